@@ -1,0 +1,88 @@
+"""What an array is promised to look like before any pixel is touched: shape, dtype and named axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from offgraph.errors import StepError
+
+__all__ = ["SPATIAL", "ArraySpec", "name_axes"]
+
+SPATIAL = "ZYX"
+"""Letters of spatial axes. ``C`` names a channel axis, ``T`` time; neither is ever filtered or resampled."""
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """Shape, dtype and axes of one target at one point of a recipe.
+
+    Parameters
+    ----------
+    shape : tuple of int or None
+        Length of every axis; ``None`` where it depends on the picture.
+    dtype : str
+        A NumPy dtype name such as ``"uint8"``.
+    axes : str
+        One letter an axis, of ``T``, ``Z``, ``Y``, ``X``, ``C``: ``"YXC"`` is height, width, channels.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    axes: str
+
+    @classmethod
+    def of(cls, array: np.ndarray, axes: str) -> ArraySpec:
+        """Spec of an array in memory."""
+        return cls(tuple(array.shape), array.dtype.name, axes)
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Indices of the spatial axes, in order."""
+        return tuple(i for i, name in enumerate(self.axes) if name in SPATIAL)
+
+    @property
+    def size(self) -> tuple[int | None, ...]:
+        """Lengths of the spatial axes: (H, W) or (D, H, W)."""
+        return tuple(self.shape[i] for i in self.spatial)
+
+    def resized(self, size: tuple[int | None, ...]) -> ArraySpec:
+        """Return the same spec with other spatial lengths."""
+        shape = list(self.shape)
+        for axis, length in zip(self.spatial, size, strict=True):
+            shape[axis] = length
+        return replace(self, shape=tuple(shape))
+
+    def cast(self, dtype: str) -> ArraySpec:
+        """Return the same spec with another dtype."""
+        return replace(self, dtype=np.dtype(dtype).name)
+
+
+def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
+    """Check the axes a caller named, or name those that leave no doubt.
+
+    Two axes are ``"YX"``; three of which the last has at most four entries are ``"YXC"``. Everything
+    else must be said: a guess that takes a slice axis for channels is wrong without a sign of it.
+
+    Raises
+    ------
+    StepError
+        Where the axes are missing, repeated, unknown, or do not fit the shape.
+    """
+    if axes is None:
+        if len(shape) == 2:
+            return "YX"
+        if len(shape) == 3 and shape[-1] <= 4:
+            return "YXC"
+        raise StepError(
+            f"an array of shape {shape} needs its axes named: axes='ZYX' for a volume, 'YXC' for channels last"
+        )
+    if len(axes) != len(shape):
+        raise StepError(f"axes={axes!r} names {len(axes)} axes, but the array of shape {shape} has {len(shape)}")
+    if len(set(axes)) != len(axes) or not set(axes) <= set("TZYXC") or not {"Y", "X"} <= set(axes):
+        raise StepError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
+    order = [name for name in axes if name in SPATIAL]
+    if order != sorted(order, key=SPATIAL.index):
+        raise StepError(f"axes={axes!r}: spatial axes must stand in the order Z, Y, X; transpose the array first")
+    return axes
