@@ -48,8 +48,7 @@ $(STAMPS)/tools:
 	  { echo "offgraph needs Rust 1.88 or newer to build its core, and 'cargo' was not found. Install Rust (rustup.rs or your system's package)."; exit 1; }
 	@cargo_version=$$(cargo --version | cut -d' ' -f2); [ "$$(printf '1.88.0\n%s\n' "$$cargo_version" | sort -V | head -n1)" = 1.88.0 ] || \
 	  { echo "offgraph needs Rust 1.88 or newer to build its core, and this is $$cargo_version. Update it (rustup update)."; exit 1; }
-	@mkdir -p $@.d && rmdir $@.d
-	@touch $@
+	@mkdir -p $(STAMPS) && touch $@
 
 $(BIN)/python: | $(STAMPS)/tools
 	@$(PYTHON) -m venv $(VENV) || { echo "'$(PYTHON) -m venv' failed: install your system's venv package (python3-venv on Debian)."; exit 1; }

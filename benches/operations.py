@@ -1,0 +1,149 @@
+"""One operation at a time, one thread: Offgraph beside SciPy and OpenCV on a 512x512x3 photograph.
+
+Offgraph must give SciPy's bytes, or nothing is timed. OpenCV's answers are not SciPy's (5-bit weights in
+linear warps, a 4-tap kernel instead of an interpolating spline, other borders): it is there as a speed to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.ndimage
+
+import offgraph.ndimage
+from benches.timing import in_turn, ratio
+
+SHEAR = np.array([[1, 0.2, 0], [0, 1, 0], [0, 0, 1.0]])
+SMALL = (224 / 512, 224 / 512, 1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operation: `call(ndi)` runs it on either module, `opencv()` is the nearest thing there."""
+
+    name: str
+    call: Callable[[Any], np.ndarray]
+    opencv: Callable[[], object] | None = None
+
+
+def photograph() -> np.ndarray:
+    """scikit-learn's photograph of a temple, 512x512x3 uint8."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_image
+
+    return np.asarray(Image.fromarray(load_sample_image("china.jpg")).resize((512, 512)))
+
+
+def cases() -> Iterator[Case]:
+    """Every operation that is native, in uint8 and float32."""
+    try:
+        import cv2
+
+        cv2.setNumThreads(1)
+        turn = cv2.getRotationMatrix2D((255.5, 255.5), 33, 1.0)
+    except ImportError:
+        cv2 = turn = None
+
+    def against(call: Callable[[Any], object]) -> Callable[[], object] | None:
+        return None if cv2 is None else lambda: call(cv2)
+
+    photo = photograph()
+    for kind, image in (("u8", photo), ("f32", photo.astype(np.float32) / 255)):
+
+        def named(
+            name: str,
+            call: Callable[..., np.ndarray],
+            opencv: Any = None,
+            *,
+            image: np.ndarray = image,
+            kind: str = kind,
+        ) -> Case:
+            near = None if opencv is None else against(lambda cv, image=image: opencv(cv, image))
+            return Case(f"{name} {kind}", lambda ndi, image=image: call(ndi, image), near)
+
+        for order in (1, 3):
+            flag = "INTER_LINEAR" if order == 1 else "INTER_CUBIC"
+            yield named(
+                f"zoom 512→224 order {order}",
+                lambda ndi, im, order=order: ndi.zoom(im, SMALL, order=order),
+                lambda cv, im, flag=flag: cv.resize(im, (224, 224), interpolation=getattr(cv, flag)),
+            )
+            yield named(
+                f"rotate 33° order {order}",
+                lambda ndi, im, order=order: ndi.rotate(im, 33, reshape=False, order=order),
+                lambda cv, im, flag=flag: cv.warpAffine(im, turn, (512, 512), flags=getattr(cv, flag)),
+            )
+            yield named(
+                f"shift order {order}",
+                lambda ndi, im, order=order: ndi.shift(im, (3.3, -7.6, 0), order=order),
+            )
+        yield named("affine 3×3 on H×W×3 order 1", lambda ndi, im: ndi.affine_transform(im, SHEAR, order=1))
+        for size in (3, 5) + ((15,) if kind == "u8" else ()):
+            yield named(
+                f"median {size}×{size}",
+                lambda ndi, im, size=size: ndi.median_filter(im, size=(size, size, 1)),
+                lambda cv, im, size=size: cv.medianBlur(im, size),
+            )
+        yield named("rank 2 of 3×3", lambda ndi, im: ndi.rank_filter(im, 2, size=(3, 3, 1)))
+        for sigma in (1, 4):
+            yield named(
+                f"gaussian σ {sigma}",
+                lambda ndi, im, sigma=sigma: ndi.gaussian_filter(im, (sigma, sigma, 0)),
+                lambda cv, im, sigma=sigma: cv.GaussianBlur(im, (8 * sigma + 1, 8 * sigma + 1), sigma),
+            )
+        yield named(
+            "correlate1d 5 taps, axis 0", lambda ndi, im: ndi.correlate1d(im, [0.1, 0.2, 0.4, 0.2, 0.1], 0)
+        )
+        yield named(
+            "spline_filter order 3, one channel", lambda ndi, im: ndi.spline_filter(im[..., 0], order=3)
+        )
+
+    volume = np.random.default_rng(0).random((96, 96, 96)).astype(np.float32)
+    yield Case(
+        "rotate 96³ order 1 f32", lambda ndi: ndi.rotate(volume, 20, axes=(1, 2), reshape=False, order=1)
+    )
+    yield Case("affine 96³ order 3 f32", lambda ndi: ndi.affine_transform(volume, np.eye(3) + 0.05, order=3))
+
+
+def same(ours: np.ndarray, theirs: np.ndarray) -> bool:
+    """Equal dtype, shape and bytes; signed zeros compare equal."""
+    return ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
+
+
+def run(only: str = "", rounds: int = 5) -> list[dict]:
+    """Check, time and print every case whose name holds `only`."""
+    import offgraph
+
+    rows = []
+    print(
+        f"{'operation, one thread, 512×512×3 unless said':44s} {'offgraph':>10s} {'× SciPy':>9s} {'× OpenCV':>9s}"
+    )
+    with offgraph.num_threads(1):
+        for case in cases():
+            if only not in case.name:
+                continue
+            if not same(case.call(offgraph.ndimage), case.call(scipy.ndimage)):
+                raise SystemExit(f"{case.name}: the answer is not SciPy's; nothing is timed")
+            calls = {
+                "offgraph": lambda case=case: case.call(offgraph.ndimage),
+                "scipy": lambda case=case: case.call(scipy.ndimage),
+            }
+            if case.opencv is not None:
+                calls["opencv"] = case.opencv
+            seconds = in_turn(calls, rounds=rounds)
+            row = {
+                "case": case.name,
+                "milliseconds": round(sorted(seconds["offgraph"])[rounds // 2] * 1e3, 3),
+                "times_scipy": round(ratio(seconds, "scipy") or 0, 2),
+                "times_opencv": (lambda r: None if r is None else round(r, 2))(ratio(seconds, "opencv")),
+            }
+            rows.append(row)
+            opencv = "" if row["times_opencv"] is None else f"{row['times_opencv']:9.2f}"
+            print(
+                f"{case.name:44s} {row['milliseconds']:7.2f} ms {row['times_scipy']:9.1f} {opencv:>9s}",
+                flush=True,
+            )
+    return rows
