@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.ndimage
 
-import offgraph.ndimage
+import offgraph
 from benches.timing import in_turn, ratio
 
 SHEAR = np.array([[1, 0.2, 0], [0, 1, 0], [0, 0, 1.0]])
@@ -115,8 +115,6 @@ def same(ours: np.ndarray, theirs: np.ndarray) -> bool:
 
 def run(only: str = "", rounds: int = 5) -> list[dict]:
     """Check, time and print every case whose name holds `only`."""
-    import offgraph
-
     rows = []
     print(
         f"{'operation, one thread, 512×512×3 unless said':44s} {'offgraph':>10s} {'× SciPy':>9s} {'× OpenCV':>9s}"
