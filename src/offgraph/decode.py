@@ -1,0 +1,279 @@
+"""Bytes → arrays: one `Picture` of any supported file, or one error that names file and cause."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from offgraph.errors import DecodeError
+from offgraph.formats import FormatError, Limits, Stored, recognise
+from offgraph.formats.exif import upright
+
+__all__ = ["MAX_PIXELS", "Alpha", "Color", "Picture", "imread", "read", "read_bytes"]
+
+MAX_PIXELS = 178_956_970
+"""Default limit on height × width × frames: where Pillow raises its decompression bomb error, too."""
+
+Color = Literal["keep", "rgb", "grey", "labels"]
+Alpha = Literal["drop", "white", "black"]
+
+_FILE_OVERHEAD = 1 << 24  # metadata that a file may hold beyond its pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded file: upright pixels, and what the file said about them.
+
+    Parameters
+    ----------
+    array : ndarray
+        C-contiguous, native byte order, its EXIF orientation already applied.
+    axes : str
+        One letter an axis: ``"YX"``, ``"YXC"``, ``"ZYX"``, …
+    orientation : int
+        EXIF orientation that was applied, 1 to 8; 1 is none.
+    stored_size : tuple of int
+        (height, width) in the file, before the orientation was applied.
+    format : str
+        ``"JPEG"``, ``"PNG"``, ``"TIFF"``, …
+    notes : tuple of str
+        What is odd about the file, each in a few words; empty for an ordinary one.
+    layout : str
+        What the file holds: ``"bilevel"``, ``"grey"``, ``"grey+alpha"``, ``"rgb"``, ``"rgba"``,
+        ``"palette"``, ``"cmyk"`` or ``"channels"``.
+    frames : int
+        Pictures in the file.
+    """
+
+    array: np.ndarray
+    axes: str
+    orientation: int
+    stored_size: tuple[int, int]
+    format: str
+    notes: tuple[str, ...] = ()
+    layout: str = field(default="grey", kw_only=True)
+    frames: int = field(default=1, kw_only=True)
+
+
+def read(
+    path_or_bytes: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    *,
+    color: Color = "keep",
+    axes: str | None = None,
+    alpha: Alpha = "drop",
+    max_pixels: int = MAX_PIXELS,
+) -> Picture:
+    """Read a picture: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF or PNM, known by its bytes and not by its name.
+
+    Nothing is rescaled but grey values of 2 and 4 bits in PNG (to 0–255) and nothing is cut: 16-bit,
+    signed and floating-point files keep dtype and values, in native byte order. EXIF orientation is applied.
+    Of an animation the first frame is read, and `Picture.notes` says so. A truncated file is an error,
+    never half a picture.
+
+    Parameters
+    ----------
+    path_or_bytes : path or bytes
+        A regular file, or the contents of one.
+    color : {"keep", "rgb", "grey", "labels"}
+        ``"keep"``: as stored: grey (H, W), colour (H, W, 3), with opacity (H, W, 2) or (H, W, 4), one bit as
+        bool; palettes give their colours, CMYK becomes RGB.
+        ``"rgb"``: always (H, W, 3); grey is repeated, one bit becomes 0 and 255.
+        ``"grey"``: always (H, W), by ITU-R 601 luma: for 8 bits Pillow's
+        ``(19595 R + 38470 G + 7471 B + 32768) >> 16``, the same for 16 bits, ``0.299 R + 0.587 G + 0.114 B``
+        for floats.
+        ``"labels"``: as ``"keep"``, but the numbers in the file: palette indices, 2- and 4-bit values, one bit as
+        0 and 1.
+    axes : str, optional
+        Names of the axes of a stack as stored, such as ``"ZYX"`` or ``"TYXC"``. Needed where a TIFF does not say
+        which they are: that is never guessed.
+    alpha : {"drop", "white", "black"}
+        What ``"rgb"`` and ``"grey"`` do with opacity: leave it out, or lay the picture on white or black.
+        ``"drop"`` is the default since it leaves the stored colours as they are.
+    max_pixels : int
+        Limit on height × width × frames, checked before decoding; memory is limited to 8 bytes for each.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    DecodeError
+        Where the file cannot be read; the message begins with its path and ends with the cause.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from offgraph.decode import read
+    >>> from offgraph.encode import encode_png
+    >>> picture = read(encode_png(np.full((2, 3), 40000, np.uint16)))
+    >>> picture.array.dtype, picture.array.shape, picture.axes, picture.format
+    (dtype('uint16'), (2, 3), 'YX', 'PNG')
+    """
+    if color not in get_args(Color):
+        raise ValueError(f"color={color!r}: use 'keep', 'rgb', 'grey' or 'labels'")
+    if alpha not in get_args(Alpha):
+        raise ValueError(f"alpha={alpha!r}: use 'drop', 'white' or 'black'")
+    if axes is not None and (len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes) <= set("TZYXC")):
+        raise ValueError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
+    limits = Limits(max_pixels)
+    in_memory = isinstance(path_or_bytes, bytes | bytearray | memoryview)
+    name = "<bytes>" if in_memory else os.fspath(path_or_bytes)
+    try:
+        data = (
+            bytes(path_or_bytes)
+            if in_memory
+            else read_bytes(path_or_bytes, limits.max_bytes + _FILE_OVERHEAD)
+        )
+        if not data:
+            raise FormatError("the file is empty")
+        kind = recognise(data)
+        stored = kind.decode(data, limits, axes) if kind.stacks else kind.decode(data, limits)
+        notes = stored.notes
+        if not in_memory and Path(name).suffix.lower() not in ("", *kind.suffixes):
+            notes = (f"the name ends in {Path(name).suffix}, the file is {kind.name}", *notes)
+        y, x = stored.axes.index("Y"), stored.axes.index("X")
+        size = (stored.array.shape[y], stored.array.shape[x])
+        array, named = _paint(stored, color, alpha)
+        if axes is not None and not kind.stacks and axes not in (stored.axes, named):
+            raise FormatError(f"axes={axes!r} was asked for, this {kind.name} has {stored.axes!r}")
+        array = upright(array, stored.orientation, named)
+    except FormatError as error:
+        raise DecodeError(f"{name}: {error}") from error
+    except OSError as error:
+        if error.filename is not None or error.errno is not None:
+            raise DecodeError(f"{name}: {error.strerror or error}") from error
+        raise DecodeError(f"{name}: damaged ({error})") from error
+    except MemoryError as error:
+        raise DecodeError(f"{name}: not enough memory to decode it ({error})") from error
+    except (
+        Exception
+    ) as error:  # decoders raise what they like on hostile bytes: struct, index, system errors, …
+        plain = isinstance(error, ValueError | SyntaxError | EOFError) and str(error)
+        said = str(error) if plain else f"{type(error).__name__}: {error}"
+        raise DecodeError(f"{name}: damaged ({said})") from error
+    return Picture(
+        array, named, stored.orientation, size, kind.name, notes, layout=stored.layout, frames=stored.frames
+    )
+
+
+def imread(
+    path: str | os.PathLike[str],
+    *,
+    color: Color = "keep",
+    axes: str | None = None,
+    alpha: Alpha = "drop",
+    max_pixels: int = MAX_PIXELS,
+) -> np.ndarray:
+    """Read a picture into an array: what ``scipy.ndimage.imread`` was until SciPy 1.2.
+
+    The parameters and errors are those of `offgraph.decode.read`, which also tells the axes and what is odd.
+
+    Returns
+    -------
+    ndarray
+        (H, W), (H, W, C) or a stack, in the file's dtype.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, offgraph.encode
+    >>> from offgraph.decode import imread
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     offgraph.encode.imwrite(folder + "/a.png", np.eye(3, dtype=np.uint16) * 4095)
+    ...     int(imread(folder + "/a.png").max())
+    4095
+    """
+    return read(path, color=color, axes=axes, alpha=alpha, max_pixels=max_pixels).array
+
+
+def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
+    """Contents of a regular file of at most `max_bytes`; a pipe or a device is refused without waiting for it.
+
+    Raises
+    ------
+    FormatError
+        Where the path is no regular file, or a larger one.
+    OSError
+        Where it cannot be opened.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise FormatError("not a regular file")
+        if status.st_size > max_bytes:
+            raise FormatError(
+                f"a file of {status.st_size:,} bytes, more than the limit of {max_bytes:,}; "
+                f"if it can be trusted, raise max_pixels"
+            )
+        return file.read()
+
+
+def _paint(stored: Stored, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
+    """Apply the colour policy; return array and axes."""
+    array, axes, opacity = stored.array, stored.axes, stored.alpha
+    if color == "labels":
+        if array.dtype == bool:
+            return array.astype(np.uint8), axes
+        return (array // array.dtype.type(stored.scale) if stored.scale > 1 else array), axes
+    if stored.palette is not None:
+        if array.max(initial=0) >= len(stored.palette):
+            raise FormatError(f"damaged: index {array.max()} in a palette of {len(stored.palette)} colours")
+        array, axes, opacity = stored.palette[array], axes + "C", stored.palette.shape[1] == 4
+    if color == "keep":
+        return array, axes
+    return _paint_flat(array, axes, opacity, stored.premultiplied, color, alpha)
+
+
+def _paint_flat(
+    array: np.ndarray, axes: str, opacity: bool, premultiplied: bool, color: Color, alpha: Alpha
+) -> tuple[np.ndarray, str]:
+    if set(axes) - set("YXC"):
+        raise FormatError(f"a stack with axes {axes} is not a picture to show as {color}; use color='keep'")
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * np.uint8(255)
+    if "C" in axes:
+        array = np.moveaxis(array, axes.index("C"), -1)
+        if opacity:
+            array = _without_opacity(array, alpha, premultiplied)
+        if array.shape[-1] not in (1, 3):
+            raise FormatError(f"{array.shape[-1]} channels are neither grey nor RGB; use color='keep'")
+        if array.shape[-1] == 1:
+            array = array[..., 0]
+    if color == "grey":
+        return (array if array.ndim == 2 else _luma(array)), "YX"
+    return (array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)), "YXC"
+
+
+def _without_opacity(array: np.ndarray, alpha: Alpha, premultiplied: bool) -> np.ndarray:
+    colours, opacity = array[..., :-1], array[..., -1:]
+    if alpha == "drop":
+        return colours
+    if array.dtype.kind == "u":
+        top = int(np.iinfo(array.dtype).max)
+        ground = top if alpha == "white" else 0
+        wide = np.uint32 if array.dtype.itemsize == 1 else np.uint64
+        shown = colours.astype(wide) * (wide(top) if premultiplied else opacity.astype(wide))
+        mixed = shown + (wide(top) - opacity) * wide(ground)
+        return np.minimum((mixed + wide(top // 2)) // wide(top), wide(top)).astype(array.dtype)
+    if array.dtype.kind == "f":
+        shown = colours if premultiplied else colours * opacity
+        return shown + (1 - opacity) * array.dtype.type(alpha == "white")
+    raise FormatError(f"opacity of {array.dtype} is not supported; use alpha='drop'")
+
+
+def _luma(array: np.ndarray) -> np.ndarray:
+    """ITU-R 601 luma of (H, W, 3), with Pillow's integer weights for integers."""
+    if array.dtype.kind == "f":
+        weighted = array.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+        return weighted.astype(array.dtype)
+    wide = np.uint32 if array.dtype == np.uint8 else np.int64
+    red, green, blue = (array[..., i].astype(wide) for i in range(3))
+    return ((red * wide(19595) + green * wide(38470) + blue * wide(7471) + wide(32768)) >> wide(16)).astype(
+        array.dtype
+    )

@@ -1,0 +1,80 @@
+"""File formats: how each is recognised by its first bytes, and who decodes it. A new format is a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from offgraph.formats import jpeg, png, tiff, with_pillow
+from offgraph.formats.base import FormatError, Limits, Stored
+
+__all__ = ["FORMATS", "Format", "FormatError", "Limits", "Stored", "recognise"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format.
+
+    Parameters
+    ----------
+    name : str
+        As in messages.
+    suffixes : tuple of str
+        Lower case, with the dot.
+    begins : tuple of (int, bytes)
+        Offset and bytes, of which one pair must be found.
+    decode : callable
+        Given the bytes of the file, `Limits` and, where `stacks`, the names of the axes.
+    stacks : bool
+        Whether a file can hold more axes than height, width and channels.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    begins: tuple[tuple[int, bytes], ...]
+    decode: Callable[..., Stored]
+    stacks: bool = False
+
+    def matches(self, data: bytes) -> bool:
+        """Whether the first bytes are those of this format."""
+        return any(data.startswith(magic, offset) for offset, magic in self.begins)
+
+
+FORMATS = (
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), ((0, b"\xff\xd8\xff"),), jpeg.decode),
+    Format("PNG", (".png", ".apng"), ((0, b"\x89PNG\r\n\x1a\n"),), png.decode),
+    Format(
+        "TIFF",
+        (".tif", ".tiff"),
+        ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
+        tiff.decode,
+        stacks=True,
+    ),
+    Format("GIF", (".gif",), ((0, b"GIF87a"), (0, b"GIF89a")), with_pillow.decode_gif),
+    Format("BMP", (".bmp", ".dib"), ((0, b"BM"),), with_pillow.decode_bmp),
+    Format("WebP", (".webp",), ((8, b"WEBP"),), with_pillow.decode_webp),
+    Format("AVIF", (".avif",), ((4, b"ftypavif"), (4, b"ftypavis")), with_pillow.decode_avif),
+    Format(
+        "PNM",
+        (".pbm", ".pgm", ".ppm", ".pnm"),
+        tuple((0, b"P%d" % n) for n in range(1, 7)),
+        with_pillow.decode_pnm,
+    ),
+)
+"""All formats that can be read, in the order in which they are tried."""
+
+
+def recognise(data: bytes) -> Format:
+    """Return the format whose first bytes `data` has; the file's name plays no part.
+
+    Raises
+    ------
+    FormatError
+        Where no known format begins like this.
+    """
+    for candidate in FORMATS:
+        if candidate.matches(data):
+            return candidate
+    begins = data[:8].hex(" ")
+    known = ", ".join(candidate.name for candidate in FORMATS)
+    raise FormatError(f"not a picture in a known format ({known}); it begins with bytes {begins}")

@@ -1,0 +1,101 @@
+"""What every decoder is given and gives back, and the limits it keeps before it allocates anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["BYTES_PER_PIXEL", "FormatError", "Limits", "Stored"]
+
+BYTES_PER_PIXEL = 8
+"""Memory allowed for each pixel of the limit: 16-bit RGBA, or float64 grey."""
+
+
+class FormatError(Exception):
+    """The cause why data is not a readable picture, without the file's name: the reader adds that."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A picture as its file stores it, before orientation and colour policy.
+
+    Parameters
+    ----------
+    array : ndarray
+        Pixels in native byte order; for a palette file the indices.
+    axes : str
+        One letter an axis; colour channels and alpha are ``C``.
+    layout : str
+        What the file holds: ``"bilevel"``, ``"grey"``, ``"grey+alpha"``, ``"rgb"``, ``"rgba"``,
+        ``"palette"``, ``"cmyk"`` (already turned into RGB here) or ``"channels"``.
+    alpha : bool
+        Whether the last channel is opacity.
+    premultiplied : bool
+        Whether colours are already multiplied by that opacity.
+    palette : ndarray or None
+        Colours of a palette file, shape (entries, 3 or 4); 4 where entries have an opacity.
+    scale : int
+        The grey value that one unit of the file became; 85 for a 2-bit file, which is read as 0, 85, 170, 255.
+    orientation : int
+        EXIF orientation, 1 to 8; 1 where the file says nothing.
+    frames : int
+        Pictures in the file. More than one: `array` holds the first, unless `axes` has a stack axis.
+    notes : tuple of str
+        What a careful user would like to know about how the file was read.
+    """
+
+    array: np.ndarray
+    axes: str
+    layout: str
+    alpha: bool = False
+    premultiplied: bool = False
+    palette: np.ndarray | None = None
+    scale: int = 1
+    orientation: int = 1
+    frames: int = 1
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a picture may be, checked on its header alone.
+
+    Parameters
+    ----------
+    max_pixels : int
+        Height × width × frames, at most. Memory is limited to `BYTES_PER_PIXEL` times as many bytes.
+    """
+
+    max_pixels: int
+
+    @property
+    def max_bytes(self) -> int:
+        """Largest decoded size in bytes."""
+        return self.max_pixels * BYTES_PER_PIXEL
+
+    def check(self, height: int, width: int, *, frames: int = 1, pixel_bytes: int = 1) -> None:
+        """Raise `FormatError` where the declared picture is empty or passes the limit."""
+        if height < 1 or width < 1 or frames < 1:
+            raise FormatError(f"an empty picture of {height} × {width} pixels")
+        pixels = height * width * frames
+        stack = f" × {frames} frames" if frames > 1 else ""
+        size = f"{height} × {width} pixels{stack}"
+        if pixels > self.max_pixels:
+            raise FormatError(
+                f"{size} are {pixels:,}, more than the limit of {self.max_pixels:,}; "
+                f"if the file can be trusted, raise max_pixels"
+            )
+        if pixels * pixel_bytes > self.max_bytes:
+            raise FormatError(
+                f"{size} of {pixel_bytes} bytes need {pixels * pixel_bytes:,} bytes, "
+                f"more than the limit of {self.max_bytes:,} ({BYTES_PER_PIXEL} × max_pixels)"
+            )
+
+    def check_plausible(self, pixels: int, stored_bytes: int, pixels_per_byte: int) -> None:
+        """Raise `FormatError` where so few bytes cannot hold so many pixels, however well compressed."""
+        if pixels > stored_bytes * pixels_per_byte:
+            raise FormatError(
+                f"the header declares {pixels:,} pixels, which {stored_bytes:,} bytes cannot hold: "
+                "truncated, or a lying header"
+            )

@@ -1,0 +1,152 @@
+"""PNG: 16-bit files by libpng without loss, the others by Pillow.
+
+Neither is handed the file itself: its chunks are read and checked here, and what makes the picture is passed on
+alone. So a damaged colour profile, a compressed text that grows without end or a missing last chunk harm nobody.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from offgraph.formats import with_pillow
+from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.exif import find_orientation
+
+__all__ = ["decode"]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"\0\0\0\0IEND\xaeB`\x82"
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_CHECKED = {b"IHDR", b"PLTE", b"IDAT", b"tRNS"}
+_DEFLATE_BEST = 1032  # no deflate stream grows by more
+_GREY, _RGB, _PALETTE = 0, 2, 3
+
+
+@dataclass
+class _Chunks:
+    height: int = 0
+    width: int = 0
+    bits: int = 0
+    colour: int = 0
+    frames: int = 1
+    orientation: int = 1
+    palette: bytes = b""
+    transparency: bytes = b""
+    notes: list[str] = field(default_factory=list)
+    picture: bytes = b""
+
+
+def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
+    """Read what is said about the picture; check the checksums of the chunks that make it."""
+    found, at, idat = _Chunks(), len(_SIGNATURE), 0
+    kept = [_SIGNATURE]
+    while True:
+        if at + 12 > len(data):
+            if idat:  # the picture is whole; only the closing chunk is missing
+                found.notes.append("the end of the file is missing")
+                break
+            raise FormatError("truncated: the file ends before its pixels")
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        body = memoryview(data)[at + 8 : at + 8 + length]
+        if kind in _CHECKED:
+            if at + 12 + length > len(data):
+                raise FormatError(f"truncated: chunk {kind.decode()} ends beyond the file")
+            if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(
+                data[at + 8 + length : at + 12 + length], "big"
+            ):
+                raise FormatError(f"damaged: wrong checksum of chunk {kind.decode()}")
+        if at == len(_SIGNATURE):
+            _read_size(kind, bytes(body[:13]), found, limits, len(data))
+        if kind == b"IDAT":
+            idat += length
+        elif kind == b"PLTE":
+            found.palette = bytes(body)
+        elif kind == b"tRNS":
+            found.transparency = bytes(body)
+        elif kind == b"eXIf":
+            found.orientation = find_orientation(bytes(body))
+        elif kind == b"acTL" and len(body) >= 4:
+            found.frames = max(1, int.from_bytes(body[:4], "big"))
+        elif kind == b"IEND":
+            break
+        if kind in (b"IHDR", b"PLTE", b"IDAT"):
+            kept.append(data[at : at + 12 + length])
+        at += 12 + length
+    if not idat:
+        raise FormatError("no pixels in the file")
+    found.picture = b"".join((*kept, _END))
+    return found
+
+
+def _read_size(kind: bytes, body: bytes, found: _Chunks, limits: Limits, stored_bytes: int) -> None:
+    if kind != b"IHDR" or len(body) != 13:
+        raise FormatError("damaged: it does not begin with its header chunk")
+    found.width, found.height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
+    found.bits, found.colour = body[8], body[9]
+    if found.colour not in _CHANNELS or found.bits not in (1, 2, 4, 8, 16):
+        raise FormatError(f"damaged: no PNG has {found.bits} bits of colour type {found.colour}")
+    bits = found.bits * _CHANNELS[found.colour]
+    limits.check(found.height, found.width, pixel_bytes=max(1, bits // 8))
+    limits.check_plausible(found.height * found.width, stored_bytes, max(1, 8 * _DEFLATE_BEST // bits))
+
+
+def decode(data: bytes, limits: Limits) -> Stored:
+    """Decode a PNG of 1 to 16 bits; of an animated one the default picture."""
+    chunks = _read_chunks(data, limits)
+    if chunks.bits == 16:
+        stored = _decode_deep(chunks)
+    else:
+        stored = _decode_shallow(chunks, limits)
+    notes = (*stored.notes, *chunks.notes)
+    if chunks.frames > 1:
+        notes += (f"animated, {chunks.frames} frames: the first is read",)
+    return replace(stored, orientation=chunks.orientation, frames=chunks.frames, notes=notes)
+
+
+def _decode_deep(chunks: _Chunks) -> Stored:
+    import imagecodecs
+
+    array = imagecodecs.png_decode(chunks.picture)
+    if array.dtype != np.uint16 or array.shape[:2] != (chunks.height, chunks.width):
+        raise FormatError(
+            f"read as {array.dtype} {array.shape} instead of 16 bits {chunks.height} × {chunks.width}"
+        )
+    channels = 1 if array.ndim == 2 else array.shape[2]
+    layout = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}[channels]
+    stored = Stored(array, "YX" if array.ndim == 2 else "YXC", layout, alpha=channels in (2, 4))
+    return stored if stored.alpha else _with_colour_key(stored, chunks)
+
+
+def _decode_shallow(chunks: _Chunks, limits: Limits) -> Stored:
+    stored = with_pillow.decode_first(chunks.picture, "PNG", limits)
+    if chunks.colour == _PALETTE:
+        colours = np.frombuffer(chunks.palette[: len(chunks.palette) // 3 * 3], np.uint8).reshape(-1, 3)
+        if chunks.transparency:
+            opacity = np.full((len(colours), 1), 255, np.uint8)
+            given = np.frombuffer(chunks.transparency, np.uint8)[: len(colours)]
+            opacity[: len(given), 0] = given
+            colours = np.hstack([colours, opacity])
+        return replace(stored, array=stored.array.astype(np.uint8), layout="palette", palette=colours)
+    if chunks.colour == _GREY and chunks.bits in (2, 4):
+        stored = replace(stored, scale=255 // (2**chunks.bits - 1))
+    return _with_colour_key(stored, chunks)
+
+
+def _with_colour_key(stored: Stored, chunks: _Chunks) -> Stored:
+    """Turn the one colour that is declared transparent into an opacity channel."""
+    channels = _CHANNELS[chunks.colour]
+    if len(chunks.transparency) != 2 * channels or chunks.colour not in (_GREY, _RGB):
+        return stored
+    array = stored.array
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * np.uint8(255)
+    scale = 255 if chunks.bits == 1 else stored.scale
+    key = np.frombuffer(chunks.transparency, ">u2").astype(np.int64) * scale
+    planes = array if array.ndim == 3 else array[..., None]
+    seen = (planes != key).any(axis=-1, keepdims=True)
+    opacity = np.where(seen, np.iinfo(array.dtype).max, 0).astype(array.dtype)
+    layout = "grey+alpha" if channels == 1 else "rgba"
+    return replace(stored, array=np.concatenate([planes, opacity], -1), axes="YXC", layout=layout, alpha=True)

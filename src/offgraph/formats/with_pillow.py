@@ -1,0 +1,151 @@
+"""The formats that Pillow reads: PNG of at most 8 bits, BMP, GIF, WebP, AVIF, PNM, and odd JPEGs and TIFFs.
+
+Pillow's own limit on pixels is a global of the process; the classes of its formats are called directly
+instead of ``Image.open``, and `Limits` is kept here.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.exif import find_orientation
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["decode_avif", "decode_bmp", "decode_first", "decode_gif", "decode_pnm", "decode_webp"]
+
+_LAYOUTS = {
+    "1": "bilevel",
+    "L": "grey",
+    "I;16": "grey",
+    "I": "grey",
+    "F": "grey",
+    "LA": "grey+alpha",
+    "RGB": "rgb",
+    "RGBA": "rgba",
+}
+
+
+def _open(data: bytes, kind: str) -> Image.Image:
+    from PIL import Image
+
+    Image.init()
+    factory, accept = Image.OPEN[kind]
+    if accept is not None and accept(data[:16]) is not True:
+        raise FormatError(f"not a {kind} file that can be read")
+    try:
+        return factory(io.BytesIO(data), "")
+    except Image.DecompressionBombError as error:
+        raise FormatError(f"too large: {error}") from error
+
+
+def decode_first(data: bytes, kind: str, limits: Limits) -> Stored:
+    """Decode the first picture of a file with Pillow's class for `kind`; its metadata is not looked at."""
+    with _open(data, kind) as image:
+        limits.check(image.height, image.width, pixel_bytes=max(1, len(image.getbands())))
+        image.load()
+        return _stored(image)
+
+
+def _stored(image: Image.Image) -> Stored:
+    mode = image.mode
+    if mode in ("P", "PA"):
+        return _stored_palette(image)
+    if mode in ("CMYK", "YCbCr"):
+        layout = "cmyk" if mode == "CMYK" else "rgb"
+        return Stored(np.array(image.convert("RGB")), "YXC", layout, notes=(f"{mode} turned into RGB",))
+    if mode in ("RGBX", "RGBa"):
+        array = np.array(image.convert("RGB" if mode == "RGBX" else "RGBA"))
+        return Stored(array, "YXC", "rgb" if mode == "RGBX" else "rgba", alpha=mode == "RGBa")
+    if mode == "I;16B":
+        return Stored(np.array(image).astype(np.uint16), "YX", "grey")
+    if mode not in _LAYOUTS:
+        raise FormatError(f"pixels of kind {mode} are not supported; convert the file to grey or RGB")
+    array = np.array(image)
+    return Stored(array, "YX" if array.ndim == 2 else "YXC", _LAYOUTS[mode], alpha=mode in ("LA", "RGBA"))
+
+
+def _stored_palette(image: Image.Image) -> Stored:
+    if image.mode == "PA":
+        return Stored(np.array(image.convert("RGBA")), "YXC", "palette", alpha=True)
+    entries = np.array(image.getpalette("RGB") or [0, 0, 0], np.uint8).reshape(-1, 3)
+    hidden = image.info.get("transparency")
+    if isinstance(hidden, int) and 0 <= hidden < len(entries):
+        opacity = np.full((len(entries), 1), 255, np.uint8)
+        opacity[hidden] = 0
+        entries = np.hstack([entries, opacity])
+    return Stored(np.array(image), "YX", "palette", palette=entries)
+
+
+def decode_bmp(data: bytes, limits: Limits) -> Stored:
+    """Decode a BMP of any depth that Pillow knows."""
+    return decode_first(data, "BMP", limits)
+
+
+def decode_pnm(data: bytes, limits: Limits) -> Stored:
+    """Decode PBM, PGM and PPM; of 8 bits into uint8, of more into uint16."""
+    stored = decode_first(data, "PPM", limits)
+    if stored.array.dtype == np.int32:
+        stored = replace(stored, array=stored.array.astype(np.uint16))
+    return stored
+
+
+def decode_gif(data: bytes, limits: Limits) -> Stored:
+    """Decode the first frame of a GIF."""
+    with _open(data, "GIF") as image:
+        limits.check(image.height, image.width, pixel_bytes=4)
+        image.load()
+        stored = _stored(image)
+        try:
+            frames = getattr(image, "n_frames", 1)
+        except Exception as error:  # a damaged later frame does not take the first one away
+            return replace(stored, frames=2, notes=(*stored.notes, f"later frames are damaged ({error})"))
+    return _said_first(stored, frames)
+
+
+def decode_webp(data: bytes, limits: Limits) -> Stored:
+    """Decode the first frame of a WebP file."""
+    declared = int.from_bytes(data[4:8], "little") + 8
+    if len(data) < declared:
+        raise FormatError(f"truncated: {len(data):,} of {declared:,} bytes")
+    frames, at = 0, 12
+    exif = xmp = b""
+    while at + 8 <= len(data):
+        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        body = data[at + 8 : at + 8 + min(length, 65536)]
+        if (
+            kind == b"VP8X" and len(body) >= 10
+        ):  # checked here: the decoder allocates its canvas when it opens
+            width, height = (int.from_bytes(body[i : i + 3], "little") + 1 for i in (4, 7))
+            limits.check(height, width, pixel_bytes=4)
+        frames += kind == b"ANMF"
+        if kind == b"EXIF":
+            exif = exif or body
+        elif kind == b"XMP ":
+            xmp = xmp or body
+        at += 8 + length + length % 2
+    stored = decode_first(data, "WEBP", limits)
+    return replace(_said_first(stored, max(1, frames)), orientation=find_orientation(exif, xmp))
+
+
+def decode_avif(data: bytes, limits: Limits) -> Stored:
+    """Decode the first frame of an AVIF file."""
+    with _open(data, "AVIF") as image:
+        limits.check(image.height, image.width, pixel_bytes=4)
+        image.load()
+        orientation = find_orientation(image.info.get("exif") or b"", image.info.get("xmp") or b"")
+        return replace(_said_first(_stored(image), getattr(image, "n_frames", 1)), orientation=orientation)
+
+
+def _said_first(stored: Stored, frames: int) -> Stored:
+    if frames <= 1:
+        return stored
+    return replace(
+        stored, frames=frames, notes=(*stored.notes, f"animated, {frames} frames: the first is read")
+    )
