@@ -1,0 +1,534 @@
+"""Arrays to pictures for eyes: scaling for display, overlays, contact sheets, curves and matrices.
+
+Every function takes arrays and gives a new uint8 array ``(H, W, 3)``; values are
+scaled *for display only*: nothing here is meant to be computed with.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image as PILImage
+from PIL import ImageDraw, ImageFont
+
+from offgraph import ndimage
+from offgraph.errors import StepError
+from offgraph.spec import name_axes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "PALETTE",
+    "clean",
+    "confusion_matrix",
+    "difference",
+    "fit",
+    "grid",
+    "overlay",
+    "sheet",
+    "to_rgb",
+    "training_curves",
+]
+
+PALETTE = np.array(
+    [
+        (230, 159, 0),
+        (86, 180, 233),
+        (0, 158, 115),
+        (240, 228, 66),
+        (0, 114, 178),
+        (213, 94, 0),
+        (204, 121, 167),
+    ],
+    np.uint8,
+)
+"""The colours of Okabe and Ito, told apart by the colour-blind; label n has colour (n - 1) mod 7."""
+
+_INK, _PAPER, _QUIET, _WRONG = (28, 30, 33), (255, 255, 255), (176, 180, 186), (213, 94, 0)
+_FONT_SIZE = 13
+
+
+def clean(text: str) -> str:
+    r"""One line of printable text: whatever a file name hides (line breaks, controls, lone surrogates) becomes �.
+
+    >>> clean("a\nb")
+    'a�b'
+    """
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def to_rgb(
+    array: np.ndarray, axes: str | None = None, range: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Scale an array for display.
+
+    Parameters
+    ----------
+    array : ndarray
+        Any real dtype. Of a volume the middle slice is shown, of a series the first picture; of two channels
+        red and green, of four or more the first three (alpha is left out).
+    axes : str, optional
+        One letter an axis; two axes are ``"YX"``, three with up to four last entries ``"YXC"``.
+    range : (low, high), optional
+        The values shown as black and white. Without it: uint8 as it is, bool as 0 and 255, floats that lie
+        within 0 and 1 times 255, and everything else stretched from its smallest to its largest finite value,
+        so that 12 bits in uint16, or a normalised picture, can be seen at all.
+
+    Returns
+    -------
+    ndarray
+        uint8, shape (H, W, 3), a new array. NaN is shown as black.
+
+    Raises
+    ------
+    StepError
+        Where the axes are not named and leave a doubt, or the values are complex.
+
+    Examples
+    --------
+    >>> to_rgb(np.array([[0, 4095]], np.uint16))[0, :, 0].tolist()
+    [0, 255]
+    """
+    array = np.asarray(array)
+    if array.dtype.kind not in "buif":
+        raise StepError(
+            f"a picture of dtype {array.dtype} cannot be shown; take its real part or its magnitude"
+        )
+    axes = name_axes(array.shape, axes)
+    for name in "TZ":
+        if name in axes:
+            at = axes.index(name)
+            array = np.take(array, array.shape[at] // 2 if name == "Z" else 0, axis=at)
+            axes = axes.replace(name, "")
+    if "C" not in axes:
+        array = array[..., None]
+    else:
+        array = np.moveaxis(array, axes.index("C"), -1)
+    channels = array.shape[-1]
+    if channels == 1:
+        array = np.broadcast_to(array, (*array.shape[:2], 3))
+    elif channels == 2:
+        array = np.concatenate([array, np.zeros_like(array[..., :1])], axis=-1)
+    return _bytes(array[..., :3], range)
+
+
+def _bytes(array: np.ndarray, range: tuple[float, float] | None) -> np.ndarray:
+    """Values to 0…255 by the rule that `to_rgb` states."""
+    if array.dtype == np.uint8 and range is None:
+        return np.array(array, order="C")
+    if array.dtype == np.bool_:
+        return np.where(array, np.uint8(255), np.uint8(0))
+    values = array.astype(np.float64)
+    if range is None:
+        finite = values[np.isfinite(values)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        if array.dtype.kind == "f" and low >= 0 and high <= 1:
+            low, high = 0.0, 1.0
+    else:
+        low, high = range
+    # Halved first: the distance between the extremes of float64 is itself beyond float64.
+    width = high / 2 - low / 2
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = (values / 2 - low / 2) * (255.0 / width) if width > 0 else np.zeros_like(values)
+    values = np.nan_to_num(values, nan=0.0, posinf=255.0, neginf=0.0)
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+
+
+def fit(rgb: np.ndarray, side: int) -> np.ndarray:
+    """Bring a display picture to at most `side` pixels a side.
+
+    Larger pictures are shrunk with antialiasing; small ones grow by a whole factor without smoothing, so that
+    single pixels can be seen. Shape (H, W, 3) uint8 in and out.
+
+    >>> fit(np.zeros((32, 16, 3), np.uint8), 96).shape
+    (96, 48, 3)
+    """
+    height, width = rgb.shape[:2]
+    longest = max(height, width)
+    if min(height, width) == 0:
+        return np.full((1, 1, 3), 255, np.uint8)
+    if longest <= side:
+        factor = side // longest
+        return np.repeat(np.repeat(rgb, factor, axis=0), factor, axis=1)
+    size = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
+    return np.array(PILImage.fromarray(np.ascontiguousarray(rgb)).resize(size, PILImage.Resampling.BOX))
+
+
+def overlay(
+    image: np.ndarray,
+    mask: np.ndarray,
+    *,
+    axes: str | None = None,
+    opacity: float = 0.35,
+    outline: int | None = None,
+    numbers: bool = False,
+    range: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Draw a label mask over its picture: a tint inside every object and a line on its edge.
+
+    Parameters
+    ----------
+    image : ndarray
+        As for `to_rgb`.
+    mask : ndarray
+        Integers or bool, shape (H, W); 0 is background, every other value has its colour from `PALETTE`.
+    opacity : float
+        Of the tint, 0 to 1.
+    outline : int, optional
+        Width of the line in pixels, drawn inside the object; by default about 1/250 of the shorter side,
+        at least 1. 0 draws none. The line separates neighbours that share a colour, and serves eyes
+        that see no colour.
+    numbers : bool
+        Write each label beside the middle of its object.
+
+    Raises
+    ------
+    StepError
+        Where mask and picture differ in size, or the mask has no integer dtype.
+
+    Examples
+    --------
+    >>> overlay(np.zeros((4, 4), np.uint8), np.eye(4, dtype=np.uint8)).shape
+    (4, 4, 3)
+    """
+    rgb = to_rgb(image, axes, range)
+    mask = np.asarray(mask)
+    if mask.shape != rgb.shape[:2]:
+        raise StepError(f"the mask of shape {mask.shape} does not fit the picture of size {rgb.shape[:2]}")
+    if mask.dtype.kind not in "bui":
+        raise StepError(f"a label mask holds integers, not {mask.dtype}; threshold probabilities first")
+    mask = mask.astype(np.uint8) if mask.dtype == np.bool_ else mask
+    inside = mask != 0
+    colour = PALETTE[(mask[inside].astype(np.int64) - 1) % len(PALETTE)].astype(np.float64)
+    rgb[inside] = np.rint(rgb[inside] * (1 - opacity) + colour * opacity).astype(np.uint8)
+    if outline is None:
+        outline = max(1, round(min(rgb.shape[:2]) / 250))
+    if outline and inside.any():
+        size = 2 * outline + 1
+        edge = inside & (ndimage.maximum_filter(mask, size) != ndimage.minimum_filter(mask, size))
+        rgb[edge] = PALETTE[(mask[edge].astype(np.int64) - 1) % len(PALETTE)]
+    return _numbered(rgb, mask) if numbers and inside.any() else rgb
+
+
+def _numbered(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Each label's number at the centre of its object, dark on light so that it reads on any picture."""
+    canvas = PILImage.fromarray(rgb)
+    draw = ImageDraw.Draw(canvas)
+    font = _font(max(10, min(rgb.shape[:2]) // 28))
+    labels = np.unique(mask[mask != 0])
+    for label, (row, column) in zip(labels, ndimage.center_of_mass(mask != 0, mask, labels)):
+        draw.text(
+            (column, row),
+            str(label),
+            font=font,
+            fill=_PAPER,
+            anchor="mm",
+            stroke_width=2,
+            stroke_fill=_INK,
+        )
+    return np.array(canvas)
+
+
+def difference(
+    first: np.ndarray, second: np.ndarray, *, axes: str | None = None, limit: float | None = None
+) -> np.ndarray:
+    """Show where two pictures differ and in which direction: blue where `second` is lower, red where higher.
+
+    Of several channels the largest change is shown. White is no change.
+
+    Parameters
+    ----------
+    first, second : ndarray
+        Of one shape.
+    limit : float, optional
+        The change, in the pictures' own unit, that is shown in full colour; by default the largest there is.
+
+    Raises
+    ------
+    StepError
+        Where the shapes differ.
+
+    Examples
+    --------
+    >>> difference(np.zeros((1, 2)), np.array([[0.0, 1.0]]))[0, 0].tolist()
+    [255, 255, 255]
+    """
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape != second.shape:
+        raise StepError(f"pictures of shapes {first.shape} and {second.shape} have no pixelwise difference")
+    axes = name_axes(first.shape, axes)
+    change = second.astype(np.float64) - first.astype(np.float64)
+    if "C" in axes:
+        at = axes.index("C")
+        largest = np.expand_dims(np.abs(np.nan_to_num(change)).argmax(axis=at), at)
+        change = np.take_along_axis(change, largest, axis=at).squeeze(at)
+        axes = axes.replace("C", "")
+    change = np.nan_to_num(change, posinf=0.0, neginf=0.0)
+    limit = float(np.abs(change).max(initial=0.0)) if limit is None else limit
+    share = np.clip(change / limit, -1, 1) if limit > 0 else np.zeros_like(change)
+    # White in the middle, and two ends that differ in lightness order for no kind of colour blindness.
+    red, blue = np.array((178, 24, 43.0)), np.array((33, 102, 172.0))
+    end = np.where(share[..., None] > 0, red, blue)
+    shown = 255 + (end - 255) * np.abs(share)[..., None]
+    return to_rgb(np.rint(shown).astype(np.uint8), axes + "C")
+
+
+def sheet(rows: Sequence[Sequence[tuple[np.ndarray, str]]], *, side: int = 192) -> np.ndarray:
+    """Lay pictures out in rows with a caption under each, as for *before* and *after*.
+
+    Parameters
+    ----------
+    rows : sequence of rows; a row is a sequence of (picture, caption)
+        Pictures as for `to_rgb` with unnamed axes. Captions are cut to the width of their picture.
+    side : int
+        Longest side of each picture, in pixels.
+
+    Examples
+    --------
+    >>> before, after = np.zeros((8, 8), np.uint8), np.ones((8, 8), np.uint8)
+    >>> sheet([[(before, "before"), (after, "after")]], side=64).ndim
+    3
+    """
+    tiles = [[_tile(fit(to_rgb(picture), side), caption, side) for picture, caption in row] for row in rows]
+    return _lay_out(tiles, side)
+
+
+def grid(
+    images: Sequence[np.ndarray],
+    true: Sequence[int | None],
+    predicted: Sequence[int],
+    names: Sequence[str] | None = None,
+    *,
+    columns: int | None = None,
+    side: int = 96,
+) -> np.ndarray:
+    """Pictures with their predicted class; a wrong one has a cross, a thick frame and its true class.
+
+    Parameters
+    ----------
+    images : sequence of ndarray
+        As for `to_rgb` with unnamed axes.
+    true, predicted : sequence of int
+        Class numbers; a true class of None is unknown, and then nothing is marked.
+    names : sequence of str, optional
+        Names of the classes; without them the numbers are written.
+
+    Examples
+    --------
+    >>> grid([np.zeros((8, 8), np.uint8)] * 3, [0, 1, None], [0, 0, 1], ["cat", "dog"]).ndim
+    3
+    """
+    if not len(images) == len(true) == len(predicted):
+        raise StepError(f"{len(images)} pictures, {len(true)} true and {len(predicted)} predicted classes")
+
+    def name(label: int) -> str:
+        return str(label) if names is None else names[label]
+
+    tiles = []
+    for image, truth, guess in zip(images, true, predicted):
+        rgb = fit(to_rgb(image), side)
+        if truth is None:
+            tiles.append(_tile(rgb, name(guess), side))
+        elif truth == guess:
+            tiles.append(_tile(rgb, f"✓ {name(guess)}", side))
+        else:
+            tiles.append(_tile(rgb, f"✗ {name(guess)}, is {name(truth)}", side, wrong=True))
+    columns = columns or max(1, math.ceil(math.sqrt(len(tiles) * 1.6)))
+    return _lay_out([tiles[at : at + columns] for at in range(0, len(tiles), columns)], side)
+
+
+def _lay_out(rows: Sequence[Sequence[PILImage.Image]], side: int) -> np.ndarray:
+    """Tiles of one size on a white sheet."""
+    gap = max(6, side // 16)
+    columns = max((len(row) for row in rows), default=0)
+    width, height = _tile_size(side)
+    canvas = PILImage.new("RGB", (gap + columns * (width + gap), gap + len(rows) * (height + gap)), _PAPER)
+    for i, row in enumerate(rows):
+        for j, tile in enumerate(row):
+            canvas.paste(tile, (gap + j * (width + gap), gap + i * (height + gap)))
+    return np.array(canvas)
+
+
+def _tile_size(side: int) -> tuple[int, int]:
+    """(width, height) of a tile: the picture, its frame, and two lines of caption."""
+    return side + 8, side + 8 + 2 * _FONT_SIZE + 8
+
+
+def _tile(rgb: np.ndarray, caption: str, side: int, *, wrong: bool = False) -> PILImage.Image:
+    """One captioned picture."""
+    width, height = _tile_size(side)
+    tile = PILImage.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(tile)
+    left, top = (width - rgb.shape[1]) // 2, (side + 8 - rgb.shape[0]) // 2
+    right, bottom = left + rgb.shape[1] - 1, top + rgb.shape[0] - 1
+    line = 4 if wrong else 1
+    draw.rectangle(
+        (left - line, top - line, right + line, bottom + line), fill=_WRONG if wrong else _QUIET, width=0
+    )
+    tile.paste(PILImage.fromarray(rgb), (left, top))
+    font = _font(_FONT_SIZE)
+    for number, line_text in enumerate(_wrapped(clean(caption), font, width, 2)):
+        where = (width / 2, side + 10 + number * (_FONT_SIZE + 3))
+        draw.text(where, line_text, font=font, fill=_INK, anchor="mt")
+    return tile
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int, lines: int) -> list[str]:
+    """Break text into at most `lines` lines of `width` pixels; what does not fit is replaced by …"""
+    done: list[str] = []
+    rest = text[:400]
+    while rest and len(done) < lines:
+        length = _fitting(rest, font, width)
+        if length == len(rest):
+            return [*done, rest]
+        if len(done) == lines - 1:
+            return [*done, rest[: max(1, _fitting(rest, font, width - font.getlength("…")))].rstrip() + "…"]
+        space = rest.rfind(" ", 1, length + 1)
+        length = space if space > length // 2 else length
+        done.append(rest[:length].rstrip())
+        rest = rest[length:].lstrip()
+    return done
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> int:
+    """How many leading characters fit into `width` pixels; at least one."""
+    low, high = 1, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if font.getlength(text[:middle]) <= width else (low, middle - 1)
+    return low
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which Matplotlib carries, so that captions look the same on every machine."""
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise ImportError("matplotlib is a dependency of offgraph and is missing: pip install matplotlib")
+    path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), size)
+
+
+def training_curves(history: Mapping[str, Sequence[float]] | Any, *, width: float = 9.0) -> np.ndarray:
+    """Plot a training history: one panel a quantity, training solid, validation dashed.
+
+    Parameters
+    ----------
+    history : mapping of name to one value an epoch, or what Keras's ``fit`` returns
+        ``val_loss`` is drawn beside ``loss``, and so on.
+    width : float
+        Of the figure, in inches at 160 dots an inch.
+
+    Raises
+    ------
+    StepError
+        For a history without any value.
+
+    Examples
+    --------
+    >>> training_curves({"loss": [1.0, 0.5], "val_loss": [1.1, 0.8]}).dtype
+    dtype('uint8')
+    """
+    values: Mapping[str, Sequence[float]] = getattr(history, "history", history)
+    panels = list(dict.fromkeys(name.removeprefix("val_") for name, series in values.items() if len(series)))
+    if not panels:
+        raise StepError("the training history is empty: there is no epoch to draw")
+    columns = min(3, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure = _figure(max(4.5, width * columns / 3) if columns < 3 else width, 3.1 * rows)
+    for number, panel in enumerate(panels):
+        ax = figure.add_subplot(rows, columns, number + 1)
+        for name, label, style, colour in (
+            (panel, "training", "o-", "#0072B2"),
+            (f"val_{panel}", "validation", "s--", "#D55E00"),
+        ):
+            series = [float(value) for value in values.get(name, ())]
+            if series:
+                epochs = np.arange(1, len(series) + 1)
+                ax.plot(epochs, series, style, color=colour, label=label, markersize=3.5, linewidth=1.6)
+        ax.set_title(clean(panel), loc="left", fontsize=10, parse_math=False)
+        ax.set_xlabel("epoch", fontsize=9)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.grid(True, color="#e4e6ea", linewidth=0.8)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=8)
+        ax.legend(frameon=False, fontsize=8)
+    return _drawn(figure)
+
+
+def confusion_matrix(
+    true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray, names: Sequence[str]
+) -> np.ndarray:
+    """Plot how often each true class (row) was predicted as each class (column).
+
+    Colour is the share of the row, the number is the count; up to 25 classes have their numbers written.
+
+    Parameters
+    ----------
+    true, predicted : sequence of int
+        Class numbers from 0, of equal length.
+    names : sequence of str
+        Names of all classes.
+
+    Raises
+    ------
+    StepError
+        Where the lengths differ or a class number has no name.
+
+    Examples
+    --------
+    >>> confusion_matrix([0, 0, 1], [0, 1, 1], ["cat", "dog"]).shape[-1]
+    3
+    """
+    truth, guess = np.asarray(true, np.int64), np.asarray(predicted, np.int64)
+    count = len(names)
+    if truth.shape != guess.shape or truth.ndim != 1:
+        raise StepError(f"{truth.size} true and {guess.size} predicted classes cannot be paired")
+    if truth.size and (min(truth.min(), guess.min()) < 0 or max(truth.max(), guess.max()) >= count):
+        raise StepError(f"class numbers must lie from 0 to {count - 1}: there are {count} names")
+    counts = np.zeros((count, count), np.int64)
+    np.add.at(counts, (truth, guess), 1)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = float(np.clip(1.8 + 0.42 * count, 3.6, 12))
+    figure = _figure(size + 0.4, size)
+    ax = figure.add_subplot()
+    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    labels = [clean(name)[:24] for name in names]
+    ax.set_xticks(np.arange(count), labels, rotation=45, ha="right", parse_math=False, fontsize=8)
+    ax.set_yticks(np.arange(count), labels, parse_math=False, fontsize=8)
+    ax.set_xlabel("predicted", fontsize=9)
+    ax.set_ylabel("true", fontsize=9)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    if count <= 25:
+        for i, j in np.argwhere(counts):
+            colour = "white" if share[i, j] > 0.55 else "#1c1e21"
+            ax.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=8)
+    return _drawn(figure)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Make a Matplotlib figure that belongs to nobody else: pyplot's global state is never touched."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=160, layout="constrained")
+
+
+def _drawn(figure: Figure) -> np.ndarray:
+    """Draw a figure into a uint8 array (H, W, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    with warnings.catch_warnings():
+        # A class name in a script that the font lacks is drawn as boxes; that is no reason to warn every time.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3].copy()

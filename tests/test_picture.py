@@ -1,0 +1,232 @@
+"""Arrays to pictures: what is shown is what the arrays hold, and captions never break out of their place."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from skimage import data
+
+from offgraph import picture
+from offgraph.errors import StepError
+
+VERMILION = (213, 94, 0)
+
+
+def test_uint8_is_shown_as_it_is_and_copied():
+    image = data.astronaut()
+    shown = picture.to_rgb(image)
+    assert np.array_equal(shown, image) and not np.shares_memory(shown, image)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        (np.array([[False, True]]), [0, 255]),
+        (np.array([[100, 4095]], np.uint16), [0, 255]),
+        (np.array([[-3, 0, 3]], np.int32), [0, 128, 255]),
+        (np.array([[0.0, 0.5, 1.0]]), [0, 128, 255]),
+        (np.array([[0.25, 0.5]], np.float32), [64, 128]),
+        (np.array([[-2.0, 2.0]]), [0, 255]),
+        (np.array([[np.nan, -1.0, 3.0, np.inf, -np.inf]]), [0, 0, 255, 255, 0]),
+        (np.array([[7.0, 7.0]]), [0, 0]),
+        (np.array([[-np.finfo(np.float64).max, np.finfo(np.float64).max]]), [0, 255]),
+        (np.array([[np.nan]]), [0]),
+        (np.array([[0, 2**64 - 1]], np.uint64), [0, 255]),
+    ],
+)
+def test_display_range_is_the_stated_one(values, shown):
+    assert picture.to_rgb(values)[0, :, 0].tolist() == shown
+
+
+def test_a_given_range_clips():
+    shown = picture.to_rgb(np.array([[0, 100, 200, 300]], np.uint16), range=(100, 200))
+    assert shown[0, :, 0].tolist() == [0, 0, 255, 255]
+    assert picture.to_rgb(np.array([[10, 20]], np.uint8), range=(10, 20))[0, :, 1].tolist() == [0, 255]
+
+
+def test_volumes_series_and_channels():
+    volume = np.zeros((5, 4, 6), np.uint8)
+    volume[2] = 9
+    assert (picture.to_rgb(volume, "ZYX") == 9).all()
+    series = np.stack([np.full((4, 6), value, np.uint8) for value in (1, 2)])
+    assert (picture.to_rgb(series, "TYX") == 1).all()
+    channels = np.arange(7 * 2 * 3, dtype=np.uint8).reshape(7, 2, 3)
+    assert np.array_equal(picture.to_rgb(channels, "CYX"), np.moveaxis(channels[:3], 0, -1))
+    two = np.full((2, 2, 2), 50, np.uint8)
+    assert picture.to_rgb(two)[0, 0].tolist() == [50, 50, 0]
+    with pytest.raises(StepError, match="axes="):
+        picture.to_rgb(np.zeros((3, 4, 7)))
+    with pytest.raises(StepError, match="complex64"):
+        picture.to_rgb(np.zeros((3, 4), np.complex64))
+
+
+def test_no_pixels_is_no_crash():
+    assert picture.to_rgb(np.zeros((0, 5), np.float32)).shape == (0, 5, 3)
+    assert picture.fit(np.zeros((0, 5, 3), np.uint8), 50).shape == (1, 1, 3)
+    assert picture.overlay(np.zeros((0, 5), np.uint8), np.zeros((0, 5), np.int32)).shape == (0, 5, 3)
+
+
+def test_overlay_colours_each_label_and_leaves_the_background_alone():
+    image = data.coins()
+    mask = np.zeros(image.shape, np.int64)
+    mask[10:60, 10:60] = 1
+    mask[10:60, 60:110] = 8  # the same colour as 1: only the line between them tells them apart
+    mask[100:150, 10:60] = 2**40
+    before = mask.copy()
+    shown = picture.overlay(image, mask)
+    assert np.array_equal(mask, before)
+    assert np.array_equal(shown[mask == 0], picture.to_rgb(image)[mask == 0])
+    assert (shown[30, 59] == picture.PALETTE[0]).all() and (shown[30, 60] == picture.PALETTE[0]).all()
+    assert (shown[30, 30] != picture.PALETTE[0]).any()
+    assert (shown[100, 30] == picture.PALETTE[(2**40 - 1) % 7]).all()
+    filled = picture.overlay(image, mask == 1, opacity=1, outline=0)
+    assert (filled[mask == 1] == picture.PALETTE[0]).all()
+
+
+def test_overlay_numbers_are_drawn_at_the_objects():
+    mask = np.zeros((200, 200), np.uint8)
+    mask[20:60, 20:60] = 1
+    image = np.zeros((200, 200), np.uint8)
+    changed = picture.overlay(image, mask, numbers=True) != picture.overlay(image, mask)
+    rows, columns = np.nonzero(changed.any(axis=-1))
+    assert rows.size and abs(rows.mean() - 39.5) < 4 and abs(columns.mean() - 39.5) < 4
+
+
+def test_overlay_says_what_does_not_fit():
+    with pytest.raises(StepError, match=r"\(3, 4\).*\(4, 4\)"):
+        picture.overlay(np.zeros((4, 4), np.uint8), np.zeros((3, 4), np.uint8))
+    with pytest.raises(StepError, match="float64"):
+        picture.overlay(np.zeros((4, 4), np.uint8), np.zeros((4, 4)))
+
+
+def test_palette_stays_distinct_for_each_kind_of_colour_blindness():
+    # Machado, Oliveira and Fernandes (2009), severity 1, on linear light.
+    matrices = {
+        "none": np.eye(3),
+        "protan": [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        "deutan": [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+    }
+    linear = (picture.PALETTE / 255.0) ** 2.2
+    for kind, matrix in matrices.items():
+        seen = np.clip(linear @ np.asarray(matrix).T, 0, 1) ** (1 / 2.2) * 255
+        apart = np.linalg.norm(seen[:, None] - seen[None], axis=-1)[~np.eye(7, dtype=bool)]
+        assert apart.min() > 25, (kind, apart.min())
+
+
+def test_difference_shows_direction_and_amount():
+    first = np.full((1, 4), 100, np.uint8)
+    second = np.array([[100, 90, 110, 105]], np.uint8)  # wraps, if it were subtracted as uint8
+    shown = picture.difference(first, second).astype(int)
+    assert shown[0, 0].tolist() == [255, 255, 255]
+    assert shown[0, 1, 2] > shown[0, 1, 0] and shown[0, 2, 0] > shown[0, 2, 2]
+    assert shown[0, 2].sum() < shown[0, 3].sum() < 3 * 255
+    assert np.array_equal(picture.difference(first, second, limit=1000.0)[0, 0], [255, 255, 255])
+    colour = np.zeros((2, 2, 3))
+    other = colour.copy()
+    other[0, 0] = (0.1, -0.9, 0.2)
+    assert picture.difference(colour, other)[0, 0].tolist() == [33, 102, 172]
+    with pytest.raises(StepError, match=r"\(1, 4\).*\(2, 4\)"):
+        picture.difference(first, np.zeros((2, 4), np.uint8))
+
+
+def test_fit_shows_single_pixels_and_shrinks_without_dropping_lines():
+    small = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    assert np.array_equal(picture.fit(small, 9), np.repeat(np.repeat(small, 4, axis=0), 4, axis=1))
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[::2] = 255
+    assert (abs(picture.fit(stripes, 64).astype(int) - 128) <= 1).all()
+
+
+def test_grid_marks_wrong_ones_by_more_than_colour():
+    images = [np.full((8, 8), 128, np.uint8)] * 2
+    right = picture.grid(images, [0, 0], [0, 0], ["cat", "dog"])
+    wrong = picture.grid(images, [0, 1], [0, 0], ["cat", "dog"])
+    unknown = picture.grid(images, [None, None], [0, 0], ["cat", "dog"])
+    assert right.shape == wrong.shape == unknown.shape
+
+    def framed(shown: np.ndarray) -> np.ndarray:
+        return (shown == VERMILION).all(axis=-1)
+
+    assert framed(wrong).any() and not framed(right).any() and not framed(unknown).any()
+    # Without colour: the wrong tile has more dark writing (its true class) than the right one.
+    dark = (wrong.max(axis=-1) < 90).sum(axis=0)
+    half = dark.size // 2
+    assert dark[half:].sum() > 1.5 * dark[:half].sum()
+    with pytest.raises(StepError, match="2 pictures"):
+        picture.grid(images, [0], [0, 0])
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "",
+        "x" * 200,
+        "two\nlines\x00and\ttabs",
+        "日本語 עברית 🙂",
+        "\udcff\udcfe",
+        " ",
+        "<img src=x onerror=alert(1)>.png",
+    ],
+)
+def test_captions_of_any_kind_fit_under_their_picture(caption):
+    image = data.camera()
+    shown = picture.sheet([[(image, caption), (image, "after")], [(image[:20], caption)]], side=96)
+    plain = picture.sheet([[(image, ""), (image, "")], [(image[:20], "")]], side=96)
+    assert shown.shape == plain.shape and shown.dtype == np.uint8
+    if caption.strip():
+        assert (shown != plain).any()
+
+
+def test_sheet_of_nothing_is_empty_paper():
+    assert (picture.sheet([]) == 255).all()
+    assert picture.grid([], [], []).ndim == 3
+
+
+def test_training_curves_draw_both_lines_and_refuse_nothing():
+    both = picture.training_curves(
+        {"loss": [3, 2, 1], "val_loss": [3, 2.5, 2], "accuracy": [0.1, 0.5, np.nan]}
+    )
+    one = picture.training_curves({"loss": [3, 2, 1], "accuracy": [0.1, 0.5, np.nan]})
+    assert both.dtype == np.uint8 and both.ndim == 3
+
+    def has(shown: np.ndarray, colour: tuple[int, int, int]) -> bool:
+        return bool((shown == colour).all(axis=-1).any())
+
+    assert has(both, (0, 114, 178)) and has(both, VERMILION)
+    assert has(one, (0, 114, 178)) and not has(one, VERMILION)
+    with pytest.raises(StepError, match="empty"):
+        picture.training_curves({"loss": []})
+
+
+def test_training_curves_take_what_fit_returns_and_leave_pyplot_alone():
+    before = "matplotlib.pyplot" in sys.modules
+    assert picture.training_curves(SimpleNamespace(history={"loss": [1.0, 0.5]})).ndim == 3
+    assert ("matplotlib.pyplot" in sys.modules) == before
+
+
+def test_confusion_matrix_is_dark_where_the_counts_are():
+    true = [0] * 30 + [1] * 30
+    names = ["$\\frac{", "日本語_^"]  # mathematics and missing letters are text here
+    good = picture.confusion_matrix(true, true, names).astype(int)
+    bad = picture.confusion_matrix(true, [1 - t for t in true], names).astype(int)
+    assert good.shape == bad.shape
+    blue = [(shown[..., 2] - shown[..., 0] > 60) & (shown.sum(axis=-1) < 400) for shown in (good, bad)]
+    centres = [np.argwhere(where) for where in blue]
+    # The dark cells lie on one diagonal and then on the other: rows and columns rise together, or against.
+    assert np.corrcoef(centres[0].T)[0, 1] > 0.3 and np.corrcoef(centres[1].T)[0, 1] < -0.3
+    with pytest.raises(StepError, match="0 to 1"):
+        picture.confusion_matrix([0, 2], [0, 1], ["a", "b"])
+    with pytest.raises(StepError, match="paired"):
+        picture.confusion_matrix([0, 1], [0], ["a", "b"])
+    assert picture.confusion_matrix([], [], ["a"]).ndim == 3
