@@ -15,12 +15,12 @@ _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>)\s*([0-9])""
 
 
 def find_orientation(exif: bytes, xmp: bytes = b"") -> int:
-    """Orientation, 1 to 8, that a file's metadata says; 1 where it is damaged, silent or out of range.
+    r"""Orientation, 1 to 8, that a file's metadata says; 1 where it is damaged, silent or out of range.
 
     Parameters
     ----------
     exif : bytes
-        A TIFF header and its first directory, with or without the leading ``Exif\\0\\0``.
+        A TIFF header and its first directory, with or without the leading ``Exif\0\0``.
     xmp : bytes
         An XMP packet, asked only where EXIF is silent.
     """

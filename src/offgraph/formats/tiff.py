@@ -150,9 +150,9 @@ def _name_axes(series: Any, shaped: bool, axes: str | None) -> tuple[str, list[s
     if axes is not None:
         if len(axes) != len(series.shape):
             raise FormatError(f"axes={axes!r} names {len(axes)} axes, the file holds {tuple(series.shape)}")
-        changed = [f"axes={axes!r} was asked for, the file says {stored!r}"] if _NAMED >= set(stored) else []
+        changed = [f"axes={axes!r} was asked for, the file says {stored!r}"] if set(stored) <= _NAMED else []
         return axes.replace("S", "C"), [] if axes == stored.replace("S", "C") else changed
-    if not _NAMED >= set(stored) or {"C", "S"} <= set(stored):
+    if not set(stored) <= _NAMED or {"C", "S"} <= set(stored):
         example = "ZYX" if len(stored) == 3 else "".join("TZYXC"[-len(stored) :])
         raise FormatError(
             f"a stack of shape {tuple(series.shape)} that does not say what its axes are; "
