@@ -1,0 +1,70 @@
+"""SciPy's image transforms for CNNs, beside the graph: from a folder of files to a batch, and back to the picture.
+
+Names are imported when they are first used, so that ``import offgraph`` loads no framework and starts at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "offgraph.compose": ("Augment", "Compose", "Result"),
+    "offgraph.dataset": ("BuildReport", "build"),
+    "offgraph.decode": ("Picture", "imread"),
+    "offgraph.encode": ("imwrite", "show"),
+    "offgraph.doctor": ("doctor",),
+    "offgraph.errors": (
+        "BuildError",
+        "DecodeError",
+        "OffgraphError",
+        "OffgraphWarning",
+        "RecipeError",
+        "RecipeMismatch",
+        "SourceError",
+        "StepError",
+    ),
+    "offgraph.frame": ("AffineMap", "Frame", "orientation_map"),
+    "offgraph.loader": ("Batch", "Loader"),
+    "offgraph.compare": ("compare",),
+    "offgraph.predict": ("Prediction", "predict", "save_predictions"),
+    "offgraph.preview": ("preview",),
+    "offgraph.random": ("Draw", "Key"),
+    "offgraph.recipe": ("explain_mismatch",),
+    "offgraph.sources": ("Item", "Sample", "Source", "open_source", "split"),
+    "offgraph.spec": ("ArraySpec",),
+    "offgraph.step": ("STEPS",),
+    "offgraph.targets": ("Image", "Mask"),
+    "offgraph.tensors.keras": ("load", "save"),
+    "offgraph.threads": ("num_threads", "set_num_threads"),
+    "offgraph.transforms": (
+        "MedianFilter",
+        "Normalize",
+        "Resize",
+        "Rotate",
+    ),
+}
+"""Where each public name lives. A test holds that all of them are there."""
+
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = ["__version__", "ndimage", *sorted(_HOME)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ndimage":
+        return importlib.import_module("offgraph.ndimage")
+    if name not in _HOME:
+        raise AttributeError(f"module 'offgraph' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+if TYPE_CHECKING:
+    from offgraph.transforms import MedianFilter as MedianFilter

@@ -1,0 +1,349 @@
+"""`Compose`: steps made into one recipe, run on pictures and their masks."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from offgraph import plan, recipe
+from offgraph.errors import OffgraphWarning, RecipeMismatch, StepError
+from offgraph.frame import Frame
+from offgraph.random import Key
+from offgraph.spec import SPATIAL, ArraySpec
+from offgraph.step import Step
+from offgraph.targets import Image, Mask
+
+__all__ = ["Augment", "Compose", "Result", "Targets"]
+
+
+class Augment:
+    """Steps that only training applies; `Compose.eval` leaves them out.
+
+    Parameters
+    ----------
+    *steps : Step
+
+    Examples
+    --------
+    >>> import offgraph as og
+    >>> og.Augment(og.Rotate((-15, 15)), og.Flip("X", p=0.5)).steps[1].p
+    0.5
+    """
+
+    def __init__(self, *steps: Step) -> None:
+        for step in steps:
+            if not isinstance(step, Step):
+                raise StepError(
+                    f"Augment takes steps, one after the other: Augment(Rotate(5), …); got {step!r:.80}"
+                )
+        self.steps = tuple(steps)
+
+    def __repr__(self) -> str:
+        return f"Augment({', '.join(map(repr, self.steps))})"
+
+
+class Targets(NamedTuple):
+    """What came out, typed: for rooms that go on with it."""
+
+    image: Image
+    mask: Mask | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a recipe made of one picture.
+
+    Parameters
+    ----------
+    targets : Targets
+        The typed image and mask.
+    record : dict
+        What was drawn, as plain JSON; `Compose.replay` applies it again.
+    frame : Frame
+        The way back to the grid of the given picture.
+    """
+
+    targets: Targets
+    record: dict[str, Any]
+    frame: Frame
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture, contiguous, axes as given."""
+        return self.targets.image.array
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """The mask of labels, contiguous, in the dtype as given; None where none was given."""
+        return None if self.targets.mask is None else self.targets.mask.array
+
+
+class Compose:
+    """A recipe: steps applied one after the other.
+
+    What every picture gets stands in the list; what only training draws stands in `Augment`. A recipe holds no
+    state: the same picture and the same `Key` give the same bytes in any process, thread and order.
+
+    Parameters
+    ----------
+    steps : iterable of Step or Augment
+
+    Attributes
+    ----------
+    items : tuple of Step or Augment
+        As declared.
+    steps : tuple of Step
+        All steps in order, those of `Augment` among them.
+    training : bool
+        False for what `eval` returns.
+
+    Raises
+    ------
+    StepError
+        For something that is no step, or an id given twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.MedianFilter(3), og.Augment(og.Rotate((-15, 15))), og.Normalize(mean=0.5, std=0.5)])
+    >>> photo = np.zeros((6, 8, 3), np.uint8)
+    >>> out = recipe(image=photo, key=og.Key(seed=7, epoch=3, index=1234))
+    >>> out.image.shape, out.image.dtype
+    ((6, 8, 3), dtype('float32'))
+    >>> bool((recipe.replay(out.record, image=photo).image == out.image).all())
+    True
+    """
+
+    def __init__(self, steps: Iterable[Step | Augment] = ()) -> None:
+        if isinstance(steps, Step | Augment):
+            raise StepError(f"Compose takes a list of steps: Compose([{steps!r:.60}])")
+        items = tuple(steps)
+        for item in items:
+            if not isinstance(item, Step | Augment):
+                raise StepError(f"Compose takes steps and Augment(…); got {item!r:.80}")
+        self.items = items
+        self.training = True
+        self._placed = plan.place(
+            (step, isinstance(item, Augment))
+            for item in items
+            for step in (item.steps if isinstance(item, Augment) else (item,))
+        )
+
+    def __repr__(self) -> str:
+        return f"Compose([{', '.join(map(repr, self.items))}])"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps in order, those of `Augment` among them."""
+        return tuple(placed.step for placed in self._placed)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the outcome depends on the key."""
+        return any(step.draws for step in self.steps)
+
+    def eval(self) -> Compose:
+        """Return the prepare layer alone, for validation and prediction.
+
+        A step that draws outside `Augment` stays and draws here too, with an `OffgraphWarning` that says so.
+        """
+        drawing = [placed.where for placed in self._placed if not placed.augment and placed.step.draws]
+        if drawing and self.training:
+            warnings.warn(
+                f"{', '.join(drawing)}: draws outside Augment, so it draws for validation and prediction too; "
+                "write Augment(…) around it if only training shall draw",
+                OffgraphWarning,
+                stacklevel=2,
+            )
+        prepare = Compose(item for item in self.items if not isinstance(item, Augment))
+        prepare.training = False
+        return prepare
+
+    def __call__(
+        self,
+        *,
+        image: np.ndarray | Image,
+        mask: np.ndarray | Mask | None = None,
+        key: Key | None = None,
+        axes: str | None = None,
+    ) -> Result:
+        """Apply the recipe to a picture and its mask.
+
+        Parameters
+        ----------
+        image : ndarray or Image
+            Left as it is.
+        mask : ndarray or Mask, optional
+            Labels on the grid of the picture.
+        key : Key, optional
+            Address of the draws. Needed where the recipe draws: a default would give all pictures the same draws.
+        axes : str, optional
+            Axes of the image, such as ``"YXC"`` or ``"ZYX"``, where its shape leaves a doubt.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        StepError
+            Naming step, cause, shape and dtype.
+        """
+        if key is None:
+            drawing = next((placed.where for placed in self._placed if placed.step.draws), None)
+            if drawing is not None:
+                raise StepError(
+                    f"{drawing} draws, so this recipe needs to know for which picture: "
+                    "pass key=Key(seed=…, epoch=…, index=…), or use recipe.eval() to leave out Augment"
+                )
+            key = Key()
+        picture, labels = _parse_targets(image, mask, axes)
+        return _apart(self.run(picture, labels, key), picture, labels)
+
+    def run(
+        self, image: Image, mask: Mask | None, key: Key, start: int = 0, stop: int | None = None
+    ) -> Result:
+        """Apply the steps from `start` up to `stop` to typed targets; draws are those of the whole recipe."""
+        part = self._placed[start:stop]
+        return self._result(image, mask, key, start, part, None)
+
+    def replay(
+        self,
+        record: Mapping[str, Any],
+        *,
+        image: np.ndarray | Image,
+        mask: np.ndarray | Mask | None = None,
+        axes: str | None = None,
+    ) -> Result:
+        """Apply recorded draws again, to the same picture or to another.
+
+        Raises
+        ------
+        RecipeMismatch
+            Where the record was made by another recipe.
+        StepError
+            Where it is no record, or a step cannot be applied.
+        """
+        try:
+            made_by, start = record["recipe"], record["start"]
+            key = Key(**record["key"])
+            drawn = [
+                plan.Drawn(entry["address"], entry["applied"], entry["params"]) for entry in record["steps"]
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise StepError(f"this is not the record of a recipe's run: {error!r}") from None
+        part = self._placed[start : start + len(drawn)]
+        if made_by != self.digest or [d.address for d in drawn] != [placed.address for placed in part]:
+            raise RecipeMismatch(
+                f"the record was made by another recipe (digest {str(made_by)[:12]}, this one is {self.digest[:12]}); "
+                "replay it with that recipe"
+            )
+        picture, labels = _parse_targets(image, mask, axes)
+        return _apart(self._result(picture, labels, key, start, part, drawn), picture, labels)
+
+    def _result(
+        self, image: Image, mask: Mask | None, key: Key, start: int, part: tuple[plan.Placed, ...],
+        recorded: list[plan.Drawn] | None,
+    ) -> Result:  # fmt: skip
+        image, mask, log, frame = plan.run(part, image, mask, key, recorded)
+        record = {
+            "recipe": self.digest,
+            "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
+            "start": start,
+            "steps": [
+                {
+                    "step": placed.step.name,
+                    "address": drawn.address,
+                    "applied": drawn.applied,
+                    "params": drawn.params,
+                }
+                for placed, drawn in zip(part, log)
+            ],
+        }
+        return Result(Targets(image, mask), record, frame)
+
+    def output_spec(self, spec: ArraySpec) -> ArraySpec:
+        """Return shape, dtype and axes of the output, with ``None`` for lengths that are drawn."""
+        return plan.drawn_spec(self._placed, spec)[-1]
+
+    def stored(self, spec: ArraySpec) -> int:
+        """Return how many leading steps still give whole numbers: what a dataset on disk stores."""
+        specs = plan.drawn_spec(self._placed, spec)
+        whole = [np.dtype(s.dtype).kind in "bui" for s in specs]
+        return (
+            whole.index(False) - 1
+            if False in whole[1:] and whole[0]
+            else len(self._placed)
+            if whole[0]
+            else 0
+        )
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the prepare layer, all defaults and step versions written out: what guards a model."""
+        return recipe.fingerprint(self)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over the whole recipe with its ids: what guards a dataset and a record."""
+        return recipe.digest(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain JSON values, all parameters written out."""
+        return recipe.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Compose:
+        """Read what `to_dict` gave, or a JSON recipe.
+
+        Raises
+        ------
+        RecipeError
+            Naming every step and field that is wrong.
+        """
+        return recipe.from_dict(data)
+
+    def to_yaml(self, path: str | Path | None = None) -> str:
+        """Return the recipe as YAML, and write it to `path` where one is given; defaults are left out."""
+        return recipe.to_yaml(self, path)
+
+    @classmethod
+    def from_yaml(cls, path_or_text: str | Path) -> Compose:
+        """Read a recipe from a YAML or JSON file, or from a text with at least one line break.
+
+        Raises
+        ------
+        RecipeError
+            Naming file, line, step and field of everything that is wrong.
+        """
+        return recipe.from_yaml(path_or_text)
+
+
+def _parse_targets(
+    image: np.ndarray | Image, mask: np.ndarray | Mask | None, axes: str | None
+) -> tuple[Image, Mask | None]:
+    picture = image if isinstance(image, Image) else Image(image, axes)  # type: ignore[arg-type]
+    if mask is None or isinstance(mask, Mask):
+        return picture, mask
+    dimensions = np.ndim(mask)
+    flat = picture.axes.replace("C", "")
+    spatial = "".join(name for name in picture.axes if name in SPATIAL)
+    named = next((names for names in (flat, spatial, picture.axes) if len(names) == dimensions), None)
+    return picture, Mask(mask, named)  # type: ignore[arg-type]
+
+
+def _apart(result: Result, image: Image, mask: Mask | None) -> Result:
+    """Copy what is still the caller's own memory, so that writing to a result changes no input."""
+    out_image, out_mask = result.targets
+    if np.may_share_memory(out_image.array, image.array):
+        out_image = Image(out_image.array.copy(), out_image.axes)
+    if mask is not None and out_mask is not None and np.may_share_memory(out_mask.array, mask.array):
+        out_mask = Mask(out_mask.array.copy(), out_mask.axes)
+    return Result(Targets(out_image, out_mask), result.record, result.frame)

@@ -1,0 +1,336 @@
+"""Coordinate maps, and the way back: where every output pixel came from, and how a prediction returns there.
+
+Pixel centres lie at integers, coordinates are (row, column) or (slice, row, column), and a picture of n pixels
+reaches from -0.5 to n - 0.5 along an axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from offgraph.errors import OffgraphError
+from offgraph.planes import affine_planes
+from offgraph.spec import SPATIAL
+
+__all__ = ["AffineMap", "Frame", "orientation_map"]
+
+_EDGE = 1e-6
+"""Slack in pixels at a picture's border: coordinates carry the rounding of a few float64 products."""
+
+
+@dataclass(frozen=True, eq=False)
+class AffineMap:
+    """Output pixel → input pixel: ``input = matrix @ output + offset``.
+
+    Parameters
+    ----------
+    matrix : array_like of float64, shape (n, n)
+        n is the number of spatial axes.
+    offset : array_like of float64, shape (n,)
+        In input pixels.
+    input_size, output_size : tuple of int
+        Spatial lengths of the picture before and after.
+
+    Examples
+    --------
+    >>> AffineMap.identity((4, 6)).then(AffineMap(np.eye(2), (1, 2), (4, 6), (2, 2))).offset
+    array([1., 2.])
+    """
+
+    matrix: np.ndarray
+    offset: np.ndarray
+    input_size: tuple[int, ...]
+    output_size: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        matrix = np.array(self.matrix, dtype=np.float64)
+        offset = np.array(self.offset, dtype=np.float64)
+        sizes = tuple(tuple(int(n) for n in size) for size in (self.input_size, self.output_size))
+        n = len(sizes[0])
+        if matrix.shape != (n, n) or offset.shape != (n,) or len(sizes[1]) != n:
+            raise OffgraphError(
+                f"a map between sizes {sizes[0]} and {sizes[1]} needs a matrix of {n} x {n} and an offset of {n}; "
+                f"got {matrix.shape} and {offset.shape}"
+            )
+        if not (np.isfinite(matrix).all() and np.isfinite(offset).all()):
+            raise OffgraphError(f"a map needs finite numbers; got {matrix.tolist()} and {offset.tolist()}")
+        matrix.flags.writeable = offset.flags.writeable = False
+        for name, value in zip(("matrix", "offset", "input_size", "output_size"), (matrix, offset, *sizes)):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def identity(cls, size: tuple[int, ...]) -> AffineMap:
+        """Return the map that leaves a picture of this size as it is."""
+        return cls(np.eye(len(size)), np.zeros(len(size)), size, size)
+
+    @classmethod
+    def window(cls, start: Sequence[int], size: tuple[int, ...], input_size: tuple[int, ...]) -> AffineMap:
+        """Return the map of a crop or a pad: ``size`` pixels from ``start``, which may lie outside."""
+        return cls(np.eye(len(size)), np.asarray(start, np.float64), input_size, size)
+
+    def then(self, after: AffineMap) -> AffineMap:
+        """Return the one map of this step followed by ``after``."""
+        if self.output_size != after.input_size:
+            raise OffgraphError(
+                f"a map from size {after.input_size} cannot follow one to size {self.output_size}"
+            )
+        return AffineMap(
+            self.matrix @ after.matrix,
+            self.matrix @ after.offset + self.offset,
+            self.input_size,
+            after.output_size,
+        )
+
+    def inverse(self) -> AffineMap:
+        """Return the map input pixel → output pixel.
+
+        Raises
+        ------
+        OffgraphError
+            Where the map flattens the picture (a scale of zero), so that there is no way back.
+        """
+        try:
+            matrix = np.linalg.inv(self.matrix)
+        except np.linalg.LinAlgError:
+            raise OffgraphError(
+                f"the matrix {self.matrix.tolist()} has no inverse: there is no way back"
+            ) from None
+        return AffineMap(matrix, -(matrix @ self.offset), self.output_size, self.input_size)
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Map points, shape (..., n), from output to input coordinates."""
+        return points @ self.matrix.T + self.offset
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the map as plain JSON values."""
+        return {
+            "matrix": self.matrix.tolist(),
+            "offset": self.offset.tolist(),
+            "input_size": list(self.input_size),
+            "output_size": list(self.output_size),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> AffineMap:
+        """Read what `to_json` wrote."""
+        return cls(data["matrix"], data["offset"], tuple(data["input_size"]), tuple(data["output_size"]))
+
+
+# EXIF orientation: does the upright picture swap axes, then: does its row or column run backwards in the stored one.
+_ORIENTATIONS: dict[int, tuple[bool, bool, bool]] = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
+
+
+def orientation_map(orientation: int, stored_size: tuple[int, int]) -> AffineMap:
+    """Return the map from an upright picture to the pixels as the file stores them.
+
+    Parameters
+    ----------
+    orientation : int
+        The EXIF value, 1 to 8; 1 is "stored upright".
+    stored_size : tuple of int
+        (H, W) in the file, before any turning.
+
+    Examples
+    --------
+    A phone held upright stores 3 rows of 4 and says 6, "turn clockwise":
+
+    >>> orientation_map(6, (3, 4)).output_size
+    (4, 3)
+    """
+    if orientation not in _ORIENTATIONS:
+        raise OffgraphError(f"EXIF orientation {orientation!r}: known are 1 to 8")
+    swapped, row_back, column_back = _ORIENTATIONS[orientation]
+    matrix = np.diag([-1.0 if row_back else 1.0, -1.0 if column_back else 1.0])
+    if swapped:
+        matrix = matrix[:, ::-1]
+    offset = [(n - 1.0) * back for n, back in zip(stored_size, (row_back, column_back))]
+    size = (stored_size[1], stored_size[0]) if swapped else (stored_size[0], stored_size[1])
+    return AffineMap(matrix, offset, stored_size, size)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The chain of maps from the original grid to the output, and the way back.
+
+    Parameters
+    ----------
+    maps : sequence of AffineMap
+        In the order in which the pictures were made. At least one; `Frame.start` begins with the identity.
+
+    Examples
+    --------
+    >>> frame = Frame.start((4, 6)).then(AffineMap.window((1, 1), (2, 2), (4, 6)))
+    >>> frame.undo(mask=np.array([[1, 2], [3, 4]], np.uint8))
+    array([[0, 0, 0, 0, 0, 0],
+           [0, 1, 2, 0, 0, 0],
+           [0, 3, 4, 0, 0, 0],
+           [0, 0, 0, 0, 0, 0]], dtype=uint8)
+    """
+
+    maps: tuple[AffineMap, ...]
+    _whole: AffineMap = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        maps = tuple(self.maps)
+        if not maps:
+            raise OffgraphError("a frame needs at least one map; begin with Frame.start(size)")
+        whole = maps[0]
+        for after in maps[1:]:
+            whole = whole.then(after)
+        object.__setattr__(self, "maps", maps)
+        object.__setattr__(self, "_whole", whole)
+
+    @classmethod
+    def start(cls, size: tuple[int, ...]) -> Frame:
+        """Return the frame of a picture that nothing has moved yet."""
+        return cls((AffineMap.identity(size),))
+
+    @property
+    def input_size(self) -> tuple[int, ...]:
+        """Spatial lengths of the original grid."""
+        return self._whole.input_size
+
+    @property
+    def output_size(self) -> tuple[int, ...]:
+        """Spatial lengths of the output grid."""
+        return self._whole.output_size
+
+    @property
+    def map(self) -> AffineMap:
+        """The chain as one map, output pixel → original pixel."""
+        return self._whole
+
+    def then(self, after: AffineMap | Frame) -> Frame:
+        """Return the frame with one more map, or another frame, after it."""
+        return Frame(self.maps + (after.maps if isinstance(after, Frame) else (after,)))
+
+    def undo(
+        self,
+        *,
+        mask: np.ndarray | None = None,
+        heatmap: np.ndarray | None = None,
+        image: np.ndarray | None = None,
+        axes: str | None = None,
+        fill: float = 0,
+    ) -> np.ndarray:
+        """Bring one array from the output grid back to the original grid.
+
+        Each original pixel looks up where it went, in one resampling by the inverse of the whole chain. Flips, quarter
+        turns, crops and pads come back in equal bytes.
+
+        Parameters
+        ----------
+        mask : ndarray, optional
+            Labels: nearest neighbour (order 0), whole numbers of any width untouched.
+        heatmap, image : ndarray, optional
+            Measured values such as probabilities: linear (order 1), in their own dtype.
+        axes : str, optional
+            Axes of the array. Left out, its first axes are the spatial ones and the rest is carried along.
+        fill : float
+            Value of original pixels that the output does not show, because a step cut them off.
+
+        Returns
+        -------
+        ndarray
+            Same dtype, other axes and their order as given, spatial lengths of the original.
+
+        Raises
+        ------
+        OffgraphError
+            Where not exactly one array is given, or its size is not the frame's output size.
+        """
+        given = [array for array in (mask, heatmap, image) if array is not None]
+        if len(given) != 1:
+            raise OffgraphError("undo takes one of mask=, heatmap= or image=")
+        array = np.asarray(given[0])
+        n = len(self.output_size)
+        spatial = tuple(range(n)) if axes is None else tuple(i for i, a in enumerate(axes) if a in SPATIAL)
+        if len(spatial) != n or array.ndim < n or tuple(array.shape[i] for i in spatial) != self.output_size:
+            raise OffgraphError(
+                f"an array of shape {array.shape} does not lie on this frame's output grid of size {self.output_size}"
+            )
+        return self._resample(array, spatial, order=0 if mask is not None else 1, fill=fill)
+
+    def _resample(self, array: np.ndarray, spatial: tuple[int, ...], order: int, fill: float) -> np.ndarray:
+        back = self._whole.inverse()
+        size = self.input_size
+        if 0 in size or 0 in self.output_size:
+            return np.full(_with_size(array.shape, spatial, size), fill, array.dtype)
+        if order == 0 and array.dtype.kind in "biu" and array.dtype.itemsize == 8:
+            # Resampling goes through float64, which holds whole numbers to 2**53 only: move indices instead.
+            index = np.arange(np.prod(self.output_size)).reshape(self.output_size)
+            moved = affine_planes(
+                index.astype(np.float64), back.matrix, back.offset, size, axes=tuple(range(len(size))),
+                order=0, mode="nearest", cval=0.0,
+            ).astype(np.int64)  # fmt: skip
+            lined = np.moveaxis(array, spatial, range(len(size))).reshape(-1, *_others(array.shape, spatial))
+            out = np.moveaxis(lined[moved], range(len(size)), spatial)
+        else:
+            out = affine_planes(
+                array, back.matrix, back.offset, size, axes=spatial, order=order, mode="nearest", cval=0.0
+            )
+        hidden = self._hidden()
+        if hidden is not None:
+            np.moveaxis(out, spatial, range(len(size)))[hidden] = fill
+        return np.ascontiguousarray(out)
+
+    def _hidden(self) -> np.ndarray | None:
+        """Original pixels that some step of the chain cut off, or None where all are there."""
+        corners = np.stack(
+            np.meshgrid(*[(0.0, n - 1.0) for n in self.input_size], indexing="ij"), axis=-1
+        ).reshape(-1, len(self.input_size))
+        hidden = None
+        way: AffineMap | None = None
+        for step in self.maps:
+            way = step if way is None else way.then(step)
+            back = way.inverse()
+            upper = np.array(way.output_size) - 0.5 + _EDGE
+            places = back(corners)
+            if np.all((places >= -0.5 - _EDGE) & (places < upper)):
+                continue  # a picture is convex: where its corners are inside, all of it is
+            if hidden is None:
+                hidden = np.zeros(self.input_size, bool)
+            # One axis of coordinates at a time, the sum broadcast: no (pixels, axes) array is ever made.
+            for axis, limit in enumerate(upper):
+                place: Any = back.offset[axis]
+                for other, length in enumerate(self.input_size):
+                    shape = [1] * len(self.input_size)
+                    shape[other] = length
+                    place = place + back.matrix[axis, other] * np.arange(length, dtype=np.float64).reshape(
+                        shape
+                    )
+                hidden |= (place < -0.5 - _EDGE) | (place >= limit)
+        return hidden
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the chain as plain JSON values."""
+        return [step.to_json() for step in self.maps]
+
+    @classmethod
+    def from_json(cls, data: list[dict[str, Any]]) -> Frame:
+        """Read what `to_json` wrote."""
+        return cls(tuple(AffineMap.from_json(entry) for entry in data))
+
+
+def _others(shape: tuple[int, ...], spatial: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for i, n in enumerate(shape) if i not in spatial)
+
+
+def _with_size(shape: tuple[int, ...], spatial: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    lengths = list(shape)
+    for axis, n in zip(spatial, size):
+        lengths[axis] = n
+    return tuple(lengths)

@@ -1,0 +1,200 @@
+"""Run steps one after the other: draw, apply, and say where an error happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from offgraph.errors import StepError
+from offgraph.frame import Frame
+from offgraph.random import Draw, Key
+from offgraph.spec import ArraySpec
+from offgraph.step import GeometricStep, Step
+from offgraph.targets import Image, Mask
+
+__all__ = ["Drawn", "Placed", "drawn_spec", "place", "run"]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A step at its place in a recipe.
+
+    Parameters
+    ----------
+    step : Step
+    address : str
+        The step's part of the address of its draws: its id, or its class name and how many of that class stand
+        before it in the same layer. Other steps around it change nothing.
+    augment : bool
+        Whether it stands inside `Augment`.
+    number : int
+        Position among all steps of the recipe, from 1, for messages.
+    """
+
+    step: Step
+    address: str
+    augment: bool
+    number: int
+
+    @property
+    def where(self) -> str:
+        """How messages call it."""
+        layer = " of Augment" if self.augment else ""
+        named = f" ({self.step.id})" if self.step.id else ""
+        return f"step {self.number}{layer}, {self.step.name}{named}"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One line of a record: what a step drew for one picture.
+
+    Parameters
+    ----------
+    address : str
+    applied : bool
+        Whether the step was applied, as its `p` decides.
+    params : dict
+        Its drawn values, plain JSON; empty where it was not applied.
+    """
+
+    address: str
+    applied: bool
+    params: dict[str, Any]
+
+
+def place(steps: Iterable[tuple[Step, bool]]) -> tuple[Placed, ...]:
+    """Give every step its address; `steps` are pairs (step, inside Augment)."""
+    counts: Counter[str] = Counter()
+    placed: list[Placed] = []
+    for number, (step, augment) in enumerate(steps, 1):
+        layer = "augment" if augment else "prepare"
+        if step.id is not None:
+            address = f"#{step.id}"
+        else:
+            address = f"{layer}/{step.name}.{counts[f'{layer}/{step.name}']}"
+            counts[f"{layer}/{step.name}"] += 1
+        placed.append(Placed(step, address, augment, number))
+    twice = [address for address, n in Counter(p.address for p in placed).items() if n > 1]
+    if twice:
+        raise StepError(f"id={twice[0][1:]!r} is given to more than one step; an id names one")
+    return tuple(placed)
+
+
+def run(
+    placed: Sequence[Placed],
+    image: Image,
+    mask: Mask | None,
+    key: Key,
+    recorded: Sequence[Drawn] | None = None,
+) -> tuple[Image, Mask | None, tuple[Drawn, ...], Frame]:
+    """Apply placed steps to a picture and its mask.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+    image : Image
+    mask : Mask or None
+        On the picture's own grid.
+    key : Key
+        Address of the picture.
+    recorded : sequence of Drawn, optional
+        Apply these values, one for each step, instead of drawing.
+
+    Raises
+    ------
+    StepError
+        Naming step, cause, shape, dtype and axes.
+    """
+    if mask is not None and mask.spec.size != image.spec.size:
+        raise StepError(
+            f"image and mask have different sizes: the image's is {_size(image.spec)}, the mask's {_size(mask.spec)}"
+        )
+    frame = Frame.start(tuple(n or 0 for n in image.spec.size))
+    log: list[Drawn] = []
+    for position, here in enumerate(placed):
+        step, spec = here.step, image.spec
+        try:
+            check_dimensions(step, spec)
+            if recorded is not None:
+                drawn = recorded[position]
+            elif step.p == 1 or Draw(key, f"{here.address}:p").chance(step.p):
+                drawn = Drawn(here.address, True, step.sample(Draw(key, here.address), spec))
+            else:
+                drawn = Drawn(here.address, False, {})
+            log.append(drawn)
+            if not drawn.applied:
+                continue
+            image = step.apply(image, drawn.params)
+            if mask is not None:
+                mask = step.apply_mask(mask, drawn.params)
+            if isinstance(step, GeometricStep):
+                frame = frame.then(step.map(drawn.params, spec))
+        except (
+            ValueError,
+            TypeError,
+            RuntimeError,
+            MemoryError,
+            OverflowError,
+            IndexError,
+            KeyError,
+        ) as error:
+            raise StepError(
+                f"{here.where}: {error} [picture of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]"
+            ) from error
+    return _contiguous(image), None if mask is None else _contiguous(mask), tuple(log), frame
+
+
+def drawn_spec(placed: Sequence[Placed], spec: ArraySpec) -> list[ArraySpec]:
+    """Return the spec before the first step and after each: ``None`` for lengths that the drawing decides.
+
+    Raises
+    ------
+    StepError
+        Where a step cannot take what the steps before it give, or may or may not change the dtype.
+    """
+    specs = [spec]
+    for here in placed:
+        before = specs[-1]
+        try:
+            check_dimensions(here.step, before)
+            after = here.step.output_spec(before)
+            if here.step.p == 0:
+                after = before
+            elif here.step.p < 1:
+                if after.dtype != before.dtype or after.axes != before.axes:
+                    raise ValueError(
+                        f"p={here.step.p} would leave some pictures {before.dtype} and make others {after.dtype}: "
+                        "a step that changes the dtype needs p=1"
+                    )
+                lengths = (a if a == b else None for a, b in zip(after.shape, before.shape))
+                after = ArraySpec(tuple(lengths), after.dtype, after.axes)
+        except ValueError as error:
+            raise StepError(
+                f"{here.where}: {error} [picture of shape {before.shape}, dtype {before.dtype}, axes {before.axes}]"
+            ) from error
+        specs.append(after)
+    return specs
+
+
+def check_dimensions(step: Step, spec: ArraySpec) -> None:
+    """Refuse a picture with a number of spatial axes that the step does not take."""
+    if len(spec.spatial) not in step.dimensions:
+        taken = " or ".join(map(str, step.dimensions))
+        raise ValueError(
+            f"takes {taken} spatial axes, the picture has {len(spec.spatial)} (axes {spec.axes})"
+        )
+
+
+def _size(spec: ArraySpec) -> str:
+    return " x ".join(map(str, spec.size))
+
+
+def _contiguous(target: Any) -> Any:
+    """Return the target with an array in C order; an array that no step touched stays the caller's own."""
+    if target.array.flags.c_contiguous:
+        return target
+    return type(target)(np.ascontiguousarray(target.array), target.axes)

@@ -1,0 +1,413 @@
+"""Recipes as files: Compose ↔ YAML and JSON, their schema, their fingerprint, and how two of them differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ArgsKwargs
+
+from offgraph.errors import OffgraphWarning, RecipeError
+from offgraph.step import STEPS, Step, did_you_mean, explain, field_schema
+
+if TYPE_CHECKING:
+    from offgraph.compose import Compose
+
+__all__ = [
+    "digest",
+    "explain_mismatch",
+    "fingerprint",
+    "from_dict",
+    "from_yaml",
+    "schema",
+    "to_dict",
+    "to_yaml",
+]
+
+FORMAT = 1
+"""Version of the file form; a reader refuses a later one."""
+_MAX_BYTES = 1 << 20
+_MAX_DEPTH = 20
+_Path = tuple[str | int, ...]
+
+
+# Compose → plain values
+
+
+def to_dict(recipe: Compose, *, defaults: bool = True) -> dict[str, Any]:
+    """Return a recipe as plain JSON values; without `defaults`, only what differs from them."""
+    from offgraph.compose import Augment
+
+    def entry(step: Step) -> dict[str, Any]:
+        return {step.name: step.fields() if defaults else _changed(step)}
+
+    steps = [
+        {"Augment": [entry(step) for step in item.steps]} if isinstance(item, Augment) else entry(item)
+        for item in recipe.items
+    ]
+    return {"offgraph": FORMAT, "steps": steps}
+
+
+def _changed(step: Step) -> dict[str, Any]:
+    known = type(step).__pydantic_fields__
+    return {
+        name: value for name, value in step.fields().items() if getattr(step, name) != known[name].default
+    }
+
+
+def to_yaml(recipe: Compose, path: str | Path | None = None) -> str:
+    """Return a recipe as YAML, and write it to `path` where one is given; defaults are left out."""
+    data = to_dict(recipe, defaults=False)
+    text = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
+    )
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes block lists of steps with their parameters on one line, and quotes what would read as a number."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(_scalar(text), str) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+# plain values → Compose
+
+
+def from_dict(data: Any, *, source: str = "recipe", lines: Mapping[_Path, int] | None = None) -> Compose:
+    """Build a recipe from plain values.
+
+    Parameters
+    ----------
+    data : dict
+        ``{"offgraph": 1, "steps": [{"Resize": {"size": [224, 224]}}, …]}``.
+    source : str
+        What messages call it: the file's name.
+    lines : mapping, optional
+        Line number of each path inside `data`.
+
+    Raises
+    ------
+    RecipeError
+        Naming every step and field that is wrong.
+    """
+    from offgraph.compose import Augment, Compose
+    from offgraph.errors import StepError
+
+    reader = _Reader(source, lines or {})
+    steps = reader.document(data)
+    items: list[Step | Augment] = []
+    for position, entry in enumerate(steps):
+        path: _Path = ("steps", position)
+        name, value = reader.entry(entry, path)
+        if name == "Augment":
+            items.append(Augment(*reader.group(value, (*path, name))))
+        elif name is not None and (step := reader.step(name, value, (*path, name))) is not None:
+            items.append(step)
+    if reader.problems:
+        raise RecipeError("\n".join(reader.problems))
+    try:
+        return Compose(items)
+    except StepError as error:
+        raise RecipeError(f"{source}: {error}") from None
+
+
+class _Reader:
+    """Collects every problem of a recipe, so that one reading names them all."""
+
+    def __init__(self, source: str, lines: Mapping[_Path, int]) -> None:
+        self.source = source
+        self.lines = lines
+        self.problems: list[str] = []
+
+    def complain(self, path: _Path, message: str) -> None:
+        line = next((self.lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.lines), None)
+        where = self.source if line is None else f"{self.source}, line {line}"
+        if line is None and len(path) > 1:
+            where += f", step {'.'.join(str(part + 1) for part in path if isinstance(part, int))}"
+        self.problems.append(f"{where}: {message}")
+
+    def document(self, data: Any) -> list[Any]:
+        if not isinstance(data, Mapping) or not isinstance(data.get("steps"), list):
+            self.complain((), "a recipe has the keys 'offgraph: 1' and 'steps:' with a list of steps")
+            return []
+        for key in data:
+            if key not in ("offgraph", "steps"):
+                self.complain((key,), f"unknown key {key!r}{did_you_mean(str(key), ('offgraph', 'steps'))}")
+        if (form := data.get("offgraph")) != FORMAT or isinstance(form, bool):
+            self.complain(
+                ("offgraph",), f"this Offgraph reads 'offgraph: {FORMAT}', the recipe says {form!r:.40}"
+            )
+        return data["steps"]
+
+    def entry(self, entry: Any, path: _Path) -> tuple[str | None, Any]:
+        if isinstance(entry, str):
+            return entry, None
+        if isinstance(entry, Mapping) and len(entry) == 1 and isinstance(name := next(iter(entry)), str):
+            return name, entry[name]
+        self.complain(path, f"a step is written 'Name: {{field: value}}', got {entry!r:.80}")
+        return None, None
+
+    def group(self, value: Any, path: _Path) -> list[Step]:
+        if not isinstance(value, list):
+            self.complain(path, f"Augment takes a list of steps, got {value!r:.80}")
+            return []
+        steps: list[Step] = []
+        for position, entry in enumerate(value):
+            name, fields = self.entry(entry, (*path, position))
+            if name == "Augment":
+                self.complain(
+                    (*path, position), "Augment stands in the list of steps, not inside another Augment"
+                )
+            elif name is not None and (step := self.step(name, fields, (*path, position, name))) is not None:
+                steps.append(step)
+        return steps
+
+    def step(self, name: str, fields: Any, path: _Path) -> Step | None:
+        cls = STEPS.get(name)
+        if cls is None:
+            near = did_you_mean(name, (*STEPS, "Augment"))
+            self.complain(
+                path, f"unknown step {name!r:.60}{near or '; known are ' + ', '.join(sorted(STEPS))}"
+            )
+            return None
+        if not isinstance(fields, Mapping | None):
+            self.complain(path, f"step {name}: parameters are written {{field: value}}, got {fields!r:.80}")
+            return None
+        try:
+            built: Step = cls.__new__(cls)
+            cls.__pydantic_validator__.validate_python(  # type: ignore[attr-defined]
+                ArgsKwargs((), dict(fields or {})), self_instance=built
+            )
+        except ValidationError as error:
+            for problem in error.errors():
+                field, says = explain(problem, cls)
+                where = f"step {name}, field {field}" if field else f"step {name}"
+                self.complain((*path, field), f"{where}: {says}")
+            return None
+        for hint in built.hints():
+            warnings.warn(f"{self.source}: {name}: {hint}", OffgraphWarning, stacklevel=5)
+        return built
+
+
+# YAML → plain values, without trust: only mappings, lists and scalars, no tags, no aliases
+
+
+def from_yaml(path_or_text: str | Path) -> Compose:
+    """Read a recipe from a YAML or JSON file, or from a text with at least one line break."""
+    if isinstance(path_or_text, str) and "\n" in path_or_text:
+        text, source = path_or_text, "recipe"
+    else:
+        source = str(path_or_text)
+        text = _read(Path(path_or_text))
+    if len(text) > _MAX_BYTES:
+        raise RecipeError(f"{source}: larger than {_MAX_BYTES} characters; this is no recipe")
+    try:
+        _check_events(text, source)
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = source if mark is None else f"{source}, line {mark.line + 1}"
+        says = getattr(error, "problem", None) or str(error).split("\n")[0]
+        raise RecipeError(f"{where}: not YAML: {says}") from None
+    lines: dict[_Path, int] = {}
+    return from_dict(_value(node, (), lines, source), source=source, lines=lines)
+
+
+def _read(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise RecipeError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
+        if path.stat().st_size > _MAX_BYTES:
+            raise RecipeError(f"{path}: larger than {_MAX_BYTES} bytes; this is no recipe")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: not a text in UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from None
+
+
+def _check_events(text: str, source: str) -> None:
+    """Refuse what a recipe has no use for before anything is built: aliases grow, deep nesting exhausts the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.BaseLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise RecipeError(f"{source}, line {line}: anchors and aliases (& and *) are not used in recipes")
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise RecipeError(
+                f"{source}, line {line}: the tag {event.tag} is not used in recipes: plain values only"
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise RecipeError(f"{source}, line {line}: nested more than {_MAX_DEPTH} deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _value(node: yaml.Node | None, path: _Path, lines: dict[_Path, int], source: str) -> Any:
+    if node is None:
+        return None
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(child, (*path, i), lines, source) for i, child in enumerate(node.value)]
+    if isinstance(node, yaml.MappingNode):
+        result: dict[str, Any] = {}
+        for key, child in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise RecipeError(f"{source}, line {line}: a key must be a plain word")
+            if key.value in result:
+                raise RecipeError(f"{source}, line {line}: {key.value!r} is given twice")
+            lines[(*path, key.value)] = line
+            result[key.value] = _value(child, (*path, key.value), lines, source)
+        return result
+    assert isinstance(node, yaml.ScalarNode)  # the third and last kind of node
+    return _scalar(node.value) if node.style is None else node.value
+
+
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+
+def _scalar(text: str) -> Any:
+    """Read a plain scalar as JSON would: YAML 1.1 makes a text of 1e-3, false of `no` and 90 of 1:30."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) > 40 or not _NUMBER.fullmatch(text):
+        return text
+    number = float(text)
+    if re.fullmatch(r"[-+]?\d+", text):
+        return int(text)
+    return number if math.isfinite(number) else text
+
+
+# identity
+
+
+def canonical(steps: tuple[Step, ...], *, ids: bool) -> list[dict[str, Any]]:
+    """Return steps with versions and all defaults written out; without ids, which only name draws."""
+    hidden = () if ids else ("id",)
+    return [
+        {
+            "step": step.name,
+            "version": step.version,
+            "fields": {name: value for name, value in step.fields().items() if name not in hidden},
+        }
+        for step in steps
+    ]
+
+
+def _hash(data: Any) -> str:
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _layer(recipe: Compose) -> tuple[Step, ...]:
+    return tuple(item for item in recipe.items if isinstance(item, Step))
+
+
+def fingerprint(recipe: Compose) -> str:
+    """SHA-256 over the prepare layer; what stands in `Augment`, key order and ids do not change it."""
+    return _hash(canonical(_layer(recipe), ids=False))
+
+
+def digest(recipe: Compose) -> str:
+    """SHA-256 over all steps in their order, with ids and layers."""
+    layers = [
+        canonical((item,), ids=True)[0]
+        if isinstance(item, Step)
+        else {"augment": canonical(item.steps, ids=True)}
+        for item in recipe.items
+    ]
+    return _hash({"offgraph": FORMAT, "steps": layers})
+
+
+def explain_mismatch(a: Compose, b: Compose, *, names: tuple[str, str] = ("the first", "the second")) -> str:
+    """Say where the prepare layers of two recipes differ: step and field; empty where they do not.
+
+    Parameters
+    ----------
+    a, b : Compose
+    names : tuple of str
+        What the text calls them.
+
+    Examples
+    --------
+    >>> import offgraph as og
+    >>> explain_mismatch(og.Compose([og.MedianFilter(3)]), og.Compose([og.MedianFilter(5)]))
+    'step 1, MedianFilter: size is 3 in the first and 5 in the second'
+    """
+    left, right = canonical(_layer(a), ids=False), canonical(_layer(b), ids=False)
+    said: list[str] = []
+    for number, (one, other) in enumerate(zip(left, right), 1):
+        if one["step"] != other["step"]:
+            said.append(f"step {number} is {one['step']} in {names[0]} and {other['step']} in {names[1]}")
+            return "; ".join(said)
+        where = f"step {number}, {one['step']}"
+        if one["version"] != other["version"]:
+            said.append(
+                f"{where}: version {one['version']} in {names[0]} and {other['version']} in {names[1]}"
+            )
+        for field, value in one["fields"].items():
+            if value != other["fields"][field]:
+                there = other["fields"][field]
+                said.append(f"{where}: {field} is {value!r} in {names[0]} and {there!r} in {names[1]}")
+    for longer, name, shorter in ((left, names[0], right), (right, names[1], left)):
+        for number, extra in enumerate(longer[len(shorter) :], len(shorter) + 1):
+            said.append(f"step {number}, {extra['step']}, is only in {name}")
+    return "; ".join(said)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of recipe files, made from the steps' declarations."""
+    steps = [
+        {
+            "type": "object",
+            "description": text["description"],
+            "properties": {name: {key: part for key, part in text.items() if key != "description"}},
+            "required": [name],
+            "additionalProperties": False,
+        }
+        for name, text in ((name, field_schema(cls)) for name, cls in sorted(STEPS.items()))
+    ]
+    bare = {"enum": [name for name, cls in sorted(STEPS.items()) if not field_schema(cls).get("required")]}
+    one = {"anyOf": [*steps, bare]}
+    group = {
+        "type": "object",
+        "description": "Steps that only training applies.",
+        "properties": {"Augment": {"type": "array", "items": {"$ref": "#/$defs/step"}}},
+        "required": ["Augment"],
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Offgraph recipe",
+        "type": "object",
+        "properties": {
+            "offgraph": {"const": FORMAT},
+            "steps": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/step"}, group]}},
+        },
+        "required": ["offgraph", "steps"],
+        "additionalProperties": False,
+        "$defs": {"step": one},
+    }

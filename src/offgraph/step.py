@@ -1,0 +1,371 @@
+"""What a step is: declared once, sampled, then applied; and the registry of all steps.
+
+A step is a frozen class in a file of its own. Its fields are its parameters, its docstring documents them, and
+`Step.reference` is its definition in a few lines of ndimage or NumPy, to which the engine is tested equal.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import warnings
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
+
+import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from offgraph.errors import OffgraphWarning, StepError
+from offgraph.frame import AffineMap
+from offgraph.parameters import Mode, Number, NumberOrRange, Order, Probability, Whole
+from offgraph.planes import affine_planes
+from offgraph.random import Draw
+from offgraph.spec import ArraySpec
+from offgraph.targets import Image, Mask
+
+__all__ = [
+    "STEPS",
+    "FilterStep",
+    "GeometricStep",
+    "PointwiseStep",
+    "ResampledStep",
+    "ResultStep",
+    "Step",
+    "documentation",
+    "field_schema",
+    "step",
+    "value_range",
+]
+
+CONFIG = ConfigDict(extra="forbid")
+STEPS: dict[str, type[Step]] = {}
+"""Every step by its name; recipe files, schema, docs, the command line and the contract tests read it."""
+
+_S = TypeVar("_S", bound="type[Step]")
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Step:
+    """Base of all steps.
+
+    Parameters
+    ----------
+    p : float
+        Probability that the step is applied to a picture, from 0 to 1; 1 is always.
+    id : str, optional
+        The step's name inside the recipe. Its draws belong to it, so that a step with an id keeps its draws when
+        steps of the same class are put before it.
+    """
+
+    p: Probability = 1.0
+    id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+    version: ClassVar[int] = 1
+    """Counted up when the same parameters come to mean other values; part of the recipe's fingerprint."""
+    kind: ClassVar[str] = ""
+    dimensions: ClassVar[tuple[int, ...]] = (2, 3)
+    """Numbers of spatial axes that the step takes."""
+
+    @property
+    def name(self) -> str:
+        """The step's name, as recipes and `STEPS` have it."""
+        return type(self).__name__
+
+    @property
+    def draws(self) -> bool:
+        """Whether the outcome depends on the key."""
+        return 0 < self.p < 1 or any(isinstance(getattr(self, name), tuple) for name in _ranged(type(self)))
+
+    def hints(self) -> list[str]:
+        """Return what is probably not meant, each with what to write instead; shown once as a warning."""
+        return []
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Draw this picture's values as plain JSON: by default one for every parameter that takes a range."""
+        return {name: draw.value(getattr(self, name)) for name in _ranged(type(self))}
+
+    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+        """Return shape, dtype and axes after the step; without params, ``None`` for lengths that are drawn."""
+        return spec
+
+    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+        """Apply the step to a picture; the input is left as it is."""
+        raise NotImplementedError
+
+    def apply_mask(self, mask: Mask, params: dict[str, Any]) -> Mask:
+        """Apply the step to a mask of labels; the same mask where the step moves nothing."""
+        return mask
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """Define the step in a few lines of ndimage or NumPy.
+
+        Parameters
+        ----------
+        ndi : module
+            `scipy.ndimage` or `offgraph.ndimage`.
+        image : ndarray
+            One channel, spatial axes only.
+        params : dict
+            What `sample` gave.
+        channel : int
+            Which channel of the picture it is.
+        """
+        raise NotImplementedError
+
+    def fields(self) -> dict[str, Any]:
+        """Return all parameters as plain JSON values, pairs as lists."""
+        return {name: _plain(getattr(self, name)) for name in type(self).__pydantic_fields__}
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
+def step(cls: _S) -> _S:
+    """Declare a step: a frozen dataclass with validated parameters, listed in `STEPS`."""
+    declared: Any = pydantic_dataclass(frozen=True, config=CONFIG)(cls)
+    validate = declared.__init__
+
+    @functools.wraps(validate)
+    def init(self: Step, *args: Any, **kwargs: Any) -> None:
+        try:
+            validate(self, *args, **kwargs)
+        except ValidationError as error:
+            problems = [": ".join(filter(None, explain(problem, declared))) for problem in error.errors()]
+            raise StepError(f"{declared.__name__}: " + "; ".join(problems)) from None
+        for hint in self.hints():
+            warnings.warn(f"{self.name}: {hint}", OffgraphWarning, stacklevel=2)
+
+    declared.__init__ = init
+    STEPS[declared.__name__] = declared
+    return declared
+
+
+def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
+    """Turn one problem that pydantic found into (field, sentence); the field is empty for the step as a whole."""
+    fields = cls.__pydantic_fields__
+    positional = [name for name, field in fields.items() if not field.kw_only]
+    field = problem["loc"][0] if problem["loc"] else ""
+    if isinstance(field, int):
+        field = positional[field] if field < len(positional) else f"argument {field + 1}"
+    match problem["type"]:
+        case "missing" | "missing_argument" | "missing_keyword_only_argument":
+            says = "is needed"
+        case "unexpected_keyword_argument":
+            says = f"is not a parameter{did_you_mean(str(field), fields)}; known are {', '.join(fields)}"
+        case "unexpected_positional_argument":
+            says = f"is one too many; without names it takes {', '.join(positional) or 'nothing'}"
+        case _:
+            says = problem["msg"].removeprefix("Value error, ")
+            says = says[:1].lower() + says[1:]
+            says += "" if "got " in says else f", got {problem['input']!r:.80}"
+    return str(field), says
+
+
+def did_you_mean(word: str, known: Any) -> str:
+    """Return ``"; did you mean X?"`` for a near miss, or nothing."""
+    import difflib
+
+    folded = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), folded, 1, 0.6)
+    return f"; did you mean {folded[close[0]]}?" if close else ""
+
+
+@functools.cache
+def _ranged(cls: type[Step]) -> tuple[str, ...]:
+    fields = cls.__pydantic_fields__.items()
+    return tuple(name for name, field in fields if any(isinstance(m, NumberOrRange) for m in field.metadata))
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
+@functools.cache
+def documentation(cls: type[Step]) -> dict[str, str]:
+    """Return the text of every parameter, read from the Parameters sections of the class and its bases."""
+    texts: dict[str, str] = {}
+    for base in cls.__mro__:
+        section = re.search(
+            r"Parameters\n-+\n(.*?)(?:\n\n\S|\Z)", inspect.cleandoc(base.__doc__ or ""), re.DOTALL
+        )
+        if section is None or not issubclass(base, Step):
+            continue
+        for names, text in re.findall(
+            r"^(\w[\w, ]*) ?:[^\n]*\n((?:[ ]{4,}[^\n]*\n?|\n(?=[ ]))+)", section[1], re.M
+        ):
+            for name in names.split(","):
+                texts.setdefault(name.strip(), " ".join(text.split()))
+    return texts
+
+
+@functools.cache
+def field_schema(cls: type[Step]) -> dict[str, Any]:
+    """Return the JSON Schema of a step's parameters, described by its docstring."""
+    schema = TypeAdapter(cls).json_schema()
+    texts = documentation(cls)
+    for name, entry in schema["properties"].items():
+        entry.pop("title", None)
+        entry["description"] = texts[name]
+    schema["description"] = inspect.cleandoc(cls.__doc__ or "").split("\n", 1)[0]
+    return schema
+
+
+class GeometricStep(Step):
+    """A step defined by one coordinate map, from which image, mask and the way back follow."""
+
+    kind = "geometric"
+
+    def output_size(
+        self, size: tuple[int | None, ...], params: dict[str, Any] | None
+    ) -> tuple[int | None, ...]:
+        """Spatial lengths after the step."""
+        return size
+
+    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+        """Same dtype and axes, other spatial lengths."""
+        return spec.resized(self.output_size(spec.size, params))
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+        """Return the map from output to input pixels."""
+        raise NotImplementedError
+
+    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
+        """Move an array: measured values by the step's kernel, labels by nearest neighbour."""
+        raise NotImplementedError
+
+    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+        """Apply the map to a picture."""
+        return Image(self.move(image.array, image.axes, params, labels=False), image.axes)
+
+    def apply_mask(self, mask: Mask, params: dict[str, Any]) -> Mask:
+        """Apply the map to labels, which keep their dtype and values."""
+        return Mask(self.move(mask.array, mask.axes, params, labels=True), mask.axes)
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, config=CONFIG)
+class ResampledStep(GeometricStep):
+    """A geometric step that reads between pixels by SciPy's splines.
+
+    Parameters
+    ----------
+    order : int
+        Spline order, 0 to 5: 0 nearest, 1 linear. Masks always use 0.
+    mode : str
+        SciPy's name for what lies beyond the border: 'constant' (`cval`), 'nearest' (a a | a b c d | d d),
+        'reflect' (b a | a b c d | d c), 'mirror' (c b | a b c d | c b), 'grid-wrap' (c d | a b c d | a b),
+        'grid-constant', 'grid-mirror' (as 'reflect') or 'wrap'.
+    cval : float
+        Value beyond the border in mode 'constant', in the picture's own units.
+    mask_cval : int
+        Label beyond the border in mode 'constant'.
+    """
+
+    order: Order = 1
+    mode: Mode = "constant"
+    cval: Number = 0.0
+    mask_cval: Whole = 0
+
+    def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
+        """Axes that are resampled; the others are carried along."""
+        return spec.spatial
+
+    def resample(
+        self, array: np.ndarray, axes: str, params: dict[str, Any], order: int, cval: float
+    ) -> np.ndarray:
+        """Resample by the map at one spline order; by default affine."""
+        spec = ArraySpec.of(array, axes)
+        whole = self.map(params, spec)
+        moved = self.moved_axes(spec)
+        kept = [spec.spatial.index(axis) for axis in moved]
+        return affine_planes(
+            array,
+            whole.matrix[np.ix_(kept, kept)],
+            whole.offset[kept],
+            tuple(whole.output_size[i] for i in kept),
+            axes=moved,
+            order=order,
+            mode=self.mode,
+            cval=cval,
+        )
+
+    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
+        """Resample a picture at `order`, labels at order 0."""
+        if not labels:
+            return self.resample(array, axes, params, self.order, self.cval)
+        if not np.can_cast(np.min_scalar_type(self.mask_cval), array.dtype) and array.dtype != bool:
+            raise StepError(f"mask_cval={self.mask_cval} does not fit a mask of dtype {array.dtype}")
+        if array.dtype.itemsize < 8:
+            return self.resample(array, axes, params, 0, self.mask_cval)
+        # SciPy reads through float64, which holds whole numbers to 2**53 only: move indices, then look up.
+        index = np.arange(array.size, dtype=np.float64).reshape(array.shape)
+        moved = self.resample(index, axes, params, 0, -1).astype(np.int64)
+        found = array.ravel()[np.maximum(moved, 0)] if array.size else np.zeros(moved.shape, array.dtype)
+        return np.where(moved < 0, np.array(self.mask_cval, array.dtype), found)
+
+
+class FilterStep(Step):
+    """A step that mixes neighbours along the spatial axes; channels never mix, masks stay as they are."""
+
+    kind = "filter"
+
+
+class PointwiseStep(Step):
+    """A step that changes each value by itself; masks stay as they are.
+
+    The engine evaluates `reference` once for each value that an 8- or 16-bit picture can hold, and looks up.
+    """
+
+    kind = "pointwise"
+
+    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+        """Apply the step to every channel."""
+        spec = image.spec
+        result = self.output_spec(spec, params)
+        array = image.array
+        channel_axis = image.axes.find("C")
+        channels = array.shape[channel_axis] if channel_axis >= 0 else 1
+        lined = np.moveaxis(array, channel_axis, -1) if channel_axis >= 0 else array[..., np.newaxis]
+        out = np.empty(lined.shape, result.dtype)
+        values = _all_values(array.dtype) if array.size > 1 << 8 * array.dtype.itemsize else None
+        for channel in range(channels):
+            if values is None:
+                plane = np.ascontiguousarray(lined[..., channel])
+                out[..., channel] = self.reference(np, plane, params, channel)
+            else:
+                table = self.reference(np, values, params, channel)
+                start = int(values[0])
+                index = lined[..., channel] if start == 0 else lined[..., channel].astype(np.int64) - start
+                out[..., channel] = table[index]
+        out = np.moveaxis(out, -1, channel_axis) if channel_axis >= 0 else out[..., 0]
+        return Image(np.ascontiguousarray(out), image.axes)
+
+
+def value_range(dtype: str, declared: float | None) -> float:
+    """Return the value that counts as 1: the declared one, or the largest of an unsigned dtype.
+
+    Raises
+    ------
+    ValueError
+        For a float or signed picture whose range nobody declared: it can be 1, 255, 4095 or anything.
+    """
+    if declared is not None:
+        return declared
+    kind = np.dtype(dtype)
+    if kind.kind == "b":
+        return 1.0
+    if kind.kind == "u":
+        return float(np.iinfo(kind).max)
+    raise ValueError(
+        f"range= is needed for a picture of dtype {dtype}: write range=1 if its values reach from 0 to 1, "
+        "range=255 if they reach from 0 to 255"
+    )
+
+
+def _all_values(dtype: np.dtype[Any]) -> np.ndarray:
+    info = np.iinfo(dtype)
+    return np.arange(info.min, info.max + 1).astype(dtype)
+
+
+class ResultStep(Step):
+    """A step that refines what a model puts out: probabilities to a mask, a mask to objects."""
+
+    kind = "result"

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real pictures for measuring and testing; they are not part of the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the folder of real pictures {SHARED_DATA} is absent")
+    return SHARED_DATA
