@@ -1,0 +1,267 @@
+//! Every border mode: which sample stands for one outside the array, and where a coordinate outside comes to lie.
+//!
+//! ```text
+//! nearest        a a a a | a b c d | d d d d      clamp
+//! wrap           b c d a | a b c d | d a b c      of coordinates: period n - 1; of samples: see grid-wrap
+//! reflect        d c b a | a b c d | d c b a      period 2n
+//! mirror         d c b   | a b c d | c b a        period 2n - 2
+//! constant       k k k k | a b c d | k k k k
+//! grid-wrap      a b c d | a b c d | a b c d      period n
+//! grid-constant  k k k k | a b c d | k k k k
+//! ```
+//!
+//! Filters have one constant and one wrap: theirs are `grid-constant` and `grid-wrap`. Interpolation has two of
+//! each: its `wrap` lays the last sample on the first (period n - 1), and its `constant` gives the whole result to
+//! the fill value once the coordinate is outside, while `grid-constant` blends with it.
+
+use crate::sample::to_i64_like_x86;
+
+/// A border mode, by SciPy's codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Border {
+    /// Clamp to the edge sample.
+    Nearest = 0,
+    /// Repeat; for coordinates the period is `n - 1`.
+    Wrap = 1,
+    /// Reflect about the outer edge of the last sample.
+    Reflect = 2,
+    /// Reflect about the centre of the last sample.
+    Mirror = 3,
+    /// A fill value; a coordinate outside takes nothing from the array.
+    Constant = 4,
+    /// Repeat with period `n`.
+    GridWrap = 5,
+    /// A fill value; each sample outside counts as one.
+    GridConstant = 6,
+}
+
+impl Border {
+    /// The mode of a SciPy mode code, if there is one.
+    pub fn from_code(code: i32) -> Option<Self> {
+        [
+            Self::Nearest,
+            Self::Wrap,
+            Self::Reflect,
+            Self::Mirror,
+            Self::Constant,
+            Self::GridWrap,
+            Self::GridConstant,
+        ]
+        .into_iter()
+        .find(|mode| *mode as i32 == code)
+    }
+
+    /// The sample that stands for position `index` of an axis of length `len > 0`; `None` is the fill value.
+    #[inline]
+    pub fn index(self, index: isize, len: usize) -> Option<usize> {
+        let n = len as isize;
+        if (0..n).contains(&index) {
+            return Some(index as usize);
+        }
+        let inside = match self {
+            Self::Constant | Self::GridConstant => return None,
+            Self::Nearest => index.clamp(0, n - 1),
+            Self::Wrap | Self::GridWrap => index.rem_euclid(n),
+            Self::Reflect => {
+                let phase = index.rem_euclid(2 * n);
+                phase.min(2 * n - 1 - phase)
+            }
+            Self::Mirror if n == 1 => 0,
+            Self::Mirror => {
+                let phase = index.rem_euclid(2 * n - 2);
+                phase.min(2 * n - 2 - phase)
+            }
+        };
+        Some(inside as usize)
+    }
+
+    /// Where the coordinate `x` comes to lie on an axis of length `len`: SciPy's map, operation by operation.
+    ///
+    /// A result at or below -1 means the fill value. `Nearest` and `GridConstant` are not mapped by the
+    /// interpolating functions; they clamp, or fill, sample by sample. Any `x` is allowed: integer steps wrap as
+    /// SciPy's do, so the result may lie far outside, and callers clamp the samples they read.
+    #[inline]
+    pub fn coordinate(self, x: f64, len: usize) -> f64 {
+        let n = len as f64;
+        if x < 0.0 {
+            self.coordinate_below(x, len)
+        } else if x > n - 1.0 {
+            self.coordinate_above(x, len)
+        } else {
+            x
+        }
+    }
+
+    #[inline(never)]
+    fn coordinate_below(self, mut x: f64, len: usize) -> f64 {
+        let signed = len as i64;
+        let n = len as f64;
+        // `period * whole turns` is an integer product in SciPy: it wraps for turns that do not fit.
+        let turned = |period: i64, turns: i64| period.wrapping_mul(turns) as f64;
+        match self {
+            Self::Nearest => 0.0,
+            Self::Constant => -1.0,
+            Self::GridConstant => x,
+            _ if len <= 1 => 0.0,
+            Self::Mirror => {
+                let period = 2 * signed - 2;
+                x += turned(period, to_i64_like_x86(-x / period as f64));
+                if x <= 1.0 - n { x + period as f64 } else { -x }
+            }
+            Self::Reflect => {
+                let period = 2 * signed;
+                if x < -(period as f64) {
+                    x += turned(period, to_i64_like_x86(-x / period as f64));
+                }
+                if x < -n {
+                    x + period as f64
+                } else {
+                    // Just below zero the mirror image is -1 exactly; SciPy keeps it a hair above.
+                    (if x > -1e-15 { 1e-15 } else { -x }) - 1.0
+                }
+            }
+            Self::Wrap => {
+                let period = signed - 1;
+                x + turned(period, to_i64_like_x86(-x / period as f64).wrapping_add(1))
+            }
+            Self::GridWrap => x + turned(signed, to_i64_like_x86((-1.0 - x) / n).wrapping_add(1)),
+        }
+    }
+
+    #[inline(never)]
+    fn coordinate_above(self, mut x: f64, len: usize) -> f64 {
+        let signed = len as i64;
+        let n = len as f64;
+        let turned = |period: i64, turns: i64| period.wrapping_mul(turns) as f64;
+        match self {
+            Self::Nearest => n - 1.0,
+            Self::Constant => -1.0,
+            Self::GridConstant => x,
+            _ if len <= 1 => 0.0,
+            Self::Mirror => {
+                let period = 2 * signed - 2;
+                x -= turned(period, to_i64_like_x86(x / period as f64));
+                if x >= n { period as f64 - x } else { x }
+            }
+            Self::Reflect => {
+                let period = 2 * signed;
+                x -= turned(period, to_i64_like_x86(x / period as f64));
+                if x >= n { period as f64 - x - 1.0 } else { x }
+            }
+            Self::Wrap => {
+                let period = signed - 1;
+                x - turned(period, to_i64_like_x86(x / period as f64))
+            }
+            Self::GridWrap => x - turned(signed, to_i64_like_x86(x / n)),
+        }
+    }
+}
+
+/// Fill the `before` and `after` positions around the `len` samples of a line held in `buffer[before..before + len]`.
+///
+/// Sizes larger than the line repeat the pattern. A line without samples is filled with `fill`.
+pub fn extend_line(buffer: &mut [f64], len: usize, before: usize, after: usize, border: Border, fill: f64) {
+    debug_assert_eq!(buffer.len(), before + len + after);
+    if len == 0 {
+        buffer.fill(fill);
+        return;
+    }
+    let border = match border {
+        Border::Wrap => Border::GridWrap,
+        other => other,
+    };
+    for position in (0..before).chain(before + len..before + len + after) {
+        let inside = border.index(position as isize - before as isize, len);
+        buffer[position] = inside.map_or(fill, |index| buffer[before + index]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: [Border; 7] = [
+        Border::Nearest,
+        Border::Wrap,
+        Border::Reflect,
+        Border::Mirror,
+        Border::Constant,
+        Border::GridWrap,
+        Border::GridConstant,
+    ];
+
+    fn drawn(border: Border, len: usize, before: usize, after: usize) -> String {
+        let mut buffer = vec![0.0; before + len + after];
+        for index in 0..len {
+            buffer[before + index] = index as f64;
+        }
+        extend_line(&mut buffer, len, before, after, border, 10.0);
+        buffer.iter().map(|value| char::from(b'a' + *value as u8)).collect()
+    }
+
+    #[test]
+    fn lines_extend_as_drawn() {
+        assert_eq!(drawn(Border::Nearest, 4, 3, 3), "aaaabcdddd");
+        assert_eq!(drawn(Border::Wrap, 4, 6, 6), "cdabcdabcdabcdab");
+        assert_eq!(drawn(Border::Reflect, 4, 9, 5), "aabcddcbaabcddcbaa");
+        assert_eq!(drawn(Border::Mirror, 4, 3, 7), "dcbabcdcbabcdc");
+        assert_eq!(drawn(Border::Mirror, 1, 2, 2), "aaaaa");
+        assert_eq!(drawn(Border::GridConstant, 2, 1, 2), "kabkk");
+        assert_eq!(drawn(Border::Reflect, 0, 1, 1), "kk");
+    }
+
+    #[test]
+    fn codes_are_scipys() {
+        for (code, border) in ALL.into_iter().enumerate() {
+            assert_eq!(border as usize, [0, 1, 2, 3, 4, 5, 6][code]);
+            assert_eq!(Border::from_code(code as i32), Some(border));
+        }
+        assert_eq!(Border::from_code(7), None);
+        assert_eq!(Border::from_code(-1), None);
+    }
+
+    /// Walk one step at a time from the middle of the array, bouncing at the ends.
+    fn bounced(target: isize, n: isize, repeat_edge: bool) -> usize {
+        let (mut position, mut direction) = (0_isize, if target < 0 { -1 } else { 1 });
+        for _ in 0..target.abs() {
+            let next = position + direction;
+            if (0..n).contains(&next) {
+                position = next;
+            } else {
+                direction = -direction;
+                if !repeat_edge && n > 1 {
+                    position += direction;
+                }
+            }
+        }
+        position as usize
+    }
+
+    proptest! {
+        #[test]
+        fn indices_are_those_of_a_walk(target in -60_isize..60, n in 1_usize..9) {
+            prop_assert_eq!(Border::Reflect.index(target, n), Some(bounced(target, n as isize, true)));
+            prop_assert_eq!(Border::Mirror.index(target, n), Some(bounced(target, n as isize, false)));
+            prop_assert_eq!(Border::GridWrap.index(target, n), Some((target + 60 * n as isize) as usize % n));
+        }
+
+        #[test]
+        fn whole_coordinates_map_like_indices(target in -60_isize..60, n in 2_usize..9) {
+            for border in [Border::Reflect, Border::Mirror, Border::GridWrap, Border::Nearest] {
+                let mapped = border.coordinate(target as f64, n);
+                let index = border.index(target, n).unwrap() as f64;
+                // `reflect` may land on the other side of the seam, a hair above -1, which samples the same pixel.
+                let seam = border == Border::Reflect && index == 0.0 && (mapped + 1.0).abs() < 1e-9;
+                prop_assert!(seam || (mapped - index).abs() < 1e-9, "{border:?} {target} {n}: {mapped} {index}");
+            }
+        }
+
+        #[test]
+        fn any_coordinate_is_answered(x in proptest::num::f64::ANY, n in 0_usize..5) {
+            for border in ALL {
+                let _ = border.coordinate(x, n);
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The loops behind `offgraph.ndimage`, without Python.
+//!
+//! Every kernel takes strided arrays whose element type is known at run time ([`view`]), reads pixels into
+//! `f64`, computes there in SciPy's order, and stores by one of the cast rules of [`sample`]. Results never
+//! depend on the number of threads ([`parallel`]) or on the instruction set ([`simd`]).
+
+pub mod border;
+pub mod error;
+pub mod line;
+pub mod parallel;
+pub mod sample;
+pub mod simd;
+pub mod view;

@@ -1,0 +1,178 @@
+//! Threads: how many, and how outer work is shared among them.
+//!
+//! Work is cut into blocks that write disjoint parts of the output, each computed as if alone; so the bytes never
+//! depend on the number of threads. The caller's thread works along, and small work never leaves it.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+/// No more threads than this, whatever is asked for.
+pub const MAX_THREADS: usize = 256;
+
+/// Work below this estimate, in elementary steps of about a nanosecond, stays on the caller's thread.
+const SMALLEST_SHARED_WORK: usize = 200_000;
+
+/// Zero until asked for.
+static GLOBAL: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static LOCAL: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The number of threads that a call from this thread may use.
+pub fn threads() -> usize {
+    match LOCAL.get() {
+        0 => global_threads(),
+        local => local,
+    }
+}
+
+fn global_threads() -> usize {
+    match GLOBAL.load(Ordering::Relaxed) {
+        0 => {
+            let asked = std::env::var("OFFGRAPH_NUM_THREADS").ok().and_then(|text| text.trim().parse().ok());
+            let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            let count = asked.filter(|count| *count > 0).unwrap_or_else(cores).min(MAX_THREADS);
+            GLOBAL.store(count, Ordering::Relaxed);
+            count
+        }
+        count => count,
+    }
+}
+
+/// Let every thread without its own number use `count` threads (at least 1); the number used before is returned.
+pub fn set_threads(count: usize) -> usize {
+    let before = global_threads();
+    GLOBAL.store(count.clamp(1, MAX_THREADS), Ordering::Relaxed);
+    before
+}
+
+/// Let calls from this thread use `count` threads, or the common number again for 0; what was set is returned.
+pub fn set_local_threads(count: usize) -> usize {
+    LOCAL.replace(count.min(MAX_THREADS))
+}
+
+/// How many blocks to cut work of this estimated cost into, a step being about a nanosecond.
+pub fn blocks_for(cost: usize) -> usize {
+    let threads = threads();
+    if threads == 1 || cost < SMALLEST_SHARED_WORK {
+        1
+    } else {
+        // Four blocks a thread even out blocks of unequal cost.
+        (threads * 4).min(cost / (SMALLEST_SHARED_WORK / 4)).max(1)
+    }
+}
+
+/// Call `work` once with each block, on at most [`threads`] threads. A panic in a block is passed on.
+pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
+    let count = threads().min(blocks.len());
+    let pool = if count > 1 { pool(count - 1) } else { None };
+    let Some(pool) = pool else {
+        blocks.into_iter().for_each(work);
+        return;
+    };
+    let queue = Mutex::new(VecDeque::from(blocks));
+    let drain = || {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            match next {
+                Some(block) => work(block),
+                None => break,
+            }
+        }
+    };
+    pool.in_place_scope(|scope| {
+        for _ in 1..count {
+            scope.spawn(|_| drain());
+        }
+        drain();
+    });
+}
+
+struct Pool {
+    /// The process that started the threads: a fork inherits the memory, not the threads.
+    process: u32,
+    workers: usize,
+    threads: Arc<rayon::ThreadPool>,
+}
+
+static POOL: Mutex<Option<Pool>> = Mutex::new(None);
+
+/// A pool with at least this many workers; `None` where there is none to be had, and the caller works alone.
+fn pool(workers: usize) -> Option<Arc<rayon::ThreadPool>> {
+    let mut pool = acquire_pool()?;
+    let process = std::process::id();
+    if let Some(current) = pool.as_ref() {
+        if current.process == process && current.workers >= workers {
+            return Some(Arc::clone(&current.threads));
+        }
+        if current.process != process {
+            // Its threads do not exist here; waiting for them to end would never return.
+            std::mem::forget(pool.take());
+        }
+    }
+    let threads = rayon::ThreadPoolBuilder::new()
+        .num_threads(workers)
+        .thread_name(|index| format!("offgraph-{index}"))
+        .build()
+        .ok()?;
+    let threads = Arc::new(threads);
+    *pool = Some(Pool { process, workers, threads: Arc::clone(&threads) });
+    Some(threads)
+}
+
+/// The lock, unless it stays taken: a fork may have happened while another thread held it.
+fn acquire_pool() -> Option<std::sync::MutexGuard<'static, Option<Pool>>> {
+    for _ in 0..1000 {
+        match POOL.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_is_done_once() {
+        for count in [1, 2, 5] {
+            let before = set_local_threads(count);
+            let mut values = vec![0_u32; 1000];
+            let blocks: Vec<&mut [u32]> = values.chunks_mut(7).collect();
+            for_each_block(blocks, |block| block.iter_mut().for_each(|value| *value += 1));
+            set_local_threads(before);
+            assert!(values.iter().all(|value| *value == 1));
+        }
+    }
+
+    #[test]
+    fn small_work_stays_here() {
+        let before = set_local_threads(8);
+        assert_eq!(blocks_for(1000), 1);
+        assert!(blocks_for(usize::MAX / 2) == 32);
+        set_local_threads(1);
+        assert_eq!(blocks_for(usize::MAX / 2), 1);
+        set_local_threads(before);
+    }
+
+    #[test]
+    fn a_panic_comes_back_and_the_pool_survives() {
+        let before = set_local_threads(2);
+        let failed =
+            std::panic::catch_unwind(|| for_each_block(vec![1, 2, 3, 4], |value| assert!(value != 3)));
+        assert!(failed.is_err());
+        let done = AtomicUsize::new(0);
+        for_each_block(vec![1, 2, 3, 4], |value| {
+            done.fetch_add(value, Ordering::Relaxed);
+        });
+        assert_eq!(done.into_inner(), 10);
+        set_local_threads(before);
+    }
+}

@@ -1,0 +1,236 @@
+//! The eleven element types and the cast rules between them and `f64`; nowhere else.
+//!
+//! SciPy computes in `double` and stores with C casts. Out of range those are undefined in C; what its x86-64
+//! build does is the `cvttsd2si` instruction, which answers the most negative integer for anything that does
+//! not fit, followed by dropping the high bits. These rules reproduce that for every input, NaN included.
+
+/// `(int32_t)x` as `cvttsd2si r32` does it: truncate; out of range or NaN gives `i32::MIN`.
+#[inline(always)]
+pub fn to_i32_like_x86(x: f64) -> i32 {
+    // Both ends are exact in f64. A value above -2147483649 truncates to a representable integer.
+    if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
+}
+
+/// `(int64_t)x` as `cvttsd2si r64` does it: truncate; out of range or NaN gives `i64::MIN`.
+#[inline(always)]
+pub fn to_i64_like_x86(x: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&x) { x as i64 } else { i64::MIN }
+}
+
+/// `(uint64_t)x` as compilers lower it on x86-64: one signed conversion, shifted down by 2^63 above that.
+#[inline(always)]
+pub fn to_u64_like_x86(x: f64) -> u64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if x >= LIMIT { (to_i64_like_x86(x - LIMIT) as u64) ^ (1 << 63) } else { to_i64_like_x86(x) as u64 }
+}
+
+/// One byte of a NumPy boolean array. SciPy may leave a byte other than 0 and 1 there, which `bool` must not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(transparent)]
+pub struct Bool(pub u8);
+
+/// An element of an image array.
+pub trait Sample: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + 'static {
+    /// The C conversion to `double` (rounds to nearest above 2^53).
+    fn to_f64(self) -> f64;
+
+    /// The cast of line filters and spline filters: the plain C cast (truncates, wraps).
+    fn from_f64_truncated(x: f64) -> Self;
+
+    /// The cast of the interpolating functions: half away from zero, then clipped; booleans truncate and wrap.
+    fn from_f64_rounded(x: f64) -> Self;
+
+    /// The cast of N-D filters: unsigned types negate the cast of the negated value at and below -1.
+    fn from_f64_filtered(x: f64) -> Self;
+}
+
+macro_rules! signed_sample {
+    ($type:ty, $convert:ident) => {
+        impl Sample for $type {
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            #[inline(always)]
+            fn from_f64_truncated(x: f64) -> Self {
+                $convert(x) as $type
+            }
+
+            #[inline(always)]
+            fn from_f64_rounded(x: f64) -> Self {
+                let x = if x > 0.0 { x + 0.5 } else { x - 0.5 };
+                let x = if x > <$type>::MAX as f64 { <$type>::MAX as f64 } else { x };
+                let x = if x < <$type>::MIN as f64 { <$type>::MIN as f64 } else { x };
+                $convert(x) as $type
+            }
+
+            #[inline(always)]
+            fn from_f64_filtered(x: f64) -> Self {
+                Self::from_f64_truncated(x)
+            }
+        }
+    };
+}
+
+macro_rules! unsigned_sample {
+    ($type:ty, $convert:ident) => {
+        impl Sample for $type {
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            #[inline(always)]
+            fn from_f64_truncated(x: f64) -> Self {
+                $convert(x) as $type
+            }
+
+            #[inline(always)]
+            fn from_f64_rounded(x: f64) -> Self {
+                let x = if x > 0.0 { x + 0.5 } else { 0.0 };
+                let x = if x > <$type>::MAX as f64 { <$type>::MAX as f64 } else { x };
+                $convert(x) as $type
+            }
+
+            #[inline(always)]
+            fn from_f64_filtered(x: f64) -> Self {
+                if x > -1.0 {
+                    Self::from_f64_truncated(x)
+                } else {
+                    Self::from_f64_truncated(-x).wrapping_neg()
+                }
+            }
+        }
+    };
+}
+
+signed_sample!(i8, to_i32_like_x86);
+signed_sample!(i16, to_i32_like_x86);
+signed_sample!(i32, to_i32_like_x86);
+signed_sample!(i64, to_i64_like_x86);
+unsigned_sample!(u8, to_i32_like_x86);
+unsigned_sample!(u16, to_i32_like_x86);
+// There is no 32-bit unsigned conversion before AVX-512: the 64-bit signed one, its low half.
+unsigned_sample!(u32, to_i64_like_x86);
+unsigned_sample!(u64, to_u64_like_x86);
+
+impl Sample for Bool {
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        f64::from(self.0)
+    }
+
+    #[inline(always)]
+    fn from_f64_truncated(x: f64) -> Self {
+        Self(u8::from_f64_truncated(x))
+    }
+
+    #[inline(always)]
+    fn from_f64_rounded(x: f64) -> Self {
+        // SciPy gives booleans no rounding and no clipping.
+        Self(u8::from_f64_truncated(x))
+    }
+
+    #[inline(always)]
+    fn from_f64_filtered(x: f64) -> Self {
+        Self(u8::from_f64_filtered(x))
+    }
+}
+
+macro_rules! float_sample {
+    ($type:ty) => {
+        impl Sample for $type {
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            #[inline(always)]
+            fn from_f64_truncated(x: f64) -> Self {
+                x as $type
+            }
+
+            #[inline(always)]
+            fn from_f64_rounded(x: f64) -> Self {
+                x as $type
+            }
+
+            #[inline(always)]
+            fn from_f64_filtered(x: f64) -> Self {
+                x as $type
+            }
+        }
+    };
+}
+
+float_sample!(f32);
+float_sample!(f64);
+
+/// Which cast stores the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cast {
+    /// [`Sample::from_f64_truncated`]
+    Truncated,
+    /// [`Sample::from_f64_rounded`]
+    Rounded,
+    /// [`Sample::from_f64_filtered`]
+    Filtered,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn truncation_wraps_inside_the_register() {
+        assert_eq!(u8::from_f64_truncated(300.9), 44);
+        assert_eq!(u8::from_f64_truncated(-300.0), 212);
+        assert_eq!(u8::from_f64_truncated(1e10), 0);
+        assert_eq!(i8::from_f64_truncated(200.0), -56);
+        assert_eq!(i32::from_f64_truncated(f64::NAN), i32::MIN);
+        assert_eq!(i32::from_f64_truncated(-2_147_483_648.9), i32::MIN);
+        assert_eq!(i32::from_f64_truncated(2_147_483_647.9), i32::MAX);
+        assert_eq!(u32::from_f64_truncated(-1.0), u32::MAX);
+        assert_eq!(u32::from_f64_truncated(4_294_967_296.0 + 7.0), 7);
+        assert_eq!(u64::from_f64_truncated(1e19), 10_000_000_000_000_000_000);
+        assert_eq!(u64::from_f64_truncated(1e30), 0);
+        assert_eq!(Bool::from_f64_truncated(2.9), Bool(2));
+    }
+
+    #[test]
+    fn rounding_goes_away_from_zero_and_clips() {
+        assert_eq!(u8::from_f64_rounded(2.5), 3);
+        assert_eq!(u8::from_f64_rounded(300.0), 255);
+        assert_eq!(u8::from_f64_rounded(-7.0), 0);
+        assert_eq!(u8::from_f64_rounded(f64::NAN), 0);
+        assert_eq!(i8::from_f64_rounded(-0.5), -1);
+        assert_eq!(i8::from_f64_rounded(-500.0), -128);
+        // The addition of one half is a double addition: the largest value below one half rounds up.
+        assert_eq!(u8::from_f64_rounded(0.499_999_999_999_999_94), 1);
+        assert_eq!(Bool::from_f64_rounded(0.9), Bool(0));
+        assert_eq!(i64::from_f64_rounded(1e300), i64::MIN);
+        assert_eq!(u64::from_f64_rounded(1e300), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn small_integers_survive_every_cast(x in -128_i8..=127) {
+            let value = x.to_f64();
+            prop_assert_eq!(i8::from_f64_truncated(value), x);
+            prop_assert_eq!(i8::from_f64_rounded(value), x);
+            prop_assert_eq!(i8::from_f64_filtered(value), x);
+            prop_assert_eq!(u8::from_f64_truncated(value), x as u8);
+            prop_assert_eq!(u8::from_f64_filtered(value), x as u8);
+        }
+
+        #[test]
+        fn unsigned_casts_agree_inside_the_register(x in -2.0e9_f64..2.0e9) {
+            prop_assert_eq!(u8::from_f64_truncated(x), x as i64 as u8);
+            prop_assert_eq!(u16::from_f64_filtered(x), x as i64 as u16);
+            prop_assert_eq!(u32::from_f64_truncated(x), x as i64 as u32);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Arrays whose element type is known at run time.
+
+use crate::sample::{Bool, Cast, Sample};
+use ndarray::{ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis};
+
+/// Runs one expression for whichever element type a [`View`], [`ViewMut`] or similar enum holds.
+///
+/// `match_dtype!(View, view, array => array.len())` binds `array` to the typed `ndarray` view.
+#[macro_export]
+macro_rules! match_dtype {
+    ($enum:ident, $value:expr, $array:ident => $body:expr) => {
+        match $value {
+            $enum::Bool($array) => $body,
+            $enum::U8($array) => $body,
+            $enum::I8($array) => $body,
+            $enum::U16($array) => $body,
+            $enum::I16($array) => $body,
+            $enum::U32($array) => $body,
+            $enum::I32($array) => $body,
+            $enum::U64($array) => $body,
+            $enum::I64($array) => $body,
+            $enum::F32($array) => $body,
+            $enum::F64($array) => $body,
+        }
+    };
+}
+
+/// As [`match_dtype!`], giving the result back in the same variant of the same enum.
+macro_rules! map_dtype {
+    ($enum:ident, $value:expr, $array:ident => $body:expr) => {
+        match $value {
+            $enum::Bool($array) => $enum::Bool($body),
+            $enum::U8($array) => $enum::U8($body),
+            $enum::I8($array) => $enum::I8($body),
+            $enum::U16($array) => $enum::U16($body),
+            $enum::I16($array) => $enum::I16($body),
+            $enum::U32($array) => $enum::U32($body),
+            $enum::I32($array) => $enum::I32($body),
+            $enum::U64($array) => $enum::U64($body),
+            $enum::I64($array) => $enum::I64($body),
+            $enum::F32($array) => $enum::F32($body),
+            $enum::F64($array) => $enum::F64($body),
+        }
+    };
+}
+
+macro_rules! dynamic_view {
+    ($(#[$doc:meta])* $name:ident, $view:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[allow(missing_docs)]
+        pub enum $name<'a> {
+            Bool($view<'a, Bool>),
+            U8($view<'a, u8>),
+            I8($view<'a, i8>),
+            U16($view<'a, u16>),
+            I16($view<'a, i16>),
+            U32($view<'a, u32>),
+            I32($view<'a, i32>),
+            U64($view<'a, u64>),
+            I64($view<'a, i64>),
+            F32($view<'a, f32>),
+            F64($view<'a, f64>),
+        }
+
+        impl<'a> $name<'a> {
+            /// Length of every axis.
+            pub fn shape(&self) -> &[usize] {
+                match_dtype!($name, self, array => array.shape())
+            }
+
+            /// Number of axes.
+            pub fn ndim(&self) -> usize {
+                self.shape().len()
+            }
+
+            /// Number of elements.
+            pub fn len(&self) -> usize {
+                match_dtype!($name, self, array => array.len())
+            }
+
+            /// Whether there is no element.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// The two parts before and from `index` along `axis`.
+            pub fn split_at(self, axis: usize, index: usize) -> (Self, Self) {
+                macro_rules! split {
+                    ($variant:ident, $array:expr) => {{
+                        let (left, right) = $array.split_at(Axis(axis), index);
+                        ($name::$variant(left), $name::$variant(right))
+                    }};
+                }
+                match self {
+                    $name::Bool(array) => split!(Bool, array),
+                    $name::U8(array) => split!(U8, array),
+                    $name::I8(array) => split!(I8, array),
+                    $name::U16(array) => split!(U16, array),
+                    $name::I16(array) => split!(I16, array),
+                    $name::U32(array) => split!(U32, array),
+                    $name::I32(array) => split!(I32, array),
+                    $name::U64(array) => split!(U64, array),
+                    $name::I64(array) => split!(I64, array),
+                    $name::F32(array) => split!(F32, array),
+                    $name::F64(array) => split!(F64, array),
+                }
+            }
+
+            /// Cut into about `count` parts of nearly equal size along the axes other than `keep`, longest first.
+            ///
+            /// With every part comes its first index. Two arrays of one shape are cut at the same places.
+            pub fn split_blocks(self, keep: &[usize], count: usize) -> Vec<(Vec<usize>, Self)> {
+                let origin = vec![0; self.ndim()];
+                let mut blocks = Vec::with_capacity(count);
+                self.split_into(keep, count, origin, &mut blocks);
+                blocks
+            }
+
+            fn split_into(
+                self,
+                keep: &[usize],
+                count: usize,
+                origin: Vec<usize>,
+                blocks: &mut Vec<(Vec<usize>, Self)>,
+            ) {
+                let longest = (0..self.ndim())
+                    .filter(|axis| !keep.contains(axis))
+                    .max_by_key(|axis| (self.shape()[*axis], std::cmp::Reverse(*axis)));
+                let Some(axis) = longest.filter(|axis| count > 1 && self.shape()[*axis] > 1) else {
+                    blocks.push((origin, self));
+                    return;
+                };
+                let len = self.shape()[axis];
+                let left_count = count / 2;
+                // 128 bits: a block count times a length may pass 64.
+                let index = ((len as u128 * left_count as u128) / count as u128) as usize;
+                let index = index.clamp(1, len - 1);
+                let (left, right) = self.split_at(axis, index);
+                let mut right_origin = origin.clone();
+                right_origin[axis] += index;
+                left.split_into(keep, left_count, origin, blocks);
+                right.split_into(keep, count - left_count, right_origin, blocks);
+            }
+        }
+    };
+}
+
+dynamic_view!(
+    /// A read-only array of any of the eleven element types, with any strides.
+    View,
+    ArrayViewD
+);
+dynamic_view!(
+    /// A writable array of any of the eleven element types, with any strides.
+    ViewMut,
+    ArrayViewMutD
+);
+
+impl View<'_> {
+    /// A view of the same elements.
+    pub fn view(&self) -> View<'_> {
+        map_dtype!(View, self, array => array.view())
+    }
+
+    /// A copy with every element converted as C converts it to `double`, in C order.
+    pub fn to_f64(&self) -> ArrayD<f64> {
+        match_dtype!(View, self, array => {
+            // `mapv` keeps the memory order of its source; kernels index the copy in C order.
+            let mut copy = ArrayD::zeros(array.raw_dim());
+            ndarray::Zip::from(&mut copy).and(array).for_each(|to, from| *to = from.to_f64());
+            copy
+        })
+    }
+
+    /// The lines along `axis`, one after another in C order of the other axes.
+    pub fn lines(&self, axis: usize) -> Box<dyn LineReader + '_> {
+        match_dtype!(View, self, array => Box::new(Lines(array.lanes(Axis(axis)).into_iter())))
+    }
+}
+
+impl ViewMut<'_> {
+    /// A writable view of the same elements, for a shorter time.
+    pub fn reborrow(&mut self) -> ViewMut<'_> {
+        map_dtype!(ViewMut, self, array => array.view_mut())
+    }
+
+    /// The lines along `axis`, one after another in C order of the other axes.
+    pub fn lines_mut(&mut self, axis: usize, cast: Cast) -> Box<dyn LineWriter + '_> {
+        match_dtype!(ViewMut, self, array => {
+            Box::new(LinesMut(array.lanes_mut(Axis(axis)).into_iter(), cast))
+        })
+    }
+}
+
+/// Reads one line after another into `f64`.
+pub trait LineReader {
+    /// Put the elements of the next line at `to[0]`, `to[step]`, …; false when no line was left.
+    fn read_next(&mut self, to: &mut [f64], step: usize) -> bool;
+}
+
+/// Stores one line after another from `f64`.
+pub trait LineWriter {
+    /// Store `from[0]`, `from[step]`, … as the next line; false when no line was left.
+    fn write_next(&mut self, from: &[f64], step: usize) -> bool;
+}
+
+struct Lines<I>(I);
+
+impl<'a, T: Sample, I: Iterator<Item = ArrayView1<'a, T>>> LineReader for Lines<I> {
+    fn read_next(&mut self, to: &mut [f64], step: usize) -> bool {
+        self.0.next().map(|line| read_line(line, to, step)).is_some()
+    }
+}
+
+struct LinesMut<I>(I, Cast);
+
+impl<'a, T: Sample, I: Iterator<Item = ArrayViewMut1<'a, T>>> LineWriter for LinesMut<I> {
+    fn write_next(&mut self, from: &[f64], step: usize) -> bool {
+        self.0.next().map(|line| write_line(line, from, step, self.1)).is_some()
+    }
+}
+
+/// Put the elements of `line`, as `f64`, at `to[0]`, `to[step]`, ….
+#[inline]
+pub fn read_line<T: Sample>(line: ArrayView1<'_, T>, to: &mut [f64], step: usize) {
+    match (line.to_slice(), step) {
+        (Some(line), 1) => to.iter_mut().zip(line).for_each(|(to, from)| *to = from.to_f64()),
+        (Some(line), _) => to.iter_mut().step_by(step).zip(line).for_each(|(to, from)| *to = from.to_f64()),
+        (None, _) => to.iter_mut().step_by(step).zip(line).for_each(|(to, from)| *to = from.to_f64()),
+    }
+}
+
+/// Store `from[0]`, `from[step]`, … into `line` by the rule `cast`.
+#[inline]
+pub fn write_line<T: Sample>(line: ArrayViewMut1<'_, T>, from: &[f64], step: usize, cast: Cast) {
+    match cast {
+        Cast::Truncated => store(line, from, step, T::from_f64_truncated),
+        Cast::Rounded => store(line, from, step, T::from_f64_rounded),
+        Cast::Filtered => store(line, from, step, T::from_f64_filtered),
+    }
+}
+
+#[inline(always)]
+fn store<T: Sample>(mut line: ArrayViewMut1<'_, T>, from: &[f64], step: usize, cast: impl Fn(f64) -> T) {
+    match (line.as_slice_mut(), step) {
+        (Some(line), 1) => line.iter_mut().zip(from).for_each(|(to, from)| *to = cast(*from)),
+        (Some(line), _) => {
+            line.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = cast(*from))
+        }
+        (None, _) => line.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = cast(*from)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{ArrayD, s};
+
+    #[test]
+    fn blocks_cover_the_array_once_and_say_where_they_lie() {
+        let mut array = ArrayD::<u16>::zeros(vec![5, 3, 7]);
+        for count in [1, 2, 3, 8, 1000] {
+            array.fill(0);
+            let blocks = ViewMut::U16(array.view_mut()).split_blocks(&[2], count);
+            assert!(blocks.len() <= 15 && (count > 15 || blocks.len() == count));
+            for (origin, mut block) in blocks {
+                assert_eq!(block.shape()[2], 7);
+                let ViewMut::U16(block) = &mut block else { unreachable!() };
+                for (index, value) in block.indexed_iter_mut() {
+                    *value += ((origin[0] + index[0]) * 3 + origin[1] + index[1]) as u16 + 1;
+                }
+            }
+            for ((i, j, _), value) in
+                array.view().into_dimensionality::<ndarray::Ix3>().unwrap().indexed_iter()
+            {
+                assert_eq!(usize::from(*value), i * 3 + j + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_read_and_written_through_any_strides() {
+        let mut array = ArrayD::from_shape_fn(vec![4, 6], |index| (index[0] * 10 + index[1]) as u8);
+        let view = View::U8(array.slice(s![..;-1, ..;2]).into_dyn());
+        let mut lines = view.lines(0);
+        let mut line = [0.0; 8];
+        assert!(lines.read_next(&mut line, 2));
+        assert!(lines.read_next(&mut line[1..], 2));
+        assert_eq!(line, [30.0, 32.0, 20.0, 22.0, 10.0, 12.0, 0.0, 2.0]);
+        drop(lines);
+        let mut target = ViewMut::U8(array.slice_mut(s![..;-1, ..;2]).into_dyn());
+        let mut lines = target.lines_mut(1, Cast::Rounded);
+        assert!(lines.write_next(&[1.5, 2.4, 300.0], 1));
+        drop(lines);
+        assert_eq!(array.slice(s![3, ..]).to_vec(), [2, 31, 2, 33, 255, 35]);
+    }
+}

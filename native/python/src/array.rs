@@ -1,0 +1,152 @@
+//! NumPy arrays as the kernels' views; the only file that knows NumPy.
+
+use ndarray::{ArrayViewD, ArrayViewMutD};
+use numpy::{
+    Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn,
+    PyUntypedArray, PyUntypedArrayMethods,
+};
+use offgraph_kernels::sample::Bool;
+use offgraph_kernels::view::{View, ViewMut};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+/// `ndarray` views made from NumPy arrays have at most this many axes.
+const MAX_AXES: usize = 32;
+
+macro_rules! borrowed {
+    ($(#[$doc:meta])* $name:ident, $borrow:ident) => {
+        $(#[$doc])*
+        pub enum $name<'py> {
+            Bool($borrow<'py, bool>),
+            U8($borrow<'py, u8>),
+            I8($borrow<'py, i8>),
+            U16($borrow<'py, u16>),
+            I16($borrow<'py, i16>),
+            U32($borrow<'py, u32>),
+            I32($borrow<'py, i32>),
+            U64($borrow<'py, u64>),
+            I64($borrow<'py, i64>),
+            F32($borrow<'py, f32>),
+            F64($borrow<'py, f64>),
+        }
+
+        impl<'py> FromPyObject<'_, 'py> for $name<'py> {
+            type Error = PyErr;
+
+            fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+                let array = object.cast::<PyUntypedArray>().map_err(PyErr::from)?;
+                check_layout(&array)?;
+                let dtype = array.dtype();
+                match (dtype.kind(), dtype.itemsize()) {
+                    (b'b', 1) => Ok(Self::Bool(Borrow::borrow(&object)?)),
+                    (b'u', 1) => Ok(Self::U8(Borrow::borrow(&object)?)),
+                    (b'i', 1) => Ok(Self::I8(Borrow::borrow(&object)?)),
+                    (b'u', 2) => Ok(Self::U16(Borrow::borrow(&object)?)),
+                    (b'i', 2) => Ok(Self::I16(Borrow::borrow(&object)?)),
+                    (b'u', 4) => Ok(Self::U32(Borrow::borrow(&object)?)),
+                    (b'i', 4) => Ok(Self::I32(Borrow::borrow(&object)?)),
+                    (b'u', 8) => Ok(Self::U64(Borrow::borrow(&object)?)),
+                    (b'i', 8) => Ok(Self::I64(Borrow::borrow(&object)?)),
+                    (b'f', 4) => Ok(Self::F32(Borrow::borrow(&object)?)),
+                    (b'f', 8) => Ok(Self::F64(Borrow::borrow(&object)?)),
+                    _ => Err(PyTypeError::new_err(format!("element type {dtype} is not supported"))),
+                }
+            }
+        }
+    };
+}
+
+borrowed!(
+    /// An array argument that is read.
+    Input,
+    PyReadonlyArrayDyn
+);
+borrowed!(
+    /// An array argument that is written.
+    Output,
+    PyReadwriteArrayDyn
+);
+
+impl Input<'_> {
+    /// The elements.
+    pub fn view(&self) -> View<'_> {
+        match self {
+            Self::Bool(array) => View::Bool(bytes(array.as_array())),
+            Self::U8(array) => View::U8(array.as_array()),
+            Self::I8(array) => View::I8(array.as_array()),
+            Self::U16(array) => View::U16(array.as_array()),
+            Self::I16(array) => View::I16(array.as_array()),
+            Self::U32(array) => View::U32(array.as_array()),
+            Self::I32(array) => View::I32(array.as_array()),
+            Self::U64(array) => View::U64(array.as_array()),
+            Self::I64(array) => View::I64(array.as_array()),
+            Self::F32(array) => View::F32(array.as_array()),
+            Self::F64(array) => View::F64(array.as_array()),
+        }
+    }
+}
+
+impl Output<'_> {
+    /// The elements, to be written.
+    pub fn view_mut(&mut self) -> ViewMut<'_> {
+        match self {
+            Self::Bool(array) => ViewMut::Bool(bytes_mut(array.as_array_mut())),
+            Self::U8(array) => ViewMut::U8(array.as_array_mut()),
+            Self::I8(array) => ViewMut::I8(array.as_array_mut()),
+            Self::U16(array) => ViewMut::U16(array.as_array_mut()),
+            Self::I16(array) => ViewMut::I16(array.as_array_mut()),
+            Self::U32(array) => ViewMut::U32(array.as_array_mut()),
+            Self::I32(array) => ViewMut::I32(array.as_array_mut()),
+            Self::U64(array) => ViewMut::U64(array.as_array_mut()),
+            Self::I64(array) => ViewMut::I64(array.as_array_mut()),
+            Self::F32(array) => ViewMut::F32(array.as_array_mut()),
+            Self::F64(array) => ViewMut::F64(array.as_array_mut()),
+        }
+    }
+}
+
+/// Taking out a read or a write borrow, so that one macro serves both.
+trait Borrow<'py>: Sized {
+    fn borrow(object: &Bound<'py, PyAny>) -> PyResult<Self>;
+}
+
+impl<'py, T: Element> Borrow<'py> for PyReadonlyArrayDyn<'py, T> {
+    fn borrow(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(object.cast::<PyArrayDyn<T>>()?.try_readonly()?)
+    }
+}
+
+impl<'py, T: Element> Borrow<'py> for PyReadwriteArrayDyn<'py, T> {
+    fn borrow(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        Ok(object.cast::<PyArrayDyn<T>>()?.try_readwrite()?)
+    }
+}
+
+/// What an `ndarray` view takes for granted: elements that are aligned, also from one to the next.
+fn check_layout(array: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+    if array.ndim() > MAX_AXES {
+        let message = format!("an array of {} axes; at most {MAX_AXES} are supported", array.ndim());
+        return Err(PyValueError::new_err(message));
+    }
+    let itemsize = array.dtype().itemsize().max(1);
+    let uneven = array.strides().iter().any(|stride| stride.unsigned_abs() % itemsize != 0);
+    // SAFETY: the pointer is that of a live NumPy array, whose header is never moved or changed concurrently
+    // while the interpreter is attached.
+    let data = unsafe { (*array.as_array_ptr()).fields.data } as usize;
+    if uneven || data % itemsize != 0 {
+        return Err(PyValueError::new_err("an array whose elements are not aligned; copy it first"));
+    }
+    Ok(())
+}
+
+/// Booleans as the bytes they are: SciPy may leave others than 0 and 1 in a boolean array.
+fn bytes(array: ArrayViewD<'_, bool>) -> ArrayViewD<'_, Bool> {
+    // SAFETY: `Bool` is a transparent byte, of the size and alignment of `bool`, and any byte is a valid one.
+    unsafe { array.raw_view().cast::<Bool>().deref_into_view() }
+}
+
+/// As [`bytes`], to be written.
+fn bytes_mut(mut array: ArrayViewMutD<'_, bool>) -> ArrayViewMutD<'_, Bool> {
+    // SAFETY: as in `bytes`; nothing reads these elements as Rust's `bool`.
+    unsafe { array.raw_view_mut().cast::<Bool>().deref_into_view_mut() }
+}

@@ -1,0 +1,61 @@
+//! The Python module `offgraph._native`: parse, release the GIL, call a kernel, convert.
+#![allow(missing_docs)]
+
+mod array;
+mod error;
+
+use offgraph_kernels::{parallel, simd};
+use pyo3::exceptions::{PyUserWarning, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    if cfg!(debug_assertions) {
+        let message = c"offgraph._native is a debug build and slow; build it with: maturin develop --release";
+        PyErr::warn(module.py(), &module.py().get_type::<PyUserWarning>(), message, 1)?;
+    }
+    for function in [
+        wrap_pyfunction!(build_info, module)?,
+        wrap_pyfunction!(set_num_threads, module)?,
+        wrap_pyfunction!(set_local_num_threads, module)?,
+        wrap_pyfunction!(get_num_threads, module)?,
+        wrap_pyfunction!(set_simd_level, module)?,
+    ] {
+        module.add_function(function)?;
+    }
+    Ok(())
+}
+
+#[pyfunction]
+fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let info = PyDict::new(py);
+    info.set_item("version", env!("CARGO_PKG_VERSION"))?;
+    info.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
+    info.set_item("simd", simd::level().name())?;
+    info.set_item("simd_detected", simd::detected().name())?;
+    info.set_item("threads", parallel::threads())?;
+    Ok(info)
+}
+
+#[pyfunction]
+fn set_num_threads(count: usize) -> usize {
+    parallel::set_threads(count)
+}
+
+#[pyfunction]
+fn set_local_num_threads(count: usize) -> usize {
+    parallel::set_local_threads(count)
+}
+
+#[pyfunction]
+fn get_num_threads() -> usize {
+    parallel::threads()
+}
+
+#[pyfunction]
+fn set_simd_level(name: &str) -> PyResult<&'static str> {
+    let level = simd::Level::from_name(name)
+        .ok_or_else(|| PyValueError::new_err(format!("no SIMD level {name:?}; baseline, avx2 or avx512")))?;
+    Ok(simd::force(level).name())
+}

@@ -1,0 +1,180 @@
+"""What the native functions share: SciPy's argument rules, and arrays made fit for the native module.
+
+The texts of the exceptions are SciPy's: callers match them.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "as_double",
+    "call_native",
+    "check_axes",
+    "mode_code",
+    "native_input",
+    "normalize_axis",
+    "normalize_sequence",
+    "output_array",
+    "skip_if_dtype",
+]
+
+_MODES = {
+    "nearest": 0,
+    "wrap": 1,
+    "reflect": 2,
+    "grid-mirror": 2,
+    "mirror": 3,
+    "constant": 4,
+    "grid-wrap": 5,
+    "grid-constant": 6,
+}
+_FILTER_MODES = {**_MODES, "grid-wrap": 1, "grid-constant": 4}
+
+_NATIVE_CHARS = frozenset("?bBhHiIlLqQfd")
+
+
+def mode_code(mode: str, *, is_filter: bool = False) -> int:
+    """The number of a border mode in the native module; filters know one wrap and one constant."""
+    # A comparison, not a look-up: anything may be passed, also what cannot be hashed.
+    for name, code in (_FILTER_MODES if is_filter else _MODES).items():
+        if mode == name:
+            return code
+    raise RuntimeError("boundary mode not supported")
+
+
+def normalize_sequence(value: Any, rank: int) -> list[Any]:
+    """One entry an axis: a scalar (or a string) counts for every axis, a sequence must have `rank` entries."""
+    if isinstance(value, str) or not np.iterable(value):
+        return [value] * rank
+    entries = list(value)
+    if len(entries) != rank:
+        raise RuntimeError("sequence argument must have length equal to input rank")
+    return entries
+
+
+def normalize_axis(axis: Any, ndim: int) -> Any:
+    """An axis counted from the front."""
+    if axis < -ndim or axis >= ndim:
+        raise np.exceptions.AxisError(f"axis {axis} is out of bounds for array of dimension {ndim}")
+    return axis + ndim if axis < 0 else axis
+
+
+def check_axes(axes: Any, ndim: int) -> tuple[int, ...]:
+    """The axes to work on, counted from the front, in the order given; ``None`` is all of them."""
+    if axes is None:
+        return tuple(range(ndim))
+    if np.isscalar(axes):
+        chosen: tuple[int, ...] = (operator.index(axes),)  # type: ignore[arg-type]  # raises for the wrong type
+    elif isinstance(axes, Iterable):
+        chosen = tuple(operator.index(axis) for axis in axes)
+        for axis in chosen:
+            if axis < -ndim or axis > ndim - 1:
+                raise ValueError(f"specified axis: {axis} is out of range")
+        chosen = tuple(axis % ndim if axis < 0 else axis for axis in chosen)
+    else:
+        raise ValueError("axes must be an integer, iterable of integers, or None")
+    if len(set(chosen)) != len(chosen):
+        raise ValueError("axes must be unique")
+    return chosen
+
+
+def output_array(
+    output: Any, input: np.ndarray, shape: tuple[int, ...] | None = None, complex_output: bool = False
+) -> np.ndarray:
+    """The array to write into: made from a dtype, or the caller's own after a check.
+
+    Called straight from a public function: the warning points at that function's caller.
+    """
+    if shape is None:
+        shape = input.shape
+    if output is None:
+        # The name drops the byte order: results are native.
+        dtype: Any = np.promote_types(input.dtype, np.complex64) if complex_output else input.dtype.name
+        return np.zeros(shape, dtype=dtype)
+    if isinstance(output, type | np.dtype):
+        if complex_output and np.dtype(output).kind != "c":
+            warnings.warn("promoting specified output dtype to complex", stacklevel=3)
+            output = np.promote_types(output, np.complex64)
+        return np.zeros(shape, dtype=output)
+    if isinstance(output, str):
+        dtype = np.dtype(output)
+        if complex_output and dtype.kind != "c":
+            raise RuntimeError("output must have complex dtype")
+        if not issubclass(dtype.type, np.number):
+            raise RuntimeError("output must have numeric dtype")
+        return np.zeros(shape, dtype=dtype)
+    output = np.asarray(output)
+    if output.shape != shape:
+        raise RuntimeError("output shape not correct")
+    if complex_output and output.dtype.kind != "c":
+        raise RuntimeError("output must have complex dtype")
+    return output
+
+
+def skip_if_dtype(argument: Any) -> Any:
+    """``None`` in place of a dtype, the argument itself if it may be an array."""
+    if isinstance(argument, str | np.dtype):
+        return None
+    if type(argument) is type and issubclass(argument, np.generic):
+        return None
+    return argument
+
+
+def as_double(value: Any) -> float:
+    """A float by C's rule: anything with ``__float__`` or ``__index__``, so no text and no complex number."""
+    return math.copysign(value, value)
+
+
+def native_input(array: np.ndarray, unsupported: str = "data type not supported") -> np.ndarray:
+    """The same values in native byte order and aligned, copied only where needed.
+
+    Raises
+    ------
+    RuntimeError
+        With the text `unsupported`, for an element type other than the native module's eleven.
+    """
+    dtype = array.dtype
+    if dtype.char not in _NATIVE_CHARS:
+        raise RuntimeError(unsupported)
+    if dtype.isnative and array.flags.aligned:
+        return array
+    return np.array(array, dtype=dtype.newbyteorder("="))
+
+
+def check_output(output: np.ndarray, unsupported: str = "data type not supported") -> None:
+    """Refuse an output that cannot be written or holds another type than the native module's eleven."""
+    if not output.flags.writeable:
+        raise ValueError("output array is read-only.")
+    if output.dtype.char not in _NATIVE_CHARS:
+        raise RuntimeError(unsupported)
+
+
+def call_native(kernel: Callable[..., None], output: np.ndarray, *arguments: Any) -> None:
+    """Call ``kernel(output, *arguments)`` with an output it can write, and bring the result into `output`.
+
+    A byte-swapped or misaligned array, and one whose elements share memory, are written through a temporary one.
+    """
+    flags = output.flags
+    if output.dtype.isnative and flags.aligned and (flags.c_contiguous or not _elements_overlap(output)):
+        kernel(output, *arguments)
+        return
+    temporary = np.array(output, dtype=output.dtype.newbyteorder("="), order="C")
+    kernel(temporary, *arguments)
+    output[...] = temporary
+
+
+def _elements_overlap(array: np.ndarray) -> bool:
+    """Whether two elements may lie at one address (never missed; sometimes suspected)."""
+    extent = array.itemsize
+    for stride, length in sorted((abs(s), n) for s, n in zip(array.strides, array.shape) if n > 1):
+        if stride < extent:
+            return True
+        extent += stride * (length - 1)
+    return False
