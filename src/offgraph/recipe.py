@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ArgsKwargs
 
+from offgraph import transforms  # noqa: F401  each step enters STEPS when its file is imported
 from offgraph.errors import OffgraphWarning, RecipeError
 from offgraph.step import STEPS, Step, did_you_mean, explain, field_schema
 
