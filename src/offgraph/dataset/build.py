@@ -1,0 +1,322 @@
+"""The offline job: a source of pictures, through a recipe, into a dataset on the disk that can be finished later."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from offgraph.compose import Compose
+from offgraph.dataset.example import BadFile, Example, Maker, Store
+from offgraph.dataset.formats import FORMATS, Format
+from offgraph.dataset.job import Job, class_counts
+from offgraph.dataset.output import PART, OutputFolder, sha256_of
+from offgraph.dataset.progress import progress_bar
+from offgraph.dataset.records import MANIFEST, Quarantined, Records, quarantined
+from offgraph.dataset.report import BuildReport
+from offgraph.decode import Color
+from offgraph.errors import BuildError
+from offgraph.feeding import default_threads, ordered_map
+from offgraph.sources import Source, open_source
+
+__all__ = ["build"]
+
+_JOB_FILE = "build.json"
+
+
+def build(
+    src: str | Path | Source,
+    out: str | Path,
+    recipe: Compose | str | Path,
+    *,
+    format: Literal["folder", "tfrecord"] = "folder",
+    copies: int = 1,
+    workers: int | None = None,
+    on_error: Literal["quarantine", "stop"] = "quarantine",
+    seed: int = 0,
+    store: Store = "integers",
+    dry_run: bool = False,
+    shard_size: int = 1024,
+    progress: bool | None = None,
+    color: Color = "rgb",
+) -> BuildReport:
+    """Write a dataset of transformed pictures; run again after a kill, go on where it was.
+
+    What is stored is each picture after the last step of the recipe that still gives integers, without loss;
+    the rest of the recipe is recorded and :class:`offgraph.Loader` goes on with it. Copy k of picture i is drawn
+    at ``Key(seed, epoch=k, index=i)``, so a loader over the dataset gives the bytes a loader over the source
+    gives in epoch k. The bytes written depend on the files, the recipe, the options and the versions of the
+    libraries (all in the manifest), and neither on ``workers`` nor on how often the job was killed.
+
+    Parameters
+    ----------
+    src : path or Source
+        Whatever :func:`offgraph.open_source` opens, or a source.
+    out : path
+        A new or empty folder, or one that an earlier run of the same job left.
+    recipe : Compose or path
+        A recipe, or a YAML file with one.
+    format : {"folder", "tfrecord"}
+        ``folder``: ``images/<class>/<name>__<copy>.png`` and ``labels.csv``. ``tfrecord``: shards of
+        ``tf.train.Example`` in a mixed order, read without Offgraph; written by TensorFlow.
+    copies : int
+        Examples made of each picture, each with its own draws.
+    workers : int, optional
+        Threads; one a processor unless given.
+    on_error : {"quarantine", "stop"}
+        What a picture that cannot be used does: it is listed in ``quarantine.csv``, or it ends the build.
+    seed : int
+        Of every draw, and of the order in TFRecords.
+    store : {"integers", "final"}
+        ``final`` stores what the whole recipe gives, usually floats of four times the size or more.
+    dry_run : bool
+        Write nothing; estimate size and time from a few pictures made for real.
+    shard_size : int
+        Examples a shard, the part of a build that is finished at a time.
+    progress : bool, optional
+        Draw a progress bar on standard error; where that is a terminal unless given.
+    color : {"rgb", "grey", "keep"}
+        How pictures are read from a path; a Source has its own.
+
+    Returns
+    -------
+    BuildReport
+
+    Raises
+    ------
+    BuildError
+        Where the folder holds something else or another job, cannot be written, where files changed, or with
+        ``on_error="stop"`` at the first bad picture.
+    RecipeError, SourceError
+        Where recipe or source cannot be read.
+
+    Examples
+    --------
+    >>> report = build("photos", "dataset", Compose([Resize((224, 224))]))  # doctest: +SKIP
+    >>> print(report.summary())  # doctest: +SKIP
+    dataset: 600 examples from 600 pictures as folder, 49.1 MB, in 3.2 s
+    """
+    _check_options(format=format, on_error=on_error, store=store)
+    threads = default_threads() if workers is None else workers
+    _check_counts(copies=copies, shard_size=shard_size, workers=threads)
+    _check_seed(seed)
+    recipe = recipe if isinstance(recipe, Compose) else Compose.from_yaml(recipe)
+    source = open_source(src, color=color)
+    if copies > 1 and not recipe.draws:
+        raise BuildError(
+            f"copies={copies}, but the recipe draws nothing: all copies would be the same picture; "
+            "put steps into Augment(...), or use copies=1"
+        )
+    options = {"format": format, "copies": copies, "seed": seed, "store": store, "shard_size": shard_size}
+    writer = FORMATS[format]
+    job = Job.of(source, recipe, options, writer.extra_libraries)
+    maker = Maker(source, recipe, seed, store)
+    out = Path(out)
+    if dry_run:
+        return _estimate(job, maker, out, threads)
+    _check_place(out, source)
+    with OutputFolder(out) as folder:
+        _claim(folder, job)
+        return _Run(job, maker, folder, writer(folder, job), threads, on_error == "stop", progress).run()
+
+
+def _check_options(**given: str) -> None:
+    allowed = {"format": tuple(FORMATS), "on_error": ("quarantine", "stop"), "store": ("integers", "final")}
+    for name, value in given.items():
+        if value not in allowed[name]:
+            raise BuildError(f"{name}={value!r}: choose one of {', '.join(map(repr, allowed[name]))}")
+
+
+def _check_counts(**given: Any) -> None:
+    for name, value in given.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise BuildError(f"{name}={value!r}: give a whole number of at least 1")
+
+
+def _check_seed(seed: Any) -> None:
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+        raise BuildError(f"seed={seed!r}: give a whole number from 0 to 2**64 - 1")
+
+
+def _check_place(out: Path, source: Source) -> None:
+    """Refuse a folder in the source: what is written would be taken for more pictures."""
+    here, root = out.resolve(), source.root.resolve()
+    if root.is_dir() and (here == root or here.is_relative_to(root)):
+        raise BuildError(f"{out}: lies inside the source {source.root}; choose a folder outside of it")
+
+
+def _claim(folder: OutputFolder, job: Job) -> None:
+    """Take a new or empty folder for this job, or check that it is this job's already."""
+    written = folder.read(_JOB_FILE)
+    if written is None:
+        foreign = sorted(path.name for path in folder.path.iterdir() if path.name != _JOB_FILE + PART)
+        if foreign:
+            raise BuildError(
+                f"{folder.path}: holds {foreign[0]} and no build of ours; choose a new or an empty folder"
+            )
+        folder.write(_JOB_FILE, job.to_bytes())
+        return
+    finished = (folder.path / MANIFEST).exists()
+    old = Job.from_bytes(written, str(folder.path / _JOB_FILE))
+    found = old.differences(job, versions=not finished)
+    if found:
+        raise BuildError(
+            f"{folder.path}: holds {'a finished' if finished else 'an unfinished'} build of something else: "
+            f"{'; '.join(found)}. Go on with what it was started with, or choose another folder"
+        )
+
+
+@dataclass
+class _Run:
+    """One run of a job: finds what is finished, writes the rest, makes the manifest."""
+
+    job: Job
+    maker: Maker
+    folder: OutputFolder
+    writer: Format
+    threads: int
+    stop: bool
+    progress: bool | None
+
+    def run(self) -> BuildReport:
+        started = time.perf_counter()
+        self.records = Records(self.folder, self.job)
+        shards = self.job.shards()
+        done, repaired = self._finished(len(shards))
+        todo = [shard for shard in range(len(shards)) if shard not in done]
+        if todo:
+            self.folder.remove(MANIFEST)  # the dataset is not whole while a part of it is missing
+        resumed = sum(len(lines) for lines, _ in done.values())
+        already = sum(len(shards[shard]) for shard in done)
+        with progress_bar(self.job.total, already, self.progress) as step:
+            addresses = (address for shard in todo for address in shards[shard])
+            with closing(ordered_map(self.maker, addresses, threads=self.threads)) as made:
+                for shard in todo:
+                    self._write(shard, len(shards[shard]), made, step)
+        finished = (self.folder.path / MANIFEST).exists()
+        if not finished:
+            self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
+            self.records.finish()
+        return self._report(resumed, repaired, time.perf_counter() - started)
+
+    def _finished(self, count: int) -> tuple[dict[int, tuple[list[Any], list[Any]]], list[str]]:
+        """Shards that are whole on the disk, their sources unchanged; and what was found damaged."""
+        done, damaged = {}, []
+        hashes: dict[Path, str | None] = {}
+        for shard in range(count):
+            found = self.records.read(shard)
+            if found is None:
+                if (self.folder.path / MANIFEST).exists():
+                    damaged.append(f"{self.records.file(shard)} is missing or damaged")
+                continue
+            head, lines, bad = found
+            self._check_sources((*lines, *bad), hashes)
+            trouble = self.writer.damage(head, lines)
+            if trouble:
+                damaged.append(trouble)
+            else:
+                self._refuse(bad)
+                done[shard] = (lines, bad)
+        return done, damaged
+
+    def _check_sources(self, lines: tuple[dict[str, Any], ...], hashes: dict[Path, str | None]) -> None:
+        for line in lines:
+            item = self.maker.source[line["index"]]
+            for path, was in ((item.path, line["source"]), (item.mask, line.get("mask_source"))):
+                if path is None or was is None:
+                    continue
+                if path not in hashes:
+                    hashes[path] = sha256_of(path)
+                if hashes[path] != was:
+                    raise BuildError(
+                        f"{self.folder.path}: {line['name']} is another file than the one this build has used; "
+                        f"put the old {path.name} back, or build into another folder"
+                    )
+
+    def _write(self, shard: int, count: int, made: Iterator[Example | BadFile], step: Any) -> None:
+        bad: list[dict[str, Any]] = []
+
+        def examples() -> Iterator[Example]:
+            for _ in range(count):
+                thing = next(made)
+                step(isinstance(thing, Example))
+                if isinstance(thing, Example):
+                    yield thing
+                else:
+                    bad.append(thing.describe())
+                    self._refuse(bad)
+
+        header, lines = self.writer.write(shard, examples())
+        self.records.write(shard, header, lines, bad)
+
+    def _refuse(self, bad: list[dict[str, Any]]) -> None:
+        if bad and self.stop:
+            raise BuildError(
+                f"{bad[0]['name']}: {bad[0]['quarantined']} (on_error='stop'; with 'quarantine' the build goes on)"
+            )
+
+    def _report(self, resumed: int, repaired: list[str], seconds: float) -> BuildReport:
+        labels, bad, size = [], [], 0
+        for head, lines, bad_lines in self.records.all():
+            labels.extend(line["label"] for line in lines)
+            bad.extend(bad_lines)
+            size += sum(entry["bytes"] for entry in head["files"])
+            if not head["files"]:
+                size += sum(entry["bytes"] for line in lines for entry in line["at"].values())
+        return BuildReport(
+            path=self.folder.path,
+            format=self.job.options["format"],
+            pictures=len(self.job.pictures),
+            examples=len(labels),
+            classes=class_counts(self.job, labels),
+            quarantined=tuple(quarantined(bad)),
+            bytes=size,
+            seconds=seconds,
+            resumed=resumed,
+            repaired=tuple(repaired),
+        )
+
+
+def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12) -> BuildReport:
+    """Make a few examples for real, spread over the source, and reckon from them."""
+    count = len(job.pictures)
+    chosen = sorted({i * count // probes for i in range(probes)})
+    started = time.perf_counter()
+    made = list(ordered_map(maker, [(index, 0) for index in chosen], threads=threads))
+    each = (time.perf_counter() - started) / len(made)
+    good = [thing for thing in made if isinstance(thing, Example)]
+    bad = tuple(Quarantined(b.name, b.reason, (0,)) for b in made if isinstance(b, BadFile))
+    size = sum(len(e.image.data) + (0 if e.mask is None else len(e.mask.data)) for e in good) / max(
+        1, len(good)
+    )
+    copies = job.options["copies"]
+    classes = class_counts(job, [picture.label for picture in job.pictures])
+    needed, free = int(size * job.total), _free_space(out)
+    if free is not None and needed > free:
+        raise BuildError(f"{out}: the dataset needs about {needed} bytes, but only {free} are free there")
+    return BuildReport(
+        path=out,
+        format=job.options["format"],
+        pictures=count,
+        examples=job.total,
+        classes={name: number * copies for name, number in classes.items()},
+        quarantined=bad,
+        bytes=needed,
+        seconds=each * job.total,
+        dry_run=True,
+    )
+
+
+def _free_space(out: Path) -> int | None:
+    """Free bytes on the file system that would hold the folder; None where that cannot be told."""
+    for path in (out, *out.absolute().parents):
+        if path.exists():
+            try:
+                return shutil.disk_usage(path).free
+            except OSError:
+                return None
+    return None

@@ -1,0 +1,213 @@
+"""One stored example: the picture after its stored steps as bytes, and what is needed to go on with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from offgraph.compose import Compose
+from offgraph.dataset.output import sha256_of
+from offgraph.encode import encode_png
+from offgraph.errors import BuildError, StepError
+from offgraph.feeding import BAD_FILE, name_file
+from offgraph.random import Key
+from offgraph.sources import Source
+
+__all__ = ["BadFile", "Encoded", "Example", "Maker", "Store", "decode_array", "encode_array"]
+
+Store = Literal["integers", "final"]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An array as bytes.
+
+    Parameters
+    ----------
+    data : bytes
+        A PNG file, or the values one after another in C order, little-endian (``encoding`` says which).
+    encoding : {"png", "raw"}
+        PNG for unsigned integers of 8 and 16 bits with 1, 3 or 4 channels, raw for everything else.
+    shape : tuple of int
+    dtype : str
+    axes : str
+    """
+
+    data: bytes
+    encoding: str
+    shape: tuple[int, ...]
+    dtype: str
+    axes: str
+
+    def describe(self) -> dict[str, Any]:
+        """Everything but the bytes, as plain JSON."""
+        return {"encoding": self.encoding, "shape": list(self.shape), "dtype": self.dtype, "axes": self.axes}
+
+
+def encode_array(array: np.ndarray, axes: str) -> Encoded:
+    """Encode an array without loss: the same array gives the same bytes."""
+    channels = array.shape[-1] if axes == "YXC" else 1
+    if (
+        array.dtype in (np.uint8, np.uint16)
+        and axes in ("YX", "YXC")
+        and channels in (1, 3, 4)
+        and array.size
+    ):
+        data, encoding = encode_png(array), "png"
+    else:
+        data, encoding = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes(), "raw"
+    return Encoded(data, encoding, array.shape, array.dtype.name, axes)
+
+
+def decode_array(data: bytes, described: dict[str, Any]) -> np.ndarray:
+    """Give back the array that ``encode_array`` was given.
+
+    Raises
+    ------
+    BuildError
+        Where the bytes are not what the description says.
+    """
+    shape, dtype = tuple(described["shape"]), np.dtype(described["dtype"])
+    if described["encoding"] == "png":
+        import imagecodecs
+
+        array = np.asarray(imagecodecs.png_decode(data))
+    else:
+        array = np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)
+    if array.dtype != dtype or array.size != np.prod(shape, dtype=np.int64):
+        raise BuildError(
+            f"stored as {dtype.name} of shape {shape}, but the bytes give {array.dtype.name} of shape {array.shape}"
+        )
+    return array.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example ready to be written."""
+
+    index: int
+    copy: int
+    name: str
+    label: int | None
+    source: str
+    mask_source: str | None
+    start: int
+    image: Encoded
+    mask: Encoded | None
+    record: dict[str, Any]
+
+    def describe(self) -> dict[str, Any]:
+        """Everything but the bytes, as plain JSON: the line the example has in the sample records."""
+        return {
+            "index": self.index,
+            "copy": self.copy,
+            "name": self.name,
+            "label": self.label,
+            "source": self.source,
+            "mask_source": self.mask_source,
+            "start": self.start,
+            "image": self.image.describe(),
+            "mask": None if self.mask is None else self.mask.describe(),
+            "record": self.record,
+        }
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """A picture that could not be used, and why."""
+
+    index: int
+    copy: int
+    name: str
+    source: str | None
+    reason: str
+
+    def describe(self) -> dict[str, Any]:
+        """The line it has in the sample records, as plain JSON."""
+        return {
+            "index": self.index,
+            "copy": self.copy,
+            "name": self.name,
+            "source": self.source,
+            "quarantined": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes example (index, copy) from a source, on any thread, always the same one.
+
+    Parameters
+    ----------
+    source : Source
+    recipe : Compose
+    seed : int
+        Copy k of picture i is drawn at ``Key(seed, epoch=k, index=i)``.
+    store : {"integers", "final"}
+        Stop after the last step that still gives integers, or run the whole recipe.
+    """
+
+    source: Source
+    recipe: Compose
+    seed: int
+    store: Store
+
+    def __call__(self, address: tuple[int, int]) -> Example | BadFile:
+        """Read, transform and encode; a picture that cannot be used comes back as a BadFile."""
+        index, copy = address
+        item = self.source[index]
+        try:
+            return self._make(index, copy)
+        except BAD_FILE as error:
+            return BadFile(
+                index, copy, item.name, _hash_if_readable(item.path), reason(error, item.path, item.name)
+            )
+        except Exception as error:
+            raise name_file(error, item.name)  # noqa: B904 - the same error, with a note
+
+    def _make(self, index: int, copy: int) -> Example:
+        item = self.source[index]
+        sample = self.source.read(index)
+        end = self.recipe.stored(sample.image.spec) if self.store == "integers" else len(self.recipe.steps)
+        done = self.recipe.run(sample.image, sample.mask, Key(self.seed, copy, index), stop=end)
+        image, mask = done.targets
+        if self.store == "integers" and image.array.dtype.kind not in "bui":
+            raise StepError(
+                f"the picture is {image.array.dtype.name}, so there are no integers to store; build with store='final'"
+            )
+        return Example(
+            index=index,
+            copy=copy,
+            name=item.name,
+            label=sample.label,
+            source=_hash(item.path),
+            mask_source=None if item.mask is None else _hash(item.mask),
+            start=end,
+            image=encode_array(image.array, image.axes),
+            mask=None if mask is None else encode_array(mask.array, mask.axes),
+            record=done.record,
+        )
+
+
+def reason(error: BaseException, path: Path, name: str) -> str:
+    """Why a picture was set aside, in one line that does not depend on where the source folder lies."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = " ".join(text.replace(str(path), name).split()).encode("utf-8", "backslashreplace").decode()
+    return text.removeprefix(f"{name}: ") or type(error).__name__
+
+
+def _hash(path: Path) -> str:
+    digest = sha256_of(path)
+    if digest is None:
+        raise OSError(f"{path} is not a regular file any more")
+    return digest
+
+
+def _hash_if_readable(path: Path) -> str | None:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return None

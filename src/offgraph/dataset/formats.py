@@ -1,0 +1,46 @@
+"""The output formats. A new one is a class with these methods in a file of its own, and a line in ``FORMATS``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from offgraph.dataset.example import Example
+from offgraph.dataset.folder import FolderFormat
+from offgraph.dataset.job import Job
+from offgraph.dataset.output import OutputFolder
+from offgraph.dataset.tfrecord import TFRecordFormat
+
+__all__ = ["FORMATS", "Format"]
+
+
+class Format(Protocol):
+    """How examples lie on the disk.
+
+    A line is the plain JSON record of one example; its entry ``"at"`` is the format's own and says where it lies.
+    """
+
+    extra_libraries: tuple[str, ...]
+
+    def __init__(self, folder: OutputFolder, job: Job) -> None: ...
+
+    def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Write one shard whole or not at all; give what its record begins with, and a line an example."""
+        ...
+
+    def damage(self, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
+        """Say what is wrong with a finished shard, or None."""
+        ...
+
+    def finish(self, lines: Iterator[dict[str, Any]]) -> None:
+        """Write what stands beside the shards, once all of them are there."""
+        ...
+
+    @staticmethod
+    def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
+        """Give the encoded image and mask of one example back."""
+        ...
+
+
+FORMATS: dict[str, type[Format]] = {"folder": FolderFormat, "tfrecord": TFRecordFormat}

@@ -1,0 +1,214 @@
+"""What a build was asked to do: written first, compared when the build is run again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib import metadata
+from typing import Any
+
+from offgraph.compose import Compose
+from offgraph.dataset.output import json_line
+from offgraph.errors import BuildError
+from offgraph.feeding import permutation
+from offgraph.recipe import explain_mismatch
+from offgraph.sources import Source
+
+__all__ = ["FORMAT_VERSION", "Job", "Picture", "class_counts", "explain_difference", "library_versions"]
+
+FORMAT_VERSION = 1
+
+_LIBRARIES = ("offgraph", "numpy", "scipy", "pillow", "imagecodecs", "simplejpeg", "tifffile")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file of the source as it was listed: what is compared when the build goes on."""
+
+    name: str
+    size: int
+    label: int | None
+    mask: str | None
+    mask_size: int | None
+
+    def row(self) -> list[Any]:
+        """The picture as a row of plain JSON values."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything the bytes of a dataset depend on, but for the content of the files.
+
+    Parameters
+    ----------
+    recipe : dict
+        The whole recipe, written out.
+    options : dict
+        format, copies, seed, store, shard_size; whether the recipe is for training; how the files are read.
+    class_names : tuple of str
+    versions : dict
+        The libraries that decode, transform and encode.
+    pictures : tuple of Picture
+        The listing, in the order of the source.
+    """
+
+    recipe: dict[str, Any]
+    options: dict[str, Any]
+    class_names: tuple[str, ...]
+    versions: dict[str, str]
+    pictures: tuple[Picture, ...]
+
+    @classmethod
+    def of(cls, source: Source, recipe: Compose, options: dict[str, Any], extra: Sequence[str] = ()) -> Job:
+        """Describe a job; ``extra`` names further libraries the written bytes depend on."""
+        versions = library_versions(extra)
+        pictures = tuple(
+            Picture(
+                name=item.name,
+                size=_size(item.path),
+                label=item.label,
+                mask=None if item.mask is None else item.mask.name,
+                mask_size=None if item.mask is None else _size(item.mask),
+            )
+            for item in source
+        )
+        return cls(
+            recipe=json.loads(json_line(recipe.to_dict())),
+            options={**options, "training": recipe.training, **asdict(source.reading)},
+            class_names=source.class_names,
+            versions=versions,
+            pictures=pictures,
+        )
+
+    def to_bytes(self) -> bytes:
+        """JSON with one picture a line."""
+        head = {
+            "offgraph": FORMAT_VERSION,
+            "recipe": self.recipe,
+            "options": self.options,
+            "class_names": list(self.class_names),
+            "versions": self.versions,
+        }
+        rows = b",\n".join(json_line(picture.row()).rstrip() for picture in self.pictures)
+        return json_line(head)[: -len(b"}\n")] + b',\n"pictures":[\n' + rows + b"\n]}\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> Job:
+        """Read what ``to_bytes`` wrote.
+
+        Raises
+        ------
+        BuildError
+            Where it is not that.
+        """
+        try:
+            value = json.loads(data)
+            if value["offgraph"] != FORMAT_VERSION:
+                raise BuildError(
+                    f"{where}: written by another version of Offgraph (layout {value['offgraph']!r}, "
+                    f"this one reads {FORMAT_VERSION}); build into another folder"
+                )
+            return cls(
+                recipe=dict(value["recipe"]),
+                options=dict(value["options"]),
+                class_names=tuple(value["class_names"]),
+                versions=dict(value["versions"]),
+                pictures=tuple(Picture(*row) for row in value["pictures"]),
+            )
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise BuildError(
+                f"{where}: not the description of a build ({type(error).__name__}: {error}); "
+                "choose another folder, or remove this one if it holds nothing of yours"
+            ) from error
+
+    def differences(self, new: Job, *, versions: bool) -> list[str]:
+        """Say what is not the same in another job, in words; empty where the bytes would be the same."""
+        found = []
+        if self.recipe != new.recipe:
+            old, other = Compose.from_dict(self.recipe), Compose.from_dict(new.recipe)
+            found.append("another recipe: " + explain_difference(old, other))
+        for name, value in self.options.items():
+            if new.options.get(name) != value:
+                found.append(f"{name} was {value!r}, now {new.options.get(name)!r}")
+        if self.class_names != new.class_names:
+            found.append(f"the classes were {list(self.class_names)}, now {list(new.class_names)}")
+        found.extend(_listing_differences(self.pictures, new.pictures))
+        if versions:
+            for name in sorted(self.versions.keys() | new.versions.keys()):
+                was, now = self.versions.get(name, "absent"), new.versions.get(name, "absent")
+                if was != now:
+                    found.append(f"{name} was {was}, now {now}, which may change bytes")
+        return found
+
+    @property
+    def total(self) -> int:
+        """Number of examples, if every picture can be used."""
+        return len(self.pictures) * int(self.options["copies"])
+
+    @property
+    def shard_count(self) -> int:
+        """Number of shards: parts that are finished, and found finished, one by one."""
+        return -(-self.total // int(self.options["shard_size"]))
+
+    def shards(self) -> list[list[tuple[int, int]]]:
+        """(index, copy) of every example, shard by shard, in the order of writing.
+
+        TFRecords are read in sequence, so their examples are mixed here, once. In folders the names give an order.
+        """
+        copies, size = int(self.options["copies"]), int(self.options["shard_size"])
+        if self.options["format"] == "tfrecord":
+            order = permutation(self.total, seed=int(self.options["seed"]), epoch=0).tolist()
+        else:
+            order = list(range(self.total))
+        addresses = [divmod(position, copies) for position in order]
+        return [addresses[start : start + size] for start in range(0, self.total, size)]
+
+
+def class_counts(job: Job, labels: Sequence[int | None]) -> dict[str, int]:
+    """Number of labels of each class, by name; empty for a source without classes."""
+    counted = Counter(labels)
+    return {name: counted[i] for i, name in enumerate(job.class_names)}
+
+
+def explain_difference(old: Compose, new: Compose) -> str:
+    """Say where two whole recipes differ, Augment and all: step and field."""
+    names = ("the recipe it was built with", "this one")
+    told = explain_mismatch(Compose(old.steps), Compose(new.steps), names=names)
+    return told or "the same steps, but with other ids, or others of them in Augment"
+
+
+def _listing_differences(old: tuple[Picture, ...], new: tuple[Picture, ...]) -> list[str]:
+    was, now = {p.name: p for p in old}, {p.name: p for p in new}
+    gone = [name for name in was if name not in now]
+    added = [name for name in now if name not in was]
+    changed = [name for name in was if name in now and was[name] != now[name]]
+    found = [
+        f"{len(names)} {'file' if len(names) == 1 else 'files'} {what} ({names[0]}{', …' if len(names) > 1 else ''})"
+        for names, what in ((gone, "gone"), (added, "added"), (changed, "changed in size, label or mask"))
+        if names
+    ]
+    if not found and old != new:
+        found.append("the files are listed in another order")
+    return found
+
+
+def _size(path: Any) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def library_versions(extra: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of the libraries that decode, transform and encode, and of those named; "absent" where not installed."""
+
+    def version(name: str) -> str:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return "absent"
+
+    return {name: version(name) for name in (*_LIBRARIES, *extra)}

@@ -1,0 +1,142 @@
+"""The folder a build writes into: one writer at a time, files whole or absent, errors that name folder and cause."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from offgraph.errors import BuildError
+
+__all__ = ["PART", "OutputFolder", "json_bytes", "json_line", "sha256_of"]
+
+PART = ".part"
+"""End of the name a file has until it is whole. A fixed name: a killed build leaves one behind, the next writes over it."""
+
+_ADVICE = {
+    errno.ENOSPC: "free some space and run the same build again: it goes on where it was",
+    errno.EDQUOT: "free some of your quota and run the same build again: it goes on where it was",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EACCES: "choose a folder that can be written",
+    errno.EPERM: "choose a folder that can be written",
+}
+
+
+def json_line(value: Any) -> bytes:
+    """One JSON value on one line, the same bytes for the same value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def json_bytes(value: Any) -> bytes:
+    """One JSON value to be read by people too, the same bytes for the same value."""
+    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
+
+
+def sha256_of(path: Path) -> str | None:
+    """SHA-256 of a regular file in hexadecimal digits; None for anything else, which reading could block on."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class OutputFolder:
+    """A locked folder. Use it in a ``with`` statement.
+
+    The lock is the operating system's own (``flock``) on the folder itself: it ends with the process however
+    that ends, so there is no lock file that could go stale or be left in the dataset.
+
+    Raises
+    ------
+    BuildError
+        Where the folder cannot be made or another build holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    def __enter__(self) -> OutputFolder:
+        with self.writing("the folder"):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(self.path, os.O_RDONLY)
+        try:
+            self._lock(self._handle)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _lock(self, handle: int) -> None:
+        try:
+            import fcntl
+        except ImportError:  # Windows has no flock; there, two builds at once are the user's to avoid
+            return
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BuildError(
+                f"{self.path}: another build is writing into this folder; wait for it or choose another folder"
+            ) from None
+        except OSError:
+            # Some network file systems cannot lock a folder. Building there is worth more than the guard.
+            return
+
+    @contextlib.contextmanager
+    def writing(self, what: str) -> Iterator[None]:
+        """Turn an error of the file system into a BuildError that names folder, file and cause."""
+        try:
+            yield
+        except OSError as error:
+            cause = error.strerror or str(error)
+            advice = _ADVICE.get(error.errno or 0, "mend that and run the same build again")
+            raise BuildError(f"{self.path}: cannot write {what}: {cause}; {advice}") from error
+
+    def write(self, name: str, data: bytes, *, sync: bool = True) -> None:
+        """Write a file whole or not at all: under another name, onto the disk, then renamed."""
+        with self.writing(name):
+            path = self.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(path.name + PART)
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            part.replace(path)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Bring the names in a folder onto the disk, where the system can."""
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def read(self, name: str) -> bytes | None:
+        """Bytes of a file in the folder; None where it is absent."""
+        try:
+            return (self.path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BuildError(f"{self.path / name}: cannot read: {error.strerror or error}") from error
+
+    def remove(self, name: str) -> None:
+        """Remove a file in the folder; nothing happens where it is absent."""
+        with self.writing(name):
+            (self.path / name).unlink(missing_ok=True)

@@ -1,0 +1,196 @@
+"""The sample records, one file a shard, and the manifest made of them.
+
+A record file is written when its shard is whole on the disk, so it is also the journal of the build: a shard with a
+record is finished, one without is written again. Nothing here depends on when or how often the build was killed.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offgraph.compose import Compose
+from offgraph.dataset.job import FORMAT_VERSION, Job, class_counts
+from offgraph.dataset.output import OutputFolder, json_bytes, json_line
+from offgraph.errors import BuildError
+
+__all__ = ["MANIFEST", "Quarantined", "Records", "load_manifest", "quarantined"]
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A picture that was set aside.
+
+    Parameters
+    ----------
+    name : str
+        Path relative to the source folder.
+    reason : str
+    copies : tuple of int
+        The copies it could not be used for: all of them, unless only some draws fail.
+    """
+
+    name: str
+    reason: str
+    copies: tuple[int, ...]
+
+
+class Records:
+    """Record files of a dataset, ``samples/00000.jsonl`` and on.
+
+    The first line of each says what the shard holds; then comes a line an example, then a line a bad picture.
+    """
+
+    def __init__(self, folder: OutputFolder, job: Job) -> None:
+        self.folder, self.job = folder, job
+
+    @staticmethod
+    def file(shard: int) -> str:
+        """Name of a shard's record file."""
+        return f"samples/{shard:05d}.jsonl"
+
+    def write(
+        self, shard: int, header: dict[str, Any], lines: list[dict[str, Any]], bad: list[dict[str, Any]]
+    ) -> None:
+        """Say that a shard is finished."""
+        head = {**header, "shard": shard, "examples": len(lines), "quarantined": len(bad)}
+        self.folder.write(self.file(shard), b"".join(map(json_line, [head, *lines, *bad])))
+
+    def read(self, shard: int) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]] | None:
+        """Header, examples and bad pictures of a finished shard; None where it is not finished."""
+        data = self.folder.read(self.file(shard))
+        if data is None:
+            return None
+        try:
+            head, *lines = (json.loads(line) for line in data.splitlines())
+            count, bad = head["examples"], head["quarantined"]
+            whole = head["shard"] == shard and len(lines) == count + bad and "files" in head
+        except (ValueError, TypeError, KeyError):
+            return None
+        return (head, lines[:count], lines[count:]) if whole else None
+
+    def all(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]]:
+        """The records of every shard, one in memory at a time."""
+        for shard in range(self.job.shard_count):
+            found = self.read(shard)
+            if found is None:
+                raise BuildError(
+                    f"{self.folder.path}: {self.file(shard)} is missing or damaged; run the build again"
+                )
+            yield found
+
+    def finish(self) -> list[Quarantined]:
+        """Write ``quarantine.csv`` and, last of all, the manifest that makes the dataset whole.
+
+        Raises
+        ------
+        BuildError
+            Where a picture was not the same each time it was read, or none could be used.
+        """
+        labels: list[int | None] = []
+        content: dict[int, tuple[str, str | None, str | None]] = {}
+        shards, bad_lines = [], []
+        for head, lines, bad in self.all():
+            for line in (*lines, *bad):
+                self._same_content(content, line)
+            labels.extend(line["label"] for line in lines)
+            bad_lines.extend(bad)
+            shards.append(self._shard_entry(head))
+        bad = quarantined(bad_lines)
+        if not labels and bad:
+            raise BuildError(
+                f"{self.folder.path}: none of the {len(self.job.pictures)} pictures could be used; "
+                f"the first: {bad[0].name}: {bad[0].reason}"
+            )
+        self.folder.write("quarantine.csv", _quarantine_table(bad))
+        self.folder.write(MANIFEST, json_bytes(self._manifest(labels, content, shards, bad)))
+        return bad
+
+    def _same_content(self, seen: dict[int, Any], line: dict[str, Any]) -> None:
+        found = (line["name"], line["source"], line.get("mask_source"))
+        known = seen.setdefault(line["index"], found)
+        if known[1] != found[1] or (None not in (known[2], found[2]) and known[2] != found[2]):
+            raise BuildError(
+                f"{self.folder.path}: {line['name']} changed while the build ran; "
+                "build again into another folder, from files that stay as they are"
+            )
+
+    def _shard_entry(self, head: dict[str, Any]) -> dict[str, Any]:
+        name = self.file(head["shard"])
+        data = self.folder.read(name) or b""
+        return {
+            **head,
+            "records": {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
+        }
+
+    def _manifest(
+        self, labels: list[int | None], content: dict[int, Any], shards: list[Any], bad: list[Quarantined]
+    ) -> dict[str, Any]:
+        recipe = Compose.from_dict(self.job.recipe)
+        listing = hashlib.sha256(b"".join(json_line(content[index]) for index in sorted(content)))
+        return {
+            "offgraph": FORMAT_VERSION,
+            **self.job.options,
+            "versions": self.job.versions,
+            "recipe": self.job.recipe,
+            "fingerprint": recipe.fingerprint,
+            "digest": recipe.digest,
+            "class_names": list(self.job.class_names),
+            "counts": {
+                "pictures": len(self.job.pictures),
+                "examples": len(labels),
+                "quarantined": len(bad),
+                "classes": class_counts(self.job, labels),
+            },
+            "sources": {"count": len(content), "sha256": listing.hexdigest()},
+            "shards": shards,
+            "quarantine": [{"name": b.name, "reason": b.reason, "copies": list(b.copies)} for b in bad],
+        }
+
+
+def quarantined(lines: list[dict[str, Any]]) -> list[Quarantined]:
+    """Bring the bad copies of each picture together, in the order of the source."""
+    found: dict[tuple[int, str, str], list[int]] = {}
+    for line in lines:
+        found.setdefault((line["index"], line["name"], line["quarantined"]), []).append(line["copy"])
+    return [Quarantined(name, why, tuple(sorted(found[i, name, why]))) for i, name, why in sorted(found)]
+
+
+def load_manifest(root: Path) -> dict[str, Any]:
+    """Read the manifest of a finished dataset.
+
+    Raises
+    ------
+    BuildError
+        Where the folder holds none, or one that cannot be read.
+    """
+    path = root / MANIFEST
+    try:
+        value = json.loads(path.read_bytes())
+        version = value["offgraph"]
+    except FileNotFoundError:
+        unfinished = (root / "build.json").exists()
+        why = "its build is not finished: run it again" if unfinished else "there is no manifest.json in it"
+        raise BuildError(f"{root}: not a built dataset: {why}") from None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BuildError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
+    if version != FORMAT_VERSION:
+        raise BuildError(f"{path}: layout {version!r}; this version of Offgraph reads {FORMAT_VERSION}")
+    return value
+
+
+def _quarantine_table(bad: list[Quarantined]) -> bytes:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["path", "reason", "copies"])
+    for entry in bad:
+        table.writerow([entry.name, entry.reason, " ".join(map(str, entry.copies))])
+    return text.getvalue().encode("utf-8", "surrogateescape")

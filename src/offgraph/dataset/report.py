@@ -1,0 +1,94 @@
+"""What a build says when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from offgraph.dataset.records import Quarantined
+
+__all__ = ["BuildReport"]
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build made, or with ``dry_run=True`` what it would make.
+
+    Parameters
+    ----------
+    path : Path
+        The folder of the dataset.
+    format : str
+    pictures : int
+        Files in the source.
+    examples : int
+        Examples in the dataset.
+    classes : dict
+        Examples of each class, by name; empty for a source without classes.
+    quarantined : tuple of Quarantined
+        Pictures that were set aside, with the reason of each.
+    bytes : int
+        Size of pictures and masks on the disk; estimated in a dry run.
+    seconds : float
+        Time it took; estimated in a dry run.
+    resumed : int
+        Examples that an earlier run had finished.
+    repaired : tuple of str
+        What was found missing or damaged, and written again.
+    dry_run : bool
+    """
+
+    path: Path
+    format: str
+    pictures: int
+    examples: int
+    classes: dict[str, int]
+    quarantined: tuple[Quarantined, ...]
+    bytes: int
+    seconds: float
+    resumed: int = 0
+    repaired: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    def summary(self) -> str:
+        """Say it in a few lines of text."""
+        lines = [self._headline()]
+        if self.classes:
+            lines.append("  " + ", ".join(f"{name} {count}" for name, count in self.classes.items()))
+        lines.extend(f"  written again: {what}" for what in self.repaired)
+        if self.resumed and not self.dry_run:
+            new = self.examples - self.resumed
+            lines.append(f"  {self.resumed} examples were already there, {new} are new")
+        if self.quarantined:
+            count = len(self.quarantined)
+            where = "" if self.dry_run else f" (all in {self.path / 'quarantine.csv'})"
+            lines.append(f"  {count} {'picture' if count == 1 else 'pictures'} could not be used{where}:")
+            lines.extend(f"    {bad.name}: {bad.reason}" for bad in self.quarantined[:5])
+            if count > 5:
+                lines.append(f"    … and {count - 5} more")
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
+        what = f"{self.examples} examples from {self.pictures} pictures"
+        size, time = _bytes(self.bytes), _seconds(self.seconds)
+        if self.dry_run:
+            return f"{self.path}: would hold {what} as {self.format}, about {size}, in about {time}; nothing is written"
+        if self.resumed == self.examples and not self.repaired:
+            return f"{self.path}: already finished and whole: {what}, {size}"
+        return f"{self.path}: {what} as {self.format}, {size}, in {time}"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} min"
+    return f"{seconds / 3600:.1f} h"

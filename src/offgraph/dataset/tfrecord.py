@@ -1,0 +1,193 @@
+"""TFRecord shards of ``tf.train.Example``, written by TensorFlow's own writer and readable without Offgraph."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from offgraph.dataset.example import Encoded, Example
+from offgraph.dataset.job import Job
+from offgraph.dataset.output import PART, OutputFolder, json_bytes, sha256_of
+from offgraph.errors import BuildError, OffgraphError
+
+__all__ = ["FEATURES", "TFRecordFormat"]
+
+_HEADER = 12  # bytes before a record: its length (8) and that length's checksum (4)
+_FOOTER = 4  # bytes after it: its own checksum
+
+FEATURES: dict[str, tuple[str, str]] = {
+    "image/encoded": ("string", "PNG file, or the values in C order, little-endian"),
+    "image/format": ("string", "'png' or 'raw': what image/encoded holds"),
+    "image/shape": ("int64 list", "lengths of the axes; allow_missing=True reads any number of them"),
+    "image/dtype": ("string", "a NumPy dtype name: 'uint8', 'uint16', 'float32'"),
+    "image/axes": ("string", "a letter an axis: 'YXC' is height, width, channels"),
+    "label": ("int64", "class number; -1 where the source has no classes"),
+    "label/name": ("string", "class name; empty where the source has no classes"),
+    "mask/encoded": ("string", "label mask as image/encoded; empty where there is none"),
+    "mask/format": ("string", "as image/format"),
+    "mask/shape": ("int64 list", "as image/shape"),
+    "mask/dtype": ("string", "as image/dtype"),
+    "name": ("string", "path of the source file, relative to the source folder"),
+    "copy": ("int64", "which draw of the picture this is, from 0"),
+    "steps": ("int64", "how many leading steps of the recipe are done"),
+}
+"""Name → (type, meaning) of every feature of every example."""
+
+
+class TFRecordFormat:
+    """Writes and reads ``data-00000-of-00012.tfrecord`` shards.
+
+    Parameters
+    ----------
+    folder : OutputFolder
+    job : Job
+    """
+
+    extra_libraries: tuple[str, ...] = ("tensorflow", "tensorflow-cpu", "protobuf")
+
+    def __init__(self, folder: OutputFolder, job: Job) -> None:
+        self.folder, self.job = folder, job
+        self.tf = import_tensorflow()
+
+    def file(self, shard: int) -> str:
+        """File name of a shard."""
+        return f"data-{shard:05d}-of-{self.job.shard_count:05d}.tfrecord"
+
+    def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Write one shard whole or not at all.
+
+        Returns
+        -------
+        (dict, list of dict)
+            What the shard's record begins with, and one record an example with the bytes it lies at.
+        """
+        name = self.file(shard)
+        part = self.folder.path / (name + PART)
+        lines: list[dict[str, Any]] = []
+        offset = 0
+        writer = self._writing(name, lambda: self.tf.io.TFRecordWriter(str(part)))
+        try:
+            for example in examples:
+                data = self._serialize(example)
+                self._writing(name, lambda data=data: writer.write(data))
+                digest = hashlib.sha256(data).hexdigest()
+                at = {"file": name, "offset": offset + _HEADER, "bytes": len(data), "sha256": digest}
+                lines.append({**example.describe(), "at": at})
+                offset += _HEADER + len(data) + _FOOTER
+            self._writing(name, writer.close)
+            entry = self._publish(part, name, offset)
+        except BaseException:
+            # Closed without a look at how it went, and removed: on a full disk the room is needed.
+            with contextlib.suppress(Exception):
+                writer.close()
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
+        return {"files": [entry]}, lines
+
+    def _publish(self, part: Path, name: str, expected: int) -> dict[str, Any]:
+        """Give a shard its name once all its bytes are on the disk."""
+        with self.folder.writing(name):
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+                size = os.fstat(file.fileno()).st_size
+            if size != expected:
+                raise OSError(errno.EIO, f"{size} bytes reached the disk of {expected} written")
+            digest = sha256_of(part)
+            part.replace(self.folder.path / name)
+            self.folder.sync_folder(self.folder.path)
+        return {"file": name, "bytes": size, "sha256": digest}
+
+    def damage(self, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
+        """Say what is wrong with a finished shard, or None."""
+        del lines  # the shard is one file with one digest
+        for entry in header["files"]:
+            if sha256_of(self.folder.path / entry["file"]) != entry["sha256"]:
+                return f"{entry['file']} is missing or not as it was written"
+        return None
+
+    @staticmethod
+    def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
+        """Give the encoded image and mask of one example back."""
+        at = line["at"]
+        with (root / at["file"]).open("rb") as file:
+            file.seek(at["offset"])
+            data = file.read(at["bytes"])
+        if hashlib.sha256(data).hexdigest() != at["sha256"]:
+            raise BuildError(f"the bytes at {at['offset']} are not as they were written")
+        feature = import_tensorflow().train.Example.FromString(data).features.feature
+        image = feature["image/encoded"].bytes_list.value[0]
+        return image, None if line["mask"] is None else feature["mask/encoded"].bytes_list.value[0]
+
+    def finish(self, lines: Iterator[dict[str, Any]]) -> None:
+        """Write what stands beside the shards: the description of the features."""
+        del lines  # every example has the same features
+        described = {
+            name: {
+                "feature": "FixedLenSequenceFeature" if kind.endswith("list") else "FixedLenFeature",
+                "dtype": kind.removesuffix(" list"),
+                "shape": [],
+                "meaning": meaning,
+            }
+            for name, (kind, meaning) in FEATURES.items()
+        }
+        self.folder.write("features.json", json_bytes(described))
+
+    def _serialize(self, example: Example) -> bytes:
+        label = -1 if example.label is None else example.label
+        values: dict[str, Any] = {
+            **_array_features("image", example.image),
+            **_array_features("mask", example.mask or Encoded(b"", "", (), "", "")),
+            "image/axes": example.image.axes,
+            "label": label,
+            "label/name": self.job.class_names[label] if label >= 0 else "",
+            "name": example.name,
+            "copy": example.copy,
+            "steps": example.start,
+        }
+        features = self.tf.train.Features(feature={name: self._feature(values[name]) for name in FEATURES})
+        return self.tf.train.Example(features=features).SerializeToString(deterministic=True)
+
+    def _feature(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = os.fsencode(value)
+        if isinstance(value, bytes):
+            return self.tf.train.Feature(bytes_list=self.tf.train.BytesList(value=[value]))
+        values = [value] if isinstance(value, int) else list(value)
+        return self.tf.train.Feature(int64_list=self.tf.train.Int64List(value=values))
+
+    def _writing(self, name: str, act: Any) -> Any:
+        """Run one of TensorFlow's file operations; its errors become an OSError, then a BuildError."""
+        errors = self.tf.errors
+        numbers = {errors.ResourceExhaustedError: errno.ENOSPC, errors.PermissionDeniedError: errno.EACCES}
+        with self.folder.writing(name):
+            try:
+                return act()
+            except errors.OpError as error:
+                raise OSError(numbers.get(type(error), errno.EIO), error.message) from error
+
+
+def import_tensorflow() -> Any:
+    """Import TensorFlow, or say what to install."""
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise OffgraphError(
+            "TFRecords are written and read by TensorFlow, which is not installed; "
+            "run: pip install 'offgraph[tensorflow]', or use format='folder'"
+        ) from error
+    return tf
+
+
+def _array_features(prefix: str, array: Encoded) -> dict[str, Any]:
+    return {
+        f"{prefix}/encoded": array.data,
+        f"{prefix}/format": array.encoding,
+        f"{prefix}/shape": array.shape,
+        f"{prefix}/dtype": array.dtype,
+    }

@@ -1,0 +1,180 @@
+"""What the offline job and the loader share: a reproducible order, an ordered map over threads, a thread that reads ahead."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
+from typing import TypeVar
+
+import numpy as np
+
+from offgraph.errors import DecodeError, OffgraphError, SourceError, StepError
+from offgraph.threads import num_threads
+
+__all__ = [
+    "BAD_FILE",
+    "aligned_empty",
+    "default_threads",
+    "name_file",
+    "ordered_map",
+    "permutation",
+    "read_ahead",
+]
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+BAD_FILE = (DecodeError, StepError, SourceError, OSError)
+"""What a bad picture raises. Anything else is a mistake in a program and is never set aside."""
+
+ALIGNMENT = 64
+"""Bytes. TensorFlow takes an array that starts on such a boundary without copying it."""
+
+
+def default_threads() -> int:
+    """Count the processors this process may use."""
+    import os
+
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity
+        return os.cpu_count() or 1
+
+
+def permutation(count: int, *, seed: int, epoch: int) -> np.ndarray:
+    """Order of ``count`` things, by address: the same (seed, epoch) gives the same order everywhere.
+
+    Entry i is ranked by a 64-bit hash of (seed, epoch, i), so nothing is drawn in sequence and no state is kept.
+    The hash is a bijection of i, so there are no ties to break.
+
+    Returns
+    -------
+    ndarray of int64, shape (count,)
+
+    Examples
+    --------
+    >>> permutation(5, seed=7, epoch=0).tolist()
+    [2, 1, 4, 0, 3]
+    """
+    start = hashlib.blake2b(f"offgraph order {seed} {epoch}".encode(), digest_size=8).digest()
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    with np.errstate(over="ignore"):  # SplitMix64 counts and mixes modulo 2**64
+        z = np.arange(1, count + 1, dtype=np.uint64) * golden + np.uint64(int.from_bytes(start, "little"))
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    return np.argsort(z, kind="stable")
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Allocate a C-contiguous array whose first byte lies on a 64-byte boundary."""
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    offset = -raw.ctypes.data % ALIGNMENT
+    return raw[offset : offset + size].view(dtype).reshape(shape)
+
+
+def name_file(error: Exception, name: str) -> Exception:
+    """Return the error with the file it happened in, said once, at the front."""
+    if name in str(error):
+        return error
+    if isinstance(error, OffgraphError):
+        return type(error)(f"{name}: {error}").with_traceback(error.__traceback__)
+    error.add_note(f"while working on {name}")
+    return error
+
+
+def ordered_map(
+    function: Callable[[Given], Made], things: Iterable[Given], *, threads: int, ahead: int | None = None
+) -> Generator[Made, None, None]:
+    """Map over threads, give the results in the order of the things, and hold at most ``ahead`` of them.
+
+    The things are taken as they are needed, never all at once. An exception of ``function`` is raised here with
+    its own traceback, at its place in the order. Each call runs its loops on one thread, since the things are
+    worked on side by side already. Closing the generator cancels what has not started and waits
+    for what has: no thread is left behind.
+
+    Parameters
+    ----------
+    threads : int
+        Number of threads, at least 1.
+    ahead : int, optional
+        Most results under way or waiting; ``2 * threads + 2`` unless given.
+    """
+    ahead = 2 * threads + 2 if ahead is None else ahead
+    waiting: deque[Future[Made]] = deque()
+
+    def work(thing: Given) -> Made:
+        with num_threads(1):
+            return function(thing)
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="offgraph") as pool:
+        try:
+            for thing in things:
+                waiting.append(pool.submit(work, thing))
+                if len(waiting) >= ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class _End:
+    """What the reading thread leaves behind the last thing: nothing, or the exception that ended it."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def read_ahead(things: Generator[Made, None, None], depth: int) -> Iterator[Made]:
+    """Run a generator on a thread of its own, at most ``depth`` results ahead of who takes them.
+
+    The generator is closed on that thread, when it ends or when the one who takes stops early, and the
+    thread is waited for.
+    """
+    ready: queue.Queue[Made | _End] = queue.Queue(maxsize=max(1, depth))
+    stop = threading.Event()
+
+    def offer(thing: Made | _End) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(thing, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            with closing(things):
+                for thing in things:
+                    if not offer(thing):
+                        return
+            offer(_End())
+        except BaseException as error:  # handed over whole: raised where the results are taken
+            offer(_End(error))
+
+    thread = threading.Thread(target=work, name="offgraph-read-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            thing = ready.get()
+            if isinstance(thing, _End):
+                if thing.error is not None:
+                    raise thing.error
+                return
+            yield thing
+    finally:
+        stop.set()
+        while thread.is_alive():
+            # A place made free lets a waiting `put` return at once instead of at its time limit.
+            with suppress(queue.Empty):
+                ready.get_nowait()
+            thread.join(timeout=0.02)

@@ -1,0 +1,373 @@
+"""Batches for training: read, transformed and put together by threads, in an order that has an address."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from offgraph.compose import Compose
+from offgraph.dataset.built import BuiltDataset, is_built
+from offgraph.dataset.job import explain_difference
+from offgraph.decode import Color
+from offgraph.errors import OffgraphError, RecipeMismatch, StepError
+from offgraph.feeding import (
+    BAD_FILE,
+    aligned_empty,
+    default_threads,
+    name_file,
+    ordered_map,
+    permutation,
+    read_ahead,
+)
+from offgraph.random import Key
+from offgraph.sources import Source, open_source
+from offgraph.spec import ArraySpec
+from offgraph.targets import Image, Mask
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+__all__ = ["Batch", "Loader"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A batch, the caller's own: nothing else writes into its arrays.
+
+    Parameters
+    ----------
+    image : ndarray
+        (B, H, W), (B, H, W, C) or (B, D, H, W, …): the axes of one picture behind the batch axis. C-contiguous,
+        starting on a 64-byte boundary.
+    label : ndarray of int64, shape (B,), or None
+        None for a source without classes.
+    mask : ndarray or None
+        Labels of each pixel, (B, H, W), laid out as ``image`` is.
+    index : ndarray of int64, shape (B,)
+        Number of each picture in its source.
+    records : tuple of dict
+        What was drawn for each picture.
+    """
+
+    image: np.ndarray
+    label: np.ndarray | None
+    mask: np.ndarray | None
+    index: np.ndarray
+    records: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    number: int
+    name: str
+    image: Image
+    mask: Mask | None
+    label: int | None
+    record: dict[str, Any]
+
+
+class _Pictures(Protocol):
+    """Where samples come from: the files themselves, or a dataset made of them."""
+
+    class_names: tuple[str, ...]
+    has_masks: bool
+
+    def __len__(self) -> int: ...
+
+    def name(self, number: int) -> str: ...
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> _Sample: ...
+
+
+class _Files:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.class_names = tuple(source.class_names or ())
+        self.has_masks = len(source) > 0 and source[0].mask is not None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def name(self, number: int) -> str:
+        return self.source[number].name
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> _Sample:
+        read = self.source.read(number)
+        done = recipe.run(read.image, read.mask, Key(seed, epoch, number))
+        image, mask = done.targets
+        return _Sample(number, self.name(number), image, mask, read.label, done.record)
+
+
+class _Built:
+    def __init__(self, dataset: BuiltDataset, *, own_recipe: bool) -> None:
+        self.dataset = dataset
+        self.own_recipe = own_recipe
+        self.class_names = dataset.class_names
+        self.has_masks = len(dataset) > 0 and dataset.line(0)["mask"] is not None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def name(self, number: int) -> str:
+        return self.dataset.line(number)["name"]
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> _Sample:
+        stored = self.dataset.read(number)
+        # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
+        key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
+        start = stored.start if self.own_recipe else 0
+        done = recipe.run(stored.image, stored.mask, key, start=start)
+        record = done.record
+        if (
+            self.own_recipe
+        ):  # one record of the whole run: it replays on the picture the example was made from
+            record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
+        image, mask = done.targets
+        return _Sample(number, stored.name, image, mask, stored.label, record)
+
+
+class Loader:
+    """Batches of a source, or of a built dataset, epoch after epoch.
+
+    Each pass is the next epoch. Picture i of epoch e is drawn at ``Key(seed, e, i)``, and the order of an epoch
+    follows from (seed, epoch): the bytes are the same for any number of threads. A loader holds no thread unless
+    a pass is under way, and leaves none behind when a pass is broken off.
+
+    Parameters
+    ----------
+    source : path or Source
+        A source, whatever :func:`offgraph.open_source` opens, or the folder of a dataset that
+        :func:`offgraph.build` made: the recipe then goes on where the stored pictures are.
+    recipe : Compose, optional
+        What is done with each picture. A built dataset has its own; another one is refused.
+    batch_size : int
+    seed : int, optional
+        Of draws and order; 0 unless given, for a built dataset the one it was built with.
+    threads : int, optional
+        One a processor unless given.
+    shuffle : bool, optional
+        Mix the order anew in every epoch. Unless given: where the recipe is for training, and not for ``.eval()``.
+    drop_last : bool
+        Leave out a last batch that is not full.
+    on_error : {"raise", "skip"}
+        What a picture that cannot be used does: ends the pass with an error that names it, or is left out, the
+        next picture taking its place. What was left out is in :attr:`skipped`.
+    color : {"rgb", "grey", "keep"}
+        How pictures are read from a path; a Source and a built dataset have their own.
+    prefetch : int
+        Batches made ahead of the one in use.
+    other_recipe : bool
+        Allow another recipe for a built dataset. The whole of it is run on the pictures as they are stored.
+
+    Raises
+    ------
+    RecipeMismatch
+        For another recipe than the dataset was built with; names step and field.
+
+    Examples
+    --------
+    >>> loader = Loader("photos", Compose([Resize((224, 224)), Normalize("imagenet")]))  # doctest: +SKIP
+    >>> next(iter(loader)).image.shape  # doctest: +SKIP
+    (32, 224, 224, 3)
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Source,
+        recipe: Compose | None = None,
+        *,
+        batch_size: int = 32,
+        seed: int | None = None,
+        threads: int | None = None,
+        shuffle: bool | None = None,
+        drop_last: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        color: Color = "rgb",
+        prefetch: int = 2,
+        other_recipe: bool = False,
+    ) -> None:
+        self.threads = default_threads() if threads is None else threads
+        for name, value in (("batch_size", batch_size), ("threads", self.threads), ("prefetch", prefetch)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise OffgraphError(f"{name}={value!r}: give a whole number of at least 1")
+        if on_error not in ("raise", "skip"):
+            raise OffgraphError(f"on_error={on_error!r}: choose 'raise' or 'skip'")
+        self._pictures: _Pictures
+        if not isinstance(source, Source) and is_built(source):
+            dataset = BuiltDataset(source)
+            self.recipe = dataset.recipe if recipe is None else recipe
+            own = self.recipe.digest == dataset.recipe.digest
+            if not own and not other_recipe:
+                raise RecipeMismatch(
+                    f"{dataset.path}: {explain_difference(dataset.recipe, self.recipe)}. Leave the recipe out to go on "
+                    "with the dataset's own, or pass other_recipe=True to run this one, whole, on the pictures as "
+                    "they are stored"
+                )
+            self._pictures = _Built(dataset, own_recipe=own)
+            seed = dataset.seed if seed is None else seed
+        else:
+            self._pictures = _Files(open_source(source, color=color))
+            self.recipe = Compose([]) if recipe is None else recipe
+        self.seed = 0 if seed is None else seed
+        self.batch_size, self.drop_last = batch_size, drop_last
+        self.shuffle = self.recipe.training if shuffle is None else shuffle
+        self.on_error, self.prefetch = on_error, prefetch
+        self.skipped: dict[str, str] = {}
+        """Name → reason of the pictures that were left out so far, with ``on_error="skip"``."""
+        self._next_epoch = 0
+        self._lock = threading.Lock()
+        self._specs: tuple[ArraySpec, ArraySpec | None] | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by number; empty for a source without classes."""
+        return self._pictures.class_names
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether batches carry class numbers."""
+        return bool(self.class_names)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether batches carry masks."""
+        return self._pictures.has_masks
+
+    @property
+    def num_pictures(self) -> int:
+        """Number of pictures in one epoch."""
+        return len(self._pictures)
+
+    def __len__(self) -> int:
+        """Number of batches in one epoch, if no picture is left out."""
+        full, rest = divmod(self.num_pictures, self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Start the next epoch."""
+        with self._lock:
+            epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
+        return self.epoch(epoch)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """Batches of one epoch; the same ones each time."""
+        return read_ahead(self._batches(number), self.prefetch)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Numbers of the pictures in the order of an epoch, int64."""
+        count = self.num_pictures
+        return permutation(count, seed=self.seed, epoch=epoch) if self.shuffle else np.arange(count)
+
+    def specs(self) -> tuple[ArraySpec, ArraySpec | None]:
+        """Shape, dtype and axes of image and mask of the first picture that can be used.
+
+        Raises
+        ------
+        OffgraphError
+            Where there is none.
+        """
+        if self._specs is None:
+            for number in range(self.num_pictures):
+                sample = self._sample((0, number))
+                if sample is not None:
+                    self._specs = sample.image.spec, None if sample.mask is None else sample.mask.spec
+                    break
+            else:
+                raise OffgraphError(
+                    f"none of the {self.num_pictures} pictures could be used: {self._skipped_text()}"
+                )
+        return self._specs
+
+    def tensorflow(self) -> tf.data.Dataset:
+        """Give whole batches to TensorFlow; see :func:`offgraph.tensors.tensorflow.dataset`."""
+        from offgraph.tensors.tensorflow import dataset
+
+        return dataset(self)
+
+    def _batches(self, epoch: int) -> Generator[Batch, None, None]:
+        addresses = ((epoch, int(number)) for number in self.order(epoch))
+        waiting: list[_Sample] = []
+        made = False
+        with closing(ordered_map(self._sample, addresses, threads=self.threads)) as samples:
+            for sample in samples:
+                if sample is not None:
+                    waiting.append(sample)
+                if len(waiting) == self.batch_size:
+                    yield self._stack(waiting)
+                    waiting, made = [], True
+        if waiting and not self.drop_last:
+            yield self._stack(waiting)
+        elif not waiting and not made and self.num_pictures:
+            raise OffgraphError(
+                f"none of the {self.num_pictures} pictures could be used: {self._skipped_text()}"
+            )
+
+    def _sample(self, address: tuple[int, int]) -> _Sample | None:
+        epoch, number = address
+        try:
+            return self._pictures.sample(number, self.recipe, self.seed, epoch)
+        except Exception as error:
+            name = self._pictures.name(number)
+            if self.on_error == "skip" and isinstance(error, BAD_FILE):
+                self.skipped[name] = str(error)
+                return None
+            named = name_file(error, name)
+            if named is error:
+                raise
+            raise named from error
+
+    def _stack(self, samples: list[_Sample]) -> Batch:
+        label = None
+        if self.has_labels:
+            label = np.array([-1 if s.label is None else s.label for s in samples], np.int64)
+        return Batch(
+            image=_stacked(samples, "image"),
+            label=label,
+            mask=_stacked(samples, "mask") if self.has_masks else None,
+            index=np.array([s.number for s in samples], np.int64),
+            records=tuple(s.record for s in samples),
+        )
+
+    def _skipped_text(self) -> str:
+        return next((f"{name}: {reason}" for name, reason in self.skipped.items()), "the source is empty")
+
+
+def _stacked(samples: list[_Sample], kind: Literal["image", "mask"]) -> np.ndarray:
+    """Copy the images or masks of a batch into one array.
+
+    Raises
+    ------
+    StepError
+        Where they differ in shape or dtype; names the file and both shapes.
+    """
+    arrays: list[np.ndarray] = []
+    for sample in samples:
+        target: Image | Mask | None = getattr(sample, kind)
+        if target is None:
+            raise StepError(f"{sample.name}: has no {kind}, and others of its source have one")
+        array = target.array
+        first = arrays[0] if arrays else array
+        if array.shape != first.shape or array.dtype != first.dtype:
+            raise StepError(
+                f"{sample.name}: the {kind} is {array.dtype.name} of shape {array.shape}, but {samples[0].name} in the "
+                f"same batch is {first.dtype.name} of shape {first.shape}; put Resize(...) in the recipe"
+            )
+        arrays.append(array)
+    batch = aligned_empty((len(arrays), *arrays[0].shape), arrays[0].dtype)
+    for place, array in enumerate(arrays):
+        batch[place] = array
+    return batch

@@ -1,0 +1,1 @@
+"""The only files that import a framework, inside functions: batches as tensors, recipes inside models."""

@@ -1,0 +1,245 @@
+"""A Keras model and its recipe in one ``.keras`` file."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from offgraph.compose import Compose
+from offgraph.dataset.job import library_versions
+from offgraph.errors import OffgraphError
+from offgraph.spec import ArraySpec
+
+__all__ = ["MEMBER", "SavedModel", "Task", "load", "save"]
+
+Task = Literal["classify", "segment"]
+
+MEMBER = "offgraph.json"
+"""Name of the recipe inside the ``.keras`` file, which is a zip archive."""
+
+_VERSION = 1
+_LONGEST_MEMBER = 16 << 20  # bytes; a recipe has a few thousand
+_MOST_UNPACKED = 1 << 30  # bytes that any archive may unpack to; larger ones must not grow
+_MOST_GROWTH = 20  # times; Keras stores weights uncompressed
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """A model and everything needed to use it as it was trained.
+
+    Parameters
+    ----------
+    model : keras.Model
+    recipe : Compose
+        The whole recipe it was trained with; ``recipe.eval()`` is what a picture to predict gets.
+    class_names : tuple of str
+        Empty where none were saved.
+    postprocess : Compose or None
+        Result steps that refine what the model puts out.
+    task : {"classify", "segment"}
+    input_spec : ArraySpec
+        Shape without the batch axis (None where any length will do), dtype and axes of the model's input.
+    path : Path
+    """
+
+    model: Any
+    recipe: Compose
+    class_names: tuple[str, ...]
+    postprocess: Compose | None
+    task: Task
+    input_spec: ArraySpec
+    path: Path
+
+
+def save(
+    model: Any,
+    recipe: Compose,
+    path: str | os.PathLike[str],
+    *,
+    class_names: Sequence[str] | None = None,
+    postprocess: Compose | Sequence[Any] | None = None,
+    task: Task | None = None,
+) -> Path:
+    """Save a Keras model with its recipe, whole or not at all.
+
+    The file is an ordinary ``.keras`` file with one more member, ``offgraph.json``;
+    ``keras.saving.load_model`` opens it as any other.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With one input and one output.
+    recipe : Compose
+        The recipe it was trained with.
+    path : path
+        Ends in ``.keras``.
+    class_names : sequence of str, optional
+        By class number, as ``loader.class_names``.
+    postprocess : Compose or sequence of result steps, optional
+        Such as ``[Threshold(0.5), FillHoles()]``.
+    task : {"classify", "segment"}, optional
+        From the model's output unless given: (B, K) classifies, (B, H, W, K) and (B, D, H, W, K) segment.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OffgraphError
+        Where the model has several inputs or outputs, the class names do not fit it, the task cannot be told, or
+        the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise OffgraphError(f"{path}: a saved model's name ends in .keras")
+    names = () if class_names is None else tuple(class_names)
+    steps = (
+        postprocess if postprocess is None or isinstance(postprocess, Compose) else Compose(list(postprocess))
+    )
+    task = _task(model, task)
+    _check_class_names(model, names)
+    described = {
+        "offgraph": _VERSION,
+        "versions": library_versions(("keras",)),
+        "task": task,
+        "recipe": recipe.to_dict(),
+        "prepare": recipe.eval().to_dict(),
+        "fingerprint": recipe.fingerprint,
+        "class_names": list(names),
+        "postprocess": None if steps is None else steps.to_dict(),
+        "input": _input(model),
+    }
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
+    try:
+        model.save(part)
+        with zipfile.ZipFile(part, "a") as archive:
+            archive.writestr(MEMBER, json.dumps(described, indent=1, sort_keys=True, allow_nan=False))
+        part.replace(path)
+    except OSError as error:
+        raise OffgraphError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
+    """Load a model with the recipe that was saved in it.
+
+    Keras' safe mode stays on: a file that would run code of its own (a Lambda layer) is refused.
+
+    Parameters
+    ----------
+    path : path
+    compile : bool
+        Bring optimizer, loss and metrics back too.
+
+    Raises
+    ------
+    OffgraphError
+        Where the file is not a ``.keras`` file with a recipe in it, is damaged, or unpacks to an absurd size.
+    """
+    path = Path(path)
+    described = _read_member(path)
+    layout = described.get("offgraph")
+    if layout != _VERSION:
+        raise OffgraphError(f"{path}: {MEMBER} in it has layout {layout!r}; this version reads {_VERSION}")
+    try:
+        recipe = Compose.from_dict(described["recipe"])
+        steps = described["postprocess"]
+        postprocess = None if steps is None else Compose.from_dict(steps)
+        task, given = described["task"], described["input"]
+        spec = ArraySpec(tuple(given["shape"]), given["dtype"], given["axes"])
+        names = tuple(str(name) for name in described["class_names"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise OffgraphError(f"{path}: {MEMBER} in it is damaged ({type(error).__name__}: {error})") from error
+    except OffgraphError as error:
+        raise OffgraphError(f"{path}: {MEMBER} in it cannot be used: {error}") from error
+    if task not in ("classify", "segment"):
+        raise OffgraphError(
+            f"{path}: {MEMBER} in it names the task {task!r}; known are 'classify' and 'segment'"
+        )
+    return SavedModel(_load_model(path, compile), recipe, names, postprocess, task, spec, path)
+
+
+def _load_model(path: Path, compile: bool) -> Any:
+    from keras.saving import load_model
+
+    try:
+        return load_model(path, compile=compile, safe_mode=True)
+    except (
+        Exception
+    ) as error:  # Keras raises what its parts raise: ValueError, KeyError, zlib.error, struct.error …
+        cause = " ".join(str(error).split())
+        raise OffgraphError(f"{path}: Keras cannot load the model: {cause:.500}") from error
+
+
+def _read_member(path: Path) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            unpacked, packed = sum(e.file_size for e in entries), path.stat().st_size
+            if unpacked > max(_MOST_UNPACKED, packed * _MOST_GROWTH):
+                raise OffgraphError(f"{path}: {packed} bytes that unpack to {unpacked}; not a model file")
+            if MEMBER not in archive.namelist():
+                raise OffgraphError(
+                    f"{path}: a model without a recipe; save it with offgraph.save(model, recipe, path), "
+                    "or give the recipe where the model is used"
+                )
+            with archive.open(MEMBER) as member:
+                data = member.read(_LONGEST_MEMBER + 1)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise OffgraphError(f"{path}: not a readable .keras file: {cause}") from error
+    if len(data) > _LONGEST_MEMBER:
+        raise OffgraphError(f"{path}: {MEMBER} in it is larger than {_LONGEST_MEMBER} bytes; not a recipe")
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise OffgraphError(f"{path}: {MEMBER} in it is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise OffgraphError(f"{path}: {MEMBER} in it is not a JSON object")
+    return value
+
+
+def _shape(model: Any, kind: Literal["input", "output"]) -> tuple[int | None, ...]:
+    shape = getattr(model, f"{kind}_shape", None)
+    if not isinstance(shape, tuple) or not all(length is None or isinstance(length, int) for length in shape):
+        raise OffgraphError(
+            f"the model must have one {kind} of known shape; this one has {shape!r}. Build or call it first"
+        )
+    return shape
+
+
+def _task(model: Any, task: Task | None) -> Task:
+    shape = _shape(model, "output")
+    known: dict[int, Task] = {2: "classify", 4: "segment", 5: "segment"}
+    if task is None:
+        if len(shape) not in known:
+            raise OffgraphError(f"the model puts out {shape}; say task='classify' or task='segment'")
+        return known[len(shape)]
+    if task not in known.values():
+        raise OffgraphError(f"task={task!r}: choose 'classify' or 'segment'")
+    return task
+
+
+def _check_class_names(model: Any, names: tuple[str, ...]) -> None:
+    count = _shape(model, "output")[-1]
+    allowed = {count, 2} if count == 1 else {count}  # one sigmoid output stands for two classes
+    if names and count is not None and len(names) not in allowed:
+        raise OffgraphError(
+            f"{len(names)} class names for a model that puts out {count} values; they must be as many"
+        )
+
+
+def _input(model: Any) -> dict[str, Any]:
+    shape = _shape(model, "input")[1:]
+    axes = {2: "YX", 3: "YXC", 4: "ZYXC"}.get(len(shape))
+    if axes is None:
+        raise OffgraphError(f"the model takes {shape}; pictures are (H, W), (H, W, C) or (D, H, W, C)")
+    return {"shape": list(shape), "dtype": str(model.inputs[0].dtype), "axes": axes}

@@ -1,0 +1,84 @@
+"""Batches of a loader as a ``tf.data.Dataset``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from offgraph.errors import OffgraphError, StepError
+from offgraph.spec import ArraySpec
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from offgraph.loader import Loader
+
+__all__ = ["dataset"]
+
+
+def dataset(loader: Loader) -> tf.data.Dataset:
+    """Give the whole batches of a loader to TensorFlow.
+
+    An element is ``(image, mask)`` where the source has masks, ``(image, label)`` where it has classes, and
+    ``image`` alone where it has neither. Pictures without a channel axis get one, of length 1, as convolutions want
+    it. Shapes are static; the batch axis is ``None`` only where a short last batch is possible. Every pass over
+    the dataset is the next epoch of the loader. TensorFlow takes the batch's own memory, without a copy; a pass
+    that is broken off leaves no thread behind.
+
+    Parameters
+    ----------
+    loader : Loader
+
+    Returns
+    -------
+    tf.data.Dataset
+        Its cardinality is ``len(loader)``; unknown with ``on_error="skip"``.
+
+    Raises
+    ------
+    OffgraphError
+        Where TensorFlow is not installed, or no picture can be used.
+    """
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise OffgraphError(
+            "TensorFlow is not installed; run: pip install 'offgraph[tensorflow]', or iterate over the loader itself"
+        ) from error
+    skips = loader.on_error == "skip"
+    whole = loader.drop_last or (loader.num_pictures % loader.batch_size == 0 and not skips)
+    size = loader.batch_size if whole else None
+    image_spec, mask_spec = loader.specs()
+    image_shape = image_spec.shape if "C" in image_spec.axes else (*image_spec.shape, 1)
+    signature: Any = tf.TensorSpec((size, *image_shape), image_spec.dtype)
+    if mask_spec is not None:
+        signature = (signature, tf.TensorSpec((size, *mask_spec.shape), mask_spec.dtype))
+    elif loader.has_labels:
+        signature = (signature, tf.TensorSpec((size,), tf.int64))
+
+    def batches() -> Iterator[Any]:
+        for batch in loader:
+            _check(batch.image, image_spec, "image")
+            image = batch.image.reshape(len(batch), *image_shape)
+            if mask_spec is not None:
+                _check(batch.mask, mask_spec, "mask")
+                yield image, batch.mask
+            elif loader.has_labels:
+                yield image, batch.label
+            else:
+                yield image
+
+    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    count = tf.data.UNKNOWN_CARDINALITY if skips else len(loader)
+    return made.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def _check(array: np.ndarray | None, spec: ArraySpec, kind: str) -> None:
+    if array is None or array.shape[1:] != spec.shape or array.dtype != spec.dtype:
+        got = "none" if array is None else f"{array.dtype.name} of shape {array.shape[1:]}"
+        raise StepError(
+            f"the {kind}s of a batch are {got}, but the first {kind} was {spec.dtype} of shape {spec.shape}, and a "
+            "tf.data.Dataset has one shape; put Resize(...) in the recipe"
+        )
