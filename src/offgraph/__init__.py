@@ -6,6 +6,8 @@ Names are imported when they are first used, so that ``import offgraph`` loads n
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -32,18 +34,27 @@ _NAMES = {
     "offgraph.predict": ("Prediction", "predict", "save_predictions"),
     "offgraph.preview": ("preview",),
     "offgraph.random": ("Draw", "Key"),
-    "offgraph.recipe": ("explain_mismatch",),
+    "offgraph.postprocess": ("FillHoles", "KeepLargest", "Label", "RemoveSmall", "Threshold"),
+    "offgraph.recipe": ("STEPS", "explain_mismatch"),
     "offgraph.sources": ("Item", "Sample", "Source", "open_source", "split"),
     "offgraph.spec": ("ArraySpec",),
-    "offgraph.step": ("STEPS",),
     "offgraph.targets": ("Image", "Mask"),
     "offgraph.tensors.keras": ("load", "save"),
     "offgraph.threads": ("num_threads", "set_num_threads"),
     "offgraph.transforms": (
+        "Affine",
+        "CenterCrop",
+        "Flip",
+        "Gamma",
+        "GaussianFilter",
         "MedianFilter",
         "Normalize",
+        "Pad",
+        "RandomCrop",
+        "Rescale",
         "Resize",
         "Rotate",
+        "Zoom",
     ),
 }
 """Where each public name lives. A test holds that all of them are there."""
@@ -64,6 +75,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """Keeps ``offgraph.predict`` the function: importing a module of that name would put the module in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in _HOME):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 if TYPE_CHECKING:

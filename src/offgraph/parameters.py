@@ -12,16 +12,20 @@ from pydantic_core import CoreSchema, core_schema
 
 __all__ = [
     "Count",
+    "Matrix",
     "Mode",
     "Natural",
+    "NaturalRange",
     "Number",
     "NumberOrRange",
     "Order",
+    "Padding",
     "PerChannel",
     "PositiveNumber",
     "PositiveRange",
     "Probability",
     "Range",
+    "RangePerAxis",
     "Size",
     "Whole",
 ]
@@ -72,25 +76,33 @@ class _Parsed:
 @dataclass(frozen=True)
 class _Number(_Parsed):
     above: float | None = None
+    at_least: float | None = None
 
     def _says(self) -> str:
-        return "a number" if self.above is None else f"a number above {self.above:g}"
+        if self.above is not None:
+            return f"a number above {self.above:g}"
+        return "a number" if self.at_least is None else f"a number of at least {self.at_least:g}"
 
-    def parse(self, value: Any) -> float:
+    def parse(self, value: Any) -> Any:
         number = _number(value)
-        if number is None or (self.above is not None and number <= self.above):
+        too_low = number is not None and (
+            (self.above is not None and number <= self.above)
+            or (self.at_least is not None and number < self.at_least)
+        )
+        if number is None or too_low:
             raise ValueError(f"expected {self._says()}, got {value!r}")
         return number
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "number"} | ({} if self.above is None else {"exclusiveMinimum": self.above})
+        bounds = {"exclusiveMinimum": self.above, "minimum": self.at_least}
+        return {"type": "number"} | {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 @dataclass(frozen=True)
 class NumberOrRange(_Number):
     """A number is fixed; a pair (low, high) is a range from which each picture draws evenly."""
 
-    def parse(self, value: Any) -> Any:  # float or pair
+    def parse(self, value: Any) -> Any:
         """Return a float, or a tuple of two floats with low <= high."""
         if isinstance(value, tuple | list | np.ndarray):
             pair = [_number(part) for part in value]
@@ -104,6 +116,22 @@ class NumberOrRange(_Number):
         """JSON Schema of both forms."""
         one = super().schema()
         return {"anyOf": [one, {"type": "array", "prefixItems": [one, one], "minItems": 2, "maxItems": 2}]}
+
+
+@dataclass(frozen=True)
+class _RangePerAxis(NumberOrRange):
+    """As a range for all axes, or a list with a pair for each axis."""
+
+    def parse(self, value: Any) -> Any:
+        if isinstance(value, tuple | list | np.ndarray) and any(
+            isinstance(part, tuple | list | np.ndarray) for part in value
+        ):
+            return tuple(super(_RangePerAxis, self).parse(part) for part in value)
+        return super().parse(value)
+
+    def schema(self) -> dict[str, Any]:
+        one = super().schema()
+        return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 2, "maxItems": 3}]}
 
 
 @dataclass(frozen=True)
@@ -155,12 +183,71 @@ class _PerChannel(_Parsed):
         return {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
 
 
+@dataclass(frozen=True)
+class _Padding(_Parsed):
+    def parse(self, value: Any) -> int | tuple[tuple[int, int], ...]:
+        if (number := _whole(value)) is not None and number >= 0:
+            return number
+        if isinstance(value, tuple | list | np.ndarray) and len(value) in (2, 3):
+            pairs: list[tuple[int, int]] = []
+            for entry in value:
+                sides = [
+                    _whole(side) for side in (entry if isinstance(entry, tuple | list) else (entry, entry))
+                ]
+                if len(sides) == 2 and sides[0] is not None and sides[1] is not None and min(sides) >= 0:  # type: ignore[type-var]
+                    pairs.append((sides[0], sides[1]))
+            if len(pairs) == len(value):
+                return tuple(pairs)
+        raise ValueError(
+            "expected pixels on every side, or one entry a spatial axis, each pixels on both sides or "
+            f"(before, after), got {value!r}"
+        )
+
+    def schema(self) -> dict[str, Any]:
+        pixels = {"type": "integer", "minimum": 0}
+        pair = {"type": "array", "items": pixels, "minItems": 2, "maxItems": 2}
+        axes = {"type": "array", "items": {"anyOf": [pixels, pair]}, "minItems": 2, "maxItems": 3}
+        return {"anyOf": [pixels, axes]}
+
+
+@dataclass(frozen=True)
+class _Matrix(_Parsed):
+    def parse(self, value: Any) -> tuple[tuple[float, ...], ...]:
+        says = "expected a matrix of 2 x 2, 2 x 3 or 3 x 3 numbers for pictures, 3 x 3, 3 x 4 or 4 x 4 for volumes"
+        if not isinstance(value, tuple | list | np.ndarray):
+            raise ValueError(f"{says}, got {value!r:.80}")
+        rows: list[tuple[float, ...]] = []
+        for row in value:
+            numbers = (
+                [_number(part) for part in row] if isinstance(row, tuple | list | np.ndarray) else [None]
+            )
+            rows.append(tuple(number for number in numbers if number is not None))
+            if None in numbers:
+                raise ValueError(f"{says}, got {value!r:.80}")
+        shape = (len(rows), len(rows[0]) if rows else 0)
+        if shape not in ((2, 2), (2, 3), (3, 3), (3, 4), (4, 4)) or {len(row) for row in rows} != {shape[1]}:
+            raise ValueError(f"{says}, got {value!r:.80}")
+        return tuple(rows)
+
+    def schema(self) -> dict[str, Any]:
+        row = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 4}
+        return {"type": "array", "items": row, "minItems": 2, "maxItems": 4}
+
+
 Number = Annotated[float, _Number()]
 """A finite number."""
 PositiveNumber = Annotated[float, _Number(above=0)]
 Range = Annotated[float | tuple[float, float], NumberOrRange()]
 """A fixed number, or a pair (low, high) to draw from."""
 PositiveRange = Annotated[float | tuple[float, float], NumberOrRange(above=0)]
+NaturalRange = Annotated[float | tuple[float, float], NumberOrRange(at_least=0)]
+RangePerAxis = Annotated[
+    float | tuple[float, float] | tuple[float | tuple[float, float], ...], _RangePerAxis()
+]
+"""A range for all axes, or one for each; each axis draws for itself."""
+Padding = Annotated[int | tuple[tuple[int, int], ...], _Padding()]
+"""Pixels on every side, or (before, after) for each spatial axis."""
+Matrix = Annotated[tuple[tuple[float, ...], ...], _Matrix()]
 Whole = Annotated[int, _Whole()]
 """A whole number."""
 Natural = Annotated[int, _Whole(at_least=0)]

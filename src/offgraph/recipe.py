@@ -16,6 +16,8 @@ from pydantic import ValidationError
 from pydantic_core import ArgsKwargs
 
 from offgraph import transforms  # noqa: F401  each step enters STEPS when its file is imported
+import offgraph.postprocess
+import offgraph.transforms  # noqa: F401  the steps put themselves into STEPS
 from offgraph.errors import OffgraphWarning, RecipeError
 from offgraph.step import STEPS, Step, did_you_mean, explain, field_schema
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from offgraph.compose import Compose
 
 __all__ = [
+    "STEPS",
     "digest",
     "explain_mismatch",
     "fingerprint",

@@ -33,7 +33,9 @@ __all__ = [
     "ResultStep",
     "Step",
     "documentation",
+    "field_names",
     "field_schema",
+    "held_by",
     "step",
     "value_range",
 ]
@@ -45,7 +47,7 @@ STEPS: dict[str, type[Step]] = {}
 _S = TypeVar("_S", bound="type[Step]")
 
 
-@pydantic_dataclass(frozen=True, kw_only=True, config=CONFIG)
+@pydantic_dataclass(frozen=True, kw_only=True, repr=False, config=CONFIG)
 class Step:
     """Base of all steps.
 
@@ -75,7 +77,7 @@ class Step:
     @property
     def draws(self) -> bool:
         """Whether the outcome depends on the key."""
-        return 0 < self.p < 1 or any(isinstance(getattr(self, name), tuple) for name in _ranged(type(self)))
+        return 0 < self.p < 1 or any(_varies(getattr(self, name)) for name in _ranged(type(self)))
 
     def hints(self) -> list[str]:
         """Return what is probably not meant, each with what to write instead; shown once as a warning."""
@@ -114,14 +116,19 @@ class Step:
         raise NotImplementedError
 
     def fields(self) -> dict[str, Any]:
-        """Return all parameters as plain JSON values, pairs as lists."""
-        return {name: _plain(getattr(self, name)) for name in type(self).__pydantic_fields__}
+        """Return all parameters as plain JSON values, pairs as lists; the step's own come first."""
+        return {name: _plain(getattr(self, name)) for name in field_names(type(self))}
+
+    def __repr__(self) -> str:
+        known = type(self).__pydantic_fields__
+        changed = [name for name in field_names(type(self)) if getattr(self, name) != known[name].default]
+        return f"{self.name}({', '.join(f'{name}={getattr(self, name)!r}' for name in changed)})"
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(Field,))
 def step(cls: _S) -> _S:
     """Declare a step: a frozen dataclass with validated parameters, listed in `STEPS`."""
-    declared: Any = pydantic_dataclass(frozen=True, config=CONFIG)(cls)
+    declared: Any = pydantic_dataclass(frozen=True, repr=False, config=CONFIG)(cls)
     validate = declared.__init__
 
     @functools.wraps(validate)
@@ -150,7 +157,7 @@ def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
         case "missing" | "missing_argument" | "missing_keyword_only_argument":
             says = "is needed"
         case "unexpected_keyword_argument":
-            says = f"is not a parameter{did_you_mean(str(field), fields)}; known are {', '.join(fields)}"
+            says = f"is not a parameter{did_you_mean(str(field), fields)}; known are {', '.join(field_names(cls))}"
         case "unexpected_positional_argument":
             says = f"is one too many; without names it takes {', '.join(positional) or 'nothing'}"
         case _:
@@ -173,6 +180,23 @@ def did_you_mean(word: str, known: Any) -> str:
 def _ranged(cls: type[Step]) -> tuple[str, ...]:
     fields = cls.__pydantic_fields__.items()
     return tuple(name for name, field in fields if any(isinstance(m, NumberOrRange) for m in field.metadata))
+
+
+@functools.cache
+def field_names(cls: type[Step]) -> tuple[str, ...]:
+    """Names of all parameters: positional ones first, then those of the bases, `p` and `id` last."""
+    fields = cls.__pydantic_fields__
+    shared = tuple(Step.__pydantic_fields__)
+    return tuple(sorted(fields, key=lambda name: (name in shared, bool(fields[name].kw_only))))
+
+
+def _varies(setting: Any) -> bool:
+    """Whether drawing from a setting can give different values."""
+    if not isinstance(setting, tuple):
+        return False
+    if any(isinstance(part, tuple) for part in setting):
+        return any(_varies(part) for part in setting)
+    return len(setting) == 2 and setting[0] < setting[1]
 
 
 def _plain(value: Any) -> Any:
@@ -202,6 +226,7 @@ def field_schema(cls: type[Step]) -> dict[str, Any]:
     """Return the JSON Schema of a step's parameters, described by its docstring."""
     schema = TypeAdapter(cls).json_schema()
     texts = documentation(cls)
+    schema["properties"] = {name: schema["properties"][name] for name in field_names(cls)}
     for name, entry in schema["properties"].items():
         entry.pop("title", None)
         entry["description"] = texts[name]
@@ -241,7 +266,7 @@ class GeometricStep(Step):
         return Mask(self.move(mask.array, mask.axes, params, labels=True), mask.axes)
 
 
-@pydantic_dataclass(frozen=True, kw_only=True, config=CONFIG)
+@pydantic_dataclass(frozen=True, kw_only=True, repr=False, config=CONFIG)
 class ResampledStep(GeometricStep):
     """A geometric step that reads between pixels by SciPy's splines.
 
@@ -291,8 +316,7 @@ class ResampledStep(GeometricStep):
         """Resample a picture at `order`, labels at order 0."""
         if not labels:
             return self.resample(array, axes, params, self.order, self.cval)
-        if not np.can_cast(np.min_scalar_type(self.mask_cval), array.dtype) and array.dtype != bool:
-            raise StepError(f"mask_cval={self.mask_cval} does not fit a mask of dtype {array.dtype}")
+        held_by(array.dtype, mask_cval=self.mask_cval)
         if array.dtype.itemsize < 8:
             return self.resample(array, axes, params, 0, self.mask_cval)
         # SciPy reads through float64, which holds whole numbers to 2**53 only: move indices, then look up.
@@ -337,6 +361,18 @@ class PointwiseStep(Step):
                 out[..., channel] = table[index]
         out = np.moveaxis(out, -1, channel_axis) if channel_axis >= 0 else out[..., 0]
         return Image(np.ascontiguousarray(out), image.axes)
+
+
+def held_by(dtype: np.dtype[Any], **values: float) -> None:
+    """Refuse a fill value that an array of this dtype cannot hold exactly."""
+    for name, value in values.items():
+        if dtype.kind == "f":
+            continue
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if not low <= value <= high or value != int(value):
+            raise ValueError(
+                f"{name}={value:g} cannot be held by dtype {dtype}: write a whole number {low} to {high}"
+            )
 
 
 def value_range(dtype: str, declared: float | None) -> float:

@@ -12,7 +12,7 @@ from offgraph.parameters import Range
 from offgraph.spec import ArraySpec
 from offgraph.step import ResampledStep, step
 
-__all__ = ["Rotate"]
+__all__ = ["Rotate", "angle_hints", "rotation"]
 
 
 @step
@@ -46,14 +46,7 @@ class Rotate(ResampledStep):
 
     def hints(self) -> list[str]:
         """A small angle that looks like radians."""
-        largest = max(abs(a) for a in (self.angle if isinstance(self.angle, tuple) else (self.angle,)))
-        if 0 < largest <= 2 * np.pi and not float(largest).is_integer():
-            degrees = np.rad2deg(self.angle)
-            shown = f"{degrees:.4g}" if degrees.ndim == 0 else "({:.4g}, {:.4g})".format(*degrees)
-            return [
-                f"angle={self.angle} is in degrees, a turn that is hardly seen; for radians write {shown}"
-            ]
-        return []
+        return angle_hints("angle", self.angle)
 
     def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
         """The two axes of the plane."""
@@ -78,7 +71,7 @@ class Rotate(ResampledStep):
             for i in places:
                 result[i] = None
             return tuple(result)
-        corners = _rotation(angle) @ np.array([[0, 0, rows, rows], [0, columns, 0, columns]])
+        corners = rotation(angle) @ np.array([[0, 0, rows, rows], [0, columns, 0, columns]])
         for i, length in zip(places, (np.ptp(corners, axis=1) + 0.5).astype(int)):
             result[i] = int(length)
         return tuple(result)
@@ -88,7 +81,7 @@ class Rotate(ResampledStep):
         size = tuple(int(n or 0) for n in spec.size)
         output = tuple(int(n or 0) for n in self.output_size(size, params))
         places = [spec.spatial.index(self._index(spec, name)) for name in self.plane]
-        turn = _rotation(params["angle"])
+        turn = rotation(params["angle"])
         matrix, offset = np.eye(len(size)), np.zeros(len(size))
         matrix[np.ix_(places, places)] = turn
         centre_in = (np.array([size[i] for i in places]) - 1) / 2
@@ -106,6 +99,24 @@ class Rotate(ResampledStep):
         )  # fmt: skip
 
 
-def _rotation(angle: float) -> np.ndarray:
+def rotation(angle: float) -> np.ndarray:
+    """Return SciPy's 2 x 2 pull matrix of a turn by degrees; quarter turns are exact."""
     cosine, sine = cosdg(angle), sindg(angle)
     return np.array([[cosine, sine], [-sine, cosine]])
+
+
+def angle_hints(name: str, angle: float | tuple[float, float]) -> list[str]:
+    """Notice degrees that can only have been meant as radians: below one, or a fraction of pi."""
+    given = angle if isinstance(angle, tuple) else (angle,)
+    largest = max(abs(value) for value in given)
+    parts = largest / (np.pi / 12)
+    fraction_of_pi = (
+        1 <= round(parts) <= 24 and abs(parts - round(parts)) < 0.012 and round(largest, 1) != largest
+    )
+    if not 0 < largest < 1 and not fraction_of_pi:
+        return []
+    degrees = [f"{np.rad2deg(value):.4g}" for value in given]
+    shown = f"({', '.join(degrees)})" if isinstance(angle, tuple) else degrees[0]
+    return [
+        f"{name}={angle} is in degrees, a turn that is hardly seen; if it is in radians, write {name}={shown}"
+    ]

@@ -1,0 +1,63 @@
+"""What the steps on label images share: connected pieces of equal labels, found inside their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from offgraph import ndimage
+from offgraph.spec import SPATIAL, ArraySpec
+from offgraph.step import ResultStep
+
+__all__ = ["Connectivity", "LabelStep", "neighbours", "pieces", "regions"]
+
+Connectivity = Literal[1, 2, 3]
+"""How many axes a step to a neighbour may cross: 1 for sides, 2 also for corners."""
+
+
+class LabelStep(ResultStep):
+    """A result step that takes a label image: whole numbers on the spatial axes, 0 is the background."""
+
+    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+        """The same; refuses what is no label image."""
+        if np.dtype(spec.dtype).kind not in "bui":
+            raise ValueError(
+                f"takes labels, whole numbers; for probabilities ({spec.dtype}) put Threshold before it"
+            )
+        if not set(spec.axes) <= set(SPATIAL):
+            raise ValueError(f"takes labels on spatial axes alone, the picture has axes {spec.axes}")
+        return spec
+
+
+def neighbours(ndi: Any, dimensions: int, connectivity: int) -> np.ndarray:
+    """Return SciPy's structuring element of a connectivity.
+
+    Raises
+    ------
+    ValueError
+        Where the connectivity is more than the dimensions.
+    """
+    if connectivity > dimensions:
+        raise ValueError(
+            f"connectivity={connectivity} is for volumes; a picture has 1 (sides) or 2 (and corners)"
+        )
+    return ndi.generate_binary_structure(dimensions, connectivity)
+
+
+def regions(labels: np.ndarray) -> Iterator[tuple[Any, tuple[slice, ...], np.ndarray]]:
+    """Yield each label above or below 0, in increasing order, its box, and where in the box it is."""
+    values, compact = np.unique(labels, return_inverse=True)
+    compact = compact.reshape(labels.shape).astype(np.int32) + 1
+    for number, (value, box) in enumerate(zip(values, ndimage.find_objects(compact)), 1):
+        if value != 0:
+            yield value, box, compact[box] == number
+
+
+def pieces(labels: np.ndarray, connectivity: int) -> Iterator[tuple[tuple[slice, ...], np.ndarray, int]]:
+    """Yield for each label its box, its connected pieces numbered in the box, and how many they are."""
+    structure = neighbours(ndimage, labels.ndim, connectivity)
+    for _, box, inside in regions(labels):
+        numbered, count = ndimage.label(inside, structure)
+        yield box, numbered, count

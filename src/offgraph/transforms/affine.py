@@ -1,0 +1,141 @@
+"""Scale, shear, rotate and translate in one resampling; or any matrix."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from offgraph.frame import AffineMap
+from offgraph.parameters import Matrix, PositiveRange, Range, RangePerAxis
+from offgraph.random import Draw
+from offgraph.spec import ArraySpec
+from offgraph.step import ResampledStep, step
+from offgraph.transforms.rotate import angle_hints, rotation
+
+__all__ = ["Affine"]
+
+
+@step
+class Affine(ResampledStep):
+    """Scale, shear, rotate and translate in one resampling, or apply a matrix of your own.
+
+    A geometric step; the size stays. The picture is scaled, sheared, turned, then shifted. Coordinates are
+    (row, column), or (slice, row, column), in pixels, never (x, y). Exactness: the bytes of
+    `scipy.ndimage.affine_transform` on each channel.
+
+    Parameters
+    ----------
+    scale : float or (low, high)
+        Above 1 enlarges the content, on every spatial axis alike.
+    shear : float or (low, high)
+        In rows a column: an output pixel that lies s columns right of the anchor reads s times this many rows lower,
+        as SciPy's matrix ``[[1, shear], [0, 1]]`` does. In volumes in the plane.
+    translate : float or (low, high), or one pair a spatial axis
+        Pixels; positive moves the content down and to the right. Every axis draws for itself. A fixed shift by
+        3 rows and -2 columns is ``((3, 3), (-2, -2))``.
+    rotate : float or (low, high)
+        Degrees, with the sign of `Rotate`. In volumes in the plane.
+    matrix : nested list of float, optional
+        n x n, n x (n + 1) with an offset in pixels as its last column, or (n + 1) x (n + 1) with a last row of
+        0, …, 0, 1; n is 2 for pictures, 3 for volumes. Instead of the four parameters above.
+    direction : str
+        What `matrix` maps: 'pull' from output to input pixels, as SciPy, 'push' from input to output pixels.
+    anchor : str
+        The point with coordinates zero: 'centre' of the picture, or 'origin', the centre of its first pixel, as SciPy.
+    plane : str
+        Two spatial axes of a volume in which `shear` and `rotate` act, 'YX', 'ZX' or 'ZY'.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> shift = og.Compose([og.Affine(translate=((1, 1), (0, 0)))])
+    >>> shift(image=np.array([[1, 2], [3, 4]], np.uint8)).image
+    array([[0, 0],
+           [1, 2]], dtype=uint8)
+    """
+
+    scale: PositiveRange = 1.0
+    shear: Range = 0.0
+    translate: RangePerAxis = 0.0
+    rotate: Range = 0.0
+    matrix: Matrix | None = None
+    direction: Literal["pull", "push"] = "pull"
+    anchor: Literal["centre", "origin"] = "centre"
+    plane: Literal["YX", "ZX", "ZY"] = "YX"
+
+    def __post_init__(self) -> None:
+        if self.matrix is None:
+            return
+        if (self.scale, self.shear, self.translate, self.rotate) != (1, 0, 0, 0):
+            raise ValueError(
+                "matrix= stands instead of scale, shear, translate and rotate; give one or the other"
+            )
+        rows = np.array(self.matrix)
+        if abs(np.linalg.det(rows[:, : len(rows)])) < 1e-12:  # of the homogeneous form it is the same number
+            raise ValueError(f"matrix={self.matrix} flattens the picture: its determinant is 0")
+
+    def hints(self) -> list[str]:
+        """Angles that look like radians."""
+        return angle_hints("rotate", self.rotate)
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Four values; the shift one for each axis. Nothing with a matrix."""
+        if self.matrix is not None:
+            return {}
+        n = len(spec.spatial)
+        each = self.translate if isinstance(self.translate, tuple) and _per_axis(self.translate) else None
+        if each is not None and len(each) != n:
+            raise ValueError(f"translate={self.translate} is for {len(each)} axes, the picture has {n}")
+        return {
+            "scale": draw.value(self.scale),
+            "shear": draw.value(self.shear),
+            "rotate": draw.value(self.rotate),
+            "translate": [draw.value(self.translate if each is None else each[i]) for i in range(n)],  # type: ignore[arg-type]
+        }
+
+    def _given(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """The given matrix as n x n, pull, and its offset."""
+        rows = np.array(self.matrix, np.float64)
+        if rows.shape not in ((n, n), (n, n + 1), (n + 1, n + 1)):
+            raise ValueError(
+                f"matrix of {rows.shape[0]} x {rows.shape[1]} does not fit a picture of {n} spatial axes"
+            )
+        if len(rows) == n + 1 and rows[n].tolist() != [0.0] * n + [1.0]:
+            raise ValueError(f"the matrix' last row must be 0, …, 0, 1, got {rows[n].tolist()}")
+        matrix, offset = rows[:n, :n], (rows[:n, n] if rows.shape[1] > n else np.zeros(n))
+        if self.direction == "push":
+            matrix = np.linalg.inv(matrix)
+            offset = -(matrix @ offset)
+        return matrix, offset
+
+    def pull(self, params: dict[str, Any], size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix and offset as `scipy.ndimage.affine_transform` takes them: ``input = matrix @ output + offset``."""
+        n = len(size)
+        centre = (np.array(size) - 1) / 2 if self.anchor == "centre" else np.zeros(n)
+        if self.matrix is not None:
+            matrix, offset = self._given(n)
+            return matrix, offset + centre - matrix @ centre
+        names = "ZYX"[-n:]
+        if not set(self.plane) <= set(names):
+            raise ValueError(f"plane={self.plane!r}: the picture has the spatial axes {names}")
+        places = np.ix_(*[[names.index(name) for name in self.plane]] * 2)
+        turned = np.eye(n)
+        turned[places] = np.array([[1, params["shear"]], [0, 1]]) @ rotation(params["rotate"])
+        matrix = turned / params["scale"]
+        return matrix, centre - matrix @ (centre + params["translate"])
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+        """The pull matrix, on the same size."""
+        size = tuple(n or 0 for n in spec.size)
+        return AffineMap(*self.pull(params, size), size, size)
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`ndimage.affine_transform` by the pull matrix."""
+        matrix, offset = self.pull(params, image.shape)
+        return ndi.affine_transform(image, matrix, offset, order=self.order, mode=self.mode, cval=self.cval)
+
+
+def _per_axis(translate: tuple[Any, ...]) -> bool:
+    return any(isinstance(part, tuple) for part in translate)

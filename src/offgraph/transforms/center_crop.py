@@ -1,0 +1,54 @@
+"""Crop the middle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.parameters import Size
+from offgraph.spec import ArraySpec
+from offgraph.step import step
+from offgraph.transforms._window import WindowStep, crop_start, reference_window
+
+__all__ = ["CenterCrop"]
+
+
+@step
+class CenterCrop(WindowStep):
+    """Keep a window in the middle; of an odd rest, the smaller half is cut off first.
+
+    A geometric step. Exactness: whole pixels, equal to slicing.
+
+    Parameters
+    ----------
+    size : tuple of int
+        (height, width), or (depth, height, width) for a volume, in pixels.
+    pad : bool
+        Add pixels around a picture that is smaller, as `mode` says. Left out, that is an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> og.Compose([og.CenterCrop((1, 2))])(image=np.arange(12, dtype=np.uint8).reshape(3, 4)).image
+    array([[5, 6]], dtype=uint8)
+    """
+
+    size: Size
+    pad: bool = False
+
+    def output_size(
+        self, size: tuple[int | None, ...], params: dict[str, Any] | None
+    ) -> tuple[int | None, ...]:
+        """The given size."""
+        return self.size
+
+    def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
+        """Half of what is too much."""
+        return crop_start(self.size, spec, pad=self.pad)
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """A slice, after `numpy.pad` where the picture is smaller."""
+        start = [(n - want) // 2 for n, want in zip(image.shape, self.size)]
+        return reference_window(image, start, self.size, self.mode, self.cval)
