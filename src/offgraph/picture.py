@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PALETTE",
     "clean",
+    "common_range",
     "confusion_matrix",
     "difference",
     "fit",
@@ -142,11 +143,33 @@ def _bytes(array: np.ndarray, range: tuple[float, float] | None) -> np.ndarray:
     return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
 
 
-def fit(rgb: np.ndarray, side: int) -> np.ndarray:
+def common_range(arrays: Iterable[np.ndarray]) -> tuple[float, float] | None:
+    """Range by which several pictures are shown alike, so that their brightness can be compared.
+
+    None, which is "as they are", where all are uint8 or bool; else 0 and 1 where all values lie between, or the
+    smallest and the largest finite value of all.
+
+    >>> common_range([np.array([0.5, 2.0]), np.array([-1.0])])
+    (-1.0, 2.0)
+    """
+    ends: list[tuple[float, float]] = []
+    plain = True
+    for array in arrays:
+        plain &= array.dtype in (np.uint8, np.bool_)
+        finite = array[np.isfinite(array)]
+        if finite.size:
+            ends.append((float(finite.min()), float(finite.max())))
+    if plain or not ends:
+        return None
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def fit(rgb: np.ndarray, side: int, *, enlarge: bool = True) -> np.ndarray:
     """Bring a display picture to at most `side` pixels a side.
 
     Larger pictures are shrunk with antialiasing; small ones grow by a whole factor without smoothing, so that
-    single pixels can be seen. Shape (H, W, 3) uint8 in and out.
+    single pixels can be seen, unless `enlarge` is false. Shape (H, W, 3) uint8 in and out.
 
     >>> fit(np.zeros((32, 16, 3), np.uint8), 96).shape
     (96, 48, 3)
@@ -156,7 +179,7 @@ def fit(rgb: np.ndarray, side: int) -> np.ndarray:
     if min(height, width) == 0:
         return np.full((1, 1, 3), 255, np.uint8)
     if longest <= side:
-        factor = side // longest
+        factor = side // longest if enlarge else 1
         return np.repeat(np.repeat(rgb, factor, axis=0), factor, axis=1)
     size = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
     return np.array(PILImage.fromarray(np.ascontiguousarray(rgb)).resize(size, PILImage.Resampling.BOX))

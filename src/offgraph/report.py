@@ -131,6 +131,7 @@ class Report:
         *,
         columns: int | None = None,
         linked: bool = False,
+        flip: bool = True,
         pixels: bool = False,
     ) -> None:
         """Add a grid of pictures.
@@ -141,14 +142,16 @@ class Report:
         columns : int, optional
             How many stand side by side on a wide screen, 1 to 8; otherwise as many as fit.
         linked : bool
-            Zoom and pan all pictures of this grid together, by mouse, touch or keyboard.
+            Zoom and pan all pictures of the page's linked grids together, by mouse, touch or keyboard.
+        flip : bool
+            Offer to show a linked grid's first picture in the place of each other one, for flicker comparison.
         pixels : bool
             Show single pixels where a picture is enlarged, instead of smoothing.
         """
         if columns is not None and not 1 <= columns <= 8:
             raise OffgraphError(f"columns={columns}: a grid has 1 to 8 columns")
         shown = list(figures)
-        self._add("pictures", figures=shown, columns=columns, linked=linked, pixels=pixels)
+        self._add("pictures", figures=shown, columns=columns, linked=linked, flip=flip, pixels=pixels)
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> None:
         """Add a table; numbers are set to the right, floats with four digits."""
