@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -21,7 +22,8 @@ __all__ = ["decode"]
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR, _CIELAB = 0, 1, 2, 3, 4, 5, 6, 8
 _JPEG = {6, 7, 34892, 33007}  # the decoder of these turns YCbCr into RGB itself
-_ORIENTATION = 274
+_ORIENTATION, _SUBPAGES = 274, 330
+_MOST_TAGS = 4096  # tifffile refuses directories with more
 _NAMED = set("TZYXCS")
 _LOG: ContextVar[list[str] | None] = ContextVar("offgraph_tiff_log", default=None)
 
@@ -64,6 +66,7 @@ def decode(data: bytes, limits: Limits, axes: str | None = None) -> Stored:
     """
     import tifffile
 
+    _check_directories(data)
     with _collected_log() as complaints:
         try:
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
@@ -76,6 +79,37 @@ def decode(data: bytes, limits: Limits, axes: str | None = None) -> Stored:
                 f"damaged or unsupported TIFF ({error or type(error).__name__}{said})"
             ) from error
     return replace(stored, notes=(*stored.notes, *dict.fromkeys(complaints)))
+
+
+def _check_directories(data: bytes) -> None:
+    """Walk the chain of pages before tifffile does, which would follow a circle, or overlapping pages, for ever.
+
+    Directories of an honest file do not share bytes, so that together they are no longer than the file.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    big = data[2:4] in (b"+\0", b"\0+")
+    number, link, entry = ("Q", "Q", 20) if big else ("H", "I", 12)
+    seen: set[int] = set()
+    used = 0
+    try:
+        (at,) = struct.unpack_from(order + link, data, 8 if big else 4)
+        while 0 < at < len(data):
+            if at in seen:
+                raise FormatError("damaged: its list of pages runs in a circle")
+            seen.add(at)
+            (entries,) = struct.unpack_from(order + number, data, at)
+            used += entries * entry
+            first = at + struct.calcsize(order + number)
+            for tag_at in range(first, first + min(entries, _MOST_TAGS) * entry, entry):
+                (tag,) = struct.unpack_from(order + "H", data, tag_at)
+                if tag == _SUBPAGES:
+                    (count,) = struct.unpack_from(order + link, data, tag_at + 4)
+                    used += count * struct.calcsize(order + link)
+            if used > len(data):
+                raise FormatError("damaged: its pages declare more than the file holds")
+            (at,) = struct.unpack_from(order + link, data, first + entries * entry)
+    except struct.error:  # the chain ends beyond the file: what comes before may be whole
+        return
 
 
 def _read_series(tiff: Any, data: bytes, limits: Limits, axes: str | None) -> Stored:
@@ -138,10 +172,23 @@ def _check_segments(series: Any, size: int) -> None:
             )  # a count may be too large
             if offset + needed > size:
                 raise FormatError(f"truncated: pixels lie at byte {offset + needed:,}, the file has {size:,}")
+        if keyframe.compression == 1 and sum(page.databytecounts) < (least := _raw_bytes(keyframe)):
+            raise FormatError(
+                f"damaged: {sum(page.databytecounts):,} bytes of pixels where {least:,} are needed"
+            )
     if series.dataoffset is not None and series.dataoffset + series.nbytes > size:
         raise FormatError(
             f"truncated: pixels lie at byte {series.dataoffset + series.nbytes:,}, the file has {size:,}"
         )
+
+
+def _raw_bytes(page: Any) -> int:
+    """Bytes that the pixels of an uncompressed page take, rows padded to whole bytes."""
+    if page.photometric == _YCBCR:
+        return 0  # chroma may be stored at a fraction; libtiff checks these
+    samples = page.samplesperpixel if page.planarconfig == 1 else 1
+    planes = page.samplesperpixel // samples
+    return page.imagelength * (-(-page.imagewidth * samples * page.bitspersample // 8)) * planes
 
 
 def _name_axes(series: Any, shaped: bool, axes: str | None) -> tuple[str, list[str]]:
