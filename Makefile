@@ -13,7 +13,7 @@ help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: $(STAMPS)/demo  ## the main job on real pictures: demo-out/report.html
-	$(BIN)/python examples/demo.py
+	$(BIN)/python examples/demo
 
 test: $(STAMPS)/test  ## every test, Rust and Python
 	cargo test --release --quiet --workspace

@@ -1,0 +1,28 @@
+"""Write the reference page of every step from its declaration."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from offgraph.step import STEPS
+
+KINDS = {
+    "geometric": "Geometric: one coordinate map moves image and mask, and leads back",
+    "filter": "Filter: mixes neighbours on the spatial axes; masks stay as they are",
+    "pointwise": "Pointwise: changes values; masks stay as they are",
+    "result": "Result: refines what a model puts out",
+}
+
+
+def write(page: Path) -> None:
+    """One section a kind, one entry a step: signature and docstring."""
+    lines = ["# Steps", "", "Every step a recipe can hold. In a recipe file: `- Rotate: {angle: [-15, 15]}`.", ""]
+    for kind, heading in KINDS.items():
+        lines += [f"## {heading}", ""]
+        for name, step in sorted(STEPS.items()):
+            if step.kind == kind:
+                lines += [f"### {name}", "", "```python", f"{name}{inspect.signature(step)}", "```", ""]
+                lines += ["```text", inspect.getdoc(step) or "", "```", ""]
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("\n".join(lines))

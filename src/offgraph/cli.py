@@ -1,0 +1,279 @@
+"""The command line: every command is a few lines over public names.
+
+Exit status: 0 done, 1 an error that is told in one line, 2 wrong usage, 3 done but with files set aside
+under ``--strict``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from offgraph.compose import Compose
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="offgraph",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="SciPy's image transforms for CNNs: from a folder of files to a dataset, and from a prediction back to the picture.",
+)
+
+
+class Format(StrEnum):
+    """What `build` writes."""
+
+    folder = "folder"
+    tfrecord = "tfrecord"
+
+
+class OnError(StrEnum):
+    """What a file that cannot be read does to a run."""
+
+    quarantine = "quarantine"
+    stop = "stop"
+
+
+class Store(StrEnum):
+    """What a dataset holds."""
+
+    integers = "integers"
+    final = "final"
+
+
+class Color(StrEnum):
+    """How colour and grey pictures are brought to one form."""
+
+    rgb = "rgb"
+    grey = "grey"
+    keep = "keep"
+
+
+Source = Annotated[
+    Path,
+    typer.Argument(help="A folder of pictures (flat, or a folder for each class), or a CSV with path,label."),
+]
+RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")]
+Masks = Annotated[Path | None, typer.Option(help="A folder of mask images with the pictures' names.")]
+ColorOption = Annotated[Color, typer.Option(help="rgb: always three channels; grey: one; keep: as stored.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless said.")]
+
+
+def _recipe(path: Path | None) -> Compose | None:
+    from offgraph import Compose
+
+    return None if path is None else Compose.from_yaml(path)
+
+
+@app.command()
+def build(
+    source: Source,
+    out: Annotated[
+        Path, typer.Argument(help="The folder to write. Run again after a kill, the build goes on there.")
+    ],
+    recipe: Annotated[Path, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")],
+    format: Annotated[
+        Format, typer.Option("--format", "-f", help="Class folders of PNG files, or TFRecord shards.")
+    ] = Format.folder,
+    copies: Annotated[
+        int, typer.Option(min=1, help="Examples made of each picture, each with its own draws.")
+    ] = 1,
+    workers: Workers = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="List a bad file and go on, or stop at it.")
+    ] = OnError.quarantine,
+    seed: Annotated[int, typer.Option(help="The seed of every draw.")] = 0,
+    store: Annotated[
+        Store, typer.Option(help="Pictures after the last step that gives integers, or the final floats.")
+    ] = Store.integers,
+    color: ColorOption = Color.rgb,
+    masks: Masks = None,
+    dry_run: Annotated[bool, typer.Option(help="Tell counts, bytes and time; write nothing.")] = False,
+    strict: Annotated[bool, typer.Option(help="Exit with status 3 when files were set aside.")] = False,
+) -> None:
+    """Make a dataset of a folder of pictures."""
+    import offgraph as og
+
+    report = og.build(
+        og.open_source(source, color=color.value, masks=masks),
+        out,
+        og.Compose.from_yaml(recipe),
+        format=format.value,
+        copies=copies,
+        workers=workers,
+        on_error=on_error.value,
+        seed=seed,
+        store=store.value,
+        dry_run=dry_run,
+    )
+    typer.echo(report.summary())
+    if strict and report.quarantined:
+        raise typer.Exit(3)
+
+
+@app.command()
+def preview(
+    source: Source,
+    recipe: RecipeFile = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("preview.html"),
+    pictures: Annotated[int, typer.Option("--pictures", "-n", min=1, help="How many pictures to draw.")] = 8,
+    seed: Annotated[int, typer.Option(help="The seed of every draw.")] = 0,
+    color: ColorOption = Color.rgb,
+    masks: Masks = None,
+) -> None:
+    """Draw pictures before and after a recipe, on one page."""
+    import offgraph as og
+
+    chosen = _recipe(recipe) or og.Compose([])
+    page = og.preview(
+        og.open_source(source, color=color.value, masks=masks), chosen, out, n=pictures, seed=seed
+    )
+    typer.echo(f"wrote {page}")
+
+
+@app.command()
+def compare(
+    image: Annotated[Path, typer.Argument(help="The picture to look at.")],
+    vary: Annotated[list[str], typer.Option("--vary", help="STEP.field=a,b,c; may be given several times.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("compare.html"),
+    recipe: RecipeFile = None,
+    color: ColorOption = Color.rgb,
+) -> None:
+    """Show one picture under several settings side by side, with differences and times."""
+    import offgraph as og
+
+    page = og.compare(image, vary, out, recipe=_recipe(recipe), color=color.value)
+    typer.echo(f"wrote {page}")
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .keras file written by og.save; it holds its recipe.")],
+    source: Source,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The folder for tables, masks, pictures and report.html.")
+    ],
+    recipe: RecipeFile = None,
+    other_recipe: Annotated[
+        bool, typer.Option(help="Use --recipe although the model was made with another one.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    threads: Workers = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="List a bad file and go on, or stop at it.")
+    ] = OnError.quarantine,
+) -> None:
+    """Predict classes or masks, with the recipe saved in the model, on the original pictures."""
+    import offgraph as og
+
+    predictions = og.predict(
+        model,
+        source,
+        recipe=_recipe(recipe),
+        other_recipe=other_recipe,
+        batch_size=batch_size,
+        threads=threads,
+        on_error=on_error.value,
+    )
+    typer.echo(og.save_predictions(predictions, out).summary())
+
+
+@app.command()
+def doctor(
+    path: Annotated[Path, typer.Argument(help="A folder of pictures, or one file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    workers: Workers = None,
+    strict: Annotated[bool, typer.Option(help="Exit with status 3 when a file cannot be read.")] = False,
+) -> None:
+    """List files that cannot be read, or are odd."""
+    from rich.console import Console
+
+    import offgraph as og
+
+    report = og.doctor(path, workers=workers or 2)
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=1))
+    else:
+        report.render(Console())
+    if strict and report.bad:
+        raise typer.Exit(3)
+
+
+@app.command()
+def steps(
+    name: Annotated[str | None, typer.Argument(help="One step, with all of its fields.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of recipe files.")] = False,
+) -> None:
+    """List the steps a recipe can hold."""
+    from offgraph import recipe
+    from offgraph.step import STEPS
+
+    if schema:
+        typer.echo(json.dumps(recipe.schema(), indent=1))
+    elif name is None:
+        _list_steps()
+    elif name in STEPS:
+        _describe_step(name)
+    else:
+        import difflib
+
+        near = difflib.get_close_matches(name, STEPS, n=1, cutoff=0.4)
+        raise typer.BadParameter(
+            f"no step is called {name!r}"
+            + (f"; did you mean {near[0]}?" if near else "; `offgraph steps` lists them")
+        )
+
+
+def _list_steps() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from offgraph.step import STEPS
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("step", "kind", "what it does"):
+        table.add_column(heading)
+    for name, step in sorted(STEPS.items(), key=lambda entry: (entry[1].kind, entry[0])):
+        table.add_row(name, step.kind, (step.__doc__ or "").strip().splitlines()[0])
+    Console().print(table)
+
+
+def _describe_step(name: str) -> None:
+    import inspect
+
+    from offgraph.step import STEPS
+
+    step = STEPS[name]
+    typer.echo(f"{name}{inspect.signature(step)}\n\n{inspect.getdoc(step)}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; errors of Offgraph become one line on standard error and status 1."""
+    from offgraph.errors import OffgraphError
+
+    try:
+        status: Any = app(args=arguments, standalone_mode=False)
+    except OffgraphError as error:
+        typer.echo(f"offgraph: {error}", err=True)
+        sys.exit(1)
+    except typer.Abort:
+        typer.echo("offgraph: stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+    except Exception as error:  # click's own usage errors carry their message and status
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What the pages say is run: the blocks of the docs and of the README, and every docstring's example."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import offgraph as og
+from offgraph.step import STEPS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [p for p in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if "```python\n" in p.read_text()]
+
+
+def python_blocks(page: Path) -> list[str]:
+    """Fenced Python blocks of a page, each with blank lines before it so that tracebacks give the page's line."""
+    text = page.read_text()
+    return [
+        "\n" * text[: match.start(1)].count("\n") + match.group(1)
+        for match in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S)
+    ]
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder with a photograph, a folder of class folders and a noisy picture; the pages' examples run there."""
+    skimage_data = pytest.importorskip("skimage.data", reason="the pages use scikit-image's photographs")
+    monkeypatch.chdir(tmp_path)
+    cat = skimage_data.chelsea()
+    og.imwrite(tmp_path / "cat.jpg", cat)
+    for name, picture in (("cats", cat), ("coffee", skimage_data.coffee())):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(6):
+            part = picture[10 * index : 10 * index + 240, 15 * index : 15 * index + 320]
+            og.imwrite(tmp_path / "photos" / name / f"{index}.jpg", np.ascontiguousarray(part))
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_of_the_page_run(page, workplace):
+    namespace: dict = {}
+    for block in python_blocks(page):
+        exec(compile(block, str(page), "exec"), namespace)
+
+
+def test_there_are_pages_to_run():
+    assert {"README.md", "scripts.md"} <= {page.name for page in PAGES}
+
+
+def test_a_wrong_block_would_be_seen(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("text\n\n```python\nassert 1 == 2\n```\n")
+    with pytest.raises(AssertionError):
+        for block in python_blocks(page):
+            exec(compile(block, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("name", sorted(og.__all__))
+def test_public_names_are_documented_and_their_examples_run(name, workplace):
+    thing = getattr(og, name)
+    if not callable(thing):
+        return
+    assert (thing.__doc__ or "").strip(), f"og.{name} has no docstring"
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    namespace = {"og": og, "np": np}
+    for test in doctest.DocTestFinder(recurse=False).find(thing, name, globs=namespace):
+        runner.run(test)
+    assert runner.failures == 0, f"the example of og.{name} does not give what it shows"
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_every_step_shows_an_example(name):
+    assert ">>>" in (STEPS[name].__doc__ or "")
+
+
+def test_reference_page_lists_every_public_function():
+    listed = set(re.findall(r"^   (\w+)$", (ROOT / "docs" / "reference.md").read_text(), re.M))
+    functions = {name for name in og.__all__ if name not in STEPS and not name.startswith("_")}
+    assert listed == functions
+
+
+def test_steps_are_listed_in_the_docs_and_on_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    sys.modules.pop("steps", None)
+    import steps
+
+    steps.write(tmp_path / "steps.md")
+    page = (tmp_path / "steps.md").read_text()
+    with pytest.raises(SystemExit) as stop:
+        from offgraph import cli
+
+        cli.main(["steps"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    for name, step in STEPS.items():
+        assert f"### {name}\n" in page
+        assert name in printed
+        for field in step.__dataclass_fields__:
+            assert field in page
