@@ -31,11 +31,13 @@ _NAMES = {
     "offgraph.frame": ("AffineMap", "Frame", "orientation_map"),
     "offgraph.loader": ("Batch", "Loader"),
     "offgraph.compare": ("compare",),
-    "offgraph.predict": ("Prediction", "predict", "save_predictions"),
+    "offgraph.predict": ("Prediction", "Predictions", "predict"),
     "offgraph.preview": ("preview",),
     "offgraph.random": ("Draw", "Key"),
     "offgraph.postprocess": ("FillHoles", "KeepLargest", "Label", "RemoveSmall", "Threshold"),
     "offgraph.recipe": ("STEPS", "explain_mismatch"),
+    "offgraph.report": ("Figure", "Report"),
+    "offgraph.results": ("save_predictions",),
     "offgraph.sources": ("Item", "Sample", "Source", "open_source", "split"),
     "offgraph.spec": ("ArraySpec",),
     "offgraph.targets": ("Image", "Mask"),
@@ -60,7 +62,7 @@ _NAMES = {
 """Where each public name lives. A test holds that all of them are there."""
 
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
-__all__ = ["__version__", "ndimage", *sorted(_HOME)]  # noqa: PLE0604
+__all__ = ["__version__", "ndimage", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:
