@@ -156,7 +156,7 @@ def orientation_map(orientation: int, stored_size: tuple[int, int]) -> AffineMap
     matrix = np.diag([-1.0 if row_back else 1.0, -1.0 if column_back else 1.0])
     if swapped:
         matrix = matrix[:, ::-1]
-    offset = [(n - 1.0) * back for n, back in zip(stored_size, (row_back, column_back))]
+    offset = np.array([(n - 1.0) * back for n, back in zip(stored_size, (row_back, column_back))])
     size = (stored_size[1], stored_size[0]) if swapped else (stored_size[0], stored_size[1])
     return AffineMap(matrix, offset, stored_size, size)
 
@@ -265,10 +265,10 @@ class Frame:
         return self._resample(array, spatial, order=0 if mask is not None else 1, fill=fill)
 
     def _resample(self, array: np.ndarray, spatial: tuple[int, ...], order: int, fill: float) -> np.ndarray:
-        back = self._whole.inverse()
         size = self.input_size
         if 0 in size or 0 in self.output_size:
             return np.full(_with_size(array.shape, spatial, size), fill, array.dtype)
+        back = self._whole.inverse()
         if order == 0 and array.dtype.kind in "biu" and array.dtype.itemsize == 8:
             # Resampling goes through float64, which holds whole numbers to 2**53 only: move indices instead.
             index = np.arange(np.prod(self.output_size)).reshape(self.output_size)

@@ -15,11 +15,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ArgsKwargs
 
-from offgraph import transforms  # noqa: F401  each step enters STEPS when its file is imported
-import offgraph.postprocess
-import offgraph.transforms  # noqa: F401  the steps put themselves into STEPS
+from offgraph import postprocess, transforms  # noqa: F401  each step enters STEPS when its file is imported
 from offgraph.errors import OffgraphWarning, RecipeError
-from offgraph.step import STEPS, Step, did_you_mean, explain, field_schema
+from offgraph.step import STEPS, Step, did_you_mean, explain, field_schema, fields_of
 
 if TYPE_CHECKING:
     from offgraph.compose import Compose
@@ -61,7 +59,7 @@ def to_dict(recipe: Compose, *, defaults: bool = True) -> dict[str, Any]:
 
 
 def _changed(step: Step) -> dict[str, Any]:
-    known = type(step).__pydantic_fields__
+    known = fields_of(type(step))
     return {
         name: value for name, value in step.fields().items() if getattr(step, name) != known[name].default
     }

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
 import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic.fields import FieldInfo
 
 from offgraph.errors import OffgraphWarning, StepError
 from offgraph.frame import AffineMap
@@ -35,6 +36,7 @@ __all__ = [
     "documentation",
     "field_names",
     "field_schema",
+    "fields_of",
     "held_by",
     "step",
     "value_range",
@@ -77,7 +79,12 @@ class Step:
     @property
     def draws(self) -> bool:
         """Whether the outcome depends on the key."""
-        return 0 < self.p < 1 or any(_varies(getattr(self, name)) for name in _ranged(type(self)))
+        return self.p > 0 and (self.p < 1 or self.varies)
+
+    @property
+    def varies(self) -> bool:
+        """Whether a step that is applied draws: by default, where a parameter is a range."""
+        return any(_varies(getattr(self, name)) for name in _ranged(type(self)))
 
     def hints(self) -> list[str]:
         """Return what is probably not meant, each with what to write instead; shown once as a warning."""
@@ -120,7 +127,7 @@ class Step:
         return {name: _plain(getattr(self, name)) for name in field_names(type(self))}
 
     def __repr__(self) -> str:
-        known = type(self).__pydantic_fields__
+        known = fields_of(type(self))
         changed = [name for name in field_names(type(self)) if getattr(self, name) != known[name].default]
         return f"{self.name}({', '.join(f'{name}={getattr(self, name)!r}' for name in changed)})"
 
@@ -148,7 +155,7 @@ def step(cls: _S) -> _S:
 
 def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
     """Turn one problem that pydantic found into (field, sentence); the field is empty for the step as a whole."""
-    fields = cls.__pydantic_fields__
+    fields = fields_of(cls)
     positional = [name for name, field in fields.items() if not field.kw_only]
     field = problem["loc"][0] if problem["loc"] else ""
     if isinstance(field, int):
@@ -178,15 +185,20 @@ def did_you_mean(word: str, known: Any) -> str:
 
 @functools.cache
 def _ranged(cls: type[Step]) -> tuple[str, ...]:
-    fields = cls.__pydantic_fields__.items()
+    fields = fields_of(cls).items()
     return tuple(name for name, field in fields if any(isinstance(m, NumberOrRange) for m in field.metadata))
+
+
+def fields_of(cls: type[Step]) -> dict[str, FieldInfo]:
+    """Return the declarations of a step's parameters."""
+    return cls.__pydantic_fields__  # type: ignore[attr-defined]  # the dataclass decorator puts it there
 
 
 @functools.cache
 def field_names(cls: type[Step]) -> tuple[str, ...]:
     """Names of all parameters: positional ones first, then those of the bases, `p` and `id` last."""
-    fields = cls.__pydantic_fields__
-    shared = tuple(Step.__pydantic_fields__)
+    fields = fields_of(cls)
+    shared = tuple(fields_of(Step))
     return tuple(sorted(fields, key=lambda name: (name in shared, bool(fields[name].kw_only))))
 
 

@@ -48,8 +48,8 @@ def neighbours(ndi: Any, dimensions: int, connectivity: int) -> np.ndarray:
 
 def regions(labels: np.ndarray) -> Iterator[tuple[Any, tuple[slice, ...], np.ndarray]]:
     """Yield each label above or below 0, in increasing order, its box, and where in the box it is."""
-    values, compact = np.unique(labels, return_inverse=True)
-    compact = compact.reshape(labels.shape).astype(np.int32) + 1
+    values, index = np.unique(labels, return_inverse=True)
+    compact = index.reshape(labels.shape).astype(np.int32) + 1
     for number, (value, box) in enumerate(zip(values, ndimage.find_objects(compact)), 1):
         if value != 0:
             yield value, box, compact[box] == number
@@ -59,5 +59,5 @@ def pieces(labels: np.ndarray, connectivity: int) -> Iterator[tuple[tuple[slice,
     """Yield for each label its box, its connected pieces numbered in the box, and how many they are."""
     structure = neighbours(ndimage, labels.ndim, connectivity)
     for _, box, inside in regions(labels):
-        numbered, count = ndimage.label(inside, structure)
-        yield box, numbered, count
+        found: Any = ndimage.label(inside, structure)
+        yield box, found[0], found[1]

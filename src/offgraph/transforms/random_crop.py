@@ -41,9 +41,9 @@ class RandomCrop(WindowStep):
     pad: bool = False
 
     @property
-    def draws(self) -> bool:
-        """Always, unless the step is never applied."""
-        return self.p > 0
+    def varies(self) -> bool:
+        """Always."""
+        return True
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the window's first pixel; an axis that is too short is centred."""

@@ -53,9 +53,9 @@ class Resize(GeometricStep):
             raise ValueError("expected either size=(height, width) or scale=factor, got both or none of them")
 
     @property
-    def draws(self) -> bool:
-        """Whether the scale or the step itself is drawn."""
-        return 0 < self.p < 1 or isinstance(self.scale, tuple)
+    def varies(self) -> bool:
+        """Whether the scale is a range."""
+        return isinstance(self.scale, tuple) and self.scale[0] < self.scale[1]
 
     def sample(self, draw: Any, spec: ArraySpec) -> dict[str, Any]:
         """The scale, where there is one."""
@@ -72,7 +72,7 @@ class Resize(GeometricStep):
                 )
             return self.size
         scale = params["scale"] if params is not None else self.scale
-        if isinstance(scale, tuple):
+        if scale is None or isinstance(scale, tuple):
             return (None,) * len(size)
         return tuple(None if n is None else max(1, round(n * scale)) for n in size)
 
@@ -80,6 +80,8 @@ class Resize(GeometricStep):
         """Half-pixel grid: ``input = (output + 0.5) * ratio - 0.5``."""
         size = tuple(int(n or 0) for n in spec.size)
         output = tuple(int(n or 0) for n in self.output_size(size, params))
+        if 0 in size:
+            raise ValueError(f"a picture of {size} has no pixels to resize")
         ratio = np.array(size) / np.array(output)
         return AffineMap(np.diag(ratio), 0.5 * ratio - 0.5, size, output)
 

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import offgraph as og
+
+CASES = {
+    2: [
+        og.Affine(scale=1.3, shear=0.2, rotate=10, translate=2.5),
+        og.Affine(
+            scale=(0.8, 1.2), shear=(-0.2, 0.2), rotate=(-10, 10), translate=(-3, 3), order=3, mode="mirror"
+        ),
+        og.Affine(translate=((3, 3), (-2, 2)), order=0, cval=9, mask_cval=2),
+        og.Affine(matrix=[[1, 0.2], [0, 1]], anchor="origin"),
+        og.Affine(matrix=[[1, 0.2, 3], [0, 1.1, -2]], direction="push", mode="grid-wrap"),
+    ],
+    3: [
+        og.Affine(scale=0.9, shear=0.1, rotate=8, plane="ZX"),
+        og.Affine(matrix=np.diag([1.0, 1.2, 0.9]), order=2, mode="nearest"),
+    ],
+}
+
+
+def test_the_classic_script():
+    """The SciPy line that people have: a pull matrix about the first pixel, channels left alone."""
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    matrix = np.array([[1, 0.2, 0], [0, 1, 0], [0, 0, 1]])
+    script = ndimage.affine_transform(image, matrix, order=1)  # its third axis is the channel: the identity
+    ours = og.Compose([og.Affine(matrix=matrix, anchor="origin")])(image=image).image
+    np.testing.assert_array_equal(ours, script)
+
+
+def test_the_four_parameters_move_a_point_where_they_say():
+    image = np.zeros((41, 41), np.float32)
+    image[20, 30] = 1  # ten columns right of the centre
+
+    def at(**parameters):
+        out = og.Compose([og.Affine(**parameters)])(image=image).image
+        return tuple(int(i) for i in np.unravel_index(out.argmax(), out.shape))
+
+    assert at(scale=1.5) == (20, 35)
+    assert at(rotate=90) == (10, 20)
+    assert at(translate=((3, 3), (-2, -2))) == (23, 28)
+    assert at(shear=0.5) == (15, 30)  # reads 0.5 * 10 rows lower, so it shows five rows higher
+    assert at(rotate=90, translate=((1, 1), (0, 0))) == (11, 20)  # turned first, then shifted
+
+
+def test_push_is_the_inverse_of_pull():
+    image = np.random.default_rng(1).random((16, 16), np.float32)
+    pull = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    one = og.Compose([og.Affine(matrix=pull)])(image=image).image
+    other = og.Compose([og.Affine(matrix=pull.T, direction="push")])(image=image).image
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"matrix": [[1, 0], [0, 0]]}, "determinant is 0"),
+        ({"matrix": [[1, 0]]}, "expected a matrix of 2 x 2"),
+        ({"matrix": [[1, 0], [0, "x"]]}, "expected a matrix of 2 x 2"),
+        ({"matrix": [[1, 0], [0, 1]], "shear": 0.1}, "one or the other"),
+        ({"scale": (2, 1)}, "low <= high"),
+        ({"scale": 0}, "above 0"),
+        ({"translate": float("nan")}, "expected a number"),
+    ],
+)
+def test_bad_parameters(parameters, says):
+    with pytest.raises(og.StepError, match=says):
+        og.Affine(**parameters)
+
+
+def test_a_matrix_for_volumes_on_a_picture():
+    with pytest.raises(og.StepError, match="4 x 4 does not fit a picture of 2 spatial axes"):
+        og.Compose([og.Affine(matrix=np.eye(4))])(image=np.zeros((4, 4), np.uint8))

@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+
+import offgraph as og
+
+CASES = {
+    2: [og.RemoveSmall(3), og.RemoveSmall(5, connectivity=2)],
+    3: [og.RemoveSmall(3), og.RemoveSmall(5, connectivity=2)],
+}
+
+
+def picture(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return (rng.random(shape) < 0.6).astype("uint8") * rng.integers(0, 4, shape).astype("uint8")
+
+
+def test_probabilities_are_refused():
+    with pytest.raises(og.StepError, match=r"takes labels.*put Threshold before it"):
+        og.Compose([og.RemoveSmall(3)])(image=np.zeros((4, 4), np.float32))
+
+
+def test_corners_of_volumes_on_a_picture():
+    with pytest.raises(og.StepError, match="connectivity=3 is for volumes"):
+        og.Compose([og.RemoveSmall(3, connectivity=3)])(image=np.zeros((4, 4), np.uint8))
