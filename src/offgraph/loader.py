@@ -343,7 +343,8 @@ class Loader:
         )
 
     def _skipped_text(self) -> str:
-        return next((f"{name}: {reason}" for name, reason in self.skipped.items()), "the source is empty")
+        name, why = min(self.skipped.items(), default=("", "the source is empty"))
+        return why if name in why else f"{name}: {why}"
 
 
 def _stacked(samples: list[_Sample], kind: Literal["image", "mask"]) -> np.ndarray:

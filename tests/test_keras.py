@@ -1,0 +1,184 @@
+"""A model and its recipe travel in one file, and a file that is not that is refused with the reason."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import offgraph as og
+from made import recipe
+from offgraph.postprocess import FillHoles, Threshold
+from offgraph.tensors.keras import MEMBER, SavedModel
+
+keras = pytest.importorskip("keras")
+
+
+def classifier(units: int = 3) -> keras.Model:
+    return keras.Sequential([keras.Input((24, 20, 3)), keras.layers.Flatten(), keras.layers.Dense(units)])
+
+
+def segmenter() -> keras.Model:
+    return keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, 3, padding="same")])
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return og.save(classifier(), recipe(), tmp_path / "model.keras", class_names=["a", "b", "c"])
+
+
+def rewrite(path: Path, change: dict | bytes) -> None:
+    """Put other content into the recipe of a saved model."""
+    with zipfile.ZipFile(path) as archive:
+        kept = {info.filename: archive.read(info) for info in archive.infolist()}
+    if isinstance(change, dict):
+        change = json.dumps({**json.loads(kept[MEMBER]), **change}).encode()
+    kept[MEMBER] = change
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in kept.items():
+            archive.writestr(name, data)
+
+
+def test_model_and_recipe_come_back(tmp_path: Path) -> None:
+    model = classifier()
+    path = og.save(model, recipe(), tmp_path / "m.keras", class_names=("x", "y", "z"))
+    back = og.load(path)
+    assert isinstance(back, SavedModel)
+    assert back.recipe.digest == recipe().digest and back.recipe.fingerprint == recipe().fingerprint
+    assert back.class_names == ("x", "y", "z") and back.task == "classify" and back.postprocess is None
+    assert back.input_spec == og.ArraySpec((24, 20, 3), "float32", "YXC")
+    given = np.random.default_rng(0).random((2, 24, 20, 3), np.float32)
+    assert np.array_equal(model.predict(given, verbose=0), back.model.predict(given, verbose=0))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.keras"]
+
+
+def test_keras_alone_opens_the_file(saved: Path) -> None:
+    assert keras.saving.load_model(saved).output_shape == (None, 3)
+
+
+def test_the_file_tells_the_recipe_without_offgraph(saved: Path) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        described = json.loads(archive.read(MEMBER))
+    assert (
+        described["prepare"] == recipe().eval().to_dict() and described["fingerprint"] == recipe().fingerprint
+    )
+    assert described["versions"]["keras"] == keras.__version__
+
+
+def test_mask_models_keep_their_postprocessing(tmp_path: Path) -> None:
+    made = og.Compose([og.Normalize(mean=0, std=1)])
+    path = og.save(segmenter(), made, tmp_path / "m.keras", postprocess=[Threshold(0.5), FillHoles()])
+    back = og.load(path)
+    assert back.task == "segment" and back.input_spec.shape == (None, None, 1)
+    assert back.postprocess is not None
+    assert [step.name for step in back.postprocess.steps] == ["Threshold", "FillHoles"]
+    assert og.load(og.save(segmenter(), made, path, task="segment")).postprocess is None
+
+
+def test_saving_again_replaces_and_failing_leaves_what_was_there(saved: Path) -> None:
+    before = saved.read_bytes()
+    model = classifier()
+    model.save = lambda path: (
+        Path(path).write_bytes(b"half") and (_ for _ in ()).throw(OSError(28, "No space left"))
+    )
+    with pytest.raises(og.OffgraphError, match=r"model\.keras: cannot be written: No space left"):
+        og.save(model, recipe(), saved)
+    assert saved.read_bytes() == before and len(list(saved.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"path": "model.h5"}, r"model\.h5: a saved model's name ends in \.keras"),
+        ({"class_names": ["a"]}, "1 class names for a model that puts out 3 values"),
+        ({"task": "detect"}, "task='detect'"),
+    ],
+)
+def test_wrong_arguments_are_named(tmp_path: Path, options: dict, says: str) -> None:
+    path = tmp_path / options.pop("path", "m.keras")
+    with pytest.raises(og.OffgraphError, match=says):
+        og.save(classifier(), recipe(), path, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_models_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    one, other = keras.Input((4, 4, 3)), keras.Input((4, 4, 3))
+    twins = keras.Model([one, other], keras.layers.Add()([one, other]))
+    with pytest.raises(og.OffgraphError, match="one input"):
+        og.save(twins, recipe(), tmp_path / "m.keras")
+    with pytest.raises(og.OffgraphError, match="Build or call it first"):
+        og.save(keras.Sequential([keras.layers.Dense(3)]), recipe(), tmp_path / "m.keras")
+    odd = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Reshape((16, 3))])
+    with pytest.raises(og.OffgraphError, match="say task='classify' or task='segment'"):
+        og.save(odd, recipe(), tmp_path / "m.keras")
+    assert og.load(og.save(odd, recipe(), tmp_path / "m.keras", task="classify")).task == "classify"
+
+
+def test_two_names_for_one_sigmoid(tmp_path: Path) -> None:
+    assert og.load(og.save(classifier(1), recipe(), tmp_path / "m.keras", class_names="ab")).class_names == (
+        "a",
+        "b",
+    )
+
+
+def test_a_model_without_a_recipe_is_told_apart(tmp_path: Path) -> None:
+    classifier().save(tmp_path / "plain.keras")
+    with pytest.raises(og.OffgraphError, match=r"plain\.keras: a model without a recipe; save it with"):
+        og.load(tmp_path / "plain.keras")
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"not a zip archive at all", None])
+def test_files_that_are_no_models(tmp_path: Path, data: bytes | None) -> None:
+    path = tmp_path / "x.keras"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(og.OffgraphError, match=r"x\.keras: not a readable \.keras file: "):
+        og.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (b"{", "is not JSON"),
+        (b"[1]", "is not a JSON object"),
+        (b"[" * 100_000, "is not JSON"),
+        ({"offgraph": 99}, "has layout 99"),
+        ({"recipe": {"offgraph": 1, "steps": [{"Spin": {}}]}}, "cannot be used: .*Spin"),
+        ({"recipe": None}, "cannot be used|is damaged"),
+        ({"input": {}}, "is damaged"),
+        ({"class_names": 5}, "is damaged"),
+        ({"task": "detect"}, "task 'detect'"),
+    ],
+)
+def test_damaged_recipes_are_told(saved: Path, change: dict | bytes, says: str) -> None:
+    rewrite(saved, change)
+    with pytest.raises(og.OffgraphError, match=rf"model\.keras: .*{says}"):
+        og.load(saved)
+
+
+def test_archives_that_unpack_to_absurd_sizes_are_refused(saved: Path, tmp_path: Path) -> None:
+    rewrite(saved, b" " * (20 << 20))
+    with pytest.raises(og.OffgraphError, match="larger than"):
+        og.load(saved)
+    bomb = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(1000))
+        archive.writestr(MEMBER, "{}")
+    data = bomb.read_bytes()  # the directory says 3 GB: what is really packed there is never looked at
+    at = data.index(b"PK\x01\x02") + 24
+    bomb.write_bytes(data[:at] + struct.pack("<I", 3_000_000_000) + data[at + 4 :])
+    with pytest.raises(og.OffgraphError, match="unpack to 3000000002; not a model file"):
+        og.load(bomb)
+
+
+def test_code_in_a_model_is_not_run(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [keras.Input((4, 4, 3)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Flatten()]
+    )
+    path = og.save(model, recipe(), tmp_path / "m.keras")
+    with pytest.raises(og.OffgraphError, match=r"m\.keras: Keras cannot load the model: .*[Ll]ambda"):
+        og.load(path)

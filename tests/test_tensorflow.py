@@ -1,0 +1,219 @@
+"""Batches as tf.data, and Keras models trained on them; TFRecords read by TensorFlow alone."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import offgraph as og
+from made import CLASSES, class_folder, paired_folder, picture_file, recipe
+
+tf = pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return class_folder(tmp_path_factory.mktemp("photos"))
+
+
+def test_elements_are_the_batches_of_the_loader(photos: Path) -> None:
+    dataset = og.Loader(photos, recipe(), batch_size=4, seed=2).tensorflow()
+    assert dataset.cardinality() == 4
+    image_spec, label_spec = dataset.element_spec
+    assert image_spec.shape.as_list() == [None, 24, 20, 3] and image_spec.dtype == tf.float32
+    assert label_spec.shape.as_list() == [None] and label_spec.dtype == tf.int64
+    plain = og.Loader(photos, recipe(), batch_size=4, seed=2)
+    for epoch in range(3):  # every pass is the next epoch
+        for (image, label), want in zip(dataset, plain.epoch(epoch), strict=True):
+            assert image.numpy().tobytes() == want.image.tobytes()
+            assert np.array_equal(label.numpy(), want.label)
+
+
+def test_batch_axis_is_known_where_all_batches_are_full(photos: Path) -> None:
+    for options in ({"batch_size": 5}, {"batch_size": 4, "drop_last": True}):
+        dataset = og.Loader(photos, recipe(), **options).tensorflow()
+        assert dataset.element_spec[0].shape.as_list() == [options["batch_size"], 24, 20, 3]
+        assert len(list(dataset)) == dataset.cardinality() == 3
+
+
+def test_skipped_pictures_leave_the_cardinality_open(tmp_path: Path) -> None:
+    spoiled = class_folder(tmp_path / "in", each=2, bad=True)
+    dataset = og.Loader(spoiled, recipe(), batch_size=2, on_error="skip").tensorflow()
+    assert dataset.cardinality() == tf.data.UNKNOWN_CARDINALITY and len(list(dataset)) == 3
+    with pytest.raises(Exception, match=r"ant/cut\.png|cat/text\.jpg"):
+        list(og.Loader(spoiled, recipe(), batch_size=2).tensorflow())
+
+
+def test_a_batch_is_not_copied(photos: Path) -> None:
+    loader = og.Loader(photos, recipe(), batch_size=15)
+    kept = []
+    plain = loader.epoch
+
+    def epoch(number: int):
+        for batch in plain(number):
+            kept.append(batch)
+            yield batch
+
+    loader.epoch = epoch  # type: ignore[method-assign]
+    ((image, _),) = loader.tensorflow()
+    shared = np.asarray(memoryview(image))
+    assert shared.ctypes.data == kept[0].image.ctypes.data
+
+
+def test_pictures_without_channels_get_an_axis(tmp_path: Path) -> None:
+    picture_file(tmp_path / "in" / "a.png", np.full((6, 5), 9, np.uint8))
+    (image,) = og.Loader(tmp_path / "in", color="grey").tensorflow()
+    assert image.shape == (1, 6, 5, 1) and image.dtype == tf.uint8
+
+
+def test_sizes_that_differ_between_batches_are_told(photos: Path) -> None:
+    with pytest.raises(Exception, match=r"has one shape; put Resize"):
+        list(og.Loader(photos, og.Compose([]), batch_size=1).tensorflow())
+
+
+def test_a_pass_broken_off_leaves_no_thread(photos: Path) -> None:
+    dataset = og.Loader(photos, recipe(), batch_size=1, threads=2).tensorflow()
+    for _ in dataset:
+        break
+    passing = iter(dataset.repeat().prefetch(2))
+    next(passing)
+    assert any(thread.name.startswith("offgraph") for thread in threading.enumerate())
+    del passing
+    for _ in range(100):  # TensorFlow lets go on a thread of its own
+        gc.collect()
+        if not any(thread.name.startswith("offgraph") for thread in threading.enumerate()):
+            break
+        time.sleep(0.05)
+    assert not any(thread.name.startswith("offgraph") for thread in threading.enumerate())
+
+
+def test_keras_trains_validates_and_predicts(photos: Path) -> None:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((24, 20, 3)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    train = og.Loader(photos, recipe(), batch_size=4)
+    check = og.Loader(photos, recipe().eval(), batch_size=4).tensorflow()
+    seen = model.fit(train.tensorflow(), validation_data=check, epochs=3, verbose=0)
+    assert len(seen.history["val_accuracy"]) == 3
+    assert model.evaluate(check, verbose=0)[0] < seen.history["loss"][0]
+    assert model.predict(check, verbose=0).shape == (15, 3)
+
+
+def test_keras_learns_masks(tmp_path: Path) -> None:
+    images, masks = paired_folder(tmp_path)
+    for path in masks.iterdir():
+        picture_file(path, (og.imread(path) > 0).astype(np.uint8))
+    source = og.open_source(images, masks=masks)
+    loader = og.Loader(
+        source, og.Compose([og.RandomCrop((16, 16)), og.Normalize(mean=0, std=1)]), batch_size=3
+    )
+    dataset = loader.tensorflow()
+    assert dataset.element_spec[1].shape.as_list() == [3, 16, 16]
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert np.isfinite(model.fit(dataset, epochs=2, verbose=0).history["loss"]).all()
+
+
+# ---- TFRecords without Offgraph
+
+
+def parse(data: bytes, described: dict) -> dict:
+    kinds = {"int64": tf.int64, "string": tf.string}
+    features = {}
+    for name, entry in described.items():
+        more = {"allow_missing": True} if entry["feature"] == "FixedLenSequenceFeature" else {}
+        features[name] = getattr(tf.io, entry["feature"])(entry["shape"], kinds[entry["dtype"]], **more)
+    return tf.io.parse_single_example(data, features)
+
+
+def test_tensorflow_alone_reads_what_features_json_describes(tmp_path: Path) -> None:
+    images, masks = paired_folder(tmp_path)
+    source = og.open_source(images, masks=masks)
+    og.build(source, tmp_path / "out", og.Compose([og.Flip("Y")]), format="tfrecord", shard_size=4)
+    described = json.loads((tmp_path / "out" / "features.json").read_text())
+    shards = sorted(map(str, (tmp_path / "out").glob("*.tfrecord")))
+    assert [Path(shard).name for shard in shards] == [
+        "data-00000-of-00002.tfrecord",
+        "data-00001-of-00002.tfrecord",
+    ]
+    seen = set()
+    for data in tf.data.TFRecordDataset(shards):
+        values = parse(data, described)
+        name = values["name"].numpy().decode()
+        image = tf.io.decode_png(values["image/encoded"])
+        mask = tf.io.decode_png(values["mask/encoded"], dtype=tf.uint16)[..., 0]
+        assert image.shape == tuple(values["image/shape"]) == (32, 40, 3)
+        assert np.array_equal(image, og.imread(images / name)[::-1])
+        assert np.array_equal(mask, og.imread(masks / name)[::-1]) and values["label"] == -1
+        seen.add(name)
+    assert len(seen) == 6
+
+
+def test_tensorflow_alone_reads_final_floats(photos: Path, tmp_path: Path) -> None:
+    og.build(photos, tmp_path / "out", recipe(), format="tfrecord", store="final")
+    described = json.loads((tmp_path / "out" / "features.json").read_text())
+    data = next(iter(tf.data.TFRecordDataset(next((tmp_path / "out").glob("*.tfrecord")).as_posix())))
+    values = parse(data, described)
+    assert values["image/format"] == b"raw" and values["image/dtype"] == b"float32"
+    image = tf.reshape(tf.io.decode_raw(values["image/encoded"], tf.float32), values["image/shape"])
+    assert image.shape == (24, 20, 3) and 0 <= image.numpy().min() <= image.numpy().max() <= 1
+    assert CLASSES[values["label"]].encode() == values["label/name"].numpy()
+
+
+def test_shards_mix_the_classes(photos: Path, tmp_path: Path) -> None:
+    og.build(photos, tmp_path / "out", recipe(), format="tfrecord", copies=2, shard_size=10)
+    dataset = og.Loader(tmp_path / "out", shuffle=False, batch_size=10)
+    for batch in dataset:
+        assert batch.label is not None and set(batch.label) == {0, 1, 2}
+
+
+def test_the_example_script_reads_a_dataset(photos: Path, tmp_path: Path) -> None:
+    og.build(photos, tmp_path / "out", recipe(), format="tfrecord", copies=2)
+    command = [sys.executable, str(EXAMPLES / "read_tfrecord.py"), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("30 pictures of shape (24, 20, 3)") and "10  bee" in done.stdout
+    assert "offgraph" not in (EXAMPLES / "read_tfrecord.py").read_text().split('"""')[2]
+
+
+def test_clothing_becomes_a_dataset_that_a_cnn_trains_on(shared_data: Path, tmp_path: Path) -> None:
+    whole = og.open_source(shared_data / "clothing" / "train")
+    some = whole.subset(range(0, len(whole), 10))
+    made = og.Compose.from_yaml(EXAMPLES / "clothing.yaml")
+    report = og.build(some, tmp_path / "out", made, format="tfrecord", copies=2)
+    assert report.examples == 120 and len(report.classes) == 10
+    loader = og.Loader(tmp_path / "out", batch_size=16)
+    layers = [keras.Input((96, 96, 3)), keras.layers.Conv2D(8, 3, strides=2, use_bias=False)]
+    for filters in (16, 32):  # MobileNet's block: a filter a channel, then a mix of the channels
+        layers += [
+            keras.layers.DepthwiseConv2D(3, strides=2, use_bias=False),
+            keras.layers.BatchNormalization(),
+        ]
+        layers += [keras.layers.ReLU(), keras.layers.Conv2D(filters, 1, use_bias=False)]
+        layers += [keras.layers.BatchNormalization(), keras.layers.ReLU()]
+    layers += [
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(loader.num_classes, activation="softmax"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    losses = model.fit(loader.tensorflow(), epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
