@@ -85,19 +85,20 @@ def test_a_step_is_found_in_the_recipe_by_name_or_id(photo, tmp_path):
     before = recipe.digest
     page = self_contained(compare(photo, "late.size=1,5", tmp_path / "page.html", recipe=recipe))
     assert "late.size = 5" in page.words and recipe.digest == before
-    assert len(page.images) == 3 + 2
+    assert len(page.images) == 3 + 3
 
 
 def test_the_pictures_are_what_the_settings_give(photo, tmp_path):
     page = self_contained(compare(photo, "MedianFilter.size=1,3,5", tmp_path / "page.html"))
     image = og.imread(photo)
     shown = [np.asarray(opened) for opened in page.pictures()]
-    assert len(shown) == 1 + 3 + 3
+    assert len(shown) == (1 + 3) + (1 + 3)
     assert np.array_equal(shown[0], image) and np.array_equal(shown[1], image)
     for size, picture in ((3, shown[2]), (5, shown[3])):
         assert np.array_equal(picture, scipy.ndimage.median_filter(image, (size, size, 1)))
-    assert (shown[4] == 255).all(), "size 1 changes nothing, so its difference is white"
-    assert (shown[5] != 255).any()
+    assert np.array_equal(shown[4], image), "above the differences, where they are"
+    assert (shown[5] == 255).all(), "size 1 changes nothing, so its difference is white"
+    assert (shown[6] != 255).any()
     assert "MedianFilter.size = 3" in page.words and " ms" in page.words
     assert "<b>noisy.png by eye" in page.words
     assert "the original" in page.words
@@ -107,7 +108,7 @@ def test_every_combination_is_shown_and_sizes_may_differ(photo, tmp_path):
     vary = ["Resize.size=[48,64],[24,32]", "Rotate.angle=0,10"]
     page = self_contained(compare(photo, vary, tmp_path / "page.html"))
     sizes = [opened.size for opened in page.pictures()]
-    assert sizes == [(128, 96), *[(64, 48)] * 2, *[(32, 24)] * 2, *[(64, 48)] * 2]
+    assert sizes == [(128, 96), *[(64, 48)] * 2, *[(32, 24)] * 2, *[(64, 48)] * 3]
     assert "Resize.size = [24, 32], Rotate.angle = 10" in page.words
     assert "another size" in page.words and "the first setting" in page.words
 

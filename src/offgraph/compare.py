@@ -22,14 +22,14 @@ from offgraph.decode import Color, read
 from offgraph.errors import RecipeError, StepError
 from offgraph.random import Key
 from offgraph.report import Figure, Report
-from offgraph.step import STEPS, did_you_mean
+from offgraph.step import STEPS, did_you_mean, field_schema
 from offgraph.targets import Image
 
 __all__ = ["Vary", "compare", "parse_vary"]
 
 _MOST = 64
 _SIDE = 1024
-_PATIENCE = 2.0
+_RUNS, _PATIENCE = 5, 2.0
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,6 @@ class _Shown:
     caption: str
     result: Image
     seconds: float
-    runs: int
 
 
 def _settings(varied: list[Vary], recipe: Compose | None) -> list[tuple[str, Compose]]:
@@ -211,7 +210,7 @@ def _fields(data: dict[str, Any], entry: Vary) -> dict[str, Any]:
             f"the recipe has {len(found)} steps {entry.step!r}: give the one you mean an id, and vary ID.{entry.field}"
         )
     name, fields = found[0]
-    known = STEPS[name].__pydantic_fields__
+    known = field_schema(STEPS[name])["properties"]
     if entry.field not in known:
         near = did_you_mean(entry.field, known)
         raise RecipeError(f"{name} has no field {entry.field!r}{near}; it takes {', '.join(known)}")
@@ -221,14 +220,15 @@ def _fields(data: dict[str, Any], entry: Vary) -> dict[str, Any]:
 def _run(caption: str, recipe: Compose, original: Image, key: Key) -> _Shown:
     """Apply a setting, five times where that takes no more than a moment."""
     seconds: list[float] = []
-    while len(seconds) < 5 and sum(seconds) < _PATIENCE:
-        start = time.perf_counter()
-        try:
+    try:
+        while True:
+            start = time.perf_counter()
             result = recipe.run(original, None, key)
-        except StepError as error:
-            raise StepError(f"{caption}: {error}") from error
-        seconds.append(time.perf_counter() - start)
-    return _Shown(caption, result.targets.image, statistics.median(seconds), len(seconds))
+            seconds.append(time.perf_counter() - start)
+            if len(seconds) == _RUNS or sum(seconds) > _PATIENCE:
+                return _Shown(caption, result.targets.image, statistics.median(seconds))
+    except StepError as error:
+        raise StepError(f"{caption}: {error}") from error
 
 
 def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
@@ -242,7 +242,7 @@ def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
         (float(change.max()) for change in changes if change is not None and change.size), default=0
     )
     common = picture.common_range(s.result.array for s in shown)
-    columns = min(4, len(shown) + 1)
+    columns = len(shown) + 1 if len(shown) <= 4 else 4
 
     def display(target: Image) -> np.ndarray:
         return picture.fit(picture.to_rgb(target.array, target.axes, common), _SIDE, enlarge=False)
@@ -262,7 +262,9 @@ def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
         f"Against {against}: red where a setting is higher, blue where it is lower, white where nothing changed. "
         f"Full colour is a change of {limit:.4g} or more; of several channels the largest change is shown."
     )
-    differences = []
+    differences = [
+        Figure(display(base), "the original" if alike else shown[0].caption, "what they are compared with")
+    ]
     for setting, change in zip(shown, changes):
         if change is None:
             continue

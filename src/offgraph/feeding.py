@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "ordered_map",
     "permutation",
     "read_ahead",
+    "reason",
 ]
 
 Given = TypeVar("Given")
@@ -87,6 +89,13 @@ def name_file(error: Exception, name: str) -> Exception:
         return type(error)(f"{name}: {error}").with_traceback(error.__traceback__)
     error.add_note(f"while working on {name}")
     return error
+
+
+def reason(error: BaseException, path: Path, name: str) -> str:
+    """Why a picture was set aside, in one line that does not depend on where the source folder lies."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = " ".join(text.replace(str(path), name).split()).encode("utf-8", "backslashreplace").decode()
+    return text.removeprefix(f"{name}: ") or type(error).__name__
 
 
 def ordered_map(

@@ -461,6 +461,8 @@ def training_curves(history: Mapping[str, Sequence[float]] | Any, *, width: floa
     dtype('uint8')
     """
     values: Mapping[str, Sequence[float]] = getattr(history, "history", history)
+    from matplotlib.ticker import MaxNLocator
+
     panels = list(dict.fromkeys(name.removeprefix("val_") for name, series in values.items() if len(series)))
     if not panels:
         raise StepError("the training history is empty: there is no epoch to draw")
@@ -479,7 +481,7 @@ def training_curves(history: Mapping[str, Sequence[float]] | Any, *, width: floa
                 ax.plot(epochs, series, style, color=colour, label=label, markersize=3.5, linewidth=1.6)
         ax.set_title(clean(panel), loc="left", fontsize=10, parse_math=False)
         ax.set_xlabel("epoch", fontsize=9)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.grid(True, color="#e4e6ea", linewidth=0.8)
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=8)

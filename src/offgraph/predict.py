@@ -24,7 +24,7 @@ from offgraph.compose import Compose
 from offgraph.decode import Color
 from offgraph.encode import show
 from offgraph.errors import OffgraphError, OffgraphWarning, RecipeMismatch, StepError
-from offgraph.feeding import BAD_FILE, default_threads, ordered_map
+from offgraph.feeding import BAD_FILE, default_threads, name_file, ordered_map, reason
 from offgraph.frame import AffineMap, Frame
 from offgraph.postprocess import Threshold
 from offgraph.random import Key
@@ -282,7 +282,7 @@ def _color(spec: ArraySpec) -> Color:
     channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
     if "Z" in spec.axes or channels is None:
         return "keep"
-    return {1: "grey", 3: "rgb"}.get(channels, "keep")
+    return "grey" if channels == 1 else "rgb" if channels == 3 else "keep"
 
 
 def _result_steps(steps: Compose | Sequence[Step] | None) -> Compose | None:
@@ -412,8 +412,8 @@ class _Work:
     def _set_aside(self, index: int, error: Exception, told: Predictions) -> None:
         name = self.source[index].name
         if self.stop:
-            raise error if name in str(error) else type(error)(f"{name}: {error}") from error
-        told.quarantined.append((name, str(error)))
+            raise name_file(error, name)
+        told.quarantined.append((name, reason(error, self.source[index].path, name)))
 
     def _batches(self) -> Iterator[list[_Prepared | _Bad]]:
         """Pictures in order, as many at a time as have one shape and fit a batch; bad ones in between."""

@@ -11,7 +11,7 @@ import numpy as np
 from offgraph import picture
 from offgraph.compose import Compose
 from offgraph.errors import OffgraphError
-from offgraph.feeding import BAD_FILE
+from offgraph.feeding import BAD_FILE, reason
 from offgraph.random import Key
 from offgraph.report import Figure, Report
 from offgraph.sources import Source, open_source
@@ -72,7 +72,7 @@ def preview(
         try:
             rows.append(_row(source, index, recipe, draws, seed))
         except BAD_FILE as error:
-            bad.append((source[index].name, str(error)))
+            bad.append((source[index].name, reason(error, source[index].path, source[index].name)))
     page = Report("Before and after", f"{len(rows)} of {len(source):,} pictures in {source.root.name}")
     page.section("Pictures")
     page.text(
@@ -103,7 +103,7 @@ def _row(source: Source, index: int, recipe: Compose, draws: int, seed: int) -> 
         after = _display(*result.targets, shown)
         caption = f"epoch {epoch}" if draws > 1 else "after"
         size = " × ".join(map(str, result.image.shape))
-        drawn = describe_record(result.record) or f"{size} {result.image.dtype}"
+        drawn = describe_record(result.record, recipe) or f"{size} {result.image.dtype}"
         row.append(Figure(after, caption, drawn, alt=f"{name}, {caption}: {drawn}"))
     return row
 
@@ -114,23 +114,32 @@ def _display(image: Image, mask: Mask | None, shown: tuple[float, float] | None)
     return picture.fit(picture.overlay(image.array, mask.array, axes=image.axes, range=shown), _SIDE)
 
 
-def describe_record(record: dict[str, Any]) -> str:
+def describe_record(record: dict[str, Any], recipe: Compose) -> str:
     """Say in one line what was drawn, such as ``"Rotate angle=-7.31; without Flip"``; empty where nothing was.
+
+    Values that the recipe fixes are left out.
 
     Examples
     --------
     >>> import offgraph as og
     >>> recipe = og.Compose([og.Rotate((-15, 15), id="turn"), og.MedianFilter(3)])
-    >>> describe_record(recipe(image=np.zeros((4, 4), np.uint8), key=og.Key(seed=1)).record)
-    'Rotate angle=-9.83'
+    >>> describe_record(recipe(image=np.zeros((4, 4), np.uint8), key=og.Key(seed=1)).record, recipe)
+    'Rotate angle=-8.3'
     """
     parts = []
-    for entry in record["steps"]:
+    for step, entry in zip(recipe.steps[record["start"] :], record["steps"]):
+        fixed = step.fields()
+        drawn = {k: v for k, v in entry["params"].items() if not _is(v, fixed.get(k))}
         if not entry["applied"]:
-            parts.append(f"without {entry['step']}")
-        elif entry["params"]:
-            parts.append(entry["step"] + "".join(f" {k}={_short(v)}" for k, v in entry["params"].items()))
+            parts.append(f"without {step.name}")
+        elif drawn:
+            parts.append(step.name + "".join(f" {name}={_short(value)}" for name, value in drawn.items()))
     return "; ".join(parts)
+
+
+def _is(value: Any, fixed: Any) -> bool:
+    """Whether a value is the fixed one, or repeats it for each axis."""
+    return value == fixed or (isinstance(value, list) and all(part == fixed for part in value))
 
 
 def _short(value: Any) -> str:

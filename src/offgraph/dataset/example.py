@@ -12,7 +12,7 @@ from offgraph.compose import Compose
 from offgraph.dataset.output import sha256_of
 from offgraph.encode import encode_png
 from offgraph.errors import BuildError, StepError
-from offgraph.feeding import BAD_FILE, name_file
+from offgraph.feeding import BAD_FILE, name_file, reason
 from offgraph.random import Key
 from offgraph.sources import Source
 
@@ -190,13 +190,6 @@ class Maker:
             mask=None if mask is None else encode_array(mask.array, mask.axes),
             record=done.record,
         )
-
-
-def reason(error: BaseException, path: Path, name: str) -> str:
-    """Why a picture was set aside, in one line that does not depend on where the source folder lies."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    text = " ".join(text.replace(str(path), name).split()).encode("utf-8", "backslashreplace").decode()
-    return text.removeprefix(f"{name}: ") or type(error).__name__
 
 
 def _hash(path: Path) -> str:
