@@ -276,14 +276,8 @@ class Compose:
     def stored(self, spec: ArraySpec) -> int:
         """Return how many leading steps still give whole numbers: what a dataset on disk stores."""
         specs = plan.drawn_spec(self._placed, spec)
-        whole = [np.dtype(s.dtype).kind in "bui" for s in specs]
-        return (
-            whole.index(False) - 1
-            if False in whole[1:] and whole[0]
-            else len(self._placed)
-            if whole[0]
-            else 0
-        )
+        floats = (number for number, s in enumerate(specs) if np.dtype(s.dtype).kind == "f")
+        return max(next(floats, len(specs)) - 1, 0)
 
     @functools.cached_property
     def fingerprint(self) -> str:

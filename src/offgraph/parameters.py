@@ -46,7 +46,9 @@ def _number(value: object) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return (
+        number + 0.0 if math.isfinite(number) else None
+    )  # adding 0 makes 0 of -0: one value, one fingerprint
 
 
 def _whole(value: object) -> int | None:
@@ -90,7 +92,7 @@ class _Number(_Parsed):
             or (self.at_least is not None and number < self.at_least)
         )
         if number is None or too_low:
-            raise ValueError(f"expected {self._says()}, got {value!r}")
+            raise ValueError(f"expected {self._says()}, got {value!r:.80}")
         return number
 
     def schema(self) -> dict[str, Any]:
@@ -110,7 +112,9 @@ class NumberOrRange(_Number):
                 return (super().parse(pair[0]), super().parse(pair[1]))
         elif (number := _number(value)) is not None:
             return super().parse(number)
-        raise ValueError(f"expected {self._says()}, or a pair (low, high) with low <= high, got {value!r}")
+        raise ValueError(
+            f"expected {self._says()}, or a pair (low, high) with low <= high, got {value!r:.80}"
+        )
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of both forms."""
@@ -146,7 +150,7 @@ class _Whole(_Parsed):
             bounds = (
                 f" from {low} to {high}" if high is not None else "" if low is None else f" of at least {low}"
             )
-            raise ValueError(f"expected a whole number{bounds}, got {value!r}")
+            raise ValueError(f"expected a whole number{bounds}, got {value!r:.80}")
         return number
 
     def schema(self) -> dict[str, Any]:
@@ -162,7 +166,9 @@ class _Size(_Parsed):
             if all(length is not None and length > 0 for length in lengths):
                 return tuple(length for length in lengths if length is not None)
         hint = f"; write ({value}, {value})" if _whole(value) is not None else ""
-        raise ValueError(f"expected (height, width) or (depth, height, width) in pixels, got {value!r}{hint}")
+        raise ValueError(
+            f"expected (height, width) or (depth, height, width) in pixels, got {value!r:.80}{hint}"
+        )
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 3}
@@ -177,7 +183,7 @@ class _PerChannel(_Parsed):
                 return tuple(part for part in parts if part is not None)
         elif (number := _number(value)) is not None:
             return number
-        raise ValueError(f"expected a number, or a list of one number a channel, got {value!r}")
+        raise ValueError(f"expected a number, or a list of one number a channel, got {value!r:.80}")
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
@@ -200,7 +206,7 @@ class _Padding(_Parsed):
                 return tuple(pairs)
         raise ValueError(
             "expected pixels on every side, or one entry a spatial axis, each pixels on both sides or "
-            f"(before, after), got {value!r}"
+            f"(before, after), got {value!r:.80}"
         )
 
     def schema(self) -> dict[str, Any]:
