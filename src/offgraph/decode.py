@@ -139,7 +139,8 @@ def read(
             notes = (f"the name ends in {Path(name).suffix}, the file is {kind.name}", *notes)
         y, x = stored.axes.index("Y"), stored.axes.index("X")
         size = (stored.array.shape[y], stored.array.shape[x])
-        array, named = _paint(stored, color, alpha)
+        with np.errstate(all="ignore"):  # NaN and infinities of a float file are the file's
+            array, named = _paint(stored, color, alpha)
         if axes is not None and not kind.stacks and axes not in (stored.axes, named):
             raise FormatError(f"axes={axes!r} was asked for, this {kind.name} has {stored.axes!r}")
         array = upright(array, stored.orientation, named)

@@ -10,7 +10,7 @@ from offgraph.formats import with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored
 from offgraph.formats.exif import find_orientation
 
-__all__ = ["decode"]
+__all__ = ["Header", "decode", "read_header"]
 
 _STANDALONE = {0x01, 0xD8, *range(0xD0, 0xD8)}
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -23,7 +23,9 @@ _PIXELS_PER_BYTE = (
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
+    """What a JPEG says before its first scan; `process` is the frame header's marker, 0xC0 for baseline."""
+
     height: int
     width: int
     components: int
@@ -33,7 +35,7 @@ class _Header:
     more_pictures: bool
 
 
-def _read_header(data: bytes) -> _Header:
+def read_header(data: bytes) -> Header:
     """Walk the markers up to the first scan, without decoding anything."""
     at, exif, xmp, more, frame = 2, b"", b"", False, None
     while True:
@@ -61,12 +63,12 @@ def _read_header(data: bytes) -> _Header:
         raise FormatError("truncated: the file ends before its frame header")
     process, body = frame
     height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-    return _Header(height, width, body[5], body[0], process, find_orientation(exif, xmp), more)
+    return Header(height, width, body[5], body[0], process, find_orientation(exif, xmp), more)
 
 
 def decode(data: bytes, limits: Limits) -> Stored:
     """Decode a JPEG: accurate integer DCT, smooth chroma upsampling, as Pillow does it."""
-    header = _read_header(data)
+    header = read_header(data)
     limits.check(
         header.height, header.width, pixel_bytes=header.components * (1 if header.precision <= 8 else 2)
     )
@@ -77,14 +79,14 @@ def decode(data: bytes, limits: Limits) -> Stored:
     elif header.components in (1, 3):
         stored = _decode_fast(data, header, limits)
     else:
-        stored = with_pillow.decode_first(data, "JPEG", limits)
+        stored = with_pillow.decode_odd(data, "JPEG", limits)
     notes = stored.notes
     if header.more_pictures:
         notes += ("holds several pictures (MPO): the first is read",)
     return replace(stored, orientation=header.orientation, notes=notes)
 
 
-def _decode_fast(data: bytes, header: _Header, limits: Limits) -> Stored:
+def _decode_fast(data: bytes, header: Header, limits: Limits) -> Stored:
     import simplejpeg
 
     grey = header.components == 1
@@ -93,12 +95,12 @@ def _decode_fast(data: bytes, header: _Header, limits: Limits) -> Stored:
     except ValueError as error:
         if "remature end" in str(error):  # the rest would be filled with grey
             raise FormatError(f"truncated or damaged: {error}") from error
-        stored = with_pillow.decode_first(data, "JPEG", limits)
+        stored = with_pillow.decode_odd(data, "JPEG", limits)
         return replace(stored, notes=(*stored.notes, f"libjpeg says: {error}"))
     return Stored(array[..., 0], "YX", "grey") if grey else Stored(array, "YXC", "rgb")
 
 
-def _decode_deep(data: bytes, header: _Header) -> Stored:
+def _decode_deep(data: bytes, header: Header) -> Stored:
     """12-bit and lossless JPEG, as medical scanners write it: the numbers stay as they are."""
     import imagecodecs
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.formats import with_pillow
+from offgraph.formats import jpeg, with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["decode"]
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR, _CIELAB = 0, 1, 2, 3, 4, 5, 6, 8
-_JPEG = {6, 7, 34892, 33007}  # the decoder of these turns YCbCr into RGB itself
+_JPEG = {7, 33007, 34892}  # the decoder of these turns YCbCr into RGB itself
+_JPEG_2000 = {33003, 33004, 33005, 34712}
+# None, CCITT, LZW, deflate, PackBits, LZMA, Zstandard: their decoders stop where the strip is full.
+_BOUNDED = {1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000}
+_J2K_BEGIN = b"\xff\x4f\xff\x51"
 _ORIENTATION, _SUBPAGES = 274, 330
 _MOST_TAGS = 4096  # tifffile refuses directories with more
 _NAMED = set("TZYXCS")
@@ -120,11 +124,12 @@ def _read_series(tiff: Any, data: bytes, limits: Limits, axes: str | None) -> St
         raise FormatError("no pixels in the first page")
     _check_size(series, page, limits)
     _check_segments(series, len(data))
+    _check_streams(series, data)
     named, notes = _name_axes(series, tiff.is_shaped, axes)
     if len(tiff.series) > 1:
         notes.append(f"{len(tiff.series)} pictures of different kinds: the first is read")
     if page.photometric == _YCBCR and page.compression not in _JPEG:
-        stored = with_pillow.decode_first(data, "TIFF", limits)  # libtiff undoes the chroma subsampling
+        stored = with_pillow.decode_odd(data, "TIFF", limits)  # libtiff undoes the chroma subsampling
     elif page.photometric == _CIELAB:
         raise FormatError("CIELab colours are not supported; convert the file to RGB")
     else:
@@ -180,6 +185,34 @@ def _check_segments(series: Any, size: int) -> None:
         raise FormatError(
             f"truncated: pixels lie at byte {series.dataoffset + series.nbytes:,}, the file has {size:,}"
         )
+
+
+def _check_streams(series: Any, data: bytes) -> None:
+    """Raise where a compressed strip says for itself that it is larger than a strip: its decoder would believe it."""
+    for page in series.pages:
+        keyframe = page.keyframe
+        if keyframe.compression in _BOUNDED:
+            continue
+        if keyframe.compression not in _JPEG | _JPEG_2000:
+            raise FormatError(
+                f"compression {keyframe.compression!s} is not supported; save it with LZW, deflate or Zstandard"
+            )
+        room = [max(int(n), 16) for n in keyframe.chunks[-3:-1] or keyframe.chunks]
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+            height, width = _stream_size(data[offset : offset + count], keyframe.compression in _JPEG)
+            if height * width > 4 * room[0] * room[1]:
+                raise FormatError(f"damaged: a strip or tile says it has {height} × {width} pixels")
+
+
+def _stream_size(stream: bytes, jpeg_stream: bool) -> tuple[int, int]:
+    if jpeg_stream:
+        header = jpeg.read_header(stream)
+        return header.height, header.width
+    at = stream.find(_J2K_BEGIN, 0, 4096)
+    if at < 0 or at + 16 > len(stream):
+        raise FormatError("damaged: a strip or tile is not JPEG 2000")
+    width, height = struct.unpack_from(">II", stream, at + 8)
+    return height, width
 
 
 def _raw_bytes(page: Any) -> int:

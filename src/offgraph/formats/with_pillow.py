@@ -7,6 +7,8 @@ instead of ``Image.open``, and `Limits` is kept here.
 from __future__ import annotations
 
 import io
+import threading
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,20 @@ from offgraph.formats.exif import find_orientation
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode_avif", "decode_bmp", "decode_first", "decode_gif", "decode_pnm", "decode_webp"]
+__all__ = [
+    "decode_avif",
+    "decode_bmp",
+    "decode_first",
+    "decode_gif",
+    "decode_odd",
+    "decode_pnm",
+    "decode_webp",
+]
 
+_WARNINGS = threading.Lock()
+_BMP_RUN_LENGTHS = {1, 2}
+_RUN_PIXELS_PER_BYTE = 4096  # Pillow pads rows pixel by pixel: seconds for a file of a few bytes
+_LZW_PIXELS_PER_BYTE = 1 << 20  # a small first frame on a large canvas is legal
 _LAYOUTS = {
     "1": "bilevel",
     "L": "grey",
@@ -51,6 +65,16 @@ def decode_first(data: bytes, kind: str, limits: Limits) -> Stored:
         limits.check(image.height, image.width, pixel_bytes=max(1, len(image.getbands())))
         image.load()
         return _stored(image)
+
+
+def decode_odd(data: bytes, kind: str, limits: Limits) -> Stored:
+    """Do as `decode_first` for a file that its own decoder does not take, without Pillow's warnings on its metadata.
+
+    Python keeps its warning filters for the whole process, hence one such file at a time.
+    """
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return decode_first(data, kind, limits)
 
 
 def _stored(image: Image.Image) -> Stored:
@@ -85,6 +109,9 @@ def _stored_palette(image: Image.Image) -> Stored:
 
 def decode_bmp(data: bytes, limits: Limits) -> Stored:
     """Decode a BMP of any depth that Pillow knows."""
+    if len(data) >= 34 and int.from_bytes(data[30:34], "little") in _BMP_RUN_LENGTHS:
+        width, height = (abs(int.from_bytes(data[at : at + 4], "little", signed=True)) for at in (18, 22))
+        limits.check_plausible(width * height, len(data), _RUN_PIXELS_PER_BYTE)
     return decode_first(data, "BMP", limits)
 
 
@@ -99,6 +126,7 @@ def decode_pnm(data: bytes, limits: Limits) -> Stored:
 def decode_gif(data: bytes, limits: Limits) -> Stored:
     """Decode the first frame of a GIF."""
     with _open(data, "GIF") as image:
+        limits.check_plausible(image.height * image.width, len(data), _LZW_PIXELS_PER_BYTE)
         limits.check(image.height, image.width, pixel_bytes=4)
         image.load()
         stored = _stored(image)
