@@ -200,7 +200,7 @@ def test_what_does_not_fit_the_model_is_told_for_each_file(tmp_path, shades):
         ({"threads": 0}, "threads=0"),
         ({"on_error": "skip"}, "'quarantine' or 'stop'"),
         ({"outputs": "softmax"}, "'probabilities' or 'logits'"),
-        ({"postprocess": [og.MedianFilter(3)]}, "MedianFilter is no result step"),
+        ({"postprocess": [og.Threshold()]}, "predicts classes"),
     ],
 )
 def test_mistakes_are_told_before_anything_runs(bright, shades, arguments, says):
@@ -335,9 +335,31 @@ def test_pictures_of_different_sizes_in_one_run(tmp_path):
     assert [p.item.name for p in found] == [f"{n}.png" for n in range(4)]
 
 
-def test_result_steps_must_end_with_a_mask(segmenter, coins):
-    with pytest.raises(OffgraphError, match="Threshold"):
-        list(predict(segmenter, coins, postprocess=[og.FillHoles()], on_error="stop"))
+def test_result_steps_must_make_a_mask_and_this_is_told_at_once(segmenter, coins):
+    with pytest.raises(OffgraphError, match=r"postprocess: .*FillHoles.*put Threshold before"):
+        predict(segmenter, coins, postprocess=[og.FillHoles()])
+    with pytest.raises(OffgraphError, match="begin with Threshold"):
+        predict(segmenter, coins, postprocess=[])
+    with pytest.raises(OffgraphError, match="MedianFilter is no result step"):
+        predict(segmenter, coins, postprocess=[og.MedianFilter(3)])
+
+
+def test_volumes_come_back_as_volumes(tmp_path):
+    model = keras.Sequential(
+        [keras.layers.Input((None, None, None, 1)), keras.layers.Conv3D(1, 1, activation="sigmoid")]
+    )
+    model.layers[-1].set_weights([np.full((1, 1, 1, 1, 1), 40.0), np.array([-18.0])])
+    volume = np.zeros((6, 20, 30), np.uint8)
+    volume[1:5, 4:12, 6:26] = 255
+    imwrite(tmp_path / "volume.tif", volume, axes="ZYX")
+    recipe = og.Compose([og.Flip("Z"), og.Rescale(1 / 255)])
+    path = og_keras.save(model, recipe, tmp_path / "volume.keras")
+    report = save_predictions(predict(path, tmp_path / "volume.tif"), tmp_path / "out")
+    assert report.count == 1, report.quarantined
+    [entry] = json.loads((tmp_path / "out" / "predictions.json").read_text())["predictions"]
+    assert entry["objects"][0]["bbox"] == [1, 4, 6, 5, 12, 26]
+    mask = og.imread(tmp_path / "out" / entry["mask"])
+    assert np.array_equal(mask > 0, volume > 0)
 
 
 def test_objects_are_measured_in_rows_and_columns():

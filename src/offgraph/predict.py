@@ -245,7 +245,7 @@ def predict(
         saved,
         open_source(src, color=_color(saved.input_spec)),
         prepare,
-        _result_steps(saved.postprocess if postprocess is None else postprocess),
+        _result_steps(saved, postprocess),
         _reading_of(saved, outputs),
         batch_size,
         default_threads() if threads is None else threads,
@@ -285,9 +285,25 @@ def _color(spec: ArraySpec) -> Color:
     return "grey" if channels == 1 else "rgb" if channels == 3 else "keep"
 
 
-def _result_steps(steps: Compose | Sequence[Step] | None) -> Compose | None:
+def _result_steps(saved: SavedModel, given: Compose | Sequence[Step] | None) -> Compose:
+    """What makes a mask of the model's probabilities; refused here, and not at every picture, where it does not.
+
+    Raises
+    ------
+    OffgraphError
+        Where the steps are no result steps, do not fit one another, or end without a mask.
+    """
+    if saved.task == "classify":
+        if given is not None:
+            raise OffgraphError("postprocess makes masks; this model predicts classes")
+        return Compose([])
+    spatial = saved.input_spec.axes.replace("C", "")
+    count = saved.model.output_shape[-1]
+    axes = spatial if count == 1 else spatial + "C"
+    steps = saved.postprocess if given is None else given
     if steps is None:
-        return None
+        # Threshold(0) is the likeliest class; where the model saw nothing, and all are 0, the background.
+        return Compose([Threshold(0.5 if count == 1 else 0.0)])
     chosen = steps if isinstance(steps, Compose) else Compose(steps)
     for step in chosen.steps:
         if not isinstance(step, ResultStep):
@@ -295,7 +311,14 @@ def _result_steps(steps: Compose | Sequence[Step] | None) -> Compose | None:
                 f"postprocess: {step.name} is no result step; it takes Threshold, FillHoles, RemoveSmall, "
                 "KeepLargest and Label"
             )
-    return chosen if chosen.steps else None
+    shape = (None,) * len(spatial) + ((count,) if count != 1 else ())
+    try:
+        made = chosen.output_spec(ArraySpec(shape, "float32", axes))
+    except StepError as error:
+        raise OffgraphError(f"postprocess: {error}") from error
+    if np.dtype(made.dtype).kind not in "bui" or "C" in made.axes:
+        raise OffgraphError("postprocess: gives no mask; begin with Threshold(...)")
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -384,7 +407,7 @@ class _Work:
     saved: SavedModel
     source: Source
     recipe: Compose
-    postprocess: Compose | None
+    postprocess: Compose
     reading: _Reading
     batch_size: int
     threads: int
@@ -483,14 +506,7 @@ class _Work:
         return self._prediction(entry, names, back, None, self._mask(back, axes, entry.index))
 
     def _mask(self, probabilities: np.ndarray, axes: str, index: int) -> np.ndarray:
-        # Threshold(0) is the likeliest class; where the model saw nothing, and all are 0, the background.
-        steps = self.postprocess or Compose([Threshold(0.0 if axes.endswith("C") else 0.5)])
-        made = steps.run(Image(probabilities, axes), None, Key(0, 0, index)).targets.image
-        if made.array.dtype.kind not in "bui" or "C" in made.axes:
-            raise OffgraphError(
-                f"postprocess: {steps} ends with {made.array.dtype} of shape {made.array.shape} and not "
-                "with a mask; begin with Threshold(...)"
-            )
+        made = self.postprocess.run(Image(probabilities, axes), None, Key(0, 0, index)).targets.image
         return made.array.astype(np.uint8) if made.array.dtype == np.bool_ else made.array
 
     def _prediction(
