@@ -17,7 +17,7 @@ PACKAGE = Path(offgraph.__file__).parent
 ROOMS = [
     {"errors", "_native"},
     {"spec", "random", "targets", "threads", "parameters"},
-    {"ndimage", "planes"},
+    {"ndimage"},
     {"frame", "step"},
     {"transforms", "postprocess"},
     {"plan", "compose", "recipe"},

@@ -6,14 +6,16 @@ reaches from -0.5 to n - 0.5 along an axis.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from offgraph.errors import OffgraphError
-from offgraph.planes import affine_planes
+from offgraph.ndimage._engine import affine_planes
 from offgraph.spec import SPATIAL
 
 __all__ = ["AffineMap", "Frame", "orientation_map"]
@@ -74,16 +76,20 @@ class AffineMap:
 
     def then(self, after: AffineMap) -> AffineMap:
         """Return the one map of this step followed by ``after``."""
-        if self.output_size != after.input_size:
-            raise OffgraphError(
-                f"a map from size {after.input_size} cannot follow one to size {self.output_size}"
-            )
+        self.check_before(after)
         return AffineMap(
             self.matrix @ after.matrix,
             self.matrix @ after.offset + self.offset,
             self.input_size,
             after.output_size,
         )
+
+    def check_before(self, after: AffineMap) -> None:
+        """Refuse a map that begins with another size than this one ends with."""
+        if self.output_size != after.input_size:
+            raise OffgraphError(
+                f"a map from size {after.input_size} cannot follow one to size {self.output_size}"
+            )
 
     def inverse(self) -> AffineMap:
         """Return the map input pixel → output pixel.
@@ -181,17 +187,14 @@ class Frame:
     """
 
     maps: tuple[AffineMap, ...]
-    _whole: AffineMap = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         maps = tuple(self.maps)
         if not maps:
             raise OffgraphError("a frame needs at least one map; begin with Frame.start(size)")
-        whole = maps[0]
-        for after in maps[1:]:
-            whole = whole.then(after)
+        for before, after in pairwise(maps):
+            before.check_before(after)
         object.__setattr__(self, "maps", maps)
-        object.__setattr__(self, "_whole", whole)
 
     @classmethod
     def start(cls, size: tuple[int, ...]) -> Frame:
@@ -201,17 +204,17 @@ class Frame:
     @property
     def input_size(self) -> tuple[int, ...]:
         """Spatial lengths of the original grid."""
-        return self._whole.input_size
+        return self.maps[0].input_size
 
     @property
     def output_size(self) -> tuple[int, ...]:
         """Spatial lengths of the output grid."""
-        return self._whole.output_size
+        return self.maps[-1].output_size
 
-    @property
+    @functools.cached_property
     def map(self) -> AffineMap:
         """The chain as one map, output pixel → original pixel."""
-        return self._whole
+        return functools.reduce(AffineMap.then, self.maps)
 
     def then(self, after: AffineMap | Frame) -> Frame:
         """Return the frame with one more map, or another frame, after it."""
@@ -268,7 +271,7 @@ class Frame:
         size = self.input_size
         if 0 in size or 0 in self.output_size:
             return np.full(_with_size(array.shape, spatial, size), fill, array.dtype)
-        back = self._whole.inverse()
+        back = self.map.inverse()
         if order == 0 and array.dtype.kind in "biu" and array.dtype.itemsize == 8:
             # Resampling goes through float64, which holds whole numbers to 2**53 only: move indices instead.
             index = np.arange(np.prod(self.output_size)).reshape(self.output_size)

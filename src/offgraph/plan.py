@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.errors import StepError
-from offgraph.frame import Frame
+from offgraph.frame import AffineMap, Frame
 from offgraph.random import Draw, Key
 from offgraph.spec import ArraySpec
 from offgraph.step import GeometricStep, Step
@@ -113,7 +113,7 @@ def run(
         raise StepError(
             f"image and mask have different sizes: the image's is {_size(image.spec)}, the mask's {_size(mask.spec)}"
         )
-    frame = Frame.start(tuple(n or 0 for n in image.spec.size))
+    maps = [AffineMap.identity(tuple(n or 0 for n in image.spec.size))]
     log: list[Drawn] = []
     for position, here in enumerate(placed):
         step, spec = here.step, image.spec
@@ -132,7 +132,7 @@ def run(
             if mask is not None:
                 mask = step.apply_mask(mask, drawn.params)
             if isinstance(step, GeometricStep):
-                frame = frame.then(step.map(drawn.params, spec))
+                maps.append(step.map(drawn.params, spec))
         except (
             ValueError,
             TypeError,
@@ -145,7 +145,7 @@ def run(
             raise StepError(
                 f"{here.where}: {error} [picture of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]"
             ) from error
-    return _contiguous(image), None if mask is None else _contiguous(mask), tuple(log), frame
+    return _contiguous(image), None if mask is None else _contiguous(mask), tuple(log), Frame(tuple(maps))
 
 
 def drawn_spec(placed: Sequence[Placed], spec: ArraySpec) -> list[ArraySpec]:

@@ -19,8 +19,8 @@ from pydantic.fields import FieldInfo
 
 from offgraph.errors import OffgraphWarning, StepError
 from offgraph.frame import AffineMap
+from offgraph.ndimage._engine import affine_planes
 from offgraph.parameters import Mode, Number, NumberOrRange, Order, Probability, Whole
-from offgraph.planes import affine_planes
 from offgraph.random import Draw
 from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask

@@ -7,6 +7,9 @@ CASES = {
     2: [
         og.Zoom(1.5),
         og.Zoom(0.5, order=1),
+        og.Zoom(1),
+        og.Zoom(1.01),  # the same size, and yet SciPy resamples
+        og.Zoom(1.01, order=1, grid="pixels", mode="grid-wrap"),
         og.Zoom((0.7, 1.4), order=1, grid="pixels", mode="nearest"),
         og.Zoom(2, order=0, grid="pixels", mode="grid-constant", cval=4),
     ],

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from offgraph.frame import AffineMap
+from offgraph.ndimage._engine import zoom_planes
 from offgraph.parameters import Order, PositiveRange
-from offgraph.planes import zoom_planes
 from offgraph.spec import ArraySpec
 from offgraph.step import ResampledStep, step
 
@@ -72,10 +72,9 @@ class Zoom(ResampledStep):
     ) -> np.ndarray:
         """`ndimage.zoom` over the spatial axes."""
         spec = ArraySpec.of(array, axes)
-        self.output_size(spec.size, params)
-        factors = (params["factor"],) * len(spec.spatial)
+        size = self.output_size(spec.size, params)
         return zoom_planes(
-            array, factors, axes=spec.spatial, order=order, mode=self.mode, cval=cval,
+            array, [n or 0 for n in size], axes=spec.spatial, order=order, mode=self.mode, cval=cval,
             grid_mode=self.grid == "pixels",
         )  # fmt: skip
 
