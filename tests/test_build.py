@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -345,6 +346,10 @@ def test_dry_run_writes_nothing_and_is_near(photos: Path, tmp_path: Path) -> Non
     guess = og.build(photos, tmp_path / "out", recipe(), copies=2, dry_run=True)
     assert not (tmp_path / "out").exists()
     assert "nothing is written" in guess.summary()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "mine.txt").write_text("")
+    with pytest.raises(og.BuildError, match=r"holds mine\.txt"):
+        og.build(photos, tmp_path / "taken", recipe(), copies=2, dry_run=True)
     real = og.build(photos, tmp_path / "out", recipe(), copies=2)
     assert guess.examples == real.examples and guess.classes == real.classes
     assert 0.8 < guess.bytes / real.bytes < 1.25 and guess.seconds > 0
@@ -360,6 +365,15 @@ def test_progress_bar_is_drawn_when_asked_for(
 
 
 # ---- what the build and the loader stand on
+
+
+def test_without_tensorflow_nothing_is_begun(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(og.OffgraphError, match=r"not installed; run: pip install 'offgraph\[tensorflow\]'"):
+        og.build(photos, tmp_path / "out", recipe(), format="tfrecord")
+    assert not (tmp_path / "out").exists()
 
 
 def test_permutation_is_one_and_has_an_address() -> None:

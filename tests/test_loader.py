@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 import time
 import traceback
@@ -169,6 +171,31 @@ def test_damage_in_a_dataset_is_named(photos: Path, tmp_path: Path) -> None:
         (out / "manifest.json").write_text("{")
         with pytest.raises(og.BuildError, match=r"manifest\.json: cannot be read"):
             og.Loader(out)
+
+
+def test_a_dataset_from_somebody_else_cannot_lead_out_of_its_folder(photos: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes((photos / "ant" / "0.png").read_bytes())
+    og.build(photos, tmp_path / "out", recipe())
+    records, manifest = tmp_path / "out" / "samples" / "00000.jsonl", tmp_path / "out" / "manifest.json"
+
+    def forge(old: str, new: str) -> None:
+        was = hashlib.sha256(records.read_bytes()).hexdigest()
+        records.write_text(records.read_text().replace(old, new))
+        now = hashlib.sha256(records.read_bytes()).hexdigest()
+        manifest.write_text(manifest.read_text().replace(was, now))
+
+    for name in ("../secret.png", str(secret)):
+        forge('"images/ant/0__0.png"', json.dumps(name))
+        with pytest.raises(og.DecodeError, match="outside of the dataset"):
+            list(og.Loader(tmp_path / "out"))
+        forge(json.dumps(name), '"images/ant/0__0.png"')
+    forge('"shape":[24,20,3]', '"shape":[24000,20000,3]')
+    with pytest.raises(og.DecodeError, match="the PNG is of another size"):
+        list(og.Loader(tmp_path / "out"))
+    manifest.write_text(manifest.read_text().replace("samples/00000", "../samples/00000"))
+    with pytest.raises(og.BuildError, match="outside of the dataset"):
+        og.Loader(tmp_path / "out")
 
 
 # ---- what goes wrong

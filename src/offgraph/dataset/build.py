@@ -112,16 +112,19 @@ def build(
             "put steps into Augment(...), or use copies=1"
         )
     options = {"format": format, "copies": copies, "seed": seed, "store": store, "shard_size": shard_size}
-    writer = FORMATS[format]
-    job = Job.of(source, recipe, options, writer.extra_libraries)
+    job = Job.of(source, recipe, options, FORMATS[format].extra_libraries)
     maker = Maker(source, recipe, seed, store)
-    out = Path(out)
+    folder = OutputFolder(Path(out))
+    writer = FORMATS[format](folder, job)
+    _check_place(folder.path, source)
     if dry_run:
-        return _estimate(job, maker, out, threads)
-    _check_place(out, source)
-    with OutputFolder(out) as folder:
-        _claim(folder, job)
-        return _Run(job, maker, folder, writer(folder, job), threads, on_error == "stop", progress).run()
+        if folder.path.is_dir():
+            _check_ours(folder, job)
+        return _estimate(job, maker, folder.path, threads)
+    with folder:
+        if _check_ours(folder, job):
+            folder.write(_JOB_FILE, job.to_bytes())
+        return _Run(job, maker, folder, writer, threads, on_error == "stop", progress).run()
 
 
 def _check_options(**given: str) -> None:
@@ -149,8 +152,8 @@ def _check_place(out: Path, source: Source) -> None:
         raise BuildError(f"{out}: lies inside the source {source.root}; choose a folder outside of it")
 
 
-def _claim(folder: OutputFolder, job: Job) -> None:
-    """Take a new or empty folder for this job, or check that it is this job's already."""
+def _check_ours(folder: OutputFolder, job: Job) -> bool:
+    """Refuse a folder with something else in it; True where it is empty, False where it is this job's already."""
     written = folder.read(_JOB_FILE)
     if written is None:
         foreign = sorted(path.name for path in folder.path.iterdir() if path.name != _JOB_FILE + PART)
@@ -158,8 +161,7 @@ def _claim(folder: OutputFolder, job: Job) -> None:
             raise BuildError(
                 f"{folder.path}: holds {foreign[0]} and no build of ours; choose a new or an empty folder"
             )
-        folder.write(_JOB_FILE, job.to_bytes())
-        return
+        return True
     finished = (folder.path / MANIFEST).exists()
     old = Job.from_bytes(written, str(folder.path / _JOB_FILE))
     found = old.differences(job, versions=not finished)
@@ -168,6 +170,7 @@ def _claim(folder: OutputFolder, job: Job) -> None:
             f"{folder.path}: holds {'a finished' if finished else 'an unfinished'} build of something else: "
             f"{'; '.join(found)}. Go on with what it was started with, or choose another folder"
         )
+    return False
 
 
 @dataclass
@@ -190,7 +193,7 @@ class _Run:
         todo = [shard for shard in range(len(shards)) if shard not in done]
         if todo:
             self.folder.remove(MANIFEST)  # the dataset is not whole while a part of it is missing
-        resumed = sum(len(lines) for lines, _ in done.values())
+        resumed = sum(done.values())
         already = sum(len(shards[shard]) for shard in done)
         with progress_bar(self.job.total, already, self.progress) as step:
             addresses = (address for shard in todo for address in shards[shard])
@@ -203,8 +206,8 @@ class _Run:
             self.records.finish()
         return self._report(resumed, repaired, time.perf_counter() - started)
 
-    def _finished(self, count: int) -> tuple[dict[int, tuple[list[Any], list[Any]]], list[str]]:
-        """Shards that are whole on the disk, their sources unchanged; and what was found damaged."""
+    def _finished(self, count: int) -> tuple[dict[int, int], list[str]]:
+        """Shards that are whole on the disk, with their numbers of examples; and what was found damaged."""
         done, damaged = {}, []
         hashes: dict[Path, str | None] = {}
         for shard in range(count):
@@ -220,7 +223,7 @@ class _Run:
                 damaged.append(trouble)
             else:
                 self._refuse(bad)
-                done[shard] = (lines, bad)
+                done[shard] = len(lines)
         return done, damaged
 
     def _check_sources(self, lines: tuple[dict[str, Any], ...], hashes: dict[Path, str | None]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from offgraph.compose import Compose
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.formats import FORMATS
+from offgraph.dataset.output import inside
 from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.errors import BuildError, DecodeError
 from offgraph.targets import Image, Mask
@@ -88,10 +89,10 @@ class BuiltDataset:
             self.seed, self.copies = int(manifest["seed"]), int(manifest["copies"])
             self._read = FORMATS[manifest["format"]].read
             entries = [(head["records"], int(head["examples"])) for head in manifest["shards"]]
-        except (KeyError, TypeError, ValueError) as error:
+            self._files = [inside(self.path, entry["file"]) for entry, _ in entries]
+            self._lines, labels = self._index(entries)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BuildError(f"{self.path / MANIFEST}: damaged ({type(error).__name__}: {error})") from error
-        self._files = [self.path / entry["file"] for entry, _ in entries]
-        self._lines, labels = self._index(entries)
         self.labels = np.array(labels, np.int64) if self.class_names else None
 
     def _index(self, entries: list[tuple[dict[str, Any], int]]) -> tuple[np.ndarray, list[int]]:
@@ -137,7 +138,7 @@ class BuiltDataset:
             image_data, mask_data = self._read(self.path, line)
             image = decode_array(image_data, line["image"])
             mask = None if mask_data is None else decode_array(mask_data, line["mask"])
-        except (BuildError, OSError, ValueError, IndexError, EOFError) as error:
+        except (BuildError, OSError, ValueError, TypeError, LookupError, EOFError) as error:
             raise DecodeError(
                 f"{self.path}, example {number} ({line['name']}): {error}; run the build again to mend it"
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -74,6 +75,9 @@ def decode_array(data: bytes, described: dict[str, Any]) -> np.ndarray:
     if described["encoding"] == "png":
         import imagecodecs
 
+        # The size in the header, looked at before anything is unpacked.
+        if data[16:24] != struct.pack(">II", shape[1], shape[0]):
+            raise BuildError(f"stored as a picture of shape {shape}, but the PNG is of another size")
         array = np.asarray(imagecodecs.png_decode(data))
     else:
         array = np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)

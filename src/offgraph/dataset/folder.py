@@ -15,7 +15,7 @@ import numpy as np
 
 from offgraph.dataset.example import Encoded, Example, decode_array
 from offgraph.dataset.job import Job
-from offgraph.dataset.output import PART, OutputFolder, sha256_of
+from offgraph.dataset.output import PART, OutputFolder, inside, sha256_of
 from offgraph.errors import BuildError
 
 __all__ = ["FolderFormat"]
@@ -92,7 +92,7 @@ class FolderFormat:
                 found.append(None)
                 continue
             entry = line["at"][kind]
-            data = (root / entry["file"]).read_bytes()
+            data = inside(root, entry["file"]).read_bytes()
             if hashlib.sha256(data).hexdigest() != entry["sha256"]:
                 raise BuildError(f"{entry['file']} is not as it was written")
             raw = described["encoding"] == "raw"

@@ -8,13 +8,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
 from offgraph.errors import BuildError
 
-__all__ = ["PART", "OutputFolder", "json_bytes", "json_line", "sha256_of"]
+__all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "sha256_of"]
 
 PART = ".part"
 """End of the name a file has until it is whole. A fixed name: a killed build leaves one behind, the next writes over it."""
@@ -46,6 +46,33 @@ def sha256_of(path: Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def inside(root: Path, name: str) -> Path:
+    """Join a name that stands in a record to the folder of the dataset; a name that leads out of it is refused."""
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise BuildError(f"{root}: a record names the file {name!r}, which lies outside of the dataset")
+    return root / pure
+
+
+def _locked(folder: Path) -> int | None:
+    """Open a folder and lock it until it is closed; None where the system has no such locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock; there, two builds at once are the user's to avoid
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise BuildError(
+            f"{folder}: another build is writing into this folder; wait for it or choose another folder"
+        ) from None
+    except OSError:
+        pass  # some network file systems cannot lock a folder; building there is worth more than the guard
+    return handle
+
+
 class OutputFolder:
     """A locked folder. Use it in a ``with`` statement.
 
@@ -65,12 +92,7 @@ class OutputFolder:
     def __enter__(self) -> OutputFolder:
         with self.writing("the folder"):
             self.path.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(self.path, os.O_RDONLY)
-        try:
-            self._lock(self._handle)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+            self._handle = _locked(self.path)
         return self
 
     def __exit__(
@@ -79,21 +101,6 @@ class OutputFolder:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
-
-    def _lock(self, handle: int) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows has no flock; there, two builds at once are the user's to avoid
-            return
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BuildError(
-                f"{self.path}: another build is writing into this folder; wait for it or choose another folder"
-            ) from None
-        except OSError:
-            # Some network file systems cannot lock a folder. Building there is worth more than the guard.
-            return
 
     @contextlib.contextmanager
     def writing(self, what: str) -> Iterator[None]:

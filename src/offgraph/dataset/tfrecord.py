@@ -12,7 +12,7 @@ from typing import Any
 
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
-from offgraph.dataset.output import PART, OutputFolder, json_bytes, sha256_of
+from offgraph.dataset.output import PART, OutputFolder, inside, json_bytes, sha256_of
 from offgraph.errors import BuildError, OffgraphError
 
 __all__ = ["FEATURES", "TFRecordFormat"]
@@ -115,7 +115,7 @@ class TFRecordFormat:
     def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
         """Give the encoded image and mask of one example back."""
         at = line["at"]
-        with (root / at["file"]).open("rb") as file:
+        with inside(root, at["file"]).open("rb") as file:
             file.seek(at["offset"])
             data = file.read(at["bytes"])
         if hashlib.sha256(data).hexdigest() != at["sha256"]:
