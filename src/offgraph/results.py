@@ -96,15 +96,17 @@ def objects(mask: np.ndarray) -> list[dict[str, Any]]:
     [{'label': 7, 'area': 2, 'centroid': [0.0, 1.5], 'bbox': [0, 1, 1, 3]}]
     """
     found: list[dict[str, Any]] = []
-    for label, box, inside in regions(mask) if mask.size else ():
-        places = np.nonzero(inside)
-        start = [part.start for part in box]
+    for label, box, inside in regions(np.asarray(mask)):
+        axes = range(inside.ndim)
+        profiles = [inside.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes]
+        area = int(profiles[0].sum())
+        centroid = [part.start + float(n @ np.arange(len(n))) / area for part, n in zip(box, profiles)]
         found.append(
             {
                 "label": int(label),
-                "area": len(places[0]),
-                "centroid": [round(first + float(axis.mean()), 4) for first, axis in zip(start, places)],
-                "bbox": [*start, *(part.stop for part in box)],
+                "area": area,
+                "centroid": [round(place, 4) for place in centroid],
+                "bbox": [*(part.start for part in box), *(part.stop for part in box)],
             }
         )
     return found
