@@ -39,7 +39,9 @@ def values(shape: tuple[int, ...], dtype: str, seed: int, kind: str = "plain") -
     wanted = np.dtype(dtype)
     if wanted.kind == "c":
         parts = "f4" if wanted.itemsize == 8 else "f8"
-        return (values(shape, parts, seed, kind) + 1j * values(shape, parts, seed + 1, kind)).astype(wanted)
+        array = np.empty(shape, wanted)
+        array.real, array.imag = values(shape, parts, seed, kind), values(shape, parts, seed + 1, kind)
+        return array
     if wanted.kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
     if kind == "flat":
@@ -60,6 +62,10 @@ def values(shape: tuple[int, ...], dtype: str, seed: int, kind: str = "plain") -
 
 def laid_out(array: np.ndarray, layout: str) -> np.ndarray:
     """The same values in another memory layout."""
+    if layout == "swapped":
+        return array.astype(array.dtype.newbyteorder())
+    if array.ndim == 0:
+        return array
     if layout == "F":
         return np.asfortranarray(array)
     if layout == "reversed":
@@ -72,8 +78,6 @@ def laid_out(array: np.ndarray, layout: str) -> np.ndarray:
         return view
     if layout == "transposed" and array.ndim > 1:
         return np.ascontiguousarray(np.moveaxis(array, 0, -1)).transpose(-1, *range(array.ndim - 1))
-    if layout == "swapped":
-        return array.astype(array.dtype.newbyteorder())
     if layout == "misaligned":
         holder = np.zeros(array.shape, np.dtype([("shift", "u1"), ("value", array.dtype)]))
         holder["value"] = array
@@ -81,7 +85,7 @@ def laid_out(array: np.ndarray, layout: str) -> np.ndarray:
     if layout == "readonly":
         array = array.copy()
         array.flags.writeable = False
-    if layout == "broadcast" and array.ndim:
+    if layout == "broadcast":
         return np.broadcast_to(array[:1], array.shape)
     return array
 
@@ -123,7 +127,7 @@ class OutputForm:
                 return np.dtype(self.dtype).name
             case "wrong shape":
                 return np.zeros((*shape, 2), self.dtype)
-        if self.kind == "array" and self.layout not in ("broadcast",):
+        if self.layout != "broadcast":
             return laid_out(np.full(shape, 3).astype(self.dtype), self.layout)
         return np.full(shape, 3).astype(self.dtype)
 

@@ -18,3 +18,29 @@ def set_num_threads(count: int) -> int: ...
 def set_local_num_threads(count: int) -> int: ...
 def get_num_threads() -> int: ...
 def set_simd_level(name: str) -> str: ...
+def spline_filter1d(output: Array, input: Array | None, order: int, axis: int, mode: int) -> None: ...
+def affine(
+    output: Array,
+    input: Array,
+    outer: int,
+    matrix: list[float],
+    offset: list[float],
+    order: int,
+    mode: int,
+    fill: float,
+    pad: int,
+) -> None: ...
+def zoom_shift(
+    output: Array,
+    input: Array,
+    outer: int,
+    maps: list[tuple[float | None, float | None]],
+    grid: bool,
+    order: int,
+    mode: int,
+    fill: float,
+    pad: int,
+) -> None: ...
+def map_coordinates(
+    output: Array, input: Array, coordinates: Array, order: int, mode: int, fill: float, pad: int
+) -> None: ...

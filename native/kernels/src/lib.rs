@@ -6,8 +6,12 @@
 
 pub mod border;
 pub mod error;
+pub mod interpolate;
 pub mod line;
 pub mod parallel;
+pub mod rows;
 pub mod sample;
 pub mod simd;
+pub mod spline;
 pub mod view;
+pub mod zoom;

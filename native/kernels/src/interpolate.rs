@@ -1,0 +1,505 @@
+//! Spline interpolation at coordinates: affine maps, and lists of points.
+//!
+//! A sample is the sum over all taps, in C order, of a pixel times its weight on the first axis, times that on the
+//! second, and so on. Coordinates are worked out once a row and shared by all planes. Where the image is flat (two
+//! spatial axes), the pixels of a row whose taps all lie inside are one interval, computed without a border test.
+
+use crate::border::Border;
+use crate::error::{KernelError, Result};
+use crate::rows::{Axes, Pixels, RowMaker, RowWorker, make_rows};
+use crate::sample::{Sample, to_i64_like_x86};
+use crate::simd::{Kernel, dispatch};
+use crate::spline::{MAX_ORDER, weights};
+use crate::view::{View, ViewMut};
+use ndarray::ArrayViewD;
+
+/// What every interpolating function needs to know.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// Spline order, 0 to 5.
+    pub order: usize,
+    /// What lies outside.
+    pub border: Border,
+    /// The fill value of the constant modes.
+    pub fill: f64,
+    /// Samples by which the input was extended at its beginning; added to every coordinate.
+    pub pad: usize,
+}
+
+impl Options {
+    /// Refuse an order, or shapes, that do not fit.
+    pub(crate) fn check(
+        &self,
+        input: &[usize],
+        output: &[usize],
+        input_axes: Axes,
+        output_axes: Axes,
+    ) -> Result<()> {
+        if self.order > MAX_ORDER {
+            return Err(KernelError::parameter(format!("spline order {}; at most {MAX_ORDER}", self.order)));
+        }
+        let planes = |shape: &[usize], axes: Axes| {
+            let last = axes.outer + axes.spatial;
+            (axes.spatial > 0 && shape.len() >= last)
+                .then(|| (shape[..axes.outer].to_vec(), shape[last..].to_vec()))
+        };
+        match (planes(input, input_axes), planes(output, output_axes)) {
+            (Some(a), Some(b)) if a == b => Ok(()),
+            _ => Err(KernelError::shape(format!("planes of {input:?} and {output:?} do not match"))),
+        }
+    }
+}
+
+/// The first tap and the mapped coordinate on an axis; `None` where the result is the fill value.
+#[inline(always)]
+pub(crate) fn place<const TAPS: usize>(x: f64, len: usize, border: Border) -> Option<(i64, f64)> {
+    let order = TAPS - 1;
+    let tap_by_tap = matches!(border, Border::Nearest | Border::GridConstant);
+    let x = if tap_by_tap { x } else { border.coordinate(x, len) };
+    // No sample can stand in on an empty axis. NaN is not above -1 either.
+    if !(tap_by_tap || x > -1.0) || (len == 0 && border != Border::GridConstant) {
+        return None;
+    }
+    let middle = if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() };
+    Some((to_i64_like_x86(middle).wrapping_sub(order as i64 / 2), x))
+}
+
+/// The pixel that a tap reads; `None` where it is the fill value.
+#[inline(always)]
+pub(crate) fn tap_index(tap: i64, len: usize, border: Border) -> Option<usize> {
+    if (0..len as i64).contains(&tap) {
+        return Some(tap as usize);
+    }
+    let border = match border {
+        Border::GridConstant => return None,
+        // These have no extension of their own for taps.
+        Border::Constant | Border::Wrap => Border::Mirror,
+        other => other,
+    };
+    // From coordinates near the ends of int64 a map may come back outside, where SciPy reads foreign memory.
+    let inside = to_i64_like_x86(border.coordinate(tap as f64, len));
+    Some(inside.clamp(0, len as i64 - 1) as usize)
+}
+
+/// Resample `input` at `matrix @ o + offset` for every position `o` of `output`.
+///
+/// The arrays have the axes `[outer…, spatial…, inner…]` with equal planes; `offset` has an entry for each spatial
+/// axis of the input, `matrix` a row for each, with a column for each spatial axis of the output.
+pub fn affine(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    outer: usize,
+    matrix: &[f64],
+    offset: &[f64],
+    options: &Options,
+) -> Result<()> {
+    if offset.is_empty() || matrix.is_empty() || !matrix.len().is_multiple_of(offset.len()) {
+        return Err(KernelError::shape(format!("{} matrix entries for {} axes", matrix.len(), offset.len())));
+    }
+    let columns = matrix.len() / offset.len();
+    resample(input, output, Axes { outer, spatial: columns }, Map::Affine { matrix, offset }, options)
+}
+
+/// Resample `input` at the points `coordinates[:, o]` for every position `o` of `output`.
+pub fn at_points(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    coordinates: ArrayViewD<'_, f64>,
+    options: &Options,
+) -> Result<()> {
+    if coordinates.ndim() < 2
+        || coordinates.shape()[0] != input.ndim()
+        || coordinates.shape()[1..] != *output.shape()
+    {
+        return Err(KernelError::shape(format!("coordinates of shape {:?}", coordinates.shape())));
+    }
+    let axes = Axes { outer: 0, spatial: output.ndim() };
+    resample(input, output, axes, Map::Points(coordinates), options)
+}
+
+enum Map<'a> {
+    Affine { matrix: &'a [f64], offset: &'a [f64] },
+    Points(ArrayViewD<'a, f64>),
+}
+
+impl Map<'_> {
+    /// Number of spatial axes of the input.
+    fn rank(&self) -> usize {
+        match self {
+            Self::Affine { offset, .. } => offset.len(),
+            Self::Points(coordinates) => coordinates.shape()[0],
+        }
+    }
+
+    /// The coordinates of a row on one input axis.
+    fn row(&self, axis: usize, row: &[usize], pad: usize, to: &mut [f64]) {
+        match self {
+            Self::Affine { matrix, offset } => {
+                let factors = &matrix[axis * (row.len() + 1)..][..row.len() + 1];
+                // One addition after another, the offset first: SciPy's order.
+                let mut start = offset[axis];
+                for (position, factor) in row.iter().zip(factors) {
+                    start += *position as f64 * factor;
+                }
+                dispatch(Ramp { start, step: factors[row.len()], pad: pad as f64, to });
+            }
+            Self::Points(coordinates) => {
+                let mut line = coordinates.view();
+                line.index_axis_inplace(ndarray::Axis(0), axis);
+                for position in row {
+                    line.index_axis_inplace(ndarray::Axis(0), *position);
+                }
+                to.iter_mut().zip(line.iter()).for_each(|(to, from)| *to = from + pad as f64);
+            }
+        }
+    }
+}
+
+/// `start + x * step + pad` for x = 0, 1, 2, ….
+struct Ramp<'a> {
+    start: f64,
+    step: f64,
+    pad: f64,
+    to: &'a mut [f64],
+}
+
+impl Kernel for Ramp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (x, to) in self.to.iter_mut().enumerate() {
+            *to = (self.start + x as f64 * self.step) + self.pad;
+        }
+    }
+}
+
+fn resample(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    axes: Axes,
+    map: Map<'_>,
+    options: &Options,
+) -> Result<()> {
+    let input_axes = Axes { outer: axes.outer, spatial: map.rank() };
+    options.check(input.shape(), output.shape(), input_axes, axes)?;
+    if output.is_empty() {
+        return Ok(());
+    }
+    macro_rules! gather {
+        ($array:expr, $($taps:literal)*) => {
+            match options.order + 1 {
+                $($taps => run::<_, $taps>(Pixels::new($array, input_axes), output, axes, map, options),)*
+                _ => unreachable!("the order was checked"),
+            }
+        };
+    }
+    // Pixels of the common types are gathered as they are, for the low orders, which are not filtered before. All
+    // others are made f64 first, which SciPy does with each pixel it reads.
+    match (options.order, input) {
+        (0 | 1, View::U8(array)) => gather!(array.view(), 1 2),
+        (0 | 1, View::U16(array)) => gather!(array.view(), 1 2),
+        (0 | 1, View::I16(array)) => gather!(array.view(), 1 2),
+        (0 | 1, View::I32(array)) => gather!(array.view(), 1 2),
+        (0 | 1, View::F32(array)) => gather!(array.view(), 1 2),
+        (_, View::F64(array)) => gather!(array.view(), 1 2 3 4 5 6),
+        (_, other) => gather!(other.to_f64().view(), 1 2 3 4 5 6),
+    }
+    Ok(())
+}
+
+fn run<T: Sample, const TAPS: usize>(
+    pixels: Pixels<'_, T>,
+    output: ViewMut<'_>,
+    axes: Axes,
+    map: Map<'_>,
+    options: &Options,
+) {
+    let cost = 4 + 2 * TAPS.pow(pixels.spatial.len().min(4) as u32);
+    let width = output.shape()[axes.outer + axes.spatial - 1];
+    make_rows(output, axes, cost, &Resampler::<'_, '_, T, TAPS> { pixels, map, options: *options, width });
+}
+
+struct Resampler<'p, 'm, T: Sample, const TAPS: usize> {
+    pixels: Pixels<'p, T>,
+    map: Map<'m>,
+    options: Options,
+    width: usize,
+}
+
+impl<T: Sample, const TAPS: usize> RowMaker for Resampler<'_, '_, T, TAPS> {
+    fn worker(&self) -> Box<dyn RowWorker + '_> {
+        Box::new(Worker {
+            resampler: self,
+            coordinates: vec![0.0; self.width * self.pixels.spatial.len()],
+            inside: 0..0,
+            corners: vec![Corner { start: 0, weights: [[0.0; TAPS]; 2] }; self.width],
+            taps: Vec::new(),
+        })
+    }
+}
+
+/// The taps of a point on one axis.
+#[derive(Clone, Copy)]
+struct AxisTaps<const TAPS: usize> {
+    /// Element offsets; [`FILL`] for the fill value.
+    offsets: [usize; TAPS],
+    weights: [f64; TAPS],
+}
+
+const FILL: usize = usize::MAX;
+
+/// The taps of a point of a flat image that all lie inside.
+#[derive(Clone, Copy)]
+struct Corner<const TAPS: usize> {
+    start: usize,
+    weights: [[f64; TAPS]; 2],
+}
+
+struct Worker<'w, 'p, 'm, T: Sample, const TAPS: usize> {
+    resampler: &'w Resampler<'p, 'm, T, TAPS>,
+    /// One row of coordinates for each axis.
+    coordinates: Vec<f64>,
+    /// The pixels of the row that `corners` serves.
+    inside: std::ops::Range<usize>,
+    corners: Vec<Corner<TAPS>>,
+    /// The other pixels, with a group of taps (one an axis) for each; `None` is the fill value.
+    taps: Vec<(usize, Option<Vec<AxisTaps<TAPS>>>)>,
+}
+
+impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
+    fn start(&mut self, row: &[usize]) {
+        let Resampler { pixels, map, options, width } = self.resampler;
+        for (axis, to) in self.coordinates.chunks_exact_mut(*width).enumerate() {
+            map.row(axis, row, options.pad, to);
+        }
+        self.inside = 0..0;
+        if let ([(height, down), (length, right)], Map::Affine { .. }) = (pixels.spatial.as_slice(), map) {
+            let (y, x) = self.coordinates.split_at(*width);
+            self.inside = intersect(inside_of::<TAPS>(y, *height), inside_of::<TAPS>(x, *length));
+            let range = self.inside.clone();
+            dispatch(FindCorners {
+                y: &y[range.clone()],
+                x: &x[range.clone()],
+                down: *down,
+                right: *right,
+                corners: &mut self.corners[range],
+            });
+        }
+        self.taps.clear();
+        for pixel in (0..self.inside.start).chain(self.inside.end..*width) {
+            self.taps.push((pixel, self.point(pixel)));
+        }
+    }
+
+    fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
+        let pixels = &self.resampler.pixels;
+        let planes = pixels.inner.len();
+        let base = pixels.outer_offset(outer);
+        if !self.inside.is_empty() {
+            let (down, right) = (pixels.spatial[0].1, pixels.spatial[1].1);
+            let corners = &self.corners[self.inside.clone()];
+            let inside = &mut to[self.inside.start * planes..self.inside.end * planes];
+            dispatch(GatherCorners { pixels, base, down, right, corners, to: inside });
+        }
+        dispatch(GatherTaps { pixels, base, fill: self.resampler.options.fill, taps: &self.taps, to });
+    }
+}
+
+impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
+    fn point(&self, pixel: usize) -> Option<Vec<AxisTaps<TAPS>>> {
+        let Resampler { pixels, options, width, .. } = self.resampler;
+        let axes = pixels.spatial.iter().zip(self.coordinates.chunks_exact(*width));
+        axes.map(|((len, stride), coordinates)| {
+            let (start, x) = place::<TAPS>(coordinates[pixel], *len, options.border)?;
+            let mut taps = AxisTaps { offsets: [FILL; TAPS], weights: weights::<TAPS>(x) };
+            for (tap, offset) in taps.offsets.iter_mut().enumerate() {
+                if let Some(index) = tap_index(start.wrapping_add(tap as i64), *len, options.border) {
+                    *offset = index * stride;
+                }
+            }
+            Some(taps)
+        })
+        .collect()
+    }
+}
+
+/// The positions whose taps all lie on an axis of this length, in coordinates that only rise, or only fall.
+fn inside_of<const TAPS: usize>(coordinates: &[f64], len: usize) -> std::ops::Range<usize> {
+    let (Some(first), Some(last)) = (coordinates.first(), coordinates.last()) else { return 0..0 };
+    let order = TAPS - 1;
+    if !(first.is_finite() && last.is_finite()) || len < TAPS {
+        return 0..0;
+    }
+    let middle = |x: f64| if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() };
+    let below = |x: f64| x < 0.0 || middle(x) < (order / 2) as f64;
+    let above = |x: f64| x > len as f64 - 1.0 || middle(x) - (order / 2) as f64 + order as f64 >= len as f64;
+    if first <= last {
+        coordinates.partition_point(|x| below(*x))..coordinates.partition_point(|x| !above(*x))
+    } else {
+        coordinates.partition_point(|x| above(*x))..coordinates.partition_point(|x| !below(*x))
+    }
+}
+
+fn intersect(a: std::ops::Range<usize>, b: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let range = a.start.max(b.start)..a.end.min(b.end);
+    if range.is_empty() { 0..0 } else { range }
+}
+
+/// First elements and weights of points whose taps all lie inside.
+struct FindCorners<'a, const TAPS: usize> {
+    y: &'a [f64],
+    x: &'a [f64],
+    down: usize,
+    right: usize,
+    corners: &'a mut [Corner<TAPS>],
+}
+
+impl<const TAPS: usize> Kernel for FindCorners<'_, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let order = TAPS - 1;
+        let start = |x: f64| {
+            let middle = if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() };
+            middle as usize - order / 2
+        };
+        for (corner, (y, x)) in self.corners.iter_mut().zip(self.y.iter().zip(self.x)) {
+            corner.start = start(*y) * self.down + start(*x) * self.right;
+            corner.weights = [weights::<TAPS>(*y), weights::<TAPS>(*x)];
+        }
+    }
+}
+
+/// Sum the taps of points whose taps all lie inside, for every inner plane.
+struct GatherCorners<'a, T: Sample, const TAPS: usize> {
+    pixels: &'a Pixels<'a, T>,
+    base: usize,
+    down: usize,
+    right: usize,
+    corners: &'a [Corner<TAPS>],
+    to: &'a mut [f64],
+}
+
+impl<T: Sample, const TAPS: usize> Kernel for GatherCorners<'_, T, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let planes = self.pixels.inner.len();
+        match planes {
+            1 => self.interleaved::<1>(0),
+            3 if self.pixels.is_interleaved() => self.interleaved::<3>(0),
+            4 if self.pixels.is_interleaved() => self.interleaved::<4>(0),
+            _ => {
+                let Self { pixels, base, down, right, corners, to } = self;
+                for (plane, offset) in pixels.inner.iter().enumerate() {
+                    for (to, corner) in to.chunks_exact_mut(planes).zip(corners) {
+                        to[plane] =
+                            sum::<T, TAPS, 1>(&pixels.elements()[base + offset..], down, right, corner)[0];
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T: Sample, const TAPS: usize> GatherCorners<'_, T, TAPS> {
+    #[inline(always)]
+    fn interleaved<const PLANES: usize>(self, offset: usize) {
+        let elements = &self.pixels.elements()[self.base + offset..];
+        let (to, _) = self.to.as_chunks_mut::<PLANES>();
+        for (to, corner) in to.iter_mut().zip(self.corners) {
+            *to = sum::<T, TAPS, PLANES>(elements, self.down, self.right, corner);
+        }
+    }
+}
+
+#[inline(always)]
+fn sum<T: Sample, const TAPS: usize, const PLANES: usize>(
+    elements: &[T],
+    down: usize,
+    right: usize,
+    corner: &Corner<TAPS>,
+) -> [f64; PLANES] {
+    let mut sum = [0.0; PLANES];
+    for (i, row_weight) in corner.weights[0].iter().enumerate() {
+        let row = &elements[corner.start + i * down..][..(TAPS - 1) * right + PLANES];
+        for (j, weight) in corner.weights[1].iter().enumerate() {
+            let from = &row[j * right..][..PLANES];
+            (0..PLANES).for_each(|plane| sum[plane] += from[plane].to_f64() * row_weight * weight);
+        }
+    }
+    sum
+}
+
+/// Sum the taps of any points, for every inner plane.
+struct GatherTaps<'a, T: Sample, const TAPS: usize> {
+    pixels: &'a Pixels<'a, T>,
+    base: usize,
+    fill: f64,
+    taps: &'a [(usize, Option<Vec<AxisTaps<TAPS>>>)],
+    to: &'a mut [f64],
+}
+
+impl<T: Sample, const TAPS: usize> Kernel for GatherTaps<'_, T, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let planes = self.pixels.inner.len();
+        for (pixel, taps) in self.taps {
+            let to = &mut self.to[pixel * planes..(pixel + 1) * planes];
+            let Some(taps) = taps else {
+                to.fill(self.fill);
+                continue;
+            };
+            for (to, plane) in to.iter_mut().zip(&self.pixels.inner) {
+                *to = sum_taps(self.pixels.elements(), self.base + plane, taps, self.fill);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn sum_taps<T: Sample, const TAPS: usize>(
+    elements: &[T],
+    base: usize,
+    taps: &[AxisTaps<TAPS>],
+    fill: f64,
+) -> f64 {
+    let (last, leading) = taps.split_last().expect("at least one axis");
+    let mut choice = [0_u8; 32];
+    let mut sum = 0.0;
+    loop {
+        let mut start = Some(base);
+        for (axis, choice) in leading.iter().zip(choice) {
+            let offset = axis.offsets[usize::from(choice)];
+            start = start.filter(|_| offset != FILL).map(|start| start + offset);
+        }
+        for (offset, weight) in last.offsets.iter().zip(last.weights) {
+            let mut value = match start {
+                Some(start) if *offset != FILL => elements[start + offset].to_f64(),
+                _ => fill,
+            };
+            for (axis, choice) in leading.iter().zip(choice) {
+                value *= axis.weights[usize::from(choice)];
+            }
+            sum += value * weight;
+        }
+        // The next choice of taps on the leading axes, in C order.
+        let mut axis = leading.len();
+        loop {
+            if axis == 0 {
+                return sum;
+            }
+            axis -= 1;
+            choice[axis] += 1;
+            if usize::from(choice[axis]) < TAPS {
+                break;
+            }
+            choice[axis] = 0;
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Make an image row by row: a worker fills a row of `f64`, which is stored by the rounding cast.
+//!
+//! The axes of an image are `[outer…, spatial…, inner…]`. Outer and inner axes hold planes, which share every
+//! coordinate: a row is one line along the last spatial axis with all its inner planes beside it.
+
+use crate::match_dtype;
+use crate::parallel;
+use crate::sample::{Cast, Sample};
+use crate::view::{ViewMut, write_line};
+use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMutD, Axis};
+
+/// How the axes of an image are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Axes {
+    /// Number of leading plane axes.
+    pub outer: usize,
+    /// Number of spatial axes, at least 1.
+    pub spatial: usize,
+}
+
+/// Gives each thread its own [`RowWorker`].
+pub trait RowMaker: Sync {
+    /// A worker with scratch memory of its own.
+    fn worker(&self) -> Box<dyn RowWorker + '_>;
+}
+
+/// Computes rows.
+pub trait RowWorker {
+    /// Get ready for the row at this position on the spatial axes but the last.
+    fn start(&mut self, row: &[usize]);
+
+    /// Fill the row of this outer plane: all inner planes of the first pixel, then of the second, and so on.
+    fn fill(&mut self, outer: &[usize], to: &mut [f64]);
+}
+
+/// Fill `output`, an image with these axes, on one or more threads; `cost` estimates the nanoseconds of a sample.
+pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMaker) {
+    if output.is_empty() {
+        return;
+    }
+    let keep: Vec<usize> = (axes.outer + axes.spatial - 1..output.ndim()).collect();
+    let count = parallel::blocks_for(output.len().saturating_mul(cost));
+    let blocks = output.split_blocks(&keep, count);
+    parallel::for_each_block(blocks, |(origin, block)| {
+        match_dtype!(ViewMut, block, block => make_block(block, &origin, axes, maker.worker().as_mut()));
+    });
+}
+
+fn make_block<T: Sample>(
+    mut block: ArrayViewMutD<'_, T>,
+    origin: &[usize],
+    axes: Axes,
+    worker: &mut dyn RowWorker,
+) {
+    let lead = axes.outer + axes.spatial - 1;
+    let mut values = vec![0.0; block.shape()[lead..].iter().product()];
+    let (outer_shape, row_shape) = block.shape()[..lead].split_at(axes.outer);
+    let (outer_shape, row_shape) = (outer_shape.to_vec(), row_shape.to_vec());
+    let mut row = vec![0; row_shape.len()];
+    loop {
+        let row_index: Vec<usize> = row.iter().zip(&origin[axes.outer..]).map(|(i, o)| i + o).collect();
+        worker.start(&row_index);
+        let mut outer = vec![0; outer_shape.len()];
+        loop {
+            let outer_index: Vec<usize> = outer.iter().zip(origin).map(|(i, o)| i + o).collect();
+            worker.fill(&outer_index, &mut values);
+            let mut target = block.view_mut();
+            for index in outer.iter().chain(&row) {
+                target.index_axis_inplace(Axis(0), *index);
+            }
+            store(target, &values);
+            if !advance(&mut outer, &outer_shape) {
+                break;
+            }
+        }
+        if !advance(&mut row, &row_shape) {
+            break;
+        }
+    }
+}
+
+/// Step to the next index in C order; false after the last.
+pub fn advance(index: &mut [usize], shape: &[usize]) -> bool {
+    for (position, len) in index.iter_mut().zip(shape).rev() {
+        *position += 1;
+        if *position < *len {
+            return true;
+        }
+        *position = 0;
+    }
+    false
+}
+
+/// Store values in C order, by the rounding cast.
+fn store<T: Sample>(mut target: ArrayViewMutD<'_, T>, values: &[f64]) {
+    match target.as_slice_mut() {
+        Some(target) => write_line(ArrayViewMut1::from(target), values, 1, Cast::Rounded),
+        None => target.iter_mut().zip(values).for_each(|(to, from)| *to = T::from_f64_rounded(*from)),
+    }
+}
+
+/// An image to read pixels from: its elements as one slice, and how far apart neighbours lie in it.
+pub struct Pixels<'a, T: Sample> {
+    elements: std::borrow::Cow<'a, [T]>,
+    /// Distance of neighbours along each outer axis.
+    pub outer: Vec<usize>,
+    /// Length and distance of neighbours along each spatial axis.
+    pub spatial: Vec<(usize, usize)>,
+    /// Where each inner plane begins, in C order.
+    pub inner: Vec<usize>,
+}
+
+impl<'a, T: Sample> Pixels<'a, T> {
+    /// The pixels of an array; its elements are copied only if they do not fill one piece of memory.
+    pub fn new(array: ndarray::ArrayViewD<'a, T>, axes: Axes) -> Self {
+        let forward = array.strides().iter().all(|stride| *stride >= 0);
+        let (elements, strides) = match array.to_slice_memory_order().filter(|_| forward) {
+            Some(elements) => {
+                let strides: Vec<usize> =
+                    array.strides().iter().map(|stride| stride.unsigned_abs()).collect();
+                (std::borrow::Cow::Borrowed(elements), strides)
+            }
+            None => {
+                let copy: Vec<T> = array.iter().copied().collect();
+                let mut strides = vec![1; array.ndim()];
+                for axis in (1..array.ndim()).rev() {
+                    strides[axis - 1] = strides[axis] * array.shape()[axis];
+                }
+                (std::borrow::Cow::Owned(copy), strides)
+            }
+        };
+        let last = axes.outer + axes.spatial;
+        let shape = array.shape();
+        let mut inner = Vec::new();
+        if shape[last..].iter().all(|len| *len > 0) {
+            let mut index = vec![0; shape.len() - last];
+            loop {
+                inner.push(index.iter().zip(&strides[last..]).map(|(i, stride)| i * stride).sum());
+                if !advance(&mut index, &shape[last..]) {
+                    break;
+                }
+            }
+        }
+        Self {
+            elements,
+            outer: strides[..axes.outer].to_vec(),
+            spatial: (axes.outer..last).map(|axis| (shape[axis], strides[axis])).collect(),
+            inner,
+        }
+    }
+
+    /// All elements, in an order of their own.
+    #[inline(always)]
+    pub fn elements(&self) -> &[T] {
+        &self.elements
+    }
+
+    /// Where the first element of an outer plane lies.
+    pub fn outer_offset(&self, outer: &[usize]) -> usize {
+        outer.iter().zip(&self.outer).map(|(index, stride)| index * stride).sum()
+    }
+
+    /// Whether the inner planes of a pixel lie side by side.
+    pub fn is_interleaved(&self) -> bool {
+        self.inner.iter().enumerate().all(|(plane, offset)| plane == *offset)
+    }
+}
+
+/// Reads a line of pixels with all inner planes, whatever the element type.
+pub trait ReadRow: Sync {
+    /// Number of inner planes.
+    fn planes(&self) -> usize;
+
+    /// Where the first element of an outer plane lies.
+    fn outer_offset(&self, outer: &[usize]) -> usize;
+
+    /// Length and distance of neighbours along each spatial axis.
+    fn spatial(&self) -> &[(usize, usize)];
+
+    /// Put `to.len() / planes` pixels along the last spatial axis, from element `start`, into `to`.
+    fn read(&self, start: usize, to: &mut [f64]);
+}
+
+impl<T: Sample> ReadRow for Pixels<'_, T> {
+    fn planes(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn outer_offset(&self, outer: &[usize]) -> usize {
+        Pixels::outer_offset(self, outer)
+    }
+
+    fn spatial(&self) -> &[(usize, usize)] {
+        &self.spatial
+    }
+
+    fn read(&self, start: usize, to: &mut [f64]) {
+        if to.is_empty() {
+            return;
+        }
+        let planes = self.inner.len();
+        let (_, step) = self.spatial[self.spatial.len() - 1];
+        if self.is_interleaved() && step == planes {
+            let line = &self.elements[start..start + to.len()];
+            crate::view::read_line(ArrayView1::from(line), to, 1);
+            return;
+        }
+        for (pixel, to) in to.chunks_exact_mut(planes).enumerate() {
+            for (to, plane) in to.iter_mut().zip(&self.inner) {
+                *to = self.elements[start + pixel * step + plane].to_f64();
+            }
+        }
+    }
+}

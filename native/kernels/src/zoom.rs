@@ -1,0 +1,261 @@
+//! Zoom and shift: each output axis reads one input axis, so positions and weights are tabulated once per axis.
+//!
+//! A sample is the sum over all taps, in C order, of a pixel times its weight on the first axis, times that on the
+//! second, and so on. For one choice of taps on the leading axes the first factors are the same along a row: the
+//! input row is scaled by them once, then every output pixel takes its taps from the scaled row.
+
+use crate::error::Result;
+use crate::interpolate::{Options, place, tap_index};
+use crate::match_dtype;
+use crate::rows::{Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, make_rows};
+use crate::simd::{Kernel, dispatch};
+use crate::spline::{MAX_ORDER, weights};
+use crate::view::{View, ViewMut};
+
+/// Where the pixels of one output axis come from: `x = (o + shift) * zoom`, or `(o + shift + ½) * zoom - ½`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AxisMap {
+    /// Added to the output position first.
+    pub shift: Option<f64>,
+    /// Multiplied with the result.
+    pub zoom: Option<f64>,
+    /// Whether the zoom is about the pixels' outer edges instead of their centres.
+    pub grid: bool,
+}
+
+impl AxisMap {
+    fn coordinate(self, position: usize, pad: usize) -> f64 {
+        let mut x = position as f64;
+        if let Some(shift) = self.shift {
+            x += shift;
+        }
+        if let Some(zoom) = self.zoom {
+            if self.grid {
+                x += 0.5;
+                x *= zoom;
+                x -= 0.5;
+            } else {
+                x *= zoom;
+            }
+        }
+        x + pad as f64
+    }
+}
+
+/// Resample the spatial axes of `input` into `output`, one map an axis.
+///
+/// Both arrays have the axes `[outer…, spatial…, inner…]`, as many spatial axes as `maps`, and equal planes.
+pub fn zoom(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    outer: usize,
+    maps: &[AxisMap],
+    options: &Options,
+) -> Result<()> {
+    let axes = Axes { outer, spatial: maps.len() };
+    options.check(input.shape(), output.shape(), axes, axes)?;
+    if output.is_empty() {
+        return Ok(());
+    }
+    macro_rules! by_order {
+        ($($taps:literal)*) => {
+            match options.order + 1 {
+                $($taps => run::<$taps>(input, output, axes, maps, options),)*
+                _ => unreachable!("the order was checked"),
+            }
+        };
+    }
+    const { assert!(MAX_ORDER == 5) };
+    by_order!(1 2 3 4 5 6);
+    Ok(())
+}
+
+fn run<const TAPS: usize>(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    axes: Axes,
+    maps: &[AxisMap],
+    options: &Options,
+) {
+    let first = axes.outer;
+    let tables: Vec<Table<TAPS>> = maps
+        .iter()
+        .enumerate()
+        .map(|(axis, map)| {
+            Table::new(*map, input.shape()[first + axis], output.shape()[first + axis], options)
+        })
+        .collect();
+    let cost = 2 * TAPS.pow(axes.spatial.min(4) as u32);
+    match_dtype!(View, input, array => {
+        let pixels = Pixels::new(array.view(), axes);
+        make_rows(output, axes, cost, &Zoom { pixels: &pixels, tables, fill: options.fill });
+    });
+}
+
+/// For every position along one output axis: the input positions it reads, and their weights.
+struct Table<const TAPS: usize> {
+    /// The length of the input stands for the fill value.
+    taps: Vec<[usize; TAPS]>,
+    weights: Vec<[f64; TAPS]>,
+    /// Positions that are nothing but the fill value.
+    outside: Vec<bool>,
+}
+
+impl<const TAPS: usize> Table<TAPS> {
+    fn new(map: AxisMap, len: usize, output_len: usize, options: &Options) -> Self {
+        let mut table = Self {
+            taps: vec![[0; TAPS]; output_len],
+            weights: vec![[0.0; TAPS]; output_len],
+            outside: vec![false; output_len],
+        };
+        for position in 0..output_len {
+            match place::<TAPS>(map.coordinate(position, options.pad), len, options.border) {
+                Some((start, x)) => {
+                    table.weights[position] = weights::<TAPS>(x);
+                    for (tap, index) in table.taps[position].iter_mut().enumerate() {
+                        *index =
+                            tap_index(start.wrapping_add(tap as i64), len, options.border).unwrap_or(len);
+                    }
+                }
+                None => table.outside[position] = true,
+            }
+        }
+        table
+    }
+}
+
+struct Zoom<'a, const TAPS: usize> {
+    pixels: &'a dyn ReadRow,
+    tables: Vec<Table<TAPS>>,
+    fill: f64,
+}
+
+impl<const TAPS: usize> RowMaker for Zoom<'_, TAPS> {
+    fn worker(&self) -> Box<dyn RowWorker + '_> {
+        let (len, _) = *self.pixels.spatial().last().expect("at least one spatial axis");
+        Box::new(ZoomWorker {
+            zoom: self,
+            rows: Vec::new(),
+            outside: false,
+            scaled: vec![0.0; (len + 1) * self.pixels.planes()],
+        })
+    }
+}
+
+/// One choice of taps on the leading axes.
+struct LeadTaps {
+    /// Where the input row begins; `None` where a tap is the fill value.
+    start: Option<usize>,
+    weights: Vec<f64>,
+}
+
+struct ZoomWorker<'a, const TAPS: usize> {
+    zoom: &'a Zoom<'a, TAPS>,
+    rows: Vec<LeadTaps>,
+    outside: bool,
+    /// One input row, scaled; behind it the scaled fill value.
+    scaled: Vec<f64>,
+}
+
+impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
+    fn start(&mut self, row: &[usize]) {
+        let tables = &self.zoom.tables[..row.len()];
+        self.rows.clear();
+        self.outside = tables.iter().zip(row).any(|(table, position)| table.outside[*position]);
+        if self.outside {
+            return;
+        }
+        let shape = vec![TAPS; row.len()];
+        let mut tap = vec![0; row.len()];
+        loop {
+            let mut start = Some(0);
+            let mut weights = Vec::with_capacity(row.len());
+            for (axis, (table, position)) in tables.iter().zip(row).enumerate() {
+                let (len, stride) = self.zoom.pixels.spatial()[axis];
+                let index = table.taps[*position][tap[axis]];
+                start = start.filter(|_| index < len).map(|start| start + index * stride);
+                weights.push(table.weights[*position][tap[axis]]);
+            }
+            self.rows.push(LeadTaps { start, weights });
+            if !advance(&mut tap, &shape) {
+                break;
+            }
+        }
+    }
+
+    fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
+        let Zoom { pixels, tables, fill } = self.zoom;
+        if self.outside {
+            to.fill(*fill);
+            return;
+        }
+        let planes = pixels.planes();
+        let table = &tables[tables.len() - 1];
+        let plane_start = pixels.outer_offset(outer);
+        to.fill(0.0);
+        for LeadTaps { start, weights } in &self.rows {
+            let end = self.scaled.len() - planes;
+            let (row, behind) = self.scaled.split_at_mut(end);
+            behind.fill(*fill);
+            match start {
+                Some(start) => pixels.read(plane_start + start, row),
+                None => row.fill(*fill),
+            }
+            dispatch(AddRow { table, weights, scaled: &mut self.scaled, planes, to });
+        }
+        for (pixel, _) in table.outside.iter().enumerate().filter(|(_, outside)| **outside) {
+            to[pixel * planes..(pixel + 1) * planes].fill(*fill);
+        }
+    }
+}
+
+/// Scale an input row, and add to every output pixel its taps from it.
+struct AddRow<'a, const TAPS: usize> {
+    table: &'a Table<TAPS>,
+    weights: &'a [f64],
+    scaled: &'a mut [f64],
+    planes: usize,
+    to: &'a mut [f64],
+}
+
+impl<const TAPS: usize> Kernel for AddRow<'_, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for weight in self.weights {
+            self.scaled.iter_mut().for_each(|value| *value *= weight);
+        }
+        match self.planes {
+            1 => self.add::<1>(),
+            2 => self.add::<2>(),
+            3 => self.add::<3>(),
+            4 => self.add::<4>(),
+            planes => {
+                let taps = self.table.taps.iter().zip(&self.table.weights);
+                for (to, (taps, weights)) in self.to.chunks_exact_mut(planes).zip(taps) {
+                    for (tap, weight) in taps.iter().zip(weights) {
+                        let from = &self.scaled[tap * planes..(tap + 1) * planes];
+                        to.iter_mut().zip(from).for_each(|(to, from)| *to += from * weight);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<const TAPS: usize> AddRow<'_, TAPS> {
+    #[inline(always)]
+    fn add<const PLANES: usize>(self) {
+        let (to, _) = self.to.as_chunks_mut::<PLANES>();
+        let (scaled, _) = self.scaled.as_chunks::<PLANES>();
+        for (to, (taps, weights)) in to.iter_mut().zip(self.table.taps.iter().zip(&self.table.weights)) {
+            let mut sum = *to;
+            for (tap, weight) in taps.iter().zip(weights) {
+                let from = &scaled[*tap];
+                (0..PLANES).for_each(|plane| sum[plane] += from[plane] * weight);
+            }
+            *to = sum;
+        }
+    }
+}

@@ -1,0 +1,275 @@
+"""Resampling with the native module: named spatial axes, every other axis carried along.
+
+The public functions of :mod:`offgraph.ndimage.interpolation` and the geometric steps both end here. A plane is the
+image at one position of the other axes; each is treated as SciPy treats it alone, and all share their coordinates.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from offgraph import _native
+from offgraph.ndimage._support import (
+    as_double,
+    call_native,
+    check_output,
+    mode_code,
+    native_input,
+    output_array,
+    same_elements,
+)
+
+__all__ = ["affine_into", "affine_planes", "filter_axis", "prefiltered", "zoom_into", "zoom_planes"]
+
+_PAD = 12
+"""Samples added on each side where a border mode has no spline filter of its own; part of SciPy's answer."""
+
+AxisMaps = Sequence[tuple[float | None, float | None]]
+
+
+def filter_axis(input: np.ndarray, order: int, axis: int, output: np.ndarray, mode: int) -> None:
+    """Spline coefficients of the lines along `axis`; `input` and `output` may be one array."""
+    order, axis = operator.index(order), operator.index(axis)
+    if not output.flags.writeable:
+        raise ValueError("output array is read-only.")
+    if output.shape[axis] < 1:
+        return
+    source = native_input(input, f"array type {input.dtype.newbyteorder('=')!r} not supported")
+    check_output(output, f"array type {output.dtype.newbyteorder('=')!r} not supported")
+    if same_elements(input, output):
+        call_native(_native.spline_filter1d, output, None, order, axis, mode)
+        return
+    if np.may_share_memory(source, output):
+        source = source.copy()
+    call_native(_native.spline_filter1d, output, source, order, axis, mode)
+
+
+def prefiltered(
+    image: np.ndarray, axes: Sequence[int], order: int, mode: str, cval: Any
+) -> tuple[np.ndarray, int]:
+    """Spline coefficients over `axes` as float64, and by how many samples each of them begins earlier."""
+    pad = _PAD if mode in ("nearest", "grid-constant") else 0
+    if pad:
+        widths = [(pad, pad) if axis in axes else (0, 0) for axis in range(image.ndim)]
+        if mode == "nearest":
+            image = np.pad(image, widths, mode="edge")
+        else:
+            image = np.pad(image, widths, mode="constant", constant_values=cval)
+    code = mode_code(mode)
+    coefficients = np.zeros(image.shape)
+    for axis in axes:
+        filter_axis(image, order, axis, coefficients, code)
+        image = coefficients
+    return coefficients, pad
+
+
+def _arranged(image: np.ndarray, axes: Sequence[int]) -> tuple[np.ndarray, int]:
+    """The image with its axes as ``[outer…, spatial…, inner…]``, and the number of outer ones."""
+    last = max(axes)
+    others = [axis for axis in range(image.ndim) if axis not in axes]
+    outer = [axis for axis in others if axis < last]
+    return image.transpose(*outer, *axes, *others[len(outer) :]), len(outer)
+
+
+def _resample(
+    kernel: Any,
+    coefficients: np.ndarray,
+    output: np.ndarray,
+    axes: Sequence[int] | None,
+    maps: tuple[Any, ...],
+    order: int,
+    mode: int,
+    cval: Any,
+    pad: int,
+) -> None:
+    if not output.flags.writeable:
+        raise ValueError("output array is read-only.")
+    order, fill = operator.index(order), as_double(cval)
+    if output.size == 0:
+        return
+    source = native_input(coefficients)
+    check_output(output)
+    if np.may_share_memory(source, output):
+        source = source.copy()
+    outer = 0
+    if axes is not None:
+        source, outer = _arranged(source, axes)
+        output, _ = _arranged(output, axes)
+    call_native(kernel, output, source, outer, *maps, order, mode, fill, pad)
+
+
+def affine_into(
+    output: np.ndarray,
+    coefficients: np.ndarray,
+    matrix: np.ndarray,
+    offset: np.ndarray,
+    *,
+    axes: Sequence[int] | None = None,
+    order: int,
+    mode: int,
+    cval: Any,
+    pad: int = 0,
+) -> None:
+    """Write the image at ``matrix @ o + offset`` to every position ``o`` of `output`.
+
+    Without `axes`, all are spatial, and the two arrays may have different numbers of them.
+    """
+    maps = (matrix.ravel().tolist(), offset.tolist())
+    _resample(_native.affine, coefficients, output, axes, maps, order, mode, cval, pad)
+
+
+def zoom_into(
+    output: np.ndarray,
+    coefficients: np.ndarray,
+    maps: AxisMaps,
+    *,
+    axes: Sequence[int] | None = None,
+    grid: bool = False,
+    order: int,
+    mode: int,
+    cval: Any,
+    pad: int = 0,
+) -> None:
+    """Write the image at ``(o + shift) * zoom`` on each spatial axis to every position ``o`` of `output`."""
+    _resample(_native.zoom_shift, coefficients, output, axes, (list(maps), grid), order, mode, cval, pad)
+
+
+def _parts(image: np.ndarray, output: np.ndarray, cval: Any) -> list[tuple[np.ndarray, np.ndarray, Any]]:
+    """Image, output and fill value; for complex images those of the real and of the imaginary part."""
+    if not np.iscomplexobj(image):
+        return [(image, output, cval)]
+    return [(image.real, output.real, np.real(cval)), (image.imag, output.imag, np.imag(cval))]
+
+
+def affine_planes(
+    image: np.ndarray,
+    matrix: np.ndarray,
+    offset: Sequence[float] | np.ndarray,
+    output_size: Sequence[int],
+    *,
+    axes: Sequence[int],
+    order: int,
+    mode: str,
+    cval: float = 0.0,
+    prefilter: bool = True,
+    output: np.ndarray | None = None,
+) -> np.ndarray:
+    """``affine_transform`` of every plane over the spatial `axes`.
+
+    Parameters
+    ----------
+    image : ndarray
+        Any number of axes, any type of :mod:`offgraph.ndimage`.
+    matrix : ndarray, shape (k, k)
+        From output to input positions, rows and columns in the order of `axes`.
+    offset : sequence of float, length k
+        Added to the product.
+    output_size : sequence of int, length k
+        Length of each spatial axis of the result.
+    axes : sequence of int
+        The spatial axes, counted from 0.
+    order, mode, cval, prefilter
+        As for :func:`offgraph.ndimage.affine_transform`.
+    output : ndarray, optional
+        Where to write; by default a new array of the image's type.
+
+    Returns
+    -------
+    ndarray
+        Each plane has the bytes of ``scipy.ndimage.affine_transform(plane, matrix, offset, output_size, ...)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    >>> turned = affine_planes(
+    ...     image, np.array([[0, 1], [1, 0]]), [0, 0], (2, 2), axes=(0, 1), order=1, mode="constant"
+    ... )
+    >>> bool((turned == image.transpose(1, 0, 2)).all())
+    True
+    """
+    shape = list(image.shape)
+    for axis, size in zip(axes, output_size):
+        shape[axis] = int(size)
+    if output is None:
+        output = output_array(None, image, tuple(shape), np.iscomplexobj(image))
+    code = mode_code(mode)
+    matrix = np.asarray(matrix, dtype=np.float64)
+    vector = np.asarray(offset, dtype=np.float64)
+    for part, target, fill in _parts(image, output, cval):
+        coefficients, pad = part, 0
+        if prefilter and order > 1:
+            coefficients, pad = prefiltered(part, axes, order, mode, fill)
+        affine_into(
+            target, coefficients, matrix, vector, axes=axes, order=order, mode=code, cval=fill, pad=pad
+        )
+    return output
+
+
+def zoom_planes(
+    image: np.ndarray,
+    output_size: Sequence[int],
+    *,
+    axes: Sequence[int],
+    order: int,
+    mode: str,
+    cval: float = 0.0,
+    prefilter: bool = True,
+    grid_mode: bool = False,
+) -> np.ndarray:
+    """``zoom`` of every plane over the spatial `axes`, to `output_size`.
+
+    Parameters
+    ----------
+    image : ndarray
+        Any number of axes, any type of :mod:`offgraph.ndimage`.
+    output_size : sequence of int
+        Length of each spatial axis of the result; `scipy.ndimage.zoom` makes it ``round(n * factor)``.
+    axes : sequence of int
+        The spatial axes, counted from 0.
+    order, mode, cval, prefilter, grid_mode
+        As for :func:`offgraph.ndimage.zoom`.
+
+    Returns
+    -------
+    ndarray
+        Each plane has the bytes of ``scipy.ndimage.zoom(plane, factors, ...)``, except that factors of exactly 1
+        make SciPy copy the image while a size equal to the image's is resampled here, to the same values for
+        orders 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.zeros((4, 6, 3), np.float32)
+    >>> zoom_planes(image, (8, 3), axes=(0, 1), order=1, mode="nearest").shape
+    (8, 3, 3)
+    """
+    shape = list(image.shape)
+    for axis, size in zip(axes, output_size):
+        shape[axis] = int(size)
+    output = output_array(None, image, tuple(shape), np.iscomplexobj(image))
+    factors = zoom_factors([image.shape[axis] for axis in axes], [shape[axis] for axis in axes], grid_mode)
+    code = mode_code(mode)
+    for part, target, fill in _parts(image, output, cval):
+        coefficients, pad = part, 0
+        if prefilter and order > 1:
+            coefficients, pad = prefiltered(part, axes, order, mode, fill)
+        maps = [(None, factor) for factor in factors]
+        zoom_into(
+            target, coefficients, maps, axes=axes, grid=grid_mode, order=order, mode=code, cval=fill, pad=pad
+        )
+    return output
+
+
+def zoom_factors(input_size: Sequence[int], output_size: Sequence[int], grid_mode: bool) -> list[float]:
+    """Input pixels an output pixel, on each axis: sizes, or sizes less one, divided; 1 where that is not possible."""
+    numerator, divisor = np.array(input_size), np.array(output_size)
+    if not grid_mode:
+        numerator = numerator - 1
+        divisor = divisor - 1
+    factors = np.ones(len(numerator))
+    return np.divide(numerator, divisor, out=factors, where=divisor != 0).tolist()

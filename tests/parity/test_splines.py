@@ -1,0 +1,85 @@
+"""Spline filters against live SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.cases import (
+    MODES,
+    arrays,
+    assert_equal_arrays,
+    assert_same,
+    examples,
+    outcome,
+    output_forms,
+    values,
+)
+
+from offgraph import ndimage
+from offgraph.threads import num_threads
+
+any_mode = st.sampled_from((*MODES, "no such mode"))
+
+
+@examples(300)
+@given(
+    arrays(min_dims=0, min_size=0, max_size=12),
+    st.integers(-1, 6),
+    st.integers(-3, 3),
+    output_forms(),
+    any_mode,
+)
+def test_spline_filter1d(image, order, axis, form, mode):
+    assert_same(
+        outcome(ndimage.spline_filter1d, image, order, axis, form.make(image.shape), mode),
+        outcome(scipy.ndimage.spline_filter1d, image, order, axis, form.make(image.shape), mode),
+    )
+
+
+@examples(300)
+@given(arrays(min_dims=0, min_size=0), st.integers(1, 6), output_forms(), any_mode)
+def test_spline_filter(image, order, form, mode):
+    assert_same(
+        outcome(ndimage.spline_filter, image, order, form.make(image.shape), mode),
+        outcome(scipy.ndimage.spline_filter, image, order, form.make(image.shape), mode),
+    )
+
+
+@pytest.mark.parametrize("mode", ["mirror", "reflect", "grid-wrap"])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i2", "c16"])
+def test_in_place(mode, dtype):
+    image = values((9, 20), dtype, 1)
+    ours, theirs = image.copy(), image.copy()
+    assert ndimage.spline_filter(ours, 3, ours, mode) is ours
+    scipy.ndimage.spline_filter(theirs, 3, theirs, mode)
+    assert_equal_arrays(ours, theirs)
+
+
+def test_an_output_that_overlaps_the_input_is_no_danger():
+    """SciPy filters what it has already written; see docs/differences.md."""
+    buffer = values((30,), "f8", 2)
+    expected = ndimage.spline_filter1d(buffer[:20].copy())
+    np.testing.assert_array_equal(ndimage.spline_filter1d(buffer[:20], output=buffer[5:25]), expected)
+
+
+def test_long_lines_on_every_level_and_any_threads(simd_level):
+    image = values((61, 700), "f4", 3)
+    for order in (2, 3, 4, 5):
+        for mode in ("mirror", "reflect", "grid-wrap"):
+            expected = scipy.ndimage.spline_filter(image, order, mode=mode)
+            for threads in (1, 2):
+                with num_threads(threads):
+                    assert_equal_arrays(ndimage.spline_filter(image, order, mode=mode), expected)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "longdouble", "O", "S1", "M8[s]"])
+def test_other_element_types_are_refused_as_scipy_refuses_them(dtype):
+    image = np.zeros((3, 3), dtype)
+    for output in (np.float64, np.zeros((3, 3), "f2")):
+        assert_same(
+            outcome(ndimage.spline_filter, image, 3, output),
+            outcome(scipy.ndimage.spline_filter, image, 3, output),
+        )
