@@ -147,6 +147,13 @@ def test_replay_refuses_what_is_no_record(record):
         usual().replay(record, image=PHOTO)
 
 
+def test_replay_refuses_values_of_other_steps():
+    record = usual()(image=PHOTO, key=KEY).record
+    record["steps"][2]["params"] = {"angel": 3}
+    with pytest.raises(og.StepError, match="values that its steps do not take"):
+        usual().replay(record, image=PHOTO)
+
+
 # parts
 
 
@@ -182,6 +189,10 @@ def test_output_spec():
     assert og.Compose([og.CenterCrop((8, 8), p=0.5)]).output_spec(
         og.ArraySpec((8, 9), "uint8", "YX")
     ).shape == (8, None)
+    with pytest.raises(
+        og.StepError, match=r"step 1, CenterCrop: size=\(8, 8\) is larger than the picture of \(7, None\)"
+    ):
+        og.Compose([og.CenterCrop((8, 8))]).output_spec(og.ArraySpec((7, None), "uint8", "YX"))
     with pytest.raises(og.StepError, match=r"step 5 of Augment, Flip: axis='Z'"):
         og.Compose([*usual().items[:2], og.Augment(og.Flip(), og.Flip(), og.Flip("Z"))]).output_spec(spec)
 
@@ -272,6 +283,27 @@ def test_masks_of_volumes_and_channels_first():
     volume = np.zeros((3, 6, 7, 8), np.uint8)
     out = og.Compose([og.Flip("Z")])(image=volume, mask=np.arange(6 * 7 * 8).reshape(6, 7, 8), axes="CZYX")
     assert out.targets.mask.axes == "ZYX" and out.mask[0, 0, 0] == 5 * 7 * 8
+
+
+def test_a_mistake_in_a_steps_own_code_is_not_taken_for_a_bad_picture(monkeypatch: pytest.MonkeyPatch):
+    def broken(self, image, params):
+        return image.arrray
+
+    monkeypatch.setattr(og.Flip, "apply", broken)
+    with pytest.raises(AttributeError):
+        og.Compose([og.Flip()])(image=PHOTO)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int16", "uint32", "int64", "float64"])
+def test_other_dtypes_go_through_pointwise_steps(dtype):
+    image = (RNG.random((300, 300)) * 100).astype(dtype)
+    out = og.Compose([og.Gamma(0.5, range=1 if dtype == "bool" else 100), og.Rescale(2, offset=-1)])(
+        image=image
+    ).image
+    top = 1 if dtype == "bool" else 100
+    gamma = top * (np.clip(image.astype(float), 0, top) / top) ** 0.5
+    gamma = gamma if dtype == "float64" else np.rint(gamma)
+    np.testing.assert_array_equal(out, (gamma * 2 - 1).astype(np.float32))
 
 
 def test_steps_are_values():

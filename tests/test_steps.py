@@ -68,12 +68,12 @@ def always(step: Step) -> Step:
 
 
 def pictures(step: Step, n: int, channels: tuple[int, ...] = (0, 3)) -> list[Image]:
-    """Random pictures of three dtypes, with and without channels, one of them channels first and strided."""
+    """Random pictures of four dtypes, with and without channels, one of them channels first and strided."""
     rng = np.random.default_rng(5)
     axes = "ZYX"[-n:]
     found: list[Image] = []
     make = getattr(MODULES[step.name], "picture", random_picture)
-    for dtype in ("uint8", "uint16", "float32"):
+    for dtype in ("uint8", "uint16", "float32", "float64"):
         for count in channels:
             if count == 0:
                 found.append(Image(make(rng, SIZES[n], dtype), axes))
@@ -86,7 +86,7 @@ def pictures(step: Step, n: int, channels: tuple[int, ...] = (0, 3)) -> list[Ima
 
 
 def random_picture(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    if dtype == "float32":
+    if dtype.startswith("float"):
         return rng.normal(100, 60, shape).astype(dtype)
     return rng.integers(0, 256 if dtype == "uint8" else 4096, shape).astype(dtype)
 

@@ -246,7 +246,11 @@ class Compose:
                 "replay it with that recipe"
             )
         picture, labels = _parse_targets(image, mask, axes)
-        return _apart(self._result(picture, labels, key, start, part, drawn), picture, labels)
+        try:
+            result = self._result(picture, labels, key, start, part, drawn)
+        except (KeyError, TypeError, IndexError) as error:
+            raise StepError(f"the record holds values that its steps do not take: {error!r}") from error
+        return _apart(result, picture, labels)
 
     def _result(
         self, image: Image, mask: Mask | None, key: Key, start: int, part: tuple[plan.Placed, ...],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,14 +118,9 @@ def run(
     log: list[Drawn] = []
     for position, here in enumerate(placed):
         step, spec = here.step, image.spec
-        try:
+        with _named(here, spec):
             check_dimensions(step, spec)
-            if recorded is not None:
-                drawn = recorded[position]
-            elif step.p == 1 or Draw(key, f"{here.address}:p").chance(step.p):
-                drawn = Drawn(here.address, True, step.sample(Draw(key, here.address), spec))
-            else:
-                drawn = Drawn(here.address, False, {})
+            drawn = _draw(here, key, spec) if recorded is None else recorded[position]
             log.append(drawn)
             if not drawn.applied:
                 continue
@@ -133,19 +129,26 @@ def run(
                 mask = step.apply_mask(mask, drawn.params)
             if isinstance(step, GeometricStep):
                 maps.append(step.map(drawn.params, spec))
-        except (
-            ValueError,
-            TypeError,
-            RuntimeError,
-            MemoryError,
-            OverflowError,
-            IndexError,
-            KeyError,
-        ) as error:
-            raise StepError(
-                f"{here.where}: {error} [picture of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]"
-            ) from error
     return _contiguous(image), None if mask is None else _contiguous(mask), tuple(log), Frame(tuple(maps))
+
+
+def _draw(here: Placed, key: Key, spec: ArraySpec) -> Drawn:
+    """Decide on `p` at an address of its own, so that another `p` leaves the drawn values alone."""
+    if here.step.p < 1 and not Draw(key, f"p of {here.address}").chance(here.step.p):
+        return Drawn(here.address, False, {})
+    return Drawn(here.address, True, here.step.sample(Draw(key, here.address), spec))
+
+
+@contextmanager
+def _named(here: Placed, spec: ArraySpec) -> Iterator[None]:
+    """Say step, shape, dtype and axes with what a step refuses; a mistake in the step's own code passes through."""
+    try:
+        yield
+    except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
+        says = str(error) or type(error).__name__
+        raise StepError(
+            f"{here.where}: {says} [picture of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]"
+        ) from error
 
 
 def drawn_spec(placed: Sequence[Placed], spec: ArraySpec) -> list[ArraySpec]:
@@ -159,25 +162,25 @@ def drawn_spec(placed: Sequence[Placed], spec: ArraySpec) -> list[ArraySpec]:
     specs = [spec]
     for here in placed:
         before = specs[-1]
-        try:
-            check_dimensions(here.step, before)
-            after = here.step.output_spec(before)
-            if here.step.p == 0:
-                after = before
-            elif here.step.p < 1:
-                if after.dtype != before.dtype or after.axes != before.axes:
-                    raise ValueError(
-                        f"p={here.step.p} would leave some pictures {before.dtype} and make others {after.dtype}: "
-                        "a step that changes the dtype needs p=1"
-                    )
-                lengths = (a if a == b else None for a, b in zip(after.shape, before.shape))
-                after = ArraySpec(tuple(lengths), after.dtype, after.axes)
-        except ValueError as error:
-            raise StepError(
-                f"{here.where}: {error} [picture of shape {before.shape}, dtype {before.dtype}, axes {before.axes}]"
-            ) from error
-        specs.append(after)
+        with _named(here, before):
+            specs.append(_after(here.step, before))
     return specs
+
+
+def _after(step: Step, before: ArraySpec) -> ArraySpec:
+    check_dimensions(step, before)
+    after = step.output_spec(before)
+    if step.p == 1 or after == before:
+        return after
+    if step.p == 0:
+        return before
+    if after.dtype != before.dtype or after.axes != before.axes:
+        raise ValueError(
+            f"p={step.p} would leave some pictures {before.dtype} and make others {after.dtype}: "
+            "a step that changes the dtype needs p=1"
+        )
+    lengths = (a if a == b else None for a, b in zip(after.shape, before.shape))
+    return ArraySpec(tuple(lengths), after.dtype, after.axes)
 
 
 def check_dimensions(step: Step, spec: ArraySpec) -> None:

@@ -48,8 +48,11 @@ def to_dict(recipe: Compose, *, defaults: bool = True) -> dict[str, Any]:
     """Return a recipe as plain JSON values; without `defaults`, only what differs from them."""
     from offgraph.compose import Augment
 
-    def entry(step: Step) -> dict[str, Any]:
-        return {step.name: step.fields() if defaults else _changed(step)}
+    def entry(step: Step) -> dict[str, Any] | str:
+        if defaults:
+            return {step.name: step.fields()}
+        changed = _changed(step)
+        return {step.name: changed} if changed else step.name
 
     steps = [
         {"Augment": [entry(step) for step in item.steps]} if isinstance(item, Augment) else entry(item)

@@ -361,7 +361,7 @@ class PointwiseStep(Step):
         channels = array.shape[channel_axis] if channel_axis >= 0 else 1
         lined = np.moveaxis(array, channel_axis, -1) if channel_axis >= 0 else array[..., np.newaxis]
         out = np.empty(lined.shape, result.dtype)
-        values = _all_values(array.dtype) if array.size > 1 << 8 * array.dtype.itemsize else None
+        values = _all_values(array.dtype, below=array.size)
         for channel in range(channels):
             if values is None:
                 plane = np.ascontiguousarray(lined[..., channel])
@@ -408,7 +408,10 @@ def value_range(dtype: str, declared: float | None) -> float:
     )
 
 
-def _all_values(dtype: np.dtype[Any]) -> np.ndarray:
+def _all_values(dtype: np.dtype[Any], below: int) -> np.ndarray | None:
+    """All values of an 8- or 16-bit dtype, in order; None for others, and where they are not fewer than `below`."""
+    if dtype.kind not in "ui" or dtype.itemsize > 2 or 1 << 8 * dtype.itemsize >= below:
+        return None
     info = np.iinfo(dtype)
     return np.arange(info.min, info.max + 1).astype(dtype)
 

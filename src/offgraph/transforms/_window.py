@@ -13,7 +13,7 @@ from offgraph.parameters import Number, Whole
 from offgraph.spec import ArraySpec
 from offgraph.step import CONFIG, GeometricStep, held_by
 
-__all__ = ["NUMPY_MODES", "WindowStep", "crop_start", "reference_window"]
+__all__ = ["NUMPY_MODES", "WindowStep", "check_crop", "reference_window"]
 
 NUMPY_MODES = {
     "constant": "constant",
@@ -97,25 +97,22 @@ def _inside(start: int, length: int, n: int, mode: str) -> np.ndarray:
     return np.where(index < n, index, period - index)
 
 
-def crop_start(size: tuple[int, ...], spec: ArraySpec, *, pad: bool) -> tuple[int, ...]:
-    """Check that a crop fits its picture; return where it starts when it is centred.
+def check_crop(size: tuple[int, ...], have: tuple[int | None, ...], *, pad: bool) -> tuple[int, ...]:
+    """Return the size of a crop that fits its picture, as far as the picture's size is known.
 
     Raises
     ------
     ValueError
         Naming both sizes, where the crop is larger and `pad` is off.
     """
-    have = tuple(n or 0 for n in spec.size)
     if len(size) != len(have):
-        raise ValueError(
-            f"size={size} has {len(size)} lengths, the picture has {len(have)} spatial axes ({spec.axes})"
-        )
-    if not pad and any(want > n for want, n in zip(size, have)):
+        raise ValueError(f"size={size} has {len(size)} lengths, the picture has {len(have)} spatial axes")
+    if not pad and any(n is not None and want > n for want, n in zip(size, have)):
         raise ValueError(
             f"size={size} is larger than the picture of {have}; write pad=True to add what is missing, "
             "or put Resize before it"
         )
-    return tuple((n - want) // 2 for want, n in zip(size, have))
+    return size
 
 
 def reference_window(

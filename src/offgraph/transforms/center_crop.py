@@ -9,7 +9,7 @@ import numpy as np
 from offgraph.parameters import Size
 from offgraph.spec import ArraySpec
 from offgraph.step import step
-from offgraph.transforms._window import WindowStep, crop_start, reference_window
+from offgraph.transforms._window import WindowStep, check_crop, reference_window
 
 __all__ = ["CenterCrop"]
 
@@ -42,11 +42,12 @@ class CenterCrop(WindowStep):
         self, size: tuple[int | None, ...], params: dict[str, Any] | None
     ) -> tuple[int | None, ...]:
         """The given size."""
-        return self.size
+        return check_crop(self.size, size, pad=self.pad)
 
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """Half of what is too much."""
-        return crop_start(self.size, spec, pad=self.pad)
+        check_crop(self.size, spec.size, pad=self.pad)
+        return tuple(((n or 0) - want) // 2 for want, n in zip(self.size, spec.size))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A slice, after `numpy.pad` where the picture is smaller."""

@@ -10,7 +10,7 @@ from offgraph.parameters import Size
 from offgraph.random import Draw
 from offgraph.spec import ArraySpec
 from offgraph.step import step
-from offgraph.transforms._window import WindowStep, crop_start, reference_window
+from offgraph.transforms._window import WindowStep, check_crop, reference_window
 
 __all__ = ["RandomCrop"]
 
@@ -47,23 +47,18 @@ class RandomCrop(WindowStep):
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the window's first pixel; an axis that is too short is centred."""
-        centred = crop_start(self.size, spec, pad=self.pad)
-        lengths = zip(self.size, spec.size, centred)
-        return {
-            "start": [
-                draw.integer(0, (n or 0) - want) if middle >= 0 else middle for want, n, middle in lengths
-            ]
-        }
+        check_crop(self.size, spec.size, pad=self.pad)
+        too_much = [(n or 0) - want for want, n in zip(self.size, spec.size)]
+        return {"start": [draw.integer(0, more) if more >= 0 else more // 2 for more in too_much]}
 
     def output_size(
         self, size: tuple[int | None, ...], params: dict[str, Any] | None
     ) -> tuple[int | None, ...]:
         """The given size."""
-        return self.size
+        return check_crop(self.size, size, pad=self.pad)
 
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """What was drawn."""
-        crop_start(self.size, spec, pad=self.pad)
         return tuple(params["start"])
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

@@ -73,6 +73,8 @@ class Zoom(ResampledStep):
         """`ndimage.zoom` over the spatial axes."""
         spec = ArraySpec.of(array, axes)
         size = self.output_size(spec.size, params)
+        if params["factor"] == 1:
+            return array.copy()  # as SciPy does; a factor near 1 that keeps the size is resampled
         return zoom_planes(
             array, [n or 0 for n in size], axes=spec.spatial, order=order, mode=self.mode, cval=cval,
             grid_mode=self.grid == "pixels",
