@@ -271,6 +271,13 @@ def test_the_source_itself_is_no_place_for_a_dataset(photos: Path) -> None:
     assert not (photos / "ant" / "new").exists()
 
 
+def test_a_table_names_its_pictures_so_a_dataset_may_lie_beside_it(tmp_path: Path) -> None:
+    class_folder(tmp_path / "in", each=1)
+    (tmp_path / "in" / "table.csv").write_text("path,label\nant/0.png,x\nbee/0.png,y\n")
+    for _ in range(2):
+        assert og.build(tmp_path / "in" / "table.csv", tmp_path / "in" / "out", recipe()).examples == 2
+
+
 def test_another_job_is_refused_with_what_differs(tmp_path: Path) -> None:
     photos = class_folder(tmp_path / "in", each=2)
     out = tmp_path / "out"

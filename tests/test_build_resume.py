@@ -19,24 +19,26 @@ import offgraph as og
 from made import class_folder, recipe, tree
 
 BUILD = """
-import os, signal, sys
+import os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
 import offgraph as og
 from made import recipe
 
 src, out, format, syncs = sys.argv[2:6]
-if int(syncs):
+real, left = os.fsync, int(syncs)
+
+
+def fsync(handle):
     # Killed just before file number `syncs` is brought onto the disk: a moment between any two writes.
-    real, left = os.fsync, int(syncs)
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.002)  # as slow as a disk is, so that a kill at any time finds the build at work
+    real(handle)
 
-    def fsync(handle):
-        global left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        real(handle)
 
-    os.fsync = fsync
+os.fsync = fsync
 og.build(src, out, recipe(), format=format, copies=3, workers=2, shard_size=9)
 """
 

@@ -148,7 +148,7 @@ def _check_seed(seed: Any) -> None:
 def _check_place(out: Path, source: Source) -> None:
     """Refuse a folder in the source: what is written would be taken for more pictures."""
     here, root = out.resolve(), source.root.resolve()
-    if root.is_dir() and (here == root or here.is_relative_to(root)):
+    if source.walked and here.is_relative_to(root):
         raise BuildError(f"{out}: lies inside the source {source.root}; choose a folder outside of it")
 
 

@@ -56,14 +56,14 @@ class FolderFormat:
                     entry = self._write_file(f"{kind}/{stem}", array)
                     at[kind] = entry
                     written.append(entry["file"])
-                    folders.add((self.folder.path / entry["file"]).parent)
+                    folders.update(PurePosixPath(entry["file"]).parents)
             lines.append({**example.describe(), "at": at})
         with self.folder.writing("a block of files"):
             for name in written:
                 with (self.folder.path / name).open("rb") as file:
                     os.fsync(file.fileno())
         for path in folders:
-            self.folder.sync_folder(path)
+            self.folder.sync_folder(self.folder.path / path)
         return {"files": []}, lines
 
     def _write_file(self, stem: str, array: Encoded) -> dict[str, Any]:

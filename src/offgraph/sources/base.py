@@ -105,6 +105,8 @@ class Source(Sequence[Item]):
         Files that were left out, counted by reason.
     columns : mapping of str to tuple of str
         Further columns of a CSV, one value an item; `offgraph.split` groups by them.
+    walked : bool
+        Whether the items are whatever lies in the root, so that a file put there becomes one of them.
 
     Examples
     --------
@@ -126,6 +128,7 @@ class Source(Sequence[Item]):
     reading: Reading = Reading()
     skipped: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    walked: bool = False
 
     def __post_init__(self) -> None:
         if not self.items:

@@ -140,5 +140,7 @@ def open_folder(root: Path, reading: Reading, labels: str | None = "auto") -> So
         class_names = tuple(sorted({one.name.split("/")[0] for one in found}))
         index = {name: i for i, name in enumerate(class_names)}
         items = tuple(Item(one.name, one.path, index[one.name.split("/")[0]]) for one in found)
-        return Source(items, class_names, root, reading, dict(skipped))
-    return Source(tuple(Item(one.name, one.path) for one in found), (), root, reading, dict(skipped))
+        return Source(items, class_names, root, reading, dict(skipped), walked=True)
+    return Source(
+        tuple(Item(one.name, one.path) for one in found), (), root, reading, dict(skipped), walked=True
+    )

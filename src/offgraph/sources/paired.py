@@ -36,7 +36,7 @@ def open_paired(root: Path, masks: Path, reading: Reading) -> Source:
         [partners[k].name for k in partners.keys() - pictures.keys()],
     )
     items = tuple(Item(one.name, one.path, mask=partners[stem].path) for stem, one in pictures.items())
-    return Source(items, (), root, reading, dict(skipped))
+    return Source(items, (), root, reading, dict(skipped), walked=True)
 
 
 def _by_stem(folder: Path, found: list[Found]) -> dict[str, Found]:
