@@ -114,7 +114,7 @@ def test_classes(bright, shades):
     expected = 1 / (1 + np.exp(-(20 * 20 / 255 - 10)))
     assert one.probabilities == pytest.approx([1 - expected, expected], rel=1e-4)
     assert one.probability == one.probabilities.max() and one.mask is None
-    assert np.array_equal(one.image.array, np.full((20, 30, 3), 20, np.uint8))
+    assert np.array_equal(one.image, np.full((20, 30, 3), 20, np.uint8))
     assert one.true_class == "dark" and found["dark/wrong.png"].true_class == "dark"
     assert one.picture().dtype == np.uint8
 
@@ -159,6 +159,26 @@ def test_logits_are_said_and_not_guessed(tmp_path, shades):
     odd = og_keras.save(_bright_model("relu"), recipe, tmp_path / "relu.keras")
     with pytest.raises(OffgraphError, match=r"relu\.keras: its outputs lie from"):
         list(predict(odd, shades))
+
+
+def test_pictures_of_many_channels_are_predicted_and_shown(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.layers.Input((None, None, 6)),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    imwrite(tmp_path / "six.tif", np.arange(6 * 8 * 9, dtype=np.uint16).reshape(6, 8, 9), axes="CYX")
+    path = og_keras.save(model, og.Compose([og.Rescale(1 / 65535)]), tmp_path / "six.keras")
+    run = predict(path, og.open_source(tmp_path / "six.tif", color="keep"))
+    report = save_predictions(run, tmp_path / "out")
+    # Its channels come first, the model's last: this is told, and the page holds.
+    assert report.count == 0 and "axes CYX" in report.quarantined[0][1]
+    imwrite(tmp_path / "last.tif", np.arange(6 * 8 * 9, dtype=np.uint16).reshape(8, 9, 6), axes="YXC")
+    report = save_predictions(predict(path, tmp_path / "last.tif"), tmp_path / "last")
+    assert report.count == 1, report.quarantined
+    assert len(self_contained(tmp_path / "last" / "report.html").images) == 1
 
 
 def test_one_output_is_two_classes(tmp_path, shades):
@@ -291,7 +311,7 @@ def test_stored_orientation_is_handled(segmenter, tmp_path, orientation):
     assert found.orientation == orientation
     assert found.mask.shape == (60, 80)
     assert _iou(found.mask > 0, upright > 0) > 0.95
-    assert np.array_equal(found.image.array, upright)
+    assert np.array_equal(found.image, upright)
 
 
 def test_what_the_recipe_cut_off_is_background(tmp_path, coins):
@@ -442,6 +462,10 @@ def test_saved_masks(segmenter, tmp_path):
 
 def test_one_prediction_saves_itself(segmenter, coins, tmp_path):
     [found] = predict(segmenter, coins)
+    report = save_predictions([found], tmp_path / "some")
+    assert report.count == 1 and (tmp_path / "some" / "report.html").exists()
+    with pytest.raises(OffgraphError, match="no prediction"):
+        save_predictions([], tmp_path / "none")
     written = found.save(tmp_path / "one")
     assert np.array_equal(og.imread(written["mask"]), found.mask)
     assert np.array_equal(og.imread(written["picture"]), found.picture())

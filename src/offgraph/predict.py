@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,8 +63,14 @@ class Prediction:
         Labels, (H, W) or (D, H, W), of a mask model; 0 is background, also where the model saw nothing.
     record : dict
         What the recipe did, plain JSON.
+    axes : str
+        Axes of the original, such as ``"YXC"``.
     orientation : int
         EXIF orientation that was applied in reading, 1 to 8.
+    run : Predictions
+        What it is one of: source, recipe, task.
+    index : int
+        Number of the picture in its source.
     """
 
     item: Item
@@ -74,9 +79,10 @@ class Prediction:
     label: int | None
     mask: np.ndarray | None
     record: dict[str, Any]
+    axes: str
     orientation: int
-    _source: Source = field(repr=False)
-    _index: int = field(repr=False)
+    run: Predictions = field(repr=False)
+    index: int
 
     @property
     def class_name(self) -> str | None:
@@ -91,12 +97,12 @@ class Prediction:
     @property
     def true_class(self) -> str | None:
         """Name of the class that the source itself gives the picture, if it has classes."""
-        return None if self.item.label is None else self._source.class_names[self.item.label]
+        return None if self.item.label is None else self.run.source.class_names[self.item.label]
 
     @property
-    def image(self) -> Image:
-        """The original, read from its file again: predictions in a list do not hold their pictures."""
-        return self._source.read(self._index).image
+    def image(self) -> np.ndarray:
+        """The original, upright, read from its file again: predictions in a list do not hold their pictures."""
+        return self.run.source.read(self.index).image.array
 
     def picture(self, *, numbers: bool = False) -> np.ndarray:
         """Draw the prediction: the mask over the original, or the original with its class beneath.
@@ -111,11 +117,10 @@ class Prediction:
         ndarray
             uint8, (H, W, 3), of the original's size for a mask. Of a volume the middle slice.
         """
-        image = self.image
         if self.mask is None:
-            rgb = picture.to_rgb(image.array, image.axes)
+            rgb = picture.to_rgb(self.image, self.axes)
             return picture.sheet([[(rgb, f"{self.class_name} {self.probability:.1%}")]], side=320)
-        mask, array, axes = self.mask, image.array, image.axes
+        mask, array, axes = self.mask, self.image, self.axes
         if mask.ndim == 3:
             middle = mask.shape[0] // 2
             mask, array, axes = mask[middle], array.take(middle, axes.index("Z")), axes.replace("Z", "")
@@ -152,6 +157,7 @@ class Predictions(Iterator[Prediction]):
         What each picture gets.
     class_names : tuple of str
     task : {"classify", "segment"}
+        What the model does.
     quarantined : list of (name, reason)
         Pictures that were set aside so far.
     """
@@ -391,6 +397,7 @@ class _Prepared:
     array: np.ndarray
     frame: Frame
     record: dict[str, Any]
+    axes: str
     orientation: int
 
 
@@ -415,7 +422,7 @@ class _Work:
 
     def run(self, told: Predictions) -> Generator[Prediction, None, None]:
         """Predict batch after batch; bad pictures are told at their place in the order."""
-        finish = self._classified if self.saved.task == "classify" else partial(self._segmented, told)
+        finish = self._classified if self.saved.task == "classify" else self._segmented
         for batch in self._batches():
             good = [entry for entry in batch if isinstance(entry, _Prepared)]
             outputs = iter(self._outputs(good) if good else ())
@@ -426,7 +433,7 @@ class _Work:
                     values = next(outputs)
                     if not np.isfinite(values).all():
                         raise StepError("the model's output for it has NaN or infinite values")
-                    made = finish(entry, values, told.class_names)
+                    made = finish(told, entry, values)
                 except BAD_FILE as error:
                     self._set_aside(entry.index, error, told)
                 else:
@@ -469,7 +476,8 @@ class _Work:
             array = self._fitted(result.targets.image)
         except BAD_FILE as error:
             return _Bad(index, error)
-        return _Prepared(index, array, result.frame, result.record, sample.picture.orientation)
+        image, turned = sample.image, sample.picture.orientation
+        return _Prepared(index, array, result.frame, result.record, image.axes, turned)
 
     def _fitted(self, image: Image) -> np.ndarray:
         """The array with the model's axes, or an error that names both shapes."""
@@ -492,18 +500,16 @@ class _Work:
         values = self.saved.model.predict_on_batch(np.stack([entry.array for entry in entries]))
         return self.reading(np.asarray(values, np.float32), str(self.saved.path))
 
-    def _classified(self, entry: _Prepared, values: np.ndarray, names: tuple[str, ...]) -> Prediction:
+    def _classified(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
         if values.shape == (1,):
             values = np.array([1 - values[0], values[0]], np.float32)
-        return self._prediction(entry, names, values, int(values.argmax()), None)
+        return self._prediction(told, entry, values, int(values.argmax()), None)
 
-    def _segmented(
-        self, told: Predictions, entry: _Prepared, values: np.ndarray, names: tuple[str, ...]
-    ) -> Prediction:
+    def _segmented(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
         frame = _to_output(entry.frame, values.shape[:-1])
         back = frame.undo(heatmap=values if values.shape[-1] > 1 else values[..., 0])
         axes = ("ZYX" if len(frame.input_size) == 3 else "YX") + ("C" if values.shape[-1] > 1 else "")
-        return self._prediction(entry, names, back, None, self._mask(back, axes, entry.index))
+        return self._prediction(told, entry, back, None, self._mask(back, axes, entry.index))
 
     def _mask(self, probabilities: np.ndarray, axes: str, index: int) -> np.ndarray:
         made = self.postprocess.run(Image(probabilities, axes), None, Key(0, 0, index)).targets.image
@@ -511,8 +517,8 @@ class _Work:
 
     def _prediction(
         self,
+        told: Predictions,
         entry: _Prepared,
-        names: tuple[str, ...],
         probabilities: np.ndarray,
         label: int | None,
         mask: np.ndarray | None,
@@ -520,13 +526,14 @@ class _Work:
         item = self.source[entry.index]
         return Prediction(
             item,
-            names,
+            told.class_names,
             probabilities,
             label,
             mask,
             entry.record,
+            entry.axes,
             entry.orientation,
-            self.source,
+            told,
             entry.index,
         )
 

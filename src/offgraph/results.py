@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -145,7 +145,7 @@ def _short(part: str) -> str:
     return encoded[: _LONGEST - 13].decode("utf-8", "ignore") + "-" + hashlib.sha256(encoded).hexdigest()[:12]
 
 
-def save_predictions(predictions: Predictions, out: str | os.PathLike[str]) -> PredictionReport:
+def save_predictions(predictions: Iterable[Prediction], out: str | os.PathLike[str]) -> PredictionReport:
     """Run through predictions and write them into a folder.
 
     The folder holds ``predictions.csv`` (a row a picture), ``predictions.json`` (the same with classes, objects and
@@ -155,8 +155,8 @@ def save_predictions(predictions: Predictions, out: str | os.PathLike[str]) -> P
 
     Parameters
     ----------
-    predictions : Predictions
-        What `predict` gave; it is used up, one prediction in memory at a time.
+    predictions : Predictions, or iterable of Prediction
+        What `predict` gave; it is used up, one prediction in memory at a time. Or some of one run's predictions.
     out : path
         A folder that does not exist yet, or is empty.
 
@@ -171,6 +171,14 @@ def save_predictions(predictions: Predictions, out: str | os.PathLike[str]) -> P
     >>> print(report.summary())  # doctest: +SKIP
     """
     out = Path(out)
+    if isinstance(predictions, Predictions):
+        run, entries = predictions, iter(predictions)
+    else:
+        entries = iter(predictions)
+        first = next(entries, None)
+        if first is None:
+            raise OffgraphError("there is no prediction to save")
+        run, entries = first.run, chain((first,), entries)
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise OffgraphError(
@@ -179,7 +187,7 @@ def save_predictions(predictions: Predictions, out: str | os.PathLike[str]) -> P
         out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".offgraph-predictions-", dir=out.parent))
         try:
-            report = _fill(part, predictions, out)
+            report = _fill(part, entries, run, out)
             part.chmod(0o755)
             if out.exists():
                 out.rmdir()
@@ -188,7 +196,8 @@ def save_predictions(predictions: Predictions, out: str | os.PathLike[str]) -> P
             shutil.rmtree(part, ignore_errors=True)
             raise
         finally:
-            predictions.close()
+            if isinstance(predictions, Predictions):
+                predictions.close()
     except OSError as error:
         raise OffgraphError(f"{out}: cannot be written: {error.strerror or error}") from error
     return report
@@ -206,23 +215,23 @@ class _Tally:
     figures: list[Figure] = field(default_factory=list)
 
 
-def _fill(folder: Path, predictions: Predictions, out: Path) -> PredictionReport:
-    segment = predictions.task == "segment"
-    tally = _Tally({name: number for number, name in enumerate(predictions.class_names)})
+def _fill(folder: Path, entries: Iterable[Prediction], run: Predictions, out: Path) -> PredictionReport:
+    segment = run.task == "segment"
+    tally = _Tally({name: number for number, name in enumerate(run.class_names)})
     with ExitStack() as stack:
-        table = _table(stack, folder / "predictions.csv", _columns(predictions))
+        table = _table(stack, folder / "predictions.csv", _columns(run))
         pieces = _table(stack, folder / "objects.csv", ("path", "label", *_OBJECT)) if segment else None
         stream = stack.enter_context((folder / "predictions.json").open("w", encoding="ascii"))
         head = {
             "offgraph": 1,
-            "task": predictions.task,
-            "class_names": list(predictions.class_names),
-            "recipe": predictions.recipe.to_dict(),
-            "fingerprint": predictions.recipe.fingerprint,
+            "task": run.task,
+            "class_names": list(run.class_names),
+            "recipe": run.recipe.to_dict(),
+            "fingerprint": run.recipe.fingerprint,
             "grid": "upright original, (row, column), pixel centres at whole numbers",
         }
         stream.write(json.dumps(head, indent=1)[:-2] + ',\n "predictions": [')
-        for number, prediction in enumerate(predictions):
+        for number, prediction in enumerate(entries):
             entry = _entry(prediction, folder)
             stream.write((",\n  " if number else "\n  ") + json.dumps(entry))
             table.writerow(_row(entry, segment))
@@ -233,17 +242,17 @@ def _fill(folder: Path, predictions: Predictions, out: Path) -> PredictionReport
                     )
             _count(tally, prediction, entry, folder)
         stream.write("\n ]\n}\n")
-        _table(stack, folder / "quarantine.csv", ("path", "reason")).writerows(predictions.quarantined)
+        _table(stack, folder / "quarantine.csv", ("path", "reason")).writerows(run.quarantined)
     right = sum(truth == guess for truth, guess in tally.pairs)
     report = PredictionReport(
         out,
         tally.count,
-        tuple(predictions.quarantined),
+        tuple(run.quarantined),
         dict(tally.classes.most_common()),
         tally.objects if segment else None,
         right / len(tally.pairs) if tally.pairs else None,
     )
-    _page(report, tally, predictions).save(folder / "report.html")
+    _page(report, tally, run).save(folder / "report.html")
     return report
 
 
@@ -258,10 +267,10 @@ def _table(stack: ExitStack, path: Path, header: Iterable[str]) -> Any:
     return writer
 
 
-def _columns(predictions: Predictions) -> tuple[str, ...]:
-    if predictions.task == "segment":
+def _columns(run: Predictions) -> tuple[str, ...]:
+    if run.task == "segment":
         return ("path", "objects", "foreground", "mask")
-    return ("path", "class", "probability", *(f"p({name})" for name in predictions.class_names))
+    return ("path", "class", "probability", *(f"p({name})" for name in run.class_names))
 
 
 def _entry(prediction: Prediction, folder: Path) -> dict[str, Any]:
@@ -316,8 +325,7 @@ def _count(tally: _Tally, prediction: Prediction, entry: dict[str, Any], folder:
     if truth is not None:
         tally.pairs.append((truth, prediction.label))
     if len(tally.figures) < _ON_PAGE:
-        image = prediction.image
-        rgb = picture.fit(picture.to_rgb(image.array, image.axes), _SIDE)
+        rgb = picture.fit(picture.to_rgb(prediction.image, prediction.axes), _SIDE)
         details, mark = name, ""
         if truth is not None:
             mark = "right" if truth == prediction.label else "wrong"
@@ -326,8 +334,8 @@ def _count(tally: _Tally, prediction: Prediction, entry: dict[str, Any], folder:
         tally.figures.append(Figure(rgb, caption, details, alt=f"{name}: {caption}", mark=mark))
 
 
-def _page(report: PredictionReport, tally: _Tally, predictions: Predictions) -> Report:
-    page = Report("Predictions", f"{report.count:,} pictures in {predictions.source.root.name}")
+def _page(report: PredictionReport, tally: _Tally, run: Predictions) -> Report:
+    page = Report("Predictions", f"{report.count:,} pictures in {run.source.root.name}")
     page.section("Overview")
     facts: list[tuple[str, object]] = [("pictures", report.count)]
     if report.objects is not None:
@@ -340,9 +348,9 @@ def _page(report: PredictionReport, tally: _Tally, predictions: Predictions) -> 
             ["class", "pictures", "share"],
             [(name, count, count / report.count) for name, count in report.classes.items()],
         )
-    if tally.pairs and len(predictions.class_names) <= 40:
+    if tally.pairs and len(run.class_names) <= 40:
         truth, guess = zip(*tally.pairs)
-        matrix = picture.confusion_matrix(truth, guess, predictions.class_names)
+        matrix = picture.confusion_matrix(truth, guess, run.class_names)
         page.pictures([Figure(matrix, "True and predicted classes")], columns=2)
     page.section("Pictures")
     if report.count > len(tally.figures):
@@ -356,5 +364,5 @@ def _page(report: PredictionReport, tally: _Tally, predictions: Predictions) -> 
             )
         page.table(["file", "reason"], islice(report.quarantined, _LISTED))
     page.section("The recipe")
-    page.code(predictions.recipe.to_yaml())
+    page.code(run.recipe.to_yaml())
     return page
