@@ -7,8 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image as PillowImage
-from PIL import ImageOps
+from PIL import Image as PillowImage, ImageOps
 
 import offgraph as og
 from offgraph import frame as frame_module

@@ -5,71 +5,32 @@ Names are imported when they are first used, so that ``import offgraph`` loads n
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
-_NAMES = {
-    "offgraph.compose": ("Augment", "Compose", "Result"),
-    "offgraph.dataset": ("BuildReport", "build"),
-    "offgraph.decode": ("Picture", "imread"),
-    "offgraph.encode": ("imwrite", "show"),
-    "offgraph.doctor": ("doctor",),
-    "offgraph.errors": (
-        "BuildError",
-        "DecodeError",
-        "OffgraphError",
-        "OffgraphWarning",
-        "RecipeError",
-        "RecipeMismatch",
-        "SourceError",
-        "StepError",
-    ),
-    "offgraph.frame": ("AffineMap", "Frame", "orientation_map"),
-    "offgraph.loader": ("Batch", "Loader"),
-    "offgraph.compare": ("compare",),
-    "offgraph.predict": ("Prediction", "Predictions", "predict"),
-    "offgraph.preview": ("preview",),
-    "offgraph.random": ("Draw", "Key"),
-    "offgraph.postprocess": ("FillHoles", "KeepLargest", "Label", "RemoveSmall", "Threshold"),
-    "offgraph.recipe": ("STEPS", "explain_mismatch"),
-    "offgraph.report": ("Figure", "Report"),
-    "offgraph.results": ("save_predictions",),
-    "offgraph.sources": ("Item", "Sample", "Source", "open_source", "split"),
-    "offgraph.spec": ("ArraySpec",),
-    "offgraph.targets": ("Image", "Mask"),
-    "offgraph.tensors.keras": ("load", "save"),
-    "offgraph.threads": ("num_threads", "set_num_threads"),
-    "offgraph.transforms": (
-        "Affine",
-        "CenterCrop",
-        "Flip",
-        "Gamma",
-        "GaussianFilter",
-        "MedianFilter",
-        "Normalize",
-        "Pad",
-        "RandomCrop",
-        "Rescale",
-        "Resize",
-        "Rotate",
-        "Zoom",
-    ),
-}
-"""Where each public name lives. A test holds that all of them are there."""
 
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
-__all__ = ["__version__", "ndimage", *sorted(_HOME)]
+def _homes() -> dict[str, str]:
+    """Read from the stub beside this file where each public name lives: editors and this module read one list."""
+    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module or "" for node in imports for alias in node.names}
+
+
+_HOME = _homes()
+__all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "ndimage":
-        return importlib.import_module("offgraph.ndimage")
     if name not in _HOME:
         raise AttributeError(f"module 'offgraph' has no attribute {name!r}")
+    if _HOME[name] == __name__:
+        return importlib.import_module(f"{__name__}.{name}")
     value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
@@ -88,7 +49,3 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
-
-
-if TYPE_CHECKING:
-    from offgraph.transforms import MedianFilter as MedianFilter

@@ -251,8 +251,8 @@ RangePerAxis = Annotated[
     float | tuple[float, float] | tuple[float | tuple[float, float], ...], _RangePerAxis()
 ]
 """A range for all axes, or one for each; each axis draws for itself."""
-Padding = Annotated[int | tuple[tuple[int, int], ...], _Padding()]
-"""Pixels on every side, or (before, after) for each spatial axis."""
+Padding = Annotated[int | tuple[int | tuple[int, int], ...], _Padding()]
+"""Pixels on every side, or for each spatial axis; parsed to (before, after) for each."""
 Matrix = Annotated[tuple[tuple[float, ...], ...], _Matrix()]
 Whole = Annotated[int, _Whole()]
 """A whole number."""
