@@ -124,7 +124,8 @@ def build(
     with folder:
         if _check_ours(folder, job):
             folder.write(_JOB_FILE, job.to_bytes())
-        return _Run(job, maker, folder, writer, threads, on_error == "stop", progress).run()
+        records = Records(folder, job)
+        return _Run(job, maker, folder, writer, records, threads, on_error == "stop", progress).run()
 
 
 def _check_options(**given: str) -> None:
@@ -181,13 +182,13 @@ class _Run:
     maker: Maker
     folder: OutputFolder
     writer: Format
+    records: Records
     threads: int
     stop: bool
     progress: bool | None
 
     def run(self) -> BuildReport:
         started = time.perf_counter()
-        self.records = Records(self.folder, self.job)
         shards = self.job.shards()
         done, repaired = self._finished(len(shards))
         todo = [shard for shard in range(len(shards)) if shard not in done]
@@ -200,8 +201,7 @@ class _Run:
             with closing(ordered_map(self.maker, addresses, threads=self.threads)) as made:
                 for shard in todo:
                     self._write(shard, len(shards[shard]), made, step)
-        finished = (self.folder.path / MANIFEST).exists()
-        if not finished:
+        if not (self.folder.path / MANIFEST).exists():
             self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
             self.records.finish()
         return self._report(resumed, repaired, time.perf_counter() - started)
@@ -288,6 +288,7 @@ def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12)
     """Make a few examples for real, spread over the source, and reckon from them."""
     count = len(job.pictures)
     chosen = sorted({i * count // probes for i in range(probes)})
+    maker((chosen[0], 0))  # what the first picture loads is not a part of the time each one takes
     started = time.perf_counter()
     made = list(ordered_map(maker, [(index, 0) for index in chosen], threads=threads))
     each = (time.perf_counter() - started) / len(made)

@@ -166,9 +166,7 @@ class Maker:
         try:
             return self._make(index, copy)
         except BAD_FILE as error:
-            return BadFile(
-                index, copy, item.name, _hash_if_readable(item.path), reason(error, item.path, item.name)
-            )
+            return BadFile(index, copy, item.name, sha256_of(item.path), reason(error, item.path, item.name))
         except Exception as error:
             raise name_file(error, item.name)  # noqa: B904 - the same error, with a note
 
@@ -199,12 +197,5 @@ class Maker:
 def _hash(path: Path) -> str:
     digest = sha256_of(path)
     if digest is None:
-        raise OSError(f"{path} is not a regular file any more")
+        raise OSError(f"{path} was read once and cannot be read again")
     return digest
-
-
-def _hash_if_readable(path: Path) -> str | None:
-    try:
-        return sha256_of(path)
-    except OSError:
-        return None

@@ -39,11 +39,14 @@ def json_bytes(value: Any) -> bytes:
 
 
 def sha256_of(path: Path) -> str | None:
-    """SHA-256 of a regular file in hexadecimal digits; None for anything else, which reading could block on."""
-    if not path.is_file():
+    """SHA-256 of a regular file in hexadecimal digits; None where there is none that can be read."""
+    try:
+        if not path.is_file():  # reading a pipe could wait for ever
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
         return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def inside(root: Path, name: str) -> Path:

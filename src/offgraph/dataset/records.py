@@ -87,7 +87,7 @@ class Records:
                 )
             yield found
 
-    def finish(self) -> list[Quarantined]:
+    def finish(self) -> None:
         """Write ``quarantine.csv`` and, last of all, the manifest that makes the dataset whole.
 
         Raises
@@ -112,7 +112,6 @@ class Records:
             )
         self.folder.write("quarantine.csv", _quarantine_table(bad))
         self.folder.write(MANIFEST, json_bytes(self._manifest(labels, content, shards, bad)))
-        return bad
 
     def _same_content(self, seen: dict[int, Any], line: dict[str, Any]) -> None:
         found = (line["name"], line["source"], line.get("mask_source"))
