@@ -110,14 +110,14 @@ def encode_tiff(array: np.ndarray, axes: str | None = None) -> bytes:
     Parameters
     ----------
     array : ndarray
-        bool, integers or floats.
+        bool (without channels), integers or floats.
     axes : str, optional
         One letter an axis of T, Z, Y, X, C; needed where the shape leaves a doubt.
 
     Raises
     ------
     ValueError
-        For complex and other dtypes, empty arrays, or axes that do not fit.
+        For complex and other dtypes, bool with channels, empty arrays, or axes that do not fit.
     """
     import tifffile
 
@@ -125,6 +125,8 @@ def encode_tiff(array: np.ndarray, axes: str | None = None) -> bytes:
     axes = name_axes(array.shape, axes)
     if array.dtype.kind not in "biuf" or not array.size:
         raise ValueError(f"TIFF cannot hold {array.dtype} of shape {array.shape}")
+    if array.dtype == bool and "C" in axes:  # the bits of a row would be packed across its channels
+        raise ValueError(f"TIFF cannot hold bool with channels, shape {array.shape}; write it as uint8")
     planes = array.shape[axes.index("C")] if axes.endswith("YXC") else 0
     colour = planes in (3, 4) and array.dtype.kind == "u"
     out = io.BytesIO()
