@@ -7,6 +7,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from skimage import data
 
 from offgraph import picture
@@ -61,6 +64,33 @@ def test_volumes_series_and_channels():
         picture.to_rgb(np.zeros((3, 4, 7)))
     with pytest.raises(StepError, match="complex64"):
         picture.to_rgb(np.zeros((3, 4), np.complex64))
+
+
+REAL = st.one_of(
+    hnp.boolean_dtypes(),
+    hnp.integer_dtypes(),
+    hnp.unsigned_integer_dtypes(),
+    hnp.floating_dtypes(sizes=(32, 64)),
+)
+SIZES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+@pytest.mark.filterwarnings("error")
+def test_any_values_are_shown_without_a_warning(drawn):
+    """Extremes, NaN, infinities, no pixels at all: black stays the lowest and white the highest."""
+    image = drawn.draw(hnp.arrays(drawn.draw(REAL), drawn.draw(SIZES)))
+    shown = picture.to_rgb(image)
+    assert shown.dtype == np.uint8 and shown.shape == (*image.shape, 3)
+    finite = np.isfinite(image)
+    values, grey = image[finite], shown[finite][:, 0]
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(grey[order].astype(int)) >= 0).all(), "a higher value is never darker"
+    other = drawn.draw(hnp.arrays(image.dtype, image.shape))
+    assert picture.difference(image, other).shape == shown.shape
+    assert (picture.difference(image, image) == 255).all()
+    assert picture.fit(shown, 20).ndim == 3
 
 
 def test_no_pixels_is_no_crash():

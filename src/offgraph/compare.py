@@ -292,7 +292,9 @@ def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
 def _change(base: Image, result: Image) -> np.ndarray | None:
     if base.array.shape != result.array.shape:
         return None
-    return np.abs(np.nan_to_num(result.array.astype(np.float64) - base.array.astype(np.float64)))
+    with np.errstate(invalid="ignore", over="ignore"):
+        change = np.abs(result.array.astype(np.float64) - base.array.astype(np.float64))
+    return np.nan_to_num(change, posinf=0.0)
 
 
 def _size(target: Image) -> str:

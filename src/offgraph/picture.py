@@ -265,7 +265,8 @@ def difference(
 ) -> np.ndarray:
     """Show where two pictures differ and in which direction: blue where `second` is lower, red where higher.
 
-    Of several channels the largest change is shown. White is no change.
+    Of several channels the largest change is shown. White is no change, and so is a change from or to NaN or
+    infinity, which has no amount.
 
     Parameters
     ----------
@@ -288,13 +289,13 @@ def difference(
     if first.shape != second.shape:
         raise StepError(f"pictures of shapes {first.shape} and {second.shape} have no pixelwise difference")
     axes = name_axes(first.shape, axes)
-    change = second.astype(np.float64) - first.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        change = np.nan_to_num(second.astype(np.float64) - first.astype(np.float64), posinf=0.0, neginf=0.0)
     if "C" in axes:
         at = axes.index("C")
-        largest = np.expand_dims(np.abs(np.nan_to_num(change)).argmax(axis=at), at)
+        largest = np.expand_dims(np.abs(change).argmax(axis=at), at)
         change = np.take_along_axis(change, largest, axis=at).squeeze(at)
         axes = axes.replace("C", "")
-    change = np.nan_to_num(change, posinf=0.0, neginf=0.0)
     limit = float(np.abs(change).max(initial=0.0)) if limit is None else limit
     share = np.clip(change / limit, -1, 1) if limit > 0 else np.zeros_like(change)
     # White in the middle, and two ends that differ in lightness order for no kind of colour blindness.

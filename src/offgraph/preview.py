@@ -80,7 +80,7 @@ def preview(
         + (f" in the first {draws} epochs with seed {seed}." if draws > 1 else ".")
         + " Values beyond 8 bits are scaled to be seen, with one black and one white in each row."
     )
-    page.pictures([figure for row in rows for figure in row], columns=draws + 1)
+    page.pictures([figure for row in rows for figure in row], columns=draws + 1 if draws > 1 else 4)
     if bad:
         page.section("Pictures that failed")
         page.table(["file", "reason"], bad)
