@@ -82,7 +82,9 @@ def split(
             f"val={val}, test={test}: nothing of the {len(source)} pictures in {source.root} is left for training"
         )
     units = _units(source, group_by, seed)
-    asked = [count for count in wanted if count]
+    asked = [
+        (count, isinstance(share, int)) for count, share in zip(wanted, (test, val), strict=True) if count
+    ]
     if len(units) <= len(asked):
         raise SourceError(f"{source.root}: {len(units)} groups cannot be divided into {len(asked) + 1} parts")
     by_class: dict[int | None, list[list[int]]] = defaultdict(list)
@@ -90,9 +92,9 @@ def split(
         by_class[_main_label(source, unit)].append(unit)
     strata = [by_class[label] for label in sorted(by_class, key=lambda label: -1 if label is None else label)]
     parts: list[list[int]] = []
-    for position, count in enumerate(asked):
+    for position, (count, exact) in enumerate(asked):
         later = len(asked) - position  # parts that still want a unit of each class, training among them
-        parts.append(_take(strata, count, later))
+        parts.append(_take(strata, count, later, exact))
     parts.append([i for stratum in strata for unit in stratum for i in unit])
     names = [name for name, count in zip(("test", "val"), wanted, strict=True) if count] + ["train"]
     for name, part in zip(names, parts, strict=True):
@@ -158,10 +160,10 @@ def _main_label(source: Source, unit: list[int]) -> int | None:
     return min(counts, key=lambda label: (-counts[label], -1 if label is None else label))
 
 
-def _take(strata: list[list[list[int]]], count: int, later: int) -> list[int]:
+def _take(strata: list[list[list[int]]], count: int, later: int, exact: bool) -> list[int]:
     """Take about `count` indices in whole units from the front of each stratum, and remove them from it."""
     taken: list[int] = []
-    for stratum, quota in zip(strata, _quotas(strata, count, later), strict=True):
+    for stratum, quota in zip(strata, _quotas(strata, count, later, exact), strict=True):
         filled, kept = 0, []
         spare = len(stratum) - min(
             later, len(stratum) - 1
@@ -178,12 +180,13 @@ def _take(strata: list[list[list[int]]], count: int, later: int) -> list[int]:
     return taken
 
 
-def _quotas(strata: list[list[list[int]]], count: int, later: int) -> list[int]:
+def _quotas(strata: list[list[list[int]]], count: int, later: int, exact: bool) -> list[int]:
     """Share `count` among strata in proportion, at least one where a stratum has a unit for every part."""
     sizes = [sum(map(len, stratum)) for stratum in strata]
     least = [1 if len(stratum) > later else 0 for stratum in strata]
-    if sum(least) > count:  # a number was asked for that is smaller than the number of classes
-        least = [0] * len(strata)
+    if sum(least) > count and exact:
+        least = [0] * len(strata)  # a number was asked for that is smaller than the number of classes
+    count = max(count, sum(least))
     most = [size - 1 if len(stratum) > 1 else 0 for size, stratum in zip(sizes, strata, strict=True)]
     if sum(most) < count:
         most = sizes

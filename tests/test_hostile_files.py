@@ -1,0 +1,294 @@
+"""Broken, lying and hostile files: each is one clear error, at once and without much memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from odd_files import chunk, gradient, jpeg, png, saved, tiff, zeros
+from offgraph.decode import MAX_PIXELS, read
+from offgraph.encode import encode_png, encode_tiff
+from offgraph.errors import DecodeError
+
+FILES = {
+    "jpeg": jpeg(),
+    "progressive jpeg": saved(gradient(), "JPEG", progressive=True),
+    "png": saved(gradient(), "PNG"),
+    "16-bit png": encode_png(gradient(top=65535)),
+    "palette png": saved(gradient(channels=1), "PNG", "P"),
+    "gif": saved(gradient(), "GIF"),
+    "bmp": saved(gradient(), "BMP"),
+    "webp": saved(gradient(), "WEBP"),
+    "ppm": saved(gradient(), "PPM"),
+    "tiff": encode_tiff(gradient(top=65535)),
+    "raw tiff": saved(gradient(), "TIFF"),
+    "jpeg in tiff": saved(gradient(), "TIFF", compression="jpeg"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.97])
+def test_a_truncated_file_is_an_error_and_never_half_a_picture(kind: str, share: float) -> None:
+    data = FILES[kind]
+    whole = read(data).array
+    try:
+        cut = read(data[: int(len(data) * share)]).array
+    except DecodeError as error:
+        assert str(error).startswith("<bytes>: ")  # noqa: PT017
+    else:  # what was cut off held no pixels, but metadata or an end mark
+        np.testing.assert_array_equal(cut, whole)
+        assert share > 0.5
+
+
+def test_a_png_without_its_last_chunk_is_whole() -> None:
+    picture = read(FILES["png"][:-12])
+    np.testing.assert_array_equal(picture.array, gradient())
+    assert picture.notes == ("the end of the file is missing",)
+
+
+def test_a_jpeg_cut_and_closed_again_is_still_cut() -> None:
+    data = jpeg(gradient(200, 300))
+    with pytest.raises(DecodeError, match="premature end of data segment"):
+        read(data[: len(data) * 2 // 3] + b"\xff\xd9")
+
+
+def test_a_flipped_bit_in_a_png_is_found_by_its_checksum() -> None:
+    data = bytearray(FILES["png"])
+    data[data.index(b"IDAT") + 20] ^= 4
+    with pytest.raises(DecodeError, match="wrong checksum of chunk IDAT"):
+        read(bytes(data))
+
+
+# limits
+
+
+def test_a_true_one_bit_png_of_50_000_squared(tmp_path) -> None:
+    path = tmp_path / "vast.png"
+    path.write_bytes(png(50_000, 50_000, 1, 0, zeros(50_000 * 6251)))
+    assert path.stat().st_size < 400_000
+    began = time.perf_counter()
+    with pytest.raises(DecodeError) as caught:
+        read(path)
+    assert time.perf_counter() - began < 1
+    assert str(caught.value) == (
+        f"{path}: 50000 × 50000 pixels are 2,500,000,000, more than the limit of {MAX_PIXELS:,}; "
+        "if the file can be trusted, raise max_pixels"
+    )
+
+
+LIARS = {
+    "png header": png(13_000, 13_000, 8, 2, b"x" * 40),
+    "jpeg header": b"\xff\xd8\xff\xc0\0\x11\x08"
+    + struct.pack(">HH", 13_000, 13_000)
+    + b"\3\1\x22\0\2\x11\1\3\x11\1\xff\xda",
+    "gif screen": b"GIF89a" + struct.pack("<HH", 13_000, 13_000) + b"\0\0\0,",
+    "bmp size": b"BM"
+    + struct.pack("<IIIIiiHHIIIIII", 90, 0, 54, 40, 13_000, 13_000, 1, 8, 1, 0, 0, 0, 0, 0)
+    + b"\0" * 40,
+    "webp canvas": b"RIFF\x64\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\x3f\0\xff\x3f\0" + bytes(90),
+    "ppm size": b"P6 13000 13000 255\n" + bytes(80),
+    "tiff size": tiff(bytes(50), width=13_000, height=13_000),
+    "tiff vast": tiff(bytes(50), width=2**31, height=2**31),
+    "tiff samples": tiff(bytes(50), t277=65535),
+    "tiff tile": tiff(bytes(50), t322=2**30, t323=2**30),
+    "tiff short strip": tiff(bytes(50)),
+    "tiff short deflate": tiff(zlib.compress(bytes(50)), compression=8),
+    "tiff strip nowhere": tiff(bytes(100), t273=10**6),
+    "tiff strip missing": tiff(bytes(100), t279=0),
+    "tiff strip of a vast jpeg": tiff(
+        b"\xff\xd8\xff\xc0\0\x0b\x08\xff\xff\xff\xff\1\1\x11\0\xff\xda" + bytes(60), compression=7
+    ),
+    "tiff strip that grows": tiff(zeros(10**9), compression=8),
+    "tiff strip of another codec": tiff(bytes(100), compression=50001),
+    "tiff in a circle": b"II*\0" + struct.pack("<IHHHIII", 8, 1, 256, 4, 1, 10, 8),
+    "bigtiff of endless pages": b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**40) + bytes(60),
+}
+
+
+@pytest.mark.parametrize("kind", LIARS)
+def test_a_lying_file_is_refused_before_it_costs_anything(kind: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    with pytest.raises(DecodeError, match="<bytes>: "):
+        read(LIARS[kind])
+    assert time.perf_counter() - began < 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+
+
+def test_pages_in_a_circle_are_not_followed() -> None:
+    with pytest.raises(DecodeError, match="its list of pages runs in a circle"):
+        read(LIARS["tiff in a circle"])
+
+
+def test_streams_that_go_on_after_the_picture_are_cut_off() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for data in (
+        png(10, 10, 8, 0, zeros(10**8)),
+        tiff(imagecodecs.lzma_encode(bytes(10**7)), compression=34925),
+    ):
+        assert not read(data).array.any()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def test_frames_count_against_the_limit() -> None:
+    stack = encode_tiff(np.zeros((50, 100, 100), np.uint8), "ZYX")
+    assert read(stack, max_pixels=500_000).array.shape == (50, 100, 100)
+    with pytest.raises(
+        DecodeError, match="100 × 100 pixels × 50 frames are 500,000, more than the limit of 499,999"
+    ):
+        read(stack, max_pixels=499_999)
+
+
+def test_bytes_count_against_the_limit() -> None:
+    wide = encode_tiff(np.zeros((10, 10, 4), np.float64))
+    with pytest.raises(DecodeError, match="of 32 bytes need 3,200 bytes"):
+        read(wide, max_pixels=100)
+
+
+def test_metadata_is_not_unpacked() -> None:
+    """A compressed text of 100 megabytes and a broken colour profile harm nobody."""
+    extra = chunk(b"zTXt", b"note\0\0" + zeros(10**8)), chunk(b"iCCP", b"x\0\x01broken")
+    data = png(2, 1, 8, 0, zlib.compress(b"\0\x07\x09"), *extra)
+    np.testing.assert_array_equal(read(data).array, [[7, 9]])
+
+
+# what is no file
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "empty.png").write_bytes(b"")
+    for path, said in (
+        (tmp_path / "pipe.jpg", "not a regular file"),
+        (tmp_path / "folder.jpg", "Is a directory|not a regular file"),
+        (tmp_path / "empty.png", "the file is empty"),
+        (tmp_path / "absent.png", "No such file or directory"),
+        (Path("/dev/zero"), "not a regular file"),
+    ):
+        with pytest.raises(DecodeError, match=f"{path}: ({said})"):
+            read(path)
+
+
+def test_a_vast_sparse_file_is_not_read(tmp_path) -> None:
+    path = tmp_path / "sparse.tif"
+    with path.open("wb") as file:
+        file.write(b"II*\0")
+        file.truncate(1 << 36)
+    with pytest.raises(DecodeError, match="a file of 68,719,476,736 bytes, more than the limit"):
+        read(path)
+
+
+def test_text_and_noise_are_no_pictures(tmp_path) -> None:
+    path = tmp_path / "page.jpg"
+    path.write_text("<html>404</html>")
+    with pytest.raises(DecodeError, match=r"page\.jpg: not a picture in a known format .* bytes 3c 68 74 6d"):
+        read(path)
+
+
+# noise in the bytes
+
+FUZZ = """
+import json, random, resource, sys, time
+from pathlib import Path
+from offgraph.decode import read
+from offgraph.errors import DecodeError
+
+rng, slowest, failed = random.Random(5), 0.0, 0
+files = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())]
+for turn in range(1500):
+    data = bytearray(rng.choice(files))
+    for _ in range(rng.randrange(1, 6)):
+        at = rng.randrange(min(len(data), 300) if turn % 2 else len(data))
+        data[at] = rng.choice([0, 255, 127, data[at] ^ (1 << rng.randrange(8))])
+    began = time.perf_counter()
+    try:
+        read(bytes(data), color=rng.choice(["keep", "rgb", "grey", "labels"]), alpha=rng.choice(["drop", "white"]))
+    except DecodeError:
+        failed += 1
+    slowest = max(slowest, time.perf_counter() - began)
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"failed": failed, "slowest": slowest, "memory": memory}))
+"""
+
+
+def test_damaged_bytes_give_a_picture_or_a_decode_error(tmp_path) -> None:
+    """In a process of its own, so that a crash of a decoder would be seen as one."""
+    for i, data in enumerate(FILES.values()):
+        (tmp_path / f"{i:02}").write_bytes(data)
+    run = subprocess.run(
+        [sys.executable, "-c", FUZZ, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    result = json.loads(run.stdout)
+    assert result["failed"] > 300 and result["slowest"] < 10 and result["memory"] < 2_000_000
+
+
+# the published collection
+
+DIFFERENT_FROM_PILLOW = {
+    "image-rs/tiff__testsuite__rgb32f_bw.tiff": "floating point is read",
+    "image-rs/tiff__testsuite__rgb32f_color.tiff": "floating point is read",
+    "pillow/unknown_compression_method.png": "the damaged colour profile is not looked at",
+    "pillow/hopper.ico": "not a picture in a known format",
+    "pillow/multipage.tiff": "does not say what its axes are",
+    "pillow/total-pages-zero.tif": "does not say what its axes are",
+    "pillow/multipage_multiple_frame_loop.tiff": "runs in a circle",
+    "pillow/pal8badindex.bmp": "index 252 in a palette of 101 colours",
+    "pngsuite/xcsn0g01.png": "wrong checksum of chunk IDAT",
+}
+
+
+def test_what_pillow_reads_is_read_or_refused_with_a_reason(shared_data) -> None:
+    with (shared_data / "broken" / "pillow_says.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    disagreements = {}
+    for row in rows:
+        path = shared_data / "broken" / row["file"]
+        ok_there = row["status"] in ("ok", "later-frame-fails")
+        try:
+            picture = read(path)
+        except DecodeError as error:
+            assert str(error).startswith(f"{path}: ")  # noqa: PT017
+            if ok_there:
+                disagreements[row["file"]] = str(error)
+        else:
+            if not ok_there:
+                disagreements[row["file"]] = DIFFERENT_FROM_PILLOW[row["file"]]
+            else:
+                # of a turned TIFF Pillow gives the size after turning
+                assert sorted(picture.stored_size) == sorted((int(row["h"]), int(row["w"]))), row["file"]
+    assert disagreements.keys() == DIFFERENT_FROM_PILLOW.keys()
+    for name, reason in DIFFERENT_FROM_PILLOW.items():
+        assert reason in disagreements[name]
+
+
+def test_pixels_agree_with_pillow_where_both_read_8_bits(shared_data) -> None:
+    from PIL import Image, ImageOps
+
+    root, compared = shared_data / "broken", 0
+    for path in sorted(root.rglob("*")):
+        if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"):
+            continue
+        try:
+            ours = read(path, color="rgb").array
+            with Image.open(path) as opened:
+                theirs = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+        except Exception:  # what cannot be read is the matter of the test above
+            continue
+        if ours.dtype == np.uint8:
+            compared += 1
+            np.testing.assert_array_equal(ours, theirs, err_msg=str(path))
+    assert compared > 100
