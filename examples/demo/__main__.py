@@ -71,24 +71,25 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
     """Everything on one page."""
     page = Report("Offgraph: the main job, on real pictures", "Files → SciPy's transforms → a dataset → a trained network → its predictions")
     page.section("Digits: what the recipe makes of a picture", "The picture as the file has it, then three draws of the training recipe.")
-    examples = [i for i, item in enumerate(classified.source) if item.name.endswith(("1.png", "4.jpg"))][:6]
-    for index in examples:
+    page.facts([("digits and photographs", len(classified.source)), ("told right", f"{classified.accuracy:.1%}"), ("coins found", segmented.found)])
+    by_class = {item.label: index for index, item in enumerate(classified.source) if "digit" in item.name}
+    for index in list(by_class.values())[1::2]:
         sample = classified.source.read(index)
         drawn = [digits.RECIPE(image=sample.image, key=og.Key(digits.SEED, epoch, index)) for epoch in range(3)]
         figures = [Figure(enlarged(sample.image.array), classified.source[index].name)]
         figures += [Figure(enlarged(result.image), f"draw {epoch + 1}", drawn_values(result)) for epoch, result in enumerate(drawn)]
-        page.pictures(figures)
+        page.pictures(figures, columns=4, pixels=True)
 
     page.section("Digits: files that were set aside", "Nothing is lost without a word: each is listed with its reason, and the build goes on.")
-    page.table(["file", "why"], [(entry.name, entry.reason) for entry in classified.set_aside])
+    page.table(["file", "why"], classified.set_aside)
 
     page.section("Digits: training", f"{classified.accuracy:.1%} of the held-out pictures are told right.")
-    page.pictures([Figure(picture.training_curves(classified.history), "training curves")])
+    page.pictures([Figure(picture.training_curves(classified.history), "training curves")], columns=1)
     names = classified.class_names
     true = [p.item.label for p in classified.predictions]
     told = [p.label for p in classified.predictions]
-    page.pictures([Figure(picture.confusion_matrix(true, told, names), "confusion matrix of the held-out pictures")])
-    wrong_first = sorted(classified.predictions, key=lambda p: p.label == p.item.label)[:24]
+    page.pictures([Figure(picture.confusion_matrix(true, told, names), "confusion matrix of the held-out pictures")], columns=2)
+    wrong_first = sorted(classified.predictions, key=lambda p: p.label == p.item.label)[:16]
     page.pictures(
         [
             Figure(
@@ -98,7 +99,9 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
                 mark="right" if p.label == p.item.label else "wrong",
             )
             for p in wrong_first
-        ]
+        ],
+        columns=8,
+        pixels=True,
     )
 
     found = segmented.prediction
@@ -109,10 +112,11 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
     page.pictures(
         [
             Figure(picture.to_rgb(found.image), "the lower half, as it is"),
-            Figure(picture.overlay(found.image, found.mask), "predicted, post-processed, counted, drawn on the original"),
-        ]
+            Figure(coins.drawn(found), "predicted, post-processed, counted, drawn on the original"),
+        ],
+        columns=1,
     )
-    page.pictures([Figure(picture.training_curves(segmented.history), "training curves")])
+    page.pictures([Figure(picture.training_curves(segmented.history), "training curves")], columns=1)
     return page.save(path)
 
 
@@ -132,8 +136,8 @@ def tell(classified: digits.Classified, segmented: coins.Segmented, page: Path, 
     """Where each result lies, and what to try next."""
     out = page.parent
     say("Set aside, with the reason:")
-    for entry in classified.set_aside:
-        print(f"  {entry.name}: {entry.reason}")
+    for name, reason in classified.set_aside:
+        print(f"  {name}: {reason}")
     print(
         f"""
 Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out pictures are right

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import offgraph as og
+from offgraph import picture
 
 SEED = 7
 HALF = 152
@@ -28,8 +29,8 @@ RECIPE = og.Compose(
     [
         og.Augment(
             og.RandomCrop((112, 112)),
-            og.Flip("horizontal", p=0.5),
-            og.Flip("vertical", p=0.5),
+            og.Flip("X", p=0.5),
+            og.Flip("Y", p=0.5),
             og.Rotate((-20, 20), mode="mirror"),
             og.Gamma((0.6, 1.7)),
         ),
@@ -72,6 +73,12 @@ def write_pictures(out: Path) -> None:
     og.imwrite(out / "upper" / "coins.png", photograph[:HALF])
     og.imwrite(out / "upper-masks" / "coins.png", discs(photograph.shape, UPPER)[:HALF])
     og.imwrite(out / "lower" / "coins.png", photograph[HALF:])
+
+
+def drawn(prediction: og.Prediction) -> np.ndarray:
+    """The coins on the photograph, numbered, at twice its size."""
+    twice = np.ones((2, 2), np.uint8)
+    return picture.overlay(np.kron(prediction.image, twice), np.kron(prediction.mask, twice), numbers=True)
 
 
 def small_fcn():

@@ -32,7 +32,7 @@ class Classified:
     """What the scene leaves behind, for the report and the summary."""
 
     source: og.Source
-    set_aside: list[og.Quarantined]
+    set_aside: list[tuple[str, str]]
     predictions: list[og.Prediction]
     accuracy: float
     history: dict[str, list[float]]
@@ -110,11 +110,12 @@ def run(out: Path) -> Classified:
 
     saved = out / "digits.keras"
     og.save(model, RECIPE, saved, class_names=train.class_names)
-    predictions = list(og.predict(saved, held_out))
+    predicting = og.predict(saved, held_out)
+    predictions = list(predicting)
     right = [p.label == p.item.label for p in predictions]
     return Classified(
         source=train,
-        set_aside=dataset.quarantined,
+        set_aside=[(bad.name, bad.reason) for bad in dataset.quarantined] + predicting.quarantined,
         predictions=predictions,
         accuracy=float(np.mean(right)),
         history=history.history,
