@@ -94,9 +94,11 @@ class Report:
 
     Examples
     --------
-    >>> page = Report("Digits", "1,797 pictures")
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> page = og.Report("Digits", "1,797 pictures")
     >>> page.section("Before and after")
-    >>> page.pictures([Figure(np.zeros((8, 8), np.uint8), "zero.png")])
+    >>> page.pictures([og.Figure(np.zeros((8, 8), np.uint8), "zero.png")])
     >>> page.table(["class", "count"], [["zero", 178]])
     >>> "data:image/png" in page.html()
     True
