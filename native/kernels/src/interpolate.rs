@@ -6,7 +6,7 @@
 
 use crate::border::Border;
 use crate::error::{KernelError, Result};
-use crate::rows::{Axes, Pixels, RowMaker, RowWorker, make_rows};
+use crate::rows::{Axes, Pixels, RowMaker, RowWorker, check_planes, make_rows};
 use crate::sample::{Sample, to_i64_like_x86};
 use crate::simd::{Kernel, dispatch};
 use crate::spline::{MAX_ORDER, weights};
@@ -38,15 +38,7 @@ impl Options {
         if self.order > MAX_ORDER {
             return Err(KernelError::parameter(format!("spline order {}; at most {MAX_ORDER}", self.order)));
         }
-        let planes = |shape: &[usize], axes: Axes| {
-            let last = axes.outer + axes.spatial;
-            (axes.spatial > 0 && shape.len() >= last)
-                .then(|| (shape[..axes.outer].to_vec(), shape[last..].to_vec()))
-        };
-        match (planes(input, input_axes), planes(output, output_axes)) {
-            (Some(a), Some(b)) if a == b => Ok(()),
-            _ => Err(KernelError::shape(format!("planes of {input:?} and {output:?} do not match"))),
-        }
+        check_planes(input, output, input_axes, output_axes)
     }
 }
 

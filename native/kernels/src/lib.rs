@@ -9,6 +9,7 @@ pub mod error;
 pub mod interpolate;
 pub mod line;
 pub mod parallel;
+pub mod resize;
 pub mod rows;
 pub mod sample;
 pub mod simd;

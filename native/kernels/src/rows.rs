@@ -3,6 +3,7 @@
 //! The axes of an image are `[outer…, spatial…, inner…]`. Outer and inner axes hold planes, which share every
 //! coordinate: a row is one line along the last spatial axis with all its inner planes beside it.
 
+use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
 use crate::sample::{Cast, Sample};
@@ -16,6 +17,19 @@ pub struct Axes {
     pub outer: usize,
     /// Number of spatial axes, at least 1.
     pub spatial: usize,
+}
+
+/// Refuse arrays without a spatial axis, or whose planes differ.
+pub fn check_planes(input: &[usize], output: &[usize], input_axes: Axes, output_axes: Axes) -> Result<()> {
+    let planes = |shape: &[usize], axes: Axes| {
+        let last = axes.outer + axes.spatial;
+        (axes.spatial > 0 && shape.len() >= last)
+            .then(|| (shape[..axes.outer].to_vec(), shape[last..].to_vec()))
+    };
+    match (planes(input, input_axes), planes(output, output_axes)) {
+        (Some(a), Some(b)) if a == b => Ok(()),
+        _ => Err(KernelError::shape(format!("planes of {input:?} and {output:?} do not match"))),
+    }
 }
 
 /// Gives each thread its own [`RowWorker`].

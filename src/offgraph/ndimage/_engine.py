@@ -23,7 +23,15 @@ from offgraph.ndimage._support import (
     same_elements,
 )
 
-__all__ = ["affine_into", "affine_planes", "filter_axis", "prefiltered", "zoom_into", "zoom_planes"]
+__all__ = [
+    "affine_into",
+    "affine_planes",
+    "arranged",
+    "filter_axis",
+    "prefiltered",
+    "zoom_into",
+    "zoom_planes",
+]
 
 _PAD = 12
 """Samples added on each side where a border mode has no spline filter of its own; part of SciPy's answer."""
@@ -67,7 +75,7 @@ def prefiltered(
     return coefficients, pad
 
 
-def _arranged(image: np.ndarray, axes: Sequence[int]) -> tuple[np.ndarray, int]:
+def arranged(image: np.ndarray, axes: Sequence[int]) -> tuple[np.ndarray, int]:
     """The image with its axes as ``[outer…, spatial…, inner…]``, and the number of outer ones."""
     last = max(axes)
     others = [axis for axis in range(image.ndim) if axis not in axes]
@@ -97,8 +105,8 @@ def _resample(
         source = source.copy()
     outer = 0
     if axes is not None:
-        source, outer = _arranged(source, axes)
-        output, _ = _arranged(output, axes)
+        source, outer = arranged(source, axes)
+        output, _ = arranged(output, axes)
     call_native(kernel, output, source, outer, *maps, order, mode, fill, pad)
 
 

@@ -1,0 +1,87 @@
+"""The antialiased resize against its definition in NumPy, and against Pillow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from tests.cases import arrays, assert_equal_arrays, examples, values
+
+from offgraph.ndimage._resize import KERNELS, resize, resize_reference, weight_table
+from offgraph.threads import num_threads
+
+PILLOW = {
+    "box": Image.Resampling.BOX,
+    "triangle": Image.Resampling.BILINEAR,
+    "cubic": Image.Resampling.BICUBIC,
+    "lanczos3": Image.Resampling.LANCZOS,
+}
+
+
+@examples(200)
+@given(
+    st.data(),
+    arrays(max_dims=4),
+    st.sampled_from(sorted(KERNELS)),
+    st.booleans(),
+)
+def test_bytes_of_the_definition(data, image, kernel, antialias):
+    axes = data.draw(st.permutations(range(image.ndim)).map(lambda p: p[: max(1, image.ndim - 1)]))
+    size = data.draw(st.lists(st.integers(1, 12), min_size=len(axes), max_size=len(axes)))
+    options = {"axes": axes, "kernel": kernel, "antialias": antialias}
+    with np.errstate(all="ignore"):
+        assert_equal_arrays(resize(image, size, **options), resize_reference(image, size, **options))
+
+
+@pytest.mark.parametrize("kernel", sorted(KERNELS))
+@pytest.mark.parametrize("size", [(40, 30), (7, 91), (120, 200), (1, 1), (61, 83)])
+def test_pillow_within_float32(kernel, size):
+    image = values((61, 83), "f4", 1)
+    pillow = np.asarray(Image.fromarray(image).resize(size[::-1], PILLOW[kernel]))
+    ours = resize(image, size, axes=(0, 1), kernel=kernel)
+    # Pillow sums the other axis first and stores float32 between the passes.
+    np.testing.assert_allclose(ours, pillow, rtol=0, atol=4e-6 * np.abs(image).max())
+
+
+@pytest.mark.parametrize("planes", [1, 2, 3, 4])
+def test_pictures_on_every_level_and_any_threads(simd_level, planes):
+    image = values((150, 201, planes), "u1", planes)
+    for size in ((64, 64), (200, 300)):
+        expected = resize_reference(image, size, axes=(0, 1))
+        for threads in (1, 2):
+            with num_threads(threads):
+                assert_equal_arrays(resize(image, size, axes=(0, 1)), expected)
+
+
+@examples(100)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(sorted(KERNELS)), st.booleans())
+def test_tables_stay_inside_and_sum_to_one(n, length, kernel, antialias):
+    starts, counts, weights = weight_table(n, length, kernel, antialias)
+    assert (starts >= 0).all()
+    assert (counts >= 1).all()
+    assert (starts + counts <= n).all()
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-14)
+
+
+def test_the_same_size_is_a_copy_even_of_what_is_no_number():
+    image = values((9, 8), "f8", 1, "special")
+    for kernel in ("box", "triangle"):
+        assert_equal_arrays(resize(image, (9, 8), axes=(0, 1), kernel=kernel), image)
+
+
+@pytest.mark.parametrize(
+    ("size", "axes", "kernel", "message"),
+    [
+        ((0, 3), (0, 1), "box", "cannot resize axis 0 from 4 to 0"),
+        ((3,), (0, 1), "box", "must name each spatial axis once"),
+        ((3, 3), (1, 1), "box", "must name each spatial axis once"),
+        ((3, 3), (0, 1), "gauss", "'box', 'triangle', 'cubic', 'lanczos3'"),
+    ],
+)
+def test_wrong_arguments_are_named(size, axes, kernel, message):
+    with pytest.raises(ValueError, match=message):
+        resize(np.zeros((4, 4)), size, axes=axes, kernel=kernel)
+    with pytest.raises(ValueError, match="cannot resize axis 0 from 0 to 3"):
+        resize(np.zeros((0, 4)), (3, 3), axes=(0, 1))
