@@ -7,7 +7,8 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image as PillowImage, ImageOps
+from PIL import Image as PillowImage
+from PIL import ImageOps
 
 import offgraph as og
 from offgraph import frame as frame_module
@@ -138,6 +139,13 @@ def test_volumes_and_channels():
     np.testing.assert_array_equal(out.frame.undo(image=out.image, axes="CYX"), first)
 
 
+def test_half_precision_comes_back_as_single():
+    heatmap = RNG.random((6, 8)).astype(np.float16)
+    back = Frame((AffineMap.window((-1, -1), (6, 8), (4, 6)),)).undo(heatmap=heatmap)
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, heatmap[1:5, 1:7])
+
+
 def test_coordinates_round_trip():
     out = og.Compose([og.Resize((33, 47)), og.Rotate(12), og.Affine(scale=1.2, translate=3)])(
         image=picture(50, 60)
@@ -156,6 +164,7 @@ def test_coordinates_round_trip():
             r"shape \(5, 4\) does not lie on this frame's output grid of size \(4, 4\)",
         ),
         ({"mask": np.zeros(4, np.uint8)}, "does not lie on"),
+        ({"mask": np.zeros((4, 4), np.uint8), "fill": -1}, "fill=-1 cannot be held by dtype uint8"),
         ({"heatmap": np.zeros((3, 4, 4)), "axes": "YXC"}, "does not lie on"),
     ],
 )

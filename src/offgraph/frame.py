@@ -16,7 +16,7 @@ import numpy as np
 
 from offgraph.errors import OffgraphError
 from offgraph.ndimage._engine import affine_planes
-from offgraph.spec import SPATIAL
+from offgraph.spec import SPATIAL, held_by
 
 __all__ = ["AffineMap", "Frame", "orientation_map"]
 
@@ -248,12 +248,13 @@ class Frame:
         Returns
         -------
         ndarray
-            Same dtype, other axes and their order as given, spatial lengths of the original.
+            Same dtype (float32 for float16), axes in the order as given, spatial lengths of the original.
 
         Raises
         ------
         OffgraphError
-            Where not exactly one array is given, or its size is not the frame's output size.
+            Where not exactly one array is given, its size is not the frame's output size, or its dtype cannot hold
+            `fill`.
         """
         given = [array for array in (mask, heatmap, image) if array is not None]
         if len(given) != 1:
@@ -265,6 +266,12 @@ class Frame:
             raise OffgraphError(
                 f"an array of shape {array.shape} does not lie on this frame's output grid of size {self.output_size}"
             )
+        if array.dtype == np.float16:
+            array = array.astype(np.float32)
+        try:
+            held_by(array.dtype, fill=fill)
+        except ValueError as error:
+            raise OffgraphError(str(error)) from None
         return self._resample(array, spatial, order=0 if mask is not None else 1, fill=fill)
 
     def _resample(self, array: np.ndarray, spatial: tuple[int, ...], order: int, fill: float) -> np.ndarray:

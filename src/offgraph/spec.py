@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from offgraph.errors import StepError
 
-__all__ = ["SPATIAL", "ArraySpec", "name_axes"]
+__all__ = ["SPATIAL", "ArraySpec", "held_by", "name_axes"]
 
 SPATIAL = "ZYX"
 """Letters of spatial axes. ``C`` names a channel axis, ``T`` time; neither is ever filtered or resampled."""
@@ -79,10 +80,26 @@ def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
             f"an array of shape {shape} needs its axes named: axes='ZYX' for a volume, 'YXC' for channels last"
         )
     if len(axes) != len(shape):
-        raise StepError(f"axes={axes!r} names {len(axes)} axes, but the array of shape {shape} has {len(shape)}")
+        raise StepError(
+            f"axes={axes!r} names {len(axes)} axes, but the array of shape {shape} has {len(shape)}"
+        )
     if len(set(axes)) != len(axes) or not set(axes) <= set("TZYXC") or not {"Y", "X"} <= set(axes):
         raise StepError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
     order = [name for name in axes if name in SPATIAL]
     if order != sorted(order, key=SPATIAL.index):
-        raise StepError(f"axes={axes!r}: spatial axes must stand in the order Z, Y, X; transpose the array first")
+        raise StepError(
+            f"axes={axes!r}: spatial axes must stand in the order Z, Y, X; transpose the array first"
+        )
     return axes
+
+
+def held_by(dtype: np.dtype[Any], **values: float) -> None:
+    """Refuse a fill value that an array of this dtype cannot hold exactly."""
+    for name, value in values.items():
+        if dtype.kind == "f":
+            continue
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if not low <= value <= high or value != int(value):
+            raise ValueError(
+                f"{name}={value:g} cannot be held by dtype {dtype}: write a whole number {low} to {high}"
+            )

@@ -22,7 +22,7 @@ from offgraph.frame import AffineMap
 from offgraph.ndimage._engine import affine_planes
 from offgraph.parameters import Mode, Number, NumberOrRange, Order, Probability, Whole
 from offgraph.random import Draw
-from offgraph.spec import ArraySpec
+from offgraph.spec import ArraySpec, held_by
 from offgraph.targets import Image, Mask
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "field_names",
     "field_schema",
     "fields_of",
-    "held_by",
     "step",
     "value_range",
 ]
@@ -373,18 +372,6 @@ class PointwiseStep(Step):
                 out[..., channel] = table[index]
         out = np.moveaxis(out, -1, channel_axis) if channel_axis >= 0 else out[..., 0]
         return Image(np.ascontiguousarray(out), image.axes)
-
-
-def held_by(dtype: np.dtype[Any], **values: float) -> None:
-    """Refuse a fill value that an array of this dtype cannot hold exactly."""
-    for name, value in values.items():
-        if dtype.kind == "f":
-            continue
-        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        if not low <= value <= high or value != int(value):
-            raise ValueError(
-                f"{name}={value:g} cannot be held by dtype {dtype}: write a whole number {low} to {high}"
-            )
 
 
 def value_range(dtype: str, declared: float | None) -> float:

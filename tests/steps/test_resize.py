@@ -44,3 +44,11 @@ def test_bad_sizes(parameters):
 def test_no_pixels():
     with pytest.raises(og.StepError, match="has no pixels to resize"):
         og.Compose([og.Resize((4, 4))])(image=np.zeros((0, 4), np.uint8))
+
+
+def test_a_bool_picture_is_refused_and_a_bool_mask_is_not():
+    picture = np.eye(4, dtype=bool)
+    recipe = og.Compose([og.Resize((2, 2))])
+    with pytest.raises(og.StepError, match="Resize: cannot average a bool picture"):
+        recipe(image=picture)
+    assert recipe(image=picture.astype(np.uint8), mask=picture).mask.dtype == bool

@@ -10,8 +10,8 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph.frame import AffineMap
 from offgraph.parameters import Number, Whole
-from offgraph.spec import ArraySpec
-from offgraph.step import CONFIG, GeometricStep, held_by
+from offgraph.spec import ArraySpec, held_by
+from offgraph.step import CONFIG, GeometricStep
 
 __all__ = ["NUMPY_MODES", "WindowStep", "check_crop", "reference_window"]
 

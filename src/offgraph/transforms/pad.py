@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Pad(WindowStep):
             raise ValueError(
                 f"padding={self.padding} is for {len(self.padding)} axes, the picture has {dimensions}"
             )
-        return self.padding
+        return cast("tuple[tuple[int, int], ...]", self.padding)
 
     def output_size(
         self, size: tuple[int | None, ...], params: dict[str, Any] | None

@@ -76,6 +76,14 @@ class Resize(GeometricStep):
             return (None,) * len(size)
         return tuple(None if n is None else max(1, round(n * scale)) for n in size)
 
+    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+        """Other lengths; refuses a bool picture, whose averages are neither true nor false."""
+        if spec.dtype == "bool":
+            raise ValueError(
+                "cannot average a bool picture; write image.astype('uint8') * 255, or pass it as mask="
+            )
+        return super().output_spec(spec, params)
+
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Half-pixel grid: ``input = (output + 0.5) * ratio - 0.5``."""
         size = tuple(int(n or 0) for n in spec.size)
@@ -90,6 +98,7 @@ class Resize(GeometricStep):
         spec = ArraySpec.of(array, axes)
         grid = self.map(params, spec)
         if not labels:
+            self.output_spec(spec, params)
             return resize(
                 array, grid.output_size, axes=spec.spatial, kernel=self.kernel, antialias=self.antialias
             )
@@ -102,7 +111,7 @@ class Resize(GeometricStep):
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Two weight matrices; no ndimage function antialiases."""
-        size = self.output_size(image.shape, params)
+        size = [n or 0 for n in self.output_size(image.shape, params)]
         return resize_reference(
             image, size, axes=tuple(range(image.ndim)), kernel=self.kernel, antialias=self.antialias
         )
