@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import doctest
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 
 import offgraph as og
 from made import CLASSES, class_folder, paired_folder, picture_file, recipe, tree
+from offgraph import feeding
 from offgraph.dataset import BuiltDataset
 from offgraph.dataset.example import decode_array, encode_array
 from offgraph.dataset.output import OutputFolder
@@ -422,3 +424,9 @@ def test_names_of_undecodable_bytes(tmp_path: Path) -> None:
         report = og.build(root, tmp_path / format, og.Compose([og.Flip("Y")]), format=format)
         assert report.examples == 2
     assert io.StringIO(report.summary()).read()
+
+
+def test_examples_run() -> None:
+    for module in (feeding, sys.modules[og.build.__module__]):
+        result = doctest.testmod(module)
+        assert result.attempted and not result.failed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import struct
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 import offgraph as og
 from made import recipe
 from offgraph.postprocess import FillHoles, Threshold
+from offgraph.tensors import keras as keras_module
 from offgraph.tensors.keras import MEMBER, SavedModel
 
 keras = pytest.importorskip("keras")
@@ -96,6 +98,7 @@ def test_saving_again_replaces_and_failing_leaves_what_was_there(saved: Path) ->
         ({"path": "model.h5"}, r"model\.h5: a saved model's name ends in \.keras"),
         ({"class_names": ["a"]}, "1 class names for a model that puts out 3 values"),
         ({"task": "detect"}, "task='detect'"),
+        ({"postprocess": [og.Flip("X")]}, "postprocess: Flip is no result step"),
     ],
 )
 def test_wrong_arguments_are_named(tmp_path: Path, options: dict, says: str) -> None:
@@ -182,3 +185,8 @@ def test_code_in_a_model_is_not_run(tmp_path: Path) -> None:
     path = og.save(model, recipe(), tmp_path / "m.keras")
     with pytest.raises(og.OffgraphError, match=r"m\.keras: Keras cannot load the model: .*[Ll]ambda"):
         og.load(path)
+
+
+def test_examples_run() -> None:
+    result = doctest.testmod(keras_module)
+    assert result.attempted and not result.failed

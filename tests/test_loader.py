@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import hashlib
 import json
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 import offgraph as og
 from made import CLASSES, class_folder, paired_folder, picture_file, recipe
+from offgraph import loader as loader_module
 
 
 @pytest.fixture(scope="module")
@@ -289,3 +291,8 @@ def test_grey_pictures(tmp_path: Path) -> None:
     picture_file(tmp_path / "in" / "a.png", np.full((6, 5), 9, np.uint8))
     (batch,) = og.Loader(tmp_path / "in", color="grey")
     assert batch.image.shape == (1, 6, 5) and batch.label is None
+
+
+def test_examples_run() -> None:
+    result = doctest.testmod(loader_module)
+    assert result.attempted and not result.failed

@@ -61,7 +61,7 @@ def permutation(count: int, *, seed: int, epoch: int) -> np.ndarray:
     Examples
     --------
     >>> permutation(5, seed=7, epoch=0).tolist()
-    [2, 1, 4, 0, 3]
+    [4, 1, 3, 0, 2]
     """
     start = hashlib.blake2b(f"offgraph order {seed} {epoch}".encode(), digest_size=8).digest()
     golden = np.uint64(0x9E3779B97F4A7C15)

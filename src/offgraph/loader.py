@@ -175,9 +175,14 @@ class Loader:
 
     Examples
     --------
-    >>> loader = Loader("photos", Compose([Resize((224, 224)), Normalize("imagenet")]))  # doctest: +SKIP
-    >>> next(iter(loader)).image.shape  # doctest: +SKIP
-    (32, 224, 224, 3)
+    >>> import tempfile
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.Resize((8, 8)), og.Normalize("imagenet")])
+    >>> with tempfile.TemporaryDirectory() as photos:
+    ...     for number in range(3):
+    ...         og.imwrite(f"{photos}/{number}.png", np.zeros((20, 30, 3), np.uint8))
+    ...     [batch.image.shape for batch in og.Loader(photos, recipe, batch_size=2)]
+    [(2, 8, 8, 3), (1, 8, 8, 3)]
     """
 
     def __init__(

@@ -96,9 +96,18 @@ def build(
 
     Examples
     --------
-    >>> report = build("photos", "dataset", Compose([Resize((224, 224))]))  # doctest: +SKIP
-    >>> print(report.summary())  # doctest: +SKIP
-    dataset: 600 examples from 600 pictures as folder, 49.1 MB, in 3.2 s
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.Resize((8, 8)), og.Augment(og.Rotate((-15, 15))), og.Normalize("imagenet")])
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     Path(home, "photos").mkdir()
+    ...     og.imwrite(f"{home}/photos/a.png", np.zeros((20, 30, 3), np.uint8))
+    ...     report = og.build(f"{home}/photos", f"{home}/dataset", recipe, copies=2)
+    ...     sorted(path.name for path in Path(home, "dataset", "images").iterdir())
+    ['a__0.png', 'a__1.png']
+    >>> report.examples, report.quarantined
+    (2, ())
     """
     _check_options(format=format, on_error=on_error, store=store)
     threads = default_threads() if workers is None else workers

@@ -14,6 +14,7 @@ from offgraph.compose import Compose
 from offgraph.dataset.job import library_versions
 from offgraph.errors import OffgraphError
 from offgraph.spec import ArraySpec
+from offgraph.step import ResultStep
 
 __all__ = ["MEMBER", "SavedModel", "Task", "load", "save"]
 
@@ -92,16 +93,25 @@ def save(
     Raises
     ------
     OffgraphError
-        Where the model has several inputs or outputs, the class names do not fit it, the task cannot be told, or
-        the file cannot be written.
+        Where the model has several inputs or outputs, the class names do not fit it, the task cannot be told, a
+        step of ``postprocess`` is no result step, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import keras, tempfile
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.Resize((8, 8)), og.Normalize("imagenet")])
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     saved = og.load(og.save(model, recipe, f"{home}/pets.keras", class_names=["cat", "dog"]))
+    >>> saved.task, saved.class_names, saved.recipe.digest == recipe.digest
+    ('classify', ('cat', 'dog'), True)
     """
     path = Path(path)
     if path.suffix != ".keras":
         raise OffgraphError(f"{path}: a saved model's name ends in .keras")
     names = () if class_names is None else tuple(class_names)
-    steps = (
-        postprocess if postprocess is None or isinstance(postprocess, Compose) else Compose(list(postprocess))
-    )
+    steps = _result_steps(postprocess)
     task = _task(model, task)
     _check_class_names(model, names)
     described = {
@@ -226,6 +236,16 @@ def _task(model: Any, task: Task | None) -> Task:
     if task not in known.values():
         raise OffgraphError(f"task={task!r}: choose 'classify' or 'segment'")
     return task
+
+
+def _result_steps(given: Compose | Sequence[Any] | None) -> Compose | None:
+    if given is None:
+        return None
+    steps = given if isinstance(given, Compose) else Compose(given)
+    for step in steps.steps:
+        if not isinstance(step, ResultStep):
+            raise OffgraphError(f"postprocess: {step.name} is no result step, as Threshold and FillHoles are")
+    return steps
 
 
 def _check_class_names(model: Any, names: tuple[str, ...]) -> None:
