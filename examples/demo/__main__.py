@@ -89,7 +89,9 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
     true = [p.item.label for p in classified.predictions]
     told = [p.label for p in classified.predictions]
     page.pictures([Figure(picture.confusion_matrix(true, told, names), "confusion matrix of the held-out pictures")], columns=2)
-    wrong_first = sorted(classified.predictions, key=lambda p: p.label == p.item.label)[:16]
+    wrong = [p for p in classified.predictions if p.label != p.item.label]
+    right = [p for p in classified.predictions if p.label == p.item.label]
+    chosen = wrong[:8] + right[:: max(1, len(right) // 8)][:8]
     page.pictures(
         [
             Figure(
@@ -98,7 +100,7 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
                 f"{p.probabilities.max():.0%} sure",
                 mark="right" if p.label == p.item.label else "wrong",
             )
-            for p in wrong_first
+            for p in chosen
         ],
         columns=8,
         pixels=True,
