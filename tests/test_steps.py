@@ -18,6 +18,7 @@ import pytest
 from scipy import ndimage as scipy_ndimage
 
 import offgraph as og
+from offgraph.ndimage._resize import KERNELS
 from offgraph.random import Draw
 from offgraph.spec import ArraySpec
 from offgraph.step import (
@@ -241,7 +242,7 @@ def test_mask_values_are_the_inputs(step: Step, n: int, dtype: str):
         pytest.skip(f"the label {fill} beyond the border is no bool")
     mask = labels(n, dtype)
     step = always(step)
-    spec = ArraySpec.of(mask, "ZYX"[-n:])
+    spec = ArraySpec(mask.shape, "uint8", "ZYX"[-n:])  # of the picture, on whose grid the mask lies
     params = step.sample(Draw(KEY, "x"), spec)
     out = step.apply_mask(Mask(mask, spec.axes), params).array
     assert out.dtype == mask.dtype and set(np.unique(out).tolist()) <= {*np.unique(mask).tolist(), fill}
@@ -284,7 +285,9 @@ def test_map_says_where_pixels_come_from(step: Step, n: int):
         np.stack(np.meshgrid(*map(np.arange, grid.output_size), indexing="ij"), axis=-1).astype(float)
     )
     # Away from the border, where neither a widened kernel nor a spline's border rule reaches.
-    margin = 8 if isinstance(step, ResampledStep | og.Resize) else 0
+    margin = np.full(n, 8.0 if isinstance(step, ResampledStep) else 0.0)
+    if isinstance(step, og.Resize):
+        margin = KERNELS[step.kernel][1] * np.maximum(np.diag(grid.matrix), 1) + 1
     inside = np.all((places >= margin) & (places <= np.array(size) - 1 - margin), axis=-1)
     assert inside.any()
     nearest = getattr(step, "order", 1) == 0 or getattr(step, "kernel", "") == "box"
