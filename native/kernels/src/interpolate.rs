@@ -226,6 +226,7 @@ impl<T: Sample, const TAPS: usize> RowMaker for Resampler<'_, '_, T, TAPS> {
             coordinates: vec![0.0; self.width * self.pixels.spatial.len()],
             inside: 0..0,
             corners: vec![Corner { start: 0, weights: [[0.0; TAPS]; 2] }; self.width],
+            points: Vec::new(),
             taps: Vec::new(),
         })
     }
@@ -255,8 +256,10 @@ struct Worker<'w, 'p, 'm, T: Sample, const TAPS: usize> {
     /// The pixels of the row that `corners` serves.
     inside: std::ops::Range<usize>,
     corners: Vec<Corner<TAPS>>,
-    /// The other pixels, with a group of taps (one an axis) for each; `None` is the fill value.
-    taps: Vec<(usize, Option<Vec<AxisTaps<TAPS>>>)>,
+    /// The other pixels, with the place of their taps in `taps`; `None` is the fill value.
+    points: Vec<(usize, Option<usize>)>,
+    /// Taps of these pixels, one entry an axis.
+    taps: Vec<AxisTaps<TAPS>>,
 }
 
 impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
@@ -278,9 +281,15 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
                 corners: &mut self.corners[range],
             });
         }
+        self.points.clear();
         self.taps.clear();
         for pixel in (0..self.inside.start).chain(self.inside.end..*width) {
-            self.taps.push((pixel, self.point(pixel)));
+            let first = self.taps.len();
+            let found = self.find_taps(pixel).is_some();
+            if !found {
+                self.taps.truncate(first);
+            }
+            self.points.push((pixel, found.then_some(first)));
         }
     }
 
@@ -294,15 +303,17 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
             let inside = &mut to[self.inside.start * planes..self.inside.end * planes];
             dispatch(GatherCorners { pixels, base, down, right, corners, to: inside });
         }
-        dispatch(GatherTaps { pixels, base, fill: self.resampler.options.fill, taps: &self.taps, to });
+        let fill = self.resampler.options.fill;
+        dispatch(GatherTaps { pixels, base, fill, points: &self.points, taps: &self.taps, to });
     }
 }
 
 impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
-    fn point(&self, pixel: usize) -> Option<Vec<AxisTaps<TAPS>>> {
+    /// Append the taps of a pixel on every axis; `None` where it is the fill value.
+    #[inline]
+    fn find_taps(&mut self, pixel: usize) -> Option<()> {
         let Resampler { pixels, options, width, .. } = self.resampler;
-        let axes = pixels.spatial.iter().zip(self.coordinates.chunks_exact(*width));
-        axes.map(|((len, stride), coordinates)| {
+        for ((len, stride), coordinates) in pixels.spatial.iter().zip(self.coordinates.chunks_exact(*width)) {
             let (start, x) = place::<TAPS>(coordinates[pixel], *len, options.border)?;
             let mut taps = AxisTaps { offsets: [FILL; TAPS], weights: weights::<TAPS>(x) };
             for (tap, offset) in taps.offsets.iter_mut().enumerate() {
@@ -310,9 +321,9 @@ impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
                     *offset = index * stride;
                 }
             }
-            Some(taps)
-        })
-        .collect()
+            self.taps.push(taps);
+        }
+        Some(())
     }
 }
 
@@ -431,7 +442,8 @@ struct GatherTaps<'a, T: Sample, const TAPS: usize> {
     pixels: &'a Pixels<'a, T>,
     base: usize,
     fill: f64,
-    taps: &'a [(usize, Option<Vec<AxisTaps<TAPS>>>)],
+    points: &'a [(usize, Option<usize>)],
+    taps: &'a [AxisTaps<TAPS>],
     to: &'a mut [f64],
 }
 
@@ -441,12 +453,14 @@ impl<T: Sample, const TAPS: usize> Kernel for GatherTaps<'_, T, TAPS> {
     #[inline(always)]
     fn run(self) {
         let planes = self.pixels.inner.len();
-        for (pixel, taps) in self.taps {
+        let rank = self.pixels.spatial.len();
+        for (pixel, first) in self.points {
             let to = &mut self.to[pixel * planes..(pixel + 1) * planes];
-            let Some(taps) = taps else {
+            let Some(first) = first else {
                 to.fill(self.fill);
                 continue;
             };
+            let taps = &self.taps[*first..first + rank];
             for (to, plane) in to.iter_mut().zip(&self.pixels.inner) {
                 *to = sum_taps(self.pixels.elements(), self.base + plane, taps, self.fill);
             }
@@ -461,6 +475,9 @@ fn sum_taps<T: Sample, const TAPS: usize>(
     taps: &[AxisTaps<TAPS>],
     fill: f64,
 ) -> f64 {
+    if let [y, x] = taps {
+        return sum_flat(elements, base, y, x, fill);
+    }
     let (last, leading) = taps.split_last().expect("at least one axis");
     let mut choice = [0_u8; 32];
     let mut sum = 0.0;
@@ -494,4 +511,24 @@ fn sum_taps<T: Sample, const TAPS: usize>(
             choice[axis] = 0;
         }
     }
+}
+
+/// As [`sum_taps`], for two axes.
+#[inline(always)]
+fn sum_flat<T: Sample, const TAPS: usize>(
+    elements: &[T],
+    base: usize,
+    y: &AxisTaps<TAPS>,
+    x: &AxisTaps<TAPS>,
+    fill: f64,
+) -> f64 {
+    let mut sum = 0.0;
+    for (down, row_weight) in y.offsets.iter().zip(y.weights) {
+        for (right, weight) in x.offsets.iter().zip(x.weights) {
+            let outside = *down == FILL || *right == FILL;
+            let value = if outside { fill } else { elements[base + down + right].to_f64() };
+            sum += value * row_weight * weight;
+        }
+    }
+    sum
 }

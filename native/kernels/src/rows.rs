@@ -6,9 +6,10 @@
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
-use crate::sample::{Cast, Sample};
-use crate::view::{ViewMut, write_line};
-use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMutD, Axis};
+use crate::sample::Sample;
+use crate::simd::{Kernel, dispatch};
+use crate::view::ViewMut;
+use ndarray::{ArrayViewMutD, Axis};
 
 /// How the axes of an image are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +109,22 @@ pub fn advance(index: &mut [usize], shape: &[usize]) -> bool {
 /// Store values in C order, by the rounding cast.
 fn store<T: Sample>(mut target: ArrayViewMutD<'_, T>, values: &[f64]) {
     match target.as_slice_mut() {
-        Some(target) => write_line(ArrayViewMut1::from(target), values, 1, Cast::Rounded),
+        Some(target) => dispatch(Store { target, values }),
         None => target.iter_mut().zip(values).for_each(|(to, from)| *to = T::from_f64_rounded(*from)),
+    }
+}
+
+struct Store<'a, T> {
+    target: &'a mut [T],
+    values: &'a [f64],
+}
+
+impl<T: Sample> Kernel for Store<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.target.iter_mut().zip(self.values).for_each(|(to, from)| *to = T::from_f64_rounded(*from));
     }
 }
 
@@ -180,6 +195,20 @@ impl<'a, T: Sample> Pixels<'a, T> {
     }
 }
 
+struct Load<'a, T> {
+    line: &'a [T],
+    to: &'a mut [f64],
+}
+
+impl<T: Sample> Kernel for Load<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.to.iter_mut().zip(self.line).for_each(|(to, from)| *to = from.to_f64());
+    }
+}
+
 /// Reads a line of pixels with all inner planes, whatever the element type.
 pub trait ReadRow: Sync {
     /// Number of inner planes.
@@ -216,7 +245,7 @@ impl<T: Sample> ReadRow for Pixels<'_, T> {
         let (_, step) = self.spatial[self.spatial.len() - 1];
         if self.is_interleaved() && step == planes {
             let line = &self.elements[start..start + to.len()];
-            crate::view::read_line(ArrayView1::from(line), to, 1);
+            dispatch(Load { line, to });
             return;
         }
         for (pixel, to) in to.chunks_exact_mut(planes).enumerate() {

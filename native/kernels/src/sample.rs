@@ -45,8 +45,14 @@ pub trait Sample: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + '
     fn from_f64_filtered(x: f64) -> Self;
 }
 
+/// `(int32_t)x` for a value known to fit; what it gives for NaN has the low 16 bits of what `cvttsd2si` gives.
+#[inline(always)]
+fn clipped_to_i32(x: f64) -> i32 {
+    x as i32
+}
+
 macro_rules! signed_sample {
-    ($type:ty, $convert:ident) => {
+    ($type:ty, $convert:ident, $convert_clipped:ident) => {
         impl Sample for $type {
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -67,7 +73,7 @@ macro_rules! signed_sample {
                 } else if x < <$type>::MIN as f64 {
                     <$type>::MIN
                 } else {
-                    $convert(x) as $type
+                    $convert_clipped(x) as $type
                 }
             }
 
@@ -80,7 +86,7 @@ macro_rules! signed_sample {
 }
 
 macro_rules! unsigned_sample {
-    ($type:ty, $convert:ident) => {
+    ($type:ty, $convert:ident, $convert_clipped:ident) => {
         impl Sample for $type {
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -97,7 +103,7 @@ macro_rules! unsigned_sample {
                 let x = if x > 0.0 { x + 0.5 } else { 0.0 };
                 // Here the compiled code converts the limit too: in 64 bits it is 2^64, which does not fit.
                 let x = if x > <$type>::MAX as f64 { <$type>::MAX as f64 } else { x };
-                $convert(x) as $type
+                $convert_clipped(x) as $type
             }
 
             #[inline(always)]
@@ -112,15 +118,15 @@ macro_rules! unsigned_sample {
     };
 }
 
-signed_sample!(i8, to_i32_like_x86);
-signed_sample!(i16, to_i32_like_x86);
-signed_sample!(i32, to_i32_like_x86);
-signed_sample!(i64, to_i64_like_x86);
-unsigned_sample!(u8, to_i32_like_x86);
-unsigned_sample!(u16, to_i32_like_x86);
+signed_sample!(i8, to_i32_like_x86, clipped_to_i32);
+signed_sample!(i16, to_i32_like_x86, clipped_to_i32);
+signed_sample!(i32, to_i32_like_x86, to_i32_like_x86);
+signed_sample!(i64, to_i64_like_x86, to_i64_like_x86);
+unsigned_sample!(u8, to_i32_like_x86, clipped_to_i32);
+unsigned_sample!(u16, to_i32_like_x86, clipped_to_i32);
 // There is no 32-bit unsigned conversion before AVX-512: the 64-bit signed one, its low half.
-unsigned_sample!(u32, to_i64_like_x86);
-unsigned_sample!(u64, to_u64_like_x86);
+unsigned_sample!(u32, to_i64_like_x86, to_i64_like_x86);
+unsigned_sample!(u64, to_u64_like_x86, to_u64_like_x86);
 
 impl Sample for Bool {
     #[inline(always)]
@@ -214,6 +220,7 @@ mod tests {
         assert_eq!(u8::from_f64_rounded(f64::NAN), 0);
         assert_eq!(i8::from_f64_rounded(-0.5), -1);
         assert_eq!(i8::from_f64_rounded(-500.0), -128);
+        assert_eq!(i16::from_f64_rounded(f64::NAN), 0);
         // The addition of one half is a double addition: the largest value below one half rounds up.
         assert_eq!(u8::from_f64_rounded(0.499_999_999_999_999_94), 1);
         assert_eq!(Bool::from_f64_rounded(0.9), Bool(0));

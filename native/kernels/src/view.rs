@@ -107,6 +107,11 @@ macro_rules! dynamic_view {
                 }
             }
 
+            /// The same elements with the axes in another order.
+            pub fn permuted(self, order: &[usize]) -> Self {
+                map_dtype!($name, self, array => array.permuted_axes(order))
+            }
+
             /// Cut into about `count` parts of nearly equal size along the axes other than `keep`, longest first.
             ///
             /// With every part comes its first index. Two arrays of one shape are cut at the same places.
@@ -171,6 +176,15 @@ impl View<'_> {
             ndarray::Zip::from(&mut copy).and(array).for_each(|to, from| *to = from.to_f64());
             copy
         })
+    }
+
+    /// Whether no element is NaN or infinite.
+    pub fn is_finite(&self) -> bool {
+        match self {
+            Self::F32(array) => array.iter().all(|value| value.is_finite()),
+            Self::F64(array) => array.iter().all(|value| value.is_finite()),
+            _ => true,
+        }
     }
 
     /// The lines along `axis`, one after another in C order of the other axes.

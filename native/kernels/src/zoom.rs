@@ -57,10 +57,19 @@ pub fn zoom(
     if output.is_empty() {
         return Ok(());
     }
+    let (input, output) = (input.view(), output);
+    let (still, moving) = still_axes(&input, output.shape(), outer, maps, options);
+    let (last, inner) = (*moving.last().expect("one axis is kept"), outer + maps.len()..input.ndim());
+    let (mut order, tail): (Vec<usize>, Vec<usize>) = still.into_iter().partition(|axis| *axis < last);
+    order.splice(0..0, 0..outer);
+    let axes = Axes { outer: order.len(), spatial: moving.len() };
+    order.extend(moving.iter().copied().chain(tail).chain(inner));
+    let maps: Vec<AxisMap> = moving.iter().map(|axis| maps[axis - outer]).collect();
+    let (input, output) = (&input.permuted(&order), output.permuted(&order));
     macro_rules! by_order {
         ($($taps:literal)*) => {
             match options.order + 1 {
-                $($taps => run::<$taps>(input, output, axes, maps, options),)*
+                $($taps => run::<$taps>(input, output, axes, &maps, options),)*
                 _ => unreachable!("the order was checked"),
             }
         };
@@ -68,6 +77,34 @@ pub fn zoom(
     const { assert!(MAX_ORDER == 5) };
     by_order!(1 2 3 4 5 6);
     Ok(())
+}
+
+/// The spatial axes along which every pixel stays where it is, and the others; one at least counts as moving.
+///
+/// On an axis that stays, a sample is its own pixel times one, plus its neighbour times zero: the axis can be carried
+/// along as one of planes, unless zero times something is no number.
+fn still_axes(
+    input: &View<'_>,
+    output: &[usize],
+    outer: usize,
+    maps: &[AxisMap],
+    options: &Options,
+) -> (Vec<usize>, Vec<usize>) {
+    let stays = |axis: &usize| {
+        let len = output[*axis];
+        let map = maps[axis - outer];
+        input.shape()[*axis] == len && (0..len).all(|o| map.coordinate(o, options.pad) == o as f64)
+    };
+    let (mut still, mut moving): (Vec<usize>, Vec<usize>) = (outer..outer + maps.len()).partition(stays);
+    let zero_is_nothing =
+        options.order == 0 || (options.order == 1 && options.fill.is_finite() && input.is_finite());
+    if still.is_empty() || !zero_is_nothing {
+        return (Vec::new(), (outer..outer + maps.len()).collect());
+    }
+    if moving.is_empty() {
+        moving.extend(still.pop());
+    }
+    (still, moving)
 }
 
 fn run<const TAPS: usize>(
