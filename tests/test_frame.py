@@ -147,7 +147,7 @@ def test_half_precision_comes_back_as_single():
 
 
 def test_coordinates_round_trip():
-    out = og.Compose([og.Resize((33, 47)), og.Rotate(12), og.Affine(scale=1.2, translate=3)])(
+    out = og.Compose([og.Resize((33, 47)), og.Rotate(12), og.Affine(scale=1.2, translate=(3, -1))])(
         image=picture(50, 60)
     )
     points = RNG.uniform(0, 50, (20, 2))

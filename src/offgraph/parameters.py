@@ -123,19 +123,17 @@ class NumberOrRange(_Number):
 
 
 @dataclass(frozen=True)
-class _RangePerAxis(NumberOrRange):
-    """As a range for all axes, or a list with a pair for each axis."""
-
-    def parse(self, value: Any) -> Any:
-        if isinstance(value, tuple | list | np.ndarray) and any(
-            isinstance(part, tuple | list | np.ndarray) for part in value
-        ):
-            return tuple(super(_RangePerAxis, self).parse(part) for part in value)
-        return super().parse(value)
+class _RangePerAxis(_Parsed):
+    def parse(self, value: Any) -> tuple[float | tuple[float, float], ...]:
+        if not isinstance(value, tuple | list | np.ndarray) or len(value) not in (2, 3):
+            raise ValueError(
+                "expected one entry a spatial axis, such as (rows, columns), each a number or a pair (low, high), "
+                f"got {value!r:.80}"
+            )
+        return tuple(NumberOrRange().parse(entry) for entry in value)
 
     def schema(self) -> dict[str, Any]:
-        one = super().schema()
-        return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 2, "maxItems": 3}]}
+        return {"type": "array", "items": NumberOrRange().schema(), "minItems": 2, "maxItems": 3}
 
 
 @dataclass(frozen=True)
@@ -247,10 +245,8 @@ Range = Annotated[float | tuple[float, float], NumberOrRange()]
 """A fixed number, or a pair (low, high) to draw from."""
 PositiveRange = Annotated[float | tuple[float, float], NumberOrRange(above=0)]
 NaturalRange = Annotated[float | tuple[float, float], NumberOrRange(at_least=0)]
-RangePerAxis = Annotated[
-    float | tuple[float, float] | tuple[float | tuple[float, float], ...], _RangePerAxis()
-]
-"""A range for all axes, or one for each; each axis draws for itself."""
+RangePerAxis = Annotated[tuple[float | tuple[float, float], ...], _RangePerAxis()]
+"""A fixed number or a range for each spatial axis; each axis draws for itself."""
 Padding = Annotated[int | tuple[int | tuple[int, int], ...], _Padding()]
 """Pixels on every side, or for each spatial axis; parsed to (before, after) for each."""
 Matrix = Annotated[tuple[tuple[float, ...], ...], _Matrix()]

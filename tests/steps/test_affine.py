@@ -6,9 +6,14 @@ import offgraph as og
 
 CASES = {
     2: [
-        og.Affine(scale=1.3, shear=0.2, rotate=10, translate=2.5),
+        og.Affine(scale=1.3, shear=0.2, rotate=10, translate=(2.5, -1)),
         og.Affine(
-            scale=(0.8, 1.2), shear=(-0.2, 0.2), rotate=(-10, 10), translate=(-3, 3), order=3, mode="mirror"
+            scale=(0.8, 1.2),
+            shear=(-0.2, 0.2),
+            rotate=(-10, 10),
+            translate=((-3, 3), (0, 2)),
+            order=3,
+            mode="mirror",
         ),
         og.Affine(translate=((3, 3), (-2, 2)), order=0, cval=9, mask_cval=2),
         og.Affine(matrix=[[1, 0.2], [0, 1]], anchor="origin"),
@@ -40,9 +45,9 @@ def test_the_four_parameters_move_a_point_where_they_say():
 
     assert at(scale=1.5) == (20, 35)
     assert at(rotate=90) == (10, 20)
-    assert at(translate=((3, 3), (-2, -2))) == (23, 28)
+    assert at(translate=(3, -2)) == (23, 28)
     assert at(shear=0.5) == (15, 30)  # reads 0.5 * 10 rows lower, so it shows five rows higher
-    assert at(rotate=90, translate=((1, 1), (0, 0))) == (11, 20)  # turned first, then shifted
+    assert at(rotate=90, translate=(1, 0)) == (11, 20)  # turned first, then shifted
 
 
 def test_push_is_the_inverse_of_pull():
@@ -62,7 +67,9 @@ def test_push_is_the_inverse_of_pull():
         ({"matrix": [[1, 0], [0, 1]], "shear": 0.1}, "one or the other"),
         ({"scale": (2, 1)}, "low <= high"),
         ({"scale": 0}, "above 0"),
-        ({"translate": float("nan")}, "expected a number"),
+        ({"translate": (0, float("nan"))}, "translate: expected a number"),
+        ({"translate": 3}, "translate: expected one entry a spatial axis"),
+        ({"translate": (3,)}, "translate: expected one entry a spatial axis"),
     ],
 )
 def test_bad_parameters(parameters, says):
@@ -73,3 +80,18 @@ def test_bad_parameters(parameters, says):
 def test_a_matrix_for_volumes_on_a_picture():
     with pytest.raises(og.StepError, match="4 x 4 does not fit a picture of 2 spatial axes"):
         og.Compose([og.Affine(matrix=np.eye(4))])(image=np.zeros((4, 4), np.uint8))
+
+
+def test_a_shift_for_volumes_on_a_picture():
+    with pytest.raises(og.StepError, match="is for 3 spatial axes, the picture has 2"):
+        og.Compose([og.Affine(translate=(1, 2, 3))])(image=np.zeros((4, 4), np.uint8))
+
+
+def test_a_shift_that_looks_like_a_range():
+    with pytest.warns(og.OffgraphWarning, match="a fixed shift by -5 rows and 5 columns; for a range write"):
+        fixed = og.Affine(translate=(-5, 5))
+    assert not fixed.draws and og.Affine(translate=((-5, 5), (0, 0))).draws
+
+
+def test_a_matrix_draws_nothing():
+    assert not og.Affine(matrix=np.eye(2)).draws

@@ -31,9 +31,9 @@ class Affine(ResampledStep):
     shear : float or (low, high)
         In rows a column: an output pixel that lies s columns right of the anchor reads s times this many rows lower,
         as SciPy's matrix ``[[1, shear], [0, 1]]`` does. In volumes in the plane.
-    translate : float or (low, high), or one pair a spatial axis
-        Pixels; positive moves the content down and to the right. Every axis draws for itself. A fixed shift by
-        3 rows and -2 columns is ``((3, 3), (-2, -2))``.
+    translate : one float or (low, high) a spatial axis, optional
+        Pixels, (rows, columns): positive moves the content down and to the right. ``(3, -2)`` is a fixed shift,
+        ``((-5, 5), (-5, 5))`` lets both axes draw, each for itself.
     rotate : float or (low, high)
         Degrees, with the sign of `Rotate`. In volumes in the plane.
     matrix : nested list of float, optional
@@ -50,7 +50,7 @@ class Affine(ResampledStep):
     --------
     >>> import numpy as np
     >>> import offgraph as og
-    >>> shift = og.Compose([og.Affine(translate=((1, 1), (0, 0)))])
+    >>> shift = og.Compose([og.Affine(translate=(1, 0))])
     >>> shift(image=np.array([[1, 2], [3, 4]], np.uint8)).image
     array([[0, 0],
            [1, 2]], dtype=uint8)
@@ -58,7 +58,7 @@ class Affine(ResampledStep):
 
     scale: PositiveRange = 1.0
     shear: Range = 0.0
-    translate: RangePerAxis = 0.0
+    translate: RangePerAxis | None = None
     rotate: Range = 0.0
     matrix: Matrix | None = None
     direction: Literal["pull", "push"] = "pull"
@@ -68,7 +68,7 @@ class Affine(ResampledStep):
     def __post_init__(self) -> None:
         if self.matrix is None:
             return
-        if (self.scale, self.shear, self.translate, self.rotate) != (1, 0, 0, 0):
+        if (self.scale, self.shear, self.translate, self.rotate) != (1, 0, None, 0):
             raise ValueError(
                 "matrix= stands instead of scale, shear, translate and rotate; give one or the other"
             )
@@ -77,22 +77,34 @@ class Affine(ResampledStep):
             raise ValueError(f"matrix={self.matrix} flattens the picture: its determinant is 0")
 
     def hints(self) -> list[str]:
-        """Angles that look like radians."""
-        return angle_hints("rotate", self.rotate)
+        """Angles that look like radians, and a shift that looks like a range."""
+        hints = angle_hints("rotate", self.rotate)
+        match self.translate:
+            case (float(low), float(high)) if low < 0 < high:
+                hints.append(
+                    f"translate={self.translate} is a fixed shift by {low:g} rows and {high:g} columns; "
+                    f"for a range write translate=({self.translate}, {self.translate})"
+                )
+        return hints
+
+    @property
+    def varies(self) -> bool:
+        """Whether one of the four is a range."""
+        return super().varies or any(isinstance(e, tuple) and e[0] < e[1] for e in self.translate or ())
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Four values; the shift one for each axis. Nothing with a matrix."""
         if self.matrix is not None:
             return {}
         n = len(spec.spatial)
-        each = self.translate if isinstance(self.translate, tuple) and _per_axis(self.translate) else None
-        if each is not None and len(each) != n:
-            raise ValueError(f"translate={self.translate} is for {len(each)} axes, the picture has {n}")
+        shift = self.translate or (0.0,) * n
+        if len(shift) != n:
+            raise ValueError(f"translate={shift} is for {len(shift)} spatial axes, the picture has {n}")
         return {
             "scale": draw.value(self.scale),
             "shear": draw.value(self.shear),
             "rotate": draw.value(self.rotate),
-            "translate": [draw.value(self.translate if each is None else each[i]) for i in range(n)],  # type: ignore[arg-type]
+            "translate": [draw.value(entry) for entry in shift],
         }
 
     def _given(self, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +147,3 @@ class Affine(ResampledStep):
         """`ndimage.affine_transform` by the pull matrix."""
         matrix, offset = self.pull(params, image.shape)
         return ndi.affine_transform(image, matrix, offset, order=self.order, mode=self.mode, cval=self.cval)
-
-
-def _per_axis(translate: tuple[Any, ...]) -> bool:
-    return any(isinstance(part, tuple) for part in translate)
