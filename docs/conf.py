@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import pictures  # noqa: E402
+
 import steps  # noqa: E402
 
 project = "Offgraph"
@@ -14,7 +15,10 @@ author = "the Offgraph authors"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
-html_theme_options = {"description": "SciPy's image transforms for CNNs, beside the graph", "fixed_sidebar": True}
+html_theme_options = {
+    "description": "SciPy's image transforms for CNNs, beside the graph",
+    "fixed_sidebar": True,
+}
 numpydoc_show_class_members = False
 myst_heading_anchors = 3
 

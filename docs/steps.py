@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from offgraph.step import STEPS
+from offgraph.recipe import STEPS
 
 KINDS = {
     "geometric": "Geometric: one coordinate map moves image and mask, and leads back",
@@ -17,7 +17,12 @@ KINDS = {
 
 def write(page: Path) -> None:
     """One section a kind, one entry a step: signature and docstring."""
-    lines = ["# Steps", "", "Every step a recipe can hold. In a recipe file: `- Rotate: {angle: [-15, 15]}`.", ""]
+    lines = [
+        "# Steps",
+        "",
+        "Every step a recipe can hold. In a recipe file: `- Rotate: {angle: [-15, 15]}`.",
+        "",
+    ]
     for kind, heading in KINDS.items():
         lines += [f"## {heading}", ""]
         for name, step in sorted(STEPS.items()):

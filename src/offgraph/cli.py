@@ -214,7 +214,7 @@ def steps(
 ) -> None:
     """List the steps a recipe can hold."""
     from offgraph import recipe
-    from offgraph.step import STEPS
+    from offgraph.recipe import STEPS
 
     if schema:
         typer.echo(json.dumps(recipe.schema(), indent=1))
@@ -236,7 +236,7 @@ def _list_steps() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from offgraph.step import STEPS
+    from offgraph.recipe import STEPS
 
     table = Table(box=None, pad_edge=False)
     for heading in ("step", "kind", "what it does"):
@@ -249,7 +249,7 @@ def _list_steps() -> None:
 def _describe_step(name: str) -> None:
     import inspect
 
-    from offgraph.step import STEPS
+    from offgraph.recipe import STEPS
 
     step = STEPS[name]
     typer.echo(f"{name}{inspect.signature(step)}\n\n{inspect.getdoc(step)}")

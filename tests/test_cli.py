@@ -1,0 +1,135 @@
+"""Every command, as typed; the exit status and one line that names the culprit."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import offgraph as og
+from offgraph import cli
+
+RECIPE = "offgraph: 1\nsteps:\n  - Resize: {size: [16, 20]}\n  - Augment:\n      - Rotate: {angle: [-9, 9]}\n  - Rescale: {scale: 0.00392}\n"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two classes of three pictures, and one file that is none."""
+    rng = np.random.default_rng(1)
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(3):
+            og.imwrite(
+                tmp_path / "photos" / name / f"{index}.png", rng.integers(0, 255, (24, 30, 3), np.uint8)
+            )
+    (tmp_path / "photos" / "a" / "broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def run(capsys, *arguments) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return int(stop.value.code or 0), printed.out, printed.err
+
+
+def test_build_and_build_again(photos, capsys):
+    job = (
+        "build",
+        photos / "photos",
+        photos / "out",
+        "--recipe",
+        photos / "recipe.yaml",
+        "--copies",
+        2,
+        "--seed",
+        3,
+    )
+    status, out, _ = run(capsys, *job)
+    assert status == 0 and "12 examples from 7 pictures" in out and "a/broken.jpg" in out
+    status, out, _ = run(capsys, *job)
+    assert status == 0 and "already finished" in out
+    status, _, err = run(capsys, *job[:-1], 4)
+    assert status == 1 and err.startswith("offgraph: ") and "seed" in err
+
+
+def test_build_strict_tells_of_files_set_aside(photos, capsys):
+    status, _, _ = run(
+        capsys, "build", photos / "photos", photos / "out", "-r", photos / "recipe.yaml", "--strict"
+    )
+    assert status == 3
+
+
+def test_build_stops_at_a_bad_file(photos, capsys):
+    job = ("build", photos / "photos", photos / "out", "-r", photos / "recipe.yaml", "--on-error", "stop")
+    status, _, err = run(capsys, *job)
+    assert status == 1 and "a/broken.jpg" in err and err.count("\n") == 1
+
+
+def test_dry_run_writes_nothing(photos, capsys):
+    job = ("build", photos / "photos", photos / "out", "-r", photos / "recipe.yaml", "--dry-run")
+    status, out, _ = run(capsys, *job)
+    assert status == 0 and "nothing is written" in out
+    assert not (photos / "out").exists()
+
+
+def test_preview_and_compare_write_pages(photos, capsys):
+    page = photos / "page.html"
+    status, out, _ = run(
+        capsys, "preview", photos / "photos", "-r", photos / "recipe.yaml", "-o", page, "-n", 2
+    )
+    assert status == 0 and str(page) in out and "data:image/png" in page.read_text()
+    picture = photos / "photos" / "a" / "0.png"
+    status, _, _ = run(capsys, "compare", picture, "--vary", "MedianFilter.size=1,3", "-o", page)
+    assert status == 0 and "data:image/png" in page.read_text()
+    status, _, err = run(capsys, "compare", picture, "--vary", "MedianFilter.sise=1,3", "-o", page)
+    assert status == 1 and "size" in err
+
+
+def test_doctor_lists_the_broken_file(photos, capsys):
+    status, out, _ = run(capsys, "doctor", photos / "photos", "--json")
+    assert status == 0 and "a/broken.jpg" in json.dumps(json.loads(out))
+    status, out, _ = run(capsys, "doctor", photos / "photos", "--strict")
+    assert status == 3 and "broken.jpg" in out
+
+
+def test_steps(capsys):
+    status, out, _ = run(capsys, "steps", "Rotate")
+    assert status == 0 and "angle" in out and "Degrees" in out
+    status, out, _ = run(capsys, "steps", "--schema")
+    assert status == 0 and "Rotate" in json.dumps(json.loads(out))
+    status, _, err = run(capsys, "steps", "Rotat")
+    assert status == 2 and "did you mean Rotate" in err
+
+
+def test_a_recipe_with_code_in_it_is_refused(photos, capsys):
+    bad = photos / "bad.yaml"
+    bad.write_text("offgraph: 1\nsteps:\n  - !!python/object/apply:os.system ['true']\n")
+    status, _, err = run(capsys, "build", photos / "photos", photos / "out", "-r", bad)
+    assert status == 1 and "bad.yaml" in err and "line 3" in err
+    assert not (photos / "out").exists()
+
+
+def test_a_wrong_recipe_names_line_step_and_field(photos, capsys):
+    bad = photos / "bad.yaml"
+    bad.write_text("offgraph: 1\nsteps:\n  - Resize: {size: [8, 8]}\n  - Rotate: {angel: 4}\n")
+    status, _, err = run(capsys, "build", photos / "photos", photos / "out", "-r", bad)
+    assert status == 1
+    assert all(word in err for word in ("line 4", "Rotate", "angel", "did you mean angle"))
+
+
+def test_missing_source_and_wrong_usage(photos, capsys):
+    status, _, err = run(capsys, "build", photos / "nowhere", photos / "out", "-r", photos / "recipe.yaml")
+    assert status == 1 and "nowhere" in err
+    status, _, err = run(capsys, "build")
+    assert status == 2
+    status, out, _ = run(capsys, "--help")
+    assert status == 0 and "predict" in out
+
+
+def test_predict_with_a_file_that_is_no_model(photos, capsys):
+    pytest.importorskip("tensorflow")
+    status, _, err = run(capsys, "predict", photos / "recipe.yaml", photos / "photos", "-o", photos / "out")
+    assert status == 1 and "recipe.yaml" in err
