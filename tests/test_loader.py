@@ -5,6 +5,8 @@ from __future__ import annotations
 import doctest
 import hashlib
 import json
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -267,6 +269,23 @@ def test_breaking_off_leaves_no_thread(photos: Path) -> None:
     assert set(threading.enumerate()) - before
     del passing
     assert set(threading.enumerate()) == before
+
+
+def test_a_program_ends_with_a_pass_under_way(photos: Path) -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import offgraph as og
+from made import recipe
+loader = og.Loader({str(photos)!r}, recipe(), batch_size=1, threads=2)
+passing = iter(loader)
+next(passing)
+print("the end", flush=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "the end\n"), done.stderr
 
 
 def test_a_slow_taker_holds_the_threads_back(photos: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import queue
 import threading
@@ -142,6 +143,18 @@ class _End:
         self.error = error
 
 
+_reading: dict[threading.Thread, threading.Event] = {}
+"""Threads that read ahead, each with what tells it to stop."""
+
+
+@atexit.register
+def _stop_reading() -> None:
+    """End every pass under way while threads still run: later, whoever waits for one would wait for ever."""
+    for thread, stop in list(_reading.items()):
+        stop.set()
+        thread.join()
+
+
 def read_ahead(things: Generator[Made, None, None], depth: int) -> Iterator[Made]:
     """Run a generator on a thread of its own, at most ``depth`` results ahead of who takes them.
 
@@ -170,7 +183,9 @@ def read_ahead(things: Generator[Made, None, None], depth: int) -> Iterator[Made
         except BaseException as error:  # handed over whole: raised where the results are taken
             offer(_End(error))
 
+    # A daemon: the end of the program does not wait for a pass that nobody will finish, but ends it (below).
     thread = threading.Thread(target=work, name="offgraph-read-ahead", daemon=True)
+    _reading[thread] = stop
     thread.start()
     try:
         while True:
@@ -182,6 +197,7 @@ def read_ahead(things: Generator[Made, None, None], depth: int) -> Iterator[Made
             yield thing
     finally:
         stop.set()
+        _reading.pop(thread, None)
         while thread.is_alive():
             # A place made free lets a waiting `put` return at once instead of at its time limit.
             with suppress(queue.Empty):
