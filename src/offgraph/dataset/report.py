@@ -58,24 +58,28 @@ class BuildReport:
         lines.extend(f"  written again: {what}" for what in self.repaired)
         if self.resumed and not self.dry_run:
             new = self.examples - self.resumed
-            lines.append(f"  {self.resumed} examples were already there, {new} are new")
+            lines.append(f"  {_count(self.resumed, 'example')} already there, {new} new")
         if self.quarantined:
-            count = len(self.quarantined)
+            count, what = len(self.quarantined), _count(len(self.quarantined), "picture")
             where = "" if self.dry_run else f" (all in {self.path / 'quarantine.csv'})"
-            lines.append(f"  {count} {'picture' if count == 1 else 'pictures'} could not be used{where}:")
+            lines.append(f"  {what} could not be used{where}:")
             lines.extend(f"    {bad.name}: {bad.reason}" for bad in self.quarantined[:5])
             if count > 5:
                 lines.append(f"    … and {count - 5} more")
         return "\n".join(lines)
 
     def _headline(self) -> str:
-        what = f"{self.examples} examples from {self.pictures} pictures"
+        what = f"{_count(self.examples, 'example')} from {_count(self.pictures, 'picture')}"
         size, time = _bytes(self.bytes), _seconds(self.seconds)
         if self.dry_run:
             return f"{self.path}: would hold {what} as {self.format}, about {size}, in about {time}; nothing is written"
         if self.resumed == self.examples and not self.repaired:
             return f"{self.path}: already finished and whole: {what}, {size}"
         return f"{self.path}: {what} as {self.format}, {size}, in {time}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _bytes(count: float) -> str:
