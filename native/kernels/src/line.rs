@@ -9,8 +9,8 @@ use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
 use crate::sample::{Cast, Sample};
-use crate::view::{View, ViewMut, read_line, write_line};
-use ndarray::{ArrayViewMut1, ArrayViewMutD, Axis};
+use crate::view::{View, ViewMut, gather_batch, scatter_batch};
+use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMutD, Axis};
 
 /// Lines that are computed side by side.
 pub const LANES: usize = 8;
@@ -59,10 +59,10 @@ pub fn filter_lines<S>(
         let mut result = vec![0.0; len];
         let mut reader = input.lines(axis);
         let mut writer = output.lines_mut(axis, cast);
-        while reader.read_next(&mut extended[before..before + len], 1) {
+        while reader.read_next(&mut extended[before..before + len]) {
             extend_line(&mut extended, len, before, after, border, fill);
             compute(&mut scratch, &extended, &mut result);
-            writer.write_next(&result, 1);
+            writer.write_next(&result);
         }
     });
     Ok(())
@@ -97,17 +97,9 @@ pub fn map_line_batches(
         let mut batch = vec![[0.0; LANES]; input.shape()[axis]];
         let mut reader = input.lines(axis);
         let mut writer = output.lines_mut(axis, cast);
-        loop {
-            let flat = batch.as_flattened_mut();
-            let lanes = (0..LANES).take_while(|lane| reader.read_next(&mut flat[*lane..], LANES)).count();
+        while reader.read_batch(&mut batch) > 0 {
             compute(&mut batch);
-            let flat = batch.as_flattened();
-            (0..lanes).for_each(|lane| {
-                writer.write_next(&flat[lane..], LANES);
-            });
-            if lanes < LANES {
-                break;
-            }
+            writer.write_batch(&batch);
         }
     });
     Ok(())
@@ -122,19 +114,14 @@ fn update_batches<T: Sample>(
     let mut batch = vec![[0.0; LANES]; array.shape()[axis]];
     let mut lines = array.lanes_mut(Axis(axis)).into_iter();
     loop {
-        let mut lanes: Vec<ArrayViewMut1<'_, T>> = lines.by_ref().take(LANES).collect();
-        if lanes.is_empty() {
+        let mut batch_lines: Vec<ArrayViewMut1<'_, T>> = lines.by_ref().take(LANES).collect();
+        if batch_lines.is_empty() {
             break;
         }
-        let flat = batch.as_flattened_mut();
-        for (lane, line) in lanes.iter().enumerate() {
-            read_line(line.view(), &mut flat[lane..], LANES);
-        }
+        let views: Vec<ArrayView1<'_, T>> = batch_lines.iter().map(|line| line.view()).collect();
+        gather_batch(&views, &mut batch);
         compute(&mut batch);
-        let flat = batch.as_flattened();
-        for (lane, line) in lanes.iter_mut().enumerate() {
-            write_line(line.view_mut(), &flat[lane..], LANES, cast);
-        }
+        scatter_batch(&mut batch_lines, &batch, cast);
     }
 }
 

@@ -45,10 +45,14 @@ pub trait Sample: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + '
     fn from_f64_filtered(x: f64) -> Self;
 }
 
-/// `(int32_t)x` for a value known to fit; what it gives for NaN has the low 16 bits of what `cvttsd2si` gives.
+/// `(int32_t)x` for a value within 16 bits, or NaN: only the low 16 bits of the answer for NaN are those of
+/// `cvttsd2si`, namely zero.
 #[inline(always)]
 fn clipped_to_i32(x: f64) -> i32 {
-    x as i32
+    let x = if x.is_nan() { 0.0 } else { x };
+    // SAFETY: callers clip to a type of 16 bits or fewer, and NaN was replaced. Measured: three times as fast as
+    // the saturating conversion, which does not vectorize.
+    unsafe { x.to_int_unchecked() }
 }
 
 macro_rules! signed_sample {

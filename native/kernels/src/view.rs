@@ -1,5 +1,6 @@
 //! Arrays whose element type is known at run time.
 
+use crate::line::LANES;
 use crate::sample::{Bool, Cast, Sample};
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis};
 
@@ -209,61 +210,107 @@ impl ViewMut<'_> {
 
 /// Reads one line after another into `f64`.
 pub trait LineReader {
-    /// Put the elements of the next line at `to[0]`, `to[step]`, …; false when no line was left.
-    fn read_next(&mut self, to: &mut [f64], step: usize) -> bool;
+    /// Put the elements of the next line into `to`; false when no line was left.
+    fn read_next(&mut self, to: &mut [f64]) -> bool;
+
+    /// Put the elements of the next lines side by side into `to`; the number of lines there were.
+    fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize;
 }
 
 /// Stores one line after another from `f64`.
 pub trait LineWriter {
-    /// Store `from[0]`, `from[step]`, … as the next line; false when no line was left.
-    fn write_next(&mut self, from: &[f64], step: usize) -> bool;
+    /// Store `from` as the next line; false when no line was left.
+    fn write_next(&mut self, from: &[f64]) -> bool;
+
+    /// Store lines that lie side by side in `from` as the next lines; the number of lines there were.
+    fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize;
 }
 
 struct Lines<I>(I);
 
 impl<'a, T: Sample, I: Iterator<Item = ArrayView1<'a, T>>> LineReader for Lines<I> {
-    fn read_next(&mut self, to: &mut [f64], step: usize) -> bool {
-        self.0.next().map(|line| read_line(line, to, step)).is_some()
+    fn read_next(&mut self, to: &mut [f64]) -> bool {
+        self.0.next().map(|line| read_line(line, to)).is_some()
+    }
+
+    fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize {
+        let lines: Vec<ArrayView1<'_, T>> = self.0.by_ref().take(LANES).collect();
+        gather_batch(&lines, to);
+        lines.len()
     }
 }
 
 struct LinesMut<I>(I, Cast);
 
 impl<'a, T: Sample, I: Iterator<Item = ArrayViewMut1<'a, T>>> LineWriter for LinesMut<I> {
-    fn write_next(&mut self, from: &[f64], step: usize) -> bool {
-        self.0.next().map(|line| write_line(line, from, step, self.1)).is_some()
+    fn write_next(&mut self, from: &[f64]) -> bool {
+        self.0.next().map(|line| write_line(line, from, 1, self.1)).is_some()
+    }
+
+    fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize {
+        let mut lines: Vec<ArrayViewMut1<'_, T>> = self.0.by_ref().take(LANES).collect();
+        scatter_batch(&mut lines, from, self.1);
+        lines.len()
     }
 }
 
-/// Put the elements of `line`, as `f64`, at `to[0]`, `to[step]`, ….
+/// Put the elements of `line`, as `f64`, into `to`.
 #[inline]
-pub fn read_line<T: Sample>(line: ArrayView1<'_, T>, to: &mut [f64], step: usize) {
-    match (line.to_slice(), step) {
-        (Some(line), 1) => to.iter_mut().zip(line).for_each(|(to, from)| *to = from.to_f64()),
-        (Some(line), _) => to.iter_mut().step_by(step).zip(line).for_each(|(to, from)| *to = from.to_f64()),
-        (None, _) => to.iter_mut().step_by(step).zip(line).for_each(|(to, from)| *to = from.to_f64()),
+pub fn read_line<T: Sample>(line: ArrayView1<'_, T>, to: &mut [f64]) {
+    match line.to_slice() {
+        Some(line) => to.iter_mut().zip(line).for_each(|(to, from)| *to = from.to_f64()),
+        None => to.iter_mut().zip(line).for_each(|(to, from)| *to = from.to_f64()),
     }
+}
+
+/// Runs one expression with `cast` bound to the function of a [`Cast`], compiled for each so that it is inlined.
+macro_rules! with_cast {
+    ($type:ty, $rule:expr, $cast:ident => $body:expr) => {
+        match $rule {
+            Cast::Truncated => {
+                let $cast = <$type>::from_f64_truncated;
+                $body
+            }
+            Cast::Rounded => {
+                let $cast = <$type>::from_f64_rounded;
+                $body
+            }
+            Cast::Filtered => {
+                let $cast = <$type>::from_f64_filtered;
+                $body
+            }
+        }
+    };
 }
 
 /// Store `from[0]`, `from[step]`, … into `line` by the rule `cast`.
 #[inline]
-pub fn write_line<T: Sample>(line: ArrayViewMut1<'_, T>, from: &[f64], step: usize, cast: Cast) {
-    match cast {
-        Cast::Truncated => store(line, from, step, T::from_f64_truncated),
-        Cast::Rounded => store(line, from, step, T::from_f64_rounded),
-        Cast::Filtered => store(line, from, step, T::from_f64_filtered),
+pub fn write_line<T: Sample>(mut line: ArrayViewMut1<'_, T>, from: &[f64], step: usize, cast: Cast) {
+    with_cast!(T, cast, cast => match (line.as_slice_mut(), step) {
+        (Some(line), 1) => line.iter_mut().zip(from).for_each(|(to, from)| *to = cast(*from)),
+        _ => line.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = cast(*from)),
+    });
+}
+
+/// Put up to [`LANES`] lines of equal length side by side.
+pub fn gather_batch<T: Sample>(lines: &[ArrayView1<'_, T>], to: &mut [[f64; LANES]]) {
+    // Position by position: neighbouring lines of another axis share cache lines.
+    for (position, to) in to.iter_mut().enumerate() {
+        for (to, line) in to.iter_mut().zip(lines) {
+            *to = line[position].to_f64();
+        }
     }
 }
 
-#[inline(always)]
-fn store<T: Sample>(mut line: ArrayViewMut1<'_, T>, from: &[f64], step: usize, cast: impl Fn(f64) -> T) {
-    match (line.as_slice_mut(), step) {
-        (Some(line), 1) => line.iter_mut().zip(from).for_each(|(to, from)| *to = cast(*from)),
-        (Some(line), _) => {
-            line.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = cast(*from))
+/// Store up to [`LANES`] lines that lie side by side, by the rule `cast`.
+pub fn scatter_batch<T: Sample>(lines: &mut [ArrayViewMut1<'_, T>], from: &[[f64; LANES]], cast: Cast) {
+    with_cast!(T, cast, cast => {
+        for (position, from) in from.iter().enumerate() {
+            for (line, from) in lines.iter_mut().zip(from) {
+                line[position] = cast(*from);
+            }
         }
-        (None, _) => line.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = cast(*from)),
-    }
+    });
 }
 
 #[cfg(test)]
@@ -298,14 +345,16 @@ mod tests {
         let mut array = ArrayD::from_shape_fn(vec![4, 6], |index| (index[0] * 10 + index[1]) as u8);
         let view = View::U8(array.slice(s![..;-1, ..;2]).into_dyn());
         let mut lines = view.lines(0);
-        let mut line = [0.0; 8];
-        assert!(lines.read_next(&mut line, 2));
-        assert!(lines.read_next(&mut line[1..], 2));
-        assert_eq!(line, [30.0, 32.0, 20.0, 22.0, 10.0, 12.0, 0.0, 2.0]);
+        let mut line = [0.0; 4];
+        assert!(lines.read_next(&mut line));
+        assert_eq!(line, [30.0, 20.0, 10.0, 0.0]);
+        let mut batch = [[0.0; LANES]; 4];
+        assert_eq!(lines.read_batch(&mut batch), 2);
+        assert_eq!(batch[1][..3], [22.0, 24.0, 0.0]);
         drop(lines);
         let mut target = ViewMut::U8(array.slice_mut(s![..;-1, ..;2]).into_dyn());
         let mut lines = target.lines_mut(1, Cast::Rounded);
-        assert!(lines.write_next(&[1.5, 2.4, 300.0], 1));
+        assert!(lines.write_next(&[1.5, 2.4, 300.0]));
         drop(lines);
         assert_eq!(array.slice(s![3, ..]).to_vec(), [2, 31, 2, 33, 255, 35]);
     }
