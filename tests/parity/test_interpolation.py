@@ -356,3 +356,24 @@ def test_every_name_is_native_or_scipys_own():
         assert inspect.signature(ours) == inspect.signature(theirs), name
         assert (ours is not theirs) == (name in ndimage.NATIVE), name
     assert set(scipy.ndimage.__all__) >= ndimage.NATIVE
+
+
+def test_more_than_32_axes_are_refused():
+    """SciPy takes up to 64; see docs/differences.md."""
+    with pytest.raises(ValueError, match="33 axes; at most 32"):
+        ndimage.shift(np.zeros((1,) * 33), 0, order=0)
+
+
+def test_an_unsupported_type_is_refused_even_if_no_pixel_is_read():
+    """SciPy finds out at the first pixel it needs; see docs/differences.md."""
+    image = np.zeros(3, np.float16)
+    with pytest.raises(RuntimeError, match="data type not supported"):
+        ndimage.shift(image, 10, output=np.float64, order=0)
+
+
+def test_an_output_whose_elements_share_memory_is_written_through_a_copy():
+    row = np.zeros(5)
+    output = np.lib.stride_tricks.as_strided(row, (3, 5), (0, 8))
+    image = values((3, 5), "f8", 7)
+    ndimage.shift(image, 0.5, output=output, order=1)
+    np.testing.assert_array_equal(row, scipy.ndimage.shift(image, 0.5, order=1)[-1])
