@@ -69,7 +69,8 @@ def test_affine_transform(data, image, form, order, mode, cval, prefilter):
     if kind == "homogeneous" and data.draw(st.integers(0, 9)):
         matrix[-1] = [0] * n + [1]
     if kind == "diagonal":
-        matrix[matrix == 0] = 1
+        # Offsets are divided by these, and SciPy does not survive infinite positions.
+        matrix[np.abs(matrix) < 1e-3] = 1
     offset = data.draw(st.one_of(steps, st.lists(steps, min_size=n, max_size=n)))
     output_shape = tuple(data.draw(st.lists(st.integers(0, 10), min_size=m, max_size=m)))
     compare(

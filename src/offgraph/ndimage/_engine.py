@@ -20,6 +20,7 @@ from offgraph.ndimage._support import (
     mode_code,
     native_input,
     output_array,
+    parts,
     same_elements,
 )
 
@@ -146,18 +147,11 @@ def zoom_into(
     _resample(_native.zoom_shift, coefficients, output, axes, (list(maps), grid), order, mode, cval, pad)
 
 
-def _parts(image: np.ndarray, output: np.ndarray, cval: Any) -> list[tuple[np.ndarray, np.ndarray, Any]]:
-    """Image, output and fill value; for complex images those of the real and of the imaginary part."""
-    if not np.iscomplexobj(image):
-        return [(image, output, cval)]
-    return [(image.real, output.real, np.real(cval)), (image.imag, output.imag, np.imag(cval))]
-
-
 def affine_planes(
     image: np.ndarray,
     matrix: np.ndarray,
     offset: Sequence[float] | np.ndarray,
-    output_size: Sequence[int],
+    output_size: Sequence[int] | np.ndarray,
     *,
     axes: Sequence[int],
     order: int,
@@ -208,7 +202,7 @@ def affine_planes(
     code = mode_code(mode)
     matrix = np.asarray(matrix, dtype=np.float64)
     vector = np.asarray(offset, dtype=np.float64)
-    for part, target, fill in _parts(image, output, cval):
+    for part, target, fill in parts(image, output, cval):
         coefficients, pad = part, 0
         if prefilter and order > 1:
             coefficients, pad = prefiltered(part, axes, order, mode, fill)
@@ -220,7 +214,7 @@ def affine_planes(
 
 def zoom_planes(
     image: np.ndarray,
-    output_size: Sequence[int],
+    output_size: Sequence[int] | np.ndarray,
     *,
     axes: Sequence[int],
     order: int,
@@ -262,7 +256,7 @@ def zoom_planes(
     output = output_array(None, image, tuple(shape), np.iscomplexobj(image))
     factors = zoom_factors([image.shape[axis] for axis in axes], [shape[axis] for axis in axes], grid_mode)
     code = mode_code(mode)
-    for part, target, fill in _parts(image, output, cval):
+    for part, target, fill in parts(image, output, cval):
         coefficients, pad = part, 0
         if prefilter and order > 1:
             coefficients, pad = prefiltered(part, axes, order, mode, fill)

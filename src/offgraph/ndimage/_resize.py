@@ -14,7 +14,7 @@ import numpy as np
 
 from offgraph import _native
 from offgraph.ndimage._engine import arranged
-from offgraph.ndimage._support import call_native, native_input
+from offgraph.ndimage._support import call_native, native_input, parts
 
 __all__ = ["KERNELS", "resize", "resize_reference"]
 
@@ -150,11 +150,8 @@ def resize(
     """
     tables, shape = _tables(image, size, axes, kernel, antialias)
     output = np.empty(shape, dtype=image.dtype.newbyteorder("="))
-    if np.iscomplexobj(image):
-        _resize_into(output.real, image.real, tables, axes)
-        _resize_into(output.imag, image.imag, tables, axes)
-    else:
-        _resize_into(output, image, tables, axes)
+    for part, target, _ in parts(image, output):
+        _resize_into(target, part, tables, axes)
     return output
 
 
@@ -184,8 +181,8 @@ def resize_reference(
     if np.iscomplexobj(image):
         output = np.empty(shape, dtype=image.dtype.newbyteorder("="))
         options = {"axes": axes, "kernel": kernel, "antialias": antialias}
-        output.real = resize_reference(image.real, size, **options)
-        output.imag = resize_reference(image.imag, size, **options)
+        for part, target, _ in parts(image, output):
+            target[...] = resize_reference(part, size, **options)
         return output
     values = image.astype(np.float64)
     for axis, (starts, counts, weights) in zip(axes, tables):

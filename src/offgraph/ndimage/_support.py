@@ -23,6 +23,7 @@ __all__ = [
     "normalize_axis",
     "normalize_sequence",
     "output_array",
+    "parts",
     "same_elements",
     "skip_if_dtype",
 ]
@@ -132,6 +133,13 @@ def skip_if_dtype(argument: Any) -> Any:
 def as_double(value: Any) -> float:
     """A float by C's rule: anything with ``__float__`` or ``__index__``, so no text and no complex number."""
     return math.copysign(value, value)
+
+
+def parts(image: Any, output: Any, cval: Any = 0.0) -> list[tuple[np.ndarray, Any, Any]]:
+    """Image, output and fill value; for a complex image those of the real and of the imaginary part."""
+    if not np.iscomplexobj(image):
+        return [(image, output, cval)]
+    return [(image.real, output.real, np.real(cval)), (image.imag, output.imag, np.imag(cval))]
 
 
 def native_input(array: np.ndarray, unsupported: str = "data type not supported") -> np.ndarray:

@@ -45,6 +45,7 @@ from offgraph.ndimage._support import (
     normalize_axis,
     normalize_sequence,
     output_array,
+    parts,
 )
 
 __all__ = [
@@ -107,8 +108,8 @@ def spline_filter1d(input, order=3, axis=-1, output=np.float64, mode="mirror"):
     complex_output = np.iscomplexobj(input)
     output = output_array(output, input, complex_output=complex_output)
     if complex_output:
-        spline_filter1d(input.real, order, axis, output.real, mode)
-        spline_filter1d(input.imag, order, axis, output.imag, mode)
+        for part, target, _ in parts(input, output):
+            spline_filter1d(part, order, axis, target, mode)
         return output
     if order in (0, 1):
         output[...] = np.array(input)
@@ -156,8 +157,8 @@ def spline_filter(input, order=3, output=np.float64, mode="mirror"):
     complex_output = np.iscomplexobj(input)
     output = output_array(output, input, complex_output=complex_output)
     if complex_output:
-        spline_filter(input.real, order, output.real, mode)
-        spline_filter(input.imag, order, output.imag, mode)
+        for part, target, _ in parts(input, output):
+            spline_filter(part, order, target, mode)
         return output
     if input.ndim > 0:
         code = mode_code(mode)
@@ -230,8 +231,7 @@ def map_coordinates(input, coordinates, output=None, order=3, mode="constant", c
     output = output_array(output, input, shape=output_shape, complex_output=complex_output)
     if complex_output:
         options = {"order": order, "mode": mode, "prefilter": prefilter}
-        map_coordinates(input.real, coordinates, output=output.real, cval=np.real(cval), **options)
-        map_coordinates(input.imag, coordinates, output=output.imag, cval=np.imag(cval), **options)
+        _of_parts(map_coordinates, input, coordinates, output, cval, **options)
         return output
     coefficients, pad, code = _coefficients(input, order, mode, cval, prefilter)
     if not output.flags.writeable:
@@ -318,8 +318,7 @@ def affine_transform(
             "mode": mode,
             "prefilter": prefilter,
         }
-        affine_transform(input.real, matrix, output=output.real, cval=np.real(cval), **options)
-        affine_transform(input.imag, matrix, output=output.imag, cval=np.imag(cval), **options)
+        _of_parts(affine_transform, input, matrix, output, cval, **options)
         return output
     coefficients, pad, code = _coefficients(input, order, mode, cval, prefilter)
     matrix, offset = _affine_arguments(matrix, offset, input, output)
@@ -512,8 +511,8 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
 
 def _of_parts(function, input, argument, output, cval, **options):
     """The real and the imaginary part of a complex image, one after the other."""
-    function(input.real, argument, output=output.real, cval=np.real(cval), **options)
-    function(input.imag, argument, output=output.imag, cval=np.imag(cval), **options)
+    for part, target, fill in parts(input, output, cval):
+        function(part, argument, output=target, cval=fill, **options)
 
 
 # Inside `shift` and `zoom` their own names are those of an argument.
@@ -593,7 +592,7 @@ def rotate(
 
     output = output_array(output, image, shape=output_shape, complex_output=np.iscomplexobj(image))
     if ndim == 2:
-        affine_transform(image, matrix, offset, output_shape, output, order, mode, cval, prefilter)
+        affine_transform(image, matrix, offset.tolist(), output_shape, output, order, mode, cval, prefilter)
     elif image.size or np.prod([image.shape[axis] for axis in range(ndim) if axis not in axes]):
         if order < 0 or order > 5:
             raise RuntimeError("spline order not supported")
