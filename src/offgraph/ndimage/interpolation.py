@@ -100,7 +100,7 @@ def spline_filter1d(input, order=3, axis=-1, output=np.float64, mode="mirror"):
     --------
     >>> import numpy as np
     >>> spline_filter1d(np.array([0.0, 0.0, 1.0, 0.0, 0.0])).round(3)
-    array([ 0.124, -0.495,  1.732, -0.495,  0.124])
+    array([ 0.25, -0.5 ,  1.75, -0.5 ,  0.25])
     """
     if order < 0 or order > 5:
         raise RuntimeError("spline order not supported")
