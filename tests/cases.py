@@ -164,7 +164,8 @@ def assert_same(ours: Outcome, theirs: Outcome) -> None:
         assert (type(ours.error), str(ours.error)) == (type(theirs.error), str(theirs.error)), (ours, theirs)
     else:
         assert_equal_arrays(ours.value, theirs.value)
-    assert ours.warnings == theirs.warnings
+    # How often NumPy repeats a warning of its own depends on how the work is cut up.
+    assert set(ours.warnings) == set(theirs.warnings)
 
 
 def assert_equal_arrays(ours: Any, theirs: Any) -> None:

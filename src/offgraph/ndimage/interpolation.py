@@ -161,9 +161,8 @@ def spline_filter(input, order=3, output=np.float64, mode="mirror"):
             spline_filter(part, order, target, mode)
         return output
     if input.ndim > 0:
-        code = mode_code(mode)
         for axis in range(input.ndim):
-            filter_axis(input, order, axis, output, code)
+            spline_filter1d(input, order, axis, output, mode)
             input = output
     else:
         output[...] = input[...]
