@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from offgraph.errors import OffgraphWarning, StepError
 from offgraph.frame import AffineMap
-from offgraph.ndimage._engine import affine_planes
+from offgraph.ndimage._engine import affine_planes, lookup
 from offgraph.parameters import Mode, Number, NumberOrRange, Order, Probability, Whole
 from offgraph.random import Draw
 from offgraph.spec import ArraySpec, held_by
@@ -359,17 +359,15 @@ class PointwiseStep(Step):
         channel_axis = image.axes.find("C")
         channels = array.shape[channel_axis] if channel_axis >= 0 else 1
         lined = np.moveaxis(array, channel_axis, -1) if channel_axis >= 0 else array[..., np.newaxis]
-        out = np.empty(lined.shape, result.dtype)
         values = _all_values(array.dtype, below=array.size)
-        for channel in range(channels):
-            if values is None:
+        if values is not None and channels:
+            table = [self.reference(np, values, params, channel) for channel in range(channels)]
+            out = lookup(lined, np.stack(table).astype(result.dtype, copy=False))
+        else:
+            out = np.empty(lined.shape, result.dtype)
+            for channel in range(channels):
                 plane = np.ascontiguousarray(lined[..., channel])
                 out[..., channel] = self.reference(np, plane, params, channel)
-            else:
-                table = self.reference(np, values, params, channel)
-                start = int(values[0])
-                index = lined[..., channel] if start == 0 else lined[..., channel].astype(np.int64) - start
-                out[..., channel] = table[index]
         out = np.moveaxis(out, -1, channel_axis) if channel_axis >= 0 else out[..., 0]
         return Image(np.ascontiguousarray(out), image.axes)
 
@@ -396,11 +394,10 @@ def value_range(dtype: str, declared: float | None) -> float:
 
 
 def _all_values(dtype: np.dtype[Any], below: int) -> np.ndarray | None:
-    """All values of an 8- or 16-bit dtype, in order; None for others, and where they are not fewer than `below`."""
+    """All values of an 8- or 16-bit dtype, in the order of their bits; None for others, and if not fewer than `below`."""
     if dtype.kind not in "ui" or dtype.itemsize > 2 or 1 << 8 * dtype.itemsize >= below:
         return None
-    info = np.iinfo(dtype)
-    return np.arange(info.min, info.max + 1).astype(dtype)
+    return np.arange(1 << 8 * dtype.itemsize).astype(f"u{dtype.itemsize}").view(dtype)
 
 
 class ResultStep(Step):

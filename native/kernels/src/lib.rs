@@ -9,6 +9,7 @@ pub mod error;
 pub mod interpolate;
 pub mod line;
 pub mod parallel;
+pub mod pointwise;
 pub mod resize;
 pub mod rows;
 pub mod sample;

@@ -4,6 +4,7 @@
 mod array;
 mod error;
 mod interpolate;
+mod pointwise;
 mod resize;
 mod spline;
 
@@ -24,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(set_local_num_threads, module)?,
         wrap_pyfunction!(get_num_threads, module)?,
         wrap_pyfunction!(set_simd_level, module)?,
+        wrap_pyfunction!(pointwise::lookup, module)?,
         wrap_pyfunction!(resize::resize, module)?,
         wrap_pyfunction!(spline::spline_filter1d, module)?,
         wrap_pyfunction!(interpolate::affine, module)?,

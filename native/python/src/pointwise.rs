@@ -1,0 +1,13 @@
+//! Values changed one by one.
+
+use crate::array::{Input, Output};
+use crate::error::to_python;
+use offgraph_kernels::pointwise;
+use pyo3::prelude::*;
+
+/// The last axis of both arrays is the channel; one row of the table for each.
+#[pyfunction]
+pub fn lookup(py: Python<'_>, mut output: Output<'_>, input: Input<'_>, table: Input<'_>) -> PyResult<()> {
+    let (output, input, table) = (output.view_mut(), input.view(), table.view());
+    py.detach(|| pointwise::lookup(output, &input, &table)).map_err(to_python)
+}
