@@ -48,3 +48,18 @@ def zoom_shift(
 def map_coordinates(
     output: Array, input: Array, coordinates: Array, order: int, mode: int, fill: float, pad: int
 ) -> None: ...
+def correlate1d(
+    output: Array, input: Array, weights: list[float], axis: int, mode: int, cval: float, origin: int
+) -> None: ...
+def extremum1d(
+    output: Array, input: Array, size: int, axis: int, mode: int, cval: float, origin: int, minimum: bool
+) -> None: ...
+def rank_filter(
+    output: Array,
+    input: Array,
+    rank: int,
+    footprint: Array,
+    mode: int,
+    cval: int | float,
+    origins: list[int],
+) -> None: ...

@@ -9,6 +9,8 @@ pub enum KernelError {
     Shape(String),
     /// A parameter outside its range; the text says which and what is allowed.
     Parameter(String),
+    /// A working buffer that the machine has no room for; the text says for what.
+    Memory(String),
 }
 
 impl KernelError {
@@ -21,12 +23,19 @@ impl KernelError {
     pub fn parameter(message: impl Into<String>) -> Self {
         Self::Parameter(message.into())
     }
+
+    /// A [`KernelError::Memory`] from anything that reads as text.
+    pub fn memory(message: impl Into<String>) -> Self {
+        Self::Memory(message.into())
+    }
 }
 
 impl fmt::Display for KernelError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Shape(message) | Self::Parameter(message) => formatter.write_str(message),
+            Self::Shape(message) | Self::Parameter(message) | Self::Memory(message) => {
+                formatter.write_str(message)
+            }
         }
     }
 }

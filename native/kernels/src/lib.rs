@@ -5,15 +5,19 @@
 //! depend on the number of threads ([`parallel`]) or on the instruction set ([`simd`]).
 
 pub mod border;
+pub mod correlate;
 pub mod error;
+pub mod extremum;
 pub mod interpolate;
 pub mod line;
 pub mod parallel;
 pub mod pointwise;
+pub mod rank;
 pub mod resize;
 pub mod rows;
 pub mod sample;
 pub mod simd;
+pub mod slab;
 pub mod spline;
 pub mod view;
 pub mod zoom;

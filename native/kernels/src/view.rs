@@ -1,5 +1,6 @@
 //! Arrays whose element type is known at run time.
 
+use crate::error::{KernelError, Result};
 use crate::line::LANES;
 use crate::sample::{Bool, Cast, Sample};
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis};
@@ -83,6 +84,12 @@ macro_rules! dynamic_view {
             /// Whether there is no element.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
+            }
+
+            /// The same elements in another shape; they must be in C order, one behind the other.
+            pub fn into_shape(self, shape: &[usize]) -> Result<Self> {
+                let refused = |error| KernelError::shape(format!("an array cannot have the shape {shape:?}: {error}"));
+                Ok(map_dtype!($name, self, array => array.into_shape_with_order(shape).map_err(refused)?))
             }
 
             /// The two parts before and from `index` along `axis`.

@@ -86,6 +86,16 @@ impl Input<'_> {
     }
 }
 
+impl Input<'_> {
+    /// The elements as truth values, in C order, of an array of booleans.
+    pub fn mask(&self) -> PyResult<Vec<bool>> {
+        match self.view() {
+            View::Bool(array) => Ok(array.iter().map(|byte| byte.0 != 0).collect()),
+            _ => Err(PyTypeError::new_err("a mask must be an array of booleans")),
+        }
+    }
+}
+
 impl Output<'_> {
     /// The elements, to be written.
     pub fn view_mut(&mut self) -> ViewMut<'_> {

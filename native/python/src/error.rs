@@ -2,13 +2,14 @@
 
 use offgraph_kernels::border::Border;
 use offgraph_kernels::error::KernelError;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::{PyErr, PyResult};
 
 /// The exception for a kernel's refusal. SciPy's own checks are made in Python, before a kernel is called.
 pub fn to_python(error: KernelError) -> PyErr {
     match error {
         KernelError::Shape(message) | KernelError::Parameter(message) => PyValueError::new_err(message),
+        KernelError::Memory(message) => PyMemoryError::new_err(message),
     }
 }
 

@@ -2,9 +2,11 @@
 #![allow(missing_docs)]
 
 mod array;
+mod correlate;
 mod error;
 mod interpolate;
 mod pointwise;
+mod rank;
 mod resize;
 mod spline;
 
@@ -31,6 +33,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(interpolate::affine, module)?,
         wrap_pyfunction!(interpolate::zoom_shift, module)?,
         wrap_pyfunction!(interpolate::map_coordinates, module)?,
+        wrap_pyfunction!(correlate::correlate1d, module)?,
+        wrap_pyfunction!(correlate::extremum1d, module)?,
+        wrap_pyfunction!(rank::rank_filter, module)?,
     ] {
         module.add_function(function)?;
     }

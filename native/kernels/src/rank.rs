@@ -1,0 +1,478 @@
+//! Rank filters: the sample of a given rank in a window around each pixel; median, minimum and maximum among them.
+//!
+//! A sample is first turned into an unsigned integer of its own width that sorts like the sample ([`key`]), so that
+//! four widths serve every dtype. The picture is worked on in bands of its first axis. A band is copied with its
+//! border into a buffer of keys, the ranks are selected there, and the samples stored. The selection is
+//!
+//! * for small windows a sorting network, cut down to what the wanted rank needs, whose lanes are neighbouring
+//!   pixels ([`network`]): no branches, and SIMD;
+//! * for large ones a histogram of the window that slides along the axis on which the fewest samples enter and
+//!   leave ([`histogram`]).
+//!
+//! Both give the exact sample: which of them runs is a matter of speed alone.
+
+use std::ops::Range;
+
+use crate::border::Border;
+use crate::error::{KernelError, Result};
+use crate::match_dtype;
+use crate::parallel;
+use crate::sample::Cast;
+use crate::simd::{Kernel, dispatch};
+use crate::slab::check_room;
+use crate::view::{View, ViewMut, write_line};
+use histogram::{Line, Slide};
+use key::{Key, Rankable};
+use network::Network;
+
+mod histogram;
+mod key;
+mod network;
+
+/// Windows of more samples than this slide with a histogram.
+const LARGEST_NETWORK: usize = 81;
+
+/// Keys in a band, about, so that a band stays in the second-level cache.
+const BAND_SAMPLES: usize = 64 * 1024;
+
+/// The samples around a pixel that are ranked.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    /// Its length along every axis of the image.
+    pub shape: &'a [usize],
+    /// Which of its cells count, in C order.
+    pub mask: &'a [bool],
+    /// How far it is moved from its place, half its length ahead of the pixel, towards lower indices.
+    pub origins: &'a [isize],
+}
+
+/// The value outside the image, and with it the arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outside {
+    /// Samples pass through `f64`, as in SciPy's N-D filter: 64-bit integers lose bits above 2^53.
+    Double(f64),
+    /// Samples stay what they are, as in SciPy's one-dimensional filter of 64-bit integers.
+    Exact(i64),
+}
+
+/// The sample of rank `rank`, counted from the smallest, in the window around each pixel.
+///
+/// NaN, of either sign, comes after every number. Both arrays are in C order.
+///
+/// # Errors
+///
+/// When the window does not belong to the image, lies beside the pixel or has no such rank, and when there is no
+/// memory for a band of the image with its border.
+pub fn rank_filter(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    window: Window<'_>,
+    rank: usize,
+    border: Border,
+    outside: Outside,
+) -> Result<()> {
+    if input.shape() != output.shape() {
+        return Err(KernelError::shape(format!(
+            "input shape {:?} is not output shape {:?}",
+            input.shape(),
+            output.shape()
+        )));
+    }
+    let plan = Plan::new(input.shape(), window, rank, border)?;
+    if input.is_empty() {
+        return Ok(());
+    }
+    let bands = plan.bands(output)?;
+    match_dtype!(View, input, array => {
+        let data = array.as_slice().ok_or_else(|| KernelError::shape("the input is not in C order"))?;
+        parallel::for_each_block(bands, |(rows, band)| plan.filter_band(data, rows, band, outside));
+    });
+    Ok(())
+}
+
+/// An axis of the image on which the window is longer than 1, or several neighbouring others taken together.
+#[derive(Debug)]
+struct Axis {
+    len: usize,
+    window: usize,
+    before: usize,
+    /// The source of every position of the axis with its border; `None` is outside.
+    sources: Vec<Option<usize>>,
+}
+
+#[derive(Debug)]
+enum Selection {
+    Network(Network),
+    Slide { axis: usize, slide: Slide },
+}
+
+/// What is known before a pixel is seen.
+#[derive(Debug)]
+struct Plan {
+    /// Never empty; bands are cut from the first axis.
+    axes: Vec<Axis>,
+    /// Samples that follow each other on all axes behind the last of `axes`, each with a window of its own.
+    inner: usize,
+    /// Samples from one position of an axis to the next, in the image and in a band with its border.
+    strides: Vec<usize>,
+    padded_strides: Vec<usize>,
+    /// Offsets of the samples of a window from its first cell, in a band with its border.
+    taps: Vec<usize>,
+    rank: usize,
+    selection: Selection,
+    band_rows: usize,
+}
+
+impl Plan {
+    fn new(shape: &[usize], window: Window<'_>, rank: usize, border: Border) -> Result<Self> {
+        let Window { shape: lengths, mask, origins } = window;
+        let count = mask.iter().filter(|cell| **cell).count();
+        let cells = lengths.iter().try_fold(1_usize, |product, length| product.checked_mul(*length));
+        if lengths.len() != shape.len() || origins.len() != shape.len() || cells != Some(mask.len()) {
+            return Err(KernelError::shape(format!(
+                "a window of shape {lengths:?}, {} cells and {} origins does not fit an image of shape {shape:?}",
+                mask.len(),
+                origins.len()
+            )));
+        }
+        if rank >= count || u32::try_from(count).is_err() {
+            return Err(KernelError::parameter(format!(
+                "there is no rank {rank} in a window of {count} samples"
+            )));
+        }
+        let (axes, inner) = merge_axes(shape, lengths, origins, border)?;
+        let strides = strides(axes.iter().map(|axis| axis.len), inner)?;
+        let padded_strides = strides_of_padded(&axes, inner)?;
+        let cells = Cells { mask, axes: &axes, strides: &padded_strides };
+        let taps = cells.taps();
+        let selection = if count <= LARGEST_NETWORK {
+            Selection::Network(Network::new(count, rank))
+        } else {
+            let (axis, leave, enter) = (0..axes.len())
+                .filter(|axis| axes[*axis].window > 1)
+                .map(|axis| cells.runs(axis))
+                .min_by_key(|(_, leave, _)| leave.len())
+                .ok_or_else(|| KernelError::parameter("a window of one cell with many samples"))?;
+            let slide = Slide { padded_step: padded_strides[axis], out_step: strides[axis], leave, enter };
+            Selection::Slide { axis, slide }
+        };
+        // A band much lower than the window would be mostly border.
+        let band_rows = (BAND_SAMPLES / padded_strides[0].max(1)).max(2 * axes[0].window).min(axes[0].len);
+        Ok(Self { axes, inner, strides, padded_strides, taps, rank, selection, band_rows })
+    }
+
+    /// Cut the output into bands, each with its rows of the first axis.
+    fn bands<'a>(&self, output: ViewMut<'a>) -> Result<Vec<(Range<usize>, ViewMut<'a>)>> {
+        let rows = self.axes[0].len;
+        let cost = output.len().saturating_mul(self.taps.len());
+        let height = self.band_rows.min(rows.div_ceil(parallel::blocks_for(cost)));
+        let samples = self.padded_len(height).unwrap_or(usize::MAX);
+        // Keys of eight bytes, and their numbers of four with their places.
+        check_room::<[u64; 3]>(if u32::try_from(samples).is_ok() { samples } else { usize::MAX })?;
+        let mut rest = output.into_shape(&[rows * self.strides[0]])?;
+        let mut bands = Vec::with_capacity(rows.div_ceil(height));
+        for start in (0..rows).step_by(height) {
+            let end = (start + height).min(rows);
+            let (band, behind) = rest.split_at(0, (end - start) * self.strides[0]);
+            rest = behind;
+            bands.push((start..end, band));
+        }
+        Ok(bands)
+    }
+
+    /// Samples of a band of that many rows with its border.
+    fn padded_len(&self, rows: usize) -> Option<usize> {
+        rows.checked_add(self.axes[0].window - 1)?.checked_mul(self.padded_strides[0])
+    }
+
+    fn filter_band<T: Rankable>(
+        &self,
+        data: &[T],
+        rows: Range<usize>,
+        mut output: ViewMut<'_>,
+        outside: Outside,
+    ) {
+        let fill = match outside {
+            Outside::Double(value) => T::from_f64_truncated(value),
+            Outside::Exact(value) => T::from_i64(value),
+        };
+        let mut padded = vec![fill.key(); self.padded_len(rows.len()).expect("checked for the tallest band")];
+        dispatch(Pad { plan: self, data, first: rows.start, padded: &mut padded });
+        let mut keys = vec![T::Key::default(); rows.len() * self.strides[0]];
+        self.select(&padded, rows.len(), &mut keys);
+        let unchanged = T::FITS_DOUBLE || matches!(outside, Outside::Exact(_));
+        if unchanged && let Some(output) = T::slice_of(&mut output) {
+            dispatch(Unkey { keys: &keys, output });
+        } else {
+            store_as_double::<T>(&keys, output);
+        }
+    }
+
+    fn select<K: Key>(&self, padded: &[K], rows: usize, out: &mut [K]) {
+        let mut dims: Vec<Dim> = (0..self.axes.len())
+            .map(|axis| Dim {
+                len: if axis == 0 { rows } else { self.axes[axis].len },
+                padded: self.padded_strides[axis],
+                out: self.strides[axis],
+            })
+            .collect();
+        match &self.selection {
+            Selection::Network(network) => {
+                let row = dims.pop().map_or(0, |last| last.len * last.out);
+                dispatch(SelectRows { network, taps: &self.taps, lines: &dims, row, padded, out });
+            }
+            Selection::Slide { axis, slide } => {
+                let along = dims.remove(*axis);
+                dims.push(Dim { len: self.inner, padded: 1, out: 1 });
+                slide.select(padded, &self.taps, self.rank as u32, lines(&dims), along.len, out);
+            }
+        }
+    }
+}
+
+/// Take neighbouring axes with windows of length 1 together; the last of them become `inner`.
+fn merge_axes(
+    shape: &[usize],
+    lengths: &[usize],
+    origins: &[isize],
+    border: Border,
+) -> Result<(Vec<Axis>, usize)> {
+    let mut axes: Vec<Axis> = Vec::new();
+    let too_large = || KernelError::memory("the image with its border is larger than this machine's memory");
+    for ((&len, &window), &origin) in shape.iter().zip(lengths).zip(origins) {
+        let before =
+            (window / 2).checked_add_signed(origin).filter(|before| *before < window).ok_or_else(|| {
+                KernelError::parameter(format!(
+                    "a window of {window} samples cannot have the origin {origin}"
+                ))
+            })?;
+        match axes.last_mut() {
+            Some(axis) if axis.window == 1 && window == 1 => {
+                axis.len = axis.len.checked_mul(len).ok_or_else(too_large)?;
+            }
+            _ => axes.push(Axis { len, window, before, sources: Vec::new() }),
+        }
+    }
+    axes.retain(|axis| axis.window > 1 || axis.len != 1);
+    let inner = axes.pop_if(|axis| axis.window == 1 && axis.len > 0).map_or(1, |axis| axis.len);
+    if axes.is_empty() {
+        axes.push(Axis { len: 1, window: 1, before: 0, sources: Vec::new() });
+    }
+    for axis in &mut axes {
+        let padded = axis.len.checked_add(axis.window - 1).ok_or_else(too_large)?;
+        check_room::<Option<usize>>(padded)?;
+        if axis.len > 0 {
+            let position = |index: usize| index as isize - axis.before as isize;
+            axis.sources = (0..padded).map(|index| border.index(position(index), axis.len)).collect();
+        }
+    }
+    Ok((axes, inner))
+}
+
+fn strides(lengths: impl DoubleEndedIterator<Item = usize>, inner: usize) -> Result<Vec<usize>> {
+    let mut stride = inner;
+    let mut strides = Vec::new();
+    for length in lengths.rev() {
+        strides.push(stride);
+        stride = stride.checked_mul(length).ok_or_else(|| {
+            KernelError::memory("the image with its border is larger than this machine's memory")
+        })?;
+    }
+    strides.reverse();
+    Ok(strides)
+}
+
+/// As [`strides`], for axes with their borders; the first axis, cut into bands, does not count.
+fn strides_of_padded(axes: &[Axis], inner: usize) -> Result<Vec<usize>> {
+    strides(
+        axes.iter().enumerate().map(|(place, axis)| if place == 0 { 1 } else { axis.len + axis.window - 1 }),
+        inner,
+    )
+}
+
+/// The cells of a window that count, as offsets in a padded band.
+struct Cells<'a> {
+    mask: &'a [bool],
+    axes: &'a [Axis],
+    strides: &'a [usize],
+}
+
+impl Cells<'_> {
+    fn taps(&self) -> Vec<usize> {
+        let counted = self.mask.iter().enumerate().filter(|(_, counts)| **counts);
+        counted.map(|(cell, _)| self.offset(cell)).collect()
+    }
+
+    fn offset(&self, cell: usize) -> usize {
+        let mut rest = cell;
+        let axes = self.axes.iter().zip(self.strides).rev();
+        axes.map(|(axis, stride)| {
+            let position = rest % axis.window;
+            rest /= axis.window;
+            position * stride
+        })
+        .sum()
+    }
+
+    /// For a step along `axis`: the axis, the offsets of the samples left behind, and of those that join.
+    fn runs(&self, axis: usize) -> (usize, Vec<usize>, Vec<usize>) {
+        let step: usize = self.axes[axis + 1..].iter().map(|axis| axis.window).product();
+        let (window, stride) = (self.axes[axis].window, self.strides[axis]);
+        let position = |cell: usize| cell / step % window;
+        let (mut leave, mut enter) = (Vec::new(), Vec::new());
+        for cell in (0..self.mask.len()).filter(|cell| self.mask[*cell]) {
+            if position(cell) == 0 || !self.mask[cell - step] {
+                leave.push(self.offset(cell));
+            }
+            if position(cell) == window - 1 || !self.mask[cell + step] {
+                enter.push(self.offset(cell) + stride);
+            }
+        }
+        (axis, leave, enter)
+    }
+}
+
+/// Positions along an axis, with the offset of one step in a padded band and in the output.
+#[derive(Clone, Copy, Debug)]
+struct Dim {
+    len: usize,
+    padded: usize,
+    out: usize,
+}
+
+/// The places of all combinations of positions, the last of `dims` running fastest.
+fn lines(dims: &[Dim]) -> impl Iterator<Item = Line> + '_ {
+    let count: usize = dims.iter().map(|dim| dim.len).product();
+    (0..count).map(|mut rest| {
+        let mut line = Line { padded: 0, out: 0 };
+        for dim in dims.iter().rev() {
+            let position = rest % dim.len;
+            rest /= dim.len;
+            line.padded += position * dim.padded;
+            line.out += position * dim.out;
+        }
+        line
+    })
+}
+
+/// Copy a band of the image, from row `first` of its first axis with the border, into keys.
+struct Pad<'a, T: Rankable> {
+    plan: &'a Plan,
+    data: &'a [T],
+    first: usize,
+    /// Holds the key of the outside already.
+    padded: &'a mut [T::Key],
+}
+
+impl<T: Rankable> Kernel for Pad<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { plan, data, first, padded } = self;
+        let (last, outer) = plan.axes.split_last().expect("at least one axis");
+        let inner = plan.inner;
+        // Positions of the outer axes that are inside the image; a band of a single axis begins at `first`.
+        let begin = if outer.is_empty() { first } else { 0 };
+        let row = if outer.is_empty() { padded.len() } else { (last.len + last.window - 1) * inner };
+        let rows = padded.chunks_exact_mut(row.max(1));
+        for (index, to) in rows.enumerate() {
+            let Some(from) = source_row(plan, outer, first, index) else { continue };
+            let from = &data[from..];
+            let sources = &last.sources[begin..begin + to.len() / inner];
+            // The image's own samples lie one behind the other; only the border is looked up.
+            let own = last.before.clamp(begin, begin + sources.len()) - begin
+                ..(last.before + last.len).clamp(begin, begin + sources.len()) - begin;
+            for border in [0..own.start, own.end..sources.len()] {
+                for position in border {
+                    if let Some(source) = sources[position] {
+                        copy_keys(&from[source * inner..], &mut to[position * inner..(position + 1) * inner]);
+                    }
+                }
+            }
+            if let Some(source) = own.clone().next().and_then(|position| sources[position]) {
+                copy_keys(&from[source * inner..], &mut to[own.start * inner..own.end * inner]);
+            }
+        }
+    }
+}
+
+/// Where the samples of the padded row `index` of a band come from; `None` if they are all outside.
+#[inline(always)]
+fn source_row(plan: &Plan, outer: &[Axis], first: usize, index: usize) -> Option<usize> {
+    let mut rest = index;
+    let mut from = 0;
+    for (place, axis) in outer.iter().enumerate().rev() {
+        let position = if place == 0 {
+            first + rest
+        } else {
+            let padded = axis.len + axis.window - 1;
+            let position = rest % padded;
+            rest /= padded;
+            position
+        };
+        from += axis.sources[position]? * plan.strides[place];
+    }
+    Some(from)
+}
+
+#[inline(always)]
+fn copy_keys<T: Rankable>(from: &[T], to: &mut [T::Key]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = from.key());
+}
+
+/// Turn keys back into samples of the same type.
+struct Unkey<'a, T: Rankable> {
+    keys: &'a [T::Key],
+    output: &'a mut [T],
+}
+
+impl<T: Rankable> Kernel for Unkey<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.output.iter_mut().zip(self.keys).for_each(|(to, key)| *to = T::from_key(*key));
+    }
+}
+
+/// Store as SciPy does: the sample through `f64` and its own type once more, then by the N-D filters' cast.
+fn store_as_double<T: Rankable>(keys: &[T::Key], output: ViewMut<'_>) {
+    const CHUNK: usize = 1024;
+    let mut values = [0.0; CHUNK];
+    let mut rest = output;
+    for keys in keys.chunks(CHUNK) {
+        let (part, behind) = rest.split_at(0, keys.len());
+        rest = behind;
+        for (value, key) in values.iter_mut().zip(keys) {
+            *value = T::from_f64_truncated(T::from_key(*key).to_f64()).to_f64();
+        }
+        match_dtype!(ViewMut, part, part => {
+            let part = part.into_dimensionality().expect("one axis");
+            write_line(part, &values, 1, Cast::Filtered);
+        });
+    }
+}
+
+/// Select the rank for the rows of `row` samples that begin at `lines`.
+struct SelectRows<'a, K> {
+    network: &'a Network,
+    taps: &'a [usize],
+    lines: &'a [Dim],
+    row: usize,
+    padded: &'a [K],
+    out: &'a mut [K],
+}
+
+impl<K: Key> Kernel for SelectRows<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { network, taps, row, padded, out, .. } = self;
+        let mut lanes = vec![K::LANES; taps.len()];
+        for line in lines(self.lines) {
+            network.select_row(&padded[line.padded..], taps, &mut out[line.out..line.out + row], &mut lanes);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Filters along one axis.
+
+use crate::array::{Input, Output};
+use crate::error::{border, to_python};
+use offgraph_kernels::correlate;
+use offgraph_kernels::extremum::{self, Extremum};
+use pyo3::prelude::*;
+
+#[pyfunction]
+pub fn correlate1d(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    weights: Vec<f64>,
+    axis: usize,
+    mode: i32,
+    cval: f64,
+    origin: isize,
+) -> PyResult<()> {
+    let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
+    py.detach(|| correlate::correlate1d(&input, output, axis, &weights, border, cval, origin))
+        .map_err(to_python)
+}
+
+#[pyfunction]
+pub fn extremum1d(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    size: usize,
+    axis: usize,
+    mode: i32,
+    cval: f64,
+    origin: isize,
+    minimum: bool,
+) -> PyResult<()> {
+    let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
+    let extremum = if minimum { Extremum::Minimum } else { Extremum::Maximum };
+    py.detach(|| extremum::extremum1d(&input, output, axis, size, extremum, border, cval, origin))
+        .map_err(to_python)
+}

@@ -1,0 +1,34 @@
+//! Rank filters.
+
+use crate::array::{Input, Output};
+use crate::error::{border, to_python};
+use offgraph_kernels::rank::{self, Outside, Window};
+use pyo3::prelude::*;
+
+/// A value outside the image: a Python integer keeps 64-bit samples exact, a float is SciPy's `double`.
+#[derive(FromPyObject)]
+pub enum Fill {
+    Exact(i64),
+    Double(f64),
+}
+
+#[pyfunction]
+pub fn rank_filter(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    rank: usize,
+    footprint: Input<'_>,
+    mode: i32,
+    cval: Fill,
+    origins: Vec<isize>,
+) -> PyResult<()> {
+    let outside = match cval {
+        Fill::Exact(value) => Outside::Exact(value),
+        Fill::Double(value) => Outside::Double(value),
+    };
+    let (input, output, border, mask) = (input.view(), output.view_mut(), border(mode)?, footprint.mask()?);
+    let shape = footprint.view().shape().to_vec();
+    let window = Window { shape: &shape, mask: &mask, origins: &origins };
+    py.detach(|| rank::rank_filter(&input, output, window, rank, border, outside)).map_err(to_python)
+}

@@ -1,0 +1,63 @@
+"""Running the native filters: arrays in C order, lines along one axis, one axis after another."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from offgraph.ndimage._support import as_double, check_output, native_input
+
+__all__ = ["along_axes", "call_in_c_order", "filter_lines"]
+
+
+def call_in_c_order(kernel: Callable[..., None], input: np.ndarray, output: np.ndarray, *arguments: Any) -> None:
+    """Call ``kernel(output, input, *arguments)`` with arrays in C order and native bytes that share no memory."""
+    input = np.ascontiguousarray(input)
+    if output.flags.carray and output.dtype.isnative:
+        kernel(output, input.copy() if np.may_share_memory(input, output) else input, *arguments)
+        return
+    target = np.empty(output.shape, output.dtype.newbyteorder("="))
+    kernel(target, input, *arguments)
+    output[...] = target
+
+
+def filter_lines(
+    kernel: Callable[..., None],
+    input: np.ndarray,
+    output: np.ndarray,
+    weights: Any,
+    axis: int,
+    mode: int,
+    cval: Any,
+    origin: Any,
+    *more: Any,
+) -> None:
+    """Call a native filter along `axis`, with the last checks that SciPy makes in C."""
+    axis = operator.index(axis)
+    if not output.flags.writeable:
+        raise ValueError("output array is read-only.")
+    cval, origin = as_double(cval), operator.index(origin)
+    input = native_input(input, f"array type {input.dtype!r} not supported")
+    check_output(output, f"array type {output.dtype!r} not supported")
+    call_in_c_order(kernel, input, output, weights, axis, mode, cval, origin, *more)
+
+
+def along_axes(
+    filter_: Callable[..., Any], passes: Sequence[tuple[Any, ...]], input: np.ndarray, output: np.ndarray
+) -> None:
+    """Call ``filter_(source, target, *arguments)`` for each of `passes`, the next one on the result of the last.
+
+    Results in between have the output's dtype. Without a pass the input is copied.
+    """
+    if not passes:
+        output[...] = input[...]
+        return
+    spare = np.empty(output.shape, output.dtype) if len(passes) > 1 else output
+    for left, arguments in zip(range(len(passes), 0, -1), passes):
+        # Taking turns, so that the last one ends in the output and none works in place.
+        target = output if left % 2 else spare
+        filter_(input, target, *arguments)
+        input = target
