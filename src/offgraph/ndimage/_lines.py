@@ -16,12 +16,19 @@ __all__ = ["along_axes", "call_in_c_order", "filter_lines"]
 def call_in_c_order(kernel: Callable[..., None], input: np.ndarray, output: np.ndarray, *arguments: Any) -> None:
     """Call ``kernel(output, input, *arguments)`` with arrays in C order and native bytes that share no memory."""
     input = np.ascontiguousarray(input)
-    if output.flags.carray and output.dtype.isnative:
-        kernel(output, input.copy() if np.may_share_memory(input, output) else input, *arguments)
+    if not _even_strides(input) or np.may_share_memory(input, output):
+        input = input.copy()
+    if output.flags.carray and output.dtype.isnative and _even_strides(output):
+        kernel(output, input, *arguments)
         return
     target = np.empty(output.shape, output.dtype.newbyteorder("="))
     kernel(target, input, *arguments)
     output[...] = target
+
+
+def _even_strides(array: np.ndarray) -> bool:
+    """False for a step that is no whole number of elements: NumPy lets an axis of length 0 or 1 have any."""
+    return all(stride % array.itemsize == 0 for stride in array.strides)
 
 
 def filter_lines(
