@@ -108,7 +108,7 @@ impl Kernel for Correlation<'_> {
                 }
                 Symmetry::None => {
                     product(sums, &taps[(size - 1) * step..], weights[size - 1]);
-                    add_taps(sums, &weights[..size - 1], |tap| (&taps[tap * step..], &taps[..]), |a, _| a);
+                    add_taps(sums, &weights[..size - 1], |tap| (&taps[tap * step..], taps), |a, _| a);
                 }
             }
             result.copy_from_slice(sums);
@@ -138,19 +138,19 @@ fn add_taps<'a>(
     let together = weights.len() - weights.len() % TAPS;
     for first in (0..together).step_by(TAPS) {
         let [a, b, c, d] = std::array::from_fn(|tap| pair(first + tap));
-        for lane in 0..len {
-            let mut sum = sums[lane];
+        for (lane, total) in sums.iter_mut().enumerate() {
+            let mut sum = *total;
             sum += combine(a.0[lane], a.1[lane]) * a.2;
             sum += combine(b.0[lane], b.1[lane]) * b.2;
             sum += combine(c.0[lane], c.1[lane]) * c.2;
             sum += combine(d.0[lane], d.1[lane]) * d.2;
-            sums[lane] = sum;
+            *total = sum;
         }
     }
     for index in together..weights.len() {
         let (left, right, weight) = pair(index);
-        for lane in 0..len {
-            sums[lane] += combine(left[lane], right[lane]) * weight;
+        for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
+            *sum += combine(*left, *right) * weight;
         }
     }
 }

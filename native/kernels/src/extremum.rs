@@ -101,3 +101,55 @@ fn ahead(samples: &mut [f64], shift: usize, choose: &impl Fn(f64, f64) -> f64) {
         samples[index] = choose(samples[index], samples[index + shift]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{ArrayD, Dimension};
+    use proptest::prelude::*;
+
+    #[test]
+    fn nan_is_larger_than_all_numbers() {
+        let nan = f64::NAN;
+        for (a, b, least, most) in [(nan, 1.0, 1.0, nan), (1.0, nan, 1.0, nan), (2.0, 1.0, 1.0, 2.0)] {
+            assert_eq!(smaller(a, b), least);
+            assert!(larger(a, b) == most || (larger(a, b).is_nan() && most.is_nan()));
+        }
+        assert!(smaller(nan, nan).is_nan());
+    }
+
+    proptest! {
+        #[test]
+        fn equals_looking_at_every_sample(
+            shape in prop::collection::vec(1_usize..40, 1..4),
+            axis in 0_usize..3,
+            size in 1_usize..100,
+            start in any::<prop::sample::Index>(),
+            code in 0..7,
+        ) {
+            let axis = axis % shape.len();
+            let before = start.index(size);
+            let border = Border::from_code(code).unwrap();
+            let mut count = 0_i32;
+            let array = ArrayD::from_shape_simple_fn(shape.clone(), || { count = (count * 31 + 17) % 1009; count });
+            for extremum in [Extremum::Minimum, Extremum::Maximum] {
+                let mut output = ArrayD::<i32>::zeros(array.raw_dim());
+                let origin = before as isize - (size / 2) as isize;
+                let view = ViewMut::I32(output.view_mut());
+                extremum1d(&View::I32(array.view()), view, axis, size, extremum, border, 500.0, origin).unwrap();
+                let expected = ArrayD::from_shape_fn(array.raw_dim(), |index| {
+                    let samples = (0..size).map(|tap| {
+                        let position = (index[axis] + tap) as isize - before as isize;
+                        border.index(position, shape[axis]).map_or(500, |inside| {
+                            let mut at = index.clone();
+                            at.slice_mut()[axis] = inside;
+                            array[at]
+                        })
+                    });
+                    if extremum == Extremum::Minimum { samples.min() } else { samples.max() }.unwrap()
+                });
+                prop_assert_eq!(&output, &expected);
+            }
+        }
+    }
+}

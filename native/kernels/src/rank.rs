@@ -144,6 +144,7 @@ impl Plan {
         let strides = strides(axes.iter().map(|axis| axis.len), inner)?;
         let padded_strides = strides_of_padded(&axes, inner)?;
         let cells = Cells { mask, axes: &axes, strides: &padded_strides };
+        check_room::<usize>(count)?;
         let taps = cells.taps();
         let selection = if count <= LARGEST_NETWORK {
             Selection::Network(Network::new(count, rank))
@@ -204,7 +205,9 @@ impl Plan {
         if unchanged && let Some(output) = T::slice_of(&mut output) {
             dispatch(Unkey { keys: &keys, output });
         } else {
-            store_as_double::<T>(&keys, output);
+            // SciPy has other filters for the extreme ranks, and these do without the second cast.
+            let again = self.rank > 0 && self.rank + 1 < self.taps.len();
+            store_as_double::<T>(&keys, again, output);
         }
     }
 
@@ -436,8 +439,8 @@ impl<T: Rankable> Kernel for Unkey<'_, T> {
     }
 }
 
-/// Store as SciPy does: the sample through `f64` and its own type once more, then by the N-D filters' cast.
-fn store_as_double<T: Rankable>(keys: &[T::Key], output: ViewMut<'_>) {
+/// Store as SciPy does: the sample as `f64`, `again` by way of its own type, then by the N-D filters' cast.
+fn store_as_double<T: Rankable>(keys: &[T::Key], again: bool, output: ViewMut<'_>) {
     const CHUNK: usize = 1024;
     let mut values = [0.0; CHUNK];
     let mut rest = output;
@@ -445,7 +448,10 @@ fn store_as_double<T: Rankable>(keys: &[T::Key], output: ViewMut<'_>) {
         let (part, behind) = rest.split_at(0, keys.len());
         rest = behind;
         for (value, key) in values.iter_mut().zip(keys) {
-            *value = T::from_f64_truncated(T::from_key(*key).to_f64()).to_f64();
+            *value = T::from_key(*key).to_f64();
+            if again {
+                *value = T::from_f64_truncated(*value).to_f64();
+            }
         }
         match_dtype!(ViewMut, part, part => {
             let part = part.into_dimensionality().expect("one axis");
@@ -474,5 +480,119 @@ impl<K: Key> Kernel for SelectRows<'_, K> {
         for line in lines(self.lines) {
             network.select_row(&padded[line.padded..], taps, &mut out[line.out..line.out + row], &mut lanes);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parallel::set_local_threads;
+    use ndarray::ArrayD;
+    use proptest::prelude::*;
+
+    /// The definition: sort the samples under the window.
+    fn plain(image: &ArrayD<i16>, window: Window<'_>, rank: usize, border: Border, fill: i16) -> ArrayD<i16> {
+        ArrayD::from_shape_fn(image.raw_dim(), |index| {
+            let index: Vec<usize> = (0..image.ndim()).map(|axis| index[axis]).collect();
+            let mut samples = Vec::new();
+            for (cell, _) in window.mask.iter().enumerate().filter(|(_, counts)| **counts) {
+                let mut rest = cell;
+                let mut at = vec![Some(0); index.len()];
+                for axis in (0..index.len()).rev() {
+                    let length = window.shape[axis];
+                    let ahead = (length / 2) as isize + window.origins[axis];
+                    let position = (index[axis] + rest % length) as isize - ahead;
+                    rest /= length;
+                    at[axis] = border.index(position, image.shape()[axis]);
+                }
+                let at: Option<Vec<usize>> = at.into_iter().collect();
+                samples.push(at.map_or(fill, |at| image[at.as_slice()]));
+            }
+            samples.sort_unstable();
+            samples[rank]
+        })
+    }
+
+    fn noise(shape: &[usize]) -> ArrayD<i16> {
+        let mut state = 1_u32;
+        ArrayD::from_shape_simple_fn(shape, || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 20) as i16 - 2048
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn equals_sorting_at_any_thread_count(
+            axes in prop::collection::vec((1_usize..9, 1_usize..5, any::<prop::sample::Index>()), 1..4),
+            large in any::<bool>(),
+            holes in any::<u64>(),
+            rank in any::<prop::sample::Index>(),
+            code in 0..7,
+            threads in 1_usize..4,
+        ) {
+            let stretch = if large { 5 } else { 1 };
+            let shape: Vec<usize> = axes.iter().map(|axis| axis.0).collect();
+            let lengths: Vec<usize> = axes.iter().map(|axis| if axis.1 > 1 { axis.1 * stretch } else { 1 }).collect();
+            let origins: Vec<isize> = axes.iter().zip(&lengths)
+                .map(|(axis, length)| axis.2.index(*length) as isize - (*length / 2) as isize).collect();
+            let cells: usize = lengths.iter().product();
+            prop_assume!(cells < 3000);
+            let mut mask: Vec<bool> = (0..cells).map(|cell| holes >> (cell % 61) & 3 != 0).collect();
+            mask[rank.index(cells)] = true;
+            let window = Window { shape: &lengths, mask: &mask, origins: &origins };
+            let rank = rank.index(mask.iter().filter(|cell| **cell).count());
+            let border = Border::from_code(code).unwrap();
+            let image = noise(&shape);
+            let mut output = ArrayD::zeros(image.raw_dim());
+            let before = set_local_threads(threads);
+            let view = ViewMut::I16(output.view_mut());
+            rank_filter(&View::I16(image.view()), view, window, rank, border, Outside::Double(77.9)).unwrap();
+            set_local_threads(before);
+            prop_assert_eq!(output, plain(&image, window, rank, border, 77));
+        }
+    }
+
+    #[test]
+    fn bands_meet_without_a_seam() {
+        let image = noise(&[700, 130, 2]);
+        let (shape, mask) = ([5, 3, 1], [true; 15]);
+        let window = Window { shape: &shape, mask: &mask, origins: &[1, 0, 0] };
+        let mut output = ArrayD::zeros(image.raw_dim());
+        let before = set_local_threads(3);
+        let view = ViewMut::I16(output.view_mut());
+        rank_filter(&View::I16(image.view()), view, window, 7, Border::Mirror, Outside::Double(0.0)).unwrap();
+        set_local_threads(before);
+        assert_eq!(output, plain(&image, window, 7, Border::Mirror, 0));
+    }
+
+    #[test]
+    fn wide_integers_lose_bits_unless_asked_not_to() {
+        let image = ArrayD::from_shape_vec(vec![3], vec![(1_i64 << 53) + 1, i64::MAX, i64::MIN]).unwrap();
+        let window = Window { shape: &[3], mask: &[true; 3], origins: &[0] };
+        let filter = |outside| {
+            let mut output = ArrayD::zeros(image.raw_dim());
+            let view = ViewMut::I64(output.view_mut());
+            rank_filter(&View::I64(image.view()), view, window, 1, Border::Nearest, outside).unwrap();
+            output.into_raw_vec_and_offset().0
+        };
+        assert_eq!(filter(Outside::Exact(0)), [(1 << 53) + 1, (1 << 53) + 1, i64::MIN]);
+        assert_eq!(filter(Outside::Double(0.0)), [1 << 53, 1 << 53, i64::MIN]);
+    }
+
+    #[test]
+    fn impossible_windows_are_refused() {
+        let image = noise(&[4, 4]);
+        let filter = |shape: &[usize], mask: &[bool], origins: &[isize], rank| {
+            let mut output = image.clone();
+            let window = Window { shape, mask, origins };
+            let view = ViewMut::I16(output.view_mut());
+            rank_filter(&View::I16(image.view()), view, window, rank, Border::Nearest, Outside::Double(0.0))
+        };
+        assert!(matches!(filter(&[1], &[true], &[0], 0), Err(KernelError::Shape(_))));
+        assert!(matches!(filter(&[1, 2], &[true], &[0, 0], 0), Err(KernelError::Shape(_))));
+        assert!(matches!(filter(&[1, 2], &[true; 2], &[0, 1], 0), Err(KernelError::Parameter(_))));
+        assert!(matches!(filter(&[1, 2], &[true, false], &[0, 0], 1), Err(KernelError::Parameter(_))));
     }
 }

@@ -13,8 +13,12 @@ from offgraph.ndimage._support import as_double, check_output, native_input
 __all__ = ["along_axes", "call_in_c_order", "filter_lines"]
 
 
-def call_in_c_order(kernel: Callable[..., None], input: np.ndarray, output: np.ndarray, *arguments: Any) -> None:
+def call_in_c_order(
+    kernel: Callable[..., None], input: np.ndarray, output: np.ndarray, *arguments: Any
+) -> None:
     """Call ``kernel(output, input, *arguments)`` with arrays in C order and native bytes that share no memory."""
+    if output.size == 0:
+        return
     input = np.ascontiguousarray(input)
     if not _even_strides(input) or np.may_share_memory(input, output):
         input = input.copy()
@@ -27,7 +31,7 @@ def call_in_c_order(kernel: Callable[..., None], input: np.ndarray, output: np.n
 
 
 def _even_strides(array: np.ndarray) -> bool:
-    """False for a step that is no whole number of elements: NumPy lets an axis of length 0 or 1 have any."""
+    """False for a step that is no whole number of elements: NumPy lets an axis of length 1 have any."""
     return all(stride % array.itemsize == 0 for stride in array.strides)
 
 
@@ -47,9 +51,13 @@ def filter_lines(
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
     cval, origin = as_double(cval), operator.index(origin)
-    input = native_input(input, f"array type {input.dtype!r} not supported")
-    check_output(output, f"array type {output.dtype!r} not supported")
+    input = native_input(input, _unsupported(input))
+    check_output(output, _unsupported(output))
     call_in_c_order(kernel, input, output, weights, axis, mode, cval, origin, *more)
+
+
+def _unsupported(array: np.ndarray) -> str:
+    return f"array type {array.dtype.newbyteorder('=')!r} not supported"
 
 
 def along_axes(

@@ -274,7 +274,7 @@ def _extremum(
     _check_window(footprint, origins, axes, input.ndim)
     if not isinstance(mode, str) and isinstance(mode, Iterable):
         raise RuntimeError("A sequence of modes is not supported for non-separable footprints")
-    rank = 0 if minimum else np.count_nonzero(footprint) - 1
+    rank = 0 if minimum else int(np.count_nonzero(footprint)) - 1
     _rank_as_double(input, rank, footprint, output, mode_code(mode), cval, origins)
     return output
 
@@ -436,13 +436,13 @@ def _rank(
         footprint = np.asarray(footprint, dtype=bool)
     footprint = _expand_footprint(footprint, axes, input.ndim)
     origins = _expand_origins(origin, axes, input.ndim)
-    if len(axes) < input.ndim and not isinstance(mode, str) and isinstance(mode, Iterable):
+    if not isinstance(mode, str) and isinstance(mode, Iterable):
         modes = ["constant"] * input.ndim
         for axis, each in zip(axes, normalize_sequence(mode, len(axes))):
             modes[axis] = each
         mode = modes
     _check_window(footprint, origins, axes, input.ndim)
-    count = np.count_nonzero(footprint)
+    count = int(np.count_nonzero(footprint))
     rank = _wanted_rank(rank, count, operation)
     if rank == 0 or rank == count - 1:
         extreme = minimum_filter if rank == 0 else maximum_filter

@@ -168,9 +168,7 @@ def correlate1d(
     return output
 
 
-def _correlate_complex(
-    input: np.ndarray, weights: np.ndarray, output: np.ndarray, cval: complex, **kwargs: Any
-) -> np.ndarray:
+def _correlate_complex(input: Any, weights: Any, output: Any, cval: complex, **kwargs: Any) -> np.ndarray:
     """Complex correlation as a sum of real ones, in SciPy's order."""
     if input.dtype.kind == "c" and weights.dtype.kind == "c":
         real, imaginary = np.real(cval), np.imag(cval)
@@ -383,7 +381,9 @@ def gaussian_filter(
     modes = normalize_sequence(mode, count)
     radii = normalize_sequence(radius, count)
 
-    def blur(source: np.ndarray, target: np.ndarray, axis: int, sigma: Any, order: int, mode: str, radius: Any):
+    def blur(
+        source: np.ndarray, target: np.ndarray, axis: int, sigma: Any, order: int, mode: str, radius: Any
+    ):
         gaussian_filter1d(source, sigma, axis, order, target, mode, cval, truncate, radius=radius)
 
     passes = [each for each in zip(axes, sigmas, orders, modes, radii) if each[1] > 1e-15]

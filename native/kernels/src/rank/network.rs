@@ -33,7 +33,13 @@ impl Network {
         let mut comparisons = Vec::new();
         let mut needed = vec![false; count];
         needed[rank] = true;
-        for (low, high) in merge_exchange(count).into_iter().rev() {
+        let pairs = match rank {
+            // An extreme needs no sorting: one value is compared with each of the others.
+            0 => (1..count).map(|other| (0, other)).collect(),
+            _ if rank == count - 1 => (0..rank).map(|other| (other, rank)).collect(),
+            _ => merge_exchange(count),
+        };
+        for (low, high) in pairs.into_iter().rev() {
             let keep = match (needed[low], needed[high]) {
                 (true, true) => Keep::Both,
                 (true, false) => Keep::Low,
