@@ -369,7 +369,7 @@ def gaussian_filter(
     >>> image[1, 1] = 1, 2
     >>> gaussian_filter(image, 1, axes=(0, 1), radius=1)[:, :, 1].round(3)
     array([[0.15 , 0.248, 0.15 ],
-           [0.248, 0.409, 0.248],
+           [0.248, 0.408, 0.248],
            [0.15 , 0.248, 0.15 ]])
     """
     input = np.asarray(input)
