@@ -178,7 +178,10 @@ def call_native(kernel: Callable[..., None], output: np.ndarray, *arguments: Any
     """Call ``kernel(output, *arguments)`` with an output it can write, and bring the result into `output`.
 
     A byte-swapped or misaligned array, and one whose elements share memory, are written through a temporary one.
+    Nothing is called for an output without elements.
     """
+    if output.size == 0:
+        return
     flags = output.flags
     if output.dtype.isnative and flags.aligned and (flags.c_contiguous or not _elements_overlap(output)):
         kernel(output, *arguments)

@@ -22,6 +22,7 @@ Modes, for what lies outside the image ``a b c d``:
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -155,18 +156,18 @@ def spline_filter(input, order=3, output=np.float64, mode="mirror"):
         raise RuntimeError("spline order not supported")
     input = np.asarray(input)
     complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, complex_output=complex_output)
+    result: Any = output_array(output, input, complex_output=complex_output)
     if complex_output:
-        for part, target, _ in parts(input, output):
+        for part, target, _ in parts(input, result):
             spline_filter(part, order, target, mode)
-        return output
+        return result
     if input.ndim > 0:
         for axis in range(input.ndim):
-            spline_filter1d(input, order, axis, output, mode)
-            input = output
+            spline_filter1d(input, order, axis, result, mode)
+            input = result
     else:
-        output[...] = input[...]
-    return output
+        result[...] = input[...]
+    return result
 
 
 def _coefficients(input, order, mode, cval, prefilter):
