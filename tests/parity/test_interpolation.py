@@ -350,11 +350,16 @@ def test_a_diagonal_matrix_repeats_along_further_output_axes():
         ndimage.affine_transform(image, [0.5, 1.5], output_shape=(4,))
 
 
+def _parameters(function):
+    """Names, kinds and defaults; types may be written or not."""
+    return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+
+
 def test_every_name_is_native_or_scipys_own():
     assert set(ndimage.__all__) == set(scipy.ndimage.__all__)
     for name in scipy.ndimage.__all__:
         ours, theirs = getattr(ndimage, name), getattr(scipy.ndimage, name)
-        assert inspect.signature(ours) == inspect.signature(theirs), name
+        assert _parameters(ours) == _parameters(theirs), name
         assert (ours is not theirs) == (name in ndimage.NATIVE), name
     assert set(scipy.ndimage.__all__) >= ndimage.NATIVE
 
