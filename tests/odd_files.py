@@ -15,7 +15,12 @@ __all__ = ["chunk", "exif", "gradient", "jpeg", "png", "saved", "tiff", "with_ex
 def gradient(height: int = 24, width: int = 32, channels: int = 3, top: int = 255) -> np.ndarray:
     """A picture without any symmetry, so that a turned or mirrored one is another."""
     y, x = np.mgrid[:height, :width]
-    planes = [(y * 5 + x * 3) % (top + 1), x * top // max(1, width - 1), y * top // max(1, height - 1), top - x - y]
+    planes = [
+        (y * 5 + x * 3) % (top + 1),
+        x * top // max(1, width - 1),
+        y * top // max(1, height - 1),
+        top - x - y,
+    ]
     dtype = np.uint8 if top == 255 else np.uint16
     picked = np.stack([plane.astype(dtype) for plane in planes[:channels]], axis=-1)
     return picked[..., 0] if channels == 1 else picked

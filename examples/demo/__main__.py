@@ -41,7 +41,9 @@ def main() -> None:
     if classified.accuracy < digits.GOAL:
         raise SystemExit(f"the digits came out at {classified.accuracy:.1%}, below {digits.GOAL:.0%}")
     if abs(segmented.found - segmented.typed) > 1 or segmented.right < segmented.typed - 1:
-        raise SystemExit(f"{segmented.found} coins were found, {segmented.right} of {segmented.typed} in their place")
+        raise SystemExit(
+            f"{segmented.found} coins were found, {segmented.right} of {segmented.typed} in their place"
+        )
 
 
 def start_again(out: Path) -> None:
@@ -69,18 +71,38 @@ def say(text: str) -> None:
 
 def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) -> Path:
     """Everything on one page."""
-    page = Report("Offgraph: the main job, on real pictures", "Files → SciPy's transforms → a dataset → a trained network → its predictions")
-    page.section("Digits: what the recipe makes of a picture", "The picture as the file has it, then three draws of the training recipe.")
-    page.facts([("digits and photographs", len(classified.source)), ("told right", f"{classified.accuracy:.1%}"), ("coins found", segmented.found)])
+    page = Report(
+        "Offgraph: the main job, on real pictures",
+        "Files → SciPy's transforms → a dataset → a trained network → its predictions",
+    )
+    page.section(
+        "Digits: what the recipe makes of a picture",
+        "The picture as the file has it, then three draws of the training recipe.",
+    )
+    page.facts(
+        [
+            ("digits and photographs", len(classified.source)),
+            ("told right", f"{classified.accuracy:.1%}"),
+            ("coins found", segmented.found),
+        ]
+    )
     by_class = {item.label: index for index, item in enumerate(classified.source) if "digit" in item.name}
     for index in list(by_class.values())[1::2]:
         sample = classified.source.read(index)
-        drawn = [digits.RECIPE(image=sample.image, key=og.Key(digits.SEED, epoch, index)) for epoch in range(3)]
+        drawn = [
+            digits.RECIPE(image=sample.image, key=og.Key(digits.SEED, epoch, index)) for epoch in range(3)
+        ]
         figures = [Figure(enlarged(sample.image.array), classified.source[index].name)]
-        figures += [Figure(enlarged(result.image), f"draw {epoch + 1}", drawn_values(result)) for epoch, result in enumerate(drawn)]
+        figures += [
+            Figure(enlarged(result.image), f"draw {epoch + 1}", drawn_values(result))
+            for epoch, result in enumerate(drawn)
+        ]
         page.pictures(figures, columns=4, pixels=True)
 
-    page.section("Digits: files that were set aside", "Nothing is lost without a word: each is listed with its reason, and the build goes on.")
+    page.section(
+        "Digits: files that were set aside",
+        "Nothing is lost without a word: each is listed with its reason, and the build goes on.",
+    )
     page.table(["file", "why"], classified.set_aside)
 
     page.section("Digits: training", f"{classified.accuracy:.1%} of the held-out pictures are told right.")
@@ -88,7 +110,10 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
     names = classified.class_names
     true = [p.item.label for p in classified.predictions]
     told = [p.label for p in classified.predictions]
-    page.pictures([Figure(picture.confusion_matrix(true, told, names), "confusion matrix of the held-out pictures")], columns=2)
+    page.pictures(
+        [Figure(picture.confusion_matrix(true, told, names), "confusion matrix of the held-out pictures")],
+        columns=2,
+    )
     wrong = [p for p in classified.predictions if p.label != p.item.label]
     right = [p for p in classified.predictions if p.label == p.item.label]
     chosen = wrong[:8] + right[:: max(1, len(right) // 8)][:8]
@@ -130,7 +155,12 @@ def enlarged(image: np.ndarray) -> np.ndarray:
 
 def drawn_values(result: og.Result) -> str:
     """What was drawn, in a few words."""
-    values = {k: v for step in result.record["steps"] for k, v in step["params"].items() if step["step"] in ("Rotate", "Affine")}
+    values = {
+        k: v
+        for step in result.record["steps"]
+        for k, v in step["params"].items()
+        if step["step"] in ("Rotate", "Affine")
+    }
     return ", ".join(f"{k} {v:.2f}" for k, v in values.items() if isinstance(v, float) and v)
 
 

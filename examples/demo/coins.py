@@ -89,7 +89,10 @@ def small_fcn():
     return keras.Sequential(
         [
             layers.Input((None, None, 1)),
-            *(layers.Conv2D(16, 3, dilation_rate=d, activation="relu", padding="same") for d in (1, 2, 4, 8, 16)),
+            *(
+                layers.Conv2D(16, 3, dilation_rate=d, activation="relu", padding="same")
+                for d in (1, 2, 4, 8, 16)
+            ),
             layers.Conv2D(16, 1, activation="relu"),
             layers.Conv2D(1, 1, activation="sigmoid"),
         ]

@@ -49,12 +49,17 @@ def write_pictures(folder: Path) -> None:
     digits = load_digits()
     for index, (grey, label) in enumerate(zip(digits.images, digits.target, strict=True)):
         suffix = "png" if index % 2 else "jpg"
-        _write(folder / str(label) / f"digit-{index:04d}.{suffix}", np.round(grey * (255 / 16)).astype(np.uint8))
+        _write(
+            folder / str(label) / f"digit-{index:04d}.{suffix}", np.round(grey * (255 / 16)).astype(np.uint8)
+        )
     for name in PHOTOGRAPHS:
         photograph = getattr(data, name)()
         for index in range(16):
             top, left = (np.array(photograph.shape[:2]) - 96) * (index // 4, index % 4) // 3
-            _write(folder / "photograph" / f"{name}-{index:02d}.jpg", photograph[top : top + 96, left : left + 96])
+            _write(
+                folder / "photograph" / f"{name}-{index:02d}.jpg",
+                photograph[top : top + 96, left : left + 96],
+            )
 
     whole = (folder / "3" / "digit-0003.png").read_bytes()
     (folder / "3" / "cut-off.png").write_bytes(whole[: len(whole) // 2])
@@ -106,7 +111,9 @@ def run(out: Path) -> Classified:
     model = small_cnn(len(train.class_names))
     model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     checks = og.Loader(held_out, RECIPE.eval(), batch_size=64, on_error="skip")
-    history = model.fit(loader.tensorflow(), validation_data=checks.tensorflow(), epochs=6, shuffle=False, verbose=2)
+    history = model.fit(
+        loader.tensorflow(), validation_data=checks.tensorflow(), epochs=6, shuffle=False, verbose=2
+    )
 
     saved = out / "digits.keras"
     og.save(model, RECIPE, saved, class_names=train.class_names)

@@ -10,7 +10,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -102,18 +102,22 @@ def build(
     """Make a dataset of a folder of pictures."""
     import offgraph as og
 
-    report = og.build(
-        og.open_source(source, color=color.value, masks=masks),
-        out,
-        og.Compose.from_yaml(recipe),
-        format=format.value,
-        copies=copies,
-        workers=workers,
-        on_error=on_error.value,
-        seed=seed,
-        store=store.value,
-        dry_run=dry_run,
-    )
+    try:
+        report = og.build(
+            og.open_source(source, color=color.value, masks=masks),
+            out,
+            og.Compose.from_yaml(recipe),
+            format=format.value,
+            copies=copies,
+            workers=workers,
+            on_error=on_error.value,
+            seed=seed,
+            store=store.value,
+            dry_run=dry_run,
+        )
+    except KeyboardInterrupt:
+        typer.echo("offgraph: stopped; run the same command again, and it goes on where it was", err=True)
+        raise typer.Exit(130) from None
     typer.echo(report.summary())
     if strict and report.quarantined:
         raise typer.Exit(3)
@@ -260,19 +264,10 @@ def main(arguments: list[str] | None = None) -> None:
     from offgraph.errors import OffgraphError
 
     try:
-        status: Any = app(args=arguments, standalone_mode=False)
+        app(args=arguments)
     except OffgraphError as error:
         typer.echo(f"offgraph: {error}", err=True)
         sys.exit(1)
-    except typer.Abort:
-        typer.echo("offgraph: stopped; run the same command again to go on", err=True)
-        sys.exit(130)
-    except Exception as error:  # click's own usage errors carry their message and status
-        if hasattr(error, "show") and hasattr(error, "exit_code"):
-            error.show()
-            sys.exit(error.exit_code)
-        raise
-    sys.exit(status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":
