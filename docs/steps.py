@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 
 from offgraph.recipe import STEPS
+from offgraph.step import signature
 
 KINDS = {
     "geometric": "Geometric: one coordinate map moves image and mask, and leads back",
@@ -27,7 +28,7 @@ def write(page: Path) -> None:
         lines += [f"## {heading}", ""]
         for name, step in sorted(STEPS.items()):
             if step.kind == kind:
-                lines += [f"### {name}", "", "```python", f"{name}{inspect.signature(step)}", "```", ""]
+                lines += [f"### {name}", "", "```python", signature(step), "```", ""]
                 lines += ["```text", inspect.getdoc(step) or "", "```", ""]
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n".join(lines))

@@ -254,9 +254,10 @@ def _describe_step(name: str) -> None:
     import inspect
 
     from offgraph.recipe import STEPS
+    from offgraph.step import signature
 
     step = STEPS[name]
-    typer.echo(f"{name}{inspect.signature(step)}\n\n{inspect.getdoc(step)}")
+    typer.echo(f"{signature(step)}\n\n{inspect.getdoc(step)}")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "field_names",
     "field_schema",
     "fields_of",
+    "signature",
     "step",
     "value_range",
 ]
@@ -230,6 +231,13 @@ def documentation(cls: type[Step]) -> dict[str, str]:
             for name in names.split(","):
                 texts.setdefault(name.strip(), " ".join(text.split()))
     return texts
+
+
+def signature(cls: type[Step]) -> str:
+    """Return the call that makes a step, with its defaults: ``Rotate(angle, reshape=False, …)``."""
+    shown = inspect.signature(cls)
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in shown.parameters.values()]
+    return cls.__name__ + str(inspect.Signature(bare))
 
 
 @functools.cache
