@@ -61,3 +61,14 @@ def rank_filter(
     cval: int | float,
     origins: list[int],
 ) -> None: ...
+def binary_erosion(
+    output: Array,
+    input: Array,
+    structure: Array,
+    origin: list[int],
+    border: bool,
+    complement: bool,
+    mask: Array | None,
+    later_mask: Array | None,
+    passes: int,
+) -> None: ...

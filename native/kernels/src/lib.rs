@@ -10,6 +10,7 @@ pub mod error;
 pub mod extremum;
 pub mod interpolate;
 pub mod line;
+pub mod morphology;
 pub mod parallel;
 pub mod pointwise;
 pub mod rank;

@@ -6,6 +6,7 @@ mod correlate;
 mod error;
 mod interpolate;
 mod pointwise;
+mod morphology;
 mod rank;
 mod resize;
 mod spline;
@@ -35,6 +36,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(interpolate::map_coordinates, module)?,
         wrap_pyfunction!(correlate::correlate1d, module)?,
         wrap_pyfunction!(correlate::extremum1d, module)?,
+        wrap_pyfunction!(morphology::binary_erosion, module)?,
         wrap_pyfunction!(rank::rank_filter, module)?,
     ] {
         module.add_function(function)?;

@@ -1,0 +1,39 @@
+//! Binary morphology.
+
+use crate::array::{Input, Output};
+use crate::error::to_python;
+use offgraph_kernels::morphology::{Erosion, LaterMask, Passes, Structure};
+use offgraph_kernels::view::View;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+/// `passes` is 0 for as many as change something; `later_mask` holds for what follows the first pass.
+#[pyfunction]
+pub fn binary_erosion(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    structure: Input<'_>,
+    origin: Vec<isize>,
+    border: bool,
+    complement: bool,
+    mask: Option<Input<'_>>,
+    later_mask: Option<Input<'_>>,
+    passes: usize,
+) -> PyResult<()> {
+    let View::Bool(elements) = structure.view() else {
+        return Err(PyTypeError::new_err("a structure of another type than bool"));
+    };
+    let structure = Structure { elements, origin: &origin, border };
+    let (input, mask) = (input.view(), mask.as_ref().map(Input::view));
+    let later = later_mask.as_ref().map_or(LaterMask::Same, |mask| LaterMask::Changed(mask.view()));
+    let passes = if passes == 0 { Passes::UntilStable } else { Passes::Count(passes) };
+    let mut erosion = py
+        .detach(|| Erosion::new(&input, &structure, complement, mask.as_ref(), &later, passes))
+        .map_err(to_python)?;
+    while !py.detach(|| erosion.advance()).map_err(to_python)? {
+        py.check_signals()?;
+    }
+    let output = output.view_mut();
+    py.detach(|| erosion.store(output)).map_err(to_python)
+}
