@@ -72,3 +72,13 @@ def binary_erosion(
     later_mask: Array | None,
     passes: int,
 ) -> None: ...
+def raised_extremum(
+    output: Array,
+    input: Array,
+    footprint: Array,
+    heights: list[float],
+    largest: bool,
+    mode: int,
+    cval: float,
+    origins: list[int],
+) -> None: ...

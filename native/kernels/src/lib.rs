@@ -16,6 +16,7 @@ pub mod pointwise;
 pub mod rank;
 pub mod resize;
 pub mod rows;
+mod runs;
 pub mod sample;
 pub mod simd;
 pub mod slab;

@@ -18,8 +18,11 @@ use ndarray::ArrayViewD;
 use pattern::{Pass, Pattern};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Words read by one call of [`Erosion::advance`] before the caller may look for an interruption.
-const WORK_A_CALL: usize = 1 << 27;
+/// Nanoseconds, about, that one call of [`Erosion::advance`] takes before the caller may look for an interruption.
+const PATIENCE: usize = 1 << 26;
+
+/// Nanoseconds of a pass over nothing.
+const SMALLEST_PASS: usize = 100;
 
 /// A pass that changes fewer than one word in so many is followed by tracking the changes.
 const FEW: usize = 16;
@@ -138,7 +141,7 @@ impl Erosion {
     /// When there is no memory to follow changes.
     pub fn advance(&mut self) -> Result<bool> {
         let words = self.grid.range().len();
-        for _ in 0..(WORK_A_CALL / self.pass.cost(words)).max(1) {
+        for _ in 0..(PATIENCE / (SMALLEST_PASS + self.pass.cost(words))).max(1) {
             if self.remaining == Passes::Count(0) {
                 return Ok(true);
             }
@@ -249,4 +252,151 @@ fn check_fit(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parallel::set_local_threads;
+    use ndarray::ArrayD;
+    use proptest::prelude::*;
+
+    /// The definition of one pass, pixel by pixel.
+    fn plain_pass(image: &ArrayD<bool>, structure: &Structure<'_>, mask: &ArrayD<bool>) -> ArrayD<bool> {
+        let list = |index: &ndarray::IxDyn| -> Vec<isize> {
+            (0..image.ndim()).map(|axis| index[axis] as isize).collect()
+        };
+        ArrayD::from_shape_fn(image.raw_dim(), |index| {
+            if !mask[&index] {
+                return image[&index];
+            }
+            let index = list(&index);
+            structure.elements.indexed_iter().filter(|(_, element)| element.0 != 0).all(|(at, _)| {
+                let at = list(&at);
+                let place: Option<Vec<usize>> = (0..at.len())
+                    .map(|axis| {
+                        let middle = (structure.elements.shape()[axis] / 2) as isize + structure.origin[axis];
+                        let place = usize::try_from(index[axis] + at[axis] - middle).ok()?;
+                        (place < image.shape()[axis]).then_some(place)
+                    })
+                    .collect();
+                place.map_or(structure.border, |place| image[place.as_slice()])
+            })
+        })
+    }
+
+    fn noise(shape: &[usize], seed: u32, kept: u32) -> ArrayD<bool> {
+        let mut state = seed;
+        ArrayD::from_shape_simple_fn(shape, || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % 16 < kept
+        })
+    }
+
+    fn bytes(array: &ArrayD<bool>) -> ArrayD<Bool> {
+        array.mapv(|value| Bool(u8::from(value)))
+    }
+
+    fn erode(
+        image: &ArrayD<bool>,
+        structure: &Structure<'_>,
+        complement: bool,
+        mask: Option<&ArrayD<bool>>,
+        passes: Passes,
+    ) -> ArrayD<bool> {
+        let (image, mask) = (bytes(image), mask.map(bytes));
+        let mask = mask.as_ref().map(|mask| View::Bool(mask.view()));
+        let input = View::Bool(image.view());
+        let mut erosion =
+            Erosion::new(&input, structure, complement, mask.as_ref(), &LaterMask::Same, passes).unwrap();
+        while !erosion.advance().unwrap() {}
+        let mut output = ArrayD::<u16>::zeros(image.raw_dim());
+        erosion.store(ViewMut::U16(output.view_mut())).unwrap();
+        output.mapv(|value| value == 1)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn equals_the_definition(
+            axes in prop::collection::vec((1_usize..7, 1_usize..5, any::<prop::sample::Index>()), 0..4),
+            stretched in any::<prop::sample::Index>(),
+            (seed, kept, elements) in (1_u32..9999, 1_u32..16, 1_u32..17),
+            (border, complement, masked, centred) in any::<(bool, bool, bool, bool)>(),
+            count in 0_usize..6,
+            threads in 1_usize..3,
+        ) {
+            let mut shape: Vec<usize> = axes.iter().map(|axis| axis.0).collect();
+            if !shape.is_empty() {
+                let axis = stretched.index(shape.len());
+                shape[axis] *= 30;
+            }
+            let extent: Vec<usize> = axes.iter().map(|axis| axis.1).collect();
+            let origin: Vec<isize> =
+                axes.iter().map(|axis| axis.2.index(axis.1) as isize - (axis.1 / 2) as isize).collect();
+            let mut elements = bytes(&noise(&extent, seed + 1, elements));
+            let middle: Vec<usize> =
+                extent.iter().zip(&origin).map(|(len, origin)| (len / 2).wrapping_add_signed(*origin)).collect();
+            if centred || count == 0 {
+                elements[middle.as_slice()] = Bool(1);
+            }
+            let structure = Structure { elements: elements.view(), origin: &origin, border };
+            let image = noise(&shape, seed, kept);
+            let mask = if masked { noise(&shape, seed + 2, 12) } else { ArrayD::from_elem(shape, true) };
+            let passes = if count == 0 { Passes::UntilStable } else { Passes::Count(count) };
+
+            let inside = Structure { border: border != complement, ..structure.clone() };
+            let mut expected = image.mapv(|value| value != complement);
+            for _ in 0..if count == 0 { usize::MAX } else { count } {
+                let next = plain_pass(&expected, &inside, &mask);
+                if next == expected {
+                    break;
+                }
+                expected = next;
+            }
+            let before = set_local_threads(threads);
+            let result = erode(&image, &structure, complement, masked.then_some(&mask), passes);
+            set_local_threads(before);
+            prop_assert_eq!(result, expected.mapv(|value| value != complement));
+        }
+    }
+
+    #[test]
+    fn a_winding_way_is_followed_to_its_end() {
+        // Rows with a gap at alternating ends: a sweep goes no further than one turn.
+        let mut ways = ArrayD::from_elem(vec![101, 150], true);
+        for row in (1..101).step_by(2) {
+            let gap = if row % 4 == 1 { 149 } else { 0 };
+            for column in (0..150).filter(|column| *column != gap) {
+                ways[[row, column]] = false;
+            }
+        }
+        let mut seed = ArrayD::from_elem(vec![101, 150], false);
+        seed[[0, 0]] = true;
+        let cross = ndarray::arr2(&[[0, 1, 0], [1, 1, 1], [0, 1, 0]]).mapv(Bool).into_dyn();
+        let structure = Structure { elements: cross.view(), origin: &[0, 0], border: false };
+        let spread = erode(&seed, &structure, true, Some(&ways), Passes::UntilStable);
+        assert_eq!(spread, ways);
+        // The way in row 100 is 51 rows, 50 gaps and 149 steps of each row long.
+        let length = 51 * 149 + 100;
+        let spread = erode(&seed, &structure, true, Some(&ways), Passes::Count(length - 1));
+        assert_eq!(ways.iter().zip(&spread).filter(|(way, reached)| way != reached).count(), 1);
+        assert_eq!(erode(&seed, &structure, true, Some(&ways), Passes::Count(length)), ways);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let image = ArrayD::<u8>::zeros(vec![4, 4]);
+        let (image, elements) = (View::U8(image.view()), ArrayD::from_elem(vec![3, 3], Bool(1)));
+        let new = |origin: &[isize], mask: Option<&View<'_>>| {
+            let structure = Structure { elements: elements.view(), origin, border: false };
+            Erosion::new(&image, &structure, false, mask, &LaterMask::Same, Passes::Count(1)).map(|_| ())
+        };
+        assert!(matches!(new(&[0, 2], None), Err(KernelError::Parameter(_))));
+        assert!(matches!(new(&[0, -2], None), Err(KernelError::Parameter(_))));
+        assert!(matches!(new(&[0], None), Err(KernelError::Shape(_))));
+        let mask = ArrayD::<u8>::zeros(vec![4, 5]);
+        assert!(matches!(new(&[0, 0], Some(&View::U8(mask.view()))), Err(KernelError::Shape(_))));
+        assert!(new(&[0, 1], None).is_ok());
+    }
 }

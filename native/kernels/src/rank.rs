@@ -4,6 +4,7 @@
 //! four widths serve every dtype. The picture is worked on in bands of its first axis. A band is copied with its
 //! border into a buffer of keys, the ranks are selected there, and the samples stored. The selection is
 //!
+//! * for the smallest and the largest sample a comparison of runs of neighbours ([`extreme`]);
 //! * for small windows a sorting network, cut down to what the wanted rank needs, whose lanes are neighbouring
 //!   pixels ([`network`]): no branches, and SIMD;
 //! * for large ones a histogram of the window that slides along the axis on which the fewest samples enter and
@@ -21,10 +22,13 @@ use crate::sample::Cast;
 use crate::simd::{Kernel, dispatch};
 use crate::slab::check_room;
 use crate::view::{View, ViewMut, write_line};
+use extreme::Extreme;
+pub use extreme::raised_extremum;
 use histogram::{Line, Slide};
 use key::{Key, Rankable};
 use network::Network;
 
+mod extreme;
 mod histogram;
 mod key;
 mod network;
@@ -102,6 +106,7 @@ struct Axis {
 
 #[derive(Debug)]
 enum Selection {
+    Extreme(Extreme),
     Network(Network),
     Slide { axis: usize, slide: Slide },
 }
@@ -146,7 +151,9 @@ impl Plan {
         let cells = Cells { mask, axes: &axes, strides: &padded_strides };
         check_room::<usize>(count)?;
         let taps = cells.taps();
-        let selection = if count <= LARGEST_NETWORK {
+        let selection = if rank == 0 || rank == count - 1 {
+            Selection::Extreme(Extreme::new(&cells, rank > 0))
+        } else if count <= LARGEST_NETWORK {
             Selection::Network(Network::new(count, rank))
         } else {
             let (axis, leave, enter) = (0..axes.len())
@@ -211,15 +218,24 @@ impl Plan {
         }
     }
 
-    fn select<K: Key>(&self, padded: &[K], rows: usize, out: &mut [K]) {
-        let mut dims: Vec<Dim> = (0..self.axes.len())
+    /// The axes of a band of that many rows.
+    fn dims(&self, rows: usize) -> Vec<Dim> {
+        (0..self.axes.len())
             .map(|axis| Dim {
                 len: if axis == 0 { rows } else { self.axes[axis].len },
                 padded: self.padded_strides[axis],
                 out: self.strides[axis],
             })
-            .collect();
+            .collect()
+    }
+
+    fn select<K: Key>(&self, padded: &[K], rows: usize, out: &mut [K]) {
+        let mut dims = self.dims(rows);
         match &self.selection {
+            Selection::Extreme(extreme) => {
+                let row = dims.pop().map_or(0, |last| last.len * last.out);
+                extreme.select(padded, &dims, row, out);
+            }
             Selection::Network(network) => {
                 let row = dims.pop().map_or(0, |last| last.len * last.out);
                 dispatch(SelectRows { network, taps: &self.taps, lines: &dims, row, padded, out });
@@ -315,6 +331,18 @@ impl Cells<'_> {
             position * stride
         })
         .sum()
+    }
+
+    /// The runs of cells that are neighbours along `axis`: the offset of the first one, and how many.
+    fn lengths(&self, axis: usize) -> Vec<(usize, usize)> {
+        let step: usize = self.axes[axis + 1..].iter().map(|axis| axis.window).product();
+        let window = self.axes[axis].window;
+        let position = |cell: usize| cell / step % window;
+        let counts = |cell: usize| self.mask[cell];
+        let begins = |cell: &usize| counts(*cell) && (position(*cell) == 0 || !counts(*cell - step));
+        let length =
+            |cell: usize| (0..window - position(cell)).take_while(|n| counts(cell + n * step)).count();
+        (0..self.mask.len()).filter(begins).map(|cell| (self.offset(cell), length(cell))).collect()
     }
 
     /// For a step along `axis`: the axis, the offsets of the samples left behind, and of those that join.

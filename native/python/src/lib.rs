@@ -38,6 +38,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(correlate::extremum1d, module)?,
         wrap_pyfunction!(morphology::binary_erosion, module)?,
         wrap_pyfunction!(rank::rank_filter, module)?,
+        wrap_pyfunction!(rank::raised_extremum, module)?,
     ] {
         module.add_function(function)?;
     }

@@ -32,3 +32,23 @@ pub fn rank_filter(
     let window = Window { shape: &shape, mask: &mask, origins: &origins };
     py.detach(|| rank::rank_filter(&input, output, window, rank, border, outside)).map_err(to_python)
 }
+
+/// `heights`: one for each sample of the footprint.
+#[pyfunction]
+pub fn raised_extremum(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    footprint: Input<'_>,
+    heights: Vec<f64>,
+    largest: bool,
+    mode: i32,
+    cval: f64,
+    origins: Vec<isize>,
+) -> PyResult<()> {
+    let (input, output, border, mask) = (input.view(), output.view_mut(), border(mode)?, footprint.mask()?);
+    let shape = footprint.view().shape().to_vec();
+    let window = Window { shape: &shape, mask: &mask, origins: &origins };
+    py.detach(|| rank::raised_extremum(&input, output, window, &heights, largest, border, cval))
+        .map_err(to_python)
+}

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
-from scipy.ndimage import (
+from scipy.ndimage import distance_transform_bf, distance_transform_cdt, distance_transform_edt
+
+from offgraph import _native
+from offgraph.ndimage._grey import (
     black_tophat,
-    distance_transform_bf,
-    distance_transform_cdt,
-    distance_transform_edt,
     grey_closing,
     grey_dilation,
     grey_erosion,
@@ -25,8 +25,6 @@ from scipy.ndimage import (
     morphological_laplace,
     white_tophat,
 )
-
-from offgraph import _native
 from offgraph.ndimage._rank import _expand_origins
 from offgraph.ndimage._support import (
     call_native,
@@ -60,17 +58,7 @@ __all__ = [
     "white_tophat",
 ]
 
-NATIVE: tuple[str, ...] = (
-    "binary_closing",
-    "binary_dilation",
-    "binary_erosion",
-    "binary_fill_holes",
-    "binary_hit_or_miss",
-    "binary_opening",
-    "binary_propagation",
-    "generate_binary_structure",
-    "iterate_structure",
-)
+NATIVE: tuple[str, ...] = tuple(name for name in __all__ if not name.startswith("distance_transform"))
 
 
 def generate_binary_structure(rank: int, connectivity: int) -> np.ndarray:

@@ -4,6 +4,7 @@ use super::Structure;
 use super::bits::{Grid, Shift, WORD, all};
 use crate::error::{KernelError, Result};
 use crate::parallel;
+use crate::runs::{cover, levels_for};
 use crate::simd::{Kernel, dispatch};
 
 /// Words of the result that are computed together: they stay in the first-level cache.
@@ -267,24 +268,20 @@ fn take_apart(extents: &[(isize, isize)], grid: &Grid, steps: &mut Vec<Step>, re
     }
 }
 
-/// Level k has runs of 2^(k+1); a run is covered by as few as possible, which may overlap.
+/// Runs are read along the packed axis; level k+1 is made of level k, and level 0 is the pixels themselves.
 fn overlap(runs: &[Run], grid: &Grid, steps: &mut Vec<Step>, reads: &mut Vec<Read>) {
-    let reads_of = |len: usize, levels: u32| len.div_ceil(1 << levels.min(len.ilog2()));
-    let longest = runs.iter().map(|run| run.len).max().unwrap_or(1);
-    let cost =
-        |levels: &u32| *levels as usize + runs.iter().map(|run| reads_of(run.len, *levels)).sum::<usize>();
-    let levels = (0..=longest.ilog2()).min_by_key(cost).unwrap_or(0);
+    let levels = levels_for(&runs.iter().map(|run| run.len).collect::<Vec<_>>());
     for level in 0..levels as usize {
         steps.push(Step { from: level.checked_sub(1), to: level, ahead: Shift::new(1 << level) });
     }
     for run in runs {
-        let level = levels.min(run.len.ilog2());
-        let (start, step) = (grid.distance(&run.start), 1_usize << level);
-        for part in 0..reads_of(run.len, levels) {
-            let at = (part * step).min(run.len - step);
-            let shift = Shift::new(start + at as isize);
-            reads.push(Read { level: (level as usize).checked_sub(1), shift });
-        }
+        let start = grid.distance(&run.start);
+        reads.extend(
+            cover(run.len, levels).map(|(level, at)| Read {
+                level: level.checked_sub(1),
+                shift: Shift::new(start + at as isize),
+            }),
+        );
     }
 }
 

@@ -1,0 +1,220 @@
+//! The smallest or largest sample, which needs no sorting, and the same with a height added to each sample.
+
+use super::key::{Key, Rankable};
+use super::{Cells, Dim, Pad, Plan, Window, lines};
+use crate::border::Border;
+use crate::error::{KernelError, Result};
+use crate::match_dtype;
+use crate::parallel;
+use crate::runs::{cover, levels_for};
+use crate::sample::{Bool, Cast};
+use crate::simd::{Kernel, dispatch};
+use crate::view::{View, ViewMut, write_line};
+use std::ops::Range;
+
+/// The extreme key of a window, read as runs of neighbours along one axis.
+#[derive(Debug)]
+pub(super) struct Extreme {
+    largest: bool,
+    /// From one neighbour to the next, in a padded band.
+    step: usize,
+    levels: u32,
+    /// A level, and the offset of a run in it.
+    reads: Vec<(usize, usize)>,
+}
+
+impl Extreme {
+    pub(super) fn new(cells: &Cells<'_>, largest: bool) -> Self {
+        let along = |axis: usize| {
+            let runs = cells.lengths(axis);
+            let levels = levels_for(&runs.iter().map(|run| run.1).collect::<Vec<_>>());
+            let step = cells.strides[axis];
+            let reads: Vec<_> = runs
+                .iter()
+                .flat_map(|&(offset, len)| {
+                    cover(len, levels).map(move |(level, start)| (level, offset + start * step))
+                })
+                .collect();
+            Self { largest, step, levels, reads }
+        };
+        (0..cells.axes.len())
+            .rev()
+            .map(along)
+            .min_by_key(|extreme| extreme.reads.len() + extreme.levels as usize)
+            .expect("at least one axis")
+    }
+
+    /// Select for the rows of `row` samples that begin at the places of `dims`.
+    pub(super) fn select<K: Key>(&self, padded: &[K], dims: &[Dim], row: usize, out: &mut [K]) {
+        if self.largest {
+            dispatch(Select { extreme: self, padded, dims, row, out, choose: K::max });
+        } else {
+            dispatch(Select { extreme: self, padded, dims, row, out, choose: K::min });
+        }
+    }
+}
+
+struct Select<'a, K, F> {
+    extreme: &'a Extreme,
+    padded: &'a [K],
+    dims: &'a [Dim],
+    row: usize,
+    out: &'a mut [K],
+    choose: F,
+}
+
+impl<K: Key, F: Fn(K, K) -> K> Kernel for Select<'_, K, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { extreme, padded, dims, row, out, choose } = self;
+        let mut made: Vec<Vec<K>> = Vec::new();
+        for level in 0..extreme.levels {
+            let below = made.last().map_or(padded, Vec::as_slice);
+            let ahead = &below[(extreme.step << level).min(below.len())..];
+            made.push(below.iter().zip(ahead).map(|(near, far)| choose(*near, *far)).collect());
+        }
+        let levels: Vec<&[K]> = std::iter::once(padded).chain(made.iter().map(Vec::as_slice)).collect();
+        let block = K::LANES.as_ref().len();
+        for line in lines(dims) {
+            let out = &mut out[line.out..line.out + row];
+            for (part, out) in out.chunks_mut(block).enumerate() {
+                let at = line.padded + part * block;
+                let mut best = K::LANES;
+                let best = &mut best.as_mut()[..out.len()];
+                for (count, (level, offset)) in extreme.reads.iter().enumerate() {
+                    let keys = &levels[*level][at + offset..at + offset + out.len()];
+                    if count == 0 {
+                        best.copy_from_slice(keys);
+                    } else {
+                        best.iter_mut().zip(keys).for_each(|(best, key)| *best = choose(*best, *key));
+                    }
+                }
+                out.copy_from_slice(best);
+            }
+        }
+    }
+}
+
+/// A sample that a height can be added to, in its own type: integers wrap.
+trait Raise: Rankable {
+    fn raise(self, height: Self) -> Self;
+}
+
+macro_rules! raise {
+    ($($type:ty: $sum:expr),*) => {
+        $(impl Raise for $type {
+            #[inline(always)]
+            fn raise(self, height: Self) -> Self {
+                let sum: fn(Self, Self) -> Self = $sum;
+                sum(self, height)
+            }
+        })*
+    };
+}
+
+raise!(
+    Bool: |a, b| Bool(a.0.wrapping_add(b.0)), u8: u8::wrapping_add, i8: i8::wrapping_add, u16: u16::wrapping_add,
+    i16: i16::wrapping_add, u32: u32::wrapping_add, i32: i32::wrapping_add, u64: u64::wrapping_add,
+    i64: i64::wrapping_add, f32: |a, b| a + b, f64: |a, b| a + b
+);
+
+/// The smallest or largest of the samples in the window around each pixel, each with a height added.
+///
+/// `heights` has one for each cell of the window that counts. They are added as SciPy adds them: the first as `f64`,
+/// the others in the samples' type. Both arrays are in C order.
+///
+/// # Errors
+///
+/// When the window or the heights do not fit, and when there is no memory for a band of the image with its border.
+pub fn raised_extremum(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    window: Window<'_>,
+    heights: &[f64],
+    largest: bool,
+    border: Border,
+    fill: f64,
+) -> Result<()> {
+    if input.shape() != output.shape() {
+        return Err(KernelError::shape("the input and the output have different shapes"));
+    }
+    let plan = Plan::new(input.shape(), window, 0, border)?;
+    if heights.len() != plan.taps.len() {
+        let message = format!("{} heights for a window of {} samples", heights.len(), plan.taps.len());
+        return Err(KernelError::shape(message));
+    }
+    if input.is_empty() {
+        return Ok(());
+    }
+    let bands = plan.bands(output)?;
+    match_dtype!(View, input, array => {
+        let data = array.as_slice().ok_or_else(|| KernelError::shape("the input is not in C order"))?;
+        parallel::for_each_block(bands, |(rows, band)| {
+            raise_band(&plan, data, rows, band, heights, largest, fill);
+        });
+    });
+    Ok(())
+}
+
+fn raise_band<T: Raise>(
+    plan: &Plan,
+    data: &[T],
+    rows: Range<usize>,
+    mut output: ViewMut<'_>,
+    heights: &[f64],
+    largest: bool,
+    fill: f64,
+) {
+    let outside = T::from_f64_truncated(fill).key();
+    let mut padded = vec![outside; plan.padded_len(rows.len()).expect("checked for the tallest band")];
+    dispatch(Pad { plan, data, first: rows.start, padded: &mut padded });
+    let mut dims = plan.dims(rows.len());
+    let row = dims.pop().map_or(0, |last| last.len * last.out);
+    let mut best = vec![0.0; row];
+    for line in lines(&dims) {
+        let padded = &padded[line.padded..];
+        if largest {
+            let better = |new: f64, old: f64| new > old;
+            dispatch(RaiseRow::<T, _> { padded, taps: &plan.taps, heights, best: &mut best, better });
+        } else {
+            let better = |new: f64, old: f64| new < old;
+            dispatch(RaiseRow::<T, _> { padded, taps: &plan.taps, heights, best: &mut best, better });
+        }
+        let (to, behind) = output.split_at(0, row);
+        output = behind;
+        match_dtype!(ViewMut, to, to => {
+            write_line(to.into_dimensionality().expect("one axis"), &best, 1, Cast::Filtered);
+        });
+    }
+}
+
+struct RaiseRow<'a, T: Rankable, F> {
+    padded: &'a [T::Key],
+    taps: &'a [usize],
+    heights: &'a [f64],
+    best: &'a mut [f64],
+    better: F,
+}
+
+impl<T: Raise, F: Fn(f64, f64) -> bool> Kernel for RaiseRow<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { padded, taps, heights, best, better } = self;
+        for (count, (tap, height)) in taps.iter().zip(heights).enumerate() {
+            let keys = &padded[*tap..*tap + best.len()];
+            if count == 0 {
+                best.iter_mut().zip(keys).for_each(|(best, key)| *best = T::from_key(*key).to_f64() + height);
+                continue;
+            }
+            let height = T::from_f64_truncated(*height);
+            for (best, key) in best.iter_mut().zip(keys) {
+                let raised = T::from_key(*key).raise(height).to_f64();
+                *best = if better(raised, *best) { raised } else { *best };
+            }
+        }
+    }
+}
