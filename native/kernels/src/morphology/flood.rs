@@ -125,11 +125,9 @@ impl Flood<'_> {
             Some(_) => Spread { up: false, down: false },
         };
         let mut waiting = Vec::new();
-        for index in 0..before.len() {
-            before[index] &= !self.pixels[index];
-            if !self.range.contains(&index) {
-                before[index] = 0;
-            } else if before[index] != 0 {
+        for (index, word) in before.iter_mut().enumerate() {
+            *word &= if self.range.contains(&index) { !self.pixels[index] } else { 0 };
+            if *word != 0 {
                 waiting.push(index);
             }
         }

@@ -99,26 +99,67 @@ impl<K: Key, F: Fn(K, K) -> K> Kernel for Select<'_, K, F> {
 
 /// A sample that a height can be added to, in its own type: integers wrap.
 trait Raise: Rankable {
+    const LEAST: Self;
+    const GREATEST: Self;
     fn raise(self, height: Self) -> Self;
+    fn less(self, other: Self) -> bool;
 }
 
-macro_rules! raise {
-    ($($type:ty: $sum:expr),*) => {
+macro_rules! raise_integers {
+    ($($type:ty),*) => {
         $(impl Raise for $type {
+            const LEAST: Self = <$type>::MIN;
+            const GREATEST: Self = <$type>::MAX;
+
             #[inline(always)]
             fn raise(self, height: Self) -> Self {
-                let sum: fn(Self, Self) -> Self = $sum;
-                sum(self, height)
+                self.wrapping_add(height)
+            }
+
+            #[inline(always)]
+            fn less(self, other: Self) -> bool {
+                self < other
             }
         })*
     };
 }
 
-raise!(
-    Bool: |a, b| Bool(a.0.wrapping_add(b.0)), u8: u8::wrapping_add, i8: i8::wrapping_add, u16: u16::wrapping_add,
-    i16: i16::wrapping_add, u32: u32::wrapping_add, i32: i32::wrapping_add, u64: u64::wrapping_add,
-    i64: i64::wrapping_add, f32: |a, b| a + b, f64: |a, b| a + b
-);
+macro_rules! raise_floats {
+    ($($type:ty),*) => {
+        $(impl Raise for $type {
+            const LEAST: Self = <$type>::NEG_INFINITY;
+            const GREATEST: Self = <$type>::INFINITY;
+
+            #[inline(always)]
+            fn raise(self, height: Self) -> Self {
+                self + height
+            }
+
+            #[inline(always)]
+            fn less(self, other: Self) -> bool {
+                self < other
+            }
+        })*
+    };
+}
+
+raise_integers!(u8, i8, u16, i16, u32, i32, u64, i64);
+raise_floats!(f32, f64);
+
+impl Raise for Bool {
+    const LEAST: Self = Self(u8::MIN);
+    const GREATEST: Self = Self(u8::MAX);
+
+    #[inline(always)]
+    fn raise(self, height: Self) -> Self {
+        Self(self.0.wrapping_add(height.0))
+    }
+
+    #[inline(always)]
+    fn less(self, other: Self) -> bool {
+        self.0 < other.0
+    }
+}
 
 /// The smallest or largest of the samples in the window around each pixel, each with a height added.
 ///
@@ -172,49 +213,64 @@ fn raise_band<T: Raise>(
     dispatch(Pad { plan, data, first: rows.start, padded: &mut padded });
     let mut dims = plan.dims(rows.len());
     let row = dims.pop().map_or(0, |last| last.len * last.out);
-    let mut best = vec![0.0; row];
+    let (mut best, mut others) = (vec![0.0; row], vec![T::default(); row]);
     for line in lines(&dims) {
-        let padded = &padded[line.padded..];
+        let (padded, taps) = (&padded[line.padded..], plan.taps.as_slice());
+        let (best, others) = (best.as_mut_slice(), others.as_mut_slice());
         if largest {
-            let better = |new: f64, old: f64| new > old;
-            dispatch(RaiseRow::<T, _> { padded, taps: &plan.taps, heights, best: &mut best, better });
+            let better = |new: T, old: T| old.less(new);
+            dispatch(RaiseRow { padded, taps, heights, worst: T::LEAST, better, others, best });
         } else {
-            let better = |new: f64, old: f64| new < old;
-            dispatch(RaiseRow::<T, _> { padded, taps: &plan.taps, heights, best: &mut best, better });
+            let better = |new: T, old: T| new.less(old);
+            dispatch(RaiseRow { padded, taps, heights, worst: T::GREATEST, better, others, best });
         }
         let (to, behind) = output.split_at(0, row);
         output = behind;
         match_dtype!(ViewMut, to, to => {
-            write_line(to.into_dimensionality().expect("one axis"), &best, 1, Cast::Filtered);
+            write_line(to.into_dimensionality().expect("one axis"), best, 1, Cast::Filtered);
         });
     }
 }
 
+/// One row of results. SciPy compares in `f64`, but every sample except the first has the values of its own type.
 struct RaiseRow<'a, T: Rankable, F> {
     padded: &'a [T::Key],
     taps: &'a [usize],
     heights: &'a [f64],
-    best: &'a mut [f64],
+    /// What every sample is at least as good as.
+    worst: T,
+    /// False for NaN.
     better: F,
+    /// Room for the best of all samples but the first.
+    others: &'a mut [T],
+    best: &'a mut [f64],
 }
 
-impl<T: Raise, F: Fn(f64, f64) -> bool> Kernel for RaiseRow<'_, T, F> {
+impl<T: Raise, F: Fn(T, T) -> bool> Kernel for RaiseRow<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { padded, taps, heights, best, better } = self;
-        for (count, (tap, height)) in taps.iter().zip(heights).enumerate() {
-            let keys = &padded[*tap..*tap + best.len()];
-            if count == 0 {
-                best.iter_mut().zip(keys).for_each(|(best, key)| *best = T::from_key(*key).to_f64() + height);
-                continue;
+        let Self { padded, taps, heights, worst, better, others, best } = self;
+        let len = best.len();
+        let mut samples = taps.iter().zip(heights).map(|(tap, height)| (&padded[*tap..*tap + len], *height));
+        let Some((keys, height)) = samples.next() else { return };
+        best.iter_mut().zip(keys).for_each(|(best, key)| *best = T::from_key(*key).to_f64() + height);
+        if taps.len() == 1 {
+            return;
+        }
+        others.fill(worst);
+        for (keys, height) in samples {
+            let height = T::from_f64_truncated(height);
+            for (other, key) in others.iter_mut().zip(keys) {
+                let raised = T::from_key(*key).raise(height);
+                *other = if better(raised, *other) { raised } else { *other };
             }
-            let height = T::from_f64_truncated(*height);
-            for (best, key) in best.iter_mut().zip(keys) {
-                let raised = T::from_key(*key).raise(height).to_f64();
-                *best = if better(raised, *best) { raised } else { *best };
-            }
+        }
+        let largest = better(T::GREATEST, T::LEAST);
+        for (best, other) in best.iter_mut().zip(others.iter()) {
+            let other = other.to_f64();
+            *best = if if largest { other > *best } else { other < *best } { other } else { *best };
         }
     }
 }
