@@ -12,6 +12,9 @@ use crate::simd::{Kernel, dispatch};
 use crate::view::{View, ViewMut, write_line};
 use std::ops::Range;
 
+/// Keys that are compared together: long loops for wide registers, in the first-level cache.
+const BLOCK: usize = 1024;
+
 /// The extreme key of a window, read as runs of neighbours along one axis.
 #[derive(Debug)]
 pub(super) struct Extreme {
@@ -76,22 +79,17 @@ impl<K: Key, F: Fn(K, K) -> K> Kernel for Select<'_, K, F> {
             made.push(below.iter().zip(ahead).map(|(near, far)| choose(*near, *far)).collect());
         }
         let levels: Vec<&[K]> = std::iter::once(padded).chain(made.iter().map(Vec::as_slice)).collect();
-        let block = K::LANES.as_ref().len();
         for line in lines(dims) {
-            let out = &mut out[line.out..line.out + row];
-            for (part, out) in out.chunks_mut(block).enumerate() {
-                let at = line.padded + part * block;
-                let mut best = K::LANES;
-                let best = &mut best.as_mut()[..out.len()];
+            for (part, out) in out[line.out..line.out + row].chunks_mut(BLOCK).enumerate() {
+                let at = line.padded + part * BLOCK;
                 for (count, (level, offset)) in extreme.reads.iter().enumerate() {
                     let keys = &levels[*level][at + offset..at + offset + out.len()];
                     if count == 0 {
-                        best.copy_from_slice(keys);
+                        out.copy_from_slice(keys);
                     } else {
-                        best.iter_mut().zip(keys).for_each(|(best, key)| *best = choose(*best, *key));
+                        out.iter_mut().zip(keys).for_each(|(best, key)| *best = choose(*best, *key));
                     }
                 }
-                out.copy_from_slice(best);
             }
         }
     }
