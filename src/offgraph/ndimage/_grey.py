@@ -146,6 +146,7 @@ def grey_dilation(
     input = np.asarray(input)
     axes = check_axes(axes, input.ndim)
     origins = normalize_sequence(origin, len(axes))
+    length: Any = size
     shape: Any = None
     if footprint is not None:
         shape = footprint.shape
@@ -154,7 +155,7 @@ def grey_dilation(
     elif not np.isscalar(size):
         shape = size
     origins = [
-        -each - (0 if (size if shape is None else shape[axis]) & 1 else 1)
+        -each - (0 if (length if shape is None else shape[axis]) & 1 else 1)
         for axis, each in enumerate(origins)
     ]
     if structure is None:

@@ -235,12 +235,12 @@ def binary_dilation(
     """
     input = np.asarray(input)
     axes = check_axes(axes, input.ndim)
-    structure = _cross(len(axes)) if structure is None else np.asarray(structure)
+    elements = _cross(len(axes)) if structure is None else np.asarray(structure)
     origins = normalize_sequence(origin, len(axes))
-    structure = structure[(slice(None, None, -1),) * structure.ndim]
+    elements = elements[(slice(None, None, -1),) * elements.ndim]
     # The mirrored structure: dilation is erosion of the complement.
-    mirrored = [-each - (structure.shape[axis] + 1) % 2 for axis, each in enumerate(origins)]
-    return _erode(input, structure, iterations, mask, output, border_value, mirrored, True, brute_force, axes)
+    mirrored = [-each - (elements.shape[axis] + 1) % 2 for axis, each in enumerate(origins)]
+    return _erode(input, elements, iterations, mask, output, border_value, mirrored, True, brute_force, axes)
 
 
 def _erode(
