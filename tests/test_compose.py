@@ -319,3 +319,53 @@ def test_steps_are_values():
 def test_examples():
     for module in (compose_module, og.recipe, og.targets):
         assert doctest.testmod(module, extraglobs={"np": np}).failed == 0
+
+
+@pytest.mark.parametrize("given", [None, 3, "recipe", {"steps": []}])
+def test_compose_takes_steps(given):
+    with pytest.raises(og.StepError, match="takes a list of steps"):
+        og.Compose(given)
+
+
+def test_one_door_for_recipes(tmp_path):
+    steps = [og.MedianFilter(3)]
+    recipe = og.Compose(steps)
+    path = tmp_path / "recipe.yaml"
+    recipe.to_yaml(path)
+    assert compose_module.as_recipe(recipe) is recipe
+    for given in (steps, tuple(steps), path, str(path)):
+        assert compose_module.as_recipe(given).digest == recipe.digest
+    for wrong in (None, 3, {"steps": []}, np.zeros(2)):
+        with pytest.raises(og.RecipeError, match="give a Compose"):
+            compose_module.as_recipe(wrong)
+    with pytest.raises(og.RecipeError, match="no such file"):
+        compose_module.as_recipe("nowhere.yaml")
+    with pytest.raises(og.StepError, match="takes steps"):
+        compose_module.as_recipe([3])
+
+
+def test_wrong_keys_and_axes_are_named():
+    with pytest.raises(og.ArgumentError, match="key=3"):
+        usual()(image=PHOTO, key=3)
+    with pytest.raises(og.StepError, match="axes=3"):
+        usual()(image=PHOTO, key=KEY, axes=3)
+    with pytest.raises(og.ArgumentError, match="seed=-1"):
+        og.Key(seed=-1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("start", "a"),
+        ("start", -1),
+        ("start", 99),
+        ("key", "x"),
+        ("steps", 3),
+        ("steps", [3]),
+        ("key", {"seed": -1}),
+    ],
+)
+def test_records_that_are_none(field, value):
+    record = usual()(image=PHOTO, key=KEY).record
+    with pytest.raises(og.StepError, match="not the record"):
+        usual().replay({**record, field: value}, image=PHOTO)

@@ -196,3 +196,16 @@ def test_a_picture_without_pixels():
 
 def test_examples():
     assert doctest.testmod(frame_module, extraglobs={"np": np}).failed == 0
+
+
+@pytest.mark.parametrize(
+    "data", ["x", None, [3], [{}], [{"matrix": "a", "offset": 1, "input_size": 3, "output_size": 3}]]
+)
+def test_from_json_refuses_what_to_json_did_not_write(data):
+    with pytest.raises(og.OffgraphError, match="to_json"):
+        Frame.from_json(data)
+
+
+def test_a_mask_of_floats_is_no_mask():
+    with pytest.raises(og.OffgraphError, match="heatmap="):
+        Frame.start((2, 2)).undo(mask=np.ones((2, 2)) * 0.3)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from offgraph import random
+from offgraph.errors import ArgumentError
 from offgraph.random import Draw, Key, hash64, philox4x64
 
 ONES = (1 << 64) - 1
@@ -114,7 +115,7 @@ def test_a_range_never_leaves_itself():
 
 @pytest.mark.parametrize("part", [-1, 1 << 64, 1.0, True, "7", None])
 def test_a_key_of_other_things(part):
-    with pytest.raises(ValueError, match="must be a whole number from 0 to"):
+    with pytest.raises(ArgumentError, match="give a whole number from 0 to"):
         Key(seed=part)
 
 

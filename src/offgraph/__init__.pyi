@@ -21,6 +21,7 @@ from offgraph.encode import (
     show as show,
 )
 from offgraph.errors import (
+    ArgumentError as ArgumentError,
     BuildError as BuildError,
     DecodeError as DecodeError,
     OffgraphError as OffgraphError,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import operator
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,14 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offgraph import plan, recipe
-from offgraph.errors import OffgraphWarning, RecipeMismatch, StepError
+from offgraph.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
 from offgraph.frame import Frame
 from offgraph.random import Key
 from offgraph.spec import SPATIAL, ArraySpec
 from offgraph.step import Step
 from offgraph.targets import Image, Mask
 
-__all__ = ["Augment", "Compose", "Result", "Targets"]
+__all__ = ["Augment", "Compose", "Result", "Targets", "as_recipe"]
 
 
 class Augment:
@@ -124,6 +126,11 @@ class Compose:
     def __init__(self, steps: Iterable[Step | Augment] = ()) -> None:
         if isinstance(steps, Step | Augment):
             raise StepError(f"Compose takes a list of steps: Compose([{steps!r:.60}])")
+        if isinstance(steps, str | bytes | Mapping) or not isinstance(steps, Iterable):
+            raise StepError(
+                f"Compose takes a list of steps: Compose([Rotate(5), …]); got {steps!r:.80}. "
+                "A recipe file is read by Compose.from_yaml(path)"
+            )
         items = tuple(steps)
         for item in items:
             if not isinstance(item, Step | Augment):
@@ -195,6 +202,8 @@ class Compose:
         ------
         StepError
             Naming step, cause, shape and dtype.
+        ArgumentError
+            For a key that is none.
         """
         if key is None:
             drawing = next((placed.where for placed in self._placed if placed.step.draws), None)
@@ -204,6 +213,8 @@ class Compose:
                     "pass key=Key(seed=…, epoch=…, index=…), or use recipe.eval() to leave out Augment"
                 )
             key = Key()
+        elif not isinstance(key, Key):
+            raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
         picture, labels = _parse_targets(image, mask, axes)
         return _apart(self.run(picture, labels, key), picture, labels)
 
@@ -232,11 +243,14 @@ class Compose:
             Where it is no record, or a step cannot be applied.
         """
         try:
-            made_by, start = record["recipe"], record["start"]
+            made_by, start = record["recipe"], operator.index(record["start"])
             key = Key(**record["key"])
             drawn = [
-                plan.Drawn(entry["address"], entry["applied"], entry["params"]) for entry in record["steps"]
+                plan.Drawn(entry["address"], entry["applied"], dict(entry["params"]))
+                for entry in record["steps"]
             ]
+            if not 0 <= start <= len(self._placed):
+                raise ValueError(f"start={start} of {len(self._placed)} steps")
         except (KeyError, TypeError, ValueError) as error:
             raise StepError(f"this is not the record of a recipe's run: {error!r}") from None
         part = self._placed[start : start + len(drawn)]
@@ -322,6 +336,36 @@ class Compose:
             Naming file, line, step and field of everything that is wrong.
         """
         return recipe.from_yaml(path_or_text)
+
+
+def as_recipe(recipe: Any) -> Compose:
+    """Parse what a caller gave for a recipe: the one door that every function with a `recipe` has.
+
+    Parameters
+    ----------
+    recipe : Compose, path, or iterable of Step or Augment
+        A path is read as `Compose.from_yaml` does.
+
+    Raises
+    ------
+    RecipeError
+        For anything else, and for a file that is no recipe.
+    StepError
+        For a list that holds something else than steps.
+
+    Examples
+    --------
+    >>> import offgraph as og
+    >>> as_recipe([og.MedianFilter(3)])
+    Compose([MedianFilter(size=3)])
+    """
+    if isinstance(recipe, Compose):
+        return recipe
+    if isinstance(recipe, str | os.PathLike):
+        return Compose.from_yaml(Path(recipe) if isinstance(recipe, os.PathLike) else recipe)
+    if isinstance(recipe, list | tuple):
+        return Compose(recipe)
+    raise RecipeError(f"recipe={recipe!r:.80}: give a Compose, a list of steps, or the path of a recipe file")
 
 
 def _parse_targets(

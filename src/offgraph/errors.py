@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ArgumentError",
     "BuildError",
     "DecodeError",
     "OffgraphError",
@@ -16,6 +17,10 @@ __all__ = [
 
 class OffgraphError(Exception):
     """Base of every error that Offgraph raises on its own account."""
+
+
+class ArgumentError(OffgraphError, ValueError):
+    """A value that an argument does not take; names the argument, the value and what it takes."""
 
 
 class DecodeError(OffgraphError):

@@ -122,8 +122,17 @@ class AffineMap:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> AffineMap:
-        """Read what `to_json` wrote."""
-        return cls(data["matrix"], data["offset"], tuple(data["input_size"]), tuple(data["output_size"]))
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        OffgraphError
+            For anything else.
+        """
+        try:
+            return cls(data["matrix"], data["offset"], tuple(data["input_size"]), tuple(data["output_size"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise OffgraphError(f"this is not a map that to_json wrote: {error!r:.200}") from None
 
 
 # EXIF orientation: does the upright picture swap axes, then: does its row or column run backwards in the stored one.
@@ -253,8 +262,8 @@ class Frame:
         Raises
         ------
         OffgraphError
-            Where not exactly one array is given, its size is not the frame's output size, or its dtype cannot hold
-            `fill`.
+            Where not exactly one array is given, its size is not the frame's output size, a mask does not hold
+            whole numbers, or a dtype cannot hold `fill`.
         """
         given = [array for array in (mask, heatmap, image) if array is not None]
         if len(given) != 1:
@@ -265,6 +274,11 @@ class Frame:
         if len(spatial) != n or array.ndim < n or tuple(array.shape[i] for i in spatial) != self.output_size:
             raise OffgraphError(
                 f"an array of shape {array.shape} does not lie on this frame's output grid of size {self.output_size}"
+            )
+        if mask is not None and array.dtype.kind not in "biu":
+            raise OffgraphError(
+                f"mask of dtype {array.dtype}: a mask holds whole-number labels; "
+                "pass probabilities as heatmap=, or write mask.astype('uint8') for labels"
             )
         if array.dtype == np.float16:
             array = array.astype(np.float32)
@@ -331,7 +345,15 @@ class Frame:
 
     @classmethod
     def from_json(cls, data: list[dict[str, Any]]) -> Frame:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        OffgraphError
+            For anything else.
+        """
+        if not isinstance(data, list):
+            raise OffgraphError(f"a frame is a list of maps, as to_json wrote it; got {data!r:.80}")
         return cls(tuple(AffineMap.from_json(entry) for entry in data))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from offgraph.errors import ArgumentError
+
 __all__ = ["Draw", "Key", "hash64", "philox4x64"]
 
 _WORD = (1 << 64) - 1
@@ -58,7 +60,7 @@ class Key:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         Where a part is not a whole number in that range.
 
     Examples
@@ -75,7 +77,7 @@ class Key:
         for name in ("seed", "epoch", "index"):
             value = getattr(self, name)
             if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value <= _WORD:
-                raise ValueError(f"Key: {name}={value!r} must be a whole number from 0 to 2**64 - 1")
+                raise ArgumentError(f"{name}={value!r:.80}: give a whole number from 0 to 2**64 - 1")
             object.__setattr__(self, name, value.__index__())
 
 

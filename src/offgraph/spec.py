@@ -79,6 +79,8 @@ def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
         raise StepError(
             f"an array of shape {shape} needs its axes named: axes='ZYX' for a volume, 'YXC' for channels last"
         )
+    if not isinstance(axes, str):
+        raise StepError(f"axes={axes!r:.80}: write one letter an axis, such as 'YXC'")
     if len(axes) != len(shape):
         raise StepError(
             f"axes={axes!r} names {len(axes)} axes, but the array of shape {shape} has {len(shape)}"
