@@ -110,7 +110,7 @@ def test_arrays_survive_encoding_whatever_they_are() -> None:
 def test_float_pictures_are_set_aside_unless_floats_are_asked_for(tmp_path: Path) -> None:
     picture_file(tmp_path / "in" / "a.tif", np.linspace(0, 1, 20, dtype=np.float32).reshape(4, 5))
     flip = og.Compose([og.Flip("Y")])
-    with pytest.raises(og.BuildError, match=r"none of the 1 pictures.*a\.tif: .*float32.*store='final'"):
+    with pytest.raises(og.BuildError, match=r"none of its pictures \(1\).*a\.tif: .*float32.*store='final'"):
         og.build(tmp_path / "in", tmp_path / "out", flip, color="keep")
     report = og.build(tmp_path / "in", tmp_path / "final", flip, color="keep", store="final")
     assert report.examples == 1
@@ -234,7 +234,9 @@ def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     for _ in range(2):
-        with pytest.raises(og.BuildError, match=r"none of the 1 pictures could be used; the first: a\.png: "):
+        with pytest.raises(
+            og.BuildError, match=r"none of its pictures \(1\) could be used; the first: a\.png: "
+        ):
             og.build(tmp_path / "in", tmp_path / "out", recipe())
 
 
@@ -268,9 +270,16 @@ def test_a_foreign_folder_is_left_alone(photos: Path, tmp_path: Path) -> None:
 
 def test_the_source_itself_is_no_place_for_a_dataset(photos: Path) -> None:
     for out in (photos, photos / "ant" / "new"):
-        with pytest.raises(og.BuildError, match="lies inside the source"):
+        with pytest.raises(og.BuildError, match=r"is the source|lies inside the source"):
             og.build(photos, out, recipe())
     assert not (photos / "ant" / "new").exists()
+
+
+def test_a_file_is_no_place_for_a_dataset(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(og.BuildError, match="out: is a file, and a dataset is a folder"):
+        og.build(photos, tmp_path / "out", recipe())
+    assert (tmp_path / "out").read_text() == "mine"
 
 
 def test_a_table_names_its_pictures_so_a_dataset_may_lie_beside_it(tmp_path: Path) -> None:
@@ -330,6 +339,7 @@ def test_copies_need_draws(photos: Path, tmp_path: Path) -> None:
         ({"format": "zip"}, "format='zip': choose one of 'folder', 'tfrecord'"),
         ({"copies": 0}, "copies=0"),
         ({"workers": 0}, "workers=0"),
+        ({"seed": 2**64}, "seed=18446744073709551616"),
         ({"shard_size": 2.5}, "shard_size=2.5"),
         ({"seed": -1}, "seed=-1"),
         ({"on_error": "ignore"}, "on_error='ignore'"),

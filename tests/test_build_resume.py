@@ -125,6 +125,68 @@ def test_what_is_damaged_is_written_again(
     assert tree(out) == undisturbed[format]
 
 
+@pytest.mark.parametrize(
+    ("format", "names"),
+    [
+        ("folder", ["labels.csv", "quarantine.csv", "manifest.json"]),
+        ("tfrecord", ["features.json", "quarantine.csv", "manifest.json"]),
+    ],
+)
+def test_what_stands_beside_the_examples_is_mended(
+    photos: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format: str, names: list[str]
+) -> None:
+    out = tmp_path / "out"
+    finish(photos, out, format)
+    (out / names[0]).unlink()
+    (out / names[1]).write_bytes(b"path,reason\n")
+    (out / names[2]).write_bytes(b"")
+    with pytest.raises(
+        og.BuildError, match=r"manifest\.json: cannot be read.*run the build again to mend it"
+    ):
+        og.Loader(out)
+    report = finish(photos, out, format)
+    assert [what.split()[0] for what in report.repaired] == names and report.resumed == report.examples
+    assert "written again: manifest.json" in report.summary()
+    assert tree(out) == undisturbed[format]
+    assert "already finished and whole" in finish(photos, out, format).summary()
+
+
+def test_a_kill_costs_few_files_unless_more_are_asked_for(photos: Path, tmp_path: Path) -> None:
+    made = recipe()
+    stop_at = og.Key(0, 1, 80)
+
+    class Killed(og.Compose):
+        def run(self, *args: object, **kwargs: object) -> og.Result:
+            if args[2] == stop_at:
+                raise KeyboardInterrupt
+            return made.run(*args, **kwargs)  # type: ignore[arg-type]
+
+    with pytest.raises(KeyboardInterrupt):
+        og.build(photos, tmp_path / "out", Killed(made.items), copies=2, workers=1)
+    assert og.build(photos, tmp_path / "out", made, copies=2, workers=1).resumed >= 120
+
+
+@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+def test_a_build_that_finished_nothing_leaves_its_folder_free(
+    photos: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format: str
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(og.BuildError, match="could be used"):
+        og.build(photos, out, og.Compose([og.CenterCrop((500, 500))]), format=format)
+    assert finish(photos, out, format).resumed == 0
+    assert tree(out) == undisturbed[format]
+
+
+def test_a_build_stopped_in_its_first_block_leaves_its_folder_free(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(og.BuildError, match="on_error='stop'"):
+        og.build(photos, out, og.Compose([og.Flip("Y")]), on_error="stop", workers=1)
+    assert len(list(out.glob("images/ant/*.png"))) > 3
+    (out / "images" / "mine.txt").write_text("kept")
+    og.build(photos, out, og.Compose([og.Rescale(0.5)]), store="final", workers=1)
+    assert not list(out.rglob("*.png")) and (out / "images" / "mine.txt").read_text() == "kept"
+
+
 def test_half_of_a_dataset_is_not_taken_for_one(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(photos, out, "folder", 40)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import offgraph as og
+from made import class_folder, recipe
 from odd_files import exif, gradient, jpeg, saved
 from offgraph.encode import encode_png, imwrite
 from offgraph.errors import DecodeError, SourceError
@@ -302,3 +304,20 @@ def test_the_same_bytes_under_another_name_are_another_item(tmp_path) -> None:
     (tmp_path / "a.png").write_bytes(encode_png(gradient(4, 6)))
     (tmp_path / "b.png").write_bytes(encode_png(gradient(4, 6)))
     assert [item.name for item in open_source(tmp_path)] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("spoiled", ["", "manifest.json", "build.json"])
+def test_a_built_dataset_is_no_source(tmp_path, spoiled):
+
+    og.build(class_folder(tmp_path / "in", each=1), tmp_path / "out", recipe())
+    if spoiled:
+        (tmp_path / "out" / spoiled).write_bytes(b"")
+    for use in (open_source, og.split, lambda path: og.build(path, tmp_path / "more", recipe())):
+        with pytest.raises(SourceError, match=r"out: a dataset made by offgraph\.build.*offgraph\.Loader"):
+            use(tmp_path / "out")
+
+
+def test_other_files_of_these_names_do_not_matter(tmp_path):
+    imwrite(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+    (tmp_path / "manifest.json").write_text("{}")
+    assert len(open_source(tmp_path)) == 1 and len(og.Loader(tmp_path)) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import operator
 import queue
 import threading
 from collections import deque
@@ -11,11 +12,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from offgraph.errors import DecodeError, OffgraphError, SourceError, StepError
+from offgraph.errors import ArgumentError, DecodeError, OffgraphError, SourceError, StepError
 from offgraph.threads import num_threads
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "permutation",
     "read_ahead",
     "reason",
+    "whole_number",
 ]
 
 Given = TypeVar("Given")
@@ -47,6 +49,17 @@ def default_threads() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no affinity
         return os.cpu_count() or 1
+
+
+def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> int:
+    """Return an argument as an int; what is no whole number of at least 1 is refused by name."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < 1:
+        raise error(f"{name}={value!r:.80}: give a whole number of at least 1")
+    return number
 
 
 def permutation(count: int, *, seed: int, epoch: int) -> np.ndarray:

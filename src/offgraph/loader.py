@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from offgraph.compose import Compose
-from offgraph.dataset.built import BuiltDataset, is_built
+from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.decode import Color
 from offgraph.errors import OffgraphError, RecipeMismatch, StepError
@@ -26,7 +26,7 @@ from offgraph.feeding import (
     read_ahead,
 )
 from offgraph.random import Key
-from offgraph.sources import Source, open_source
+from offgraph.sources import Source, is_built, open_source
 from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from offgraph.compose import Compose
+from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.example import BadFile, Example, Maker, Store
 from offgraph.dataset.formats import FORMATS, Format
 from offgraph.dataset.job import Job, class_counts
@@ -19,8 +19,9 @@ from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import MANIFEST, Quarantined, Records, quarantined
 from offgraph.dataset.report import BuildReport
 from offgraph.decode import Color
-from offgraph.errors import BuildError
-from offgraph.feeding import default_threads, ordered_map
+from offgraph.errors import ArgumentError, BuildError
+from offgraph.feeding import default_threads, ordered_map, whole_number
+from offgraph.random import Key
 from offgraph.sources import Source, open_source
 
 __all__ = ["build"]
@@ -31,7 +32,7 @@ _JOB_FILE = "build.json"
 def build(
     src: str | Path | Source,
     out: str | Path,
-    recipe: Compose | str | Path,
+    recipe: Compose | list[Any] | str | Path,
     *,
     format: Literal["folder", "tfrecord"] = "folder",
     copies: int = 1,
@@ -40,7 +41,7 @@ def build(
     seed: int = 0,
     store: Store = "integers",
     dry_run: bool = False,
-    shard_size: int = 1024,
+    shard_size: int | None = None,
     progress: bool | None = None,
     color: Color = "rgb",
 ) -> BuildReport:
@@ -57,8 +58,9 @@ def build(
     src : path or Source
         Whatever :func:`offgraph.open_source` opens, or a source.
     out : path
-        A new or empty folder, or one that an earlier run of the same job left.
-    recipe : Compose or path
+        A new or empty folder, or one that an earlier run of the same job left. What an earlier run left without
+        one finished example is removed.
+    recipe : Compose, list of steps, or path
         A recipe, or a YAML file with one.
     format : {"folder", "tfrecord"}
         ``folder``: ``images/<class>/<name>__<copy>.png`` and ``labels.csv``. ``tfrecord``: shards of
@@ -75,8 +77,9 @@ def build(
         ``final`` stores what the whole recipe gives, usually floats of four times the size or more.
     dry_run : bool
         Write nothing; estimate size and time from a few pictures made for real.
-    shard_size : int
-        Examples a shard, the part of a build that is finished at a time.
+    shard_size : int, optional
+        Examples in a shard, the part of a build that is finished at a time: what a kill costs at most. 64 files in
+        ``folder``, 256 examples in ``tfrecord`` unless given.
     progress : bool, optional
         Draw a progress bar on standard error; where that is a terminal unless given.
     color : {"rgb", "grey", "keep"}
@@ -110,30 +113,48 @@ def build(
     (2, ())
     """
     _check_options(format=format, on_error=on_error, store=store)
-    threads = default_threads() if workers is None else workers
-    _check_counts(copies=copies, shard_size=shard_size, workers=threads)
-    _check_seed(seed)
-    recipe = recipe if isinstance(recipe, Compose) else Compose.from_yaml(recipe)
+    counts = {
+        "copies": copies,
+        "shard_size": FORMATS[format].shard_size if shard_size is None else shard_size,
+        "workers": default_threads() if workers is None else workers,
+    }
+    counts = {name: whole_number(name, value, BuildError) for name, value in counts.items()}
+    copies, threads = counts["copies"], counts["workers"]
+    try:
+        seed = Key(seed).seed
+    except ArgumentError as error:
+        raise BuildError(str(error)) from error
+    recipe = as_recipe(recipe)
     source = open_source(src, color=color)
     if copies > 1 and not recipe.draws:
         raise BuildError(
             f"copies={copies}, but the recipe draws nothing: all copies would be the same picture; "
             "put steps into Augment(...), or use copies=1"
         )
-    options = {"format": format, "copies": copies, "seed": seed, "store": store, "shard_size": shard_size}
+    options = {
+        "format": format,
+        "copies": copies,
+        "seed": seed,
+        "store": store,
+        "shard_size": counts["shard_size"],
+    }
     job = Job.of(source, recipe, options, FORMATS[format].extra_libraries)
     maker = Maker(source, recipe, seed, store)
     folder = OutputFolder(Path(out))
     writer = FORMATS[format](folder, job)
-    _check_place(folder.path, source)
+    trouble = source.holds(folder.path)
+    if trouble:
+        raise BuildError(trouble)
     if dry_run:
         if folder.path.is_dir():
-            _check_ours(folder, job)
+            _started(folder, job)
         return _estimate(job, maker, folder.path, threads)
     with folder:
-        if _check_ours(folder, job):
+        started = _started(folder, job)
+        if started is None:
+            _clear(folder)
             folder.write(_JOB_FILE, job.to_bytes())
-        records = Records(folder, job)
+        records = Records(folder, started or job)
         return _Run(job, maker, folder, writer, records, threads, on_error == "stop", progress).run()
 
 
@@ -144,26 +165,8 @@ def _check_options(**given: str) -> None:
             raise BuildError(f"{name}={value!r}: choose one of {', '.join(map(repr, allowed[name]))}")
 
 
-def _check_counts(**given: Any) -> None:
-    for name, value in given.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise BuildError(f"{name}={value!r}: give a whole number of at least 1")
-
-
-def _check_seed(seed: Any) -> None:
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
-        raise BuildError(f"seed={seed!r}: give a whole number from 0 to 2**64 - 1")
-
-
-def _check_place(out: Path, source: Source) -> None:
-    """Refuse a folder in the source: what is written would be taken for more pictures."""
-    here, root = out.resolve(), source.root.resolve()
-    if source.walked and here.is_relative_to(root):
-        raise BuildError(f"{out}: lies inside the source {source.root}; choose a folder outside of it")
-
-
-def _check_ours(folder: OutputFolder, job: Job) -> bool:
-    """Refuse a folder with something else in it; True where it is empty, False where it is this job's already."""
+def _started(folder: OutputFolder, job: Job) -> Job | None:
+    """Read this job as an earlier run wrote it down; None where no example is finished. Refuse anything else."""
     written = folder.read(_JOB_FILE)
     if written is None:
         foreign = sorted(path.name for path in folder.path.iterdir() if path.name != _JOB_FILE + PART)
@@ -171,16 +174,28 @@ def _check_ours(folder: OutputFolder, job: Job) -> bool:
             raise BuildError(
                 f"{folder.path}: holds {foreign[0]} and no build of ours; choose a new or an empty folder"
             )
-        return True
+        return None
     finished = (folder.path / MANIFEST).exists()
     old = Job.from_bytes(written, str(folder.path / _JOB_FILE))
+    if not finished and not Records(folder, old).started():
+        return None
     found = old.differences(job, versions=not finished)
     if found:
         raise BuildError(
             f"{folder.path}: holds {'a finished' if finished else 'an unfinished'} build of something else: "
             f"{'; '.join(found)}. Go on with what it was started with, or choose another folder"
         )
-    return False
+    return old
+
+
+def _clear(folder: OutputFolder) -> None:
+    """Remove what an earlier run left that finished no example, and nothing else."""
+    written = folder.read(_JOB_FILE)
+    if written is not None:
+        old = Job.from_bytes(written, str(folder.path / _JOB_FILE))
+        if old.options.get("format") in FORMATS:
+            FORMATS[old.options["format"]](folder, old).clear()
+        Records(folder, old).clear()
 
 
 @dataclass
@@ -201,6 +216,7 @@ class _Run:
         shards = self.job.shards()
         done, repaired = self._finished(len(shards))
         todo = [shard for shard in range(len(shards)) if shard not in done]
+        finished = (self.folder.path / MANIFEST).exists()
         if todo:
             self.folder.remove(MANIFEST)  # the dataset is not whole while a part of it is missing
         resumed = sum(done.values())
@@ -210,9 +226,12 @@ class _Run:
             with closing(ordered_map(self.maker, addresses, threads=self.threads)) as made:
                 for shard in todo:
                     self._write(shard, len(shards[shard]), made, step)
-        if not (self.folder.path / MANIFEST).exists():
-            self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
-            self.records.finish()
+        # What stands beside the shards follows from them: it is made again, and written where it is not the same.
+        written = self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
+        written += self.records.finish()
+        if finished:
+            again = [name for name in written if name != MANIFEST or not todo]
+            repaired += [f"{name} is missing or not as it was written" for name in again]
         return self._report(resumed, repaired, time.perf_counter() - started)
 
     def _finished(self, count: int) -> tuple[dict[int, int], list[str]]:

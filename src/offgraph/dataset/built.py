@@ -19,7 +19,7 @@ from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.errors import BuildError, DecodeError
 from offgraph.targets import Image, Mask
 
-__all__ = ["BuiltDataset", "Stored", "is_built"]
+__all__ = ["BuiltDataset", "Stored"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,6 @@ class Stored:
     copy: int
     start: int
     record: dict[str, Any]
-
-
-def is_built(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds a dataset made by :func:`offgraph.build`, finished or not."""
-    return any((Path(path) / name).is_file() for name in (MANIFEST, "build.json"))
 
 
 class BuiltDataset:
@@ -92,7 +87,9 @@ class BuiltDataset:
             self._files = [inside(self.path, entry["file"]) for entry, _ in entries]
             self._lines, labels = self._index(entries)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BuildError(f"{self.path / MANIFEST}: damaged ({type(error).__name__}: {error})") from error
+            raise BuildError(
+                f"{self.path / MANIFEST}: damaged ({type(error).__name__}: {error}); run the build again to mend it"
+            ) from error
         self.labels = np.array(labels, np.int64) if self.class_names else None
 
     def _index(self, entries: list[tuple[dict[str, Any], int]]) -> tuple[np.ndarray, list[int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,6 +35,7 @@ class FolderFormat:
     """
 
     extra_libraries: tuple[str, ...] = ()
+    shard_size: int = 64
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
         self.folder, self.job = folder, job
@@ -99,10 +102,11 @@ class FolderFormat:
             found.append(np.load(io.BytesIO(data), allow_pickle=False).tobytes() if raw else data)
         return found[0], found[1]
 
-    def finish(self, lines: Iterator[dict[str, Any]]) -> None:
+    def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
         """Write what stands beside the files: ``labels.csv``, a row an example."""
-        with self.folder.writing("labels.csv"):
-            part = self.folder.path / ("labels.csv" + PART)
+        table_file = self.folder.path / "labels.csv"
+        with self.folder.writing(table_file.name):
+            part = table_file.with_name(table_file.name + PART)
             with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
                 table = csv.writer(file, lineterminator="\n")
                 table.writerow(["path", "label", "mask", "source", "copy"])
@@ -113,7 +117,26 @@ class FolderFormat:
                     table.writerow([at["images"]["file"], label, mask, line["name"], line["copy"]])
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(self.folder.path / "labels.csv")
+            if sha256_of(part) == sha256_of(table_file):
+                part.unlink()
+                return []
+            part.replace(table_file)
+            return [table_file.name]
+
+    def clear(self) -> None:
+        """Remove pictures and masks of the names this job gives, folders that are empty then, and the table."""
+        stems = set(self._stems)
+        for kind in ("images", "masks"):
+            for folder, _, files in os.walk(self.folder.path / kind, topdown=False):
+                here = Path(folder).relative_to(self.folder.path)
+                for file in files:
+                    name = (here / file.removesuffix(PART)).relative_to(kind).as_posix()
+                    stem, _, rest = name.rpartition("__")
+                    if stem in stems and re.fullmatch(r"\d+\.(png|npy)", rest):
+                        self.folder.remove((here / file).as_posix())
+                with contextlib.suppress(OSError):  # something else lies in it
+                    Path(folder).rmdir()
+        self.folder.remove("labels.csv")
 
 
 def _npy(array: Encoded) -> bytes:

@@ -22,6 +22,8 @@ class Format(Protocol):
     """
 
     extra_libraries: tuple[str, ...]
+    shard_size: int
+    """Examples in a shard unless a build says otherwise."""
 
     def __init__(self, folder: OutputFolder, job: Job) -> None: ...
 
@@ -33,8 +35,12 @@ class Format(Protocol):
         """Say what is wrong with a finished shard, or None."""
         ...
 
-    def finish(self, lines: Iterator[dict[str, Any]]) -> None:
-        """Write what stands beside the shards, once all of them are there."""
+    def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
+        """Write what stands beside the shards, once all of them are there; name the files that were not so yet."""
+        ...
+
+    def clear(self) -> None:
+        """Remove what a build that finished no shard may have left, and nothing else."""
         ...
 
     @staticmethod

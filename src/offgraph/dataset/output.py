@@ -93,6 +93,8 @@ class OutputFolder:
         self._handle: int | None = None
 
     def __enter__(self) -> OutputFolder:
+        if self.path.exists() and not self.path.is_dir():
+            raise BuildError(f"{self.path}: is a file, and a dataset is a folder; choose another name")
         with self.writing("the folder"):
             self.path.mkdir(parents=True, exist_ok=True)
             self._handle = _locked(self.path)
@@ -127,6 +129,13 @@ class OutputFolder:
                 if sync:
                     os.fsync(file.fileno())
             part.replace(path)
+
+    def keep(self, name: str, data: bytes) -> list[str]:
+        """Write a file unless these bytes are what it holds; its name in a list where it was written."""
+        if self.read(name) == data:
+            return []
+        self.write(name, data)
+        return [name]
 
     def sync_folder(self, folder: Path) -> None:
         """Bring the names in a folder onto the disk, where the system can."""

@@ -6,6 +6,7 @@ record is finished, one without is written again. Nothing here depends on when o
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -87,8 +88,29 @@ class Records:
                 )
             yield found
 
-    def finish(self) -> None:
+    def started(self) -> bool:
+        """Whether a shard with an example in it is finished."""
+        found = (self.read(int(path.stem)) for path in self._files() if path.stem.isdecimal())
+        return any(shard is not None and shard[1] for shard in found)
+
+    def clear(self) -> None:
+        """Remove all record files, and the table of bad pictures."""
+        for path in self._files():
+            self.folder.remove(f"samples/{path.name}")
+        with contextlib.suppress(OSError):  # something else lies in it
+            (self.folder.path / "samples").rmdir()
+        self.folder.remove("quarantine.csv")
+
+    def _files(self) -> list[Path]:
+        return sorted((self.folder.path / "samples").glob("*.jsonl*"))
+
+    def finish(self) -> list[str]:
         """Write ``quarantine.csv`` and, last of all, the manifest that makes the dataset whole.
+
+        Returns
+        -------
+        list of str
+            Those of the two that were missing, or held something else.
 
         Raises
         ------
@@ -107,11 +129,11 @@ class Records:
         bad = quarantined(bad_lines)
         if not labels and bad:
             raise BuildError(
-                f"{self.folder.path}: none of the {len(self.job.pictures)} pictures could be used; "
+                f"{self.folder.path}: none of its pictures ({len(self.job.pictures)}) could be used; "
                 f"the first: {bad[0].name}: {bad[0].reason}"
             )
-        self.folder.write("quarantine.csv", _quarantine_table(bad))
-        self.folder.write(MANIFEST, json_bytes(self._manifest(labels, content, shards, bad)))
+        table = self.folder.keep("quarantine.csv", _quarantine_table(bad))
+        return table + self.folder.keep(MANIFEST, json_bytes(self._manifest(labels, content, shards, bad)))
 
     def _same_content(self, seen: dict[int, Any], line: dict[str, Any]) -> None:
         found = (line["name"], line["source"], line.get("mask_source"))
@@ -180,7 +202,9 @@ def load_manifest(root: Path) -> dict[str, Any]:
         why = "its build is not finished: run it again" if unfinished else "there is no manifest.json in it"
         raise BuildError(f"{root}: not a built dataset: {why}") from None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BuildError(f"{path}: cannot be read ({type(error).__name__}: {error})") from error
+        raise BuildError(
+            f"{path}: cannot be read ({type(error).__name__}: {error}); run the build again to mend it"
+        ) from error
     if version != FORMAT_VERSION:
         raise BuildError(f"{path}: layout {version!r}; this version of Offgraph reads {FORMAT_VERSION}")
     return value

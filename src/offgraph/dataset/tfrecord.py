@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,11 @@ class TFRecordFormat:
     """
 
     extra_libraries: tuple[str, ...] = ("tensorflow", "tensorflow-cpu", "protobuf")
+    shard_size: int = 256
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
         self.folder, self.job = folder, job
-        self.tf = import_tensorflow()
+        self.tf = import_tensorflow("run: pip install 'offgraph[tensorflow]', or use format='folder'")
 
     def file(self, shard: int) -> str:
         """File name of a shard."""
@@ -120,11 +122,15 @@ class TFRecordFormat:
             data = file.read(at["bytes"])
         if hashlib.sha256(data).hexdigest() != at["sha256"]:
             raise BuildError(f"the bytes at {at['offset']} are not as they were written")
-        feature = import_tensorflow().train.Example.FromString(data).features.feature
+        feature = (
+            import_tensorflow("run: pip install 'offgraph[tensorflow]'")
+            .train.Example.FromString(data)
+            .features.feature
+        )
         image = feature["image/encoded"].bytes_list.value[0]
         return image, None if line["mask"] is None else feature["mask/encoded"].bytes_list.value[0]
 
-    def finish(self, lines: Iterator[dict[str, Any]]) -> None:
+    def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
         """Write what stands beside the shards: the description of the features."""
         del lines  # every example has the same features
         described = {
@@ -136,7 +142,14 @@ class TFRecordFormat:
             }
             for name, (kind, meaning) in FEATURES.items()
         }
-        self.folder.write("features.json", json_bytes(described))
+        return self.folder.keep("features.json", json_bytes(described))
+
+    def clear(self) -> None:
+        """Remove shards, and the description of their features."""
+        for path in self.folder.path.glob("data-*-of-*.tfrecord*"):
+            if re.fullmatch(r"data-\d{5,}-of-\d{5,}\.tfrecord(\.part)?", path.name):
+                self.folder.remove(path.name)
+        self.folder.remove("features.json")
 
     def _serialize(self, example: Example) -> bytes:
         label = -1 if example.label is None else example.label
@@ -172,14 +185,13 @@ class TFRecordFormat:
                 raise OSError(numbers.get(type(error), errno.EIO), error.message) from error
 
 
-def import_tensorflow() -> Any:
-    """Import TensorFlow, or say what to install."""
+def import_tensorflow(advice: str) -> Any:
+    """Import TensorFlow, or say what to do without it."""
     try:
         import tensorflow as tf
     except ImportError as error:
         raise OffgraphError(
-            "TFRecords are written and read by TensorFlow, which is not installed; "
-            "run: pip install 'offgraph[tensorflow]', or use format='folder'"
+            f"TFRecords are written and read by TensorFlow, which is not installed; {advice}"
         ) from error
     return tf
 

@@ -9,12 +9,12 @@ from typing import Literal
 from offgraph.decode import MAX_PIXELS, Alpha, Color
 from offgraph.errors import SourceError
 from offgraph.sources.base import Item, Reading, Sample, Source
-from offgraph.sources.folder import open_folder
+from offgraph.sources.folder import is_built, open_folder
 from offgraph.sources.paired import open_paired
 from offgraph.sources.split import split
 from offgraph.sources.table import open_table
 
-__all__ = ["Item", "Reading", "Sample", "Source", "open_source", "split"]
+__all__ = ["Item", "Reading", "Sample", "Source", "is_built", "open_source", "split"]
 
 
 def open_source(

@@ -155,6 +155,14 @@ class Source(Sequence[Item]):
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
         return f"<Source {self.root}: {len(self)} pictures{classes}>"
 
+    def holds(self, out: Path) -> str | None:
+        """Say why nothing is to be written to a path: there it would be taken for more pictures. Else None."""
+        here, root = out.resolve(), self.root.resolve()
+        if not self.walked or not here.is_relative_to(root):
+            return None
+        where = "is" if here == root else "lies inside"
+        return f"{out}: {where} the source {self.root}; choose a folder outside of it"
+
     def subset(self, indices: Sequence[int]) -> Source:
         """Return the source of some of the items, in the order given; class names stay."""
         return replace(

@@ -12,7 +12,7 @@ from offgraph.errors import SourceError
 from offgraph.formats import FORMATS
 from offgraph.sources.base import Item, Reading, Source, natural_key
 
-__all__ = ["Found", "find_pictures", "open_folder"]
+__all__ = ["Found", "find_pictures", "is_built", "open_folder"]
 
 _READABLE = {suffix for known in FORMATS for suffix in known.suffixes}
 # Pictures too, though not readable here: they are listed and fail by name, instead of being lost without a word.
@@ -104,6 +104,19 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
     return any(known.matches(begin) for known in FORMATS)
 
 
+def is_built(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds a dataset made by `offgraph.build`, finished or not, whole or damaged."""
+    job, manifest = (Path(path) / name for name in ("build.json", "manifest.json"))
+    return _ours(job) or _ours(manifest) or (job.is_file() and manifest.is_file())
+
+
+def _ours(path: Path) -> bool:
+    try:
+        return path.is_file() and b'"offgraph":' in path.read_bytes()
+    except OSError:
+        return False
+
+
 def open_folder(root: Path, reading: Reading, labels: str | None = "auto") -> Source:
     """Open a folder of pictures.
 
@@ -122,6 +135,11 @@ def open_folder(root: Path, reading: Reading, labels: str | None = "auto") -> So
     SourceError
         Where there are no pictures, or `labels` leaves a doubt.
     """
+    if is_built(root):
+        raise SourceError(
+            f"{root}: a dataset made by offgraph.build, and no folder of pictures: offgraph.Loader({str(root)!r}) reads "
+            "it; split and preview the pictures it was made of"
+        )
     skipped: Counter[str] = Counter()
     found = find_pictures(root, skipped)
     direct = [one for one in found if "/" not in one.name]
