@@ -15,6 +15,7 @@ from odd_files import gradient
 from offgraph import encode
 from offgraph.decode import imread, read
 from offgraph.encode import encode_jpeg, encode_png, encode_tiff, imwrite, show
+from offgraph.errors import ArgumentError, WriteError
 
 
 def pictures(dtypes: list[str]) -> st.SearchStrategy[np.ndarray]:
@@ -150,3 +151,21 @@ def test_show_reads_files_and_stretches_for_display_only(tmp_path, monkeypatch) 
     show(tmp_path / "a.png")
     np.testing.assert_array_equal(np.asarray(shown[0]), [[0, 255], [128, 255]])
     np.testing.assert_array_equal(imread(tmp_path / "a.png"), array)
+
+
+def test_a_missing_folder_is_named_and_not_the_temporary_file(tmp_path) -> None:
+    path = tmp_path / "nodir" / "o.png"
+    with pytest.raises(WriteError) as caught:
+        imwrite(path, np.zeros((2, 2), np.uint8))
+    assert str(caught.value).startswith(f"{path}: ") and "make it first" in str(caught.value)
+    assert ".part" not in str(caught.value)
+
+
+def test_errors_of_arguments_are_offgraphs_own(tmp_path) -> None:
+    with pytest.raises(ArgumentError, match="float64"):
+        imwrite(tmp_path / "o.png", np.zeros((2, 2)))
+    imwrite(tmp_path / "o.png", np.zeros((2, 2), np.uint8))
+    with pytest.raises(ArgumentError, match="color='RGB'"):
+        imread(tmp_path / "o.png", color="RGB")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="axes=3"):
+        imread(tmp_path / "o.png", axes=3)  # type: ignore[arg-type]

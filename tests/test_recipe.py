@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import offgraph as og
-from offgraph.recipe import explain_mismatch, schema
+from offgraph.recipe import example, explain_mismatch, schema
 
 FINGERPRINT = "fbb56cd14ee2426ba79b419be3209f9389366127d301a15222bd05e4e1477099"
 
@@ -74,6 +74,7 @@ def test_texts_and_numbers_are_not_mixed_up(text):
 NUMBERS = st.floats(-1e300, 1e300, allow_nan=False)
 
 
+@pytest.mark.filterwarnings("ignore:.*degrees:offgraph.errors.OffgraphWarning")
 @given(low=NUMBERS, high=NUMBERS, cval=NUMBERS, p=st.floats(0, 1), name=st.text(min_size=1, max_size=20))
 @settings(max_examples=60, deadline=None)
 def test_any_values_round_trip(low, high, cval, p, name):
@@ -156,7 +157,7 @@ def bomb() -> str:
         ("offgraph: 1\n\tsteps: []\n", "not YAML"),
         ("a: 1\n---\nb: 2\n", "not YAML"),
         ("offgraph: 2\nsteps: []\n", "this Offgraph reads 'offgraph: 1', the recipe says 2"),
-        ("steps: []\n", "the recipe says None"),
+        ("steps: []\n", "'offgraph: 1', which is missing"),
         ("offgraph: 1\nsteps: []\nstep: 3\n", "line 3: unknown key 'step'; did you mean steps?"),
         ("offgraph: 1\nsteps: {Flip: {}}\n", "a recipe has the keys"),
         ("\n", "a recipe has the keys"),
@@ -242,7 +243,10 @@ def test_mismatches_are_explained():
     )
     text = explain_mismatch(base, other, names=("the model's recipe", "yours"))
     assert "step 1, Resize: size is [224, 224] in the model's recipe and [224, 200] in yours" in text
-    assert "step 1, Resize: kernel is 'triangle'" in text and "step 3, Normalize: stats is 'imagenet'" in text
+    assert (
+        "step 1, Resize: kernel is 'triangle'" in text
+        and "step 5 (3 in yours), Normalize: stats is 'imagenet'" in text
+    )
     assert text.endswith("step 4, Pad, is only in yours")
     assert (
         explain_mismatch(base, og.Compose([og.Flip()]))
@@ -282,3 +286,19 @@ def test_the_schema_of_a_step():
     assert steps["Flip"]["properties"]["Flip"].get("required") is None
     bare = next(e["enum"] for e in schema()["$defs"]["step"]["anyOf"] if "enum" in e)
     assert "Flip" in bare and "Rotate" not in bare
+
+
+def test_a_missing_file_is_named_once(tmp_path: Path):
+    with pytest.raises(og.RecipeError) as caught:
+        og.Compose.from_yaml(tmp_path / "nope.yaml")
+    assert str(caught.value) == f"{tmp_path / 'nope.yaml'}: no such file"
+
+
+def test_a_recipe_written_to_a_folder(tmp_path: Path):
+    with pytest.raises(og.RecipeError, match="the recipe cannot be written"):
+        recipe().to_yaml(tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(og.STEPS))
+def test_every_step_has_an_example_for_recipe_files(name):
+    assert [step.name for step in og.Compose.from_yaml(example(og.STEPS[name])).steps] == [name]

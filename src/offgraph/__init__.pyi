@@ -30,6 +30,7 @@ from offgraph.errors import (
     RecipeMismatch as RecipeMismatch,
     SourceError as SourceError,
     StepError as StepError,
+    WriteError as WriteError,
 )
 from offgraph.frame import (
     AffineMap as AffineMap,

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from offgraph.errors import DecodeError
+from offgraph.errors import ArgumentError, DecodeError
 from offgraph.formats import FormatError, Limits, Stored, recognise
 from offgraph.formats.exif import upright
 
@@ -105,6 +105,8 @@ def read(
     ------
     DecodeError
         Where the file cannot be read; the message begins with its path and ends with the cause.
+    ArgumentError
+        Where an argument is not one of those above.
 
     Examples
     --------
@@ -116,11 +118,13 @@ def read(
     (dtype('uint16'), (2, 3), 'YX', 'PNG')
     """
     if color not in get_args(Color):
-        raise ValueError(f"color={color!r}: use 'keep', 'rgb', 'grey' or 'labels'")
+        raise ArgumentError(f"color={color!r}: use 'keep', 'rgb', 'grey' or 'labels'")
     if alpha not in get_args(Alpha):
-        raise ValueError(f"alpha={alpha!r}: use 'drop', 'white' or 'black'")
+        raise ArgumentError(f"alpha={alpha!r}: use 'drop', 'white' or 'black'")
+    if axes is not None and not isinstance(axes, str):
+        raise ArgumentError(f"axes={axes!r:.80}: write one letter an axis, such as 'ZYX'")
     if axes is not None and (len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes) <= set("TZYXC")):
-        raise ValueError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
+        raise ArgumentError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
     limits = Limits(max_pixels)
     in_memory = isinstance(path_or_bytes, bytes | bytearray | memoryview)
     name = "<bytes>" if in_memory else os.fspath(path_or_bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import uuid
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.errors import ArgumentError, WriteError
 from offgraph.spec import name_axes
 
 if TYPE_CHECKING:
@@ -168,9 +170,9 @@ def write(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         Where the format cannot hold the array, naming file, dtype and shape.
-    OSError
+    WriteError
         Where the file cannot be written.
     """
     kind = _BY_SUFFIX.get(Path(path).suffix.lower())
@@ -190,7 +192,7 @@ def write(
                 encode_png(array) if kind == "png" else encode_jpeg(array, 95 if quality is None else quality)
             )
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from error
+        raise ArgumentError(f"{os.fspath(path)}: {error}") from error
     write_bytes(path, data)
 
 
@@ -202,18 +204,30 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises
     ------
-    OSError
+    WriteError
         Where it cannot be written; the temporary file is removed.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise _unwritable(
+            path, FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}; make it first")
+        )
     temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with temporary.open("xb") as file:
             file.write(data)
         temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _unwritable(path: Path, error: OSError) -> WriteError:
+    """Name the file that was asked for, not the temporary one beside it; the cause keeps its number."""
+    return WriteError(f"{path}: cannot be written: {error.strerror or error}", error)
 
 
 def show(picture: str | os.PathLike[str] | np.ndarray) -> Any:
@@ -249,7 +263,7 @@ def _displayable(picture: str | os.PathLike[str] | np.ndarray) -> PillowImage:
 
         array = imread(picture)
     if array.ndim < 2 or not array.size:
-        raise ValueError(f"an array of shape {array.shape} is not a picture")
+        raise ArgumentError(f"an array of shape {array.shape} is not a picture")
     while array.ndim > 3 or (array.ndim == 3 and array.shape[-1] > 4 and array.shape[0] <= array.shape[-1]):
         array = array[0]
     if array.ndim == 3 and array.shape[-1] > 4:

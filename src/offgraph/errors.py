@@ -12,6 +12,7 @@ __all__ = [
     "RecipeMismatch",
     "SourceError",
     "StepError",
+    "WriteError",
 ]
 
 
@@ -45,6 +46,17 @@ class RecipeMismatch(OffgraphError, ValueError):
 
 class BuildError(OffgraphError):
     """A dataset that cannot be written or continued; names the folder and the reason."""
+
+
+class WriteError(OffgraphError, OSError):
+    """A file that cannot be written. The message begins with the file that was asked for."""
+
+    def __init__(self, message: str, cause: OSError) -> None:
+        super().__init__(message)
+        self.errno, self.strerror = cause.errno, cause.strerror
+
+    def __str__(self) -> str:
+        return self.args[0]
 
 
 class OffgraphWarning(UserWarning):

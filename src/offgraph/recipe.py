@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import math
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STEPS",
     "digest",
+    "example",
     "explain_mismatch",
     "fingerprint",
     "from_dict",
@@ -69,13 +71,22 @@ def _changed(step: Step) -> dict[str, Any]:
 
 
 def to_yaml(recipe: Compose, path: str | Path | None = None) -> str:
-    """Return a recipe as YAML, and write it to `path` where one is given; defaults are left out."""
+    """Return a recipe as YAML, and write it to `path` where one is given; defaults are left out.
+
+    Raises
+    ------
+    RecipeError
+        Where it cannot be written.
+    """
     data = to_dict(recipe, defaults=False)
     text = yaml.dump(
         data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise RecipeError(f"{path}: the recipe cannot be written: {error.strerror or error}") from error
     return text
 
 
@@ -157,7 +168,9 @@ class _Reader:
         for key in data:
             if key not in ("offgraph", "steps"):
                 self.complain((key,), f"unknown key {key!r}{did_you_mean(str(key), ('offgraph', 'steps'))}")
-        if (form := data.get("offgraph")) != FORMAT or isinstance(form, bool):
+        if "offgraph" not in data:
+            self.complain((), f"a recipe begins with the line 'offgraph: {FORMAT}', which is missing")
+        elif (form := data["offgraph"]) != FORMAT or isinstance(form, bool):
             self.complain(
                 ("offgraph",), f"this Offgraph reads 'offgraph: {FORMAT}', the recipe says {form!r:.40}"
             )
@@ -244,6 +257,8 @@ def _read(path: Path) -> str:
         if path.stat().st_size > _MAX_BYTES:
             raise RecipeError(f"{path}: larger than {_MAX_BYTES} bytes; this is no recipe")
         return path.read_text(encoding="utf-8-sig")
+    except RecipeError:  # a ValueError as well
+        raise
     except UnicodeDecodeError:
         raise RecipeError(f"{path}: not a text in UTF-8") from None
     except (OSError, ValueError) as error:
@@ -362,25 +377,57 @@ def explain_mismatch(a: Compose, b: Compose, *, names: tuple[str, str] = ("the f
     >>> explain_mismatch(og.Compose([og.MedianFilter(3)]), og.Compose([og.MedianFilter(5)]))
     'step 1, MedianFilter: size is 3 in the first and 5 in the second'
     """
-    left, right = canonical(_layer(a), ids=False), canonical(_layer(b), ids=False)
+    left, right = (list(zip(_numbers(each), canonical(_layer(each), ids=False))) for each in (a, b))
     said: list[str] = []
-    for number, (one, other) in enumerate(zip(left, right), 1):
+    for (number, one), (there, other) in zip(left, right):
+        where = f"step {number}" + (f" ({there} in {names[1]})" if there != number else "")
         if one["step"] != other["step"]:
-            said.append(f"step {number} is {one['step']} in {names[0]} and {other['step']} in {names[1]}")
+            said.append(f"{where} is {one['step']} in {names[0]} and {other['step']} in {names[1]}")
             return "; ".join(said)
-        where = f"step {number}, {one['step']}"
+        where = f"{where}, {one['step']}"
         if one["version"] != other["version"]:
             said.append(
                 f"{where}: version {one['version']} in {names[0]} and {other['version']} in {names[1]}"
             )
         for field, value in one["fields"].items():
-            if value != other["fields"][field]:
-                there = other["fields"][field]
-                said.append(f"{where}: {field} is {value!r} in {names[0]} and {there!r} in {names[1]}")
+            if value != (given := other["fields"][field]):
+                said.append(f"{where}: {field} is {value!r} in {names[0]} and {given!r} in {names[1]}")
     for longer, name, shorter in ((left, names[0], right), (right, names[1], left)):
-        for number, extra in enumerate(longer[len(shorter) :], len(shorter) + 1):
+        for number, extra in longer[len(shorter) :]:
             said.append(f"step {number}, {extra['step']}, is only in {name}")
     return "; ".join(said)
+
+
+def _numbers(recipe: Compose) -> list[int]:
+    """Positions of the prepare layer's steps among all steps, as every other message counts them."""
+    numbers: list[int] = []
+    before = 0
+    for item in recipe.items:
+        if isinstance(item, Step):
+            numbers.append(before + 1)
+        before += 1 if isinstance(item, Step) else len(item.steps)
+    return numbers
+
+
+def example(cls: type[Step]) -> str:
+    """Return a recipe in YAML with the step of a class as the example in its docstring makes it.
+
+    Examples
+    --------
+    >>> print(example(STEPS["Rotate"]), end="")
+    offgraph: 1
+    steps:
+    - Rotate: {angle: 90.0}
+    """
+    from offgraph.compose import Compose
+
+    code = re.findall(r"^\s*(?:>>>|\.\.\.) ?(.*)$", cls.__doc__ or "", re.MULTILINE)
+    for node in ast.walk(ast.parse("\n".join(code))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == f"og.{cls.__name__}":
+            given = [ast.literal_eval(argument) for argument in node.args]
+            named = {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in node.keywords}
+            return to_yaml(Compose([cls(*given, **named)]))
+    raise ValueError(f"{cls.__name__}: its docstring shows no og.{cls.__name__}(…)")
 
 
 def schema() -> dict[str, Any]:

@@ -170,7 +170,10 @@ def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
         case _:
             says = problem["msg"].removeprefix("Value error, ")
             says = says[:1].lower() + says[1:]
-            says += "" if "got " in says else f", got {problem['input']!r:.80}"
+            if (
+                problem["loc"] and "got " not in says
+            ):  # without a place the input is all arguments, in pydantic's own wrapping
+                says += f", got {problem['input']!r:.80}"
     return str(field), says
 
 

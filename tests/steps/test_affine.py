@@ -95,3 +95,22 @@ def test_a_shift_that_looks_like_a_range():
 
 def test_a_matrix_draws_nothing():
     assert not og.Affine(matrix=np.eye(2)).draws
+
+
+@pytest.mark.parametrize("shear", [30, (-15, 15)])
+def test_a_shear_that_looks_like_degrees(shear):
+    with pytest.warns(og.OffgraphWarning, match="rows a column, not degrees"):
+        og.Affine(shear=shear)
+
+
+@pytest.mark.parametrize("given", [{}, {"scale": 1}, {"translate": (0, 0)}])
+def test_a_step_that_does_nothing(given):
+    with pytest.warns(og.OffgraphWarning, match="changes nothing"):
+        og.Affine(**given)
+    og.Affine(translate=((0, 3), 0))  # no hint, which the tests would take for an error
+
+
+def test_a_refused_matrix_is_told_in_words_of_the_caller():
+    with pytest.raises(og.StepError) as caught:
+        og.Affine(matrix=[[0, 0], [0, 0]])
+    assert str(caught.value).endswith("flattens the picture: its determinant is 0")

@@ -77,8 +77,14 @@ class Affine(ResampledStep):
             raise ValueError(f"matrix={self.matrix} flattens the picture: its determinant is 0")
 
     def hints(self) -> list[str]:
-        """Angles that look like radians, and a shift that looks like a range."""
+        """Angles that look like radians, a shear like degrees, a shift like a range; and a step that does nothing."""
+        idle = (self.scale, self.shear, self.rotate) == (1, 0, 0) and not any(self.translate or ())
+        if self.matrix is None and idle:
+            return ["changes nothing; give scale, shear, translate or rotate, or a matrix"]
         hints = angle_hints("rotate", self.rotate)
+        slope = max(map(abs, self.shear)) if isinstance(self.shear, tuple) else abs(self.shear)
+        if slope > 3:  # steeper than 71 degrees, where stripes are what is left of a picture
+            hints.append(f"shear={self.shear} is in rows a column, not degrees; 10 degrees are shear=0.176")
         match self.translate:
             case (float(low), float(high)) if low < 0 < high:
                 hints.append(

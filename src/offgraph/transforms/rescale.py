@@ -31,7 +31,7 @@ class Rescale(PointwiseStep):
     --------
     >>> import numpy as np
     >>> import offgraph as og
-    >>> og.Compose([og.Rescale(1 / 127.5, offset=-1)])(image=np.array([[0, 255]], np.uint8)).image
+    >>> og.Compose([og.Rescale(0.25, offset=-1)])(image=np.array([[0, 8]], np.uint8)).image
     array([[-1.,  1.]], dtype=float32)
     """
 
