@@ -9,8 +9,8 @@ from skimage import data
 import offgraph as og
 from offgraph import picture
 from offgraph.encode import imwrite
-from offgraph.errors import OffgraphError, SourceError
-from offgraph.preview import preview
+from offgraph.errors import OffgraphError, OffgraphWarning, SourceError
+from offgraph.preview import describe_record, preview
 from pages import chromium, open_page, self_contained  # noqa: F401  (chromium is a fixture)
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
@@ -30,7 +30,9 @@ def photos(tmp_path):
 
 def test_rows_hold_the_original_and_what_training_sees(photos, tmp_path):
     recipe = og.Compose([og.Resize((40, 48)), og.Augment(og.Rotate((-15, 15)))])
-    page = self_contained(preview(photos, recipe, tmp_path / "page.html", n=100, seed=7))
+    with pytest.warns(OffgraphWarning, match="1 of 8 pictures could not be drawn.*broken"):
+        written = preview(photos, recipe, tmp_path / "page.html", n=100, seed=7)
+    page = self_contained(written)
     source = og.open_source(photos)
     good = [i for i, item in enumerate(source) if "broken" not in item.name]
     shown = [np.asarray(opened) for opened in page.pictures()]
@@ -72,9 +74,11 @@ def test_masks_are_drawn_over_their_pictures(tmp_path):
 def test_normalised_pictures_can_be_seen(photos, tmp_path):
     recipe = og.Compose([og.Resize((32, 32)), og.Normalize("imagenet")])
     page = self_contained(preview(photos, recipe, tmp_path / "page.html", n=2))
-    after = np.asarray(page.pictures()[1])
-    assert after.min() == 0 and after.max() == 255 and after.std() > 20
-    assert "float32" in page.words
+    image = og.open_source(photos).read(2).image
+    before, after = (np.asarray(opened) for opened in page.pictures()[:2])
+    assert np.array_equal(before, picture.fit(image.array, 320))
+    assert np.array_equal(after, picture.fit(og.Compose(recipe.steps[:1])(image=image).image, 320))
+    assert "float32" in page.words and "before Normalize" in page.words
 
 
 def test_mistakes_are_told(photos, tmp_path):
@@ -84,11 +88,33 @@ def test_mistakes_are_told(photos, tmp_path):
         preview(tmp_path / "nowhere", og.Compose([]), tmp_path / "page.html")
 
 
-def test_step_errors_are_listed_not_raised(photos, tmp_path):
-    page = self_contained(preview(photos, og.Compose([og.Resize((4, 4, 4))]), tmp_path / "page.html"))
-    assert not page.images and "Resize" in page.words and "Pictures that failed" in page.words
+def test_nothing_drawn_is_an_error(photos, tmp_path):
+    with pytest.raises(OffgraphError, match=r"not one of the 8 pictures.*Resize"):
+        preview(photos, og.Compose([og.Resize((4, 4, 4))]), tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_wrong_seed_and_a_recipe_that_is_none(photos, tmp_path):
+    with pytest.raises(OffgraphError, match="seed=-1"):
+        preview(photos, og.Compose([]), tmp_path / "page.html", seed=-1)
+    with pytest.raises(OffgraphError, match="recipe=3"):
+        preview(photos, 3, tmp_path / "page.html")
+
+
+def test_captions_leave_out_what_was_not_drawn():
+    recipe = og.Compose([og.Augment(og.Affine(shear=(-0.2, 0.2)))])
+    record = recipe(image=np.zeros((4, 4), np.uint8), key=og.Key(seed=1)).record
+    assert describe_record(record, recipe).startswith("Affine shear=")
+    assert "translate" not in describe_record(record, recipe)
+
+
+def test_before_and_after_stand_alone_in_their_row(photos, tmp_path):
+    page = preview(photos, [og.MedianFilter(3)], tmp_path / "page.html", n=3)
+    assert "grid columns-2" in page.read_text()
 
 
 def test_in_chromium(photos, tmp_path, chromium):  # noqa: F811
     recipe = og.Compose([og.Resize((40, 48)), og.Augment(og.Rotate((-15, 15)))])
-    open_page(chromium, preview(photos, recipe, tmp_path / "page.html"), tmp_path / "page.png")
+    with pytest.warns(OffgraphWarning, match="broken"):
+        page = preview(photos, recipe, tmp_path / "page.html")
+    open_page(chromium, page, tmp_path / "page.png")

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from offgraph import picture
-from offgraph.compose import Compose
+from offgraph.compose import Augment, Compose, as_recipe
 from offgraph.decode import Color, read
 from offgraph.errors import RecipeError, StepError
 from offgraph.random import Key
 from offgraph.report import Figure, Report
-from offgraph.step import STEPS, did_you_mean, field_schema
+from offgraph.step import STEPS, Step, did_you_mean, field_schema
 from offgraph.targets import Image
 
 __all__ = ["Vary", "compare", "parse_vary"]
@@ -104,7 +104,7 @@ def compare(
     vary: str | Vary | Sequence[str | Vary],
     out: str | os.PathLike[str],
     *,
-    recipe: Compose | None = None,
+    recipe: Compose | Sequence[Step | Augment] | str | os.PathLike[str] | None = None,
     color: Color = "rgb",
     seed: int = 0,
 ) -> Path:
@@ -118,7 +118,7 @@ def compare(
         What changes: ``"MedianFilter.size=1,3,5,7"``. Of several, every combination is shown, at most 64.
     out : path
         The HTML page.
-    recipe : Compose, optional
+    recipe : Compose, list of steps or path of a recipe file, optional
         Where the varied steps stand, among others; a step that stands there twice is named by its id. Without
         it the varied steps alone are applied, in the order given.
     color : str
@@ -140,7 +140,7 @@ def compare(
     """
     given = [vary] if isinstance(vary, str | Vary) else list(vary)
     varied = [entry if isinstance(entry, Vary) else parse_vary(entry) for entry in given]
-    settings = _settings(varied, recipe)
+    settings = _settings(varied, None if recipe is None else as_recipe(recipe))
     if isinstance(image, np.ndarray):
         name, original, notes = "picture", Image(image), ()
     else:

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from offgraph import picture
-from offgraph.compose import Compose
-from offgraph.errors import OffgraphError
+from offgraph.compose import Augment, Compose, as_recipe
+from offgraph.errors import OffgraphError, OffgraphWarning
 from offgraph.feeding import BAD_FILE, reason
 from offgraph.random import Key
 from offgraph.report import Figure, Report
 from offgraph.sources import Source, open_source
+from offgraph.step import Step
 from offgraph.targets import Image, Mask
+from offgraph.transforms import Normalize, Rescale
 
 __all__ = ["describe_record", "preview"]
 
 _DRAWS = 3
 _SIDE = 320
+_UNKNOWN = object()
 
 
 def preview(
     src: Source | str | os.PathLike[str],
-    recipe: Compose,
+    recipe: Compose | Sequence[Step | Augment] | str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
     n: int = 8,
@@ -41,7 +46,7 @@ def preview(
     src : path or Source
         The `n` pictures are spread evenly over it, so that every part of it is seen. Masks, where the source has
         them, are drawn over the pictures.
-    recipe : Compose
+    recipe : Compose, list of steps or path of a recipe file
     out : path
         The HTML page.
     n : int
@@ -51,21 +56,26 @@ def preview(
     Returns
     -------
     Path
-        The page. Pictures that cannot be read or do not fit the recipe are listed on it with the reason.
+        The page. Pictures that cannot be read or do not fit the recipe are listed on it with the reason, and an
+        `OffgraphWarning` tells how many there are. Scaling to floats at a recipe's end (`Normalize`, `Rescale`) is
+        left out of what is drawn, so that black stays black.
 
     Raises
     ------
     SourceError
         Where `src` is no source.
     OffgraphError
-        Where `n` is not positive or the page cannot be written.
+        Where `n` is not positive, not one picture can be drawn, or the page cannot be written.
     """
     if n < 1:
         raise OffgraphError(f"n={n}: at least one picture is drawn")
+    recipe = as_recipe(recipe)
+    Key(seed)  # refuses a seed that is none, before any file is read
     source = open_source(src)
     count = min(n, len(source))
     chosen = [(2 * part + 1) * len(source) // (2 * count) for part in range(count)]
     draws = _DRAWS if recipe.draws else 1
+    scaling = ", ".join(step.name for step in recipe.steps[_seen(recipe) :])
     bad: list[tuple[str, str]] = []
     rows: list[list[Figure]] = []
     for index in chosen:
@@ -73,20 +83,42 @@ def preview(
             rows.append(_row(source, index, recipe, draws, seed))
         except BAD_FILE as error:
             bad.append((source[index].name, reason(error, source[index].path, source[index].name)))
-    page = Report("Before and after", f"{len(rows)} of {len(source):,} pictures in {source.root.name}")
+    if not rows:
+        name, why = bad[0]
+        raise OffgraphError(
+            f"not one of the {count} pictures looked at can be drawn; the first: {name}: {why}"
+        )
+    pictures = "1 picture" if len(source) == 1 else f"{len(source):,} pictures"
+    page = Report("Before and after", f"{len(rows)} of {pictures} in {source.root.name}")
     page.section("Pictures")
     page.text(
         "The picture as it is read, then what the recipe makes of it"
         + (f" in the first {draws} epochs with seed {seed}." if draws > 1 else ".")
+        + (f" Drawn as it is before {scaling}." if scaling else "")
         + " Values beyond 8 bits are scaled to be seen, with one black and one white in each row."
     )
-    page.pictures([figure for row in rows for figure in row], columns=draws + 1 if draws > 1 else 4)
+    page.pictures([figure for row in rows for figure in row], columns=draws + 1)
     if bad:
         page.section("Pictures that failed")
         page.table(["file", "reason"], bad)
     page.section("The recipe")
     page.code(recipe.to_yaml())
-    return page.save(out)
+    saved = page.save(out)
+    if bad:
+        warnings.warn(
+            f"{len(bad)} of {count} pictures could not be drawn, the page lists them; the first: {bad[0][0]}: {bad[0][1]}",
+            OffgraphWarning,
+            stacklevel=2,
+        )
+    return saved
+
+
+def _seen(recipe: Compose) -> int:
+    """How many steps lead to what the page shows: all but a scaling to floats at the end."""
+    stop = len(recipe.steps)
+    while stop and isinstance(recipe.steps[stop - 1], Normalize | Rescale):
+        stop -= 1
+    return stop
 
 
 def _row(source: Source, index: int, recipe: Compose, draws: int, seed: int) -> list[Figure]:
@@ -97,10 +129,12 @@ def _row(source: Source, index: int, recipe: Compose, draws: int, seed: int) -> 
         name = f"{name} ({source.class_names[sample.label]})"
     about = " × ".join(map(str, sample.image.array.shape)) + f" {sample.image.array.dtype}"
     row = [Figure(_display(sample.image, sample.mask, None), name, "; ".join((about, *sample.picture.notes)))]
-    results = [recipe.run(sample.image, sample.mask, Key(seed, epoch, index)) for epoch in range(draws)]
-    shown = picture.common_range(result.image for result in results)
-    for epoch, result in enumerate(results):
-        after = _display(*result.targets, shown)
+    keys = [Key(seed, epoch, index) for epoch in range(draws)]
+    results = [recipe.run(sample.image, sample.mask, key) for key in keys]
+    seen = [recipe.run(sample.image, sample.mask, key, stop=_seen(recipe)).targets for key in keys]
+    shown = picture.common_range(targets.image.array for targets in seen)
+    for epoch, (result, targets) in enumerate(zip(results, seen)):
+        after = _display(*targets, shown)
         caption = f"epoch {epoch}" if draws > 1 else "after"
         size = " × ".join(map(str, result.image.shape))
         drawn = describe_record(result.record, recipe) or f"{size} {result.image.dtype}"
@@ -129,7 +163,7 @@ def describe_record(record: dict[str, Any], recipe: Compose) -> str:
     parts = []
     for step, entry in zip(recipe.steps[record["start"] :], record["steps"]):
         fixed = step.fields()
-        drawn = {k: v for k, v in entry["params"].items() if not _is(v, fixed.get(k))}
+        drawn = {k: v for k, v in entry["params"].items() if not _is(v, fixed.get(k, _UNKNOWN))}
         if not entry["applied"]:
             parts.append(f"without {step.name}")
         elif drawn:
@@ -138,8 +172,10 @@ def describe_record(record: dict[str, Any], recipe: Compose) -> str:
 
 
 def _is(value: Any, fixed: Any) -> bool:
-    """Whether a value is the fixed one, or repeats it for each axis."""
-    return value == fixed or (isinstance(value, list) and all(part == fixed for part in value))
+    """Whether a value is the fixed one, or repeats it for each axis, or stands for a field that is not set."""
+    return (
+        fixed is None or value == fixed or (isinstance(value, list) and all(part == fixed for part in value))
+    )
 
 
 def _short(value: Any) -> str:
