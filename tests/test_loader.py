@@ -218,7 +218,7 @@ def test_a_bad_file_is_left_out_when_asked_for(spoiled: Path, photos: Path) -> N
     assert set(loader.skipped) == {"ant/cut.png", "cat/text.jpg"}
     alone = og.open_source(spoiled)
     bad = [i for i, item in enumerate(alone) if item.name in loader.skipped]
-    with pytest.raises(og.OffgraphError, match=r"none of the 2 pictures could be used: .*/ant/cut\.png: "):
+    with pytest.raises(og.OffgraphError, match=r"none of its 2 pictures could be used: .*/ant/cut\.png: "):
         list(og.Loader(alone.subset(bad), recipe(), on_error="skip"))
 
 
@@ -315,3 +315,68 @@ def test_grey_pictures(tmp_path: Path) -> None:
 def test_examples_run() -> None:
     result = doctest.testmod(loader_module)
     assert result.attempted and not result.failed
+
+
+# ---- the doors
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"seed": -1}, "seed=-1: give a whole number from 0"),
+        ({"seed": "a"}, "seed='a'"),
+        ({"batch_size": 2.0}, "batch_size=2.0"),
+        ({"batch_size": True}, "batch_size=True"),
+        ({"shuffle": "no"}, "shuffle='no': give True or False"),
+        ({"drop_last": 2}, "drop_last=2"),
+        ({"batch_size": 100, "drop_last": True}, "no full batch in 15 pictures"),
+        ({"color": "blue"}, "color='blue': choose one of 'rgb'"),
+        ({"recipe": 3}, "recipe=3: give a Compose"),
+        ({"recipe": "nowhere.yaml"}, r"nowhere\.yaml"),
+    ],
+)
+def test_wrong_arguments_are_named_at_the_door(photos: Path, options: dict, says: str) -> None:
+    with pytest.raises(og.OffgraphError, match=says):
+        og.Loader(photos, **options)
+    with pytest.raises(og.SourceError, match="source=3: give a path"):
+        og.Loader(3)  # type: ignore[arg-type]
+
+
+def test_recipes_come_as_lists_and_files_and_counts_as_numpy_integers(photos: Path, tmp_path: Path) -> None:
+    recipe().to_yaml(tmp_path / "recipe.yaml")
+    for given in (list(recipe().items), tmp_path / "recipe.yaml", str(tmp_path / "recipe.yaml")):
+        loader = og.Loader(photos, given, batch_size=np.int64(5), seed=np.int64(2))
+        assert loader.recipe.digest == recipe().digest and len(loader) == 3
+        assert type(loader.batch_size) is int and type(loader.seed) is int
+
+
+def test_a_loader_and_its_batches_say_what_they_are(photos: Path, tmp_path: Path) -> None:
+    loader = og.Loader(photos, recipe(), batch_size=4)
+    assert repr(loader) == f"<Loader of {photos}, 15 pictures: 4 batches of up to 4, 3 classes, seed 0>"
+    said = repr(next(iter(loader)))
+    assert said == "<Batch of 4: image float32 (4, 24, 20, 3), label int64 (4,), mask none>"
+    og.build(photos, tmp_path / "out", recipe(), copies=2)
+    assert "out, 30 examples: 1 batch of up to 32" in repr(og.Loader(tmp_path / "out"))
+
+
+def test_two_depths_in_one_batch_are_told_and_skipped(tmp_path: Path) -> None:
+    for number in range(6):
+        deep = np.uint16 if number == 3 else np.uint8
+        picture_file(tmp_path / f"{number}.png", np.full((8, 8, 3), 9, deep))
+    source = og.open_source(tmp_path, color="keep")
+    with pytest.raises(
+        og.StepError, match=r"3\.png: the image is uint16.*; put Rescale\(\.\.\.\) or Normalize"
+    ):
+        list(og.Loader(source, shuffle=False))
+    for seed in range(3):
+        loader = og.Loader(source, shuffle=True, seed=seed, on_error="skip", batch_size=2)
+        assert sum(len(batch) for batch in loader) == 5
+        assert list(loader.skipped) == ["3.png"] and "uint16" in loader.skipped["3.png"]
+    assert len(list(og.Loader(source, [og.Rescale(0.5)], on_error="skip"))) == 1
+
+
+def test_masks_of_two_depths_are_told(tmp_path: Path) -> None:
+    images, masks = paired_folder(tmp_path, count=2)
+    picture_file(masks / "1.png", np.zeros((32, 40), np.uint8))
+    with pytest.raises(og.StepError, match=r"the mask is uint8.*save all masks with the same dtype"):
+        list(og.Loader(og.open_source(images, masks=masks), shuffle=False))

@@ -321,3 +321,39 @@ def test_other_files_of_these_names_do_not_matter(tmp_path):
     imwrite(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
     (tmp_path / "manifest.json").write_text("{}")
     assert len(open_source(tmp_path)) == 1 and len(og.Loader(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"color": "blue"}, "color='blue': choose one of 'rgb', 'grey', 'keep'"),
+        ({"alpha": "red"}, "alpha='red'"),
+        ({"axes": "QQ"}, "axes='QQ'"),
+        ({"axes": "XY"}, "must stand in the order"),
+        ({"axes": 3}, "axes=3"),
+        ({"max_pixels": "many"}, "max_pixels='many'"),
+        ({"max_pixels": 0}, "max_pixels=0"),
+    ],
+)
+def test_wrong_options_are_named_at_the_door(tmp_path, options, says):
+    touch(tmp_path, "a.png")
+    with pytest.raises(SourceError, match=says):
+        open_source(tmp_path, **options)
+
+
+@pytest.mark.parametrize("source", [3, None, [1]])
+def test_what_is_no_path_is_refused(source):
+    with pytest.raises(SourceError, match="give a path, or a Source"):
+        open_source(source)
+
+
+def test_one_picture_is_one(tmp_path):
+    touch(tmp_path, "a.png")
+    assert repr(open_source(tmp_path)).endswith("1 picture>")
+
+
+def test_a_split_by_a_column_that_is_missing_names_the_table(tmp_path):
+    touch(tmp_path, "a.png", "b.png")
+    (tmp_path / "l.csv").write_text("path,label\na.png,x\nb.png,y\n")
+    with pytest.raises(SourceError, match=r"l\.csv: group_by='group'"):
+        og.split(tmp_path / "l.csv", group_by="group")

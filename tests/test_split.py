@@ -116,7 +116,7 @@ def test_ways_to_name_the_groups() -> None:
         ({"val": 10}, "is left for training"),
         ({"group_by": "patient"}, r"a column of the table \(none\)"),
         ({"group_by": lambda item: None}, "group_by gives None for 0/0.png"),
-        ({"group_by": lambda item: "all"}, "1 groups cannot be divided into 2 parts"),
+        ({"group_by": lambda item: "all"}, "1 group cannot be divided into 2 parts"),
     ],
 )
 def test_what_cannot_be_had_is_said(options, said) -> None:

@@ -78,7 +78,7 @@ def test_pictures_without_channels_get_an_axis(tmp_path: Path) -> None:
 
 
 def test_sizes_that_differ_between_batches_are_told(photos: Path) -> None:
-    with pytest.raises(Exception, match=r"has one shape; put Resize"):
+    with pytest.raises(Exception, match=r"one dtype and one shape; put Resize"):
         list(og.Loader(photos, og.Compose([]), batch_size=1).tensorflow())
 
 

@@ -11,22 +11,25 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from offgraph.compose import Compose
+from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.decode import Color
-from offgraph.errors import OffgraphError, RecipeMismatch, StepError
+from offgraph.errors import ArgumentError, OffgraphError, RecipeMismatch, StepError
 from offgraph.feeding import (
     BAD_FILE,
+    advice,
     aligned_empty,
     default_threads,
     name_file,
     ordered_map,
     permutation,
     read_ahead,
+    whole_number,
 )
 from offgraph.random import Key
 from offgraph.sources import Source, is_built, open_source
+from offgraph.sources.base import count_of
 from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask
 
@@ -50,7 +53,8 @@ class Batch:
     mask : ndarray or None
         Labels of each pixel, (B, H, W), laid out as ``image`` is.
     index : ndarray of int64, shape (B,)
-        Number of each picture in its source.
+        Number of each picture in its source; of each example in a built dataset, where the copies of a picture are
+        examples of their own. ``records[i]["key"]["index"]`` is the picture's number in the source in both.
     records : tuple of dict
         What was drawn for each picture.
     """
@@ -63,6 +67,13 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def __repr__(self) -> str:
+        label = "none" if self.label is None else f"{self.label.dtype} {self.label.shape}"
+        mask = "none" if self.mask is None else f"{self.mask.dtype} {self.mask.shape}"
+        return (
+            f"<Batch of {len(self)}: image {self.image.dtype} {self.image.shape}, label {label}, mask {mask}>"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +108,9 @@ class _Files:
     def __len__(self) -> int:
         return len(self.source)
 
+    def __str__(self) -> str:
+        return f"{self.source.root}, {count_of(len(self), 'picture')}"
+
     def name(self, number: int) -> str:
         return self.source[number].name
 
@@ -116,6 +130,9 @@ class _Built:
 
     def __len__(self) -> int:
         return len(self.dataset)
+
+    def __str__(self) -> str:
+        return f"{self.dataset.path}, {count_of(len(self), 'example')}"
 
     def name(self, number: int) -> str:
         return self.dataset.line(number)["name"]
@@ -147,7 +164,7 @@ class Loader:
     source : path or Source
         A source, whatever :func:`offgraph.open_source` opens, or the folder of a dataset that
         :func:`offgraph.build` made: the recipe then goes on where the stored pictures are.
-    recipe : Compose, optional
+    recipe : Compose, list of steps, or path of a recipe file, optional
         What is done with each picture. A built dataset has its own; another one is refused.
     batch_size : int
     seed : int, optional
@@ -160,7 +177,8 @@ class Loader:
         Leave out a last batch that is not full.
     on_error : {"raise", "skip"}
         What a picture that cannot be used does: ends the pass with an error that names it, or is left out, the
-        next picture taking its place. What was left out is in :attr:`skipped`.
+        next picture taking its place. What was left out is in :attr:`skipped`; so is a picture of another dtype
+        than the first one has.
     color : {"rgb", "grey", "keep"}
         How pictures are read from a path; a Source and a built dataset have their own.
     prefetch : int
@@ -172,6 +190,8 @@ class Loader:
     ------
     RecipeMismatch
         For another recipe than the dataset was built with; names step and field.
+    ArgumentError, RecipeError, SourceError
+        For an argument that cannot be used; names it.
 
     Examples
     --------
@@ -188,7 +208,7 @@ class Loader:
     def __init__(
         self,
         source: str | os.PathLike[str] | Source,
-        recipe: Compose | None = None,
+        recipe: Compose | list[Any] | str | os.PathLike[str] | None = None,
         *,
         batch_size: int = 32,
         seed: int | None = None,
@@ -200,16 +220,19 @@ class Loader:
         prefetch: int = 2,
         other_recipe: bool = False,
     ) -> None:
-        self.threads = default_threads() if threads is None else threads
-        for name, value in (("batch_size", batch_size), ("threads", self.threads), ("prefetch", prefetch)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise OffgraphError(f"{name}={value!r}: give a whole number of at least 1")
+        self.threads = whole_number("threads", default_threads() if threads is None else threads)
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.prefetch = whole_number("prefetch", prefetch)
         if on_error not in ("raise", "skip"):
-            raise OffgraphError(f"on_error={on_error!r}: choose 'raise' or 'skip'")
+            raise ArgumentError(f"on_error={on_error!r:.80}: choose 'raise' or 'skip'")
+        for name, value in (("shuffle", shuffle), ("drop_last", drop_last), ("other_recipe", other_recipe)):
+            if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
+                raise ArgumentError(f"{name}={value!r:.80}: give True or False")
+        given = None if recipe is None else as_recipe(recipe)
         self._pictures: _Pictures
         if not isinstance(source, Source) and is_built(source):
             dataset = BuiltDataset(source)
-            self.recipe = dataset.recipe if recipe is None else recipe
+            self.recipe = dataset.recipe if given is None else given
             own = self.recipe.digest == dataset.recipe.digest
             if not own and not other_recipe:
                 raise RecipeMismatch(
@@ -221,16 +244,25 @@ class Loader:
             seed = dataset.seed if seed is None else seed
         else:
             self._pictures = _Files(open_source(source, color=color))
-            self.recipe = Compose([]) if recipe is None else recipe
-        self.seed = 0 if seed is None else seed
-        self.batch_size, self.drop_last = batch_size, drop_last
-        self.shuffle = self.recipe.training if shuffle is None else shuffle
-        self.on_error, self.prefetch = on_error, prefetch
+            self.recipe = Compose([]) if given is None else given
+        if drop_last and self.num_pictures < self.batch_size:
+            raise ArgumentError(
+                f"batch_size={self.batch_size} with drop_last=True: there is no full batch in "
+                f"{count_of(self.num_pictures, 'picture')}; choose a smaller batch_size, or drop_last=False"
+            )
+        self.seed = Key(0 if seed is None else seed).seed
+        self.drop_last, self.on_error = bool(drop_last), on_error
+        self.shuffle = self.recipe.training if shuffle is None else bool(shuffle)
         self.skipped: dict[str, str] = {}
         """Name → reason of the pictures that were left out so far, with ``on_error="skip"``."""
         self._next_epoch = 0
         self._lock = threading.Lock()
         self._specs: tuple[ArraySpec, ArraySpec | None] | None = None
+
+    def __repr__(self) -> str:
+        classes = f", {self.num_classes} classes" if self.has_labels else ""
+        batches = f"{len(self)} {'batch' if len(self) == 1 else 'batches'} of up to {self.batch_size}"
+        return f"<Loader of {self._pictures}: {batches}{classes}, seed {self.seed}>"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -293,7 +325,7 @@ class Loader:
                     break
             else:
                 raise OffgraphError(
-                    f"none of the {self.num_pictures} pictures could be used: {self._skipped_text()}"
+                    f"none of its {count_of(self.num_pictures, 'picture')} could be used: {self._skipped_text()}"
                 )
         return self._specs
 
@@ -307,9 +339,11 @@ class Loader:
         addresses = ((epoch, int(number)) for number in self.order(epoch))
         waiting: list[_Sample] = []
         made = False
+        # Which dtype is the odd one must not depend on the order, so it is the source's first picture that tells.
+        told = self.specs() if self.on_error == "skip" and self.batch_size > 1 else None
         with closing(ordered_map(self._sample, addresses, threads=self.threads)) as samples:
             for sample in samples:
-                if sample is not None:
+                if sample is not None and (told is None or self._alike(sample, *told)):
                     waiting.append(sample)
                 if len(waiting) == self.batch_size:
                     yield self._stack(waiting)
@@ -318,7 +352,7 @@ class Loader:
             yield self._stack(waiting)
         elif not waiting and not made and self.num_pictures:
             raise OffgraphError(
-                f"none of the {self.num_pictures} pictures could be used: {self._skipped_text()}"
+                f"none of its {count_of(self.num_pictures, 'picture')} could be used: {self._skipped_text()}"
             )
 
     def _sample(self, address: tuple[int, int]) -> _Sample | None:
@@ -334,6 +368,17 @@ class Loader:
             if named is error:
                 raise
             raise named from error
+
+    def _alike(self, sample: _Sample, image: ArraySpec, mask: ArraySpec | None) -> bool:
+        """Whether a picture has the dtypes of the first one; if not, it is left out."""
+        for kind, target, first in (("image", sample.image, image), ("mask", sample.mask, mask)):
+            if target is not None and first is not None and target.spec.dtype != first.dtype:
+                self.skipped[sample.name] = (
+                    f"the {kind} is {target.spec.dtype}, but the first one is {first.dtype}; "
+                    + advice(kind, shape=False, dtype=True)
+                )
+                return False
+        return True
 
     def _stack(self, samples: list[_Sample]) -> Batch:
         label = None
@@ -367,10 +412,12 @@ def _stacked(samples: list[_Sample], kind: Literal["image", "mask"]) -> np.ndarr
             raise StepError(f"{sample.name}: has no {kind}, and others of its source have one")
         array = target.array
         first = arrays[0] if arrays else array
-        if array.shape != first.shape or array.dtype != first.dtype:
+        shape, dtype = array.shape != first.shape, array.dtype != first.dtype
+        if shape or dtype:
             raise StepError(
                 f"{sample.name}: the {kind} is {array.dtype.name} of shape {array.shape}, but {samples[0].name} in the "
-                f"same batch is {first.dtype.name} of shape {first.shape}; put Resize(...) in the recipe"
+                f"same batch is {first.dtype.name} of shape {first.shape}; "
+                + advice(kind, shape=shape, dtype=dtype)
             )
         arrays.append(array)
     batch = aligned_empty((len(arrays), *arrays[0].shape), arrays[0].dtype)

@@ -56,12 +56,14 @@ def open_source(
     Raises
     ------
     SourceError
-        Where the path cannot be used as a source; says why.
+        Where the path or an option cannot be used; says why.
     """
     if isinstance(source, Source):
         return source
     if labels not in ("auto", "folders", None):
         raise SourceError(f"labels={labels!r}: use 'auto', 'folders' or None")
+    if not isinstance(source, str | os.PathLike):
+        raise SourceError(f"source={source!r:.80}: give a path, or a Source that is open already")
     path = Path(source)
     reading = Reading(color, axes, alpha, max_pixels)
     if not path.exists():

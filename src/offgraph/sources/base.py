@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from offgraph.decode import MAX_PIXELS, Alpha, Color, Picture, read
-from offgraph.errors import DecodeError, SourceError
+from offgraph.errors import DecodeError, SourceError, StepError
+from offgraph.spec import name_axes
 from offgraph.targets import Image, Mask
 
-__all__ = ["Item", "Reading", "Sample", "Source", "natural_key"]
+__all__ = ["Item", "Reading", "Sample", "Source", "count_of", "natural_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,37 @@ class Reading:
         What becomes of opacity.
     max_pixels : int
         Limit on each picture.
+
+    Raises
+    ------
+    SourceError
+        Where one of them is none of these.
     """
 
     color: Color = "rgb"
     axes: str | None = None
     alpha: Alpha = "drop"
     max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("color", ("rgb", "grey", "keep")), ("alpha", ("drop", "white", "black"))):
+            if getattr(self, name) not in allowed:
+                raise SourceError(
+                    f"{name}={getattr(self, name)!r:.80}: choose one of {', '.join(map(repr, allowed))}"
+                )
+        if self.axes is not None:
+            if not isinstance(self.axes, str):
+                raise SourceError(f"axes={self.axes!r:.80}: write one letter an axis, such as 'ZYX'")
+            try:
+                name_axes((1,) * len(self.axes), self.axes)
+            except StepError as error:
+                raise SourceError(str(error)) from error
+        if (
+            not isinstance(self.max_pixels, int | np.integer)
+            or isinstance(self.max_pixels, bool)
+            or self.max_pixels < 1
+        ):
+            raise SourceError(f"max_pixels={self.max_pixels!r:.80}: give a whole number of at least 1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +133,8 @@ class Source(Sequence[Item]):
         Files that were left out, counted by reason.
     columns : mapping of str to tuple of str
         Further columns of a CSV, one value an item; `offgraph.split` groups by them.
+    table : Path or None
+        The CSV, of a source that is one.
     walked : bool
         Whether the items are whatever lies in the root, so that a file put there becomes one of them.
 
@@ -129,6 +159,7 @@ class Source(Sequence[Item]):
     skipped: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     walked: bool = False
+    table: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.items:
@@ -153,7 +184,7 @@ class Source(Sequence[Item]):
 
     def __repr__(self) -> str:
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
-        return f"<Source {self.root}: {len(self)} pictures{classes}>"
+        return f"<Source {self.table or self.root}: {count_of(len(self), 'picture')}{classes}>"
 
     def holds(self, out: Path) -> str | None:
         """Say why nothing is to be written to a path: there it would be taken for more pictures. Else None."""
@@ -216,6 +247,11 @@ def _read_mask(path: Path, image: Image, picture: Picture, max_pixels: int) -> M
         return Mask(found.array, found.axes)
     except ValueError as error:
         raise DecodeError(f"{path}: {error}") from error
+
+
+def count_of(number: int, what: str) -> str:
+    """Say how many: ``"1 picture"``, ``"2 pictures"``, ``"12,000 pictures"``."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 _DIGITS = re.compile(r"([0-9]+)")

@@ -106,6 +106,8 @@ def _is_picture(entry: os.DirEntry[str]) -> bool:
 
 def is_built(path: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a dataset made by `offgraph.build`, finished or not, whole or damaged."""
+    if not isinstance(path, str | os.PathLike):
+        return False
     job, manifest = (Path(path) / name for name in ("build.json", "manifest.json"))
     return _ours(job) or _ours(manifest) or (job.is_file() and manifest.is_file())
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from offgraph.errors import SourceError
-from offgraph.sources.base import Item, Source
+from offgraph.sources.base import Item, Source, count_of
 
 __all__ = ["split"]
 
@@ -75,18 +75,21 @@ def split(
     wanted = [_count(name, share, len(source)) for name, share in (("test", test), ("val", val))]
     if not wanted[1]:
         raise SourceError(
-            f"val={val}: {source.root} with {len(source)} pictures leaves nothing for validation"
+            f"val={val}: {source.table or source.root} with {count_of(len(source), 'picture')} leaves nothing for validation"
         )
     if sum(wanted) >= len(source):
         raise SourceError(
-            f"val={val}, test={test}: nothing of the {len(source)} pictures in {source.root} is left for training"
+            f"val={val}, test={test}: nothing of the {len(source)} pictures in {source.table or source.root} is left for training"
         )
+    where = source.table or source.root
     units = _units(source, group_by, seed)
     asked = [
         (count, isinstance(share, int)) for count, share in zip(wanted, (test, val), strict=True) if count
     ]
     if len(units) <= len(asked):
-        raise SourceError(f"{source.root}: {len(units)} groups cannot be divided into {len(asked) + 1} parts")
+        raise SourceError(
+            f"{where}: {count_of(len(units), 'group')} cannot be divided into {len(asked) + 1} parts"
+        )
     by_class: dict[int | None, list[list[int]]] = defaultdict(list)
     for unit in units:
         by_class[_main_label(source, unit)].append(unit)
@@ -100,7 +103,7 @@ def split(
     for name, part in zip(names, parts, strict=True):
         if not part:
             raise SourceError(
-                f"{source.root}: groups are too large to leave a picture for {name}; ask for another share"
+                f"{where}: groups are too large to leave a picture for {name}; ask for another share"
             )
     return tuple(source.subset(sorted(part)) for part in reversed(parts))
 
@@ -150,7 +153,7 @@ def _group_keys(source: Source, group_by: GroupBy | None) -> Sequence[str | None
         return [PurePosixPath(item.name).parent.as_posix() for item in source]
     columns = ", ".join(source.columns) or "none"
     raise SourceError(
-        f"group_by={group_by!r}: give a function, 'parent', or a column of the table ({columns})"
+        f"{source.table or source.root}: group_by={group_by!r:.80}: give a function, 'parent', or a column of the table ({columns})"
     )
 
 

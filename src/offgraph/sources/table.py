@@ -57,7 +57,7 @@ def open_table(table: Path, reading: Reading) -> Source:
         for (name, path, mask), row in zip(placed, cells, strict=True)
     )
     columns = {name: tuple(row[name] for row in cells) for name in header if name not in _KNOWN}
-    return Source(items, class_names, root, reading, columns=columns)
+    return Source(items, class_names, root, reading, columns=columns, table=table)
 
 
 def _read_rows(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offgraph.errors import OffgraphError, StepError
+from offgraph.feeding import advice
 from offgraph.spec import ArraySpec
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def dataset(loader: Loader) -> tf.data.Dataset:
     it. Shapes are static; the batch axis is ``None`` only where a short last batch is possible. Every pass over
     the dataset is the next epoch of the loader. TensorFlow takes the batch's own memory, without a copy; a pass
     that is broken off leaves no thread behind.
+
+    After Ctrl-C in ``model.fit`` the program can hang at its end: TensorFlow waits for its own generator threads,
+    as with any ``Dataset.from_generator``. ``os._exit(1)`` where KeyboardInterrupt is caught ends it at once.
 
     Parameters
     ----------
@@ -76,9 +80,12 @@ def dataset(loader: Loader) -> tf.data.Dataset:
 
 
 def _check(array: np.ndarray | None, spec: ArraySpec, kind: str) -> None:
-    if array is None or array.shape[1:] != spec.shape or array.dtype != spec.dtype:
-        got = "none" if array is None else f"{array.dtype.name} of shape {array.shape[1:]}"
+    if array is None:
+        raise StepError(f"a batch has no {kind}s, but the first picture has a {kind}")
+    shape, dtype = array.shape[1:] != spec.shape, array.dtype != spec.dtype
+    if shape or dtype:
         raise StepError(
-            f"the {kind}s of a batch are {got}, but the first {kind} was {spec.dtype} of shape {spec.shape}, and a "
-            "tf.data.Dataset has one shape; put Resize(...) in the recipe"
+            f"the {kind}s of a batch are {array.dtype.name} of shape {array.shape[1:]}, but the first {kind} was "
+            f"{spec.dtype} of shape {spec.shape}, and a tf.data.Dataset has one dtype and one shape; "
+            + advice(kind, shape=shape, dtype=dtype)
         )
