@@ -4,9 +4,10 @@
 //! second, and so on. Coordinates are worked out once a row and shared by all planes. Where the image is flat (two
 //! spatial axes), the pixels of a row whose taps all lie inside are one interval, computed without a border test.
 
+use crate::bilinear::{Bytes, Locate, Points, Sum};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
-use crate::rows::{Axes, Pixels, RowMaker, RowWorker, check_planes, make_rows};
+use crate::rows::{Axes, Pixels, RowMaker, RowWorker, carry_along, check_planes, make_rows};
 use crate::sample::{Sample, to_i64_like_x86};
 use crate::simd::{Kernel, dispatch};
 use crate::spline::{MAX_ORDER, weights};
@@ -89,7 +90,53 @@ pub fn affine(
         return Err(KernelError::shape(format!("{} matrix entries for {} axes", matrix.len(), offset.len())));
     }
     let columns = matrix.len() / offset.len();
-    resample(input, output, Axes { outer, spatial: columns }, Map::Affine { matrix, offset }, options)
+    let (rank, axes) = (offset.len(), Axes { outer, spatial: columns });
+    options.check(input.shape(), output.shape(), Axes { outer, spatial: rank }, axes)?;
+    let still = still_axes(input, output.shape(), outer, matrix, offset, options);
+    if still.is_empty() {
+        return resample(input, output, axes, Map::Affine { matrix, offset }, options);
+    }
+    let moving: Vec<usize> = (0..rank).filter(|axis| !still.contains(axis)).collect();
+    let entry = |at: usize| matrix[moving[at / moving.len()] * columns + moving[at % moving.len()]];
+    let matrix: Vec<f64> = (0..moving.len() * moving.len()).map(entry).collect();
+    let offset: Vec<f64> = moving.iter().map(|row| offset[*row]).collect();
+    let on_array = |axes: Vec<usize>| axes.into_iter().map(|axis| outer + axis).collect::<Vec<usize>>();
+    let (order, axes) = carry_along(outer, on_array(still), &on_array(moving), input.ndim());
+    let map = Map::Affine { matrix: &matrix, offset: &offset };
+    resample(&input.view().permuted(&order), output.permuted(&order), axes, map, options)
+}
+
+/// The spatial axes along which every pixel stays where it is, and which move no other; one axis always counts as moving.
+///
+/// On such an axis a sample is its own pixel times one, plus its neighbour times zero, and it adds zero to the other
+/// coordinates: it can be carried along as one of planes, unless zero times something is no number.
+fn still_axes(
+    input: &View<'_>,
+    output: &[usize],
+    outer: usize,
+    matrix: &[f64],
+    offset: &[f64],
+    options: &Options,
+) -> Vec<usize> {
+    let rank = offset.len();
+    let finite = matrix.iter().chain(offset).all(|number| number.is_finite());
+    if rank * rank != matrix.len() || options.order > 1 || options.pad != 0 || !finite {
+        return Vec::new();
+    }
+    let unit = |at: usize, axis: usize, other: usize| matrix[at] == f64::from(u8::from(axis == other));
+    let stays = |axis: &usize| {
+        input.shape()[outer + axis] == output[outer + axis]
+            && offset[*axis] == 0.0
+            && (0..rank).all(|k| unit(axis * rank + k, *axis, k) && unit(k * rank + axis, *axis, k))
+    };
+    let mut still: Vec<usize> = (0..rank).filter(stays).collect();
+    if still.len() == rank {
+        still.pop();
+    }
+    if !still.is_empty() && options.order == 1 && !(options.fill.is_finite() && input.is_finite()) {
+        still.clear();
+    }
+    still
 }
 
 /// Resample `input` at the points `coordinates[:, o]` for every position `o` of `output`.
@@ -224,9 +271,14 @@ impl<T: Sample, const TAPS: usize> RowMaker for Resampler<'_, '_, T, TAPS> {
         Box::new(Worker {
             resampler: self,
             coordinates: vec![0.0; self.width * self.pixels.spatial.len()],
+            alive: 0..0,
             inside: 0..0,
-            corners: vec![Corner { start: 0, weights: [[0.0; TAPS]; 2] }; self.width],
-            points: Vec::new(),
+            points: Points::new(if TAPS == 2 { self.width } else { 0 }),
+            corners: vec![
+                Corner { start: 0, weights: [[0.0; TAPS]; 2] };
+                if TAPS == 2 { 0 } else { self.width }
+            ],
+            edge: Vec::new(),
             taps: Vec::new(),
         })
     }
@@ -253,11 +305,14 @@ struct Worker<'w, 'p, 'm, T: Sample, const TAPS: usize> {
     resampler: &'w Resampler<'p, 'm, T, TAPS>,
     /// One row of coordinates for each axis.
     coordinates: Vec<f64>,
-    /// The pixels of the row that `corners` serves.
+    /// The pixels of the row beyond which there is nothing but the fill value.
+    alive: std::ops::Range<usize>,
+    /// Those of them that `points` serves for order 1, and `corners` for the others.
     inside: std::ops::Range<usize>,
+    points: Points,
     corners: Vec<Corner<TAPS>>,
-    /// The other pixels, with the place of their taps in `taps`; `None` is the fill value.
-    points: Vec<(usize, Option<usize>)>,
+    /// The others, with the place of their taps in `taps`; `None` is the fill value.
+    edge: Vec<(usize, Option<usize>)>,
     /// Taps of these pixels, one entry an axis.
     taps: Vec<AxisTaps<TAPS>>,
 }
@@ -268,28 +323,28 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         for (axis, to) in self.coordinates.chunks_exact_mut(*width).enumerate() {
             map.row(axis, row, options.pad, to);
         }
-        self.inside = 0..0;
-        if let ([(height, down), (length, right)], Map::Affine { .. }) = (pixels.spatial.as_slice(), map) {
-            let (y, x) = self.coordinates.split_at(*width);
-            self.inside = intersect(inside_of::<TAPS>(y, *height), inside_of::<TAPS>(x, *length));
-            let range = self.inside.clone();
-            dispatch(FindCorners {
-                y: &y[range.clone()],
-                x: &x[range.clone()],
-                down: *down,
-                right: *right,
-                corners: &mut self.corners[range],
-            });
+        (self.alive, self.inside) = (0..*width, 0..0);
+        if let Map::Affine { .. } = map {
+            if options.border == Border::Constant {
+                for ((len, _), coordinates) in
+                    pixels.spatial.iter().zip(self.coordinates.chunks_exact(*width))
+                {
+                    self.alive = intersect(self.alive.clone(), alive_on(coordinates, *len));
+                }
+            }
+            self.find_inside();
         }
-        self.points.clear();
+        self.edge.clear();
         self.taps.clear();
-        for pixel in (0..self.inside.start).chain(self.inside.end..*width) {
+        let inside =
+            if self.inside.is_empty() { self.alive.start..self.alive.start } else { self.inside.clone() };
+        for pixel in (self.alive.start..inside.start).chain(inside.end..self.alive.end) {
             let first = self.taps.len();
             let found = self.find_taps(pixel).is_some();
             if !found {
                 self.taps.truncate(first);
             }
-            self.points.push((pixel, found.then_some(first)));
+            self.edge.push((pixel, found.then_some(first)));
         }
     }
 
@@ -297,18 +352,89 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         let pixels = &self.resampler.pixels;
         let planes = pixels.inner.len();
         let base = pixels.outer_offset(outer);
-        if !self.inside.is_empty() {
-            let (down, right) = (pixels.spatial[0].1, pixels.spatial[1].1);
-            let corners = &self.corners[self.inside.clone()];
-            let inside = &mut to[self.inside.start * planes..self.inside.end * planes];
-            dispatch(GatherCorners { pixels, base, down, right, corners, to: inside });
-        }
         let fill = self.resampler.options.fill;
-        dispatch(GatherTaps { pixels, base, fill, points: &self.points, taps: &self.taps, to });
+        to[..self.alive.start * planes].fill(fill);
+        to[self.alive.end * planes..].fill(fill);
+        if !self.inside.is_empty() {
+            let strides = [pixels.spatial[0].1, pixels.spatial[1].1];
+            let inside = &mut to[self.inside.start * planes..self.inside.end * planes];
+            if TAPS == 2 {
+                let (elements, points) = (&pixels.elements()[base..], self.points.part(self.inside.clone()));
+                dispatch(Sum { elements, strides, inner: &pixels.inner, points, to: inside });
+            } else {
+                let (corners, [down, right]) = (&self.corners[self.inside.clone()], strides);
+                dispatch(GatherCorners { pixels, base, down, right, corners, to: inside });
+            }
+        }
+        dispatch(GatherTaps { pixels, base, fill, points: &self.edge, taps: &self.taps, to });
+    }
+
+    fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
+        let pixels = &self.resampler.pixels;
+        let planes = pixels.inner.len();
+        let (Some(bytes), [(_, down), (_, right)]) = (T::as_bytes(pixels.elements()), &pixels.spatial[..])
+        else {
+            return false;
+        };
+        if TAPS != 2 || *right != planes || planes > 4 || !pixels.is_interleaved() {
+            return false;
+        }
+        let base = pixels.outer_offset(outer);
+        let fill = self.resampler.options.fill;
+        to[..self.alive.start * planes].fill(u8::from_f64_rounded(fill));
+        to[self.alive.end * planes..].fill(u8::from_f64_rounded(fill));
+        if !self.inside.is_empty() {
+            let (elements, points) = (&bytes[base..], self.points.part(self.inside.clone()));
+            let to = &mut to[self.inside.start * planes..self.inside.end * planes];
+            dispatch(Bytes { elements, down: *down, planes, points, to });
+        }
+        for (pixel, first) in &self.edge {
+            for (plane, to) in to[pixel * planes..(pixel + 1) * planes].iter_mut().enumerate() {
+                let sum = |first: &usize| sum_taps(bytes, base + plane, &self.taps[*first..first + 2], fill);
+                *to = u8::from_f64_rounded(first.as_ref().map_or(fill, sum));
+            }
+        }
+        true
     }
 }
 
 impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
+    /// Find the pixels of a flat image whose taps all lie inside, and where these begin.
+    fn find_inside(&mut self) {
+        let Resampler { pixels, options, width, .. } = self.resampler;
+        let [(height, down), (length, right)] = pixels.spatial[..] else { return };
+        let (y, x) = self.coordinates.split_at(*width);
+        if TAPS != 2 {
+            self.inside = intersect(inside_of::<TAPS>(y, height), inside_of::<TAPS>(x, length));
+            let range = self.inside.clone();
+            let (y, x, corners) = (&y[range.clone()], &x[range.clone()], &mut self.corners[range]);
+            dispatch(FindCorners { y, x, down, right, corners });
+            return;
+        }
+        if pixels.elements().len() > i32::MAX as usize || height < 2 || length < 2 {
+            return;
+        }
+        // On the last sample the next one has the weight zero. It is the last but one in these modes; in the others it
+        // may stand in for it where zero times any value is nothing.
+        let to_the_end =
+            T::FINITE || matches!(options.border, Border::Constant | Border::Mirror | Border::Wrap);
+        let inside = if to_the_end { alive_on } else { inside_of::<TAPS> };
+        self.inside = intersect(inside(y, height), inside(x, length));
+        if !(y[0].is_finite() && x[0].is_finite() && y[width - 1].is_finite() && x[width - 1].is_finite()) {
+            self.inside = 0..0;
+        }
+        let range = self.inside.clone();
+        dispatch(Locate {
+            y: &y[range.clone()],
+            x: &x[range.clone()],
+            lens: [height, length],
+            strides: [down, right],
+            starts: &mut self.points.starts[range.clone()],
+            down: &mut self.points.down[range.clone()],
+            right: &mut self.points.right[range],
+        });
+    }
+
     /// Append the taps of a pixel on every axis; `None` where it is the fill value.
     #[inline]
     fn find_taps(&mut self, pixel: usize) -> Option<()> {
@@ -324,6 +450,21 @@ impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
             self.taps.push(taps);
         }
         Some(())
+    }
+}
+
+/// The positions from the first to the last sample of an axis, in coordinates that only rise, or only fall.
+///
+/// All positions if there are coordinates that are no numbers.
+fn alive_on(coordinates: &[f64], len: usize) -> std::ops::Range<usize> {
+    let (Some(first), Some(last)) = (coordinates.first(), coordinates.last()) else { return 0..0 };
+    let last_sample = len as f64 - 1.0;
+    if !(first.is_finite() && last.is_finite()) {
+        0..coordinates.len()
+    } else if first <= last {
+        coordinates.partition_point(|x| *x < 0.0)..coordinates.partition_point(|x| *x <= last_sample)
+    } else {
+        coordinates.partition_point(|x| *x > last_sample)..coordinates.partition_point(|x| *x >= 0.0)
     }
 }
 

@@ -33,6 +33,18 @@ pub fn check_planes(input: &[usize], output: &[usize], input_axes: Axes, output_
     }
 }
 
+/// Bring spatial axes that only carry planes along to the others of their kind: the order of all axes that does it.
+///
+/// `moving` are the spatial axes that stay spatial, one at least, and `still` the others; both count from 0.
+pub fn carry_along(outer: usize, still: Vec<usize>, moving: &[usize], ndim: usize) -> (Vec<usize>, Axes) {
+    let last = *moving.last().expect("one axis is kept");
+    let inner = outer + still.len() + moving.len()..ndim;
+    let (before, behind): (Vec<usize>, Vec<usize>) = still.into_iter().partition(|axis| *axis < last);
+    let axes = Axes { outer: outer + before.len(), spatial: moving.len() };
+    let order = (0..outer).chain(before).chain(moving.iter().copied()).chain(behind).chain(inner);
+    (order.collect(), axes)
+}
+
 /// Gives each thread its own [`RowWorker`].
 pub trait RowMaker: Sync {
     /// A worker with scratch memory of its own.
@@ -46,6 +58,11 @@ pub trait RowWorker {
 
     /// Fill the row of this outer plane: all inner planes of the first pixel, then of the second, and so on.
     fn fill(&mut self, outer: &[usize], to: &mut [f64]);
+
+    /// Put what [`fill`](Self::fill) and the rounding cast would give straight into `to`; false where it cannot.
+    fn fill_bytes(&mut self, _outer: &[usize], _to: &mut [u8]) -> bool {
+        false
+    }
 }
 
 /// Fill `output`, an image with these axes, on one or more threads; `cost` estimates the nanoseconds of a sample.
@@ -57,7 +74,15 @@ pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMa
     let count = parallel::blocks_for(output.len().saturating_mul(cost));
     let blocks = output.split_blocks(&keep, count);
     parallel::for_each_block(blocks, |(origin, block)| {
-        match_dtype!(ViewMut, block, block => make_block(block, &origin, axes, maker.worker().as_mut()));
+        let worker = &mut *maker.worker();
+        match block {
+            ViewMut::U8(block) => make_block(block, &origin, axes, worker, |worker, outer, to| {
+                to.as_slice_mut().is_some_and(|to| worker.fill_bytes(outer, to))
+            }),
+            block => match_dtype!(ViewMut, block, block => {
+                make_block(block, &origin, axes, worker, |_, _, _| false);
+            }),
+        }
     });
 }
 
@@ -66,6 +91,7 @@ fn make_block<T: Sample>(
     origin: &[usize],
     axes: Axes,
     worker: &mut dyn RowWorker,
+    fill_directly: impl Fn(&mut dyn RowWorker, &[usize], &mut ArrayViewMutD<'_, T>) -> bool,
 ) {
     let lead = axes.outer + axes.spatial - 1;
     let mut values = vec![0.0; block.shape()[lead..].iter().product()];
@@ -78,12 +104,14 @@ fn make_block<T: Sample>(
         let mut outer = vec![0; outer_shape.len()];
         loop {
             let outer_index: Vec<usize> = outer.iter().zip(origin).map(|(i, o)| i + o).collect();
-            worker.fill(&outer_index, &mut values);
             let mut target = block.view_mut();
             for index in outer.iter().chain(&row) {
                 target.index_axis_inplace(Axis(0), *index);
             }
-            store(target, &values);
+            if !fill_directly(worker, &outer_index, &mut target) {
+                worker.fill(&outer_index, &mut values);
+                store(target, &values);
+            }
             if !advance(&mut outer, &outer_shape) {
                 break;
             }

@@ -32,6 +32,14 @@ pub struct Bool(pub u8);
 
 /// An element of an image array.
 pub trait Sample: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + 'static {
+    /// Whether no value is infinite or NaN.
+    const FINITE: bool = true;
+
+    /// The same elements, where they are `u8`.
+    fn as_bytes(_elements: &[Self]) -> Option<&[u8]> {
+        None
+    }
+
     /// The C conversion to `double` (rounds to nearest above 2^53).
     fn to_f64(self) -> f64;
 
@@ -90,8 +98,10 @@ macro_rules! signed_sample {
 }
 
 macro_rules! unsigned_sample {
-    ($type:ty, $convert:ident, $convert_clipped:ident) => {
+    ($type:ty, $convert:ident, $convert_clipped:ident $(, $own:item)?) => {
         impl Sample for $type {
+            $($own)?
+
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
@@ -126,7 +136,14 @@ signed_sample!(i8, to_i32_like_x86, clipped_to_i32);
 signed_sample!(i16, to_i32_like_x86, clipped_to_i32);
 signed_sample!(i32, to_i32_like_x86, to_i32_like_x86);
 signed_sample!(i64, to_i64_like_x86, to_i64_like_x86);
-unsigned_sample!(u8, to_i32_like_x86, clipped_to_i32);
+unsigned_sample!(
+    u8,
+    to_i32_like_x86,
+    clipped_to_i32,
+    fn as_bytes(elements: &[u8]) -> Option<&[u8]> {
+        Some(elements)
+    }
+);
 unsigned_sample!(u16, to_i32_like_x86, clipped_to_i32);
 // There is no 32-bit unsigned conversion before AVX-512: the 64-bit signed one, its low half.
 unsigned_sample!(u32, to_i64_like_x86, to_i64_like_x86);
@@ -158,6 +175,8 @@ impl Sample for Bool {
 macro_rules! float_sample {
     ($type:ty) => {
         impl Sample for $type {
+            const FINITE: bool = false;
+
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64

@@ -3,6 +3,7 @@
 use crate::error::{KernelError, Result};
 use crate::line::LANES;
 use crate::sample::{Bool, Cast, Sample};
+use crate::simd::{Kernel, dispatch};
 use ndarray::{ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis};
 
 /// Runs one expression for whichever element type a [`View`], [`ViewMut`] or similar enum holds.
@@ -189,8 +190,8 @@ impl View<'_> {
     /// Whether no element is NaN or infinite.
     pub fn is_finite(&self) -> bool {
         match self {
-            Self::F32(array) => array.iter().all(|value| value.is_finite()),
-            Self::F64(array) => array.iter().all(|value| value.is_finite()),
+            Self::F32(array) => all_finite(array),
+            Self::F64(array) => all_finite(array),
             _ => true,
         }
     }
@@ -212,6 +213,26 @@ impl ViewMut<'_> {
         match_dtype!(ViewMut, self, array => {
             Box::new(LinesMut(array.lanes_mut(Axis(axis)).into_iter(), cast))
         })
+    }
+}
+
+/// Whether no element is NaN or infinite.
+fn all_finite<T: Sample>(array: &ArrayViewD<'_, T>) -> bool {
+    match array.as_slice_memory_order() {
+        // Piece by piece: a loop that may stop at every element is not vectorized.
+        Some(elements) => elements.chunks(4096).all(|elements| dispatch(AllFinite(elements))),
+        None => array.iter().all(|value| value.to_f64().is_finite()),
+    }
+}
+
+struct AllFinite<'a, T>(&'a [T]);
+
+impl<T: Sample> Kernel for AllFinite<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        self.0.iter().fold(true, |all, value| all & value.to_f64().is_finite())
     }
 }
 

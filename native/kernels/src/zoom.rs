@@ -7,7 +7,7 @@
 use crate::error::Result;
 use crate::interpolate::{Options, place, tap_index};
 use crate::match_dtype;
-use crate::rows::{Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, make_rows};
+use crate::rows::{Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, carry_along, make_rows};
 use crate::simd::{Kernel, dispatch};
 use crate::spline::{MAX_ORDER, weights};
 use crate::view::{View, ViewMut};
@@ -59,11 +59,7 @@ pub fn zoom(
     }
     let (input, output) = (input.view(), output);
     let (still, moving) = still_axes(&input, output.shape(), outer, maps, options);
-    let (last, inner) = (*moving.last().expect("one axis is kept"), outer + maps.len()..input.ndim());
-    let (mut order, tail): (Vec<usize>, Vec<usize>) = still.into_iter().partition(|axis| *axis < last);
-    order.splice(0..0, 0..outer);
-    let axes = Axes { outer: order.len(), spatial: moving.len() };
-    order.extend(moving.iter().copied().chain(tail).chain(inner));
+    let (order, axes) = carry_along(outer, still, &moving, input.ndim());
     let maps: Vec<AxisMap> = moving.iter().map(|axis| maps[axis - outer]).collect();
     let (input, output) = (&input.permuted(&order), output.permuted(&order));
     macro_rules! by_order {
