@@ -7,7 +7,7 @@
 //! values: rounding a weight moves a product by at most u, and each product and sum rounds by at most u. So both
 //! horizontal blends are off by at most 3 u, the vertical one by 3 u more for its inputs, u for the difference, u for
 //! the weight, u for the product and u for the sum: 7 u; adding one half makes it 8 u = 2^-14. SciPy's own sum is off
-//! by less than 1e-12. A block with a guess closer than [`DOUBT`] = 2^-13 to a rounding edge is computed again in `f64`.
+//! by less than 1e-12. A block with a guess closer than [`DOUBT`] to a rounding edge is computed again in `f64`.
 
 use crate::sample::Sample;
 use crate::simd::Kernel;
@@ -15,11 +15,11 @@ use crate::simd::Kernel;
 /// Pixels computed at a time.
 const BLOCK: usize = 32;
 
-/// Guesses closer than this to a rounding edge are not trusted: twice the bound above.
-const DOUBT: f32 = 1.0 / 8192.0;
+/// Guesses closer than this to a rounding edge are not trusted: a quarter more than the bound above.
+const DOUBT: f32 = 5.0 / 65536.0;
 
 /// The pixels of one row: where the first of the four neighbours lies, and how far behind it the point lies.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Points {
     /// Elements from the beginning of the plane.
     pub starts: Vec<u32>,

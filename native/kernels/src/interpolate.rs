@@ -4,7 +4,7 @@
 //! second, and so on. Coordinates are worked out once a row and shared by all planes. Where the image is flat (two
 //! spatial axes), the pixels of a row whose taps all lie inside are one interval, computed without a border test.
 
-use crate::bilinear::{Bytes, Locate, Points, Sum};
+use crate::bilinear::{Locate, Points};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::rows::{Axes, Pixels, RowMaker, RowWorker, carry_along, check_planes, make_rows};
@@ -356,13 +356,12 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         to[..self.alive.start * planes].fill(fill);
         to[self.alive.end * planes..].fill(fill);
         if !self.inside.is_empty() {
-            let strides = [pixels.spatial[0].1, pixels.spatial[1].1];
             let inside = &mut to[self.inside.start * planes..self.inside.end * planes];
             if TAPS == 2 {
-                let (elements, points) = (&pixels.elements()[base..], self.points.part(self.inside.clone()));
-                dispatch(Sum { elements, strides, inner: &pixels.inner, points, to: inside });
+                pixels.blend(base, self.points.part(self.inside.clone()), inside);
             } else {
-                let (corners, [down, right]) = (&self.corners[self.inside.clone()], strides);
+                let (down, right) = (pixels.spatial[0].1, pixels.spatial[1].1);
+                let corners = &self.corners[self.inside.clone()];
                 dispatch(GatherCorners { pixels, base, down, right, corners, to: inside });
             }
         }
@@ -372,11 +371,7 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
     fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
         let pixels = &self.resampler.pixels;
         let planes = pixels.inner.len();
-        let (Some(bytes), [(_, down), (_, right)]) = (T::as_bytes(pixels.elements()), &pixels.spatial[..])
-        else {
-            return false;
-        };
-        if TAPS != 2 || *right != planes || planes > 4 || !pixels.is_interleaved() {
+        if TAPS != 2 || !pixels.blends_bytes() {
             return false;
         }
         let base = pixels.outer_offset(outer);
@@ -384,13 +379,13 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         to[..self.alive.start * planes].fill(u8::from_f64_rounded(fill));
         to[self.alive.end * planes..].fill(u8::from_f64_rounded(fill));
         if !self.inside.is_empty() {
-            let (elements, points) = (&bytes[base..], self.points.part(self.inside.clone()));
-            let to = &mut to[self.inside.start * planes..self.inside.end * planes];
-            dispatch(Bytes { elements, down: *down, planes, points, to });
+            let points = self.points.part(self.inside.clone());
+            pixels.blend_bytes(base, points, &mut to[self.inside.start * planes..self.inside.end * planes]);
         }
         for (pixel, first) in &self.edge {
             for (plane, to) in to[pixel * planes..(pixel + 1) * planes].iter_mut().enumerate() {
-                let sum = |first: &usize| sum_taps(bytes, base + plane, &self.taps[*first..first + 2], fill);
+                let taps = |first: &usize| &self.taps[*first..first + 2];
+                let sum = |first| sum_taps(pixels.elements(), base + plane, taps(first), fill);
                 *to = u8::from_f64_rounded(first.as_ref().map_or(fill, sum));
             }
         }
@@ -411,18 +406,11 @@ impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
             dispatch(FindCorners { y, x, down, right, corners });
             return;
         }
-        if pixels.elements().len() > i32::MAX as usize || height < 2 || length < 2 {
+        if pixels.elements().len() > i32::MAX as usize {
             return;
         }
-        // On the last sample the next one has the weight zero. It is the last but one in these modes; in the others it
-        // may stand in for it where zero times any value is nothing.
-        let to_the_end =
-            T::FINITE || matches!(options.border, Border::Constant | Border::Mirror | Border::Wrap);
-        let inside = if to_the_end { alive_on } else { inside_of::<TAPS> };
-        self.inside = intersect(inside(y, height), inside(x, length));
-        if !(y[0].is_finite() && x[0].is_finite() && y[width - 1].is_finite() && x[width - 1].is_finite()) {
-            self.inside = 0..0;
-        }
+        let to_the_end = blends_to_the_end(T::FINITE, options.border);
+        self.inside = intersect(blended_on(y, height, to_the_end), blended_on(x, length, to_the_end));
         let range = self.inside.clone();
         dispatch(Locate {
             y: &y[range.clone()],
@@ -465,6 +453,25 @@ fn alive_on(coordinates: &[f64], len: usize) -> std::ops::Range<usize> {
         coordinates.partition_point(|x| *x < 0.0)..coordinates.partition_point(|x| *x <= last_sample)
     } else {
         coordinates.partition_point(|x| *x > last_sample)..coordinates.partition_point(|x| *x >= 0.0)
+    }
+}
+
+/// Whether two by two neighbours serve a point on the last sample too, where the next one has the weight zero.
+///
+/// It is the last but one in these modes; in the others that may stand in for it if zero times any value is nothing.
+pub(crate) fn blends_to_the_end(always_finite: bool, border: Border) -> bool {
+    always_finite || matches!(border, Border::Constant | Border::Mirror | Border::Wrap)
+}
+
+/// The positions of points between two samples of an axis, in coordinates that only rise, or only fall.
+pub(crate) fn blended_on(coordinates: &[f64], len: usize, to_the_end: bool) -> std::ops::Range<usize> {
+    let finite = |x: Option<&f64>| x.is_some_and(|x| x.is_finite());
+    if len < 2 || !finite(coordinates.first()) || !finite(coordinates.last()) {
+        0..0
+    } else if to_the_end {
+        alive_on(coordinates, len)
+    } else {
+        inside_of::<2>(coordinates, len)
     }
 }
 

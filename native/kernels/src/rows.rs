@@ -3,6 +3,7 @@
 //! The axes of an image are `[outer…, spatial…, inner…]`. Outer and inner axes hold planes, which share every
 //! coordinate: a row is one line along the last spatial axis with all its inner planes beside it.
 
+use crate::bilinear::{Bytes, Part, Sum};
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
@@ -223,6 +224,35 @@ impl<'a, T: Sample> Pixels<'a, T> {
     }
 }
 
+impl<T: Sample> Pixels<'_, T> {
+    /// The distances of rows and of columns, of an image of two spatial axes.
+    fn strides(&self) -> [usize; 2] {
+        [self.spatial[0].1, self.spatial[1].1]
+    }
+
+    /// Order 1 at points of two spatial axes, in the plane whose first element is at `start`, for every inner plane.
+    pub(crate) fn blend(&self, start: usize, points: Part<'_>, to: &mut [f64]) {
+        let elements = &self.elements[start..];
+        dispatch(Sum { elements, strides: self.strides(), inner: &self.inner, points, to });
+    }
+
+    /// As [`blend`](Self::blend), rounded; only if [`blends_bytes`](Self::blends_bytes).
+    pub(crate) fn blend_bytes(&self, start: usize, points: Part<'_>, to: &mut [u8]) {
+        let elements = &T::as_bytes(&self.elements).expect("these are bytes")[start..];
+        dispatch(Bytes { elements, down: self.strides()[0], planes: self.inner.len(), points, to });
+    }
+
+    /// Whether these are bytes on two spatial axes, at most four to a pixel, and pixels of a row lie side by side.
+    pub(crate) fn blends_bytes(&self) -> bool {
+        let planes = self.inner.len();
+        T::as_bytes(&self.elements).is_some()
+            && self.spatial.len() == 2
+            && self.spatial[1].1 == planes
+            && (1..=4).contains(&planes)
+            && self.is_interleaved()
+    }
+}
+
 struct Load<'a, T> {
     line: &'a [T],
     to: &'a mut [f64],
@@ -238,7 +268,7 @@ impl<T: Sample> Kernel for Load<'_, T> {
 }
 
 /// Reads a line of pixels with all inner planes, whatever the element type.
-pub trait ReadRow: Sync {
+pub(crate) trait ReadRow: Sync {
     /// Number of inner planes.
     fn planes(&self) -> usize;
 
@@ -247,6 +277,18 @@ pub trait ReadRow: Sync {
 
     /// Length and distance of neighbours along each spatial axis.
     fn spatial(&self) -> &[(usize, usize)];
+
+    /// Whether no value of the element type is infinite or NaN.
+    fn always_finite(&self) -> bool;
+
+    /// See [`Pixels::blend`].
+    fn blend(&self, start: usize, points: Part<'_>, to: &mut [f64]);
+
+    /// See [`Pixels::blend_bytes`].
+    fn blend_bytes(&self, start: usize, points: Part<'_>, to: &mut [u8]);
+
+    /// See [`Pixels::blends_bytes`].
+    fn blends_bytes(&self) -> bool;
 
     /// Put `to.len() / planes` pixels along the last spatial axis, from element `start`, into `to`.
     fn read(&self, start: usize, to: &mut [f64]);
@@ -263,6 +305,22 @@ impl<T: Sample> ReadRow for Pixels<'_, T> {
 
     fn spatial(&self) -> &[(usize, usize)] {
         &self.spatial
+    }
+
+    fn always_finite(&self) -> bool {
+        T::FINITE
+    }
+
+    fn blend(&self, start: usize, points: Part<'_>, to: &mut [f64]) {
+        Pixels::blend(self, start, points, to);
+    }
+
+    fn blend_bytes(&self, start: usize, points: Part<'_>, to: &mut [u8]) {
+        Pixels::blend_bytes(self, start, points, to);
+    }
+
+    fn blends_bytes(&self) -> bool {
+        Pixels::blends_bytes(self)
     }
 
     fn read(&self, start: usize, to: &mut [f64]) {

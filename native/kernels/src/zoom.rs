@@ -4,10 +4,12 @@
 //! second, and so on. For one choice of taps on the leading axes the first factors are the same along a row: the
 //! input row is scaled by them once, then every output pixel takes its taps from the scaled row.
 
+use crate::bilinear::Points;
 use crate::error::Result;
-use crate::interpolate::{Options, place, tap_index};
+use crate::interpolate::{Options, blended_on, blends_to_the_end, place, tap_index};
 use crate::match_dtype;
 use crate::rows::{Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, carry_along, make_rows};
+use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::spline::{MAX_ORDER, weights};
 use crate::view::{View, ViewMut};
@@ -121,7 +123,8 @@ fn run<const TAPS: usize>(
     let cost = 2 * TAPS.pow(axes.spatial.min(4) as u32);
     match_dtype!(View, input, array => {
         let pixels = Pixels::new(array.view(), axes);
-        make_rows(output, axes, cost, &Zoom { pixels: &pixels, tables, fill: options.fill });
+        let flat = Flat::new(&pixels, &tables, maps, options);
+        make_rows(output, axes, cost, &Zoom { pixels: &pixels, tables, flat, fill: options.fill });
     });
 }
 
@@ -157,9 +160,58 @@ impl<const TAPS: usize> Table<TAPS> {
     }
 }
 
+/// Two by two neighbours inside a flat image, for order 1: where rows and columns of the output have theirs.
+struct Flat {
+    /// For every row of the output the first row of its neighbours, and how far behind it the points lie.
+    rows: Vec<Option<(usize, f64)>>,
+    /// The columns that have such neighbours; `down` is that of a row.
+    inside: std::ops::Range<usize>,
+    columns: Points,
+    /// The other columns that are not just the fill value.
+    edge: Vec<usize>,
+}
+
+impl Flat {
+    fn new<const TAPS: usize>(
+        pixels: &dyn ReadRow,
+        tables: &[Table<TAPS>],
+        maps: &[AxisMap],
+        options: &Options,
+    ) -> Option<Self> {
+        let ([rows, columns], [(height, _), (width, stride)], 2) = (tables, pixels.spatial(), TAPS) else {
+            return None;
+        };
+        let to_the_end = blends_to_the_end(pixels.always_finite(), options.border);
+        let behind = |x: f64, len: usize| {
+            let first = (x as usize).min(len - 2);
+            (first, x - first as f64)
+        };
+        let coordinates = |axis: usize, len: usize| -> Vec<f64> {
+            (0..len).map(|position| maps[axis].coordinate(position, options.pad)).collect()
+        };
+        let (y, x) = (coordinates(0, rows.taps.len()), coordinates(1, columns.taps.len()));
+        let inside = blended_on(&y, *height, to_the_end);
+        let row = |position: usize| inside.contains(&position).then(|| behind(y[position], *height));
+        let rows = (0..y.len()).map(row).collect();
+        let inside = blended_on(&x, *width, to_the_end);
+        if u32::try_from(width.saturating_mul(*stride)).is_err() {
+            return None;
+        }
+        let mut points = Points::new(x.len());
+        for position in inside.clone() {
+            let (first, right) = behind(x[position], *width);
+            (points.starts[position], points.right[position]) = ((first * stride) as u32, right);
+        }
+        let edge = |position: &usize| !inside.contains(position) && !columns.outside[*position];
+        let edge = (0..x.len()).filter(edge).collect();
+        Some(Self { rows, inside, columns: points, edge })
+    }
+}
+
 struct Zoom<'a, const TAPS: usize> {
     pixels: &'a dyn ReadRow,
     tables: Vec<Table<TAPS>>,
+    flat: Option<Flat>,
     fill: f64,
 }
 
@@ -169,7 +221,10 @@ impl<const TAPS: usize> RowMaker for Zoom<'_, TAPS> {
         Box::new(ZoomWorker {
             zoom: self,
             rows: Vec::new(),
+            row: Vec::new(),
             outside: false,
+            points: self.flat.as_ref().map_or_else(Points::default, |flat| flat.columns.clone()),
+            pixel: vec![0.0; 2 * self.pixels.planes()],
             scaled: vec![0.0; (len + 1) * self.pixels.planes()],
         })
     }
@@ -185,7 +240,11 @@ struct LeadTaps {
 struct ZoomWorker<'a, const TAPS: usize> {
     zoom: &'a Zoom<'a, TAPS>,
     rows: Vec<LeadTaps>,
+    row: Vec<usize>,
     outside: bool,
+    points: Points,
+    /// A pixel on the edge, and one of its taps.
+    pixel: Vec<f64>,
     /// One input row, scaled; behind it the scaled fill value.
     scaled: Vec<f64>,
 }
@@ -193,6 +252,11 @@ struct ZoomWorker<'a, const TAPS: usize> {
 impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
     fn start(&mut self, row: &[usize]) {
         let tables = &self.zoom.tables[..row.len()];
+        self.row.clear();
+        self.row.extend_from_slice(row);
+        if let Some((_, down)) = self.flat_row() {
+            self.points.down.fill(down);
+        }
         self.rows.clear();
         self.outside = tables.iter().zip(row).any(|(table, position)| table.outside[*position]);
         if self.outside {
@@ -216,8 +280,42 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
         }
     }
 
+    fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
+        let Zoom { pixels, flat, fill, .. } = self.zoom;
+        let (Some(flat), Some((first, _)), true) = (flat, self.flat_row(), pixels.blends_bytes()) else {
+            return false;
+        };
+        let (planes, base) = (pixels.planes(), pixels.outer_offset(outer));
+        if flat.inside.len() < flat.columns.starts.len() {
+            to.fill(u8::from_f64_rounded(*fill));
+        }
+        let inside = &mut to[flat.inside.start * planes..flat.inside.end * planes];
+        let start = base + first * pixels.spatial()[0].1;
+        pixels.blend_bytes(start, self.points.part(flat.inside.clone()), inside);
+        for column in &flat.edge {
+            self.fill_edge(base, *column);
+            let to = &mut to[column * planes..(column + 1) * planes];
+            to.iter_mut().zip(&self.pixel).for_each(|(to, from)| *to = u8::from_f64_rounded(*from));
+        }
+        true
+    }
+
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
-        let Zoom { pixels, tables, fill } = self.zoom;
+        let Zoom { pixels, tables, flat, fill } = self.zoom;
+        if let (Some(flat), Some((first, _))) = (flat, self.flat_row()) {
+            let (planes, base) = (pixels.planes(), pixels.outer_offset(outer));
+            if flat.inside.len() < flat.columns.starts.len() {
+                to.fill(*fill);
+            }
+            let inside = &mut to[flat.inside.start * planes..flat.inside.end * planes];
+            let start = base + first * pixels.spatial()[0].1;
+            pixels.blend(start, self.points.part(flat.inside.clone()), inside);
+            for column in &flat.edge {
+                self.fill_edge(base, *column);
+                to[column * planes..(column + 1) * planes].copy_from_slice(&self.pixel[..planes]);
+            }
+            return;
+        }
         if self.outside {
             to.fill(*fill);
             return;
@@ -238,6 +336,32 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
         }
         for (pixel, _) in table.outside.iter().enumerate().filter(|(_, outside)| **outside) {
             to[pixel * planes..(pixel + 1) * planes].fill(*fill);
+        }
+    }
+}
+
+impl<const TAPS: usize> ZoomWorker<'_, TAPS> {
+    /// The first row of the neighbours of this row's points, if they have them; and how far behind it they lie.
+    fn flat_row(&self) -> Option<(usize, f64)> {
+        self.zoom.flat.as_ref().and_then(|flat| flat.rows[self.row[0]])
+    }
+
+    /// Put the planes of one pixel of this row of a flat image into the first half of `pixel`.
+    fn fill_edge(&mut self, base: usize, column: usize) {
+        let Zoom { pixels, tables, fill, .. } = self.zoom;
+        let [(height, down), (width, right)] = pixels.spatial() else { return };
+        let (sum, tap) = self.pixel.split_at_mut(pixels.planes());
+        sum.fill(0.0);
+        let taps = |axis: usize, at: usize| tables[axis].taps[at].into_iter().zip(tables[axis].weights[at]);
+        for (y, row_weight) in taps(0, self.row[0]) {
+            for (x, weight) in taps(1, column) {
+                if y < *height && x < *width {
+                    pixels.read(base + y * down + x * right, tap);
+                } else {
+                    tap.fill(*fill);
+                }
+                sum.iter_mut().zip(&*tap).for_each(|(sum, tap)| *sum += tap * row_weight * weight);
+            }
         }
     }
 }

@@ -579,20 +579,22 @@ def rotate(
 
     c, s = special.cosdg(angle), special.sindg(angle)
     matrix = np.array([[c, s], [-s, c]])
-    output_shape = np.asarray(image.shape)
-    plane_shape = output_shape[axes]
+    # Lists, not arrays: for two numbers NumPy's calls cost more than the numbers. The products stay NumPy's.
+    plane_shape = [image.shape[axis] for axis in axes]
     turned_shape = plane_shape
     if reshape:
         height, width = plane_shape
         corners = matrix @ [[0, 0, height, height], [0, width, 0, width]]
-        turned_shape = (np.ptp(corners, axis=1) + 0.5).astype(int)
-    offset = (plane_shape - 1) / 2 - matrix @ ((turned_shape - 1) / 2)
-    output_shape[axes] = turned_shape
-    output_shape = tuple(output_shape)
+        turned_shape = (np.ptp(corners, axis=1) + 0.5).astype(int).tolist()
+    turned_centre = (matrix @ [(n - 1) / 2 for n in turned_shape]).tolist()
+    offset = [(n - 1) / 2 - centre for n, centre in zip(plane_shape, turned_centre)]
+    shape = list(image.shape)
+    shape[axes[0]], shape[axes[1]] = turned_shape
+    output_shape = tuple(shape)
 
     output = output_array(output, image, shape=output_shape, complex_output=np.iscomplexobj(image))
     if ndim == 2:
-        affine_transform(image, matrix, offset.tolist(), output_shape, output, order, mode, cval, prefilter)
+        affine_transform(image, matrix, offset, output_shape, output, order, mode, cval, prefilter)
     elif image.size or np.prod([image.shape[axis] for axis in range(ndim) if axis not in axes]):
         if order < 0 or order > 5:
             raise RuntimeError("spline order not supported")
