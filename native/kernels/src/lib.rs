@@ -9,6 +9,7 @@ pub mod border;
 pub mod correlate;
 pub mod error;
 pub mod extremum;
+pub(crate) mod gather;
 pub mod interpolate;
 pub mod line;
 pub mod morphology;
