@@ -179,7 +179,11 @@ impl<T: Sample> Sum<'_, T> {
                     let [a, b, c, d] = [taps[0][i], taps[1][i], taps[2][i], taps[3][i]];
                     sums[i] = blend([a.to_f64(), b.to_f64(), c.to_f64(), d.to_f64()], y[i], x[i]);
                 }
-                to[plane..].iter_mut().step_by(planes).zip(sums).for_each(|(to, sum)| *to = sum);
+                if planes == 1 {
+                    to.copy_from_slice(&sums[..to.len()]);
+                } else {
+                    to[plane..].iter_mut().step_by(planes).zip(sums).for_each(|(to, sum)| *to = sum);
+                }
             }
         }
     }
