@@ -6,6 +6,7 @@
 
 pub mod border;
 pub mod correlate;
+pub mod correlate_nd;
 pub mod error;
 pub mod extremum;
 pub mod interpolate;
@@ -21,5 +22,7 @@ pub mod sample;
 pub mod simd;
 pub mod slab;
 pub mod spline;
+mod strips;
+pub mod uniform;
 pub mod view;
 pub mod zoom;

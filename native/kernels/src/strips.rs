@@ -1,0 +1,307 @@
+//! Walk strips of neighbouring lines: the way of the linear filters through an array in C order.
+//!
+//! The lines along an axis of an array in C order are `len` rows of `inner` neighbouring samples, for each position
+//! of the axes before. A strip is some of these rows and columns, with the rows that a window needs before and
+//! after: it is read into a buffer, computed and stored, and stays in a near cache meanwhile. In the buffer the next
+//! sample of a line is `width` further on, whatever the axis: one plain loop serves every axis, and its lanes are
+//! different pixels. Short lines, and those whose arithmetic is a chain, are laid side by side.
+//!
+//! Reading and storing know the element types, one at a time; computing does not.
+
+use crate::error::{KernelError, Result};
+use crate::line::Extension;
+use crate::parallel;
+use crate::simd::{Kernel, dispatch};
+use crate::slab::check_room;
+use crate::view::{View, ViewMut};
+use ndarray::{ArrayViewMutD, Axis};
+
+/// A strip of about this many samples stays in the second-level cache.
+const STRIP_SAMPLES: usize = 16 * 1024;
+
+/// Rows of a strip, if the window is small; else twice the window.
+const ROWS: usize = 64;
+
+/// Columns of a strip, if there are so many: memory delivers 64 bytes at once.
+const COLUMNS: usize = 64;
+
+/// Samples at least in lines that are computed alone; shorter ones are laid side by side.
+const LONG: usize = 64;
+
+/// Results are computed by so many at a time: the buffers end at a multiple of it.
+pub(crate) const TILE: usize = 32;
+
+/// What to walk along, and how.
+pub(crate) struct Walk {
+    /// The axis of the lines.
+    pub axis: usize,
+    /// Samples before and after a line.
+    pub extension: Extension,
+    /// Estimated nanoseconds of a sample.
+    pub cost: usize,
+    /// Whether a line must be computed from its first sample to its last, in one go.
+    pub whole: bool,
+    /// Lay lines side by side until a row has so many samples.
+    pub lanes: usize,
+}
+
+/// Rows of samples that lie apart by `pitch`, of several lines that lie apart by `group_pitch`.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    start: usize,
+    rows: usize,
+    pitch: usize,
+    width: usize,
+    group: usize,
+    group_pitch: usize,
+}
+
+impl Block {
+    /// `width` neighbouring samples.
+    pub(crate) fn row(start: usize, width: usize) -> Self {
+        Self { start, rows: 1, pitch: width, width, group: 1, group_pitch: width }
+    }
+}
+
+/// Reads samples as `B`.
+pub(crate) trait Reader<B>: Sync {
+    /// Put the block's rows, its lines side by side, into `to`.
+    fn read(&self, block: Block, to: &mut [B]);
+}
+
+/// An array in C order, and how its elements become samples.
+pub(crate) struct Source<'a, T, F>(pub &'a [T], pub F);
+
+impl<T: Copy + Sync, B: Copy, F: Fn(T) -> B + Copy + Sync> Reader<B> for Source<'_, T, F> {
+    fn read(&self, block: Block, to: &mut [B]) {
+        dispatch(Read { from: self.0, block, to, load: self.1 });
+    }
+}
+
+struct Read<'a, T, B, F> {
+    from: &'a [T],
+    block: Block,
+    to: &'a mut [B],
+    load: F,
+}
+
+impl<T: Copy, B: Copy, F: Fn(T) -> B + Copy> Kernel for Read<'_, T, B, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, block, to, load } = self;
+        let Block { start, rows, pitch, width, group, group_pitch } = block;
+        let from = &from[start..];
+        let copy =
+            |to: &mut [B], from: &[T]| to.iter_mut().zip(from).for_each(|(to, from)| *to = load(*from));
+        if group == 1 && width == pitch {
+            copy(&mut to[..rows * width], &from[..rows * width]);
+        } else if width == 1 {
+            for (row, to) in to.chunks_exact_mut(group).take(rows).enumerate() {
+                let lines = from[row * pitch..].iter().step_by(group_pitch);
+                to.iter_mut().zip(lines).for_each(|(to, from)| *to = load(*from));
+            }
+        } else {
+            for (row, to) in to.chunks_exact_mut(group * width).take(rows).enumerate() {
+                for (line, to) in to.chunks_exact_mut(width).enumerate() {
+                    copy(to, &from[line * group_pitch + row * pitch..][..width]);
+                }
+            }
+        }
+    }
+}
+
+/// Stores results of type `R`.
+pub(crate) trait Writer<R> {
+    /// Store the rows of `from`, lines side by side; the block is counted from the first sample of this part.
+    fn write(&mut self, block: Block, column: usize, from: &[R]);
+}
+
+/// A part of the output, all lines in full, and how results become its elements.
+pub(crate) struct Target<'a, U, F>(pub ArrayViewMutD<'a, U>, pub F);
+
+impl<U: Copy, R: Copy, F: Fn(R) -> U + Copy> Writer<R> for Target<'_, U, F> {
+    fn write(&mut self, block: Block, column: usize, from: &[R]) {
+        let (len, inner) = (self.0.len_of(Axis(1)), self.0.len_of(Axis(2)));
+        if let Some(to) = self.0.as_slice_mut() {
+            let block =
+                Block { start: block.start + column, pitch: inner, group_pitch: len * inner, ..block };
+            dispatch(Write { from, block, to, store: self.1 });
+            return;
+        }
+        // Columns of one plane: lines are never laid side by side here.
+        let (outer, row) = (block.start / (len * inner), block.start / inner % len);
+        let mut plane = self.0.index_axis_mut(Axis(0), outer);
+        for (row, from) in (row..).zip(from.chunks_exact(block.width).take(block.rows)) {
+            let mut to = plane.index_axis_mut(Axis(0), row);
+            let to = to.as_slice_mut().expect("rows of an array in C order");
+            let block = Block { start: column, rows: 1, pitch: block.width, group_pitch: 0, ..block };
+            dispatch(Write { from, block, to, store: self.1 });
+        }
+    }
+}
+
+struct Write<'a, R, U, F> {
+    from: &'a [R],
+    block: Block,
+    to: &'a mut [U],
+    store: F,
+}
+
+impl<R: Copy, U: Copy, F: Fn(R) -> U + Copy> Kernel for Write<'_, R, U, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, block, to, store } = self;
+        let Block { start, rows, pitch, width, group, group_pitch } = block;
+        let to = &mut to[start..];
+        let copy =
+            |to: &mut [U], from: &[R]| to.iter_mut().zip(from).for_each(|(to, from)| *to = store(*from));
+        if group == 1 && width == pitch {
+            copy(&mut to[..rows * width], &from[..rows * width]);
+        } else if width == 1 {
+            for (row, from) in from.chunks_exact(group).take(rows).enumerate() {
+                let lines = to[row * pitch..].iter_mut().step_by(group_pitch);
+                lines.zip(from).for_each(|(to, from)| *to = store(*from));
+            }
+        } else {
+            for (row, from) in from.chunks_exact(group * width).take(rows).enumerate() {
+                for (line, from) in from.chunks_exact(width).enumerate() {
+                    copy(&mut to[line * group_pitch + row * pitch..][..width], from);
+                }
+            }
+        }
+    }
+}
+
+/// Compute every line of `output` from the extended lines of `input`; both are in C order and of one shape.
+///
+/// `compute(extended, result, width)` gets `before + rows + after` rows of `width` samples, and what fills the
+/// buffer up to whole tiles; it fills `rows` rows, and the same rest. `reader` and `writer` know the types.
+pub(crate) fn walk_strips<'v, B: Copy + Default + Sync, R: Copy + Default>(
+    input: &View<'_>,
+    output: ViewMut<'v>,
+    walk: &Walk,
+    fill: B,
+    reader: &dyn Reader<B>,
+    writer: impl Fn(ViewMut<'v>) -> Box<dyn Writer<R> + 'v> + Sync,
+    compute: impl Fn(&mut [B], &mut [R], usize) + Sync,
+) -> Result<()> {
+    let (shape, size, axis) = (input.shape(), input.len(), walk.axis);
+    if shape != output.shape() || axis >= shape.len() {
+        return Err(KernelError::shape(format!(
+            "cannot filter axis {axis} of an array of shape {shape:?} into one of shape {:?}",
+            output.shape()
+        )));
+    }
+    if size == 0 {
+        return Ok(());
+    }
+    let (len, inner): (usize, usize) = (shape[axis], shape[axis + 1..].iter().product());
+    let plan = Plan::new(len, inner, walk)?;
+    let outer = size / (len * inner);
+    let blocks = output
+        .into_shape(&[outer, len, inner])?
+        .split_blocks(&[1], parallel::blocks_for(size.saturating_mul(walk.cost)));
+    parallel::for_each_block(blocks, |(origin, block)| {
+        let shape = [block.shape()[0], len, block.shape()[2]];
+        let mut writer = writer(block);
+        plan.run(&origin, shape, inner, walk.extension, fill, reader, writer.as_mut(), &compute);
+    });
+    Ok(())
+}
+
+/// How large the strips are.
+struct Plan {
+    rows: usize,
+    width: usize,
+    /// Lines of different planes that are laid side by side.
+    group: usize,
+}
+
+impl Plan {
+    fn new(len: usize, inner: usize, walk: &Walk) -> Result<Self> {
+        let too_long = || KernelError::memory("the window is longer than this machine's memory");
+        let around = walk.extension.before.checked_add(walk.extension.after).ok_or_else(too_long)?;
+        let target = if walk.whole { len } else { len.min(around.saturating_mul(2).max(ROWS)) };
+        let extended = target.checked_add(around).ok_or_else(too_long)?;
+        let width = (STRIP_SAMPLES / extended).max(COLUMNS).min(inner);
+        let rows = target.max((STRIP_SAMPLES / width).saturating_sub(around)).min(len);
+        let wanted = if len.saturating_mul(inner) < LONG { LONG } else { walk.lanes };
+        let room = STRIP_SAMPLES / (extended * width).max(1);
+        let group = if width == inner && rows == len { (wanted.div_ceil(inner)).min(room).max(1) } else { 1 };
+        let samples = (rows + around).checked_mul(width * group).ok_or_else(too_long)?;
+        check_room::<f64>(samples.checked_add(TILE).ok_or_else(too_long)?)?;
+        Ok(Self { rows, width, group })
+    }
+
+    fn run<B: Copy + Default, R: Copy + Default>(
+        &self,
+        origin: &[usize],
+        [planes, len, columns]: [usize; 3],
+        inner: usize,
+        extension: Extension,
+        fill: B,
+        reader: &dyn Reader<B>,
+        writer: &mut dyn Writer<R>,
+        compute: &impl Fn(&mut [B], &mut [R], usize),
+    ) {
+        let around = extension.before + extension.after;
+        // A part of the columns does not lie in one piece.
+        let group = if columns == inner { self.group } else { 1 };
+        let tiles = |samples: usize| samples.next_multiple_of(TILE);
+        let widest = self.width * group;
+        let mut extended = vec![B::default(); around * widest + tiles(self.rows * widest)];
+        let mut result = vec![R::default(); tiles(self.rows * widest)];
+        for plane in (0..planes).step_by(group) {
+            let group = group.min(planes - plane);
+            for column in (0..columns).step_by(self.width) {
+                let width = self.width.min(columns - column);
+                for row in (0..len).step_by(self.rows) {
+                    let rows = self.rows.min(len - row);
+                    let samples = &mut extended[..around * width * group + tiles(rows * width * group)];
+                    let block = Block {
+                        start: (origin[0] + plane) * len * inner + origin[2] + column,
+                        rows: 0,
+                        pitch: inner,
+                        width,
+                        group,
+                        group_pitch: len * inner,
+                    };
+                    read_extended(samples, block, [row, rows, len], extension, fill, reader);
+                    let result = &mut result[..tiles(rows * width * group)];
+                    compute(samples, result, width * group);
+                    let start = (plane * len + row) * columns;
+                    writer.write(Block { start, rows, ..block }, column, result);
+                }
+            }
+        }
+    }
+}
+
+/// Put rows `row - before` to `row + rows + after` of lines of `len` samples into `to`; `block` begins at row 0.
+fn read_extended<B: Copy>(
+    to: &mut [B],
+    block: Block,
+    [row, rows, len]: [usize; 3],
+    extension: Extension,
+    fill: B,
+    reader: &dyn Reader<B>,
+) {
+    let Extension { before, after, border, .. } = extension;
+    let width = block.width * block.group;
+    let from = |row: usize, rows: usize| Block { start: block.start + row * block.pitch, rows, ..block };
+    // Rows that the array has lie in one piece.
+    let first = before.saturating_sub(row);
+    let last = (before + rows + after).min(before + len - row);
+    reader.read(from(row + first - before, last - first), &mut to[first * width..last * width]);
+    for position in (0..first).chain(last..before + rows + after) {
+        let to = &mut to[position * width..][..width];
+        match border.index((row + position) as isize - before as isize, len) {
+            Some(inside) => reader.read(from(inside, 1), to),
+            None => to.fill(fill),
+        }
+    }
+}
