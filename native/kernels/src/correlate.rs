@@ -6,11 +6,11 @@ use crate::line::Extension;
 use crate::match_dtype;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
-use crate::strips::{Source, TILE, Target, Walk, Writer, walk_strips};
+use crate::strips::{Reader, Source, TILE, Target, Walk, Writer, walk_strips};
 use crate::view::{View, ViewMut};
 use std::ops::{Add, Mul, Sub};
 
-/// Correlate the lines along `axis` with `weights`.
+/// Correlate the lines along `axis` with `weights`; without an input, those of `output` itself.
 ///
 /// Weight `k` meets the sample `k - weights.len() / 2 - origin` away from the pixel. The sums are SciPy's, addition
 /// by addition: weights of odd number that are (anti)symmetric to within `f64::EPSILON` are applied to sums
@@ -21,7 +21,7 @@ use std::ops::{Add, Mul, Sub};
 ///
 /// When there are no weights, when `origin` puts the window beside the pixel, or when the arrays do not fit.
 pub fn correlate1d(
-    input: &View<'_>,
+    input: Option<&View<'_>>,
     output: ViewMut<'_>,
     axis: usize,
     weights: &[f64],
@@ -36,24 +36,19 @@ pub fn correlate1d(
     let extension = Extension { before, after: size - 1 - before, border, fill };
     let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false, lanes: 1 };
     let taps = Taps { weights, symmetry: symmetry(weights) };
-    if let (View::U8(array), ViewMut::U8(_)) = (input, &output)
+    if is_bytes(input, &output)
         && let Some(guess) = Guess::new(taps, border, fill)
     {
-        let reader = Source(c_order(array.as_slice())?, f32::from);
-        let guess = &guess;
-        return walk_strips(
+        return filter_bytes(
             input,
             output,
             &walk,
             fill as f32,
-            &reader,
-            |part| -> Box<dyn Writer<u8>> {
-                match part {
-                    ViewMut::U8(part) => Box::new(Target(part, |value: u8| value)),
-                    _ => unreachable!("a part has the type of the whole"),
-                }
+            f32::from,
+            |value: u8| value,
+            |samples, result, step| {
+                dispatch(Guessed { samples, guess: &guess, step, result });
             },
-            |samples, result, step| dispatch(Guessed { samples, guess, step, result }),
         );
     }
     filter_strips(input, output, &walk, fill, |samples, result, step| {
@@ -63,21 +58,73 @@ pub fn correlate1d(
 
 /// As [`walk_strips`], for any types: computed in `f64`, stored by the truncating cast.
 pub(crate) fn filter_strips(
-    input: &View<'_>,
+    input: Option<&View<'_>>,
     output: ViewMut<'_>,
     walk: &Walk,
     fill: f64,
     compute: impl Fn(&mut [f64], &mut [f64], usize) + Sync,
 ) -> Result<()> {
-    match_dtype!(View, input, array => {
-        let reader = Source(c_order(array.as_slice())?, Sample::to_f64);
-        walk_strips(input, output, walk, fill, &reader, truncating, compute)
+    let Some(input) = input else {
+        return walk_strips(output, walk, fill, None, truncating, compute);
+    };
+    check_shapes(input, &output)?;
+    let reader: Box<dyn Reader<f64> + '_> = match_dtype!(View, input, array => {
+        Box::new(Source(c_order(array.as_slice())?, Sample::to_f64))
+    });
+    walk_strips(output, walk, fill, Some(reader.as_ref()), truncating, compute)
+}
+
+/// Reads as `f64`, stores by the truncating cast.
+fn truncating<'a>(part: ViewMut<'a>) -> Box<dyn Writer<f64, f64> + 'a> {
+    match_dtype!(ViewMut, part, part => {
+        Box::new(Target(part, Sample::to_f64, Sample::from_f64_truncated))
     })
 }
 
-/// Stores by the truncating cast.
-fn truncating<'a>(part: ViewMut<'a>) -> Box<dyn Writer<f64> + 'a> {
-    match_dtype!(ViewMut, part, part => Box::new(Target(part, Sample::from_f64_truncated)))
+/// As [`walk_strips`], for bytes into bytes.
+pub(crate) fn filter_bytes<'v, B: Copy + Default + Sync + 'v, R: Copy + Default + 'v>(
+    input: Option<&View<'_>>,
+    output: ViewMut<'v>,
+    walk: &Walk,
+    fill: B,
+    load: impl Fn(u8) -> B + Copy + Sync + 'v,
+    store: impl Fn(R) -> u8 + Copy + Sync + 'v,
+    compute: impl Fn(&mut [B], &mut [R], usize) + Sync,
+) -> Result<()> {
+    let reader = match input {
+        Some(View::U8(array)) => Some(Source(c_order(array.as_slice())?, load)),
+        _ => None,
+    };
+    if let Some(input) = input {
+        check_shapes(input, &output)?;
+    }
+    let reader = reader.as_ref().map(|reader| reader as &dyn Reader<B>);
+    walk_strips(
+        output,
+        walk,
+        fill,
+        reader,
+        |part| -> Box<dyn Writer<B, R> + 'v> {
+            match part {
+                ViewMut::U8(part) => Box::new(Target(part, load, store)),
+                _ => unreachable!("a part has the type of the whole"),
+            }
+        },
+        compute,
+    )
+}
+
+/// Whether bytes are read, and written.
+pub(crate) fn is_bytes(input: Option<&View<'_>>, output: &ViewMut<'_>) -> bool {
+    matches!((input, output), (None | Some(View::U8(_)), ViewMut::U8(_)))
+}
+
+fn check_shapes(input: &View<'_>, output: &ViewMut<'_>) -> Result<()> {
+    let (from, to) = (input.shape(), output.shape());
+    if from == to {
+        return Ok(());
+    }
+    Err(KernelError::shape(format!("cannot filter an array of shape {from:?} into one of shape {to:?}")))
 }
 
 pub(crate) fn c_order<T>(elements: Option<&[T]>) -> Result<&[T]> {
@@ -274,7 +321,8 @@ mod tests {
         for (weights, origin) in [(&[][..], 0), (&[1.0, 1.0][..], 1), (&[1.0, 1.0, 1.0][..], -2)] {
             let mut output = array.clone();
             let output = ViewMut::U8(output.view_mut());
-            let done = correlate1d(&View::U8(array.view()), output, 0, weights, Border::Nearest, 0.0, origin);
+            let done =
+                correlate1d(Some(&View::U8(array.view())), output, 0, weights, Border::Nearest, 0.0, origin);
             assert!(matches!(done, Err(KernelError::Parameter(_))));
         }
     }
@@ -339,7 +387,7 @@ mod tests {
                 force(wanted);
                 let mut output = ArrayD::<f64>::zeros(array.raw_dim());
                 let view = ViewMut::F64(output.view_mut());
-                correlate1d(&View::I16(array.view()), view, axis, &weights, border, 7.0, origin).unwrap();
+                correlate1d(Some(&View::I16(array.view())), view, axis, &weights, border, 7.0, origin).unwrap();
                 prop_assert_eq!(&output, &expected);
             }
             force(before);

@@ -62,8 +62,8 @@ pub fn correlate(
         let reader = Source(c_order(array.as_slice())?, Sample::to_f64);
         parallel::for_each_block(blocks, |(origin, block)| {
             let rows = block.shape()[0];
-            let mut writer: Box<dyn Writer<f64> + '_> = match_dtype!(ViewMut, block, block => {
-                Box::new(Target(block, Sample::from_f64_filtered))
+            let mut writer: Box<dyn Writer<f64, f64> + '_> = match_dtype!(ViewMut, block, block => {
+                Box::new(Target(block, Sample::to_f64, Sample::from_f64_filtered))
             });
             window.filter(origin[0], rows, border, fill, &reader, writer.as_mut());
         });
@@ -148,7 +148,7 @@ impl Window {
         border: Border,
         fill: f64,
         reader: &dyn Reader<f64>,
-        writer: &mut dyn Writer<f64>,
+        writer: &mut dyn Writer<f64, f64>,
     ) {
         let around = self.axes[0].size - 1;
         let tiles = (self.rows.min(rows) * self.pitches[0]).next_multiple_of(TILE);

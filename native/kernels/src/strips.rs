@@ -13,7 +13,7 @@ use crate::line::Extension;
 use crate::parallel;
 use crate::simd::{Kernel, dispatch};
 use crate::slab::check_room;
-use crate::view::{View, ViewMut};
+use crate::view::ViewMut;
 use ndarray::{ArrayViewMutD, Axis};
 
 /// A strip of about this many samples stays in the second-level cache.
@@ -112,35 +112,63 @@ impl<T: Copy, B: Copy, F: Fn(T) -> B + Copy> Kernel for Read<'_, T, B, F> {
     }
 }
 
-/// Stores results of type `R`.
-pub(crate) trait Writer<R> {
-    /// Store the rows of `from`, lines side by side; the block is counted from the first sample of this part.
+/// Stores results of type `R`, and reads what it holds as `B`. Blocks are counted from the first sample of this part.
+pub(crate) trait Writer<B, R> {
+    /// Put the block's rows, its lines side by side, into `to`.
+    fn read(&self, block: Block, column: usize, to: &mut [B]);
+
+    /// Store the rows of `from`, lines side by side.
     fn write(&mut self, block: Block, column: usize, from: &[R]);
 }
 
-/// A part of the output, all lines in full, and how results become its elements.
-pub(crate) struct Target<'a, U, F>(pub ArrayViewMutD<'a, U>, pub F);
+/// A part of the output, all lines in full; how its elements become samples, and results its elements.
+pub(crate) struct Target<'a, U, L, S>(pub ArrayViewMutD<'a, U>, pub L, pub S);
 
-impl<U: Copy, R: Copy, F: Fn(R) -> U + Copy> Writer<R> for Target<'_, U, F> {
+impl<U, B, R, L, S> Writer<B, R> for Target<'_, U, L, S>
+where
+    U: Copy,
+    B: Copy,
+    R: Copy,
+    L: Fn(U) -> B + Copy,
+    S: Fn(R) -> U + Copy,
+{
+    fn read(&self, block: Block, column: usize, to: &mut [B]) {
+        let (len, inner) = (self.0.len_of(Axis(1)), self.0.len_of(Axis(2)));
+        if let Some(from) = self.0.as_slice() {
+            let block =
+                Block { start: block.start + column, pitch: inner, group_pitch: len * inner, ..block };
+            dispatch(Read { from, block, to, load: self.1 });
+            return;
+        }
+        let plane = self.0.index_axis(Axis(0), block.start / (len * inner));
+        for (row, to) in (block.start / inner % len..).zip(to.chunks_exact_mut(block.width).take(block.rows))
+        {
+            let from = plane.index_axis(Axis(0), row);
+            let from = from.as_slice().expect(IN_C_ORDER);
+            dispatch(Read { from, block: Block::row(column, block.width), to, load: self.1 });
+        }
+    }
+
     fn write(&mut self, block: Block, column: usize, from: &[R]) {
         let (len, inner) = (self.0.len_of(Axis(1)), self.0.len_of(Axis(2)));
         if let Some(to) = self.0.as_slice_mut() {
             let block =
                 Block { start: block.start + column, pitch: inner, group_pitch: len * inner, ..block };
-            dispatch(Write { from, block, to, store: self.1 });
+            dispatch(Write { from, block, to, store: self.2 });
             return;
         }
         // Columns of one plane: lines are never laid side by side here.
-        let (outer, row) = (block.start / (len * inner), block.start / inner % len);
-        let mut plane = self.0.index_axis_mut(Axis(0), outer);
-        for (row, from) in (row..).zip(from.chunks_exact(block.width).take(block.rows)) {
+        let mut plane = self.0.index_axis_mut(Axis(0), block.start / (len * inner));
+        for (row, from) in (block.start / inner % len..).zip(from.chunks_exact(block.width).take(block.rows))
+        {
             let mut to = plane.index_axis_mut(Axis(0), row);
-            let to = to.as_slice_mut().expect("rows of an array in C order");
-            let block = Block { start: column, rows: 1, pitch: block.width, group_pitch: 0, ..block };
-            dispatch(Write { from, block, to, store: self.1 });
+            let to = to.as_slice_mut().expect(IN_C_ORDER);
+            dispatch(Write { from, block: Block::row(column, block.width), to, store: self.2 });
         }
     }
 }
+
+const IN_C_ORDER: &str = "rows of an array in C order";
 
 struct Write<'a, R, U, F> {
     from: &'a [R],
@@ -176,31 +204,29 @@ impl<R: Copy, U: Copy, F: Fn(R) -> U + Copy> Kernel for Write<'_, R, U, F> {
     }
 }
 
-/// Compute every line of `output` from the extended lines of `input`; both are in C order and of one shape.
+/// Compute every line of `output`, in C order, from the extended lines of what `reader` reads, an array of that
+/// shape in C order; without a reader from its own lines.
 ///
 /// `compute(extended, result, width)` gets `before + rows + after` rows of `width` samples, and what fills the
 /// buffer up to whole tiles; it fills `rows` rows, and the same rest. `reader` and `writer` know the types.
 pub(crate) fn walk_strips<'v, B: Copy + Default + Sync, R: Copy + Default>(
-    input: &View<'_>,
     output: ViewMut<'v>,
     walk: &Walk,
     fill: B,
-    reader: &dyn Reader<B>,
-    writer: impl Fn(ViewMut<'v>) -> Box<dyn Writer<R> + 'v> + Sync,
+    reader: Option<&dyn Reader<B>>,
+    writer: impl Fn(ViewMut<'v>) -> Box<dyn Writer<B, R> + 'v> + Sync,
     compute: impl Fn(&mut [B], &mut [R], usize) + Sync,
 ) -> Result<()> {
-    let (shape, size, axis) = (input.shape(), input.len(), walk.axis);
-    if shape != output.shape() || axis >= shape.len() {
-        return Err(KernelError::shape(format!(
-            "cannot filter axis {axis} of an array of shape {shape:?} into one of shape {:?}",
-            output.shape()
-        )));
+    let (shape, size, axis) = (output.shape(), output.len(), walk.axis);
+    if axis >= shape.len() {
+        return Err(KernelError::shape(format!("an array of shape {shape:?} has no axis {axis} to filter")));
     }
     if size == 0 {
         return Ok(());
     }
     let (len, inner): (usize, usize) = (shape[axis], shape[axis + 1..].iter().product());
-    let plan = Plan::new(len, inner, walk)?;
+    // A line that is read after a part of it was written would be another.
+    let plan = Plan::new(len, inner, &Walk { whole: walk.whole || reader.is_none(), ..*walk })?;
     let outer = size / (len * inner);
     let blocks = output
         .into_shape(&[outer, len, inner])?
@@ -229,9 +255,10 @@ impl Plan {
         let extended = target.checked_add(around).ok_or_else(too_long)?;
         let width = (STRIP_SAMPLES / extended).max(COLUMNS).min(inner);
         let rows = target.max((STRIP_SAMPLES / width).saturating_sub(around)).min(len);
-        let wanted = if len.saturating_mul(inner) < LONG { LONG } else { walk.lanes };
         let room = STRIP_SAMPLES / (extended * width).max(1);
-        let group = if width == inner && rows == len { (wanted.div_ceil(inner)).min(room).max(1) } else { 1 };
+        let short = len.saturating_mul(inner) < LONG;
+        let wanted = if short { room / 4 } else { walk.lanes.div_ceil(inner).min(room) };
+        let group = if width == inner && rows == len { wanted.max(1) } else { 1 };
         let samples = (rows + around).checked_mul(width * group).ok_or_else(too_long)?;
         check_room::<f64>(samples.checked_add(TILE).ok_or_else(too_long)?)?;
         Ok(Self { rows, width, group })
@@ -244,8 +271,8 @@ impl Plan {
         inner: usize,
         extension: Extension,
         fill: B,
-        reader: &dyn Reader<B>,
-        writer: &mut dyn Writer<R>,
+        reader: Option<&dyn Reader<B>>,
+        writer: &mut dyn Writer<B, R>,
         compute: &impl Fn(&mut [B], &mut [R], usize),
     ) {
         let around = extension.before + extension.after;
@@ -262,46 +289,60 @@ impl Plan {
                 for row in (0..len).step_by(self.rows) {
                     let rows = self.rows.min(len - row);
                     let samples = &mut extended[..around * width * group + tiles(rows * width * group)];
-                    let block = Block {
-                        start: (origin[0] + plane) * len * inner + origin[2] + column,
-                        rows: 0,
-                        pitch: inner,
-                        width,
-                        group,
-                        group_pitch: len * inner,
+                    let start = (origin[0] + plane) * len * inner + origin[2] + column;
+                    let block =
+                        Block { start, rows: 0, pitch: inner, width, group, group_pitch: len * inner };
+                    let own = |row: usize, rows: usize| Block {
+                        start: (plane * len + row) * columns,
+                        rows,
+                        ..block
                     };
-                    read_extended(samples, block, [row, rows, len], extension, fill, reader);
+                    read_extended(
+                        samples,
+                        [row, rows, len],
+                        extension,
+                        width * group,
+                        fill,
+                        |row, rows, to| match reader {
+                            Some(reader) => {
+                                reader.read(Block { start: start + row * inner, rows, ..block }, to);
+                            }
+                            None => writer.read(own(row, rows), column, to),
+                        },
+                    );
                     let result = &mut result[..tiles(rows * width * group)];
                     compute(samples, result, width * group);
-                    let start = (plane * len + row) * columns;
-                    writer.write(Block { start, rows, ..block }, column, result);
+                    writer.write(own(row, rows), column, result);
                 }
             }
         }
     }
 }
 
-/// Put rows `row - before` to `row + rows + after` of lines of `len` samples into `to`; `block` begins at row 0.
+/// Put rows `row - before` to `row + rows + after` of lines of `len` samples into `to`, by `read(row, rows, to)`.
 fn read_extended<B: Copy>(
     to: &mut [B],
-    block: Block,
     [row, rows, len]: [usize; 3],
     extension: Extension,
+    width: usize,
     fill: B,
-    reader: &dyn Reader<B>,
+    read: impl Fn(usize, usize, &mut [B]),
 ) {
     let Extension { before, after, border, .. } = extension;
-    let width = block.width * block.group;
-    let from = |row: usize, rows: usize| Block { start: block.start + row * block.pitch, rows, ..block };
     // Rows that the array has lie in one piece.
     let first = before.saturating_sub(row);
     let last = (before + rows + after).min(before + len - row);
-    reader.read(from(row + first - before, last - first), &mut to[first * width..last * width]);
+    read(row + first - before, last - first, &mut to[first * width..last * width]);
     for position in (0..first).chain(last..before + rows + after) {
-        let to = &mut to[position * width..][..width];
-        match border.index((row + position) as isize - before as isize, len) {
-            Some(inside) => reader.read(from(inside, 1), to),
-            None => to.fill(fill),
+        let inside = border.index((row + position) as isize - before as isize, len);
+        // Copied if it is here, as it is where the lines are whole.
+        let copied = inside.map(|inside| (inside + before).wrapping_sub(row));
+        match (inside, copied) {
+            (Some(_), Some(from)) if (first..last).contains(&from) => {
+                to.copy_within(from * width..(from + 1) * width, position * width);
+            }
+            (Some(inside), _) => read(inside, 1, &mut to[position * width..][..width]),
+            (None, _) => to[position * width..][..width].fill(fill),
         }
     }
 }

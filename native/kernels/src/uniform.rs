@@ -1,14 +1,15 @@
 //! The mean over a window along one axis.
 
 use crate::border::Border;
-use crate::correlate::{c_order, filter_strips};
+use crate::correlate::{filter_bytes, filter_strips, is_bytes};
 use crate::error::{KernelError, Result};
 use crate::line::Extension;
 use crate::simd::{Kernel, dispatch};
-use crate::strips::{Source, Target, Walk, Writer, walk_strips};
+use crate::strips::Walk;
 use crate::view::{View, ViewMut};
 
-/// The mean of the `size` samples that begin `size / 2 + origin` ahead of the pixel, along `axis`.
+/// The mean of the `size` samples that begin `size / 2 + origin` ahead of the pixel, along `axis`;
+/// without an input, of `output` itself.
 ///
 /// The sums are SciPy's: the first window from its first sample to its last; then, sample by sample, the difference
 /// of the one that enters and the one that leaves is added. So a NaN stays in the sum until the end of the line.
@@ -17,7 +18,7 @@ use crate::view::{View, ViewMut};
 ///
 /// For a size of 0, an `origin` that puts the window beside the pixel, or arrays that do not fit.
 pub fn uniform1d(
-    input: &View<'_>,
+    input: Option<&View<'_>>,
     output: ViewMut<'_>,
     axis: usize,
     size: usize,
@@ -29,24 +30,18 @@ pub fn uniform1d(
         KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
     })?;
     let extension = Extension { before, after: size - 1 - before, border, fill };
-    if let (View::U8(array), ViewMut::U8(_)) = (input, &output)
+    if is_bytes(input, &output)
         && let Some(division) = Division::new(size)
         && let Some(fill) = byte(border, fill)
     {
         let walk = Walk { axis, extension, cost: 1, whole: false, lanes: 1 };
-        let reader = Source(c_order(array.as_slice())?, u16::from);
-        return walk_strips(
+        return filter_bytes(
             input,
             output,
             &walk,
             fill,
-            &reader,
-            |part| -> Box<dyn Writer<u16>> {
-                match part {
-                    ViewMut::U8(part) => Box::new(Target(part, move |sum: u16| division.of(sum))),
-                    _ => unreachable!("a part has the type of the whole"),
-                }
-            },
+            u16::from,
+            move |sum| division.of(sum),
             |samples, result, step| dispatch(Sums { samples, size, step, result }),
         );
     }
@@ -244,11 +239,17 @@ mod tests {
                 force(wanted);
                 let mut output = bytes.clone();
                 let view = ViewMut::U8(output.view_mut());
-                uniform1d(&View::U8(bytes.view()), view, axis, size, border, 7.0, origin).unwrap();
+                uniform1d(Some(&View::U8(bytes.view())), view, axis, size, border, 7.0, origin).unwrap();
+                prop_assert_eq!(&output, &expected);
+                let mut output = bytes.clone();
+                uniform1d(None, ViewMut::U8(output.view_mut()), axis, size, border, 7.0, origin).unwrap();
                 prop_assert_eq!(&output, &expected);
                 let mut output = floats.clone();
+                uniform1d(None, ViewMut::F32(output.view_mut()), axis, size, border, 7.0, origin).unwrap();
+                prop_assert_eq!(&output, &expected_floats);
+                let mut output = floats.clone();
                 let view = ViewMut::F32(output.view_mut());
-                uniform1d(&View::F32(floats.view()), view, axis, size, border, 7.0, origin).unwrap();
+                uniform1d(Some(&View::F32(floats.view())), view, axis, size, border, 7.0, origin).unwrap();
                 prop_assert_eq!(&output, &expected_floats);
             }
             force(before);

@@ -12,15 +12,15 @@ use pyo3::prelude::*;
 pub fn correlate1d(
     py: Python<'_>,
     mut output: Output<'_>,
-    input: Input<'_>,
+    input: Option<Input<'_>>,
     weights: Vec<f64>,
     axis: usize,
     mode: i32,
     cval: f64,
     origin: isize,
 ) -> PyResult<()> {
-    let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
-    py.detach(|| correlate::correlate1d(&input, output, axis, &weights, border, cval, origin))
+    let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
+    py.detach(|| correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
         .map_err(to_python)
 }
 
@@ -62,13 +62,14 @@ pub fn correlate_nd(
 pub fn uniform1d(
     py: Python<'_>,
     mut output: Output<'_>,
-    input: Input<'_>,
+    input: Option<Input<'_>>,
     size: usize,
     axis: usize,
     mode: i32,
     cval: f64,
     origin: isize,
 ) -> PyResult<()> {
-    let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
-    py.detach(|| uniform::uniform1d(&input, output, axis, size, border, cval, origin)).map_err(to_python)
+    let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
+    py.detach(|| uniform::uniform1d(input.as_ref(), output, axis, size, border, cval, origin))
+        .map_err(to_python)
 }

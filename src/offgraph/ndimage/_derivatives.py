@@ -118,7 +118,7 @@ def _smoothed_difference(
     def correlate(source: np.ndarray, target: np.ndarray, axis: int, weights: list[int], mode: Any):
         correlate1d(source, weights, axis, target, mode, cval, 0)
 
-    along_axes(correlate, passes, input, output)
+    along_axes(correlate, passes, input, output, in_place=True)
     return output
 
 

@@ -173,5 +173,5 @@ def gaussian_filter(
         gaussian_filter1d(source, sigma, axis, order, target, mode, cval, truncate, radius=radius)
 
     passes = [each for each in zip(axes, sigmas, orders, modes, radii) if each[1] > 1e-15]
-    along_axes(blur, passes, input, output)
+    along_axes(blur, passes, input, output, in_place=True)
     return output

@@ -110,7 +110,7 @@ def correlate1d(
         raise ValueError(
             "Invalid origin; origin must satisfy -(len(weights) // 2) <= origin <= (len(weights)-1) // 2"
         )
-    filter_lines(_native.correlate1d, input, output, weights.tolist(), axis, mode_code(mode), cval, origin)
+    filter_lines(_native.correlate1d, input, output, weights.tolist(), axis, mode_code(mode), cval, origin, in_place=True)
     return output
 
 
@@ -382,7 +382,7 @@ def uniform_filter1d(
     code = mode_code(mode)
     for source, target, fill in parts(input, output, cval):
         length = operator.index(size)
-        filter_lines(_native.uniform1d, source, target, length, axis, code, fill, origin)
+        filter_lines(_native.uniform1d, source, target, length, axis, code, fill, origin, in_place=True)
     return output
 
 
@@ -449,5 +449,5 @@ def uniform_filter(
         uniform_filter1d(source, int(size), axis, target, mode, cval, origin)
 
     passes = [each for each in zip(axes, sizes, origins, modes) if each[1] > 1]
-    along_axes(average, passes, input, output)
+    along_axes(average, passes, input, output, in_place=True)
     return output
