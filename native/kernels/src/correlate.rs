@@ -34,7 +34,7 @@ pub fn correlate1d(
         KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
     })?;
     let extension = Extension { before, after: size - 1 - before, border, fill };
-    let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false, lanes: 1 };
+    let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false };
     let taps = Taps { weights, symmetry: symmetry(weights) };
     if is_bytes(input, &output)
         && let Some(guess) = Guess::new(taps, border, fill)
@@ -201,12 +201,12 @@ fn add_up<'a, const N: usize, B: Copy + Into<S> + 'a, S: Number>(
     combine: impl Fn(S, S) -> S,
 ) -> [S; N] {
     let mut sums = [S::default(); N];
-    for lane in 0..N {
-        sums[lane] = first.1[lane].into() * first.0;
+    for (sum, sample) in sums.iter_mut().zip(first.1) {
+        *sum = (*sample).into() * first.0;
     }
     for (weight, left, right) in pairs {
-        for lane in 0..N {
-            sums[lane] = sums[lane] + combine(left[lane].into(), right[lane].into()) * weight;
+        for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
+            *sum = *sum + combine((*left).into(), (*right).into()) * weight;
         }
     }
     sums
@@ -252,9 +252,14 @@ impl<'a> Guess<'a> {
             return None;
         }
         let most = 255.0 * exact.weights.iter().map(|weight| weight.abs()).sum::<f64>();
-        // The smallest of numbers covers products that vanish.
-        let error =
-            1.02 * (exact.weights.len() + 4) as f64 * 2_f64.powi(-24) * most + f64::from(f32::MIN_POSITIVE);
+        let whole = most < 2_f64.powi(24) && exact.weights.iter().all(|weight| weight.fract() == 0.0);
+        let error = if whole {
+            // Integers below 2^24 throughout: nothing is rounded.
+            0.0
+        } else {
+            // The smallest of numbers covers products that vanish.
+            1.02 * (exact.weights.len() + 4) as f64 * 2_f64.powi(-24) * most + f64::from(f32::MIN_POSITIVE)
+        };
         let weights = exact.weights.iter().map(|weight| *weight as f32).collect();
         (error < 0.025).then_some(Self { exact, weights, error: error as f32 * 1.000_001 })
     }

@@ -4,7 +4,7 @@
 //! of the axes before. A strip is some of these rows and columns, with the rows that a window needs before and
 //! after: it is read into a buffer, computed and stored, and stays in a near cache meanwhile. In the buffer the next
 //! sample of a line is `width` further on, whatever the axis: one plain loop serves every axis, and its lanes are
-//! different pixels. Short lines, and those whose arithmetic is a chain, are laid side by side.
+//! different pixels. Short lines are laid side by side.
 //!
 //! Reading and storing know the element types, one at a time; computing does not.
 
@@ -41,8 +41,6 @@ pub(crate) struct Walk {
     pub cost: usize,
     /// Whether a line must be computed from its first sample to its last, in one go.
     pub whole: bool,
-    /// Lay lines side by side until a row has so many samples.
-    pub lanes: usize,
 }
 
 /// Rows of samples that lie apart by `pitch`, of several lines that lie apart by `group_pitch`.
@@ -253,12 +251,12 @@ impl Plan {
         let around = walk.extension.before.checked_add(walk.extension.after).ok_or_else(too_long)?;
         let target = if walk.whole { len } else { len.min(around.saturating_mul(2).max(ROWS)) };
         let extended = target.checked_add(around).ok_or_else(too_long)?;
-        let width = (STRIP_SAMPLES / extended).max(COLUMNS).min(inner);
+        // Whole registers, so that no load of the next row straddles cache lines.
+        let width = (STRIP_SAMPLES / extended / COLUMNS * COLUMNS).max(COLUMNS).min(inner);
         let rows = target.max((STRIP_SAMPLES / width).saturating_sub(around)).min(len);
         let room = STRIP_SAMPLES / (extended * width).max(1);
-        let short = len.saturating_mul(inner) < LONG;
-        let wanted = if short { room / 4 } else { walk.lanes.div_ceil(inner).min(room) };
-        let group = if width == inner && rows == len { wanted.max(1) } else { 1 };
+        let short = width == inner && rows == len && len.saturating_mul(inner) < LONG;
+        let group = if short { (room / 4).max(1) } else { 1 };
         let samples = (rows + around).checked_mul(width * group).ok_or_else(too_long)?;
         check_room::<f64>(samples.checked_add(TILE).ok_or_else(too_long)?)?;
         Ok(Self { rows, width, group })
@@ -280,8 +278,9 @@ impl Plan {
         let group = if columns == inner { self.group } else { 1 };
         let tiles = |samples: usize| samples.next_multiple_of(TILE);
         let widest = self.width * group;
-        let mut extended = vec![B::default(); around * widest + tiles(self.rows * widest)];
-        let mut result = vec![R::default(); tiles(self.rows * widest)];
+        let (mut extended, mut result) = (Vec::new(), Vec::new());
+        let extended = aligned(&mut extended, around * widest + tiles(self.rows * widest));
+        let result = aligned(&mut result, tiles(self.rows * widest));
         for plane in (0..planes).step_by(group) {
             let group = group.min(planes - plane);
             for column in (0..columns).step_by(self.width) {
@@ -317,6 +316,16 @@ impl Plan {
             }
         }
     }
+}
+
+/// `len` elements that begin at a cache line, in the memory of `holder`.
+fn aligned<B: Copy + Default>(holder: &mut Vec<B>, len: usize) -> &mut [B] {
+    const LINE: usize = 64;
+    let spare = LINE / size_of::<B>();
+    holder.resize(len + spare, B::default());
+    // Any number is right here, but slow.
+    let first = holder.as_ptr().align_offset(LINE).min(spare);
+    &mut holder[first..first + len]
 }
 
 /// Put rows `row - before` to `row + rows + after` of lines of `len` samples into `to`, by `read(row, rows, to)`.

@@ -34,7 +34,7 @@ pub fn uniform1d(
         && let Some(division) = Division::new(size)
         && let Some(fill) = byte(border, fill)
     {
-        let walk = Walk { axis, extension, cost: 1, whole: false, lanes: 1 };
+        let walk = Walk { axis, extension, cost: 1, whole: false };
         return filter_bytes(
             input,
             output,
@@ -45,7 +45,7 @@ pub fn uniform1d(
             |samples, result, step| dispatch(Sums { samples, size, step, result }),
         );
     }
-    let walk = Walk { axis, extension, cost: 4, whole: true, lanes: 16 };
+    let walk = Walk { axis, extension, cost: 4, whole: true };
     filter_strips(input, output, &walk, fill, |samples, result, step| {
         dispatch(Running { samples, size, step, result });
     })
@@ -76,6 +76,13 @@ impl Kernel for Running<'_> {
         for row in samples.chunks_exact(step).take(size) {
             result[..step].iter_mut().zip(row).for_each(|(sum, sample)| *sum += sample);
         }
+        match step {
+            1 => return finish::<1>(samples, size, result),
+            2 => return finish::<2>(samples, size, result),
+            3 => return finish::<3>(samples, size, result),
+            4 => return finish::<4>(samples, size, result),
+            _ => {}
+        }
         let enters = samples[size * step..].chunks_exact(step);
         let leaves = samples.chunks_exact(step);
         for (row, (enters, leaves)) in (1..rows).zip(enters.zip(leaves)) {
@@ -86,9 +93,30 @@ impl Kernel for Running<'_> {
                 *to = last + (enters - leaves);
             }
         }
-        let size = size as f64;
-        result.iter_mut().for_each(|sum| *sum /= size);
+        divide(result, size);
     }
+}
+
+/// The sums after the first row, which is there, of rows so short that they stay in registers.
+#[inline(always)]
+fn finish<const STEP: usize>(samples: &[f64], size: usize, result: &mut [f64]) {
+    let enters = samples[size * STEP..].as_chunks::<STEP>().0;
+    let leaves = samples.as_chunks::<STEP>().0;
+    let rows = result.as_chunks_mut::<STEP>().0;
+    let mut sums = rows[0];
+    for (to, (enters, leaves)) in rows[1..].iter_mut().zip(enters.iter().zip(leaves)) {
+        for lane in 0..STEP {
+            sums[lane] += enters[lane] - leaves[lane];
+        }
+        *to = sums;
+    }
+    divide(result, size);
+}
+
+#[inline(always)]
+fn divide(sums: &mut [f64], size: usize) {
+    let size = size as f64;
+    sums.iter_mut().for_each(|sum| *sum /= size);
 }
 
 /// Sums of windows of bytes, exact in any order: windows of 1, 2, 4, … samples are doubled, those that `size` is the
@@ -109,27 +137,32 @@ impl Kernel for Sums<'_> {
         // Windows are doubled in pieces that stay in the first-level cache, if the window is small.
         let reach = (size - 1) * step;
         let piece = (4 * reach).clamp(1024, result.len().max(1024));
-        let mut doubled = vec![0; piece + reach];
-        let mut next = vec![0; piece + reach];
+        let mut doubled = vec![0; 2 * (piece + reach)];
+        let (even, odd) = doubled.split_at_mut(piece + reach);
         for (index, result) in result.chunks_mut(piece).enumerate() {
-            let mut count = result.len() + reach;
-            doubled[..count].copy_from_slice(&samples[index * piece..][..count]);
-            result.fill(0);
-            let (mut window, mut offset) = (1, 0);
-            loop {
+            let samples = &samples[index * piece..][..result.len() + reach];
+            let (mut count, mut offset) = (samples.len(), 0);
+            for level in 0..=size.ilog2() {
+                let window = 1 << level;
+                let (to, sums): (&mut [u16], &[u16]) = match level {
+                    0 => (&mut *odd, samples),
+                    _ if level % 2 == 1 => (&mut *even, &*odd),
+                    _ => (&mut *odd, &*even),
+                };
                 if size & window != 0 {
-                    let sums = &doubled[offset * step..][..result.len()];
-                    result.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
+                    let part = result.iter_mut().zip(&sums[offset * step..]);
+                    if offset == 0 {
+                        part.for_each(|(to, sum)| *to = *sum);
+                    } else {
+                        part.for_each(|(to, sum)| *to += sum);
+                    }
                     offset += window;
                 }
-                if window > size / 2 {
-                    break;
+                if level < size.ilog2() {
+                    count -= window * step;
+                    let pairs = sums[..count].iter().zip(&sums[window * step..][..count]);
+                    to[..count].iter_mut().zip(pairs).for_each(|(to, (a, b))| *to = a + b);
                 }
-                count -= window * step;
-                let pairs = doubled[..count].iter().zip(&doubled[window * step..][..count]);
-                next[..count].iter_mut().zip(pairs).for_each(|(to, (a, b))| *to = a + b);
-                std::mem::swap(&mut doubled, &mut next);
-                window *= 2;
             }
         }
     }

@@ -314,8 +314,10 @@ def gaussian_gradient_magnitude(
 
     Parameters
     ----------
-    input, sigma, output, mode, cval, axes
+    input, output, mode, cval, axes
         As for `gaussian_filter`.
+    sigma : float or sequence of float
+        As for `gaussian_filter`, with an entry for every axis of the input, those that are left out as well.
     **kwargs
         More arguments of `gaussian_filter`, such as `truncate`.
 
@@ -336,14 +338,7 @@ def gaussian_gradient_magnitude(
     """
     input = np.asarray(input)
     return generic_gradient_magnitude(
-        input,
-        _gaussian_derivative(1),
-        output,
-        mode,
-        cval,
-        (_sigmas(sigma, axes, input.ndim),),
-        kwargs,
-        axes=axes,
+        input, _gaussian_derivative(1), output, mode, cval, (sigma,), kwargs, axes=axes
     )
 
 

@@ -110,7 +110,17 @@ def correlate1d(
         raise ValueError(
             "Invalid origin; origin must satisfy -(len(weights) // 2) <= origin <= (len(weights)-1) // 2"
         )
-    filter_lines(_native.correlate1d, input, output, weights.tolist(), axis, mode_code(mode), cval, origin, in_place=True)
+    filter_lines(
+        _native.correlate1d,
+        input,
+        output,
+        weights.tolist(),
+        axis,
+        mode_code(mode),
+        cval,
+        origin,
+        in_place=True,
+    )
     return output
 
 
@@ -321,8 +331,13 @@ def _correlate(
     source = native_input(input, unsupported)
     check_output(output, f"array type {output.dtype.newbyteorder('=')!r} not supported")
     shifts = [operator.index(shift) for shift in origins]
-    flat = weights.ravel().tolist()
-    call_in_c_order(_native.correlate_nd, source, output, flat, list(weights.shape), code, cval, shifts)
+    flat, shape, target = weights.ravel().tolist(), list(weights.shape), output
+    if not flat:
+        # An axis without weights: SciPy adds up nothing.
+        flat, shape, shifts = [0.0], [1] * input.ndim, [0] * input.ndim
+    if input.ndim == 0:
+        source, target, shape, shifts = source.reshape(1), output.reshape(1), [1], [0]
+    call_in_c_order(_native.correlate_nd, source, target, flat, shape, code, cval, shifts)
     return output
 
 
