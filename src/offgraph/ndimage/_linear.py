@@ -315,7 +315,7 @@ def _correlate(
         raise RuntimeError(f"weights.ndim ({len(sizes)}) must match len(axes) ({len(axes)})")
     if convolution:
         weights = np.flip(weights)
-        origins = [-shift - (size % 2 == 0) for shift, size in zip(origins, sizes)]
+        origins = [-shift - (size % 2 == 0) for shift, size in zip(origins, weights.shape)]
     for shift, size in zip(origins, sizes):
         if shift < -(size // 2) or shift > (size - 1) // 2:
             raise ValueError(
