@@ -327,6 +327,11 @@ def _correlate(
         raise RuntimeError("A sequence of modes is not supported")
     code = mode_code(mode)
     cval = as_double(cval)
+    if not output.flags.writeable:
+        raise ValueError("output array is read-only.")
+    if output.size == 0:
+        # Nothing is read or written, so SciPy comes to no complaint about a dtype.
+        return output
     unsupported = f"array type {input.dtype.newbyteorder('=')!r} not supported"
     source = native_input(input, unsupported)
     check_output(output, f"array type {output.dtype.newbyteorder('=')!r} not supported")
