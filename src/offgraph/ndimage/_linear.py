@@ -332,9 +332,9 @@ def _correlate(
     if output.size == 0:
         # Nothing is read or written, so SciPy comes to no complaint about a dtype.
         return output
-    unsupported = f"array type {input.dtype.newbyteorder('=')!r} not supported"
+    unsupported = "array type not supported"
     source = native_input(input, unsupported)
-    check_output(output, f"array type {output.dtype.newbyteorder('=')!r} not supported")
+    check_output(output, unsupported)
     shifts = [operator.index(shift) for shift in origins]
     flat, shape, target = weights.ravel().tolist(), list(weights.shape), output
     if not flat:
