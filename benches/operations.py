@@ -95,6 +95,14 @@ def cases() -> Iterator[Case]:
                 lambda cv, im, sigma=sigma: cv.GaussianBlur(im, (8 * sigma + 1, 8 * sigma + 1), sigma),
             )
         yield named(
+            "uniform 7×7",
+            lambda ndi, im: ndi.uniform_filter(im, (7, 7, 1)),
+            lambda cv, im: cv.blur(im, (7, 7)),
+        )
+        kernel = np.random.default_rng(0).normal(size=(5, 5, 1))
+        yield named("correlate 5×5", lambda ndi, im, kernel=kernel: ndi.correlate(im, kernel))
+        yield named("sobel", lambda ndi, im: ndi.sobel(im, 0))
+        yield named(
             "correlate1d 5 taps, axis 0", lambda ndi, im: ndi.correlate1d(im, [0.1, 0.2, 0.4, 0.2, 0.1], 0)
         )
         yield named(

@@ -47,7 +47,19 @@ def map_coordinates(
     output: Array, input: Array, coordinates: Array, order: int, mode: int, fill: float, pad: int
 ) -> None: ...
 def correlate1d(
-    output: Array, input: Array, weights: list[float], axis: int, mode: int, cval: float, origin: int
+    output: Array, input: Array | None, weights: list[float], axis: int, mode: int, cval: float, origin: int
+) -> None: ...
+def correlate_nd(
+    output: Array,
+    input: Array,
+    weights: list[float],
+    shape: list[int],
+    mode: int,
+    cval: float,
+    origins: list[int],
+) -> None: ...
+def uniform1d(
+    output: Array, input: Array | None, size: int, axis: int, mode: int, cval: float, origin: int
 ) -> None: ...
 def extremum1d(
     output: Array, input: Array, size: int, axis: int, mode: int, cval: float, origin: int, minimum: bool

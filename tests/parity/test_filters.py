@@ -100,6 +100,163 @@ def test_correlations(name, image, weights, axis, form, mode, cval, origin):
     compare(name, image, form, weights, axis, mode=mode, cval=cval, origin=origin)
 
 
+@st.composite
+def some_kernel(draw, count: int):
+    """Weights over `count` axes (rarely another number): any, whole, complex, tiny, or none along an axis."""
+    count += draw(st.integers(0, 14)) == 0
+    shape = draw(st.lists(st.integers(1, 4), min_size=count, max_size=count))
+    if shape and draw(st.integers(0, 19)) == 0:
+        shape[0] = 0
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kernel = rng.normal(size=shape)
+    kind = draw(st.sampled_from(("any", "any", "whole", "holes", "tiny", "complex")))
+    if kind == "whole":
+        return rng.integers(-3, 4, shape)
+    if kind == "holes":
+        return kernel * (rng.random(shape) < 0.5)
+    if kind == "tiny":
+        return kernel * rng.choice([2e-16, 3e-16], shape)
+    return kernel + 1j * rng.normal(size=shape) if kind == "complex" else kernel
+
+
+@examples(400)
+@given(
+    st.data(),
+    st.sampled_from(("correlate", "convolve")),
+    arrays(min_dims=0, min_size=0, max_size=12),
+    output_forms(),
+    modes,
+    st.sampled_from((0.0, 3, -3.7, 1e20, np.nan, 2 - 1j)),
+)
+def test_correlations_over_several_axes(data, name, image, form, mode, cval):
+    assume(not isinstance(cval, complex) or form.layout not in ("swapped", "misaligned"))
+    axes, count = data.draw(some_axes(image.ndim)) if image.ndim else (None, 0)
+    origin = data.draw(st.one_of(st.just(0), pairs_with_axes(st.integers(-2, 2), count)))
+    compare(name, image, form, data.draw(some_kernel(count)), mode=mode, cval=cval, origin=origin, axes=axes)
+
+
+@examples(400)
+@given(
+    arrays(max_size=40, min_size=0),
+    st.one_of(st.integers(0, 12), st.integers(30, 90), st.sampled_from((2.5, np.int8(3)))),
+    st.integers(-3, 2),
+    output_forms(),
+    modes,
+    st.sampled_from((0.0, 3, -3.7, 1e20, 2 - 1j)),
+    st.integers(-6, 6),
+)
+def test_means_along_an_axis(image, size, axis, form, mode, cval, origin):
+    assume(not isinstance(cval, complex) or form.layout not in ("swapped", "misaligned"))
+    compare("uniform_filter1d", image, form, size, axis, mode=mode, cval=cval, origin=origin)
+
+
+@examples(300)
+@given(st.data(), arrays(min_dims=0, min_size=0, max_size=14), output_forms(), fills)
+def test_means(data, image, form, cval):
+    axes, count = data.draw(some_axes(image.ndim)) if image.ndim else (None, 0)
+    compare(
+        "uniform_filter",
+        image,
+        form,
+        data.draw(pairs_with_axes(st.integers(0, 6), count)),
+        mode=data.draw(pairs_with_axes(modes, count, extra=False)),
+        cval=cval,
+        origin=data.draw(st.one_of(st.just(0), pairs_with_axes(st.integers(-2, 2), count))),
+        axes=axes,
+    )
+
+
+@examples(300)
+@given(
+    st.data(),
+    st.sampled_from(("sobel", "prewitt")),
+    arrays(min_size=0, max_size=20),
+    st.integers(-3, 2),
+    output_forms(),
+    fills,
+)
+def test_differences(data, name, image, axis, form, cval):
+    mode = data.draw(pairs_with_axes(modes, image.ndim, extra=False))
+    compare(name, image, form, axis, mode=mode, cval=cval)
+
+
+@examples(300)
+@given(
+    st.data(),
+    st.sampled_from(("laplace", "gaussian_laplace", "gaussian_gradient_magnitude")),
+    arrays(min_dims=0, min_size=0, max_size=12),
+    output_forms(),
+    fills,
+)
+def test_sums_of_derivatives(data, name, image, form, cval):
+    axes, count = data.draw(some_axes(image.ndim)) if image.ndim else (None, 0)
+    sigmas = pairs_with_axes(st.sampled_from((0, 0.6, 1.5)), count)
+    arguments = () if name == "laplace" else (data.draw(sigmas),)
+    mode = data.draw(pairs_with_axes(modes, count, extra=False))
+    compare(name, image, form, *arguments, mode=mode, cval=cval, axes=axes)
+
+
+@pytest.mark.parametrize("name", ["generic_laplace", "generic_gradient_magnitude"])
+@pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
+def test_derivatives_of_the_callers(name, dtype):
+    image = values((7, 9), dtype, 3)
+
+    def derivative(input, axis, output, mode, cval, weights, *, scale):
+        return scipy.ndimage.correlate1d(input, np.multiply(weights, scale), axis, output, mode, cval)
+
+    compare(
+        name,
+        image,
+        OutputForm("none"),
+        derivative,
+        extra_arguments=([1, 2, -3],),
+        extra_keywords={"scale": 2},
+    )
+    compare(name, image, OutputForm("none"), lambda *_: 1 / 0)
+
+
+# Sizes beyond a tile of results and a strip of lines; odd tails; samples that lie side by side, few and many.
+LARGE_SHAPES = ((301, 7), (7, 301), (67, 71, 3), (40, 45, 4), (130, 131), (35, 36, 7), (5000,), (6, 5, 4, 3))
+
+
+@examples(150)
+@given(
+    st.data(),
+    st.sampled_from(LARGE_SHAPES),
+    st.sampled_from(("u1", "u1", "i2", "f4", "f8")),
+    st.sampled_from(("plain", "flat", "extreme", "halves")),
+    st.sampled_from(MODES),
+    st.sampled_from((0.0, 7, 300, 0.5)),
+)
+def test_tiles_and_strips(data, shape, dtype, kind, mode, cval):
+    seed = data.draw(st.integers(0, 2**32 - 1))
+    if kind == "halves":
+        # Areas of one value, and edges between them: sums on the very edge of truncation.
+        image = np.repeat(values((*shape[:-1], -(-shape[-1] // 5)), dtype, seed, "extreme"), 5, axis=-1)
+        image = np.ascontiguousarray(image[..., : shape[-1]])
+    else:
+        image = values(shape, dtype, seed, kind)
+    calls = (
+        ("gaussian_filter", (data.draw(st.sampled_from((0.5, 1, 2.5, 4))),)),
+        ("uniform_filter", (data.draw(st.sampled_from((2, 3, 7, 8, 100, 257))),)),
+        ("sobel", (data.draw(st.integers(0, len(shape) - 1)),)),
+        (
+            "correlate1d",
+            (data.draw(st.sampled_from(((0.25, 0.5, 0.25), (1, 1), (-0.5, 0, 0.5), (3, 1, 2)))), 0),
+        ),
+        ("correlate", (np.random.default_rng(seed).normal(size=(3, 5, 1, 2)[: len(shape)]),)),
+    )
+    name, arguments = data.draw(st.sampled_from(calls))
+    compare(name, image, OutputForm("none"), *arguments, mode=mode, cval=cval)
+
+
+def test_a_nan_stays_in_the_running_sum():
+    line = np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0, 8.0])
+    means = ndimage.uniform_filter1d(line, 3)
+    assert np.isnan(means[1:]).all() and means[0] == 4 / 3
+    np.testing.assert_array_equal(means, scipy.ndimage.uniform_filter1d(line, 3))
+
+
 @examples(300)
 @given(st.data(), arrays(max_size=30), output_forms(), modes, st.sampled_from((4.0, 1.5, 0.1, -1)))
 def test_gaussian_filter1d(data, image, form, mode, truncate):
@@ -267,6 +424,7 @@ def test_large_footprints_with_holes_slide_along_any_axis(axis):
         ("minimum_filter", (5,)),
         ("gaussian_filter", (1.5,)),
         ("percentile_filter", (20, 5)),
+        ("uniform_filter", (7,)),
     ],
 )
 @pytest.mark.parametrize("dtype", ["u1", "i2", "f4"])

@@ -3,11 +3,14 @@
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::line::Extension;
+use crate::match_dtype;
+use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
-use crate::slab::filter_slabs;
+use crate::strips::{Reader, Source, TILE, Target, Walk, Writer, walk_strips};
 use crate::view::{View, ViewMut};
+use std::ops::{Add, Mul, Sub};
 
-/// Correlate the lines along `axis` with `weights`.
+/// Correlate the lines along `axis` with `weights`; without an input, those of `output` itself.
 ///
 /// Weight `k` meets the sample `k - weights.len() / 2 - origin` away from the pixel. The sums are SciPy's, addition
 /// by addition: weights of odd number that are (anti)symmetric to within `f64::EPSILON` are applied to sums
@@ -18,7 +21,7 @@ use crate::view::{View, ViewMut};
 ///
 /// When there are no weights, when `origin` puts the window beside the pixel, or when the arrays do not fit.
 pub fn correlate1d(
-    input: &View<'_>,
+    input: Option<&View<'_>>,
     output: ViewMut<'_>,
     axis: usize,
     weights: &[f64],
@@ -31,10 +34,101 @@ pub fn correlate1d(
         KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
     })?;
     let extension = Extension { before, after: size - 1 - before, border, fill };
-    let symmetry = symmetry(weights);
-    filter_slabs(input, output, axis, extension, 1 + size / 4, |extended, result, step| {
-        dispatch(Correlation { samples: extended, weights, symmetry, step, result });
+    let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false };
+    let taps = Taps { weights, symmetry: symmetry(weights) };
+    if is_bytes(input, &output)
+        && let Some(guess) = Guess::new(taps, border, fill)
+    {
+        return filter_bytes(
+            input,
+            output,
+            &walk,
+            fill as f32,
+            f32::from,
+            |value: u8| value,
+            |samples, result, step| {
+                dispatch(Guessed { samples, guess: &guess, step, result });
+            },
+        );
+    }
+    filter_strips(input, output, &walk, fill, |samples, result, step| {
+        dispatch(Correlation { samples, taps, step, result });
     })
+}
+
+/// As [`walk_strips`], for any types: computed in `f64`, stored by the truncating cast.
+pub(crate) fn filter_strips(
+    input: Option<&View<'_>>,
+    output: ViewMut<'_>,
+    walk: &Walk,
+    fill: f64,
+    compute: impl Fn(&mut [f64], &mut [f64], usize) + Sync,
+) -> Result<()> {
+    let Some(input) = input else {
+        return walk_strips(output, walk, fill, None, truncating, compute);
+    };
+    check_shapes(input, &output)?;
+    let reader: Box<dyn Reader<f64> + '_> = match_dtype!(View, input, array => {
+        Box::new(Source(c_order(array.as_slice())?, Sample::to_f64))
+    });
+    walk_strips(output, walk, fill, Some(reader.as_ref()), truncating, compute)
+}
+
+/// Reads as `f64`, stores by the truncating cast.
+fn truncating<'a>(part: ViewMut<'a>) -> Box<dyn Writer<f64, f64> + 'a> {
+    match_dtype!(ViewMut, part, part => {
+        Box::new(Target(part, Sample::to_f64, Sample::from_f64_truncated))
+    })
+}
+
+/// As [`walk_strips`], for bytes into bytes.
+pub(crate) fn filter_bytes<'v, B: Copy + Default + Sync + 'v, R: Copy + Default + 'v>(
+    input: Option<&View<'_>>,
+    output: ViewMut<'v>,
+    walk: &Walk,
+    fill: B,
+    load: impl Fn(u8) -> B + Copy + Sync + 'v,
+    store: impl Fn(R) -> u8 + Copy + Sync + 'v,
+    compute: impl Fn(&mut [B], &mut [R], usize) + Sync,
+) -> Result<()> {
+    let reader = match input {
+        Some(View::U8(array)) => Some(Source(c_order(array.as_slice())?, load)),
+        _ => None,
+    };
+    if let Some(input) = input {
+        check_shapes(input, &output)?;
+    }
+    let reader = reader.as_ref().map(|reader| reader as &dyn Reader<B>);
+    walk_strips(
+        output,
+        walk,
+        fill,
+        reader,
+        |part| -> Box<dyn Writer<B, R> + 'v> {
+            match part {
+                ViewMut::U8(part) => Box::new(Target(part, load, store)),
+                _ => unreachable!("a part has the type of the whole"),
+            }
+        },
+        compute,
+    )
+}
+
+/// Whether bytes are read, and written.
+pub(crate) fn is_bytes(input: Option<&View<'_>>, output: &ViewMut<'_>) -> bool {
+    matches!((input, output), (None | Some(View::U8(_)), ViewMut::U8(_)))
+}
+
+fn check_shapes(input: &View<'_>, output: &ViewMut<'_>) -> Result<()> {
+    let (from, to) = (input.shape(), output.shape());
+    if from == to {
+        return Ok(());
+    }
+    Err(KernelError::shape(format!("cannot filter an array of shape {from:?} into one of shape {to:?}")))
+}
+
+pub(crate) fn c_order<T>(elements: Option<&[T]>) -> Result<&[T]> {
+    elements.ok_or_else(|| KernelError::shape("the input is not in C order"))
 }
 
 /// How the weights on one side of the middle follow from the other side.
@@ -58,99 +152,151 @@ fn symmetry(weights: &[f64]) -> Symmetry {
     }
 }
 
-/// `result[i]` from the samples at `i`, `i + step`, `i + 2 * step`, …, one for each weight.
+/// Weights, and how to sum up with them.
+#[derive(Clone, Copy)]
+struct Taps<'a, S> {
+    weights: &'a [S],
+    symmetry: Symmetry,
+}
+
+/// A number to compute with.
+trait Number: Copy + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {}
+
+impl Number for f32 {}
+impl Number for f64 {}
+
+impl<S: Number> Taps<'_, S> {
+    /// `N` results, from the samples at `i`, `i + step`, `i + 2 * step`, …, one for each weight.
+    #[inline(always)]
+    fn sum<const N: usize, B: Copy + Into<S>>(self, samples: &[B], step: usize) -> [S; N] {
+        let Self { weights, symmetry } = self;
+        let (last, middle) = (weights.len() - 1, weights.len() / 2);
+        let tap = |index: usize| (weights[index], lanes(&samples[index * step..]));
+        let pairs = (0..middle).map(|index| {
+            (weights[index], lanes(&samples[index * step..]), lanes(&samples[(last - index) * step..]))
+        });
+        match symmetry {
+            Symmetry::Even => add_up(tap(middle), pairs, |a, b| a + b),
+            Symmetry::Odd => add_up(tap(middle), pairs, |a, b| a - b),
+            Symmetry::None => {
+                let taps = (0..last).map(tap).map(|(weight, samples)| (weight, samples, samples));
+                add_up(tap(last), taps, |a, _| a)
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn lanes<const N: usize, B>(samples: &[B]) -> &[B; N] {
+    samples.first_chunk().expect("samples for whole tiles")
+}
+
+/// The first product, and then the products with what `combine` makes of two samples, in turn.
+///
+/// Plain loops over the lanes: so the sums stay in registers while tap after tap is added.
+#[inline(always)]
+fn add_up<'a, const N: usize, B: Copy + Into<S> + 'a, S: Number>(
+    first: (S, &[B; N]),
+    pairs: impl Iterator<Item = (S, &'a [B; N], &'a [B; N])>,
+    combine: impl Fn(S, S) -> S,
+) -> [S; N] {
+    let mut sums = [S::default(); N];
+    for (sum, sample) in sums.iter_mut().zip(first.1) {
+        *sum = (*sample).into() * first.0;
+    }
+    for (weight, left, right) in pairs {
+        for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
+            *sum = *sum + combine((*left).into(), (*right).into()) * weight;
+        }
+    }
+    sums
+}
+
 struct Correlation<'a> {
     samples: &'a [f64],
-    weights: &'a [f64],
-    symmetry: Symmetry,
+    taps: Taps<'a, f64>,
     step: usize,
     result: &'a mut [f64],
 }
-
-/// Results that are summed up together: their sums stay in the first-level cache while tap after tap is added.
-///
-/// Long enough that the compiler keeps the loops over them as loops, which it turns into SIMD.
-const BLOCK: usize = 256;
-
-/// Taps that are added in one go over the sums.
-const TAPS: usize = 4;
 
 impl Kernel for Correlation<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { samples, weights, symmetry, step, result } = self;
-        let (size, middle) = (weights.len(), weights.len() / 2);
-        let mut block = [0.0; BLOCK];
-        let mut first = 0;
-        for result in result.chunks_mut(BLOCK) {
-            let sums = &mut block[..result.len()];
-            let taps = &samples[first..];
-            match symmetry {
-                Symmetry::Even => {
-                    product(sums, &taps[middle * step..], weights[middle]);
-                    add_taps(
-                        sums,
-                        &weights[..middle],
-                        |tap| (&taps[tap * step..], &taps[(size - 1 - tap) * step..]),
-                        |a, b| a + b,
-                    );
-                }
-                Symmetry::Odd => {
-                    product(sums, &taps[middle * step..], weights[middle]);
-                    add_taps(
-                        sums,
-                        &weights[..middle],
-                        |tap| (&taps[tap * step..], &taps[(size - 1 - tap) * step..]),
-                        |a, b| a - b,
-                    );
-                }
-                Symmetry::None => {
-                    product(sums, &taps[(size - 1) * step..], weights[size - 1]);
-                    add_taps(sums, &weights[..size - 1], |tap| (&taps[tap * step..], taps), |a, _| a);
+        const HALF: usize = TILE / 2;
+        for (index, result) in self.result.as_chunks_mut::<HALF>().0.iter_mut().enumerate() {
+            *result = self.taps.sum(&self.samples[index * HALF..], self.step);
+        }
+    }
+}
+
+/// Bytes from bytes: sums in `f32` and how far they may be from SciPy's.
+///
+/// Samples, and sums of two, are integers below 2^10 and exact. With `u = 2^-24`, a rounded weight, its product and
+/// each of the at most `n` additions bring a factor within `1 ± u`: together they are off by at most
+/// `1.01 (n + 2) u` of `M`, the sum of the absolute weights times 255. SciPy's own sum is off by as much with
+/// `u = 2^-53`, and the two sums `guess ± error` are rounded once more, by at most `1.01 u M`: `1.02 (n + 4) u M`
+/// covers all. Truncation never falls, so what lies between two values of the same truncation has it too.
+struct Guess<'a> {
+    exact: Taps<'a, f64>,
+    weights: Vec<f32>,
+    error: f32,
+}
+
+impl<'a> Guess<'a> {
+    /// None where more than one result in twenty would be in doubt, or the samples are not bytes.
+    fn new(exact: Taps<'a, f64>, border: Border, fill: f64) -> Option<Self> {
+        let constant = matches!(border, Border::Constant | Border::GridConstant);
+        if constant && !(0..=255).any(|byte| f64::from(byte) == fill) {
+            return None;
+        }
+        let most = 255.0 * exact.weights.iter().map(|weight| weight.abs()).sum::<f64>();
+        let whole = most < 2_f64.powi(24) && exact.weights.iter().all(|weight| weight.fract() == 0.0);
+        let error = if whole {
+            // Integers below 2^24 throughout: nothing is rounded.
+            0.0
+        } else {
+            // The smallest of numbers covers products that vanish.
+            1.02 * (exact.weights.len() + 4) as f64 * 2_f64.powi(-24) * most + f64::from(f32::MIN_POSITIVE)
+        };
+        let weights = exact.weights.iter().map(|weight| *weight as f32).collect();
+        (error < 0.025).then_some(Self { exact, weights, error: error as f32 * 1.000_001 })
+    }
+}
+
+struct Guessed<'a> {
+    samples: &'a [f32],
+    guess: &'a Guess<'a>,
+    step: usize,
+    result: &'a mut [u8],
+}
+
+impl Kernel for Guessed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { samples, guess, step, result } = self;
+        let taps = Taps { weights: &guess.weights, symmetry: guess.exact.symmetry };
+        for (index, result) in result.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
+            let samples = &samples[index * TILE..];
+            let sums: [f32; TILE] = taps.sum(samples, step);
+            let mut doubt = 0;
+            for (to, sum) in result.iter_mut().zip(sums) {
+                // SAFETY: an error below one bounds the sums far below 2^31; samples and weights are finite.
+                let (low, high): (i32, i32) = unsafe {
+                    ((sum - guess.error).to_int_unchecked(), (sum + guess.error).to_int_unchecked())
+                };
+                doubt |= low ^ high;
+                *to = low as u8;
+            }
+            if doubt != 0 {
+                let sums: [f64; TILE] = guess.exact.sum(samples, step);
+                for (to, sum) in result.iter_mut().zip(sums) {
+                    *to = u8::from_f64_truncated(sum);
                 }
             }
-            result.copy_from_slice(sums);
-            first += result.len();
-        }
-    }
-}
-
-#[inline(always)]
-fn product(sums: &mut [f64], samples: &[f64], weight: f64) {
-    sums.iter_mut().zip(samples).for_each(|(sum, sample)| *sum = sample * weight);
-}
-
-/// Add `weights[k]` times the samples, or what `combine` makes of the pairs, that `tap(k)` gives; k in order.
-#[inline(always)]
-fn add_taps<'a>(
-    sums: &mut [f64],
-    weights: &[f64],
-    tap: impl Fn(usize) -> (&'a [f64], &'a [f64]),
-    combine: impl Fn(f64, f64) -> f64,
-) {
-    let len = sums.len();
-    let pair = |index: usize| {
-        let (left, right) = tap(index);
-        (&left[..len], &right[..len], weights[index])
-    };
-    let together = weights.len() - weights.len() % TAPS;
-    for first in (0..together).step_by(TAPS) {
-        let [a, b, c, d] = std::array::from_fn(|tap| pair(first + tap));
-        for (lane, total) in sums.iter_mut().enumerate() {
-            let mut sum = *total;
-            sum += combine(a.0[lane], a.1[lane]) * a.2;
-            sum += combine(b.0[lane], b.1[lane]) * b.2;
-            sum += combine(c.0[lane], c.1[lane]) * c.2;
-            sum += combine(d.0[lane], d.1[lane]) * d.2;
-            *total = sum;
-        }
-    }
-    for index in together..weights.len() {
-        let (left, right, weight) = pair(index);
-        for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
-            *sum += combine(*left, *right) * weight;
         }
     }
 }
@@ -180,7 +326,8 @@ mod tests {
         for (weights, origin) in [(&[][..], 0), (&[1.0, 1.0][..], 1), (&[1.0, 1.0, 1.0][..], -2)] {
             let mut output = array.clone();
             let output = ViewMut::U8(output.view_mut());
-            let done = correlate1d(&View::U8(array.view()), output, 0, weights, Border::Nearest, 0.0, origin);
+            let done =
+                correlate1d(Some(&View::U8(array.view())), output, 0, weights, Border::Nearest, 0.0, origin);
             assert!(matches!(done, Err(KernelError::Parameter(_))));
         }
     }
@@ -245,7 +392,7 @@ mod tests {
                 force(wanted);
                 let mut output = ArrayD::<f64>::zeros(array.raw_dim());
                 let view = ViewMut::F64(output.view_mut());
-                correlate1d(&View::I16(array.view()), view, axis, &weights, border, 7.0, origin).unwrap();
+                correlate1d(Some(&View::I16(array.view())), view, axis, &weights, border, 7.0, origin).unwrap();
                 prop_assert_eq!(&output, &expected);
             }
             force(before);

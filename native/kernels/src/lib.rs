@@ -7,6 +7,7 @@
 pub(crate) mod bilinear;
 pub mod border;
 pub mod correlate;
+pub mod correlate_nd;
 pub mod error;
 pub mod extremum;
 pub(crate) mod gather;
@@ -23,5 +24,7 @@ pub mod sample;
 pub mod simd;
 pub mod slab;
 pub mod spline;
+mod strips;
+pub mod uniform;
 pub mod view;
 pub mod zoom;

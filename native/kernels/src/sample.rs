@@ -8,14 +8,18 @@
 #[inline(always)]
 pub fn to_i32_like_x86(x: f64) -> i32 {
     // Both ends are exact in f64. A value above -2147483649 truncates to a representable integer.
-    if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
+    let x = if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x } else { -2_147_483_648.0 };
+    // SAFETY: what does not fit, NaN included, was replaced. The saturating conversion does not vectorize.
+    unsafe { x.to_int_unchecked() }
 }
 
 /// `(int64_t)x` as `cvttsd2si r64` does it: truncate; out of range or NaN gives `i64::MIN`.
 #[inline(always)]
 pub fn to_i64_like_x86(x: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if (-LIMIT..LIMIT).contains(&x) { x as i64 } else { i64::MIN }
+    let x = if (-LIMIT..LIMIT).contains(&x) { x } else { -LIMIT };
+    // SAFETY: as above.
+    unsafe { x.to_int_unchecked() }
 }
 
 /// `(uint64_t)x` as compilers lower it on x86-64: one signed conversion, shifted down by 2^63 above that.

@@ -1,24 +1,26 @@
-//! Filters along one axis.
+//! Linear filters, and extremes along one axis.
 
 use crate::array::{Input, Output};
 use crate::error::{border, to_python};
 use offgraph_kernels::correlate;
+use offgraph_kernels::correlate_nd::{Weights, correlate as correlate_array};
 use offgraph_kernels::extremum::{self, Extremum};
+use offgraph_kernels::uniform;
 use pyo3::prelude::*;
 
 #[pyfunction]
 pub fn correlate1d(
     py: Python<'_>,
     mut output: Output<'_>,
-    input: Input<'_>,
+    input: Option<Input<'_>>,
     weights: Vec<f64>,
     axis: usize,
     mode: i32,
     cval: f64,
     origin: isize,
 ) -> PyResult<()> {
-    let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
-    py.detach(|| correlate::correlate1d(&input, output, axis, &weights, border, cval, origin))
+    let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
+    py.detach(|| correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
         .map_err(to_python)
 }
 
@@ -37,5 +39,37 @@ pub fn extremum1d(
     let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
     let extremum = if minimum { Extremum::Minimum } else { Extremum::Maximum };
     py.detach(|| extremum::extremum1d(&input, output, axis, size, extremum, border, cval, origin))
+        .map_err(to_python)
+}
+
+#[pyfunction]
+pub fn correlate_nd(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    weights: Vec<f64>,
+    shape: Vec<usize>,
+    mode: i32,
+    cval: f64,
+    origins: Vec<isize>,
+) -> PyResult<()> {
+    let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
+    let weights = Weights { values: &weights, shape: &shape, origins: &origins };
+    py.detach(|| correlate_array(&input, output, weights, border, cval)).map_err(to_python)
+}
+
+#[pyfunction]
+pub fn uniform1d(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Option<Input<'_>>,
+    size: usize,
+    axis: usize,
+    mode: i32,
+    cval: f64,
+    origin: isize,
+) -> PyResult<()> {
+    let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
+    py.detach(|| uniform::uniform1d(input.as_ref(), output, axis, size, border, cval, origin))
         .map_err(to_python)
 }

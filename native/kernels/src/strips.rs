@@ -1,0 +1,357 @@
+//! Walk strips of neighbouring lines: the way of the linear filters through an array in C order.
+//!
+//! The lines along an axis of an array in C order are `len` rows of `inner` neighbouring samples, for each position
+//! of the axes before. A strip is some of these rows and columns, with the rows that a window needs before and
+//! after: it is read into a buffer, computed and stored, and stays in a near cache meanwhile. In the buffer the next
+//! sample of a line is `width` further on, whatever the axis: one plain loop serves every axis, and its lanes are
+//! different pixels. Short lines are laid side by side.
+//!
+//! Reading and storing know the element types, one at a time; computing does not.
+
+use crate::error::{KernelError, Result};
+use crate::line::Extension;
+use crate::parallel;
+use crate::simd::{Kernel, dispatch};
+use crate::slab::check_room;
+use crate::view::ViewMut;
+use ndarray::{ArrayViewMutD, Axis};
+
+/// A strip of about this many samples stays in the second-level cache.
+const STRIP_SAMPLES: usize = 16 * 1024;
+
+/// Rows of a strip, if the window is small; else twice the window.
+const ROWS: usize = 64;
+
+/// Columns of a strip, if there are so many: memory delivers 64 bytes at once.
+const COLUMNS: usize = 64;
+
+/// Samples at least in lines that are computed alone; shorter ones are laid side by side.
+const LONG: usize = 64;
+
+/// Results are computed by so many at a time: the buffers end at a multiple of it.
+pub(crate) const TILE: usize = 32;
+
+/// What to walk along, and how.
+pub(crate) struct Walk {
+    /// The axis of the lines.
+    pub axis: usize,
+    /// Samples before and after a line.
+    pub extension: Extension,
+    /// Estimated nanoseconds of a sample.
+    pub cost: usize,
+    /// Whether a line must be computed from its first sample to its last, in one go.
+    pub whole: bool,
+}
+
+/// Rows of samples that lie apart by `pitch`, of several lines that lie apart by `group_pitch`.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    start: usize,
+    rows: usize,
+    pitch: usize,
+    width: usize,
+    group: usize,
+    group_pitch: usize,
+}
+
+impl Block {
+    /// `width` neighbouring samples.
+    pub(crate) fn row(start: usize, width: usize) -> Self {
+        Self { start, rows: 1, pitch: width, width, group: 1, group_pitch: width }
+    }
+}
+
+/// Reads samples as `B`.
+pub(crate) trait Reader<B>: Sync {
+    /// Put the block's rows, its lines side by side, into `to`.
+    fn read(&self, block: Block, to: &mut [B]);
+}
+
+/// An array in C order, and how its elements become samples.
+pub(crate) struct Source<'a, T, F>(pub &'a [T], pub F);
+
+impl<T: Copy + Sync, B: Copy, F: Fn(T) -> B + Copy + Sync> Reader<B> for Source<'_, T, F> {
+    fn read(&self, block: Block, to: &mut [B]) {
+        dispatch(Read { from: self.0, block, to, load: self.1 });
+    }
+}
+
+struct Read<'a, T, B, F> {
+    from: &'a [T],
+    block: Block,
+    to: &'a mut [B],
+    load: F,
+}
+
+impl<T: Copy, B: Copy, F: Fn(T) -> B + Copy> Kernel for Read<'_, T, B, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, block, to, load } = self;
+        let Block { start, rows, pitch, width, group, group_pitch } = block;
+        let from = &from[start..];
+        let copy =
+            |to: &mut [B], from: &[T]| to.iter_mut().zip(from).for_each(|(to, from)| *to = load(*from));
+        if group == 1 && width == pitch {
+            copy(&mut to[..rows * width], &from[..rows * width]);
+        } else if width == 1 {
+            for (row, to) in to.chunks_exact_mut(group).take(rows).enumerate() {
+                let lines = from[row * pitch..].iter().step_by(group_pitch);
+                to.iter_mut().zip(lines).for_each(|(to, from)| *to = load(*from));
+            }
+        } else {
+            for (row, to) in to.chunks_exact_mut(group * width).take(rows).enumerate() {
+                for (line, to) in to.chunks_exact_mut(width).enumerate() {
+                    copy(to, &from[line * group_pitch + row * pitch..][..width]);
+                }
+            }
+        }
+    }
+}
+
+/// Stores results of type `R`, and reads what it holds as `B`. Blocks are counted from the first sample of this part.
+pub(crate) trait Writer<B, R> {
+    /// Put the block's rows, its lines side by side, into `to`.
+    fn read(&self, block: Block, column: usize, to: &mut [B]);
+
+    /// Store the rows of `from`, lines side by side.
+    fn write(&mut self, block: Block, column: usize, from: &[R]);
+}
+
+/// A part of the output, all lines in full; how its elements become samples, and results its elements.
+pub(crate) struct Target<'a, U, L, S>(pub ArrayViewMutD<'a, U>, pub L, pub S);
+
+impl<U, B, R, L, S> Writer<B, R> for Target<'_, U, L, S>
+where
+    U: Copy,
+    B: Copy,
+    R: Copy,
+    L: Fn(U) -> B + Copy,
+    S: Fn(R) -> U + Copy,
+{
+    fn read(&self, block: Block, column: usize, to: &mut [B]) {
+        let (len, inner) = (self.0.len_of(Axis(1)), self.0.len_of(Axis(2)));
+        if let Some(from) = self.0.as_slice() {
+            let block =
+                Block { start: block.start + column, pitch: inner, group_pitch: len * inner, ..block };
+            dispatch(Read { from, block, to, load: self.1 });
+            return;
+        }
+        let plane = self.0.index_axis(Axis(0), block.start / (len * inner));
+        for (row, to) in (block.start / inner % len..).zip(to.chunks_exact_mut(block.width).take(block.rows))
+        {
+            let from = plane.index_axis(Axis(0), row);
+            let from = from.as_slice().expect(IN_C_ORDER);
+            dispatch(Read { from, block: Block::row(column, block.width), to, load: self.1 });
+        }
+    }
+
+    fn write(&mut self, block: Block, column: usize, from: &[R]) {
+        let (len, inner) = (self.0.len_of(Axis(1)), self.0.len_of(Axis(2)));
+        if let Some(to) = self.0.as_slice_mut() {
+            let block =
+                Block { start: block.start + column, pitch: inner, group_pitch: len * inner, ..block };
+            dispatch(Write { from, block, to, store: self.2 });
+            return;
+        }
+        // Columns of one plane: lines are never laid side by side here.
+        let mut plane = self.0.index_axis_mut(Axis(0), block.start / (len * inner));
+        for (row, from) in (block.start / inner % len..).zip(from.chunks_exact(block.width).take(block.rows))
+        {
+            let mut to = plane.index_axis_mut(Axis(0), row);
+            let to = to.as_slice_mut().expect(IN_C_ORDER);
+            dispatch(Write { from, block: Block::row(column, block.width), to, store: self.2 });
+        }
+    }
+}
+
+const IN_C_ORDER: &str = "rows of an array in C order";
+
+struct Write<'a, R, U, F> {
+    from: &'a [R],
+    block: Block,
+    to: &'a mut [U],
+    store: F,
+}
+
+impl<R: Copy, U: Copy, F: Fn(R) -> U + Copy> Kernel for Write<'_, R, U, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, block, to, store } = self;
+        let Block { start, rows, pitch, width, group, group_pitch } = block;
+        let to = &mut to[start..];
+        let copy =
+            |to: &mut [U], from: &[R]| to.iter_mut().zip(from).for_each(|(to, from)| *to = store(*from));
+        if group == 1 && width == pitch {
+            copy(&mut to[..rows * width], &from[..rows * width]);
+        } else if width == 1 {
+            for (row, from) in from.chunks_exact(group).take(rows).enumerate() {
+                let lines = to[row * pitch..].iter_mut().step_by(group_pitch);
+                lines.zip(from).for_each(|(to, from)| *to = store(*from));
+            }
+        } else {
+            for (row, from) in from.chunks_exact(group * width).take(rows).enumerate() {
+                for (line, from) in from.chunks_exact(width).enumerate() {
+                    copy(&mut to[line * group_pitch + row * pitch..][..width], from);
+                }
+            }
+        }
+    }
+}
+
+/// Compute every line of `output`, in C order, from the extended lines of what `reader` reads, an array of that
+/// shape in C order; without a reader from its own lines.
+///
+/// `compute(extended, result, width)` gets `before + rows + after` rows of `width` samples, and what fills the
+/// buffer up to whole tiles; it fills `rows` rows, and the same rest. `reader` and `writer` know the types.
+pub(crate) fn walk_strips<'v, B: Copy + Default + Sync, R: Copy + Default>(
+    output: ViewMut<'v>,
+    walk: &Walk,
+    fill: B,
+    reader: Option<&dyn Reader<B>>,
+    writer: impl Fn(ViewMut<'v>) -> Box<dyn Writer<B, R> + 'v> + Sync,
+    compute: impl Fn(&mut [B], &mut [R], usize) + Sync,
+) -> Result<()> {
+    let (shape, size, axis) = (output.shape(), output.len(), walk.axis);
+    if axis >= shape.len() {
+        return Err(KernelError::shape(format!("an array of shape {shape:?} has no axis {axis} to filter")));
+    }
+    if size == 0 {
+        return Ok(());
+    }
+    let (len, inner): (usize, usize) = (shape[axis], shape[axis + 1..].iter().product());
+    // A line that is read after a part of it was written would be another.
+    let plan = Plan::new(len, inner, &Walk { whole: walk.whole || reader.is_none(), ..*walk })?;
+    let outer = size / (len * inner);
+    let blocks = output
+        .into_shape(&[outer, len, inner])?
+        .split_blocks(&[1], parallel::blocks_for(size.saturating_mul(walk.cost)));
+    parallel::for_each_block(blocks, |(origin, block)| {
+        let shape = [block.shape()[0], len, block.shape()[2]];
+        let mut writer = writer(block);
+        plan.run(&origin, shape, inner, walk.extension, fill, reader, writer.as_mut(), &compute);
+    });
+    Ok(())
+}
+
+/// How large the strips are.
+struct Plan {
+    rows: usize,
+    width: usize,
+    /// Lines of different planes that are laid side by side.
+    group: usize,
+}
+
+impl Plan {
+    fn new(len: usize, inner: usize, walk: &Walk) -> Result<Self> {
+        let too_long = || KernelError::memory("the window is longer than this machine's memory");
+        let around = walk.extension.before.checked_add(walk.extension.after).ok_or_else(too_long)?;
+        let target = if walk.whole { len } else { len.min(around.saturating_mul(2).max(ROWS)) };
+        let extended = target.checked_add(around).ok_or_else(too_long)?;
+        // Whole registers, so that no load of the next row straddles cache lines.
+        let width = (STRIP_SAMPLES / extended / COLUMNS * COLUMNS).max(COLUMNS).min(inner);
+        let rows = target.max((STRIP_SAMPLES / width).saturating_sub(around)).min(len);
+        let room = STRIP_SAMPLES / (extended * width).max(1);
+        let short = width == inner && rows == len && len.saturating_mul(inner) < LONG;
+        let group = if short { (room / 4).max(1) } else { 1 };
+        let samples = (rows + around).checked_mul(width * group).ok_or_else(too_long)?;
+        check_room::<f64>(samples.checked_add(TILE).ok_or_else(too_long)?)?;
+        Ok(Self { rows, width, group })
+    }
+
+    fn run<B: Copy + Default, R: Copy + Default>(
+        &self,
+        origin: &[usize],
+        [planes, len, columns]: [usize; 3],
+        inner: usize,
+        extension: Extension,
+        fill: B,
+        reader: Option<&dyn Reader<B>>,
+        writer: &mut dyn Writer<B, R>,
+        compute: &impl Fn(&mut [B], &mut [R], usize),
+    ) {
+        let around = extension.before + extension.after;
+        // A part of the columns does not lie in one piece.
+        let group = if columns == inner { self.group } else { 1 };
+        let tiles = |samples: usize| samples.next_multiple_of(TILE);
+        let widest = self.width * group;
+        let (mut extended, mut result) = (Vec::new(), Vec::new());
+        let extended = aligned(&mut extended, around * widest + tiles(self.rows * widest));
+        let result = aligned(&mut result, tiles(self.rows * widest));
+        for plane in (0..planes).step_by(group) {
+            let group = group.min(planes - plane);
+            for column in (0..columns).step_by(self.width) {
+                let width = self.width.min(columns - column);
+                for row in (0..len).step_by(self.rows) {
+                    let rows = self.rows.min(len - row);
+                    let samples = &mut extended[..around * width * group + tiles(rows * width * group)];
+                    let start = (origin[0] + plane) * len * inner + origin[2] + column;
+                    let block =
+                        Block { start, rows: 0, pitch: inner, width, group, group_pitch: len * inner };
+                    let own = |row: usize, rows: usize| Block {
+                        start: (plane * len + row) * columns,
+                        rows,
+                        ..block
+                    };
+                    read_extended(
+                        samples,
+                        [row, rows, len],
+                        extension,
+                        width * group,
+                        fill,
+                        |row, rows, to| match reader {
+                            Some(reader) => {
+                                reader.read(Block { start: start + row * inner, rows, ..block }, to);
+                            }
+                            None => writer.read(own(row, rows), column, to),
+                        },
+                    );
+                    let result = &mut result[..tiles(rows * width * group)];
+                    compute(samples, result, width * group);
+                    writer.write(own(row, rows), column, result);
+                }
+            }
+        }
+    }
+}
+
+/// `len` elements that begin at a cache line, in the memory of `holder`.
+fn aligned<B: Copy + Default>(holder: &mut Vec<B>, len: usize) -> &mut [B] {
+    const LINE: usize = 64;
+    let spare = LINE / size_of::<B>();
+    holder.resize(len + spare, B::default());
+    // Any number is right here, but slow.
+    let first = holder.as_ptr().align_offset(LINE).min(spare);
+    &mut holder[first..first + len]
+}
+
+/// Put rows `row - before` to `row + rows + after` of lines of `len` samples into `to`, by `read(row, rows, to)`.
+fn read_extended<B: Copy>(
+    to: &mut [B],
+    [row, rows, len]: [usize; 3],
+    extension: Extension,
+    width: usize,
+    fill: B,
+    read: impl Fn(usize, usize, &mut [B]),
+) {
+    let Extension { before, after, border, .. } = extension;
+    // Rows that the array has lie in one piece.
+    let first = before.saturating_sub(row);
+    let last = (before + rows + after).min(before + len - row);
+    read(row + first - before, last - first, &mut to[first * width..last * width]);
+    for position in (0..first).chain(last..before + rows + after) {
+        let inside = border.index((row + position) as isize - before as isize, len);
+        // Copied if it is here, as it is where the lines are whole.
+        let copied = inside.map(|inside| (inside + before).wrapping_sub(row));
+        match (inside, copied) {
+            (Some(_), Some(from)) if (first..last).contains(&from) => {
+                to.copy_within(from * width..(from + 1) * width, position * width);
+            }
+            (Some(inside), _) => read(inside, 1, &mut to[position * width..][..width]),
+            (None, _) => to[position * width..][..width].fill(fill),
+        }
+    }
+}
