@@ -47,8 +47,8 @@ fn median3x3<K: Ord + Copy>(v: [K; 9]) -> K {
     sort3([low[0].max(low[1]).max(low[2]), middle, high[0].min(high[1]).min(high[2])])[1]
 }
 
-/// The median of five sorted columns, row by row. Found by taking away from Batcher's network all comparisons
-/// without which it still selects the median of all 6^5 sets of sorted columns of zeros and ones.
+/// The median of five sorted columns, row by row: rows are sorted, then the 13 cells that can still be the median.
+/// Comparisons without which all 6^5 sets of sorted columns of zeros and ones still come out right are left out.
 #[inline(always)]
 fn median5x5<K: Ord + Copy>(mut v: [K; 25]) -> K {
     in_order!(v:
