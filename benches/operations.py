@@ -81,6 +81,14 @@ def cases() -> Iterator[Case]:
                 lambda ndi, im, order=order: ndi.shift(im, (3.3, -7.6, 0), order=order),
             )
         yield named("affine 3×3 on H×W×3 order 1", lambda ndi, im: ndi.affine_transform(im, SHEAR, order=1))
+        for name, size in (("minimum_filter", 7), ("maximum_filter", 7), ("maximum_filter", 15)):
+            yield named(
+                f"{name} {size}×{size}",
+                lambda ndi, im, name=name, size=size: getattr(ndi, name)(im, size=(size, size, 1)),
+                lambda cv, im, name=name, size=size: (cv.erode if name == "minimum_filter" else cv.dilate)(
+                    im, np.ones((size, size), np.uint8)
+                ),
+            )
         for size in (3, 5) + ((15,) if kind == "u8" else ()):
             yield named(
                 f"median {size}×{size}",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
 
 import offgraph as og
 from offgraph import cli
+from offgraph.step import field_names
 
 RECIPE = "offgraph: 1\nsteps:\n  - Resize: {size: [16, 20]}\n  - Augment:\n      - Rotate: {angle: [-9, 9]}\n  - Rescale: {scale: 0.00392}\n"
 
@@ -133,3 +137,45 @@ def test_predict_with_a_file_that_is_no_model(photos, capsys):
     pytest.importorskip("tensorflow")
     status, _, err = run(capsys, "predict", photos / "recipe.yaml", photos / "photos", "-o", photos / "out")
     assert status == 1 and "recipe.yaml" in err
+
+
+def test_a_seed_that_is_none_is_wrong_usage(photos, capsys):
+    status, _, err = run(capsys, "preview", photos / "photos", "--seed", -1)
+    assert status == 2 and "seed" in err
+    status, _, err = run(
+        capsys, "build", photos / "photos", photos / "out", "-r", photos / "recipe.yaml", "-f", "zip"
+    )
+    assert status == 2 and "folder, tfrecord" in err.replace("\n", " ")
+
+
+def test_options_of_sources_and_shards(photos, capsys):
+    job = ("build", photos / "photos", photos / "out", "-r", photos / "recipe.yaml", "--dry-run")
+    status, out, _ = run(capsys, *job, "--labels", "none", "--alpha", "white", "--shard-size", 2)
+    assert status == 0 and "nothing is written" in out
+    status, _, err = run(capsys, *job, "--axes", "QQ")
+    assert status == 1 and "QQ" in err
+
+
+def test_preview_of_nothing_fails_and_hints_are_one_line(photos, capsys):
+    wrong = photos / "wrong.yaml"
+    wrong.write_text("offgraph: 1\nsteps:\n  - Resize: {size: [8, 8, 8]}\n")
+    page = photos / "page.html"
+    status, _, err = run(capsys, "preview", photos / "photos", "-r", wrong, "-o", page)
+    assert status == 1 and "not one of the 7 pictures" in err and not page.exists()
+    typed = [sys.executable, "-m", "offgraph.cli", "preview", photos / "photos", "-o", page]
+    done = subprocess.run(typed, capture_output=True, text=True, check=True)
+    assert "wrote" in done.stdout
+    assert (
+        done.stderr.startswith("offgraph: 1 of 7 pictures could not be drawn")
+        and done.stderr.count("\n") == 1
+    )
+
+
+@pytest.mark.parametrize("name", sorted(og.STEPS))
+def test_every_field_is_described_and_the_example_is_a_recipe(name, capsys):
+    status, out, _ = run(capsys, "steps", name)
+    assert status == 0
+    assert all(f"\n  {field}: " in out for field in (*field_names(og.STEPS[name]), "p", "id"))
+    recipe = out.partition("In a recipe file:\n\n")[2].partition("In Python:")[0]
+    assert og.Compose.from_yaml(textwrap.dedent(recipe)).steps[0].name == name
+    assert ">>> " in out.partition("In Python:")[2]

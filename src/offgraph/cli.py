@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from offgraph.compose import Compose
+    from offgraph.sources import Source as Opened
 
 __all__ = ["app", "main"]
 
@@ -28,11 +29,27 @@ app = typer.Typer(
 )
 
 
-class Format(StrEnum):
-    """What `build` writes."""
+class Labels(StrEnum):
+    """Where classes come from."""
 
-    folder = "folder"
-    tfrecord = "tfrecord"
+    auto = "auto"
+    folders = "folders"
+    none = "none"
+
+
+class Alpha(StrEnum):
+    """What becomes of opacity."""
+
+    drop = "drop"
+    white = "white"
+    black = "black"
+
+
+class Outputs(StrEnum):
+    """What a model puts out."""
+
+    probabilities = "probabilities"
+    logits = "logits"
 
 
 class OnError(StrEnum):
@@ -64,13 +81,31 @@ Source = Annotated[
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")]
 Masks = Annotated[Path | None, typer.Option(help="A folder of mask images with the pictures' names.")]
 ColorOption = Annotated[Color, typer.Option(help="rgb: always three channels; grey: one; keep: as stored.")]
+LabelsOption = Annotated[
+    Labels, typer.Option(help="Whether the folders are classes; auto asks where it is in doubt.")
+]
+Axes = Annotated[
+    str | None, typer.Option(help="Axes of stacks as stored, such as ZYX, where the files do not say.")
+]
+AlphaOption = Annotated[Alpha, typer.Option(help="Opacity: left out, or laid on white or black.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless said.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of every draw.")]
+Strict = Annotated[bool, typer.Option(help="Exit with status 3 when files were set aside.")]
 
 
-def _recipe(path: Path | None) -> Compose | None:
-    from offgraph import Compose
+def _format(name: str) -> str:
+    from offgraph.dataset.formats import FORMATS
 
-    return None if path is None else Compose.from_yaml(path)
+    if name not in FORMATS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}")
+    return name
+
+
+def _source(path: Path, labels: Labels, axes: str | None, **reading: Any) -> Opened:
+    from offgraph import open_source
+
+    named = None if labels is Labels.none else labels.value
+    return open_source(path, labels=named, axes=axes, **reading)
 
 
 @app.command()
@@ -81,8 +116,11 @@ def build(
     ],
     recipe: Annotated[Path, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")],
     format: Annotated[
-        Format, typer.Option("--format", "-f", help="Class folders of PNG files, or TFRecord shards.")
-    ] = Format.folder,
+        str,
+        typer.Option(
+            "--format", "-f", callback=_format, help="folder: PNG files by class; tfrecord: TFRecord shards."
+        ),
+    ] = "folder",
     copies: Annotated[
         int, typer.Option(min=1, help="Examples made of each picture, each with its own draws.")
     ] = 1,
@@ -90,30 +128,37 @@ def build(
     on_error: Annotated[
         OnError, typer.Option(help="List a bad file and go on, or stop at it.")
     ] = OnError.quarantine,
-    seed: Annotated[int, typer.Option(help="The seed of every draw.")] = 0,
+    seed: Seed = 0,
     store: Annotated[
         Store, typer.Option(help="Pictures after the last step that gives integers, or the final floats.")
     ] = Store.integers,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Examples in a shard: what a kill can cost.")
+    ] = None,
     color: ColorOption = Color.rgb,
     masks: Masks = None,
+    labels: LabelsOption = Labels.auto,
+    axes: Axes = None,
+    alpha: AlphaOption = Alpha.drop,
     dry_run: Annotated[bool, typer.Option(help="Tell counts, bytes and time; write nothing.")] = False,
-    strict: Annotated[bool, typer.Option(help="Exit with status 3 when files were set aside.")] = False,
+    strict: Strict = False,
 ) -> None:
     """Make a dataset of a folder of pictures."""
     import offgraph as og
 
     try:
         report = og.build(
-            og.open_source(source, color=color.value, masks=masks),
+            _source(source, labels, axes, color=color.value, masks=masks, alpha=alpha.value),
             out,
-            og.Compose.from_yaml(recipe),
-            format=format.value,
+            recipe,
+            format=format,
             copies=copies,
             workers=workers,
             on_error=on_error.value,
             seed=seed,
             store=store.value,
             dry_run=dry_run,
+            shard_size=shard_size,
         )
     except KeyboardInterrupt:
         typer.echo("offgraph: stopped; run the same command again, and it goes on where it was", err=True)
@@ -129,17 +174,18 @@ def preview(
     recipe: RecipeFile = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("preview.html"),
     pictures: Annotated[int, typer.Option("--pictures", "-n", min=1, help="How many pictures to draw.")] = 8,
-    seed: Annotated[int, typer.Option(help="The seed of every draw.")] = 0,
+    seed: Seed = 0,
     color: ColorOption = Color.rgb,
     masks: Masks = None,
+    labels: LabelsOption = Labels.auto,
+    axes: Axes = None,
+    alpha: AlphaOption = Alpha.drop,
 ) -> None:
     """Draw pictures before and after a recipe, on one page."""
     import offgraph as og
 
-    chosen = _recipe(recipe) or og.Compose([])
-    page = og.preview(
-        og.open_source(source, color=color.value, masks=masks), chosen, out, n=pictures, seed=seed
-    )
+    opened = _source(source, labels, axes, color=color.value, masks=masks, alpha=alpha.value)
+    page = og.preview(opened, [] if recipe is None else recipe, out, n=pictures, seed=seed)
     typer.echo(f"wrote {page}")
 
 
@@ -154,7 +200,7 @@ def compare(
     """Show one picture under several settings side by side, with differences and times."""
     import offgraph as og
 
-    page = og.compare(image, vary, out, recipe=_recipe(recipe), color=color.value)
+    page = og.compare(image, vary, out, recipe=recipe, color=color.value)
     typer.echo(f"wrote {page}")
 
 
@@ -174,27 +220,49 @@ def predict(
     on_error: Annotated[
         OnError, typer.Option(help="List a bad file and go on, or stop at it.")
     ] = OnError.quarantine,
+    postprocess: Annotated[
+        Path | None,
+        typer.Option(help="A recipe of result steps for masks, instead of the one saved in the model."),
+    ] = None,
+    outputs: Annotated[
+        Outputs | None, typer.Option(help="What the model puts out, where its last layer does not tell.")
+    ] = None,
+    color: Annotated[
+        Color | None, typer.Option(help="How pictures are read, instead of as the model takes them.")
+    ] = None,
+    axes: Axes = None,
+    alpha: AlphaOption = Alpha.drop,
+    labels: LabelsOption = Labels.auto,
+    strict: Strict = False,
 ) -> None:
     """Predict classes or masks, with the recipe saved in the model, on the original pictures."""
     import offgraph as og
+    from offgraph.predict import color_for
 
+    saved = og.load(model)
+    reads = color.value if color is not None else color_for(saved.input_spec)
     predictions = og.predict(
-        model,
-        source,
-        recipe=_recipe(recipe),
+        saved,
+        _source(source, labels, axes, color=reads, alpha=alpha.value),
+        recipe=None if recipe is None else og.Compose.from_yaml(recipe),
         other_recipe=other_recipe,
         batch_size=batch_size,
         threads=threads,
         on_error=on_error.value,
+        postprocess=None if postprocess is None else og.Compose.from_yaml(postprocess),
+        outputs=None if outputs is None else outputs.value,
     )
-    typer.echo(og.save_predictions(predictions, out).summary())
+    report = og.save_predictions(predictions, out)
+    typer.echo(report.summary())
+    if strict and report.quarantined:
+        raise typer.Exit(3)
 
 
 @app.command()
 def doctor(
     path: Annotated[Path, typer.Argument(help="A folder of pictures, or one file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    workers: Workers = None,
+    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
     strict: Annotated[bool, typer.Option(help="Exit with status 3 when a file cannot be read.")] = False,
 ) -> None:
     """List files that cannot be read, or are odd."""
@@ -202,7 +270,7 @@ def doctor(
 
     import offgraph as og
 
-    report = og.doctor(path, workers=workers or 2)
+    report = og.doctor(path, workers=workers)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1))
     else:
@@ -252,23 +320,40 @@ def _list_steps() -> None:
 
 def _describe_step(name: str) -> None:
     import inspect
+    import textwrap
 
-    from offgraph.recipe import STEPS
-    from offgraph.step import signature
+    from offgraph.recipe import STEPS, example
+    from offgraph.step import documentation, field_names, signature
 
     step = STEPS[name]
-    typer.echo(f"{signature(step)}\n\n{inspect.getdoc(step)}")
+    text, _, python = (inspect.getdoc(step) or "").partition("\nExamples\n--------\n")
+    about = text.partition("\nParameters\n")[0]
+    texts = documentation(step)
+    typer.echo(f"{signature(step)}\n\n{about.strip()}\n\nFields:\n")
+    for field in field_names(step):
+        typer.echo(textwrap.fill(texts[field], 100, initial_indent=f"  {field}: ", subsequent_indent="    "))
+    typer.echo(f"\nIn a recipe file:\n\n{textwrap.indent(example(step), '  ')}")
+    typer.echo(f"In Python:\n\n{textwrap.indent(python, '  ')}")
+
+
+def _plain_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
+    """One line: the line of code that warned says nothing to whoever typed a command."""
+    return f"offgraph: {message}\n"
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors of Offgraph become one line on standard error and status 1."""
     from offgraph.errors import OffgraphError
 
+    shown = warnings.formatwarning
+    warnings.formatwarning = _plain_warning
     try:
         app(args=arguments)
     except OffgraphError as error:
         typer.echo(f"offgraph: {error}", err=True)
         sys.exit(1)
+    finally:
+        warnings.formatwarning = shown
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from offgraph.threads import num_threads
 if TYPE_CHECKING:
     from offgraph.tensors.keras import SavedModel
 
-__all__ = ["Outputs", "Prediction", "Predictions", "predict"]
+__all__ = ["Outputs", "Prediction", "Predictions", "color_for", "predict"]
 
 Outputs = Literal["probabilities", "logits"]
 
@@ -249,7 +249,7 @@ def predict(
     prepare = (saved.recipe if recipe is None else recipe).eval()
     work = _Work(
         saved,
-        open_source(src, color=_color(saved.input_spec)),
+        open_source(src, color=color_for(saved.input_spec)),
         prepare,
         _result_steps(saved, postprocess),
         _reading_of(saved, outputs),
@@ -284,7 +284,8 @@ def _class_names(saved: SavedModel) -> tuple[str, ...]:
     return saved.class_names or tuple(str(number) for number in range(count or 0))
 
 
-def _color(spec: ArraySpec) -> Color:
+def color_for(spec: ArraySpec) -> Color:
+    """Return how pictures are read for a model with this input: one channel grey, three RGB, else as stored."""
     channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
     if "Z" in spec.axes or channels is None:
         return "keep"

@@ -406,6 +406,50 @@ def test_large_windows_slide(dtype, shape, size):
         assert_equal_arrays(ndimage.rank_filter(image, rank, size, mode="mirror"), expected)
 
 
+@examples(60)
+@given(
+    st.data(),
+    st.sampled_from(("u1", "i1", "u2", "i4", "f4", "f8")),
+    st.sampled_from((3, 5, 7, 9, 11, 17)),
+    st.sampled_from((1, 3, 4, 7)),
+    st.sampled_from((1, 130, 175)),
+    st.integers(0, 2**32 - 1),
+)
+def test_fast_windows(data, dtype, size, channels, width, seed):
+    """Shared columns, counts and full boxes, in pictures wider than their registers, with flat parts."""
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (19, width, channels))
+    image[:, : width // 2] //= data.draw(st.sampled_from((1, 8, 256)))
+    image = (image - 100 if dtype in ("i4", "f4", "f8") else image).astype(dtype)
+    kwargs = {
+        "mode": data.draw(st.sampled_from(MODES)),
+        "cval": data.draw(fills),
+        "origin": (data.draw(st.integers(-1, 1)), data.draw(st.integers(-1, 1)), 0),
+    }
+    cells = size * size
+    name, arguments = data.draw(
+        st.sampled_from(
+            (
+                ("median_filter", ()),
+                ("minimum_filter", ()),
+                ("maximum_filter", ()),
+                ("rank_filter", (1,)),
+                ("rank_filter", (cells - 2,)),
+                ("percentile_filter", (70,)),
+            )
+        )
+    )
+    level = data.draw(st.sampled_from(SIMD_LEVELS))
+    before = _native.build_info()["simd"]
+    _native.set_simd_level(level)
+    try:
+        ours = getattr(ndimage, name)(image, *arguments, size=(size, size, 1), **kwargs)
+    finally:
+        _native.set_simd_level(before)
+    theirs = getattr(scipy.ndimage, name)(image, *arguments, size=(size, size, 1), **kwargs)
+    assert_equal_arrays(ours, theirs)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_large_footprints_with_holes_slide_along_any_axis(axis):
     shape = np.roll((15, 5, 4), axis)
@@ -420,7 +464,10 @@ def test_large_footprints_with_holes_slide_along_any_axis(axis):
     ("name", "arguments"),
     [
         ("median_filter", (3,)),
+        ("median_filter", (5,)),
         ("median_filter", (13,)),
+        ("median_filter", ((17, 19),)),
+        ("maximum_filter", (15,)),
         ("minimum_filter", (5,)),
         ("gaussian_filter", (1.5,)),
         ("percentile_filter", (20, 5)),

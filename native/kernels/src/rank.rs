@@ -4,13 +4,16 @@
 //! four widths serve every dtype. The picture is worked on in bands of its first axis. A band is copied with its
 //! border into a buffer of keys, the ranks are selected there, and the samples stored. The selection is
 //!
-//! * for the smallest and the largest sample a comparison of runs of neighbours ([`extreme`]);
+//! * for the extremes of a full box a comparison of doubled windows along one axis after the other ([`boxes`]);
+//! * for the extremes of other windows a comparison of runs of neighbours ([`extreme`]);
+//! * for the medians of 3×3 and 5×5 boxes a network that shares sorted columns ([`columns`]);
+//! * for large boxes of bytes a count of the samples below each threshold ([`counts`]);
 //! * for small windows a sorting network, cut down to what the wanted rank needs, whose lanes are neighbouring
 //!   pixels ([`network`]): no branches, and SIMD;
 //! * for large ones a histogram of the window that slides along the axis on which the fewest samples enter and
 //!   leave ([`histogram`]).
 //!
-//! Both give the exact sample: which of them runs is a matter of speed alone.
+//! All give the exact sample: which of them runs is a matter of speed alone.
 
 use std::ops::Range;
 
@@ -18,16 +21,22 @@ use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
-use crate::sample::Cast;
 use crate::simd::{Kernel, dispatch};
 use crate::slab::check_room;
-use crate::view::{View, ViewMut, write_line};
+use crate::view::{View, ViewMut};
+use band::{Pad, Unkey, store_as_double};
+use boxes::FullBox;
+use counts::Counted;
 use extreme::Extreme;
 pub use extreme::raised_extremum;
 use histogram::{Line, Slide};
 use key::{Key, Rankable};
 use network::Network;
 
+mod band;
+mod boxes;
+mod columns;
+mod counts;
 mod extreme;
 mod histogram;
 mod key;
@@ -36,8 +45,11 @@ mod network;
 /// Windows of more samples than this slide with a histogram.
 const LARGEST_NETWORK: usize = 81;
 
+/// Full boxes of bytes, of more samples than this, are counted.
+const LARGEST_UNCOUNTED: usize = 49;
+
 /// Keys in a band, about, so that a band stays in the second-level cache.
-const BAND_SAMPLES: usize = 64 * 1024;
+const BAND_SAMPLES: usize = 128 * 1024;
 
 /// The samples around a pixel that are ranked.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +119,8 @@ struct Axis {
 #[derive(Debug)]
 enum Selection {
     Extreme(Extreme),
+    FullBox(FullBox),
+    Columns(Counted),
     Network(Network),
     Slide { axis: usize, slide: Slide },
 }
@@ -125,6 +139,8 @@ struct Plan {
     taps: Vec<usize>,
     rank: usize,
     selection: Selection,
+    /// For bytes, in place of the selection.
+    counted: Option<Counted>,
     band_rows: usize,
 }
 
@@ -151,7 +167,17 @@ impl Plan {
         let cells = Cells { mask, axes: &axes, strides: &padded_strides };
         check_room::<usize>(count)?;
         let taps = cells.taps();
-        let selection = if rank == 0 || rank == count - 1 {
+        let full = count == mask.len();
+        let counted = if full { Counted::new(&axes, inner, &padded_strides) } else { None };
+        let extreme = rank == 0 || rank == count - 1;
+        let selection = if full && extreme {
+            let along = |(axis, step): (&Axis, &usize)| (axis.window, *step, axis.len + axis.window - 1);
+            Selection::FullBox(FullBox::new(axes.iter().zip(&padded_strides).map(along), rank > 0))
+        } else if let Some(counted) = &counted
+            && columns::is_median(&counted.grid, rank)
+        {
+            Selection::Columns(*counted)
+        } else if extreme {
             Selection::Extreme(Extreme::new(&cells, rank > 0))
         } else if count <= LARGEST_NETWORK {
             Selection::Network(Network::new(count, rank))
@@ -164,9 +190,11 @@ impl Plan {
             let slide = Slide { padded_step: padded_strides[axis], out_step: strides[axis], leave, enter };
             Selection::Slide { axis, slide }
         };
+        let counted =
+            counted.filter(|counted| !extreme && count > LARGEST_UNCOUNTED && counted.grid.is_countable());
         // A band much lower than the window would be mostly border.
-        let band_rows = (BAND_SAMPLES / padded_strides[0].max(1)).max(2 * axes[0].window).min(axes[0].len);
-        Ok(Self { axes, inner, strides, padded_strides, taps, rank, selection, band_rows })
+        let band_rows = (BAND_SAMPLES / padded_strides[0].max(1)).max(4 * axes[0].window).min(axes[0].len);
+        Ok(Self { axes, inner, strides, padded_strides, taps, rank, selection, counted, band_rows })
     }
 
     /// Cut the output into bands, each with its rows of the first axis.
@@ -204,14 +232,20 @@ impl Plan {
             Outside::Double(value) => T::from_f64_truncated(value),
             Outside::Exact(value) => T::from_i64(value),
         };
-        let mut padded = vec![fill.key(); self.padded_len(rows.len()).expect("checked for the tallest band")];
-        dispatch(Pad { plan: self, data, first: rows.start, padded: &mut padded });
-        let mut keys = vec![T::Key::default(); rows.len() * self.strides[0]];
-        self.select(&padded, rows.len(), &mut keys);
+        let len = self.padded_len(rows.len()).expect("checked for the tallest band");
+        // Rows are read by whole registers.
+        let mut padded = vec![fill.key(); len + columns::LANES];
+        dispatch(Pad { plan: self, data, first: rows.start, padded: &mut padded[..len] });
         let unchanged = T::FITS_DOUBLE || matches!(outside, Outside::Exact(_));
         if unchanged && let Some(output) = T::slice_of(&mut output) {
-            dispatch(Unkey { keys: &keys, output });
+            self.select(&mut padded, rows.len(), &mut |place, keys| {
+                dispatch(Unkey { keys, output: &mut output[place..place + keys.len()] });
+            });
         } else {
+            let mut keys = vec![T::Key::default(); rows.len() * self.strides[0]];
+            self.select(&mut padded, rows.len(), &mut |place, selected| {
+                keys[place..place + selected.len()].copy_from_slice(selected);
+            });
             // SciPy has other filters for the extreme ranks, and these do without the second cast.
             let again = self.rank > 0 && self.rank + 1 < self.taps.len();
             store_as_double::<T>(&keys, again, output);
@@ -229,21 +263,46 @@ impl Plan {
             .collect()
     }
 
-    fn select<K: Key>(&self, padded: &[K], rows: usize, out: &mut [K]) {
+    /// Give `sink` the selected keys of a band, piece by piece, each with its place in the band's output.
+    fn select<K: Key>(&self, padded: &mut [K], rows: usize, sink: &mut dyn FnMut(usize, &[K])) {
         let mut dims = self.dims(rows);
+        if let (Some(counted), Some((bytes, keys))) = (&self.counted, K::as_bytes(padded)) {
+            let (plane, dims) = counted.plane(dims);
+            let mut sink = |place: usize, bytes: &[u8]| sink(place, keys(bytes));
+            counted.grid.count(bytes, self.rank, plane, lines(&dims), &mut sink);
+            return;
+        }
         match &self.selection {
+            Selection::FullBox(full_box) => {
+                let row = dims.pop().map_or(0, |last| last.len * last.out);
+                full_box.select(padded);
+                lines(&dims).for_each(|line| sink(line.out, &padded[line.padded..line.padded + row]));
+            }
             Selection::Extreme(extreme) => {
                 let row = dims.pop().map_or(0, |last| last.len * last.out);
-                extreme.select(padded, &dims, row, out);
+                let mut out = vec![K::default(); rows * self.strides[0]];
+                extreme.select(padded, &dims, row, &mut out);
+                sink(0, &out);
+            }
+            Selection::Columns(counted) => {
+                let (plane, dims) = counted.plane(dims);
+                columns::medians(counted.grid, padded, plane, lines(&dims), sink);
             }
             Selection::Network(network) => {
                 let row = dims.pop().map_or(0, |last| last.len * last.out);
-                dispatch(SelectRows { network, taps: &self.taps, lines: &dims, row, padded, out });
+                let (mut out, mut lanes) = (vec![K::default(); row], vec![K::LANES; self.taps.len()]);
+                for line in lines(&dims) {
+                    let (padded, out, lanes) = (&padded[line.padded..], &mut out, &mut lanes);
+                    dispatch(SelectRow { network, taps: &self.taps, padded, out, lanes });
+                    sink(line.out, out);
+                }
             }
             Selection::Slide { axis, slide } => {
+                let mut out = vec![K::default(); rows * self.strides[0]];
                 let along = dims.remove(*axis);
                 dims.push(Dim { len: self.inner, padded: 1, out: 1 });
-                slide.select(padded, &self.taps, self.rank as u32, lines(&dims), along.len, out);
+                slide.select(padded, &self.taps, self.rank as u32, lines(&dims), along.len, &mut out);
+                sink(0, &out);
             }
         }
     }
@@ -386,128 +445,22 @@ fn lines(dims: &[Dim]) -> impl Iterator<Item = Line> + '_ {
     })
 }
 
-/// Copy a band of the image, from row `first` of its first axis with the border, into keys.
-struct Pad<'a, T: Rankable> {
-    plan: &'a Plan,
-    data: &'a [T],
-    first: usize,
-    /// Holds the key of the outside already.
-    padded: &'a mut [T::Key],
-}
-
-impl<T: Rankable> Kernel for Pad<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { plan, data, first, padded } = self;
-        let (last, outer) = plan.axes.split_last().expect("at least one axis");
-        let inner = plan.inner;
-        // Positions of the outer axes that are inside the image; a band of a single axis begins at `first`.
-        let begin = if outer.is_empty() { first } else { 0 };
-        let row = if outer.is_empty() { padded.len() } else { (last.len + last.window - 1) * inner };
-        let rows = padded.chunks_exact_mut(row.max(1));
-        for (index, to) in rows.enumerate() {
-            let Some(from) = source_row(plan, outer, first, index) else { continue };
-            let from = &data[from..];
-            let sources = &last.sources[begin..begin + to.len() / inner];
-            // The image's own samples lie one behind the other; only the border is looked up.
-            let own = last.before.clamp(begin, begin + sources.len()) - begin
-                ..(last.before + last.len).clamp(begin, begin + sources.len()) - begin;
-            for border in [0..own.start, own.end..sources.len()] {
-                for position in border {
-                    if let Some(source) = sources[position] {
-                        copy_keys(&from[source * inner..], &mut to[position * inner..(position + 1) * inner]);
-                    }
-                }
-            }
-            if let Some(source) = own.clone().next().and_then(|position| sources[position]) {
-                copy_keys(&from[source * inner..], &mut to[own.start * inner..own.end * inner]);
-            }
-        }
-    }
-}
-
-/// Where the samples of the padded row `index` of a band come from; `None` if they are all outside.
-#[inline(always)]
-fn source_row(plan: &Plan, outer: &[Axis], first: usize, index: usize) -> Option<usize> {
-    let mut rest = index;
-    let mut from = 0;
-    for (place, axis) in outer.iter().enumerate().rev() {
-        let position = if place == 0 {
-            first + rest
-        } else {
-            let padded = axis.len + axis.window - 1;
-            let position = rest % padded;
-            rest /= padded;
-            position
-        };
-        from += axis.sources[position]? * plan.strides[place];
-    }
-    Some(from)
-}
-
-#[inline(always)]
-fn copy_keys<T: Rankable>(from: &[T], to: &mut [T::Key]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = from.key());
-}
-
-/// Turn keys back into samples of the same type.
-struct Unkey<'a, T: Rankable> {
-    keys: &'a [T::Key],
-    output: &'a mut [T],
-}
-
-impl<T: Rankable> Kernel for Unkey<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.output.iter_mut().zip(self.keys).for_each(|(to, key)| *to = T::from_key(*key));
-    }
-}
-
-/// Store as SciPy does: the sample as `f64`, `again` by way of its own type, then by the N-D filters' cast.
-fn store_as_double<T: Rankable>(keys: &[T::Key], again: bool, output: ViewMut<'_>) {
-    const CHUNK: usize = 1024;
-    let mut values = [0.0; CHUNK];
-    let mut rest = output;
-    for keys in keys.chunks(CHUNK) {
-        let (part, behind) = rest.split_at(0, keys.len());
-        rest = behind;
-        for (value, key) in values.iter_mut().zip(keys) {
-            *value = T::from_key(*key).to_f64();
-            if again {
-                *value = T::from_f64_truncated(*value).to_f64();
-            }
-        }
-        match_dtype!(ViewMut, part, part => {
-            let part = part.into_dimensionality().expect("one axis");
-            write_line(part, &values, 1, Cast::Filtered);
-        });
-    }
-}
-
-/// Select the rank for the rows of `row` samples that begin at `lines`.
-struct SelectRows<'a, K> {
+/// Select the rank for a row of pixels.
+struct SelectRow<'a, K: Key> {
     network: &'a Network,
     taps: &'a [usize],
-    lines: &'a [Dim],
-    row: usize,
     padded: &'a [K],
     out: &'a mut [K],
+    lanes: &'a mut [K::Lanes],
 }
 
-impl<K: Key> Kernel for SelectRows<'_, K> {
+impl<K: Key> Kernel for SelectRow<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { network, taps, row, padded, out, .. } = self;
-        let mut lanes = vec![K::LANES; taps.len()];
-        for line in lines(self.lines) {
-            network.select_row(&padded[line.padded..], taps, &mut out[line.out..line.out + row], &mut lanes);
-        }
+        let Self { network, taps, padded, out, lanes } = self;
+        network.select_row(padded, taps, out, lanes);
     }
 }
 

@@ -6,6 +6,7 @@ else, a maximum wherever there is one. (SciPy leaves it undefined.)
 
 from __future__ import annotations
 
+import math
 import operator
 import warnings
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,9 @@ __all__ = [
     "percentile_filter",
     "rank_filter",
 ]
+
+#: Boxes of more samples than this are filtered axis by axis: a mask of them would cost more than it saves.
+LARGEST_BOX = 1 << 14
 
 
 def minimum_filter1d(
@@ -264,6 +268,9 @@ def _extremum(
         sizes = normalize_sequence(size, count)
         modes = normalize_sequence(mode, count)
 
+        if _in_one_pass(input, output, axes, sizes, origins, modes, cval, minimum=minimum):
+            return output
+
         def along(source: np.ndarray, target: np.ndarray, axis: int, size: Any, origin: Any, mode: str):
             _extremum1d(source, int(size), axis, target, mode, cval, origin, minimum=minimum)
 
@@ -277,6 +284,58 @@ def _extremum(
     rank = 0 if minimum else int(np.count_nonzero(footprint)) - 1
     _rank_as_double(input, rank, footprint, output, mode_code(mode), cval, origins)
     return output
+
+
+def _in_one_pass(
+    input: np.ndarray,
+    output: np.ndarray,
+    axes: Sequence[int],
+    sizes: Sequence[Any],
+    origins: Sequence[Any],
+    modes: Sequence[Any],
+    cval: Any,
+    *,
+    minimum: bool,
+) -> bool:
+    """The extremes of a full box by the rank filter, where that gives what one axis after the other does.
+
+    SciPy stores each axis's result in the output, compares the next axis in double with `cval` as it is, and
+    looks at an axis's arguments when its turn has come. So this is for outputs of the input's type, values outside
+    that it has, and arguments in order; all else is left to be done axis by axis.
+    """
+    dtype = input.dtype
+    whole = dtype.kind in "iu" and dtype.itemsize < 8
+    if dtype != output.dtype or not (whole or dtype in (np.float32, np.float64)):
+        return False
+    passes = [
+        (axis, int(size), origin, mode)
+        for axis, size, origin, mode in zip(axes, sizes, origins, modes)
+        if size > 1
+    ]
+    if not passes or any(mode != passes[0][3] for *_, mode in passes):
+        return False
+    mode = passes[0][3]
+    if mode in ("constant", "grid-constant") and not _is_sample(cval, dtype):
+        return False
+    shape, moves = [1] * input.ndim, [0] * input.ndim
+    for axis, size, origin, _ in passes:
+        if not isinstance(origin, int) or not 0 <= size // 2 + origin < size or size > input.shape[axis]:
+            return False
+        shape[axis], moves[axis] = size, origin
+    count = math.prod(shape)
+    if count > LARGEST_BOX:
+        return False
+    rank = 0 if minimum else count - 1
+    _rank_as_double(input, rank, np.ones(shape, bool), output, mode_code(mode), cval, moves)
+    return True
+
+
+def _is_sample(value: Any, dtype: np.dtype) -> bool:
+    """Whether a value outside the image sorts among samples of a type as it does before the cast to it."""
+    if dtype.kind == "f":
+        return isinstance(value, int | float)
+    limits = np.iinfo(dtype)
+    return isinstance(value, int | float) and limits.min <= value <= limits.max and value == int(value)
 
 
 def rank_filter(

@@ -1,7 +1,8 @@
 //! The smallest or largest sample, which needs no sorting, and the same with a height added to each sample.
 
+use super::band::Pad;
 use super::key::{Key, Rankable};
-use super::{Cells, Dim, Pad, Plan, Window, lines};
+use super::{Cells, Dim, Plan, Window, lines};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;

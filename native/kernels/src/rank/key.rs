@@ -13,7 +13,15 @@ pub(super) trait Key: Copy + Ord + Default + Send + Sync + 'static {
 
     /// Small numbers that sort like `keys` do.
     fn number(keys: &[Self]) -> Numbered<Self>;
+
+    /// The keys and a function that takes bytes for keys, if they are the same.
+    fn as_bytes(_keys: &[Self]) -> Option<Bytes<'_, Self>> {
+        None
+    }
 }
+
+/// Keys that are bytes, and the way back.
+pub(super) type Bytes<'a, K> = (&'a [u8], fn(&[u8]) -> &[K]);
 
 /// Keys, each replaced by a small number: `values[ids[i]]` is key `i`, and `values` is sorted.
 #[derive(Debug)]
@@ -24,10 +32,12 @@ pub(super) struct Numbered<K> {
 
 /// Short keys are their own numbers.
 macro_rules! short_key {
-    ($type:ty, $lanes:literal) => {
+    ($type:ty, $lanes:literal $(, $more:item)?) => {
         impl Key for $type {
             type Lanes = [Self; $lanes];
             const LANES: Self::Lanes = [0; $lanes];
+
+            $($more)?
 
             fn number(keys: &[Self]) -> Numbered<Self> {
                 let ids = keys.iter().map(|&key| u32::from(key)).collect();
@@ -61,7 +71,13 @@ macro_rules! long_key {
     };
 }
 
-short_key!(u8, 128);
+short_key!(
+    u8,
+    128,
+    fn as_bytes(keys: &[Self]) -> Option<Bytes<'_, Self>> {
+        Some((keys, |bytes| bytes))
+    }
+);
 short_key!(u16, 64);
 long_key!(u32, 32);
 long_key!(u64, 16);

@@ -1,0 +1,300 @@
+//! Selection in large windows of bytes by counting: lanes are neighbouring pixels, and no value is looked up.
+//!
+//! The sample at `rank` is larger than `t` exactly if at most `rank` samples of the window are `t` or less. So it
+//! is the number of thresholds `t` for which that holds, and each threshold takes a few additions a pixel however
+//! large the window: the ones in a column are kept up to date from row to row, and the columns of a window are
+//! added up in doubled runs. A tile of the picture needs only the thresholds between its smallest and its largest
+//! result, which are found by halving.
+
+use std::ops::{AddAssign, SubAssign};
+
+use super::histogram::Line;
+use super::{Axis, Dim};
+use crate::simd::{Kernel, dispatch};
+
+/// Rows and neighbouring results of a tile: higher and wider ones waste less on their edges, but hold more values.
+const TILE_ROWS: usize = 24;
+const TILE_WIDTH: usize = 256;
+
+/// Samples further on that a box of a tile reaches at most, and with those of a row of a tile.
+const REACH: usize = 64;
+const SPAN: usize = TILE_WIDTH + REACH;
+
+/// Lengths of runs up to that reach: 1, 2, 4, … 64.
+const LEVELS: usize = REACH.ilog2() as usize + 1;
+
+/// A full box, longer than 1 along one or two axes; the second is the one with the smaller steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grid {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// From one row of the box to the next, and from one column, in a padded band.
+    pub(super) row_step: usize,
+    pub(super) column_step: usize,
+}
+
+/// A place where neighbouring results lie in rows: positions of the box's first axis, each with `width` results.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plane {
+    pub(super) rows: Dim,
+    pub(super) width: usize,
+}
+
+impl Grid {
+    /// Give `sink` the values at `rank` around the pixels of the planes that begin at `lines`, piece by piece.
+    pub(super) fn count(
+        &self,
+        padded: &[u8],
+        rank: usize,
+        plane: Plane,
+        lines: impl Iterator<Item = Line>,
+        sink: &mut dyn FnMut(usize, &[u8]),
+    ) {
+        for line in lines {
+            for row in (0..plane.rows.len).step_by(TILE_ROWS) {
+                for column in (0..plane.width).step_by(TILE_WIDTH) {
+                    let height = TILE_ROWS.min(plane.rows.len - row);
+                    let width = TILE_WIDTH.min(plane.width - column);
+                    let tile = &padded[line.padded + row * plane.rows.padded + column..];
+                    let out = line.out + row * plane.rows.out + column;
+                    let sink = |row: usize, values: &[u8]| sink(out + row * plane.rows.out, values);
+                    if self.rows * self.columns <= usize::from(u8::MAX) {
+                        Tile::<u8>::new(*self, tile, rank as u8, height, width).select(sink);
+                    } else {
+                        Tile::<u16>::new(*self, tile, rank as u16, height, width).select(sink);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether counts of so large a box fit, and neighbouring columns are near enough to be counted together.
+    pub(super) fn is_countable(&self) -> bool {
+        self.rows * self.columns <= usize::from(u16::MAX) && (self.columns - 1) * self.column_step <= REACH
+    }
+}
+
+/// A full box along one or two axes, and how its results lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    pub(super) grid: Grid,
+    /// The first axis of the box, if it has two.
+    outer: Option<usize>,
+    /// Whether results lie side by side along the last axis too, and not only behind it.
+    along_last: bool,
+}
+
+impl Counted {
+    /// Steps along the last axis from which on it is as good as any other axis.
+    const WIDE: usize = 64;
+
+    /// `None` for a box with more axes.
+    pub(super) fn new(axes: &[Axis], inner: usize, padded_strides: &[usize]) -> Option<Self> {
+        let (last, before) = axes.split_last()?;
+        let mut long = (0..before.len()).filter(|axis| axes[*axis].window > 1);
+        let (outer, more) = (long.next(), long.next());
+        if more.is_some() {
+            return None;
+        }
+        let grid = match outer {
+            None if inner >= Self::WIDE => {
+                Grid { rows: last.window, columns: 1, row_step: inner, column_step: inner }
+            }
+            None => Grid { rows: 1, columns: last.window, row_step: 0, column_step: inner },
+            Some(axis) => Grid {
+                rows: axes[axis].window,
+                columns: last.window,
+                row_step: padded_strides[axis],
+                column_step: inner,
+            },
+        };
+        Some(Self { grid, outer, along_last: outer.is_some() || inner < Self::WIDE })
+    }
+
+    /// The plane of results, and the axes outside it.
+    pub(super) fn plane(&self, mut dims: Vec<Dim>) -> (Plane, Vec<Dim>) {
+        let last = dims.pop().expect("at least one axis");
+        let plane = match self.outer {
+            Some(axis) => Plane { rows: dims.remove(axis), width: last.len * last.out },
+            None if self.along_last => {
+                Plane { rows: Dim { len: 1, padded: 0, out: 0 }, width: last.len * last.out }
+            }
+            None => Plane { rows: last, width: last.out },
+        };
+        (plane, dims)
+    }
+}
+
+/// An unsigned integer that the samples of a window are counted in.
+trait Count: Copy + Default + Ord + From<bool> + AddAssign + SubAssign {}
+
+impl Count for u8 {}
+impl Count for u16 {}
+
+/// Some rows of neighbouring results.
+struct Tile<C> {
+    grid: Grid,
+    rank: C,
+    width: usize,
+    /// The samples of the tile with its border, copied so that all rows have one length.
+    samples: Vec<Aligned<[u8; SPAN]>>,
+    /// How many thresholds each result is known to be above.
+    above: Vec<Aligned<[u8; TILE_WIDTH]>>,
+    counts: Counts<C>,
+}
+
+/// Where registers' loads stay within a cache line.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Aligned<T>(T);
+
+/// Ones for each place of a row; places behind the row's end are read, but nobody wants what comes of it.
+#[repr(align(64))]
+struct Counts<C> {
+    /// In runs of 1, 2, 4, 8, … columns of the box.
+    runs: [[C; SPAN + REACH]; LEVELS],
+    /// In the box.
+    sums: [C; TILE_WIDTH],
+}
+
+/// What became of a threshold in a tile.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Some results are larger.
+    any: bool,
+    /// All results are larger.
+    all: bool,
+}
+
+impl<C: Count> Tile<C> {
+    fn new(grid: Grid, padded: &[u8], rank: C, height: usize, width: usize) -> Self {
+        let mut samples = vec![Aligned([0; SPAN]); height + grid.rows - 1];
+        let span = width + (grid.columns - 1) * grid.column_step;
+        for (row, to) in samples.iter_mut().enumerate() {
+            to.0[..span].copy_from_slice(&padded[row * grid.row_step..][..span]);
+        }
+        let zero = C::default();
+        let counts = Counts { runs: [[zero; SPAN + REACH]; LEVELS], sums: [zero; TILE_WIDTH] };
+        Self { grid, rank, width, samples, above: vec![Aligned([0; TILE_WIDTH]); height], counts }
+    }
+
+    fn select(mut self, mut sink: impl FnMut(usize, &[u8])) {
+        let everywhere = self.search(0, u8::MAX);
+        for (row, Aligned(values)) in self.above.iter_mut().enumerate() {
+            values.iter_mut().for_each(|value| *value = value.wrapping_add(everywhere));
+            sink(row, &values[..self.width]);
+        }
+    }
+
+    /// Try the thresholds from `low` on and below `high`; returns how many of those not counted in `above` all
+    /// results are above.
+    fn search(&mut self, low: u8, high: u8) -> u8 {
+        if low >= high {
+            return 0;
+        }
+        let middle = low + (high - low) / 2;
+        let Found { any, all } = dispatch(Try { tile: self, threshold: middle });
+        // What is above a threshold is above all smaller ones, and what is not is not above larger ones.
+        let below = if all { middle - low } else { self.search(low, middle) };
+        below + if any { self.search(middle + 1, high) } else { 0 }
+    }
+}
+
+/// Count one threshold.
+struct Try<'t, C> {
+    tile: &'t mut Tile<C>,
+    threshold: u8,
+}
+
+impl<C: Count> Kernel for Try<'_, C> {
+    type Output = Found;
+
+    #[inline(always)]
+    fn run(self) -> Found {
+        let Self { tile, threshold } = self;
+        let Tile { grid, rank, width, samples, above, counts } = tile;
+        let Grid { rows, columns, column_step, .. } = *grid;
+        let top = columns.ilog2() as usize;
+        counts.runs[0] = [C::default(); SPAN + REACH];
+        for Aligned(samples) in &samples[..rows - 1] {
+            for (count, sample) in counts.runs[0].iter_mut().zip(samples) {
+                *count += C::from(*sample <= threshold);
+            }
+        }
+        // Results beyond the width are none: they neither are above the threshold nor keep the others from it.
+        let (mut most, mut least) = ([0_u8; TILE_WIDTH], [1_u8; TILE_WIDTH]);
+        for (row, Aligned(above)) in above.iter_mut().enumerate() {
+            for (count, sample) in counts.runs[0].iter_mut().zip(&samples[row + rows - 1].0) {
+                *count += C::from(*sample <= threshold);
+            }
+            for level in 0..top {
+                let (made, rest) = counts.runs.split_at_mut(level + 1);
+                let far = &made[level][column_step << level..][..SPAN];
+                for ((to, near), far) in rest[0][..SPAN].iter_mut().zip(&made[level][..SPAN]).zip(far) {
+                    *to = *near;
+                    *to += *far;
+                }
+            }
+            let sums = &mut counts.sums;
+            sums.copy_from_slice(&counts.runs[top][..TILE_WIDTH]);
+            let mut column = 1 << top;
+            for level in (0..top).rev().filter(|level| columns >> level & 1 == 1) {
+                let from = &counts.runs[level][column * column_step..][..TILE_WIDTH];
+                for (sum, count) in sums.iter_mut().zip(from) {
+                    *sum += *count;
+                }
+                column += 1 << level;
+            }
+            for place in 0..TILE_WIDTH {
+                let is_above = u8::from(sums[place] <= *rank);
+                above[place] = above[place].wrapping_add(is_above);
+                most[place] |= is_above;
+                least[place] &= is_above;
+            }
+            for (count, sample) in counts.runs[0].iter_mut().zip(&samples[row].0) {
+                *count -= C::from(*sample <= threshold);
+            }
+        }
+        Found { any: most[..*width].contains(&1), all: !least[..*width].contains(&0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn counts_select_what_sorting_selects(
+            rows in 1_usize..20, columns in 1_usize..20, step in 1_usize..5,
+            height in 1_usize..60, width in 1_usize..300,
+            spread in 1_u32..257, seed in any::<u32>(), at in any::<prop::sample::Index>(),
+        ) {
+            let row_step = width + (columns - 1) * step;
+            let mut state = seed;
+            let padded: Vec<u8> = (0..(height + rows - 1) * row_step).map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                ((state >> 16) % spread) as u8
+            }).collect();
+            let rank = at.index(rows * columns);
+            let grid = Grid { rows, columns, row_step, column_step: step };
+            let plane = Plane { rows: Dim { len: height, padded: row_step, out: width }, width };
+            let mut out = vec![0; height * width];
+            let lines = std::iter::once(Line { padded: 0, out: 0 });
+            grid.count(&padded, rank, plane, lines, &mut |place, values| {
+                out[place..place + values.len()].copy_from_slice(values);
+            });
+            // A few pixels, as sorting takes its time.
+            for pixel in (0..height * width).step_by(37) {
+                let first = pixel / width * row_step + pixel % width;
+                let mut window: Vec<u8> = (0..rows)
+                    .flat_map(|row| (0..columns).map(move |column| first + row * row_step + column * step))
+                    .map(|place| padded[place]).collect();
+                window.sort_unstable();
+                prop_assert_eq!(out[pixel], window[rank]);
+            }
+        }
+    }
+}
