@@ -597,3 +597,18 @@ def test_shares_are_percent_and_one_is_singular(bright, shades, tmp_path):
     report = save_predictions(predict(bright, shades / "dark" / "a.png"), tmp_path / "out")
     assert "predicted 1 picture:" in report.summary()
     assert ">100.0%<" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_numbers_leave_small_pictures_to_be_seen(segmenter, tmp_path):
+    small = np.full((32, 40), 20, np.uint8)
+    small[4:28, 4:36] = 240
+    (tmp_path / "in").mkdir()
+    imwrite(tmp_path / "in" / "a.png", small)
+    (one,) = predict(segmenter, tmp_path / "in")
+    large = one.picture(numbers=True, scale=12)
+    assert large.shape == (384, 480, 3)
+    plain = one.picture(scale=12)
+    assert 0 < (large != plain).any(-1).mean() < 0.05
+    save_predictions(predict(segmenter, tmp_path / "in"), tmp_path / "out")
+    (drawn,) = (tmp_path / "out" / "drawn").iterdir()
+    assert np.array_equal(og.imread(drawn), one.picture())

@@ -104,18 +104,21 @@ class Prediction:
         """The original, upright, read from its file again: predictions in a list do not hold their pictures."""
         return self.run.source.read(self.index).image.array
 
-    def picture(self, *, numbers: bool = False) -> np.ndarray:
+    def picture(self, *, numbers: bool = False, scale: int = 1) -> np.ndarray:
         """Draw the prediction: the mask over the original, or the original with its class beneath.
 
         Parameters
         ----------
         numbers : bool
             Write each label of a mask beside its object.
+        scale : int
+            Draw each pixel of a mask and its picture this many times as wide and as high: numbers have one size,
+            which is large beside a small picture.
 
         Returns
         -------
         ndarray
-            uint8, (H, W, 3), of the original's size for a mask. Of a volume the middle slice.
+            uint8, (H, W, 3), `scale` times the original's size for a mask. Of a volume the middle slice.
         """
         if self.mask is None:
             rgb = picture.to_rgb(self.image, self.axes)
@@ -124,6 +127,9 @@ class Prediction:
         if mask.ndim == 3:
             middle = mask.shape[0] // 2
             mask, array, axes = mask[middle], array.take(middle, axes.index("Z")), axes.replace("Z", "")
+        if scale > 1:
+            mask = mask.repeat(scale, 0).repeat(scale, 1)
+            array = array.repeat(scale, axes.index("Y")).repeat(scale, axes.index("X"))
         return picture.overlay(array, mask, axes=axes, numbers=numbers)
 
     def show(self) -> Any:

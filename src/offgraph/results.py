@@ -319,10 +319,13 @@ def _count(tally: _Tally, prediction: Prediction, entry: dict[str, Any], folder:
     if prediction.label is None:
         count = len(entry["objects"])
         tally.objects += count
-        drawn = prediction.picture(numbers=count <= 99)
+        # A number would cover much of a small picture: it is written where the picture is shown enlarged.
+        scale = 2 * _SIDE // max(*entry["size"][-2:], 1)
+        drawn = prediction.picture(numbers=count <= 99 and scale < 2)
         write_picture(prediction, folder / "drawn", drawn)
         if len(tally.figures) < _ON_PAGE:
-            shown = picture.fit(drawn, 2 * _SIDE)
+            large = prediction.picture(numbers=count <= 99, scale=scale) if scale > 1 else drawn
+            shown = picture.fit(large, 2 * _SIDE)
             tally.figures.append(
                 Figure(shown, name, f"{count_of(count, 'object')}, {entry['foreground']:.1%} of the picture")
             )
