@@ -151,3 +151,10 @@ def test_linked_zoom_in_chromium(photo, tmp_path, chromium):  # noqa: F811
     chromium.mouse.up()
     assert chromium.evaluate("view.x") == pytest.approx(0.5, abs=0.01)
     assert chromium.trouble == []
+
+
+def test_the_recipe_may_be_a_file(tmp_path):
+    og.Compose([og.MedianFilter(3)]).to_yaml(tmp_path / "recipe.yaml")
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    page = compare(image, "MedianFilter.size=1,5", tmp_path / "page.html", recipe=tmp_path / "recipe.yaml")
+    assert "steps:" in page.read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import struct
+import sys
 import zipfile
 from pathlib import Path
 
@@ -98,14 +99,49 @@ def test_saving_again_replaces_and_failing_leaves_what_was_there(saved: Path) ->
         ({"path": "model.h5"}, r"model\.h5: a saved model's name ends in \.keras"),
         ({"class_names": ["a"]}, "1 class names for a model that puts out 3 values"),
         ({"task": "detect"}, "task='detect'"),
-        ({"postprocess": [og.Flip("X")]}, "postprocess: Flip is no result step"),
+        ({"task": "segment"}, "task='segment': the model puts out .*, so it is one to classify"),
+        ({"postprocess": [Threshold(0.5)]}, "postprocess makes masks; this model predicts classes"),
+        ({"class_names": "abc"}, "class_names='abc': give a list of names"),
+        ({"class_names": [1, 2, 3]}, "give a list of names"),
+        ({"class_names": ["a", "b", "a"]}, "'a' stands in it twice"),
+        ({"recipe": None}, "recipe=None: give a Compose"),
+        ({"recipe": [og.Resize((24, 21))]}, r"makes pictures of \(24, 21\), the model takes \(24, 20\)"),
+        ({"recipe": [og.Resize((24, 20)), og.Normalize(mean=[0, 0], std=[1, 1])]}, "does not fit a model"),
     ],
 )
 def test_wrong_arguments_are_named(tmp_path: Path, options: dict, says: str) -> None:
     path = tmp_path / options.pop("path", "m.keras")
     with pytest.raises(og.OffgraphError, match=says):
-        og.save(classifier(), recipe(), path, **options)
+        og.save(classifier(), options.pop("recipe", recipe()), path, **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"task": "classify"}, "so it is one to segment"),
+        ({"postprocess": [og.Flip("X")]}, "postprocess: Flip is no result step"),
+        ({"postprocess": [FillHoles(), Threshold(0.5)]}, "postprocess: .*FillHoles"),
+        ({"postprocess": []}, "gives no mask; begin with Threshold"),
+    ],
+)
+def test_what_does_not_fit_a_mask_model_is_named(tmp_path: Path, options: dict, says: str) -> None:
+    with pytest.raises(og.OffgraphError, match=says):
+        og.save(segmenter(), [og.Normalize(mean=0, std=1)], tmp_path / "m.keras", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_arguments_in_another_order_are_told(tmp_path: Path) -> None:
+    with pytest.raises(og.OffgraphError, match=r"the order is save\(model, recipe, path\)"):
+        og.save(recipe(), classifier(), tmp_path / "m.keras")  # type: ignore[arg-type]
+
+
+def test_without_keras_a_model_says_what_to_install(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras.saving", None)
+    with pytest.raises(
+        og.OffgraphError, match=r"Keras, which is not installed; run: pip install 'offgraph\[tens"
+    ):
+        og.load(saved)
 
 
 def test_models_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
@@ -116,13 +152,15 @@ def test_models_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(og.OffgraphError, match="Build or call it first"):
         og.save(keras.Sequential([keras.layers.Dense(3)]), recipe(), tmp_path / "m.keras")
     odd = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Reshape((16, 3))])
-    with pytest.raises(og.OffgraphError, match="say task='classify' or task='segment'"):
-        og.save(odd, recipe(), tmp_path / "m.keras")
-    assert og.load(og.save(odd, recipe(), tmp_path / "m.keras", task="classify")).task == "classify"
+    for task in (None, "classify", "segment"):
+        with pytest.raises(og.OffgraphError, match=r"puts out \(None, 16, 3\).*one for masks"):
+            og.save(odd, recipe(), tmp_path / "m.keras", task=task)
 
 
 def test_two_names_for_one_sigmoid(tmp_path: Path) -> None:
-    assert og.load(og.save(classifier(1), recipe(), tmp_path / "m.keras", class_names="ab")).class_names == (
+    assert og.load(
+        og.save(classifier(1), recipe(), tmp_path / "m.keras", class_names=list("ab"))
+    ).class_names == (
         "a",
         "b",
     )
@@ -130,7 +168,9 @@ def test_two_names_for_one_sigmoid(tmp_path: Path) -> None:
 
 def test_a_model_without_a_recipe_is_told_apart(tmp_path: Path) -> None:
     classifier().save(tmp_path / "plain.keras")
-    with pytest.raises(og.OffgraphError, match=r"plain\.keras: a model without a recipe; save it with"):
+    with pytest.raises(
+        og.OffgraphError, match=r"plain\.keras: a model without a recipe; load it with Keras and save it with"
+    ):
         og.load(tmp_path / "plain.keras")
 
 
@@ -154,6 +194,9 @@ def test_files_that_are_no_models(tmp_path: Path, data: bytes | None) -> None:
         ({"recipe": None}, "cannot be used|is damaged"),
         ({"input": {}}, "is damaged"),
         ({"class_names": 5}, "is damaged"),
+        ({"input": {"shape": [24, 20, 3], "dtype": "float31", "axes": "YXC"}}, "is damaged.*float31"),
+        ({"input": {"shape": [24, -1, 3], "dtype": "float32", "axes": "YXC"}}, "is damaged"),
+        ({"input": {"shape": [24, 20, 3], "dtype": "float32", "axes": "QQQ"}}, "is damaged.*QQQ"),
         ({"task": "detect"}, "task 'detect'"),
     ],
 )
@@ -180,7 +223,7 @@ def test_archives_that_unpack_to_absurd_sizes_are_refused(saved: Path, tmp_path:
 
 def test_code_in_a_model_is_not_run(tmp_path: Path) -> None:
     model = keras.Sequential(
-        [keras.Input((4, 4, 3)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Flatten()]
+        [keras.Input((24, 20, 3)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Flatten()]
     )
     path = og.save(model, recipe(), tmp_path / "m.keras")
     with pytest.raises(og.OffgraphError, match=r"m\.keras: Keras cannot load the model: .*[Ll]ambda"):

@@ -172,9 +172,8 @@ def test_pictures_of_many_channels_are_predicted_and_shown(tmp_path):
     imwrite(tmp_path / "six.tif", np.arange(6 * 8 * 9, dtype=np.uint16).reshape(6, 8, 9), axes="CYX")
     path = og_keras.save(model, og.Compose([og.Rescale(1 / 65535)]), tmp_path / "six.keras")
     run = predict(path, og.open_source(tmp_path / "six.tif", color="keep"))
-    report = save_predictions(run, tmp_path / "out")
-    # Its channels come first, the model's last: this is told, and the page holds.
-    assert report.count == 0 and "axes CYX" in report.quarantined[0][1]
+    with pytest.raises(OffgraphError, match="axes CYX"):  # its channels come first, the model's last
+        save_predictions(run, tmp_path / "out")
     imwrite(tmp_path / "last.tif", np.arange(6 * 8 * 9, dtype=np.uint16).reshape(8, 9, 6), axes="YXC")
     report = save_predictions(predict(path, tmp_path / "last.tif"), tmp_path / "last")
     assert report.count == 1, report.quarantined
@@ -199,7 +198,9 @@ def test_a_picture_without_a_finite_output_is_set_aside(tmp_path, shades):
         model, og.Compose([og.Resize((16, 16)), og.Rescale(1 / 255)]), tmp_path / "nan.keras"
     )
     run = predict(path, shades)
-    assert list(run) == [] and len(run.quarantined) == 6
+    with pytest.raises(OffgraphError, match="none of the source's pictures"):
+        list(run)
+    assert len(run.quarantined) == 6
     assert sum("NaN" in reason for _, reason in run.quarantined) == 5
 
 
@@ -209,7 +210,8 @@ def test_what_does_not_fit_the_model_is_told_for_each_file(tmp_path, shades):
     )
     path = og_keras.save(fixed, og.Compose([og.Rescale(1 / 255)]), tmp_path / "fixed.keras")
     run = predict(path, shades)
-    assert list(run) == []
+    with pytest.raises(OffgraphError, match="none of the source's pictures"):
+        list(run)
     assert sum(r"(20, 30, 3)" in reason and "(8, 8, 3)" in reason for _, reason in run.quarantined) == 5
 
 
@@ -485,13 +487,14 @@ def test_nothing_is_overwritten_and_nothing_half_is_left(bright, shades, tmp_pat
     assert save_predictions(predict(bright, shades), tmp_path / "empty").count == 5
 
 
-def test_a_run_of_bad_files_alone_is_a_result(bright, tmp_path):
+def test_a_run_of_bad_files_is_a_part_of_the_result(bright, tmp_path):
     root = tmp_path / "bad"
     root.mkdir()
     for number in range(7):
         (root / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    imwrite(root / "last.png", np.zeros((8, 8), np.uint8))
     report = save_predictions(predict(bright, root, batch_size=1), tmp_path / "out")
-    assert report.count == 0 and len(report.quarantined) == 7
+    assert report.count == 1 and len(report.quarantined) == 7
     assert "set aside 7 files" in report.summary()
     self_contained(tmp_path / "out" / "report.html")
 
@@ -555,3 +558,57 @@ def test_report_in_chromium(segmenter, bright, shades, coins, tmp_path, chromium
     save_predictions(predict(bright, shades), tmp_path / "classes")
     open_page(chromium, tmp_path / "masks" / "report.html", tmp_path / "masks.png")
     open_page(chromium, tmp_path / "classes" / "report.html", tmp_path / "classes.png")
+
+
+def test_nothing_predicted_is_an_error(bright, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "in" / name).write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(
+        OffgraphError, match=r"none of the source's pictures \(2\) could be predicted; the first: a\.png: "
+    ):
+        save_predictions(predict(bright, tmp_path / "in"), tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+def test_predictions_are_not_written_into_their_source(bright, shades, tmp_path):
+    for out, says in ((shades / "out", "lies inside the source"), (shades, "is the source")):
+        with pytest.raises(OffgraphError, match=says):
+            save_predictions(predict(bright, shades), out)
+    assert not (shades / "out").exists()
+    assert save_predictions(predict(bright, shades / "dark" / "a.png"), shades / "out").count == 1
+
+
+def test_arguments_of_the_wrong_kind_are_named(bright, shades, tmp_path):
+    for options, says in (
+        ({"recipe": 3}, "recipe=3: give a Compose"),
+        ({"recipe": "nowhere.yaml"}, r"nowhere\.yaml"),
+        ({"batch_size": 2.0}, "batch_size=2.0"),
+        ({"threads": 0}, "threads=0"),
+    ):
+        with pytest.raises(OffgraphError, match=says):
+            predict(bright, shades, **options)
+    og.load(bright).recipe.to_yaml(tmp_path / "recipe.yaml")
+    run = predict(bright, shades, recipe=str(tmp_path / "recipe.yaml"), batch_size=np.int64(2))
+    assert len(list(run)) == 5
+
+
+def test_shares_are_percent_and_one_is_singular(bright, shades, tmp_path):
+    report = save_predictions(predict(bright, shades / "dark" / "a.png"), tmp_path / "out")
+    assert "predicted 1 picture:" in report.summary()
+    assert ">100.0%<" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_numbers_leave_small_pictures_to_be_seen(segmenter, tmp_path):
+    small = np.full((32, 40), 20, np.uint8)
+    small[4:28, 4:36] = 240
+    (tmp_path / "in").mkdir()
+    imwrite(tmp_path / "in" / "a.png", small)
+    (one,) = predict(segmenter, tmp_path / "in")
+    large = one.picture(numbers=True, scale=12)
+    assert large.shape == (384, 480, 3)
+    plain = one.picture(scale=12)
+    assert 0 < (large != plain).any(-1).mean() < 0.05
+    save_predictions(predict(segmenter, tmp_path / "in"), tmp_path / "out")
+    (drawn,) = (tmp_path / "out" / "drawn").iterdir()
+    assert np.array_equal(og.imread(drawn), one.picture())

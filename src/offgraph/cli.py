@@ -11,7 +11,7 @@ import sys
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -151,7 +151,7 @@ def build(
             _source(source, labels, axes, color=color.value, masks=masks, alpha=alpha.value),
             out,
             recipe,
-            format=format,
+            format=cast(Any, format),  # checked against FORMATS by the option
             copies=copies,
             workers=workers,
             on_error=on_error.value,

@@ -140,7 +140,8 @@ def compare(
     """
     given = [vary] if isinstance(vary, str | Vary) else list(vary)
     varied = [entry if isinstance(entry, Vary) else parse_vary(entry) for entry in given]
-    settings = _settings(varied, None if recipe is None else as_recipe(recipe))
+    recipe = None if recipe is None else as_recipe(recipe)
+    settings = _settings(varied, recipe)
     if isinstance(image, np.ndarray):
         name, original, notes = "picture", Image(image), ()
     else:

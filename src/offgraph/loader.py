@@ -325,7 +325,7 @@ class Loader:
                     break
             else:
                 raise OffgraphError(
-                    f"none of its {count_of(self.num_pictures, 'picture')} could be used: {self._skipped_text()}"
+                    f"none of its pictures ({self.num_pictures:,}) could be used: {self._skipped_text()}"
                 )
         return self._specs
 
@@ -352,7 +352,7 @@ class Loader:
             yield self._stack(waiting)
         elif not waiting and not made and self.num_pictures:
             raise OffgraphError(
-                f"none of its {count_of(self.num_pictures, 'picture')} could be used: {self._skipped_text()}"
+                f"none of its pictures ({self.num_pictures:,}) could be used: {self._skipped_text()}"
             )
 
     def _sample(self, address: tuple[int, int]) -> _Sample | None:

@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from offgraph import picture
-from offgraph.compose import Compose
+from offgraph.compose import Compose, as_recipe
 from offgraph.decode import Color
 from offgraph.encode import show
 from offgraph.errors import OffgraphError, OffgraphWarning, RecipeMismatch, StepError
-from offgraph.feeding import BAD_FILE, default_threads, name_file, ordered_map, reason
+from offgraph.feeding import BAD_FILE, default_threads, name_file, ordered_map, reason, whole_number
 from offgraph.frame import AffineMap, Frame
 from offgraph.postprocess import Threshold
 from offgraph.random import Key
 from offgraph.recipe import explain_mismatch
 from offgraph.sources import Item, Source, open_source
 from offgraph.spec import ArraySpec
-from offgraph.step import ResultStep, Step
+from offgraph.step import Step
 from offgraph.targets import Image
 from offgraph.threads import num_threads
 
@@ -104,18 +104,21 @@ class Prediction:
         """The original, upright, read from its file again: predictions in a list do not hold their pictures."""
         return self.run.source.read(self.index).image.array
 
-    def picture(self, *, numbers: bool = False) -> np.ndarray:
+    def picture(self, *, numbers: bool = False, scale: int = 1) -> np.ndarray:
         """Draw the prediction: the mask over the original, or the original with its class beneath.
 
         Parameters
         ----------
         numbers : bool
             Write each label of a mask beside its object.
+        scale : int
+            Draw each pixel of a mask and its picture this many times as wide and as high: numbers have one size,
+            which is large beside a small picture.
 
         Returns
         -------
         ndarray
-            uint8, (H, W, 3), of the original's size for a mask. Of a volume the middle slice.
+            uint8, (H, W, 3), `scale` times the original's size for a mask. Of a volume the middle slice.
         """
         if self.mask is None:
             rgb = picture.to_rgb(self.image, self.axes)
@@ -124,6 +127,9 @@ class Prediction:
         if mask.ndim == 3:
             middle = mask.shape[0] // 2
             mask, array, axes = mask[middle], array.take(middle, axes.index("Z")), axes.replace("Z", "")
+        if scale > 1:
+            mask = mask.repeat(scale, 0).repeat(scale, 1)
+            array = array.repeat(scale, axes.index("Y")).repeat(scale, axes.index("X"))
         return picture.overlay(array, mask, axes=axes, numbers=numbers)
 
     def show(self) -> Any:
@@ -180,7 +186,7 @@ def predict(
     model: SavedModel | str | os.PathLike[str],
     src: Source | str | os.PathLike[str],
     *,
-    recipe: Compose | None = None,
+    recipe: Compose | list[Any] | str | os.PathLike[str] | None = None,
     other_recipe: bool = False,
     postprocess: Compose | Sequence[Step] | None = None,
     outputs: Outputs | None = None,
@@ -196,7 +202,7 @@ def predict(
         A ``.keras`` file that `offgraph.save` wrote.
     src : path or Source
         Pictures. From a path they are read as the model takes them: one channel grey, three channels RGB.
-    recipe : Compose, optional
+    recipe : Compose, list of steps, or path of a recipe file, optional
         The recipe to use; only its prepare layer counts. By default the model's own.
     other_recipe : bool
         Allow a recipe that differs from the model's.
@@ -217,7 +223,7 @@ def predict(
     Returns
     -------
     Predictions
-        An iterator of `Prediction`. Memory does not grow with the number of pictures. A batch holds pictures of one
+        An iterator of `Prediction`; it ends with an OffgraphError where no picture could be predicted. Memory does not grow with the number of pictures. A batch holds pictures of one
         shape, so that a fully convolutional model takes pictures of different sizes.
 
     Raises
@@ -232,21 +238,21 @@ def predict(
     >>> for result in predict("flowers.keras", "new/"):  # doctest: +SKIP
     ...     print(result.item.name, result.class_name, result.probability)
     """
-    for name, value in (("batch_size", batch_size), ("threads", 1 if threads is None else threads)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise OffgraphError(f"{name}={value!r}: give a whole number of at least 1")
+    batch_size = whole_number("batch_size", batch_size)
+    threads = whole_number("threads", default_threads() if threads is None else threads)
     if on_error not in ("quarantine", "stop"):
         raise OffgraphError(f"on_error={on_error!r}: choose 'quarantine' or 'stop'")
     if outputs not in (None, "probabilities", "logits"):
         raise OffgraphError(f"outputs={outputs!r}: choose 'probabilities' or 'logits', or leave it out")
+    chosen = None if recipe is None else as_recipe(recipe)
     saved = _load(model)
-    if recipe is not None and not other_recipe and recipe.fingerprint != saved.recipe.fingerprint:
-        differs = explain_mismatch(saved.recipe, recipe, names=("the model's recipe", "the given one"))
+    if chosen is not None and not other_recipe and chosen.fingerprint != saved.recipe.fingerprint:
+        differs = explain_mismatch(saved.recipe, chosen, names=("the model's recipe", "the given one"))
         raise RecipeMismatch(
             f"{saved.path}: {differs}. Leave the recipe out to use the model's own, or choose the other one on "
             "purpose with other_recipe=True (--other-recipe)"
         )
-    prepare = (saved.recipe if recipe is None else recipe).eval()
+    prepare = (saved.recipe if chosen is None else chosen).eval()
     work = _Work(
         saved,
         open_source(src, color=color_for(saved.input_spec)),
@@ -254,7 +260,7 @@ def predict(
         _result_steps(saved, postprocess),
         _reading_of(saved, outputs),
         batch_size,
-        default_threads() if threads is None else threads,
+        threads,
         stop=on_error == "stop",
     )
     return Predictions(saved, work.source, prepare, work.run)
@@ -300,32 +306,16 @@ def _result_steps(saved: SavedModel, given: Compose | Sequence[Step] | None) -> 
     OffgraphError
         Where the steps are no result steps, do not fit one another, or end without a mask.
     """
-    if saved.task == "classify":
-        if given is not None:
-            raise OffgraphError("postprocess makes masks; this model predicts classes")
-        return Compose([])
-    spatial = saved.input_spec.axes.replace("C", "")
+    from offgraph.tensors.keras import result_steps
+
     count = saved.model.output_shape[-1]
-    axes = spatial if count == 1 else spatial + "C"
     steps = saved.postprocess if given is None else given
+    if steps is None and saved.task == "classify":
+        return Compose([])
     if steps is None:
         # Threshold(0) is the likeliest class; where the model saw nothing, and all are 0, the background.
         return Compose([Threshold(0.5 if count == 1 else 0.0)])
-    chosen = steps if isinstance(steps, Compose) else Compose(steps)
-    for step in chosen.steps:
-        if not isinstance(step, ResultStep):
-            raise OffgraphError(
-                f"postprocess: {step.name} is no result step; it takes Threshold, FillHoles, RemoveSmall, "
-                "KeepLargest and Label"
-            )
-    shape = (None,) * len(spatial) + ((count,) if count != 1 else ())
-    try:
-        made = chosen.output_spec(ArraySpec(shape, "float32", axes))
-    except StepError as error:
-        raise OffgraphError(f"postprocess: {error}") from error
-    if np.dtype(made.dtype).kind not in "bui" or "C" in made.axes:
-        raise OffgraphError("postprocess: gives no mask; begin with Threshold(...)")
-    return chosen
+    return result_steps(steps, saved.task, saved.input_spec, count)
 
 
 @dataclass(frozen=True)
@@ -423,6 +413,7 @@ class _Work:
 
     def run(self, told: Predictions) -> Generator[Prediction, None, None]:
         """Predict batch after batch; bad pictures are told at their place in the order."""
+        done = False
         finish = self._classified if self.saved.task == "classify" else self._segmented
         for batch in self._batches():
             good = [entry for entry in batch if isinstance(entry, _Prepared)]
@@ -438,7 +429,14 @@ class _Work:
                 except BAD_FILE as error:
                     self._set_aside(entry.index, error, told)
                 else:
+                    done = True
                     yield made
+        if not done:
+            name, why = told.quarantined[0]
+            raise OffgraphError(
+                f"none of the source's pictures ({len(self.source):,}) could be predicted; "
+                f"the first: {name}: {why}"
+            )
 
     def _set_aside(self, index: int, error: Exception, told: Predictions) -> None:
         name = self.source[index].name

@@ -24,6 +24,7 @@ from offgraph.errors import OffgraphError
 from offgraph.postprocess._labels import regions
 from offgraph.predict import Prediction, Predictions
 from offgraph.report import Figure, Report
+from offgraph.sources.base import count_of
 
 __all__ = ["PredictionReport", "objects", "save_predictions", "write_mask", "write_picture"]
 
@@ -62,15 +63,17 @@ class PredictionReport:
 
     def summary(self) -> str:
         """Return a few lines for people."""
-        lines = [f"predicted {self.count:,} pictures: {self.path}"]
+        lines = [f"predicted {count_of(self.count, 'picture')}: {self.path}"]
         if self.objects is not None:
-            lines.append(f"found {self.objects:,} objects")
+            lines.append(f"found {count_of(self.objects, 'object')}")
         if self.classes:
             lines.append(", ".join(f"{name} {count:,}" for name, count in self.classes.items()))
         if self.accuracy is not None:
             lines.append(f"right by the folders' own classes: {self.accuracy:.2%}")
         if self.quarantined:
-            lines.append(f"set aside {len(self.quarantined):,} files: {self.path / 'quarantine.csv'}")
+            lines.append(
+                f"set aside {count_of(len(self.quarantined), 'file')}: {self.path / 'quarantine.csv'}"
+            )
         lines.append(f"to look at: {self.path / 'report.html'}")
         return "\n".join(lines)
 
@@ -163,7 +166,8 @@ def save_predictions(predictions: Iterable[Prediction], out: str | os.PathLike[s
     Raises
     ------
     OffgraphError
-        Where the folder holds files already or cannot be written; names the folder.
+        Where the folder holds files already, lies in the source or cannot be written, or no picture could be
+        predicted; names the folder or the first picture.
 
     Examples
     --------
@@ -179,6 +183,9 @@ def save_predictions(predictions: Iterable[Prediction], out: str | os.PathLike[s
         if first is None:
             raise OffgraphError("there is no prediction to save")
         run, entries = first.run, chain((first,), entries)
+    trouble = run.source.holds(out)
+    if trouble:
+        raise OffgraphError(trouble)
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise OffgraphError(
@@ -312,12 +319,15 @@ def _count(tally: _Tally, prediction: Prediction, entry: dict[str, Any], folder:
     if prediction.label is None:
         count = len(entry["objects"])
         tally.objects += count
-        drawn = prediction.picture(numbers=count <= 99)
+        # A number would cover much of a small picture: it is written where the picture is shown enlarged.
+        scale = 2 * _SIDE // max(*entry["size"][-2:], 1)
+        drawn = prediction.picture(numbers=count <= 99 and scale < 2)
         write_picture(prediction, folder / "drawn", drawn)
         if len(tally.figures) < _ON_PAGE:
-            shown = picture.fit(drawn, 2 * _SIDE)
+            large = prediction.picture(numbers=count <= 99, scale=scale) if scale > 1 else drawn
+            shown = picture.fit(large, 2 * _SIDE)
             tally.figures.append(
-                Figure(shown, name, f"{count} objects, {entry['foreground']:.1%} of the picture")
+                Figure(shown, name, f"{count_of(count, 'object')}, {entry['foreground']:.1%} of the picture")
             )
         return
     tally.classes[prediction.class_name or ""] += 1
@@ -335,7 +345,7 @@ def _count(tally: _Tally, prediction: Prediction, entry: dict[str, Any], folder:
 
 
 def _page(report: PredictionReport, tally: _Tally, run: Predictions) -> Report:
-    page = Report("Predictions", f"{report.count:,} pictures in {run.source.root.name}")
+    page = Report("Predictions", f"{count_of(report.count, 'picture')} in {run.source.root.name}")
     page.section("Overview")
     facts: list[tuple[str, object]] = [("pictures", report.count)]
     if report.objects is not None:
@@ -346,7 +356,7 @@ def _page(report: PredictionReport, tally: _Tally, run: Predictions) -> Report:
     if report.classes:
         page.table(
             ["class", "pictures", "share"],
-            [(name, count, count / report.count) for name, count in report.classes.items()],
+            [(name, count, f"{count / report.count:.1%}") for name, count in report.classes.items()],
         )
     if tally.pairs and len(run.class_names) <= 40:
         truth, guess = zip(*tally.pairs)

@@ -19,7 +19,14 @@ True
 
 from __future__ import annotations
 
-from offgraph.ndimage import filters, fourier, interpolation, measurements, morphology
+from offgraph.ndimage import (
+    _core,  # noqa: F401  first: it refuses a core that does not fit the modules below
+    filters,
+    fourier,
+    interpolation,
+    measurements,
+    morphology,
+)
 from offgraph.ndimage.filters import (
     convolve,
     convolve1d,

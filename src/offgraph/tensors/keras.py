@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from offgraph.compose import Compose
+import numpy as np
+
+from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.job import library_versions
-from offgraph.errors import OffgraphError
-from offgraph.spec import ArraySpec
+from offgraph.errors import OffgraphError, StepError
+from offgraph.spec import ArraySpec, name_axes
 from offgraph.step import ResultStep
 
-__all__ = ["MEMBER", "SavedModel", "Task", "load", "save"]
+__all__ = ["MEMBER", "SavedModel", "Task", "load", "result_steps", "save"]
 
 Task = Literal["classify", "segment"]
 
@@ -59,7 +61,7 @@ class SavedModel:
 
 def save(
     model: Any,
-    recipe: Compose,
+    recipe: Compose | list[Any] | str | os.PathLike[str],
     path: str | os.PathLike[str],
     *,
     class_names: Sequence[str] | None = None,
@@ -75,16 +77,16 @@ def save(
     ----------
     model : keras.Model
         With one input and one output.
-    recipe : Compose
-        The recipe it was trained with.
+    recipe : Compose, list of steps, or path of a recipe file
+        The recipe it was trained with. Its prepare layer must give what the model takes.
     path : path
         Ends in ``.keras``.
     class_names : sequence of str, optional
         By class number, as ``loader.class_names``.
     postprocess : Compose or sequence of result steps, optional
-        Such as ``[Threshold(0.5), FillHoles()]``.
+        Such as ``[Threshold(0.5), FillHoles()]``; of a mask model only.
     task : {"classify", "segment"}, optional
-        From the model's output unless given: (B, K) classifies, (B, H, W, K) and (B, D, H, W, K) segment.
+        What the model must be: (B, K) classifies, (B, H, W, K) and (B, D, H, W, K) segment.
 
     Returns
     -------
@@ -93,8 +95,8 @@ def save(
     Raises
     ------
     OffgraphError
-        Where the model has several inputs or outputs, the class names do not fit it, the task cannot be told, a
-        step of ``postprocess`` is no result step, or the file cannot be written.
+        Where the model has several inputs or outputs, recipe, class names, task or ``postprocess`` do not fit it,
+        or the file cannot be written.
 
     Examples
     --------
@@ -110,10 +112,19 @@ def save(
     path = Path(path)
     if path.suffix != ".keras":
         raise OffgraphError(f"{path}: a saved model's name ends in .keras")
-    names = () if class_names is None else tuple(class_names)
-    steps = _result_steps(postprocess)
+    if not callable(getattr(model, "save", None)) or isinstance(model, str | os.PathLike):
+        raise OffgraphError(
+            f"model={model!r:.80}: the order is save(model, recipe, path), and a model is Keras'"
+        )
+    recipe = as_recipe(recipe)
     task = _task(model, task)
-    _check_class_names(model, names)
+    given = _input(model)
+    spec = ArraySpec(tuple(given["shape"]), given["dtype"], given["axes"])
+    names = _class_names(model, class_names)
+    _check_recipe(recipe, spec)
+    steps = (
+        None if postprocess is None else result_steps(postprocess, task, spec, _shape(model, "output")[-1])
+    )
     described = {
         "offgraph": _VERSION,
         "versions": library_versions(("keras",)),
@@ -123,7 +134,7 @@ def save(
         "fingerprint": recipe.fingerprint,
         "class_names": list(names),
         "postprocess": None if steps is None else steps.to_dict(),
-        "input": _input(model),
+        "input": given,
     }
     part = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
     try:
@@ -164,9 +175,9 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
         steps = described["postprocess"]
         postprocess = None if steps is None else Compose.from_dict(steps)
         task, given = described["task"], described["input"]
-        spec = ArraySpec(tuple(given["shape"]), given["dtype"], given["axes"])
+        spec = _spec_of(given)
         names = tuple(str(name) for name in described["class_names"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, StepError) as error:
         raise OffgraphError(f"{path}: {MEMBER} in it is damaged ({type(error).__name__}: {error})") from error
     except OffgraphError as error:
         raise OffgraphError(f"{path}: {MEMBER} in it cannot be used: {error}") from error
@@ -178,8 +189,12 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
 
 
 def _load_model(path: Path, compile: bool) -> Any:
-    from keras.saving import load_model
-
+    try:
+        from keras.saving import load_model
+    except ImportError as error:
+        raise OffgraphError(
+            f"{path}: a model is loaded by Keras, which is not installed; run: pip install 'offgraph[tensorflow]'"
+        ) from error
     try:
         return load_model(path, compile=compile, safe_mode=True)
     except (
@@ -198,8 +213,8 @@ def _read_member(path: Path) -> dict[str, Any]:
                 raise OffgraphError(f"{path}: {packed} bytes that unpack to {unpacked}; not a model file")
             if MEMBER not in archive.namelist():
                 raise OffgraphError(
-                    f"{path}: a model without a recipe; save it with offgraph.save(model, recipe, path), "
-                    "or give the recipe where the model is used"
+                    f"{path}: a model without a recipe; load it with Keras and save it with "
+                    "offgraph.save(model, recipe, path)"
                 )
             with archive.open(MEMBER) as member:
                 data = member.read(_LONGEST_MEMBER + 1)
@@ -227,34 +242,102 @@ def _shape(model: Any, kind: Literal["input", "output"]) -> tuple[int | None, ..
 
 
 def _task(model: Any, task: Task | None) -> Task:
-    shape = _shape(model, "output")
-    known: dict[int, Task] = {2: "classify", 4: "segment", 5: "segment"}
-    if task is None:
-        if len(shape) not in known:
-            raise OffgraphError(f"the model puts out {shape}; say task='classify' or task='segment'")
-        return known[len(shape)]
-    if task not in known.values():
-        raise OffgraphError(f"task={task!r}: choose 'classify' or 'segment'")
-    return task
+    if task not in (None, "classify", "segment"):
+        raise OffgraphError(f"task={task!r:.80}: choose 'classify' or 'segment'")
+    taken, made = _shape(model, "input"), _shape(model, "output")
+    kinds: dict[int, Task] = {2: "classify", len(taken) if len(taken) > 3 else 4: "segment"}
+    found = kinds.get(len(made))
+    if found is None:
+        raise OffgraphError(
+            f"the model puts out {made}; one for classes puts out (batch, classes), one for masks (batch, height, "
+            "width, classes)"
+        )
+    if task not in (None, found):
+        raise OffgraphError(f"task={task!r}: the model puts out {made}, so it is one to {found}")
+    return found
 
 
-def _result_steps(given: Compose | Sequence[Any] | None) -> Compose | None:
-    if given is None:
-        return None
+def result_steps(
+    given: Compose | Sequence[Any], task: Task, taken: ArraySpec, outputs: int | None
+) -> Compose:
+    """Parse the steps that make a mask of a model's probabilities.
+
+    Parameters
+    ----------
+    given : Compose or sequence of result steps
+    task : {"classify", "segment"}
+    taken : ArraySpec
+        What the model takes.
+    outputs : int or None
+        Length of the last axis it puts out.
+
+    Raises
+    ------
+    OffgraphError
+        Where the model makes no masks, or the steps are no result steps, do not fit one another, or end without
+        a mask.
+    """
+    if task == "classify":
+        raise OffgraphError("postprocess makes masks; this model predicts classes")
     steps = given if isinstance(given, Compose) else Compose(given)
     for step in steps.steps:
         if not isinstance(step, ResultStep):
-            raise OffgraphError(f"postprocess: {step.name} is no result step, as Threshold and FillHoles are")
+            raise OffgraphError(
+                f"postprocess: {step.name} is no result step; it takes Threshold, FillHoles, RemoveSmall, "
+                "KeepLargest and Label"
+            )
+    spatial = taken.axes.replace("C", "")
+    channels, axes = ((), spatial) if outputs == 1 else ((outputs,), spatial + "C")
+    try:
+        made = steps.output_spec(ArraySpec((None,) * len(spatial) + channels, "float32", axes))
+    except StepError as error:
+        raise OffgraphError(f"postprocess: {error}") from error
+    if np.dtype(made.dtype).kind not in "bui" or "C" in made.axes:
+        raise OffgraphError("postprocess: gives no mask; begin with Threshold(...)")
     return steps
 
 
-def _check_class_names(model: Any, names: tuple[str, ...]) -> None:
+def _check_recipe(recipe: Compose, taken: ArraySpec) -> None:
+    """Refuse a recipe that never makes of a picture what the model takes."""
+    spatial = taken.axes.replace("C", "")
+    channels = taken.shape[-1] if "C" in taken.axes else 1
+    colours, axes = ((), spatial) if channels == 1 else ((channels,), spatial + "C")
+    try:
+        made = recipe.eval().output_spec(ArraySpec((None,) * len(spatial) + colours, "uint8", axes))
+    except StepError as error:
+        raise OffgraphError(f"the recipe does not fit a model that takes {taken.shape}: {error}") from error
+    pairs = zip(made.size, taken.size, strict=True)
+    if any(None not in (a, b) and a != b for a, b in pairs):
+        raise OffgraphError(
+            f"the recipe makes pictures of {made.size}, the model takes {taken.size}: the last step that sets the size "
+            "must give that; what stands in Augment(...) is left out in prediction"
+        )
+
+
+def _class_names(model: Any, given: Sequence[str] | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    names = () if isinstance(given, str) else tuple(given)
+    if isinstance(given, str) or not all(isinstance(name, str) for name in names):
+        raise OffgraphError(f"class_names={given!r:.80}: give a list of names, such as ['cat', 'dog']")
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise OffgraphError(f"class_names: {twice!r} stands in it twice")
     count = _shape(model, "output")[-1]
     allowed = {count, 2} if count == 1 else {count}  # one sigmoid output stands for two classes
     if names and count is not None and len(names) not in allowed:
         raise OffgraphError(
             f"{len(names)} class names for a model that puts out {count} values; they must be as many"
         )
+    return names
+
+
+def _spec_of(given: dict[str, Any]) -> ArraySpec:
+    """Parse what a file says of the model's input."""
+    shape, dtype = tuple(given["shape"]), np.dtype(given["dtype"]).name
+    if not all(length is None or (type(length) is int and length > 0) for length in shape):
+        raise TypeError(f"shape={given['shape']!r}")
+    return ArraySpec(shape, dtype, name_axes(tuple(length or 1 for length in shape), given["axes"]))
 
 
 def _input(model: Any) -> dict[str, Any]:

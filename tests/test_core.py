@@ -1,0 +1,34 @@
+"""The compiled core fits its declarations, and one that does not is refused with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import offgraph
+from offgraph import _native
+from offgraph.ndimage import _core
+
+STUB = Path(offgraph.__file__).with_name("_native.pyi")
+
+
+def without(name: str) -> SimpleNamespace:
+    return SimpleNamespace(**{key: value for key, value in vars(_native).items() if key != name})
+
+
+def test_the_core_is_the_declared_one():
+    _core.check(_native, STUB)
+
+
+def test_a_core_that_lacks_a_function_is_refused():
+    with pytest.raises(ImportError, match=r"lookup differs; build it with: maturin develop --release"):
+        _core.check(without("lookup"), STUB)  # type: ignore[arg-type]
+
+
+def test_a_core_with_other_parameters_is_refused(tmp_path):
+    stub = tmp_path / "_native.pyi"
+    stub.write_text(STUB.read_text().replace("def lookup(output: Array,", "def lookup(out: Array,"))
+    with pytest.raises(ImportError, match=r"_native\..*lookup differs"):
+        _core.check(_native, stub)
