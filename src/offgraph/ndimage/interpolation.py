@@ -587,7 +587,7 @@ def rotate(
         corners = matrix @ [[0, 0, height, height], [0, width, 0, width]]
         turned_shape = (np.ptp(corners, axis=1) + 0.5).astype(int).tolist()
     turned_centre = (matrix @ [(n - 1) / 2 for n in turned_shape]).tolist()
-    offset = [(n - 1) / 2 - centre for n, centre in zip(plane_shape, turned_centre)]
+    offset: Any = [(n - 1) / 2 - centre for n, centre in zip(plane_shape, turned_centre)]
     shape = list(image.shape)
     shape[axes[0]], shape[axes[1]] = turned_shape
     output_shape = tuple(shape)
