@@ -280,6 +280,7 @@ mod tests {
             }).collect();
             let rank = at.index(rows * columns);
             let grid = Grid { rows, columns, row_step, column_step: step };
+            prop_assume!(grid.is_countable());
             let plane = Plane { rows: Dim { len: height, padded: row_step, out: width }, width };
             let mut out = vec![0; height * width];
             let lines = std::iter::once(Line { padded: 0, out: 0 });
