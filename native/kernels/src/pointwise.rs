@@ -49,12 +49,34 @@ fn typed<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize>(
     if channels == 0 {
         return Ok(());
     }
-    for (pixel, values) in output.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
-        for ((out, value), table) in pixel.iter_mut().zip(values).zip(tables) {
-            *out = table[(*value).into()];
+    match channels {
+        1 => by_pixel::<I, O, ENTRIES, 1>(output, input, tables),
+        3 => by_pixel::<I, O, ENTRIES, 3>(output, input, tables),
+        _ => {
+            for (pixel, values) in output.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
+                for ((out, value), table) in pixel.iter_mut().zip(values).zip(tables) {
+                    *out = table[(*value).into()];
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Pixels of a known number of channels, in a loop without another one inside.
+fn by_pixel<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize, const CHANNELS: usize>(
+    output: &mut [O],
+    input: &[I],
+    tables: &[[O; ENTRIES]],
+) {
+    let tables: &[_; CHANNELS] = tables.try_into().expect("a table for each channel");
+    let (output, _) = output.as_chunks_mut::<CHANNELS>();
+    let (input, _) = input.as_chunks::<CHANNELS>();
+    for (out, values) in output.iter_mut().zip(input) {
+        for channel in 0..CHANNELS {
+            out[channel] = tables[channel][values[channel].into()];
+        }
+    }
 }
 
 #[cfg(test)]

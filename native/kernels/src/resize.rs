@@ -7,6 +7,7 @@
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::rows::{Axes, Pixels, ReadRow, RowMaker, RowWorker, check_planes, make_rows};
+use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::view::{View, ViewMut};
 
@@ -15,6 +16,8 @@ use crate::view::{View, ViewMut};
 pub struct Taps {
     runs: Vec<Run>,
     weights: Vec<f64>,
+    /// How many taps every position has; zero where that is not known.
+    even: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +44,23 @@ impl Taps {
         (start, &self.weights[first_weight..first_weight + len])
     }
 
+    /// The same sums with as many taps for every position: with weights of zero before or behind, which add nothing to
+    /// a sum of finite numbers. The axis has `len` pixels.
+    fn evened(&self, len: usize) -> Self {
+        let longest = self.runs.iter().map(|run| run.len).max().unwrap_or(0);
+        let mut even = Self { even: longest, ..Self::default() };
+        for position in 0..self.runs.len() {
+            let (start, weights) = self.at(position);
+            let first = start.min(len - longest);
+            let first_weight = position * longest;
+            even.runs.push(Run { start: first, first_weight, len: longest });
+            even.weights.resize(first_weight + start - first, 0.0);
+            even.weights.extend_from_slice(weights);
+            even.weights.resize(first_weight + longest, 0.0);
+        }
+        even
+    }
+
     fn fits(&self, input_len: usize, output_len: usize) -> bool {
         let inside = |run: &Run| run.start.checked_add(run.len).is_some_and(|end| end <= input_len);
         self.runs.len() == output_len && self.runs.iter().all(inside)
@@ -63,58 +83,117 @@ pub fn resize(input: &View<'_>, output: ViewMut<'_>, outer: usize, tables: &[Tap
     }
     let cost = tables.iter().map(|table| 1 + table.weights.len() / table.runs.len()).sum();
     match_dtype!(View, input, array => {
-        make_rows(output, axes, cost, &Resizer { pixels: &Pixels::new(array.view(), axes), tables });
+        let pixels = Pixels::new(array.view(), axes);
+        let (last, leading) = tables.split_last().expect("at least one spatial axis");
+        let (len, step) = pixels.spatial[leading.len()];
+        let last = if pixels.always_finite() { &last.evened(len) } else { last };
+        let side_by_side = pixels.is_interleaved() && step == pixels.planes();
+        make_rows(output, axes, cost, &Resizer { pixels, leading, last, side_by_side });
     });
     Ok(())
 }
 
-struct Resizer<'a> {
-    pixels: &'a dyn ReadRow,
-    tables: &'a [Taps],
+struct Resizer<'a, T: Sample> {
+    pixels: Pixels<'a, T>,
+    leading: &'a [Taps],
+    last: &'a Taps,
+    /// Whether the samples of a row lie one behind the other.
+    side_by_side: bool,
 }
 
-impl RowMaker for Resizer<'_> {
+impl<T: Sample> RowMaker for Resizer<'_, T> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
-        let spatial = self.pixels.spatial();
-        let width = spatial[spatial.len() - 1].0 * self.pixels.planes();
-        Box::new(Worker { resizer: self, row: Vec::new(), sums: vec![vec![0.0; width]; spatial.len()] })
+        let width = self.pixels.spatial[self.leading.len()].0 * self.pixels.planes();
+        let sums = vec![vec![0.0; width + SPARE]; self.leading.len() + 1];
+        Box::new(Worker { resizer: self, width, row: Vec::new(), sums })
     }
 }
 
-struct Worker<'a> {
-    resizer: &'a Resizer<'a>,
+/// Samples behind a row that may be read, though nothing comes of them.
+const SPARE: usize = 1;
+
+struct Worker<'a, T: Sample> {
+    resizer: &'a Resizer<'a, T>,
+    /// Samples of an input row.
+    width: usize,
     row: Vec<usize>,
     /// An input row, and above it a row summed over the first leading axis, over the first two, and so on.
     sums: Vec<Vec<f64>>,
 }
 
-impl RowWorker for Worker<'_> {
+impl<T: Sample> RowWorker for Worker<'_, T> {
     fn start(&mut self, row: &[usize]) {
         self.row.clear();
         self.row.extend_from_slice(row);
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
-        let Resizer { pixels, tables } = self.resizer;
-        sum_leading(*pixels, tables, &self.row, pixels.outer_offset(outer), &mut self.sums);
-        let line = &self.sums[self.sums.len() - 1];
-        dispatch(SumLine { line, taps: &tables[tables.len() - 1], planes: pixels.planes(), to });
+        let Self { resizer, width, row, sums } = self;
+        resizer.sum_leading(row, resizer.pixels.outer_offset(outer), *width, sums);
+        let line = &sums[sums.len() - 1];
+        dispatch(SumLine { line, taps: resizer.last, planes: resizer.pixels.planes(), to });
     }
 }
 
-/// Put into the last of `sums` the input row at `start`, summed over the taps of every leading axis.
-fn sum_leading(pixels: &dyn ReadRow, tables: &[Taps], row: &[usize], start: usize, sums: &mut [Vec<f64>]) {
-    let (sum, below) = sums.split_last_mut().expect("one row for each spatial axis");
-    let Some((position, row)) = row.split_last() else {
-        pixels.read(start, sum);
-        return;
-    };
-    sum.fill(0.0);
-    let (first, weights) = tables[row.len()].at(*position);
-    let stride = pixels.spatial()[row.len()].1;
-    for (tap, weight) in weights.iter().enumerate() {
-        sum_leading(pixels, tables, row, start + (first + tap) * stride, below);
-        dispatch(AddScaled { from: &below[below.len() - 1], weight: *weight, to: sum });
+impl<T: Sample> Resizer<'_, T> {
+    /// Put into the last of `sums` the input row at `start`, summed over the taps of every leading axis.
+    fn sum_leading(&self, row: &[usize], start: usize, width: usize, sums: &mut [Vec<f64>]) {
+        let (sum, below) = sums.split_last_mut().expect("one row for each spatial axis");
+        let sum = &mut sum[..width];
+        let Some((position, row)) = row.split_last() else {
+            self.pixels.read(start, sum);
+            return;
+        };
+        let (first, weights) = self.leading[row.len()].at(*position);
+        let stride = self.pixels.spatial[row.len()].1;
+        let start = start + first * stride;
+        if row.is_empty() && self.side_by_side {
+            let rows = &self.pixels.elements()[start..];
+            dispatch(SumRows { rows, stride, weights, to: sum });
+            return;
+        }
+        sum.fill(0.0);
+        for (tap, weight) in weights.iter().enumerate() {
+            self.sum_leading(row, start + tap * stride, width, below);
+            dispatch(AddScaled { from: &below[below.len() - 1], weight: *weight, to: sum });
+        }
+    }
+}
+
+/// Sum rows that lie `stride` samples apart.
+struct SumRows<'a, T> {
+    rows: &'a [T],
+    stride: usize,
+    weights: &'a [f64],
+    to: &'a mut [f64],
+}
+
+impl<T: Sample> Kernel for SumRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        /// Sums that stay in registers over all taps.
+        const BLOCK: usize = 32;
+        let Self { rows, stride, weights, to } = self;
+        let (blocks, rest) = to.as_chunks_mut::<BLOCK>();
+        let done = blocks.len() * BLOCK;
+        for (block, to) in blocks.iter_mut().enumerate() {
+            let mut sums = [0.0; BLOCK];
+            for (tap, weight) in weights.iter().enumerate() {
+                let from = &rows[tap * stride + block * BLOCK..][..BLOCK];
+                for lane in 0..BLOCK {
+                    sums[lane] += from[lane].to_f64() * weight;
+                }
+            }
+            *to = sums;
+        }
+        for (column, to) in rest.iter_mut().enumerate() {
+            *to = 0.0;
+            for (tap, weight) in weights.iter().enumerate() {
+                *to += rows[tap * stride + done + column].to_f64() * weight;
+            }
+        }
     }
 }
 
@@ -147,9 +226,9 @@ impl Kernel for SumLine<'_> {
     #[inline(always)]
     fn run(self) {
         match self.planes {
-            1 => self.sum::<1>(),
-            3 => self.sum::<3>(),
-            4 => self.sum::<4>(),
+            1 => self.sum_planes::<1>(),
+            3 => self.sum_planes::<3>(),
+            4 => self.sum_planes::<4>(),
             planes => {
                 for (position, to) in self.to.chunks_exact_mut(planes).enumerate() {
                     let (start, weights) = self.taps.at(position);
@@ -165,18 +244,47 @@ impl Kernel for SumLine<'_> {
 
 impl SumLine<'_> {
     #[inline(always)]
-    fn sum<const PLANES: usize>(self) {
-        let (to, _) = self.to.as_chunks_mut::<PLANES>();
-        let (line, _) = self.line.as_chunks::<PLANES>();
-        for (position, to) in to.iter_mut().enumerate() {
-            let (start, weights) = self.taps.at(position);
-            let mut sum = [0.0; PLANES];
-            for (from, weight) in line[start..start + weights.len()].iter().zip(weights) {
-                (0..PLANES).for_each(|plane| sum[plane] += from[plane] * weight);
+    fn sum_planes<const PLANES: usize>(self) {
+        match self.taps.even {
+            1 => self.sum_even::<PLANES, 1>(),
+            2 => self.sum_even::<PLANES, 2>(),
+            3 => self.sum_even::<PLANES, 3>(),
+            4 => self.sum_even::<PLANES, 4>(),
+            5 => self.sum_even::<PLANES, 5>(),
+            6 => self.sum_even::<PLANES, 6>(),
+            7 => self.sum_even::<PLANES, 7>(),
+            8 => self.sum_even::<PLANES, 8>(),
+            _ => {
+                let (to, _) = self.to.as_chunks_mut::<PLANES>();
+                for (position, to) in to.iter_mut().enumerate() {
+                    let (start, weights) = self.taps.at(position);
+                    *to = sum(&self.line[start * PLANES..], weights);
+                }
             }
-            *to = sum;
         }
     }
+
+    /// A known number of taps: their loop is unrolled, and the sums of many pixels are under way at once.
+    #[inline(always)]
+    fn sum_even<const PLANES: usize, const TAPS: usize>(self) {
+        let (to, _) = self.to.as_chunks_mut::<PLANES>();
+        let (weights, _) = self.taps.weights.as_chunks::<TAPS>();
+        for ((to, run), weights) in to.iter_mut().zip(&self.taps.runs).zip(weights) {
+            *to = sum(&self.line[run.start * PLANES..][..TAPS * PLANES + SPARE], weights);
+        }
+    }
+}
+
+#[inline(always)]
+fn sum<const PLANES: usize>(line: &[f64], weights: &[f64]) -> [f64; PLANES] {
+    // Four lanes for three planes too, as a register holds them.
+    let lanes = if PLANES == 3 { 4 } else { PLANES };
+    let mut sums = [0.0; 4];
+    for (tap, weight) in weights.iter().enumerate() {
+        let from = &line[tap * PLANES..][..lanes];
+        (0..lanes).for_each(|plane| sums[plane] += from[plane] * weight);
+    }
+    std::array::from_fn(|plane| sums[plane])
 }
 
 #[cfg(test)]
