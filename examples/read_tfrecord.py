@@ -1,33 +1,20 @@
-"""Read a dataset that `offgraph build --format tfrecord` wrote with nothing but TensorFlow.
-
-python examples/read_tfrecord.py DATASET
-"""
+"""Read what `offgraph build --format tfrecord` wrote with TensorFlow alone: python read_tfrecord.py DATASET."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import tensorflow as tf
 
-FEATURES = {  # DATASET/features.json describes all of them
+# DATASET/features.json describes all of them.
+features = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
-    "label": tf.io.FixedLenFeature([], tf.int64),
     "label/name": tf.io.FixedLenFeature([], tf.string),
 }
-
-
-def parse(example: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Decode one example: the picture, its class number, its class name."""
-    values = tf.io.parse_single_example(example, FEATURES)
-    return tf.io.decode_png(values["image/encoded"]), values["label"], values["label/name"]
-
-
 shards = sorted(str(path) for path in Path(sys.argv[1]).glob("data-*.tfrecord"))
-counts: dict[str, int] = {}
-shapes: set[tuple[int, ...]] = set()
-for image, _, class_name in tf.data.TFRecordDataset(shards).map(parse):
-    name = class_name.numpy().decode()
-    counts[name] = counts.get(name, 0) + 1
-    shapes.add(tuple(image.shape))
-print(f"{sum(counts.values())} pictures of shape {', '.join(map(str, sorted(shapes)))}")
-for name, count in sorted(counts.items()):
+examples = tf.data.TFRecordDataset(shards).map(lambda data: tf.io.parse_single_example(data, features))
+pictures = [(tf.io.decode_png(e["image/encoded"]), e["label/name"].numpy().decode()) for e in examples]
+shapes = sorted({tuple(image.shape) for image, _ in pictures})
+print(f"{len(pictures)} pictures of shape {', '.join(map(str, shapes))}")
+for name, count in sorted(Counter(name for _, name in pictures).items()):
     print(f"{count:6d}  {name}")

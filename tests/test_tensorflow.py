@@ -55,6 +55,15 @@ def test_skipped_pictures_leave_the_cardinality_open(tmp_path: Path) -> None:
         list(og.Loader(spoiled, recipe(), batch_size=2).tensorflow())
 
 
+def test_a_pass_does_not_wait_for_autotuning(photos: Path) -> None:
+    # With it, the end of every other pass waits until TensorFlow's tuning thread wakes, as long as the pass took.
+    dataset = og.Loader(photos, recipe()).tensorflow()
+    assert dataset.options().autotune.enabled is False
+    wanted = tf.data.Options()
+    wanted.autotune.enabled = True
+    assert dataset.with_options(wanted).options().autotune.enabled is True
+
+
 def test_a_batch_is_not_copied(photos: Path) -> None:
     loader = og.Loader(photos, recipe(), batch_size=15)
     kept = []
@@ -191,7 +200,8 @@ def test_the_example_script_reads_a_dataset(photos: Path, tmp_path: Path) -> Non
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("30 pictures of shape (24, 20, 3)") and "10  bee" in done.stdout
-    assert "offgraph" not in (EXAMPLES / "read_tfrecord.py").read_text().split('"""')[2]
+    script = (EXAMPLES / "read_tfrecord.py").read_text()
+    assert "offgraph" not in script.split('"""')[2] and len(script.splitlines()) <= 20
 
 
 def test_clothing_becomes_a_dataset_that_a_cnn_trains_on(shared_data: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import operator
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,13 +67,18 @@ class Result:
         The typed image and mask.
     record : dict
         What was drawn, as plain JSON; `Compose.replay` applies it again.
-    frame : Frame
-        The way back to the grid of the given picture.
+    way : Way
+        The steps that moved the picture.
     """
 
     targets: Targets
     record: dict[str, Any]
-    frame: Frame
+    way: plan.Way = field(repr=False)
+
+    @functools.cached_property
+    def frame(self) -> Frame:
+        """The way back to the grid of the given picture."""
+        return self.way.frame()
 
     @property
     def image(self) -> np.ndarray:
@@ -270,7 +275,7 @@ class Compose:
         self, image: Image, mask: Mask | None, key: Key, start: int, part: tuple[plan.Placed, ...],
         recorded: list[plan.Drawn] | None,
     ) -> Result:  # fmt: skip
-        image, mask, log, frame = plan.run(part, image, mask, key, recorded)
+        image, mask, log, way = plan.run(part, image, mask, key, recorded)
         record = {
             "recipe": self.digest,
             "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
@@ -285,7 +290,7 @@ class Compose:
                 for placed, drawn in zip(part, log)
             ],
         }
-        return Result(Targets(image, mask), record, frame)
+        return Result(Targets(image, mask), record, way)
 
     def output_spec(self, spec: ArraySpec) -> ArraySpec:
         """Return shape, dtype and axes of the output, with ``None`` for lengths that are drawn."""
@@ -388,4 +393,4 @@ def _apart(result: Result, image: Image, mask: Mask | None) -> Result:
         out_image = Image(out_image.array.copy(), out_image.axes)
     if mask is not None and out_mask is not None and np.may_share_memory(out_mask.array, mask.array):
         out_mask = Mask(out_mask.array.copy(), out_mask.axes)
-    return Result(Targets(out_image, out_mask), result.record, result.frame)
+    return Result(Targets(out_image, out_mask), result.record, result.way)

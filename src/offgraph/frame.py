@@ -7,6 +7,7 @@ reaches from -0.5 to n - 0.5 along an axis.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -58,7 +59,7 @@ class AffineMap:
                 f"a map between sizes {sizes[0]} and {sizes[1]} needs a matrix of {n} x {n} and an offset of {n}; "
                 f"got {matrix.shape} and {offset.shape}"
             )
-        if not (np.isfinite(matrix).all() and np.isfinite(offset).all()):
+        if not all(map(math.isfinite, (*matrix.ravel().tolist(), *offset.tolist()))):
             raise OffgraphError(f"a map needs finite numbers; got {matrix.tolist()} and {offset.tolist()}")
         matrix.flags.writeable = offset.flags.writeable = False
         for name, value in zip(("matrix", "offset", "input_size", "output_size"), (matrix, offset, *sizes)):

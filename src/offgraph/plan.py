@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from offgraph.spec import ArraySpec
 from offgraph.step import GeometricStep, Step
 from offgraph.targets import Image, Mask
 
-__all__ = ["Drawn", "Placed", "drawn_spec", "place", "run"]
+__all__ = ["Drawn", "Placed", "Way", "drawn_spec", "place", "run"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,26 @@ class Drawn:
     params: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Way:
+    """The steps that moved a picture, each with what it drew and what it was given.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Spatial lengths at the start.
+    moves : list of (GeometricStep, dict, ArraySpec)
+    """
+
+    size: tuple[int | None, ...]
+    moves: list[tuple[GeometricStep, dict[str, Any], ArraySpec]] = field(default_factory=list)
+
+    def frame(self) -> Frame:
+        """Work out the way back: training never asks for it."""
+        start = AffineMap.identity(tuple(n or 0 for n in self.size))
+        return Frame((start, *(step.map(params, spec) for step, params, spec in self.moves)))
+
+
 def place(steps: Iterable[tuple[Step, bool]]) -> tuple[Placed, ...]:
     """Give every step its address; `steps` are pairs (step, inside Augment)."""
     counts: Counter[str] = Counter()
@@ -91,7 +111,7 @@ def run(
     mask: Mask | None,
     key: Key,
     recorded: Sequence[Drawn] | None = None,
-) -> tuple[Image, Mask | None, tuple[Drawn, ...], Frame]:
+) -> tuple[Image, Mask | None, tuple[Drawn, ...], Way]:
     """Apply placed steps to a picture and its mask.
 
     Parameters
@@ -114,7 +134,7 @@ def run(
         raise StepError(
             f"image and mask have different sizes: the image's is {_size(image.spec)}, the mask's {_size(mask.spec)}"
         )
-    maps = [AffineMap.identity(tuple(n or 0 for n in image.spec.size))]
+    way = Way(image.spec.size)
     log: list[Drawn] = []
     for position, here in enumerate(placed):
         step, spec = here.step, image.spec
@@ -128,8 +148,8 @@ def run(
             if mask is not None:
                 mask = step.apply_mask(mask, drawn.params)
             if isinstance(step, GeometricStep):
-                maps.append(step.map(drawn.params, spec))
-    return _contiguous(image), None if mask is None else _contiguous(mask), tuple(log), Frame(tuple(maps))
+                way.moves.append((step, drawn.params, spec))
+    return _contiguous(image), None if mask is None else _contiguous(mask), tuple(log), way
 
 
 def _draw(here: Placed, key: Key, spec: ArraySpec) -> Drawn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,12 +37,12 @@ class ArraySpec:
     @classmethod
     def of(cls, array: np.ndarray, axes: str) -> ArraySpec:
         """Spec of an array in memory."""
-        return cls(tuple(array.shape), array.dtype.name, axes)
+        return cls(array.shape, _dtype_name(array.dtype), axes)
 
     @property
     def spatial(self) -> tuple[int, ...]:
         """Indices of the spatial axes, in order."""
-        return tuple(i for i, name in enumerate(self.axes) if name in SPATIAL)
+        return _spatial_axes(self.axes)
 
     @property
     def size(self) -> tuple[int | None, ...]:
@@ -58,6 +59,17 @@ class ArraySpec:
     def cast(self, dtype: str) -> ArraySpec:
         """Return the same spec with another dtype."""
         return replace(self, dtype=np.dtype(dtype).name)
+
+
+@functools.lru_cache(maxsize=64)
+def _spatial_axes(axes: str) -> tuple[int, ...]:
+    return tuple(i for i, name in enumerate(axes) if name in SPATIAL)
+
+
+@functools.lru_cache(maxsize=64)
+def _dtype_name(dtype: np.dtype[Any]) -> str:
+    """NumPy puts a dtype's name together anew each time it is asked for it."""
+    return dtype.name
 
 
 def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:

@@ -325,7 +325,7 @@ class ResampledStep(GeometricStep):
         kept = [spec.spatial.index(axis) for axis in moved]
         return affine_planes(
             array,
-            whole.matrix[np.ix_(kept, kept)],
+            whole.matrix[kept][:, kept],
             whole.offset[kept],
             tuple(whole.output_size[i] for i in kept),
             axes=moved,
@@ -370,10 +370,12 @@ class PointwiseStep(Step):
         channel_axis = image.axes.find("C")
         channels = array.shape[channel_axis] if channel_axis >= 0 else 1
         lined = np.moveaxis(array, channel_axis, -1) if channel_axis >= 0 else array[..., np.newaxis]
-        values = _all_values(array.dtype, below=array.size)
-        if values is not None and channels:
-            table = [self.reference(np, values, params, channel) for channel in range(channels)]
-            out = lookup(lined, np.stack(table).astype(result.dtype, copy=False))
+        if channels and _has_table(array.dtype, below=array.size):
+            if params:  # drawn anew for every picture: nothing to keep
+                table = _make_table(self, array.dtype, channels, result.dtype, params)
+            else:
+                table = _kept_table(self, array.dtype, channels, result.dtype)
+            out = lookup(lined, table)
         else:
             out = np.empty(lined.shape, result.dtype)
             for channel in range(channels):
@@ -404,11 +406,25 @@ def value_range(dtype: str, declared: float | None) -> float:
     )
 
 
-def _all_values(dtype: np.dtype[Any], below: int) -> np.ndarray | None:
-    """All values of an 8- or 16-bit dtype, in the order of their bits; None for others, and if not fewer than `below`."""
-    if dtype.kind not in "ui" or dtype.itemsize > 2 or 1 << 8 * dtype.itemsize >= below:
-        return None
-    return np.arange(1 << 8 * dtype.itemsize).astype(f"u{dtype.itemsize}").view(dtype)
+def _has_table(dtype: np.dtype[Any], below: int) -> bool:
+    """Whether a dtype has so few values, fewer than `below`, that looking them up is less work than computing."""
+    return dtype.kind in "ui" and dtype.itemsize <= 2 and 1 << 8 * dtype.itemsize < below
+
+
+def _make_table(
+    step: PointwiseStep, dtype: np.dtype[Any], channels: int, result: str, params: dict[str, Any]
+) -> np.ndarray:
+    """What a step makes of every value of a dtype, in the order of their bits, for every channel."""
+    values = np.arange(1 << 8 * dtype.itemsize).astype(f"u{dtype.itemsize}").view(dtype)
+    rows = [step.reference(np, values, params, channel) for channel in range(channels)]
+    return np.stack(rows).astype(result, copy=False)
+
+
+@functools.lru_cache(maxsize=16)
+def _kept_table(step: PointwiseStep, dtype: np.dtype[Any], channels: int, result: str) -> np.ndarray:
+    table = _make_table(step, dtype, channels, result, {})
+    table.flags.writeable = False
+    return table
 
 
 class ResultStep(Step):

@@ -83,7 +83,8 @@ class Rotate(ResampledStep):
         places = [spec.spatial.index(self._index(spec, name)) for name in self.plane]
         turn = rotation(params["angle"])
         matrix, offset = np.eye(len(size)), np.zeros(len(size))
-        matrix[np.ix_(places, places)] = turn
+        for row, values in zip(places, turn):
+            matrix[row, places] = values
         centre_in = (np.array([size[i] for i in places]) - 1) / 2
         centre_out = turn @ ((np.array([output[i] for i in places]) - 1) / 2)
         offset[places] = centre_in - centre_out
