@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import tracemalloc
@@ -13,90 +12,12 @@ from PIL import Image as PILImage
 from skimage import data
 
 import offgraph as og
+from models import HOSTILE, bright, bright_model, coins, keras, mask_model, og_keras, segmenter, shades
 from offgraph.encode import imwrite
 from offgraph.errors import DecodeError, OffgraphError, OffgraphWarning, RecipeMismatch
 from offgraph.predict import predict
 from offgraph.results import objects, save_predictions
-from pages import chromium, open_page, self_contained  # noqa: F401  (chromium is a fixture)
-
-keras = pytest.importorskip("keras", reason="Keras is not installed")
-og_keras = pytest.importorskip("offgraph.tensors.keras")
-
-HOSTILE = "<img src=x onerror=alert(1)>.png"
-
-
-def _bright_model(activation: str | None = "softmax", units: int = 2):
-    """Class 1 is a picture whose mean is above 0.5; no training, so that every output is known."""
-    model = keras.Sequential(
-        [
-            keras.layers.Input((None, None, 3)),
-            keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(units, activation=activation, name="score"),
-        ]
-    )
-    if units == 1:
-        weights, bias = np.full((3, 1), 20 / 3), np.array([-10.0])
-    else:
-        weights, bias = np.zeros((3, units)), np.zeros(units)
-        weights[:, 1], bias[1] = 20 / 3, -10.0
-    model.layers[-1].set_weights([weights, bias])
-    return model
-
-
-def _mask_model(channels: int = 1, sharpness: float = 40.0, stride: int = 1):
-    """A pixel is an object where it is brighter than 0.45: a 1 x 1 convolution."""
-    outputs = 1 if channels == 1 else channels
-    model = keras.Sequential(
-        [
-            keras.layers.Input((None, None, 1)),
-            *([keras.layers.AveragePooling2D(stride)] if stride > 1 else []),
-            keras.layers.Conv2D(outputs, 1, activation="sigmoid" if outputs == 1 else "softmax"),
-        ]
-    )
-    kernel, bias = np.zeros((1, 1, 1, outputs)), np.zeros(outputs)
-    kernel[..., -1], bias[-1] = sharpness, -0.45 * sharpness
-    model.layers[-1].set_weights([kernel, bias])
-    return model
-
-
-@pytest.fixture(scope="module")
-def bright(tmp_path_factory):
-    recipe = og.Compose([og.Resize((16, 16)), og.Augment(og.Rotate((-15, 15))), og.Rescale(1 / 255)])
-    path = tmp_path_factory.mktemp("bright") / "bright.keras"
-    return og_keras.save(_bright_model(), recipe, path, class_names=["dark", "light"])
-
-
-@pytest.fixture(scope="module")
-def segmenter(tmp_path_factory):
-    recipe = og.Compose([og.Resize((96, 128)), og.Rescale(1 / 255)])
-    path = tmp_path_factory.mktemp("segment") / "coins.keras"
-    steps = [og.Threshold(0.5), og.FillHoles(), og.RemoveSmall(400), og.Label()]
-    return og_keras.save(_mask_model(), recipe, path, postprocess=steps)
-
-
-@pytest.fixture
-def shades(tmp_path):
-    """Pictures of known brightness in class folders, one in the wrong one, one broken, one with a hostile name."""
-    root = tmp_path / "shades"
-    for folder, name, value in (
-        ("dark", "a.png", 20),
-        ("dark", HOSTILE, 60),
-        ("dark", "wrong.png", 220),
-        ("light", "写真 🙂.png", 230),
-        ("light", "n" * 200 + ".png", 200),
-    ):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-        imwrite(root / folder / name, np.full((20, 30, 3), value, np.uint8))
-    (root / "dark" / "broken.png").write_bytes((root / "dark" / "a.png").read_bytes()[:60])
-    return root
-
-
-@pytest.fixture
-def coins(tmp_path):
-    path = tmp_path / "coins" / "coins.png"
-    path.parent.mkdir()
-    imwrite(path, data.coins())
-    return path
+from pages import self_contained
 
 
 def test_classes(bright, shades):
@@ -145,9 +66,7 @@ def test_another_recipe_is_an_error_unless_chosen(bright, shades):
 
 def test_logits_are_said_and_not_guessed(tmp_path, shades):
     recipe = og.Compose([og.Resize((16, 16)), og.Rescale(1 / 255)])
-    path = og_keras.save(
-        _bright_model(None), recipe, tmp_path / "logits.keras", class_names=["dark", "light"]
-    )
+    path = og_keras.save(bright_model(None), recipe, tmp_path / "logits.keras", class_names=["dark", "light"])
     with pytest.warns(OffgraphWarning, match=r"'score', has no activation.*logits"):
         guessed = list(predict(path, shades))
     said = list(predict(path, shades, outputs="logits"))
@@ -156,7 +75,7 @@ def test_logits_are_said_and_not_guessed(tmp_path, shades):
         assert a.probabilities.sum() == pytest.approx(1)
     with pytest.raises(OffgraphError, match="no probabilities; say outputs='logits'"):
         list(predict(path, shades, outputs="probabilities"))
-    odd = og_keras.save(_bright_model("relu"), recipe, tmp_path / "relu.keras")
+    odd = og_keras.save(bright_model("relu"), recipe, tmp_path / "relu.keras")
     with pytest.raises(OffgraphError, match=r"relu\.keras: its outputs lie from"):
         list(predict(odd, shades))
 
@@ -183,7 +102,7 @@ def test_pictures_of_many_channels_are_predicted_and_shown(tmp_path):
 def test_one_output_is_two_classes(tmp_path, shades):
     recipe = og.Compose([og.Resize((16, 16)), og.Rescale(1 / 255)])
     path = og_keras.save(
-        _bright_model("sigmoid", 1), recipe, tmp_path / "one.keras", class_names=["dark", "light"]
+        bright_model("sigmoid", 1), recipe, tmp_path / "one.keras", class_names=["dark", "light"]
     )
     found = {p.item.name: p for p in predict(path, shades)}
     assert found["dark/a.png"].class_name == "dark" and found["dark/wrong.png"].class_name == "light"
@@ -191,7 +110,7 @@ def test_one_output_is_two_classes(tmp_path, shades):
 
 
 def test_a_picture_without_a_finite_output_is_set_aside(tmp_path, shades):
-    model = _bright_model()
+    model = bright_model()
     weights, bias = model.layers[-1].get_weights()
     model.layers[-1].set_weights([weights, np.full_like(bias, np.nan)])
     path = og_keras.save(
@@ -318,7 +237,7 @@ def test_stored_orientation_is_handled(segmenter, tmp_path, orientation):
 
 def test_what_the_recipe_cut_off_is_background(tmp_path, coins):
     recipe = og.Compose([og.CenterCrop((100, 120)), og.Rescale(1 / 255)])
-    path = og_keras.save(_mask_model(channels=3), recipe, tmp_path / "crop.keras")
+    path = og_keras.save(mask_model(channels=3), recipe, tmp_path / "crop.keras")
     [found] = predict(path, coins)
     seen = np.zeros(data.coins().shape, bool)
     top, left = (303 - 100) // 2, (384 - 120) // 2
@@ -330,7 +249,7 @@ def test_what_the_recipe_cut_off_is_background(tmp_path, coins):
 
 
 def test_several_classes_take_the_likeliest(tmp_path, coins):
-    path = og_keras.save(_mask_model(channels=2), og.Compose([og.Rescale(1 / 255)]), tmp_path / "two.keras")
+    path = og_keras.save(mask_model(channels=2), og.Compose([og.Rescale(1 / 255)]), tmp_path / "two.keras")
     [found] = predict(path, coins)
     assert found.mask.dtype == np.uint8
     assert np.array_equal(found.mask == 1, _truth(data.coins()))
@@ -340,7 +259,7 @@ def test_a_coarser_output_grid_has_its_place(tmp_path):
     image = np.zeros((64, 64), np.uint8)
     image[16:40, 8:32] = 255
     imwrite(tmp_path / "square.png", image)
-    path = og_keras.save(_mask_model(stride=4), og.Compose([og.Rescale(1 / 255)]), tmp_path / "stride.keras")
+    path = og_keras.save(mask_model(stride=4), og.Compose([og.Rescale(1 / 255)]), tmp_path / "stride.keras")
     [found] = predict(path, tmp_path / "square.png", postprocess=[og.Threshold(0.5)])
     rows, columns = np.nonzero(found.mask)
     assert (rows.mean(), columns.mean()) == pytest.approx((27.5, 19.5), abs=0.01)
@@ -351,7 +270,7 @@ def test_pictures_of_different_sizes_in_one_run(tmp_path):
     root.mkdir()
     for number, size in enumerate([(40, 50), (40, 50), (31, 20), (40, 50)]):
         imwrite(root / f"{number}.png", np.full(size, 255, np.uint8))
-    path = og_keras.save(_mask_model(), og.Compose([og.Rescale(1 / 255)]), tmp_path / "any.keras")
+    path = og_keras.save(mask_model(), og.Compose([og.Rescale(1 / 255)]), tmp_path / "any.keras")
     found = list(predict(path, root, batch_size=8))
     assert [p.mask.shape for p in found] == [(40, 50), (40, 50), (31, 20), (40, 50)]
     assert [p.item.name for p in found] == [f"{n}.png" for n in range(4)]
@@ -382,121 +301,6 @@ def test_volumes_come_back_as_volumes(tmp_path):
     assert entry["objects"][0]["bbox"] == [1, 4, 6, 5, 12, 26]
     mask = og.imread(tmp_path / "out" / entry["mask"])
     assert np.array_equal(mask > 0, volume > 0)
-
-
-def test_objects_are_measured_in_rows_and_columns():
-    mask = np.zeros((10, 20), np.int32)
-    mask[2:5, 3:11] = 4
-    mask[9, 19] = 70000
-    assert objects(mask) == [
-        {"label": 4, "area": 24, "centroid": [3.0, 6.5], "bbox": [2, 3, 5, 11]},
-        {"label": 70000, "area": 1, "centroid": [9.0, 19.0], "bbox": [9, 19, 10, 20]},
-    ]
-    assert objects(np.zeros((0, 4), np.uint8)) == []
-
-
-def test_large_and_negative_labels_are_measured_alike():
-    """Small labels are found by counting, others by sorting: the same objects either way."""
-    rng = np.random.default_rng(0)
-    mask = np.kron(rng.integers(0, 30, (9, 8)), np.ones((3, 4), np.int64))
-    small = objects(mask)
-    assert len(small) > 20
-    for label, found in ((2**40 + mask, 2**40), (mask - 1000, -1000)):
-        moved = objects(np.where(mask == 0, 0, label))
-        assert [{**entry, "label": entry["label"] - found} for entry in moved] == small
-
-
-# files
-
-
-def test_saved_classes(bright, shades, tmp_path):
-    report = save_predictions(predict(bright, shades), tmp_path / "out")
-    out = tmp_path / "out"
-    assert sorted(p.name for p in out.iterdir()) == [
-        "predictions.csv",
-        "predictions.json",
-        "quarantine.csv",
-        "report.html",
-    ]
-    with (out / "predictions.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    told = json.loads((out / "predictions.json").read_text())
-    assert [row["path"] for row in rows] == [entry["path"] for entry in told["predictions"]]
-    assert f"dark/{HOSTILE}" in [row["path"] for row in rows]
-    for row, entry in zip(rows, told["predictions"]):
-        assert row["class"] == entry["class"] and float(row["probability"]) == entry["probability"]
-        assert float(row["p(dark)"]) == entry["probabilities"][0]
-    assert told["fingerprint"] == og_keras.load(bright).recipe.fingerprint
-    with (out / "quarantine.csv").open(encoding="utf-8", newline="") as file:
-        [bad] = csv.DictReader(file)
-    assert bad["path"] == "dark/broken.png" and bad["reason"]
-    assert (report.count, len(report.quarantined), report.classes) == (5, 1, {"light": 3, "dark": 2})
-    assert report.accuracy == pytest.approx(0.8)
-    assert "quarantine.csv" in report.summary() and str(out) in report.summary()
-    page = self_contained(out / "report.html")
-    assert "80.00%" in page.words and HOSTILE in page.words and "broken.png" in page.words
-    assert sum(a.get("class") == "wrong" for tag, a in page.tags if tag == "figure") == 1
-
-
-def test_saved_masks(segmenter, tmp_path):
-    root = tmp_path / "photos"
-    for name in ("deep/" + HOSTILE, "写真" * 38 + ".png", "coins.png", "coins.tif"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        imwrite(root / name, data.coins())
-    out = tmp_path / "out"
-    source = og.open_source(root, labels=None, color="grey")
-    report = save_predictions(predict(segmenter, source), out)
-    told = json.loads((out / "predictions.json").read_text())["predictions"]
-    assert len(told) == 4 and len({entry["mask"] for entry in told}) == 4
-    with (out / "objects.csv").open(encoding="utf-8", newline="") as file:
-        pieces = list(csv.DictReader(file))
-    assert len(pieces) == report.objects == sum(len(entry["objects"]) for entry in told)
-    for entry in told:
-        mask = og.imread(out / entry["mask"])
-        assert mask.dtype == np.uint16 and mask.shape == data.coins().shape
-        assert mask.max() == len(entry["objects"]) and entry["size"] == [303, 384]
-        row, column = entry["objects"][0]["centroid"]
-        assert np.hypot(*(np.argwhere(mask == 1).mean(axis=0) - (row, column))) < 0.01
-    assert len(list((out / "drawn").rglob("*.png"))) == 4
-    page = self_contained(out / "report.html")
-    assert len(page.images) == 4 and f"{report.objects:,}" in page.words
-
-
-def test_one_prediction_saves_itself(segmenter, coins, tmp_path):
-    [found] = predict(segmenter, coins)
-    report = save_predictions([found], tmp_path / "some")
-    assert report.count == 1 and (tmp_path / "some" / "report.html").exists()
-    with pytest.raises(OffgraphError, match="no prediction"):
-        save_predictions([], tmp_path / "none")
-    written = found.save(tmp_path / "one")
-    assert np.array_equal(og.imread(written["mask"]), found.mask)
-    assert np.array_equal(og.imread(written["picture"]), found.picture())
-
-
-def test_nothing_is_overwritten_and_nothing_half_is_left(bright, shades, tmp_path):
-    out = tmp_path / "mine"
-    out.mkdir()
-    (out / "thesis.txt").write_text("years of work")
-    with pytest.raises(OffgraphError, match=r"mine: is there already and not empty"):
-        save_predictions(predict(bright, shades), out)
-    assert (out / "thesis.txt").read_text() == "years of work"
-    with pytest.raises(DecodeError):
-        save_predictions(predict(bright, shades, on_error="stop"), tmp_path / "stopped")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "shades"]
-    (tmp_path / "empty").mkdir()
-    assert save_predictions(predict(bright, shades), tmp_path / "empty").count == 5
-
-
-def test_a_run_of_bad_files_is_a_part_of_the_result(bright, tmp_path):
-    root = tmp_path / "bad"
-    root.mkdir()
-    for number in range(7):
-        (root / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    imwrite(root / "last.png", np.zeros((8, 8), np.uint8))
-    report = save_predictions(predict(bright, root, batch_size=1), tmp_path / "out")
-    assert report.count == 1 and len(report.quarantined) == 7
-    assert "set aside 7 files" in report.summary()
-    self_contained(tmp_path / "out" / "report.html")
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures(segmenter, tmp_path):
@@ -553,32 +357,6 @@ def test_trained_digits(tmp_path):
     assert report.accuracy == pytest.approx((straight == digits.target[1500:]).mean())
 
 
-def test_report_in_chromium(segmenter, bright, shades, coins, tmp_path, chromium):  # noqa: F811
-    save_predictions(predict(segmenter, coins), tmp_path / "masks")
-    save_predictions(predict(bright, shades), tmp_path / "classes")
-    open_page(chromium, tmp_path / "masks" / "report.html", tmp_path / "masks.png")
-    open_page(chromium, tmp_path / "classes" / "report.html", tmp_path / "classes.png")
-
-
-def test_nothing_predicted_is_an_error(bright, tmp_path):
-    (tmp_path / "in").mkdir()
-    for name in ("a.png", "b.png"):
-        (tmp_path / "in" / name).write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(
-        OffgraphError, match=r"none of the source's pictures \(2\) could be predicted; the first: a\.png: "
-    ):
-        save_predictions(predict(bright, tmp_path / "in"), tmp_path / "out")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
-
-
-def test_predictions_are_not_written_into_their_source(bright, shades, tmp_path):
-    for out, says in ((shades / "out", "lies inside the source"), (shades, "is the source")):
-        with pytest.raises(OffgraphError, match=says):
-            save_predictions(predict(bright, shades), out)
-    assert not (shades / "out").exists()
-    assert save_predictions(predict(bright, shades / "dark" / "a.png"), shades / "out").count == 1
-
-
 def test_arguments_of_the_wrong_kind_are_named(bright, shades, tmp_path):
     for options, says in (
         ({"recipe": 3}, "recipe=3: give a Compose"),
@@ -591,24 +369,3 @@ def test_arguments_of_the_wrong_kind_are_named(bright, shades, tmp_path):
     og.load(bright).recipe.to_yaml(tmp_path / "recipe.yaml")
     run = predict(bright, shades, recipe=str(tmp_path / "recipe.yaml"), batch_size=np.int64(2))
     assert len(list(run)) == 5
-
-
-def test_shares_are_percent_and_one_is_singular(bright, shades, tmp_path):
-    report = save_predictions(predict(bright, shades / "dark" / "a.png"), tmp_path / "out")
-    assert "predicted 1 picture:" in report.summary()
-    assert ">100.0%<" in (tmp_path / "out" / "report.html").read_text()
-
-
-def test_numbers_leave_small_pictures_to_be_seen(segmenter, tmp_path):
-    small = np.full((32, 40), 20, np.uint8)
-    small[4:28, 4:36] = 240
-    (tmp_path / "in").mkdir()
-    imwrite(tmp_path / "in" / "a.png", small)
-    (one,) = predict(segmenter, tmp_path / "in")
-    large = one.picture(numbers=True, scale=12)
-    assert large.shape == (384, 480, 3)
-    plain = one.picture(scale=12)
-    assert 0 < (large != plain).any(-1).mean() < 0.05
-    save_predictions(predict(segmenter, tmp_path / "in"), tmp_path / "out")
-    (drawn,) = (tmp_path / "out" / "drawn").iterdir()
-    assert np.array_equal(og.imread(drawn), one.picture())
