@@ -4,10 +4,10 @@
 //! second, and so on. Coordinates are worked out once a row and shared by all planes. Where the image is flat (two
 //! spatial axes), the pixels of a row whose taps all lie inside are one interval, computed without a border test.
 
-use crate::bilinear::{Locate, Points};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
-use crate::gather::{AxisTaps, Corner, FILL, GatherCorners, GatherTaps, sum_taps};
+use crate::flat::Flat;
+use crate::gather::{AxisTaps, Corner, FILL, GatherCorners, GatherTaps};
 use crate::rows::{Axes, Pixels, RowMaker, RowWorker, carry_along, check_planes, make_rows};
 use crate::sample::{Sample, to_i64_like_x86};
 use crate::simd::{Kernel, dispatch};
@@ -257,6 +257,11 @@ fn run<T: Sample, const TAPS: usize>(
 ) {
     let cost = 4 + 2 * TAPS.pow(pixels.spatial.len().min(4) as u32);
     let width = output.shape()[axes.outer + axes.spatial - 1];
+    if let Map::Affine { matrix, offset } = &map
+        && let Some(flat) = Flat::new(&pixels, matrix, offset, options, width)
+    {
+        return make_rows(output, axes, cost, &flat);
+    }
     make_rows(output, axes, cost, &Resampler::<'_, '_, T, TAPS> { pixels, map, options: *options, width });
 }
 
@@ -274,11 +279,7 @@ impl<T: Sample, const TAPS: usize> RowMaker for Resampler<'_, '_, T, TAPS> {
             coordinates: vec![0.0; self.width * self.pixels.spatial.len()],
             alive: 0..0,
             inside: 0..0,
-            points: Points::new(if TAPS == 2 { self.width } else { 0 }),
-            corners: vec![
-                Corner { start: 0, weights: [[0.0; TAPS]; 2] };
-                if TAPS == 2 { 0 } else { self.width }
-            ],
+            corners: vec![Corner { start: 0, weights: [[0.0; TAPS]; 2] }; self.width],
             edge: Vec::new(),
             taps: Vec::new(),
         })
@@ -291,9 +292,8 @@ struct Worker<'w, 'p, 'm, T: Sample, const TAPS: usize> {
     coordinates: Vec<f64>,
     /// The pixels of the row beyond which there is nothing but the fill value.
     alive: std::ops::Range<usize>,
-    /// Those of them that `points` serves for order 1, and `corners` for the others.
+    /// Those of them that `corners` serves.
     inside: std::ops::Range<usize>,
-    points: Points,
     corners: Vec<Corner<TAPS>>,
     /// The others, with the place of their taps in `taps`; `None` is the fill value.
     edge: Vec<(usize, Option<usize>)>,
@@ -341,70 +341,24 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         to[self.alive.end * planes..].fill(fill);
         if !self.inside.is_empty() {
             let inside = &mut to[self.inside.start * planes..self.inside.end * planes];
-            if TAPS == 2 {
-                pixels.blend(base, self.points.part(self.inside.clone()), inside);
-            } else {
-                let (down, right) = (pixels.spatial[0].1, pixels.spatial[1].1);
-                let corners = &self.corners[self.inside.clone()];
-                dispatch(GatherCorners { pixels, base, down, right, corners, to: inside });
-            }
+            let (down, right) = (pixels.spatial[0].1, pixels.spatial[1].1);
+            let corners = &self.corners[self.inside.clone()];
+            dispatch(GatherCorners { pixels, base, down, right, corners, to: inside });
         }
         dispatch(GatherTaps { pixels, base, fill, points: &self.edge, taps: &self.taps, to });
-    }
-
-    fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
-        let pixels = &self.resampler.pixels;
-        let planes = pixels.inner.len();
-        if TAPS != 2 || !pixels.blends_bytes() {
-            return false;
-        }
-        let base = pixels.outer_offset(outer);
-        let fill = self.resampler.options.fill;
-        to[..self.alive.start * planes].fill(u8::from_f64_rounded(fill));
-        to[self.alive.end * planes..].fill(u8::from_f64_rounded(fill));
-        if !self.inside.is_empty() {
-            let points = self.points.part(self.inside.clone());
-            pixels.blend_bytes(base, points, &mut to[self.inside.start * planes..self.inside.end * planes]);
-        }
-        for (pixel, first) in &self.edge {
-            for (plane, to) in to[pixel * planes..(pixel + 1) * planes].iter_mut().enumerate() {
-                let taps = |first: &usize| &self.taps[*first..first + 2];
-                let sum = |first| sum_taps(pixels.elements(), base + plane, taps(first), fill);
-                *to = u8::from_f64_rounded(first.as_ref().map_or(fill, sum));
-            }
-        }
-        true
     }
 }
 
 impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
     /// Find the pixels of a flat image whose taps all lie inside, and where these begin.
     fn find_inside(&mut self) {
-        let Resampler { pixels, options, width, .. } = self.resampler;
+        let Resampler { pixels, width, .. } = self.resampler;
         let [(height, down), (length, right)] = pixels.spatial[..] else { return };
         let (y, x) = self.coordinates.split_at(*width);
-        if TAPS != 2 {
-            self.inside = intersect(inside_of::<TAPS>(y, height), inside_of::<TAPS>(x, length));
-            let range = self.inside.clone();
-            let (y, x, corners) = (&y[range.clone()], &x[range.clone()], &mut self.corners[range]);
-            dispatch(FindCorners { y, x, down, right, corners });
-            return;
-        }
-        if pixels.elements().len() > i32::MAX as usize {
-            return;
-        }
-        let to_the_end = blends_to_the_end(T::FINITE, options.border);
-        self.inside = intersect(blended_on(y, height, to_the_end), blended_on(x, length, to_the_end));
+        self.inside = intersect(inside_of::<TAPS>(y, height), inside_of::<TAPS>(x, length));
         let range = self.inside.clone();
-        dispatch(Locate {
-            y: &y[range.clone()],
-            x: &x[range.clone()],
-            lens: [height, length],
-            strides: [down, right],
-            starts: &mut self.points.starts[range.clone()],
-            down: &mut self.points.down[range.clone()],
-            right: &mut self.points.right[range],
-        });
+        let (y, x, corners) = (&y[range.clone()], &x[range.clone()], &mut self.corners[range]);
+        dispatch(FindCorners { y, x, down, right, corners });
     }
 
     /// Append the taps of a pixel on every axis; `None` where it is the fill value.

@@ -203,6 +203,23 @@ impl View<'_> {
 }
 
 impl ViewMut<'_> {
+    /// The same elements, to be read.
+    pub fn view(&self) -> View<'_> {
+        match self {
+            Self::Bool(array) => View::Bool(array.view()),
+            Self::U8(array) => View::U8(array.view()),
+            Self::I8(array) => View::I8(array.view()),
+            Self::U16(array) => View::U16(array.view()),
+            Self::I16(array) => View::I16(array.view()),
+            Self::U32(array) => View::U32(array.view()),
+            Self::I32(array) => View::I32(array.view()),
+            Self::U64(array) => View::U64(array.view()),
+            Self::I64(array) => View::I64(array.view()),
+            Self::F32(array) => View::F32(array.view()),
+            Self::F64(array) => View::F64(array.view()),
+        }
+    }
+
     /// A writable view of the same elements, for a shorter time.
     pub fn reborrow(&mut self) -> ViewMut<'_> {
         map_dtype!(ViewMut, self, array => array.view_mut())

@@ -308,8 +308,8 @@ def affine_transform(
         output_shape = output.shape if isinstance(output, np.ndarray) else input.shape
     if input.ndim < 1 or len(output_shape) < 1:
         raise RuntimeError("input and output rank must be > 0")
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, shape=output_shape, complex_output=complex_output)
+    complex_output = input.dtype.kind == "c"
+    output = output_array(output, input, output_shape, complex_output, zeroed=False)
     if complex_output:
         options = {
             "offset": offset,
@@ -409,8 +409,8 @@ def shift(input, shift, output=None, order=3, mode="constant", cval=0.0, prefilt
     input = np.asarray(input)
     if input.ndim < 1:
         raise RuntimeError("input and output rank must be > 0")
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, complex_output=complex_output)
+    complex_output = input.dtype.kind == "c"
+    output = output_array(output, input, input.shape, complex_output, zeroed=False)
     if complex_output:
         _of_parts(_shift, input, shift, output, cval, order=order, mode=mode, prefilter=prefilter)
         return output
@@ -474,8 +474,8 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
         raise RuntimeError("input and output rank must be > 0")
     factors = normalize_sequence(zoom, input.ndim)
     output_shape = tuple(int(round(n * factor)) for n, factor in zip(input.shape, factors))  # noqa: RUF046
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, shape=output_shape, complex_output=complex_output)
+    complex_output = input.dtype.kind == "c"
+    output = output_array(output, input, output_shape, complex_output, zeroed=False)
     if all(factor == 1 for factor in factors) and prefilter:
         # Without the prefilter the image is not what its coefficients stand for, so it is resampled.
         if not output.flags.writeable:
@@ -584,15 +584,19 @@ def rotate(
     turned_shape = plane_shape
     if reshape:
         height, width = plane_shape
-        corners = matrix @ [[0, 0, height, height], [0, width, 0, width]]
-        turned_shape = (np.ptp(corners, axis=1) + 0.5).astype(int).tolist()
+        corners = (matrix @ [[0, 0, height, height], [0, width, 0, width]]).tolist()
+        extents = [max(line) - min(line) + 0.5 for line in corners]
+        # No size follows from an angle that is no finite number: what NumPy makes of it is SciPy's answer.
+        finite = all(extent < 2**62 for extent in extents)
+        turned_shape = [int(extent) for extent in extents] if finite else np.array(extents).astype(int).tolist()
     turned_centre = (matrix @ [(n - 1) / 2 for n in turned_shape]).tolist()
     offset: Any = [(n - 1) / 2 - centre for n, centre in zip(plane_shape, turned_centre)]
     shape = list(image.shape)
     shape[axes[0]], shape[axes[1]] = turned_shape
     output_shape = tuple(shape)
 
-    output = output_array(output, image, shape=output_shape, complex_output=np.iscomplexobj(image))
+    is_written = ndim == 2 or image.size > 0
+    output = output_array(output, image, output_shape, image.dtype.kind == "c", zeroed=not is_written)
     if ndim == 2:
         affine_transform(image, matrix, offset, output_shape, output, order, mode, cval, prefilter)
     elif image.size or np.prod([image.shape[axis] for axis in range(ndim) if axis not in axes]):

@@ -1,0 +1,165 @@
+//! Affine maps of order 1 in a plane of two axes.
+//!
+//! The coordinates of a row rise or fall by equal steps, so that the pixels whose two by two neighbours all lie inside
+//! the image are one interval, found by a division an axis. Before and behind it each pixel is taken for itself.
+
+use crate::bilinear::{LocateOnRamps, Points};
+use crate::border::Border;
+use crate::gather::{AxisTaps, FILL, sum_taps};
+use crate::interpolate::{Options, blends_to_the_end, place, tap_index};
+use crate::ramp::Ramp;
+use crate::rows::{Pixels, RowMaker, RowWorker};
+use crate::sample::Sample;
+use crate::simd::dispatch;
+use crate::spline::weights;
+use std::ops::Range;
+
+/// An image of two spatial axes, and the map from positions of the output to its own.
+pub(crate) struct Flat<'a, T: Sample> {
+    pixels: &'a Pixels<'a, T>,
+    matrix: [f64; 4],
+    offset: [f64; 2],
+    options: Options,
+    /// Pixels of a row of the output.
+    width: usize,
+}
+
+impl<'a, T: Sample> Flat<'a, T> {
+    /// `None` if this is not such a map, or the image is too large for the offsets of its elements.
+    pub fn new(
+        pixels: &'a Pixels<'a, T>,
+        matrix: &[f64],
+        offset: &[f64],
+        options: &Options,
+        width: usize,
+    ) -> Option<Self> {
+        let (matrix, offset) = (matrix.try_into().ok()?, offset.try_into().ok()?);
+        let fits = pixels.spatial.len() == 2 && pixels.elements().len() <= i32::MAX as usize;
+        (fits && options.order == 1 && options.pad == 0 && width <= i32::MAX as usize).then_some(Self {
+            pixels,
+            matrix,
+            offset,
+            options: *options,
+            width,
+        })
+    }
+}
+
+impl<T: Sample> RowMaker for Flat<'_, T> {
+    fn worker(&self) -> Box<dyn RowWorker + '_> {
+        Box::new(FlatWorker {
+            flat: self,
+            alive: 0..0,
+            inside: 0..0,
+            points: Points::new(self.width),
+            edge: Vec::new(),
+        })
+    }
+}
+
+struct FlatWorker<'a, T: Sample> {
+    flat: &'a Flat<'a, T>,
+    /// The pixels of the row beyond which there is nothing but the fill value.
+    alive: Range<usize>,
+    /// Those of them that `points` serves, from its beginning on.
+    inside: Range<usize>,
+    points: Points,
+    /// The others, with their taps on both axes; `None` is the fill value.
+    edge: Vec<(usize, Option<[AxisTaps<2>; 2]>)>,
+}
+
+impl<T: Sample> RowWorker for FlatWorker<'_, T> {
+    fn start(&mut self, row: &[usize]) {
+        let Flat { pixels, matrix, offset, options, width } = self.flat;
+        let [(height, down), (length, right)] = pixels.spatial[..] else { return };
+        // One addition after another, the offset first: SciPy's order.
+        let ramp = |axis: usize| Ramp {
+            start: offset[axis] + row[0] as f64 * matrix[2 * axis],
+            step: matrix[2 * axis + 1],
+        };
+        let (y, x) = (ramp(0), ramp(1));
+        let cut = |positions: Range<usize>, closed: bool| {
+            let on_y = y.inside(positions, height as f64 - 1.0, closed);
+            x.inside(on_y, length as f64 - 1.0, closed)
+        };
+        let numbers = [y.start, y.step, x.start, x.step].iter().all(|number| number.is_finite());
+        self.alive =
+            if options.border == Border::Constant && numbers { cut(0..*width, true) } else { 0..*width };
+        self.inside = if height < 2 || length < 2 {
+            0..0
+        } else {
+            cut(self.alive.clone(), blends_to_the_end(T::FINITE, options.border))
+        };
+        if self.inside.is_empty() {
+            self.inside = self.alive.start..self.alive.start;
+        } else {
+            dispatch(LocateOnRamps {
+                y,
+                x,
+                positions: self.inside.clone(),
+                lens: [height, length],
+                strides: [down, right],
+                points: &mut self.points,
+            });
+        }
+        self.edge.clear();
+        for pixel in (self.alive.start..self.inside.start).chain(self.inside.end..self.alive.end) {
+            let taps = self.taps(0, y.at(pixel)).zip(self.taps(1, x.at(pixel)));
+            self.edge.push((pixel, taps.map(|(y, x)| [y, x])));
+        }
+    }
+
+    fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
+        self.fill_any(outer, to, |start, inside| self.blend(start, inside));
+    }
+
+    fn fill_floats(&mut self, outer: &[usize], to: &mut [f32]) -> bool {
+        self.fill_any(outer, to, |start, inside| self.blend(start, inside));
+        true
+    }
+
+    fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
+        let pixels = self.flat.pixels;
+        if !pixels.blends_bytes() {
+            return false;
+        }
+        let points = self.points.part(0..self.inside.len());
+        self.fill_any(outer, to, |start, inside| pixels.blend_bytes(start, points, inside));
+        true
+    }
+}
+
+impl<T: Sample> FlatWorker<'_, T> {
+    fn blend<O: Sample>(&self, start: usize, to: &mut [O]) {
+        self.flat.pixels.blend(start, self.points.part(0..self.inside.len()), to);
+    }
+
+    /// Fill a row: what lies inside by `blend`, from the first element of a plane on.
+    fn fill_any<O: Sample>(&self, outer: &[usize], to: &mut [O], blend: impl FnOnce(usize, &mut [O])) {
+        let Flat { pixels, options, .. } = self.flat;
+        let (planes, start) = (pixels.inner.len(), pixels.outer_offset(outer));
+        to[..self.alive.start * planes].fill(O::from_f64_rounded(options.fill));
+        to[self.alive.end * planes..].fill(O::from_f64_rounded(options.fill));
+        blend(start, &mut to[self.inside.start * planes..self.inside.end * planes]);
+        for (pixel, taps) in &self.edge {
+            let to = to[pixel * planes..].iter_mut().zip(&pixels.inner);
+            to.for_each(|(to, plane)| {
+                let sum =
+                    |taps: &[AxisTaps<2>; 2]| sum_taps(pixels.elements(), start + plane, taps, options.fill);
+                *to = O::from_f64_rounded(taps.as_ref().map_or(options.fill, sum));
+            });
+        }
+    }
+
+    /// The two taps on an axis of a point anywhere; `None` where it is the fill value.
+    #[inline]
+    fn taps(&self, axis: usize, x: f64) -> Option<AxisTaps<2>> {
+        let Flat { pixels, options, .. } = self.flat;
+        let (len, stride) = pixels.spatial[axis];
+        let (start, x) = place::<2>(x, len, options.border)?;
+        let offset = |tap: i64| {
+            tap_index(start.wrapping_add(tap), len, options.border).map_or(FILL, |index| index * stride)
+        };
+        Some(AxisTaps { offsets: [offset(0), offset(1)], weights: weights::<2>(x) })
+    }
+}
