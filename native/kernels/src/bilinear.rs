@@ -87,7 +87,6 @@ impl<'a> Part<'a> {
 /// Find the neighbours of points that lie at `0 <= y <= height - 1` and `0 <= x <= width - 1`.
 ///
 /// A point on the last line counts as one whole step behind the last but one: its weights are then 0 and 1.
-#[cfg_attr(not(test), expect(dead_code, reason = "for points in any order"))]
 pub(crate) struct Locate<'a> {
     pub y: &'a [f64],
     pub x: &'a [f64],
@@ -192,7 +191,8 @@ impl<T: Sample, O: Sample> Kernel for Sum<'_, T, O> {
         match self.inner {
             [0, 1, 2] => self.side_by_side::<3>(),
             [0, 1, 2, 3] => self.side_by_side::<4>(),
-            _ => self.plane_by_plane(),
+            _ if self.strides[1] == 1 => self.plane_by_plane::<true>(),
+            _ => self.plane_by_plane::<false>(),
         }
     }
 }
@@ -227,31 +227,40 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
 
     /// Lanes are pixels.
     #[inline(always)]
-    fn plane_by_plane(self) {
+    fn plane_by_plane<const DENSE: bool>(self) {
         let [down, right] = self.strides;
         let planes = self.inner.len();
-        let mut to = self.to.chunks_mut(BLOCK * planes);
-        let mut taps = [[T::default(); BLOCK]; 4];
-        for (block, to) in self.points.chunks(BLOCK).zip(&mut to) {
-            let (y, x) = block.padded();
+        let last = self.points.starts.iter().fold(0, |last, start| last.max(*start)) as usize;
+        let (mut near, mut far) = ([[T::default(); 2]; FETCHED], [[T::default(); 2]; FETCHED]);
+        for (part, to) in self.points.chunks(FETCHED).zip(self.to.chunks_mut(FETCHED * planes)) {
             for (plane, offset) in self.inner.iter().enumerate() {
                 let elements = &self.elements[*offset..];
-                for (i, start) in block.starts.iter().enumerate() {
-                    let start = *start as usize;
-                    let (near, far) = (&elements[start..=start + right], &elements[start + down..][..=right]);
-                    (taps[0][i], taps[1][i]) = (near[0], near[right]);
-                    (taps[2][i], taps[3][i]) = (far[0], far[right]);
+                assert!(last + down + right < elements.len(), "all neighbours lie inside");
+                for (start, (near, far)) in part.starts.iter().zip(near.iter_mut().zip(&mut far)) {
+                    // SAFETY: no start is above `last`.
+                    let pair = |at: usize| unsafe {
+                        let first = elements.as_ptr().add(at);
+                        // In one piece where they lie side by side.
+                        if DENSE { *first.cast::<[T; 2]>() } else { [*first, *first.add(right)] }
+                    };
+                    (*near, *far) = (pair(*start as usize), pair(*start as usize + down));
                 }
-                let mut sums = [0.0; BLOCK];
-                for i in 0..BLOCK {
-                    let [a, b, c, d] = [taps[0][i], taps[1][i], taps[2][i], taps[3][i]];
-                    sums[i] = blend([a.to_f64(), b.to_f64(), c.to_f64(), d.to_f64()], y[i], x[i]);
-                }
-                let to = to[plane..].iter_mut();
-                if planes == 1 {
-                    to.zip(sums).for_each(|(to, sum)| *to = O::from_f64_rounded(sum));
-                } else {
-                    to.step_by(planes).zip(sums).for_each(|(to, sum)| *to = O::from_f64_rounded(sum));
+                let (near, _) = near.as_chunks::<BLOCK>();
+                let (far, _) = far.as_chunks::<BLOCK>();
+                let blocks = part.chunks(BLOCK).zip(to.chunks_mut(BLOCK * planes));
+                for ((block, to), (near, far)) in blocks.zip(near.iter().zip(far)) {
+                    let (y, x) = block.padded();
+                    let mut sums = [0.0; BLOCK];
+                    for i in 0..BLOCK {
+                        let [[a, b], [c, d]] = [near[i], far[i]];
+                        sums[i] = blend([a.to_f64(), b.to_f64(), c.to_f64(), d.to_f64()], y[i], x[i]);
+                    }
+                    let to = to[plane..].iter_mut();
+                    if planes == 1 {
+                        to.zip(sums).for_each(|(to, sum)| *to = O::from_f64_rounded(sum));
+                    } else {
+                        to.step_by(planes).zip(sums).for_each(|(to, sum)| *to = O::from_f64_rounded(sum));
+                    }
                 }
             }
         }

@@ -5,13 +5,12 @@
 
 use crate::bilinear::{LocateOnRamps, Points};
 use crate::border::Border;
-use crate::gather::{AxisTaps, FILL, sum_taps};
-use crate::interpolate::{Options, blends_to_the_end, place, tap_index};
+use crate::interpolate::edges::{Edges, SumEdges};
+use crate::interpolate::{Options, blends_to_the_end};
 use crate::ramp::Ramp;
 use crate::rows::{Pixels, RowMaker, RowWorker};
 use crate::sample::Sample;
 use crate::simd::dispatch;
-use crate::spline::weights;
 use std::ops::Range;
 
 /// An image of two spatial axes, and the map from positions of the output to its own.
@@ -52,7 +51,7 @@ impl<T: Sample> RowMaker for Flat<'_, T> {
             alive: 0..0,
             inside: 0..0,
             points: Points::new(self.width),
-            edge: Vec::new(),
+            edges: Edges::new(2),
         })
     }
 }
@@ -64,8 +63,8 @@ struct FlatWorker<'a, T: Sample> {
     /// Those of them that `points` serves, from its beginning on.
     inside: Range<usize>,
     points: Points,
-    /// The others, with their taps on both axes; `None` is the fill value.
-    edge: Vec<(usize, Option<[AxisTaps<2>; 2]>)>,
+    /// The others.
+    edges: Edges<2>,
 }
 
 impl<T: Sample> RowWorker for FlatWorker<'_, T> {
@@ -102,10 +101,9 @@ impl<T: Sample> RowWorker for FlatWorker<'_, T> {
                 points: &mut self.points,
             });
         }
-        self.edge.clear();
+        self.edges.clear();
         for pixel in (self.alive.start..self.inside.start).chain(self.inside.end..self.alive.end) {
-            let taps = self.taps(0, y.at(pixel)).zip(self.taps(1, x.at(pixel)));
-            self.edge.push((pixel, taps.map(|(y, x)| [y, x])));
+            self.edges.push(pixel, [y.at(pixel), x.at(pixel)], &pixels.spatial, options);
         }
     }
 
@@ -141,25 +139,6 @@ impl<T: Sample> FlatWorker<'_, T> {
         to[..self.alive.start * planes].fill(O::from_f64_rounded(options.fill));
         to[self.alive.end * planes..].fill(O::from_f64_rounded(options.fill));
         blend(start, &mut to[self.inside.start * planes..self.inside.end * planes]);
-        for (pixel, taps) in &self.edge {
-            let to = to[pixel * planes..].iter_mut().zip(&pixels.inner);
-            to.for_each(|(to, plane)| {
-                let sum =
-                    |taps: &[AxisTaps<2>; 2]| sum_taps(pixels.elements(), start + plane, taps, options.fill);
-                *to = O::from_f64_rounded(taps.as_ref().map_or(options.fill, sum));
-            });
-        }
-    }
-
-    /// The two taps on an axis of a point anywhere; `None` where it is the fill value.
-    #[inline]
-    fn taps(&self, axis: usize, x: f64) -> Option<AxisTaps<2>> {
-        let Flat { pixels, options, .. } = self.flat;
-        let (len, stride) = pixels.spatial[axis];
-        let (start, x) = place::<2>(x, len, options.border)?;
-        let offset = |tap: i64| {
-            tap_index(start.wrapping_add(tap), len, options.border).map_or(FILL, |index| index * stride)
-        };
-        Some(AxisTaps { offsets: [offset(0), offset(1)], weights: weights::<2>(x) })
+        dispatch(SumEdges { edges: &self.edges, pixels, base: start, fill: options.fill, to });
     }
 }

@@ -11,7 +11,6 @@ pub mod correlate_nd;
 pub mod error;
 pub mod extremum;
 pub(crate) mod flat;
-pub(crate) mod gather;
 pub mod interpolate;
 pub mod line;
 pub mod morphology;

@@ -71,6 +71,10 @@ pub trait RowWorker {
     }
 }
 
+/// Samples of outer planes that are made together. Their rows share coordinates; more would not stay in the cache from
+/// one row to the next.
+const PLANES_TOGETHER: usize = 1 << 16;
+
 /// Fill `output`, an image with these axes, on one or more threads; `cost` estimates the nanoseconds of a sample.
 pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMaker) {
     if output.is_empty() {
@@ -78,7 +82,15 @@ pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMa
     }
     let keep: Vec<usize> = (axes.outer + axes.spatial - 1..output.ndim()).collect();
     let count = parallel::blocks_for(output.len().saturating_mul(cost));
-    let blocks = output.split_blocks(&keep, count);
+    let mut blocks = Vec::new();
+    let planes: Vec<usize> = (axes.outer..output.ndim()).collect();
+    let groups = output.len() / PLANES_TOGETHER;
+    for (first, group) in output.split_blocks(&planes, groups.max(1)) {
+        for (mut origin, block) in group.split_blocks(&keep, count.div_ceil(groups.max(1))) {
+            origin.iter_mut().zip(&first).for_each(|(origin, first)| *origin += first);
+            blocks.push((origin, block));
+        }
+    }
     parallel::for_each_block(blocks, |(origin, block)| {
         let worker = &mut *maker.worker();
         match block {

@@ -21,10 +21,14 @@ pub const MAX_ORDER: usize = 5;
 /// Weights of the `order + 1 = TAPS` samples around coordinate `x`, the sample of lowest index first.
 #[inline(always)]
 pub fn weights<const TAPS: usize>(x: f64) -> [f64; TAPS] {
+    weights_behind(x - if TAPS % 2 == 0 { x.floor() } else { (x + 0.5).floor() })
+}
+
+/// As [`weights`], from the distance to the middle sample; for odd orders to the one on the left.
+#[inline(always)]
+pub(crate) fn weights_behind<const TAPS: usize>(x: f64) -> [f64; TAPS] {
     let order = TAPS - 1;
     let mut w = [0.0; TAPS];
-    // The distance to the middle sample; for odd orders to the one on the left.
-    let x = x - if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() };
     match order {
         1 => w[0] = 1.0 - x,
         2 => {

@@ -93,6 +93,16 @@ macro_rules! dynamic_view {
                 Ok(map_dtype!($name, self, array => array.into_shape_with_order(shape).map_err(refused)?))
             }
 
+            /// Whether the elements lie in C order, one behind the other.
+            pub fn is_in_one_piece(&self) -> bool {
+                match_dtype!($name, self, array => array.is_standard_layout())
+            }
+
+            /// The same elements in another shape, if they lie in C order, one behind the other.
+            pub fn in_one_piece(self, shape: &[usize]) -> Option<Self> {
+                if self.is_in_one_piece() { self.into_shape(shape).ok() } else { None }
+            }
+
             /// The two parts before and from `index` along `axis`.
             pub fn split_at(self, axis: usize, index: usize) -> (Self, Self) {
                 macro_rules! split {
