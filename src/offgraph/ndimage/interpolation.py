@@ -1,4 +1,4 @@
-"""Interpolation and splines. ``geometric_transform`` is SciPy's own: it calls back into Python for every pixel.
+"""Interpolation and splines.
 
 All functions interpolate with B-splines of order 0 (nearest) to 5. From order 2 on the image is first turned into
 spline coefficients, unless ``prefilter=False``. Results are computed in float64 and, for integer types, rounded half
@@ -25,8 +25,8 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy.ndimage
 from scipy import special
-from scipy.ndimage import geometric_transform
 
 from offgraph import _native
 from offgraph.ndimage._engine import (
@@ -62,6 +62,7 @@ __all__ = [
 
 NATIVE: tuple[str, ...] = (
     "affine_transform",
+    "geometric_transform",
     "map_coordinates",
     "rotate",
     "shift",
@@ -238,12 +239,120 @@ def map_coordinates(input, coordinates, output=None, order=3, mode="constant", c
         raise ValueError("output array is read-only.")
     fill = as_double(cval)
     if output.size:
-        points = native_input(coordinates, "coordinate array data type not supported").astype(np.float64)
+        points = native_input(coordinates, "coordinate array data type not supported")
         source = native_input(coefficients)
         check_output(output)
         if np.may_share_memory(source, output):
             source = source.copy()
         call_native(_native.map_coordinates, output, source, points, order, code, fill, pad)
+    return output
+
+
+_POINTS_AT_A_TIME = 65536
+"""Points that `geometric_transform` collects before it interpolates at them: 0.5 MB an axis."""
+
+
+def geometric_transform(
+    input,
+    mapping,
+    output_shape=None,
+    output=None,
+    order=3,
+    mode="constant",
+    cval=0.0,
+    prefilter=True,
+    extra_arguments=(),
+    extra_keywords=None,
+):
+    """The image at the points that a function gives for every output position.
+
+    Parameters
+    ----------
+    input : array_like
+        The image.
+    mapping : callable or scipy.LowLevelCallable
+        Called with an output position, a tuple of int, for each of them in C order; returns the point, a tuple of
+        float. With compiled functions (`scipy.LowLevelCallable`, capsules) SciPy's own function does all the work.
+    output_shape : tuple of int, optional
+        Shape of the result; by default that of `input`.
+    output : ndarray or dtype, optional
+        Where to write, or the type of the result.
+    order : int, optional
+        Spline order, 0 to 5.
+    mode : str, optional
+        What lies outside; see the module.
+    cval : float, optional
+        The fill value of the constant modes.
+    prefilter : bool, optional
+        Whether to make spline coefficients first (orders 2 to 5).
+    extra_arguments : tuple, optional
+        Further positional arguments of `mapping`.
+    extra_keywords : dict, optional
+        Further keyword arguments of `mapping`.
+
+    Returns
+    -------
+    ndarray
+        The resampled image. Equal to SciPy's bytes.
+
+    Raises
+    ------
+    RuntimeError
+        For an order, a mode, a shape, an element type, an output or further arguments that are not supported.
+    TypeError
+        For a function that returns something else than a tuple with a number for each axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> geometric_transform(np.arange(6.0).reshape(2, 3), lambda at: (at[0], 2 - at[1]), order=1)
+    array([[2., 1., 0.],
+           [5., 4., 3.]])
+    """
+    options = {"order": order, "mode": mode, "prefilter": prefilter}
+    extra = {"extra_arguments": extra_arguments, "extra_keywords": extra_keywords}
+    if not callable(mapping):
+        # Compiled functions; it also refuses everything else.
+        return scipy.ndimage.geometric_transform(
+            input, mapping, output_shape, output, cval=cval, **options, **extra
+        )
+    if order < 0 or order > 5:
+        raise RuntimeError("spline order not supported")
+    input = np.asarray(input)
+    if output_shape is None:
+        output_shape = input.shape
+    if input.ndim < 1 or len(output_shape) < 1:
+        raise RuntimeError("input and output rank must be > 0")
+    complex_output = np.iscomplexobj(input)
+    output = output_array(output, input, shape=output_shape, complex_output=complex_output)
+    if complex_output:
+        for part, target, fill in parts(input, output, cval):
+            geometric_transform(part, mapping, output_shape, target, cval=fill, **options, **extra)
+        return output
+    coefficients, pad, code = _coefficients(input, order, mode, cval, prefilter)
+    if not output.flags.writeable:
+        raise ValueError("output array is read-only.")
+    fill = as_double(cval)
+    keywords = {} if extra_keywords is None else extra_keywords
+    if not isinstance(extra_arguments, tuple):
+        raise RuntimeError("extra_arguments must be a tuple")
+    if not isinstance(keywords, dict):
+        raise RuntimeError("extra_keywords must be a dictionary")
+    if output.size == 0:
+        return output
+    source = np.ascontiguousarray(native_input(coefficients))
+    check_output(output)
+    if np.may_share_memory(source, output):
+        source = source.copy()
+    shape = list(output.shape)
+    result = np.empty(output.shape, output.dtype.newbyteorder("="))
+    flat = result.reshape(-1)
+    for first in range(0, flat.size, _POINTS_AT_A_TIME):
+        piece = flat[first : first + _POINTS_AT_A_TIME]
+        points = np.empty((input.ndim, piece.size))
+        _native.map_positions(points, mapping, extra_arguments, keywords, shape, first)
+        _native.map_coordinates(piece, source, points, order, code, fill, pad)
+    output[...] = result
     return output
 
 
