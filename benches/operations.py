@@ -122,6 +122,28 @@ def cases() -> Iterator[Case]:
         "rotate 96³ order 1 f32", lambda ndi: ndi.rotate(volume, 20, axes=(1, 2), reshape=False, order=1)
     )
     yield Case("affine 96³ order 3 f32", lambda ndi: ndi.affine_transform(volume, np.eye(3) + 0.05, order=3))
+    yield Case("affine 96³ order 1 f32", lambda ndi: ndi.affine_transform(volume, np.eye(3) + 0.05, order=1))
+    yield from elastic(photo, against)
+
+
+def elastic(photo: np.ndarray, against: Callable[..., Any]) -> Iterator[Case]:
+    """One channel at points displaced smoothly, as in elastic deformation; most of them lie inside the image."""
+    channel = np.ascontiguousarray(photo[..., 0]).astype(np.float32) / 255
+    random = np.random.default_rng(0)
+    points = np.indices(channel.shape).astype(np.float64)
+    points += [scipy.ndimage.gaussian_filter(random.uniform(-1, 1, channel.shape), 8) * 100 for _ in range(2)]
+    maps = points[1].astype(np.float32), points[0].astype(np.float32)
+    for order, flag in ((1, "INTER_LINEAR"), (3, "INTER_CUBIC")):
+        yield Case(
+            f"map_coordinates order {order}, 512² f32",
+            lambda ndi, order=order: ndi.map_coordinates(channel, points, order=order),
+            against(lambda cv, flag=flag: cv.remap(channel, *maps, getattr(cv, flag))),
+        )
+    flat = points.reshape(2, -1, 1).astype(np.float32)
+    yield Case(
+        "map_coordinates order 1, a column of float32 points",
+        lambda ndi: ndi.map_coordinates(channel, flat, order=1),
+    )
 
 
 def same(ours: np.ndarray, theirs: np.ndarray) -> bool:

@@ -1,5 +1,6 @@
 """The compiled loops. Private: arguments are checked by the Python that calls them."""
 
+from collections.abc import Callable
 from typing import Any, TypedDict
 
 import numpy as np
@@ -45,6 +46,14 @@ def zoom_shift(
 ) -> None: ...
 def map_coordinates(
     output: Array, input: Array, coordinates: Array, order: int, mode: int, fill: float, pad: int
+) -> None: ...
+def map_positions(
+    coordinates: Array,
+    mapping: Callable[..., object],
+    extra_arguments: tuple[object, ...],
+    extra_keywords: dict[str, object],
+    shape: list[int],
+    first: int,
 ) -> None: ...
 def correlate1d(
     output: Array, input: Array | None, weights: list[float], axis: int, mode: int, cval: float, origin: int

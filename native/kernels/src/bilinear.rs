@@ -5,18 +5,26 @@
 //!
 //! Bytes are guessed first, in `f32`. With `p` up to 255 and `u = 2^-17`, half a unit in the last place of the largest
 //! values: rounding a weight moves a product by at most u, and each product and sum rounds by at most u. So both
-//! horizontal blends are off by at most 3 u, the vertical one by 3 u more for its inputs, u for the difference, u for
-//! the weight, u for the product and u for the sum: 7 u; adding one half makes it 8 u = 2^-14. SciPy's own sum is off
-//! by less than 1e-12. A block with a guess closer than [`DOUBT`] to a rounding edge is computed again in `f64`.
+//! horizontal blends are off by at most 3 u, the vertical one by 3 u for its inputs, u for the difference, u for the
+//! weight, u for the product and u for the sum: 7 u. SciPy's own sum is off by less than 1e-12. A block with a guess
+//! closer than [`DOUBT`] to a rounding edge is computed again in `f64`.
 
+use crate::ramp::Ramp;
 use crate::sample::Sample;
 use crate::simd::Kernel;
+use std::ops::Range;
 
 /// Pixels computed at a time.
 const BLOCK: usize = 32;
 
-/// Guesses closer than this to a rounding edge are not trusted: a quarter more than the bound above.
-const DOUBT: f32 = 5.0 / 65536.0;
+/// Points whose neighbours are fetched before any is blended: what was stored just now is slow to load in one piece.
+const FETCHED: usize = 4 * BLOCK;
+
+/// Guesses closer than this to a rounding edge are not trusted: 8 u, the bound above and a little more.
+const DOUBT: f32 = 1.0 / 16384.0;
+
+/// Added to a number below 2^22 it leaves the nearest integer in the low bits of the sum.
+const SHIFTER: f32 = 12_582_912.0;
 
 /// The pixels of one row: where the first of the four neighbours lies, and how far behind it the point lies.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +43,13 @@ impl Points {
         Self { starts: vec![0; len], down: vec![0.0; len], right: vec![0.0; len] }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
     /// A part of them.
-    pub fn part(&self, range: std::ops::Range<usize>) -> Part<'_> {
+    pub fn part(&self, range: Range<usize>) -> Part<'_> {
         Part {
             starts: &self.starts[range.clone()],
             down: &self.down[range.clone()],
@@ -54,11 +67,11 @@ pub(crate) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// Blocks of at most [`BLOCK`] points.
+    /// Parts of at most `len` points.
     #[inline(always)]
-    fn blocks(self) -> impl Iterator<Item = Part<'a>> {
-        let behind = self.down.chunks(BLOCK).zip(self.right.chunks(BLOCK));
-        self.starts.chunks(BLOCK).zip(behind).map(|(starts, (down, right))| Part { starts, down, right })
+    fn chunks(self, len: usize) -> impl Iterator<Item = Part<'a>> {
+        let behind = self.down.chunks(len).zip(self.right.chunks(len));
+        self.starts.chunks(len).zip(behind).map(|(starts, (down, right))| Part { starts, down, right })
     }
 
     /// The distances of a block, behind its end zeros.
@@ -90,28 +103,76 @@ impl Kernel for Locate<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let [last_row, last_column] = self.lens.map(|len| len as i32 - 2);
-        // Integers below 2^31 are exact in f64, where they multiply faster than in integer registers.
-        let [row_step, column_step] = self.strides.map(|stride| stride as f64);
+        let finder = Finder::new(self.lens, self.strides);
         // Half of a register's worth of integers stands for one of floats: both stay in step over slices of one length.
         let count = self.starts.len();
         let (y, x) = (&self.y[..count], &self.x[..count]);
         let (down, right) = (&mut self.down[..count], &mut self.right[..count]);
         for i in 0..count {
-            // SAFETY: callers pass coordinates from 0 to a length below 2^31. Never negative, they truncate as `floor`.
-            let (row, column) = unsafe { (y[i].to_int_unchecked::<i32>(), x[i].to_int_unchecked::<i32>()) };
-            let (row, column) = (f64::from(row.min(last_row)), f64::from(column.min(last_column)));
-            down[i] = y[i] - row;
-            right[i] = x[i] - column;
-            // SAFETY: an offset of an element, below 2^31.
-            self.starts[i] =
-                unsafe { (row * row_step + column * column_step).to_int_unchecked::<i32>() } as u32;
+            (self.starts[i], down[i], right[i]) = finder.find(y[i], x[i]);
         }
     }
 }
 
-/// Sum in `f64`, for every inner plane.
-pub(crate) struct Sum<'a, T> {
+/// As [`Locate`], for the `positions` of a row whose coordinates rise or fall by equal steps.
+pub(crate) struct LocateOnRamps<'a> {
+    pub y: Ramp,
+    pub x: Ramp,
+    pub positions: Range<usize>,
+    /// As for [`Locate`].
+    pub lens: [usize; 2],
+    pub strides: [usize; 2],
+    /// At least as many as positions.
+    pub points: &'a mut Points,
+}
+
+impl Kernel for LocateOnRamps<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let finder = Finder::new(self.lens, self.strides);
+        let count = self.positions.len();
+        let Points { starts, down, right } = self.points;
+        let (starts, down, right) = (&mut starts[..count], &mut down[..count], &mut right[..count]);
+        // A position below 2^31 is exact as i32, which becomes f64 in one instruction at every level.
+        let first = self.positions.start as i32;
+        for i in 0..count {
+            let position = f64::from(first + i as i32);
+            let (y, x) = (self.y.start + position * self.y.step, self.x.start + position * self.x.step);
+            (starts[i], down[i], right[i]) = finder.find(y, x);
+        }
+    }
+}
+
+/// What finding the neighbours of a point needs to know of the image.
+struct Finder {
+    last: [i32; 2],
+    strides: [f64; 2],
+}
+
+impl Finder {
+    #[inline(always)]
+    fn new(lens: [usize; 2], strides: [usize; 2]) -> Self {
+        // Integers below 2^31 are exact in f64, where they multiply faster than in integer registers.
+        Self { last: lens.map(|len| len as i32 - 2), strides: strides.map(|stride| stride as f64) }
+    }
+
+    /// Where the neighbours begin, and how far behind the point lies, downwards and to the right.
+    #[inline(always)]
+    fn find(&self, y: f64, x: f64) -> (u32, f64, f64) {
+        // SAFETY: callers pass coordinates from 0 to a length below 2^31. Never negative, they truncate as `floor`.
+        let (row, column) = unsafe { (y.to_int_unchecked::<i32>(), x.to_int_unchecked::<i32>()) };
+        let (row, column) = (f64::from(row.min(self.last[0])), f64::from(column.min(self.last[1])));
+        let offset = row * self.strides[0] + column * self.strides[1];
+        // SAFETY: an offset of an element, below 2^31.
+        let start = unsafe { offset.to_int_unchecked::<i32>() } as u32;
+        (start, y - row, x - column)
+    }
+}
+
+/// Sum in `f64`, and store by the rounding cast, for every inner plane.
+pub(crate) struct Sum<'a, T, O> {
     /// The elements from the beginning of the plane on.
     pub elements: &'a [T],
     pub strides: [usize; 2],
@@ -119,10 +180,10 @@ pub(crate) struct Sum<'a, T> {
     pub inner: &'a [usize],
     pub points: Part<'a>,
     /// All planes of the first point, then of the second, and so on.
-    pub to: &'a mut [f64],
+    pub to: &'a mut [O],
 }
 
-impl<T: Sample> Kernel for Sum<'_, T> {
+impl<T: Sample, O: Sample> Kernel for Sum<'_, T, O> {
     type Output = ();
 
     #[inline(always)]
@@ -130,59 +191,76 @@ impl<T: Sample> Kernel for Sum<'_, T> {
         match self.inner {
             [0, 1, 2] => self.side_by_side::<3>(),
             [0, 1, 2, 3] => self.side_by_side::<4>(),
-            _ => self.plane_by_plane(),
+            _ if self.strides[1] == 1 => self.plane_by_plane::<true>(),
+            _ => self.plane_by_plane::<false>(),
         }
     }
 }
 
-impl<T: Sample> Sum<'_, T> {
+impl<T: Sample, O: Sample> Sum<'_, T, O> {
     /// Lanes are planes: four are read, and computed, where there are three.
     #[inline(always)]
     fn side_by_side<const PLANES: usize>(self) {
         let [down, right] = self.strides;
+        let last = self.points.starts.iter().fold(0, |last, start| last.max(*start)) as usize;
         let (to, _) = self.to.as_chunks_mut::<PLANES>();
         let points = self.points.starts.iter().zip(self.points.down.iter().zip(self.points.right));
-        for (to, (start, (y, x))) in to.iter_mut().zip(points) {
-            let start = *start as usize;
-            let near = [four(self.elements, start), four(self.elements, start + right)];
-            let far = [four(self.elements, start + down), four(self.elements, start + down + right)];
-            let (rows, columns) = (pair(*y), pair(*x));
-            let mut sum = [0.0; 4];
-            for (taps, row) in [near, far].iter().zip(rows) {
-                for (taps, column) in taps.iter().zip(columns) {
-                    (0..4).for_each(|plane| sum[plane] += taps[plane] * row * column);
-                }
+        let points = to.iter_mut().zip(points);
+        let elements = self.elements;
+        if last + down + right + 4 <= elements.len() {
+            for (to, (start, (y, x))) in points {
+                let near = *start as usize;
+                let far = near + down;
+                // SAFETY: no start is above `last`, so the last four end within the elements.
+                let four = |at: usize| unsafe { *elements.as_ptr().add(at).cast::<[T; 4]>() };
+                *to = mix([four(near), four(near + right), four(far), four(far + right)], *y, *x);
             }
-            to.copy_from_slice(&sum[..PLANES]);
+        } else {
+            for (to, (start, (y, x))) in points {
+                let near = *start as usize;
+                let far = near + down;
+                let four = |at: usize| four_at(elements, at);
+                *to = mix([four(near), four(near + right), four(far), four(far + right)], *y, *x);
+            }
         }
     }
 
     /// Lanes are pixels.
     #[inline(always)]
-    fn plane_by_plane(self) {
+    fn plane_by_plane<const DENSE: bool>(self) {
         let [down, right] = self.strides;
         let planes = self.inner.len();
-        let mut to = self.to.chunks_mut(BLOCK * planes);
-        let mut taps = [[T::default(); BLOCK]; 4];
-        for (block, to) in self.points.blocks().zip(&mut to) {
-            let (y, x) = block.padded();
+        let last = self.points.starts.iter().fold(0, |last, start| last.max(*start)) as usize;
+        let (mut near, mut far) = ([[T::default(); 2]; FETCHED], [[T::default(); 2]; FETCHED]);
+        for (part, to) in self.points.chunks(FETCHED).zip(self.to.chunks_mut(FETCHED * planes)) {
             for (plane, offset) in self.inner.iter().enumerate() {
                 let elements = &self.elements[*offset..];
-                for (i, start) in block.starts.iter().enumerate() {
-                    let start = *start as usize;
-                    let (near, far) = (&elements[start..=start + right], &elements[start + down..][..=right]);
-                    (taps[0][i], taps[1][i]) = (near[0], near[right]);
-                    (taps[2][i], taps[3][i]) = (far[0], far[right]);
+                assert!(last + down + right < elements.len(), "all neighbours lie inside");
+                for (start, (near, far)) in part.starts.iter().zip(near.iter_mut().zip(&mut far)) {
+                    // SAFETY: no start is above `last`.
+                    let pair = |at: usize| unsafe {
+                        let first = elements.as_ptr().add(at);
+                        // In one piece where they lie side by side.
+                        if DENSE { *first.cast::<[T; 2]>() } else { [*first, *first.add(right)] }
+                    };
+                    (*near, *far) = (pair(*start as usize), pair(*start as usize + down));
                 }
-                let mut sums = [0.0; BLOCK];
-                for i in 0..BLOCK {
-                    let [a, b, c, d] = [taps[0][i], taps[1][i], taps[2][i], taps[3][i]];
-                    sums[i] = blend([a.to_f64(), b.to_f64(), c.to_f64(), d.to_f64()], y[i], x[i]);
-                }
-                if planes == 1 {
-                    to.copy_from_slice(&sums[..to.len()]);
-                } else {
-                    to[plane..].iter_mut().step_by(planes).zip(sums).for_each(|(to, sum)| *to = sum);
+                let (near, _) = near.as_chunks::<BLOCK>();
+                let (far, _) = far.as_chunks::<BLOCK>();
+                let blocks = part.chunks(BLOCK).zip(to.chunks_mut(BLOCK * planes));
+                for ((block, to), (near, far)) in blocks.zip(near.iter().zip(far)) {
+                    let (y, x) = block.padded();
+                    let mut sums = [0.0; BLOCK];
+                    for i in 0..BLOCK {
+                        let [[a, b], [c, d]] = [near[i], far[i]];
+                        sums[i] = blend([a.to_f64(), b.to_f64(), c.to_f64(), d.to_f64()], y[i], x[i]);
+                    }
+                    let to = to[plane..].iter_mut();
+                    if planes == 1 {
+                        to.zip(sums).for_each(|(to, sum)| *to = O::from_f64_rounded(sum));
+                    } else {
+                        to.step_by(planes).zip(sums).for_each(|(to, sum)| *to = O::from_f64_rounded(sum));
+                    }
                 }
             }
         }
@@ -207,20 +285,31 @@ fn blend(taps: [f64; 4], y: f64, x: f64) -> f64 {
     sum
 }
 
-/// Four elements side by side; zeros behind the last.
+/// SciPy's sums, of the first planes of four.
 #[inline(always)]
-fn four<T: Sample>(elements: &[T], start: usize) -> [f64; 4] {
-    match elements[start..].first_chunk::<4>() {
-        Some([a, b, c, d]) => [a.to_f64(), b.to_f64(), c.to_f64(), d.to_f64()],
-        None => four_at_the_end(&elements[start..]),
+fn mix<T: Sample, O: Sample, const PLANES: usize>(taps: [[T; 4]; 4], y: f64, x: f64) -> [O; PLANES] {
+    let (rows, columns) = (pair(y), pair(x));
+    let mut sum = [0.0; 4];
+    for tap in 0..4 {
+        for plane in 0..4 {
+            sum[plane] += taps[tap][plane].to_f64() * rows[tap / 2] * columns[tap % 2];
+        }
     }
+    let mut stored = [O::default(); PLANES];
+    for plane in 0..PLANES {
+        stored[plane] = O::from_f64_rounded(sum[plane]);
+    }
+    stored
 }
 
-#[cold]
-fn four_at_the_end<T: Sample>(rest: &[T]) -> [f64; 4] {
-    let mut four = [0.0; 4];
-    four.iter_mut().zip(rest).for_each(|(to, from)| *to = from.to_f64());
-    four
+/// Four elements side by side; behind the last, any.
+#[inline(always)]
+fn four_at<T: Sample>(elements: &[T], start: usize) -> [T; 4] {
+    elements[start..].first_chunk::<4>().copied().unwrap_or_else(|| {
+        let mut four = [T::default(); 4];
+        four.iter_mut().zip(&elements[start..]).for_each(|(to, from)| *to = *from);
+        four
+    })
 }
 
 /// The rounded bytes, for up to four planes that lie side by side in pixels that lie side by side.
@@ -255,25 +344,53 @@ impl Bytes<'_> {
     #[inline(always)]
     fn write<const PLANES: usize>(self) {
         let (to, _) = self.to.as_chunks_mut::<PLANES>();
-        let mut words: Words = [[0; BLOCK]; 4];
-        for (block, to) in self.points.blocks().zip(to.chunks_mut(BLOCK)) {
-            for (i, start) in block.starts.iter().enumerate() {
-                let start = *start as usize;
-                let near = eight(self.elements, start);
-                let far = eight(self.elements, start + self.down);
-                words[0][i] = near as u32;
-                words[1][i] = (near >> (8 * PLANES)) as u32;
-                words[2][i] = far as u32;
-                words[3][i] = (far >> (8 * PLANES)) as u32;
+        let (mut near, mut far) = ([0_u64; FETCHED], [0_u64; FETCHED]);
+        for (part, to) in self.points.chunks(FETCHED).zip(to.chunks_mut(FETCHED)) {
+            let last = part.starts.iter().fold(0, |last, start| last.max(*start));
+            fetch(self.elements, self.down, part.starts, last, &mut near, &mut far);
+            let (near, _) = near.as_chunks::<BLOCK>();
+            let (far, _) = far.as_chunks::<BLOCK>();
+            let to = to.chunks_mut(BLOCK);
+            for ((block, to), (near, far)) in part.chunks(BLOCK).zip(to).zip(near.iter().zip(far)) {
+                let mut words: Words = [[0; BLOCK]; 4];
+                for i in 0..BLOCK {
+                    words[0][i] = near[i] as u32;
+                    words[1][i] = (near[i] >> (8 * PLANES)) as u32;
+                    words[2][i] = far[i] as u32;
+                    words[3][i] = (far[i] >> (8 * PLANES)) as u32;
+                }
+                let (y, x) = block.padded();
+                let (mut mixed, doubtful) = guess::<PLANES>(&words, &y, &x);
+                if doubtful {
+                    mixed = exact::<PLANES>(&words, &y, &x);
+                }
+                for (to, mixed) in to.iter_mut().zip(mixed) {
+                    to.copy_from_slice(&mixed.to_le_bytes()[..PLANES]);
+                }
             }
-            let (y, x) = block.padded();
-            let (mut mixed, doubtful) = guess::<PLANES>(&words, &y, &x);
-            if doubtful {
-                mixed = exact::<PLANES>(&words, &y, &x);
-            }
-            for (to, mixed) in to.iter_mut().zip(mixed) {
-                to.copy_from_slice(&mixed.to_le_bytes()[..PLANES]);
-            }
+        }
+    }
+}
+
+/// The eight bytes from every start on, and those a row below.
+///
+/// A function of its own, so that it is compiled for the baseline: the wider levels make gather instructions of this
+/// loop, which take twice the time.
+#[inline(never)]
+fn fetch(elements: &[u8], down: usize, starts: &[u32], last: u32, near: &mut [u64], far: &mut [u64]) {
+    let words = starts.iter().zip(near.iter_mut().zip(far));
+    if last as usize + down + 8 <= elements.len() {
+        for (start, (near, far)) in words {
+            // SAFETY: no start is above `last`, so both words end within the elements.
+            (*near, *far) = unsafe {
+                let near = elements.as_ptr().add(*start as usize);
+                (near.cast::<u64>().read_unaligned(), near.add(down).cast::<u64>().read_unaligned())
+            };
+            (*near, *far) = (u64::from_le(*near), u64::from_le(*far));
+        }
+    } else {
+        for (start, (near, far)) in words {
+            (*near, *far) = (eight(elements, *start as usize), eight(elements, *start as usize + down));
         }
     }
 }
@@ -283,13 +400,8 @@ impl Bytes<'_> {
 fn eight(elements: &[u8], start: usize) -> u64 {
     match elements[start..].first_chunk::<8>() {
         Some(eight) => u64::from_le_bytes(*eight),
-        None => eight_at_the_end(&elements[start..]),
+        None => elements[start..].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
-}
-
-#[cold]
-fn eight_at_the_end(rest: &[u8]) -> u64 {
-    rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// One plane of a word.
@@ -301,7 +413,7 @@ fn byte(word: u32, plane: usize) -> i32 {
 /// Rounded blends in `f32`, and whether one is in doubt.
 #[inline(always)]
 fn guess<const PLANES: usize>(words: &Words, y: &[f64; BLOCK], x: &[f64; BLOCK]) -> ([u32; BLOCK], bool) {
-    let (mut mixed, mut doubt) = ([0_u32; BLOCK], [0_u32; BLOCK]);
+    let (mut mixed, mut worst) = ([0_u32; BLOCK], [0.0_f32; BLOCK]);
     let (mut down, mut right) = ([0.0_f32; BLOCK], [0.0_f32; BLOCK]);
     for i in 0..BLOCK {
         (down[i], right[i]) = (y[i] as f32, x[i] as f32);
@@ -312,15 +424,16 @@ fn guess<const PLANES: usize>(words: &Words, y: &[f64; BLOCK], x: &[f64; BLOCK])
             let (c, d) = (byte(words[2][i], plane) as f32, byte(words[3][i], plane) as f32);
             let near = a + (b - a) * right[i];
             let far = c + (d - c) * right[i];
-            let raised = near + (far - near) * down[i] + 0.5;
-            // SAFETY: between 0 and 256, by the bound above.
-            let rounded = unsafe { raised.to_int_unchecked::<i32>() };
-            let above = raised - rounded as f32;
-            doubt[i] |= u32::from(above < DOUBT) | u32::from(above > 1.0 - DOUBT);
-            mixed[i] |= (rounded as u32) << (8 * plane);
+            let value = near + (far - near) * down[i];
+            // Both differences are exact, and 2^-14 short of one half there is no doubt about the nearest integer.
+            let shifted = value + SHIFTER;
+            let beside = (value - (shifted - SHIFTER)).abs();
+            worst[i] = if beside > worst[i] { beside } else { worst[i] };
+            mixed[i] |= (shifted.to_bits() & 0xff) << (8 * plane);
         }
     }
-    (mixed, doubt.iter().fold(0, |any, doubt| any | doubt) != 0)
+    let doubtful = worst.iter().fold(false, |any, worst| any | (*worst > 0.5 - DOUBT));
+    (mixed, doubtful)
 }
 
 /// Rounded blends in `f64`, as SciPy computes them.

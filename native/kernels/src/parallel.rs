@@ -1,19 +1,31 @@
 //! Threads: how many, and how outer work is shared among them.
 //!
 //! Work is cut into blocks that write disjoint parts of the output, each computed as if alone; so the bytes never
-//! depend on the number of threads. The caller's thread works along, and small work never leaves it.
+//! depend on the number of threads. The caller's thread works along, and small work never leaves it. Between blocks it
+//! asks now and then whether to go on, so that a user need not wait for the end of a long call.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 /// No more threads than this, whatever is asked for.
 pub const MAX_THREADS: usize = 256;
 
 /// Work below this estimate, in elementary steps of about a nanosecond, stays on the caller's thread.
 const SMALLEST_SHARED_WORK: usize = 200_000;
+
+/// Longer work is cut into blocks of about this estimate, also for one thread: it ends between two of them if asked to.
+const LONGEST_BLOCK: usize = 20_000_000;
+
+/// No more blocks than this for the sake of [`LONGEST_BLOCK`].
+const MOST_BLOCKS: usize = 4096;
+
+/// Time between two questions whether to go on.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Zero until asked for.
 static GLOBAL: AtomicUsize = AtomicUsize::new(0);
@@ -58,37 +70,85 @@ pub fn set_local_threads(count: usize) -> usize {
 /// How many blocks to cut work of this estimated cost into, a step being about a nanosecond.
 pub fn blocks_for(cost: usize) -> usize {
     let threads = threads();
-    if threads == 1 || cost < SMALLEST_SHARED_WORK {
+    let shared = if threads == 1 || cost < SMALLEST_SHARED_WORK {
         1
     } else {
         // Four blocks a thread even out blocks of unequal cost.
         (threads * 4).min(cost / (SMALLEST_SHARED_WORK / 4)).max(1)
+    };
+    shared.max((cost / LONGEST_BLOCK).min(MOST_BLOCKS))
+}
+
+thread_local! {
+    /// Whether to stop; asked on the thread that called.
+    static STOP: Cell<Option<fn() -> bool>> = const { Cell::new(None) };
+    /// When that was asked last.
+    static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// What an interrupted call unwinds with.
+struct Interrupted;
+
+/// Call `work`, and end it before its time, with `None`, if `stop` says so; that is asked now and then on this thread.
+pub fn interruptible<R>(stop: fn() -> bool, work: impl FnOnce() -> R) -> Option<R> {
+    let before = (STOP.replace(Some(stop)), ASKED.replace(Some(Instant::now())));
+    let result = catch_unwind(AssertUnwindSafe(work));
+    STOP.set(before.0);
+    ASKED.set(before.1);
+    match result {
+        Ok(result) => Some(result),
+        Err(payload) if payload.is::<Interrupted>() => None,
+        Err(payload) => resume_unwind(payload),
     }
 }
 
+/// Whether the call that this thread is in has to stop.
+fn has_to_stop() -> bool {
+    let Some(stop) = STOP.get() else { return false };
+    if ASKED.get().is_some_and(|asked| asked.elapsed() < PATIENCE) {
+        return false;
+    }
+    // What is called may come back here.
+    STOP.set(None);
+    let stops = stop();
+    STOP.set(Some(stop));
+    ASKED.set(Some(Instant::now()));
+    stops
+}
+
 /// Call `work` once with each block, on at most [`threads`] threads. A panic in a block is passed on.
+///
+/// In an [`interruptible`] call that has to stop, the blocks that are left are dropped, and this does not return.
 pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
     let count = threads().min(blocks.len());
     let pool = if count > 1 { pool(count - 1) } else { None };
     let Some(pool) = pool else {
-        blocks.into_iter().for_each(work);
+        for block in blocks {
+            work(block);
+            if has_to_stop() {
+                // Not a panic: no message is printed.
+                resume_unwind(Box::new(Interrupted));
+            }
+        }
         return;
     };
     let queue = Mutex::new(VecDeque::from(blocks));
-    let drain = || {
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            match next {
-                Some(block) => work(block),
-                None => break,
-            }
-        }
-    };
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     pool.in_place_scope(|scope| {
         for _ in 1..count {
-            scope.spawn(|_| drain());
+            scope.spawn(|_| {
+                while let Some(block) = next() {
+                    work(block);
+                }
+            });
         }
-        drain();
+        while let Some(block) = next() {
+            work(block);
+            if has_to_stop() {
+                queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                resume_unwind(Box::new(Interrupted));
+            }
+        }
     });
 }
 
@@ -156,10 +216,38 @@ mod tests {
     fn small_work_stays_here() {
         let before = set_local_threads(8);
         assert_eq!(blocks_for(1000), 1);
-        assert!(blocks_for(usize::MAX / 2) == 32);
+        assert_eq!(blocks_for(LONGEST_BLOCK), 32);
         set_local_threads(1);
-        assert_eq!(blocks_for(usize::MAX / 2), 1);
+        assert_eq!(blocks_for(LONGEST_BLOCK), 1);
         set_local_threads(before);
+    }
+
+    #[test]
+    fn long_work_is_cut_for_one_thread_too() {
+        let before = set_local_threads(1);
+        assert_eq!(blocks_for(7 * LONGEST_BLOCK), 7);
+        assert_eq!(blocks_for(usize::MAX / 2), MOST_BLOCKS);
+        set_local_threads(before);
+    }
+
+    #[test]
+    fn a_call_that_has_to_stop_does() {
+        for count in [1, 2] {
+            let before = set_local_threads(count);
+            let done = AtomicUsize::new(0);
+            let work = || {
+                for_each_block((0..1000).collect(), |_: i32| {
+                    std::thread::sleep(PATIENCE);
+                    done.fetch_add(1, Ordering::Relaxed);
+                });
+            };
+            assert_eq!(interruptible(|| true, work), None);
+            assert!(done.into_inner() < 10);
+            assert_eq!(interruptible(|| false, || 5), Some(5));
+            // Outside of such a call nothing is asked.
+            for_each_block(vec![1, 2, 3], |_| {});
+            set_local_threads(before);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Make an image row by row: a worker fills a row of `f64`, which is stored by the rounding cast.
+//! Make an image row by row: a worker fills a row of `f64`, which is stored by the rounding cast, or the row itself.
 //!
 //! The axes of an image are `[outer…, spatial…, inner…]`. Outer and inner axes hold planes, which share every
 //! coordinate: a row is one line along the last spatial axis with all its inner planes beside it.
@@ -64,7 +64,16 @@ pub trait RowWorker {
     fn fill_bytes(&mut self, _outer: &[usize], _to: &mut [u8]) -> bool {
         false
     }
+
+    /// As [`fill_bytes`](Self::fill_bytes).
+    fn fill_floats(&mut self, _outer: &[usize], _to: &mut [f32]) -> bool {
+        false
+    }
 }
+
+/// Samples of outer planes that are made together. Their rows share coordinates; more would not stay in the cache from
+/// one row to the next.
+const PLANES_TOGETHER: usize = 1 << 16;
 
 /// Fill `output`, an image with these axes, on one or more threads; `cost` estimates the nanoseconds of a sample.
 pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMaker) {
@@ -73,13 +82,20 @@ pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMa
     }
     let keep: Vec<usize> = (axes.outer + axes.spatial - 1..output.ndim()).collect();
     let count = parallel::blocks_for(output.len().saturating_mul(cost));
-    let blocks = output.split_blocks(&keep, count);
+    let mut blocks = Vec::new();
+    let planes: Vec<usize> = (axes.outer..output.ndim()).collect();
+    let groups = output.len() / PLANES_TOGETHER;
+    for (first, group) in output.split_blocks(&planes, groups.max(1)) {
+        for (mut origin, block) in group.split_blocks(&keep, count.div_ceil(groups.max(1))) {
+            origin.iter_mut().zip(&first).for_each(|(origin, first)| *origin += first);
+            blocks.push((origin, block));
+        }
+    }
     parallel::for_each_block(blocks, |(origin, block)| {
         let worker = &mut *maker.worker();
         match block {
-            ViewMut::U8(block) => make_block(block, &origin, axes, worker, |worker, outer, to| {
-                to.as_slice_mut().is_some_and(|to| worker.fill_bytes(outer, to))
-            }),
+            ViewMut::U8(block) => make_block(block, &origin, axes, worker, RowWorker::fill_bytes),
+            ViewMut::F32(block) => make_block(block, &origin, axes, worker, RowWorker::fill_floats),
             block => match_dtype!(ViewMut, block, block => {
                 make_block(block, &origin, axes, worker, |_, _, _| false);
             }),
@@ -87,40 +103,62 @@ pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMa
     });
 }
 
-fn make_block<T: Sample>(
+fn make_block<'w, T: Sample>(
     mut block: ArrayViewMutD<'_, T>,
     origin: &[usize],
     axes: Axes,
-    worker: &mut dyn RowWorker,
-    fill_directly: impl Fn(&mut dyn RowWorker, &[usize], &mut ArrayViewMutD<'_, T>) -> bool,
+    worker: &mut (dyn RowWorker + 'w),
+    fill_directly: impl Fn(&mut (dyn RowWorker + 'w), &[usize], &mut [T]) -> bool,
 ) {
     let lead = axes.outer + axes.spatial - 1;
-    let mut values = vec![0.0; block.shape()[lead..].iter().product()];
     let (outer_shape, row_shape) = block.shape()[..lead].split_at(axes.outer);
     let (outer_shape, row_shape) = (outer_shape.to_vec(), row_shape.to_vec());
-    let mut row = vec![0; row_shape.len()];
-    loop {
-        let row_index: Vec<usize> = row.iter().zip(&origin[axes.outer..]).map(|(i, o)| i + o).collect();
+    let row_len: usize = block.shape()[lead..].iter().product();
+    let row_count: usize = row_shape.iter().product();
+    let mut values = Vec::new();
+    let mut fill = |worker: &mut (dyn RowWorker + 'w), outer: &[usize], to: &mut [T]| {
+        if !fill_directly(worker, outer, to) {
+            values.resize(row_len, 0.0);
+            worker.fill(outer, &mut values);
+            dispatch(Store { target: to, values: &values });
+        }
+    };
+    let mut odd_row = Vec::new();
+    let (mut row, mut row_index) = (vec![0; row_shape.len()], origin[axes.outer..lead].to_vec());
+    let (mut outer, mut outer_index) = (vec![0; outer_shape.len()], origin[..axes.outer].to_vec());
+    for row_number in 0..row_count {
         worker.start(&row_index);
-        let mut outer = vec![0; outer_shape.len()];
-        loop {
-            let outer_index: Vec<usize> = outer.iter().zip(origin).map(|(i, o)| i + o).collect();
-            let mut target = block.view_mut();
-            for index in outer.iter().chain(&row) {
-                target.index_axis_inplace(Axis(0), *index);
+        for outer_number in 0.. {
+            if let Some(block) = block.as_slice_mut() {
+                let start = (outer_number * row_count + row_number) * row_len;
+                fill(worker, &outer_index, &mut block[start..start + row_len]);
+            } else {
+                let mut target = block.view_mut();
+                for index in outer.iter().chain(&row) {
+                    target.index_axis_inplace(Axis(0), *index);
+                }
+                if let Some(target) = target.as_slice_mut() {
+                    fill(worker, &outer_index, target);
+                } else {
+                    odd_row.resize(row_len, T::default());
+                    fill(worker, &outer_index, &mut odd_row);
+                    target.iter_mut().zip(&odd_row).for_each(|(to, from)| *to = *from);
+                }
             }
-            if !fill_directly(worker, &outer_index, &mut target) {
-                worker.fill(&outer_index, &mut values);
-                store(target, &values);
-            }
-            if !advance(&mut outer, &outer_shape) {
+            let more = advance(&mut outer, &outer_shape);
+            add(&mut outer_index, &outer, origin);
+            if !more {
                 break;
             }
         }
-        if !advance(&mut row, &row_shape) {
-            break;
-        }
+        advance(&mut row, &row_shape);
+        add(&mut row_index, &row, &origin[axes.outer..]);
     }
+}
+
+/// Add two indices.
+fn add(to: &mut [usize], a: &[usize], b: &[usize]) {
+    to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| *to = a + b);
 }
 
 /// Step to the next index in C order; false after the last.
@@ -135,14 +173,7 @@ pub fn advance(index: &mut [usize], shape: &[usize]) -> bool {
     false
 }
 
-/// Store values in C order, by the rounding cast.
-fn store<T: Sample>(mut target: ArrayViewMutD<'_, T>, values: &[f64]) {
-    match target.as_slice_mut() {
-        Some(target) => dispatch(Store { target, values }),
-        None => target.iter_mut().zip(values).for_each(|(to, from)| *to = T::from_f64_rounded(*from)),
-    }
-}
-
+/// Store values by the rounding cast.
 struct Store<'a, T> {
     target: &'a mut [T],
     values: &'a [f64],
@@ -230,13 +261,14 @@ impl<T: Sample> Pixels<'_, T> {
         [self.spatial[0].1, self.spatial[1].1]
     }
 
-    /// Order 1 at points of two spatial axes, in the plane whose first element is at `start`, for every inner plane.
-    pub(crate) fn blend(&self, start: usize, points: Part<'_>, to: &mut [f64]) {
+    /// Order 1 at points of two spatial axes, in the plane whose first element is at `start`, for every inner plane;
+    /// stored by the rounding cast.
+    pub(crate) fn blend<O: Sample>(&self, start: usize, points: Part<'_>, to: &mut [O]) {
         let elements = &self.elements[start..];
         dispatch(Sum { elements, strides: self.strides(), inner: &self.inner, points, to });
     }
 
-    /// As [`blend`](Self::blend), rounded; only if [`blends_bytes`](Self::blends_bytes).
+    /// As [`blend`](Self::blend), of bytes to bytes; only if [`blends_bytes`](Self::blends_bytes).
     pub(crate) fn blend_bytes(&self, start: usize, points: Part<'_>, to: &mut [u8]) {
         let elements = &T::as_bytes(&self.elements).expect("these are bytes")[start..];
         dispatch(Bytes { elements, down: self.strides()[0], planes: self.inner.len(), points, to });
@@ -284,6 +316,9 @@ pub(crate) trait ReadRow: Sync {
     /// See [`Pixels::blend`].
     fn blend(&self, start: usize, points: Part<'_>, to: &mut [f64]);
 
+    /// See [`Pixels::blend`].
+    fn blend_floats(&self, start: usize, points: Part<'_>, to: &mut [f32]);
+
     /// See [`Pixels::blend_bytes`].
     fn blend_bytes(&self, start: usize, points: Part<'_>, to: &mut [u8]);
 
@@ -312,6 +347,10 @@ impl<T: Sample> ReadRow for Pixels<'_, T> {
     }
 
     fn blend(&self, start: usize, points: Part<'_>, to: &mut [f64]) {
+        Pixels::blend(self, start, points, to);
+    }
+
+    fn blend_floats(&self, start: usize, points: Part<'_>, to: &mut [f32]) {
         Pixels::blend(self, start, points, to);
     }
 

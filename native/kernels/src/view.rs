@@ -93,6 +93,16 @@ macro_rules! dynamic_view {
                 Ok(map_dtype!($name, self, array => array.into_shape_with_order(shape).map_err(refused)?))
             }
 
+            /// Whether the elements lie in C order, one behind the other.
+            pub fn is_in_one_piece(&self) -> bool {
+                match_dtype!($name, self, array => array.is_standard_layout())
+            }
+
+            /// The same elements in another shape, if they lie in C order, one behind the other.
+            pub fn in_one_piece(self, shape: &[usize]) -> Option<Self> {
+                if self.is_in_one_piece() { self.into_shape(shape).ok() } else { None }
+            }
+
             /// The two parts before and from `index` along `axis`.
             pub fn split_at(self, axis: usize, index: usize) -> (Self, Self) {
                 macro_rules! split {
@@ -203,6 +213,23 @@ impl View<'_> {
 }
 
 impl ViewMut<'_> {
+    /// The same elements, to be read.
+    pub fn view(&self) -> View<'_> {
+        match self {
+            Self::Bool(array) => View::Bool(array.view()),
+            Self::U8(array) => View::U8(array.view()),
+            Self::I8(array) => View::I8(array.view()),
+            Self::U16(array) => View::U16(array.view()),
+            Self::I16(array) => View::I16(array.view()),
+            Self::U32(array) => View::U32(array.view()),
+            Self::I32(array) => View::I32(array.view()),
+            Self::U64(array) => View::U64(array.view()),
+            Self::I64(array) => View::I64(array.view()),
+            Self::F32(array) => View::F32(array.view()),
+            Self::F64(array) => View::F64(array.view()),
+        }
+    }
+
     /// A writable view of the same elements, for a shorter time.
     pub fn reborrow(&mut self) -> ViewMut<'_> {
         map_dtype!(ViewMut, self, array => array.view_mut())

@@ -4,7 +4,7 @@
 //! second, and so on. For one choice of taps on the leading axes the first factors are the same along a row: the
 //! input row is scaled by them once, then every output pixel takes its taps from the scaled row.
 
-use crate::bilinear::Points;
+use crate::bilinear::{Part, Points};
 use crate::error::Result;
 use crate::interpolate::{Options, blended_on, blends_to_the_end, place, tap_index};
 use crate::match_dtype;
@@ -49,7 +49,7 @@ impl AxisMap {
 /// Both arrays have the axes `[outer…, spatial…, inner…]`, as many spatial axes as `maps`, and equal planes.
 pub fn zoom(
     input: &View<'_>,
-    output: ViewMut<'_>,
+    mut output: ViewMut<'_>,
     outer: usize,
     maps: &[AxisMap],
     options: &Options,
@@ -59,11 +59,34 @@ pub fn zoom(
     if output.is_empty() {
         return Ok(());
     }
-    let (input, output) = (input.view(), output);
-    let (still, moving) = still_axes(&input, output.shape(), outer, maps, options);
+    let every_axis = (outer..outer + maps.len()).collect();
+    let (still, moving) = still_axes(input, output.shape(), outer, maps, options);
+    // What is no finite number shows in the results: in those of its own plane, if they are of a type that holds it.
+    let is_float = matches!(input, View::F32(_) | View::F64(_));
+    let shows = is_float && options.order == 1 && matches!(output, ViewMut::F32(_) | ViewMut::F64(_));
+    if still.is_empty() || !(shows || options.order == 0 || input.is_finite()) {
+        zoom_axes(input, output, outer, maps, (Vec::new(), every_axis), options);
+        return Ok(());
+    }
+    zoom_axes(input, output.reborrow(), outer, maps, (still, moving), options);
+    if shows && !output.view().is_finite() {
+        zoom_axes(input, output, outer, maps, (Vec::new(), every_axis), options);
+    }
+    Ok(())
+}
+
+/// Resample the moving axes, and carry the others along as planes.
+fn zoom_axes(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    outer: usize,
+    maps: &[AxisMap],
+    (still, moving): (Vec<usize>, Vec<usize>),
+    options: &Options,
+) {
     let (order, axes) = carry_along(outer, still, &moving, input.ndim());
     let maps: Vec<AxisMap> = moving.iter().map(|axis| maps[axis - outer]).collect();
-    let (input, output) = (&input.permuted(&order), output.permuted(&order));
+    let (input, output) = (&input.view().permuted(&order), output.permuted(&order));
     macro_rules! by_order {
         ($($taps:literal)*) => {
             match options.order + 1 {
@@ -74,13 +97,12 @@ pub fn zoom(
     }
     const { assert!(MAX_ORDER == 5) };
     by_order!(1 2 3 4 5 6);
-    Ok(())
 }
 
 /// The spatial axes along which every pixel stays where it is, and the others; one at least counts as moving.
 ///
 /// On an axis that stays, a sample is its own pixel times one, plus its neighbour times zero: the axis can be carried
-/// along as one of planes, unless zero times something is no number.
+/// along as one of planes, unless zero times the neighbour is no number.
 fn still_axes(
     input: &View<'_>,
     output: &[usize],
@@ -94,10 +116,8 @@ fn still_axes(
         input.shape()[*axis] == len && (0..len).all(|o| map.coordinate(o, options.pad) == o as f64)
     };
     let (mut still, mut moving): (Vec<usize>, Vec<usize>) = (outer..outer + maps.len()).partition(stays);
-    let zero_is_nothing =
-        options.order == 0 || (options.order == 1 && options.fill.is_finite() && input.is_finite());
-    if still.is_empty() || !zero_is_nothing {
-        return (Vec::new(), (outer..outer + maps.len()).collect());
+    if options.order > 1 || (options.order == 1 && !options.fill.is_finite()) {
+        still.clear();
     }
     if moving.is_empty() {
         moving.extend(still.pop());
@@ -256,6 +276,7 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
         self.row.extend_from_slice(row);
         if let Some((_, down)) = self.flat_row() {
             self.points.down.fill(down);
+            return;
         }
         self.rows.clear();
         self.outside = tables.iter().zip(row).any(|(table, position)| table.outside[*position]);
@@ -281,39 +302,19 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
     }
 
     fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
-        let Zoom { pixels, flat, fill, .. } = self.zoom;
-        let (Some(flat), Some((first, _)), true) = (flat, self.flat_row(), pixels.blends_bytes()) else {
-            return false;
-        };
-        let (planes, base) = (pixels.planes(), pixels.outer_offset(outer));
-        if flat.inside.len() < flat.columns.starts.len() {
-            to.fill(u8::from_f64_rounded(*fill));
-        }
-        let inside = &mut to[flat.inside.start * planes..flat.inside.end * planes];
-        let start = base + first * pixels.spatial()[0].1;
-        pixels.blend_bytes(start, self.points.part(flat.inside.clone()), inside);
-        for column in &flat.edge {
-            self.fill_edge(base, *column);
-            let to = &mut to[column * planes..(column + 1) * planes];
-            to.iter_mut().zip(&self.pixel).for_each(|(to, from)| *to = u8::from_f64_rounded(*from));
-        }
-        true
+        let pixels = self.zoom.pixels;
+        pixels.blends_bytes()
+            && self.fill_flat(outer, to, |start, points, to| pixels.blend_bytes(start, points, to))
+    }
+
+    fn fill_floats(&mut self, outer: &[usize], to: &mut [f32]) -> bool {
+        let pixels = self.zoom.pixels;
+        self.fill_flat(outer, to, |start, points, to| pixels.blend_floats(start, points, to))
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
-        let Zoom { pixels, tables, flat, fill } = self.zoom;
-        if let (Some(flat), Some((first, _))) = (flat, self.flat_row()) {
-            let (planes, base) = (pixels.planes(), pixels.outer_offset(outer));
-            if flat.inside.len() < flat.columns.starts.len() {
-                to.fill(*fill);
-            }
-            let inside = &mut to[flat.inside.start * planes..flat.inside.end * planes];
-            let start = base + first * pixels.spatial()[0].1;
-            pixels.blend(start, self.points.part(flat.inside.clone()), inside);
-            for column in &flat.edge {
-                self.fill_edge(base, *column);
-                to[column * planes..(column + 1) * planes].copy_from_slice(&self.pixel[..planes]);
-            }
+        let Zoom { pixels, tables, fill, .. } = self.zoom;
+        if self.fill_flat(outer, to, |start, points, to| pixels.blend(start, points, to)) {
             return;
         }
         if self.outside {
@@ -344,6 +345,30 @@ impl<const TAPS: usize> ZoomWorker<'_, TAPS> {
     /// The first row of the neighbours of this row's points, if they have them; and how far behind it they lie.
     fn flat_row(&self) -> Option<(usize, f64)> {
         self.zoom.flat.as_ref().and_then(|flat| flat.rows[self.row[0]])
+    }
+
+    /// Fill a row whose points have their neighbours, by `blend` where these lie inside; false if it is another row.
+    fn fill_flat<O: Sample>(
+        &mut self,
+        outer: &[usize],
+        to: &mut [O],
+        blend: impl FnOnce(usize, Part<'_>, &mut [O]),
+    ) -> bool {
+        let Zoom { pixels, flat, fill, .. } = self.zoom;
+        let (Some(flat), Some((first, _))) = (flat, self.flat_row()) else { return false };
+        let (planes, base) = (pixels.planes(), pixels.outer_offset(outer));
+        if flat.inside.len() < flat.columns.len() {
+            to.fill(O::from_f64_rounded(*fill));
+        }
+        let inside = &mut to[flat.inside.start * planes..flat.inside.end * planes];
+        let start = base + first * pixels.spatial()[0].1;
+        blend(start, self.points.part(flat.inside.clone()), inside);
+        for column in &flat.edge {
+            self.fill_edge(base, *column);
+            let to = to[column * planes..(column + 1) * planes].iter_mut();
+            to.zip(&self.pixel).for_each(|(to, from)| *to = O::from_f64_rounded(*from));
+        }
+        true
     }
 
     /// Put the planes of one pixel of this row of a flat image into the first half of `pixel`.

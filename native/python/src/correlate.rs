@@ -1,7 +1,8 @@
 //! Linear filters, and extremes along one axis.
 
 use crate::array::{Input, Output};
-use crate::error::{border, to_python};
+use crate::call::detached;
+use crate::error::border;
 use offgraph_kernels::correlate;
 use offgraph_kernels::correlate_nd::{Weights, correlate as correlate_array};
 use offgraph_kernels::extremum::{self, Extremum};
@@ -20,8 +21,7 @@ pub fn correlate1d(
     origin: isize,
 ) -> PyResult<()> {
     let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
-    py.detach(|| correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
-        .map_err(to_python)
+    detached(py, || correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
 }
 
 #[pyfunction]
@@ -38,8 +38,7 @@ pub fn extremum1d(
 ) -> PyResult<()> {
     let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
     let extremum = if minimum { Extremum::Minimum } else { Extremum::Maximum };
-    py.detach(|| extremum::extremum1d(&input, output, axis, size, extremum, border, cval, origin))
-        .map_err(to_python)
+    detached(py, || extremum::extremum1d(&input, output, axis, size, extremum, border, cval, origin))
 }
 
 #[pyfunction]
@@ -55,7 +54,7 @@ pub fn correlate_nd(
 ) -> PyResult<()> {
     let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
     let weights = Weights { values: &weights, shape: &shape, origins: &origins };
-    py.detach(|| correlate_array(&input, output, weights, border, cval)).map_err(to_python)
+    detached(py, || correlate_array(&input, output, weights, border, cval))
 }
 
 #[pyfunction]
@@ -70,6 +69,5 @@ pub fn uniform1d(
     origin: isize,
 ) -> PyResult<()> {
     let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
-    py.detach(|| uniform::uniform1d(input.as_ref(), output, axis, size, border, cval, origin))
-        .map_err(to_python)
+    detached(py, || uniform::uniform1d(input.as_ref(), output, axis, size, border, cval, origin))
 }

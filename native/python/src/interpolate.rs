@@ -1,11 +1,15 @@
 //! Interpolation: affine maps, zoom and shift, lists of points.
 
 use crate::array::{Input, Output};
-use crate::error::{border, to_python};
-use numpy::PyReadonlyArrayDyn;
+use crate::call::detached;
+use crate::error::border;
+use numpy::PyReadwriteArray2;
 use offgraph_kernels::interpolate::{self, Options};
+use offgraph_kernels::rows::advance;
 use offgraph_kernels::zoom::{self, AxisMap};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 fn options(order: usize, mode: i32, fill: f64, pad: usize) -> PyResult<Options> {
     Ok(Options { order, border: border(mode)?, fill, pad })
@@ -27,7 +31,7 @@ pub fn affine(
 ) -> PyResult<()> {
     let options = options(order, mode, fill, pad)?;
     let (input, output) = (input.view(), output.view_mut());
-    py.detach(|| interpolate::affine(&input, output, outer, &matrix, &offset, &options)).map_err(to_python)
+    detached(py, || interpolate::affine(&input, output, outer, &matrix, &offset, &options))
 }
 
 /// One `(shift or None, zoom or None)` for each spatial axis.
@@ -47,7 +51,7 @@ pub fn zoom_shift(
     let options = options(order, mode, fill, pad)?;
     let maps: Vec<AxisMap> = maps.into_iter().map(|(shift, zoom)| AxisMap { shift, zoom, grid }).collect();
     let (input, output) = (input.view(), output.view_mut());
-    py.detach(|| zoom::zoom(&input, output, outer, &maps, &options)).map_err(to_python)
+    detached(py, || zoom::zoom(&input, output, outer, &maps, &options))
 }
 
 /// Coordinates of shape `(input.ndim, *output.shape)`.
@@ -56,13 +60,48 @@ pub fn map_coordinates(
     py: Python<'_>,
     mut output: Output<'_>,
     input: Input<'_>,
-    coordinates: PyReadonlyArrayDyn<'_, f64>,
+    coordinates: Input<'_>,
     order: usize,
     mode: i32,
     fill: f64,
     pad: usize,
 ) -> PyResult<()> {
     let options = options(order, mode, fill, pad)?;
-    let (input, output, coordinates) = (input.view(), output.view_mut(), coordinates.as_array());
-    py.detach(|| interpolate::at_points(&input, output, coordinates, &options)).map_err(to_python)
+    let (input, output, coordinates) = (input.view(), output.view_mut(), coordinates.view());
+    detached(py, || interpolate::at_points(&input, output, &coordinates, &options))
+}
+
+/// Put what a Python function gives for positions of an output into the columns of `coordinates`.
+///
+/// The positions are those from number `first` on, in C order of `shape`. `mapping` is called with the position as a
+/// tuple, then the other arguments.
+#[pyfunction]
+pub fn map_positions(
+    mut coordinates: PyReadwriteArray2<'_, f64>,
+    mapping: &Bound<'_, PyAny>,
+    extra_arguments: &Bound<'_, PyTuple>,
+    extra_keywords: &Bound<'_, PyDict>,
+    shape: Vec<usize>,
+    first: usize,
+) -> PyResult<()> {
+    let py = mapping.py();
+    let mut position = vec![0; shape.len()];
+    let mut rest = first;
+    for (index, len) in position.iter_mut().zip(&shape).rev() {
+        (*index, rest) = (rest % len, rest / len);
+    }
+    let mut arguments = vec![py.None().into_bound(py)];
+    arguments.extend(extra_arguments.iter());
+    for mut column in coordinates.as_array_mut().columns_mut() {
+        arguments[0] = PyTuple::new(py, &position)?.into_any();
+        let point = mapping.call(PyTuple::new(py, &arguments)?, Some(extra_keywords))?;
+        for (axis, to) in column.iter_mut().enumerate() {
+            // Of what is not a tuple, or too short, SciPy says this.
+            let refused = |_| PyTypeError::new_err("bad argument type for built-in operation");
+            let point = point.cast::<PyTuple>().map_err(|error| refused(error.into()))?;
+            *to = point.get_item(axis).map_err(refused)?.extract()?;
+        }
+        advance(&mut position, &shape);
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod array;
+mod call;
 mod correlate;
 mod error;
 mod interpolate;
@@ -34,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(interpolate::affine, module)?,
         wrap_pyfunction!(interpolate::zoom_shift, module)?,
         wrap_pyfunction!(interpolate::map_coordinates, module)?,
+        wrap_pyfunction!(interpolate::map_positions, module)?,
         wrap_pyfunction!(correlate::correlate1d, module)?,
         wrap_pyfunction!(correlate::correlate_nd, module)?,
         wrap_pyfunction!(correlate::uniform1d, module)?,

@@ -1,7 +1,7 @@
 //! Binary morphology.
 
 use crate::array::{Input, Output};
-use crate::error::to_python;
+use crate::call::detached;
 use offgraph_kernels::morphology::{Erosion, LaterMask, Passes, Structure};
 use offgraph_kernels::view::View;
 use pyo3::exceptions::PyTypeError;
@@ -28,12 +28,11 @@ pub fn binary_erosion(
     let (input, mask) = (input.view(), mask.as_ref().map(Input::view));
     let later = later_mask.as_ref().map_or(LaterMask::Same, |mask| LaterMask::Changed(mask.view()));
     let passes = if passes == 0 { Passes::UntilStable } else { Passes::Count(passes) };
-    let mut erosion = py
-        .detach(|| Erosion::new(&input, &structure, complement, mask.as_ref(), &later, passes))
-        .map_err(to_python)?;
-    while !py.detach(|| erosion.advance()).map_err(to_python)? {
+    let mut erosion =
+        detached(py, || Erosion::new(&input, &structure, complement, mask.as_ref(), &later, passes))?;
+    while !detached(py, || erosion.advance())? {
         py.check_signals()?;
     }
     let output = output.view_mut();
-    py.detach(|| erosion.store(output)).map_err(to_python)
+    detached(py, || erosion.store(output))
 }

@@ -1,7 +1,7 @@
 //! Values changed one by one.
 
 use crate::array::{Input, Output};
-use crate::error::to_python;
+use crate::call::detached;
 use offgraph_kernels::pointwise;
 use pyo3::prelude::*;
 
@@ -9,5 +9,5 @@ use pyo3::prelude::*;
 #[pyfunction]
 pub fn lookup(py: Python<'_>, mut output: Output<'_>, input: Input<'_>, table: Input<'_>) -> PyResult<()> {
     let (output, input, table) = (output.view_mut(), input.view(), table.view());
-    py.detach(|| pointwise::lookup(output, &input, &table)).map_err(to_python)
+    detached(py, || pointwise::lookup(output, &input, &table))
 }

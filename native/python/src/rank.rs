@@ -1,7 +1,8 @@
 //! Rank filters.
 
 use crate::array::{Input, Output};
-use crate::error::{border, to_python};
+use crate::call::detached;
+use crate::error::border;
 use offgraph_kernels::rank::{self, Outside, Window};
 use pyo3::prelude::*;
 
@@ -30,7 +31,7 @@ pub fn rank_filter(
     let (input, output, border, mask) = (input.view(), output.view_mut(), border(mode)?, footprint.mask()?);
     let shape = footprint.view().shape().to_vec();
     let window = Window { shape: &shape, mask: &mask, origins: &origins };
-    py.detach(|| rank::rank_filter(&input, output, window, rank, border, outside)).map_err(to_python)
+    detached(py, || rank::rank_filter(&input, output, window, rank, border, outside))
 }
 
 /// `heights`: one for each sample of the footprint.
@@ -49,6 +50,5 @@ pub fn raised_extremum(
     let (input, output, border, mask) = (input.view(), output.view_mut(), border(mode)?, footprint.mask()?);
     let shape = footprint.view().shape().to_vec();
     let window = Window { shape: &shape, mask: &mask, origins: &origins };
-    py.detach(|| rank::raised_extremum(&input, output, window, &heights, largest, border, cval))
-        .map_err(to_python)
+    detached(py, || rank::raised_extremum(&input, output, window, &heights, largest, border, cval))
 }

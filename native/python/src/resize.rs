@@ -1,7 +1,7 @@
 //! Weighted resampling.
 
 use crate::array::{Input, Output};
-use crate::error::to_python;
+use crate::call::detached;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use offgraph_kernels::resize as kernel;
 use offgraph_kernels::resize::Taps;
@@ -33,5 +33,5 @@ pub fn resize(
 ) -> PyResult<()> {
     let tables: Vec<Taps> = tables.into_iter().map(taps).collect();
     let (input, output) = (input.view(), output.view_mut());
-    py.detach(|| kernel::resize(&input, output, outer, &tables)).map_err(to_python)
+    detached(py, || kernel::resize(&input, output, outer, &tables))
 }

@@ -1,7 +1,8 @@
 //! Spline filters.
 
 use crate::array::{Input, Output};
-use crate::error::{border, to_python};
+use crate::call::detached;
+use crate::error::border;
 use offgraph_kernels::spline;
 use pyo3::prelude::*;
 
@@ -18,5 +19,5 @@ pub fn spline_filter1d(
     let border = border(mode)?;
     let input = input.as_ref().map(Input::view);
     let output = output.view_mut();
-    py.detach(|| spline::spline_filter1d(input.as_ref(), output, axis, order, border)).map_err(to_python)
+    detached(py, || spline::spline_filter1d(input.as_ref(), output, axis, order, border))
 }

@@ -6,6 +6,7 @@ image at one position of the other axes; each is treated as SciPy treats it alon
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -70,7 +71,7 @@ def prefiltered(
         else:
             image = np.pad(image, widths, mode="constant", constant_values=cval)
     code = mode_code(mode)
-    coefficients = np.zeros(image.shape)
+    coefficients = np.empty(image.shape)
     for axis in axes:
         filter_axis(image, order, axis, coefficients, code)
         image = coefficients
@@ -79,10 +80,18 @@ def prefiltered(
 
 def arranged(image: np.ndarray, axes: Sequence[int]) -> tuple[np.ndarray, int]:
     """The image with its axes as ``[outer…, spatial…, inner…]``, and the number of outer ones."""
+    order, outer = _arrangement(image.ndim, tuple(axes))
+    return (image if order is None else image.transpose(order)), outer
+
+
+@functools.cache
+def _arrangement(ndim: int, axes: tuple[int, ...]) -> tuple[tuple[int, ...] | None, int]:
+    """The order of all axes that brings the spatial ones together, ``None`` if they are; the number of outer ones."""
     last = max(axes)
-    others = [axis for axis in range(image.ndim) if axis not in axes]
+    others = [axis for axis in range(ndim) if axis not in axes]
     outer = [axis for axis in others if axis < last]
-    return image.transpose(*outer, *axes, *others[len(outer) :]), len(outer)
+    order = (*outer, *axes, *others[len(outer) :])
+    return (None if order == tuple(range(ndim)) else order), len(outer)
 
 
 def _resample(
@@ -199,7 +208,7 @@ def affine_planes(
     for axis, size in zip(axes, output_size):
         shape[axis] = int(size)
     if output is None:
-        output = output_array(None, image, tuple(shape), np.iscomplexobj(image))
+        output = output_array(None, image, tuple(shape), image.dtype.kind == "c", zeroed=False)
     code = mode_code(mode)
     matrix = np.asarray(matrix, dtype=np.float64)
     vector = np.asarray(offset, dtype=np.float64)
@@ -254,7 +263,7 @@ def zoom_planes(
     shape = list(image.shape)
     for axis, size in zip(axes, output_size):
         shape[axis] = int(size)
-    output = output_array(None, image, tuple(shape), np.iscomplexobj(image))
+    output = output_array(None, image, tuple(shape), image.dtype.kind == "c", zeroed=False)
     factors = zoom_factors([image.shape[axis] for axis in axes], [shape[axis] for axis in axes], grid_mode)
     code = mode_code(mode)
     for part, target, fill in parts(image, output, cval):
@@ -295,9 +304,8 @@ def lookup(array: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def zoom_factors(input_size: Sequence[int], output_size: Sequence[int], grid_mode: bool) -> list[float]:
     """Input pixels an output pixel, on each axis: sizes, or sizes less one, divided; 1 where that is not possible."""
-    numerator, divisor = np.array(input_size), np.array(output_size)
-    if not grid_mode:
-        numerator = numerator - 1
-        divisor = divisor - 1
-    factors = np.ones(len(numerator))
-    return np.divide(numerator, divisor, out=factors, where=divisor != 0).tolist()
+    less = 0 if grid_mode else 1
+    return [
+        (before - less) / (after - less) if after != less else 1.0
+        for before, after in zip(input_size, output_size)
+    ]

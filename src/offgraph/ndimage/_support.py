@@ -41,12 +41,16 @@ _MODES = {
 _FILTER_MODES = {**_MODES, "grid-wrap": 1, "grid-constant": 4}
 
 _NATIVE_CHARS = frozenset("?bBhHiIlLqQfd")
+_BY_CHAR = {char: np.dtype(np.dtype(char).name) for char in _NATIVE_CHARS}
 
 
 def mode_code(mode: str, *, is_filter: bool = False) -> int:
     """The number of a border mode in the native module; filters know one wrap and one constant."""
+    modes = _FILTER_MODES if is_filter else _MODES
+    if type(mode) is str and mode in modes:
+        return modes[mode]
     # A comparison, not a look-up: anything may be passed, also what cannot be hashed.
-    for name, code in (_FILTER_MODES if is_filter else _MODES).items():
+    for name, code in modes.items():
         if mode == name:
             return code
     raise RuntimeError("boundary mode not supported")
@@ -89,18 +93,25 @@ def check_axes(axes: Any, ndim: int) -> tuple[int, ...]:
 
 
 def output_array(
-    output: Any, input: np.ndarray, shape: tuple[int, ...] | None = None, complex_output: bool = False
+    output: Any,
+    input: np.ndarray,
+    shape: tuple[int, ...] | None = None,
+    complex_output: bool = False,
+    zeroed: bool = True,
 ) -> np.ndarray:
     """The array to write into: made from a dtype, or the caller's own after a check.
 
-    Called straight from a public function: the warning points at that function's caller.
+    Called straight from a public function: the warning points at that function's caller. A new array need not be
+    `zeroed` where every element is written.
     """
     if shape is None:
         shape = input.shape
     if output is None:
         # The name drops the byte order: results are native.
-        dtype: Any = np.promote_types(input.dtype, np.complex64) if complex_output else input.dtype.name
-        return np.zeros(shape, dtype=dtype)
+        dtype: Any = _BY_CHAR.get(input.dtype.char)
+        if dtype is None:
+            dtype = np.promote_types(input.dtype, np.complex64) if complex_output else input.dtype.name
+        return np.zeros(shape, dtype=dtype) if zeroed else np.empty(shape, dtype=dtype)
     if isinstance(output, type | np.dtype):
         if complex_output and np.dtype(output).kind != "c":
             warnings.warn("promoting specified output dtype to complex", stacklevel=3)
@@ -137,7 +148,7 @@ def as_double(value: Any) -> float:
 
 def parts(image: Any, output: Any, cval: Any = 0.0) -> list[tuple[np.ndarray, Any, Any]]:
     """Image, output and fill value; for a complex image those of the real and of the imaginary part."""
-    if not np.iscomplexobj(image):
+    if image.dtype.kind != "c":
         return [(image, output, cval)]
     return [(image.real, output.real, np.real(cval)), (image.imag, output.imag, np.imag(cval))]
 

@@ -1,4 +1,4 @@
-"""Interpolation and splines. ``geometric_transform`` is SciPy's own: it calls back into Python for every pixel.
+"""Interpolation and splines.
 
 All functions interpolate with B-splines of order 0 (nearest) to 5. From order 2 on the image is first turned into
 spline coefficients, unless ``prefilter=False``. Results are computed in float64 and, for integer types, rounded half
@@ -25,8 +25,8 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy.ndimage
 from scipy import special
-from scipy.ndimage import geometric_transform
 
 from offgraph import _native
 from offgraph.ndimage._engine import (
@@ -62,6 +62,7 @@ __all__ = [
 
 NATIVE: tuple[str, ...] = (
     "affine_transform",
+    "geometric_transform",
     "map_coordinates",
     "rotate",
     "shift",
@@ -238,12 +239,120 @@ def map_coordinates(input, coordinates, output=None, order=3, mode="constant", c
         raise ValueError("output array is read-only.")
     fill = as_double(cval)
     if output.size:
-        points = native_input(coordinates, "coordinate array data type not supported").astype(np.float64)
+        points = native_input(coordinates, "coordinate array data type not supported")
         source = native_input(coefficients)
         check_output(output)
         if np.may_share_memory(source, output):
             source = source.copy()
         call_native(_native.map_coordinates, output, source, points, order, code, fill, pad)
+    return output
+
+
+_POINTS_AT_A_TIME = 65536
+"""Points that `geometric_transform` collects before it interpolates at them: 0.5 MB an axis."""
+
+
+def geometric_transform(
+    input,
+    mapping,
+    output_shape=None,
+    output=None,
+    order=3,
+    mode="constant",
+    cval=0.0,
+    prefilter=True,
+    extra_arguments=(),
+    extra_keywords=None,
+):
+    """The image at the points that a function gives for every output position.
+
+    Parameters
+    ----------
+    input : array_like
+        The image.
+    mapping : callable or scipy.LowLevelCallable
+        Called with an output position, a tuple of int, for each of them in C order; returns the point, a tuple of
+        float. With compiled functions (`scipy.LowLevelCallable`, capsules) SciPy's own function does all the work.
+    output_shape : tuple of int, optional
+        Shape of the result; by default that of `input`.
+    output : ndarray or dtype, optional
+        Where to write, or the type of the result.
+    order : int, optional
+        Spline order, 0 to 5.
+    mode : str, optional
+        What lies outside; see the module.
+    cval : float, optional
+        The fill value of the constant modes.
+    prefilter : bool, optional
+        Whether to make spline coefficients first (orders 2 to 5).
+    extra_arguments : tuple, optional
+        Further positional arguments of `mapping`.
+    extra_keywords : dict, optional
+        Further keyword arguments of `mapping`.
+
+    Returns
+    -------
+    ndarray
+        The resampled image. Equal to SciPy's bytes.
+
+    Raises
+    ------
+    RuntimeError
+        For an order, a mode, a shape, an element type, an output or further arguments that are not supported.
+    TypeError
+        For a function that returns something else than a tuple with a number for each axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> geometric_transform(np.arange(6.0).reshape(2, 3), lambda at: (at[0], 2 - at[1]), order=1)
+    array([[2., 1., 0.],
+           [5., 4., 3.]])
+    """
+    options = {"order": order, "mode": mode, "prefilter": prefilter}
+    extra = {"extra_arguments": extra_arguments, "extra_keywords": extra_keywords}
+    if not callable(mapping):
+        # Compiled functions; it also refuses everything else.
+        return scipy.ndimage.geometric_transform(
+            input, mapping, output_shape, output, cval=cval, **options, **extra
+        )
+    if order < 0 or order > 5:
+        raise RuntimeError("spline order not supported")
+    input = np.asarray(input)
+    if output_shape is None:
+        output_shape = input.shape
+    if input.ndim < 1 or len(output_shape) < 1:
+        raise RuntimeError("input and output rank must be > 0")
+    complex_output = np.iscomplexobj(input)
+    output = output_array(output, input, shape=output_shape, complex_output=complex_output)
+    if complex_output:
+        for part, target, fill in parts(input, output, cval):
+            geometric_transform(part, mapping, output_shape, target, cval=fill, **options, **extra)
+        return output
+    coefficients, pad, code = _coefficients(input, order, mode, cval, prefilter)
+    if not output.flags.writeable:
+        raise ValueError("output array is read-only.")
+    fill = as_double(cval)
+    keywords = {} if extra_keywords is None else extra_keywords
+    if not isinstance(extra_arguments, tuple):
+        raise RuntimeError("extra_arguments must be a tuple")
+    if not isinstance(keywords, dict):
+        raise RuntimeError("extra_keywords must be a dictionary")
+    if output.size == 0:
+        return output
+    source = np.ascontiguousarray(native_input(coefficients))
+    check_output(output)
+    if np.may_share_memory(source, output):
+        source = source.copy()
+    shape = list(output.shape)
+    result = np.empty(output.shape, output.dtype.newbyteorder("="))
+    flat = result.reshape(-1)
+    for first in range(0, flat.size, _POINTS_AT_A_TIME):
+        piece = flat[first : first + _POINTS_AT_A_TIME]
+        points = np.empty((input.ndim, piece.size))
+        _native.map_positions(points, mapping, extra_arguments, keywords, shape, first)
+        _native.map_coordinates(piece, source, points, order, code, fill, pad)
+    output[...] = result
     return output
 
 
@@ -308,8 +417,8 @@ def affine_transform(
         output_shape = output.shape if isinstance(output, np.ndarray) else input.shape
     if input.ndim < 1 or len(output_shape) < 1:
         raise RuntimeError("input and output rank must be > 0")
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, shape=output_shape, complex_output=complex_output)
+    complex_output = input.dtype.kind == "c"
+    output = output_array(output, input, output_shape, complex_output, zeroed=False)
     if complex_output:
         options = {
             "offset": offset,
@@ -409,8 +518,8 @@ def shift(input, shift, output=None, order=3, mode="constant", cval=0.0, prefilt
     input = np.asarray(input)
     if input.ndim < 1:
         raise RuntimeError("input and output rank must be > 0")
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, complex_output=complex_output)
+    complex_output = input.dtype.kind == "c"
+    output = output_array(output, input, input.shape, complex_output, zeroed=False)
     if complex_output:
         _of_parts(_shift, input, shift, output, cval, order=order, mode=mode, prefilter=prefilter)
         return output
@@ -474,8 +583,8 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
         raise RuntimeError("input and output rank must be > 0")
     factors = normalize_sequence(zoom, input.ndim)
     output_shape = tuple(int(round(n * factor)) for n, factor in zip(input.shape, factors))  # noqa: RUF046
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, shape=output_shape, complex_output=complex_output)
+    complex_output = input.dtype.kind == "c"
+    output = output_array(output, input, output_shape, complex_output, zeroed=False)
     if all(factor == 1 for factor in factors) and prefilter:
         # Without the prefilter the image is not what its coefficients stand for, so it is resampled.
         if not output.flags.writeable:
@@ -584,15 +693,19 @@ def rotate(
     turned_shape = plane_shape
     if reshape:
         height, width = plane_shape
-        corners = matrix @ [[0, 0, height, height], [0, width, 0, width]]
-        turned_shape = (np.ptp(corners, axis=1) + 0.5).astype(int).tolist()
+        corners = (matrix @ [[0, 0, height, height], [0, width, 0, width]]).tolist()
+        extents = [max(line) - min(line) + 0.5 for line in corners]
+        # No size follows from an angle that is no finite number: what NumPy makes of it is SciPy's answer.
+        finite = all(extent < 2**62 for extent in extents)
+        turned_shape = [int(extent) for extent in extents] if finite else np.array(extents).astype(int).tolist()
     turned_centre = (matrix @ [(n - 1) / 2 for n in turned_shape]).tolist()
     offset: Any = [(n - 1) / 2 - centre for n, centre in zip(plane_shape, turned_centre)]
     shape = list(image.shape)
     shape[axes[0]], shape[axes[1]] = turned_shape
     output_shape = tuple(shape)
 
-    output = output_array(output, image, shape=output_shape, complex_output=np.iscomplexobj(image))
+    is_written = ndim == 2 or image.size > 0
+    output = output_array(output, image, output_shape, image.dtype.kind == "c", zeroed=not is_written)
     if ndim == 2:
         affine_transform(image, matrix, offset, output_shape, output, order, mode, cval, prefilter)
     elif image.size or np.prod([image.shape[axis] for axis in range(ndim) if axis not in axes]):

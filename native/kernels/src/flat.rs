@@ -1,0 +1,144 @@
+//! Affine maps of order 1 in a plane of two axes.
+//!
+//! The coordinates of a row rise or fall by equal steps, so that the pixels whose two by two neighbours all lie inside
+//! the image are one interval, found by a division an axis. Before and behind it each pixel is taken for itself.
+
+use crate::bilinear::{LocateOnRamps, Points};
+use crate::border::Border;
+use crate::interpolate::edges::{Edges, SumEdges};
+use crate::interpolate::{Options, blends_to_the_end};
+use crate::ramp::Ramp;
+use crate::rows::{Pixels, RowMaker, RowWorker};
+use crate::sample::Sample;
+use crate::simd::dispatch;
+use std::ops::Range;
+
+/// An image of two spatial axes, and the map from positions of the output to its own.
+pub(crate) struct Flat<'a, T: Sample> {
+    pixels: &'a Pixels<'a, T>,
+    matrix: [f64; 4],
+    offset: [f64; 2],
+    options: Options,
+    /// Pixels of a row of the output.
+    width: usize,
+}
+
+impl<'a, T: Sample> Flat<'a, T> {
+    /// `None` if this is not such a map, or the image is too large for the offsets of its elements.
+    pub fn new(
+        pixels: &'a Pixels<'a, T>,
+        matrix: &[f64],
+        offset: &[f64],
+        options: &Options,
+        width: usize,
+    ) -> Option<Self> {
+        let (matrix, offset) = (matrix.try_into().ok()?, offset.try_into().ok()?);
+        let fits = pixels.spatial.len() == 2 && pixels.elements().len() <= i32::MAX as usize;
+        (fits && options.order == 1 && options.pad == 0 && width <= i32::MAX as usize).then_some(Self {
+            pixels,
+            matrix,
+            offset,
+            options: *options,
+            width,
+        })
+    }
+}
+
+impl<T: Sample> RowMaker for Flat<'_, T> {
+    fn worker(&self) -> Box<dyn RowWorker + '_> {
+        Box::new(FlatWorker {
+            flat: self,
+            alive: 0..0,
+            inside: 0..0,
+            points: Points::new(self.width),
+            edges: Edges::new(2),
+        })
+    }
+}
+
+struct FlatWorker<'a, T: Sample> {
+    flat: &'a Flat<'a, T>,
+    /// The pixels of the row beyond which there is nothing but the fill value.
+    alive: Range<usize>,
+    /// Those of them that `points` serves, from its beginning on.
+    inside: Range<usize>,
+    points: Points,
+    /// The others.
+    edges: Edges<2>,
+}
+
+impl<T: Sample> RowWorker for FlatWorker<'_, T> {
+    fn start(&mut self, row: &[usize]) {
+        let Flat { pixels, matrix, offset, options, width } = self.flat;
+        let [(height, down), (length, right)] = pixels.spatial[..] else { return };
+        // One addition after another, the offset first: SciPy's order.
+        let ramp = |axis: usize| Ramp {
+            start: offset[axis] + row[0] as f64 * matrix[2 * axis],
+            step: matrix[2 * axis + 1],
+        };
+        let (y, x) = (ramp(0), ramp(1));
+        let cut = |positions: Range<usize>, closed: bool| {
+            let on_y = y.inside(positions, height as f64 - 1.0, closed);
+            x.inside(on_y, length as f64 - 1.0, closed)
+        };
+        let numbers = [y.start, y.step, x.start, x.step].iter().all(|number| number.is_finite());
+        self.alive =
+            if options.border == Border::Constant && numbers { cut(0..*width, true) } else { 0..*width };
+        self.inside = if height < 2 || length < 2 {
+            0..0
+        } else {
+            cut(self.alive.clone(), blends_to_the_end(T::FINITE, options.border))
+        };
+        if self.inside.is_empty() {
+            self.inside = self.alive.start..self.alive.start;
+        } else {
+            dispatch(LocateOnRamps {
+                y,
+                x,
+                positions: self.inside.clone(),
+                lens: [height, length],
+                strides: [down, right],
+                points: &mut self.points,
+            });
+        }
+        self.edges.clear();
+        for pixel in (self.alive.start..self.inside.start).chain(self.inside.end..self.alive.end) {
+            self.edges.push(pixel, [y.at(pixel), x.at(pixel)], &pixels.spatial, options);
+        }
+    }
+
+    fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
+        self.fill_any(outer, to, |start, inside| self.blend(start, inside));
+    }
+
+    fn fill_floats(&mut self, outer: &[usize], to: &mut [f32]) -> bool {
+        self.fill_any(outer, to, |start, inside| self.blend(start, inside));
+        true
+    }
+
+    fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
+        let pixels = self.flat.pixels;
+        if !pixels.blends_bytes() {
+            return false;
+        }
+        let points = self.points.part(0..self.inside.len());
+        self.fill_any(outer, to, |start, inside| pixels.blend_bytes(start, points, inside));
+        true
+    }
+}
+
+impl<T: Sample> FlatWorker<'_, T> {
+    fn blend<O: Sample>(&self, start: usize, to: &mut [O]) {
+        self.flat.pixels.blend(start, self.points.part(0..self.inside.len()), to);
+    }
+
+    /// Fill a row: what lies inside by `blend`, from the first element of a plane on.
+    fn fill_any<O: Sample>(&self, outer: &[usize], to: &mut [O], blend: impl FnOnce(usize, &mut [O])) {
+        let Flat { pixels, options, .. } = self.flat;
+        let (planes, start) = (pixels.inner.len(), pixels.outer_offset(outer));
+        to[..self.alive.start * planes].fill(O::from_f64_rounded(options.fill));
+        to[self.alive.end * planes..].fill(O::from_f64_rounded(options.fill));
+        blend(start, &mut to[self.inside.start * planes..self.inside.end * planes]);
+        dispatch(SumEdges { edges: &self.edges, pixels, base: start, fill: options.fill, to });
+    }
+}

@@ -1,0 +1,239 @@
+//! Points whose taps all lie inside: where these begin, their weights, and their sums, without a border test.
+//!
+//! Every value is SciPy's: the sum over all taps in C order, of an element times its weight on the first axis, times
+//! that on the second, and so on, in `f64`. Lanes are pixels, or the planes of one pixel.
+
+use crate::rows::Pixels;
+use crate::sample::Sample;
+use crate::simd::{Kernel, dispatch};
+use crate::spline::weights_behind;
+
+/// Pixels computed at a time.
+pub(crate) const LANES: usize = 4;
+
+pub(crate) type Lanes = [f64; LANES];
+
+/// Axes of an image that have a way of their own here.
+pub(crate) const MAX_RANK: usize = 3;
+
+/// Points whose taps all lie inside, in blocks of [`LANES`]; the last of them fill up the last block.
+pub(crate) struct Inside<const TAPS: usize> {
+    rank: usize,
+    /// The element of the first tap, from the beginning of the plane.
+    starts: Vec<[usize; LANES]>,
+    /// The weights of a block, one entry an axis.
+    weights: Vec<[Lanes; TAPS]>,
+}
+
+impl<const TAPS: usize> Inside<TAPS> {
+    /// Room for `len` points.
+    pub fn new(len: usize, rank: usize) -> Self {
+        let blocks = len.div_ceil(LANES);
+        Self { rank, starts: vec![[0; LANES]; blocks], weights: vec![[[0.0; LANES]; TAPS]; blocks * rank] }
+    }
+
+    /// Find where points with these coordinates on an axis begin, and their weights; once for each axis, from 0 on.
+    pub fn find(&mut self, axis: usize, coordinates: &[f64], stride: usize) {
+        let (rank, starts) = (self.rank, &mut self.starts);
+        dispatch(Find { axis, rank, coordinates, stride, starts, weights: &mut self.weights });
+    }
+}
+
+struct Find<'a, const TAPS: usize> {
+    axis: usize,
+    rank: usize,
+    coordinates: &'a [f64],
+    stride: usize,
+    starts: &'a mut [[usize; LANES]],
+    weights: &'a mut [[Lanes; TAPS]],
+}
+
+/// Up to this size integers are exact in `f64`; added to a smaller one, it leaves the integer in the low bits.
+const EXACT: f64 = 4_503_599_627_370_496.0;
+
+impl<const TAPS: usize> Kernel for Find<'_, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let weights = self.weights[self.axis..].iter_mut().step_by(self.rank);
+        let half = ((TAPS - 1) / 2) as f64;
+        let before = if TAPS.is_multiple_of(2) { 0.0 } else { 0.5 };
+        let blocks = self.coordinates.chunks(LANES).zip(self.starts.iter_mut().zip(weights));
+        for (coordinates, (starts, weights)) in blocks {
+            let mut x = [*coordinates.last().unwrap_or(&0.0); LANES];
+            x[..coordinates.len()].copy_from_slice(coordinates);
+            let mut first = [0; LANES];
+            for lane in 0..LANES {
+                // `floor`, which has no instruction below AVX: coordinates lie between zero and `EXACT / 2`.
+                let raised = x[lane] + before;
+                let whole = (raised + EXACT) - EXACT;
+                let middle = whole - if whole > raised { 1.0 } else { 0.0 };
+                first[lane] = ((middle - half + EXACT).to_bits() - EXACT.to_bits()) as usize;
+                x[lane] -= middle;
+            }
+            for lane in 0..LANES {
+                let start = first[lane] * self.stride;
+                starts[lane] = if self.axis == 0 { start } else { starts[lane] + start };
+            }
+            for lane in 0..LANES {
+                let behind = weights_behind::<TAPS>(x[lane]);
+                for tap in 0..TAPS {
+                    weights[tap][lane] = behind[tap];
+                }
+            }
+        }
+    }
+}
+
+/// Sum the taps of points, for every inner plane.
+pub(crate) struct SumInside<'a, T: Sample, const TAPS: usize> {
+    pub points: &'a Inside<TAPS>,
+    pub pixels: &'a Pixels<'a, T>,
+    /// Where the first element of the plane lies.
+    pub base: usize,
+    /// All planes of the first point, then of the second, and so on.
+    pub to: &'a mut [f64],
+}
+
+impl<T: Sample, const TAPS: usize> Kernel for SumInside<'_, T, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match self.points.rank {
+            1 => self.on_axes::<1>(),
+            2 => self.on_axes::<2>(),
+            _ => self.on_axes::<3>(),
+        }
+    }
+}
+
+impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
+    #[inline(always)]
+    fn on_axes<const RANK: usize>(self) {
+        let mut strides = [0; RANK];
+        strides.iter_mut().zip(&self.pixels.spatial).for_each(|(to, (_, stride))| *to = *stride);
+        match (self.pixels.inner.len(), self.pixels.is_interleaved()) {
+            (3, true) => self.side_by_side::<RANK, 3>(strides),
+            (4, true) => self.side_by_side::<RANK, 4>(strides),
+            _ if strides[RANK - 1] == 1 => self.plane_by_plane::<RANK, true>(strides),
+            _ => self.plane_by_plane::<RANK, false>(strides),
+        }
+    }
+
+    /// Lanes are pixels.
+    #[inline(always)]
+    fn plane_by_plane<const RANK: usize, const DENSE: bool>(self, strides: [usize; RANK]) {
+        let planes = self.pixels.inner.len();
+        let Inside { starts, weights, .. } = self.points;
+        let (weights, _) = weights.as_chunks::<RANK>();
+        for (plane, offset) in self.pixels.inner.iter().enumerate() {
+            let elements = &self.pixels.elements()[self.base + offset..];
+            for ((starts, weights), to) in starts.iter().zip(weights).zip(self.to.chunks_mut(LANES * planes))
+            {
+                let mut sums = [0.0; LANES];
+                for lead in 0..TAPS.pow(RANK as u32 - 1) {
+                    let (taps, offset) = leading::<RANK, TAPS>(lead, strides);
+                    let mut values = [[0.0; LANES]; TAPS];
+                    for lane in 0..LANES {
+                        let line = line::<T, TAPS, DENSE>(elements, starts[lane] + offset, strides[RANK - 1]);
+                        (0..TAPS).for_each(|tap| values[tap][lane] = line[tap]);
+                    }
+                    for tap in 0..TAPS {
+                        for lane in 0..LANES {
+                            let mut value = values[tap][lane];
+                            for axis in 0..RANK - 1 {
+                                value *= weights[axis][taps[axis]][lane];
+                            }
+                            sums[lane] += value * weights[RANK - 1][tap][lane];
+                        }
+                    }
+                }
+                if planes == 1 {
+                    to.copy_from_slice(&sums[..to.len()]);
+                } else {
+                    to[plane..].iter_mut().step_by(planes).zip(sums).for_each(|(to, sum)| *to = sum);
+                }
+            }
+        }
+    }
+
+    /// Lanes are planes: four are read, and computed, where there are three.
+    #[inline(always)]
+    fn side_by_side<const RANK: usize, const PLANES: usize>(self, strides: [usize; RANK]) {
+        let elements = &self.pixels.elements()[self.base..];
+        let extent = strides.iter().sum::<usize>() * (TAPS - 1);
+        let Inside { starts, weights, .. } = self.points;
+        let (weights, _) = weights.as_chunks::<RANK>();
+        let (to, _) = self.to.as_chunks_mut::<PLANES>();
+        for ((starts, weights), to) in starts.iter().zip(weights).zip(to.chunks_mut(LANES)) {
+            for (lane, to) in to.iter_mut().enumerate() {
+                let start = starts[lane];
+                if start + extent + 4 <= elements.len() {
+                    let sums = sum_planes::<T, TAPS, RANK, 4>(elements, start, strides, weights, lane);
+                    to.copy_from_slice(&sums[..PLANES]);
+                } else {
+                    *to = sum_planes::<T, TAPS, RANK, PLANES>(elements, start, strides, weights, lane);
+                }
+            }
+        }
+    }
+}
+
+/// The taps on all axes but the last at one step through them in C order, and how far they lie from the first.
+#[inline(always)]
+fn leading<const RANK: usize, const TAPS: usize>(
+    step: usize,
+    strides: [usize; RANK],
+) -> ([usize; MAX_RANK], usize) {
+    match RANK {
+        1 => ([0; MAX_RANK], 0),
+        2 => ([step, 0, 0], step * strides[0]),
+        _ => ([step / TAPS, step % TAPS, 0], step / TAPS * strides[0] + step % TAPS * strides[1]),
+    }
+}
+
+/// The taps along the last axis; `DENSE` where they lie side by side.
+#[inline(always)]
+fn line<T: Sample, const TAPS: usize, const DENSE: bool>(
+    elements: &[T],
+    at: usize,
+    stride: usize,
+) -> [f64; TAPS] {
+    let mut line = [0.0; TAPS];
+    if DENSE {
+        let from = &elements[at..at + TAPS];
+        (0..TAPS).for_each(|tap| line[tap] = from[tap].to_f64());
+    } else {
+        (0..TAPS).for_each(|tap| line[tap] = elements[at + tap * stride].to_f64());
+    }
+    line
+}
+
+/// The sums of planes that lie side by side, at one of the points of a block.
+#[inline(always)]
+fn sum_planes<T: Sample, const TAPS: usize, const RANK: usize, const WIDTH: usize>(
+    elements: &[T],
+    start: usize,
+    strides: [usize; RANK],
+    weights: &[[Lanes; TAPS]; RANK],
+    lane: usize,
+) -> [f64; WIDTH] {
+    let mut sums = [0.0; WIDTH];
+    for lead in 0..TAPS.pow(RANK as u32 - 1) {
+        let (taps, offset) = leading::<RANK, TAPS>(lead, strides);
+        for tap in 0..TAPS {
+            let at = start + offset + tap * strides[RANK - 1];
+            let from = &elements[at..at + WIDTH];
+            for plane in 0..WIDTH {
+                let mut value = from[plane].to_f64();
+                for axis in 0..RANK - 1 {
+                    value *= weights[axis][taps[axis]][lane];
+                }
+                sums[plane] += value * weights[RANK - 1][tap][lane];
+            }
+        }
+    }
+    sums
+}

@@ -1,0 +1,59 @@
+//! Any order on any number of axes.
+
+use super::Warp;
+use super::edges::SumEdges;
+use super::inside::{Inside, MAX_RANK, SumInside};
+use super::row::{Interval, Row, whole};
+use crate::rows::{RowMaker, RowWorker};
+use crate::sample::Sample;
+use crate::simd::dispatch;
+
+/// Makes the rows of a warp of the order `TAPS - 1`.
+pub(super) struct Taps<'p, 'm, T: Sample, const TAPS: usize>(pub Warp<'p, 'm, T>);
+
+impl<T: Sample, const TAPS: usize> RowMaker for Taps<'_, '_, T, TAPS> {
+    fn worker(&self) -> Box<dyn RowWorker + '_> {
+        let Warp { pixels, width, .. } = &self.0;
+        let rank = pixels.spatial.len();
+        let intervals: Option<Vec<Interval>> =
+            pixels.spatial.iter().map(|(len, _)| whole::<TAPS>(*len)).collect();
+        let intervals = intervals.filter(|_| rank <= MAX_RANK).unwrap_or_default();
+        let room = if intervals.is_empty() { 0 } else { *width };
+        Box::new(Worker {
+            warp: &self.0,
+            intervals,
+            row: Row::<TAPS>::new(*width, rank),
+            points: Inside::<TAPS>::new(room, rank),
+        })
+    }
+}
+
+struct Worker<'w, 'p, 'm, T: Sample, const TAPS: usize> {
+    warp: &'w Warp<'p, 'm, T>,
+    /// Where all taps lie inside, on each axis; empty where there is no way for such points.
+    intervals: Vec<Interval>,
+    row: Row<TAPS>,
+    points: Inside<TAPS>,
+}
+
+impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
+    fn start(&mut self, row: &[usize]) {
+        let Warp { pixels, map, options, .. } = self.warp;
+        self.row.place(map, row, &pixels.spatial, &self.intervals, options);
+        // Without a way for them, no points are inside.
+        for (axis, coordinates) in self.row.axes_inside().enumerate().take(self.intervals.len()) {
+            self.points.find(axis, coordinates, pixels.spatial[axis].1);
+        }
+    }
+
+    fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
+        let Warp { pixels, options, .. } = self.warp;
+        let planes = pixels.inner.len();
+        let (base, fill) = (pixels.outer_offset(outer), options.fill);
+        to[..self.row.alive.start * planes].fill(fill);
+        to[self.row.alive.end * planes..].fill(fill);
+        let inside = &mut to[self.row.inside.start * planes..self.row.inside.end * planes];
+        dispatch(SumInside { points: &self.points, pixels, base, to: inside });
+        dispatch(SumEdges { edges: &self.row.edges, pixels, base, fill, to });
+    }
+}

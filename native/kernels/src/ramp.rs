@@ -1,0 +1,90 @@
+//! Coordinates that grow by equal steps along a row, as those of an affine map do, and the pixels that lie inside.
+
+use std::ops::Range;
+
+/// The coordinate `start + position * step` on one axis of the input, rounded twice: SciPy's arithmetic.
+///
+/// Rounding keeps order, so that the coordinates never turn back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ramp {
+    pub start: f64,
+    pub step: f64,
+}
+
+impl Ramp {
+    /// The coordinate at a position.
+    #[inline(always)]
+    pub fn at(self, position: usize) -> f64 {
+        self.start + position as f64 * self.step
+    }
+
+    /// Those of `positions` whose coordinates lie from 0 to `last`, or below `last` if it is not `closed`.
+    ///
+    /// None of them if start or step is no finite number.
+    #[inline]
+    pub fn inside(self, positions: Range<usize>, last: f64, closed: bool) -> Range<usize> {
+        let Range { start, end } = positions;
+        let below_end = |x: f64| x < last || (closed && x == last);
+        let is_inside = |x: f64| x >= 0.0 && below_end(x);
+        if start >= end || !(self.start.is_finite() && self.step.is_finite()) {
+            return 0..0;
+        }
+        if is_inside(self.at(start)) && is_inside(self.at(end - 1)) {
+            return positions;
+        }
+        if self.step >= 0.0 {
+            let first = self.first(&positions, 0.0, |x| x >= 0.0);
+            first..self.first(&(first..end), last, |x| !below_end(x))
+        } else {
+            let first = self.first(&positions, last, below_end);
+            first..self.first(&(first..end), 0.0, |x| x < 0.0)
+        }
+    }
+
+    /// The first of `positions` at which `arrived` holds, as it does from somewhere about the coordinate `x` on.
+    #[inline]
+    fn first(self, positions: &Range<usize>, x: f64, arrived: impl Fn(f64) -> bool) -> usize {
+        // Conversions saturate, and no number becomes 0: any guess is right after the steps below.
+        let mut position = ((x - self.start) / self.step) as usize;
+        position = position.clamp(positions.start, positions.end);
+        while position > positions.start && arrived(self.at(position - 1)) {
+            position -= 1;
+        }
+        while position < positions.end && !arrived(self.at(position)) {
+            position += 1;
+        }
+        position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_positions_inside_are_those_of_a_walk(
+            start in prop_oneof![-90.0..90.0_f64, (-9_i32..9).prop_map(f64::from)],
+            step in prop_oneof![-3.0..3.0_f64, (-4_i32..4).prop_map(|n| f64::from(n) / 4.0), Just(1e-18)],
+            first in 0_usize..40,
+            count in 0_usize..70,
+            len in 1_usize..60,
+            closed in any::<bool>(),
+        ) {
+            let ramp = Ramp { start, step };
+            let last = len as f64 - 1.0;
+            let found = ramp.inside(first..first + count, last, closed);
+            let inside: Vec<usize> = (first..first + count)
+                .filter(|i| (0.0..last).contains(&ramp.at(*i)) || (closed && ramp.at(*i) == last))
+                .collect();
+            prop_assert_eq!(found.clone().collect::<Vec<_>>(), inside);
+        }
+
+        #[test]
+        fn any_numbers_are_answered(start in proptest::num::f64::ANY, step in proptest::num::f64::ANY) {
+            let found = Ramp { start, step }.inside(3..50, 20.0, true);
+            prop_assert!(found.is_empty() || (found.start >= 3 && found.end <= 50));
+        }
+    }
+}
