@@ -75,6 +75,35 @@ def test_long_lines_on_every_level_and_any_threads(simd_level):
                     assert_equal_arrays(ndimage.spline_filter(image, order, mode=mode), expected)
 
 
+@pytest.mark.parametrize("mode", ["mirror", "reflect", "grid-wrap"])
+@pytest.mark.parametrize("shape", [(130, 300), (70, 90, 3), (40, 61, 4), (3, 50, 70), (19, 40, 33), (900,)])
+def test_lines_of_any_axis_on_every_level(simd_level, shape, mode):
+    """Rows, columns, and channels beside each other; black up to the far end, where sums over the line stay long."""
+    for dtype in ("u1", "f4", "f8"):
+        image = values(shape, dtype, 4)
+        image[: shape[0] * 2 // 3] = 0
+        for order in (3, 5):
+            for output in (np.float64, np.int16):
+                with num_threads(2):
+                    ours = ndimage.spline_filter(image, order, output, mode)
+                assert_equal_arrays(ours, scipy.ndimage.spline_filter(image, order, output, mode))
+
+
+@examples(60)
+@given(
+    arrays(min_size=30, max_size=80, max_dims=2),
+    st.integers(2, 5),
+    st.integers(-1, 0),
+    output_forms(),
+    any_mode,
+)
+def test_lines_longer_than_their_starting_sums(image, order, axis, form, mode):
+    assert_same(
+        outcome(ndimage.spline_filter1d, image, order, axis, form.make(image.shape), mode),
+        outcome(scipy.ndimage.spline_filter1d, image, order, axis, form.make(image.shape), mode),
+    )
+
+
 @pytest.mark.parametrize("dtype", ["f2", "longdouble", "O", "S1", "M8[s]"])
 def test_other_element_types_are_refused_as_scipy_refuses_them(dtype):
     image = np.zeros((3, 3), dtype)

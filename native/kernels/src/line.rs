@@ -139,7 +139,8 @@ fn for_each_line_block(
     parallel::for_each_block(blocks, |(input, output)| work(input, output));
 }
 
-fn check_lines(input: &[usize], output: &[usize], axis: usize) -> Result<()> {
+/// Refuse arrays of two shapes, or without that axis.
+pub(crate) fn check_lines(input: &[usize], output: &[usize], axis: usize) -> Result<()> {
     if input != output {
         return Err(KernelError::shape(format!("input shape {input:?} is not output shape {output:?}")));
     }

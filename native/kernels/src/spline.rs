@@ -1,14 +1,19 @@
 //! B-splines: the weights of the samples around a point, and the filter that turns samples into coefficients.
 //!
-//! The filter is a recursion forth and back for each pole (Unser, Aldroubi, Eden 1991), started so that the border
-//! mode holds exactly. All sums run in SciPy's order; the lanes of a register are different lines.
+//! All sums run in SciPy's order; the lanes of a register are different lines. Arrays in C order go through `lines`,
+//! the others line by line.
+
+mod lines;
+mod recursion;
 
 use crate::border::Border;
 use crate::error::{KernelError, Result};
-use crate::line::{LANES, map_line_batches};
+use crate::line::{LANES, check_lines, map_line_batches};
 use crate::sample::Cast;
-use crate::simd::{Kernel, dispatch};
+use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
+use lines::{filter_in_c_order, is_in_c_order, is_output_in_c_order};
+use recursion::{Filter, Recursion};
 
 /// The highest spline order.
 pub const MAX_ORDER: usize = 5;
@@ -97,132 +102,15 @@ pub fn spline_filter1d(
     if !(2..=MAX_ORDER).contains(&order) {
         return Err(KernelError::parameter(format!("spline order {order}; 2 to {MAX_ORDER} have a filter")));
     }
-    let poles = poles(order);
+    check_lines(input.map_or(output.shape(), View::shape), output.shape(), axis)?;
+    let filter = Filter::new(poles(order), border, output.shape()[axis]);
+    if input.is_none_or(is_in_c_order) && is_output_in_c_order(&output) {
+        return filter_in_c_order(input, output, axis, &filter);
+    }
     let compute = |lines: &mut [[f64; LANES]]| {
-        if lines.len() > 1 {
-            dispatch(Prefilter { lines, poles, border });
-        }
+        dispatch(Recursion { filter: &filter, samples: lines.as_flattened_mut(), width: LANES });
     };
-    map_line_batches(input, output, axis, Cast::Truncated, 3 * poles.len(), compute)
-}
-
-type Lanes = [f64; LANES];
-
-/// The whole filter over one batch of lines of length at least 2.
-struct Prefilter<'a> {
-    lines: &'a mut [Lanes],
-    poles: &'a [f64],
-    border: Border,
-}
-
-impl Kernel for Prefilter<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { lines: c, poles, border } = self;
-        let mut gain = 1.0;
-        for z in poles {
-            gain *= (1.0 - z) * (1.0 - 1.0 / z);
-        }
-        c.iter_mut().for_each(|c| lanes(|k| c[k] *= gain));
-        for &z in poles {
-            match border {
-                Border::GridWrap => start_wrap(c, z),
-                Border::Nearest | Border::Reflect => start_reflect(c, z),
-                _ => start_mirror(c, z),
-            }
-            for i in 1..c.len() {
-                let before = c[i - 1];
-                lanes(|k| c[i][k] += z * before[k]);
-            }
-            match border {
-                Border::GridWrap => turn_wrap(c, z),
-                Border::Nearest | Border::Reflect => turn_reflect(c, z),
-                _ => turn_mirror(c, z),
-            }
-            for i in (0..c.len() - 1).rev() {
-                let after = c[i + 1];
-                lanes(|k| c[i][k] = z * (after[k] - c[i][k]));
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn lanes(step: impl FnMut(usize)) {
-    (0..LANES).for_each(step);
-}
-
-#[inline(always)]
-fn start_mirror(c: &mut [Lanes], z: f64) {
-    let n = c.len();
-    let far = z.powf((n - 1) as f64);
-    let last = c[n - 1];
-    let mut sum = c[0];
-    lanes(|k| sum[k] += far * last[k]);
-    let mut power = z;
-    for i in 1..n - 1 {
-        let (near, mirrored) = (c[i], c[n - 1 - i]);
-        lanes(|k| sum[k] += power * (near[k] + far * mirrored[k]));
-        power *= z;
-    }
-    lanes(|k| c[0][k] = sum[k] / (1.0 - far * far));
-}
-
-#[inline(always)]
-fn turn_mirror(c: &mut [Lanes], z: f64) {
-    let n = c.len();
-    let before = c[n - 2];
-    lanes(|k| c[n - 1][k] = (z * before[k] + c[n - 1][k]) * z / (z * z - 1.0));
-}
-
-#[inline(always)]
-fn start_wrap(c: &mut [Lanes], z: f64) {
-    let n = c.len();
-    let mut sum = c[0];
-    let mut power = z;
-    for i in 1..n {
-        let wrapped = c[n - i];
-        lanes(|k| sum[k] += power * wrapped[k]);
-        power *= z;
-    }
-    lanes(|k| c[0][k] = sum[k] / (1.0 - power));
-}
-
-#[inline(always)]
-fn turn_wrap(c: &mut [Lanes], z: f64) {
-    let n = c.len();
-    let mut sum = c[n - 1];
-    let mut power = z;
-    for value in &c[..n - 1] {
-        lanes(|k| sum[k] += power * value[k]);
-        power *= z;
-    }
-    lanes(|k| c[n - 1][k] = sum[k] * (z / (power - 1.0)));
-}
-
-#[inline(always)]
-fn start_reflect(c: &mut [Lanes], z: f64) {
-    let n = c.len();
-    let far = z.powf(n as f64);
-    let first = c[0];
-    let last = c[n - 1];
-    lanes(|k| c[0][k] += far * last[k]);
-    let mut power = z;
-    for i in 1..n {
-        // The last step reads the sum itself in place of the first sample, as SciPy 1.17 does.
-        let (near, mirrored) = (c[i], c[n - 1 - i]);
-        lanes(|k| c[0][k] += power * (near[k] + far * mirrored[k]));
-        power *= z;
-    }
-    lanes(|k| c[0][k] = c[0][k] * (z / (1.0 - far * far)) + first[k]);
-}
-
-#[inline(always)]
-fn turn_reflect(c: &mut [Lanes], z: f64) {
-    let n = c.len();
-    lanes(|k| c[n - 1][k] *= z / (z - 1.0));
+    map_line_batches(input, output, axis, Cast::Truncated, filter.cost(), compute)
 }
 
 #[cfg(test)]
@@ -251,7 +139,99 @@ mod tests {
         }
     }
 
+    /// SciPy's filter of one line, step by step.
+    fn plain(c: &mut [f64], order: usize, border: Border) {
+        let n = c.len();
+        if n < 2 {
+            return;
+        }
+        let gain = poles(order).iter().fold(1.0, |gain, z| gain * ((1.0 - z) * (1.0 - 1.0 / z)));
+        c.iter_mut().for_each(|c| *c *= gain);
+        for &z in poles(order) {
+            let mut power = z;
+            let far = z.powf(if border == Border::Mirror { n - 1 } else { n } as f64);
+            let first = c[0];
+            if border != Border::GridWrap {
+                c[0] += far * c[n - 1];
+            }
+            for i in 1..if border == Border::Mirror { n - 1 } else { n } {
+                c[0] += match border {
+                    Border::GridWrap => power * c[n - i],
+                    _ => power * (c[i] + far * c[n - 1 - i]),
+                };
+                power *= z;
+            }
+            match border {
+                Border::GridWrap => c[0] /= 1.0 - power,
+                Border::Mirror => c[0] /= 1.0 - far * far,
+                _ => c[0] = c[0] * (z / (1.0 - far * far)) + first,
+            }
+            (1..n).for_each(|i| c[i] += z * c[i - 1]);
+            match border {
+                Border::GridWrap => {
+                    let mut power = z;
+                    for i in 0..n - 1 {
+                        c[n - 1] += power * c[i];
+                        power *= z;
+                    }
+                    c[n - 1] *= z / (power - 1.0);
+                }
+                Border::Mirror => c[n - 1] = (z * c[n - 2] + c[n - 1]) * z / (z * z - 1.0),
+                _ => c[n - 1] *= z / (z - 1.0),
+            }
+            (0..n - 1).rev().for_each(|i| c[i] = z * (c[i + 1] - c[i]));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_layout_gives_the_bytes_of_the_plain_loop(
+            order in 2_usize..=5,
+            (outer, inner) in prop::sample::select(vec![
+                (1, 1), (1, 7), (3, 1), (9, 1), (80, 1), (17, 3), (600, 2), (2, 31), (2, 32), (1, 45), (1, 100),
+            ]),
+            n in prop::sample::select(vec![1_usize, 2, 3, 4, 8, 17, 40, 200, 700]),
+            code in prop::sample::select(vec![2, 3, 5]),
+            kind in 0_u32..5,
+            in_place in any::<bool>(),
+            bytes in any::<bool>(),
+            seed in any::<u32>(),
+        ) {
+            let border = Border::from_code(code).unwrap();
+            let mut state = seed;
+            let mut at = 0;
+            let mut samples = ArrayD::<f64>::from_shape_simple_fn(vec![outer, n, inner], || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let (size, position) = (f64::from(state >> 20), at / inner % n);
+                at += 1;
+                match kind {
+                    // Noise; a line that is zero up to its end; sizes far apart; one value; infinities and NaN.
+                    0 => size,
+                    1 => if position + 3 > n { size } else { 0.0 },
+                    2 => size * 10.0_f64.powi((state >> 8) as i32 % 300),
+                    3 => 255.0,
+                    _ => [1.0, f64::INFINITY, f64::NAN, -0.0, size][(state as usize >> 8) % 5],
+                }
+            });
+            if bytes {
+                samples.mapv_inplace(|x| f64::from(x as u8));
+            }
+            let mut expected = samples.clone();
+            for mut line in expected.lanes_mut(Axis(1)) {
+                let mut plain_line = line.to_vec();
+                plain(&mut plain_line, order, border);
+                line.iter_mut().zip(plain_line).for_each(|(to, from)| *to = from);
+            }
+            let mut result = if in_place { samples.clone() } else { ArrayD::zeros(samples.raw_dim()) };
+            let small = samples.mapv(|x| x as u8);
+            let input = if bytes { View::U8(small.view()) } else { View::F64(samples.view()) };
+            let input = (!in_place).then_some(&input);
+            spline_filter1d(input, ViewMut::F64(result.view_mut()), 1, order, border).unwrap();
+            for (a, b) in result.iter().zip(&expected) {
+                prop_assert!(a == b || (a.is_nan() && b.is_nan()), "{} {}", a, b);
+            }
+        }
+
         #[test]
         fn weights_are_b_splines(order in 1_usize..=5, x in -20.0_f64..20.0) {
             let middle = if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() };

@@ -70,7 +70,7 @@ def prefiltered(
         else:
             image = np.pad(image, widths, mode="constant", constant_values=cval)
     code = mode_code(mode)
-    coefficients = np.zeros(image.shape)
+    coefficients = np.empty(image.shape)
     for axis in axes:
         filter_axis(image, order, axis, coefficients, code)
         image = coefficients

@@ -1,0 +1,254 @@
+//! Lay the lines of an array in C order side by side, filter them, store them.
+//!
+//! Along an axis the array is `outer` planes of `len` rows of `inner` samples. Where `inner` is large, neighbouring
+//! columns of a plane are neighbouring lines already; where it is small, as many planes as fill a few registers are
+//! turned around. Either way the next sample of a line is one row further on in a buffer that stays in the second
+//! cache, and one plain loop filters every axis. Nothing else is written but the result.
+
+use super::recursion::{Filter, Recursion};
+use crate::error::Result;
+use crate::match_dtype;
+use crate::parallel;
+use crate::sample::Sample;
+use crate::simd::{Kernel, dispatch};
+use crate::view::{View, ViewMut};
+use ndarray::{ArrayView3, ArrayViewD, ArrayViewMut3, ArrayViewMutD, Axis, Ix3, s};
+
+/// Lines side by side, if the buffer stays small enough.
+const WIDTH: usize = 64;
+
+/// A buffer of so many samples stays in the second cache.
+const SAMPLES: usize = 48 * 1024;
+
+/// No buffer is larger than this, however long the lines are, unless a single one is.
+const MOST_SAMPLES: usize = 1024 * 1024;
+
+/// Rows shorter than this are turned around.
+const SHORT: usize = 32;
+
+/// Whether the elements lie in C order, without a gap.
+pub(super) fn is_in_c_order(view: &View<'_>) -> bool {
+    match_dtype!(View, view, array => array.is_standard_layout())
+}
+
+/// As [`is_in_c_order`].
+pub(super) fn is_output_in_c_order(view: &ViewMut<'_>) -> bool {
+    match_dtype!(ViewMut, view, array => array.is_standard_layout())
+}
+
+/// Filter every line along `axis`, from `input` or in place; both arrays in C order and of one shape that has it.
+pub(super) fn filter_in_c_order(
+    input: Option<&View<'_>>,
+    output: ViewMut<'_>,
+    axis: usize,
+    filter: &Filter,
+) -> Result<()> {
+    let (shape, size) = (output.shape(), output.len());
+    if size == 0 {
+        return Ok(());
+    }
+    let (len, inner): (usize, usize) = (shape[axis], shape[axis + 1..].iter().product());
+    let shape = [size / (len * inner), len, inner];
+    let plan = Plan::new(shape);
+    let keep: &[usize] = if plan.turned { &[1, 2] } else { &[1] };
+    let count = parallel::blocks_for(size.saturating_mul(filter.cost()));
+    let outputs = output.into_shape(&shape)?.split_blocks(keep, count);
+    let mut inputs: Vec<Option<View<'_>>> = outputs.iter().map(|_| None).collect();
+    if let Some(input) = input {
+        let blocks = input.view().into_shape(&shape)?.split_blocks(keep, count);
+        inputs = blocks.into_iter().map(|(_, block)| Some(block)).collect();
+    }
+    let blocks = inputs.into_iter().zip(outputs).map(|(input, (_, output))| (input, output)).collect();
+    parallel::for_each_block(blocks, |(input, output)| {
+        match_dtype!(ViewMut, output, output => {
+            let mut output = fixed_mut(output);
+            match input {
+                Some(input) => match_dtype!(View, input, input => {
+                    plan.run(filter, Some(&fixed(input)), &mut output);
+                }),
+                None => plan.run(filter, None, &mut output),
+            }
+        });
+    });
+    Ok(())
+}
+
+fn fixed<T>(array: ArrayViewD<'_, T>) -> ArrayView3<'_, T> {
+    array.into_dimensionality::<Ix3>().expect("three axes")
+}
+
+fn fixed_mut<T>(array: ArrayViewMutD<'_, T>) -> ArrayViewMut3<'_, T> {
+    array.into_dimensionality::<Ix3>().expect("three axes")
+}
+
+/// Some planes and columns of a block, with all their rows.
+#[derive(Clone, Copy)]
+struct Tile {
+    plane: usize,
+    planes: usize,
+    column: usize,
+    columns: usize,
+}
+
+/// Reads lines side by side: row by row, column by column, plane by plane.
+trait Read {
+    fn read(&self, tile: Tile, to: &mut [f64]);
+}
+
+/// Stores them.
+trait Store: Read {
+    /// Planes, rows and columns.
+    fn shape(&self) -> [usize; 3];
+
+    fn store(&mut self, tile: Tile, from: &[f64]);
+}
+
+impl<T: Sample> Read for ArrayView3<'_, T> {
+    fn read(&self, tile: Tile, to: &mut [f64]) {
+        let Tile { plane, planes, column, columns } = tile;
+        if planes > 1 {
+            let rows = self.slice(s![plane..plane + planes, .., ..]);
+            let rows = rows.to_slice().expect("whole planes in C order");
+            dispatch(Turn { from: rows, rows: planes, to, cast: T::to_f64 });
+            return;
+        }
+        let rows = self.index_axis(Axis(0), plane);
+        for (row, to) in rows.outer_iter().zip(to.chunks_exact_mut(columns)) {
+            let row = row.to_slice().expect("rows of an array in C order");
+            dispatch(Load { from: &row[column..column + columns], to });
+        }
+    }
+}
+
+impl<T: Sample> Read for ArrayViewMut3<'_, T> {
+    fn read(&self, tile: Tile, to: &mut [f64]) {
+        self.view().read(tile, to);
+    }
+}
+
+impl<T: Sample> Store for ArrayViewMut3<'_, T> {
+    fn shape(&self) -> [usize; 3] {
+        let (planes, rows, columns) = self.dim();
+        [planes, rows, columns]
+    }
+
+    fn store(&mut self, tile: Tile, from: &[f64]) {
+        let Tile { plane, planes, column, columns } = tile;
+        if planes > 1 {
+            let rows = self.slice_mut(s![plane..plane + planes, .., ..]);
+            let rows = rows.into_slice().expect("whole planes in C order");
+            dispatch(Turn { from, rows: from.len() / planes, to: rows, cast: T::from_f64_truncated });
+            return;
+        }
+        let mut rows = self.index_axis_mut(Axis(0), plane);
+        for (row, from) in rows.outer_iter_mut().zip(from.chunks_exact(columns)) {
+            let row = row.into_slice().expect("rows of an array in C order");
+            dispatch(Cut { from, to: &mut row[column..column + columns] });
+        }
+    }
+}
+
+/// How the lines are taken.
+struct Plan {
+    /// Whether lines of different planes lie side by side.
+    turned: bool,
+    /// Columns, or planes, taken at once.
+    width: usize,
+}
+
+impl Plan {
+    fn new([outer, len, inner]: [usize; 3]) -> Self {
+        let turned = inner < SHORT && outer > 1;
+        let row = len.max(1) * if turned { inner } else { 1 };
+        let wanted = if turned { WIDTH.div_ceil(inner) } else { WIDTH };
+        let fitting = (SAMPLES / row).max(wanted.min(8));
+        // Short lines: enough of them that one call of each loop is worth it.
+        let wanted = if row < 16 { 512 } else { wanted.next_multiple_of(8) };
+        let width = wanted.min(fitting / 8 * 8).max(8).min((MOST_SAMPLES / row).max(1));
+        Self { turned, width }
+    }
+
+    fn run(&self, filter: &Filter, input: Option<&dyn Read>, output: &mut dyn Store) {
+        let [planes, len, columns] = output.shape();
+        let (plane_step, column_step) = if self.turned { (self.width, columns) } else { (1, self.width) };
+        let most = plane_step.min(planes) * column_step.min(columns);
+        let mut buffer = vec![0.0; len * most];
+        for plane in (0..planes).step_by(plane_step) {
+            for column in (0..columns).step_by(column_step) {
+                let planes = plane_step.min(planes - plane);
+                let tile = Tile { plane, planes, column, columns: column_step.min(columns - column) };
+                let width = planes * tile.columns;
+                let samples = &mut buffer[..filter.len() * width];
+                match input {
+                    Some(input) => input.read(tile, samples),
+                    None => output.read(tile, samples),
+                }
+                dispatch(Recursion { filter, samples, width });
+                output.store(tile, samples);
+            }
+        }
+    }
+}
+
+struct Load<'a, T> {
+    from: &'a [T],
+    to: &'a mut [f64],
+}
+
+impl<T: Sample> Kernel for Load<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.to.iter_mut().zip(self.from).for_each(|(to, from)| *to = from.to_f64());
+    }
+}
+
+struct Cut<'a, T> {
+    from: &'a [f64],
+    to: &'a mut [T],
+}
+
+impl<T: Sample> Kernel for Cut<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.to.iter_mut().zip(self.from).for_each(|(to, from)| *to = T::from_f64_truncated(*from));
+    }
+}
+
+/// Make rows, one behind the other, columns.
+struct Turn<'a, A, B, F> {
+    from: &'a [A],
+    rows: usize,
+    to: &'a mut [B],
+    cast: F,
+}
+
+impl<A: Copy, B, F: Fn(A) -> B> Kernel for Turn<'_, A, B, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, rows, to, cast } = self;
+        let len = from.len() / rows;
+        let mut row = 0;
+        // Eight rows at once: what is written then is a whole cache line.
+        while rows - row >= 8 {
+            let lines: [&[A]; 8] = std::array::from_fn(|k| &from[(row + k) * len..][..len]);
+            for column in 0..len {
+                let to = to[column * rows + row..].first_chunk_mut::<8>().expect("a whole block");
+                for k in 0..8 {
+                    to[k] = cast(lines[k][column]);
+                }
+            }
+            row += 8;
+        }
+        for row in row..rows {
+            for (column, from) in from[row * len..][..len].iter().enumerate() {
+                to[column * rows + row] = cast(*from);
+            }
+        }
+    }
+}
