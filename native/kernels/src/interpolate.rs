@@ -393,7 +393,7 @@ impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
         if pixels.elements().len() > i32::MAX as usize {
             return;
         }
-        let to_the_end = blends_to_the_end(T::FINITE, options.border);
+        let to_the_end = blends_to_the_end(T::FINITE, options);
         self.inside = intersect(blended_on(y, height, to_the_end), blended_on(x, length, to_the_end));
         let range = self.inside.clone();
         dispatch(Locate {
@@ -443,8 +443,13 @@ fn alive_on(coordinates: &[f64], len: usize) -> std::ops::Range<usize> {
 /// Whether two by two neighbours serve a point on the last sample too, where the next one has the weight zero.
 ///
 /// It is the last but one in these modes; in the others that may stand in for it if zero times any value is nothing.
-pub(crate) fn blends_to_the_end(always_finite: bool, border: Border) -> bool {
-    always_finite || matches!(border, Border::Constant | Border::Mirror | Border::Wrap)
+pub(crate) fn blends_to_the_end(always_finite: bool, options: &Options) -> bool {
+    match options.border {
+        Border::Constant | Border::Mirror | Border::Wrap => true,
+        // The next one is the fill value, whatever the type of the samples.
+        Border::GridConstant => always_finite && options.fill.is_finite(),
+        _ => always_finite,
+    }
 }
 
 /// The positions of points between two samples of an axis, in coordinates that only rise, or only fall.
