@@ -1,4 +1,4 @@
-"""Sphinx configuration; the pictures and the reference of steps are generated first."""
+"""Sphinx configuration; pictures, the reference of steps, and what was compared and measured are generated first."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+import conformance  # noqa: E402
 import pictures  # noqa: E402
+import speed  # noqa: E402
 
 import steps  # noqa: E402
 
@@ -24,3 +26,5 @@ myst_heading_anchors = 3
 
 pictures.draw(HERE / "generated")
 steps.write(HERE / "generated" / "steps.md")
+conformance.write(HERE / "generated" / "conformance.md")
+speed.write(HERE / "generated" / "speed.md")

@@ -88,6 +88,13 @@ def test_reference_page_lists_every_public_function():
     assert listed == functions
 
 
+def test_every_difference_names_a_test_that_exists():
+    named = re.findall(r"`(\w+\.py)::(\w+)`", (ROOT / "docs" / "differences.md").read_text())
+    assert len(named) > 20
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / "parity" / file).read_text(), f"{file}::{test}"
+
+
 def test_steps_are_listed_in_the_docs_and_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     sys.modules.pop("steps", None)

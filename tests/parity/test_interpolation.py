@@ -350,6 +350,16 @@ def test_a_diagonal_matrix_repeats_along_further_output_axes():
         ndimage.affine_transform(image, [0.5, 1.5], output_shape=(4,))
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i2", "f4", "f8"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("cval", [np.nan, np.inf])
+def test_a_weight_of_zero_does_not_hide_a_fill_value_that_is_no_number(dtype, mode, cval):
+    """A point on the last sample has a neighbour outside, with the weight zero: zero times NaN is NaN."""
+    image = values((4, 70, 3), dtype, 8)
+    for name, argument in (("zoom", (1, 24 / 70, 1)), ("rotate", 90), ("rotate", 0), ("shift", (1, 0, 0))):
+        compare(name, OutputForm("none"), image, argument, order=1, mode=mode, cval=cval)
+
+
 def _parameters(function):
     """Names, kinds and defaults; types may be written or not."""
     return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]

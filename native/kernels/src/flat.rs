@@ -87,7 +87,7 @@ impl<T: Sample> RowWorker for FlatWorker<'_, T> {
         self.inside = if height < 2 || length < 2 {
             0..0
         } else {
-            cut(self.alive.clone(), blends_to_the_end(T::FINITE, options.border))
+            cut(self.alive.clone(), blends_to_the_end(T::FINITE, options))
         };
         if self.inside.is_empty() {
             self.inside = self.alive.start..self.alive.start;

@@ -201,7 +201,7 @@ impl Flat {
         let ([rows, columns], [(height, _), (width, stride)], 2) = (tables, pixels.spatial(), TAPS) else {
             return None;
         };
-        let to_the_end = blends_to_the_end(pixels.always_finite(), options.border);
+        let to_the_end = blends_to_the_end(pixels.always_finite(), options);
         let behind = |x: f64, len: usize| {
             let first = (x as usize).min(len - 2);
             (first, x - first as f64)

@@ -108,9 +108,10 @@ def output_array(
         shape = input.shape
     if output is None:
         # The name drops the byte order: results are native.
-        dtype: Any = _BY_CHAR.get(input.dtype.char)
-        if dtype is None:
-            dtype = np.promote_types(input.dtype, np.complex64) if complex_output else input.dtype.name
+        if complex_output:
+            dtype: Any = np.promote_types(input.dtype, np.complex64)
+        else:
+            dtype = _BY_CHAR.get(input.dtype.char) or input.dtype.name
         return np.zeros(shape, dtype=dtype) if zeroed else np.empty(shape, dtype=dtype)
     if isinstance(output, type | np.dtype):
         if complex_output and np.dtype(output).kind != "c":

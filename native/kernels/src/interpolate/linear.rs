@@ -14,7 +14,7 @@ pub(super) struct Linear<'p, 'm, T: Sample>(pub Warp<'p, 'm, T>);
 impl<T: Sample> RowMaker for Linear<'_, '_, T> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
         let Warp { pixels, options, width, .. } = &self.0;
-        let to_the_end = blends_to_the_end(T::FINITE, options.border);
+        let to_the_end = blends_to_the_end(T::FINITE, options);
         let intervals: Option<Vec<Interval>> =
             pixels.spatial.iter().map(|(len, _)| blended(*len, to_the_end)).collect();
         Box::new(Worker {

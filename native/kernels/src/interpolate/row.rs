@@ -23,8 +23,13 @@ pub(super) fn whole<const TAPS: usize>(len: usize) -> Option<Interval> {
 /// Whether two by two neighbours serve a point on the last sample too, where the next one has the weight zero.
 ///
 /// It is the last but one in these modes; in the others that may stand in for it if zero times any value is nothing.
-pub(crate) fn blends_to_the_end(always_finite: bool, border: Border) -> bool {
-    always_finite || matches!(border, Border::Constant | Border::Mirror | Border::Wrap)
+pub(crate) fn blends_to_the_end(always_finite: bool, options: &Options) -> bool {
+    match options.border {
+        Border::Constant | Border::Mirror | Border::Wrap => true,
+        // The next one is the fill value, whatever the type of the samples.
+        Border::GridConstant => always_finite && options.fill.is_finite(),
+        _ => always_finite,
+    }
 }
 
 /// As [`whole`] for order 1, up to the last sample if that is allowed.

@@ -1,0 +1,97 @@
+"""Write the page of the speeds, with a plot of each record that `make bench` kept."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from offgraph import ndimage
+
+RECORDS = Path(__file__).parents[1] / "benches" / "record"
+NONE_YET = """# How fast
+
+No measurements are kept here yet. `make bench` times every operation beside SciPy and OpenCV and writes them to
+`benches/record/`; this page then shows them as a plot.
+"""
+HEAD = """# How fast
+
+How many times faster than SciPy and OpenCV, one thread, on the photograph of 512 × 512 × 3 unless the name says something
+else: the median of rounds in which all take turns, and the answer compared with SciPy's before. OpenCV's answers are not
+SciPy's; it is there as a speed to look at. `make bench` measures again.
+"""
+
+
+def records() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The machine and kind of a record, and its rows, of every record of operations."""
+    for path in sorted(RECORDS.glob("*/*.json")):
+        rows = [row for row in json.loads(path.read_text()) if "case" in row and row.get("times_scipy")]
+        if rows:
+            yield f"{path.parent.name}, {path.stem}", rows
+
+
+def function_of(case: str) -> str | None:
+    """The function that a case's first word means: `median 3×3 u8` is one of `median_filter`."""
+    word = case.split()[0].rstrip(",")
+    return next((n for n in (word, f"{word}_filter", f"{word}_transform") if n in ndimage.NATIVE), None)
+
+
+def ratios() -> dict[str, str]:
+    """The median of a function's cases in the first record, and their range."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for _, rows in list(records())[:1]:
+        for row in rows:
+            if (name := function_of(row["case"])) is not None:
+                found[name].append(row["times_scipy"])
+    return {
+        name: f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+        for name, values in found.items()
+    }
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """One bar a case: the ratio to SciPy; a mark: the ratio to OpenCV. The line is where both are as fast as we are."""
+    figure = Figure(figsize=(8, 0.6 + 0.24 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(rows))
+    axes.barh(
+        places, [row["times_scipy"] for row in rows], color="#7a9cc6", label="SciPy's time / Offgraph's"
+    )
+    near = [(place, row["times_opencv"]) for place, row in enumerate(rows) if row.get("times_opencv")]
+    if near:
+        at, ratios = zip(*near)
+        axes.plot(ratios, at, "o", color="#b5482e", markersize=4, label="OpenCV's time / Offgraph's")
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_yticks(places, [row["case"] for row in rows], fontsize=7)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.grid(axis="x", linewidth=0.4)
+    axes.legend(loc="lower right", fontsize=7)
+    figure.savefig(path, dpi=110)
+
+
+def write(page: Path) -> None:
+    """The page, and its pictures beside it."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    found = list(records())
+    if not found:
+        page.write_text(NONE_YET)
+        return
+    lines = [HEAD]
+    for number, (title, rows) in enumerate(found):
+        picture = f"speed-{number}.png"
+        plot(rows, page.parent / picture)
+        lines += [f"## {title}", "", f"![{title}: ratios of {len(rows)} operations]({picture})", ""]
+        lines += ["| operation | ms | × SciPy | × OpenCV |", "|---|---|---|---|"]
+        lines += [
+            f"| {row['case']} | {row['milliseconds']} | {row['times_scipy']} | {row.get('times_opencv') or ''} |"
+            for row in rows
+        ]
+        lines.append("")
+    page.write_text("\n".join(lines))

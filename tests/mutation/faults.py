@@ -1,0 +1,185 @@
+"""Deliberate faults, each of a kind that SciPy's own tests let pass or nearly do; our suite must notice every one.
+
+A fault is a piece of the source, which has to be there exactly once, and what takes its place. `tests` chooses the tests
+that have to notice, as pytest's `-k` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PYTHON = "src/offgraph/ndimage"
+RUST = "native/kernels/src"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong line."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+    @property
+    def compiled(self) -> bool:
+        return self.file.endswith(".rs")
+
+
+FAULTS = (
+    Fault(
+        "a Gaussian reaches 3.9 sigma",
+        f"{PYTHON}/_gaussian.py",
+        "int(truncate * float(sigma) + 0.5)",
+        "int((truncate - 0.1) * float(sigma) + 0.5)",
+        "gaussian",
+    ),
+    Fault(
+        "a convolution of even size lies one sample off",
+        f"{PYTHON}/_linear.py",
+        "        origin -= 1\n",
+        "        origin -= 0\n",
+        "correlations or convolve1d",
+    ),
+    Fault(
+        "the length of a zoomed axis is cut, not rounded",
+        f"{PYTHON}/interpolation.py",
+        "tuple(int(round(n * factor))",
+        "tuple(int(n * factor)",
+        "zoom",
+    ),
+    Fault(
+        "zoom ignores grid_mode",
+        f"{PYTHON}/_engine.py",
+        "    if not grid_mode:\n",
+        "    if True:\n",
+        "zoom",
+    ),
+    Fault(
+        "warps take wrap for grid-wrap",
+        f"{PYTHON}/_support.py",
+        '    "wrap": 1,\n',
+        '    "wrap": 5,\n',
+        "zoom or shift or rotate or affine",
+    ),
+    Fault(
+        "warps blend with the fill value at the edge",
+        f"{PYTHON}/_support.py",
+        '    "constant": 4,\n',
+        '    "constant": 6,\n',
+        "zoom or shift or rotate or affine",
+    ),
+    Fault(
+        "splines begin one sample later beyond the edge",
+        f"{PYTHON}/_engine.py",
+        "_PAD = 12\n",
+        "_PAD = 11\n",
+        "zoom or shift or affine",
+    ),
+    Fault(
+        "a percentile is rounded to a rank",
+        f"{PYTHON}/_rank.py",
+        "int(float(count) * percentile / 100.0)",
+        "int(float(count) * percentile / 100.0 + 0.5)",
+        "rank or percentile",
+    ),
+    Fault(
+        "the median of an even count is the lower one",
+        f"{PYTHON}/_rank.py",
+        "rank = count // 2\n",
+        "rank = (count - 1) // 2\n",
+        "rank or median",
+    ),
+    Fault(
+        "a dilation by an even structure lies one pixel off",
+        f"{PYTHON}/morphology.py",
+        "[-each - (elements.shape[axis] + 1) % 2 for",
+        "[-each - 0 * elements.shape[axis] for",
+        "dilation",
+    ),
+    Fault(
+        "zoom's coordinates are float32",
+        f"{RUST}/zoom.rs",
+        "        x + pad as f64\n",
+        "        f64::from((x + pad as f64) as f32)\n",
+        "zoom or shift",
+    ),
+    Fault(
+        "spline weights are fused",
+        f"{RUST}/spline.rs",
+        "w[1] = (x * x * (x - 2.0) * 3.0 + 4.0) / 6.0;",
+        "w[1] = (x * x * (x - 2.0)).mul_add(3.0, 4.0) / 6.0;",
+        "zoom or rotate or map_coordinates",
+    ),
+    Fault(
+        "a pole has the digits of float32",
+        f"{RUST}/spline.rs",
+        "-0.267_949_192_431_122_7",
+        "-0.267_949_2",
+        "spline",
+    ),
+    Fault(
+        "warps truncate to unsigned types",
+        f"{RUST}/sample.rs",
+        "let x = if x > 0.0 { x + 0.5 } else { 0.0 };",
+        "let x = if x > 0.0 { x } else { 0.0 };",
+        "rotate or affine or zoom",
+    ),
+    Fault(
+        "correlate saturates at zero",
+        f"{RUST}/sample.rs",
+        "                if x > -1.0 {\n",
+        "                if x < 0.0 {\n                    0\n                } else if x > -1.0 {\n",
+        "correlat",
+    ),
+    Fault(
+        "warps round to booleans",
+        f"{RUST}/sample.rs",
+        "        // SciPy gives booleans no rounding and no clipping.\n        Self(u8::from_f64_truncated(x))",
+        "        Self(u8::from_f64_rounded(x))",
+        "rotate or affine or zoom or shift",
+    ),
+    Fault(
+        "a window is symmetric by a relative tolerance",
+        f"{RUST}/correlate.rs",
+        "differs(*b, *a).abs() > f64::EPSILON)",
+        "differs(*b, *a).abs() > f64::EPSILON * a.abs().max(b.abs()))",
+        "correlations or correlate1d",
+    ),
+    Fault(
+        "a Gaussian's guess is trusted",
+        f"{RUST}/correlate.rs",
+        "error: error as f32 * 1.000_001",
+        "error: 0.0",
+        "tiles or gaussian or linear",
+    ),
+    Fault(
+        "a mean is multiplied by the reciprocal",
+        f"{RUST}/uniform.rs",
+        "    sums.iter_mut().for_each(|sum| *sum /= size);",
+        "    sums.iter_mut().for_each(|sum| *sum *= 1.0 / size);",
+        "means or uniform",
+    ),
+    Fault(
+        "a running sum adds before it subtracts",
+        f"{RUST}/uniform.rs",
+        "*to = last + (enters - leaves);",
+        "*to = last + enters - leaves;",
+        "means or uniform",
+    ),
+    Fault(
+        "the median takes NaN for zero",
+        f"{RUST}/rank/key.rs",
+        "if self.is_nan() { <$key>::MAX }",
+        "if self.is_nan() { 1 << (<$key>::BITS - 1) }",
+        "rank or nan",
+    ),
+    Fault(
+        "a bilinear guess is trusted",
+        f"{RUST}/bilinear.rs",
+        "const DOUBT: f32 = 5.0 / 65536.0;",
+        "const DOUBT: f32 = 0.0;",
+        "rotate or zoom or matrix",
+    ),
+)
