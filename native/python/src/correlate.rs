@@ -1,10 +1,9 @@
-//! Linear filters, and extremes along one axis.
+//! Linear filters.
 
 use crate::array::{Input, Output};
 use crate::error::{border, to_python};
 use offgraph_kernels::correlate;
 use offgraph_kernels::correlate_nd::{Weights, correlate as correlate_array};
-use offgraph_kernels::extremum::{self, Extremum};
 use offgraph_kernels::uniform;
 use pyo3::prelude::*;
 
@@ -21,24 +20,6 @@ pub fn correlate1d(
 ) -> PyResult<()> {
     let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
     py.detach(|| correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
-        .map_err(to_python)
-}
-
-#[pyfunction]
-pub fn extremum1d(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Input<'_>,
-    size: usize,
-    axis: usize,
-    mode: i32,
-    cval: f64,
-    origin: isize,
-    minimum: bool,
-) -> PyResult<()> {
-    let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
-    let extremum = if minimum { Extremum::Minimum } else { Extremum::Maximum };
-    py.detach(|| extremum::extremum1d(&input, output, axis, size, extremum, border, cval, origin))
         .map_err(to_python)
 }
 

@@ -2,7 +2,8 @@
 
 use crate::array::{Input, Output};
 use crate::error::{border, to_python};
-use offgraph_kernels::rank::{self, Outside, Window};
+use offgraph_kernels::border::Border;
+use offgraph_kernels::rank::{self, BoxWindow, Outside, Window};
 use pyo3::prelude::*;
 
 /// A value outside the image: a Python integer keeps 64-bit samples exact, a float is SciPy's `double`.
@@ -31,6 +32,24 @@ pub fn rank_filter(
     let shape = footprint.view().shape().to_vec();
     let window = Window { shape: &shape, mask: &mask, origins: &origins };
     py.detach(|| rank::rank_filter(&input, output, window, rank, border, outside)).map_err(to_python)
+}
+
+/// Lengths, modes and origins: one for each axis.
+#[pyfunction]
+pub fn box_extremum(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    lengths: Vec<usize>,
+    modes: Vec<i32>,
+    cval: f64,
+    origins: Vec<isize>,
+    largest: bool,
+) -> PyResult<()> {
+    let borders = modes.into_iter().map(border).collect::<PyResult<Vec<Border>>>()?;
+    let (input, output) = (input.view(), output.view_mut());
+    let window = BoxWindow { lengths: &lengths, origins: &origins, borders: &borders };
+    py.detach(|| rank::box_extremum(&input, output, window, largest, cval)).map_err(to_python)
 }
 
 /// `heights`: one for each sample of the footprint.
