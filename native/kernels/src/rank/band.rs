@@ -95,12 +95,24 @@ impl<T: Sample, K: Key, F: Fn(T) -> K> Kernel for Pad<'_, T, K, F> {
             None => (padded.len(), padded.len()),
         };
         let rows = padded.chunks_exact_mut(pitch.max(1)).map(|to| &mut to[..row]);
+        // In a short row each sample is looked up: there are too few to be copied together.
+        let short = !outer.is_empty() && row < LANES;
+        let places = last.sources.iter().filter(|_| short);
+        let places: Vec<Option<usize>> = places
+            .flat_map(|source| (0..inner).map(move |sample| source.map(|source| source * inner + sample)))
+            .collect();
         for (index, to) in rows.enumerate() {
             let Some(from) = source_row(layout, outer, first, index) else {
                 to.fill(outside);
                 continue;
             };
             let from = &data[from..];
+            if short {
+                for (to, place) in to.iter_mut().zip(&places) {
+                    *to = place.map_or(outside, |place| key(from[place]));
+                }
+                continue;
+            }
             let sources = &last.sources[begin..begin + to.len() / inner];
             // The image's own samples lie one behind the other; only the border is looked up.
             let own = last.before.clamp(begin, begin + sources.len()) - begin

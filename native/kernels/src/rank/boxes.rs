@@ -27,6 +27,9 @@ const CHUNK_BYTES: usize = 1024;
 /// Neighbouring windows of a group.
 const GROUP: usize = 8;
 
+/// Results of short rows that are handed on together.
+const TOGETHER: usize = 1024;
+
 /// Nanoseconds of a sample, about.
 const COST: usize = 2;
 
@@ -208,14 +211,28 @@ impl<K: Key, F: Fn(K, K) -> K> Kernel for Select<'_, K, F> {
                 }
             }
         }
-        for line in lines(dims) {
-            let keys = &padded[line.padded..];
-            match axes[last..].first() {
-                Some(Along { len, step, .. }) if *len > 1 => {
-                    sink(line.out, near.select(keys, row, *len, *step, &choose));
+        match axes[last..].first() {
+            // Short rows: all are compared at once, those between the windows' too, and handed on together.
+            Some(Along { len, step, .. }) if *len > 1 && row < LANES => {
+                let best = near.select(padded, band - (len - 1) * step, *len, *step, &choose);
+                let mut rows = Vec::with_capacity(TOGETHER + row);
+                let mut start = 0;
+                for line in lines(dims) {
+                    rows.extend_from_slice(&best[line.padded..line.padded + row]);
+                    if rows.len() >= TOGETHER {
+                        sink(start, &rows);
+                        start += rows.len();
+                        rows.clear();
+                    }
                 }
-                _ => sink(line.out, &keys[..row]),
+                sink(start, &rows);
             }
+            Some(Along { len, step, .. }) if *len > 1 => {
+                for line in lines(dims) {
+                    sink(line.out, near.select(&padded[line.padded..], row, *len, *step, &choose));
+                }
+            }
+            _ => lines(dims).for_each(|line| sink(line.out, &padded[line.padded..line.padded + row])),
         }
     }
 }
