@@ -17,6 +17,7 @@ import offgraph
 from benches.timing import in_turn, ratio
 
 SHEAR = np.array([[1, 0.2, 0], [0, 1, 0], [0, 0, 1.0]])
+DISK = np.hypot(*np.mgrid[-7:8, -7:8]) <= 7
 SMALL = (224 / 512, 224 / 512, 1)
 
 
@@ -89,6 +90,16 @@ def cases() -> Iterator[Case]:
                     im, np.ones((size, size), np.uint8)
                 ),
             )
+        yield named(
+            "grey_erosion 7×7",
+            lambda ndi, im: ndi.grey_erosion(im, size=(7, 7, 1)),
+            lambda cv, im: cv.erode(im, np.ones((7, 7), np.uint8)),
+        )
+        yield named(
+            "grey_dilation, disk r 7",
+            lambda ndi, im: ndi.grey_dilation(im, footprint=DISK[..., None]),
+            lambda cv, im: cv.dilate(im, DISK.astype(np.uint8)),
+        )
         for size in (3, 5) + ((15,) if kind == "u8" else ()):
             yield named(
                 f"median {size}×{size}",
@@ -116,6 +127,14 @@ def cases() -> Iterator[Case]:
         yield named(
             "spline_filter order 3, one channel", lambda ndi, im: ndi.spline_filter(im[..., 0], order=3)
         )
+
+    mask = photo[..., 0] > 128
+    yield Case(
+        "binary_erosion 3×3, 5 iterations, 512²",
+        lambda ndi: ndi.binary_erosion(mask, np.ones((3, 3)), iterations=5),
+        against(lambda cv: cv.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8), iterations=5)),
+    )
+    yield Case("binary_fill_holes 512²", lambda ndi: ndi.binary_fill_holes(mask))
 
     volume = np.random.default_rng(0).random((96, 96, 96)).astype(np.float32)
     yield Case(

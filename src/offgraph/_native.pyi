@@ -70,8 +70,14 @@ def correlate_nd(
 def uniform1d(
     output: Array, input: Array | None, size: int, axis: int, mode: int, cval: float, origin: int
 ) -> None: ...
-def extremum1d(
-    output: Array, input: Array, size: int, axis: int, mode: int, cval: float, origin: int, minimum: bool
+def box_extremum(
+    output: Array,
+    input: Array,
+    lengths: list[int],
+    modes: list[int],
+    cval: float,
+    origins: list[int],
+    largest: bool,
 ) -> None: ...
 def rank_filter(
     output: Array,

@@ -312,6 +312,52 @@ def test_one_sample_broadcast_to_a_line():
     np.testing.assert_array_equal(ndimage.minimum_filter(line, footprint=footprint), np.full(7, 5.0))
 
 
+@pytest.mark.parametrize("dtype", ["u1", "f4", "i8"])
+@pytest.mark.parametrize("name", ["minimum_filter", "maximum_filter"])
+def test_boxes_that_take_too_much_memory_at_once(name, dtype):
+    """A box is then filtered axis by axis, and an axis in parts of the image."""
+    image = values((150, 4000, 3), dtype, 3)
+    for arguments in (
+        {"size": (301, 3, 1), "origin": (-150, 1, 0), "mode": "wrap"},
+        {"size": (290, 1, 1), "mode": "mirror"},
+        {"size": (200, 200, 1), "mode": ("constant", "nearest", "reflect"), "cval": 300},
+    ):
+        expected = getattr(scipy.ndimage, name)(image, **arguments)
+        assert_equal_arrays(getattr(ndimage, name)(image, **arguments), expected)
+    shifted = np.concatenate([image, image], axis=1)
+    getattr(ndimage, name)(shifted[:, :4000], (290, 1, 1), output=shifted[:, 1:4001])
+    assert_equal_arrays(shifted[:, 1:4001], getattr(scipy.ndimage, name)(image, (290, 1, 1)))
+
+
+@examples(60)
+@given(
+    st.data(),
+    st.sampled_from(("minimum_filter", "maximum_filter")),
+    st.sampled_from(("?", "u1", "i2", "u4", "i8", "f4", "f8")),
+    st.sampled_from((None, "u1", "i2", "f4", "f8")),
+    st.sampled_from((1, 3, 70)),
+    st.integers(0, 2**32 - 1),
+)
+def test_boxes_with_a_mode_for_each_axis(data, name, dtype, result, channels, seed):
+    """Steps along an axis shorter and longer than a register; values outside that the types hold or do not."""
+    image = values((data.draw(st.integers(1, 30)), data.draw(st.integers(1, 150)), channels), dtype, seed)
+    sizes = [
+        data.draw(st.integers(1, 20)),
+        data.draw(st.integers(1, 20)),
+        data.draw(st.sampled_from((1, 1, 3))),
+    ]
+    arguments = {
+        "size": sizes,
+        "output": None if result is None else np.dtype(result),
+        "mode": [data.draw(st.sampled_from(MODES)) for _ in sizes],
+        "origin": [data.draw(st.integers(-(size // 2), (size - 1) // 2)) for size in sizes],
+        "cval": data.draw(fills),
+    }
+    assert_equal_arrays(
+        getattr(ndimage, name)(image, **arguments), getattr(scipy.ndimage, name)(image, **arguments)
+    )
+
+
 def test_windows_that_no_machine_holds_are_refused():
     assert ndimage.minimum_filter1d(np.arange(5), 10**15).tolist() == [0] * 5
     assert ndimage.maximum_filter(np.arange(6).reshape(2, 3), size=10**12).tolist() == [[5] * 3] * 2

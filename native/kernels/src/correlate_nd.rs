@@ -2,13 +2,13 @@
 
 use crate::border::Border;
 use crate::correlate::c_order;
+use crate::error::check_room;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
 use crate::rows::advance;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
-use crate::slab::check_room;
 use crate::strips::{Block, Reader, Source, TILE, Target, Writer};
 use crate::view::{View, ViewMut};
 

@@ -44,3 +44,10 @@ impl std::error::Error for KernelError {}
 
 /// The result of a kernel.
 pub type Result<T> = std::result::Result<T, KernelError>;
+
+/// Refuse a request whose buffer of `samples` the machine has no room for: a failing `vec!` would end the process.
+pub(crate) fn check_room<T>(samples: usize) -> Result<()> {
+    Vec::<T>::new().try_reserve_exact(samples).map_err(|_| {
+        KernelError::memory(format!("no memory for {samples} samples, which a window of this size needs"))
+    })
+}

@@ -4,7 +4,8 @@
 //! four widths serve every dtype. The picture is worked on in bands of its first axis. A band is copied with its
 //! border into a buffer of keys, the ranks are selected there, and the samples stored. The selection is
 //!
-//! * for the extremes of a full box a comparison of doubled windows along one axis after the other ([`boxes`]);
+//! * for the extremes of a full box, which has a function of its own, a comparison along one axis after the other
+//!   ([`boxes`]);
 //! * for the extremes of other windows a comparison of runs of neighbours ([`extreme`]);
 //! * for the medians of 3×3 and 5×5 boxes a network that shares sorted columns ([`columns`]);
 //! * for large boxes of bytes a count of the samples below each threshold ([`counts`]);
@@ -18,19 +19,20 @@
 use std::ops::Range;
 
 use crate::border::Border;
+use crate::error::check_room;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
-use crate::parallel;
+use crate::sample::Cast;
 use crate::simd::{Kernel, dispatch};
-use crate::slab::check_room;
 use crate::view::{View, ViewMut};
-use band::{Pad, Unkey, store_as_double};
-use boxes::FullBox;
+use band::{Unkey, store_as_double};
+pub use boxes::{BoxWindow, box_extremum};
 use counts::Counted;
 use extreme::Extreme;
 pub use extreme::raised_extremum;
-use histogram::{Line, Slide};
+use histogram::Slide;
 use key::{Key, Rankable};
+use layout::{Axis, Cells, Dim, Layout, lines};
 use network::Network;
 
 mod band;
@@ -40,16 +42,18 @@ mod counts;
 mod extreme;
 mod histogram;
 mod key;
+mod layout;
 mod network;
+
+/// Keys that are read and compared side by side: loops of so many are vectorised whole, shorter ones are unrolled
+/// before. Rows of a band are multiples of them if they are longer, and a band has so many more behind its last row.
+const LANES: usize = 128;
 
 /// Windows of more samples than this slide with a histogram.
 const LARGEST_NETWORK: usize = 81;
 
 /// Full boxes of bytes, of more samples than this, are counted.
 const LARGEST_UNCOUNTED: usize = 49;
-
-/// Keys in a band, about, so that a band stays in the second-level cache.
-const BAND_SAMPLES: usize = 128 * 1024;
 
 /// The samples around a pixel that are ranked.
 #[derive(Clone, Copy, Debug)]
@@ -94,32 +98,21 @@ pub fn rank_filter(
             output.shape()
         )));
     }
-    let plan = Plan::new(input.shape(), window, rank, border)?;
+    let plan = Plan::new(input.shape(), window, rank, border, input.sample_bytes())?;
     if input.is_empty() {
         return Ok(());
     }
-    let bands = plan.bands(output)?;
     match_dtype!(View, input, array => {
         let data = array.as_slice().ok_or_else(|| KernelError::shape("the input is not in C order"))?;
-        parallel::for_each_block(bands, |(rows, band)| plan.filter_band(data, rows, band, outside));
-    });
-    Ok(())
-}
-
-/// An axis of the image on which the window is longer than 1, or several neighbouring others taken together.
-#[derive(Debug)]
-struct Axis {
-    len: usize,
-    window: usize,
-    before: usize,
-    /// The source of every position of the axis with its border; `None` is outside.
-    sources: Vec<Option<usize>>,
+        plan.layout.for_each_band(output, plan.taps.len(), |rows, padded, band| {
+            plan.filter_band(data, rows, padded, band, outside);
+        })
+    })
 }
 
 #[derive(Debug)]
 enum Selection {
     Extreme(Extreme),
-    FullBox(FullBox),
     Columns(Counted),
     Network(Network),
     Slide { axis: usize, slide: Slide },
@@ -128,52 +121,44 @@ enum Selection {
 /// What is known before a pixel is seen.
 #[derive(Debug)]
 struct Plan {
-    /// Never empty; bands are cut from the first axis.
-    axes: Vec<Axis>,
-    /// Samples that follow each other on all axes behind the last of `axes`, each with a window of its own.
-    inner: usize,
-    /// Samples from one position of an axis to the next, in the image and in a band with its border.
-    strides: Vec<usize>,
-    padded_strides: Vec<usize>,
+    layout: Layout,
     /// Offsets of the samples of a window from its first cell, in a band with its border.
     taps: Vec<usize>,
     rank: usize,
     selection: Selection,
     /// For bytes, in place of the selection.
     counted: Option<Counted>,
-    band_rows: usize,
 }
 
 impl Plan {
-    fn new(shape: &[usize], window: Window<'_>, rank: usize, border: Border) -> Result<Self> {
+    fn new(
+        shape: &[usize],
+        window: Window<'_>,
+        rank: usize,
+        border: Border,
+        key_bytes: usize,
+    ) -> Result<Self> {
         let Window { shape: lengths, mask, origins } = window;
         let count = mask.iter().filter(|cell| **cell).count();
         let cells = lengths.iter().try_fold(1_usize, |product, length| product.checked_mul(*length));
-        if lengths.len() != shape.len() || origins.len() != shape.len() || cells != Some(mask.len()) {
-            return Err(KernelError::shape(format!(
-                "a window of shape {lengths:?}, {} cells and {} origins does not fit an image of shape {shape:?}",
-                mask.len(),
-                origins.len()
-            )));
+        if cells != Some(mask.len()) {
+            let message = format!("{} cells for a window of shape {lengths:?}", mask.len());
+            return Err(KernelError::shape(message));
         }
         if rank >= count || u32::try_from(count).is_err() {
             return Err(KernelError::parameter(format!(
                 "there is no rank {rank} in a window of {count} samples"
             )));
         }
-        let (axes, inner) = merge_axes(shape, lengths, origins, border)?;
-        let strides = strides(axes.iter().map(|axis| axis.len), inner)?;
-        let padded_strides = strides_of_padded(&axes, inner)?;
-        let cells = Cells { mask, axes: &axes, strides: &padded_strides };
+        let layout = Layout::new(shape, lengths, origins, &vec![border; shape.len()], key_bytes)?;
+        let Layout { axes, inner, padded_strides, .. } = &layout;
+        let cells = Cells { mask, axes, strides: padded_strides };
         check_room::<usize>(count)?;
         let taps = cells.taps();
         let full = count == mask.len();
-        let counted = if full { Counted::new(&axes, inner, &padded_strides) } else { None };
+        let counted = if full { Counted::new(axes, *inner, padded_strides) } else { None };
         let extreme = rank == 0 || rank == count - 1;
-        let selection = if full && extreme {
-            let along = |(axis, step): (&Axis, &usize)| (axis.window, *step, axis.len + axis.window - 1);
-            Selection::FullBox(FullBox::new(axes.iter().zip(&padded_strides).map(along), rank > 0))
-        } else if let Some(counted) = &counted
+        let selection = if let Some(counted) = &counted
             && columns::is_median(&counted.grid, rank)
         {
             Selection::Columns(*counted)
@@ -187,44 +172,20 @@ impl Plan {
                 .map(|axis| cells.runs(axis))
                 .min_by_key(|(_, leave, _)| leave.len())
                 .ok_or_else(|| KernelError::parameter("a window of one cell with many samples"))?;
-            let slide = Slide { padded_step: padded_strides[axis], out_step: strides[axis], leave, enter };
+            let slide =
+                Slide { padded_step: padded_strides[axis], out_step: layout.strides[axis], leave, enter };
             Selection::Slide { axis, slide }
         };
         let counted =
             counted.filter(|counted| !extreme && count > LARGEST_UNCOUNTED && counted.grid.is_countable());
-        // A band much lower than the window would be mostly border.
-        let band_rows = (BAND_SAMPLES / padded_strides[0].max(1)).max(4 * axes[0].window).min(axes[0].len);
-        Ok(Self { axes, inner, strides, padded_strides, taps, rank, selection, counted, band_rows })
-    }
-
-    /// Cut the output into bands, each with its rows of the first axis.
-    fn bands<'a>(&self, output: ViewMut<'a>) -> Result<Vec<(Range<usize>, ViewMut<'a>)>> {
-        let rows = self.axes[0].len;
-        let cost = output.len().saturating_mul(self.taps.len());
-        let height = self.band_rows.min(rows.div_ceil(parallel::blocks_for(cost)));
-        let samples = self.padded_len(height).unwrap_or(usize::MAX);
-        // Keys of eight bytes, and their numbers of four with their places.
-        check_room::<[u64; 3]>(if u32::try_from(samples).is_ok() { samples } else { usize::MAX })?;
-        let mut rest = output.into_shape(&[rows * self.strides[0]])?;
-        let mut bands = Vec::with_capacity(rows.div_ceil(height));
-        for start in (0..rows).step_by(height) {
-            let end = (start + height).min(rows);
-            let (band, behind) = rest.split_at(0, (end - start) * self.strides[0]);
-            rest = behind;
-            bands.push((start..end, band));
-        }
-        Ok(bands)
-    }
-
-    /// Samples of a band of that many rows with its border.
-    fn padded_len(&self, rows: usize) -> Option<usize> {
-        rows.checked_add(self.axes[0].window - 1)?.checked_mul(self.padded_strides[0])
+        Ok(Self { layout, taps, rank, selection, counted })
     }
 
     fn filter_band<T: Rankable>(
         &self,
         data: &[T],
         rows: Range<usize>,
+        padded: &mut [T::Key],
         mut output: ViewMut<'_>,
         outside: Outside,
     ) {
@@ -232,40 +193,26 @@ impl Plan {
             Outside::Double(value) => T::from_f64_truncated(value),
             Outside::Exact(value) => T::from_i64(value),
         };
-        let len = self.padded_len(rows.len()).expect("checked for the tallest band");
-        // Rows are read by whole registers.
-        let mut padded = vec![fill.key(); len + columns::LANES];
-        dispatch(Pad { plan: self, data, first: rows.start, padded: &mut padded[..len] });
+        self.layout.pad(data, &rows, T::key, fill.key(), padded);
         let unchanged = T::FITS_DOUBLE || matches!(outside, Outside::Exact(_));
         if unchanged && let Some(output) = T::slice_of(&mut output) {
-            self.select(&mut padded, rows.len(), &mut |place, keys| {
+            self.select(padded, rows.len(), &mut |place, keys| {
                 dispatch(Unkey { keys, output: &mut output[place..place + keys.len()] });
             });
         } else {
-            let mut keys = vec![T::Key::default(); rows.len() * self.strides[0]];
-            self.select(&mut padded, rows.len(), &mut |place, selected| {
+            let mut keys = vec![T::Key::default(); rows.len() * self.layout.strides[0]];
+            self.select(padded, rows.len(), &mut |place, selected| {
                 keys[place..place + selected.len()].copy_from_slice(selected);
             });
             // SciPy has other filters for the extreme ranks, and these do without the second cast.
             let again = self.rank > 0 && self.rank + 1 < self.taps.len();
-            store_as_double::<T>(&keys, again, output);
+            store_as_double::<T>(&keys, again, Cast::Filtered, output);
         }
-    }
-
-    /// The axes of a band of that many rows.
-    fn dims(&self, rows: usize) -> Vec<Dim> {
-        (0..self.axes.len())
-            .map(|axis| Dim {
-                len: if axis == 0 { rows } else { self.axes[axis].len },
-                padded: self.padded_strides[axis],
-                out: self.strides[axis],
-            })
-            .collect()
     }
 
     /// Give `sink` the selected keys of a band, piece by piece, each with its place in the band's output.
     fn select<K: Key>(&self, padded: &mut [K], rows: usize, sink: &mut dyn FnMut(usize, &[K])) {
-        let mut dims = self.dims(rows);
+        let mut dims = self.layout.dims(rows);
         if let (Some(counted), Some((bytes, keys))) = (&self.counted, K::as_bytes(padded)) {
             let (plane, dims) = counted.plane(dims);
             let mut sink = |place: usize, bytes: &[u8]| sink(place, keys(bytes));
@@ -273,14 +220,9 @@ impl Plan {
             return;
         }
         match &self.selection {
-            Selection::FullBox(full_box) => {
-                let row = dims.pop().map_or(0, |last| last.len * last.out);
-                full_box.select(padded);
-                lines(&dims).for_each(|line| sink(line.out, &padded[line.padded..line.padded + row]));
-            }
             Selection::Extreme(extreme) => {
                 let row = dims.pop().map_or(0, |last| last.len * last.out);
-                let mut out = vec![K::default(); rows * self.strides[0]];
+                let mut out = vec![K::default(); rows * self.layout.strides[0]];
                 extreme.select(padded, &dims, row, &mut out);
                 sink(0, &out);
             }
@@ -298,151 +240,14 @@ impl Plan {
                 }
             }
             Selection::Slide { axis, slide } => {
-                let mut out = vec![K::default(); rows * self.strides[0]];
+                let mut out = vec![K::default(); rows * self.layout.strides[0]];
                 let along = dims.remove(*axis);
-                dims.push(Dim { len: self.inner, padded: 1, out: 1 });
+                dims.push(Dim { len: self.layout.inner, padded: 1, out: 1 });
                 slide.select(padded, &self.taps, self.rank as u32, lines(&dims), along.len, &mut out);
                 sink(0, &out);
             }
         }
     }
-}
-
-/// Take neighbouring axes with windows of length 1 together; the last of them become `inner`.
-fn merge_axes(
-    shape: &[usize],
-    lengths: &[usize],
-    origins: &[isize],
-    border: Border,
-) -> Result<(Vec<Axis>, usize)> {
-    let mut axes: Vec<Axis> = Vec::new();
-    let too_large = || KernelError::memory("the image with its border is larger than this machine's memory");
-    for ((&len, &window), &origin) in shape.iter().zip(lengths).zip(origins) {
-        let before =
-            (window / 2).checked_add_signed(origin).filter(|before| *before < window).ok_or_else(|| {
-                KernelError::parameter(format!(
-                    "a window of {window} samples cannot have the origin {origin}"
-                ))
-            })?;
-        match axes.last_mut() {
-            Some(axis) if axis.window == 1 && window == 1 => {
-                axis.len = axis.len.checked_mul(len).ok_or_else(too_large)?;
-            }
-            _ => axes.push(Axis { len, window, before, sources: Vec::new() }),
-        }
-    }
-    axes.retain(|axis| axis.window > 1 || axis.len != 1);
-    let inner = axes.pop_if(|axis| axis.window == 1 && axis.len > 0).map_or(1, |axis| axis.len);
-    if axes.is_empty() {
-        axes.push(Axis { len: 1, window: 1, before: 0, sources: Vec::new() });
-    }
-    for axis in &mut axes {
-        let padded = axis.len.checked_add(axis.window - 1).ok_or_else(too_large)?;
-        check_room::<Option<usize>>(padded)?;
-        if axis.len > 0 {
-            let position = |index: usize| index as isize - axis.before as isize;
-            axis.sources = (0..padded).map(|index| border.index(position(index), axis.len)).collect();
-        }
-    }
-    Ok((axes, inner))
-}
-
-fn strides(lengths: impl DoubleEndedIterator<Item = usize>, inner: usize) -> Result<Vec<usize>> {
-    let mut stride = inner;
-    let mut strides = Vec::new();
-    for length in lengths.rev() {
-        strides.push(stride);
-        stride = stride.checked_mul(length).ok_or_else(|| {
-            KernelError::memory("the image with its border is larger than this machine's memory")
-        })?;
-    }
-    strides.reverse();
-    Ok(strides)
-}
-
-/// As [`strides`], for axes with their borders; the first axis, cut into bands, does not count.
-fn strides_of_padded(axes: &[Axis], inner: usize) -> Result<Vec<usize>> {
-    strides(
-        axes.iter().enumerate().map(|(place, axis)| if place == 0 { 1 } else { axis.len + axis.window - 1 }),
-        inner,
-    )
-}
-
-/// The cells of a window that count, as offsets in a padded band.
-struct Cells<'a> {
-    mask: &'a [bool],
-    axes: &'a [Axis],
-    strides: &'a [usize],
-}
-
-impl Cells<'_> {
-    fn taps(&self) -> Vec<usize> {
-        let counted = self.mask.iter().enumerate().filter(|(_, counts)| **counts);
-        counted.map(|(cell, _)| self.offset(cell)).collect()
-    }
-
-    fn offset(&self, cell: usize) -> usize {
-        let mut rest = cell;
-        let axes = self.axes.iter().zip(self.strides).rev();
-        axes.map(|(axis, stride)| {
-            let position = rest % axis.window;
-            rest /= axis.window;
-            position * stride
-        })
-        .sum()
-    }
-
-    /// The runs of cells that are neighbours along `axis`: the offset of the first one, and how many.
-    fn lengths(&self, axis: usize) -> Vec<(usize, usize)> {
-        let step: usize = self.axes[axis + 1..].iter().map(|axis| axis.window).product();
-        let window = self.axes[axis].window;
-        let position = |cell: usize| cell / step % window;
-        let counts = |cell: usize| self.mask[cell];
-        let begins = |cell: &usize| counts(*cell) && (position(*cell) == 0 || !counts(*cell - step));
-        let length =
-            |cell: usize| (0..window - position(cell)).take_while(|n| counts(cell + n * step)).count();
-        (0..self.mask.len()).filter(begins).map(|cell| (self.offset(cell), length(cell))).collect()
-    }
-
-    /// For a step along `axis`: the axis, the offsets of the samples left behind, and of those that join.
-    fn runs(&self, axis: usize) -> (usize, Vec<usize>, Vec<usize>) {
-        let step: usize = self.axes[axis + 1..].iter().map(|axis| axis.window).product();
-        let (window, stride) = (self.axes[axis].window, self.strides[axis]);
-        let position = |cell: usize| cell / step % window;
-        let (mut leave, mut enter) = (Vec::new(), Vec::new());
-        for cell in (0..self.mask.len()).filter(|cell| self.mask[*cell]) {
-            if position(cell) == 0 || !self.mask[cell - step] {
-                leave.push(self.offset(cell));
-            }
-            if position(cell) == window - 1 || !self.mask[cell + step] {
-                enter.push(self.offset(cell) + stride);
-            }
-        }
-        (axis, leave, enter)
-    }
-}
-
-/// Positions along an axis, with the offset of one step in a padded band and in the output.
-#[derive(Clone, Copy, Debug)]
-struct Dim {
-    len: usize,
-    padded: usize,
-    out: usize,
-}
-
-/// The places of all combinations of positions, the last of `dims` running fastest.
-fn lines(dims: &[Dim]) -> impl Iterator<Item = Line> + '_ {
-    let count: usize = dims.iter().map(|dim| dim.len).product();
-    (0..count).map(|mut rest| {
-        let mut line = Line { padded: 0, out: 0 };
-        for dim in dims.iter().rev() {
-            let position = rest % dim.len;
-            rest /= dim.len;
-            line.padded += position * dim.padded;
-            line.out += position * dim.out;
-        }
-        line
-    })
 }
 
 /// Select the rank for a row of pixels.

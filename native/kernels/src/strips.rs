@@ -8,11 +8,11 @@
 //!
 //! Reading and storing know the element types, one at a time; computing does not.
 
+use crate::error::check_room;
 use crate::error::{KernelError, Result};
 use crate::line::Extension;
 use crate::parallel;
 use crate::simd::{Kernel, dispatch};
-use crate::slab::check_room;
 use crate::view::ViewMut;
 use ndarray::{ArrayViewMutD, Axis};
 

@@ -4,7 +4,7 @@ use crate::error::{KernelError, Result};
 use crate::line::LANES;
 use crate::sample::{Bool, Cast, Sample};
 use crate::simd::{Kernel, dispatch};
-use ndarray::{ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis};
+use ndarray::{ArrayBase, ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis, RawData};
 
 /// Runs one expression for whichever element type a [`View`], [`ViewMut`] or similar enum holds.
 ///
@@ -80,6 +80,14 @@ macro_rules! dynamic_view {
             /// Number of elements.
             pub fn len(&self) -> usize {
                 match_dtype!($name, self, array => array.len())
+            }
+
+            /// Bytes of an element.
+            pub fn sample_bytes(&self) -> usize {
+                fn bytes<S: RawData, D>(_: &ArrayBase<S, D>) -> usize {
+                    size_of::<S::Elem>()
+                }
+                match_dtype!($name, self, array => bytes(array))
             }
 
             /// Whether there is no element.

@@ -1,11 +1,10 @@
-//! Linear filters, and extremes along one axis.
+//! Linear filters.
 
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::error::border;
 use offgraph_kernels::correlate;
 use offgraph_kernels::correlate_nd::{Weights, correlate as correlate_array};
-use offgraph_kernels::extremum::{self, Extremum};
 use offgraph_kernels::uniform;
 use pyo3::prelude::*;
 
@@ -22,23 +21,6 @@ pub fn correlate1d(
 ) -> PyResult<()> {
     let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
     detached(py, || correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
-}
-
-#[pyfunction]
-pub fn extremum1d(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Input<'_>,
-    size: usize,
-    axis: usize,
-    mode: i32,
-    cval: f64,
-    origin: isize,
-    minimum: bool,
-) -> PyResult<()> {
-    let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
-    let extremum = if minimum { Extremum::Minimum } else { Extremum::Maximum };
-    detached(py, || extremum::extremum1d(&input, output, axis, size, extremum, border, cval, origin))
 }
 
 #[pyfunction]

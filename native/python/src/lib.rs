@@ -39,9 +39,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(correlate::correlate1d, module)?,
         wrap_pyfunction!(correlate::correlate_nd, module)?,
         wrap_pyfunction!(correlate::uniform1d, module)?,
-        wrap_pyfunction!(correlate::extremum1d, module)?,
         wrap_pyfunction!(morphology::binary_erosion, module)?,
         wrap_pyfunction!(rank::rank_filter, module)?,
+        wrap_pyfunction!(rank::box_extremum, module)?,
         wrap_pyfunction!(rank::raised_extremum, module)?,
     ] {
         module.add_function(function)?;

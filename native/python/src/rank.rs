@@ -3,7 +3,8 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::error::border;
-use offgraph_kernels::rank::{self, Outside, Window};
+use offgraph_kernels::border::Border;
+use offgraph_kernels::rank::{self, BoxWindow, Outside, Window};
 use pyo3::prelude::*;
 
 /// A value outside the image: a Python integer keeps 64-bit samples exact, a float is SciPy's `double`.
@@ -32,6 +33,24 @@ pub fn rank_filter(
     let shape = footprint.view().shape().to_vec();
     let window = Window { shape: &shape, mask: &mask, origins: &origins };
     detached(py, || rank::rank_filter(&input, output, window, rank, border, outside))
+}
+
+/// Lengths, modes and origins: one for each axis.
+#[pyfunction]
+pub fn box_extremum(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    lengths: Vec<usize>,
+    modes: Vec<i32>,
+    cval: f64,
+    origins: Vec<isize>,
+    largest: bool,
+) -> PyResult<()> {
+    let borders = modes.into_iter().map(border).collect::<PyResult<Vec<Border>>>()?;
+    let (input, output) = (input.view(), output.view_mut());
+    let window = BoxWindow { lengths: &lengths, origins: &origins, borders: &borders };
+    detached(py, || rank::box_extremum(&input, output, window, largest, cval))
 }
 
 /// `heights`: one for each sample of the footprint.

@@ -208,7 +208,7 @@ def affine_planes(
     for axis, size in zip(axes, output_size):
         shape[axis] = int(size)
     if output is None:
-        output = output_array(None, image, tuple(shape), image.dtype.kind == "c", zeroed=False)
+        output = output_array(None, image, tuple(shape), image.dtype.kind == "c")
     code = mode_code(mode)
     matrix = np.asarray(matrix, dtype=np.float64)
     vector = np.asarray(offset, dtype=np.float64)
@@ -263,7 +263,7 @@ def zoom_planes(
     shape = list(image.shape)
     for axis, size in zip(axes, output_size):
         shape[axis] = int(size)
-    output = output_array(None, image, tuple(shape), image.dtype.kind == "c", zeroed=False)
+    output = output_array(None, image, tuple(shape), image.dtype.kind == "c")
     factors = zoom_factors([image.shape[axis] for axis in axes], [shape[axis] for axis in axes], grid_mode)
     code = mode_code(mode)
     for part, target, fill in parts(image, output, cval):

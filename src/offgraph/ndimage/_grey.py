@@ -11,14 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from offgraph import _native
+from offgraph.ndimage._extremes import extremum
 from offgraph.ndimage._lines import call_in_c_order
-from offgraph.ndimage._rank import (
-    _check_window,
-    _expand_footprint,
-    _expand_origins,
-    _extremum,
-    _warn_of_two_windows,
-)
 from offgraph.ndimage._support import (
     as_double,
     check_axes,
@@ -28,6 +22,7 @@ from offgraph.ndimage._support import (
     normalize_sequence,
     output_array,
 )
+from offgraph.ndimage._windows import check_window, expand_footprint, expand_origins, warn_of_two_windows
 
 __all__ = [
     "black_tophat",
@@ -101,7 +96,7 @@ def grey_erosion(
     """
     _require_window(size, footprint, structure)
     if structure is None:
-        return _extremum(input, size, footprint, output, mode, cval, origin, axes, minimum=True)
+        return extremum(input, size, footprint, output, mode, cval, origin, axes, minimum=True)
     return _raised_extremum(
         input, size, footprint, structure, output, mode, cval, origin, axes, largest=False
     )
@@ -159,7 +154,7 @@ def grey_dilation(
         for axis, each in enumerate(origins)
     ]
     if structure is None:
-        return _extremum(input, size, footprint, output, mode, cval, origins, axes, minimum=False)
+        return extremum(input, size, footprint, output, mode, cval, origins, axes, minimum=False)
     return _raised_extremum(
         input, size, footprint, structure, output, mode, cval, origins, axes, largest=True
     )
@@ -192,7 +187,7 @@ def _raised_extremum(
     largest: bool,
 ) -> np.ndarray:
     """The extreme of samples with heights."""
-    _warn_of_two_windows(size, footprint)
+    warn_of_two_windows(size, footprint)
     structure = np.asarray(structure, dtype=np.float64)
     footprint = np.ones(structure.shape, bool) if footprint is None else np.asarray(footprint, dtype=bool)
     input = np.asarray(input)
@@ -201,11 +196,11 @@ def _raised_extremum(
     output = output_array(output, input)
     axes = check_axes(axes, input.ndim)
     if len(axes) < input.ndim:
-        footprint = _expand_footprint(footprint, axes, input.ndim)
-        origins = _expand_origins(origin, axes, input.ndim)
+        footprint = expand_footprint(footprint, axes, input.ndim)
+        origins = expand_origins(origin, axes, input.ndim)
     else:
         origins = normalize_sequence(origin, len(axes))
-    _check_window(footprint, origins, axes, input.ndim)
+    check_window(footprint, origins, axes, input.ndim)
     # SciPy reads as many heights as the footprint has pixels, also where there are fewer.
     if structure.ndim != len(axes) or structure.size < footprint.size:
         raise RuntimeError("structure array has incorrect shape")

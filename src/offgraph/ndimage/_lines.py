@@ -10,7 +10,7 @@ import numpy as np
 
 from offgraph.ndimage._support import as_double, check_output, native_input, same_elements
 
-__all__ = ["along_axes", "call_in_c_order", "filter_lines"]
+__all__ = ["along_axes", "call_in_c_order", "filter_lines", "unsupported"]
 
 
 def call_in_c_order(
@@ -67,12 +67,13 @@ def filter_lines(
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
     cval, origin = as_double(cval), operator.index(origin)
-    input = native_input(input, _unsupported(input))
-    check_output(output, _unsupported(output))
+    input = native_input(input, unsupported(input))
+    check_output(output, unsupported(output))
     call_in_c_order(kernel, input, output, weights, axis, mode, cval, origin, *more, in_place=in_place)
 
 
-def _unsupported(array: np.ndarray) -> str:
+def unsupported(array: np.ndarray) -> str:
+    """SciPy's complaint about the type of an array."""
     return f"array type {array.dtype.newbyteorder('=')!r} not supported"
 
 

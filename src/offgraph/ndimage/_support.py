@@ -97,34 +97,35 @@ def output_array(
     input: np.ndarray,
     shape: tuple[int, ...] | None = None,
     complex_output: bool = False,
-    zeroed: bool = True,
+    zeroed: bool = False,
 ) -> np.ndarray:
     """The array to write into: made from a dtype, or the caller's own after a check.
 
-    Called straight from a public function: the warning points at that function's caller. A new array need not be
-    `zeroed` where every element is written.
+    Called straight from a public function: the warning points at that function's caller. A new array is `zeroed` on
+    request: where not every element is written.
     """
     if shape is None:
         shape = input.shape
+    make = np.zeros if zeroed else np.empty
     if output is None:
         # The name drops the byte order: results are native.
         if complex_output:
             dtype: Any = np.promote_types(input.dtype, np.complex64)
         else:
             dtype = _BY_CHAR.get(input.dtype.char) or input.dtype.name
-        return np.zeros(shape, dtype=dtype) if zeroed else np.empty(shape, dtype=dtype)
+        return make(shape, dtype=dtype)
     if isinstance(output, type | np.dtype):
         if complex_output and np.dtype(output).kind != "c":
             warnings.warn("promoting specified output dtype to complex", stacklevel=3)
             output = np.promote_types(output, np.complex64)
-        return np.zeros(shape, dtype=output)
+        return make(shape, dtype=output)
     if isinstance(output, str):
         dtype = np.dtype(output)
         if complex_output and dtype.kind != "c":
             raise RuntimeError("output must have complex dtype")
         if not issubclass(dtype.type, np.number):
             raise RuntimeError("output must have numeric dtype")
-        return np.zeros(shape, dtype=dtype)
+        return make(shape, dtype=dtype)
     output = np.asarray(output)
     if output.shape != shape:
         raise RuntimeError("output shape not correct")

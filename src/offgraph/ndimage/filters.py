@@ -18,6 +18,12 @@ from offgraph.ndimage._derivatives import (
     prewitt,
     sobel,
 )
+from offgraph.ndimage._extremes import (
+    maximum_filter,
+    maximum_filter1d,
+    minimum_filter,
+    minimum_filter1d,
+)
 from offgraph.ndimage._gaussian import gaussian_filter, gaussian_filter1d
 from offgraph.ndimage._linear import (
     convolve,
@@ -27,15 +33,7 @@ from offgraph.ndimage._linear import (
     uniform_filter,
     uniform_filter1d,
 )
-from offgraph.ndimage._rank import (
-    maximum_filter,
-    maximum_filter1d,
-    median_filter,
-    minimum_filter,
-    minimum_filter1d,
-    percentile_filter,
-    rank_filter,
-)
+from offgraph.ndimage._rank import median_filter, percentile_filter, rank_filter
 
 __all__ = [
     "convolve",

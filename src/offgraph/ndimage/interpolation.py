@@ -418,7 +418,7 @@ def affine_transform(
     if input.ndim < 1 or len(output_shape) < 1:
         raise RuntimeError("input and output rank must be > 0")
     complex_output = input.dtype.kind == "c"
-    output = output_array(output, input, output_shape, complex_output, zeroed=False)
+    output = output_array(output, input, output_shape, complex_output)
     if complex_output:
         options = {
             "offset": offset,
@@ -519,7 +519,7 @@ def shift(input, shift, output=None, order=3, mode="constant", cval=0.0, prefilt
     if input.ndim < 1:
         raise RuntimeError("input and output rank must be > 0")
     complex_output = input.dtype.kind == "c"
-    output = output_array(output, input, input.shape, complex_output, zeroed=False)
+    output = output_array(output, input, input.shape, complex_output)
     if complex_output:
         _of_parts(_shift, input, shift, output, cval, order=order, mode=mode, prefilter=prefilter)
         return output
@@ -584,7 +584,7 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
     factors = normalize_sequence(zoom, input.ndim)
     output_shape = tuple(int(round(n * factor)) for n, factor in zip(input.shape, factors))  # noqa: RUF046
     complex_output = input.dtype.kind == "c"
-    output = output_array(output, input, output_shape, complex_output, zeroed=False)
+    output = output_array(output, input, output_shape, complex_output)
     if all(factor == 1 for factor in factors) and prefilter:
         # Without the prefilter the image is not what its coefficients stand for, so it is resampled.
         if not output.flags.writeable:

@@ -25,7 +25,6 @@ from offgraph.ndimage._grey import (
     morphological_laplace,
     white_tophat,
 )
-from offgraph.ndimage._rank import _expand_origins
 from offgraph.ndimage._support import (
     call_native,
     check_axes,
@@ -34,6 +33,7 @@ from offgraph.ndimage._support import (
     normalize_sequence,
     output_array,
 )
+from offgraph.ndimage._windows import expand_origins
 
 __all__ = [
     "binary_closing",
@@ -279,7 +279,7 @@ def _erode(
             raise RuntimeError("mask and input must have equal sizes")
     origins = normalize_sequence(origin, len(axes))
     if len(axes) < input.ndim:
-        origins = _expand_origins(origins, axes, input.ndim)
+        origins = expand_origins(origins, axes, input.ndim)
     centre = tuple(each + length // 2 for length, each in zip(structure.shape, origins))
     monotone = bool(structure[centre])
     target = None

@@ -1,49 +1,133 @@
 //! Bands of the image: from samples to keys with a border around them, and back to samples.
 
-use super::key::Rankable;
-use super::{Axis, Plan};
+use std::ops::Range;
+
+use super::LANES;
+use super::key::{Key, Rankable};
+use super::layout::{Axis, Layout};
+use crate::error::Result;
+use crate::error::check_room;
 use crate::match_dtype;
-use crate::sample::Cast;
-use crate::simd::Kernel;
+use crate::parallel;
+use crate::sample::{Cast, Sample};
+use crate::simd::{Kernel, dispatch};
 use crate::view::{ViewMut, write_line};
 
-/// Copy a band of the image, from row `first` of its first axis with the border, into keys.
-pub(super) struct Pad<'a, T: Rankable> {
-    pub(super) plan: &'a Plan,
-    pub(super) data: &'a [T],
-    pub(super) first: usize,
-    /// Holds the key of the outside already.
-    pub(super) padded: &'a mut [T::Key],
+/// Bytes of a cache line: loads of whole registers do not straddle two of them where rows begin at one.
+const CACHE_LINE: usize = 64;
+
+impl Layout {
+    /// Call `work` with the rows of each band, room for its keys with their border, and its output.
+    ///
+    /// `cost` estimates the nanoseconds of one sample.
+    pub(super) fn for_each_band<K: Key>(
+        &self,
+        output: ViewMut<'_>,
+        cost: usize,
+        work: impl Fn(Range<usize>, &mut [K], ViewMut<'_>) + Sync,
+    ) -> Result<()> {
+        let rows = self.axes[0].len;
+        let share = rows.div_ceil(parallel::blocks_for(output.len().saturating_mul(cost)));
+        let height = self.band_rows.min(share);
+        let room = self.padded_len(height).and_then(|len| len.checked_add(LANES + CACHE_LINE));
+        let samples = room.unwrap_or(usize::MAX);
+        // Keys of eight bytes, and their numbers of four with their places.
+        check_room::<[u64; 3]>(if u32::try_from(samples).is_ok() { samples } else { usize::MAX })?;
+        let mut rest = output.into_shape(&[rows * self.strides[0]])?;
+        let mut shares = Vec::with_capacity(rows.div_ceil(share));
+        for start in (0..rows).step_by(share) {
+            let end = (start + share).min(rows);
+            let (part, behind) = rest.split_at(0, (end - start) * self.strides[0]);
+            rest = behind;
+            shares.push((start..end, part));
+        }
+        parallel::for_each_block(shares, |(rows, mut rest)| {
+            let mut padded = vec![K::default(); samples];
+            let start = padded.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+            let padded = &mut padded[start..samples - CACHE_LINE + start];
+            for start in rows.clone().step_by(height) {
+                let end = (start + height).min(rows.end);
+                let (band, behind) = rest.split_at(0, (end - start) * self.strides[0]);
+                rest = behind;
+                let len = self.padded_len(end - start).expect("checked for the tallest band");
+                work(start..end, &mut padded[..len + LANES], band);
+            }
+        });
+        Ok(())
+    }
+
+    /// Fill a band with the keys of those rows, with their border: `outside`, or those of samples.
+    pub(super) fn pad<T: Sample, K: Key>(
+        &self,
+        data: &[T],
+        rows: &Range<usize>,
+        key: impl Fn(T) -> K,
+        outside: K,
+        padded: &mut [K],
+    ) {
+        let band = padded.len() - LANES;
+        dispatch(Pad { layout: self, data, first: rows.start, key, outside, padded: &mut padded[..band] });
+    }
 }
 
-impl<T: Rankable> Kernel for Pad<'_, T> {
+/// Copy a band of the image, from row `first` of its first axis with the border, into keys.
+struct Pad<'a, T, K, F> {
+    layout: &'a Layout,
+    data: &'a [T],
+    first: usize,
+    key: F,
+    outside: K,
+    padded: &'a mut [K],
+}
+
+impl<T: Sample, K: Key, F: Fn(T) -> K> Kernel for Pad<'_, T, K, F> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { plan, data, first, padded } = self;
-        let (last, outer) = plan.axes.split_last().expect("at least one axis");
-        let inner = plan.inner;
+        let Self { layout, data, first, key, outside, padded } = self;
+        let (last, outer) = layout.axes.split_last().expect("at least one axis");
+        let inner = layout.inner;
         // Positions of the outer axes that are inside the image; a band of a single axis begins at `first`.
         let begin = if outer.is_empty() { first } else { 0 };
-        let row = if outer.is_empty() { padded.len() } else { (last.len + last.window - 1) * inner };
-        let rows = padded.chunks_exact_mut(row.max(1));
+        let (row, pitch) = match outer.len().checked_sub(1) {
+            Some(above) => ((last.len + last.window - 1) * inner, layout.padded_strides[above]),
+            None => (padded.len(), padded.len()),
+        };
+        let rows = padded.chunks_exact_mut(pitch.max(1)).map(|to| &mut to[..row]);
+        // In a short row each sample is looked up: there are too few to be copied together.
+        let short = !outer.is_empty() && row < LANES;
+        let places = last.sources.iter().filter(|_| short);
+        let places: Vec<Option<usize>> = places
+            .flat_map(|source| (0..inner).map(move |sample| source.map(|source| source * inner + sample)))
+            .collect();
         for (index, to) in rows.enumerate() {
-            let Some(from) = source_row(plan, outer, first, index) else { continue };
+            let Some(from) = source_row(layout, outer, first, index) else {
+                to.fill(outside);
+                continue;
+            };
             let from = &data[from..];
+            if short {
+                for (to, place) in to.iter_mut().zip(&places) {
+                    *to = place.map_or(outside, |place| key(from[place]));
+                }
+                continue;
+            }
             let sources = &last.sources[begin..begin + to.len() / inner];
             // The image's own samples lie one behind the other; only the border is looked up.
             let own = last.before.clamp(begin, begin + sources.len()) - begin
                 ..(last.before + last.len).clamp(begin, begin + sources.len()) - begin;
             for border in [0..own.start, own.end..sources.len()] {
                 for position in border {
-                    if let Some(source) = sources[position] {
-                        copy_keys(&from[source * inner..], &mut to[position * inner..(position + 1) * inner]);
+                    let to = &mut to[position * inner..(position + 1) * inner];
+                    match sources[position] {
+                        Some(source) => copy_keys(&from[source * inner..], to, &key),
+                        None => to.fill(outside),
                     }
                 }
             }
             if let Some(source) = own.clone().next().and_then(|position| sources[position]) {
-                copy_keys(&from[source * inner..], &mut to[own.start * inner..own.end * inner]);
+                copy_keys(&from[source * inner..], &mut to[own.start * inner..own.end * inner], &key);
             }
         }
     }
@@ -51,7 +135,7 @@ impl<T: Rankable> Kernel for Pad<'_, T> {
 
 /// Where the samples of the padded row `index` of a band come from; `None` if they are all outside.
 #[inline(always)]
-fn source_row(plan: &Plan, outer: &[Axis], first: usize, index: usize) -> Option<usize> {
+fn source_row(layout: &Layout, outer: &[Axis], first: usize, index: usize) -> Option<usize> {
     let mut rest = index;
     let mut from = 0;
     for (place, axis) in outer.iter().enumerate().rev() {
@@ -63,14 +147,14 @@ fn source_row(plan: &Plan, outer: &[Axis], first: usize, index: usize) -> Option
             rest /= padded;
             position
         };
-        from += axis.sources[position]? * plan.strides[place];
+        from += axis.sources[position]? * layout.strides[place];
     }
     Some(from)
 }
 
 #[inline(always)]
-fn copy_keys<T: Rankable>(from: &[T], to: &mut [T::Key]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = from.key());
+fn copy_keys<T: Copy, K>(from: &[T], to: &mut [K], key: &impl Fn(T) -> K) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = key(*from));
 }
 
 /// Turn keys back into samples of the same type.
@@ -88,8 +172,8 @@ impl<T: Rankable> Kernel for Unkey<'_, T> {
     }
 }
 
-/// Store as SciPy does: the sample as `f64`, `again` by way of its own type, then by the N-D filters' cast.
-pub(super) fn store_as_double<T: Rankable>(keys: &[T::Key], again: bool, output: ViewMut<'_>) {
+/// Store as SciPy does: the sample as `f64`, `again` by way of its own type, then by the filter's cast.
+pub(super) fn store_as_double<T: Rankable>(keys: &[T::Key], again: bool, cast: Cast, output: ViewMut<'_>) {
     const CHUNK: usize = 1024;
     let mut values = [0.0; CHUNK];
     let mut rest = output;
@@ -104,7 +188,7 @@ pub(super) fn store_as_double<T: Rankable>(keys: &[T::Key], again: bool, output:
         }
         match_dtype!(ViewMut, part, part => {
             let part = part.into_dimensionality().expect("one axis");
-            write_line(part, &values, 1, Cast::Filtered);
+            write_line(part, &values, 1, cast);
         });
     }
 }

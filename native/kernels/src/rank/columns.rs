@@ -2,6 +2,7 @@
 //!
 //! The comparisons are written out, so that their values stay in registers. Lanes are neighbouring pixels.
 
+use super::LANES;
 use super::counts::{Grid, Plane};
 use super::histogram::Line;
 use super::key::Key;
@@ -9,9 +10,6 @@ use crate::simd::{Kernel, dispatch};
 
 /// Columns may lie at most this far apart for a block to hold all columns of a box.
 const LARGEST_STEP: usize = 64;
-
-/// Keys that are read and compared side by side, so that `padded` holds as many more.
-pub(super) const LANES: usize = 128;
 
 /// Results, in units of [`LANES`], for which columns are sorted at once.
 const BLOCK: usize = 4;

@@ -3,10 +3,10 @@
 //! The sample at `rank` is larger than `t` exactly if at most `rank` samples of the window are `t` or less. So it
 //! is the number of thresholds `t` for which that holds, and each threshold takes a few additions a pixel however
 //! large the window: the ones in a column are kept up to date from row to row, and the columns of a window are
-//! added up in doubled runs. A tile of the picture needs only the thresholds between its smallest and its largest
+//! added up in runs of a few. A tile of the picture needs only the thresholds between its smallest and its largest
 //! result, which are found by halving.
 
-use std::ops::{AddAssign, SubAssign};
+use std::ops::{AddAssign, Range, SubAssign};
 
 use super::histogram::Line;
 use super::{Axis, Dim};
@@ -20,8 +20,9 @@ const TILE_WIDTH: usize = 256;
 const REACH: usize = 64;
 const SPAN: usize = TILE_WIDTH + REACH;
 
-/// Lengths of runs up to that reach: 1, 2, 4, … 64.
-const LEVELS: usize = REACH.ilog2() as usize + 1;
+/// Places that are added up at once, and terms: the loops over them are written out.
+const BLOCK: usize = 64;
+const MOST_TERMS: usize = 8;
 
 /// A full box, longer than 1 along one or two axes; the second is the one with the smaller steps.
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +137,7 @@ struct Tile<C> {
     grid: Grid,
     rank: C,
     width: usize,
+    additions: Additions,
     /// The samples of the tile with its border, copied so that all rows have one length.
     samples: Vec<Aligned<[u8; SPAN]>>,
     /// How many thresholds each result is known to be above.
@@ -151,10 +153,41 @@ struct Aligned<T>(T);
 /// Ones for each place of a row; places behind the row's end are read, but nobody wants what comes of it.
 #[repr(align(64))]
 struct Counts<C> {
-    /// In runs of 1, 2, 4, 8, … columns of the box.
-    runs: [[C; SPAN + REACH]; LEVELS],
+    /// In a column of the box.
+    columns: [C; SPAN + REACH],
+    /// In a run of neighbouring columns.
+    runs: [C; SPAN],
     /// In the box.
     sums: [C; TILE_WIDTH],
+}
+
+/// How the columns of a box are added up: first those of runs of equal length, then runs and what is left.
+#[derive(Clone, Debug)]
+struct Additions {
+    /// Offsets of a run's columns.
+    run: Vec<usize>,
+    /// Offsets of the runs in a box, and of the columns beside them.
+    runs: Vec<usize>,
+    columns: Vec<usize>,
+}
+
+impl Additions {
+    /// With as few terms as possible.
+    fn new(columns: usize, step: usize) -> Self {
+        let terms = |length: &usize| length + columns / length + columns % length;
+        let length = (2..=MOST_TERMS).min_by_key(terms).filter(|length| terms(length) < columns).unwrap_or(1);
+        let offsets =
+            |range: Range<usize>, by: usize| range.step_by(by).map(|column| column * step).collect();
+        if length == 1 {
+            return Self { run: Vec::new(), runs: Vec::new(), columns: offsets(0..columns, 1) };
+        }
+        let whole = columns / length * length;
+        Self {
+            run: offsets(0..length, 1),
+            runs: offsets(0..whole, length),
+            columns: offsets(whole..columns, 1),
+        }
+    }
 }
 
 /// What became of a threshold in a tile.
@@ -174,8 +207,10 @@ impl<C: Count> Tile<C> {
             to.0[..span].copy_from_slice(&padded[row * grid.row_step..][..span]);
         }
         let zero = C::default();
-        let counts = Counts { runs: [[zero; SPAN + REACH]; LEVELS], sums: [zero; TILE_WIDTH] };
-        Self { grid, rank, width, samples, above: vec![Aligned([0; TILE_WIDTH]); height], counts }
+        let counts = Counts { columns: [zero; SPAN + REACH], runs: [zero; SPAN], sums: [zero; TILE_WIDTH] };
+        let additions = Additions::new(grid.columns, grid.column_step);
+        let above = vec![Aligned([0; TILE_WIDTH]); height];
+        Self { grid, rank, width, additions, samples, above, counts }
     }
 
     fn select(mut self, mut sink: impl FnMut(usize, &[u8])) {
@@ -212,50 +247,73 @@ impl<C: Count> Kernel for Try<'_, C> {
     #[inline(always)]
     fn run(self) -> Found {
         let Self { tile, threshold } = self;
-        let Tile { grid, rank, width, samples, above, counts } = tile;
-        let Grid { rows, columns, column_step, .. } = *grid;
-        let top = columns.ilog2() as usize;
-        counts.runs[0] = [C::default(); SPAN + REACH];
-        for Aligned(samples) in &samples[..rows - 1] {
-            for (count, sample) in counts.runs[0].iter_mut().zip(samples) {
+        let Tile { grid, rank, width, additions, samples, above, counts } = tile;
+        let rows = grid.rows;
+        counts.columns = [C::default(); SPAN + REACH];
+        for Aligned(samples) in &samples[..rows] {
+            for (count, sample) in counts.columns.iter_mut().zip(samples) {
                 *count += C::from(*sample <= threshold);
             }
         }
         // Results beyond the width are none: they neither are above the threshold nor keep the others from it.
         let (mut most, mut least) = ([0_u8; TILE_WIDTH], [1_u8; TILE_WIDTH]);
         for (row, Aligned(above)) in above.iter_mut().enumerate() {
-            for (count, sample) in counts.runs[0].iter_mut().zip(&samples[row + rows - 1].0) {
-                *count += C::from(*sample <= threshold);
-            }
-            for level in 0..top {
-                let (made, rest) = counts.runs.split_at_mut(level + 1);
-                let far = &made[level][column_step << level..][..SPAN];
-                for ((to, near), far) in rest[0][..SPAN].iter_mut().zip(&made[level][..SPAN]).zip(far) {
-                    *to = *near;
-                    *to += *far;
+            if row > 0 {
+                let (gone, new) = (&samples[row - 1].0, &samples[row + rows - 1].0);
+                for ((count, gone), new) in counts.columns.iter_mut().zip(gone).zip(new) {
+                    *count += C::from(*new <= threshold);
+                    *count -= C::from(*gone <= threshold);
                 }
             }
-            let sums = &mut counts.sums;
-            sums.copy_from_slice(&counts.runs[top][..TILE_WIDTH]);
-            let mut column = 1 << top;
-            for level in (0..top).rev().filter(|level| columns >> level & 1 == 1) {
-                let from = &counts.runs[level][column * column_step..][..TILE_WIDTH];
-                for (sum, count) in sums.iter_mut().zip(from) {
-                    *sum += *count;
-                }
-                column += 1 << level;
-            }
+            add_up(&mut counts.runs, &counts.columns, &additions.run, false);
+            add_up(&mut counts.sums, &counts.runs, &additions.runs, false);
+            add_up(&mut counts.sums, &counts.columns, &additions.columns, !additions.runs.is_empty());
+            let sums = &counts.sums;
             for place in 0..TILE_WIDTH {
                 let is_above = u8::from(sums[place] <= *rank);
                 above[place] = above[place].wrapping_add(is_above);
                 most[place] |= is_above;
                 least[place] &= is_above;
             }
-            for (count, sample) in counts.runs[0].iter_mut().zip(&samples[row].0) {
-                *count -= C::from(*sample <= threshold);
-            }
         }
         Found { any: most[..*width].contains(&1), all: !least[..*width].contains(&0) }
+    }
+}
+
+/// Add the counts at some offsets, to what is there if there is `more`.
+#[inline(always)]
+fn add_up<C: Count>(to: &mut [C], from: &[C], offsets: &[usize], more: bool) {
+    for (part, offsets) in offsets.chunks(MOST_TERMS).enumerate() {
+        let more = more || part > 0;
+        match offsets.len() {
+            1 => add_terms::<C, 1>(to, from, offsets, more),
+            2 => add_terms::<C, 2>(to, from, offsets, more),
+            3 => add_terms::<C, 3>(to, from, offsets, more),
+            4 => add_terms::<C, 4>(to, from, offsets, more),
+            5 => add_terms::<C, 5>(to, from, offsets, more),
+            6 => add_terms::<C, 6>(to, from, offsets, more),
+            7 => add_terms::<C, 7>(to, from, offsets, more),
+            _ => add_terms::<C, MOST_TERMS>(to, from, offsets, more),
+        }
+    }
+}
+
+#[inline(always)]
+fn add_terms<C: Count, const N: usize>(to: &mut [C], from: &[C], offsets: &[usize], more: bool) {
+    let zeros = [C::default(); BLOCK];
+    for (place, to) in to.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let mut terms = [&zeros; N];
+        for (term, offset) in terms.iter_mut().zip(offsets) {
+            *term = from[place * BLOCK + offset..][..BLOCK].try_into().expect("a block");
+        }
+        // An array of its own, as the compiler sees that it overlaps with nothing.
+        let mut sums = if more { *to } else { zeros };
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            for term in terms {
+                *sum += term[lane];
+            }
+        }
+        *to = sums;
     }
 }
 

@@ -1,12 +1,11 @@
 //! The smallest or largest sample, which needs no sorting, and the same with a height added to each sample.
 
-use super::band::Pad;
 use super::key::{Key, Rankable};
-use super::{Cells, Dim, Plan, Window, lines};
+use super::layout::{Cells, Dim, Layout, lines};
+use super::{Plan, Window};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
-use crate::parallel;
 use crate::runs::{cover, levels_for};
 use crate::sample::{Bool, Cast};
 use crate::simd::{Kernel, dispatch};
@@ -180,7 +179,7 @@ pub fn raised_extremum(
     if input.shape() != output.shape() {
         return Err(KernelError::shape("the input and the output have different shapes"));
     }
-    let plan = Plan::new(input.shape(), window, 0, border)?;
+    let plan = Plan::new(input.shape(), window, 0, border, input.sample_bytes())?;
     if heights.len() != plan.taps.len() {
         let message = format!("{} heights for a window of {} samples", heights.len(), plan.taps.len());
         return Err(KernelError::shape(message));
@@ -188,33 +187,31 @@ pub fn raised_extremum(
     if input.is_empty() {
         return Ok(());
     }
-    let bands = plan.bands(output)?;
     match_dtype!(View, input, array => {
         let data = array.as_slice().ok_or_else(|| KernelError::shape("the input is not in C order"))?;
-        parallel::for_each_block(bands, |(rows, band)| {
-            raise_band(&plan, data, rows, band, heights, largest, fill);
-        });
-    });
-    Ok(())
+        plan.layout.for_each_band(output, heights.len(), |rows, padded, band| {
+            raise_band(&plan.layout, &plan.taps, data, rows, padded, band, heights, largest, fill);
+        })
+    })
 }
 
 fn raise_band<T: Raise>(
-    plan: &Plan,
+    layout: &Layout,
+    taps: &[usize],
     data: &[T],
     rows: Range<usize>,
+    padded: &mut [T::Key],
     mut output: ViewMut<'_>,
     heights: &[f64],
     largest: bool,
     fill: f64,
 ) {
-    let outside = T::from_f64_truncated(fill).key();
-    let mut padded = vec![outside; plan.padded_len(rows.len()).expect("checked for the tallest band")];
-    dispatch(Pad { plan, data, first: rows.start, padded: &mut padded });
-    let mut dims = plan.dims(rows.len());
+    layout.pad(data, &rows, T::key, T::from_f64_truncated(fill).key(), padded);
+    let mut dims = layout.dims(rows.len());
     let row = dims.pop().map_or(0, |last| last.len * last.out);
     let (mut best, mut others) = (vec![0.0; row], vec![T::default(); row]);
     for line in lines(&dims) {
-        let (padded, taps) = (&padded[line.padded..], plan.taps.as_slice());
+        let padded = &padded[line.padded..];
         let (best, others) = (best.as_mut_slice(), others.as_mut_slice());
         if largest {
             let better = |new: T, old: T| old.less(new);

@@ -1,0 +1,234 @@
+//! How an image and its window lie in memory: axes with their borders, and bands of them.
+
+use super::LANES;
+use super::histogram::Line;
+use crate::border::Border;
+use crate::error::check_room;
+use crate::error::{KernelError, Result};
+
+/// Bytes of a band's keys, about, so that a band stays in the second-level cache.
+const BAND_BYTES: usize = 256 * 1024;
+
+/// Bytes of a band that a large window may make it grow to.
+const LARGEST_BAND: usize = 6 << 20;
+
+/// An axis of the image on which the window is longer than 1, or several neighbouring others taken together.
+#[derive(Debug)]
+pub(super) struct Axis {
+    pub(super) len: usize,
+    pub(super) window: usize,
+    pub(super) before: usize,
+    pub(super) border: Border,
+    /// The source of every position of the axis with its border; `None` is outside.
+    pub(super) sources: Vec<Option<usize>>,
+}
+
+/// An image in C order, and how a band of it with its border lies in memory.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// Never empty; bands are cut from the first axis.
+    pub(super) axes: Vec<Axis>,
+    /// Samples that follow each other on all axes behind the last of `axes`, each with a window of its own.
+    pub(super) inner: usize,
+    /// Samples from one position of an axis to the next, in the image and in a band with its border.
+    pub(super) strides: Vec<usize>,
+    pub(super) padded_strides: Vec<usize>,
+    pub(super) band_rows: usize,
+}
+
+impl Layout {
+    /// For keys of that many bytes.
+    pub(super) fn new(
+        shape: &[usize],
+        lengths: &[usize],
+        origins: &[isize],
+        borders: &[Border],
+        key_bytes: usize,
+    ) -> Result<Self> {
+        if [lengths.len(), origins.len(), borders.len()] != [shape.len(); 3] {
+            return Err(KernelError::shape(format!(
+                "a window of shape {lengths:?} and {} origins does not fit an image of shape {shape:?}",
+                origins.len()
+            )));
+        }
+        let (axes, inner) = merge_axes(shape, lengths, origins, borders)?;
+        let strides = strides(axes.iter().map(|axis| axis.len), inner, 1)?;
+        let padded_strides = strides_of_padded(&axes, inner)?;
+        // A band much lower than the window would be mostly border.
+        let row_bytes = padded_strides[0].max(1).saturating_mul(key_bytes);
+        let band_rows = (BAND_BYTES / row_bytes).max(4 * axes[0].window).min(axes[0].len);
+        Ok(Self { axes, inner, strides, padded_strides, band_rows })
+    }
+
+    /// Make the bands low enough for the memory that a call may take; whether that was possible.
+    pub(super) fn fit(&mut self, key_bytes: usize) -> bool {
+        let window = self.axes[0].window;
+        let most = LARGEST_BAND / self.padded_strides[0].max(1).saturating_mul(key_bytes);
+        // A single line has nothing that could be left for later.
+        if self.padded_strides[0] == 1 || self.band_rows.saturating_add(window) <= most {
+            return true;
+        }
+        self.band_rows = most.saturating_sub(window).max(1);
+        self.band_rows >= window
+    }
+
+    /// Samples of a band of that many rows with its border.
+    pub(super) fn padded_len(&self, rows: usize) -> Option<usize> {
+        rows.checked_add(self.axes[0].window - 1)?.checked_mul(self.padded_strides[0])
+    }
+
+    /// The axes of a band of that many rows.
+    pub(super) fn dims(&self, rows: usize) -> Vec<Dim> {
+        (0..self.axes.len())
+            .map(|axis| Dim {
+                len: if axis == 0 { rows } else { self.axes[axis].len },
+                padded: self.padded_strides[axis],
+                out: self.strides[axis],
+            })
+            .collect()
+    }
+}
+
+/// Take neighbouring axes with windows of length 1 together; the last of them become `inner`.
+fn merge_axes(
+    shape: &[usize],
+    lengths: &[usize],
+    origins: &[isize],
+    borders: &[Border],
+) -> Result<(Vec<Axis>, usize)> {
+    let mut axes: Vec<Axis> = Vec::new();
+    for (((&len, &window), &origin), &border) in shape.iter().zip(lengths).zip(origins).zip(borders) {
+        let before =
+            (window / 2).checked_add_signed(origin).filter(|before| *before < window).ok_or_else(|| {
+                KernelError::parameter(format!(
+                    "a window of {window} samples cannot have the origin {origin}"
+                ))
+            })?;
+        match axes.last_mut() {
+            Some(axis) if axis.window == 1 && window == 1 => {
+                axis.len = axis.len.checked_mul(len).ok_or_else(too_large)?;
+            }
+            _ => axes.push(Axis { len, window, before, border, sources: Vec::new() }),
+        }
+    }
+    axes.retain(|axis| axis.window > 1 || axis.len != 1);
+    let inner = axes.pop_if(|axis| axis.window == 1 && axis.len > 0).map_or(1, |axis| axis.len);
+    if axes.is_empty() {
+        axes.push(Axis { len: 1, window: 1, before: 0, border: Border::Nearest, sources: Vec::new() });
+    }
+    for axis in &mut axes {
+        let padded = axis.len.checked_add(axis.window - 1).ok_or_else(too_large)?;
+        check_room::<Option<usize>>(padded)?;
+        if axis.len > 0 {
+            let position = |index: usize| index as isize - axis.before as isize;
+            axis.sources = (0..padded).map(|index| axis.border.index(position(index), axis.len)).collect();
+        }
+    }
+    Ok((axes, inner))
+}
+
+fn strides(
+    lengths: impl DoubleEndedIterator<Item = usize>,
+    inner: usize,
+    align: usize,
+) -> Result<Vec<usize>> {
+    let mut stride = Some(inner);
+    let mut strides = Vec::new();
+    for length in lengths.rev() {
+        let step = stride.ok_or_else(too_large)?;
+        strides.push(step);
+        stride = step.checked_mul(length);
+        if strides.len() == 1 && stride >= Some(align) {
+            stride = stride.and_then(|row| row.checked_next_multiple_of(align));
+        }
+    }
+    strides.reverse();
+    Ok(strides)
+}
+
+/// As [`strides`], for axes with their borders; the first axis, cut into bands, does not count.
+fn strides_of_padded(axes: &[Axis], inner: usize) -> Result<Vec<usize>> {
+    let padded = |(place, axis): (usize, &Axis)| if place == 0 { 1 } else { axis.len + axis.window - 1 };
+    strides(axes.iter().enumerate().map(padded), inner, LANES)
+}
+
+fn too_large() -> KernelError {
+    KernelError::memory("the image with its border is larger than this machine's memory")
+}
+
+/// The cells of a window that count, as offsets in a padded band.
+pub(super) struct Cells<'a> {
+    pub(super) mask: &'a [bool],
+    pub(super) axes: &'a [Axis],
+    pub(super) strides: &'a [usize],
+}
+
+impl Cells<'_> {
+    pub(super) fn taps(&self) -> Vec<usize> {
+        let counted = self.mask.iter().enumerate().filter(|(_, counts)| **counts);
+        counted.map(|(cell, _)| self.offset(cell)).collect()
+    }
+
+    fn offset(&self, cell: usize) -> usize {
+        let mut rest = cell;
+        let axes = self.axes.iter().zip(self.strides).rev();
+        axes.map(|(axis, stride)| {
+            let position = rest % axis.window;
+            rest /= axis.window;
+            position * stride
+        })
+        .sum()
+    }
+
+    /// The runs of cells that are neighbours along `axis`: the offset of the first one, and how many.
+    pub(super) fn lengths(&self, axis: usize) -> Vec<(usize, usize)> {
+        let step: usize = self.axes[axis + 1..].iter().map(|axis| axis.window).product();
+        let window = self.axes[axis].window;
+        let position = |cell: usize| cell / step % window;
+        let counts = |cell: usize| self.mask[cell];
+        let begins = |cell: &usize| counts(*cell) && (position(*cell) == 0 || !counts(*cell - step));
+        let length =
+            |cell: usize| (0..window - position(cell)).take_while(|n| counts(cell + n * step)).count();
+        (0..self.mask.len()).filter(begins).map(|cell| (self.offset(cell), length(cell))).collect()
+    }
+
+    /// For a step along `axis`: the axis, the offsets of the samples left behind, and of those that join.
+    pub(super) fn runs(&self, axis: usize) -> (usize, Vec<usize>, Vec<usize>) {
+        let step: usize = self.axes[axis + 1..].iter().map(|axis| axis.window).product();
+        let (window, stride) = (self.axes[axis].window, self.strides[axis]);
+        let position = |cell: usize| cell / step % window;
+        let (mut leave, mut enter) = (Vec::new(), Vec::new());
+        for cell in (0..self.mask.len()).filter(|cell| self.mask[*cell]) {
+            if position(cell) == 0 || !self.mask[cell - step] {
+                leave.push(self.offset(cell));
+            }
+            if position(cell) == window - 1 || !self.mask[cell + step] {
+                enter.push(self.offset(cell) + stride);
+            }
+        }
+        (axis, leave, enter)
+    }
+}
+
+/// Positions along an axis, with the offset of one step in a padded band and in the output.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dim {
+    pub(super) len: usize,
+    pub(super) padded: usize,
+    pub(super) out: usize,
+}
+
+/// The places of all combinations of positions, the last of `dims` running fastest.
+pub(super) fn lines(dims: &[Dim]) -> impl Iterator<Item = Line> + '_ {
+    let count: usize = dims.iter().map(|dim| dim.len).product();
+    (0..count).map(|mut rest| {
+        let mut line = Line { padded: 0, out: 0 };
+        for dim in dims.iter().rev() {
+            let position = rest % dim.len;
+            rest /= dim.len;
+            line.padded += position * dim.padded;
+            line.out += position * dim.out;
+        }
+        line
+    })
+}
