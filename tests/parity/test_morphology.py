@@ -294,7 +294,7 @@ def grey_calls(draw):
     if image.dtype.kind == "f" and np.isnan(image).any():
         image = np.nan_to_num(image, nan=1, posinf=np.inf, neginf=-np.inf)
     if 0 in image.strides:
-        # SciPy takes the second sample of a broadcast line for the border (test_filters.py tests what we do).
+        # SciPy takes the second sample of a broadcast line for the border (test_order_statistics.py tests what we do).
         image = image.copy()
     rank = image.ndim if draw(st.integers(0, 3)) else draw(st.integers(1, 3))
     keywords = {}

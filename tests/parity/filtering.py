@@ -1,0 +1,47 @@
+"""What the filters' tests share: draws of arguments, and the comparison with live SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage
+from hypothesis import strategies as st
+from tests.cases import MODES, assert_same, outcome
+
+from offgraph import ndimage
+
+modes = st.sampled_from((*MODES, *MODES, "no such mode"))
+fills = st.sampled_from((0.0, 3, -3.7, 300.0, 1e20))
+origins = st.integers(-3, 3)
+SIMD_LEVELS = ("baseline", "avx2", "avx512")
+
+
+def compare(name, image, form, *args, **kwargs):
+    """Call both functions, each with an output of its own, and compare what they give."""
+    ours = outcome(getattr(ndimage, name), image, *args, output=form.make(image.shape), **kwargs)
+    theirs = outcome(getattr(scipy.ndimage, name), image, *args, output=form.make(image.shape), **kwargs)
+    assert_same(ours, theirs)
+
+
+def pairs_with_axes(elements, count: int, extra: bool = True):
+    """One value for all axes, one for each, or (rarely) a sequence of the wrong length."""
+    lists = st.lists(elements, min_size=count, max_size=count + (count % 3 == 2 and extra))
+    return st.one_of(elements, lists, lists.map(tuple))
+
+
+@st.composite
+def some_axes(draw, ndim: int):
+    """``None``, one axis or several, counted from either end; now and then one that is missing or named twice."""
+    kind = draw(st.sampled_from(("all", "all", "one", "some", "some", "some", "wrong")))
+    if kind == "all":
+        return None, ndim
+    if kind == "one":
+        return draw(st.integers(-ndim, ndim - 1)), 1
+    if kind == "wrong":
+        return draw(st.sampled_from(((0, 0), (ndim,), (0, -ndim), 0.5))), 1
+    chosen = draw(st.permutations(range(ndim)))[: draw(st.integers(0, ndim))]
+    return tuple(axis - ndim * draw(st.integers(0, 1)) for axis in chosen), len(chosen)
+
+
+def one_repeated_sample(image: np.ndarray) -> bool:
+    """An axis without strides: SciPy takes its second sample for the border (see docs/differences.md)."""
+    return image.ndim == 1 and image.strides == (0,) and image.size > 1
