@@ -2,9 +2,10 @@
 
 use crate::array::{Input, Output};
 use crate::error::{border, to_python};
-use offgraph_kernels::correlate;
+use offgraph_kernels::correlate::{self, Pass};
 use offgraph_kernels::correlate_nd::{Weights, correlate as correlate_array};
 use offgraph_kernels::extremum::{self, Extremum};
+use offgraph_kernels::passes;
 use offgraph_kernels::uniform;
 use pyo3::prelude::*;
 
@@ -22,6 +23,23 @@ pub fn correlate1d(
     let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
     py.detach(|| correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
         .map_err(to_python)
+}
+
+#[pyfunction]
+pub fn correlate_axes(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Option<Input<'_>>,
+    passes: Vec<(usize, Vec<f64>, i32, f64, isize)>,
+) -> PyResult<()> {
+    let (input, output) = (input.as_ref().map(Input::view), output.view_mut());
+    let passes = passes
+        .iter()
+        .map(|(axis, weights, mode, fill, origin)| {
+            Ok(Pass { axis: *axis, weights, border: border(*mode)?, fill: *fill, origin: *origin })
+        })
+        .collect::<PyResult<Vec<_>>>()?;
+    py.detach(|| passes::correlate_axes(input.as_ref(), output, &passes)).map_err(to_python)
 }
 
 #[pyfunction]

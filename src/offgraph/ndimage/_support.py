@@ -100,19 +100,19 @@ def output_array(
     if output is None:
         # The name drops the byte order: results are native.
         dtype: Any = np.promote_types(input.dtype, np.complex64) if complex_output else input.dtype.name
-        return np.zeros(shape, dtype=dtype)
+        return np.empty(shape, dtype=dtype)
     if isinstance(output, type | np.dtype):
         if complex_output and np.dtype(output).kind != "c":
             warnings.warn("promoting specified output dtype to complex", stacklevel=3)
             output = np.promote_types(output, np.complex64)
-        return np.zeros(shape, dtype=output)
+        return np.empty(shape, dtype=output)
     if isinstance(output, str):
         dtype = np.dtype(output)
         if complex_output and dtype.kind != "c":
             raise RuntimeError("output must have complex dtype")
         if not issubclass(dtype.type, np.number):
             raise RuntimeError("output must have numeric dtype")
-        return np.zeros(shape, dtype=dtype)
+        return np.empty(shape, dtype=dtype)
     output = np.asarray(output)
     if output.shape != shape:
         raise RuntimeError("output shape not correct")
