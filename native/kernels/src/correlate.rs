@@ -535,5 +535,41 @@ mod tests {
             force(before);
             set_local_threads(threads);
         }
+
+        #[test]
+        fn guessed_bytes_are_those_of_truncated_sums(
+            height in 1_usize..60,
+            width in 1_usize..90,
+            inner in 1_usize..5,
+            half in prop::collection::vec(0.0_f64..0.5, 1..9),
+            kind in 0..3,
+            run in prop::sample::select(vec![1_usize, 7, 64, 5000]),
+            axis in 0_usize..3,
+            code in 0..7,
+        ) {
+            let total = half[0] + 2.0 * half[1..].iter().sum::<f64>();
+            // Of sum 1, so that flat areas lie on the edge of truncation; derivatives; any.
+            let scale = if kind == 0 { 1.0 / total.max(0.1) } else { 1.0 };
+            let sign = if kind == 1 { -1.0 } else { 1.0 };
+            let (left, right) = (half[1..].iter().rev(), half[1..].iter().map(|weight| sign * weight));
+            let weights: Vec<f64> =
+                left.copied().chain([half[0]]).chain(right).map(|weight| weight * scale).collect();
+            let mut count = 0_usize;
+            let shape = vec![height, width, inner];
+            let bytes = ArrayD::from_shape_simple_fn(shape, || { count += 1; (count / run * 31 % 256) as u8 });
+            let border = Border::from_code(code).unwrap();
+            let mut sums = bytes.mapv(f64::from);
+            correlate1d(None, ViewMut::F64(sums.view_mut()), axis, &weights, border, 7.0, 0).unwrap();
+            let expected = sums.mapv(u8::from_f64_truncated);
+            let before = level();
+            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
+                force(wanted);
+                let mut output = bytes.clone();
+                let view = ViewMut::U8(output.view_mut());
+                correlate1d(Some(&View::U8(bytes.view())), view, axis, &weights, border, 7.0, 0).unwrap();
+                prop_assert_eq!(&output, &expected);
+            }
+            force(before);
+        }
     }
 }

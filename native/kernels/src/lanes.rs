@@ -179,8 +179,8 @@ mod tests {
     #[test]
     fn lines_laid_side_by_side_come_back() {
         for len in [1, 2, 3, 4, 7, 16, 17, 45] {
-            for lines in [1, 5, 16, 37] {
-                let lanes = (lines as usize).next_multiple_of(SIDE);
+            for lines in [1_usize, 5, 16, 37] {
+                let lanes = lines.next_multiple_of(SIDE);
                 let from: Vec<u16> = (0..lines * len).map(|value| value as u16).collect();
                 let mut rows = vec![0.0; len * lanes];
                 side_by_side(&from, len, &mut rows, lanes, f64::from);
