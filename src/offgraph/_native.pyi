@@ -58,6 +58,9 @@ def map_positions(
 def correlate1d(
     output: Array, input: Array | None, weights: list[float], axis: int, mode: int, cval: float, origin: int
 ) -> None: ...
+def correlate_axes(
+    output: Array, input: Array | None, passes: list[tuple[int, list[float], int, float, int]]
+) -> None: ...
 def correlate_nd(
     output: Array,
     input: Array,

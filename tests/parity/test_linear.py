@@ -221,6 +221,59 @@ def test_tiles_and_strips(data, shape, dtype, kind, mode, cval):
     compare(name, image, OutputForm("none"), *arguments, mode=mode, cval=cval)
 
 
+# Bands of rows, lines side by side (some, all but some, and many registers of them), and lines too long for that.
+PICTURES = (
+    (140, 517, 3),
+    (37, 63, 1),
+    (9, 41, 4),
+    (260, 300),
+    (16, 2, 7),
+    (8, 9001),
+    (3, 70, 40, 2),
+    (600, 97),
+)
+
+
+@pytest.mark.usefixtures("simd_level")
+class TestEveryLevel:
+    @examples(40)
+    @given(
+        st.sampled_from(PICTURES),
+        st.sampled_from(("u1", "u1", "f4", "f4", "u2", "f8")),
+        st.integers(0, 2**32 - 1),
+        st.sampled_from(("plain", "steps", "flat", "special")),
+        st.sampled_from(
+            (
+                ("gaussian_filter", (1,)),
+                ("gaussian_filter", (4,)),
+                ("gaussian_filter", (1.5, 1)),
+                ("uniform_filter", (7,)),
+                ("uniform_filter", (50,)),
+                ("sobel", (0,)),
+                ("sobel", (1,)),
+                ("prewitt", (-1,)),
+                ("laplace", ()),
+            )
+        ),
+        st.sampled_from(MODES),
+        st.sampled_from((0.0, 7, 300, 0.5)),
+        st.integers(1, 2),
+    )
+    def test_pictures(self, shape, dtype, seed, kind, call, mode, cval, threads):
+        image = values(shape, dtype, seed, "plain" if kind == "steps" else kind)
+        if kind == "steps":
+            # Flat areas, slopes, and their edges: sums that are integers but for the last place.
+            image = (np.arange(image.size).reshape(shape) // 64 % 120).astype(dtype)
+        name, arguments = call
+        before = _native.get_num_threads()
+        _native.set_num_threads(threads)
+        try:
+            with np.errstate(all="ignore"):
+                compare(name, image, OutputForm("none"), *arguments, mode=mode, cval=cval)
+        finally:
+            _native.set_num_threads(before)
+
+
 def test_a_nan_stays_in_the_running_sum():
     line = np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0, 8.0])
     means = ndimage.uniform_filter1d(line, 3)

@@ -9,6 +9,7 @@ use crate::simd::{Kernel, dispatch};
 use crate::strips::{Reader, Source, TILE, Target, Walk, Writer, walk_strips};
 use crate::view::{View, ViewMut};
 use std::ops::{Add, Mul, Sub};
+use std::sync::OnceLock;
 
 /// Correlate the lines along `axis` with `weights`; without an input, those of `output` itself.
 ///
@@ -29,12 +30,38 @@ pub fn correlate1d(
     fill: f64,
     origin: isize,
 ) -> Result<()> {
+    correlate_rows(input, output, Pass { axis, weights, border, fill, origin }, 0)
+}
+
+/// A correlation along one axis, by the rules of [`correlate1d`].
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    /// The axis of the lines.
+    pub axis: usize,
+    /// The weights.
+    pub weights: &'a [f64],
+    /// Where samples outside the array come from.
+    pub border: Border,
+    /// The fill value of the constant modes.
+    pub fill: f64,
+    /// Moves the window.
+    pub origin: isize,
+}
+
+/// [`correlate1d`] of those rows of the lines, from `first` on, that `output` has.
+pub(crate) fn correlate_rows(
+    input: Option<&View<'_>>,
+    output: ViewMut<'_>,
+    pass: Pass<'_>,
+    first: usize,
+) -> Result<()> {
+    let Pass { axis, weights, border, fill, origin } = pass;
     let size = weights.len();
     let before = (size / 2).checked_add_signed(origin).filter(|before| *before < size).ok_or_else(|| {
         KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
     })?;
     let extension = Extension { before, after: size - 1 - before, border, fill };
-    let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false };
+    let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false, first };
     let taps = Taps { weights, symmetry: symmetry(weights) };
     if is_bytes(input, &output)
         && let Some(guess) = Guess::new(taps, border, fill)
@@ -67,11 +94,11 @@ pub(crate) fn filter_strips(
     let Some(input) = input else {
         return walk_strips(output, walk, fill, None, truncating, compute);
     };
-    check_shapes(input, &output)?;
+    check_shapes(input, &output, walk)?;
     let reader: Box<dyn Reader<f64> + '_> = match_dtype!(View, input, array => {
         Box::new(Source(c_order(array.as_slice())?, Sample::to_f64))
     });
-    walk_strips(output, walk, fill, Some(reader.as_ref()), truncating, compute)
+    walk_strips(output, walk, fill, Some((reader.as_ref(), len_along(input, walk))), truncating, compute)
 }
 
 /// Reads as `f64`, stores by the truncating cast.
@@ -96,9 +123,12 @@ pub(crate) fn filter_bytes<'v, B: Copy + Default + Sync + 'v, R: Copy + Default 
         _ => None,
     };
     if let Some(input) = input {
-        check_shapes(input, &output)?;
+        check_shapes(input, &output, walk)?;
     }
-    let reader = reader.as_ref().map(|reader| reader as &dyn Reader<B>);
+    let reader = reader.as_ref().zip(input).map(|(reader, input)| {
+        let reader: &dyn Reader<B> = reader;
+        (reader, len_along(input, walk))
+    });
     walk_strips(
         output,
         walk,
@@ -119,9 +149,18 @@ pub(crate) fn is_bytes(input: Option<&View<'_>>, output: &ViewMut<'_>) -> bool {
     matches!((input, output), (None | Some(View::U8(_)), ViewMut::U8(_)))
 }
 
-fn check_shapes(input: &View<'_>, output: &ViewMut<'_>) -> Result<()> {
+fn len_along(input: &View<'_>, walk: &Walk) -> usize {
+    input.shape().get(walk.axis).copied().unwrap_or(0)
+}
+
+/// The output must have the input's shape, or fewer rows of its lines.
+fn check_shapes(input: &View<'_>, output: &ViewMut<'_>, walk: &Walk) -> Result<()> {
     let (from, to) = (input.shape(), output.shape());
-    if from == to {
+    let fits = from.len() == to.len()
+        && from.iter().zip(to).enumerate().all(|(axis, (from, to))| {
+            from == to || axis == walk.axis && walk.first.checked_add(*to).is_some_and(|end| end <= *from)
+        });
+    if fits {
         return Ok(());
     }
     Err(KernelError::shape(format!("cannot filter an array of shape {from:?} into one of shape {to:?}")))
@@ -167,49 +206,61 @@ impl Number for f64 {}
 
 impl<S: Number> Taps<'_, S> {
     /// `N` results, from the samples at `i`, `i + step`, `i + 2 * step`, …, one for each weight.
+    ///
+    /// Sums and differences of two samples must be exact in `B` if it is narrower than `S`.
     #[inline(always)]
-    fn sum<const N: usize, B: Copy + Into<S>>(self, samples: &[B], step: usize) -> [S; N] {
-        let Self { weights, symmetry } = self;
-        let (last, middle) = (weights.len() - 1, weights.len() / 2);
-        let tap = |index: usize| (weights[index], lanes(&samples[index * step..]));
-        let pairs = (0..middle).map(|index| {
-            (weights[index], lanes(&samples[index * step..]), lanes(&samples[(last - index) * step..]))
-        });
-        match symmetry {
-            Symmetry::Even => add_up(tap(middle), pairs, |a, b| a + b),
-            Symmetry::Odd => add_up(tap(middle), pairs, |a, b| a - b),
+    fn sum<const N: usize, B: Number + Into<S>>(self, samples: &[B], step: usize) -> [S; N] {
+        match self.symmetry {
+            Symmetry::Even => self.pairs(samples, step, |a, b| a + b),
+            Symmetry::Odd => self.pairs(samples, step, |a, b| a - b),
             Symmetry::None => {
-                let taps = (0..last).map(tap).map(|(weight, samples)| (weight, samples, samples));
-                add_up(tap(last), taps, |a, _| a)
+                let last = self.weights.len() - 1;
+                let mut sums = self.first(last, samples, step);
+                for (index, weight) in self.weights[..last].iter().enumerate() {
+                    let samples: &[B; N] = lanes(&samples[index * step..]);
+                    for lane in 0..N {
+                        sums[lane] = sums[lane] + samples[lane].into() * *weight;
+                    }
+                }
+                sums
             }
         }
     }
-}
 
-#[inline(always)]
-fn lanes<const N: usize, B>(samples: &[B]) -> &[B; N] {
-    samples.first_chunk().expect("samples for whole tiles")
-}
-
-/// The first product, and then the products with what `combine` makes of two samples, in turn.
-///
-/// Plain loops over the lanes: so the sums stay in registers while tap after tap is added.
-#[inline(always)]
-fn add_up<'a, const N: usize, B: Copy + Into<S> + 'a, S: Number>(
-    first: (S, &[B; N]),
-    pairs: impl Iterator<Item = (S, &'a [B; N], &'a [B; N])>,
-    combine: impl Fn(S, S) -> S,
-) -> [S; N] {
-    let mut sums = [S::default(); N];
-    for (sum, sample) in sums.iter_mut().zip(first.1) {
-        *sum = (*sample).into() * first.0;
-    }
-    for (weight, left, right) in pairs {
-        for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
-            *sum = *sum + combine((*left).into(), (*right).into()) * weight;
+    #[inline(always)]
+    fn pairs<const N: usize, B: Number + Into<S>>(
+        self,
+        samples: &[B],
+        step: usize,
+        combine: impl Fn(B, B) -> B,
+    ) -> [S; N] {
+        let (last, middle) = (self.weights.len() - 1, self.weights.len() / 2);
+        let mut sums = self.first(middle, samples, step);
+        for (index, weight) in self.weights[..middle].iter().enumerate() {
+            let left: &[B; N] = lanes(&samples[index * step..]);
+            let right: &[B; N] = lanes(&samples[(last - index) * step..]);
+            for lane in 0..N {
+                sums[lane] = sums[lane] + combine(left[lane], right[lane]).into() * *weight;
+            }
         }
+        sums
     }
-    sums
+
+    /// The first product of every sum.
+    #[inline(always)]
+    fn first<const N: usize, B: Number + Into<S>>(self, index: usize, samples: &[B], step: usize) -> [S; N] {
+        let samples: &[B; N] = lanes(&samples[index * step..]);
+        let mut sums = [S::default(); N];
+        for lane in 0..N {
+            sums[lane] = samples[lane].into() * self.weights[index];
+        }
+        sums
+    }
+}
+
+#[inline(always)]
+pub(crate) fn lanes<const N: usize, B>(samples: &[B]) -> &[B; N] {
+    samples.first_chunk().expect("samples for whole tiles")
 }
 
 struct Correlation<'a> {
@@ -224,9 +275,10 @@ impl Kernel for Correlation<'_> {
 
     #[inline(always)]
     fn run(self) {
-        const HALF: usize = TILE / 2;
-        for (index, result) in self.result.as_chunks_mut::<HALF>().0.iter_mut().enumerate() {
-            *result = self.taps.sum(&self.samples[index * HALF..], self.step);
+        /// As many sums as stay in registers.
+        const LANES: usize = 16;
+        for (index, result) in self.result.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            *result = self.taps.sum(&self.samples[index * LANES..], self.step);
         }
     }
 }
@@ -238,10 +290,14 @@ impl Kernel for Correlation<'_> {
 /// `1.01 (n + 2) u` of `M`, the sum of the absolute weights times 255. SciPy's own sum is off by as much with
 /// `u = 2^-53`, and the two sums `guess ± error` are rounded once more, by at most `1.01 u M`: `1.02 (n + 4) u M`
 /// covers all. Truncation never falls, so what lies between two values of the same truncation has it too.
+///
+/// Flat areas, whose sums lie on the very edge of truncation, are looked up.
 struct Guess<'a> {
     exact: Taps<'a, f64>,
     weights: Vec<f32>,
     error: f32,
+    /// The result for a window full of each byte, once it was needed.
+    flat: OnceLock<[u8; 256]>,
 }
 
 impl<'a> Guess<'a> {
@@ -261,7 +317,47 @@ impl<'a> Guess<'a> {
             1.02 * (exact.weights.len() + 4) as f64 * 2_f64.powi(-24) * most + f64::from(f32::MIN_POSITIVE)
         };
         let weights = exact.weights.iter().map(|weight| *weight as f32).collect();
-        (error < 0.025).then_some(Self { exact, weights, error: error as f32 * 1.000_001 })
+        (error < 0.025).then_some(Self {
+            exact,
+            weights,
+            error: error as f32 * 1.000_001,
+            flat: OnceLock::new(),
+        })
+    }
+
+    /// Store what the sums are truncated to, and tell whether one is in doubt.
+    #[inline(always)]
+    fn store<const N: usize>(&self, sums: &[f32; N], result: &mut [u8; N]) -> bool {
+        let mut doubt = 0;
+        for lane in 0..N {
+            let (low, high) = (sums[lane] - self.error, sums[lane] + self.error);
+            // SAFETY: an error below one bounds the sums far below 2^31; samples and weights are finite.
+            let (low, high): (i32, i32) = unsafe { (low.to_int_unchecked(), high.to_int_unchecked()) };
+            doubt |= low ^ high;
+            result[lane] = low as u8;
+        }
+        doubt != 0
+    }
+
+    /// SciPy's results: samples are bytes, so pairs of them are exact in `f32`.
+    #[inline(always)]
+    fn exact_results<const N: usize>(&self, samples: &[f32], step: usize) -> [u8; N] {
+        let sums: [f64; N] = self.exact.sum(samples, step);
+        let mut results = [0; N];
+        for lane in 0..N {
+            results[lane] = u8::from_f64_truncated(sums[lane]);
+        }
+        results
+    }
+
+    /// SciPy's results for windows full of each byte.
+    fn flat_results(&self) -> [u8; 256] {
+        let bytes: [f32; 256] = std::array::from_fn(|byte| byte as f32);
+        let mut results = [0; 256];
+        for (results, bytes) in results.as_chunks_mut::<32>().0.iter_mut().zip(bytes.as_chunks::<32>().0) {
+            *results = self.exact_results(bytes, 0);
+        }
+        results
     }
 }
 
@@ -282,23 +378,64 @@ impl Kernel for Guessed<'_> {
         for (index, result) in result.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
             let samples = &samples[index * TILE..];
             let sums: [f32; TILE] = taps.sum(samples, step);
-            let mut doubt = 0;
-            for (to, sum) in result.iter_mut().zip(sums) {
-                // SAFETY: an error below one bounds the sums far below 2^31; samples and weights are finite.
-                let (low, high): (i32, i32) = unsafe {
-                    ((sum - guess.error).to_int_unchecked(), (sum + guess.error).to_int_unchecked())
-                };
-                doubt |= low ^ high;
-                *to = low as u8;
-            }
-            if doubt != 0 {
-                let sums: [f64; TILE] = guess.exact.sum(samples, step);
-                for (to, sum) in result.iter_mut().zip(sums) {
-                    *to = u8::from_f64_truncated(sum);
+            if guess.store(&sums, result) {
+                const PART: usize = 32;
+                let parts = result.as_chunks_mut::<PART>().0.iter_mut().zip(sums.as_chunks::<PART>().0);
+                for (part, (result, sums)) in parts.enumerate() {
+                    if guess.store(sums, result) {
+                        dispatch(Settled { samples: &samples[part * PART..], guess, step, result });
+                    }
                 }
             }
         }
     }
+}
+
+/// Results that were in doubt.
+struct Settled<'a, const N: usize> {
+    samples: &'a [f32],
+    guess: &'a Guess<'a>,
+    step: usize,
+    result: &'a mut [u8; N],
+}
+
+impl<const N: usize> Kernel for Settled<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { samples, guess, step, result } = self;
+        if is_flat::<N>(samples, step, guess.weights.len()) {
+            let flat = guess.flat.get_or_init(|| guess.flat_results());
+            for (to, sample) in result.iter_mut().zip(samples) {
+                // SAFETY: samples are bytes. The conversion that checks takes several times as long.
+                let byte: i32 = unsafe { sample.to_int_unchecked() };
+                *to = flat[byte as usize & 255];
+            }
+        } else {
+            *result = guess.exact_results(samples, step);
+        }
+    }
+}
+
+/// Whether every one of `N` windows of `size` samples holds one value.
+#[inline(always)]
+fn is_flat<const N: usize>(samples: &[f32], step: usize, size: usize) -> bool {
+    /// Most windows that differ do so in the first samples: looked at after one, and then now and again.
+    const OFTEN: usize = 8;
+    let first: &[f32; N] = lanes(samples);
+    let mut differing = [0; N];
+    let any = |differing: &[u32; N]| differing.iter().fold(0, |any, bits| any | bits) != 0;
+    for index in 1..size {
+        let samples: &[f32; N] = lanes(&samples[index * step..]);
+        for lane in 0..N {
+            differing[lane] |= first[lane].to_bits() ^ samples[lane].to_bits();
+        }
+        if index % OFTEN == 1 && any(&differing) {
+            return false;
+        }
+    }
+    !any(&differing)
 }
 
 #[cfg(test)]
@@ -397,6 +534,42 @@ mod tests {
             }
             force(before);
             set_local_threads(threads);
+        }
+
+        #[test]
+        fn guessed_bytes_are_those_of_truncated_sums(
+            height in 1_usize..60,
+            width in 1_usize..90,
+            inner in 1_usize..5,
+            half in prop::collection::vec(0.0_f64..0.5, 1..9),
+            kind in 0..3,
+            run in prop::sample::select(vec![1_usize, 7, 64, 5000]),
+            axis in 0_usize..3,
+            code in 0..7,
+        ) {
+            let total = half[0] + 2.0 * half[1..].iter().sum::<f64>();
+            // Of sum 1, so that flat areas lie on the edge of truncation; derivatives; any.
+            let scale = if kind == 0 { 1.0 / total.max(0.1) } else { 1.0 };
+            let sign = if kind == 1 { -1.0 } else { 1.0 };
+            let (left, right) = (half[1..].iter().rev(), half[1..].iter().map(|weight| sign * weight));
+            let weights: Vec<f64> =
+                left.copied().chain([half[0]]).chain(right).map(|weight| weight * scale).collect();
+            let mut count = 0_usize;
+            let shape = vec![height, width, inner];
+            let bytes = ArrayD::from_shape_simple_fn(shape, || { count += 1; (count / run * 31 % 256) as u8 });
+            let border = Border::from_code(code).unwrap();
+            let mut sums = bytes.mapv(f64::from);
+            correlate1d(None, ViewMut::F64(sums.view_mut()), axis, &weights, border, 7.0, 0).unwrap();
+            let expected = sums.mapv(u8::from_f64_truncated);
+            let before = level();
+            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
+                force(wanted);
+                let mut output = bytes.clone();
+                let view = ViewMut::U8(output.view_mut());
+                correlate1d(Some(&View::U8(bytes.view())), view, axis, &weights, border, 7.0, 0).unwrap();
+                prop_assert_eq!(&output, &expected);
+            }
+            force(before);
         }
     }
 }

@@ -235,12 +235,15 @@ impl Kernel for Sums<'_> {
 
     #[inline(always)]
     fn run(self) {
-        for (index, result) in self.result.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-            let padded = &self.padded[index * TILE..];
-            let mut sums = [0.0; TILE];
+        /// As many sums as stay in registers.
+        const LANES: usize = 32;
+        for (index, result) in self.result.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            let padded = &self.padded[index * LANES..];
+            let mut sums = [0.0; LANES];
             for (offset, weight) in self.taps {
-                let samples: &[f64; TILE] = padded[*offset..].first_chunk().expect("samples for whole tiles");
-                for lane in 0..TILE {
+                let samples: &[f64; LANES] =
+                    padded[*offset..].first_chunk().expect("samples for whole tiles");
+                for lane in 0..LANES {
                     sums[lane] += samples[lane] * weight;
                 }
             }

@@ -4,12 +4,13 @@
 //! of the axes before. A strip is some of these rows and columns, with the rows that a window needs before and
 //! after: it is read into a buffer, computed and stored, and stays in a near cache meanwhile. In the buffer the next
 //! sample of a line is `width` further on, whatever the axis: one plain loop serves every axis, and its lanes are
-//! different pixels. Short lines are laid side by side.
+//! different pixels. Where `inner` is small, lines are laid side by side.
 //!
 //! Reading and storing know the element types, one at a time; computing does not.
 
 use crate::error::check_room;
 use crate::error::{KernelError, Result};
+use crate::lanes::{SIDE, one_after_the_other, side_by_side};
 use crate::line::Extension;
 use crate::parallel;
 use crate::simd::{Kernel, dispatch};
@@ -20,16 +21,19 @@ use ndarray::{ArrayViewMutD, Axis};
 const STRIP_SAMPLES: usize = 16 * 1024;
 
 /// Rows of a strip, if the window is small; else twice the window.
-const ROWS: usize = 64;
+const ROWS: usize = 32;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Columns of a strip, if there are so many: memory delivers 64 bytes at once.
 const COLUMNS: usize = 64;
 
-/// Samples at least in lines that are computed alone; shorter ones are laid side by side.
-const LONG: usize = 64;
+/// Samples at most in a strip of lines laid side by side; longer ones are computed alone.
+const LANES_SAMPLES: usize = 256 * 1024;
 
 /// Results are computed by so many at a time: the buffers end at a multiple of it.
-pub(crate) const TILE: usize = 32;
+pub(crate) const TILE: usize = 64;
 
 /// What to walk along, and how.
 pub(crate) struct Walk {
@@ -41,9 +45,14 @@ pub(crate) struct Walk {
     pub cost: usize,
     /// Whether a line must be computed from its first sample to its last, in one go.
     pub whole: bool,
+    /// The first row of the lines that the output has, where it has not all.
+    pub first: usize,
 }
 
-/// Rows of samples that lie apart by `pitch`, of several lines that lie apart by `group_pitch`.
+/// Rows of samples that lie apart by `pitch`.
+///
+/// With lanes there are `group` such blocks, one after the other, each in one piece: the buffer has a row of `lanes`
+/// neighbours, one of each block, for every sample of theirs.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
     start: usize,
@@ -51,13 +60,13 @@ pub(crate) struct Block {
     pitch: usize,
     width: usize,
     group: usize,
-    group_pitch: usize,
+    lanes: usize,
 }
 
 impl Block {
     /// `width` neighbouring samples.
     pub(crate) fn row(start: usize, width: usize) -> Self {
-        Self { start, rows: 1, pitch: width, width, group: 1, group_pitch: width }
+        Self { start, rows: 1, pitch: width, width, group: 1, lanes: 1 }
     }
 }
 
@@ -89,22 +98,18 @@ impl<T: Copy, B: Copy, F: Fn(T) -> B + Copy> Kernel for Read<'_, T, B, F> {
     #[inline(always)]
     fn run(self) {
         let Self { from, block, to, load } = self;
-        let Block { start, rows, pitch, width, group, group_pitch } = block;
+        let Block { start, rows, pitch, width, group, lanes } = block;
         let from = &from[start..];
         let copy =
             |to: &mut [B], from: &[T]| to.iter_mut().zip(from).for_each(|(to, from)| *to = load(*from));
-        if group == 1 && width == pitch {
+        if lanes > 1 {
+            let len = rows * width;
+            side_by_side(&from[..group * len], len, &mut to[..len * lanes], lanes, load);
+        } else if width == pitch {
             copy(&mut to[..rows * width], &from[..rows * width]);
-        } else if width == 1 {
-            for (row, to) in to.chunks_exact_mut(group).take(rows).enumerate() {
-                let lines = from[row * pitch..].iter().step_by(group_pitch);
-                to.iter_mut().zip(lines).for_each(|(to, from)| *to = load(*from));
-            }
         } else {
-            for (row, to) in to.chunks_exact_mut(group * width).take(rows).enumerate() {
-                for (line, to) in to.chunks_exact_mut(width).enumerate() {
-                    copy(to, &from[line * group_pitch + row * pitch..][..width]);
-                }
+            for (row, to) in to.chunks_exact_mut(width).take(rows).enumerate() {
+                copy(to, &from[row * pitch..][..width]);
             }
         }
     }
@@ -133,8 +138,7 @@ where
     fn read(&self, block: Block, column: usize, to: &mut [B]) {
         let (len, inner) = (self.0.len_of(Axis(1)), self.0.len_of(Axis(2)));
         if let Some(from) = self.0.as_slice() {
-            let block =
-                Block { start: block.start + column, pitch: inner, group_pitch: len * inner, ..block };
+            let block = Block { start: block.start + column, pitch: inner, ..block };
             dispatch(Read { from, block, to, load: self.1 });
             return;
         }
@@ -150,8 +154,7 @@ where
     fn write(&mut self, block: Block, column: usize, from: &[R]) {
         let (len, inner) = (self.0.len_of(Axis(1)), self.0.len_of(Axis(2)));
         if let Some(to) = self.0.as_slice_mut() {
-            let block =
-                Block { start: block.start + column, pitch: inner, group_pitch: len * inner, ..block };
+            let block = Block { start: block.start + column, pitch: inner, ..block };
             dispatch(Write { from, block, to, store: self.2 });
             return;
         }
@@ -181,29 +184,25 @@ impl<R: Copy, U: Copy, F: Fn(R) -> U + Copy> Kernel for Write<'_, R, U, F> {
     #[inline(always)]
     fn run(self) {
         let Self { from, block, to, store } = self;
-        let Block { start, rows, pitch, width, group, group_pitch } = block;
+        let Block { start, rows, pitch, width, group, lanes } = block;
         let to = &mut to[start..];
         let copy =
             |to: &mut [U], from: &[R]| to.iter_mut().zip(from).for_each(|(to, from)| *to = store(*from));
-        if group == 1 && width == pitch {
+        if lanes > 1 {
+            let len = rows * width;
+            one_after_the_other(&from[..len * lanes], lanes, &mut to[..group * len], len, store);
+        } else if width == pitch {
             copy(&mut to[..rows * width], &from[..rows * width]);
-        } else if width == 1 {
-            for (row, from) in from.chunks_exact(group).take(rows).enumerate() {
-                let lines = to[row * pitch..].iter_mut().step_by(group_pitch);
-                lines.zip(from).for_each(|(to, from)| *to = store(*from));
-            }
         } else {
-            for (row, from) in from.chunks_exact(group * width).take(rows).enumerate() {
-                for (line, from) in from.chunks_exact(width).enumerate() {
-                    copy(&mut to[line * group_pitch + row * pitch..][..width], from);
-                }
+            for (row, from) in from.chunks_exact(width).take(rows).enumerate() {
+                copy(&mut to[row * pitch..][..width], from);
             }
         }
     }
 }
 
-/// Compute every line of `output`, in C order, from the extended lines of what `reader` reads, an array of that
-/// shape in C order; without a reader from its own lines.
+/// Compute the lines of `output`, in C order, from the extended lines of what `reader` reads, an array in C order of
+/// that shape, or of more rows, as is said beside it; without a reader from its own lines.
 ///
 /// `compute(extended, result, width)` gets `before + rows + after` rows of `width` samples, and what fills the
 /// buffer up to whole tiles; it fills `rows` rows, and the same rest. `reader` and `writer` know the types.
@@ -211,7 +210,7 @@ pub(crate) fn walk_strips<'v, B: Copy + Default + Sync, R: Copy + Default>(
     output: ViewMut<'v>,
     walk: &Walk,
     fill: B,
-    reader: Option<&dyn Reader<B>>,
+    reader: Option<(&dyn Reader<B>, usize)>,
     writer: impl Fn(ViewMut<'v>) -> Box<dyn Writer<B, R> + 'v> + Sync,
     compute: impl Fn(&mut [B], &mut [R], usize) + Sync,
 ) -> Result<()> {
@@ -224,15 +223,15 @@ pub(crate) fn walk_strips<'v, B: Copy + Default + Sync, R: Copy + Default>(
     }
     let (len, inner): (usize, usize) = (shape[axis], shape[axis + 1..].iter().product());
     // A line that is read after a part of it was written would be another.
-    let plan = Plan::new(len, inner, &Walk { whole: walk.whole || reader.is_none(), ..*walk })?;
     let outer = size / (len * inner);
+    let plan = Plan::new::<B>([outer, len, inner], &Walk { whole: walk.whole || reader.is_none(), ..*walk })?;
     let blocks = output
         .into_shape(&[outer, len, inner])?
         .split_blocks(&[1], parallel::blocks_for(size.saturating_mul(walk.cost)));
     parallel::for_each_block(blocks, |(origin, block)| {
         let shape = [block.shape()[0], len, block.shape()[2]];
         let mut writer = writer(block);
-        plan.run(&origin, shape, inner, walk.extension, fill, reader, writer.as_mut(), &compute);
+        plan.run(&origin, shape, inner, walk, fill, reader, writer.as_mut(), &compute);
     });
     Ok(())
 }
@@ -241,25 +240,31 @@ pub(crate) fn walk_strips<'v, B: Copy + Default + Sync, R: Copy + Default>(
 struct Plan {
     rows: usize,
     width: usize,
-    /// Lines of different planes that are laid side by side.
-    group: usize,
+    /// Lines of different planes that are laid side by side; 1 for none.
+    lanes: usize,
 }
 
 impl Plan {
-    fn new(len: usize, inner: usize, walk: &Walk) -> Result<Self> {
+    fn new<B>([outer, len, inner]: [usize; 3], walk: &Walk) -> Result<Self> {
         let too_long = || KernelError::memory("the window is longer than this machine's memory");
         let around = walk.extension.before.checked_add(walk.extension.after).ok_or_else(too_long)?;
-        let target = if walk.whole { len } else { len.min(around.saturating_mul(2).max(ROWS)) };
-        let extended = target.checked_add(around).ok_or_else(too_long)?;
-        // Whole registers, so that no load of the next row straddles cache lines.
-        let width = (STRIP_SAMPLES / extended / COLUMNS * COLUMNS).max(COLUMNS).min(inner);
-        let rows = target.max((STRIP_SAMPLES / width).saturating_sub(around)).min(len);
-        let room = STRIP_SAMPLES / (extended * width).max(1);
-        let short = width == inner && rows == len && len.saturating_mul(inner) < LONG;
-        let group = if short { (room / 4).max(1) } else { 1 };
-        let samples = (rows + around).checked_mul(width * group).ok_or_else(too_long)?;
+        let line = len.checked_add(around).and_then(|rows| rows.checked_mul(inner)).ok_or_else(too_long)?;
+        // As many as fill a register.
+        let least = SIDE.max(LINE / size_of::<B>());
+        let plan = if inner < COLUMNS && outer >= SIDE / 2 && line <= LANES_SAMPLES / least {
+            let lanes = (STRIP_SAMPLES / line).max(least).min(outer);
+            Self { rows: len, width: inner, lanes: lanes.next_multiple_of(SIDE) }
+        } else {
+            let target = if walk.whole { len } else { len.min(around.saturating_mul(2).max(ROWS)) };
+            let extended = target.checked_add(around).ok_or_else(too_long)?;
+            // Whole registers, so that no load of the next row straddles cache lines.
+            let width = (STRIP_SAMPLES / extended / COLUMNS * COLUMNS).max(COLUMNS).min(inner);
+            let rows = target.max((STRIP_SAMPLES / width).saturating_sub(around)).min(len);
+            Self { rows, width, lanes: 1 }
+        };
+        let samples = (plan.rows + around).checked_mul(plan.width * plan.lanes).ok_or_else(too_long)?;
         check_room::<f64>(samples.checked_add(TILE).ok_or_else(too_long)?)?;
-        Ok(Self { rows, width, group })
+        Ok(plan)
     }
 
     fn run<B: Copy + Default, R: Copy + Default>(
@@ -267,30 +272,31 @@ impl Plan {
         origin: &[usize],
         [planes, len, columns]: [usize; 3],
         inner: usize,
-        extension: Extension,
+        walk: &Walk,
         fill: B,
-        reader: Option<&dyn Reader<B>>,
+        reader: Option<(&dyn Reader<B>, usize)>,
         writer: &mut dyn Writer<B, R>,
         compute: &impl Fn(&mut [B], &mut [R], usize),
     ) {
+        let extension = walk.extension;
         let around = extension.before + extension.after;
+        let full = reader.map_or(len, |(_, full)| full);
         // A part of the columns does not lie in one piece.
-        let group = if columns == inner { self.group } else { 1 };
+        let lanes = if columns == inner { self.lanes } else { 1 };
         let tiles = |samples: usize| samples.next_multiple_of(TILE);
-        let widest = self.width * group;
+        let widest = self.width * lanes;
         let (mut extended, mut result) = (Vec::new(), Vec::new());
         let extended = aligned(&mut extended, around * widest + tiles(self.rows * widest));
         let result = aligned(&mut result, tiles(self.rows * widest));
-        for plane in (0..planes).step_by(group) {
-            let group = group.min(planes - plane);
+        for plane in (0..planes).step_by(lanes) {
+            let group = lanes.min(planes - plane);
             for column in (0..columns).step_by(self.width) {
                 let width = self.width.min(columns - column);
                 for row in (0..len).step_by(self.rows) {
                     let rows = self.rows.min(len - row);
-                    let samples = &mut extended[..around * width * group + tiles(rows * width * group)];
-                    let start = (origin[0] + plane) * len * inner + origin[2] + column;
-                    let block =
-                        Block { start, rows: 0, pitch: inner, width, group, group_pitch: len * inner };
+                    let samples = &mut extended[..around * width * lanes + tiles(rows * width * lanes)];
+                    let start = (origin[0] + plane) * full * inner + origin[2] + column;
+                    let block = Block { start, rows: 0, pitch: inner, width, group, lanes };
                     let own = |row: usize, rows: usize| Block {
                         start: (plane * len + row) * columns,
                         rows,
@@ -298,19 +304,19 @@ impl Plan {
                     };
                     read_extended(
                         samples,
-                        [row, rows, len],
+                        [walk.first + row, rows, full],
                         extension,
-                        width * group,
+                        width * lanes,
                         fill,
                         |row, rows, to| match reader {
-                            Some(reader) => {
+                            Some((reader, _)) => {
                                 reader.read(Block { start: start + row * inner, rows, ..block }, to);
                             }
                             None => writer.read(own(row, rows), column, to),
                         },
                     );
-                    let result = &mut result[..tiles(rows * width * group)];
-                    compute(samples, result, width * group);
+                    let result = &mut result[..tiles(rows * width * lanes)];
+                    compute(samples, result, width * lanes);
                     writer.write(own(row, rows), column, result);
                 }
             }
@@ -320,7 +326,6 @@ impl Plan {
 
 /// `len` elements that begin at a cache line, in the memory of `holder`.
 fn aligned<B: Copy + Default>(holder: &mut Vec<B>, len: usize) -> &mut [B] {
-    const LINE: usize = 64;
     let spare = LINE / size_of::<B>();
     holder.resize(len + spare, B::default());
     // Any number is right here, but slow.

@@ -1,12 +1,13 @@
 //! The mean over a window along one axis.
 
 use crate::border::Border;
-use crate::correlate::{filter_bytes, filter_strips, is_bytes};
+use crate::correlate::{filter_bytes, filter_strips, is_bytes, lanes};
 use crate::error::{KernelError, Result};
 use crate::line::Extension;
 use crate::simd::{Kernel, dispatch};
 use crate::strips::Walk;
 use crate::view::{View, ViewMut};
+use std::convert;
 
 /// The mean of the `size` samples that begin `size / 2 + origin` ahead of the pixel, along `axis`;
 /// without an input, of `output` itself.
@@ -34,20 +35,37 @@ pub fn uniform1d(
         && let Some(division) = Division::new(size)
         && let Some(fill) = byte(border, fill)
     {
-        let walk = Walk { axis, extension, cost: 1, whole: false };
+        // Sums of bytes are exact, wherever they begin.
+        let walk = Walk { axis, extension, cost: 1, whole: false, first: 0 };
         return filter_bytes(
             input,
             output,
             &walk,
             fill,
             u16::from,
-            move |sum| division.of(sum),
-            |samples, result, step| dispatch(Sums { samples, size, step, result }),
+            convert::identity,
+            |samples, result, step| {
+                dispatch(Running::<_, _, _, 32> {
+                    samples,
+                    size,
+                    step,
+                    result,
+                    divide: |sum| division.of(sum),
+                });
+            },
         );
     }
-    let walk = Walk { axis, extension, cost: 4, whole: true };
+    let walk = Walk { axis, extension, cost: 4, whole: true, first: 0 };
+    let wide = matches!(input, Some(View::F64(_))) || input.is_none() && matches!(output, ViewMut::F64(_));
+    if wide || size > Quotient::LARGEST {
+        let divisor = size as f64;
+        return filter_strips(input, output, &walk, fill, |samples, result, step| {
+            dispatch(Running::<_, _, _, 16> { samples, size, step, result, divide: |sum| sum / divisor });
+        });
+    }
+    let quotient = Quotient::new(size);
     filter_strips(input, output, &walk, fill, |samples, result, step| {
-        dispatch(Running { samples, size, step, result });
+        dispatch(Running::<_, _, _, 16> { samples, size, step, result, divide: |sum| quotient.of(sum) });
     })
 }
 
@@ -57,114 +75,127 @@ fn byte(border: Border, fill: f64) -> Option<u16> {
     if constant { (0..=255).find(|byte| f64::from(*byte) == fill) } else { Some(0) }
 }
 
-/// The sum that runs along each column, and its division.
-struct Running<'a> {
-    samples: &'a [f64],
-    size: usize,
-    step: usize,
-    result: &'a mut [f64],
+/// What can be summed up, and taken away again.
+trait Addend: Copy + Default {
+    fn plus(self, other: Self) -> Self;
+    fn minus(self, other: Self) -> Self;
 }
 
-impl Kernel for Running<'_> {
+impl Addend for f64 {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self - other
+    }
+}
+
+/// Differences may wrap around: the sums do not.
+impl Addend for u16 {
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self.wrapping_sub(other)
+    }
+}
+
+/// The sum that runs along each column, and its division; of `LANES` columns at once, if there are so many.
+struct Running<'a, B, R, D, const LANES: usize> {
+    samples: &'a [B],
+    size: usize,
+    step: usize,
+    result: &'a mut [R],
+    divide: D,
+}
+
+impl<B: Addend, R: Copy + Default, D: Fn(B) -> R + Copy, const LANES: usize> Kernel
+    for Running<'_, B, R, D, LANES>
+{
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { samples, size, step, result } = self;
-        let rows = result.len() / step;
-        result[..step].fill(0.0);
-        for row in samples.chunks_exact(step).take(size) {
-            result[..step].iter_mut().zip(row).for_each(|(sum, sample)| *sum += sample);
+        match self.step {
+            1 => self.columns::<1>(),
+            2 => self.columns::<2>(),
+            3 => self.columns::<3>(),
+            step if step < LANES => self.columns::<4>(),
+            _ => self.columns::<LANES>(),
         }
-        match step {
-            1 => return finish::<1>(samples, size, result),
-            2 => return finish::<2>(samples, size, result),
-            3 => return finish::<3>(samples, size, result),
-            4 => return finish::<4>(samples, size, result),
-            _ => {}
-        }
-        let enters = samples[size * step..].chunks_exact(step);
-        let leaves = samples.chunks_exact(step);
-        for (row, (enters, leaves)) in (1..rows).zip(enters.zip(leaves)) {
-            let (done, to) = result.split_at_mut(row * step);
-            let last = &done[(row - 1) * step..];
-            let samples = enters.iter().zip(leaves);
-            for ((to, last), (enters, leaves)) in to[..step].iter_mut().zip(last).zip(samples) {
-                *to = last + (enters - leaves);
+    }
+}
+
+impl<B: Addend, R: Copy + Default, D: Fn(B) -> R + Copy, const LANES: usize> Running<'_, B, R, D, LANES> {
+    /// `N` columns at once, their sums in registers; the last ones may be computed twice.
+    #[inline(always)]
+    fn columns<const N: usize>(self) {
+        let Self { samples, size, step, result, divide } = self;
+        let rows = (result.len() / step).min(samples.len() / step + 1 - size);
+        for column in (0..step).step_by(N).map(|column| column.min(step - N)) {
+            let at = |row: usize| lanes::<N, B>(&samples[row * step + column..]);
+            let mut sums = [B::default(); N];
+            for row in 0..size {
+                let enters = at(row);
+                for lane in 0..N {
+                    sums[lane] = sums[lane].plus(enters[lane]);
+                }
             }
-        }
-        divide(result, size);
-    }
-}
-
-/// The sums after the first row, which is there, of rows so short that they stay in registers.
-#[inline(always)]
-fn finish<const STEP: usize>(samples: &[f64], size: usize, result: &mut [f64]) {
-    let enters = samples[size * STEP..].as_chunks::<STEP>().0;
-    let leaves = samples.as_chunks::<STEP>().0;
-    let rows = result.as_chunks_mut::<STEP>().0;
-    let mut sums = rows[0];
-    for (to, (enters, leaves)) in rows[1..].iter_mut().zip(enters.iter().zip(leaves)) {
-        for lane in 0..STEP {
-            sums[lane] += enters[lane] - leaves[lane];
-        }
-        *to = sums;
-    }
-    divide(result, size);
-}
-
-#[inline(always)]
-fn divide(sums: &mut [f64], size: usize) {
-    let size = size as f64;
-    sums.iter_mut().for_each(|sum| *sum /= size);
-}
-
-/// Sums of windows of bytes, exact in any order: windows of 1, 2, 4, … samples are doubled, those that `size` is the
-/// sum of are added up.
-struct Sums<'a> {
-    samples: &'a mut [u16],
-    size: usize,
-    step: usize,
-    result: &'a mut [u16],
-}
-
-impl Kernel for Sums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { samples, size, step, result } = self;
-        // Windows are doubled in pieces that stay in the first-level cache, if the window is small.
-        let reach = (size - 1) * step;
-        let piece = (4 * reach).clamp(1024, result.len().max(1024));
-        let mut doubled = vec![0; 2 * (piece + reach)];
-        let (even, odd) = doubled.split_at_mut(piece + reach);
-        for (index, result) in result.chunks_mut(piece).enumerate() {
-            let samples = &samples[index * piece..][..result.len() + reach];
-            let (mut count, mut offset) = (samples.len(), 0);
-            for level in 0..=size.ilog2() {
-                let window = 1 << level;
-                let (to, sums): (&mut [u16], &[u16]) = match level {
-                    0 => (&mut *odd, samples),
-                    _ if level % 2 == 1 => (&mut *even, &*odd),
-                    _ => (&mut *odd, &*even),
-                };
-                if size & window != 0 {
-                    let part = result.iter_mut().zip(&sums[offset * step..]);
-                    if offset == 0 {
-                        part.for_each(|(to, sum)| *to = *sum);
-                    } else {
-                        part.for_each(|(to, sum)| *to += sum);
+            for row in 0..rows {
+                if row > 0 {
+                    let (enters, leaves) = (at(row + size - 1), at(row - 1));
+                    for lane in 0..N {
+                        sums[lane] = sums[lane].plus(enters[lane].minus(leaves[lane]));
                     }
-                    offset += window;
                 }
-                if level < size.ilog2() {
-                    count -= window * step;
-                    let pairs = sums[..count].iter().zip(&sums[window * step..][..count]);
-                    to[..count].iter_mut().zip(pairs).for_each(|(to, (a, b))| *to = a + b);
+                let mut means = [R::default(); N];
+                for lane in 0..N {
+                    means[lane] = divide(sums[lane]);
                 }
+                result[row * step + column..][..N].copy_from_slice(&means);
             }
         }
+    }
+}
+
+/// Division by a number of samples, as SciPy's quotient but without its long instruction; of sums of narrower types
+/// than `f64`.
+///
+/// With `u = 2^-53`: the quotient by the rounded reciprocal is cut to 26 bits, `high`, within `2^-25` of it. With a
+/// divisor of at most 16 bits their product is exact, and so is what is left of the sum, which has at most 30 bits.
+/// Its own quotient is off by at most `2^-25 * 2.1 u`, less than `2^-76` of the whole. The exact quotient is no nearer
+/// than `2^-55 / divisor >= 2^-71` of itself to the middle between two numbers, as what the sum differs by from that
+/// middle times the divisor is an integer of halves of last places, and never none: the middle has 54 bits to its last
+/// one, and so has its product. So the last addition rounds to the nearest number of the exact quotient.
+///
+/// Sums of samples of narrower types are 0 or from `2^-149` on, and far from overflowing; an infinity or a NaN
+/// leaves a NaN, and the first quotient is right.
+#[derive(Clone, Copy)]
+struct Quotient {
+    divisor: f64,
+    reciprocal: f64,
+}
+
+impl Quotient {
+    const LARGEST: usize = 1 << 16;
+
+    fn new(divisor: usize) -> Self {
+        let divisor = divisor as f64;
+        Self { divisor, reciprocal: 1.0 / divisor }
+    }
+
+    #[inline(always)]
+    fn of(self, sum: f64) -> f64 {
+        let near = sum * self.reciprocal;
+        let high = f64::from_bits(near.to_bits() & !((1 << 27) - 1));
+        let left = sum - high * self.divisor;
+        if left.is_nan() { near } else { high + left * self.reciprocal }
     }
 }
 
@@ -220,6 +251,34 @@ mod tests {
             }
         }
         assert!(tried > 150, "{tried}");
+    }
+
+    proptest! {
+        #[test]
+        fn quotients_are_those_of_a_division(
+            sums in prop::collection::vec(prop_oneof![
+                any::<f32>().prop_map(f64::from),
+                (any::<u64>(), -140_i32..140).prop_map(|(bits, power)| (bits >> 11) as f64 * 2_f64.powi(power)),
+            ], 50),
+            divisor in 1_usize..=Quotient::LARGEST,
+            small in 1_usize..40,
+        ) {
+            for divisor in [divisor, small] {
+                let quotient = Quotient::new(divisor);
+                for sum in &sums {
+                    let expected = sum / divisor as f64;
+                    let equal = quotient.of(*sum) == expected || expected.is_nan() && quotient.of(*sum).is_nan();
+                    prop_assert!(equal, "{sum:e} / {divisor}");
+                    // The multiples of a number, and their neighbours, are the hardest.
+                    let multiple = expected * divisor as f64;
+                    for sum in [multiple, multiple.next_up(), multiple.next_down()] {
+                        if sum.is_finite() && sum.abs() > 1e-45 {
+                            prop_assert_eq!(quotient.of(sum), sum / divisor as f64);
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// The definition, line by line.

@@ -3,8 +3,9 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::error::border;
-use offgraph_kernels::correlate;
+use offgraph_kernels::correlate::{self, Pass};
 use offgraph_kernels::correlate_nd::{Weights, correlate as correlate_array};
+use offgraph_kernels::passes;
 use offgraph_kernels::uniform;
 use pyo3::prelude::*;
 
@@ -21,6 +22,23 @@ pub fn correlate1d(
 ) -> PyResult<()> {
     let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
     detached(py, || correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
+}
+
+#[pyfunction]
+pub fn correlate_axes(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Option<Input<'_>>,
+    passes: Vec<(usize, Vec<f64>, i32, f64, isize)>,
+) -> PyResult<()> {
+    let (input, output) = (input.as_ref().map(Input::view), output.view_mut());
+    let passes = passes
+        .iter()
+        .map(|(axis, weights, mode, fill, origin)| {
+            Ok(Pass { axis: *axis, weights, border: border(*mode)?, fill: *fill, origin: *origin })
+        })
+        .collect::<PyResult<Vec<_>>>()?;
+    detached(py, || passes::correlate_axes(input.as_ref(), output, &passes))
 }
 
 #[pyfunction]

@@ -37,6 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(interpolate::map_coordinates, module)?,
         wrap_pyfunction!(interpolate::map_positions, module)?,
         wrap_pyfunction!(correlate::correlate1d, module)?,
+        wrap_pyfunction!(correlate::correlate_axes, module)?,
         wrap_pyfunction!(correlate::correlate_nd, module)?,
         wrap_pyfunction!(correlate::uniform1d, module)?,
         wrap_pyfunction!(morphology::binary_erosion, module)?,

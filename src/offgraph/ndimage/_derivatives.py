@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from offgraph.ndimage._gaussian import gaussian_filter
 from offgraph.ndimage._linear import correlate1d
-from offgraph.ndimage._lines import along_axes
+from offgraph.ndimage._lines import along_axes, correlate_axes
 from offgraph.ndimage._support import check_axes, normalize_axis, normalize_sequence, output_array
 
 __all__ = [
@@ -109,16 +109,19 @@ def prewitt(
 
 
 def _smoothed_difference(
-    input: np.ndarray, axis: Any, output: np.ndarray, mode: Any, cval: Any, smoothing: list[int]
+    input: np.ndarray, axis: Any, output: np.ndarray, mode: Any, cval: Any, smoothing: list[float]
 ) -> np.ndarray:
     modes = normalize_sequence(mode, input.ndim)
-    passes = [(axis, [-1, 0, 1], modes[axis])]
+    passes: list[tuple[Any, list[float], Any]] = [(axis, [-1, 0, 1], modes[axis])]
     passes += [(other, smoothing, modes[other]) for other in range(input.ndim) if other != axis]
 
-    def correlate(source: np.ndarray, target: np.ndarray, axis: int, weights: list[int], mode: Any):
+    def correlate(source: np.ndarray, target: np.ndarray, axis: int, weights: list[float], mode: Any):
         correlate1d(source, weights, axis, target, mode, cval, 0)
 
-    along_axes(correlate, passes, input, output, in_place=True)
+    if input.dtype.kind == "c":
+        along_axes(correlate, passes, input, output, in_place=True)
+    else:
+        correlate_axes(passes, input, output, cval)
     return output
 
 

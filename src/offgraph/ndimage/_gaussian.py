@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from offgraph.ndimage._linear import correlate1d
-from offgraph.ndimage._lines import along_axes
+from offgraph.ndimage._lines import along_axes, correlate_axes
 from offgraph.ndimage._support import check_axes, normalize_sequence, output_array
 
 __all__ = ["gaussian_filter", "gaussian_filter1d"]
@@ -68,15 +68,18 @@ def gaussian_filter1d(
     >>> gaussian_filter1d([0.0, 0.0, 1.0, 0.0, 0.0], 1, radius=1).round(3)
     array([0.   , 0.274, 0.452, 0.274, 0.   ])
     """
+    return correlate1d(input, _reversed_weights(sigma, order, truncate, radius), axis, output, mode, cval, 0)
+
+
+def _reversed_weights(sigma: Any, order: int, truncate: float, radius: Any) -> np.ndarray:
+    """What a correlation meets: the weights from the last to the first."""
     # Both are evaluated, so that a sigma that is no number is refused whatever the radius.
     reach = int(truncate * float(sigma) + 0.5)
     if radius is not None:
         reach = radius
     if not isinstance(reach, numbers.Integral) or reach < 0:
         raise ValueError("Radius must be a nonnegative integer.")
-    # A correlation meets the weights in reverse.
-    weights = _gaussian_weights(sigma, order, reach)[::-1]
-    return correlate1d(input, weights, axis, output, mode, cval, 0)
+    return _gaussian_weights(sigma, order, reach)[::-1]
 
 
 def _gaussian_weights(sigma: Any, order: int, radius: Any) -> np.ndarray:
@@ -173,5 +176,12 @@ def gaussian_filter(
         gaussian_filter1d(source, sigma, axis, order, target, mode, cval, truncate, radius=radius)
 
     passes = [each for each in zip(axes, sigmas, orders, modes, radii) if each[1] > 1e-15]
-    along_axes(blur, passes, input, output, in_place=True)
+    if input.dtype.kind == "c":
+        along_axes(blur, passes, input, output, in_place=True)
+    else:
+        weighted = (
+            (axis, _reversed_weights(sigma, order, truncate, radius).tolist(), mode)
+            for axis, sigma, order, mode, radius in passes
+        )
+        correlate_axes(weighted, input, output, cval)
     return output

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from offgraph.ndimage._support import as_double, check_output, native_input, same_elements
+from offgraph import _native
+from offgraph.ndimage._support import (
+    as_double,
+    check_output,
+    mode_code,
+    native_input,
+    normalize_axis,
+    same_elements,
+)
 
-__all__ = ["along_axes", "call_in_c_order", "filter_lines", "unsupported"]
+__all__ = ["along_axes", "call_in_c_order", "correlate_axes", "filter_lines", "unsupported"]
 
 
 def call_in_c_order(
@@ -26,17 +34,18 @@ def call_in_c_order(
     """
     if output.size == 0:
         return
-    if in_place and same_elements(input, output) and _direct(output):
+    shared = np.may_share_memory(input, output)
+    if shared and in_place and same_elements(input, output) and _direct(output):
         kernel(output, None, *arguments)
         return
-    input = np.ascontiguousarray(input)
-    if not _even_strides(input) or np.may_share_memory(input, output):
-        input = input.copy()
+    contiguous = np.ascontiguousarray(input)
+    if not _even_strides(contiguous) or (shared and np.may_share_memory(contiguous, output)):
+        contiguous = contiguous.copy()
     if _direct(output):
-        kernel(output, input, *arguments)
+        kernel(output, contiguous, *arguments)
         return
     target = np.empty(output.shape, output.dtype.newbyteorder("="))
-    kernel(target, input, *arguments)
+    kernel(target, contiguous, *arguments)
     output[...] = target
 
 
@@ -47,7 +56,11 @@ def _direct(output: np.ndarray) -> bool:
 
 def _even_strides(array: np.ndarray) -> bool:
     """False for a step that is no whole number of elements: NumPy lets an axis of length 1 have any."""
-    return all(stride % array.itemsize == 0 for stride in array.strides)
+    itemsize = array.itemsize
+    for stride in array.strides:  # noqa: SIM110  # half the time of a generator, and this runs twice a call
+        if stride % itemsize:
+            return False
+    return True
 
 
 def filter_lines(
@@ -64,12 +77,55 @@ def filter_lines(
 ) -> None:
     """Call a native filter along `axis`, with the last checks that SciPy makes in C."""
     axis = operator.index(axis)
+    source, cval, origin = _checked(input, output, cval, origin)
+    call_in_c_order(kernel, source, output, weights, axis, mode, cval, origin, *more, in_place=in_place)
+
+
+def _checked(input: np.ndarray, output: np.ndarray, cval: Any, origin: Any) -> tuple[np.ndarray, float, int]:
+    """The input, fill value and origin as the native module takes them."""
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
     cval, origin = as_double(cval), operator.index(origin)
-    input = native_input(input, unsupported(input))
-    check_output(output, unsupported(output))
-    call_in_c_order(kernel, input, output, weights, axis, mode, cval, origin, *more, in_place=in_place)
+    # The texts of the refusals take longer than the checks: they are made where they are needed.
+    try:
+        source = native_input(input)
+    except RuntimeError:
+        raise RuntimeError(unsupported(input)) from None
+    try:
+        check_output(output)
+    except RuntimeError:
+        raise RuntimeError(unsupported(output)) from None
+    return source, cval, origin
+
+
+def correlate_axes(
+    passes: Iterable[tuple[Any, list[float], Any]], input: np.ndarray, output: np.ndarray, cval: Any
+) -> None:
+    """Correlate a real array along an axis, the result along the next one, and so on, in one native call.
+
+    Results in between have the output's dtype. Without a pass the input is copied.
+
+    Parameters
+    ----------
+    passes : iterable
+        Axis, weights (one at least) and border mode of each, checked one after the other, as SciPy does.
+    input, output : ndarray
+        The input may be the output.
+    cval : float
+        The value outside the array, for the constant modes.
+    """
+    native: list[tuple[int, list[float], int, float, int]] = []
+    source, fill = input, 0.0
+    for axis, weights, mode in passes:
+        axis = operator.index(normalize_axis(axis, input.ndim))
+        code = mode_code(mode)
+        if not native:
+            source, fill, _ = _checked(input, output, cval, 0)
+        native.append((axis, weights, code, fill, 0))
+    if native:
+        call_in_c_order(_native.correlate_axes, source, output, native, in_place=True)
+    else:
+        output[...] = input[...]
 
 
 def unsupported(array: np.ndarray) -> str:
