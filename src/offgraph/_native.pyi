@@ -33,6 +33,17 @@ def affine(
     fill: float,
     pad: int,
 ) -> None: ...
+def affine_each(
+    output: Array,
+    input: Array,
+    outer: int,
+    matrices: list[float],
+    offsets: list[float],
+    order: int,
+    mode: int,
+    fill: float,
+    pad: int,
+) -> None: ...
 def zoom_shift(
     output: Array,
     input: Array,

@@ -198,30 +198,34 @@ impl<T: Sample, O: Sample> Kernel for Sum<'_, T, O> {
 }
 
 impl<T: Sample, O: Sample> Sum<'_, T, O> {
-    /// Lanes are planes: four are read, and computed, where there are three.
+    /// Lanes are planes: four are read, computed and stored where there are three, the last to be overwritten by the
+    /// next pixel's first.
     #[inline(always)]
     fn side_by_side<const PLANES: usize>(self) {
         let [down, right] = self.strides;
-        let last = self.points.starts.iter().fold(0, |last, start| last.max(*start)) as usize;
-        let (to, _) = self.to.as_chunks_mut::<PLANES>();
-        let points = self.points.starts.iter().zip(self.points.down.iter().zip(self.points.right));
-        let points = to.iter_mut().zip(points);
-        let elements = self.elements;
-        if last + down + right + 4 <= elements.len() {
-            for (to, (start, (y, x))) in points {
-                let near = *start as usize;
-                let far = near + down;
-                // SAFETY: no start is above `last`, so the last four end within the elements.
-                let four = |at: usize| unsafe { *elements.as_ptr().add(at).cast::<[T; 4]>() };
-                *to = mix([four(near), four(near + right), four(far), four(far + right)], *y, *x);
-            }
-        } else {
-            for (to, (start, (y, x))) in points {
-                let near = *start as usize;
-                let far = near + down;
-                let four = |at: usize| four_at(elements, at);
-                *to = mix([four(near), four(near + right), four(far), four(far + right)], *y, *x);
-            }
+        let Part { starts, down: y, right: x } = self.points;
+        let (count, elements, to) = (starts.len(), self.elements, self.to);
+        let last = starts.iter().fold(0, |last, start| last.max(*start)) as usize;
+        let ends_inside = last + down + right + 4 <= elements.len();
+        // The last pixel has no next one.
+        let alone = if ends_inside { count.saturating_sub(1) } else { 0 };
+        assert!(PLANES <= 4 && y.len() == count && x.len() == count && to.len() == PLANES * count);
+        for i in 0..alone {
+            let near = starts[i] as usize;
+            let far = near + down;
+            // SAFETY: no start is above `last`, so the last four end within the elements.
+            let four = |at: usize| unsafe { *elements.as_ptr().add(at).cast::<[T; 4]>() };
+            let mixed = mix([four(near), four(near + right), four(far), four(far + right)], y[i], x[i]);
+            // SAFETY: a pixel follows, so that four elements do not reach beyond the end.
+            unsafe { to.as_mut_ptr().add(PLANES * i).cast::<[O; 4]>().write(mixed) };
+        }
+        for i in alone..count {
+            let near = starts[i] as usize;
+            let far = near + down;
+            let four = |at: usize| four_at(elements, at);
+            let mixed: [O; 4] =
+                mix([four(near), four(near + right), four(far), four(far + right)], y[i], x[i]);
+            to[PLANES * i..][..PLANES].copy_from_slice(&mixed[..PLANES]);
         }
     }
 
@@ -285,9 +289,9 @@ fn blend(taps: [f64; 4], y: f64, x: f64) -> f64 {
     sum
 }
 
-/// SciPy's sums, of the first planes of four.
+/// SciPy's sums of four planes, stored.
 #[inline(always)]
-fn mix<T: Sample, O: Sample, const PLANES: usize>(taps: [[T; 4]; 4], y: f64, x: f64) -> [O; PLANES] {
+fn mix<T: Sample, O: Sample>(taps: [[T; 4]; 4], y: f64, x: f64) -> [O; 4] {
     let (rows, columns) = (pair(y), pair(x));
     let mut sum = [0.0; 4];
     for tap in 0..4 {
@@ -295,8 +299,8 @@ fn mix<T: Sample, O: Sample, const PLANES: usize>(taps: [[T; 4]; 4], y: f64, x: 
             sum[plane] += taps[tap][plane].to_f64() * rows[tap / 2] * columns[tap % 2];
         }
     }
-    let mut stored = [O::default(); PLANES];
-    for plane in 0..PLANES {
+    let mut stored = [O::default(); 4];
+    for plane in 0..4 {
         stored[plane] = O::from_f64_rounded(sum[plane]);
     }
     stored

@@ -4,6 +4,7 @@
 //! `f64`, computes there in SciPy's order, and stores by one of the cast rules of [`sample`]. Results never
 //! depend on the number of threads ([`parallel`]) or on the instruction set ([`simd`]).
 
+pub mod batch;
 pub(crate) mod bilinear;
 pub mod border;
 pub mod correlate;

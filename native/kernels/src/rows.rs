@@ -123,42 +123,79 @@ fn make_block<'w, T: Sample>(
             dispatch(Store { target: to, values: &values });
         }
     };
+    let shapes = (&outer_shape[..], &row_shape[..]);
+    if let Some(elements) = block.as_slice_mut() {
+        each_row(worker, shapes, origin, |worker, row| {
+            let start = (row.outer_number * row_count + row.number) * row_len;
+            fill(worker, row.outer, &mut elements[start..start + row_len]);
+        });
+        return;
+    }
     let mut odd_row = Vec::new();
-    let (mut row, mut row_index) = (vec![0; row_shape.len()], origin[axes.outer..lead].to_vec());
-    let (mut outer, mut outer_index) = (vec![0; outer_shape.len()], origin[..axes.outer].to_vec());
-    for row_number in 0..row_count {
-        worker.start(&row_index);
-        for outer_number in 0.. {
-            if let Some(block) = block.as_slice_mut() {
-                let start = (outer_number * row_count + row_number) * row_len;
-                fill(worker, &outer_index, &mut block[start..start + row_len]);
-            } else {
-                let mut target = block.view_mut();
-                for index in outer.iter().chain(&row) {
-                    target.index_axis_inplace(Axis(0), *index);
-                }
-                if let Some(target) = target.as_slice_mut() {
-                    fill(worker, &outer_index, target);
-                } else {
-                    odd_row.resize(row_len, T::default());
-                    fill(worker, &outer_index, &mut odd_row);
-                    target.iter_mut().zip(&odd_row).for_each(|(to, from)| *to = *from);
-                }
-            }
-            let more = advance(&mut outer, &outer_shape);
-            add(&mut outer_index, &outer, origin);
-            if !more {
-                break;
-            }
+    each_row(worker, shapes, origin, |worker, row| {
+        let mut target = block.view_mut();
+        let inside_block = row.outer.iter().chain(row.row).zip(origin).map(|(index, first)| index - first);
+        inside_block.for_each(|index| target.index_axis_inplace(Axis(0), index));
+        if let Some(target) = target.as_slice_mut() {
+            fill(worker, row.outer, target);
+        } else {
+            odd_row.resize(row_len, T::default());
+            fill(worker, row.outer, &mut odd_row);
+            target.iter_mut().zip(&odd_row).for_each(|(to, from)| *to = *from);
         }
-        advance(&mut row, &row_shape);
-        add(&mut row_index, &row, &origin[axes.outer..]);
+    });
+}
+
+/// Which row of which outer plane.
+struct RowIndex<'a> {
+    outer: &'a [usize],
+    row: &'a [usize],
+    /// Both counted in C order from the beginning of the block.
+    outer_number: usize,
+    number: usize,
+}
+
+/// Start one row after another, and visit it in every outer plane.
+fn each_row<'w>(
+    worker: &mut (dyn RowWorker + 'w),
+    (outer_shape, row_shape): (&[usize], &[usize]),
+    origin: &[usize],
+    mut visit: impl FnMut(&mut (dyn RowWorker + 'w), RowIndex<'_>),
+) {
+    let counts = (outer_shape.iter().product(), row_shape.iter().product());
+    let (mut outer, mut row) =
+        (Counter::new(outer_shape, origin), Counter::new(row_shape, &origin[outer_shape.len()..]));
+    for number in 0..counts.1 {
+        worker.start(&row.index);
+        for outer_number in 0..counts.0 {
+            visit(worker, RowIndex { outer: &outer.index, row: &row.index, outer_number, number });
+            outer.step();
+        }
+        row.step();
     }
 }
 
-/// Add two indices.
-fn add(to: &mut [usize], a: &[usize], b: &[usize]) {
-    to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| *to = a + b);
+/// The indices of a block in C order, and again from the first.
+struct Counter<'a> {
+    shape: &'a [usize],
+    origin: &'a [usize],
+    index: Vec<usize>,
+}
+
+impl<'a> Counter<'a> {
+    fn new(shape: &'a [usize], origin: &'a [usize]) -> Self {
+        Self { shape, origin, index: origin[..shape.len()].to_vec() }
+    }
+
+    fn step(&mut self) {
+        for (position, (len, first)) in self.index.iter_mut().zip(self.shape.iter().zip(self.origin)).rev() {
+            *position += 1;
+            if *position < first + len {
+                return;
+            }
+            *position = *first;
+        }
+    }
 }
 
 /// Step to the next index in C order; false after the last.

@@ -195,6 +195,11 @@ impl View<'_> {
         map_dtype!(View, self, array => array.view())
     }
 
+    /// The part at one position of the first axis, without that axis.
+    pub fn picture(&self, index: usize) -> View<'_> {
+        map_dtype!(View, self, array => array.index_axis(Axis(0), index))
+    }
+
     /// A copy with every element converted as C converts it to `double`, in C order.
     pub fn to_f64(&self) -> ArrayD<f64> {
         match_dtype!(View, self, array => {
@@ -241,6 +246,19 @@ impl ViewMut<'_> {
     /// A writable view of the same elements, for a shorter time.
     pub fn reborrow(&mut self) -> ViewMut<'_> {
         map_dtype!(ViewMut, self, array => array.view_mut())
+    }
+
+    /// The parts at all positions of the first axis, without that axis.
+    pub fn into_pictures(mut self) -> Vec<Self> {
+        let mut pictures = Vec::with_capacity(self.shape()[0]);
+        while self.shape()[0] > 1 {
+            let (picture, rest) = self.split_at(0, 1);
+            pictures.push(picture);
+            self = rest;
+        }
+        pictures.push(self);
+        let first = |picture| map_dtype!(ViewMut, picture, array => array.index_axis_move(Axis(0), 0));
+        pictures.into_iter().map(first).collect()
     }
 
     /// The lines along `axis`, one after another in C order of the other axes.

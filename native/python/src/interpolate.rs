@@ -3,7 +3,8 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::error::border;
-use numpy::PyReadwriteArray2;
+use numpy::{PyReadonlyArrayDyn, PyReadwriteArray2};
+use offgraph_kernels::batch;
 use offgraph_kernels::interpolate::{self, Options};
 use offgraph_kernels::rows::advance;
 use offgraph_kernels::zoom::{self, AxisMap};
@@ -32,6 +33,25 @@ pub fn affine(
     let options = options(order, mode, fill, pad)?;
     let (input, output) = (input.view(), output.view_mut());
     detached(py, || interpolate::affine(&input, output, outer, &matrix, &offset, &options))
+}
+
+/// As `affine`, of every picture: the first axis counts them, `matrices` and `offsets` hold those of one after another.
+#[pyfunction]
+pub fn affine_each(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    outer: usize,
+    matrices: Vec<f64>,
+    offsets: Vec<f64>,
+    order: usize,
+    mode: i32,
+    fill: f64,
+    pad: usize,
+) -> PyResult<()> {
+    let options = options(order, mode, fill, pad)?;
+    let (input, output) = (input.view(), output.view_mut());
+    detached(py, || batch::affine_each(&input, output, outer, &matrices, &offsets, &options))
 }
 
 /// One `(shift or None, zoom or None)` for each spatial axis.

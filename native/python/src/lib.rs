@@ -33,6 +33,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(resize::resize, module)?,
         wrap_pyfunction!(spline::spline_filter1d, module)?,
         wrap_pyfunction!(interpolate::affine, module)?,
+        wrap_pyfunction!(interpolate::affine_each, module)?,
         wrap_pyfunction!(interpolate::zoom_shift, module)?,
         wrap_pyfunction!(interpolate::map_coordinates, module)?,
         wrap_pyfunction!(interpolate::map_positions, module)?,

@@ -3,7 +3,7 @@
 Every one of SciPy's names is here. Those in :data:`NATIVE` run Offgraph's own loops, return the bytes of the
 installed SciPy, release the interpreter lock and may use several threads (:mod:`offgraph.threads`). The others are
 SciPy's own objects, imported by name in the modules below. Deliberate differences are listed in
-``docs/differences.md``.
+``docs/differences.md``. :mod:`offgraph.ndimage.batch` is Offgraph's own: warps of many pictures in one call.
 
 Examples
 --------
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from offgraph.ndimage import (
     _core,  # noqa: F401  first: it refuses a core that does not fit the modules below
+    batch,  # noqa: F401  not one of SciPy's names
     filters,
     fourier,
     interpolation,

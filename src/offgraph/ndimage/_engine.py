@@ -118,6 +118,8 @@ def _resample(
     if axes is not None:
         source, outer = arranged(source, axes)
         output, _ = arranged(output, axes)
+    if kernel is _native.affine_each:
+        outer -= 1  # It counts them on a picture.
     call_native(kernel, output, source, outer, *maps, order, mode, fill, pad)
 
 
@@ -135,10 +137,12 @@ def affine_into(
 ) -> None:
     """Write the image at ``matrix @ o + offset`` to every position ``o`` of `output`.
 
-    Without `axes`, all are spatial, and the two arrays may have different numbers of them.
+    Without `axes`, all are spatial, and the two arrays may have different numbers of them. With an axis more, matrix
+    and offset hold one for each position of the first axis, which is then not spatial.
     """
-    maps = (matrix.ravel().tolist(), offset.tolist())
-    _resample(_native.affine, coefficients, output, axes, maps, order, mode, cval, pad)
+    kernel = _native.affine_each if matrix.ndim == 3 else _native.affine
+    maps = (matrix.ravel().tolist(), offset.ravel().tolist())
+    _resample(kernel, coefficients, output, axes, maps, order, mode, cval, pad)
 
 
 def zoom_into(
@@ -176,9 +180,9 @@ def affine_planes(
     ----------
     image : ndarray
         Any number of axes, any type of :mod:`offgraph.ndimage`.
-    matrix : ndarray, shape (k, k)
-        From output to input positions, rows and columns in the order of `axes`.
-    offset : sequence of float, length k
+    matrix : ndarray, shape (k, k) or (n, k, k)
+        From output to input positions, rows and columns in the order of `axes`; or one for each position of axis 0.
+    offset : sequence of float, length k, or ndarray, shape (n, k)
         Added to the product.
     output_size : sequence of int, length k
         Length of each spatial axis of the result.

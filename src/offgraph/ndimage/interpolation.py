@@ -675,17 +675,7 @@ def rotate(
     """
     image = np.asarray(input)
     ndim = image.ndim
-    if ndim < 2:
-        raise ValueError("input array should be at least 2D")
-    axes = list(axes)
-    if len(axes) != 2:
-        raise ValueError("axes should contain exactly two values")
-    if not all(float(axis).is_integer() for axis in axes):
-        raise ValueError("axes should contain only integer values")
-    axes = sorted(axis + ndim if axis < 0 else axis for axis in axes)
-    if axes[0] < 0 or axes[1] >= ndim:
-        raise ValueError("invalid rotation plane specified")
-
+    axes = rotation_plane(axes, ndim)
     c, s = special.cosdg(angle), special.sindg(angle)
     matrix = np.array([[c, s], [-s, c]])
     # Lists, not arrays: for two numbers NumPy's calls cost more than the numbers. The products stay NumPy's.
@@ -697,7 +687,9 @@ def rotate(
         extents = [max(line) - min(line) + 0.5 for line in corners]
         # No size follows from an angle that is no finite number: what NumPy makes of it is SciPy's answer.
         finite = all(extent < 2**62 for extent in extents)
-        turned_shape = [int(extent) for extent in extents] if finite else np.array(extents).astype(int).tolist()
+        turned_shape = (
+            [int(extent) for extent in extents] if finite else np.array(extents).astype(int).tolist()
+        )
     turned_centre = (matrix @ [(n - 1) / 2 for n in turned_shape]).tolist()
     offset: Any = [(n - 1) / 2 - centre for n, centre in zip(plane_shape, turned_centre)]
     shape = list(image.shape)
@@ -724,3 +716,18 @@ def rotate(
             output=output,
         )
     return output
+
+
+def rotation_plane(axes: Any, ndim: int) -> list[int]:
+    """The two axes of the plane of a rotation, counted from the front, in rising order."""
+    if ndim < 2:
+        raise ValueError("input array should be at least 2D")
+    axes = list(axes)
+    if len(axes) != 2:
+        raise ValueError("axes should contain exactly two values")
+    if not all(float(axis).is_integer() for axis in axes):
+        raise ValueError("axes should contain only integer values")
+    axes = sorted(axis + ndim if axis < 0 else axis for axis in axes)
+    if axes[0] < 0 or axes[1] >= ndim:
+        raise ValueError("invalid rotation plane specified")
+    return axes

@@ -1,0 +1,141 @@
+"""Many pictures in one call: each has the bytes of SciPy's call for it alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.cases import MODES, assert_equal_arrays, examples
+
+from offgraph import ndimage
+from offgraph.ndimage import batch
+from offgraph.threads import num_threads
+
+seeds = st.integers(0, 2**32 - 1)
+dtypes = st.sampled_from((np.uint8, np.int16, np.float32, np.float64, np.complex64))
+modes = st.sampled_from(MODES)
+orders = st.sampled_from((0, 1, 1, 1, 3))
+counts = st.integers(1, 6)
+threads = st.sampled_from((1, 2))
+
+
+def pictures(random, count, height, width, planes, dtype):
+    images = random.integers(0, 256, (count, height, width, planes))
+    images[:, :, width // 2 :] = images[:, :1, :1]
+    return images.astype(dtype)
+
+
+@pytest.mark.usefixtures("simd_level")
+class TestEveryLevel:
+    @examples(40)
+    @given(
+        seeds,
+        counts,
+        st.integers(1, 40),
+        st.integers(1, 70),
+        st.sampled_from((1, 3, 4, 7)),
+        dtypes,
+        orders,
+        modes,
+        threads,
+    )
+    def test_rotate(self, seed, count, height, width, planes, dtype, order, mode, thread_count):
+        random = np.random.default_rng(seed)
+        images = pictures(random, count, height, width, planes, dtype)
+        angles = np.where(
+            random.random(count) < 0.3, random.integers(-4, 5, count) * 45, random.normal(0, 90, count)
+        )
+        options = {"order": order, "mode": mode, "cval": 2.5}
+        with num_threads(thread_count):
+            turned = batch.rotate(images, angles, **options)
+        expected = [
+            scipy.ndimage.rotate(image, angle, reshape=False, **options)
+            for image, angle in zip(images, angles)
+        ]
+        assert_equal_arrays(turned, np.array(expected))
+
+    @examples(30)
+    @given(seeds, counts, st.integers(1, 30), st.integers(1, 70), dtypes, orders, modes, threads)
+    def test_affine_transform(self, seed, count, height, width, dtype, order, mode, thread_count):
+        random = np.random.default_rng(seed)
+        images = pictures(random, count, height, width, 3, dtype)
+        matrices, offsets = random.normal(0, 1, (count, 2, 2)), random.normal(0, 5, (count, 2))
+        options = {"order": order, "mode": mode, "output_shape": (9, 40)}
+        with num_threads(thread_count):
+            moved = batch.affine_transform(images, matrices, offsets, axes=(0, 1), **options)
+        assert moved.shape == (count, 9, 40, 3)
+        for image, result, matrix, offset in zip(images, moved, matrices, offsets):
+            for plane in range(3):
+                expected = scipy.ndimage.affine_transform(image[..., plane], matrix, offset, **options)
+                assert_equal_arrays(result[..., plane], expected)
+
+    @examples(30)
+    @given(
+        seeds,
+        counts,
+        st.integers(1, 30),
+        st.integers(1, 70),
+        dtypes,
+        orders,
+        modes,
+        st.floats(0.1, 3),
+        threads,
+    )
+    def test_zoom(self, seed, count, height, width, dtype, order, mode, factor, thread_count):
+        images = pictures(np.random.default_rng(seed), count, height, width, 3, dtype)
+        options = {"order": order, "mode": mode}
+        with num_threads(thread_count):
+            zoomed = batch.zoom(images, (factor, 1.3), axes=(0, 1), **options)
+        for image, result in zip(images, zoomed):
+            for plane in range(3):
+                expected = scipy.ndimage.zoom(image[..., plane], (factor, 1.3), **options)
+                assert_equal_arrays(result[..., plane], expected)
+
+
+def test_one_angle_and_one_map_serve_all():
+    images = pictures(np.random.default_rng(0), 4, 20, 30, 3, np.uint8)
+    assert_equal_arrays(batch.rotate(images, 30, order=1), batch.rotate(images, [30] * 4, order=1))
+    matrix, offset = np.array([[0.9, 0.1, 0], [0, 1.1, 0], [0, 0, 1]]), [1, 2, 0]
+    moved = batch.affine_transform(images, matrix, offset, order=1)
+    for image, result in zip(images, moved):
+        assert_equal_arrays(result, ndimage.affine_transform(image, matrix, offset, order=1))
+    for image, result in zip(images, batch.zoom(images, (0.5, 2, 1), order=1)):
+        assert_equal_arrays(result, ndimage.zoom(image, (0.5, 2, 1), order=1))
+
+
+def test_planes_of_a_volume_and_other_axes():
+    volumes = np.random.default_rng(1).integers(0, 255, (3, 6, 20, 18)).astype(np.uint8)
+    turned = batch.rotate(volumes, [5, 50, 95], axes=(0, 2), order=1)
+    for volume, result, angle in zip(volumes, turned, [5, 50, 95]):
+        expected = scipy.ndimage.rotate(volume, angle, axes=(0, 2), reshape=False, order=1)
+        assert_equal_arrays(result, expected)
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 8, 3), (3, 0, 8), (3, 8, 8, 0)])
+def test_nothing_to_turn(shape):
+    assert batch.rotate(np.zeros(shape, np.uint8), 30, order=1).shape == shape
+    assert batch.affine_transform(np.zeros(shape), np.eye(2), axes=(0, 1), order=1).shape == shape
+
+
+def test_what_does_not_fit_is_refused():
+    images = np.zeros((3, 5, 6, 2), np.uint8)
+    with pytest.raises(ValueError, match="2 pictures|angles of shape"):
+        batch.rotate(images, [1, 2], order=1)
+    with pytest.raises(ValueError, match="invalid rotation plane"):
+        batch.rotate(images, 1, axes=(0, 3))
+    with pytest.raises(ValueError, match="at least 2D"):
+        batch.rotate(images[:, 0, :, 0], 1)
+    with pytest.raises(ValueError, match="matrices of shape"):
+        batch.affine_transform(images, np.eye(2))
+    with pytest.raises(ValueError, match="offsets of shape"):
+        batch.affine_transform(images, np.eye(2), np.zeros((2, 2)), axes=(0, 1))
+    with pytest.raises(ValueError, match="output_shape"):
+        batch.affine_transform(images, np.eye(2), output_shape=(3,), axes=(0, 1))
+    with pytest.raises(RuntimeError, match="order"):
+        batch.zoom(images, 2, order=6)
+    with pytest.raises(RuntimeError, match="sequence argument"):
+        batch.zoom(images, (2, 2), order=1)
+    with pytest.raises(RuntimeError, match="boundary mode"):
+        batch.rotate(images, 1, mode="no such mode")
