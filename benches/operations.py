@@ -15,6 +15,7 @@ import scipy.ndimage
 
 import offgraph
 from benches.timing import in_turn, ratio
+from offgraph.ndimage import batch
 
 SHEAR = np.array([[1, 0.2, 0], [0, 1, 0], [0, 0, 1.0]])
 DISK = np.hypot(*np.mgrid[-7:8, -7:8]) <= 7
@@ -136,6 +137,7 @@ def cases() -> Iterator[Case]:
     )
     yield Case("binary_fill_holes 512²", lambda ndi: ndi.binary_fill_holes(mask))
 
+    yield from small_pictures(photo)
     volume = np.random.default_rng(0).random((96, 96, 96)).astype(np.float32)
     yield Case(
         "rotate 96³ order 1 f32", lambda ndi: ndi.rotate(volume, 20, axes=(1, 2), reshape=False, order=1)
@@ -162,6 +164,40 @@ def elastic(photo: np.ndarray, against: Callable[..., Any]) -> Iterator[Case]:
     yield Case(
         "map_coordinates order 1, a column of float32 points",
         lambda ndi: ndi.map_coordinates(channel, flat, order=1),
+    )
+
+
+def small_pictures(photo: np.ndarray) -> Iterator[Case]:
+    """One picture of 32x32x3 bytes, and 256 of them in one call; SciPy takes these one by one."""
+    corners = np.random.default_rng(0).integers(0, 480, (256, 2))
+    pictures = np.stack([photo[y : y + 32, x : x + 32] for y, x in corners])
+    angles = np.random.default_rng(1).uniform(-180, 180, 256)
+    matrices = np.eye(2) + np.random.default_rng(2).normal(0, 0.2, (256, 2, 2))
+    factors, options = (0.7, 0.7, 1), {"reshape": False, "order": 1}
+    yield Case("rotate 33° order 1, 32×32×3 u8", lambda ndi: ndi.rotate(pictures[0], 33, **options))
+    yield Case(
+        "rotate order 1, 256 pictures of 32×32×3 u8",
+        lambda ndi: (
+            batch.rotate(pictures, angles, order=1)
+            if ndi is offgraph.ndimage
+            else np.stack([ndi.rotate(*each, **options) for each in zip(pictures, angles)])
+        ),
+    )
+    yield Case(
+        "affine order 1, 256 pictures of 32×32 u8",
+        lambda ndi: (
+            batch.affine_transform(pictures[..., 0], matrices, order=1)
+            if ndi is offgraph.ndimage
+            else np.stack([ndi.affine_transform(*each, order=1) for each in zip(pictures[..., 0], matrices)])
+        ),
+    )
+    yield Case(
+        "zoom 0.7 order 1, 256 pictures of 32×32×3 u8",
+        lambda ndi: (
+            batch.zoom(pictures, factors, order=1)
+            if ndi is offgraph.ndimage
+            else np.stack([ndi.zoom(picture, factors, order=1) for picture in pictures])
+        ),
     )
 
 

@@ -121,7 +121,7 @@ def test_nothing_to_turn(shape):
 
 def test_what_does_not_fit_is_refused():
     images = np.zeros((3, 5, 6, 2), np.uint8)
-    with pytest.raises(ValueError, match="2 pictures|angles of shape"):
+    with pytest.raises(ValueError, match="angles of shape"):
         batch.rotate(images, [1, 2], order=1)
     with pytest.raises(ValueError, match="invalid rotation plane"):
         batch.rotate(images, 1, axes=(0, 3))

@@ -18,7 +18,7 @@ use std::ops::Range;
 const BLOCK: usize = 32;
 
 /// Points whose neighbours are fetched before any is blended: what was stored just now is slow to load in one piece.
-const FETCHED: usize = 4 * BLOCK;
+const FETCHED: usize = 2 * BLOCK;
 
 /// Guesses closer than this to a rounding edge are not trusted: 8 u, the bound above and a little more.
 const DOUBT: f32 = 1.0 / 16384.0;
@@ -27,20 +27,20 @@ const DOUBT: f32 = 1.0 / 16384.0;
 const SHIFTER: f32 = 12_582_912.0;
 
 /// The pixels of one row: where the first of the four neighbours lies, and how far behind it the point lies.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Points {
     /// Elements from the beginning of the plane.
     pub starts: Vec<u32>,
-    /// 0 to 1, downwards.
+    /// 0 to 1, downwards; behind the last a block of any such numbers, so that every block is whole.
     pub down: Vec<f64>,
-    /// 0 to 1, to the right.
+    /// 0 to 1, to the right, as `down`.
     pub right: Vec<f64>,
 }
 
 impl Points {
     /// Room for `len` points.
     pub fn new(len: usize) -> Self {
-        Self { starts: vec![0; len], down: vec![0.0; len], right: vec![0.0; len] }
+        Self { starts: vec![0; len], down: vec![0.0; len + BLOCK], right: vec![0.0; len + BLOCK] }
     }
 
     /// How many there are.
@@ -52,8 +52,8 @@ impl Points {
     pub fn part(&self, range: Range<usize>) -> Part<'_> {
         Part {
             starts: &self.starts[range.clone()],
-            down: &self.down[range.clone()],
-            right: &self.right[range],
+            down: &self.down[range.start..range.end + BLOCK],
+            right: &self.right[range.start..range.end + BLOCK],
         }
     }
 }
@@ -74,13 +74,11 @@ impl<'a> Part<'a> {
         self.starts.chunks(len).zip(behind).map(|(starts, (down, right))| Part { starts, down, right })
     }
 
-    /// The distances of a block, behind its end zeros.
+    /// The distances of a block.
     #[inline(always)]
-    fn padded(&self) -> ([f64; BLOCK], [f64; BLOCK]) {
-        let (mut down, mut right) = ([0.0; BLOCK], [0.0; BLOCK]);
-        down[..self.down.len()].copy_from_slice(self.down);
-        right[..self.right.len()].copy_from_slice(self.right);
-        (down, right)
+    fn whole(&self) -> ([f64; BLOCK], [f64; BLOCK]) {
+        let block = |distances: &[f64]| *distances.first_chunk().expect("a block lies behind the last point");
+        (block(self.down), block(self.right))
     }
 }
 
@@ -209,7 +207,8 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
         let ends_inside = last + down + right + 4 <= elements.len();
         // The last pixel has no next one.
         let alone = if ends_inside { count.saturating_sub(1) } else { 0 };
-        assert!(PLANES <= 4 && y.len() == count && x.len() == count && to.len() == PLANES * count);
+        let (y, x) = (&y[..count], &x[..count]);
+        assert!(PLANES <= 4 && to.len() == PLANES * count);
         for i in 0..alone {
             let near = starts[i] as usize;
             let far = near + down;
@@ -253,7 +252,7 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
                 let (far, _) = far.as_chunks::<BLOCK>();
                 let blocks = part.chunks(BLOCK).zip(to.chunks_mut(BLOCK * planes));
                 for ((block, to), (near, far)) in blocks.zip(near.iter().zip(far)) {
-                    let (y, x) = block.padded();
+                    let (y, x) = block.whole();
                     let mut sums = [0.0; BLOCK];
                     for i in 0..BLOCK {
                         let [[a, b], [c, d]] = [near[i], far[i]];
@@ -363,16 +362,26 @@ impl Bytes<'_> {
                     words[2][i] = far[i] as u32;
                     words[3][i] = (far[i] >> (8 * PLANES)) as u32;
                 }
-                let (y, x) = block.padded();
+                let (y, x) = block.whole();
                 let (mut mixed, doubtful) = guess::<PLANES>(&words, &y, &x);
                 if doubtful {
                     mixed = exact::<PLANES>(&words, &y, &x);
                 }
-                for (to, mixed) in to.iter_mut().zip(mixed) {
-                    to.copy_from_slice(&mixed.to_le_bytes()[..PLANES]);
-                }
+                store(to.as_flattened_mut(), &mixed, PLANES);
             }
         }
+    }
+}
+
+/// Store the first planes of every word. Of three planes four are stored, the last to be overwritten by the next pixel.
+#[inline(always)]
+fn store(to: &mut [u8], words: &[u32; BLOCK], planes: usize) {
+    let followed = if planes == 3 { (to.len() / planes).saturating_sub(1) } else { 0 };
+    for (i, word) in words[..followed].iter().enumerate() {
+        to[3 * i..3 * i + 4].copy_from_slice(&word.to_le_bytes());
+    }
+    for (to, word) in to.chunks_exact_mut(planes).zip(words).skip(followed) {
+        to.copy_from_slice(&word.to_le_bytes()[..planes]);
     }
 }
 

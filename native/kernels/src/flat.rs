@@ -82,12 +82,14 @@ impl<T: Sample> RowWorker for FlatWorker<'_, T> {
             x.inside(on_y, length as f64 - 1.0, closed)
         };
         let numbers = [y.start, y.step, x.start, x.step].iter().all(|number| number.is_finite());
-        self.alive =
-            if options.border == Border::Constant && numbers { cut(0..*width, true) } else { 0..*width };
+        let is_constant = options.border == Border::Constant && numbers;
+        self.alive = if is_constant { cut(0..*width, true) } else { 0..*width };
         self.inside = if height < 2 || length < 2 {
             0..0
+        } else if is_constant {
+            self.alive.clone()
         } else {
-            cut(self.alive.clone(), blends_to_the_end(T::FINITE, options))
+            cut(0..*width, blends_to_the_end(T::FINITE, options))
         };
         if self.inside.is_empty() {
             self.inside = self.alive.start..self.alive.start;

@@ -14,7 +14,7 @@ use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::flat::Flat;
 use crate::match_dtype;
-use crate::rows::{Axes, Pixels, RowMaker, carry_along, check_planes, make_rows};
+use crate::rows::{Axes, Pixels, RowMaker, carry_along, check_planes, least_moving, let_move, make_rows};
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::spline::MAX_ORDER;
@@ -107,9 +107,7 @@ fn still_axes(
             && (0..rank).all(|k| unit(axis * rank + k, *axis, k) && unit(k * rank + axis, *axis, k))
     };
     let mut still: Vec<usize> = (0..rank).filter(stays).collect();
-    if still.len() == rank {
-        still.pop();
-    }
+    let_move(&mut still, rank, least_moving(options.order, rank), |axis| output[outer + axis]);
     if !still.is_empty() && options.order == 1 && !(options.fill.is_finite() && input.is_finite()) {
         still.clear();
     }

@@ -29,24 +29,27 @@ impl Ramp {
         if start >= end || !(self.start.is_finite() && self.step.is_finite()) {
             return 0..0;
         }
-        if is_inside(self.at(start)) && is_inside(self.at(end - 1)) {
-            return positions;
-        }
-        if self.step >= 0.0 {
-            let first = self.first(&positions, 0.0, |x| x >= 0.0);
-            first..self.first(&(first..end), last, |x| !below_end(x))
-        } else {
-            let first = self.first(&positions, last, below_end);
-            first..self.first(&(first..end), 0.0, |x| x < 0.0)
-        }
+        let (starts_inside, ends_inside) = (is_inside(self.at(start)), is_inside(self.at(end - 1)));
+        let rises = self.step >= 0.0;
+        let first = match (starts_inside, rises) {
+            (true, _) => start,
+            (false, true) => self.first(&positions, 0.0, |x| x >= 0.0),
+            (false, false) => self.first(&positions, last, below_end),
+        };
+        let behind = match (ends_inside, rises) {
+            (true, _) => end,
+            (false, true) => self.first(&(first..end), last, |x| !below_end(x)),
+            (false, false) => self.first(&(first..end), 0.0, |x| x < 0.0),
+        };
+        first..behind
     }
 
     /// The first of `positions` at which `arrived` holds, as it does from somewhere about the coordinate `x` on.
     #[inline]
     fn first(self, positions: &Range<usize>, x: f64, arrived: impl Fn(f64) -> bool) -> usize {
-        // Conversions saturate, and no number becomes 0: any guess is right after the steps below.
-        let mut position = ((x - self.start) / self.step) as usize;
-        position = position.clamp(positions.start, positions.end);
+        // Conversions saturate, and what is no number becomes 0: any guess is right after the steps below.
+        let passed = ((x - self.start) / self.step) as usize;
+        let mut position = passed.saturating_add(1).clamp(positions.start, positions.end);
         while position > positions.start && arrived(self.at(position - 1)) {
             position -= 1;
         }

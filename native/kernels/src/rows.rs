@@ -46,6 +46,19 @@ pub fn carry_along(outer: usize, still: Vec<usize>, moving: &[usize], ndim: usiz
     (order.collect(), axes)
 }
 
+/// Take so many axes from those that are `still` that `least` of `rank` move, the longest ones first.
+pub fn let_move(still: &mut Vec<usize>, rank: usize, least: usize, len: impl Fn(usize) -> usize) {
+    while rank - still.len() < least {
+        let longest = (0..still.len()).max_by_key(|place| len(still[*place]));
+        still.remove(longest.expect("fewer move than there are axes"));
+    }
+}
+
+/// The least number of axes to count as moving, of this many: order 1 has a fast way for two, and none for one.
+pub fn least_moving(order: usize, rank: usize) -> usize {
+    if order == 1 { rank.min(2) } else { 1 }
+}
+
 /// Gives each thread its own [`RowWorker`].
 pub trait RowMaker: Sync {
     /// A worker with scratch memory of its own.

@@ -8,7 +8,9 @@ use crate::bilinear::{Part, Points};
 use crate::error::Result;
 use crate::interpolate::{Options, blended_on, blends_to_the_end, place, tap_index};
 use crate::match_dtype;
-use crate::rows::{Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, carry_along, make_rows};
+use crate::rows::{
+    Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, carry_along, least_moving, let_move, make_rows,
+};
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::spline::{MAX_ORDER, weights};
@@ -115,13 +117,12 @@ fn still_axes(
         let map = maps[axis - outer];
         input.shape()[*axis] == len && (0..len).all(|o| map.coordinate(o, options.pad) == o as f64)
     };
-    let (mut still, mut moving): (Vec<usize>, Vec<usize>) = (outer..outer + maps.len()).partition(stays);
+    let mut still: Vec<usize> = (outer..outer + maps.len()).filter(stays).collect();
     if options.order > 1 || (options.order == 1 && !options.fill.is_finite()) {
         still.clear();
     }
-    if moving.is_empty() {
-        moving.extend(still.pop());
-    }
+    let_move(&mut still, maps.len(), least_moving(options.order, maps.len()), |axis| output[axis]);
+    let moving = (outer..outer + maps.len()).filter(|axis| !still.contains(axis)).collect();
     (still, moving)
 }
 
@@ -243,7 +244,7 @@ impl<const TAPS: usize> RowMaker for Zoom<'_, TAPS> {
             rows: Vec::new(),
             row: Vec::new(),
             outside: false,
-            points: self.flat.as_ref().map_or_else(Points::default, |flat| flat.columns.clone()),
+            points: self.flat.as_ref().map_or_else(|| Points::new(0), |flat| flat.columns.clone()),
             pixel: vec![0.0; 2 * self.pixels.planes()],
             scaled: vec![0.0; (len + 1) * self.pixels.planes()],
         })
@@ -438,6 +439,80 @@ impl<const TAPS: usize> AddRow<'_, TAPS> {
                 (0..PLANES).for_each(|plane| sum[plane] += from[plane] * weight);
             }
             *to = sum;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::border::Border;
+    use crate::simd::{Level, force, level};
+    use ndarray::ArrayD;
+    use proptest::prelude::*;
+
+    /// Order 1 of one sample, from the definition.
+    fn plain(image: &ArrayD<f64>, at: [f64; 2], plane: usize, options: &Options) -> f64 {
+        let axis = |axis: usize| {
+            let len = image.shape()[axis];
+            let (start, x) = place::<2>(at[axis], len, options.border)?;
+            let indices = [start, start + 1].map(|tap| tap_index(tap, len, options.border));
+            Some((indices, weights::<2>(x)))
+        };
+        let (Some((rows, down)), Some((columns, right))) = (axis(0), axis(1)) else { return options.fill };
+        let mut sum = 0.0;
+        for (row, row_weight) in rows.into_iter().zip(down) {
+            for (column, weight) in columns.into_iter().zip(right) {
+                let value = row.zip(column).map_or(options.fill, |(row, column)| image[[row, column, plane]]);
+                sum += value * row_weight * weight;
+            }
+        }
+        sum
+    }
+
+    proptest! {
+        #[test]
+        fn rows_of_blocks_equal_the_definition(
+            size in (1_usize..9, 1_usize..80, 1_usize..=5),
+            to in (1_usize..7, 1_usize..80),
+            border in 0_i32..7,
+            fill in prop_oneof![Just(0.0), Just(2.5), Just(300.0)],
+            shift in prop_oneof![Just(None), (-9..9_i32).prop_map(|n| Some(f64::from(n) / 4.0))],
+            grid in any::<bool>(),
+            seed in any::<u32>(),
+        ) {
+            let border = Border::from_code(border).unwrap();
+            let options = Options { order: 1, border, fill, pad: 0 };
+            let step = |from: usize, to: usize| from as f64 / to as f64;
+            let maps = [
+                AxisMap { shift, zoom: Some(step(size.0, to.0)), grid },
+                AxisMap { shift, zoom: Some(step(size.1, to.1)), grid },
+            ];
+            let mut state = seed;
+            let mut next = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // Flat stretches, and values one apart, put sums on rounding edges.
+                if state >> 30 == 0 { 7 + (state >> 29 & 1) as u8 } else { (state >> 20) as u8 }
+            };
+            let bytes = ArrayD::from_shape_fn(vec![size.0, size.1, size.2], |_| next());
+            let image = bytes.mapv(f64::from);
+            let shape = vec![to.0, to.1, size.2];
+            let sums = ArrayD::from_shape_fn(shape.clone(), |at| {
+                let point = [maps[0].coordinate(at[0], 0), maps[1].coordinate(at[1], 0)];
+                plain(&image, point, at[2], &options)
+            });
+            let before = level();
+            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
+                force(wanted);
+                let mut found = ArrayD::<u8>::zeros(shape.clone());
+                zoom(&View::U8(bytes.view()), ViewMut::U8(found.view_mut()), 0, &maps, &options).unwrap();
+                prop_assert_eq!(found, sums.mapv(u8::from_f64_rounded));
+                let floats = bytes.mapv(f32::from);
+                let mut found = ArrayD::<f32>::zeros(shape.clone());
+                zoom(&View::F32(floats.view()), ViewMut::F32(found.view_mut()), 0, &maps, &options).unwrap();
+                prop_assert_eq!(found, sums.mapv(f32::from_f64_rounded));
+            }
+            force(before);
         }
     }
 }
