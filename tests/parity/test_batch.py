@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -97,7 +99,8 @@ class TestEveryLevel:
 def test_one_angle_and_one_map_serve_all():
     images = pictures(np.random.default_rng(0), 4, 20, 30, 3, np.uint8)
     assert_equal_arrays(batch.rotate(images, 30, order=1), batch.rotate(images, [30] * 4, order=1))
-    matrix, offset = np.array([[0.9, 0.1, 0], [0, 1.1, 0], [0, 0, 1]]), [1, 2, 0]
+    matrix: Any = np.array([[0.9, 0.1, 0], [0, 1.1, 0], [0, 0, 1]])
+    offset: Any = [1, 2, 0]
     moved = batch.affine_transform(images, matrix, offset, order=1)
     for image, result in zip(images, moved):
         assert_equal_arrays(result, ndimage.affine_transform(image, matrix, offset, order=1))
