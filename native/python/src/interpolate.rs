@@ -3,7 +3,7 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::error::border;
-use numpy::{PyReadonlyArrayDyn, PyReadwriteArray2};
+use numpy::PyReadwriteArray2;
 use offgraph_kernels::batch;
 use offgraph_kernels::interpolate::{self, Options};
 use offgraph_kernels::rows::advance;
