@@ -231,23 +231,13 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
     /// Lanes are pixels.
     #[inline(always)]
     fn plane_by_plane<const DENSE: bool>(self) {
-        let [down, right] = self.strides;
         let planes = self.inner.len();
         let last = self.points.starts.iter().fold(0, |last, start| last.max(*start)) as usize;
         let (mut near, mut far) = ([[T::default(); 2]; FETCHED], [[T::default(); 2]; FETCHED]);
         for (part, to) in self.points.chunks(FETCHED).zip(self.to.chunks_mut(FETCHED * planes)) {
             for (plane, offset) in self.inner.iter().enumerate() {
                 let elements = &self.elements[*offset..];
-                assert!(last + down + right < elements.len(), "all neighbours lie inside");
-                for (start, (near, far)) in part.starts.iter().zip(near.iter_mut().zip(&mut far)) {
-                    // SAFETY: no start is above `last`.
-                    let pair = |at: usize| unsafe {
-                        let first = elements.as_ptr().add(at);
-                        // In one piece where they lie side by side.
-                        if DENSE { *first.cast::<[T; 2]>() } else { [*first, *first.add(right)] }
-                    };
-                    (*near, *far) = (pair(*start as usize), pair(*start as usize + down));
-                }
+                fetch_pairs::<T, DENSE>(elements, self.strides, part.starts, last, &mut near, &mut far);
                 let (near, _) = near.as_chunks::<BLOCK>();
                 let (far, _) = far.as_chunks::<BLOCK>();
                 let blocks = part.chunks(BLOCK).zip(to.chunks_mut(BLOCK * planes));
@@ -405,6 +395,30 @@ fn fetch(elements: &[u8], down: usize, starts: &[u32], last: u32, near: &mut [u6
         for (start, (near, far)) in words {
             (*near, *far) = (eight(elements, *start as usize), eight(elements, *start as usize + down));
         }
+    }
+}
+
+/// Two neighbours from every start on, and those a row below; `DENSE` where neighbours lie side by side.
+///
+/// A function of its own for the reason given at [`fetch`].
+#[inline(never)]
+fn fetch_pairs<T: Sample, const DENSE: bool>(
+    elements: &[T],
+    [down, right]: [usize; 2],
+    starts: &[u32],
+    last: usize,
+    near: &mut [[T; 2]],
+    far: &mut [[T; 2]],
+) {
+    assert!(last + down + right < elements.len(), "all neighbours lie inside");
+    for (start, (near, far)) in starts.iter().zip(near.iter_mut().zip(far)) {
+        // SAFETY: no start is above `last`.
+        let pair = |at: usize| unsafe {
+            let first = elements.as_ptr().add(at);
+            // In one piece where they lie side by side.
+            if DENSE { *first.cast::<[T; 2]>() } else { [*first, *first.add(right)] }
+        };
+        (*near, *far) = (pair(*start as usize), pair(*start as usize + down));
     }
 }
 

@@ -5,6 +5,7 @@
 //! spatial axes), the pixels of a row whose taps all lie inside are one interval, computed without a border test.
 
 pub(crate) mod edges;
+mod guess;
 mod inside;
 mod linear;
 mod row;
@@ -234,6 +235,7 @@ fn resample(
     if output.is_empty() {
         return Ok(());
     }
+    let is_narrow = matches!(output, ViewMut::U8(_) | ViewMut::F32(_));
     macro_rules! gather {
         ($array:expr, $($taps:literal)*) => {{
             let pixels = Pixels::new($array, input_axes);
@@ -251,7 +253,7 @@ fn resample(
             let warp = Warp { pixels, map, options: *options, width };
             let maker: &dyn RowMaker = match options.order + 1 {
                 2 if flat => &linear::Linear(warp),
-                $($taps => &taps::Taps::<_, $taps>(warp),)*
+                $($taps => &taps::Taps::<_, $taps>::new(warp, is_narrow),)*
                 _ => unreachable!("the order was checked"),
             };
             make_rows(output, axes, cost, maker);

@@ -86,7 +86,7 @@ pub trait RowWorker {
 
 /// Samples of outer planes that are made together. Their rows share coordinates; more would not stay in the cache from
 /// one row to the next.
-const PLANES_TOGETHER: usize = 1 << 16;
+const PLANES_TOGETHER: usize = 1 << 15;
 
 /// Fill `output`, an image with these axes, on one or more threads; `cost` estimates the nanoseconds of a sample.
 pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMaker) {
@@ -98,8 +98,10 @@ pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMa
     let mut blocks = Vec::new();
     let planes: Vec<usize> = (axes.outer..output.ndim()).collect();
     let groups = output.len() / PLANES_TOGETHER;
-    for (first, group) in output.split_blocks(&planes, groups.max(1)) {
-        for (mut origin, block) in group.split_blocks(&keep, count.div_ceil(groups.max(1))) {
+    let groups = output.split_blocks(&planes, groups.max(1));
+    let count = count.div_ceil(groups.len());
+    for (first, group) in groups {
+        for (mut origin, block) in group.split_blocks(&keep, count) {
             origin.iter_mut().zip(&first).for_each(|(origin, first)| *origin += first);
             blocks.push((origin, block));
         }

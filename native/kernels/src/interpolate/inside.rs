@@ -18,11 +18,11 @@ pub(crate) const MAX_RANK: usize = 3;
 
 /// Points whose taps all lie inside, in blocks of [`LANES`]; the last of them fill up the last block.
 pub(crate) struct Inside<const TAPS: usize> {
-    rank: usize,
+    pub(super) rank: usize,
     /// The element of the first tap, from the beginning of the plane.
-    starts: Vec<[usize; LANES]>,
+    pub(super) starts: Vec<[usize; LANES]>,
     /// The weights of a block, one entry an axis.
-    weights: Vec<[Lanes; TAPS]>,
+    pub(super) weights: Vec<[Lanes; TAPS]>,
 }
 
 impl<const TAPS: usize> Inside<TAPS> {
@@ -115,8 +115,8 @@ impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
         let mut strides = [0; RANK];
         strides.iter_mut().zip(&self.pixels.spatial).for_each(|(to, (_, stride))| *to = *stride);
         match (self.pixels.inner.len(), self.pixels.is_interleaved()) {
-            (3, true) => self.side_by_side::<RANK, 3>(strides),
-            (4, true) => self.side_by_side::<RANK, 4>(strides),
+            (3, true) if RANK == 2 => self.side_by_side::<RANK, 3>(strides),
+            (4, true) if RANK == 2 => self.side_by_side::<RANK, 4>(strides),
             _ if strides[RANK - 1] == 1 => self.plane_by_plane::<RANK, true>(strides),
             _ => self.plane_by_plane::<RANK, false>(strides),
         }
@@ -132,24 +132,7 @@ impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
             let elements = &self.pixels.elements()[self.base + offset..];
             for ((starts, weights), to) in starts.iter().zip(weights).zip(self.to.chunks_mut(LANES * planes))
             {
-                let mut sums = [0.0; LANES];
-                for lead in 0..TAPS.pow(RANK as u32 - 1) {
-                    let (taps, offset) = leading::<RANK, TAPS>(lead, strides);
-                    let mut values = [[0.0; LANES]; TAPS];
-                    for lane in 0..LANES {
-                        let line = line::<T, TAPS, DENSE>(elements, starts[lane] + offset, strides[RANK - 1]);
-                        (0..TAPS).for_each(|tap| values[tap][lane] = line[tap]);
-                    }
-                    for tap in 0..TAPS {
-                        for lane in 0..LANES {
-                            let mut value = values[tap][lane];
-                            for axis in 0..RANK - 1 {
-                                value *= weights[axis][taps[axis]][lane];
-                            }
-                            sums[lane] += value * weights[RANK - 1][tap][lane];
-                        }
-                    }
-                }
+                let sums = sum_block::<T, TAPS, RANK, DENSE>(elements, strides, starts, weights);
                 if planes == 1 {
                     to.copy_from_slice(&sums[..to.len()]);
                 } else {
@@ -166,19 +149,54 @@ impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
         let extent = strides.iter().sum::<usize>() * (TAPS - 1);
         let Inside { starts, weights, .. } = self.points;
         let (weights, _) = weights.as_chunks::<RANK>();
-        let (to, _) = self.to.as_chunks_mut::<PLANES>();
-        for ((starts, weights), to) in starts.iter().zip(weights).zip(to.chunks_mut(LANES)) {
-            for (lane, to) in to.iter_mut().enumerate() {
-                let start = starts[lane];
-                if start + extent + 4 <= elements.len() {
-                    let sums = sum_planes::<T, TAPS, RANK, 4>(elements, start, strides, weights, lane);
-                    to.copy_from_slice(&sums[..PLANES]);
-                } else {
-                    *to = sum_planes::<T, TAPS, RANK, PLANES>(elements, start, strides, weights, lane);
+        for (block, (starts, weights)) in starts.iter().zip(weights).enumerate() {
+            for (lane, start) in starts.iter().enumerate() {
+                let at = (block * LANES + lane) * PLANES;
+                // The fourth lane belongs to the next pixel, which follows; left out, two and one are computed apart.
+                match self.to.get_mut(at..at + 4) {
+                    Some(to) if start + extent + 4 <= elements.len() => {
+                        let sums = sum_planes::<T, TAPS, RANK, 4>(elements, *start, strides, weights, lane);
+                        to.copy_from_slice(&sums);
+                    }
+                    _ => {
+                        let Some(to) = self.to.get_mut(at..at + PLANES) else { return };
+                        let sums =
+                            sum_planes::<T, TAPS, RANK, PLANES>(elements, *start, strides, weights, lane);
+                        to.copy_from_slice(&sums);
+                    }
                 }
             }
         }
     }
+}
+
+/// The sums at a block of points, in one plane; `DENSE` where neighbours along the last axis lie side by side.
+#[inline(always)]
+pub(super) fn sum_block<T: Sample, const TAPS: usize, const RANK: usize, const DENSE: bool>(
+    elements: &[T],
+    strides: [usize; RANK],
+    starts: &[usize; LANES],
+    weights: &[[Lanes; TAPS]; RANK],
+) -> Lanes {
+    let mut sums = [0.0; LANES];
+    for lead in 0..TAPS.pow(RANK as u32 - 1) {
+        let (taps, offset) = leading::<RANK, TAPS>(lead, strides);
+        let mut values = [[0.0; LANES]; TAPS];
+        for lane in 0..LANES {
+            let line = line::<T, TAPS, DENSE>(elements, starts[lane] + offset, strides[RANK - 1]);
+            (0..TAPS).for_each(|tap| values[tap][lane] = line[tap]);
+        }
+        for tap in 0..TAPS {
+            for lane in 0..LANES {
+                let mut value = values[tap][lane];
+                for axis in 0..RANK - 1 {
+                    value *= weights[axis][taps[axis]][lane];
+                }
+                sums[lane] += value * weights[RANK - 1][tap][lane];
+            }
+        }
+    }
+    sums
 }
 
 /// The taps on all axes but the last at one step through them in C order, and how far they lie from the first.
@@ -236,4 +254,87 @@ fn sum_planes<T: Sample, const TAPS: usize, const RANK: usize, const WIDTH: usiz
         }
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Axes;
+    use crate::simd::{Level, force, level};
+    use crate::spline::weights;
+    use ndarray::ArrayD;
+    use proptest::prelude::*;
+
+    /// The sum at one point, from the definition.
+    fn plain<const TAPS: usize>(image: &ArrayD<f32>, point: &[f64], plane: usize) -> f64 {
+        let order = TAPS - 1;
+        let first = |x: f64| if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() } as usize - order / 2;
+        let mut sum = 0.0;
+        for tap in 0..TAPS.pow(point.len() as u32) {
+            let digit = |axis: usize| tap / TAPS.pow((point.len() - 1 - axis) as u32) % TAPS;
+            let mut index: Vec<usize> =
+                point.iter().enumerate().map(|(axis, x)| first(*x) + digit(axis)).collect();
+            index.push(plane);
+            let mut value = f64::from(image[index.as_slice()]);
+            point.iter().enumerate().for_each(|(axis, x)| value *= weights::<TAPS>(*x)[digit(axis)]);
+            sum += value;
+        }
+        sum
+    }
+
+    fn check<const TAPS: usize>(image: &ArrayD<f32>, points: &[Vec<f64>]) -> Result<(), TestCaseError> {
+        let (rank, planes) = (points.len(), image.shape()[points.len()]);
+        let pixels = Pixels::new(image.view(), Axes { outer: 0, spatial: rank });
+        let count = points[0].len();
+        let before = level();
+        for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
+            force(wanted);
+            let mut inside = Inside::<TAPS>::new(count, rank);
+            for (axis, points) in points.iter().enumerate() {
+                inside.find(axis, points, pixels.spatial[axis].1);
+            }
+            let mut sums = vec![0.0; count * planes];
+            dispatch(SumInside { points: &inside, pixels: &pixels, base: 0, to: &mut sums });
+            for (at, sum) in sums.iter().enumerate() {
+                let point: Vec<f64> = points.iter().map(|axis| axis[at / planes]).collect();
+                prop_assert_eq!(*sum, plain::<TAPS>(image, &point, at % planes));
+            }
+        }
+        force(before);
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn sums_equal_the_definition(
+            rank in 1_usize..=3,
+            taps in 1_usize..=6,
+            planes in 1_usize..=5,
+            seed in any::<u64>(),
+            steps in prop::collection::vec(prop_oneof![0.0_f64..1.0, Just(0.0), Just(0.5), Just(1.0)], 1..20),
+        ) {
+            let mut shape = [7, 8, 9][..rank].to_vec();
+            shape.push(planes);
+            let mut state = seed;
+            let image = ArrayD::from_shape_simple_fn(shape.as_slice(), || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 40) as f32 / 65536.0
+            });
+            let before = ((taps - 1) / 2) as f64;
+            let points: Vec<Vec<f64>> = shape[..rank].iter().enumerate().map(|(axis, len)| {
+                let room = (len - taps) as f64;
+                let end = if taps % 2 == 0 { (before + room + 1.0).next_down() } else { before + room };
+                steps.iter().cycle().skip(axis).take(steps.len()).map(|step| (before + step * (room + 1.0)).min(end))
+                    .collect()
+            }).collect();
+            match taps {
+                1 => check::<1>(&image, &points)?,
+                2 => check::<2>(&image, &points)?,
+                3 => check::<3>(&image, &points)?,
+                4 => check::<4>(&image, &points)?,
+                5 => check::<5>(&image, &points)?,
+                _ => check::<6>(&image, &points)?,
+            }
+        }
+    }
 }

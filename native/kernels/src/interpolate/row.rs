@@ -6,6 +6,9 @@ use crate::interpolate::edges::Edges;
 use crate::simd::{Kernel, dispatch};
 use std::ops::Range;
 
+/// Points of a list that are passed over at once if all of them lie inside.
+const SKIPPED: usize = 32;
+
 /// The coordinates on an axis from the first to the second, both included.
 pub(crate) type Interval = (f64, f64);
 
@@ -146,7 +149,13 @@ impl<const TAPS: usize> Row<TAPS> {
         for (coordinates, interval) in self.coordinates.chunks_exact(width).zip(intervals) {
             dispatch(FindOutside { coordinates, interval: *interval, outside: &mut self.outside });
         }
-        for pixel in (0..width).filter(|pixel| self.outside[*pixel]) {
+        // Most points lie inside: whole pieces of the row are passed over.
+        let pieces = (0..).step_by(SKIPPED).zip(self.outside.chunks(SKIPPED));
+        let outside = pieces.filter(|(_, piece)| piece.iter().fold(false, |any, outside| any | outside));
+        for pixel in outside.flat_map(|(first, piece)| (first..first + piece.len())) {
+            if !self.outside[pixel] {
+                continue;
+            }
             self.edges.push(
                 pixel,
                 self.coordinates.iter().skip(pixel).step_by(width).copied(),

@@ -2,6 +2,7 @@
 
 use super::Warp;
 use super::edges::SumEdges;
+use super::guess::{GuessInside, bound, can_guess};
 use super::inside::{Inside, MAX_RANK, SumInside};
 use super::row::{Interval, Row, whole};
 use crate::rows::{RowMaker, RowWorker};
@@ -9,18 +10,32 @@ use crate::sample::Sample;
 use crate::simd::dispatch;
 
 /// Makes the rows of a warp of the order `TAPS - 1`.
-pub(super) struct Taps<'p, 'm, T: Sample, const TAPS: usize>(pub Warp<'p, 'm, T>);
+pub(super) struct Taps<'p, 'm, T: Sample, const TAPS: usize> {
+    warp: Warp<'p, 'm, T>,
+    /// By how much a guess may be off; `None` where none is made.
+    bound: Option<f64>,
+}
+
+impl<'p, 'm, T: Sample, const TAPS: usize> Taps<'p, 'm, T, TAPS> {
+    /// For an output of the type `f64` there is nothing to be guessed.
+    pub fn new(warp: Warp<'p, 'm, T>, is_narrow: bool) -> Self {
+        let guesses = is_narrow && can_guess::<T, TAPS>(&warp.pixels);
+        let bound = if guesses { bound(warp.pixels.elements()) } else { None };
+        Self { warp, bound }
+    }
+}
 
 impl<T: Sample, const TAPS: usize> RowMaker for Taps<'_, '_, T, TAPS> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
-        let Warp { pixels, width, .. } = &self.0;
+        let Warp { pixels, width, .. } = &self.warp;
         let rank = pixels.spatial.len();
         let intervals: Option<Vec<Interval>> =
             pixels.spatial.iter().map(|(len, _)| whole::<TAPS>(*len)).collect();
         let intervals = intervals.filter(|_| rank <= MAX_RANK).unwrap_or_default();
         let room = if intervals.is_empty() { 0 } else { *width };
         Box::new(Worker {
-            warp: &self.0,
+            warp: &self.warp,
+            bound: self.bound,
             intervals,
             row: Row::<TAPS>::new(*width, rank),
             points: Inside::<TAPS>::new(room, rank),
@@ -30,6 +45,7 @@ impl<T: Sample, const TAPS: usize> RowMaker for Taps<'_, '_, T, TAPS> {
 
 struct Worker<'w, 'p, 'm, T: Sample, const TAPS: usize> {
     warp: &'w Warp<'p, 'm, T>,
+    bound: Option<f64>,
     /// Where all taps lie inside, on each axis; empty where there is no way for such points.
     intervals: Vec<Interval>,
     row: Row<TAPS>,
@@ -55,5 +71,28 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         let inside = &mut to[self.row.inside.start * planes..self.row.inside.end * planes];
         dispatch(SumInside { points: &self.points, pixels, base, to: inside });
         dispatch(SumEdges { edges: &self.row.edges, pixels, base, fill, to });
+    }
+
+    fn fill_floats(&mut self, outer: &[usize], to: &mut [f32]) -> bool {
+        self.fill_guessed(outer, to)
+    }
+
+    fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
+        self.fill_guessed(outer, to)
+    }
+}
+
+impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
+    /// As `fill`, stored by the rounding cast; false where there are no guesses.
+    fn fill_guessed<O: Sample>(&mut self, outer: &[usize], to: &mut [O]) -> bool {
+        let Some(bound) = self.bound else { return false };
+        let Warp { pixels, options, .. } = self.warp;
+        let (base, fill) = (pixels.outer_offset(outer), options.fill);
+        to[..self.row.alive.start].fill(O::from_f64_rounded(fill));
+        to[self.row.alive.end..].fill(O::from_f64_rounded(fill));
+        let inside = &mut to[self.row.inside.clone()];
+        dispatch(GuessInside { points: &self.points, pixels, base, bound, to: inside });
+        dispatch(SumEdges { edges: &self.row.edges, pixels, base, fill, to });
+        true
     }
 }

@@ -1,0 +1,51 @@
+"""Ctrl-C ends a long call, on one thread and on several."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+CALLS = {
+    "rotate": "ndimage.rotate(np.zeros((6000, 6000), np.float32), 20, order=5, prefilter=False, reshape=False)",
+    "rotate bytes": "ndimage.rotate(np.zeros((30000, 30000), np.uint8), 20, order=1, reshape=False)",
+    "median": "ndimage.median_filter(np.random.default_rng(0).random((3000, 3000)), 31)",
+    "correlate": "ndimage.correlate(np.zeros((4000, 4000)), np.random.default_rng(0).random((31, 31)))",
+    "points": "ndimage.map_coordinates(np.zeros((9, 9, 9)), np.full((3, 10**7), 4.5), order=5, prefilter=False)",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_long_call_is_interrupted(call, threads):
+    program = f"""
+import time
+import numpy as np
+import offgraph
+from offgraph import ndimage
+offgraph.set_num_threads({threads})
+print("ready", flush=True)
+try:
+    {CALLS[call]}
+except KeyboardInterrupt:
+    print("interrupted", time.time(), flush=True)
+else:
+    print("done", time.time(), flush=True)
+"""
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(0.7)
+    asked = time.time()
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=60)
+    what, when = out.split()
+    if what == "done" and float(when) < asked:
+        pytest.skip("this machine is too fast for the call")
+    assert what == "interrupted"
+    # A tenth of a second on a machine that does nothing else; the calls take ten seconds and more.
+    assert float(when) - asked < 2.0
