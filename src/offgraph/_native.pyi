@@ -50,6 +50,7 @@ def zoom_shift(
     outer: int,
     maps: list[tuple[float | None, float | None]],
     grid: bool,
+    prefilter: bool,
     order: int,
     mode: int,
     fill: float,

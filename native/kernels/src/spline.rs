@@ -9,11 +9,11 @@ mod recursion;
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::line::{LANES, check_lines, map_line_batches};
-use crate::sample::Cast;
-use crate::simd::dispatch;
+use crate::match_dtype;
+use crate::sample::{Cast, Sample};
 use crate::view::{View, ViewMut};
 use lines::{filter_in_c_order, is_in_c_order, is_output_in_c_order};
-use recursion::{Filter, Recursion};
+pub(crate) use recursion::Filter;
 
 /// The highest spline order.
 pub const MAX_ORDER: usize = 5;
@@ -78,7 +78,7 @@ pub(crate) fn weights_behind<const TAPS: usize>(x: f64) -> [f64; TAPS] {
 }
 
 /// Poles of the filter of one order; empty where samples are their own coefficients.
-fn poles(order: usize) -> &'static [f64] {
+pub(crate) fn poles(order: usize) -> &'static [f64] {
     match order {
         // sqrt(8) - 3
         2 => &[-0.171_572_875_253_809_9],
@@ -98,7 +98,7 @@ fn poles(order: usize) -> &'static [f64] {
 /// own take that of `mirror`, as SciPy does, and `nearest` takes that of `reflect`).
 pub fn spline_filter1d(
     input: Option<&View<'_>>,
-    output: ViewMut<'_>,
+    mut output: ViewMut<'_>,
     axis: usize,
     order: usize,
     border: Border,
@@ -111,8 +111,17 @@ pub fn spline_filter1d(
     if input.is_none_or(is_in_c_order) && is_output_in_c_order(&output) {
         return filter_in_c_order(input, output, axis, &filter);
     }
+    if let (Some(input), ViewMut::F64(target)) = (input, &mut output)
+        && target.is_standard_layout()
+    {
+        // A copy that loses nothing brings the samples in order.
+        match_dtype!(View, input, input => {
+            ndarray::Zip::from(target).and(input).for_each(|to, from| *to = from.to_f64());
+        });
+        return filter_in_c_order(None, output, axis, &filter);
+    }
     let compute = |lines: &mut [[f64; LANES]]| {
-        dispatch(Recursion { filter: &filter, samples: lines.as_flattened_mut(), width: LANES });
+        filter.run(lines.as_flattened_mut(), LANES);
     };
     map_line_batches(input, output, axis, Cast::Truncated, filter.cost(), compute)
 }

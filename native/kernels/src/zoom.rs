@@ -4,8 +4,10 @@
 //! second, and so on. For one choice of taps on the leading axes the first factors are the same along a row: the
 //! input row is scaled by them once, then every output pixel takes its taps from the scaled row.
 
+mod guess;
+
 use crate::bilinear::{Part, Points};
-use crate::error::Result;
+use crate::error::{Result, check_room};
 use crate::interpolate::{Options, blended_on, blends_to_the_end, place, tap_index};
 use crate::match_dtype;
 use crate::rows::{
@@ -13,8 +15,9 @@ use crate::rows::{
 };
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
-use crate::spline::{MAX_ORDER, weights};
+use crate::spline::{MAX_ORDER, spline_filter1d, weights};
 use crate::view::{View, ViewMut};
+use ndarray::ArrayD;
 
 /// Where the pixels of one output axis come from: `x = (o + shift) * zoom`, or `(o + shift + ½) * zoom - ½`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,6 +102,40 @@ fn zoom_axes(
     }
     const { assert!(MAX_ORDER == 5) };
     by_order!(1 2 3 4 5 6);
+}
+
+/// As [`zoom`], of an image that is filtered along its spatial axes first: orders 2 to 5.
+pub fn zoom_filtered(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    outer: usize,
+    maps: &[AxisMap],
+    options: &Options,
+) -> Result<()> {
+    let axes = Axes { outer, spatial: maps.len() };
+    options.check(input.shape(), output.shape(), axes, axes)?;
+    if output.is_empty() {
+        return Ok(());
+    }
+    check_room::<f64>(input.len())?;
+    let guessed = guess::guessed_axes(input.shape(), &output, outer, maps, options);
+    let mut coefficients = ArrayD::zeros(input.shape());
+    let mut source = Some(input);
+    for axis in outer..outer + guessed.unwrap_or(maps.len()) {
+        let target = ViewMut::F64(coefficients.view_mut());
+        spline_filter1d(source.take(), target, axis, options.order, options.border)?;
+    }
+    let Some(guessed) = guessed else {
+        return zoom(&View::F64(coefficients.view()), output, outer, maps, options);
+    };
+    let coefficients = &coefficients.view();
+    match options.order {
+        2 => guess::run::<3>(coefficients, output, outer, guessed, maps, options),
+        3 => guess::run::<4>(coefficients, output, outer, guessed, maps, options),
+        4 => guess::run::<5>(coefficients, output, outer, guessed, maps, options),
+        _ => guess::run::<6>(coefficients, output, outer, guessed, maps, options),
+    }
+    Ok(())
 }
 
 /// The spatial axes along which every pixel stays where it is, and the others; one at least counts as moving.

@@ -54,7 +54,7 @@ pub fn affine_each(
     detached(py, || batch::affine_each(&input, output, outer, &matrices, &offsets, &options))
 }
 
-/// One `(shift or None, zoom or None)` for each spatial axis.
+/// One `(shift or None, zoom or None)` for each spatial axis; `prefilter` to make spline coefficients of `input` first.
 #[pyfunction]
 pub fn zoom_shift(
     py: Python<'_>,
@@ -63,6 +63,7 @@ pub fn zoom_shift(
     outer: usize,
     maps: Vec<(Option<f64>, Option<f64>)>,
     grid: bool,
+    prefilter: bool,
     order: usize,
     mode: i32,
     fill: f64,
@@ -71,7 +72,8 @@ pub fn zoom_shift(
     let options = options(order, mode, fill, pad)?;
     let maps: Vec<AxisMap> = maps.into_iter().map(|(shift, zoom)| AxisMap { shift, zoom, grid }).collect();
     let (input, output) = (input.view(), output.view_mut());
-    detached(py, || zoom::zoom(&input, output, outer, &maps, &options))
+    let zoom = if prefilter { zoom::zoom_filtered } else { zoom::zoom };
+    detached(py, || zoom(&input, output, outer, &maps, &options))
 }
 
 /// Coordinates of shape `(input.ndim, *output.shape)`.

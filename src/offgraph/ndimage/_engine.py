@@ -32,6 +32,7 @@ __all__ = [
     "filter_axis",
     "lookup",
     "prefiltered",
+    "to_prefilter",
     "zoom_into",
     "zoom_planes",
 ]
@@ -59,23 +60,41 @@ def filter_axis(input: np.ndarray, order: int, axis: int, output: np.ndarray, mo
     call_native(_native.spline_filter1d, output, source, order, axis, mode)
 
 
+def _padded(image: np.ndarray, axes: Sequence[int], mode: str, cval: Any) -> tuple[np.ndarray, int]:
+    """The image with the samples around it that a mode without a spline filter of its own needs, and how many."""
+    if mode not in ("nearest", "grid-constant"):
+        return image, 0
+    widths = [(_PAD, _PAD) if axis in axes else (0, 0) for axis in range(image.ndim)]
+    if mode == "nearest":
+        return np.pad(image, widths, mode="edge"), _PAD
+    return np.pad(image, widths, mode="constant", constant_values=cval), _PAD
+
+
 def prefiltered(
     image: np.ndarray, axes: Sequence[int], order: int, mode: str, cval: Any
 ) -> tuple[np.ndarray, int]:
     """Spline coefficients over `axes` as float64, and by how many samples each of them begins earlier."""
-    pad = _PAD if mode in ("nearest", "grid-constant") else 0
-    if pad:
-        widths = [(pad, pad) if axis in axes else (0, 0) for axis in range(image.ndim)]
-        if mode == "nearest":
-            image = np.pad(image, widths, mode="edge")
-        else:
-            image = np.pad(image, widths, mode="constant", constant_values=cval)
+    image, pad = _padded(image, axes, mode, cval)
     code = mode_code(mode)
     coefficients = np.empty(image.shape)
     for axis in axes:
         filter_axis(image, order, axis, coefficients, code)
         image = coefficients
     return coefficients, pad
+
+
+def to_prefilter(
+    image: np.ndarray, axes: Sequence[int], order: int, mode: str, cval: Any
+) -> tuple[np.ndarray, int]:
+    """What :func:`zoom_into` makes coefficients of, after the checks of :func:`prefiltered`, and its `pad`."""
+    image, pad = _padded(image, axes, mode, cval)
+    mode_code(mode)
+    operator.index(order)
+    if image.size:
+        native_input(image, f"array type {image.dtype.newbyteorder('=')!r} not supported")
+        return image, pad
+    # No sample has to be of any type.
+    return np.empty(image.shape), pad
 
 
 def arranged(image: np.ndarray, axes: Sequence[int]) -> tuple[np.ndarray, int]:
@@ -147,18 +166,22 @@ def affine_into(
 
 def zoom_into(
     output: np.ndarray,
-    coefficients: np.ndarray,
+    image: np.ndarray,
     maps: AxisMaps,
     *,
     axes: Sequence[int] | None = None,
     grid: bool = False,
+    prefilter: bool = False,
     order: int,
     mode: int,
     cval: Any,
     pad: int = 0,
 ) -> None:
-    """Write the image at ``(o + shift) * zoom`` on each spatial axis to every position ``o`` of `output`."""
-    _resample(_native.zoom_shift, coefficients, output, axes, (list(maps), grid), order, mode, cval, pad)
+    """Write the image at ``(o + shift) * zoom`` on each spatial axis to every position ``o`` of `output`.
+
+    With `prefilter` it is turned into spline coefficients first (orders 2 to 5).
+    """
+    _resample(_native.zoom_shift, image, output, axes, (list(maps), grid, prefilter), order, mode, cval, pad)
 
 
 def affine_planes(
@@ -271,12 +294,21 @@ def zoom_planes(
     factors = zoom_factors([image.shape[axis] for axis in axes], [shape[axis] for axis in axes], grid_mode)
     code = mode_code(mode)
     for part, target, fill in parts(image, output, cval):
-        coefficients, pad = part, 0
-        if prefilter and order > 1:
-            coefficients, pad = prefiltered(part, axes, order, mode, fill)
+        source, pad, splines = part, 0, prefilter and order > 1
+        if splines:
+            source, pad = to_prefilter(part, axes, order, mode, fill)
         maps = [(None, factor) for factor in factors]
         zoom_into(
-            target, coefficients, maps, axes=axes, grid=grid_mode, order=order, mode=code, cval=fill, pad=pad
+            target,
+            source,
+            maps,
+            axes=axes,
+            grid=grid_mode,
+            prefilter=splines,
+            order=order,
+            mode=code,
+            cval=fill,
+            pad=pad,
         )
     return output
 

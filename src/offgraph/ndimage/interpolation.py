@@ -34,6 +34,7 @@ from offgraph.ndimage._engine import (
     affine_planes,
     filter_axis,
     prefiltered,
+    to_prefilter,
     zoom_factors,
     zoom_into,
 )
@@ -177,6 +178,13 @@ def _coefficients(input, order, mode, cval, prefilter):
     if prefilter and order > 1:
         input, pad = prefiltered(input, range(input.ndim), order, mode, cval)
     return input, pad, mode_code(mode)
+
+
+def _source(input, order, mode, cval, prefilter):
+    """As :func:`_coefficients`, before the coefficients are made; the third says whether they have to be."""
+    if prefilter and order > 1:
+        return (*to_prefilter(input, range(input.ndim), order, mode, cval), True)
+    return input, 0, False
 
 
 def map_coordinates(input, coordinates, output=None, order=3, mode="constant", cval=0.0, prefilter=True):
@@ -523,10 +531,11 @@ def shift(input, shift, output=None, order=3, mode="constant", cval=0.0, prefilt
     if complex_output:
         _of_parts(_shift, input, shift, output, cval, order=order, mode=mode, prefilter=prefilter)
         return output
-    coefficients, pad, code = _coefficients(input, order, mode, cval, prefilter)
+    source, pad, splines = _source(input, order, mode, cval, prefilter)
+    code = mode_code(mode)
     shifts = np.asarray([-move for move in normalize_sequence(shift, input.ndim)], dtype=np.float64)
     maps = [(move, None) for move in shifts.tolist()]
-    zoom_into(output, coefficients, maps, order=order, mode=code, cval=cval, pad=pad)
+    zoom_into(output, source, maps, prefilter=splines, order=order, mode=code, cval=cval, pad=pad)
     return output
 
 
@@ -595,10 +604,7 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
         # `grid_mode` is not passed on: so does SciPy.
         _of_parts(_zoom, input, factors, output, cval, order=order, mode=mode, prefilter=prefilter)
         return output
-    if prefilter and order > 1:
-        coefficients, pad = prefiltered(input, range(input.ndim), order, mode, cval)
-    else:
-        coefficients, pad = input, 0
+    source, pad, splines = _source(input, order, mode, cval, prefilter)
     if grid_mode and mode in ("constant", "wrap"):
         warnings.warn(
             f"It is recommended to use mode = grid-{mode} instead of {mode} when grid_mode is True.",
@@ -607,9 +613,10 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
     maps = [(None, factor) for factor in zoom_factors(input.shape, output_shape, grid_mode)]
     zoom_into(
         output,
-        coefficients,
+        source,
         maps,
         grid=bool(grid_mode),
+        prefilter=splines,
         order=order,
         mode=mode_code(mode),
         cval=cval,

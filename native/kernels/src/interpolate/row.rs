@@ -152,7 +152,7 @@ impl<const TAPS: usize> Row<TAPS> {
         // Most points lie inside: whole pieces of the row are passed over.
         let pieces = (0..).step_by(SKIPPED).zip(self.outside.chunks(SKIPPED));
         let outside = pieces.filter(|(_, piece)| piece.iter().fold(false, |any, outside| any | outside));
-        for pixel in outside.flat_map(|(first, piece)| (first..first + piece.len())) {
+        for pixel in outside.flat_map(|(first, piece)| first..first + piece.len()) {
             if !self.outside[pixel] {
                 continue;
             }

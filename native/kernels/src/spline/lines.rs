@@ -5,7 +5,7 @@
 //! turned around. Either way the next sample of a line is one row further on in a buffer that stays in the second
 //! cache, and one plain loop filters every axis. Nothing else is written but the result.
 
-use super::recursion::{Filter, Recursion};
+use super::recursion::Filter;
 use crate::error::Result;
 use crate::match_dtype;
 use crate::parallel;
@@ -183,7 +183,7 @@ impl Plan {
                     Some(input) => input.read(tile, samples),
                     None => output.read(tile, samples),
                 }
-                dispatch(Recursion { filter, samples, width });
+                filter.run(samples, width);
                 output.store(tile, samples);
             }
         }

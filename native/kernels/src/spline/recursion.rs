@@ -4,11 +4,11 @@
 //! weights fall geometrically: it is left as soon as no further term can change a bit of it.
 
 use crate::border::Border;
-use crate::simd::Kernel;
+use crate::simd::{Kernel, dispatch};
 
 /// What SciPy's filter of one order does to a line of one length: the poles in their order, each with the power of
 /// it that the start needs.
-pub(super) struct Filter {
+pub(crate) struct Filter {
     gain: f64,
     /// Pole, and its power at the far end of the line.
     poles: Vec<(f64, f64)>,
@@ -26,7 +26,7 @@ enum Start {
 
 impl Filter {
     /// The filter with these poles for lines of `len` samples; modes without one of their own take another's.
-    pub(super) fn new(poles: &[f64], border: Border, len: usize) -> Self {
+    pub(crate) fn new(poles: &[f64], border: Border, len: usize) -> Self {
         let start = match border {
             Border::GridWrap => Start::Wrap,
             Border::Nearest | Border::Reflect => Start::Reflect,
@@ -35,6 +35,11 @@ impl Filter {
         let power = if start == Start::Mirror { len.saturating_sub(1) } else { len };
         let gain = poles.iter().fold(1.0, |gain, z| gain * ((1.0 - z) * (1.0 - 1.0 / z)));
         Self { gain, poles: poles.iter().map(|z| (*z, z.powf(power as f64))).collect(), start, len }
+    }
+
+    /// Filter the lines in `samples`, whose next sample is `width` further on.
+    pub(crate) fn run(&self, samples: &mut [f64], width: usize) {
+        dispatch(Recursion { filter: self, samples, width });
     }
 
     /// The length of its lines.
@@ -48,11 +53,10 @@ impl Filter {
     }
 }
 
-/// Run a filter over the lines in `samples`, whose next sample is `width` further on.
-pub(super) struct Recursion<'a> {
-    pub(super) filter: &'a Filter,
-    pub(super) samples: &'a mut [f64],
-    pub(super) width: usize,
+struct Recursion<'a> {
+    filter: &'a Filter,
+    samples: &'a mut [f64],
+    width: usize,
 }
 
 impl Kernel for Recursion<'_> {
