@@ -137,6 +137,10 @@ def cases() -> Iterator[Case]:
     )
     yield Case("binary_fill_holes 512²", lambda ndi: ndi.binary_fill_holes(mask))
 
+    wide = photo.astype(np.float64)
+    plane = np.ascontiguousarray(wide[..., 0])
+    yield Case("spline_filter order 3, one plane f64", lambda ndi: ndi.spline_filter(plane, order=3))
+    yield Case("zoom 512→224 order 3 f64", lambda ndi: ndi.zoom(wide, SMALL, order=3))
     yield from small_pictures(photo)
     volume = np.random.default_rng(0).random((96, 96, 96)).astype(np.float32)
     yield Case(

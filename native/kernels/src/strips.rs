@@ -325,7 +325,7 @@ impl Plan {
 }
 
 /// `len` elements that begin at a cache line, in the memory of `holder`.
-fn aligned<B: Copy + Default>(holder: &mut Vec<B>, len: usize) -> &mut [B] {
+pub(crate) fn aligned<B: Copy + Default>(holder: &mut Vec<B>, len: usize) -> &mut [B] {
     let spare = LINE / size_of::<B>();
     holder.resize(len + spare, B::default());
     // Any number is right here, but slow.

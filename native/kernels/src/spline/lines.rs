@@ -11,6 +11,7 @@ use crate::match_dtype;
 use crate::parallel;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
+use crate::strips::aligned;
 use crate::view::{View, ViewMut};
 use ndarray::{ArrayView3, ArrayViewD, ArrayViewMut3, ArrayViewMutD, Axis, Ix3, s};
 
@@ -172,7 +173,8 @@ impl Plan {
         let [planes, len, columns] = output.shape();
         let (plane_step, column_step) = if self.turned { (self.width, columns) } else { (1, self.width) };
         let most = plane_step.min(planes) * column_step.min(columns);
-        let mut buffer = vec![0.0; len * most];
+        let mut buffer = Vec::new();
+        let buffer = aligned(&mut buffer, len * most);
         for plane in (0..planes).step_by(plane_step) {
             for column in (0..columns).step_by(column_step) {
                 let planes = plane_step.min(planes - plane);

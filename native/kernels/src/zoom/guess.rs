@@ -547,17 +547,17 @@ impl<T: Sample> Kernel for Doubtful<'_, T> {
 
     #[inline(always)]
     fn run(self) -> Vec<usize> {
-        let is_doubtful = |value: f64, error: f64| {
+        let is_known = |value: f64, error: f64| {
             let round = |value: f64| T::from_f64_rounded(value);
             // NaN is no error either.
-            (round(value - error) != round(value + error)) | !(error < MOST_ERROR)
+            (round(value - error) == round(value + error)) & (error < MOST_ERROR)
         };
         let mut found = Vec::new();
         for (piece, (values, errors)) in self.values.chunks(64).zip(self.errors.chunks(64)).enumerate() {
             let all = values.iter().zip(errors);
             // Looked at piece by piece: a loop that may stop at every value is not vectorized.
-            if all.clone().fold(false, |any, (value, error)| any | is_doubtful(*value, *error)) {
-                let here = all.enumerate().filter(|(_, (value, error))| is_doubtful(**value, **error));
+            if !all.clone().fold(true, |known, (value, error)| known & is_known(*value, *error)) {
+                let here = all.enumerate().filter(|(_, (value, error))| !is_known(**value, **error));
                 found.extend(here.map(|(at, _)| piece * 64 + at));
             }
         }
