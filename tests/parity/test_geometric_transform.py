@@ -69,7 +69,18 @@ def test_many_points_are_taken_some_at_a_time(monkeypatch):
 
 @pytest.mark.parametrize(
     "result",
-    [None, 5, [1.0, 2.0], (1.0,), (), ("a", "b"), (1.0, None), (1, 2.5), (True, np.float32(0.5)), (1.0, 1.0, "x")],
+    [
+        None,
+        5,
+        [1.0, 2.0],
+        (1.0,),
+        (),
+        ("a", "b"),
+        (1.0, None),
+        (1, 2.5),
+        (True, np.float32(0.5)),
+        (1.0, 1.0, "x"),
+    ],
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.complex128])
 def test_what_a_function_may_return(result, dtype):

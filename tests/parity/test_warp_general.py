@@ -38,7 +38,9 @@ class TestEveryLevel:
     @given(st.data(), seeds, st.lists(lengths, min_size=1, max_size=3), dtypes, orders, modes, fills)
     def test_affine(self, data, seed, shape, dtype, order, mode, cval):
         image, n = image_of(seed, shape, dtype), len(shape)
-        matrix = np.eye(n) + np.reshape(data.draw(st.lists(entries, min_size=n * n, max_size=n * n)), (n, n)) / 4
+        matrix = (
+            np.eye(n) + np.reshape(data.draw(st.lists(entries, min_size=n * n, max_size=n * n)), (n, n)) / 4
+        )
         offset = data.draw(st.lists(st.sampled_from((0.0, 0.5, -1.25, 3.0)), min_size=n, max_size=n))
         options = {"offset": offset, "order": order, "mode": mode, "cval": cval}
         with np.errstate(invalid="ignore"):
@@ -111,9 +113,7 @@ def test_any_number_of_threads(order, dtype):
         with num_threads(count):
             assert_equal_arrays(ndimage.affine_transform(image, matrix, order=order), affine)
             assert_equal_arrays(ndimage.map_coordinates(image, points, order=order), mapped)
-            assert_equal_arrays(
-                ndimage.rotate(image, 20, axes=(1, 2), reshape=False, order=order), turned
-            )
+            assert_equal_arrays(ndimage.rotate(image, 20, axes=(1, 2), reshape=False, order=order), turned)
 
 
 @pytest.mark.parametrize("order", [1, 3])
