@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ import scipy
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import _ctest, _cytest
 from tests.cases import MODES, arrays, assert_same, examples, outcome, output_forms
 
 from offgraph import ndimage
 from offgraph.ndimage import interpolation
+
+# SciPy's compiled functions for its own tests.
+_ctest, _cytest = import_module("scipy.ndimage._ctest"), import_module("scipy.ndimage._cytest")
 
 orders = st.integers(0, 5)
 fills = st.sampled_from((0.0, 1.5, -3.7, np.nan))

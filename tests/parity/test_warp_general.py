@@ -80,7 +80,7 @@ class TestEveryLevel:
         points = np.where(random.random(points.shape) < 0.2, np.round(points * 2) / 2, points)
         away = random.random(points.shape) < outside
         points = np.where(away, random.uniform(-30, 60, points.shape), points)
-        points = laid_out(points.clip(0 if kind == "u1" else None).astype(kind), layout)
+        points = laid_out(points.clip(0 if kind == "u1" else -np.inf).astype(kind), layout)
         options = {"order": order, "mode": mode, "cval": cval}
         with np.errstate(invalid="ignore"):
             assert_equal_arrays(
