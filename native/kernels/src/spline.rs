@@ -21,7 +21,7 @@ pub const MAX_ORDER: usize = 5;
 /// Weights of the `order + 1 = TAPS` samples around coordinate `x`, the sample of lowest index first.
 #[inline(always)]
 pub fn weights<const TAPS: usize>(x: f64) -> [f64; TAPS] {
-    weights_behind(x - if TAPS % 2 == 0 { x.floor() } else { (x + 0.5).floor() })
+    weights_behind(x - if TAPS.is_multiple_of(2) { x.floor() } else { (x + 0.5).floor() })
 }
 
 /// As [`weights`], from the distance to the middle sample; for odd orders to the one on the left.

@@ -122,12 +122,12 @@ fn sum_leading<T: Sample, const TAPS: usize, const RANK: usize>(
     let mut total = [0.0; TAPS];
     for j in 0..if RANK == 3 { TAPS } else { 1 } {
         let mut line = [0.0; TAPS];
-        for i in 0..TAPS {
+        for (i, weight) in weights[0].iter().enumerate() {
             let at = i * strides[0] + if RANK == 3 { j * strides[1] } else { 0 };
-            for tap in 0..TAPS {
+            for (tap, sum) in line.iter_mut().enumerate() {
                 // SAFETY: `taps` reaches to the last tap on every axis, and that along the last lie side by side.
                 let element = unsafe { *taps.get_unchecked(at + tap) };
-                line[tap] += element.to_f64() * weights[0][i][lane];
+                *sum += element.to_f64() * weight[lane];
             }
         }
         if RANK == 2 {
