@@ -25,6 +25,7 @@ from offgraph.ndimage._support import (
     normalize_axis,
     normalize_sequence,
     output_array,
+    same_elements,
 )
 from offgraph.ndimage._windows import (
     check_window,
@@ -35,6 +36,9 @@ from offgraph.ndimage._windows import (
 )
 
 __all__ = ["extremum", "maximum_filter", "maximum_filter1d", "minimum_filter", "minimum_filter1d"]
+
+_PART = 1 << 16
+"""Samples of a part of an image that is filtered alone, where the whole image would take too much memory."""
 
 
 def minimum_filter1d(
@@ -176,20 +180,23 @@ class _Box:
 
 
 def _filter_parts(box: _Box, input: np.ndarray, output: np.ndarray) -> None:
-    """Filter the image, or parts of it cut along an axis on which the box is not long."""
-    try:
-        box.filter(input, output)
-    except MemoryError:
-        free = [axis for axis, length in enumerate(box.lengths) if length == 1 and output.shape[axis] > 1]
-        if not free:
-            raise
-        if np.may_share_memory(input, output):
-            input = input.copy()
-        axis = max(free, key=lambda axis: output.shape[axis])
-        middle = output.shape[axis] // 2
-        for half in (slice(middle), slice(middle, None)):
-            part = (slice(None),) * axis + (half,)
-            _filter_parts(box, input[part], output[part])
+    """Filter the image, or parts of it cut along an axis on which the box is not long, which need little memory."""
+    free = [axis for axis, length in enumerate(box.lengths) if length == 1 and output.shape[axis] > 1]
+    in_place = same_elements(input, output)
+    if not free or not in_place or output.size <= _PART:
+        try:
+            return box.filter(input, output)
+        except MemoryError:
+            if not free:
+                raise
+    if not in_place and np.may_share_memory(input, output):
+        input = input.copy()
+    axis = max(free, key=lambda axis: output.shape[axis])
+    count = output.shape[axis]
+    step = max(1, min(_PART * count // max(1, output.size), count // 2))
+    for start in range(0, count, step):
+        part = (slice(None),) * axis + (slice(start, start + step),)
+        _filter_parts(box, input[part], output[part])
 
 
 def minimum_filter(
@@ -323,7 +330,13 @@ def extremum(
         def along(source: np.ndarray, target: np.ndarray, axis: int, size: Any, origin: Any, mode: str):
             _extremum1d(source, int(size), axis, target, mode, cval, origin, minimum=minimum)
 
-        along_axes(along, [each for each in zip(axes, sizes, origins, modes) if each[1] > 1], input, output)
+        along_axes(
+            along,
+            [each for each in zip(axes, sizes, origins, modes) if each[1] > 1],
+            input,
+            output,
+            in_place=True,
+        )
         return output
     footprint = expand_footprint(footprint, axes, input.ndim)
     origins = expand_origins(origin, axes, input.ndim)
