@@ -326,9 +326,9 @@ def _correlate(
     if not isinstance(mode, str) and isinstance(mode, Iterable):
         raise RuntimeError("A sequence of modes is not supported")
     code = mode_code(mode)
-    cval = as_double(cval)
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
+    cval = as_double(cval)
     if output.size == 0:
         # Nothing is read or written, so SciPy comes to no complaint about a dtype.
         return output
