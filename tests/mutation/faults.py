@@ -52,8 +52,8 @@ FAULTS = (
     Fault(
         "zoom ignores grid_mode",
         f"{PYTHON}/_engine.py",
-        "    if not grid_mode:\n",
-        "    if True:\n",
+        "    less = 0 if grid_mode else 1\n",
+        "    less = 1\n",
         "zoom",
     ),
     Fault(
@@ -178,7 +178,7 @@ FAULTS = (
     Fault(
         "a bilinear guess is trusted",
         f"{RUST}/bilinear.rs",
-        "const DOUBT: f32 = 5.0 / 65536.0;",
+        "const DOUBT: f32 = 1.0 / 16384.0;",
         "const DOUBT: f32 = 0.0;",
         "rotate or zoom or matrix",
     ),
