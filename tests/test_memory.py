@@ -11,6 +11,7 @@ if not RESET.exists():
 LARGE = (
     "zoom order 3",
     "rotate order 1",
+    "rotate order 3",
     "gaussian",
     "correlate 5×5",
     "median 15×15",

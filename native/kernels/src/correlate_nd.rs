@@ -2,8 +2,7 @@
 
 use crate::border::Border;
 use crate::correlate::c_order;
-use crate::error::check_room;
-use crate::error::{KernelError, Result};
+use crate::error::{KernelError, Result, check_room};
 use crate::match_dtype;
 use crate::parallel;
 use crate::rows::advance;

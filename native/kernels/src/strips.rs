@@ -8,8 +8,7 @@
 //!
 //! Reading and storing know the element types, one at a time; computing does not.
 
-use crate::error::check_room;
-use crate::error::{KernelError, Result};
+use crate::error::{KernelError, Result, check_room};
 use crate::lanes::{SIDE, one_after_the_other, side_by_side};
 use crate::line::Extension;
 use crate::parallel;

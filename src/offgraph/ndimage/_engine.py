@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ __all__ = [
 
 _PAD = 12
 """Samples added on each side where a border mode has no spline filter of its own; part of SciPy's answer."""
+
+_MOST_COEFFICIENTS = 1 << 20
+"""More of them, 8 MB, are not kept for all planes of an image: SciPy keeps those of one plane."""
 
 AxisMaps = Sequence[tuple[float | None, float | None]]
 
@@ -239,14 +242,29 @@ def affine_planes(
     code = mode_code(mode)
     matrix = np.asarray(matrix, dtype=np.float64)
     vector = np.asarray(offset, dtype=np.float64)
-    for part, target, fill in parts(image, output, cval):
-        coefficients, pad = part, 0
-        if prefilter and order > 1:
+    for whole, all_planes, fill in parts(image, output, cval):
+        if not (prefilter and order > 1):
+            affine_into(all_planes, whole, matrix, vector, axes=axes, order=order, mode=code, cval=fill)
+            continue
+        for some in _planes_at_once(whole, all_planes, axes):
+            part, target = whole[some], all_planes[some]
             coefficients, pad = prefiltered(part, axes, order, mode, fill)
-        affine_into(
-            target, coefficients, matrix, vector, axes=axes, order=order, mode=code, cval=fill, pad=pad
-        )
+            maps = (matrix[some[0]], vector[some[0]]) if matrix.ndim == 3 else (matrix, vector)
+            affine_into(target, coefficients, *maps, axes=axes, order=order, mode=code, cval=fill, pad=pad)
     return output
+
+
+def _planes_at_once(
+    image: np.ndarray, output: np.ndarray, axes: Sequence[int]
+) -> Iterator[tuple[slice, ...]]:
+    """Parts whose coefficients are held at once: all planes of an image, or one after another of a large one."""
+    whole = (slice(None),) * image.ndim
+    if image.size <= _MOST_COEFFICIENTS or np.may_share_memory(image, output):
+        yield whole
+        return
+    counts = [1 if axis in axes else length for axis, length in enumerate(image.shape)]
+    for index in np.ndindex(*counts):
+        yield tuple(slice(None) if axis in axes else slice(i, i + 1) for axis, i in enumerate(index))
 
 
 def zoom_planes(
