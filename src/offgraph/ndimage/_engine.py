@@ -251,6 +251,7 @@ def affine_planes(
             coefficients, pad = prefiltered(part, axes, order, mode, fill)
             maps = (matrix[some[0]], vector[some[0]]) if matrix.ndim == 3 else (matrix, vector)
             affine_into(target, coefficients, *maps, axes=axes, order=order, mode=code, cval=fill, pad=pad)
+            del coefficients  # before those of the next plane are made
     return output
 
 
