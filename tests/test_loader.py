@@ -18,6 +18,7 @@ import pytest
 import offgraph as og
 from made import CLASSES, class_folder, paired_folder, picture_file, recipe
 from offgraph import loader as loader_module
+from offgraph.feeding import Buffers
 
 
 @pytest.fixture(scope="module")
@@ -382,3 +383,27 @@ def test_masks_of_two_depths_are_told(tmp_path: Path) -> None:
     picture_file(masks / "1.png", np.zeros((32, 40), np.uint8))
     with pytest.raises(og.StepError, match=r"the mask is uint8.*save all masks with the same dtype"):
         list(og.Loader(og.open_source(images, masks=masks), shuffle=False))
+
+
+def test_memory_is_used_again_once_nobody_holds_an_array_in_it() -> None:
+    buffers = Buffers(2)
+    first = buffers.empty((4, 3, 5), np.dtype(np.float32))
+    first[:] = 1
+    part, where = first[1:2, 0], first.ctypes.data
+    del first
+    other = buffers.empty((4, 3, 5), np.dtype(np.float32))
+    other[:] = 2
+    assert other.ctypes.data != where and (part == 1).all()
+    del part
+    again = buffers.empty((5, 2, 5), np.dtype(np.float32))
+    assert again.ctypes.data == where and again.shape == (5, 2, 5) and where % 64 == 0
+    assert buffers.empty((40, 30, 5), np.dtype(np.float64)).ctypes.data != other.ctypes.data
+
+
+def test_batches_that_are_kept_stay_as_they_are(photos: Path) -> None:
+    loader = og.Loader(photos, recipe(), batch_size=4, seed=3, threads=2)
+    views = [(batch.image[1:], batch.image.tobytes()) for batch in loader]
+    for _ in range(2):
+        for batch in loader:
+            batch.image[:] = 7
+    assert all(view.tobytes() == all_bytes[-view.nbytes :] for view, all_bytes in views)

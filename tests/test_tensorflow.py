@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -62,6 +63,35 @@ def test_a_pass_does_not_wait_for_autotuning(photos: Path) -> None:
     wanted = tf.data.Options()
     wanted.autotune.enabled = True
     assert dataset.with_options(wanted).options().autotune.enabled is True
+
+
+def test_passes_side_by_side_are_epochs_of_their_own(photos: Path) -> None:
+    dataset = og.Loader(photos, recipe(), batch_size=4, seed=2).tensorflow()
+    plain = og.Loader(photos, recipe(), batch_size=4, seed=2)
+    pairs = list(zip(dataset, dataset, strict=True))
+    for (first, second), *want in zip(pairs, plain.epoch(0), plain.epoch(1), strict=True):
+        assert [first[0].numpy().tobytes(), second[0].numpy().tobytes()] == [w.image.tobytes() for w in want]
+
+
+def test_ctrl_c_ends_training(photos: Path) -> None:
+    program = (
+        "import keras, offgraph as og, sys\n"
+        "data = og.Loader(sys.argv[1], [og.Resize((24, 20)), og.Normalize('imagenet')], batch_size=4).tensorflow()\n"
+        "model = keras.Sequential([keras.layers.Input((24, 20, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])\n"
+        "model.compile('sgd', 'sparse_categorical_crossentropy')\n"
+        "started = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: print('epoch', flush=True))\n"
+        "model.fit(data, epochs=10**6, verbose=0, callbacks=[started])\n"
+    )
+    command = [sys.executable, "-c", program, str(photos)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None and run.stdout.readline() == "epoch\n"
+        run.send_signal(signal.SIGINT)
+        try:
+            _, said = run.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            raise
+    assert said.rstrip().endswith("KeyboardInterrupt")
 
 
 def test_a_batch_is_not_copied(photos: Path) -> None:

@@ -18,8 +18,8 @@ from offgraph.decode import Color
 from offgraph.errors import ArgumentError, OffgraphError, RecipeMismatch, StepError
 from offgraph.feeding import (
     BAD_FILE,
+    Buffers,
     advice,
-    aligned_empty,
     default_threads,
     name_file,
     ordered_map,
@@ -255,6 +255,7 @@ class Loader:
         self.shuffle = self.recipe.training if shuffle is None else bool(shuffle)
         self.skipped: dict[str, str] = {}
         """Name → reason of the pictures that were left out so far, with ``on_error="skip"``."""
+        self._buffers = Buffers(self.prefetch + 2)
         self._next_epoch = 0
         self._lock = threading.Lock()
         self._specs: tuple[ArraySpec, ArraySpec | None] | None = None
@@ -385,42 +386,41 @@ class Loader:
         if self.has_labels:
             label = np.array([-1 if s.label is None else s.label for s in samples], np.int64)
         return Batch(
-            image=_stacked(samples, "image"),
+            image=self._stacked(samples, "image"),
             label=label,
-            mask=_stacked(samples, "mask") if self.has_masks else None,
+            mask=self._stacked(samples, "mask") if self.has_masks else None,
             index=np.array([s.number for s in samples], np.int64),
             records=tuple(s.record for s in samples),
         )
 
+    def _stacked(self, samples: list[_Sample], kind: Literal["image", "mask"]) -> np.ndarray:
+        """Copy the images or masks of a batch into one array.
+
+        Raises
+        ------
+        StepError
+            Where they differ in shape or dtype; names the file and both shapes.
+        """
+        arrays: list[np.ndarray] = []
+        for sample in samples:
+            target: Image | Mask | None = getattr(sample, kind)
+            if target is None:
+                raise StepError(f"{sample.name}: has no {kind}, and others of its source have one")
+            array = target.array
+            first = arrays[0] if arrays else array
+            shape, dtype = array.shape != first.shape, array.dtype != first.dtype
+            if shape or dtype:
+                raise StepError(
+                    f"{sample.name}: the {kind} is {array.dtype.name} of shape {array.shape}, but {samples[0].name} in the "
+                    f"same batch is {first.dtype.name} of shape {first.shape}; "
+                    + advice(kind, shape=shape, dtype=dtype)
+                )
+            arrays.append(array)
+        batch = self._buffers.empty((len(arrays), *arrays[0].shape), arrays[0].dtype)
+        for place, array in enumerate(arrays):
+            batch[place] = array
+        return batch
+
     def _skipped_text(self) -> str:
         name, why = min(self.skipped.items(), default=("", "the source is empty"))
         return why if name in why else f"{name}: {why}"
-
-
-def _stacked(samples: list[_Sample], kind: Literal["image", "mask"]) -> np.ndarray:
-    """Copy the images or masks of a batch into one array.
-
-    Raises
-    ------
-    StepError
-        Where they differ in shape or dtype; names the file and both shapes.
-    """
-    arrays: list[np.ndarray] = []
-    for sample in samples:
-        target: Image | Mask | None = getattr(sample, kind)
-        if target is None:
-            raise StepError(f"{sample.name}: has no {kind}, and others of its source have one")
-        array = target.array
-        first = arrays[0] if arrays else array
-        shape, dtype = array.shape != first.shape, array.dtype != first.dtype
-        if shape or dtype:
-            raise StepError(
-                f"{sample.name}: the {kind} is {array.dtype.name} of shape {array.shape}, but {samples[0].name} in the "
-                f"same batch is {first.dtype.name} of shape {first.shape}; "
-                + advice(kind, shape=shape, dtype=dtype)
-            )
-        arrays.append(array)
-    batch = aligned_empty((len(arrays), *arrays[0].shape), arrays[0].dtype)
-    for place, array in enumerate(arrays):
-        batch[place] = array
-    return batch
