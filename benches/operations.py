@@ -175,6 +175,7 @@ def small_pictures(photo: np.ndarray) -> Iterator[Case]:
     """One picture of 32x32x3 bytes, and 256 of them in one call; SciPy takes these one by one."""
     corners = np.random.default_rng(0).integers(0, 480, (256, 2))
     pictures = np.stack([photo[y : y + 32, x : x + 32] for y, x in corners])
+    grey = np.ascontiguousarray(pictures[..., 0])
     angles = np.random.default_rng(1).uniform(-180, 180, 256)
     matrices = np.eye(2) + np.random.default_rng(2).normal(0, 0.2, (256, 2, 2))
     factors, options = (0.7, 0.7, 1), {"reshape": False, "order": 1}
@@ -190,9 +191,9 @@ def small_pictures(photo: np.ndarray) -> Iterator[Case]:
     yield Case(
         "affine order 1, 256 pictures of 32×32 u8",
         lambda ndi: (
-            batch.affine_transform(pictures[..., 0], matrices, order=1)
+            batch.affine_transform(grey, matrices, order=1)
             if ndi is offgraph.ndimage
-            else np.stack([ndi.affine_transform(*each, order=1) for each in zip(pictures[..., 0], matrices)])
+            else np.stack([ndi.affine_transform(*each, order=1) for each in zip(grey, matrices)])
         ),
     )
     yield Case(
