@@ -25,29 +25,21 @@ import warnings
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 from scipy import special
 
-from offgraph import _native
-from offgraph.ndimage._engine import (
-    affine_into,
-    affine_planes,
-    filter_axis,
-    prefiltered,
-    to_prefilter,
-    zoom_factors,
-    zoom_into,
+from offgraph.ndimage._engine import affine_into, affine_planes, zoom_factors, zoom_into
+from offgraph.ndimage._points import geometric_transform, map_coordinates
+from offgraph.ndimage._splines import (
+    coefficients_of,
+    for_each_part,
+    source_of,
+    spline_filter,
+    spline_filter1d,
 )
 from offgraph.ndimage._support import (
-    as_double,
-    call_native,
-    check_output,
     mode_code,
-    native_input,
-    normalize_axis,
     normalize_sequence,
     output_array,
-    parts,
 )
 
 __all__ = [
@@ -71,297 +63,6 @@ NATIVE: tuple[str, ...] = (
     "spline_filter1d",
     "zoom",
 )
-
-
-def spline_filter1d(input, order=3, axis=-1, output=np.float64, mode="mirror"):
-    """Spline coefficients of the lines along one axis.
-
-    Parameters
-    ----------
-    input : array_like
-        The samples.
-    order : int, optional
-        Spline order, 0 to 5; 0 and 1 copy.
-    axis : int, optional
-        The axis of the lines.
-    output : ndarray or dtype, optional
-        Where to write, or the type of the result.
-    mode : str, optional
-        What lies outside; see the module.
-
-    Returns
-    -------
-    ndarray
-        The coefficients, of the shape of `input`. Equal to SciPy's bytes.
-
-    Raises
-    ------
-    RuntimeError
-        For an order, a mode, an element type or an output that is not supported.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> spline_filter1d(np.array([0.0, 0.0, 1.0, 0.0, 0.0])).round(3)
-    array([ 0.25, -0.5 ,  1.75, -0.5 ,  0.25])
-    """
-    if order < 0 or order > 5:
-        raise RuntimeError("spline order not supported")
-    input = np.asarray(input)
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, complex_output=complex_output)
-    if complex_output:
-        for part, target, _ in parts(input, output):
-            spline_filter1d(part, order, axis, target, mode)
-        return output
-    if order in (0, 1):
-        output[...] = np.array(input)
-    else:
-        code = mode_code(mode)
-        filter_axis(input, order, normalize_axis(axis, input.ndim), output, code)
-    return output
-
-
-def spline_filter(input, order=3, output=np.float64, mode="mirror"):
-    """Spline coefficients of an image: the filter along every axis in turn.
-
-    The result of each axis is stored in the type of the output before the next is filtered.
-
-    Parameters
-    ----------
-    input : array_like
-        The samples.
-    order : int, optional
-        Spline order, 2 to 5.
-    output : ndarray or dtype, optional
-        Where to write, or the type of the result.
-    mode : str, optional
-        What lies outside; see the module.
-
-    Returns
-    -------
-    ndarray
-        The coefficients, of the shape of `input`. Equal to SciPy's bytes.
-
-    Raises
-    ------
-    RuntimeError
-        For an order, a mode, an element type or an output that is not supported.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> spline_filter(np.eye(3), order=2).shape
-    (3, 3)
-    """
-    if order < 2 or order > 5:
-        raise RuntimeError("spline order not supported")
-    input = np.asarray(input)
-    complex_output = np.iscomplexobj(input)
-    result: Any = output_array(output, input, complex_output=complex_output)
-    if complex_output:
-        for part, target, _ in parts(input, result):
-            spline_filter(part, order, target, mode)
-        return result
-    if input.ndim > 0:
-        for axis in range(input.ndim):
-            spline_filter1d(input, order, axis, result, mode)
-            input = result
-    else:
-        result[...] = input[...]
-    return result
-
-
-def _coefficients(input, order, mode, cval, prefilter):
-    """What is interpolated, the number of samples it begins earlier, and the code of the mode."""
-    pad = 0
-    if prefilter and order > 1:
-        input, pad = prefiltered(input, range(input.ndim), order, mode, cval)
-    return input, pad, mode_code(mode)
-
-
-def _source(input, order, mode, cval, prefilter):
-    """As :func:`_coefficients`, before the coefficients are made; the third says whether they have to be."""
-    if prefilter and order > 1:
-        return (*to_prefilter(input, range(input.ndim), order, mode, cval), True)
-    return input, 0, False
-
-
-def map_coordinates(input, coordinates, output=None, order=3, mode="constant", cval=0.0, prefilter=True):
-    """The image at a list, or an array, of points.
-
-    Parameters
-    ----------
-    input : array_like
-        The image.
-    coordinates : array_like, shape (input.ndim, ...)
-        The points; pixel centres lie at integers.
-    output : ndarray or dtype, optional
-        Where to write, or the type of the result.
-    order : int, optional
-        Spline order, 0 to 5.
-    mode : str, optional
-        What lies outside; see the module.
-    cval : float, optional
-        The fill value of the constant modes.
-    prefilter : bool, optional
-        Whether to make spline coefficients first (orders 2 to 5).
-
-    Returns
-    -------
-    ndarray
-        Of shape ``coordinates.shape[1:]``. Equal to SciPy's bytes.
-
-    Raises
-    ------
-    RuntimeError
-        For an order, a mode, a shape, an element type or an output that is not supported.
-    TypeError
-        For complex coordinates.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> map_coordinates(np.arange(12.0).reshape(4, 3), [[0.5, 2], [0.5, 1]], order=1)
-    array([2., 7.])
-    """
-    if order < 0 or order > 5:
-        raise RuntimeError("spline order not supported")
-    input = np.asarray(input)
-    coordinates = np.asarray(coordinates)
-    if np.iscomplexobj(coordinates):
-        raise TypeError("Complex type not supported")
-    output_shape = coordinates.shape[1:]
-    if input.ndim < 1 or len(output_shape) < 1:
-        raise RuntimeError("input and output rank must be > 0")
-    if coordinates.shape[0] != input.ndim:
-        raise RuntimeError("invalid shape for coordinate array")
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, shape=output_shape, complex_output=complex_output)
-    if complex_output:
-        options = {"order": order, "mode": mode, "prefilter": prefilter}
-        _of_parts(map_coordinates, input, coordinates, output, cval, **options)
-        return output
-    coefficients, pad, code = _coefficients(input, order, mode, cval, prefilter)
-    if not output.flags.writeable:
-        raise ValueError("output array is read-only.")
-    fill = as_double(cval)
-    if output.size:
-        points = native_input(coordinates, "coordinate array data type not supported")
-        source = native_input(coefficients)
-        check_output(output)
-        if np.may_share_memory(source, output):
-            source = source.copy()
-        call_native(_native.map_coordinates, output, source, points, order, code, fill, pad)
-    return output
-
-
-_POINTS_AT_A_TIME = 65536
-"""Points that `geometric_transform` collects before it interpolates at them: 0.5 MB an axis."""
-
-
-def geometric_transform(
-    input,
-    mapping,
-    output_shape=None,
-    output=None,
-    order=3,
-    mode="constant",
-    cval=0.0,
-    prefilter=True,
-    extra_arguments=(),
-    extra_keywords=None,
-):
-    """The image at the points that a function gives for every output position.
-
-    Parameters
-    ----------
-    input : array_like
-        The image.
-    mapping : callable or scipy.LowLevelCallable
-        Called with an output position, a tuple of int, for each of them in C order; returns the point, a tuple of
-        float. With compiled functions (`scipy.LowLevelCallable`, capsules) SciPy's own function does all the work.
-    output_shape : tuple of int, optional
-        Shape of the result; by default that of `input`.
-    output : ndarray or dtype, optional
-        Where to write, or the type of the result.
-    order : int, optional
-        Spline order, 0 to 5.
-    mode : str, optional
-        What lies outside; see the module.
-    cval : float, optional
-        The fill value of the constant modes.
-    prefilter : bool, optional
-        Whether to make spline coefficients first (orders 2 to 5).
-    extra_arguments : tuple, optional
-        Further positional arguments of `mapping`.
-    extra_keywords : dict, optional
-        Further keyword arguments of `mapping`.
-
-    Returns
-    -------
-    ndarray
-        The resampled image. Equal to SciPy's bytes.
-
-    Raises
-    ------
-    RuntimeError
-        For an order, a mode, a shape, an element type, an output or further arguments that are not supported.
-    TypeError
-        For a function that returns something else than a tuple with a number for each axis.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> geometric_transform(np.arange(6.0).reshape(2, 3), lambda at: (at[0], 2 - at[1]), order=1)
-    array([[2., 1., 0.],
-           [5., 4., 3.]])
-    """
-    options = {"order": order, "mode": mode, "prefilter": prefilter}
-    extra = {"extra_arguments": extra_arguments, "extra_keywords": extra_keywords}
-    if not callable(mapping):
-        # Compiled functions; it also refuses everything else.
-        return scipy.ndimage.geometric_transform(
-            input, mapping, output_shape, output, cval=cval, **options, **extra
-        )
-    if order < 0 or order > 5:
-        raise RuntimeError("spline order not supported")
-    input = np.asarray(input)
-    if output_shape is None:
-        output_shape = input.shape
-    if input.ndim < 1 or len(output_shape) < 1:
-        raise RuntimeError("input and output rank must be > 0")
-    complex_output = np.iscomplexobj(input)
-    output = output_array(output, input, shape=output_shape, complex_output=complex_output)
-    if complex_output:
-        for part, target, fill in parts(input, output, cval):
-            geometric_transform(part, mapping, output_shape, target, cval=fill, **options, **extra)
-        return output
-    coefficients, pad, code = _coefficients(input, order, mode, cval, prefilter)
-    if not output.flags.writeable:
-        raise ValueError("output array is read-only.")
-    fill = as_double(cval)
-    keywords = {} if extra_keywords is None else extra_keywords
-    if not isinstance(extra_arguments, tuple):
-        raise RuntimeError("extra_arguments must be a tuple")
-    if not isinstance(keywords, dict):
-        raise RuntimeError("extra_keywords must be a dictionary")
-    if output.size == 0:
-        return output
-    source = np.ascontiguousarray(native_input(coefficients))
-    check_output(output)
-    if np.may_share_memory(source, output):
-        source = source.copy()
-    shape = list(output.shape)
-    result = np.empty(output.shape, output.dtype.newbyteorder("="))
-    flat = result.reshape(-1)
-    for first in range(0, flat.size, _POINTS_AT_A_TIME):
-        piece = flat[first : first + _POINTS_AT_A_TIME]
-        points = np.empty((input.ndim, piece.size))
-        _native.map_positions(points, mapping, extra_arguments, keywords, shape, first)
-        _native.map_coordinates(piece, source, points, order, code, fill, pad)
-    output[...] = result
-    return output
 
 
 def affine_transform(
@@ -435,9 +136,9 @@ def affine_transform(
             "mode": mode,
             "prefilter": prefilter,
         }
-        _of_parts(affine_transform, input, matrix, output, cval, **options)
+        for_each_part(affine_transform, input, matrix, output, cval, **options)
         return output
-    coefficients, pad, code = _coefficients(input, order, mode, cval, prefilter)
+    coefficients, pad, code = coefficients_of(input, order, mode, cval, prefilter)
     matrix, offset = _affine_arguments(matrix, offset, input, output)
     if matrix.ndim == 1:
         factors, shifts = matrix.tolist(), (offset / matrix).tolist()
@@ -529,9 +230,9 @@ def shift(input, shift, output=None, order=3, mode="constant", cval=0.0, prefilt
     complex_output = input.dtype.kind == "c"
     output = output_array(output, input, input.shape, complex_output)
     if complex_output:
-        _of_parts(_shift, input, shift, output, cval, order=order, mode=mode, prefilter=prefilter)
+        for_each_part(_shift, input, shift, output, cval, order=order, mode=mode, prefilter=prefilter)
         return output
-    source, pad, splines = _source(input, order, mode, cval, prefilter)
+    source, pad, splines = source_of(input, order, mode, cval, prefilter)
     code = mode_code(mode)
     shifts = np.asarray([-move for move in normalize_sequence(shift, input.ndim)], dtype=np.float64)
     maps = [(move, None) for move in shifts.tolist()]
@@ -602,9 +303,9 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
         return output
     if complex_output:
         # `grid_mode` is not passed on: so does SciPy.
-        _of_parts(_zoom, input, factors, output, cval, order=order, mode=mode, prefilter=prefilter)
+        for_each_part(_zoom, input, factors, output, cval, order=order, mode=mode, prefilter=prefilter)
         return output
-    source, pad, splines = _source(input, order, mode, cval, prefilter)
+    source, pad, splines = source_of(input, order, mode, cval, prefilter)
     if grid_mode and mode in ("constant", "wrap"):
         warnings.warn(
             f"It is recommended to use mode = grid-{mode} instead of {mode} when grid_mode is True.",
@@ -623,12 +324,6 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
         pad=pad,
     )
     return output
-
-
-def _of_parts(function, input, argument, output, cval, **options):
-    """The real and the imaginary part of a complex image, one after the other."""
-    for part, target, fill in parts(input, output, cval):
-        function(part, argument, output=target, cval=fill, **options)
 
 
 # Inside `shift` and `zoom` their own names are those of an argument.
