@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.cases import (
     ALL_DTYPES,
@@ -186,6 +186,9 @@ def test_opening_and_closing(name):
     @given(st.data(), repeated())
     def run(data, call):
         image, keywords = call
+        mask = keywords.get("mask")
+        # Several passes write into a mask of int8 (docs/differences.md), and the second half reads it.
+        assume(mask is None or mask.dtype != np.int8 or keywords.get("iterations", 1) == 1)
         compare(name, image, output=data.draw(outputs(image)), **keywords)
 
     run()
