@@ -32,6 +32,7 @@ __all__ = [
 
 _WARNINGS = threading.Lock()
 _BMP_RUN_LENGTHS = {1, 2}
+_RAW_PIXELS_PER_BYTE = 8  # one bit a pixel
 _RUN_PIXELS_PER_BYTE = 4096  # Pillow pads rows pixel by pixel: seconds for a file of a few bytes
 _LZW_PIXELS_PER_BYTE = 1 << 20  # a small first frame on a large canvas is legal
 _LAYOUTS = {
@@ -59,10 +60,16 @@ def _open(data: bytes, kind: str) -> Image.Image:
         raise FormatError(f"too large: {error}") from error
 
 
-def decode_first(data: bytes, kind: str, limits: Limits) -> Stored:
-    """Decode the first picture of a file with Pillow's class for `kind`; its metadata is not looked at."""
+def decode_first(data: bytes, kind: str, limits: Limits, *, pixels_per_byte: int | None = None) -> Stored:
+    """Decode the first picture of a file with Pillow's class for `kind`; its metadata is not looked at.
+
+    Pillow takes the memory of the whole picture before it reads a pixel: `pixels_per_byte` is what the format
+    can hold at best, so that a short file with a large header does not cost that.
+    """
     with _open(data, kind) as image:
         limits.check(image.height, image.width, pixel_bytes=max(1, len(image.getbands())))
+        if pixels_per_byte is not None:
+            limits.check_plausible(image.height * image.width, len(data), pixels_per_byte)
         image.load()
         return _stored(image)
 
@@ -109,15 +116,15 @@ def _stored_palette(image: Image.Image) -> Stored:
 
 def decode_bmp(data: bytes, limits: Limits) -> Stored:
     """Decode a BMP of any depth that Pillow knows."""
-    if len(data) >= 34 and int.from_bytes(data[30:34], "little") in _BMP_RUN_LENGTHS:
-        width, height = (abs(int.from_bytes(data[at : at + 4], "little", signed=True)) for at in (18, 22))
-        limits.check_plausible(width * height, len(data), _RUN_PIXELS_PER_BYTE)
-    return decode_first(data, "BMP", limits)
+    runs = len(data) >= 34 and int.from_bytes(data[30:34], "little") in _BMP_RUN_LENGTHS
+    return decode_first(
+        data, "BMP", limits, pixels_per_byte=_RUN_PIXELS_PER_BYTE if runs else _RAW_PIXELS_PER_BYTE
+    )
 
 
 def decode_pnm(data: bytes, limits: Limits) -> Stored:
     """Decode PBM, PGM and PPM; of 8 bits into uint8, of more into uint16."""
-    stored = decode_first(data, "PPM", limits)
+    stored = decode_first(data, "PPM", limits, pixels_per_byte=_RAW_PIXELS_PER_BYTE)
     if stored.array.dtype == np.int32:
         stored = replace(stored, array=stored.array.astype(np.uint16))
     return stored
