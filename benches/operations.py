@@ -31,12 +31,12 @@ class Case:
     opencv: Callable[[], object] | None = None
 
 
-def photograph() -> np.ndarray:
-    """scikit-learn's photograph of a temple, 512x512x3 uint8."""
+def photograph(size: int = 512) -> np.ndarray:
+    """scikit-learn's photograph of a temple, size × size × 3 uint8."""
     from PIL import Image
     from sklearn.datasets import load_sample_image
 
-    return np.asarray(Image.fromarray(load_sample_image("china.jpg")).resize((512, 512)))
+    return np.asarray(Image.fromarray(load_sample_image("china.jpg")).resize((size, size)))
 
 
 def cases() -> Iterator[Case]:
