@@ -20,7 +20,18 @@ REAL_DTYPES = ("?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 COMPLEX_DTYPES = ("c8", "c16")
 ALL_DTYPES = REAL_DTYPES + COMPLEX_DTYPES
 MODES = ("reflect", "grid-mirror", "constant", "grid-constant", "nearest", "mirror", "grid-wrap", "wrap")
-LAYOUTS = ("C", "F", "reversed", "strided", "transposed", "swapped", "misaligned", "readonly", "broadcast")
+LAYOUTS = (
+    "C",
+    "F",
+    "reversed",
+    "strided",
+    "transposed",
+    "swapped",
+    "misaligned",
+    "packed",
+    "readonly",
+    "broadcast",
+)
 
 
 def examples(count: int) -> settings:
@@ -82,6 +93,12 @@ def laid_out(array: np.ndarray, layout: str) -> np.ndarray:
         holder = np.zeros(array.shape, np.dtype([("shift", "u1"), ("value", array.dtype)]))
         holder["value"] = array
         return holder["value"]
+    if layout == "packed":
+        records = np.zeros(len(array), np.dtype([("value", array.dtype, array.shape[1:]), ("more", "u1")]))
+        records["value"] = array
+        return records[
+            "value"
+        ]  # along an axis of length 1, where any step will do, not a whole number of elements
     if layout == "readonly":
         array = array.copy()
         array.flags.writeable = False

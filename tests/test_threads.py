@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from offgraph import _native, ndimage
 from offgraph.threads import get_num_threads, num_threads, set_num_threads
@@ -118,3 +119,38 @@ def test_build_info_tells_what_runs():
     assert info["simd"] in ("baseline", "avx2", "avx512")
     with pytest.raises(ValueError, match="no SIMD level"):
         _native.set_simd_level("mmx")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ndi, image, output: ndi.zoom(image, 1.0, order=1, output=output),
+        lambda ndi, image, output: ndi.rotate(image, 20, reshape=False, order=1, output=output),
+        lambda ndi, image, output: ndi.binary_erosion(image > 500, output=output),
+        lambda ndi, image, output: ndi.gaussian_filter(image, 1, output=output),
+    ],
+)
+def test_threads_may_write_tiles_of_one_array_side_by_side(call):
+    """What lies between the rows of a tile is another thread's."""
+    image = IMAGE[:300, :300]
+    whole = np.zeros((300, 1200), np.float32)
+    tiles = [whole[:, at : at + 300] for at in range(0, 1200, 300)]
+    errors: list[BaseException] = []
+
+    def work(tile: np.ndarray) -> None:
+        try:
+            for _ in range(15):
+                call(ndimage, image, tile)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(tile,)) for tile in tiles]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    expected = np.zeros((300, 300), np.float32)
+    call(scipy.ndimage, image, expected)
+    for tile in tiles:
+        np.testing.assert_array_equal(tile, expected)

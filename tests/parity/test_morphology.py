@@ -121,7 +121,9 @@ def places(draw, image, structure):
 def outputs(draw, image):
     """Makers of outputs: none, an array of any dtype and layout, a wrong one, or the input itself."""
     kind = draw(st.sampled_from(("none", "none", "type", "array", "array", "array", "wrong shape")))
-    layout = draw(st.sampled_from(("C", "F", "reversed", "strided", "swapped", "misaligned", "readonly")))
+    layout = draw(
+        st.sampled_from(("C", "F", "reversed", "strided", "swapped", "misaligned", "packed", "readonly"))
+    )
     layout = layout if image.ndim else "C"
     form = OutputForm(kind, draw(st.sampled_from(("?", "?", "u1", *ALL_DTYPES))), layout)
     return None if kind == "none" else lambda: form.make(image.shape)

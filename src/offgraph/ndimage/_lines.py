@@ -12,6 +12,7 @@ from offgraph import _native
 from offgraph.ndimage._support import (
     as_double,
     check_output,
+    even_strides,
     mode_code,
     native_input,
     normalize_axis,
@@ -39,7 +40,7 @@ def call_in_c_order(
         kernel(output, None, *arguments)
         return
     contiguous = np.ascontiguousarray(input)
-    if not _even_strides(contiguous) or (shared and np.may_share_memory(contiguous, output)):
+    if not even_strides(contiguous) or (shared and np.may_share_memory(contiguous, output)):
         contiguous = contiguous.copy()
     if _direct(output):
         kernel(output, contiguous, *arguments)
@@ -51,16 +52,7 @@ def call_in_c_order(
 
 def _direct(output: np.ndarray) -> bool:
     """Whether a kernel can write straight into the array."""
-    return output.flags.carray and output.dtype.isnative and _even_strides(output)
-
-
-def _even_strides(array: np.ndarray) -> bool:
-    """False for a step that is no whole number of elements: NumPy lets an axis of length 1 have any."""
-    itemsize = array.itemsize
-    for stride in array.strides:  # noqa: SIM110  # half the time of a generator, and this runs twice a call
-        if stride % itemsize:
-            return False
-    return True
+    return output.flags.carray and output.dtype.isnative and even_strides(output)
 
 
 def filter_lines(
