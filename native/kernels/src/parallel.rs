@@ -135,6 +135,7 @@ pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
     let queue = Mutex::new(VecDeque::from(blocks));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     pool.in_place_scope(|scope| {
+        let _emptied = Emptied(&queue);
         for _ in 1..count {
             scope.spawn(|_| {
                 while let Some(block) = next() {
@@ -145,11 +146,19 @@ pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
         while let Some(block) = next() {
             work(block);
             if has_to_stop() {
-                queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 resume_unwind(Box::new(Interrupted));
             }
         }
     });
+}
+
+/// Leaves nothing for the other threads to do when the caller's unwinds, be it out of a block that asks for itself.
+struct Emptied<'q, B>(&'q Mutex<VecDeque<B>>);
+
+impl<B> Drop for Emptied<'_, B> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
 struct Pool {
@@ -248,6 +257,23 @@ mod tests {
             for_each_block(vec![1, 2, 3], |_| {});
             set_local_threads(before);
         }
+    }
+
+    #[test]
+    fn a_call_that_has_to_stop_inside_a_block_does() {
+        let before = set_local_threads(2);
+        let done = AtomicUsize::new(0);
+        let work = || {
+            for_each_block((0..1000).collect(), |_: i32| {
+                let inner = set_local_threads(1);
+                for_each_block(vec![()], |()| std::thread::sleep(PATIENCE));
+                set_local_threads(inner);
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+        };
+        assert_eq!(interruptible(|| true, work), None);
+        assert!(done.into_inner() < 10);
+        set_local_threads(before);
     }
 
     #[test]
