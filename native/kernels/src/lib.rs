@@ -1,8 +1,8 @@
 //! The loops behind `offgraph.ndimage`, without Python.
 //!
-//! Every kernel takes strided arrays whose element type is known at run time ([`view`]), reads pixels into
-//! `f64`, computes there in SciPy's order, and stores by one of the cast rules of [`sample`]. Results never
-//! depend on the number of threads ([`parallel`]) or on the instruction set ([`simd`]).
+//! Every kernel takes arrays whose element type is known at run time ([`view`]). Where SciPy computes in `f64`, pixels
+//! are read into `f64`, computed there in SciPy's order, and stored by one of the cast rules of [`sample`]; faster guesses
+//! are repaired by that. Results never depend on the number of threads ([`parallel`]) or on the instruction set ([`simd`]).
 
 pub mod batch;
 pub(crate) mod bilinear;
