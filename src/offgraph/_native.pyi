@@ -50,7 +50,7 @@ def zoom_shift(
     outer: int,
     maps: list[tuple[float | None, float | None]],
     grid: bool,
-    prefilter: bool,
+    room: Array | None,
     order: int,
     mode: int,
     fill: float,

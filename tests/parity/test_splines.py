@@ -13,6 +13,7 @@ from tests.cases import (
     assert_equal_arrays,
     assert_same,
     examples,
+    laid_out,
     outcome,
     output_forms,
     values,
@@ -87,6 +88,21 @@ def test_lines_of_any_axis_on_every_level(simd_level, shape, mode):
                 with num_threads(2):
                     ours = ndimage.spline_filter(image, order, output, mode)
                 assert_equal_arrays(ours, scipy.ndimage.spline_filter(image, order, output, mode))
+
+
+@pytest.mark.parametrize("layout", ["F", "strided", "transposed"])
+@pytest.mark.parametrize("shape", [(130, 70), (40, 50, 3), (3, 50, 70), (19, 40, 33), (5, 4, 31, 6), (90,)])
+def test_lines_of_images_in_any_layout(layout, shape):
+    for dtype in ("u1", "f4"):
+        image = laid_out(values(shape, dtype, 4), layout)
+        for axis in range(len(shape)):
+            for output in (np.float64, np.int16):
+                assert_equal_arrays(
+                    ndimage.spline_filter1d(image, 3, axis, output),
+                    scipy.ndimage.spline_filter1d(image, 3, axis, output),
+                )
+        channels = np.moveaxis(image, -1, 0)
+        assert_equal_arrays(ndimage.spline_filter(channels), scipy.ndimage.spline_filter(channels))
 
 
 @examples(60)

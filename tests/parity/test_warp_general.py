@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unittest.mock
+
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from tests.cases import MODES, assert_equal_arrays, assert_same, examples, laid_out, outcome
 
 from offgraph import ndimage
+from offgraph.ndimage import _engine
 from offgraph.threads import num_threads
 
 dtypes = st.sampled_from((np.uint8, np.uint16, np.int16, np.int64, np.float32, np.float64))
@@ -49,16 +52,28 @@ class TestEveryLevel:
                 outcome(scipy.ndimage.affine_transform, image, matrix, **options),
             )
 
-    @examples(40)
+    @examples(60)
     @given(
-        seeds, lengths, lengths, st.sampled_from((1, 2, 3, 4, 7)), dtypes, st.floats(-180, 180), orders, modes
+        seeds,
+        lengths,
+        lengths,
+        st.sampled_from((1, 2, 3, 4, 7)),
+        dtypes,
+        st.floats(-180, 180),
+        orders,
+        modes,
+        st.sampled_from(("C", "F", "strided", "transposed")),
+        st.booleans(),
     )
-    def test_rotate_with_channels(self, seed, height, width, planes, dtype, angle, order, mode):
-        image = image_of(seed, (height, width, planes), dtype)
+    def test_rotate_with_channels(
+        self, seed, height, width, planes, dtype, angle, order, mode, layout, one_by_one
+    ):
+        image = laid_out(image_of(seed, (height, width, planes), dtype), layout)
         options = {"reshape": False, "order": order, "mode": mode, "cval": 1.5}
-        assert_equal_arrays(
-            ndimage.rotate(image, angle, **options), scipy.ndimage.rotate(image, angle, **options)
-        )
+        most = 0 if one_by_one else _engine._MOST_COEFFICIENTS
+        with unittest.mock.patch.object(_engine, "_MOST_COEFFICIENTS", most):
+            result = ndimage.rotate(image, angle, **options)
+        assert_equal_arrays(result, scipy.ndimage.rotate(image, angle, **options))
 
     @examples(80)
     @given(

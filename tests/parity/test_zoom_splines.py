@@ -58,6 +58,18 @@ def test_pictures_on_every_level(simd_level, kind, channels):
             assert_equal_arrays(ndimage.shift(image, moved), scipy.ndimage.shift(image, moved))
 
 
+@pytest.mark.parametrize("size", [3e-45, 2e-44, 1e-36, 1e-25])
+def test_zeros_have_their_sign(size):
+    """Of the smallest numbers sums lie on either side of zero, by less than a guess is off, and are stored as zeros."""
+    for seed in range(50):
+        image = np.random.default_rng(seed).standard_normal((40, 60))
+        image[10:30, 10:50] = 0
+        image = (image * size).astype(np.float32)
+        assert ndimage.zoom(image, 0.7).tobytes() == scipy.ndimage.zoom(image, 0.7).tobytes()
+        turned = scipy.ndimage.rotate(image, 33, reshape=False)
+        assert ndimage.rotate(image, 33, reshape=False).tobytes() == turned.tobytes()
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", ["u1", "f4"])
 @pytest.mark.filterwarnings("ignore:It is recommended")

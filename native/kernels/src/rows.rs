@@ -10,7 +10,7 @@ use crate::parallel;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::view::ViewMut;
-use ndarray::{ArrayViewMutD, Axis};
+use ndarray::{ArrayViewMutD, Axis, Ix1};
 
 /// How the axes of an image are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +156,14 @@ fn make_block<'w, T: Sample>(
         } else {
             odd_row.resize(row_len, T::default());
             fill(worker, row.outer, &mut odd_row);
-            target.iter_mut().zip(&odd_row).for_each(|(to, from)| *to = *from);
+            // An iterator over any number of axes takes many times as long.
+            while target.ndim() > 1 && target.len_of(Axis(1)) == 1 {
+                target.index_axis_inplace(Axis(1), 0);
+            }
+            match target.view_mut().into_dimensionality::<Ix1>() {
+                Ok(line) => line.into_iter().zip(&odd_row).for_each(|(to, from)| *to = *from),
+                Err(_) => target.iter_mut().zip(&odd_row).for_each(|(to, from)| *to = *from),
+            }
         }
     });
 }

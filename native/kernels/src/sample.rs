@@ -44,6 +44,11 @@ pub trait Sample: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + '
         None
     }
 
+    /// The same elements, where they are `f64`.
+    fn as_doubles(_elements: &[Self]) -> Option<&[f64]> {
+        None
+    }
+
     /// The C conversion to `double` (rounds to nearest above 2^53).
     fn to_f64(self) -> f64;
 
@@ -177,9 +182,11 @@ impl Sample for Bool {
 }
 
 macro_rules! float_sample {
-    ($type:ty) => {
+    ($type:ty $(, $extra:item)?) => {
         impl Sample for $type {
             const FINITE: bool = false;
+
+            $($extra)?
 
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -205,7 +212,12 @@ macro_rules! float_sample {
 }
 
 float_sample!(f32);
-float_sample!(f64);
+float_sample!(
+    f64,
+    fn as_doubles(elements: &[f64]) -> Option<&[f64]> {
+        Some(elements)
+    }
+);
 
 /// Which cast stores the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -119,6 +119,19 @@ fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
+/// Ask for the cache line of element `at`, which is read soon; it need not exist.
+#[inline(always)]
+pub(crate) fn prefetch<T>(elements: &[T], at: usize) {
+    let address = elements.as_ptr().wrapping_add(at);
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the instruction changes nothing but the cache, and fails at no address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! B-splines: the weights of the samples around a point, and the filter that turns samples into coefficients.
 //!
-//! All sums run in SciPy's order; the lanes of a register are different lines. Arrays in C order go through `lines`,
+//! All sums run in SciPy's order; the lanes of a register are different lines. Results in C order go through `lines`,
 //! the others line by line.
 
 mod lines;
@@ -12,7 +12,7 @@ use crate::line::{LANES, check_lines, map_line_batches};
 use crate::match_dtype;
 use crate::sample::{Cast, Sample};
 use crate::view::{View, ViewMut};
-use lines::{filter_in_c_order, is_in_c_order, is_output_in_c_order};
+use lines::filter_in_c_order;
 pub(crate) use recursion::Filter;
 
 /// The highest spline order.
@@ -108,8 +108,14 @@ pub fn spline_filter1d(
     }
     check_lines(input.map_or(output.shape(), View::shape), output.shape(), axis)?;
     let filter = Filter::new(poles(order), border, output.shape()[axis]);
-    if input.is_none_or(is_in_c_order) && is_output_in_c_order(&output) {
-        return filter_in_c_order(input, output, axis, &filter);
+    if output.is_empty() {
+        return Ok(());
+    }
+    if output.is_in_one_piece() {
+        let source = input.map(|input| input.around(axis));
+        if source.as_ref().is_none_or(Option::is_some) {
+            return filter_in_c_order(source.flatten().as_ref(), output, axis, &filter);
+        }
     }
     if let (Some(input), ViewMut::F64(target)) = (input, &mut output)
         && target.is_standard_layout()

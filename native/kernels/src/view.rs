@@ -200,6 +200,12 @@ impl View<'_> {
         map_dtype!(View, self, array => array.index_axis(Axis(0), index))
     }
 
+    /// The same elements on three axes: those before `axis` as one, it, those behind it as one; `None` where no steps
+    /// in memory do that.
+    pub fn around(&self, axis: usize) -> Option<View<'_>> {
+        Some(map_dtype!(View, self, array => around(array.view(), axis)?))
+    }
+
     /// A copy with every element converted as C converts it to `double`, in C order.
     pub fn to_f64(&self) -> ArrayD<f64> {
         match_dtype!(View, self, array => {
@@ -267,6 +273,19 @@ impl ViewMut<'_> {
             Box::new(LinesMut(array.lanes_mut(Axis(axis)).into_iter(), cast))
         })
     }
+}
+
+/// See [`View::around`].
+fn around<T>(array: ArrayViewD<'_, T>, axis: usize) -> Option<ArrayViewD<'_, T>> {
+    // An axis of length one on each side takes the others in.
+    let end = array.ndim() + 1;
+    let mut array = array.insert_axis(Axis(axis)).insert_axis(Axis(end));
+    let others = || (0..axis).chain(axis + 2..end);
+    if !others().all(|from| array.merge_axes(Axis(from), Axis(from + 1))) {
+        return None;
+    }
+    others().rev().for_each(|at| array.index_axis_inplace(Axis(at), 0));
+    Some(array)
 }
 
 /// Whether no element is NaN or infinite.

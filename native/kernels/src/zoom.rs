@@ -7,7 +7,7 @@
 mod guess;
 
 use crate::bilinear::{Part, Points};
-use crate::error::{Result, check_room};
+use crate::error::{KernelError, Result};
 use crate::interpolate::{Options, blended_on, blends_to_the_end, place, tap_index};
 use crate::match_dtype;
 use crate::rows::{
@@ -17,7 +17,7 @@ use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::spline::{MAX_ORDER, spline_filter1d, weights};
 use crate::view::{View, ViewMut};
-use ndarray::ArrayD;
+use ndarray::ArrayViewMutD;
 
 /// Where the pixels of one output axis come from: `x = (o + shift) * zoom`, or `(o + shift + ½) * zoom - ½`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,8 +105,11 @@ fn zoom_axes(
 }
 
 /// As [`zoom`], of an image that is filtered along its spatial axes first: orders 2 to 5.
+///
+/// The coefficients go to `room`, which has the shape of `input` and lies in C order.
 pub fn zoom_filtered(
     input: &View<'_>,
+    mut room: ArrayViewMutD<'_, f64>,
     output: ViewMut<'_>,
     outer: usize,
     maps: &[AxisMap],
@@ -117,18 +120,19 @@ pub fn zoom_filtered(
     if output.is_empty() {
         return Ok(());
     }
-    check_room::<f64>(input.len())?;
+    if room.shape() != input.shape() || !room.is_standard_layout() {
+        return Err(KernelError::shape(format!("coefficients of {:?} in {:?}", input.shape(), room.shape())));
+    }
     let guessed = guess::guessed_axes(input.shape(), &output, outer, maps, options);
-    let mut coefficients = ArrayD::zeros(input.shape());
     let mut source = Some(input);
     for axis in outer..outer + guessed.unwrap_or(maps.len()) {
-        let target = ViewMut::F64(coefficients.view_mut());
+        let target = ViewMut::F64(room.view_mut());
         spline_filter1d(source.take(), target, axis, options.order, options.border)?;
     }
     let Some(guessed) = guessed else {
-        return zoom(&View::F64(coefficients.view()), output, outer, maps, options);
+        return zoom(&View::F64(room.view()), output, outer, maps, options);
     };
-    let coefficients = &coefficients.view();
+    let coefficients = &room.view();
     match options.order {
         2 => guess::run::<3>(coefficients, output, outer, guessed, maps, options),
         3 => guess::run::<4>(coefficients, output, outer, guessed, maps, options),

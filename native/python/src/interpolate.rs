@@ -3,7 +3,7 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::error::border;
-use numpy::PyReadwriteArray2;
+use numpy::{PyReadwriteArray2, PyReadwriteArrayDyn};
 use offgraph_kernels::batch;
 use offgraph_kernels::interpolate::{self, Options};
 use offgraph_kernels::rows::advance;
@@ -54,7 +54,7 @@ pub fn affine_each(
     detached(py, || batch::affine_each(&input, output, outer, &matrices, &offsets, &options))
 }
 
-/// One `(shift or None, zoom or None)` for each spatial axis; `prefilter` to make spline coefficients of `input` first.
+/// One `(shift or None, zoom or None)` for each spatial axis; spline coefficients of `input` are made in `room` first.
 #[pyfunction]
 pub fn zoom_shift(
     py: Python<'_>,
@@ -63,7 +63,7 @@ pub fn zoom_shift(
     outer: usize,
     maps: Vec<(Option<f64>, Option<f64>)>,
     grid: bool,
-    prefilter: bool,
+    room: Option<PyReadwriteArrayDyn<'_, f64>>,
     order: usize,
     mode: i32,
     fill: f64,
@@ -72,8 +72,11 @@ pub fn zoom_shift(
     let options = options(order, mode, fill, pad)?;
     let maps: Vec<AxisMap> = maps.into_iter().map(|(shift, zoom)| AxisMap { shift, zoom, grid }).collect();
     let (input, output) = (input.view(), output.view_mut());
-    let zoom = if prefilter { zoom::zoom_filtered } else { zoom::zoom };
-    detached(py, || zoom(&input, output, outer, &maps, &options))
+    let Some(mut room) = room else {
+        return detached(py, || zoom::zoom(&input, output, outer, &maps, &options));
+    };
+    let room = room.as_array_mut();
+    detached(py, || zoom::zoom_filtered(&input, room, output, outer, &maps, &options))
 }
 
 /// Coordinates of shape `(input.ndim, *output.shape)`.

@@ -74,16 +74,28 @@ def _padded(image: np.ndarray, axes: Sequence[int], mode: str, cval: Any) -> tup
 
 
 def prefiltered(
-    image: np.ndarray, axes: Sequence[int], order: int, mode: str, cval: Any
+    image: np.ndarray,
+    axes: Sequence[int],
+    order: int,
+    mode: str,
+    cval: Any,
+    room: np.ndarray | None = None,
 ) -> tuple[np.ndarray, int]:
-    """Spline coefficients over `axes` as float64, and by how many samples each of them begins earlier."""
+    """Spline coefficients over `axes` as float64, and by how many samples each of them begins earlier.
+
+    They lie plane behind plane in memory. `room` is what an earlier call for an image of this shape returned.
+    """
     image, pad = _padded(image, axes, mode, cval)
     code = mode_code(mode)
-    coefficients = np.empty(image.shape)
-    for axis in axes:
-        filter_axis(image, order, axis, coefficients, code)
-        image = coefficients
-    return coefficients, pad
+    others = [axis for axis in range(image.ndim) if axis not in axes]
+    to_planes = (*others, *axes)
+    planes = image.transpose(to_planes)
+    coefficients = np.empty(planes.shape) if room is None else room.transpose(to_planes)
+    for axis in range(len(others), image.ndim):
+        filter_axis(planes, order, axis, coefficients, code)
+        planes = coefficients
+    back = sorted(range(image.ndim), key=to_planes.__getitem__)
+    return coefficients.transpose(back), pad
 
 
 def to_prefilter(
@@ -126,6 +138,7 @@ def _resample(
     mode: int,
     cval: Any,
     pad: int,
+    prefilter: bool = False,
 ) -> None:
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
@@ -142,6 +155,10 @@ def _resample(
         output, _ = arranged(output, axes)
     if kernel is _native.affine_each:
         outer -= 1  # It counts them on a picture.
+    if prefilter:
+        maps = (*maps, np.empty(source.shape))
+    elif kernel is _native.zoom_shift:
+        maps = (*maps, None)
     call_native(kernel, output, source, outer, *maps, order, mode, fill, pad)
 
 
@@ -184,7 +201,8 @@ def zoom_into(
 
     With `prefilter` it is turned into spline coefficients first (orders 2 to 5).
     """
-    _resample(_native.zoom_shift, image, output, axes, (list(maps), grid, prefilter), order, mode, cval, pad)
+    maps_and_grid = (list(maps), grid)
+    _resample(_native.zoom_shift, image, output, axes, maps_and_grid, order, mode, cval, pad, prefilter)
 
 
 def affine_planes(
@@ -246,12 +264,12 @@ def affine_planes(
         if not (prefilter and order > 1):
             affine_into(all_planes, whole, matrix, vector, axes=axes, order=order, mode=code, cval=fill)
             continue
+        coefficients = None
         for some in _planes_at_once(whole, all_planes, axes):
             part, target = whole[some], all_planes[some]
-            coefficients, pad = prefiltered(part, axes, order, mode, fill)
+            coefficients, pad = prefiltered(part, axes, order, mode, fill, coefficients)
             maps = (matrix[some[0]], vector[some[0]]) if matrix.ndim == 3 else (matrix, vector)
             affine_into(target, coefficients, *maps, axes=axes, order=order, mode=code, cval=fill, pad=pad)
-            del coefficients  # before those of the next plane are made
     return output
 
 

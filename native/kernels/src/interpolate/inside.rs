@@ -23,20 +23,55 @@ pub(crate) struct Inside<const TAPS: usize> {
     pub(super) starts: Vec<[usize; LANES]>,
     /// The weights of a block, one entry an axis.
     pub(super) weights: Vec<[Lanes; TAPS]>,
+    /// How far the points of a block lie behind their middle samples, one entry an axis; empty if the weights are
+    /// SciPy's, to the bit.
+    behind: Vec<Lanes>,
 }
 
 impl<const TAPS: usize> Inside<TAPS> {
-    /// Room for `len` points.
-    pub fn new(len: usize, rank: usize) -> Self {
+    /// Room for `len` points. Rough weights are cheaper, and good enough for a guess.
+    pub fn new(len: usize, rank: usize, rough: bool) -> Self {
         let blocks = len.div_ceil(LANES);
-        Self { rank, starts: vec![[0; LANES]; blocks], weights: vec![[[0.0; LANES]; TAPS]; blocks * rank] }
+        Self {
+            rank,
+            starts: vec![[0; LANES]; blocks],
+            weights: vec![[[0.0; LANES]; TAPS]; blocks * rank],
+            behind: vec![[0.0; LANES]; if rough { blocks * rank } else { 0 }],
+        }
+    }
+
+    /// SciPy's weights of a block on each axis, where the points have rough ones.
+    #[inline(always)]
+    pub(super) fn weights_of<const RANK: usize>(&self, block: usize) -> [[Lanes; TAPS]; RANK] {
+        let mut weights = [[[0.0; LANES]; TAPS]; RANK];
+        for (weights, behind) in weights.iter_mut().zip(&self.behind[block * RANK..][..RANK]) {
+            for lane in 0..LANES {
+                let of_lane = weights_behind::<TAPS>(behind[lane]);
+                (0..TAPS).for_each(|tap| weights[tap][lane] = of_lane[tap]);
+            }
+        }
+        weights
     }
 
     /// Find where points with these coordinates on an axis begin, and their weights; once for each axis, from 0 on.
     pub fn find(&mut self, axis: usize, coordinates: &[f64], stride: usize) {
-        let (rank, starts) = (self.rank, &mut self.starts);
-        dispatch(Find { axis, rank, coordinates, stride, starts, weights: &mut self.weights });
+        let Self { rank, starts, weights, behind } = self;
+        dispatch(Find { axis, rank: *rank, coordinates, stride, starts, weights, behind });
     }
+}
+
+/// As [`weights_behind`] but for rounding: order 3 without its divisions. `guess.rs` says how far they may be off.
+#[inline(always)]
+fn rough_weights<const TAPS: usize>(x: f64) -> [f64; TAPS] {
+    if TAPS != 4 {
+        return weights_behind(x);
+    }
+    let z = 1.0 - x;
+    let outer = |x: f64| x * x * (x * (1.0 / 6.0));
+    let inner = |x: f64| x * x * (x * 0.5 - 1.0) + 2.0 / 3.0;
+    let mut weights = [0.0; TAPS];
+    weights.copy_from_slice(&[outer(z), inner(x), inner(z), outer(x)]);
+    weights
 }
 
 struct Find<'a, const TAPS: usize> {
@@ -46,6 +81,7 @@ struct Find<'a, const TAPS: usize> {
     stride: usize,
     starts: &'a mut [[usize; LANES]],
     weights: &'a mut [[Lanes; TAPS]],
+    behind: &'a mut [Lanes],
 }
 
 /// Up to this size integers are exact in `f64`; added to a smaller one, it leaves the integer in the low bits.
@@ -56,30 +92,53 @@ impl<const TAPS: usize> Kernel for Find<'_, TAPS> {
 
     #[inline(always)]
     fn run(self) {
-        let weights = self.weights[self.axis..].iter_mut().step_by(self.rank);
+        if self.behind.is_empty() {
+            self.find(weights_behind::<TAPS>);
+        } else {
+            self.find(rough_weights::<TAPS>);
+        }
+    }
+}
+
+/// Points worked on at once: loops over so many are what compilers make registers of.
+const TOGETHER: usize = 32;
+
+impl<const TAPS: usize> Find<'_, TAPS> {
+    /// `weights` are those of a point so far behind its middle sample.
+    #[inline(always)]
+    fn find(self, weights: impl Fn(f64) -> [f64; TAPS]) {
+        let Self { axis, rank, coordinates, stride, starts, weights: to_weights, behind } = self;
         let half = ((TAPS - 1) / 2) as f64;
         let before = if TAPS.is_multiple_of(2) { 0.0 } else { 0.5 };
-        let blocks = self.coordinates.chunks(LANES).zip(self.starts.iter_mut().zip(weights));
-        for (coordinates, (starts, weights)) in blocks {
-            let mut x = [*coordinates.last().unwrap_or(&0.0); LANES];
+        let parts = coordinates.chunks(TOGETHER).zip(starts.chunks_mut(TOGETHER / LANES));
+        for (part, (coordinates, starts)) in parts.enumerate() {
+            let mut x = [*coordinates.last().unwrap_or(&0.0); TOGETHER];
             x[..coordinates.len()].copy_from_slice(coordinates);
-            let mut first = [0; LANES];
-            for lane in 0..LANES {
+            let mut first = [0; TOGETHER];
+            for (x, first) in x.iter_mut().zip(&mut first) {
                 // `floor`, which has no instruction below AVX: coordinates lie between zero and `EXACT / 2`.
-                let raised = x[lane] + before;
+                let raised = *x + before;
                 let whole = (raised + EXACT) - EXACT;
                 let middle = whole - if whole > raised { 1.0 } else { 0.0 };
-                first[lane] = ((middle - half + EXACT).to_bits() - EXACT.to_bits()) as usize;
-                x[lane] -= middle;
+                *first = (((middle - half) * stride as f64 + EXACT).to_bits() - EXACT.to_bits()) as usize;
+                *x -= middle;
             }
-            for lane in 0..LANES {
-                let start = first[lane] * self.stride;
-                starts[lane] = if self.axis == 0 { start } else { starts[lane] + start };
+            let mut weighed = [[0.0; TOGETHER]; TAPS];
+            for (point, x) in x.iter().enumerate() {
+                let weights = weights(*x);
+                (0..TAPS).for_each(|tap| weighed[tap][point] = weights[tap]);
             }
-            for lane in 0..LANES {
-                let behind = weights_behind::<TAPS>(x[lane]);
-                for tap in 0..TAPS {
-                    weights[tap][lane] = behind[tap];
+            let first_block = part * (TOGETHER / LANES);
+            for (block, (starts, first)) in starts.iter_mut().zip(first.as_chunks::<LANES>().0).enumerate() {
+                for lane in 0..LANES {
+                    starts[lane] = if axis == 0 { first[lane] } else { starts[lane] + first[lane] };
+                }
+                let at = (first_block + block) * rank + axis;
+                for (to, from) in to_weights[at].iter_mut().zip(&weighed) {
+                    to.copy_from_slice(&from[block * LANES..][..LANES]);
+                }
+                if let Some(to) = behind.get_mut(at) {
+                    to.copy_from_slice(&x[block * LANES..][..LANES]);
                 }
             }
         }
@@ -115,8 +174,8 @@ impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
         let mut strides = [0; RANK];
         strides.iter_mut().zip(&self.pixels.spatial).for_each(|(to, (_, stride))| *to = *stride);
         match (self.pixels.inner.len(), self.pixels.is_interleaved()) {
-            (3, true) if RANK == 2 => self.side_by_side::<RANK, 3>(strides),
-            (4, true) if RANK == 2 => self.side_by_side::<RANK, 4>(strides),
+            (3, true) if RANK == 2 && TAPS == 1 => self.side_by_side::<RANK, 3>(strides),
+            (4, true) if RANK == 2 && TAPS == 1 => self.side_by_side::<RANK, 4>(strides),
             _ if strides[RANK - 1] == 1 => self.plane_by_plane::<RANK, true>(strides),
             _ => self.plane_by_plane::<RANK, false>(strides),
         }
@@ -289,7 +348,7 @@ mod tests {
         let before = level();
         for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
             force(wanted);
-            let mut inside = Inside::<TAPS>::new(count, rank);
+            let mut inside = Inside::<TAPS>::new(count, rank, false);
             for (axis, points) in points.iter().enumerate() {
                 inside.find(axis, points, pixels.spatial[axis].1);
             }

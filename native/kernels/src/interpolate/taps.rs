@@ -19,8 +19,9 @@ pub(super) struct Taps<'p, 'm, T: Sample, const TAPS: usize> {
 impl<'p, 'm, T: Sample, const TAPS: usize> Taps<'p, 'm, T, TAPS> {
     /// For an output of the type `f64` there is nothing to be guessed.
     pub fn new(warp: Warp<'p, 'm, T>, is_narrow: bool) -> Self {
-        let guesses = is_narrow && can_guess::<T, TAPS>(&warp.pixels);
-        let bound = if guesses { bound(warp.pixels.elements()) } else { None };
+        let elements = T::as_doubles(warp.pixels.elements());
+        let guessed = elements.filter(|_| is_narrow && can_guess::<T, TAPS>(&warp.pixels));
+        let bound = guessed.and_then(bound);
         Self { warp, bound }
     }
 }
@@ -38,7 +39,7 @@ impl<T: Sample, const TAPS: usize> RowMaker for Taps<'_, '_, T, TAPS> {
             bound: self.bound,
             intervals,
             row: Row::<TAPS>::new(*width, rank),
-            points: Inside::<TAPS>::new(room, rank),
+            points: Inside::<TAPS>::new(room, rank, self.bound.is_some()),
         })
     }
 }
@@ -63,6 +64,7 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
+        assert!(self.bound.is_none(), "the weights are those of guesses");
         let Warp { pixels, options, .. } = self.warp;
         let planes = pixels.inner.len();
         let (base, fill) = (pixels.outer_offset(outer), options.fill);
@@ -85,13 +87,24 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
 impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
     /// As `fill`, stored by the rounding cast; false where there are no guesses.
     fn fill_guessed<O: Sample>(&mut self, outer: &[usize], to: &mut [O]) -> bool {
-        let Some(bound) = self.bound else { return false };
+        if const { TAPS <= 2 } {
+            return false;
+        }
         let Warp { pixels, options, .. } = self.warp;
+        let (Some(bound), Some(elements)) = (self.bound, T::as_doubles(pixels.elements())) else {
+            return false;
+        };
+        let planes = pixels.inner.len();
         let (base, fill) = (pixels.outer_offset(outer), options.fill);
-        to[..self.row.alive.start].fill(O::from_f64_rounded(fill));
-        to[self.row.alive.end..].fill(O::from_f64_rounded(fill));
-        let inside = &mut to[self.row.inside.clone()];
-        dispatch(GuessInside { points: &self.points, pixels, base, bound, to: inside });
+        to[..self.row.alive.start * planes].fill(O::from_f64_rounded(fill));
+        to[self.row.alive.end * planes..].fill(O::from_f64_rounded(fill));
+        let inside = &mut to[self.row.inside.start * planes..self.row.inside.end * planes];
+        for (plane, offset) in pixels.inner.iter().enumerate() {
+            let Some(to) = inside.get_mut(plane..) else { break };
+            let elements = &elements[base + offset..];
+            let spatial = &pixels.spatial;
+            dispatch(GuessInside { points: &self.points, elements, spatial, bound, planes, to });
+        }
         dispatch(SumEdges { edges: &self.row.edges, pixels, base, fill, to });
         true
     }

@@ -1,4 +1,4 @@
-//! Lay the lines of an array in C order side by side, filter them, store them.
+//! Lay the lines of an array side by side, filter them, store them in C order.
 //!
 //! Along an axis the array is `outer` planes of `len` rows of `inner` samples. Where `inner` is large, neighbouring
 //! columns of a plane are neighbouring lines already; where it is small, as many planes as fill a few registers are
@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::match_dtype;
 use crate::parallel;
 use crate::sample::Sample;
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Kernel, dispatch, prefetch};
 use crate::strips::aligned;
-use crate::view::{View, ViewMut};
-use ndarray::{ArrayView3, ArrayViewD, ArrayViewMut3, ArrayViewMutD, Axis, Ix3, s};
+use crate::view::{View, ViewMut, read_line};
+use ndarray::{ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut3, ArrayViewMutD, Axis, Ix3, s};
 
 /// Lines side by side, if the buffer stays small enough.
 const WIDTH: usize = 64;
@@ -27,17 +27,8 @@ const MOST_SAMPLES: usize = 1024 * 1024;
 /// Rows shorter than this are turned around.
 const SHORT: usize = 32;
 
-/// Whether the elements lie in C order, without a gap.
-pub(super) fn is_in_c_order(view: &View<'_>) -> bool {
-    match_dtype!(View, view, array => array.is_standard_layout())
-}
-
-/// As [`is_in_c_order`].
-pub(super) fn is_output_in_c_order(view: &ViewMut<'_>) -> bool {
-    match_dtype!(ViewMut, view, array => array.is_standard_layout())
-}
-
-/// Filter every line along `axis`, from `input` or in place; both arrays in C order and of one shape that has it.
+/// Filter every line along `axis` of `output`, which lies in C order; in place, or from `input`, the same elements
+/// [around](View::around) that axis.
 pub(super) fn filter_in_c_order(
     input: Option<&View<'_>>,
     output: ViewMut<'_>,
@@ -45,9 +36,6 @@ pub(super) fn filter_in_c_order(
     filter: &Filter,
 ) -> Result<()> {
     let (shape, size) = (output.shape(), output.len());
-    if size == 0 {
-        return Ok(());
-    }
     let (len, inner): (usize, usize) = (shape[axis], shape[axis + 1..].iter().product());
     let shape = [size / (len * inner), len, inner];
     let plan = Plan::new(shape);
@@ -56,7 +44,7 @@ pub(super) fn filter_in_c_order(
     let outputs = output.into_shape(&shape)?.split_blocks(keep, count);
     let mut inputs: Vec<Option<View<'_>>> = outputs.iter().map(|_| None).collect();
     if let Some(input) = input {
-        let blocks = input.view().into_shape(&shape)?.split_blocks(keep, count);
+        let blocks = input.view().split_blocks(keep, count);
         inputs = blocks.into_iter().map(|(_, block)| Some(block)).collect();
     }
     let blocks = inputs.into_iter().zip(outputs).map(|(input, (_, output))| (input, output)).collect();
@@ -104,19 +92,44 @@ trait Store: Read {
     fn store(&mut self, tile: Tile, from: &[f64]);
 }
 
+/// So many rows before its turn a row is asked for.
+const AHEAD: usize = 8;
+
+/// Bytes from the first row to the last beyond which most rows come from behind the caches.
+const FAR: usize = 1 << 20;
+
+/// Ask for a row of a tile that will be needed: rows lie too far apart for a processor to foresee it.
+fn ask_for<T>(rows: &ArrayView2<'_, T>, row: usize) {
+    let ([down, right], (height, width)) = ([rows.strides()[0], rows.strides()[1]], rows.dim());
+    let bytes = |steps: isize| steps.unsigned_abs() * size_of::<T>();
+    if row < height && bytes(down) * height > FAR {
+        let pixels_of_line = (64 / bytes(right).max(1)).max(1);
+        for column in (0..width).step_by(pixels_of_line).chain([width - 1]) {
+            prefetch(std::slice::from_ref(&rows[[row, column]]), 0);
+        }
+    }
+}
+
 impl<T: Sample> Read for ArrayView3<'_, T> {
     fn read(&self, tile: Tile, to: &mut [f64]) {
         let Tile { plane, planes, column, columns } = tile;
         if planes > 1 {
             let rows = self.slice(s![plane..plane + planes, .., ..]);
-            let rows = rows.to_slice().expect("whole planes in C order");
-            dispatch(Turn { from: rows, rows: planes, to, cast: T::to_f64 });
+            if let Some(from) = rows.to_slice() {
+                dispatch(Turn { from, rows: planes, to, cast: T::to_f64 });
+            } else {
+                let lines = rows.lanes(Axis(0)).into_iter().zip(to.chunks_exact_mut(planes));
+                lines.for_each(|(line, to)| read_line(line, to));
+            }
             return;
         }
-        let rows = self.index_axis(Axis(0), plane);
-        for (row, to) in rows.outer_iter().zip(to.chunks_exact_mut(columns)) {
-            let row = row.to_slice().expect("rows of an array in C order");
-            dispatch(Load { from: &row[column..column + columns], to });
+        let rows = self.slice(s![plane, .., column..column + columns]);
+        for (number, (row, to)) in rows.outer_iter().zip(to.chunks_exact_mut(columns)).enumerate() {
+            ask_for(&rows, number + AHEAD);
+            match row.to_slice() {
+                Some(from) => dispatch(Load { from, to }),
+                None => read_line(row, to),
+            }
         }
     }
 }
@@ -141,10 +154,11 @@ impl<T: Sample> Store for ArrayViewMut3<'_, T> {
             dispatch(Turn { from, rows: from.len() / planes, to: rows, cast: T::from_f64_truncated });
             return;
         }
-        let mut rows = self.index_axis_mut(Axis(0), plane);
-        for (row, from) in rows.outer_iter_mut().zip(from.chunks_exact(columns)) {
-            let row = row.into_slice().expect("rows of an array in C order");
-            dispatch(Cut { from, to: &mut row[column..column + columns] });
+        let mut rows = self.slice_mut(s![plane, .., column..column + columns]);
+        for (number, from) in from.chunks_exact(columns).enumerate() {
+            ask_for(&rows.view(), number + AHEAD);
+            let to = rows.row_mut(number).into_slice().expect("rows of an array in C order");
+            dispatch(Cut { from, to });
         }
     }
 }

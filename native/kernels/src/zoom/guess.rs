@@ -122,6 +122,9 @@ fn relative_error(taps: usize, weighed: usize, channels: bool) -> f64 {
 /// Products below the normal numbers lose their relative error: this covers what they lose.
 const LEAST_ERROR: f64 = 1e-300;
 
+/// A value less this and the value with it added are not both stored as zero in `f32`.
+const LEAST_ERROR_NOT_ZERO: f64 = 1e-44;
+
 /// From here on SciPy's filter may have run into infinity where the guess has not.
 const MOST_ERROR: f64 = 1e250;
 
@@ -549,8 +552,11 @@ impl<T: Sample> Kernel for Doubtful<'_, T> {
     fn run(self) -> Vec<usize> {
         let is_known = |value: f64, error: f64| {
             let round = |value: f64| T::from_f64_rounded(value);
+            // Zeros of both signs are equal, but not one answer. Where no product is above zero, nor is the sum below.
+            let sign_is_known =
+                T::FINITE | (value.abs() >= error) | (error > LEAST_ERROR_NOT_ZERO) | (error == LEAST_ERROR);
             // NaN is no error either.
-            (round(value - error) == round(value + error)) & (error < MOST_ERROR)
+            (round(value - error) == round(value + error)) & (error < MOST_ERROR) & sign_is_known
         };
         let mut found = Vec::new();
         for (piece, (values, errors)) in self.values.chunks(64).zip(self.errors.chunks(64)).enumerate() {

@@ -160,8 +160,9 @@ proptest! {
             ($variant:ident, $type:ty) => {{
                 let mut ours = ArrayD::<$type>::zeros(case.output.clone());
                 let mut plain = ours.clone();
+                let mut room = values.clone();
                 zoom_filtered(
-                    &View::F64(values.view()), ViewMut::$variant(ours.view_mut()), case.outer, &case.maps, &case.options,
+                    &View::F64(values.view()), room.view_mut(), ViewMut::$variant(ours.view_mut()), case.outer, &case.maps, &case.options,
                 ).unwrap();
                 zoom(
                     &View::F64(coefficients.view()), ViewMut::$variant(plain.view_mut()), case.outer, &case.maps,
