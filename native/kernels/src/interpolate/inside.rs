@@ -23,55 +23,20 @@ pub(crate) struct Inside<const TAPS: usize> {
     pub(super) starts: Vec<[usize; LANES]>,
     /// The weights of a block, one entry an axis.
     pub(super) weights: Vec<[Lanes; TAPS]>,
-    /// How far the points of a block lie behind their middle samples, one entry an axis; empty if the weights are
-    /// SciPy's, to the bit.
-    behind: Vec<Lanes>,
 }
 
 impl<const TAPS: usize> Inside<TAPS> {
-    /// Room for `len` points. Rough weights are cheaper, and good enough for a guess.
-    pub fn new(len: usize, rank: usize, rough: bool) -> Self {
+    /// Room for `len` points.
+    pub fn new(len: usize, rank: usize) -> Self {
         let blocks = len.div_ceil(LANES);
-        Self {
-            rank,
-            starts: vec![[0; LANES]; blocks],
-            weights: vec![[[0.0; LANES]; TAPS]; blocks * rank],
-            behind: vec![[0.0; LANES]; if rough { blocks * rank } else { 0 }],
-        }
-    }
-
-    /// SciPy's weights of a block on each axis, where the points have rough ones.
-    #[inline(always)]
-    pub(super) fn weights_of<const RANK: usize>(&self, block: usize) -> [[Lanes; TAPS]; RANK] {
-        let mut weights = [[[0.0; LANES]; TAPS]; RANK];
-        for (weights, behind) in weights.iter_mut().zip(&self.behind[block * RANK..][..RANK]) {
-            for lane in 0..LANES {
-                let of_lane = weights_behind::<TAPS>(behind[lane]);
-                (0..TAPS).for_each(|tap| weights[tap][lane] = of_lane[tap]);
-            }
-        }
-        weights
+        Self { rank, starts: vec![[0; LANES]; blocks], weights: vec![[[0.0; LANES]; TAPS]; blocks * rank] }
     }
 
     /// Find where points with these coordinates on an axis begin, and their weights; once for each axis, from 0 on.
     pub fn find(&mut self, axis: usize, coordinates: &[f64], stride: usize) {
-        let Self { rank, starts, weights, behind } = self;
-        dispatch(Find { axis, rank: *rank, coordinates, stride, starts, weights, behind });
+        let (rank, starts) = (self.rank, &mut self.starts);
+        dispatch(Find { axis, rank, coordinates, stride, starts, weights: &mut self.weights });
     }
-}
-
-/// As [`weights_behind`] but for rounding: order 3 without its divisions. `guess.rs` says how far they may be off.
-#[inline(always)]
-fn rough_weights<const TAPS: usize>(x: f64) -> [f64; TAPS] {
-    if TAPS != 4 {
-        return weights_behind(x);
-    }
-    let z = 1.0 - x;
-    let outer = |x: f64| x * x * (x * (1.0 / 6.0));
-    let inner = |x: f64| x * x * (x * 0.5 - 1.0) + 2.0 / 3.0;
-    let mut weights = [0.0; TAPS];
-    weights.copy_from_slice(&[outer(z), inner(x), inner(z), outer(x)]);
-    weights
 }
 
 struct Find<'a, const TAPS: usize> {
@@ -81,64 +46,53 @@ struct Find<'a, const TAPS: usize> {
     stride: usize,
     starts: &'a mut [[usize; LANES]],
     weights: &'a mut [[Lanes; TAPS]],
-    behind: &'a mut [Lanes],
 }
 
 /// Up to this size integers are exact in `f64`; added to a smaller one, it leaves the integer in the low bits.
 const EXACT: f64 = 4_503_599_627_370_496.0;
+
+/// How far the first tap of a point lies from the first element of an axis, and the point behind its middle sample.
+#[inline(always)]
+pub(super) fn locate<const TAPS: usize>(x: f64, stride: usize) -> (usize, f64) {
+    let half = ((TAPS - 1) / 2) as f64;
+    // `floor`, which has no instruction below AVX: coordinates lie between zero and `EXACT / 2`.
+    let raised = x + if TAPS.is_multiple_of(2) { 0.0 } else { 0.5 };
+    let whole = (raised + EXACT) - EXACT;
+    let middle = whole - if whole > raised { 1.0 } else { 0.0 };
+    // Products of 64-bit integers have no instruction before AVX-512.
+    let first = ((middle - half) * stride as f64 + EXACT).to_bits() - EXACT.to_bits();
+    (first as usize, x - middle)
+}
+
+/// Points worked on at once: loops over so many are what compilers make registers of.
+pub(super) const TOGETHER: usize = 32;
 
 impl<const TAPS: usize> Kernel for Find<'_, TAPS> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        if self.behind.is_empty() {
-            self.find(weights_behind::<TAPS>);
-        } else {
-            self.find(rough_weights::<TAPS>);
-        }
-    }
-}
-
-/// Points worked on at once: loops over so many are what compilers make registers of.
-const TOGETHER: usize = 32;
-
-impl<const TAPS: usize> Find<'_, TAPS> {
-    /// `weights` are those of a point so far behind its middle sample.
-    #[inline(always)]
-    fn find(self, weights: impl Fn(f64) -> [f64; TAPS]) {
-        let Self { axis, rank, coordinates, stride, starts, weights: to_weights, behind } = self;
-        let half = ((TAPS - 1) / 2) as f64;
-        let before = if TAPS.is_multiple_of(2) { 0.0 } else { 0.5 };
+        let Self { axis, rank, coordinates, stride, starts, weights: to_weights } = self;
         let parts = coordinates.chunks(TOGETHER).zip(starts.chunks_mut(TOGETHER / LANES));
         for (part, (coordinates, starts)) in parts.enumerate() {
             let mut x = [*coordinates.last().unwrap_or(&0.0); TOGETHER];
             x[..coordinates.len()].copy_from_slice(coordinates);
             let mut first = [0; TOGETHER];
             for (x, first) in x.iter_mut().zip(&mut first) {
-                // `floor`, which has no instruction below AVX: coordinates lie between zero and `EXACT / 2`.
-                let raised = *x + before;
-                let whole = (raised + EXACT) - EXACT;
-                let middle = whole - if whole > raised { 1.0 } else { 0.0 };
-                *first = (((middle - half) * stride as f64 + EXACT).to_bits() - EXACT.to_bits()) as usize;
-                *x -= middle;
+                (*first, *x) = locate::<TAPS>(*x, stride);
             }
-            let mut weighed = [[0.0; TOGETHER]; TAPS];
+            let mut weights = [[0.0; TOGETHER]; TAPS];
             for (point, x) in x.iter().enumerate() {
-                let weights = weights(*x);
-                (0..TAPS).for_each(|tap| weighed[tap][point] = weights[tap]);
+                let behind = weights_behind::<TAPS>(*x);
+                (0..TAPS).for_each(|tap| weights[tap][point] = behind[tap]);
             }
-            let first_block = part * (TOGETHER / LANES);
             for (block, (starts, first)) in starts.iter_mut().zip(first.as_chunks::<LANES>().0).enumerate() {
                 for lane in 0..LANES {
                     starts[lane] = if axis == 0 { first[lane] } else { starts[lane] + first[lane] };
                 }
-                let at = (first_block + block) * rank + axis;
-                for (to, from) in to_weights[at].iter_mut().zip(&weighed) {
+                let at = (part * (TOGETHER / LANES) + block) * rank + axis;
+                for (to, from) in to_weights[at].iter_mut().zip(&weights) {
                     to.copy_from_slice(&from[block * LANES..][..LANES]);
-                }
-                if let Some(to) = behind.get_mut(at) {
-                    to.copy_from_slice(&x[block * LANES..][..LANES]);
                 }
             }
         }
@@ -348,7 +302,7 @@ mod tests {
         let before = level();
         for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
             force(wanted);
-            let mut inside = Inside::<TAPS>::new(count, rank, false);
+            let mut inside = Inside::<TAPS>::new(count, rank);
             for (axis, points) in points.iter().enumerate() {
                 inside.find(axis, points, pixels.spatial[axis].1);
             }

@@ -2,7 +2,7 @@
 
 use super::Warp;
 use super::edges::SumEdges;
-use super::guess::{GuessInside, bound, can_guess};
+use super::guess::{GuessInside, Places, bound, can_guess};
 use super::inside::{Inside, MAX_RANK, SumInside};
 use super::row::{Interval, Row, whole};
 use crate::rows::{RowMaker, RowWorker};
@@ -39,7 +39,8 @@ impl<T: Sample, const TAPS: usize> RowMaker for Taps<'_, '_, T, TAPS> {
             bound: self.bound,
             intervals,
             row: Row::<TAPS>::new(*width, rank),
-            points: Inside::<TAPS>::new(room, rank, self.bound.is_some()),
+            points: Inside::<TAPS>::new(if self.bound.is_none() { room } else { 0 }, rank),
+            places: Places::<TAPS>::new(if self.bound.is_some() { room } else { 0 }, rank),
         })
     }
 }
@@ -51,6 +52,8 @@ struct Worker<'w, 'p, 'm, T: Sample, const TAPS: usize> {
     intervals: Vec<Interval>,
     row: Row<TAPS>,
     points: Inside<TAPS>,
+    /// In place of `points`, where there are guesses.
+    places: Places<TAPS>,
 }
 
 impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
@@ -59,12 +62,16 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         self.row.place(map, row, &pixels.spatial, &self.intervals, options);
         // Without a way for them, no points are inside.
         for (axis, coordinates) in self.row.axes_inside().enumerate().take(self.intervals.len()) {
-            self.points.find(axis, coordinates, pixels.spatial[axis].1);
+            let (_, stride) = pixels.spatial[axis];
+            match self.bound {
+                Some(_) => self.places.find(axis, coordinates, stride),
+                None => self.points.find(axis, coordinates, stride),
+            }
         }
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
-        assert!(self.bound.is_none(), "the weights are those of guesses");
+        assert!(self.bound.is_none(), "guesses are for other types of samples");
         let Warp { pixels, options, .. } = self.warp;
         let planes = pixels.inner.len();
         let (base, fill) = (pixels.outer_offset(outer), options.fill);
@@ -99,12 +106,9 @@ impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
         to[..self.row.alive.start * planes].fill(O::from_f64_rounded(fill));
         to[self.row.alive.end * planes..].fill(O::from_f64_rounded(fill));
         let inside = &mut to[self.row.inside.start * planes..self.row.inside.end * planes];
-        for (plane, offset) in pixels.inner.iter().enumerate() {
-            let Some(to) = inside.get_mut(plane..) else { break };
-            let elements = &elements[base + offset..];
-            let spatial = &pixels.spatial;
-            dispatch(GuessInside { points: &self.points, elements, spatial, bound, planes, to });
-        }
+        let elements = elements.get(base..).unwrap_or_default();
+        let (places, spatial, inner) = (&self.places, &pixels.spatial, &pixels.inner);
+        dispatch(GuessInside { places, elements, spatial, inner, bound, to: inside });
         dispatch(SumEdges { edges: &self.row.edges, pixels, base, fill, to });
         true
     }
