@@ -95,16 +95,20 @@ trait Store: Read {
 /// So many rows before its turn a row is asked for.
 const AHEAD: usize = 8;
 
-/// Bytes from the first row to the last beyond which most rows come from behind the caches.
-const FAR: usize = 1 << 20;
+/// Bytes from the first row to the last beyond which rows come from behind the caches.
+const FAR: usize = 1 << 18;
 
-/// Ask for a row of a tile that will be needed: rows lie too far apart for a processor to foresee it.
-fn ask_for<T>(rows: &ArrayView2<'_, T>, row: usize) {
-    let ([down, right], (height, width)) = ([rows.strides()[0], rows.strides()[1]], rows.dim());
-    let bytes = |steps: isize| steps.unsigned_abs() * size_of::<T>();
-    if row < height && bytes(down) * height > FAR {
-        let pixels_of_line = (64 / bytes(right).max(1)).max(1);
-        for column in (0..width).step_by(pixels_of_line).chain([width - 1]) {
+/// How many pixels of a row share a cache line, where rows lie too far apart for a processor to foresee the next.
+fn pixels_of_line<T>(rows: &ArrayView2<'_, T>) -> Option<usize> {
+    let bytes = |axis: usize| rows.strides()[axis].unsigned_abs() * size_of::<T>();
+    (bytes(0) * rows.nrows() > FAR).then(|| (64 / bytes(1).max(1)).max(1))
+}
+
+/// Ask for the row of a tile that is read or written some rows later.
+fn ask_for<T>(rows: &ArrayView2<'_, T>, row: usize, pixels_of_line: Option<usize>) {
+    let (height, width) = rows.dim();
+    if let Some(step) = pixels_of_line.filter(|_| row < height) {
+        for column in (0..width).step_by(step).chain([width - 1]) {
             prefetch(std::slice::from_ref(&rows[[row, column]]), 0);
         }
     }
@@ -124,8 +128,9 @@ impl<T: Sample> Read for ArrayView3<'_, T> {
             return;
         }
         let rows = self.slice(s![plane, .., column..column + columns]);
+        let pixels = pixels_of_line(&rows);
         for (number, (row, to)) in rows.outer_iter().zip(to.chunks_exact_mut(columns)).enumerate() {
-            ask_for(&rows, number + AHEAD);
+            ask_for(&rows, number + AHEAD, pixels);
             match row.to_slice() {
                 Some(from) => dispatch(Load { from, to }),
                 None => read_line(row, to),
@@ -155,8 +160,9 @@ impl<T: Sample> Store for ArrayViewMut3<'_, T> {
             return;
         }
         let mut rows = self.slice_mut(s![plane, .., column..column + columns]);
+        let pixels = pixels_of_line(&rows.view());
         for (number, from) in from.chunks_exact(columns).enumerate() {
-            ask_for(&rows.view(), number + AHEAD);
+            ask_for(&rows.view(), number + AHEAD, pixels);
             let to = rows.row_mut(number).into_slice().expect("rows of an array in C order");
             dispatch(Cut { from, to });
         }
