@@ -47,6 +47,26 @@ class TestEveryLevel:
     @examples(60)
     @given(
         seeds,
+        st.tuples(st.integers(1, 24), st.integers(1, 24), st.integers(1, 170)),
+        st.permutations((0, 1, 2)),
+        st.sampled_from(((0, 1), (0, 2), (1, 2))),
+        dtypes,
+        angles,
+        modes,
+        fills,
+    )
+    def test_rotate_a_volume(self, seed, shape, order_in_memory, axes, dtype, angle, mode, cval):
+        # Planes in front, in between or behind, beside each other or apart; rows longer than what is fetched at a time.
+        volume = picture(seed, *np.take(shape, order_in_memory), dtype)
+        volume = volume.transpose(np.argsort(order_in_memory))
+        options = {"axes": axes, "reshape": False, "order": 1, "mode": mode, "cval": cval}
+        assert_equal_arrays(
+            ndimage.rotate(volume, angle, **options), scipy.ndimage.rotate(volume, angle, **options)
+        )
+
+    @examples(60)
+    @given(
+        seeds,
         st.integers(1, 40),
         st.integers(1, 110),
         channels,
@@ -120,6 +140,16 @@ def test_any_number_of_threads_and_any_strides(dtype):
         for count in (1, 2):
             with num_threads(count):
                 assert_equal_arrays(ndimage.rotate(view, 12.5, order=1), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("axes", [(0, 1), (0, 2), (1, 2)])
+def test_volumes_of_more_planes_than_are_turned_together(dtype, axes):
+    volume = picture(7, 60, 61, 62, dtype)
+    expected = scipy.ndimage.rotate(volume, 20, axes=axes, reshape=False, order=1)
+    for count in (1, 2):
+        with num_threads(count):
+            assert_equal_arrays(ndimage.rotate(volume, 20, axes=axes, reshape=False, order=1), expected)
 
 
 def test_planes_in_front_share_points():

@@ -9,9 +9,12 @@
 //! weight, u for the product and u for the sum: 7 u. SciPy's own sum is off by less than 1e-12. A block with a guess
 //! closer than [`DOUBT`] to a rounding edge is computed again in `f64`.
 
+mod pairs;
+
 use crate::ramp::Ramp;
 use crate::sample::Sample;
 use crate::simd::Kernel;
+use pairs::is_many;
 use std::ops::Range;
 
 /// Pixels computed at a time.
@@ -72,6 +75,14 @@ impl<'a> Part<'a> {
     fn chunks(self, len: usize) -> impl Iterator<Item = Part<'a>> {
         let behind = self.down.chunks(len).zip(self.right.chunks(len));
         self.starts.chunks(len).zip(behind).map(|(starts, (down, right))| Part { starts, down, right })
+    }
+
+    /// The distances of `LEN` points, from one of them on; no more than a block.
+    #[inline(always)]
+    fn block<const LEN: usize>(&self, at: usize) -> [&'a [f64; LEN]; 2] {
+        let block =
+            |distances: &'a [f64]| distances[at..].first_chunk().expect("a block lies behind the last point");
+        [block(self.down), block(self.right)]
     }
 
     /// The distances of a block.
@@ -189,6 +200,7 @@ impl<T: Sample, O: Sample> Kernel for Sum<'_, T, O> {
         match self.inner {
             [0, 1, 2] => self.side_by_side::<3>(),
             [0, 1, 2, 3] => self.side_by_side::<4>(),
+            inner if is_many(inner) => self.pixel_by_pixel(),
             _ if self.strides[1] == 1 => self.plane_by_plane::<true>(),
             _ => self.plane_by_plane::<false>(),
         }
@@ -225,37 +237,6 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
             let mixed: [O; 4] =
                 mix([four(near), four(near + right), four(far), four(far + right)], y[i], x[i]);
             to[PLANES * i..][..PLANES].copy_from_slice(&mixed[..PLANES]);
-        }
-    }
-
-    /// Lanes are pixels.
-    #[inline(always)]
-    fn plane_by_plane<const DENSE: bool>(self) {
-        let planes = self.inner.len();
-        let last = self.points.starts.iter().fold(0, |last, start| last.max(*start)) as usize;
-        let (mut near, mut far) = ([[T::default(); 2]; FETCHED], [[T::default(); 2]; FETCHED]);
-        for (part, to) in self.points.chunks(FETCHED).zip(self.to.chunks_mut(FETCHED * planes)) {
-            for (plane, offset) in self.inner.iter().enumerate() {
-                let elements = &self.elements[*offset..];
-                fetch_pairs::<T, DENSE>(elements, self.strides, part.starts, last, &mut near, &mut far);
-                let (near, _) = near.as_chunks::<BLOCK>();
-                let (far, _) = far.as_chunks::<BLOCK>();
-                let blocks = part.chunks(BLOCK).zip(to.chunks_mut(BLOCK * planes));
-                for ((block, to), (near, far)) in blocks.zip(near.iter().zip(far)) {
-                    let (y, x) = block.whole();
-                    let mut sums = [0.0; BLOCK];
-                    for i in 0..BLOCK {
-                        let [[a, b], [c, d]] = [near[i], far[i]];
-                        sums[i] = blend([a.to_f64(), b.to_f64(), c.to_f64(), d.to_f64()], y[i], x[i]);
-                    }
-                    let to = to[plane..].iter_mut();
-                    if planes == 1 {
-                        to.zip(sums).for_each(|(to, sum)| *to = O::from_f64_rounded(sum));
-                    } else {
-                        to.step_by(planes).zip(sums).for_each(|(to, sum)| *to = O::from_f64_rounded(sum));
-                    }
-                }
-            }
         }
     }
 }
@@ -398,30 +379,6 @@ fn fetch(elements: &[u8], down: usize, starts: &[u32], last: u32, near: &mut [u6
     }
 }
 
-/// Two neighbours from every start on, and those a row below; `DENSE` where neighbours lie side by side.
-///
-/// A function of its own for the reason given at [`fetch`].
-#[inline(never)]
-fn fetch_pairs<T: Sample, const DENSE: bool>(
-    elements: &[T],
-    [down, right]: [usize; 2],
-    starts: &[u32],
-    last: usize,
-    near: &mut [[T; 2]],
-    far: &mut [[T; 2]],
-) {
-    assert!(last + down + right < elements.len(), "all neighbours lie inside");
-    for (start, (near, far)) in starts.iter().zip(near.iter_mut().zip(far)) {
-        // SAFETY: no start is above `last`.
-        let pair = |at: usize| unsafe {
-            let first = elements.as_ptr().add(at);
-            // In one piece where they lie side by side.
-            if DENSE { *first.cast::<[T; 2]>() } else { [*first, *first.add(right)] }
-        };
-        (*near, *far) = (pair(*start as usize), pair(*start as usize + down));
-    }
-}
-
 /// Eight bytes as a little-endian word; zeros behind the last.
 #[inline(always)]
 fn eight(elements: &[u8], start: usize) -> u64 {
@@ -506,14 +463,24 @@ mod tests {
         (image, y, x)
     }
 
+    /// How the planes of an image lie: the distances of rows, of columns and of each plane.
+    fn layout(planes: usize, in_pixels: bool) -> ([usize; 2], Vec<usize>) {
+        let (down, plane) = (SIZE[1], SIZE[0] * SIZE[1]);
+        if in_pixels {
+            ([down * planes, planes], (0..planes).collect())
+        } else {
+            ([down, 1], (0..planes).map(|k| k * plane).collect())
+        }
+    }
+
     /// The sum at one point, from the definition.
-    fn plain(image: &[u8], planes: usize, plane: usize, y: f64, x: f64) -> f64 {
+    fn plain(image: &[u8], [below, beside]: [usize; 2], plane: usize, y: f64, x: f64) -> f64 {
         let (row, column) = (y.floor().min(SIZE[0] as f64 - 2.0), x.floor().min(SIZE[1] as f64 - 2.0));
         let (ty, tx) = (y - row, x - column);
         let mut sum = 0.0;
         for (i, down) in [1.0 - ty, 1.0 - (1.0 - ty)].into_iter().enumerate() {
             for (j, right) in [1.0 - tx, 1.0 - (1.0 - tx)].into_iter().enumerate() {
-                let at = ((row as usize + i) * SIZE[1] + column as usize + j) * planes + plane;
+                let at = (row as usize + i) * below + (column as usize + j) * beside + plane;
                 sum += f64::from(image[at]) * down * right;
             }
         }
@@ -522,12 +489,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_equal_the_definition(count in 0_usize..70, planes in 1_usize..=7, seed in any::<u64>()) {
+        fn blocks_equal_the_definition(
+            count in prop_oneof![0_usize..70, 100_usize..300],
+            planes in prop_oneof![1_usize..=7, Just(pairs::MANY_PLANES), Just(pairs::MANY_PLANES + 5)],
+            in_pixels in any::<bool>(),
+            seed in any::<u64>(),
+        ) {
             let (image, y, x) = some_points(count, planes, seed);
-            let strides = [SIZE[1] * planes, planes];
-            let inner: Vec<usize> = (0..planes).collect();
+            let (strides, inner) = layout(planes, in_pixels);
             let sums: Vec<f64> = (0..count * planes)
-                .map(|i| plain(&image, planes, i % planes, y[i / planes], x[i / planes]))
+                .map(|i| plain(&image, strides, inner[i % planes], y[i / planes], x[i / planes]))
                 .collect();
             let before = level();
             for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
@@ -539,7 +510,10 @@ mod tests {
                 let part = points.part(0..count);
                 dispatch(Sum { elements: &image, strides, inner: &inner, points: part, to: &mut to });
                 prop_assert_eq!(&to, &sums);
-                if planes <= 4 {
+                let mut to = vec![f32::NAN; count * planes];
+                dispatch(Sum { elements: &image, strides, inner: &inner, points: part, to: &mut to });
+                prop_assert!(to.iter().zip(&sums).all(|(to, sum)| *to == *sum as f32));
+                if planes <= 4 && in_pixels {
                     let mut to = vec![77; count * planes];
                     dispatch(Bytes { elements: &image, down: strides[0], planes, points: part, to: &mut to });
                     let rounded: Vec<u8> = sums.iter().map(|sum| u8::from_f64_rounded(*sum)).collect();

@@ -68,6 +68,10 @@ struct FlatWorker<'a, T: Sample> {
 }
 
 impl<T: Sample> RowWorker for FlatWorker<'_, T> {
+    fn start_plane(&mut self, outer: &[usize]) {
+        self.flat.pixels.read_ahead(outer);
+    }
+
     fn start(&mut self, row: &[usize]) {
         let Flat { pixels, matrix, offset, options, width } = self.flat;
         let [(height, down), (length, right)] = pixels.spatial[..] else { return };
@@ -141,6 +145,8 @@ impl<T: Sample> FlatWorker<'_, T> {
         to[..self.alive.start * planes].fill(O::from_f64_rounded(options.fill));
         to[self.alive.end * planes..].fill(O::from_f64_rounded(options.fill));
         blend(start, &mut to[self.inside.start * planes..self.inside.end * planes]);
-        dispatch(SumEdges { edges: &self.edges, pixels, base: start, fill: options.fill, to });
+        if self.edges.len() > 0 {
+            dispatch(SumEdges { edges: &self.edges, pixels, base: start, fill: options.fill, to });
+        }
     }
 }

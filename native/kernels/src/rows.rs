@@ -67,6 +67,9 @@ pub trait RowMaker: Sync {
 
 /// Computes rows.
 pub trait RowWorker {
+    /// Get ready for rows of this outer plane, and maybe of others.
+    fn start_plane(&mut self, _outer: &[usize]) {}
+
     /// Get ready for the row at this position on the spatial axes but the last.
     fn start(&mut self, row: &[usize]);
 
@@ -84,9 +87,12 @@ pub trait RowWorker {
     }
 }
 
-/// Samples of outer planes that are made together. Their rows share coordinates; more would not stay in the cache from
-/// one row to the next.
-const PLANES_TOGETHER: usize = 1 << 15;
+/// Samples of outer planes that are made together. Their rows share coordinates; more would not stay in the second
+/// cache from one row to the next.
+const PLANES_TOGETHER: usize = 1 << 16;
+
+/// Bytes that come into the cache together.
+const CACHE_LINE: usize = 64;
 
 /// Fill `output`, an image with these axes, on one or more threads; `cost` estimates the nanoseconds of a sample.
 pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMaker) {
@@ -187,6 +193,10 @@ fn each_row<'w>(
     let counts = (outer_shape.iter().product(), row_shape.iter().product());
     let (mut outer, mut row) =
         (Counter::new(outer_shape, origin), Counter::new(row_shape, &origin[outer_shape.len()..]));
+    for _ in 0..counts.0 {
+        worker.start_plane(&outer.index);
+        outer.step();
+    }
     for number in 0..counts.1 {
         worker.start(&row.index);
         for outer_number in 0..counts.0 {
@@ -306,6 +316,23 @@ impl<'a, T: Sample> Pixels<'a, T> {
     /// Where the first element of an outer plane lies.
     pub fn outer_offset(&self, outer: &[usize]) -> usize {
         outer.iter().zip(&self.outer).map(|(index, stride)| index * stride).sum()
+    }
+
+    /// Bring a small outer plane into the cache row by row, which is several times as fast as along slanting lines.
+    pub fn read_ahead(&self, outer: &[usize]) {
+        let (Some(inner), [rows @ .., (len, right)]) = (self.inner.last(), &self.spatial[..]) else { return };
+        let ([(count, down)], true) = (rows, *len > 0 && !outer.is_empty()) else { return };
+        let (extent, start) = ((len - 1) * right + inner + 1, self.outer_offset(outer));
+        if count * extent > PLANES_TOGETHER {
+            return;
+        }
+        let line = (CACHE_LINE / size_of::<T>()).max(1);
+        for row in 0..*count {
+            let row = &self.elements[start + row * down..][..extent];
+            for element in row.iter().step_by(line) {
+                std::hint::black_box(*element);
+            }
+        }
     }
 
     /// Whether the inner planes of a pixel lie side by side.
