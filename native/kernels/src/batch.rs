@@ -1,8 +1,10 @@
 //! Many pictures of one size in one call, each with an affine map of its own.
 
 use crate::error::{KernelError, Result};
+use crate::flat::{Flat, Small};
 use crate::interpolate::{self, Options};
 use crate::parallel;
+use crate::rows::{Axes, Pixels};
 use crate::view::{View, ViewMut};
 use std::sync::{Mutex, PoisonError};
 
@@ -25,16 +27,22 @@ pub fn affine_each(
         return if output.is_empty() { Ok(()) } else { Err(KernelError::shape(message)) };
     }
     let (matrix_len, offset_len) = (matrices.len() / count, offsets.len() / count);
+    let map = |index: usize| {
+        (&matrices[index * matrix_len..][..matrix_len], &offsets[index * offset_len..][..offset_len])
+    };
     let cost = 4 + 2 * (options.order + 1).pow(2);
     let picture_axes: Vec<usize> = (1..output.ndim()).collect();
     let blocks = parallel::blocks_for(output.len().saturating_mul(cost)).min(count);
+    let bytes = bytes_in_planes(input, &output, outer, offset_len, options);
     let refused = Mutex::new(None);
-    parallel::for_each_block(output.split_blocks(&picture_axes, blocks), |(origin, block)| {
+    parallel::for_each_block(output.split_blocks(&picture_axes, blocks), |(origin, mut block)| {
+        if bytes.as_ref().is_some_and(|pixels| fill_small(pixels, &mut block, origin[0], map, options)) {
+            return;
+        }
         let alone = OneThread::new();
         for (index, picture) in block.into_pictures().into_iter().enumerate() {
             let index = origin[0] + index;
-            let matrix = &matrices[index * matrix_len..][..matrix_len];
-            let offset = &offsets[index * offset_len..][..offset_len];
+            let (matrix, offset) = map(index);
             let done = interpolate::affine(&input.picture(index), picture, outer, matrix, offset, options);
             if let Err(error) = done {
                 *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -44,6 +52,40 @@ pub fn affine_each(
         drop(alone);
     });
     refused.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// The pictures, if they are bytes that order 1 takes on two axes, and lie in memory so that none has to be copied.
+fn bytes_in_planes<'a>(
+    input: &'a View<'_>,
+    output: &ViewMut<'_>,
+    outer: usize,
+    rank: usize,
+    options: &Options,
+) -> Option<Pixels<'a, u8>> {
+    let View::U8(array) = input else { return None };
+    let axes = Axes { outer: 1, spatial: 2 };
+    let is_fit = outer == 0 && rank == 2 && !output.is_empty() && array.is_standard_layout();
+    let is_fit = is_fit && options.check(input.shape(), output.shape(), axes, axes).is_ok();
+    is_fit.then(|| Pixels::new(array.view(), axes))
+}
+
+/// Fill a block of pictures, the first of which has the number `first`; false if they are not small pictures of bytes.
+fn fill_small<'m>(
+    pixels: &Pixels<'_, u8>,
+    block: &mut ViewMut<'_>,
+    first: usize,
+    map: impl Fn(usize) -> (&'m [f64], &'m [f64]),
+    options: &Options,
+) -> bool {
+    let (len, width) = (block.len() / block.shape()[0], block.shape()[2]);
+    let flat = |index: usize| Flat::new(pixels, map(index).0, map(index).1, options, width);
+    let small = flat(first).and_then(|flat| Small::new(&flat, len));
+    let (Some(mut small), Some(to)) = (small, block.bytes_in_one_piece()) else { return false };
+    for (index, to) in (first..).zip(to.chunks_exact_mut(len)) {
+        let Some(flat) = flat(index) else { return false };
+        small.fill(&flat, index * pixels.outer[0], to);
+    }
+    true
 }
 
 /// While it lives, calls from this thread use no other.

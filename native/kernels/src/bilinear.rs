@@ -13,12 +13,12 @@ mod pairs;
 
 use crate::ramp::Ramp;
 use crate::sample::Sample;
-use crate::simd::Kernel;
+use crate::simd::{Kernel, dispatch};
 use pairs::is_many;
 use std::ops::Range;
 
 /// Pixels computed at a time.
-const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 32;
 
 /// Points whose neighbours are fetched before any is blended: what was stored just now is slow to load in one piece.
 const FETCHED: usize = 2 * BLOCK;
@@ -30,34 +30,33 @@ const DOUBT: f32 = 1.0 / 16384.0;
 const SHIFTER: f32 = 12_582_912.0;
 
 /// The pixels of one row: where the first of the four neighbours lies, and how far behind it the point lies.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Points {
-    /// Elements from the beginning of the plane.
+    /// Elements from the beginning of the plane; behind the last a block of any numbers, so that every block is whole.
     pub starts: Vec<u32>,
-    /// 0 to 1, downwards; behind the last a block of any such numbers, so that every block is whole.
+    /// 0 to 1, downwards; as long.
     pub down: Vec<f64>,
-    /// 0 to 1, to the right, as `down`.
+    /// 0 to 1, to the right; as long.
     pub right: Vec<f64>,
 }
 
 impl Points {
     /// Room for `len` points.
     pub fn new(len: usize) -> Self {
-        Self { starts: vec![0; len], down: vec![0.0; len + BLOCK], right: vec![0.0; len + BLOCK] }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.starts.len()
+        let len = len + BLOCK;
+        Self { starts: vec![0; len], down: vec![0.0; len], right: vec![0.0; len] }
     }
 
     /// A part of them.
     pub fn part(&self, range: Range<usize>) -> Part<'_> {
-        Part {
-            starts: &self.starts[range.clone()],
-            down: &self.down[range.start..range.end + BLOCK],
-            right: &self.right[range.start..range.end + BLOCK],
-        }
+        let behind = range.start..range.end + BLOCK;
+        let (down, right) = (&self.down[behind.clone()], &self.right[behind]);
+        Part { starts: &self.starts[range], down, right, level: false }
+    }
+
+    /// A part of them, all of which lie equally far down, in place of what is said here.
+    pub fn level_part<'a>(&'a self, range: Range<usize>, down: &'a [f64; BLOCK]) -> Part<'a> {
+        Part { down, level: true, ..self.part(range) }
     }
 }
 
@@ -67,28 +66,35 @@ pub(crate) struct Part<'a> {
     starts: &'a [u32],
     down: &'a [f64],
     right: &'a [f64],
+    /// Whether all lie equally far down; then `down` is one block of that number.
+    level: bool,
 }
 
 impl<'a> Part<'a> {
     /// Parts of at most `len` points.
     #[inline(always)]
     fn chunks(self, len: usize) -> impl Iterator<Item = Part<'a>> {
-        let behind = self.down.chunks(len).zip(self.right.chunks(len));
-        self.starts.chunks(len).zip(behind).map(|(starts, (down, right))| Part { starts, down, right })
+        let parts = self.starts.chunks(len).zip(self.right.chunks(len));
+        parts.enumerate().map(move |(number, (starts, right))| {
+            let down = if self.level { self.down } else { &self.down[number * len..] };
+            Part { starts, down, right, level: self.level }
+        })
     }
 
     /// The distances of `LEN` points, from one of them on; no more than a block.
     #[inline(always)]
     fn block<const LEN: usize>(&self, at: usize) -> [&'a [f64; LEN]; 2] {
-        let block =
-            |distances: &'a [f64]| distances[at..].first_chunk().expect("a block lies behind the last point");
-        [block(self.down), block(self.right)]
+        let block = |distances: &'a [f64], at: usize| {
+            distances[at..].first_chunk().expect("a block lies behind the last point")
+        };
+        [block(self.down, if self.level { 0 } else { at }), block(self.right, at)]
     }
 
     /// The distances of a block.
     #[inline(always)]
-    fn whole(&self) -> ([f64; BLOCK], [f64; BLOCK]) {
-        let block = |distances: &[f64]| *distances.first_chunk().expect("a block lies behind the last point");
+    fn whole(&self) -> (&'a [f64; BLOCK], &'a [f64; BLOCK]) {
+        let block =
+            |distances: &'a [f64]| distances.first_chunk().expect("a block lies behind the last point");
         (block(self.down), block(self.right))
     }
 }
@@ -123,16 +129,23 @@ impl Kernel for Locate<'_> {
     }
 }
 
-/// As [`Locate`], for the `positions` of a row whose coordinates rise or fall by equal steps.
+/// As [`Locate`], for positions of rows whose coordinates rise or fall by equal steps.
 pub(crate) struct LocateOnRamps<'a> {
-    pub y: Ramp,
-    pub x: Ramp,
-    pub positions: Range<usize>,
+    pub rows: &'a [Ramps],
     /// As for [`Locate`].
     pub lens: [usize; 2],
     pub strides: [usize; 2],
-    /// At least as many as positions.
     pub points: &'a mut Points,
+}
+
+/// A row of them.
+pub(crate) struct Ramps {
+    pub y: Ramp,
+    pub x: Ramp,
+    /// One at least.
+    pub positions: Range<usize>,
+    /// The first point that is written; behind it there is room for all positions.
+    pub at: usize,
 }
 
 impl Kernel for LocateOnRamps<'_> {
@@ -141,15 +154,19 @@ impl Kernel for LocateOnRamps<'_> {
     #[inline(always)]
     fn run(self) {
         let finder = Finder::new(self.lens, self.strides);
-        let count = self.positions.len();
-        let Points { starts, down, right } = self.points;
-        let (starts, down, right) = (&mut starts[..count], &mut down[..count], &mut right[..count]);
-        // A position below 2^31 is exact as i32, which becomes f64 in one instruction at every level.
-        let first = self.positions.start as i32;
-        for i in 0..count {
-            let position = f64::from(first + i as i32);
-            let (y, x) = (self.y.start + position * self.y.step, self.x.start + position * self.x.step);
-            (starts[i], down[i], right[i]) = finder.find(y, x);
+        for Ramps { y, x, positions, at } in self.rows {
+            // The last position again and again fills a block: what is left of a short row costs more, one by one.
+            let range = *at..at + positions.len().next_multiple_of(BLOCK);
+            let Points { starts, down, right } = &mut *self.points;
+            let (starts, down) = (&mut starts[range.clone()], &mut down[range.clone()]);
+            let right = &mut right[range.clone()];
+            // A position below 2^31 is exact as i32, which becomes f64 in one instruction at every level.
+            let (first, last) = (positions.start as i32, positions.end as i32 - 1);
+            for i in 0..range.len() {
+                let position = f64::from((first + i as i32).min(last));
+                let (y, x) = (y.start + position * y.step, x.start + position * x.step);
+                (starts[i], down[i], right[i]) = finder.find(y, x);
+            }
         }
     }
 }
@@ -198,8 +215,10 @@ impl<T: Sample, O: Sample> Kernel for Sum<'_, T, O> {
     #[inline(always)]
     fn run(self) {
         match self.inner {
-            [0, 1, 2] => self.side_by_side::<3>(),
-            [0, 1, 2, 3] => self.side_by_side::<4>(),
+            [0, 1, 2] if self.points.level => self.side_by_side::<3, true>(),
+            [0, 1, 2] => self.side_by_side::<3, false>(),
+            [0, 1, 2, 3] if self.points.level => self.side_by_side::<4, true>(),
+            [0, 1, 2, 3] => self.side_by_side::<4, false>(),
             inner if is_many(inner) => self.pixel_by_pixel(),
             _ if self.strides[1] == 1 => self.plane_by_plane::<true>(),
             _ => self.plane_by_plane::<false>(),
@@ -209,24 +228,25 @@ impl<T: Sample, O: Sample> Kernel for Sum<'_, T, O> {
 
 impl<T: Sample, O: Sample> Sum<'_, T, O> {
     /// Lanes are planes: four are read, computed and stored where there are three, the last to be overwritten by the
-    /// next pixel's first.
+    /// next pixel's first. `LEVEL` where all points lie equally far down: half of the weights are made only once.
     #[inline(always)]
-    fn side_by_side<const PLANES: usize>(self) {
+    fn side_by_side<const PLANES: usize, const LEVEL: bool>(self) {
         let [down, right] = self.strides;
-        let Part { starts, down: y, right: x } = self.points;
+        let Part { starts, down: y, right: x, .. } = self.points;
         let (count, elements, to) = (starts.len(), self.elements, self.to);
         let last = starts.iter().fold(0, |last, start| last.max(*start)) as usize;
         let ends_inside = last + down + right + 4 <= elements.len();
         // The last pixel has no next one.
         let alone = if ends_inside { count.saturating_sub(1) } else { 0 };
-        let (y, x) = (&y[..count], &x[..count]);
+        let (first, y, x) = (y[0], if LEVEL { y } else { &y[..count] }, &x[..count]);
+        let down_at = |i: usize| if LEVEL { first } else { y[i] };
         assert!(PLANES <= 4 && to.len() == PLANES * count);
         for i in 0..alone {
             let near = starts[i] as usize;
             let far = near + down;
             // SAFETY: no start is above `last`, so the last four end within the elements.
             let four = |at: usize| unsafe { *elements.as_ptr().add(at).cast::<[T; 4]>() };
-            let mixed = mix([four(near), four(near + right), four(far), four(far + right)], y[i], x[i]);
+            let mixed = mix([four(near), four(near + right), four(far), four(far + right)], down_at(i), x[i]);
             // SAFETY: a pixel follows, so that four elements do not reach beyond the end.
             unsafe { to.as_mut_ptr().add(PLANES * i).cast::<[O; 4]>().write(mixed) };
         }
@@ -235,7 +255,7 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
             let far = near + down;
             let four = |at: usize| four_at(elements, at);
             let mixed: [O; 4] =
-                mix([four(near), four(near + right), four(far), four(far + right)], y[i], x[i]);
+                mix([four(near), four(near + right), four(far), four(far + right)], down_at(i), x[i]);
             to[PLANES * i..][..PLANES].copy_from_slice(&mixed[..PLANES]);
         }
     }
@@ -311,9 +331,6 @@ impl Kernel for Bytes<'_> {
     }
 }
 
-/// All planes of a block's neighbours, one pixel a word: near left, near right, far left, far right.
-type Words = [[u32; BLOCK]; 4];
-
 impl Bytes<'_> {
     #[inline(always)]
     fn write<const PLANES: usize>(self) {
@@ -326,17 +343,10 @@ impl Bytes<'_> {
             let (far, _) = far.as_chunks::<BLOCK>();
             let to = to.chunks_mut(BLOCK);
             for ((block, to), (near, far)) in part.chunks(BLOCK).zip(to).zip(near.iter().zip(far)) {
-                let mut words: Words = [[0; BLOCK]; 4];
-                for i in 0..BLOCK {
-                    words[0][i] = near[i] as u32;
-                    words[1][i] = (near[i] >> (8 * PLANES)) as u32;
-                    words[2][i] = far[i] as u32;
-                    words[3][i] = (far[i] >> (8 * PLANES)) as u32;
-                }
                 let (y, x) = block.whole();
-                let (mut mixed, doubtful) = guess::<PLANES>(&words, &y, &x);
+                let (mut mixed, doubtful) = guess::<PLANES>(near, far, y, x);
                 if doubtful {
-                    mixed = exact::<PLANES>(&words, &y, &x);
+                    mixed = repair::<PLANES>(near, far, y, x);
                 }
                 store(to.as_flattened_mut(), &mixed, PLANES);
             }
@@ -344,14 +354,21 @@ impl Bytes<'_> {
     }
 }
 
-/// Store the first planes of every word. Of three planes four are stored, the last to be overwritten by the next pixel.
+/// Store the first planes of every word; of three planes two words at once, overwritten behind by the next two.
 #[inline(always)]
 fn store(to: &mut [u8], words: &[u32; BLOCK], planes: usize) {
-    let followed = if planes == 3 { (to.len() / planes).saturating_sub(1) } else { 0 };
-    for (i, word) in words[..followed].iter().enumerate() {
-        to[3 * i..3 * i + 4].copy_from_slice(&word.to_le_bytes());
+    let mut stored = 0;
+    if planes == 3 {
+        let mut pairs = [0_u64; BLOCK / 2];
+        for i in 0..BLOCK / 2 {
+            pairs[i] = u64::from(words[2 * i]) | u64::from(words[2 * i + 1]) << 24;
+        }
+        for (i, pair) in pairs.iter().enumerate().take(to.len().saturating_sub(2) / 6) {
+            to[6 * i..6 * i + 8].copy_from_slice(&pair.to_le_bytes());
+            stored = 2 * i + 2;
+        }
     }
-    for (to, word) in to.chunks_exact_mut(planes).zip(words).skip(followed) {
+    for (to, word) in to.chunks_exact_mut(planes).zip(words).skip(stored) {
         to.copy_from_slice(&word.to_le_bytes()[..planes]);
     }
 }
@@ -388,6 +405,19 @@ fn eight(elements: &[u8], start: usize) -> u64 {
     }
 }
 
+/// All planes of a block's neighbours, one pixel a word: near left, near right, far left, far right.
+#[inline(always)]
+fn words<const PLANES: usize>(near: &[u64; BLOCK], far: &[u64; BLOCK]) -> [[u32; BLOCK]; 4] {
+    let mut words = [[0; BLOCK]; 4];
+    for i in 0..BLOCK {
+        words[0][i] = near[i] as u32;
+        words[1][i] = (near[i] >> (8 * PLANES)) as u32;
+        words[2][i] = far[i] as u32;
+        words[3][i] = (far[i] >> (8 * PLANES)) as u32;
+    }
+    words
+}
+
 /// One plane of a word.
 #[inline(always)]
 fn byte(word: u32, plane: usize) -> i32 {
@@ -396,7 +426,13 @@ fn byte(word: u32, plane: usize) -> i32 {
 
 /// Rounded blends in `f32`, and whether one is in doubt.
 #[inline(always)]
-fn guess<const PLANES: usize>(words: &Words, y: &[f64; BLOCK], x: &[f64; BLOCK]) -> ([u32; BLOCK], bool) {
+fn guess<const PLANES: usize>(
+    near: &[u64; BLOCK],
+    far: &[u64; BLOCK],
+    y: &[f64; BLOCK],
+    x: &[f64; BLOCK],
+) -> ([u32; BLOCK], bool) {
+    let words = words::<PLANES>(near, far);
     let (mut mixed, mut worst) = ([0_u32; BLOCK], [0.0_f32; BLOCK]);
     let (mut down, mut right) = ([0.0_f32; BLOCK], [0.0_f32; BLOCK]);
     for i in 0..BLOCK {
@@ -420,24 +456,47 @@ fn guess<const PLANES: usize>(words: &Words, y: &[f64; BLOCK], x: &[f64; BLOCK])
     (mixed, doubtful)
 }
 
-/// Rounded blends in `f64`, as SciPy computes them.
-#[inline(always)]
-fn exact<const PLANES: usize>(words: &Words, y: &[f64; BLOCK], x: &[f64; BLOCK]) -> [u32; BLOCK] {
-    let mut mixed = [0_u32; BLOCK];
-    for plane in 0..PLANES {
-        for i in 0..BLOCK {
-            let (a, b) = (f64::from(byte(words[0][i], plane)), f64::from(byte(words[1][i], plane)));
-            let (c, d) = (f64::from(byte(words[2][i], plane)), f64::from(byte(words[3][i], plane)));
-            mixed[i] |= u32::from(u8::from_f64_rounded(blend([a, b, c, d], y[i], x[i]))) << (8 * plane);
+/// As [`Exact`]. A function of its own: nothing of [`guess`] has to be kept in memory for it.
+#[inline(never)]
+fn repair<const PLANES: usize>(
+    near: &[u64; BLOCK],
+    far: &[u64; BLOCK],
+    y: &[f64; BLOCK],
+    x: &[f64; BLOCK],
+) -> [u32; BLOCK] {
+    dispatch(Exact::<PLANES> { near, far, y, x })
+}
+
+/// Rounded blends of a block in `f64`, as SciPy computes them.
+struct Exact<'a, const PLANES: usize> {
+    near: &'a [u64; BLOCK],
+    far: &'a [u64; BLOCK],
+    y: &'a [f64; BLOCK],
+    x: &'a [f64; BLOCK],
+}
+
+impl<const PLANES: usize> Kernel for Exact<'_, PLANES> {
+    type Output = [u32; BLOCK];
+
+    #[inline(always)]
+    fn run(self) -> [u32; BLOCK] {
+        let (words, mut mixed) = (words::<PLANES>(self.near, self.far), [0_u32; BLOCK]);
+        for plane in 0..PLANES {
+            for i in 0..BLOCK {
+                let (a, b) = (f64::from(byte(words[0][i], plane)), f64::from(byte(words[1][i], plane)));
+                let (c, d) = (f64::from(byte(words[2][i], plane)), f64::from(byte(words[3][i], plane)));
+                let rounded = u8::from_f64_rounded(blend([a, b, c, d], self.y[i], self.x[i]));
+                mixed[i] |= u32::from(rounded) << (8 * plane);
+            }
         }
+        mixed
     }
-    mixed
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::{Level, dispatch, force, level};
+    use crate::simd::{self, Level, force};
     use proptest::prelude::*;
 
     const SIZE: [usize; 2] = [5, 6];
@@ -493,21 +552,27 @@ mod tests {
             count in prop_oneof![0_usize..70, 100_usize..300],
             planes in prop_oneof![1_usize..=7, Just(pairs::MANY_PLANES), Just(pairs::MANY_PLANES + 5)],
             in_pixels in any::<bool>(),
+            level in any::<bool>(),
             seed in any::<u64>(),
         ) {
-            let (image, y, x) = some_points(count, planes, seed);
+            let (image, mut y, x) = some_points(count, planes, seed);
+            if let (true, Some(first)) = (level, y.first().copied()) {
+                y.fill(first);
+            }
             let (strides, inner) = layout(planes, in_pixels);
             let sums: Vec<f64> = (0..count * planes)
                 .map(|i| plain(&image, strides, inner[i % planes], y[i / planes], x[i / planes]))
                 .collect();
-            let before = level();
+            let before = simd::level();
             for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
                 force(wanted);
                 let mut points = Points::new(count);
                 let Points { starts, down, right } = &mut points;
+                let starts = &mut starts[..count];
                 dispatch(Locate { y: &y, x: &x, lens: SIZE, strides, starts, down, right });
                 let mut to = vec![f64::NAN; count * planes];
-                let part = points.part(0..count);
+                let down = [points.down[0]; BLOCK];
+                let part = if level { points.level_part(0..count, &down) } else { points.part(0..count) };
                 dispatch(Sum { elements: &image, strides, inner: &inner, points: part, to: &mut to });
                 prop_assert_eq!(&to, &sums);
                 let mut to = vec![f32::NAN; count * planes];

@@ -3,7 +3,9 @@
 //! The coordinates of a row rise or fall by equal steps, so that the pixels whose two by two neighbours all lie inside
 //! the image are one interval, found by a division an axis. Before and behind it each pixel is taken for itself.
 
-use crate::bilinear::{LocateOnRamps, Points};
+mod small;
+
+use crate::bilinear::{LocateOnRamps, Points, Ramps};
 use crate::border::Border;
 use crate::interpolate::edges::{Edges, SumEdges};
 use crate::interpolate::{Options, blends_to_the_end};
@@ -11,6 +13,7 @@ use crate::ramp::Ramp;
 use crate::rows::{Pixels, RowMaker, RowWorker};
 use crate::sample::Sample;
 use crate::simd::dispatch;
+pub(crate) use small::Small;
 use std::ops::Range;
 
 /// An image of two spatial axes, and the map from positions of the output to its own.
@@ -34,13 +37,74 @@ impl<'a, T: Sample> Flat<'a, T> {
     ) -> Option<Self> {
         let (matrix, offset) = (matrix.try_into().ok()?, offset.try_into().ok()?);
         let fits = pixels.spatial.len() == 2 && pixels.elements().len() <= i32::MAX as usize;
-        (fits && options.order == 1 && options.pad == 0 && width <= i32::MAX as usize).then_some(Self {
+        // Positions behind the last of a row stay below 2^31 too.
+        (fits && options.order == 1 && options.pad == 0 && width < 1 << 30).then_some(Self {
             pixels,
             matrix,
             offset,
             options: *options,
             width,
         })
+    }
+
+    /// Which pixels of a row of the output lie where.
+    fn row(&self, row: usize) -> Row {
+        let Flat { pixels, matrix, offset, options, width } = self;
+        let (height, length) = (pixels.spatial[0].0, pixels.spatial[1].0);
+        // One addition after another, the offset first: SciPy's order.
+        let ramp = |axis: usize| Ramp {
+            start: offset[axis] + row as f64 * matrix[2 * axis],
+            step: matrix[2 * axis + 1],
+        };
+        let (y, x) = (ramp(0), ramp(1));
+        let cut = |positions: Range<usize>, closed: bool| {
+            let on_y = y.inside(positions, height as f64 - 1.0, closed);
+            x.inside(on_y, length as f64 - 1.0, closed)
+        };
+        let numbers = [y.start, y.step, x.start, x.step].iter().all(|number| number.is_finite());
+        let is_constant = options.border == Border::Constant && numbers;
+        let alive = if is_constant { cut(0..*width, true) } else { 0..*width };
+        let inside = if height < 2 || length < 2 {
+            0..0
+        } else if is_constant {
+            alive.clone()
+        } else {
+            cut(0..*width, blends_to_the_end(T::FINITE, options))
+        };
+        let inside = if inside.is_empty() { alive.start..alive.start } else { inside };
+        Row { y, x, alive, inside }
+    }
+
+    /// Find the neighbours of points of some rows.
+    fn locate(&self, rows: &[Ramps], points: &mut Points) {
+        let [(height, down), (length, right)] = self.pixels.spatial[..] else { return };
+        dispatch(LocateOnRamps { rows, lens: [height, length], strides: [down, right], points });
+    }
+
+    /// Add what lies at an edge of a row, whose first pixel has this number.
+    fn add_edges(&self, row: &Row, first: usize, edges: &mut Edges<2>) {
+        let Row { y, x, alive, inside } = row;
+        for pixel in (alive.start..inside.start).chain(inside.end..alive.end) {
+            edges.push(first + pixel, [y.at(pixel), x.at(pixel)], &self.pixels.spatial, &self.options);
+        }
+    }
+}
+
+/// A row of the output: its coordinates, and which of its pixels lie where.
+struct Row {
+    y: Ramp,
+    x: Ramp,
+    /// Beyond them there is nothing but the fill value.
+    alive: Range<usize>,
+    /// Those of them whose neighbours lie inside; the others lie at an edge.
+    inside: Range<usize>,
+}
+
+impl Row {
+    /// What lies inside, to be located from the point `at` on; `None` if nothing does.
+    fn ramps(&self, at: usize) -> Option<Ramps> {
+        let Self { y, x, inside, .. } = self;
+        (!inside.is_empty()).then(|| Ramps { y: *y, x: *x, positions: inside.clone(), at })
     }
 }
 
@@ -73,44 +137,11 @@ impl<T: Sample> RowWorker for FlatWorker<'_, T> {
     }
 
     fn start(&mut self, row: &[usize]) {
-        let Flat { pixels, matrix, offset, options, width } = self.flat;
-        let [(height, down), (length, right)] = pixels.spatial[..] else { return };
-        // One addition after another, the offset first: SciPy's order.
-        let ramp = |axis: usize| Ramp {
-            start: offset[axis] + row[0] as f64 * matrix[2 * axis],
-            step: matrix[2 * axis + 1],
-        };
-        let (y, x) = (ramp(0), ramp(1));
-        let cut = |positions: Range<usize>, closed: bool| {
-            let on_y = y.inside(positions, height as f64 - 1.0, closed);
-            x.inside(on_y, length as f64 - 1.0, closed)
-        };
-        let numbers = [y.start, y.step, x.start, x.step].iter().all(|number| number.is_finite());
-        let is_constant = options.border == Border::Constant && numbers;
-        self.alive = if is_constant { cut(0..*width, true) } else { 0..*width };
-        self.inside = if height < 2 || length < 2 {
-            0..0
-        } else if is_constant {
-            self.alive.clone()
-        } else {
-            cut(0..*width, blends_to_the_end(T::FINITE, options))
-        };
-        if self.inside.is_empty() {
-            self.inside = self.alive.start..self.alive.start;
-        } else {
-            dispatch(LocateOnRamps {
-                y,
-                x,
-                positions: self.inside.clone(),
-                lens: [height, length],
-                strides: [down, right],
-                points: &mut self.points,
-            });
-        }
+        let row = self.flat.row(row[0]);
+        self.flat.locate(row.ramps(0).as_slice(), &mut self.points);
         self.edges.clear();
-        for pixel in (self.alive.start..self.inside.start).chain(self.inside.end..self.alive.end) {
-            self.edges.push(pixel, [y.at(pixel), x.at(pixel)], &pixels.spatial, options);
-        }
+        self.flat.add_edges(&row, 0, &mut self.edges);
+        (self.alive, self.inside) = (row.alive, row.inside);
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {

@@ -13,7 +13,7 @@ mod taps;
 
 use crate::border::Border;
 use crate::error::{KernelError, Result};
-use crate::flat::Flat;
+use crate::flat::{Flat, Small};
 use crate::match_dtype;
 use crate::rows::{Axes, Pixels, RowMaker, carry_along, check_planes, least_moving, let_move, make_rows};
 use crate::sample::Sample;
@@ -225,7 +225,7 @@ impl Kernel for Ramp<'_> {
 
 fn resample(
     input: &View<'_>,
-    output: ViewMut<'_>,
+    mut output: ViewMut<'_>,
     axes: Axes,
     map: Map<'_>,
     options: &Options,
@@ -244,7 +244,11 @@ fn resample(
             if let Map::Affine { matrix, offset } = &map
                 && let Some(flat) = Flat::new(&pixels, matrix, offset, options, width)
             {
-                make_rows(output, axes, cost, &flat);
+                let small = if axes.outer == 0 { Small::new(&flat, output.len()) } else { None };
+                match (small, output.bytes_in_one_piece()) {
+                    (Some(mut small), Some(bytes)) => small.fill(&flat, 0, bytes),
+                    _ => make_rows(output, axes, cost, &flat),
+                }
                 return Ok(());
             }
             let flat = input_axes.spatial == 2

@@ -10,7 +10,7 @@ use crate::parallel;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::view::ViewMut;
-use ndarray::{ArrayViewMutD, Axis, Ix1};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Ix1};
 
 /// How the axes of an image are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,10 @@ pub struct Axes {
 
 /// Refuse arrays without a spatial axis, or whose planes differ.
 pub fn check_planes(input: &[usize], output: &[usize], input_axes: Axes, output_axes: Axes) -> Result<()> {
-    let planes = |shape: &[usize], axes: Axes| {
+    fn planes(shape: &[usize], axes: Axes) -> Option<(&[usize], &[usize])> {
         let last = axes.outer + axes.spatial;
-        (axes.spatial > 0 && shape.len() >= last)
-            .then(|| (shape[..axes.outer].to_vec(), shape[last..].to_vec()))
-    };
+        (axes.spatial > 0 && shape.len() >= last).then(|| (&shape[..axes.outer], &shape[last..]))
+    }
     match (planes(input, input_axes), planes(output, output_axes)) {
         (Some(a), Some(b)) if a == b => Ok(()),
         _ => Err(KernelError::shape(format!("planes of {input:?} and {output:?} do not match"))),
@@ -270,7 +269,7 @@ pub struct Pixels<'a, T: Sample> {
 
 impl<'a, T: Sample> Pixels<'a, T> {
     /// The pixels of an array; its elements are copied only if they do not fill one piece of memory.
-    pub fn new(array: ndarray::ArrayViewD<'a, T>, axes: Axes) -> Self {
+    pub fn new(array: ArrayViewD<'a, T>, axes: Axes) -> Self {
         let forward = array.strides().iter().all(|stride| *stride >= 0);
         let (elements, strides) = match array.to_slice_memory_order().filter(|_| forward) {
             Some(elements) => {
@@ -279,7 +278,7 @@ impl<'a, T: Sample> Pixels<'a, T> {
                 (std::borrow::Cow::Borrowed(elements), strides)
             }
             None => {
-                let copy: Vec<T> = array.iter().copied().collect();
+                let copy = in_c_order(&array);
                 let mut strides = vec![1; array.ndim()];
                 for axis in (1..array.ndim()).rev() {
                     strides[axis - 1] = strides[axis] * array.shape()[axis];
@@ -369,6 +368,17 @@ impl<T: Sample> Pixels<'_, T> {
             && (1..=4).contains(&planes)
             && self.is_interleaved()
     }
+}
+
+/// The elements in C order, copied line by line along the longer of the last two axes: the last may be of channels.
+fn in_c_order<T: Sample>(array: &ArrayViewD<'_, T>) -> Vec<T> {
+    let mut copy = ArrayD::from_elem(array.raw_dim(), T::default());
+    // An array without axes is in C order anyway.
+    let axis = (0..array.ndim()).rev().take(2).max_by_key(|axis| array.shape()[*axis]).unwrap_or(0);
+    for (mut to, from) in copy.lanes_mut(Axis(axis)).into_iter().zip(array.lanes(Axis(axis))) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
+    copy.into_raw_vec_and_offset().0
 }
 
 struct Load<'a, T> {

@@ -254,6 +254,14 @@ impl ViewMut<'_> {
         map_dtype!(ViewMut, self, array => array.view_mut())
     }
 
+    /// The elements, if they are bytes in C order, one behind the other.
+    pub fn bytes_in_one_piece(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Self::U8(array) => array.as_slice_mut(),
+            _ => None,
+        }
+    }
+
     /// The parts at all positions of the first axis, without that axis.
     pub fn into_pictures(mut self) -> Vec<Self> {
         let mut pictures = Vec::with_capacity(self.shape()[0]);

@@ -6,8 +6,8 @@
 
 mod guess;
 
-use crate::bilinear::{Part, Points};
-use crate::error::{KernelError, Result};
+use crate::bilinear::{BLOCK, Part, Points};
+use crate::error::{KernelError, Result, check_room};
 use crate::interpolate::{Options, blended_on, blends_to_the_end, place, tap_index};
 use crate::match_dtype;
 use crate::rows::{
@@ -226,7 +226,7 @@ impl<const TAPS: usize> Table<TAPS> {
 struct Flat {
     /// For every row of the output the first row of its neighbours, and how far behind it the points lie.
     rows: Vec<Option<(usize, f64)>>,
-    /// The columns that have such neighbours; `down` is that of a row.
+    /// The columns that have such neighbours.
     inside: std::ops::Range<usize>,
     columns: Points,
     /// The other columns that are not just the fill value.
@@ -285,7 +285,7 @@ impl<const TAPS: usize> RowMaker for Zoom<'_, TAPS> {
             rows: Vec::new(),
             row: Vec::new(),
             outside: false,
-            points: self.flat.as_ref().map_or_else(|| Points::new(0), |flat| flat.columns.clone()),
+            down: [0.0; BLOCK],
             pixel: vec![0.0; 2 * self.pixels.planes()],
             scaled: vec![0.0; (len + 1) * self.pixels.planes()],
         })
@@ -304,7 +304,8 @@ struct ZoomWorker<'a, const TAPS: usize> {
     rows: Vec<LeadTaps>,
     row: Vec<usize>,
     outside: bool,
-    points: Points,
+    /// How far behind the first row of their neighbours the points of this row lie.
+    down: [f64; BLOCK],
     /// A pixel on the edge, and one of its taps.
     pixel: Vec<f64>,
     /// One input row, scaled; behind it the scaled fill value.
@@ -317,7 +318,7 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
         self.row.clear();
         self.row.extend_from_slice(row);
         if let Some((_, down)) = self.flat_row() {
-            self.points.down.fill(down);
+            self.down.fill(down);
             return;
         }
         self.rows.clear();
@@ -399,12 +400,11 @@ impl<const TAPS: usize> ZoomWorker<'_, TAPS> {
         let Zoom { pixels, flat, fill, .. } = self.zoom;
         let (Some(flat), Some((first, _))) = (flat, self.flat_row()) else { return false };
         let (planes, base) = (pixels.planes(), pixels.outer_offset(outer));
-        if flat.inside.len() < flat.columns.len() {
-            to.fill(O::from_f64_rounded(*fill));
-        }
+        to[..flat.inside.start * planes].fill(O::from_f64_rounded(*fill));
+        to[flat.inside.end * planes..].fill(O::from_f64_rounded(*fill));
         let inside = &mut to[flat.inside.start * planes..flat.inside.end * planes];
         let start = base + first * pixels.spatial()[0].1;
-        blend(start, self.points.part(flat.inside.clone()), inside);
+        blend(start, flat.columns.level_part(flat.inside.clone(), &self.down), inside);
         for column in &flat.edge {
             self.fill_edge(base, *column);
             let to = to[column * planes..(column + 1) * planes].iter_mut();
