@@ -95,6 +95,53 @@ class TestEveryLevel:
                 expected = scipy.ndimage.zoom(image[..., plane], (factor, 1.3), **options)
                 assert_equal_arrays(result[..., plane], expected)
 
+    @examples(60)
+    @given(
+        seeds,
+        counts,
+        st.integers(1, 40),
+        st.integers(1, 70),
+        st.sampled_from((None, 1, 3, 4, 7)),
+        modes,
+        st.sampled_from(("in one piece", "reversed", "transposed")),
+        threads,
+    )
+    def test_small_bytes(self, seed, count, height, width, planes, mode, layout, thread_count):
+        random = np.random.default_rng(seed)
+        images = pictures(random, count, height, width, planes or 1, np.uint8)
+        images = images[..., 0] if planes is None else images
+        if layout == "reversed":
+            images = images[:, ::-1, ::-1]
+        elif layout == "transposed":
+            images = images.swapaxes(1, 2)
+        # Halves, quarters and whole steps put sums on rounding edges.
+        steps = np.where(random.random((count, 2, 2)) < 0.5, 4, 1000)
+        matrices = np.round(random.normal(0, 0.8, (count, 2, 2)) * steps) / steps
+        offsets = np.round(random.normal(0, 8, (count, 2)) * 4) / 4
+        angles = random.choice((0, 30, 45, 90, 33.3, -120.7), count)
+        options = {"order": 1, "mode": mode, "cval": 7.5}
+        with num_threads(thread_count):
+            moved = batch.affine_transform(images, matrices, offsets, axes=(0, 1), **options)
+            turned = batch.rotate(images, angles, **options)
+        for image, result, matrix, offset in zip(images, moved, matrices, offsets):
+            for plane in range(planes or 1):
+                one = image if planes is None else image[..., plane]
+                found = result if planes is None else result[..., plane]
+                expected = scipy.ndimage.affine_transform(one, matrix, offset, **options)
+                assert_equal_arrays(found, expected)
+                assert_equal_arrays(ndimage.affine_transform(one, matrix, offset, **options), expected)
+        for image, result, angle in zip(images, turned, angles):
+            expected = scipy.ndimage.rotate(image, angle, reshape=False, **options)
+            assert_equal_arrays(result, expected)
+            assert_equal_arrays(ndimage.rotate(image, angle, reshape=False, **options), expected)
+
+
+def test_whole_degrees_and_numbers_of_other_types():
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    for angle in (33, -33, 0, 10**6, 2**60, np.int8(33), np.float32(33.3), True):
+        expected = scipy.ndimage.rotate(image, angle, order=1)
+        assert_equal_arrays(ndimage.rotate(image, angle, order=1), expected)
+
 
 def test_one_angle_and_one_map_serve_all():
     images = pictures(np.random.default_rng(0), 4, 20, 30, 3, np.uint8)

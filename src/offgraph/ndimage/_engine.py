@@ -166,7 +166,7 @@ def affine_into(
     output: np.ndarray,
     coefficients: np.ndarray,
     matrix: np.ndarray,
-    offset: np.ndarray,
+    offset: np.ndarray | list[float],
     *,
     axes: Sequence[int] | None = None,
     order: int,
@@ -180,7 +180,7 @@ def affine_into(
     and offset hold one for each position of the first axis, which is then not spatial.
     """
     kernel = _native.affine_each if matrix.ndim == 3 else _native.affine
-    maps = (matrix.ravel().tolist(), offset.ravel().tolist())
+    maps = (matrix.ravel().tolist(), offset if isinstance(offset, list) else offset.ravel().tolist())
     _resample(kernel, coefficients, output, axes, maps, order, mode, cval, pad)
 
 
@@ -252,14 +252,15 @@ def affine_planes(
     >>> bool((turned == image.transpose(1, 0, 2)).all())
     True
     """
-    shape = list(image.shape)
-    for axis, size in zip(axes, output_size):
-        shape[axis] = int(size)
     if output is None:
+        shape = list(image.shape)
+        for axis, size in zip(axes, output_size):
+            shape[axis] = int(size)
         output = output_array(None, image, tuple(shape), image.dtype.kind == "c")
     code = mode_code(mode)
     matrix = np.asarray(matrix, dtype=np.float64)
-    vector = np.asarray(offset, dtype=np.float64)
+    is_list = isinstance(offset, list) and matrix.ndim == 2
+    vector: Any = offset if is_list else np.asarray(offset, dtype=np.float64)
     for whole, all_planes, fill in parts(image, output, cval):
         if not (prefilter and order > 1):
             affine_into(all_planes, whole, matrix, vector, axes=axes, order=order, mode=code, cval=fill)

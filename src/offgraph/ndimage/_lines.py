@@ -141,9 +141,11 @@ def along_axes(
     if not passes:
         output[...] = input[...]
         return
-    spare = np.empty(output.shape, output.dtype) if len(passes) > 1 and not in_place else output
-    # An output that cannot be written is to be refused by the first pass, wherever that one writes.
-    spare.flags.writeable = output.flags.writeable
+    spare = output
+    if len(passes) > 1 and not in_place:
+        spare = np.empty(output.shape, output.dtype)
+        # An output that cannot be written is to be refused by the first pass, wherever that one writes.
+        spare.flags.writeable = output.flags.writeable
     for left, arguments in zip(range(len(passes), 0, -1), passes):
         # Taking turns, so that the last one ends in the output and none works in place.
         target = output if left % 2 else spare

@@ -44,6 +44,10 @@ _FILTER_MODES = {**_MODES, "grid-wrap": 1, "grid-constant": 4}
 _NATIVE_CHARS = frozenset("?bBhHiIlLqQfd")
 _BY_CHAR = {char: np.dtype(np.dtype(char).name) for char in _NATIVE_CHARS}
 
+# Put together once: these are looked at in every call.
+_SCALARS = frozenset((int, float, str))
+_DTYPES = type | np.dtype
+
 
 def mode_code(mode: str, *, is_filter: bool = False) -> int:
     """The number of a border mode in the native module; filters know one wrap and one constant."""
@@ -59,7 +63,8 @@ def mode_code(mode: str, *, is_filter: bool = False) -> int:
 
 def normalize_sequence(value: Any, rank: int) -> list[Any]:
     """One entry an axis: a scalar (or a string) counts for every axis, a sequence must have `rank` entries."""
-    if isinstance(value, str) or not np.iterable(value):
+    # The common types by name: to find out that something cannot be iterated over takes longer than the rest.
+    if type(value) in _SCALARS or isinstance(value, str) or not np.iterable(value):
         return [value] * rank
     entries = list(value)
     if len(entries) != rank:
@@ -115,7 +120,7 @@ def output_array(
         else:
             dtype = _BY_CHAR.get(input.dtype.char) or input.dtype.name
         return make(shape, dtype=dtype)
-    if isinstance(output, type | np.dtype):
+    if isinstance(output, _DTYPES):
         if complex_output and np.dtype(output).kind != "c":
             warnings.warn("promoting specified output dtype to complex", stacklevel=3)
             output = np.promote_types(output, np.complex64)

@@ -141,7 +141,7 @@ def affine_transform(
     coefficients, pad, code = coefficients_of(input, order, mode, cval, prefilter)
     matrix, offset = _affine_arguments(matrix, offset, input, output)
     if matrix.ndim == 1:
-        factors, shifts = matrix.tolist(), (offset / matrix).tolist()
+        factors, shifts = matrix.tolist(), (np.asarray(offset) / matrix).tolist()
         maps = list(zip(shifts, factors))
         source = _spread(coefficients, output)
         zoom_into(output, source, maps, axes=range(input.ndim), order=order, mode=code, cval=cval, pad=pad)
@@ -151,7 +151,7 @@ def affine_transform(
 
 
 def _affine_arguments(matrix, offset, input, output):
-    """Matrix and offset as arrays, after SciPy's checks; a homogeneous matrix taken apart."""
+    """The matrix as an array, the offset as one or as a list, after SciPy's checks; a homogeneous matrix taken apart."""
     rank = input.ndim
     matrix = np.asarray(matrix, dtype=np.float64)
     if matrix.ndim not in (1, 2) or matrix.shape[0] < 1:
@@ -169,6 +169,8 @@ def _affine_arguments(matrix, offset, input, output):
         raise RuntimeError("affine matrix has wrong number of rows")
     if matrix.ndim == 2 and matrix.shape[1] != output.ndim:
         raise RuntimeError("affine matrix has wrong number of columns")
+    if type(offset) is float:
+        return matrix, [offset] * rank
     offset = np.asarray(normalize_sequence(offset, rank), dtype=np.float64)
     if offset.ndim != 1 or offset.shape[0] < 1:
         raise RuntimeError("no proper offset provided")
@@ -377,40 +379,39 @@ def rotate(
     """
     image = np.asarray(input)
     ndim = image.ndim
-    axes = rotation_plane(axes, ndim)
+    down, right = rotation_plane(axes, ndim)
+    if type(angle) is int and abs(angle) < 2**53:
+        angle = float(angle)  # which they take in a fifth of the time
     c, s = special.cosdg(angle), special.sindg(angle)
     matrix = np.array([[c, s], [-s, c]])
     # Lists, not arrays: for two numbers NumPy's calls cost more than the numbers. The products stay NumPy's.
-    plane_shape = [image.shape[axis] for axis in axes]
-    turned_shape = plane_shape
+    shape = list(image.shape)
+    height, width = shape[down], shape[right]
     if reshape:
-        height, width = plane_shape
         corners = (matrix @ [[0, 0, height, height], [0, width, 0, width]]).tolist()
         extents = [max(line) - min(line) + 0.5 for line in corners]
         # No size follows from an angle that is no finite number: what NumPy makes of it is SciPy's answer.
         finite = all(extent < 2**62 for extent in extents)
-        turned_shape = (
+        shape[down], shape[right] = (
             [int(extent) for extent in extents] if finite else np.array(extents).astype(int).tolist()
         )
-    turned_centre = (matrix @ [(n - 1) / 2 for n in turned_shape]).tolist()
-    offset: Any = [(n - 1) / 2 - centre for n, centre in zip(plane_shape, turned_centre)]
-    shape = list(image.shape)
-    shape[axes[0]], shape[axes[1]] = turned_shape
+    y, x = (matrix @ [(shape[down] - 1) / 2, (shape[right] - 1) / 2]).tolist()
+    offset: Any = [(height - 1) / 2 - y, (width - 1) / 2 - x]
     output_shape = tuple(shape)
 
     is_written = ndim == 2 or image.size > 0
     output = output_array(output, image, output_shape, image.dtype.kind == "c", zeroed=not is_written)
     if ndim == 2:
         affine_transform(image, matrix, offset, output_shape, output, order, mode, cval, prefilter)
-    elif image.size or np.prod([image.shape[axis] for axis in range(ndim) if axis not in axes]):
+    elif image.size or np.prod([image.shape[axis] for axis in range(ndim) if axis not in (down, right)]):
         if order < 0 or order > 5:
             raise RuntimeError("spline order not supported")
         affine_planes(
             image,
             matrix,
             offset,
-            turned_shape,
-            axes=axes,
+            (shape[down], shape[right]),
+            axes=(down, right),
             order=order,
             mode=mode,
             cval=cval,
@@ -420,16 +421,18 @@ def rotate(
     return output
 
 
-def rotation_plane(axes: Any, ndim: int) -> list[int]:
+def rotation_plane(axes: Any, ndim: int) -> tuple[int, int]:
     """The two axes of the plane of a rotation, counted from the front, in rising order."""
     if ndim < 2:
         raise ValueError("input array should be at least 2D")
     axes = list(axes)
     if len(axes) != 2:
         raise ValueError("axes should contain exactly two values")
-    if not all(float(axis).is_integer() for axis in axes):
+    if not (float(axes[0]).is_integer() and float(axes[1]).is_integer()):
         raise ValueError("axes should contain only integer values")
-    axes = sorted(axis + ndim if axis < 0 else axis for axis in axes)
-    if axes[0] < 0 or axes[1] >= ndim:
+    first, second = (axis + ndim if axis < 0 else axis for axis in axes)
+    if second < first:
+        first, second = second, first
+    if first < 0 or second >= ndim:
         raise ValueError("invalid rotation plane specified")
-    return axes
+    return first, second
