@@ -7,7 +7,7 @@
 mod guess;
 
 use crate::bilinear::{BLOCK, Part, Points};
-use crate::error::{KernelError, Result, check_room};
+use crate::error::{KernelError, Result};
 use crate::interpolate::{Options, blended_on, blends_to_the_end, place, tap_index};
 use crate::match_dtype;
 use crate::rows::{
