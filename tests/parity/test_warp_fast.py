@@ -57,7 +57,8 @@ class TestEveryLevel:
     )
     def test_rotate_a_volume(self, seed, shape, order_in_memory, axes, dtype, angle, mode, cval):
         # Planes in front, in between or behind, beside each other or apart; rows longer than what is fetched at a time.
-        volume = picture(seed, *np.take(shape, order_in_memory), dtype)
+        height, width, planes = np.take(shape, order_in_memory)
+        volume = picture(seed, height, width, planes, dtype)
         volume = volume.transpose(np.argsort(order_in_memory))
         options = {"axes": axes, "reshape": False, "order": 1, "mode": mode, "cval": cval}
         assert_equal_arrays(

@@ -99,18 +99,19 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Find the neighbours of points that lie at `0 <= y <= height - 1` and `0 <= x <= width - 1`.
+/// Find the neighbours of points, and mark those that lie outside; these get some point inside.
 ///
 /// A point on the last line counts as one whole step behind the last but one: its weights are then 0 and 1.
 pub(crate) struct Locate<'a> {
     pub y: &'a [f64],
     pub x: &'a [f64],
+    /// Where points lie inside on each axis, from 0 or above to the last line or below; not empty.
+    pub intervals: [(f64, f64); 2],
     /// Lengths of the axes, 2 to 2^31; both strides times both lengths stay below 2^31.
     pub lens: [usize; 2],
     pub strides: [usize; 2],
-    pub starts: &'a mut [u32],
-    pub down: &'a mut [f64],
-    pub right: &'a mut [f64],
+    pub points: &'a mut Points,
+    pub outside: &'a mut [bool],
 }
 
 impl Kernel for Locate<'_> {
@@ -120,11 +121,18 @@ impl Kernel for Locate<'_> {
     fn run(self) {
         let finder = Finder::new(self.lens, self.strides);
         // Half of a register's worth of integers stands for one of floats: both stay in step over slices of one length.
-        let count = self.starts.len();
-        let (y, x) = (&self.y[..count], &self.x[..count]);
-        let (down, right) = (&mut self.down[..count], &mut self.right[..count]);
+        let count = self.outside.len();
+        let (ys, xs) = (&self.y[..count], &self.x[..count]);
+        let Points { starts, down, right } = self.points;
+        let (starts, down, right) = (&mut starts[..count], &mut down[..count], &mut right[..count]);
+        let [(top, bottom), (left, end)] = self.intervals;
         for i in 0..count {
-            (self.starts[i], down[i], right[i]) = finder.find(y[i], x[i]);
+            let (y, x) = (ys[i], xs[i]);
+            // NaN lies outside.
+            let inside = (y >= top) & (y <= bottom) & (x >= left) & (x <= end);
+            self.outside[i] = !inside;
+            let (y, x) = if inside { (y, x) } else { (top, left) };
+            (starts[i], down[i], right[i]) = finder.find(y, x);
         }
     }
 }
@@ -567,9 +575,18 @@ mod tests {
             for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
                 force(wanted);
                 let mut points = Points::new(count);
-                let Points { starts, down, right } = &mut points;
-                let starts = &mut starts[..count];
-                dispatch(Locate { y: &y, x: &x, lens: SIZE, strides, starts, down, right });
+                let intervals = SIZE.map(|len| (0.0, len as f64 - 1.0));
+                let (mut outside, points_mut) = (vec![true; count], &mut points);
+                dispatch(Locate {
+                    y: &y,
+                    x: &x,
+                    intervals,
+                    lens: SIZE,
+                    strides,
+                    points: points_mut,
+                    outside: &mut outside,
+                });
+                prop_assert!(!outside.contains(&true));
                 let mut to = vec![f64::NAN; count * planes];
                 let down = [points.down[0]; BLOCK];
                 let part = if level { points.level_part(0..count, &down) } else { points.part(0..count) };
@@ -583,6 +600,31 @@ mod tests {
                     dispatch(Bytes { elements: &image, down: strides[0], planes, points: part, to: &mut to });
                     let rounded: Vec<u8> = sums.iter().map(|sum| u8::from_f64_rounded(*sum)).collect();
                     prop_assert_eq!(&to, &rounded);
+                }
+            }
+            force(before);
+        }
+
+        #[test]
+        fn what_lies_outside_is_marked(
+            y in prop::collection::vec(prop_oneof![-2.0..7.0_f64, proptest::num::f64::ANY, Just(4.0)], 0..70),
+            end in prop_oneof![Just(5.0_f64), Just(5.0_f64.next_down())],
+        ) {
+            let x: Vec<f64> = y.iter().rev().map(|y| y + 1.0).collect();
+            let before = level();
+            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
+                force(wanted);
+                let (mut points, mut outside) = (Points::new(y.len()), vec![false; y.len()]);
+                let intervals = [(0.0, 4.0), (0.0, end)];
+                let (lens, strides) = (SIZE, [SIZE[1], 1]);
+                dispatch(Locate { y: &y, x: &x, intervals, lens, strides, points: &mut points, outside: &mut outside });
+                for i in 0..y.len() {
+                    let inside = (0.0..=4.0).contains(&y[i]) && (0.0..=end).contains(&x[i]);
+                    prop_assert_eq!(outside[i], !inside);
+                    let (y, x) = if inside { (y[i], x[i]) } else { (0.0, 0.0) };
+                    let (row, column) = (y.floor().min(3.0), x.floor().min(4.0));
+                    prop_assert_eq!(points.starts[i], (row * 6.0 + column) as u32);
+                    prop_assert_eq!((points.down[i], points.right[i]), (y - row, x - column));
                 }
             }
             force(before);

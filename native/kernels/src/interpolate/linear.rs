@@ -1,12 +1,15 @@
 //! Order 1 at points in any order, on two axes: the blocks of `bilinear.rs` for what lies inside.
 
 use super::Warp;
-use super::edges::SumEdges;
-use super::row::{Interval, Row, blended, blends_to_the_end};
+use super::edges::{Edges, SumEdges};
+use super::row::{Interval, blended, blends_to_the_end};
 use crate::bilinear::{Locate, Part, Points};
 use crate::rows::{Pixels, RowMaker, RowWorker};
 use crate::sample::Sample;
 use crate::simd::dispatch;
+
+/// Points that are passed over at once if all of them lie inside.
+const SKIPPED: usize = 32;
 
 /// Makes the rows of a list of points on two axes, of an image of fewer than 2^31 elements.
 pub(super) struct Linear<'p, 'm, T: Sample>(pub Warp<'p, 'm, T>);
@@ -15,23 +18,29 @@ impl<T: Sample> RowMaker for Linear<'_, '_, T> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
         let Warp { pixels, options, width, .. } = &self.0;
         let to_the_end = blends_to_the_end(T::FINITE, options);
-        let intervals: Option<Vec<Interval>> =
-            pixels.spatial.iter().map(|(len, _)| blended(*len, to_the_end)).collect();
+        let interval = |axis: usize| blended(pixels.spatial[axis].0, to_the_end);
         Box::new(Worker {
             warp: &self.0,
-            intervals: intervals.unwrap_or_default(),
-            row: Row::new(*width, 2),
+            intervals: interval(0).zip(interval(1)).map(|(y, x)| [y, x]),
+            coordinates: [vec![0.0; *width], vec![0.0; *width]],
             points: Points::new(*width),
+            outside: vec![true; *width],
+            edges: Edges::new(2),
         })
     }
 }
 
 struct Worker<'w, 'p, 'm, T: Sample> {
     warp: &'w Warp<'p, 'm, T>,
-    /// Where two by two neighbours lie inside, on each axis.
-    intervals: Vec<Interval>,
-    row: Row<2>,
+    /// Where two by two neighbours lie inside, on each axis; `None` if they never do.
+    intervals: Option<[Interval; 2]>,
+    /// Those of the row on each axis.
+    coordinates: [Vec<f64>; 2],
+    /// All points of the row; those outside go along with the others, to be overwritten.
     points: Points,
+    outside: Vec<bool>,
+    /// Those outside.
+    edges: Edges<2>,
 }
 
 impl<'p, T: Sample> Worker<'_, 'p, '_, T> {
@@ -42,32 +51,42 @@ impl<'p, T: Sample> Worker<'_, 'p, '_, T> {
         to: &mut [O],
         blend: impl FnOnce(&Pixels<'p, T>, usize, Part<'_>, &mut [O]),
     ) {
-        let Warp { pixels, options, .. } = self.warp;
-        let (planes, base, inside) =
-            (pixels.inner.len(), pixels.outer_offset(outer), self.row.inside.clone());
-        let points = self.points.part(inside.clone());
-        // All points of a list count as alive.
-        blend(pixels, base, points, &mut to[inside.start * planes..inside.end * planes]);
-        dispatch(SumEdges { edges: &self.row.edges, pixels, base, fill: options.fill, to });
+        let Warp { pixels, options, width, .. } = self.warp;
+        let base = pixels.outer_offset(outer);
+        if self.edges.len() < *width {
+            blend(pixels, base, self.points.part(0..*width), to);
+        }
+        dispatch(SumEdges { edges: &self.edges, pixels, base, fill: options.fill, to });
     }
 }
 
 impl<T: Sample> RowWorker for Worker<'_, '_, '_, T> {
     fn start(&mut self, row: &[usize]) {
         let Warp { pixels, map, options, .. } = self.warp;
-        self.row.place(map, row, &pixels.spatial, &self.intervals, options);
-        let range = self.row.inside.clone();
-        let mut axes = self.row.axes_inside();
-        let (Some(y), Some(x)) = (axes.next(), axes.next()) else { return };
-        dispatch(Locate {
-            y,
-            x,
-            lens: [pixels.spatial[0].0, pixels.spatial[1].0],
-            strides: [pixels.spatial[0].1, pixels.spatial[1].1],
-            starts: &mut self.points.starts[range.clone()],
-            down: &mut self.points.down[range.clone()],
-            right: &mut self.points.right[range],
-        });
+        let [y, x] = &mut self.coordinates;
+        map.row(0, row, options.pad, y);
+        map.row(1, row, options.pad, x);
+        if let Some(intervals) = self.intervals {
+            dispatch(Locate {
+                y,
+                x,
+                intervals,
+                lens: [pixels.spatial[0].0, pixels.spatial[1].0],
+                strides: [pixels.spatial[0].1, pixels.spatial[1].1],
+                points: &mut self.points,
+                outside: &mut self.outside,
+            });
+        }
+        self.edges.clear();
+        // Most points lie inside: whole pieces of the row are passed over.
+        for (piece, outside) in self.outside.chunks(SKIPPED).enumerate() {
+            if outside.iter().fold(false, |any, outside| any | outside) {
+                for pixel in (piece * SKIPPED..).zip(outside).filter_map(|(i, outside)| outside.then_some(i))
+                {
+                    self.edges.push(pixel, [y[pixel], x[pixel]], &pixels.spatial, options);
+                }
+            }
+        }
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
