@@ -247,7 +247,7 @@ def gaussian_laplace(
     Examples
     --------
     >>> gaussian_laplace([0.0, 0.0, 1.0, 0.0, 0.0], 1).round(2)
-    array([-0.  ,  0.  , -0.4 ,  0.  , -0.  ])
+    array([ 0.2,  0. , -0.4,  0. ,  0.2])
     """
     input = np.asarray(input)
     return generic_laplace(
@@ -337,7 +337,7 @@ def gaussian_gradient_magnitude(
     Examples
     --------
     >>> gaussian_gradient_magnitude([0.0, 0.0, 1.0, 1.0, 1.0], 1).round(2)
-    array([0.06, 0.24, 0.4 , 0.24, 0.06])
+    array([0.11, 0.36, 0.36, 0.12, 0.01])
     """
     input = np.asarray(input)
     return generic_gradient_magnitude(
