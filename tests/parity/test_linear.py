@@ -241,9 +241,10 @@ class TestEveryLevel:
         st.sampled_from(PICTURES),
         st.sampled_from(("u1", "u1", "f4", "f4", "u2", "f8")),
         st.integers(0, 2**32 - 1),
-        st.sampled_from(("plain", "steps", "flat", "special")),
+        st.sampled_from(("plain", "steps", "stripes", "flat", "special")),
         st.sampled_from(
             (
+                ("correlate", ()),
                 ("gaussian_filter", (1,)),
                 ("gaussian_filter", (4,)),
                 ("gaussian_filter", (1.5, 1)),
@@ -260,11 +261,19 @@ class TestEveryLevel:
         st.integers(1, 2),
     )
     def test_pictures(self, shape, dtype, seed, kind, call, mode, cval, threads):
-        image = values(shape, dtype, seed, "plain" if kind == "steps" else kind)
+        image = values(shape, dtype, seed, "plain" if kind in ("steps", "stripes") else kind)
         if kind == "steps":
             # Flat areas, slopes, and their edges: sums that are integers but for the last place.
             image = (np.arange(image.size).reshape(shape) // 64 % 120).astype(dtype)
+        elif kind == "stripes":
+            # Rows that equal the one before, whose results are not computed again, and then others.
+            image[shape[0] // 4 : -3] = image[:1]
         name, arguments = call
+        if name == "correlate":
+            # Lines are met by twos, unless a weight is left out.
+            weights = np.random.default_rng(seed).normal(size=(4, 5, 1, 1)[: len(shape)])
+            weights[seed % 4, 2] *= seed % 3 != 0
+            arguments = (weights,)
         before = _native.get_num_threads()
         _native.set_num_threads(threads)
         try:

@@ -1,15 +1,20 @@
 //! Correlation along one axis, the loop of `correlate1d` and the Gaussian filters.
 
+mod guess;
+
+use self::guess::{Guess, Guessed};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::line::Extension;
 use crate::match_dtype;
 use crate::sample::Sample;
+use crate::scratch::Element;
 use crate::simd::{Kernel, dispatch};
-use crate::strips::{Reader, Source, TILE, Target, Walk, Writer, walk_strips};
+use crate::strips::{Reader, Source, Target, Walk, Writer, walk_strips};
 use crate::view::{View, ViewMut};
+use ndarray::ArrayViewMutD;
+use std::convert;
 use std::ops::{Add, Mul, Sub};
-use std::sync::OnceLock;
 
 /// Correlate the lines along `axis` with `weights`; without an input, those of `output` itself.
 ///
@@ -63,23 +68,36 @@ pub(crate) fn correlate_rows(
     let extension = Extension { before, after: size - 1 - before, border, fill };
     let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false, first };
     let taps = Taps { weights, symmetry: symmetry(weights) };
-    if is_bytes(input, &output)
+    if is_alike::<u8>(input, &output)
         && let Some(guess) = Guess::new(taps, border, fill)
     {
-        return filter_bytes(
+        return filter_alike(
             input,
             output,
             &walk,
             fill as f32,
-            f32::from,
-            |value: u8| value,
+            <f32 as From<u8>>::from,
+            convert::identity,
             |samples, result, step| {
                 dispatch(Guessed { samples, guess: &guess, step, result });
             },
         );
     }
+    if is_alike::<f32>(input, &output) {
+        return filter_alike(
+            input,
+            output,
+            &walk,
+            fill,
+            <f64 as From<f32>>::from,
+            convert::identity,
+            |samples, result, step| {
+                dispatch(Correlation { samples, taps, step, result, narrow: f32::from_f64_truncated });
+            },
+        );
+    }
     filter_strips(input, output, &walk, fill, |samples, result, step| {
-        dispatch(Correlation { samples, taps, step, result });
+        dispatch(Correlation { samples, taps, step, result, narrow: convert::identity });
     })
 }
 
@@ -108,23 +126,57 @@ fn truncating<'a>(part: ViewMut<'a>) -> Box<dyn Writer<f64, f64> + 'a> {
     })
 }
 
-/// As [`walk_strips`], for bytes into bytes.
-pub(crate) fn filter_bytes<'v, B: Copy + Default + Sync + 'v, R: Copy + Default + 'v>(
+/// Types whose samples and results need no buffer of `f64` each.
+pub(crate) trait Alike: Sample {
+    /// The elements, if they are of this type and in C order.
+    fn elements<'a>(view: &'a View<'_>) -> Option<&'a [Self]>;
+
+    /// The array, if it is of this type.
+    fn array(view: ViewMut<'_>) -> Option<ArrayViewMutD<'_, Self>>;
+
+    /// Whether the array is of this type.
+    fn is_of(view: &ViewMut<'_>) -> bool;
+}
+
+macro_rules! alike {
+    ($($type:ty: $variant:ident),*) => {
+        $(impl Alike for $type {
+            fn elements<'a>(view: &'a View<'_>) -> Option<&'a [Self]> {
+                if let View::$variant(array) = view { array.as_slice() } else { None }
+            }
+
+            fn array(view: ViewMut<'_>) -> Option<ArrayViewMutD<'_, Self>> {
+                if let ViewMut::$variant(array) = view { Some(array) } else { None }
+            }
+
+            fn is_of(view: &ViewMut<'_>) -> bool {
+                matches!(view, ViewMut::$variant(_))
+            }
+        })*
+    };
+}
+
+alike!(u8: U8, f32: F32);
+
+/// Whether elements of that type are read, and written.
+pub(crate) fn is_alike<T: Alike>(input: Option<&View<'_>>, output: &ViewMut<'_>) -> bool {
+    T::is_of(output) && input.is_none_or(|input| T::elements(input).is_some())
+}
+
+/// As [`walk_strips`], for elements of one type, which are read and stored as is said.
+pub(crate) fn filter_alike<'v, T: Alike, B: Element + Sync, R: Element>(
     input: Option<&View<'_>>,
     output: ViewMut<'v>,
     walk: &Walk,
     fill: B,
-    load: impl Fn(u8) -> B + Copy + Sync + 'v,
-    store: impl Fn(R) -> u8 + Copy + Sync + 'v,
+    load: impl Fn(T) -> B + Copy + Sync + 'v,
+    store: impl Fn(R) -> T + Copy + Sync + 'v,
     compute: impl Fn(&mut [B], &mut [R], usize) + Sync,
 ) -> Result<()> {
-    let reader = match input {
-        Some(View::U8(array)) => Some(Source(c_order(array.as_slice())?, load)),
-        _ => None,
-    };
     if let Some(input) = input {
         check_shapes(input, &output, walk)?;
     }
+    let reader = input.and_then(T::elements).map(|elements| Source(elements, load));
     let reader = reader.as_ref().zip(input).map(|(reader, input)| {
         let reader: &dyn Reader<B> = reader;
         (reader, len_along(input, walk))
@@ -135,18 +187,10 @@ pub(crate) fn filter_bytes<'v, B: Copy + Default + Sync + 'v, R: Copy + Default 
         fill,
         reader,
         |part| -> Box<dyn Writer<B, R> + 'v> {
-            match part {
-                ViewMut::U8(part) => Box::new(Target(part, load, store)),
-                _ => unreachable!("a part has the type of the whole"),
-            }
+            Box::new(Target(T::array(part).expect("a part has the type of the whole"), load, store))
         },
         compute,
     )
-}
-
-/// Whether bytes are read, and written.
-pub(crate) fn is_bytes(input: Option<&View<'_>>, output: &ViewMut<'_>) -> bool {
-    matches!((input, output), (None | Some(View::U8(_)), ViewMut::U8(_)))
 }
 
 fn len_along(input: &View<'_>, walk: &Walk) -> usize {
@@ -206,8 +250,6 @@ impl Number for f64 {}
 
 impl<S: Number> Taps<'_, S> {
     /// `N` results, from the samples at `i`, `i + step`, `i + 2 * step`, …, one for each weight.
-    ///
-    /// Sums and differences of two samples must be exact in `B` if it is narrower than `S`.
     #[inline(always)]
     fn sum<const N: usize, B: Number + Into<S>>(self, samples: &[B], step: usize) -> [S; N] {
         match self.symmetry {
@@ -232,7 +274,7 @@ impl<S: Number> Taps<'_, S> {
         self,
         samples: &[B],
         step: usize,
-        combine: impl Fn(B, B) -> B,
+        combine: impl Fn(S, S) -> S,
     ) -> [S; N] {
         let (last, middle) = (self.weights.len() - 1, self.weights.len() / 2);
         let mut sums = self.first(middle, samples, step);
@@ -240,7 +282,7 @@ impl<S: Number> Taps<'_, S> {
             let left: &[B; N] = lanes(&samples[index * step..]);
             let right: &[B; N] = lanes(&samples[(last - index) * step..]);
             for lane in 0..N {
-                sums[lane] = sums[lane] + combine(left[lane], right[lane]).into() * *weight;
+                sums[lane] = sums[lane] + combine(left[lane].into(), right[lane].into()) * *weight;
             }
         }
         sums
@@ -263,14 +305,15 @@ pub(crate) fn lanes<const N: usize, B>(samples: &[B]) -> &[B; N] {
     samples.first_chunk().expect("samples for whole tiles")
 }
 
-struct Correlation<'a> {
+struct Correlation<'a, T, F> {
     samples: &'a [f64],
     taps: Taps<'a, f64>,
     step: usize,
-    result: &'a mut [f64],
+    result: &'a mut [T],
+    narrow: F,
 }
 
-impl Kernel for Correlation<'_> {
+impl<T, F: Fn(f64) -> T> Kernel for Correlation<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
@@ -278,164 +321,12 @@ impl Kernel for Correlation<'_> {
         /// As many sums as stay in registers.
         const LANES: usize = 16;
         for (index, result) in self.result.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            *result = self.taps.sum(&self.samples[index * LANES..], self.step);
-        }
-    }
-}
-
-/// Bytes from bytes: sums in `f32` and how far they may be from SciPy's.
-///
-/// Samples, and sums of two, are integers below 2^10 and exact. With `u = 2^-24`, a rounded weight, its product and
-/// each of the at most `n` additions bring a factor within `1 ± u`: together they are off by at most
-/// `1.01 (n + 2) u` of `M`, the sum of the absolute weights times 255. SciPy's own sum is off by as much with
-/// `u = 2^-53`, and the two sums `guess ± error` are rounded once more, by at most `1.01 u M`: `1.02 (n + 4) u M`
-/// covers all. Truncation never falls, so what lies between two values of the same truncation has it too.
-///
-/// Flat areas, whose sums lie on the very edge of truncation, are looked up.
-struct Guess<'a> {
-    exact: Taps<'a, f64>,
-    weights: Vec<f32>,
-    error: f32,
-    /// The result for a window full of each byte, once it was needed.
-    flat: OnceLock<[u8; 256]>,
-}
-
-impl<'a> Guess<'a> {
-    /// None where more than one result in twenty would be in doubt, or the samples are not bytes.
-    fn new(exact: Taps<'a, f64>, border: Border, fill: f64) -> Option<Self> {
-        let constant = matches!(border, Border::Constant | Border::GridConstant);
-        if constant && !(0..=255).any(|byte| f64::from(byte) == fill) {
-            return None;
-        }
-        let most = 255.0 * exact.weights.iter().map(|weight| weight.abs()).sum::<f64>();
-        let whole = most < 2_f64.powi(24) && exact.weights.iter().all(|weight| weight.fract() == 0.0);
-        let error = if whole {
-            // Integers below 2^24 throughout: nothing is rounded.
-            0.0
-        } else {
-            // The smallest of numbers covers products that vanish.
-            1.02 * (exact.weights.len() + 4) as f64 * 2_f64.powi(-24) * most + f64::from(f32::MIN_POSITIVE)
-        };
-        let weights = exact.weights.iter().map(|weight| *weight as f32).collect();
-        (error < 0.025).then_some(Self {
-            exact,
-            weights,
-            error: error as f32 * 1.000_001,
-            flat: OnceLock::new(),
-        })
-    }
-
-    /// Store what the sums are truncated to, and tell whether one is in doubt.
-    #[inline(always)]
-    fn store<const N: usize>(&self, sums: &[f32; N], result: &mut [u8; N]) -> bool {
-        let mut doubt = 0;
-        for lane in 0..N {
-            let (low, high) = (sums[lane] - self.error, sums[lane] + self.error);
-            // SAFETY: an error below one bounds the sums far below 2^31; samples and weights are finite.
-            let (low, high): (i32, i32) = unsafe { (low.to_int_unchecked(), high.to_int_unchecked()) };
-            doubt |= low ^ high;
-            result[lane] = low as u8;
-        }
-        doubt != 0
-    }
-
-    /// SciPy's results: samples are bytes, so pairs of them are exact in `f32`.
-    #[inline(always)]
-    fn exact_results<const N: usize>(&self, samples: &[f32], step: usize) -> [u8; N] {
-        let sums: [f64; N] = self.exact.sum(samples, step);
-        let mut results = [0; N];
-        for lane in 0..N {
-            results[lane] = u8::from_f64_truncated(sums[lane]);
-        }
-        results
-    }
-
-    /// SciPy's results for windows full of each byte.
-    fn flat_results(&self) -> [u8; 256] {
-        let bytes: [f32; 256] = std::array::from_fn(|byte| byte as f32);
-        let mut results = [0; 256];
-        for (results, bytes) in results.as_chunks_mut::<32>().0.iter_mut().zip(bytes.as_chunks::<32>().0) {
-            *results = self.exact_results(bytes, 0);
-        }
-        results
-    }
-}
-
-struct Guessed<'a> {
-    samples: &'a [f32],
-    guess: &'a Guess<'a>,
-    step: usize,
-    result: &'a mut [u8],
-}
-
-impl Kernel for Guessed<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { samples, guess, step, result } = self;
-        let taps = Taps { weights: &guess.weights, symmetry: guess.exact.symmetry };
-        for (index, result) in result.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-            let samples = &samples[index * TILE..];
-            let sums: [f32; TILE] = taps.sum(samples, step);
-            if guess.store(&sums, result) {
-                const PART: usize = 32;
-                let parts = result.as_chunks_mut::<PART>().0.iter_mut().zip(sums.as_chunks::<PART>().0);
-                for (part, (result, sums)) in parts.enumerate() {
-                    if guess.store(sums, result) {
-                        dispatch(Settled { samples: &samples[part * PART..], guess, step, result });
-                    }
-                }
+            let sums: [f64; LANES] = self.taps.sum(&self.samples[index * LANES..], self.step);
+            for lane in 0..LANES {
+                result[lane] = (self.narrow)(sums[lane]);
             }
         }
     }
-}
-
-/// Results that were in doubt.
-struct Settled<'a, const N: usize> {
-    samples: &'a [f32],
-    guess: &'a Guess<'a>,
-    step: usize,
-    result: &'a mut [u8; N],
-}
-
-impl<const N: usize> Kernel for Settled<'_, N> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { samples, guess, step, result } = self;
-        if is_flat::<N>(samples, step, guess.weights.len()) {
-            let flat = guess.flat.get_or_init(|| guess.flat_results());
-            for (to, sample) in result.iter_mut().zip(samples) {
-                // SAFETY: samples are bytes. The conversion that checks takes several times as long.
-                let byte: i32 = unsafe { sample.to_int_unchecked() };
-                *to = flat[byte as usize & 255];
-            }
-        } else {
-            *result = guess.exact_results(samples, step);
-        }
-    }
-}
-
-/// Whether every one of `N` windows of `size` samples holds one value.
-#[inline(always)]
-fn is_flat<const N: usize>(samples: &[f32], step: usize, size: usize) -> bool {
-    /// Most windows that differ do so in the first samples: looked at after one, and then now and again.
-    const OFTEN: usize = 8;
-    let first: &[f32; N] = lanes(samples);
-    let mut differing = [0; N];
-    let any = |differing: &[u32; N]| differing.iter().fold(0, |any, bits| any | bits) != 0;
-    for index in 1..size {
-        let samples: &[f32; N] = lanes(&samples[index * step..]);
-        for lane in 0..N {
-            differing[lane] |= first[lane].to_bits() ^ samples[lane].to_bits();
-        }
-        if index % OFTEN == 1 && any(&differing) {
-            return false;
-        }
-    }
-    !any(&differing)
 }
 
 #[cfg(test)]
@@ -531,45 +422,13 @@ mod tests {
                 let view = ViewMut::F64(output.view_mut());
                 correlate1d(Some(&View::I16(array.view())), view, axis, &weights, border, 7.0, origin).unwrap();
                 prop_assert_eq!(&output, &expected);
+                let mut output = array.mapv(f32::from);
+                let view = ViewMut::F32(output.view_mut());
+                correlate1d(None, view, axis, &weights, border, 7.0, origin).unwrap();
+                prop_assert_eq!(&output, &expected.mapv(f32::from_f64_truncated));
             }
             force(before);
             set_local_threads(threads);
-        }
-
-        #[test]
-        fn guessed_bytes_are_those_of_truncated_sums(
-            height in 1_usize..60,
-            width in 1_usize..90,
-            inner in 1_usize..5,
-            half in prop::collection::vec(0.0_f64..0.5, 1..9),
-            kind in 0..3,
-            run in prop::sample::select(vec![1_usize, 7, 64, 5000]),
-            axis in 0_usize..3,
-            code in 0..7,
-        ) {
-            let total = half[0] + 2.0 * half[1..].iter().sum::<f64>();
-            // Of sum 1, so that flat areas lie on the edge of truncation; derivatives; any.
-            let scale = if kind == 0 { 1.0 / total.max(0.1) } else { 1.0 };
-            let sign = if kind == 1 { -1.0 } else { 1.0 };
-            let (left, right) = (half[1..].iter().rev(), half[1..].iter().map(|weight| sign * weight));
-            let weights: Vec<f64> =
-                left.copied().chain([half[0]]).chain(right).map(|weight| weight * scale).collect();
-            let mut count = 0_usize;
-            let shape = vec![height, width, inner];
-            let bytes = ArrayD::from_shape_simple_fn(shape, || { count += 1; (count / run * 31 % 256) as u8 });
-            let border = Border::from_code(code).unwrap();
-            let mut sums = bytes.mapv(f64::from);
-            correlate1d(None, ViewMut::F64(sums.view_mut()), axis, &weights, border, 7.0, 0).unwrap();
-            let expected = sums.mapv(u8::from_f64_truncated);
-            let before = level();
-            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-                force(wanted);
-                let mut output = bytes.clone();
-                let view = ViewMut::U8(output.view_mut());
-                correlate1d(Some(&View::U8(bytes.view())), view, axis, &weights, border, 7.0, 0).unwrap();
-                prop_assert_eq!(&output, &expected);
-            }
-            force(before);
         }
     }
 }

@@ -1,18 +1,26 @@
 //! Correlation with weights over any number of axes.
 
 use crate::border::Border;
-use crate::correlate::c_order;
+use crate::correlate::{c_order, lanes};
 use crate::error::{KernelError, Result, check_room};
 use crate::match_dtype;
 use crate::parallel;
 use crate::rows::advance;
 use crate::sample::Sample;
+use crate::scratch::Scratch;
 use crate::simd::{Kernel, dispatch};
 use crate::strips::{Block, Reader, Source, TILE, Target, Writer};
 use crate::view::{View, ViewMut};
 
+/// Samples of a cache line.
+const LINE: usize = 8;
+
 /// A strip of about this many samples stays in the second-level cache.
 const STRIP_SAMPLES: usize = 32 * 1024;
+
+/// So many neighbours of a line are computed for all lines, before the next ones: what they need stays in the
+/// first-level cache.
+const PART: usize = 512;
 
 /// The weights of a correlation: an array in C order, of as many axes as the image, and where it lies.
 #[derive(Clone, Copy)]
@@ -93,8 +101,32 @@ struct Window {
     pitches: Vec<usize>,
     /// Distance in the padded strip from the first sample of the window, and weight.
     taps: Vec<(usize, f64)>,
+    /// The taps of two neighbouring lines, where they can be met together.
+    pairs: Option<Pairs>,
     /// Rows of a strip.
     rows: usize,
+}
+
+/// Taps of two neighbouring lines, in the order of their samples: those of the first, of both, and of the second line.
+struct Pairs {
+    first: Vec<(usize, f64)>,
+    both: Vec<(usize, f64, f64)>,
+    second: Vec<(usize, f64)>,
+}
+
+impl Pairs {
+    /// None where the taps of both lines do not come one after the other.
+    fn new(taps: &[(usize, f64)], pitch: usize) -> Option<Self> {
+        let alone = taps.iter().take_while(|tap| tap.0 < taps[0].0 + pitch).count();
+        let (first, later) = taps.split_at(alone);
+        let (earlier, second) = taps.split_at(later.len());
+        let meet = later.iter().zip(earlier).all(|(tap, above)| tap.0 == above.0 + pitch);
+        (meet && !later.is_empty()).then(|| Self {
+            first: first.to_vec(),
+            both: later.iter().zip(earlier).map(|(tap, above)| (tap.0, tap.1, above.1)).collect(),
+            second: second.iter().map(|(offset, weight)| (offset + pitch, *weight)).collect(),
+        })
+    }
 }
 
 impl Window {
@@ -115,13 +147,17 @@ impl Window {
         let too_large = || KernelError::memory("the window is larger than this machine's memory");
         let mut pitches = vec![inner; axes.len()];
         for axis in (1..axes.len()).rev() {
-            pitches[axis - 1] = pitches[axis].checked_mul(axes[axis].padded()).ok_or_else(too_large)?;
+            let pitch = pitches[axis].checked_mul(axes[axis].padded());
+            // Whole cache lines, if a row has many.
+            let whole =
+                |pitch: usize| if pitch < PART { Some(pitch) } else { pitch.checked_next_multiple_of(LINE) };
+            pitches[axis - 1] = pitch.and_then(whole).ok_or_else(too_large)?;
         }
         let around = axes[0].size - 1;
         let least = around.saturating_mul(2).max(8);
         let rows = (STRIP_SAMPLES / pitches[0]).saturating_sub(around).max(least).min(axes[0].len);
-        let samples = pitches[0].checked_mul(rows + around + 1).ok_or_else(too_large)?;
-        check_room::<f64>(samples.checked_add(TILE).ok_or_else(too_large)?)?;
+        let samples = pitches[0].checked_mul(rows + around).ok_or_else(too_large)?;
+        check_room::<f64>(samples.checked_add(TILE + LINE).ok_or_else(too_large)?)?;
         let mut taps = Vec::new();
         let sizes: Vec<usize> = axes.iter().map(|axis| axis.size).collect();
         let mut index = vec![0; axes.len()];
@@ -131,7 +167,8 @@ impl Window {
             }
             advance(&mut index, &sizes);
         }
-        Ok(Self { axes, inner, pitches, taps, rows })
+        let pairs = Pairs::new(&taps, pitches[pitches.len() - 2]);
+        Ok(Self { axes, inner, pitches, taps, pairs, rows })
     }
 
     /// Neighbouring samples of a row of the last axis.
@@ -150,25 +187,64 @@ impl Window {
         writer: &mut dyn Writer<f64, f64>,
     ) {
         let around = self.axes[0].size - 1;
-        let tiles = (self.rows.min(rows) * self.pitches[0]).next_multiple_of(TILE);
-        // A window that begins in the last row may reach into one more.
-        let mut padded = vec![0.0; tiles + (around + 1) * self.pitches[0]];
-        let mut result = vec![0.0; tiles];
+        let rows_at_once = self.rows.min(rows) + around;
+        let last = &self.axes[self.axes.len() - 1];
+        // Samples that the image has begin at a cache line.
+        let skipped = (last.before * self.inner).wrapping_neg() % LINE;
+        let mut padded = Scratch::<f64>::new(skipped + rows_at_once * self.pitches[0] + TILE);
+        let padded = &mut padded[skipped..];
+        let mut sums = Scratch::<f64>::new(2 * PART);
+        let (first, second) = sums.split_at_mut(PART);
         let run = self.run();
-        let outer_shape: Vec<usize> = self.axes[..self.axes.len() - 1].iter().map(|axis| axis.len).collect();
+        let lines = self.axes.len() - 1;
+        let mut shape: Vec<usize> = self.axes[..lines].iter().map(|axis| axis.len).collect();
         let mut stored = 0;
         for row in (0..rows).step_by(self.rows) {
-            let rows = self.rows.min(rows - row);
-            self.pad(&mut padded, origin + row, rows, border, fill, reader);
-            let tiles = (rows * self.pitches[0]).next_multiple_of(TILE);
-            dispatch(Sums { padded: &padded, taps: &self.taps, result: &mut result[..tiles] });
-            let mut shape = outer_shape.clone();
-            shape[0] = rows;
-            let mut index = vec![0; shape.len()];
+            shape[0] = self.rows.min(rows - row);
+            self.pad(padded, origin + row, shape[0], border, fill, reader);
+            let mut index = vec![0; lines];
             loop {
                 let start: usize = index.iter().zip(&self.pitches).map(|(index, pitch)| index * pitch).sum();
-                writer.write(Block::row(stored, run), 0, &result[start..start + run]);
-                stored += run;
+                // All lines next to each other.
+                let (count, pitch) = (shape[lines - 1], self.pitches[lines - 1]);
+                let mut write = |line: usize, column: usize, sums: &[f64]| {
+                    writer.write(Block::row(stored + line * run + column, sums.len()), 0, sums);
+                };
+                let together = PART / pitch;
+                if together > 1 {
+                    // Short ones in one piece, with what lies between them.
+                    for line in (0..count).step_by(together) {
+                        let together = together.min(count - line);
+                        let result = &mut first[..((together - 1) * pitch + run).next_multiple_of(TILE)];
+                        dispatch(Sums { padded: &padded[start + line * pitch..], taps: &self.taps, result });
+                        for (index, sums) in first.chunks(pitch).take(together).enumerate() {
+                            write(line + index, 0, &sums[..run]);
+                        }
+                    }
+                } else {
+                    let size = if self.pairs.is_some() { 2 } else { 1 };
+                    for column in (0..run).step_by(PART) {
+                        let len = PART.min(run - column);
+                        let tiles = len.next_multiple_of(TILE);
+                        for line in (0..count).step_by(size) {
+                            let padded = &padded[start + line * pitch + column..];
+                            match &self.pairs {
+                                Some(pairs) if line + 1 < count => {
+                                    let results = [&mut first[..tiles], &mut second[..tiles]];
+                                    dispatch(PairSums { padded, pairs, results });
+                                    write(line + 1, column, &second[..len]);
+                                }
+                                _ => {
+                                    let result = &mut first[..tiles];
+                                    dispatch(Sums { padded, taps: &self.taps, result });
+                                }
+                            }
+                            write(line, column, &first[..len]);
+                        }
+                    }
+                }
+                stored += count * run;
+                index[lines - 1] = count - 1;
                 if !advance(&mut index, &shape) {
                     break;
                 }
@@ -191,7 +267,9 @@ impl Window {
         let mut shape: Vec<usize> = outer.iter().map(WindowAxis::padded).collect();
         shape[0] = rows + outer[0].size - 1;
         let mut index = vec![0; outer.len()];
+        let padded_run = last.padded() * self.inner;
         for to in to.chunks_exact_mut(width) {
+            let to = &mut to[..padded_run];
             let inside =
                 index.iter().zip(outer).enumerate().try_fold(0, |line, (position, (index, axis))| {
                     let index = if position == 0 { index + row } else { *index };
@@ -251,6 +329,52 @@ impl Kernel for Sums<'_> {
     }
 }
 
+/// [`Sums`] of two neighbouring lines: the samples that both meet are loaded once.
+struct PairSums<'a> {
+    padded: &'a [f64],
+    pairs: &'a Pairs,
+    results: [&'a mut [f64]; 2],
+}
+
+impl Kernel for PairSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        const LANES: usize = 16;
+        let Self { padded, pairs, results: [upper, lower] } = self;
+        let results = upper.as_chunks_mut::<LANES>().0.iter_mut().zip(lower.as_chunks_mut::<LANES>().0);
+        for (index, (upper, lower)) in results.enumerate() {
+            let padded = &padded[index * LANES..];
+            let at = |offset: usize| lanes::<LANES, f64>(&padded[offset..]);
+            let (mut above, mut below) = ([0.0; LANES], [0.0; LANES]);
+            for (offset, weight) in &pairs.first {
+                let samples = at(*offset);
+                for lane in 0..LANES {
+                    above[lane] += samples[lane] * weight;
+                }
+            }
+            for (offset, weight, other) in &pairs.both {
+                let samples = at(*offset);
+                for lane in 0..LANES {
+                    above[lane] += samples[lane] * weight;
+                }
+                for lane in 0..LANES {
+                    below[lane] += samples[lane] * other;
+                }
+            }
+            for (offset, weight) in &pairs.second {
+                let samples = at(*offset);
+                for lane in 0..LANES {
+                    below[lane] += samples[lane] * weight;
+                }
+            }
+            *upper = above;
+            *lower = below;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +402,41 @@ mod tests {
                 },
             )
         })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn lines_met_by_twos_equal_the_definition(
+            rows in 1_usize..9,
+            columns in 150_usize..420,
+            inner in 1_usize..5,
+            sizes in (1_usize..6, 1_usize..6),
+            dropped in prop::sample::select(vec![1_usize, 2, 7, 1000]),
+            code in 0..7,
+        ) {
+            let mut count = 0_i32;
+            let shape = vec![rows, columns, inner];
+            let array = ArrayD::from_shape_simple_fn(shape, || { count = (count * 31 + 17) % 1009; count as i16 });
+            let sizes = vec![sizes.0, sizes.1, 1];
+            let weights = ArrayD::from_shape_simple_fn(sizes.clone(), || {
+                count = (count * 29 + 5) % 997;
+                if count as usize % dropped == 1 { 1e-17 } else { f64::from(count) / 100.0 - 5.05 }
+            });
+            let border = Border::from_code(code).unwrap();
+            let expected = plain(&array, &weights, &[0; 3], border);
+            let before = level();
+            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
+                force(wanted);
+                let mut output = ArrayD::<f64>::zeros(array.raw_dim());
+                let view = ViewMut::F64(output.view_mut());
+                let values = weights.as_slice().unwrap();
+                let weights = Weights { values, shape: &sizes, origins: &[0; 3] };
+                correlate(&View::I16(array.view()), view, weights, border, 7.0).unwrap();
+                prop_assert_eq!(&output, &expected);
+            }
+            force(before);
+        }
     }
 
     proptest! {

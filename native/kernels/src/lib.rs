@@ -24,6 +24,7 @@ pub mod resize;
 pub mod rows;
 mod runs;
 pub mod sample;
+mod scratch;
 pub mod simd;
 pub mod spline;
 mod strips;

@@ -12,6 +12,7 @@ use crate::error::{KernelError, Result, check_room};
 use crate::lanes::{SIDE, one_after_the_other, side_by_side};
 use crate::line::Extension;
 use crate::parallel;
+use crate::scratch::{Element, LINE, Scratch};
 use crate::simd::{Kernel, dispatch};
 use crate::view::ViewMut;
 use ndarray::{ArrayViewMutD, Axis};
@@ -21,9 +22,6 @@ const STRIP_SAMPLES: usize = 16 * 1024;
 
 /// Rows of a strip, if the window is small; else twice the window.
 const ROWS: usize = 32;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// Columns of a strip, if there are so many: memory delivers 64 bytes at once.
 const COLUMNS: usize = 64;
@@ -205,7 +203,7 @@ impl<R: Copy, U: Copy, F: Fn(R) -> U + Copy> Kernel for Write<'_, R, U, F> {
 ///
 /// `compute(extended, result, width)` gets `before + rows + after` rows of `width` samples, and what fills the
 /// buffer up to whole tiles; it fills `rows` rows, and the same rest. `reader` and `writer` know the types.
-pub(crate) fn walk_strips<'v, B: Copy + Default + Sync, R: Copy + Default>(
+pub(crate) fn walk_strips<'v, B: Element + Sync, R: Element>(
     output: ViewMut<'v>,
     walk: &Walk,
     fill: B,
@@ -266,7 +264,7 @@ impl Plan {
         Ok(plan)
     }
 
-    fn run<B: Copy + Default, R: Copy + Default>(
+    fn run<B: Element, R: Element>(
         &self,
         origin: &[usize],
         [planes, len, columns]: [usize; 3],
@@ -284,9 +282,8 @@ impl Plan {
         let lanes = if columns == inner { self.lanes } else { 1 };
         let tiles = |samples: usize| samples.next_multiple_of(TILE);
         let widest = self.width * lanes;
-        let (mut extended, mut result) = (Vec::new(), Vec::new());
-        let extended = aligned(&mut extended, around * widest + tiles(self.rows * widest));
-        let result = aligned(&mut result, tiles(self.rows * widest));
+        let mut extended = Scratch::<B>::new(around * widest + tiles(self.rows * widest));
+        let mut result = Scratch::<R>::new(tiles(self.rows * widest));
         for plane in (0..planes).step_by(lanes) {
             let group = lanes.min(planes - plane);
             for column in (0..columns).step_by(self.width) {
@@ -294,6 +291,9 @@ impl Plan {
                 for row in (0..len).step_by(self.rows) {
                     let rows = self.rows.min(len - row);
                     let samples = &mut extended[..around * width * lanes + tiles(rows * width * lanes)];
+                    // What fills the last tile, and lanes without a line, are samples too.
+                    let filled = if group < lanes { 0 } else { (around + rows) * width * lanes };
+                    samples[filled..].fill(B::default());
                     let start = (origin[0] + plane) * full * inner + origin[2] + column;
                     let block = Block { start, rows: 0, pitch: inner, width, group, lanes };
                     let own = |row: usize, rows: usize| Block {
@@ -321,15 +321,6 @@ impl Plan {
             }
         }
     }
-}
-
-/// `len` elements that begin at a cache line, in the memory of `holder`.
-pub(crate) fn aligned<B: Copy + Default>(holder: &mut Vec<B>, len: usize) -> &mut [B] {
-    let spare = LINE / size_of::<B>();
-    holder.resize(len + spare, B::default());
-    // Any number is right here, but slow.
-    let first = holder.as_ptr().align_offset(LINE).min(spare);
-    &mut holder[first..first + len]
 }
 
 /// Put rows `row - before` to `row + rows + after` of lines of `len` samples into `to`, by `read(row, rows, to)`.

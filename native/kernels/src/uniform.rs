@@ -1,9 +1,10 @@
 //! The mean over a window along one axis.
 
 use crate::border::Border;
-use crate::correlate::{filter_bytes, filter_strips, is_bytes, lanes};
+use crate::correlate::{filter_alike, filter_strips, is_alike, lanes};
 use crate::error::{KernelError, Result};
 use crate::line::Extension;
+use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::strips::Walk;
 use crate::view::{View, ViewMut};
@@ -31,18 +32,18 @@ pub fn uniform1d(
         KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
     })?;
     let extension = Extension { before, after: size - 1 - before, border, fill };
-    if is_bytes(input, &output)
+    if is_alike::<u8>(input, &output)
         && let Some(division) = Division::new(size)
         && let Some(fill) = byte(border, fill)
     {
         // Sums of bytes are exact, wherever they begin.
         let walk = Walk { axis, extension, cost: 1, whole: false, first: 0 };
-        return filter_bytes(
+        return filter_alike(
             input,
             output,
             &walk,
             fill,
-            u16::from,
+            <u16 as From<u8>>::from,
             convert::identity,
             |samples, result, step| {
                 dispatch(Running::<_, _, _, 32> {
@@ -64,6 +65,20 @@ pub fn uniform1d(
         });
     }
     let quotient = Quotient::new(size);
+    if is_alike::<f32>(input, &output) {
+        return filter_alike(
+            input,
+            output,
+            &walk,
+            fill,
+            <f64 as From<f32>>::from,
+            convert::identity,
+            |samples, result, step| {
+                let divide = |sum| f32::from_f64_truncated(quotient.of(sum));
+                dispatch(Running::<_, _, _, 16> { samples, size, step, result, divide });
+            },
+        );
+    }
     filter_strips(input, output, &walk, fill, |samples, result, step| {
         dispatch(Running::<_, _, _, 16> { samples, size, step, result, divide: |sum| quotient.of(sum) });
     })
@@ -234,7 +249,6 @@ impl Division {
 mod tests {
     use super::*;
     use crate::parallel::set_local_threads;
-    use crate::sample::Sample;
     use crate::simd::{Level, force, level};
     use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;

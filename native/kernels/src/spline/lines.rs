@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::match_dtype;
 use crate::parallel;
 use crate::sample::Sample;
+use crate::scratch::Scratch;
 use crate::simd::{Kernel, dispatch, prefetch};
-use crate::strips::aligned;
 use crate::view::{View, ViewMut, read_line};
 use ndarray::{ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut3, ArrayViewMutD, Axis, Ix3, s};
 
@@ -193,8 +193,7 @@ impl Plan {
         let [planes, len, columns] = output.shape();
         let (plane_step, column_step) = if self.turned { (self.width, columns) } else { (1, self.width) };
         let most = plane_step.min(planes) * column_step.min(columns);
-        let mut buffer = Vec::new();
-        let buffer = aligned(&mut buffer, len * most);
+        let mut buffer = Scratch::<f64>::new(len * most);
         for plane in (0..planes).step_by(plane_step) {
             for column in (0..columns).step_by(column_step) {
                 let planes = plane_step.min(planes - plane);

@@ -1,0 +1,97 @@
+//! Buffers that a thread keeps from one call to the next: their pages are there, and nothing clears them.
+
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
+/// Elements at most in a buffer that is kept.
+const KEPT: usize = 64 * 1024;
+
+/// As many buffers of a type are kept: a filter needs one for its samples and one for its results.
+const BUFFERS: usize = 2;
+
+/// Elements of buffers.
+pub(crate) trait Element: Copy + Default + 'static {
+    /// Call `with` with what this thread keeps.
+    fn kept<R>(with: impl FnOnce(&Cell<Vec<Vec<Self>>>) -> R) -> R;
+}
+
+macro_rules! element {
+    ($($type:ty),*) => {
+        $(impl Element for $type {
+            fn kept<R>(with: impl FnOnce(&Cell<Vec<Vec<Self>>>) -> R) -> R {
+                thread_local!(static BUFFERS: Cell<Vec<Vec<$type>>> = const { Cell::new(Vec::new()) });
+                BUFFERS.with(with)
+            }
+        })*
+    };
+}
+
+element!(u8, u16, f32, f64);
+
+/// Elements that begin at a cache line; at first whatever an earlier call left.
+pub(crate) struct Scratch<B: Element> {
+    buffer: Vec<B>,
+    first: usize,
+    len: usize,
+}
+
+impl<B: Element> Scratch<B> {
+    pub(crate) fn new(len: usize) -> Self {
+        let mut buffers = B::kept(Cell::take);
+        let mut buffer = buffers.pop().unwrap_or_default();
+        B::kept(|kept| kept.set(buffers));
+        let spare = LINE / size_of::<B>();
+        if buffer.len() < len + spare {
+            buffer = vec![B::default(); len + spare];
+        }
+        // Any number is right here, but slow.
+        let first = buffer.as_ptr().align_offset(LINE).min(spare);
+        Self { buffer, first, len }
+    }
+}
+
+impl<B: Element> Deref for Scratch<B> {
+    type Target = [B];
+
+    fn deref(&self) -> &[B] {
+        &self.buffer[self.first..self.first + self.len]
+    }
+}
+
+impl<B: Element> DerefMut for Scratch<B> {
+    fn deref_mut(&mut self) -> &mut [B] {
+        &mut self.buffer[self.first..self.first + self.len]
+    }
+}
+
+impl<B: Element> Drop for Scratch<B> {
+    fn drop(&mut self) {
+        let mut buffers = B::kept(Cell::take);
+        if buffers.len() < BUFFERS && self.buffer.len() <= KEPT {
+            buffers.push(std::mem::take(&mut self.buffer));
+        }
+        B::kept(|kept| kept.set(buffers));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_begin_at_a_cache_line_and_are_used_again() {
+        let (mut first, second) = (Scratch::<f64>::new(100), Scratch::<f64>::new(7));
+        assert_eq!((first.len(), second.len()), (100, 7));
+        assert!([first.as_ptr(), second.as_ptr()].iter().all(|start| start.align_offset(LINE) == 0));
+        first.fill(3.0);
+        drop(second);
+        drop(first);
+        // The last one given back comes first.
+        assert_eq!(Scratch::<f64>::new(90)[..], [3.0; 90]);
+        assert_eq!(Scratch::<f64>::new(2 * KEPT)[..], vec![0.0; 2 * KEPT]);
+        assert!(Scratch::<f64>::new(200).iter().all(|value| *value == 0.0));
+    }
+}
