@@ -147,11 +147,11 @@ impl Window {
         let too_large = || KernelError::memory("the window is larger than this machine's memory");
         let mut pitches = vec![inner; axes.len()];
         for axis in (1..axes.len()).rev() {
-            let pitch = pitches[axis].checked_mul(axes[axis].padded());
-            // Whole cache lines, if a row has many.
-            let whole =
-                |pitch: usize| if pitch < PART { Some(pitch) } else { pitch.checked_next_multiple_of(LINE) };
-            pitches[axis - 1] = pitch.and_then(whole).ok_or_else(too_large)?;
+            let pitch = pitches[axis].checked_mul(axes[axis].padded()).ok_or_else(too_large)?;
+            // Long lines begin at a cache line.
+            let long = axis + 1 == axes.len() && pitch >= PART;
+            let pitch = if long { pitch.checked_next_multiple_of(LINE) } else { Some(pitch) };
+            pitches[axis - 1] = pitch.ok_or_else(too_large)?;
         }
         let around = axes[0].size - 1;
         let least = around.saturating_mul(2).max(8);
@@ -408,30 +408,31 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn lines_met_by_twos_equal_the_definition(
+            planes in 1_usize..4,
             rows in 1_usize..9,
             columns in 150_usize..420,
             inner in 1_usize..5,
-            sizes in (1_usize..6, 1_usize..6),
+            sizes in (1_usize..4, 1_usize..6, 1_usize..6),
             dropped in prop::sample::select(vec![1_usize, 2, 7, 1000]),
             code in 0..7,
         ) {
             let mut count = 0_i32;
-            let shape = vec![rows, columns, inner];
+            let shape = vec![planes, rows, columns, inner];
             let array = ArrayD::from_shape_simple_fn(shape, || { count = (count * 31 + 17) % 1009; count as i16 });
-            let sizes = vec![sizes.0, sizes.1, 1];
+            let sizes = vec![sizes.0, sizes.1, sizes.2, 1];
             let weights = ArrayD::from_shape_simple_fn(sizes.clone(), || {
                 count = (count * 29 + 5) % 997;
                 if count as usize % dropped == 1 { 1e-17 } else { f64::from(count) / 100.0 - 5.05 }
             });
             let border = Border::from_code(code).unwrap();
-            let expected = plain(&array, &weights, &[0; 3], border);
+            let expected = plain(&array, &weights, &[0; 4], border);
             let before = level();
             for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
                 force(wanted);
                 let mut output = ArrayD::<f64>::zeros(array.raw_dim());
                 let view = ViewMut::F64(output.view_mut());
                 let values = weights.as_slice().unwrap();
-                let weights = Weights { values, shape: &sizes, origins: &[0; 3] };
+                let weights = Weights { values, shape: &sizes, origins: &[0; 4] };
                 correlate(&View::I16(array.view()), view, weights, border, 7.0).unwrap();
                 prop_assert_eq!(&output, &expected);
             }
