@@ -149,7 +149,7 @@ FAULTS = (
     ),
     Fault(
         "a Gaussian's guess is trusted",
-        f"{RUST}/correlate.rs",
+        f"{RUST}/correlate/guess.rs",
         "error: error as f32 * 1.000_001",
         "error: 0.0",
         "tiles or gaussian or linear",
@@ -157,15 +157,15 @@ FAULTS = (
     Fault(
         "a mean is multiplied by the reciprocal",
         f"{RUST}/uniform.rs",
-        "    sums.iter_mut().for_each(|sum| *sum /= size);",
-        "    sums.iter_mut().for_each(|sum| *sum *= 1.0 / size);",
+        "if left.is_nan() { near } else { high + left * self.reciprocal }",
+        "near",
         "means or uniform",
     ),
     Fault(
         "a running sum adds before it subtracts",
         f"{RUST}/uniform.rs",
-        "*to = last + (enters - leaves);",
-        "*to = last + enters - leaves;",
+        "sums[lane].plus(enters[lane].minus(leaves[lane]));",
+        "sums[lane].plus(enters[lane]).minus(leaves[lane]);",
         "means or uniform",
     ),
     Fault(
@@ -181,5 +181,26 @@ FAULTS = (
         "const DOUBT: f32 = 1.0 / 16384.0;",
         "const DOUBT: f32 = 0.0;",
         "rotate or zoom or matrix",
+    ),
+    Fault(
+        "a guess of a warped spline is trusted",
+        f"{RUST}/interpolate/guess.rs",
+        ".then_some(largest * DOUBT)",
+        ".then_some(largest * 0.0)",
+        "rotate or affine or coordinates or guess",
+    ),
+    Fault(
+        "a guess of a zoomed spline is trusted",
+        f"{RUST}/zoom/guess.rs",
+        "error: relative_error(TAPS, weighed, channels.is_some()),",
+        "error: 0.0 * relative_error(TAPS, weighed, channels.is_some()),",
+        "zoom or shift",
+    ),
+    Fault(
+        "a row is taken for the one above if all but one of its window are",
+        f"{RUST}/correlate/guess.rs",
+        "if equal >= size {",
+        "if equal + 1 >= size {",
+        "linear or repeat or gaussian",
     ),
 )

@@ -56,7 +56,8 @@ impl<'a> Guess<'a> {
         let mut doubt = 0;
         for lane in 0..N {
             let (low, high) = (sums[lane] - self.error, sums[lane] + self.error);
-            // SAFETY: an error below one bounds the sums far below 2^31; samples and weights are finite.
+            // SAFETY: no sum is above `most`, which lies below 2^24: by the check of whole weights, else since the error
+            // is below 0.025. Samples and weights are finite.
             let (low, high): (i32, i32) = unsafe { (low.to_int_unchecked(), high.to_int_unchecked()) };
             doubt |= low ^ high;
             result[lane] = low as u8;

@@ -8,7 +8,7 @@ use crate::sample::{Sample, to_i64_like_x86};
 use crate::simd::Kernel;
 use crate::spline::weights;
 
-/// In place of an element offset: the fill value. Up to 32 of them add to less than 2^63, and lie behind any image.
+/// In place of an element offset: the fill value. Up to 32 of them add to 2^63 at most, and lie behind any image.
 const FILL: usize = 1 << 58;
 
 /// The first tap and the mapped coordinate on an axis; `None` where the result is the fill value.
