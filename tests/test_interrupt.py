@@ -14,6 +14,9 @@ CALLS = {
     "rotate bytes": "ndimage.rotate(np.zeros((30000, 30000), np.uint8), 20, order=1, reshape=False)",
     "median": "ndimage.median_filter(np.random.default_rng(0).random((3000, 3000)), 31)",
     "correlate": "ndimage.correlate(np.zeros((4000, 4000)), np.random.default_rng(0).random((31, 31)))",
+    "one line": "ndimage.correlate1d(np.zeros(2 * 10**7), np.random.default_rng(0).random(2001))",
+    "large window": "ndimage.percentile_filter(np.random.default_rng(0).random((900, 900)), 30, size=301)",
+    "band by band": "[ndimage.gaussian_filter(np.ones((6000, 6000)), 20) for _ in range(20)]",
     "points": "ndimage.map_coordinates(np.zeros((9, 9, 9)), np.full((3, 10**7), 4.5), order=5, prefilter=False)",
 }
 
@@ -39,7 +42,7 @@ else:
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"
-    time.sleep(0.7)
+    time.sleep(0.4)
     asked = time.time()
     child.send_signal(signal.SIGINT)
     out, _ = child.communicate(timeout=60)

@@ -154,3 +154,27 @@ def test_threads_may_write_tiles_of_one_array_side_by_side(call):
     call(scipy.ndimage, image, expected)
     for tile in tiles:
         np.testing.assert_array_equal(tile, expected)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is set by Linux's means")
+def test_want_of_memory_on_several_threads_is_an_error():
+    """Each thread takes a buffer of its own: all of them together are too much here, and none may end the process."""
+    code = """
+import resource, sys
+import numpy as np
+import offgraph
+from offgraph import ndimage
+image = np.zeros((4000, 200))
+offgraph.set_num_threads(8)
+ndimage.uniform_filter1d(image, 5, axis=0)
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (120 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    ndimage.uniform_filter1d(image, 75000, axis=0)
+except MemoryError as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "no memory for" in told.stdout

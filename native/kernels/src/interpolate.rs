@@ -240,7 +240,8 @@ fn resample(
         ($array:expr, $($taps:literal)*) => {{
             let pixels = Pixels::new($array, input_axes);
             let width = output.shape()[axes.outer + axes.spatial - 1];
-            let cost = 4 + 2 * (options.order + 1).pow(pixels.spatial.len().min(4) as u32);
+            let taps = (options.order + 1).saturating_pow(pixels.spatial.len() as u32);
+            let cost = taps.saturating_mul(2).saturating_add(4);
             if let Map::Affine { matrix, offset } = &map
                 && let Some(flat) = Flat::new(&pixels, matrix, offset, options, width)
             {

@@ -4,6 +4,7 @@
 //! depend on the number of threads. The caller's thread works along, and small work never leaves it. Between blocks it
 //! asks now and then whether to go on, so that a user need not wait for the end of a long call.
 
+use crate::error::{KernelError, Result};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -90,7 +91,7 @@ thread_local! {
 struct Interrupted;
 
 /// Call `work`, and end it before its time, with `None`, if `stop` says so; that is asked now and then on this thread.
-pub fn interruptible<R>(stop: fn() -> bool, work: impl FnOnce() -> R) -> Option<R> {
+pub fn interruptible<R>(stop: fn() -> bool, work: impl FnOnce() -> Result<R>) -> Option<Result<R>> {
     let before = (STOP.replace(Some(stop)), ASKED.replace(Some(Instant::now())));
     let result = catch_unwind(AssertUnwindSafe(work));
     STOP.set(before.0);
@@ -98,7 +99,10 @@ pub fn interruptible<R>(stop: fn() -> bool, work: impl FnOnce() -> R) -> Option<
     match result {
         Ok(result) => Some(result),
         Err(payload) if payload.is::<Interrupted>() => None,
-        Err(payload) => resume_unwind(payload),
+        Err(payload) => match payload.downcast::<KernelError>() {
+            Ok(refused) => Some(Err(*refused)),
+            Err(panic) => resume_unwind(panic),
+        },
     }
 }
 
@@ -116,6 +120,14 @@ fn has_to_stop() -> bool {
     stops
 }
 
+/// End the call here if it has to stop: for the parts of a long block. Does nothing on other threads than the caller's.
+pub(crate) fn pause() {
+    if has_to_stop() {
+        // Not a panic: no message is printed.
+        resume_unwind(Box::new(Interrupted));
+    }
+}
+
 /// Call `work` once with each block, on at most [`threads`] threads. A panic in a block is passed on.
 ///
 /// In an [`interruptible`] call that has to stop, the blocks that are left are dropped, and this does not return.
@@ -125,10 +137,7 @@ pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
     let Some(pool) = pool else {
         for block in blocks {
             work(block);
-            if has_to_stop() {
-                // Not a panic: no message is printed.
-                resume_unwind(Box::new(Interrupted));
-            }
+            pause();
         }
         return;
     };
@@ -145,9 +154,7 @@ pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
         }
         while let Some(block) = next() {
             work(block);
-            if has_to_stop() {
-                resume_unwind(Box::new(Interrupted));
-            }
+            pause();
         }
     });
 }
@@ -208,6 +215,7 @@ fn acquire_pool() -> Option<std::sync::MutexGuard<'static, Option<Pool>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::buffer;
 
     #[test]
     fn every_block_is_done_once() {
@@ -249,10 +257,11 @@ mod tests {
                     std::thread::sleep(PATIENCE);
                     done.fetch_add(1, Ordering::Relaxed);
                 });
+                Ok(())
             };
             assert_eq!(interruptible(|| true, work), None);
             assert!(done.into_inner() < 10);
-            assert_eq!(interruptible(|| false, || 5), Some(5));
+            assert_eq!(interruptible(|| false, || Ok(5)), Some(Ok(5)));
             // Outside of such a call nothing is asked.
             for_each_block(vec![1, 2, 3], |_| {});
             set_local_threads(before);
@@ -270,10 +279,40 @@ mod tests {
                 set_local_threads(inner);
                 done.fetch_add(1, Ordering::Relaxed);
             });
+            Ok(())
         };
         assert_eq!(interruptible(|| true, work), None);
         assert!(done.into_inner() < 10);
         set_local_threads(before);
+    }
+
+    #[test]
+    fn a_part_of_a_block_may_stop_the_call() {
+        let began = Instant::now();
+        let work = || {
+            for_each_block(vec![()], |()| {
+                loop {
+                    std::thread::sleep(PATIENCE / 5);
+                    pause();
+                }
+            });
+            Ok(())
+        };
+        assert_eq!(interruptible(|| true, work), None);
+        assert!(began.elapsed() >= PATIENCE);
+    }
+
+    #[test]
+    fn want_of_memory_on_any_thread_is_an_error() {
+        for count in [1, 3] {
+            let before = set_local_threads(count);
+            let work = || {
+                for_each_block((0..10).collect(), |_: i32| drop(buffer::<u64>(usize::MAX / 16)));
+                Ok(())
+            };
+            assert!(matches!(interruptible(|| false, work), Some(Err(KernelError::Memory(_)))));
+            set_local_threads(before);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Buffers that a thread keeps from one call to the next: their pages are there, and nothing clears them.
 
+use crate::error;
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
@@ -45,7 +46,8 @@ impl<B: Element> Scratch<B> {
         B::kept(|kept| kept.set(buffers));
         let spare = LINE / size_of::<B>();
         if buffer.len() < len + spare {
-            buffer = vec![B::default(); len + spare];
+            drop(buffer);
+            buffer = error::buffer(len + spare);
         }
         // Any number is right here, but slow.
         let first = buffer.as_ptr().align_offset(LINE).min(spare);

@@ -289,6 +289,7 @@ impl Plan {
             for column in (0..columns).step_by(self.width) {
                 let width = self.width.min(columns - column);
                 for row in (0..len).step_by(self.rows) {
+                    parallel::pause();
                     let rows = self.rows.min(len - row);
                     let samples = &mut extended[..around * width * lanes + tiles(rows * width * lanes)];
                     // What fills the last tile, and lanes without a line, are samples too.

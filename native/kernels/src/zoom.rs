@@ -182,7 +182,7 @@ fn run<const TAPS: usize>(
             Table::new(*map, input.shape()[first + axis], output.shape()[first + axis], options)
         })
         .collect();
-    let cost = 2 * TAPS.pow(axes.spatial.min(4) as u32);
+    let cost = TAPS.saturating_pow(axes.spatial as u32).saturating_mul(2);
     match_dtype!(View, input, array => {
         let pixels = Pixels::new(array.view(), axes);
         let flat = Flat::new(&pixels, &tables, maps, options);

@@ -31,8 +31,13 @@ impl Layout {
         let height = self.band_rows.min(share);
         let room = self.padded_len(height).and_then(|len| len.checked_add(LANES + CACHE_LINE));
         let samples = room.unwrap_or(usize::MAX);
-        // Keys of eight bytes, and their numbers of four with their places.
-        check_room::<[u64; 3]>(if u32::try_from(samples).is_ok() { samples } else { usize::MAX })?;
+        // Keys of eight bytes, and their numbers of four with their places, on every thread.
+        let all = if u32::try_from(samples).is_ok() {
+            samples.saturating_mul(parallel::threads())
+        } else {
+            usize::MAX
+        };
+        check_room::<[u64; 3]>(all)?;
         let mut rest = output.into_shape(&[rows * self.strides[0]])?;
         let mut shares = Vec::with_capacity(rows.div_ceil(share));
         for start in (0..rows).step_by(share) {
@@ -46,6 +51,7 @@ impl Layout {
             let start = padded.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
             let padded = &mut padded[start..samples - CACHE_LINE + start];
             for start in rows.clone().step_by(height) {
+                parallel::pause();
                 let end = (start + height).min(rows.end);
                 let (band, behind) = rest.split_at(0, (end - start) * self.strides[0]);
                 rest = behind;

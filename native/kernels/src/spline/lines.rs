@@ -196,6 +196,7 @@ impl Plan {
         let mut buffer = Scratch::<f64>::new(len * most);
         for plane in (0..planes).step_by(plane_step) {
             for column in (0..columns).step_by(column_step) {
+                parallel::pause();
                 let planes = plane_step.min(planes - plane);
                 let tile = Tile { plane, planes, column, columns: column_step.min(columns - column) };
                 let width = planes * tile.columns;
