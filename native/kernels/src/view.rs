@@ -318,18 +318,12 @@ impl<T: Sample> Kernel for AllFinite<'_, T> {
 
 /// Reads one line after another into `f64`.
 pub trait LineReader {
-    /// Put the elements of the next line into `to`; false when no line was left.
-    fn read_next(&mut self, to: &mut [f64]) -> bool;
-
     /// Put the elements of the next lines side by side into `to`; the number of lines there were.
     fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize;
 }
 
 /// Stores one line after another from `f64`.
 pub trait LineWriter {
-    /// Store `from` as the next line; false when no line was left.
-    fn write_next(&mut self, from: &[f64]) -> bool;
-
     /// Store lines that lie side by side in `from` as the next lines; the number of lines there were.
     fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize;
 }
@@ -337,10 +331,6 @@ pub trait LineWriter {
 struct Lines<I>(I);
 
 impl<'a, T: Sample, I: Iterator<Item = ArrayView1<'a, T>>> LineReader for Lines<I> {
-    fn read_next(&mut self, to: &mut [f64]) -> bool {
-        self.0.next().map(|line| read_line(line, to)).is_some()
-    }
-
     fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize {
         let lines: Vec<ArrayView1<'_, T>> = self.0.by_ref().take(LANES).collect();
         gather_batch(&lines, to);
@@ -351,10 +341,6 @@ impl<'a, T: Sample, I: Iterator<Item = ArrayView1<'a, T>>> LineReader for Lines<
 struct LinesMut<I>(I, Cast);
 
 impl<'a, T: Sample, I: Iterator<Item = ArrayViewMut1<'a, T>>> LineWriter for LinesMut<I> {
-    fn write_next(&mut self, from: &[f64]) -> bool {
-        self.0.next().map(|line| write_line(line, from, 1, self.1)).is_some()
-    }
-
     fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize {
         let mut lines: Vec<ArrayViewMut1<'_, T>> = self.0.by_ref().take(LANES).collect();
         scatter_batch(&mut lines, from, self.1);
@@ -391,12 +377,12 @@ macro_rules! with_cast {
     };
 }
 
-/// Store `from[0]`, `from[step]`, … into `line` by the rule `cast`.
+/// Store `from` into `line` by the rule `cast`.
 #[inline]
-pub fn write_line<T: Sample>(mut line: ArrayViewMut1<'_, T>, from: &[f64], step: usize, cast: Cast) {
-    with_cast!(T, cast, cast => match (line.as_slice_mut(), step) {
-        (Some(line), 1) => line.iter_mut().zip(from).for_each(|(to, from)| *to = cast(*from)),
-        _ => line.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = cast(*from)),
+pub fn write_line<T: Sample>(mut line: ArrayViewMut1<'_, T>, from: &[f64], cast: Cast) {
+    with_cast!(T, cast, cast => match line.as_slice_mut() {
+        Some(line) => line.iter_mut().zip(from).for_each(|(to, from)| *to = cast(*from)),
+        None => line.iter_mut().zip(from).for_each(|(to, from)| *to = cast(*from)),
     });
 }
 
@@ -453,17 +439,18 @@ mod tests {
         let mut array = ArrayD::from_shape_fn(vec![4, 6], |index| (index[0] * 10 + index[1]) as u8);
         let view = View::U8(array.slice(s![..;-1, ..;2]).into_dyn());
         let mut lines = view.lines(0);
-        let mut line = [0.0; 4];
-        assert!(lines.read_next(&mut line));
-        assert_eq!(line, [30.0, 20.0, 10.0, 0.0]);
         let mut batch = [[0.0; LANES]; 4];
-        assert_eq!(lines.read_batch(&mut batch), 2);
-        assert_eq!(batch[1][..3], [22.0, 24.0, 0.0]);
+        assert_eq!(lines.read_batch(&mut batch), 3);
+        assert_eq!(batch.map(|position| position[0]), [30.0, 20.0, 10.0, 0.0]);
+        assert_eq!(batch[1][..4], [20.0, 22.0, 24.0, 0.0]);
         drop(lines);
         let mut target = ViewMut::U8(array.slice_mut(s![..;-1, ..;2]).into_dyn());
         let mut lines = target.lines_mut(1, Cast::Rounded);
-        assert!(lines.write_next(&[1.5, 2.4, 300.0]));
+        let mut from = [[0.0; LANES]; 3];
+        (from[0][0], from[1][0], from[2][0], from[2][3]) = (1.5, 2.4, 300.0, 7.0);
+        assert_eq!(lines.write_batch(&from), 4);
         drop(lines);
         assert_eq!(array.slice(s![3, ..]).to_vec(), [2, 31, 2, 33, 255, 35]);
+        assert_eq!(array.slice(s![0, ..]).to_vec(), [0, 1, 0, 3, 7, 5]);
     }
 }

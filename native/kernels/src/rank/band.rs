@@ -194,7 +194,7 @@ pub(super) fn store_as_double<T: Rankable>(keys: &[T::Key], again: bool, cast: C
         }
         match_dtype!(ViewMut, part, part => {
             let part = part.into_dimensionality().expect("one axis");
-            write_line(part, &values, 1, cast);
+            write_line(part, &values, cast);
         });
     }
 }

@@ -223,7 +223,7 @@ fn raise_band<T: Raise>(
         let (to, behind) = output.split_at(0, row);
         output = behind;
         match_dtype!(ViewMut, to, to => {
-            write_line(to.into_dimensionality().expect("one axis"), best, 1, Cast::Filtered);
+            write_line(to.into_dimensionality().expect("one axis"), best, Cast::Filtered);
         });
     }
 }
