@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import offgraph as og
-from offgraph import cli
+from offgraph import cli, ndimage
 from offgraph.recipe import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -69,12 +69,28 @@ def test_public_names_are_documented_and_their_examples_run(name, workplace):
     if not callable(thing):
         return
     assert (thing.__doc__ or "").strip(), f"og.{name} has no docstring"
+    run_examples(thing, f"og.{name}")
+
+
+@pytest.mark.parametrize("name", sorted(ndimage.NATIVE))
+def test_the_examples_of_native_functions_give_what_they_show(name):
+    function = getattr(ndimage, name)
+    assert ">>>" in (function.__doc__ or ""), f"ndimage.{name} shows no example"
+    run_examples(function, f"ndimage.{name}")
+
+
+@pytest.mark.parametrize("name", ndimage.batch.__all__)
+def test_the_examples_of_batches_give_what_they_show(name):
+    run_examples(getattr(ndimage.batch, name), f"ndimage.batch.{name}")
+
+
+def run_examples(thing, name):
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     home = vars(sys.modules[thing.__module__])
     namespace = {**home, "Path": Path, "og": og, "np": np}
     for test in doctest.DocTestFinder(recurse=False).find(thing, name, globs=namespace):
         runner.run(test)
-    assert runner.failures == 0, f"the example of og.{name} does not give what it shows"
+    assert runner.failures == 0, f"the example of {name} does not give what it shows"
 
 
 @pytest.mark.parametrize("name", sorted(STEPS))
