@@ -7,10 +7,11 @@ use crate::match_dtype;
 use crate::parallel;
 use crate::rows::advance;
 use crate::sample::Sample;
-use crate::scratch::Scratch;
-use crate::simd::{Kernel, dispatch};
+use crate::scratch::{Element, Scratch};
+use crate::simd::{Kernel, Level, dispatch, level};
 use crate::strips::{Block, Reader, Source, TILE, Target, Writer};
 use crate::view::{View, ViewMut};
+use std::convert;
 
 /// Samples of a cache line.
 const LINE: usize = 8;
@@ -68,14 +69,28 @@ pub fn correlate(
     match_dtype!(View, input, array => {
         let reader = Source(c_order(array.as_slice())?, Sample::to_f64);
         parallel::for_each_block(blocks, |(origin, block)| {
-            let rows = block.shape()[0];
+            let part = Part { row: origin[0], rows: block.shape()[0], border, fill };
+            if let ViewMut::F32(block) = block {
+                let mut writer = Target(block, Sample::to_f64, convert::identity);
+                window.filter(part, &reader, &mut writer, f32::from_f64_filtered);
+                return;
+            }
             let mut writer: Box<dyn Writer<f64, f64> + '_> = match_dtype!(ViewMut, block, block => {
                 Box::new(Target(block, Sample::to_f64, Sample::from_f64_filtered))
             });
-            window.filter(origin[0], rows, border, fill, &reader, writer.as_mut());
+            window.filter(part, &reader, writer.as_mut(), convert::identity);
         });
     });
     Ok(())
+}
+
+/// Some rows of the first axis, from `row` on, and what lies around the image.
+#[derive(Clone, Copy)]
+struct Part {
+    row: usize,
+    rows: usize,
+    border: Border,
+    fill: f64,
 }
 
 /// An axis of the image and of the window.
@@ -115,6 +130,16 @@ struct Pairs {
 }
 
 impl Pairs {
+    /// The sums of two lines from `padded[0]` on.
+    fn sum<R>(&self, padded: &[f64], narrow: impl Fn(f64) -> R, results: [&mut [R]; 2]) {
+        // AVX-512 has twice as many registers: weights are loaded half as often.
+        if level() == Level::Avx512 {
+            dispatch(PairSums::<_, _, 32> { padded, pairs: self, narrow, results });
+        } else {
+            dispatch(PairSums::<_, _, 16> { padded, pairs: self, narrow, results });
+        }
+    }
+
     /// None where the taps of both lines do not come one after the other.
     fn new(taps: &[(usize, f64)], pitch: usize) -> Option<Self> {
         let alone = taps.iter().take_while(|tap| tap.0 < taps[0].0 + pitch).count();
@@ -176,16 +201,15 @@ impl Window {
         self.axes[self.axes.len() - 1].len * self.inner
     }
 
-    /// Compute `rows` rows of the first axis, from `origin` on.
-    fn filter(
+    /// Compute these rows; `narrow` makes results of sums while these are in registers.
+    fn filter<R: Element>(
         &self,
-        origin: usize,
-        rows: usize,
-        border: Border,
-        fill: f64,
+        part: Part,
         reader: &dyn Reader<f64>,
-        writer: &mut dyn Writer<f64, f64>,
+        writer: &mut dyn Writer<f64, R>,
+        narrow: impl Fn(f64) -> R + Copy,
     ) {
+        let Part { rows, .. } = part;
         let around = self.axes[0].size - 1;
         let rows_at_once = self.rows.min(rows) + around;
         let last = &self.axes[self.axes.len() - 1];
@@ -193,22 +217,22 @@ impl Window {
         let skipped = (last.before * self.inner).wrapping_neg() % LINE;
         let mut padded = Scratch::<f64>::new(skipped + rows_at_once * self.pitches[0] + TILE);
         let padded = &mut padded[skipped..];
-        let mut sums = Scratch::<f64>::new(2 * PART);
-        let (first, second) = sums.split_at_mut(PART);
+        let mut results = Scratch::<R>::new(2 * PART);
+        let (first, second) = results.split_at_mut(PART);
         let run = self.run();
         let lines = self.axes.len() - 1;
         let mut shape: Vec<usize> = self.axes[..lines].iter().map(|axis| axis.len).collect();
         let mut stored = 0;
         for row in (0..rows).step_by(self.rows) {
             shape[0] = self.rows.min(rows - row);
-            self.pad(padded, origin + row, shape[0], border, fill, reader);
+            self.pad(padded, Part { row: part.row + row, rows: shape[0], ..part }, reader);
             let mut index = vec![0; lines];
             loop {
                 let start: usize = index.iter().zip(&self.pitches).map(|(index, pitch)| index * pitch).sum();
                 // All lines next to each other.
                 let (count, pitch) = (shape[lines - 1], self.pitches[lines - 1]);
-                let mut write = |line: usize, column: usize, sums: &[f64]| {
-                    writer.write(Block::row(stored + line * run + column, sums.len()), 0, sums);
+                let mut write = |line: usize, column: usize, results: &[R]| {
+                    writer.write(Block::row(stored + line * run + column, results.len()), 0, results);
                 };
                 let together = PART / pitch;
                 if together > 1 {
@@ -216,9 +240,10 @@ impl Window {
                     for line in (0..count).step_by(together) {
                         let together = together.min(count - line);
                         let result = &mut first[..((together - 1) * pitch + run).next_multiple_of(TILE)];
-                        dispatch(Sums { padded: &padded[start + line * pitch..], taps: &self.taps, result });
-                        for (index, sums) in first.chunks(pitch).take(together).enumerate() {
-                            write(line + index, 0, &sums[..run]);
+                        let padded = &padded[start + line * pitch..];
+                        dispatch(Sums { padded, taps: &self.taps, narrow, result });
+                        for (index, results) in first.chunks(pitch).take(together).enumerate() {
+                            write(line + index, 0, &results[..run]);
                         }
                     }
                 } else {
@@ -231,12 +256,12 @@ impl Window {
                             match &self.pairs {
                                 Some(pairs) if line + 1 < count => {
                                     let results = [&mut first[..tiles], &mut second[..tiles]];
-                                    dispatch(PairSums { padded, pairs, results });
+                                    pairs.sum(padded, narrow, results);
                                     write(line + 1, column, &second[..len]);
                                 }
                                 _ => {
                                     let result = &mut first[..tiles];
-                                    dispatch(Sums { padded, taps: &self.taps, result });
+                                    dispatch(Sums { padded, taps: &self.taps, narrow, result });
                                 }
                             }
                             write(line, column, &first[..len]);
@@ -252,16 +277,9 @@ impl Window {
         }
     }
 
-    /// Put `rows` rows of the first axis from `row` on, and what the window needs around them, into `to`.
-    fn pad(
-        &self,
-        to: &mut [f64],
-        row: usize,
-        rows: usize,
-        border: Border,
-        fill: f64,
-        reader: &dyn Reader<f64>,
-    ) {
+    /// Put these rows, and what the window needs around them, into `to`.
+    fn pad(&self, to: &mut [f64], part: Part, reader: &dyn Reader<f64>) {
+        let Part { row, rows, border, fill } = part;
         let (outer, last) = self.axes.split_at(self.axes.len() - 1);
         let (last, width, run) = (&last[0], self.pitches[outer.len() - 1], self.run());
         let mut shape: Vec<usize> = outer.iter().map(WindowAxis::padded).collect();
@@ -301,48 +319,52 @@ impl Window {
 }
 
 /// `result[i]`, the sum of the taps from `padded[i]` on.
-struct Sums<'a> {
+struct Sums<'a, R, N> {
     padded: &'a [f64],
     taps: &'a [(usize, f64)],
-    result: &'a mut [f64],
+    narrow: N,
+    result: &'a mut [R],
 }
 
-impl Kernel for Sums<'_> {
+impl<R, N: Fn(f64) -> R> Kernel for Sums<'_, R, N> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         /// As many sums as stay in registers.
         const LANES: usize = 32;
-        for (index, result) in self.result.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            let padded = &self.padded[index * LANES..];
+        let Self { padded, taps, narrow, result } = self;
+        for (index, result) in result.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            let padded = &padded[index * LANES..];
             let mut sums = [0.0; LANES];
-            for (offset, weight) in self.taps {
-                let samples: &[f64; LANES] =
-                    padded[*offset..].first_chunk().expect("samples for whole tiles");
+            for (offset, weight) in taps {
+                let samples = lanes::<LANES, f64>(&padded[*offset..]);
                 for lane in 0..LANES {
                     sums[lane] += samples[lane] * weight;
                 }
             }
-            *result = sums;
+            for lane in 0..LANES {
+                result[lane] = narrow(sums[lane]);
+            }
         }
     }
 }
 
-/// [`Sums`] of two neighbouring lines: the samples that both meet are loaded once.
-struct PairSums<'a> {
+/// [`Sums`] of two neighbouring lines: the samples that both meet are loaded once. `LANES` sums of each line stay in
+/// registers.
+struct PairSums<'a, R, N, const LANES: usize> {
     padded: &'a [f64],
     pairs: &'a Pairs,
-    results: [&'a mut [f64]; 2],
+    narrow: N,
+    results: [&'a mut [R]; 2],
 }
 
-impl Kernel for PairSums<'_> {
+impl<R, N: Fn(f64) -> R, const LANES: usize> Kernel for PairSums<'_, R, N, LANES> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        const LANES: usize = 16;
-        let Self { padded, pairs, results: [upper, lower] } = self;
+        let Self { padded, pairs, narrow, results: [upper, lower] } = self;
         let results = upper.as_chunks_mut::<LANES>().0.iter_mut().zip(lower.as_chunks_mut::<LANES>().0);
         for (index, (upper, lower)) in results.enumerate() {
             let padded = &padded[index * LANES..];
@@ -356,6 +378,7 @@ impl Kernel for PairSums<'_> {
             }
             for (offset, weight, other) in &pairs.both {
                 let samples = at(*offset);
+                // One loop for each: sums of both in one are kept in memory.
                 for lane in 0..LANES {
                     above[lane] += samples[lane] * weight;
                 }
@@ -369,8 +392,12 @@ impl Kernel for PairSums<'_> {
                     below[lane] += samples[lane] * weight;
                 }
             }
-            *upper = above;
-            *lower = below;
+            for lane in 0..LANES {
+                upper[lane] = narrow(above[lane]);
+            }
+            for lane in 0..LANES {
+                lower[lane] = narrow(below[lane]);
+            }
         }
     }
 }
@@ -379,7 +406,7 @@ impl Kernel for PairSums<'_> {
 mod tests {
     use super::*;
     use crate::parallel::set_local_threads;
-    use crate::simd::{Level, force, level};
+    use crate::simd::force;
     use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 
