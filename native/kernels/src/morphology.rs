@@ -13,6 +13,7 @@ use crate::parallel;
 use crate::sample::Bool;
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
+use crate::window;
 use bits::Grid;
 use ndarray::ArrayViewD;
 use pattern::{Pass, Pattern};
@@ -235,11 +236,7 @@ fn check_fit(
         )));
     }
     for (length, origin) in extent.iter().zip(structure.origin) {
-        if (length / 2).checked_add_signed(*origin).is_none_or(|centre| centre >= *length) {
-            let message =
-                format!("a structure of {length} pixels along an axis cannot have the origin {origin}");
-            return Err(KernelError::parameter(message));
-        }
+        window::before(*length, *origin)?;
     }
     let later = match later {
         LaterMask::Same => None,

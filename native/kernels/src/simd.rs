@@ -133,6 +133,24 @@ pub(crate) fn prefetch<T>(elements: &[T], at: usize) {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::parallel::LocalThreads;
+
+    /// Call `test` at every level, as far as the processor has them, with so many threads.
+    pub(crate) fn at_every_level<E>(threads: usize, test: impl Fn() -> Result<(), E>) -> Result<(), E> {
+        let _threads = LocalThreads::new(threads);
+        let before = level();
+        let tried = [Level::Baseline, Level::Avx2, Level::Avx512].into_iter().try_for_each(|wanted| {
+            force(wanted);
+            test()
+        });
+        force(before);
+        tried
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -16,10 +16,20 @@ from offgraph.ndimage._support import (
     mode_code,
     native_input,
     normalize_axis,
+    output_array,
+    parts,
     same_elements,
 )
 
-__all__ = ["along_axes", "call_in_c_order", "correlate_axes", "filter_lines", "unsupported"]
+__all__ = [
+    "along_axes",
+    "call_in_c_order",
+    "correlate_axes",
+    "filter_lines",
+    "filter_windows",
+    "unsupported",
+    "window_along",
+]
 
 
 def call_in_c_order(
@@ -59,18 +69,52 @@ def filter_lines(
     kernel: Callable[..., None],
     input: np.ndarray,
     output: np.ndarray,
-    weights: Any,
+    window: Any,
     axis: int,
     mode: int,
     cval: Any,
     origin: Any,
-    *more: Any,
-    in_place: bool = False,
 ) -> None:
     """Call a native filter along `axis`, with the last checks that SciPy makes in C."""
     axis = operator.index(axis)
     source, cval, origin = _checked(input, output, cval, origin)
-    call_in_c_order(kernel, source, output, weights, axis, mode, cval, origin, *more, in_place=in_place)
+
+    def along_lines(output: np.ndarray, input: np.ndarray | None) -> None:
+        kernel((output, input, axis, mode, cval, origin), window)
+
+    call_in_c_order(along_lines, source, output, in_place=True)
+
+
+def filter_windows(
+    kernel: Callable[..., None],
+    input: Any,
+    size: Any,
+    axis: Any,
+    output: Any,
+    mode: Any,
+    cval: Any,
+    origin: Any,
+) -> np.ndarray:
+    """The whole of a public function: a native filter of windows of `size` samples along `axis`, after SciPy's checks."""
+    input = np.asarray(input)
+    axis, output, code = window_along(input, size, axis, output, mode, origin)
+    for source, target, fill in parts(input, output, cval):
+        filter_lines(kernel, source, target, operator.index(size), axis, code, fill, origin)
+    return output
+
+
+def window_along(
+    input: np.ndarray, size: Any, axis: Any, output: Any, mode: Any, origin: Any
+) -> tuple[Any, np.ndarray, int]:
+    """The axis, the array to write and the code of the mode, for a window of `size` samples along one axis."""
+    axis = normalize_axis(axis, input.ndim)
+    if size < 1:
+        raise RuntimeError("incorrect filter size")
+    # The warning points at the caller of the public function, which is two functions above this one.
+    output = output_array(output, input, complex_output=input.dtype.kind == "c", above=2)
+    if size // 2 + origin < 0 or size // 2 + origin >= size:
+        raise ValueError("invalid origin")
+    return axis, output, mode_code(mode)
 
 
 def _checked(input: np.ndarray, output: np.ndarray, cval: Any, origin: Any) -> tuple[np.ndarray, float, int]:

@@ -104,11 +104,12 @@ def output_array(
     shape: tuple[int, ...] | None = None,
     complex_output: bool = False,
     zeroed: bool = False,
+    above: int = 0,
 ) -> np.ndarray:
     """The array to write into: made from a dtype, or the caller's own after a check.
 
-    Called straight from a public function: the warning points at that function's caller. A new array is `zeroed` on
-    request: where not every element is written.
+    The warning points at the caller of the public function, which calls this or is so many functions `above` the one
+    that does. A new array is `zeroed` on request: where not every element is written.
     """
     if shape is None:
         shape = input.shape
@@ -122,7 +123,7 @@ def output_array(
         return make(shape, dtype=dtype)
     if isinstance(output, _DTYPES):
         if complex_output and np.dtype(output).kind != "c":
-            warnings.warn("promoting specified output dtype to complex", stacklevel=3)
+            warnings.warn("promoting specified output dtype to complex", stacklevel=3 + above)
             output = np.promote_types(output, np.complex64)
         return make(shape, dtype=output)
     if isinstance(output, str):

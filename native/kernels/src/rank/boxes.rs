@@ -17,6 +17,7 @@ use crate::match_dtype;
 use crate::sample::{Cast, Sample};
 use crate::simd::{Kernel, dispatch};
 use crate::view::{View, ViewMut};
+use crate::window;
 
 /// Axes with shorter steps are near: whole rows of so few keys would leave wide registers idle.
 const SHORTEST_ROW: usize = 64;
@@ -100,10 +101,7 @@ fn filter<T: Sample, V: Rankable>(
 ) -> Result<()> {
     let (mut lengths, mut origins) = (Vec::new(), Vec::new());
     for ((length, origin), size) in window.lengths.iter().zip(window.origins).zip(shape) {
-        let before = (length / 2).checked_add_signed(*origin).filter(|before| before < length);
-        let before = before.ok_or_else(|| {
-            KernelError::parameter(format!("a window of {length} samples cannot have the origin {origin}"))
-        })?;
+        let before = window::before(*length, *origin)?;
         // Beyond twice the axis's length a border brings no sample that was not there before.
         let most = size.saturating_mul(2);
         let (before, after) = (before.min(most), (length - 1 - before).min(most));
