@@ -170,6 +170,7 @@ class _Box:
             self.cval,
             self.origins,
             self.largest,
+            window=(self.lengths, self.origins, self.modes),
         )
 
 

@@ -331,7 +331,8 @@ def _correlate(
         flat, shape, shifts = [0.0], [1] * input.ndim, [0] * input.ndim
     if input.ndim == 0:
         source, target, shape, shifts = source.reshape(1), output.reshape(1), [1], [0]
-    call_in_c_order(_native.correlate_nd, source, target, flat, shape, code, cval, shifts)
+    window = shape, shifts, code
+    call_in_c_order(_native.correlate_nd, source, target, flat, shape, code, cval, shifts, window=window)
     return output
 
 

@@ -197,14 +197,13 @@ def check_output(output: np.ndarray, unsupported: str = "data type not supported
 def call_native(kernel: Callable[..., None], output: np.ndarray, *arguments: Any) -> None:
     """Call ``kernel(output, *arguments)`` with an output it can write, and bring the result into `output`.
 
-    A byte-swapped or misaligned array, and one with gaps or whose elements share memory, is written through a
-    temporary one.
+    A byte-swapped or misaligned array, and one whose elements share memory, is written through a temporary one.
     Nothing is called for an output without elements.
     """
     if output.size == 0:
         return
     flags, direct = output.flags, output.dtype.isnative and even_strides(output)
-    if direct and flags.aligned and (flags.c_contiguous or _is_dense(output)):
+    if direct and flags.aligned and (flags.c_contiguous or _lie_apart(output)):
         kernel(output, *arguments)
         return
     temporary = np.array(output, dtype=output.dtype.newbyteorder("="), order="C")
@@ -221,11 +220,11 @@ def even_strides(array: np.ndarray) -> bool:
     return True
 
 
-def _is_dense(array: np.ndarray) -> bool:
-    """Whether the elements fill a piece of memory, none of it twice: what lies between them may be another thread's."""
-    step = array.itemsize
+def _lie_apart(array: np.ndarray) -> bool:
+    """Whether each element has memory of its own: those of every axis lie beyond all of the axes with smaller steps."""
+    extent = array.itemsize
     for stride, length in sorted((abs(s), n) for s, n in zip(array.strides, array.shape) if n > 1):
-        if stride != step:
+        if stride < extent:
             return False
-        step *= length
+        extent += stride * (length - 1)
     return True
