@@ -254,7 +254,7 @@ fn check_fit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::set_local_threads;
+    use crate::parallel::LocalThreads;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 
@@ -351,9 +351,8 @@ mod tests {
                 }
                 expected = next;
             }
-            let before = set_local_threads(threads);
+            let _threads = LocalThreads::new(threads);
             let result = erode(&image, &structure, complement, masked.then_some(&mask), passes);
-            set_local_threads(before);
             prop_assert_eq!(result, expected.mapv(|value| value != complement));
         }
     }

@@ -8,7 +8,7 @@ use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
 use crate::sample::Sample;
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Convert, dispatch};
 use crate::view::ViewMut;
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Ix1};
 
@@ -140,7 +140,7 @@ fn make_block<'w, T: Sample>(
         if !fill_directly(worker, outer, to) {
             values.resize(row_len, 0.0);
             worker.fill(outer, &mut values);
-            dispatch(Store { target: to, values: &values });
+            dispatch(Convert { from: &values, to, convert: T::from_f64_rounded });
         }
     };
     let shapes = (&outer_shape[..], &row_shape[..]);
@@ -239,21 +239,6 @@ pub fn advance(index: &mut [usize], shape: &[usize]) -> bool {
         *position = 0;
     }
     false
-}
-
-/// Store values by the rounding cast.
-struct Store<'a, T> {
-    target: &'a mut [T],
-    values: &'a [f64],
-}
-
-impl<T: Sample> Kernel for Store<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.target.iter_mut().zip(self.values).for_each(|(to, from)| *to = T::from_f64_rounded(*from));
-    }
 }
 
 /// An image to read pixels from: its elements as one slice, and how far apart neighbours lie in it.
@@ -381,20 +366,6 @@ fn in_c_order<T: Sample>(array: &ArrayViewD<'_, T>) -> Vec<T> {
     copy.into_raw_vec_and_offset().0
 }
 
-struct Load<'a, T> {
-    line: &'a [T],
-    to: &'a mut [f64],
-}
-
-impl<T: Sample> Kernel for Load<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.to.iter_mut().zip(self.line).for_each(|(to, from)| *to = from.to_f64());
-    }
-}
-
 /// Reads a line of pixels with all inner planes, whatever the element type.
 pub(crate) trait ReadRow: Sync {
     /// Number of inner planes.
@@ -466,7 +437,7 @@ impl<T: Sample> ReadRow for Pixels<'_, T> {
         let (_, step) = self.spatial[self.spatial.len() - 1];
         if self.is_interleaved() && step == planes {
             let line = &self.elements[start..start + to.len()];
-            dispatch(Load { line, to });
+            dispatch(Convert { from: line, to, convert: T::to_f64 });
             return;
         }
         for (pixel, to) in to.chunks_exact_mut(planes).enumerate() {

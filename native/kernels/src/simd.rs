@@ -119,6 +119,23 @@ fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
+/// Convert one sample after another.
+pub(crate) struct Convert<'a, A, B, F> {
+    pub(crate) from: &'a [A],
+    pub(crate) to: &'a mut [B],
+    pub(crate) convert: F,
+}
+
+impl<A: Copy, B, F: Fn(A) -> B> Kernel for Convert<'_, A, B, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, to, convert } = self;
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = convert(*from));
+    }
+}
+
 /// Ask for the cache line of element `at`, which is read soon; it need not exist.
 #[inline(always)]
 pub(crate) fn prefetch<T>(elements: &[T], at: usize) {

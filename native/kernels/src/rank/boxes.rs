@@ -8,14 +8,14 @@
 use std::ops::Range;
 
 use super::LANES;
-use super::band::{Unkey, store_as_double};
+use super::band::store_as_double;
 use super::key::{Key, Rankable};
 use super::layout::{Dim, Layout, lines};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::sample::{Cast, Sample};
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Convert, Kernel, dispatch};
 use crate::view::{View, ViewMut};
 use crate::window;
 
@@ -125,7 +125,8 @@ fn filter<T: Sample, V: Rankable>(
         let row = dims.pop().map_or(0, |last| last.len * last.out);
         if let Some(output) = V::slice_of(&mut output) {
             boxes.select(padded, &dims, row, &mut |place, keys| {
-                dispatch(Unkey { keys, output: &mut output[place..place + keys.len()] });
+                let to = &mut output[place..place + keys.len()];
+                dispatch(Convert { from: keys, to, convert: V::from_key });
             });
         } else {
             let mut keys = vec![V::Key::default(); output.len()];
@@ -350,7 +351,7 @@ fn better<K: Key>(best: &mut [K], keys: &[K], choose: &impl Fn(K, K) -> K) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::set_local_threads;
+    use crate::parallel::LocalThreads;
     use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 
@@ -420,11 +421,10 @@ mod tests {
                 lengths.iter().zip(&starts).map(|(length, start)| start - (length / 2) as isize).collect();
             let window = BoxWindow { lengths: &lengths, origins: &origins, borders: &borders };
             let (mut own, mut double) = (ArrayD::zeros(image.raw_dim()), ArrayD::zeros(image.raw_dim()));
-            let before = set_local_threads(threads);
+            let _threads = LocalThreads::new(threads);
             let view = View::I16(image.view());
             box_extremum(&view, ViewMut::I16(own.view_mut()), window, largest, f64::from(fill)).unwrap();
             box_extremum(&view, ViewMut::F64(double.view_mut()), window, largest, f64::from(fill)).unwrap();
-            set_local_threads(before);
             prop_assert_eq!(&double, &expected.mapv(f64::from));
             prop_assert_eq!(own, expected);
         }
