@@ -55,8 +55,8 @@ pub(crate) mod testing {
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;
 
-    /// Try `filter(lines, size)` on arrays, axes, borders and windows of all sorts, in place and not, at every SIMD level
-    /// and with several threads.
+    /// Try `filter(lines, size)` on arrays, axes, borders and windows of all sorts, in place and not, at every SIMD
+    /// level and with several threads.
     ///
     /// `definition(line, size)` is the result of the window of `size` samples that ends `line`; before it lies what the
     /// windows of the pixels before have.

@@ -127,8 +127,8 @@ impl<'py, T: Element> Borrow<'py> for PyReadonlyArrayDyn<'py, T> {
     }
 }
 
-/// An array that is written. It is borrowed for as long, unless there are gaps between its elements: what lies in them may
-/// be written by another thread, and the borrows of the `numpy` crate cannot tell two tiles side by side apart.
+/// An array that is written. It is borrowed for as long, unless there are gaps between its elements: what lies in them
+/// may be written by another thread, and the borrows of the `numpy` crate cannot tell two tiles side by side apart.
 pub struct Written<'py, T: Element> {
     array: Bound<'py, PyArrayDyn<T>>,
     _borrowed: Option<PyReadwriteArrayDyn<'py, T>>,
@@ -151,16 +151,16 @@ impl<'py, T: Element> Borrow<'py> for Written<'py, T> {
 impl<T: Element> Written<'_, T> {
     fn as_array_mut(&mut self) -> ArrayViewMutD<'_, T> {
         // SAFETY: the array is writable, its elements are aligned (`check_layout`), and each has memory of its own
-        // (`extent`). This is the only view made of them here, for as long as `self` is borrowed: inputs that share memory
-        // with the output are copied in Python. A view reaches its elements alone, never what lies in gaps: safe code makes
-        // no slice of it unless there are none. That two threads do not write the same elements is their callers' to see
-        // to, as with NumPy's own functions; where there are no gaps, the borrow sees to it.
+        // (`extent`). This is the only view made of them here, for as long as `self` is borrowed: inputs that share
+        // memory with the output are copied in Python. A view reaches its elements alone, never what lies in gaps:
+        // `ndarray` makes no slice of it unless there are none. That two threads do not write the same elements is
+        // their callers' to see to, as with NumPy's own functions; where there are no gaps, the borrow sees to it.
         unsafe { self.array.as_array_mut() }
     }
 }
 
-/// How many bytes the elements reach over, if those of each axis lie beyond all of the axes with smaller steps; `None` if
-/// they do not, and elements may share memory.
+/// How many bytes the elements reach over, if those of each axis lie beyond all of the axes with smaller steps; `None`
+/// if they do not, and elements may share memory.
 fn extent(array: &Bound<'_, PyUntypedArray>) -> Option<usize> {
     if array.is_empty() {
         return Some(0);

@@ -33,8 +33,8 @@ pub fn detached<R: Send>(
     }
 }
 
-/// What every filter along an axis takes: output, input (none to filter the output itself), axis, border mode, fill value
-/// and origin.
+/// What every filter along an axis takes: output, input (none to filter the output itself), axis, border mode, fill
+/// value and origin.
 pub type Lines<'py> = (Output<'py>, Option<Input<'py>>, usize, i32, f64, isize);
 
 /// Run a filter along an axis as [`detached`] does.

@@ -51,8 +51,8 @@ def call_in_c_order(
 ) -> None:
     """Call ``kernel(output, input, *arguments)`` with arrays in C order and native bytes that share no memory.
 
-    The kernel filters with a `window`, or line by line along an `axis`; in that case it gets ``None`` for an input that is
-    the output. An output that is not in C order is filtered band by band.
+    The kernel filters with a `window`, or line by line along an `axis`; in that case it gets ``None`` for an input
+    that is the output. An output that is not in C order is filtered band by band.
     """
     if output.size == 0:
         return
@@ -93,8 +93,8 @@ def _filter_bands(
 ) -> None:
     """Filter one part of the arrays after the other, so that copies of them take little memory.
 
-    Parts are cut across the axis along which the window is the shortest for its length; each is filtered together with what
-    the window reaches beside it.
+    Parts are cut across the axis along which the window is the shortest for its length; each is filtered together with
+    what the window reaches beside it.
     """
     sizes = output.shape
     reaches = {axis: _reach(window, axis) for axis in range(output.ndim) if axis != along}
@@ -161,7 +161,7 @@ def filter_windows(
     cval: Any,
     origin: Any,
 ) -> np.ndarray:
-    """The whole of a public function: a native filter of windows of `size` samples along `axis`, after SciPy's checks."""
+    """The whole of a public function: a native filter of `size` samples along `axis`, after SciPy's checks."""
     input = np.asarray(input)
     axis, output, code = window_along(input, size, axis, output, mode, origin)
     for source, target, fill in parts(input, output, cval):
