@@ -132,6 +132,12 @@ CASES: dict[str, Case] = {
         "f8",
         lambda ndi, im: ndi.grey_dilation(im, structure=np.ones((3, 3)), output=OUTPUT),
     ),
+    "gaps in the input, gaussian": (
+        PICTURE,
+        "f4",
+        lambda ndi, im: ndi.gaussian_filter(OUTPUT, (2, 2, 0)),
+    ),
+    "gaps in the input, median 3×3": (PICTURE, "f4", lambda ndi, im: ndi.median_filter(OUTPUT, (3, 3, 1))),
     "gaps, binary_erosion": ((5000, 4000), "?", lambda ndi, im: ndi.binary_erosion(im, output=OUTPUT)),
     "gaps, a line": ((4_000_000,), "f8", lambda ndi, im: ndi.correlate1d(im, [1, 2, 1], 0, OUTPUT)),
 }

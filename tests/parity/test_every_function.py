@@ -44,7 +44,7 @@ def test_equal_bytes(name, data, level, threads):
     layout=st.sampled_from(("strided", "strided", "F", "reversed", "transposed", "swapped", "misaligned")),
     band_bytes=st.sampled_from((1, 3000, 40_000)),
 )
-def test_outputs_that_are_not_in_c_order(name, data, dtype, layout, band_bytes):
+def test_arrays_that_are_not_in_c_order(name, data, dtype, layout, band_bytes):
     """Written through their own steps in memory, or band by band: there are several bands here."""
     call = data.draw(calls((name,)))
     # Of a line, SciPy's rank filters write beyond the end of such an output.
@@ -53,6 +53,7 @@ def test_outputs_that_are_not_in_c_order(name, data, dtype, layout, band_bytes):
         call = replace(call, form=OutputForm("array", dtype, layout))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_lines, "_BAND_BYTES", band_bytes)
+        patch.setattr(_lines, "_SMALL_BYTES", band_bytes)
         assert_call(call)
 
 

@@ -33,7 +33,10 @@ __all__ = [
 
 
 _BAND_BYTES = 2 << 20
-"""Memory of the samples and results that are held at once where the output itself cannot be written."""
+"""Memory of the samples and results that are held at once where the arrays themselves cannot be read or written."""
+
+_SMALL_BYTES = 4 << 20
+"""Copies of inputs up to this size are made whole, which is faster where several filters follow each other."""
 
 _WRAPPING = (mode_code("wrap"), mode_code("grid-wrap"))
 
@@ -52,13 +55,13 @@ def call_in_c_order(
     """Call ``kernel(output, input, *arguments)`` with arrays in C order and native bytes that share no memory.
 
     The kernel filters with a `window`, or line by line along an `axis`; in that case it gets ``None`` for an input
-    that is the output. An output that is not in C order is filtered band by band.
+    that is the output. What is not in C order is filtered band by band.
     """
     if output.size == 0:
         return
     shared = np.may_share_memory(input, output)
     in_place = shared and axis is not None and same_elements(input, output)
-    if not _direct(output):
+    if not _at_once(input, output):
         if shared and not in_place:
             input = input.copy()
         _filter_bands(kernel, input, output, arguments, window, axis)
@@ -78,9 +81,10 @@ def _in_c_order(array: np.ndarray, apart_from: np.ndarray | None) -> np.ndarray:
     return samples
 
 
-def _direct(output: np.ndarray) -> bool:
-    """Whether a kernel can write straight into the array."""
-    return output.flags.carray and output.dtype.isnative and even_strides(output)
+def _at_once(input: np.ndarray, output: np.ndarray) -> bool:
+    """Whether a kernel can write straight into the output, and read the input itself or a small copy."""
+    direct = output.flags.carray and output.dtype.isnative and even_strides(output)
+    return direct and (input.flags.c_contiguous or input.nbytes <= _SMALL_BYTES)
 
 
 def _filter_bands(
@@ -227,8 +231,10 @@ def correlate_axes(
     if not native:
         output[...] = input[...]
         return
-    # One after the other if they take the way over bands, which cannot be cut across all of the axes.
-    for some in [native] if _direct(output) else [[each] for each in native]:
+    while native:
+        # One alone if it takes the way over bands, which are cut across another axis than its own.
+        count = len(native) if _at_once(source, output) else 1
+        some, native = native[:count], native[count:]
         call_in_c_order(_native.correlate_axes, source, output, some, axis=some[0][0])
         source = output
 
