@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import offgraph
@@ -32,3 +33,13 @@ def test_a_core_with_other_parameters_is_refused(tmp_path):
     stub.write_text(STUB.read_text().replace("def lookup(output: Array,", "def lookup(out: Array,"))
     with pytest.raises(ImportError, match=r"_native\..*lookup differs"):
         _core.check(_native, stub)
+
+
+def test_an_output_whose_elements_share_memory_is_refused():
+    shared = np.lib.stride_tricks.as_strided(np.zeros(12), (4, 3), (16, 8))
+    with pytest.raises(ValueError, match="elements share memory"):
+        _native.spline_filter1d(shared, np.zeros((4, 3)), 3, 0, 3)
+    read_only = np.zeros((4, 6))[:, ::2]
+    read_only.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        _native.spline_filter1d(read_only, np.zeros((4, 3)), 3, 0, 3)

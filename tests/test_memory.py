@@ -17,6 +17,10 @@ LARGE = (
     "median 15×15",
     "maximum 15×15",
     "binary_dilation, a disk",
+    "gaps, rotate",
+    "gaps, spline_filter1d",
+    "gaps, gaussian",
+    "gaps, median 3×3",
 )
 
 

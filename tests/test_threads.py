@@ -128,13 +128,16 @@ def test_build_info_tells_what_runs():
         lambda ndi, image, output: ndi.rotate(image, 20, reshape=False, order=1, output=output),
         lambda ndi, image, output: ndi.binary_erosion(image > 500, output=output),
         lambda ndi, image, output: ndi.gaussian_filter(image, 1, output=output),
+        lambda ndi, image, output: ndi.spline_filter1d(image, 3, 0, output=output),
     ],
 )
-def test_threads_may_write_tiles_of_one_array_side_by_side(call):
-    """What lies between the rows of a tile is another thread's."""
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_threads_may_write_parts_of_one_array_at_once(call, interleaved):
+    """What lies between the rows of a tile, or between the samples of a channel, is another thread's."""
     image = IMAGE[:300, :300]
     whole = np.zeros((300, 1200), np.float32)
-    tiles = [whole[:, at : at + 300] for at in range(0, 1200, 300)]
+    part = slice if not interleaved else lambda start, _: slice(start // 300, None, 4)
+    tiles = [whole[:, part(at, at + 300)] for at in range(0, 1200, 300)]
     errors: list[BaseException] = []
 
     def work(tile: np.ndarray) -> None:

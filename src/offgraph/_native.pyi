@@ -6,6 +6,8 @@ from typing import Any, TypedDict
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+# Output, input (None to filter the output itself), axis, mode, fill value, origin.
+Lines = tuple[Array, Array | None, int, int, float, int]
 
 class BuildInfo(TypedDict):
     version: str
@@ -67,9 +69,7 @@ def map_positions(
     shape: list[int],
     first: int,
 ) -> None: ...
-def correlate1d(
-    output: Array, input: Array | None, weights: list[float], axis: int, mode: int, cval: float, origin: int
-) -> None: ...
+def correlate1d(lines: Lines, weights: list[float]) -> None: ...
 def correlate_axes(
     output: Array, input: Array | None, passes: list[tuple[int, list[float], int, float, int]]
 ) -> None: ...
@@ -82,9 +82,7 @@ def correlate_nd(
     cval: float,
     origins: list[int],
 ) -> None: ...
-def uniform1d(
-    output: Array, input: Array | None, size: int, axis: int, mode: int, cval: float, origin: int
-) -> None: ...
+def uniform1d(lines: Lines, size: int) -> None: ...
 def box_extremum(
     output: Array,
     input: Array,

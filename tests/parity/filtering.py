@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.ndimage
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.cases import MODES, assert_same, outcome
+from numpy.lib.stride_tricks import sliding_window_view
+from tests.cases import MODES, REAL_DTYPES, arrays, assert_same, examples, outcome, output_forms
 
 from offgraph import ndimage
 
@@ -45,3 +47,40 @@ def some_axes(draw, ndim: int):
 def one_repeated_sample(image: np.ndarray) -> bool:
     """No strides at all: SciPy takes the second sample for the border (see docs/differences.md)."""
     return image.size > 1 and not any(image.strides)
+
+
+def equals_its_definition(filter1d, definition):
+    """A test of a filter along an axis, ``filter1d(image, size, …)``.
+
+    ``definition(windows)`` has the samples of a window on the last axis; borders, casts and outputs are SciPy's.
+    """
+
+    @examples(200)
+    @given(
+        st.data(),
+        arrays(REAL_DTYPES, max_size=40),
+        st.integers(1, 12),
+        output_forms(REAL_DTYPES),
+        st.sampled_from(MODES),
+        fills,
+    )
+    def test(data, image, size, form, mode, cval):
+        # NaN has no place in an order.
+        assume(not np.isnan(image).any())
+        options = {
+            "axis": data.draw(st.integers(-image.ndim, image.ndim - 1)),
+            "mode": mode,
+            "cval": cval,
+            "origin": data.draw(st.integers(-(size // 2), (size - 1) // 2)),
+        }
+
+        def along_line(line, result):
+            result[:] = definition(sliding_window_view(line, size))
+
+        ours = outcome(filter1d, image, size, output=form.make(image.shape), **options)
+        theirs = outcome(
+            scipy.ndimage.generic_filter1d, image, along_line, size, output=form.make(image.shape), **options
+        )
+        assert_same(ours, theirs)
+
+    return test

@@ -283,6 +283,13 @@ class TestEveryLevel:
             _native.set_num_threads(before)
 
 
+@pytest.mark.parametrize("name", ["correlate1d", "uniform_filter1d"])
+def test_a_warning_points_at_the_caller(name):
+    with pytest.warns(UserWarning, match="promoting specified output dtype") as caught:
+        getattr(ndimage, name)(np.ones(5) * 1j, [3, 1, 2] if name == "correlate1d" else 3, output=float)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
 def test_a_nan_stays_in_the_running_sum():
     line = np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0, 8.0])
     means = ndimage.uniform_filter1d(line, 3)

@@ -21,6 +21,7 @@ from tests.cases import (
 from tests.parity.filtering import (
     SIMD_LEVELS,
     compare,
+    equals_its_definition,
     fills,
     modes,
     one_repeated_sample,
@@ -66,6 +67,11 @@ def some_window(draw, count: int):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     footprint = rng.random(shape) < (2 if kind == "full" else 0.6)
     return draw(sizes) if kind == "both" else None, footprint
+
+
+test_the_largest_along_an_axis = equals_its_definition(
+    ndimage.maximum_filter1d, lambda windows: windows.max(axis=-1)
+)
 
 
 @examples(400)

@@ -3,7 +3,7 @@
 use crate::error::{KernelError, Result};
 use crate::flat::{Flat, Small};
 use crate::interpolate::{self, Options};
-use crate::parallel;
+use crate::parallel::{self, LocalThreads};
 use crate::rows::{Axes, Pixels};
 use crate::view::{View, ViewMut};
 use std::sync::{Mutex, PoisonError};
@@ -39,7 +39,8 @@ pub fn affine_each(
         if bytes.as_ref().is_some_and(|pixels| fill_small(pixels, &mut block, origin[0], map, options)) {
             return;
         }
-        let alone = OneThread::new();
+        // Pictures are what is shared among threads.
+        let _alone = LocalThreads::new(1);
         for (index, picture) in block.into_pictures().into_iter().enumerate() {
             let index = origin[0] + index;
             let (matrix, offset) = map(index);
@@ -49,7 +50,6 @@ pub fn affine_each(
                 break;
             }
         }
-        drop(alone);
     });
     refused.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
@@ -88,21 +88,6 @@ fn fill_small<'m>(
     true
 }
 
-/// While it lives, calls from this thread use no other.
-struct OneThread(usize);
-
-impl OneThread {
-    fn new() -> Self {
-        Self(parallel::set_local_threads(1))
-    }
-}
-
-impl Drop for OneThread {
-    fn drop(&mut self) {
-        parallel::set_local_threads(self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,11 +109,10 @@ mod tests {
             interpolate::affine(&View::U8(picture), ViewMut::U8(to), 0, matrix, offset, &options).unwrap();
         }
         for threads in [1, 3] {
-            let before = parallel::set_local_threads(threads);
+            let _threads = LocalThreads::new(threads);
             let mut found = ArrayD::<u8>::zeros(vec![5, 40, 60, 3]);
             let to = ViewMut::U8(found.view_mut());
             affine_each(&View::U8(images.view()), to, 0, &matrices, &offsets, &options).unwrap();
-            parallel::set_local_threads(before);
             assert_eq!(found, wanted);
         }
         let to = ViewMut::U8(wanted.view_mut());

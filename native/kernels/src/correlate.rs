@@ -11,11 +11,12 @@ use crate::scratch::Element;
 use crate::simd::{Kernel, dispatch};
 use crate::strips::{Extension, Reader, Source, Target, Walk, Writer, walk_strips};
 use crate::view::{View, ViewMut};
+use crate::window::{self, Lines};
 use ndarray::ArrayViewMutD;
 use std::convert;
 use std::ops::{Add, Mul, Sub};
 
-/// Correlate the lines along `axis` with `weights`; without an input, those of `output` itself.
+/// Correlate the lines with `weights`.
 ///
 /// Weight `k` meets the sample `k - weights.len() / 2 - origin` away from the pixel. The sums are SciPy's, addition
 /// by addition: weights of odd number that are (anti)symmetric to within `f64::EPSILON` are applied to sums
@@ -25,15 +26,8 @@ use std::ops::{Add, Mul, Sub};
 /// # Errors
 ///
 /// When there are no weights, when `origin` puts the window beside the pixel, or when the arrays do not fit.
-pub fn correlate1d(
-    input: Option<&View<'_>>,
-    output: ViewMut<'_>,
-    axis: usize,
-    weights: &[f64],
-    border: Border,
-    fill: f64,
-    origin: isize,
-) -> Result<()> {
+pub fn correlate1d(lines: Lines<'_>, weights: &[f64]) -> Result<()> {
+    let Lines { input, output, axis, border, fill, origin } = lines;
     correlate_rows(input, output, Pass { axis, weights, border, fill, origin }, 0)
 }
 
@@ -61,9 +55,7 @@ pub(crate) fn correlate_rows(
 ) -> Result<()> {
     let Pass { axis, weights, border, fill, origin } = pass;
     let size = weights.len();
-    let before = (size / 2).checked_add_signed(origin).filter(|before| *before < size).ok_or_else(|| {
-        KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
-    })?;
+    let before = window::before(size, origin)?;
     let extension = Extension { before, after: size - 1 - before, border };
     let walk = Walk { axis, extension, cost: 1 + size / 4, whole: false, first };
     let taps = Taps { weights, symmetry: symmetry(weights) };
@@ -382,8 +374,6 @@ fn three<S: Copy, T>(samples: &[S], step: usize, result: &mut [T], sum: impl Fn(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::set_local_threads;
-    use crate::simd::{Level, force, level};
     use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 
@@ -399,14 +389,17 @@ mod tests {
     }
 
     #[test]
-    fn a_window_beside_the_pixel_is_refused() {
-        let array = ArrayD::<u8>::zeros(vec![3]);
-        for (weights, origin) in [(&[][..], 0), (&[1.0, 1.0][..], 1), (&[1.0, 1.0, 1.0][..], -2)] {
-            let mut output = array.clone();
-            let output = ViewMut::U8(output.view_mut());
-            let done =
-                correlate1d(Some(&View::U8(array.view())), output, 0, weights, Border::Nearest, 0.0, origin);
-            assert!(matches!(done, Err(KernelError::Parameter(_))));
+    fn equals_the_definition() {
+        for mirrored in [None, Some(1.0), Some(-1.0)] {
+            let weights = |size: usize| -> Vec<f64> {
+                let half = |at: usize| (at * 7 % 11) as f64 * 0.37 - 1.7;
+                let mirror = |at: usize| mirrored.map_or_else(|| half(at), |sign| sign * half(size - 1 - at));
+                (0..size).map(|at| if at <= size / 2 { half(at) } else { mirror(at) }).collect()
+            };
+            window::testing::equals_its_definition(
+                |lines, size| correlate1d(lines, &weights(size)),
+                |line, size| plain(&line[line.len() - size..], &weights(size)),
+            );
         }
     }
 
@@ -432,8 +425,15 @@ mod tests {
             }
             let mut output = array.clone();
             let view = View::F32(array.view());
-            correlate1d(Some(&view), ViewMut::F32(output.view_mut()), 0, &[-sign, 0.0, sign], border, fill, 0)
-                .unwrap();
+            let lines = Lines {
+                input: Some(&view),
+                output: ViewMut::F32(output.view_mut()),
+                axis: 0,
+                border,
+                fill,
+                origin: 0,
+            };
+            correlate1d(lines, &[-sign, 0.0, sign]).unwrap();
             for (a, b) in output.iter().zip(&expected) {
                 prop_assert!(a == b || a.is_nan() && b.is_nan(), "{} {}", a, b);
             }
@@ -454,75 +454,20 @@ mod tests {
         })
     }
 
-    /// The definition, pixel by pixel, with SciPy's order of additions.
-    fn plain(
-        array: &ArrayD<i16>,
-        axis: usize,
-        weights: &[f64],
-        border: Border,
-        origin: isize,
-    ) -> ArrayD<f64> {
-        let (size, len) = (weights.len(), array.shape()[axis]);
-        ArrayD::from_shape_fn(array.raw_dim(), |index| {
-            let sample = |tap: usize| {
-                let position = index[axis] as isize + tap as isize - (size / 2) as isize - origin;
-                border.index(position, len).map_or(7.0, |inside| {
-                    let mut at = index.clone();
-                    at.slice_mut()[axis] = inside;
-                    f64::from(array[at])
-                })
-            };
-            let middle = size / 2;
-            let paired = |sign: f64| {
-                (0..middle).fold(sample(middle) * weights[middle], |sum, tap| {
-                    sum + (sample(tap) + sign * sample(size - 1 - tap)) * weights[tap]
-                })
-            };
-            match symmetry(weights) {
-                Symmetry::Even => paired(1.0),
-                Symmetry::Odd => paired(-1.0),
-                Symmetry::None => (0..size - 1)
-                    .fold(sample(size - 1) * weights[size - 1], |sum, tap| sum + sample(tap) * weights[tap]),
+    /// With SciPy's order of additions.
+    fn plain(window: &[f64], weights: &[f64]) -> f64 {
+        let (last, middle) = (weights.len() - 1, weights.len() / 2);
+        let paired = |sign: f64| {
+            (0..middle).fold(window[middle] * weights[middle], |sum, tap| {
+                sum + (window[tap] + sign * window[last - tap]) * weights[tap]
+            })
+        };
+        match symmetry(weights) {
+            Symmetry::Even => paired(1.0),
+            Symmetry::Odd => paired(-1.0),
+            Symmetry::None => {
+                (0..last).fold(window[last] * weights[last], |sum, tap| sum + window[tap] * weights[tap])
             }
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn equals_the_definition_at_every_level_and_thread_count(
-            shape in prop::collection::vec(1_usize..40, 1..4),
-            axis in 0_usize..3,
-            half in prop::collection::vec(-2.0_f64..2.0, 1..5),
-            kind in 0..3,
-            origin in -4_isize..4,
-            code in 0..7,
-            threads in 1_usize..4,
-        ) {
-            let weights: Vec<f64> = match kind {
-                0 => half.clone(),
-                1 => half.iter().chain(half.iter().rev().skip(1)).copied().collect(),
-                _ => half.iter().copied().chain(half.iter().rev().skip(1).map(|w| -w)).collect(),
-            };
-            let size = weights.len() as isize;
-            let (axis, origin) = (axis % shape.len(), origin.clamp(-(size / 2), (size - 1) / 2));
-            let mut count = 0_i16;
-            let array = ArrayD::from_shape_simple_fn(shape, || { count = (count * 31 + 17) % 1009; count });
-            let border = Border::from_code(code).unwrap();
-            let expected = plain(&array, axis, &weights, border, origin);
-            let (threads, before) = (set_local_threads(threads), level());
-            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-                force(wanted);
-                let mut output = ArrayD::<f64>::zeros(array.raw_dim());
-                let view = ViewMut::F64(output.view_mut());
-                correlate1d(Some(&View::I16(array.view())), view, axis, &weights, border, 7.0, origin).unwrap();
-                prop_assert_eq!(&output, &expected);
-                let mut output = array.mapv(f32::from);
-                let view = ViewMut::F32(output.view_mut());
-                correlate1d(None, view, axis, &weights, border, 7.0, origin).unwrap();
-                prop_assert_eq!(&output, &expected.mapv(f32::from_f64_truncated));
-            }
-            force(before);
-            set_local_threads(threads);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::scratch::{Element, Scratch};
 use crate::simd::{Kernel, Level, dispatch, level};
 use crate::strips::{Block, Reader, Source, TILE, Target, Writer};
 use crate::view::{View, ViewMut};
+use crate::window;
 use std::convert;
 
 /// Samples of a cache line.
@@ -159,10 +160,7 @@ impl Window {
         let mixed = weights.shape.iter().rposition(|size| *size > 1).map_or(0, |last| last + 1);
         let mut axes: Vec<WindowAxis> = Vec::with_capacity(shape.len().max(2));
         for ((len, size), origin) in shape.iter().zip(weights.shape).zip(weights.origins).take(mixed) {
-            let before = (size / 2).checked_add_signed(*origin).filter(|before| before < size);
-            let before = before.ok_or_else(|| {
-                KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
-            })?;
+            let before = window::before(*size, *origin)?;
             axes.push(WindowAxis { len: *len, before, size: *size });
         }
         while axes.len() < 2 {

@@ -30,4 +30,5 @@ pub mod spline;
 mod strips;
 pub mod uniform;
 pub mod view;
+pub mod window;
 pub mod zoom;

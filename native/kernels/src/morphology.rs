@@ -13,6 +13,7 @@ use crate::parallel;
 use crate::sample::Bool;
 use crate::simd::dispatch;
 use crate::view::{View, ViewMut};
+use crate::window;
 use bits::Grid;
 use ndarray::ArrayViewD;
 use pattern::{Pass, Pattern};
@@ -235,11 +236,7 @@ fn check_fit(
         )));
     }
     for (length, origin) in extent.iter().zip(structure.origin) {
-        if (length / 2).checked_add_signed(*origin).is_none_or(|centre| centre >= *length) {
-            let message =
-                format!("a structure of {length} pixels along an axis cannot have the origin {origin}");
-            return Err(KernelError::parameter(message));
-        }
+        window::before(*length, *origin)?;
     }
     let later = match later {
         LaterMask::Same => None,
@@ -257,7 +254,7 @@ fn check_fit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::set_local_threads;
+    use crate::parallel::LocalThreads;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 
@@ -354,9 +351,8 @@ mod tests {
                 }
                 expected = next;
             }
-            let before = set_local_threads(threads);
+            let _threads = LocalThreads::new(threads);
             let result = erode(&image, &structure, complement, masked.then_some(&mask), passes);
-            set_local_threads(before);
             prop_assert_eq!(result, expected.mapv(|value| value != complement));
         }
     }

@@ -68,6 +68,21 @@ pub fn set_local_threads(count: usize) -> usize {
     LOCAL.replace(count.min(MAX_THREADS))
 }
 
+/// While it lives, calls from this thread use so many threads.
+pub(crate) struct LocalThreads(usize);
+
+impl LocalThreads {
+    pub(crate) fn new(count: usize) -> Self {
+        Self(set_local_threads(count))
+    }
+}
+
+impl Drop for LocalThreads {
+    fn drop(&mut self) {
+        set_local_threads(self.0);
+    }
+}
+
 /// How many blocks to cut work of this estimated cost into, a step being about a nanosecond.
 pub fn blocks_for(cost: usize) -> usize {
     let threads = threads();
@@ -307,7 +322,10 @@ mod tests {
         for count in [1, 3] {
             let before = set_local_threads(count);
             let work = || {
-                for_each_block((0..10).collect(), |_: i32| drop(buffer::<u64>(usize::MAX / 16)));
+                for_each_block((0..10).collect(), |_: i32| {
+                    // Memory that nobody looks at would not even be asked for.
+                    std::hint::black_box(buffer::<u64>(usize::MAX / 16));
+                });
                 Ok(())
             };
             assert!(matches!(interruptible(|| false, work), Some(Err(KernelError::Memory(_)))));

@@ -5,7 +5,7 @@
 
 use crate::correlate::{Pass, correlate_rows};
 use crate::error::Result;
-use crate::parallel;
+use crate::parallel::{self, LocalThreads};
 use crate::view::{View, ViewMut};
 use std::sync::{Mutex, PoisonError};
 
@@ -64,7 +64,7 @@ fn over_bands(
     let failed = Mutex::new(Ok(()));
     parallel::for_each_block(bands, |(start, mut band)| {
         // Bands are what is shared among threads.
-        let _alone = Alone::new();
+        let _alone = LocalThreads::new(1);
         let mut done = correlate_rows(Some(input), band.reborrow(), *first, start);
         for pass in later {
             done = done.and_then(|()| correlate_rows(None, band.reborrow(), *pass, 0));
@@ -76,27 +76,10 @@ fn over_bands(
     failed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Keeps work on this thread, until it is dropped.
-struct Alone(usize);
-
-impl Alone {
-    fn new() -> Self {
-        Self(parallel::set_local_threads(1))
-    }
-}
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        parallel::set_local_threads(self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::border::Border;
-    use crate::correlate::correlate1d;
-    use crate::parallel::set_local_threads;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 
@@ -119,16 +102,15 @@ mod tests {
             let border = Border::from_code(code).unwrap();
             let pass = |axis| Pass { axis, weights: &weights, border, fill: 7.0, origin: 0 };
             let passes: Vec<Pass<'_>> = order.into_iter().map(pass).collect();
-            let threads = set_local_threads(threads);
+            let _threads = LocalThreads::new(threads);
             let mut expected = (bytes.clone(), floats.clone());
-            for Pass { axis, weights, border, fill, origin } in passes.iter().copied() {
-                correlate1d(None, ViewMut::U8(expected.0.view_mut()), axis, weights, border, fill, origin).unwrap();
-                correlate1d(None, ViewMut::F32(expected.1.view_mut()), axis, weights, border, fill, origin).unwrap();
+            for pass in &passes {
+                correlate_rows(None, ViewMut::U8(expected.0.view_mut()), *pass, 0).unwrap();
+                correlate_rows(None, ViewMut::F32(expected.1.view_mut()), *pass, 0).unwrap();
             }
             let mut output = (bytes.clone(), floats.clone());
             correlate_axes(Some(&View::U8(bytes.view())), ViewMut::U8(output.0.view_mut()), &passes).unwrap();
             correlate_axes(Some(&View::F32(floats.view())), ViewMut::F32(output.1.view_mut()), &passes).unwrap();
-            set_local_threads(threads);
             prop_assert_eq!(output, expected);
         }
     }

@@ -23,9 +23,9 @@ use crate::error::check_room;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::sample::Cast;
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Convert, Kernel, dispatch};
 use crate::view::{View, ViewMut};
-use band::{Unkey, store_as_double};
+use band::store_as_double;
 pub use boxes::{BoxWindow, box_extremum};
 use counts::Counted;
 use extreme::Extreme;
@@ -197,7 +197,8 @@ impl Plan {
         let unchanged = T::FITS_DOUBLE || matches!(outside, Outside::Exact(_));
         if unchanged && let Some(output) = T::slice_of(&mut output) {
             self.select(padded, rows.len(), &mut |place, keys| {
-                dispatch(Unkey { keys, output: &mut output[place..place + keys.len()] });
+                let to = &mut output[place..place + keys.len()];
+                dispatch(Convert { from: keys, to, convert: T::from_key });
             });
         } else {
             let mut keys = vec![T::Key::default(); rows.len() * self.layout.strides[0]];
@@ -272,7 +273,7 @@ impl<K: Key> Kernel for SelectRow<'_, K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::set_local_threads;
+    use crate::parallel::LocalThreads;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 
@@ -332,10 +333,9 @@ mod tests {
             let border = Border::from_code(code).unwrap();
             let image = noise(&shape);
             let mut output = ArrayD::zeros(image.raw_dim());
-            let before = set_local_threads(threads);
+            let _threads = LocalThreads::new(threads);
             let view = ViewMut::I16(output.view_mut());
             rank_filter(&View::I16(image.view()), view, window, rank, border, Outside::Double(77.9)).unwrap();
-            set_local_threads(before);
             prop_assert_eq!(output, plain(&image, window, rank, border, 77));
         }
     }
@@ -346,10 +346,9 @@ mod tests {
         let (shape, mask) = ([5, 3, 1], [true; 15]);
         let window = Window { shape: &shape, mask: &mask, origins: &[1, 0, 0] };
         let mut output = ArrayD::zeros(image.raw_dim());
-        let before = set_local_threads(3);
+        let _threads = LocalThreads::new(3);
         let view = ViewMut::I16(output.view_mut());
         rank_filter(&View::I16(image.view()), view, window, 7, Border::Mirror, Outside::Double(0.0)).unwrap();
-        set_local_threads(before);
         assert_eq!(output, plain(&image, window, 7, Border::Mirror, 0));
     }
 

@@ -8,9 +8,9 @@ use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::parallel;
 use crate::sample::Sample;
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Convert, dispatch};
 use crate::view::ViewMut;
-use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, Ix1};
+use ndarray::{ArrayD, ArrayView, ArrayViewD, ArrayViewMutD, Axis};
 
 /// How the axes of an image are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ fn make_block<'w, T: Sample>(
         if !fill_directly(worker, outer, to) {
             values.resize(row_len, 0.0);
             worker.fill(outer, &mut values);
-            dispatch(Store { target: to, values: &values });
+            dispatch(Convert { from: &values, to, convert: T::from_f64_rounded });
         }
     };
     let shapes = (&outer_shape[..], &row_shape[..]);
@@ -161,14 +161,8 @@ fn make_block<'w, T: Sample>(
         } else {
             odd_row.resize(row_len, T::default());
             fill(worker, row.outer, &mut odd_row);
-            // An iterator over any number of axes takes many times as long.
-            while target.ndim() > 1 && target.len_of(Axis(1)) == 1 {
-                target.index_axis_inplace(Axis(1), 0);
-            }
-            match target.view_mut().into_dimensionality::<Ix1>() {
-                Ok(line) => line.into_iter().zip(&odd_row).for_each(|(to, from)| *to = *from),
-                Err(_) => target.iter_mut().zip(&odd_row).for_each(|(to, from)| *to = *from),
-            }
+            let filled = ArrayView::from_shape(target.raw_dim(), &odd_row).expect("room for a row");
+            copy_lines(filled, target);
         }
     });
 }
@@ -241,21 +235,6 @@ pub fn advance(index: &mut [usize], shape: &[usize]) -> bool {
     false
 }
 
-/// Store values by the rounding cast.
-struct Store<'a, T> {
-    target: &'a mut [T],
-    values: &'a [f64],
-}
-
-impl<T: Sample> Kernel for Store<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.target.iter_mut().zip(self.values).for_each(|(to, from)| *to = T::from_f64_rounded(*from));
-    }
-}
-
 /// An image to read pixels from: its elements as one slice, and how far apart neighbours lie in it.
 pub struct Pixels<'a, T: Sample> {
     elements: std::borrow::Cow<'a, [T]>,
@@ -278,7 +257,7 @@ impl<'a, T: Sample> Pixels<'a, T> {
                 (std::borrow::Cow::Borrowed(elements), strides)
             }
             None => {
-                let copy = in_c_order(&array);
+                let copy = in_c_order(array.view());
                 let mut strides = vec![1; array.ndim()];
                 for axis in (1..array.ndim()).rev() {
                     strides[axis - 1] = strides[axis] * array.shape()[axis];
@@ -370,28 +349,20 @@ impl<T: Sample> Pixels<'_, T> {
     }
 }
 
-/// The elements in C order, copied line by line along the longer of the last two axes: the last may be of channels.
-fn in_c_order<T: Sample>(array: &ArrayViewD<'_, T>) -> Vec<T> {
+/// The elements in C order.
+fn in_c_order<T: Sample>(array: ArrayViewD<'_, T>) -> Vec<T> {
     let mut copy = ArrayD::from_elem(array.raw_dim(), T::default());
-    // An array without axes is in C order anyway.
-    let axis = (0..array.ndim()).rev().take(2).max_by_key(|axis| array.shape()[*axis]).unwrap_or(0);
-    for (mut to, from) in copy.lanes_mut(Axis(axis)).into_iter().zip(array.lanes(Axis(axis))) {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    }
+    copy_lines(array, copy.view_mut());
     copy.into_raw_vec_and_offset().0
 }
 
-struct Load<'a, T> {
-    line: &'a [T],
-    to: &'a mut [f64],
-}
-
-impl<T: Sample> Kernel for Load<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.to.iter_mut().zip(self.line).for_each(|(to, from)| *to = from.to_f64());
+/// Copy line by line, as an iterator over any number of axes takes many times as long; there is an axis at least.
+fn copy_lines<T: Copy>(from: ArrayViewD<'_, T>, mut to: ArrayViewMutD<'_, T>) {
+    // The last axis may be of channels.
+    let longer_than_one = (0..to.ndim()).rev().filter(|axis| to.shape()[*axis] > 1);
+    let axis = longer_than_one.take(2).max_by_key(|axis| to.shape()[*axis]).unwrap_or(0);
+    for (to, from) in to.lanes_mut(Axis(axis)).into_iter().zip(from.lanes(Axis(axis))) {
+        to.into_iter().zip(from).for_each(|(to, from)| *to = *from);
     }
 }
 
@@ -466,7 +437,7 @@ impl<T: Sample> ReadRow for Pixels<'_, T> {
         let (_, step) = self.spatial[self.spatial.len() - 1];
         if self.is_interleaved() && step == planes {
             let line = &self.elements[start..start + to.len()];
-            dispatch(Load { line, to });
+            dispatch(Convert { from: line, to, convert: T::to_f64 });
             return;
         }
         for (pixel, to) in to.chunks_exact_mut(planes).enumerate() {

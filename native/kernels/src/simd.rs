@@ -119,6 +119,23 @@ fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
+/// Convert one sample after another.
+pub(crate) struct Convert<'a, A, B, F> {
+    pub(crate) from: &'a [A],
+    pub(crate) to: &'a mut [B],
+    pub(crate) convert: F,
+}
+
+impl<A: Copy, B, F: Fn(A) -> B> Kernel for Convert<'_, A, B, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, to, convert } = self;
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = convert(*from));
+    }
+}
+
 /// Ask for the cache line of element `at`, which is read soon; it need not exist.
 #[inline(always)]
 pub(crate) fn prefetch<T>(elements: &[T], at: usize) {
@@ -130,6 +147,24 @@ pub(crate) fn prefetch<T>(elements: &[T], at: usize) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::parallel::LocalThreads;
+
+    /// Call `test` at every level, as far as the processor has them, with so many threads.
+    pub(crate) fn at_every_level<E>(threads: usize, test: impl Fn() -> Result<(), E>) -> Result<(), E> {
+        let _threads = LocalThreads::new(threads);
+        let before = level();
+        let tried = [Level::Baseline, Level::Avx2, Level::Avx512].into_iter().try_for_each(|wanted| {
+            force(wanted);
+            test()
+        });
+        force(before);
+        tried
+    }
 }
 
 #[cfg(test)]

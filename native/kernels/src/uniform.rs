@@ -2,41 +2,30 @@
 
 use crate::border::Border;
 use crate::correlate::{filter_alike, filter_strips, is_alike, lanes};
-use crate::error::{KernelError, Result};
+use crate::error::Result;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
-use crate::strips::{Extension, Walk};
+use crate::strips::Walk;
 use crate::view::{View, ViewMut};
+use crate::window::Lines;
 use std::convert;
 
-/// The mean of the `size` samples that begin `size / 2 + origin` ahead of the pixel, along `axis`;
-/// without an input, of `output` itself.
+/// The mean of a window of `size` samples.
 ///
 /// The sums are SciPy's: the first window from its first sample to its last; then, sample by sample, the difference
 /// of the one that enters and the one that leaves is added. So a NaN stays in the sum until the end of the line.
 ///
 /// # Errors
 ///
-/// For a size of 0, an `origin` that puts the window beside the pixel, or arrays that do not fit.
-pub fn uniform1d(
-    input: Option<&View<'_>>,
-    output: ViewMut<'_>,
-    axis: usize,
-    size: usize,
-    border: Border,
-    fill: f64,
-    origin: isize,
-) -> Result<()> {
-    let before = (size / 2).checked_add_signed(origin).filter(|before| *before < size).ok_or_else(|| {
-        KernelError::parameter(format!("a window of {size} samples cannot have the origin {origin}"))
-    })?;
-    let extension = Extension { before, after: size - 1 - before, border };
+/// For a window that [`Lines::walk`] refuses, or arrays that do not fit.
+pub fn uniform1d(lines: Lines<'_>, size: usize) -> Result<()> {
+    let walk = lines.walk(size, 1)?;
+    let Lines { input, output, border, fill, .. } = lines;
     if is_alike::<u8>(input, &output)
         && let Some(division) = Division::new(size)
         && let Some(fill) = byte(border, fill)
     {
         // Sums of bytes are exact, wherever they begin.
-        let walk = Walk { axis, extension, cost: 1, whole: false, first: 0 };
         return filter_alike(
             input,
             output,
@@ -55,7 +44,7 @@ pub fn uniform1d(
             },
         );
     }
-    let walk = Walk { axis, extension, cost: 4, whole: true, first: 0 };
+    let walk = Walk { cost: 4, whole: true, ..walk };
     let wide = matches!(input, Some(View::F64(_))) || input.is_none() && matches!(output, ViewMut::F64(_));
     if wide || size > Quotient::LARGEST {
         let divisor = size as f64;
@@ -247,9 +236,6 @@ impl Division {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::set_local_threads;
-    use crate::simd::{Level, force, level};
-    use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 
     #[test]
@@ -294,71 +280,12 @@ mod tests {
         }
     }
 
-    /// The definition, line by line.
-    fn plain<T: Sample>(
-        array: &ArrayD<T>,
-        axis: usize,
-        size: usize,
-        border: Border,
-        origin: isize,
-    ) -> ArrayD<T> {
-        let len = array.shape()[axis];
-        ArrayD::from_shape_fn(array.raw_dim(), |index| {
-            let sample = |row: usize, tap: usize| {
-                let position = (row + tap) as isize - (size / 2) as isize - origin;
-                border.index(position, len).map_or(7.0, |inside| {
-                    let mut at = index.clone();
-                    at.slice_mut()[axis] = inside;
-                    array[at].to_f64()
-                })
-            };
-            let mut sum = (0..size).fold(0.0, |sum, tap| sum + sample(0, tap));
-            for row in 1..=index[axis] {
-                sum += sample(row, size - 1) - sample(row - 1, 0);
-            }
-            T::from_f64_truncated(sum / size as f64)
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn equals_the_definition_at_every_level_and_thread_count(
-            shape in prop::collection::vec(1_usize..70, 1..4).prop_filter("size", |s| s.iter().product::<usize>() < 20_000),
-            axis in 0_usize..3,
-            size in 1_usize..20,
-            origin in -9_isize..9,
-            code in 0..7,
-            threads in 1_usize..4,
-        ) {
-            let axis = axis % shape.len();
-            let origin = origin.clamp(-(size as isize / 2), (size as isize - 1) / 2);
-            let mut count = 0_i32;
-            let bytes = ArrayD::from_shape_simple_fn(shape, || { count = (count * 31 + 17) % 1009; count as u8 });
-            let floats = bytes.mapv(|byte| f32::from(byte) * 1.1);
-            let border = Border::from_code(code).unwrap();
-            let (expected, expected_floats) =
-                (plain(&bytes, axis, size, border, origin), plain(&floats, axis, size, border, origin));
-            let (threads, before) = (set_local_threads(threads), level());
-            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-                force(wanted);
-                let mut output = bytes.clone();
-                let view = ViewMut::U8(output.view_mut());
-                uniform1d(Some(&View::U8(bytes.view())), view, axis, size, border, 7.0, origin).unwrap();
-                prop_assert_eq!(&output, &expected);
-                let mut output = bytes.clone();
-                uniform1d(None, ViewMut::U8(output.view_mut()), axis, size, border, 7.0, origin).unwrap();
-                prop_assert_eq!(&output, &expected);
-                let mut output = floats.clone();
-                uniform1d(None, ViewMut::F32(output.view_mut()), axis, size, border, 7.0, origin).unwrap();
-                prop_assert_eq!(&output, &expected_floats);
-                let mut output = floats.clone();
-                let view = ViewMut::F32(output.view_mut());
-                uniform1d(Some(&View::F32(floats.view())), view, axis, size, border, 7.0, origin).unwrap();
-                prop_assert_eq!(&output, &expected_floats);
-            }
-            force(before);
-            set_local_threads(threads);
-        }
+    #[test]
+    fn equals_the_definition() {
+        crate::window::testing::equals_its_definition(uniform1d, |line, size| {
+            let first: f64 = line[..size].iter().fold(0.0, |sum, sample| sum + sample);
+            (size..line.len()).fold(first, |sum, enters| sum + (line[enters] - line[enters - size]))
+                / size as f64
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! NumPy arrays as the kernels' views; the only file that knows NumPy.
 
 use ndarray::{ArrayViewD, ArrayViewMutD};
+use numpy::npyffi::flags::NPY_ARRAY_WRITEABLE;
 use numpy::{
     Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn,
     PyUntypedArray, PyUntypedArrayMethods,
@@ -64,7 +65,7 @@ borrowed!(
 borrowed!(
     /// An array argument that is written.
     Output,
-    PyReadwriteArrayDyn
+    Written
 );
 
 impl Input<'_> {
@@ -126,10 +127,55 @@ impl<'py, T: Element> Borrow<'py> for PyReadonlyArrayDyn<'py, T> {
     }
 }
 
-impl<'py, T: Element> Borrow<'py> for PyReadwriteArrayDyn<'py, T> {
+/// An array that is written. It is borrowed for as long, unless there are gaps between its elements: what lies in them
+/// may be written by another thread, and the borrows of the `numpy` crate cannot tell two tiles side by side apart.
+pub struct Written<'py, T: Element> {
+    array: Bound<'py, PyArrayDyn<T>>,
+    _borrowed: Option<PyReadwriteArrayDyn<'py, T>>,
+}
+
+impl<'py, T: Element> Borrow<'py> for Written<'py, T> {
     fn borrow(object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        Ok(object.cast::<PyArrayDyn<T>>()?.try_readwrite()?)
+        let array = object.cast::<PyArrayDyn<T>>()?;
+        let extent = extent(array.as_untyped())
+            .ok_or_else(|| PyValueError::new_err("an output whose elements share memory"))?;
+        let has_gaps = extent > array.len() * size_of::<T>();
+        if has_gaps && !is_writeable(array.as_untyped()) {
+            return Err(PyValueError::new_err("output array is read-only."));
+        }
+        let borrowed = if has_gaps { None } else { Some(array.try_readwrite()?) };
+        Ok(Self { array: array.clone(), _borrowed: borrowed })
     }
+}
+
+impl<T: Element> Written<'_, T> {
+    fn as_array_mut(&mut self) -> ArrayViewMutD<'_, T> {
+        // SAFETY: the array is writable, its elements are aligned (`check_layout`), and each has memory of its own
+        // (`extent`). This is the only view made of them here, for as long as `self` is borrowed: inputs that share
+        // memory with the output are copied in Python. A view reaches its elements alone, never what lies in gaps:
+        // `ndarray` makes no slice of it unless there are none. That two threads do not write the same elements is
+        // their callers' to see to, as with NumPy's own functions; where there are no gaps, the borrow sees to it.
+        unsafe { self.array.as_array_mut() }
+    }
+}
+
+/// How many bytes the elements reach over, if those of each axis lie beyond all of the axes with smaller steps; `None`
+/// if they do not, and elements may share memory.
+fn extent(array: &Bound<'_, PyUntypedArray>) -> Option<usize> {
+    if array.is_empty() {
+        return Some(0);
+    }
+    let steps = array.strides().iter().map(|stride| stride.unsigned_abs());
+    let mut axes: Vec<_> = steps.zip(array.shape()).filter(|(_, len)| **len > 1).collect();
+    axes.sort_unstable();
+    axes.into_iter().try_fold(array.dtype().itemsize(), |extent, (step, len)| {
+        (step >= extent).then(|| extent + step * (len - 1))
+    })
+}
+
+fn is_writeable(array: &Bound<'_, PyUntypedArray>) -> bool {
+    // SAFETY: the pointer is that of a live NumPy array, and the interpreter is attached.
+    unsafe { (*array.as_array_ptr()).fields.flags & NPY_ARRAY_WRITEABLE != 0 }
 }
 
 /// What an `ndarray` view takes for granted: elements that are aligned, also from one to the next.

@@ -1,8 +1,10 @@
 //! Call a kernel without the interpreter lock, and let Ctrl-C end it.
 
-use crate::error::to_python;
+use crate::array::{Input, Output};
+use crate::error::{border, to_python};
 use offgraph_kernels::error::KernelError;
 use offgraph_kernels::parallel::interruptible;
+use offgraph_kernels::window;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use std::cell::Cell;
@@ -29,4 +31,19 @@ pub fn detached<R: Send>(
         Some(result) => result.map_err(to_python),
         None => Err(RAISED.take().unwrap_or_else(|| PyKeyboardInterrupt::new_err(()))),
     }
+}
+
+/// What every filter along an axis takes: output, input (none to filter the output itself), axis, border mode, fill
+/// value and origin.
+pub type Lines<'py> = (Output<'py>, Option<Input<'py>>, usize, i32, f64, isize);
+
+/// Run a filter along an axis as [`detached`] does.
+pub fn filter(
+    py: Python<'_>,
+    (mut output, input, axis, mode, fill, origin): Lines<'_>,
+    kernel: impl FnOnce(window::Lines<'_>) -> Result<(), KernelError> + Send,
+) -> PyResult<()> {
+    let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
+    let lines = window::Lines { input: input.as_ref(), output, axis, border, fill, origin };
+    detached(py, || kernel(lines))
 }

@@ -1,7 +1,7 @@
 //! Linear filters.
 
 use crate::array::{Input, Output};
-use crate::call::detached;
+use crate::call::{Lines, detached, filter};
 use crate::error::border;
 use offgraph_kernels::correlate::{self, Pass};
 use offgraph_kernels::correlate_nd::{Weights, correlate as correlate_array};
@@ -10,18 +10,13 @@ use offgraph_kernels::uniform;
 use pyo3::prelude::*;
 
 #[pyfunction]
-pub fn correlate1d(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Option<Input<'_>>,
-    weights: Vec<f64>,
-    axis: usize,
-    mode: i32,
-    cval: f64,
-    origin: isize,
-) -> PyResult<()> {
-    let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
-    detached(py, || correlate::correlate1d(input.as_ref(), output, axis, &weights, border, cval, origin))
+pub fn correlate1d(py: Python<'_>, lines: Lines<'_>, weights: Vec<f64>) -> PyResult<()> {
+    filter(py, lines, |lines| correlate::correlate1d(lines, &weights))
+}
+
+#[pyfunction]
+pub fn uniform1d(py: Python<'_>, lines: Lines<'_>, size: usize) -> PyResult<()> {
+    filter(py, lines, |lines| uniform::uniform1d(lines, size))
 }
 
 #[pyfunction]
@@ -55,19 +50,4 @@ pub fn correlate_nd(
     let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
     let weights = Weights { values: &weights, shape: &shape, origins: &origins };
     detached(py, || correlate_array(&input, output, weights, border, cval))
-}
-
-#[pyfunction]
-pub fn uniform1d(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Option<Input<'_>>,
-    size: usize,
-    axis: usize,
-    mode: i32,
-    cval: f64,
-    origin: isize,
-) -> PyResult<()> {
-    let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
-    detached(py, || uniform::uniform1d(input.as_ref(), output, axis, size, border, cval, origin))
 }

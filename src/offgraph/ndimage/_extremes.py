@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from offgraph import _native
-from offgraph.ndimage._lines import along_axes, call_in_c_order, unsupported
+from offgraph.ndimage._lines import along_axes, call_in_c_order, unsupported, window_along
 from offgraph.ndimage._support import (
     as_double,
     check_axes,
     check_output,
     mode_code,
     native_input,
-    normalize_axis,
     normalize_sequence,
     output_array,
     same_elements,
@@ -131,13 +130,8 @@ def _extremum1d(
     input = np.asarray(input)
     if np.iscomplexobj(input):
         raise TypeError("Complex type not supported")
-    axis = normalize_axis(axis, input.ndim)
-    if size < 1:
-        raise RuntimeError("incorrect filter size")
-    output = output_array(output, input)
-    if size // 2 + origin < 0 or size // 2 + origin >= size:
-        raise ValueError("invalid origin")
-    passes = [(operator.index(axis), operator.index(size), origin, mode_code(mode))]
+    axis, output, code = window_along(input, size, axis, output, mode, origin)
+    passes = [(operator.index(axis), operator.index(size), origin, code)]
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
     box = _Box.of(passes, input.ndim, cval, minimum=minimum)
@@ -176,6 +170,7 @@ class _Box:
             self.cval,
             self.origins,
             self.largest,
+            window=(self.lengths, self.origins, self.modes),
         )
 
 

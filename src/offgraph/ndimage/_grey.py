@@ -219,9 +219,9 @@ def _raised_extremum(
         heights = structure.ravel()[: footprint.size][footprint.ravel()]
         heights = (heights if largest else -heights).tolist()
         footprint = np.ascontiguousarray(footprint)
-        call_in_c_order(
-            _native.raised_extremum, input, output, footprint, heights, largest, mode, cval, origins
-        )
+        window = footprint.shape, origins, mode
+        arguments = footprint, heights, largest, mode, cval, origins
+        call_in_c_order(_native.raised_extremum, input, output, *arguments, window=window)
     return output
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from offgraph import _native
-from offgraph.ndimage._lines import along_axes, call_in_c_order, filter_lines
+from offgraph.ndimage._lines import along_axes, call_in_c_order, filter_lines, filter_windows
 from offgraph.ndimage._support import (
     as_double,
     check_axes,
@@ -24,7 +24,6 @@ from offgraph.ndimage._support import (
     normalize_axis,
     normalize_sequence,
     output_array,
-    parts,
 )
 
 __all__ = [
@@ -110,17 +109,7 @@ def correlate1d(
         raise ValueError(
             "Invalid origin; origin must satisfy -(len(weights) // 2) <= origin <= (len(weights)-1) // 2"
         )
-    filter_lines(
-        _native.correlate1d,
-        input,
-        output,
-        weights.tolist(),
-        axis,
-        mode_code(mode),
-        cval,
-        origin,
-        in_place=True,
-    )
+    filter_lines(_native.correlate1d, input, output, weights.tolist(), axis, mode_code(mode), cval, origin)
     return output
 
 
@@ -342,7 +331,8 @@ def _correlate(
         flat, shape, shifts = [0.0], [1] * input.ndim, [0] * input.ndim
     if input.ndim == 0:
         source, target, shape, shifts = source.reshape(1), output.reshape(1), [1], [0]
-    call_in_c_order(_native.correlate_nd, source, target, flat, shape, code, cval, shifts)
+    window = shape, shifts, code
+    call_in_c_order(_native.correlate_nd, source, target, flat, shape, code, cval, shifts, window=window)
     return output
 
 
@@ -392,18 +382,7 @@ def uniform_filter1d(
     >>> uniform_filter1d([2, 8, 0, 4, 1, 9, 9, 0], size=3)
     array([4, 3, 4, 1, 4, 6, 6, 3])
     """
-    input = np.asarray(input)
-    axis = normalize_axis(axis, input.ndim)
-    if size < 1:
-        raise RuntimeError("incorrect filter size")
-    output = output_array(output, input, complex_output=input.dtype.kind == "c")
-    if size // 2 + origin < 0 or size // 2 + origin >= size:
-        raise ValueError("invalid origin")
-    code = mode_code(mode)
-    for source, target, fill in parts(input, output, cval):
-        length = operator.index(size)
-        filter_lines(_native.uniform1d, source, target, length, axis, code, fill, origin, in_place=True)
-    return output
+    return filter_windows(_native.uniform1d, input, size, axis, output, mode, cval, origin)
 
 
 def uniform_filter(

@@ -16,10 +16,32 @@ from offgraph.ndimage._support import (
     mode_code,
     native_input,
     normalize_axis,
+    output_array,
+    parts,
     same_elements,
 )
 
-__all__ = ["along_axes", "call_in_c_order", "correlate_axes", "filter_lines", "unsupported"]
+__all__ = [
+    "along_axes",
+    "call_in_c_order",
+    "correlate_axes",
+    "filter_lines",
+    "filter_windows",
+    "unsupported",
+    "window_along",
+]
+
+
+_BAND_BYTES = 2 << 20
+"""Memory of the samples and results that are held at once where the arrays themselves cannot be read or written."""
+
+_SMALL_BYTES = 4 << 20
+"""Copies of inputs up to this size are made whole, which is faster where several filters follow each other."""
+
+_WRAPPING = (mode_code("wrap"), mode_code("grid-wrap"))
+
+Window = tuple[Sequence[int], Sequence[int], int | Sequence[int]]
+"""Lengths and origins along every axis; the mode of all or of each."""
 
 
 def call_in_c_order(
@@ -27,50 +49,142 @@ def call_in_c_order(
     input: np.ndarray,
     output: np.ndarray,
     *arguments: Any,
-    in_place: bool = False,
+    window: Window | None = None,
+    axis: int | None = None,
 ) -> None:
     """Call ``kernel(output, input, *arguments)`` with arrays in C order and native bytes that share no memory.
 
-    With `in_place`, a kernel that can filter an array itself gets ``None`` for an input that is the output.
+    The kernel filters with a `window`, or line by line along an `axis`; in that case it gets ``None`` for an input
+    that is the output. What is not in C order is filtered band by band.
     """
     if output.size == 0:
         return
     shared = np.may_share_memory(input, output)
-    if shared and in_place and same_elements(input, output) and _direct(output):
+    in_place = shared and axis is not None and same_elements(input, output)
+    if not _at_once(input, output):
+        if shared and not in_place:
+            input = input.copy()
+        _filter_bands(kernel, input, output, arguments, window, axis)
+        return
+    if in_place:
         kernel(output, None, *arguments)
         return
-    contiguous = np.ascontiguousarray(input)
-    if not even_strides(contiguous) or (shared and np.may_share_memory(contiguous, output)):
-        contiguous = contiguous.copy()
-    if _direct(output):
-        kernel(output, contiguous, *arguments)
-        return
-    target = np.empty(output.shape, output.dtype.newbyteorder("="))
-    kernel(target, contiguous, *arguments)
-    output[...] = target
+    kernel(output, _in_c_order(input, output if shared else None), *arguments)
 
 
-def _direct(output: np.ndarray) -> bool:
-    """Whether a kernel can write straight into the array."""
-    return output.flags.carray and output.dtype.isnative and even_strides(output)
+def _in_c_order(array: np.ndarray, apart_from: np.ndarray | None) -> np.ndarray:
+    """The same samples in C order and native bytes; copied if they share memory with another array."""
+    samples = np.ascontiguousarray(array)
+    shared = apart_from is not None and np.may_share_memory(samples, apart_from)
+    if shared or not samples.dtype.isnative or not even_strides(samples):
+        return np.array(samples, samples.dtype.newbyteorder("="))
+    return samples
+
+
+def _at_once(input: np.ndarray, output: np.ndarray) -> bool:
+    """Whether a kernel can write straight into the output, and read the input itself or a small copy."""
+    direct = output.flags.carray and output.dtype.isnative and even_strides(output)
+    return direct and (input.flags.c_contiguous or input.nbytes <= _SMALL_BYTES)
+
+
+def _filter_bands(
+    kernel: Callable[..., None],
+    input: np.ndarray,
+    output: np.ndarray,
+    arguments: tuple[Any, ...],
+    window: Window | None,
+    along: int | None,
+) -> None:
+    """Filter one part of the arrays after the other, so that copies of them take little memory.
+
+    Parts are cut across the axis along which the window is the shortest for its length; each is filtered together with
+    what the window reaches beside it.
+    """
+    sizes = output.shape
+    reaches = {axis: _reach(window, axis) for axis in range(output.ndim) if axis != along}
+    axis = min(reaches, key=lambda axis: (1 + reaches[axis][0]) / sizes[axis], default=0)
+    reach, wraps = reaches.get(axis, (0, False))
+    row_bytes = output.size // sizes[axis] * (input.itemsize + output.itemsize)
+    step = max(_BAND_BYTES // row_bytes, 2 * reach, 1)
+    if axis == along or step >= sizes[axis]:
+        step, reach = sizes[axis], 0
+
+    def part(rows: Any) -> Any:
+        return (slice(None),) * axis + (rows,)
+
+    for start in range(0, sizes[axis], step):
+        end = min(start + step, sizes[axis])
+        first = start - reach if wraps else max(start - reach, 0)
+        rows = np.arange(first, end + reach) % sizes[axis] if wraps else slice(first, end + reach)
+        samples = _in_c_order(input[part(rows)], output)
+        results = np.empty(samples.shape, output.dtype.newbyteorder("="))
+        kernel(results, samples, *arguments)
+        output[part(slice(start, end))] = results[part(slice(start - first, end - first))]
+
+
+def _reach(window: Window | None, axis: int) -> tuple[int, bool]:
+    """How far the window reaches from the pixel, and whether beyond an end it comes back at the other.
+
+    As far to both sides: beyond an end of the array the samples may be those of the other side.
+    """
+    if window is None:
+        return 0, False
+    lengths, origins, modes = window
+    before = lengths[axis] // 2 + origins[axis]
+    mode = modes if isinstance(modes, int) else modes[axis]
+    return max(before, lengths[axis] - 1 - before), mode in _WRAPPING
 
 
 def filter_lines(
     kernel: Callable[..., None],
     input: np.ndarray,
     output: np.ndarray,
-    weights: Any,
+    window: Any,
     axis: int,
     mode: int,
     cval: Any,
     origin: Any,
-    *more: Any,
-    in_place: bool = False,
 ) -> None:
     """Call a native filter along `axis`, with the last checks that SciPy makes in C."""
     axis = operator.index(axis)
     source, cval, origin = _checked(input, output, cval, origin)
-    call_in_c_order(kernel, source, output, weights, axis, mode, cval, origin, *more, in_place=in_place)
+
+    def along_lines(output: np.ndarray, input: np.ndarray | None) -> None:
+        kernel((output, input, axis, mode, cval, origin), window)
+
+    call_in_c_order(along_lines, source, output, axis=axis)
+
+
+def filter_windows(
+    kernel: Callable[..., None],
+    input: Any,
+    size: Any,
+    axis: Any,
+    output: Any,
+    mode: Any,
+    cval: Any,
+    origin: Any,
+) -> np.ndarray:
+    """The whole of a public function: a native filter of `size` samples along `axis`, after SciPy's checks."""
+    input = np.asarray(input)
+    axis, output, code = window_along(input, size, axis, output, mode, origin)
+    for source, target, fill in parts(input, output, cval):
+        filter_lines(kernel, source, target, operator.index(size), axis, code, fill, origin)
+    return output
+
+
+def window_along(
+    input: np.ndarray, size: Any, axis: Any, output: Any, mode: Any, origin: Any
+) -> tuple[Any, np.ndarray, int]:
+    """The axis, the array to write and the code of the mode, for a window of `size` samples along one axis."""
+    axis = normalize_axis(axis, input.ndim)
+    if size < 1:
+        raise RuntimeError("incorrect filter size")
+    # The warning points at the caller of the public function, which is two functions above this one.
+    output = output_array(output, input, complex_output=input.dtype.kind == "c", above=2)
+    if size // 2 + origin < 0 or size // 2 + origin >= size:
+        raise ValueError("invalid origin")
+    return axis, output, mode_code(mode)
 
 
 def _checked(input: np.ndarray, output: np.ndarray, cval: Any, origin: Any) -> tuple[np.ndarray, float, int]:
@@ -114,10 +228,15 @@ def correlate_axes(
         if not native:
             source, fill, _ = _checked(input, output, cval, 0)
         native.append((axis, weights, code, fill, 0))
-    if native:
-        call_in_c_order(_native.correlate_axes, source, output, native, in_place=True)
-    else:
+    if not native:
         output[...] = input[...]
+        return
+    while native:
+        # One alone if it takes the way over bands, which are cut across another axis than its own.
+        count = len(native) if _at_once(source, output) else 1
+        some, native = native[:count], native[count:]
+        call_in_c_order(_native.correlate_axes, source, output, some, axis=some[0][0])
+        source = output
 
 
 def unsupported(array: np.ndarray) -> str:

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from offgraph import _native
 from offgraph.ndimage._extremes import maximum_filter, minimum_filter
-from offgraph.ndimage._lines import call_in_c_order
 from offgraph.ndimage._support import check_axes, mode_code, native_input, normalize_sequence, output_array
 from offgraph.ndimage._windows import (
     check_window,
     expand_footprint,
     expand_origins,
+    filter_ranks,
     rank_as_double,
     warn_of_two_windows,
 )
@@ -248,8 +247,6 @@ def _rank_of_line(
         raise ValueError("output array is read-only.")
     result = output if output.dtype == samples.dtype else np.empty(samples.shape, samples.dtype)
     origins = [operator.index(origin) for origin in origins]
-    call_in_c_order(
-        _native.rank_filter, native_input(samples), result, int(rank), footprint, mode, value, origins
-    )
+    filter_ranks(native_input(samples), rank, footprint, result, mode, value, origins)
     if result is not output:
         np.copyto(output, result, casting="unsafe")

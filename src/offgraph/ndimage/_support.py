@@ -104,11 +104,12 @@ def output_array(
     shape: tuple[int, ...] | None = None,
     complex_output: bool = False,
     zeroed: bool = False,
+    above: int = 0,
 ) -> np.ndarray:
     """The array to write into: made from a dtype, or the caller's own after a check.
 
-    Called straight from a public function: the warning points at that function's caller. A new array is `zeroed` on
-    request: where not every element is written.
+    The warning points at the caller of the public function, which calls this or is so many functions `above` the one
+    that does. A new array is `zeroed` on request: where not every element is written.
     """
     if shape is None:
         shape = input.shape
@@ -122,7 +123,7 @@ def output_array(
         return make(shape, dtype=dtype)
     if isinstance(output, _DTYPES):
         if complex_output and np.dtype(output).kind != "c":
-            warnings.warn("promoting specified output dtype to complex", stacklevel=3)
+            warnings.warn("promoting specified output dtype to complex", stacklevel=3 + above)
             output = np.promote_types(output, np.complex64)
         return make(shape, dtype=output)
     if isinstance(output, str):
@@ -196,14 +197,13 @@ def check_output(output: np.ndarray, unsupported: str = "data type not supported
 def call_native(kernel: Callable[..., None], output: np.ndarray, *arguments: Any) -> None:
     """Call ``kernel(output, *arguments)`` with an output it can write, and bring the result into `output`.
 
-    A byte-swapped or misaligned array, and one with gaps or whose elements share memory, is written through a
-    temporary one.
+    A byte-swapped or misaligned array, and one whose elements share memory, is written through a temporary one.
     Nothing is called for an output without elements.
     """
     if output.size == 0:
         return
     flags, direct = output.flags, output.dtype.isnative and even_strides(output)
-    if direct and flags.aligned and (flags.c_contiguous or _is_dense(output)):
+    if direct and flags.aligned and (flags.c_contiguous or _lie_apart(output)):
         kernel(output, *arguments)
         return
     temporary = np.array(output, dtype=output.dtype.newbyteorder("="), order="C")
@@ -220,11 +220,11 @@ def even_strides(array: np.ndarray) -> bool:
     return True
 
 
-def _is_dense(array: np.ndarray) -> bool:
-    """Whether the elements fill a piece of memory, none of it twice: what lies between them may be another thread's."""
-    step = array.itemsize
+def _lie_apart(array: np.ndarray) -> bool:
+    """Whether each element has memory of its own: those of every axis lie beyond all of the axes with smaller steps."""
+    extent = array.itemsize
     for stride, length in sorted((abs(s), n) for s, n in zip(array.strides, array.shape) if n > 1):
-        if stride != step:
+        if stride < extent:
             return False
-        step *= length
+        extent += stride * (length - 1)
     return True

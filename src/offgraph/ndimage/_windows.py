@@ -12,7 +12,14 @@ from offgraph import _native
 from offgraph.ndimage._lines import call_in_c_order
 from offgraph.ndimage._support import as_double, check_output, native_input, normalize_sequence
 
-__all__ = ["check_window", "expand_footprint", "expand_origins", "rank_as_double", "warn_of_two_windows"]
+__all__ = [
+    "check_window",
+    "expand_footprint",
+    "expand_origins",
+    "filter_ranks",
+    "rank_as_double",
+    "warn_of_two_windows",
+]
 
 
 def warn_of_two_windows(size: Any, footprint: Any) -> None:
@@ -70,4 +77,19 @@ def rank_as_double(
         return
     input = native_input(input, "array type not supported")
     check_output(output, "array type not supported")
-    call_in_c_order(_native.rank_filter, input, output, int(rank), footprint, mode, cval, origins)
+    filter_ranks(input, rank, footprint, output, mode, cval, origins)
+
+
+def filter_ranks(
+    input: np.ndarray,
+    rank: int,
+    footprint: np.ndarray,
+    output: np.ndarray,
+    mode: int,
+    cval: float | int,
+    origins: list[int],
+) -> None:
+    """Call the native rank filter."""
+    window = footprint.shape, origins, mode
+    arguments = int(rank), footprint, mode, cval, origins
+    call_in_c_order(_native.rank_filter, input, output, *arguments, window=window)

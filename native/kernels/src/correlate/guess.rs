@@ -215,7 +215,7 @@ fn is_flat<const N: usize>(samples: &[f32], step: usize, size: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::border::Border;
-    use crate::correlate::correlate1d;
+    use crate::correlate::{Pass, correlate_rows};
     use crate::sample::Sample;
     use crate::simd::{Level, force, level};
     use crate::view::{View, ViewMut};
@@ -250,14 +250,15 @@ mod tests {
             bytes.axis_iter_mut(Axis(axis)).skip(repeated).for_each(|mut row| row.assign(&first));
             let border = Border::from_code(code).unwrap();
             let mut sums = bytes.mapv(f64::from);
-            correlate1d(None, ViewMut::F64(sums.view_mut()), axis, &weights, border, 7.0, 0).unwrap();
+            let pass = Pass { axis, weights: &weights, border, fill: 7.0, origin: 0 };
+            correlate_rows(None, ViewMut::F64(sums.view_mut()), pass, 0).unwrap();
             let expected = sums.mapv(u8::from_f64_truncated);
             let before = level();
             for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
                 force(wanted);
                 let mut output = bytes.clone();
                 let view = ViewMut::U8(output.view_mut());
-                correlate1d(Some(&View::U8(bytes.view())), view, axis, &weights, border, 7.0, 0).unwrap();
+                correlate_rows(Some(&View::U8(bytes.view())), view, pass, 0).unwrap();
                 prop_assert_eq!(&output, &expected);
             }
             force(before);

@@ -163,21 +163,6 @@ fn copy_keys<T: Copy, K>(from: &[T], to: &mut [K], key: &impl Fn(T) -> K) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = key(*from));
 }
 
-/// Turn keys back into samples of the same type.
-pub(super) struct Unkey<'a, T: Rankable> {
-    pub(super) keys: &'a [T::Key],
-    pub(super) output: &'a mut [T],
-}
-
-impl<T: Rankable> Kernel for Unkey<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.output.iter_mut().zip(self.keys).for_each(|(to, key)| *to = T::from_key(*key));
-    }
-}
-
 /// Store as SciPy does: the sample as `f64`, `again` by way of its own type, then by the filter's cast.
 pub(super) fn store_as_double<T: Rankable>(keys: &[T::Key], again: bool, cast: Cast, output: ViewMut<'_>) {
     const CHUNK: usize = 1024;

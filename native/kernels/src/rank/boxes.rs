@@ -8,15 +8,16 @@
 use std::ops::Range;
 
 use super::LANES;
-use super::band::{Unkey, store_as_double};
+use super::band::store_as_double;
 use super::key::{Key, Rankable};
 use super::layout::{Dim, Layout, lines};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
 use crate::sample::{Cast, Sample};
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Convert, Kernel, dispatch};
 use crate::view::{View, ViewMut};
+use crate::window;
 
 /// Axes with shorter steps are near: whole rows of so few keys would leave wide registers idle.
 const SHORTEST_ROW: usize = 64;
@@ -100,10 +101,7 @@ fn filter<T: Sample, V: Rankable>(
 ) -> Result<()> {
     let (mut lengths, mut origins) = (Vec::new(), Vec::new());
     for ((length, origin), size) in window.lengths.iter().zip(window.origins).zip(shape) {
-        let before = (length / 2).checked_add_signed(*origin).filter(|before| before < length);
-        let before = before.ok_or_else(|| {
-            KernelError::parameter(format!("a window of {length} samples cannot have the origin {origin}"))
-        })?;
+        let before = window::before(*length, *origin)?;
         // Beyond twice the axis's length a border brings no sample that was not there before.
         let most = size.saturating_mul(2);
         let (before, after) = (before.min(most), (length - 1 - before).min(most));
@@ -127,7 +125,8 @@ fn filter<T: Sample, V: Rankable>(
         let row = dims.pop().map_or(0, |last| last.len * last.out);
         if let Some(output) = V::slice_of(&mut output) {
             boxes.select(padded, &dims, row, &mut |place, keys| {
-                dispatch(Unkey { keys, output: &mut output[place..place + keys.len()] });
+                let to = &mut output[place..place + keys.len()];
+                dispatch(Convert { from: keys, to, convert: V::from_key });
             });
         } else {
             let mut keys = vec![V::Key::default(); output.len()];
@@ -352,7 +351,7 @@ fn better<K: Key>(best: &mut [K], keys: &[K], choose: &impl Fn(K, K) -> K) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::set_local_threads;
+    use crate::parallel::LocalThreads;
     use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 
@@ -422,11 +421,10 @@ mod tests {
                 lengths.iter().zip(&starts).map(|(length, start)| start - (length / 2) as isize).collect();
             let window = BoxWindow { lengths: &lengths, origins: &origins, borders: &borders };
             let (mut own, mut double) = (ArrayD::zeros(image.raw_dim()), ArrayD::zeros(image.raw_dim()));
-            let before = set_local_threads(threads);
+            let _threads = LocalThreads::new(threads);
             let view = View::I16(image.view());
             box_extremum(&view, ViewMut::I16(own.view_mut()), window, largest, f64::from(fill)).unwrap();
             box_extremum(&view, ViewMut::F64(double.view_mut()), window, largest, f64::from(fill)).unwrap();
-            set_local_threads(before);
             prop_assert_eq!(&double, &expected.mapv(f64::from));
             prop_assert_eq!(own, expected);
         }

@@ -3,8 +3,8 @@
 use super::LANES;
 use super::histogram::Line;
 use crate::border::Border;
-use crate::error::check_room;
-use crate::error::{KernelError, Result};
+use crate::error::{KernelError, Result, check_room};
+use crate::window;
 
 /// Bytes of a band's keys, about, so that a band stays in the second-level cache.
 const BAND_BYTES: usize = 256 * 1024;
@@ -98,12 +98,7 @@ fn merge_axes(
 ) -> Result<(Vec<Axis>, usize)> {
     let mut axes: Vec<Axis> = Vec::new();
     for (((&len, &window), &origin), &border) in shape.iter().zip(lengths).zip(origins).zip(borders) {
-        let before =
-            (window / 2).checked_add_signed(origin).filter(|before| *before < window).ok_or_else(|| {
-                KernelError::parameter(format!(
-                    "a window of {window} samples cannot have the origin {origin}"
-                ))
-            })?;
+        let before = window::before(window, origin)?;
         match axes.last_mut() {
             Some(axis) if axis.window == 1 && window == 1 => {
                 axis.len = axis.len.checked_mul(len).ok_or_else(too_large)?;

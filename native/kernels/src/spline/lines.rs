@@ -11,7 +11,7 @@ use crate::match_dtype;
 use crate::parallel;
 use crate::sample::Sample;
 use crate::scratch::Scratch;
-use crate::simd::{Kernel, dispatch, prefetch};
+use crate::simd::{Convert, Kernel, dispatch, prefetch};
 use crate::view::{View, ViewMut, read_line};
 use ndarray::{ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut3, ArrayViewMutD, Axis, Ix3, s};
 
@@ -132,7 +132,7 @@ impl<T: Sample> Read for ArrayView3<'_, T> {
         for (number, (row, to)) in rows.outer_iter().zip(to.chunks_exact_mut(columns)).enumerate() {
             ask_for(&rows, number + AHEAD, pixels);
             match row.to_slice() {
-                Some(from) => dispatch(Load { from, to }),
+                Some(from) => dispatch(Convert { from, to, convert: T::to_f64 }),
                 None => read_line(row, to),
             }
         }
@@ -164,7 +164,7 @@ impl<T: Sample> Store for ArrayViewMut3<'_, T> {
         for (number, from) in from.chunks_exact(columns).enumerate() {
             ask_for(&rows.view(), number + AHEAD, pixels);
             let to = rows.row_mut(number).into_slice().expect("rows of an array in C order");
-            dispatch(Cut { from, to });
+            dispatch(Convert { from, to, convert: T::from_f64_truncated });
         }
     }
 }
@@ -209,34 +209,6 @@ impl Plan {
                 output.store(tile, samples);
             }
         }
-    }
-}
-
-struct Load<'a, T> {
-    from: &'a [T],
-    to: &'a mut [f64],
-}
-
-impl<T: Sample> Kernel for Load<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.to.iter_mut().zip(self.from).for_each(|(to, from)| *to = from.to_f64());
-    }
-}
-
-struct Cut<'a, T> {
-    from: &'a [f64],
-    to: &'a mut [T],
-}
-
-impl<T: Sample> Kernel for Cut<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.to.iter_mut().zip(self.from).for_each(|(to, from)| *to = T::from_f64_truncated(*from));
     }
 }
 
