@@ -53,12 +53,23 @@ impl Points {
     pub fn part(&self, range: Range<usize>) -> Part<'_> {
         let behind = range.start..range.end + BLOCK;
         let (down, right) = (&self.down[behind.clone()], &self.right[behind]);
-        Part { starts: &self.starts[range], down, right, level: false }
+        Part { starts: &self.starts[range], down, right, level: None }
     }
 
-    /// A part of them, all of which lie equally far down, in place of what is said here.
-    pub fn level_part<'a>(&'a self, range: Range<usize>, down: &'a [f64; BLOCK]) -> Part<'a> {
-        Part { down, level: true, ..self.part(range) }
+    /// Both weights to the right of every point of a part.
+    pub fn weights(&self, range: Range<usize>) -> Vec<[f64; 2]> {
+        self.right[range].iter().map(|right| pair(*right)).collect()
+    }
+
+    /// A part of them, all of which lie equally far down, in place of what is said here; with its
+    /// [`weights`](Self::weights), as rows share them.
+    pub fn level_part<'a>(
+        &'a self,
+        range: Range<usize>,
+        down: &'a [f64; BLOCK],
+        weights: &'a [[f64; 2]],
+    ) -> Part<'a> {
+        Part { down, level: Some(weights), ..self.part(range) }
     }
 }
 
@@ -68,8 +79,8 @@ pub(crate) struct Part<'a> {
     starts: &'a [u32],
     down: &'a [f64],
     right: &'a [f64],
-    /// Whether all lie equally far down; then `down` is one block of that number.
-    level: bool,
+    /// Both weights to the right, if all lie equally far down; then `down` is one block of that number.
+    level: Option<&'a [[f64; 2]]>,
 }
 
 impl<'a> Part<'a> {
@@ -78,8 +89,9 @@ impl<'a> Part<'a> {
     fn chunks(self, len: usize) -> impl Iterator<Item = Part<'a>> {
         let parts = self.starts.chunks(len).zip(self.right.chunks(len));
         parts.enumerate().map(move |(number, (starts, right))| {
-            let down = if self.level { self.down } else { &self.down[number * len..] };
-            Part { starts, down, right, level: self.level }
+            let down = if self.level.is_some() { self.down } else { &self.down[number * len..] };
+            let level = self.level.map(|weights| &weights[number * len..]);
+            Part { starts, down, right, level }
         })
     }
 
@@ -88,7 +100,7 @@ impl<'a> Part<'a> {
     fn block<const LEN: usize>(&self, at: usize) -> [&'a [f64; LEN]; 2] {
         let block =
             |distances: &'a [f64]| distances.first_chunk().expect("a block lies behind the last point");
-        [block(if self.level { self.down } else { &self.down[at..] }), block(&self.right[at..])]
+        [block(if self.level.is_some() { self.down } else { &self.down[at..] }), block(&self.right[at..])]
     }
 
     /// The distances of a block.
@@ -224,9 +236,9 @@ impl<T: Sample, O: Sample> Kernel for Sum<'_, T, O> {
     #[inline(always)]
     fn run(self) {
         match self.inner {
-            [0, 1, 2] if self.points.level => self.side_by_side::<3, true>(),
+            [0, 1, 2] if self.points.level.is_some() => self.side_by_side::<3, true>(),
             [0, 1, 2] => self.side_by_side::<3, false>(),
-            [0, 1, 2, 3] if self.points.level => self.side_by_side::<4, true>(),
+            [0, 1, 2, 3] if self.points.level.is_some() => self.side_by_side::<4, true>(),
             [0, 1, 2, 3] => self.side_by_side::<4, false>(),
             inner if is_many(inner) => self.pixel_by_pixel(),
             _ if self.strides[1] == 1 => self.plane_by_plane::<true>(),
@@ -237,25 +249,26 @@ impl<T: Sample, O: Sample> Kernel for Sum<'_, T, O> {
 
 impl<T: Sample, O: Sample> Sum<'_, T, O> {
     /// Lanes are planes: four are read, computed and stored where there are three, the last to be overwritten by the
-    /// next pixel's first. `LEVEL` where all points lie equally far down: half of the weights are made only once.
+    /// next pixel's first. `LEVEL` where all points lie equally far down: then all weights are made before.
     #[inline(always)]
     fn side_by_side<const PLANES: usize, const LEVEL: bool>(self) {
         let [down, right] = self.strides;
-        let Part { starts, down: y, right: x, .. } = self.points;
+        let Part { starts, down: y, right: x, level } = self.points;
         let (count, elements, to) = (starts.len(), self.elements, self.to);
         let last = starts.iter().fold(0, |last, start| last.max(*start)) as usize;
         let ends_inside = last + down + right + 4 <= elements.len();
         // The last pixel has no next one.
         let alone = if ends_inside { count.saturating_sub(1) } else { 0 };
-        let (first, y, x) = (y[0], if LEVEL { y } else { &y[..count] }, &x[..count]);
-        let down_at = |i: usize| if LEVEL { first } else { y[i] };
+        let (first, y, x) = (pair(y[0]), if LEVEL { y } else { &y[..count] }, &x[..count]);
+        let level = if LEVEL { &level.expect("level points have weights")[..count] } else { &[] };
+        let weights = |i: usize| if LEVEL { (first, level[i]) } else { (pair(y[i]), pair(x[i])) };
         assert!(PLANES <= 4 && to.len() == PLANES * count);
-        for i in 0..alone {
-            let near = starts[i] as usize;
+        for (i, start) in starts.iter().enumerate().take(alone) {
+            let near = *start as usize;
             let far = near + down;
             // SAFETY: no start is above `last`, so the last four end within the elements.
             let four = |at: usize| unsafe { *elements.as_ptr().add(at).cast::<[T; 4]>() };
-            let mixed = mix([four(near), four(near + right), four(far), four(far + right)], down_at(i), x[i]);
+            let mixed = mix([four(near), four(near + right), four(far), four(far + right)], weights(i));
             // SAFETY: a pixel follows, so that four elements do not reach beyond the end.
             unsafe { to.as_mut_ptr().add(PLANES * i).cast::<[O; 4]>().write(mixed) };
         }
@@ -264,7 +277,7 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
             let far = near + down;
             let four = |at: usize| four_at(elements, at);
             let mixed: [O; 4] =
-                mix([four(near), four(near + right), four(far), four(far + right)], down_at(i), x[i]);
+                mix([four(near), four(near + right), four(far), four(far + right)], weights(i));
             to[PLANES * i..][..PLANES].copy_from_slice(&mixed[..PLANES]);
         }
     }
@@ -290,8 +303,7 @@ fn blend(taps: [f64; 4], y: f64, x: f64) -> f64 {
 
 /// SciPy's sums of four planes, stored.
 #[inline(always)]
-fn mix<T: Sample, O: Sample>(taps: [[T; 4]; 4], y: f64, x: f64) -> [O; 4] {
-    let (rows, columns) = (pair(y), pair(x));
+fn mix<T: Sample, O: Sample>(taps: [[T; 4]; 4], (rows, columns): ([f64; 2], [f64; 2])) -> [O; 4] {
     let mut sum = [0.0; 4];
     for tap in 0..4 {
         for plane in 0..4 {

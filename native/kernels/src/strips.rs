@@ -43,6 +43,13 @@ pub(crate) struct Extension {
     pub border: Border,
 }
 
+impl Extension {
+    /// The sample of a line of `len` that stands at `position` of the extended line; `None` is the fill value.
+    pub(crate) fn at(&self, position: usize, len: usize) -> Option<usize> {
+        self.border.index(position as isize - self.before as isize, len)
+    }
+}
+
 /// What to walk along, and how.
 pub(crate) struct Walk {
     /// The axis of the lines.
@@ -344,13 +351,13 @@ fn read_extended<B: Copy>(
     fill: B,
     read: impl Fn(usize, usize, &mut [B]),
 ) {
-    let Extension { before, after, border } = extension;
+    let Extension { before, after, .. } = extension;
     // Rows that the array has lie in one piece.
     let first = before.saturating_sub(row);
     let last = (before + rows + after).min(before + len - row);
     read(row + first - before, last - first, &mut to[first * width..last * width]);
     for position in (0..first).chain(last..before + rows + after) {
-        let inside = border.index((row + position) as isize - before as isize, len);
+        let inside = extension.at(row + position, len);
         // Copied if it is here, as it is where the lines are whole.
         let copied = inside.map(|inside| (inside + before).wrapping_sub(row));
         match (inside, copied) {

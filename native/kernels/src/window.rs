@@ -97,7 +97,8 @@ pub(crate) mod testing {
             }
             try_samples!(U8: integers.mapv(|sample: i16| sample as u8));
             try_samples!(I16: integers.clone());
-            try_samples!(F32: integers.mapv(|sample| f32::from(sample) * 1.1));
+            // Beside a tiny number sums have bits in their last places.
+            try_samples!(F32: integers.mapv(|sample| if sample % 64 == 3 { 1.3e-9 } else { f32::from(sample) * 1.1 }));
             try_samples!(F64: integers.mapv(|sample| f64::from(sample) * 1.1));
             Ok(())
         });

@@ -229,6 +229,8 @@ struct Flat {
     /// The columns that have such neighbours.
     inside: std::ops::Range<usize>,
     columns: Points,
+    /// The weights of those inside.
+    weights: Vec<[f64; 2]>,
     /// The other columns that are not just the fill value.
     edge: Vec<usize>,
 }
@@ -266,7 +268,8 @@ impl Flat {
         }
         let edge = |position: &usize| !inside.contains(position) && !columns.outside[*position];
         let edge = (0..x.len()).filter(edge).collect();
-        Some(Self { rows, inside, columns: points, edge })
+        let weights = points.weights(inside.clone());
+        Some(Self { rows, inside, columns: points, weights, edge })
     }
 }
 
@@ -404,7 +407,7 @@ impl<const TAPS: usize> ZoomWorker<'_, TAPS> {
         to[flat.inside.end * planes..].fill(O::from_f64_rounded(*fill));
         let inside = &mut to[flat.inside.start * planes..flat.inside.end * planes];
         let start = base + first * pixels.spatial()[0].1;
-        blend(start, flat.columns.level_part(flat.inside.clone(), &self.down), inside);
+        blend(start, flat.columns.level_part(flat.inside.clone(), &self.down, &flat.weights), inside);
         for column in &flat.edge {
             self.fill_edge(base, *column);
             let to = to[column * planes..(column + 1) * planes].iter_mut();

@@ -84,7 +84,9 @@ proptest! {
             prop_assert!(!outside.contains(&true));
             let mut to = vec![f64::NAN; count * planes];
             let down = [points.down[0]; BLOCK];
-            let part = if level { points.level_part(0..count, &down) } else { points.part(0..count) };
+            let weights = points.weights(0..count);
+            let part =
+                if level { points.level_part(0..count, &down, &weights) } else { points.part(0..count) };
             dispatch(Sum { elements: &image, strides, inner: &inner, points: part, to: &mut to });
             prop_assert_eq!(&to, &sums);
             let mut to = vec![f32::NAN; count * planes];
