@@ -155,6 +155,20 @@ FAULTS = (
         "tiles or gaussian or linear",
     ),
     Fault(
+        "a mean of float32 is guessed whatever its sum",
+        f"{RUST}/uniform.rs",
+        "const LOW: u64 = 31;",
+        "const LOW: u64 = 0;",
+        "means or uniform",
+    ),
+    Fault(
+        "a border's value is rounded where differences are taken in float32",
+        f"{RUST}/correlate.rs",
+        "(!filled || f64::from(fill as f32) == fill)",
+        "(!filled || !fill.is_nan())",
+        "correlations or correlate1d or derivatives or sobel",
+    ),
+    Fault(
         "a mean is multiplied by the reciprocal",
         f"{RUST}/uniform.rs",
         "if left.is_nan() { near } else { high + left * self.reciprocal }",

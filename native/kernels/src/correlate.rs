@@ -340,7 +340,7 @@ impl<S: Number, T, F: Fn(S) -> T> Kernel for Correlation<'_, S, T, F> {
     #[inline(always)]
     fn run(self) {
         /// As many sums as stay in registers.
-        const LANES: usize = 16;
+        const LANES: usize = 32;
         let Self { samples, taps, step, result, narrow } = self;
         match (taps.weights, taps.symmetry) {
             ([outer, middle, _], Symmetry::Even) => {
