@@ -160,6 +160,28 @@ def test_threads_may_write_parts_of_one_array_at_once(call, interleaved):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is set by Linux's means")
+def test_what_lies_in_the_gaps_of_an_input_may_be_written_meanwhile():
+    base, row = np.zeros((400, 800), np.float32), np.ones((1, 400), np.float32)
+    failures = []
+
+    def work(call, stop):
+        try:
+            while not stop():
+                call()
+        except BaseException as failure:
+            failures.append(failure)
+
+    reads = iter(range(100))
+    reader = threading.Thread(
+        target=work,
+        args=(lambda: ndimage.shift(base[:, :400], 0.5, order=1), lambda: next(reads, None) is None),
+    )
+    reader.start()
+    work(lambda: ndimage.uniform_filter1d(row, 5, output=base[3:4, 400:]), lambda: not reader.is_alive())
+    reader.join()
+    assert not failures
+
+
 def test_want_of_memory_on_several_threads_is_an_error():
     """Each thread takes a buffer of its own: all of them together are too much here, and none may end the process."""
     code = """

@@ -414,3 +414,17 @@ def test_an_endless_erosion_ends_with_an_interruption():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    "name", ["grey_erosion", "grey_dilation", "grey_opening", "white_tophat", "morphological_gradient"]
+)
+def test_an_array_without_axes_has_a_height(name):
+    for output in (None, np.zeros((), ">f8")):
+        ours, theirs = (
+            getattr(ndi, name)(
+                np.array(5.0), structure=np.array(1.0), output=None if output is None else output.copy()
+            )
+            for ndi in (ndimage, scipy.ndimage)
+        )
+        assert ours == theirs and np.shape(ours) == np.shape(theirs)

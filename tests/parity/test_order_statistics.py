@@ -312,6 +312,22 @@ def test_lines_are_ranked_into_outputs_of_any_kind():
         ndimage.median_filter(line, 5, output=output)
 
 
+@pytest.mark.parametrize("strides", [(0, 4), (4, 0), (4, 4)])
+def test_an_output_whose_elements_share_memory_is_written(strides):
+    """Which of the results stays in an element is not said, but each is one of them, and nothing else is written."""
+    image = values((40, 40), "f4", 3)
+    for filter_, arguments in (
+        (ndimage.minimum_filter, {"size": 3}),
+        (ndimage.median_filter, {"size": 3}),
+        (ndimage.correlate, {"weights": np.ones((3, 3))}),
+    ):
+        memory = np.full(200, -1, "f4")
+        output = np.lib.stride_tricks.as_strided(memory[50:], image.shape, strides)
+        filter_(image, output=output, **arguments)
+        assert np.isin(output, filter_(image, **arguments)).all()
+        assert (memory[:50] == -1).all() and (memory[50 + sum(strides) // 4 * 39 + 1 :] == -1).all()
+
+
 def test_one_sample_broadcast_to_a_line():
     line = np.broadcast_to(np.float64(5), 7)
     footprint = np.array([1, 0, 1], bool)

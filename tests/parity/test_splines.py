@@ -59,6 +59,17 @@ def test_in_place(mode, dtype):
     assert_equal_arrays(ours, theirs)
 
 
+@pytest.mark.parametrize("length", [50, 196, 300, 600])
+@pytest.mark.parametrize("mode", ["mirror", "reflect", "grid-wrap"])
+@pytest.mark.parametrize("order", [2, 3, 4, 5])
+def test_an_infinity_at_the_end_of_a_line_is_met_at_its_beginning(order, mode, length):
+    line = np.linspace(0, 1, length)
+    line[-2] = np.inf
+    with np.errstate(invalid="ignore"):
+        ours, theirs = (ndi.spline_filter1d(line, order, mode=mode) for ndi in (ndimage, scipy.ndimage))
+    np.testing.assert_array_equal(ours, theirs)
+
+
 def test_an_output_that_overlaps_the_input_is_no_danger():
     """SciPy filters what it has already written; see docs/differences.md."""
     buffer = values((30,), "f8", 2)

@@ -171,6 +171,14 @@ impl Map<'_> {
         matches!(self, Self::Affine { .. })
     }
 
+    /// As [`row`](Self::row), where they lie in memory; `None` if they do not lie there as they are needed. Looking at
+    /// them while they come from beyond the caches takes less time than to wait for a copy.
+    fn row_in_place(&self, axis: usize, row: &[usize], pad: usize, width: usize) -> Option<&[f64]> {
+        let (Self::List(View::F64(coordinates)), 0) = (self, pad) else { return None };
+        let line = coordinates.index_axis(ndarray::Axis(0), axis).to_slice()?;
+        line.get(row.first().map_or(0, |row| row * width)..)?.get(..width)
+    }
+
     /// The coordinates of a row on one input axis.
     fn row(&self, axis: usize, row: &[usize], pad: usize, to: &mut [f64]) {
         match self {

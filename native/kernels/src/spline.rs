@@ -211,7 +211,7 @@ mod tests {
             ]),
             n in prop::sample::select(vec![1_usize, 2, 3, 4, 8, 17, 40, 200, 700]),
             code in prop::sample::select(vec![2, 3, 5]),
-            kind in 0_u32..5,
+            kind in 0_u32..6,
             in_place in any::<bool>(),
             bytes in any::<bool>(),
             seed in any::<u32>(),
@@ -224,11 +224,13 @@ mod tests {
                 let (size, position) = (f64::from(state >> 20), at / inner % n);
                 at += 1;
                 match kind {
-                    // Noise; a line that is zero up to its end; sizes far apart; one value; infinities and NaN.
+                    // Noise; a line that is zero up to its end; sizes far apart; one value; an infinity near its end;
+                    // infinities and NaN.
                     0 => size,
                     1 => if position + 3 > n { size } else { 0.0 },
                     2 => size * 10.0_f64.powi((state >> 8) as i32 % 300),
                     3 => 255.0,
+                    4 => if position + 3 == n { f64::INFINITY } else { size },
                     _ => [1.0, f64::INFINITY, f64::NAN, -0.0, size][(state as usize >> 8) % 5],
                 }
             });

@@ -60,7 +60,7 @@ macro_rules! borrowed {
 borrowed!(
     /// An array argument that is read.
     Input,
-    PyReadonlyArrayDyn
+    Read
 );
 borrowed!(
     /// An array argument that is written.
@@ -121,17 +121,31 @@ trait Borrow<'py>: Sized {
     fn borrow(object: &Bound<'py, PyAny>) -> PyResult<Self>;
 }
 
-impl<'py, T: Element> Borrow<'py> for PyReadonlyArrayDyn<'py, T> {
+/// An array. It is borrowed for as long, unless there are gaps between its elements: what lies in them may be written by
+/// another thread, and the borrows of the `numpy` crate cannot tell two tiles side by side apart.
+pub struct Held<'py, T: Element, B> {
+    array: Bound<'py, PyArrayDyn<T>>,
+    _borrowed: Option<B>,
+}
+
+type Read<'py, T> = Held<'py, T, PyReadonlyArrayDyn<'py, T>>;
+type Written<'py, T> = Held<'py, T, PyReadwriteArrayDyn<'py, T>>;
+
+impl<'py, T: Element> Borrow<'py> for Read<'py, T> {
     fn borrow(object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        Ok(object.cast::<PyArrayDyn<T>>()?.try_readonly()?)
+        let array = object.cast::<PyArrayDyn<T>>()?;
+        let in_one_piece = extent(array.as_untyped()) == Some(array.len() * size_of::<T>());
+        let borrowed = if in_one_piece { Some(array.try_readonly()?) } else { None };
+        Ok(Self { array: array.clone(), _borrowed: borrowed })
     }
 }
 
-/// An array that is written. It is borrowed for as long, unless there are gaps between its elements: what lies in them
-/// may be written by another thread, and the borrows of the `numpy` crate cannot tell two tiles side by side apart.
-pub struct Written<'py, T: Element> {
-    array: Bound<'py, PyArrayDyn<T>>,
-    _borrowed: Option<PyReadwriteArrayDyn<'py, T>>,
+impl<T: Element> Read<'_, T> {
+    fn as_array(&self) -> ArrayViewD<'_, T> {
+        // SAFETY: the elements are aligned (`check_layout`), and a view reaches them alone. No call writes what it reads
+        // (`Written`). That no other thread writes them meanwhile is the caller's to see to, as there.
+        unsafe { self.array.as_array() }
+    }
 }
 
 impl<'py, T: Element> Borrow<'py> for Written<'py, T> {

@@ -218,10 +218,12 @@ def _raised_extremum(
         check_output(output, unsupported)
         heights = structure.ravel()[: footprint.size][footprint.ravel()]
         heights = (heights if largest else -heights).tolist()
-        footprint = np.ascontiguousarray(footprint)
+        footprint, target = np.ascontiguousarray(footprint), output
+        if not input.ndim:  # The native module takes no array without an axis.
+            input, target, footprint, origins = input.reshape(1), output.reshape(1), footprint.reshape(1), [0]
         window = footprint.shape, origins, mode
         arguments = footprint, heights, largest, mode, cval, origins
-        call_in_c_order(_native.raised_extremum, input, output, *arguments, window=window)
+        call_in_c_order(_native.raised_extremum, input, target, *arguments, window=window)
     return output
 
 

@@ -14,7 +14,8 @@
 //! 1, 3.4, 4 and, as the last is one less the others, 11.4 u; the rough ones by 1.2, 2.5, 3.2 and 0.7 u. That is 28 u on
 //! an axis, 84 on three, beside 67 u of SciPy's 64 products and 15 u of the guess.
 
-use super::inside::{LANES, Lanes, TOGETHER, locate, sum_block};
+use super::inside::{LANES, Lanes, TOGETHER, clamp, locate, sum_block};
+use super::row::Interval;
 use crate::parallel;
 use crate::rows::Pixels;
 use crate::sample::Sample;
@@ -86,11 +87,12 @@ impl<const TAPS: usize> Places<TAPS> {
         Self { rank, starts: vec![0; room], behind: vec![0.0; room * rank] }
     }
 
-    /// Find where points with these coordinates on an axis lie; once for each axis, from 0 on.
-    pub fn find(&mut self, axis: usize, coordinates: &[f64], stride: usize) {
+    /// Find where points with these coordinates on an axis lie; once for each axis, from 0 on. Those outside the
+    /// interval count as on its ends.
+    pub fn find(&mut self, axis: usize, coordinates: &[f64], interval: Interval, stride: usize) {
         let (room, count) = (self.starts.len(), coordinates.len());
         let (starts, behind) = (&mut self.starts[..], &mut self.behind[axis * room..][..room]);
-        dispatch(Place::<TAPS> { is_first: axis == 0, coordinates, stride, starts, behind });
+        dispatch(Place::<TAPS> { is_first: axis == 0, coordinates, interval, stride, starts, behind });
         // The rest of the last piece is worked on too.
         if count > 0 {
             for at in count..count.next_multiple_of(TOGETHER) {
@@ -109,6 +111,7 @@ impl<const TAPS: usize> Places<TAPS> {
 struct Place<'a, const TAPS: usize> {
     is_first: bool,
     coordinates: &'a [f64],
+    interval: Interval,
     stride: usize,
     starts: &'a mut [usize],
     behind: &'a mut [f64],
@@ -119,9 +122,9 @@ impl<const TAPS: usize> Kernel for Place<'_, TAPS> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { is_first, coordinates, stride, starts, behind } = self;
+        let Self { is_first, coordinates, interval, stride, starts, behind } = self;
         for ((x, start), behind) in coordinates.iter().zip(starts).zip(behind) {
-            let (first, distance) = locate::<TAPS>(*x, stride);
+            let (first, distance) = locate::<TAPS>(clamp(*x, interval), stride);
             *start = if is_first { first } else { *start + first };
             *behind = distance;
         }
@@ -289,6 +292,7 @@ fn sum_leading<const TAPS: usize, const RANK: usize>(
 #[cfg(test)]
 mod tests {
     use super::super::inside::{Inside, SumInside};
+    use super::super::row::whole;
     use super::*;
     use crate::rows::Axes;
     use crate::simd::{Level, force, level};
@@ -317,8 +321,10 @@ mod tests {
         let mut inside = Inside::<TAPS>::new(points[0].len(), image.ndim());
         let mut places = Places::<TAPS>::new(points[0].len(), image.ndim());
         for (axis, points) in points.iter().enumerate() {
-            inside.find(axis, points, pixels.spatial[axis].1);
-            places.find(axis, points, pixels.spatial[axis].1);
+            let (len, stride) = pixels.spatial[axis];
+            let interval = whole::<TAPS>(len).unwrap();
+            inside.find(axis, points, interval, stride);
+            places.find(axis, points, interval, stride);
         }
         let places = &places;
         let (elements, spatial) = (pixels.elements(), &pixels.spatial);

@@ -3,6 +3,7 @@
 //! Every value is SciPy's: the sum over all taps in C order, of an element times its weight on the first axis, times
 //! that on the second, and so on, in `f64`. Lanes are pixels, or the planes of one pixel.
 
+use super::row::Interval;
 use crate::rows::Pixels;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
@@ -33,9 +34,10 @@ impl<const TAPS: usize> Inside<TAPS> {
     }
 
     /// Find where points with these coordinates on an axis begin, and their weights; once for each axis, from 0 on.
-    pub fn find(&mut self, axis: usize, coordinates: &[f64], stride: usize) {
+    /// Those outside the interval count as on its ends.
+    pub fn find(&mut self, axis: usize, coordinates: &[f64], interval: Interval, stride: usize) {
         let (rank, starts) = (self.rank, &mut self.starts);
-        dispatch(Find { axis, rank, coordinates, stride, starts, weights: &mut self.weights });
+        dispatch(Find { axis, rank, coordinates, interval, stride, starts, weights: &mut self.weights });
     }
 }
 
@@ -43,6 +45,7 @@ struct Find<'a, const TAPS: usize> {
     axis: usize,
     rank: usize,
     coordinates: &'a [f64],
+    interval: Interval,
     stride: usize,
     starts: &'a mut [[usize; LANES]],
     weights: &'a mut [[Lanes; TAPS]],
@@ -64,6 +67,13 @@ pub(super) fn locate<const TAPS: usize>(x: f64, stride: usize) -> (usize, f64) {
     (first as usize, x - middle)
 }
 
+/// The nearest point of an interval; of NaN its beginning.
+#[inline(always)]
+pub(super) fn clamp(x: f64, (low, high): Interval) -> f64 {
+    let x = if x > low { x } else { low };
+    if x < high { x } else { high }
+}
+
 /// Points worked on at once: loops over so many are what compilers make registers of.
 pub(super) const TOGETHER: usize = 32;
 
@@ -72,14 +82,14 @@ impl<const TAPS: usize> Kernel for Find<'_, TAPS> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { axis, rank, coordinates, stride, starts, weights: to_weights } = self;
+        let Self { axis, rank, coordinates, interval, stride, starts, weights: to_weights } = self;
         let parts = coordinates.chunks(TOGETHER).zip(starts.chunks_mut(TOGETHER / LANES));
         for (part, (coordinates, starts)) in parts.enumerate() {
             let mut x = [*coordinates.last().unwrap_or(&0.0); TOGETHER];
             x[..coordinates.len()].copy_from_slice(coordinates);
             let mut first = [0; TOGETHER];
             for (x, first) in x.iter_mut().zip(&mut first) {
-                (*first, *x) = locate::<TAPS>(*x, stride);
+                (*first, *x) = locate::<TAPS>(clamp(*x, interval), stride);
             }
             let mut weights = [[0.0; TOGETHER]; TAPS];
             for (point, x) in x.iter().enumerate() {
@@ -271,6 +281,7 @@ fn sum_planes<T: Sample, const TAPS: usize, const RANK: usize, const WIDTH: usiz
 
 #[cfg(test)]
 mod tests {
+    use super::super::row::whole;
     use super::*;
     use crate::rows::Axes;
     use crate::simd::{Level, force, level};
@@ -304,7 +315,12 @@ mod tests {
             force(wanted);
             let mut inside = Inside::<TAPS>::new(count, rank);
             for (axis, points) in points.iter().enumerate() {
-                inside.find(axis, points, pixels.spatial[axis].1);
+                inside.find(
+                    axis,
+                    points,
+                    whole::<TAPS>(pixels.spatial[axis].0).unwrap(),
+                    pixels.spatial[axis].1,
+                );
             }
             let mut sums = vec![0.0; count * planes];
             dispatch(SumInside { points: &inside, pixels: &pixels, base: 0, to: &mut sums });

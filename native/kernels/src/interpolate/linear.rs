@@ -34,7 +34,7 @@ struct Worker<'w, 'p, 'm, T: Sample> {
     warp: &'w Warp<'p, 'm, T>,
     /// Where two by two neighbours lie inside, on each axis; `None` if they never do.
     intervals: Option<[Interval; 2]>,
-    /// Those of the row on each axis.
+    /// Room for those of the row on each axis.
     coordinates: [Vec<f64>; 2],
     /// All points of the row; those outside go along with the others, to be overwritten.
     points: Points,
@@ -62,10 +62,14 @@ impl<'p, T: Sample> Worker<'_, 'p, '_, T> {
 
 impl<T: Sample> RowWorker for Worker<'_, '_, '_, T> {
     fn start(&mut self, row: &[usize]) {
-        let Warp { pixels, map, options, .. } = self.warp;
+        let Warp { pixels, map, options, width } = self.warp;
         let [y, x] = &mut self.coordinates;
-        map.row(0, row, options.pad, y);
-        map.row(1, row, options.pad, x);
+        let [y, x] = [(0, y), (1, x)].map(|(axis, copy)| {
+            map.row_in_place(axis, row, options.pad, *width).unwrap_or_else(|| {
+                map.row(axis, row, options.pad, copy);
+                copy
+            })
+        });
         if let Some(intervals) = self.intervals {
             dispatch(Locate {
                 y,

@@ -68,7 +68,7 @@ fn intersect(a: Range<usize>, b: Range<usize>) -> Range<usize> {
 /// The pixels of one row.
 pub(super) struct Row<const TAPS: usize> {
     width: usize,
-    /// One row of coordinates for each axis.
+    /// One row of coordinates for each axis, but for those that the map has in memory.
     coordinates: Vec<f64>,
     /// The pixels beyond which there is nothing but the fill value.
     pub alive: Range<usize>,
@@ -92,9 +92,16 @@ impl<const TAPS: usize> Row<TAPS> {
         }
     }
 
-    /// The coordinates on each axis of the pixels `inside`; all of them lie in the intervals.
-    pub fn axes_inside(&self) -> impl Iterator<Item = &[f64]> {
-        self.coordinates.chunks_exact(self.width).map(|axis| &axis[self.inside.clone()])
+    /// The coordinates of the pixels `inside` on an axis. Points of a list that lie in none of the intervals are among
+    /// them: what is computed of these is overwritten.
+    pub fn axis_inside<'r>(
+        &'r self,
+        map: &'r Map<'_>,
+        row: &[usize],
+        axis: usize,
+        options: &Options,
+    ) -> &'r [f64] {
+        &on_axis(&self.coordinates, map, row, axis, self.width, options)[self.inside.clone()]
     }
 
     /// Find out where the pixels of a row lie.
@@ -110,7 +117,9 @@ impl<const TAPS: usize> Row<TAPS> {
     ) {
         let width = self.width;
         for (axis, to) in self.coordinates.chunks_exact_mut(width).enumerate() {
-            map.row(axis, row, options.pad, to);
+            if map.row_in_place(axis, row, options.pad, width).is_none() {
+                map.row(axis, row, options.pad, to);
+            }
         }
         self.edges.clear();
         (self.alive, self.inside) = (0..width, 0..if intervals.is_empty() { 0 } else { width });
@@ -137,40 +146,50 @@ impl<const TAPS: usize> Row<TAPS> {
                 );
             }
         } else {
-            self.place_list(spatial, intervals, options);
+            self.place_list(map, row, spatial, intervals, options);
         }
     }
 
     /// As [`place`](Self::place), for points in any order.
-    fn place_list(&mut self, spatial: &[(usize, usize)], intervals: &[Interval], options: &Options) {
-        let width = self.width;
-        self.outside.clear();
-        self.outside.resize(width, intervals.is_empty());
-        for (coordinates, interval) in self.coordinates.chunks_exact(width).zip(intervals) {
-            dispatch(FindOutside { coordinates, interval: *interval, outside: &mut self.outside });
+    fn place_list(
+        &mut self,
+        map: &Map<'_>,
+        row: &[usize],
+        spatial: &[(usize, usize)],
+        intervals: &[Interval],
+        options: &Options,
+    ) {
+        let Self { width, coordinates, outside, edges, .. } = self;
+        let on_axis = |axis| on_axis(coordinates, map, row, axis, *width, options);
+        outside.clear();
+        outside.resize(*width, intervals.is_empty());
+        for (axis, interval) in intervals.iter().enumerate() {
+            dispatch(FindOutside { coordinates: on_axis(axis), interval: *interval, outside });
         }
         // Most points lie inside: whole pieces of the row are passed over.
-        let pieces = (0..).step_by(SKIPPED).zip(self.outside.chunks(SKIPPED));
-        let outside = pieces.filter(|(_, piece)| piece.iter().fold(false, |any, outside| any | outside));
-        for pixel in outside.flat_map(|(first, piece)| first..first + piece.len()) {
-            if !self.outside[pixel] {
-                continue;
-            }
-            self.edges.push(
-                pixel,
-                self.coordinates.iter().skip(pixel).step_by(width).copied(),
-                spatial,
-                options,
-            );
-            // They go along with the others, to be overwritten.
-            for (coordinates, interval) in self.coordinates.chunks_exact_mut(width).zip(intervals) {
-                coordinates[pixel] = interval.0;
+        let pieces = (0..).step_by(SKIPPED).zip(outside.chunks(SKIPPED));
+        let pieces = pieces.filter(|(_, piece)| piece.iter().fold(false, |any, outside| any | outside));
+        for pixel in pieces.flat_map(|(first, piece)| first..first + piece.len()) {
+            if outside[pixel] {
+                edges.push(pixel, (0..spatial.len()).map(|axis| on_axis(axis)[pixel]), spatial, options);
             }
         }
-        if self.edges.len() == width {
+        if self.edges.len() == self.width {
             self.inside = 0..0;
         }
     }
+}
+
+/// The coordinates of a row on an axis: those of the map, or what was copied.
+fn on_axis<'r>(
+    copied: &'r [f64],
+    map: &'r Map<'_>,
+    row: &[usize],
+    axis: usize,
+    width: usize,
+    options: &Options,
+) -> &'r [f64] {
+    map.row_in_place(axis, row, options.pad, width).unwrap_or_else(|| &copied[axis * width..][..width])
 }
 
 /// Mark the coordinates that are not in an interval, NaN among them.

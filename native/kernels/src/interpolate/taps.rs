@@ -61,11 +61,12 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         let Warp { pixels, map, options, .. } = self.warp;
         self.row.place(map, row, &pixels.spatial, &self.intervals, options);
         // Without a way for them, no points are inside.
-        for (axis, coordinates) in self.row.axes_inside().enumerate().take(self.intervals.len()) {
+        for (axis, interval) in self.intervals.iter().enumerate() {
             let (_, stride) = pixels.spatial[axis];
+            let coordinates = self.row.axis_inside(map, row, axis, options);
             match self.bound {
-                Some(_) => self.places.find(axis, coordinates, stride),
-                None => self.points.find(axis, coordinates, stride),
+                Some(_) => self.places.find(axis, coordinates, *interval, stride),
+                None => self.points.find(axis, coordinates, *interval, stride),
             }
         }
     }

@@ -153,13 +153,13 @@ fn filter_lines<const N: usize>(lines: &mut Lines<'_>, filter: &Filter) {
 /// Whether adding terms cannot change a bit of `sum` any more, if none is above `power` times four times `most`.
 ///
 /// A term below a quarter of the last place is lost. `|sum| * 2^-55` is below that, also where it is rounded to a
-/// denormal number; NaN on either side is never settled, and infinite samples are neither.
+/// denormal number. NaN on either side is never settled, and infinite samples are neither: a later one may make a NaN.
 #[inline(always)]
 fn is_settled<const N: usize>(sum: &[f64; N], most: &[f64; N], power: f64) -> bool {
     let term = 4.0 * power.abs();
     let mut settled = true;
     for k in 0..N {
-        settled &= most[k] * term <= sum[k].abs() * (0.5_f64).powi(55);
+        settled &= (most[k] * term <= sum[k].abs() * (0.5_f64).powi(55)) & (most[k] < f64::INFINITY);
     }
     settled
 }
