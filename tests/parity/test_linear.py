@@ -70,6 +70,17 @@ def test_correlations(name, image, weights, axis, form, mode, cval, origin):
     compare(name, image, form, weights, axis, mode=mode, cval=cval, origin=origin)
 
 
+@pytest.mark.parametrize(
+    "weights", [[1e-20, 0, -1e-20], [-2e-16, 0, -1e-16], [1e-16, 1, 3e-16], [1, 2, 1 + 3e-16]]
+)
+def test_correlations_with_windows_that_are_nearly_symmetric(weights):
+    """SciPy takes weights that differ by less than 2.2e-16 for alike, however small they are."""
+    image = np.random.default_rng(0).normal(size=(6, 40))
+    for axis in (0, 1):
+        ours, theirs = (ndi.correlate1d(image, weights, axis) for ndi in (ndimage, scipy.ndimage))
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @st.composite
 def some_kernel(draw, count: int):
     """Weights over `count` axes (rarely another number): any, whole, complex, tiny, or none along an axis."""
