@@ -301,6 +301,16 @@ def test_a_warning_points_at_the_caller(name):
     assert [warning.filename for warning in caught] == [__file__]
 
 
+@pytest.mark.parametrize("tiny", [2.0**-49, -(2.0**-49), 2.0**-48, 0.0])
+def test_means_next_to_the_middle_between_two_floats(tiny, simd_level):
+    """What lies two last places of float64 beside such a middle is rounded to the side it lies on."""
+    line = np.array([4, 3 * 2.0**-22, tiny, 0] * 20, "f4")
+    image = np.repeat(line[:, None], 70, axis=1)
+    for size, picture in (((4, 1), image), ((1, 4), image.T), ((4, 1), image[:, :3].copy())):
+        ours, theirs = (ndi.uniform_filter(picture, size) for ndi in (ndimage, scipy.ndimage))
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_nan_stays_in_the_running_sum():
     line = np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0, 8.0])
     means = ndimage.uniform_filter1d(line, 3)
