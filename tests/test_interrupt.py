@@ -25,8 +25,11 @@ CALLS = {
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("call", CALLS)
 def test_a_long_call_is_interrupted(call, threads):
+    # A shell's background jobs, and what they start, ignore the signal.
     program = f"""
+import signal
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np
 import offgraph
 from offgraph import ndimage

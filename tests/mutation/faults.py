@@ -166,7 +166,7 @@ FAULTS = (
         f"{RUST}/correlate.rs",
         "(!filled || f64::from(fill as f32) == fill)",
         "(!filled || !fill.is_nan())",
-        "correlations or correlate1d or derivatives or sobel",
+        "differences",
     ),
     Fault(
         "a mean is multiplied by the reciprocal",

@@ -301,6 +301,19 @@ def test_a_warning_points_at_the_caller(name):
     assert [warning.filename for warning in caught] == [__file__]
 
 
+@pytest.mark.parametrize("cval", [0.1, 1e300, np.nan, np.inf, 3])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_differences_of_floats_beside_a_fill_value_that_is_none(axis, cval):
+    image = np.random.default_rng(0).random((40, 30)).astype("f4")
+    for name in ("sobel", "prewitt"):
+        with np.errstate(invalid="ignore", over="ignore"):
+            ours, theirs = (
+                getattr(ndi, name)(image, axis, mode="constant", cval=cval)
+                for ndi in (ndimage, scipy.ndimage)
+            )
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("tiny", [2.0**-49, -(2.0**-49), 2.0**-48, 0.0])
 def test_means_next_to_the_middle_between_two_floats(tiny, simd_level):
     """What lies two last places of float64 beside such a middle is rounded to the side it lies on."""
