@@ -74,8 +74,10 @@ def test_passes_side_by_side_are_epochs_of_their_own(photos: Path) -> None:
 
 
 def test_ctrl_c_ends_training(photos: Path) -> None:
+    # A shell's background jobs, and what they start, ignore the signal.
     program = (
-        "import keras, offgraph as og, sys\n"
+        "import keras, offgraph as og, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "data = og.Loader(sys.argv[1], [og.Resize((24, 20)), og.Normalize('imagenet')], batch_size=4).tensorflow()\n"
         "model = keras.Sequential([keras.layers.Input((24, 20, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])\n"
         "model.compile('sgd', 'sparse_categorical_crossentropy')\n"
