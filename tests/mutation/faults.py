@@ -163,9 +163,9 @@ FAULTS = (
     ),
     Fault(
         "a border's value is rounded where differences are taken in float32",
-        f"{RUST}/correlate.rs",
-        "(!filled || f64::from(fill as f32) == fill)",
-        "(!filled || !fill.is_nan())",
+        f"{RUST}/border.rs",
+        "(!is_filled || element.to_f64().to_bits() == fill.to_bits())",
+        "(!is_filled || !fill.is_nan())",
         "differences",
     ),
     Fault(

@@ -14,7 +14,7 @@
 //! each: its `wrap` lays the last sample on the first (period n - 1), and its `constant` gives the whole result to
 //! the fill value once the coordinate is outside, while `grid-constant` blends with it.
 
-use crate::sample::to_i64_like_x86;
+use crate::sample::{Sample, to_i64_like_x86};
 
 /// A border mode, by SciPy's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,13 @@ pub enum Border {
 }
 
 impl Border {
+    /// The fill value as an element of that type, if it is one; any element where the mode takes none.
+    pub(crate) fn fill_as<T: Sample>(self, fill: f64) -> Option<T> {
+        let element = T::from_f64_truncated(fill);
+        let is_filled = matches!(self, Self::Constant | Self::GridConstant);
+        (!is_filled || element.to_f64().to_bits() == fill.to_bits()).then_some(element)
+    }
+
     /// The mode of a SciPy mode code, if there is one.
     pub fn from_code(code: i32) -> Option<Self> {
         [

@@ -74,17 +74,16 @@ pub(crate) fn correlate_rows(
             },
         );
     }
-    let filled = matches!(border, Border::Constant | Border::GridConstant);
     if is_alike::<f32>(input, &output)
         && let Some(weights) = difference(weights)
-        && (!filled || f64::from(fill as f32) == fill)
+        && let Some(fill) = border.fill_as::<f32>(fill)
     {
         let taps = Taps { weights: &weights, symmetry: Symmetry::Odd };
         return filter_alike(
             input,
             output,
             &walk,
-            fill as f32,
+            fill,
             convert::identity::<f32>,
             convert::identity,
             |samples, result, step| {

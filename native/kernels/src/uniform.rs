@@ -2,7 +2,6 @@
 
 mod rows;
 
-use crate::border::Border;
 use crate::correlate::{Alike, filter_alike, filter_strips, is_alike, lanes};
 use crate::error::Result;
 use crate::sample::Sample;
@@ -26,7 +25,7 @@ pub fn uniform1d(lines: Lines<'_>, size: usize) -> Result<()> {
     let Lines { input, output, border, fill, .. } = lines;
     if is_alike::<u8>(input, &output)
         && let Some(division) = Division::new(size)
-        && let Some(fill) = as_element(border, fill)
+        && let Some(fill) = border.fill_as(fill)
     {
         // Sums of bytes are exact, wherever they begin.
         let divide = |sum| division.of(sum);
@@ -43,7 +42,7 @@ pub fn uniform1d(lines: Lines<'_>, size: usize) -> Result<()> {
     }
     let quotient = Quotient::new(size);
     if is_alike::<f32>(input, &output)
-        && let Some(fill) = as_element(border, fill)
+        && let Some(fill) = border.fill_as(fill)
     {
         return means_alike::<f32, f64, 16>(input, output, &walk, fill, f64::from, Narrow(quotient));
     }
@@ -51,13 +50,6 @@ pub fn uniform1d(lines: Lines<'_>, size: usize) -> Result<()> {
         let divide = |sum| quotient.of(sum);
         dispatch(Running::<_, _, _, 16> { samples, size, step, result, divide });
     })
-}
-
-/// The fill value as an element of that type, if it is one; any element where the border takes none.
-fn as_element<T: Sample>(border: Border, fill: f64) -> Option<T> {
-    let element = T::from_f64_truncated(fill);
-    let constant = matches!(border, Border::Constant | Border::GridConstant);
-    (!constant || element.to_f64().to_bits() == fill.to_bits()).then_some(element)
 }
 
 /// Means of elements of one type, whose sums are of another; without an input, of the output itself.

@@ -28,10 +28,7 @@ pub(super) struct Guess<'a> {
 impl<'a> Guess<'a> {
     /// None where more than one result in twenty would be in doubt, or the samples are not bytes.
     pub(super) fn new(exact: Taps<'a, f64>, border: Border, fill: f64) -> Option<Self> {
-        let constant = matches!(border, Border::Constant | Border::GridConstant);
-        if constant && !(0..=255).any(|byte| f64::from(byte) == fill) {
-            return None;
-        }
+        border.fill_as::<u8>(fill)?;
         let most = 255.0 * exact.weights.iter().map(|weight| weight.abs()).sum::<f64>();
         let whole = most < 2_f64.powi(24) && exact.weights.iter().all(|weight| weight.fract() == 0.0);
         let error = if whole {

@@ -92,7 +92,7 @@ impl<const TAPS: usize> Row<TAPS> {
         }
     }
 
-    /// The coordinates of the pixels `inside` on an axis. Points of a list that lie in none of the intervals are among
+    /// The coordinates of the pixels `inside` on an axis. Points of a list that lie outside an interval are among
     /// them: what is computed of these is overwritten.
     pub fn axis_inside<'r>(
         &'r self,
