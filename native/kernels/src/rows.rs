@@ -90,6 +90,9 @@ pub trait RowWorker {
 /// cache from one row to the next.
 const PLANES_TOGETHER: usize = 1 << 16;
 
+/// Bytes of a plane that is asked for before its turn.
+const LARGE: usize = 1 << 22;
+
 /// Bytes that come into the cache together.
 const CACHE_LINE: usize = 64;
 
@@ -329,13 +332,20 @@ impl<T: Sample> Pixels<'_, T> {
     /// stored by the rounding cast.
     pub(crate) fn blend<O: Sample>(&self, start: usize, points: Part<'_>, to: &mut [O]) {
         let elements = &self.elements[start..];
-        dispatch(Sum { elements, strides: self.strides(), inner: &self.inner, points, to });
+        let (strides, is_large) = (self.strides(), self.is_large());
+        dispatch(Sum { elements, strides, inner: &self.inner, is_large, points, to });
     }
 
     /// As [`blend`](Self::blend), of bytes to bytes; only if [`blends_bytes`](Self::blends_bytes).
     pub(crate) fn blend_bytes(&self, start: usize, points: Part<'_>, to: &mut [u8]) {
         let elements = &T::as_bytes(&self.elements).expect("these are bytes")[start..];
-        dispatch(Bytes { elements, down: self.strides()[0], planes: self.inner.len(), points, to });
+        let (down, planes, is_large) = (self.strides()[0], self.inner.len(), self.is_large());
+        dispatch(Bytes { elements, down, planes, is_large, points, to });
+    }
+
+    /// Whether neighbours come from beyond the caches, along lines that processors do not foresee.
+    fn is_large(&self) -> bool {
+        self.spatial[0].0 * self.strides()[0] * size_of::<T>() >= LARGE
     }
 
     /// Whether these are bytes on two spatial axes, at most four to a pixel, and pixels of a row lie side by side.

@@ -1,7 +1,7 @@
 //! The sums of any type and any number of planes: pixels as lanes, from pairs of neighbours that are fetched one by one,
 //! or planes as lanes where many of them lie side by side.
 
-use super::{Sum, blend};
+use super::{Sum, ask_for, blend};
 use crate::sample::Sample;
 use std::mem::MaybeUninit;
 
@@ -31,7 +31,11 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
         for first in (0..count).step_by(FETCHED) {
             let end = count.min(first + FETCHED);
             for (plane, offset) in self.inner.iter().enumerate() {
-                let (elements, starts) = (&self.elements[*offset..], &starts[first..end]);
+                let elements = &self.elements[*offset..];
+                if self.is_large {
+                    ask_for(elements, self.strides[0], &starts[end..count.min(end + FETCHED)]);
+                }
+                let starts = &starts[first..end];
                 fetch::<T, DENSE>(elements, self.strides, starts, last as usize, &mut pairs);
                 for at in (first..end).step_by(LANES) {
                     let [y, x] = self.points.block(at);

@@ -56,6 +56,7 @@ proptest! {
         planes in prop_oneof![1_usize..=7, Just(pairs::MANY_PLANES), Just(pairs::MANY_PLANES + 5)],
         in_pixels in any::<bool>(),
         level in any::<bool>(),
+        is_large in any::<bool>(),
         seed in any::<u64>(),
     ) {
         let (image, mut y, x) = some_points(count, planes, seed);
@@ -87,14 +88,14 @@ proptest! {
             let weights = points.weights(0..count);
             let part =
                 if level { points.level_part(0..count, &down, &weights) } else { points.part(0..count) };
-            dispatch(Sum { elements: &image, strides, inner: &inner, points: part, to: &mut to });
+            dispatch(Sum { elements: &image, strides, inner: &inner, is_large, points: part, to: &mut to });
             prop_assert_eq!(&to, &sums);
             let mut to = vec![f32::NAN; count * planes];
-            dispatch(Sum { elements: &image, strides, inner: &inner, points: part, to: &mut to });
+            dispatch(Sum { elements: &image, strides, inner: &inner, is_large, points: part, to: &mut to });
             prop_assert!(to.iter().zip(&sums).all(|(to, sum)| *to == *sum as f32));
             if planes <= 4 && in_pixels {
                 let mut to = vec![77; count * planes];
-                dispatch(Bytes { elements: &image, down: strides[0], planes, points: part, to: &mut to });
+                dispatch(Bytes { elements: &image, down: strides[0], planes, is_large, points: part, to: &mut to });
                 let rounded: Vec<u8> = sums.iter().map(|sum| u8::from_f64_rounded(*sum)).collect();
                 prop_assert_eq!(&to, &rounded);
             }
