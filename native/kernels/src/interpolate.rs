@@ -141,8 +141,8 @@ pub fn at_points(
     let (rows, last_row) = output.into_shape(&[count])?.split_at(0, count - rest);
     let (list, last) = list.split_at(1, count - rest);
     let rows = rows.into_shape(&[count / LIST_ROW, LIST_ROW])?;
-    resample(input, rows, on(2), Map::List(list), options)?;
-    resample(input, last_row, on(1), Map::List(last), options)
+    resample(input, rows, on(2), Map::of_list(&list), options)?;
+    resample(input, last_row, on(1), Map::of_list(&last), options)
 }
 
 /// Where the pixels of the output lie in the input.
@@ -155,14 +155,26 @@ enum Map<'a> {
     Points(View<'a>),
     /// The same with all positions in one line, cut into rows of equal length.
     List(View<'a>),
+    /// A list whose coordinates lie side by side as they are needed, on each axis.
+    Lines(Vec<&'a [f64]>),
 }
 
-impl Map<'_> {
+impl<'a> Map<'a> {
+    /// The points whose coordinates on each axis are a row of `list`.
+    fn of_list(list: &'a View<'_>) -> Self {
+        let lines = match list {
+            View::F64(rows) => rows.outer_iter().map(|row| row.to_slice()).collect(),
+            _ => None,
+        };
+        lines.map_or_else(|| Self::List(list.view()), Self::Lines)
+    }
+
     /// Number of spatial axes of the input.
     fn rank(&self) -> usize {
         match self {
             Self::Affine { offset, .. } => offset.len(),
             Self::Points(coordinates) | Self::List(coordinates) => coordinates.shape()[0],
+            Self::Lines(lines) => lines.len(),
         }
     }
 
@@ -174,9 +186,8 @@ impl Map<'_> {
     /// As [`row`](Self::row), where they lie in memory; `None` if they do not lie there as they are needed. Looking at
     /// them while they come from beyond the caches takes less time than to wait for a copy.
     fn row_in_place(&self, axis: usize, row: &[usize], pad: usize, width: usize) -> Option<&[f64]> {
-        let (Self::List(View::F64(coordinates)), 0) = (self, pad) else { return None };
-        let line = coordinates.index_axis(ndarray::Axis(0), axis).to_slice()?;
-        line.get(row.first().map_or(0, |row| row * width)..)?.get(..width)
+        let (Self::Lines(lines), 0) = (self, pad) else { return None };
+        Some(&lines[axis][row.first().map_or(0, |row| row * width)..][..width])
     }
 
     /// The coordinates of a row on one input axis.
@@ -205,6 +216,10 @@ impl Map<'_> {
                 let line = coordinates.index_axis(ndarray::Axis(0), axis);
                 read_line(line.slice(ndarray::s![start..start + to.len()]), to);
             }),
+            Self::Lines(lines) => {
+                let start = row.first().map_or(0, |row| row * to.len());
+                to.copy_from_slice(&lines[axis][start..start + to.len()]);
+            }
         }
         if pad != 0 {
             to.iter_mut().for_each(|x| *x += pad as f64);
