@@ -13,7 +13,7 @@ use crate::sample::Sample;
 use crate::scratch::Scratch;
 use crate::simd::{Convert, Kernel, dispatch, prefetch};
 use crate::view::{View, ViewMut, read_line};
-use ndarray::{ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut3, ArrayViewMutD, Axis, Ix3, s};
+use ndarray::{ArrayView1, ArrayView2, ArrayView3, ArrayViewD, ArrayViewMut3, ArrayViewMutD, Axis, Ix3, s};
 
 /// Lines side by side, if the buffer stays small enough.
 const WIDTH: usize = 64;
@@ -79,9 +79,9 @@ struct Tile {
     columns: usize,
 }
 
-/// Reads lines side by side: row by row, column by column, plane by plane.
+/// Reads lines side by side, each sample times `gain`: row by row, column by column, plane by plane.
 trait Read {
-    fn read(&self, tile: Tile, to: &mut [f64]);
+    fn read(&self, tile: Tile, gain: f64, to: &mut [f64]);
 }
 
 /// Stores them.
@@ -115,15 +115,20 @@ fn ask_for<T>(rows: &ArrayView2<'_, T>, row: usize, pixels_of_line: Option<usize
 }
 
 impl<T: Sample> Read for ArrayView3<'_, T> {
-    fn read(&self, tile: Tile, to: &mut [f64]) {
+    fn read(&self, tile: Tile, gain: f64, to: &mut [f64]) {
         let Tile { plane, planes, column, columns } = tile;
+        let load = |sample: T| sample.to_f64() * gain;
+        let read_apart = |line: ArrayView1<'_, T>, to: &mut [f64]| {
+            read_line(line, to);
+            to.iter_mut().for_each(|sample| *sample *= gain);
+        };
         if planes > 1 {
             let rows = self.slice(s![plane..plane + planes, .., ..]);
             if let Some(from) = rows.to_slice() {
-                dispatch(Turn { from, rows: planes, to, cast: T::to_f64 });
+                dispatch(Turn { from, rows: planes, to, cast: load });
             } else {
                 let lines = rows.lanes(Axis(0)).into_iter().zip(to.chunks_exact_mut(planes));
-                lines.for_each(|(line, to)| read_line(line, to));
+                lines.for_each(|(line, to)| read_apart(line, to));
             }
             return;
         }
@@ -132,16 +137,16 @@ impl<T: Sample> Read for ArrayView3<'_, T> {
         for (number, (row, to)) in rows.outer_iter().zip(to.chunks_exact_mut(columns)).enumerate() {
             ask_for(&rows, number + AHEAD, pixels);
             match row.to_slice() {
-                Some(from) => dispatch(Convert { from, to, convert: T::to_f64 }),
-                None => read_line(row, to),
+                Some(from) => dispatch(Convert { from, to, convert: load }),
+                None => read_apart(row, to),
             }
         }
     }
 }
 
 impl<T: Sample> Read for ArrayViewMut3<'_, T> {
-    fn read(&self, tile: Tile, to: &mut [f64]) {
-        self.view().read(tile, to);
+    fn read(&self, tile: Tile, gain: f64, to: &mut [f64]) {
+        self.view().read(tile, gain, to);
     }
 }
 
@@ -202,10 +207,10 @@ impl Plan {
                 let width = planes * tile.columns;
                 let samples = &mut buffer[..filter.len() * width];
                 match input {
-                    Some(input) => input.read(tile, samples),
-                    None => output.read(tile, samples),
+                    Some(input) => input.read(tile, filter.gain(), samples),
+                    None => output.read(tile, filter.gain(), samples),
                 }
-                filter.run(samples, width);
+                filter.run_on_multiplied(samples, width);
                 output.store(tile, samples);
             }
         }
@@ -227,21 +232,29 @@ impl<A: Copy, B, F: Fn(A) -> B> Kernel for Turn<'_, A, B, F> {
     fn run(self) {
         let Self { from, rows, to, cast } = self;
         let len = from.len() / rows;
-        let mut row = 0;
-        // Eight rows at once: what is written then is a whole cache line.
-        while rows - row >= 8 {
-            let lines: [&[A]; 8] = std::array::from_fn(|k| &from[(row + k) * len..][..len]);
-            for column in 0..len {
-                let to = to[column * rows + row..].first_chunk_mut::<8>().expect("a whole block");
-                for k in 0..8 {
-                    to[k] = cast(lines[k][column]);
+        // Eight by eight, so that what is written is a whole cache line. Of two lengths the shorter is gone through in the
+        // outer loop: long rows, one below the other, have their lines in the same places of the first cache.
+        let (whole_rows, whole_columns) = (rows / 8 * 8, len / 8 * 8);
+        let (outer, inner) =
+            if rows > len { (whole_columns, whole_rows) } else { (whole_rows, whole_columns) };
+        for outer in (0..outer).step_by(8) {
+            for inner in (0..inner).step_by(8) {
+                let (row, column) = if rows > len { (inner, outer) } else { (outer, inner) };
+                let lines: [&[A; 8]; 8] = std::array::from_fn(|k| {
+                    from[(row + k) * len + column..].first_chunk().expect("a whole block")
+                });
+                for j in 0..8 {
+                    let to = to[(column + j) * rows + row..].first_chunk_mut::<8>().expect("a whole block");
+                    for k in 0..8 {
+                        to[k] = cast(lines[k][j]);
+                    }
                 }
             }
-            row += 8;
         }
-        for row in row..rows {
-            for (column, from) in from[row * len..][..len].iter().enumerate() {
-                to[column * rows + row] = cast(*from);
+        for row in 0..rows {
+            let columns = if row < whole_rows { whole_columns..len } else { 0..len };
+            for column in columns {
+                to[column * rows + row] = cast(from[row * len + column]);
             }
         }
     }

@@ -37,8 +37,20 @@ impl Filter {
         Self { gain, poles: poles.iter().map(|z| (*z, z.powf(power as f64))).collect(), start, len }
     }
 
+    /// What samples are multiplied by before they are filtered; while they are read that takes no time.
+    pub(super) fn gain(&self) -> f64 {
+        // SciPy leaves a single sample alone.
+        if self.len < 2 { 1.0 } else { self.gain }
+    }
+
     /// Filter the lines in `samples`, whose next sample is `width` further on.
     pub(crate) fn run(&self, samples: &mut [f64], width: usize) {
+        samples.iter_mut().for_each(|sample| *sample *= self.gain());
+        self.run_on_multiplied(samples, width);
+    }
+
+    /// As [`run`](Self::run), of samples that were multiplied by the [`gain`](Self::gain).
+    pub(super) fn run_on_multiplied(&self, samples: &mut [f64], width: usize) {
         dispatch(Recursion { filter: self, samples, width });
     }
 
@@ -65,7 +77,6 @@ impl Kernel for Recursion<'_> {
     #[inline(always)]
     fn run(self) {
         let Self { filter, samples, width } = self;
-        // SciPy leaves a single sample alone.
         if filter.len < 2 {
             return;
         }
@@ -109,9 +120,8 @@ fn filter_lines<const N: usize>(lines: &mut Lines<'_>, filter: &Filter) {
     let n = lines.len;
     let mut most = [0.0_f64; N];
     for i in 0..n {
-        let c = lines.at_mut::<N>(i);
+        let c = lines.at::<N>(i);
         for k in 0..N {
-            c[k] *= filter.gain;
             // NaN is passed over: it makes its whole line NaN, whatever the start is.
             most[k] = most[k].max(c[k].abs());
         }
