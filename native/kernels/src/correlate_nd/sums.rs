@@ -210,7 +210,7 @@ impl Fours {
     fn new(taps: &[(usize, f64)], row: usize, pitch: usize) -> Option<Self> {
         let rows = taps.len() / row;
         let sample_rows = rows + 3;
-        if rows < 3 || taps.len() % row > 0 || sample_rows * row * size_of::<Tap>() > MOST_BYTES {
+        if rows < 3 || !taps.len().is_multiple_of(row) || sample_rows * row * size_of::<Tap>() > MOST_BYTES {
             return None;
         }
         let weight = |sample_row: usize, line: usize, tap: usize| {
