@@ -17,7 +17,7 @@ use crate::flat::{Flat, Small};
 use crate::match_dtype;
 use crate::rows::{Axes, Pixels, RowMaker, carry_along, check_planes, least_moving, let_move, make_rows};
 use crate::sample::Sample;
-use crate::simd::{Kernel, dispatch};
+use crate::simd::{Kernel, dispatch, prefetch};
 use crate::spline::MAX_ORDER;
 use crate::view::{View, ViewMut, read_line};
 pub(crate) use edges::{place, tap_index};
@@ -188,6 +188,16 @@ impl<'a> Map<'a> {
     fn row_in_place(&self, axis: usize, row: &[usize], pad: usize, width: usize) -> Option<&[f64]> {
         let (Self::Lines(lines), 0) = (self, pad) else { return None };
         Some(&lines[axis][row.first().map_or(0, |row| row * width)..][..width])
+    }
+
+    /// Ask for the coordinates of the row after this one: they come from beyond the caches.
+    fn ask_for_next(&self, row: &[usize], width: usize) {
+        let (Self::Lines(lines), [row]) = (self, row) else { return };
+        for line in lines {
+            for at in ((row + 1) * width..(row + 2) * width).step_by(8) {
+                prefetch(line, at);
+            }
+        }
     }
 
     /// The coordinates of a row on one input axis.

@@ -116,6 +116,7 @@ impl<const TAPS: usize> Row<TAPS> {
         options: &Options,
     ) {
         let width = self.width;
+        map.ask_for_next(row, width);
         for (axis, to) in self.coordinates.chunks_exact_mut(width).enumerate() {
             if map.row_in_place(axis, row, options.pad, width).is_none() {
                 map.row(axis, row, options.pad, to);
