@@ -3,14 +3,15 @@
     python -m tests.parity.long --cases 200000 --seed 1
 
 Each part (a test file at one SIMD level and number of threads, with a seed of its own) runs in a process of its own and
-is written to the journal when it ends: a run that was stopped goes on where it was, and a crash names its part. The same
-seed gives the same cases. At the end the counts are gathered into the file from which the docs make the conformance
+is written to the journal when it ends: a run that was stopped goes on where it was, as long as the code is the same, and
+a crash names its part. The same seed gives the same cases. At the end the counts are gathered into the file from which the docs make the conformance
 page.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -25,6 +26,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LEVELS = ("avx512", "avx2", "baseline")
+
+
+def code() -> str:
+    """A name for what is tested: of another core, or another Python half, nothing is known."""
+    package = ROOT / "src" / "offgraph"
+    files = sorted(path for path in package.rglob("*") if path.suffix in (".py", ".so"))
+    return hashlib.blake2b(b"".join(path.read_bytes() for path in files), digest_size=4).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -162,13 +170,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     parser.add_argument("--limit", type=float, default=3600, help="seconds a part may take")
     parser.add_argument("--only", default="", help="files whose name holds this")
-    parser.add_argument("--journal", type=Path, help="default: build/long-SEED.jsonl")
+    parser.add_argument("--journal", type=Path, help="default: build/long-SEED-CODE.jsonl")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "conformance.json")
     options = parser.parse_args()
     files = sorted(
         str(p.relative_to(ROOT)) for p in Path(__file__).parent.glob("test_*.py") if options.only in p.name
     )
-    journal = options.journal or ROOT / "build" / f"long-{options.seed}.jsonl"
+    journal = options.journal or ROOT / "build" / f"long-{options.seed}-{code()}.jsonl"
     journal.parent.mkdir(parents=True, exist_ok=True)
     kept = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     done = {Part(**{key: entry[key] for key in Part.__dataclass_fields__}): entry for entry in kept}

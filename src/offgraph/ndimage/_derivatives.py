@@ -15,6 +15,7 @@ from offgraph.ndimage._gaussian import gaussian_filter
 from offgraph.ndimage._linear import correlate1d
 from offgraph.ndimage._lines import along_axes, correlate_axes
 from offgraph.ndimage._support import check_axes, normalize_axis, normalize_sequence, output_array
+from offgraph.ndimage._windows import expand_entries
 
 __all__ = [
     "gaussian_gradient_magnitude",
@@ -250,13 +251,14 @@ def gaussian_laplace(
     array([ 0.2,  0. , -0.4,  0. ,  0.2])
     """
     input = np.asarray(input)
+    axes = check_axes(axes, input.ndim)
     return generic_laplace(
         input,
         _gaussian_derivative(2),
         output,
         mode,
         cval,
-        (_sigmas(sigma, axes, input.ndim),),
+        (expand_entries(sigma, axes, input.ndim),),
         kwargs,
         axes=axes,
     )
@@ -356,18 +358,6 @@ def _gaussian_derivative(degree: int) -> Callable[..., np.ndarray]:
         return gaussian_filter(input, sigma, order, output, mode, cval, **kwargs)
 
     return derivative
-
-
-def _sigmas(sigma: Any, axes: Any, ndim: int) -> list[Any]:
-    """One entry for every axis of the input, 0 for those that are not filtered."""
-    chosen = check_axes(axes, ndim)
-    given = normalize_sequence(sigma, len(chosen))
-    if len(chosen) == ndim:
-        return given
-    sigmas: list[Any] = [0] * ndim
-    for axis, entry in zip(chosen, given):
-        sigmas[axis] = entry
-    return sigmas
 
 
 def _sum_along_axes(

@@ -86,6 +86,7 @@ def prefiltered(
     They lie plane behind plane in memory. `room` is what an earlier call for an image of this shape returned.
     """
     image, pad = _padded(image, axes, mode, cval)
+    check_filter_order(order)
     code = mode_code(mode)
     others = [axis for axis in range(image.ndim) if axis not in axes]
     to_planes = (*others, *axes)
@@ -98,11 +99,18 @@ def prefiltered(
     return coefficients.transpose(back), pad
 
 
+def check_filter_order(order: Any) -> None:
+    """Refuse an order whose samples are their own coefficients, or that there is no filter for."""
+    if order < 2 or order > 5:
+        raise RuntimeError("spline order not supported")
+
+
 def to_prefilter(
     image: np.ndarray, axes: Sequence[int], order: int, mode: str, cval: Any
 ) -> tuple[np.ndarray, int]:
     """What :func:`zoom_into` makes coefficients of, after the checks of :func:`prefiltered`, and its `pad`."""
     image, pad = _padded(image, axes, mode, cval)
+    check_filter_order(order)
     mode_code(mode)
     operator.index(order)
     if image.size:

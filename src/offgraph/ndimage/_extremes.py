@@ -7,6 +7,7 @@ nothing else, a maximum wherever there is one. (SciPy leaves it undefined.)
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,8 @@ from offgraph.ndimage._support import (
 )
 from offgraph.ndimage._windows import (
     check_window,
+    expand_entries,
     expand_footprint,
-    expand_origins,
     rank_as_double,
     warn_of_two_windows,
 )
@@ -334,7 +335,7 @@ def extremum(
         )
         return output
     footprint = expand_footprint(footprint, axes, input.ndim)
-    origins = expand_origins(origin, axes, input.ndim)
+    origins = expand_entries(origin, axes, input.ndim)
     check_window(footprint, origins, axes, input.ndim)
     if not isinstance(mode, str) and isinstance(mode, Iterable):
         raise RuntimeError("A sequence of modes is not supported for non-separable footprints")
@@ -367,13 +368,14 @@ def _in_one_pass(
     passes = []
     for axis, size, origin, mode in zip(axes, sizes, origins, modes):
         if size > 1:
-            if not isinstance(origin, int) or not 0 <= int(size) // 2 + origin < int(size):
+            if not isinstance(origin, int) or not 0 <= int(size) // 2 + origin < int(size) <= sys.maxsize:
                 return False
-            passes.append((axis, int(size), origin, mode_code(mode)))
+            passes.append((axis, int(size), origin, mode))
             if mode in ("constant", "grid-constant") and not _is_sample(cval, dtype):
                 return False
     if len(passes) < 2 or not output.flags.writeable:
         return False
+    passes = [(axis, size, origin, mode_code(mode)) for axis, size, origin, mode in passes]
     try:
         _Box.of(passes, input.ndim, cval, minimum=minimum).filter(native_input(input), output)
     except MemoryError:

@@ -94,9 +94,9 @@ def _gaussian_weights(sigma: Any, order: int, radius: Any) -> np.ndarray:
         return bell
     # A derivative is a polynomial times the bell: q' - q * x / variance on the coefficients, once an order.
     exponents = np.arange(order + 1)
-    derive = np.diag(exponents[1:], 1) + np.diag(np.ones(order) / -variance, -1)
     coefficients = np.zeros(order + 1)
     coefficients[0] = 1
+    derive = np.diag(exponents[1:], 1) + np.diag(np.ones(order) / -variance, -1)
     for _ in range(order):
         coefficients = derive.dot(coefficients)
     return (x[:, None] ** exponents).dot(coefficients) * bell

@@ -22,7 +22,7 @@ from offgraph.ndimage._support import (
     normalize_sequence,
     output_array,
 )
-from offgraph.ndimage._windows import check_window, expand_footprint, expand_origins, warn_of_two_windows
+from offgraph.ndimage._windows import check_window, expand_entries, expand_footprint, warn_of_two_windows
 
 __all__ = [
     "black_tophat",
@@ -197,7 +197,7 @@ def _raised_extremum(
     axes = check_axes(axes, input.ndim)
     if len(axes) < input.ndim:
         footprint = expand_footprint(footprint, axes, input.ndim)
-        origins = expand_origins(origin, axes, input.ndim)
+        origins = expand_entries(origin, axes, input.ndim)
     else:
         origins = normalize_sequence(origin, len(axes))
     check_window(footprint, origins, axes, input.ndim)

@@ -25,6 +25,7 @@ from offgraph.ndimage._support import (
     normalize_sequence,
     output_array,
 )
+from offgraph.ndimage._windows import expand_entries
 
 __all__ = [
     "convolve",
@@ -294,11 +295,7 @@ def _correlate(
         if weights.ndim != len(axes):
             raise RuntimeError(f"weights.ndim ({weights.ndim}) must match len(axes) ({len(axes)})")
         weights = np.expand_dims(weights, tuple(axis for axis in range(input.ndim) if axis not in axes))
-    origins: list[Any] = [0] * input.ndim
-    for axis, shift in zip(axes, normalize_sequence(origin, len(axes))):
-        origins[axis] = shift
-    if len(axes) == input.ndim:
-        origins = normalize_sequence(origin, input.ndim)
+    origins = expand_entries(origin, axes, input.ndim)
     sizes = [size for size in weights.shape if size > 0]
     if len(sizes) != input.ndim:
         raise RuntimeError(f"weights.ndim ({len(sizes)}) must match len(axes) ({len(axes)})")

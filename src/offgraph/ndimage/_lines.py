@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -184,7 +185,10 @@ def window_along(
     output = output_array(output, input, complex_output=input.dtype.kind == "c", above=2)
     if size // 2 + origin < 0 or size // 2 + origin >= size:
         raise ValueError("invalid origin")
-    return axis, output, mode_code(mode)
+    code = mode_code(mode)
+    if size > sys.maxsize:
+        raise OverflowError("Python int too large to convert to C ssize_t")
+    return axis, output, code
 
 
 def _checked(input: np.ndarray, output: np.ndarray, cval: Any, origin: Any) -> tuple[np.ndarray, float, int]:

@@ -16,8 +16,8 @@ from offgraph.ndimage._extremes import maximum_filter, minimum_filter
 from offgraph.ndimage._support import check_axes, mode_code, native_input, normalize_sequence, output_array
 from offgraph.ndimage._windows import (
     check_window,
+    expand_entries,
     expand_footprint,
-    expand_origins,
     filter_ranks,
     rank_as_double,
     warn_of_two_windows,
@@ -182,7 +182,7 @@ def _rank(
     else:
         footprint = np.asarray(footprint, dtype=bool)
     footprint = expand_footprint(footprint, axes, input.ndim)
-    origins = expand_origins(origin, axes, input.ndim)
+    origins = expand_entries(origin, axes, input.ndim)
     if not isinstance(mode, str) and isinstance(mode, Iterable):
         modes = ["constant"] * input.ndim
         for axis, each in zip(axes, normalize_sequence(mode, len(axes))):

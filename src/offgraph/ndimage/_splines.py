@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.ndimage._engine import filter_axis, prefiltered, to_prefilter
+from offgraph.ndimage._engine import check_filter_order, filter_axis, prefiltered, to_prefilter
 from offgraph.ndimage._support import mode_code, normalize_axis, output_array, parts
 
 __all__ = ["coefficients_of", "for_each_part", "source_of", "spline_filter", "spline_filter1d"]
@@ -93,8 +93,7 @@ def spline_filter(input, order=3, output=np.float64, mode="mirror"):
     >>> spline_filter(np.eye(3), order=2).shape
     (3, 3)
     """
-    if order < 2 or order > 5:
-        raise RuntimeError("spline order not supported")
+    check_filter_order(order)
     input = np.asarray(input)
     complex_output = np.iscomplexobj(input)
     result: Any = output_array(output, input, complex_output=complex_output)

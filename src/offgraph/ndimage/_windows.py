@@ -14,8 +14,8 @@ from offgraph.ndimage._support import as_double, check_output, native_input, nor
 
 __all__ = [
     "check_window",
+    "expand_entries",
     "expand_footprint",
-    "expand_origins",
     "filter_ranks",
     "rank_as_double",
     "warn_of_two_windows",
@@ -38,13 +38,13 @@ def expand_footprint(footprint: np.ndarray, axes: tuple[int, ...], ndim: int) ->
     return np.expand_dims(footprint, tuple(axis for axis in range(ndim) if axis not in axes))
 
 
-def expand_origins(origin: Any, axes: tuple[int, ...], ndim: int) -> list[Any]:
-    """An origin for every axis, 0 for those that are not filtered."""
-    origins = normalize_sequence(origin, len(axes))
+def expand_entries(value: Any, axes: tuple[int, ...], ndim: int) -> list[Any]:
+    """An entry for every axis, 0 for those that are not filtered."""
+    entries = normalize_sequence(value, len(axes))
     if len(axes) == ndim:
-        return origins
+        return entries
     expanded: list[Any] = [0] * ndim
-    for axis, each in zip(axes, origins):
+    for axis, each in zip(axes, entries):
         expanded[axis] = each
     return expanded
 

@@ -21,6 +21,7 @@ Modes, for what lies outside the image ``a b c d``:
 
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import Any
 
@@ -318,7 +319,7 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
         output,
         source,
         maps,
-        grid=bool(grid_mode),
+        grid=operator.index(grid_mode) != 0,
         prefilter=splines,
         order=order,
         mode=mode_code(mode),

@@ -33,7 +33,7 @@ from offgraph.ndimage._support import (
     normalize_sequence,
     output_array,
 )
-from offgraph.ndimage._windows import expand_origins
+from offgraph.ndimage._windows import expand_entries
 
 __all__ = [
     "binary_closing",
@@ -279,7 +279,7 @@ def _erode(
             raise RuntimeError("mask and input must have equal sizes")
     origins = normalize_sequence(origin, len(axes))
     if len(axes) < input.ndim:
-        origins = expand_origins(origins, axes, input.ndim)
+        origins = expand_entries(origins, axes, input.ndim)
     centre = tuple(each + length // 2 for length, each in zip(structure.shape, origins))
     monotone = bool(structure[centre])
     target = None
