@@ -424,3 +424,17 @@ def test_an_output_that_cannot_be_written_is_refused_before_its_type():
     compare("gaussian_filter", np.zeros((4, 5)), OutputForm("array", "c8", "readonly"), 1.0)
     with pytest.raises(ValueError, match="read-only"):
         ndimage.gaussian_filter(np.zeros((4, 5)), 1.0, output=output)
+
+
+@pytest.mark.parametrize("function", ["correlate", "convolve"])
+@pytest.mark.parametrize(
+    ("length", "size", "origin"), [(2, 9, 4), (2, 9, -4), (1, 9, 0), (3, 25, 12), (2, 31, 0)]
+)
+def test_windows_that_reach_far_beyond_a_reflected_image(function, length, size, origin):
+    """SciPy reads beside its table of offsets; see docs/differences.md."""
+    random = np.random.default_rng(length + size)
+    image, weights = random.random((length, 5)), random.random((size, 2))
+    padded = np.pad(image, ((size, size), (0, 0)), mode="symmetric")
+    expected = getattr(scipy.ndimage, function)(padded, weights, origin=(origin, 0))[size:-size]
+    result = getattr(ndimage, function)(image, weights, origin=(origin, 0))
+    np.testing.assert_array_equal(result, expected)

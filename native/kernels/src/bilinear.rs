@@ -25,7 +25,7 @@ pub(crate) const BLOCK: usize = 32;
 /// Points whose neighbours are fetched before any is blended: what was stored just now is slow to load in one piece.
 const FETCHED: usize = 2 * BLOCK;
 
-/// Points from one that is blended to the one whose neighbours are asked for, where planes are lanes.
+/// Points from one that is blended to the one whose neighbours are asked for, where three or four planes are lanes.
 const AHEAD: usize = 48;
 
 /// Guesses closer than this to a rounding edge are not trusted: 8 u, the bound above and a little more.
@@ -228,7 +228,7 @@ pub(crate) struct Sum<'a, T, O> {
     pub strides: [usize; 2],
     /// Where each inner plane begins.
     pub inner: &'a [usize],
-    /// Whether elements are asked for before their turn.
+    /// Whether the neighbours of planes taken one by one are asked for before their turn.
     pub is_large: bool,
     pub points: Part<'a>,
     /// All planes of the first point, then of the second, and so on.
@@ -272,7 +272,7 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
             let near = *start as usize;
             let far = near + down;
             if !LEVEL {
-                // Costs nothing where they are near, and a tenth less even where a picture comes from the third cache.
+                // This costs nothing where elements are near, and brings a tenth where they are in the third cache.
                 ask_for(elements, down, &starts[(i + AHEAD).min(count - 1)..][..1]);
             }
             // SAFETY: no start is above `last`, so the last four end within the elements.

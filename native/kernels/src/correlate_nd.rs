@@ -147,6 +147,7 @@ impl Window {
         let around = axes[0].size - 1;
         let least = around.saturating_mul(2).max(8);
         let rows = (STRIP_SAMPLES / pitches[0]).saturating_sub(around).max(least);
+        // On two axes these are lines, which are best summed by fours.
         let rows = rows.next_multiple_of(MOST_LINES).min(axes[0].len);
         let samples = pitches[0].checked_mul(rows + around).ok_or_else(too_large)?;
         check_room::<f64>(samples.checked_add(TILE + LINE).ok_or_else(too_large)?)?;

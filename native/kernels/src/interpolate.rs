@@ -153,9 +153,9 @@ enum Map<'a> {
     },
     /// The coordinates of each position, behind an axis for the axes of the input.
     Points(View<'a>),
-    /// The same with all positions in one line, cut into rows of equal length.
+    /// The same with all positions in one line, cut into rows of equal length, of another type than `f64`.
     List(View<'a>),
-    /// A list whose coordinates lie side by side as they are needed, on each axis.
+    /// The same of `f64`: on each axis the coordinates lie side by side as they are needed.
     Lines(Vec<&'a [f64]>),
 }
 

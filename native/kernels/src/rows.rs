@@ -90,7 +90,7 @@ pub trait RowWorker {
 /// cache from one row to the next.
 const PLANES_TOGETHER: usize = 1 << 16;
 
-/// Bytes of a plane that is asked for before its turn.
+/// Bytes that a plane reaches over if it is asked for before its turn.
 const LARGE: usize = 1 << 22;
 
 /// Bytes that come into the cache together.
@@ -343,9 +343,9 @@ impl<T: Sample> Pixels<'_, T> {
         dispatch(Bytes { elements, down, planes, is_large, points, to });
     }
 
-    /// Whether neighbours come from beyond the caches, along lines that processors do not foresee.
+    /// Whether neighbours come from beyond the caches; processors do not foresee them along slanting lines.
     fn is_large(&self) -> bool {
-        self.spatial[0].0 * self.strides()[0] * size_of::<T>() >= LARGE
+        self.spatial.iter().any(|(len, stride)| len * stride * size_of::<T>() >= LARGE)
     }
 
     /// Whether these are bytes on two spatial axes, at most four to a pixel, and pixels of a row lie side by side.

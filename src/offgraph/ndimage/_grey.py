@@ -218,7 +218,7 @@ def _raised_extremum(
         check_output(output, unsupported)
         heights = structure.ravel()[: footprint.size][footprint.ravel()]
         heights = (heights if largest else -heights).tolist()
-        footprint, target = np.ascontiguousarray(footprint), output
+        footprint, target = np.array(footprint, order="C"), output  # A copy: it may be the output.
         if not input.ndim:  # The native module takes no array without an axis.
             input, target, footprint, origins = input.reshape(1), output.reshape(1), footprint.reshape(1), [0]
         window = footprint.shape, origins, mode

@@ -84,6 +84,8 @@ def map_coordinates(input, coordinates, output=None, order=3, mode="constant", c
         check_output(output)
         if np.may_share_memory(source, output):
             source = source.copy()
+        if np.may_share_memory(points, output):
+            points = points.copy()
         call_native(_native.map_coordinates, output, source, points, order, code, fill, pad)
     return output
 

@@ -90,6 +90,8 @@ def filter_ranks(
     origins: list[int],
 ) -> None:
     """Call the native rank filter."""
+    if np.may_share_memory(footprint, output):
+        footprint = footprint.copy()
     window = footprint.shape, origins, mode
     arguments = int(rank), footprint, mode, cval, origins
     call_in_c_order(_native.rank_filter, input, output, *arguments, window=window)

@@ -315,6 +315,8 @@ def _erode(
                 later = _later_mask(mask, output, complement)
         input = native_input(input)
         check_output(output)
+        if np.may_share_memory(structure, output):
+            structure = structure.copy()
         passes = iterations if iterations >= 1 else 0
         arguments = (input, structure, origins, border_value != 0, complement, mask, later, passes)
         call_native(_native.binary_erosion, output, *arguments)

@@ -32,7 +32,9 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
             let end = count.min(first + FETCHED);
             for (plane, offset) in self.inner.iter().enumerate() {
                 let elements = &self.elements[*offset..];
-                if self.is_large {
+                // Planes side by side come together.
+                let is_beside = plane > 0 && self.inner[plane - 1].abs_diff(*offset) * size_of::<T>() < 64;
+                if self.is_large && !is_beside {
                     ask_for(elements, self.strides[0], &starts[end..count.min(end + FETCHED)]);
                 }
                 let starts = &starts[first..end];

@@ -65,7 +65,8 @@ impl Lines {
     }
 }
 
-/// The number of taps in a row of a window whose rows, at least two, have their taps in the same places.
+/// After how many taps a window begins again one line further on, if it does: the number in a row, where all rows have their
+/// taps in the same places. The last row may have fewer.
 fn row_of(taps: &[(usize, f64)], pitch: usize) -> Option<usize> {
     let row = taps.iter().take_while(|tap| tap.0 < taps[0].0 + pitch).count();
     let mut later = taps[row..].iter().zip(taps);
@@ -206,7 +207,7 @@ struct Fours {
 }
 
 impl Fours {
-    /// From the taps of a line, see [`row_of`]; none for windows of less than three rows, and for large ones.
+    /// From the taps of a line, see [`row_of`]; none for windows of fewer than three rows, and for large ones.
     fn new(taps: &[(usize, f64)], row: usize, pitch: usize) -> Option<Self> {
         let rows = taps.len() / row;
         let sample_rows = rows + 3;

@@ -125,7 +125,7 @@ impl<T: Sample> Read for ArrayView3<'_, T> {
         if planes > 1 {
             let rows = self.slice(s![plane..plane + planes, .., ..]);
             if let Some(from) = rows.to_slice() {
-                dispatch(Turn { from, rows: planes, to, cast: load });
+                dispatch(Turn { from, rows: planes, to, convert: load });
             } else {
                 let lines = rows.lanes(Axis(0)).into_iter().zip(to.chunks_exact_mut(planes));
                 lines.for_each(|(line, to)| read_apart(line, to));
@@ -161,7 +161,7 @@ impl<T: Sample> Store for ArrayViewMut3<'_, T> {
         if planes > 1 {
             let rows = self.slice_mut(s![plane..plane + planes, .., ..]);
             let rows = rows.into_slice().expect("whole planes in C order");
-            dispatch(Turn { from, rows: from.len() / planes, to: rows, cast: T::from_f64_truncated });
+            dispatch(Turn { from, rows: from.len() / planes, to: rows, convert: T::from_f64_truncated });
             return;
         }
         let mut rows = self.slice_mut(s![plane, .., column..column + columns]);
@@ -222,7 +222,7 @@ struct Turn<'a, A, B, F> {
     from: &'a [A],
     rows: usize,
     to: &'a mut [B],
-    cast: F,
+    convert: F,
 }
 
 impl<A: Copy, B, F: Fn(A) -> B> Kernel for Turn<'_, A, B, F> {
@@ -230,9 +230,9 @@ impl<A: Copy, B, F: Fn(A) -> B> Kernel for Turn<'_, A, B, F> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { from, rows, to, cast } = self;
+        let Self { from, rows, to, convert } = self;
         let len = from.len() / rows;
-        // Eight by eight, so that what is written is a whole cache line. Of two lengths the shorter is gone through in the
+        // Eight by eight, so that `f64` is written by whole cache lines. Of two lengths the shorter is gone through in the
         // outer loop: long rows, one below the other, have their lines in the same places of the first cache.
         let (whole_rows, whole_columns) = (rows / 8 * 8, len / 8 * 8);
         let (outer, inner) =
@@ -246,7 +246,7 @@ impl<A: Copy, B, F: Fn(A) -> B> Kernel for Turn<'_, A, B, F> {
                 for j in 0..8 {
                     let to = to[(column + j) * rows + row..].first_chunk_mut::<8>().expect("a whole block");
                     for k in 0..8 {
-                        to[k] = cast(lines[k][j]);
+                        to[k] = convert(lines[k][j]);
                     }
                 }
             }
@@ -254,7 +254,7 @@ impl<A: Copy, B, F: Fn(A) -> B> Kernel for Turn<'_, A, B, F> {
         for row in 0..rows {
             let columns = if row < whole_rows { whole_columns..len } else { 0..len };
             for column in columns {
-                to[column * rows + row] = cast(from[row * len + column]);
+                to[column * rows + row] = convert(from[row * len + column]);
             }
         }
     }

@@ -67,6 +67,7 @@ impl Filter {
 
 struct Recursion<'a> {
     filter: &'a Filter,
+    /// Multiplied by the gain.
     samples: &'a mut [f64],
     width: usize,
 }
