@@ -10,14 +10,15 @@ import time
 import pytest
 
 CALLS = {
-    "rotate": "ndimage.rotate(np.zeros((6000, 6000), np.float32), 20, order=5, prefilter=False, reshape=False)",
+    "warp": "ndimage.affine_transform(np.zeros((200, 200, 200)), np.eye(3) * 0.25 + 0.03, order=5, prefilter=False,"
+    " output_shape=(600, 400, 200))",
     "rotate bytes": "ndimage.rotate(np.zeros((30000, 30000), np.uint8), 20, order=1, reshape=False)",
     "median": "ndimage.median_filter(np.random.default_rng(0).random((3000, 3000)), 31)",
-    "correlate": "ndimage.correlate(np.zeros((4000, 4000)), np.random.default_rng(0).random((31, 31)))",
+    "correlate": "ndimage.correlate(np.zeros((4000, 4000)), np.random.default_rng(0).random((101, 101)))",
     "one line": "ndimage.correlate1d(np.zeros(2 * 10**7), np.random.default_rng(0).random(2001))",
     "large window": "ndimage.percentile_filter(np.random.default_rng(0).random((900, 900)), 30, size=301)",
     "band by band": "[ndimage.gaussian_filter(np.ones((6000, 6000)), 20) for _ in range(20)]",
-    "points": "ndimage.map_coordinates(np.zeros((9, 9, 9)), np.full((3, 10**7), 4.5), order=5, prefilter=False)",
+    "points": "ndimage.map_coordinates(np.zeros((9, 9, 9, 9)), np.full((4, 3 * 10**6), 4.5), order=5, prefilter=False)",
 }
 
 
