@@ -4,8 +4,8 @@
 
 Each part (a test file at one SIMD level and number of threads, with a seed of its own) runs in a process of its own and
 is written to the journal when it ends: a run that was stopped goes on where it was, as long as the code is the same, and
-a crash names its part. The same seed gives the same cases. At the end the counts are gathered into the file from which the docs make the conformance
-page.
+a crash names its part. The same seed gives the same cases. At the end the counts are gathered into the file from which
+the docs make the conformance page.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ const PLANES_TOGETHER: usize = 1 << 16;
 const LARGE: usize = 1 << 22;
 
 /// Bytes that come into the cache together.
-const CACHE_LINE: usize = 64;
+pub(crate) const CACHE_LINE: usize = 64;
 
 /// Fill `output`, an image with these axes, on one or more threads; `cost` estimates the nanoseconds of a sample.
 pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMaker) {

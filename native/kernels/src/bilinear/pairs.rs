@@ -2,6 +2,7 @@
 //! or planes as lanes where many of them lie side by side.
 
 use super::{Sum, ask_for, blend};
+use crate::rows::CACHE_LINE;
 use crate::sample::Sample;
 use std::mem::MaybeUninit;
 
@@ -33,7 +34,8 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
             for (plane, offset) in self.inner.iter().enumerate() {
                 let elements = &self.elements[*offset..];
                 // Planes side by side come together.
-                let is_beside = plane > 0 && self.inner[plane - 1].abs_diff(*offset) * size_of::<T>() < 64;
+                let is_beside =
+                    plane > 0 && self.inner[plane - 1].abs_diff(*offset) * size_of::<T>() < CACHE_LINE;
                 if self.is_large && !is_beside {
                     ask_for(elements, self.strides[0], &starts[end..count.min(end + FETCHED)]);
                 }
