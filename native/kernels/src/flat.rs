@@ -177,7 +177,8 @@ impl<T: Sample> FlatWorker<'_, T> {
         to[self.alive.end * planes..].fill(O::from_f64_rounded(options.fill));
         blend(start, &mut to[self.inside.start * planes..self.inside.end * planes]);
         if self.edges.len() > 0 {
-            dispatch(SumEdges { edges: &self.edges, pixels, base: start, fill: options.fill, to });
+            let (image, fill) = (*pixels, options.fill);
+            dispatch(SumEdges { edges: &self.edges, image, base: start, fill, to });
         }
     }
 }

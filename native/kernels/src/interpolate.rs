@@ -8,6 +8,7 @@ pub(crate) mod edges;
 mod guess;
 mod inside;
 mod linear;
+mod parts;
 mod row;
 mod taps;
 
@@ -15,13 +16,18 @@ use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::flat::{Flat, Small};
 use crate::match_dtype;
-use crate::rows::{Axes, Pixels, RowMaker, carry_along, check_planes, least_moving, let_move, make_rows};
+use crate::rows::{
+    Axes, LONGEST_ROW, Pixels, RowMaker, carry_along, check_planes, least_moving, let_move, make_rows,
+};
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch, prefetch};
 use crate::spline::MAX_ORDER;
 use crate::view::{View, ViewMut, read_line};
+use edges::{Edges, SumEdges};
 pub(crate) use edges::{place, tap_index};
+use parts::Part;
 pub(crate) use row::{blended_on, blends_to_the_end};
+use std::ops::Range;
 
 /// What every interpolating function needs to know.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,7 +78,7 @@ pub fn affine(
     options.check(input.shape(), output.shape(), Axes { outer, spatial: rank }, axes)?;
     let still = still_axes(input, output.shape(), outer, matrix, offset, options);
     if still.is_empty() {
-        return resample(input, output, axes, Map::Affine { matrix, offset }, options);
+        return resample(input, output, axes, Map::affine(matrix, offset), options);
     }
     let moving: Vec<usize> = (0..rank).filter(|axis| !still.contains(axis)).collect();
     let entry = |at: usize| matrix[moving[at / moving.len()] * columns + moving[at % moving.len()]];
@@ -80,7 +86,7 @@ pub fn affine(
     let offset: Vec<f64> = moving.iter().map(|row| offset[*row]).collect();
     let on_array = |axes: Vec<usize>| axes.into_iter().map(|axis| outer + axis).collect::<Vec<usize>>();
     let (order, axes) = carry_along(outer, on_array(still), &on_array(moving), input.ndim());
-    let map = Map::Affine { matrix: &matrix, offset: &offset };
+    let map = Map::affine(&matrix, &offset);
     resample(&input.view().permuted(&order), output.permuted(&order), axes, map, options)
 }
 
@@ -118,6 +124,9 @@ fn still_axes(
 /// Points of a list that are taken for a row.
 const LIST_ROW: usize = 512;
 
+/// Points of a row that is joined with others.
+const SHORT_ROW: usize = 64;
+
 /// Resample `input` at the points `coordinates[:, o]` for every position `o` of `output`.
 pub fn at_points(
     input: &View<'_>,
@@ -131,11 +140,23 @@ pub fn at_points(
     }
     let on = |spatial| Axes { outer: 0, spatial };
     let (rank, count) = (shape[0], output.len());
-    let (Some(list), true) = (coordinates.view().in_one_piece(&[rank, count]), output.is_in_one_piece())
-    else {
-        let axes = on(output.ndim());
-        return resample(input, output, axes, Map::Points(coordinates.view()), options);
-    };
+    let is_in_one_piece = coordinates.is_in_one_piece() && output.is_in_one_piece();
+    if !is_in_one_piece || parts::are_taken(input, &output, options.order) {
+        // Points near each other on the axes of the output may lie near each other in the image, too: these are kept, but
+        // for rows too short to be worth their start.
+        let mut shape = output.shape().to_vec();
+        while is_in_one_piece && shape.len() > 1 && shape[shape.len() - 1] < SHORT_ROW {
+            let last = shape.pop().unwrap_or(1);
+            *shape.last_mut().expect("there were two") *= last;
+        }
+        let axes = on(shape.len());
+        let points = [&[rank], &shape[..]].concat();
+        let points =
+            if is_in_one_piece { coordinates.view().into_shape(&points)? } else { coordinates.view() };
+        let output = if is_in_one_piece { output.into_shape(&shape)? } else { output };
+        return resample(input, output, axes, Map::Points(points), options);
+    }
+    let list = coordinates.view().into_shape(&[rank, count])?;
     // Neighbours in a row have nothing in common, so that rows may be of any length.
     let rest = count % LIST_ROW;
     let (rows, last_row) = output.into_shape(&[count])?.split_at(0, count - rest);
@@ -150,6 +171,8 @@ enum Map<'a> {
     Affine {
         matrix: &'a [f64],
         offset: &'a [f64],
+        /// What to add to the positions of a row: the output may be a part of another; nothing if empty.
+        origin: Vec<usize>,
     },
     /// The coordinates of each position, behind an axis for the axes of the input.
     Points(View<'a>),
@@ -160,6 +183,11 @@ enum Map<'a> {
 }
 
 impl<'a> Map<'a> {
+    /// The points `matrix @ o + offset`.
+    fn affine(matrix: &'a [f64], offset: &'a [f64]) -> Self {
+        Self::Affine { matrix, offset, origin: Vec::new() }
+    }
+
     /// The points whose coordinates on each axis are a row of `list`.
     fn of_list(list: &'a View<'_>) -> Self {
         let lines = match list {
@@ -176,6 +204,11 @@ impl<'a> Map<'a> {
             Self::Points(coordinates) | Self::List(coordinates) => coordinates.shape()[0],
             Self::Lines(lines) => lines.len(),
         }
+    }
+
+    /// Whether it is the map of a part of an output that lies behind the first.
+    fn begins_later(&self) -> bool {
+        matches!(self, Self::Affine { origin, .. } if origin.iter().any(|first| *first > 0))
     }
 
     /// Whether the coordinates of a row only rise, or only fall, on each axis.
@@ -203,14 +236,15 @@ impl<'a> Map<'a> {
     /// The coordinates of a row on one input axis.
     fn row(&self, axis: usize, row: &[usize], pad: usize, to: &mut [f64]) {
         match self {
-            Self::Affine { matrix, offset } => {
+            Self::Affine { matrix, offset, origin } => {
                 let factors = &matrix[axis * (row.len() + 1)..][..row.len() + 1];
                 // One addition after another, the offset first: SciPy's order.
                 let mut start = offset[axis];
-                for (position, factor) in row.iter().zip(factors) {
-                    start += *position as f64 * factor;
+                for (at, (position, factor)) in row.iter().zip(factors).enumerate() {
+                    start += (position + origin.get(at).unwrap_or(&0)) as f64 * factor;
                 }
-                dispatch(Ramp { start, step: factors[row.len()], pad: pad as f64, to });
+                let first = *origin.last().unwrap_or(&0);
+                dispatch(Ramp { start, step: factors[row.len()], first, pad: pad as f64, to });
                 return;
             }
             Self::Points(coordinates) => match_dtype!(View, coordinates, coordinates => {
@@ -237,10 +271,11 @@ impl<'a> Map<'a> {
     }
 }
 
-/// `start + x * step + pad` for x = 0, 1, 2, ….
+/// `start + x * step + pad` for x = first, first + 1, ….
 struct Ramp<'a> {
     start: f64,
     step: f64,
+    first: usize,
     pad: f64,
     to: &'a mut [f64],
 }
@@ -251,14 +286,14 @@ impl Kernel for Ramp<'_> {
     #[inline(always)]
     fn run(self) {
         for (x, to) in self.to.iter_mut().enumerate() {
-            *to = (self.start + x as f64 * self.step) + self.pad;
+            *to = (self.start + (self.first + x) as f64 * self.step) + self.pad;
         }
     }
 }
 
 fn resample(
     input: &View<'_>,
-    mut output: ViewMut<'_>,
+    output: ViewMut<'_>,
     axes: Axes,
     map: Map<'_>,
     options: &Options,
@@ -268,14 +303,34 @@ fn resample(
     if output.is_empty() {
         return Ok(());
     }
+    let is_list = matches!(map, Map::List(_) | Map::Lines(_));
+    let width = output.shape()[axes.outer + axes.spatial - 1];
+    if !is_list && (width > LONGEST_ROW || parts::are_taken(input, &output, options.order)) {
+        parts::resample(input, output, axes, &map, options);
+    } else {
+        make(input, None, output, axes, map, options);
+    }
+    Ok(())
+}
+
+/// Make the output from an image, or a part of one.
+fn make(
+    image: &View<'_>,
+    part: Option<Part<'_>>,
+    mut output: ViewMut<'_>,
+    axes: Axes,
+    map: Map<'_>,
+    options: &Options,
+) {
+    let image_axes = Axes { outer: axes.outer, spatial: map.rank() };
     let is_narrow = matches!(output, ViewMut::U8(_) | ViewMut::F32(_));
+    let is_part = part.is_some() || map.begins_later();
     macro_rules! gather {
         ($array:expr, $($taps:literal)*) => {{
-            let pixels = Pixels::new($array, input_axes);
+            let pixels = Pixels::new($array, image_axes);
             let width = output.shape()[axes.outer + axes.spatial - 1];
-            let taps = (options.order + 1).saturating_pow(pixels.spatial.len() as u32);
-            let cost = taps.saturating_mul(2).saturating_add(4);
-            if let Map::Affine { matrix, offset } = &map
+            let cost = cost(options.order, pixels.spatial.len());
+            if let (Map::Affine { matrix, offset, .. }, false) = (&map, is_part)
                 && let Some(flat) = Flat::new(&pixels, matrix, offset, options, width)
             {
                 let small = if axes.outer == 0 { Small::new(&flat, output.len()) } else { None };
@@ -283,14 +338,11 @@ fn resample(
                     (Some(mut small), Some(bytes)) => small.fill(&flat, 0, bytes),
                     _ => make_rows(output, axes, cost, &flat),
                 }
-                return Ok(());
+                return;
             }
-            let flat = input_axes.spatial == 2
-                && !map.only_rises_or_falls()
-                && pixels.elements().len() <= i32::MAX as usize;
-            let warp = Warp { pixels, map, options: *options, width };
+            let warp = Warp { pixels, part, map, options: *options, width };
             let maker: &dyn RowMaker = match options.order + 1 {
-                2 if flat => &linear::Linear(warp),
+                2 if (is_part || !warp.map.only_rises_or_falls()) && warp.is_flat() => &linear::Linear(warp),
                 $($taps => &taps::Taps::<_, $taps>::new(warp, is_narrow),)*
                 _ => unreachable!("the order was checked"),
             };
@@ -299,7 +351,7 @@ fn resample(
     }
     // Pixels of the common types are gathered as they are, for the low orders, which are not filtered before. All
     // others are made f64 first, which SciPy does with each pixel it reads.
-    match (options.order, input) {
+    match (options.order, image) {
         (0 | 1, View::U8(array)) => gather!(array.view(), 1 2),
         (0 | 1, View::U16(array)) => gather!(array.view(), 1 2),
         (0 | 1, View::I16(array)) => gather!(array.view(), 1 2),
@@ -311,14 +363,68 @@ fn resample(
             gather!(copy.view(), 1 2 3 4 5 6)
         }
     }
-    Ok(())
+}
+
+/// Whether [`make`] gathers elements of this type as they are.
+fn is_gathered(image: &View<'_>, order: usize) -> bool {
+    let common = matches!(image, View::U8(_) | View::U16(_) | View::I16(_) | View::I32(_) | View::F32(_));
+    common && order <= 1 || matches!(image, View::F64(_))
+}
+
+/// Estimated nanoseconds of a sample.
+fn cost(order: usize, rank: usize) -> usize {
+    (order + 1).saturating_pow(rank as u32).saturating_mul(2).saturating_add(4)
 }
 
 /// What the rows of an output are made from.
 struct Warp<'p, 'm, T: Sample> {
+    /// The image, or a part of it.
     pixels: Pixels<'p, T>,
+    /// Which part it is.
+    part: Option<Part<'p>>,
     map: Map<'m>,
     options: Options,
     /// Pixels of a row.
     width: usize,
+}
+
+impl<T: Sample> Warp<'_, '_, T> {
+    /// Length of each spatial axis of the image, and what to multiply positions with for [`Edges`].
+    fn spatial(&self) -> &[(usize, usize)] {
+        self.part.as_ref().map_or(&self.pixels.spatial, |part| part.whole.spatial())
+    }
+
+    /// The samples of the image along a spatial axis that are in memory.
+    fn samples(&self, axis: usize) -> Range<usize> {
+        let first = self.part.as_ref().map_or(0, |part| part.first[axis]);
+        first..first + self.pixels.spatial[axis].0
+    }
+
+    /// How far the first of them lies behind that of number 0.
+    fn skipped(&self, axis: usize) -> usize {
+        self.samples(axis).start * self.pixels.spatial[axis].1
+    }
+
+    /// Whether there are two spatial axes, with offsets of elements below 2^31.
+    fn is_flat(&self) -> bool {
+        let end = |axis: usize| self.samples(axis).end.saturating_mul(self.pixels.spatial[axis].1);
+        self.pixels.spatial.len() == 2
+            && end(0).saturating_add(end(1)) <= i32::MAX as usize
+            && self.pixels.elements().len() <= i32::MAX as usize
+    }
+
+    /// Put the sums of what lies at an edge, of one outer plane, where they belong in a row.
+    fn sum_edges<O: Sample, const TAPS: usize>(&self, edges: &Edges<TAPS>, outer: &[usize], to: &mut [O]) {
+        let fill = self.options.fill;
+        match &self.part {
+            Some(Part { whole, .. }) => {
+                let image = *whole;
+                dispatch(SumEdges { edges, image, base: image.outer_offset(outer), fill, to });
+            }
+            None => {
+                let image = &self.pixels;
+                dispatch(SumEdges { edges, image, base: image.outer_offset(outer), fill, to });
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::match_dtype;
 use crate::parallel;
 use crate::sample::Sample;
 use crate::simd::{Convert, dispatch};
-use crate::view::ViewMut;
+use crate::view::{ViewMut, copy_lines};
 use ndarray::{ArrayD, ArrayView, ArrayViewD, ArrayViewMutD, Axis};
 
 /// How the axes of an image are used.
@@ -165,7 +165,7 @@ fn make_block<'w, T: Sample>(
             odd_row.resize(row_len, T::default());
             fill(worker, row.outer, &mut odd_row);
             let filled = ArrayView::from_shape(target.raw_dim(), &odd_row).expect("room for a row");
-            copy_lines(filled, target);
+            copy_lines(filled, target, |element| element);
         }
     });
 }
@@ -238,6 +238,41 @@ pub fn advance(index: &mut [usize], shape: &[usize]) -> bool {
     false
 }
 
+/// How far each position on axes of this shape lies from the first, in C order; modulo 2^64.
+pub(crate) fn offsets(shape: &[usize], strides: &[usize]) -> Vec<usize> {
+    let mut offsets = Vec::new();
+    if shape.iter().all(|len| *len > 0) {
+        let mut index = vec![0; shape.len()];
+        loop {
+            let steps = index.iter().zip(strides).map(|(index, stride)| usize::wrapping_mul(*index, *stride));
+            offsets.push(steps.fold(0, usize::wrapping_add));
+            if !advance(&mut index, shape) {
+                break;
+            }
+        }
+    }
+    offsets
+}
+
+/// Whether the elements fill one piece of memory, in any order of the axes but forwards: [`Pixels`] has no need of a copy.
+pub(crate) fn lies_as_gathered<T>(array: &ArrayViewD<'_, T>) -> bool {
+    array.strides().iter().all(|stride| *stride >= 0) && array.as_slice_memory_order().is_some()
+}
+
+/// Samples of a row that are worked on, and kept, as a whole; longer ones are cut.
+pub(crate) const LONGEST_ROW: usize = 1 << 16;
+
+/// Bytes of a copy of an image: no more.
+const MOST_COPIED: usize = 4 << 20;
+
+/// Bytes of a copy that is made however small the output is.
+const LITTLE: usize = 1 << 16;
+
+/// Whether to make an output of so many samples from parts of an image, rather than from a copy that takes `bytes`.
+pub(crate) fn is_better_in_parts(image_len: usize, bytes: usize, output_len: usize) -> bool {
+    bytes > LITTLE && (bytes > MOST_COPIED || image_len / 4 > output_len)
+}
+
 /// An image to read pixels from: its elements as one slice, and how far apart neighbours lie in it.
 pub struct Pixels<'a, T: Sample> {
     elements: std::borrow::Cow<'a, [T]>,
@@ -252,39 +287,37 @@ pub struct Pixels<'a, T: Sample> {
 impl<'a, T: Sample> Pixels<'a, T> {
     /// The pixels of an array; its elements are copied only if they do not fill one piece of memory.
     pub fn new(array: ArrayViewD<'a, T>, axes: Axes) -> Self {
-        let forward = array.strides().iter().all(|stride| *stride >= 0);
-        let (elements, strides) = match array.to_slice_memory_order().filter(|_| forward) {
+        let strides = array.strides().iter().map(|stride| stride.unsigned_abs()).collect();
+        let is_borrowed = lies_as_gathered(&array);
+        match array.to_slice_memory_order().filter(|_| is_borrowed) {
             Some(elements) => {
-                let strides: Vec<usize> =
-                    array.strides().iter().map(|stride| stride.unsigned_abs()).collect();
-                (std::borrow::Cow::Borrowed(elements), strides)
+                Self::from_elements(std::borrow::Cow::Borrowed(elements), array.shape(), strides, axes)
             }
-            None => {
-                let copy = in_c_order(array.view());
-                let mut strides = vec![1; array.ndim()];
-                for axis in (1..array.ndim()).rev() {
-                    strides[axis - 1] = strides[axis] * array.shape()[axis];
-                }
-                (std::borrow::Cow::Owned(copy), strides)
-            }
-        };
-        let last = axes.outer + axes.spatial;
-        let shape = array.shape();
-        let mut inner = Vec::new();
-        if shape[last..].iter().all(|len| *len > 0) {
-            let mut index = vec![0; shape.len() - last];
-            loop {
-                inner.push(index.iter().zip(&strides[last..]).map(|(i, stride)| i * stride).sum());
-                if !advance(&mut index, &shape[last..]) {
-                    break;
-                }
-            }
+            None => Self::of_copy(in_c_order(array), axes),
         }
+    }
+
+    /// The pixels of an array in C order.
+    pub fn of_copy(array: ArrayD<T>, axes: Axes) -> Self {
+        let shape = array.shape().to_vec();
+        // Those of an array without elements are all zero.
+        let strides = (1..=shape.len()).map(|axis| shape[axis..].iter().product()).collect();
+        let elements = std::borrow::Cow::Owned(array.into_raw_vec_and_offset().0);
+        Self::from_elements(elements, &shape, strides, axes)
+    }
+
+    fn from_elements(
+        elements: std::borrow::Cow<'a, [T]>,
+        shape: &[usize],
+        strides: Vec<usize>,
+        axes: Axes,
+    ) -> Self {
+        let last = axes.outer + axes.spatial;
         Self {
             elements,
             outer: strides[..axes.outer].to_vec(),
             spatial: (axes.outer..last).map(|axis| (shape[axis], strides[axis])).collect(),
-            inner,
+            inner: offsets(&shape[last..], &strides[last..]),
         }
     }
 
@@ -359,21 +392,11 @@ impl<T: Sample> Pixels<'_, T> {
     }
 }
 
-/// The elements in C order.
-fn in_c_order<T: Sample>(array: ArrayViewD<'_, T>) -> Vec<T> {
+/// A copy in C order.
+fn in_c_order<T: Sample>(array: ArrayViewD<'_, T>) -> ArrayD<T> {
     let mut copy = ArrayD::from_elem(array.raw_dim(), T::default());
-    copy_lines(array, copy.view_mut());
-    copy.into_raw_vec_and_offset().0
-}
-
-/// Copy line by line, as an iterator over any number of axes takes many times as long; there is an axis at least.
-fn copy_lines<T: Copy>(from: ArrayViewD<'_, T>, mut to: ArrayViewMutD<'_, T>) {
-    // The last axis may be of channels.
-    let longer_than_one = (0..to.ndim()).rev().filter(|axis| to.shape()[*axis] > 1);
-    let axis = longer_than_one.take(2).max_by_key(|axis| to.shape()[*axis]).unwrap_or(0);
-    for (to, from) in to.lanes_mut(Axis(axis)).into_iter().zip(from.lanes(Axis(axis))) {
-        to.into_iter().zip(from).for_each(|(to, from)| *to = *from);
-    }
+    copy_lines(array, copy.view_mut(), |element| element);
+    copy
 }
 
 /// Reads a line of pixels with all inner planes, whatever the element type.

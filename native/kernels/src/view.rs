@@ -3,8 +3,11 @@
 use crate::error::{KernelError, Result};
 use crate::line::LANES;
 use crate::sample::{Bool, Cast, Sample};
-use crate::simd::{Kernel, dispatch};
-use ndarray::{ArrayBase, ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis, RawData};
+use crate::simd::{Convert, Kernel, dispatch};
+use ndarray::{
+    ArrayBase, ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis, RawData, Slice,
+};
+use std::ops::Range;
 
 /// Runs one expression for whichever element type a [`View`], [`ViewMut`] or similar enum holds.
 ///
@@ -200,6 +203,35 @@ impl View<'_> {
         map_dtype!(View, self, array => array.index_axis(Axis(0), index))
     }
 
+    /// What lies in these ranges of the first axes.
+    pub fn cut(&self, ranges: &[Range<usize>]) -> View<'_> {
+        map_dtype!(View, self, array => {
+            let mut part = array.view();
+            for (axis, range) in ranges.iter().enumerate() {
+                part.slice_axis_inplace(Axis(axis), Slice::from(range.clone()));
+            }
+            part
+        })
+    }
+
+    /// How far neighbours along each axis lie apart in memory, in elements: numbers with a sign, modulo 2^64.
+    pub fn strides(&self) -> Vec<usize> {
+        match_dtype!(View, self, array => array.strides().iter().map(|stride| *stride as usize).collect())
+    }
+
+    /// The least and the greatest number at this position of the first axis; zeros if there is none.
+    pub fn ends(&self, position: usize) -> (f64, f64) {
+        let ends = match_dtype!(View, self, array => {
+            let numbers = array.index_axis(Axis(0), position);
+            numbers.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), number| {
+                let number = number.to_f64();
+                // Comparisons with NaN are false.
+                (if number < least { number } else { least }, if number > greatest { number } else { greatest })
+            })
+        });
+        if ends.0 <= ends.1 { ends } else { (0.0, 0.0) }
+    }
+
     /// The same elements on three axes: those before `axis` as one, it, those behind it as one; `None` where no steps
     /// in memory do that.
     pub fn around(&self, axis: usize) -> Option<View<'_>> {
@@ -211,7 +243,7 @@ impl View<'_> {
         match_dtype!(View, self, array => {
             // `mapv` keeps the memory order of its source; kernels index the copy in C order.
             let mut copy = ArrayD::zeros(array.raw_dim());
-            ndarray::Zip::from(&mut copy).and(array).for_each(|to, from| *to = from.to_f64());
+            copy_lines(array.view(), copy.view_mut(), |element| element.to_f64());
             copy
         })
     }
@@ -283,6 +315,36 @@ impl ViewMut<'_> {
     }
 }
 
+/// Copy line by line, as an iterator over any number of axes takes many times as long.
+pub(crate) fn copy_lines<T: Copy, U>(
+    mut from: ArrayViewD<'_, T>,
+    mut to: ArrayViewMutD<'_, U>,
+    convert: impl Fn(T) -> U + Copy,
+) {
+    // Axes that lie in memory as one in both are one: that of channels, and the one before it, make longer lines.
+    let mut into = to.ndim().saturating_sub(1);
+    for axis in (0..into).rev() {
+        let (mut source, mut target) = (from.view(), to.view_mut());
+        if source.merge_axes(Axis(axis), Axis(into)) && target.merge_axes(Axis(axis), Axis(into)) {
+            from.merge_axes(Axis(axis), Axis(into));
+            to.merge_axes(Axis(axis), Axis(into));
+        } else {
+            into = axis;
+        }
+    }
+    let longer_than_one = (0..to.ndim()).rev().filter(|axis| to.shape()[*axis] > 1);
+    let Some(axis) = longer_than_one.take(2).max_by_key(|axis| to.shape()[*axis]) else {
+        to.iter_mut().zip(&from).for_each(|(to, from)| *to = convert(*from));
+        return;
+    };
+    for (mut to, from) in to.lanes_mut(Axis(axis)).into_iter().zip(from.lanes(Axis(axis))) {
+        match (to.as_slice_mut(), from.as_slice()) {
+            (Some(to), Some(from)) => dispatch(Convert { from, to, convert }),
+            _ => to.into_iter().zip(from).for_each(|(to, from)| *to = convert(*from)),
+        }
+    }
+}
+
 /// See [`View::around`].
 fn around<T>(array: ArrayViewD<'_, T>, axis: usize) -> Option<ArrayViewD<'_, T>> {
     // An axis of length one on each side takes the others in.
@@ -300,9 +362,14 @@ fn around<T>(array: ArrayViewD<'_, T>, axis: usize) -> Option<ArrayViewD<'_, T>>
 fn all_finite<T: Sample>(array: &ArrayViewD<'_, T>) -> bool {
     match array.as_slice_memory_order() {
         // Piece by piece: a loop that may stop at every element is not vectorized.
-        Some(elements) => elements.chunks(4096).all(|elements| dispatch(AllFinite(elements))),
+        Some(elements) => elements.chunks(4096).all(are_finite),
         None => array.iter().all(|value| value.to_f64().is_finite()),
     }
+}
+
+/// Whether no element is NaN or infinite; all are looked at.
+pub(crate) fn are_finite<T: Sample>(elements: &[T]) -> bool {
+    dispatch(AllFinite(elements))
 }
 
 struct AllFinite<'a, T>(&'a [T]);

@@ -5,19 +5,23 @@
 //! input row is scaled by them once, then every output pixel takes its taps from the scaled row.
 
 mod guess;
+mod line;
+mod parts;
 
 use crate::bilinear::{BLOCK, Part, Points};
 use crate::error::{KernelError, Result};
-use crate::interpolate::{Options, blended_on, blends_to_the_end, place, tap_index};
+use crate::interpolate::{Options, blends_to_the_end};
 use crate::match_dtype;
 use crate::rows::{
     Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, carry_along, least_moving, let_move, make_rows,
 };
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
-use crate::spline::{MAX_ORDER, spline_filter1d, weights};
-use crate::view::{View, ViewMut};
+use crate::spline::{MAX_ORDER, spline_filter1d};
+use crate::view::{View, ViewMut, are_finite};
+use line::Line;
 use ndarray::ArrayViewMutD;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where the pixels of one output axis come from: `x = (o + shift) * zoom`, or `(o + shift + ½) * zoom - ½`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,18 +73,21 @@ pub fn zoom(
     // What is no finite number shows in the results: in those of its own plane, if they are of a type that holds it.
     let is_float = matches!(input, View::F32(_) | View::F64(_));
     let shows = is_float && options.order == 1 && matches!(output, ViewMut::F32(_) | ViewMut::F64(_));
-    if still.is_empty() || !(shows || options.order == 0 || input.is_finite()) {
-        zoom_axes(input, output, outer, maps, (Vec::new(), every_axis), options);
-        return Ok(());
+    if !still.is_empty() && (shows || options.order == 0 || input.is_finite()) {
+        let is_finite = AtomicBool::new(true);
+        let watched = shows.then_some(&is_finite);
+        zoom_axes(input, output.reborrow(), outer, maps, (still, moving), options, watched);
+        if is_finite.into_inner() {
+            return Ok(());
+        }
     }
-    zoom_axes(input, output.reborrow(), outer, maps, (still, moving), options);
-    if shows && !output.view().is_finite() {
-        zoom_axes(input, output, outer, maps, (Vec::new(), every_axis), options);
-    }
+    zoom_axes(input, output, outer, maps, (Vec::new(), every_axis), options, None);
     Ok(())
 }
 
 /// Resample the moving axes, and carry the others along as planes.
+///
+/// `is_finite` becomes false if a result is no finite number.
 fn zoom_axes(
     input: &View<'_>,
     output: ViewMut<'_>,
@@ -88,6 +95,7 @@ fn zoom_axes(
     maps: &[AxisMap],
     (still, moving): (Vec<usize>, Vec<usize>),
     options: &Options,
+    is_finite: Option<&AtomicBool>,
 ) {
     let (order, axes) = carry_along(outer, still, &moving, input.ndim());
     let maps: Vec<AxisMap> = moving.iter().map(|axis| maps[axis - outer]).collect();
@@ -95,7 +103,7 @@ fn zoom_axes(
     macro_rules! by_order {
         ($($taps:literal)*) => {
             match options.order + 1 {
-                $($taps => run::<$taps>(input, output, axes, &maps, options),)*
+                $($taps => run::<$taps>(input, output, axes, &maps, options, is_finite),)*
                 _ => unreachable!("the order was checked"),
             }
         };
@@ -173,61 +181,32 @@ fn run<const TAPS: usize>(
     axes: Axes,
     maps: &[AxisMap],
     options: &Options,
+    is_finite: Option<&AtomicBool>,
 ) {
+    let outside = Outside { fill: options.fill, is_finite };
     let first = axes.outer;
-    let tables: Vec<Table<TAPS>> = maps
-        .iter()
-        .enumerate()
-        .map(|(axis, map)| {
-            Table::new(*map, input.shape()[first + axis], output.shape()[first + axis], options)
-        })
-        .collect();
-    let cost = TAPS.saturating_pow(axes.spatial as u32).saturating_mul(2);
+    let lens = (input.shape()[first..].to_vec(), output.shape()[first..].to_vec());
+    let to_the_end = blends_to_the_end(!matches!(input, View::F32(_) | View::F64(_)), options);
+    let line = |axis: usize, positions| Line::new(maps[axis], lens.0[axis], positions, to_the_end, options);
     match_dtype!(View, input, array => {
-        let pixels = Pixels::new(array.view(), axes);
-        let flat = Flat::new(&pixels, &tables, maps, options);
-        make_rows(output, axes, cost, &Zoom { pixels: &pixels, tables, flat, fill: options.fill });
+        if parts::are_picked(array, &output, axes) {
+            parts::run::<_, TAPS>(array, output, axes, line, outside);
+        } else {
+            let lines: Vec<Line<TAPS>> = (0..maps.len()).map(|axis| line(axis, 0..lens.1[axis])).collect();
+            let lines: Vec<&Line<TAPS>> = lines.iter().collect();
+            let pixels = Pixels::new(array.view(), axes);
+            make_rows(output, axes, cost::<TAPS>(axes), &Zoom::new(&pixels, &lines, outside));
+        }
     });
 }
 
-/// For every position along one output axis: the input positions it reads, and their weights.
-struct Table<const TAPS: usize> {
-    /// The length of the input stands for the fill value.
-    taps: Vec<[usize; TAPS]>,
-    weights: Vec<[f64; TAPS]>,
-    /// Positions that are nothing but the fill value.
-    outside: Vec<bool>,
+/// Estimated nanoseconds of a sample.
+fn cost<const TAPS: usize>(axes: Axes) -> usize {
+    TAPS.saturating_pow(axes.spatial as u32).saturating_mul(2)
 }
 
-impl<const TAPS: usize> Table<TAPS> {
-    fn new(map: AxisMap, len: usize, output_len: usize, options: &Options) -> Self {
-        let mut table = Self {
-            taps: vec![[0; TAPS]; output_len],
-            weights: vec![[0.0; TAPS]; output_len],
-            outside: vec![false; output_len],
-        };
-        for position in 0..output_len {
-            match place::<TAPS>(map.coordinate(position, options.pad), len, options.border) {
-                Some((start, x)) => {
-                    table.weights[position] = weights::<TAPS>(x);
-                    for (tap, index) in table.taps[position].iter_mut().enumerate() {
-                        *index =
-                            tap_index(start.wrapping_add(tap as i64), len, options.border).unwrap_or(len);
-                    }
-                }
-                None => table.outside[position] = true,
-            }
-        }
-        table
-    }
-}
-
-/// Two by two neighbours inside a flat image, for order 1: where rows and columns of the output have theirs.
+/// Two by two neighbours inside a flat image, for order 1: where columns of the output have theirs.
 struct Flat {
-    /// For every row of the output the first row of its neighbours, and how far behind it the points lie.
-    rows: Vec<Option<(usize, f64)>>,
-    /// The columns that have such neighbours.
-    inside: std::ops::Range<usize>,
     columns: Points,
     /// The weights of those inside.
     weights: Vec<[f64; 2]>,
@@ -236,48 +215,56 @@ struct Flat {
 }
 
 impl Flat {
-    fn new<const TAPS: usize>(
-        pixels: &dyn ReadRow,
-        tables: &[Table<TAPS>],
-        maps: &[AxisMap],
-        options: &Options,
-    ) -> Option<Self> {
-        let ([rows, columns], [(height, _), (width, stride)], 2) = (tables, pixels.spatial(), TAPS) else {
+    fn new<const TAPS: usize>(pixels: &dyn ReadRow, lines: &[&Line<TAPS>]) -> Option<Self> {
+        let ([_, columns], [_, (width, stride)], 2) = (lines, pixels.spatial(), TAPS) else {
             return None;
         };
-        let to_the_end = blends_to_the_end(pixels.always_finite(), options);
-        let behind = |x: f64, len: usize| {
-            let first = (x as usize).min(len - 2);
-            (first, x - first as f64)
-        };
-        let coordinates = |axis: usize, len: usize| -> Vec<f64> {
-            (0..len).map(|position| maps[axis].coordinate(position, options.pad)).collect()
-        };
-        let (y, x) = (coordinates(0, rows.taps.len()), coordinates(1, columns.taps.len()));
-        let inside = blended_on(&y, *height, to_the_end);
-        let row = |position: usize| inside.contains(&position).then(|| behind(y[position], *height));
-        let rows = (0..y.len()).map(row).collect();
-        let inside = blended_on(&x, *width, to_the_end);
         if u32::try_from(width.saturating_mul(*stride)).is_err() {
             return None;
         }
-        let mut points = Points::new(x.len());
-        for position in inside.clone() {
-            let (first, right) = behind(x[position], *width);
-            (points.starts[position], points.right[position]) = ((first * stride) as u32, right);
+        let (inside, count) = (columns.inside.clone(), columns.outside.len());
+        let mut points = Points::new(count);
+        for (position, (first, right)) in inside.clone().zip(&columns.between) {
+            (points.starts[position], points.right[position]) = ((first * stride) as u32, *right);
         }
         let edge = |position: &usize| !inside.contains(position) && !columns.outside[*position];
-        let edge = (0..x.len()).filter(edge).collect();
-        let weights = points.weights(inside.clone());
-        Some(Self { rows, inside, columns: points, weights, edge })
+        let edge = (0..count).filter(edge).collect();
+        let weights = points.weights(inside);
+        Some(Self { columns: points, weights, edge })
     }
 }
 
+/// What lies outside, and where to say that a result is no finite number.
+#[derive(Clone, Copy)]
+struct Outside<'a> {
+    fill: f64,
+    is_finite: Option<&'a AtomicBool>,
+}
+
+/// The image, or what was picked of it, and what the output is made of on each spatial axis.
 struct Zoom<'a, const TAPS: usize> {
     pixels: &'a dyn ReadRow,
-    tables: Vec<Table<TAPS>>,
+    lines: &'a [&'a Line<TAPS>],
     flat: Option<Flat>,
     fill: f64,
+    /// Becomes false if a result is no finite number.
+    is_finite: Option<&'a AtomicBool>,
+}
+
+impl<'a, const TAPS: usize> Zoom<'a, TAPS> {
+    fn new(pixels: &'a dyn ReadRow, lines: &'a [&'a Line<TAPS>], outside: Outside<'a>) -> Self {
+        let Outside { fill, is_finite } = outside;
+        Self { pixels, lines, flat: Flat::new(pixels, lines), fill, is_finite }
+    }
+
+    /// Look at results while they are in a near cache.
+    fn watch<O: Sample>(&self, results: &[O]) {
+        if let Some(is_finite) = self.is_finite
+            && !are_finite(results)
+        {
+            is_finite.store(false, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<const TAPS: usize> RowMaker for Zoom<'_, TAPS> {
@@ -317,7 +304,7 @@ struct ZoomWorker<'a, const TAPS: usize> {
 
 impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
     fn start(&mut self, row: &[usize]) {
-        let tables = &self.zoom.tables[..row.len()];
+        let lines = &self.zoom.lines[..row.len()];
         self.row.clear();
         self.row.extend_from_slice(row);
         if let Some((_, down)) = self.flat_row() {
@@ -325,7 +312,7 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
             return;
         }
         self.rows.clear();
-        self.outside = tables.iter().zip(row).any(|(table, position)| table.outside[*position]);
+        self.outside = lines.iter().zip(row).any(|(line, position)| line.outside[*position]);
         if self.outside {
             return;
         }
@@ -334,11 +321,11 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
         loop {
             let mut start = Some(0);
             let mut weights = Vec::with_capacity(row.len());
-            for (axis, (table, position)) in tables.iter().zip(row).enumerate() {
+            for (axis, (line, position)) in lines.iter().zip(row).enumerate() {
                 let (len, stride) = self.zoom.pixels.spatial()[axis];
-                let index = table.taps[*position][tap[axis]];
+                let index = line.taps[*position][tap[axis]];
                 start = start.filter(|_| index < len).map(|start| start + index * stride);
-                weights.push(table.weights[*position][tap[axis]]);
+                weights.push(line.weights[*position][tap[axis]]);
             }
             self.rows.push(LeadTaps { start, weights });
             if !advance(&mut tap, &shape) {
@@ -359,7 +346,7 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
-        let Zoom { pixels, tables, fill, .. } = self.zoom;
+        let Zoom { pixels, lines, fill, .. } = self.zoom;
         if self.fill_flat(outer, to, |start, points, to| pixels.blend(start, points, to)) {
             return;
         }
@@ -368,7 +355,7 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
             return;
         }
         let planes = pixels.planes();
-        let table = &tables[tables.len() - 1];
+        let line = &lines[lines.len() - 1];
         let plane_start = pixels.outer_offset(outer);
         to.fill(0.0);
         for LeadTaps { start, weights } in &self.rows {
@@ -379,18 +366,20 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
                 Some(start) => pixels.read(plane_start + start, row),
                 None => row.fill(*fill),
             }
-            dispatch(AddRow { table, weights, scaled: &mut self.scaled, planes, to });
+            dispatch(AddRow { line, weights, scaled: &mut self.scaled, planes, to });
         }
-        for (pixel, _) in table.outside.iter().enumerate().filter(|(_, outside)| **outside) {
+        for (pixel, _) in line.outside.iter().enumerate().filter(|(_, outside)| **outside) {
             to[pixel * planes..(pixel + 1) * planes].fill(*fill);
         }
+        self.zoom.watch(to);
     }
 }
 
 impl<const TAPS: usize> ZoomWorker<'_, TAPS> {
     /// The first row of the neighbours of this row's points, if they have them; and how far behind it they lie.
     fn flat_row(&self) -> Option<(usize, f64)> {
-        self.zoom.flat.as_ref().and_then(|flat| flat.rows[self.row[0]])
+        let (_, rows) = (self.zoom.flat.as_ref()?, &self.zoom.lines[0]);
+        rows.between.get(self.row[0].checked_sub(rows.inside.start)?).copied()
     }
 
     /// Fill a row whose points have their neighbours, by `blend` where these lie inside; false if it is another row.
@@ -400,29 +389,30 @@ impl<const TAPS: usize> ZoomWorker<'_, TAPS> {
         to: &mut [O],
         blend: impl FnOnce(usize, Part<'_>, &mut [O]),
     ) -> bool {
-        let Zoom { pixels, flat, fill, .. } = self.zoom;
+        let Zoom { pixels, lines, flat, fill, .. } = self.zoom;
         let (Some(flat), Some((first, _))) = (flat, self.flat_row()) else { return false };
-        let (planes, base) = (pixels.planes(), pixels.outer_offset(outer));
-        to[..flat.inside.start * planes].fill(O::from_f64_rounded(*fill));
-        to[flat.inside.end * planes..].fill(O::from_f64_rounded(*fill));
-        let inside = &mut to[flat.inside.start * planes..flat.inside.end * planes];
+        let (planes, base, columns) = (pixels.planes(), pixels.outer_offset(outer), &lines[1].inside);
+        to[..columns.start * planes].fill(O::from_f64_rounded(*fill));
+        to[columns.end * planes..].fill(O::from_f64_rounded(*fill));
+        let inside = &mut to[columns.start * planes..columns.end * planes];
         let start = base + first * pixels.spatial()[0].1;
-        blend(start, flat.columns.level_part(flat.inside.clone(), &self.down, &flat.weights), inside);
+        blend(start, flat.columns.level_part(columns.clone(), &self.down, &flat.weights), inside);
         for column in &flat.edge {
             self.fill_edge(base, *column);
             let to = to[column * planes..(column + 1) * planes].iter_mut();
             to.zip(&self.pixel).for_each(|(to, from)| *to = O::from_f64_rounded(*from));
         }
+        self.zoom.watch(to);
         true
     }
 
     /// Put the planes of one pixel of this row of a flat image into the first half of `pixel`.
     fn fill_edge(&mut self, base: usize, column: usize) {
-        let Zoom { pixels, tables, fill, .. } = self.zoom;
+        let Zoom { pixels, lines, fill, .. } = self.zoom;
         let [(height, down), (width, right)] = pixels.spatial() else { return };
         let (sum, tap) = self.pixel.split_at_mut(pixels.planes());
         sum.fill(0.0);
-        let taps = |axis: usize, at: usize| tables[axis].taps[at].into_iter().zip(tables[axis].weights[at]);
+        let taps = |axis: usize, at: usize| lines[axis].taps[at].into_iter().zip(lines[axis].weights[at]);
         for (y, row_weight) in taps(0, self.row[0]) {
             for (x, weight) in taps(1, column) {
                 if y < *height && x < *width {
@@ -438,7 +428,7 @@ impl<const TAPS: usize> ZoomWorker<'_, TAPS> {
 
 /// Scale an input row, and add to every output pixel its taps from it.
 struct AddRow<'a, const TAPS: usize> {
-    table: &'a Table<TAPS>,
+    line: &'a Line<TAPS>,
     weights: &'a [f64],
     scaled: &'a mut [f64],
     planes: usize,
@@ -459,7 +449,7 @@ impl<const TAPS: usize> Kernel for AddRow<'_, TAPS> {
             3 => self.add::<3>(),
             4 => self.add::<4>(),
             planes => {
-                let taps = self.table.taps.iter().zip(&self.table.weights);
+                let taps = self.line.taps.iter().zip(&self.line.weights);
                 for (to, (taps, weights)) in self.to.chunks_exact_mut(planes).zip(taps) {
                     for (tap, weight) in taps.iter().zip(weights) {
                         let from = &self.scaled[tap * planes..(tap + 1) * planes];
@@ -476,7 +466,7 @@ impl<const TAPS: usize> AddRow<'_, TAPS> {
     fn add<const PLANES: usize>(self) {
         let (to, _) = self.to.as_chunks_mut::<PLANES>();
         let (scaled, _) = self.scaled.as_chunks::<PLANES>();
-        for (to, (taps, weights)) in to.iter_mut().zip(self.table.taps.iter().zip(&self.table.weights)) {
+        for (to, (taps, weights)) in to.iter_mut().zip(self.line.taps.iter().zip(&self.line.weights)) {
             let mut sum = *to;
             for (tap, weight) in taps.iter().zip(weights) {
                 let from = &scaled[*tap];
@@ -491,7 +481,9 @@ impl<const TAPS: usize> AddRow<'_, TAPS> {
 mod tests {
     use super::*;
     use crate::border::Border;
+    use crate::interpolate::{place, tap_index};
     use crate::simd::{Level, force, level};
+    use crate::spline::weights;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 

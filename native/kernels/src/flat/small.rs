@@ -69,7 +69,7 @@ impl Small {
                 count = 0;
             }
         }
-        dispatch(SumEdges { edges: &self.edges, pixels, base, fill: options.fill, to });
+        dispatch(SumEdges { edges: &self.edges, image: *pixels, base, fill: options.fill, to });
     }
 }
 

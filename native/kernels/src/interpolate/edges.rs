@@ -9,7 +9,45 @@ use crate::simd::Kernel;
 use crate::spline::weights;
 
 /// In place of an element offset: the fill value. Up to 32 of them add to 2^63 at most, and lie behind any image.
-const FILL: usize = 1 << 58;
+pub(super) const FILL: usize = 1 << 58;
+
+/// An image whose taps are read one by one.
+pub(crate) trait Gather: Sync {
+    /// Where the first element of an outer plane lies.
+    fn outer_offset(&self, outer: &[usize]) -> usize;
+
+    /// Length of each spatial axis, and distance of neighbours.
+    fn spatial(&self) -> &[(usize, usize)];
+
+    /// Where each inner plane begins.
+    fn inner(&self) -> &[usize];
+
+    /// The first `count` of these elements; the fill value where it stands for one.
+    fn gather(&self, at: &[usize; LANES], count: usize, fill: f64) -> Lanes;
+}
+
+impl<T: Sample> Gather for Pixels<'_, T> {
+    fn outer_offset(&self, outer: &[usize]) -> usize {
+        Pixels::outer_offset(self, outer)
+    }
+
+    fn spatial(&self) -> &[(usize, usize)] {
+        &self.spatial
+    }
+
+    fn inner(&self) -> &[usize] {
+        &self.inner
+    }
+
+    #[inline(always)]
+    fn gather(&self, at: &[usize; LANES], count: usize, fill: f64) -> Lanes {
+        let (elements, mut values) = (self.elements(), [0.0; LANES]);
+        for lane in 0..count {
+            values[lane] = elements.get(at[lane]).map_or(fill, |element| element.to_f64());
+        }
+        values
+    }
+}
 
 /// The first tap and the mapped coordinate on an axis; `None` where the result is the fill value.
 #[inline(always)]
@@ -95,7 +133,7 @@ impl<const TAPS: usize> Edges<TAPS> {
             let mut offsets = [FILL; TAPS];
             for (tap, offset) in offsets.iter_mut().enumerate() {
                 if let Some(index) = tap_index(start.wrapping_add(tap as i64), *len, options.border) {
-                    *offset = index * stride;
+                    *offset = index.wrapping_mul(*stride);
                 }
             }
             self.offsets.push(offsets);
@@ -109,9 +147,9 @@ impl<const TAPS: usize> Edges<TAPS> {
 }
 
 /// Put the sums of the taps of [`Edges`], for every inner plane, where they belong in a row.
-pub(crate) struct SumEdges<'a, T: Sample, O: Sample, const TAPS: usize> {
+pub(crate) struct SumEdges<'a, G: Gather + ?Sized, O: Sample, const TAPS: usize> {
     pub edges: &'a Edges<TAPS>,
-    pub pixels: &'a Pixels<'a, T>,
+    pub image: &'a G,
     /// Where the first element of the plane lies.
     pub base: usize,
     pub fill: f64,
@@ -119,7 +157,7 @@ pub(crate) struct SumEdges<'a, T: Sample, O: Sample, const TAPS: usize> {
     pub to: &'a mut [O],
 }
 
-impl<T: Sample, O: Sample, const TAPS: usize> Kernel for SumEdges<'_, T, O, TAPS> {
+impl<G: Gather + ?Sized, O: Sample, const TAPS: usize> Kernel for SumEdges<'_, G, O, TAPS> {
     type Output = ();
 
     #[inline(always)]
@@ -133,20 +171,20 @@ impl<T: Sample, O: Sample, const TAPS: usize> Kernel for SumEdges<'_, T, O, TAPS
     }
 }
 
-impl<T: Sample, O: Sample, const TAPS: usize> SumEdges<'_, T, O, TAPS> {
+impl<G: Gather + ?Sized, O: Sample, const TAPS: usize> SumEdges<'_, G, O, TAPS> {
     /// `RANK` is the number of axes, or zero for any number.
     #[inline(always)]
     fn on_axes<const RANK: usize>(self) {
-        let Self { edges, pixels, base, fill, to } = self;
-        let planes = pixels.inner.len();
+        let Self { edges, image, base, fill, to } = self;
+        let planes = image.inner().len();
         for pixel in &edges.filled {
             to[pixel * planes..(pixel + 1) * planes].fill(O::from_f64_rounded(fill));
         }
         let blocks = edges.offsets.chunks(LANES * edges.rank).zip(edges.weights.chunks_exact(edges.rank));
         for (block, (offsets, weights)) in edges.pixels.chunks(LANES).zip(blocks) {
-            for (plane, offset) in pixels.inner.iter().enumerate() {
+            for (plane, offset) in image.inner().iter().enumerate() {
                 let sums =
-                    sum_block::<T, TAPS, RANK>(pixels.elements(), base + offset, offsets, weights, fill);
+                    sum_block::<G, TAPS, RANK>(image, base.wrapping_add(*offset), offsets, weights, fill);
                 for (pixel, sum) in block.iter().zip(sums) {
                     to[pixel * planes + plane] = O::from_f64_rounded(sum);
                 }
@@ -157,8 +195,8 @@ impl<T: Sample, O: Sample, const TAPS: usize> SumEdges<'_, T, O, TAPS> {
 
 /// The sums of up to [`LANES`] pixels: over all taps in C order, of an element times its weight on each axis in turn.
 #[inline(always)]
-fn sum_block<T: Sample, const TAPS: usize, const RANK: usize>(
-    elements: &[T],
+fn sum_block<G: Gather + ?Sized, const TAPS: usize, const RANK: usize>(
+    image: &G,
     base: usize,
     offsets: &[[usize; TAPS]],
     weights: &[[Lanes; TAPS]],
@@ -173,15 +211,15 @@ fn sum_block<T: Sample, const TAPS: usize, const RANK: usize>(
         let mut starts = [base; LANES];
         for axis in 0..rank - 1 {
             for lane in 0..count {
-                starts[lane] += offsets[lane * rank + axis][digit(axis)];
+                starts[lane] = starts[lane].wrapping_add(offsets[lane * rank + axis][digit(axis)]);
             }
         }
         for tap in 0..TAPS {
-            let mut values = [0.0; LANES];
+            let mut at = starts;
             for lane in 0..count {
-                let at = starts[lane] + offsets[lane * rank + rank - 1][tap];
-                values[lane] = elements.get(at).map_or(fill, |element| element.to_f64());
+                at[lane] = at[lane].wrapping_add(offsets[lane * rank + rank - 1][tap]);
             }
+            let mut values = image.gather(&at, count, fill);
             for axis in 0..rank - 1 {
                 let weights = weights[axis][digit(axis)];
                 (0..LANES).for_each(|lane| values[lane] *= weights[lane]);

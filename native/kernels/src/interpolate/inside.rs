@@ -34,19 +34,28 @@ impl<const TAPS: usize> Inside<TAPS> {
     }
 
     /// Find where points with these coordinates on an axis begin, and their weights; once for each axis, from 0 on.
-    /// Those outside the interval count as on its ends.
-    pub fn find(&mut self, axis: usize, coordinates: &[f64], interval: Interval, stride: usize) {
+    /// Those outside the span count as on its ends.
+    pub fn find(&mut self, axis: usize, coordinates: &[f64], span: Span) {
         let (rank, starts) = (self.rank, &mut self.starts);
-        dispatch(Find { axis, rank, coordinates, interval, stride, starts, weights: &mut self.weights });
+        dispatch(Find { axis, rank, coordinates, span, starts, weights: &mut self.weights });
     }
+}
+
+/// Where points on an axis have all their taps, and where these lie in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub interval: Interval,
+    /// Distance of neighbours.
+    pub stride: usize,
+    /// How far the first sample in memory lies behind that of number 0.
+    pub skipped: usize,
 }
 
 struct Find<'a, const TAPS: usize> {
     axis: usize,
     rank: usize,
     coordinates: &'a [f64],
-    interval: Interval,
-    stride: usize,
+    span: Span,
     starts: &'a mut [[usize; LANES]],
     weights: &'a mut [[Lanes; TAPS]],
 }
@@ -54,22 +63,24 @@ struct Find<'a, const TAPS: usize> {
 /// Up to this size integers are exact in `f64`; added to a smaller one, it leaves the integer in the low bits.
 const EXACT: f64 = 4_503_599_627_370_496.0;
 
-/// How far the first tap of a point lies from the first element of an axis, and the point behind its middle sample.
+/// How far the first tap of a point lies from the first sample in memory, and the point behind its middle sample.
 #[inline(always)]
-pub(super) fn locate<const TAPS: usize>(x: f64, stride: usize) -> (usize, f64) {
+pub(super) fn locate<const TAPS: usize>(x: f64, span: Span) -> (usize, f64) {
+    let Span { interval, stride, skipped } = span;
+    let x = clamp(x, interval);
     let half = ((TAPS - 1) / 2) as f64;
     // `floor`, which has no instruction below AVX: coordinates lie between zero and `EXACT / 2`.
     let raised = x + if TAPS.is_multiple_of(2) { 0.0 } else { 0.5 };
     let whole = (raised + EXACT) - EXACT;
     let middle = whole - if whole > raised { 1.0 } else { 0.0 };
     // Products of 64-bit integers have no instruction before AVX-512.
-    let first = ((middle - half) * stride as f64 + EXACT).to_bits() - EXACT.to_bits();
+    let first = ((middle - half) * stride as f64 + EXACT).to_bits() - (EXACT.to_bits() + skipped as u64);
     (first as usize, x - middle)
 }
 
 /// The nearest point of an interval; of NaN its beginning.
 #[inline(always)]
-pub(super) fn clamp(x: f64, (low, high): Interval) -> f64 {
+fn clamp(x: f64, (low, high): Interval) -> f64 {
     let x = if x > low { x } else { low };
     if x < high { x } else { high }
 }
@@ -82,14 +93,14 @@ impl<const TAPS: usize> Kernel for Find<'_, TAPS> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { axis, rank, coordinates, interval, stride, starts, weights: to_weights } = self;
+        let Self { axis, rank, coordinates, span, starts, weights: to_weights } = self;
         let parts = coordinates.chunks(TOGETHER).zip(starts.chunks_mut(TOGETHER / LANES));
         for (part, (coordinates, starts)) in parts.enumerate() {
             let mut x = [*coordinates.last().unwrap_or(&0.0); TOGETHER];
             x[..coordinates.len()].copy_from_slice(coordinates);
             let mut first = [0; TOGETHER];
             for (x, first) in x.iter_mut().zip(&mut first) {
-                (*first, *x) = locate::<TAPS>(clamp(*x, interval), stride);
+                (*first, *x) = locate::<TAPS>(*x, span);
             }
             let mut weights = [[0.0; TOGETHER]; TAPS];
             for (point, x) in x.iter().enumerate() {
@@ -315,12 +326,9 @@ mod tests {
             force(wanted);
             let mut inside = Inside::<TAPS>::new(count, rank);
             for (axis, points) in points.iter().enumerate() {
-                inside.find(
-                    axis,
-                    points,
-                    whole::<TAPS>(pixels.spatial[axis].0).unwrap(),
-                    pixels.spatial[axis].1,
-                );
+                let (len, stride) = pixels.spatial[axis];
+                let interval = whole::<TAPS>(0..len).unwrap();
+                inside.find(axis, points, Span { interval, stride, skipped: 0 });
             }
             let mut sums = vec![0.0; count * planes];
             dispatch(SumInside { points: &inside, pixels: &pixels, base: 0, to: &mut sums });

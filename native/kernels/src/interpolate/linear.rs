@@ -1,30 +1,29 @@
 //! Order 1 at points in any order, on two axes: the blocks of `bilinear.rs` for what lies inside.
 
 use super::Warp;
-use super::edges::{Edges, SumEdges};
-use super::row::{Interval, blended, blends_to_the_end};
+use super::edges::Edges;
+use super::row::{Interval, alive, blended, blends_to_the_end, marked};
 use crate::bilinear::{Locate, Part, Points};
 use crate::rows::{Pixels, RowMaker, RowWorker};
 use crate::sample::Sample;
 use crate::simd::dispatch;
-
-/// Points that are passed over at once if all of them lie inside.
-const SKIPPED: usize = 32;
+use std::ops::Range;
 
 /// Makes the rows of a list of points on two axes, of an image of fewer than 2^31 elements.
 pub(super) struct Linear<'p, 'm, T: Sample>(pub Warp<'p, 'm, T>);
 
 impl<T: Sample> RowMaker for Linear<'_, '_, T> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
-        let Warp { pixels, options, width, .. } = &self.0;
+        let warp @ Warp { options, width, .. } = &self.0;
         let to_the_end = blends_to_the_end(T::FINITE, options);
-        let interval = |axis: usize| blended(pixels.spatial[axis].0, to_the_end);
+        let interval = |axis: usize| blended(warp.samples(axis), warp.spatial()[axis].0, to_the_end);
         Box::new(Worker {
             warp: &self.0,
             intervals: interval(0).zip(interval(1)).map(|(y, x)| [y, x]),
             coordinates: [vec![0.0; *width], vec![0.0; *width]],
             points: Points::new(*width),
             outside: vec![true; *width],
+            alive: 0..0,
             edges: Edges::new(2),
         })
     }
@@ -39,7 +38,9 @@ struct Worker<'w, 'p, 'm, T: Sample> {
     /// All points of the row; those outside go along with the others, to be overwritten.
     points: Points,
     outside: Vec<bool>,
-    /// Those outside.
+    /// The pixels beyond which there is nothing but the fill value.
+    alive: Range<usize>,
+    /// Those of them that lie outside.
     edges: Edges<2>,
 }
 
@@ -51,18 +52,22 @@ impl<'p, T: Sample> Worker<'_, 'p, '_, T> {
         to: &mut [O],
         blend: impl FnOnce(&Pixels<'p, T>, usize, Part<'_>, &mut [O]),
     ) {
-        let Warp { pixels, options, width, .. } = self.warp;
-        let base = pixels.outer_offset(outer);
-        if self.edges.len() < *width {
-            blend(pixels, base, self.points.part(0..*width), to);
+        let Warp { pixels, options, .. } = self.warp;
+        let (planes, alive, fill) =
+            (pixels.inner.len(), self.alive.clone(), O::from_f64_rounded(options.fill));
+        to[..alive.start * planes].fill(fill);
+        to[alive.end * planes..].fill(fill);
+        if self.edges.len() < alive.len() {
+            let to = &mut to[alive.start * planes..alive.end * planes];
+            blend(pixels, pixels.outer_offset(outer), self.points.part(alive), to);
         }
-        dispatch(SumEdges { edges: &self.edges, pixels, base, fill: options.fill, to });
+        self.warp.sum_edges(&self.edges, outer, to);
     }
 }
 
 impl<T: Sample> RowWorker for Worker<'_, '_, '_, T> {
     fn start(&mut self, row: &[usize]) {
-        let Warp { pixels, map, options, width } = self.warp;
+        let warp @ Warp { pixels, map, options, width, .. } = self.warp;
         let [y, x] = &mut self.coordinates;
         let [y, x] = [(0, y), (1, x)].map(|(axis, copy)| {
             map.row_in_place(axis, row, options.pad, *width).unwrap_or_else(|| {
@@ -71,25 +76,24 @@ impl<T: Sample> RowWorker for Worker<'_, '_, '_, T> {
             })
         });
         if let Some(intervals) = self.intervals {
-            dispatch(Locate {
-                y,
-                x,
-                intervals,
-                lens: [pixels.spatial[0].0, pixels.spatial[1].0],
-                strides: [pixels.spatial[0].1, pixels.spatial[1].1],
-                points: &mut self.points,
-                outside: &mut self.outside,
-            });
+            let (lens, strides) =
+                ([0, 1].map(|axis| warp.samples(axis).end), [0, 1].map(|axis| pixels.spatial[axis].1));
+            let (points, outside) = (&mut self.points, &mut self.outside);
+            dispatch(Locate { y, x, intervals, lens, strides, points, outside });
+            let skipped = (warp.skipped(0) + warp.skipped(1)) as u32;
+            if skipped > 0 {
+                self.points.starts[..*width].iter_mut().for_each(|start| *start -= skipped);
+            }
         }
         self.edges.clear();
-        // Most points lie inside: whole pieces of the row are passed over.
-        for (piece, outside) in self.outside.chunks(SKIPPED).enumerate() {
-            if outside.iter().fold(false, |any, outside| any | outside) {
-                for pixel in (piece * SKIPPED..).zip(outside).filter_map(|(i, outside)| outside.then_some(i))
-                {
-                    self.edges.push(pixel, [y[pixel], x[pixel]], &pixels.spatial, options);
-                }
-            }
+        self.alive = 0..*width;
+        if map.only_rises_or_falls() {
+            let [(height, _), (length, _)] = *warp.spatial() else { return };
+            self.alive = alive([(y, height), (x, length)], *width, options);
+        }
+        for place in marked(&self.outside[self.alive.clone()]) {
+            let pixel = self.alive.start + place;
+            self.edges.push(pixel, [y[pixel], x[pixel]], warp.spatial(), options);
         }
     }
 

@@ -12,15 +12,15 @@ const SKIPPED: usize = 32;
 /// The coordinates on an axis from the first to the second, both included.
 pub(crate) type Interval = (f64, f64);
 
-/// Where all taps of a point lie on an axis of this length; `None` where they never do.
+/// Where all taps of a point lie among these samples of an axis; `None` where they never do.
 ///
 /// Even orders reach half a sample further, which is left to the general way.
-pub(super) fn whole<const TAPS: usize>(len: usize) -> Option<Interval> {
-    let before = (TAPS - 1) / 2;
+pub(super) fn whole<const TAPS: usize>(samples: Range<usize>) -> Option<Interval> {
+    let first = samples.start + (TAPS - 1) / 2;
     let behind = TAPS / 2;
     // Odd orders have a tap behind each point that lies between samples, and one with the weight zero behind a sample.
-    let last = len.checked_sub(1 + behind).filter(|last| *last >= before)? as f64;
-    Some((before as f64, if TAPS.is_multiple_of(2) { (last + 1.0).next_down() } else { last }))
+    let last = samples.end.checked_sub(1 + behind).filter(|last| *last >= first)? as f64;
+    Some((first as f64, if TAPS.is_multiple_of(2) { (last + 1.0).next_down() } else { last }))
 }
 
 /// Whether two by two neighbours serve a point on the last sample too, where the next one has the weight zero.
@@ -35,15 +35,16 @@ pub(crate) fn blends_to_the_end(always_finite: bool, options: &Options) -> bool 
     }
 }
 
-/// As [`whole`] for order 1, up to the last sample if that is allowed.
-pub(super) fn blended(len: usize, to_the_end: bool) -> Option<Interval> {
-    let (first, last) = whole::<2>(len)?;
+/// As [`whole`] for order 1, up to the last sample of an axis of this length if that is allowed.
+pub(super) fn blended(samples: Range<usize>, len: usize, to_the_end: bool) -> Option<Interval> {
+    let to_the_end = to_the_end && samples.end == len;
+    let (first, last) = whole::<2>(samples)?;
     Some((first, if to_the_end { len as f64 - 1.0 } else { last }))
 }
 
 /// The positions of points between two samples of an axis, in coordinates that only rise, or only fall.
 pub(crate) fn blended_on(coordinates: &[f64], len: usize, to_the_end: bool) -> Range<usize> {
-    blended(len, to_the_end).and_then(|interval| within(coordinates, interval)).unwrap_or(0..0)
+    blended(0..len, len, to_the_end).and_then(|interval| within(coordinates, interval)).unwrap_or(0..0)
 }
 
 /// The positions in an interval, of coordinates that only rise, or only fall; `None` if some are no finite numbers.
@@ -58,6 +59,20 @@ fn within(coordinates: &[f64], (low, high): Interval) -> Option<Range<usize>> {
     } else {
         Some(coordinates.partition_point(|x| *x > high)..coordinates.partition_point(|x| *x >= low))
     }
+}
+
+/// The pixels of a row beyond which there is nothing but the fill value; coordinates on each axis only rise or fall.
+pub(super) fn alive<'r>(
+    axes: impl IntoIterator<Item = (&'r [f64], usize)>,
+    width: usize,
+    options: &Options,
+) -> Range<usize> {
+    if options.border != Border::Constant {
+        return 0..width;
+    }
+    let ranges =
+        axes.into_iter().filter_map(|(coordinates, len)| within(coordinates, (0.0, len as f64 - 1.0)));
+    ranges.fold(0..width, intersect)
 }
 
 fn intersect(a: Range<usize>, b: Range<usize>) -> Range<usize> {
@@ -125,14 +140,8 @@ impl<const TAPS: usize> Row<TAPS> {
         self.edges.clear();
         (self.alive, self.inside) = (0..width, 0..if intervals.is_empty() { 0 } else { width });
         if map.only_rises_or_falls() {
-            for (coordinates, (len, _)) in self.coordinates.chunks_exact(width).zip(spatial) {
-                let samples = (0.0, *len as f64 - 1.0);
-                if options.border == Border::Constant
-                    && let Some(range) = within(coordinates, samples)
-                {
-                    self.alive = intersect(self.alive.clone(), range);
-                }
-            }
+            let axes = self.coordinates.chunks_exact(width).zip(spatial);
+            self.alive = alive(axes.map(|(coordinates, (len, _))| (coordinates, *len)), width, options);
             for (coordinates, interval) in self.coordinates.chunks_exact(width).zip(intervals) {
                 self.inside = intersect(self.inside.clone(), within(coordinates, *interval).unwrap_or(0..0));
             }
@@ -167,13 +176,8 @@ impl<const TAPS: usize> Row<TAPS> {
         for (axis, interval) in intervals.iter().enumerate() {
             dispatch(FindOutside { coordinates: on_axis(axis), interval: *interval, outside });
         }
-        // Most points lie inside: whole pieces of the row are passed over.
-        let pieces = (0..).step_by(SKIPPED).zip(outside.chunks(SKIPPED));
-        let pieces = pieces.filter(|(_, piece)| piece.iter().fold(false, |any, outside| any | outside));
-        for pixel in pieces.flat_map(|(first, piece)| first..first + piece.len()) {
-            if outside[pixel] {
-                edges.push(pixel, (0..spatial.len()).map(|axis| on_axis(axis)[pixel]), spatial, options);
-            }
+        for pixel in marked(outside) {
+            edges.push(pixel, (0..spatial.len()).map(|axis| on_axis(axis)[pixel]), spatial, options);
         }
         if self.edges.len() == self.width {
             self.inside = 0..0;
@@ -191,6 +195,13 @@ fn on_axis<'r>(
     options: &Options,
 ) -> &'r [f64] {
     map.row_in_place(axis, row, options.pad, width).unwrap_or_else(|| &copied[axis * width..][..width])
+}
+
+/// The places of those that are marked: most points lie inside, and whole pieces without one are passed over.
+pub(super) fn marked(marks: &[bool]) -> impl Iterator<Item = usize> {
+    let pieces = (0..).step_by(SKIPPED).zip(marks.chunks(SKIPPED));
+    let pieces = pieces.filter(|(_, piece)| piece.iter().fold(false, |any, mark| any | mark));
+    pieces.flat_map(|(first, piece)| first..first + piece.len()).filter(|place| marks[*place])
 }
 
 /// Mark the coordinates that are not in an interval, NaN among them.

@@ -1,9 +1,8 @@
 //! Any order on any number of axes.
 
 use super::Warp;
-use super::edges::SumEdges;
 use super::guess::{GuessInside, Places, bound, can_guess};
-use super::inside::{Inside, MAX_RANK, SumInside};
+use super::inside::{Inside, MAX_RANK, Span, SumInside};
 use super::row::{Interval, Row, whole};
 use crate::rows::{RowMaker, RowWorker};
 use crate::sample::Sample;
@@ -28,10 +27,10 @@ impl<'p, 'm, T: Sample, const TAPS: usize> Taps<'p, 'm, T, TAPS> {
 
 impl<T: Sample, const TAPS: usize> RowMaker for Taps<'_, '_, T, TAPS> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
-        let Warp { pixels, width, .. } = &self.warp;
+        let warp @ Warp { pixels, width, .. } = &self.warp;
         let rank = pixels.spatial.len();
         let intervals: Option<Vec<Interval>> =
-            pixels.spatial.iter().map(|(len, _)| whole::<TAPS>(*len)).collect();
+            (0..rank).map(|axis| whole::<TAPS>(warp.samples(axis))).collect();
         let intervals = intervals.filter(|_| rank <= MAX_RANK).unwrap_or_default();
         let room = if intervals.is_empty() { 0 } else { *width };
         Box::new(Worker {
@@ -58,15 +57,16 @@ struct Worker<'w, 'p, 'm, T: Sample, const TAPS: usize> {
 
 impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
     fn start(&mut self, row: &[usize]) {
-        let Warp { pixels, map, options, .. } = self.warp;
-        self.row.place(map, row, &pixels.spatial, &self.intervals, options);
+        let warp @ Warp { pixels, map, options, .. } = self.warp;
+        self.row.place(map, row, warp.spatial(), &self.intervals, options);
         // Without a way for them, no points are inside.
         for (axis, interval) in self.intervals.iter().enumerate() {
             let (_, stride) = pixels.spatial[axis];
+            let span = Span { interval: *interval, stride, skipped: warp.skipped(axis) };
             let coordinates = self.row.axis_inside(map, row, axis, options);
             match self.bound {
-                Some(_) => self.places.find(axis, coordinates, *interval, stride),
-                None => self.points.find(axis, coordinates, *interval, stride),
+                Some(_) => self.places.find(axis, coordinates, span),
+                None => self.points.find(axis, coordinates, span),
             }
         }
     }
@@ -79,8 +79,10 @@ impl<T: Sample, const TAPS: usize> RowWorker for Worker<'_, '_, '_, T, TAPS> {
         to[..self.row.alive.start * planes].fill(fill);
         to[self.row.alive.end * planes..].fill(fill);
         let inside = &mut to[self.row.inside.start * planes..self.row.inside.end * planes];
-        dispatch(SumInside { points: &self.points, pixels, base, to: inside });
-        dispatch(SumEdges { edges: &self.row.edges, pixels, base, fill, to });
+        if !inside.is_empty() {
+            dispatch(SumInside { points: &self.points, pixels, base, to: inside });
+        }
+        self.warp.sum_edges(&self.row.edges, outer, to);
     }
 
     fn fill_floats(&mut self, outer: &[usize], to: &mut [f32]) -> bool {
@@ -110,7 +112,7 @@ impl<T: Sample, const TAPS: usize> Worker<'_, '_, '_, T, TAPS> {
         let elements = elements.get(base..).unwrap_or_default();
         let (places, spatial, inner) = (&self.places, &pixels.spatial, &pixels.inner);
         dispatch(GuessInside { places, elements, spatial, inner, bound, to: inside });
-        dispatch(SumEdges { edges: &self.row.edges, pixels, base, fill, to });
+        self.warp.sum_edges(&self.row.edges, outer, to);
         true
     }
 }

@@ -8,10 +8,11 @@
 //! nothing but bits: the guess leaves both out, the repair filters the few lines it needs. Types of 64 bits show every
 //! bit: there all is repair.
 
-use super::{AxisMap, Table};
+use super::AxisMap;
+use super::line::Line;
 use crate::border::Border;
 use crate::interpolate::Options;
-use crate::rows::{Axes, RowMaker, RowWorker, advance, make_rows};
+use crate::rows::{Axes, LONGEST_ROW, RowMaker, RowWorker, advance, make_rows};
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::spline::{Filter, poles};
@@ -48,7 +49,10 @@ pub(super) fn guessed_axes(
     let axes = if stays { last } else { last + 1 };
     // Blocks of more than two axes are kept from one row to the next, of one plane.
     let planes: usize = input[..outer].iter().product();
-    ((stays || !repaired) && spatial.iter().all(|len| *len > 0) && (axes < 3 || planes == 1)).then_some(axes)
+    let fits = spatial.iter().all(|len| *len > 0) && (axes < 3 || planes == 1);
+    // Rows are guessed as a whole, with their errors.
+    let row = |shape: &[usize]| shape[outer + axes - 1..].iter().product::<usize>() <= LONGEST_ROW;
+    ((stays || !repaired) && fits && row(input) && row(output.shape())).then_some(axes)
 }
 
 /// Sample `coefficients`, in C order and filtered along the first `weighed` of the spatial axes.
@@ -131,7 +135,7 @@ const MOST_ERROR: f64 = 1e250;
 /// An axis that stays, behind those that are weighed.
 struct Channels<const TAPS: usize> {
     filter: Filter,
-    table: Table<TAPS>,
+    table: Line<TAPS>,
 }
 
 struct Guess<'a, const TAPS: usize> {
@@ -139,7 +143,7 @@ struct Guess<'a, const TAPS: usize> {
     /// Distance of neighbours along each outer axis.
     outer: Vec<usize>,
     /// For each weighed axis its samples, their distance, and what is read for each position of the output.
-    axes: Vec<(usize, usize, Table<TAPS>)>,
+    axes: Vec<(usize, usize, Line<TAPS>)>,
     channels: Option<Channels<TAPS>>,
     error: f64,
     fill: f64,
@@ -158,7 +162,7 @@ impl<'a, const TAPS: usize> Guess<'a, TAPS> {
     ) -> Self {
         let shape = coefficients.shape();
         let behind = |axis: usize| shape[axis + 1..].iter().product::<usize>();
-        let table = |axis: usize| Table::new(maps[axis - outer], shape[axis], output[axis], options);
+        let table = |axis: usize| Line::new(maps[axis - outer], shape[axis], 0..output[axis], false, options);
         let last = outer + weighed;
         let channels = (weighed < maps.len()).then(|| Channels {
             filter: Filter::new(poles(options.order), options.border, shape[last]),
@@ -182,7 +186,7 @@ impl<'a, const TAPS: usize> Guess<'a, TAPS> {
         Storing { guess: self, find_doubtful: Some(find) }
     }
 
-    fn last(&self) -> &(usize, usize, Table<TAPS>) {
+    fn last(&self) -> &(usize, usize, Line<TAPS>) {
         &self.axes[self.axes.len() - 1]
     }
 
@@ -419,7 +423,7 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
         }
         // The channels' sums are added to in turn: each is a chain of its own.
         to.fill(0.0);
-        let Table { taps, weights, .. } = &channels.table;
+        let Line { taps, weights, .. } = &channels.table;
         for line in 0..width {
             for tap in 0..TAPS {
                 for ((to, taps), weights) in to.iter_mut().zip(taps).zip(weights) {
@@ -460,7 +464,7 @@ impl<const TAPS: usize> Kernel for Weigh<'_, TAPS> {
 
 /// Weigh and add pixels along a row.
 struct WeighRow<'a, const TAPS: usize> {
-    table: &'a Table<TAPS>,
+    table: &'a Line<TAPS>,
     block: &'a Block,
     planes: usize,
     error: f64,
