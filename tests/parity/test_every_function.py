@@ -42,18 +42,32 @@ def test_equal_bytes(name, data, level, threads):
     data=st.data(),
     dtype=st.sampled_from(REAL_DTYPES),
     layout=st.sampled_from(("strided", "strided", "F", "reversed", "transposed", "swapped", "misaligned")),
-    band_bytes=st.sampled_from((1, 3000, 40_000)),
+    part_bytes=st.sampled_from((1, 3000, 40_000)),
 )
-def test_arrays_that_are_not_in_c_order(name, data, dtype, layout, band_bytes):
-    """Written through their own steps in memory, or band by band: there are several bands here."""
+def test_arrays_that_are_not_in_c_order(name, data, dtype, layout, part_bytes):
+    """Written through their own steps in memory, or part by part: there are several parts here."""
     call = data.draw(calls((name,)))
     # Of a line, SciPy's rank filters write beyond the end of such an output.
     least = 2 if name in RANKS else 1
     if call.image is not None and call.image.ndim >= least and call.image.dtype.kind != "c":
         call = replace(call, form=OutputForm("array", dtype, layout))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_lines, "_BAND_BYTES", band_bytes)
-        patch.setattr(_lines, "_SMALL_BYTES", band_bytes)
+        patch.setattr(_lines, "_PART_BYTES", part_bytes)
+        patch.setattr(_lines, "_SMALL_BYTES", part_bytes)
+        assert_call(call)
+
+
+@pytest.mark.parametrize(
+    "name", ["correlate", "median_filter", "rank_filter", "grey_dilation", "maximum_filter"]
+)
+@examples(60)
+@given(data=st.data(), part_bytes=st.sampled_from((1, 500, 4000)))
+def test_windows_that_cover_much_memory(name, data, part_bytes):
+    """Filtered part by part, cut across several axes."""
+    call = data.draw(calls((name,)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_lines, "_PART_BYTES", part_bytes)
+        patch.setattr(_lines, "_HELD_BYTES", 0)
         assert_call(call)
 
 

@@ -22,6 +22,9 @@ const LINE: usize = 8;
 /// A strip of about this many samples stays in the second-level cache.
 const STRIP_SAMPLES: usize = 32 * 1024;
 
+/// Samples of a strip, at most, that a large window may make it grow to.
+const LARGEST_STRIP: usize = 512 * 1024;
+
 /// So many neighbours of a line are computed for all lines, before the next ones: what they need stays in the
 /// first-level cache.
 const PART: usize = 512;
@@ -146,9 +149,10 @@ impl Window {
         }
         let around = axes[0].size - 1;
         let least = around.saturating_mul(2).max(8);
-        let rows = (STRIP_SAMPLES / pitches[0]).saturating_sub(around).max(least);
+        let most = (LARGEST_STRIP / pitches[0]).saturating_sub(around).max(1);
+        let rows = (STRIP_SAMPLES / pitches[0]).saturating_sub(around).max(least).min(most);
         // On two axes these are lines, which are best summed by fours.
-        let rows = rows.next_multiple_of(MOST_LINES).min(axes[0].len);
+        let rows = if rows > MOST_LINES { rows.next_multiple_of(MOST_LINES) } else { rows }.min(axes[0].len);
         let samples = pitches[0].checked_mul(rows + around).ok_or_else(too_large)?;
         check_room::<f64>(samples.checked_add(TILE + LINE).ok_or_else(too_large)?)?;
         let mut taps = Vec::new();

@@ -150,7 +150,9 @@ impl Plan {
                 "there is no rank {rank} in a window of {count} samples"
             )));
         }
-        let layout = Layout::new(shape, lengths, origins, &vec![border; shape.len()], key_bytes)?;
+        let mut layout = Layout::new(shape, lengths, origins, &vec![border; shape.len()], key_bytes)?;
+        // Where not even the window fits, callers filter a part of the image at a time.
+        layout.fit(key_bytes);
         let Layout { axes, inner, padded_strides, .. } = &layout;
         let cells = Cells { mask, axes, strides: padded_strides };
         check_room::<usize>(count)?;

@@ -223,7 +223,8 @@ def _raised_extremum(
             input, target, footprint, origins = input.reshape(1), output.reshape(1), footprint.reshape(1), [0]
         window = footprint.shape, origins, mode
         arguments = footprint, heights, largest, mode, cval, origins
-        call_in_c_order(_native.raised_extremum, input, target, *arguments, window=window)
+        held = input.itemsize + 8  # Results are compared as float64.
+        call_in_c_order(_native.raised_extremum, input, target, *arguments, window=window, held=held)
     return output
 
 

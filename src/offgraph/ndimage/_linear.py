@@ -329,7 +329,8 @@ def _correlate(
     if input.ndim == 0:
         source, target, shape, shifts = source.reshape(1), output.reshape(1), [1], [0]
     window = shape, shifts, code
-    call_in_c_order(_native.correlate_nd, source, target, flat, shape, code, cval, shifts, window=window)
+    arguments = flat, shape, code, cval, shifts
+    call_in_c_order(_native.correlate_nd, source, target, *arguments, window=window, held=8)
     return output
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -33,11 +35,14 @@ __all__ = [
 ]
 
 
-_BAND_BYTES = 2 << 20
+_PART_BYTES = 2 << 20
 """Memory of the samples and results that are held at once where the arrays themselves cannot be read or written."""
 
 _SMALL_BYTES = 4 << 20
 """Copies of inputs up to this size are made whole, which is faster where several filters follow each other."""
+
+_HELD_BYTES = 4 << 20
+"""What a kernel may hold at once of arrays that it reads and writes itself."""
 
 _WRAPPING = (mode_code("wrap"), mode_code("grid-wrap"))
 
@@ -51,21 +56,23 @@ def call_in_c_order(
     output: np.ndarray,
     *arguments: Any,
     window: Window | None = None,
+    held: int = 0,
     axis: int | None = None,
 ) -> None:
     """Call ``kernel(output, input, *arguments)`` with arrays in C order and native bytes that share no memory.
 
     The kernel filters with a `window`, or line by line along an `axis`; in that case it gets ``None`` for an input
-    that is the output. What is not in C order is filtered band by band.
+    that is the output. With a window it may hold as many rows of the first axis as the window has, in `held` bytes a
+    sample. What is not in C order, or would take much memory, is filtered part by part.
     """
     if output.size == 0:
         return
     shared = np.may_share_memory(input, output)
     in_place = shared and axis is not None and same_elements(input, output)
-    if not _at_once(input, output):
+    if not _at_once(input, output) or (held and _rows_held(window, output.shape) * held > _HELD_BYTES):
         if shared and not in_place:
             input = input.copy()
-        _filter_bands(kernel, input, output, arguments, window, axis)
+        _filter_parts(kernel, input, output, arguments, window, held, axis)
         return
     if in_place:
         kernel(output, None, *arguments)
@@ -84,43 +91,83 @@ def _in_c_order(array: np.ndarray, apart_from: np.ndarray | None) -> np.ndarray:
 
 def _at_once(input: np.ndarray, output: np.ndarray) -> bool:
     """Whether a kernel can write straight into the output, and read the input itself or a small copy."""
-    direct = output.flags.carray and output.dtype.isnative and even_strides(output)
-    return direct and (input.flags.c_contiguous or input.nbytes <= _SMALL_BYTES)
+    return _is_written_directly(output) and (input.flags.c_contiguous or input.nbytes <= _SMALL_BYTES)
 
 
-def _filter_bands(
+def _is_written_directly(output: np.ndarray) -> bool:
+    return output.flags.carray and output.dtype.isnative and even_strides(output)
+
+
+def _rows_held(window: Window | None, shape: tuple[int, ...]) -> int:
+    """Samples of the rows of the first axis that a window covers, or of one line if that is more."""
+    if window is None:
+        return 0
+    lengths, _, _ = window
+    return max(lengths[0] * math.prod(shape[1:]), math.prod(shape[-1:]))
+
+
+def _filter_parts(
     kernel: Callable[..., None],
     input: np.ndarray,
     output: np.ndarray,
     arguments: tuple[Any, ...],
     window: Window | None,
+    held: int,
     along: int | None,
 ) -> None:
     """Filter one part of the arrays after the other, so that copies of them take little memory.
 
-    Parts are cut across the axis along which the window is the shortest for its length; each is filtered together with
-    what the window reaches beside it.
+    Each part is filtered together with what the window reaches beside it.
     """
-    sizes = output.shape
-    reaches = {axis: _reach(window, axis) for axis in range(output.ndim) if axis != along}
-    axis = min(reaches, key=lambda axis: (1 + reaches[axis][0]) / sizes[axis], default=0)
-    reach, wraps = reaches.get(axis, (0, False))
-    row_bytes = output.size // sizes[axis] * (input.itemsize + output.itemsize)
-    step = max(_BAND_BYTES // row_bytes, 2 * reach, 1)
-    if axis == along or step >= sizes[axis]:
-        step, reach = sizes[axis], 0
-
-    def part(rows: Any) -> Any:
-        return (slice(None),) * axis + (rows,)
-
-    for start in range(0, sizes[axis], step):
-        end = min(start + step, sizes[axis])
-        first = start - reach if wraps else max(start - reach, 0)
-        rows = np.arange(first, end + reach) % sizes[axis] if wraps else slice(first, end + reach)
-        samples = _in_c_order(input[part(rows)], output)
+    reaches = [_reach(window, axis) if axis != along else (0, False) for axis in range(output.ndim)]
+    sample_bytes = input.itemsize + output.itemsize + held
+    steps = _steps([reach for reach, _ in reaches], output.shape, sample_bytes, along)
+    starts = [range(0, size, step) for size, step in zip(output.shape, steps)]
+    for corner in itertools.product(*starts):
+        taken, around, inner, outer = [], {}, [], []
+        for axis, (start, step, (reach, wraps)) in enumerate(zip(corner, steps, reaches)):
+            size = output.shape[axis]
+            end = min(start + step, size)
+            if step == size:
+                reach = 0
+            first, behind = start - reach, end + reach
+            if wraps and (first < 0 or behind > size):
+                around[axis] = np.arange(first, behind) % size
+            else:
+                first = max(first, 0)
+            taken.append(slice(None) if axis in around else slice(first, behind))
+            inner.append(slice(start - first, end - first))
+            outer.append(slice(start, end))
+        samples = input[tuple(taken)]
+        for axis, rows in around.items():
+            samples = samples.take(rows, axis)
+        samples, target = _in_c_order(samples, output), output[tuple(outer)]
+        if samples.shape == target.shape and _is_written_directly(target):
+            kernel(target, samples, *arguments)
+            continue
         results = np.empty(samples.shape, output.dtype.newbyteorder("="))
         kernel(results, samples, *arguments)
-        output[part(slice(start, end))] = results[part(slice(start - first, end - first))]
+        target[...] = results[tuple(inner)]
+
+
+def _steps(reaches: list[int], shape: tuple[int, ...], sample_bytes: int, along: int | None) -> list[int]:
+    """The lengths of parts along every axis.
+
+    They are cut across the axis along which the window is the shortest for its length; if what is cut off is too much
+    still, across the next one, too.
+    """
+    steps = list(shape)
+    axes = (axis for axis in range(len(shape)) if axis != along)
+    for axis in sorted(axes, key=lambda axis: (1 + reaches[axis]) / shape[axis]):
+        lengths = [
+            step if step == size else min(step + 2 * reach, size)
+            for step, size, reach in zip(steps, shape, reaches)
+        ]
+        row_bytes = math.prod(lengths) // shape[axis] * sample_bytes
+        steps[axis] = min(max(_PART_BYTES // row_bytes, 2 * reaches[axis], 1), shape[axis])
+        if (steps[axis] + 2 * reaches[axis]) * row_bytes <= 2 * _PART_BYTES:
+            break
+    return steps
 
 
 def _reach(window: Window | None, axis: int) -> tuple[int, bool]:
@@ -236,7 +283,7 @@ def correlate_axes(
         output[...] = input[...]
         return
     while native:
-        # One alone if it takes the way over bands, which are cut across another axis than its own.
+        # One alone if it takes the way over parts, which are cut across other axes than its own.
         count = len(native) if _at_once(source, output) else 1
         some, native = native[:count], native[count:]
         call_in_c_order(_native.correlate_axes, source, output, some, axis=some[0][0])

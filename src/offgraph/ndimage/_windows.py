@@ -94,4 +94,5 @@ def filter_ranks(
         footprint = footprint.copy()
     window = footprint.shape, origins, mode
     arguments = int(rank), footprint, mode, cval, origins
-    call_in_c_order(_native.rank_filter, input, output, *arguments, window=window)
+    held = input.itemsize
+    call_in_c_order(_native.rank_filter, input, output, *arguments, window=window, held=held)

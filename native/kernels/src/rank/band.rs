@@ -97,14 +97,14 @@ impl<T: Sample, K: Key, F: Fn(T) -> K> Kernel for Pad<'_, T, K, F> {
         // Positions of the outer axes that are inside the image; a band of a single axis begins at `first`.
         let begin = if outer.is_empty() { first } else { 0 };
         let (row, pitch) = match outer.len().checked_sub(1) {
-            Some(above) => ((last.len + last.window - 1) * inner, layout.padded_strides[above]),
+            Some(above) => (last.padded() * inner, layout.padded_strides[above]),
             None => (padded.len(), padded.len()),
         };
         let rows = padded.chunks_exact_mut(pitch.max(1)).map(|to| &mut to[..row]);
         // In a short row each sample is looked up: there are too few to be copied together.
         let short = !outer.is_empty() && row < LANES;
-        let places = last.sources.iter().filter(|_| short);
-        let places: Vec<Option<usize>> = places
+        let sources = (0..if short { last.padded() } else { 0 }).map(|position| last.source(position));
+        let places: Vec<Option<usize>> = sources
             .flat_map(|source| (0..inner).map(move |sample| source.map(|source| source * inner + sample)))
             .collect();
         for (index, to) in rows.enumerate() {
@@ -119,20 +119,20 @@ impl<T: Sample, K: Key, F: Fn(T) -> K> Kernel for Pad<'_, T, K, F> {
                 }
                 continue;
             }
-            let sources = &last.sources[begin..begin + to.len() / inner];
+            let count = to.len() / inner;
             // The image's own samples lie one behind the other; only the border is looked up.
-            let own = last.before.clamp(begin, begin + sources.len()) - begin
-                ..(last.before + last.len).clamp(begin, begin + sources.len()) - begin;
-            for border in [0..own.start, own.end..sources.len()] {
+            let own = last.before.clamp(begin, begin + count) - begin
+                ..(last.before + last.len).clamp(begin, begin + count) - begin;
+            for border in [0..own.start, own.end..count] {
                 for position in border {
                     let to = &mut to[position * inner..(position + 1) * inner];
-                    match sources[position] {
+                    match last.source(begin + position) {
                         Some(source) => copy_keys(&from[source * inner..], to, &key),
                         None => to.fill(outside),
                     }
                 }
             }
-            if let Some(source) = own.clone().next().and_then(|position| sources[position]) {
+            if let Some(source) = own.clone().next().and_then(|position| last.source(begin + position)) {
                 copy_keys(&from[source * inner..], &mut to[own.start * inner..own.end * inner], &key);
             }
         }
@@ -148,12 +148,11 @@ fn source_row(layout: &Layout, outer: &[Axis], first: usize, index: usize) -> Op
         let position = if place == 0 {
             first + rest
         } else {
-            let padded = axis.len + axis.window - 1;
-            let position = rest % padded;
-            rest /= padded;
+            let position = rest % axis.padded();
+            rest /= axis.padded();
             position
         };
-        from += axis.sources[position]? * layout.strides[place];
+        from += axis.source(position)? * layout.strides[place];
     }
     Some(from)
 }

@@ -3,7 +3,7 @@
 use super::LANES;
 use super::histogram::Line;
 use crate::border::Border;
-use crate::error::{KernelError, Result, check_room};
+use crate::error::{KernelError, Result};
 use crate::window;
 
 /// Bytes of a band's keys, about, so that a band stays in the second-level cache.
@@ -19,8 +19,19 @@ pub(super) struct Axis {
     pub(super) window: usize,
     pub(super) before: usize,
     pub(super) border: Border,
-    /// The source of every position of the axis with its border; `None` is outside.
-    pub(super) sources: Vec<Option<usize>>,
+}
+
+impl Axis {
+    /// Samples of a line with its border.
+    pub(super) fn padded(&self) -> usize {
+        self.len + self.window - 1
+    }
+
+    /// The source of a position of the axis with its border; `None` is outside.
+    #[inline(always)]
+    pub(super) fn source(&self, position: usize) -> Option<usize> {
+        self.border.index(position as isize - self.before as isize, self.len)
+    }
 }
 
 /// An image in C order, and how a band of it with its border lies in memory.
@@ -103,21 +114,18 @@ fn merge_axes(
             Some(axis) if axis.window == 1 && window == 1 => {
                 axis.len = axis.len.checked_mul(len).ok_or_else(too_large)?;
             }
-            _ => axes.push(Axis { len, window, before, border, sources: Vec::new() }),
+            _ => axes.push(Axis { len, window, before, border }),
         }
     }
     axes.retain(|axis| axis.window > 1 || axis.len != 1);
     let inner = axes.pop_if(|axis| axis.window == 1 && axis.len > 0).map_or(1, |axis| axis.len);
     if axes.is_empty() {
-        axes.push(Axis { len: 1, window: 1, before: 0, border: Border::Nearest, sources: Vec::new() });
+        axes.push(Axis { len: 1, window: 1, before: 0, border: Border::Nearest });
     }
-    for axis in &mut axes {
+    for axis in &axes {
+        // Positions have a sign.
         let padded = axis.len.checked_add(axis.window - 1).ok_or_else(too_large)?;
-        check_room::<Option<usize>>(padded)?;
-        if axis.len > 0 {
-            let position = |index: usize| index as isize - axis.before as isize;
-            axis.sources = (0..padded).map(|index| axis.border.index(position(index), axis.len)).collect();
-        }
+        isize::try_from(padded).map_err(|_| too_large())?;
     }
     Ok((axes, inner))
 }
@@ -143,7 +151,7 @@ fn strides(
 
 /// As [`strides`], for axes with their borders; the first axis, cut into bands, does not count.
 fn strides_of_padded(axes: &[Axis], inner: usize) -> Result<Vec<usize>> {
-    let padded = |(place, axis): (usize, &Axis)| if place == 0 { 1 } else { axis.len + axis.window - 1 };
+    let padded = |(place, axis): (usize, &Axis)| if place == 0 { 1 } else { axis.padded() };
     strides(axes.iter().enumerate().map(padded), inner, LANES)
 }
 
