@@ -27,6 +27,7 @@ RESET = Path("/proc/self/clear_refs")
 Case = tuple[tuple[int, ...], str, Callable[[Any, np.ndarray], np.ndarray]]
 
 PICTURE, VOLUME = (1500, 1400, 3), (150, 160, 140)
+LINE, ROWS, PLANES = (3_000_000,), (3, 1_000_000), (12, 700, 700)
 CASES: dict[str, Case] = {
     "zoom order 1": (PICTURE, "u1", lambda ndi, im: ndi.zoom(im, (0.7, 1.3, 1), order=1)),
     "zoom order 3": (PICTURE, "f4", lambda ndi, im: ndi.zoom(im, (0.5, 0.5, 1), order=3)),
@@ -138,7 +139,58 @@ CASES: dict[str, Case] = {
         lambda ndi, im: ndi.gaussian_filter(OUTPUT, (2, 2, 0)),
     ),
     "gaps in the input, median 3×3": (PICTURE, "f4", lambda ndi, im: ndi.median_filter(OUTPUT, (3, 3, 1))),
+    "gaps in the input, zoom": (PICTURE, "f4", lambda ndi, im: ndi.zoom(OUTPUT, (0.7, 0.7, 1), order=1)),
+    "gaps in the input, zoom order 3": (
+        PICTURE,
+        "u1",
+        lambda ndi, im: ndi.zoom(OUTPUT, (0.7, 0.7, 1), order=3, prefilter=False),
+    ),
+    "gaps in the input, rotate": (
+        PICTURE,
+        "f4",
+        lambda ndi, im: ndi.rotate(OUTPUT, 20, reshape=False, order=1, mode="reflect"),
+    ),
+    "gaps in the input, affine order 3": (
+        PICTURE,
+        "f4",
+        lambda ndi, im: ndi.affine_transform(OUTPUT, np.eye(3) * 0.9, order=3, prefilter=False),
+    ),
+    "gaps in the input, a few points": (
+        PICTURE,
+        "f4",
+        lambda ndi, im: ndi.map_coordinates(OUTPUT, [[5, 1400], [5, 1300], [0, 1]], order=1),
+    ),
+    "whole numbers of 64 bits, rotate": (PICTURE, "i8", lambda ndi, im: ndi.rotate(im, 20, order=0)),
+    "whole numbers of 64 bits, map_coordinates": (
+        (1500, 1400),
+        "i8",
+        lambda ndi, im: ndi.map_coordinates(im, POINTS, order=1),
+    ),
     "gaps, binary_erosion": ((5000, 4000), "?", lambda ndi, im: ndi.binary_erosion(im, output=OUTPUT)),
+    # Rows of many samples, and one alone.
+    "a line, zoom": (LINE, "f4", lambda ndi, im: ndi.zoom(im, 0.1, order=1)),
+    "a line, zoom order 3": (LINE, "f4", lambda ndi, im: ndi.zoom(im, 0.7, order=3)),
+    "a line, shift": (LINE, "f4", lambda ndi, im: ndi.shift(im, 0.5, order=0)),
+    "a line, affine": (LINE, "f4", lambda ndi, im: ndi.affine_transform(im, [[0.9]], order=1)),
+    "a line, map_coordinates": (LINE, "f4", lambda ndi, im: ndi.map_coordinates(im, POINTS, order=1)),
+    "a line, correlate": (LINE, "u1", lambda ndi, im: ndi.correlate(im, [1.0, 2, 1])),
+    "a line, rank, a footprint": (LINE, "f4", lambda ndi, im: ndi.rank_filter(im, 2, footprint=[1, 0, 1, 1])),
+    "long rows, shift": (ROWS, "f4", lambda ndi, im: ndi.shift(im, 0.5, order=1)),
+    "long rows, affine": (
+        ROWS,
+        "f4",
+        lambda ndi, im: ndi.affine_transform(im, np.eye(2) * 1.1, order=1, mode="reflect"),
+    ),
+    "long rows, correlate": (ROWS, "f4", lambda ndi, im: ndi.correlate(im, np.ones((3, 3)))),
+    "long rows, median": (ROWS, "f4", lambda ndi, im: ndi.median_filter(im, 3)),
+    "long rows, maximum": (ROWS, "f4", lambda ndi, im: ndi.maximum_filter(im, footprint=np.eye(3))),
+    "long rows, grey_dilation": (
+        ROWS,
+        "u1",
+        lambda ndi, im: ndi.grey_dilation(im, structure=np.ones((3, 3))),
+    ),
+    "large planes, correlate": (PLANES, "f4", lambda ndi, im: ndi.correlate(im, np.ones((3, 3, 3)))),
+    "large planes, median": (PLANES, "f4", lambda ndi, im: ndi.median_filter(im, 3)),
     "gaps, a line": ((4_000_000,), "f8", lambda ndi, im: ndi.correlate1d(im, [1, 2, 1], 0, OUTPUT)),
 }
 DISK = np.hypot(*np.mgrid[-7:8, -7:8]) < 7.4
@@ -167,12 +219,12 @@ def peak(module: str, name: str) -> int:
     shape, dtype, call = CASES[name]
     small = tuple(max(3, n // 20) if n > 40 else n for n in shape)
     POINTS = np.indices(small, dtype=float)
-    POINTS = POINTS if len(small) == 2 else POINTS[:2]
+    POINTS = POINTS if len(small) < 3 else POINTS[:2]
     OUTPUT = with_gaps(small, dtype)
     call(ndi, picture(small, dtype))
     image = picture(shape, dtype)
     OUTPUT = with_gaps(shape, dtype)
-    if len(shape) == 2:
+    if len(shape) < 3:
         POINTS = np.indices(shape, dtype=float) + 0.3
     before = status("VmRSS")
     RESET.write_text("5")

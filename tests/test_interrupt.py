@@ -18,6 +18,9 @@ CALLS = {
     "one line": "ndimage.correlate1d(np.zeros(2 * 10**7), np.random.default_rng(0).random(2001))",
     "large window": "ndimage.percentile_filter(np.random.default_rng(0).random((900, 900)), 30, size=301)",
     "band by band": "[ndimage.gaussian_filter(np.ones((6000, 6000)), 20) for _ in range(20)]",
+    "parts of an image": "ndimage.affine_transform(np.broadcast_to(np.arange(4000)[:, None], (4000, 4000)), np.eye(2) / 3,"
+    " order=5, prefilter=False, output=np.uint8, output_shape=(12000, 12000))",
+    "zoomed parts": "ndimage.zoom(np.broadcast_to(np.arange(4000)[:, None], (4000, 4000)), 3, np.uint8, 5, prefilter=False)",
     "points": "ndimage.map_coordinates(np.zeros((9, 9, 9, 9)), np.full((4, 3 * 10**6), 4.5), order=5, prefilter=False)",
 }
 

@@ -21,6 +21,10 @@ LARGE = (
     "gaps, spline_filter1d",
     "gaps, gaussian",
     "gaps, median 3×3",
+    "gaps in the input, zoom",
+    "gaps in the input, rotate",
+    "a line, shift",
+    "long rows, median",
 )
 
 

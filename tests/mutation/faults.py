@@ -217,4 +217,18 @@ FAULTS = (
         "if equal + 1 >= size {",
         "linear or repeat or gaussian",
     ),
+    Fault(
+        "a part of an image is read as if it were the whole",
+        f"{RUST}/zoom/line.rs",
+        "firsts[at] + *sample - ranges[at].start",
+        "firsts[at]",
+        "parts_of_images or gaps",
+    ),
+    Fault(
+        "a part is filtered without what its window reaches",
+        f"{PYTHON}/_lines.py",
+        "            if step == size:\n                reach = 0",
+        "            reach = 0",
+        "every_function",
+    ),
 )
