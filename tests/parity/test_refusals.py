@@ -97,3 +97,12 @@ def outcome(module: Any, name: str, image: np.ndarray, arguments: dict[str, Any]
 @pytest.mark.parametrize(("name", "arguments"), CASES, ids=lambda value: str(value).replace("\n", ""))
 def test_the_outcome_is_scipys(name, arguments, image):
     assert outcome(ndimage, name, image, arguments) == outcome(scipy.ndimage, name, image, arguments)
+
+
+@pytest.mark.parametrize("dtype", ["e", "g"])
+@pytest.mark.parametrize("name", ["grey_erosion", "grey_dilation", "white_tophat"])
+def test_the_type_of_an_array_is_refused_before_a_footprint_without_pixels(name, dtype):
+    # Of a type that it takes, SciPy reads foreign memory.
+    arguments = {"footprint": np.zeros(3, bool), "structure": np.zeros(3)}
+    image = LINE.astype(dtype)
+    assert outcome(ndimage, name, image, arguments) == outcome(scipy.ndimage, name, image, arguments)

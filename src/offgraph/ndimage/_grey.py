@@ -210,12 +210,13 @@ def _raised_extremum(
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
     cval, origins = as_double(cval), [operator.index(each) for each in origins]
-    if not footprint.any():
-        raise ValueError("All-zero footprint is not supported.")
     if input.size:
         unsupported = "array type not supported"
         input = native_input(input, unsupported)
         check_output(output, unsupported)
+    if not footprint.any():
+        raise ValueError("All-zero footprint is not supported.")
+    if input.size:
         heights = structure.ravel()[: footprint.size][footprint.ravel()]
         heights = (heights if largest else -heights).tolist()
         footprint, target = np.array(footprint, order="C"), output  # A copy: it may be the output.
