@@ -27,7 +27,7 @@ RESET = Path("/proc/self/clear_refs")
 Case = tuple[tuple[int, ...], str, Callable[[Any, np.ndarray], np.ndarray]]
 
 PICTURE, VOLUME = (1500, 1400, 3), (150, 160, 140)
-LINE, ROWS, PLANES = (3_000_000,), (3, 1_000_000), (12, 700, 700)
+LINE, ROWS, PLANES, WIDE = (3_000_000,), (3, 1_000_000), (12, 700, 700), (20, 300, 9000)
 CASES: dict[str, Case] = {
     "zoom order 1": (PICTURE, "u1", lambda ndi, im: ndi.zoom(im, (0.7, 1.3, 1), order=1)),
     "zoom order 3": (PICTURE, "f4", lambda ndi, im: ndi.zoom(im, (0.5, 0.5, 1), order=3)),
@@ -188,6 +188,14 @@ CASES: dict[str, Case] = {
         ROWS,
         "u1",
         lambda ndi, im: ndi.grey_dilation(im, structure=np.ones((3, 3))),
+    ),
+    "large planes, zoom order 0": (PLANES, "f4", lambda ndi, im: ndi.zoom(im, (0.5, 1, 1), order=0)),
+    "large planes, zoom order 1": (PLANES, "f4", lambda ndi, im: ndi.zoom(im, (0.5, 1, 1), order=1)),
+    "wide planes, zoom": (WIDE, "f8", lambda ndi, im: ndi.zoom(im, (0.5, 0.5, 1), order=0)),
+    "wide planes, rotate": (
+        WIDE,
+        "f8",
+        lambda ndi, im: ndi.rotate(im, 20, axes=(0, 1), reshape=False, order=1),
     ),
     "large planes, correlate": (PLANES, "f4", lambda ndi, im: ndi.correlate(im, np.ones((3, 3, 3)))),
     "large planes, median": (PLANES, "f4", lambda ndi, im: ndi.median_filter(im, 3)),

@@ -115,3 +115,16 @@ def test_long_rows(shape, mode, order):
         ("grey_erosion", ((3,) * n,)),
     ):
         assert_equal(name, image, *arguments, mode=mode if mode != "grid-wrap" else "wrap", threads=2)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+def test_many_planes(order, dtype):
+    """More than are made together."""
+    image = np.random.default_rng(0).integers(0, 256, (5, 6, 100_000)).astype(dtype)
+    for odd in (np.nan, 1.0):
+        if dtype != "i8":
+            image[2, 3, 5000:90_000:20_000] = odd
+        assert_equal("zoom", image, (0.5, 0.6, 1), order=order, threads=2)
+        assert_equal("rotate", image, 30, (0, 1), reshape=False, order=order)
+        assert_equal("affine_transform", image, np.diag([1.5, 0.7, 1]), order=order, mode="mirror")

@@ -17,7 +17,8 @@ use crate::error::{KernelError, Result};
 use crate::flat::{Flat, Small};
 use crate::match_dtype;
 use crate::rows::{
-    Axes, LONGEST_ROW, Pixels, RowMaker, carry_along, check_planes, least_moving, let_move, make_rows,
+    Axes, LONGEST_ROW, Pixels, RowMaker, carry_along, check_planes, cut_planes, least_moving, let_move,
+    make_rows,
 };
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch, prefetch};
@@ -114,7 +115,7 @@ fn still_axes(
             && (0..rank).all(|k| unit(axis * rank + k, *axis, k) && unit(k * rank + axis, *axis, k))
     };
     let mut still: Vec<usize> = (0..rank).filter(stays).collect();
-    let_move(&mut still, rank, least_moving(options.order, rank), |axis| output[outer + axis]);
+    let_move(&mut still, rank, least_moving(rank), |axis| output[outer + axis]);
     if !still.is_empty() && options.order == 1 && !(options.fill.is_finite() && input.is_finite()) {
         still.clear();
     }
@@ -302,6 +303,17 @@ fn resample(
     options.check(input.shape(), output.shape(), input_axes, axes)?;
     if output.is_empty() {
         return Ok(());
+    }
+    if let Some(axis) = cut_planes(output.shape(), axes) {
+        // As far from the last axis in both.
+        let of_input = axis + input.ndim() - output.ndim();
+        let middle = output.shape()[axis] / 2;
+        let spatial = &output.shape()[axes.outer..axes.outer + axes.spatial];
+        let same = map.part(&vec![0; axes.spatial], spatial);
+        let (input, other_input) = input.view().split_at(of_input, middle);
+        let (output, other_output) = output.split_at(axis, middle);
+        resample(&input, output, axes, same, options)?;
+        return resample(&other_input, other_output, axes, map, options);
     }
     let is_list = matches!(map, Map::List(_) | Map::Lines(_));
     let width = output.shape()[axes.outer + axes.spatial - 1];

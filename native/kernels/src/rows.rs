@@ -53,9 +53,10 @@ pub fn let_move(still: &mut Vec<usize>, rank: usize, least: usize, len: impl Fn(
     }
 }
 
-/// The least number of axes to count as moving, of this many: order 1 has a fast way for two, and none for one.
-pub fn least_moving(order: usize, rank: usize) -> usize {
-    if order == 1 { rank.min(2) } else { 1 }
+/// The least number of axes to count as moving, of this many: order 1 has a fast way for two, and none for one; if none
+/// behind the first moved, all of an image would be one row.
+pub const fn least_moving(rank: usize) -> usize {
+    if rank < 2 { rank } else { 2 }
 }
 
 /// Gives each thread its own [`RowWorker`].
@@ -261,6 +262,17 @@ pub(crate) fn lies_as_gathered<T>(array: &ArrayViewD<'_, T>) -> bool {
 
 /// Samples of a row that are worked on, and kept, as a whole; longer ones are cut.
 pub(crate) const LONGEST_ROW: usize = 1 << 16;
+
+/// Samples of a row with all its inner planes; more of them are cut.
+const WIDEST_ROW: usize = 1 << 19;
+
+/// The inner axis to cut if rows are too wide: planes share coordinates, whether they are made together or not.
+pub(crate) fn cut_planes(shape: &[usize], axes: Axes) -> Option<usize> {
+    let last = axes.outer + axes.spatial;
+    let is_wide = shape[last - 1..].iter().fold(1, |row, len| usize::saturating_mul(row, *len)) > WIDEST_ROW;
+    let widest = (last..shape.len()).max_by_key(|axis| shape[*axis]);
+    widest.filter(|axis| is_wide && shape[*axis] > 1)
+}
 
 /// Bytes of a copy of an image: no more.
 const MOST_COPIED: usize = 4 << 20;

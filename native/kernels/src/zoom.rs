@@ -13,7 +13,8 @@ use crate::error::{KernelError, Result};
 use crate::interpolate::{Options, blends_to_the_end};
 use crate::match_dtype;
 use crate::rows::{
-    Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, carry_along, least_moving, let_move, make_rows,
+    Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, carry_along, cut_planes, least_moving, let_move,
+    make_rows,
 };
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
@@ -99,11 +100,29 @@ fn zoom_axes(
 ) {
     let (order, axes) = carry_along(outer, still, &moving, input.ndim());
     let maps: Vec<AxisMap> = moving.iter().map(|axis| maps[axis - outer]).collect();
-    let (input, output) = (&input.view().permuted(&order), output.permuted(&order));
+    zoom_planes(&input.view().permuted(&order), output.permuted(&order), axes, &maps, options, is_finite);
+}
+
+/// Resample all spatial axes, and some planes after the other if rows are too wide with all of them.
+fn zoom_planes(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    axes: Axes,
+    maps: &[AxisMap],
+    options: &Options,
+    is_finite: Option<&AtomicBool>,
+) {
+    if let Some(axis) = cut_planes(output.shape(), axes).or_else(|| cut_planes(input.shape(), axes)) {
+        let middle = output.shape()[axis] / 2;
+        let (inputs, outputs) = (input.view().split_at(axis, middle), output.split_at(axis, middle));
+        zoom_planes(&inputs.0, outputs.0, axes, maps, options, is_finite);
+        zoom_planes(&inputs.1, outputs.1, axes, maps, options, is_finite);
+        return;
+    }
     macro_rules! by_order {
         ($($taps:literal)*) => {
             match options.order + 1 {
-                $($taps => run::<$taps>(input, output, axes, &maps, options, is_finite),)*
+                $($taps => run::<$taps>(input, output, axes, maps, options, is_finite),)*
                 _ => unreachable!("the order was checked"),
             }
         };
@@ -170,7 +189,7 @@ fn still_axes(
     if options.order > 1 || (options.order == 1 && !options.fill.is_finite()) {
         still.clear();
     }
-    let_move(&mut still, maps.len(), least_moving(options.order, maps.len()), |axis| output[axis]);
+    let_move(&mut still, maps.len(), least_moving(maps.len()), |axis| output[axis]);
     let moving = (outer..outer + maps.len()).filter(|axis| !still.contains(axis)).collect();
     (still, moving)
 }

@@ -123,6 +123,12 @@ def images(
     return laid_out(image, draw(st.sampled_from(("C",) * 6 + LAYOUTS)))
 
 
+def of_samples(image: np.ndarray) -> np.ndarray:
+    """The same with memory for each of its samples, if it is one broadcast: SciPy takes its second for the border."""
+    is_one = all(stride == 0 for length, stride in zip(image.shape, image.strides) if length > 1)
+    return image.copy() if is_one and image.size > 1 else image
+
+
 @st.composite
 def outputs(draw: st.DrawFn, image: np.ndarray, dtypes: tuple[str, ...] = REAL_DTYPES) -> OutputForm | None:
     """Half of the time none; else a type or an array of any dtype and layout; rarely a wrong one."""

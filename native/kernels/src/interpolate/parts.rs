@@ -127,7 +127,7 @@ impl Tiler<'_, '_> {
 
 impl Map<'_> {
     /// The map of a part of the output, which begins at this position.
-    fn part(&self, first: &[usize], shape: &[usize]) -> Map<'_> {
+    pub(super) fn part(&self, first: &[usize], shape: &[usize]) -> Map<'_> {
         match self {
             Self::Affine { matrix, offset, origin } => {
                 let first = first.iter().enumerate();

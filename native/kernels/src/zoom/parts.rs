@@ -26,7 +26,7 @@ const SIZES: Sizes = Sizes { picked: 1 << 18, row: 1 << 14, gap: 16 };
 
 /// Whether to pick what the output needs: if its image would be copied, and if rows are long, which are read in full.
 pub(super) fn are_picked<T: Sample>(image: &ArrayViewD<'_, T>, output: &ViewMut<'_>, axes: Axes) -> bool {
-    let row = |shape: &[usize]| shape[axes.outer + axes.spatial - 1..].iter().product::<usize>();
+    let row = |shape: &[usize]| shape[axes.outer + axes.spatial - 1];
     let bytes = image.len().saturating_mul(size_of::<T>());
     let is_copied = !lies_as_gathered(image) && is_better_in_parts(image.len(), bytes, output.len());
     is_copied || row(image.shape()).max(row(output.shape())) > LONGEST_ROW
