@@ -207,11 +207,6 @@ impl<'a> Map<'a> {
         }
     }
 
-    /// Whether it is the map of a part of an output that lies behind the first.
-    fn begins_later(&self) -> bool {
-        matches!(self, Self::Affine { origin, .. } if origin.iter().any(|first| *first > 0))
-    }
-
     /// Whether the coordinates of a row only rise, or only fall, on each axis.
     fn only_rises_or_falls(&self) -> bool {
         matches!(self, Self::Affine { .. })
@@ -336,7 +331,7 @@ fn make(
 ) {
     let image_axes = Axes { outer: axes.outer, spatial: map.rank() };
     let is_narrow = matches!(output, ViewMut::U8(_) | ViewMut::F32(_));
-    let is_part = part.is_some() || map.begins_later();
+    let is_part = part.is_some();
     macro_rules! gather {
         ($array:expr, $($taps:literal)*) => {{
             let pixels = Pixels::new($array, image_axes);

@@ -100,29 +100,35 @@ fn zoom_axes(
 ) {
     let (order, axes) = carry_along(outer, still, &moving, input.ndim());
     let maps: Vec<AxisMap> = moving.iter().map(|axis| maps[axis - outer]).collect();
-    zoom_planes(&input.view().permuted(&order), output.permuted(&order), axes, &maps, options, is_finite);
+    let recipe = Recipe { axes, maps: &maps, options, is_finite };
+    zoom_planes(&input.view().permuted(&order), output.permuted(&order), recipe);
+}
+
+/// How an output is made, of arrays with these axes, all of which move but the planes.
+#[derive(Clone, Copy)]
+struct Recipe<'a> {
+    axes: Axes,
+    /// One for each spatial axis.
+    maps: &'a [AxisMap],
+    options: &'a Options,
+    /// Becomes false if a result is no finite number.
+    is_finite: Option<&'a AtomicBool>,
 }
 
 /// Resample all spatial axes, and some planes after the other if rows are too wide with all of them.
-fn zoom_planes(
-    input: &View<'_>,
-    output: ViewMut<'_>,
-    axes: Axes,
-    maps: &[AxisMap],
-    options: &Options,
-    is_finite: Option<&AtomicBool>,
-) {
+fn zoom_planes(input: &View<'_>, output: ViewMut<'_>, recipe: Recipe<'_>) {
+    let Recipe { axes, options, .. } = recipe;
     if let Some(axis) = cut_planes(output.shape(), axes).or_else(|| cut_planes(input.shape(), axes)) {
         let middle = output.shape()[axis] / 2;
         let (inputs, outputs) = (input.view().split_at(axis, middle), output.split_at(axis, middle));
-        zoom_planes(&inputs.0, outputs.0, axes, maps, options, is_finite);
-        zoom_planes(&inputs.1, outputs.1, axes, maps, options, is_finite);
+        zoom_planes(&inputs.0, outputs.0, recipe);
+        zoom_planes(&inputs.1, outputs.1, recipe);
         return;
     }
     macro_rules! by_order {
         ($($taps:literal)*) => {
             match options.order + 1 {
-                $($taps => run::<$taps>(input, output, axes, maps, options, is_finite),)*
+                $($taps => run::<$taps>(input, output, recipe),)*
                 _ => unreachable!("the order was checked"),
             }
         };
@@ -194,27 +200,20 @@ fn still_axes(
     (still, moving)
 }
 
-fn run<const TAPS: usize>(
-    input: &View<'_>,
-    output: ViewMut<'_>,
-    axes: Axes,
-    maps: &[AxisMap],
-    options: &Options,
-    is_finite: Option<&AtomicBool>,
-) {
-    let outside = Outside { fill: options.fill, is_finite };
+fn run<const TAPS: usize>(input: &View<'_>, output: ViewMut<'_>, recipe: Recipe<'_>) {
+    let Recipe { axes, maps, options, .. } = recipe;
     let first = axes.outer;
     let lens = (input.shape()[first..].to_vec(), output.shape()[first..].to_vec());
     let to_the_end = blends_to_the_end(!matches!(input, View::F32(_) | View::F64(_)), options);
     let line = |axis: usize, positions| Line::new(maps[axis], lens.0[axis], positions, to_the_end, options);
     match_dtype!(View, input, array => {
         if parts::are_picked(array, &output, axes) {
-            parts::run::<_, TAPS>(array, output, axes, line, outside);
+            parts::run::<_, TAPS>(array, output, recipe, line);
         } else {
             let lines: Vec<Line<TAPS>> = (0..maps.len()).map(|axis| line(axis, 0..lens.1[axis])).collect();
             let lines: Vec<&Line<TAPS>> = lines.iter().collect();
             let pixels = Pixels::new(array.view(), axes);
-            make_rows(output, axes, cost::<TAPS>(axes), &Zoom::new(&pixels, &lines, outside));
+            make_rows(output, axes, cost::<TAPS>(axes), &Zoom::new(&pixels, &lines, recipe));
         }
     });
 }
@@ -253,27 +252,20 @@ impl Flat {
     }
 }
 
-/// What lies outside, and where to say that a result is no finite number.
-#[derive(Clone, Copy)]
-struct Outside<'a> {
-    fill: f64,
-    is_finite: Option<&'a AtomicBool>,
-}
-
 /// The image, or what was picked of it, and what the output is made of on each spatial axis.
 struct Zoom<'a, const TAPS: usize> {
     pixels: &'a dyn ReadRow,
     lines: &'a [&'a Line<TAPS>],
     flat: Option<Flat>,
     fill: f64,
-    /// Becomes false if a result is no finite number.
+    /// See [`Recipe`].
     is_finite: Option<&'a AtomicBool>,
 }
 
 impl<'a, const TAPS: usize> Zoom<'a, TAPS> {
-    fn new(pixels: &'a dyn ReadRow, lines: &'a [&'a Line<TAPS>], outside: Outside<'a>) -> Self {
-        let Outside { fill, is_finite } = outside;
-        Self { pixels, lines, flat: Flat::new(pixels, lines), fill, is_finite }
+    fn new(pixels: &'a dyn ReadRow, lines: &'a [&'a Line<TAPS>], recipe: Recipe<'a>) -> Self {
+        let Recipe { options, is_finite, .. } = recipe;
+        Self { pixels, lines, flat: Flat::new(pixels, lines), fill: options.fill, is_finite }
     }
 
     /// Look at results while they are in a near cache.

@@ -2,7 +2,7 @@
 //! output needs is picked instead, whatever the border mode makes of it.
 
 use super::line::Line;
-use super::{Outside, Zoom, cost};
+use super::{Recipe, Zoom, cost};
 use crate::parallel::{self, LocalThreads};
 use crate::rows::{Axes, LONGEST_ROW, Pixels, is_better_in_parts, lies_as_gathered, make_rows};
 use crate::sample::Sample;
@@ -36,21 +36,20 @@ pub(super) fn are_picked<T: Sample>(image: &ArrayViewD<'_, T>, output: &ViewMut<
 pub(super) fn run<T: Sample, const TAPS: usize>(
     image: &ArrayViewD<'_, T>,
     output: ViewMut<'_>,
-    axes: Axes,
+    recipe: Recipe<'_>,
     line: impl Fn(usize, Range<usize>) -> Line<TAPS> + Sync,
-    outside: Outside<'_>,
 ) {
-    run_by(SIZES, image, output, axes, line, outside);
+    run_by(SIZES, image, output, recipe, line);
 }
 
 fn run_by<T: Sample, const TAPS: usize>(
     sizes: Sizes,
     image: &ArrayViewD<'_, T>,
     output: ViewMut<'_>,
-    axes: Axes,
+    recipe: Recipe<'_>,
     line: impl Fn(usize, Range<usize>) -> Line<TAPS> + Sync,
-    outside: Outside<'_>,
 ) {
+    let axes = recipe.axes;
     let last = axes.outer + axes.spatial - 1;
     let rows: Vec<usize> = (last..output.ndim()).collect();
     let others: Vec<usize> = (0..output.ndim()).filter(|axis| *axis != last).collect();
@@ -80,7 +79,7 @@ fn run_by<T: Sample, const TAPS: usize>(
             ranges.push(columns.clone());
             let lines: Vec<&Line<TAPS>> = leading.iter().map(|(line, _)| line).chain([&of_columns]).collect();
             let pixels = Pixels::of_copy(pick(image, &ranges), axes);
-            make_rows(block, axes, cost, &Zoom::new(&pixels, &lines, outside));
+            make_rows(block, axes, cost, &Zoom::new(&pixels, &lines, recipe));
             parallel::pause();
         };
         if is_little {
@@ -144,16 +143,16 @@ mod tests {
             Line::<TAPS>::new(maps[axis], image.shape()[axis + 1], positions, to_the_end, options)
         };
         let lines: Vec<Line<TAPS>> = (0..maps.len()).map(|axis| line(axis, 0..shape[axis + 1])).collect();
-        let outside = Outside { fill: options.fill, is_finite: None };
+        let recipe = Recipe { axes, maps, options, is_finite: None };
         let mut of_whole = ArrayD::<f32>::zeros(shape);
         let mut of_parts = of_whole.clone();
         let pixels = Pixels::new(image.view(), axes);
         let all: Vec<&Line<TAPS>> = lines.iter().collect();
-        make_rows(ViewMut::F32(of_whole.view_mut()), axes, 1, &Zoom::new(&pixels, &all, outside));
+        make_rows(ViewMut::F32(of_whole.view_mut()), axes, 1, &Zoom::new(&pixels, &all, recipe));
         // The same elements, the other way round in memory.
         let turned = image.view().reversed_axes().as_standard_layout().into_owned();
         let turned = turned.view().reversed_axes();
-        run_by(sizes, &turned, ViewMut::F32(of_parts.view_mut()), axes, line, outside);
+        run_by(sizes, &turned, ViewMut::F32(of_parts.view_mut()), recipe, line);
         prop_assert_eq!(of_parts, of_whole);
         Ok(())
     }
