@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ArgumentError",
     "BuildError",
     "DecodeError",
+    "MachineError",
     "OffgraphError",
     "OffgraphWarning",
     "RecipeError",
@@ -48,8 +51,8 @@ class BuildError(OffgraphError):
     """A dataset that cannot be written or continued; names the folder and the reason."""
 
 
-class WriteError(OffgraphError, OSError):
-    """A file that cannot be written. The message begins with the file that was asked for."""
+class _SystemError(OffgraphError, OSError):
+    """An OSError that says in its own words what happened; its number and text stay those of the cause."""
 
     def __init__(self, message: str, cause: OSError) -> None:
         super().__init__(message)
@@ -57,6 +60,20 @@ class WriteError(OffgraphError, OSError):
 
     def __str__(self) -> str:
         return self.args[0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], OSError(self.errno, self.strerror))
+
+
+class MachineError(_SystemError):
+    """A failure of the machine and not of a file's content: a drive that is gone, no file handles, no memory, no space.
+
+    The same work may succeed when it is tried again, so nothing is set aside for it.
+    """
+
+
+class WriteError(_SystemError):
+    """A file that cannot be written. The message begins with the file that was asked for."""
 
 
 class OffgraphWarning(UserWarning):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +15,10 @@ from offgraph.errors import DecodeError, SourceError, StepError
 from offgraph.spec import name_axes
 from offgraph.targets import Image, Mask
 
-__all__ = ["Item", "Reading", "Sample", "Source", "count_of", "natural_key"]
+__all__ = ["Item", "Reading", "Sample", "Source", "Task", "count_of", "natural_key"]
+
+Task = Literal["classify", "multilabel", "regress", "segment"]
+"""What a model is to learn of a source: one class per image, several classes, numbers, or a label per pixel."""
 
 
 @dataclass(frozen=True, slots=True)
