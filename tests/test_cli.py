@@ -166,7 +166,7 @@ def test_preview_of_nothing_fails_and_hints_are_one_line(photos, capsys):
     done = subprocess.run(typed, capture_output=True, text=True, check=True)
     assert "wrote" in done.stdout
     assert (
-        done.stderr.startswith("offgraph: 1 of 7 pictures could not be drawn")
+        done.stderr.startswith("offgraph: warning: 1 of 7 pictures could not be drawn")
         and done.stderr.count("\n") == 1
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -66,7 +67,19 @@ def test_what_cannot_be_read_is_told(text, says, photo, tmp_path):
     [
         ("MedianFiltre.size=3", "did you mean MedianFilter"),
         ("MedianFilter.sise=3", "did you mean size"),
-        ("MedianFilter.size=-3", "MedianFilter.*size"),
+        (
+            "MedianFilter.size=-3",
+            r"^--vary, MedianFilter\.size = -3, step 1: step MedianFilter, field size: expected",
+        ),
+        ("Rotate.mode=reflect,mirror", r"Rotate needs angle too: .*--vary Rotate\.angle=\S+.*--recipe"),
+        (
+            ["Rotate.mode=reflect", "MedianFilter.mode=wrap"],
+            r"Rotate needs angle too.*\nMedianFilter needs size too",
+        ),
+        (
+            "Normalize.mean=0,1",
+            r"Normalize\.mean = 0, step 1: step Normalize: expected stats='imagenet', or both",
+        ),
         ("MedianFilter.size=" + ",".join(map(str, range(1, 100))), "99 combinations.*64"),
         ([], "nothing is varied"),
     ],
@@ -158,3 +171,15 @@ def test_the_recipe_may_be_a_file(tmp_path):
     image = np.arange(64, dtype=np.uint8).reshape(8, 8)
     page = compare(image, "MedianFilter.size=1,5", tmp_path / "page.html", recipe=tmp_path / "recipe.yaml")
     assert "steps:" in page.read_text()
+
+
+def test_a_neutral_setting_is_a_picture_and_no_complaint(photo, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        page = self_contained(compare(photo, "Affine.scale=1,0.5", tmp_path / "page.html"))
+    assert "Affine.scale = 1: Affine: changes nothing" in page.words
+
+
+def test_all_that_a_step_needs_may_be_varied(photo, tmp_path):
+    page = compare(photo, ["Rotate.mode=reflect,mirror", "Rotate.angle=10"], tmp_path / "page.html")
+    assert "Rotate.mode = &#34;mirror&#34;, Rotate.angle = 10" in page.read_text()

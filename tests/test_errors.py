@@ -14,7 +14,8 @@ from offgraph import errors
 PLAIN = [
     kind
     for name in errors.__all__
-    if (kind := getattr(errors, name)).__init__ is Exception.__init__ and issubclass(kind, errors.OffgraphError)
+    if (kind := getattr(errors, name)).__init__ is Exception.__init__
+    and issubclass(kind, errors.OffgraphError)
 ]
 
 

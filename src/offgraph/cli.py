@@ -338,7 +338,7 @@ def _describe_step(name: str) -> None:
 
 def _plain_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
     """One line: the line of code that warned says nothing to whoever typed a command."""
-    return f"offgraph: {message}\n"
+    return f"offgraph: warning: {message}\n"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,6 +9,7 @@ import math
 import os
 import statistics
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from offgraph.compose import Augment, Compose, as_recipe
 from offgraph.decode import Color, read
 from offgraph.errors import RecipeError, StepError
 from offgraph.random import Key
+from offgraph.recipe import example, from_dict, from_yaml
 from offgraph.report import Figure, Report
 from offgraph.step import STEPS, Step, did_you_mean, field_schema
 from offgraph.targets import Image
@@ -148,9 +150,11 @@ def compare(
         name = Path(image).name
         decoded = read(image, color=color)
         original, notes = Image(decoded.array, decoded.axes), decoded.notes
-    shown = [_run(caption, chosen, original, Key(seed)) for caption, chosen in settings]
+    shown = [_run(one.caption, one.recipe, original, Key(seed)) for one in settings]
     page = Report(f"{name} by eye", ", ".join(f"{v.step}.{v.field}" for v in varied))
     _pictures(page, original, shown)
+    for hint in dict.fromkeys(hint for setting in settings for hint in setting.hints):
+        page.text(hint)
     if notes:
         page.text("About the file: " + "; ".join(notes) + ".")
     if recipe is not None:
@@ -168,7 +172,16 @@ class _Shown:
     seconds: float
 
 
-def _settings(varied: list[Vary], recipe: Compose | None) -> list[tuple[str, Compose]]:
+@dataclass(frozen=True)
+class _Setting:
+    """One combination of values, its recipe, and what its steps hint at."""
+
+    caption: str
+    recipe: Compose
+    hints: tuple[str, ...]
+
+
+def _settings(varied: list[Vary], recipe: Compose | None) -> list[_Setting]:
     """Every combination of the values, each with its recipe."""
     if not varied:
         raise RecipeError("nothing is varied; give at least one STEP.field=a,b,c")
@@ -183,14 +196,44 @@ def _settings(varied: list[Vary], recipe: Compose | None) -> list[tuple[str, Com
             if step not in STEPS:
                 raise RecipeError(f"no step is called {step!r}{did_you_mean(step, STEPS)}")
             base["steps"].append({step: {}})
+    for entry in varied:
+        _fields(base, entry)  # refuses what it does not find
+    if recipe is None:
+        _refuse_missing(varied)
     settings = []
     for values in itertools.product(*(entry.values for entry in varied)):
         changed = copy.deepcopy(base)
         for entry, value in zip(varied, values):
             _fields(changed, entry)[entry.field] = value
         caption = ", ".join(f"{e.step}.{e.field} = {json.dumps(v)}" for e, v in zip(varied, values))
-        settings.append((caption, Compose.from_dict(changed)))
+        with warnings.catch_warnings(record=True) as said:  # a setting that changes nothing is one to look at
+            warnings.simplefilter("always")
+            chosen = from_dict(changed, source=f"--vary, {caption}")
+        hints = tuple(str(one.message).removeprefix("--vary, ") for one in said)
+        settings.append(_Setting(caption, chosen, hints))
     return settings
+
+
+def _refuse_missing(varied: list[Vary]) -> None:
+    """Refuse steps without a value that they need: the steps stand alone, so it can only be varied, too."""
+    problems = []
+    for step in dict.fromkeys(entry.step for entry in varied):
+        given = {entry.field for entry in varied if entry.step == step}
+        missing = [name for name in field_schema(STEPS[step]).get("required", ()) if name not in given]
+        if missing:
+            example = " ".join(f"--vary {step}.{name}={_example(step, name)}" for name in missing)
+            problems.append(
+                f"{step} needs {' and '.join(missing)} too: add for example {example}, "
+                f"or give a recipe with the whole step (--recipe)"
+            )
+    if problems:
+        raise RecipeError("\n".join(problems))
+
+
+def _example(step: str, name: str) -> str:
+    """A value of a field as ``--vary`` takes it, from the example in the step's docstring."""
+    ((_, fields),) = from_yaml(example(STEPS[step])).to_dict()["steps"][0].items()
+    return json.dumps(fields[name], separators=(",", ":"))
 
 
 def _fields(data: dict[str, Any], entry: Vary) -> dict[str, Any]:
