@@ -26,12 +26,15 @@ ROOMS = [
     {"dataset"},
     {"loader"},
     {"tensors"},
-    {"picture", "report", "preview", "compare", "doctor", "predict", "results"},
+    {"picture", "notebook", "report", "preview", "compare", "doctor", "predict", "results"},
     {"cli"},
 ]
 RANK = {name: rank for rank, room in enumerate(ROOMS) for name in room}
 # Methods that lead on to a later room. Such an import stands inside the method.
-DOORS = {("loader.py", "offgraph.tensors.tensorflow")}
+DOORS = {
+    ("loader.py", "offgraph.tensors.tensorflow"),
+    *((file, "offgraph.notebook") for file in ("compose.py", "loader.py", "sources/base.py")),
+}
 FRAMEWORKS = {
     "tensorflow",
     "keras",

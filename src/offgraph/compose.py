@@ -75,6 +75,16 @@ class Result:
     record: dict[str, Any]
     way: plan.Way = field(repr=False)
 
+    def __repr__(self) -> str:
+        image, mask = self.targets
+        masked = "none" if mask is None else f"{mask.array.dtype} {mask.array.shape}"
+        return f"<Result: image {image.array.dtype} {image.array.shape} {image.axes}, mask {masked}>"
+
+    def _repr_html_(self) -> str:
+        from offgraph import notebook
+
+        return notebook.of_result(self)
+
     @functools.cached_property
     def frame(self) -> Frame:
         """The way back to the grid of the given picture."""
@@ -150,6 +160,11 @@ class Compose:
 
     def __repr__(self) -> str:
         return f"Compose([{', '.join(map(repr, self.items))}])"
+
+    def _repr_html_(self) -> str:
+        from offgraph import notebook
+
+        return notebook.of_recipe(self)
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -75,6 +75,11 @@ class Batch:
             f"<Batch of {len(self)}: image {self.image.dtype} {self.image.shape}, label {label}, mask {mask}>"
         )
 
+    def _repr_html_(self) -> str:
+        from offgraph import notebook
+
+        return notebook.of_batch(self)
+
 
 @dataclass(frozen=True, eq=False)
 class _Sample:
@@ -264,6 +269,11 @@ class Loader:
         classes = f", {self.num_classes} classes" if self.has_labels else ""
         batches = f"{len(self)} {'batch' if len(self) == 1 else 'batches'} of up to {self.batch_size}"
         return f"<Loader of {self._pictures}: {batches}{classes}, seed {self.seed}>"
+
+    def _repr_html_(self) -> str:
+        from offgraph import notebook
+
+        return notebook.of_loader(self)
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -71,6 +71,11 @@ class Sample:
     picture: Picture
     item: Item
 
+    def __repr__(self) -> str:
+        image = f"{self.image.array.dtype} {self.image.array.shape} {self.image.axes}"
+        mask = "none" if self.mask is None else f"{self.mask.array.dtype} {self.mask.array.shape}"
+        return f"<Sample {self.item.name}: image {image}, label {self.label}, mask {mask}>"
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -189,6 +194,11 @@ class Source(Sequence[Item]):
     def __repr__(self) -> str:
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
         return f"<Source {self.table or self.root}: {count_of(len(self), 'picture')}{classes}>"
+
+    def _repr_html_(self) -> str:
+        from offgraph import notebook
+
+        return notebook.of_source(self)
 
     def holds(self, out: Path) -> str | None:
         """Say why nothing is to be written to a path: there it would be taken for more pictures. Else None."""
