@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 
 import numpy as np
 import pytest
+import tifffile
 from rich.console import Console
 
+import offgraph as og
 from odd_files import exif, gradient, jpeg, saved
 from offgraph.doctor import KINDS, doctor
 from offgraph.encode import imwrite
@@ -60,17 +63,109 @@ def test_each_oddity_is_named(folder) -> None:
         "twin.png": {"duplicate"},
         "glass.png": {"alpha"},
         "grey.png": {"colour"},
-        "deep.png": {"deep"},
+        "deep.png": {"deep", "mixed"},
         "large.png": {"size"},
         "long.png": {"size"},
-        "holes.tif": {"deep", "values"},
+        "holes.tif": {"deep", "mixed", "values"},
     }
     assert report.skipped == {"not a regular file": 1}
     said = {(finding.file, finding.kind): finding.said for finding in report.findings}
     assert said["twin.png", "duplicate"] == "the same bytes as plain3.png"
     assert said["large.png", "size"] == "400 × 500: 100 times the median area"
     assert said["holes.tif", "values"] == "1 of 6000 values are NaN or infinite"
+    assert said["deep.png", "mixed"] == "uint16, 3 channels, where most images are uint8, 3 channels"
     assert [finding.file for finding in report.bad] == ["cut.jpg"]
+
+
+STACK = np.arange(3 * 8 * 9, dtype=np.uint8).reshape(3, 8, 9)
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Sound files that a loader with its own options does not take."""
+    home = tmp_path / "refused"
+    home.mkdir()
+    tifffile.imwrite(home / "half.tif", np.zeros((8, 9), np.float16))
+    tifffile.imwrite(home / "fourier.tif", np.zeros((8, 9), np.complex64))
+    tifffile.imwrite(home / "stack.tif", STACK, imagej=True, metadata={"axes": "ZYX"})
+    tifffile.imwrite(home / "unnamed.tif", STACK, photometric="minisblack", metadata=None)
+    tifffile.imwrite(
+        home / "bands.tif", np.zeros((8, 9, 5), np.uint8), photometric="minisblack", planarconfig="contig"
+    )
+    return home
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"color": "keep"}, {"color": "keep", "axes": "ZYX"}, {"color": "grey"}]
+)
+def test_the_loader_skips_exactly_what_is_bad(refused, options) -> None:
+    imwrite(refused / "fine.png", np.zeros((8, 9), np.uint8))
+    bad = {finding.file for finding in doctor(refused, **options).bad}
+    source = og.open_source(refused, labels=None, **options)
+    loader = og.Loader(source, [og.Resize((4, 4))], batch_size=1, on_error="skip")
+    with contextlib.suppress(og.OffgraphError):
+        list(loader)
+    assert bad == {name for name, why in loader.skipped.items() if "Resize" not in why}
+    assert not {name for name, why in loader.skipped.items() if "Resize" in why} - {
+        "stack.tif",
+        "unnamed.tif",
+        "bands.tif",
+    }
+
+
+def test_what_opens_a_file_is_said(refused) -> None:
+    said = {finding.file: finding.said for finding in doctor(refused).bad}
+    assert said["stack.tif"].endswith("opens with color='keep' (--color keep): 3 × 8 × 9 uint8, axes ZYX")
+    assert "color='keep' (--color keep): 8 × 9 × 5 uint8" in said["bands.tif"]
+    assert "axes='ZYX'" in said["unnamed.tif"] and "astype('float32')" in said["half.tif"]
+    assert [finding.file for finding in doctor(refused, color="keep", axes="ZYX").bad] == [
+        "fourier.tif",
+        "half.tif",
+    ]
+
+
+def test_equal_findings_are_one_line(folder) -> None:
+    for number in range(40):
+        (folder / f"turned{number}.jpg").write_bytes(jpeg(np.roll(gradient(40, 50), number, 1), exif=exif(6)))
+        imwrite(folder / f"deep{number}.png", gradient(40, 50, 3, 1000 + number))
+    out = io.StringIO()
+    doctor(folder).render(Console(file=out, width=300, color_system=None))
+    text = out.getvalue()
+    assert len(text.splitlines()) < 20
+    assert "turned0.jpg, turned1.jpg, turned2.jpg and 37 more" in text and "40 ×  EXIF orientation 6" in text
+    assert "40 ×  uint16 (from 0 to 1000 in the first)" in text
+
+
+def test_masks_are_read_and_paired_as_the_loader_does(folder, tmp_path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    white = np.zeros((40, 50), np.uint8)
+    white[:20] = 255
+    for number in range(5):
+        imwrite(masks / f"plain{number}.png", white)
+    imwrite(masks / "plain5.png", white[:30])
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(6):
+        (folder / f"plain{number}.png").rename(pictures / f"plain{number}.png")
+    report = doctor(pictures, masks=masks)
+    (bad,) = report.bad
+    assert bad.file == "plain5.png" and "mask plain5.png: a mask of (30, 50)" in bad.said
+    (about,) = [finding for finding in report.findings if finding.kind == "source"]
+    assert "mask_values={255: 1}" in about.said
+    imwrite(masks / "plain5.png", np.full((40, 50), 3, np.uint16))
+    report = doctor(pictures, masks=masks)
+    assert [finding.said for finding in report.findings] == ["the mask: uint16, where most masks are uint8"]
+
+
+def test_a_source_that_is_refused_as_a_whole_is_looked_at_all_the_same(folder) -> None:
+    (folder / "class").mkdir()
+    imwrite(folder / "class" / "a.png", gradient(40, 50))
+    with pytest.raises(SourceError) as refused:
+        og.open_source(folder)
+    report = doctor(folder)
+    assert (report.files, report.counts["source"]) == (7, 1)
+    assert report.findings[0].said == str(refused.value)
 
 
 def test_the_report_as_json_and_as_a_table_that_file_names_cannot_fool(folder) -> None:
@@ -81,14 +176,14 @@ def test_the_report_as_json_and_as_a_table_that_file_names_cannot_fool(folder) -
     out = io.StringIO()
     report.render(Console(file=out, width=200, color_system=None))
     assert "\x1b" not in out.getvalue()
-    assert r"[red]a\x1b[2Jb.jpg" in out.getvalue() and "7 pictures: 1 cannot be read" in out.getvalue()
+    assert r"[red]a\x1b[2Jb.jpg" in out.getvalue() and "7 images: 1 cannot be used" in out.getvalue()
 
 
 def test_workers_and_progress_change_nothing(folder) -> None:
     seen = []
     assert doctor(folder, workers=1) == doctor(folder, workers=3, on_progress=lambda *now: seen.append(now))
     assert seen == [(i, 6) for i in range(1, 7)]
-    with pytest.raises(ValueError, match="workers=0"):
+    with pytest.raises(og.ArgumentError, match="workers=0"):
         doctor(folder, workers=0)
 
 

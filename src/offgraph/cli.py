@@ -260,17 +260,21 @@ def predict(
 
 @app.command()
 def doctor(
-    path: Annotated[Path, typer.Argument(help="A folder of pictures, or one file.")],
+    path: Annotated[Path, typer.Argument(help="A folder of images, a CSV, or one file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
-    strict: Annotated[bool, typer.Option(help="Exit with status 3 when a file cannot be read.")] = False,
+    color: ColorOption = Color.rgb,
+    masks: Masks = None,
+    axes: Axes = None,
+    alpha: AlphaOption = Alpha.drop,
+    strict: Annotated[bool, typer.Option(help="Exit with status 3 when a file cannot be used.")] = False,
 ) -> None:
-    """List files that cannot be read, or are odd."""
+    """List files that a loader cannot use with these options, or that are odd."""
     from rich.console import Console
 
     import offgraph as og
 
-    report = og.doctor(path, workers=workers)
+    report = og.doctor(path, workers=workers, color=color.value, masks=masks, axes=axes, alpha=alpha.value)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1))
     else:

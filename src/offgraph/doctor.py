@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.decode import MAX_PIXELS, read
-from offgraph.errors import DecodeError
-from offgraph.sources import Item, open_source
+from offgraph.decode import read
+from offgraph.errors import DecodeError, OffgraphWarning, SourceError
+from offgraph.feeding import whole_number
+from offgraph.sources import Item, Source, open_source
+from offgraph.sources.base import count_of
+from offgraph.spec import ArraySpec
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,17 +29,20 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "DoctorReport", "Finding", "doctor"]
 
 KINDS = {
-    "bad": "cannot be read",
+    "source": "the folder or table as a whole",
+    "bad": "cannot be used as they are",
     "suffix": "the name says another format than the bytes",
     "duplicate": "the same bytes as another file",
     "rotated": "turned or mirrored by its EXIF orientation",
-    "frames": "more than one picture in the file",
+    "frames": "more than one image in the file",
     "deep": "more than 8 bits a value",
+    "mixed": "another type or number of channels than most: they do not fit into one batch",
     "cmyk": "stored as ink, read as RGB",
     "alpha": "has opacity",
-    "colour": "grey among colour pictures, or the other way round",
+    "colour": "grey among colour images, or the other way round",
     "size": "far larger or smaller than the median, or far longer",
     "values": "holds values that are not finite",
+    "masks": "the masks",
     "note": "other remarks of the decoder",
 }
 """Kinds of findings, in the order in which they are shown. Only ``"bad"`` files cannot be used."""
@@ -42,6 +50,7 @@ KINDS = {
 _AREA_FACTOR = 16
 _ASPECT_FACTOR = 4
 _ENOUGH_TO_COMPARE = 5
+_NAMED = 3
 _GREY = {"grey", "grey+alpha", "bilevel"}
 _COLOUR = {"rgb", "rgba", "palette", "cmyk"}
 
@@ -57,12 +66,16 @@ class Finding:
     kind : str
         A key of `KINDS`.
     said : str
-        What it is, in a few words.
+        What it is, in a few words, and what to do where the file cannot be used. Files of which the same is said
+        are shown in one line.
+    detail : str
+        What is this file's own, such as the range of its values.
     """
 
     file: str
     kind: str
     said: str
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ class DoctorReport:
 
     @property
     def bad(self) -> tuple[Finding, ...]:
-        """Files that cannot be read."""
+        """Files that a loader with the same options cannot use."""
         return tuple(finding for finding in self.findings if finding.kind == "bad")
 
     @property
@@ -103,7 +116,7 @@ class DoctorReport:
             "files": self.files,
             "skipped": self.skipped,
             "counts": self.counts,
-            "findings": [{"file": one.file, "kind": one.kind, "said": one.said} for one in self.findings],
+            "findings": [asdict(one) for one in self.findings],
         }
 
     def render(self, console: Console) -> None:
@@ -112,59 +125,79 @@ class DoctorReport:
         from rich.text import Text
 
         for kind, meaning in KINDS.items():
-            rows = [finding for finding in self.findings if finding.kind == kind]
-            if not rows:
+            groups: dict[str, list[Finding]] = defaultdict(list)
+            for finding in self.findings:
+                if finding.kind == kind:
+                    groups[finding.said].append(finding)
+            if not groups:
                 continue
-            title = Text(f"{kind}: {meaning} ({len(rows)})", style="bold red" if kind == "bad" else "bold")
+            count = sum(map(len, groups.values()))
+            title = Text(f"{kind}: {meaning} ({count})", style="bold red" if kind == "bad" else "bold")
             table = Table(
                 title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0)
             )
             table.add_column(overflow="fold")
             table.add_column(overflow="fold")
-            for finding in rows:
-                table.add_row(Text(_printable(finding.file), style="cyan"), Text(_printable(finding.said)))
+            for said, group in groups.items():
+                table.add_row(Text(_files(group), style="cyan"), Text(_printable(_said(said, group))))
             console.print(table)
             console.print()
         console.print(Text(self._summary()))
 
     def _summary(self) -> str:
         left_out = "".join(f", {count} left out ({reason})" for reason, count in self.skipped.items())
-        odd = len({finding.file for finding in self.findings if finding.kind != "bad"})
-        return f"{self.files} pictures: {len(self.bad)} cannot be read, {odd} are odd{left_out}"
+        odd = len({finding.file for finding in self.findings if finding.kind not in ("bad", "source")})
+        return f"{count_of(self.files, 'image')}: {len(self.bad)} cannot be used, {odd} are odd{left_out}"
+
+
+def _files(group: list[Finding]) -> str:
+    """Names of the files that one line is about, a few of many."""
+    named = ", ".join(_printable(finding.file) for finding in group[:_NAMED])
+    return named if len(group) <= _NAMED else f"{named} and {len(group) - _NAMED:,} more"
+
+
+def _said(said: str, group: list[Finding]) -> str:
+    if len(group) == 1:
+        return f"{said}, {group[0].detail}" if group[0].detail else said
+    details = f" ({group[0].detail} in the first)" if group[0].detail else ""
+    return f"{len(group):,} ×  {said}{details}"
 
 
 @dataclass
 class _Examined:
-    """What one file turned out to be; `shape` is (height, width) or None where it could not be read."""
+    """What one file turned out to be; None where it could not be used."""
 
     item: Item
-    shape: tuple[int, int] | None = None
+    spec: ArraySpec | None = None
+    mask_spec: ArraySpec | None = None
+    mask_values: frozenset[int] | None = None
     layout: str = ""
     findings: list[Finding] = field(default_factory=list)
 
-    def find(self, kind: str, said: str) -> None:
-        self.findings.append(Finding(self.item.name, kind, said))
+    def find(self, kind: str, said: str, detail: str = "") -> None:
+        self.findings.append(Finding(self.item.name, kind, said, detail))
 
 
 def doctor(
-    path: str | os.PathLike[str],
+    path: Source | str | os.PathLike[str],
     *,
     workers: int = 2,
-    max_pixels: int = MAX_PIXELS,
     on_progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> DoctorReport:
-    """Decode every picture of a folder, a CSV or a file, and list what is broken or odd.
+    """Read every image of a folder, a CSV or a file as a loader will, and list what is broken or odd.
 
     Parameters
     ----------
-    path : path
-        A folder at any depth, a CSV with a column ``path``, or one file.
+    path : path or Source
+        Whatever `offgraph.open_source` opens, or a source.
     workers : int
         Threads.
-    max_pixels : int
-        Pictures above this limit are listed as unreadable.
     on_progress : callable, optional
         Called with the number of files done and of all.
+    **options
+        How the files are read: the keywords of `offgraph.open_source`, such as ``color``, ``axes``, ``masks`` and
+        ``max_pixels``. A file that cannot be used with them is listed as bad, with the options that open it.
 
     Returns
     -------
@@ -174,6 +207,8 @@ def doctor(
     ------
     SourceError
         Where there is nothing to look at.
+    ArgumentError
+        Where `workers` is no whole number of at least 1.
 
     Examples
     --------
@@ -186,54 +221,134 @@ def doctor(
     >>> report.files, report.counts
     (1, {'bad': 1})
     """
-    if workers < 1:
-        raise ValueError(f"workers={workers}: use at least 1")
-    source = open_source(path, labels=None)
+    workers = whole_number("workers", workers)
+    source, refused = _open(path, options)
     examined: list[_Examined] = []
     with ThreadPoolExecutor(workers) as pool:
-        for one in pool.map(lambda item: _examine(item, max_pixels), source.items):
+        for one in pool.map(partial(_examine, source), range(len(source))):
             examined.append(one)
             if on_progress is not None:
                 on_progress(len(examined), len(source))
     _find_duplicates(examined)
     _find_odd_sizes(examined)
     _find_mixed_colour(examined)
+    _find_mixed(examined)
+    findings = [Finding(".", "source", text) for text in (*refused, *_about_masks(examined))]
+    findings += [finding for one in examined for finding in one.findings]
     order = list(KINDS)
-    findings = [finding for one in examined for finding in one.findings]
     findings.sort(key=lambda finding: order.index(finding.kind))  # stable: files stay in the source's order
-    return DoctorReport(os.fspath(path), len(source), dict(source.skipped), tuple(findings))
+    return DoctorReport(str(source.table or source.root), len(source), dict(source.skipped), tuple(findings))
 
 
-def _examine(item: Item, max_pixels: int) -> _Examined:
+def _open(path: Source | str | os.PathLike[str], options: dict[str, Any]) -> tuple[Source, list[str]]:
+    """Open a source; where a loader would refuse it as a whole, or warn, look at its files all the same."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", OffgraphWarning)
+        try:
+            source, refused = open_source(path, **options), []
+        except SourceError as error:
+            if "labels" in options or isinstance(path, Source):
+                raise
+            source, refused = open_source(path, **options, labels=None), [str(error)]
+    return source, refused + [str(one.message) for one in said if one.category is OffgraphWarning]
+
+
+def _examine(source: Source, index: int) -> _Examined:
+    item = source[index]
     one = _Examined(item)
     try:
-        picture = read(item.path, max_pixels=max_pixels)
+        sample = source.read(index)
     except DecodeError as error:
-        one.find("bad", str(error).removeprefix(f"{item.path}: "))
+        one.find("bad", _reason(error, item) + _what_opens_it(source, index))
         return one
-    array = picture.array
-    y, x = picture.axes.index("Y"), picture.axes.index("X")
-    one.shape, one.layout = (array.shape[y], array.shape[x]), picture.layout
-    if picture.orientation != 1:
-        one.find("rotated", f"EXIF orientation {picture.orientation}")
-    if picture.frames > 1:
-        one.find("frames", f"{picture.frames} pictures, axes {picture.axes}")
+    decoded, array = sample.picture, sample.image.array
+    one.spec, one.layout = sample.image.spec, decoded.layout
+    if sample.mask is not None:
+        one.mask_spec = sample.mask.spec
+        one.mask_values = _few_values(sample.mask.array)
+    if decoded.orientation != 1:
+        one.find("rotated", f"EXIF orientation {decoded.orientation}")
+    if decoded.frames > 1:
+        one.find("frames", f"{decoded.frames} images, axes {decoded.axes}")
     if array.dtype.itemsize > 1:
-        one.find("deep", f"{array.dtype}, from {array.min()} to {array.max()}")
-    if picture.layout == "cmyk":
+        one.find("deep", str(array.dtype), f"from {array.min()} to {array.max()}" if array.size else "")
+    if decoded.layout == "cmyk":
         one.find("cmyk", "CMYK")
-    if picture.layout in ("rgba", "grey+alpha") or (picture.layout == "palette" and array.shape[-1] == 4):
-        one.find("alpha", _describe_alpha(array[..., -1]))
+    if decoded.layout in ("rgba", "grey+alpha", "palette"):
+        stored = read(item.path, axes=source.reading.axes, max_pixels=source.reading.max_pixels)
+        if stored.array.ndim == 3 and stored.array.shape[-1] in (2, 4):
+            one.find("alpha", _describe_alpha(stored.array[..., -1]))
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         one.find(
             "values", f"{array.size - np.count_nonzero(finite)} of {array.size} values are NaN or infinite"
         )
-    for note in picture.notes:
+    for note in decoded.notes:
         if note.startswith("the name ends in"):
             one.find("suffix", note)
-        elif picture.frames == 1 and picture.layout != "cmyk":  # what is said above is not said twice
+        elif decoded.frames == 1 and decoded.layout != "cmyk":  # what is said above is not said twice
             one.find("note", note)
     return one
+
+
+def _reason(error: DecodeError, item: Item) -> str:
+    """The cause, without the name that stands beside it; a mask is named by its own file."""
+    text = str(error).removeprefix(f"{item.path}: ")
+    return text if item.mask is None else text.replace(str(item.mask), f"mask {item.mask.name}")
+
+
+def _what_opens_it(source: Source, index: int) -> str:
+    """Say which colour policy reads a file that the present one refuses; empty where the file itself is at fault."""
+    if source.reading.color == "keep":
+        return ""
+    try:
+        sample = replace(source, reading=replace(source.reading, color="keep")).read(index)
+    except DecodeError:
+        return ""
+    spec = sample.image.spec
+    shape = " × ".join(map(str, spec.shape))
+    return f"; opens with color='keep' (--color keep): {shape} {spec.dtype}, axes {spec.axes}"
+
+
+def _few_values(mask: np.ndarray) -> frozenset[int] | None:
+    """The values of a mask of at most two, which may be an object in white; else None."""
+    if mask.dtype.itemsize > 1 or not mask.size:
+        return None
+    counts = np.bincount(mask.ravel().astype(np.uint8), minlength=256)
+    values = np.flatnonzero(counts)
+    return frozenset(values.tolist()) if len(values) <= 2 else None
+
+
+def _about_masks(examined: list[_Examined]) -> list[str]:
+    """Say where all masks are black and white: white is 255, and no network has that class."""
+    masked = [one for one in examined if one.mask_spec is not None]
+    values = [one.mask_values for one in masked]
+    if not masked or None in values or frozenset[int]().union(*(v for v in values if v)) != {0, 255}:
+        return []
+    return [
+        "the masks hold 0 and 255 only, and 255 would be the number of a class: mask_values={255: 1} "
+        "(--mask-values 255=1) makes 1 of it"
+    ]
+
+
+def _find_mixed(examined: Iterable[_Examined]) -> None:
+    """Name what differs from most in what all images of a batch have in common."""
+    usable = [one for one in examined if one.spec is not None]
+    for kind, told in (("images", lambda one: one.spec), ("masks", lambda one: one.mask_spec)):
+        forms = Counter(_form(told(one)) for one in usable if told(one) is not None)
+        if len(forms) < 2:
+            continue
+        usual = forms.most_common(1)[0][0]
+        for one in usable:
+            spec = told(one)
+            if spec is not None and _form(spec) != usual:
+                what = "" if kind == "images" else "the mask: "
+                one.find("mixed", f"{what}{_form(spec)}, where most {kind} are {usual}")
+
+
+def _form(spec: ArraySpec) -> str:
+    channels = f", {spec.shape[spec.axes.index('C')]} channels" if "C" in spec.axes else ""
+    stack = "".join(name for name in spec.axes if name in "TZ")
+    return f"{spec.dtype}{channels}{f', axes {spec.axes}' if stack else ''}"
 
 
 def _describe_alpha(opacity: np.ndarray) -> str:
@@ -271,7 +386,9 @@ def _digest(path: Path) -> str | None:
 
 
 def _find_odd_sizes(examined: Iterable[_Examined]) -> None:
-    sized = [(one, *one.shape) for one in examined if one.shape is not None]
+    sized = [
+        (one, *one.spec.size[-2:]) for one in examined if one.spec is not None and 0 not in one.spec.size
+    ]
     if len(sized) < _ENOUGH_TO_COMPARE:
         return
     usual_area = median(height * width for _, height, width in sized)
