@@ -24,6 +24,10 @@ __all__ = ["AffineMap", "Frame", "orientation_map"]
 _EDGE = 1e-6
 """Slack in pixels at a picture's border: coordinates carry the rounding of a few float64 products."""
 
+_TIE = 1e-9
+"""Added to coordinates at which labels are looked up: more than their rounding, less than one over the product of the
+lengths that two resizes have, so that a tie between two pixels goes to the later one and no other label changes."""
+
 
 @dataclass(frozen=True, eq=False)
 class AffineMap:
@@ -247,7 +251,8 @@ class Frame:
         Parameters
         ----------
         mask : ndarray, optional
-            Labels: nearest neighbour (order 0), whole numbers of any width untouched.
+            Labels: nearest neighbour (order 0), of two equally near pixels the later one; whole numbers of any width
+            untouched.
         heatmap, image : ndarray, optional
             Measured values such as probabilities: linear (order 1), in their own dtype.
         axes : str, optional
@@ -294,18 +299,19 @@ class Frame:
         if 0 in size or 0 in self.output_size:
             return np.full(_with_size(array.shape, spatial, size), fill, array.dtype)
         back = self.map.inverse()
+        offset = back.offset + _TIE if order == 0 else back.offset
         if order == 0 and array.dtype.kind in "biu" and array.dtype.itemsize == 8:
             # Resampling goes through float64, which holds whole numbers to 2**53 only: move indices instead.
             index = np.arange(np.prod(self.output_size)).reshape(self.output_size)
             moved = affine_planes(
-                index.astype(np.float64), back.matrix, back.offset, size, axes=tuple(range(len(size))),
+                index.astype(np.float64), back.matrix, offset, size, axes=tuple(range(len(size))),
                 order=0, mode="nearest", cval=0.0,
             ).astype(np.int64)  # fmt: skip
             lined = np.moveaxis(array, spatial, range(len(size))).reshape(-1, *_others(array.shape, spatial))
             out = np.moveaxis(lined[moved], range(len(size)), spatial)
         else:
             out = affine_planes(
-                array, back.matrix, back.offset, size, axes=spatial, order=order, mode="nearest", cval=0.0
+                array, back.matrix, offset, size, axes=spatial, order=order, mode="nearest", cval=0.0
             )
         hidden = self._hidden()
         if hidden is not None:

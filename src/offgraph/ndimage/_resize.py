@@ -71,7 +71,13 @@ def weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
     starts = np.maximum((centres - half_width * scale + 0.5).astype(np.int64), 0)
     ends = np.minimum((centres + half_width * scale + 0.5).astype(np.int64), n)
     positions = starts[:, None] + np.arange(int((ends - starts).max(initial=1)))
-    weights = function((positions + 0.5 - centres[:, None]) / scale)
+    places = (positions + 0.5 - centres[:, None]) / scale
+    if kernel == "box" and scale == 1:
+        # Nearest neighbour: which of two pixels at equal distance is taken must be no matter of rounding.
+        starts, ends = np.maximum(starts - 1, 0), np.minimum(ends + 1, n)
+        positions = starts[:, None] + np.arange(int((ends - starts).max(initial=1)))
+        places = ((2 * positions + 1) * length - (2 * np.arange(length)[:, None] + 1) * n) / (2 * length)
+    weights = function(places)
     weights[positions >= ends[:, None]] = 0.0
     # A weight of zero at either end is left out: infinity times zero is no number.
     used = weights != 0

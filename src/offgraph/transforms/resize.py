@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from offgraph.frame import AffineMap
+from offgraph.ndimage._nearest import on_half_pixels
 from offgraph.ndimage._resize import resize, resize_reference
 from offgraph.parameters import PositiveRange, Size
 from offgraph.spec import ArraySpec
@@ -22,7 +23,8 @@ class Resize(GeometricStep):
     A geometric step. Output pixel i covers the input from i to i + 1 times the ratio of the sizes (a half-pixel
     grid: the picture's edges stay edges). When it shrinks, the kernel widens with the ratio, so that every input
     pixel counts. Exactness: the bytes of two float64 weight matrices, taps added left to right, axis 0 first,
-    one rounding at the end. Masks take the nearest pixel on the same grid.
+    one rounding at the end. Masks take the nearest pixel on the same grid, of two equally near the later one:
+    pixel ``floor((2 i + 1) n / (2 N))`` of n for pixel i of N, in whole numbers.
 
     Parameters
     ----------
@@ -42,6 +44,9 @@ class Resize(GeometricStep):
     >>> og.Compose([og.Resize((1, 2))])(image=np.array([[0, 10, 20, 30]], np.uint8)).image
     array([[ 7, 23]], dtype=uint8)
     """
+
+    version: ClassVar[int] = 2
+    """2: nearest neighbour, of masks and by the box kernel without antialiasing, is decided by whole numbers."""
 
     size: Size | None = None
     scale: PositiveRange | None = None
@@ -102,11 +107,8 @@ class Resize(GeometricStep):
             return resize(
                 array, grid.output_size, axes=spec.spatial, kernel=self.kernel, antialias=self.antialias
             )
-        for axis, ratio, start, n, length in zip(
-            spec.spatial, np.diag(grid.matrix), grid.offset, grid.input_size, grid.output_size
-        ):
-            nearest = np.floor(ratio * np.arange(length) + start + 0.5).astype(np.int64)
-            array = np.take(array, np.clip(nearest, 0, n - 1), axis=axis)
+        for axis, n, length in zip(spec.spatial, grid.input_size, grid.output_size):
+            array = np.take(array, on_half_pixels(n, length), axis=axis)
         return np.ascontiguousarray(array)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from offgraph.frame import AffineMap
 from offgraph.ndimage._engine import zoom_planes
+from offgraph.ndimage._nearest import between_corners, on_half_pixels
 from offgraph.parameters import Order, PositiveRange
-from offgraph.spec import ArraySpec
+from offgraph.spec import ArraySpec, held_by
 from offgraph.step import ResampledStep, step
 
 __all__ = ["Zoom"]
@@ -22,6 +23,8 @@ class Zoom(ResampledStep):
 
     A geometric step. It reads between pixels and never widens its kernel: shrinking aliases. `Resize` is the step
     for making pictures smaller. Exactness: the bytes of `scipy.ndimage.zoom` on each channel.
+    Masks take the nearest pixel of the same grid by whole numbers, where SciPy's order 0 leaves ties, and whether the
+    last row lies beyond the border, to the rounding of its coordinates.
 
     Parameters
     ----------
@@ -40,6 +43,9 @@ class Zoom(ResampledStep):
     >>> og.Compose([og.Zoom(2, order=1)])(image=np.array([[0, 30], [0, 30]], np.uint8)).image[0]
     array([ 0, 10, 20, 30], dtype=uint8)
     """
+
+    version: ClassVar[int] = 2
+    """2: masks are looked up by whole numbers."""
 
     factor: PositiveRange
     grid: Literal["corners", "pixels"] = "corners"
@@ -79,6 +85,32 @@ class Zoom(ResampledStep):
             array, [n or 0 for n in size], axes=spec.spatial, order=order, mode=self.mode, cval=cval,
             grid_mode=self.grid == "pixels",
         )  # fmt: skip
+
+    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
+        """Zoom an image; look up the nearest pixel of a mask."""
+        if not labels:
+            return super().move(array, axes, params, labels=False)
+        held_by(array.dtype, mask_cval=self.mask_cval)
+        spec = ArraySpec.of(array, axes)
+        for axis, length in zip(spec.spatial, self.output_size(spec.size, params)):
+            index = self._nearest(array.shape[axis], length or 0)
+            array = np.take(array, np.maximum(index, 0), axis=axis)
+            array[(*(slice(None),) * axis, index < 0)] = self.mask_cval
+        return np.ascontiguousarray(array)
+
+    def _nearest(self, n: int, length: int) -> np.ndarray:
+        """Pixels of an axis of n, -1 for those that SciPy takes to lie beyond the border."""
+        if self.grid == "corners":
+            return between_corners(n, length)
+        index = on_half_pixels(n, length)
+        if self.mode not in ("constant", "wrap"):
+            return index
+        # These two modes begin at the centres of the outermost pixels, not at their edges.
+        place = (2 * np.arange(length, dtype=np.int64) + 1) * n - length  # the coordinate, times 2 * length
+        before, after = place < 0, place > 2 * length * (n - 1)
+        if self.mode == "wrap":
+            return np.where(before, n - 1, np.where(after, 0, index))
+        return np.where(before | after, -1, index)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.zoom`."""
