@@ -1,4 +1,4 @@
-"""Sphinx configuration; pictures, the reference of steps, and what was compared and measured are generated first."""
+"""Sphinx configuration; the reference of steps, and what was compared and measured are generated first."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,6 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import conformance  # noqa: E402
-import pictures  # noqa: E402
 import speed  # noqa: E402
 
 import steps  # noqa: E402
@@ -24,7 +23,6 @@ html_theme_options = {
 numpydoc_show_class_members = False
 myst_heading_anchors = 3
 
-pictures.draw(HERE / "generated")
 steps.write(HERE / "generated" / "steps.md")
 conformance.write(HERE / "generated" / "conformance.md")
 speed.write(HERE / "generated" / "speed.md")

@@ -1,4 +1,4 @@
-"""Draw the pictures of the page "From the scripts you have" from the very lines it shows."""
+"""Draw the images of the page "From the scripts you have" from the very lines it shows: `python docs/pictures.py`."""
 
 from __future__ import annotations
 
@@ -36,23 +36,35 @@ def fringes(image: np.ndarray) -> np.ndarray:
     """A third column in a 3×3 matrix multiplies the channel number."""
     matrix = np.array([[1, 0.2, 30], [0, 1, 0], [0, 0, 1]])
     fringed = ndi.affine_transform(image, matrix, order=1)
-    return beside(image, fringed, og.Compose([og.Affine(shear=0.2, translate=(30, 0))])(image=image).image)
+    sheared = og.Compose([og.Affine(shear=0.2, translate=(30, 0))])(image=image).image
+    half = og.Compose([og.Resize(scale=0.5)])
+    return beside(*(half(image=shown).image for shown in (image, fringed, sheared)))
 
 
 def median(image: np.ndarray) -> np.ndarray:
     """Noise, and the median with and without the channel axis."""
     noisy = image.copy()
     noisy[np.random.default_rng(0).random(image.shape[:2]) < 0.05] = 255
-    part = np.s_[60:220, 120:300]
+    part = np.s_[90:170, 130:220]
     crops = noisy, ndi.median_filter(noisy, size=3), og.Compose([og.MedianFilter(3)])(image=noisy).image
     return np.kron(beside(*(c[part] for c in crops), gap=4), np.ones((2, 2, 1), np.uint8))
 
 
-def draw(folder: Path) -> None:
-    """Write all of them into `folder`."""
-    from skimage.data import chelsea
+def images() -> dict[str, np.ndarray]:
+    """All of them, by file name; the photograph too, which the page's blocks read."""
+    from skimage.data import chelsea  # Stéfan van der Walt's cat, CC0
 
-    folder.mkdir(parents=True, exist_ok=True)
-    og.imwrite(folder / "aliasing.png", aliasing())
-    og.imwrite(folder / "fringes.png", fringes(chelsea()))
-    og.imwrite(folder / "median.png", median(chelsea()))
+    cat = chelsea()
+    return {
+        "aliasing.png": aliasing(),
+        "fringes.png": fringes(cat),
+        "median.png": median(cat),
+        "cat.jpg": cat,
+    }
+
+
+if __name__ == "__main__":
+    folder = Path(__file__).parent / "images"
+    folder.mkdir(exist_ok=True)
+    for name, image in images().items():
+        og.imwrite(folder / name, image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def workplace(tmp_path, monkeypatch):
     """A folder with a photograph, a folder of class folders and a noisy picture; the pages' examples run there."""
     skimage_data = pytest.importorskip("skimage.data", reason="the pages use scikit-image's photographs")
     monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "docs" / "images" / "cat.jpg", tmp_path)
     cat = skimage_data.chelsea()
-    og.imwrite(tmp_path / "cat.jpg", cat)
     for name, picture in (("cats", cat), ("coffee", skimage_data.coffee())):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for index in range(6):
@@ -53,6 +54,29 @@ def test_blocks_of_the_page_run(page, workplace):
 
 def test_there_are_pages_to_run():
     assert {"README.md", "scripts.md"} <= {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize(
+    "page", sorted({ROOT / "README.md", *(ROOT / "docs").glob("*.md")}), ids=lambda page: page.name
+)
+def test_what_a_page_shows_and_links_to_is_there(page):
+    linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [target for target in linked if not (page.parent / target).exists()]
+    assert [target for target in missing if not target.startswith("generated/")] == []
+
+
+def test_the_images_of_the_scripts_page_are_what_its_lines_give(monkeypatch):
+    pytest.importorskip("skimage.data", reason="the page uses one of scikit-image's photographs")
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    sys.modules.pop("pictures", None)
+    import pictures
+
+    drawn = pictures.images()
+    assert og.imread(ROOT / "docs" / "images" / "cat.jpg").shape == drawn.pop("cat.jpg").shape
+    for name, image in drawn.items():
+        assert np.array_equal(og.imread(ROOT / "docs" / "images" / name), image), (
+            f"run docs/pictures.py: {name}"
+        )
 
 
 def test_a_wrong_block_would_be_seen(tmp_path):
