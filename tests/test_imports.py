@@ -24,6 +24,7 @@ ROOMS = [
     {"sources", "decode", "encode", "formats"},
     {"feeding"},
     {"dataset"},
+    {"samples"},
     {"loader"},
     {"tensors"},
     {"picture", "notebook", "report", "preview", "compare", "doctor", "predict", "results"},

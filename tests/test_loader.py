@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import hashlib
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -355,7 +356,10 @@ def test_recipes_come_as_lists_and_files_and_counts_as_numpy_integers(photos: Pa
 
 def test_a_loader_and_its_batches_say_what_they_are(photos: Path, tmp_path: Path) -> None:
     loader = og.Loader(photos, recipe(), batch_size=4)
-    assert repr(loader) == f"<Loader of {photos}, 15 pictures: 4 batches of up to 4, 3 classes, seed 0>"
+    assert (
+        repr(loader)
+        == f"<Loader of {photos}, 15 pictures: 4 batches of up to 4, 3 classes, seed 0, shuffled>"
+    )
     said = repr(next(iter(loader)))
     assert said == "<Batch of 4: image float32 (4, 24, 20, 3), label int64 (4,), mask none>"
     og.build(photos, tmp_path / "out", recipe(), copies=2)
@@ -407,3 +411,68 @@ def test_batches_that_are_kept_stay_as_they_are(photos: Path) -> None:
         for batch in loader:
             batch.image[:] = 7
     assert all(view.tobytes() == all_bytes[-view.nbytes :] for view, all_bytes in views)
+
+
+# ---- order, passes, pickling
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [],
+        [og.Resize((8, 8))],
+        [og.Resize((8, 8)), og.Augment()],
+        [og.Resize((8, 8)), og.Augment(og.Flip("X", p=0))],
+        [og.Resize((8, 8)), og.Augment(og.Rotate(5))],
+    ],
+)
+def test_what_draws_nothing_keeps_the_order_unless_asked(photos: Path, tmp_path: Path, steps: list) -> None:
+    loader = og.Loader(photos, steps, batch_size=1)
+    for _ in range(2):
+        assert [int(batch.index[0]) for batch in loader] == list(range(15))
+    assert not loader.shuffle and repr(loader).endswith("seed 0, in order>")
+    assert og.Loader(photos, steps, shuffle=True).order(0).tolist() != list(range(15))
+    og.build(photos, tmp_path / "out", steps)
+    assert og.Loader(tmp_path / "out").order(3).tolist() == list(range(15))
+
+
+def test_a_recipe_that_draws_is_shuffled(photos: Path) -> None:
+    for step in (og.Rotate((-5, 5)), og.Flip("X", p=0.5), og.RandomCrop((8, 8))):
+        loader = og.Loader(photos, [og.Augment(step)])
+        assert loader.shuffle and repr(loader).endswith("seed 0, shuffled>")
+        assert not og.Loader(photos, [og.Augment(step)], shuffle=False).shuffle
+
+
+def test_passes_count_from_start_epoch(photos: Path) -> None:
+    plain, later = (og.Loader(photos, recipe(), batch_size=4, start_epoch=k) for k in (0, 7))
+    for epoch in (7, 8):
+        assert all(same(a, b) for a, b in zip(later, plain.epoch(epoch), strict=True))
+    for wrong in (-1, 1.5, True, "3"):
+        with pytest.raises(og.ArgumentError, match=r"start_epoch=.*: give a whole number of at least 0"):
+            og.Loader(photos, recipe(), start_epoch=wrong)  # type: ignore[arg-type]
+
+
+def test_a_loader_can_be_pickled(photos: Path, tmp_path: Path) -> None:
+    og.build(photos, tmp_path / "folder", recipe(), copies=2)
+    og.build(photos, tmp_path / "shards", recipe(), copies=2, format="tfrecord")
+    for source in (photos, tmp_path / "folder", tmp_path / "shards"):
+        loader = og.Loader(source, recipe(), batch_size=4, seed=3)
+        next(iter(loader))  # a pass under way stays here
+        copy = pickle.loads(pickle.dumps(loader))
+        assert repr(copy) == repr(loader)
+        for mine, other in zip(loader, copy, strict=True):  # both go on with epoch 1
+            assert same(mine, other)
+
+
+def test_a_pickled_loader_gives_equal_batches_in_another_process(photos: Path, tmp_path: Path) -> None:
+    loader = og.Loader(photos, recipe(), batch_size=15, seed=3)
+    (tmp_path / "loader.pickle").write_bytes(pickle.dumps(loader))
+    code = (
+        "import hashlib, pickle, sys\n"
+        "(batch,) = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "print(hashlib.sha256(batch.image.tobytes()).hexdigest())\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "loader.pickle")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    (batch,) = loader
+    assert done.stdout.strip() == hashlib.sha256(batch.image.tobytes()).hexdigest(), done.stderr

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -259,3 +260,74 @@ def test_clothing_becomes_a_dataset_that_a_cnn_trains_on(shared_data: Path, tmp_
     model.compile("adam", "sparse_categorical_crossentropy")
     losses = model.fit(loader.tensorflow(), epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+# ---- order and passes
+
+
+def numbers(dataset: tf.data.Dataset) -> list[int]:
+    return [int(number) for image, _ in dataset for number in image.numpy()[:, 0, 0, 0]]
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty images of two classes, each of one value: its number."""
+    root = tmp_path_factory.mktemp("counted")
+    for number in range(40):
+        picture_file(
+            root / ("cat" if number % 2 else "dog") / f"{number}.png", np.full((8, 8, 3), number, np.uint8)
+        )
+    return root
+
+
+@pytest.mark.parametrize(
+    ("loader_options", "options"),
+    [({}, {}), ({"shuffle": True}, {"advance": False}), ({"shuffle": True}, {"advance": False, "epoch": 5})],
+)
+def test_parts_of_a_dataset_share_one_order(counted: Path, loader_options: dict, options: dict) -> None:
+    loader = og.Loader(counted, [og.Resize((8, 8))], batch_size=4, **loader_options)
+    dataset = loader.tensorflow(**options)
+    whole = numbers(dataset)
+    assert numbers(dataset) == whole and sorted(whole) == list(range(40))
+    assert (whole == [*range(1, 40, 2), *range(0, 40, 2)]) is not loader.shuffle
+    assert numbers(dataset.take(6)) + numbers(dataset.skip(6)) == whole
+    shards = [numbers(dataset.shard(3, part)) for part in range(3)]
+    assert sorted(number for shard in shards for number in shard) == list(range(40))
+    labels = [np.concatenate([label for _, label in dataset]) for _ in range(2)]
+    assert np.array_equal(*labels) and np.array_equal(labels[0], [number % 2 == 0 for number in whole])
+
+
+def test_training_goes_on_at_an_epoch(photos: Path) -> None:
+    plain = og.Loader(photos, recipe(), batch_size=4, seed=2)
+    later = og.Loader(photos, recipe(), batch_size=4, seed=2, start_epoch=3).tensorflow()
+    loader = og.Loader(photos, recipe(), batch_size=4, seed=2)
+    named = loader.tensorflow(epoch=3)
+    next(iter(loader))  # the loader's own passes do not count in `named`
+    for epoch in (3, 4):
+        for dataset in (later, named):
+            for (image, _), want in zip(dataset, plain.epoch(epoch), strict=True):
+                assert image.numpy().tobytes() == want.image.tobytes()
+    for wrong, says in (({"epoch": -1}, "epoch=-1: give a whole"), ({"advance": 1}, "advance=1: give True")):
+        with pytest.raises(og.ArgumentError, match=says):
+            loader.tensorflow(**wrong)
+
+
+def test_keras_trains_on_the_epochs_in_turn(photos: Path) -> None:
+    loader = og.Loader(photos, recipe(), batch_size=4)
+    begun, plain = [], loader.epoch
+    loader.epoch = lambda number: (begun.append(number), plain(number))[1]  # type: ignore[method-assign]
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])  # built by its first batch
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # among them: `shuffle=True` was passed, but will be ignored
+        model.fit(loader.tensorflow(epoch=4), epochs=3, verbose=0, shuffle=False)
+    assert begun == [4, 5, 6]
+
+
+def test_keras_says_what_to_pass_in_place_of_a_loader(photos: Path) -> None:
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    loader = og.Loader(photos, recipe())
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match=r"for Keras and TensorFlow pass loader\.tensorflow\(\)"):
+            call(loader, verbose=0)

@@ -55,14 +55,14 @@ def default_threads() -> int:
         return os.cpu_count() or 1
 
 
-def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> int:
-    """Return an argument as an int; what is no whole number of at least 1 is refused by name."""
+def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentError, *, least: int = 1) -> int:
+    """Return an argument as an int; what is not a whole number of at least `least` is refused by name."""
     try:
         number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = None
-    if number is None or number < 1:
-        raise error(f"{name}={value!r:.80}: give a whole number of at least 1")
+    if number is None or number < least:
+        raise error(f"{name}={value!r:.80}: give a whole number of at least {least}")
     return number
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from offgraph.feeding import (
     whole_number,
 )
 from offgraph.random import Key
+from offgraph.samples import DatasetSamples, FileSamples, Samples, TrainingSample
 from offgraph.sources import Source, is_built, open_source
 from offgraph.sources.base import count_of
 from offgraph.spec import ArraySpec
@@ -81,82 +82,6 @@ class Batch:
         return notebook.of_batch(self)
 
 
-@dataclass(frozen=True, eq=False)
-class _Sample:
-    number: int
-    name: str
-    image: Image
-    mask: Mask | None
-    label: int | None
-    record: dict[str, Any]
-
-
-class _Pictures(Protocol):
-    """Where samples come from: the files themselves, or a dataset made of them."""
-
-    class_names: tuple[str, ...]
-    has_masks: bool
-
-    def __len__(self) -> int: ...
-
-    def name(self, number: int) -> str: ...
-
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> _Sample: ...
-
-
-class _Files:
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.class_names = tuple(source.class_names or ())
-        self.has_masks = len(source) > 0 and source[0].mask is not None
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __str__(self) -> str:
-        return f"{self.source.root}, {count_of(len(self), 'picture')}"
-
-    def name(self, number: int) -> str:
-        return self.source[number].name
-
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> _Sample:
-        read = self.source.read(number)
-        done = recipe.run(read.image, read.mask, Key(seed, epoch, number))
-        image, mask = done.targets
-        return _Sample(number, self.name(number), image, mask, read.label, done.record)
-
-
-class _Built:
-    def __init__(self, dataset: BuiltDataset, *, own_recipe: bool) -> None:
-        self.dataset = dataset
-        self.own_recipe = own_recipe
-        self.class_names = dataset.class_names
-        self.has_masks = len(dataset) > 0 and dataset.line(0)["mask"] is not None
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __str__(self) -> str:
-        return f"{self.dataset.path}, {count_of(len(self), 'example')}"
-
-    def name(self, number: int) -> str:
-        return self.dataset.line(number)["name"]
-
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> _Sample:
-        stored = self.dataset.read(number)
-        # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
-        key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
-        start = stored.start if self.own_recipe else 0
-        done = recipe.run(stored.image, stored.mask, key, start=start)
-        record = done.record
-        if (
-            self.own_recipe
-        ):  # one record of the whole run: it replays on the picture the example was made from
-            record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
-        image, mask = done.targets
-        return _Sample(number, stored.name, image, mask, stored.label, record)
-
-
 class Loader:
     """Batches of a source, or of a built dataset, epoch after epoch.
 
@@ -177,7 +102,8 @@ class Loader:
     threads : int, optional
         One a processor unless given.
     shuffle : bool, optional
-        Mix the order anew in every epoch. Unless given: where the recipe is for training, and not for ``.eval()``.
+        Mix the order anew in every epoch. Unless given, only a recipe for training that draws does: one without
+        ``Augment``, or of ``.eval()``, keeps the order of the source. Train such a recipe with ``shuffle=True``.
     drop_last : bool
         Leave out a last batch that is not full.
     on_error : {"raise", "skip"}
@@ -190,6 +116,8 @@ class Loader:
         Batches made ahead of the one in use.
     other_recipe : bool
         Allow another recipe for a built dataset. The whole of it is run on the pictures as they are stored.
+    start_epoch : int
+        Number of the first pass; the next passes count on from there. Training that goes on at epoch k gives k.
 
     Raises
     ------
@@ -224,6 +152,7 @@ class Loader:
         color: Color = "rgb",
         prefetch: int = 2,
         other_recipe: bool = False,
+        start_epoch: int = 0,
     ) -> None:
         self.threads = whole_number("threads", default_threads() if threads is None else threads)
         self.batch_size = whole_number("batch_size", batch_size)
@@ -234,7 +163,7 @@ class Loader:
             if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
                 raise ArgumentError(f"{name}={value!r:.80}: give True or False")
         given = None if recipe is None else as_recipe(recipe)
-        self._pictures: _Pictures
+        self._samples: Samples
         if not isinstance(source, Source) and is_built(source):
             dataset = BuiltDataset(source)
             self.recipe = dataset.recipe if given is None else given
@@ -245,10 +174,10 @@ class Loader:
                     "with the dataset's own, or pass other_recipe=True to run this one, whole, on the pictures as "
                     "they are stored"
                 )
-            self._pictures = _Built(dataset, own_recipe=own)
+            self._samples = DatasetSamples(dataset, own_recipe=own)
             seed = dataset.seed if seed is None else seed
         else:
-            self._pictures = _Files(open_source(source, color=color))
+            self._samples = FileSamples(open_source(source, color=color))
             self.recipe = Compose([]) if given is None else given
         if drop_last and self.num_pictures < self.batch_size:
             raise ArgumentError(
@@ -257,18 +186,35 @@ class Loader:
             )
         self.seed = Key(0 if seed is None else seed).seed
         self.drop_last, self.on_error = bool(drop_last), on_error
-        self.shuffle = self.recipe.training if shuffle is None else bool(shuffle)
+        self.shuffle = self.recipe.training and self.recipe.draws if shuffle is None else bool(shuffle)
         self.skipped: dict[str, str] = {}
         """Name → reason of the pictures that were left out so far, with ``on_error="skip"``."""
-        self._buffers = Buffers(self.prefetch + 2)
-        self._next_epoch = 0
-        self._lock = threading.Lock()
+        self.start_epoch = whole_number("start_epoch", start_epoch, least=0)
+        self._next_epoch = self.start_epoch
         self._specs: tuple[ArraySpec, ArraySpec | None] | None = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what belongs to this process and is not pickled."""
+        self._buffers = Buffers(self.prefetch + 2)
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_buffers", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._prepare()
 
     def __repr__(self) -> str:
         classes = f", {self.num_classes} classes" if self.has_labels else ""
         batches = f"{len(self)} {'batch' if len(self) == 1 else 'batches'} of up to {self.batch_size}"
-        return f"<Loader of {self._pictures}: {batches}{classes}, seed {self.seed}>"
+        order = "shuffled" if self.shuffle else "in order"
+        return f"<Loader of {self._samples}: {batches}{classes}, seed {self.seed}, {order}>"
+
+    def __str__(self) -> str:
+        # Keras refuses what it does not know with this text: model.fit(loader) has to say what to pass instead.
+        return f"{self!r}; for Keras and TensorFlow pass loader.tensorflow()"
 
     def _repr_html_(self) -> str:
         from offgraph import notebook
@@ -278,7 +224,7 @@ class Loader:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, by number; empty for a source without classes."""
-        return self._pictures.class_names
+        return self._samples.class_names
 
     @property
     def num_classes(self) -> int:
@@ -293,12 +239,12 @@ class Loader:
     @property
     def has_masks(self) -> bool:
         """Whether batches carry masks."""
-        return self._pictures.has_masks
+        return self._samples.has_masks
 
     @property
     def num_pictures(self) -> int:
         """Number of pictures in one epoch."""
-        return len(self._pictures)
+        return len(self._samples)
 
     def __len__(self) -> int:
         """Number of batches in one epoch, if no picture is left out."""
@@ -340,15 +286,33 @@ class Loader:
                 )
         return self._specs
 
-    def tensorflow(self) -> tf.data.Dataset:
-        """Give whole batches to TensorFlow; see :func:`offgraph.tensors.tensorflow.dataset`."""
+    def tensorflow(self, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
+        """Give whole batches to TensorFlow; see :func:`offgraph.tensors.tensorflow.dataset`.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            Number of the first pass over this dataset, for training that goes on at epoch k. Unless given, its
+            passes share the numbers of the loader's own: each is the loader's next epoch.
+        advance : bool
+            False: every pass is the same epoch, ``epoch`` or the loader's ``start_epoch``. Then ``take``, ``skip`` and
+            ``shard`` of a shuffled dataset, each of which starts a pass of its own, see one order and never the same
+            image twice.
+
+        Raises
+        ------
+        ArgumentError
+            For an epoch that is not a whole number of at least 0.
+        OffgraphError
+            Where TensorFlow is not installed, or no image can be used.
+        """
         from offgraph.tensors.tensorflow import dataset
 
-        return dataset(self)
+        return dataset(self, epoch=epoch, advance=advance)
 
     def _batches(self, epoch: int) -> Generator[Batch, None, None]:
         addresses = ((epoch, int(number)) for number in self.order(epoch))
-        waiting: list[_Sample] = []
+        waiting: list[TrainingSample] = []
         made = False
         # Which dtype is the odd one must not depend on the order, so it is the source's first picture that tells.
         told = self.specs() if self.on_error == "skip" and self.batch_size > 1 else None
@@ -366,12 +330,12 @@ class Loader:
                 f"none of its pictures ({self.num_pictures:,}) could be used: {self._skipped_text()}"
             )
 
-    def _sample(self, address: tuple[int, int]) -> _Sample | None:
+    def _sample(self, address: tuple[int, int]) -> TrainingSample | None:
         epoch, number = address
         try:
-            return self._pictures.sample(number, self.recipe, self.seed, epoch)
+            return self._samples.sample(number, self.recipe, self.seed, epoch)
         except Exception as error:
-            name = self._pictures.name(number)
+            name = self._samples.name(number)
             if self.on_error == "skip" and isinstance(error, BAD_FILE):
                 self.skipped[name] = str(error)
                 return None
@@ -380,7 +344,7 @@ class Loader:
                 raise
             raise named from error
 
-    def _alike(self, sample: _Sample, image: ArraySpec, mask: ArraySpec | None) -> bool:
+    def _alike(self, sample: TrainingSample, image: ArraySpec, mask: ArraySpec | None) -> bool:
         """Whether a picture has the dtypes of the first one; if not, it is left out."""
         for kind, target, first in (("image", sample.image, image), ("mask", sample.mask, mask)):
             if target is not None and first is not None and target.spec.dtype != first.dtype:
@@ -391,7 +355,7 @@ class Loader:
                 return False
         return True
 
-    def _stack(self, samples: list[_Sample]) -> Batch:
+    def _stack(self, samples: list[TrainingSample]) -> Batch:
         label = None
         if self.has_labels:
             label = np.array([-1 if s.label is None else s.label for s in samples], np.int64)
@@ -403,7 +367,7 @@ class Loader:
             records=tuple(s.record for s in samples),
         )
 
-    def _stacked(self, samples: list[_Sample], kind: Literal["image", "mask"]) -> np.ndarray:
+    def _stacked(self, samples: list[TrainingSample], kind: Literal["image", "mask"]) -> np.ndarray:
         """Copy the images or masks of a batch into one array.
 
         Raises

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.errors import OffgraphError, StepError
-from offgraph.feeding import advice, leased
+from offgraph.errors import ArgumentError, OffgraphError, StepError
+from offgraph.feeding import advice, leased, whole_number
 from offgraph.spec import ArraySpec
 
 if TYPE_CHECKING:
@@ -21,19 +21,25 @@ if TYPE_CHECKING:
 __all__ = ["dataset"]
 
 
-def dataset(loader: Loader) -> tf.data.Dataset:
+def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
     """Give the whole batches of a loader to TensorFlow.
 
     An element is ``(image, mask)`` where the source has masks, ``(image, label)`` where it has classes, and
     ``image`` alone where it has neither. Pictures without a channel axis get one, of length 1, as convolutions want
     it. Shapes are static; the batch axis is ``None`` only where a short last batch is possible. Every pass over
-    the dataset is the next epoch of the loader. TensorFlow takes the batch's own memory, without a copy; a pass
+    the dataset is the next epoch; ``take(n)``, ``skip(n)`` and ``shard(n, i)`` start a pass each, so where the loader
+    shuffles they are parts of one order only with ``advance=False``. Keras warns about its own ``shuffle=True``, which
+    it ignores for every ``tf.data.Dataset``: write ``model.fit(dataset, shuffle=False)``. TensorFlow takes the batch's own memory, without a copy; a pass
     that is broken off leaves no thread behind. ``options().autotune.enabled`` is False, as TensorFlow's autotuning often
     makes a pass wait at its end; where parallel ``map`` calls added behind it gain by autotuning, turn it on again.
 
     Parameters
     ----------
     loader : Loader
+    epoch : int, optional
+        Number of the first pass. Unless given, passes are numbered together with those of the loader itself.
+    advance : bool
+        False: every pass is the same epoch, ``epoch`` or else the loader's ``start_epoch``.
 
     Returns
     -------
@@ -51,6 +57,10 @@ def dataset(loader: Loader) -> tf.data.Dataset:
         raise OffgraphError(
             "TensorFlow is not installed; run: pip install 'offgraph[tensorflow]', or iterate over the loader itself"
         ) from error
+    if not isinstance(advance, bool | np.bool_):
+        raise ArgumentError(f"advance={advance!r:.80}: give True or False")
+    first = loader.start_epoch if epoch is None else whole_number("epoch", epoch, least=0)
+    numbers = None if epoch is None and advance else itertools.count(first, int(advance))
     skips = loader.on_error == "skip"
     whole = loader.drop_last or (loader.num_pictures % loader.batch_size == 0 and not skips)
     size = loader.batch_size if whole else None
@@ -73,7 +83,9 @@ def dataset(loader: Loader) -> tf.data.Dataset:
     parts: list[Any] = list(signature) if isinstance(signature, tuple) else [signature]
     dtypes: Any = [tf.bool, *(part.dtype for part in parts)]
     passes = _Passes(
-        loader, arrays, tuple(np.empty((0, *p.shape[1:]), p.dtype.as_numpy_dtype) for p in parts)
+        (lambda: iter(loader)) if numbers is None else (lambda: loader.epoch(next(numbers))),
+        arrays,
+        tuple(np.empty((0, *p.shape[1:]), p.dtype.as_numpy_dtype) for p in parts),
     )
 
     def one_pass(_: tf.Tensor) -> tf.data.Dataset:
@@ -108,7 +120,8 @@ class _Passes:
 
     Parameters
     ----------
-    loader : Loader
+    begin : callable
+        Begins a pass.
     arrays : callable
         Makes the arrays of an element from a batch.
     nothing : tuple of ndarray
@@ -117,18 +130,18 @@ class _Passes:
 
     def __init__(
         self,
-        loader: Loader,
+        begin: Callable[[], Iterator[Batch]],
         arrays: Callable[[Batch], tuple[np.ndarray, ...]],
         nothing: tuple[np.ndarray, ...],
     ) -> None:
-        self.loader, self.arrays, self.nothing = loader, arrays, nothing
+        self.begin, self.arrays, self.nothing = begin, arrays, nothing
         self._numbers = itertools.count()
         self._open: dict[int, Iterator[Batch]] = {}
 
     def start(self) -> np.ndarray:
-        """Begin the next epoch, and return its ticket; TensorFlow keeps that very array with the iterator."""
+        """Begin a pass, and return its ticket; TensorFlow keeps that very array with the iterator."""
         number = next(self._numbers)
-        self._open[number] = iter(self.loader)
+        self._open[number] = self.begin()
         ticket, lease = leased((1,), np.dtype(np.int64))
         ticket[0] = number
         weakref.finalize(lease, self._close, number).atexit = False
