@@ -99,7 +99,8 @@ def test_one_bit_is_bool_and_0_or_255_as_a_picture() -> None:
         np.testing.assert_array_equal(read(data).array, mask)
         assert read(data).array.dtype == bool
         np.testing.assert_array_equal(read(data, color="grey").array, mask * np.uint8(255))
-        np.testing.assert_array_equal(read(data, color="labels").array, mask.astype(np.uint8))
+        bits = ~mask if kind == "PPM" else mask  # in a bitmap 1 is black
+        np.testing.assert_array_equal(read(data, color="labels").array, bits.astype(np.uint8))
 
 
 def test_a_transparent_colour_becomes_opacity() -> None:
@@ -169,11 +170,15 @@ def test_tiff_layouts_give_the_same_pixels(compression: str | None, layout: dict
     np.testing.assert_array_equal(picture.array, array)
 
 
-def test_tiff_where_small_is_bright_is_turned_round() -> None:
+def test_tiff_where_small_is_bright_is_turned_round_unless_it_is_measured() -> None:
     array = gradient(channels=1)
     np.testing.assert_array_equal(read(tiff_file(array, photometric="miniswhite")).array, 255 - array)
     mask = array % 2 == 1
     np.testing.assert_array_equal(read(tiff_file(mask, photometric="miniswhite")).array, ~mask)
+    for dtype in (np.uint16, np.uint32, np.int16, np.float32):
+        picture = read(tiff_file(array.astype(dtype), photometric="miniswhite"))
+        np.testing.assert_array_equal(picture.array, array)
+        assert picture.notes == ("the file says that smaller is brighter; its numbers are left as they are",)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", None])

@@ -6,21 +6,19 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from offgraph.errors import ArgumentError, DecodeError
-from offgraph.formats import FormatError, Limits, Stored, recognise
+from offgraph.formats import FormatError, Limits, recognise
+from offgraph.formats.display import Alpha, Color, paint
 from offgraph.formats.exif import upright
 
 __all__ = ["MAX_PIXELS", "Alpha", "Color", "Picture", "imread", "read", "read_bytes"]
 
 MAX_PIXELS = 178_956_970
 """Default limit on height × width × frames: where Pillow raises its decompression bomb error, too."""
-
-Color = Literal["keep", "rgb", "grey", "labels"]
-Alpha = Literal["drop", "white", "black"]
 
 _FILE_OVERHEAD = 1 << 24  # metadata that a file may hold beyond its pixels
 
@@ -70,10 +68,11 @@ def read(
 ) -> Picture:
     """Read a picture: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF or PNM, known by its bytes and not by its name.
 
-    Nothing is rescaled but grey values of 2 and 4 bits in PNG (to 0–255) and nothing is cut: 16-bit,
-    signed and floating-point files keep dtype and values, in native byte order. EXIF orientation is applied.
-    Of an animation the first frame is read, and `Picture.notes` says so. A truncated file is an error,
-    never half a picture.
+    Numbers of more than 8 bits are measurements: 16-bit, signed and floating-point files keep dtype and values, in
+    native byte order, whatever a file says of its gamma, of white being 0, or of its largest value. Of 8 bits and
+    less, ``"keep"``, ``"rgb"`` and ``"grey"`` give what a viewer shows: 2 and 4 bits fill 0–255, and larger is
+    brighter. Nothing is cut. EXIF orientation is applied. Of an animation the first frame is read, and
+    `Picture.notes` says so. A truncated file is an error, never half a picture.
 
     Parameters
     ----------
@@ -86,8 +85,8 @@ def read(
         ``"grey"``: always (H, W), by ITU-R 601 luma: for 8 bits Pillow's
         ``(19595 R + 38470 G + 7471 B + 32768) >> 16``, the same for 16 bits, ``0.299 R + 0.587 G + 0.114 B``
         for floats.
-        ``"labels"``: as ``"keep"``, but the numbers in the file: palette indices, 2- and 4-bit values, one bit as
-        0 and 1.
+        ``"labels"``: the numbers in the file, of any depth: palette indices, 2- and 4-bit values, one bit as 0 and
+        1, ink as ink. No palette, gamma, white-is-zero, transparent colour or scale is applied to them.
     axes : str, optional
         Names of the axes of a stack as stored, such as ``"ZYX"`` or ``"TYXC"``. Needed where a TIFF does not say
         which they are: that is never guessed.
@@ -144,7 +143,7 @@ def read(
         y, x = stored.axes.index("Y"), stored.axes.index("X")
         size = (stored.array.shape[y], stored.array.shape[x])
         with np.errstate(all="ignore"):  # NaN and infinities of a float file are the file's
-            array, named = _paint(stored, color, alpha)
+            array, named = paint(stored, color, alpha)
         if axes is not None and not kind.stacks and axes not in (stored.axes, named):
             raise FormatError(f"axes={axes!r} was asked for, this {kind.name} has {stored.axes!r}")
         array = upright(array, stored.orientation, named)
@@ -217,68 +216,3 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
                 f"if it can be trusted, raise max_pixels"
             )
         return file.read()
-
-
-def _paint(stored: Stored, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
-    """Apply the colour policy; return array and axes."""
-    array, axes, opacity = stored.array, stored.axes, stored.alpha
-    if color == "labels":
-        if array.dtype == bool:
-            return array.astype(np.uint8), axes
-        return (array // array.dtype.type(stored.scale) if stored.scale > 1 else array), axes
-    if stored.palette is not None:
-        if array.max(initial=0) >= len(stored.palette):
-            raise FormatError(f"damaged: index {array.max()} in a palette of {len(stored.palette)} colours")
-        array, axes, opacity = stored.palette[array], axes + "C", stored.palette.shape[1] == 4
-    if color == "keep":
-        return array, axes
-    return _paint_flat(array, axes, opacity, stored.premultiplied, color, alpha)
-
-
-def _paint_flat(
-    array: np.ndarray, axes: str, opacity: bool, premultiplied: bool, color: Color, alpha: Alpha
-) -> tuple[np.ndarray, str]:
-    if set(axes) - set("YXC"):
-        raise FormatError(f"a stack with axes {axes} is not a picture to show as {color}; use color='keep'")
-    if array.dtype == bool:
-        array = array.astype(np.uint8) * np.uint8(255)
-    if "C" in axes:
-        array = np.moveaxis(array, axes.index("C"), -1)
-        if opacity:
-            array = _without_opacity(array, alpha, premultiplied)
-        if array.shape[-1] not in (1, 3):
-            raise FormatError(f"{array.shape[-1]} channels are neither grey nor RGB; use color='keep'")
-        if array.shape[-1] == 1:
-            array = array[..., 0]
-    if color == "grey":
-        return (array if array.ndim == 2 else _luma(array)), "YX"
-    return (array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)), "YXC"
-
-
-def _without_opacity(array: np.ndarray, alpha: Alpha, premultiplied: bool) -> np.ndarray:
-    colours, opacity = array[..., :-1], array[..., -1:]
-    if alpha == "drop":
-        return colours
-    if array.dtype.kind == "u":
-        top = int(np.iinfo(array.dtype).max)
-        ground = top if alpha == "white" else 0
-        wide = np.uint32 if array.dtype.itemsize == 1 else np.uint64
-        shown = colours.astype(wide) * (wide(top) if premultiplied else opacity.astype(wide))
-        mixed = shown + (wide(top) - opacity) * wide(ground)
-        return np.minimum((mixed + wide(top // 2)) // wide(top), wide(top)).astype(array.dtype)
-    if array.dtype.kind == "f":
-        shown = colours if premultiplied else colours * opacity
-        return shown + (1 - opacity) * array.dtype.type(alpha == "white")
-    raise FormatError(f"opacity of {array.dtype} is not supported; use alpha='drop'")
-
-
-def _luma(array: np.ndarray) -> np.ndarray:
-    """ITU-R 601 luma of (H, W, 3), with Pillow's integer weights for integers."""
-    if array.dtype.kind == "f":
-        weighted = array.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
-        return weighted.astype(array.dtype)
-    wide = np.uint32 if array.dtype == np.uint8 else np.int64
-    red, green, blue = (array[..., i].astype(wide) for i in range(3))
-    return ((red * wide(19595) + green * wide(38470) + blue * wide(7471) + wide(32768)) >> wide(16)).astype(
-        array.dtype
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from offgraph.formats import jpeg, png, tiff, with_pillow
+from offgraph.formats import jpeg, png, pnm, tiff, with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored
 
 __all__ = ["FORMATS", "Format", "FormatError", "Limits", "Stored", "recognise"]
@@ -58,7 +58,7 @@ FORMATS = (
         "PNM",
         (".pbm", ".pgm", ".ppm", ".pnm"),
         tuple((0, b"P%d" % n) for n in range(1, 7)),
-        with_pillow.decode_pnm,
+        pnm.decode,
     ),
 )
 """All formats that can be read, in the order in which they are tried."""

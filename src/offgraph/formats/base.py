@@ -18,25 +18,35 @@ class FormatError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A picture as its file stores it, before orientation and colour policy.
+    """An image as its file stores it: the numbers, and how a viewer is to show them.
+
+    Orientation and colour policy come later; see `offgraph.formats.display`.
 
     Parameters
     ----------
     array : ndarray
-        Pixels in native byte order; for a palette file the indices.
+        The numbers in the file, in native byte order: for a palette the indices, for 2 bits 0 to 3, for a bilevel
+        file its bits, whichever of them is black.
     axes : str
         One letter an axis; colour channels and alpha are ``C``.
     layout : str
         What the file holds: ``"bilevel"``, ``"grey"``, ``"grey+alpha"``, ``"rgb"``, ``"rgba"``,
-        ``"palette"``, ``"cmyk"`` (already turned into RGB here) or ``"channels"``.
+        ``"palette"``, ``"cmyk"`` or ``"channels"``.
     alpha : bool
         Whether the last channel is opacity.
     premultiplied : bool
         Whether colours are already multiplied by that opacity.
     palette : ndarray or None
         Colours of a palette file, shape (entries, 3 or 4); 4 where entries have an opacity.
-    scale : int
-        The grey value that one unit of the file became; 85 for a 2-bit file, which is read as 0, 85, 170, 255.
+    top : int or None
+        The number that is shown as full brightness where it is less than the dtype's largest: 3 for 2 bits, the
+        maximum that a PGM declares. Only for ``uint8``: numbers of more bits are shown as they are.
+    white_is_zero : bool
+        Whether 0 is shown as white. Only for ``bool`` and ``uint8``.
+    key : tuple of int or None
+        The one colour, in the file's numbers, that is shown as transparent.
+    inks : bool
+        Whether the four channels are cyan, magenta, yellow and black ink.
     orientation : int
         EXIF orientation, 1 to 8; 1 where the file says nothing.
     frames : int
@@ -51,7 +61,10 @@ class Stored:
     alpha: bool = False
     premultiplied: bool = False
     palette: np.ndarray | None = None
-    scale: int = 1
+    top: int | None = None
+    white_is_zero: bool = False
+    key: tuple[int, ...] | None = None
+    inks: bool = False
     orientation: int = 1
     frames: int = 1
     notes: tuple[str, ...] = ()

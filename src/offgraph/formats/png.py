@@ -131,22 +131,16 @@ def _decode_shallow(chunks: _Chunks, limits: Limits) -> Stored:
             colours = np.hstack([colours, opacity])
         return replace(stored, array=stored.array.astype(np.uint8), layout="palette", palette=colours)
     if chunks.colour == _GREY and chunks.bits in (2, 4):
-        stored = replace(stored, scale=255 // (2**chunks.bits - 1))
+        top = 2**chunks.bits - 1
+        stored = replace(stored, array=stored.array // np.uint8(255 // top), top=top)  # Pillow stretches them
     return _with_colour_key(stored, chunks)
 
 
 def _with_colour_key(stored: Stored, chunks: _Chunks) -> Stored:
-    """Turn the one colour that is declared transparent into an opacity channel."""
+    """Say which colour is declared transparent."""
     channels = _CHANNELS[chunks.colour]
     if len(chunks.transparency) != 2 * channels or chunks.colour not in (_GREY, _RGB):
         return stored
-    array = stored.array
-    if array.dtype == bool:
-        array = array.astype(np.uint8) * np.uint8(255)
-    scale = 255 if chunks.bits == 1 else stored.scale
-    key = np.frombuffer(chunks.transparency, ">u2").astype(np.int64) * scale
-    planes = array if array.ndim == 3 else array[..., None]
-    seen = (planes != key).any(axis=-1, keepdims=True)
-    opacity = np.where(seen, np.iinfo(array.dtype).max, 0).astype(array.dtype)
     layout = "grey+alpha" if channels == 1 else "rgba"
-    return replace(stored, array=np.concatenate([planes, opacity], -1), axes="YXC", layout=layout, alpha=True)
+    key = np.frombuffer(chunks.transparency, ">u2")
+    return replace(stored, layout=layout, key=tuple(int(value) for value in key))

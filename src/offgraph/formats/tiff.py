@@ -242,18 +242,16 @@ def _name_axes(series: Any, shaped: bool, axes: str | None) -> tuple[str, list[s
 
 
 def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -> Stored:
-    """Turn what is stored into larger-is-brighter grey, RGB, or palette indices with their colours."""
+    """Say how the stored numbers are shown: as grey, RGB, indices of colours, or ink."""
     photometric, samples = int(page.photometric), int(page.samplesperpixel)
     notes: list[str] = []
+    white_is_zero = False
     if samples > 1 and "C" in axes and photometric in (_RGB, _YCBCR, _SEPARATED) and axes[-1] != "C":
         array = np.ascontiguousarray(np.moveaxis(array, axes.index("C"), -1))  # stored plane by plane
         axes = axes.replace("C", "") + "C"
     if photometric == _MIN_IS_WHITE:
-        if array.dtype == bool:
-            array = ~array
-        elif array.dtype.kind == "u":
-            array = np.subtract(array.dtype.type(2 ** int(page.bitspersample) - 1), array)
-        else:
+        white_is_zero = array.dtype in (bool, np.uint8)
+        if not white_is_zero:  # a measurement, whatever a viewer makes of it
             notes.append("the file says that smaller is brighter; its numbers are left as they are")
     if photometric == _PALETTE and page.colormap is not None:
         if display_only:
@@ -261,8 +259,7 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
         else:
             return Stored(array.astype(_index_type(array)), axes, "palette", palette=_colours(page.colormap))
     if photometric == _SEPARATED and samples == 4:
-        notes.append("CMYK turned into RGB")
-        return Stored(_from_cmyk(array), axes, "cmyk", notes=tuple(notes))
+        return Stored(array, axes, "cmyk", inks=True, notes=(*notes, "CMYK, shown as RGB"))
     extra = [int(kind) for kind in page.extrasamples]
     colour = photometric in (_RGB, _YCBCR) and samples >= 3
     alpha = axes.endswith("C") and samples == (4 if colour else 2) and (extra[:1] in ([1], [2]) or colour)
@@ -273,8 +270,21 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
     else:
         layout = "grey+alpha" if alpha else "channels"
     return Stored(
-        array, axes, layout, alpha=alpha, premultiplied=alpha and extra[:1] == [1], notes=tuple(notes)
+        array,
+        axes,
+        layout,
+        alpha=alpha,
+        premultiplied=alpha and extra[:1] == [1],
+        white_is_zero=white_is_zero,
+        top=_top(array, page),
+        notes=tuple(notes),
     )
+
+
+def _top(array: np.ndarray, page: Any) -> int | None:
+    """Largest number of a depth of 2 to 7 bits; depths that differ by channel come scaled already."""
+    bits = page.bitspersample
+    return 2**bits - 1 if array.dtype == np.uint8 and isinstance(bits, int) and 1 < bits < 8 else None
 
 
 def _index_type(array: np.ndarray) -> np.dtype:
@@ -288,12 +298,3 @@ def _colours(colormap: np.ndarray) -> np.ndarray:
     if not low.any() or np.array_equal(low, high):
         return high.astype(np.uint8)
     return table
-
-
-def _from_cmyk(array: np.ndarray) -> np.ndarray:
-    """RGB from ink: each of C, M, Y darkens by itself, K all three."""
-    if array.dtype not in (np.uint8, np.uint16):
-        raise FormatError(f"CMYK of {array.dtype} is not supported; convert the file to RGB")
-    top = np.iinfo(array.dtype).max
-    light = top - array.astype(np.uint32)
-    return ((light[..., :3] * light[..., 3:] + top // 2) // top).astype(array.dtype)

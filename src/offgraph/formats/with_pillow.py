@@ -1,4 +1,4 @@
-"""The formats that Pillow reads: PNG of at most 8 bits, BMP, GIF, WebP, AVIF, PNM, and odd JPEGs and TIFFs.
+"""The formats that Pillow reads: PNG of at most 8 bits, BMP, GIF, WebP, AVIF, and odd JPEGs and TIFFs.
 
 Pillow's own limit on pixels is a global of the process; the classes of its formats are called directly
 instead of ``Image.open``, and `Limits` is kept here.
@@ -26,12 +26,12 @@ __all__ = [
     "decode_first",
     "decode_gif",
     "decode_odd",
-    "decode_pnm",
     "decode_webp",
 ]
 
 _WARNINGS = threading.Lock()
 _BMP_RUN_LENGTHS = {1, 2}
+_BMP_IDENTITY = b"".join(bytes((value, value, value, 0)) for value in range(16))
 _RAW_PIXELS_PER_BYTE = 8  # one bit a pixel
 _RUN_PIXELS_PER_BYTE = 4096  # Pillow pads rows pixel by pixel: seconds for a file of a few bytes
 _LZW_PIXELS_PER_BYTE = 1 << 20  # a small first frame on a large canvas is legal
@@ -117,17 +117,15 @@ def _stored_palette(image: Image.Image) -> Stored:
 def decode_bmp(data: bytes, limits: Limits) -> Stored:
     """Decode a BMP of any depth that Pillow knows."""
     runs = len(data) >= 34 and int.from_bytes(data[30:34], "little") in _BMP_RUN_LENGTHS
-    return decode_first(
-        data, "BMP", limits, pixels_per_byte=_RUN_PIXELS_PER_BYTE if runs else _RAW_PIXELS_PER_BYTE
-    )
-
-
-def decode_pnm(data: bytes, limits: Limits) -> Stored:
-    """Decode PBM, PGM and PPM; of 8 bits into uint8, of more into uint16."""
-    stored = decode_first(data, "PPM", limits, pixels_per_byte=_RAW_PIXELS_PER_BYTE)
-    if stored.array.dtype == np.int32:
-        stored = replace(stored, array=stored.array.astype(np.uint16))
-    return stored
+    per_byte = _RUN_PIXELS_PER_BYTE if runs else _RAW_PIXELS_PER_BYTE
+    at = 14 + int.from_bytes(data[14:18], "little")
+    if data[28:30] == b"\4\0" and data[at : at + 64] == _BMP_IDENTITY:
+        # Pillow takes the colours 0 to 15 for grey of 8 bits and fails: another palette makes it read the indices
+        stored = decode_first(
+            data[:at] + bytes(64) + data[at + 64 :], "BMP", limits, pixels_per_byte=per_byte
+        )
+        return replace(stored, palette=np.repeat(np.arange(16, dtype=np.uint8)[:, None], 3, axis=1))
+    return decode_first(data, "BMP", limits, pixels_per_byte=per_byte)
 
 
 def decode_gif(data: bytes, limits: Limits) -> Stored:

@@ -1,0 +1,155 @@
+"""The colour policy: from the numbers that a file stores to what a viewer shows, or to labels as they stand.
+
+Decoders return numbers and describe how they are shown (`Stored.palette`, `top`, `white_is_zero`, `key`, `inks`);
+the rules are applied here and nowhere else, so that labels meet none of them, in any format.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from offgraph.formats.base import FormatError, Stored
+
+__all__ = ["Alpha", "Color", "paint"]
+
+Color = Literal["keep", "rgb", "grey", "labels"]
+Alpha = Literal["drop", "white", "black"]
+
+
+def paint(stored: Stored, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
+    """Apply the colour policy.
+
+    Parameters
+    ----------
+    stored : Stored
+        As a decoder returned it.
+    color, alpha
+        As in `offgraph.decode.read`.
+
+    Returns
+    -------
+    array : ndarray
+        Under ``"labels"`` the stored numbers; otherwise what a viewer shows.
+    axes : str
+        Its axes.
+
+    Raises
+    ------
+    FormatError
+        Where the image cannot be shown as asked.
+    """
+    if color == "labels":
+        array = stored.array
+        return (array.astype(np.uint8) if array.dtype == bool else array), stored.axes
+    array, axes, opacity = _shown(stored)
+    if color == "keep":
+        return array, axes
+    return _flat(array, axes, opacity, stored.premultiplied, color, alpha)
+
+
+def _shown(stored: Stored) -> tuple[np.ndarray, str, bool]:
+    array, axes, opacity = stored.array, stored.axes, stored.alpha
+    if stored.palette is not None:
+        if array.max(initial=0) >= len(stored.palette):
+            raise FormatError(f"damaged: index {array.max()} in a palette of {len(stored.palette)} colours")
+        return stored.palette[array], axes + "C", stored.palette.shape[1] == 4
+    if stored.inks:
+        return _from_inks(array, axes), axes, False
+    if stored.key is not None:
+        opacity_plane = _opacity_of_key(array, axes, stored.key)
+    array = _full_range(array, stored)
+    if stored.key is not None:
+        array, axes, opacity = _with_opacity(array, axes, opacity_plane)
+    return array, axes, opacity
+
+
+def _full_range(array: np.ndarray, stored: Stored) -> np.ndarray:
+    """Brightness of grey values: stretched from shallow depths to 0–255, and larger is brighter.
+
+    Numbers of more than 8 bits are measurements and stay as they are.
+    """
+    if array.dtype == bool:
+        return ~array if stored.white_is_zero else array
+    if array.dtype != np.uint8 or not (stored.white_is_zero or stored.top):
+        return array
+    top = stored.top or 255
+    if top < 255 and array.max(initial=0) > top:
+        raise FormatError(f"damaged: a value of {array.max()} where {top} is the largest")
+    shades = np.rint(np.arange(top + 1) / top * 255).astype(np.uint8)
+    return (shades[::-1] if stored.white_is_zero else shades)[array]
+
+
+def _opacity_of_key(array: np.ndarray, axes: str, key: tuple[int, ...]) -> np.ndarray:
+    planes = array if "C" in axes else array[..., None]
+    seen = (planes.astype(np.int64) != np.array(key)).any(axis=-1, keepdims=True)
+    top = np.iinfo(np.uint8 if array.dtype == bool else array.dtype).max
+    return np.where(seen, top, 0)
+
+
+def _with_opacity(array: np.ndarray, axes: str, opacity: np.ndarray) -> tuple[np.ndarray, str, bool]:
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * np.uint8(255)
+    planes = array if "C" in axes else array[..., None]
+    return np.concatenate([planes, opacity.astype(array.dtype)], -1), axes.replace("C", "") + "C", True
+
+
+def _flat(
+    array: np.ndarray, axes: str, opacity: bool, premultiplied: bool, color: Color, alpha: Alpha
+) -> tuple[np.ndarray, str]:
+    if set(axes) - set("YXC"):
+        raise FormatError(f"a stack with axes {axes} is not an image to show as {color}; use color='keep'")
+    if array.dtype == bool:
+        array = array.astype(np.uint8) * np.uint8(255)
+    if "C" in axes:
+        array = np.moveaxis(array, axes.index("C"), -1)
+        if opacity:
+            array = _without_opacity(array, alpha, premultiplied)
+        if array.shape[-1] not in (1, 3):
+            raise FormatError(f"{array.shape[-1]} channels are neither grey nor RGB; use color='keep'")
+        if array.shape[-1] == 1:
+            array = array[..., 0]
+    if color == "grey":
+        return (array if array.ndim == 2 else _luma(array)), "YX"
+    return (array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)), "YXC"
+
+
+def _without_opacity(array: np.ndarray, alpha: Alpha, premultiplied: bool) -> np.ndarray:
+    colours, opacity = array[..., :-1], array[..., -1:]
+    if alpha == "drop":
+        return colours
+    if array.dtype.kind == "u":
+        top = int(np.iinfo(array.dtype).max)
+        ground = top if alpha == "white" else 0
+        wide = np.uint32 if array.dtype.itemsize == 1 else np.uint64
+        shown = colours.astype(wide) * (wide(top) if premultiplied else opacity.astype(wide))
+        mixed = shown + (wide(top) - opacity) * wide(ground)
+        return np.minimum((mixed + wide(top // 2)) // wide(top), wide(top)).astype(array.dtype)
+    if array.dtype.kind == "f":
+        shown = colours if premultiplied else colours * opacity
+        return shown + (1 - opacity) * array.dtype.type(alpha == "white")
+    raise FormatError(f"opacity of {array.dtype} is not supported; use alpha='drop'")
+
+
+def _luma(array: np.ndarray) -> np.ndarray:
+    """ITU-R 601 luma of (H, W, 3), with Pillow's integer weights for integers."""
+    if array.dtype.kind == "f":
+        weighted = array.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+        return weighted.astype(array.dtype)
+    wide = np.uint32 if array.dtype == np.uint8 else np.int64
+    red, green, blue = (array[..., i].astype(wide) for i in range(3))
+    return ((red * wide(19595) + green * wide(38470) + blue * wide(7471) + wide(32768)) >> wide(16)).astype(
+        array.dtype
+    )
+
+
+def _from_inks(array: np.ndarray, axes: str) -> np.ndarray:
+    """RGB from ink: each of C, M, Y darkens by itself, K all three."""
+    if array.dtype not in (np.uint8, np.uint16):
+        raise FormatError(f"CMYK of {array.dtype} is not supported; convert the file to RGB")
+    if not axes.endswith("C"):
+        raise FormatError(f"CMYK with axes {axes} is not supported; convert the file to RGB")
+    top = np.iinfo(array.dtype).max
+    light = top - array.astype(np.uint32)
+    return ((light[..., :3] * light[..., 3:] + top // 2) // top).astype(array.dtype)
