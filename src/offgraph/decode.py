@@ -10,8 +10,8 @@ from typing import get_args
 
 import numpy as np
 
-from offgraph.errors import ArgumentError, DecodeError
-from offgraph.formats import FormatError, Limits, recognise
+from offgraph.errors import ArgumentError, DecodeError, MachineError
+from offgraph.formats import FormatError, Limits, Stored, recognise
 from offgraph.formats.display import Alpha, Color, paint
 from offgraph.formats.exif import upright
 
@@ -137,6 +137,7 @@ def read(
             raise FormatError("the file is empty")
         kind = recognise(data)
         stored = kind.decode(data, limits, axes) if kind.stacks else kind.decode(data, limits)
+        _check_shape(stored, limits.checked if axes is None else [])
         notes = stored.notes
         if not in_memory and Path(name).suffix.lower() not in ("", *kind.suffixes):
             notes = (f"the name ends in {Path(name).suffix}, the file is {kind.name}", *notes)
@@ -149,6 +150,8 @@ def read(
         array = upright(array, stored.orientation, named)
     except FormatError as error:
         raise DecodeError(f"{name}: {error}") from error
+    except MachineError as error:
+        raise MachineError(f"{name}: {error}", error) from error
     except OSError as error:
         if error.filename is not None or error.errno is not None:
             raise DecodeError(f"{name}: {error.strerror or error}") from error
@@ -216,3 +219,14 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
                 f"if it can be trusted, raise max_pixels"
             )
         return file.read()
+
+
+def _check_shape(stored: Stored, declared: list[tuple[int, int]]) -> None:
+    """Raise where a decoder gave something else than the header says; the first declared size is the header's."""
+    shape, axes = stored.array.shape, stored.axes
+    if len(shape) != len(axes) or 0 in shape:
+        raise FormatError(f"damaged: decoded into an array of shape {shape} with the axes {axes}")
+    size = shape[axes.index("Y")], shape[axes.index("X")]
+    if declared and size != declared[0]:
+        said = " × ".join(map(str, declared[0]))
+        raise FormatError(f"damaged: decoded into {size[0]} × {size[1]} pixels, its header says {said}")

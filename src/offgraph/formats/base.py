@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -78,9 +78,12 @@ class Limits:
     ----------
     max_pixels : int
         Height × width × frames, at most. Memory is limited to `BYTES_PER_PIXEL` times as many bytes.
+    checked : list of tuple of int
+        The (height, width) of each size that passed `check`; the first is what the file's header says.
     """
 
     max_pixels: int
+    checked: list[tuple[int, int]] = field(default_factory=list, compare=False, repr=False, kw_only=True)
 
     @property
     def max_bytes(self) -> int:
@@ -104,6 +107,7 @@ class Limits:
                 f"{size} of {pixel_bytes} bytes need {pixels * pixel_bytes:,} bytes, "
                 f"more than the limit of {self.max_bytes:,} ({BYTES_PER_PIXEL} × max_pixels)"
             )
+        self.checked.append((height, width))
 
     def check_plausible(self, pixels: int, stored_bytes: int, pixels_per_byte: int) -> None:
         """Raise `FormatError` where so few bytes cannot hold so many pixels, however well compressed."""

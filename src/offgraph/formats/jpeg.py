@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from offgraph.formats import with_pillow
+from offgraph.formats import isolated, with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored
 from offgraph.formats.exif import find_orientation
 
@@ -14,6 +14,7 @@ __all__ = ["Header", "decode", "read_header"]
 
 _STANDALONE = {0x01, 0xD8, *range(0xD0, 0xD8)}
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_ORDINARY = {0xC0, 0xC1, 0xC2}  # baseline, extended and progressive, Huffman coded
 _LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 _HUFFMAN_LAST = 0xC7  # frame headers after it are arithmetic coded
 _START_OF_SCAN, _END = 0xDA, 0xD9
@@ -74,8 +75,8 @@ def decode(data: bytes, limits: Limits) -> Stored:
     )
     if header.process <= _HUFFMAN_LAST:
         limits.check_plausible(header.height * header.width, len(data), _PIXELS_PER_BYTE)
-    if header.precision != 8 or header.process in _LOSSLESS:
-        stored = _decode_deep(data, header)
+    if header.precision != 8 or header.process not in _ORDINARY:
+        stored = isolated.decode(decode_rare, data, limits)
     elif header.components in (1, 3):
         stored = _decode_fast(data, header, limits)
     else:
@@ -98,6 +99,17 @@ def _decode_fast(data: bytes, header: Header, limits: Limits) -> Stored:
         stored = with_pillow.decode_odd(data, "JPEG", limits)
         return replace(stored, notes=(*stored.notes, f"libjpeg says: {error}"))
     return Stored(array[..., 0], "YX", "grey") if grey else Stored(array, "YXC", "rgb")
+
+
+def decode_rare(data: bytes, limits: Limits) -> Stored:
+    """Decode 12-bit, lossless, arithmetic and hierarchical JPEG; for a worker process (`isolated.decode`)."""
+    header = read_header(data)
+    limits.check(
+        header.height, header.width, pixel_bytes=header.components * (1 if header.precision <= 8 else 2)
+    )
+    if header.precision == 8 and header.process not in _LOSSLESS:
+        return _decode_fast(data, header, limits)
+    return _decode_deep(data, header)
 
 
 def _decode_deep(data: bytes, header: Header) -> Stored:
