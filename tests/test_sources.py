@@ -149,10 +149,10 @@ def test_a_table_gives_paths_and_labels(tmp_path, separator) -> None:
 
 def test_a_table_without_labels_and_with_masks(tmp_path) -> None:
     imwrite(tmp_path / "m.png", np.full((4, 6), 3, np.uint8))
-    source = open_source(table(tmp_path, "path,mask,group\n1.png,m.png,p1\nin/2.png,,\n"))
+    source = open_source(table(tmp_path, "path,mask,group\n1.png,m.png,p1\nin/2.png,m.png,\n"))
     assert source.class_names == () and [item.group for item in source] == ["p1", None]
     mask = source.read(0).mask
-    assert mask is not None and mask.array.max() == 3 and source.read(1).mask is None
+    assert mask is not None and mask.array.max() == 3 and source.task == "segment"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_row_that_leads_out_of_the_folder_is_named(tmp_path, climbing) -> None
         ("path,path\n1.png,a\n", "each once"),
         ("path,label\n", "no rows beneath the header"),
         ("path,label\n1.png\n", "row 2: 1 values for 2 columns"),
-        ("path,label\n1.png,a\n./1.png,b\n", "row 3: 1.png stands in row 2 already"),
+        ("path,label\n1.png,a\n./1.png,b\n", "row 3: 1.png stands in row 2 already, with another label"),
         ("path,label\n1.png,\n", "row 2: no label for 1.png"),
         ("path,label\n,a\n", "row 2: an empty path"),
         ("path,label\n'\0',a\n", "row 2: .* is not a path|NUL"),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from offgraph.decode import MAX_PIXELS, Alpha, Color
 from offgraph.errors import SourceError
-from offgraph.sources.base import Item, Reading, Sample, Source
+from offgraph.sources.base import Item, Meant, MissingMask, Reading, Sample, Source, Task, printable
 from offgraph.sources.folder import is_built, open_folder
 from offgraph.sources.paired import open_paired
 from offgraph.sources.split import split
 from offgraph.sources.table import open_table
 
-__all__ = ["Item", "Reading", "Sample", "Source", "is_built", "open_source", "split"]
+__all__ = ["Item", "Reading", "Sample", "Source", "Task", "is_built", "open_source", "split"]
 
 
 def open_source(
@@ -26,6 +27,12 @@ def open_source(
     axes: str | None = None,
     alpha: Alpha = "drop",
     max_pixels: int = MAX_PIXELS,
+    task: Task | None = None,
+    class_names: Sequence[str] | None = None,
+    targets: str | Sequence[str] | None = None,
+    missing_mask: MissingMask = "error",
+    root: str | os.PathLike[str] | None = None,
+    repeats: bool | None = None,
 ) -> Source:
     """Open pictures as a `Source`. Only names are looked at; files are read when asked for.
 
@@ -36,7 +43,7 @@ def open_source(
         - a flat folder: no labels;
         - with `masks`, a folder of pictures paired with masks by relative name, suffix aside;
         - a ``.csv`` or ``.tsv`` with the columns ``path`` and ``label`` (and ``mask``, ``group``), paths relative to
-          it and inside its folder;
+          it, or to `root`, and inside that folder;
         - one picture file;
         - a `Source`, returned as it is.
     color, axes, alpha, max_pixels
@@ -44,8 +51,28 @@ def open_source(
     labels : {"auto", "folders", None}
         Whether the folders are classes. ``"auto"`` decides by where the pictures lie, and asks where they lie both
         in the folder and in folders below it.
+        ``None``: no labels, of a table neither.
     masks : path, optional
         Folder of label masks.
+    task : {"classify", "multilabel", "regress", "segment"}, optional
+        What the labels are: one class per image; several, in one cell (``"cat dog"``, separated by spaces, ``,``,
+        ``;`` or ``|``) or in columns of 0 and 1; numbers; nothing, for masks alone. Unless given, it is inferred where
+        it is certain. Where it is not, as for labels with a decimal point, opening is an error that asks.
+    class_names : sequence of str, optional
+        All classes, in the order of their numbers; others are refused by name. Unless given, those that are found: in
+        the order of whole numbers, or in natural order. Give a saved model's names to evaluate it. Not used where
+        items have no class.
+    targets : str or sequence of str, optional
+        Columns of a table to learn instead of ``label``: one, or several columns of numbers (``"regress"``) or of 0
+        and 1 (with `task`).
+    missing_mask : {"error", "skip", "background"}
+        What an image without a mask means where others have one: an error that names it, left out and counted in
+        ``Source.skipped``, or a mask of zeros.
+    root : path, optional
+        Folder that the paths of a table are relative to, instead of the table's own; they must stay inside it.
+    repeats : bool, optional
+        Whether a table may name an image in several rows, to balance classes. Unless given, it may, with a warning.
+        The second item of ``a.png`` is called ``a.png#2``.
 
     Returns
     -------
@@ -57,26 +84,41 @@ def open_source(
     ------
     SourceError
         Where the path or an option cannot be used; says why.
+
+    Warns
+    -----
+    OffgraphWarning
+        Where what is found is probably not what was meant; says which argument settles it.
     """
     if isinstance(source, Source):
-        return source
-    if labels not in ("auto", "folders", None):
-        raise SourceError(f"labels={labels!r}: use 'auto', 'folders' or None")
+        return source if class_names is None else source.with_class_names(class_names)
+    meant = Meant(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
     if not isinstance(source, str | os.PathLike):
         raise SourceError(f"source={source!r:.80}: give a path, or a Source that is open already")
     path = Path(source)
-    reading = Reading(color, axes, alpha, max_pixels)
+    where = printable(path)
+    reading = Reading(color, axes, alpha, max_pixels, missing_mask)
     if not path.exists():
-        raise SourceError(f"{path}: no such file or folder")
+        raise SourceError(f"{where}: no such file or folder")
+    is_folder = path.is_dir()
+    if not is_folder and not path.is_file():
+        raise SourceError(f"{where}: neither a folder nor a regular file")
+    is_table = not is_folder and path.suffix.lower() in (".csv", ".tsv")
+    for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
+        if value is not None and not is_table:
+            raise SourceError(
+                f"{where}: {name}={printable(value)!r:.80} is for tables (.csv, .tsv), which this is not"
+            )
     if masks is not None:
         partner = Path(masks)
-        if not path.is_dir() or not partner.is_dir():
-            raise SourceError(f"{path} with masks {partner}: both must be folders")
-        return open_paired(path, partner, reading)
-    if path.is_dir():
-        return open_folder(path, reading, labels)
-    if path.suffix.lower() in (".csv", ".tsv"):
-        return open_table(path, reading)
-    if not path.is_file():
-        raise SourceError(f"{path}: neither a folder nor a regular file")
+        if not is_folder or not partner.is_dir():
+            raise SourceError(f"{where} with masks {printable(partner)}: both must be folders")
+        return open_paired(path, partner, reading, meant)
+    if is_folder:
+        return open_folder(path, reading, meant)
+    if is_table:
+        if root is not None and not Path(root).is_dir():
+            raise SourceError(f"root={printable(root)!r}: no such folder")
+        return open_table(path, reading, meant, None if root is None else Path(root))
+    meant.needs(where, has_classes=False, has_masks=False)
     return Source((Item(path.name, path),), (), path.parent, reading)

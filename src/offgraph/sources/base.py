@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from offgraph.decode import MAX_PIXELS, Alpha, Color, Picture, read
 from offgraph.errors import DecodeError, SourceError, StepError
+from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
 from offgraph.spec import name_axes
 from offgraph.targets import Image, Mask
 
-__all__ = ["Item", "Reading", "Sample", "Source", "Task", "count_of", "natural_key"]
+__all__ = [
+    "Item",
+    "Label",
+    "MissingMask",
+    "Reading",
+    "Sample",
+    "Source",
+    "Task",
+    "count_of",
+    "natural_key",
+    "printable",
+]
 
 Task = Literal["classify", "multilabel", "regress", "segment"]
 """What a model is to learn of a source: one class per image, several classes, numbers, or a label per pixel."""
+
+Label = int | tuple[int, ...] | tuple[float, ...]
+"""A class number (classify), class numbers in ascending order (multilabel), or one float per target (regress)."""
+
+MissingMask = Literal["error", "skip", "background"]
+"""What an image without a mask means where others have one."""
+
+
+MASK_ADVICE = "write missing_mask='skip' to leave them out, or missing_mask='background' for masks of zeros"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +52,23 @@ class Item:
         records are made from it.
     path : Path
         The file.
-    label : int or None
-        Index into the source's class names.
+    label : int, tuple of int, tuple of float, or None
+        What the source's task says: an index into the class names (``"classify"``); the indices of all classes that
+        the image shows, ascending (``"multilabel"``); one number per target (``"regress"``).
     mask : Path or None
         File with the label mask.
     group : str or None
         What must stay on one side of a split, such as a patient.
+    copy_of : str or None
+        Name of the item with the same file that a table repeats here; `offgraph.split` keeps copies together.
     """
 
     name: str
     path: Path
-    label: int | None = None
+    label: Label | None = None
     mask: Path | None = None
     group: str | None = None
+    copy_of: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +81,8 @@ class Sample:
         The picture, upright, with named axes.
     mask : Mask or None
         Its label mask, on the same grid.
-    label : int or None
-        Index into the source's class names.
+    label : int, tuple of int, tuple of float, or None
+        As in `Item`.
     picture : Picture
         What the file said: orientation, stored size, format, notes.
     item : Item
@@ -67,7 +91,7 @@ class Sample:
 
     image: Image
     mask: Mask | None
-    label: int | None
+    label: Label | None
     picture: Picture
     item: Item
 
@@ -91,6 +115,9 @@ class Reading:
         What becomes of opacity.
     max_pixels : int
         Limit on each picture.
+    missing_mask : {"error", "skip", "background"}
+        What an image without a mask means where others have one: refused when the source is opened, left out, or
+        read with a mask of zeros.
 
     Raises
     ------
@@ -102,9 +129,15 @@ class Reading:
     axes: str | None = None
     alpha: Alpha = "drop"
     max_pixels: int = MAX_PIXELS
+    missing_mask: MissingMask = "error"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("color", ("rgb", "grey", "keep")), ("alpha", ("drop", "white", "black"))):
+        choices = {
+            "color": ("rgb", "grey", "keep"),
+            "alpha": get_args(Alpha),
+            "missing_mask": get_args(MissingMask),
+        }
+        for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise SourceError(
                     f"{name}={getattr(self, name)!r:.80}: choose one of {', '.join(map(repr, allowed))}"
@@ -124,6 +157,55 @@ class Reading:
             raise SourceError(f"max_pixels={self.max_pixels!r:.80}: give a whole number of at least 1")
 
 
+@dataclass(frozen=True)
+class Meant:
+    """What the caller of `offgraph.open_source` says about labels; None where it is to be inferred."""
+
+    labels: Literal["auto", "folders"] | None = "auto"
+    task: Task | None = None
+    class_names: tuple[str, ...] | None = None
+    targets: tuple[str, ...] | None = None
+    repeats: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels not in ("auto", "folders", None):
+            raise SourceError(f"labels={self.labels!r:.80}: use 'auto', 'folders' or None")
+        if self.task is not None and self.task not in get_args(Task):
+            raise SourceError(f"task={self.task!r:.80}: use one of {', '.join(map(repr, get_args(Task)))}")
+        if self.labels is None and self.task in ("classify", "multilabel", "regress"):
+            raise SourceError(f"labels=None with task={self.task!r}: leave one of them out")
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", parse_class_names(self.class_names))
+        if self.targets is not None:
+            given = (self.targets,) if isinstance(self.targets, str) else self.targets
+            if not isinstance(given, Sequence) or not given or not all(isinstance(t, str) for t in given):
+                raise SourceError(f"targets={self.targets!r:.80}: give names of columns, such as ['x', 'y']")
+            object.__setattr__(self, "targets", tuple(given))
+        if self.repeats not in (True, False, None):
+            raise SourceError(f"repeats={self.repeats!r:.80}: give True, False or None")
+
+    def needs(self, where: str, has_classes: bool, has_masks: bool) -> None:
+        """Refuse a task that a source without a table cannot have.
+
+        Raises
+        ------
+        SourceError
+        """
+        if (
+            self.task is None
+            or (self.task == "classify" and has_classes)
+            or (self.task == "segment" and has_masks)
+        ):
+            return
+        lacks = {
+            "classify": "there are no class folders, and no table with labels",
+            "segment": "there are no masks; give their folder as masks=",
+        }
+        raise SourceError(
+            f"{where}: task={self.task!r}: {lacks.get(self.task, 'give a table with the columns path and label')}"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Source(Sequence[Item]):
     """An ordered list of pictures; files are opened only by `read`.
@@ -133,7 +215,7 @@ class Source(Sequence[Item]):
     items : tuple of Item
         In natural order of their names; names are unique.
     class_names : tuple of str
-        Sorted; empty where items have no label.
+        In the order of the class numbers; empty where items have no class.
     root : Path
         The folder that names are relative to.
     reading : Reading
@@ -146,6 +228,19 @@ class Source(Sequence[Item]):
         The CSV, of a source that is one.
     walked : bool
         Whether the items are whatever lies in the root, so that a file put there becomes one of them.
+    task : {"classify", "multilabel", "regress", "segment"} or None
+        What there is to learn: follows from the labels unless given. A source with labels and masks has the task of
+        its labels; ``"segment"`` is one with masks alone. None where there is neither.
+    target_names : tuple of str
+        Columns that the numbers of ``"regress"`` come from.
+    has_masks : bool
+        Whether `read` gives a mask for every item. A property of the whole: a part (`subset`) has its source's.
+
+    Raises
+    ------
+    SourceError
+        Where there are no items, or some have a mask and others have none while ``reading.missing_mask`` is
+        ``"error"``; names them.
 
     Examples
     --------
@@ -169,13 +264,33 @@ class Source(Sequence[Item]):
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     walked: bool = False
     table: Path | None = None
+    task: Task | None = None
+    target_names: tuple[str, ...] = ()
+    has_masks: bool = None  # type: ignore[assignment]  # asked of all items in __post_init__
 
     def __post_init__(self) -> None:
         if not self.items:
             left_out = ", ".join(f"{count} {reason}" for reason, count in self.skipped.items())
             raise SourceError(
-                f"{self.root}: no pictures in it" + (f" (left out: {left_out})" if left_out else "")
+                f"{printable(self.root)}: no pictures in it"
+                + (f" (left out: {left_out})" if left_out else "")
             )
+        if self.has_masks is None:
+            object.__setattr__(self, "has_masks", any(item.mask is not None for item in self.items))
+        if self.has_masks and self.reading.missing_mask != "background":
+            bare = [item.name for item in self.items if item.mask is None]
+            if bare:
+                raise SourceError(f"{self.where}: {len(bare)} without a mask: {named(bare)}; {MASK_ADVICE}")
+        if self.task is None:
+            object.__setattr__(self, "task", self._told_task())
+
+    def _told_task(self) -> Task | None:
+        if self.target_names:
+            return "regress"
+        if self.class_names:
+            several = any(isinstance(item.label, tuple) for item in self.items)
+            return "multilabel" if several else "classify"
+        return "segment" if self.has_masks else None
 
     @property
     def color(self) -> Color:
@@ -192,8 +307,22 @@ class Source(Sequence[Item]):
         return iter(self.items)
 
     def __repr__(self) -> str:
-        classes = f", {len(self.class_names)} classes" if self.class_names else ""
-        return f"<Source {self.table or self.root}: {count_of(len(self), 'picture')}{classes}>"
+        count = len(self.class_names)
+        classes = f" {count} class" if count == 1 else f" {count} classes"
+        learnt = {
+            "classify": f", classify:{classes}",
+            "multilabel": f", multilabel:{classes}",
+            "regress": f", regress: {', '.join(self.target_names)}",
+            "segment": ", segment",
+        }
+        task = "" if self.task is None else learnt[self.task]
+        masks = ", with masks" if self.has_masks and self.task != "segment" else ""
+        return f"<Source {self.where}: {count_of(len(self), 'picture')}{printable(task)}{masks}>"
+
+    @property
+    def where(self) -> str:
+        """The table or folder, for messages."""
+        return printable(self.table or self.root)
 
     def _repr_html_(self) -> str:
         from offgraph import notebook
@@ -217,6 +346,42 @@ class Source(Sequence[Item]):
             columns={name: tuple(values[i] for i in indices) for name, values in self.columns.items()},
         )
 
+    def with_class_names(self, class_names: Sequence[str]) -> Source:
+        """Return the source with the class numbers of other names, such as those a saved model has.
+
+        Parameters
+        ----------
+        class_names : sequence of str
+            All classes, in the order of their numbers. Names are compared in Unicode's composed form (NFC).
+
+        Returns
+        -------
+        Source
+            The same items, numbered anew. A source without classes is returned as it is.
+
+        Raises
+        ------
+        SourceError
+            Where items have a class that is not among the names; says which.
+        """
+        names = parse_class_names(class_names)
+        if not self.class_names:
+            return self
+        used = set[int]()
+        for item in self.items:
+            used.update(class_numbers(item.label))
+        refuse_classes(self.where, {self.class_names[number] for number in used}, names)
+        known = {name: number for number, name in enumerate(names)}
+        renumbered = {i: known[nfc(name)] for i, name in enumerate(self.class_names) if nfc(name) in known}
+
+        def renumber(label: Label | None) -> Label | None:
+            if isinstance(label, tuple):
+                return tuple(sorted(renumbered[int(number)] for number in label))
+            return None if label is None else renumbered[label]
+
+        items = tuple(replace(item, label=renumber(item.label)) for item in self.items)
+        return replace(self, items=items, class_names=names)
+
     def read(self, index: int) -> Sample:
         """Read one item from its files.
 
@@ -232,7 +397,12 @@ class Source(Sequence[Item]):
             image = Image(picture.array, picture.axes)
         except ValueError as error:
             raise DecodeError(f"{item.path}: {error}") from error
-        mask = None if item.mask is None else _read_mask(item.mask, image, picture, how.max_pixels)
+        mask = None
+        if item.mask is not None:
+            mask = _read_mask(item.mask, image, picture, how.max_pixels)
+        elif self.has_masks:
+            axes = "".join(name for name in image.axes if name != "C")
+            mask = Mask(np.zeros(image.spec.size, np.uint8), axes)
         return Sample(image, mask, item.label, picture, item)
 
 
@@ -263,23 +433,31 @@ def _read_mask(path: Path, image: Image, picture: Picture, max_pixels: int) -> M
         raise DecodeError(f"{path}: {error}") from error
 
 
+def class_numbers(label: Label | None) -> tuple[int, ...]:
+    """Class numbers of a label of one or several classes."""
+    if label is None:
+        return ()
+    return tuple(map(int, label)) if isinstance(label, tuple) else (label,)
+
+
+def refuse_classes(where: str, found: set[str], class_names: tuple[str, ...]) -> None:
+    """Raise where a class is not among the names that were given.
+
+    Raises
+    ------
+    SourceError
+        Naming the classes that are there and those that were given.
+    """
+    others = [name for name in found if nfc(name) not in class_names]
+    if others:
+        plural = len(others) != 1
+        raise SourceError(
+            f"{where}: the {'classes' if plural else 'class'} {named(others)} {'are' if plural else 'is'} not among "
+            f"class_names ({named(class_names, 20)}); move or rename {'them' if plural else 'it'}, or give "
+            "labels=None to take all images without classes"
+        )
+
+
 def count_of(number: int, what: str) -> str:
     """Say how many: ``"1 picture"``, ``"2 pictures"``, ``"12,000 pictures"``."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-_DIGITS = re.compile(r"([0-9]+)")
-
-
-def natural_key(name: str) -> tuple:
-    """Sort key by which ``img2`` comes before ``img10``, folder by folder; equal only for equal names."""
-
-    def split(part: str) -> tuple:
-        pieces = _DIGITS.split(part)
-        # digits compare by value, as (length, digits) without leading zeros, so that no length is too long
-        return tuple(
-            (len(piece.lstrip("0")), piece.lstrip("0")) if i % 2 else (0, piece)
-            for i, piece in enumerate(pieces)
-        )
-
-    return (*(split(part) for part in name.split("/")), (((0, name),)))

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from offgraph.errors import SourceError
 from offgraph.formats import FORMATS
-from offgraph.sources.base import Item, Reading, Source, natural_key
+from offgraph.sources.base import Item, Meant, Reading, Source, refuse_classes
+from offgraph.sources.names import class_order, natural_key, nfc, printable
 
 __all__ = ["Found", "find_pictures", "is_built", "open_folder"]
 
@@ -119,7 +120,7 @@ def _ours(path: Path) -> bool:
         return False
 
 
-def open_folder(root: Path, reading: Reading, labels: str | None = "auto") -> Source:
+def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
     """Open a folder of pictures.
 
     Parameters
@@ -128,15 +129,17 @@ def open_folder(root: Path, reading: Reading, labels: str | None = "auto") -> So
         The folder.
     reading : Reading
         How files are read.
-    labels : {"auto", "folders", None}
-        ``"folders"``: the first folder below `root` is the class. ``None``: no classes. ``"auto"``: the one or
-        the other, by whether pictures lie in folders or in `root` itself; both is an error.
+    meant : Meant
+        Its ``labels``: with ``"folders"``, the first folder below `root` is the class; with ``None`` there are no
+        classes; with ``"auto"``, the one or the other, by whether pictures lie in folders or in `root` itself; both
+        is an error.
 
     Raises
     ------
     SourceError
-        Where there are no pictures, or `labels` leaves a doubt.
+        Where there are no pictures, `labels` leaves a doubt, or a class is not among the class names given.
     """
+    labels = meant.labels
     if is_built(root):
         raise SourceError(
             f"{root}: a dataset made by offgraph.build, and no folder of pictures: offgraph.Loader({str(root)!r}) reads "
@@ -157,10 +160,15 @@ def open_folder(root: Path, reading: Reading, labels: str | None = "auto") -> So
         if direct:
             skipped["in no class folder"] += len(direct)
         found = [one for one in found if "/" in one.name]
-        class_names = tuple(sorted({one.name.split("/")[0] for one in found}))
+        folders = [nfc(one.name.split("/")[0]) for one in found]
+        if meant.class_names is not None:
+            refuse_classes(printable(root), set(folders), meant.class_names)
+        class_names = class_order(folders) if meant.class_names is None else meant.class_names
+        meant.needs(printable(root), has_classes=True, has_masks=False)
         index = {name: i for i, name in enumerate(class_names)}
-        items = tuple(Item(one.name, one.path, index[one.name.split("/")[0]]) for one in found)
-        return Source(items, class_names, root, reading, dict(skipped), walked=True)
+        items = tuple(Item(one.name, one.path, index[name]) for one, name in zip(found, folders, strict=True))
+        return Source(items, class_names if items else (), root, reading, dict(skipped), walked=True)
+    meant.needs(printable(root), has_classes=False, has_masks=False)
     return Source(
         tuple(Item(one.name, one.path) for one in found), (), root, reading, dict(skipped), walked=True
     )

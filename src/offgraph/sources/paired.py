@@ -6,15 +6,14 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from offgraph.errors import SourceError
-from offgraph.sources.base import Item, Reading, Source
+from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source
 from offgraph.sources.folder import Found, find_pictures
+from offgraph.sources.names import named, nfc, printable
 
 __all__ = ["open_paired"]
 
-_NAMED_IN_ERRORS = 5
 
-
-def open_paired(root: Path, masks: Path, reading: Reading) -> Source:
+def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Source:
     """Pair each picture under `root` with the mask of the same relative name, its suffix aside.
 
     ``images/a/1.jpg`` belongs to ``masks/a/1.png``. The folder of masks may lie inside `root`.
@@ -22,20 +21,28 @@ def open_paired(root: Path, masks: Path, reading: Reading) -> Source:
     Raises
     ------
     SourceError
-        Where a picture or a mask has no partner or more than one; names them.
+        Where an image or a mask has no partner (``reading.missing_mask`` may allow it for images), or more than one;
+        names them.
     """
     skipped: Counter[str] = Counter()
     pictures = _by_stem(root, find_pictures(root, skipped, leave_out=masks))
     partners = _by_stem(masks, find_pictures(masks, Counter()))
-    _complain(
-        root, "without a mask of the same name", [pictures[k].name for k in pictures.keys() - partners.keys()]
+    meant.needs(printable(root), has_classes=False, has_masks=True)
+    bare = [pictures[stem].name for stem in pictures.keys() - partners.keys()]
+    if len(bare) == len(pictures) or reading.missing_mask == "error":
+        _complain(root, "without a mask of the same name", bare, f"; {MASK_ADVICE}")
+    alone = [partners[stem].name for stem in partners.keys() - pictures.keys()]
+    if reading.missing_mask != "skip":
+        _complain(masks, "without a picture of the same name", alone)
+    elif alone:
+        skipped["mask without an image"] = len(alone)
+    if reading.missing_mask == "skip" and bare:
+        skipped["without a mask"] = len(bare)
+        pictures = {stem: one for stem, one in pictures.items() if stem in partners}
+    items = tuple(
+        Item(one.name, one.path, mask=partners[stem].path if stem in partners else None)
+        for stem, one in pictures.items()
     )
-    _complain(
-        masks,
-        "without a picture of the same name",
-        [partners[k].name for k in partners.keys() - pictures.keys()],
-    )
-    items = tuple(Item(one.name, one.path, mask=partners[stem].path) for stem, one in pictures.items())
     return Source(items, (), root, reading, dict(skipped), walked=True)
 
 
@@ -43,7 +50,7 @@ def _by_stem(folder: Path, found: list[Found]) -> dict[str, Found]:
     stems: dict[str, Found] = {}
     twice = []
     for one in found:
-        stem = PurePosixPath(one.name).with_suffix("").as_posix()
+        stem = nfc(PurePosixPath(one.name).with_suffix("").as_posix())
         if stem in stems:
             twice.append(f"{stems[stem].name} and {one.name}")
         stems.setdefault(stem, one)
@@ -51,9 +58,6 @@ def _by_stem(folder: Path, found: list[Found]) -> dict[str, Found]:
     return stems
 
 
-def _complain(folder: Path, what: str, names: list[str]) -> None:
-    if not names:
-        return
-    shown = ", ".join(sorted(names)[:_NAMED_IN_ERRORS])
-    more = f" and {len(names) - _NAMED_IN_ERRORS} more" if len(names) > _NAMED_IN_ERRORS else ""
-    raise SourceError(f"{folder}: {len(names)} {what}: {shown}{more}")
+def _complain(folder: Path, what: str, names: list[str], advice: str = "") -> None:
+    if names:
+        raise SourceError(f"{printable(folder)}: {len(names)} {what}: {named(names)}{advice}")

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from offgraph.errors import SourceError
-from offgraph.sources.base import Item, Source, count_of
+from offgraph.sources.base import Item, Source, class_numbers, count_of
 
 __all__ = ["split"]
 
@@ -48,8 +48,9 @@ def split(
     Returns
     -------
     tuple of Source
-        Each class has the same share in every part, and a picture in every part wherever it has enough. With groups
-        the numbers are as close as whole groups allow. A part that was asked for as 0 pictures is left out, but for
+        Each class has the same share in every part, and a picture in every part wherever it has enough; an image of
+        several classes counts for the rarest of them. With groups the numbers are as close as whole groups allow.
+        Copies of one image that a table repeats stay together. A part that was asked for as 0 pictures is left out, but for
         the first two.
 
     Raises
@@ -90,9 +91,10 @@ def split(
         raise SourceError(
             f"{where}: {count_of(len(units), 'group')} cannot be divided into {len(asked) + 1} parts"
         )
+    labels = _strata_of(source)
     by_class: dict[int | None, list[list[int]]] = defaultdict(list)
     for unit in units:
-        by_class[_main_label(source, unit)].append(unit)
+        by_class[_main_label(labels, unit)].append(unit)
     strata = [by_class[label] for label in sorted(by_class, key=lambda label: -1 if label is None else label)]
     parts: list[list[int]] = []
     for position, (count, exact) in enumerate(asked):
@@ -125,7 +127,25 @@ def _units(source: Source, group_by: GroupBy | None, seed: int) -> list[list[int
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i, key in enumerate(_group_keys(source, group_by)):
         groups[("name", source[i].name) if key is None else ("group", key)].append(i)
+    _join_copies(source, groups)
     return [groups[key] for key in sorted(groups, key=lambda key: (_rank(seed, *key), key))]
+
+
+def _join_copies(source: Source, groups: dict[tuple[str, str], list[int]]) -> None:
+    """Join groups that hold copies of one image, whatever group their rows name; the first key in order stays."""
+    if all(item.copy_of is None for item in source):
+        return
+    key_of = {i: key for key, indices in groups.items() for i in indices}
+    of_image: dict[str, list[int]] = defaultdict(list)
+    for i, item in enumerate(source):
+        of_image[item.copy_of or item.name].append(i)
+    for same in of_image.values():
+        keys = sorted({key_of[i] for i in same}, key=lambda key: (key[1], key[0]))
+        for key in keys[1:]:
+            for i in groups[key]:
+                key_of[i] = keys[0]
+            groups[keys[0]] += groups.pop(key)
+        groups[keys[0]].sort()
 
 
 def _rank(seed: int, kind: str, name: str) -> bytes:
@@ -157,9 +177,20 @@ def _group_keys(source: Source, group_by: GroupBy | None) -> Sequence[str | None
     )
 
 
-def _main_label(source: Source, unit: list[int]) -> int | None:
+def _strata_of(source: Source) -> list[int | None]:
+    """Class of each item that its part of a division follows: of several classes the rarest; None for numbers."""
+    if source.task == "regress":
+        return [None] * len(source)
+    counts = Counter(number for item in source for number in class_numbers(item.label))
+    return [
+        min(class_numbers(item.label), key=lambda number: (counts[number], number), default=None)
+        for item in source
+    ]
+
+
+def _main_label(labels: list[int | None], unit: list[int]) -> int | None:
     """The label that most of a group has; of equally many, the first."""
-    counts = Counter(source[i].label for i in unit)
+    counts = Counter(labels[i] for i in unit)
     return min(counts, key=lambda label: (-counts[label], -1 if label is None else label))
 
 

@@ -5,23 +5,56 @@ from __future__ import annotations
 import csv
 import io
 import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from offgraph.errors import SourceError
-from offgraph.sources.base import Item, Reading, Source
+from offgraph.errors import OffgraphWarning, SourceError
+from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, printable
+from offgraph.sources.labels import Labels, Row, read_labels
 
 __all__ = ["open_table"]
 
 _KNOWN = ("path", "label", "mask", "group")
 
 
-def open_table(table: Path, reading: Reading) -> Source:
+@dataclass(frozen=True)
+class _Place:
+    """Where the paths of a table lead: into one folder, by its real path and as it was given."""
+
+    home: str
+    root: Path
+
+    def find(self, value: str, where: str) -> tuple[str, Path]:
+        """Name relative to the folder, and path, of what a row says; an error where it leads out."""
+        if not value:
+            raise SourceError(f"{where}: an empty path")
+        if "\0" in value:
+            raise SourceError(f"{where}: {value!r} is not a path")
+        plain = os.path.normpath(os.path.join(self.home, value))  # noqa: PTH118  # pathlib keeps the ..
+        try:
+            real = os.path.realpath(plain)
+        except OSError as error:
+            raise SourceError(f"{where}: {value!r}: {error.strerror or error}") from error
+        for candidate in (plain, real):
+            if os.path.commonpath((self.home, candidate)) != self.home or candidate == self.home:
+                raise SourceError(
+                    f"{where}: {value!r} leads out of the table's folder {printable(self.root)}"
+                )
+        name = Path(plain).relative_to(self.home).as_posix()
+        return name, self.root / name
+
+
+def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = None) -> Source:
     """Open a CSV with the columns ``path`` and, if there are any, ``label``, ``mask`` and ``group``.
 
-    The first row names the columns; the separator is a comma, a semicolon or a tab. Paths are relative to the
-    CSV's folder and must stay in it: a table may come from somebody else, so a path, or a link on it, that leads
-    out is an error. Classes are the labels, sorted (as numbers where all are whole numbers). Columns of other
-    names are kept for ``split(group_by=…)``.
+    The first row names the columns; the separator is a comma, a semicolon or a tab. Paths are relative to `root`, or
+    to the CSV's folder, and must stay in it: a table may come from somebody else, so a path, or a link on it, that
+    leads out is an error. What the labels mean is told by `offgraph.sources.labels`. Columns of other names are kept
+    for ``split(group_by=…)``.
+
+    A path may stand in several rows, to balance classes: each further item is called ``name#2``, ``name#3``, ….
 
     Raises
     ------
@@ -29,82 +62,129 @@ def open_table(table: Path, reading: Reading) -> Source:
         Naming the row and what is wrong with it.
     """
     header, rows = _read_rows(table)
+    where = printable(table)
     if not rows:
-        raise SourceError(f"{table}: no rows beneath the header")
-    root = table.parent
-    home = os.path.realpath(root)
-    seen: dict[str, int] = {}
-    cells: list[dict[str, str]] = []
-    placed: list[tuple[str, Path, Path | None]] = []
-    for line, values in rows:
-        where = f"{table}, row {line}"
-        if len(values) != len(header):
-            raise SourceError(f"{where}: {len(values)} values for {len(header)} columns")
-        row = dict(zip(header, (value.strip() for value in values), strict=True))
-        name, path = _place(row["path"], home, root, where)
-        if name in seen:
-            raise SourceError(f"{where}: {name} stands in row {seen[name]} already")
-        if "label" in row and not row["label"]:
-            raise SourceError(f"{where}: no label for {name}")
-        seen[name] = line
-        mask = _place(row["mask"], home, root, where)[1] if row.get("mask") else None
-        placed.append((name, path, mask))
-        cells.append(row)
-    class_names = _classes({row["label"] for row in cells}) if "label" in header else ()
-    index = {label: i for i, label in enumerate(class_names)}
-    items = tuple(
-        Item(name, path, index.get(row.get("label", "")), mask, row.get("group") or None)
-        for (name, path, mask), row in zip(placed, cells, strict=True)
+        raise SourceError(f"{where}: no rows beneath the header")
+    place = _Place(os.path.realpath(root or table.parent), root or table.parent)
+    found: list[tuple[str, Path, Path | None]] = []
+    for row in rows:
+        here = f"{where}, row {row.line}"
+        name, path = place.find(row.cells["path"], here)
+        mask = place.find(row.cells["mask"], here)[1] if row.cells.get("mask") else None
+        found.append((name, path, mask))
+    skipped: dict[str, int] = {}
+    if any(mask is not None for _, _, mask in found):
+        bare = [row.line for row, (_, _, mask) in zip(rows, found, strict=True) if mask is None]
+        if bare and reading.missing_mask == "error":
+            raise SourceError(f"{where}, {_in_rows(bare)}: no mask, and other rows have one; {MASK_ADVICE}")
+        if bare and reading.missing_mask == "skip":
+            kept = [i for i, (_, _, mask) in enumerate(found) if mask is not None]
+            rows, found = [rows[i] for i in kept], [found[i] for i in kept]
+            skipped["without a mask"] = len(bare)
+    others = tuple(name for name in header if name not in _KNOWN)
+    told = (
+        Labels((None,) * len(rows))
+        if meant.labels is None
+        else read_labels(
+            where, rows, others, task=meant.task, class_names=meant.class_names, targets=meant.targets
+        )
     )
-    columns = {name: tuple(row[name] for row in cells) for name in header if name not in _KNOWN}
-    return Source(items, class_names, root, reading, columns=columns, table=table)
+    names, copies = _identities(where, rows, [name for name, _, _ in found], told, meant.repeats)
+    items = tuple(
+        Item(name, path, label, mask, row.cells.get("group") or None, copy_of)
+        for name, (_, path, mask), label, row, copy_of in zip(
+            names, found, told.values, rows, copies, strict=True
+        )
+    )
+    if told.task is None:
+        meant.needs(where, has_classes=False, has_masks=any(item.mask is not None for item in items))
+    return Source(
+        items,
+        told.class_names,
+        place.root,
+        reading,
+        skipped,
+        columns={name: tuple(row.cells[name] for row in rows) for name in others},
+        table=table,
+        task=told.task or meant.task,
+        target_names=told.target_names,
+    )
 
 
-def _read_rows(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Column names, and the rows with their line numbers; rows without any text are left out."""
+def _identities(
+    where: str, rows: Sequence[Row], paths: Sequence[str], told: Labels, repeats: bool | None
+) -> tuple[list[str], list[str | None]]:
+    """Give each row a name of its own, and say which name a row repeats."""
+    first: dict[str, int] = {}
+    taken = set(paths)
+    names: list[str] = []
+    copies: list[str | None] = []
+    for i, path in enumerate(paths):
+        if path not in first:
+            first[path] = i
+            names.append(path)
+            copies.append(None)
+            continue
+        other = first[path]
+        stands = f"{where}, row {rows[i].line}: {printable(path)} stands in row {rows[other].line} already"
+        if told.task in ("classify", "multilabel") and told.values[i] != told.values[other]:
+            raise SourceError(
+                f"{stands}, with another label; several labels of one image are one row, 'cat|dog', read with "
+                "task='multilabel'"
+            )
+        if repeats is False:
+            raise SourceError(f"{stands}; remove one, or write repeats=True")
+        number = 2
+        while f"{path}#{number}" in taken:
+            number += 1
+        names.append(f"{path}#{number}")
+        taken.add(names[-1])
+        copies.append(path)
+    again = [row.line for row, copy_of in zip(rows, copies, strict=True) if copy_of is not None]
+    if again and repeats is None:
+        warnings.warn(
+            f"{where}, {_in_rows(again)}: paths that stand in earlier rows already; each row is taken as an item, and "
+            "copies stay together in a split; write repeats=True if this is meant, as for balancing classes, or "
+            "repeats=False to refuse it",
+            OffgraphWarning,
+            stacklevel=4,
+        )
+    return names, copies
+
+
+def _in_rows(lines: list[int]) -> str:
+    shown = ", ".join(map(str, lines[:5]))
+    more = f" and {len(lines) - 5:,} more" if len(lines) > 5 else ""
+    return f"row{'' if len(lines) == 1 else 's'} {shown}{more}"
+
+
+def _read_rows(table: Path) -> tuple[list[str], list[Row]]:
+    """Column names, and the rows; those without any text are left out."""
+    where = printable(table)
     try:
         text = table.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(
-            f"{table}: not UTF-8 text at byte {error.start}; save the table as UTF-8"
+            f"{where}: not UTF-8 text at byte {error.start}; save the table as UTF-8"
         ) from error
     except OSError as error:
-        raise SourceError(f"{table}: {error.strerror or error}") from error
+        raise SourceError(f"{where}: {error.strerror or error}") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        rows = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
+        lines = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
     except csv.Error as error:
-        raise SourceError(f"{table}, row {reader.line_num}: {error}") from error
+        raise SourceError(f"{where}, row {reader.line_num}: {error}") from error
     if "path" not in header or len(set(header)) < len(header):
         raise SourceError(
-            f"{table}: the first row must name the columns, each once, one of them 'path' "
+            f"{where}: the first row must name the columns, each once, one of them 'path' "
             f"(and 'label', if there is one); it is {first.strip()[:200]!r}"
         )
+    rows = []
+    for line, values in lines:
+        if len(values) != len(header):
+            raise SourceError(f"{where}, row {line}: {len(values)} values for {len(header)} columns")
+        rows.append(Row(line, dict(zip(header, (value.strip() for value in values), strict=True))))
     return header, rows
-
-
-def _place(value: str, home: str, root: Path, where: str) -> tuple[str, Path]:
-    """Name relative to the table's folder, and path, of what a row says; an error where it leads out."""
-    if not value:
-        raise SourceError(f"{where}: an empty path")
-    if "\0" in value:
-        raise SourceError(f"{where}: {value!r} is not a path")
-    plain = os.path.normpath(os.path.join(home, value))  # noqa: PTH118  # pathlib keeps the ..
-    try:
-        real = os.path.realpath(plain)
-    except OSError as error:
-        raise SourceError(f"{where}: {value!r}: {error.strerror or error}") from error
-    for candidate in (plain, real):
-        if os.path.commonpath((home, candidate)) != home or candidate == home:
-            raise SourceError(f"{where}: {value!r} leads out of the table's folder {root}")
-    name = Path(plain).relative_to(home).as_posix()
-    return name, root / name
-
-
-def _classes(labels: set[str]) -> tuple[str, ...]:
-    whole = all(label.removeprefix("-").isascii() and label.removeprefix("-").isdigit() for label in labels)
-    short = whole and all(len(label) < 20 for label in labels)
-    return tuple(sorted(labels, key=lambda label: (int(label), label)) if short else sorted(labels))

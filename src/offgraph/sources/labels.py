@@ -1,0 +1,317 @@
+"""What the cells of a table say: classes, several classes, numbers. A task is inferred only where it is certain."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from offgraph.errors import SourceError
+from offgraph.sources.base import Label, Task, refuse_classes
+from offgraph.sources.names import class_order, named, nfc, printable
+
+__all__ = ["Labels", "Row", "read_labels"]
+
+_FEW = 20  # so many different whole numbers are classes without a question
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+_SEPARATORS = "|;,"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: its line in the file, and its cells by column."""
+
+    line: int
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of all rows, and what they mean."""
+
+    values: tuple[Label | None, ...]
+    task: Task | None = None
+    class_names: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns that hold what there is to learn, and where they stand, for messages."""
+
+    table: str
+    rows: Sequence[Row]
+    names: tuple[str, ...]
+
+    @property
+    def cells(self) -> list[str]:
+        return [row.cells[self.names[0]] for row in self.rows]
+
+    def error(self, row: Row, said: str) -> SourceError:
+        return SourceError(f"{self.table}, row {row.line}: {said}")
+
+    def question(self, said: str, *choices: str) -> SourceError:
+        plural = "columns" if len(self.names) > 1 else "column"
+        return SourceError(
+            f"{self.table}: the {plural} {named(self.names)} {said}: write {', or '.join(choices)}"
+        )
+
+
+def read_labels(
+    table: str,
+    rows: Sequence[Row],
+    others: tuple[str, ...],
+    *,
+    task: Task | None,
+    class_names: tuple[str, ...] | None,
+    targets: tuple[str, ...] | None,
+) -> Labels:
+    """Read the labels of a table.
+
+    Parameters
+    ----------
+    table : str
+        For messages.
+    rows : sequence of Row
+    others : tuple of str
+        Columns with names that mean nothing here: all but path, label, mask and group.
+    task, class_names, targets
+        What the caller said, see `offgraph.open_source`; None where nothing.
+
+    Raises
+    ------
+    SourceError
+        Naming row and column where a cell cannot be what the task wants; or asking, where the task is in doubt.
+    """
+    if task == "segment":
+        return Labels((None,) * len(rows))
+    header = rows[0].cells
+    if targets is None:
+        targets = ("label",) if "label" in header else _unnamed_targets(table, rows, others, task)
+    if not targets:
+        return Labels((None,) * len(rows))
+    unknown = [name for name in targets if name not in header or name in ("path", "mask", "group")]
+    if unknown:
+        raise SourceError(
+            f"{table}: targets: there is no column {named(unknown)} of labels; columns are {named(header, 20)}"
+        )
+    columns = _Columns(table, rows, targets)
+    if len(targets) > 1:
+        task = task or _task_of_several(columns)
+        return _regress(columns) if task == "regress" else _one_hot(columns, task, class_names)
+    task = task or _task_of_one(columns, class_names)
+    reads: dict[str, Callable[[], Labels]] = {
+        "classify": lambda: _classify(columns, class_names),
+        "multilabel": lambda: _multilabel(columns, class_names),
+        "regress": lambda: _regress(columns),
+    }
+    return reads[task]()
+
+
+def _unnamed_targets(
+    table: str, rows: Sequence[Row], others: tuple[str, ...], task: Task | None
+) -> tuple[str, ...]:
+    """Columns to learn where none is called label: none, unless a task is asked for that all the others fit."""
+    columns = _Columns(table, rows, others)
+    values = {row.cells[name] for row in rows for name in others}
+    flags = len(others) > 1 and values <= {"0", "1"}
+    numbers = bool(others) and all(map(_NUMBER.fullmatch, values))
+    if task is None:
+        leave_out = "labels=None to leave them out"
+        if flags:
+            raise columns.question(
+                "hold only 0 and 1, and there is no column label",
+                "task='classify' if each row has a 1 for its class",
+                "task='multilabel' if a row may have several",
+                leave_out,
+            )
+        if numbers and not all(map(_WHOLE.fullmatch, values)):
+            raise columns.question(
+                "hold numbers, and there is no column label",
+                "task='regress' to learn them",
+                leave_out,
+            )
+        return ()
+    if (flags and task != "regress") or (numbers and task == "regress"):
+        return others
+    known = f"; columns are {named(rows[0].cells, 20)}" if others else ""
+    raise SourceError(
+        f"{table}: task={task!r}, but there is no column label: say which columns to learn, such as "
+        f"targets=['{printable(others[0]) if others else 'age'}']{known}"
+    )
+
+
+# which task
+
+
+def _task_of_several(columns: _Columns) -> Task:
+    values = {row.cells[name] for row in columns.rows for name in columns.names}
+    if values <= {"0", "1"}:
+        raise columns.question(
+            "hold only 0 and 1",
+            "task='classify' if each row has a 1 for its class",
+            "task='multilabel' if a row may have several",
+            "task='regress' for numbers",
+        )
+    return "regress"  # several columns are no single class, and _regress refuses what is no number
+
+
+def _task_of_one(columns: _Columns, class_names: tuple[str, ...] | None) -> Task:
+    empty = next((row for row in columns.rows if not row.cells[columns.names[0]]), None)
+    if empty is not None:
+        raise columns.error(
+            empty,
+            f"no label for {printable(empty.cells['path'])} (with task='multilabel', an empty cell means none of the "
+            "classes)",
+        )
+    cells = columns.cells
+    distinct = set(cells)
+    if class_names is not None:
+        return _task_by_names(distinct, class_names)
+    if all(_NUMBER.fullmatch(cell) or _COMMA.fullmatch(cell) for cell in distinct):
+        return _task_of_numbers(columns, distinct)
+    separator = _separator(distinct)
+    if separator is None or not _looks_several(distinct, separator):
+        return "classify"
+    if separator in "|;":
+        return "multilabel"
+    several = min((cell for cell in distinct if len(_parts(cell, separator)) > 1), key=lambda c: (len(c), c))
+    raise columns.question(
+        f"holds cells such as {several!r:.80}, and their words in other cells too",
+        "task='multilabel' if they are several labels",
+        "task='classify' if each cell is one class",
+    )
+
+
+def _task_by_names(cells: set[str], class_names: tuple[str, ...]) -> Task:
+    """With the classes known there is no doubt: a cell is one of them, or all its parts are."""
+    if all(nfc(cell) in class_names for cell in cells):
+        return "classify"
+    separator = _separator(cells)
+    parts = {nfc(part) for cell in cells for part in _parts(cell, separator)} if separator else set()
+    return "multilabel" if parts and parts <= set(class_names) else "classify"
+
+
+def _task_of_numbers(columns: _Columns, distinct: set[str]) -> Task:
+    if all(map(_WHOLE.fullmatch, distinct)):
+        if len(distinct) <= _FEW:
+            return "classify"
+        # the numbers 0 to n - 1 (or 1 to n), each more than once, number classes; ages have gaps
+        values = {int(cell) for cell in distinct} if all(len(cell) < 20 for cell in distinct) else set()
+        first = min(values, default=-1)
+        dense = first in (0, 1) and values == set(range(first, first + len(distinct)))
+        if dense and len(columns.rows) >= 2 * len(distinct):
+            return "classify"
+        said = f"holds {len(distinct):,} different numbers"
+    else:
+        said = f"holds {len(distinct):,} different numbers, some with a decimal point"
+    raise columns.question(
+        said, "task='regress' to learn their values", "task='classify' if each number is a class"
+    )
+
+
+def _separator(cells: set[str]) -> str | None:
+    for separator in _SEPARATORS:
+        if any(separator in cell for cell in cells):
+            return separator
+    return " " if any(len(cell.split()) > 1 for cell in cells) else None
+
+
+def _looks_several(distinct: set[str], separator: str) -> bool:
+    """Whether cells are made of parts that stand in other cells too, alone or in another order."""
+    parts = {cell: frozenset(_parts(cell, separator)) for cell in distinct}
+    alone = {next(iter(these)) for these in parts.values() if len(these) == 1}
+    joined = [these for these in parts.values() if len(these) > 1]
+    words = set[str]().union(*parts.values())
+    return bool(joined) and (
+        any(these <= alone for these in joined)
+        or len(set(joined)) < len(joined)
+        or len(distinct) > len(words)
+        or (separator in "|;" and sum(map(len, parts.values())) > len(words))
+    )
+
+
+def _parts(cell: str, separator: str | None) -> list[str]:
+    pieces = cell.split() if separator == " " else cell.split(separator) if separator else [cell]
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+# the labels of a task
+
+
+def _numbered(columns: _Columns, found: set[str], class_names: tuple[str, ...] | None) -> dict[str, int]:
+    if class_names is None:
+        return {name: number for number, name in enumerate(class_order(found))}
+    refuse_classes(columns.table, found, class_names)
+    return {name: number for number, name in enumerate(class_names)}
+
+
+def _classify(columns: _Columns, class_names: tuple[str, ...] | None) -> Labels:
+    for row in columns.rows:
+        if not row.cells[columns.names[0]]:
+            raise columns.error(row, f"no label for {printable(row.cells['path'])}")
+    cells = [nfc(cell) for cell in columns.cells]
+    number = _numbered(columns, set(cells), class_names)
+    return Labels(tuple(number[cell] for cell in cells), "classify", tuple(number))
+
+
+def _multilabel(columns: _Columns, class_names: tuple[str, ...] | None) -> Labels:
+    distinct = set(columns.cells)
+    used = [separator for separator in _SEPARATORS if any(separator in cell for cell in distinct)]
+    if len(used) > 1:
+        raise columns.question(
+            f"separates labels by {used[0]!r} and by {used[1]!r}", "one of them throughout, such as 'cat|dog'"
+        )
+    separator = used[0] if used else " "
+    if class_names is not None and not used and all(nfc(cell) in class_names for cell in distinct if cell):
+        separator = None  # names with spaces, one a cell
+    parts = [[nfc(part) for part in _parts(cell, separator)] for cell in columns.cells]
+    number = _numbered(columns, {part for these in parts for part in these}, class_names)
+    if not number:
+        raise SourceError(f"{columns.table}: not one label in the column {named(columns.names)}")
+    values = tuple(tuple(sorted({number[part] for part in these})) for these in parts)
+    return Labels(values, "multilabel", tuple(number))
+
+
+def _one_hot(columns: _Columns, task: Task, class_names: tuple[str, ...] | None) -> Labels:
+    if class_names is not None:
+        refuse_classes(columns.table, set(columns.names), class_names)
+    names = tuple(nfc(name) for name in columns.names) if class_names is None else class_names
+    place = [names.index(nfc(name)) for name in columns.names]
+    values: list[Any] = []
+    for row in columns.rows:
+        cells = [row.cells[name] for name in columns.names]
+        for name, cell in zip(columns.names, cells, strict=True):
+            if cell not in ("0", "1"):
+                raise columns.error(
+                    row, f"{cell!r:.80} in the column {printable(name)}: a 0 or a 1 is wanted"
+                )
+        shown = tuple(sorted(number for number, cell in zip(place, cells, strict=True) if cell == "1"))
+        if task == "classify" and len(shown) != 1:
+            raise columns.error(
+                row,
+                f"{len(shown)} of the columns {named(columns.names)} hold a 1, and one is wanted; if a row may have "
+                "several, write task='multilabel'",
+            )
+        values.append(shown[0] if task == "classify" else shown)
+    return Labels(tuple(values), task, names)
+
+
+def _regress(columns: _Columns) -> Labels:
+    values = []
+    for row in columns.rows:
+        numbers = []
+        for name in columns.names:
+            cell = row.cells[name]
+            number = float(cell) if _NUMBER.fullmatch(cell) else math.nan
+            if not math.isfinite(number):
+                hint = f"; write {cell.replace(',', '.')}" if _COMMA.fullmatch(cell) else ""
+                said = f"{cell!r:.80} is not a finite number{hint}" if cell else "no number"
+                raise columns.error(row, f"{said} in the column {printable(name)}")
+            numbers.append(number)
+        values.append(tuple(numbers))
+    return Labels(tuple(values), "regress", target_names=columns.names)

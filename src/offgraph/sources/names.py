@@ -1,0 +1,85 @@
+"""Names of files and classes: one order, one Unicode form, and nothing in them that a terminal would act on."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from offgraph.errors import SourceError
+
+__all__ = ["class_order", "named", "natural_key", "nfc", "parse_class_names", "printable"]
+
+_DIGITS = re.compile(r"([0-9]+)")
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
+_SHOWN = 5
+
+
+def nfc(name: str) -> str:
+    """Compose a name: the same letters are written in two ways by different file systems (``é`` as one or two)."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def natural_key(name: str) -> tuple:
+    """Sort key by which ``img2`` comes before ``img10``, folder by folder; equal only for equal names."""
+
+    def split(part: str) -> tuple:
+        pieces = _DIGITS.split(part)
+        # digits compare by value, as (length, digits) without leading zeros, so that no length is too long
+        return tuple(
+            (len(piece.lstrip("0")), piece.lstrip("0")) if i % 2 else (0, piece)
+            for i, piece in enumerate(pieces)
+        )
+
+    return (*(split(part) for part in name.split("/")), (((0, name),)))
+
+
+def class_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Class names in the one order that folders and tables share: by value if all are whole numbers, else natural.
+
+    Examples
+    --------
+    >>> class_order(["10", "9", "-1"]), class_order(["b10", "b9", "a"])
+    (('-1', '9', '10'), ('a', 'b9', 'b10'))
+    """
+    distinct = set(names)
+    if all(_WHOLE.fullmatch(name) for name in distinct):
+        return tuple(sorted(distinct, key=lambda name: (int(name), name)))
+    return tuple(sorted(distinct, key=natural_key))
+
+
+def parse_class_names(given: Sequence[str]) -> tuple[str, ...]:
+    """Check the class names that a caller gives, and return them in NFC.
+
+    Raises
+    ------
+    SourceError
+        Where they are no list of distinct texts.
+    """
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise SourceError(f"class_names={given!r:.80}: give a list of names, such as ['cat', 'dog']")
+    for name in given:
+        if not isinstance(name, str) or not name.strip():
+            raise SourceError(f"class_names: {name!r:.80} is not a name; give texts, such as ['cat', 'dog']")
+    names = tuple(nfc(name.strip()) for name in given)
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise SourceError(f"class_names: {printable(twice[0])} stands in it twice")
+    if not names:
+        raise SourceError("class_names=[]: give at least one name, or leave it out to take what is there")
+    return names
+
+
+def printable(text: object) -> str:
+    """Text without characters that a terminal would act on, which names may hold: each is written as its escape."""
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+
+def named(names: Iterable[str], most: int = _SHOWN) -> str:
+    """Name the first few in natural order: ``"a, b, c, d, e and 12 more"``."""
+    ordered = sorted(names, key=natural_key)
+    more = f" and {len(ordered) - most:,} more" if len(ordered) > most else ""
+    return ", ".join(printable(name) for name in ordered[:most]) + more
