@@ -24,6 +24,7 @@ from offgraph.errors import (
     ArgumentError as ArgumentError,
     BuildError as BuildError,
     DecodeError as DecodeError,
+    FileAccessError as FileAccessError,
     MachineError as MachineError,
     OffgraphError as OffgraphError,
     OffgraphWarning as OffgraphWarning,

@@ -128,6 +128,12 @@ def build(
     on_error: Annotated[
         OnError, typer.Option(help="List a bad file and go on, or stop at it.")
     ] = OnError.quarantine,
+    max_bad: Annotated[
+        str,
+        typer.Option(
+            help="Bad files that are put up with: a share such as 5%, or a number. One more: status 1."
+        ),
+    ] = "50%",
     seed: Seed = 0,
     store: Annotated[
         Store, typer.Option(help="Pictures after the last step that gives integers, or the final floats.")
@@ -155,6 +161,7 @@ def build(
             copies=copies,
             workers=workers,
             on_error=on_error.value,
+            max_bad=max_bad,
             seed=seed,
             store=store.value,
             dry_run=dry_run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from typing import get_args
 
 import numpy as np
 
-from offgraph.errors import ArgumentError, DecodeError, MachineError
+from offgraph.errors import ArgumentError, DecodeError
 from offgraph.formats import FormatError, Limits, Stored, recognise
 from offgraph.formats.display import Alpha, Color, paint
 from offgraph.formats.exif import upright
+from offgraph.machine import is_machine, machine_error, read_error
 
 __all__ = ["MAX_PIXELS", "Alpha", "Color", "Picture", "imread", "read", "read_bytes"]
 
@@ -103,7 +105,10 @@ def read(
     Raises
     ------
     DecodeError
-        Where the file cannot be read; the message begins with its path and ends with the cause.
+        Where the file cannot be read; the message begins with its path and ends with the cause. It is a
+        `FileAccessError` where the file is missing or may not be opened.
+    MachineError
+        Where handles, memory, drive or network failed: nothing is said about the file.
     ArgumentError
         Where an argument is not one of those above.
 
@@ -148,19 +153,14 @@ def read(
         if axes is not None and not kind.stacks and axes not in (stored.axes, named):
             raise FormatError(f"axes={axes!r} was asked for, this {kind.name} has {stored.axes!r}")
         array = upright(array, stored.orientation, named)
-    except FormatError as error:
-        raise DecodeError(f"{name}: {error}") from error
-    except MachineError as error:
-        raise MachineError(f"{name}: {error}", error) from error
     except OSError as error:
-        if error.filename is not None or error.errno is not None:
-            raise DecodeError(f"{name}: {error.strerror or error}") from error
-        raise DecodeError(f"{name}: damaged ({error})") from error
-    except MemoryError as error:
-        raise DecodeError(f"{name}: not enough memory to decode it ({error})") from error
-    except (
-        Exception
-    ) as error:  # decoders raise what they like on hostile bytes: struct, index, system errors, …
+        raise read_error(name, error) from error
+    except Exception as error:
+        if is_machine(error, limits.max_bytes):
+            raise machine_error(name, error) from error
+        if isinstance(error, FormatError):
+            raise DecodeError(f"{name}: {error}") from error
+        # Decoders raise what they like on hostile bytes: struct, index, system errors, …
         plain = isinstance(error, ValueError | SyntaxError | EOFError) and str(error)
         said = str(error) if plain else f"{type(error).__name__}: {error}"
         raise DecodeError(f"{name}: damaged ({said})") from error
@@ -208,7 +208,14 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     OSError
         Where it cannot be opened.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        # A socket, or a device without a driver, is refused with numbers that a failing drive has as well.
+        doubtful = error.errno in (errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP) and Path(path).exists()
+        if doubtful and not Path(path).is_file():
+            raise FormatError("not a regular file") from None
+        raise
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):

@@ -8,6 +8,7 @@ __all__ = [
     "ArgumentError",
     "BuildError",
     "DecodeError",
+    "FileAccessError",
     "MachineError",
     "OffgraphError",
     "OffgraphWarning",
@@ -29,6 +30,10 @@ class ArgumentError(OffgraphError, ValueError):
 
 class DecodeError(OffgraphError):
     """A file that cannot be read as a picture. The message begins with the file and ends with the cause."""
+
+
+class FileAccessError(DecodeError):
+    """A file that is not there, or may not be read. Its content was not refused, so a later run tries it again."""
 
 
 class SourceError(OffgraphError):

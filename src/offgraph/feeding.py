@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from offgraph.errors import ArgumentError, DecodeError, OffgraphError, SourceError, StepError
+from offgraph.machine import machine_error
 from offgraph.threads import num_threads
 
 __all__ = [
@@ -38,8 +39,9 @@ __all__ = [
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
-BAD_FILE = (DecodeError, StepError, SourceError, OSError)
-"""What a bad picture raises. Anything else is a mistake in a program and is never set aside."""
+BAD_FILE = (DecodeError, StepError, SourceError)
+"""What the content of a bad image raises. A MachineError ends the run, and can be tried again; anything else is a
+mistake in a program. Neither is ever set aside."""
 
 ALIGNMENT = 64
 """Bytes. TensorFlow takes an array that starts on such a boundary without copying it."""
@@ -150,9 +152,13 @@ def _lease(memory: np.ndarray, size: int) -> tuple[np.ndarray, _Lease]:
 
 
 def name_file(error: Exception, name: str) -> Exception:
-    """Return the error with the file it happened in, said once, at the front."""
+    """Return the error with the file it happened in, said once, at the front; want of memory as a MachineError."""
+    if isinstance(error, MemoryError):
+        return machine_error(name, error)
     if name in str(error):
         return error
+    if isinstance(error, OSError) and isinstance(error, OffgraphError):  # these carry their cause's number
+        return type(error)(f"{name}: {error}", error).with_traceback(error.__traceback__)
     if isinstance(error, OffgraphError):
         return type(error)(f"{name}: {error}").with_traceback(error.__traceback__)
     error.add_note(f"while working on {name}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from offgraph.errors import StepError
 from offgraph.frame import AffineMap, Frame
+from offgraph.machine import machine_error
 from offgraph.random import Draw, Key
 from offgraph.spec import ArraySpec
 from offgraph.step import GeometricStep, Step
@@ -164,7 +165,9 @@ def _named(here: Placed, spec: ArraySpec) -> Iterator[None]:
     """Say step, shape, dtype and axes with what a step refuses; a mistake in the step's own code passes through."""
     try:
         yield
-    except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
+    except MemoryError as error:
+        raise machine_error(f"{here.where} [{spec.shape}, {spec.dtype}]", error) from error
+    except (ValueError, RuntimeError, OverflowError) as error:
         says = str(error) or type(error).__name__
         raise StepError(
             f"{here.where}: {says} [picture of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]"

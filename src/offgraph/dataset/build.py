@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from offgraph.compose import Compose, as_recipe
+from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.example import BadFile, Example, Maker, Store
 from offgraph.dataset.formats import FORMATS, Format
 from offgraph.dataset.job import Job, class_counts
@@ -19,7 +21,7 @@ from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import MANIFEST, Quarantined, Records, quarantined
 from offgraph.dataset.report import BuildReport
 from offgraph.decode import Color
-from offgraph.errors import ArgumentError, BuildError
+from offgraph.errors import ArgumentError, BuildError, MachineError
 from offgraph.feeding import default_threads, ordered_map, whole_number
 from offgraph.random import Key
 from offgraph.sources import Source, open_source
@@ -38,6 +40,7 @@ def build(
     copies: int = 1,
     workers: int | None = None,
     on_error: Literal["quarantine", "stop"] = "quarantine",
+    max_bad: float | str = DEFAULT_MAX_BAD,
     seed: int = 0,
     store: Store = "integers",
     dry_run: bool = False,
@@ -71,6 +74,12 @@ def build(
         Threads; one a processor unless given.
     on_error : {"quarantine", "stop"}
         What a picture that cannot be used does: it is listed in ``quarantine.csv``, or it ends the build.
+        An image that is missing or may not be opened is listed too, and tried again when the build is run again.
+        A failure of the machine (drive, network, handles, memory) is no fault of an image: it is tried again for
+        a few seconds, then ends the build.
+    max_bad : float, int or str
+        Bad images that are put up with: a share such as ``0.05`` or ``"5%"``, or a number of images such as ``12``.
+        One more ends the build; what is finished stays. Half of the images unless given.
     seed : int
         Of every draw, and of the order in TFRecords.
     store : {"integers", "final"}
@@ -92,8 +101,10 @@ def build(
     Raises
     ------
     BuildError
-        Where the folder holds something else or another job, cannot be written, where files changed, or with
-        ``on_error="stop"`` at the first bad picture.
+        Where the folder holds something else or another job, cannot be written, where files changed, where more
+        than ``max_bad`` images are bad, or with ``on_error="stop"`` at the first one.
+    MachineError
+        Where the machine failed for longer than a moment. Nothing is set aside for it; run the same build again.
     RecipeError, SourceError
         Where recipe or source cannot be read.
 
@@ -124,6 +135,7 @@ def build(
         seed = Key(seed).seed
     except ArgumentError as error:
         raise BuildError(str(error)) from error
+    allowed = MaxBad.of(max_bad)
     recipe = as_recipe(recipe)
     source = open_source(src, color=color)
     if copies > 1 and not recipe.draws:
@@ -139,7 +151,8 @@ def build(
         "shard_size": counts["shard_size"],
     }
     job = Job.of(source, recipe, options, FORMATS[format].extra_libraries)
-    maker = Maker(source, recipe, seed, store)
+    source.watch()
+    maker = Maker(source, recipe, seed, store, job.present)
     folder = OutputFolder(Path(out))
     writer = FORMATS[format](folder, job)
     trouble = source.holds(folder.path)
@@ -155,7 +168,16 @@ def build(
             _clear(folder)
             folder.write(_JOB_FILE, job.to_bytes())
         records = Records(folder, started or job)
-        return _Run(job, maker, folder, writer, records, threads, on_error == "stop", progress).run()
+        stop = on_error == "stop"
+        run = _Run(job, maker, folder, writer, records, threads, stop, allowed, progress)
+        try:
+            return run.run()
+        except MachineError as error:
+            raise MachineError(
+                f"{folder.path}: stopped, since the machine failed and not a file: {error}. Nothing is set aside for "
+                "it: mend that and run the same build again, which goes on where it was",
+                error,
+            ) from error
 
 
 def _check_options(**given: str) -> None:
@@ -209,7 +231,11 @@ class _Run:
     records: Records
     threads: int
     stop: bool
+    allowed: MaxBad
     progress: bool | None
+    bad: set[int] = field(default_factory=set)
+    good: int = 0
+    retried: bool = False
 
     def run(self) -> BuildReport:
         started = time.perf_counter()
@@ -224,12 +250,16 @@ class _Run:
         with progress_bar(self.job.total, already, self.progress) as step:
             addresses = (address for shard in todo for address in shards[shard])
             with closing(ordered_map(self.maker, addresses, threads=self.threads)) as made:
-                for shard in todo:
-                    self._write(shard, len(shards[shard]), made, step)
+                try:
+                    for shard in todo:
+                        self._write(shard, len(shards[shard]), made, step)
+                except BaseException:
+                    self.maker.ended.set()  # whoever waits to try again is not waited for
+                    raise
         # What stands beside the shards follows from them: it is made again, and written where it is not the same.
         written = self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
         written += self.records.finish()
-        if finished:
+        if finished and not self.retried:
             again = [name for name in written if name != MANIFEST or not todo]
             repaired += [f"{name} is missing or not as it was written" for name in again]
         return self._report(resumed, repaired, time.perf_counter() - started)
@@ -249,10 +279,23 @@ class _Run:
             trouble = self.writer.damage(head, lines)
             if trouble:
                 damaged.append(trouble)
+            elif any(line.get("retry") and self._opens(line["index"]) for line in bad):
+                self.retried = True
             else:
+                self.good += len(lines)
                 self._refuse(bad)
                 done[shard] = len(lines)
         return done, damaged
+
+    def _opens(self, index: int) -> bool:
+        """Whether the files of an image that was out of reach can be opened now."""
+        item = self.maker.source[index]
+        try:
+            for path in filter(None, (item.path, item.mask)):
+                os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
+        except OSError:
+            return False
+        return True
 
     def _check_sources(self, lines: tuple[dict[str, Any], ...], hashes: dict[Path, str | None]) -> None:
         for line in lines:
@@ -276,6 +319,7 @@ class _Run:
                 thing = next(made)
                 step(isinstance(thing, Example))
                 if isinstance(thing, Example):
+                    self.good += 1
                     yield thing
                 else:
                     bad.append(thing.describe())
@@ -285,6 +329,15 @@ class _Run:
         self.records.write(shard, header, lines, bad)
 
     def _refuse(self, bad: list[dict[str, Any]]) -> None:
+        self.bad.update(line["index"] for line in bad)
+        total = len(self.job.pictures)
+        # Where none can be used at all, the end of the build says so in its own words.
+        if bad and total > 1 and self.allowed.exceeded(len(self.bad), total):
+            raise BuildError(
+                f"{self.folder.path}: {len(self.bad)} of {total} images are bad, more than max_bad={self.allowed.said} "
+                f"allows; {self.good} examples could be used so far; the last: {bad[-1]['name']}: {bad[-1]['quarantined']}. "
+                "Look at these files and at the options, or raise max_bad: the same build then goes on where it was"
+            )
         if bad and self.stop:
             raise BuildError(
                 f"{bad[0]['name']}: {bad[0]['quarantined']} (on_error='stop'; with 'quarantine' the build goes on)"
@@ -309,6 +362,7 @@ class _Run:
             seconds=seconds,
             resumed=resumed,
             repaired=tuple(repaired),
+            max_bad=self.allowed.said,
         )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import struct
-from dataclasses import dataclass
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +15,9 @@ import numpy as np
 from offgraph.compose import Compose
 from offgraph.dataset.output import sha256_of
 from offgraph.encode import encode_png
-from offgraph.errors import BuildError, StepError
+from offgraph.errors import BuildError, FileAccessError, MachineError, StepError
 from offgraph.feeding import BAD_FILE, name_file, reason
+from offgraph.machine import with_retries
 from offgraph.random import Key
 from offgraph.sources import Source
 
@@ -121,13 +125,14 @@ class Example:
 
 @dataclass(frozen=True)
 class BadFile:
-    """A picture that could not be used, and why."""
+    """An image that could not be used, and why; ``retry`` where its content was not refused."""
 
     index: int
     copy: int
     name: str
     source: str | None
     reason: str
+    retry: bool = False
 
     def describe(self) -> dict[str, Any]:
         """The line it has in the sample records, as plain JSON."""
@@ -137,6 +142,7 @@ class BadFile:
             "name": self.name,
             "source": self.source,
             "quarantined": self.reason,
+            **({"retry": True} if self.retry else {}),
         }
 
 
@@ -152,19 +158,38 @@ class Maker:
         Copy k of picture i is drawn at ``Key(seed, epoch=k, index=i)``.
     store : {"integers", "final"}
         Stop after the last step that still gives integers, or run the whole recipe.
+    listed : sequence of bool
+        Whether the files of each image were there when the source was listed.
+    ended : threading.Event
+        Set when the build ends: nothing is tried again after that.
     """
 
     source: Source
     recipe: Compose
     seed: int
     store: Store
+    listed: Sequence[bool] = ()
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, address: tuple[int, int]) -> Example | BadFile:
-        """Read, transform and encode; a picture that cannot be used comes back as a BadFile."""
-        index, copy = address
+        """Read, transform and encode; an image that cannot be used comes back as a BadFile.
+
+        Raises
+        ------
+        MachineError
+            Where the machine failed, and failed again when it was tried again.
+        """
+        return with_retries(lambda: self._judged(*address), self.ended)
+
+    def _judged(self, index: int, copy: int) -> Example | BadFile:
         item = self.source[index]
         try:
             return self._make(index, copy)
+        except FileAccessError as error:
+            trouble = self.source.out_of_reach(index, listed=bool(self.listed) and self.listed[index])
+            if trouble:
+                raise MachineError(f"{item.name}: {trouble}", OSError(errno.EIO, trouble)) from error
+            return BadFile(index, copy, item.name, None, reason(error, item.path, item.name), retry=True)
         except BAD_FILE as error:
             return BadFile(index, copy, item.name, sha256_of(item.path), reason(error, item.path, item.name))
         except Exception as error:
@@ -197,5 +222,5 @@ class Maker:
 def _hash(path: Path) -> str:
     digest = sha256_of(path)
     if digest is None:
-        raise OSError(f"{path} was read once and cannot be read again")
+        raise FileAccessError(f"{path}: was read once and cannot be read again")
     return digest

@@ -13,6 +13,7 @@ from offgraph.compose import Compose
 from offgraph.dataset.output import json_line
 from offgraph.errors import BuildError
 from offgraph.feeding import permutation
+from offgraph.machine import is_machine, machine_error
 from offgraph.recipe import explain_mismatch
 from offgraph.sources import Source
 
@@ -144,6 +145,11 @@ class Job:
         return found
 
     @property
+    def present(self) -> tuple[bool, ...]:
+        """Whether the files of each image were there when the source was listed."""
+        return tuple(p.size >= 0 and (p.mask_size is None or p.mask_size >= 0) for p in self.pictures)
+
+    @property
     def total(self) -> int:
         """Number of examples, if every picture can be used."""
         return len(self.pictures) * int(self.options["copies"])
@@ -198,7 +204,9 @@ def _listing_differences(old: tuple[Picture, ...], new: tuple[Picture, ...]) -> 
 def _size(path: Any) -> int:
     try:
         return path.stat().st_size
-    except OSError:
+    except OSError as error:
+        if is_machine(error):
+            raise machine_error(str(path), error) from error
         return -1
 
 

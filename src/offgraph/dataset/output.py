@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from offgraph.errors import BuildError
+from offgraph.machine import is_machine, machine_error
 
 __all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "sha256_of"]
 
@@ -39,13 +40,21 @@ def json_bytes(value: Any) -> bytes:
 
 
 def sha256_of(path: Path) -> str | None:
-    """SHA-256 of a regular file in hexadecimal digits; None where there is none that can be read."""
+    """SHA-256 of a regular file in hexadecimal digits; None where there is none that can be read.
+
+    Raises
+    ------
+    MachineError
+        Where the machine failed: that says nothing about the file.
+    """
     try:
         if not path.is_file():  # reading a pipe could wait for ever
             return None
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+    except OSError as error:
+        if is_machine(error):
+            raise machine_error(str(path), error) from error
         return None
 
 

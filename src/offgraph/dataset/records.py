@@ -37,11 +37,20 @@ class Quarantined:
     reason : str
     copies : tuple of int
         The copies it could not be used for: all of them, unless only some draws fail.
+    retry : bool
+        Whether its content was not refused: it was missing, or could not be opened. The same build, run again,
+        tries it again.
     """
 
     name: str
     reason: str
     copies: tuple[int, ...]
+    retry: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry it has in the manifest."""
+        entry = {"name": self.name, "reason": self.reason, "copies": list(self.copies)}
+        return {**entry, "retry": True} if self.retry else entry
 
 
 class Records:
@@ -137,7 +146,12 @@ class Records:
 
     def _same_content(self, seen: dict[int, Any], line: dict[str, Any]) -> None:
         found = (line["name"], line["source"], line.get("mask_source"))
+        if line.get("retry"):  # nothing was seen of its content
+            seen.setdefault(line["index"], found)
+            return
         known = seen.setdefault(line["index"], found)
+        if known[1] is None and line["source"] is not None:
+            known = seen[line["index"]] = found
         if known[1] != found[1] or (None not in (known[2], found[2]) and known[2] != found[2]):
             raise BuildError(
                 f"{self.folder.path}: {line['name']} changed while the build ran; "
@@ -173,16 +187,20 @@ class Records:
             },
             "sources": {"count": len(content), "sha256": listing.hexdigest()},
             "shards": shards,
-            "quarantine": [{"name": b.name, "reason": b.reason, "copies": list(b.copies)} for b in bad],
+            "quarantine": [entry.to_json() for entry in bad],
         }
 
 
 def quarantined(lines: list[dict[str, Any]]) -> list[Quarantined]:
     """Bring the bad copies of each picture together, in the order of the source."""
-    found: dict[tuple[int, str, str], list[int]] = {}
+    found: dict[tuple[int, str, str, bool], list[int]] = {}
     for line in lines:
-        found.setdefault((line["index"], line["name"], line["quarantined"]), []).append(line["copy"])
-    return [Quarantined(name, why, tuple(sorted(found[i, name, why]))) for i, name, why in sorted(found)]
+        key = (line["index"], line["name"], line["quarantined"], bool(line.get("retry")))
+        found.setdefault(key, []).append(line["copy"])
+    return [
+        Quarantined(name, why, tuple(sorted(copies)), retry)
+        for (_, name, why, retry), copies in sorted(found.items())
+    ]
 
 
 def load_manifest(root: Path) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class BuildReport:
     classes : dict
         Examples of each class, by name; empty for a source without classes.
     quarantined : tuple of Quarantined
-        Pictures that were set aside, with the reason of each.
+        Images that were set aside, with the reason of each; ``retry`` marks those that were not refused for
+        their content, which the same build tries again when it is run again.
     bytes : int
         Size of pictures and masks on the disk; estimated in a dry run.
     seconds : float
@@ -36,6 +37,8 @@ class BuildReport:
     repaired : tuple of str
         What was found missing or damaged, and written again.
     dry_run : bool
+    max_bad : str
+        The share, or the number, of bad images that was allowed, in words.
     """
 
     path: Path
@@ -49,6 +52,12 @@ class BuildReport:
     resumed: int = 0
     repaired: tuple[str, ...] = ()
     dry_run: bool = False
+    max_bad: str = ""
+
+    @property
+    def waiting(self) -> int:
+        """Number of images that the same build tries again when it is run again."""
+        return len({bad.name for bad in self.quarantined if bad.retry})
 
     def summary(self) -> str:
         """Say it in a few lines of text."""
@@ -62,10 +71,21 @@ class BuildReport:
         if self.quarantined:
             count, what = len(self.quarantined), _count(len(self.quarantined), "picture")
             where = "" if self.dry_run else f" (all in {self.path / 'quarantine.csv'})"
-            lines.append(f"  {what} could not be used{where}:")
+            share = len({bad.name for bad in self.quarantined}) / max(1, self.pictures)
+            allowed = (
+                f", {share:.1%} of them; up to {self.max_bad} are allowed"
+                if self.max_bad and not self.dry_run
+                else ""
+            )
+            lines.append(f"  {what} could not be used{allowed}{where}:")
             lines.extend(f"    {bad.name}: {bad.reason}" for bad in self.quarantined[:5])
             if count > 5:
                 lines.append(f"    … and {count - 5} more")
+        if self.waiting:
+            lines.append(
+                f"  {_count(self.waiting, 'picture')} could not be opened, whatever the content is: "
+                "run the same build again to try once more"
+            )
         return "\n".join(lines)
 
     def _headline(self) -> str:
@@ -73,7 +93,7 @@ class BuildReport:
         size, time = _bytes(self.bytes), _seconds(self.seconds)
         if self.dry_run:
             return f"{self.path}: would hold {what} as {self.format}, about {size}, in about {time}; nothing is written"
-        if self.resumed == self.examples and not self.repaired:
+        if self.resumed == self.examples and not self.repaired and not self.waiting:
             return f"{self.path}: already finished and whole: {what}, {size}"
         return f"{self.path}: {what} as {self.format}, {size}, in {time}"
 

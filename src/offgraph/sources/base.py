@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from offgraph.decode import MAX_PIXELS, Alpha, Color, Picture, read
-from offgraph.errors import DecodeError, SourceError, StepError
+from offgraph.errors import DecodeError, FileAccessError, MachineError, SourceError, StepError
+from offgraph.machine import Mount
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
 from offgraph.spec import name_axes
 from offgraph.targets import Image, Mask
@@ -267,6 +269,7 @@ class Source(Sequence[Item]):
     task: Task | None = None
     target_names: tuple[str, ...] = ()
     has_masks: bool = None  # type: ignore[assignment]  # asked of all items in __post_init__
+    _mount: Mount = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.items:
@@ -275,6 +278,7 @@ class Source(Sequence[Item]):
                 f"{printable(self.root)}: no pictures in it"
                 + (f" (left out: {left_out})" if left_out else "")
             )
+        object.__setattr__(self, "_mount", Mount(self.root))
         if self.has_masks is None:
             object.__setattr__(self, "has_masks", any(item.mask is not None for item in self.items))
         if self.has_masks and self.reading.missing_mask != "background":
@@ -389,7 +393,46 @@ class Source(Sequence[Item]):
         ------
         DecodeError
             Where the picture or its mask cannot be read, or the two do not fit; names the file.
+        MachineError
+            Where the machine failed, or the whole source is out of reach.
         """
+        try:
+            sample = self._read(index)
+        except FileAccessError as error:
+            trouble = self.out_of_reach(index)
+            if trouble:
+                raise MachineError(
+                    f"{self.items[index].path}: {trouble}", OSError(errno.EIO, trouble)
+                ) from error
+            raise
+        for path in self._files(index):
+            self._mount.found(path)
+        return sample
+
+    def out_of_reach(self, index: int, *, listed: bool | None = None) -> str | None:
+        """Say why the files of an item cannot be reached though it may be sound; None where only a file is missing.
+
+        Parameters
+        ----------
+        index : int
+        listed : bool, optional
+            Whether its files were there when the source was opened; known of a folder, unless given.
+        """
+        known = self.walked if listed is None else listed
+        found = (self._mount.trouble(path, listed=known) for path in self._files(index) if not path.exists())
+        return next(filter(None, found), None)
+
+    def watch(self) -> None:
+        """Note which folders the files lie in now, so that a drive among them that goes away is noticed."""
+        for index in range(len(self)):
+            for path in self._files(index):
+                self._mount.found(path)
+
+    def _files(self, index: int) -> tuple[Path, ...]:
+        item = self.items[index]
+        return (item.path,) if item.mask is None else (item.path, item.mask)
+
+    def _read(self, index: int) -> Sample:
         item = self.items[index]
         how = self.reading
         picture = read(item.path, color=how.color, axes=how.axes, alpha=how.alpha, max_pixels=how.max_pixels)
