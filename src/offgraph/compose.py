@@ -17,7 +17,7 @@ from offgraph import plan, recipe
 from offgraph.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
 from offgraph.frame import Frame
 from offgraph.random import Key
-from offgraph.spec import SPATIAL, ArraySpec
+from offgraph.spec import MAX_PIXELS, SPATIAL, ArraySpec
 from offgraph.step import Step
 from offgraph.targets import Image, Mask
 
@@ -200,6 +200,7 @@ class Compose:
         mask: np.ndarray | Mask | None = None,
         key: Key | None = None,
         axes: str | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> Result:
         """Apply the recipe to a picture and its mask.
 
@@ -213,6 +214,9 @@ class Compose:
             Address of the draws. Needed where the recipe draws: a default would give all pictures the same draws.
         axes : str, optional
             Axes of the image, such as ``"YXC"`` or ``"ZYX"``, where its shape leaves a doubt.
+        max_pixels : int
+            Most pixels that a step may make of an image that has fewer, channels not counted; memory is limited to
+            8 bytes for each. A step that would make more is refused before anything is allocated.
 
         Returns
         -------
@@ -224,6 +228,8 @@ class Compose:
             Naming step, cause, shape and dtype.
         ArgumentError
             For a key that is none.
+        MachineError
+            Where there is not enough memory.
         """
         if key is None:
             drawing = next((placed.where for placed in self._placed if placed.step.draws), None)
@@ -236,14 +242,21 @@ class Compose:
         elif not isinstance(key, Key):
             raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
         picture, labels = _parse_targets(image, mask, axes)
-        return _apart(self.run(picture, labels, key), picture, labels)
+        return _apart(self.run(picture, labels, key, max_pixels=max_pixels), picture, labels)
 
     def run(
-        self, image: Image, mask: Mask | None, key: Key, start: int = 0, stop: int | None = None
+        self,
+        image: Image,
+        mask: Mask | None,
+        key: Key,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
     ) -> Result:
         """Apply the steps from `start` up to `stop` to typed targets; draws are those of the whole recipe."""
         part = self._placed[start:stop]
-        return self._result(image, mask, key, start, part, None)
+        return self._result(image, mask, key, start, part, None, max_pixels)
 
     def replay(
         self,
@@ -252,6 +265,7 @@ class Compose:
         image: np.ndarray | Image,
         mask: np.ndarray | Mask | None = None,
         axes: str | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> Result:
         """Apply recorded draws again, to the same picture or to another.
 
@@ -281,16 +295,16 @@ class Compose:
             )
         picture, labels = _parse_targets(image, mask, axes)
         try:
-            result = self._result(picture, labels, key, start, part, drawn)
-        except (KeyError, TypeError, IndexError) as error:
+            result = self._result(picture, labels, key, start, part, drawn, max_pixels)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise StepError(f"the record holds values that its steps do not take: {error!r}") from error
         return _apart(result, picture, labels)
 
     def _result(
         self, image: Image, mask: Mask | None, key: Key, start: int, part: tuple[plan.Placed, ...],
-        recorded: list[plan.Drawn] | None,
+        recorded: list[plan.Drawn] | None, max_pixels: int,
     ) -> Result:  # fmt: skip
-        image, mask, log, way = plan.run(part, image, mask, key, recorded)
+        image, mask, log, way = plan.run(part, image, mask, key, recorded, max_pixels)
         record = {
             "recipe": self.digest,
             "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},

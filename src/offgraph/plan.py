@@ -10,15 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.errors import StepError
+from offgraph.errors import MachineError, OffgraphError, StepError
 from offgraph.frame import AffineMap, Frame
 from offgraph.machine import machine_error
 from offgraph.random import Draw, Key
-from offgraph.spec import ArraySpec
-from offgraph.step import GeometricStep, Step
+from offgraph.spec import MAX_PIXELS, ArraySpec
+from offgraph.step import FilterStep, GeometricStep, Step
 from offgraph.targets import Image, Mask
 
-__all__ = ["Drawn", "Placed", "Way", "drawn_spec", "place", "run"]
+__all__ = ["MAX_SIDE", "MAX_WINDOW", "Drawn", "Placed", "Way", "drawn_spec", "place", "run"]
+
+MAX_SIDE = 1 << 24
+"""Most pixels along an axis that a step makes longer: tables of positions and weights are as long."""
+MAX_WINDOW = 1 << 20
+"""Most samples in the window of a filter: 1024 x 1024 pixels, or a line a thousand times as wide as most images."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,7 @@ def run(
     mask: Mask | None,
     key: Key,
     recorded: Sequence[Drawn] | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> tuple[Image, Mask | None, tuple[Drawn, ...], Way]:
     """Apply placed steps to a picture and its mask.
 
@@ -125,11 +131,16 @@ def run(
         Address of the picture.
     recorded : sequence of Drawn, optional
         Apply these values, one for each step, instead of drawing.
+    max_pixels : int
+        Most pixels that a step may make of an image that has fewer, channels not counted; memory is limited to 8 bytes
+        for each. Checked on what was drawn, before anything is allocated.
 
     Raises
     ------
     StepError
         Naming step, cause, shape, dtype and axes.
+    MachineError
+        Where there is not enough memory.
     """
     if mask is not None and mask.spec.size != image.spec.size:
         raise StepError(
@@ -145,6 +156,7 @@ def run(
             log.append(drawn)
             if not drawn.applied:
                 continue
+            _check_limits(step, spec, drawn.params, max_pixels)
             image = step.apply(image, drawn.params)
             if mask is not None:
                 mask = step.apply_mask(mask, drawn.params)
@@ -167,11 +179,35 @@ def _named(here: Placed, spec: ArraySpec) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise machine_error(f"{here.where} [{spec.shape}, {spec.dtype}]", error) from error
-    except (ValueError, RuntimeError, OverflowError) as error:
+    except MachineError:
+        raise
+    except (ValueError, RuntimeError, OverflowError, OffgraphError) as error:
         says = str(error) or type(error).__name__
         raise StepError(
             f"{here.where}: {says} [picture of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]"
         ) from error
+
+
+def _check_limits(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixels: int) -> None:
+    """Refuse what would take memory without bound: more pixels than the limit, an endless side, a window like that."""
+    after = step.output_spec(spec, params)
+    pixels, given = after.pixels or 0, spec.pixels or 0
+    side = max((n or 0 for n in after.shape), default=0)
+    if (pixels > given and (pixels > max_pixels or (after.nbytes or 0) > 8 * max_pixels)) or (
+        side > MAX_SIDE and side > max(n or 0 for n in spec.shape)
+    ):
+        raise ValueError(
+            f"{step!r}{_drew(params)} would make {_size(after)} pixels ({after.nbytes or 0:,} bytes), more than the "
+            f"limit of {max_pixels:,} pixels of 8 bytes, {MAX_SIDE:,} to a side; make it smaller, or pass max_pixels="
+        )
+    if isinstance(step, FilterStep) and (samples := step.window(params, spec)) > MAX_WINDOW:
+        raise ValueError(
+            f"{step!r}{_drew(params)} has a window of {samples:,.0f} samples, more than the limit of {MAX_WINDOW:,}"
+        )
+
+
+def _drew(params: dict[str, Any]) -> str:
+    return f" with {', '.join(f'{name}={value}' for name, value in params.items())}" if params else ""
 
 
 def drawn_spec(placed: Sequence[Placed], spec: ArraySpec) -> list[ArraySpec]:

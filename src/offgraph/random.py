@@ -7,6 +7,7 @@ integers and ``+ - *`` only, so that they are equal in every bit on every machin
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 
 from offgraph.errors import ArgumentError
@@ -16,6 +17,7 @@ __all__ = ["Draw", "Key", "hash64", "philox4x64"]
 _WORD = (1 << 64) - 1
 _MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
 _WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+_LARGEST = sys.float_info.max
 _PROGRAM = int.from_bytes(b"Offgraph", "big")
 """Second key word: draws of Offgraph differ from those of other users of Philox with the same seed."""
 
@@ -114,6 +116,8 @@ class Draw:
     def uniform(self, low: float, high: float) -> float:
         """Draw a float evenly from [low, high]."""
         fraction = (self.word() >> 11) * 2.0**-53
+        if high - low > _LARGEST:  # more than a float64 holds
+            return low * (1 - fraction) + high * fraction
         return min(max(low + (high - low) * fraction, low), high)
 
     def integer(self, low: int, high: int) -> int:

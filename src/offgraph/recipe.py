@@ -40,6 +40,10 @@ FORMAT = 1
 """Version of the file form; a reader refuses a later one."""
 _MAX_BYTES = 1 << 20
 _MAX_DEPTH = 20
+_MAX_EVENTS = 20_000
+"""Entries of a recipe file; PyYAML reads twenty thousand in a second."""
+_MAX_PROBLEMS = 20
+"""Problems that one message names."""
 _Path = tuple[str | int, ...]
 
 
@@ -139,7 +143,9 @@ def from_dict(data: Any, *, source: str = "recipe", lines: Mapping[_Path, int] |
         elif name is not None and (step := reader.step(name, value, (*path, name))) is not None:
             items.append(step)
     if reader.problems:
-        raise RecipeError("\n".join(reader.problems))
+        more = len(reader.problems) - _MAX_PROBLEMS
+        shown = reader.problems[:_MAX_PROBLEMS] + [f"{source}: and {more} problems more"] * (more > 0)
+        raise RecipeError("\n".join(shown))
     try:
         return Compose(items)
     except StepError as error:
@@ -167,7 +173,9 @@ class _Reader:
             return []
         for key in data:
             if key not in ("offgraph", "steps"):
-                self.complain((key,), f"unknown key {key!r}{did_you_mean(str(key), ('offgraph', 'steps'))}")
+                self.complain(
+                    (key,), f"unknown key {key!r:.60}{did_you_mean(str(key), ('offgraph', 'steps'))}"
+                )
         if "offgraph" not in data:
             self.complain((), f"a recipe begins with the line 'offgraph: {FORMAT}', which is missing")
         elif (form := data["offgraph"]) != FORMAT or isinstance(form, bool):
@@ -268,13 +276,15 @@ def _read(path: Path) -> str:
 def _check_events(text: str, source: str) -> None:
     """Refuse what a recipe has no use for before anything is built: aliases grow, deep nesting exhausts the stack."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.BaseLoader):
+    for number, event in enumerate(yaml.parse(text, Loader=yaml.BaseLoader)):
         line = event.start_mark.line + 1
+        if number > _MAX_EVENTS:
+            raise RecipeError(f"{source}, line {line}: more than {_MAX_EVENTS} entries; this is no recipe")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise RecipeError(f"{source}, line {line}: anchors and aliases (& and *) are not used in recipes")
         if getattr(event, "tag", None) not in (None, "!"):
             raise RecipeError(
-                f"{source}, line {line}: the tag {event.tag} is not used in recipes: plain values only"
+                f"{source}, line {line}: the tag {event.tag:.80} is not used in recipes: plain values only"
             )
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -297,7 +307,7 @@ def _value(node: yaml.Node | None, path: _Path, lines: dict[_Path, int], source:
             if not isinstance(key, yaml.ScalarNode):
                 raise RecipeError(f"{source}, line {line}: a key must be a plain word")
             if key.value in result:
-                raise RecipeError(f"{source}, line {line}: {key.value!r} is given twice")
+                raise RecipeError(f"{source}, line {line}: {key.value!r:.60} is given twice")
             lines[(*path, key.value)] = line
             result[key.value] = _value(child, (*path, key.value), lines, source)
         return result

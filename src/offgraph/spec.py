@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +11,13 @@ import numpy as np
 
 from offgraph.errors import StepError
 
-__all__ = ["SPATIAL", "ArraySpec", "held_by", "name_axes"]
+__all__ = ["MAX_PIXELS", "SPATIAL", "ArraySpec", "held_by", "name_axes", "scaled"]
 
 SPATIAL = "ZYX"
 """Letters of spatial axes. ``C`` names a channel axis, ``T`` time; neither is ever filtered or resampled."""
+
+MAX_PIXELS = 178_956_970
+"""Most pixels of an image that a step makes: those of the largest file that is read without being asked for."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,19 @@ class ArraySpec:
     def size(self) -> tuple[int | None, ...]:
         """Lengths of the spatial axes: (H, W) or (D, H, W)."""
         return tuple(self.shape[i] for i in self.spatial)
+
+    @property
+    def pixels(self) -> int | None:
+        """How many pixels there are, channels not counted; ``None`` where a length is not known."""
+        lengths = [n for n, name in zip(self.shape, self.axes) if name != "C"]
+        return None if None in lengths else math.prod(n or 0 for n in lengths)
+
+    @property
+    def nbytes(self) -> int | None:
+        """Memory of such an array; ``None`` where a length is not known."""
+        if None in self.shape:
+            return None
+        return math.prod(n or 0 for n in self.shape) * np.dtype(self.dtype).itemsize
 
     def resized(self, size: tuple[int | None, ...]) -> ArraySpec:
         """Return the same spec with other spatial lengths."""
@@ -105,6 +122,11 @@ def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
             f"axes={axes!r}: spatial axes must stand in the order Z, Y, X; transpose the array first"
         )
     return axes
+
+
+def scaled(n: int, factor: float) -> int:
+    """Return a length times a factor, rounded half to even; what is too large for an index stays too large."""
+    return round(min(n * factor, 2.0**62))
 
 
 def held_by(dtype: np.dtype[Any], **values: float) -> None:

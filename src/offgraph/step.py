@@ -353,6 +353,10 @@ class FilterStep(Step):
 
     kind = "filter"
 
+    def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
+        """Return how many samples the largest window holds that is kept in memory; checked before `apply`."""
+        return 1
+
 
 class PointwiseStep(Step):
     """A step that changes each value by itself; masks stay as they are.
@@ -370,7 +374,7 @@ class PointwiseStep(Step):
         channel_axis = image.axes.find("C")
         channels = array.shape[channel_axis] if channel_axis >= 0 else 1
         lined = np.moveaxis(array, channel_axis, -1) if channel_axis >= 0 else array[..., np.newaxis]
-        if channels and _has_table(array.dtype, below=array.size):
+        if channels and _has_table(array.dtype, below=array.size // channels):
             if params:  # drawn anew for every picture: nothing to keep
                 table = _make_table(self, array.dtype, channels, result.dtype, params)
             else:
@@ -407,7 +411,7 @@ def value_range(dtype: str, declared: float | None) -> float:
 
 
 def _has_table(dtype: np.dtype[Any], below: int) -> bool:
-    """Whether a dtype has so few values, fewer than `below`, that looking them up is less work than computing."""
+    """Whether a dtype has fewer values than `below`, the pixels there are, so that looking them up is less work."""
     return dtype.kind in "ui" and dtype.itemsize <= 2 and 1 << 8 * dtype.itemsize < below
 
 

@@ -51,8 +51,31 @@ KERNELS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
 _Table = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-@lru_cache(maxsize=256)
+_MOST_WEIGHTS = 1 << 24
+"""More of them are refused: making a table takes some ten times its memory."""
+
+_MOST_KEPT = 1 << 16
+
+
 def weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
+    """What :func:`_weight_table` makes; small ones are kept.
+
+    Raises
+    ------
+    ValueError
+        For a table that would take memory without bound.
+    """
+    taps = 2 * KERNELS[kernel][1] * max(n / length if antialias else 1, 1) + 1
+    if length * taps > _MOST_WEIGHTS:
+        raise ValueError(
+            f"resizing an axis from {n:,} to {length:,} pixels takes {length * taps:,.0f} weights, more than the "
+            f"limit of {_MOST_WEIGHTS:,}"
+        )
+    make = _kept_table if length * taps <= _MOST_KEPT else _weight_table
+    return make(n, length, kernel, antialias)
+
+
+def _weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
     """What each of `length` output pixels takes from `n` input pixels.
 
     Returns
@@ -91,6 +114,9 @@ def weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
     for array in table:
         array.flags.writeable = False
     return table
+
+
+_kept_table = lru_cache(maxsize=256)(_weight_table)
 
 
 def _tables(

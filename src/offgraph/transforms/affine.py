@@ -73,7 +73,11 @@ class Affine(ResampledStep):
                 "matrix= stands instead of scale, shear, translate and rotate; give one or the other"
             )
         rows = np.array(self.matrix)
-        if abs(np.linalg.det(rows[:, : len(rows)])) < 1e-12:  # of the homogeneous form it is the same number
+        with np.errstate(all="ignore"):
+            size = abs(np.linalg.det(rows[:, : len(rows)]))  # of the homogeneous form it is the same number
+        if not np.isfinite(size):
+            raise ValueError(f"matrix={self.matrix} has no determinant that a float64 holds")
+        if size < 1e-12:
             raise ValueError(f"matrix={self.matrix} flattens the picture: its determinant is 0")
 
     def hints(self) -> list[str]:
@@ -141,8 +145,9 @@ class Affine(ResampledStep):
         places = np.ix_(*[[names.index(name) for name in self.plane]] * 2)
         turned = np.eye(n)
         turned[places] = np.array([[1, params["shear"]], [0, 1]]) @ rotation(params["rotate"])
-        matrix = turned / params["scale"]
-        return matrix, centre - matrix @ (centre + params["translate"])
+        with np.errstate(over="ignore", invalid="ignore"):  # the map refuses what is not finite
+            matrix = turned / params["scale"]
+            return matrix, centre - matrix @ (centre + params["translate"])
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """The pull matrix, on the same size."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph import ndimage
 from offgraph.parameters import Mode, NaturalRange, Number, PositiveNumber
+from offgraph.spec import ArraySpec
 from offgraph.step import FilterStep, step
 from offgraph.targets import Image
 
@@ -46,6 +47,10 @@ class GaussianFilter(FilterStep):
     mode: Mode = "reflect"
     cval: Number = 0.0
     truncate: PositiveNumber = 4.0
+
+    def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
+        """`truncate` standard deviations to each side."""
+        return 2 * self.truncate * params["sigma"] + 1
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Filter all channels in one call."""

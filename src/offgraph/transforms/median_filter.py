@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph import ndimage
 from offgraph.parameters import Count, Mode, Number
+from offgraph.spec import ArraySpec
 from offgraph.step import FilterStep, step
 from offgraph.targets import Image
 
@@ -43,6 +44,10 @@ class MedianFilter(FilterStep):
     size: Count
     mode: Mode = "reflect"
     cval: Number = 0.0
+
+    def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
+        """The square, in volumes the cube."""
+        return self.size ** len(spec.spatial)
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Filter all channels in one call."""

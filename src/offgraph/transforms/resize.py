@@ -10,7 +10,7 @@ from offgraph.frame import AffineMap
 from offgraph.ndimage._nearest import on_half_pixels
 from offgraph.ndimage._resize import resize, resize_reference
 from offgraph.parameters import PositiveRange, Size
-from offgraph.spec import ArraySpec
+from offgraph.spec import ArraySpec, scaled
 from offgraph.step import GeometricStep, step
 
 __all__ = ["Resize"]
@@ -79,7 +79,7 @@ class Resize(GeometricStep):
         scale = params["scale"] if params is not None else self.scale
         if scale is None or isinstance(scale, tuple):
             return (None,) * len(size)
-        return tuple(None if n is None else max(1, round(n * scale)) for n in size)
+        return tuple(None if n is None else max(1, scaled(n, scale)) for n in size)
 
     def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
         """Other lengths; refuses a bool picture, whose averages are neither true nor false."""

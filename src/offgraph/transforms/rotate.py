@@ -103,6 +103,8 @@ class Rotate(ResampledStep):
 def rotation(angle: float) -> np.ndarray:
     """Return SciPy's 2 x 2 pull matrix of a turn by degrees; quarter turns are exact."""
     cosine, sine = cosdg(angle), sindg(angle)
+    if cosine == sine == 0:  # SciPy's answer where the angle has no digits behind the full turns
+        raise ValueError(f"an angle of {angle:g} degrees is beyond what float64 can turn by")
     return np.array([[cosine, sine], [-sine, cosine]])
 
 
@@ -112,7 +114,10 @@ def angle_hints(name: str, angle: float | tuple[float, float]) -> list[str]:
     largest = max(abs(value) for value in given)
     parts = largest / (np.pi / 12)
     fraction_of_pi = (
-        1 <= round(parts) <= 24 and abs(parts - round(parts)) < 0.012 and round(largest, 1) != largest
+        0.5 < parts < 25
+        and 1 <= round(parts) <= 24
+        and abs(parts - round(parts)) < 0.012
+        and round(largest, 1) != largest
     )
     if not 0 < largest < 1 and not fraction_of_pi:
         return []

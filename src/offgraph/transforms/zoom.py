@@ -11,7 +11,7 @@ from offgraph.frame import AffineMap
 from offgraph.ndimage._engine import zoom_planes
 from offgraph.ndimage._nearest import between_corners, on_half_pixels
 from offgraph.parameters import Order, PositiveRange
-from offgraph.spec import ArraySpec, held_by
+from offgraph.spec import ArraySpec, held_by, scaled
 from offgraph.step import ResampledStep, step
 
 __all__ = ["Zoom"]
@@ -58,7 +58,7 @@ class Zoom(ResampledStep):
         factor = params["factor"] if params is not None else self.factor
         if isinstance(factor, tuple):
             return (None,) * len(size)
-        result = tuple(None if n is None else round(n * factor) for n in size)
+        result = tuple(None if n is None else scaled(n, factor) for n in size)
         if 0 in result:
             raise ValueError(f"factor={factor:g} leaves no pixels of a picture of {size}")
         return result
