@@ -6,6 +6,7 @@ under ``--strict``.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import warnings
@@ -170,7 +171,7 @@ def build(
     except KeyboardInterrupt:
         typer.echo("offgraph: stopped; run the same command again, and it goes on where it was", err=True)
         raise typer.Exit(130) from None
-    typer.echo(report.summary())
+    typer.echo(_shown(report.summary()))
     if strict and report.quarantined:
         raise typer.Exit(3)
 
@@ -193,7 +194,7 @@ def preview(
 
     opened = _source(source, labels, axes, color=color.value, masks=masks, alpha=alpha.value)
     page = og.preview(opened, [] if recipe is None else recipe, out, n=pictures, seed=seed)
-    typer.echo(f"wrote {page}")
+    typer.echo(_shown(f"wrote {page}"))
 
 
 @app.command()
@@ -208,7 +209,7 @@ def compare(
     import offgraph as og
 
     page = og.compare(image, vary, out, recipe=recipe, color=color.value)
-    typer.echo(f"wrote {page}")
+    typer.echo(_shown(f"wrote {page}"))
 
 
 @app.command()
@@ -260,7 +261,7 @@ def predict(
         outputs=None if outputs is None else outputs.value,
     )
     report = og.save_predictions(predictions, out)
-    typer.echo(report.summary())
+    typer.echo(_shown(report.summary()))
     if strict and report.quarantined:
         raise typer.Exit(3)
 
@@ -349,7 +350,21 @@ def _describe_step(name: str) -> None:
 
 def _plain_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
     """One line: the line of code that warned says nothing to whoever typed a command."""
-    return f"offgraph: warning: {message}\n"
+    return f"offgraph: warning: {_shown(message)}\n"
+
+
+def _shown(text: object) -> str:
+    """Lines of text without what file names may hold to act on a terminal."""
+    from offgraph.sources.names import printable
+
+    return "\n".join(printable(line) for line in str(text).split("\n"))
+
+
+def _any_terminal() -> None:
+    """Let a terminal of another encoding show an escape for what it has no letter for, instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -358,10 +373,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     shown = warnings.formatwarning
     warnings.formatwarning = _plain_warning
+    _any_terminal()
     try:
         app(args=arguments)
     except OffgraphError as error:
-        typer.echo(f"offgraph: {error}", err=True)
+        typer.echo(f"offgraph: {_shown(error)}", err=True)
         sys.exit(1)
     finally:
         warnings.formatwarning = shown

@@ -21,6 +21,7 @@ from offgraph.errors import DecodeError, OffgraphWarning, SourceError
 from offgraph.feeding import whole_number
 from offgraph.sources import Item, Source, open_source
 from offgraph.sources.base import count_of
+from offgraph.sources.names import printable
 from offgraph.spec import ArraySpec
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class DoctorReport:
             table.add_column(overflow="fold")
             table.add_column(overflow="fold")
             for said, group in groups.items():
-                table.add_row(Text(_files(group), style="cyan"), Text(_printable(_said(said, group))))
+                table.add_row(Text(_files(group), style="cyan"), Text(printable(_said(said, group))))
             console.print(table)
             console.print()
         console.print(Text(self._summary()))
@@ -152,7 +153,7 @@ class DoctorReport:
 
 def _files(group: list[Finding]) -> str:
     """Names of the files that one line is about, a few of many."""
-    named = ", ".join(_printable(finding.file) for finding in group[:_NAMED])
+    named = ", ".join(printable(finding.file) for finding in group[:_NAMED])
     return named if len(group) <= _NAMED else f"{named} and {len(group) - _NAMED:,} more"
 
 
@@ -414,8 +415,3 @@ def _find_mixed_colour(examined: Iterable[_Examined]) -> None:
     few, said = (grey, "grey among colour") if len(grey) <= len(colour) else (colour, "colour among grey")
     for one in few:
         one.find("colour", f"{said} ({one.layout})")
-
-
-def _printable(text: str) -> str:
-    """Text without control characters, which file names may hold to fool a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

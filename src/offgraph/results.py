@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from offgraph.postprocess._labels import regions
 from offgraph.predict import Prediction, Predictions
 from offgraph.report import Figure, Report
 from offgraph.sources.base import count_of
+from offgraph.tables import TableWriter, open_table_file
 
 __all__ = ["PredictionReport", "objects", "save_predictions", "write_mask", "write_picture"]
 
@@ -266,12 +266,8 @@ def _fill(folder: Path, entries: Iterable[Prediction], run: Predictions, out: Pa
 _OBJECT = ("area", "row", "column", "first_row", "first_column", "end_row", "end_column")
 
 
-def _table(stack: ExitStack, path: Path, header: Iterable[str]) -> Any:
-    # Names that are no Unicode keep their bytes.
-    file = stack.enter_context(path.open("w", encoding="utf-8", errors="surrogateescape", newline=""))
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    return writer
+def _table(stack: ExitStack, path: Path, header: Iterable[str]) -> TableWriter:
+    return TableWriter(stack.enter_context(open_table_file(path)), header)
 
 
 def _columns(run: Predictions) -> tuple[str, ...]:

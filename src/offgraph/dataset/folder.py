@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import io
 import os
@@ -19,6 +18,7 @@ from offgraph.dataset.example import Encoded, Example, decode_array
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import PART, OutputFolder, inside, sha256_of
 from offgraph.errors import BuildError
+from offgraph.tables import TableWriter, open_table_file
 
 __all__ = ["FolderFormat"]
 
@@ -107,9 +107,8 @@ class FolderFormat:
         table_file = self.folder.path / "labels.csv"
         with self.folder.writing(table_file.name):
             part = table_file.with_name(table_file.name + PART)
-            with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                table = csv.writer(file, lineterminator="\n")
-                table.writerow(["path", "label", "mask", "source", "copy"])
+            with open_table_file(part) as file:
+                table = TableWriter(file, ["path", "label", "mask", "source", "copy"])
                 for line in lines:
                     label = "" if line["label"] is None else self.job.class_names[line["label"]]
                     at = line["at"]

@@ -7,7 +7,6 @@ record is finished, one without is written again. Nothing here depends on when o
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import io
 import json
@@ -20,6 +19,7 @@ from offgraph.compose import Compose
 from offgraph.dataset.job import FORMAT_VERSION, Job, class_counts
 from offgraph.dataset.output import OutputFolder, json_bytes, json_line
 from offgraph.errors import BuildError
+from offgraph.tables import TableWriter
 
 __all__ = ["MANIFEST", "Quarantined", "Records", "load_manifest", "quarantined"]
 
@@ -230,8 +230,7 @@ def load_manifest(root: Path) -> dict[str, Any]:
 
 def _quarantine_table(bad: list[Quarantined]) -> bytes:
     text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["path", "reason", "copies"])
+    table = TableWriter(text, ["path", "reason", "copies"])
     for entry in bad:
         table.writerow([entry.name, entry.reason, " ".join(map(str, entry.copies))])
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    return text.getvalue().encode()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offgraph.dataset.records import Quarantined
+from offgraph.sources.names import printable
 
 __all__ = ["BuildReport"]
 
@@ -63,7 +64,9 @@ class BuildReport:
         """Say it in a few lines of text."""
         lines = [self._headline()]
         if self.classes:
-            lines.append("  " + ", ".join(f"{name} {count}" for name, count in self.classes.items()))
+            lines.append(
+                "  " + ", ".join(f"{printable(name)} {count}" for name, count in self.classes.items())
+            )
         lines.extend(f"  written again: {what}" for what in self.repaired)
         if self.resumed and not self.dry_run:
             new = self.examples - self.resumed
@@ -78,7 +81,9 @@ class BuildReport:
                 else ""
             )
             lines.append(f"  {what} could not be used{allowed}{where}:")
-            lines.extend(f"    {bad.name}: {bad.reason}" for bad in self.quarantined[:5])
+            lines.extend(
+                f"    {printable(bad.name)}: {printable(bad.reason)}" for bad in self.quarantined[:5]
+            )
             if count > 5:
                 lines.append(f"    … and {count - 5} more")
         if self.waiting:

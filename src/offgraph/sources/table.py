@@ -13,6 +13,7 @@ from pathlib import Path
 from offgraph.errors import OffgraphWarning, SourceError
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, printable
 from offgraph.sources.labels import Labels, Row, read_labels
+from offgraph.tables import restored
 
 __all__ = ["open_table"]
 
@@ -32,6 +33,8 @@ class _Place:
             raise SourceError(f"{where}: an empty path")
         if "\0" in value:
             raise SourceError(f"{where}: {value!r} is not a path")
+        if restored(value) != value and not os.path.lexists(os.path.join(self.home, value)):  # noqa: PTH118
+            value = restored(value)  # as Offgraph writes the names that not every program can read
         plain = os.path.normpath(os.path.join(self.home, value))  # noqa: PTH118  # pathlib keeps the ..
         try:
             real = os.path.realpath(plain)
@@ -186,5 +189,8 @@ def _read_rows(table: Path) -> tuple[list[str], list[Row]]:
     for line, values in lines:
         if len(values) != len(header):
             raise SourceError(f"{where}, row {line}: {len(values)} values for {len(header)} columns")
-        rows.append(Row(line, dict(zip(header, (value.strip() for value in values), strict=True))))
+        cells = dict(zip(header, (value.strip() for value in values), strict=True))
+        rows.append(
+            Row(line, {name: v if name in ("path", "mask") else restored(v) for name, v in cells.items()})
+        )
     return header, rows
