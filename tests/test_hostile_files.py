@@ -114,7 +114,6 @@ LIARS = {
     "tiff strip of a vast jpeg": tiff(
         b"\xff\xd8\xff\xc0\0\x0b\x08\xff\xff\xff\xff\1\1\x11\0\xff\xda" + bytes(60), compression=7
     ),
-    "tiff strip that grows": tiff(zeros(10**9), compression=8),
     "tiff strip of another codec": tiff(bytes(100), compression=50001),
     "tiff in a circle": b"II*\0" + struct.pack("<IHHHIII", 8, 1, 256, 4, 1, 10, 8),
     "bigtiff of endless pages": b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**40) + bytes(60),
@@ -148,6 +147,7 @@ def test_streams_that_go_on_after_the_picture_are_cut_off() -> None:
     for data in (
         png(10, 10, 8, 0, zeros(10**8)),
         tiff(imagecodecs.lzma_encode(bytes(10**7)), compression=34925),
+        tiff(zeros(10**9), compression=8),
     ):
         assert not read(data).array.any()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000

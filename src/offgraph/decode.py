@@ -13,6 +13,7 @@ import numpy as np
 
 from offgraph.errors import ArgumentError, DecodeError
 from offgraph.formats import FormatError, Limits, Stored, recognise
+from offgraph.formats.base import cause_of
 from offgraph.formats.display import Alpha, Color, paint
 from offgraph.formats.exif import upright
 from offgraph.machine import is_machine, machine_error, read_error
@@ -67,6 +68,7 @@ def read(
     axes: str | None = None,
     alpha: Alpha = "drop",
     max_pixels: int = MAX_PIXELS,
+    page: int | None = None,
 ) -> Picture:
     """Read a picture: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF or PNM, known by its bytes and not by its name.
 
@@ -97,6 +99,9 @@ def read(
         ``"drop"`` is the default since it leaves the stored colours as they are.
     max_pixels : int
         Limit on height × width × frames, checked before decoding; memory is limited to 8 bytes for each.
+    page : int, optional
+        The one page of a multi-page TIFF that is to be read, from 0. Without it the first series of pages is read
+        as one stack. Other formats have page 0 only.
 
     Returns
     -------
@@ -129,6 +134,8 @@ def read(
         raise ArgumentError(f"axes={axes!r:.80}: write one letter an axis, such as 'ZYX'")
     if axes is not None and (len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes) <= set("TZYXC")):
         raise ArgumentError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
+    if page is not None and (isinstance(page, bool) or not isinstance(page, int | np.integer) or page < 0):
+        raise ArgumentError(f"page={page!r:.80}: give a whole number from 0, the first page")
     limits = Limits(max_pixels)
     in_memory = isinstance(path_or_bytes, bytes | bytearray | memoryview)
     name = "<bytes>" if in_memory else os.fspath(path_or_bytes)
@@ -141,7 +148,12 @@ def read(
         if not data:
             raise FormatError("the file is empty")
         kind = recognise(data)
-        stored = kind.decode(data, limits, axes) if kind.stacks else kind.decode(data, limits)
+        if kind.stacks:
+            stored = kind.decode(data, limits, axes, None if page is None else int(page))
+        elif page:
+            raise FormatError(f"page={page} was asked for: of a {kind.name} only the first image, 0, is read")
+        else:
+            stored = kind.decode(data, limits)
         _check_shape(stored, limits.checked if axes is None else [])
         notes = stored.notes
         if not in_memory and Path(name).suffix.lower() not in ("", *kind.suffixes):
@@ -160,10 +172,7 @@ def read(
             raise machine_error(name, error) from error
         if isinstance(error, FormatError):
             raise DecodeError(f"{name}: {error}") from error
-        # Decoders raise what they like on hostile bytes: struct, index, system errors, …
-        plain = isinstance(error, ValueError | SyntaxError | EOFError) and str(error)
-        said = str(error) if plain else f"{type(error).__name__}: {error}"
-        raise DecodeError(f"{name}: damaged ({said})") from error
+        raise DecodeError(f"{name}: {cause_of(error)}") from error
     return Picture(
         array, named, stored.orientation, size, kind.name, notes, layout=stored.layout, frames=stored.frames
     )
@@ -176,6 +185,7 @@ def imread(
     axes: str | None = None,
     alpha: Alpha = "drop",
     max_pixels: int = MAX_PIXELS,
+    page: int | None = None,
 ) -> np.ndarray:
     """Read a picture into an array: what ``scipy.ndimage.imread`` was until SciPy 1.2.
 
@@ -195,7 +205,7 @@ def imread(
     ...     int(imread(folder + "/a.png").max())
     4095
     """
-    return read(path, color=color, axes=axes, alpha=alpha, max_pixels=max_pixels).array
+    return read(path, color=color, axes=axes, alpha=alpha, max_pixels=max_pixels, page=page).array
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:

@@ -24,7 +24,7 @@ class Format:
     begins : tuple of (int, bytes)
         Offset and bytes, of which one pair must be found.
     decode : callable
-        Given the bytes of the file, `Limits` and, where `stacks`, the names of the axes.
+        Given the bytes of the file, `Limits` and, where `stacks`, the names of the axes and the page asked for.
     stacks : bool
         Whether a file can hold more axes than height, width and channels.
     """

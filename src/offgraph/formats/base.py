@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-__all__ = ["BYTES_PER_PIXEL", "FormatError", "Limits", "Stored"]
+__all__ = ["BYTES_PER_PIXEL", "FormatError", "Limits", "Stored", "cause_of", "no_such_page"]
 
 BYTES_PER_PIXEL = 8
 """Memory allowed for each pixel of the limit: 16-bit RGBA, or float64 grey."""
@@ -116,3 +117,34 @@ class Limits:
                 f"the header declares {pixels:,} pixels, which {stored_bytes:,} bytes cannot hold: "
                 "truncated, or a lying header"
             )
+
+
+_FAULTS = (AssertionError, AttributeError, LookupError, NameError, TypeError, ZeroDivisionError)
+_PACKAGE = Path(__file__).parents[1]
+
+
+def cause_of(error: Exception) -> str:
+    """Say what another exception than `FormatError` means: damage that a library met, or a fault of this package.
+
+    Decoders raise what they like on hostile bytes. An exception of the kinds that programming errors raise, from a
+    line of this package and not of a library, is a programming error.
+    """
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is not None and isinstance(error, _FAULTS):
+        path = Path(frame.tb_frame.f_code.co_filename)
+        if path.is_relative_to(_PACKAGE) and path.name != "isolated.py":  # its lines only pass on a worker's
+            return (
+                f"not read because of a fault in Offgraph ({type(error).__name__}: {error}, in {path.name}, line "
+                f"{frame.tb_lineno}); the file may be sound: please report it"
+            )
+    plain = isinstance(error, ValueError | SyntaxError | EOFError) and str(error)
+    return f"damaged ({error})" if plain else f"damaged ({type(error).__name__}: {error})"
+
+
+def no_such_page(page: int, count: int) -> str:
+    """Say that a file has no page of this number."""
+    return f"page={page} was asked for, the file has " + (
+        f"pages 0 to {count - 1}" if count > 1 else "one, 0"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import struct
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,20 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.formats import jpeg, with_pillow
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.errors import MachineError
+from offgraph.formats import isolated, with_pillow
+from offgraph.formats.base import FormatError, Limits, Stored, cause_of, no_such_page
+from offgraph.formats.tiff_strips import IN_PROCESS, JPEG, check_segments, check_streams, read_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_here"]
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR, _CIELAB = 0, 1, 2, 3, 4, 5, 6, 8
-_JPEG = {7, 33007, 34892}  # the decoder of these turns YCbCr into RGB itself
-_JPEG_2000 = {33003, 33004, 33005, 34712}
-# None, CCITT, LZW, deflate, PackBits, LZMA, Zstandard: their decoders stop where the strip is full.
-_BOUNDED = {1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000}
-_J2K_BEGIN = b"\xff\x4f\xff\x51"
 _ORIENTATION, _SUBPAGES = 274, 330
 _MOST_TAGS = 4096  # tifffile refuses directories with more
 _NAMED = set("TZYXCS")
@@ -56,32 +54,47 @@ def _collected_log() -> Iterator[list[str]]:
         _LOG.reset(token)
 
 
-def decode(data: bytes, limits: Limits, axes: str | None = None) -> Stored:
-    """Decode the first series of a TIFF file.
+def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | None = None) -> Stored:
+    """Decode the first series of a TIFF file, or one page of it.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     limits : Limits
-        Checked before pixels are touched, over all pages of the series.
+        Checked before pixels are touched, over all pages that are read.
     axes : str, optional
         Names of the stored axes; needed where the file holds a stack and does not say which.
+    page : int, optional
+        The page to read, from 0; a file may hold pages of different sizes and kinds.
     """
+    return _decode(data, limits, axes, page, in_process=False)
+
+
+def decode_here(data: bytes, limits: Limits, axes: str | None = None, page: int | None = None) -> Stored:
+    """Decode a TIFF of any compression; for a worker process (`isolated.decode`)."""
+    return _decode(data, limits, axes, page, in_process=True)
+
+
+def _decode(data: bytes, limits: Limits, axes: str | None, page: int | None, *, in_process: bool) -> Stored:
     import tifffile
 
     _check_directories(data)
     with _collected_log() as complaints:
         try:
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-                stored = _read_series(tiff, data, limits, axes)
-        except FormatError:
+                series = _choose(tiff, page)
+                _check_size(series, limits)
+                check_segments(series, len(data))
+                check_streams(series, data)
+                if not in_process and not _compressions(series) <= IN_PROCESS:
+                    return isolated.decode(decode_here, data, limits, axes=axes, page=page)
+                stored = _read_series(tiff, series, data, limits, axes, page)
+        except (FormatError, MachineError, MemoryError):
             raise
         except Exception as error:
             said = f"; {complaints[0]}" if complaints else ""
-            raise FormatError(
-                f"damaged or unsupported TIFF ({error or type(error).__name__}{said})"
-            ) from error
+            raise FormatError(f"{cause_of(error)}{said}") from error
     return replace(stored, notes=(*stored.notes, *dict.fromkeys(complaints)))
 
 
@@ -116,32 +129,49 @@ def _check_directories(data: bytes) -> None:
         return
 
 
-def _read_series(tiff: Any, data: bytes, limits: Limits, axes: str | None) -> Stored:
+def _choose(tiff: Any, page: int | None) -> Any:
+    """The first series, or a series of the one page that is asked for."""
+    import tifffile
+
+    if page is not None:
+        if page >= (count := len(tiff.pages)):
+            raise FormatError(no_such_page(page, count))
+        return tifffile.TiffPageSeries([tiff.pages[page].aspage()], parent=tiff)
     if not tiff.series:
-        raise FormatError("no picture in the file")
-    series, page = tiff.series[0], tiff.pages[0].keyframe
+        raise FormatError("no image in the file")
+    series = tiff.series[0]
     if not series.shape or series.dtype is None:
         raise FormatError("no pixels in the first page")
-    _check_size(series, page, limits)
-    _check_segments(series, len(data))
-    _check_streams(series, data)
-    named, notes = _name_axes(series, tiff.is_shaped, axes)
-    if len(tiff.series) > 1:
-        notes.append(f"{len(tiff.series)} pictures of different kinds: the first is read")
-    if page.photometric == _YCBCR and page.compression not in _JPEG:
+    return series
+
+
+def _compressions(series: Any) -> set[int]:
+    return {int(page.keyframe.compression) for page in series.pages}
+
+
+def _read_series(
+    tiff: Any, series: Any, data: bytes, limits: Limits, axes: str | None, asked: int | None
+) -> Stored:
+    page = series.pages[0].keyframe
+    shape, named, notes = _name_axes(series, page, axes)
+    if asked is None and len(tiff.series) > 1:
+        notes.append(f"{len(tiff.series)} images of different kinds: the first is read; page= reads another")
+    if page.photometric == _YCBCR and page.compression not in JPEG:
+        if len(series.pages) > 1 or asked:
+            raise FormatError("YCbCr without JPEG compression is read of a file's first page only")
         stored = with_pillow.decode_odd(data, "TIFF", limits)  # libtiff undoes the chroma subsampling
     elif page.photometric == _CIELAB:
         raise FormatError("CIELab colours are not supported; convert the file to RGB")
     else:
-        array = series.asarray(maxworkers=1)
-        array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+        array = read_array(series).reshape(shape)
         stored = _interpret(array, named, page, display_only=tiff.is_imagej or tiff.is_ome)
     orientation = page.tags.valueof(_ORIENTATION, 1)
     orientation = int(orientation) if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     return replace(stored, orientation=orientation, frames=len(tiff.pages), notes=(*stored.notes, *notes))
 
 
-def _check_size(series: Any, page: Any, limits: Limits) -> None:
+def _check_size(series: Any, limits: Limits) -> None:
+    page = series.pages[0].keyframe
     samples = int(page.samplesperpixel)
     pixels = int(np.prod([int(n) for n in series.shape], dtype=object)) // max(1, samples)
     height, width = int(page.imagelength), int(page.imagewidth)
@@ -158,87 +188,33 @@ def _check_size(series: Any, page: Any, limits: Limits) -> None:
         )
 
 
-def _check_segments(series: Any, size: int) -> None:
-    """Raise where pixels lie beyond the end of the file, or nowhere: they would be read as zeros."""
-    for page in series.pages:
-        if page is None:
-            raise FormatError("a page of the stack is missing")
-        keyframe = page.keyframe
-        whole = 1 if series.dataoffset is not None else int(np.prod(keyframe.chunked, dtype=object))
-        if min(len(page.dataoffsets), len(page.databytecounts)) < whole:
-            raise FormatError(
-                f"damaged: {len(page.dataoffsets)} of {whole} strips or tiles of the picture are there"
-            )
-        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
-            if count <= 0 or offset <= 0:
-                raise FormatError("damaged: a strip or tile of the picture is missing")
-            needed = (
-                min(count, keyframe.nbytes) if keyframe.compression == 1 else count
-            )  # a count may be too large
-            if offset + needed > size:
-                raise FormatError(f"truncated: pixels lie at byte {offset + needed:,}, the file has {size:,}")
-        if keyframe.compression == 1 and sum(page.databytecounts) < (least := _raw_bytes(keyframe)):
-            raise FormatError(
-                f"damaged: {sum(page.databytecounts):,} bytes of pixels where {least:,} are needed"
-            )
-    if series.dataoffset is not None and series.dataoffset + series.nbytes > size:
-        raise FormatError(
-            f"truncated: pixels lie at byte {series.dataoffset + series.nbytes:,}, the file has {size:,}"
-        )
+def _name_axes(series: Any, page: Any, axes: str | None) -> tuple[tuple[int, ...], str, list[str]]:
+    """Shape and axes of the array: named by the caller, else by the metadata, else an error that asks.
 
-
-def _check_streams(series: Any, data: bytes) -> None:
-    """Raise where a compressed strip says for itself that it is larger than a strip: its decoder would believe it."""
-    for page in series.pages:
-        keyframe = page.keyframe
-        if keyframe.compression in _BOUNDED:
-            continue
-        if keyframe.compression not in _JPEG | _JPEG_2000:
-            raise FormatError(
-                f"compression {keyframe.compression!s} is not supported; save it with LZW, deflate or Zstandard"
-            )
-        room = [max(int(n), 16) for n in keyframe.chunks[-3:-1] or keyframe.chunks]
-        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-            height, width = _stream_size(data[offset : offset + count], keyframe.compression in _JPEG)
-            if height * width > 4 * room[0] * room[1]:
-                raise FormatError(f"damaged: a strip or tile says it has {height} × {width} pixels")
-
-
-def _stream_size(stream: bytes, jpeg_stream: bool) -> tuple[int, int]:
-    if jpeg_stream:
-        header = jpeg.read_header(stream)
-        return header.height, header.width
-    at = stream.find(_J2K_BEGIN, 0, 4096)
-    if at < 0 or at + 16 > len(stream):
-        raise FormatError("damaged: a strip or tile is not JPEG 2000")
-    width, height = struct.unpack_from(">II", stream, at + 8)
-    return height, width
-
-
-def _raw_bytes(page: Any) -> int:
-    """Bytes that the pixels of an uncompressed page take, rows padded to whole bytes."""
-    if page.photometric == _YCBCR:
-        return 0  # chroma may be stored at a fraction; libtiff checks these
-    samples = page.samplesperpixel if page.planarconfig == 1 else 1
-    planes = page.samplesperpixel // samples
-    return page.imagelength * (-(-page.imagewidth * samples * page.bitspersample // 8)) * planes
-
-
-def _name_axes(series: Any, shaped: bool, axes: str | None) -> tuple[str, list[str]]:
-    """Axes of the array that tifffile gives: from the caller, else from the metadata, else an error that asks."""
-    stored = series.axes.upper()
+    Axes of length 1 that have no name leave no doubt: they are dropped, unless the caller counts them.
+    """
+    shape, stored = tuple(int(n) for n in series.shape), series.axes.upper()
+    if math.prod(shape) == math.prod(page.shape):  # one page: it says what its axes are
+        short, named = tuple(int(n) for n in page.shape), page.axes.upper()
+    else:
+        kept = [i for i, name in enumerate(stored) if name in _NAMED or shape[i] != 1]
+        short, named = tuple(shape[i] for i in kept), "".join(stored[i] for i in kept)
+    known = set(named) <= _NAMED and not {"C", "S"} <= set(named)
     if axes is not None:
-        if len(axes) != len(series.shape):
-            raise FormatError(f"axes={axes!r} names {len(axes)} axes, the file holds {tuple(series.shape)}")
-        changed = [f"axes={axes!r} was asked for, the file says {stored!r}"] if set(stored) <= _NAMED else []
-        return axes.replace("S", "C"), [] if axes == stored.replace("S", "C") else changed
-    if not set(stored) <= _NAMED or {"C", "S"} <= set(stored):
-        example = "ZYX" if len(stored) == 3 else "".join("TZYXC"[-len(stored) :])
+        if len(axes) not in (len(short), len(shape)):
+            raise FormatError(f"axes={axes!r} names {len(axes)} axes, the file holds {short}")
+        changed = known and axes != named.replace("S", "C")
+        notes = [f"axes={axes!r} was asked for, the file says {named!r}"] if changed else []
+        return (short if len(axes) == len(short) else shape), axes, notes
+    if not known:
+        example = "ZYX" if len(named) == 3 else "".join("TZYXC"[-len(named) :])
         raise FormatError(
-            f"a stack of shape {tuple(series.shape)} that does not say what its axes are; "
-            f"name them, such as axes={example!r}"
+            f"a stack of shape {short} that does not say what its axes are; name them, such as axes={example!r}, "
+            f"or read one of its {len(series.pages)} pages, such as page=0"
+            if len(series.pages) > 1
+            else f"a stack of shape {short} that does not say what its axes are; name them, such as axes={example!r}"
         )
-    return stored.replace("S", "C"), []
+    return short, named.replace("S", "C"), []
 
 
 def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -> Stored:

@@ -1,0 +1,231 @@
+"""The strips and tiles of a TIFF: what they must hold, and how each is decompressed.
+
+tifffile places and unpacks them; decompression is done here, so that a strip may be padded, as libtiff allows, and
+must be whole: most decoders fill up what is missing without a word.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from offgraph.formats import jpeg
+from offgraph.formats.base import FormatError
+
+__all__ = ["IN_PROCESS", "JPEG", "check_segments", "check_streams", "read_array"]
+
+_NONE, _LZW, _PACKBITS, _LZMA, _ZSTANDARD = 1, 5, 32773, 34925, 50000
+_DEFLATE = {8, 32946}
+_CCITT = {2, 3, 4}
+JPEG = {7, 33007, 34892}
+"""Compressions whose decoder turns YCbCr into RGB itself."""
+
+_JPEG_2000 = {33003, 33004, 33005, 34712}
+_YCBCR = 6
+IN_PROCESS = {_NONE, _LZW, _PACKBITS, *_DEFLATE}
+"""Compressions that are decoded in this process; see `offgraph.formats.isolated` for the others."""
+
+_BYTES = {_LZW, _PACKBITS, _LZMA, _ZSTANDARD, *_DEFLATE}  # codecs of plain bytes: nothing of pixels in them
+_J2K_BEGIN = b"\xff\x4f\xff\x51"
+_JPEG_END = b"\xff\xd9"
+_TRAILING = 1024  # bytes after the end of a JPEG stream in which that end is looked for
+_JPEG_TAIL = b"\xaa" * 512
+_CCITT_TAILS = tuple(bytes((37 * i * i + 101 * i + 59 * seed) % 256 for i in range(256)) for seed in range(6))
+
+
+def check_segments(series: Any, size: int) -> None:
+    """Raise where pixels lie beyond the end of the file, or nowhere: they would be read as zeros."""
+    for page in series.pages:
+        if page is None:
+            raise FormatError("a page of the stack is missing")
+        keyframe = page.keyframe
+        whole = 1 if series.dataoffset is not None else int(np.prod(keyframe.chunked, dtype=object))
+        if min(len(page.dataoffsets), len(page.databytecounts)) < whole:
+            raise FormatError(
+                f"damaged: {len(page.dataoffsets)} of {whole} strips or tiles of the image are there"
+            )
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+            if count <= 0 or offset <= 0:
+                raise FormatError("damaged: a strip or tile of the image is missing")
+            needed = (
+                min(count, keyframe.nbytes) if keyframe.compression == _NONE else count
+            )  # a count may be too large
+            if offset + needed > size:
+                raise FormatError(f"truncated: pixels lie at byte {offset + needed:,}, the file has {size:,}")
+        if keyframe.compression == _NONE and sum(page.databytecounts) < (least := _raw_bytes(keyframe)):
+            raise FormatError(
+                f"damaged: {sum(page.databytecounts):,} bytes of pixels where {least:,} are needed"
+            )
+    if series.dataoffset is not None and series.dataoffset + series.nbytes > size:
+        raise FormatError(
+            f"truncated: pixels lie at byte {series.dataoffset + series.nbytes:,}, the file has {size:,}"
+        )
+
+
+def check_streams(series: Any, data: bytes) -> None:
+    """Raise where a strip says for itself that it is larger than a strip: its decoder would believe it."""
+    for page in series.pages:
+        keyframe = page.keyframe
+        if keyframe.compression in _BYTES | _CCITT | {_NONE}:
+            continue
+        if keyframe.compression not in JPEG | _JPEG_2000:
+            raise FormatError(
+                f"compression {keyframe.compression!s} is not supported; save it with LZW, deflate or Zstandard"
+            )
+        rows, columns = _segment_size(keyframe)
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+            height, width = _stream_size(data[offset : offset + count], keyframe.compression in JPEG)
+            if height * width > 4 * max(rows, 16) * max(columns, 16):
+                raise FormatError(f"damaged: a strip or tile says it has {height} × {width} pixels")
+
+
+def read_array(series: Any) -> np.ndarray:
+    """Decode all pages of a series into one array in native byte order, by tifffile with the decoders of this module."""
+    for keyframe in {id(page.keyframe): page.keyframe for page in series.pages}.values():
+        if keyframe.compression in _BYTES:
+            keyframe.decode = _bytes_decoder(keyframe)
+        elif keyframe.compression in JPEG:
+            keyframe.decode = _noticing(keyframe.decode, _jpeg_tails, "JPEG")
+        elif keyframe.compression in _CCITT:
+            keyframe.decode = _noticing(keyframe.decode, _ccitt_tails, "CCITT")
+    array = series.asarray(maxworkers=1)
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+
+
+def _segment_size(page: Any) -> tuple[int, int]:
+    """Rows and columns of a whole strip or tile."""
+    if page.is_tiled:
+        return int(page.tilelength), int(page.tilewidth)
+    return min(int(page.rowsperstrip), int(page.imagelength)), int(page.imagewidth)
+
+
+def _row_bytes(page: Any, columns: int) -> int:
+    """Bytes of one row of a strip or tile, padded to whole bytes."""
+    samples = int(page.samplesperpixel) if page.planarconfig == 1 else 1
+    bits = page.bitspersample
+    return -(-columns * (sum(bits) if isinstance(bits, tuple) else samples * int(bits)) // 8)
+
+
+def _raw_bytes(page: Any) -> int:
+    """Bytes that the pixels of an uncompressed page take."""
+    if page.photometric == _YCBCR:
+        return 0  # chroma may be stored at a fraction; libtiff checks these
+    planes = 1 if page.planarconfig == 1 else int(page.samplesperpixel)
+    return int(page.imagelength) * _row_bytes(page, int(page.imagewidth)) * planes
+
+
+def _stream_size(stream: bytes, jpeg_stream: bool) -> tuple[int, int]:
+    if jpeg_stream:
+        header = jpeg.read_header(stream)
+        return header.height, header.width
+    at = stream.find(_J2K_BEGIN, 0, 4096)
+    if at < 0 or at + 16 > len(stream):
+        raise FormatError("damaged: a strip or tile is not JPEG 2000")
+    width, height = struct.unpack_from(">II", stream, at + 8)
+    return height, width
+
+
+# codecs of bytes
+
+
+def _bytes_decoder(page: Any) -> Callable[..., Any]:
+    """A decoder of one segment, as `tifffile.TiffPage.decode` is: decompressed here, unpacked by tifffile."""
+    import imagecodecs
+    import tifffile
+
+    plain = copy.copy(page)
+    plain.__dict__.pop("decode", None)
+    plain.compression, plain.fillorder = tifffile.COMPRESSION.NONE, 1
+    unpack = plain.decode
+    rows, columns = _segment_size(page)
+    depth = int(page.tiledepth) if page.is_tiled else 1
+    row_bytes = _row_bytes(page, columns)
+    strips = math.ceil(int(page.imagelength) / rows)
+
+    def decode(data: bytes | None, index: int, **options: Any) -> Any:
+        if data is not None:
+            if page.fillorder == 2:
+                data = imagecodecs.bitorder_decode(data)
+            data = _decompress(int(page.compression), data, depth * rows * row_bytes)
+            if not page.is_tiled:
+                left = int(page.imagelength) - index % strips * rows
+                if len(data) < (needed := min(rows, left) * row_bytes):
+                    raise FormatError(
+                        f"truncated or damaged: strip {index} holds {len(data):,} of {needed:,} bytes"
+                    )
+        return unpack(data, index)
+
+    return decode
+
+
+def _decompress(codec: int, data: bytes, most: int) -> bytes:
+    """Decompress a segment; what is more than a whole one is left out, as libtiff does."""
+    import imagecodecs
+
+    if codec in _DEFLATE:
+        return _inflate(data, most)
+    if codec == _LZW:
+        return imagecodecs.lzw_decode(data, out=most)
+    if codec == _PACKBITS:  # grows by at most 64 times
+        return imagecodecs.packbits_decode(data)[:most]
+    if codec == _LZMA:
+        return imagecodecs.lzma_decode(data, out=most)
+    try:
+        return imagecodecs.zstd_decode(data, out=most)
+    except imagecodecs.ZstdError:  # more than a whole segment, or damaged
+        return imagecodecs.zstd_decode(data)[:most]
+
+
+def _inflate(data: bytes, most: int) -> bytes:
+    import imagecodecs
+
+    try:
+        return imagecodecs.deflate_decode(data, out=most)  # about twice as fast as zlib
+    except imagecodecs.DeflateError:
+        stream = zlib.decompressobj()
+        try:
+            held = stream.decompress(data, most)
+            stream.decompress(stream.unconsumed_tail, 1)  # the checksum, where the stream ends here
+        except zlib.error as error:
+            raise FormatError(f"damaged: {error}") from error
+        return held
+
+
+# decoders of images, which say nothing of what is missing
+
+
+def _noticing(
+    decode: Callable[..., Any], tails: Callable[[bytes], list[bytes]], name: str
+) -> Callable[..., Any]:
+    """Decode a segment again with other bytes after its end, and raise where they show: then its own were too few.
+
+    ::
+
+        whole     … last pixel | end          the bytes after the end are never looked at
+        cut       … half of it                the decoder takes what comes next for pixels
+    """
+
+    def checked(data: bytes | None, index: int, **options: Any) -> Any:
+        decoded = decode(data, index, **options)
+        for lengthened in [] if data is None else tails(data):
+            again = decode(lengthened, index, **options)
+            if not np.array_equal(decoded[0], again[0]):
+                raise FormatError(f"truncated: strip or tile {index} ends before its pixels do ({name})")
+        return decoded
+
+    return checked
+
+
+def _jpeg_tails(stream: bytes) -> list[bytes]:
+    end = stream.rfind(_JPEG_END, max(0, len(stream) - _TRAILING))
+    return [stream[: end if end > 0 else len(stream)].rstrip(b"\xff") + _JPEG_TAIL + _JPEG_END]
+
+
+def _ccitt_tails(stream: bytes) -> list[bytes]:
+    return [stream + tail for tail in _CCITT_TAILS]

@@ -1,0 +1,269 @@
+"""TIFF: what its strips and tiles hold, which page and which axes, and whose fault an error is."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from odd_files import gradient, saved, tiff
+from offgraph.decode import imread, read
+from offgraph.errors import DecodeError
+from offgraph.formats import tiff as tiff_format
+
+BYTE_CODECS = {
+    "deflate": (8, imagecodecs.zlib_encode),
+    "old deflate": (32946, imagecodecs.zlib_encode),
+    "lzw": (5, imagecodecs.lzw_encode),
+    "packbits": (32773, imagecodecs.packbits_encode),
+    "zstd": (50000, imagecodecs.zstd_encode),
+    "lzma": (34925, imagecodecs.lzma_encode),
+}
+
+
+def tiff_of(array: np.ndarray, **options: object) -> bytes:
+    out = io.BytesIO()
+    tifffile.imwrite(out, array, **options)
+    return out.getvalue()
+
+
+def stripped(strips: list[bytes], *, width: int, height: int, rows: int, codec: int, bits: int = 8) -> bytes:
+    """A grey TIFF of strips as they are given."""
+    offsets = np.cumsum([8, *map(len, strips)])[:-1].tolist()
+    body = b"".join(strips)
+    many = len(strips)
+    tags = {
+        256: width,
+        257: height,
+        258: bits,
+        259: codec,
+        262: 1,
+        273: 8 + len(body) if many > 1 else 8,
+        277: 1,
+        278: rows,
+        279: 8 + len(body) + 4 * many if many > 1 else len(strips[0]),
+    }
+    tables = struct.pack(f"<{2 * many}I", *offsets, *map(len, strips)) if many > 1 else b""
+    entries = b"".join(
+        struct.pack("<HHII", tag, 4, many if tag in (273, 279) else 1, value) for tag, value in tags.items()
+    )
+    at = 8 + len(body) + len(tables)
+    return (
+        b"II*\0" + struct.pack("<I", at) + body + tables + struct.pack("<H", len(tags)) + entries + bytes(4)
+    )
+
+
+# strips and tiles
+
+
+@pytest.mark.parametrize("codec", BYTE_CODECS)
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_a_padded_last_strip_is_read_and_a_short_one_is_not(codec: str, bits: int) -> None:
+    number, encode = BYTE_CODECS[codec]
+    rows_of_bytes = np.random.default_rng(1).integers(0, 256, (50, 5), dtype=np.uint8)
+    width = 40 // bits
+    whole = np.vstack([rows_of_bytes, np.full((14, 5), 170, np.uint8)])
+    values = np.unpackbits(rows_of_bytes, axis=1).reshape(50, width, bits)
+    expected = (values * (1 << np.arange(bits)[::-1])).sum(axis=-1)
+    how = {"width": width, "height": 50, "codec": number, "bits": bits}
+    for rows in (16, 64):  # the last strip holds rows beyond the image, or the only one does
+        strips = [encode(whole[at : at + rows].tobytes()) for at in range(0, 64, rows)]
+        data = stripped(strips, rows=rows, **how)
+        np.testing.assert_array_equal(read(data, color="labels").array, expected)
+        np.testing.assert_array_equal(
+            tifffile.imread(
+                io.BytesIO(
+                    stripped(
+                        [encode(rows_of_bytes[at : at + rows].tobytes()) for at in range(0, 50, rows)],
+                        rows=rows,
+                        **how,
+                    )
+                )
+            ),
+            expected,
+        )
+    strips = [encode(rows_of_bytes[at : at + 16].tobytes()) for at in range(0, 49, 16)]
+    strips[-1] = encode(rows_of_bytes[48:49].tobytes())
+    with pytest.raises(DecodeError, match="truncated or damaged: strip 3 holds 5 of 10 bytes"):
+        read(stripped(strips, rows=16, **how))
+
+
+@pytest.mark.parametrize("codec", ["deflate", "zstd", "lzma", "lzw", "packbits"])
+def test_a_cut_strip_of_bytes_is_refused(codec: str) -> None:
+    number, encode = BYTE_CODECS[codec]
+    rows = np.random.default_rng(1).integers(0, 4, (50, 40), dtype=np.uint8)
+    strips = [encode(rows[at : at + 25].tobytes()) for at in (0, 25)]
+    how = {"width": 40, "height": 50, "rows": 25, "codec": number}
+    np.testing.assert_array_equal(read(stripped(strips, **how)).array, rows)
+    for keep in (
+        len(strips[1]) // 2,
+        len(strips[1]) - 40,
+    ):  # LZMA ends with 36 bytes that are not of the pixels
+        with pytest.raises(DecodeError, match=r"truncated|damaged"):
+            read(stripped([strips[0], strips[1][:keep]], **how))
+
+
+def test_a_wrong_checksum_of_a_deflate_strip_is_noticed() -> None:
+    strip = bytearray(imagecodecs.zlib_encode(bytes(100)))
+    strip[-1] ^= 1
+    with pytest.raises(DecodeError, match=r"damaged: .*incorrect data check"):
+        read(tiff(bytes(strip), compression=8))
+
+
+LOSSY = {
+    "grey": (gradient(256, 256, 1) // 8, {}),
+    "grey tiles": (gradient(200, 150, 1) // 8, {"tile": (64, 64)}),
+    "RGB": (gradient(96, 128) // 8, {"photometric": "rgb"}),
+    "RGB tiles": (gradient(96, 128) // 8, {"photometric": "rgb", "tile": (32, 48)}),
+    "RGB planes": (
+        np.moveaxis(gradient(96, 128) // 8, -1, 0),
+        {"photometric": "rgb", "planarconfig": "separate"},
+    ),
+    "12 bits": (gradient(96, 128, 1, 4095), {}),
+    "strips": (gradient(100, 128, 1) // 8, {"rowsperstrip": 32}),
+}
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "jpeg2000", "lzma", "zstd"])
+@pytest.mark.parametrize("kind", LOSSY)
+def test_images_in_worker_processes_are_those_of_tifffile(codec: str, kind: str) -> None:
+    array, how = LOSSY[kind]
+    data = tiff_of(array, compression=codec, **{"photometric": "minisblack", "metadata": None} | how)
+    expected = tifffile.imread(io.BytesIO(data))
+    found = read(data)
+    if "planarconfig" in how:
+        expected = np.moveaxis(expected, 0, -1)
+    assert found.array.dtype == expected.dtype
+    np.testing.assert_array_equal(found.array, expected)
+
+
+def cut_strip(data: bytes, keep: float) -> bytes:
+    """The TIFF with a part of its last strip or tile: the count says so, and the bytes there are noise."""
+    with tifffile.TiffFile(io.BytesIO(data)) as opened:
+        page = opened.pages[0]
+        counts, at = page.databytecounts, page.tags[279 if 279 in page.tags else 325].valueoffset
+        size = {3: 2, 4: 4}[int(page.tags[279 if 279 in page.tags else 325].dtype)]
+    changed = bytearray(data)
+    struct.pack_into({2: "<H", 4: "<I"}[size], changed, at + size * (len(counts) - 1), int(counts[-1] * keep))
+    return bytes(changed)
+
+
+NOISE = (np.random.default_rng(2).integers(0, 40, (96, 128, 3)) + gradient(96, 128) // 2).astype(np.uint8)
+CUT = {
+    "jpeg": tiff_of(NOISE, photometric="rgb", rowsperstrip=32, compression="jpeg"),
+    "jpeg tiles": tiff_of(NOISE, photometric="rgb", tile=(64, 64), compression="jpeg"),
+    "jpeg grey": tiff_of(NOISE[..., 0], photometric="minisblack", compression="jpeg"),
+    "jpeg by libtiff": saved(NOISE, "TIFF", compression="jpeg"),
+    "jpeg 12 bits": tiff_of(NOISE.astype(np.uint16) * 16, photometric="rgb", compression="jpeg"),
+    "jpeg2000": tiff_of(NOISE, photometric="rgb", rowsperstrip=32, compression="jpeg2000"),
+    "group 3": saved(NOISE, "TIFF", "1", compression="group3"),
+    "group 4": saved(NOISE, "TIFF", "1", compression="group4"),
+    "run lengths": saved(NOISE, "TIFF", "1", compression="tiff_ccitt"),
+}
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_a_cut_strip_of_an_image_codec_is_refused(kind: str) -> None:
+    read(CUT[kind])
+    for keep in (0.05, 0.5, 0.9, 0.97):
+        with pytest.raises(DecodeError, match=r"truncated|damaged"):
+            read(cut_strip(CUT[kind], keep))
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
+def test_faxes_of_every_filling_are_whole(compression: str) -> None:
+    """What comes after the last row plays no part, whatever that row is."""
+    page = np.zeros((60, 77), bool)
+    page[5:20, 3:50] = page[40:, 60:] = True
+    for array in (page, ~page, page[:, :8], np.ones((3, 3), bool)):
+        data = saved(array, "TIFF", compression=compression)
+        np.testing.assert_array_equal(read(data).array, np.asarray(Image.open(io.BytesIO(data))))
+
+
+# axes and pages
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 7), (1, 1, 5, 7), (5, 7, 1), (1, 1, 1), (1, 1, 7)])
+def test_axes_of_length_1_leave_no_doubt(shape: tuple[int, ...]) -> None:
+    array = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    found = read(tiff_of(array, photometric="minisblack"))
+    assert found.axes == "YX"
+    np.testing.assert_array_equal(found.array.ravel(), array.ravel())
+    assert found.array.shape == (array.squeeze().shape if array.squeeze().ndim == 2 else shape[-2:])
+
+
+def test_the_caller_may_count_axes_of_length_1() -> None:
+    array = np.arange(35, dtype=np.uint8).reshape(1, 5, 7)
+    found = read(tiff_of(array), axes="ZYX")
+    assert (found.axes, found.array.shape) == ("ZYX", (1, 5, 7))
+    colour = np.zeros((1, 5, 7, 3), np.uint8)
+    assert read(tiff_of(colour, photometric="rgb")).axes == "YXC"
+    with pytest.raises(DecodeError, match=r"\(3, 5, 7\) that does not say what its axes are; .*page=0"):
+        read(tiff_of(np.zeros((3, 1, 5, 7), np.uint8), photometric="minisblack"))
+
+
+def pages(*arrays: np.ndarray, **options: object) -> bytes:
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as writer:
+        for array in arrays:
+            writer.write(array, metadata=None, contiguous=False, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "jpeg2000"])
+def test_one_page_of_many_is_read(compression: str | None, tmp_path) -> None:
+    small, colour, other = gradient(20, 30, 1), gradient(24, 36), gradient(16, 40, 1, 4095)
+    data = pages(small, colour, other, small[::-1], compression=compression)
+    for i, expected in enumerate((small, colour, other, small[::-1])):
+        found = read(data, page=i)
+        np.testing.assert_array_equal(found.array, expected)
+        assert found.frames == 4 and found.axes == "YXC"[: expected.ndim] and found.notes == ()
+    (tmp_path / "a.tif").write_bytes(data)
+    np.testing.assert_array_equal(imread(tmp_path / "a.tif", page=np.int64(2)), other)
+    with pytest.raises(DecodeError, match=r"a\.tif: page=4 was asked for, the file has pages 0 to 3"):
+        imread(tmp_path / "a.tif", page=4)
+
+
+def test_a_page_of_a_stack_needs_no_names() -> None:
+    stack = np.arange(105, dtype=np.uint16).reshape(3, 5, 7)
+    for options in ({}, {"imagej": True}, {"ome": True}, {"metadata": None}):
+        data = tiff_of(stack, photometric="minisblack", **options)
+        found = read(data, page=1)
+        assert found.axes == "YX"
+        np.testing.assert_array_equal(found.array, stack[1])
+
+
+def test_other_formats_have_page_0_only() -> None:
+    data = saved(gradient(), "PNG")
+    np.testing.assert_array_equal(read(data, page=0).array, gradient())
+    with pytest.raises(DecodeError, match=r"page=1 was asked for: of a PNG only the first image, 0, is read"):
+        read(data, page=1)
+    with pytest.raises(DecodeError, match=r"page=1 was asked for, the file has one, 0"):
+        read(saved(gradient(), "TIFF"), page=1)
+    for page in (-1, True, 1.0, "0"):
+        with pytest.raises(ValueError, match=r"page=.*: give a whole number from 0"):
+            read(data, page=page)
+
+
+# whose fault
+
+
+def test_a_fault_of_this_package_is_told_apart_from_damage(monkeypatch) -> None:
+    data = saved(gradient(), "TIFF")
+    monkeypatch.setattr(tiff_format, "_interpret", lambda *_, **__: [][3])  # not a line of the package
+    with pytest.raises(DecodeError, match=r"^<bytes>: damaged \(IndexError: list index out of range\)$"):
+        read(data)
+    monkeypatch.setattr(
+        tiff_format, "_interpret", tiff_format._name_axes
+    )  # called with what it does not take
+    with pytest.raises(
+        DecodeError,
+        match=r"^<bytes>: not read because of a fault in Offgraph \(TypeError: .* in tiff\.py, line \d+\); "
+        "the file may be sound: please report it",
+    ):
+        read(data)
