@@ -28,7 +28,17 @@ ROOMS = [
     {"samples"},
     {"loader"},
     {"tensors"},
-    {"picture", "notebook", "report", "preview", "compare", "doctor", "predict", "results"},
+    {
+        "picture",
+        "notebook",
+        "report",
+        "preview",
+        "compare",
+        "doctor",
+        "inference",
+        "predict",
+        "results",
+    },
     {"cli"},
 ]
 RANK = {name: rank for rank, room in enumerate(ROOMS) for name in room}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import doctest
 import json
+import os
 import struct
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -89,7 +91,7 @@ def test_saving_again_replaces_and_failing_leaves_what_was_there(saved: Path) ->
         Path(path).write_bytes(b"half") and (_ for _ in ()).throw(OSError(28, "No space left"))
     )
     with pytest.raises(og.OffgraphError, match=r"model\.keras: cannot be written: No space left"):
-        og.save(model, recipe(), saved)
+        og.save(model, recipe(), saved, task="classify")
     assert saved.read_bytes() == before and len(list(saved.parent.iterdir())) == 1
 
 
@@ -99,7 +101,7 @@ def test_saving_again_replaces_and_failing_leaves_what_was_there(saved: Path) ->
         ({"path": "model.h5"}, r"model\.h5: a saved model's name ends in \.keras"),
         ({"class_names": ["a"]}, "1 class names for a model that puts out 3 values"),
         ({"task": "detect"}, "task='detect'"),
-        ({"task": "segment"}, "task='segment': the model puts out .*, so it is one to classify"),
+        ({"task": "segment"}, "task='segment': the model puts out .*, so it is none for masks"),
         ({"postprocess": [Threshold(0.5)]}, "postprocess makes masks; this model predicts classes"),
         ({"class_names": "abc"}, "class_names='abc': give a list of names"),
         ({"class_names": [1, 2, 3]}, "give a list of names"),
@@ -112,7 +114,7 @@ def test_saving_again_replaces_and_failing_leaves_what_was_there(saved: Path) ->
 def test_wrong_arguments_are_named(tmp_path: Path, options: dict, says: str) -> None:
     path = tmp_path / options.pop("path", "m.keras")
     with pytest.raises(og.OffgraphError, match=says):
-        og.save(classifier(), options.pop("recipe", recipe()), path, **options)
+        og.save(classifier(), options.pop("recipe", recipe()), path, **{"task": "classify", **options})
     assert not list(tmp_path.iterdir())
 
 
@@ -144,13 +146,34 @@ def test_without_keras_a_model_says_what_to_install(saved: Path, monkeypatch: py
         og.load(saved)
 
 
+class Subclassed(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = keras.layers.Dense(3)
+
+    def call(self, x: object) -> object:
+        return self.last(x)
+
+
 def test_models_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
-    one, other = keras.Input((4, 4, 3)), keras.Input((4, 4, 3))
+    one, other = keras.Input((4, 4, 3), name="left"), keras.Input((4, 4, 3), name="right")
     twins = keras.Model([one, other], keras.layers.Add()([one, other]))
-    with pytest.raises(og.OffgraphError, match="one input"):
+    with pytest.raises(og.OffgraphError, match=r"2 inputs \('left' \(None, 4, 4, 3\), 'right'.*one input"):
         og.save(twins, recipe(), tmp_path / "m.keras")
-    with pytest.raises(og.OffgraphError, match="Build or call it first"):
+    flat = keras.layers.Flatten()(one)
+    heads = [keras.layers.Dense(n, name=name)(flat) for n, name in ((3, "kind"), (1, "age"))]
+    with pytest.raises(
+        og.OffgraphError, match=r"2 outputs \('kind' \(None, 3\), 'age' \(None, 1\)\).*model\.outputs\[0\]"
+    ):
+        og.save(keras.Model(one, heads), recipe(), tmp_path / "m.keras")
+    with pytest.raises(og.OffgraphError, match=r"2 outputs \('age'.*'kind'"):
+        og.save(keras.Model(one, dict(zip(("kind", "age"), heads))), recipe(), tmp_path / "m.keras")
+    with pytest.raises(og.OffgraphError, match=r"is not built: begin a Sequential with keras\.Input"):
         og.save(keras.Sequential([keras.layers.Dense(3)]), recipe(), tmp_path / "m.keras")
+    subclassed = Subclassed()
+    subclassed(np.zeros((1, 8), np.float32))
+    with pytest.raises(og.OffgraphError, match=r"a subclass of keras.Model.*keras\.Model\(x, model\(x\)\)"):
+        og.save(subclassed, recipe(), tmp_path / "m.keras")
     odd = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Reshape((16, 3))])
     for task in (None, "classify", "segment"):
         with pytest.raises(og.OffgraphError, match=r"puts out \(None, 16, 3\).*one for masks"):
@@ -221,13 +244,97 @@ def test_archives_that_unpack_to_absurd_sizes_are_refused(saved: Path, tmp_path:
         og.load(bomb)
 
 
-def test_code_in_a_model_is_not_run(tmp_path: Path) -> None:
+def with_layer(layer: keras.layers.Layer) -> keras.Model:
+    return keras.Sequential([keras.Input((24, 20, 3)), layer, keras.layers.Flatten(), keras.layers.Dense(2)])
+
+
+class Plain(keras.layers.Layer):
+    """Of the user's own, and not registered."""
+
+    def call(self, x: object) -> object:
+        return x
+
+
+@keras.saving.register_keras_serializable("tests")
+class Registered(Plain):
+    pass
+
+
+@keras.saving.register_keras_serializable("tests")
+class Forgetful(Plain):
+    """Registered, but its get_config() does not give what its __init__ takes."""
+
+    def __init__(self, what: object, **options: object) -> None:
+        super().__init__(**options)
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (lambda: keras.layers.Lambda(lambda x: x + 1, name="add"), r"the layer 'add' is a Lambda.*Rescaling"),
+        (lambda: keras.layers.Lambda(keras.ops.abs, name="magnitude"), "the layer 'magnitude' is a Lambda"),
+        (
+            lambda: keras.Sequential([keras.layers.Lambda(lambda x: x, name="deep")]),
+            "the layer 'deep' is a Lambda",
+        ),
+        (
+            lambda: Plain(name="mine"),
+            r"code of your own in 'mine' \(Plain\): decorate .*register_keras_serializable",
+        ),
+        (
+            lambda: Forgetful(object(), name="odd"),
+            r"'odd' \(Forgetful\).*let get_config\(\) give what its __init__ takes",
+        ),
+        (
+            lambda: keras.layers.Dense(2, activation=lambda x: x * 2, name="own"),
+            r"code of your own in 'own' \(<lambda>\)",
+        ),
+    ],
+)
+def test_what_could_not_be_loaded_again_is_not_saved(tmp_path: Path, layer, says: str) -> None:
+    with pytest.raises(og.OffgraphError, match=rf"m\.keras: not saved: .*{says}"):
+        og.save(with_layer(layer()), recipe(), tmp_path / "m.keras", task="classify")
+    assert not list(tmp_path.iterdir())
+
+
+def test_registered_layers_are_saved(tmp_path: Path) -> None:
+    path = og.save(with_layer(Registered()), recipe(), tmp_path / "m.keras", task="classify")
+    assert og.load(path).model.output_shape == (None, 2)
+
+
+def test_code_in_a_stranger_s_model_is_not_run(saved: Path, tmp_path: Path) -> None:
+    """A file that Keras alone saved, with a Lambda in it, and a recipe put into it."""
     model = keras.Sequential(
         [keras.Input((24, 20, 3)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Flatten()]
     )
-    path = og.save(model, recipe(), tmp_path / "m.keras")
-    with pytest.raises(og.OffgraphError, match=r"m\.keras: Keras cannot load the model: .*[Ll]ambda"):
-        og.load(path)
+    model.save(tmp_path / "lambda.keras")
+    with zipfile.ZipFile(saved) as whole, zipfile.ZipFile(tmp_path / "lambda.keras", "a") as archive:
+        archive.writestr(MEMBER, whole.read(MEMBER))
+    with pytest.raises(og.OffgraphError, match=r"lambda\.keras: Keras cannot load the model: .*[Ll]ambda"):
+        og.load(tmp_path / "lambda.keras")
+
+
+def test_a_layer_that_is_not_imported_is_told_when_loading(tmp_path: Path) -> None:
+    path = og.save(with_layer(Registered()), recipe(), tmp_path / "m.keras", task="classify")
+    code = f"import offgraph as og\ntry: og.load({str(path)!r})\nexcept og.OffgraphError as e: print(e)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert (
+        "m.keras: Keras cannot load the model" in said and "import the code of your own layers first" in said
+    )
+
+
+def test_a_description_that_is_not_the_model_s_is_refused(saved: Path) -> None:
+    rewrite(saved, {"input": {"shape": [24, 24, 3], "dtype": "float32", "axes": "YXC"}})
+    with pytest.raises(og.OffgraphError, match=r"takes \(24, 24, 3\), but it takes \(24, 20, 3\)"):
+        og.load(saved)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.keras")
+    with pytest.raises(
+        og.OffgraphError, match=r"x\.keras: not a readable \.keras file: it is not a regular file"
+    ):
+        og.load(tmp_path / "x.keras")
 
 
 def test_examples_run() -> None:

@@ -75,7 +75,7 @@ def test_logits_are_said_and_not_guessed(tmp_path, shades):
         assert a.probabilities.sum() == pytest.approx(1)
     with pytest.raises(OffgraphError, match="no probabilities; say outputs='logits'"):
         list(predict(path, shades, outputs="probabilities"))
-    odd = og_keras.save(bright_model("relu"), recipe, tmp_path / "relu.keras")
+    odd = og_keras.save(bright_model("relu"), recipe, tmp_path / "relu.keras", task="classify")
     with pytest.raises(OffgraphError, match=r"relu\.keras: its outputs lie from"):
         list(predict(odd, shades))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,20 +16,13 @@ import numpy as np
 from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.job import library_versions
 from offgraph.errors import OffgraphError, StepError
-from offgraph.spec import ArraySpec, name_axes
+from offgraph.sources.base import Task
+from offgraph.spec import ArraySpec
 from offgraph.step import ResultStep
+from offgraph.tensors.head import outputs_of, shape_of, task_of
+from offgraph.tensors.member import MEMBER, VERSION, read_description
 
 __all__ = ["MEMBER", "SavedModel", "Task", "load", "result_steps", "save"]
-
-Task = Literal["classify", "segment"]
-
-MEMBER = "offgraph.json"
-"""Name of the recipe inside the ``.keras`` file, which is a zip archive."""
-
-_VERSION = 1
-_LONGEST_MEMBER = 16 << 20  # bytes; a recipe has a few thousand
-_MOST_UNPACKED = 1 << 30  # bytes that any archive may unpack to; larger ones must not grow
-_MOST_GROWTH = 20  # times; Keras stores weights uncompressed
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +33,19 @@ class SavedModel:
     ----------
     model : keras.Model
     recipe : Compose
-        The whole recipe it was trained with; ``recipe.eval()`` is what a picture to predict gets.
+        The whole recipe it was trained with; ``recipe.eval()`` is what an image to predict gets.
     class_names : tuple of str
         Empty where none were saved.
     postprocess : Compose or None
         Result steps that refine what the model puts out.
-    task : {"classify", "segment"}
+    task : {"classify", "multilabel", "regress", "segment"}
     input_spec : ArraySpec
         Shape without the batch axis (None where any length will do), dtype and axes of the model's input.
     path : Path
+    target_names : tuple of str
+        Of a model for numbers: what each output is; empty where no names were saved.
+    outputs : {"probabilities", "logits"} or None
+        What the model puts out, where that was certain when it was saved.
     """
 
     model: Any
@@ -57,6 +55,8 @@ class SavedModel:
     task: Task
     input_spec: ArraySpec
     path: Path
+    target_names: tuple[str, ...] = ()
+    outputs: Literal["probabilities", "logits"] | None = None
 
 
 def save(
@@ -65,13 +65,17 @@ def save(
     path: str | os.PathLike[str],
     *,
     class_names: Sequence[str] | None = None,
+    target_names: Sequence[str] | None = None,
     postprocess: Compose | Sequence[Any] | None = None,
     task: Task | None = None,
+    outputs: Literal["probabilities", "logits"] | None = None,
 ) -> Path:
     """Save a Keras model with its recipe, whole or not at all.
 
     The file is an ordinary ``.keras`` file with one more member, ``offgraph.json``;
-    ``keras.saving.load_model`` opens it as any other.
+    ``keras.saving.load_model`` opens it as any other. It is loaded once before it gets its name, so that no file is
+    left that cannot be loaded. Layers of your own load wherever their code was imported before and decorated with
+    ``@keras.saving.register_keras_serializable()``.
 
     Parameters
     ----------
@@ -83,10 +87,18 @@ def save(
         Ends in ``.keras``.
     class_names : sequence of str, optional
         By class number, as ``loader.class_names``.
+    target_names : sequence of str, optional
+        Of a model for numbers: what each output is, as ``source.target_names``.
     postprocess : Compose or sequence of result steps, optional
         Such as ``[Threshold(0.5), FillHoles()]``; of a mask model only.
-    task : {"classify", "segment"}, optional
-        What the model must be: (B, K) classifies, (B, H, W, K) and (B, D, H, W, K) segment.
+    task : {"classify", "multilabel", "regress", "segment"}, optional
+        What the model does: one class per image, several labels per image, numbers, or a mask. (B, H, W, K) and
+        (B, D, H, W, K) segment. For (B, K) the last layer and the loss decide where they leave no doubt: softmax or a
+        categorical loss classify, a sigmoid of one output too; a sigmoid of several outputs or a binary loss on
+        them is ``"multilabel"``; a loss such as ``"mse"`` on another layer is ``"regress"``. Outputs without
+        activation and without such a loss are classes where `class_names` are given.
+    outputs : {"probabilities", "logits"}, optional
+        What the model puts out, where neither its last layer nor its loss tells.
 
     Returns
     -------
@@ -95,8 +107,9 @@ def save(
     Raises
     ------
     OffgraphError
-        Where the model has several inputs or outputs, recipe, class names, task or ``postprocess`` do not fit it,
-        or the file cannot be written.
+        Where the model has several inputs or outputs or is not built, its task is in doubt, recipe, names, task or
+        ``postprocess`` do not fit it, the file could not be loaded again (a Lambda layer, an unregistered layer of
+        your own), or it cannot be written.
 
     Examples
     --------
@@ -117,28 +130,39 @@ def save(
             f"model={model!r:.80}: the order is save(model, recipe, path), and a model is Keras'"
         )
     recipe = as_recipe(recipe)
-    task = _task(model, task)
-    given = _input(model)
-    spec = ArraySpec(tuple(given["shape"]), given["dtype"], given["axes"])
+    if outputs not in (None, "probabilities", "logits"):
+        raise OffgraphError(f"outputs={outputs!r:.80}: choose 'probabilities' or 'logits', or leave it out")
     names = _class_names(model, class_names)
+    task = task_of(model, task, named=bool(names))
+    if task == "regress" and (names or outputs):
+        given = "class_names" if names else "outputs"
+        raise OffgraphError(
+            f"{given}: the task is 'regress', so the model puts out numbers and not classes; leave {given} out (target_names "
+            "says what the numbers are), or say task='classify' or task='multilabel'"
+        )
+    taken = _input(model)
+    spec = ArraySpec(tuple(taken["shape"]), taken["dtype"], taken["axes"])
+    _check_names(names, task, shape_of(model, "output")[-1])
     _check_recipe(recipe, spec)
     steps = (
-        None if postprocess is None else result_steps(postprocess, task, spec, _shape(model, "output")[-1])
+        None if postprocess is None else result_steps(postprocess, task, spec, shape_of(model, "output")[-1])
     )
     described = {
-        "offgraph": _VERSION,
+        "offgraph": VERSION,
         "versions": library_versions(("keras",)),
         "task": task,
+        "outputs": outputs or outputs_of(model, task),
         "recipe": recipe.to_dict(),
         "prepare": recipe.eval().to_dict(),
         "fingerprint": recipe.fingerprint,
         "class_names": list(names),
+        "target_names": list(_target_names(model, target_names, task)),
         "postprocess": None if steps is None else steps.to_dict(),
-        "input": given,
+        "input": taken,
     }
     part = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
     try:
-        model.save(part)
+        _save_model(model, part, path)
         with zipfile.ZipFile(part, "a") as archive:
             archive.writestr(MEMBER, json.dumps(described, indent=1, sort_keys=True, allow_nan=False))
         part.replace(path)
@@ -166,26 +190,26 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
         Where the file is not a ``.keras`` file with a recipe in it, is damaged, or unpacks to an absurd size.
     """
     path = Path(path)
-    described = _read_member(path)
-    layout = described.get("offgraph")
-    if layout != _VERSION:
-        raise OffgraphError(f"{path}: {MEMBER} in it has layout {layout!r}; this version reads {_VERSION}")
-    try:
-        recipe = Compose.from_dict(described["recipe"])
-        steps = described["postprocess"]
-        postprocess = None if steps is None else Compose.from_dict(steps)
-        task, given = described["task"], described["input"]
-        spec = _spec_of(given)
-        names = tuple(str(name) for name in described["class_names"])
-    except (KeyError, TypeError, AttributeError, StepError) as error:
-        raise OffgraphError(f"{path}: {MEMBER} in it is damaged ({type(error).__name__}: {error})") from error
-    except OffgraphError as error:
-        raise OffgraphError(f"{path}: {MEMBER} in it cannot be used: {error}") from error
-    if task not in ("classify", "segment"):
+    told = read_description(path)
+    model = _load_model(path, compile)
+    taken = shape_of(model, "input")[1:]
+    if taken != told.input_spec.shape:
         raise OffgraphError(
-            f"{path}: {MEMBER} in it names the task {task!r}; known are 'classify' and 'segment'"
+            f"{path}: {MEMBER} in it says that the model takes {told.input_spec.shape}, but it takes {taken}; save it "
+            "again with offgraph.save(model, recipe, path)"
         )
-    return SavedModel(_load_model(path, compile), recipe, names, postprocess, task, spec, path)
+    task_of(model, told.task, named=False)
+    return SavedModel(
+        model,
+        told.recipe,
+        told.class_names,
+        told.postprocess,
+        told.task,
+        told.input_spec,
+        path,
+        told.target_names,
+        told.outputs,
+    )
 
 
 def _load_model(path: Path, compile: bool) -> Any:
@@ -201,60 +225,69 @@ def _load_model(path: Path, compile: bool) -> Any:
         Exception
     ) as error:  # Keras raises what its parts raise: ValueError, KeyError, zlib.error, struct.error …
         cause = " ".join(str(error).split())
-        raise OffgraphError(f"{path}: Keras cannot load the model: {cause:.500}") from error
+        hint = "; import the code of your own layers first" if "register_keras_serializable" in cause else ""
+        raise OffgraphError(f"{path}: Keras cannot load the model: {cause:.500}{hint}") from error
 
 
-def _read_member(path: Path) -> dict[str, Any]:
+def _save_model(model: Any, part: Path, path: Path) -> None:
+    """Let Keras write the file and load it again: refused is what it could not load, while the model is in memory."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            unpacked, packed = sum(e.file_size for e in entries), path.stat().st_size
-            if unpacked > max(_MOST_UNPACKED, packed * _MOST_GROWTH):
-                raise OffgraphError(f"{path}: {packed} bytes that unpack to {unpacked}; not a model file")
-            if MEMBER not in archive.namelist():
-                raise OffgraphError(
-                    f"{path}: a model without a recipe; load it with Keras and save it with "
-                    "offgraph.save(model, recipe, path)"
-                )
-            with archive.open(MEMBER) as member:
-                data = member.read(_LONGEST_MEMBER + 1)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise OffgraphError(f"{path}: not a readable .keras file: {cause}") from error
-    if len(data) > _LONGEST_MEMBER:
-        raise OffgraphError(f"{path}: {MEMBER} in it is larger than {_LONGEST_MEMBER} bytes; not a recipe")
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise OffgraphError(f"{path}: {MEMBER} in it is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise OffgraphError(f"{path}: {MEMBER} in it is not a JSON object")
-    return value
+        with warnings.catch_warnings():
+            # What Keras warns of, lambdas and classes that are not registered, is refused below with what to do.
+            warnings.filterwarnings("ignore", message=".*(lambda|is not serializable|registered)")
+            model.save(part)
+        from keras.saving import load_model
+
+        load_model(part, compile=False, safe_mode=True)
+    except OSError:
+        raise
+    except Exception as error:  # Keras raises what its parts raise
+        raise OffgraphError(f"{path}: not saved: {_why_not(model, error)}") from error
 
 
-def _shape(model: Any, kind: Literal["input", "output"]) -> tuple[int | None, ...]:
-    shape = getattr(model, f"{kind}_shape", None)
-    if not isinstance(shape, tuple) or not all(length is None or isinstance(length, int) for length in shape):
-        raise OffgraphError(
-            f"the model must have one {kind} of known shape; this one has {shape!r}. Build or call it first"
+def _why_not(model: Any, error: Exception) -> str:
+    """Say what keeps a model from being loaded again, and what to write instead."""
+    own = [entry for layer in _layers(model) for entry in _own(layer)]
+    lambdas = [name for name, kind in own if kind == "Lambda"]
+    if lambdas:
+        return (
+            f"the layer {lambdas[0]!r} is a Lambda, whose Python code Keras does not run when it loads a file. Write it as a "
+            "layer of Keras (Rescaling, Normalization, Activation, an operation of keras.ops in a functional model), or as a "
+            "class of your own decorated with @keras.saving.register_keras_serializable()"
         )
-    return shape
-
-
-def _task(model: Any, task: Task | None) -> Task:
-    if task not in (None, "classify", "segment"):
-        raise OffgraphError(f"task={task!r:.80}: choose 'classify' or 'segment'")
-    taken, made = _shape(model, "input"), _shape(model, "output")
-    kinds: dict[int, Task] = {2: "classify", len(taken) if len(taken) > 3 else 4: "segment"}
-    found = kinds.get(len(made))
-    if found is None:
-        raise OffgraphError(
-            f"the model puts out {made}; one for classes puts out (batch, classes), one for masks (batch, height, "
-            "width, classes)"
+    if own:
+        named = ", ".join(f"{name!r} ({kind})" for name, kind in own[:5])
+        return (
+            f"it could not be loaded again, for the code of your own in {named}: decorate the class or function with "
+            "@keras.saving.register_keras_serializable(), let get_config() give what its __init__ takes, and import it before "
+            f"loading. Keras says: {_brief(error)}"
         )
-    if task not in (None, found):
-        raise OffgraphError(f"task={task!r}: the model puts out {made}, so it is one to {found}")
-    return found
+    return f"Keras cannot load it again: {_brief(error)}"
+
+
+def _brief(error: BaseException) -> str:
+    """The last cause of a chain, without the configurations that Keras adds to each."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__  # pyright: ignore
+    text = " ".join(str(error).split()).partition(" Full object config:")[0]
+    return f"{text:.300}"
+
+
+def _own(layer: Any) -> Iterator[tuple[str, str]]:
+    """What is not Keras's own in a layer, by the layer's name and its class or function; a Lambda counts as such."""
+    name, kind = str(getattr(layer, "name", "")), type(layer)
+    if not kind.__module__.startswith("keras.") or kind.__name__ == "Lambda":
+        yield name, kind.__name__
+    activation = getattr(layer, "activation", None)
+    module = getattr(activation, "__module__", None)
+    if activation is not None and not str(module).startswith("keras."):
+        yield name, str(getattr(activation, "__name__", type(activation).__name__))
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """Every layer, those of models within it too."""
+    flat = getattr(model, "_flatten_layers", None)
+    yield from flat(include_self=True) if callable(flat) else getattr(model, "layers", ())
 
 
 def result_steps(
@@ -265,7 +298,7 @@ def result_steps(
     Parameters
     ----------
     given : Compose or sequence of result steps
-    task : {"classify", "segment"}
+    task : Task
     taken : ArraySpec
         What the model takes.
     outputs : int or None
@@ -277,8 +310,9 @@ def result_steps(
         Where the model makes no masks, or the steps are no result steps, do not fit one another, or end without
         a mask.
     """
-    if task == "classify":
-        raise OffgraphError("postprocess makes masks; this model predicts classes")
+    if task != "segment":
+        kind = "numbers" if task == "regress" else "classes"
+        raise OffgraphError(f"postprocess makes masks; this model predicts {kind}")
     steps = given if isinstance(given, Compose) else Compose(given)
     for step in steps.steps:
         if not isinstance(step, ResultStep):
@@ -315,34 +349,47 @@ def _check_recipe(recipe: Compose, taken: ArraySpec) -> None:
 
 
 def _class_names(model: Any, given: Sequence[str] | None) -> tuple[str, ...]:
-    if given is None:
-        return ()
-    names = () if isinstance(given, str) else tuple(given)
-    if isinstance(given, str) or not all(isinstance(name, str) for name in names):
-        raise OffgraphError(f"class_names={given!r:.80}: give a list of names, such as ['cat', 'dog']")
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
-        raise OffgraphError(f"class_names: {twice!r} stands in it twice")
-    count = _shape(model, "output")[-1]
-    allowed = {count, 2} if count == 1 else {count}  # one sigmoid output stands for two classes
+    names = _names("class_names", given, "['cat', 'dog']")
+    _check_names(names, None, shape_of(model, "output")[-1])
+    return names
+
+
+def _check_names(names: tuple[str, ...], task: Task | None, count: int | None) -> None:
+    # One output stands for two classes, where there is one class per image.
+    allowed = {count, 2} if count == 1 and task in (None, "classify", "segment") else {count}
     if names and count is not None and len(names) not in allowed:
         raise OffgraphError(
             f"{len(names)} class names for a model that puts out {count} values; they must be as many"
         )
+
+
+def _target_names(model: Any, given: Sequence[str] | None, task: Task) -> tuple[str, ...]:
+    names = _names("target_names", given, "['age', 'weight']")
+    if names and task != "regress":
+        raise OffgraphError(
+            f"target_names: they name numbers, and the task is {task!r}; give class_names, or say task='regress'"
+        )
+    count = shape_of(model, "output")[-1]
+    if names and count is not None and len(names) != count:
+        raise OffgraphError(f"{len(names)} target names for a model that puts out {count} values")
     return names
 
 
-def _spec_of(given: dict[str, Any]) -> ArraySpec:
-    """Parse what a file says of the model's input."""
-    shape, dtype = tuple(given["shape"]), np.dtype(given["dtype"]).name
-    if not all(length is None or (type(length) is int and length > 0) for length in shape):
-        raise TypeError(f"shape={given['shape']!r}")
-    return ArraySpec(shape, dtype, name_axes(tuple(length or 1 for length in shape), given["axes"]))
+def _names(argument: str, given: Sequence[str] | None, example: str) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    names = () if isinstance(given, str) else tuple(given)
+    if isinstance(given, str) or not all(isinstance(name, str) for name in names):
+        raise OffgraphError(f"{argument}={given!r:.80}: give a list of names, such as {example}")
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise OffgraphError(f"{argument}: {twice!r} stands in it twice")
+    return names
 
 
 def _input(model: Any) -> dict[str, Any]:
-    shape = _shape(model, "input")[1:]
+    shape = shape_of(model, "input")[1:]
     axes = {2: "YX", 3: "YXC", 4: "ZYXC"}.get(len(shape))
     if axes is None:
-        raise OffgraphError(f"the model takes {shape}; pictures are (H, W), (H, W, C) or (D, H, W, C)")
+        raise OffgraphError(f"the model takes {shape}; images are (H, W), (H, W, C) or (D, H, W, C)")
     return {"shape": list(shape), "dtype": str(model.inputs[0].dtype), "axes": axes}

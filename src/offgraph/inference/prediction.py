@@ -1,0 +1,260 @@
+"""What a model says about one image, and the run of predictions that it is one of."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from offgraph import picture
+from offgraph.compose import Compose
+from offgraph.encode import show
+from offgraph.sources import Item, Sample, Source
+from offgraph.sources.base import Task
+
+if TYPE_CHECKING:
+    from offgraph.tensors.keras import SavedModel
+
+__all__ = ["Prediction", "Predictions"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction:
+    """What a model says about one image, on the image's own grid.
+
+    The grid is that of the upright image: what `offgraph.imread` gives, its EXIF orientation applied.
+
+    Parameters
+    ----------
+    item : Item
+        The file.
+    class_names : tuple of str
+        By class number; for a model that was saved without names, the numbers.
+    probabilities : ndarray of float32
+        For a class model (K,); one output p counts as the two classes (1 - p, p). For a model of several labels per
+        image (K,), each between 0 and 1 by itself. For a mask model (H, W) or (H, W, K), or the same with a depth
+        before it, on the original grid; 0 where the recipe cut the image off. Of a model for numbers empty, (0,).
+    label : int or None
+        Number of the likeliest class, of a class model.
+    mask : ndarray of integers or None
+        Labels, (H, W) or (D, H, W), of a mask model; 0 is background, also where the model saw nothing.
+    record : dict
+        What the recipe did, plain JSON.
+    axes : str
+        Axes of the original, such as ``"YXC"``.
+    orientation : int
+        EXIF orientation that was applied in reading, 1 to 8.
+    run : Predictions
+        What it is one of: source, recipe, task.
+    index : int
+        Number of the image in its source.
+    labels : tuple of int or None
+        Of a model of several labels per image: the numbers of the classes above the run's threshold.
+    values : tuple of float or None
+        Of a model for numbers: one for each of ``run.target_names``.
+    """
+
+    item: Item
+    class_names: tuple[str, ...]
+    probabilities: np.ndarray
+    label: int | None
+    mask: np.ndarray | None
+    record: dict[str, Any]
+    axes: str
+    orientation: int
+    run: Predictions
+    index: int
+    labels: tuple[int, ...] | None = None
+    values: tuple[float, ...] | None = None
+
+    def __repr__(self) -> str:
+        if self.mask is not None:
+            size = " × ".join(map(str, self.mask.shape))
+            said = f"mask of {size} pixels, labels up to {int(self.mask.max(initial=0))}"
+        else:
+            said = self.summary
+        return f"<Prediction of {self.item.name!r}: {said}>"
+
+    @property
+    def summary(self) -> str:
+        """The result in a few words, such as ``"cat 98.2%"``, ``"cat, dog"`` or ``"age 31.5"``; a mask has none."""
+        if self.values is not None:
+            return ", ".join(f"{name} {value:.5g}" for name, value in zip(self.target_names, self.values))
+        if self.labels is not None:
+            return ", ".join(self.labelled) or "no label"
+        return "" if self.label is None else f"{self.class_name} {self.probability:.1%}"
+
+    @property
+    def class_name(self) -> str | None:
+        """Name of the likeliest class, of a class model."""
+        return None if self.label is None else self.class_names[self.label]
+
+    @property
+    def probability(self) -> float | None:
+        """Probability of the likeliest class, of a class model."""
+        return None if self.label is None else float(self.probabilities[self.label])
+
+    @property
+    def labelled(self) -> tuple[str, ...]:
+        """Names of the classes in `labels`, of a model of several labels per image."""
+        return tuple(self.class_names[number] for number in self.labels or ())
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """What each of `values` is, of a model for numbers."""
+        return self.run.target_names
+
+    @property
+    def true_class(self) -> str | None:
+        """Name of the class that the source itself gives the image, if it gives it one."""
+        if not isinstance(self.item.label, int):
+            return None
+        return self.run.source.class_names[self.item.label]
+
+    @property
+    def true_labels(self) -> tuple[int, ...] | None:
+        """Numbers, among the model's classes, of those that the source gives the image; None where it gives none.
+
+        None too where one of them is no class of the model's.
+        """
+        given = self.item.label
+        if given is None or not self.run.source.class_names:
+            return None
+        numbers: list[int] = [given] if isinstance(given, int) else [int(number) for number in given]  # pyright: ignore
+        found = [self.run.class_numbers.get(_alike(self.run.source.class_names[n])) for n in numbers]
+        return None if None in found else tuple(sorted(number for number in found if number is not None))
+
+    @property
+    def true_values(self) -> tuple[float, ...] | None:
+        """What the source itself gives as the numbers, if it gives as many as the model puts out."""
+        given: Any = self.item.label
+        if self.values is None or not isinstance(given, tuple) or len(given) != len(self.values):
+            return None
+        return tuple(float(value) for value in given)
+
+    @property
+    def image(self) -> np.ndarray:
+        """The original, upright, read from its file again: predictions in a list do not hold their images."""
+        return self.sample().image.array
+
+    def sample(self) -> Sample:
+        """Read the original and its mask, where the source has masks, from their files again."""
+        return self.run.source.read(self.index)
+
+    def picture(
+        self, *, numbers: bool = False, scale: int = 1, image: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Draw the prediction: the mask over the original, or the original with its class beneath.
+
+        Parameters
+        ----------
+        numbers : bool
+            Write each label of a mask beside its object.
+        scale : int
+            Draw each pixel of a mask and its image this many times as wide and as high: numbers have one size,
+            which is large beside a small image.
+        image : ndarray, optional
+            The original, where it is in memory already; otherwise it is read from its file.
+
+        Returns
+        -------
+        ndarray
+            uint8, (H, W, 3), `scale` times the original's size for a mask. Of a volume the middle slice.
+        """
+        array = self.image if image is None else image
+        if self.mask is None:
+            rgb = picture.to_rgb(array, self.axes)
+            return picture.sheet([[(rgb, self.summary)]], side=320)
+        return draw_mask(array, self.mask, self.axes, numbers=numbers, scale=scale)
+
+    def show(self) -> Any:
+        """Show `picture`: in a notebook inline, elsewhere in the platform's viewer."""
+        return show(self.picture())
+
+    def save(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
+        """Write the label mask, if there is one, and the picture below `folder`.
+
+        Returns
+        -------
+        dict
+            ``"picture"`` and, for a mask model, ``"mask"``, with the path of each file. Masks are 16-bit PNG, or
+            TIFF where labels pass 65535 or the image is a volume.
+        """
+        from offgraph.results import write_mask, write_picture
+
+        written = {"picture": write_picture(self, Path(folder))}
+        if self.mask is not None:
+            written["mask"] = write_mask(self, Path(folder))
+        return written
+
+
+def draw_mask(
+    array: np.ndarray, mask: np.ndarray, axes: str, *, numbers: bool = False, scale: int = 1
+) -> np.ndarray:
+    """Draw a mask over its image; of a volume the middle slice."""
+    if mask.ndim == 3:
+        middle = mask.shape[0] // 2
+        mask, array, axes = mask[middle], array.take(middle, axes.index("Z")), axes.replace("Z", "")
+    if scale > 1:
+        mask = mask.repeat(scale, 0).repeat(scale, 1)
+        array = array.repeat(scale, axes.index("Y")).repeat(scale, axes.index("X"))
+    return picture.overlay(array, mask, axes=axes, numbers=numbers)
+
+
+class Predictions(Iterator[Prediction]):
+    """The predictions of a source, one after the other; each is made when it is asked for.
+
+    Attributes
+    ----------
+    source : Source
+    recipe : Compose
+        What each image gets.
+    class_names : tuple of str
+        Of a model for numbers empty.
+    target_names : tuple of str
+        Of a model for numbers: what each number is.
+    task : {"classify", "multilabel", "regress", "segment"}
+        What the model does.
+    threshold : float
+        Of a model of several labels per image: a class above it is one of the image's labels.
+    quarantined : list of (name, reason)
+        Images that were set aside so far.
+    """
+
+    def __init__(
+        self,
+        saved: SavedModel,
+        source: Source,
+        recipe: Compose,
+        predictions: Callable[[Predictions], Generator[Prediction, None, None]],
+        *,
+        class_names: tuple[str, ...],
+        target_names: tuple[str, ...] = (),
+        threshold: float = 0.5,
+    ) -> None:
+        self.source, self.recipe = source, recipe
+        self.task: Task = saved.task
+        self.class_names, self.target_names, self.threshold = class_names, target_names, threshold
+        self.class_numbers = {_alike(name): number for number, name in enumerate(class_names)}
+        self.quarantined: list[tuple[str, str]] = []
+        self._predictions = predictions(self)
+
+    def __repr__(self) -> str:
+        return f"<Predictions of {len(self.source):,} in {str(self.source.root)!r}, task {self.task!r}>"
+
+    def __next__(self) -> Prediction:
+        return next(self._predictions)
+
+    def close(self) -> None:
+        """Stop early; no thread is left behind."""
+        self._predictions.close()
+
+
+def _alike(name: str) -> str:
+    """A class name as it is compared: file systems write accents in two ways."""
+    return unicodedata.normalize("NFC", name)

@@ -1,0 +1,313 @@
+"""One pass of a model over a source: read, prepare, batch, run, and bring what it puts out back to each image."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from offgraph.compose import Compose
+from offgraph.errors import MachineError, OffgraphError, StepError
+from offgraph.feeding import BAD_FILE, name_file, ordered_map, reason
+from offgraph.frame import AffineMap, Frame
+from offgraph.inference.outputs import OutputReader
+from offgraph.inference.prediction import Prediction, Predictions
+from offgraph.inference.stride import stride_of
+from offgraph.random import Key
+from offgraph.sources import Source
+from offgraph.targets import Image
+from offgraph.threads import num_threads
+
+if TYPE_CHECKING:
+    from offgraph.tensors.keras import SavedModel
+
+__all__ = ["Work"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """An image as the model takes it."""
+
+    index: int
+    array: np.ndarray
+    frame: Frame
+    record: dict[str, Any]
+    axes: str
+    orientation: int
+
+
+@dataclass(frozen=True)
+class _Bad:
+    index: int
+    error: Exception
+
+
+@dataclass(eq=False)
+class Work:
+    """One pass over a source."""
+
+    saved: SavedModel
+    source: Source
+    recipe: Compose
+    postprocess: Compose
+    reader: OutputReader
+    threshold: float
+    pad_to: int | Literal["auto"] | None
+    batch_size: int
+    threads: int
+    stop: bool
+    _stride: int | None = field(default=None, init=False)
+
+    def run(self, told: Predictions) -> Generator[Prediction, None, None]:
+        """Predict batch after batch; bad images are told at their place in the order."""
+        done = False
+        if self.pad_to == "auto":
+            self.pad_to = self._known_stride() or None
+        for batch in self._batches():
+            good = [entry for entry in batch if isinstance(entry, _Prepared)]
+            outputs = iter(self._outputs(good))
+            for entry in batch:
+                try:
+                    if isinstance(entry, _Bad):
+                        raise entry.error
+                    values = next(outputs)
+                    if isinstance(values, Exception):
+                        raise values
+                    if not np.isfinite(values).all():
+                        raise StepError("the model's output for it has NaN or infinite values")
+                    made = self._finished(told, entry, values)
+                except MachineError:
+                    raise
+                except BAD_FILE as error:
+                    self._set_aside(entry.index, error, told)
+                else:
+                    done = True
+                    yield made
+        if not done:
+            if not told.quarantined:
+                raise OffgraphError(f"{self.source.root}: there is no image in it to predict")
+            name, why = told.quarantined[0]
+            raise OffgraphError(
+                f"none of the source's pictures ({len(self.source):,}) could be predicted; "
+                f"the first: {name}: {why}"
+            )
+
+    def _set_aside(self, index: int, error: Exception, told: Predictions) -> None:
+        name = self.source[index].name
+        if self.stop:
+            raise name_file(error, name)
+        told.quarantined.append((name, reason(error, self.source[index].path, name)))
+
+    def _batches(self) -> Iterator[list[_Prepared | _Bad]]:
+        """Images in order, as many at a time as have one shape and fit a batch; bad ones in between."""
+        batch: list[_Prepared | _Bad] = []
+        shape: tuple[Any, ...] | None = None
+        count = 0
+        prepared = ordered_map(
+            self._prepare, range(len(self.source)), threads=self.threads, ahead=self.threads + self.batch_size
+        )
+        with closing(prepared):
+            for entry in prepared:
+                if isinstance(entry, _Prepared):
+                    found = (entry.array.shape, entry.array.dtype)
+                    if count == self.batch_size or (shape is not None and found != shape):
+                        yield batch
+                        batch, count = [], 0
+                    shape, count = found, count + 1
+                batch.append(entry)
+                if len(batch) >= 4 * self.batch_size:  # a long run of bad files is told as it goes on
+                    yield batch
+                    batch, count, shape = [], 0, None
+        if batch:
+            yield batch
+
+    def _prepare(self, index: int) -> _Prepared | _Bad:
+        try:
+            with num_threads(1):
+                sample = self.source.read(index)
+                result = self.recipe.run(sample.image, None, Key(0, 0, index))
+            array, frame = self._fitted(result.targets.image, result.frame)
+        except MachineError:
+            raise
+        except BAD_FILE as error:
+            return _Bad(index, error)
+        return _Prepared(index, array, frame, result.record, sample.image.axes, sample.picture.orientation)
+
+    def _fitted(self, image: Image, frame: Frame) -> tuple[np.ndarray, Frame]:
+        """The array with the model's axes, padded where that was asked for; or an error that names both shapes."""
+        spec, array, axes = self.saved.input_spec, image.array, image.axes
+        if "C" in spec.axes and "C" not in axes:
+            array, axes = array[..., np.newaxis], axes + "C"
+        elif "C" not in spec.axes and axes.endswith("C") and array.shape[-1] == 1:
+            array, axes = array[..., 0], axes[:-1]
+        if isinstance(self.pad_to, int) and axes == spec.axes:
+            array, frame = _padded(array, frame, spec.spatial, spec.shape, self.pad_to)
+        fits = len(axes) == len(spec.shape) and all(
+            b is None or a == b for a, b in zip(array.shape, spec.shape)
+        )
+        if axes != spec.axes or not fits:
+            raise StepError(
+                f"the recipe makes {array.shape} of it, axes {axes}; the model takes {spec.shape}, axes {spec.axes}"
+            )
+        return array, frame
+
+    def _outputs(self, entries: list[_Prepared]) -> list[np.ndarray | Exception]:
+        """What the model makes of each image of a batch, float32, or the error that it ended in.
+
+        A batch that the model does not take is run image by image.
+        """
+        if not entries:
+            return []
+        try:
+            return list(self._run_model(entries))
+        except MachineError:
+            raise
+        except StepError as error:
+            if len(entries) == 1:
+                return [error]
+        return [made for entry in entries for made in self._outputs([entry])]
+
+    def _run_model(self, entries: list[_Prepared]) -> np.ndarray:
+        batch = np.stack([entry.array for entry in entries])
+        try:
+            values = self.saved.model.predict_on_batch(batch)
+        except Exception as error:  # a model raises what its layers raise: ValueError, tf.errors.…, TypeError
+            if _out_of_memory(error):
+                raise MachineError(
+                    f"there is not enough memory to run the model on {len(entries)} images of {batch.shape[1:]} at a time; "
+                    "choose a smaller batch_size (--batch-size)",
+                    OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+                ) from error
+            raise StepError(self._refusal(batch.shape[1:], error)) from error
+        return self.reader(np.asarray(values, np.float32), str(self.saved.path))
+
+    def _refusal(self, shape: tuple[int, ...], error: Exception) -> str:
+        """Say why the model does not take images of this shape, and which it takes."""
+        spec = self.saved.input_spec
+        size = tuple(shape[axis] for axis in spec.spatial)
+        stride = self._known_stride() if None in spec.size else None
+        said = f"the model cannot take an image of {' × '.join(map(str, size))} pixels"
+        if stride and any(length % stride for length in size):
+            return (
+                f"{said}: its sizes must be multiples of {stride}. Give pad_to={stride} (--pad-to {stride}), or train with a "
+                f"recipe that ends in such a size"
+            )
+        return f"{said}: {_first_line(error)}"
+
+    def _known_stride(self) -> int | None:
+        if self._stride is None:
+            self._stride = stride_of(self.saved) or 0
+        return self._stride or None
+
+    def _finished(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
+        """What the outputs for one image say, by the model's task."""
+        nothing = np.zeros(0, np.float32)
+        match self.saved.task:
+            case "segment":
+                return self._segmented(told, entry, values)
+            case "regress":
+                return self._prediction(
+                    told, entry, nothing, values=tuple(float(value) for value in values.ravel())
+                )
+            case "multilabel":
+                above = tuple(int(number) for number in np.flatnonzero(values > self.threshold))
+                return self._prediction(told, entry, values, labels=above)
+            case "classify":
+                if values.shape == (1,):
+                    values = np.array([1 - values[0], values[0]], np.float32)
+                return self._prediction(told, entry, values, label=int(values.argmax()))
+
+    def _segmented(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
+        frame = self._to_output(entry.frame, values.shape[:-1])
+        back = frame.undo(heatmap=values if values.shape[-1] > 1 else values[..., 0])
+        axes = ("ZYX" if len(frame.input_size) == 3 else "YX") + ("C" if values.shape[-1] > 1 else "")
+        return self._prediction(told, entry, back, mask=self._mask(back, axes, entry.index))
+
+    def _to_output(self, frame: Frame, size: tuple[int, ...]) -> Frame:
+        """Extend a frame to the grid that the model puts out: the input's, or one a whole factor coarser or finer."""
+        given = frame.output_size
+        if size == given:
+            return frame
+        if len(size) != len(given) or 0 in size or any(max(a, b) % min(a, b) for a, b in zip(given, size)):
+            stride = self._known_stride()
+            fits = stride and any(length % stride for length in given)
+            raise StepError(
+                f"the model makes {size} of images of {given}: a mask model must put out the grid that it takes, or one "
+                "that is a whole factor coarser or finer, so that each output has its place"
+                + (f"; multiples of {stride} do: give pad_to={stride} (--pad-to {stride})" if fits else "")
+            )
+        ratio = np.array(given) / np.array(size)
+        return frame.then(AffineMap(np.diag(ratio), 0.5 * ratio - 0.5, given, size))
+
+    def _mask(self, probabilities: np.ndarray, axes: str, index: int) -> np.ndarray:
+        made = self.postprocess.run(Image(probabilities, axes), None, Key(0, 0, index)).targets.image
+        return made.array.astype(np.uint8) if made.array.dtype == np.bool_ else made.array
+
+    def _prediction(
+        self,
+        told: Predictions,
+        entry: _Prepared,
+        probabilities: np.ndarray,
+        *,
+        label: int | None = None,
+        mask: np.ndarray | None = None,
+        labels: tuple[int, ...] | None = None,
+        values: tuple[float, ...] | None = None,
+    ) -> Prediction:
+        return Prediction(
+            self.source[entry.index],
+            told.class_names,
+            probabilities,
+            label,
+            mask,
+            entry.record,
+            entry.axes,
+            entry.orientation,
+            told,
+            entry.index,
+            labels,
+            values,
+        )
+
+
+def _padded(
+    array: np.ndarray, frame: Frame, spatial: tuple[int, ...], wanted: tuple[int | None, ...], multiple: int
+) -> tuple[np.ndarray, Frame]:
+    """Extend the spatial axes of free length at their end to multiples, by reflection; the frame follows."""
+    added = [(0, 0)] * array.ndim
+    for axis in spatial:
+        if wanted[axis] is None:
+            added[axis] = (0, -array.shape[axis] % multiple)
+    if not any(end for _, end in added) or 0 in array.shape:
+        return array, frame
+    larger = np.pad(array, added, mode="symmetric")
+    size = tuple(larger.shape[axis] for axis in spatial)
+    return larger, frame.then(AffineMap.window((0,) * len(size), size, frame.output_size))
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether an error is the machine's want of memory, whatever framework raises it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError) or type(seen).__name__ in (
+            "ResourceExhaustedError",
+            "OutOfMemoryError",
+        ):
+            return True
+        if "RESOURCE_EXHAUSTED" in str(seen) or "OOM when allocating" in str(seen):
+            return True
+        seen = seen.__cause__
+    return False
+
+
+def _first_line(error: Exception) -> str:
+    """The telling line of what a framework says: without terminal colours, frames and graph nodes."""
+    lines = [line.strip() for line in str(error).replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()]
+    telling = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
+    text = telling[0] if telling else type(error).__name__
+    return f"{text.partition(' for ')[0]:.300}"
