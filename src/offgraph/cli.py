@@ -235,6 +235,19 @@ def predict(
     outputs: Annotated[
         Outputs | None, typer.Option(help="What the model puts out, where its last layer does not tell.")
     ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Of several labels per image: a class above it is one of the labels.")
+    ] = 0.5,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="A folder of true masks with the images' names, to measure predicted ones by."),
+    ] = None,
+    pad_to: Annotated[
+        str | None,
+        typer.Option(
+            help="Extend images to a multiple of this, or of what the model takes: auto; cut off again."
+        ),
+    ] = None,
     color: Annotated[
         Color | None, typer.Option(help="How pictures are read, instead of as the model takes them.")
     ] = None,
@@ -243,15 +256,16 @@ def predict(
     labels: LabelsOption = Labels.auto,
     strict: Strict = False,
 ) -> None:
-    """Predict classes or masks, with the recipe saved in the model, on the original pictures."""
+    """Predict classes, labels, numbers or masks, with the recipe saved in the model, on the original images."""
     import offgraph as og
-    from offgraph.predict import color_for
+    from offgraph.predict import source_for
 
     saved = og.load(model)
-    reads = color.value if color is not None else color_for(saved.input_spec)
+    reading: dict[str, Any] = {} if color is None else {"color": color.value}
+    source_labels = None if labels is Labels.none else labels.value
     predictions = og.predict(
         saved,
-        _source(source, labels, axes, color=reads, alpha=alpha.value),
+        source_for(saved, source, masks=masks, labels=source_labels, axes=axes, alpha=alpha.value, **reading),
         recipe=None if recipe is None else og.Compose.from_yaml(recipe),
         other_recipe=other_recipe,
         batch_size=batch_size,
@@ -259,11 +273,18 @@ def predict(
         on_error=on_error.value,
         postprocess=None if postprocess is None else og.Compose.from_yaml(postprocess),
         outputs=None if outputs is None else outputs.value,
+        threshold=threshold,
+        pad_to=_pad_to(pad_to),
     )
     report = og.save_predictions(predictions, out)
     typer.echo(_shown(report.summary()))
     if strict and report.quarantined:
         raise typer.Exit(3)
+
+
+def _pad_to(text: str | None) -> Any:
+    """A number as a number; `offgraph.predict` refuses other texts than auto."""
+    return int(text) if text is not None and text.isdecimal() else text
 
 
 @app.command()

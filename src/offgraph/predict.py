@@ -8,10 +8,11 @@ model's pixels. Sizes in the result steps are pixels of the original.
 
 from __future__ import annotations
 
+import csv
 import math
 import os
-import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from offgraph.compose import Compose, as_recipe
@@ -189,35 +190,51 @@ def source_for(
     """
     if masks is not None and saved.task != "segment":
         raise SourceError(f"masks={str(masks)!r}: {saved.path} makes no masks, its task is {saved.task!r}")
-    if isinstance(src, Source):
-        if masks is not None:
-            raise SourceError("masks=: only where src is a path; an open source has its own")
-        source = src
-    else:
+    named = saved.task in ("classify", "multilabel") and bool(saved.class_names)
+    try:
+        if isinstance(src, Source):
+            if masks is not None:
+                raise SourceError("masks=: only where src is a path; an open source has its own")
+            return src.with_class_names(saved.class_names) if named else src
         reading.setdefault("color", color_for(saved.input_spec))
-        if saved.task == "segment":  # its folders are no classes
-            reading["labels"] = None
+        reading |= _labels_for(saved, src, reading.get("labels", "auto"))
         if masks is not None:
             reading["masks"] = masks
-        source = open_source(src, **reading)
-    if saved.task in ("classify", "multilabel") and saved.class_names:
-        _check_classes(saved, source)
-    return source
+        if named and reading.get("labels", "auto") is not None:
+            reading["class_names"] = saved.class_names
+        return open_source(src, **reading)
+    except SourceError as error:
+        said = str(error)
+        if "not among class_names" not in said:
+            raise
+        said = said.replace("class_names", f"those that {saved.path} was saved with")
+        raise SourceError(said.replace("labels=None", "labels=None (--labels none)")) from error
 
 
-def _check_classes(saved: SavedModel, source: Source) -> None:
-    """Refuse classes that the model does not know: what is counted against them would be wrong without a word."""
-    known = {unicodedata.normalize("NFC", name) for name in saved.class_names}
-    unknown = [name for name in source.class_names if unicodedata.normalize("NFC", name) not in known]
-    if not unknown:
-        return
-    what, where = ("classes", source.table) if source.table else ("class folders", source.root)
-    listed = ", ".join(map(repr, unknown[:5])) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-    names = ", ".join(map(repr, saved.class_names[:10])) + (", …" if len(saved.class_names) > 10 else "")
-    raise SourceError(
-        f"{where}: the model does not know the {what} {listed}; {saved.path} was saved with {names}. Give them the "
-        "model's names, or predict without true classes: open_source(…, labels=None), --labels none"
-    )
+def _labels_for(saved: SavedModel, src: str | os.PathLike[str], labels: str | None) -> dict[str, Any]:
+    """What the labels of a path are to be read as, to compare them with what the model says; none where none can be."""
+    if labels is None or saved.task == "segment":  # the folders below a mask model's images are no classes
+        return {"labels": None}
+    if not str(src).lower().endswith((".csv", ".tsv")) or not Path(src).is_file():
+        return {"labels": None} if saved.task == "regress" else {}
+    columns = _header(Path(src))
+    if "label" in columns:
+        return {"task": saved.task}
+    names = saved.target_names if saved.task == "regress" else saved.class_names
+    if names and (set(names) <= columns if saved.task == "regress" else set(names) & columns):
+        return {"task": saved.task, "targets": [name for name in names if name in columns]}
+    return {"labels": None}
+
+
+def _header(table: Path) -> set[str]:
+    """Names of a table's columns, as far as its first line tells; `offgraph.open_source` reads it with all its rules."""
+    try:
+        with table.open(encoding="utf-8-sig", errors="replace") as file:
+            first = file.readline(1 << 16)
+    except OSError as error:
+        raise SourceError(f"{table}: {error.strerror or error}") from error
+    row = next(csv.reader([first], delimiter=max(",;\t", key=first.count)), [])
+    return {name.strip() for name in row}
 
 
 def _threshold(value: Any) -> float:
@@ -248,7 +265,7 @@ def _target_names(saved: SavedModel, source: Source) -> tuple[str, ...]:
     if saved.task != "regress":
         return ()
     count = saved.model.output_shape[-1] or 1
-    names = saved.target_names or tuple(getattr(source, "target_names", ()))
+    names = saved.target_names or source.target_names
     if len(names) == count:
         return names
     return ("value",) if count == 1 else tuple(f"value {number}" for number in range(count))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from offgraph import picture
 from offgraph.compose import Compose
 from offgraph.encode import show
 from offgraph.sources import Item, Sample, Source
-from offgraph.sources.base import Task
+from offgraph.sources.base import Task, class_numbers
+from offgraph.sources.names import nfc
 
 if TYPE_CHECKING:
     from offgraph.tensors.keras import SavedModel
@@ -125,8 +125,8 @@ class Prediction:
         given = self.item.label
         if given is None or not self.run.source.class_names:
             return None
-        numbers: list[int] = [given] if isinstance(given, int) else [int(number) for number in given]  # pyright: ignore
-        found = [self.run.class_numbers.get(_alike(self.run.source.class_names[n])) for n in numbers]
+        names = self.run.source.class_names
+        found = [self.run.class_numbers.get(nfc(names[number])) for number in class_numbers(given)]
         return None if None in found else tuple(sorted(number for number in found if number is not None))
 
     @property
@@ -240,7 +240,7 @@ class Predictions(Iterator[Prediction]):
         self.source, self.recipe = source, recipe
         self.task: Task = saved.task
         self.class_names, self.target_names, self.threshold = class_names, target_names, threshold
-        self.class_numbers = {_alike(name): number for number, name in enumerate(class_names)}
+        self.class_numbers = {nfc(name): number for number, name in enumerate(class_names)}
         self.quarantined: list[tuple[str, str]] = []
         self._predictions = predictions(self)
 
@@ -253,8 +253,3 @@ class Predictions(Iterator[Prediction]):
     def close(self) -> None:
         """Stop early; no thread is left behind."""
         self._predictions.close()
-
-
-def _alike(name: str) -> str:
-    """A class name as it is compared: file systems write accents in two ways."""
-    return unicodedata.normalize("NFC", name)

@@ -1,7 +1,12 @@
-"""The lengths that a model takes: of poolings and upsamplings that must meet again, only multiples of their product."""
+"""The lengths that a model takes, and the grid that it puts out.
+
+Of poolings and upsamplings that must meet again only multiples of their product fit, and where a pooling drops the rest
+of a length, the pixels of a mask stand for other places than their number tells.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,36 +14,61 @@ import numpy as np
 if TYPE_CHECKING:
     from offgraph.tensors.keras import SavedModel
 
-__all__ = ["stride_of"]
+__all__ = ["Grid", "grid_of"]
 
 _TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_ODD = (5, 7, 5)  # times the multiple: lengths that no larger multiple divides
+# Times the multiple: lengths that no larger multiple divides; two for each axis, so that a ratio is none by chance.
+_ODD = ((5, 7, 5), (11, 13, 7))
 
 
-def stride_of(saved: SavedModel) -> int | None:
-    """Smallest multiple that the spatial lengths of a model's input must be, or None where none was found.
+@dataclass(frozen=True)
+class Grid:
+    """The spatial lengths that a model takes and gives.
+
+    Parameters
+    ----------
+    multiple : int
+        Lengths that are free must be multiples of it; 1 where every length will do.
+    ratio : tuple of float
+        Of a mask model: input pixels per output pixel, along each axis. Empty for others.
+    """
+
+    multiple: int
+    ratio: tuple[float, ...] = ()
+
+
+def grid_of(saved: SavedModel) -> Grid | None:
+    """Find the smallest multiple that a model takes, or None where no multiple up to 64 fits.
 
     It is tried, on small images of zeros, and not read off the layers: a layer of somebody's own tells nothing, and a
     model that pads and crops for itself takes every size.
     """
-    spec = saved.input_spec
     for multiple in _TRIED:
-        lengths = list(spec.shape)
-        for axis, odd in zip(spec.spatial, _ODD):
-            if lengths[axis] is None:
-                lengths[axis] = multiple * odd
-        given = tuple(length or 1 for length in lengths)
-        try:
-            made = np.shape(saved.model(np.zeros((1, *given), spec.dtype), training=False))[1:-1]
-        except Exception:  # whatever a layer raises for a size it does not take
+        first = _ratio(saved, multiple, _ODD[0])
+        if first is None:
             continue
-        size = tuple(given[axis] for axis in spec.spatial)
         if saved.task != "segment":
-            return multiple
-        if (
-            len(made) == len(size)
-            and 0 not in made
-            and not any(max(a, b) % min(a, b) for a, b in zip(size, made))
-        ):
-            return multiple
+            return Grid(multiple)
+        if first == _ratio(saved, multiple, _ODD[1]):
+            return Grid(multiple, first)
     return None
+
+
+def _ratio(saved: SavedModel, multiple: int, odd: tuple[int, ...]) -> tuple[float, ...] | None:
+    """Input pixels per output pixel of an image of zeros; None where the model does not take it."""
+    spec = saved.input_spec
+    lengths = list(spec.shape)
+    for axis, factor in zip(spec.spatial, odd):
+        if lengths[axis] is None:
+            lengths[axis] = multiple * factor
+    given = tuple(length or 1 for length in lengths)
+    try:
+        made = np.shape(saved.model(np.zeros((1, *given), spec.dtype), training=False))[1:-1]
+    except Exception:  # whatever a layer raises for a size it does not take
+        return None
+    if saved.task != "segment":
+        return ()
+    size = tuple(given[axis] for axis in spec.spatial)
+    if len(made) != len(size) or 0 in made or any(max(a, b) % min(a, b) for a, b in zip(size, made)):
+        return None
+    return tuple(a / b for a, b in zip(size, made))

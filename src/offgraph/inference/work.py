@@ -17,7 +17,7 @@ from offgraph.feeding import BAD_FILE, name_file, ordered_map, reason
 from offgraph.frame import AffineMap, Frame
 from offgraph.inference.outputs import OutputReader
 from offgraph.inference.prediction import Prediction, Predictions
-from offgraph.inference.stride import stride_of
+from offgraph.inference.stride import Grid, grid_of
 from offgraph.random import Key
 from offgraph.sources import Source
 from offgraph.targets import Image
@@ -61,13 +61,15 @@ class Work:
     batch_size: int
     threads: int
     stop: bool
-    _stride: int | None = field(default=None, init=False)
+    _asked: bool = field(default=False, init=False)
+    _found: Grid | None = field(default=None, init=False)
 
     def run(self, told: Predictions) -> Generator[Prediction, None, None]:
         """Predict batch after batch; bad images are told at their place in the order."""
         done = False
         if self.pad_to == "auto":
-            self.pad_to = self._known_stride() or None
+            grid = self._grid()
+            self.pad_to = None if grid is None else grid.multiple
         for batch in self._batches():
             good = [entry for entry in batch if isinstance(entry, _Prepared)]
             outputs = iter(self._outputs(good))
@@ -190,19 +192,20 @@ class Work:
         """Say why the model does not take images of this shape, and which it takes."""
         spec = self.saved.input_spec
         size = tuple(shape[axis] for axis in spec.spatial)
-        stride = self._known_stride() if None in spec.size else None
+        grid = self._grid() if None in spec.size else None
         said = f"the model cannot take an image of {' × '.join(map(str, size))} pixels"
-        if stride and any(length % stride for length in size):
+        if grid is not None and any(length % grid.multiple for length in size):
             return (
-                f"{said}: its sizes must be multiples of {stride}. Give pad_to={stride} (--pad-to {stride}), or train with a "
-                f"recipe that ends in such a size"
+                f"{said}: its sizes must be multiples of {grid.multiple}. {_pad_to(grid).capitalize()}, or train with a recipe "
+                "that ends in such a size"
             )
         return f"{said}: {_first_line(error)}"
 
-    def _known_stride(self) -> int | None:
-        if self._stride is None:
-            self._stride = stride_of(self.saved) or 0
-        return self._stride or None
+    def _grid(self) -> Grid | None:
+        """What the model takes and gives, found out once, when it is first asked for."""
+        if not self._asked:
+            self._found, self._asked = grid_of(self.saved), True
+        return self._found
 
     def _finished(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
         """What the outputs for one image say, by the model's task."""
@@ -233,15 +236,18 @@ class Work:
         given = frame.output_size
         if size == given:
             return frame
-        if len(size) != len(given) or 0 in size or any(max(a, b) % min(a, b) for a, b in zip(given, size)):
-            stride = self._known_stride()
-            fits = stride and any(length % stride for length in given)
+        grid = self._grid()
+        whole = len(size) == len(given) and 0 not in size
+        ratio = np.array(given) / np.array(size) if whole else np.zeros(0)
+        whole = whole and not any(max(a, b) % min(a, b) for a, b in zip(given, size))
+        # A pooling that drops the rest of a length may by chance leave a length that divides it.
+        if not whole or (grid is not None and tuple(ratio) != grid.ratio):
+            fits = grid is not None and any(length % grid.multiple for length in given)
             raise StepError(
                 f"the model makes {size} of images of {given}: a mask model must put out the grid that it takes, or one "
                 "that is a whole factor coarser or finer, so that each output has its place"
-                + (f"; multiples of {stride} do: give pad_to={stride} (--pad-to {stride})" if fits else "")
+                + (f"; multiples of {grid.multiple} do: {_pad_to(grid)}" if fits and grid else "")
             )
-        ratio = np.array(given) / np.array(size)
         return frame.then(AffineMap(np.diag(ratio), 0.5 * ratio - 0.5, given, size))
 
     def _mask(self, probabilities: np.ndarray, axes: str, index: int) -> np.ndarray:
@@ -288,6 +294,10 @@ def _padded(
     larger = np.pad(array, added, mode="symmetric")
     size = tuple(larger.shape[axis] for axis in spatial)
     return larger, frame.then(AffineMap.window((0,) * len(size), size, frame.output_size))
+
+
+def _pad_to(grid: Grid) -> str:
+    return f"give pad_to={grid.multiple} (--pad-to {grid.multiple})"
 
 
 def _out_of_memory(error: BaseException) -> bool:
