@@ -151,7 +151,7 @@ def run(
     for position, here in enumerate(placed):
         step, spec = here.step, image.spec
         with _named(here, spec):
-            check_dimensions(step, spec)
+            check_input(step, spec)
             drawn = _draw(here, key, spec) if recorded is None else recorded[position]
             log.append(drawn)
             if not drawn.applied:
@@ -227,7 +227,7 @@ def drawn_spec(placed: Sequence[Placed], spec: ArraySpec) -> list[ArraySpec]:
 
 
 def _after(step: Step, before: ArraySpec) -> ArraySpec:
-    check_dimensions(step, before)
+    check_input(step, before)
     after = step.output_spec(before)
     if step.p == 1 or after == before:
         return after
@@ -242,8 +242,14 @@ def _after(step: Step, before: ArraySpec) -> ArraySpec:
     return ArraySpec(tuple(lengths), after.dtype, after.axes)
 
 
-def check_dimensions(step: Step, spec: ArraySpec) -> None:
-    """Refuse a picture with a number of spatial axes that the step does not take."""
+def check_input(step: Step, spec: ArraySpec) -> None:
+    """Refuse an image with a number of spatial axes that the step does not take, or of bool where it would average."""
+    if spec.dtype == "bool" and step.averages:
+        order = " or use order=0," if hasattr(step, "order") else ""
+        raise ValueError(
+            f"cannot average a bool picture, whose averages are neither true nor false;{order} "
+            "write image.astype('uint8') * 255, or pass it as mask="
+        )
     if len(spec.spatial) not in step.dimensions:
         taken = " or ".join(map(str, step.dimensions))
         raise ValueError(

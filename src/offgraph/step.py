@@ -37,6 +37,7 @@ __all__ = [
     "field_names",
     "field_schema",
     "fields_of",
+    "hint_once",
     "signature",
     "step",
     "value_range",
@@ -85,6 +86,11 @@ class Step:
     def varies(self) -> bool:
         """Whether a step that is applied draws: by default, where a parameter is a range."""
         return any(_varies(getattr(self, name)) for name in _ranged(type(self)))
+
+    @property
+    def averages(self) -> bool:
+        """Whether values between two of the image's may come out; such a step takes no bool image."""
+        return False
 
     def hints(self) -> list[str]:
         """Return what is probably not meant, each with what to write instead; shown once as a warning."""
@@ -151,6 +157,16 @@ def step(cls: _S) -> _S:
     declared.__init__ = init
     STEPS[declared.__name__] = declared
     return declared
+
+
+_HINTED: set[tuple[str, str]] = set()
+
+
+def hint_once(step: Step, topic: str, text: str) -> None:
+    """Warn of what came up while a step ran, once for each step and topic: every image would say it again."""
+    if (step.name, topic) not in _HINTED:
+        _HINTED.add((step.name, topic))
+        warnings.warn(f"{step.name}: {text}", OffgraphWarning, stacklevel=2)
 
 
 def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
@@ -310,6 +326,11 @@ class ResampledStep(GeometricStep):
     mode: Mode = "constant"
     cval: Number = 0.0
     mask_cval: Whole = 0
+
+    @property
+    def averages(self) -> bool:
+        """Above order 0."""
+        return self.order > 0
 
     def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
         """Axes that are resampled; the others are carried along."""

@@ -48,6 +48,11 @@ class GaussianFilter(FilterStep):
     cval: Number = 0.0
     truncate: PositiveNumber = 4.0
 
+    @property
+    def averages(self) -> bool:
+        """Always."""
+        return True
+
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """`truncate` standard deviations to each side."""
         return 2 * self.truncate * params["sigma"] + 1

@@ -58,6 +58,11 @@ class Resize(GeometricStep):
             raise ValueError("expected either size=(height, width) or scale=factor, got both or none of them")
 
     @property
+    def averages(self) -> bool:
+        """Always: a bool mask is looked up, a bool image has nothing between true and false."""
+        return True
+
+    @property
     def varies(self) -> bool:
         """Whether the scale is a range."""
         return isinstance(self.scale, tuple) and self.scale[0] < self.scale[1]
@@ -81,14 +86,6 @@ class Resize(GeometricStep):
             return (None,) * len(size)
         return tuple(None if n is None else max(1, scaled(n, scale)) for n in size)
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
-        """Other lengths; refuses a bool picture, whose averages are neither true nor false."""
-        if spec.dtype == "bool":
-            raise ValueError(
-                "cannot average a bool picture; write image.astype('uint8') * 255, or pass it as mask="
-            )
-        return super().output_spec(spec, params)
-
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Half-pixel grid: ``input = (output + 0.5) * ratio - 0.5``."""
         size = tuple(int(n or 0) for n in spec.size)
@@ -103,7 +100,6 @@ class Resize(GeometricStep):
         spec = ArraySpec.of(array, axes)
         grid = self.map(params, spec)
         if not labels:
-            self.output_spec(spec, params)
             return resize(
                 array, grid.output_size, axes=spec.spatial, kernel=self.kernel, antialias=self.antialias
             )

@@ -12,7 +12,8 @@ from offgraph.ndimage._engine import zoom_planes
 from offgraph.ndimage._nearest import between_corners, on_half_pixels
 from offgraph.parameters import Order, PositiveRange
 from offgraph.spec import ArraySpec, held_by, scaled
-from offgraph.step import ResampledStep, step
+from offgraph.step import ResampledStep, hint_once, step
+from offgraph.targets import Image
 
 __all__ = ["Zoom"]
 
@@ -32,7 +33,9 @@ class Zoom(ResampledStep):
         Above 0, on every spatial axis; lengths are rounded to whole pixels, half to even.
     grid : str
         'corners': the centres of the corner pixels stay corners, SciPy's default, by which the picture's scale is not
-        quite the factor. 'pixels': the picture's edges stay edges, SciPy's ``grid_mode=True``.
+        quite the factor. With mode 'constant', rounding may put the last row or column beyond the border, where it
+        becomes `cval`; 'mirror' gives the same values without that. 'pixels': the picture's edges stay edges, SciPy's
+        ``grid_mode=True``; with mode 'constant', enlarging gives it a rim of `cval`.
     order : int
         Spline order, 0 to 5; 3 as in SciPy. Masks always use 0.
 
@@ -85,6 +88,34 @@ class Zoom(ResampledStep):
             array, [n or 0 for n in size], axes=spec.spatial, order=order, mode=self.mode, cval=cval,
             grid_mode=self.grid == "pixels",
         )  # fmt: skip
+
+    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+        """Zoom, and say once where SciPy's rule for the border blackens an edge."""
+        self._hint(image.spec, params)
+        return super().apply(image, params)
+
+    def _hint(self, spec: ArraySpec, params: dict[str, Any]) -> None:
+        """SciPy takes a coordinate for one beyond the border where its rounding is, or half a pixel is enough for it."""
+        if self.mode != "constant" or params["factor"] == 1:
+            return
+        sizes = [(n or 0, m or 0) for n, m in zip(spec.size, self.output_size(spec.size, params))]
+        if self.grid == "pixels":
+            if any(m > n for n, m in sizes):
+                hint_once(
+                    self, "pixels",
+                    f"with grid='pixels' and mode='constant', pixels at the border become cval={self.cval:g}: their "
+                    "centres lie outside those of the given ones; write mode='grid-constant' or mode='nearest'",
+                )  # fmt: skip
+            return
+        for n, m in sizes:
+            if m > 1 and (n - 1) / (m - 1) * (m - 1) > n - 1:
+                hint_once(
+                    self, "corners",
+                    f"with mode='constant', the last row or column may become cval={self.cval:g}, as in SciPy: from "
+                    f"{n} to {m} pixels, rounding puts its coordinate beyond the border; write mode='mirror' for the "
+                    "same values without that, or use Resize",
+                )  # fmt: skip
+                return
 
     def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
         """Zoom an image; look up the nearest pixel of a mask."""
