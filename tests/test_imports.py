@@ -23,7 +23,7 @@ ROOMS = [
     {"transforms", "postprocess"},
     {"plan", "compose", "recipe"},
     {"sources", "decode", "encode", "formats"},
-    {"feeding"},
+    {"feeding", "batching"},
     {"dataset"},
     {"samples"},
     {"loader"},

@@ -52,7 +52,9 @@ def test_batch_axis_is_known_where_all_batches_are_full(photos: Path) -> None:
 def test_skipped_pictures_leave_the_cardinality_open(tmp_path: Path) -> None:
     spoiled = class_folder(tmp_path / "in", each=2, bad=True)
     dataset = og.Loader(spoiled, recipe(), batch_size=2, on_error="skip").tensorflow()
-    assert dataset.cardinality() == tf.data.UNKNOWN_CARDINALITY and len(list(dataset)) == 3
+    assert dataset.cardinality() == tf.data.UNKNOWN_CARDINALITY
+    with pytest.warns(og.OffgraphWarning, match="2 of 8 images"):
+        assert len(list(dataset)) == 3
     with pytest.raises(Exception, match=r"ant/cut\.png|cat/text\.jpg"):
         list(og.Loader(spoiled, recipe(), batch_size=2).tensorflow())
 

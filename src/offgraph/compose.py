@@ -321,9 +321,12 @@ class Compose:
         }
         return Result(Targets(image, mask), record, way)
 
-    def output_spec(self, spec: ArraySpec) -> ArraySpec:
-        """Return shape, dtype and axes of the output, with ``None`` for lengths that are drawn."""
-        return plan.drawn_spec(self._placed, spec)[-1]
+    def output_spec(self, spec: ArraySpec, start: int = 0) -> ArraySpec:
+        """Return shape, dtype and axes of the output, with ``None`` for lengths that are drawn.
+
+        `spec` is that of the image before step `start`, counted from 0.
+        """
+        return plan.drawn_spec(self._placed[start:], spec)[-1]
 
     def stored(self, spec: ArraySpec) -> int:
         """Return how many leading steps still give whole numbers: what a dataset on disk stores."""

@@ -24,7 +24,6 @@ from offgraph.threads import num_threads
 __all__ = [
     "BAD_FILE",
     "Buffers",
-    "advice",
     "aligned_empty",
     "default_threads",
     "leased",
@@ -170,17 +169,6 @@ def reason(error: BaseException, path: Path, name: str) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     text = " ".join(text.replace(str(path), name).split()).encode("utf-8", "backslashreplace").decode()
     return text.removeprefix(f"{name}: ") or type(error).__name__
-
-
-def advice(kind: str, *, shape: bool, dtype: bool) -> str:
-    """Say what makes arrays alike that differ in shape, in dtype or in both; ``kind`` is "image" or "mask"."""
-    steps = ["Resize(...)"] if shape else []
-    if dtype and kind == "mask":
-        steps_said = f"put {steps[0]} in the recipe and " if steps else ""
-        return f"{steps_said}save all masks with the same dtype"
-    if dtype:
-        steps.append("Rescale(...) or Normalize(...)")
-    return f"put {' and '.join(steps)} in the recipe"
 
 
 def ordered_map(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
+import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,15 +13,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from offgraph.batching import (
+    NonFinite,
+    Probe,
+    Reference,
+    check_alike,
+    check_non_finite_option,
+    scales_by_dtype,
+)
 from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.decode import Color
-from offgraph.errors import ArgumentError, OffgraphError, RecipeMismatch, StepError
+from offgraph.errors import ArgumentError, OffgraphError, OffgraphWarning, RecipeMismatch, StepError
 from offgraph.feeding import (
     BAD_FILE,
     Buffers,
-    advice,
     default_threads,
     name_file,
     ordered_map,
@@ -28,7 +37,7 @@ from offgraph.feeding import (
     whole_number,
 )
 from offgraph.random import Key
-from offgraph.samples import DatasetSamples, FileSamples, Samples, TrainingSample
+from offgraph.samples import DatasetSamples, FileSamples, Rules, Samples, TrainingSample
 from offgraph.sources import Source, is_built, open_source
 from offgraph.sources.base import count_of
 from offgraph.spec import ArraySpec
@@ -38,6 +47,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 __all__ = ["Batch", "Loader"]
+
+_MANY = 0.05
+"""Share of a pass that is left out without a warning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +119,14 @@ class Loader:
     drop_last : bool
         Leave out a last batch that is not full.
     on_error : {"raise", "skip"}
-        What a picture that cannot be used does: ends the pass with an error that names it, or is left out, the
-        next picture taking its place. What was left out is in :attr:`skipped`; so is a picture of another dtype
-        than the first one has.
+        What an image that cannot be used does: ends the pass with an error that names it, or is left out, the
+        next image taking its place. Left out are files that cannot be read, images that a step refuses, and those
+        that cannot stand in a batch with most of the source: of another depth (dtype as stored), shape, number of
+        channels or axes. :attr:`skipped` lists them; the first pass that leaves out more than 5 % ends with a
+        warning.
+    non_finite : {"error", "allow"}
+        What NaN or infinity in an image of floats does, in the file or after the recipe: count as an image that
+        cannot be used, or pass.
     color : {"rgb", "grey", "keep"}
         How pictures are read from a path; a Source and a built dataset have their own.
     prefetch : int
@@ -118,6 +135,14 @@ class Loader:
         Allow another recipe for a built dataset. The whole of it is run on the pictures as they are stored.
     start_epoch : int
         Number of the first pass; the next passes count on from there. Training that goes on at epoch k gives k.
+
+    Notes
+    -----
+    What a batch holds follows from a few images spread over the source, not from the first one of a pass. Images stored
+    with 8 and with 16 bits do not mix: ``color="rgb"`` converts the fewer to the depth of most, with a warning and
+    listed in :attr:`converted`; other policies refuse them. A recipe whose floats are made by ``Normalize`` without
+    ``range=`` takes both as they are, each by the largest value of its dtype. Masks get the widest integer dtype of those
+    looked at; one of another dtype is converted where every label fits, and refused where one does not.
 
     Raises
     ------
@@ -149,6 +174,7 @@ class Loader:
         shuffle: bool | None = None,
         drop_last: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
+        non_finite: NonFinite = "error",
         color: Color = "rgb",
         prefetch: int = 2,
         other_recipe: bool = False,
@@ -162,6 +188,7 @@ class Loader:
         for name, value in (("shuffle", shuffle), ("drop_last", drop_last), ("other_recipe", other_recipe)):
             if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
                 raise ArgumentError(f"{name}={value!r:.80}: give True or False")
+        self.non_finite = check_non_finite_option(non_finite)
         given = None if recipe is None else as_recipe(recipe)
         self._samples: Samples
         if not isinstance(source, Source) and is_built(source):
@@ -188,19 +215,25 @@ class Loader:
         self.drop_last, self.on_error = bool(drop_last), on_error
         self.shuffle = self.recipe.training and self.recipe.draws if shuffle is None else bool(shuffle)
         self.skipped: dict[str, str] = {}
-        """Name → reason of the pictures that were left out so far, with ``on_error="skip"``."""
+        """Name → reason of the images that were left out so far, with ``on_error="skip"``."""
+        self.converted: dict[str, str] = {}
+        """Name → what was done to the images that were brought to the depth of the others."""
         self.start_epoch = whole_number("start_epoch", start_epoch, least=0)
         self._next_epoch = self.start_epoch
         self._specs: tuple[ArraySpec, ArraySpec | None] | None = None
+        self._known: Rules | None = None
+        self._unusable: dict[str, str] = {}
+        self._warned = False
         self._prepare()
 
     def _prepare(self) -> None:
         """Make what belongs to this process and is not pickled."""
         self._buffers = Buffers(self.prefetch + 2)
-        self._lock = threading.Lock()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_buffers", "_lock")}
+        mine = ("_buffers", "_lock", "_looking")
+        return {name: value for name, value in vars(self).items() if name not in mine}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -267,24 +300,55 @@ class Loader:
         return permutation(count, seed=self.seed, epoch=epoch) if self.shuffle else np.arange(count)
 
     def specs(self) -> tuple[ArraySpec, ArraySpec | None]:
-        """Shape, dtype and axes of image and mask of the first picture that can be used.
+        """Shape, dtype and axes of image and mask in a batch, without the batch axis: what most images give.
 
         Raises
         ------
         OffgraphError
-            Where there is none.
+            Where no image can be used.
         """
         if self._specs is None:
-            for number in range(self.num_pictures):
-                sample = self._sample((0, number))
-                if sample is not None:
-                    self._specs = sample.image.spec, None if sample.mask is None else sample.mask.spec
-                    break
-            else:
-                raise OffgraphError(
-                    f"none of its pictures ({self.num_pictures:,}) could be used: {self._skipped_text()}"
-                )
+            reference = self._rules().reference
+            if reference is None:
+                raise self._none_usable()
+            self._specs = reference.image, reference.mask
+            if None in reference.image.shape:  # lengths that are drawn: those of a sample
+                found = (self._sample((0, number)) for number in range(self.num_pictures))
+                sample = next((sample for sample in found if sample is not None), None)
+                if sample is None:
+                    raise self._none_usable()
+                self._specs = sample.image.spec, None if sample.mask is None else sample.mask.spec
         return self._specs
+
+    def _rules(self) -> Rules:
+        """What is taken into a batch, known before the first one; made once."""
+        with self._looking:
+            if self._known is None:
+                self._known = Rules(self._reference(), scales_by_dtype(self.recipe), self.non_finite)
+            return self._known
+
+    def _reference(self) -> Reference | None:
+        """Look at a few samples spread over the source, and at the others until one can be used."""
+        bad: dict[str, str] = {}
+
+        def look(number: int) -> Probe | None:
+            try:
+                return self._samples.probe(number, self.recipe)
+            except BAD_FILE as error:
+                bad[self._samples.name(number)] = str(error)
+                return None
+
+        chosen = self._samples.probes()
+        with closing(ordered_map(look, chosen, threads=self.threads)) as looked:
+            probes = [probe for probe in looked if probe is not None]
+        if not probes:
+            others = sorted(set(range(self.num_pictures)) - set(chosen))
+            with closing(ordered_map(look, others, threads=self.threads)) as looked:
+                probes = list(itertools.islice((probe for probe in looked if probe is not None), 1))
+        if not probes:
+            self._unusable = bad
+            return None
+        return Reference.of(probes, self._samples.mask_dtypes())
 
     def tensorflow(self, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
         """Give whole batches to TensorFlow; see :func:`offgraph.tensors.tensorflow.dataset`.
@@ -313,27 +377,40 @@ class Loader:
     def _batches(self, epoch: int) -> Generator[Batch, None, None]:
         addresses = ((epoch, int(number)) for number in self.order(epoch))
         waiting: list[TrainingSample] = []
-        made = False
-        # Which dtype is the odd one must not depend on the order, so it is the source's first picture that tells.
-        told = self.specs() if self.on_error == "skip" and self.batch_size > 1 else None
+        used = left_out = 0
+        self._rules()
         with closing(ordered_map(self._sample, addresses, threads=self.threads)) as samples:
             for sample in samples:
-                if sample is not None and (told is None or self._alike(sample, *told)):
-                    waiting.append(sample)
+                if sample is None:
+                    left_out += 1
+                    continue
+                waiting.append(sample)
+                used += 1
                 if len(waiting) == self.batch_size:
                     yield self._stack(waiting)
-                    waiting, made = [], True
+                    waiting = []
         if waiting and not self.drop_last:
             yield self._stack(waiting)
-        elif not waiting and not made and self.num_pictures:
-            raise OffgraphError(
-                f"none of its pictures ({self.num_pictures:,}) could be used: {self._skipped_text()}"
+        if left_out and not used:
+            raise self._none_usable()
+        if left_out > _MANY * (used + left_out) and not self._warned:
+            self._warned = True
+            name, why = min(self.skipped.items())
+            warnings.warn(
+                f"{left_out:,} of {used + left_out:,} images of epoch {epoch} were left out, such as {name} ({why}); "
+                "Loader.skipped lists all",
+                OffgraphWarning,
+                stacklevel=2,
             )
 
     def _sample(self, address: tuple[int, int]) -> TrainingSample | None:
         epoch, number = address
+        rules = self._rules()
         try:
-            return self._samples.sample(number, self.recipe, self.seed, epoch)
+            sample = self._samples.sample(number, self.recipe, self.seed, epoch, rules)
+            if self.on_error == "skip" and self.batch_size > 1 and rules.reference is not None:
+                like = rules.reference
+                check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
         except Exception as error:
             name = self._samples.name(number)
             if self.on_error == "skip" and isinstance(error, BAD_FILE):
@@ -343,22 +420,25 @@ class Loader:
             if named is error:
                 raise
             raise named from error
+        if sample.converted is not None:
+            self._tell_converted(sample.name, sample.converted)
+        return sample
 
-    def _alike(self, sample: TrainingSample, image: ArraySpec, mask: ArraySpec | None) -> bool:
-        """Whether a picture has the dtypes of the first one; if not, it is left out."""
-        for kind, target, first in (("image", sample.image, image), ("mask", sample.mask, mask)):
-            if target is not None and first is not None and target.spec.dtype != first.dtype:
-                self.skipped[sample.name] = (
-                    f"the {kind} is {target.spec.dtype}, but the first one is {first.dtype}; "
-                    + advice(kind, shape=False, dtype=True)
-                )
-                return False
-        return True
+    def _tell_converted(self, name: str, how: str) -> None:
+        first = not self.converted
+        self.converted[name] = how
+        if first:
+            warnings.warn(
+                f"{name}: {how}, the depth of most images of its source, so that 255 and 65535 mean the same in all of "
+                "them; Loader.converted lists what was. Open the source with color='keep' to have it refused instead",
+                OffgraphWarning,
+                stacklevel=2,
+            )
 
     def _stack(self, samples: list[TrainingSample]) -> Batch:
         label = None
         if self.has_labels:
-            label = np.array([-1 if s.label is None else s.label for s in samples], np.int64)
+            label = np.array([s.label for s in samples], np.int64)
         return Batch(
             image=self._stacked(samples, "image"),
             label=label,
@@ -375,26 +455,21 @@ class Loader:
         StepError
             Where they differ in shape or dtype; names the file and both shapes.
         """
-        arrays: list[np.ndarray] = []
-        for sample in samples:
-            target: Image | Mask | None = getattr(sample, kind)
-            if target is None:
-                raise StepError(f"{sample.name}: has no {kind}, and others of its source have one")
-            array = target.array
-            first = arrays[0] if arrays else array
-            shape, dtype = array.shape != first.shape, array.dtype != first.dtype
-            if shape or dtype:
-                raise StepError(
-                    f"{sample.name}: the {kind} is {array.dtype.name} of shape {array.shape}, but {samples[0].name} in the "
-                    f"same batch is {first.dtype.name} of shape {first.shape}; "
-                    + advice(kind, shape=shape, dtype=dtype)
+        targets: list[Image | Mask] = [getattr(sample, kind) for sample in samples]
+        first = targets[0]
+        for sample, target in zip(samples, targets):
+            try:
+                check_alike(
+                    target.spec, f"{samples[0].name} in the same batch", first.spec, self.recipe, kind=kind
                 )
-            arrays.append(array)
-        batch = self._buffers.empty((len(arrays), *arrays[0].shape), arrays[0].dtype)
-        for place, array in enumerate(arrays):
-            batch[place] = array
+            except StepError as error:
+                raise name_file(error, sample.name) from None
+        batch = self._buffers.empty((len(targets), *first.array.shape), first.array.dtype)
+        for place, target in enumerate(targets):
+            batch[place] = target.array
         return batch
 
-    def _skipped_text(self) -> str:
-        name, why = min(self.skipped.items(), default=("", "the source is empty"))
-        return why if name in why else f"{name}: {why}"
+    def _none_usable(self) -> OffgraphError:
+        name, why = min((self.skipped or self._unusable).items(), default=("", "the source is empty"))
+        said = why if name in why else f"{name}: {why}"
+        return OffgraphError(f"none of its pictures ({self.num_pictures:,}) could be used: {said}")

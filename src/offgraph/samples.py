@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from offgraph.batching import NonFinite, Probe, Reference, fit_mask, run_checked, spread, to_depth
 from offgraph.compose import Compose
 from offgraph.dataset.built import BuiltDataset
+from offgraph.errors import StepError
 from offgraph.random import Key
 from offgraph.sources import Source
 from offgraph.sources.base import count_of
+from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask
 
-__all__ = ["DatasetSamples", "FileSamples", "Samples", "TrainingSample"]
+__all__ = ["DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,8 @@ class TrainingSample:
         Class number.
     record : dict
         What was drawn.
+    converted : str or None
+        How the image was brought to the depth of the others.
     """
 
     number: int
@@ -39,6 +44,26 @@ class TrainingSample:
     mask: Mask | None
     label: int | None
     record: dict[str, Any]
+    converted: str | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a loader takes into a batch.
+
+    Parameters
+    ----------
+    reference : Reference or None
+        What most images look like; None where no image could be looked at.
+    any_depth : bool
+        Whether the recipe makes the same of every depth.
+    non_finite : {"error", "allow"}
+        What NaN and infinity do.
+    """
+
+    reference: Reference | None
+    any_depth: bool
+    non_finite: NonFinite
 
 
 class Samples(Protocol):
@@ -53,7 +78,19 @@ class Samples(Protocol):
         """Name of a file, for messages."""
         ...
 
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> TrainingSample:
+    def probes(self) -> list[int]:
+        """Numbers of the samples to look at, to know what most are like."""
+        ...
+
+    def probe(self, number: int, recipe: Compose) -> Probe:
+        """Look at one sample without running the recipe."""
+        ...
+
+    def mask_dtypes(self) -> tuple[str, ...]:
+        """Dtypes of all masks, as far as they are known without reading them."""
+        ...
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
         """Read one sample and run the recipe on it, with the draws of (seed, epoch, number)."""
         ...
 
@@ -64,7 +101,7 @@ class FileSamples:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.class_names = tuple(source.class_names or ())
-        self.has_masks = any(item.mask is not None for item in source)
+        self.has_masks = source.has_masks
 
     def __len__(self) -> int:
         return len(self.source)
@@ -76,12 +113,30 @@ class FileSamples:
         """Name of a file, for messages."""
         return self.source[number].name
 
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> TrainingSample:
+    def probes(self) -> list[int]:
+        """Return a few: each is read."""
+        return spread(len(self), 7)  # odd, so that two kinds cannot tie
+
+    def probe(self, number: int, recipe: Compose) -> Probe:
+        """Read one sample."""
+        read = self.source.read(number)
+        return _probe(read.item.name, read.image.spec, read.mask and read.mask.spec, recipe, 0)
+
+    def mask_dtypes(self) -> tuple[str, ...]:
+        """Return nothing: the files would have to be read."""
+        return ()
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
         """Read one sample and run the whole recipe on it."""
         read = self.source.read(number)
-        done = recipe.run(read.image, read.mask, Key(seed, epoch, number))
+        _check_targets(read.mask, read.label, self)
+        # Only the policy for photographs converts: elsewhere the numbers of a file may be measurements.
+        image, converted = _admit(read.image, rules, scale=self.source.color == "rgb")
+        key = Key(seed, epoch, number)
+        done = run_checked(recipe, image, read.mask, key, non_finite=rules.non_finite)
         image, mask = done.targets
-        return TrainingSample(number, self.name(number), image, mask, read.label, done.record)
+        mask = _fit(mask, rules)
+        return TrainingSample(number, read.item.name, image, mask, read.label, done.record, converted)
 
 
 class DatasetSamples:
@@ -91,7 +146,7 @@ class DatasetSamples:
         self.dataset = dataset
         self.own_recipe = own_recipe
         self.class_names = dataset.class_names
-        self.has_masks = len(dataset) > 0 and dataset.line(0)["mask"] is not None
+        self.has_masks = bool(dataset.mask_dtypes)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -103,16 +158,60 @@ class DatasetSamples:
         """Name of the file an example was made of, for messages."""
         return self.dataset.line(number)["name"]
 
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int) -> TrainingSample:
+    def probes(self) -> list[int]:
+        """Return many: only records are read."""
+        return spread(len(self), 201)
+
+    def probe(self, number: int, recipe: Compose) -> Probe:
+        """Read the record of one example."""
+        image, mask = self.dataset.specs(number)
+        line = self.dataset.line(number)
+        return _probe(line["name"], image, mask, recipe, line["start"] if self.own_recipe else 0)
+
+    def mask_dtypes(self) -> tuple[str, ...]:
+        """Return those of all examples."""
+        return self.dataset.mask_dtypes
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
         """Read one example and run the rest of the recipe on it."""
         stored = self.dataset.read(number)
+        _check_targets(stored.mask, stored.label, self)
+        image, _ = _admit(stored.image, rules, scale=False)
         # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
-        done = recipe.run(stored.image, stored.mask, key, start=start)
+        done = run_checked(recipe, image, stored.mask, key, start=start, non_finite=rules.non_finite)
         record = done.record
         if self.own_recipe:
             # One record of the whole run: it replays on the image the example was made from.
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
         image, mask = done.targets
-        return TrainingSample(number, stored.name, image, mask, stored.label, record)
+        return TrainingSample(number, stored.name, image, _fit(mask, rules), stored.label, record)
+
+
+def _probe(name: str, stored: ArraySpec, mask: ArraySpec | None, recipe: Compose, start: int) -> Probe:
+    after = recipe.output_spec(stored, start)
+    return Probe(name, stored, after, None if mask is None else mask.resized(after.size))
+
+
+def _check_targets(mask: Mask | None, label: int | None, samples: Samples) -> None:
+    """Refuse a sample without the mask or label that others of its source have."""
+    for kind, missing in (
+        ("mask", samples.has_masks and mask is None),
+        ("label", bool(samples.class_names) and label is None),
+    ):
+        if missing:
+            raise StepError(f"has no {kind}, and others of its source have one")
+
+
+def _admit(image: Image, rules: Rules, *, scale: bool) -> tuple[Image, str | None]:
+    if rules.any_depth or rules.reference is None:
+        return image, None
+    return to_depth(image, rules.reference.stored, rules.reference.name, scale=scale)
+
+
+def _fit(mask: Mask | None, rules: Rules) -> Mask | None:
+    reference = rules.reference
+    if mask is None or reference is None or reference.mask is None:
+        return mask
+    return fit_mask(mask, reference.mask.dtype, reference.name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from offgraph.batching import NonFinite, check_non_finite_option
 from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.example import BadFile, Example, Maker, Store
@@ -41,6 +42,7 @@ def build(
     workers: int | None = None,
     on_error: Literal["quarantine", "stop"] = "quarantine",
     max_bad: float | str = DEFAULT_MAX_BAD,
+    non_finite: NonFinite = "error",
     seed: int = 0,
     store: Store = "integers",
     dry_run: bool = False,
@@ -80,6 +82,9 @@ def build(
     max_bad : float, int or str
         Bad images that are put up with: a share such as ``0.05`` or ``"5%"``, or a number of images such as ``12``.
         One more ends the build; what is finished stays. Half of the images unless given.
+    non_finite : {"error", "allow"}
+        What NaN or infinity in an image of floats does, in the file or after the stored steps: count as a bad image,
+        or be stored.
     seed : int
         Of every draw, and of the order in TFRecords.
     store : {"integers", "final"}
@@ -149,10 +154,11 @@ def build(
         "seed": seed,
         "store": store,
         "shard_size": counts["shard_size"],
+        "non_finite": check_non_finite_option(non_finite),
     }
     job = Job.of(source, recipe, options, FORMATS[format].extra_libraries)
     source.watch()
-    maker = Maker(source, recipe, seed, store, job.present)
+    maker = Maker(source, recipe, seed, store, job.present, non_finite)
     folder = OutputFolder(Path(out))
     writer = FORMATS[format](folder, job)
     trouble = source.holds(folder.path)

@@ -17,6 +17,7 @@ from offgraph.dataset.formats import FORMATS
 from offgraph.dataset.output import inside
 from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.errors import BuildError, DecodeError
+from offgraph.spec import ArraySpec, name_axes
 from offgraph.targets import Image, Mask
 
 __all__ = ["BuiltDataset", "Stored"]
@@ -67,6 +68,8 @@ class BuiltDataset:
     seed, copies : int
     labels : ndarray of int64, shape (len,), or None
         None for a source without classes.
+    mask_dtypes : tuple of str
+        Every dtype that masks were stored with; empty for a dataset without masks.
 
     Raises
     ------
@@ -85,16 +88,17 @@ class BuiltDataset:
             self._read = FORMATS[manifest["format"]].read
             entries = [(head["records"], int(head["examples"])) for head in manifest["shards"]]
             self._files = [inside(self.path, entry["file"]) for entry, _ in entries]
-            self._lines, labels = self._index(entries)
+            self._lines, labels, masks = self._index(entries)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BuildError(
                 f"{self.path / MANIFEST}: damaged ({type(error).__name__}: {error}); run the build again to mend it"
             ) from error
         self.labels = np.array(labels, np.int64) if self.class_names else None
+        self.mask_dtypes = tuple(sorted(masks))
 
-    def _index(self, entries: list[tuple[dict[str, Any], int]]) -> tuple[np.ndarray, list[int]]:
-        """Where the line of each example lies: (record file, offset, length), and the labels."""
-        where, labels = [], []
+    def _index(self, entries: list[tuple[dict[str, Any], int]]) -> tuple[np.ndarray, list[int], set[str]]:
+        """Where the line of each example lies: (record file, offset, length); the labels; the dtypes of masks."""
+        where, labels, masks = [], [], set()
         for number, (entry, count) in enumerate(entries):
             path = self._files[number]
             try:
@@ -107,10 +111,13 @@ class BuiltDataset:
             offset = len(head)
             for line in lines[:count]:
                 where.append((number, offset, len(line)))
-                label = json.loads(line)["label"]
+                example = json.loads(line)
+                label = example["label"]
                 labels.append(-1 if label is None else label)
+                if example["mask"] is not None:
+                    masks.add(np.dtype(example["mask"]["dtype"]).name)
                 offset += len(line)
-        return np.array(where, np.int64).reshape(-1, 3), labels
+        return np.array(where, np.int64).reshape(-1, 3), labels, masks
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -121,6 +128,28 @@ class BuiltDataset:
         with self._files[file].open("rb") as records:
             records.seek(offset)
             return json.loads(records.read(length))
+
+    def specs(self, number: int) -> tuple[ArraySpec, ArraySpec | None]:
+        """Shape, dtype and axes of image and mask of one example, as its record says.
+
+        Raises
+        ------
+        DecodeError
+            Where the record does not say it; names the example.
+        """
+        line = self.line(number)
+
+        def spec(entry: dict[str, Any]) -> ArraySpec:
+            shape, dtype = tuple(map(int, entry["shape"])), np.dtype(entry["dtype"])
+            return ArraySpec(shape, dtype.name, name_axes(shape, entry["axes"]))
+
+        try:
+            mask = line["mask"]
+            return spec(line["image"]), None if mask is None else spec(mask)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DecodeError(
+                f"{self.path}, example {number}: its record is damaged ({error}); run the build again to mend it"
+            ) from error
 
     def read(self, number: int) -> Stored:
         """Read one example.

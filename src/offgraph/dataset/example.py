@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offgraph.batching import NonFinite, run_checked
 from offgraph.compose import Compose
 from offgraph.dataset.output import sha256_of
 from offgraph.encode import encode_png
@@ -160,6 +161,8 @@ class Maker:
         Stop after the last step that still gives integers, or run the whole recipe.
     listed : sequence of bool
         Whether the files of each image were there when the source was listed.
+    non_finite : {"error", "allow"}
+        What NaN and infinity do in an image of floats.
     ended : threading.Event
         Set when the build ends: nothing is tried again after that.
     """
@@ -169,6 +172,7 @@ class Maker:
     seed: int
     store: Store
     listed: Sequence[bool] = ()
+    non_finite: NonFinite = "error"
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, address: tuple[int, int]) -> Example | BadFile:
@@ -199,7 +203,8 @@ class Maker:
         item = self.source[index]
         sample = self.source.read(index)
         end = self.recipe.stored(sample.image.spec) if self.store == "integers" else len(self.recipe.steps)
-        done = self.recipe.run(sample.image, sample.mask, Key(self.seed, copy, index), stop=end)
+        key = Key(self.seed, copy, index)
+        done = run_checked(self.recipe, sample.image, sample.mask, key, stop=end, non_finite=self.non_finite)
         image, mask = done.targets
         if self.store == "integers" and image.array.dtype.kind not in "bui":
             raise StepError(

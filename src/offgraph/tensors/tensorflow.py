@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.batching import advice
 from offgraph.errors import ArgumentError, OffgraphError, StepError
-from offgraph.feeding import advice, leased, whole_number
+from offgraph.feeding import leased, whole_number
 from offgraph.spec import ArraySpec
 
 if TYPE_CHECKING:
@@ -73,10 +74,10 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
         signature = (signature, tf.TensorSpec((size,), tf.int64))
 
     def arrays(batch: Batch) -> tuple[np.ndarray, ...]:
-        _check(batch.image, image_spec, "image")
+        _check(batch.image, image_spec, "image", loader)
         image = batch.image.reshape(len(batch), *image_shape)
         if mask_spec is not None:
-            _check(batch.mask, mask_spec, "mask")
+            _check(batch.mask, mask_spec, "mask", loader)
             return image, batch.mask  # type: ignore[return-value]  # it was checked
         return (image, batch.label) if batch.label is not None else (image,)
 
@@ -158,13 +159,15 @@ class _Passes:
             batches.close()
 
 
-def _check(array: np.ndarray | None, spec: ArraySpec, kind: str) -> None:
+def _check(array: np.ndarray | None, spec: ArraySpec, kind: str, loader: Loader) -> None:
     if array is None:
-        raise StepError(f"a batch has no {kind}s, but the first picture has a {kind}")
-    shape, dtype = array.shape[1:] != spec.shape, array.dtype != spec.dtype
-    if shape or dtype:
+        raise StepError(f"a batch has no {kind}s, but the first image has a {kind}")
+    if array.shape[1:] != spec.shape or array.dtype != spec.dtype:
+        axes = {-1: spec.axes.replace("C", ""), 0: spec.axes, 1: spec.axes + "C"}
+        axes_here = axes.get(array.ndim - 1 - len(spec.axes), spec.axes)
+        here = ArraySpec(array.shape[1:], array.dtype.name, axes_here)
         raise StepError(
-            f"the {kind}s of a batch are {array.dtype.name} of shape {array.shape[1:]}, but the first {kind} was "
+            f"the {kind}s of a batch are {here.dtype} of shape {here.shape}, but most {kind}s of the source are "
             f"{spec.dtype} of shape {spec.shape}, and a tf.data.Dataset has one dtype and one shape; "
-            + advice(kind, shape=shape, dtype=dtype)
+            + advice(kind, here, spec, loader.recipe)
         )
