@@ -17,7 +17,7 @@ from offgraph.encode import imwrite
 from offgraph.errors import DecodeError, OffgraphError, OffgraphWarning, RecipeMismatch
 from offgraph.predict import predict
 from offgraph.results import objects, save_predictions
-from pages import self_contained
+from pages import Page, self_contained
 
 
 def test_classes(bright, shades):
@@ -369,3 +369,12 @@ def test_arguments_of_the_wrong_kind_are_named(bright, shades, tmp_path):
     og.load(bright).recipe.to_yaml(tmp_path / "recipe.yaml")
     run = predict(bright, shades, recipe=str(tmp_path / "recipe.yaml"), batch_size=np.int64(2))
     assert len(list(run)) == 5
+
+
+def test_a_notebook_shows_the_prediction(bright, shades, segmenter, coins, tmp_path):
+    for number, (model, source) in enumerate(((bright, shades), (segmenter, coins))):
+        one = next(predict(model, source))
+        cell = tmp_path / f"{number}.html"
+        cell.write_text(one._repr_html_(), "utf-8")
+        page = Page(cell)
+        assert len(page.images) == 1 and one.item.name in page.words and "array(" not in page.words

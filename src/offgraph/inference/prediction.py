@@ -80,6 +80,11 @@ class Prediction:
             said = self.summary
         return f"<Prediction of {self.item.name!r}: {said}>"
 
+    def _repr_html_(self) -> str:
+        from offgraph import notebook
+
+        return notebook.of_prediction(self)
+
     @property
     def summary(self) -> str:
         """The result in a few words, such as ``"cat 98.2%"``, ``"cat, dog"`` or ``"age 31.5"``; a mask has none."""
