@@ -15,7 +15,7 @@ from offgraph.encode import encode_png, imwrite
 from offgraph.errors import DecodeError, SourceError
 from offgraph.sources import open_source
 from offgraph.sources.base import natural_key
-from offgraph.sources.folder import find_pictures
+from offgraph.sources.walk import list_images
 
 
 def touch(root: Path, *names: str) -> None:
@@ -74,7 +74,14 @@ def test_what_is_left_out_is_counted(tmp_path) -> None:
     (tmp_path / "phone.heic").write_bytes(b"....ftypheic")
     source = open_source(tmp_path)
     assert [item.name for item in source] == ["a.png", "no_suffix", "phone.heic"]
-    assert source.skipped == {"hidden": 3, "not a picture": 1, "broken link": 1, "not a regular file": 1}
+    assert source.skipped == {
+        "hidden": 2,
+        "of a system or a tool": 1,
+        "not a picture": 1,
+        "broken link": 1,
+        "not a regular file": 1,
+    }
+    assert source.left_out["hidden"] == (".git", ".hidden.png")
     with pytest.raises(DecodeError, match=r"phone\.heic: not a picture in a known format"):
         source.read(2)
 
@@ -86,7 +93,8 @@ def test_links_are_followed_but_not_in_circles(tmp_path) -> None:
     (tmp_path / "home" / "cat" / "up").symlink_to(tmp_path / "home")
     source = open_source(tmp_path / "home")
     assert [item.name for item in source] == ["cat/2.png", "dog/1.png"]
-    assert source.skipped == {"link to a folder around it": 1}
+    assert source.skipped == {"link to a folder that is listed already": 1}
+    assert source.left_out == {"link to a folder that is listed already": ("cat/up",)}
 
 
 def test_nothing_to_read_is_an_error_that_says_what_there_was(tmp_path) -> None:
@@ -120,10 +128,9 @@ def test_subset_keeps_classes_and_columns(tmp_path) -> None:
 
 
 def test_leave_out_is_not_entered(tmp_path) -> None:
-    from collections import Counter
-
     touch(tmp_path, "a.png", "masks/a.png")
-    assert [found.name for found in find_pictures(tmp_path, Counter(), tmp_path / "masks")] == ["a.png"]
+    listing = list_images(tmp_path, leave_out=tmp_path / "masks")
+    assert [found.name for found in listing.found] == ["a.png"] and not listing.left_out.counts
 
 
 # tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -98,10 +99,14 @@ def open_source(
     path = Path(source)
     where = printable(path)
     reading = Reading(color, axes, alpha, max_pixels, missing_mask)
-    if not path.exists():
-        raise SourceError(f"{where}: no such file or folder")
-    is_folder = path.is_dir()
-    if not is_folder and not path.is_file():
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise SourceError(f"{where}: no such file or folder") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{where}: {getattr(error, 'strerror', None) or error}") from error
+    is_folder = stat.S_ISDIR(mode)
+    if not is_folder and not stat.S_ISREG(mode):
         raise SourceError(f"{where}: neither a folder nor a regular file")
     is_table = not is_folder and path.suffix.lower() in (".csv", ".tsv")
     for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):

@@ -223,7 +223,9 @@ class Source(Sequence[Item]):
     reading : Reading
         How files are read.
     skipped : mapping of str to int
-        Files that were left out, counted by reason.
+        What was left out, counted by reason.
+    left_out : mapping of str to tuple of str
+        Names of what was left out, by reason: the first 1,000 of each, as they may be shown.
     columns : mapping of str to tuple of str
         Further columns of a CSV, one value an item; `offgraph.split` groups by them.
     table : Path or None
@@ -268,6 +270,7 @@ class Source(Sequence[Item]):
     table: Path | None = None
     task: Task | None = None
     target_names: tuple[str, ...] = ()
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     has_masks: bool = None  # type: ignore[assignment]  # asked of all items in __post_init__
     _mount: Mount = field(init=False, repr=False)
 
@@ -347,6 +350,7 @@ class Source(Sequence[Item]):
             self,
             items=tuple(self.items[i] for i in indices),
             skipped={},
+            left_out={},
             columns={name: tuple(values[i] for i in indices) for name, values in self.columns.items()},
         )
 
@@ -444,9 +448,14 @@ class Source(Sequence[Item]):
         if item.mask is not None:
             mask = _read_mask(item.mask, image, picture, how.max_pixels)
         elif self.has_masks:
-            axes = "".join(name for name in image.axes if name != "C")
-            mask = Mask(np.zeros(image.spec.size, np.uint8), axes)
+            axes = image.axes.replace("C", "")
+            mask = Mask(np.zeros(grid_of(image), np.uint8), axes)
         return Sample(image, mask, item.label, picture, item)
+
+
+def grid_of(image: Image) -> tuple[int, ...]:
+    """Lengths of all axes but the channels: the shape of a mask."""
+    return tuple(length for length, name in zip(image.array.shape, image.axes, strict=True) if name != "C")
 
 
 def _read_mask(path: Path, image: Image, picture: Picture, max_pixels: int) -> Mask:

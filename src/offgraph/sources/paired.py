@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from offgraph.errors import SourceError
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source
-from offgraph.sources.folder import Found, find_pictures
+from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import named, nfc, printable
+from offgraph.sources.walk import Found, list_images
 
 __all__ = ["open_paired"]
 
@@ -24,9 +24,12 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         Where an image or a mask has no partner (``reading.missing_mask`` may allow it for images), or more than one;
         names them.
     """
-    skipped: Counter[str] = Counter()
-    pictures = _by_stem(root, find_pictures(root, skipped, leave_out=masks))
-    partners = _by_stem(masks, find_pictures(masks, Counter()))
+    listing = list_images(root, leave_out=masks)
+    left_out = listing.left_out
+    if not listing.found:
+        raise nothing_found(root, listing)
+    pictures = _by_stem(root, listing.found)
+    partners = _by_stem(masks, list_images(masks).found)
     meant.needs(printable(root), has_classes=False, has_masks=True)
     bare = [pictures[stem].name for stem in pictures.keys() - partners.keys()]
     if len(bare) == len(pictures) or reading.missing_mask == "error":
@@ -34,16 +37,15 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
     alone = [partners[stem].name for stem in partners.keys() - pictures.keys()]
     if reading.missing_mask != "skip":
         _complain(masks, "without a picture of the same name", alone)
-    elif alone:
-        skipped["mask without an image"] = len(alone)
-    if reading.missing_mask == "skip" and bare:
-        skipped["without a mask"] = len(bare)
+    else:
+        left_out.add("mask without an image", *alone)
+        left_out.add("without a mask", *bare)
         pictures = {stem: one for stem, one in pictures.items() if stem in partners}
     items = tuple(
         Item(one.name, one.path, mask=partners[stem].path if stem in partners else None)
         for stem, one in pictures.items()
     )
-    return Source(items, (), root, reading, dict(skipped), walked=True)
+    return Source(items, (), root, reading, left_out.counts, walked=True, left_out=left_out.names)
 
 
 def _by_stem(folder: Path, found: list[Found]) -> dict[str, Found]:

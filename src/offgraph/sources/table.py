@@ -27,8 +27,8 @@ class _Place:
     home: str
     root: Path
 
-    def find(self, value: str, where: str) -> tuple[str, Path]:
-        """Name relative to the folder, and path, of what a row says; an error where it leads out."""
+    def find(self, value: str, where: str) -> tuple[str, Path, str]:
+        """Name relative to the folder, path, and real path of what a row says; an error where it leads out."""
         if not value:
             raise SourceError(f"{where}: an empty path")
         if "\0" in value:
@@ -46,7 +46,7 @@ class _Place:
                     f"{where}: {value!r} leads out of the table's folder {printable(self.root)}"
                 )
         name = Path(plain).relative_to(self.home).as_posix()
-        return name, self.root / name
+        return name, self.root / name, real
 
 
 def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = None) -> Source:
@@ -69,19 +69,19 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
     if not rows:
         raise SourceError(f"{where}: no rows beneath the header")
     place = _Place(os.path.realpath(root or table.parent), root or table.parent)
-    found: list[tuple[str, Path, Path | None]] = []
+    found: list[tuple[str, Path, str, Path | None]] = []
     for row in rows:
         here = f"{where}, row {row.line}"
-        name, path = place.find(row.cells["path"], here)
+        name, path, real = place.find(row.cells["path"], here)
         mask = place.find(row.cells["mask"], here)[1] if row.cells.get("mask") else None
-        found.append((name, path, mask))
+        found.append((name, path, real, mask))
     skipped: dict[str, int] = {}
-    if any(mask is not None for _, _, mask in found):
-        bare = [row.line for row, (_, _, mask) in zip(rows, found, strict=True) if mask is None]
+    if any(mask is not None for *_, mask in found):
+        bare = [row.line for row, (*_, mask) in zip(rows, found, strict=True) if mask is None]
         if bare and reading.missing_mask == "error":
             raise SourceError(f"{where}, {_in_rows(bare)}: no mask, and other rows have one; {MASK_ADVICE}")
         if bare and reading.missing_mask == "skip":
-            kept = [i for i, (_, _, mask) in enumerate(found) if mask is not None]
+            kept = [i for i, (*_, mask) in enumerate(found) if mask is not None]
             rows, found = [rows[i] for i in kept], [found[i] for i in kept]
             skipped["without a mask"] = len(bare)
     others = tuple(name for name in header if name not in _KNOWN)
@@ -92,10 +92,10 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
             where, rows, others, task=meant.task, class_names=meant.class_names, targets=meant.targets
         )
     )
-    names, copies = _identities(where, rows, [name for name, _, _ in found], told, meant.repeats)
+    names, copies = _identities(where, rows, [(one[0], one[2]) for one in found], told, meant.repeats)
     items = tuple(
         Item(name, path, label, mask, row.cells.get("group") or None, copy_of)
-        for name, (_, path, mask), label, row, copy_of in zip(
+        for name, (_, path, _, mask), label, row, copy_of in zip(
             names, found, told.values, rows, copies, strict=True
         )
     )
@@ -115,18 +115,21 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
 
 
 def _identities(
-    where: str, rows: Sequence[Row], paths: Sequence[str], told: Labels, repeats: bool | None
+    where: str, rows: Sequence[Row], paths: Sequence[tuple[str, str]], told: Labels, repeats: bool | None
 ) -> tuple[list[str], list[str | None]]:
-    """Give each row a name of its own, and say which name a row repeats."""
+    """Give each row a name of its own, and say which other name has the same file; `paths` are names and real paths."""
     first: dict[str, int] = {}
-    taken = set(paths)
+    of_file: dict[str, str] = {}
+    taken = {path for path, _ in paths}
     names: list[str] = []
     copies: list[str | None] = []
-    for i, path in enumerate(paths):
+    again: list[int] = []
+    for i, (path, real) in enumerate(paths):
+        original = of_file.setdefault(real, path)
         if path not in first:
             first[path] = i
             names.append(path)
-            copies.append(None)
+            copies.append(None if original == path else original)
             continue
         other = first[path]
         stands = f"{where}, row {rows[i].line}: {printable(path)} stands in row {rows[other].line} already"
@@ -142,8 +145,8 @@ def _identities(
             number += 1
         names.append(f"{path}#{number}")
         taken.add(names[-1])
-        copies.append(path)
-    again = [row.line for row, copy_of in zip(rows, copies, strict=True) if copy_of is not None]
+        copies.append(original)
+        again.append(rows[i].line)
     if again and repeats is None:
         warnings.warn(
             f"{where}, {_in_rows(again)}: paths that stand in earlier rows already; each row is taken as an item, and "

@@ -1,0 +1,256 @@
+"""What the names of folders tell: images and masks, or parts of a data set, where classes were looked for."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from offgraph.errors import OffgraphWarning, SourceError
+from offgraph.sources.base import Meant, count_of
+from offgraph.sources.names import named, natural_key, nfc, printable
+from offgraph.sources.walk import Listing
+
+__all__ = ["IMAGE_WORDS", "MASK_WORDS", "look", "nothing_found"]
+
+IMAGE_WORDS = frozenset(
+    [
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "photo",
+        "photos",
+        "picture",
+        "pictures",
+        "jpegimages",
+        "input",
+        "inputs",
+        "frames",
+        "raw",
+    ]
+)
+MASK_WORDS = frozenset(
+    [
+        "mask",
+        "masks",
+        "label",
+        "labels",
+        "labelmap",
+        "labelmaps",
+        "seg",
+        "segs",
+        "segmentation",
+        "segmentations",
+        "segmentationclass",
+        "segmentationobject",
+        "annotation",
+        "annotations",
+        "gt",
+        "groundtruth",
+        "ground_truth",
+        "ground-truth",
+        "target",
+        "targets",
+    ]
+)
+PART_WORDS = frozenset(
+    [
+        "train",
+        "training",
+        "trn",
+        "test",
+        "testing",
+        "tst",
+        "val",
+        "valid",
+        "validate",
+        "validation",
+        "dev",
+        "eval",
+        "holdout",
+    ]
+)
+_ENOUGH_PAIRS = 2
+_SHOWN = 3
+
+
+def look(root: Path, listing: Listing, meant: Meant) -> None:
+    """Compare folders whose meaning was not said with what usually lies side by side.
+
+    Raises
+    ------
+    SourceError
+        Where they are certainly no classes, or images lie beside folders of images; says what to write.
+
+    Warns
+    -----
+    OffgraphWarning
+        Where it may be meant: a single class, parts among other names, masks among the images.
+    """
+    direct = [one.name for one in listing.found if "/" not in one.name]
+    holding = Counter(one.name.split("/")[0] for one in listing.found if "/" in one.name)
+    known = set(meant.class_names or ())
+    if known and not direct and {nfc(name) for name in holding} <= known:
+        return  # the caller has named these folders as classes
+    here = _Here(root, listing)
+    if holding:
+        here.no_images_and_masks(holding)
+    if direct and holding:
+        here.no_mixture(direct, holding)
+    if holding:
+        here.no_parts(holding)
+        here.no_stacks_of_folders()
+        if len(holding) == 1 and not known:
+            here.not_one_class(*holding)
+    here.no_masks_among_images()
+
+
+def nothing_found(root: Path, listing: Listing) -> SourceError:
+    """Return the error for a folder without images: what there is instead, and what to write."""
+    here = _Here(root, listing)
+    left_out = ", ".join(f"{count} {reason}" for reason, count in listing.left_out.counts.items())
+    said = f"{here.where}: no pictures in it" + (f" (left out: {left_out})" if left_out else "")
+    others = [
+        name for names in listing.left_out.names.values() for name in names if PurePosixPath(name).suffix
+    ]
+    tables = [name for name in others if PurePosixPath(name).suffix.lower() in (".csv", ".tsv")]
+    if tables:
+        return SourceError(f"{said}; it holds a table: write open_source({here.at(tables[0])})")
+    if others:
+        endings = Counter(PurePosixPath(name).suffix for name in others)
+        shown = ", ".join(ending for ending, _ in endings.most_common(_SHOWN))
+        return SourceError(f"{said}; files here end in {shown}")
+    if listing.folders:
+        return SourceError(
+            f"{said}; it holds {count_of(len(listing.folders), 'folder')}: {named(listing.folders)}"
+        )
+    return SourceError(said if left_out else f"{said}: the folder is empty")
+
+
+class _Here:
+    """A folder and what was listed in it."""
+
+    def __init__(self, root: Path, listing: Listing) -> None:
+        self.root, self.listing = root, listing
+        self.where = printable(root)
+
+    def at(self, name: str) -> str:
+        """A path below, as it is written in Python."""
+        return repr(printable((self.root / name).as_posix()))
+
+    def no_images_and_masks(self, holding: Counter[str]) -> None:
+        pair = _pair(holding, self.listing.folders)
+        if pair is None:
+            return
+        images, masks = pair
+        begin = f"{self.where} holds {printable(images)}/ and {printable(masks)}/"
+        if masks in holding:
+            raise SourceError(
+                f"{begin}, which are images and masks, no classes: write open_source({self.at(images)}, "
+                f"masks={self.at(masks)}), or labels='folders' if they are classes"
+            )
+        raise SourceError(
+            f"{begin}, and no images in {printable(masks)}/: masks are images too, and labels of other kinds are "
+            f"read from a table with the columns path and label; write open_source({self.at(images)}) to take the "
+            f"images alone, or labels='folders' if {printable(images)} is a class"
+        )
+
+    def no_mixture(self, direct: list[str], holding: Counter[str]) -> None:
+        folders = sorted(holding, key=natural_key)
+        masks = [name for name in folders if name.lower() in MASK_WORDS]
+        pair = f"masks={self.at(masks[0])} if they are the masks of these, " if masks else ""
+        raise SourceError(
+            f"{self.where}: pictures such as {printable(direct[0])} lie beside folders with pictures such as "
+            f"{printable((masks or folders)[0])}/; say {pair}labels='folders' to take the folders as classes, or "
+            "labels=None to take all without classes"
+        )
+
+    def no_parts(self, holding: Counter[str]) -> None:
+        parts = [name for name in sorted(holding, key=natural_key) if name.lower() in PART_WORDS]
+        if len(parts) < 2:
+            return
+        said = (
+            f"{self.where} holds {' and '.join(f'{printable(part)}/' for part in parts)}, which look like parts of a "
+            f"data set: open each alone, as open_source({self.at(parts[0])})"
+        )
+        if len(parts) == len(holding):
+            raise SourceError(f"{said}; or write labels='folders' if they are classes")
+        self.warn(f"{said}; they are taken as classes now: write labels='folders' if this is meant")
+
+    def no_stacks_of_folders(self) -> None:
+        """One folder per image, with images/ and masks/ in each."""
+        inner = {PurePosixPath(one.name).parts[1:2] for one in self.listing.found if one.name.count("/") > 1}
+        deep = all(one.name.count("/") > 1 for one in self.listing.found)
+        words = {part[0].lower() for part in inner if part}
+        if deep and words & IMAGE_WORDS and words & MASK_WORDS and words <= IMAGE_WORDS | MASK_WORDS:
+            shown = named(part[0] for part in inner)
+            raise SourceError(
+                f"{self.where}: each folder in it holds {shown}, which are images and masks, no classes: bring them "
+                "into two folders, with one mask for each image under the same name, and write "
+                "open_source('images', masks='masks'); or write labels='folders' if the folders are classes"
+            )
+
+    def not_one_class(self, only: str) -> None:
+        found = self.listing.found
+        below = {one.name.split("/")[1] for one in found if one.name.count("/") > 1}
+        empty = self.listing.classes - {only}
+        beside = f" (empty: {named(empty)})" if empty else ""
+        if below and all(one.name.count("/") > 1 for one in found):
+            raise SourceError(
+                f"{self.where}: all {count_of(len(found), 'image')} lie in {printable(only)}/{beside}, in the folders "
+                f"{named(below)}: write open_source({self.at(only)}) if these are the classes, labels=None for no "
+                f"classes, or labels='folders' to take {printable(only)} as the only class"
+            )
+        self.warn(
+            f"{self.where}: all {count_of(len(found), 'image')} lie in {printable(only)}/{beside}, taken as a class "
+            f"now: write open_source({self.at(only)}) or labels=None if there are no classes, or labels='folders' if "
+            "this is meant"
+        )
+
+    def no_masks_among_images(self) -> None:
+        stems = {PurePosixPath(one.name).with_suffix("").as_posix() for one in self.listing.found}
+        for pattern in (
+            r"(.*)([_\-. ](?:mask|masks|seg|segmentation|gt|label|labels))",
+            r"(.*/)?(mask_|seg_)([^/]*)",
+        ):
+            pairs: Counter[str] = Counter()
+            for stem in stems:
+                found = re.fullmatch(pattern, stem, re.IGNORECASE)
+                if found is None:
+                    continue
+                groups = found.groups(default="")
+                if len(groups) == 2 and groups[0] in stems:
+                    pairs[f"*{groups[1]}"] += 1
+                elif len(groups) == 3 and groups[0] + groups[2] in stems:
+                    pairs[f"{groups[1]}*"] += 1
+            for form, count in pairs.most_common(1):
+                if count >= _ENOUGH_PAIRS and 2 * count >= len(stems) - count:
+                    self.warn(
+                        f"{self.where}: {count:,} names are those of other images with {form.strip('*')!r} added, and "
+                        f"are taken as images now: write masks={form!r} if they are the masks of those, or "
+                        "labels='folders' or labels=None if not"
+                    )
+
+    @staticmethod
+    def warn(said: str) -> None:
+        warnings.warn(said, OffgraphWarning, stacklevel=6)
+
+
+def _pair(holding: Iterable[str], folders: Iterable[str]) -> tuple[str, str] | None:
+    """Folders of images and of their masks: ``images`` and ``labels``, or ``train`` and ``train_masks``."""
+    images = sorted(holding, key=natural_key)
+    others = sorted(folders, key=natural_key)
+    first = next((name for name in images if name.lower() in IMAGE_WORDS), None)
+    if first is not None:
+        partner = next((name for name in others if name.lower() in MASK_WORDS), None)
+        if partner is not None:
+            return first, partner
+    for name in images:
+        for other in others:
+            rest = other.lower().removeprefix(name.lower())
+            if other != name and rest != other.lower() and rest[:1] in "_- " and rest[1:] in MASK_WORDS:
+                return name, other
+    return None

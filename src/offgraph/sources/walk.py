@@ -1,0 +1,303 @@
+"""List the images below a folder. One entry that cannot be listed is left out with its reason; the rest goes on."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from offgraph.errors import MachineError, SourceError
+from offgraph.formats import FORMATS
+from offgraph.sources.names import natural_key, printable
+
+__all__ = ["Found", "LeftOut", "Listing", "list_images"]
+
+_READABLE = {suffix for known in FORMATS for suffix in known.suffixes}
+# Images too, though not readable here: they are listed and fail by name, instead of being lost without a word.
+_OTHERS = frozenset(
+    {
+        ".ico",
+        ".tga",
+        ".jp2",
+        ".j2k",
+        ".jpx",
+        ".jxl",
+        ".heic",
+        ".heif",
+        ".psd",
+        ".exr",
+        ".hdr",
+        ".dng",
+        ".cr2",
+        ".nef",
+    }
+)
+# What systems and tools put into folders of images, in lower case; names with a leading dot are left out besides.
+_TOOLS = frozenset(
+    {
+        "@eadir",
+        "@tmp",
+        "@recycle",
+        "@recently-snapshot",
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "recycler",
+        "system volume information",
+        "lost+found",
+        "found.000",
+        "__macosx",
+        "__pycache__",
+        "network trash folder",
+        "temporary items",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "icon\r",
+    }
+)
+# These say nothing about the entry: the same listing may succeed when it is tried again.
+_MACHINE = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ENOSPC, errno.ESTALE, errno.ETIMEDOUT}
+)
+_REASONS = {
+    errno.ELOOP: "link loop",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.ENOENT: "gone while it was listed",
+    errno.ENOTDIR: "gone while it was listed",
+    errno.ENAMETOOLONG: "path too long",
+}
+_NAMES_KEPT = 1000
+
+
+class LeftOut:
+    """What was left out: how many entries for each reason, and the names of the first 1,000."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self._names: dict[str, list[str]] = defaultdict(list)
+
+    def add(self, reason: str, *names: str) -> None:
+        """Count entries of a reason; names are kept as they may be shown."""
+        if names:
+            self.counts[reason] = self.counts.get(reason, 0) + len(names)
+            kept = self._names[reason]
+            kept += [printable(name) for name in names[: _NAMES_KEPT - len(kept)]]
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """The names by reason, in natural order."""
+        return {
+            reason: tuple(sorted(names, key=natural_key)) for reason, names in sorted(self._names.items())
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An image file under a folder, its path relative to that folder with ``/``, and its inode's number."""
+
+    name: str
+    path: Path
+    inode: int
+    is_link: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images below a folder.
+
+    Parameters
+    ----------
+    found : list of Found
+        In natural order of their names.
+    left_out : LeftOut
+        What was not taken, by reason.
+    folders : set of str
+        The first folders below.
+    classes : set of str
+        Those of them that hold images, or no files of any other kind: an empty folder is a class of which there is no
+        image yet, and so is one whose images could not be listed.
+    """
+
+    found: list[Found]
+    left_out: LeftOut
+    folders: set[str] = field(default_factory=set)
+    classes: set[str] = field(default_factory=set)
+
+    def copies(self) -> Mapping[str, str]:
+        """Links to files that are listed under another name too, and that name."""
+        links = [one for one in self.found if one.is_link]
+        inodes = {one.inode for one in links}
+        files = [one for one in self.found if not one.is_link and one.inode in inodes]  # few need a call
+        first: dict[tuple[int, int], str] = {}
+        copies: dict[str, str] = {}
+        for one in (*files, *links):
+            try:
+                status = one.path.stat()
+            except OSError:
+                continue  # it vanished; reading it will say so
+            name = first.setdefault((status.st_dev, status.st_ino), one.name)
+            if name != one.name and one.is_link:
+                copies[one.name] = name
+        return copies
+
+
+@dataclass(slots=True)
+class _Folder:
+    """An entry that may be a folder, and the first folder below the root that it lies in."""
+
+    name: str
+    path: str
+    top: str
+    is_link: bool = False
+
+
+def list_images(root: Path, leave_out: Path | None = None) -> Listing:
+    """List the image files under a folder, at any depth, in natural order.
+
+    Links are followed, to files and to folders: what lies in the user's own folder was put there by the user. Every
+    real folder is entered once, by its shortest path; of equally short ones by one that is no link, and then by the
+    first in natural order. What cannot be listed is left out: link loops, folders without permission, names that are
+    not UTF-8, what vanishes meanwhile.
+
+    Parameters
+    ----------
+    root : Path
+        An existing folder.
+    leave_out : Path, optional
+        A folder inside that is not entered.
+
+    Raises
+    ------
+    SourceError
+        Where `root` itself cannot be listed.
+    MachineError
+        Where the machine fails, and not the entry: no file handles, a stale mount.
+    """
+    return _Walk(root, leave_out).run()
+
+
+class _Walk:
+    def __init__(self, root: Path, leave_out: Path | None) -> None:
+        self.root = root
+        self.left_out = LeftOut()
+        self.found: list[Found] = []
+        self.holding: set[str] = set()  # first folders with images, or with images that were lost
+        self.others: set[str] = set()  # first folders with files of other kinds
+        self.tops: set[str] = set()
+        self.entered: set[tuple[int, int]] = set()
+        if leave_out is not None:
+            status = leave_out.stat()
+            self.entered.add((status.st_dev, status.st_ino))
+        self.unlisted = frozenset(self.entered)
+
+    def run(self) -> Listing:
+        """Walk level by level: without recursion, and so that the shortest path to a folder is met first."""
+        status = self.root.stat()
+        self.entered.add((status.st_dev, status.st_ino))
+        level = [_Folder("", os.fspath(self.root), "")]
+        while level:
+            below: list[_Folder] = []
+            for folder in level:  # in their order, so that only the last parts of names are compared
+                inside: list[_Folder] = []
+                self.scan(folder, inside)
+                below += sorted(inside, key=lambda one: natural_key(one.name.rpartition("/")[2]))
+            below.sort(key=lambda one: one.is_link)
+            level = [folder for folder in below if self.enters(folder)]
+        self.found.sort(key=lambda one: natural_key(one.name))
+        return Listing(self.found, self.left_out, self.tops, self.tops - (self.others - self.holding))
+
+    def enters(self, folder: _Folder) -> bool:
+        """Whether a folder is to be scanned: under another name it has not been."""
+        try:
+            status = os.stat(folder.path)  # noqa: PTH116  # no Path for each folder
+        except OSError as error:
+            self.fail(folder.name, folder.top or folder.name, error)
+            return False
+        real = (status.st_dev, status.st_ino)
+        if real in self.entered:
+            if real not in self.unlisted:
+                self.left_out.add("link to a folder that is listed already", folder.name)
+            return False
+        self.entered.add(real)
+        if not folder.top:
+            folder.top = folder.name
+            self.tops.add(folder.name)
+        return True
+
+    def scan(self, folder: _Folder, below: list[_Folder]) -> None:
+        try:
+            with os.scandir(folder.path) as entries:
+                listing = list(entries)
+        except OSError as error:
+            if not folder.name:
+                raise _of_root(self.root, error) from error
+            self.fail(folder.name, folder.top, error)
+            return
+        for entry in listing:
+            name = f"{folder.name}/{entry.name}" if folder.name else entry.name
+            try:
+                self.sort_in(entry, _Folder(name, entry.path, folder.top, entry.is_symlink()), below)
+            except OSError as error:
+                self.fail(name, folder.top, error)
+
+    def sort_in(self, entry: os.DirEntry[str], one: _Folder, below: list[_Folder]) -> None:
+        if entry.name.startswith("."):
+            self.left_out.add("hidden", one.name)
+        elif entry.name.lower() in _TOOLS:
+            self.left_out.add("of a system or a tool", one.name)
+        elif not _is_unicode(entry.name):
+            self.holding.add(one.top)
+            self.left_out.add("a name that is not UTF-8", one.name)
+        elif entry.is_dir():
+            below.append(one)
+        elif not entry.is_file():
+            self.holding.add(one.top)
+            self.left_out.add("broken link" if one.is_link else "not a regular file", one.name)
+        elif _is_image(entry):
+            self.holding.add(one.top)
+            inode = entry.stat().st_ino if one.is_link else entry.inode()
+            self.found.append(Found(one.name, Path(entry.path), inode, one.is_link))
+        else:
+            self.others.add(one.top)
+            self.left_out.add("not a picture", one.name)
+
+    def fail(self, name: str, top: str, error: OSError) -> None:
+        """Leave out an entry that cannot be looked at; what it holds counts as lost images of its class."""
+        if error.errno in _MACHINE:
+            raise MachineError(f"{printable(name)}: {error.strerror or error}", error) from error
+        self.holding.add(top)
+        self.left_out.add(_REASONS.get(error.errno or 0, (error.strerror or str(error)).lower()), name)
+
+
+def _of_root(root: Path, error: OSError) -> SourceError | MachineError:
+    said = f"{printable(root)}: {error.strerror or error}"
+    return MachineError(said, error) if error.errno in _MACHINE else SourceError(said)
+
+
+def _is_unicode(name: str) -> bool:
+    if name.isascii():
+        return True
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    suffix = PurePosixPath(entry.name).suffix.lower()
+    if suffix:
+        return suffix in _READABLE or suffix in _OTHERS
+    try:
+        with Path(entry.path).open("rb") as file:
+            begin = file.read(16)
+    except OSError as error:
+        if error.errno in _MACHINE:
+            raise
+        return False
+    return any(known.matches(begin) for known in FORMATS)
