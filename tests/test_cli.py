@@ -9,6 +9,7 @@ import textwrap
 
 import numpy as np
 import pytest
+import tifffile
 
 import offgraph as og
 from offgraph import cli
@@ -179,3 +180,21 @@ def test_every_field_is_described_and_the_example_is_a_recipe(name, capsys):
     recipe = out.partition("In a recipe file:\n\n")[2].partition("In Python:")[0]
     assert og.Compose.from_yaml(textwrap.dedent(recipe)).steps[0].name == name
     assert ">>> " in out.partition("In Python:")[2]
+
+
+def test_one_page_of_multi_page_files(tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    stack = np.arange(2 * 8 * 9, dtype=np.uint8).reshape(2, 8, 9)
+    with tifffile.TiffWriter(tmp_path / "photos" / "a.tif") as writer:
+        for page in stack:
+            writer.write(page, metadata=None, contiguous=False)
+    status, _, _ = run(capsys, "doctor", tmp_path / "photos", "--strict")
+    assert status == 3
+    status, _, _ = run(capsys, "doctor", tmp_path / "photos", "--strict", "--page", 1)
+    assert status == 0
+    (tmp_path / "none.yaml").write_text("offgraph: 1\nsteps: []\n")
+    job = ("build", tmp_path / "photos", tmp_path / "out", "-r", tmp_path / "none.yaml", "--color", "grey")
+    status, out, _ = run(capsys, *job, "--page", 1)
+    assert status == 0, out
+    (made,) = (tmp_path / "out").rglob("*.png")
+    np.testing.assert_array_equal(og.imread(made), stack[1])

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+import offgraph as og
 from odd_files import gradient, saved, tiff
 from offgraph.decode import imread, read
 from offgraph.errors import DecodeError
@@ -267,3 +268,27 @@ def test_a_fault_of_this_package_is_told_apart_from_damage(monkeypatch) -> None:
         "the file may be sound: please report it",
     ):
         read(data)
+
+
+def test_a_source_reads_one_page_of_each_file_and_its_mask(tmp_path) -> None:
+    images = [gradient(12, 16), gradient(12, 16)[::-1]]
+    masks = [gradient(12, 16, 1) // 60, gradient(12, 16, 1) // 90]
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "images" / f"{name}.tif").write_bytes(pages(*images))
+    (tmp_path / "masks" / "one.tif").write_bytes(pages(*masks))
+    (tmp_path / "masks" / "two.png").write_bytes(saved(masks[0], "PNG"))
+    source = og.open_source(tmp_path / "images", masks=tmp_path / "masks", page=1)
+    assert source.reading.page == 1
+    for index, mask in enumerate((masks[1], masks[0])):
+        sample = source.read(index)
+        np.testing.assert_array_equal(sample.image.array, images[1])
+        np.testing.assert_array_equal(sample.mask.array, mask)
+    with pytest.raises(DecodeError, match=r"one\.tif: page=2 was asked for, the file has pages 0 to 1"):
+        og.open_source(tmp_path / "images", page=2).read(0)
+    with pytest.raises(og.SourceError, match=r"page=-1: give a whole number from 0"):
+        og.open_source(tmp_path / "images", page=-1)
+    assert not og.doctor(tmp_path / "images", page=1).bad
+    (bad, _) = og.doctor(tmp_path / "images").bad
+    assert "such as page=0" in bad.said + bad.detail

@@ -88,6 +88,7 @@ LabelsOption = Annotated[
 Axes = Annotated[
     str | None, typer.Option(help="Axes of stacks as stored, such as ZYX, where the files do not say.")
 ]
+Page = Annotated[int | None, typer.Option(min=0, help="The page of multi-page TIFFs to read, from 0.")]
 AlphaOption = Annotated[Alpha, typer.Option(help="Opacity: left out, or laid on white or black.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless said.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of every draw.")]
@@ -146,6 +147,7 @@ def build(
     masks: Masks = None,
     labels: LabelsOption = Labels.auto,
     axes: Axes = None,
+    page: Page = None,
     alpha: AlphaOption = Alpha.drop,
     dry_run: Annotated[bool, typer.Option(help="Tell counts, bytes and time; write nothing.")] = False,
     strict: Strict = False,
@@ -155,7 +157,7 @@ def build(
 
     try:
         report = og.build(
-            _source(source, labels, axes, color=color.value, masks=masks, alpha=alpha.value),
+            _source(source, labels, axes, page=page, color=color.value, masks=masks, alpha=alpha.value),
             out,
             recipe,
             format=cast(Any, format),  # checked against FORMATS by the option
@@ -187,14 +189,15 @@ def preview(
     masks: Masks = None,
     labels: LabelsOption = Labels.auto,
     axes: Axes = None,
+    page: Page = None,
     alpha: AlphaOption = Alpha.drop,
 ) -> None:
     """Draw pictures before and after a recipe, on one page."""
     import offgraph as og
 
-    opened = _source(source, labels, axes, color=color.value, masks=masks, alpha=alpha.value)
-    page = og.preview(opened, [] if recipe is None else recipe, out, n=pictures, seed=seed)
-    typer.echo(_shown(f"wrote {page}"))
+    opened = _source(source, labels, axes, page=page, color=color.value, masks=masks, alpha=alpha.value)
+    written = og.preview(opened, [] if recipe is None else recipe, out, n=pictures, seed=seed)
+    typer.echo(_shown(f"wrote {written}"))
 
 
 @app.command()
@@ -252,6 +255,7 @@ def predict(
         Color | None, typer.Option(help="How pictures are read, instead of as the model takes them.")
     ] = None,
     axes: Axes = None,
+    page: Page = None,
     alpha: AlphaOption = Alpha.drop,
     labels: LabelsOption = Labels.auto,
     strict: Strict = False,
@@ -265,7 +269,16 @@ def predict(
     source_labels = None if labels is Labels.none else labels.value
     predictions = og.predict(
         saved,
-        source_for(saved, source, masks=masks, labels=source_labels, axes=axes, alpha=alpha.value, **reading),
+        source_for(
+            saved,
+            source,
+            masks=masks,
+            labels=source_labels,
+            axes=axes,
+            alpha=alpha.value,
+            page=page,
+            **reading,
+        ),
         recipe=None if recipe is None else og.Compose.from_yaml(recipe),
         other_recipe=other_recipe,
         batch_size=batch_size,
@@ -295,6 +308,7 @@ def doctor(
     color: ColorOption = Color.rgb,
     masks: Masks = None,
     axes: Axes = None,
+    page: Page = None,
     alpha: AlphaOption = Alpha.drop,
     strict: Annotated[bool, typer.Option(help="Exit with status 3 when a file cannot be used.")] = False,
 ) -> None:
@@ -303,7 +317,9 @@ def doctor(
 
     import offgraph as og
 
-    report = og.doctor(path, workers=workers, color=color.value, masks=masks, axes=axes, alpha=alpha.value)
+    report = og.doctor(
+        path, workers=workers, color=color.value, masks=masks, axes=axes, page=page, alpha=alpha.value
+    )
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=1))
     else:

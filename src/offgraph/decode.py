@@ -134,8 +134,7 @@ def read(
         raise ArgumentError(f"axes={axes!r:.80}: write one letter an axis, such as 'ZYX'")
     if axes is not None and (len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes) <= set("TZYXC")):
         raise ArgumentError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
-    if page is not None and (isinstance(page, bool) or not isinstance(page, int | np.integer) or page < 0):
-        raise ArgumentError(f"page={page!r:.80}: give a whole number from 0, the first page")
+    page = None if page is None else page_number(page)
     limits = Limits(max_pixels)
     in_memory = isinstance(path_or_bytes, bytes | bytearray | memoryview)
     name = "<bytes>" if in_memory else os.fspath(path_or_bytes)
@@ -149,7 +148,7 @@ def read(
             raise FormatError("the file is empty")
         kind = recognise(data)
         if kind.stacks:
-            stored = kind.decode(data, limits, axes, None if page is None else int(page))
+            stored = kind.decode(data, limits, axes, page)
         elif page:
             raise FormatError(f"page={page} was asked for: of a {kind.name} only the first image, 0, is read")
         else:
@@ -206,6 +205,19 @@ def imread(
     4095
     """
     return read(path, color=color, axes=axes, alpha=alpha, max_pixels=max_pixels, page=page).array
+
+
+def page_number(page: object) -> int:
+    """Return the number of a page as a plain int.
+
+    Raises
+    ------
+    ArgumentError
+        Where it is no whole number from 0.
+    """
+    if isinstance(page, bool) or not isinstance(page, int | np.integer) or page < 0:
+        raise ArgumentError(f"page={page!r:.80}: give a whole number from 0, the first page")
+    return int(page)
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:

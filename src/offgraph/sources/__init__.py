@@ -34,6 +34,7 @@ def open_source(
     missing_mask: MissingMask = "error",
     root: str | os.PathLike[str] | None = None,
     repeats: bool | None = None,
+    page: int | None = None,
 ) -> Source:
     """Open pictures as a `Source`. Only names are looked at; files are read when asked for.
 
@@ -47,8 +48,8 @@ def open_source(
           it, or to `root`, and inside that folder;
         - one picture file;
         - a `Source`, returned as it is.
-    color, axes, alpha, max_pixels
-        How files are read, see `offgraph.decode.read`.
+    color, axes, alpha, max_pixels, page
+        How files are read, see `offgraph.decode.read`. A mask with one page goes with every page.
     labels : {"auto", "folders", None}
         Whether the folders are classes. ``"auto"`` decides by where the pictures lie, and asks where they lie both
         in the folder and in folders below it.
@@ -98,7 +99,7 @@ def open_source(
         raise SourceError(f"source={source!r:.80}: give a path, or a Source that is open already")
     path = Path(source)
     where = printable(path)
-    reading = Reading(color, axes, alpha, max_pixels, missing_mask)
+    reading = Reading(color, axes, alpha, max_pixels, missing_mask, page)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:

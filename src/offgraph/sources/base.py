@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from offgraph.decode import MAX_PIXELS, Alpha, Color, Picture, read
-from offgraph.errors import DecodeError, FileAccessError, MachineError, SourceError, StepError
+from offgraph.decode import MAX_PIXELS, Alpha, Color, Picture, page_number, read
+from offgraph.errors import ArgumentError, DecodeError, FileAccessError, MachineError, SourceError, StepError
 from offgraph.machine import Mount
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
 from offgraph.spec import name_axes
@@ -120,6 +120,8 @@ class Reading:
     missing_mask : {"error", "skip", "background"}
         What an image without a mask means where others have one: refused when the source is opened, left out, or
         read with a mask of zeros.
+    page : int or None
+        The page of multi-page TIFFs that is read, from 0. A mask with one page goes with every page.
 
     Raises
     ------
@@ -132,6 +134,7 @@ class Reading:
     alpha: Alpha = "drop"
     max_pixels: int = MAX_PIXELS
     missing_mask: MissingMask = "error"
+    page: int | None = None
 
     def __post_init__(self) -> None:
         choices = {
@@ -157,6 +160,11 @@ class Reading:
             or self.max_pixels < 1
         ):
             raise SourceError(f"max_pixels={self.max_pixels!r:.80}: give a whole number of at least 1")
+        if self.page is not None:
+            try:
+                object.__setattr__(self, "page", page_number(self.page))
+            except ArgumentError as error:
+                raise SourceError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -439,14 +447,21 @@ class Source(Sequence[Item]):
     def _read(self, index: int) -> Sample:
         item = self.items[index]
         how = self.reading
-        picture = read(item.path, color=how.color, axes=how.axes, alpha=how.alpha, max_pixels=how.max_pixels)
+        picture = read(
+            item.path,
+            color=how.color,
+            axes=how.axes,
+            alpha=how.alpha,
+            max_pixels=how.max_pixels,
+            page=how.page,
+        )
         try:
             image = Image(picture.array, picture.axes)
         except ValueError as error:
             raise DecodeError(f"{item.path}: {error}") from error
         mask = None
         if item.mask is not None:
-            mask = _read_mask(item.mask, image, picture, how.max_pixels)
+            mask = _read_mask(item.mask, image, picture, how)
         elif self.has_masks:
             axes = image.axes.replace("C", "")
             mask = Mask(np.zeros(grid_of(image), np.uint8), axes)
@@ -458,9 +473,21 @@ def grid_of(image: Image) -> tuple[int, ...]:
     return tuple(length for length, name in zip(image.array.shape, image.axes, strict=True) if name != "C")
 
 
-def _read_mask(path: Path, image: Image, picture: Picture, max_pixels: int) -> Mask:
+def _read_labels(path: Path, axes: str | None, how: Reading) -> Picture:
+    try:
+        return read(path, color="labels", axes=axes, max_pixels=how.max_pixels, page=how.page)
+    except DecodeError:
+        if not how.page:
+            raise
+        alone = read(path, color="labels", axes=axes, max_pixels=how.max_pixels, page=0)
+        if alone.frames > 1:
+            raise
+        return alone
+
+
+def _read_mask(path: Path, image: Image, picture: Picture, how: Reading) -> Mask:
     axes = "".join(name for name in image.axes if name != "C")
-    found = read(path, color="labels", axes=axes if len(axes) > 2 else None, max_pixels=max_pixels)
+    found = _read_labels(path, axes if len(axes) > 2 else None, how)
     if "C" in found.axes:
         raise DecodeError(
             f"{path}: a mask of shape {found.array.shape} has colours; a mask holds one label a pixel: save it as "
