@@ -27,6 +27,7 @@ __all__ = [
     "decode_gif",
     "decode_odd",
     "decode_webp",
+    "from_inverted_inks",
 ]
 
 _WARNINGS = threading.Lock()
@@ -100,6 +101,14 @@ def _stored(image: Image.Image) -> Stored:
         raise FormatError(f"pixels of kind {mode} are not supported; convert the file to grey or RGB")
     array = np.array(image)
     return Stored(array, "YX" if array.ndim == 2 else "YXC", _LAYOUTS[mode], alpha=mode in ("LA", "RGBA"))
+
+
+def from_inverted_inks(array: np.ndarray) -> Stored:
+    """RGB from the CMYK of a JPEG, (H, W, 4), where by Adobe's convention 255 is no ink."""
+    from PIL import Image
+
+    size = array.shape[1], array.shape[0]
+    return _stored(Image.frombuffer("CMYK", size, np.ascontiguousarray(array), "raw", "CMYK;I", 0, 1))
 
 
 def _stored_palette(image: Image.Image) -> Stored:
