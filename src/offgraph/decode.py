@@ -70,7 +70,7 @@ def read(
     max_pixels: int = MAX_PIXELS,
     page: int | None = None,
 ) -> Picture:
-    """Read a picture: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF or PNM, known by its bytes and not by its name.
+    """Read a picture: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF, PNM or NPY, known by its bytes and not by its name.
 
     Numbers of more than 8 bits are measurements: 16-bit, signed and floating-point files keep dtype and values, in
     native byte order, whatever a file says of its gamma, of white being 0, or of its largest value. Of 8 bits and
@@ -92,8 +92,8 @@ def read(
         ``"labels"``: the numbers in the file, of any depth: palette indices, 2- and 4-bit values, one bit as 0 and
         1, ink as ink. No palette, gamma, white-is-zero, transparent colour or scale is applied to them.
     axes : str, optional
-        Names of the axes of a stack as stored, such as ``"ZYX"`` or ``"TYXC"``. Needed where a TIFF does not say
-        which they are: that is never guessed.
+        Names of the axes of a stack as stored, such as ``"ZYX"`` or ``"TYXC"``. Needed where a TIFF or an array
+        does not say which they are: that is never guessed.
     alpha : {"drop", "white", "black"}
         What ``"rgb"`` and ``"grey"`` do with opacity: leave it out, or lay the picture on white or black.
         ``"drop"`` is the default since it leaves the stored colours as they are.

@@ -17,7 +17,16 @@ from offgraph.spec import name_axes
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-__all__ = ["encode_jpeg", "encode_png", "encode_tiff", "imwrite", "show", "write", "write_bytes"]
+__all__ = [
+    "encode_jpeg",
+    "encode_npy",
+    "encode_png",
+    "encode_tiff",
+    "imwrite",
+    "show",
+    "write",
+    "write_bytes",
+]
 
 _PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -145,13 +154,36 @@ def encode_tiff(array: np.ndarray, axes: str | None = None) -> bytes:
     return out.getvalue()
 
 
-_BY_SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff"}
+def encode_npy(array: np.ndarray) -> bytes:
+    """Encode an array as NumPy's ``.npy``: lossless, of any shape; its axes are not in it.
+
+    Raises
+    ------
+    ValueError
+        For what is not bool, integers or floats of up to 64 bits, or empty.
+    """
+    array = np.asarray(array)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8 or not array.size or array.ndim < 2:
+        raise ValueError(f"an array of {array.dtype} and shape {array.shape} is not an image to write")
+    out = io.BytesIO()
+    np.lib.format.write_array(out, np.ascontiguousarray(array), allow_pickle=False)
+    return out.getvalue()
+
+
+_BY_SUFFIX = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".npy": "npy",
+}
 
 
 def write(
     path: str | os.PathLike[str], array: np.ndarray, *, axes: str | None = None, quality: int | None = None
 ) -> None:
-    """Write an array as the kind of picture that the path's suffix names: PNG, TIFF or JPEG.
+    """Write an array as the kind of picture that the path's suffix names: PNG, TIFF, JPEG or NPY.
 
     Values are never rescaled. What the format cannot hold is an error that names one which can. The file
     appears whole or not at all: it is written under a temporary name beside it and renamed.
@@ -159,8 +191,8 @@ def write(
     Parameters
     ----------
     path : path
-        Ends in .png (uint8, uint16, bool), .tif or .tiff (any real dtype and any axes, lossless), or .jpg or
-        .jpeg (uint8, lossy).
+        Ends in .png (uint8, uint16, bool), .tif or .tiff (any real dtype and any axes, lossless), .jpg or
+        .jpeg (uint8, lossy), or .npy (any real dtype and any shape, without the names of the axes).
     array : ndarray
         (H, W), (H, W, C) or, for TIFF, a stack.
     axes : str, optional
@@ -182,7 +214,9 @@ def write(
         if quality is not None and kind != "jpeg":
             raise ValueError(f"quality={quality} is for JPEG only")
         array = np.asarray(array)
-        if kind == "tiff":
+        if kind == "npy":
+            data = encode_npy(array)
+        elif kind == "tiff":
             data = encode_tiff(array, axes)
         else:
             named = name_axes(array.shape, axes)

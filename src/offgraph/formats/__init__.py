@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from offgraph.formats import jpeg, png, pnm, tiff, with_pillow
+from offgraph.formats import jpeg, npy, png, pnm, tiff, with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored
 
 __all__ = ["FORMATS", "Format", "FormatError", "Limits", "Stored", "recognise"]
@@ -60,8 +60,11 @@ FORMATS = (
         tuple((0, b"P%d" % n) for n in range(1, 7)),
         pnm.decode,
     ),
+    Format("NPY", (".npy",), ((0, b"\x93NUMPY"),), npy.decode, stacks=True),
 )
 """All formats that can be read, in the order in which they are tried."""
+
+_ZIP = b"PK\3\4"
 
 
 def recognise(data: bytes) -> Format:
@@ -75,6 +78,10 @@ def recognise(data: bytes) -> Format:
     for candidate in FORMATS:
         if candidate.matches(data):
             return candidate
+    if data.startswith(_ZIP):
+        raise FormatError(
+            "a ZIP archive and not an image; of an .npz, save each array as a file: np.save('name.npy', array)"
+        )
     begins = data[:8].hex(" ")
     known = ", ".join(candidate.name for candidate in FORMATS)
     raise FormatError(f"not a picture in a known format ({known}); it begins with bytes {begins}")

@@ -84,12 +84,18 @@ def _decode(data: bytes, limits: Limits, axes: str | None, page: int | None, *, 
         try:
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
                 series = _choose(tiff, page)
-                _check_size(series, limits)
+                shape, named, notes = _name_axes(series, axes)
+                _check_size(series, shape, named, limits)
                 check_segments(series, len(data))
                 check_streams(series, data)
                 if not in_process and not _compressions(series) <= IN_PROCESS:
                     return isolated.decode(decode_here, data, limits, axes=axes, page=page)
-                stored = _read_series(tiff, series, data, limits, axes, page)
+                if page is None and len(tiff.series) > 1:
+                    notes.append(
+                        f"{len(tiff.series)} images of different kinds: the first is read; page= reads another"
+                    )
+                stored = _read_series(tiff, series, data, limits, shape, named)
+                stored = replace(stored, frames=len(tiff.pages), notes=(*stored.notes, *notes))
         except (FormatError, MachineError, MemoryError):
             raise
         except Exception as error:
@@ -142,6 +148,8 @@ def _choose(tiff: Any, page: int | None) -> Any:
     series = tiff.series[0]
     if not series.shape or series.dtype is None:
         raise FormatError("no pixels in the first page")
+    if any(one is None for one in series.pages):
+        raise FormatError("a page of the stack is missing")
     return series
 
 
@@ -150,14 +158,11 @@ def _compressions(series: Any) -> set[int]:
 
 
 def _read_series(
-    tiff: Any, series: Any, data: bytes, limits: Limits, axes: str | None, asked: int | None
+    tiff: Any, series: Any, data: bytes, limits: Limits, shape: tuple[int, ...], named: str
 ) -> Stored:
     page = series.pages[0].keyframe
-    shape, named, notes = _name_axes(series, page, axes)
-    if asked is None and len(tiff.series) > 1:
-        notes.append(f"{len(tiff.series)} images of different kinds: the first is read; page= reads another")
     if page.photometric == _YCBCR and page.compression not in JPEG:
-        if len(series.pages) > 1 or asked:
+        if len(series.pages) > 1 or page.index:
             raise FormatError("YCbCr without JPEG compression is read of a file's first page only")
         stored = with_pillow.decode_odd(data, "TIFF", limits)  # libtiff undoes the chroma subsampling
     elif page.photometric == _CIELAB:
@@ -167,39 +172,37 @@ def _read_series(
         stored = _interpret(array, named, page, display_only=tiff.is_imagej or tiff.is_ome)
     orientation = page.tags.valueof(_ORIENTATION, 1)
     orientation = int(orientation) if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-    return replace(stored, orientation=orientation, frames=len(tiff.pages), notes=(*stored.notes, *notes))
+    return replace(stored, orientation=orientation)
 
 
-def _check_size(series: Any, limits: Limits) -> None:
-    page = series.pages[0].keyframe
-    samples = int(page.samplesperpixel)
-    pixels = int(np.prod([int(n) for n in series.shape], dtype=object)) // max(1, samples)
-    height, width = int(page.imagelength), int(page.imagewidth)
+def _check_size(series: Any, shape: tuple[int, ...], named: str, limits: Limits) -> None:
+    size = dict(zip(named, shape, strict=True))
     limits.check(
-        height,
-        width,
-        frames=max(1, -(-pixels // max(1, height * width))),
-        pixel_bytes=samples * series.dtype.itemsize,
+        size["Y"],
+        size["X"],
+        frames=size.get("Z", 1) * size.get("T", 1),
+        pixel_bytes=size.get("C", 1) * series.dtype.itemsize,
     )
-    chunk = int(np.prod([int(n) for n in page.chunks], dtype=object)) * series.dtype.itemsize
+    chunk = math.prod(int(n) for n in series.pages[0].keyframe.chunks) * series.dtype.itemsize
     if chunk > limits.max_bytes:
         raise FormatError(
             f"a tile or strip declares {chunk:,} bytes, more than the limit of {limits.max_bytes:,}"
         )
 
 
-def _name_axes(series: Any, page: Any, axes: str | None) -> tuple[tuple[int, ...], str, list[str]]:
+def _name_axes(series: Any, axes: str | None) -> tuple[tuple[int, ...], str, list[str]]:
     """Shape and axes of the array: named by the caller, else by the metadata, else an error that asks.
 
     Axes of length 1 that have no name leave no doubt: they are dropped, unless the caller counts them.
     """
     shape, stored = tuple(int(n) for n in series.shape), series.axes.upper()
-    if math.prod(shape) == math.prod(page.shape):  # one page: it says what its axes are
+    page = series.pages[0].keyframe
+    if not _known(stored) and math.prod(shape) == math.prod(page.shape):  # one page: it knows its own axes
         short, named = tuple(int(n) for n in page.shape), page.axes.upper()
     else:
         kept = [i for i, name in enumerate(stored) if name in _NAMED or shape[i] != 1]
         short, named = tuple(shape[i] for i in kept), "".join(stored[i] for i in kept)
-    known = set(named) <= _NAMED and not {"C", "S"} <= set(named)
+    known = _known(named)
     if axes is not None:
         if len(axes) not in (len(short), len(shape)):
             raise FormatError(f"axes={axes!r} names {len(axes)} axes, the file holds {short}")
@@ -215,6 +218,15 @@ def _name_axes(series: Any, page: Any, axes: str | None) -> tuple[tuple[int, ...
             else f"a stack of shape {short} that does not say what its axes are; name them, such as axes={example!r}"
         )
     return short, named.replace("S", "C"), []
+
+
+def _known(axes: str) -> bool:
+    return (
+        set(axes) <= _NAMED
+        and len(set(axes)) == len(axes)
+        and {"Y", "X"} <= set(axes)
+        and not {"C", "S"} <= set(axes)
+    )
 
 
 def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -> Stored:

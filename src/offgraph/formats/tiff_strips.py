@@ -42,8 +42,6 @@ _CCITT_TAILS = tuple(bytes((37 * i * i + 101 * i + 59 * seed) % 256 for i in ran
 def check_segments(series: Any, size: int) -> None:
     """Raise where pixels lie beyond the end of the file, or nowhere: they would be read as zeros."""
     for page in series.pages:
-        if page is None:
-            raise FormatError("a page of the stack is missing")
         keyframe = page.keyframe
         whole = 1 if series.dataoffset is not None else int(np.prod(keyframe.chunked, dtype=object))
         if min(len(page.dataoffsets), len(page.databytecounts)) < whole:
