@@ -99,7 +99,7 @@ def test_any_values_round_trip(low, high, cval, p, name):
         ("  - Rotate: {angel: 3}", "step Rotate, field angel: is not a parameter; did you mean angle?"),
         ("  - Rotate", "line 3: step Rotate, field angle: is needed"),
         ("  - Rotate: 30", "step Rotate: parameters are written {field: value}, got 30"),
-        ("  - Resize: {size: 224}", "field size: expected (height, width)"),
+        ("  - Resize: {size: 0}", "field size: expected one length for all axes, or (height, width)"),
         ("  - Resize: {}", "step Resize: expected either size="),
         ("  - Augment: {Flip: {}}", "Augment takes a list of steps"),
         ("  - Augment:\n      - Augment: []", "line 4: Augment stands in the list of steps"),

@@ -84,7 +84,7 @@ def _split(text: str) -> list[str]:
     """Split at the commas outside of brackets."""
     parts, depth = [""], 0
     for character in text:
-        depth += (character == "[") - (character == "]")
+        depth += (character in "[{") - (character in "]}")
         if character == "," and depth <= 0:
             parts.append("")
         else:

@@ -49,6 +49,11 @@ class ArraySpec:
         return _spatial_axes(self.axes)
 
     @property
+    def spatial_names(self) -> str:
+        """Letters of the spatial axes, in order: ``"YX"`` or ``"ZYX"``."""
+        return "".join(name for name in self.axes if name in SPATIAL)
+
+    @property
     def size(self) -> tuple[int | None, ...]:
         """Lengths of the spatial axes: (H, W) or (D, H, W)."""
         return tuple(self.shape[i] for i in self.spatial)

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from offgraph.errors import OffgraphWarning, StepError
 from offgraph.frame import AffineMap
 from offgraph.ndimage._engine import affine_planes, lookup
-from offgraph.parameters import Mode, Number, NumberOrRange, Order, Probability, Whole
+from offgraph.parameters import Mode, Number, NumberOrRange, Order, PerAxis, Probability, Whole
 from offgraph.random import Draw
 from offgraph.spec import ArraySpec, held_by
 from offgraph.targets import Image, Mask
@@ -34,6 +34,7 @@ __all__ = [
     "ResultStep",
     "Step",
     "documentation",
+    "drawn",
     "field_names",
     "field_schema",
     "fields_of",
@@ -41,6 +42,7 @@ __all__ = [
     "signature",
     "step",
     "value_range",
+    "varies",
 ]
 
 CONFIG = ConfigDict(extra="forbid")
@@ -85,7 +87,7 @@ class Step:
     @property
     def varies(self) -> bool:
         """Whether a step that is applied draws: by default, where a parameter is a range."""
-        return any(_varies(getattr(self, name)) for name in _ranged(type(self)))
+        return any(varies(getattr(self, name)) for name in _ranged(type(self)))
 
     @property
     def averages(self) -> bool:
@@ -98,7 +100,7 @@ class Step:
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw this picture's values as plain JSON: by default one for every parameter that takes a range."""
-        return {name: draw.value(getattr(self, name)) for name in _ranged(type(self))}
+        return {name: drawn(draw, getattr(self, name)) for name in _ranged(type(self))}
 
     def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
         """Return shape, dtype and axes after the step; without params, ``None`` for lengths that are drawn."""
@@ -221,16 +223,27 @@ def field_names(cls: type[Step]) -> tuple[str, ...]:
     return tuple(sorted(fields, key=lambda name: (name in shared, bool(fields[name].kw_only))))
 
 
-def _varies(setting: Any) -> bool:
+def drawn(draw: Draw, setting: Any) -> Any:
+    """Return one value drawn from a setting, plain JSON: a number, or one for each key of `PerAxis`."""
+    if isinstance(setting, PerAxis):
+        return {axes: draw.value(part) for axes, part in setting.items()}
+    return draw.value(setting)
+
+
+def varies(setting: Any) -> bool:
     """Whether drawing from a setting can give different values."""
+    if isinstance(setting, PerAxis):
+        return any(varies(part) for part in setting.values())
     if not isinstance(setting, tuple):
         return False
     if any(isinstance(part, tuple) for part in setting):
-        return any(_varies(part) for part in setting)
-    return len(setting) == 2 and setting[0] < setting[1]
+        return any(varies(part) for part in setting)
+    return len(setting) == 2 and setting[0] != setting[1]
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, PerAxis):
+        return {axes: _plain(part) for axes, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 

@@ -16,11 +16,14 @@ CASES = {
             mode="mirror",
         ),
         og.Affine(translate=((3, 3), (-2, 2)), order=0, cval=9, mask_cval=2),
+        og.Affine(scale={"Y": (1.1, 1.3), "X": 0.8}, translate=("10%", ("-10%", "10%"))),
+        og.Affine(shear={"X": (-0.3, 0.3), "Y": 0.1}, translate={"X": "-5%"}),
         og.Affine(matrix=[[1, 0.2], [0, 1]], anchor="origin"),
         og.Affine(matrix=[[1, 0.2, 3], [0, 1.1, -2]], direction="push", mode="grid-wrap"),
     ],
     3: [
         og.Affine(scale=0.9, shear=0.1, rotate=8, plane="ZX"),
+        og.Affine(scale={"Z": 1.2}, shear={"X": 0.2}, translate={"Z": 1, "YX": (-2, 2)}),
         og.Affine(matrix=np.diag([1.0, 1.2, 0.9]), order=2, mode="nearest"),
     ],
 }
@@ -99,7 +102,7 @@ def test_a_matrix_draws_nothing():
 
 @pytest.mark.parametrize("shear", [30, (-15, 15)])
 def test_a_shear_that_looks_like_degrees(shear):
-    with pytest.warns(og.OffgraphWarning, match="rows a column, not degrees"):
+    with pytest.warns(og.OffgraphWarning, match="rows per column, not degrees"):
         og.Affine(shear=shear)
 
 

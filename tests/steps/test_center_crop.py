@@ -7,6 +7,9 @@ CASES = {
     2: [
         og.CenterCrop((10, 11)),
         og.CenterCrop((40, 12), pad=True, cval=5, mask_cval=1),
+        og.CenterCrop(12),
+        og.CenterCrop(("80%", 9)),
+        og.CenterCrop("150%", pad=True, mode="nearest"),
         og.CenterCrop((80, 90), pad=True, mode="reflect"),
     ],
     3: [og.CenterCrop((3, 4, 5)), og.CenterCrop((20, 4, 25), pad=True, mode="grid-wrap")],

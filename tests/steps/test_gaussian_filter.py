@@ -9,8 +9,13 @@ CASES = {
         og.GaussianFilter((0, 2), mode="nearest"),
         og.GaussianFilter(0),
         og.GaussianFilter(0.8, mode="constant", cval=3, truncate=2),
+        og.GaussianFilter({"Y": 0.5, "X": (1, 2)}),
     ],
-    3: [og.GaussianFilter(0.9, mode="mirror")],
+    3: [
+        og.GaussianFilter(0.9, mode="mirror"),
+        og.GaussianFilter({"Z": 1, "YX": (0.5, 2)}),
+        og.GaussianFilter({"YX": 1}),
+    ],
 }
 
 

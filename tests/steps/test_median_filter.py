@@ -9,8 +9,9 @@ CASES = {
         og.MedianFilter(4, mode="nearest"),
         og.MedianFilter(1),
         og.MedianFilter(5, mode="constant", cval=9),
+        og.MedianFilter({"X": 5}),
     ],
-    3: [og.MedianFilter(3, mode="mirror")],
+    3: [og.MedianFilter(3, mode="mirror"), og.MedianFilter({"Z": 1, "YX": 3})],
 }
 
 

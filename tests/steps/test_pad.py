@@ -10,6 +10,8 @@ CASES = {
         og.Pad(40, mode="reflect"),
         og.Pad((50, 70), mode="mirror"),
         og.Pad(((35, 1), (0, 64)), mode="grid-wrap"),
+        og.Pad("10%"),
+        og.Pad((("20%", 1), "35%"), mode="reflect"),
         og.Pad(2, cval=9, mask_cval=4, p=0.5),
     ],
     3: [og.Pad((1, 2, (0, 3))), og.Pad(4, mode="mirror")],

@@ -4,8 +4,12 @@ import pytest
 import offgraph as og
 
 CASES = {
-    2: [og.RandomCrop((10, 11)), og.RandomCrop((40, 12), pad=True, cval=5, mask_cval=1)],
-    3: [og.RandomCrop((3, 4, 5)), og.RandomCrop((12, 4, 5), pad=True, mode="mirror")],
+    2: [
+        og.RandomCrop((10, 11)),
+        og.RandomCrop((40, 12), pad=True, cval=5, mask_cval=1),
+        og.RandomCrop(("70%", 12)),
+    ],
+    3: [og.RandomCrop((3, 4, 5)), og.RandomCrop((12, 4, 5), pad=True, mode="mirror"), og.RandomCrop("50%")],
 }
 
 

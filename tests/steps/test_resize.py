@@ -9,10 +9,19 @@ CASES = {
         og.Resize((12, 40)),
         og.Resize((60, 15), kernel="cubic"),
         og.Resize((11, 13), antialias=False),
+        og.Resize(16),
+        og.Resize((12, None)),
+        og.Resize((None, 50)),
+        og.Resize(scale={"Y": 2, "X": 0.7}),
         og.Resize(scale=0.5, kernel="box"),
         og.Resize(scale=(0.6, 1.7), kernel="lanczos3"),
     ],
-    3: [og.Resize((5, 14, 6)), og.Resize(scale=1.5)],
+    3: [
+        og.Resize((5, 14, 6)),
+        og.Resize(scale=1.5),
+        og.Resize(12),
+        og.Resize(scale={"Z": 2, "YX": (0.5, 1.5)}),
+    ],
 }
 
 
@@ -35,7 +44,7 @@ def test_a_size_for_volumes_on_a_picture():
         og.Compose([og.Resize((4, 4, 4))])(image=np.zeros((4, 4), np.uint8))
 
 
-@pytest.mark.parametrize("parameters", [{}, {"size": (4, 4), "scale": 2}, {"size": 4}, {"size": (0, 4)}])
+@pytest.mark.parametrize("parameters", [{}, {"size": (4, 4), "scale": 2}, {"size": 0}, {"size": (0, 4)}])
 def test_bad_sizes(parameters):
     with pytest.raises(og.StepError, match=r"Resize: .*expected"):
         og.Resize(**parameters)

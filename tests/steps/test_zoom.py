@@ -15,9 +15,15 @@ CASES = {
         og.Zoom(1.01),  # the same size, and yet SciPy resamples
         og.Zoom(1.01, order=1, grid="pixels", mode="grid-wrap"),
         og.Zoom((0.7, 1.4), order=1, grid="pixels", mode="nearest"),
+        og.Zoom({"Y": 1.3, "X": 1}, order=1, mode="reflect"),
         og.Zoom(2, order=0, grid="pixels", mode="grid-constant", cval=4),
     ],
-    3: [og.Zoom(1.3, order=1, mode="mirror"), og.Zoom(0.6)],
+    3: [
+        og.Zoom(1.3, order=1, mode="mirror"),
+        og.Zoom(0.6),
+        og.Zoom({"Z": 2, "YX": (0.5, 1.2)}, order=1, mode="mirror"),
+        og.Zoom({"Z": 1.5}, grid="pixels", mode="nearest"),
+    ],
 }
 
 

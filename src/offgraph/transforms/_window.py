@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,11 +10,11 @@ import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph.frame import AffineMap
-from offgraph.parameters import Number, Whole
+from offgraph.parameters import Number, Whole, in_pixels
 from offgraph.spec import ArraySpec, held_by
 from offgraph.step import CONFIG, GeometricStep
 
-__all__ = ["NUMPY_MODES", "WindowStep", "check_crop", "reference_window"]
+__all__ = ["NUMPY_MODES", "WindowStep", "check_crop", "reference_window", "whole_pixels"]
 
 NUMPY_MODES = {
     "constant": "constant",
@@ -97,22 +98,34 @@ def _inside(start: int, length: int, n: int, mode: str) -> np.ndarray:
     return np.where(index < n, index, period - index)
 
 
-def check_crop(size: tuple[int, ...], have: tuple[int | None, ...], *, pad: bool) -> tuple[int, ...]:
-    """Return the size of a crop that fits its picture, as far as the picture's size is known.
+def check_crop(
+    size: int | str | tuple[int | str, ...], have: tuple[int | None, ...], *, pad: bool
+) -> tuple[int | None, ...]:
+    """Return the size of a crop that fits its picture, in pixels, as far as the picture's size is known.
 
     Raises
     ------
     ValueError
         Naming both sizes, where the crop is larger and `pad` is off.
     """
+    if isinstance(size, int | str):
+        size = (size,) * len(have)
     if len(size) != len(have):
         raise ValueError(f"size={size} has {len(size)} lengths, the picture has {len(have)} spatial axes")
-    if not pad and any(n is not None and want > n for want, n in zip(size, have)):
+    wanted = tuple(whole_pixels(want, n, at_least=1) for want, n in zip(size, have))
+    if not pad and any(n is not None and want is not None and want > n for want, n in zip(wanted, have)):
         raise ValueError(
             f"size={size} is larger than the picture of {have}; write pad=True to add what is missing, "
             "or put Resize before it"
         )
-    return size
+    return wanted
+
+
+def whole_pixels(length: int | str, n: int | None, *, at_least: int = 0) -> int | None:
+    """Return a length in pixels; a share of an axis of `n` is rounded, half up, and not known without `n`."""
+    if isinstance(length, int):
+        return length
+    return None if n is None else max(at_least, math.floor(in_pixels(length, n) + 0.5))
 
 
 def reference_window(

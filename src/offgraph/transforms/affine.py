@@ -7,10 +7,19 @@ from typing import Any, Literal
 import numpy as np
 
 from offgraph.frame import AffineMap
-from offgraph.parameters import Matrix, PositiveRange, Range, RangePerAxis
+from offgraph.parameters import (
+    AxisRange,
+    Matrix,
+    PerAxis,
+    PositiveAxisRange,
+    Range,
+    Shift,
+    along_axes,
+    in_pixels,
+)
 from offgraph.random import Draw
 from offgraph.spec import ArraySpec
-from offgraph.step import ResampledStep, step
+from offgraph.step import ResampledStep, drawn, step, varies
 from offgraph.transforms.rotate import angle_hints, rotation
 
 __all__ = ["Affine"]
@@ -26,14 +35,17 @@ class Affine(ResampledStep):
 
     Parameters
     ----------
-    scale : float or (low, high)
-        Above 1 enlarges the content, on every spatial axis alike.
-    shear : float or (low, high)
-        In rows a column: an output pixel that lies s columns right of the anchor reads s times this many rows lower,
-        as SciPy's matrix ``[[1, shear], [0, 1]]`` does. In volumes in the plane.
-    translate : one float or (low, high) a spatial axis, optional
+    scale : float or (low, high), or one of them for each axis by name
+        Above 1 enlarges the content, on every spatial axis alike; ``{"Y": 1.2, "X": (0.8, 1)}`` gives the axes their
+        own, and leaves those that are not named.
+    shear : float or (low, high), or one of them for each axis of the plane by name
+        In rows per column: an output pixel that lies s columns right of the anchor reads s times this many rows lower,
+        as SciPy's matrix ``[[1, shear], [0, 1]]`` does. ``{"Y": a, "X": b}`` is the matrix ``[[1, a], [b, 1]]``: "Y"
+        shears vertically, in rows per column, "X" horizontally, in columns per row. In volumes in the plane.
+    translate : one float or (low, high) for each spatial axis, optional
         Pixels, (rows, columns): positive moves the content down and to the right. ``(3, -2)`` is a fixed shift,
-        ``((-5, 5), (-5, 5))`` lets both axes draw, each for itself.
+        ``((-5, 5), (-5, 5))`` lets both axes draw, each for itself. ``"10%"`` is a share of that side of the image;
+        ``{"X": ("-10%", "10%")}`` moves the axes that are named.
     rotate : float or (low, high)
         Degrees, with the sign of `Rotate`. In volumes in the plane.
     matrix : nested list of float, optional
@@ -56,9 +68,9 @@ class Affine(ResampledStep):
            [1, 2]], dtype=uint8)
     """
 
-    scale: PositiveRange = 1.0
-    shear: Range = 0.0
-    translate: RangePerAxis | None = None
+    scale: PositiveAxisRange = 1.0
+    shear: AxisRange = 0.0
+    translate: Shift | None = None
     rotate: Range = 0.0
     matrix: Matrix | None = None
     direction: Literal["pull", "push"] = "pull"
@@ -82,13 +94,14 @@ class Affine(ResampledStep):
 
     def hints(self) -> list[str]:
         """Angles that look like radians, a shear like degrees, a shift like a range; and a step that does nothing."""
-        idle = (self.scale, self.shear, self.rotate) == (1, 0, 0) and not any(self.translate or ())
+        idle = (self.scale, self.shear, self.rotate) == (1, 0, 0) and not any(_values(self.translate))
         if self.matrix is None and idle:
             return ["changes nothing; give scale, shear, translate or rotate, or a matrix"]
         hints = angle_hints("rotate", self.rotate)
-        slope = max(map(abs, self.shear)) if isinstance(self.shear, tuple) else abs(self.shear)
-        if slope > 3:  # steeper than 71 degrees, where stripes are what is left of a picture
-            hints.append(f"shear={self.shear} is in rows a column, not degrees; 10 degrees are shear=0.176")
+        if (
+            max(map(abs, _values(self.shear))) > 3
+        ):  # steeper than 71 degrees, where stripes are what is left of a picture
+            hints.append(f"shear={self.shear} is in rows per column, not degrees; 10 degrees are shear=0.176")
         match self.translate:
             case (float(low), float(high)) if low < 0 < high:
                 hints.append(
@@ -100,22 +113,39 @@ class Affine(ResampledStep):
     @property
     def varies(self) -> bool:
         """Whether one of the four is a range."""
-        return super().varies or any(isinstance(e, tuple) and e[0] < e[1] for e in self.translate or ())
+        shifts = self.translate.values() if isinstance(self.translate, PerAxis) else self.translate or ()
+        return super().varies or any(varies(entry) for entry in shifts)
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Four values; the shift one for each axis. Nothing with a matrix."""
         if self.matrix is not None:
             return {}
-        n = len(spec.spatial)
-        shift = self.translate or (0.0,) * n
-        if len(shift) != n:
-            raise ValueError(f"translate={shift} is for {len(shift)} spatial axes, the picture has {n}")
+        along_axes("scale", self.scale, spec.spatial_names, 1.0)
         return {
-            "scale": draw.value(self.scale),
-            "shear": draw.value(self.shear),
+            "scale": drawn(draw, self.scale),
+            "shear": drawn(draw, self.shear),
             "rotate": draw.value(self.rotate),
-            "translate": [draw.value(entry) for entry in shift],
+            "translate": self._shift(draw, spec),
         }
+
+    def _shift(self, draw: Draw, spec: ArraySpec) -> list[float]:
+        """One value in pixels for each axis; axes under one name share the number that was drawn, and not the share."""
+        size = [n or 0 for n in spec.size]
+        if isinstance(self.translate, PerAxis):
+            along_axes("translate", self.translate, spec.spatial_names, 0.0)
+            result = [0.0] * len(size)
+            for axes, entry in self.translate.items():
+                places = [spec.spatial_names.index(axis) for axis in axes]
+                shared = draw.value(in_pixels(entry, 100))
+                for place in places:
+                    result[place] = shared * size[place] / 100 if _is_share(entry) else shared
+            return result
+        shift = self.translate or (0.0,) * len(size)
+        if len(shift) != len(size):
+            raise ValueError(
+                f"translate={shift} is for {len(shift)} spatial axes, the picture has {len(size)}"
+            )
+        return [draw.value(in_pixels(entry, n)) for entry, n in zip(shift, size)]
 
     def _given(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """The given matrix as n x n, pull, and its offset."""
@@ -144,10 +174,22 @@ class Affine(ResampledStep):
             raise ValueError(f"plane={self.plane!r}: the picture has the spatial axes {names}")
         places = np.ix_(*[[names.index(name) for name in self.plane]] * 2)
         turned = np.eye(n)
-        turned[places] = np.array([[1, params["shear"]], [0, 1]]) @ rotation(params["rotate"])
         with np.errstate(over="ignore", invalid="ignore"):  # the map refuses what is not finite
-            matrix = turned / params["scale"]
+            turned[places] = self._sheared(params["shear"]) @ rotation(params["rotate"])
+            scale = params["scale"]
+            if isinstance(scale, dict):
+                scale = np.array(along_axes("scale", scale, names, 1.0))[:, np.newaxis]
+            matrix = turned / scale
             return matrix, centre - matrix @ (centre + params["translate"])
+
+    def _sheared(self, shear: Any) -> np.ndarray:
+        """The pull matrix of the shear, in the plane."""
+        if not isinstance(shear, dict):
+            return np.array([[1, shear], [0, 1]])
+        down, right = along_axes("shear", shear, self.plane, 0.0)
+        if down * right == 1:
+            raise ValueError(f"shear={shear} flattens the picture: its determinant is 0")
+        return np.array([[1, down], [right, 1]])
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """The pull matrix, on the same size."""
@@ -158,3 +200,15 @@ class Affine(ResampledStep):
         """`ndimage.affine_transform` by the pull matrix."""
         matrix, offset = self.pull(params, image.shape)
         return ndi.affine_transform(image, matrix, offset, order=self.order, mode=self.mode, cval=self.cval)
+
+
+def _values(setting: Any) -> list[float]:
+    """All numbers of a setting, shares in percent."""
+    if isinstance(setting, PerAxis | tuple):
+        parts = setting.values() if isinstance(setting, PerAxis) else setting
+        return [value for part in parts for value in _values(part)]
+    return [] if setting is None else [in_pixels(setting, 100)]
+
+
+def _is_share(entry: Any) -> bool:
+    return isinstance(entry[0] if isinstance(entry, tuple) else entry, str)

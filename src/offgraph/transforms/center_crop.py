@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.parameters import Size
+from offgraph.parameters import CropSize
 from offgraph.spec import ArraySpec
 from offgraph.step import step
 from offgraph.transforms._window import WindowStep, check_crop, reference_window
@@ -22,8 +22,9 @@ class CenterCrop(WindowStep):
 
     Parameters
     ----------
-    size : tuple of int
-        (height, width), or (depth, height, width) for a volume, in pixels.
+    size : int, str or tuple of them
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. ``"80%"`` is a
+        share of that side of the image, rounded to whole pixels, half up.
     pad : bool
         Add pixels around a picture that is smaller, as `mode` says. Left out, that is an error.
 
@@ -35,7 +36,7 @@ class CenterCrop(WindowStep):
     array([[5, 6]], dtype=uint8)
     """
 
-    size: Size
+    size: CropSize
     pad: bool = False
 
     def output_size(
@@ -46,10 +47,11 @@ class CenterCrop(WindowStep):
 
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """Half of what is too much."""
-        check_crop(self.size, spec.size, pad=self.pad)
-        return tuple(((n or 0) - want) // 2 for want, n in zip(self.size, spec.size))
+        wanted = check_crop(self.size, spec.size, pad=self.pad)
+        return tuple(((n or 0) - (want or 0)) // 2 for want, n in zip(wanted, spec.size))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A slice, after `numpy.pad` where the picture is smaller."""
-        start = [(n - want) // 2 for n, want in zip(image.shape, self.size)]
-        return reference_window(image, start, self.size, self.mode, self.cval)
+        size = [want or 0 for want in check_crop(self.size, image.shape, pad=self.pad)]
+        start = [(n - want) // 2 for n, want in zip(image.shape, size)]
+        return reference_window(image, start, size, self.mode, self.cval)

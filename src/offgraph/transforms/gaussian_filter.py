@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from offgraph import ndimage
-from offgraph.parameters import Mode, NaturalRange, Number, PositiveNumber
-from offgraph.spec import ArraySpec
+from offgraph.parameters import Mode, NaturalAxisRange, Number, PositiveNumber, along_axes
+from offgraph.spec import SPATIAL, ArraySpec
 from offgraph.step import FilterStep, step
 from offgraph.targets import Image
 
@@ -17,15 +17,16 @@ __all__ = ["GaussianFilter"]
 
 @step
 class GaussianFilter(FilterStep):
-    """Blur by a Gaussian of the same width along every spatial axis.
+    """Blur by a Gaussian along every spatial axis.
 
     A filter step: channels never mix. Exactness: the bytes of `scipy.ndimage.gaussian_filter` on each channel, which
     for integer pictures cuts off the fraction after every axis.
 
     Parameters
     ----------
-    sigma : float or (low, high)
-        Standard deviation in pixels, at least 0; 0 leaves the picture as it is.
+    sigma : float or (low, high), or one of them for each axis by name
+        Standard deviation in pixels, at least 0; 0 leaves the picture as it is. ``{"Z": 1, "YX": (1, 2)}`` gives the
+        axes of a volume their own; axes that are not named are not blurred.
     mode : str
         SciPy's name for what lies beyond the border.
     cval : float
@@ -43,7 +44,7 @@ class GaussianFilter(FilterStep):
     True
     """
 
-    sigma: NaturalRange
+    sigma: NaturalAxisRange
     mode: Mode = "reflect"
     cval: Number = 0.0
     truncate: PositiveNumber = 4.0
@@ -55,18 +56,20 @@ class GaussianFilter(FilterStep):
 
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """`truncate` standard deviations to each side."""
-        return 2 * self.truncate * params["sigma"] + 1
+        return 2 * self.truncate * max(self._sigmas(params, spec.spatial_names)) + 1
+
+    def _sigmas(self, params: dict[str, Any], axes: str) -> list[float]:
+        return along_axes("sigma", params["sigma"], axes, 0.0)
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Filter all channels in one call."""
         array = ndimage.gaussian_filter(
-            image.array, params["sigma"], mode=self.mode, cval=self.cval, truncate=self.truncate,
+            image.array, self._sigmas(params, image.spec.spatial_names), mode=self.mode, cval=self.cval, truncate=self.truncate,
             axes=image.spec.spatial,
         )  # fmt: skip
         return Image(array, image.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.gaussian_filter`."""
-        return ndi.gaussian_filter(
-            image, params["sigma"], mode=self.mode, cval=self.cval, truncate=self.truncate
-        )
+        sigmas = self._sigmas(params, SPATIAL[-image.ndim :])
+        return ndi.gaussian_filter(image, sigmas, mode=self.mode, cval=self.cval, truncate=self.truncate)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from offgraph import ndimage
-from offgraph.parameters import Count, Mode, Number
-from offgraph.spec import ArraySpec
+from offgraph.parameters import AxisCount, Mode, Number, along_axes
+from offgraph.spec import SPATIAL, ArraySpec
 from offgraph.step import FilterStep, step
 from offgraph.targets import Image
 
@@ -24,8 +25,9 @@ class MedianFilter(FilterStep):
 
     Parameters
     ----------
-    size : int
+    size : int, or one for each axis by name
         Edge of the square (in volumes cubic) window, in pixels, at least 1. Odd sizes have a centre.
+        ``{"Z": 1, "YX": 3}`` gives the axes their own; the window is 1 pixel along axes that are not named.
     mode : str
         SciPy's name for what lies beyond the border.
     cval : float
@@ -41,21 +43,25 @@ class MedianFilter(FilterStep):
     0
     """
 
-    size: Count
+    size: AxisCount
     mode: Mode = "reflect"
     cval: Number = 0.0
 
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """The square, in volumes the cube."""
-        return self.size ** len(spec.spatial)
+        return math.prod(self._sizes(spec.spatial_names))
+
+    def _sizes(self, axes: str) -> list[int]:
+        return along_axes("size", self.size, axes, 1)
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Filter all channels in one call."""
         array = ndimage.median_filter(
-            image.array, self.size, axes=image.spec.spatial, mode=self.mode, cval=self.cval
-        )
+            image.array, self._sizes(image.spec.spatial_names), axes=image.spec.spatial, mode=self.mode,
+            cval=self.cval,
+        )  # fmt: skip
         return Image(array, image.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.median_filter`."""
-        return ndi.median_filter(image, self.size, mode=self.mode, cval=self.cval)
+        return ndi.median_filter(image, self._sizes(SPATIAL[-image.ndim :]), mode=self.mode, cval=self.cval)

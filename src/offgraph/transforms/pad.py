@@ -9,7 +9,7 @@ import numpy as np
 from offgraph.parameters import Padding
 from offgraph.spec import ArraySpec
 from offgraph.step import step
-from offgraph.transforms._window import NUMPY_MODES, WindowStep
+from offgraph.transforms._window import NUMPY_MODES, WindowStep, whole_pixels
 
 __all__ = ["Pad"]
 
@@ -22,9 +22,10 @@ class Pad(WindowStep):
 
     Parameters
     ----------
-    padding : int or one entry a spatial axis
+    padding : int, str, or one entry for each spatial axis
         Pixels on every side; or for each axis pixels on both sides, or (before, after). ``(2, 3)`` adds 2 rows above
-        and below and 3 columns left and right.
+        and below and 3 columns left and right. ``"10%"`` is a share of that side of the image, rounded to whole
+        pixels, half up.
 
     Examples
     --------
@@ -37,27 +38,32 @@ class Pad(WindowStep):
 
     padding: Padding
 
-    def _sides(self, dimensions: int) -> tuple[tuple[int, int], ...]:
-        if isinstance(self.padding, int):
-            return ((self.padding, self.padding),) * dimensions
-        if len(self.padding) != dimensions:
-            raise ValueError(
-                f"padding={self.padding} is for {len(self.padding)} axes, the picture has {dimensions}"
-            )
-        return cast("tuple[tuple[int, int], ...]", self.padding)
+    def _sides(self, size: tuple[int | None, ...]) -> tuple[tuple[int | None, int | None], ...]:
+        """Pixels before and after on each axis; None for shares of lengths that are not known."""
+        given = self.padding
+        if isinstance(given, int | str):
+            given = ((given, given),) * len(size)
+        if len(given) != len(size):
+            raise ValueError(f"padding={given} is for {len(given)} axes, the picture has {len(size)}")
+        pairs = cast("tuple[tuple[int | str, int | str], ...]", given)
+        return tuple(
+            (whole_pixels(before, n), whole_pixels(after, n)) for (before, after), n in zip(pairs, size)
+        )
 
     def output_size(
         self, size: tuple[int | None, ...], params: dict[str, Any] | None
     ) -> tuple[int | None, ...]:
         """Both sides more."""
-        sides = self._sides(len(size))
-        return tuple(None if n is None else n + before + after for n, (before, after) in zip(size, sides))
+        return tuple(
+            None if n is None else n + (before or 0) + (after or 0)
+            for n, (before, after) in zip(size, self._sides(size))
+        )
 
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """As many pixels before the first as are added there."""
-        return tuple(-before for before, _ in self._sides(len(spec.size)))
+        return tuple(-(before or 0) for before, _ in self._sides(spec.size))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.pad`."""
         more: dict[str, Any] = {"constant_values": self.cval} if self.mode == "constant" else {}
-        return np.pad(image, self._sides(image.ndim), NUMPY_MODES[self.mode], **more)  # type: ignore[call-overload]
+        return np.pad(image, self._sides(image.shape), NUMPY_MODES[self.mode], **more)  # type: ignore[call-overload]

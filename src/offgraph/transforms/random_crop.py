@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.parameters import Size
+from offgraph.parameters import CropSize
 from offgraph.random import Draw
 from offgraph.spec import ArraySpec
 from offgraph.step import step
@@ -23,8 +23,9 @@ class RandomCrop(WindowStep):
 
     Parameters
     ----------
-    size : tuple of int
-        (height, width), or (depth, height, width) for a volume, in pixels.
+    size : int, str or tuple of them
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. ``"80%"`` is a
+        share of that side of the image, rounded to whole pixels, half up.
     pad : bool
         Add pixels evenly around a picture that is smaller, as `mode` says. Left out, that is an error.
 
@@ -37,7 +38,7 @@ class RandomCrop(WindowStep):
     (2, 2)
     """
 
-    size: Size
+    size: CropSize
     pad: bool = False
 
     @property
@@ -47,8 +48,8 @@ class RandomCrop(WindowStep):
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the window's first pixel; an axis that is too short is centred."""
-        check_crop(self.size, spec.size, pad=self.pad)
-        too_much = [(n or 0) - want for want, n in zip(self.size, spec.size)]
+        wanted = check_crop(self.size, spec.size, pad=self.pad)
+        too_much = [(n or 0) - (want or 0) for want, n in zip(wanted, spec.size)]
         return {"start": [draw.integer(0, more) if more >= 0 else more // 2 for more in too_much]}
 
     def output_size(
@@ -63,4 +64,5 @@ class RandomCrop(WindowStep):
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A slice, after `numpy.pad` where the picture is smaller."""
-        return reference_window(image, params["start"], self.size, self.mode, self.cval)
+        size = [want or 0 for want in check_crop(self.size, image.shape, pad=self.pad)]
+        return reference_window(image, params["start"], size, self.mode, self.cval)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -9,9 +10,9 @@ import numpy as np
 from offgraph.frame import AffineMap
 from offgraph.ndimage._nearest import on_half_pixels
 from offgraph.ndimage._resize import resize, resize_reference
-from offgraph.parameters import PositiveRange, Size
-from offgraph.spec import ArraySpec, scaled
-from offgraph.step import GeometricStep, step
+from offgraph.parameters import PositiveAxisRange, Size, along_axes
+from offgraph.spec import SPATIAL, ArraySpec, scaled
+from offgraph.step import GeometricStep, drawn, step, varies
 
 __all__ = ["Resize"]
 
@@ -28,10 +29,13 @@ class Resize(GeometricStep):
 
     Parameters
     ----------
-    size : tuple of int, optional
-        (height, width), or (depth, height, width) for a volume, in pixels. Either this or `scale`.
-    scale : float or (low, high), optional
-        Factor on every spatial axis, above 0; the size is rounded to whole pixels, at least 1.
+    size : int or tuple of int, optional
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. With None in
+        place of all lengths but one, such as ``(256, None)``, the aspect is kept, rounded to whole pixels, at least 1.
+        Either this or `scale`.
+    scale : float or (low, high), or one of them for each axis by name, optional
+        Factor on every spatial axis, above 0; the size is rounded to whole pixels, at least 1. ``{"Z": 2, "YX": 0.5}``
+        gives the axes of a volume their own; axes that are not named keep their length.
     kernel : str
         'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
     antialias : bool
@@ -49,7 +53,7 @@ class Resize(GeometricStep):
     """2: nearest neighbour, of masks and by the box kernel without antialiasing, is decided by whole numbers."""
 
     size: Size | None = None
-    scale: PositiveRange | None = None
+    scale: PositiveAxisRange | None = None
     kernel: Literal["box", "triangle", "cubic", "lanczos3"] = "triangle"
     antialias: bool = True
 
@@ -65,26 +69,41 @@ class Resize(GeometricStep):
     @property
     def varies(self) -> bool:
         """Whether the scale is a range."""
-        return isinstance(self.scale, tuple) and self.scale[0] < self.scale[1]
+        return varies(self.scale)
 
     def sample(self, draw: Any, spec: ArraySpec) -> dict[str, Any]:
         """The scale, where there is one."""
-        return {} if self.scale is None else {"scale": draw.value(self.scale)}
+        return {} if self.scale is None else {"scale": drawn(draw, self.scale)}
 
     def output_size(
         self, size: tuple[int | None, ...], params: dict[str, Any] | None
     ) -> tuple[int | None, ...]:
         """The given size, or each length times the scale, rounded half to even, at least 1."""
         if self.size is not None:
-            if len(self.size) != len(size):
-                raise ValueError(
-                    f"size={self.size} has {len(self.size)} lengths, the picture {len(size)} spatial axes"
-                )
-            return self.size
+            return self._given_size(size)
         scale = params["scale"] if params is not None else self.scale
-        if scale is None or isinstance(scale, tuple):
-            return (None,) * len(size)
-        return tuple(None if n is None else max(1, scaled(n, scale)) for n in size)
+        scales = along_axes("scale", scale, SPATIAL[-len(size) :], 1.0)
+        return tuple(
+            None if n is None or isinstance(one, tuple) else max(1, scaled(n, one))
+            for n, one in zip(size, scales)
+        )
+
+    def _given_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if isinstance(self.size, int):
+            return (self.size,) * len(size)
+        given = self.size or ()
+        if len(given) != len(size):
+            raise ValueError(f"size={given} has {len(given)} lengths, the picture {len(size)} spatial axes")
+        if None not in given:
+            return given
+        side, now = next((length, n) for length, n in zip(given, size) if length is not None)
+        if not side or not now:
+            return given
+        # Whole numbers: n * side / now, rounded half to even, must be no matter of rounding.
+        return tuple(
+            length if length is not None or n is None else max(1, round(Fraction(n * side, now)))
+            for length, n in zip(given, size)
+        )
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Half-pixel grid: ``input = (output + 0.5) * ratio - 0.5``."""

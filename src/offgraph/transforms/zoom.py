@@ -10,8 +10,8 @@ from pydantic import Field
 from offgraph.frame import AffineMap
 from offgraph.ndimage._engine import zoom_planes
 from offgraph.ndimage._nearest import between_corners, on_half_pixels
-from offgraph.parameters import Order, PositiveRange
-from offgraph.spec import ArraySpec, held_by, scaled
+from offgraph.parameters import Order, PositiveAxisRange, along_axes
+from offgraph.spec import SPATIAL, ArraySpec, held_by, scaled
 from offgraph.step import ResampledStep, hint_once, step
 from offgraph.targets import Image
 
@@ -29,8 +29,9 @@ class Zoom(ResampledStep):
 
     Parameters
     ----------
-    factor : float or (low, high)
-        Above 0, on every spatial axis; lengths are rounded to whole pixels, half to even.
+    factor : float or (low, high), or one of them for each axis by name
+        Above 0, on every spatial axis; lengths are rounded to whole pixels, half to even. ``{"Z": 2, "YX": 1}`` gives
+        the axes of a volume their own; axes that are not named keep their length.
     grid : str
         'corners': the centres of the corner pixels stay corners, SciPy's default, by which the picture's scale is not
         quite the factor. With mode 'constant', rounding may put the last row or column beyond the border, where it
@@ -50,7 +51,7 @@ class Zoom(ResampledStep):
     version: ClassVar[int] = 2
     """2: masks are looked up by whole numbers."""
 
-    factor: PositiveRange
+    factor: PositiveAxisRange
     grid: Literal["corners", "pixels"] = "corners"
     order: Order = Field(default=3, kw_only=True)
 
@@ -58,13 +59,19 @@ class Zoom(ResampledStep):
         self, size: tuple[int | None, ...], params: dict[str, Any] | None
     ) -> tuple[int | None, ...]:
         """Each length times the factor, rounded half to even."""
-        factor = params["factor"] if params is not None else self.factor
-        if isinstance(factor, tuple):
-            return (None,) * len(size)
-        result = tuple(None if n is None else scaled(n, factor) for n in size)
+        factors = self._factors(params, len(size))
+        result = tuple(
+            None if n is None or isinstance(factor, tuple) else scaled(n, factor)
+            for n, factor in zip(size, factors)
+        )
         if 0 in result:
-            raise ValueError(f"factor={factor:g} leaves no pixels of a picture of {size}")
+            axis = result.index(0)
+            raise ValueError(f"factor={factors[axis]:g} leaves no pixels of a picture of {size}")
         return result
+
+    def _factors(self, params: dict[str, Any] | None, dimensions: int) -> list[Any]:
+        factor = self.factor if params is None else params["factor"]
+        return along_axes("factor", factor, SPATIAL[-dimensions:], 1.0)
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Corner centres on corner centres, or edges on edges."""
@@ -82,7 +89,7 @@ class Zoom(ResampledStep):
         """`ndimage.zoom` over the spatial axes."""
         spec = ArraySpec.of(array, axes)
         size = self.output_size(spec.size, params)
-        if params["factor"] == 1:
+        if all(factor == 1 for factor in self._factors(params, len(size))):
             return array.copy()  # as SciPy does; a factor near 1 that keeps the size is resampled
         return zoom_planes(
             array, [n or 0 for n in size], axes=spec.spatial, order=order, mode=self.mode, cval=cval,
@@ -96,7 +103,7 @@ class Zoom(ResampledStep):
 
     def _hint(self, spec: ArraySpec, params: dict[str, Any]) -> None:
         """SciPy takes a coordinate for one beyond the border where its rounding is, or half a pixel is enough for it."""
-        if self.mode != "constant" or params["factor"] == 1:
+        if self.mode != "constant" or all(f == 1 for f in self._factors(params, len(spec.size))):
             return
         sizes = [(n or 0, m or 0) for n, m in zip(spec.size, self.output_size(spec.size, params))]
         if self.grid == "pixels":
@@ -146,6 +153,6 @@ class Zoom(ResampledStep):
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.zoom`."""
         return ndi.zoom(
-            image, params["factor"], order=self.order, mode=self.mode, cval=self.cval,
+            image, self._factors(params, image.ndim), order=self.order, mode=self.mode, cval=self.cval,
             grid_mode=self.grid == "pixels",
         )  # fmt: skip
