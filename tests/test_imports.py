@@ -30,6 +30,7 @@ ROOMS = [
     {"tensors"},
     {
         "picture",
+        "charts",
         "notebook",
         "report",
         "preview",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -223,40 +220,55 @@ def test_sheet_of_nothing_is_empty_paper():
     assert picture.grid([], [], []).ndim == 3
 
 
-def test_training_curves_draw_both_lines_and_refuse_nothing():
-    both = picture.training_curves(
-        {"loss": [3, 2, 1], "val_loss": [3, 2.5, 2], "accuracy": [0.1, 0.5, np.nan]}
-    )
-    one = picture.training_curves({"loss": [3, 2, 1], "accuracy": [0.1, 0.5, np.nan]})
-    assert both.dtype == np.uint8 and both.ndim == 3
-
-    def has(shown: np.ndarray, colour: tuple[int, int, int]) -> bool:
-        return bool((shown == colour).all(axis=-1).any())
-
-    assert has(both, (0, 114, 178)) and has(both, VERMILION)
-    assert has(one, (0, 114, 178)) and not has(one, VERMILION)
-    with pytest.raises(StepError, match="empty"):
-        picture.training_curves({"loss": []})
+def numbered(mask):
+    """Which pixels the numbers of a mask change, on a black image."""
+    image = np.zeros(mask.shape, np.uint8)
+    return (picture.overlay(image, mask, numbers=True) != picture.overlay(image, mask)).any(axis=-1)
 
 
-def test_training_curves_take_what_fit_returns_and_leave_pyplot_alone():
-    before = "matplotlib.pyplot" in sys.modules
-    assert picture.training_curves(SimpleNamespace(history={"loss": [1.0, 0.5]})).ndim == 3
-    assert ("matplotlib.pyplot" in sys.modules) == before
+def test_numbers_stand_beside_objects_that_they_would_hide():
+    mask = np.zeros((120, 120), np.uint8)
+    mask[50:53, 50:54] = 1
+    mask[10:12, 100:102] = 2
+    mask[90:118, 10:60] = 3  # large: its number stands on it
+    changed = numbered(mask)
+    assert not changed[(mask == 1) | (mask == 2)].any()
+    assert changed[mask == 3].any()
+    for label, (row, column) in {1: (51.5, 52), 2: (11, 101)}.items():
+        near = np.hypot(*(np.argwhere(changed) - (row, column)).T)
+        assert near.min() < 12, f"number {label} stands beside its object"
 
 
-def test_confusion_matrix_is_dark_where_the_counts_are():
-    true = [0] * 30 + [1] * 30
-    names = ["$\\frac{", "日本語_^"]  # mathematics and missing letters are text here
-    good = picture.confusion_matrix(true, true, names).astype(int)
-    bad = picture.confusion_matrix(true, [1 - t for t in true], names).astype(int)
-    assert good.shape == bad.shape
-    blue = [(shown[..., 2] - shown[..., 0] > 60) & (shown.sum(axis=-1) < 400) for shown in (good, bad)]
-    centres = [np.argwhere(where) for where in blue]
-    # The dark cells lie on one diagonal and then on the other: rows and columns rise together, or against.
-    assert np.corrcoef(centres[0].T)[0, 1] > 0.3 and np.corrcoef(centres[1].T)[0, 1] < -0.3
-    with pytest.raises(StepError, match="0 to 1"):
-        picture.confusion_matrix([0, 2], [0, 1], ["a", "b"])
-    with pytest.raises(StepError, match="paired"):
-        picture.confusion_matrix([0, 1], [0], ["a", "b"])
-    assert picture.confusion_matrix([], [], ["a"]).ndim == 3
+def test_numbers_hide_no_neighbour_and_are_left_out_where_there_is_no_room():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((90, 90), np.int64)
+    at = [(row, column) for row in range(2, 86, 8) for column in range(2, 86, 8)]
+    for label, (row, column) in enumerate(at, 1):
+        mask[row : row + 2 + int(rng.integers(3)), column : column + 3] = label
+    changed = numbered(mask)
+    assert not changed[mask > 0].any()
+    one = np.zeros((40, 40), np.uint8)
+    one[15:18, 15:18] = 200
+    assert numbered(one).any() and not numbered(one)[one > 0].any()
+
+
+def test_a_number_hides_at_most_a_fifth_of_its_object():
+    for side in range(2, 40):
+        mask = np.zeros((100, 100), np.uint8)
+        mask[40 : 40 + side, 40 : 40 + side] = 8
+        assert numbered(mask)[mask > 0].mean() <= 0.2, side
+
+
+def test_long_captions_are_shortened_in_the_middle():
+    name = "patient-0017-" + "x" * 200 + "-slice-003-left.png"
+    font = picture._font(13)
+    lines = picture._wrapped(name, font, 150, 2)
+    assert len(lines) == 2 and all(font.getlength(line) <= 150 for line in lines)
+    shown = "".join(lines)
+    assert shown.startswith("patient-0") and shown.endswith("-left.png") and shown.count("…") == 1
+    assert len(shown) > 30
+    assert picture._wrapped("short name", font, 150, 2) == ["short name"]
+    assert picture._wrapped("", font, 150, 2) == []
+    assert [picture.shorten("abcdef", most) for most in (6, 5, 4, 3, 2, 1)] == [
+        "abcdef", "ab…ef", "ab…f", "a…f", "a…", "…"
+    ]  # fmt: skip

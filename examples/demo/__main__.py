@@ -1,7 +1,7 @@
 """The main job on real pictures, in two scenes: `make demo`, or `python examples/demo [OUT]`.
 
-1. Digits: files of which some are broken → dataset → CNN → predictions, with the recipe kept in the model.
-2. Coins: half a photograph → masks → network → the coins of the other half, counted and drawn.
+1. Coins: half a photograph → masks → network → the coins of the other half, counted and drawn.
+2. Digits: files of which some are broken → dataset → CNN → predictions, with the recipe kept in the model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import digits
 import numpy as np
 
 import offgraph as og
-from offgraph import picture
+from offgraph import charts, picture
 from offgraph.report import Figure, Report
 
 MARK = ".offgraph-demo"
@@ -31,10 +31,10 @@ def main() -> None:
     began = time.perf_counter()
     make_repeatable()
 
-    say("Scene 1: 1,797 digits and some photographs as files, five of them broken → a dataset → a CNN")
-    classified = digits.run(out)
-    say("Scene 2: the coins of half a photograph → a network → the coins of the other half")
+    say("Scene 1: the coins of half a photograph → a network → the coins of the other half")
     segmented = coins.run(out)
+    say("Scene 2: 1,797 digits and some photographs as files, five of them broken → a dataset → a CNN")
+    classified = digits.run(out)
 
     page = draw(classified, segmented, out / "report.html")
     tell(classified, segmented, page, time.perf_counter() - began)
@@ -75,16 +75,30 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
         "Offgraph: the main job, on real pictures",
         "Files → SciPy's transforms → a dataset → a trained network → its predictions",
     )
+    found = segmented.prediction
+    page.section("Coins: found on the half that the network has never seen")
+    page.facts(
+        [
+            ("coins found", segmented.found),
+            ("digits and photographs", len(classified.source)),
+            ("digits correct", f"{classified.accuracy:.1%}"),
+        ]
+    )
+    page.text(
+        f"{segmented.found} coins were found; {segmented.right} of the {segmented.typed} typed centres lie in a coin of their own."
+    )
+    page.pictures(
+        [
+            Figure(picture.to_rgb(found.image), "the lower half, as it is"),
+            Figure(coins.drawn(found), "predicted, post-processed, counted, drawn on the original"),
+        ],
+        columns=1,
+    )
+    page.charts(charts.training_curves(segmented.history))
+
     page.section(
         "Digits: what the recipe makes of a picture",
         "The picture as the file has it, then three draws of the training recipe.",
-    )
-    page.facts(
-        [
-            ("digits and photographs", len(classified.source)),
-            ("told right", f"{classified.accuracy:.1%}"),
-            ("coins found", segmented.found),
-        ]
     )
     by_class = {item.label: index for index, item in enumerate(classified.source) if "digit" in item.name}
     for index in list(by_class.values())[1::2]:
@@ -105,15 +119,12 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
     )
     page.table(["file", "why"], classified.set_aside)
 
-    page.section("Digits: training", f"{classified.accuracy:.1%} of the held-out pictures are told right.")
-    page.pictures([Figure(picture.training_curves(classified.history), "training curves")], columns=1)
+    page.section("Digits: training", f"{classified.accuracy:.1%} of the held-out images are correct.")
+    page.charts(charts.training_curves(classified.history))
     names = classified.class_names
     true = [p.item.label for p in classified.predictions]
     told = [p.label for p in classified.predictions]
-    page.pictures(
-        [Figure(picture.confusion_matrix(true, told, names), "confusion matrix of the held-out pictures")],
-        columns=2,
-    )
+    page.charts([charts.confusion_matrix(true, told, names)])
     wrong = [p for p in classified.predictions if p.label != p.item.label]
     right = [p for p in classified.predictions if p.label == p.item.label]
     chosen = wrong[:8] + right[:: max(1, len(right) // 8)][:8]
@@ -130,20 +141,6 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
         columns=8,
         pixels=True,
     )
-
-    found = segmented.prediction
-    page.section(
-        "Coins: found on the half that the network has never seen",
-        f"{segmented.found} coins were found; {segmented.right} of the {segmented.typed} typed centres lie in a coin of their own.",
-    )
-    page.pictures(
-        [
-            Figure(picture.to_rgb(found.image), "the lower half, as it is"),
-            Figure(coins.drawn(found), "predicted, post-processed, counted, drawn on the original"),
-        ],
-        columns=1,
-    )
-    page.pictures([Figure(picture.training_curves(segmented.history), "training curves")], columns=1)
     return page.save(path)
 
 
@@ -172,8 +169,8 @@ def tell(classified: digits.Classified, segmented: coins.Segmented, page: Path, 
         print(f"  {name}: {reason}")
     print(
         f"""
-Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out pictures are right
 Coins   {segmented.found} found, {segmented.right} of {segmented.typed} in their place
+Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out pictures are right
 Took    {seconds:.0f} s
 
 Look at                         {page}

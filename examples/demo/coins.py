@@ -1,4 +1,4 @@
-"""Scene 2, segment: a network learns the coins of the upper half of a photograph and finds those of the lower half."""
+"""Scene 1, segment: a network learns the coins of the upper half of a photograph and finds those of the lower half."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scene 1, classify: pictures in class folders → a dataset → a CNN → predictions of pictures it has not seen."""
+"""Scene 2, classify: pictures in class folders → a dataset → a CNN → predictions of pictures it has not seen."""
 
 from __future__ import annotations
 

@@ -303,7 +303,8 @@ def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
     page.section("Differences")
     against = "the original" if alike else f"the first setting ({shown[0].caption})"
     page.text(
-        f"Against {against}: red where a setting is higher, blue where it is lower, white where nothing changed. "
+        f"Against {against}: red where a setting is higher, blue where it is lower, white (on a dark page black) where "
+        "nothing changed. "
         f"Full colour is a change of {limit:.4g} or more; of several channels the largest change is shown."
     )
     differences = [
@@ -314,7 +315,7 @@ def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
             continue
         rgb = picture.difference(base.array, setting.result.array, axes=base.axes, limit=limit)
         rgb = picture.fit(rgb, _SIDE, enlarge=False)
-        differences.append(Figure(rgb, setting.caption, alt=f"difference: {setting.caption}"))
+        differences.append(Figure(rgb, setting.caption, alt=f"difference: {setting.caption}", on_white=True))
     page.pictures(differences, columns=columns, linked=True, flip=False)
     page.table(
         ["setting", "time", "size", "dtype", "largest change", "mean change"],

@@ -1,4 +1,4 @@
-"""Arrays to pictures for eyes: scaling for display, overlays, contact sheets, curves and matrices.
+"""Arrays to pictures for eyes: scaling for display, overlays and contact sheets. Charts are made by `charts.py`.
 
 Every function takes arrays and gives a new uint8 array ``(H, W, 3)``; values are
 scaled *for display only*: nothing here is meant to be computed with.
@@ -7,12 +7,10 @@ scaled *for display only*: nothing here is meant to be computed with.
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image as PILImage
@@ -20,23 +18,20 @@ from PIL import ImageDraw, ImageFont
 
 from offgraph import ndimage
 from offgraph.errors import StepError
+from offgraph.postprocess._labels import regions
 from offgraph.spec import name_axes
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = [
     "PALETTE",
     "clean",
     "common_range",
-    "confusion_matrix",
     "difference",
     "fit",
     "grid",
     "overlay",
     "sheet",
+    "shorten",
     "to_rgb",
-    "training_curves",
 ]
 
 PALETTE = np.array(
@@ -64,6 +59,22 @@ def clean(text: str) -> str:
     'a�b'
     """
     return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def shorten(text: str, most: int) -> str:
+    """Shorten text in the middle: names of files and classes differ at their ends.
+
+    Examples
+    --------
+    >>> shorten("patient-0017-slice-003-left.png", 20)
+    'patient-00…-left.png'
+    >>> shorten("short", 20)
+    'short'
+    """
+    if len(text) <= most:
+        return text
+    end = max(0, most - 1) // 2
+    return text[: max(0, most - 1 - end)] + "…" + (text[-end:] if end else "")
 
 
 def to_rgb(
@@ -210,7 +221,8 @@ def overlay(
         at least 1. 0 draws none. The line separates neighbours that share a colour, and serves eyes
         that see no colour.
     numbers : bool
-        Write each label beside the middle of its object.
+        Write each label on the middle of its object, or beside an object that is too small for it. A number hides
+        no other object; one that has no room is left out.
 
     Raises
     ------
@@ -242,22 +254,81 @@ def overlay(
 
 
 def _numbered(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Each label's number at the centre of its object, dark on light so that it reads on any picture."""
+    """Write each label's number, dark on light so that it reads on any image.
+
+    It stands on its object where it hides little of it and nothing of another, else beside it; where there is no
+    room beside it either, it is left out.
+    """
     canvas = PILImage.fromarray(rgb)
     draw = ImageDraw.Draw(canvas)
     font = _font(max(10, min(rgb.shape[:2]) // 28))
-    labels = np.unique(mask[mask != 0])
-    for label, (row, column) in zip(labels, ndimage.center_of_mass(mask != 0, mask, labels)):
-        draw.text(
-            (column, row),
-            str(label),
-            font=font,
-            fill=_PAPER,
-            anchor="mm",
-            stroke_width=2,
-            stroke_fill=_INK,
-        )
+    # Counts of object pixels above and to the left of each place: those within a box are four look-ups.
+    counts = np.pad((mask != 0).cumsum(0, dtype=np.int64).cumsum(1), ((1, 0), (1, 0)))
+    written: list[_Box] = []
+    for label, box, inside in regions(mask):
+        left, top, right, bottom = font.getbbox(str(label), anchor="mm", stroke_width=_STROKE)
+        size = (math.ceil(bottom - top), math.ceil(right - left))
+        for place in _places(box, inside, size):
+            within = (
+                place[0] >= 0 and place[1] >= 0 and place[2] <= mask.shape[0] and place[3] <= mask.shape[1]
+            )
+            if not within or any(_overlap(place, other) for other in written):
+                continue
+            hidden = int(
+                counts[place[2], place[3]] - counts[place[0], place[3]]
+                - counts[place[2], place[1]] + counts[place[0], place[1]]
+            )  # fmt: skip
+            own = _covered(inside, box, place)
+            if hidden > own or own > _MOST_HIDDEN * inside.sum():
+                continue
+            written.append(place)
+            draw.text(
+                ((place[1] + place[3]) / 2, (place[0] + place[2]) / 2),
+                str(label),
+                font=font,
+                fill=_PAPER,
+                anchor="mm",
+                stroke_width=_STROKE,
+                stroke_fill=_INK,
+            )
+            break
     return np.array(canvas)
+
+
+_STROKE = 2
+_MOST_HIDDEN = 0.2  # share of an object that its number may hide
+_Box = tuple[int, int, int, int]  # first row and column, end row and column
+
+
+def _places(box: tuple[slice, ...], inside: np.ndarray, size: tuple[int, int]) -> Iterator[_Box]:
+    """Where a number of this size may stand: on the object's middle, then to its right, left, below and above."""
+    height, width = size
+    rows, columns = (part.start for part in box)
+    middle = [float(n @ np.arange(len(n))) / n.sum() for n in (inside.sum(1), inside.sum(0))]
+    row, column = round(rows + middle[0] - height / 2), round(columns + middle[1] - width / 2)
+    for top, left in (
+        (row, column),
+        (row, box[1].stop + 1),
+        (row, columns - width - 1),
+        (box[0].stop + 1, column),
+        (rows - height - 1, column),
+    ):
+        yield top, left, top + height, left + width
+
+
+def _covered(inside: np.ndarray, box: tuple[slice, ...], place: _Box) -> int:
+    """How many of an object's pixels a place covers."""
+    row, column = (part.start for part in box)
+    return int(
+        inside[
+            max(0, place[0] - row) : max(0, place[2] - row),
+            max(0, place[1] - column) : max(0, place[3] - column),
+        ].sum()
+    )
+
+
+def _overlap(one: _Box, other: _Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def difference(
@@ -406,19 +477,29 @@ def _tile(rgb: np.ndarray, caption: str, side: int, *, wrong: bool = False) -> P
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int, lines: int) -> list[str]:
-    """Break text into at most `lines` lines of `width` pixels; what does not fit is replaced by …"""
+    """Break text into at most `lines` lines of `width` pixels; text that is too long is shortened in the middle."""
+    text = shorten(text, 400)
+    done = _broken(text, font, width)
+    if len(done) <= lines:
+        return done
+    low, high = 1, len(text)  # the longest that fits
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = len(_broken(shorten(text, middle), font, width)) <= lines
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return _broken(shorten(text, low), font, width)
+
+
+def _broken(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """Break text into lines of `width` pixels, at spaces where that leaves no half-empty line."""
     done: list[str] = []
-    rest = text[:400]
-    while rest and len(done) < lines:
-        length = _fitting(rest, font, width)
-        if length == len(rest):
-            return [*done, rest]
-        if len(done) == lines - 1:
-            return [*done, rest[: max(1, _fitting(rest, font, width - font.getlength("…")))].rstrip() + "…"]
-        space = rest.rfind(" ", 1, length + 1)
-        length = space if space > length // 2 else length
-        done.append(rest[:length].rstrip())
-        rest = rest[length:].lstrip()
+    while text:
+        length = _fitting(text, font, width)
+        if length < len(text):
+            space = text.rfind(" ", 1, length + 1)
+            length = space if space > length // 2 else length
+        done.append(text[:length].rstrip())
+        text = text[length:].lstrip()
     return done
 
 
@@ -439,122 +520,3 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
         raise ImportError("matplotlib is a dependency of offgraph and is missing: pip install matplotlib")
     path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
     return ImageFont.truetype(str(path), size)
-
-
-def training_curves(history: Mapping[str, Sequence[float]] | Any, *, width: float = 9.0) -> np.ndarray:
-    """Plot a training history: one panel a quantity, training solid, validation dashed.
-
-    Parameters
-    ----------
-    history : mapping of name to one value an epoch, or what Keras's ``fit`` returns
-        ``val_loss`` is drawn beside ``loss``, and so on.
-    width : float
-        Of the figure, in inches at 160 dots an inch.
-
-    Raises
-    ------
-    StepError
-        For a history without any value.
-
-    Examples
-    --------
-    >>> training_curves({"loss": [1.0, 0.5], "val_loss": [1.1, 0.8]}).dtype
-    dtype('uint8')
-    """
-    values: Mapping[str, Sequence[float]] = getattr(history, "history", history)
-    from matplotlib.ticker import MaxNLocator
-
-    panels = list(dict.fromkeys(name.removeprefix("val_") for name, series in values.items() if len(series)))
-    if not panels:
-        raise StepError("the training history is empty: there is no epoch to draw")
-    columns = min(3, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    figure = _figure(max(4.5, width * columns / 3) if columns < 3 else width, 3.1 * rows)
-    for number, panel in enumerate(panels):
-        ax = figure.add_subplot(rows, columns, number + 1)
-        for name, label, style, colour in (
-            (panel, "training", "o-", "#0072B2"),
-            (f"val_{panel}", "validation", "s--", "#D55E00"),
-        ):
-            series = [float(value) for value in values.get(name, ())]
-            if series:
-                epochs = np.arange(1, len(series) + 1)
-                ax.plot(epochs, series, style, color=colour, label=label, markersize=3.5, linewidth=1.6)
-        ax.set_title(clean(panel), loc="left", fontsize=10, parse_math=False)
-        ax.set_xlabel("epoch", fontsize=9)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.grid(True, color="#e4e6ea", linewidth=0.8)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
-        ax.legend(frameon=False, fontsize=8)
-    return _drawn(figure)
-
-
-def confusion_matrix(
-    true: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray, names: Sequence[str]
-) -> np.ndarray:
-    """Plot how often each true class (row) was predicted as each class (column).
-
-    Colour is the share of the row, the number is the count; up to 25 classes have their numbers written.
-
-    Parameters
-    ----------
-    true, predicted : sequence of int
-        Class numbers from 0, of equal length.
-    names : sequence of str
-        Names of all classes.
-
-    Raises
-    ------
-    StepError
-        Where the lengths differ or a class number has no name.
-
-    Examples
-    --------
-    >>> confusion_matrix([0, 0, 1], [0, 1, 1], ["cat", "dog"]).shape[-1]
-    3
-    """
-    truth, guess = np.asarray(true, np.int64), np.asarray(predicted, np.int64)
-    count = len(names)
-    if truth.shape != guess.shape or truth.ndim != 1:
-        raise StepError(f"{truth.size} true and {guess.size} predicted classes cannot be paired")
-    if truth.size and (min(truth.min(), guess.min()) < 0 or max(truth.max(), guess.max()) >= count):
-        raise StepError(f"class numbers must lie from 0 to {count - 1}: there are {count} names")
-    counts = np.zeros((count, count), np.int64)
-    np.add.at(counts, (truth, guess), 1)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    size = float(np.clip(1.8 + 0.42 * count, 3.6, 12))
-    figure = _figure(size + 0.4, size)
-    ax = figure.add_subplot()
-    ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    labels = [clean(name)[:24] for name in names]
-    ax.set_xticks(np.arange(count), labels, rotation=45, ha="right", parse_math=False, fontsize=8)
-    ax.set_yticks(np.arange(count), labels, parse_math=False, fontsize=8)
-    ax.set_xlabel("predicted", fontsize=9)
-    ax.set_ylabel("true", fontsize=9)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    if count <= 25:
-        for i, j in np.argwhere(counts):
-            colour = "white" if share[i, j] > 0.55 else "#1c1e21"
-            ax.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=8)
-    return _drawn(figure)
-
-
-def _figure(width: float, height: float) -> Figure:
-    """Make a Matplotlib figure that belongs to nobody else: pyplot's global state is never touched."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=160, layout="constrained")
-
-
-def _drawn(figure: Figure) -> np.ndarray:
-    """Draw a figure into a uint8 array (H, W, 3)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
-        # A class name in a script that the font lacks is drawn as boxes; that is no reason to warn every time.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        canvas.draw()
-    return np.array(canvas.buffer_rgba())[..., :3].copy()

@@ -22,7 +22,7 @@ from offgraph.feeding import default_threads, whole_number
 from offgraph.inference.outputs import Outputs, reader_of
 from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.inference.work import Work
-from offgraph.postprocess import Threshold
+from offgraph.postprocess import Label, Threshold
 from offgraph.recipe import explain_mismatch
 from offgraph.sources import Source, open_source
 from offgraph.spec import ArraySpec
@@ -128,11 +128,12 @@ def predict(
     prepare = (saved.recipe if chosen is None else chosen).eval()
     names = _class_names(saved)
     source = source_for(saved, src, masks=masks)
+    steps = _result_steps(saved, postprocess)
     work = Work(
         saved,
         source,
         prepare,
-        _result_steps(saved, postprocess),
+        steps,
         reader_of(saved, outputs),
         threshold,
         pad_to,
@@ -148,6 +149,7 @@ def predict(
         class_names=names,
         target_names=_target_names(saved, source),
         threshold=threshold,
+        numbered=any(isinstance(step, Label) for step in steps.steps),
     )
 
 

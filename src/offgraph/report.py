@@ -25,6 +25,8 @@ from offgraph.picture import clean
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from offgraph.charts import Chart
+
 __all__ = ["Figure", "Report"]
 
 
@@ -44,6 +46,8 @@ class Figure:
         What the picture shows, for those who do not see it; by default caption and details.
     mark : str
         ``"wrong"`` frames the picture and puts a cross before the caption, ``"right"`` a tick.
+    on_white : bool
+        The picture is drawn on white, as what `offgraph.picture.difference` gives; a dark page shows it on black.
     """
 
     picture: np.ndarray
@@ -51,6 +55,7 @@ class Figure:
     details: str = ""
     alt: str = ""
     mark: str = ""
+    on_white: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -154,6 +159,10 @@ class Report:
             raise OffgraphError(f"columns={columns}: a grid has 1 to 8 columns")
         shown = list(figures)
         self._add("pictures", figures=shown, columns=columns, linked=linked, flip=flip, pixels=pixels)
+
+    def charts(self, charts: Iterable[Chart]) -> None:
+        """Add charts, side by side where there is room: what the functions of `offgraph.charts` give."""
+        self._add("charts", charts=list(charts))
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> None:
         """Add a table; numbers are set to the right, floats with four digits."""

@@ -227,6 +227,10 @@ class Predictions(Iterator[Prediction]):
         What the model does.
     threshold : float
         Of a model of several labels per image: a class above it is one of the image's labels.
+    numbered : bool
+        Of a mask model: whether its labels number objects, and are no classes.
+    outputs : int
+        Values that the model puts out, of a mask model per pixel.
     quarantined : list of (name, reason)
         Images that were set aside so far.
     """
@@ -241,10 +245,13 @@ class Predictions(Iterator[Prediction]):
         class_names: tuple[str, ...],
         target_names: tuple[str, ...] = (),
         threshold: float = 0.5,
+        numbered: bool = False,
     ) -> None:
         self.source, self.recipe = source, recipe
         self.task: Task = saved.task
         self.class_names, self.target_names, self.threshold = class_names, target_names, threshold
+        self.numbered = numbered
+        self.outputs: int = saved.model.output_shape[-1] or 1
         self.class_numbers = {nfc(name): number for number, name in enumerate(class_names)}
         self.quarantined: list[tuple[str, str]] = []
         self._predictions = predictions(self)

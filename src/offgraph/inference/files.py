@@ -1,0 +1,50 @@
+"""Where a prediction's mask and picture are written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from offgraph.encode import encode_png, encode_tiff, write_bytes
+from offgraph.errors import OffgraphError
+from offgraph.inference.prediction import Prediction
+
+__all__ = ["write_mask", "write_picture"]
+
+_LONGEST = 180  # bytes of a file name; with suffix and a temporary name it stays below 255
+
+
+def write_mask(prediction: Prediction, folder: Path) -> Path:
+    """Write a prediction's label mask below `folder`: 16-bit PNG, or TIFF for volumes and labels past 65535."""
+    mask = prediction.mask
+    if mask is None:
+        raise OffgraphError(f"{prediction.item.name}: the prediction of a class model has no mask")
+    if mask.ndim == 2 and mask.min(initial=0) >= 0 and mask.max(initial=0) < 1 << 16:
+        return _write(folder, prediction, ".png", encode_png(mask.astype(np.uint16)))
+    return _write(folder, prediction, ".tif", encode_tiff(mask, "ZYX" if mask.ndim == 3 else "YX"))
+
+
+def write_picture(prediction: Prediction, folder: Path, rgb: np.ndarray | None = None) -> Path:
+    """Write a prediction's picture below `folder`, as PNG; `rgb` where it is drawn already."""
+    drawn = prediction.picture() if rgb is None else rgb
+    return _write(folder, prediction, ".drawn.png", encode_png(drawn))
+
+
+def _write(folder: Path, prediction: Prediction, suffix: str, data: bytes) -> Path:
+    """Write below `folder` under the item's own name, which never leads out of it and is never too long."""
+    parts = [p for p in PurePosixPath(prediction.item.name).parts if p not in ("/", "..", ".")]
+    path = folder.joinpath(*(_short(part) for part in parts))
+    path = path.with_name(path.name + suffix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+    return path
+
+
+def _short(part: str) -> str:
+    encoded = os.fsencode(part)
+    if len(encoded) <= _LONGEST:
+        return part
+    return encoded[: _LONGEST - 13].decode("utf-8", "ignore") + "-" + hashlib.sha256(encoded).hexdigest()[:12]

@@ -1,0 +1,154 @@
+"""Outcomes of models of masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offgraph import picture
+from offgraph.inference.files import write_mask, write_picture
+from offgraph.inference.measures import Kept, Overlaps, objects
+from offgraph.inference.outcome import ON_PAGE, Outcome, rounded, share
+from offgraph.inference.prediction import Prediction, Predictions, draw_mask
+from offgraph.report import Figure, Report
+from offgraph.sources.base import count_of
+from offgraph.tables import TableWriter
+
+__all__ = ["MaskOutcome"]
+
+_SIDE = 480
+_MOST_NUMBERS = 99
+_OBJECT = ("area", "row", "column", "first_row", "first_column", "end_row", "end_column")
+_VOLUME = (
+    "area", "slice", "row", "column", "first_slice", "first_row", "first_column", "end_slice", "end_row", "end_column",
+)  # fmt: skip
+
+
+class MaskOutcome(Outcome):
+    """Of a model that gives each image a mask.
+
+    Parameters
+    ----------
+    run : Predictions
+    folder : Path
+    pieces : text file
+        Takes ``objects.csv``.
+    """
+
+    def __init__(self, run: Predictions, folder: Path, pieces: Any) -> None:
+        super().__init__(run, folder)
+        self.measured = run.source.has_masks
+        self.columns = ("path", "objects", "foreground", "mask", *(("iou", "dice") if self.measured else ()))
+        names = run.class_names
+        if len(names) == run.outputs - 1:
+            names = ("background", *names)
+        self.overlaps = Overlaps(names, numbered=run.numbered)
+        self.objects = 0
+        self._pieces = pieces
+        self._table: TableWriter | None = None
+        self._worst: Kept[tuple[Figure, ...]] = Kept(ON_PAGE // 2 if self.measured else ON_PAGE)
+
+    def take(self, prediction: Prediction) -> dict[str, Any]:
+        self.count += 1
+        mask = prediction.mask
+        assert mask is not None, "a mask model gives masks"
+        sample = prediction.sample()
+        image, truth = sample.image.array, sample.mask
+        written = write_mask(prediction, self.folder / "masks")
+        found = objects(mask)
+        self.objects += len(found)
+        self._list(prediction.item.name, found, mask.ndim)
+        entry: dict[str, Any] = {
+            "mask": written.relative_to(self.folder).as_posix(),
+            "size": list(mask.shape),
+            "foreground": rounded(np.count_nonzero(mask) / max(mask.size, 1)),
+            "objects": found,
+        }
+        said = f"{count_of(len(found), 'object')}, {entry['foreground']:.1%} of the image"
+        rank = 0.0
+        if truth is not None:
+            iou, dice = self.overlaps.add(truth.array, mask)
+            entry |= {"iou": rounded(iou), "dice": rounded(dice)}
+            said = f"IoU {iou:.1%}, Dice {dice:.1%}; {said}"
+            rank = -iou
+        self._show(prediction, image, None if truth is None else truth.array, len(found), rank, said)
+        return entry
+
+    def _list(self, name: str, found: list[dict[str, Any]], dimensions: int) -> None:
+        """Write one row per object; the first image tells whether they have slices."""
+        if self._table is None:
+            self._table = TableWriter(
+                self._pieces, ("path", "label", *(_VOLUME if dimensions == 3 else _OBJECT))
+            )
+        for one in found:
+            self._table.writerow((name, one["label"], one["area"], *one["centroid"], *one["bbox"]))
+
+    def _show(
+        self,
+        prediction: Prediction,
+        image: np.ndarray,
+        truth: np.ndarray | None,
+        count: int,
+        rank: float,
+        said: str,
+    ) -> None:
+        """Draw the mask, into its file and where it may be needed for the page."""
+        mask, axes = prediction.mask, prediction.axes
+        assert mask is not None
+        # A number would cover much of a small image: it is written where the image is shown enlarged.
+        scale = _SIDE // max(*mask.shape[-2:], 1)
+        numbers = count <= _MOST_NUMBERS
+        drawn = draw_mask(image, mask, axes, numbers=numbers and scale < 2)
+        write_picture(prediction, self.folder / "drawn", drawn)
+        if not self._worst.takes(rank):
+            return
+        large = draw_mask(image, mask, axes, numbers=numbers, scale=scale) if scale > 1 else drawn
+        figures = [Figure(picture.fit(large, _SIDE), prediction.item.name, said)]
+        if truth is not None:
+            true = picture.fit(draw_mask(image, truth, axes, scale=max(scale, 1)), _SIDE)
+            figures.append(Figure(true, "true mask", prediction.item.name))
+        self._worst.add(rank, tuple(figures))
+
+    def row(self, entry: dict[str, Any]) -> tuple[Any, ...]:
+        known = (entry.get("iou"), entry.get("dice")) if self.measured else ()
+        return (entry["path"], len(entry["objects"]), entry["foreground"], entry["mask"], *known)
+
+    def found(self) -> dict[str, Any]:
+        if not self.overlaps.count:
+            return {"objects": self.objects}
+        iou, dice = self.overlaps.mean()
+        return {
+            "objects": self.objects,
+            "overlaps": tuple(self.overlaps.scores()),
+            "iou": iou,
+            "dice": dice,
+        }
+
+    def overview(self, page: Report) -> None:
+        facts: list[tuple[str, object]] = [("images", self.count), ("objects", self.objects)]
+        if self.overlaps.count:
+            iou, dice = self.overlaps.mean()
+            facts += [("mean IoU", f"{iou:.2%}"), ("mean Dice", f"{dice:.2%}")]
+        page.facts([*facts, ("files set aside", len(self.run.quarantined))])
+        if not self.overlaps.count:
+            return
+        what = "class" if self.overlaps.by_class else "objects against background"
+        page.table(
+            [what, "true pixels", "predicted", "common", "IoU", "Dice"],
+            [
+                (s.name, s.true, s.predicted, s.common, share(s.iou), share(s.dice))
+                for s in self.overlaps.scores()
+            ],
+            "Of the pixels of all images together. IoU: the common pixels as a share of those that are true or predicted. "
+            "Dice: twice the common pixels as a share of both sums."
+            + (f" {self.overlaps.void:,} pixels of label 255 are left out." if self.overlaps.void else ""),
+        )
+
+    def images(self, page: Report) -> None:
+        shown = [figure for figures in self._worst.highest() for figure in figures]
+        page.section("Worst first" if self.overlaps.count else "Images")
+        if self._worst.offered > len(self._worst):
+            page.text(f"{len(self._worst)} of {self._worst.offered:,}; predictions.csv lists all of them.")
+        page.pictures(shown, columns=2 if self.overlaps.count else 3)
