@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from offgraph.formats import jpeg, npy, png, pnm, tiff, with_pillow
+from offgraph.formats import avif, gif, jpeg, npy, png, pnm, tiff, webp, with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored
 
 __all__ = ["FORMATS", "Format", "FormatError", "Limits", "Stored", "recognise"]
@@ -50,10 +50,10 @@ FORMATS = (
         tiff.decode,
         stacks=True,
     ),
-    Format("GIF", (".gif",), ((0, b"GIF87a"), (0, b"GIF89a")), with_pillow.decode_gif),
+    Format("GIF", (".gif",), ((0, b"GIF87a"), (0, b"GIF89a")), gif.decode),
     Format("BMP", (".bmp", ".dib"), ((0, b"BM"),), with_pillow.decode_bmp),
-    Format("WebP", (".webp",), ((8, b"WEBP"),), with_pillow.decode_webp),
-    Format("AVIF", (".avif",), ((4, b"ftypavif"), (4, b"ftypavis")), with_pillow.decode_avif),
+    Format("WebP", (".webp",), ((8, b"WEBP"),), webp.decode),
+    Format("AVIF", (".avif",), ((4, b"ftypavif"), (4, b"ftypavis")), avif.decode),
     Format(
         "PNM",
         (".pbm", ".pgm", ".ppm", ".pnm"),

@@ -11,7 +11,6 @@ several threads take several workers, up to the number of cores.
 from __future__ import annotations
 
 import atexit
-import builtins
 import contextlib
 import errno
 import json
@@ -62,12 +61,10 @@ def decode(function: Callable[..., Stored], data: bytes, limits: Limits, **optio
     Raises
     ------
     FormatError
-        As `function` raises it; where the decoder died, took too long or wanted too much memory; where what it
-        gave back is larger than the limit.
+        As `function` raises it, or the cause of whatever else it raises; where the decoder died, took too long or
+        wanted too much memory; where what it gave back is larger than the limit.
     MachineError
         Where no worker can be started: the file is not to blame.
-    Exception
-        The built-in class of whatever else `function` raised, with its text.
     """
     request = {
         "function": f"{function.__module__}:{function.__qualname__}",
@@ -175,17 +172,15 @@ class _Worker:
             while "seconds" in (answer := wire.receive(self._channel, deadline)):
                 deadline = time.monotonic() + _FIRST_SECONDS + _WALL_PER_CPU * float(answer["seconds"])
                 limits.checked.append((int(answer["size"][0]), int(answer["size"][1])))
-            if "stored" in answer:
-                stored = wire.unpack(answer["stored"], limits, self._channel, deadline)
+            if "error" in answer:
                 self.free = self.answered = True
-                return stored
+                raise FormatError(str(answer["error"]))
+            stored = wire.unpack(answer["stored"], limits, self._channel, deadline)
             self.free = self.answered = True
-            raise _error(answer)
+            return stored
         except (BrokenPipeError, ConnectionResetError) as error:
             raise wire.Closed from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if self.free:
-                raise
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"damaged: the decoder gave an answer without sense ({error})") from error
 
     def stop(self) -> int | None:
@@ -207,20 +202,6 @@ class _Worker:
         """In a forked child: let go of what is the parent's."""
         self._channel.close()
         self._process.returncode = 0
-
-
-def _error(answer: dict[str, Any]) -> Exception:
-    name, values = str(answer["raised"]), answer["args"]
-    if name == "FormatError":
-        return FormatError(*values)
-    if name == "MemoryError":
-        return FormatError(
-            "its decoder needs more memory than the limit allows; if the file can be trusted, raise max_pixels"
-        )
-    kind = getattr(builtins, name)
-    if not (isinstance(kind, type) and issubclass(kind, Exception)):
-        raise ValueError(name)
-    return kind(*values)
 
 
 class _Pool:

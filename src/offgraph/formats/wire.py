@@ -5,7 +5,7 @@
     frame    4 bytes: length of the header · header, JSON · the bytes that the header announces
     request  {"function": "offgraph.formats.tiff:decode_here", "max_pixels": …, "options": {…}, "bytes": n} + the file
     answer   {"stored": {field: value}} + the arrays, each announced in its field as {"dtype": …, "shape": …}
-             {"raised": name of a built-in exception, "args": […]}
+             {"error": what is wrong with the file}
              {"seconds": …, "size": [height, width]}  before the answer: the header has passed the limits, and
              so much time is allowed for the pixels
 """

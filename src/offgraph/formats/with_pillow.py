@@ -1,4 +1,4 @@
-"""The formats that Pillow reads: PNG of at most 8 bits, BMP, GIF, WebP, AVIF, and odd JPEGs and TIFFs.
+"""The formats that Pillow reads: PNG of at most 8 bits, BMP, AVIF, and odd JPEGs and TIFFs.
 
 Pillow's own limit on pixels is a global of the process; the classes of its formats are called directly
 instead of ``Image.open``, and `Limits` is kept here.
@@ -24,10 +24,11 @@ __all__ = [
     "decode_avif",
     "decode_bmp",
     "decode_first",
-    "decode_gif",
     "decode_odd",
-    "decode_webp",
     "from_inverted_inks",
+    "open_image",
+    "said_first",
+    "stored_of",
 ]
 
 _WARNINGS = threading.Lock()
@@ -35,7 +36,6 @@ _BMP_RUN_LENGTHS = {1, 2}
 _BMP_IDENTITY = b"".join(bytes((value, value, value, 0)) for value in range(16))
 _RAW_PIXELS_PER_BYTE = 8  # one bit a pixel
 _RUN_PIXELS_PER_BYTE = 4096  # Pillow pads rows pixel by pixel: seconds for a file of a few bytes
-_LZW_PIXELS_PER_BYTE = 1 << 20  # a small first frame on a large canvas is legal
 _LAYOUTS = {
     "1": "bilevel",
     "L": "grey",
@@ -48,7 +48,7 @@ _LAYOUTS = {
 }
 
 
-def _open(data: bytes, kind: str) -> Image.Image:
+def open_image(data: bytes, kind: str) -> Image.Image:
     from PIL import Image
 
     Image.init()
@@ -67,12 +67,12 @@ def decode_first(data: bytes, kind: str, limits: Limits, *, pixels_per_byte: int
     Pillow takes the memory of the whole picture before it reads a pixel: `pixels_per_byte` is what the format
     can hold at best, so that a short file with a large header does not cost that.
     """
-    with _open(data, kind) as image:
+    with open_image(data, kind) as image:
         limits.check(image.height, image.width, pixel_bytes=max(1, len(image.getbands())))
         if pixels_per_byte is not None:
             limits.check_plausible(image.height * image.width, len(data), pixels_per_byte)
         image.load()
-        return _stored(image)
+        return stored_of(image)
 
 
 def decode_odd(data: bytes, kind: str, limits: Limits) -> Stored:
@@ -85,7 +85,7 @@ def decode_odd(data: bytes, kind: str, limits: Limits) -> Stored:
         return decode_first(data, kind, limits)
 
 
-def _stored(image: Image.Image) -> Stored:
+def stored_of(image: Image.Image) -> Stored:
     mode = image.mode
     if mode in ("P", "PA"):
         return _stored_palette(image)
@@ -108,7 +108,7 @@ def from_inverted_inks(array: np.ndarray) -> Stored:
     from PIL import Image
 
     size = array.shape[1], array.shape[0]
-    return _stored(Image.frombuffer("CMYK", size, np.ascontiguousarray(array), "raw", "CMYK;I", 0, 1))
+    return stored_of(Image.frombuffer("CMYK", size, np.ascontiguousarray(array), "raw", "CMYK;I", 0, 1))
 
 
 def _stored_palette(image: Image.Image) -> Stored:
@@ -137,55 +137,16 @@ def decode_bmp(data: bytes, limits: Limits) -> Stored:
     return decode_first(data, "BMP", limits, pixels_per_byte=per_byte)
 
 
-def decode_gif(data: bytes, limits: Limits) -> Stored:
-    """Decode the first frame of a GIF."""
-    with _open(data, "GIF") as image:
-        limits.check_plausible(image.height * image.width, len(data), _LZW_PIXELS_PER_BYTE)
-        limits.check(image.height, image.width, pixel_bytes=4)
-        image.load()
-        stored = _stored(image)
-        try:
-            frames = getattr(image, "n_frames", 1)
-        except Exception as error:  # a damaged later frame does not take the first one away
-            return replace(stored, frames=2, notes=(*stored.notes, f"later frames are damaged ({error})"))
-    return _said_first(stored, frames)
-
-
-def decode_webp(data: bytes, limits: Limits) -> Stored:
-    """Decode the first frame of a WebP file."""
-    declared = int.from_bytes(data[4:8], "little") + 8
-    if len(data) < declared:
-        raise FormatError(f"truncated: {len(data):,} of {declared:,} bytes")
-    frames, at = 0, 12
-    exif = xmp = b""
-    while at + 8 <= len(data):
-        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        body = data[at + 8 : at + 8 + min(length, 65536)]
-        if (
-            kind == b"VP8X" and len(body) >= 10
-        ):  # checked here: the decoder allocates its canvas when it opens
-            width, height = (int.from_bytes(body[i : i + 3], "little") + 1 for i in (4, 7))
-            limits.check(height, width, pixel_bytes=4)
-        frames += kind == b"ANMF"
-        if kind == b"EXIF":
-            exif = exif or body
-        elif kind == b"XMP ":
-            xmp = xmp or body
-        at += 8 + length + length % 2
-    stored = decode_first(data, "WEBP", limits)
-    return replace(_said_first(stored, max(1, frames)), orientation=find_orientation(exif, xmp))
-
-
 def decode_avif(data: bytes, limits: Limits) -> Stored:
     """Decode the first frame of an AVIF file."""
-    with _open(data, "AVIF") as image:
+    with open_image(data, "AVIF") as image:
         limits.check(image.height, image.width, pixel_bytes=4)
         image.load()
         orientation = find_orientation(image.info.get("exif") or b"", image.info.get("xmp") or b"")
-        return replace(_said_first(_stored(image), getattr(image, "n_frames", 1)), orientation=orientation)
+        return replace(said_first(stored_of(image), getattr(image, "n_frames", 1)), orientation=orientation)
 
 
-def _said_first(stored: Stored, frames: int) -> Stored:
+def said_first(stored: Stored, frames: int) -> Stored:
     if frames <= 1:
         return stored
     return replace(

@@ -17,10 +17,9 @@ import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from offgraph.formats import wire
-from offgraph.formats.base import FormatError, Limits
+from offgraph.formats.base import FormatError, Limits, cause_of
 
 __all__ = ["main", "seconds_for"]
 
@@ -29,6 +28,9 @@ _FILES = 500  # after so many a process is replaced: a decoder may leak, or have
 _HEADER_BYTES = 1 << 28  # libraries that are loaded for the first file are in it
 _DECODERS_COPIES = (
     12  # OpenJPEG holds each sample twice in 32 bits; the pixels themselves, twice, come on top
+)
+_NO_MEMORY = (
+    "its decoder needs more memory than the limit allows; if the file can be trusted, raise max_pixels"
 )
 _LEAST_SECONDS = 4
 _SAMPLES_PER_SECOND = 10_000_000
@@ -82,17 +84,6 @@ class _Budget(Limits):
         self.allow(height * width * frames, pixel_bytes)
 
 
-def _describe(error: Exception) -> dict[str, Any]:
-    """Name the exception by its nearest built-in class, so that the reader can raise the like."""
-    if isinstance(error, FormatError):
-        return {"raised": "FormatError", "args": [str(error)]}
-    kind = next(base for base in type(error).__mro__ if base.__module__ == "builtins")
-    if kind is type(error):
-        plain = all(isinstance(value, str | int | float | None) for value in error.args)
-        return {"raised": kind.__name__, "args": list(error.args) if plain else [str(error)]}
-    return {"raised": kind.__name__, "args": [f"{type(error).__name__}: {error}"]}
-
-
 def _serve(channel: socket.socket) -> None:
     for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU):  # those of the file before
         _set_limit(kind, None)
@@ -106,8 +97,12 @@ def _serve(channel: socket.socket) -> None:
     budget.allow(0, 0)
     try:
         answer, arrays = wire.pack(function(data, budget, **request["options"]))
-    except Exception as error:  # decoders raise what they like on hostile bytes
-        wire.send(channel, _describe(error))
+    except MemoryError:
+        wire.send(channel, {"error": _NO_MEMORY})
+    except FormatError as error:
+        wire.send(channel, {"error": str(error)})
+    except Exception as error:
+        wire.send(channel, {"error": cause_of(error)})
     else:
         wire.send(channel, {"stored": answer}, *arrays)
 
