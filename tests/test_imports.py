@@ -23,7 +23,7 @@ ROOMS = [
     {"transforms", "postprocess"},
     {"plan", "compose", "recipe"},
     {"sources", "decode", "encode", "formats"},
-    {"feeding", "batching"},
+    {"feeding", "batching", "batch_labels"},
     {"dataset"},
     {"samples"},
     {"loader"},

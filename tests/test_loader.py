@@ -362,7 +362,7 @@ def test_a_loader_and_its_batches_say_what_they_are(photos: Path, tmp_path: Path
     loader = og.Loader(photos, recipe(), batch_size=4)
     assert (
         repr(loader)
-        == f"<Loader of {photos}, 15 pictures: 4 batches of up to 4, 3 classes, seed 0, shuffled>"
+        == f"<Loader of {photos}, 15 pictures: 4 batches of up to 4, classify: 3 classes, seed 0, shuffled>"
     )
     said = repr(next(iter(loader)))
     assert said == "<Batch of 4: image float32 (4, 24, 20, 3), label int64 (4,), mask none>"

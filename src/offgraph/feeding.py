@@ -227,14 +227,23 @@ def _stop_reading() -> None:
         thread.join()
 
 
-def read_ahead(things: Generator[Made, None, None], depth: int) -> Iterator[Made]:
+def read_ahead(
+    things: Generator[Made, None, None], depth: int, stop: threading.Event | None = None
+) -> Iterator[Made]:
     """Run a generator on a thread of its own, at most ``depth`` results ahead of who takes them.
 
     The generator is closed on that thread, when it ends or when the one who takes stops early, and the
     thread is waited for.
+
+    Parameters
+    ----------
+    things : generator
+    depth : int
+    stop : threading.Event, optional
+        Set when the one who takes stops early: the generator need not wait for anything after that.
     """
     ready: queue.Queue[Made | _End] = queue.Queue(maxsize=max(1, depth))
-    stop = threading.Event()
+    stop = threading.Event() if stop is None else stop
 
     def offer(thing: Made | _End) -> bool:
         while not stop.is_set():

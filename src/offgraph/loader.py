@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,10 +36,11 @@ from offgraph.feeding import (
     read_ahead,
     whole_number,
 )
+from offgraph.machine import with_retries
 from offgraph.random import Key
 from offgraph.samples import DatasetSamples, FileSamples, Rules, Samples, TrainingSample
 from offgraph.sources import Source, is_built, open_source
-from offgraph.sources.base import count_of
+from offgraph.sources.base import Task, count_of, printable, said_task
 from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask
 
@@ -61,8 +62,10 @@ class Batch:
     image : ndarray
         (B, H, W), (B, H, W, C) or (B, D, H, W, …): the axes of one picture behind the batch axis. C-contiguous,
         starting on a 64-byte boundary.
-    label : ndarray of int64, shape (B,), or None
-        None for a source without classes.
+    label : ndarray or None
+        By the task of the source: class numbers, int64 (B,), or with ``one_hot=True`` float32 (B, K) of 0 and 1, K
+        classes; for several classes per image float32 (B, K) of 0 and 1; for numbers to learn float32 (B,), or (B, n)
+        of n targets. None without labels.
     mask : ndarray or None
         Labels of each pixel, (B, H, W), laid out as ``image`` is.
     index : ndarray of int64, shape (B,)
@@ -129,6 +132,14 @@ class Loader:
         cannot be used, or pass.
     color : {"rgb", "grey", "keep"}
         How pictures are read from a path; a Source and a built dataset have their own.
+    task : {"classify", "multilabel", "regress", "segment"}, optional
+        What the labels of a path are, as in :func:`offgraph.open_source`. A Source and a built dataset have their own;
+        another one is refused.
+    class_names : sequence of str, optional
+        All classes, in the order of their numbers; others are refused by name. Give those of a saved model to evaluate
+        it, whatever numbers the classes have in the source.
+    one_hot : bool
+        Give class numbers as rows of 0 and 1, for losses such as ``categorical_crossentropy``.
     prefetch : int
         Batches made ahead of the one in use.
     other_recipe : bool
@@ -143,6 +154,9 @@ class Loader:
     listed in :attr:`converted`; other policies refuse them. A recipe whose floats are made by ``Normalize`` without
     ``range=`` takes both as they are, each by the largest value of its dtype. Masks get the widest integer dtype of those
     looked at; one of another dtype is converted where every label fits, and refused where one does not.
+
+    A failure of the machine (drive, network, file handles, memory) is no fault of an image: it is tried again for a few
+    seconds, then ends the pass with a MachineError, whatever ``on_error`` says. The next pass may succeed.
 
     Raises
     ------
@@ -176,6 +190,9 @@ class Loader:
         on_error: Literal["raise", "skip"] = "raise",
         non_finite: NonFinite = "error",
         color: Color = "rgb",
+        task: Task | None = None,
+        class_names: Sequence[str] | None = None,
+        one_hot: bool = False,
         prefetch: int = 2,
         other_recipe: bool = False,
         start_epoch: int = 0,
@@ -185,7 +202,9 @@ class Loader:
         self.prefetch = whole_number("prefetch", prefetch)
         if on_error not in ("raise", "skip"):
             raise ArgumentError(f"on_error={on_error!r:.80}: choose 'raise' or 'skip'")
-        for name, value in (("shuffle", shuffle), ("drop_last", drop_last), ("other_recipe", other_recipe)):
+        for name, value in (
+            ("shuffle", shuffle), ("drop_last", drop_last), ("other_recipe", other_recipe), ("one_hot", one_hot)
+        ):  # fmt: skip
             if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
                 raise ArgumentError(f"{name}={value!r:.80}: give True or False")
         self.non_finite = check_non_finite_option(non_finite)
@@ -201,11 +220,20 @@ class Loader:
                     "with the dataset's own, or pass other_recipe=True to run this one, whole, on the pictures as "
                     "they are stored"
                 )
-            self._samples = DatasetSamples(dataset, own_recipe=own)
+            self._samples = DatasetSamples(dataset, own, bool(one_hot), class_names)
             seed = dataset.seed if seed is None else seed
         else:
-            self._samples = FileSamples(open_source(source, color=color))
+            opened = open_source(source, color=color, task=task, class_names=class_names)
+            self._samples = FileSamples(opened, bool(one_hot))
             self.recipe = Compose([]) if given is None else given
+        if task not in (None, self.task):
+            raise ArgumentError(
+                f"task={task!r:.80}: the source has the task {self.task!r}; open it with open_source(..., task={task!r:.80})"
+            )
+        if one_hot and self.task != "classify":
+            raise ArgumentError(
+                f"one_hot=True is for sources with one class per image; this one has the task {self.task!r}; leave it out"
+            )
         if drop_last and self.num_pictures < self.batch_size:
             raise ArgumentError(
                 f"batch_size={self.batch_size} with drop_last=True: there is no full batch in "
@@ -240,10 +268,11 @@ class Loader:
         self._prepare()
 
     def __repr__(self) -> str:
-        classes = f", {self.num_classes} classes" if self.has_labels else ""
+        learnt = said_task(self.task, self.class_names, self.target_names)
+        learnt = f", {printable(learnt)}" if learnt else ""
         batches = f"{len(self)} {'batch' if len(self) == 1 else 'batches'} of up to {self.batch_size}"
         order = "shuffled" if self.shuffle else "in order"
-        return f"<Loader of {self._samples}: {batches}{classes}, seed {self.seed}, {order}>"
+        return f"<Loader of {self._samples}: {batches}{learnt}, seed {self.seed}, {order}>"
 
     def __str__(self) -> str:
         # Keras refuses what it does not know with this text: model.fit(loader) has to say what to pass instead.
@@ -255,9 +284,19 @@ class Loader:
         return notebook.of_loader(self)
 
     @property
+    def task(self) -> Task | None:
+        """What there is to learn: "classify", "multilabel", "regress" or "segment"; None without labels and masks."""
+        return self._samples.labels.task
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, by number; empty for a source without classes."""
-        return self._samples.class_names
+        return self._samples.labels.class_names
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the numbers to learn; empty for other tasks than "regress"."""
+        return self._samples.labels.target_names
 
     @property
     def num_classes(self) -> int:
@@ -266,8 +305,14 @@ class Loader:
 
     @property
     def has_labels(self) -> bool:
-        """Whether batches carry class numbers."""
-        return bool(self.class_names)
+        """Whether batches carry labels: class numbers, rows of 0 and 1, or numbers to learn."""
+        return self._samples.labels.present
+
+    @property
+    def label_spec(self) -> tuple[tuple[int, ...], str] | None:
+        """Shape and dtype of one label in a batch; None without labels."""
+        labels = self._samples.labels
+        return None if labels.shape is None else (labels.shape, labels.dtype)
 
     @property
     def has_masks(self) -> bool:
@@ -292,7 +337,8 @@ class Loader:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Batches of one epoch; the same ones each time."""
-        return read_ahead(self._batches(number), self.prefetch)
+        stop = threading.Event()
+        return read_ahead(self._batches(number, stop), self.prefetch, stop)
 
     def order(self, epoch: int) -> np.ndarray:
         """Numbers of the pictures in the order of an epoch, int64."""
@@ -333,9 +379,9 @@ class Loader:
 
         def look(number: int) -> Probe | None:
             try:
-                return self._samples.probe(number, self.recipe)
+                return with_retries(lambda: self._samples.probe(number, self.recipe))
             except BAD_FILE as error:
-                bad[self._samples.name(number)] = str(error)
+                bad[self._name(number)] = str(error)
                 return None
 
         chosen = self._samples.probes()
@@ -374,12 +420,16 @@ class Loader:
 
         return dataset(self, epoch=epoch, advance=advance)
 
-    def _batches(self, epoch: int) -> Generator[Batch, None, None]:
+    def _batches(self, epoch: int, stop: threading.Event) -> Generator[Batch, None, None]:
         addresses = ((epoch, int(number)) for number in self.order(epoch))
         waiting: list[TrainingSample] = []
         used = left_out = 0
         self._rules()
-        with closing(ordered_map(self._sample, addresses, threads=self.threads)) as samples:
+
+        def sample_of(address: tuple[int, int]) -> TrainingSample | None:
+            return with_retries(lambda: self._sample(address), stop)
+
+        with closing(ordered_map(sample_of, addresses, threads=self.threads)) as samples:
             for sample in samples:
                 if sample is None:
                     left_out += 1
@@ -412,7 +462,7 @@ class Loader:
                 like = rules.reference
                 check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
         except Exception as error:
-            name = self._samples.name(number)
+            name = self._name(number)
             if self.on_error == "skip" and isinstance(error, BAD_FILE):
                 self.skipped[name] = str(error)
                 return None
@@ -423,6 +473,13 @@ class Loader:
         if sample.converted is not None:
             self._tell_converted(sample.name, sample.converted)
         return sample
+
+    def _name(self, number: int) -> str:
+        """Name of a sample for a message about an error, whatever that error keeps from being read."""
+        try:
+            return self._samples.name(number)
+        except (OffgraphError, OSError, ValueError, LookupError, TypeError):
+            return f"{self._samples}, number {number}"
 
     def _tell_converted(self, name: str, how: str) -> None:
         first = not self.converted
@@ -436,12 +493,9 @@ class Loader:
             )
 
     def _stack(self, samples: list[TrainingSample]) -> Batch:
-        label = None
-        if self.has_labels:
-            label = np.array([s.label for s in samples], np.int64)
         return Batch(
             image=self._stacked(samples, "image"),
-            label=label,
+            label=self._samples.labels.stack([s.label for s in samples]),
             mask=self._stacked(samples, "mask") if self.has_masks else None,
             index=np.array([s.number for s in samples], np.int64),
             records=tuple(s.record for s in samples),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
+from offgraph.batch_labels import Labels
 from offgraph.batching import NonFinite, Probe, Reference, fit_mask, run_checked, spread, to_depth
 from offgraph.compose import Compose
 from offgraph.dataset.built import BuiltDataset
 from offgraph.errors import StepError
 from offgraph.random import Key
 from offgraph.sources import Source
-from offgraph.sources.base import count_of
+from offgraph.sources.base import Label, count_of, refuse_classes
+from offgraph.sources.names import nfc, parse_class_names
 from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask
 
@@ -30,8 +35,8 @@ class TrainingSample:
         Of the file, relative to the source's root.
     image : Image
     mask : Mask or None
-    label : int or None
-        Class number.
+    label : int, tuple of int, tuple of float, or None
+        As in `Item.label`.
     record : dict
         What was drawn.
     converted : str or None
@@ -42,7 +47,7 @@ class TrainingSample:
     name: str
     image: Image
     mask: Mask | None
-    label: int | None
+    label: Label | None
     record: dict[str, Any]
     converted: str | None = None
 
@@ -69,7 +74,7 @@ class Rules:
 class Samples(Protocol):
     """What a loader asks of the place its samples come from."""
 
-    class_names: tuple[str, ...]
+    labels: Labels
     has_masks: bool
 
     def __len__(self) -> int: ...
@@ -98,9 +103,10 @@ class Samples(Protocol):
 class FileSamples:
     """Samples read from the files of a source."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, one_hot: bool) -> None:
         self.source = source
-        self.class_names = tuple(source.class_names or ())
+        source.watch()
+        self.labels = Labels(source.task, source.class_names, source.target_names, one_hot)
         self.has_masks = source.has_masks
 
     def __len__(self) -> int:
@@ -142,10 +148,15 @@ class FileSamples:
 class DatasetSamples:
     """Samples read from a built dataset, where the recipe goes on after the steps that are stored."""
 
-    def __init__(self, dataset: BuiltDataset, *, own_recipe: bool) -> None:
+    def __init__(
+        self, dataset: BuiltDataset, own_recipe: bool, one_hot: bool, class_names: Sequence[str] | None
+    ) -> None:
         self.dataset = dataset
         self.own_recipe = own_recipe
-        self.class_names = dataset.class_names
+        names, self._renumbered = _renumber(dataset, class_names)
+        found = "classify" if names else "segment" if dataset.mask_dtypes else None
+        task, targets = getattr(dataset, "task", found), getattr(dataset, "target_names", ())
+        self.labels = Labels(task, names, targets, one_hot)
         self.has_masks = bool(dataset.mask_dtypes)
 
     def __len__(self) -> int:
@@ -175,7 +186,8 @@ class DatasetSamples:
     def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
         """Read one example and run the rest of the recipe on it."""
         stored = self.dataset.read(number)
-        _check_targets(stored.mask, stored.label, self)
+        label = self._renumbered(stored.label)
+        _check_targets(stored.mask, label, self)
         image, _ = _admit(stored.image, rules, scale=False)
         # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
@@ -186,7 +198,7 @@ class DatasetSamples:
             # One record of the whole run: it replays on the image the example was made from.
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
         image, mask = done.targets
-        return TrainingSample(number, stored.name, image, _fit(mask, rules), stored.label, record)
+        return TrainingSample(number, stored.name, image, _fit(mask, rules), label, record)
 
 
 def _probe(name: str, stored: ArraySpec, mask: ArraySpec | None, recipe: Compose, start: int) -> Probe:
@@ -194,14 +206,48 @@ def _probe(name: str, stored: ArraySpec, mask: ArraySpec | None, recipe: Compose
     return Probe(name, stored, after, None if mask is None else mask.resized(after.size))
 
 
-def _check_targets(mask: Mask | None, label: int | None, samples: Samples) -> None:
+def _renumber(
+    dataset: BuiltDataset, class_names: Sequence[str] | None
+) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+    """Class names of a dataset, or those given instead, and what makes its labels numbers among them.
+
+    Raises
+    ------
+    SourceError
+        Where a class of an example is not among the names; says which.
+    """
+    if class_names is None or not dataset.class_names:
+        return dataset.class_names, _same
+    names = parse_class_names(class_names)
+    labels = np.asarray(dataset.labels)
+    found = np.unique(labels[labels >= 0]) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+    used = [int(number) for number in found]
+    refuse_classes(str(dataset.path), {dataset.class_names[number] for number in used}, names)
+    known = {name: number for number, name in enumerate(names)}
+    return names, _Renumber({i: known[nfc(dataset.class_names[i])] for i in used})
+
+
+def _same(label: Any) -> Any:
+    return label
+
+
+@dataclass(frozen=True)
+class _Renumber:
+    """Class numbers among other names."""
+
+    numbers: dict[int, int]
+
+    def __call__(self, label: Any) -> Any:
+        if isinstance(label, tuple):
+            return tuple(sorted(self.numbers[number] for number in label))
+        return None if label is None else self.numbers[label]
+
+
+def _check_targets(mask: Mask | None, label: Label | None, samples: Samples) -> None:
     """Refuse a sample without the mask or label that others of its source have."""
-    for kind, missing in (
-        ("mask", samples.has_masks and mask is None),
-        ("label", bool(samples.class_names) and label is None),
-    ):
-        if missing:
-            raise StepError(f"has no {kind}, and others of its source have one")
+    if samples.has_masks and mask is None:
+        raise StepError("has no mask, and others of its source have one")
+    samples.labels.check(label)
 
 
 def _admit(image: Image, rules: Rules, *, scale: bool) -> tuple[Image, str | None]:

@@ -28,6 +28,7 @@ __all__ = [
     "count_of",
     "natural_key",
     "printable",
+    "said_task",
 ]
 
 Task = Literal["classify", "multilabel", "regress", "segment"]
@@ -322,15 +323,8 @@ class Source(Sequence[Item]):
         return iter(self.items)
 
     def __repr__(self) -> str:
-        count = len(self.class_names)
-        classes = f" {count} class" if count == 1 else f" {count} classes"
-        learnt = {
-            "classify": f", classify:{classes}",
-            "multilabel": f", multilabel:{classes}",
-            "regress": f", regress: {', '.join(self.target_names)}",
-            "segment": ", segment",
-        }
-        task = "" if self.task is None else learnt[self.task]
+        learnt = said_task(self.task, self.class_names, self.target_names)
+        task = f", {learnt}" if learnt else ""
         masks = ", with masks" if self.has_masks and self.task != "segment" else ""
         return f"<Source {self.where}: {count_of(len(self), 'picture')}{printable(task)}{masks}>"
 
@@ -535,6 +529,17 @@ def refuse_classes(where: str, found: set[str], class_names: tuple[str, ...]) ->
             f"class_names ({named(class_names, 20)}); move or rename {'them' if plural else 'it'}, or give "
             "labels=None to take all images without classes"
         )
+
+
+def said_task(task: Task | None, class_names: Sequence[str], target_names: Sequence[str]) -> str:
+    """Say what there is to learn: ``"classify: 3 classes"``, ``"regress: age"``; empty where there is nothing."""
+    count = len(class_names)
+    more = {
+        "classify": f": {count} {'class' if count == 1 else 'classes'}",
+        "multilabel": f": {count} {'class' if count == 1 else 'classes'}",
+        "regress": f": {', '.join(target_names)}" if target_names else "",
+    }
+    return "" if task is None else f"{task}{more.get(task, '')}"
 
 
 def count_of(number: int, what: str) -> str:

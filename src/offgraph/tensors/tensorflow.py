@@ -25,8 +25,8 @@ __all__ = ["dataset"]
 def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
     """Give the whole batches of a loader to TensorFlow.
 
-    An element is ``(image, mask)`` where the source has masks, ``(image, label)`` where it has classes, and
-    ``image`` alone where it has neither. Pictures without a channel axis get one, of length 1, as convolutions want
+    An element is what the loader's task learns from: ``(image, label)`` for classes and numbers, with labels as in
+    :class:`offgraph.Batch`, ``(image, mask)`` for masks, and ``image`` alone where there is neither. Pictures without a channel axis get one, of length 1, as convolutions want
     it. Shapes are static; the batch axis is ``None`` only where a short last batch is possible. Every pass over
     the dataset is the next epoch; ``take(n)``, ``skip(n)`` and ``shard(n, i)`` start a pass each, so where the loader
     shuffles they are parts of one order only with ``advance=False``. Keras warns about its own ``shuffle=True``, which
@@ -68,18 +68,21 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     image_spec, mask_spec = loader.specs()
     image_shape = image_spec.shape if "C" in image_spec.axes else (*image_spec.shape, 1)
     signature: Any = tf.TensorSpec((size, *image_shape), image_spec.dtype)
-    if mask_spec is not None:
+    if loader.label_spec is not None:
+        shape, dtype = loader.label_spec
+        signature = (signature, tf.TensorSpec((size, *shape), dtype))
+    elif mask_spec is not None:
         signature = (signature, tf.TensorSpec((size, *mask_spec.shape), mask_spec.dtype))
-    elif loader.has_labels:
-        signature = (signature, tf.TensorSpec((size,), tf.int64))
 
     def arrays(batch: Batch) -> tuple[np.ndarray, ...]:
         _check(batch.image, image_spec, "image", loader)
         image = batch.image.reshape(len(batch), *image_shape)
+        if batch.label is not None:
+            return image, batch.label
         if mask_spec is not None:
             _check(batch.mask, mask_spec, "mask", loader)
             return image, batch.mask  # type: ignore[return-value]  # it was checked
-        return (image, batch.label) if batch.label is not None else (image,)
+        return (image,)
 
     parts: list[Any] = list(signature) if isinstance(signature, tuple) else [signature]
     dtypes: Any = [tf.bool, *(part.dtype for part in parts)]
