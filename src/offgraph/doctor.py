@@ -21,6 +21,7 @@ from offgraph.errors import DecodeError, OffgraphWarning, SourceError
 from offgraph.feeding import whole_number
 from offgraph.sources import Item, Source, open_source
 from offgraph.sources.base import count_of
+from offgraph.sources.masks import WHITE_MASKS
 from offgraph.sources.names import printable
 from offgraph.spec import ArraySpec
 
@@ -251,7 +252,8 @@ def _open(path: Source | str | os.PathLike[str], options: dict[str, Any]) -> tup
             if "labels" in options or isinstance(path, Source):
                 raise
             source, refused = open_source(path, **options, labels=None), [str(error)]
-    return source, refused + [str(one.message) for one in said if one.category is OffgraphWarning]
+    texts = [str(one.message) for one in said if one.category is OffgraphWarning]
+    return source, refused + [text for text in texts if WHITE_MASKS not in text]  # all masks are asked below
 
 
 def _examine(source: Source, index: int) -> _Examined:
@@ -325,10 +327,7 @@ def _about_masks(examined: list[_Examined]) -> list[str]:
     values = [one.mask_values for one in masked]
     if not masked or None in values or frozenset[int]().union(*(v for v in values if v)) != {0, 255}:
         return []
-    return [
-        "the masks hold 0 and 255 only, and 255 would be the number of a class: mask_values={255: 1} "
-        "(--mask-values 255=1) makes 1 of it"
-    ]
+    return [f"the masks hold {WHITE_MASKS}: mask_values={{255: 1}} (--mask-values 255=1) makes 1 of it"]
 
 
 def _find_mixed(examined: Iterable[_Examined]) -> None:

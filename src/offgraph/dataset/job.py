@@ -15,7 +15,7 @@ from offgraph.errors import BuildError
 from offgraph.feeding import permutation
 from offgraph.machine import is_machine, machine_error
 from offgraph.recipe import explain_mismatch
-from offgraph.sources import Source
+from offgraph.sources import Reading, Source
 
 __all__ = ["FORMAT_VERSION", "Job", "Picture", "class_counts", "explain_difference", "library_versions"]
 
@@ -78,7 +78,7 @@ class Job:
         )
         return cls(
             recipe=json.loads(json_line(recipe.to_dict())),
-            options={**options, "training": recipe.training, **asdict(source.reading)},
+            options=json.loads(json_line({**options, "training": recipe.training, **asdict(source.reading)})),
             class_names=source.class_names,
             versions=versions,
             pictures=pictures,
@@ -131,9 +131,11 @@ class Job:
         if self.recipe != new.recipe:
             old, other = Compose.from_dict(self.recipe), Compose.from_dict(new.recipe)
             found.append("another recipe: " + explain_difference(old, other))
-        for name, value in self.options.items():
-            if new.options.get(name) != value:
-                found.append(f"{name} was {value!r}, now {new.options.get(name)!r}")
+        default = asdict(Reading())  # of what an earlier version could not say
+        for name in self.options | new.options:
+            was, now = (job.options.get(name, default.get(name)) for job in (self, new))
+            if was != now:
+                found.append(f"{name} was {was!r}, now {now!r}")
         if self.class_names != new.class_names:
             found.append(f"the classes were {list(self.class_names)}, now {list(new.class_names)}")
         found.extend(_listing_differences(self.pictures, new.pictures))

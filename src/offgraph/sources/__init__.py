@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +12,11 @@ from offgraph.decode import MAX_PIXELS, Alpha, Color
 from offgraph.errors import SourceError
 from offgraph.sources.base import Item, Meant, MissingMask, Reading, Sample, Source, Task, printable
 from offgraph.sources.folder import is_built, open_folder
+from offgraph.sources.masks import hint_at_white
 from offgraph.sources.paired import open_paired
 from offgraph.sources.split import split
 from offgraph.sources.table import open_table
+from offgraph.sources.walk import refused
 
 __all__ = ["Item", "Reading", "Sample", "Source", "Task", "is_built", "open_source", "split"]
 
@@ -32,11 +34,12 @@ def open_source(
     class_names: Sequence[str] | None = None,
     targets: str | Sequence[str] | None = None,
     missing_mask: MissingMask = "error",
+    mask_values: Mapping[int, int] | None = None,
     root: str | os.PathLike[str] | None = None,
     repeats: bool | None = None,
     page: int | None = None,
 ) -> Source:
-    """Open pictures as a `Source`. Only names are looked at; files are read when asked for.
+    """Open pictures as a `Source`. Only names are looked at (and up to three masks); files are read when asked for.
 
     Parameters
     ----------
@@ -55,7 +58,9 @@ def open_source(
         in the folder and in folders below it.
         ``None``: no labels, of a table neither.
     masks : path, optional
-        Folder of label masks.
+        Folder of label masks; or, for masks of other names, a pattern such as ``"masks/*_seg.png"`` in which ``*``
+        stands for the image's name. ``"*_mask.png"``, without a folder, names masks beside the images. In a folder,
+        names that differ from the images' by one word throughout (``1_mask.png``, ``mask_1.png``) need no pattern.
     task : {"classify", "multilabel", "regress", "segment"}, optional
         What the labels are: one class per image; several, in one cell (``"cat dog"``, separated by spaces, ``,``,
         ``;`` or ``|``) or in columns of 0 and 1; numbers; nothing, for masks alone. Unless given, it is inferred where
@@ -70,6 +75,9 @@ def open_source(
     missing_mask : {"error", "skip", "background"}
         What an image without a mask means where others have one: an error that names it, left out and counted in
         ``Source.skipped``, or a mask of zeros.
+    mask_values : mapping of int to int, optional
+        What the values in the files of masks mean, such as ``{255: 1}``. 0 stays 0 unless it is named; a mask with
+        other values is refused when it is read.
     root : path, optional
         Folder that the paths of a table are relative to, instead of the table's own; they must stay inside it.
     repeats : bool, optional
@@ -99,13 +107,15 @@ def open_source(
         raise SourceError(f"source={source!r:.80}: give a path, or a Source that is open already")
     path = Path(source)
     where = printable(path)
-    reading = Reading(color, axes, alpha, max_pixels, missing_mask, page)
+    reading = Reading(color, axes, alpha, max_pixels, missing_mask, page, mask_values)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
         raise SourceError(f"{where}: no such file or folder") from error
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{where}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise refused(path, error) from error
+    except ValueError as error:
+        raise SourceError(f"{where}: {error}") from error
     is_folder = stat.S_ISDIR(mode)
     if not is_folder and not stat.S_ISREG(mode):
         raise SourceError(f"{where}: neither a folder nor a regular file")
@@ -116,15 +126,21 @@ def open_source(
                 f"{where}: {name}={printable(value)!r:.80} is for tables (.csv, .tsv), which this is not"
             )
     if masks is not None:
-        partner = Path(masks)
-        if not is_folder or not partner.is_dir():
-            raise SourceError(f"{where} with masks {printable(partner)}: both must be folders")
-        return open_paired(path, partner, reading, meant)
+        if not is_folder:
+            raise SourceError(f"{where} with masks {printable(masks)}: both must be folders")
+        return _hinted(open_paired(path, Path(masks), reading, meant))
     if is_folder:
         return open_folder(path, reading, meant)
     if is_table:
         if root is not None and not Path(root).is_dir():
             raise SourceError(f"root={printable(root)!r}: no such folder")
-        return open_table(path, reading, meant, None if root is None else Path(root))
+        return _hinted(open_table(path, reading, meant, None if root is None else Path(root)))
     meant.needs(where, has_classes=False, has_masks=False)
     return Source((Item(path.name, path),), (), path.parent, reading)
+
+
+def _hinted(source: Source) -> Source:
+    if source.has_masks and source.reading.mask_values is None:
+        masks = [item.mask for item in source if item.mask is not None]
+        hint_at_white(source.where, masks, source.reading.max_pixels)
+    return source

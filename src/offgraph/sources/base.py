@@ -13,6 +13,7 @@ import numpy as np
 from offgraph.decode import MAX_PIXELS, Alpha, Color, Picture, page_number, read
 from offgraph.errors import ArgumentError, DecodeError, FileAccessError, MachineError, SourceError, StepError
 from offgraph.machine import Mount
+from offgraph.sources.masks import background, parse_mask_values, read_mask
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
 from offgraph.spec import name_axes
 from offgraph.targets import Image, Mask
@@ -123,6 +124,9 @@ class Reading:
         read with a mask of zeros.
     page : int or None
         The page of multi-page TIFFs that is read, from 0. A mask with one page goes with every page.
+    mask_values : mapping of int to int, optional
+        What the values in the files of masks mean, such as ``{255: 1}``; kept as sorted pairs. 0 stays 0 unless it is
+        named. A mask with other values is refused.
 
     Raises
     ------
@@ -136,6 +140,7 @@ class Reading:
     max_pixels: int = MAX_PIXELS
     missing_mask: MissingMask = "error"
     page: int | None = None
+    mask_values: Mapping[int, int] | tuple[tuple[int, int], ...] | None = None
 
     def __post_init__(self) -> None:
         choices = {
@@ -166,6 +171,7 @@ class Reading:
                 object.__setattr__(self, "page", page_number(self.page))
             except ArgumentError as error:
                 raise SourceError(str(error)) from error
+        object.__setattr__(self, "mask_values", parse_mask_values(self.mask_values))
 
 
 @dataclass(frozen=True)
@@ -455,55 +461,10 @@ class Source(Sequence[Item]):
             raise DecodeError(f"{item.path}: {error}") from error
         mask = None
         if item.mask is not None:
-            mask = _read_mask(item.mask, image, picture, how)
+            mask = read_mask(item.mask, image, picture, how)
         elif self.has_masks:
-            axes = image.axes.replace("C", "")
-            mask = Mask(np.zeros(grid_of(image), np.uint8), axes)
+            mask = background(image)
         return Sample(image, mask, item.label, picture, item)
-
-
-def grid_of(image: Image) -> tuple[int, ...]:
-    """Lengths of all axes but the channels: the shape of a mask."""
-    return tuple(length for length, name in zip(image.array.shape, image.axes, strict=True) if name != "C")
-
-
-def _read_labels(path: Path, axes: str | None, how: Reading) -> Picture:
-    try:
-        return read(path, color="labels", axes=axes, max_pixels=how.max_pixels, page=how.page)
-    except DecodeError:
-        if not how.page:
-            raise
-        alone = read(path, color="labels", axes=axes, max_pixels=how.max_pixels, page=0)
-        if alone.frames > 1:
-            raise
-        return alone
-
-
-def _read_mask(path: Path, image: Image, picture: Picture, how: Reading) -> Mask:
-    axes = "".join(name for name in image.axes if name != "C")
-    found = _read_labels(path, axes if len(axes) > 2 else None, how)
-    if "C" in found.axes:
-        raise DecodeError(
-            f"{path}: a mask of shape {found.array.shape} has colours; a mask holds one label a pixel: save it as "
-            "grey or palette PNG, or as TIFF"
-        )
-    if found.format == "JPEG":
-        raise DecodeError(
-            f"{path}: JPEG is lossy, so its values are not labels any more; save masks as PNG or TIFF "
-            "(a mask of two values: threshold it first)"
-        )
-    if found.array.shape != image.spec.size:
-        unturned = found.array.shape[-2:] == picture.stored_size != image.spec.size
-        hint = (
-            "; it fits the picture before its EXIF orientation was applied: turn the mask too"
-            if unturned
-            else ""
-        )
-        raise DecodeError(f"{path}: a mask of {found.array.shape} for a picture of {image.spec.size}{hint}")
-    try:
-        return Mask(found.array, found.axes)
-    except ValueError as error:
-        raise DecodeError(f"{path}: {error}") from error
 
 
 def class_numbers(label: Label | None) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from offgraph.errors import OffgraphWarning, SourceError
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, printable
 from offgraph.sources.labels import Labels, Row, read_labels
+from offgraph.sources.walk import refused
 from offgraph.tables import restored
 
 __all__ = ["open_table"]
@@ -174,7 +175,7 @@ def _read_rows(table: Path) -> tuple[list[str], list[Row]]:
             f"{where}: not UTF-8 text at byte {error.start}; save the table as UTF-8"
         ) from error
     except OSError as error:
-        raise SourceError(f"{where}: {error.strerror or error}") from error
+        raise refused(table, error) from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

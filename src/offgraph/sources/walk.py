@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from offgraph.errors import MachineError, SourceError
 from offgraph.formats import FORMATS
+from offgraph.machine import is_machine, machine_error
 from offgraph.sources.names import natural_key, printable
 
-__all__ = ["Found", "LeftOut", "Listing", "list_images"]
+__all__ = ["Found", "LeftOut", "Listing", "list_images", "refused"]
 
 _READABLE = {suffix for known in FORMATS for suffix in known.suffixes}
 # Images too, though not readable here: they are listed and fail by name, instead of being lost without a word.
@@ -58,10 +59,6 @@ _TOOLS = frozenset(
         "desktop.ini",
         "icon\r",
     }
-)
-# These say nothing about the entry: the same listing may succeed when it is tried again.
-_MACHINE = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ENOSPC, errno.ESTALE, errno.ETIMEDOUT}
 )
 _REASONS = {
     errno.ELOOP: "link loop",
@@ -235,7 +232,7 @@ class _Walk:
                 listing = list(entries)
         except OSError as error:
             if not folder.name:
-                raise _of_root(self.root, error) from error
+                raise refused(self.root, error) from error
             self.fail(folder.name, folder.top, error)
             return
         for entry in listing:
@@ -268,15 +265,18 @@ class _Walk:
 
     def fail(self, name: str, top: str, error: OSError) -> None:
         """Leave out an entry that cannot be looked at; what it holds counts as lost images of its class."""
-        if error.errno in _MACHINE:
-            raise MachineError(f"{printable(name)}: {error.strerror or error}", error) from error
+        if is_machine(error):
+            raise machine_error(printable(name), error) from error
         self.holding.add(top)
         self.left_out.add(_REASONS.get(error.errno or 0, (error.strerror or str(error)).lower()), name)
 
 
-def _of_root(root: Path, error: OSError) -> SourceError | MachineError:
-    said = f"{printable(root)}: {error.strerror or error}"
-    return MachineError(said, error) if error.errno in _MACHINE else SourceError(said)
+def refused(root: Path, error: OSError) -> SourceError | MachineError:
+    """Return the error for a source that cannot be looked at: its own fault, or the machine's."""
+    where = printable(root)
+    if is_machine(error):
+        return machine_error(where, error)
+    return SourceError(f"{where}: {error.strerror or error}")
 
 
 def _is_unicode(name: str) -> bool:
@@ -297,7 +297,7 @@ def _is_image(entry: os.DirEntry[str]) -> bool:
         with Path(entry.path).open("rb") as file:
             begin = file.read(16)
     except OSError as error:
-        if error.errno in _MACHINE:
+        if is_machine(error):
             raise
         return False
     return any(known.matches(begin) for known in FORMATS)
