@@ -111,13 +111,18 @@ def test_a_failure_of_the_machine_leaves_nothing_out(tmp_path, broken_scandir, f
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
-def test_names_that_are_not_utf8_are_left_out(tmp_path) -> None:
-    put(tmp_path, "a.png")
-    (put(tmp_path, "b.png") / "b.png").rename(tmp_path / os.fsdecode(b"b\xff\x1b.png"))
-    (tmp_path / os.fsdecode(b"c\xfe")).mkdir()
+def test_names_that_are_not_utf8_are_names_like_others(tmp_path) -> None:
+    odd = os.fsdecode(b"\xff\xfe")
+    put(tmp_path, f"{odd}/{odd}.png", "dog/1.png")
     source = open_source(tmp_path)
-    assert names(source) == ["a.png"]
-    assert source.left_out == {"a name that is not UTF-8": ("b\\udcff\\x1b.png", "c\\udcfe")}
+    assert names(source) == ["dog/1.png", f"{odd}/{odd}.png"] and source.class_names == ("dog", odd)
+    assert source.read(1).image.array.shape == (4, 6, 3) and not source.skipped
+    with pytest.raises(
+        SourceError, match=r"the class \\udcff\\udcfe is not among class_names \(dog\)"
+    ) as caught:
+        open_source(tmp_path, class_names=["dog"])
+    assert str(caught.value).encode("utf-8")
+    assert len(og.split(source, val=1)[1]) == 1
 
 
 def test_folders_a_thousand_deep_are_walked(tmp_path) -> None:

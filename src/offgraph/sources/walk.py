@@ -158,8 +158,8 @@ def list_images(root: Path, leave_out: Path | None = None) -> Listing:
 
     Links are followed, to files and to folders: what lies in the user's own folder was put there by the user. Every
     real folder is entered once, by its shortest path; of equally short ones by one that is no link, and then by the
-    first in natural order. What cannot be listed is left out: link loops, folders without permission, names that are
-    not UTF-8, what vanishes meanwhile.
+    first in natural order. What cannot be listed is left out: link loops, folders without permission, paths that are
+    too long, what vanishes meanwhile. Names that are not UTF-8 are names like others.
 
     Parameters
     ----------
@@ -247,9 +247,6 @@ class _Walk:
             self.left_out.add("hidden", one.name)
         elif entry.name.lower() in _TOOLS:
             self.left_out.add("of a system or a tool", one.name)
-        elif not _is_unicode(entry.name):
-            self.holding.add(one.top)
-            self.left_out.add("a name that is not UTF-8", one.name)
         elif entry.is_dir():
             below.append(one)
         elif not entry.is_file():
@@ -277,16 +274,6 @@ def refused(root: Path, error: OSError) -> SourceError | MachineError:
     if is_machine(error):
         return machine_error(where, error)
     return SourceError(f"{where}: {error.strerror or error}")
-
-
-def _is_unicode(name: str) -> bool:
-    if name.isascii():
-        return True
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
