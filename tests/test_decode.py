@@ -369,3 +369,55 @@ def test_reading_releases_the_interpreter() -> None:
 def test_wrong_options_are_named(option: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"{option}='{value}'"):
         read(saved(gradient(), "PNG"), **{option: value})
+
+
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0en\0XMP\0" + zlib.compress(XMP)),
+        chunk(b"tEXt", b"XML:com.adobe.xmp\0" + XMP),
+        chunk(
+            b"zTXt",
+            b"Raw profile type exif\0\0"
+            + zlib.compress(
+                b"\nexif\n      32\n" + exif(6).hex().encode()[:40] + b"\n" + exif(6).hex().encode()[40:]
+            ),
+        ),
+        chunk(b"eXIf", exif(6)[6:])
+        + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP.replace(b"6", b"3")),
+    ],
+)
+def test_a_png_tells_its_orientation_in_several_ways(extra: bytes) -> None:
+    from PIL import ImageOps
+
+    data = saved(gradient(), "PNG")
+    data = data[:33] + extra + data[33:]
+    picture = read(data)
+    assert picture.orientation == 6
+    turned = np.asarray(
+        ImageOps.exif_transpose(Image.open(io.BytesIO(saved(gradient(), "TIFF", tiffinfo={274: 6}))))
+    )
+    np.testing.assert_array_equal(picture.array, turned)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(XMP)[:20]),
+        chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n 3\n zz")),
+        chunk(b"iTXt", b"XML:com.adobe.xmp"),
+        chunk(b"tEXt", b"Comment\0" + XMP),
+    ],
+)
+def test_damaged_text_of_a_png_says_nothing(extra: bytes) -> None:
+    data = saved(gradient(), "PNG")
+    np.testing.assert_array_equal(read(data[:33] + extra + data[33:]).array, gradient())
+
+
+def test_xmp_of_a_tiff_tells_where_the_tag_does_not() -> None:
+    data = tiff_file(gradient(), photometric="rgb", metadata=None, extratags=[(700, 1, len(XMP), XMP, True)])
+    assert read(data).orientation == 6

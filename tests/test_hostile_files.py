@@ -304,3 +304,46 @@ def test_pixels_agree_with_pillow_where_both_read_8_bits(shared_data) -> None:
             compared += 1
             np.testing.assert_array_equal(ours, theirs, err_msg=str(path))
     assert compared > 100
+
+
+def test_a_png_text_that_grows_is_cut_off() -> None:
+    packet = b"XML:com.adobe.xmp\0\1\0\0\0" + zeros(10**8)
+    data = png(2, 1, 8, 0, zlib.compress(b"\0\x07\x09"), chunk(b"iTXt", packet))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    np.testing.assert_array_equal(read(data).array, [[7, 9]])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+def tiff_pages(count: int, tags: list[tuple[int, int]]) -> bytes:
+    """A TIFF of pages that share their one pixel."""
+    size = 6 + 12 * len(tags)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    pages = [
+        struct.pack("<H", len(tags))
+        + entries
+        + struct.pack("<I", 16 + size * (i + 1) if i < count - 1 else 0)
+        for i in range(count)
+    ]
+    return b"II*\0" + struct.pack("<I", 16) + bytes(8) + b"".join(pages)
+
+
+ONE_PIXEL = [(256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 8), (278, 1), (279, 1)]
+
+
+def test_work_on_pages_and_tiles_is_bounded() -> None:
+    assert read(tiff_pages(500, ONE_PIXEL), axes="ZYX").array.shape == (500, 1, 1)
+    megapixel = [(256, 1000), (257, 1000), *ONE_PIXEL[2:5], (322, 1), (323, 1)]
+    tiles = tiff_pages(1, [*megapixel, (324, 130), (325, 130)])
+    counts = struct.pack("<HHI", 324, 4, 10**6), struct.pack("<HHI", 325, 4, 10**6)
+    for name, count in zip((b"\x44\1", b"\x45\1"), counts, strict=True):
+        at = tiles.rindex(name + b"\4\0\1\0\0\0")
+        tiles = tiles[:at] + count + tiles[at + 8 :]
+    for data, said in (
+        (tiff_pages(100_000, ONE_PIXEL[:1]), "more than 65,536 pages"),
+        (tiles + struct.pack("<I", 1) * (10**6 + 8), "1,000,000 strips and tiles for 1,000,000 pixels"),
+        (tiff_pages(1, [*ONE_PIXEL[:5], (330, 16)]), "damaged"),  # a page below itself
+    ):
+        began = time.perf_counter()
+        with pytest.raises(DecodeError, match=said):
+            read(data)
+        assert time.perf_counter() - began < 2

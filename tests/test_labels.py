@@ -213,3 +213,51 @@ def test_masks_of_a_folder_are_their_numbers(tmp_path) -> None:
     source = og.open_source(tmp_path / "images", masks=tmp_path / "masks")
     np.testing.assert_array_equal(source.read(0).mask.array, BITS)
     np.testing.assert_array_equal(source.read(1).mask.array, LABELS)
+
+
+def test_a_palette_with_an_opacity_for_each_pixel() -> None:
+    """TIFF's index and opacity, side by side or plane by plane: labels are the indices."""
+    opacity = (LABELS * 60).astype(np.uint8)
+    table = np.zeros((3, 256), np.uint16)
+    table[:, :4] = np.array(COLOURS).T * 257
+
+    def with_colours(planes: np.ndarray, colours: np.ndarray, config: str) -> bytes:
+        tags = [(320, "H", 768, colours.ravel(), True)]
+        how = {"photometric": "minisblack", "extrasamples": ["unassalpha"], "metadata": None}
+        data = bytearray(tiff_of(planes, planarconfig=config, extratags=tags, **how))
+        with tifffile.TiffFile(io.BytesIO(data)) as opened:
+            struct.pack_into(
+                "<H", data, opened.pages[0].tags[262].valueoffset, 3
+            )  # tifffile writes no such palette
+        return bytes(data)
+
+    expected = np.dstack([np.array(COLOURS)[LABELS], opacity])
+    for planes, config in (
+        (np.dstack([LABELS, opacity]), "contig"),
+        (np.stack([LABELS, opacity]), "separate"),
+    ):
+        data = with_colours(planes, table, config)
+        np.testing.assert_array_equal(read(data).array, expected)
+        np.testing.assert_array_equal(read(data, color="rgb").array, expected[..., :3])
+        np.testing.assert_array_equal(read(data, color="labels").array, LABELS)
+    deep = table.copy()
+    deep[0, 0] += 1  # colours of 16 bits: the opacity has as many
+    found = read(with_colours(np.dstack([LABELS, opacity]), deep, "contig"))
+    assert found.array.dtype == np.uint16
+    np.testing.assert_array_equal(found.array[..., 3], opacity.astype(np.uint16) * 257)
+
+
+def test_opacity_beside_white_is_zero_is_no_shade() -> None:
+    opacity = (LABELS * 60).astype(np.uint8)
+    data = tiff_of(
+        np.dstack([LABELS, opacity]), planarconfig="contig", extrasamples=["unassalpha"], **WHITE_FIRST
+    )
+    np.testing.assert_array_equal(read(data).array, np.dstack([255 - LABELS, opacity]))
+
+
+def test_a_transparent_grey_of_a_gif_is_kept() -> None:
+    out = io.BytesIO()
+    Image.fromarray(LABELS).save(out, "GIF", transparency=3)  # its palette is plain grey
+    shown = np.asarray(Image.open(io.BytesIO(out.getvalue())).convert("RGBA"))
+    np.testing.assert_array_equal(read(out.getvalue()).array[..., -1], shown[..., -1])
+    np.testing.assert_array_equal(read(out.getvalue(), color="labels").array, LABELS)

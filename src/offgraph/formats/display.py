@@ -6,6 +6,7 @@ the rules are applied here and nowhere else, so that labels meet none of them, i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -41,8 +42,10 @@ def paint(stored: Stored, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
         Where the image cannot be shown as asked.
     """
     if color == "labels":
-        array = stored.array
-        return (array.astype(np.uint8) if array.dtype == bool else array), stored.axes
+        array, axes = stored.array, stored.axes
+        if stored.palette is not None and "C" in axes:
+            array, axes = _indices_and_opacity(stored)[0], axes.replace("C", "")
+        return (array.astype(np.uint8) if array.dtype == bool else array), axes
     array, axes, opacity = _shown(stored)
     if color == "keep":
         return array, axes
@@ -51,6 +54,12 @@ def paint(stored: Stored, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
 
 def _shown(stored: Stored) -> tuple[np.ndarray, str, bool]:
     array, axes, opacity = stored.array, stored.axes, stored.alpha
+    if stored.palette is not None and "C" in axes:
+        array, given = _indices_and_opacity(stored)
+        colours, axes, _ = _shown(replace(stored, array=array, axes=axes.replace("C", "")))
+        wide = np.iinfo(colours.dtype).max // np.iinfo(given.dtype).max  # 8 bits among 16: 255 becomes 65535
+        shown = given.astype(colours.dtype) * wide if wide else given // (np.iinfo(given.dtype).max // 255)
+        return np.concatenate([colours[..., :3], shown[..., None].astype(colours.dtype)], -1), axes, True
     if stored.palette is not None:
         if array.max(initial=0) >= len(stored.palette):
             raise FormatError(f"damaged: index {array.max()} in a palette of {len(stored.palette)} colours")
@@ -63,6 +72,12 @@ def _shown(stored: Stored) -> tuple[np.ndarray, str, bool]:
     if stored.key is not None:
         array, axes, opacity = _with_opacity(array, axes, opacity_plane)
     return array, axes, opacity
+
+
+def _indices_and_opacity(stored: Stored) -> tuple[np.ndarray, np.ndarray]:
+    """The two channels of a palette file with an opacity for each pixel."""
+    channel = stored.axes.index("C")
+    return stored.array.take(0, channel), stored.array.take(1, channel)
 
 
 def _full_range(array: np.ndarray, stored: Stored) -> np.ndarray:
@@ -78,7 +93,10 @@ def _full_range(array: np.ndarray, stored: Stored) -> np.ndarray:
     if top < 255 and array.max(initial=0) > top:
         raise FormatError(f"damaged: a value of {array.max()} where {top} is the largest")
     shades = np.rint(np.arange(top + 1) / top * 255).astype(np.uint8)
-    return (shades[::-1] if stored.white_is_zero else shades)[array]
+    shown = (shades[::-1] if stored.white_is_zero else shades)[array]
+    if stored.alpha and stored.white_is_zero:  # opacity is no shade
+        shown[..., -1] = shades[array[..., -1]]
+    return shown
 
 
 def _opacity_of_key(array: np.ndarray, axes: str, key: tuple[int, ...]) -> np.ndarray:

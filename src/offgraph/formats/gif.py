@@ -31,6 +31,9 @@ def decode(data: bytes, limits: Limits) -> Stored:
         limits.check(image.height, image.width, pixel_bytes=4)
         image.load()
         stored = stored_of(image)
+        hidden = image.info.get("transparency")
+    if stored.layout == "grey" and isinstance(hidden, int):  # Pillow drops a palette of plain grey
+        stored = replace(stored, key=(hidden,), layout="grey+alpha")
     if not blocks.whole:  # a damaged later frame does not take the first one away
         return replace(
             stored, frames=max(2, blocks.frames), notes=(*stored.notes, "later frames are damaged")

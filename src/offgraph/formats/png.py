@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from offgraph.formats import with_pillow
+from offgraph.formats import isolated, with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored
 from offgraph.formats.exif import find_orientation
 
@@ -23,6 +23,12 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _CHECKED = {b"IHDR", b"PLTE", b"IDAT", b"tRNS"}
 _DEFLATE_BEST = 1032  # no deflate stream grows by more
 _GREY, _RGB, _PALETTE = 0, 2, 3
+_TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+_LONGEST_TEXT = 1 << 20
+_XMP, _RAW_EXIF = (
+    b"XML:com.adobe.xmp",
+    b"Raw profile type exif",
+)  # the second is ImageMagick's, in hexadecimal
 
 
 @dataclass
@@ -31,8 +37,11 @@ class _Chunks:
     width: int = 0
     bits: int = 0
     colour: int = 0
+    interlaced: bool = False
     frames: int = 1
-    orientation: int = 1
+    exif: bytes = b""
+    raw_exif: bytes = b""
+    xmp: bytes = b""
     palette: bytes = b""
     transparency: bytes = b""
     notes: list[str] = field(default_factory=list)
@@ -67,7 +76,9 @@ def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
         elif kind == b"tRNS":
             found.transparency = bytes(body)
         elif kind == b"eXIf":
-            found.orientation = find_orientation(bytes(body))
+            found.exif = bytes(body)
+        elif kind in _TEXTS and length <= _LONGEST_TEXT:
+            _read_text(kind, bytes(body), found)
         elif kind == b"acTL" and len(body) >= 4:
             found.frames = max(1, int.from_bytes(body[:4], "big"))
         elif kind == b"IEND":
@@ -81,11 +92,32 @@ def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
     return found
 
 
+def _read_text(kind: bytes, body: bytes, found: _Chunks) -> None:
+    """Keep the texts that may tell the orientation; what is wrong in them, or very long, is passed over."""
+    key, _, rest = body.partition(b"\0")
+    if key not in (_XMP, _RAW_EXIF):
+        return
+    packed = kind == b"zTXt"
+    if kind == b"iTXt":  # flag, method, language, key in that language
+        packed = rest[:1] == b"\1"
+        rest = rest[2:].split(b"\0", 2)[-1]
+    elif packed:
+        rest = rest[1:]
+    try:
+        text = zlib.decompressobj().decompress(rest, _LONGEST_TEXT) if packed else rest
+        if key == _XMP:
+            found.xmp = found.xmp or text
+        else:
+            found.raw_exif = found.raw_exif or bytes.fromhex("".join(text.decode("ascii").split()[2:]))
+    except (zlib.error, ValueError):
+        return
+
+
 def _read_size(kind: bytes, body: bytes, found: _Chunks, limits: Limits, stored_bytes: int) -> None:
     if kind != b"IHDR" or len(body) != 13:
         raise FormatError("damaged: it does not begin with its header chunk")
     found.width, found.height = int.from_bytes(body[:4], "big"), int.from_bytes(body[4:8], "big")
-    found.bits, found.colour = body[8], body[9]
+    found.bits, found.colour, found.interlaced = body[8], body[9], body[12] == 1
     if found.colour not in _CHANNELS or found.bits not in (1, 2, 4, 8, 16):
         raise FormatError(f"damaged: no PNG has {found.bits} bits of colour type {found.colour}")
     bits = found.bits * _CHANNELS[found.colour]
@@ -96,14 +128,22 @@ def _read_size(kind: bytes, body: bytes, found: _Chunks, limits: Limits, stored_
 def decode(data: bytes, limits: Limits) -> Stored:
     """Decode a PNG of 1 to 16 bits; of an animated one the default picture."""
     chunks = _read_chunks(data, limits)
-    if chunks.bits == 16:
+    if chunks.bits == 16 and chunks.interlaced:  # libpng complains of how imagecodecs calls it: not here
+        stored = isolated.decode(decode_here, chunks.picture, limits)
+    elif chunks.bits == 16:
         stored = _decode_deep(chunks)
     else:
         stored = _decode_shallow(chunks, limits)
     notes = (*stored.notes, *chunks.notes)
     if chunks.frames > 1:
         notes += (f"animated, {chunks.frames} frames: the first is read",)
-    return replace(stored, orientation=chunks.orientation, frames=chunks.frames, notes=notes)
+    orientation = find_orientation(chunks.exif or chunks.raw_exif, chunks.xmp)
+    return replace(stored, orientation=orientation, frames=chunks.frames, notes=notes)
+
+
+def decode_here(data: bytes, limits: Limits) -> Stored:
+    """Decode a PNG of 16 bits; for a worker process (`isolated.decode`)."""
+    return _decode_deep(_read_chunks(data, limits))
 
 
 def _decode_deep(chunks: _Chunks) -> Stored:

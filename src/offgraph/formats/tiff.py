@@ -16,6 +16,7 @@ import numpy as np
 from offgraph.errors import MachineError
 from offgraph.formats import isolated, with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored, cause_of, no_such_page
+from offgraph.formats.exif import find_orientation
 from offgraph.formats.tiff_strips import IN_PROCESS, JPEG, check_segments, check_streams, read_array
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["decode", "decode_here"]
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR, _CIELAB = 0, 1, 2, 3, 4, 5, 6, 8
-_ORIENTATION, _SUBPAGES = 274, 330
+_ORIENTATION, _SUBPAGES, _XMP = 274, 330, 700
+_MOST_PAGES = 65_536  # each costs tifffile some 40 µs before a pixel is read
 _MOST_TAGS = 4096  # tifffile refuses directories with more
 _NAMED = set("TZYXCS")
 _LOG: ContextVar[list[str] | None] = ContextVar("offgraph_tiff_log", default=None)
@@ -120,6 +122,8 @@ def _check_directories(data: bytes) -> None:
             if at in seen:
                 raise FormatError("damaged: its list of pages runs in a circle")
             seen.add(at)
+            if len(seen) > _MOST_PAGES:
+                raise FormatError(f"more than {_MOST_PAGES:,} pages; split the file")
             (entries,) = struct.unpack_from(order + number, data, at)
             used += entries * entry
             first = at + struct.calcsize(order + number)
@@ -170,9 +174,15 @@ def _read_series(
     else:
         array = read_array(series).reshape(shape)
         stored = _interpret(array, named, page, display_only=tiff.is_imagej or tiff.is_ome)
-    orientation = page.tags.valueof(_ORIENTATION, 1)
-    orientation = int(orientation) if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-    return replace(stored, orientation=orientation)
+    return replace(stored, orientation=_orientation(page))
+
+
+def _orientation(page: Any) -> int:
+    said = page.tags.valueof(_ORIENTATION)
+    if said is None:
+        xmp = page.tags.valueof(_XMP)
+        return find_orientation(b"", xmp if isinstance(xmp, bytes) else str(xmp or "").encode())
+    return int(said) if isinstance(said, int) and 1 <= said <= 8 else 1
 
 
 def _check_size(series: Any, shape: tuple[int, ...], named: str, limits: Limits) -> None:
@@ -234,7 +244,12 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
     photometric, samples = int(page.photometric), int(page.samplesperpixel)
     notes: list[str] = []
     white_is_zero = False
-    if samples > 1 and "C" in axes and photometric in (_RGB, _YCBCR, _SEPARATED) and axes[-1] != "C":
+    if (
+        samples > 1
+        and "C" in axes
+        and photometric in (_RGB, _YCBCR, _SEPARATED, _PALETTE)
+        and axes[-1] != "C"
+    ):
         array = np.ascontiguousarray(np.moveaxis(array, axes.index("C"), -1))  # stored plane by plane
         axes = axes.replace("C", "") + "C"
     if photometric == _MIN_IS_WHITE:
@@ -242,6 +257,8 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
         if not white_is_zero:  # a measurement, whatever a viewer makes of it
             notes.append("the file says that smaller is brighter; its numbers are left as they are")
     if photometric == _PALETTE and page.colormap is not None:
+        if samples > 2:
+            raise FormatError(f"a palette of colours with {samples} channels is not supported")
         if display_only:
             notes.append("the colour table is for display: the values are read")
         else:

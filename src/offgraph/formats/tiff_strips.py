@@ -34,6 +34,7 @@ IN_PROCESS = {_NONE, _LZW, _PACKBITS, *_DEFLATE}
 _BYTES = {_LZW, _PACKBITS, _LZMA, _ZSTANDARD, *_DEFLATE}  # codecs of plain bytes: nothing of pixels in them
 _J2K_BEGIN = b"\xff\x4f\xff\x51"
 _JPEG_END = b"\xff\xd9"
+_MOST_SEGMENTS = 65_536
 _TRAILING = 1024  # bytes after the end of a JPEG stream in which that end is looked for
 _JPEG_TAIL = b"\xaa" * 512
 _CCITT_TAILS = tuple(bytes((37 * i * i + 101 * i + 59 * seed) % 256 for i in range(256)) for seed in range(6))
@@ -41,6 +42,12 @@ _CCITT_TAILS = tuple(bytes((37 * i * i + 101 * i + 59 * seed) % 256 for i in ran
 
 def check_segments(series: Any, size: int) -> None:
     """Raise where pixels lie beyond the end of the file, or nowhere: they would be read as zeros."""
+    pixels, pieces = 0, 0
+    for page in series.pages:
+        pixels += int(page.keyframe.imagelength) * int(page.keyframe.imagewidth)
+        pieces += len(page.dataoffsets)
+    if pieces > _MOST_SEGMENTS + pixels // 4:  # tiles of a pixel: each costs as much as one of 16 × 16
+        raise FormatError(f"{pieces:,} strips and tiles for {pixels:,} pixels are not read")
     for page in series.pages:
         keyframe = page.keyframe
         whole = 1 if series.dataoffset is not None else int(np.prod(keyframe.chunked, dtype=object))
