@@ -198,3 +198,70 @@ def test_one_page_of_multi_page_files(tmp_path, capsys):
     assert status == 0, out
     (made,) = (tmp_path / "out").rglob("*.png")
     np.testing.assert_array_equal(og.imread(made), stack[1])
+
+
+# errors
+
+
+def test_a_foreign_error_is_one_line_and_whole_only_when_asked_for(tmp_path, capsys, monkeypatch):
+    def fails(*_, **__):
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise ZeroDivisionError("outer\x1b[31m\nand more") from error
+
+    monkeypatch.setattr(og, "doctor", fails)
+    monkeypatch.delenv("OFFGRAPH_DEBUG", raising=False)
+    status, _, err = run(capsys, "doctor", tmp_path)
+    assert status == 70 and err.count("\n") == 1
+    assert err.startswith(
+        r"offgraph: unexpected ZeroDivisionError: outer\x1b[31m and more; this is a fault of"
+    )
+    for arguments in (["--debug", "doctor"], ["doctor", "--debug"]):
+        with pytest.raises(ZeroDivisionError) as caught:
+            cli.main([*arguments, str(tmp_path)])
+        assert isinstance(caught.value.__cause__, KeyError)
+    monkeypatch.setenv("OFFGRAPH_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["doctor", str(tmp_path)])
+    monkeypatch.setenv("OFFGRAPH_DEBUG", "0")
+    assert run(capsys, "doctor", tmp_path)[0] == 70
+    # after --, it is a name
+    status, _, err = run(capsys, "steps", "--", "--debug")
+    assert status == 2 and "no step is called" in err
+
+
+def test_an_error_of_offgraph_shows_its_causes_when_asked_for(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("OFFGRAPH_DEBUG", raising=False)
+    (tmp_path / "x.keras").write_bytes(b"not a model")
+    job = ["predict", tmp_path / "x.keras", tmp_path, "-o", tmp_path / "out"]
+    status, _, err = run(capsys, *job)
+    assert status == 1 and err.count("\n") == 1 and "Traceback" not in err
+    with pytest.raises(og.OffgraphError) as caught:
+        cli.main([*map(str, job), "--debug"])
+    assert caught.value.__cause__ is not None
+    status, out, _ = run(capsys, "--help")
+    assert status == 0 and "--debug" in out
+
+
+def test_predict_takes_masks_padding_and_threshold(tmp_path, capsys):
+    pytest.importorskip("keras")
+    from models import mask_model
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "masks").mkdir()
+    image = np.zeros((25, 33), np.uint8)
+    image[5:15, 4:20] = 255
+    og.imwrite(tmp_path / "in" / "a.png", image)
+    og.imwrite(tmp_path / "masks" / "a.png", (image > 0).astype(np.uint8))
+    model = og.save(mask_model(stride=8), [og.Rescale(1 / 255)], tmp_path / "m.keras")
+    job = ("predict", model, tmp_path / "in", "--masks", tmp_path / "masks")
+    status, _, err = run(capsys, *job, "-o", tmp_path / "fails")
+    assert status == 1 and "give pad_to=8 (--pad-to 8)" in err
+    for number, pad_to in enumerate((8, "auto")):
+        status, out, _ = run(capsys, *job, "-o", tmp_path / f"out{number}", "--pad-to", pad_to)
+        assert status == 0 and "against the true masks: mean IoU" in out
+    status, _, err = run(capsys, *job, "-o", tmp_path / "no", "--pad-to", "some")
+    assert status == 1 and "pad_to='some'" in err
+    status, _, err = run(capsys, *job, "-o", tmp_path / "no", "--threshold", 2)
+    assert status == 1 and "threshold=2" in err

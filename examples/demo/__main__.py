@@ -76,6 +76,7 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
         "Files → SciPy's transforms → a dataset → a trained network → its predictions",
     )
     found = segmented.prediction
+    drawn = coins.drawn(found)
     page.section("Coins: found on the half that the network has never seen")
     page.facts(
         [
@@ -89,8 +90,8 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
     )
     page.pictures(
         [
-            Figure(picture.to_rgb(found.image), "the lower half, as it is"),
-            Figure(coins.drawn(found), "predicted, post-processed, counted, drawn on the original"),
+            Figure(picture.fit(picture.to_rgb(found.image), drawn.shape[1]), "the lower half, as it is"),
+            Figure(drawn, "predicted, post-processed, counted, drawn on the original"),
         ],
         columns=1,
     )

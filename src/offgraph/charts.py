@@ -200,7 +200,7 @@ class _Axis:
             low, high = low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
         step = 10.0 ** math.floor(math.log10((high - low) / 4))
         for factor in (1, 2, 5, 10):
-            if (high - low) / (step * factor) <= 5:
+            if (high - low) / (step * factor) <= 6:
                 step *= factor
                 break
         step = max(step, 1.0) if whole else step
@@ -278,7 +278,7 @@ def _text(
 
 def _width(text: str) -> float:
     """About how wide text is; a browser knows, we do not. Wide scripts count twice."""
-    return sum(_FONT * (0.58 if ord(character) < 0x1100 else 1.0) for character in text)
+    return sum(_FONT * (0.55 if ord(character) < 0x1100 else 1.0) for character in text)
 
 
 def _chart(parts: Sequence[str], width: float, height: float, caption: str, description: str) -> Chart:

@@ -1,13 +1,14 @@
 """The command line: every command is a few lines over public names.
 
-Exit status: 0 done, 1 an error that is told in one line, 2 wrong usage, 3 done but with files set aside
-under ``--strict``.
+Exit status: 0 done, 1 an error that is told in one line, 2 wrong usage, 3 done but with files set aside under
+``--strict``, 70 a fault of the program.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import warnings
 from enum import StrEnum
@@ -404,18 +405,50 @@ def _any_terminal() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", help="Show where an error arose, with all of its causes (or OFFGRAPH_DEBUG=1)."
+        ),
+    ] = False,
+) -> None:
+    """Read by `main`, which takes it wherever it stands."""
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; errors of Offgraph become one line on standard error and status 1."""
+    """Run the command line.
+
+    An error becomes one line on standard error: of Offgraph's own with status 1, any other, which is a fault of the
+    program, with status 70. ``--debug`` or ``OFFGRAPH_DEBUG=1`` shows the whole of it.
+    """
     from offgraph.errors import OffgraphError
 
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = given[: given.index("--")] if "--" in given else given
+    debug = "--debug" in options or os.environ.get("OFFGRAPH_DEBUG", "0") not in ("", "0")
+    given = [text for place, text in enumerate(given) if text != "--debug" or place >= len(options)]
     shown = warnings.formatwarning
     warnings.formatwarning = _plain_warning
     _any_terminal()
     try:
-        app(args=arguments)
+        app(args=given)
     except OffgraphError as error:
+        if debug:
+            raise
         typer.echo(f"offgraph: {_shown(error)}", err=True)
         sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        cause = " ".join(str(error).split())
+        typer.echo(
+            f"offgraph: unexpected {type(error).__name__}{': ' if cause else ''}{_shown(cause[:300])}; this is a fault of "
+            "Offgraph, or of a library that it uses; add --debug to see where, and please report it",
+            err=True,
+        )
+        sys.exit(70)
     finally:
         warnings.formatwarning = shown
 

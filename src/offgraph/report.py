@@ -20,14 +20,17 @@ import numpy as np
 
 from offgraph.encode import encode_png, write_bytes
 from offgraph.errors import OffgraphError
-from offgraph.picture import clean
+from offgraph.picture import clean, shorten
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
     from offgraph.charts import Chart
 
-__all__ = ["Figure", "Report"]
+__all__ = ["NONE", "Figure", "Report", "Share"]
+
+NONE = "–"
+"""What a table shows in a column of numbers where there is none."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,10 @@ class Figure:
     def description(self) -> str:
         """The alternative text; never empty."""
         return self.alt or ", ".join(part for part in (self.caption, self.details) if part) or "picture"
+
+
+class Share(float):
+    """A share that a table writes as a percentage, such as 0.25 as 25.0%."""
 
 
 @dataclass
@@ -165,14 +172,15 @@ class Report:
         self._add("charts", charts=list(charts))
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> None:
-        """Add a table; numbers are set to the right, floats with four digits."""
+        """Add a table; numbers are set to the right, floats with four digits, a `Share` as a percentage."""
         header = list(header)
         rows = [list(row) for row in rows]
         for row in rows:
             if len(row) != len(header):
                 raise OffgraphError(f"a row of {len(row)} cells in a table of {len(header)} columns: {row}")
         cells = [
-            [(_cell(value), isinstance(value, (int, float, np.number))) for value in row] for row in rows
+            [(_cell(value), isinstance(value, (int, float, np.number)) or value == NONE) for value in row]
+            for row in rows
         ]
         self._add("table", header=header, rows=cells, caption=caption)
 
@@ -219,9 +227,16 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (int, np.integer)):
         return f"{int(value):,}"
+    if isinstance(value, Share):
+        return f"{value:.1%}"
     if isinstance(value, (float, np.floating)):
         return f"{float(value):.4g}"
     return "" if value is None else str(value)
+
+
+def _short(text: str, most: int) -> str:
+    """One line of printable text, shortened in the middle; whole in the picture's alternative text."""
+    return shorten(clean(text), most)
 
 
 def _part(name: str) -> str:
@@ -241,4 +256,5 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["clean"] = clean
+    environment.filters["short"] = _short
     return environment.from_string(_part("report.html"))

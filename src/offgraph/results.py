@@ -59,6 +59,8 @@ class PredictionReport:
         Of a mask model, where the source has masks, for each class: ``name``, pixels, ``iou`` and ``dice``.
     iou, dice : float or None
         Their means over the classes that occur.
+    several : bool
+        Whether an image may have several labels.
     """
 
     path: Path
@@ -72,6 +74,7 @@ class PredictionReport:
     overlaps: tuple[OverlapScore, ...] = ()
     iou: float | None = None
     dice: float | None = None
+    several: bool = False
 
     def summary(self) -> str:
         """Return a few lines for people."""
@@ -81,7 +84,12 @@ class PredictionReport:
         if self.classes:
             lines.append(", ".join(f"{name} {count:,}" for name, count in self.classes.items()))
         if self.accuracy is not None:
-            lines.append(f"correct by the source's own classes: {self.accuracy:.2%}")
+            what = (
+                "with exactly the source's own labels"
+                if self.several
+                else "correct by the source's own classes"
+            )
+            lines.append(f"{what}: {self.accuracy:.2%}")
         lines += [f"mean error of {score.name}: {score.mean:.4g}" for score in self.errors]
         if self.iou is not None and self.dice is not None:
             lines.append(f"against the true masks: mean IoU {self.iou:.2%}, mean Dice {self.dice:.2%}")
@@ -181,7 +189,9 @@ def _fill(folder: Path, entries: Iterable[Prediction], run: Predictions, out: Pa
         quarantine = stack.enter_context(open_table_file(folder / "quarantine.csv"))
         TableWriter(quarantine, ("path", "reason")).writerows(run.quarantined)
     found: dict[str, Any] = {"classes": {}, "objects": None, "accuracy": None} | outcome.found()
-    report = PredictionReport(out, outcome.count, tuple(run.quarantined), **found)
+    report = PredictionReport(
+        out, outcome.count, tuple(run.quarantined), several=run.task == "multilabel", **found
+    )
     _page(outcome, run).save(folder / "report.html")
     return report
 

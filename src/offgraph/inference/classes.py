@@ -46,7 +46,7 @@ class _Counted(Outcome):
     def table(self, page: Report, what: str) -> None:
         """Add the table of all classes."""
         if not self.scores.count:
-            rows = [(name, n, f"{n / max(self.count, 1):.1%}") for name, n in self._all()]
+            rows = [(name, n, share(n / max(self.count, 1))) for name, n in self._all()]
             page.table(["class", what, "share"], rows)
             return
         page.table(

@@ -9,7 +9,7 @@ from offgraph import charts
 from offgraph.inference.measures import Errors, Kept
 from offgraph.inference.outcome import ON_PAGE, Outcome, Shown, figures_of, rounded
 from offgraph.inference.prediction import Prediction, Predictions
-from offgraph.report import Report
+from offgraph.report import NONE, Report
 
 __all__ = ["NumberOutcome"]
 
@@ -53,10 +53,7 @@ class NumberOutcome(Outcome):
             return
         page.table(
             ["number", "mean error", "root mean square", "bias", "R²"],
-            [
-                (s.name, s.mean, s.root, s.bias, "–" if s.explained is None else f"{s.explained:.3f}")
-                for s in scores
-            ],
+            [(s.name, s.mean, s.root, s.bias, NONE if s.explained is None else s.explained) for s in scores],
             "Errors in the unit of the number. Bias: the mean of predicted less true. R²: the share of the true values' "
             "variance that is explained.",
         )

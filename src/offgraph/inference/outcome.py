@@ -10,7 +10,7 @@ from typing import Any
 from offgraph import picture
 from offgraph.errors import OffgraphError
 from offgraph.inference.prediction import Prediction, Predictions
-from offgraph.report import Figure, Report
+from offgraph.report import NONE, Figure, Report, Share
 
 __all__ = ["ON_PAGE", "Outcome", "Shown", "figures_of", "rounded", "share"]
 
@@ -92,6 +92,6 @@ def rounded(value: float) -> float:
     return float(f"{float(value):.6g}")
 
 
-def share(value: float | None) -> str:
-    """A share as a percentage, or a dash where there is none."""
-    return "–" if value is None else f"{value:.1%}"
+def share(value: float | None) -> Share | str:
+    """A share for a table, which shows a dash where there is none."""
+    return NONE if value is None else Share(value)
