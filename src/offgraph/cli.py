@@ -317,12 +317,13 @@ def doctor(
     from rich.console import Console
 
     import offgraph as og
+    from offgraph.tables import dumps
 
     report = og.doctor(
         path, workers=workers, color=color.value, masks=masks, axes=axes, page=page, alpha=alpha.value
     )
     if as_json:
-        typer.echo(json.dumps(report.to_json(), indent=1))
+        typer.echo(dumps(report.to_json(), indent=1))
     else:
         report.render(Console())
     if strict and report.bad:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -23,7 +22,7 @@ from offgraph.inference.outcome import Outcome
 from offgraph.predict import Prediction, Predictions
 from offgraph.report import Report
 from offgraph.sources.base import count_of
-from offgraph.tables import TableWriter, open_table_file
+from offgraph.tables import TableWriter, dumps, open_table_file
 
 __all__ = ["PredictionReport", "objects", "save_predictions", "write_mask", "write_picture"]
 
@@ -179,11 +178,11 @@ def _fill(folder: Path, entries: Iterable[Prediction], run: Predictions, out: Pa
             "fingerprint": run.recipe.fingerprint,
             "grid": "upright original, (row, column), pixel centres at whole numbers",
         }
-        stream.write(json.dumps(head, indent=1)[:-2] + ',\n "predictions": [')
+        stream.write(dumps(head, indent=1)[:-2] + ',\n "predictions": [')
         for number, prediction in enumerate(entries):
             entry = {"path": prediction.item.name, "orientation": prediction.orientation}
             entry |= outcome.take(prediction)
-            stream.write((",\n  " if number else "\n  ") + json.dumps(entry))
+            stream.write((",\n  " if number else "\n  ") + dumps(entry))
             table.writerow(outcome.row(entry))
         stream.write("\n ]\n}\n")
         quarantine = stack.enter_context(open_table_file(folder / "quarantine.csv"))

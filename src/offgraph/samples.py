@@ -154,10 +154,8 @@ class DatasetSamples:
         self.dataset = dataset
         self.own_recipe = own_recipe
         names, self._renumbered = _renumber(dataset, class_names)
-        found = "classify" if names else "segment" if dataset.mask_dtypes else None
-        task, targets = getattr(dataset, "task", found), getattr(dataset, "target_names", ())
-        self.labels = Labels(task, names, targets, one_hot)
-        self.has_masks = bool(dataset.mask_dtypes)
+        self.labels = Labels(dataset.task, names, dataset.target_names, one_hot)
+        self.has_masks = dataset.has_masks
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -1,4 +1,4 @@
-r"""CSV tables that every program can read, whatever file names hold, and that run nothing in a spreadsheet.
+r"""CSV tables and JSON that every program can read, whatever file names hold, and that run nothing in a spreadsheet.
 
 A table is UTF-8 with a comma between cells and ``\n`` after each row. Two things that names may hold are written
 differently, and `restored` gives the name back:
@@ -8,21 +8,28 @@ differently, and `restored` gives the name back:
   beginning of one of these becomes ``\x5c``. Every other backslash stays.
 - What a spreadsheet would run: a cell that begins with ``=``, ``+``, ``-`` or ``@`` gets an apostrophe in front, as in
   the spreadsheet itself, and so does one that looks like that already. Numbers, such as ``-1.5``, stay numbers.
+
+In JSON only what is no text is written so, since most readers refuse a lone surrogate; JSON escapes the rest itself.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterable
 from typing import IO, Any
 
-__all__ = ["TableWriter", "cell", "open_table_file", "restored"]
+__all__ = ["TableWriter", "cell", "dumps", "open_table_file", "restored", "unescaped"]
 
-_ODD = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]"  # controls and what is no text
-    r"|\\(?=x(?:[01][0-9a-f]|7f|5c|[89a-f][0-9a-f])|u(?:00[89][0-9a-f]|d[89a-f][0-9a-f]{2}))"  # would read as an escape
+_ALIKE = (
+    r"\\(?=x(?:[01][0-9a-f]|7f|5c|[89a-f][0-9a-f])|u(?:00[89][0-9a-f]|d[89a-f][0-9a-f]{2}))"  # like an escape
 )
+_ODD = re.compile(rf"[\x00-\x1f\x7f-\x9f\ud800-\udfff]|{_ALIKE}")
+_NO_TEXT = re.compile(rf"[\ud800-\udfff]|{_ALIKE}")
+_SUSPECT = re.compile(
+    r"\\ud|\\\\[xu]"
+)  # in JSON: half of a surrogate pair, or a backslash that may look like an escape
 _ESCAPE = re.compile(r"\\x([01][0-9a-f]|7f|5c|[89a-f][0-9a-f])|\\u(00[89][0-9a-f]|d[89a-f][0-9a-f]{2})")
 _RUN = "=+-@＝＋－＠"  # full-width signs begin a formula in some spreadsheets
 _GUARDED = re.compile(rf"'+[{re.escape(_RUN)}]")
@@ -53,9 +60,32 @@ def restored(text: str) -> str:
     >>> [restored(cell(name)) for name in ("=1+1", "'=1", "caf\udce9", r"a\x5c")] == ["=1+1", "'=1", "caf\udce9", r"a\x5c"]
     True
     """
-    if text.startswith("'") and _GUARDED.match(text):
-        text = text[1:]
+    return unescaped(text[1:] if text.startswith("'") and _GUARDED.match(text) else text)
+
+
+def unescaped(text: str) -> str:
+    """Return the text that `dumps` was given where this stands in its JSON."""
     return _ESCAPE.sub(_unescape, text) if "\\" in text else text
+
+
+def dumps(value: Any, **options: Any) -> str:
+    r"""Give the JSON text of a value like ``json.dumps``, with an escape for what is no Unicode in its texts.
+
+    Examples
+    --------
+    >>> dumps(["caf\udce9.png", "\n"])
+    '["caf\\\\xe9.png", "\\n"]'
+    """
+    text = json.dumps(value, **options)
+    return json.dumps(_readable(value), **options) if _SUSPECT.search(text) else text
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _NO_TEXT.sub(_escape, value)
+    if isinstance(value, dict):
+        return {_readable(key): _readable(entry) for key, entry in value.items()}
+    return [_readable(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def open_table_file(path: Any) -> IO[str]:

@@ -21,7 +21,7 @@ from offgraph.dataset.output import PART, OutputFolder, sha256_of
 from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import MANIFEST, Quarantined, Records, quarantined
 from offgraph.dataset.report import BuildReport
-from offgraph.decode import Color
+from offgraph.decode import MAX_PIXELS, Color
 from offgraph.errors import ArgumentError, BuildError, MachineError
 from offgraph.feeding import default_threads, ordered_map, whole_number
 from offgraph.random import Key
@@ -158,7 +158,8 @@ def build(
     }
     job = Job.of(source, recipe, options, FORMATS[format].extra_libraries)
     source.watch()
-    maker = Maker(source, recipe, seed, store, job.present, non_finite)
+    limit = max(MAX_PIXELS, source.reading.max_pixels)
+    maker = Maker(source, recipe, seed, store, job.present, non_finite, limit)
     folder = OutputFolder(Path(out))
     writer = FORMATS[format](folder, job)
     trouble = source.holds(folder.path)

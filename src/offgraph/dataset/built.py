@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,19 @@ from offgraph.dataset.example import decode_array
 from offgraph.dataset.formats import FORMATS
 from offgraph.dataset.output import inside
 from offgraph.dataset.records import MANIFEST, load_manifest
-from offgraph.errors import BuildError, DecodeError
+from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_array, parse
+from offgraph.decode import MAX_PIXELS
+from offgraph.errors import ArgumentError, BuildError, DecodeError, OffgraphError
+from offgraph.feeding import whole_number
+from offgraph.machine import is_machine, machine_error
+from offgraph.sources import Task
+from offgraph.sources.base import Label
 from offgraph.spec import ArraySpec, name_axes
 from offgraph.targets import Image, Mask
 
 __all__ = ["BuiltDataset", "Stored"]
+
+_ADVICE = "run the build again to mend it"
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ class Stored:
     ----------
     image : Image
     mask : Mask or None
-    label : int or None
+    label : int, tuple of int, tuple of float, or None
+        A class number, several of them, or numbers to learn, by the dataset's task.
     name : str
         Of the source file.
     index, copy : int
@@ -44,7 +52,7 @@ class Stored:
 
     image: Image
     mask: Mask | None
-    label: int | None
+    label: Label | None
     name: str
     index: int
     copy: int
@@ -59,75 +67,131 @@ class BuiltDataset:
     ----------
     path : path
         The folder that :func:`offgraph.build` wrote.
+    max_pixels : int
+        Limit on each stored image and mask, channels not counted. A dataset may come from somebody else; of one that
+        can be trusted, more can be read.
 
     Attributes
     ----------
     recipe : Compose
         The whole recipe it was made with.
+    task : {"classify", "multilabel", "regress", "segment"} or None
+        What there is to learn; None where the source had neither labels nor masks.
     class_names : tuple of str
+    target_names : tuple of str
+        Names of the numbers to learn, with the task ``"regress"``.
+    has_masks : bool
+        Whether the examples have masks: all of them, or none.
     seed, copies : int
-    labels : ndarray of int64, shape (len,), or None
-        None for a source without classes.
+    labels : ndarray, shape (len,) or (len, number of classes or targets), or None
+        int64 class numbers; for several classes float32 rows of 0 and 1; for numbers to learn float64, always 2-D.
+        None for a source without labels.
     mask_dtypes : tuple of str
         Every dtype that masks were stored with; empty for a dataset without masks.
 
     Raises
     ------
     BuildError
-        Where the folder holds no finished dataset, or its records are not as they were written.
+        Where the folder holds no finished dataset, or its records are not as they were written; names the file.
+    MachineError
+        Where the machine failed, and not the dataset.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
         self.path = Path(path)
+        self.max_pixels = whole_number("max_pixels", max_pixels, ArgumentError)
         manifest = load_manifest(self.path)
+        where = self.path / MANIFEST
         try:
             self.recipe = Compose.from_dict(manifest["recipe"])
-            self.recipe.training = bool(manifest["training"])
-            self.class_names = tuple(manifest["class_names"])
-            self.seed, self.copies = int(manifest["seed"]), int(manifest["copies"])
-            self._read = FORMATS[manifest["format"]].read
-            entries = [(head["records"], int(head["examples"])) for head in manifest["shards"]]
-            self._files = [inside(self.path, entry["file"]) for entry, _ in entries]
-            self._lines, labels, masks = self._index(entries)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BuildError(
-                f"{self.path / MANIFEST}: damaged ({type(error).__name__}: {error}); run the build again to mend it"
-            ) from error
-        self.labels = np.array(labels, np.int64) if self.class_names else None
+        except OffgraphError as error:
+            raise BuildError(f"{where}: damaged: recipe: {error}; {_ADVICE}") from error
+        self.recipe.training = manifest["training"]
+        self.class_names = tuple(manifest["class_names"])
+        self.target_names = tuple(manifest.get("target_names", ()))
+        self.seed, self.copies = manifest["seed"], manifest["copies"]
+        if manifest["format"] not in FORMATS:
+            raise BuildError(f"{where}: damaged: format {manifest['format']!r:.60}; {_ADVICE}")
+        self._read = FORMATS[manifest["format"]].read
+        has_masks = manifest.get("has_masks")
+        self.task: Task | None = manifest.get("task") or ("classify" if self.class_names else None)
+        self._check = LineCheck(
+            task=self.task,
+            classes=len(self.class_names),
+            targets=len(self.target_names),
+            copies=self.copies,
+            steps=len(self.recipe.steps),
+            has_masks=has_masks,
+        )
+        entries = [(head["records"], head["examples"]) for head in manifest["shards"]]
+        self._files = [inside(self.path, entry["file"]) for entry, _ in entries]
+        self._lines, labels, masks = self._index(entries)
         self.mask_dtypes = tuple(sorted(masks))
+        self.has_masks: bool = bool(masks) if has_masks is None else has_masks
+        if self.task is None and self.has_masks:
+            self.task = "segment"
+        learns = bool(self.class_names) or self.task == "regress"
+        self.labels = labels_array(labels, self.task, len(self.class_names)) if learns else None
 
-    def _index(self, entries: list[tuple[dict[str, Any], int]]) -> tuple[np.ndarray, list[int], set[str]]:
+    def _index(self, entries: list[tuple[dict[str, Any], int]]) -> tuple[np.ndarray, list[Any], set[str]]:
         """Where the line of each example lies: (record file, offset, length); the labels; the dtypes of masks."""
-        where, labels, masks = [], [], set()
+        where, labels, masks = [], [], set[str]()
         for number, (entry, count) in enumerate(entries):
             path = self._files[number]
-            try:
-                data = path.read_bytes()
-            except OSError as error:
-                raise BuildError(f"{path}: cannot be read: {error.strerror}; run the build again") from error
+            data = self._bytes(number, 0, 2 * entry["bytes"] + (1 << 20))
             if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-                raise BuildError(f"{path}: not as it was written; run the build again to mend it")
-            head, *lines = data.splitlines(keepends=True)
+                raise BuildError(f"{path}: not as it was written; {_ADVICE}")
+            head, *lines = data.splitlines(keepends=True) or [b""]
+            parse(HEAD, head, f"{path}, line 1", _ADVICE)
+            if len(lines) < count:
+                raise BuildError(f"{path}: damaged: {len(lines)} lines for {count} examples; {_ADVICE}")
             offset = len(head)
-            for line in lines[:count]:
-                where.append((number, offset, len(line)))
-                example = json.loads(line)
-                label = example["label"]
-                labels.append(-1 if label is None else label)
-                if example["mask"] is not None:
-                    masks.add(np.dtype(example["mask"]["dtype"]).name)
-                offset += len(line)
+            for place, text in enumerate(lines[:count]):
+                where.append((number, offset, len(text)))
+                line = self._line(text, f"{path}, line {place + 2}")
+                labels.append(line["label"])
+                if line["mask"] is not None:
+                    masks.add(line["mask"]["dtype"])
+                offset += len(text)
         return np.array(where, np.int64).reshape(-1, 3), labels, masks
+
+    def _bytes(self, number: int, offset: int, length: int) -> bytes:
+        """A part of a record file."""
+        path = self._files[number]
+        try:
+            with path.open("rb") as records:
+                size = os.fstat(records.fileno()).st_size
+                records.seek(offset)
+                return records.read(min(length, max(0, size - offset)))
+        except OSError as error:
+            if is_machine(error):
+                raise machine_error(str(path), error) from error
+            raise BuildError(
+                f"{path}: cannot be read: {error.strerror or error}; run the build again"
+            ) from error
+        except ValueError as error:  # a name that is none
+            raise BuildError(f"{path}: cannot be read: {error}; {_ADVICE}") from error
+
+    def _line(self, text: bytes, where: str) -> dict[str, Any]:
+        line = parse(EXAMPLE, text, where, _ADVICE)
+        trouble = self._check.trouble(line)
+        if trouble:
+            raise BuildError(f"{where}: damaged: {trouble}; {_ADVICE}")
+        return line
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def line(self, number: int) -> dict[str, Any]:
-        """Plain JSON record of one example."""
+        """Plain JSON record of one example.
+
+        Raises
+        ------
+        BuildError
+            Where it is not as it was when the dataset was opened.
+        """
         file, offset, length = (int(value) for value in self._lines[number])
-        with self._files[file].open("rb") as records:
-            records.seek(offset)
-            return json.loads(records.read(length))
+        return self._line(self._bytes(file, offset, length), f"{self._files[file]}, example {number}")
 
     def specs(self, number: int) -> tuple[ArraySpec, ArraySpec | None]:
         """Shape, dtype and axes of image and mask of one example, as its record says.
@@ -135,21 +199,18 @@ class BuiltDataset:
         Raises
         ------
         DecodeError
-            Where the record does not say it; names the example.
+            Where they cannot be those of an image; names the example.
         """
         line = self.line(number)
 
         def spec(entry: dict[str, Any]) -> ArraySpec:
-            shape, dtype = tuple(map(int, entry["shape"])), np.dtype(entry["dtype"])
-            return ArraySpec(shape, dtype.name, name_axes(shape, entry["axes"]))
+            shape = tuple(entry["shape"])
+            return ArraySpec(shape, entry["dtype"], name_axes(shape, entry["axes"]))
 
         try:
-            mask = line["mask"]
-            return spec(line["image"]), None if mask is None else spec(mask)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DecodeError(
-                f"{self.path}, example {number}: its record is damaged ({error}); run the build again to mend it"
-            ) from error
+            return spec(line["image"]), None if line["mask"] is None else spec(line["mask"])
+        except ValueError as error:
+            raise DecodeError(f"{self.path}, example {number}: {error}; {_ADVICE}") from error
 
     def read(self, number: int) -> Stored:
         """Read one example.
@@ -158,23 +219,26 @@ class BuiltDataset:
         ------
         DecodeError
             Where its bytes are missing or not as they were written; names the example.
+        MachineError
+            Where the machine failed, and not the file.
         """
         line = self.line(number)
+        where = f"{self.path}, example {number} ({line['name']})"
         try:
             image_data, mask_data = self._read(self.path, line)
-            image = decode_array(image_data, line["image"])
-            mask = None if mask_data is None else decode_array(mask_data, line["mask"])
-        except (BuildError, OSError, ValueError, TypeError, LookupError, EOFError) as error:
-            raise DecodeError(
-                f"{self.path}, example {number} ({line['name']}): {error}; run the build again to mend it"
-            ) from error
-        return Stored(
-            image=Image(image, line["image"]["axes"]),
-            mask=None if mask is None else Mask(mask, line["mask"]["axes"]),
-            label=line["label"],
-            name=line["name"],
-            index=line["index"],
-            copy=line["copy"],
-            start=line["start"],
-            record=line["record"],
-        )
+            image = decode_array(image_data, line["image"], self.max_pixels)
+            mask = None if mask_data is None else decode_array(mask_data, line["mask"], self.max_pixels)
+            return Stored(
+                image=Image(image, line["image"]["axes"]),
+                mask=None if mask is None else Mask(mask, line["mask"]["axes"]),
+                label=as_label(line["label"], self.task),
+                name=line["name"],
+                index=line["index"],
+                copy=line["copy"],
+                start=line["start"],
+                record=line["record"],
+            )
+        except (BuildError, OSError, MemoryError, ValueError, TypeError, LookupError, EOFError) as error:
+            if is_machine(error, 32 * self.max_pixels):
+                raise machine_error(where, error) from error
+            raise DecodeError(f"{where}: {error}; {_ADVICE}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import struct
 import threading
 from collections.abc import Sequence
@@ -15,12 +16,16 @@ import numpy as np
 from offgraph.batching import NonFinite, run_checked
 from offgraph.compose import Compose
 from offgraph.dataset.output import sha256_of
+from offgraph.dataset.schema import size_trouble
+from offgraph.decode import MAX_PIXELS
 from offgraph.encode import encode_png
 from offgraph.errors import BuildError, FileAccessError, MachineError, StepError
 from offgraph.feeding import BAD_FILE, name_file, reason
 from offgraph.machine import with_retries
 from offgraph.random import Key
 from offgraph.sources import Source
+from offgraph.sources.base import Label
+from offgraph.targets import Image, Mask
 
 __all__ = ["BadFile", "Encoded", "Example", "Maker", "Store", "decode_array", "encode_array"]
 
@@ -68,29 +73,45 @@ def encode_array(array: np.ndarray, axes: str) -> Encoded:
     return Encoded(data, encoding, array.shape, array.dtype.name, axes)
 
 
-def decode_array(data: bytes, described: dict[str, Any]) -> np.ndarray:
+def decode_array(data: bytes, described: dict[str, Any], max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Give back the array that ``encode_array`` was given.
 
     Raises
     ------
     BuildError
-        Where the bytes are not what the description says.
+        Where the bytes are not what the description says, or more than the limit.
     """
     shape, dtype = tuple(described["shape"]), np.dtype(described["dtype"])
+    size = math.prod(shape) * dtype.itemsize
     if described["encoding"] == "png":
         import imagecodecs
 
         # The size in the header, looked at before anything is unpacked.
         if data[16:24] != struct.pack(">II", shape[1], shape[0]):
-            raise BuildError(f"stored as a picture of shape {shape}, but the PNG is of another size")
-        array = np.asarray(imagecodecs.png_decode(data))
+            raise BuildError(f"stored as an image of shape {shape}, but the PNG is of another size")
+        _refuse_size(described, max_pixels)
+        if size > len(data) * 1100:  # deflate makes of a byte 1032 at most
+            raise BuildError(f"{len(data)} bytes cannot hold {dtype.name} of shape {shape}")
+        try:
+            array = np.asarray(imagecodecs.png_decode(data))
+        except (RuntimeError, ValueError) as error:
+            raise BuildError(f"damaged PNG: {error}") from error
     else:
+        _refuse_size(described, max_pixels)
+        if len(data) != size:
+            raise BuildError(f"stored as {dtype.name} of shape {shape}, but there are {len(data)} bytes")
         array = np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype)
     if array.dtype != dtype or array.size != np.prod(shape, dtype=np.int64):
         raise BuildError(
             f"stored as {dtype.name} of shape {shape}, but the bytes give {array.dtype.name} of shape {array.shape}"
         )
     return array.reshape(shape)
+
+
+def _refuse_size(described: dict[str, Any], max_pixels: int) -> None:
+    trouble = size_trouble(described, max_pixels)
+    if trouble:
+        raise BuildError(trouble)
 
 
 @dataclass(frozen=True)
@@ -100,7 +121,7 @@ class Example:
     index: int
     copy: int
     name: str
-    label: int | None
+    label: Label | None
     source: str
     mask_source: str | None
     start: int
@@ -163,6 +184,8 @@ class Maker:
         Whether the files of each image were there when the source was listed.
     non_finite : {"error", "allow"}
         What NaN and infinity do in an image of floats.
+    max_pixels : int
+        Limit on each array that is stored.
     ended : threading.Event
         Set when the build ends: nothing is tried again after that.
     """
@@ -173,6 +196,7 @@ class Maker:
     store: Store
     listed: Sequence[bool] = ()
     non_finite: NonFinite = "error"
+    max_pixels: int = MAX_PIXELS
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, address: tuple[int, int]) -> Example | BadFile:
@@ -206,6 +230,10 @@ class Maker:
         key = Key(self.seed, copy, index)
         done = run_checked(self.recipe, sample.image, sample.mask, key, stop=end, non_finite=self.non_finite)
         image, mask = done.targets
+        for kind, target in (("image", image), ("mask", mask)):
+            trouble = target is not None and size_trouble(_entry(target), self.max_pixels)
+            if trouble:
+                raise StepError(f"the {kind} is not stored: {trouble}")
         if self.store == "integers" and image.array.dtype.kind not in "bui":
             raise StepError(
                 f"the picture is {image.array.dtype.name}, so there are no integers to store; build with store='final'"
@@ -222,6 +250,10 @@ class Maker:
             mask=None if mask is None else encode_array(mask.array, mask.axes),
             record=done.record,
         )
+
+
+def _entry(target: Image | Mask) -> dict[str, Any]:
+    return Encoded(b"", "raw", target.array.shape, target.array.dtype.name, target.axes).describe()
 
 
 def _hash(path: Path) -> str:

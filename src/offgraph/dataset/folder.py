@@ -1,28 +1,46 @@
-"""Folders of picture files: ``images/<class>/<name>__<copy>.png``, label masks beside, and a table of labels."""
+"""Folders of image files: ``images/<class>/<name>__<copy>.png``, label masks beside, and a table of labels."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import io
+import math
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NotRequired
 from urllib.parse import quote
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter
+from typing_extensions import TypedDict
 
 from offgraph.dataset.example import Encoded, Example, decode_array
 from offgraph.dataset.job import Job
-from offgraph.dataset.output import PART, OutputFolder, inside, sha256_of
+from offgraph.dataset.output import PART, OutputFolder, inside, read_part, sha256_of
+from offgraph.dataset.schema import FileEntry, parse
 from offgraph.errors import BuildError
-from offgraph.tables import TableWriter, open_table_file
+from offgraph.tables import TableWriter, dumps, open_table_file
 
 __all__ = ["FolderFormat"]
 
+_FILE_OVERHEAD = 1 << 16  # bytes of a file beyond its values
 _LONGEST = 180  # bytes of one path component; 255 is the common limit, and endings are added
+
+
+_KINDS = ("images", "masks")
+
+
+class _At(TypedDict):
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
+    images: FileEntry
+    masks: NotRequired[FileEntry]
+
+
+_AT: TypeAdapter[Any] = TypeAdapter(_At)
 
 
 class FolderFormat:
@@ -81,39 +99,56 @@ class FolderFormat:
         """Say what is wrong with a finished block, or None."""
         del header  # every file has its own digest
         for line in lines:
-            for entry in line.get("at", {}).values():
-                if sha256_of(self.folder.path / entry["file"]) != entry["sha256"]:
+            try:
+                at = parse(_AT, line["at"], f"the record of {line['name']}", "it is written again")
+                files = [
+                    (inside(self.folder.path, at[kind]["file"]), at[kind]) for kind in at if kind in _KINDS
+                ]
+            except BuildError as error:
+                return str(error)
+            for path, entry in files:
+                if sha256_of(path) != entry["sha256"]:
                     return f"{entry['file']} is missing or not as it was written"
         return None
 
     @staticmethod
     def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
         """Give the encoded image and mask of one example back."""
+        at = parse(_AT, line["at"], "its record", "")
         found = []
         for kind, described in (("images", line["image"]), ("masks", line["mask"])):
             if described is None:
                 found.append(None)
                 continue
-            entry = line["at"][kind]
-            data = inside(root, entry["file"]).read_bytes()
-            if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-                raise BuildError(f"{entry['file']} is not as it was written")
-            raw = described["encoding"] == "raw"
-            found.append(np.load(io.BytesIO(data), allow_pickle=False).tobytes() if raw else data)
+            size = math.prod(described["shape"]) * np.dtype(described["dtype"]).itemsize
+            data = read_part(root, at[kind], size + size // 8 + _FILE_OVERHEAD)
+            found.append(_from_npy(data, described) if described["encoding"] == "raw" else data)
         return found[0], found[1]
 
     def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
-        """Write what stands beside the files: ``labels.csv``, a row an example."""
+        """Write what stands beside the files: ``labels.csv``, a row per example.
+
+        One class is its name. Several classes are their names with ``|`` between them, or, where a name has a
+        separator in it, a JSON list. Numbers to learn have a column each, called as in the source.
+        """
+        named = columns_of(self.job)
         table_file = self.folder.path / "labels.csv"
         with self.folder.writing(table_file.name):
             part = table_file.with_name(table_file.name + PART)
             with open_table_file(part) as file:
-                table = TableWriter(file, ["path", "label", "mask", "source", "copy"])
+                table = TableWriter(file, ["path", *named, "mask", "source", "copy"])
                 for line in lines:
-                    label = "" if line["label"] is None else self.job.class_names[line["label"]]
                     at = line["at"]
                     mask = at["masks"]["file"] if "masks" in at else ""
-                    table.writerow([at["images"]["file"], label, mask, line["name"], line["copy"]])
+                    table.writerow(
+                        [
+                            at["images"]["file"],
+                            *cells_of(self.job, line["label"]),
+                            mask,
+                            line["name"],
+                            line["copy"],
+                        ]
+                    )
                 file.flush()
                 os.fsync(file.fileno())
             if sha256_of(part) == sha256_of(table_file):
@@ -141,8 +176,46 @@ class FolderFormat:
 def _npy(array: Encoded) -> bytes:
     file = io.BytesIO()
     described = array.describe()
-    np.lib.format.write_array(file, decode_array(array.data, described), version=(1, 0), allow_pickle=False)
+    np.lib.format.write_array(
+        file, decode_array(array.data, described, sys.maxsize), version=(1, 0), allow_pickle=False
+    )
     return file.getvalue()
+
+
+def _from_npy(data: bytes, described: dict[str, Any]) -> bytes:
+    """The values of a .npy file, once its header says what the record says: no memory is taken on its word."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise BuildError(f"a .npy file of version {version}")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if shape != tuple(described["shape"]) or fortran or dtype.newbyteorder("=").name != described["dtype"]:
+        raise BuildError(
+            f"stored as {described['dtype']} of shape {described['shape']}, but its header says otherwise"
+        )
+    return data[file.tell() :]
+
+
+_SEPARATORS = frozenset("|;,")
+
+
+def columns_of(job: Job) -> list[str]:
+    """Names of the columns of ``labels.csv`` that hold what there is to learn."""
+    if job.task != "regress":
+        return ["label"]
+    taken = {"path", "mask", "source", "copy"}
+    return [f"{name} (target)" if name in taken else name for name in job.target_names]
+
+
+def cells_of(job: Job, label: Any) -> list[Any]:
+    """What stands in these columns for a label."""
+    if job.task == "regress":
+        return list(label)
+    if job.task != "multilabel":
+        return ["" if label is None else job.class_names[label]]
+    names = [job.class_names[number] for number in label]
+    plain = not any(_SEPARATORS & set(name) for name in job.class_names)
+    return ["|".join(names) if plain else dumps(names, ensure_ascii=False)]
 
 
 def _stems(job: Job) -> list[str]:
@@ -154,7 +227,7 @@ def _stems(job: Job) -> list[str]:
     stems = []
     for index, picture in enumerate(job.pictures):
         parts = [_safe(part) for part in PurePosixPath(picture.name).parts]
-        if picture.label is not None:
+        if isinstance(picture.label, int):
             top = _safe(job.class_names[picture.label])
             parts = parts if len(parts) > 1 and parts[0] == top else [top, *parts]
         whole = "/".join(parts)

@@ -11,13 +11,23 @@ from typing import Any
 
 from offgraph.compose import Compose
 from offgraph.dataset.output import json_line
-from offgraph.errors import BuildError
+from offgraph.dataset.schema import JOB, as_label, parse
+from offgraph.errors import BuildError, RecipeError
 from offgraph.feeding import permutation
 from offgraph.machine import is_machine, machine_error
 from offgraph.recipe import explain_mismatch
-from offgraph.sources import Reading, Source
+from offgraph.sources import Reading, Source, Task
+from offgraph.sources.base import Label, class_numbers
 
-__all__ = ["FORMAT_VERSION", "Job", "Picture", "class_counts", "explain_difference", "library_versions"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Job",
+    "Picture",
+    "class_counts",
+    "explain_difference",
+    "library_versions",
+    "version_of",
+]
 
 FORMAT_VERSION = 1
 
@@ -30,7 +40,7 @@ class Picture:
 
     name: str
     size: int
-    label: int | None
+    label: Label | None
     mask: str | None
     mask_size: int | None
 
@@ -54,6 +64,8 @@ class Job:
         The libraries that decode, transform and encode.
     pictures : tuple of Picture
         The listing, in the order of the source.
+    task, target_names, has_masks
+        What a model is to learn of it, as the source says it; None, empty and None in jobs of older versions.
     """
 
     recipe: dict[str, Any]
@@ -61,6 +73,9 @@ class Job:
     class_names: tuple[str, ...]
     versions: dict[str, str]
     pictures: tuple[Picture, ...]
+    task: Task | None = None
+    target_names: tuple[str, ...] = ()
+    has_masks: bool | None = None
 
     @classmethod
     def of(cls, source: Source, recipe: Compose, options: dict[str, Any], extra: Sequence[str] = ()) -> Job:
@@ -82,7 +97,17 @@ class Job:
             class_names=source.class_names,
             versions=versions,
             pictures=pictures,
+            task=source.task,
+            target_names=source.target_names,
+            has_masks=source.has_masks,
         )
+
+    @property
+    def learnt(self) -> dict[str, Any]:
+        """Task, names of targets and whether there are masks, as plain JSON; empty for a job of an older version."""
+        if self.has_masks is None:
+            return {}
+        return {"task": self.task, "target_names": list(self.target_names), "has_masks": self.has_masks}
 
     def to_bytes(self) -> bytes:
         """JSON with one picture a line."""
@@ -92,6 +117,7 @@ class Job:
             "options": self.options,
             "class_names": list(self.class_names),
             "versions": self.versions,
+            **self.learnt,
         }
         rows = b",\n".join(json_line(picture.row()).rstrip() for picture in self.pictures)
         return json_line(head)[: -len(b"}\n")] + b',\n"pictures":[\n' + rows + b"\n]}\n"
@@ -105,39 +131,61 @@ class Job:
         BuildError
             Where it is not that.
         """
+        advice = "choose another folder, or remove this one if it holds nothing of yours"
         try:
-            value = json.loads(data)
-            if value["offgraph"] != FORMAT_VERSION:
-                raise BuildError(
-                    f"{where}: written by another version of Offgraph (layout {value['offgraph']!r}, "
-                    f"this one reads {FORMAT_VERSION}); build into another folder"
-                )
-            return cls(
-                recipe=dict(value["recipe"]),
-                options=dict(value["options"]),
-                class_names=tuple(value["class_names"]),
-                versions=dict(value["versions"]),
-                pictures=tuple(Picture(*row) for row in value["pictures"]),
-            )
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            value = parse(JOB, data, f"{where}: not the description of a build", advice)
+            version = value["offgraph"]
+        except BuildError:
+            version = version_of(data)
+            if version in (None, FORMAT_VERSION):
+                raise
+        if version != FORMAT_VERSION:
             raise BuildError(
-                f"{where}: not the description of a build ({type(error).__name__}: {error}); "
-                "choose another folder, or remove this one if it holds nothing of yours"
-            ) from error
+                f"{where}: written by another version of Offgraph (layout {version!r:.50}, "
+                f"this one reads {FORMAT_VERSION}); build into another folder"
+            )
+        task = value.get("task")
+        for name, _, label, *_ in value["pictures"]:
+            if any(
+                not 0 <= n < len(value["class_names"])
+                for n in class_numbers(as_label(label, None))
+                if task != "regress"
+            ):
+                raise BuildError(f"{where}: damaged: label {label!r:.60} of {name!r:.200}; {advice}")
+        return cls(
+            recipe=dict(value["recipe"]),
+            options=dict(value["options"]),
+            class_names=tuple(value["class_names"]),
+            versions=dict(value["versions"]),
+            pictures=tuple(
+                Picture(name, size, as_label(label, task), *rest)
+                for name, size, label, *rest in value["pictures"]
+            ),
+            task=task,
+            target_names=tuple(value.get("target_names", ())),
+            has_masks=value.get("has_masks"),
+        )
 
     def differences(self, new: Job, *, versions: bool) -> list[str]:
         """Say what is not the same in another job, in words; empty where the bytes would be the same."""
         found = []
         if self.recipe != new.recipe:
-            old, other = Compose.from_dict(self.recipe), Compose.from_dict(new.recipe)
-            found.append("another recipe: " + explain_difference(old, other))
+            try:
+                told = explain_difference(Compose.from_dict(self.recipe), Compose.from_dict(new.recipe))
+            except RecipeError as error:
+                told = f"one that cannot be read: {error}"
+            found.append("another recipe: " + told)
         default = asdict(Reading())  # of what an earlier version could not say
         for name in self.options | new.options:
             was, now = (job.options.get(name, default.get(name)) for job in (self, new))
             if was != now:
-                found.append(f"{name} was {was!r}, now {now!r}")
+                found.append(f"{name} was {was!r:.100}, now {now!r:.100}")
         if self.class_names != new.class_names:
-            found.append(f"the classes were {list(self.class_names)}, now {list(new.class_names)}")
+            found.append(
+                f"the classes were {list(self.class_names)!s:.500}, now {list(new.class_names)!s:.500}"
+            )
+        if self.has_masks is not None and self.learnt != new.learnt:
+            found.append(f"there was to learn {self.learnt!s:.300}, now {new.learnt!s:.300}")
         found.extend(_listing_differences(self.pictures, new.pictures))
         if versions:
             for name in sorted(self.versions.keys() | new.versions.keys()):
@@ -175,9 +223,11 @@ class Job:
         return [addresses[start : start + size] for start in range(0, self.total, size)]
 
 
-def class_counts(job: Job, labels: Sequence[int | None]) -> dict[str, int]:
+def class_counts(job: Job, labels: Sequence[Any]) -> dict[str, int]:
     """Number of labels of each class, by name; empty for a source without classes."""
-    counted = Counter(labels)
+    if not job.class_names:
+        return {}
+    counted = Counter(number for label in labels for number in class_numbers(as_label(label, None)))
     return {name: counted[i] for i, name in enumerate(job.class_names)}
 
 
@@ -201,6 +251,15 @@ def _listing_differences(old: tuple[Picture, ...], new: tuple[Picture, ...]) -> 
     if not found and old != new:
         found.append("the files are listed in another order")
     return found
+
+
+def version_of(data: bytes) -> Any:
+    """What a JSON file says of its layout; None where it is none of ours."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value.get("offgraph") if isinstance(value, dict) else None
 
 
 def _size(path: Any) -> int:

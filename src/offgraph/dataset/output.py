@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -14,8 +13,9 @@ from typing import Any
 
 from offgraph.errors import BuildError
 from offgraph.machine import is_machine, machine_error
+from offgraph.tables import dumps
 
-__all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "sha256_of"]
+__all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "read_part", "sha256_of"]
 
 PART = ".part"
 """End of the name a file has until it is whole. A fixed name: a killed build leaves one behind, the next writes over it."""
@@ -31,12 +31,12 @@ _ADVICE = {
 
 def json_line(value: Any) -> bytes:
     """One JSON value on one line, the same bytes for the same value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    return dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
 
 
 def json_bytes(value: Any) -> bytes:
     """One JSON value to be read by people too, the same bytes for the same value."""
-    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
+    return dumps(value, sort_keys=True, indent=1, allow_nan=False).encode("ascii") + b"\n"
 
 
 def sha256_of(path: Path) -> str | None:
@@ -61,8 +61,8 @@ def sha256_of(path: Path) -> str | None:
 def inside(root: Path, name: str) -> Path:
     """Join a name that stands in a record to the folder of the dataset; a name that leads out of it is refused."""
     pure = PurePosixPath(name)
-    if pure.is_absolute() or ".." in pure.parts:
-        raise BuildError(f"{root}: a record names the file {name!r}, which lies outside of the dataset")
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts or set(name) & set("\0\\:"):
+        raise BuildError(f"{root}: a record names the file {name!r:.200}, which lies outside of the dataset")
     return root / pure
 
 
@@ -83,6 +83,39 @@ def _locked(folder: Path) -> int | None:
     except OSError:
         pass  # some network file systems cannot lock a folder; building there is worth more than the guard
     return handle
+
+
+def read_part(root: Path, entry: dict[str, Any], most: int, offset: int = 0) -> bytes:
+    """Bytes that a record speaks of, checked by their digest.
+
+    Parameters
+    ----------
+    root : Path
+    entry : dict
+        ``file``, ``bytes`` and ``sha256``.
+    most : int
+        So many bytes are read at most: a record may say anything.
+    offset : int
+        Where they begin in the file.
+
+    Raises
+    ------
+    BuildError
+        Where they are others than those that were written.
+    OSError
+        Where the file cannot be read.
+    """
+    with inside(root, entry["file"]).open("rb") as file:
+        left = os.fstat(file.fileno()).st_size - offset
+        if not entry["bytes"] <= min(left, most):
+            raise BuildError(
+                f"{entry['file']} does not hold the {entry['bytes']:,} bytes that its record says"
+            )
+        file.seek(offset)
+        data = file.read(entry["bytes"])
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise BuildError(f"{entry['file']}{f' at {offset}' if offset else ''} is not as it was written")
+    return data
 
 
 class OutputFolder:

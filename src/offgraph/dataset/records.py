@@ -9,16 +9,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from offgraph.compose import Compose
-from offgraph.dataset.job import FORMAT_VERSION, Job, class_counts
+from offgraph.dataset.job import FORMAT_VERSION, Job, class_counts, version_of
 from offgraph.dataset.output import OutputFolder, json_bytes, json_line
+from offgraph.dataset.schema import BAD_LINE, EXAMPLE, HEAD, MANIFEST_FILE, LineCheck, parse, validate
 from offgraph.errors import BuildError
+from offgraph.machine import is_machine, machine_error
 from offgraph.tables import TableWriter
 
 __all__ = ["MANIFEST", "Quarantined", "Records", "load_manifest", "quarantined"]
@@ -61,6 +65,14 @@ class Records:
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
         self.folder, self.job = folder, job
+        self._check = LineCheck(
+            task=job.task,
+            classes=len(job.class_names),
+            targets=len(job.target_names),
+            copies=job.options["copies"],
+            steps=sys.maxsize,  # the recipe's own are counted where the dataset is read
+            has_masks=None,
+        )
 
     @staticmethod
     def file(shard: int) -> str:
@@ -79,13 +91,23 @@ class Records:
         data = self.folder.read(self.file(shard))
         if data is None:
             return None
+        first, *rest = data.splitlines() or [b""]
         try:
-            head, *lines = (json.loads(line) for line in data.splitlines())
+            head = validate(HEAD, first)
             count, bad = head["examples"], head["quarantined"]
-            whole = head["shard"] == shard and len(lines) == count + bad and "files" in head
-        except (ValueError, TypeError, KeyError):
+            if head["shard"] != shard or len(rest) != count + bad:
+                return None
+            lines = [validate(EXAMPLE, line) for line in rest[:count]]
+            bad_lines = [validate(BAD_LINE, line) for line in rest[count:]]
+        except ValidationError:
             return None
-        return (head, lines[:count], lines[count:]) if whole else None
+        right = all(map(self._ours, (*lines, *bad_lines))) and not any(map(self._check.trouble, lines))
+        return (head, lines, bad_lines) if right else None
+
+    def _ours(self, line: dict[str, Any]) -> bool:
+        """Whether a line is about an image of this job, under its name."""
+        index = line["index"]
+        return index < len(self.job.pictures) and line["name"] == self.job.pictures[index].name
 
     def all(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]]:
         """The records of every shard, one in memory at a time."""
@@ -126,7 +148,7 @@ class Records:
         BuildError
             Where a picture was not the same each time it was read, or none could be used.
         """
-        labels: list[int | None] = []
+        labels: list[Any] = []
         content: dict[int, tuple[str, str | None, str | None]] = {}
         shards, bad_lines = [], []
         for head, lines, bad in self.all():
@@ -167,7 +189,7 @@ class Records:
         }
 
     def _manifest(
-        self, labels: list[int | None], content: dict[int, Any], shards: list[Any], bad: list[Quarantined]
+        self, labels: list[Any], content: dict[int, Any], shards: list[Any], bad: list[Quarantined]
     ) -> dict[str, Any]:
         recipe = Compose.from_dict(self.job.recipe)
         listing = hashlib.sha256(b"".join(json_line(content[index]) for index in sorted(content)))
@@ -179,6 +201,7 @@ class Records:
             "fingerprint": recipe.fingerprint,
             "digest": recipe.digest,
             "class_names": list(self.job.class_names),
+            **self.job.learnt,
             "counts": {
                 "pictures": len(self.job.pictures),
                 "examples": len(labels),
@@ -212,19 +235,26 @@ def load_manifest(root: Path) -> dict[str, Any]:
         Where the folder holds none, or one that cannot be read.
     """
     path = root / MANIFEST
+    advice = "run the build again to mend it"
     try:
-        value = json.loads(path.read_bytes())
-        version = value["offgraph"]
+        data = path.read_bytes()
     except FileNotFoundError:
         unfinished = (root / "build.json").exists()
         why = "its build is not finished: run it again" if unfinished else "there is no manifest.json in it"
         raise BuildError(f"{root}: not a built dataset: {why}") from None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BuildError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}); run the build again to mend it"
-        ) from error
+    except OSError as error:
+        if is_machine(error):
+            raise machine_error(str(path), error) from error
+        raise BuildError(f"{path}: cannot be read ({error.strerror or error}); {advice}") from error
+    try:
+        value = parse(MANIFEST_FILE, data, str(path), advice)
+        version = value["offgraph"]
+    except BuildError:
+        version = version_of(data)
+        if version in (None, FORMAT_VERSION):
+            raise
     if version != FORMAT_VERSION:
-        raise BuildError(f"{path}: layout {version!r}; this version of Offgraph reads {FORMAT_VERSION}")
+        raise BuildError(f"{path}: layout {version!r:.50}; this version of Offgraph reads {FORMAT_VERSION}")
     return value
 
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import math
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from pydantic import TypeAdapter
+
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
-from offgraph.dataset.output import PART, OutputFolder, inside, json_bytes, sha256_of
+from offgraph.dataset.output import PART, OutputFolder, inside, json_bytes, read_part, sha256_of
+from offgraph.dataset.schema import SpanEntry, parse
 from offgraph.errors import BuildError, OffgraphError
 
-__all__ = ["FEATURES", "TFRecordFormat"]
+__all__ = ["FEATURES", "TFRecordFormat", "features_of"]
 
 _HEADER = 12  # bytes before a record: its length (8) and that length's checksum (4)
 _FOOTER = 4  # bytes after it: its own checksum
+_EXAMPLE_OVERHEAD = 1 << 20  # bytes of an example beyond its values: names, and PNG of what does not compress
 
 FEATURES: dict[str, tuple[str, str]] = {
     "image/encoded": ("string", "PNG file, or the values in C order, little-endian"),
@@ -38,6 +44,22 @@ FEATURES: dict[str, tuple[str, str]] = {
     "steps": ("int64", "how many leading steps of the recipe are done"),
 }
 """Name → (type, meaning) of every feature of every example."""
+
+_OF_TASK: dict[str, dict[str, tuple[str, str]]] = {
+    "multilabel": {"labels": ("int64 list", "numbers of all of its classes; label is -1")},
+    "regress": {
+        "targets": ("float list", "the numbers to learn, in the order of target_names in manifest.json")
+    },
+}
+"""Features that are there for these tasks only."""
+
+
+def features_of(job: Job) -> dict[str, tuple[str, str]]:
+    """Name → (type, meaning) of every feature of a job's examples."""
+    return {**FEATURES, **_OF_TASK.get(job.task or "", {})}
+
+
+_AT: TypeAdapter[Any] = TypeAdapter(SpanEntry)
 
 
 class TFRecordFormat:
@@ -109,24 +131,31 @@ class TFRecordFormat:
         """Say what is wrong with a finished shard, or None."""
         del lines  # the shard is one file with one digest
         for entry in header["files"]:
-            if sha256_of(self.folder.path / entry["file"]) != entry["sha256"]:
+            try:
+                path = inside(self.folder.path, entry["file"])
+            except BuildError as error:
+                return str(error)
+            if sha256_of(path) != entry["sha256"]:
                 return f"{entry['file']} is missing or not as it was written"
         return None
 
     @staticmethod
     def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
         """Give the encoded image and mask of one example back."""
-        at = line["at"]
-        with inside(root, at["file"]).open("rb") as file:
-            file.seek(at["offset"])
-            data = file.read(at["bytes"])
-        if hashlib.sha256(data).hexdigest() != at["sha256"]:
-            raise BuildError(f"the bytes at {at['offset']} are not as they were written")
-        feature = (
-            import_tensorflow("run: pip install 'offgraph[tensorflow]'")
-            .train.Example.FromString(data)
-            .features.feature
-        )
+        at = parse(_AT, line["at"], "its record", "")
+        tensorflow = import_tensorflow("run: pip install 'offgraph[tensorflow]'")
+        from google.protobuf.message import DecodeError as Unreadable  # comes with TensorFlow
+
+        sizes = [
+            math.prod(entry["shape"]) * np.dtype(entry["dtype"]).itemsize
+            for entry in (line["image"], line["mask"])
+            if entry is not None
+        ]
+        data = read_part(root, at, 2 * sum(sizes) + _EXAMPLE_OVERHEAD, at["offset"])
+        try:
+            feature = tensorflow.train.Example.FromString(data).features.feature
+        except Unreadable as error:
+            raise BuildError(f"{at['file']} at {at['offset']}: no tf.train.Example: {error}") from error
         image = feature["image/encoded"].bytes_list.value[0]
         return image, None if line["mask"] is None else feature["mask/encoded"].bytes_list.value[0]
 
@@ -140,7 +169,7 @@ class TFRecordFormat:
                 "shape": [],
                 "meaning": meaning,
             }
-            for name, (kind, meaning) in FEATURES.items()
+            for name, (kind, meaning) in features_of(self.job).items()
         }
         return self.folder.keep("features.json", json_bytes(described))
 
@@ -152,7 +181,7 @@ class TFRecordFormat:
         self.folder.remove("features.json")
 
     def _serialize(self, example: Example) -> bytes:
-        label = -1 if example.label is None else example.label
+        label = example.label if isinstance(example.label, int) else -1
         values: dict[str, Any] = {
             **_array_features("image", example.image),
             **_array_features("mask", example.mask or Encoded(b"", "", (), "", "")),
@@ -162,11 +191,18 @@ class TFRecordFormat:
             "name": example.name,
             "copy": example.copy,
             "steps": example.start,
+            "labels": example.label,
+            "targets": example.label,
         }
-        features = self.tf.train.Features(feature={name: self._feature(values[name]) for name in FEATURES})
+        names = features_of(self.job)
+        features = self.tf.train.Features(
+            feature={name: self._feature(values[name], names[name][0]) for name in names}
+        )
         return self.tf.train.Example(features=features).SerializeToString(deterministic=True)
 
-    def _feature(self, value: Any) -> Any:
+    def _feature(self, value: Any, kind: str) -> Any:
+        if kind == "float list":
+            return self.tf.train.Feature(float_list=self.tf.train.FloatList(value=value))
         if isinstance(value, str):
             value = os.fsencode(value)
         if isinstance(value, bytes):

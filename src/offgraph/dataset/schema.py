@@ -1,0 +1,326 @@
+"""What the JSON files of a dataset may hold: whoever reads one, reads it through a schema, so a stranger's is refused by name.
+
+Keys that are not listed are let through: a later version may add some.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NotRequired
+
+import numpy as np
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from offgraph.errors import BuildError
+from offgraph.tables import unescaped
+
+__all__ = [
+    "BAD_LINE",
+    "EXAMPLE",
+    "HEAD",
+    "JOB",
+    "MANIFEST_FILE",
+    "FileEntry",
+    "LineCheck",
+    "SpanEntry",
+    "array_trouble",
+    "as_label",
+    "labels_array",
+    "parse",
+    "size_trouble",
+    "validate",
+]
+
+_CONFIG = ConfigDict(strict=True, extra="allow")
+_Count = Annotated[int, Field(ge=0, lt=2**53)]
+_Positive = Annotated[int, Field(ge=1, lt=2**53)]
+_Name = Annotated[str, AfterValidator(unescaped)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Label = int | list[int] | list[_Number] | None
+_Task = Literal["classify", "multilabel", "regress", "segment"]
+_DTYPES = [
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+]
+
+
+class ArrayEntry(TypedDict):
+    """How an array is stored, see `offgraph.dataset.example.Encoded`."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    encoding: Literal["png", "raw"]
+    shape: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=2, max_length=8)]
+    dtype: Annotated[str, Field(pattern=f"^({'|'.join(_DTYPES)})$")]
+    axes: Annotated[str, Field(pattern="^[A-Z]{2,8}$")]
+
+
+class FileEntry(TypedDict):
+    """A file of the dataset."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    file: _Name
+    bytes: _Count
+    sha256: _Name
+
+
+class SpanEntry(FileEntry):
+    """A part of a file of the dataset."""
+
+    offset: _Count
+
+
+class Record(TypedDict):
+    """What the stored steps drew."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    steps: list[Any]
+
+
+class ExampleLine(TypedDict):
+    """One example; ``at`` is the output format's own."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    index: _Count
+    copy: _Count
+    name: _Name
+    label: _Label
+    source: _Name
+    mask_source: _Name | None
+    start: _Count
+    image: ArrayEntry
+    mask: ArrayEntry | None
+    record: Record
+    at: dict[str, Any]
+
+
+class BadLine(TypedDict):
+    """One image that was set aside, for one copy."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    index: _Count
+    copy: _Count
+    name: _Name
+    source: _Name | None
+    quarantined: _Name
+    retry: NotRequired[bool]
+
+
+class Head(TypedDict):
+    """The first line of a record file."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    shard: _Count
+    examples: _Count
+    quarantined: _Count
+    files: list[FileEntry]
+
+
+class _ShardEntry(TypedDict):
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    examples: _Count
+    records: FileEntry
+
+
+class _Manifest(TypedDict):
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    offgraph: Any
+    format: _Name
+    seed: Annotated[int, Field(ge=0, lt=2**64)]
+    copies: _Positive
+    training: bool
+    recipe: dict[str, Any]
+    class_names: list[_Name]
+    shards: list[_ShardEntry]
+    task: NotRequired[_Task | None]
+    target_names: NotRequired[list[_Name]]
+    has_masks: NotRequired[bool]
+
+
+class _Options(TypedDict):
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    format: _Name
+    copies: _Positive
+    seed: Annotated[int, Field(ge=0, lt=2**64)]
+    shard_size: _Positive
+
+
+class _Job(TypedDict):
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    offgraph: Any
+    recipe: dict[str, Any]
+    options: _Options
+    class_names: list[_Name]
+    versions: dict[str, _Name]
+    pictures: list[
+        Annotated[
+            tuple[_Name, int, _Label, _Name | None, int | None], Field(strict=False)
+        ]  # an array, in JSON
+    ]
+    task: NotRequired[_Task | None]
+    target_names: NotRequired[list[_Name]]
+    has_masks: NotRequired[bool]
+
+
+EXAMPLE: TypeAdapter[Any] = TypeAdapter(ExampleLine)
+BAD_LINE: TypeAdapter[Any] = TypeAdapter(BadLine)
+HEAD: TypeAdapter[Any] = TypeAdapter(Head)
+MANIFEST_FILE: TypeAdapter[Any] = TypeAdapter(_Manifest)
+JOB: TypeAdapter[Any] = TypeAdapter(_Job)
+
+
+def validate(schema: TypeAdapter[Any], data: bytes) -> Any:
+    """Read JSON through a schema.
+
+    Raises
+    ------
+    ValidationError
+    """
+    try:
+        return schema.validate_json(data)
+    except ValidationError:
+        if b"\\ud" not in data:
+            raise
+        try:  # an older version wrote names that are no text as lone surrogates
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            value = None
+        return schema.validate_python(value)
+
+
+def parse(schema: TypeAdapter[Any], value: Any, where: str, advice: str) -> Any:
+    """Check a value, or the JSON text of one.
+
+    Parameters
+    ----------
+    schema : TypeAdapter
+    value : bytes or any
+        JSON, or what was read from it.
+    where : str
+        File, and line, for the message.
+    advice : str
+        What to do.
+
+    Raises
+    ------
+    BuildError
+        Naming the place in the file and what is wrong with it.
+    """
+    try:
+        return validate(schema, value) if isinstance(value, bytes) else schema.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"])) or "it"
+        raise BuildError(f"{where}: cannot be read: {place:.200}: {first['msg']:.200}; {advice}") from None
+
+
+class LineCheck:
+    """Whether an example can belong to a dataset: numbers in range, labels of its task, arrays that can be.
+
+    Parameters
+    ----------
+    task : {"classify", "multilabel", "regress", "segment"} or None
+    classes, targets : int
+        Number of classes, and of numbers to learn.
+    copies, steps : int
+        Copies of each image; steps of the recipe.
+    has_masks : bool or None
+        Whether every example has a mask; None where that was not written down.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: str | None,
+        classes: int,
+        targets: int,
+        copies: int,
+        steps: int,
+        has_masks: bool | None,
+    ) -> None:
+        self.task, self.classes, self.targets = task, classes, targets
+        self.copies, self.steps, self.has_masks = copies, steps, has_masks
+
+    def trouble(self, line: dict[str, Any]) -> str | None:
+        """Say what is wrong, or None."""
+        if line["copy"] >= self.copies:
+            return f"copy {line['copy']} of {self.copies}"
+        if line["start"] > self.steps or len(line["record"]["steps"]) != line["start"]:
+            return f"start {line['start']} with {len(line['record']['steps'])} drawn steps, in a recipe of {self.steps}"
+        if self.has_masks is not None and (line["mask"] is not None) != self.has_masks:
+            return "a mask where the others have none" if line["mask"] else "no mask, and others have one"
+        if not self._label_fits(line["label"]):
+            return f"label {line['label']!r:.60} in a dataset of {self.classes} classes and {self.targets} targets"
+        for kind in ("image", "mask"):
+            trouble = line[kind] and array_trouble(line[kind])
+            if trouble:
+                return f"{kind}: {trouble}"
+        return None
+
+    def _label_fits(self, label: Any) -> bool:
+        if label is None:
+            return self.task not in ("multilabel", "regress")
+        if self.task == "regress":
+            return isinstance(label, list) and len(label) == self.targets
+        if self.task == "multilabel":
+            return isinstance(label, list) and all(
+                isinstance(number, int) and 0 <= number < self.classes for number in label
+            )
+        return isinstance(label, int) and 0 <= label < self.classes
+
+
+def array_trouble(entry: dict[str, Any]) -> str | None:
+    """Say where the description of an array contradicts itself, or None."""
+    shape, axes = entry["shape"], entry["axes"]
+    if len(shape) != len(axes) or len(set(axes)) < len(axes):
+        return f"shape {list(shape)} with axes {axes!r}"
+    png = entry["encoding"] == "png"
+    if png and (axes not in ("YX", "YXC") or entry["dtype"] not in ("uint8", "uint16")):
+        return f"a PNG of {entry['dtype']} with axes {axes!r}"
+    if png and len(shape) == 3 and shape[2] not in (1, 3, 4):
+        return f"a PNG with {shape[2]} channels"
+    return None
+
+
+def size_trouble(entry: dict[str, Any], max_pixels: int) -> str | None:
+    """Say why an array is neither stored nor read: more than a limit; or None."""
+    shape, axes = entry["shape"], entry["axes"]
+    pixels = math.prod(length for length, axis in zip(shape, axes, strict=True) if axis != "C")
+    size = math.prod(shape) * np.dtype(entry["dtype"]).itemsize
+    if pixels <= max_pixels and size <= 32 * max_pixels:
+        return None
+    return (
+        f"{entry['dtype']} of shape {list(shape)} is more than the limit of {max_pixels:,} pixels of 32 bytes; "
+        "if it can be trusted, raise max_pixels"
+    )
+
+
+def as_label(value: Any, task: str | None) -> int | tuple[int, ...] | tuple[float, ...] | None:
+    """A label as a source has it, from JSON."""
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(map(float, value)) if task == "regress" else tuple(value)
+
+
+def labels_array(labels: Sequence[Any], task: str | None, classes: int) -> np.ndarray:
+    """Labels of all examples in one array: int64 class numbers, float32 rows of 0 and 1, or float64 numbers."""
+    if task == "multilabel":
+        array = np.zeros((len(labels), classes), np.float32)
+        for row, numbers in enumerate(labels):
+            array[row, list(numbers)] = 1
+        return array
+    if task == "regress":
+        return np.array(labels, np.float64).reshape(len(labels), -1)
+    return np.array([-1 if label is None else label for label in labels], np.int64)
