@@ -30,6 +30,15 @@ def python_blocks(page: Path) -> list[str]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def own_registry():
+    """Steps that a page or an example registers are gone after it."""
+    before = dict(STEPS)
+    yield
+    STEPS.clear()
+    STEPS.update(before)
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     """A folder with a photograph, a folder of class folders and a noisy picture; the pages' examples run there."""
@@ -49,7 +58,7 @@ def workplace(tmp_path, monkeypatch):
 def test_blocks_of_the_page_run(page, workplace):
     namespace: dict = {}
     for block in python_blocks(page):
-        exec(compile(block, str(page), "exec"), namespace)
+        exec(compile(block, str(page), "exec", dont_inherit=True), namespace)
 
 
 def test_there_are_pages_to_run():

@@ -1,6 +1,10 @@
 """The public names and where they live. `__init__.py` reads this file and imports each name when it is first used."""
 
-from offgraph import ndimage as ndimage
+from offgraph import (
+    ndimage as ndimage,
+    parameters as parameters,
+    testing as testing,
+)
 from offgraph.compare import compare as compare
 from offgraph.compose import (
     Augment as Augment,
@@ -64,6 +68,7 @@ from offgraph.recipe import (
     STEPS as STEPS,
     explain_mismatch as explain_mismatch,
 )
+from offgraph.registry import register as register
 from offgraph.report import (
     Figure as Figure,
     Report as Report,
@@ -77,6 +82,14 @@ from offgraph.sources import (
     split as split,
 )
 from offgraph.spec import ArraySpec as ArraySpec
+from offgraph.step import (
+    FilterStep as FilterStep,
+    GeometricStep as GeometricStep,
+    PointwiseStep as PointwiseStep,
+    ResampledStep as ResampledStep,
+    ResultStep as ResultStep,
+    Step as Step,
+)
 from offgraph.targets import (
     Image as Image,
     Mask as Mask,

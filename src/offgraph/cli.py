@@ -6,6 +6,7 @@ Exit status: 0 done, 1 an error that is told in one line, 2 wrong usage, 3 done 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -337,18 +338,19 @@ def steps(
 ) -> None:
     """List the steps a recipe can hold."""
     from offgraph import recipe
-    from offgraph.recipe import STEPS
+    from offgraph.registry import all_steps
 
+    known = all_steps()
     if schema:
         typer.echo(json.dumps(recipe.schema(), indent=1))
     elif name is None:
         _list_steps()
-    elif name in STEPS:
+    elif name in known:
         _describe_step(name)
     else:
         import difflib
 
-        near = difflib.get_close_matches(name, STEPS, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         raise typer.BadParameter(
             f"no step is called {name!r}"
             + (f"; did you mean {near[0]}?" if near else "; `offgraph steps` lists them")
@@ -373,6 +375,7 @@ def _describe_step(name: str) -> None:
     import inspect
     import textwrap
 
+    from offgraph.errors import RecipeError
     from offgraph.recipe import STEPS, example
     from offgraph.step import documentation, field_names, signature
 
@@ -382,9 +385,15 @@ def _describe_step(name: str) -> None:
     texts = documentation(step)
     typer.echo(f"{signature(step)}\n\n{about.strip()}\n\nFields:\n")
     for field in field_names(step):
-        typer.echo(textwrap.fill(texts[field], 100, initial_indent=f"  {field}: ", subsequent_indent="    "))
-    typer.echo(f"\nIn a recipe file:\n\n{textwrap.indent(example(step), '  ')}")
-    typer.echo(f"In Python:\n\n{textwrap.indent(python, '  ')}")
+        typer.echo(
+            textwrap.fill(
+                texts[field] or "not described", 100, initial_indent=f"  {field}: ", subsequent_indent="    "
+            )
+        )
+    with contextlib.suppress(RecipeError):  # an own step may show none
+        typer.echo(f"\nIn a recipe file:\n\n{textwrap.indent(example(step), '  ')}")
+    if python:
+        typer.echo(f"In Python:\n\n{textwrap.indent(python, '  ')}")
 
 
 def _plain_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:

@@ -23,6 +23,7 @@ from offgraph.decode import Color, read
 from offgraph.errors import RecipeError, StepError
 from offgraph.random import Key
 from offgraph.recipe import example, from_dict, from_yaml
+from offgraph.registry import find_step
 from offgraph.report import Figure, Report
 from offgraph.step import STEPS, Step, did_you_mean, field_schema
 from offgraph.targets import Image
@@ -193,7 +194,7 @@ def _settings(varied: list[Vary], recipe: Compose | None) -> list[_Setting]:
     base: dict[str, Any] = {"offgraph": 1, "steps": []} if recipe is None else recipe.to_dict()
     if recipe is None:
         for step in dict.fromkeys(entry.step for entry in varied):
-            if step not in STEPS:
+            if find_step(step) is None:
                 raise RecipeError(f"no step is called {step!r}{did_you_mean(step, STEPS)}")
             base["steps"].append({step: {}})
     for entry in varied:

@@ -46,6 +46,12 @@ class Augment:
                 )
         self.steps = tuple(steps)
 
+    def __eq__(self, other: object) -> bool:
+        return self.steps == other.steps if isinstance(other, Augment) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.steps)
+
     def __repr__(self) -> str:
         return f"Augment({', '.join(map(repr, self.steps))})"
 
@@ -157,6 +163,13 @@ class Compose:
             for item in items
             for step in (item.steps if isinstance(item, Augment) else (item,))
         )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two recipes do the same: steps, layers, ids, all parameters and versions; see `digest`."""
+        return self.digest == other.digest if isinstance(other, Compose) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     def __repr__(self) -> str:
         return f"Compose([{', '.join(map(repr, self.items))}])"

@@ -18,6 +18,7 @@ from pydantic_core import ArgsKwargs
 
 from offgraph import postprocess, transforms  # noqa: F401  each step enters STEPS when its file is imported
 from offgraph.errors import OffgraphWarning, RecipeError
+from offgraph.registry import all_steps, find_step
 from offgraph.step import STEPS, Step, did_you_mean, explain, field_schema, fields_of
 
 if TYPE_CHECKING:
@@ -208,12 +209,11 @@ class _Reader:
         return steps
 
     def step(self, name: str, fields: Any, path: _Path) -> Step | None:
-        cls = STEPS.get(name)
+        cls = find_step(name)
         if cls is None:
             near = did_you_mean(name, (*STEPS, "Augment"))
-            self.complain(
-                path, f"unknown step {name!r:.60}{near or '; known are ' + ', '.join(sorted(STEPS))}"
-            )
+            known = f"; known are {', '.join(sorted(STEPS))}; an own step's module is to be imported first"
+            self.complain(path, f"unknown step {name!r:.60}{near or known}")
             return None
         if not isinstance(fields, Mapping | None):
             self.complain(path, f"step {name}: parameters are written {{field: value}}, got {fields!r:.80}")
@@ -433,11 +433,13 @@ def example(cls: type[Step]) -> str:
 
     code = re.findall(r"^\s*(?:>>>|\.\.\.) ?(.*)$", cls.__doc__ or "", re.MULTILINE)
     for node in ast.walk(ast.parse("\n".join(code))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == f"og.{cls.__name__}":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (cls.__name__, f"og.{cls.__name__}"):
             given = [ast.literal_eval(argument) for argument in node.args]
             named = {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in node.keywords}
             return to_yaml(Compose([cls(*given, **named)]))
-    raise ValueError(f"{cls.__name__}: its docstring shows no og.{cls.__name__}(…)")
+    if not field_schema(cls).get("required"):
+        return to_yaml(Compose([cls()]))
+    raise RecipeError(f"{cls.__name__}: its docstring shows no example with {cls.__name__}(…)")
 
 
 def schema() -> dict[str, Any]:
@@ -450,7 +452,7 @@ def schema() -> dict[str, Any]:
             "required": [name],
             "additionalProperties": False,
         }
-        for name, text in ((name, field_schema(cls)) for name, cls in sorted(STEPS.items()))
+        for name, text in ((name, field_schema(cls)) for name, cls in sorted(all_steps().items()))
     ]
     bare = {"enum": [name for name, cls in sorted(STEPS.items()) if not field_schema(cls).get("required")]}
     one = {"anyOf": [*steps, bare]}

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.fields import FieldInfo
 
+from offgraph import ndimage
 from offgraph.errors import OffgraphWarning, StepError
 from offgraph.frame import AffineMap
 from offgraph.ndimage._engine import affine_planes, lookup
@@ -249,7 +250,7 @@ def _plain(value: Any) -> Any:
 
 @functools.cache
 def documentation(cls: type[Step]) -> dict[str, str]:
-    """Return the text of every parameter, read from the Parameters sections of the class and its bases."""
+    """Return the text of every parameter, read from the Parameters sections of the class and its bases; or nothing."""
     texts: dict[str, str] = {}
     for base in cls.__mro__:
         section = re.search(
@@ -262,7 +263,7 @@ def documentation(cls: type[Step]) -> dict[str, str]:
         ):
             for name in names.split(","):
                 texts.setdefault(name.strip(), " ".join(text.split()))
-    return texts
+    return {name: texts.get(name, "") for name in field_names(cls)}
 
 
 def signature(cls: type[Step]) -> str:
@@ -390,6 +391,15 @@ class FilterStep(Step):
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """Return how many samples the largest window holds that is kept in memory; checked before `apply`."""
         return 1
+
+    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+        """Filter by `reference`, channel by channel; a step that can take all channels in one call does so."""
+        place = image.axes.find("C")
+        if place < 0:
+            return Image(self.reference(ndimage, image.array, params), image.axes)
+        planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(image.array, place, 0)]
+        results = [self.reference(ndimage, plane, params, channel) for channel, plane in enumerate(planes)]
+        return Image(np.stack(results, axis=place), image.axes)
 
 
 class PointwiseStep(Step):

@@ -55,6 +55,9 @@ class Image:
         object.__setattr__(self, "array", array)
         object.__setattr__(self, "axes", axes)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.array.dtype} {self.array.shape} {self.axes}>"
+
     @property
     def spec(self) -> ArraySpec:
         """Shape, dtype and axes."""
@@ -90,6 +93,9 @@ class Mask:
             )
         object.__setattr__(self, "array", array)
         object.__setattr__(self, "axes", axes)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.array.dtype} {self.array.shape} {self.axes}>"
 
     @property
     def spec(self) -> ArraySpec:
