@@ -160,9 +160,11 @@ def read(
         y, x = stored.axes.index("Y"), stored.axes.index("X")
         size = (stored.array.shape[y], stored.array.shape[x])
         with np.errstate(all="ignore"):  # NaN and infinities of a float file are the file's
-            array, named = paint(stored, color, alpha)
+            array, named = paint(stored, color, alpha, limits)
         if axes is not None and not kind.stacks and axes not in (stored.axes, named):
             raise FormatError(f"axes={axes!r} was asked for, this {kind.name} has {stored.axes!r}")
+        if stored.orientation != 1:
+            limits.check_made(array.nbytes, array.nbytes, "turning it upright")
         array = upright(array, stored.orientation, named)
     except OSError as error:
         raise read_error(name, error) from error

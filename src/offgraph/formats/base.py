@@ -110,6 +110,15 @@ class Limits:
             )
         self.checked.append((height, width))
 
+    def check_made(self, held: int, made: int, by: str) -> None:
+        """Raise `FormatError` where an image of `held` bytes and what is made of it do not fit in memory together."""
+        most = self.max_bytes + self.max_bytes // 4
+        if held + made > most:
+            raise FormatError(
+                f"{by} makes {made:,} bytes of {held:,}, together more than the limit of {most:,} "
+                f"({BYTES_PER_PIXEL * 5 // 4} × max_pixels); if the file can be trusted, raise max_pixels"
+            )
+
     def check_plausible(self, pixels: int, stored_bytes: int, pixels_per_byte: int) -> None:
         """Raise `FormatError` where so few bytes cannot hold so many pixels, however well compressed."""
         if pixels > stored_bytes * pixels_per_byte:

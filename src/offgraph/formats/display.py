@@ -11,16 +11,18 @@ from typing import Literal
 
 import numpy as np
 
-from offgraph.formats.base import FormatError, Stored
+from offgraph.formats.base import FormatError, Limits, Stored
 
 __all__ = ["Alpha", "Color", "paint"]
 
 Color = Literal["keep", "rgb", "grey", "labels"]
 Alpha = Literal["drop", "white", "black"]
 
+_SLAB = 1 << 20  # bytes: luma and opacity are computed in numbers many times as wide
 
-def paint(stored: Stored, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
-    """Apply the colour policy.
+
+def paint(stored: Stored, color: Color, alpha: Alpha, limits: Limits) -> tuple[np.ndarray, str]:
+    """Apply the colour policy, a slab of rows at a time where that computes anything.
 
     Parameters
     ----------
@@ -28,6 +30,8 @@ def paint(stored: Stored, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
         As a decoder returned it.
     color, alpha
         As in `offgraph.decode.read`.
+    limits : Limits
+        Checked against what the policy makes of the file, before that is allocated.
 
     Returns
     -------
@@ -39,8 +43,31 @@ def paint(stored: Stored, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
     Raises
     ------
     FormatError
-        Where the image cannot be shown as asked.
+        Where the image cannot be shown as asked, or where that passes the limit.
     """
+    y = stored.axes.index("Y")
+    rows = stored.array.shape[y]
+    first, axes = _paint_rows(stored, color, alpha, slice(0, 1))
+    viewed = np.shares_memory(first, stored.array)
+    array = _paint_rows(stored, color, alpha, slice(None))[0] if viewed else first
+    if not (viewed and array.flags.c_contiguous):
+        limits.check_made(stored.array.nbytes, first.nbytes * rows, f"color={color!r}")
+    if viewed:
+        return array, axes
+    shape = list(first.shape)
+    shape[axes.index("Y")] = rows
+    array = np.empty(shape, first.dtype)
+    into = np.moveaxis(array, axes.index("Y"), 0)
+    step = max(1, _SLAB * rows // max(1, stored.array.nbytes))
+    for at in range(0, rows, step):
+        part, _ = _paint_rows(stored, color, alpha, slice(at, at + step))
+        into[at : at + step] = np.moveaxis(part, axes.index("Y"), 0)
+    return array, axes
+
+
+def _paint_rows(stored: Stored, color: Color, alpha: Alpha, rows: slice) -> tuple[np.ndarray, str]:
+    where = tuple(rows if axis == "Y" else slice(None) for axis in stored.axes)
+    stored = replace(stored, array=stored.array[where])
     if color == "labels":
         array, axes = stored.array, stored.axes
         if stored.palette is not None and "C" in axes:
