@@ -40,6 +40,7 @@ ROOMS = [
         "inference",
         "predict",
         "results",
+        "quiet",
     },
     {"cli"},
 ]

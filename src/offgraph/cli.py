@@ -156,7 +156,10 @@ def build(
 ) -> None:
     """Make a dataset of a folder of pictures."""
     import offgraph as og
+    from offgraph.quiet import load_tensorflow
 
+    if format == "tfrecord":
+        load_tensorflow()
     try:
         report = og.build(
             _source(source, labels, axes, page=page, color=color.value, masks=masks, alpha=alpha.value),
@@ -265,7 +268,10 @@ def predict(
     """Predict classes, labels, numbers or masks, with the recipe saved in the model, on the original images."""
     import offgraph as og
     from offgraph.predict import source_for
+    from offgraph.quiet import load_tensorflow
 
+    if model.is_file():
+        load_tensorflow("keras")
     saved = og.load(model)
     reading: dict[str, Any] = {} if color is None else {"color": color.value}
     source_labels = None if labels is Labels.none else labels.value
