@@ -95,6 +95,7 @@ def refused(tmp_path):
     return home
 
 
+@pytest.mark.filterwarnings("ignore:. of . images of epoch 0 were left out")
 @pytest.mark.parametrize(
     "options", [{}, {"color": "keep"}, {"color": "keep", "axes": "ZYX"}, {"color": "grey"}]
 )

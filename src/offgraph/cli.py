@@ -14,12 +14,11 @@ import sys
 import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
-if TYPE_CHECKING:
-    from offgraph.sources import Source as Opened
+from offgraph.cli_source import as_options, opens_source
 
 __all__ = ["app", "main"]
 
@@ -30,22 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="SciPy's image transforms for CNNs: from a folder of files to a dataset, and from a prediction back to the picture.",
 )
-
-
-class Labels(StrEnum):
-    """Where classes come from."""
-
-    auto = "auto"
-    folders = "folders"
-    none = "none"
-
-
-class Alpha(StrEnum):
-    """What becomes of opacity."""
-
-    drop = "drop"
-    white = "white"
-    black = "black"
 
 
 class Outputs(StrEnum):
@@ -82,16 +65,7 @@ Source = Annotated[
     typer.Argument(help="A folder of pictures (flat, or a folder for each class), or a CSV with path,label."),
 ]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")]
-Masks = Annotated[Path | None, typer.Option(help="A folder of mask images with the pictures' names.")]
 ColorOption = Annotated[Color, typer.Option(help="rgb: always three channels; grey: one; keep: as stored.")]
-LabelsOption = Annotated[
-    Labels, typer.Option(help="Whether the folders are classes; auto asks where it is in doubt.")
-]
-Axes = Annotated[
-    str | None, typer.Option(help="Axes of stacks as stored, such as ZYX, where the files do not say.")
-]
-Page = Annotated[int | None, typer.Option(min=0, help="The page of multi-page TIFFs to read, from 0.")]
-AlphaOption = Annotated[Alpha, typer.Option(help="Opacity: left out, or laid on white or black.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless said.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of every draw.")]
 Strict = Annotated[bool, typer.Option(help="Exit with status 3 when files were set aside.")]
@@ -105,14 +79,8 @@ def _format(name: str) -> str:
     return name
 
 
-def _source(path: Path, labels: Labels, axes: str | None, **reading: Any) -> Opened:
-    from offgraph import open_source
-
-    named = None if labels is Labels.none else labels.value
-    return open_source(path, labels=named, axes=axes, **reading)
-
-
 @app.command()
+@opens_source
 def build(
     source: Source,
     out: Annotated[
@@ -146,13 +114,10 @@ def build(
         int | None, typer.Option(min=1, help="Examples in a shard: what a kill can cost.")
     ] = None,
     color: ColorOption = Color.rgb,
-    masks: Masks = None,
-    labels: LabelsOption = Labels.auto,
-    axes: Axes = None,
-    page: Page = None,
-    alpha: AlphaOption = Alpha.drop,
     dry_run: Annotated[bool, typer.Option(help="Tell counts, bytes and time; write nothing.")] = False,
     strict: Strict = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Make a dataset of a folder of pictures."""
     import offgraph as og
@@ -162,7 +127,7 @@ def build(
         load_tensorflow()
     try:
         report = og.build(
-            _source(source, labels, axes, page=page, color=color.value, masks=masks, alpha=alpha.value),
+            og.open_source(source, color=color.value, **reading),
             out,
             recipe,
             format=cast(Any, format),  # checked against FORMATS by the option
@@ -184,6 +149,7 @@ def build(
 
 
 @app.command()
+@opens_source
 def preview(
     source: Source,
     recipe: RecipeFile = None,
@@ -191,16 +157,13 @@ def preview(
     pictures: Annotated[int, typer.Option("--pictures", "-n", min=1, help="How many pictures to draw.")] = 8,
     seed: Seed = 0,
     color: ColorOption = Color.rgb,
-    masks: Masks = None,
-    labels: LabelsOption = Labels.auto,
-    axes: Axes = None,
-    page: Page = None,
-    alpha: AlphaOption = Alpha.drop,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Draw pictures before and after a recipe, on one page."""
     import offgraph as og
 
-    opened = _source(source, labels, axes, page=page, color=color.value, masks=masks, alpha=alpha.value)
+    opened = og.open_source(source, color=color.value, **reading)
     written = og.preview(opened, [] if recipe is None else recipe, out, n=pictures, seed=seed)
     typer.echo(_shown(f"wrote {written}"))
 
@@ -221,6 +184,7 @@ def compare(
 
 
 @app.command()
+@opens_source
 def predict(
     model: Annotated[Path, typer.Argument(help="A .keras file written by og.save; it holds its recipe.")],
     source: Source,
@@ -259,11 +223,9 @@ def predict(
     color: Annotated[
         Color | None, typer.Option(help="How pictures are read, instead of as the model takes them.")
     ] = None,
-    axes: Axes = None,
-    page: Page = None,
-    alpha: AlphaOption = Alpha.drop,
-    labels: LabelsOption = Labels.auto,
     strict: Strict = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Predict classes, labels, numbers or masks, with the recipe saved in the model, on the original images."""
     import offgraph as og
@@ -273,20 +235,11 @@ def predict(
     if model.is_file():
         load_tensorflow("keras")
     saved = og.load(model)
-    reading: dict[str, Any] = {} if color is None else {"color": color.value}
-    source_labels = None if labels is Labels.none else labels.value
+    if color is not None:
+        reading["color"] = color.value
     predictions = og.predict(
         saved,
-        source_for(
-            saved,
-            source,
-            masks=masks,
-            labels=source_labels,
-            axes=axes,
-            alpha=alpha.value,
-            page=page,
-            **reading,
-        ),
+        source_for(saved, source, masks=masks, **reading),
         recipe=None if recipe is None else og.Compose.from_yaml(recipe),
         other_recipe=other_recipe,
         batch_size=batch_size,
@@ -309,16 +262,15 @@ def _pad_to(text: str | None) -> Any:
 
 
 @app.command()
+@opens_source
 def doctor(
     path: Annotated[Path, typer.Argument(help="A folder of images, a CSV, or one file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
     color: ColorOption = Color.rgb,
-    masks: Masks = None,
-    axes: Axes = None,
-    page: Page = None,
-    alpha: AlphaOption = Alpha.drop,
     strict: Annotated[bool, typer.Option(help="Exit with status 3 when a file cannot be used.")] = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """List files that a loader cannot use with these options, or that are odd."""
     from rich.console import Console
@@ -326,9 +278,7 @@ def doctor(
     import offgraph as og
     from offgraph.tables import dumps
 
-    report = og.doctor(
-        path, workers=workers, color=color.value, masks=masks, axes=axes, page=page, alpha=alpha.value
-    )
+    report = og.doctor(path, workers=workers, color=color.value, **reading)
     if as_json:
         typer.echo(dumps(report.to_json(), indent=1))
     else:
@@ -404,7 +354,7 @@ def _describe_step(name: str) -> None:
 
 def _plain_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
     """One line: the line of code that warned says nothing to whoever typed a command."""
-    return f"offgraph: warning: {_shown(message)}\n"
+    return f"offgraph: warning: {_shown(as_options(str(message)))}\n"
 
 
 def _shown(text: object) -> str:
@@ -453,7 +403,7 @@ def main(arguments: list[str] | None = None) -> None:
     except OffgraphError as error:
         if debug:
             raise
-        typer.echo(f"offgraph: {_shown(error)}", err=True)
+        typer.echo(f"offgraph: {_shown(as_options(str(error)))}", err=True)
         sys.exit(1)
     except Exception as error:
         if debug:

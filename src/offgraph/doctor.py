@@ -251,7 +251,8 @@ def _open(path: Source | str | os.PathLike[str], options: dict[str, Any]) -> tup
         except SourceError as error:
             if "labels" in options or isinstance(path, Source):
                 raise
-            source, refused = open_source(path, **options, labels=None), [str(error)]
+            files = {name: value for name, value in options.items() if name not in ("task", "targets")}
+            source, refused = open_source(path, **files, labels=None), [str(error)]
     texts = [str(one.message) for one in said if one.category is OffgraphWarning]
     return source, refused + [text for text in texts if WHITE_MASKS not in text]  # all masks are asked below
 

@@ -1,0 +1,172 @@
+"""Options that say how a source is opened: declared once, and given to every command that opens one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["as_options", "opens_source"]
+
+
+class Labels(StrEnum):
+    """Where classes come from."""
+
+    auto = "auto"
+    folders = "folders"
+    none = "none"
+
+
+class Alpha(StrEnum):
+    """What becomes of opacity."""
+
+    drop = "drop"
+    white = "white"
+    black = "black"
+
+
+class Task(StrEnum):
+    """What the labels are."""
+
+    classify = "classify"
+    multilabel = "multilabel"
+    regress = "regress"
+    segment = "segment"
+
+
+class MissingMask(StrEnum):
+    """What an image without a mask means."""
+
+    error = "error"
+    skip = "skip"
+    background = "background"
+
+
+def _list(option: str, text: str | None) -> list[str] | None:
+    """Texts separated by commas, or the lines of a file."""
+    if text is None:
+        return None
+    path = Path(text)
+    try:
+        lines = path.read_text("utf-8-sig").splitlines() if path.is_file() else text.split(",")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(
+            f"{text}: {getattr(error, 'strerror', None) or error}", param_hint=option
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _values(text: str | None) -> dict[int, int] | None:
+    """Whole numbers by whole numbers: ``255=1,128=2``."""
+    if text is None:
+        return None
+    pairs = [re.fullmatch(r"\s*(\d{1,10})\s*=\s*(\d{1,10})\s*", part) for part in text.split(",")]
+    if not all(pairs):
+        raise typer.BadParameter(f"{text!r}: write 255=1, or 128=1,255=2", param_hint="--mask-values")
+    return {int(pair[1]): int(pair[2]) for pair in pairs if pair}
+
+
+_LABELS = "Whether the folders are classes; auto asks where it is in doubt; none: no labels."
+_TASK = "What the labels are; inferred where it is certain."
+_CLASSES = (
+    "All classes in the order of their numbers: a,b,c, or a file with one name per line. Others are refused."
+)
+_TARGETS = "Columns of a table to learn instead of label: x,y."
+_MASKS = "A folder of masks with the images' names, or a pattern for other names: 'masks/*_seg.png'; '*_mask.png' beside the images."
+_MISSING = "An image without a mask where others have one: refuse, leave out, or take zeros for its mask."
+_VALUES = "What the values in masks mean: 255=1, or 128=1,255=2. Other values but 0 are refused."
+_ROOT = "The folder that the paths of a table are relative to, instead of the table's own."
+_REPEATS = "Whether a table may name an image in several rows."
+_AXES = "Axes of stacks as stored, such as ZYX, where the files do not say."
+
+# name: type with its option, default, and what makes of it the argument of open_source
+_OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
+    "masks": (Annotated[Path | None, typer.Option(help=_MASKS)], None, lambda v: v),
+    "missing_mask": (
+        Annotated[MissingMask, typer.Option(help=_MISSING)],
+        MissingMask.error,
+        lambda v: v.value,
+    ),
+    "mask_values": (Annotated[str | None, typer.Option(help=_VALUES)], None, _values),
+    "labels": (
+        Annotated[Labels, typer.Option(help=_LABELS)],
+        Labels.auto,
+        lambda v: None if v is Labels.none else v.value,
+    ),
+    "task": (Annotated[Task | None, typer.Option(help=_TASK)], None, lambda v: v and v.value),
+    "class_names": (
+        Annotated[str | None, typer.Option(help=_CLASSES)],
+        None,
+        lambda v: _list("--class-names", v),
+    ),
+    "targets": (Annotated[str | None, typer.Option(help=_TARGETS)], None, lambda v: _list("--targets", v)),
+    "root": (Annotated[Path | None, typer.Option(help=_ROOT)], None, lambda v: v),
+    "repeats": (Annotated[bool | None, typer.Option(help=_REPEATS)], None, lambda v: v),
+    "axes": (Annotated[str | None, typer.Option(help=_AXES)], None, lambda v: v),
+    "page": (
+        Annotated[int | None, typer.Option(min=0, help="The page of multi-page TIFFs to read, from 0.")],
+        None,
+        lambda v: v,
+    ),
+    "alpha": (
+        Annotated[Alpha, typer.Option(help="Opacity: left out, or laid on white or black.")],
+        Alpha.drop,
+        lambda v: v.value,
+    ),
+}
+
+
+def opens_source(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options above, except those that it declares itself.
+
+    The command gets them as the dict `reading`: keywords of `offgraph.open_source`, those alone that were given.
+    """
+    own = inspect.signature(command, eval_str=True)
+    parameters = [one for name, one in own.parameters.items() if name != "reading"]
+    shared = {name: option for name, option in _OPTIONS.items() if name not in own.parameters}
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default, _) in shared.items()
+    ]
+
+    def run(**given: Any) -> None:
+        values = {name: given.pop(name) for name in shared}
+        reading = {name: shared[name][2](value) for name, value in values.items() if value != shared[name][1]}
+        command(**given, reading=reading)
+
+    run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
+    return run
+
+
+_WRITTEN = (
+    (r"labels=None", "--labels none"),
+    (r"repeats=True", "--repeats"),
+    (r"repeats=False", "--no-repeats"),
+    (r"mask_values=\{(\d+): (\d+)\}", r"--mask-values \1=\2"),
+    (r"open_source\('([^']*)'(?:, masks=('[^']*'))\)", r"\1 --masks \2"),
+    (r"open_source\('([^']*)'\)", r"\1"),
+    (r"targets=\['([^']*)'\]", r"--targets \1"),
+    (r"masks=('[^']*')", r"--masks \1"),
+    (r"\b(labels|task|color|axes|root)='([^']*)'", r"--\1 \2"),
+    (r"missing_mask='([^']*)'", r"--missing-mask \1"),
+)
+
+
+def as_options(message: str) -> str:
+    """Write the arguments of `offgraph.open_source` that a message names as options of the command line.
+
+    Examples
+    --------
+    >>> as_options("write task='regress', or labels=None (--labels none)")
+    'write --task regress, or --labels none'
+    """
+    for pattern, option in _WRITTEN:
+        message = re.sub(pattern, option, message)
+    return re.sub(r"(--\S+ \S+) \(\1\)", r"\1", message)
