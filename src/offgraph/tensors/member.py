@@ -106,6 +106,12 @@ def _read_member(path: Path) -> dict[str, Any]:
             unpacked, packed = sum(e.file_size for e in entries), path.stat().st_size
             if unpacked > max(_MOST_UNPACKED, packed * _MOST_GROWTH):
                 raise OffgraphError(f"{path}: {packed} bytes that unpack to {unpacked}; not a model file")
+            # Others unpack a whole block at once, however little of it is asked for.
+            packings = {e.compress_type for e in entries} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+            if packings:
+                raise OffgraphError(
+                    f"{path}: not a readable .keras file: packed by method {min(packings)}, and Keras stores or deflates"
+                )
             if MEMBER not in archive.namelist():
                 raise OffgraphError(
                     f"{path}: a model without a recipe; load it with Keras and save it with "
