@@ -13,6 +13,7 @@ from PIL import Image
 
 import offgraph as og
 from odd_files import chunk, png
+from odd_images import colour_tag, with_colours
 from offgraph.decode import read
 from offgraph.errors import DecodeError
 
@@ -221,28 +222,22 @@ def test_a_palette_with_an_opacity_for_each_pixel() -> None:
     table = np.zeros((3, 256), np.uint16)
     table[:, :4] = np.array(COLOURS).T * 257
 
-    def with_colours(planes: np.ndarray, colours: np.ndarray, config: str) -> bytes:
-        tags = [(320, "H", 768, colours.ravel(), True)]
+    def made(planes: np.ndarray, colours: np.ndarray, config: str) -> bytes:
         how = {"photometric": "minisblack", "extrasamples": ["unassalpha"], "metadata": None}
-        data = bytearray(tiff_of(planes, planarconfig=config, extratags=tags, **how))
-        with tifffile.TiffFile(io.BytesIO(data)) as opened:
-            struct.pack_into(
-                "<H", data, opened.pages[0].tags[262].valueoffset, 3
-            )  # tifffile writes no such palette
-        return bytes(data)
+        return with_colours(tiff_of(planes, planarconfig=config, **colour_tag(colours), **how))
 
     expected = np.dstack([np.array(COLOURS)[LABELS], opacity])
     for planes, config in (
         (np.dstack([LABELS, opacity]), "contig"),
         (np.stack([LABELS, opacity]), "separate"),
     ):
-        data = with_colours(planes, table, config)
+        data = made(planes, table, config)
         np.testing.assert_array_equal(read(data).array, expected)
         np.testing.assert_array_equal(read(data, color="rgb").array, expected[..., :3])
         np.testing.assert_array_equal(read(data, color="labels").array, LABELS)
     deep = table.copy()
     deep[0, 0] += 1  # colours of 16 bits: the opacity has as many
-    found = read(with_colours(np.dstack([LABELS, opacity]), deep, "contig"))
+    found = read(made(np.dstack([LABELS, opacity]), deep, "contig"))
     assert found.array.dtype == np.uint16
     np.testing.assert_array_equal(found.array[..., 3], opacity.astype(np.uint16) * 257)
 

@@ -186,6 +186,46 @@ def test_faxes_of_every_filling_are_whole(compression: str) -> None:
         np.testing.assert_array_equal(read(data).array, np.asarray(Image.open(io.BytesIO(data))))
 
 
+def subsampled(rows: int, codec: int, across: int, down: int, *, cut: bool = False) -> bytes:
+    """YCbCr of 24 × 21 pixels with one Cb and Cr for each block, compressed or not, in strips of so many rows."""
+    rng, strips = np.random.default_rng(7), []
+    blocks, lines = -(-21 // across), rows // down
+    for _ in range(24 // rows):
+        light = rng.integers(16, 235, (lines, blocks, across * down), dtype=np.uint8)
+        chroma = rng.integers(100, 150, (lines, blocks, 2), dtype=np.uint8)
+        strips.append(np.concatenate([light, chroma], -1).tobytes())
+    strips = [strip if codec == 1 else imagecodecs.lzw_encode(strip) for strip in strips]
+    if cut:
+        strips[-1] = strips[-1][: len(strips[-1]) * 3 // 4]
+    data = stripped(strips, width=21, height=24, rows=rows, codec=codec)
+    at = struct.unpack_from("<I", data, 4)[0]
+    changed = {258: (3, 3, len(data)), 262: (3, 1, 6), 277: (3, 1, 3), 530: (3, 2, across | down << 16)}
+    (count,) = struct.unpack_from("<H", data, at)
+    entries = {}
+    for i in range(count):
+        tag, *said = struct.unpack_from("<HHII", data, at + 2 + 12 * i)
+        entries[tag] = tuple(said)
+    body = data[:at] + bytes(2 + 12 * (count + 1) + 4 + 6)
+    entries |= changed | {258: (3, 3, len(body) - 6)}
+    directory = struct.pack("<H", len(entries)) + b"".join(
+        struct.pack("<HHII", tag, *said) for tag, said in sorted(entries.items())
+    )
+    return body[:at] + directory + bytes(4) + struct.pack("<3H", 8, 8, 8)
+
+
+@pytest.mark.parametrize("rows", [8, 24])
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 1), (1, 2), (2, 2), (4, 4)])
+def test_chroma_stored_for_blocks_is_spread_and_never_filled_up(across: int, down: int, rows: int) -> None:
+    packed = subsampled(rows, 5, across, down)
+    expected = np.asarray(Image.open(io.BytesIO(packed)).convert("RGB"))
+    np.testing.assert_array_equal(read(packed).array, expected)
+    plain = read(subsampled(rows, 1, across, down)).array.astype(int)  # which Pillow takes for whole pixels
+    assert plain.shape == (24, 21, 3) and np.abs(plain - expected).max() <= 1
+    for codec in (1, 5):
+        with pytest.raises(DecodeError, match="truncated"):
+            read(subsampled(rows, codec, across, down, cut=True))
+
+
 # axes and pages
 
 

@@ -17,7 +17,14 @@ from offgraph.errors import MachineError
 from offgraph.formats import isolated, with_pillow
 from offgraph.formats.base import FormatError, Limits, Stored, cause_of, no_such_page
 from offgraph.formats.exif import find_orientation
-from offgraph.formats.tiff_strips import IN_PROCESS, JPEG, check_segments, check_streams, read_array
+from offgraph.formats.tiff_strips import (
+    IN_PROCESS,
+    JPEG,
+    check_segments,
+    check_streams,
+    read_array,
+    read_chroma,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +175,11 @@ def _read_series(
     if page.photometric == _YCBCR and page.compression not in JPEG:
         if len(series.pages) > 1 or page.index:
             raise FormatError("YCbCr without JPEG compression is read of a file's first page only")
-        stored = with_pillow.decode_odd(data, "TIFF", limits)  # libtiff undoes the chroma subsampling
+        chroma = read_chroma(page, data) if page.dtype == np.uint8 and page.samplesperpixel == 3 else None
+        if chroma is not None:
+            stored = with_pillow.from_chroma(chroma)
+        else:
+            stored = with_pillow.decode_odd(data, "TIFF", limits)  # libtiff undoes the chroma subsampling
     elif page.photometric == _CIELAB:
         raise FormatError("CIELab colours are not supported; convert the file to RGB")
     else:

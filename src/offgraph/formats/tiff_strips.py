@@ -18,7 +18,7 @@ import numpy as np
 from offgraph.formats import jpeg
 from offgraph.formats.base import FormatError
 
-__all__ = ["IN_PROCESS", "JPEG", "check_segments", "check_streams", "read_array"]
+__all__ = ["IN_PROCESS", "JPEG", "check_segments", "check_streams", "read_array", "read_chroma"]
 
 _NONE, _LZW, _PACKBITS, _LZMA, _ZSTANDARD = 1, 5, 32773, 34925, 50000
 _DEFLATE = {8, 32946}
@@ -27,7 +27,8 @@ JPEG = {7, 33007, 34892}
 """Compressions whose decoder turns YCbCr into RGB itself."""
 
 _JPEG_2000 = {33003, 33004, 33005, 34712}
-_YCBCR = 6
+_YCBCR, _SUBSAMPLING = 6, 530
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 IN_PROCESS = {_NONE, _LZW, _PACKBITS, *_DEFLATE}
 """Compressions that are decoded in this process; see `offgraph.formats.isolated` for the others."""
 
@@ -136,12 +137,57 @@ def _stream_size(stream: bytes, jpeg_stream: bool) -> tuple[int, int]:
     return height, width
 
 
+def read_chroma(page: Any, data: bytes) -> np.ndarray | None:
+    """Check the strips or tiles of a YCbCr page whose chroma is stored for blocks of pixels.
+
+    Returns
+    -------
+    ndarray or None
+        (H, W, 3) of Y, Cb and Cr where the page is not compressed: Pillow takes such strips for whole pixels. None
+        where libtiff is to read the page.
+
+    Raises
+    ------
+    FormatError
+        Where a strip or tile is cut: libtiff would fill it up.
+    """
+    across, down = (int(n) for n in page.tags.valueof(_SUBSAMPLING, (2, 2)))
+    rows, columns = _segment_size(page)
+    height, blocks, plain = int(page.imagelength), -(-columns // across), page.compression == _NONE
+    pieces = math.prod(page.chunked[1:]) if page.planarconfig == 2 else len(page.dataoffsets)
+    if plain and (page.planarconfig == 2 or page.is_tiled) and across * down > 1:
+        raise FormatError("YCbCr in tiles or planes without compression is not supported; convert it to RGB")
+    parts = []
+    for i, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
+        held = rows if page.is_tiled else min(rows, height - i % pieces * rows)
+        lines = -(-held // down)
+        if page.planarconfig == 2:
+            needed = blocks * lines if i >= pieces else held * columns
+        else:
+            needed = blocks * lines * (across * down + 2)
+        segment = data[offset : offset + count]
+        if page.fillorder == 2:
+            segment = segment.translate(_REVERSED)
+        if page.compression in _BYTES:
+            segment = _decompress(int(page.compression), segment, needed)
+        if len(segment) < needed:
+            raise FormatError(
+                f"truncated or damaged: strip or tile {i} holds {len(segment):,} of {needed:,} bytes"
+            )
+        if plain and across * down > 1:
+            units = np.frombuffer(segment, np.uint8, needed).reshape(lines, blocks, across * down + 2)
+            light = units[..., :-2].reshape(lines, blocks, down, across).swapaxes(1, 2)
+            chroma = units[..., -2:].repeat(down, axis=0).repeat(across, axis=1)
+            whole = np.dstack([light.reshape(lines * down, blocks * across), chroma])
+            parts.append(whole[:held, : int(page.imagewidth)])
+    return np.concatenate(parts) if parts else None
+
+
 # codecs of bytes
 
 
 def _bytes_decoder(page: Any) -> Callable[..., Any]:
     """A decoder of one segment, as `tifffile.TiffPage.decode` is: decompressed here, unpacked by tifffile."""
-    import imagecodecs
     import tifffile
 
     plain = copy.copy(page)
@@ -156,7 +202,7 @@ def _bytes_decoder(page: Any) -> Callable[..., Any]:
     def decode(data: bytes | None, index: int, **options: Any) -> Any:
         if data is not None:
             if page.fillorder == 2:
-                data = imagecodecs.bitorder_decode(data)
+                data = data.translate(_REVERSED)
             data = _decompress(int(page.compression), data, depth * rows * row_bytes)
             if not page.is_tiled:
                 left = int(page.imagelength) - index % strips * rows

@@ -111,6 +111,14 @@ def from_inverted_inks(array: np.ndarray) -> Stored:
     return stored_of(Image.frombuffer("CMYK", size, np.ascontiguousarray(array), "raw", "CMYK;I", 0, 1))
 
 
+def from_chroma(array: np.ndarray) -> Stored:
+    """RGB from Y, Cb and Cr, (H, W, 3)."""
+    from PIL import Image
+
+    size = array.shape[1], array.shape[0]
+    return stored_of(Image.frombuffer("YCbCr", size, np.ascontiguousarray(array), "raw", "YCbCr", 0, 1))
+
+
 def _stored_palette(image: Image.Image) -> Stored:
     if image.mode == "PA":
         return Stored(np.array(image.convert("RGBA")), "YXC", "palette", alpha=True)
