@@ -247,6 +247,28 @@ def test_damaged_bytes_give_a_picture_or_a_decode_error(tmp_path) -> None:
     assert result["failed"] > 300 and result["slowest"] < 10 and result["memory"] < 2_000_000
 
 
+def test_thousands_of_damaged_files_in_one_process() -> None:
+    """A short run of `tests/hostile.py`, which goes through many more."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.hostile", "--files", "500", "--seed", "3"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert run.returncode == 0 and run.stdout.endswith("\nok\n"), run.stdout + run.stderr[-2000:]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_tag_of_one_number_that_holds_several(count: int) -> None:
+    data = tiff(bytes(100))
+    entry = struct.pack("<HHII", 262, 4, 1, 1)
+    assert data.count(entry) == 1
+    with pytest.raises(DecodeError, match=r"damaged: its photometric is \("):
+        read(data.replace(entry, struct.pack("<HHII", 262, 4, count, 8)))
+
+
 # the published collection
 
 DIFFERENT_FROM_PILLOW = {

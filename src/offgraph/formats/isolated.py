@@ -29,7 +29,7 @@ from offgraph.errors import MachineError
 from offgraph.formats import wire
 from offgraph.formats.base import FormatError, Limits, Stored
 
-__all__ = ["decode"]
+__all__ = ["close", "decode"]
 
 _MOST_WORKERS = 8
 _START_SECONDS = 120  # of a machine under load
@@ -108,6 +108,11 @@ def _tell_end(status: int | None) -> str:
         except ValueError:
             return f"damaged: the decoder died of it (signal {-status})"
     return f"damaged: the decoder ended (status {status})"
+
+
+def close() -> None:
+    """End the workers that wait for a file; the next one starts another."""
+    _pool.close()
 
 
 class _Worker:
@@ -274,6 +279,6 @@ def _renew_after_fork() -> None:
     _pool = _Pool()
 
 
-atexit.register(lambda: _pool.close())
+atexit.register(close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_after_fork)

@@ -34,6 +34,19 @@ __all__ = ["decode", "decode_here"]
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR, _CIELAB = 0, 1, 2, 3, 4, 5, 6, 8
 _ORIENTATION, _SUBPAGES, _XMP = 274, 330, 700
 _MOST_PAGES = 65_536  # each costs tifffile some 40 µs before a pixel is read
+_NUMBERS = (
+    "imagelength",
+    "imagewidth",
+    "imagedepth",
+    "rowsperstrip",
+    "tilelength",
+    "tilewidth",
+    "tiledepth",
+    "samplesperpixel",
+    "planarconfig",
+    "photometric",
+    "compression",
+)
 _MOST_TAGS = 4096  # tifffile refuses directories with more
 _NAMED = set("TZYXCS")
 _LOG: ContextVar[list[str] | None] = ContextVar("offgraph_tiff_log", default=None)
@@ -93,6 +106,7 @@ def _decode(data: bytes, limits: Limits, axes: str | None, page: int | None, *, 
         try:
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
                 series = _choose(tiff, page)
+                _check_numbers(series)
                 shape, named, notes = _name_axes(series, axes)
                 _check_size(series, shape, named, limits)
                 check_segments(series, len(data))
@@ -111,6 +125,14 @@ def _decode(data: bytes, limits: Limits, axes: str | None, page: int | None, *, 
             said = f"; {complaints[0]}" if complaints else ""
             raise FormatError(f"{cause_of(error)}{said}") from error
     return replace(stored, notes=(*stored.notes, *dict.fromkeys(complaints)))
+
+
+def _check_numbers(series: Any) -> None:
+    """Raise where a tag of one number holds several, or a text."""
+    for keyframe in {id(page.keyframe): page.keyframe for page in series.pages if page is not None}.values():
+        for name in _NUMBERS:
+            if not isinstance(value := getattr(keyframe, name), int):
+                raise FormatError(f"damaged: its {name} is {value!r:.40}")
 
 
 def _check_directories(data: bytes) -> None:
