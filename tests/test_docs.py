@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -21,12 +22,12 @@ PAGES = [
 ]
 
 
-def python_blocks(page: Path) -> list[str]:
-    """Fenced Python blocks of a page, each with blank lines before it so that tracebacks give the page's line."""
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Blocks of Python and of commands, each with blank lines before it so that tracebacks give the page's line."""
     text = page.read_text()
     return [
-        "\n" * text[: match.start(1)].count("\n") + match.group(1)
-        for match in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S)
+        (match.group(1), "\n" * text[: match.start(2)].count("\n") + match.group(2))
+        for match in re.finditer(r"^```(python|console)\n(.*?)^```", text, re.M | re.S)
     ]
 
 
@@ -57,8 +58,14 @@ def workplace(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_blocks_of_the_page_run(page, workplace):
     namespace: dict = {}
-    for block in python_blocks(page):
-        exec(compile(block, str(page), "exec", dont_inherit=True), namespace)
+    for kind, block in blocks(page):
+        if kind == "python":
+            exec(compile(block, str(page), "exec", dont_inherit=True), namespace)
+            continue
+        for command in re.findall(r"^\$ offgraph (.*)$", block, re.M):
+            with pytest.raises(SystemExit) as left:
+                cli.main(shlex.split(command))
+            assert not left.value.code, f"{page.name}: {command}"
 
 
 def test_there_are_pages_to_run():
@@ -91,7 +98,7 @@ def test_the_images_of_the_scripts_page_are_what_its_lines_give(monkeypatch):
 def test_a_wrong_block_would_be_seen(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("text\n\n```python\nassert 1 == 2\n```\n")
-    (block,) = python_blocks(page)
+    ((_, block),) = blocks(page)
     with pytest.raises(AssertionError):
         exec(compile(block, str(page), "exec"), {})
 

@@ -79,6 +79,18 @@ def _format(name: str) -> str:
     return name
 
 
+def _share(option: str, text: str) -> float:
+    """A share of the images, 0.2 or 20%, or a number of them."""
+    try:
+        return (
+            float(text[:-1]) / 100 if text.endswith("%") else int(text) if text.isdecimal() else float(text)
+        )
+    except ValueError:
+        raise typer.BadParameter(
+            f"{option} {text}: give a share such as 0.2 or 20%, or a number such as 50"
+        ) from None
+
+
 @app.command()
 @opens_source
 def build(
@@ -106,6 +118,19 @@ def build(
             help="Bad files that are put up with: a share such as 5%, or a number. One more: status 1."
         ),
     ] = "50%",
+    val: Annotated[
+        str,
+        typer.Option(
+            help="Share (0.2) or number (50) of images for OUT/val, by the recipe without its draws."
+        ),
+    ] = "0",
+    test: Annotated[str, typer.Option(help="The same for OUT/test; training is then OUT/train.")] = "0",
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="What stays on one side: a column of the table, or 'parent' for the file's folder."
+        ),
+    ] = None,
     seed: Seed = 0,
     store: Annotated[
         Store, typer.Option(help="Pictures after the last step that gives integers, or the final floats.")
@@ -135,6 +160,9 @@ def build(
             workers=workers,
             on_error=on_error.value,
             max_bad=max_bad,
+            val=_share("--val", val),
+            test=_share("--test", test),
+            group_by=group_by,
             seed=seed,
             store=store.value,
             dry_run=dry_run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +21,12 @@ from offgraph.dataset.output import PART, OutputFolder, sha256_of
 from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import MANIFEST, Quarantined, Records, quarantined
 from offgraph.dataset.report import BuildReport
+from offgraph.dataset.splits import Part, divide, merged, note
 from offgraph.decode import MAX_PIXELS, Color
 from offgraph.errors import ArgumentError, BuildError, MachineError
 from offgraph.feeding import default_threads, ordered_map, whole_number
 from offgraph.random import Key
-from offgraph.sources import Source, open_source
+from offgraph.sources import Item, Source, open_source
 
 __all__ = ["build"]
 
@@ -49,6 +50,9 @@ def build(
     shard_size: int | None = None,
     progress: bool | None = None,
     color: Color = "rgb",
+    val: float = 0.0,
+    test: float = 0.0,
+    group_by: Callable[[Item], str] | str | None = None,
 ) -> BuildReport:
     """Write a dataset of transformed pictures; run again after a kill, go on where it was.
 
@@ -98,10 +102,19 @@ def build(
         Draw a progress bar on standard error; where that is a terminal unless given.
     color : {"rgb", "grey", "keep"}
         How pictures are read from a path; a Source has its own.
+    val, test : float or int
+        Divide the source as :func:`offgraph.split` does, by ``seed``: a float is a share of the images, an int a
+        number. The parts are datasets of their own, ``out/train``, ``out/val`` and ``out/test``, with the same class
+        names; validation and test are made once, by ``recipe.eval()``, without what the recipe draws. ``max_bad``
+        holds for each part.
+    group_by : str or callable, optional
+        What stays on one side of the division, such as the images of a patient: a column of the table, ``"parent"``
+        for the folder of the file, or a function of an :class:`Item`.
 
     Returns
     -------
     BuildReport
+        With ``val`` or ``test`` the sum of ``report.parts``.
 
     Raises
     ------
@@ -135,7 +148,7 @@ def build(
         "workers": default_threads() if workers is None else workers,
     }
     counts = {name: whole_number(name, value, BuildError) for name, value in counts.items()}
-    copies, threads = counts["copies"], counts["workers"]
+    copies = counts["copies"]
     try:
         seed = Key(seed).seed
     except ArgumentError as error:
@@ -150,41 +163,75 @@ def build(
         )
     options = {
         "format": format,
-        "copies": copies,
         "seed": seed,
         "store": store,
         "shard_size": counts["shard_size"],
         "non_finite": check_non_finite_option(non_finite),
     }
-    job = Job.of(source, recipe, options, FORMATS[format].extra_libraries)
-    source.watch()
-    limit = max(MAX_PIXELS, source.reading.max_pixels)
-    maker = Maker(source, recipe, seed, store, job.present, non_finite, limit)
-    folder = OutputFolder(Path(out))
-    writer = FORMATS[format](folder, job)
-    trouble = source.holds(folder.path)
+    how = _How(options, counts["workers"], on_error == "stop", allowed, dry_run, progress)
+    out = Path(out)
+    trouble = source.holds(out)
     if trouble:
         raise BuildError(trouble)
-    if dry_run:
-        if folder.path.is_dir():
-            _started(folder, job)
-        return _estimate(job, maker, folder.path, threads)
-    with folder:
-        started = _started(folder, job)
-        if started is None:
-            _clear(folder)
-            folder.write(_JOB_FILE, job.to_bytes())
-        records = Records(folder, started or job)
-        stop = on_error == "stop"
-        run = _Run(job, maker, folder, writer, records, threads, stop, allowed, progress)
-        try:
-            return run.run()
-        except MachineError as error:
-            raise MachineError(
-                f"{folder.path}: stopped, since the machine failed and not a file: {error}. Nothing is set aside for "
-                "it: mend that and run the same build again, which goes on where it was",
-                error,
-            ) from error
+    if not val and not test:
+        if group_by is not None:
+            raise BuildError(f"group_by={group_by!r:.80}: is for val= and test=; give one of them")
+        return how.build(Part(out, source, recipe, copies))
+    parts = divide(source, recipe, out, val=val, test=test, seed=seed, group_by=group_by, copies=copies)
+    said = group_by if group_by is None or isinstance(group_by, str) else "a function"
+    note(out, parts, {"val": val, "test": test, "seed": seed, "group_by": said}, write=not dry_run)
+    return merged(out, {part.path.name: how.build(part) for part in parts})
+
+
+@dataclass(frozen=True)
+class _How:
+    """What all parts of a build have in common."""
+
+    options: dict[str, Any]
+    threads: int
+    stop: bool
+    allowed: MaxBad
+    dry_run: bool
+    progress: bool | None
+
+    def build(self, part: Part) -> BuildReport:
+        """Write one dataset, or go on with it."""
+        options = {**self.options, "copies": part.copies}
+        writes = FORMATS[options["format"]]
+        job = Job.of(part.source, part.recipe, options, writes.extra_libraries)
+        part.source.watch()
+        maker = Maker(
+            part.source,
+            part.recipe,
+            options["seed"],
+            options["store"],
+            job.present,
+            options["non_finite"],
+            max(MAX_PIXELS, part.source.reading.max_pixels),
+        )
+        folder = OutputFolder(part.path)
+        writer = writes(folder, job)
+        if self.dry_run:
+            if folder.path.is_dir():
+                _started(folder, job)
+            return _estimate(job, maker, folder.path, self.threads)
+        with folder:
+            started = _started(folder, job)
+            if started is None:
+                _clear(folder)
+                folder.write(_JOB_FILE, job.to_bytes())
+            records = Records(folder, started or job)
+            run = _Run(
+                job, maker, folder, writer, records, self.threads, self.stop, self.allowed, self.progress
+            )
+            try:
+                return run.run()
+            except MachineError as error:
+                raise MachineError(
+                    f"{folder.path}: stopped, since the machine failed and not a file: {error}. Nothing is set aside "
+                    "for it: mend that and run the same build again, which goes on where it was",
+                    error,
+                ) from error
 
 
 def _check_options(**given: str) -> None:

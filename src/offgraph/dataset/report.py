@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from offgraph.dataset.records import Quarantined
@@ -40,6 +41,9 @@ class BuildReport:
     dry_run : bool
     max_bad : str
         The share, or the number, of bad images that was allowed, in words.
+    parts : mapping of str to BuildReport
+        Of ``"train"``, ``"val"`` and ``"test"``, where the source was divided; else empty. The numbers above are
+        then those of all parts.
     """
 
     path: Path
@@ -54,6 +58,7 @@ class BuildReport:
     repaired: tuple[str, ...] = ()
     dry_run: bool = False
     max_bad: str = ""
+    parts: Mapping[str, BuildReport] = field(default_factory=dict)
 
     @property
     def waiting(self) -> int:
@@ -62,6 +67,8 @@ class BuildReport:
 
     def summary(self) -> str:
         """Say it in a few lines of text."""
+        if self.parts:
+            return "\n".join(part.summary() for part in self.parts.values())
         lines = [self._headline()]
         if self.classes:
             lines.append(

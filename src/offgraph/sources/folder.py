@@ -14,6 +14,10 @@ from offgraph.sources.walk import list_images
 __all__ = ["is_built", "open_folder"]
 
 
+SPLIT_FILE = "split.json"
+"""Beside the datasets that ``offgraph.build`` makes of the parts of a source."""
+
+
 def is_built(path: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a dataset made by `offgraph.build`, finished or not, whole or damaged."""
     if not isinstance(path, str | os.PathLike):
@@ -53,6 +57,11 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
     """
     labels = meant.labels
     where = printable(root)
+    if _ours(root / SPLIT_FILE):
+        raise SourceError(
+            f"{printable(root)}: parts of a source that offgraph.build made datasets of: give one of them, such as "
+            f"offgraph.Loader({str(root / 'train')!r})"
+        )
     if is_built(root):
         raise SourceError(
             f"{where}: a dataset made by offgraph.build, and no folder of pictures: offgraph.Loader({where!r}) reads "
