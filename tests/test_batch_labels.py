@@ -77,6 +77,31 @@ def test_class_names_are_those_that_were_given(tmp_path: Path) -> None:
             og.Loader(source, class_names=["ant", "cat"])
 
 
+@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+def test_a_dataset_gives_the_labels_that_its_files_gave(tmp_path: Path, format: str) -> None:
+    tags = table(tmp_path / "tags", "path,label\n0.png,dog|cat\n1.png,cat\n2.png,emu\n3.png,\n")
+    ages = table(tmp_path / "ages", "path,label\n0.png,9.5\n1.png,-1.5\n2.png,2\n3.png,3.25\n")
+    points = table(tmp_path / "points", "path,x,y\n0.png,1,2\n1.png,3,4\n2.png,5,6\n3.png,7,8.5\n")
+    sources = {
+        "tags": og.open_source(tags, task="multilabel"),
+        "ages": og.open_source(ages, task="regress"),
+        "points": og.open_source(points, task="regress", targets=["x", "y"]),
+    }
+    for name, source in sources.items():
+        og.build(source, tmp_path / "out" / name, [og.Resize((4, 4))], format=format)
+        plain, stored = og.Loader(source), og.Loader(tmp_path / "out" / name, shuffle=False)
+        assert stored.task == plain.task and stored.label_spec == plain.label_spec
+        assert (stored.class_names, stored.target_names) == (plain.class_names, plain.target_names)
+        batch = only(stored)
+        assert batch.label is not None
+        by_name = dict(zip(only(plain).index.tolist(), only(plain).label.tolist()))
+        found = {r["key"]["index"]: row for r, row in zip(batch.records, batch.label.tolist())}
+        assert found == by_name
+    renamed = og.Loader(tmp_path / "out" / "tags", class_names=["emu", "dog", "yak", "cat"])
+    rows = {r["key"]["index"]: row for r, row in zip(only(renamed).records, only(renamed).label.tolist())}
+    assert rows == {0: [0, 1, 0, 1], 1: [0, 0, 0, 1], 2: [1, 0, 0, 0], 3: [0, 0, 0, 0]}
+
+
 def test_a_task_that_the_source_does_not_have_is_refused(tmp_path: Path) -> None:
     home = class_folder(tmp_path / "in", each=1)
     og.build(home, tmp_path / "out", [])

@@ -105,14 +105,36 @@ def test_normalize_takes_both_depths_as_they_are(tmp_path: Path) -> None:
         assert (batch.image[3] == np.float32(40000 / 65535)).all() and not loader.converted
 
 
-def test_a_dataset_of_two_depths_is_refused_by_name(tmp_path: Path) -> None:
-    home = folder(tmp_path / "in", np.full((8, 8, 3), 40000, np.uint16))
+def test_a_dataset_keeps_both_depths_and_a_loader_sees_to_them(tmp_path: Path) -> None:
+    home = folder(tmp_path / "in", np.full((8, 8, 3), 65535, np.uint16))
     og.build(home, tmp_path / "out", [og.Rescale(1 / 255)])
+    assert og.imread(tmp_path / "out" / "images" / "3__0.png").dtype == np.uint16
+    loader = og.Loader(tmp_path / "out")
+    with pytest.warns(og.OffgraphWarning, match=r"3\.png: converted from uint16 to uint8"):
+        (batch,) = loader
+    assert (batch.image[3] == 1).all() and (batch.image[5] == np.float32(5 / 255)).all()
+    assert list(loader.converted) == ["3.png"]
+    og.build(og.open_source(home, color="keep"), tmp_path / "kept", [og.Rescale(1 / 255)])
     with pytest.raises(og.StepError, match=r"3\.png: the image is stored as uint16, but most of its source"):
-        list(og.Loader(tmp_path / "out"))
+        list(og.Loader(tmp_path / "kept"))
     og.build(home, tmp_path / "sound", [og.Normalize(mean=0, std=1)])
     (batch,) = og.Loader(tmp_path / "sound")
-    assert (batch.image[3] == np.float32(40000 / 65535)).all()
+    assert (batch.image[3] == 1).all() and (batch.image[5] == np.float32(5 / 255)).all()
+
+
+def test_final_floats_are_made_of_one_depth(tmp_path: Path) -> None:
+    home = folder(tmp_path / "in", np.full((8, 8, 3), 65535, np.uint16))
+    with pytest.warns(
+        og.OffgraphWarning, match=r"3\.png: converted from uint16 to uint8.* in all of them\. Open"
+    ):
+        og.build(home, tmp_path / "out", [og.Rescale(1 / 255)], store="final")
+    (batch,) = og.Loader(tmp_path / "out")
+    assert (batch.image[3] == 1).all() and (batch.image[5] == np.float32(5 / 255)).all()
+    report = og.build(
+        og.open_source(home, color="keep"), tmp_path / "kept", [og.Rescale(1 / 255)], store="final"
+    )
+    assert [bad.name for bad in report.quarantined] == ["3.png"]
+    assert report.quarantined[0].reason.startswith("the image is stored as uint16, but most of its source")
 
 
 # ---- channels and shape

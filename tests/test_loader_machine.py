@@ -110,6 +110,45 @@ def test_whoever_waits_to_try_again_is_not_waited_for(photos: Path, monkeypatch:
     assert time.monotonic() - started < 20
 
 
+@pytest.mark.parametrize(("format", "kept"), [("folder", False), ("folder", True), ("tfrecord", False)])
+def test_a_dataset_out_of_reach_ends_the_pass(
+    photos: Path, tmp_path: Path, quick: None, format: str, kept: bool
+) -> None:
+    og.build(photos, tmp_path / "out", [og.Resize((8, 8))], format=format)
+    loader = og.Loader(tmp_path / "out", on_error="skip")
+    (tmp_path / "out").rename(tmp_path / "gone")
+    if kept:
+        (tmp_path / "out").mkdir()
+    with pytest.raises(og.MachineError, match=r"out of reach|another folder"):
+        list(loader)
+    assert loader.skipped == {}
+    if kept:
+        (tmp_path / "out").rmdir()
+    (tmp_path / "gone").rename(tmp_path / "out")
+    assert sum(len(batch) for batch in loader) == 15
+
+
+def test_handles_that_run_out_leave_no_example_out(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None
+) -> None:
+    og.build(photos, tmp_path / "out", [og.Resize((8, 8))])
+    loader = og.Loader(tmp_path / "out", on_error="skip")
+
+    plain = Path.open
+
+    def fail(path: Path, *args: object, **options: object) -> object:
+        if path.suffix == ".png":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+        return plain(path, *args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(og.MachineError, match=os.strerror(errno.EMFILE)):
+        list(loader)
+    assert loader.skipped == {}
+    monkeypatch.undo()
+    assert sum(len(batch) for batch in loader) == 15
+
+
 def test_want_of_memory_in_a_step_ends_the_pass(
     photos: Path, monkeypatch: pytest.MonkeyPatch, quick: None
 ) -> None:

@@ -7,15 +7,20 @@ decide. Everything here raises `StepError`; whether that ends a pass or leaves a
 
 from __future__ import annotations
 
+import itertools
+import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from offgraph.compose import Compose, Result
-from offgraph.errors import ArgumentError, StepError
+from offgraph.errors import ArgumentError, OffgraphWarning, StepError
+from offgraph.feeding import BAD_FILE, ordered_map
+from offgraph.machine import with_retries
 from offgraph.random import Key
 from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask
@@ -29,7 +34,10 @@ __all__ = [
     "check_alike",
     "check_finite",
     "check_non_finite_option",
+    "converted_warning",
     "fit_mask",
+    "look_at",
+    "probe_sample",
     "run_checked",
     "scales_by_dtype",
     "spread",
@@ -90,6 +98,51 @@ class Reference(Probe):
         if mask is not None:
             mask = mask.cast(_widest([probe.mask.dtype for probe in probes if probe.mask], mask_dtypes))
         return cls(chosen.name, chosen.stored, chosen.image, mask)
+
+
+def probe_sample(
+    name: str, stored: ArraySpec, mask: ArraySpec | None, recipe: Compose, start: int = 0
+) -> Probe:
+    """Say what a sample looks like after a recipe, of which `start` steps are done."""
+    after = recipe.output_spec(stored, start)
+    return Probe(name, stored, after, None if mask is None else mask.resized(after.size))
+
+
+def look_at(
+    chosen: list[int],
+    count: int,
+    probe: Callable[[int], Probe],
+    threads: int,
+    name: Callable[[int], str],
+) -> tuple[list[Probe], dict[str, str]]:
+    """Look at some of `count` samples, and where none of them can be used, at the others until one can.
+
+    Returns
+    -------
+    list of Probe, dict
+        Those that can be used, and why not by name for the others.
+
+    Raises
+    ------
+    MachineError
+        Where the machine failed.
+    """
+    bad: dict[str, str] = {}
+
+    def look(number: int) -> Probe | None:
+        try:
+            return with_retries(lambda: probe(number))
+        except BAD_FILE as error:
+            bad[name(number)] = str(error)
+            return None
+
+    with closing(ordered_map(look, chosen, threads=threads)) as looked:
+        probes = [found for found in looked if found is not None]
+    if not probes:
+        others = sorted(set(range(count)) - set(chosen))
+        with closing(ordered_map(look, others, threads=threads)) as looked:
+            probes = list(itertools.islice((found for found in looked if found is not None), 1))
+    return probes, bad
 
 
 def _widest(first: list[str], more: Iterable[str]) -> str:
@@ -164,6 +217,16 @@ def to_depth(image: Image, stored: ArraySpec, name: str, *, scale: bool) -> tupl
             if {dtype.kind, np.dtype(stored.dtype).kind} == {"u"}
             else ""
         )
+    )
+
+
+def converted_warning(name: str, how: str, where: str) -> None:
+    """Warn of the first image that was converted; `where` says what lists them all, or nothing."""
+    warnings.warn(
+        f"{name}: {how}, the depth of most images of its source, so that 255 and 65535 mean the same in all of them"
+        f"{where}. Open the source with color='keep' to have it refused instead",
+        OffgraphWarning,
+        stacklevel=3,
     )
 
 

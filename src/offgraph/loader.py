@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 import warnings
@@ -15,10 +14,11 @@ import numpy as np
 
 from offgraph.batching import (
     NonFinite,
-    Probe,
     Reference,
     check_alike,
     check_non_finite_option,
+    converted_warning,
+    look_at,
     scales_by_dtype,
 )
 from offgraph.compose import Compose, as_recipe
@@ -151,7 +151,8 @@ class Loader:
     -----
     What a batch holds follows from a few images spread over the source, not from the first one of a pass. Images stored
     with 8 and with 16 bits do not mix: ``color="rgb"`` converts the fewer to the depth of most, with a warning and
-    listed in :attr:`converted`; other policies refuse them. A recipe whose floats are made by ``Normalize`` without
+    listed in :attr:`converted`; other policies refuse them. In a built dataset, which keeps the depth of each file, it
+    converts after the steps that are stored. A recipe whose floats are made by ``Normalize`` without
     ``range=`` takes both as they are, each by the largest value of its dtype. Masks get the widest integer dtype of those
     looked at; one of another dtype is converted where every label fits, and refused where one does not.
 
@@ -375,22 +376,14 @@ class Loader:
 
     def _reference(self) -> Reference | None:
         """Look at a few samples spread over the source, and at the others until one can be used."""
-        bad: dict[str, str] = {}
-
-        def look(number: int) -> Probe | None:
-            try:
-                return with_retries(lambda: self._samples.probe(number, self.recipe))
-            except BAD_FILE as error:
-                bad[self._name(number)] = str(error)
-                return None
-
         chosen = self._samples.probes()
-        with closing(ordered_map(look, chosen, threads=self.threads)) as looked:
-            probes = [probe for probe in looked if probe is not None]
-        if not probes:
-            others = sorted(set(range(self.num_pictures)) - set(chosen))
-            with closing(ordered_map(look, others, threads=self.threads)) as looked:
-                probes = list(itertools.islice((probe for probe in looked if probe is not None), 1))
+        probes, bad = look_at(
+            chosen,
+            self.num_pictures,
+            lambda number: self._samples.probe(number, self.recipe),
+            self.threads,
+            self._name,
+        )
         if not probes:
             self._unusable = bad
             return None
@@ -485,12 +478,7 @@ class Loader:
         first = not self.converted
         self.converted[name] = how
         if first:
-            warnings.warn(
-                f"{name}: {how}, the depth of most images of its source, so that 255 and 65535 mean the same in all of "
-                "them; Loader.converted lists what was. Open the source with color='keep' to have it refused instead",
-                OffgraphWarning,
-                stacklevel=2,
-            )
+            converted_warning(name, how, "; Loader.converted lists what was")
 
     def _stack(self, samples: list[TrainingSample]) -> Batch:
         return Batch(

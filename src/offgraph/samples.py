@@ -9,7 +9,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from offgraph.batch_labels import Labels
-from offgraph.batching import NonFinite, Probe, Reference, fit_mask, run_checked, spread, to_depth
+from offgraph.batching import (
+    NonFinite,
+    Probe,
+    Reference,
+    fit_mask,
+    probe_sample,
+    run_checked,
+    spread,
+    to_depth,
+)
 from offgraph.compose import Compose
 from offgraph.dataset.built import BuiltDataset
 from offgraph.errors import StepError
@@ -17,7 +26,6 @@ from offgraph.random import Key
 from offgraph.sources import Source
 from offgraph.sources.base import Label, count_of, refuse_classes
 from offgraph.sources.names import nfc, parse_class_names
-from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask
 
 __all__ = ["DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
@@ -126,7 +134,8 @@ class FileSamples:
     def probe(self, number: int, recipe: Compose) -> Probe:
         """Read one sample."""
         read = self.source.read(number)
-        return _probe(read.item.name, read.image.spec, read.mask and read.mask.spec, recipe, 0)
+        mask = None if read.mask is None else read.mask.spec
+        return probe_sample(read.item.name, read.image.spec, mask, recipe)
 
     def mask_dtypes(self) -> tuple[str, ...]:
         """Return nothing: the files would have to be read."""
@@ -175,7 +184,7 @@ class DatasetSamples:
         """Read the record of one example."""
         image, mask = self.dataset.specs(number)
         line = self.dataset.line(number)
-        return _probe(line["name"], image, mask, recipe, line["start"] if self.own_recipe else 0)
+        return probe_sample(line["name"], image, mask, recipe, line["start"] if self.own_recipe else 0)
 
     def mask_dtypes(self) -> tuple[str, ...]:
         """Return those of all examples."""
@@ -186,7 +195,7 @@ class DatasetSamples:
         stored = self.dataset.read(number)
         label = self._renumbered(stored.label)
         _check_targets(stored.mask, label, self)
-        image, _ = _admit(stored.image, rules, scale=False)
+        image, converted = _admit(stored.image, rules, scale=self.dataset.color == "rgb")
         # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
@@ -196,12 +205,7 @@ class DatasetSamples:
             # One record of the whole run: it replays on the image the example was made from.
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
         image, mask = done.targets
-        return TrainingSample(number, stored.name, image, _fit(mask, rules), label, record)
-
-
-def _probe(name: str, stored: ArraySpec, mask: ArraySpec | None, recipe: Compose, start: int) -> Probe:
-    after = recipe.output_spec(stored, start)
-    return Probe(name, stored, after, None if mask is None else mask.resized(after.size))
+        return TrainingSample(number, stored.name, image, _fit(mask, rules), label, record, converted)
 
 
 def _renumber(

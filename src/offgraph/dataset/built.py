@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from offgraph.dataset.output import inside
 from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_array, parse
 from offgraph.decode import MAX_PIXELS
-from offgraph.errors import ArgumentError, BuildError, DecodeError, OffgraphError
+from offgraph.errors import ArgumentError, BuildError, DecodeError, MachineError, OffgraphError
 from offgraph.feeding import whole_number
-from offgraph.machine import is_machine, machine_error
+from offgraph.machine import Mount, is_machine, machine_error
 from offgraph.sources import Task
 from offgraph.sources.base import Label
 from offgraph.spec import ArraySpec, name_axes
@@ -86,6 +87,8 @@ class BuiltDataset:
     labels : ndarray, shape (len,) or (len, number of classes or targets), or None
         int64 class numbers; for several classes float32 rows of 0 and 1; for numbers to learn float64, always 2-D.
         None for a source without labels.
+    color : {"rgb", "grey", "keep"} or None
+        Colour policy that the files were read with; None where the dataset does not say.
     mask_dtypes : tuple of str
         Every dtype that masks were stored with; empty for a dataset without masks.
 
@@ -99,6 +102,7 @@ class BuiltDataset:
 
     def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
         self.path = Path(path)
+        self._mount = Mount(self.path)
         self.max_pixels = whole_number("max_pixels", max_pixels, ArgumentError)
         manifest = load_manifest(self.path)
         where = self.path / MANIFEST
@@ -110,6 +114,7 @@ class BuiltDataset:
         self.class_names = tuple(manifest["class_names"])
         self.target_names = tuple(manifest.get("target_names", ()))
         self.seed, self.copies = manifest["seed"], manifest["copies"]
+        self.color = manifest.get("color")
         if manifest["format"] not in FORMATS:
             raise BuildError(f"{where}: damaged: format {manifest['format']!r:.60}; {_ADVICE}")
         self._read = FORMATS[manifest["format"]].read
@@ -164,13 +169,20 @@ class BuiltDataset:
                 records.seek(offset)
                 return records.read(min(length, max(0, size - offset)))
         except OSError as error:
-            if is_machine(error):
-                raise machine_error(str(path), error) from error
+            self._check_machine(str(path), path, error)
             raise BuildError(
                 f"{path}: cannot be read: {error.strerror or error}; run the build again"
             ) from error
         except ValueError as error:  # a name that is none
             raise BuildError(f"{path}: cannot be read: {error}; {_ADVICE}") from error
+
+    def _check_machine(self, where: str, path: Path, error: Exception) -> None:
+        """Raise a MachineError where a file could not be read for the machine's sake, or the whole dataset is gone."""
+        if is_machine(error, 32 * self.max_pixels):
+            raise machine_error(where, error) from error
+        trouble = self._mount.trouble(path, listed=True) if isinstance(error, OSError) else None
+        if trouble:
+            raise MachineError(f"{where}: {trouble}", OSError(errno.EIO, trouble)) from error
 
     def _line(self, text: bytes, where: str) -> dict[str, Any]:
         line = parse(EXAMPLE, text, where, _ADVICE)
@@ -239,6 +251,6 @@ class BuiltDataset:
                 record=line["record"],
             )
         except (BuildError, OSError, MemoryError, ValueError, TypeError, LookupError, EOFError) as error:
-            if is_machine(error, 32 * self.max_pixels):
-                raise machine_error(where, error) from error
+            path = Path(error.filename) if isinstance(error, OSError) and error.filename else self.path
+            self._check_machine(where, path, error)
             raise DecodeError(f"{where}: {error}; {_ADVICE}") from error

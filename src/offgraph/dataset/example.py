@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from offgraph.batching import NonFinite, run_checked
+from offgraph.batching import NonFinite, run_checked, scales_by_dtype
 from offgraph.compose import Compose
+from offgraph.dataset.depth import SourceDepth
 from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import size_trouble
 from offgraph.decode import MAX_PIXELS
@@ -186,6 +187,8 @@ class Maker:
         What NaN and infinity do in an image of floats.
     max_pixels : int
         Limit on each array that is stored.
+    depth : SourceDepth
+        What most images of the source are stored with.
     ended : threading.Event
         Set when the build ends: nothing is tried again after that.
     """
@@ -197,6 +200,7 @@ class Maker:
     listed: Sequence[bool] = ()
     non_finite: NonFinite = "error"
     max_pixels: int = MAX_PIXELS
+    depth: SourceDepth = field(default_factory=SourceDepth)
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, address: tuple[int, int]) -> Example | BadFile:
@@ -227,8 +231,14 @@ class Maker:
         item = self.source[index]
         sample = self.source.read(index)
         end = self.recipe.stored(sample.image.spec) if self.store == "integers" else len(self.recipe.steps)
+        image = sample.image
+        if self.store == "final" and not scales_by_dtype(self.recipe):
+            # What is stored whole keeps its depth, and a loader sees to it; in the final floats it cannot be seen.
+            image, how = self.depth.admit(image, self.source, self.recipe)
+            if how is not None:
+                self.depth.tell(item.name, how)
         key = Key(self.seed, copy, index)
-        done = run_checked(self.recipe, sample.image, sample.mask, key, stop=end, non_finite=self.non_finite)
+        done = run_checked(self.recipe, image, sample.mask, key, stop=end, non_finite=self.non_finite)
         image, mask = done.targets
         for kind, target in (("image", image), ("mask", mask)):
             trouble = target is not None and size_trouble(_entry(target), self.max_pixels)

@@ -1,0 +1,46 @@
+"""What most images of a source are stored with, 8 bits or 16: asked where a dataset keeps only the final floats."""
+
+from __future__ import annotations
+
+import threading
+
+from offgraph.batching import Probe, Reference, converted_warning, look_at, probe_sample, spread, to_depth
+from offgraph.compose import Compose
+from offgraph.sources import Source
+from offgraph.targets import Image
+
+__all__ = ["SourceDepth"]
+
+
+class SourceDepth:
+    """The depth of most images of a source: looked up once, by whichever thread asks first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: Reference | None = None
+        self._told = False
+
+    def admit(self, image: Image, source: Source, recipe: Compose) -> tuple[Image, str | None]:
+        """Bring an image to the depth of most, or refuse it; see `offgraph.batching.to_depth`."""
+        with self._lock:
+            if self._known is None:
+                self._known = self._look(source, recipe)
+        if self._known is None:  # none can be used, this one neither: its own error says why
+            return image, None
+        return to_depth(image, self._known.stored, self._known.name, scale=source.color == "rgb")
+
+    def _look(self, source: Source, recipe: Compose) -> Reference | None:
+        def probe(number: int) -> Probe:
+            read = source.read(number)
+            return probe_sample(read.item.name, read.image.spec, None, recipe)
+
+        chosen = spread(len(source), 7)
+        probes, _ = look_at(chosen, len(source), probe, 1, lambda number: source[number].name)
+        return Reference.of(probes) if probes else None
+
+    def tell(self, name: str, how: str) -> None:
+        """Warn, once, that an image was converted."""
+        with self._lock:
+            first, self._told = not self._told, True
+        if first:
+            converted_warning(name, how, "")
