@@ -213,6 +213,16 @@ def test_every_field_of_what_is_decoded_comes_back() -> None:
     assert (stored.axes, stored.layout, stored.notes, stored.frames) == ("YX", "grey", ("a", "b"), 1)
 
 
+def test_a_worker_that_leaves_slowly_is_replaced_without_a_word() -> None:
+    """It serves so many files, then ends; what it was sent meanwhile goes to the next one."""
+    limited(
+        "import atexit, time, offgraph.formats.worker as worker; atexit.register(time.sleep, 0.6); "
+        "worker._IDLE_SECONDS = 0; " + GIVE
+    )
+    time.sleep(0.1)
+    assert limited(GIVE).array.size == 6
+
+
 def test_endless_memory_is_refused() -> None:
     with pytest.raises(FormatError, match=r"needs more memory than the limit allows; .* raise max_pixels"):
         limited("stored = [np.empty(10**8) for _ in range(99)]")

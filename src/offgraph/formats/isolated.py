@@ -35,6 +35,7 @@ _MOST_WORKERS = 8
 _START_SECONDS = 120  # of a machine under load
 _WALL_PER_CPU = 4  # a busy machine gives a process a part of a core
 _FIRST_SECONDS = 30
+_LEAVING_SECONDS = 5  # an interpreter that closed its socket may take that long to end
 _CODE = "import sys, json; sys.path[:] = json.loads(sys.argv[1])\nfrom offgraph.formats.worker import main; main(int(sys.argv[2]))"
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -78,7 +79,7 @@ def decode(function: Callable[..., Stored], data: bytes, limits: Limits, **optio
         try:
             stored = worker.ask(request, data, limits)
         except wire.Closed:
-            end = worker.stop()
+            end = worker.stop(_LEAVING_SECONDS)
             if worker.answered and end == 0:  # it had waited too long for work and left in that moment
                 continue
             if (
@@ -188,13 +189,13 @@ class _Worker:
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"damaged: the decoder gave an answer without sense ({error})") from error
 
-    def stop(self) -> int | None:
-        """End the process; return how it ended, where it had by itself."""
+    def stop(self, patience: float = 0.2) -> int | None:
+        """End the process; return how it ended, where it did so by itself within `patience` seconds."""
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)  # forked children may hold the socket, too
         self._channel.close()
         try:
-            status = self._process.wait(0.2)  # it closed the socket by dying: the kernel may not be done
+            status = self._process.wait(patience)  # it closed the socket by dying: the kernel may not be done
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = None
