@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import tempfile
 import unicodedata
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import offgraph as og
 from offgraph.encode import imwrite
@@ -85,12 +90,12 @@ def test_class_names_that_are_given_number_the_classes(tmp_path) -> None:
 
 def test_classes_that_are_not_among_the_names_are_refused_by_name(tmp_path) -> None:
     put(tmp_path, "cat/1.png", "frog/1.png", "newt/1.png")
-    for given in (
+    for opening in (
         lambda: open_source(tmp_path, class_names=["cat", "dog"]),
         lambda: open_source(tmp_path).with_class_names(["cat", "dog"]),
     ):
         with pytest.raises(SourceError, match=r"classes frog, newt are not among class_names \(cat, dog\)"):
-            given()
+            opening()
     with pytest.raises(SourceError, match=r"t\.csv: the class frog is not among class_names"):
         open_source(table(tmp_path / "t", "label", "cat", "frog"), class_names=["cat"])
     with pytest.raises(SourceError, match=r"the class b is not among class_names \(a\)"):
@@ -250,6 +255,69 @@ def test_labels_that_do_not_fit_name_the_row(tmp_path, header, cells, options, s
         open_source(table(tmp_path, header, *cells), **options)
 
 
+@pytest.mark.parametrize("column", ["class", "Label", "Category", "y"])
+def test_a_column_that_is_called_like_labels_is_not_left_out_in_silence(tmp_path, column) -> None:
+    path = table(tmp_path, f"site,{column}", "s1,cat", "s2,dog")
+    with pytest.warns(
+        OffgraphWarning, match=rf"the column {column} is left out: .*targets=\['{column}'\]"
+    ) as said:
+        assert open_source(path).task is None
+    assert Path(said[0].filename) == Path(__file__)
+    with pytest.raises(SourceError, match=rf"task='classify', but .*targets=\['{column}'\]"):
+        open_source(path, task="classify")
+    assert open_source(path, targets=column).class_names == ("cat", "dog")
+    assert open_source(path, labels=None).columns[column] == ("cat", "dog")
+
+
+def test_labels_in_words(tmp_path) -> None:
+    several = open_source(table(tmp_path, "label", "cat|dog", "", "dog"), task="multilabel")
+    assert [several.label_text(item.label) for item in several] == ["cat, dog", "no class", "dog"]
+    numbers = open_source(table(tmp_path, "x,y", "1.5,2"), task="regress")
+    assert numbers.label_text(numbers[0].label) == "x 1.5, y 2" and numbers.label_text(None) == ""
+    for source in (several, numbers):
+        assert (
+            "cat, dog" in (page := og.preview(source, [], tmp_path / "p.html").read_text())
+            or "x 1.5, y 2" in page
+        )
+
+
+CELL = st.sampled_from(
+    ["", "a", "a b", "b a", "a|b", "a;b", "1", "0", "-1", "9.5", "9,5", "1e999", "nan", "0.png"]
+)
+ODD = st.text(st.characters(codec="utf-8"), max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    header=st.lists(st.sampled_from(["path", "label", "mask", "group", "x", "y", "a"]) | ODD, max_size=5),
+    rows=st.lists(st.lists(CELL | ODD, max_size=5), max_size=6),
+    task=st.sampled_from([None, "classify", "multilabel", "regress", "segment"]),
+    targets=st.sampled_from([None, ["x"], ["x", "y"], ["label", "a"]]),
+    class_names=st.sampled_from([None, ["a", "b"]]),
+    missing_mask=st.sampled_from(["error", "skip", "background"]),
+)
+def test_whatever_a_table_holds_it_opens_or_is_refused(
+    header, rows, task, targets, class_names, missing_mask
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", *header] if len(rows) % 4 else header)
+            writer.writerows([f"{i % 3}.png", *row] for i, row in enumerate(rows))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OffgraphWarning)
+            try:
+                source = open_source(
+                    path, task=task, targets=targets, class_names=class_names, missing_mask=missing_mask
+                )
+                said = [repr(source), *(source.label_text(item.label) for item in source)]
+                names = [item.name for item in source]
+            except SourceError as error:
+                said, names = [str(error)], []
+        assert "".join(said).isprintable() and len(set(names)) == len(names)
+
+
 def test_a_folder_has_the_task_that_its_layout_allows(tmp_path) -> None:
     flat, classes = put(tmp_path / "flat", "1.png"), put(tmp_path / "classes", "a/1.png", "b/1.png")
     assert open_source(classes).task == "classify" and open_source(flat).task is None
@@ -341,6 +409,7 @@ def test_rows_without_a_mask_are_met_by_policy(tmp_path) -> None:
         open_source(path)
     kept = open_source(path, missing_mask="skip")
     assert [item.name for item in kept] == ["2.png"] and kept.skipped == {"without a mask": 2}
+    assert kept.left_out == {"without a mask": ("1.png", "3.png")}
     assert kept.class_names == ("b",) and kept.has_masks
     filled = open_source(path, missing_mask="background")
     masks = [filled.read(i).mask.array for i in range(3)]

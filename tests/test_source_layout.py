@@ -39,7 +39,7 @@ CERTAIN = {
     ),
     "parts": (
         ["train/cat/1.png", "train/dog/1.png", "test/cat/1.png"],
-        r"holds test/ and train/, which look like parts of a data set: open each alone, as open_source\('.*/test'\)",
+        r"holds test/ and train/, which look like parts of a data set: open each alone, as open_source\('.*/train'\)",
     ),
     "parts of pairs": (
         ["val/images/1.png", "val/labels/1.png", "train/images/1.png", "train/labels/1.png"],

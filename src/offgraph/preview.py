@@ -126,7 +126,7 @@ def _row(source: Source, index: int, recipe: Compose, draws: int, seed: int) -> 
     sample = source.read(index)
     name = sample.item.name
     if sample.label is not None:
-        name = f"{name} ({source.class_names[sample.label]})"
+        name = f"{name} ({source.label_text(sample.label)})"
     about = " × ".join(map(str, sample.image.array.shape)) + f" {sample.image.array.dtype}"
     row = [Figure(_display(sample.image, sample.mask, None), name, "; ".join((about, *sample.picture.notes)))]
     keys = [Key(seed, epoch, index) for epoch in range(draws)]

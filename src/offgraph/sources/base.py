@@ -398,6 +398,16 @@ class Source(Sequence[Item]):
         items = tuple(replace(item, label=renumber(item.label)) for item in self.items)
         return replace(self, items=items, class_names=names)
 
+    def label_text(self, label: Label | None) -> str:
+        """Say a label in words: ``"cat"``, ``"cat, dog"``, ``"x 1.5, y 2"``; empty where there is none."""
+        if label is None:
+            return ""
+        if self.target_names and isinstance(label, tuple):
+            return ", ".join(
+                f"{name} {value:g}" for name, value in zip(self.target_names, label, strict=True)
+            )
+        return ", ".join(self.class_names[number] for number in class_numbers(label)) or "no class"
+
     def read(self, index: int) -> Sample:
         """Read one item from its files.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offgraph.errors import SourceError
+from offgraph.errors import OffgraphWarning, SourceError
 from offgraph.sources.base import Label, Task, refuse_classes
 from offgraph.sources.names import class_order, named, nfc, printable
 
@@ -19,6 +20,9 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 _SEPARATORS = "|;,"
+_LIKE_LABEL = frozenset(
+    {"label", "labels", "class", "classes", "category", "categories", "target", "targets", "tag", "tags", "y"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +139,23 @@ def _unnamed_targets(
                 "task='regress' to learn them",
                 leave_out,
             )
+        like = [name for name in others if name.casefold() in _LIKE_LABEL]
+        if like:
+            warnings.warn(
+                f"{table}: there is no column label, and the column {printable(like[0])} is left out: write "
+                f"targets=['{printable(like[0])}'] to learn it, or labels=None if not",
+                OffgraphWarning,
+                stacklevel=5,
+            )
         return ()
     if (flags and task != "regress") or (numbers and task == "regress"):
         return others
+    like = [name for name in others if name.casefold() in _LIKE_LABEL]
+    example = (like or [*others, "age"])[0]
     known = f"; columns are {named(rows[0].cells, 20)}" if others else ""
     raise SourceError(
         f"{table}: task={task!r}, but there is no column label: say which columns to learn, such as "
-        f"targets=['{printable(others[0]) if others else 'age'}']{known}"
+        f"targets=['{printable(example)}']{known}"
     )
 
 

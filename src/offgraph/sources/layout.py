@@ -6,6 +6,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from os.path import splitext
 from pathlib import Path, PurePosixPath
 
 from offgraph.errors import OffgraphWarning, SourceError
@@ -172,9 +173,10 @@ class _Here:
         parts = [name for name in sorted(holding, key=natural_key) if name.lower() in PART_WORDS]
         if len(parts) < 2:
             return
+        first = next((name for name in parts if name.lower().startswith("tr")), parts[0])
         said = (
             f"{self.where} holds {' and '.join(f'{printable(part)}/' for part in parts)}, which look like parts of a "
-            f"data set: open each alone, as open_source({self.at(parts[0])})"
+            f"data set: open each alone, as open_source({self.at(first)})"
         )
         if len(parts) == len(holding):
             raise SourceError(f"{said}; or write labels='folders' if they are classes")
@@ -211,7 +213,7 @@ class _Here:
         )
 
     def no_masks_among_images(self) -> None:
-        stems = {PurePosixPath(one.name).with_suffix("").as_posix() for one in self.listing.found}
+        stems = {splitext(one.name)[0] for one in self.listing.found}  # noqa: PTH122  # many
         for pattern in (
             r"(.*)([_\-. ](?:mask|masks|seg|segmentation|gt|label|labels))",
             r"(.*/)?(mask_|seg_)([^/]*)",

@@ -13,7 +13,7 @@ from pathlib import Path
 from offgraph.errors import OffgraphWarning, SourceError
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, printable
 from offgraph.sources.labels import Labels, Row, read_labels
-from offgraph.sources.walk import refused
+from offgraph.sources.walk import LeftOut, refused
 from offgraph.tables import restored
 
 __all__ = ["open_table"]
@@ -76,15 +76,15 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
         name, path, real = place.find(row.cells["path"], here)
         mask = place.find(row.cells["mask"], here)[1] if row.cells.get("mask") else None
         found.append((name, path, real, mask))
-    skipped: dict[str, int] = {}
+    left_out = LeftOut()
     if any(mask is not None for *_, mask in found):
         bare = [row.line for row, (*_, mask) in zip(rows, found, strict=True) if mask is None]
         if bare and reading.missing_mask == "error":
             raise SourceError(f"{where}, {_in_rows(bare)}: no mask, and other rows have one; {MASK_ADVICE}")
         if bare and reading.missing_mask == "skip":
+            left_out.add("without a mask", *(one[0] for one in found if one[-1] is None))
             kept = [i for i, (*_, mask) in enumerate(found) if mask is not None]
             rows, found = [rows[i] for i in kept], [found[i] for i in kept]
-            skipped["without a mask"] = len(bare)
     others = tuple(name for name in header if name not in _KNOWN)
     told = (
         Labels((None,) * len(rows))
@@ -107,11 +107,12 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
         told.class_names,
         place.root,
         reading,
-        skipped,
+        left_out.counts,
         columns={name: tuple(row.cells[name] for row in rows) for name in others},
         table=table,
         task=told.task or meant.task,
         target_names=told.target_names,
+        left_out=left_out.names,
     )
 
 
