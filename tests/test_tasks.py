@@ -10,10 +10,12 @@ import pytest
 
 import offgraph as og
 from models import bright, bright_model, keras, mask_model, og_keras, segmenter, shades
+from offgraph import machine
 from offgraph.encode import imwrite
 from offgraph.errors import DecodeError, MachineError, OffgraphError, SourceError, StepError
 from offgraph.inference.stride import Grid, grid_of
 from offgraph.predict import predict
+from offgraph.sources import Source
 from offgraph.tensors.head import head_of, outputs_of, task_of
 
 SMALL = og.Compose([og.Resize((8, 8)), og.Rescale(1 / 255)])
@@ -361,8 +363,6 @@ def test_want_of_memory_stops_and_sets_nothing_aside(segmenter, sizes, kind):
 
 
 def test_a_drive_that_is_gone_stops_and_sets_nothing_aside(segmenter, sizes, monkeypatch):
-    from offgraph.sources import Source
-
     read = Source.read
 
     def fails(self, index):
@@ -371,10 +371,62 @@ def test_a_drive_that_is_gone_stops_and_sets_nothing_aside(segmenter, sizes, mon
         return read(self, index)
 
     monkeypatch.setattr(Source, "read", fails)
+    monkeypatch.setattr(machine, "PAUSES", (0.01, 0.01))
     run = predict(segmenter, sizes, threads=1, batch_size=1)
     with pytest.raises(MachineError, match="is gone"):
         list(run)
     assert run.quarantined == []
+    with pytest.raises(MachineError, match="is gone"):  # and not the folder of the predictions
+        og.save_predictions(predict(segmenter, sizes), sizes.parent / "out")
+    assert not (sizes.parent / "out").exists()
+
+
+def test_a_drive_that_is_gone_for_a_moment_is_waited_for(segmenter, sizes, monkeypatch):
+    read, tries = Source.read, []
+
+    def fails_once(self, index):
+        tries.append(index)
+        if tries.count(index) == 1 and index == 2:
+            raise MachineError(f"{self.root}: is gone", OSError(errno.EIO, "Input/output error"))
+        return read(self, index)
+
+    monkeypatch.setattr(Source, "read", fails_once)
+    monkeypatch.setattr(machine, "PAUSES", (0.01, 0.01))
+    run = predict(segmenter, sizes)
+    assert len(list(run)) == 5 and run.quarantined == [] and tries.count(2) == 2
+
+
+def test_want_of_memory_in_a_step_is_the_machine_s(segmenter, sizes, monkeypatch):
+    def fails(self, *_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(machine, "PAUSES", ())
+    run = predict(segmenter, sizes)
+    monkeypatch.setattr(type(run.recipe), "run", fails)
+    with pytest.raises(MachineError, match=r"a\.png: not enough memory"):
+        list(run)
+    assert run.quarantined == []
+
+
+def test_too_many_bad_files_are_said(segmenter, sizes, tmp_path):
+    for number in range(6):
+        (sizes / f"bad{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    report = og.save_predictions(predict(segmenter, sizes), tmp_path / "out")
+    assert report.count == 5 and report.too_many == "50 %"
+    assert "more than max_bad=50 % allows" in report.summary()
+    for number, max_bad in enumerate((0.9, 6, "60%")):
+        report = og.save_predictions(predict(segmenter, sizes), tmp_path / f"out{number}", max_bad=max_bad)
+        assert report.too_many is None and "max_bad" not in report.summary()
+    with pytest.raises(OffgraphError, match="max_bad='some'"):
+        og.save_predictions(predict(segmenter, sizes), tmp_path / "no", max_bad="some")
+
+
+def test_sigmoids_of_several_classes_per_pixel_are_not_a_softmax(tmp_path, sizes):
+    model = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(3, 1, activation="sigmoid")])
+    path = og_keras.save(model, og.Compose([og.Rescale(1 / 255)]), tmp_path / "m.keras")
+    with pytest.warns(og.OffgraphWarning, match=r"3 values per pixel, each a sigmoid.*Threshold\(0\.5\)"):
+        predict(path, sizes)
+    predict(path, sizes, postprocess=[og.Threshold(0.5)])
 
 
 def test_bad_files_are_still_set_aside(segmenter, sizes):

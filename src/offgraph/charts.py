@@ -83,7 +83,7 @@ def confusion_matrix(
     parts.append(_text(_FONT, top + side / 2, "true", "middle", "quiet", turn=-90))
     parts.append(f'<rect class="plot" x="{left:g}" y="{top:g}" width="{side:g}" height="{side:g}"/>')
     for pair, number in zip(pairs.tolist(), counts.tolist()):
-        i, j = divmod(pair, count)
+        i, j = int(pair // count), int(pair % count)
         share = number / totals[i]
         x, y = left + j * cell, top + i * cell
         told = f"true {clean(names[i])}, predicted {clean(names[j])}: {number:,} ({share:.0%} of the row)"
@@ -103,7 +103,7 @@ def confusion_matrix(
     return _chart(parts, width, height, "True and predicted classes", f"Confusion matrix of {count} classes")
 
 
-def scatter(true: Sequence[float], predicted: Sequence[float], name: str) -> Chart:
+def scatter(true: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray, name: str) -> Chart:
     """Chart predicted against true values of one quantity; points on the diagonal are correct.
 
     Parameters

@@ -228,6 +228,12 @@ def predict(
     on_error: Annotated[
         OnError, typer.Option(help="List a bad file and go on, or stop at it.")
     ] = OnError.quarantine,
+    max_bad: Annotated[
+        str,
+        typer.Option(
+            help="Files set aside that are put up with: a share such as 5%, or a number. One more: status 1."
+        ),
+    ] = "50%",
     postprocess: Annotated[
         Path | None,
         typer.Option(help="A recipe of result steps for masks, instead of the one saved in the model."),
@@ -278,8 +284,10 @@ def predict(
         threshold=threshold,
         pad_to=_pad_to(pad_to),
     )
-    report = og.save_predictions(predictions, out)
+    report = og.save_predictions(predictions, out, max_bad=max_bad)
     typer.echo(_shown(report.summary()))
+    if report.too_many is not None:
+        raise typer.Exit(1)
     if strict and report.quarantined:
         raise typer.Exit(3)
 

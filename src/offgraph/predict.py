@@ -11,13 +11,14 @@ from __future__ import annotations
 import csv
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from offgraph.compose import Compose, as_recipe
 from offgraph.decode import Color
-from offgraph.errors import OffgraphError, RecipeMismatch, SourceError
+from offgraph.errors import OffgraphError, OffgraphWarning, RecipeMismatch, SourceError
 from offgraph.feeding import default_threads, whole_number
 from offgraph.inference.outputs import Outputs, reader_of
 from offgraph.inference.prediction import Prediction, Predictions
@@ -199,7 +200,8 @@ def source_for(
                 raise SourceError("masks=: only where src is a path; an open source has its own")
             return src.with_class_names(saved.class_names) if named else src
         reading.setdefault("color", color_for(saved.input_spec))
-        reading |= _labels_for(saved, src, reading.get("labels", "auto"))
+        if not reading.keys() & {"task", "targets"}:
+            reading = _labels_for(saved, src, reading.get("labels", "auto")) | reading
         if masks is not None:
             reading["masks"] = masks
         if named and reading.get("labels", "auto") is not None:
@@ -289,12 +291,21 @@ def _result_steps(saved: SavedModel, given: Compose | Sequence[Step] | None) -> 
     OffgraphError
         Where the steps are no result steps, do not fit one another, or end without a mask.
     """
+    from offgraph.tensors.head import head_of
     from offgraph.tensors.keras import result_steps
 
     count = saved.model.output_shape[-1]
     steps = saved.postprocess if given is None else given
     if steps is None and saved.task != "segment":
         return Compose([])
+    if steps is None and count != 1 and head_of(saved.model).activation == "sigmoid":
+        warnings.warn(
+            f"{saved.path}: the model puts out {count} values per pixel, each a sigmoid for itself, and a pixel gets the "
+            "likeliest of them even where all are low, the first as background; say with postprocess=[og.Threshold(0.5)] "
+            "how likely it must be, or train with a softmax whose first output is the background",
+            OffgraphWarning,
+            stacklevel=3,
+        )
     if steps is None:
         # Threshold(0) is the likeliest class; where the model saw nothing, and all are 0, the background.
         return Compose([Threshold(0.5 if count == 1 else 0.0)])

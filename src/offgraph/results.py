@@ -12,6 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.errors import OffgraphError
 from offgraph.inference.classes import ClassOutcome, LabelOutcome
 from offgraph.inference.files import write_mask, write_picture
@@ -60,6 +61,8 @@ class PredictionReport:
         Their means over the classes that occur.
     several : bool
         Whether an image may have several labels.
+    too_many : str or None
+        The limit, where more images were set aside than ``max_bad`` puts up with.
     """
 
     path: Path
@@ -74,6 +77,7 @@ class PredictionReport:
     iou: float | None = None
     dice: float | None = None
     several: bool = False
+    too_many: str | None = None
 
     def summary(self) -> str:
         """Return a few lines for people."""
@@ -96,11 +100,20 @@ class PredictionReport:
             lines.append(
                 f"set aside {count_of(len(self.quarantined), 'file')}: {self.path / 'quarantine.csv'}"
             )
+        if self.too_many is not None:
+            lines.append(
+                f"that is more than max_bad={self.too_many} allows: look at these files and at the options"
+            )
         lines.append(f"to look at: {self.path / 'report.html'}")
         return "\n".join(lines)
 
 
-def save_predictions(predictions: Iterable[Prediction], out: str | os.PathLike[str]) -> PredictionReport:
+def save_predictions(
+    predictions: Iterable[Prediction],
+    out: str | os.PathLike[str],
+    *,
+    max_bad: float | str = DEFAULT_MAX_BAD,
+) -> PredictionReport:
     """Run through predictions and write them into a folder.
 
     The folder holds ``predictions.csv`` (one row per image, with the true class, labels or numbers where the source has
@@ -115,6 +128,10 @@ def save_predictions(predictions: Iterable[Prediction], out: str | os.PathLike[s
         What `predict` gave; it is used up, one prediction in memory at a time. Or some of one run's predictions.
     out : path
         A folder that does not exist yet, or is empty.
+    max_bad : float, int or str
+        Images set aside that are put up with: a share such as ``0.05`` or ``"5%"``, or a number of images such as
+        ``12``. With more, everything is written, and the report's ``too_many`` and summary say so. Half of the images
+        unless given.
 
     Raises
     ------
@@ -127,7 +144,7 @@ def save_predictions(predictions: Iterable[Prediction], out: str | os.PathLike[s
     >>> report = save_predictions(predict("flowers.keras", "new/"), "predictions/")  # doctest: +SKIP
     >>> print(report.summary())  # doctest: +SKIP
     """
-    out = Path(out)
+    out, allowed = Path(out), MaxBad.of(max_bad)
     if isinstance(predictions, Predictions):
         run, entries = predictions, iter(predictions)
     else:
@@ -147,7 +164,7 @@ def save_predictions(predictions: Iterable[Prediction], out: str | os.PathLike[s
         out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".offgraph-predictions-", dir=out.parent))
         try:
-            report = _fill(part, entries, run, out)
+            report = _fill(part, entries, run, out, allowed)
             part.chmod(0o755)
             if out.exists():
                 out.rmdir()
@@ -158,12 +175,16 @@ def save_predictions(predictions: Iterable[Prediction], out: str | os.PathLike[s
         finally:
             if isinstance(predictions, Predictions):
                 predictions.close()
+    except OffgraphError:  # some of them are OSErrors too: the source's drive is gone, and not the folder's
+        raise
     except OSError as error:
         raise OffgraphError(f"{out}: cannot be written: {error.strerror or error}") from error
     return report
 
 
-def _fill(folder: Path, entries: Iterable[Prediction], run: Predictions, out: Path) -> PredictionReport:
+def _fill(
+    folder: Path, entries: Iterable[Prediction], run: Predictions, out: Path, allowed: MaxBad
+) -> PredictionReport:
     with ExitStack() as stack:
         outcome = _outcome(run, folder, stack)
         table = TableWriter(stack.enter_context(open_table_file(folder / "predictions.csv")), outcome.columns)
@@ -188,8 +209,14 @@ def _fill(folder: Path, entries: Iterable[Prediction], run: Predictions, out: Pa
         quarantine = stack.enter_context(open_table_file(folder / "quarantine.csv"))
         TableWriter(quarantine, ("path", "reason")).writerows(run.quarantined)
     found: dict[str, Any] = {"classes": {}, "objects": None, "accuracy": None} | outcome.found()
+    bad = len(run.quarantined)
     report = PredictionReport(
-        out, outcome.count, tuple(run.quarantined), several=run.task == "multilabel", **found
+        out,
+        outcome.count,
+        tuple(run.quarantined),
+        **found,
+        several=run.task == "multilabel",
+        too_many=allowed.said if allowed.exceeded(bad, outcome.count + bad) else None,
     )
     _page(outcome, run).save(folder / "report.html")
     return report

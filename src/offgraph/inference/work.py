@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from offgraph.frame import AffineMap, Frame
 from offgraph.inference.outputs import OutputReader
 from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.inference.stride import Grid, grid_of
+from offgraph.machine import is_machine, machine_error, with_retries
 from offgraph.random import Key
 from offgraph.sources import Source
 from offgraph.targets import Image
@@ -61,11 +63,18 @@ class Work:
     batch_size: int
     threads: int
     stop: bool
+    _ended: threading.Event = field(default_factory=threading.Event, init=False)
     _asked: bool = field(default=False, init=False)
     _found: Grid | None = field(default=None, init=False)
 
     def run(self, told: Predictions) -> Generator[Prediction, None, None]:
         """Predict batch after batch; bad images are told at their place in the order."""
+        try:
+            yield from self._all(told)
+        finally:
+            self._ended.set()  # whoever waits to try again is not waited for
+
+    def _all(self, told: Predictions) -> Generator[Prediction, None, None]:
         done = False
         if self.pad_to == "auto":
             grid = self._grid()
@@ -130,14 +139,22 @@ class Work:
 
     def _prepare(self, index: int) -> _Prepared | _Bad:
         try:
-            with num_threads(1):
-                sample = self.source.read(index)
-                result = self.recipe.run(sample.image, None, Key(0, 0, index))
-            array, frame = self._fitted(result.targets.image, result.frame)
+            return with_retries(lambda: self._made(index), self._ended)
         except MachineError:
             raise
         except BAD_FILE as error:
             return _Bad(index, error)
+
+    def _made(self, index: int) -> _Prepared:
+        try:
+            with num_threads(1):
+                sample = self.source.read(index)
+                result = self.recipe.run(sample.image, None, Key(0, 0, index))
+            array, frame = self._fitted(result.targets.image, result.frame)
+        except (MemoryError, OSError) as error:
+            if is_machine(error):
+                raise machine_error(self.source[index].name, error) from error
+            raise
         return _Prepared(index, array, frame, result.record, sample.image.axes, sample.picture.orientation)
 
     def _fitted(self, image: Image, frame: Frame) -> tuple[np.ndarray, Frame]:
@@ -175,17 +192,17 @@ class Work:
         return [made for entry in entries for made in self._outputs([entry])]
 
     def _run_model(self, entries: list[_Prepared]) -> np.ndarray:
-        batch = np.stack([entry.array for entry in entries])
+        shape = entries[0].array.shape
         try:
-            values = self.saved.model.predict_on_batch(batch)
+            values = self.saved.model.predict_on_batch(np.stack([entry.array for entry in entries]))
         except Exception as error:  # a model raises what its layers raise: ValueError, tf.errors.…, TypeError
             if _out_of_memory(error):
                 raise MachineError(
-                    f"there is not enough memory to run the model on {len(entries)} images of {batch.shape[1:]} at a time; "
+                    f"there is not enough memory to run the model on {len(entries)} images of {shape} at a time; "
                     "choose a smaller batch_size (--batch-size)",
                     OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
                 ) from error
-            raise StepError(self._refusal(batch.shape[1:], error)) from error
+            raise StepError(self._refusal(shape, error)) from error
         return self.reader(np.asarray(values, np.float32), str(self.saved.path))
 
     def _refusal(self, shape: tuple[int, ...], error: Exception) -> str:

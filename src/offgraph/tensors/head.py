@@ -162,17 +162,16 @@ def _activation(layer: Any) -> tuple[str, str | None]:
 
 
 def _loss(model: Any) -> tuple[Literal["categorical", "binary", "numbers"] | None, bool, str]:
-    loss = getattr(model, "loss", None)
+    loss: Any = getattr(model, "loss", None)
     while isinstance(loss, list | tuple | dict) and len(loss) == 1:
         loss = next(iter(loss.values() if isinstance(loss, dict) else loss))
     name = loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name)).lower()
-    logits = False
-    if callable(getattr(loss, "get_config", None)):
-        try:
-            logits = bool(loss.get_config().get("from_logits", False))
-        except (NotImplementedError, TypeError, AttributeError):
-            logits = False
+    describe: Any = getattr(loss, "get_config", None)
+    try:
+        logits = bool(describe().get("from_logits", False)) if callable(describe) else False
+    except (NotImplementedError, TypeError, AttributeError):
+        logits = False
     # A loss may have a name of its own: then its class tells.
     kinds = (name, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(loss).__name__).lower())
     for kind in kinds:
@@ -220,7 +219,8 @@ def task_of(model: Any, task: Task | None, named: bool) -> Task:
         return "segment"
     if task == "segment":
         raise OffgraphError(f"task='segment': the model puts out {made}, so it is none for masks")
-    return task or _vector_task(model, made[-1], named)
+    *_, count = made
+    return task or _vector_task(model, count, named)
 
 
 def _vector_task(model: Any, count: int | None, named: bool) -> Task:

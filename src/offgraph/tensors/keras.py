@@ -286,8 +286,9 @@ def _own(layer: Any) -> Iterator[tuple[str, str]]:
 
 def _layers(model: Any) -> Iterator[Any]:
     """Every layer, those of models within it too."""
-    flat = getattr(model, "_flatten_layers", None)
-    yield from flat(include_self=True) if callable(flat) else getattr(model, "layers", ())
+    flat: Any = getattr(model, "_flatten_layers", None)
+    found: Any = flat(include_self=True) if callable(flat) else getattr(model, "layers", ())
+    yield from found
 
 
 def result_steps(
