@@ -79,7 +79,8 @@ def _reversed_weights(sigma: Any, order: int, truncate: float, radius: Any) -> n
         reach = radius
     if not isinstance(reach, numbers.Integral) or reach < 0:
         raise ValueError("Radius must be a nonnegative integer.")
-    return _gaussian_weights(sigma, order, reach)[::-1]
+    # Whatever array a sigma of another library makes of them, the weights are NumPy's from here on.
+    return np.asarray(_gaussian_weights(sigma, order, reach)[::-1], dtype=np.float64)
 
 
 def _gaussian_weights(sigma: Any, order: int, radius: Any) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from offgraph.ndimage._support import (
     native_input,
     normalize_sequence,
     output_array,
+    whole_origins,
 )
 from offgraph.ndimage._windows import check_window, expand_entries, expand_footprint, warn_of_two_windows
 
@@ -209,7 +209,7 @@ def _raised_extremum(
     mode = mode_code(mode)
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
-    cval, origins = as_double(cval), [operator.index(each) for each in origins]
+    cval, origins = as_double(cval), whole_origins(origins)
     if input.size:
         unsupported = "array type not supported"
         input = native_input(input, unsupported)
@@ -396,10 +396,11 @@ def morphological_laplace(
     dilated = grey_dilation(input, size, footprint, structure, None, mode, cval, origin, axes=axes)
     inplace = output if isinstance(output, np.ndarray) else None
     result = grey_erosion(input, size, footprint, structure, inplace, mode, cval, origin, axes=axes)
+    if inplace is not None:
+        result = inplace  # the caller's own array, of whatever class
     np.add(dilated, result, result)
     np.subtract(result, input, result)
-    np.subtract(result, input, result)
-    return result
+    return np.subtract(result, input, result)
 
 
 def white_tophat(

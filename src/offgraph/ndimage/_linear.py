@@ -6,7 +6,6 @@ any dtype, layout and number of axes are taken, and complex ones.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from offgraph.ndimage._support import (
     normalize_axis,
     normalize_sequence,
     output_array,
+    whole_origins,
 )
 from offgraph.ndimage._windows import expand_entries
 
@@ -321,7 +321,7 @@ def _correlate(
     unsupported = "array type not supported"
     source = native_input(input, unsupported)
     check_output(output, unsupported)
-    shifts = [operator.index(shift) for shift in origins]
+    shifts = whole_origins(origins)
     flat, shape, target = weights.ravel().tolist(), list(weights.shape), output
     if not flat:
         # An axis without weights: SciPy adds up nothing.

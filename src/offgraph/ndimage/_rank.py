@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from offgraph.ndimage._extremes import maximum_filter, minimum_filter
-from offgraph.ndimage._support import check_axes, mode_code, native_input, normalize_sequence, output_array
+from offgraph.ndimage._support import (
+    check_axes,
+    mode_code,
+    native_input,
+    normalize_sequence,
+    output_array,
+    whole_origins,
+)
 from offgraph.ndimage._windows import (
     check_window,
     expand_entries,
@@ -246,7 +253,7 @@ def _rank_of_line(
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
     result = output if output.dtype == samples.dtype else np.empty(samples.shape, samples.dtype)
-    origins = [operator.index(origin) for origin in origins]
+    origins = whole_origins(origins)
     filter_ranks(native_input(samples), rank, footprint, result, mode, value, origins)
     if result is not output:
         np.copyto(output, result, casting="unsafe")

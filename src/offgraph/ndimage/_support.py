@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "parts",
     "same_elements",
     "skip_if_dtype",
+    "whole_origins",
 ]
 
 _MODES = {
@@ -86,16 +87,26 @@ def check_axes(axes: Any, ndim: int) -> tuple[int, ...]:
     if np.isscalar(axes):
         chosen: tuple[int, ...] = (operator.index(axes),)  # type: ignore[arg-type]  # raises for the wrong type
     elif isinstance(axes, Iterable):
-        chosen = tuple(operator.index(axis) for axis in axes)
-        for axis in chosen:
+        chosen = axes  # type: ignore[assignment]
+        # SciPy's two loops over one iterable: a generator gives its first axis to the outer one, which does not keep it.
+        for axis in axes:
+            chosen = tuple(operator.index(each) for each in chosen)
             if axis < -ndim or axis > ndim - 1:
                 raise ValueError(f"specified axis: {axis} is out of range")
+        chosen = tuple(chosen)
         chosen = tuple(axis % ndim if axis < 0 else axis for axis in chosen)
     else:
         raise ValueError("axes must be an integer, iterable of integers, or None")
     if len(set(chosen)) != len(chosen):
         raise ValueError("axes must be unique")
     return chosen
+
+
+def whole_origins(origins: Sequence[Any]) -> list[int]:
+    """Origins as whole numbers, by the rule of SciPy's C code: an array of them that is all bool holds none."""
+    if origins and all(type(origin) is bool for origin in origins):
+        raise TypeError("an integer is required")
+    return [operator.index(origin) for origin in origins]
 
 
 def output_array(

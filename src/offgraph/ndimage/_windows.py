@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from offgraph import _native
 from offgraph.ndimage._lines import call_in_c_order
-from offgraph.ndimage._support import as_double, check_output, native_input, normalize_sequence
+from offgraph.ndimage._support import as_double, check_output, native_input, normalize_sequence, whole_origins
 
 __all__ = [
     "check_window",
@@ -71,7 +70,7 @@ def rank_as_double(
     """Rank filter of any array, with the last checks that SciPy makes in C."""
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
-    cval, origins = as_double(cval), [operator.index(origin) for origin in origins]
+    cval, origins = as_double(cval), whole_origins(origins)
     if input.size == 0:
         # Nothing is read or written, so SciPy comes to no complaint about a dtype.
         return

@@ -385,6 +385,8 @@ def rotate(
         angle = float(angle)  # which they take in a fifth of the time
     c, s = special.cosdg(angle), special.sindg(angle)
     matrix = np.array([[c, s], [-s, c]])
+    if matrix.ndim != 2:  # several angles, which SciPy refuses where its arrays do not fit
+        return _refuse_angles(matrix, np.array([image.shape[down], image.shape[right]]), reshape)
     # Lists, not arrays: for two numbers NumPy's calls cost more than the numbers. The products stay NumPy's.
     shape = list(image.shape)
     height, width = shape[down], shape[right]
@@ -420,6 +422,16 @@ def rotate(
             output=output,
         )
     return output
+
+
+def _refuse_angles(matrix: np.ndarray, plane: np.ndarray, reshape: bool) -> np.ndarray:
+    """Take SciPy's steps up to the one that NumPy refuses."""
+    size = plane
+    if reshape:
+        bounds = matrix @ [[0, 0, plane[0], plane[0]], [0, plane[1], 0, plane[1]]]
+        size = (np.ptp(bounds, axis=1) + 0.5).astype(int)
+    offset = (plane - 1) / 2 - matrix @ ((size - 1) / 2)
+    raise ValueError(f"one angle is taken, got several, which make offsets of shape {offset.shape}")
 
 
 def rotation_plane(axes: Any, ndim: int) -> tuple[int, int]:

@@ -32,6 +32,7 @@ from offgraph.ndimage._support import (
     native_input,
     normalize_sequence,
     output_array,
+    whole_origins,
 )
 from offgraph.ndimage._windows import expand_entries
 
@@ -83,10 +84,12 @@ def generate_binary_structure(rank: int, connectivity: int) -> np.ndarray:
            [1, 1, 1],
            [0, 1, 0]])
     """
+    if connectivity < 1:
+        connectivity = 1
     if rank < 1:
         return np.array(True)
     distance = np.add.reduce(np.fabs(np.indices([3] * rank) - 1), 0)
-    return distance <= max(connectivity, 1)
+    return distance <= connectivity
 
 
 @functools.lru_cache(maxsize=32)
@@ -296,7 +299,7 @@ def _erode(
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
     border_value = _as_c_int(border_value)
-    origins = [operator.index(each) for each in origins]
+    origins = whole_origins(origins)
     if len(origins) != input.ndim:
         # A single axis is not checked against an array without axes.
         raise ValueError(
@@ -556,7 +559,7 @@ def binary_fill_holes(
     >>> binary_fill_holes([0, 1, 0, 0, 1, 0]).astype(int)
     array([0, 1, 1, 1, 1, 0])
     """
-    mask = np.logical_not(input)
+    mask = np.logical_not(np.asarray(input))
     outside = np.zeros(mask.shape, bool)
     if isinstance(output, np.ndarray):
         binary_dilation(outside, structure, -1, mask, output, 1, origin, axes=axes)
