@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -87,6 +88,8 @@ def test_numbers_of_a_file_out_of_reach(photos: Path, monkeypatch: pytest.Monkey
 
 
 def test_content_is_neither(tmp_path: Path) -> None:
+    with pytest.raises(og.ArgumentError, match="None is neither a path nor the bytes of a file"):
+        og.imread(None)  # type: ignore[arg-type]
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(tmp_path / "b.png"))  # refused with ENXIO, as by a drive without its device
@@ -245,6 +248,73 @@ def test_records_of_an_older_build_stay_set_aside(tmp_path: Path) -> None:
     )  # refused for their content: no mark, as before
     assert "already finished and whole" in build(root, tmp_path / "out").summary()
     assert tree(tmp_path / "out") == before
+
+
+def test_a_drive_below_the_source_is_unmounted(tmp_path: Path) -> None:
+    """A class folder on a drive of its own, whose mount point stays behind, empty."""
+    root = class_folder(tmp_path / "in", each=3)
+    drive, mount = root / "dog", shutil.which("mount")
+    drive.mkdir()
+    command = [mount or "", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(drive)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    unmount = ["umount", "-l", str(drive)]
+    try:
+        for number in range(3):
+            picture_file(drive / f"{number}.png", np.full((30, 30, 3), number, np.uint8))
+        build(root, tmp_path / "undisturbed")
+        made = Hooked(
+            recipe(), 10, lambda: subprocess.run(unmount, check=True)
+        )  # the first image of the drive is made
+        with pytest.raises(og.MachineError, match="in/dog is out of reach: it is another folder than it was"):
+            build(root, tmp_path / "out", made)
+        subprocess.run(command, check=True)
+        for number in range(3):
+            picture_file(drive / f"{number}.png", np.full((30, 30, 3), number, np.uint8))
+        assert not build(root, tmp_path / "out").quarantined
+        assert tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
+    finally:
+        subprocess.run(unmount, capture_output=True, check=False)
+
+
+def test_a_file_that_comes_after_the_first_run_is_taken(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        picture_file(tmp_path / "in" / name, np.full((30, 30, 3), ord(name[0]), np.uint8))
+    (tmp_path / "in" / "t.csv").write_text("path\na.png\nb.png\nc.png\n")
+    build(tmp_path / "in" / "t.csv", tmp_path / "undisturbed")
+    (tmp_path / "in" / "b.png").rename(tmp_path / "away.png")
+    assert build(tmp_path / "in" / "t.csv", tmp_path / "out").waiting == 1
+    (tmp_path / "away.png").rename(tmp_path / "in" / "b.png")
+    assert build(tmp_path / "in" / "t.csv", tmp_path / "out").examples == 3
+    assert tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
+    (tmp_path / "in" / "b.png").write_bytes(b"another one")
+    with pytest.raises(og.BuildError, match=r"1 file changed in size, label or mask \(b\.png\)"):
+        build(tmp_path / "in" / "t.csv", tmp_path / "out")
+
+
+def test_a_drive_written_to_that_does_not_answer_is_tried_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(photos, tmp_path / "undisturbed")
+    real, left = Path.replace, [2]
+
+    def replace(self: Path, target: Path) -> Path:
+        if left[0] and target.suffix == ".png":
+            left[0] -= 1
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    build(photos, tmp_path / "out")
+    assert left == [0] and tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
+    left[0] = 10**6
+    with pytest.raises(
+        og.BuildError, match=r"cannot write images/.*: Stale file handle; mend that and run the same"
+    ):
+        build(photos, tmp_path / "other")
+    left[0] = 0
+    build(photos, tmp_path / "other")
+    assert tree(tmp_path / "other") == tree(tmp_path / "undisturbed")
 
 
 STARVED = """

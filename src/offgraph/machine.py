@@ -160,7 +160,9 @@ class Mount:
         for folder, known in ((self._root, self._identity), (path.parent, self._folders.get(path.parent))):
             try:
                 if known is not None and known != _identity(folder):
-                    return f"{folder} is another folder than it was; is its drive mounted?"
+                    return (
+                        f"{folder} is out of reach: it is another folder than it was; is its drive mounted?"
+                    )
                 if known is not None:
                     os.scandir(folder).close()
             except OSError as error:

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -220,6 +220,9 @@ class _How:
             if started is None:
                 _clear(folder)
                 folder.write(_JOB_FILE, job.to_bytes())
+            elif started.pictures != job.pictures:  # files that were missing are there now
+                started = replace(started, pictures=job.pictures)
+                folder.write(_JOB_FILE, started.to_bytes())
             records = Records(folder, started or job)
             run = _Run(
                 job, maker, folder, writer, records, self.threads, self.stop, self.allowed, self.progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import metadata
 from typing import Any
 
@@ -242,15 +242,23 @@ def _listing_differences(old: tuple[Picture, ...], new: tuple[Picture, ...]) -> 
     was, now = {p.name: p for p in old}, {p.name: p for p in new}
     gone = [name for name in was if name not in now]
     added = [name for name in now if name not in was]
-    changed = [name for name in was if name in now and was[name] != now[name]]
+    changed = [name for name in was if name in now and not _same(was[name], now[name])]
     found = [
         f"{len(names)} {'file' if len(names) == 1 else 'files'} {what} ({names[0]}{', …' if len(names) > 1 else ''})"
         for names, what in ((gone, "gone"), (added, "added"), (changed, "changed in size, label or mask"))
         if names
     ]
-    if not found and old != new:
+    if not found and [picture.name for picture in old] != [picture.name for picture in new]:
         found.append("the files are listed in another order")
     return found
+
+
+def _same(old: Picture, new: Picture) -> bool:
+    """Whether a picture is listed as it was; one whose file was missing then may be there now."""
+    sizes = {"size": new.size if old.size < 0 else old.size}
+    if old.mask_size is not None and new.mask_size is not None and old.mask_size < 0:
+        sizes["mask_size"] = new.mask_size
+    return replace(old, **sizes) == new
 
 
 def version_of(data: bytes) -> Any:

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from offgraph.errors import BuildError
-from offgraph.machine import is_machine, machine_error
+from offgraph.errors import BuildError, MachineError
+from offgraph.machine import is_machine, machine_error, with_retries
 from offgraph.tables import dumps
 
 __all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "read_part", "sha256_of"]
@@ -160,17 +160,32 @@ class OutputFolder:
             raise BuildError(f"{self.path}: cannot write {what}: {cause}; {advice}") from error
 
     def write(self, name: str, data: bytes, *, sync: bool = True) -> None:
-        """Write a file whole or not at all: under another name, onto the disk, then renamed."""
+        """Write a file whole or not at all: under another name, onto the disk, then renamed.
+
+        What may pass, such as a network drive that does not answer, is tried again for a moment; a full disk is not.
+        """
+        path = self.path / name
+        part = path.with_name(path.name + PART)
+
+        def write() -> None:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with part.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    if sync:
+                        os.fsync(file.fileno())
+                part.replace(path)
+            except OSError as error:
+                if is_machine(error) and error.errno not in _ADVICE:
+                    raise machine_error(str(path), error) from error
+                raise
+
         with self.writing(name):
-            path = self.path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(path.name + PART)
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                if sync:
-                    os.fsync(file.fileno())
-            part.replace(path)
+            try:
+                with_retries(write)
+            except MachineError as error:
+                raise OSError(error.errno, error.strerror) from error
 
     def keep(self, name: str, data: bytes) -> list[str]:
         """Write a file unless these bytes are what it holds; its name in a list where it was written."""

@@ -144,6 +144,7 @@ class _Manifest(TypedDict):
     recipe: dict[str, Any]
     class_names: list[_Name]
     shards: list[_ShardEntry]
+    color: NotRequired[str | None]
     task: NotRequired[_Task | None]
     target_names: NotRequired[list[_Name]]
     has_masks: NotRequired[bool]
