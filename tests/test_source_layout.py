@@ -153,3 +153,32 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path, files, said, label
             put(tmp_path, name)
     with pytest.raises(SourceError, match=said):
         open_source(tmp_path, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("photos.zip", "; unpack it first"),
+        ("labels.xlsx", "; save its rows as a CSV with the columns path and label"),
+        ("coco.json", "; save its rows as a CSV with the columns path and label"),
+        ("model.keras", ""),
+        ("no_suffix", ""),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_when_it_is_opened(tmp_path, name, advice) -> None:
+    (tmp_path / name).write_bytes(b"PK neither one nor the other")
+    with pytest.raises(
+        SourceError, match=rf"neither an image nor a table \(\.csv, \.tsv\) nor a folder{advice}$"
+    ):
+        open_source(tmp_path / name)
+    put(tmp_path, "1.png")
+    (tmp_path / "odd.name").write_bytes((tmp_path / "1.png").read_bytes())
+    assert open_source(tmp_path / "odd.name").read(0).image.array.shape == (4, 6, 3)
+
+
+def test_warnings_point_at_the_line_that_opened_the_source(tmp_path) -> None:
+    put(tmp_path, *(f"pets/{i}.png" for i in range(3)))
+    for opening in (open_source, og.Loader, og.split, lambda path: og.preview(path, [], tmp_path / "p.html")):
+        with pytest.warns(OffgraphWarning, match="taken as a class now") as said:
+            opening(tmp_path)
+        assert Path(said[0].filename) == Path(__file__)

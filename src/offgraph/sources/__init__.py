@@ -16,7 +16,7 @@ from offgraph.sources.masks import hint_at_white
 from offgraph.sources.paired import open_paired
 from offgraph.sources.split import split
 from offgraph.sources.table import open_table
-from offgraph.sources.walk import refused
+from offgraph.sources.walk import is_folder, is_image, refused
 
 __all__ = ["Item", "Reading", "Sample", "Source", "Task", "is_built", "open_source", "split"]
 
@@ -116,27 +116,39 @@ def open_source(
         raise refused(path, error) from error
     except ValueError as error:
         raise SourceError(f"{where}: {error}") from error
-    is_folder = stat.S_ISDIR(mode)
-    if not is_folder and not stat.S_ISREG(mode):
+    holds_files = stat.S_ISDIR(mode)
+    if not holds_files and not stat.S_ISREG(mode):
         raise SourceError(f"{where}: neither a folder nor a regular file")
-    is_table = not is_folder and path.suffix.lower() in (".csv", ".tsv")
+    is_table = not holds_files and path.suffix.lower() in (".csv", ".tsv")
     for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
         if value is not None and not is_table:
             raise SourceError(
                 f"{where}: {name}={printable(value)!r:.80} is for tables (.csv, .tsv), which this is not"
             )
     if masks is not None:
-        if not is_folder:
+        if not holds_files:
             raise SourceError(f"{where} with masks {printable(masks)}: both must be folders")
         return _hinted(open_paired(path, Path(masks), reading, meant))
-    if is_folder:
+    if holds_files:
         return open_folder(path, reading, meant)
     if is_table:
-        if root is not None and not Path(root).is_dir():
+        if root is not None and not is_folder(Path(root)):
             raise SourceError(f"root={printable(root)!r}: no such folder")
         return _hinted(open_table(path, reading, meant, None if root is None else Path(root)))
+    if not is_image(path):
+        raise SourceError(f"{where}: neither an image nor a table (.csv, .tsv) nor a folder{_advice(path)}")
     meant.needs(where, has_classes=False, has_masks=False)
     return Source((Item(path.name, path),), (), path.parent, reading)
+
+
+def _advice(path: Path) -> str:
+    """What to do with files of other kinds that hold images or their labels."""
+    suffix = path.suffix.lower()
+    if suffix in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
+        return "; unpack it first"
+    if suffix in (".xlsx", ".xls", ".ods", ".json", ".xml", ".txt", ".parquet", ".tab", ".dat"):
+        return "; save its rows as a CSV with the columns path and label"
+    return ""
 
 
 def _hinted(source: Source) -> Source:

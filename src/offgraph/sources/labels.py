@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offgraph.errors import OffgraphWarning, SourceError
+from offgraph.errors import SourceError
 from offgraph.sources.base import Label, Task, refuse_classes
-from offgraph.sources.names import class_order, named, nfc, printable
+from offgraph.sources.names import class_order, named, nfc, printable, warn_caller
 
 __all__ = ["Labels", "Row", "read_labels"]
 
@@ -141,11 +140,9 @@ def _unnamed_targets(
             )
         like = [name for name in others if name.casefold() in _LIKE_LABEL]
         if like:
-            warnings.warn(
+            warn_caller(
                 f"{table}: there is no column label, and the column {printable(like[0])} is left out: write "
-                f"targets=['{printable(like[0])}'] to learn it, or labels=None if not",
-                OffgraphWarning,
-                stacklevel=5,
+                f"targets=['{printable(like[0])}'] to learn it, or labels=None if not"
             )
         return ()
     if (flags and task != "regress") or (numbers and task == "regress"):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable
 from os.path import splitext
 from pathlib import Path, PurePosixPath
 
-from offgraph.errors import OffgraphWarning, SourceError
+from offgraph.errors import SourceError
 from offgraph.sources.base import Meant, count_of
-from offgraph.sources.names import named, natural_key, nfc, printable
+from offgraph.sources.names import named, natural_key, nfc, printable, warn_caller
 from offgraph.sources.walk import Listing
 
 __all__ = ["IMAGE_WORDS", "MASK_WORDS", "look", "nothing_found"]
@@ -180,7 +179,7 @@ class _Here:
         )
         if len(parts) == len(holding):
             raise SourceError(f"{said}; or write labels='folders' if they are classes")
-        self.warn(f"{said}; they are taken as classes now: write labels='folders' if this is meant")
+        warn_caller(f"{said}; they are taken as classes now: write labels='folders' if this is meant")
 
     def no_stacks_of_folders(self) -> None:
         """One folder per image, with images/ and masks/ in each."""
@@ -206,7 +205,7 @@ class _Here:
                 f"{named(below)}: write open_source({self.at(only)}) if these are the classes, labels=None for no "
                 f"classes, or labels='folders' to take {printable(only)} as the only class"
             )
-        self.warn(
+        warn_caller(
             f"{self.where}: all {count_of(len(found), 'image')} lie in {printable(only)}/{beside}, taken as a class "
             f"now: write open_source({self.at(only)}) or labels=None if there are no classes, or labels='folders' if "
             "this is meant"
@@ -230,15 +229,11 @@ class _Here:
                     pairs[f"{groups[1]}*"] += 1
             for form, count in pairs.most_common(1):
                 if count >= _ENOUGH_PAIRS and 2 * count >= len(stems) - count:
-                    self.warn(
+                    warn_caller(
                         f"{self.where}: {count:,} names are those of other images with {form.strip('*')!r} added, and "
                         f"are taken as images now: write masks={form!r} if they are the masks of those, or "
                         "labels='folders' or labels=None if not"
                     )
-
-    @staticmethod
-    def warn(said: str) -> None:
-        warnings.warn(said, OffgraphWarning, stacklevel=6)
 
 
 def _pair(holding: Iterable[str], folders: Iterable[str]) -> tuple[str, str] | None:

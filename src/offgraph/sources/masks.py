@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from offgraph.decode import Picture, read
-from offgraph.errors import DecodeError, OffgraphError, OffgraphWarning, SourceError
+from offgraph.errors import DecodeError, OffgraphError, SourceError
+from offgraph.sources.names import warn_caller
 from offgraph.targets import Image, Mask
 
 __all__ = ["WHITE_MASKS", "background", "hint_at_white", "parse_mask_values", "read_mask"]
@@ -157,9 +157,7 @@ def hint_at_white(where: str, masks: Sequence[Path], max_pixels: int) -> None:
             return
         values.update(np.flatnonzero(np.bincount(array.ravel(), minlength=256)).tolist())
     if values == {0, 255}:
-        warnings.warn(
+        warn_caller(
             f"{where}: the masks looked at hold {WHITE_MASKS}: write mask_values={{255: 1}} to make 1 of it, or "
-            "mask_values={255: 255} to keep it",
-            OffgraphWarning,
-            stacklevel=4,
+            "mask_values={255: 255} to keep it"
         )

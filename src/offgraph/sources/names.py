@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import unicodedata
+import warnings
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from offgraph.errors import SourceError
+from offgraph.errors import OffgraphWarning, SourceError
 
-__all__ = ["class_order", "named", "natural_key", "nfc", "parse_class_names", "printable"]
+__all__ = ["class_order", "named", "natural_key", "nfc", "parse_class_names", "printable", "warn_caller"]
+
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 _DIGITS = re.compile(r"([0-9]+)")
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
@@ -83,3 +89,16 @@ def named(names: Iterable[str], most: int = _SHOWN) -> str:
     ordered = sorted(names, key=natural_key)
     more = f" and {len(ordered) - most:,} more" if len(ordered) > most else ""
     return ", ".join(printable(name) for name in ordered[:most]) + more
+
+
+def warn_caller(said: str) -> None:
+    """Warn at the line that called into the package, through however many functions of it.
+
+    Warns
+    -----
+    OffgraphWarning
+    """
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(said, OffgraphWarning, stacklevel=level)

@@ -11,7 +11,7 @@ from offgraph.errors import SourceError
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import named, nfc, printable
-from offgraph.sources.walk import Found, list_images
+from offgraph.sources.walk import Found, is_folder, list_images
 
 __all__ = ["open_paired"]
 
@@ -41,10 +41,10 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         names them.
     """
     meant.needs(printable(root), has_classes=False, has_masks=True)
-    pattern = None if masks.is_dir() else _Pattern.of(masks)
+    pattern = None if is_folder(masks) else _Pattern.of(masks)
     beside = pattern is not None and pattern.folder is None
     folder = masks if pattern is None else pattern.folder or root
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise SourceError(f"{printable(root)} with masks {printable(masks)}: no such folder")
     listing = list_images(root, leave_out=None if beside else folder)
     left_out = listing.left_out

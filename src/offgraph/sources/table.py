@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from offgraph.errors import OffgraphWarning, SourceError
+from offgraph.errors import SourceError
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, printable
 from offgraph.sources.labels import Labels, Row, read_labels
+from offgraph.sources.names import warn_caller
 from offgraph.sources.walk import LeftOut, refused
 from offgraph.tables import restored
 
@@ -150,12 +150,10 @@ def _identities(
         copies.append(original)
         again.append(rows[i].line)
     if again and repeats is None:
-        warnings.warn(
+        warn_caller(
             f"{where}, {_in_rows(again)}: paths that stand in earlier rows already; each row is taken as an item, and "
             "copies stay together in a split; write repeats=True if this is meant, as for balancing classes, or "
-            "repeats=False to refuse it",
-            OffgraphWarning,
-            stacklevel=4,
+            "repeats=False to refuse it"
         )
     return names, copies
 

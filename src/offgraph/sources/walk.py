@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from offgraph.formats import FORMATS
 from offgraph.machine import is_machine, machine_error
 from offgraph.sources.names import natural_key, printable
 
-__all__ = ["Found", "LeftOut", "Listing", "list_images", "refused"]
+__all__ = ["Found", "LeftOut", "Listing", "is_folder", "is_image", "list_images", "refused"]
 
 _READABLE = {suffix for known in FORMATS for suffix in known.suffixes}
 # Images too, though not readable here: they are listed and fail by name, instead of being lost without a word.
@@ -269,6 +270,30 @@ class _Walk:
         self.left_out.add(_REASONS.get(error.errno or 0, (error.strerror or str(error)).lower()), name)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder.
+
+    Raises
+    ------
+    SourceError, MachineError
+        Where it cannot be looked at.
+    """
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise refused(path, error) from error
+    except ValueError as error:
+        raise SourceError(f"{printable(path)}: {error}") from error
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is taken for an image: by its ending, or else by its first bytes."""
+    suffix = splitext(path.name)[1].lower()  # noqa: PTH122  # no Path for each file
+    return suffix in _READABLE or suffix in _OTHERS or _begins_as_image(path)
+
+
 def refused(root: Path, error: OSError) -> SourceError | MachineError:
     """Return the error for a source that cannot be looked at: its own fault, or the machine's."""
     where = printable(root)
@@ -279,10 +304,12 @@ def refused(root: Path, error: OSError) -> SourceError | MachineError:
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
     suffix = splitext(entry.name)[1].lower()  # noqa: PTH122  # no Path for each file
-    if suffix:
-        return suffix in _READABLE or suffix in _OTHERS
+    return suffix in _READABLE or suffix in _OTHERS if suffix else _begins_as_image(Path(entry.path))
+
+
+def _begins_as_image(path: Path) -> bool:
     try:
-        with Path(entry.path).open("rb") as file:
+        with path.open("rb") as file:
             begin = file.read(16)
     except OSError as error:
         if is_machine(error):
