@@ -175,6 +175,34 @@ def test_metadata_is_not_unpacked() -> None:
     np.testing.assert_array_equal(read(data).array, [[7, 9]])
 
 
+FILLERS = {
+    "png of empty chunks": (png(2, 1, 8, 0, zeros(3), chunk(b"tEXt", b"") * 10**6), "chunks are too many"),
+    "png of empty data": (png(2, 1, 8, 0, zeros(3), chunk(b"IDAT", b"") * 10**6), "chunks are too many"),
+    "pnm of comments": (b"P3 2 2 255\n" + b"#\n" * 10**6 + b"1 " * 12, "more than 100,000 comments"),
+    "pnm with comments in its header": (b"P3 " + b"#\n" * 10**6, "no height and width"),
+    "pnm of comments before its maximum": (b"P3 2 2" + b"#\n" * 10**6, "does not say the largest value"),
+}
+
+
+@pytest.mark.parametrize("kind", FILLERS)
+def test_a_file_of_fillers_is_refused_at_once(kind: str) -> None:
+    data, said = FILLERS[kind]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    with pytest.raises(DecodeError, match=said):
+        read(data)
+    assert time.perf_counter() - began < 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+def test_a_png_of_small_chunks_is_sound() -> None:
+    data = saved(gradient(), "PNG")
+    at = data.index(b"IDAT")
+    body = data[at + 4 : at + 4 + int.from_bytes(data[at - 4 : at], "big")]
+    single = b"".join(chunk(b"IDAT", body[i : i + 1]) for i in range(len(body)))
+    np.testing.assert_array_equal(read(data[: at - 4] + single + data[-12:]).array, gradient())
+
+
 # what is no file
 
 

@@ -127,10 +127,12 @@ def _full_range(array: np.ndarray, stored: Stored) -> np.ndarray:
 
 
 def _opacity_of_key(array: np.ndarray, axes: str, key: tuple[int, ...]) -> np.ndarray:
-    planes = array if "C" in axes else array[..., None]
-    seen = (planes.astype(np.int64) != np.array(key)).any(axis=-1, keepdims=True)
     top = np.iinfo(np.uint8 if array.dtype == bool else array.dtype).max
-    return np.where(seen, top, 0)
+    planes = np.moveaxis(array, axes.index("C"), 0) if "C" in axes else array[None]
+    hidden = np.ones(planes.shape[1:], bool)
+    for plane, value in zip(planes, key, strict=True):
+        hidden &= (plane == value) if value <= top else False
+    return np.where(hidden, 0, top)[..., None]
 
 
 def _with_opacity(array: np.ndarray, axes: str, opacity: np.ndarray) -> tuple[np.ndarray, str, bool]:

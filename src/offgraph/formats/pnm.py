@@ -17,6 +17,8 @@ _GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
 _SIZE = re.compile(rb"P[1-6]" + _GAP + rb"(\d{1,10})" + _GAP + rb"(\d{1,10})")
 _MAXVAL = re.compile(_GAP + rb"(\d{1,5})")
 _COMMENT = re.compile(rb"#[^\r\n]*")
+_LONGEST_HEADER = 1 << 16
+_MOST_COMMENTS = 100_000
 _SPACE = b" \t\r\n\v\f"
 
 
@@ -24,13 +26,13 @@ def decode(data: bytes, limits: Limits) -> Stored:
     """Decode the first image of a PNM file: bits as bool, up to 8 bits as uint8, more as uint16."""
     kind = data[1] - ord("0")
     plain, bits, channels = kind <= 3, kind in (1, 4), 3 if kind in (3, 6) else 1
-    said = _SIZE.match(data)
+    said = _SIZE.match(data, 0, _LONGEST_HEADER)
     if said is None:
         raise FormatError("truncated or damaged: no height and width in the header")
     width, height = int(said[1]), int(said[2])
     top, at = 1, said.end()
     if not bits:
-        said = _MAXVAL.match(data, at)
+        said = _MAXVAL.match(data, at, at + _LONGEST_HEADER)
         if said is None or not 1 <= int(said[1]) <= 65535:
             raise FormatError("truncated or damaged: the header does not say the largest value, 1 to 65535")
         top, at = int(said[1]), said.end()
@@ -70,7 +72,9 @@ def _read_raw(body: bytes, shape: tuple[int, ...], top: int, bits: bool) -> tupl
 
 
 def _read_plain(body: bytes, shape: tuple[int, ...], top: int, bits: bool) -> tuple[np.ndarray, bytes]:
-    if b"#" in body:
+    if comments := body.count(b"#"):
+        if comments > _MOST_COMMENTS:
+            raise FormatError(f"damaged: more than {_MOST_COMMENTS:,} comments among the pixels")
         body = _COMMENT.sub(b" ", body)
     needed = int(np.prod(shape))
     if bits:  # digits may stand side by side

@@ -36,6 +36,7 @@ _BMP_RUN_LENGTHS = {1, 2}
 _BMP_IDENTITY = b"".join(bytes((value, value, value, 0)) for value in range(16))
 _RAW_PIXELS_PER_BYTE = 8  # one bit a pixel
 _RUN_PIXELS_PER_BYTE = 4096  # Pillow pads rows pixel by pixel: seconds for a file of a few bytes
+_SLAB = 1 << 20  # pixels
 _LAYOUTS = {
     "1": "bilevel",
     "L": "grey",
@@ -107,16 +108,14 @@ def from_inverted_inks(array: np.ndarray) -> Stored:
     """RGB from the CMYK of a JPEG, (H, W, 4), where by Adobe's convention 255 is no ink."""
     from PIL import Image
 
-    size = array.shape[1], array.shape[0]
-    return stored_of(Image.frombuffer("CMYK", size, np.ascontiguousarray(array), "raw", "CMYK;I", 0, 1))
-
-
-def from_chroma(array: np.ndarray) -> Stored:
-    """RGB from Y, Cb and Cr, (H, W, 3)."""
-    from PIL import Image
-
-    size = array.shape[1], array.shape[0]
-    return stored_of(Image.frombuffer("YCbCr", size, np.ascontiguousarray(array), "raw", "YCbCr", 0, 1))
+    height, width = array.shape[:2]
+    made = np.empty((height, width, 3), np.uint8)
+    step = max(1, _SLAB // width)  # Pillow holds an image four times on its way
+    for at in range(0, height, step):
+        inks = np.ascontiguousarray(array[at : at + step])
+        part = Image.frombuffer("CMYK", (width, len(inks)), inks, "raw", "CMYK;I", 0, 1)
+        made[at : at + step] = np.asarray(part.convert("RGB"))
+    return Stored(made, "YXC", "cmyk", notes=("CMYK turned into RGB",))
 
 
 def _stored_palette(image: Image.Image) -> Stored:
