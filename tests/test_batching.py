@@ -326,3 +326,18 @@ def test_an_image_with_nan_is_set_aside_by_a_build(measured: Path, tmp_path: Pat
         og.build(source, tmp_path / "allowed", [og.Flip("X")], store="final")
     with pytest.raises(og.OffgraphError, match="non_finite=None: choose 'error' or 'allow'"):
         og.build(source, tmp_path / "none", [], non_finite=None)  # type: ignore[arg-type]
+
+
+def test_the_command_line_lets_nan_pass_where_it_is_meant(
+    measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from offgraph.cli import main
+
+    og.Compose([og.Rescale(1)]).to_yaml(tmp_path / "recipe.yaml")
+    for given, examples in (([], 3), (["--non-finite", "allow"], 4)):
+        out = tmp_path / f"out{examples}"
+        recipe = ["--recipe", str(tmp_path / "recipe.yaml"), "--store", "final", "--color", "keep"]
+        with pytest.raises(SystemExit) as left:
+            main(["build", str(measured), str(out), *recipe, *given])
+        assert left.value.code == 0, capsys.readouterr().err
+        assert len(list((out / "images").rglob("*.npy"))) == examples

@@ -394,6 +394,38 @@ def test_batches_that_are_kept_stay_as_they_are(photos: Path) -> None:
     assert all(view.tobytes() == all_bytes[-view.nbytes :] for view, all_bytes in views)
 
 
+@pytest.mark.parametrize(
+    ("each", "max_bad", "said"),
+    [
+        (1, "30%", "30 %"),
+        (1, 0.39, "39 %"),
+        (1, 1, "1"),
+        (1, "1", "1"),
+        (1, None, None),
+        (5, 0, "0"),
+        (5, 2, None),
+    ],
+)
+def test_too_many_bad_files_end_the_pass(
+    tmp_path: Path, each: int, max_bad: object, said: str | None
+) -> None:
+    home = class_folder(tmp_path, each=each, bad=True)  # two bad ones of 5, or of 17
+    options = {} if max_bad is None else {"max_bad": max_bad}
+    for shuffle in (False, True):
+        loader = og.Loader(
+            home, [og.Resize((8, 8))], on_error="skip", batch_size=1, shuffle=shuffle, **options
+        )
+        if said is None:
+            with pytest.warns(og.OffgraphWarning, match="2 of"):
+                assert sum(len(batch) for batch in loader) == 3 * each
+        else:
+            wanted = rf"[12] of {3 * each + 2} images of epoch 0 were left out so far, more than max_bad={said} allows, such"
+            with pytest.raises(og.OffgraphError, match=wanted):
+                list(loader)
+    with pytest.raises(og.ArgumentError, match="max_bad='many': give a share"):
+        og.Loader(home, max_bad="many")
+
+
 # ---- order, passes, pickling
 
 

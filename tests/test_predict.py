@@ -123,6 +123,21 @@ def test_a_picture_without_a_finite_output_is_set_aside(tmp_path, shades):
     assert sum("NaN" in reason for _, reason in run.quarantined) == 5
 
 
+def test_a_picture_with_nan_is_set_aside_by_what_its_file_holds(tmp_path):
+    path = og_keras.save(bright_model(), og.Compose([og.Resize((16, 16))]), tmp_path / "model.keras")
+    for name in "ab":
+        array = np.full((20, 20, 3), 0.5, np.float32)
+        array[3, 4, 1] = np.nan if name == "b" else 0.5
+        (tmp_path / "in").mkdir(exist_ok=True)
+        og.imwrite(tmp_path / "in" / f"{name}.tif", array)
+    run = predict(path, tmp_path / "in")
+    assert [p.item.name for p in run] == ["a.tif"]
+    ((_, said),) = run.quarantined
+    assert said.startswith(
+        "the file holds 1 of 1,200 values that are NaN or infinite, the first, nan, at Y 3, X 4, C 1"
+    )
+
+
 def test_what_does_not_fit_the_model_is_told_for_each_file(tmp_path, shades):
     fixed = keras.Sequential(
         [keras.layers.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]

@@ -45,6 +45,13 @@ class OnError(StrEnum):
     stop = "stop"
 
 
+class NonFinite(StrEnum):
+    """What NaN and infinity in an image of floats do."""
+
+    error = "error"
+    allow = "allow"
+
+
 class Store(StrEnum):
     """What a dataset holds."""
 
@@ -118,6 +125,9 @@ def build(
             help="Bad files that are put up with: a share such as 5%, or a number. One more: status 1."
         ),
     ] = "50%",
+    non_finite: Annotated[
+        NonFinite, typer.Option(help="NaN or infinity in images of floats: a bad file, or stored.")
+    ] = NonFinite.error,
     val: Annotated[
         str,
         typer.Option(
@@ -160,6 +170,7 @@ def build(
             workers=workers,
             on_error=on_error.value,
             max_bad=max_bad,
+            non_finite=non_finite.value,
             val=_share("--val", val),
             test=_share("--test", test),
             group_by=group_by,

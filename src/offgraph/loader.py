@@ -22,10 +22,18 @@ from offgraph.batching import (
     scales_by_dtype,
 )
 from offgraph.compose import Compose, as_recipe
+from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.decode import Color
-from offgraph.errors import ArgumentError, OffgraphError, OffgraphWarning, RecipeMismatch, StepError
+from offgraph.errors import (
+    ArgumentError,
+    BuildError,
+    OffgraphError,
+    OffgraphWarning,
+    RecipeMismatch,
+    StepError,
+)
 from offgraph.feeding import (
     BAD_FILE,
     Buffers,
@@ -127,6 +135,9 @@ class Loader:
         that cannot stand in a batch with most of the source: of another depth (dtype as stored), shape, number of
         channels or axes. :attr:`skipped` lists them; the first pass that leaves out more than 5 % ends with a
         warning.
+    max_bad : float, int or str
+        With ``on_error="skip"``, images that one pass may leave out: a share such as ``0.05`` or ``"5%"``, or a number
+        such as ``12``. One more ends the pass. Half of the images unless given.
     non_finite : {"error", "allow"}
         What NaN or infinity in an image of floats does, in the file or after the recipe: count as an image that
         cannot be used, or pass.
@@ -189,6 +200,7 @@ class Loader:
         shuffle: bool | None = None,
         drop_last: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
+        max_bad: float | str = DEFAULT_MAX_BAD,
         non_finite: NonFinite = "error",
         color: Color = "rgb",
         task: Task | None = None,
@@ -209,6 +221,10 @@ class Loader:
             if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
                 raise ArgumentError(f"{name}={value!r:.80}: give True or False")
         self.non_finite = check_non_finite_option(non_finite)
+        try:
+            self._allowed = MaxBad.of(max_bad)
+        except BuildError as error:
+            raise ArgumentError(str(error)) from None
         given = None if recipe is None else as_recipe(recipe)
         self._samples: Samples
         if not isinstance(source, Source) and is_built(source):
@@ -424,11 +440,13 @@ class Loader:
 
         with closing(ordered_map(sample_of, addresses, threads=self.threads)) as samples:
             for sample in samples:
+                left_out += sample is None
+                used += sample is not None
+                if used and self._allowed.exceeded(left_out, self.num_pictures):
+                    raise self._too_many(left_out, epoch)
                 if sample is None:
-                    left_out += 1
                     continue
                 waiting.append(sample)
-                used += 1
                 if len(waiting) == self.batch_size:
                     yield self._stack(waiting)
                     waiting = []
@@ -438,10 +456,8 @@ class Loader:
             raise self._none_usable()
         if left_out > _MANY * (used + left_out) and not self._warned:
             self._warned = True
-            name, why = min(self.skipped.items())
             warnings.warn(
-                f"{left_out:,} of {used + left_out:,} images of epoch {epoch} were left out, such as {name} ({why}); "
-                "Loader.skipped lists all",
+                f"{left_out:,} of {used + left_out:,} images of epoch {epoch} were left out{self._first_skipped()}",
                 OffgraphWarning,
                 stacklevel=2,
             )
@@ -511,7 +527,18 @@ class Loader:
             batch[place] = target.array
         return batch
 
+    def _first_skipped(self) -> str:
+        name, why = min(dict(self.skipped).items())
+        return f", such as {name} ({why}); Loader.skipped lists all"
+
+    def _too_many(self, left_out: int, epoch: int) -> OffgraphError:
+        return OffgraphError(
+            f"{left_out:,} of {self.num_pictures:,} images of epoch {epoch} were left out so far, more than "
+            f"max_bad={self._allowed.said} allows{self._first_skipped()}. Look at these files and at the recipe, or raise "
+            "max_bad"
+        )
+
     def _none_usable(self) -> OffgraphError:
-        name, why = min((self.skipped or self._unusable).items(), default=("", "the source is empty"))
+        name, why = min(dict(self.skipped or self._unusable).items(), default=("", "the source is empty"))
         said = why if name in why else f"{name}: {why}"
         return OffgraphError(f"none of its pictures ({self.num_pictures:,}) could be used: {said}")

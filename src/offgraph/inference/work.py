@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from offgraph.batching import run_checked
 from offgraph.compose import Compose
 from offgraph.errors import MachineError, OffgraphError, StepError
 from offgraph.feeding import BAD_FILE, name_file, ordered_map, reason
@@ -149,7 +150,7 @@ class Work:
         try:
             with num_threads(1):
                 sample = self.source.read(index)
-                result = self.recipe.run(sample.image, None, Key(0, 0, index))
+                result = run_checked(self.recipe, sample.image, None, Key(0, 0, index))
             array, frame = self._fitted(result.targets.image, result.frame)
         except (MemoryError, OSError) as error:
             if is_machine(error):
