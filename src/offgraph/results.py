@@ -100,6 +100,8 @@ class PredictionReport:
             lines.append(
                 f"set aside {count_of(len(self.quarantined), 'file')}: {self.path / 'quarantine.csv'}"
             )
+            name, why = self.quarantined[0]
+            lines.append(f"  the first, {name}: {why}")
         if self.too_many is not None:
             lines.append(
                 f"that is more than max_bad={self.too_many} allows: look at these files and at the options"

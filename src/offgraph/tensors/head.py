@@ -169,7 +169,8 @@ def _loss(model: Any) -> tuple[Literal["categorical", "binary", "numbers"] | Non
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name)).lower()
     describe: Any = getattr(loss, "get_config", None)
     try:
-        logits = bool(describe().get("from_logits", False)) if callable(describe) else False
+        settings: Any = describe() if callable(describe) else {}
+        logits = bool(settings.get("from_logits", False))
     except (NotImplementedError, TypeError, AttributeError):
         logits = False
     # A loss may have a name of its own: then its class tells.
@@ -219,7 +220,7 @@ def task_of(model: Any, task: Task | None, named: bool) -> Task:
         return "segment"
     if task == "segment":
         raise OffgraphError(f"task='segment': the model puts out {made}, so it is none for masks")
-    *_, count = made
+    count: int | None = [*made][-1]
     return task or _vector_task(model, count, named)
 
 
