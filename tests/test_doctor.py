@@ -67,6 +67,7 @@ def test_each_oddity_is_named(folder) -> None:
         "large.png": {"size"},
         "long.png": {"size"},
         "holes.tif": {"deep", "mixed", "values"},
+        "pipe.png": {"left"},
     }
     assert report.skipped == {"not a regular file": 1}
     said = {(finding.file, finding.kind): finding.said for finding in report.findings}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 import offgraph as og
 from offgraph.encode import imwrite
-from offgraph.errors import MachineError, SourceError
+from offgraph.errors import MachineError, OffgraphWarning, SourceError
 from offgraph.sources import Source, open_source
 
 
@@ -64,7 +65,10 @@ def test_a_link_to_itself_is_left_out(tmp_path) -> None:
     source = open_source(tmp_path)
     assert names(source) == ["cat/1.png", "dog/1.png"] and source.class_names == ("cat", "dog")
     assert source.left_out == {"link loop": ("back", "cat/self.png", "there")}
-    assert og.doctor(tmp_path).skipped == {"link loop": 3}
+    report = og.doctor(tmp_path)
+    assert report.skipped == {"link loop": 3}
+    left = [(one.file, one.said) for one in report.findings if one.kind == "left"]
+    assert left == [(name, "link loop") for name in ("back", "cat/self.png", "there")]
 
 
 def test_the_shortest_path_wins_then_the_real_one_then_the_first(tmp_path) -> None:
@@ -88,7 +92,13 @@ def test_a_folder_that_cannot_be_listed_is_left_out_and_stays_a_class(
 ) -> None:
     put(tmp_path, "ant/1.png", "bee/1.png", "cat/in/1.png")
     broken_scandir("bee", number)
-    source = open_source(tmp_path)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        source = open_source(tmp_path)
+    lost = [f"{tmp_path}: what lies here could not be listed and is left out: bee ({reason}); "]
+    assert [str(one.message).partition("Source.left_out")[0] for one in said] == lost * (
+        reason != "link loop"
+    )
     assert [(item.name, item.label) for item in source] == [("ant/1.png", 0), ("cat/in/1.png", 2)]
     assert source.class_names == ("ant", "bee", "cat") and source.left_out == {reason: ("bee",)}
 
@@ -136,10 +146,11 @@ def test_folders_a_thousand_deep_are_walked(tmp_path) -> None:
             Path("aaa").mkdir()
             os.chdir("aaa")
         os.chdir(home)
-        source = open_source(tmp_path / "deep", labels=None)
+        with pytest.warns(OffgraphWarning, match=r"left out: (aaa/)+aaa \(path too long\)"):
+            source = open_source(tmp_path / "deep", labels=None)
         assert names(source) == ["aaa/" * 1000 + "1.png"] and source.read(0).image.array.shape == (4, 6, 3)
         assert source.skipped == {"path too long": 1}
-        with pytest.raises(SourceError, match=r"all 1 image lie in aaa/"):
+        with pytest.warns(OffgraphWarning), pytest.raises(SourceError, match=r"all 1 image lie in aaa/"):
             open_source(tmp_path / "deep")
     finally:
         os.chdir(tmp_path / "deep")

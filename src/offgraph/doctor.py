@@ -32,6 +32,7 @@ __all__ = ["KINDS", "DoctorReport", "Finding", "doctor"]
 
 KINDS = {
     "source": "the folder or table as a whole",
+    "left": "left out of the source",
     "bad": "cannot be used as they are",
     "suffix": "the name says another format than the bytes",
     "duplicate": "the same bytes as another file",
@@ -49,6 +50,7 @@ KINDS = {
 }
 """Kinds of findings, in the order in which they are shown. Only ``"bad"`` files cannot be used."""
 
+_ORDINARY = frozenset({"hidden", "not a picture", "of a system or a tool"})  # counted, but not listed
 _AREA_FACTOR = 16
 _ASPECT_FACTOR = 4
 _ENOUGH_TO_COMPARE = 5
@@ -148,7 +150,9 @@ class DoctorReport:
 
     def _summary(self) -> str:
         left_out = "".join(f", {count} left out ({reason})" for reason, count in self.skipped.items())
-        odd = len({finding.file for finding in self.findings if finding.kind not in ("bad", "source")})
+        odd = len(
+            {finding.file for finding in self.findings if finding.kind not in ("bad", "source", "left")}
+        )
         return f"{count_of(self.files, 'image')}: {len(self.bad)} cannot be used, {odd} are odd{left_out}"
 
 
@@ -236,6 +240,12 @@ def doctor(
     _find_mixed_colour(examined)
     _find_mixed(examined)
     findings = [Finding(".", "source", text) for text in (*refused, *_about_masks(examined))]
+    findings += [
+        Finding(name, "left", reason)
+        for reason, names in source.left_out.items()
+        if reason not in _ORDINARY
+        for name in names
+    ]
     findings += [finding for one in examined for finding in one.findings]
     order = list(KINDS)
     findings.sort(key=lambda finding: order.index(finding.kind))  # stable: files stay in the source's order

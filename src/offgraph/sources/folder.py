@@ -71,6 +71,7 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
     found, left_out = listing.found, listing.left_out
     if not found:
         raise nothing_found(root, listing)
+    left_out.warn(where)
     direct = [one for one in found if "/" not in one.name]
     if labels == "auto":
         look(root, listing, meant)

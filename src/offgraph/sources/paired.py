@@ -48,12 +48,17 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         raise SourceError(f"{printable(root)} with masks {printable(masks)}: no such folder")
     listing = list_images(root, leave_out=None if beside else folder)
     left_out = listing.left_out
-    found = listing.found if beside else list_images(folder).found
+    found = listing.found
+    if not beside:
+        below = list_images(folder)
+        below.left_out.warn(printable(folder))
+        found = below.found
     candidates = found if pattern is None else [one for one in found if pattern.core(one.name) is not None]
     named_masks = {one.name for one in candidates} if beside else set[str]()
     images = [one for one in listing.found if one.name not in named_masks]
     if not images:
         raise nothing_found(root, listing)
+    left_out.warn(printable(root))
     if pattern is not None and not candidates:
         raise SourceError(f"{printable(folder)}: no image has a name like masks={printable(masks)!r}")
     pictures = _by_key(root, images, _stem)

@@ -14,7 +14,7 @@ from pathlib import Path
 from offgraph.errors import MachineError, SourceError
 from offgraph.formats import FORMATS
 from offgraph.machine import is_machine, machine_error
-from offgraph.sources.names import natural_key, printable
+from offgraph.sources.names import natural_key, printable, warn_caller
 
 __all__ = ["Found", "LeftOut", "Listing", "is_folder", "is_image", "list_images", "refused"]
 
@@ -70,7 +70,9 @@ _REASONS = {
     errno.ENOTDIR: "gone while it was listed",
     errno.ENAMETOOLONG: "path too long",
 }
+_HARMLESS = frozenset({"link loop"})  # nothing lies there
 _NAMES_KEPT = 1000
+_SHOWN = 3
 
 
 class LeftOut:
@@ -78,6 +80,8 @@ class LeftOut:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        self.lost: dict[str, str] = {}
+        """Reasons by name of what could not be looked at, which may hold images: the first 1,000."""
         self._names: dict[str, list[str]] = defaultdict(list)
 
     def add(self, reason: str, *names: str) -> None:
@@ -86,6 +90,27 @@ class LeftOut:
             self.counts[reason] = self.counts.get(reason, 0) + len(names)
             kept = self._names[reason]
             kept += [printable(name) for name in names[: _NAMES_KEPT - len(kept)]]
+
+    def lose(self, reason: str, name: str) -> None:
+        """Count an entry that could not be looked at."""
+        self.add(reason, name)
+        if reason not in _HARMLESS and len(self.lost) < _NAMES_KEPT:
+            self.lost[printable(name)] = reason
+
+    def warn(self, where: str) -> None:
+        """Warn of what may have been lost.
+
+        Warns
+        -----
+        OffgraphWarning
+        """
+        if self.lost:
+            some = [f"{name} ({reason})" for name, reason in list(self.lost.items())[:_SHOWN]]
+            more = f" and {len(self.lost) - _SHOWN:,} more" if len(self.lost) > _SHOWN else ""
+            warn_caller(
+                f"{where}: what lies here could not be listed and is left out: {', '.join(some)}{more}; "
+                "Source.left_out names all"
+            )
 
     @property
     def names(self) -> dict[str, tuple[str, ...]]:
@@ -267,7 +292,7 @@ class _Walk:
         if is_machine(error):
             raise machine_error(printable(name), error) from error
         self.holding.add(top)
-        self.left_out.add(_REASONS.get(error.errno or 0, (error.strerror or str(error)).lower()), name)
+        self.left_out.lose(_REASONS.get(error.errno or 0, (error.strerror or str(error)).lower()), name)
 
 
 def is_folder(path: Path) -> bool:
