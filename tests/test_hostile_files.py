@@ -397,3 +397,9 @@ def test_work_on_pages_and_tiles_is_bounded() -> None:
         with pytest.raises(DecodeError, match=said):
             read(data)
         assert time.perf_counter() - began < 2
+
+
+def test_a_list_of_strips_in_letters_is_damage() -> None:
+    data = tiff(bytes(100)).replace(struct.pack("<HH", 279, 4), struct.pack("<HH", 279, 2))
+    with pytest.raises(DecodeError, match=r"^<bytes>: damaged"):
+        read(data)

@@ -256,3 +256,15 @@ def test_a_transparent_grey_of_a_gif_is_kept() -> None:
     shown = np.asarray(Image.open(io.BytesIO(out.getvalue())).convert("RGBA"))
     np.testing.assert_array_equal(read(out.getvalue()).array[..., -1], shown[..., -1])
     np.testing.assert_array_equal(read(out.getvalue(), color="labels").array, LABELS)
+
+
+def test_colours_of_a_stack_of_indices_need_another_letter() -> None:
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as writer:
+        for _ in range(3):
+            how = {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16), "metadata": None}
+            writer.write(LABELS, contiguous=False, **how)
+    assert read(out.getvalue(), axes="ZYX").array.shape == (3, 3, 5, 3)
+    np.testing.assert_array_equal(read(out.getvalue(), axes="CYX", color="labels").array, [LABELS] * 3)
+    with pytest.raises(DecodeError, match="name the axes CYX without C"):
+        read(out.getvalue(), axes="CYX")

@@ -126,6 +126,10 @@ def read(
     >>> picture.array.dtype, picture.array.shape, picture.axes, picture.format
     (dtype('uint16'), (2, 3), 'YX', 'PNG')
     """
+    if not isinstance(path_or_bytes, str | os.PathLike | bytes | bytearray | memoryview):
+        raise ArgumentError(
+            f"an image cannot be read from {path_or_bytes!r:.80}: give a path, or the bytes of a file"
+        )
     if color not in get_args(Color):
         raise ArgumentError(f"color={color!r}: use 'keep', 'rgb', 'grey' or 'labels'")
     if alpha not in get_args(Alpha):

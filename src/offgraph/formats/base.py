@@ -34,7 +34,7 @@ class Stored:
         What the file holds: ``"bilevel"``, ``"grey"``, ``"grey+alpha"``, ``"rgb"``, ``"rgba"``,
         ``"palette"``, ``"cmyk"`` or ``"channels"``.
     alpha : bool
-        Whether the last channel is opacity.
+        Whether the last channel is opacity; beside a palette the second of two, after the indices.
     premultiplied : bool
         Whether colours are already multiplied by that opacity.
     palette : ndarray or None

@@ -70,7 +70,7 @@ def _paint_rows(stored: Stored, color: Color, alpha: Alpha, rows: slice) -> tupl
     stored = replace(stored, array=stored.array[where])
     if color == "labels":
         array, axes = stored.array, stored.axes
-        if stored.palette is not None and "C" in axes:
+        if stored.palette is not None and stored.alpha:
             array, axes = _indices_and_opacity(stored)[0], axes.replace("C", "")
         return (array.astype(np.uint8) if array.dtype == bool else array), axes
     array, axes, opacity = _shown(stored)
@@ -81,13 +81,15 @@ def _paint_rows(stored: Stored, color: Color, alpha: Alpha, rows: slice) -> tupl
 
 def _shown(stored: Stored) -> tuple[np.ndarray, str, bool]:
     array, axes, opacity = stored.array, stored.axes, stored.alpha
-    if stored.palette is not None and "C" in axes:
+    if stored.palette is not None and stored.alpha:
         array, given = _indices_and_opacity(stored)
-        colours, axes, _ = _shown(replace(stored, array=array, axes=axes.replace("C", "")))
+        colours, axes, _ = _shown(replace(stored, array=array, axes=axes.replace("C", ""), alpha=False))
         wide = np.iinfo(colours.dtype).max // np.iinfo(given.dtype).max  # 8 bits among 16: 255 becomes 65535
         shown = given.astype(colours.dtype) * wide if wide else given // (np.iinfo(given.dtype).max // 255)
         return np.concatenate([colours[..., :3], shown[..., None].astype(colours.dtype)], -1), axes, True
     if stored.palette is not None:
+        if "C" in axes:
+            raise FormatError(f"a palette's colours are channels: name the axes {axes} without C")
         if array.max(initial=0) >= len(stored.palette):
             raise FormatError(f"damaged: index {array.max()} in a palette of {len(stored.palette)} colours")
         return stored.palette[array], axes + "C", stored.palette.shape[1] == 4

@@ -295,7 +295,13 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
         if display_only:
             notes.append("the colour table is for display: the values are read")
         else:
-            return Stored(array.astype(_index_type(array)), axes, "palette", palette=_colours(page.colormap))
+            return Stored(
+                array.astype(_index_type(array)),
+                axes,
+                "palette",
+                palette=_colours(page.colormap),
+                alpha=samples == 2 and axes.endswith("C"),
+            )
     if photometric == _SEPARATED and samples == 4:
         return Stored(array, axes, "cmyk", inks=True, notes=(*notes, "CMYK, shown as RGB"))
     extra = [int(kind) for kind in page.extrasamples]

@@ -47,6 +47,8 @@ def check_segments(series: Any, size: int) -> None:
     for page in series.pages:
         pixels += int(page.keyframe.imagelength) * int(page.keyframe.imagewidth)
         pieces += len(page.dataoffsets)
+        if not all(isinstance(n, int) for n in (*page.dataoffsets, *page.databytecounts)):
+            raise FormatError("damaged: its list of strips or tiles holds something other than whole numbers")
     if pieces > _MOST_SEGMENTS + pixels // 4:  # tiles of a pixel: each costs as much as one of 16 × 16
         raise FormatError(f"{pieces:,} strips and tiles for {pixels:,} pixels are not read")
     for page in series.pages:
