@@ -106,16 +106,25 @@ def stored_of(image: Image.Image) -> Stored:
 
 def from_inverted_inks(array: np.ndarray) -> Stored:
     """RGB from the CMYK of a JPEG, (H, W, 4), where by Adobe's convention 255 is no ink."""
+    return Stored(_to_rgb(array, "CMYK", "CMYK;I"), "YXC", "cmyk", notes=("CMYK turned into RGB",))
+
+
+def from_chroma(array: np.ndarray) -> Stored:
+    """RGB from Y, Cb and Cr, (H, W, 3)."""
+    return Stored(_to_rgb(array, "YCbCr", "YCbCr"), "YXC", "rgb", notes=("YCbCr turned into RGB",))
+
+
+def _to_rgb(array: np.ndarray, mode: str, stored: str) -> np.ndarray:
     from PIL import Image
 
     height, width = array.shape[:2]
     made = np.empty((height, width, 3), np.uint8)
     step = max(1, _SLAB // width)  # Pillow holds an image four times on its way
     for at in range(0, height, step):
-        inks = np.ascontiguousarray(array[at : at + step])
-        part = Image.frombuffer("CMYK", (width, len(inks)), inks, "raw", "CMYK;I", 0, 1)
+        rows = np.ascontiguousarray(array[at : at + step])
+        part = Image.frombuffer(mode, (width, len(rows)), rows, "raw", stored, 0, 1)
         made[at : at + step] = np.asarray(part.convert("RGB"))
-    return Stored(made, "YXC", "cmyk", notes=("CMYK turned into RGB",))
+    return made
 
 
 def _stored_palette(image: Image.Image) -> Stored:
