@@ -15,7 +15,7 @@ from offgraph.frame import AffineMap, Frame
 from offgraph.machine import machine_error
 from offgraph.random import Draw, Key
 from offgraph.spec import MAX_PIXELS, ArraySpec
-from offgraph.step import FilterStep, GeometricStep, Step
+from offgraph.step import FilterStep, GeometricStep, PointwiseStep, Step
 from offgraph.targets import Image, Mask
 
 __all__ = ["MAX_SIDE", "MAX_WINDOW", "Drawn", "Placed", "Way", "drawn_spec", "place", "run"]
@@ -190,7 +190,17 @@ def _named(here: Placed, spec: ArraySpec) -> Iterator[None]:
 
 def _check_limits(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixels: int) -> None:
     """Refuse what would take memory without bound: more pixels than the limit, an endless side, a window like that."""
+    if isinstance(step, FilterStep):
+        if (samples := step.window(params, spec)) > MAX_WINDOW:
+            raise ValueError(
+                f"{step!r}{_drew(params)} has a window of {samples:,.0f} samples, more than the limit of {MAX_WINDOW:,}"
+            )
+        return
+    if isinstance(step, PointwiseStep):
+        return
     after = step.output_spec(spec, params)
+    if after.shape == spec.shape:
+        return
     pixels, given = after.pixels or 0, spec.pixels or 0
     side = max((n or 0 for n in after.shape), default=0)
     if (pixels > given and (pixels > max_pixels or (after.nbytes or 0) > 8 * max_pixels)) or (
@@ -199,10 +209,6 @@ def _check_limits(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixel
         raise ValueError(
             f"{step!r}{_drew(params)} would make {_size(after)} pixels ({after.nbytes or 0:,} bytes), more than the "
             f"limit of {max_pixels:,} pixels of 8 bytes, {MAX_SIDE:,} to a side; make it smaller, or pass max_pixels="
-        )
-    if isinstance(step, FilterStep) and (samples := step.window(params, spec)) > MAX_WINDOW:
-        raise ValueError(
-            f"{step!r}{_drew(params)} has a window of {samples:,.0f} samples, more than the limit of {MAX_WINDOW:,}"
         )
 
 
