@@ -10,7 +10,8 @@ import pytest
 
 import offgraph as og
 from made import paired_folder, picture_file
-from offgraph.batching import spread, to_depth
+from offgraph.batching import to_depth
+from offgraph.sources.base import spread
 from offgraph.spec import ArraySpec
 from offgraph.targets import Image
 
@@ -137,6 +138,14 @@ def test_final_floats_are_made_of_one_depth(tmp_path: Path) -> None:
     assert report.quarantined[0].reason.startswith("the image is stored as uint16, but most of its source")
 
 
+def test_a_part_of_a_source_is_held_against_the_whole(tmp_path: Path) -> None:
+    source = og.open_source(folder(tmp_path, np.full((8, 8, 3), 65535, np.uint16)))
+    for part in ([3], [3, 5]):  # the odd one alone, or first: as a small validation set may have it
+        with pytest.warns(og.OffgraphWarning, match="converted from uint16 to uint8"):
+            (batch,) = og.Loader(source.subset(part), [og.Rescale(1 / 255)])
+        assert batch.image.dtype == np.float32 and batch.image.max() == 1
+
+
 # ---- channels and shape
 
 
@@ -227,6 +236,11 @@ def test_a_label_that_does_not_fit_is_refused_by_name_and_one_that_does_is_kept(
     og.build(source, tmp_path / "out", [])  # a dataset knows the dtype of every mask
     (batch,) = og.Loader(tmp_path / "out")
     assert batch.mask is not None and batch.mask.dtype == np.uint16 and batch.mask[1].min() == 300
+    (batch,) = og.Loader(source, mask_dtype="int32")  # what the message says
+    assert batch.mask is not None and batch.mask.dtype == np.int32 and batch.mask[1].min() == 300
+    for wrong in ("float32", "nothing", 3):
+        with pytest.raises(og.ArgumentError, match=r"mask_dtype=.*: give an integer dtype"):
+            og.Loader(source, mask_dtype=wrong)  # type: ignore[arg-type]
     (batch,) = og.Loader(with_masks(tmp_path / "fits", {1: (np.uint16, 200)}, 20))
     assert batch.mask is not None and batch.mask.dtype == np.uint8 and batch.mask[1].min() == 200
 

@@ -465,6 +465,12 @@ def test_passes_count_from_start_epoch(photos: Path) -> None:
             og.Loader(photos, recipe(), start_epoch=wrong)  # type: ignore[arg-type]
 
 
+def test_a_wrong_epoch_is_named_and_no_file(photos: Path) -> None:
+    for wrong in (-1, 0.5, None):
+        with pytest.raises(og.ArgumentError, match=rf"^epoch={wrong}: give a whole number from 0"):
+            og.Loader(photos, recipe()).epoch(wrong)  # type: ignore[arg-type]
+
+
 def test_a_loader_can_be_pickled(photos: Path, tmp_path: Path) -> None:
     og.build(photos, tmp_path / "folder", recipe(), copies=2)
     og.build(photos, tmp_path / "shards", recipe(), copies=2, format="tfrecord")

@@ -22,6 +22,7 @@ from offgraph.errors import ArgumentError, OffgraphWarning, StepError
 from offgraph.feeding import BAD_FILE, ordered_map
 from offgraph.machine import with_retries
 from offgraph.random import Key
+from offgraph.sources import Source
 from offgraph.spec import ArraySpec
 from offgraph.targets import Image, Mask
 from offgraph.transforms import CenterCrop, Normalize, RandomCrop, Resize
@@ -37,10 +38,11 @@ __all__ = [
     "converted_warning",
     "fit_mask",
     "look_at",
+    "parse_mask_dtype",
     "probe_sample",
+    "probe_source",
     "run_checked",
     "scales_by_dtype",
-    "spread",
     "to_depth",
 ]
 
@@ -73,7 +75,9 @@ class Reference(Probe):
     """What every sample of a loader is held against: most of its images, and the widest of its masks."""
 
     @classmethod
-    def of(cls, probes: list[Probe], mask_dtypes: Iterable[str] = ()) -> Reference:
+    def of(
+        cls, probes: list[Probe], mask_dtypes: Iterable[str] = (), mask_dtype: str | None = None
+    ) -> Reference:
         """Choose from probes in the order of the source: the most frequent depth, of those the most frequent
         channels, of those the most frequent shape; in a tie what comes first in the source.
 
@@ -83,6 +87,8 @@ class Reference(Probe):
             At least one.
         mask_dtypes : iterable of str
             Those of further masks, where they are known.
+        mask_dtype : str, optional
+            The one to give masks, whatever they have.
         """
         keys: tuple[Callable[[Probe], Hashable], ...] = (
             lambda probe: probe.stored.dtype,
@@ -96,7 +102,8 @@ class Reference(Probe):
         chosen = kept[0]
         mask = chosen.mask or next((probe.mask for probe in probes if probe.mask is not None), None)
         if mask is not None:
-            mask = mask.cast(_widest([probe.mask.dtype for probe in probes if probe.mask], mask_dtypes))
+            found = [probe.mask.dtype for probe in probes if probe.mask is not None]
+            mask = mask.cast(mask_dtype or _widest(found, mask_dtypes))
         return cls(chosen.name, chosen.stored, chosen.image, mask)
 
 
@@ -108,14 +115,32 @@ def probe_sample(
     return Probe(name, stored, after, None if mask is None else mask.resized(after.size))
 
 
+def probe_source(source: Source, number: int, recipe: Compose) -> Probe:
+    """Read one item, and say what it looks like after a recipe."""
+    read = source.read(number)
+    mask = None if read.mask is None else read.mask.spec
+    return probe_sample(read.item.name, read.image.spec, mask, recipe)
+
+
 def look_at(
-    chosen: list[int],
-    count: int,
-    probe: Callable[[int], Probe],
+    chosen: int,
+    probe_chosen: Callable[[int], Probe],
+    others: int,
+    probe_other: Callable[[int], Probe],
     threads: int,
     name: Callable[[int], str],
 ) -> tuple[list[Probe], dict[str, str]]:
-    """Look at some of `count` samples, and where none of them can be used, at the others until one can.
+    """Look at chosen samples, and where none of them can be used, at the others until one can.
+
+    Parameters
+    ----------
+    chosen, others : int
+        How many there are.
+    probe_chosen, probe_other : callable
+        Look at one, by its number from 0.
+    threads : int
+    name : callable
+        Name of one of the others.
 
     Returns
     -------
@@ -129,18 +154,19 @@ def look_at(
     """
     bad: dict[str, str] = {}
 
-    def look(number: int) -> Probe | None:
+    def look(address: tuple[bool, int]) -> Probe | None:
+        was_chosen, number = address
         try:
-            return with_retries(lambda: probe(number))
+            return with_retries(lambda: probe_chosen(number) if was_chosen else probe_other(number))
         except BAD_FILE as error:
-            bad[name(number)] = str(error)
+            if not was_chosen:
+                bad[name(number)] = str(error)
             return None
 
-    with closing(ordered_map(look, chosen, threads=threads)) as looked:
+    with closing(ordered_map(look, [(True, i) for i in range(chosen)], threads=threads)) as looked:
         probes = [found for found in looked if found is not None]
     if not probes:
-        others = sorted(set(range(count)) - set(chosen))
-        with closing(ordered_map(look, others, threads=threads)) as looked:
+        with closing(ordered_map(look, ((False, i) for i in range(others)), threads=threads)) as looked:
             probes = list(itertools.islice((found for found in looked if found is not None), 1))
     return probes, bad
 
@@ -306,9 +332,22 @@ def fit_mask(mask: Mask, dtype: str, name: str) -> Mask:
         if outside:
             raise StepError(
                 f"the mask is {have.name} and holds the label {outside[-1]}, but the masks of its source, such as that "
-                f"of {name}, are {want.name}, which ends at {high}; save all masks with the same dtype"
+                f"of {name}, are {want.name}, which ends at {high}; save all masks with the same dtype, or pass mask_dtype={have.name!r}"
             )
     return Mask(mask.array.astype(want), mask.axes)
+
+
+def parse_mask_dtype(value: Any) -> str | None:
+    """Return the name of a dtype for masks, or refuse what is none."""
+    if value is None:
+        return None
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind not in "bui":
+        raise ArgumentError(f"mask_dtype={value!r:.80}: give an integer dtype such as 'uint16' or 'int32'")
+    return dtype.name
 
 
 # ---- NaN and infinity
@@ -382,10 +421,3 @@ def _blame(recipe: Compose, image: Image, key: Key, start: int, stop: int) -> No
         check_finite(
             recipe.run(image, None, key, start, end).targets.image, f"step {end}, {step.name}, makes"
         )
-
-
-def spread(count: int, most: int) -> list[int]:
-    """Numbers of a few things spread evenly over many, the first and the last among them."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})

@@ -18,7 +18,7 @@ from offgraph.batching import (
     check_alike,
     check_non_finite_option,
     converted_warning,
-    look_at,
+    parse_mask_dtype,
     scales_by_dtype,
 )
 from offgraph.compose import Compose, as_recipe
@@ -151,6 +151,8 @@ class Loader:
         it, whatever numbers the classes have in the source.
     one_hot : bool
         Give class numbers as rows of 0 and 1, for losses such as ``categorical_crossentropy``.
+    mask_dtype : str, optional
+        Integer dtype of the masks in a batch. Unless given, the smallest that holds those of the masks looked at.
     prefetch : int
         Batches made ahead of the one in use.
     other_recipe : bool
@@ -206,6 +208,7 @@ class Loader:
         task: Task | None = None,
         class_names: Sequence[str] | None = None,
         one_hot: bool = False,
+        mask_dtype: str | None = None,
         prefetch: int = 2,
         other_recipe: bool = False,
         start_epoch: int = 0,
@@ -220,6 +223,7 @@ class Loader:
         ):  # fmt: skip
             if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
                 raise ArgumentError(f"{name}={value!r:.80}: give True or False")
+        self.mask_dtype = parse_mask_dtype(mask_dtype)
         self.non_finite = check_non_finite_option(non_finite)
         try:
             self._allowed = MaxBad.of(max_bad)
@@ -354,6 +358,7 @@ class Loader:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """Batches of one epoch; the same ones each time."""
+        number = Key(self.seed, number).epoch
         stop = threading.Event()
         return read_ahead(self._batches(number, stop), self.prefetch, stop)
 
@@ -392,18 +397,11 @@ class Loader:
 
     def _reference(self) -> Reference | None:
         """Look at a few samples spread over the source, and at the others until one can be used."""
-        chosen = self._samples.probes()
-        probes, bad = look_at(
-            chosen,
-            self.num_pictures,
-            lambda number: self._samples.probe(number, self.recipe),
-            self.threads,
-            self._name,
-        )
+        probes, bad = self._samples.probes(self.recipe, self.threads)
         if not probes:
             self._unusable = bad
             return None
-        return Reference.of(probes, self._samples.mask_dtypes())
+        return Reference.of(probes, self._samples.mask_dtypes(), self.mask_dtype)
 
     def tensorflow(self, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
         """Give whole batches to TensorFlow; see :func:`offgraph.tensors.tensorflow.dataset`.

@@ -14,9 +14,10 @@ from offgraph.batching import (
     Probe,
     Reference,
     fit_mask,
+    look_at,
     probe_sample,
+    probe_source,
     run_checked,
-    spread,
     to_depth,
 )
 from offgraph.compose import Compose
@@ -24,7 +25,7 @@ from offgraph.dataset.built import BuiltDataset
 from offgraph.errors import StepError
 from offgraph.random import Key
 from offgraph.sources import Source
-from offgraph.sources.base import Label, count_of, refuse_classes
+from offgraph.sources.base import Label, count_of, refuse_classes, spread
 from offgraph.sources.names import nfc, parse_class_names
 from offgraph.targets import Image, Mask
 
@@ -91,12 +92,8 @@ class Samples(Protocol):
         """Name of a file, for messages."""
         ...
 
-    def probes(self) -> list[int]:
-        """Numbers of the samples to look at, to know what most are like."""
-        ...
-
-    def probe(self, number: int, recipe: Compose) -> Probe:
-        """Look at one sample without running the recipe."""
+    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+        """Look at a few samples, without running the recipe, to know what most are like."""
         ...
 
     def mask_dtypes(self) -> tuple[str, ...]:
@@ -127,15 +124,17 @@ class FileSamples:
         """Name of a file, for messages."""
         return self.source[number].name
 
-    def probes(self) -> list[int]:
-        """Return a few: each is read."""
-        return spread(len(self), 7)  # odd, so that two kinds cannot tie
-
-    def probe(self, number: int, recipe: Compose) -> Probe:
-        """Read one sample."""
-        read = self.source.read(number)
-        mask = None if read.mask is None else read.mask.spec
-        return probe_sample(read.item.name, read.image.spec, mask, recipe)
+    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+        """Read the typical items of the source."""
+        typical = self.source.of_typical()
+        return look_at(
+            len(typical),
+            lambda number: probe_source(typical, number, recipe),
+            len(self),
+            lambda number: probe_source(self.source, number, recipe),
+            threads,
+            self.name,
+        )
 
     def mask_dtypes(self) -> tuple[str, ...]:
         """Return nothing: the files would have to be read."""
@@ -176,15 +175,16 @@ class DatasetSamples:
         """Name of the file an example was made of, for messages."""
         return self.dataset.line(number)["name"]
 
-    def probes(self) -> list[int]:
-        """Return many: only records are read."""
-        return spread(len(self), 201)
+    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+        """Read the records of many examples."""
 
-    def probe(self, number: int, recipe: Compose) -> Probe:
-        """Read the record of one example."""
-        image, mask = self.dataset.specs(number)
-        line = self.dataset.line(number)
-        return probe_sample(line["name"], image, mask, recipe, line["start"] if self.own_recipe else 0)
+        def probe(number: int) -> Probe:
+            image, mask = self.dataset.specs(number)
+            line = self.dataset.line(number)
+            return probe_sample(line["name"], image, mask, recipe, line["start"] if self.own_recipe else 0)
+
+        chosen = spread(len(self), 201)
+        return look_at(len(chosen), lambda i: probe(chosen[i]), len(self), probe, threads, self.name)
 
     def mask_dtypes(self) -> tuple[str, ...]:
         """Return those of all examples."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from offgraph.batching import Probe, Reference, converted_warning, look_at, probe_sample, spread, to_depth
+from offgraph.batching import Reference, converted_warning, look_at, probe_source, to_depth
 from offgraph.compose import Compose
 from offgraph.sources import Source
 from offgraph.targets import Image
@@ -30,12 +30,15 @@ class SourceDepth:
         return to_depth(image, self._known.stored, self._known.name, scale=source.color == "rgb")
 
     def _look(self, source: Source, recipe: Compose) -> Reference | None:
-        def probe(number: int) -> Probe:
-            read = source.read(number)
-            return probe_sample(read.item.name, read.image.spec, None, recipe)
-
-        chosen = spread(len(source), 7)
-        probes, _ = look_at(chosen, len(source), probe, 1, lambda number: source[number].name)
+        typical = source.of_typical()
+        probes, _ = look_at(
+            len(typical),
+            lambda number: probe_source(typical, number, recipe),
+            len(source),
+            lambda number: probe_source(source, number, recipe),
+            1,
+            lambda number: source[number].name,
+        )
         return Reference.of(probes) if probes else None
 
     def tell(self, name: str, how: str) -> None:

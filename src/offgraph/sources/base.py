@@ -30,6 +30,7 @@ __all__ = [
     "natural_key",
     "printable",
     "said_task",
+    "spread",
 ]
 
 Task = Literal["classify", "multilabel", "regress", "segment"]
@@ -41,6 +42,9 @@ Label = int | tuple[int, ...] | tuple[float, ...]
 MissingMask = Literal["error", "skip", "background"]
 """What an image without a mask means where others have one."""
 
+
+_TYPICAL = 7
+"""Items that tell what most of a source is like. Odd, so that two kinds cannot tie."""
 
 MASK_ADVICE = "write missing_mask='skip' to leave them out, or missing_mask='background' for masks of zeros"
 
@@ -254,6 +258,9 @@ class Source(Sequence[Item]):
         Columns that the numbers of ``"regress"`` come from.
     has_masks : bool
         Whether `read` gives a mask for every item. A property of the whole: a part (`subset`) has its source's.
+    typical : tuple of Item
+        A few items spread over the source, by which depth and dtype of most of it are known; a part has its source's,
+        so that training and validation are held against the same.
 
     Raises
     ------
@@ -287,6 +294,7 @@ class Source(Sequence[Item]):
     target_names: tuple[str, ...] = ()
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     has_masks: bool = None  # type: ignore[assignment]  # asked of all items in __post_init__
+    typical: tuple[Item, ...] = field(default=(), repr=False)
     _mount: Mount = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -297,6 +305,8 @@ class Source(Sequence[Item]):
                 + (f" (left out: {left_out})" if left_out else "")
             )
         object.__setattr__(self, "_mount", Mount(self.root))
+        if not self.typical:
+            object.__setattr__(self, "typical", tuple(self.items[i] for i in spread(len(self), _TYPICAL)))
         if self.has_masks is None:
             object.__setattr__(self, "has_masks", any(item.mask is not None for item in self.items))
         if self.has_masks and self.reading.missing_mask != "background":
@@ -361,6 +371,10 @@ class Source(Sequence[Item]):
             left_out={},
             columns={name: tuple(values[i] for i in indices) for name, values in self.columns.items()},
         )
+
+    def of_typical(self) -> Source:
+        """Return the source of the typical items alone."""
+        return replace(self, items=self.typical, skipped={}, left_out={}, columns={})
 
     def with_class_names(self, class_names: Sequence[str]) -> Source:
         """Return the source with the class numbers of other names, such as those a saved model has.
@@ -511,6 +525,13 @@ def said_task(task: Task | None, class_names: Sequence[str], target_names: Seque
         "regress": f": {', '.join(target_names)}" if target_names else "",
     }
     return "" if task is None else f"{task}{more.get(task, '')}"
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Numbers of a few things spread evenly over many, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
 def count_of(number: int, what: str) -> str:
