@@ -3,6 +3,7 @@
 use crate::error::{KernelError, Result};
 use crate::flat::{Flat, Small};
 use crate::interpolate::{self, Options};
+use crate::memory::CollectVec;
 use crate::parallel::{self, LocalThreads};
 use crate::rows::{Axes, Pixels};
 use crate::view::{View, ViewMut};
@@ -31,7 +32,7 @@ pub fn affine_each(
         (&matrices[index * matrix_len..][..matrix_len], &offsets[index * offset_len..][..offset_len])
     };
     let cost = 4 + 2 * (options.order + 1).pow(2);
-    let picture_axes: Vec<usize> = (1..output.ndim()).collect();
+    let picture_axes: Vec<usize> = (1..output.ndim()).collect_vec();
     let blocks = parallel::blocks_for(output.len().saturating_mul(cost)).min(count);
     let bytes = bytes_in_planes(input, &output, outer, offset_len, options);
     let refused = Mutex::new(None);

@@ -13,6 +13,7 @@ mod pairs;
 #[cfg(test)]
 mod tests;
 
+use crate::memory::{self, CollectVec};
 use crate::ramp::Ramp;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch, prefetch};
@@ -49,7 +50,7 @@ impl Points {
     /// Room for `len` points.
     pub fn new(len: usize) -> Self {
         let len = len + BLOCK;
-        Self { starts: vec![0; len], down: vec![0.0; len], right: vec![0.0; len] }
+        Self { starts: memory::zeros(len), down: memory::zeros(len), right: memory::zeros(len) }
     }
 
     /// A part of them.
@@ -61,7 +62,7 @@ impl Points {
 
     /// Both weights to the right of every point of a part.
     pub fn weights(&self, range: Range<usize>) -> Vec<[f64; 2]> {
-        self.right[range].iter().map(|right| pair(*right)).collect()
+        self.right[range].iter().map(|right| pair(*right)).collect_vec()
     }
 
     /// A part of them, all of which lie equally far down, in place of what is said here; with its

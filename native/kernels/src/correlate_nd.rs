@@ -4,8 +4,9 @@ mod sums;
 
 use crate::border::Border;
 use crate::correlate::c_order;
-use crate::error::{KernelError, Result, check_room};
+use crate::error::{KernelError, Result};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 use crate::rows::advance;
 use crate::sample::Sample;
@@ -129,17 +130,18 @@ struct Window {
 impl Window {
     fn new(shape: &[usize], weights: Weights<'_>) -> Result<Self> {
         let mixed = weights.shape.iter().rposition(|size| *size > 1).map_or(0, |last| last + 1);
-        let mut axes: Vec<WindowAxis> = Vec::with_capacity(shape.len().max(2));
+        let mut axes: Vec<WindowAxis> = memory::with_capacity(shape.len().max(2));
         for ((len, size), origin) in shape.iter().zip(weights.shape).zip(weights.origins).take(mixed) {
             let before = window::before(*size, *origin)?;
-            axes.push(WindowAxis { len: *len, before, size: *size });
+            memory::push(&mut axes, WindowAxis { len: *len, before, size: *size });
         }
         while axes.len() < 2 {
-            axes.insert(0, WindowAxis { len: 1, before: 0, size: 1 });
+            memory::push(&mut axes, WindowAxis { len: 1, before: 0, size: 1 });
+            axes.rotate_right(1);
         }
         let inner: usize = shape[mixed..].iter().product();
         let too_large = || KernelError::memory("the window is larger than this machine's memory");
-        let mut pitches = vec![inner; axes.len()];
+        let mut pitches = memory::filled(inner, axes.len());
         for axis in (1..axes.len()).rev() {
             let pitch = pitches[axis].checked_mul(axes[axis].padded()).ok_or_else(too_large)?;
             // Long lines begin at a cache line.
@@ -154,13 +156,16 @@ impl Window {
         // On two axes these are lines, which are best summed by fours.
         let rows = if rows > MOST_LINES { rows.next_multiple_of(MOST_LINES) } else { rows }.min(axes[0].len);
         let samples = pitches[0].checked_mul(rows + around).ok_or_else(too_large)?;
-        check_room::<f64>(samples.checked_add(TILE + LINE).ok_or_else(too_large)?)?;
+        memory::check::<f64>(samples.checked_add(TILE + LINE).ok_or_else(too_large)?)?;
         let mut taps = Vec::new();
-        let sizes: Vec<usize> = axes.iter().map(|axis| axis.size).collect();
-        let mut index = vec![0; axes.len()];
+        let sizes: Vec<usize> = axes.iter().map(|axis| axis.size).collect_vec();
+        let mut index = memory::zeros(axes.len());
         for weight in weights.values {
             if weight.abs() > f64::EPSILON {
-                taps.push((index.iter().zip(&pitches).map(|(index, pitch)| index * pitch).sum(), *weight));
+                memory::push(
+                    &mut taps,
+                    (index.iter().zip(&pitches).map(|(index, pitch)| index * pitch).sum(), *weight),
+                );
             }
             advance(&mut index, &sizes);
         }
@@ -192,12 +197,12 @@ impl Window {
         let mut results = Scratch::<R>::new(MOST_LINES * PART);
         let run = self.run();
         let lines = self.axes.len() - 1;
-        let mut shape: Vec<usize> = self.axes[..lines].iter().map(|axis| axis.len).collect();
+        let mut shape: Vec<usize> = self.axes[..lines].iter().map(|axis| axis.len).collect_vec();
         let mut stored = 0;
         for row in (0..rows).step_by(self.rows) {
             shape[0] = self.rows.min(rows - row);
             self.pad(padded, Part { row: part.row + row, rows: shape[0], ..part }, reader);
-            let mut index = vec![0; lines];
+            let mut index = memory::zeros(lines);
             loop {
                 let start: usize = index.iter().zip(&self.pitches).map(|(index, pitch)| index * pitch).sum();
                 // All lines next to each other.
@@ -247,9 +252,9 @@ impl Window {
         let Part { row, rows, border, fill } = part;
         let (outer, last) = self.axes.split_at(self.axes.len() - 1);
         let (last, width, run) = (&last[0], self.pitches[outer.len() - 1], self.run());
-        let mut shape: Vec<usize> = outer.iter().map(WindowAxis::padded).collect();
+        let mut shape: Vec<usize> = outer.iter().map(WindowAxis::padded).collect_vec();
         shape[0] = rows + outer[0].size - 1;
-        let mut index = vec![0; outer.len()];
+        let mut index = memory::zeros(outer.len());
         let padded_run = last.padded() * self.inner;
         for to in to.chunks_exact_mut(width) {
             let to = &mut to[..padded_run];

@@ -1,7 +1,6 @@
 //! What a kernel can refuse.
 
 use std::fmt;
-use std::panic::resume_unwind;
 
 /// A request that a kernel cannot carry out. The binding turns each into the matching Python exception.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,23 +44,3 @@ impl std::error::Error for KernelError {}
 
 /// The result of a kernel.
 pub type Result<T> = std::result::Result<T, KernelError>;
-
-/// Refuse a request whose buffer of `samples` the machine has no room for: a failing `vec!` would end the process.
-pub(crate) fn check_room<T>(samples: usize) -> Result<()> {
-    Vec::<T>::new().try_reserve_exact(samples).map_err(|_| no_room(samples))
-}
-
-/// A buffer of zeros. For want of memory it ends the call with [`KernelError::Memory`], be it on another thread: what is
-/// unwound here, [`crate::parallel::interruptible`] gives back.
-pub(crate) fn buffer<T: Clone + Default>(samples: usize) -> Vec<T> {
-    let mut buffer = Vec::new();
-    if buffer.try_reserve_exact(samples).is_err() {
-        resume_unwind(Box::new(no_room(samples)));
-    }
-    buffer.resize(samples, T::default());
-    buffer
-}
-
-fn no_room(samples: usize) -> KernelError {
-    KernelError::memory(format!("no memory for {samples} samples, which a window of this size needs"))
-}

@@ -16,6 +16,7 @@ use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::flat::{Flat, Small};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::rows::{
     Axes, LONGEST_ROW, Pixels, RowMaker, carry_along, check_planes, cut_planes, least_moving, let_move,
     make_rows,
@@ -81,11 +82,11 @@ pub fn affine(
     if still.is_empty() {
         return resample(input, output, axes, Map::affine(matrix, offset), options);
     }
-    let moving: Vec<usize> = (0..rank).filter(|axis| !still.contains(axis)).collect();
+    let moving: Vec<usize> = (0..rank).filter(|axis| !still.contains(axis)).collect_vec();
     let entry = |at: usize| matrix[moving[at / moving.len()] * columns + moving[at % moving.len()]];
-    let matrix: Vec<f64> = (0..moving.len() * moving.len()).map(entry).collect();
-    let offset: Vec<f64> = moving.iter().map(|row| offset[*row]).collect();
-    let on_array = |axes: Vec<usize>| axes.into_iter().map(|axis| outer + axis).collect::<Vec<usize>>();
+    let matrix: Vec<f64> = (0..moving.len() * moving.len()).map(entry).collect_vec();
+    let offset: Vec<f64> = moving.iter().map(|row| offset[*row]).collect_vec();
+    let on_array = |axes: Vec<usize>| axes.into_iter().map(|axis| outer + axis).collect_vec();
     let (order, axes) = carry_along(outer, on_array(still), &on_array(moving), input.ndim());
     let map = Map::affine(&matrix, &offset);
     resample(&input.view().permuted(&order), output.permuted(&order), axes, map, options)
@@ -114,7 +115,7 @@ fn still_axes(
             && offset[*axis] == 0.0
             && (0..rank).all(|k| unit(axis * rank + k, *axis, k) && unit(k * rank + axis, *axis, k))
     };
-    let mut still: Vec<usize> = (0..rank).filter(stays).collect();
+    let mut still: Vec<usize> = (0..rank).filter(stays).collect_vec();
     let_move(&mut still, rank, least_moving(rank), |axis| output[outer + axis]);
     if !still.is_empty() && options.order == 1 && !(options.fill.is_finite() && input.is_finite()) {
         still.clear();
@@ -145,13 +146,13 @@ pub fn at_points(
     if !is_in_one_piece || parts::are_taken(input, &output, options.order) {
         // Points near each other on the axes of the output may lie near each other in the image, too: these are kept, but
         // for rows too short to be worth their start.
-        let mut shape = output.shape().to_vec();
+        let mut shape = memory::copy(output.shape());
         while is_in_one_piece && shape.len() > 1 && shape[shape.len() - 1] < SHORT_ROW {
             let last = shape.pop().unwrap_or(1);
             *shape.last_mut().expect("there were two") *= last;
         }
         let axes = on(shape.len());
-        let points = [&[rank], &shape[..]].concat();
+        let points = std::iter::once(rank).chain(shape.iter().copied()).collect_vec();
         let points =
             if is_in_one_piece { coordinates.view().into_shape(&points)? } else { coordinates.view() };
         let output = if is_in_one_piece { output.into_shape(&shape)? } else { output };
@@ -191,11 +192,13 @@ impl<'a> Map<'a> {
 
     /// The points whose coordinates on each axis are a row of `list`.
     fn of_list(list: &'a View<'_>) -> Self {
-        let lines = match list {
-            View::F64(rows) => rows.outer_iter().map(|row| row.to_slice()).collect(),
-            _ => None,
-        };
-        lines.map_or_else(|| Self::List(list.view()), Self::Lines)
+        if let View::F64(rows) = list {
+            let lines = rows.outer_iter().map_while(|row| row.to_slice()).collect_vec();
+            if lines.len() == rows.len_of(ndarray::Axis(0)) {
+                return Self::Lines(lines);
+            }
+        }
+        Self::List(list.view())
     }
 
     /// Number of spatial axes of the input.
@@ -304,7 +307,7 @@ fn resample(
         let of_input = axis + input.ndim() - output.ndim();
         let middle = output.shape()[axis] / 2;
         let spatial = &output.shape()[axes.outer..axes.outer + axes.spatial];
-        let same = map.part(&vec![0; axes.spatial], spatial);
+        let same = map.part(&memory::zeros(axes.spatial), spatial);
         let (input, other_input) = input.view().split_at(of_input, middle);
         let (output, other_output) = output.split_at(axis, middle);
         resample(&input, output, axes, same, options)?;

@@ -4,6 +4,8 @@
 //! are read into `f64`, computed there in SciPy's order, and stored by one of the cast rules of [`sample`]; faster guesses
 //! are repaired by that. Results never depend on the number of threads ([`parallel`]) or on the instruction set ([`simd`]).
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))]
+
 pub mod batch;
 pub(crate) mod bilinear;
 pub mod border;
@@ -14,6 +16,7 @@ pub(crate) mod flat;
 pub mod interpolate;
 mod lanes;
 pub mod line;
+pub mod memory;
 pub mod morphology;
 pub mod parallel;
 pub mod passes;

@@ -5,6 +5,7 @@
 
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 use crate::sample::{Cast, Sample};
 use crate::view::{View, ViewMut, gather_batch, scatter_batch};
@@ -39,7 +40,7 @@ pub fn map_line_batches(
         return Ok(());
     }
     for_each_line_block(input, output, axis, cost, |input, mut output| {
-        let mut batch = vec![[0.0; LANES]; input.shape()[axis]];
+        let mut batch = memory::zeros(input.shape()[axis]);
         let mut reader = input.lines(axis);
         let mut writer = output.lines_mut(axis, cast);
         while reader.read_batch(&mut batch) > 0 {
@@ -56,14 +57,14 @@ fn update_batches<T: Sample>(
     cast: Cast,
     compute: &impl Fn(&mut [[f64; LANES]]),
 ) {
-    let mut batch = vec![[0.0; LANES]; array.shape()[axis]];
+    let mut batch = memory::zeros(array.shape()[axis]);
     let mut lines = array.lanes_mut(Axis(axis)).into_iter();
     loop {
-        let mut batch_lines: Vec<ArrayViewMut1<'_, T>> = lines.by_ref().take(LANES).collect();
+        let mut batch_lines: Vec<ArrayViewMut1<'_, T>> = lines.by_ref().take(LANES).collect_vec();
         if batch_lines.is_empty() {
             break;
         }
-        let views: Vec<ArrayView1<'_, T>> = batch_lines.iter().map(|line| line.view()).collect();
+        let views: Vec<ArrayView1<'_, T>> = batch_lines.iter().map(|line| line.view()).collect_vec();
         gather_batch(&views, &mut batch);
         compute(&mut batch);
         scatter_batch(&mut batch_lines, &batch, cast);
@@ -80,7 +81,8 @@ fn for_each_line_block(
     let count = parallel::blocks_for(output.len().saturating_mul(cost));
     let inputs = input.view().split_blocks(&[axis], count);
     let outputs = output.split_blocks(&[axis], count);
-    let blocks = inputs.into_iter().zip(outputs).map(|((_, input), (_, output))| (input, output)).collect();
+    let blocks =
+        inputs.into_iter().zip(outputs).map(|((_, input), (_, output))| (input, output)).collect_vec();
     parallel::for_each_block(blocks, |(input, output)| work(input, output));
 }
 

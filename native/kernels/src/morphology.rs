@@ -9,6 +9,7 @@ mod flood;
 mod pattern;
 
 use crate::error::{KernelError, Result};
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 use crate::sample::Bool;
 use crate::simd::dispatch;
@@ -86,7 +87,7 @@ impl Erosion {
     ///
     /// # Errors
     ///
-    /// When shapes do not fit, the origin lies outside the structure, or there is no memory for the working copy.
+    /// When shapes do not fit, the origin lies outside the structure, or the array is too large for any machine.
     pub fn new(
         input: &View<'_>,
         structure: &Structure<'_>,
@@ -110,22 +111,22 @@ impl Erosion {
         }
         let reach = pattern.cut(shape);
         let grid = Grid::new(shape, &reach)?;
-        let pixels = grid.pack(input, complement, border)?;
+        let pixels = grid.pack(input, complement, border);
         let open = match mask {
-            Some(mask) => grid.pack(mask, false, false)?,
-            None => grid.inside()?,
+            Some(mask) => grid.pack(mask, false, false),
+            None => grid.inside(),
         };
         let later = match later {
             LaterMask::Same => None,
-            LaterMask::Changed(mask) => Some(grid.pack(mask, false, false)?),
+            LaterMask::Changed(mask) => Some(grid.pack(mask, false, false)),
         };
         let monotone = pattern.centre;
         let single = remaining == Passes::Count(1);
         Ok(Self {
-            pass: Pass::new(&pattern, &grid, border)?,
+            pass: Pass::new(&pattern, &grid, border),
             monotone,
-            offsets: if monotone && !single { pattern.offsets(&grid)? } else { Vec::new() },
-            spare: pixels.clone(),
+            offsets: if monotone && !single { pattern.offsets(&grid) } else { Vec::new() },
+            spare: memory::copy(&pixels),
             pixels,
             open,
             later,
@@ -136,15 +137,11 @@ impl Erosion {
     }
 
     /// Go on for a fraction of a second, or until a chain of changes has been followed to its end; true when done.
-    ///
-    /// # Errors
-    ///
-    /// When there is no memory to follow changes.
-    pub fn advance(&mut self) -> Result<bool> {
+    pub fn advance(&mut self) -> bool {
         let words = self.grid.range().len();
         for _ in 0..(PATIENCE / (SMALLEST_PASS + self.pass.cost(words))).max(1) {
             if self.remaining == Passes::Count(0) {
-                return Ok(true);
+                return true;
             }
             let changed = self.erode();
             if let Passes::Count(count) = &mut self.remaining {
@@ -153,10 +150,10 @@ impl Erosion {
             if changed == 0 {
                 self.remaining = Passes::Count(0);
             } else if self.monotone && self.remaining != Passes::Count(0) {
-                self.follow(changed)?;
+                self.follow(changed);
             }
         }
-        Ok(self.remaining == Passes::Count(0))
+        self.remaining == Passes::Count(0)
     }
 
     /// One pass over everything; the number of words that changed.
@@ -167,7 +164,7 @@ impl Erosion {
         let size = range.len().div_ceil(parts).max(1);
         let changed = AtomicUsize::new(0);
         let (pass, pixels, open) = (&self.pass, &self.pixels, &self.open);
-        let blocks = self.spare[range.clone()].chunks_mut(size).enumerate().collect();
+        let blocks = self.spare[range.clone()].chunks_mut(size).enumerate().collect_vec();
         parallel::for_each_block(blocks, |(block, to)| {
             let count = pass.erode(pixels, open, range.start + block * size, to);
             changed.fetch_add(count, Ordering::Relaxed);
@@ -177,7 +174,7 @@ impl Erosion {
     }
 
     /// After a pass that changed so many words: follow the changes to the end where that is the shorter way.
-    fn follow(&mut self, changed: usize) -> Result<()> {
+    fn follow(&mut self, changed: usize) {
         let range = self.grid.range();
         let restricted = self.later.take();
         let generations = match (self.remaining, &restricted) {
@@ -190,7 +187,7 @@ impl Erosion {
                 });
                 if stable {
                     self.remaining = Passes::Count(0);
-                    return Ok(());
+                    return;
                 }
                 // Any clear pixel may have a neighbour left to clear.
                 self.spare.fill(u64::MAX);
@@ -199,7 +196,7 @@ impl Erosion {
             (Passes::UntilStable, Some(_)) => None,
             (Passes::Count(count), Some(_)) => Some(count),
             (Passes::Count(count), None) if changed < range.len() / FEW => Some(count),
-            (Passes::Count(_), None) => return Ok(()),
+            (Passes::Count(_), None) => return,
         };
         let mut flood = flood::Flood {
             pixels: &mut self.pixels,
@@ -207,9 +204,8 @@ impl Erosion {
             offsets: &self.offsets,
             range,
         };
-        flood.follow(&mut self.spare, self.grid.filled(0)?, generations);
+        flood.follow(&mut self.spare, self.grid.filled(0), generations);
         self.remaining = Passes::Count(0);
-        Ok(())
     }
 
     /// Store one or zero for each pixel.
@@ -306,7 +302,7 @@ mod tests {
         let input = View::Bool(image.view());
         let mut erosion =
             Erosion::new(&input, structure, complement, mask.as_ref(), &LaterMask::Same, passes).unwrap();
-        while !erosion.advance().unwrap() {}
+        while !erosion.advance() {}
         let mut output = ArrayD::<u16>::zeros(image.raw_dim());
         erosion.store(ViewMut::U16(output.view_mut())).unwrap();
         output.mapv(|value| value == 1)

@@ -4,7 +4,8 @@
 //! depend on the number of threads. The caller's thread works along, and small work never leaves it. Between blocks it
 //! asks now and then whether to go on, so that a user need not wait for the end of a long call.
 
-use crate::error::{KernelError, Result};
+use crate::error::Result;
+use crate::memory;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -106,18 +107,17 @@ thread_local! {
 struct Interrupted;
 
 /// Call `work`, and end it before its time, with `None`, if `stop` says so; that is asked now and then on this thread.
+///
+/// Want of memory, on any thread, is the [`KernelError::Memory`](crate::error::KernelError::Memory) that it returns.
 pub fn interruptible<R>(stop: fn() -> bool, work: impl FnOnce() -> Result<R>) -> Option<Result<R>> {
     let before = (STOP.replace(Some(stop)), ASKED.replace(Some(Instant::now())));
-    let result = catch_unwind(AssertUnwindSafe(work));
+    let result = catch_unwind(AssertUnwindSafe(|| memory::caught(work)));
     STOP.set(before.0);
     ASKED.set(before.1);
     match result {
         Ok(result) => Some(result),
         Err(payload) if payload.is::<Interrupted>() => None,
-        Err(payload) => match payload.downcast::<KernelError>() {
-            Ok(refused) => Some(Err(*refused)),
-            Err(panic) => resume_unwind(panic),
-        },
+        Err(panic) => resume_unwind(panic),
     }
 }
 
@@ -162,6 +162,7 @@ pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
         let _emptied = Emptied(&queue);
         for _ in 1..count {
             scope.spawn(|_| {
+                let _emptied = Emptied(&queue);
                 while let Some(block) = next() {
                     work(block);
                 }
@@ -174,7 +175,7 @@ pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
     });
 }
 
-/// Leaves nothing for the other threads to do when the caller's unwinds, be it out of a block that asks for itself.
+/// Leaves nothing for the other threads to do when one unwinds: the caller's, which is to stop, or any for want of memory.
 struct Emptied<'q, B>(&'q Mutex<VecDeque<B>>);
 
 impl<B> Drop for Emptied<'_, B> {
@@ -230,7 +231,7 @@ fn acquire_pool() -> Option<std::sync::MutexGuard<'static, Option<Pool>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::buffer;
+    use crate::error::KernelError;
 
     #[test]
     fn every_block_is_done_once() {
@@ -324,7 +325,7 @@ mod tests {
             let work = || {
                 for_each_block((0..10).collect(), |_: i32| {
                     // Memory that nobody looks at would not even be asked for.
-                    std::hint::black_box(buffer::<u64>(usize::MAX / 16));
+                    std::hint::black_box(memory::zeros::<u64>(usize::MAX / 16));
                 });
                 Ok(())
             };

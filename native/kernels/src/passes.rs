@@ -5,6 +5,7 @@
 
 use crate::correlate::{Pass, correlate_rows};
 use crate::error::Result;
+use crate::memory;
 use crate::parallel::{self, LocalThreads};
 use crate::view::{View, ViewMut};
 use std::sync::{Mutex, PoisonError};
@@ -57,10 +58,10 @@ fn over_bands(
     let (mut start, mut rest) = (0, output);
     while rest.shape()[first.axis] > rows {
         let (band, beyond) = rest.split_at(first.axis, rows);
-        bands.push((start, band));
+        memory::push(&mut bands, (start, band));
         (start, rest) = (start + rows, beyond);
     }
-    bands.push((start, rest));
+    memory::push(&mut bands, (start, rest));
     let failed = Mutex::new(Ok(()));
     parallel::for_each_block(bands, |(start, mut band)| {
         // Bands are what is shared among threads.

@@ -19,9 +19,9 @@
 use std::ops::Range;
 
 use crate::border::Border;
-use crate::error::check_room;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
+use crate::memory;
 use crate::sample::Cast;
 use crate::simd::{Convert, Kernel, dispatch};
 use crate::view::{View, ViewMut};
@@ -150,12 +150,13 @@ impl Plan {
                 "there is no rank {rank} in a window of {count} samples"
             )));
         }
-        let mut layout = Layout::new(shape, lengths, origins, &vec![border; shape.len()], key_bytes)?;
+        let mut layout =
+            Layout::new(shape, lengths, origins, &memory::filled(border, shape.len()), key_bytes)?;
         // Where not even the window fits, callers filter a part of the image at a time.
         layout.fit(key_bytes);
         let Layout { axes, inner, padded_strides, .. } = &layout;
         let cells = Cells { mask, axes, strides: padded_strides };
-        check_room::<usize>(count)?;
+        memory::check::<usize>(count)?;
         let taps = cells.taps();
         let full = count == mask.len();
         let counted = if full { Counted::new(axes, *inner, padded_strides) } else { None };
@@ -203,7 +204,7 @@ impl Plan {
                 dispatch(Convert { from: keys, to, convert: T::from_key });
             });
         } else {
-            let mut keys = vec![T::Key::default(); rows.len() * self.layout.strides[0]];
+            let mut keys = memory::zeros(rows.len() * self.layout.strides[0]);
             self.select(padded, rows.len(), &mut |place, selected| {
                 keys[place..place + selected.len()].copy_from_slice(selected);
             });
@@ -225,7 +226,7 @@ impl Plan {
         match &self.selection {
             Selection::Extreme(extreme) => {
                 let row = dims.pop().map_or(0, |last| last.len * last.out);
-                let mut out = vec![K::default(); rows * self.layout.strides[0]];
+                let mut out = memory::zeros(rows * self.layout.strides[0]);
                 extreme.select(padded, &dims, row, &mut out);
                 sink(0, &out);
             }
@@ -235,7 +236,7 @@ impl Plan {
             }
             Selection::Network(network) => {
                 let row = dims.pop().map_or(0, |last| last.len * last.out);
-                let (mut out, mut lanes) = (vec![K::default(); row], vec![K::LANES; self.taps.len()]);
+                let (mut out, mut lanes) = (memory::zeros(row), memory::filled(K::LANES, self.taps.len()));
                 for line in lines(&dims) {
                     let (padded, out, lanes) = (&padded[line.padded..], &mut out, &mut lanes);
                     dispatch(SelectRow { network, taps: &self.taps, padded, out, lanes });
@@ -243,9 +244,9 @@ impl Plan {
                 }
             }
             Selection::Slide { axis, slide } => {
-                let mut out = vec![K::default(); rows * self.layout.strides[0]];
+                let mut out = memory::zeros(rows * self.layout.strides[0]);
                 let along = dims.remove(*axis);
-                dims.push(Dim { len: self.layout.inner, padded: 1, out: 1 });
+                memory::push(&mut dims, Dim { len: self.layout.inner, padded: 1, out: 1 });
                 slide.select(padded, &self.taps, self.rank as u32, lines(&dims), along.len, &mut out);
                 sink(0, &out);
             }

@@ -6,13 +6,14 @@
 
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::rows::{Axes, Pixels, ReadRow, RowMaker, RowWorker, check_planes, make_rows};
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::view::{View, ViewMut};
 
 /// For every position along one output axis: the run of input positions it sums, and their weights.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Taps {
     runs: Vec<Run>,
     weights: Vec<f64>,
@@ -35,8 +36,8 @@ impl Taps {
 
     /// Append a position that sums `weights.len()` pixels from `start` on.
     pub fn push(&mut self, start: usize, weights: &[f64]) {
-        self.runs.push(Run { start, first_weight: self.weights.len(), len: weights.len() });
-        self.weights.extend_from_slice(weights);
+        memory::push(&mut self.runs, Run { start, first_weight: self.weights.len(), len: weights.len() });
+        memory::extend_from_slice(&mut self.weights, weights);
     }
 
     fn at(&self, position: usize) -> (usize, &[f64]) {
@@ -53,10 +54,10 @@ impl Taps {
             let (start, weights) = self.at(position);
             let first = start.min(len - longest);
             let first_weight = position * longest;
-            even.runs.push(Run { start: first, first_weight, len: longest });
-            even.weights.resize(first_weight + start - first, 0.0);
-            even.weights.extend_from_slice(weights);
-            even.weights.resize(first_weight + longest, 0.0);
+            memory::push(&mut even.runs, Run { start: first, first_weight, len: longest });
+            memory::resize(&mut even.weights, first_weight + start - first, 0.0);
+            memory::extend_from_slice(&mut even.weights, weights);
+            memory::resize(&mut even.weights, first_weight + longest, 0.0);
         }
         even
     }
@@ -104,7 +105,7 @@ struct Resizer<'a, T: Sample> {
 impl<T: Sample> RowMaker for Resizer<'_, T> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
         let width = self.pixels.spatial[self.leading.len()].0 * self.pixels.planes();
-        let sums = vec![vec![0.0; width + SPARE]; self.leading.len() + 1];
+        let sums = (0..=self.leading.len()).map(|_| memory::zeros(width + SPARE)).collect_vec();
         Box::new(Worker { resizer: self, width, row: Vec::new(), sums })
     }
 }
@@ -124,7 +125,7 @@ struct Worker<'a, T: Sample> {
 impl<T: Sample> RowWorker for Worker<'_, T> {
     fn start(&mut self, row: &[usize]) {
         self.row.clear();
-        self.row.extend_from_slice(row);
+        memory::extend_from_slice(&mut self.row, row);
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {

@@ -6,6 +6,7 @@
 use crate::bilinear::{Bytes, Part, Sum};
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 use crate::sample::Sample;
 use crate::simd::{Convert, dispatch};
@@ -39,10 +40,11 @@ pub fn check_planes(input: &[usize], output: &[usize], input_axes: Axes, output_
 pub fn carry_along(outer: usize, still: Vec<usize>, moving: &[usize], ndim: usize) -> (Vec<usize>, Axes) {
     let last = *moving.last().expect("one axis is kept");
     let inner = outer + still.len() + moving.len()..ndim;
-    let (before, behind): (Vec<usize>, Vec<usize>) = still.into_iter().partition(|axis| *axis < last);
+    let before = still.iter().copied().filter(|axis| *axis < last).collect_vec();
+    let behind = still.into_iter().filter(|axis| *axis >= last).collect_vec();
     let axes = Axes { outer: outer + before.len(), spatial: moving.len() };
     let order = (0..outer).chain(before).chain(moving.iter().copied()).chain(behind).chain(inner);
-    (order.collect(), axes)
+    (order.collect_vec(), axes)
 }
 
 /// Take so many axes from those that are `still` that `least` of `rank` move, the longest ones first.
@@ -102,17 +104,17 @@ pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMa
     if output.is_empty() {
         return;
     }
-    let keep: Vec<usize> = (axes.outer + axes.spatial - 1..output.ndim()).collect();
+    let keep: Vec<usize> = (axes.outer + axes.spatial - 1..output.ndim()).collect_vec();
     let count = parallel::blocks_for(output.len().saturating_mul(cost));
     let mut blocks = Vec::new();
-    let planes: Vec<usize> = (axes.outer..output.ndim()).collect();
+    let planes: Vec<usize> = (axes.outer..output.ndim()).collect_vec();
     let groups = output.len() / PLANES_TOGETHER;
     let groups = output.split_blocks(&planes, groups.max(1));
     let count = count.div_ceil(groups.len());
     for (first, group) in groups {
         for (mut origin, block) in group.split_blocks(&keep, count) {
             origin.iter_mut().zip(&first).for_each(|(origin, first)| *origin += first);
-            blocks.push((origin, block));
+            memory::push(&mut blocks, (origin, block));
         }
     }
     parallel::for_each_block(blocks, |(origin, block)| {
@@ -136,13 +138,13 @@ fn make_block<'w, T: Sample>(
 ) {
     let lead = axes.outer + axes.spatial - 1;
     let (outer_shape, row_shape) = block.shape()[..lead].split_at(axes.outer);
-    let (outer_shape, row_shape) = (outer_shape.to_vec(), row_shape.to_vec());
+    let (outer_shape, row_shape) = (memory::copy(outer_shape), memory::copy(row_shape));
     let row_len: usize = block.shape()[lead..].iter().product();
     let row_count: usize = row_shape.iter().product();
     let mut values = Vec::new();
     let mut fill = |worker: &mut (dyn RowWorker + 'w), outer: &[usize], to: &mut [T]| {
         if !fill_directly(worker, outer, to) {
-            values.resize(row_len, 0.0);
+            memory::resize(&mut values, row_len, 0.0);
             worker.fill(outer, &mut values);
             dispatch(Convert { from: &values, to, convert: T::from_f64_rounded });
         }
@@ -163,7 +165,7 @@ fn make_block<'w, T: Sample>(
         if let Some(target) = target.as_slice_mut() {
             fill(worker, row.outer, target);
         } else {
-            odd_row.resize(row_len, T::default());
+            memory::resize(&mut odd_row, row_len, T::default());
             fill(worker, row.outer, &mut odd_row);
             let filled = ArrayView::from_shape(target.raw_dim(), &odd_row).expect("room for a row");
             copy_lines(filled, target, |element| element);
@@ -213,7 +215,7 @@ struct Counter<'a> {
 
 impl<'a> Counter<'a> {
     fn new(shape: &'a [usize], origin: &'a [usize]) -> Self {
-        Self { shape, origin, index: origin[..shape.len()].to_vec() }
+        Self { shape, origin, index: memory::copy(&origin[..shape.len()]) }
     }
 
     fn step(&mut self) {
@@ -243,10 +245,10 @@ pub fn advance(index: &mut [usize], shape: &[usize]) -> bool {
 pub(crate) fn offsets(shape: &[usize], strides: &[usize]) -> Vec<usize> {
     let mut offsets = Vec::new();
     if shape.iter().all(|len| *len > 0) {
-        let mut index = vec![0; shape.len()];
+        let mut index = memory::zeros(shape.len());
         loop {
             let steps = index.iter().zip(strides).map(|(index, stride)| usize::wrapping_mul(*index, *stride));
-            offsets.push(steps.fold(0, usize::wrapping_add));
+            memory::push(&mut offsets, steps.fold(0, usize::wrapping_add));
             if !advance(&mut index, shape) {
                 break;
             }
@@ -299,7 +301,7 @@ pub struct Pixels<'a, T: Sample> {
 impl<'a, T: Sample> Pixels<'a, T> {
     /// The pixels of an array; its elements are copied only if they do not fill one piece of memory.
     pub fn new(array: ArrayViewD<'a, T>, axes: Axes) -> Self {
-        let strides = array.strides().iter().map(|stride| stride.unsigned_abs()).collect();
+        let strides = array.strides().iter().map(|stride| stride.unsigned_abs()).collect_vec();
         let is_borrowed = lies_as_gathered(&array);
         match array.to_slice_memory_order().filter(|_| is_borrowed) {
             Some(elements) => {
@@ -311,9 +313,9 @@ impl<'a, T: Sample> Pixels<'a, T> {
 
     /// The pixels of an array in C order.
     pub fn of_copy(array: ArrayD<T>, axes: Axes) -> Self {
-        let shape = array.shape().to_vec();
+        let shape = memory::copy(array.shape());
         // Those of an array without elements are all zero.
-        let strides = (1..=shape.len()).map(|axis| shape[axis..].iter().product()).collect();
+        let strides = (1..=shape.len()).map(|axis| shape[axis..].iter().product()).collect_vec();
         let elements = std::borrow::Cow::Owned(array.into_raw_vec_and_offset().0);
         Self::from_elements(elements, &shape, strides, axes)
     }
@@ -327,8 +329,8 @@ impl<'a, T: Sample> Pixels<'a, T> {
         let last = axes.outer + axes.spatial;
         Self {
             elements,
-            outer: strides[..axes.outer].to_vec(),
-            spatial: (axes.outer..last).map(|axis| (shape[axis], strides[axis])).collect(),
+            outer: memory::copy(&strides[..axes.outer]),
+            spatial: (axes.outer..last).map(|axis| (shape[axis], strides[axis])).collect_vec(),
             inner: offsets(&shape[last..], &strides[last..]),
         }
     }
@@ -406,7 +408,7 @@ impl<T: Sample> Pixels<'_, T> {
 
 /// A copy in C order.
 fn in_c_order<T: Sample>(array: ArrayViewD<'_, T>) -> ArrayD<T> {
-    let mut copy = ArrayD::from_elem(array.raw_dim(), T::default());
+    let mut copy = memory::zero_array(array.shape());
     copy_lines(array, copy.view_mut(), |element| element);
     copy
 }

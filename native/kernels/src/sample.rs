@@ -4,6 +4,8 @@
 //! build does is the `cvttsd2si` instruction, which answers the most negative integer for anything that does
 //! not fit, followed by dropping the high bits. These rules reproduce that for every input, NaN included.
 
+use crate::memory::Zero;
+
 /// `(int32_t)x` as `cvttsd2si r32` does it: truncate; out of range or NaN gives `i32::MIN`.
 #[inline(always)]
 pub fn to_i32_like_x86(x: f64) -> i32 {
@@ -35,7 +37,7 @@ pub fn to_u64_like_x86(x: f64) -> u64 {
 pub struct Bool(pub u8);
 
 /// An element of an image array.
-pub trait Sample: Copy + Send + Sync + Default + PartialEq + std::fmt::Debug + 'static {
+pub trait Sample: Zero + Send + Sync + Default + PartialEq + std::fmt::Debug + 'static {
     /// Whether no value is infinite or NaN.
     const FINITE: bool = true;
 

@@ -1,6 +1,6 @@
 //! Buffers that a thread keeps from one call to the next: their pages are there, and nothing clears them.
 
-use crate::error;
+use crate::memory::{self, Zero};
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
@@ -10,21 +10,22 @@ pub(crate) const LINE: usize = 64;
 /// Elements at most in a buffer that is kept.
 const KEPT: usize = 64 * 1024;
 
-/// As many buffers of a type are kept: a filter needs one for its samples and one for its results.
-const BUFFERS: usize = 2;
+/// The buffers of a type that are kept, the last one given back first: a filter needs one for its samples and one for its
+/// results. Those that are not there are empty.
+type Kept<T> = [Vec<T>; 2];
 
 /// Elements of buffers.
-pub(crate) trait Element: Copy + Default + 'static {
+pub(crate) trait Element: Zero + Default + 'static {
     /// Call `with` with what this thread keeps.
-    fn kept<R>(with: impl FnOnce(&Cell<Vec<Vec<Self>>>) -> R) -> R;
+    fn kept<R>(with: impl FnOnce(&Cell<Kept<Self>>) -> R) -> R;
 }
 
 macro_rules! element {
     ($($type:ty),*) => {
         $(impl Element for $type {
-            fn kept<R>(with: impl FnOnce(&Cell<Vec<Vec<Self>>>) -> R) -> R {
-                thread_local!(static BUFFERS: Cell<Vec<Vec<$type>>> = const { Cell::new(Vec::new()) });
-                BUFFERS.with(with)
+            fn kept<R>(with: impl FnOnce(&Cell<Kept<Self>>) -> R) -> R {
+                thread_local!(static KEPT: Cell<Kept<$type>> = const { Cell::new([Vec::new(), Vec::new()]) });
+                KEPT.with(with)
             }
         })*
     };
@@ -41,13 +42,12 @@ pub(crate) struct Scratch<B: Element> {
 
 impl<B: Element> Scratch<B> {
     pub(crate) fn new(len: usize) -> Self {
-        let mut buffers = B::kept(Cell::take);
-        let mut buffer = buffers.pop().unwrap_or_default();
-        B::kept(|kept| kept.set(buffers));
+        let [mut buffer, next] = B::kept(Cell::take);
+        B::kept(|kept| kept.set([next, Vec::new()]));
         let spare = LINE / size_of::<B>();
         if buffer.len() < len + spare {
             drop(buffer);
-            buffer = error::buffer(len + spare);
+            buffer = memory::zeros(len + spare);
         }
         // Any number is right here, but slow.
         let first = buffer.as_ptr().align_offset(LINE).min(spare);
@@ -71,11 +71,13 @@ impl<B: Element> DerefMut for Scratch<B> {
 
 impl<B: Element> Drop for Scratch<B> {
     fn drop(&mut self) {
-        let mut buffers = B::kept(Cell::take);
-        if buffers.len() < BUFFERS && self.buffer.len() <= KEPT {
-            buffers.push(std::mem::take(&mut self.buffer));
-        }
-        B::kept(|kept| kept.set(buffers));
+        let [first, second] = B::kept(Cell::take);
+        let kept = if second.is_empty() && self.buffer.len() <= KEPT {
+            [std::mem::take(&mut self.buffer), first]
+        } else {
+            [first, second]
+        };
+        B::kept(|keep| keep.set(kept));
     }
 }
 

@@ -9,8 +9,9 @@
 //! Reading and storing know the element types, one at a time; computing does not.
 
 use crate::border::Border;
-use crate::error::{KernelError, Result, check_room};
+use crate::error::{KernelError, Result};
 use crate::lanes::{SIDE, one_after_the_other, side_by_side};
+use crate::memory;
 use crate::parallel;
 use crate::scratch::{Element, LINE, Scratch};
 use crate::simd::{Kernel, dispatch};
@@ -278,7 +279,7 @@ impl Plan {
             Self { rows, width, lanes: 1 }
         };
         let samples = (plan.rows + around).checked_mul(plan.width * plan.lanes).ok_or_else(too_long)?;
-        check_room::<f64>(samples.checked_add(TILE).ok_or_else(too_long)?)?;
+        memory::check::<f64>(samples.checked_add(TILE).ok_or_else(too_long)?)?;
         Ok(plan)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{KernelError, Result};
 use crate::line::LANES;
+use crate::memory::{self, CollectVec};
 use crate::sample::{Bool, Cast, Sample};
 use crate::simd::{Convert, Kernel, dispatch};
 use ndarray::{
@@ -146,8 +147,8 @@ macro_rules! dynamic_view {
             ///
             /// With every part comes its first index. Two arrays of one shape are cut at the same places.
             pub fn split_blocks(self, keep: &[usize], count: usize) -> Vec<(Vec<usize>, Self)> {
-                let origin = vec![0; self.ndim()];
-                let mut blocks = Vec::with_capacity(count);
+                let origin = memory::zeros(self.ndim());
+                let mut blocks = memory::with_capacity(count);
                 self.split_into(keep, count, origin, &mut blocks);
                 blocks
             }
@@ -163,7 +164,7 @@ macro_rules! dynamic_view {
                     .filter(|axis| !keep.contains(axis))
                     .max_by_key(|axis| (self.shape()[*axis], std::cmp::Reverse(*axis)));
                 let Some(axis) = longest.filter(|axis| count > 1 && self.shape()[*axis] > 1) else {
-                    blocks.push((origin, self));
+                    memory::push(blocks, (origin, self));
                     return;
                 };
                 let len = self.shape()[axis];
@@ -172,7 +173,7 @@ macro_rules! dynamic_view {
                 let index = ((len as u128 * left_count as u128) / count as u128) as usize;
                 let index = index.clamp(1, len - 1);
                 let (left, right) = self.split_at(axis, index);
-                let mut right_origin = origin.clone();
+                let mut right_origin = memory::copy(&origin);
                 right_origin[axis] += index;
                 left.split_into(keep, left_count, origin, blocks);
                 right.split_into(keep, count - left_count, right_origin, blocks);
@@ -216,7 +217,7 @@ impl View<'_> {
 
     /// How far neighbours along each axis lie apart in memory, in elements: numbers with a sign, modulo 2^64.
     pub fn strides(&self) -> Vec<usize> {
-        match_dtype!(View, self, array => array.strides().iter().map(|stride| *stride as usize).collect())
+        match_dtype!(View, self, array => array.strides().iter().map(|stride| *stride as usize).collect_vec())
     }
 
     /// The least and the greatest number at this position of the first axis; zeros if there is none.
@@ -242,7 +243,7 @@ impl View<'_> {
     pub fn to_f64(&self) -> ArrayD<f64> {
         match_dtype!(View, self, array => {
             // `mapv` keeps the memory order of its source; kernels index the copy in C order.
-            let mut copy = ArrayD::zeros(array.raw_dim());
+            let mut copy = memory::zero_array(array.shape());
             copy_lines(array.view(), copy.view_mut(), |element| element.to_f64());
             copy
         })
@@ -296,15 +297,15 @@ impl ViewMut<'_> {
 
     /// The parts at all positions of the first axis, without that axis.
     pub fn into_pictures(mut self) -> Vec<Self> {
-        let mut pictures = Vec::with_capacity(self.shape()[0]);
+        let mut pictures = memory::with_capacity(self.shape()[0]);
         while self.shape()[0] > 1 {
             let (picture, rest) = self.split_at(0, 1);
-            pictures.push(picture);
+            memory::push(&mut pictures, picture);
             self = rest;
         }
-        pictures.push(self);
+        memory::push(&mut pictures, self);
         let first = |picture| map_dtype!(ViewMut, picture, array => array.index_axis_move(Axis(0), 0));
-        pictures.into_iter().map(first).collect()
+        pictures.into_iter().map(first).collect_vec()
     }
 
     /// The lines along `axis`, one after another in C order of the other axes.
@@ -399,7 +400,7 @@ struct Lines<I>(I);
 
 impl<'a, T: Sample, I: Iterator<Item = ArrayView1<'a, T>>> LineReader for Lines<I> {
     fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize {
-        let lines: Vec<ArrayView1<'_, T>> = self.0.by_ref().take(LANES).collect();
+        let lines: Vec<ArrayView1<'_, T>> = self.0.by_ref().take(LANES).collect_vec();
         gather_batch(&lines, to);
         lines.len()
     }
@@ -409,7 +410,7 @@ struct LinesMut<I>(I, Cast);
 
 impl<'a, T: Sample, I: Iterator<Item = ArrayViewMut1<'a, T>>> LineWriter for LinesMut<I> {
     fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize {
-        let mut lines: Vec<ArrayViewMut1<'_, T>> = self.0.by_ref().take(LANES).collect();
+        let mut lines: Vec<ArrayViewMut1<'_, T>> = self.0.by_ref().take(LANES).collect_vec();
         scatter_batch(&mut lines, from, self.1);
         lines.len()
     }

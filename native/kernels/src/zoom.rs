@@ -12,6 +12,7 @@ use crate::bilinear::{BLOCK, Part, Points};
 use crate::error::{KernelError, Result};
 use crate::interpolate::{Options, blends_to_the_end};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::rows::{
     Axes, Pixels, ReadRow, RowMaker, RowWorker, advance, carry_along, cut_planes, least_moving, let_move,
     make_rows,
@@ -69,7 +70,7 @@ pub fn zoom(
     if output.is_empty() {
         return Ok(());
     }
-    let every_axis = (outer..outer + maps.len()).collect();
+    let every_axis = (outer..outer + maps.len()).collect_vec();
     let (still, moving) = still_axes(input, output.shape(), outer, maps, options);
     // What is no finite number shows in the results: in those of its own plane, if they are of a type that holds it.
     let is_float = matches!(input, View::F32(_) | View::F64(_));
@@ -99,7 +100,7 @@ fn zoom_axes(
     is_finite: Option<&AtomicBool>,
 ) {
     let (order, axes) = carry_along(outer, still, &moving, input.ndim());
-    let maps: Vec<AxisMap> = moving.iter().map(|axis| maps[axis - outer]).collect();
+    let maps: Vec<AxisMap> = moving.iter().map(|axis| maps[axis - outer]).collect_vec();
     let recipe = Recipe { axes, maps: &maps, options, is_finite };
     zoom_planes(&input.view().permuted(&order), output.permuted(&order), recipe);
 }
@@ -191,27 +192,27 @@ fn still_axes(
         let map = maps[axis - outer];
         input.shape()[*axis] == len && (0..len).all(|o| map.coordinate(o, options.pad) == o as f64)
     };
-    let mut still: Vec<usize> = (outer..outer + maps.len()).filter(stays).collect();
+    let mut still: Vec<usize> = (outer..outer + maps.len()).filter(stays).collect_vec();
     if options.order > 1 || (options.order == 1 && !options.fill.is_finite()) {
         still.clear();
     }
     let_move(&mut still, maps.len(), least_moving(maps.len()), |axis| output[axis]);
-    let moving = (outer..outer + maps.len()).filter(|axis| !still.contains(axis)).collect();
+    let moving = (outer..outer + maps.len()).filter(|axis| !still.contains(axis)).collect_vec();
     (still, moving)
 }
 
 fn run<const TAPS: usize>(input: &View<'_>, output: ViewMut<'_>, recipe: Recipe<'_>) {
     let Recipe { axes, maps, options, .. } = recipe;
     let first = axes.outer;
-    let lens = (input.shape()[first..].to_vec(), output.shape()[first..].to_vec());
+    let lens = (memory::copy(&input.shape()[first..]), memory::copy(&output.shape()[first..]));
     let to_the_end = blends_to_the_end(!matches!(input, View::F32(_) | View::F64(_)), options);
     let line = |axis: usize, positions| Line::new(maps[axis], lens.0[axis], positions, to_the_end, options);
     match_dtype!(View, input, array => {
         if parts::are_picked(array, &output, axes) {
             parts::run::<_, TAPS>(array, output, recipe, line);
         } else {
-            let lines: Vec<Line<TAPS>> = (0..maps.len()).map(|axis| line(axis, 0..lens.1[axis])).collect();
-            let lines: Vec<&Line<TAPS>> = lines.iter().collect();
+            let lines: Vec<Line<TAPS>> = (0..maps.len()).map(|axis| line(axis, 0..lens.1[axis])).collect_vec();
+            let lines: Vec<&Line<TAPS>> = lines.iter().collect_vec();
             let pixels = Pixels::new(array.view(), axes);
             make_rows(output, axes, cost::<TAPS>(axes), &Zoom::new(&pixels, &lines, recipe));
         }
@@ -246,7 +247,7 @@ impl Flat {
             (points.starts[position], points.right[position]) = ((first * stride) as u32, *right);
         }
         let edge = |position: &usize| !inside.contains(position) && !columns.outside[*position];
-        let edge = (0..count).filter(edge).collect();
+        let edge = (0..count).filter(edge).collect_vec();
         let weights = points.weights(inside);
         Some(Self { columns: points, weights, edge })
     }
@@ -287,8 +288,8 @@ impl<const TAPS: usize> RowMaker for Zoom<'_, TAPS> {
             row: Vec::new(),
             outside: false,
             down: [0.0; BLOCK],
-            pixel: vec![0.0; 2 * self.pixels.planes()],
-            scaled: vec![0.0; (len + 1) * self.pixels.planes()],
+            pixel: memory::zeros(2 * self.pixels.planes()),
+            scaled: memory::zeros((len + 1) * self.pixels.planes()),
         })
     }
 }
@@ -317,7 +318,7 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
     fn start(&mut self, row: &[usize]) {
         let lines = &self.zoom.lines[..row.len()];
         self.row.clear();
-        self.row.extend_from_slice(row);
+        memory::extend_from_slice(&mut self.row, row);
         if let Some((_, down)) = self.flat_row() {
             self.down.fill(down);
             return;
@@ -327,18 +328,18 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
         if self.outside {
             return;
         }
-        let shape = vec![TAPS; row.len()];
-        let mut tap = vec![0; row.len()];
+        let shape = memory::filled(TAPS, row.len());
+        let mut tap = memory::zeros(row.len());
         loop {
             let mut start = Some(0);
-            let mut weights = Vec::with_capacity(row.len());
+            let mut weights = memory::with_capacity(row.len());
             for (axis, (line, position)) in lines.iter().zip(row).enumerate() {
                 let (len, stride) = self.zoom.pixels.spatial()[axis];
                 let index = line.taps[*position][tap[axis]];
                 start = start.filter(|_| index < len).map(|start| start + index * stride);
-                weights.push(line.weights[*position][tap[axis]]);
+                memory::push(&mut weights, line.weights[*position][tap[axis]]);
             }
-            self.rows.push(LeadTaps { start, weights });
+            memory::push(&mut self.rows, LeadTaps { start, weights });
             if !advance(&mut tap, &shape) {
                 break;
             }

@@ -1,11 +1,13 @@
 //! NumPy arrays as the kernels' views; the only file that knows NumPy.
 
+use crate::call::held;
 use ndarray::{ArrayViewD, ArrayViewMutD};
 use numpy::npyffi::flags::NPY_ARRAY_WRITEABLE;
 use numpy::{
     Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn,
     PyUntypedArray, PyUntypedArrayMethods,
 };
+use offgraph_kernels::memory::CollectVec;
 use offgraph_kernels::sample::Bool;
 use offgraph_kernels::view::{View, ViewMut};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -91,7 +93,7 @@ impl Input<'_> {
     /// The elements as truth values, in C order, of an array of booleans.
     pub fn mask(&self) -> PyResult<Vec<bool>> {
         match self.view() {
-            View::Bool(array) => Ok(array.iter().map(|byte| byte.0 != 0).collect()),
+            View::Bool(array) => held(|| Ok(array.iter().map(|byte| byte.0 != 0).collect_vec())),
             _ => Err(PyTypeError::new_err("a mask must be an array of booleans")),
         }
     }
@@ -179,10 +181,13 @@ fn extent(array: &Bound<'_, PyUntypedArray>) -> Option<usize> {
     if array.is_empty() {
         return Some(0);
     }
-    let steps = array.strides().iter().map(|stride| stride.unsigned_abs());
-    let mut axes: Vec<_> = steps.zip(array.shape()).filter(|(_, len)| **len > 1).collect();
+    let mut axes = [(0, 1); MAX_AXES];
+    for (axis, (stride, len)) in axes.iter_mut().zip(array.strides().iter().zip(array.shape())) {
+        // An axis of length 1 is passed over, whatever its step.
+        *axis = if *len > 1 { (stride.unsigned_abs(), *len) } else { (0, 1) };
+    }
     axes.sort_unstable();
-    axes.into_iter().try_fold(array.dtype().itemsize(), |extent, (step, len)| {
+    axes.into_iter().filter(|(_, len)| *len > 1).try_fold(array.dtype().itemsize(), |extent, (step, len)| {
         (step >= extent).then(|| extent + step * (len - 1))
     })
 }

@@ -3,6 +3,7 @@
 use crate::array::{Input, Output};
 use crate::error::{border, to_python};
 use offgraph_kernels::error::KernelError;
+use offgraph_kernels::memory;
 use offgraph_kernels::parallel::interruptible;
 use offgraph_kernels::window;
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -31,6 +32,11 @@ pub fn detached<R: Send>(
         Some(result) => result.map_err(to_python),
         None => Err(RAISED.take().unwrap_or_else(|| PyKeyboardInterrupt::new_err(()))),
     }
+}
+
+/// What `work`, which takes memory outside of a kernel, returns; want of it is a `MemoryError`.
+pub fn held<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    memory::caught(|| Ok(work())).map_err(to_python)?
 }
 
 /// What every filter along an axis takes: output, input (none to filter the output itself), axis, border mode, fill

@@ -1,16 +1,18 @@
 //! Linear filters.
 
 use crate::array::{Input, Output};
-use crate::call::{Lines, detached, filter};
+use crate::call::{Lines, detached, filter, held};
 use crate::error::border;
+use crate::list::List;
 use offgraph_kernels::correlate::{self, Pass};
 use offgraph_kernels::correlate_nd::{Weights, correlate as correlate_array};
+use offgraph_kernels::memory;
 use offgraph_kernels::passes;
 use offgraph_kernels::uniform;
 use pyo3::prelude::*;
 
 #[pyfunction]
-pub fn correlate1d(py: Python<'_>, lines: Lines<'_>, weights: Vec<f64>) -> PyResult<()> {
+pub fn correlate1d(py: Python<'_>, lines: Lines<'_>, weights: List<f64>) -> PyResult<()> {
     filter(py, lines, |lines| correlate::correlate1d(lines, &weights))
 }
 
@@ -24,15 +26,17 @@ pub fn correlate_axes(
     py: Python<'_>,
     mut output: Output<'_>,
     input: Option<Input<'_>>,
-    passes: Vec<(usize, Vec<f64>, i32, f64, isize)>,
+    passes: List<(usize, List<f64>, i32, f64, isize)>,
 ) -> PyResult<()> {
     let (input, output) = (input.as_ref().map(Input::view), output.view_mut());
-    let passes = passes
-        .iter()
-        .map(|(axis, weights, mode, fill, origin)| {
-            Ok(Pass { axis: *axis, weights, border: border(*mode)?, fill: *fill, origin: *origin })
-        })
-        .collect::<PyResult<Vec<_>>>()?;
+    let passes = held(|| {
+        let mut some = memory::with_capacity(passes.len());
+        for (axis, weights, mode, fill, origin) in passes.iter() {
+            let border = border(*mode)?;
+            memory::push(&mut some, Pass { axis: *axis, weights, border, fill: *fill, origin: *origin });
+        }
+        Ok(some)
+    })?;
     detached(py, || passes::correlate_axes(input.as_ref(), output, &passes))
 }
 
@@ -41,11 +45,11 @@ pub fn correlate_nd(
     py: Python<'_>,
     mut output: Output<'_>,
     input: Input<'_>,
-    weights: Vec<f64>,
-    shape: Vec<usize>,
+    weights: List<f64>,
+    shape: List<usize>,
     mode: i32,
     cval: f64,
-    origins: Vec<isize>,
+    origins: List<isize>,
 ) -> PyResult<()> {
     let (input, output, border) = (input.view(), output.view_mut(), border(mode)?);
     let weights = Weights { values: &weights, shape: &shape, origins: &origins };

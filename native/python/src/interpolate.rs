@@ -1,11 +1,13 @@
 //! Interpolation: affine maps, zoom and shift, lists of points.
 
 use crate::array::{Input, Output};
-use crate::call::detached;
+use crate::call::{detached, held};
 use crate::error::border;
+use crate::list::List;
 use numpy::{PyReadwriteArray2, PyReadwriteArrayDyn};
 use offgraph_kernels::batch;
 use offgraph_kernels::interpolate::{self, Options};
+use offgraph_kernels::memory::{self, CollectVec};
 use offgraph_kernels::rows::advance;
 use offgraph_kernels::zoom::{self, AxisMap};
 use pyo3::exceptions::PyTypeError;
@@ -23,8 +25,8 @@ pub fn affine(
     mut output: Output<'_>,
     input: Input<'_>,
     outer: usize,
-    matrix: Vec<f64>,
-    offset: Vec<f64>,
+    matrix: List<f64>,
+    offset: List<f64>,
     order: usize,
     mode: i32,
     fill: f64,
@@ -42,8 +44,8 @@ pub fn affine_each(
     mut output: Output<'_>,
     input: Input<'_>,
     outer: usize,
-    matrices: Vec<f64>,
-    offsets: Vec<f64>,
+    matrices: List<f64>,
+    offsets: List<f64>,
     order: usize,
     mode: i32,
     fill: f64,
@@ -61,7 +63,7 @@ pub fn zoom_shift(
     mut output: Output<'_>,
     input: Input<'_>,
     outer: usize,
-    maps: Vec<(Option<f64>, Option<f64>)>,
+    maps: List<(Option<f64>, Option<f64>)>,
     grid: bool,
     room: Option<PyReadwriteArrayDyn<'_, f64>>,
     order: usize,
@@ -70,7 +72,8 @@ pub fn zoom_shift(
     pad: usize,
 ) -> PyResult<()> {
     let options = options(order, mode, fill, pad)?;
-    let maps: Vec<AxisMap> = maps.into_iter().map(|(shift, zoom)| AxisMap { shift, zoom, grid }).collect();
+    let axis_map = |(shift, zoom): &(_, _)| AxisMap { shift: *shift, zoom: *zoom, grid };
+    let maps = held(|| Ok(maps.iter().map(axis_map).collect_vec()))?;
     let (input, output) = (input.view(), output.view_mut());
     let Some(mut room) = room else {
         return detached(py, || zoom::zoom(&input, output, outer, &maps, &options));
@@ -106,17 +109,19 @@ pub fn map_positions(
     mapping: &Bound<'_, PyAny>,
     extra_arguments: &Bound<'_, PyTuple>,
     extra_keywords: &Bound<'_, PyDict>,
-    shape: Vec<usize>,
+    shape: List<usize>,
     first: usize,
 ) -> PyResult<()> {
     let py = mapping.py();
-    let mut position = vec![0; shape.len()];
+    let none = py.None().into_bound(py);
+    let (mut position, mut arguments) = held(|| {
+        let arguments = std::iter::once(none).chain(extra_arguments.iter()).collect_vec();
+        Ok((memory::zeros(shape.len()), arguments))
+    })?;
     let mut rest = first;
-    for (index, len) in position.iter_mut().zip(&shape).rev() {
+    for (index, len) in position.iter_mut().zip(shape.iter()).rev() {
         (*index, rest) = (rest % len, rest / len);
     }
-    let mut arguments = vec![py.None().into_bound(py)];
-    arguments.extend(extra_arguments.iter());
     for mut column in coordinates.as_array_mut().columns_mut() {
         arguments[0] = PyTuple::new(py, &position)?.into_any();
         let point = mapping.call(PyTuple::new(py, &arguments)?, Some(extra_keywords))?;

@@ -6,6 +6,7 @@ mod call;
 mod correlate;
 mod error;
 mod interpolate;
+mod list;
 mod morphology;
 mod pointwise;
 mod rank;

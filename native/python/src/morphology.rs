@@ -2,6 +2,7 @@
 
 use crate::array::{Input, Output};
 use crate::call::detached;
+use crate::list::List;
 use offgraph_kernels::morphology::{Erosion, LaterMask, Passes, Structure};
 use offgraph_kernels::view::View;
 use pyo3::exceptions::PyTypeError;
@@ -14,7 +15,7 @@ pub fn binary_erosion(
     mut output: Output<'_>,
     input: Input<'_>,
     structure: Input<'_>,
-    origin: Vec<isize>,
+    origin: List<isize>,
     border: bool,
     complement: bool,
     mask: Option<Input<'_>>,
@@ -30,7 +31,7 @@ pub fn binary_erosion(
     let passes = if passes == 0 { Passes::UntilStable } else { Passes::Count(passes) };
     let mut erosion =
         detached(py, || Erosion::new(&input, &structure, complement, mask.as_ref(), &later, passes))?;
-    while !detached(py, || erosion.advance())? {
+    while !detached(py, || Ok(erosion.advance()))? {
         py.check_signals()?;
     }
     let output = output.view_mut();

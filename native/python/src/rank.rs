@@ -1,9 +1,10 @@
 //! Rank filters.
 
 use crate::array::{Input, Output};
-use crate::call::detached;
+use crate::call::{detached, held};
 use crate::error::border;
-use offgraph_kernels::border::Border;
+use crate::list::List;
+use offgraph_kernels::memory;
 use offgraph_kernels::rank::{self, BoxWindow, Outside, Window};
 use pyo3::prelude::*;
 
@@ -23,15 +24,15 @@ pub fn rank_filter(
     footprint: Input<'_>,
     mode: i32,
     cval: Fill,
-    origins: Vec<isize>,
+    origins: List<isize>,
 ) -> PyResult<()> {
     let outside = match cval {
         Fill::Exact(value) => Outside::Exact(value),
         Fill::Double(value) => Outside::Double(value),
     };
     let (input, output, border, mask) = (input.view(), output.view_mut(), border(mode)?, footprint.mask()?);
-    let shape = footprint.view().shape().to_vec();
-    let window = Window { shape: &shape, mask: &mask, origins: &origins };
+    let footprint = footprint.view();
+    let window = Window { shape: footprint.shape(), mask: &mask, origins: &origins };
     detached(py, || rank::rank_filter(&input, output, window, rank, border, outside))
 }
 
@@ -41,13 +42,19 @@ pub fn box_extremum(
     py: Python<'_>,
     mut output: Output<'_>,
     input: Input<'_>,
-    lengths: Vec<usize>,
-    modes: Vec<i32>,
+    lengths: List<usize>,
+    modes: List<i32>,
     cval: f64,
-    origins: Vec<isize>,
+    origins: List<isize>,
     largest: bool,
 ) -> PyResult<()> {
-    let borders = modes.into_iter().map(border).collect::<PyResult<Vec<Border>>>()?;
+    let borders = held(|| {
+        let mut borders = memory::with_capacity(modes.len());
+        for mode in modes.iter() {
+            memory::push(&mut borders, border(*mode)?);
+        }
+        Ok(borders)
+    })?;
     let (input, output) = (input.view(), output.view_mut());
     let window = BoxWindow { lengths: &lengths, origins: &origins, borders: &borders };
     detached(py, || rank::box_extremum(&input, output, window, largest, cval))
@@ -60,14 +67,14 @@ pub fn raised_extremum(
     mut output: Output<'_>,
     input: Input<'_>,
     footprint: Input<'_>,
-    heights: Vec<f64>,
+    heights: List<f64>,
     largest: bool,
     mode: i32,
     cval: f64,
-    origins: Vec<isize>,
+    origins: List<isize>,
 ) -> PyResult<()> {
     let (input, output, border, mask) = (input.view(), output.view_mut(), border(mode)?, footprint.mask()?);
-    let shape = footprint.view().shape().to_vec();
-    let window = Window { shape: &shape, mask: &mask, origins: &origins };
+    let footprint = footprint.view();
+    let window = Window { shape: footprint.shape(), mask: &mask, origins: &origins };
     detached(py, || rank::raised_extremum(&input, output, window, &heights, largest, border, cval))
 }

@@ -1,8 +1,10 @@
 //! Weighted resampling.
 
 use crate::array::{Input, Output};
-use crate::call::detached;
+use crate::call::{detached, held};
+use crate::list::List;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use offgraph_kernels::memory::CollectVec;
 use offgraph_kernels::resize as kernel;
 use offgraph_kernels::resize::Taps;
 use pyo3::prelude::*;
@@ -10,12 +12,12 @@ use pyo3::prelude::*;
 /// First taps, numbers of taps, and weights (one row an output position) of a spatial axis.
 type Table<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>, PyReadonlyArray2<'py, f64>);
 
-fn taps((starts, counts, weights): Table<'_>) -> Taps {
+fn taps((starts, counts, weights): &Table<'_>) -> Taps {
     let mut taps = Taps::new();
     for ((start, count), row) in
         starts.as_array().iter().zip(counts.as_array()).zip(weights.as_array().rows())
     {
-        let row: Vec<f64> = row.iter().copied().take(usize::try_from(*count).unwrap_or(0)).collect();
+        let row = row.iter().copied().take(usize::try_from(*count).unwrap_or(0)).collect_vec();
         // A negative start becomes one that fits nowhere, and is refused.
         taps.push(usize::try_from(*start).unwrap_or(usize::MAX), &row);
     }
@@ -29,9 +31,9 @@ pub fn resize(
     mut output: Output<'_>,
     input: Input<'_>,
     outer: usize,
-    tables: Vec<Table<'_>>,
+    tables: List<Table<'_>>,
 ) -> PyResult<()> {
-    let tables: Vec<Taps> = tables.into_iter().map(taps).collect();
+    let tables = held(|| Ok(tables.iter().map(taps).collect_vec()))?;
     let (input, output) = (input.view(), output.view_mut());
     detached(py, || kernel::resize(&input, output, outer, &tables))
 }

@@ -161,7 +161,7 @@ class _Box:
         return box
 
     def filter(self, input: np.ndarray, output: np.ndarray) -> None:
-        """Raise MemoryError, before anything is written, where that takes much memory at once."""
+        """Raise MemoryError where that takes too much memory at once."""
         call_in_c_order(
             _native.box_extremum,
             input,
@@ -180,6 +180,8 @@ def _filter_parts(box: _Box, input: np.ndarray, output: np.ndarray) -> None:
     free = [axis for axis, length in enumerate(box.lengths) if length == 1 and output.shape[axis] > 1]
     in_place = same_elements(input, output)
     if not free or not in_place or output.size <= _PART:
+        if free and np.may_share_memory(input, output):
+            input = input.copy()  # What runs out of memory midway has written.
         try:
             return box.filter(input, output)
         except MemoryError:
@@ -376,9 +378,14 @@ def _in_one_pass(
     if len(passes) < 2 or not output.flags.writeable:
         return False
     passes = [(axis, size, origin, mode_code(mode)) for axis, size, origin, mode in passes]
+    source = native_input(input)
+    if shared := np.may_share_memory(source, output):
+        source = source.copy()
     try:
-        _Box.of(passes, input.ndim, cval, minimum=minimum).filter(native_input(input), output)
+        _Box.of(passes, input.ndim, cval, minimum=minimum).filter(source, output)
     except MemoryError:
+        if shared:  # What runs out of memory midway has written.
+            input[...] = source
         return False
     return True
 

@@ -2,6 +2,7 @@
 
 use super::{Taps, lanes};
 use crate::border::Border;
+use crate::memory::CollectVec;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
 use crate::strips::TILE;
@@ -38,7 +39,7 @@ impl<'a> Guess<'a> {
             // The smallest of numbers covers products that vanish.
             1.02 * (exact.weights.len() + 4) as f64 * 2_f64.powi(-24) * most + f64::from(f32::MIN_POSITIVE)
         };
-        let weights = exact.weights.iter().map(|weight| *weight as f32).collect();
+        let weights = exact.weights.iter().map(|weight| *weight as f32).collect_vec();
         (error < 0.025).then_some(Self {
             exact,
             weights,

@@ -1,6 +1,7 @@
 //! The sums of one line of results, of two, or of four neighbouring ones: what several lines meet is loaded once.
 
 use crate::correlate::lanes;
+use crate::memory::{self, CollectVec};
 use crate::simd::{Kernel, Level, dispatch, level};
 
 /// Lines that are summed together at most.
@@ -128,9 +129,9 @@ impl Pairs {
         let (first, later) = taps.split_at(row);
         let (earlier, second) = taps.split_at(later.len());
         Self {
-            first: first.to_vec(),
-            both: later.iter().zip(earlier).map(|(tap, above)| (tap.0, tap.1, above.1)).collect(),
-            second: second.iter().map(|(offset, weight)| (offset + pitch, *weight)).collect(),
+            first: memory::copy(first),
+            both: later.iter().zip(earlier).map(|(tap, above)| (tap.0, tap.1, above.1)).collect_vec(),
+            second: second.iter().map(|(offset, weight)| (offset + pitch, *weight)).collect_vec(),
         }
     }
 }
@@ -223,7 +224,7 @@ impl Fours {
             let weights = [0, 1, 2, 3].map(|line| Copies([weight(sample_row, line, tap); 8]));
             Tap { offset: taps[tap].0 + sample_row * pitch, weights }
         });
-        Some(Self { taps: taps.collect(), row })
+        Some(Self { taps: taps.collect_vec(), row })
     }
 }
 

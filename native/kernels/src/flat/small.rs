@@ -5,6 +5,7 @@
 use super::Flat;
 use crate::bilinear::{Points, Ramps};
 use crate::interpolate::edges::{Edges, SumEdges};
+use crate::memory;
 use crate::sample::Sample;
 use crate::simd::dispatch;
 use std::ops::Range;
@@ -34,7 +35,7 @@ impl Small {
         (len <= LARGEST && flat.pixels.blends_bytes()).then(|| Self {
             rows: Vec::new(),
             points: Points::new(room),
-            mixed: vec![0; room * flat.pixels.inner.len()],
+            mixed: memory::zeros(room * flat.pixels.inner.len()),
             parts: Vec::new(),
             edges: Edges::new(2),
         })
@@ -53,8 +54,11 @@ impl Small {
             to[first * planes..][..row.alive.start * planes].fill(fill);
             to[(first + row.alive.end) * planes..(first + width) * planes].fill(fill);
             flat.add_edges(&row, first, &mut self.edges);
-            self.rows.extend(row.ramps(count));
-            self.parts.push((first + row.inside.start) * planes..(first + row.inside.end) * planes);
+            memory::extend(&mut self.rows, row.ramps(count));
+            memory::push(
+                &mut self.parts,
+                (first + row.inside.start) * planes..(first + row.inside.end) * planes,
+            );
             count += row.inside.len();
             if count >= TOGETHER || number + 1 == rows {
                 flat.locate(&self.rows, &mut self.points);

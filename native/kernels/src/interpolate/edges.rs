@@ -3,6 +3,7 @@
 use super::Options;
 use super::inside::{LANES, Lanes};
 use crate::border::Border;
+use crate::memory;
 use crate::rows::Pixels;
 use crate::sample::{Sample, to_i64_like_x86};
 use crate::simd::Kernel;
@@ -95,7 +96,7 @@ pub(crate) struct Edges<const TAPS: usize> {
 
 impl<const TAPS: usize> Edges<TAPS> {
     pub fn new(rank: usize) -> Self {
-        Self { rank, pixels: vec![], filled: vec![], offsets: vec![], weights: vec![] }
+        Self { rank, pixels: Vec::new(), filled: Vec::new(), offsets: Vec::new(), weights: Vec::new() }
     }
 
     pub fn clear(&mut self) {
@@ -121,13 +122,13 @@ impl<const TAPS: usize> Edges<TAPS> {
     ) {
         let (count, lane) = (self.pixels.len(), self.pixels.len() % LANES);
         if lane == 0 {
-            self.weights.resize((count / LANES + 1) * self.rank, [[0.0; LANES]; TAPS]);
+            memory::resize(&mut self.weights, (count / LANES + 1) * self.rank, [[0.0; LANES]; TAPS]);
         }
         let weights_of_block = count / LANES * self.rank;
         for (axis, (x, (len, stride))) in coordinates.into_iter().zip(spatial).enumerate() {
             let Some((start, x)) = place::<TAPS>(x, *len, options.border) else {
                 self.offsets.truncate(count * self.rank);
-                self.filled.push(pixel);
+                memory::push(&mut self.filled, pixel);
                 return;
             };
             let mut offsets = [FILL; TAPS];
@@ -136,13 +137,13 @@ impl<const TAPS: usize> Edges<TAPS> {
                     *offset = index.wrapping_mul(*stride);
                 }
             }
-            self.offsets.push(offsets);
+            memory::push(&mut self.offsets, offsets);
             let to = &mut self.weights[weights_of_block + axis];
             for (to, weight) in to.iter_mut().zip(weights::<TAPS>(x)) {
                 to[lane] = weight;
             }
         }
-        self.pixels.push(pixel);
+        memory::push(&mut self.pixels, pixel);
     }
 }
 

@@ -15,6 +15,7 @@
 //! an axis, 84 on three, beside 67 u of SciPy's 64 products and 15 u of the guess.
 
 use super::inside::{LANES, Lanes, Span, TOGETHER, locate, sum_block};
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 use crate::rows::Pixels;
 use crate::sample::Sample;
@@ -31,7 +32,7 @@ const LEAST: f64 = 1e-25;
 /// By how much a guess may be off, for an image of these elements; `None` if they are too large or small, or infinite.
 pub(super) fn bound(elements: &[f64]) -> Option<f64> {
     let count = parallel::blocks_for(elements.len());
-    let blocks = elements.chunks(elements.len().div_ceil(count).max(1)).collect();
+    let blocks = elements.chunks(elements.len().div_ceil(count).max(1)).collect_vec();
     let largest = AtomicU64::new(0);
     parallel::for_each_block(blocks, |block: &[f64]| {
         let parts = block.chunks(4096);
@@ -79,7 +80,7 @@ impl<const TAPS: usize> Places<TAPS> {
     /// Room for `len` points.
     pub fn new(len: usize, rank: usize) -> Self {
         let room = len.next_multiple_of(TOGETHER);
-        Self { rank, starts: vec![0; room], behind: vec![0.0; room * rank] }
+        Self { rank, starts: memory::zeros(room), behind: memory::zeros(room * rank) }
     }
 
     /// Find where points with these coordinates on an axis lie; once for each axis, from 0 on. Those outside the

@@ -4,6 +4,7 @@
 //! that on the second, and so on, in `f64`. Lanes are pixels, or the planes of one pixel.
 
 use super::row::Interval;
+use crate::memory;
 use crate::rows::Pixels;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
@@ -30,7 +31,7 @@ impl<const TAPS: usize> Inside<TAPS> {
     /// Room for `len` points.
     pub fn new(len: usize, rank: usize) -> Self {
         let blocks = len.div_ceil(LANES);
-        Self { rank, starts: vec![[0; LANES]; blocks], weights: vec![[[0.0; LANES]; TAPS]; blocks * rank] }
+        Self { rank, starts: memory::zeros(blocks), weights: memory::zeros(blocks * rank) }
     }
 
     /// Find where points with these coordinates on an axis begin, and their weights; once for each axis, from 0 on.

@@ -4,6 +4,7 @@ use super::Warp;
 use super::edges::Edges;
 use super::row::{Interval, alive, blended, blends_to_the_end, marked};
 use crate::bilinear::{Locate, Part, Points};
+use crate::memory;
 use crate::rows::{Pixels, RowMaker, RowWorker};
 use crate::sample::Sample;
 use crate::simd::dispatch;
@@ -20,9 +21,9 @@ impl<T: Sample> RowMaker for Linear<'_, '_, T> {
         Box::new(Worker {
             warp: &self.0,
             intervals: interval(0).zip(interval(1)).map(|(y, x)| [y, x]),
-            coordinates: [vec![0.0; *width], vec![0.0; *width]],
+            coordinates: [memory::zeros(*width), memory::zeros(*width)],
             points: Points::new(*width),
-            outside: vec![true; *width],
+            outside: memory::filled(true, *width),
             alive: 0..0,
             edges: Edges::new(2),
         })

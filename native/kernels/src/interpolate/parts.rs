@@ -9,6 +9,7 @@ use super::edges::{FILL, Gather};
 use super::inside::{LANES, Lanes};
 use super::{Map, Options, cost, is_gathered, make};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::parallel::{self, LocalThreads};
 use crate::rows::{Axes, is_better_in_parts, lies_as_gathered, offsets};
 use crate::sample::Sample;
@@ -55,19 +56,23 @@ fn resample_by(
     map: &Map<'_>,
     options: &Options,
 ) {
-    let shape = output.shape()[axes.outer..axes.outer + axes.spatial].to_vec();
-    let inner: Vec<usize> = (axes.outer + axes.spatial..output.ndim()).collect();
+    let shape = memory::copy(&output.shape()[axes.outer..axes.outer + axes.spatial]);
+    let inner: Vec<usize> = (axes.outer + axes.spatial..output.ndim()).collect_vec();
     let blocks = parallel::blocks_for(output.len().saturating_mul(cost(options.order, map.rank())));
     let tiles = output.len().div_ceil(sizes.tile);
-    let mut tiles = output.split_blocks(&inner, tiles);
+    let mut tiles = output.split_blocks(&inner, tiles).into_iter();
     let a_block = tiles.len().div_ceil(blocks);
-    let mut work = Vec::with_capacity(blocks);
-    while !tiles.is_empty() {
-        let rest = tiles.split_off(a_block.min(tiles.len()));
-        work.push(std::mem::replace(&mut tiles, rest));
+    let mut work = memory::with_capacity(blocks);
+    while tiles.len() > 0 {
+        memory::push(&mut work, tiles.by_ref().take(a_block).collect_vec());
     }
-    let tiler =
-        Tiler { sizes, image: &image.view(), axes, map: &map.part(&vec![0; axes.spatial], &shape), options };
+    let tiler = Tiler {
+        sizes,
+        image: &image.view(),
+        axes,
+        map: &map.part(&memory::zeros(axes.spatial), &shape),
+        options,
+    };
     parallel::for_each_block(work, |tiles| {
         let _alone = LocalThreads::new(1);
         for (origin, tile) in tiles {
@@ -103,7 +108,7 @@ impl Tiler<'_, '_> {
             let longest = (0..last).max_by_key(|axis| tile.shape()[*axis]).expect("one axis is spatial");
             let len = tile.shape()[longest];
             if tile.len() > sizes.least_tile && len > 1 {
-                let mut behind = origin.to_vec();
+                let mut behind = memory::copy(origin);
                 behind[longest] += len / 2;
                 let (tile, rest) = tile.split_at(longest, len / 2);
                 self.fill(origin, tile);
@@ -112,14 +117,14 @@ impl Tiler<'_, '_> {
             }
             reached.fill(0..0);
         }
-        let on_planes = image.cut(&planes.collect::<Vec<_>>());
+        let on_planes = image.cut(&planes.collect_vec());
         let copied: Vec<Range<usize>> = on_planes.shape()[..axes.outer]
             .iter()
             .map(|len| 0..*len)
             .chain(reached.iter().cloned())
-            .collect();
+            .collect_vec();
         let image_axes = Axes { outer: axes.outer, spatial: rank };
-        let first = reached.iter().map(|range| range.start).collect();
+        let first = reached.iter().map(|range| range.start).collect_vec();
         let part = Part { first, whole: &Scattered::new(&on_planes, image_axes) };
         make(&on_planes.cut(&copied), Some(part), tile, *axes, map, options);
     }
@@ -131,13 +136,13 @@ impl Map<'_> {
         match self {
             Self::Affine { matrix, offset, origin } => {
                 let first = first.iter().enumerate();
-                let origin = first.map(|(axis, first)| first + origin.get(axis).unwrap_or(&0)).collect();
+                let origin = first.map(|(axis, first)| first + origin.get(axis).unwrap_or(&0)).collect_vec();
                 Map::Affine { matrix, offset, origin }
             }
             Self::Points(points) => {
                 let ranges = first.iter().zip(shape).map(|(first, len)| *first..first + len);
                 let all = std::iter::once(0..points.shape()[0]);
-                Map::Points(points.cut(&all.chain(ranges).collect::<Vec<_>>()))
+                Map::Points(points.cut(&all.chain(ranges).collect_vec()))
             }
             Self::List(_) | Self::Lines(_) => unreachable!("lists are cut as the output is"),
         }
@@ -170,7 +175,7 @@ impl Map<'_> {
             let end = (last + pad + around).ceil().max(-1.0) as usize;
             first.min(*len)..end.saturating_add(1).clamp(first.min(*len), *len)
         };
-        lens.iter().enumerate().map(samples).collect()
+        lens.iter().enumerate().map(samples).collect_vec()
     }
 }
 
@@ -194,8 +199,8 @@ impl<'a> Scattered<'a> {
         let last = axes.outer + axes.spatial;
         let (shape, strides) = (array.shape(), array.strides());
         Self {
-            outer: strides[..axes.outer].to_vec(),
-            spatial: (axes.outer..last).map(|axis| (shape[axis], strides[axis])).collect(),
+            outer: memory::copy(&strides[..axes.outer]),
+            spatial: (axes.outer..last).map(|axis| (shape[axis], strides[axis])).collect_vec(),
             inner: offsets(&shape[last..], &strides[last..]),
             array: array.view(),
         }

@@ -3,6 +3,7 @@
 use super::{Map, Options};
 use crate::border::Border;
 use crate::interpolate::edges::Edges;
+use crate::memory;
 use crate::simd::{Kernel, dispatch};
 use std::ops::Range;
 
@@ -99,7 +100,7 @@ impl<const TAPS: usize> Row<TAPS> {
     pub fn new(width: usize, rank: usize) -> Self {
         Self {
             width,
-            coordinates: vec![0.0; width * rank],
+            coordinates: memory::zeros(width * rank),
             alive: 0..0,
             inside: 0..0,
             edges: Edges::new(rank),
@@ -172,7 +173,7 @@ impl<const TAPS: usize> Row<TAPS> {
         let Self { width, coordinates, outside, edges, .. } = self;
         let on_axis = |axis| on_axis(coordinates, map, row, axis, *width, options);
         outside.clear();
-        outside.resize(*width, intervals.is_empty());
+        memory::resize(outside, *width, intervals.is_empty());
         for (axis, interval) in intervals.iter().enumerate() {
             dispatch(FindOutside { coordinates: on_axis(axis), interval: *interval, outside });
         }

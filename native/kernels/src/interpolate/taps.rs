@@ -4,6 +4,7 @@ use super::Warp;
 use super::guess::{GuessInside, Places, bound, can_guess};
 use super::inside::{Inside, MAX_RANK, Span, SumInside};
 use super::row::{Interval, Row, whole};
+use crate::memory::CollectVec;
 use crate::rows::{RowMaker, RowWorker};
 use crate::sample::Sample;
 use crate::simd::dispatch;
@@ -29,9 +30,10 @@ impl<T: Sample, const TAPS: usize> RowMaker for Taps<'_, '_, T, TAPS> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
         let warp @ Warp { pixels, width, .. } = &self.warp;
         let rank = pixels.spatial.len();
-        let intervals: Option<Vec<Interval>> =
-            (0..rank).map(|axis| whole::<TAPS>(warp.samples(axis))).collect();
-        let intervals = intervals.filter(|_| rank <= MAX_RANK).unwrap_or_default();
+        let mut intervals = (0..rank).map_while(|axis| whole::<TAPS>(warp.samples(axis))).collect_vec();
+        if intervals.len() < rank || rank > MAX_RANK {
+            intervals.clear();
+        }
         let room = if intervals.is_empty() { 0 } else { *width };
         Box::new(Worker {
             warp: &self.warp,

@@ -5,6 +5,7 @@
 
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
@@ -59,13 +60,13 @@ pub(super) struct Grid {
 impl Grid {
     /// The axes of an array of this shape in the order they are laid out.
     pub(super) fn axis_order(shape: &[usize]) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..shape.len()).collect();
+        let mut order: Vec<usize> = (0..shape.len()).collect_vec();
         if let Some(last) = shape.last()
             && *last < SHORT_ROW
         {
             let longest = order.iter().copied().max_by_key(|axis| shape[*axis]).unwrap_or(0);
             order.retain(|axis| *axis != longest);
-            order.push(longest);
+            memory::push(&mut order, longest);
         }
         order
     }
@@ -75,7 +76,7 @@ impl Grid {
         let order = Self::axis_order(shape);
         let arrange = |values: &[usize], missing| -> Vec<usize> {
             let front = LEAST_AXES.saturating_sub(order.len());
-            std::iter::repeat_n(missing, front).chain(order.iter().map(|axis| values[*axis])).collect()
+            std::iter::repeat_n(missing, front).chain(order.iter().map(|axis| values[*axis])).collect_vec()
         };
         let (shape, reach) = (arrange(shape, 1), arrange(reach, 0));
         Self::lay_out(order, shape, &reach)
@@ -85,7 +86,7 @@ impl Grid {
     fn lay_out(order: Vec<usize>, shape: Vec<usize>, reach: &[usize]) -> Option<Self> {
         let last = shape.len() - 1;
         let row = shape[last].checked_add(reach[last])?.div_ceil(WORD);
-        let mut strides = vec![1; shape.len()];
+        let mut strides = memory::filled(1, shape.len());
         let mut stride = row.checked_mul(WORD)?;
         let mut farthest = reach[last];
         for axis in (0..last).rev() {
@@ -110,55 +111,50 @@ impl Grid {
     }
 
     /// A string of equal words.
-    pub(super) fn filled(&self, word: u64) -> Result<Vec<u64>> {
-        let mut words = Vec::new();
-        words
-            .try_reserve_exact(self.len)
-            .map_err(|_| KernelError::memory(format!("no memory for {} words of pixels", self.len)))?;
-        words.resize(self.len, word);
-        Ok(words)
+    pub(super) fn filled(&self, word: u64) -> Vec<u64> {
+        memory::filled(word, self.len)
     }
 
     /// One bit a pixel: whether it is not zero, or whether it is zero if `flip`; `outside` in all other bits.
-    pub(super) fn pack(&self, array: &View<'_>, flip: bool, outside: bool) -> Result<Vec<u64>> {
-        let mut words = self.filled(all(outside))?;
+    pub(super) fn pack(&self, array: &View<'_>, flip: bool, outside: bool) -> Vec<u64> {
+        let mut words = self.filled(all(outside));
         if array.is_empty() {
-            return Ok(words);
+            return words;
         }
         match_dtype!(View, array, array => {
             let array = self.arrange(array.view());
             let plane = self.plane();
             let blocks = plane_blocks(self.shape[0], parallel::blocks_for(array.len()));
             let mut rest = &mut words[self.margin..];
-            let mut jobs = Vec::with_capacity(blocks.len());
+            let mut jobs = memory::with_capacity(blocks.len());
             for block in blocks {
                 let (words, behind) = std::mem::take(&mut rest).split_at_mut(block.len() * plane);
                 rest = behind;
-                jobs.push((array.slice_axis(Axis(0), block.into()), words));
+                memory::push(&mut jobs, (array.slice_axis(Axis(0), block.into()), words));
             }
             parallel::for_each_block(jobs, |(array, words)| {
                 dispatch(Pack { grid: self, array, words, flip: all(flip), outside: all(outside) });
             });
         });
-        Ok(words)
+        words
     }
 
     /// A set bit for each pixel, none elsewhere.
-    pub(super) fn inside(&self) -> Result<Vec<u64>> {
-        let mut words = self.filled(0)?;
+    pub(super) fn inside(&self) -> Vec<u64> {
+        let mut words = self.filled(0);
         let row = self.shape[self.shape.len() - 1];
         for base in self.rows(self.shape[0]) {
             let words = &mut words[self.margin + base..];
             words[..row / WORD].fill(u64::MAX);
             words[row / WORD] |= low_bits(row % WORD);
         }
-        Ok(words)
+        words
     }
 
     /// Store one or zero for each pixel: its bit, or the opposite if `flip`.
     pub(super) fn unpack(&self, words: &[u64], output: ViewMut<'_>, flip: bool) -> Result<()> {
         let shape: Vec<usize> =
-            self.order.iter().map(|axis| output.shape().get(*axis).copied().unwrap_or(0)).collect();
+            self.order.iter().map(|axis| output.shape().get(*axis).copied().unwrap_or(0)).collect_vec();
         if output.ndim() != self.order.len() || shape != self.shape[self.shape.len() - shape.len()..] {
             let message = format!("an output of shape {:?} is not of the input's shape", output.shape());
             return Err(KernelError::shape(message));
@@ -170,11 +166,11 @@ impl Grid {
             let samples = Samples::new(flip);
             let mut rest = self.arrange_mut(output);
             let blocks = plane_blocks(self.shape[0], parallel::blocks_for(rest.len()));
-            let mut jobs = Vec::with_capacity(blocks.len());
+            let mut jobs = memory::with_capacity(blocks.len());
             for block in blocks {
                 let (array, behind) = rest.split_at(Axis(0), block.len());
                 rest = behind;
-                jobs.push((array, &words[self.margin + block.start * self.plane()..]));
+                memory::push(&mut jobs, (array, &words[self.margin + block.start * self.plane()..]));
             }
             parallel::for_each_block(jobs, |(array, words)| {
                 dispatch(Unpack { grid: self, array, words, samples: &samples });
@@ -228,7 +224,7 @@ impl Grid {
 /// The indices of the first axis in at most `count` parts.
 fn plane_blocks(len: usize, count: usize) -> Vec<std::ops::Range<usize>> {
     let count = count.clamp(1, len);
-    (0..count).map(|part| len * part / count..len * (part + 1) / count).collect()
+    (0..count).map(|part| len * part / count..len * (part + 1) / count).collect_vec()
 }
 
 /// A word of equal bits.
@@ -262,7 +258,7 @@ impl<T: Sample> Kernel for Pack<'_, T> {
                 pack_row(row, &mut words[base..], flip, outside);
             }
         } else {
-            let mut row = vec![T::default(); len];
+            let mut row = memory::zeros(len);
             for (base, line) in rows.zip(array.lanes(Axis(last))) {
                 row.iter_mut().zip(line).for_each(|(to, from)| *to = *from);
                 pack_row(&row, &mut words[base..], flip, outside);
@@ -383,7 +379,7 @@ impl<T: Sample> Kernel for Unpack<'_, T> {
                 table.unpack_row(&words[base..], row);
             }
         } else {
-            let mut row = vec![T::default(); len];
+            let mut row = memory::zeros(len);
             for (base, line) in rows.zip(array.lanes_mut(Axis(last))) {
                 table.unpack_row(&words[base..], &mut row);
                 line.into_iter().zip(&row).for_each(|(to, from)| *to = *from);
@@ -415,12 +411,12 @@ mod tests {
             });
             let array = if reversed { array.reversed_axes() } else { array };
             let grid = Grid::new(array.shape(), &reach[..array.ndim()]).unwrap();
-            let words = grid.pack(&View::F32(array.view()), flip, outside).unwrap();
+            let words = grid.pack(&View::F32(array.view()), flip, outside);
             let set: u32 = words.iter().map(|word| word.count_ones()).sum();
             let truths = array.iter().filter(|value| (**value != 0.0) != flip).count();
             let beside = if outside { grid.len * WORD - array.len() } else { 0 };
             prop_assert_eq!(set as usize, truths + beside);
-            let inside = grid.inside().unwrap();
+            let inside = grid.inside();
             prop_assert_eq!(inside.iter().map(|word| word.count_ones()).sum::<u32>() as usize, array.len());
             let mut back = ArrayD::<f32>::zeros(array.raw_dim());
             grid.unpack(&words, ViewMut::F32(back.view_mut()), flip).unwrap();
@@ -443,6 +439,6 @@ mod tests {
         let huge = Grid::new(&[1 << 40, 1 << 40], &[1, 1]);
         assert!(matches!(huge, Err(KernelError::Memory(_))));
         let large = Grid::new(&[1 << 30, 1 << 26], &[0, 0]).unwrap();
-        assert!(matches!(large.filled(0), Err(KernelError::Memory(_))));
+        assert!(matches!(memory::caught(|| Ok(large.filled(0))), Err(KernelError::Memory(_))));
     }
 }

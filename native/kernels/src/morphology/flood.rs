@@ -1,6 +1,7 @@
 //! Follow changes from pixel to pixel: clear pixels make their neighbours clear, wherever those are open.
 
 use super::bits::{Shift, WORD};
+use crate::memory::{self, CollectVec};
 use crate::simd::Kernel;
 use std::ops::Range;
 
@@ -26,7 +27,7 @@ impl Kernel for Sweeps<'_> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        let shifts: Vec<Shift> = self.offsets.iter().map(|distance| Shift::new(*distance)).collect();
+        let shifts: Vec<Shift> = self.offsets.iter().map(|distance| Shift::new(*distance)).collect_vec();
         let spread = Spread::new(self.offsets);
         let Self { pixels, open, range, .. } = self;
         for _ in 0..SWEEPS {
@@ -118,7 +119,7 @@ impl Flood<'_> {
     ///
     /// `before` and `spare`, which is clear, are used up.
     pub(super) fn follow(&mut self, before: &mut [u64], spare: Vec<u64>, generations: Option<usize>) {
-        let shifts: Vec<Shift> = self.offsets.iter().map(|distance| Shift::new(-distance)).collect();
+        let shifts: Vec<Shift> = self.offsets.iter().map(|distance| Shift::new(-distance)).collect_vec();
         // Inside a word steps need no counting only where there is no end to them.
         let spread = match generations {
             None => Spread::new(self.offsets),
@@ -128,7 +129,7 @@ impl Flood<'_> {
         for (index, word) in before.iter_mut().enumerate() {
             *word &= if self.range.contains(&index) { !self.pixels[index] } else { 0 };
             if *word != 0 {
-                waiting.push(index);
+                memory::push(&mut waiting, index);
             }
         }
         let mut pending = before;
@@ -155,7 +156,7 @@ impl Flood<'_> {
                         if new != 0 {
                             self.pixels[at] &= !new;
                             if next[at] == 0 {
-                                found.push(at);
+                                memory::push(&mut found, at);
                             }
                             next[at] |= new;
                         }

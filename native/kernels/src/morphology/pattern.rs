@@ -2,7 +2,7 @@
 
 use super::Structure;
 use super::bits::{Grid, Shift, WORD, all};
-use crate::error::{KernelError, Result};
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 use crate::runs::{cover, levels_for};
 use crate::simd::{Kernel, dispatch};
@@ -14,14 +14,14 @@ const CHUNK: usize = 128;
 const READS_A_LOOK: usize = 8;
 
 /// Pixels of a structure that are neighbours along the packed axis.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Run {
     /// The first one, from the centre.
     start: Vec<isize>,
     len: usize,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Form {
     /// All pixels from a lowest to a highest distance along each axis.
     Box(Vec<(isize, isize)>),
@@ -30,7 +30,7 @@ enum Form {
 }
 
 /// Which pixels are looked at, as distances from the centre.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Pattern {
     form: Form,
     /// Whether the pixel itself is one of them.
@@ -48,17 +48,17 @@ impl Pattern {
             .iter()
             .zip(structure.origin)
             .map(|(len, origin)| (len / 2).wrapping_add_signed(*origin))
-            .collect();
+            .collect_vec();
         if elements.iter().all(|element| element.0 != 0) {
             let extent =
                 |(len, middle): (&usize, &usize)| (-(*middle as isize), *len as isize - 1 - *middle as isize);
-            let extents = elements.shape().iter().zip(&middle).map(extent).collect();
+            let extents = elements.shape().iter().zip(&middle).map(extent).collect_vec();
             return Self { form: Form::Box(extents), centre: true, beside: false };
         }
         let packed = Grid::axis_order(shape).last().copied().unwrap_or(0);
         let mut runs: Vec<Run> = Vec::new();
         let distance = |index: &ndarray::IxDyn| -> Vec<isize> {
-            (0..middle.len()).map(|axis| index[axis] as isize - middle[axis] as isize).collect()
+            (0..middle.len()).map(|axis| index[axis] as isize - middle[axis] as isize).collect_vec()
         };
         for (index, element) in elements.indexed_iter() {
             if element.0 == 0 {
@@ -74,7 +74,7 @@ impl Pattern {
                 while end[packed] < elements.shape()[packed] && elements[&end].0 != 0 {
                     end[packed] += 1;
                 }
-                runs.push(Run { start: distance(&index), len: end[packed] - index[packed] });
+                memory::push(&mut runs, Run { start: distance(&index), len: end[packed] - index[packed] });
             }
         }
         let centre = elements[middle.as_slice()].0 != 0;
@@ -96,7 +96,7 @@ impl Pattern {
     /// Leave out what lies beside an array of this shape for every pixel; how far the rest reaches along each axis.
     pub(super) fn cut(&mut self, shape: &[usize]) -> Vec<usize> {
         let farthest = |axis: usize| shape[axis].saturating_sub(1).min(isize::MAX as usize) as isize;
-        let mut reach = vec![0; shape.len()];
+        let mut reach = memory::zeros(shape.len());
         let mut beside = false;
         match &mut self.form {
             Form::Box(extents) => {
@@ -133,22 +133,18 @@ impl Pattern {
     }
 
     /// The distance in the string to each pixel looked at, except the pixel itself.
-    pub(super) fn offsets(&self, grid: &Grid) -> Result<Vec<isize>> {
+    pub(super) fn offsets(&self, grid: &Grid) -> Vec<isize> {
         let mut offsets = Vec::new();
-        let mut push = |distance: isize| -> Result<()> {
+        let mut push = |distance: isize| {
             if distance != 0 {
-                offsets
-                    .try_reserve(1)
-                    .map_err(|_| KernelError::memory("no memory for so large a structure"))?;
-                offsets.push(distance);
+                memory::push(&mut offsets, distance);
             }
-            Ok(())
         };
         match &self.form {
             Form::Box(extents) => {
-                let mut at: Vec<isize> = extents.iter().map(|(low, _)| *low).collect();
+                let mut at: Vec<isize> = extents.iter().map(|(low, _)| *low).collect_vec();
                 loop {
-                    push(grid.distance(&at))?;
+                    push(grid.distance(&at));
                     // Count up like an odometer, the last axis first.
                     let Some(axis) = (0..at.len()).rev().find(|axis| at[*axis] < extents[*axis].1) else {
                         break;
@@ -162,11 +158,11 @@ impl Pattern {
             Form::Runs(_, runs) => {
                 for run in runs {
                     let start = grid.distance(&run.start);
-                    (start..start + run.len as isize).try_for_each(&mut push)?;
+                    (start..start + run.len as isize).for_each(&mut push);
                 }
             }
         }
-        Ok(offsets)
+        offsets
     }
 }
 
@@ -206,7 +202,7 @@ pub(super) struct Pass {
 
 impl Pass {
     /// `border`: whether pixels beside the array count as set.
-    pub(super) fn new(pattern: &Pattern, grid: &Grid, border: bool) -> Result<Self> {
+    pub(super) fn new(pattern: &Pattern, grid: &Grid, border: bool) -> Self {
         let (mut steps, mut reads) = (Vec::new(), Vec::new());
         let mut start = if pattern.centre { Start::Pixels } else { Start::Set };
         if pattern.beside && !border {
@@ -218,8 +214,8 @@ impl Pass {
             }
         }
         let count = steps.iter().map(|step: &Step| step.to + 1).max().unwrap_or(0);
-        let levels = (0..count).map(|_| grid.filled(0)).collect::<Result<_>>()?;
-        Ok(Self { levels, steps, reads, start })
+        let levels = (0..count).map(|_| grid.filled(0)).collect_vec();
+        Self { levels, steps, reads, start }
     }
 
     /// Roughly the nanoseconds for so many words.
@@ -233,7 +229,7 @@ impl Pass {
             let mut to = std::mem::take(&mut self.levels[step.to]);
             let from = step.from.map_or(pixels, |level| self.levels[level].as_slice());
             let size = to.len().div_ceil(parallel::blocks_for(to.len() / 2)).max(1);
-            let blocks = to.chunks_mut(size).enumerate().collect();
+            let blocks = to.chunks_mut(size).enumerate().collect_vec();
             parallel::for_each_block(blocks, |(block, to)| {
                 dispatch(Ahead { from, start: block * size, ahead: step.ahead, to });
             });
@@ -249,34 +245,35 @@ impl Pass {
 
 /// A box is a segment along each axis, one after another; a segment is doubled until it is long enough.
 fn take_apart(extents: &[(isize, isize)], grid: &Grid, steps: &mut Vec<Step>, reads: &mut Vec<Read>) {
-    let lowest: Vec<isize> = extents.iter().map(|(low, _)| *low).collect();
+    let lowest: Vec<isize> = extents.iter().map(|(low, _)| *low).collect_vec();
     let mut latest = None;
     for (axis, (low, high)) in extents.iter().enumerate() {
-        let mut unit = vec![0; extents.len()];
+        let mut unit = memory::zeros(extents.len());
         unit[axis] = 1;
         let (len, stride) = (high - low + 1, grid.distance(&unit));
         let mut covered = 1;
         while covered < len {
             let grown = (2 * covered).min(len);
             let to = latest.map_or(0, |level: usize| 1 - level);
-            steps.push(Step { from: latest, to, ahead: Shift::new((grown - covered) * stride) });
+            memory::push(steps, Step { from: latest, to, ahead: Shift::new((grown - covered) * stride) });
             (covered, latest) = (grown, Some(to));
         }
     }
     if latest.is_some() {
-        reads.push(Read { level: latest, shift: Shift::new(grid.distance(&lowest)) });
+        memory::push(reads, Read { level: latest, shift: Shift::new(grid.distance(&lowest)) });
     }
 }
 
 /// Runs are read along the packed axis; level k+1 is made of level k, and level 0 is the pixels themselves.
 fn overlap(runs: &[Run], grid: &Grid, steps: &mut Vec<Step>, reads: &mut Vec<Read>) {
-    let levels = levels_for(&runs.iter().map(|run| run.len).collect::<Vec<_>>());
+    let levels = levels_for(&runs.iter().map(|run| run.len).collect_vec());
     for level in 0..levels as usize {
-        steps.push(Step { from: level.checked_sub(1), to: level, ahead: Shift::new(1 << level) });
+        memory::push(steps, Step { from: level.checked_sub(1), to: level, ahead: Shift::new(1 << level) });
     }
     for run in runs {
         let start = grid.distance(&run.start);
-        reads.extend(
+        memory::extend(
+            reads,
             cover(run.len, levels).map(|(level, at)| Read {
                 level: level.checked_sub(1),
                 shift: Shift::new(start + at as isize),

@@ -6,8 +6,8 @@ use super::LANES;
 use super::key::{Key, Rankable};
 use super::layout::{Axis, Layout};
 use crate::error::Result;
-use crate::error::check_room;
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 use crate::sample::{Cast, Sample};
 use crate::simd::{Kernel, dispatch};
@@ -37,17 +37,17 @@ impl Layout {
         } else {
             usize::MAX
         };
-        check_room::<[u64; 3]>(all)?;
+        memory::check::<[u64; 3]>(all)?;
         let mut rest = output.into_shape(&[rows * self.strides[0]])?;
-        let mut shares = Vec::with_capacity(rows.div_ceil(share));
+        let mut shares = memory::with_capacity(rows.div_ceil(share));
         for start in (0..rows).step_by(share) {
             let end = (start + share).min(rows);
             let (part, behind) = rest.split_at(0, (end - start) * self.strides[0]);
             rest = behind;
-            shares.push((start..end, part));
+            memory::push(&mut shares, (start..end, part));
         }
         parallel::for_each_block(shares, |(rows, mut rest)| {
-            let mut padded = vec![K::default(); samples];
+            let mut padded = memory::zeros::<K>(samples);
             let start = padded.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
             let padded = &mut padded[start..samples - CACHE_LINE + start];
             for start in rows.clone().step_by(height) {
@@ -106,7 +106,7 @@ impl<T: Sample, K: Key, F: Fn(T) -> K> Kernel for Pad<'_, T, K, F> {
         let sources = (0..if short { last.padded() } else { 0 }).map(|position| last.source(position));
         let places: Vec<Option<usize>> = sources
             .flat_map(|source| (0..inner).map(move |sample| source.map(|source| source * inner + sample)))
-            .collect();
+            .collect_vec();
         for (index, to) in rows.enumerate() {
             let Some(from) = source_row(layout, outer, first, index) else {
                 to.fill(outside);

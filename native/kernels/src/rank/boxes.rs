@@ -14,6 +14,7 @@ use super::layout::{Dim, Layout, lines};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::sample::{Cast, Sample};
 use crate::simd::{Convert, Kernel, dispatch};
 use crate::view::{View, ViewMut};
@@ -105,8 +106,8 @@ fn filter<T: Sample, V: Rankable>(
         // Beyond twice the axis's length a border brings no sample that was not there before.
         let most = size.saturating_mul(2);
         let (before, after) = (before.min(most), (length - 1 - before).min(most));
-        lengths.push(before + 1 + after);
-        origins.push(before as isize - ((before + 1 + after) / 2) as isize);
+        memory::push(&mut lengths, before + 1 + after);
+        memory::push(&mut origins, before as isize - ((before + 1 + after) / 2) as isize);
     }
     let key_bytes = size_of::<V::Key>();
     let mut layout = Layout::new(shape, &lengths, &origins, window.borders, key_bytes)?;
@@ -129,7 +130,7 @@ fn filter<T: Sample, V: Rankable>(
                 dispatch(Convert { from: keys, to, convert: V::from_key });
             });
         } else {
-            let mut keys = vec![V::Key::default(); output.len()];
+            let mut keys = memory::zeros(output.len());
             boxes.select(padded, &dims, row, &mut |place, selected| {
                 keys[place..place + selected.len()].copy_from_slice(selected);
             });
@@ -161,7 +162,7 @@ impl FullBox {
             step: *step,
             count: axis.len + axis.window - 1,
         });
-        Self { axes: along.collect(), largest }
+        Self { axes: along.collect_vec(), largest }
     }
 
     /// Give `sink` the extreme keys of the boxes that begin at the places of `dims`, in rows of `row` keys.
@@ -214,10 +215,10 @@ impl<K: Key, F: Fn(K, K) -> K> Kernel for Select<'_, K, F> {
             // Short rows: all are compared at once, those between the windows' too, and handed on together.
             Some(Along { len, step, .. }) if *len > 1 && row < LANES => {
                 let best = near.select(padded, band - (len - 1) * step, *len, *step, &choose);
-                let mut rows = Vec::with_capacity(TOGETHER + row);
+                let mut rows = memory::with_capacity(TOGETHER + row);
                 let mut start = 0;
                 for line in lines(dims) {
-                    rows.extend_from_slice(&best[line.padded..line.padded + row]);
+                    memory::extend_from_slice(&mut rows, &best[line.padded..line.padded + row]);
                     if rows.len() >= TOGETHER {
                         sink(start, &rows);
                         start += rows.len();
@@ -259,8 +260,8 @@ impl<K: Key> Near<K> {
     ) -> &[K] {
         let room = windows + (len - 1) * step + LANES;
         if self.to.len() < room {
-            self.from.resize(room, K::default());
-            self.to.resize(room, K::default());
+            memory::resize(&mut self.from, room, K::default());
+            memory::resize(&mut self.to, room, K::default());
         }
         let (mut covered, mut ahead) = (1, (len - 1) * step);
         while covered < len {
@@ -293,7 +294,7 @@ impl<K: Key> Near<K> {
 fn slide_rows<K: Key>(slab: &mut [K], len: usize, step: usize, choose: &impl Fn(K, K) -> K) {
     let windows = (slab.len() / step + 1).saturating_sub(len);
     let chunk = CHUNK_BYTES / size_of::<K>();
-    let mut ahead = vec![K::default(); chunk.min(step)];
+    let mut ahead = memory::zeros(chunk.min(step));
     for column in (0..step).step_by(chunk) {
         let width = chunk.min(step - column);
         let ahead = &mut ahead[..width];

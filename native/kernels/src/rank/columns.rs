@@ -6,6 +6,7 @@ use super::LANES;
 use super::counts::{Grid, Plane};
 use super::histogram::Line;
 use super::key::Key;
+use crate::memory::{self, CollectVec};
 use crate::simd::{Kernel, dispatch};
 
 /// Columns may lie at most this far apart for a block to hold all columns of a box.
@@ -107,8 +108,9 @@ pub(super) fn medians<K: Key>(
     lines: impl Iterator<Item = Line>,
     sink: &mut dyn FnMut(usize, &[K]),
 ) {
-    let mut out = vec![K::default(); plane.width.next_multiple_of(LANES)];
-    let mut sorted = vec![vec![K::default(); (BLOCK + 2) * LANES + 4 * LARGEST_STEP]; grid.rows];
+    let mut out = memory::zeros(plane.width.next_multiple_of(LANES));
+    let mut sorted =
+        (0..grid.rows).map(|_| memory::zeros((BLOCK + 2) * LANES + 4 * LARGEST_STEP)).collect_vec();
     for line in lines {
         for row in 0..plane.rows.len {
             let padded = &padded[line.padded + row * plane.rows.padded..];

@@ -10,6 +10,7 @@ use std::ops::{AddAssign, Range, SubAssign};
 
 use super::histogram::Line;
 use super::{Axis, Dim};
+use crate::memory::{self, CollectVec};
 use crate::simd::{Kernel, dispatch};
 
 /// Rows and neighbouring results of a tile: higher and wider ones waste less on their edges, but hold more values.
@@ -162,7 +163,7 @@ struct Counts<C> {
 }
 
 /// How the columns of a box are added up: first those of runs of equal length, then runs and what is left.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Additions {
     /// Offsets of a run's columns.
     run: Vec<usize>,
@@ -177,7 +178,7 @@ impl Additions {
         let terms = |length: &usize| length + columns / length + columns % length;
         let length = (2..=MOST_TERMS).min_by_key(terms).filter(|length| terms(length) < columns).unwrap_or(1);
         let offsets =
-            |range: Range<usize>, by: usize| range.step_by(by).map(|column| column * step).collect();
+            |range: Range<usize>, by: usize| range.step_by(by).map(|column| column * step).collect_vec();
         if length == 1 {
             return Self { run: Vec::new(), runs: Vec::new(), columns: offsets(0..columns, 1) };
         }
@@ -201,7 +202,7 @@ struct Found {
 
 impl<C: Count> Tile<C> {
     fn new(grid: Grid, padded: &[u8], rank: C, height: usize, width: usize) -> Self {
-        let mut samples = vec![Aligned([0; SPAN]); height + grid.rows - 1];
+        let mut samples = memory::filled(Aligned([0; SPAN]), height + grid.rows - 1);
         let span = width + (grid.columns - 1) * grid.column_step;
         for (row, to) in samples.iter_mut().enumerate() {
             to.0[..span].copy_from_slice(&padded[row * grid.row_step..][..span]);
@@ -209,7 +210,7 @@ impl<C: Count> Tile<C> {
         let zero = C::default();
         let counts = Counts { columns: [zero; SPAN + REACH], runs: [zero; SPAN], sums: [zero; TILE_WIDTH] };
         let additions = Additions::new(grid.columns, grid.column_step);
-        let above = vec![Aligned([0; TILE_WIDTH]); height];
+        let above = memory::filled(Aligned([0; TILE_WIDTH]), height);
         Self { grid, rank, width, additions, samples, above, counts }
     }
 

@@ -6,6 +6,7 @@ use super::{Plan, Window};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::match_dtype;
+use crate::memory::{self, CollectVec};
 use crate::runs::{cover, levels_for};
 use crate::sample::{Bool, Cast};
 use crate::simd::{Kernel, dispatch};
@@ -30,14 +31,14 @@ impl Extreme {
     pub(super) fn new(cells: &Cells<'_>, largest: bool) -> Self {
         let along = |axis: usize| {
             let runs = cells.lengths(axis);
-            let levels = levels_for(&runs.iter().map(|run| run.1).collect::<Vec<_>>());
+            let levels = levels_for(&runs.iter().map(|run| run.1).collect_vec());
             let step = cells.strides[axis];
             let reads: Vec<_> = runs
                 .iter()
                 .flat_map(|&(offset, len)| {
                     cover(len, levels).map(move |(level, start)| (level, offset + start * step))
                 })
-                .collect();
+                .collect_vec();
             Self { largest, step, levels, reads }
         };
         (0..cells.axes.len())
@@ -76,9 +77,10 @@ impl<K: Key, F: Fn(K, K) -> K> Kernel for Select<'_, K, F> {
         for level in 0..extreme.levels {
             let below = made.last().map_or(padded, Vec::as_slice);
             let ahead = &below[(extreme.step << level).min(below.len())..];
-            made.push(below.iter().zip(ahead).map(|(near, far)| choose(*near, *far)).collect());
+            let level = below.iter().zip(ahead).map(|(near, far)| choose(*near, *far)).collect_vec();
+            memory::push(&mut made, level);
         }
-        let levels: Vec<&[K]> = std::iter::once(padded).chain(made.iter().map(Vec::as_slice)).collect();
+        let levels: Vec<&[K]> = std::iter::once(padded).chain(made.iter().map(Vec::as_slice)).collect_vec();
         for line in lines(dims) {
             for (part, out) in out[line.out..line.out + row].chunks_mut(BLOCK).enumerate() {
                 let at = line.padded + part * BLOCK;
@@ -209,7 +211,7 @@ fn raise_band<T: Raise>(
     layout.pad(data, &rows, T::key, T::from_f64_truncated(fill).key(), padded);
     let mut dims = layout.dims(rows.len());
     let row = dims.pop().map_or(0, |last| last.len * last.out);
-    let (mut best, mut others) = (vec![0.0; row], vec![T::default(); row]);
+    let (mut best, mut others) = (memory::zeros(row), memory::zeros(row));
     for line in lines(&dims) {
         let padded = &padded[line.padded..];
         let (best, others) = (best.as_mut_slice(), others.as_mut_slice());

@@ -1,6 +1,7 @@
 //! Selection by a histogram of the window that slides along a line.
 
 use super::key::{Key, Numbered};
+use crate::memory::{self, CollectVec};
 use crate::parallel;
 
 /// Bits of a value that one level of [`Histogram`] tells apart.
@@ -18,7 +19,7 @@ impl Histogram {
     fn new(limit: usize) -> Self {
         let bits = usize::BITS - limit.saturating_sub(1).leading_zeros();
         let depth = bits.div_ceil(LEVEL_BITS).max(1);
-        Self { levels: (1..=depth).map(|level| vec![0; 1 << (level * LEVEL_BITS)]).collect() }
+        Self { levels: (1..=depth).map(|level| memory::zeros(1 << (level * LEVEL_BITS))).collect_vec() }
     }
 
     /// Count `value` as often as `change` says, which wraps to take it out.

@@ -1,10 +1,11 @@
 //! Unsigned integers that sort like samples.
 
+use crate::memory::{self, CollectVec, Zero};
 use crate::sample::{Bool, Sample};
 use crate::view::ViewMut;
 
 /// An unsigned integer that stands for a sample while ranks are selected.
-pub(super) trait Key: Copy + Ord + Default + Send + Sync + 'static {
+pub(super) trait Key: Zero + Ord + Default + Send + Sync + 'static {
     /// A fixed number of keys, some registers full.
     type Lanes: Copy + AsRef<[Self]> + AsMut<[Self]>;
 
@@ -40,8 +41,8 @@ macro_rules! short_key {
             $($more)?
 
             fn number(keys: &[Self]) -> Numbered<Self> {
-                let ids = keys.iter().map(|&key| u32::from(key)).collect();
-                Numbered { ids, values: (0..=Self::MAX).collect() }
+                let ids = keys.iter().map(|&key| u32::from(key)).collect_vec();
+                Numbered { ids, values: (0..=Self::MAX).collect_vec() }
             }
         }
     };
@@ -56,12 +57,12 @@ macro_rules! long_key {
 
             fn number(keys: &[Self]) -> Numbered<Self> {
                 assert!(u32::try_from(keys.len()).is_ok(), "a band of {} samples", keys.len());
-                let mut order: Vec<(Self, u32)> = keys.iter().copied().zip(0..).collect();
+                let mut order: Vec<(Self, u32)> = keys.iter().copied().zip(0..).collect_vec();
                 order.sort_unstable();
-                let (mut ids, mut values) = (vec![0; keys.len()], Vec::new());
+                let (mut ids, mut values) = (memory::zeros(keys.len()), Vec::new());
                 for (key, place) in order {
                     if values.last() != Some(&key) {
-                        values.push(key);
+                        memory::push(&mut values, key);
                     }
                     ids[place as usize] = values.len() as u32 - 1;
                 }

@@ -4,6 +4,7 @@ use super::LANES;
 use super::histogram::Line;
 use crate::border::Border;
 use crate::error::{KernelError, Result};
+use crate::memory::{self, CollectVec};
 use crate::window;
 
 /// Bytes of a band's keys, about, so that a band stays in the second-level cache.
@@ -96,7 +97,7 @@ impl Layout {
                 padded: self.padded_strides[axis],
                 out: self.strides[axis],
             })
-            .collect()
+            .collect_vec()
     }
 }
 
@@ -114,13 +115,13 @@ fn merge_axes(
             Some(axis) if axis.window == 1 && window == 1 => {
                 axis.len = axis.len.checked_mul(len).ok_or_else(too_large)?;
             }
-            _ => axes.push(Axis { len, window, before, border }),
+            _ => memory::push(&mut axes, Axis { len, window, before, border }),
         }
     }
     axes.retain(|axis| axis.window > 1 || axis.len != 1);
     let inner = axes.pop_if(|axis| axis.window == 1 && axis.len > 0).map_or(1, |axis| axis.len);
     if axes.is_empty() {
-        axes.push(Axis { len: 1, window: 1, before: 0, border: Border::Nearest });
+        memory::push(&mut axes, Axis { len: 1, window: 1, before: 0, border: Border::Nearest });
     }
     for axis in &axes {
         // Positions have a sign.
@@ -139,7 +140,7 @@ fn strides(
     let mut strides = Vec::new();
     for length in lengths.rev() {
         let step = stride.ok_or_else(too_large)?;
-        strides.push(step);
+        memory::push(&mut strides, step);
         stride = step.checked_mul(length);
         if strides.len() == 1 && stride >= Some(align) {
             stride = stride.and_then(|row| row.checked_next_multiple_of(align));
@@ -169,7 +170,7 @@ pub(super) struct Cells<'a> {
 impl Cells<'_> {
     pub(super) fn taps(&self) -> Vec<usize> {
         let counted = self.mask.iter().enumerate().filter(|(_, counts)| **counts);
-        counted.map(|(cell, _)| self.offset(cell)).collect()
+        counted.map(|(cell, _)| self.offset(cell)).collect_vec()
     }
 
     fn offset(&self, cell: usize) -> usize {
@@ -192,7 +193,7 @@ impl Cells<'_> {
         let begins = |cell: &usize| counts(*cell) && (position(*cell) == 0 || !counts(*cell - step));
         let length =
             |cell: usize| (0..window - position(cell)).take_while(|n| counts(cell + n * step)).count();
-        (0..self.mask.len()).filter(begins).map(|cell| (self.offset(cell), length(cell))).collect()
+        (0..self.mask.len()).filter(begins).map(|cell| (self.offset(cell), length(cell))).collect_vec()
     }
 
     /// For a step along `axis`: the axis, the offsets of the samples left behind, and of those that join.
@@ -203,10 +204,10 @@ impl Cells<'_> {
         let (mut leave, mut enter) = (Vec::new(), Vec::new());
         for cell in (0..self.mask.len()).filter(|cell| self.mask[*cell]) {
             if position(cell) == 0 || !self.mask[cell - step] {
-                leave.push(self.offset(cell));
+                memory::push(&mut leave, self.offset(cell));
             }
             if position(cell) == window - 1 || !self.mask[cell + step] {
-                enter.push(self.offset(cell) + stride);
+                memory::push(&mut enter, self.offset(cell) + stride);
             }
         }
         (axis, leave, enter)

@@ -1,6 +1,7 @@
 //! Selection by a sorting network whose lanes are neighbouring pixels.
 
 use super::key::Key;
+use crate::memory::{self, CollectVec};
 
 /// Which results of a comparison something later still reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +32,12 @@ impl Network {
     pub(super) fn new(count: usize, rank: usize) -> Self {
         assert!(rank < count, "rank {rank} of {count} values");
         let mut comparisons = Vec::new();
-        let mut needed = vec![false; count];
+        let mut needed = memory::zeros(count);
         needed[rank] = true;
         let pairs = match rank {
             // An extreme needs no sorting: one value is compared with each of the others.
-            0 => (1..count).map(|other| (0, other)).collect(),
-            _ if rank == count - 1 => (0..rank).map(|other| (other, rank)).collect(),
+            0 => (1..count).map(|other| (0, other)).collect_vec(),
+            _ if rank == count - 1 => (0..rank).map(|other| (other, rank)).collect_vec(),
             _ => merge_exchange(count),
         };
         for (low, high) in pairs.into_iter().rev() {
@@ -47,7 +48,7 @@ impl Network {
                 (false, false) => continue,
             };
             (needed[low], needed[high]) = (true, true);
-            comparisons.push(Comparison { low, high, keep });
+            memory::push(&mut comparisons, Comparison { low, high, keep });
         }
         comparisons.reverse();
         Self { count, rank, comparisons }
@@ -114,7 +115,10 @@ fn merge_exchange(count: usize) -> Vec<(usize, usize)> {
     while p > 0 {
         let (mut q, mut r, mut d) = (top, 0, p);
         loop {
-            pairs.extend((0..count.saturating_sub(d)).filter(|i| i & p == r).map(|i| (i, i + d)));
+            memory::extend(
+                &mut pairs,
+                (0..count.saturating_sub(d)).filter(|i| i & p == r).map(|i| (i, i + d)),
+            );
             if q == p {
                 break;
             }

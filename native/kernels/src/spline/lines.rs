@@ -8,6 +8,7 @@
 use super::recursion::Filter;
 use crate::error::Result;
 use crate::match_dtype;
+use crate::memory::CollectVec;
 use crate::parallel;
 use crate::sample::Sample;
 use crate::scratch::Scratch;
@@ -42,12 +43,12 @@ pub(super) fn filter_in_c_order(
     let keep: &[usize] = if plan.turned { &[1, 2] } else { &[1] };
     let count = parallel::blocks_for(size.saturating_mul(filter.cost()));
     let outputs = output.into_shape(&shape)?.split_blocks(keep, count);
-    let mut inputs: Vec<Option<View<'_>>> = outputs.iter().map(|_| None).collect();
+    let mut inputs: Vec<Option<View<'_>>> = outputs.iter().map(|_| None).collect_vec();
     if let Some(input) = input {
         let blocks = input.view().split_blocks(keep, count);
-        inputs = blocks.into_iter().map(|(_, block)| Some(block)).collect();
+        inputs = blocks.into_iter().map(|(_, block)| Some(block)).collect_vec();
     }
-    let blocks = inputs.into_iter().zip(outputs).map(|(input, (_, output))| (input, output)).collect();
+    let blocks = inputs.into_iter().zip(outputs).map(|(input, (_, output))| (input, output)).collect_vec();
     parallel::for_each_block(blocks, |(input, output)| {
         match_dtype!(ViewMut, output, output => {
             let mut output = fixed_mut(output);

@@ -4,6 +4,7 @@
 //! weights fall geometrically: it is left as soon as no further term can change a bit of it.
 
 use crate::border::Border;
+use crate::memory::CollectVec;
 use crate::simd::{Kernel, dispatch};
 
 /// What SciPy's filter of one order does to a line of one length: the poles in their order, each with the power of
@@ -34,7 +35,7 @@ impl Filter {
         };
         let power = if start == Start::Mirror { len.saturating_sub(1) } else { len };
         let gain = poles.iter().fold(1.0, |gain, z| gain * ((1.0 - z) * (1.0 - 1.0 / z)));
-        Self { gain, poles: poles.iter().map(|z| (*z, z.powf(power as f64))).collect(), start, len }
+        Self { gain, poles: poles.iter().map(|z| (*z, z.powf(power as f64))).collect_vec(), start, len }
     }
 
     /// What samples are multiplied by before they are filtered; while they are read that takes no time.

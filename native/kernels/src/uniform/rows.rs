@@ -6,6 +6,7 @@
 use super::{Addend, Divide};
 use crate::correlate::{Alike, c_order};
 use crate::error::Result;
+use crate::memory;
 use crate::parallel;
 use crate::scratch::{Element, Scratch};
 use crate::simd::{Kernel, dispatch};
@@ -52,7 +53,7 @@ pub(super) fn means<T: Alike + Element, S: Addend + Element>(
         let mut block = T::array(block).expect("a part has the type of the whole");
         let (planes, columns) = (block.len_of(Axis(0)), block.len_of(Axis(2)));
         let mut sums = Scratch::<S>::new(columns.min(MOST));
-        let outside = vec![fill; columns.min(MOST)];
+        let outside = memory::filled(fill, columns.min(MOST));
         for plane in 0..planes {
             let input = &input[(origin[0] + plane) * len * inner..][..len * inner];
             for column in (0..columns).step_by(MOST) {

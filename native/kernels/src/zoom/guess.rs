@@ -12,6 +12,7 @@ use super::AxisMap;
 use super::line::Line;
 use crate::border::Border;
 use crate::interpolate::Options;
+use crate::memory::{self, CollectVec};
 use crate::rows::{Axes, LONGEST_ROW, RowMaker, RowWorker, advance, make_rows};
 use crate::sample::Sample;
 use crate::simd::{Kernel, dispatch};
@@ -171,12 +172,12 @@ impl<'a, const TAPS: usize> Guess<'a, TAPS> {
         let row = if options.border == Border::GridConstant { behind(outer) } else { 0 };
         Self {
             elements: coefficients.as_slice().expect("coefficients in C order"),
-            outer: (0..outer).map(behind).collect(),
-            axes: (outer..last).map(|axis| (shape[axis], behind(axis), table(axis))).collect(),
+            outer: (0..outer).map(behind).collect_vec(),
+            axes: (outer..last).map(|axis| (shape[axis], behind(axis), table(axis))).collect_vec(),
             error: relative_error(TAPS, weighed, channels.is_some()),
             channels,
             fill: options.fill,
-            fill_rows: [vec![options.fill; row], vec![options.fill.abs(); row]],
+            fill_rows: [memory::filled(options.fill, row), memory::filled(options.fill.abs(), row)],
         }
     }
 
@@ -198,13 +199,13 @@ impl<'a, const TAPS: usize> Guess<'a, TAPS> {
             .map(|axis| {
                 let (len, behind, _) = &self.axes[axis];
                 let samples = if leading == 0 { len * behind } else { *behind };
-                Block { values: vec![0.0; samples], sizes: vec![0.0; samples], ..Block::default() }
+                Block { values: memory::zeros(samples), sizes: memory::zeros(samples), ..Block::default() }
             })
-            .collect();
+            .collect_vec();
         let last = blocks.len() - 1;
         let samples = blocks[last].values.len();
-        blocks[last].values.resize(samples + planes, self.fill);
-        blocks[last].sizes.resize(samples + planes, self.fill.abs());
+        memory::resize(&mut blocks[last].values, samples + planes, self.fill);
+        memory::resize(&mut blocks[last].sizes, samples + planes, self.fill.abs());
         let (row, errors, leads, lines) = Default::default();
         Worker { guess: self, row, outside: false, blocks, errors, leads, lines }
     }
@@ -247,7 +248,7 @@ impl<const TAPS: usize> RowWorker for StoringWorker<'_, TAPS> {
                 self.worker.guess_row(base, to);
                 find(to, &self.worker.errors)
             }
-            None => (0..to.len()).collect(),
+            None => (0..to.len()).collect_vec(),
         };
         let mut done = None;
         for value in doubtful {
@@ -292,7 +293,7 @@ struct Worker<'a, const TAPS: usize> {
 impl<const TAPS: usize> Worker<'_, TAPS> {
     fn start(&mut self, row: &[usize]) {
         self.row.clear();
-        self.row.extend_from_slice(row);
+        memory::extend_from_slice(&mut self.row, row);
         self.leads.clear();
         self.outside =
             self.guess.axes.iter().zip(row).any(|((_, _, table), position)| table.outside[*position]);
@@ -309,7 +310,7 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
             sizes.iter_mut().zip(line).for_each(|(size, value)| *size = value.abs());
         }
         for axis in 0..self.row.len() {
-            let wanted = Some((base, self.row[..=axis].to_vec()));
+            let wanted = Some((base, memory::copy(&self.row[..=axis])));
             if self.blocks[axis].made_for == wanted {
                 continue;
             }
@@ -335,7 +336,7 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
         }
         let (_, planes, table) = self.guess.last();
         let block = &self.blocks[self.blocks.len() - 1];
-        self.errors.resize(to.len(), 0.0);
+        memory::resize(&mut self.errors, to.len(), 0.0);
         dispatch(WeighRow {
             table,
             block,
@@ -356,16 +357,16 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
         if !self.leads.is_empty() {
             return;
         }
-        let mut tap = vec![0; self.row.len()];
-        let shape = vec![TAPS; self.row.len()];
+        let mut tap = memory::zeros(self.row.len());
+        let shape = memory::filled(TAPS, self.row.len());
         loop {
-            let mut lead = LeadTaps { start: Some(0), weights: Vec::with_capacity(self.row.len()) };
+            let mut lead = LeadTaps { start: Some(0), weights: memory::with_capacity(self.row.len()) };
             for (((len, behind, table), position), tap) in self.guess.axes.iter().zip(&self.row).zip(&tap) {
                 let index = table.taps[*position][*tap];
                 lead.start = lead.start.filter(|_| index < *len).map(|start| start + index * behind);
-                lead.weights.push(table.weights[*position][*tap]);
+                memory::push(&mut lead.weights, table.weights[*position][*tap]);
             }
-            self.leads.push(lead);
+            memory::push(&mut self.leads, lead);
             if !advance(&mut tap, &shape) {
                 break;
             }
@@ -403,7 +404,7 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
             return;
         }
         let width = self.leads.len() * TAPS;
-        self.lines.resize(planes * width, 0.0);
+        memory::resize(&mut self.lines, planes * width, 0.0);
         for (lead, at) in self.leads.iter().zip((0..).step_by(TAPS)) {
             // No mode with channels has fill values for taps.
             let start = base + lead.start.unwrap_or(0);
@@ -568,7 +569,7 @@ impl<T: Sample> Kernel for Doubtful<'_, T> {
             // Looked at piece by piece: a loop that may stop at every value is not vectorized.
             if !all.clone().fold(true, |known, (value, error)| known & is_known(*value, *error)) {
                 let here = all.enumerate().filter(|(_, (value, error))| !is_known(**value, **error));
-                found.extend(here.map(|(at, _)| piece * 64 + at));
+                memory::extend(&mut found, here.map(|(at, _)| piece * 64 + at));
             }
         }
         found

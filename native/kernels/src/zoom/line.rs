@@ -2,6 +2,7 @@
 
 use super::AxisMap;
 use crate::interpolate::{Options, blended_on, place, tap_index};
+use crate::memory::{self, CollectVec};
 use crate::spline::weights;
 use std::ops::Range;
 
@@ -33,9 +34,9 @@ impl<const TAPS: usize> Line<TAPS> {
         let count = positions.len();
         let mut line = Self {
             len,
-            taps: vec![[0; TAPS]; count],
-            weights: vec![[0.0; TAPS]; count],
-            outside: vec![false; count],
+            taps: memory::zeros(count),
+            weights: memory::zeros(count),
+            outside: memory::zeros(count),
             inside: 0..0,
             between: Vec::new(),
         };
@@ -53,13 +54,13 @@ impl<const TAPS: usize> Line<TAPS> {
             }
         }
         if TAPS == 2 {
-            let coordinates: Vec<f64> = positions.map(coordinate).collect();
+            let coordinates: Vec<f64> = positions.map(coordinate).collect_vec();
             line.inside = blended_on(&coordinates, len, to_the_end);
             let between = |x: &f64| {
                 let first = (*x as usize).min(len - 2);
                 (first, x - first as f64)
             };
-            line.between = coordinates[line.inside.clone()].iter().map(between).collect();
+            line.between = coordinates[line.inside.clone()].iter().map(between).collect_vec();
         }
         line
     }
@@ -68,13 +69,13 @@ impl<const TAPS: usize> Line<TAPS> {
     pub fn reached(&self, gap: usize) -> Vec<Range<usize>> {
         let neighbours = self.between.iter().flat_map(|(first, _)| [*first, first + 1]);
         let taps = self.taps.iter().flatten().copied();
-        let mut reached: Vec<usize> = taps.filter(|tap| *tap < self.len).chain(neighbours).collect();
+        let mut reached: Vec<usize> = taps.filter(|tap| *tap < self.len).chain(neighbours).collect_vec();
         reached.sort_unstable();
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for sample in reached {
             match ranges.last_mut() {
                 Some(range) if sample <= range.end + gap => range.end = range.end.max(sample + 1),
-                _ => ranges.push(sample..sample + 1),
+                _ => memory::push(&mut ranges, sample..sample + 1),
             }
         }
         ranges
@@ -82,10 +83,10 @@ impl<const TAPS: usize> Line<TAPS> {
 
     /// The same of an input that has only these ranges of samples, one behind the other: all that are read.
     pub fn of_picked(mut self, ranges: &[Range<usize>]) -> Self {
-        let mut firsts = Vec::with_capacity(ranges.len());
+        let mut firsts = memory::with_capacity(ranges.len());
         let mut len = 0;
         for range in ranges {
-            firsts.push(len);
+            memory::push(&mut firsts, len);
             len += range.len();
         }
         let renumber = |sample: &mut usize| {

@@ -3,6 +3,7 @@
 
 use super::line::Line;
 use super::{Recipe, Zoom, cost};
+use crate::memory::{self, CollectVec};
 use crate::parallel::{self, LocalThreads};
 use crate::rows::{Axes, LONGEST_ROW, Pixels, is_better_in_parts, lies_as_gathered, make_rows};
 use crate::sample::Sample;
@@ -51,8 +52,8 @@ fn run_by<T: Sample, const TAPS: usize>(
 ) {
     let axes = recipe.axes;
     let last = axes.outer + axes.spatial - 1;
-    let rows: Vec<usize> = (last..output.ndim()).collect();
-    let others: Vec<usize> = (0..output.ndim()).filter(|axis| *axis != last).collect();
+    let rows: Vec<usize> = (last..output.ndim()).collect_vec();
+    let others: Vec<usize> = (0..output.ndim()).filter(|axis| *axis != last).collect_vec();
     // As many blocks as the image has picks, though an output may need less of it.
     let samples = image.len().min(output.len().saturating_mul(TAPS.saturating_pow(axes.spatial as u32)));
     let count = (samples.saturating_mul(size_of::<T>()) / sizes.picked).max(1);
@@ -73,11 +74,13 @@ fn run_by<T: Sample, const TAPS: usize>(
             let _alone = LocalThreads::new(1);
             let positions = |axis: usize| origin[axis]..origin[axis] + block.shape()[axis];
             let mut ranges: Vec<Vec<Range<usize>>> =
-                (0..axes.outer).map(|axis| vec![positions(axis)]).collect();
-            let leading: Vec<_> = (axes.outer..last).map(|axis| picked(axis, positions(axis), 0)).collect();
-            ranges.extend(leading.iter().map(|(_, reached)| reached.clone()));
-            ranges.push(columns.clone());
-            let lines: Vec<&Line<TAPS>> = leading.iter().map(|(line, _)| line).chain([&of_columns]).collect();
+                (0..axes.outer).map(|axis| memory::filled(positions(axis), 1)).collect_vec();
+            let leading: Vec<_> =
+                (axes.outer..last).map(|axis| picked(axis, positions(axis), 0)).collect_vec();
+            memory::extend(&mut ranges, leading.iter().map(|(_, reached)| memory::copy(reached)));
+            memory::push(&mut ranges, memory::copy(&columns));
+            let lines: Vec<&Line<TAPS>> =
+                leading.iter().map(|(line, _)| line).chain([&of_columns]).collect_vec();
             let pixels = Pixels::of_copy(pick(image, &ranges), axes);
             make_rows(block, axes, cost, &Zoom::new(&pixels, &lines, recipe));
             parallel::pause();
@@ -92,11 +95,11 @@ fn run_by<T: Sample, const TAPS: usize>(
 
 /// What lies in these ranges of the first axes, one behind the other, in C order.
 fn pick<T: Sample>(image: &ArrayViewD<'_, T>, ranges: &[Vec<Range<usize>>]) -> ArrayD<T> {
-    let mut shape = image.shape().to_vec();
+    let mut shape = memory::copy(image.shape());
     for (len, ranges) in shape.iter_mut().zip(ranges) {
         *len = ranges.iter().map(|range| range.len()).sum();
     }
-    let mut picked = ArrayD::from_elem(shape, T::default());
+    let mut picked = memory::zero_array(&shape);
     pick_into(picked.view_mut(), image.view(), 0, ranges);
     picked
 }

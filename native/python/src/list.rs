@@ -1,0 +1,32 @@
+//! Lists of numbers as arguments: PyO3's vectors abort the process for want of memory.
+
+use crate::call::held;
+use offgraph_kernels::memory;
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::prelude::*;
+use std::ops::Deref;
+
+/// The items of a Python sequence.
+pub struct List<T>(Vec<T>);
+
+impl<'py, T: FromPyObjectOwned<'py>> FromPyObject<'_, 'py> for List<T> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        held(|| {
+            let mut items = memory::with_capacity(object.len()?);
+            for item in object.try_iter()? {
+                memory::push(&mut items, item?.extract::<T>().map_err(Into::into)?);
+            }
+            Ok(Self(items))
+        })
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
