@@ -283,6 +283,12 @@ def test_a_png_and_an_npy_that_declare_what_they_cannot_hold(tmp_path: Path) -> 
     forge(tmp_path / "out", lambda line: line["at"]["images"].update(digest), number)
     with pytest.raises(og.DecodeError, match="header"):
         BuiltDataset(tmp_path / "out").read(number)
+    data = data.replace(b"(99999, 9,", b"(99, 9, \x1f ")  # NumPy's parser raises a TokenError for that
+    path.write_bytes(data)
+    digest["sha256"] = hashlib.sha256(data).hexdigest()
+    forge(tmp_path / "out", lambda line: line["at"]["images"].update(digest), number)
+    with pytest.raises(og.DecodeError, match=r"damaged \.npy file"):
+        BuiltDataset(tmp_path / "out").read(number)
 
 
 def test_the_limit_is_the_reader_s(whole: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import offgraph as og
 from made import class_folder, paired_folder, picture_file, recipe, tree
 from offgraph import cli, decode, machine
 from offgraph.dataset.allowed import MaxBad
+from offgraph.dataset.folder import FolderFormat
 from offgraph.feeding import name_file
 from offgraph.machine import with_retries
 
@@ -315,6 +316,33 @@ def test_a_drive_written_to_that_does_not_answer_is_tried_again(
     left[0] = 0
     build(photos, tmp_path / "other")
     assert tree(tmp_path / "other") == tree(tmp_path / "undisturbed")
+
+
+def test_no_more_threads_and_no_memory_where_it_is_written(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(
+            og.MachineError, match=r"out: stopped, .*can't start new thread: use fewer than 1 threads"
+        ):
+            build(photos, tmp_path / "out")
+        with pytest.raises(og.MachineError, match="can't start new thread"):
+            list(og.Loader(photos, recipe(), threads=1))
+    with monkeypatch.context() as patched:
+
+        def starve(*args: object) -> None:
+            raise MemoryError
+
+        patched.setattr(FolderFormat, "write", starve)
+        with pytest.raises(
+            og.MachineError, match=r"out: stopped, .*not enough memory.*run the same build again"
+        ):
+            build(photos, tmp_path / "out")
+    assert build(photos, tmp_path / "out").examples == 12
 
 
 STARVED = """

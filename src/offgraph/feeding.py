@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import hashlib
 import operator
+import os
 import queue
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from offgraph.errors import ArgumentError, DecodeError, OffgraphError, SourceError, StepError
+from offgraph.errors import ArgumentError, DecodeError, MachineError, OffgraphError, SourceError, StepError
 from offgraph.machine import machine_error
 from offgraph.threads import num_threads
 
@@ -48,8 +50,6 @@ ALIGNMENT = 64
 
 def default_threads() -> int:
     """Count the processors this process may use."""
-    import os
-
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no affinity
@@ -195,10 +195,14 @@ def ordered_map(
         with num_threads(1):
             return function(thing)
 
+    def submit(thing: Given) -> Future[Made]:
+        with _starting(f"use fewer than {threads} threads"):
+            return pool.submit(work, thing)
+
     with ThreadPoolExecutor(threads, thread_name_prefix="offgraph") as pool:
         try:
             for thing in things:
-                waiting.append(pool.submit(work, thing))
+                waiting.append(submit(thing))
                 if len(waiting) >= ahead:
                     yield waiting.popleft().result()
             while waiting:
@@ -206,6 +210,18 @@ def ordered_map(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+@contextmanager
+def _starting(advice: str) -> Iterator[None]:
+    """Raise a MachineError where the system has no memory for a thread, or as many threads as it allows."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        cause = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        raise MachineError(f"{error}: {advice}", cause) from error
 
 
 class _End:
@@ -266,8 +282,9 @@ def read_ahead(
 
     # A daemon: the end of the program does not wait for a pass that nobody will finish, but ends it (below).
     thread = threading.Thread(target=work, name="offgraph-read-ahead", daemon=True)
+    with _starting("end some of the program's threads"):
+        thread.start()
     _reading[thread] = stop
-    thread.start()
     try:
         while True:
             thing = ready.get()

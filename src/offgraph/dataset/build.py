@@ -25,8 +25,10 @@ from offgraph.dataset.splits import Part, divide, merged, note
 from offgraph.decode import MAX_PIXELS, Color
 from offgraph.errors import ArgumentError, BuildError, MachineError
 from offgraph.feeding import default_threads, ordered_map, whole_number
+from offgraph.machine import machine_error
 from offgraph.random import Key
 from offgraph.sources import Item, Source, open_source
+from offgraph.sources.base import count_of
 
 __all__ = ["build"]
 
@@ -229,12 +231,15 @@ class _How:
             )
             try:
                 return run.run()
-            except MachineError as error:
+            except (MachineError, MemoryError) as problem:
+                error = (
+                    machine_error(str(folder.path), problem) if isinstance(problem, MemoryError) else problem
+                )
                 raise MachineError(
                     f"{folder.path}: stopped, since the machine failed and not a file: {error}. Nothing is set aside "
                     "for it: mend that and run the same build again, which goes on where it was",
                     error,
-                ) from error
+                ) from problem
 
 
 def _check_options(**given: str) -> None:
@@ -392,7 +397,7 @@ class _Run:
         if bad and total > 1 and self.allowed.exceeded(len(self.bad), total):
             raise BuildError(
                 f"{self.folder.path}: {len(self.bad)} of {total} images are bad, more than max_bad={self.allowed.said} "
-                f"allows; {self.good} examples could be used so far; the last: {bad[-1]['name']}: {bad[-1]['quarantined']}. "
+                f"allows; {count_of(self.good, 'example')} could be used so far; the last: {bad[-1]['name']}: {bad[-1]['quarantined']}. "
                 "Look at these files and at the options, or raise max_bad: the same build then goes on where it was"
             )
         if bad and self.stop:

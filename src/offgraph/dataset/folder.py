@@ -185,10 +185,13 @@ def _npy(array: Encoded) -> bytes:
 def _from_npy(data: bytes, described: dict[str, Any]) -> bytes:
     """The values of a .npy file, once its header says what the record says: no memory is taken on its word."""
     file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise BuildError(f"a .npy file of version {version}")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"version {version}")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except Exception as error:  # NumPy's parser lets out what Python's own raises on odd text
+        raise BuildError(f"a damaged .npy file ({error})") from error
     if shape != tuple(described["shape"]) or fortran or dtype.newbyteorder("=").name != described["dtype"]:
         raise BuildError(
             f"stored as {described['dtype']} of shape {described['shape']}, but its header says otherwise"
