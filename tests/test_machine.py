@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from offgraph.dataset.allowed import MaxBad
 from offgraph.dataset.folder import FolderFormat
 from offgraph.feeding import name_file
 from offgraph.machine import with_retries
+from offgraph.sources import Source
 
 
 @pytest.fixture(scope="module")
@@ -343,6 +345,32 @@ def test_no_more_threads_and_no_memory_where_it_is_written(
         ):
             build(photos, tmp_path / "out")
     assert build(photos, tmp_path / "out").examples == 12
+
+
+def test_a_pause_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = class_folder(tmp_path / "in", each=4)
+    (tmp_path / "r.yaml").write_text(recipe().to_yaml())
+    monkeypatch.setattr(machine, "PAUSES", (600.0,))
+    real, tries = Source.read, []
+
+    def read(self: og.Source, index: int) -> object:
+        if index == 3:
+            if not tries:
+                root.rename(tmp_path / "gone")
+                threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            tries.append(index)
+        return real(self, index)
+
+    monkeypatch.setattr(Source, "read", read)
+    started = time.perf_counter()
+    with pytest.raises(SystemExit) as left:
+        cli.main(
+            ["build", str(root), str(tmp_path / "out"), "-r", str(tmp_path / "r.yaml"), "--workers", "2"]
+        )
+    assert left.value.code == 130 and time.perf_counter() - started < 30 and len(tries) == 1
+    assert "run the same command again" in capsys.readouterr().err
 
 
 STARVED = """

@@ -172,7 +172,12 @@ def reason(error: BaseException, path: Path, name: str) -> str:
 
 
 def ordered_map(
-    function: Callable[[Given], Made], things: Iterable[Given], *, threads: int, ahead: int | None = None
+    function: Callable[[Given], Made],
+    things: Iterable[Given],
+    *,
+    threads: int,
+    ahead: int | None = None,
+    stop: threading.Event | None = None,
 ) -> Generator[Made, None, None]:
     """Map over threads, give the results in the order of the things, and hold at most ``ahead`` of them.
 
@@ -187,6 +192,9 @@ def ordered_map(
         Number of threads, at least 1.
     ahead : int, optional
         Most results under way or waiting; ``2 * threads + 2`` unless given.
+    stop : threading.Event, optional
+        Set when the map ends, by Ctrl-C as well, before what is under way is waited for: a function that pauses to try
+        again looks at it.
     """
     ahead = 2 * threads + 2 if ahead is None else ahead
     waiting: deque[Future[Made]] = deque()
@@ -208,6 +216,8 @@ def ordered_map(
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            if stop is not None:
+                stop.set()
             for future in waiting:
                 future.cancel()
 

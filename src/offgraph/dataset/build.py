@@ -311,13 +311,11 @@ class _Run:
         already = sum(len(shards[shard]) for shard in done)
         with progress_bar(self.job.total, already, self.progress) as step:
             addresses = (address for shard in todo for address in shards[shard])
-            with closing(ordered_map(self.maker, addresses, threads=self.threads)) as made:
-                try:
-                    for shard in todo:
-                        self._write(shard, len(shards[shard]), made, step)
-                except BaseException:
-                    self.maker.ended.set()  # whoever waits to try again is not waited for
-                    raise
+            with closing(
+                ordered_map(self.maker, addresses, threads=self.threads, stop=self.maker.ended)
+            ) as made:
+                for shard in todo:
+                    self._write(shard, len(shards[shard]), made, step)
         # What stands beside the shards follows from them: it is made again, and written where it is not the same.
         written = self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
         written += self.records.finish()

@@ -121,7 +121,11 @@ class Work:
         shape: tuple[Any, ...] | None = None
         count = 0
         prepared = ordered_map(
-            self._prepare, range(len(self.source)), threads=self.threads, ahead=self.threads + self.batch_size
+            self._prepare,
+            range(len(self.source)),
+            threads=self.threads,
+            ahead=self.threads + self.batch_size,
+            stop=self._ended,
         )
         with closing(prepared):
             for entry in prepared:
