@@ -139,8 +139,6 @@ def read(
     if axes is not None and (len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes) <= set("TZYXC")):
         raise ArgumentError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
     page = None if page is None else page_number(page)
-    if not isinstance(path_or_bytes, str | os.PathLike | bytes | bytearray | memoryview):
-        raise ArgumentError(f"{path_or_bytes!r:.80} is neither a path nor the bytes of a file")
     limits = Limits(max_pixels)
     in_memory = isinstance(path_or_bytes, bytes | bytearray | memoryview)
     name = "<bytes>" if in_memory else os.fspath(path_or_bytes)
