@@ -181,6 +181,12 @@ def test_one_hot_columns(tmp_path) -> None:
             "holds 4 different numbers, some with a decimal point.*regress",
         ),
         ("label", ["9,5", "2"], "some with a decimal point"),
+        ("label", ["34", "27", "61", "45", "19"], "holds 5 different numbers: write task='regress'"),
+        (
+            "label",
+            [f"{n}.12.2020" for n in range(21)],
+            "holds another text in each of 21 rows: write task='classify'",
+        ),
         (
             "label",
             [str(age) for age in (*range(30, 50), 70, 81)],
@@ -204,6 +210,10 @@ def test_where_the_task_is_in_doubt_opening_asks(tmp_path, header, cells, asks) 
     "cells",
     [
         ["0", "1", "1", "5"],
+        ["7", "9", "12"],
+        ["34", "27", "61", "45", "34"],
+        [str(n) for n in range(1, 21)],
+        [f"breed {n % 21}" for n in range(22)],
         [str(n % 30) for n in range(60)],
         ["hot dog", "dog"],
         ["red car", "blue car"],
@@ -224,7 +234,12 @@ def test_what_is_certainly_a_class_is_one_without_a_word(tmp_path, cells) -> Non
         ("label", ["1", "nan"], {"task": "regress"}, r"row 3: 'nan' is not a finite number"),
         ("label", ["1", "1e999"], {"task": "regress"}, r"row 3: '1e999' is not a finite number"),
         ("label", ["1", "1_0"], {"task": "regress"}, r"row 3: '1_0' is not a finite number"),
-        ("label", ["1", '"9,5"'], {"task": "regress"}, r"row 3: '9,5' is not a finite number; write 9\.5"),
+        (
+            "label",
+            ["1", '"9,5"'],
+            {"task": "regress"},
+            r"row 3: '9,5' is not a finite number; write a decimal point",
+        ),
         ("label", ["a", ""], {"task": "classify"}, r"row 3: no label for 1\.png"),
         ("label", ["", ""], {"task": "multilabel"}, "not one label in the column label"),
         ("label", ['"a;b,c"'], {"task": "multilabel"}, "separates labels by ';' and by ','"),

@@ -20,7 +20,7 @@ def put(root: Path, *names: str) -> Path:
         if path.suffix == ".png":
             imwrite(path, np.zeros((4, 6), np.uint8))
         else:
-            path.write_bytes(b"")
+            path.write_text("Path;Label\n1.png;x\n" if path.suffix == ".csv" else "")
     return root
 
 
@@ -75,6 +75,10 @@ def test_where_it_is_certain_opening_says_what_to_write(tmp_path, case) -> None:
 DOUBTFUL = {
     "one class": (["pets/1.png", "pets/2.png"], r"all 2 images lie in pets/, taken as a class now"),
     "one class and an empty one": (["pets/1.png", "out/"], r"all 1 image lie in pets/ \(empty: out\)"),
+    "a table beside the images": (
+        ["1.png", "2.png", "list.csv"],
+        r"holds a table, list\.csv, that is not read: write open_source\('.*/list\.csv'\)",
+    ),
     "parts and others": (
         ["train/1.png", "val/1.png", "car/1.png"],
         r"holds train/ and val/, which look like parts .* write labels='folders' if this is meant",

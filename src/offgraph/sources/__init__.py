@@ -127,7 +127,8 @@ def open_source(
             )
     if masks is not None:
         if not holds_files:
-            raise SourceError(f"{where} with masks {printable(masks)}: both must be folders")
+            hint = "; a table names them in its column mask" if is_table else ""
+            raise SourceError(f"{where} with masks {printable(masks)}: both must be folders{hint}")
         return _hinted(open_paired(path, Path(masks), reading, meant))
     if holds_files:
         return open_folder(path, reading, meant)

@@ -14,7 +14,8 @@ from offgraph.sources.names import class_order, named, nfc, printable, warn_call
 
 __all__ = ["Labels", "Row", "read_labels"]
 
-_FEW = 20  # so many different whole numbers are classes without a question
+_FEW = 20  # so many different whole numbers are classes without a question, unless each row has another one
+_A_FEW_ROWS = 5
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
@@ -185,6 +186,13 @@ def _task_of_one(columns: _Columns, class_names: tuple[str, ...] | None) -> Task
         return _task_by_names(distinct, class_names)
     if all(_NUMBER.fullmatch(cell) or _COMMA.fullmatch(cell) for cell in distinct):
         return _task_of_numbers(columns, distinct)
+    if len(distinct) == len(cells) > _FEW:
+        raise columns.question(
+            f"holds another text in each of {len(cells):,} rows",
+            "task='classify' if each is a class",
+            "task='multilabel' if they are several labels",
+            "labels=None to leave them out",
+        )
     separator = _separator(distinct)
     if separator is None or not _looks_several(distinct, separator):
         return "classify"
@@ -209,13 +217,13 @@ def _task_by_names(cells: set[str], class_names: tuple[str, ...]) -> Task:
 
 def _task_of_numbers(columns: _Columns, distinct: set[str]) -> Task:
     if all(map(_WHOLE.fullmatch, distinct)):
-        if len(distinct) <= _FEW:
-            return "classify"
-        # the numbers 0 to n - 1 (or 1 to n), each more than once, number classes; ages have gaps
+        # the numbers 0 to n - 1 (or 1 to n) number classes; ages have gaps
         values = {int(cell) for cell in distinct} if all(len(cell) < 20 for cell in distinct) else set()
         first = min(values, default=-1)
         dense = first in (0, 1) and values == set(range(first, first + len(distinct)))
-        if dense and len(columns.rows) >= 2 * len(distinct):
+        rows = len(columns.rows)
+        few = len(distinct) <= _FEW and (dense or len(distinct) < max(rows, _A_FEW_ROWS))
+        if few or (dense and rows >= 2 * len(distinct)):
             return "classify"
         said = f"holds {len(distinct):,} different numbers"
     else:
@@ -320,7 +328,7 @@ def _regress(columns: _Columns) -> Labels:
             cell = row.cells[name]
             number = float(cell) if _NUMBER.fullmatch(cell) else math.nan
             if not math.isfinite(number):
-                hint = f"; write {cell.replace(',', '.')}" if _COMMA.fullmatch(cell) else ""
+                hint = "; write a decimal point, and no separator of thousands" if "," in cell else ""
                 said = f"{cell!r:.80} is not a finite number{hint}" if cell else "no number"
                 raise columns.error(row, f"{said} in the column {printable(name)}")
             numbers.append(number)

@@ -73,6 +73,7 @@ PART_WORDS = frozenset(
         "holdout",
     ]
 )
+TABLE_WORDS = frozenset({"path", "label", "labels", "class", "file", "filename", "image", "image_id"})
 _ENOUGH_PAIRS = 2
 _SHOWN = 3
 
@@ -105,6 +106,8 @@ def look(root: Path, listing: Listing, meant: Meant) -> None:
         here.no_stacks_of_folders()
         if len(holding) == 1 and not known:
             here.not_one_class(*holding)
+    if len(holding) < 2:
+        here.no_table_beside()
     here.no_masks_among_images()
 
 
@@ -211,6 +214,18 @@ class _Here:
             "this is meant"
         )
 
+    def no_table_beside(self) -> None:
+        """A table of labels that lies among images without any."""
+        for name in self.listing.left_out.names.get("not a picture", ()):
+            if "/" in name or splitext(name)[1].lower() not in (".csv", ".tsv"):  # noqa: PTH122
+                continue
+            if _columns(self.root / name) & TABLE_WORDS:
+                warn_caller(
+                    f"{self.where} holds a table, {name}, that is not read: write open_source({self.at(name)}) if it "
+                    "holds the labels, or labels='folders' or labels=None if not"
+                )
+                return
+
     def no_masks_among_images(self) -> None:
         stems = {splitext(one.name)[0] for one in self.listing.found}  # noqa: PTH122  # many
         for pattern in (
@@ -234,6 +249,16 @@ class _Here:
                         f"are taken as images now: write masks={form!r} if they are the masks of those, or "
                         "labels='folders' or labels=None if not"
                     )
+
+
+def _columns(table: Path) -> set[str]:
+    """Names in the first line of a table, in lower case; none where it cannot be read."""
+    try:
+        with table.open("rb") as file:
+            line = file.read(1 << 12).partition(b"\n")[0].decode("utf-8-sig", "replace")
+    except OSError:
+        return set()
+    return {name.strip(' "\r').lower() for name in re.split(r"[,;\t]", line)}
 
 
 def _pair(holding: Iterable[str], folders: Iterable[str]) -> tuple[str, str] | None:
