@@ -293,3 +293,21 @@ def test_the_aspect_is_kept_by_whole_numbers():
                 if 2 * (n * side - low * now) == now:
                     exact = low + low % 2
                 assert size == (side, max(1, exact))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: og.MedianFilter((3, 5)), r"write \{'Y': 3, 'X': 5\}"),
+        (lambda: og.MedianFilter([1, 3, 3]), r"write \{'Z': 1, 'Y': 3, 'X': 3\}"),
+        (
+            lambda: og.GaussianFilter((2, 1)),
+            r"with low <= high, got \(2, 1\); for one value per axis write \{'Y': 2, 'X': 1\}",
+        ),
+        (lambda: og.Zoom((1, 2, 2)), r"write \{'Z': 1, 'Y': 2, 'X': 2\}"),
+    ],
+)
+def test_scipys_form_is_told_ours(make, says):
+    """SciPy takes one number for each axis in a row; here a pair is a range."""
+    with pytest.raises(og.StepError, match=says):
+        make()

@@ -168,6 +168,15 @@ def _parse_axes(value: Any, parse: Callable[[Any], Any], says: str) -> PerAxis:
     return PerAxis({key: parse(value[key]) for key in keys})
 
 
+def _named_axes(value: Any) -> str:
+    """What to write in place of one number for each axis in a row, which SciPy takes; nothing for other values."""
+    if not isinstance(value, tuple | list | np.ndarray) or len(value) not in (2, 3):
+        return ""
+    if any(_number(part) is None for part in value):
+        return ""
+    return f"; for one value per axis write {dict(zip(SPATIAL[-len(value) :], value))}"
+
+
 def _axes_schema(one: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
@@ -248,7 +257,10 @@ class AxisNumberOrRange(NumberOrRange):
         """Return a float, a pair, or `PerAxis` of them."""
         if isinstance(value, Mapping):
             return _parse_axes(value, super().parse, "a number or a pair (low, high)")
-        return super().parse(value)
+        try:
+            return super().parse(value)
+        except ValueError as error:
+            raise ValueError(f"{error}{_named_axes(value)}") from None
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of all forms."""
@@ -265,7 +277,7 @@ class _Shift(_Parsed):
             return _parse_axes(value, self._entry, "a number, a share or a pair (low, high)")
         if not isinstance(value, tuple | list | np.ndarray) or len(value) not in (2, 3):
             raise ValueError(
-                "expected one entry a spatial axis, such as (rows, columns), each a number or a pair (low, high), "
+                "expected one entry per spatial axis, such as (rows, columns), each a number or a pair (low, high), "
                 f"got {value!r:.80}"
             )
         return tuple(self._entry(entry) for entry in value)
@@ -319,7 +331,10 @@ class _AxisWhole(_Whole):
     def parse(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             return _parse_axes(value, super().parse, "a whole number")
-        return super().parse(value)
+        try:
+            return super().parse(value)
+        except ValueError as error:
+            raise ValueError(f"{error}{_named_axes(value)}") from None
 
     def schema(self) -> dict[str, Any]:
         one = super().schema()
@@ -405,7 +420,7 @@ class _Padding(_Parsed):
             if len(pairs) == len(value):
                 return tuple(pairs)
         raise ValueError(
-            "expected pixels on every side, or one entry a spatial axis, each pixels on both sides or "
+            "expected pixels on every side, or one entry per spatial axis, each pixels on both sides or "
             f"(before, after); pixels may be a share of the axis, such as '10%'; got {value!r:.80}"
         )
 

@@ -346,6 +346,15 @@ class ResampledStep(GeometricStep):
         """Above order 0."""
         return self.order > 0
 
+    def hints(self) -> list[str]:
+        """SciPy's 'wrap', whose seam is a pixel short."""
+        if self.mode != "wrap":
+            return []
+        return [
+            "mode='wrap' is SciPy's: it repeats the image every n - 1 pixels, so that its first and last pixel fall on "
+            "one; write mode='grid-wrap' to repeat it every n"
+        ]
+
     def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
         """Axes that are resampled; the others are carried along."""
         return spec.spatial

@@ -71,8 +71,8 @@ def test_push_is_the_inverse_of_pull():
         ({"scale": (2, 1)}, "low <= high"),
         ({"scale": 0}, "above 0"),
         ({"translate": (0, float("nan"))}, "translate: expected a number"),
-        ({"translate": 3}, "translate: expected one entry a spatial axis"),
-        ({"translate": (3,)}, "translate: expected one entry a spatial axis"),
+        ({"translate": 3}, "translate: expected one entry per spatial axis"),
+        ({"translate": (3,)}, "translate: expected one entry per spatial axis"),
     ],
 )
 def test_bad_parameters(parameters, says):

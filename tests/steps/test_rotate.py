@@ -45,3 +45,18 @@ def test_reshape_by_a_range_has_no_known_size():
     assert og.Compose([og.Rotate((0, 90), reshape=True)]).output_spec(spec).shape == (None, None, 3)
     assert og.Compose([og.Rotate(90, reshape=True)]).output_spec(spec).shape == (30, 20, 3)
     assert og.Compose([og.Rotate(90, reshape=True, p=0.5)]).output_spec(spec).shape == (None, None, 3)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: og.Rotate(10, mode="wrap"), lambda: og.Affine(rotate=10, mode="wrap")]
+)
+def test_scipys_wrap_is_hinted_at(make):
+    """A shift by n - 1 pixels brings the image back onto itself but for one: its period is a pixel short."""
+    with pytest.warns(og.OffgraphWarning, match="write mode='grid-wrap' to repeat it every n"):
+        make()
+    line = np.arange(5, dtype=np.uint8)[np.newaxis]
+    with pytest.warns(og.OffgraphWarning, match="grid-wrap"):
+        short = og.Affine(translate=(0, 2), mode="wrap", order=0)
+    assert og.Compose([short])(image=line).image.tolist() == [[2, 3, 0, 1, 2]]
+    whole = og.Affine(translate=(0, 2), mode="grid-wrap", order=0)
+    assert og.Compose([whole])(image=line).image.tolist() == [[3, 4, 0, 1, 2]]

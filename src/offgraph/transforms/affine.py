@@ -97,7 +97,7 @@ class Affine(ResampledStep):
         idle = (self.scale, self.shear, self.rotate) == (1, 0, 0) and not any(_values(self.translate))
         if self.matrix is None and idle:
             return ["changes nothing; give scale, shear, translate or rotate, or a matrix"]
-        hints = angle_hints("rotate", self.rotate)
+        hints = [*super().hints(), *angle_hints("rotate", self.rotate)]
         if (
             max(map(abs, _values(self.shear))) > 3
         ):  # steeper than 71 degrees, where stripes are what is left of a picture

@@ -46,7 +46,7 @@ class Rotate(ResampledStep):
 
     def hints(self) -> list[str]:
         """A small angle that looks like radians."""
-        return angle_hints("angle", self.angle)
+        return [*super().hints(), *angle_hints("angle", self.angle)]
 
     def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
         """The two axes of the plane."""

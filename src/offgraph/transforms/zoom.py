@@ -55,6 +55,10 @@ class Zoom(ResampledStep):
     grid: Literal["corners", "pixels"] = "corners"
     order: Order = Field(default=3, kw_only=True)
 
+    def hints(self) -> list[str]:
+        """None for the border: the grid of corners never leaves the image, and SciPy warns for the other."""
+        return []
+
     def output_size(
         self, size: tuple[int | None, ...], params: dict[str, Any] | None
     ) -> tuple[int | None, ...]:
