@@ -226,6 +226,24 @@ def test_chroma_stored_for_blocks_is_spread_and_never_filled_up(across: int, dow
             read(subsampled(rows, codec, across, down, cut=True))
 
 
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])
+def test_a_wrong_code_of_a_fax_is_noticed(compression: str) -> None:
+    """The decoders guess on without a word; what they guess differs from one to the other."""
+    data = saved(NOISE, "TIFF", "1", compression=compression)
+    whole = read(data).array
+    with tifffile.TiffFile(io.BytesIO(data)) as opened:
+        at, count = opened.pages[0].dataoffsets[0], opened.pages[0].databytecounts[0]
+    refused = wrong = 0
+    for place in range(at + count // 8, at + count * 7 // 8, count // 24):
+        changed = data[:place] + bytes(3) + data[place + 3 :]
+        try:
+            wrong += not np.array_equal(read(changed).array, whole)
+        except DecodeError as error:
+            assert "two decoders" in str(error) or "truncated" in str(error)  # noqa: PT017
+            refused += 1
+    assert refused > (0 if compression == "tiff_ccitt" else wrong)  # there, each row begins anew for both
+
+
 # axes and pages
 
 

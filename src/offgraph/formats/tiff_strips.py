@@ -7,6 +7,7 @@ must be whole: most decoders fill up what is missing without a word.
 from __future__ import annotations
 
 import copy
+import io
 import math
 import struct
 import zlib
@@ -22,7 +23,7 @@ __all__ = ["IN_PROCESS", "JPEG", "check_segments", "check_streams", "read_array"
 
 _NONE, _LZW, _PACKBITS, _LZMA, _ZSTANDARD = 1, 5, 32773, 34925, 50000
 _DEFLATE = {8, 32946}
-_CCITT = {2, 3, 4}
+_CCITT, _FAX_3, _FAX_3_OPTIONS = {2, 3, 4}, 3, 292
 JPEG = {7, 33007, 34892}
 """Compressions whose decoder turns YCbCr into RGB itself."""
 
@@ -101,7 +102,7 @@ def read_array(series: Any) -> np.ndarray:
         elif keyframe.compression in JPEG:
             keyframe.decode = _noticing(keyframe.decode, _jpeg_tails, "JPEG")
         elif keyframe.compression in _CCITT:
-            keyframe.decode = _noticing(keyframe.decode, _ccitt_tails, "CCITT")
+            keyframe.decode = _agreeing(_noticing(keyframe.decode, _ccitt_tails, "CCITT"), keyframe)
     array = series.asarray(maxworkers=1)
     return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
@@ -282,3 +283,43 @@ def _jpeg_tails(stream: bytes) -> list[bytes]:
 
 def _ccitt_tails(stream: bytes) -> list[bytes]:
     return [stream + tail for tail in _CCITT_TAILS]
+
+
+def _agreeing(decode: Callable[..., Any], page: Any) -> Callable[..., Any]:
+    """Decode a CCITT segment with libtiff, too: on a wrong code each decoder goes on with another guess, silently."""
+
+    def checked(data: bytes | None, index: int, **options: Any) -> Any:
+        decoded = decode(data, index, **options)
+        if data is not None and not np.array_equal(
+            decoded[0].squeeze() != 0, _by_libtiff(page, data, decoded[2])
+        ):
+            raise FormatError(f"damaged: two decoders read strip or tile {index} differently (CCITT)")
+        return decoded
+
+    return checked
+
+
+def _by_libtiff(page: Any, stream: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """Bits of one segment, by Pillow from a file made of it."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    rows, columns = shape[1], shape[2]
+    tags = {
+        256: columns,
+        257: rows,
+        258: 1,
+        259: int(page.compression),
+        262: 1,  # as they are
+        266: int(page.fillorder),
+        273: 8,
+        277: 1,
+        278: rows,
+        279: len(stream),
+    }
+    if page.compression == _FAX_3:
+        tags[_FAX_3_OPTIONS] = int(page.tags.valueof(_FAX_3_OPTIONS) or 0)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    file = b"II*\0" + struct.pack("<I", 8 + len(stream)) + stream + directory
+    with TiffImageFile(io.BytesIO(file)) as image:
+        return np.array(image).squeeze()
