@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -327,6 +328,30 @@ def test_a_description_that_is_not_the_model_s_is_refused(saved: Path) -> None:
     rewrite(saved, {"input": {"shape": [24, 24, 3], "dtype": "float32", "axes": "YXC"}})
     with pytest.raises(og.OffgraphError, match=r"takes \(24, 24, 3\), but it takes \(24, 20, 3\)"):
         og.load(saved)
+
+
+@pytest.mark.parametrize("units", [300_000, 2_000_000_000])
+def test_weights_that_are_described_and_not_there_are_not_made(saved: Path, units: int) -> None:
+    """A line of text asks for gigabytes: 1440 inputs times the units."""
+    with zipfile.ZipFile(saved) as archive:
+        kept = {info.filename: archive.read(info) for info in archive.infolist()}
+    text = kept["config.json"].decode()
+    assert '"units": 3' in text
+    kept["config.json"] = text.replace('"units": 3', f'"units": {units}').encode()
+    with zipfile.ZipFile(saved, "w") as archive:
+        for name, data in kept.items():
+            archive.writestr(name, data)
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(
+        og.OffgraphError, match=r"model\.keras: describes a model with .* GB of weights and holds"
+    ):
+        og.load(saved)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began < 200_000, "kB"
+    # and what comes after is as before
+    assert classifier()(np.zeros((1, 24, 20, 3), np.float32)).shape == (1, 3)
+    with keras.StatelessScope():
+        pass
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began < 200_000, "nothing was left to be made"
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

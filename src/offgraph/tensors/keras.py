@@ -21,6 +21,7 @@ from offgraph.spec import ArraySpec
 from offgraph.step import ResultStep
 from offgraph.tensors.head import outputs_of, shape_of, task_of
 from offgraph.tensors.member import MEMBER, VERSION, read_description
+from offgraph.tensors.weights import refuse_weights_that_are_not_there
 
 __all__ = ["MEMBER", "SavedModel", "Task", "load", "result_steps", "save"]
 
@@ -219,6 +220,7 @@ def _load_model(path: Path, compile: bool) -> Any:
         raise OffgraphError(
             f"{path}: a model is loaded by Keras, which is not installed; run: pip install 'offgraph[tensorflow]'"
         ) from error
+    refuse_weights_that_are_not_there(path)
     try:
         return load_model(path, compile=compile, safe_mode=True)
     except (
