@@ -29,7 +29,7 @@ def segment(marker: int, body: bytes) -> bytes:
 def forged(precision: int, process: int, tables: bytes = b"") -> bytes:
     """A JPEG of one scan without a picture in it."""
     frame = struct.pack(">BHHB", precision, 24, 32, 1) + b"\x01\x11\x00"
-    scan = segment(0xDA, b"\x01\x01\x00\x01\x00\x00") + bytes(16)
+    scan = segment(0xDA, b"\x01\x01\x00\x01\x00\x00") + bytes(96)
     return b"\xff\xd8" + segment(process, frame) + tables + scan + b"\xff\xd9"
 
 
@@ -65,6 +65,11 @@ def test_a_decoder_that_dies_is_one_error_and_the_next_file_is_read() -> None:
         with pytest.raises(DecodeError, match=r"^<bytes>: damaged: the decoder died of it \(SIGSEGV\)$"):
             read(DEADLY)
         np.testing.assert_array_equal(read(SOUND).array, DEEP)
+
+
+def test_a_lossless_jpeg_takes_a_bit_for_each_pixel() -> None:
+    with pytest.raises(DecodeError, match="the header declares 768 pixels, which 63 bytes cannot hold"):
+        read(forged(8, 0xC3)[:-60])
 
 
 def test_an_array_without_pixels_is_no_image() -> None:

@@ -55,7 +55,7 @@ def test_a_cut_jpeg_is_an_error(kind: str, closed: bool) -> None:
     start = data.index(b"\xff\xda") + 14
     # Zeros at the end of arithmetic code are left out by its coder: not every cut of so small a file can be told.
     for at in (126, 128) if "arithmetic" in kind else (start + 16, (start + len(data)) // 2, len(data) - 8):
-        with pytest.raises(DecodeError, match=r"<bytes>: (truncated|damaged)"):
+        with pytest.raises(DecodeError, match=r"<bytes>: (truncated|damaged|the header declares)"):
             read(data[:at] + (b"\xff\xd9" if closed else b""))
 
 

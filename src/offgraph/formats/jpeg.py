@@ -25,9 +25,11 @@ _HUFFMAN_LAST = 0xC7  # frame headers after it are arithmetic coded
 _MARKER = re.compile(rb"\xff([\x01-\xfe])")
 _MOST_MARKERS = 10_000
 _START_OF_SCAN, _END = 0xDA, 0xD9
+_LOSSLESS = {0xC3, 0xC7}
 _PIXELS_PER_BYTE = (
     8 * 1024
-)  # one bit at least for a block of 8 × 8, of which a 4 × 4 sampled channel has one for 16
+)  # a bit at least for a block of 8 × 8, of which a 4 × 4 sampled channel has one for 16
+_LOSSLESS_PIXELS_PER_BYTE = 8  # a bit at least for a sample
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def decode(data: bytes, limits: Limits) -> Stored:
     header = read_header(data)
     limits.check(header.height, header.width, pixel_bytes=header.pixel_bytes)
     if header.process <= _HUFFMAN_LAST:
-        limits.check_plausible(header.height * header.width, len(data), _PIXELS_PER_BYTE)
+        per_byte = _LOSSLESS_PIXELS_PER_BYTE if header.process in _LOSSLESS else _PIXELS_PER_BYTE
+        limits.check_plausible(header.height * header.width, len(data), per_byte)
     whole = True
     if header.process in _PROGRESSIVE or data[header.scans + 4 : header.scans + 5] != bytes(
         [header.components]
