@@ -17,6 +17,7 @@ import offgraph as og
 from offgraph.encode import imwrite
 from offgraph.errors import OffgraphWarning, SourceError
 from offgraph.sources import Item, Source, open_source
+from offgraph.sources.names import nfc
 
 IMAGE = np.zeros((4, 6), np.uint8)
 
@@ -77,6 +78,34 @@ def test_one_name_in_two_unicode_forms_is_one_class(tmp_path) -> None:
         )
     both = [unicodedata.normalize(form, "été") for form in ("NFC", "NFD")]
     assert open_source(table(tmp_path / "t", "label", *both)).class_names == ("été",)
+
+
+def test_names_that_differ_by_case_alone_are_told(tmp_path) -> None:
+    path = table(tmp_path, "label", "cat", "Cat", "dog")
+    with pytest.warns(OffgraphWarning, match="Cat and cat are classes of their own.*give class_names"):
+        assert open_source(path).class_names == ("Cat", "cat", "dog")
+    assert labels(open_source(path, class_names=["cat", "Cat", "dog"])) == [0, 1, 2]
+    assert open_source(table(tmp_path, "label", "a", "A")).class_names == ("A", "a")
+
+
+def test_a_table_in_another_unicode_form_than_the_files(tmp_path) -> None:
+    put(tmp_path, "e\u0301.png", "u\u0308/1.png")
+    (tmp_path / "t.csv").write_text("path\n\u00e9.png\n\u00fc/1.png\n", encoding="utf-8")
+    source = open_source(tmp_path / "t.csv")
+    assert [source.read(i).image.array.shape for i in range(2)] == [(4, 6, 3)] * 2
+
+
+def test_groups_and_divisions_do_not_depend_on_the_unicode_form() -> None:
+    divided = []
+    for form in ("NFC", "NFD"):
+        text = [unicodedata.normalize(form, f"\u00e9{i}.png") for i in range(30)]
+        items = tuple(Item(name, Path(name)) for name in text)
+        divided.append([nfc(item.name) for item in og.split(Source(items, (), Path()), val=0.3)[1]])
+    assert divided[0] == divided[1] and len(divided[0]) == 9
+    groups = [unicodedata.normalize(("NFC", "NFD")[i % 2], f"\u00e9{i % 3}") for i in range(30)]
+    items = tuple(Item(f"{i}.png", Path(f"{i}.png"), group=group) for i, group in enumerate(groups))
+    sides = [{nfc(item.group) for item in part} for part in og.split(Source(items, (), Path()), val=0.3)]
+    assert not sides[0] & sides[1]
 
 
 def test_class_names_that_are_given_number_the_classes(tmp_path) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import tempfile
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import offgraph as og
 from offgraph.encode import imwrite
 from offgraph.errors import MachineError, OffgraphWarning, SourceError
 from offgraph.sources import Source, open_source
+from offgraph.sources.walk import list_images
 
 
 def put(root: Path, *names: str) -> Path:
@@ -260,3 +265,34 @@ def test_control_characters_of_names_are_written_as_escapes(tmp_path) -> None:
         open_source(tmp_path / "c\x1b")
     assert str(caught.value).isprintable() and "c\\x1b" in str(caught.value)
     assert repr(open_source(tmp_path / "c\x1b" / "x")).isprintable()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    folders=st.lists(st.tuples(st.integers(0, 7), st.sampled_from("abcde")), min_size=1, max_size=8),
+    files=st.lists(st.tuples(st.integers(0, 8), st.sampled_from(["1.png", "2.png", "t.txt"])), max_size=9),
+    links=st.lists(st.tuples(st.integers(0, 8), st.sampled_from("xyz1"), st.integers(-1, 20)), max_size=9),
+)
+def test_in_any_tree_every_folder_is_walked_once(folders, files, links) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        made = [Path(home)]
+        for parent, name in folders:
+            made.append(made[parent % len(made)] / name)
+            made[-1].mkdir(exist_ok=True)
+        written = {made[place % len(made)] / name for place, name in files}
+        for path in written:
+            path.write_bytes(b"")
+        targets = [*made, *sorted(written), Path("nowhere"), Path(home) / "x"]
+        for place, name, target in links:
+            with contextlib.suppress(FileExistsError):
+                (made[place % len(made)] / name).symlink_to(targets[target % len(targets)])
+        first, again = list_images(Path(home)), list_images(Path(home))
+        assert [one.name for one in first.found] == [one.name for one in again.found]
+        real = [os.path.realpath(one.path) for one in first.found if not one.is_link]
+        assert sorted(real) == sorted(
+            str(path) for path in map(os.path.realpath, written) if path.endswith("png")
+        )
+        assert set(first.copies()) <= {one.name for one in first.found if one.is_link}
+        for labels in ("folders", None):
+            with contextlib.suppress(SourceError):
+                open_source(home, labels=labels)

@@ -8,7 +8,7 @@ from pathlib import Path
 from offgraph.errors import SourceError
 from offgraph.sources.base import Item, Meant, Reading, Source, refuse_classes
 from offgraph.sources.layout import look, nothing_found
-from offgraph.sources.names import class_order, nfc, printable
+from offgraph.sources.names import class_order, nfc, printable, warn_of_likeness
 from offgraph.sources.walk import list_images
 
 __all__ = ["is_built", "open_folder"]
@@ -85,6 +85,8 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
         if meant.class_names is not None:
             refuse_classes(where, set(folders), meant.class_names)
         class_names = meant.class_names or class_order(map(nfc, listing.classes))
+        if meant.class_names is None:
+            warn_of_likeness(where, class_names)
         index = {name: i for i, name in enumerate(class_names)}
         label_of = [index[name] for name in folders]
     meant.needs(where, has_classes=labels == "folders", has_masks=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 from offgraph.errors import SourceError
 from offgraph.sources.base import Label, Task, refuse_classes
-from offgraph.sources.names import class_order, named, nfc, printable, warn_caller
+from offgraph.sources.names import class_order, named, nfc, printable, warn_caller, warn_of_likeness
 
 __all__ = ["Labels", "Row", "read_labels"]
 
@@ -264,7 +264,9 @@ def _parts(cell: str, separator: str | None) -> list[str]:
 
 def _numbered(columns: _Columns, found: set[str], class_names: tuple[str, ...] | None) -> dict[str, int]:
     if class_names is None:
-        return {name: number for number, name in enumerate(class_order(found))}
+        names = class_order(found)
+        warn_of_likeness(columns.table, names)
+        return {name: number for number, name in enumerate(names)}
     refuse_classes(columns.table, found, class_names)
     return {name: number for number, name in enumerate(class_names)}
 

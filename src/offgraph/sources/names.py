@@ -12,7 +12,16 @@ from pathlib import Path
 
 from offgraph.errors import OffgraphWarning, SourceError
 
-__all__ = ["class_order", "named", "natural_key", "nfc", "parse_class_names", "printable", "warn_caller"]
+__all__ = [
+    "class_order",
+    "named",
+    "natural_key",
+    "nfc",
+    "parse_class_names",
+    "printable",
+    "warn_caller",
+    "warn_of_likeness",
+]
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
@@ -52,6 +61,25 @@ def class_order(names: Iterable[str]) -> tuple[str, ...]:
     if all(_WHOLE.fullmatch(name) for name in distinct):
         return tuple(sorted(distinct, key=lambda name: (int(name), name)))
     return tuple(sorted(distinct, key=natural_key))
+
+
+def warn_of_likeness(where: str, class_names: Iterable[str]) -> None:
+    """Warn of classes whose names differ by case alone; single letters may be meant.
+
+    Warns
+    -----
+    OffgraphWarning
+    """
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        if len(name) > 1:
+            alike.setdefault(name.casefold(), []).append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            warn_caller(
+                f"{where}: {' and '.join(map(printable, names))} are classes of their own, though their names differ "
+                "by case alone: rename them if they are one, or give class_names if they are not"
+            )
 
 
 def parse_class_names(given: Sequence[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from offgraph.errors import SourceError
 from offgraph.sources.base import Item, Source, class_numbers, count_of
+from offgraph.sources.names import nfc
 
 __all__ = ["split"]
 
@@ -126,7 +127,7 @@ def _units(source: Source, group_by: GroupBy | None, seed: int) -> list[list[int
     """Indices that stay together, in the order of a hash of seed and name."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i, key in enumerate(_group_keys(source, group_by)):
-        groups[("name", source[i].name) if key is None else ("group", key)].append(i)
+        groups[("name", source[i].name) if key is None else ("group", nfc(key))].append(i)
     _join_copies(source, groups)
     return [groups[key] for key in sorted(groups, key=lambda key: (_rank(seed, *key), key))]
 
@@ -149,7 +150,8 @@ def _join_copies(source: Source, groups: dict[tuple[str, str], list[int]]) -> No
 
 
 def _rank(seed: int, kind: str, name: str) -> bytes:
-    return hashlib.sha256(f"{seed}\0{kind}\0{name}".encode("utf-8", "surrogateescape")).digest()
+    """Place of a name in an order that no machine changes: not even one that writes letters in another form."""
+    return hashlib.sha256(f"{seed}\0{kind}\0{nfc(name)}".encode("utf-8", "surrogateescape")).digest()
 
 
 def _group_keys(source: Source, group_by: GroupBy | None) -> Sequence[str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class _Place:
             raise SourceError(f"{where}: {value!r} is not a path")
         if restored(value) != value and not os.path.lexists(os.path.join(self.home, value)):  # noqa: PTH118
             value = restored(value)  # as Offgraph writes the names that not every program can read
+        value = _as_on_disk(self.home, value)
         plain = os.path.normpath(os.path.join(self.home, value))  # noqa: PTH118  # pathlib keeps the ..
         try:
             real = os.path.realpath(plain)
@@ -48,6 +50,16 @@ class _Place:
                 )
         name = Path(plain).relative_to(self.home).as_posix()
         return name, self.root / name, real
+
+
+def _as_on_disk(home: str, value: str) -> str:
+    """A path in the Unicode form of the file system: a table written on another may have the other one."""
+    if value.isascii():
+        return value
+    for other in (value, unicodedata.normalize("NFC", value), unicodedata.normalize("NFD", value)):
+        if os.path.lexists(os.path.join(home, other)):  # noqa: PTH118
+            return other
+    return value
 
 
 def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = None) -> Source:
