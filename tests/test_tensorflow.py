@@ -85,7 +85,7 @@ def test_ctrl_c_ends_training(photos: Path) -> None:
         "model = keras.Sequential([keras.layers.Input((24, 20, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])\n"
         "model.compile('sgd', 'sparse_categorical_crossentropy')\n"
         "started = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: print('epoch', flush=True))\n"
-        "model.fit(data, epochs=10**6, verbose=0, callbacks=[started])\n"
+        "model.fit(data, epochs=10**6, verbose=0, shuffle=False, callbacks=[started])\n"
     )
     command = [sys.executable, "-c", program, str(photos)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
@@ -155,7 +155,7 @@ def test_keras_trains_validates_and_predicts(photos: Path) -> None:
     model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
     train = og.Loader(photos, recipe(), batch_size=4)
     check = og.Loader(photos, recipe().eval(), batch_size=4).tensorflow()
-    seen = model.fit(train.tensorflow(), validation_data=check, epochs=3, verbose=0)
+    seen = model.fit(train.tensorflow(), validation_data=check, epochs=3, verbose=0, shuffle=False)
     assert len(seen.history["val_accuracy"]) == 3
     assert model.evaluate(check, verbose=0)[0] < seen.history["loss"][0]
     assert model.predict(check, verbose=0).shape == (15, 3)
@@ -173,7 +173,7 @@ def test_keras_learns_masks(tmp_path: Path) -> None:
     assert dataset.element_spec[1].shape.as_list() == [3, 16, 16]
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")
-    assert np.isfinite(model.fit(dataset, epochs=2, verbose=0).history["loss"]).all()
+    assert np.isfinite(model.fit(dataset, epochs=2, verbose=0, shuffle=False).history["loss"]).all()
 
 
 # ---- TFRecords without Offgraph
@@ -260,7 +260,7 @@ def test_clothing_becomes_a_dataset_that_a_cnn_trains_on(shared_data: Path, tmp_
     ]
     model = keras.Sequential(layers)
     model.compile("adam", "sparse_categorical_crossentropy")
-    losses = model.fit(loader.tensorflow(), epochs=3, verbose=0).history["loss"]
+    losses = model.fit(loader.tensorflow(), epochs=3, verbose=0, shuffle=False).history["loss"]
     assert losses[-1] < losses[0]
 
 

@@ -526,8 +526,7 @@ class Loader:
         return batch
 
     def _first_skipped(self) -> str:
-        name, why = min(dict(self.skipped).items())
-        return f", such as {name} ({why}); Loader.skipped lists all"
+        return f", such as {_named(*min(dict(self.skipped).items()))}; Loader.skipped lists all"
 
     def _too_many(self, left_out: int, epoch: int) -> OffgraphError:
         return OffgraphError(
@@ -538,5 +537,11 @@ class Loader:
 
     def _none_usable(self) -> OffgraphError:
         name, why = min(dict(self.skipped or self._unusable).items(), default=("", "the source is empty"))
-        said = why if name in why else f"{name}: {why}"
-        return OffgraphError(f"none of its pictures ({self.num_pictures:,}) could be used: {said}")
+        return OffgraphError(
+            f"none of its pictures ({self.num_pictures:,}) could be used: {_named(name, why)}"
+        )
+
+
+def _named(name: str, why: str) -> str:
+    """Say the name once: some reasons begin with the whole path."""
+    return why if name in why else f"{name}: {why}"
