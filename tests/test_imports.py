@@ -16,7 +16,7 @@ PACKAGE = Path(offgraph.__file__).parent
 # The rooms of DESIGN.md in order: a module may import from its own room and from those before it.
 ROOMS = [
     {"errors", "_native"},
-    {"machine", "tables"},
+    {"arguments", "machine", "tables"},
     {"spec", "random", "targets", "threads", "parameters"},
     {"ndimage"},
     {"frame", "step", "registry"},

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from offgraph import picture
+from offgraph.arguments import path_of
 from offgraph.compose import Augment, Compose, as_recipe
 from offgraph.decode import Color, read
-from offgraph.errors import RecipeError, StepError
+from offgraph.errors import ArgumentError, RecipeError, StepError
 from offgraph.random import Key
 from offgraph.recipe import example, from_dict, from_yaml
 from offgraph.registry import find_step
@@ -141,6 +142,9 @@ def compare(
     StepError
         Where a setting cannot be applied to the picture; names the setting.
     """
+    out = path_of("out", out)
+    if not isinstance(vary, str | Vary | Sequence):
+        raise ArgumentError(f"vary={vary!r:.80}: give 'STEP.field=a,b,c', or a list of them")
     given = [vary] if isinstance(vary, str | Vary) else list(vary)
     varied = [entry if isinstance(entry, Vary) else parse_vary(entry) for entry in given]
     recipe = None if recipe is None else as_recipe(recipe)
@@ -148,7 +152,7 @@ def compare(
     if isinstance(image, np.ndarray):
         name, original, notes = "picture", Image(image), ()
     else:
-        name = Path(image).name
+        name = path_of("image", image).name
         decoded = read(image, color=color)
         original, notes = Image(decoded.array, decoded.axes), decoded.notes
     shown = [_run(one.caption, one.recipe, original, Key(seed)) for one in settings]

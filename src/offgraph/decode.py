@@ -11,6 +11,7 @@ from typing import get_args
 
 import numpy as np
 
+from offgraph.arguments import path_of
 from offgraph.errors import ArgumentError, DecodeError
 from offgraph.formats import FormatError, Limits, Stored, recognise
 from offgraph.formats.base import cause_of
@@ -126,10 +127,6 @@ def read(
     >>> picture.array.dtype, picture.array.shape, picture.axes, picture.format
     (dtype('uint16'), (2, 3), 'YX', 'PNG')
     """
-    if not isinstance(path_or_bytes, str | os.PathLike | bytes | bytearray | memoryview):
-        raise ArgumentError(
-            f"an image cannot be read from {path_or_bytes!r:.80}: give a path, or the bytes of a file"
-        )
     if color not in get_args(Color):
         raise ArgumentError(f"color={color!r}: use 'keep', 'rgb', 'grey' or 'labels'")
     if alpha not in get_args(Alpha):
@@ -141,7 +138,7 @@ def read(
     page = None if page is None else page_number(page)
     limits = Limits(max_pixels)
     in_memory = isinstance(path_or_bytes, bytes | bytearray | memoryview)
-    name = "<bytes>" if in_memory else os.fspath(path_or_bytes)
+    name = "<bytes>" if in_memory else os.fspath(path_of("path", path_or_bytes))
     try:
         data = (
             bytes(path_or_bytes)

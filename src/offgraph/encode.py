@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.arguments import path_of
 from offgraph.errors import ArgumentError, WriteError
 from offgraph.spec import name_axes
 
@@ -207,10 +208,11 @@ def write(
     WriteError
         Where the file cannot be written.
     """
-    kind = _BY_SUFFIX.get(Path(path).suffix.lower())
+    path = path_of("path", path)
+    kind = _BY_SUFFIX.get(path.suffix.lower())
     try:
         if kind is None:
-            raise ValueError(f"suffix {Path(path).suffix!r} is not one of {', '.join(_BY_SUFFIX)}")
+            raise ValueError(f"suffix {path.suffix!r} is not one of {', '.join(_BY_SUFFIX)}")
         if quality is not None and kind != "jpeg":
             raise ValueError(f"quality={quality} is for JPEG only")
         array = np.asarray(array)
@@ -226,7 +228,7 @@ def write(
                 encode_png(array) if kind == "png" else encode_jpeg(array, 95 if quality is None else quality)
             )
     except ValueError as error:
-        raise ArgumentError(f"{os.fspath(path)}: {error}") from error
+        raise ArgumentError(f"{path}: {error}") from error
     write_bytes(path, data)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from offgraph import picture
+from offgraph.arguments import path_of
 from offgraph.compose import Augment, Compose, as_recipe
 from offgraph.errors import OffgraphError, OffgraphWarning
-from offgraph.feeding import BAD_FILE, reason
+from offgraph.feeding import BAD_FILE, reason, whole_number
 from offgraph.random import Key
 from offgraph.report import Figure, Report
 from offgraph.sources import Source, open_source
@@ -67,8 +68,8 @@ def preview(
     OffgraphError
         Where `n` is not positive, not one picture can be drawn, or the page cannot be written.
     """
-    if n < 1:
-        raise OffgraphError(f"n={n}: at least one picture is drawn")
+    n = whole_number("n", n)
+    out = path_of("out", out)
     recipe = as_recipe(recipe)
     Key(seed)  # refuses a seed that is none, before any file is read
     source = open_source(src)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ArgsKwargs
 
 from offgraph import postprocess, transforms  # noqa: F401  each step enters STEPS when its file is imported
+from offgraph.arguments import path_of
 from offgraph.errors import OffgraphWarning, RecipeError
 from offgraph.registry import all_steps, find_step
 from offgraph.step import STEPS, Step, did_you_mean, explain, field_schema, fields_of
@@ -88,8 +89,9 @@ def to_yaml(recipe: Compose, path: str | Path | None = None) -> str:
         data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
     )
     if path is not None:
+        written = path_of("path", path)
         try:
-            Path(path).write_text(text, encoding="utf-8")
+            written.write_text(text, encoding="utf-8")
         except OSError as error:
             raise RecipeError(f"{path}: the recipe cannot be written: {error.strerror or error}") from error
     return text
@@ -242,7 +244,7 @@ def from_yaml(path_or_text: str | Path) -> Compose:
     if isinstance(path_or_text, str) and "\n" in path_or_text:
         text, source = path_or_text, "recipe"
     else:
-        source = str(path_or_text)
+        source = str(path_of("path_or_text", path_or_text))
         text = _read(Path(path_or_text))
     if len(text) > _MAX_BYTES:
         raise RecipeError(f"{source}: larger than {_MAX_BYTES} characters; this is no recipe")

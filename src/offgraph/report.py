@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.arguments import path_of
 from offgraph.encode import encode_png, write_bytes
 from offgraph.errors import OffgraphError
 from offgraph.picture import clean, shorten
@@ -206,7 +207,7 @@ class Report:
         OffgraphError
             Where the file cannot be written; names the file and the cause.
         """
-        path = Path(path)
+        path = path_of("path", path)
         page = self.html().encode("utf-8", "replace")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

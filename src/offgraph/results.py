@@ -12,8 +12,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from offgraph.arguments import path_of
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
-from offgraph.errors import OffgraphError
+from offgraph.errors import ArgumentError, OffgraphError
 from offgraph.inference.classes import ClassOutcome, LabelOutcome
 from offgraph.inference.files import write_mask, write_picture
 from offgraph.inference.masks import MaskOutcome
@@ -146,14 +147,16 @@ def save_predictions(
     >>> report = save_predictions(predict("flowers.keras", "new/"), "predictions/")  # doctest: +SKIP
     >>> print(report.summary())  # doctest: +SKIP
     """
-    out, allowed = Path(out), MaxBad.of(max_bad)
+    out, allowed = path_of("out", out), MaxBad.of(max_bad)
     if isinstance(predictions, Predictions):
         run, entries = predictions, iter(predictions)
     else:
-        entries = iter(predictions)
+        entries = iter(predictions if isinstance(predictions, Iterable) else [predictions])
         first = next(entries, None)
-        if first is None:
+        if first is None and predictions is not None:
             raise OffgraphError("there is no prediction to save")
+        if not isinstance(first, Prediction):
+            raise ArgumentError(f"predictions={predictions!r:.80}: give what og.predict returns")
         run, entries = first.run, chain((first,), entries)
     trouble = run.source.holds(out)
     if trouble:

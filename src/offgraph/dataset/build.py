@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from offgraph.arguments import path_of
 from offgraph.batching import NonFinite, check_non_finite_option
 from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
@@ -171,7 +172,7 @@ def build(
         "non_finite": check_non_finite_option(non_finite),
     }
     how = _How(options, counts["workers"], on_error == "stop", allowed, dry_run, progress)
-    out = Path(out)
+    out = path_of("out", out)
     trouble = source.holds(out)
     if trouble:
         raise BuildError(trouble)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from offgraph.arguments import path_of
 from offgraph.decode import MAX_PIXELS, Alpha, Color
 from offgraph.errors import SourceError
 from offgraph.sources.base import Item, Meant, MissingMask, Reading, Sample, Source, Task, printable
@@ -103,9 +104,7 @@ def open_source(
     if isinstance(source, Source):
         return source if class_names is None else source.with_class_names(class_names)
     meant = Meant(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
-    if not isinstance(source, str | os.PathLike):
-        raise SourceError(f"source={source!r:.80}: give a path, or a Source that is open already")
-    path = Path(source)
+    path = path_of("source", source, SourceError)
     where = printable(path)
     reading = Reading(color, axes, alpha, max_pixels, missing_mask, page, mask_values)
     try:
@@ -126,16 +125,18 @@ def open_source(
                 f"{where}: {name}={printable(value)!r:.80} is for tables (.csv, .tsv), which this is not"
             )
     if masks is not None:
+        masks = path_of("masks", masks, SourceError)
         if not holds_files:
             hint = "; a table names them in its column mask" if is_table else ""
             raise SourceError(f"{where} with masks {printable(masks)}: both must be folders{hint}")
-        return _hinted(open_paired(path, Path(masks), reading, meant))
+        return _hinted(open_paired(path, masks, reading, meant))
     if holds_files:
         return open_folder(path, reading, meant)
     if is_table:
-        if root is not None and not is_folder(Path(root)):
-            raise SourceError(f"root={printable(root)!r}: no such folder")
-        return _hinted(open_table(path, reading, meant, None if root is None else Path(root)))
+        base = None if root is None else path_of("root", root, SourceError)
+        if base is not None and not is_folder(base):
+            raise SourceError(f"root={printable(base)!r}: no such folder")
+        return _hinted(open_table(path, reading, meant, base))
     if not is_image(path):
         raise SourceError(f"{where}: neither an image nor a table (.csv, .tsv) nor a folder{_advice(path)}")
     meant.needs(where, has_classes=False, has_masks=False)

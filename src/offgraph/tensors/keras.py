@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offgraph.arguments import path_of
 from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.job import library_versions
 from offgraph.errors import OffgraphError, StepError
@@ -123,7 +124,7 @@ def save(
     >>> saved.task, saved.class_names, saved.recipe.digest == recipe.digest
     ('classify', ('cat', 'dog'), True)
     """
-    path = Path(path)
+    path = path_of("path", path)
     if path.suffix != ".keras":
         raise OffgraphError(f"{path}: a saved model's name ends in .keras")
     if not callable(getattr(model, "save", None)) or isinstance(model, str | os.PathLike):
@@ -190,7 +191,7 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
     OffgraphError
         Where the file is not a ``.keras`` file with a recipe in it, is damaged, or unpacks to an absurd size.
     """
-    path = Path(path)
+    path = path_of("path", path)
     told = read_description(path)
     model = _load_model(path, compile)
     taken = shape_of(model, "input")[1:]

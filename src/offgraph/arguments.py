@@ -1,0 +1,30 @@
+"""Arguments that many functions take: parsed at the door, refused by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from offgraph.errors import ArgumentError, OffgraphError
+
+__all__ = ["path_of"]
+
+
+def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> Path:
+    r"""Return the path that an argument gives.
+
+    Raises
+    ------
+    ArgumentError, or `error`
+        Where it is none.
+
+    Examples
+    --------
+    >>> path_of("out", "a/b.png").name
+    'b.png'
+    """
+    given = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(given, str) or "\0" in given:
+        raise error(f"{name}={value!r:.80}: give a path, such as 'images/1.png'")
+    return Path(given)
