@@ -301,6 +301,14 @@ def test_the_limit_is_the_reader_s(whole: Path, tmp_path: Path) -> None:
         assert BuiltDataset(whole / format, max_pixels=pixels).read(0).image.array.size == 3 * pixels
     with pytest.raises(og.ArgumentError, match="max_pixels"):
         BuiltDataset(whole / "folder", max_pixels=0)
+    limited = BuiltDataset(whole / "folder", max_pixels=29)
+    with pytest.raises(og.DecodeError, match="more than the limit of 29 pixels"):
+        list(og.Loader(limited))
+    batches = [
+        list(og.Loader(dataset, batch_size=3))
+        for dataset in (BuiltDataset(whole / "folder"), whole / "folder")
+    ]
+    assert np.array_equal(batches[0][0].image, batches[1][0].image)
     with pytest.raises(og.BuildError, match="more than the limit"):
         decode_array(b"", {"encoding": "raw", "shape": [2**30, 2**30], "dtype": "float64", "axes": "YX"})
 

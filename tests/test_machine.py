@@ -454,8 +454,13 @@ def test_too_many_bad_files_end_the_build_and_more_patience_goes_on(
     with pytest.raises(SystemExit) as left:
         cli.main([*command, "10%"])
     said = capsys.readouterr().err
-    assert left.value.code == 1 and "2 of 14 images are bad, more than max_bad=10 % allows" in said
+    assert (
+        left.value.code == 1
+        and f"2 of 14 images are bad (all so far in {out / 'quarantine.csv'}), more than max_bad=10 %" in said
+    )
     assert "cat/text.jpg: " in said and not (out / "manifest.json").exists()
+    with (out / "quarantine.csv").open(encoding="utf-8") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == ["ant/cut.png", "cat/text.jpg"]
     with pytest.raises(SystemExit) as left:
         cli.main([*command, "15%"])
     assert left.value.code == 0

@@ -69,6 +69,13 @@ def test_validation_alone_test_alone_and_a_class_that_a_part_lacks(tmp_path: Pat
         }
 
 
+@pytest.fixture(scope="module")
+def whole(patients: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "out"
+    og.build(patients, out, recipe(), val=8, test=4, seed=1)
+    return out
+
+
 def test_it_goes_on_as_a_whole(patients: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     og.build(patients, out, recipe(), val=8, test=4, seed=1)
@@ -95,13 +102,11 @@ def test_it_goes_on_as_a_whole(patients: Path, tmp_path: Path) -> None:
         ({"val": 0.5, "test": 0.5}, "left for training"),
     ],
 )
-def test_another_split_is_refused(patients: Path, tmp_path: Path, options: dict, says: str) -> None:
-    out = tmp_path / "out"
-    og.build(patients, out, recipe(), val=8, test=4, seed=1)
-    before = tree(out)
+def test_another_split_is_refused(patients: Path, whole: Path, options: dict, says: str) -> None:
+    before = tree(whole)
     with pytest.raises(og.OffgraphError, match=says):
-        og.build(patients, out, recipe(), **options)
-    assert tree(out) == before
+        og.build(patients, whole, recipe(), **options)
+    assert tree(whole) == before
 
 
 def test_folders_that_are_not_ours_and_parts_as_a_source(patients: Path, tmp_path: Path) -> None:

@@ -84,7 +84,8 @@ def test_tables_of_a_dataset_and_the_way_back(tmp_path: Path) -> None:
         with (tmp_path / "out" / name).open(encoding="utf-8", newline="") as file:
             assert len(list(csv.DictReader(file))) == rows
     with (tmp_path / "out" / "quarantine.csv").open(encoding="utf-8", newline="") as file:
-        assert next(csv.DictReader(file))["path"] == r"caf\xe9/cut.png"
+        row = next(csv.DictReader(file))
+    assert row["path"] == r"caf\xe9/cut.png"
     back = og.open_source(tmp_path / "out" / "labels.csv")
     assert set(back.class_names) == {name.split("/")[0] for name in names}
     assert sorted(back.columns["source"]) == sorted(names)

@@ -13,6 +13,7 @@ from offgraph.compose import (
 )
 from offgraph.dataset import (
     BuildReport as BuildReport,
+    BuiltDataset as BuiltDataset,
     build as build,
 )
 from offgraph.decode import (

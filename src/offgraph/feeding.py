@@ -167,7 +167,7 @@ def name_file(error: Exception, name: str) -> Exception:
 def reason(error: BaseException, path: Path, name: str) -> str:
     """Why a picture was set aside, in one line that does not depend on where the source folder lies."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    text = " ".join(text.replace(str(path), name).split()).encode("utf-8", "backslashreplace").decode()
+    text = " ".join(text.replace(str(path), name).split())
     return text.removeprefix(f"{name}: ") or type(error).__name__
 
 

@@ -114,7 +114,7 @@ class Loader:
 
     Parameters
     ----------
-    source : path or Source
+    source : path, Source or BuiltDataset
         A source, whatever :func:`offgraph.open_source` opens, or the folder of a dataset that
         :func:`offgraph.build` made: the recipe then goes on where the stored pictures are.
     recipe : Compose, list of steps, or path of a recipe file, optional
@@ -193,7 +193,7 @@ class Loader:
 
     def __init__(
         self,
-        source: str | os.PathLike[str] | Source,
+        source: str | os.PathLike[str] | Source | BuiltDataset,
         recipe: Compose | list[Any] | str | os.PathLike[str] | None = None,
         *,
         batch_size: int = 32,
@@ -231,8 +231,8 @@ class Loader:
             raise ArgumentError(str(error)) from None
         given = None if recipe is None else as_recipe(recipe)
         self._samples: Samples
-        if not isinstance(source, Source) and is_built(source):
-            dataset = BuiltDataset(source)
+        if isinstance(source, BuiltDataset) or (not isinstance(source, Source) and is_built(source)):
+            dataset = source if isinstance(source, BuiltDataset) else BuiltDataset(source)
             self.recipe = dataset.recipe if given is None else given
             own = self.recipe.digest == dataset.recipe.digest
             if not own and not other_recipe:

@@ -20,7 +20,7 @@ from offgraph.dataset.formats import FORMATS, Format
 from offgraph.dataset.job import Job, class_counts
 from offgraph.dataset.output import PART, OutputFolder, sha256_of
 from offgraph.dataset.progress import progress_bar
-from offgraph.dataset.records import MANIFEST, Quarantined, Records, quarantined
+from offgraph.dataset.records import BAD_TABLE, MANIFEST, Quarantined, Records, quarantined
 from offgraph.dataset.report import BuildReport
 from offgraph.dataset.splits import Part, divide, merged, note
 from offgraph.decode import MAX_PIXELS, Color
@@ -296,7 +296,7 @@ class _Run:
     stop: bool
     allowed: MaxBad
     progress: bool | None
-    bad: set[int] = field(default_factory=set)
+    bad: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     good: int = 0
     retried: bool = False
 
@@ -390,12 +390,17 @@ class _Run:
         self.records.write(shard, header, lines, bad)
 
     def _refuse(self, bad: list[dict[str, Any]]) -> None:
-        self.bad.update(line["index"] for line in bad)
+        self.bad.update({(line["index"], line["copy"]): line for line in bad})
+        images = len({index for index, _ in self.bad})
         total = len(self.job.pictures)
         # Where none can be used at all, the end of the build says so in its own words.
-        if bad and total > 1 and self.allowed.exceeded(len(self.bad), total):
+        if bad and total > 1 and self.allowed.exceeded(images, total):
+            where = ""
+            if not (self.folder.path / MANIFEST).exists():
+                self.records.list_bad(list(self.bad.values()))
+                where = f" (all so far in {self.folder.path / BAD_TABLE})"
             raise BuildError(
-                f"{self.folder.path}: {len(self.bad)} of {total} images are bad, more than max_bad={self.allowed.said} "
+                f"{self.folder.path}: {images} of {total} images are bad{where}, more than max_bad={self.allowed.said} "
                 f"allows; {count_of(self.good, 'example')} could be used so far; the last: {bad[-1]['name']}: {bad[-1]['quarantined']}. "
                 "Look at these files and at the options, or raise max_bad: the same build then goes on where it was"
             )

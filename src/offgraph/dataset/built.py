@@ -62,7 +62,7 @@ class Stored:
 
 
 class BuiltDataset:
-    """Random access to a finished dataset of any format.
+    """Random access to a finished dataset of any format; :class:`offgraph.Loader` takes one in place of its path.
 
     Parameters
     ----------
@@ -98,6 +98,20 @@ class BuiltDataset:
         Where the folder holds no finished dataset, or its records are not as they were written; names the file.
     MachineError
         Where the machine failed, and not the dataset.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import offgraph as og
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     for name in ("cat/1.png", "dog/1.png"):
+    ...         Path(home, "photos", name).parent.mkdir(parents=True)
+    ...         og.imwrite(f"{home}/photos/{name}", np.zeros((20, 30, 3), np.uint8))
+    ...     report = og.build(f"{home}/photos", f"{home}/dataset", [og.Resize((8, 8))])
+    ...     dataset = og.BuiltDataset(f"{home}/dataset")
+    ...     stored = dataset.read(1)
+    >>> dataset.task, dataset.class_names, dataset.labels.tolist(), stored.name, stored.image.array.shape
+    ('classify', ('cat', 'dog'), [0, 1], 'dog/1.png', (8, 8, 3))
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:

@@ -25,9 +25,10 @@ from offgraph.errors import BuildError
 from offgraph.machine import is_machine, machine_error
 from offgraph.tables import TableWriter
 
-__all__ = ["MANIFEST", "Quarantined", "Records", "load_manifest", "quarantined"]
+__all__ = ["BAD_TABLE", "MANIFEST", "Quarantined", "Records", "load_manifest", "quarantined"]
 
 MANIFEST = "manifest.json"
+BAD_TABLE = "quarantine.csv"
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,11 @@ class Records:
             self.folder.remove(f"samples/{path.name}")
         with contextlib.suppress(OSError):  # something else lies in it
             (self.folder.path / "samples").rmdir()
-        self.folder.remove("quarantine.csv")
+        self.folder.remove(BAD_TABLE)
+
+    def list_bad(self, lines: list[dict[str, Any]]) -> None:
+        """Write ``quarantine.csv`` of a build that stops for too many bad images."""
+        self.folder.keep(BAD_TABLE, _quarantine_table(quarantined(lines)))
 
     def _files(self) -> list[Path]:
         return sorted((self.folder.path / "samples").glob("*.jsonl*"))
@@ -163,7 +168,7 @@ class Records:
                 f"{self.folder.path}: none of its pictures ({len(self.job.pictures)}) could be used; "
                 f"the first: {bad[0].name}: {bad[0].reason}"
             )
-        table = self.folder.keep("quarantine.csv", _quarantine_table(bad))
+        table = self.folder.keep(BAD_TABLE, _quarantine_table(bad))
         return table + self.folder.keep(MANIFEST, json_bytes(self._manifest(labels, content, shards, bad)))
 
     def _same_content(self, seen: dict[int, Any], line: dict[str, Any]) -> None:
