@@ -20,7 +20,7 @@ from offgraph.step import field_names
 
 IMAGE = np.arange(6 * 5 * 3, dtype=np.uint8).reshape(6, 5, 3)
 LIMIT = 4000
-EXAMPLES = int(os.environ.get("OFFGRAPH_EXAMPLES", 100))
+EXAMPLES = int(os.environ.get("OFFGRAPH_EXAMPLES", 60))
 """Set it higher for a longer hunt."""
 QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -195,3 +195,37 @@ def test_a_long_text_takes_no_minutes_and_no_long_message(text, says):
 
 def test_the_schema_is_json():
     json.dumps(schema(), allow_nan=False)
+
+
+def deep(depth: int) -> list:
+    value: list = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def endless() -> list:
+    value: list = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (deep(900), "nested more than 20 deep"),
+        (deep(100_000), "nested more than 20 deep"),
+        (endless(), "nested more than 20 deep"),
+        ([[0] * 100] * 1000, "more than 20000 entries"),
+    ],
+    ids=["900 deep", "100,000 deep", "endless", "many"],
+)
+def test_plain_values_without_end(value, says):
+    """As a model's file may hold them: JSON is read to the depth of Python's stack, and said again there."""
+    for data in (
+        {"offgraph": 1, "steps": [{"Affine": {"matrix": value}}]},
+        {"offgraph": 1, "steps": value},
+        value,
+    ):
+        with pytest.raises(og.RecipeError, match=says):
+            og.Compose.from_dict(data)

@@ -135,6 +135,7 @@ def from_dict(data: Any, *, source: str = "recipe", lines: Mapping[_Path, int] |
     from offgraph.compose import Augment, Compose
     from offgraph.errors import StepError
 
+    _check_values(data, source)
     reader = _Reader(source, lines or {})
     steps = reader.document(data)
     items: list[Step | Augment] = []
@@ -153,6 +154,23 @@ def from_dict(data: Any, *, source: str = "recipe", lines: Mapping[_Path, int] |
         return Compose(items)
     except StepError as error:
         raise RecipeError(f"{source}: {error}") from None
+
+
+def _check_values(data: Any, source: str) -> None:
+    """Refuse values nested so deep that Python's own stack would end, or so many that no recipe holds them."""
+    waiting = [(data, 0)]
+    seen = 0
+    while waiting:
+        value, depth = waiting.pop()
+        seen += 1
+        if depth > _MAX_DEPTH:
+            raise RecipeError(f"{source}: nested more than {_MAX_DEPTH} deep")
+        if seen > _MAX_EVENTS:
+            raise RecipeError(f"{source}: more than {_MAX_EVENTS} entries; this is no recipe")
+        if isinstance(value, Mapping):
+            waiting.extend((part, depth + 1) for part in value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend((part, depth + 1) for part in value)
 
 
 class _Reader:
