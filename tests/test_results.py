@@ -178,3 +178,21 @@ def test_numbers_leave_small_pictures_to_be_seen(segmenter, tmp_path):
     save_predictions(predict(segmenter, tmp_path / "in"), tmp_path / "out")
     (drawn,) = (tmp_path / "out" / "drawn").iterdir()
     assert np.array_equal(og.imread(drawn), one.picture())
+
+
+def test_a_name_that_is_no_text_is_read_by_every_reader(bright, tmp_path):
+    import os
+
+    (tmp_path / "in").mkdir()
+    imwrite(tmp_path / "in" / "a.png", np.zeros((8, 8, 3), np.uint8))
+    try:
+        os.link(tmp_path / "in" / "a.png", os.fsencode(tmp_path / "in") + b"/caf\xe9.png")
+    except OSError:
+        pytest.skip("names here are UTF-8")
+    save_predictions(predict(bright, tmp_path / "in"), tmp_path / "out")
+    text = (tmp_path / "out" / "predictions.json").read_bytes().decode("utf-8")
+    assert "\\ud" not in text.lower()
+    assert sorted(entry["path"] for entry in json.loads(text)["predictions"]) == ["a.png", r"caf\xe9.png"]
+    with (tmp_path / "out" / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        assert sorted(row["path"] for row in csv.DictReader(file)) == ["a.png", r"caf\xe9.png"]
+    self_contained(tmp_path / "out" / "report.html")

@@ -280,6 +280,22 @@ def test_an_image_of_a_size_that_the_model_cannot_take_is_set_aside(skipping, si
         list(predict(skipping, sizes, on_error="stop"))
 
 
+def test_a_size_that_the_model_refuses_is_tried_once(skipping, tmp_path):
+    for number in range(9):
+        imwrite(tmp_path / f"{number}.png", np.zeros((25, 33) if number else (8, 8), np.uint8))
+    saved = og.load(skipping)
+    tried, run_model = [], saved.model.predict_on_batch
+
+    def counted(batch):
+        tried.append(batch.shape)
+        return run_model(batch)
+
+    saved.model.predict_on_batch = counted
+    run = predict(saved, tmp_path, batch_size=3)
+    assert len(list(run)) == 1 and len(run.quarantined) == 8
+    assert tried == [(1, 8, 8, 1), (3, 25, 33, 1)]
+
+
 @pytest.mark.parametrize("pad_to", [4, 16, "auto"])
 def test_a_margin_makes_it_fit_and_is_cut_off_again(skipping, sizes, pad_to):
     run = predict(skipping, sizes, pad_to=pad_to)

@@ -193,7 +193,7 @@ def _fill(
     with ExitStack() as stack:
         outcome = _outcome(run, folder, stack)
         table = TableWriter(stack.enter_context(open_table_file(folder / "predictions.csv")), outcome.columns)
-        stream = stack.enter_context((folder / "predictions.json").open("w", encoding="ascii"))
+        stream = stack.enter_context((folder / "predictions.json").open("w", encoding="utf-8"))
         head = {
             "offgraph": 1,
             "task": run.task,

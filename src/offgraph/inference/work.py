@@ -65,6 +65,7 @@ class Work:
     threads: int
     stop: bool
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
+    _refused: dict[tuple[int, ...], str] = field(default_factory=dict, init=False)
     _asked: bool = field(default=False, init=False)
     _found: Grid | None = field(default=None, init=False)
 
@@ -187,6 +188,9 @@ class Work:
         """
         if not entries:
             return []
+        refused = self._refused.get(entries[0].array.shape)
+        if refused is not None:  # a batch has one shape, and the model takes no image of it
+            return [StepError(refused) for _ in entries]
         try:
             return list(self._run_model(entries))
         except MachineError:
@@ -217,10 +221,11 @@ class Work:
         grid = self._grid() if None in spec.size else None
         said = f"the model cannot take an image of {' × '.join(map(str, size))} pixels"
         if grid is not None and any(length % grid.multiple for length in size):
-            return (
+            self._refused[shape] = (
                 f"{said}: its sizes must be multiples of {grid.multiple}. {_pad_to(grid).capitalize()}, or train with a recipe "
                 "that ends in such a size"
             )
+            return self._refused[shape]
         return f"{said}: {_first_line(error)}"
 
     def _grid(self) -> Grid | None:
