@@ -236,3 +236,23 @@ def test_a_build_goes_on_with_the_same_mask_values_only(tmp_path) -> None:
     job.write_text(before.replace('"mask_values":[[0,0],[255,1]],', ""))  # as an earlier version wrote it
     with pytest.raises(og.BuildError, match=r"mask_values was None, now \[\[0, 0\], \[255, 1\]\]"):
         build(mask_values={255: 1})
+
+
+def test_folders_can_be_classes_beside_masks(tmp_path) -> None:
+    names = ["cat/1.png", "dog/1.png"]
+    put(tmp_path / "images", *names, "0.png")
+    put(tmp_path / "masks", *names)
+    roots = {"source": tmp_path / "images", "masks": tmp_path / "masks"}
+    source = open_source(**roots, labels="folders")
+    assert source.class_names == ("cat", "dog") and [item.label for item in source] == [0, 1]
+    assert source.task == "classify" and source.has_masks and source.skipped == {"in no class folder": 1}
+    assert open_source(**roots, labels="folders", task="segment").task == "segment"
+    (tmp_path / "images" / "0.png").unlink()
+    assert open_source(**roots).class_names == ()
+
+
+def test_images_one_folder_further_down_than_their_masks(tmp_path) -> None:
+    put(tmp_path, "images/1.png", "images/2.png", "masks/1.png", "masks/2.png")
+    said = r"2 without a mask .*; write open_source\('.*/images', masks='.*/masks'\)"
+    with pytest.raises(SourceError, match=said):
+        open_source(tmp_path, masks=tmp_path / "masks")

@@ -57,7 +57,7 @@ def open_source(
     labels : {"auto", "folders", None}
         Whether the folders are classes. ``"auto"`` decides by where the pictures lie, and asks where they lie both
         in the folder and in folders below it.
-        ``None``: no labels, of a table neither.
+        ``None``: no labels, of a table neither. With `masks`, folders are classes where ``"folders"`` says so.
     masks : path, optional
         Folder of label masks; or, for masks of other names, a pattern such as ``"masks/*_seg.png"`` in which ``*``
         stands for the image's name. ``"*_mask.png"``, without a folder, names masks beside the images. In a folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from offgraph.errors import SourceError
@@ -11,7 +12,7 @@ from offgraph.sources.layout import look, nothing_found
 from offgraph.sources.names import class_order, nfc, printable, warn_of_likeness
 from offgraph.sources.walk import list_images
 
-__all__ = ["is_built", "open_folder"]
+__all__ = ["folders_as_classes", "is_built", "open_folder"]
 
 
 SPLIT_FILE = "split.json"
@@ -77,18 +78,11 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
         look(root, listing, meant)
         labels = None if direct else "folders"
     class_names: tuple[str, ...] = ()
-    label_of: list[int | None] = [None] * len(found)
+    label_of: Sequence[int | None] = [None] * len(found)
     if labels == "folders":
         left_out.add("in no class folder", *(one.name for one in direct))
         found = [one for one in found if "/" in one.name]
-        folders = [nfc(one.name.split("/")[0]) for one in found]
-        if meant.class_names is not None:
-            refuse_classes(where, set(folders), meant.class_names)
-        class_names = meant.class_names or class_order(map(nfc, listing.classes))
-        if meant.class_names is None:
-            warn_of_likeness(where, class_names)
-        index = {name: i for i, name in enumerate(class_names)}
-        label_of = [index[name] for name in folders]
+        class_names, label_of = folders_as_classes(where, [one.name for one in found], listing.classes, meant)
     meant.needs(where, has_classes=labels == "folders", has_masks=False)
     copies = listing.copies()
     items = tuple(
@@ -96,3 +90,35 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
         for one, label in zip(found, label_of, strict=True)
     )
     return Source(items, class_names, root, reading, left_out.counts, walked=True, left_out=left_out.names)
+
+
+def folders_as_classes(
+    where: str, names: Sequence[str], classes: Collection[str], meant: Meant
+) -> tuple[tuple[str, ...], list[int]]:
+    """Class names, and the class number of each name: its first folder.
+
+    Parameters
+    ----------
+    where : str
+        For messages.
+    names : sequence of str
+        Paths with at least one folder.
+    classes : collection of str
+        All folders that are classes, those without an image among them.
+    meant : Meant
+        Its ``class_names``.
+
+    Raises
+    ------
+    SourceError
+        Where a folder is not among the class names given.
+    """
+    folders = [nfc(name.split("/")[0]) for name in names]
+    if meant.class_names is not None:
+        refuse_classes(where, set(folders), meant.class_names)
+        class_names = meant.class_names
+    else:
+        class_names = class_order(map(nfc, classes))
+        warn_of_likeness(where, class_names)
+    number = {name: i for i, name in enumerate(class_names)}
+    return class_names, [number[name] for name in folders]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from offgraph.errors import SourceError
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source
+from offgraph.sources.folder import folders_as_classes
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import named, nfc, printable
 from offgraph.sources.walk import Found, is_folder, list_images
@@ -40,12 +41,13 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         Where an image or a mask has no partner (``reading.missing_mask`` may allow it for images), or more than one;
         names them.
     """
-    meant.needs(printable(root), has_classes=False, has_masks=True)
+    where, with_classes = printable(root), meant.labels == "folders"
+    meant.needs(where, has_classes=with_classes, has_masks=True)
     pattern = None if is_folder(masks) else _Pattern.of(masks)
     beside = pattern is not None and pattern.folder is None
     folder = masks if pattern is None else pattern.folder or root
     if not is_folder(folder):
-        raise SourceError(f"{printable(root)} with masks {printable(masks)}: no such folder")
+        raise SourceError(f"{where} with masks {printable(masks)}: no such folder")
     listing = list_images(root, leave_out=None if beside else folder)
     left_out = listing.left_out
     found = listing.found
@@ -58,7 +60,10 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
     images = [one for one in listing.found if one.name not in named_masks]
     if not images:
         raise nothing_found(root, listing)
-    left_out.warn(printable(root))
+    left_out.warn(where)
+    if with_classes:
+        left_out.add("in no class folder", *(one.name for one in images if "/" not in one.name))
+        images = [one for one in images if "/" in one.name]
     if pattern is not None and not candidates:
         raise SourceError(f"{printable(folder)}: no image has a name like masks={printable(masks)!r}")
     pictures = _by_key(root, images, _stem)
@@ -66,7 +71,7 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
     partners = _by_image(pictures, partners, masks)
     bare = [pictures[stem].name for stem in pictures.keys() - partners.keys()]
     if len(bare) == len(pictures) or reading.missing_mask == "error":
-        _complain(root, "without a mask of the same name", bare, f"; {MASK_ADVICE}")
+        _complain(root, "without a mask of the same name", bare, _advice(root, pictures, partners, masks))
     alone = [partners[stem].name for stem in partners.keys() - pictures.keys()]
     if reading.missing_mask != "skip":
         _complain(folder, "without a picture of the same name", alone)
@@ -74,17 +79,41 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         left_out.add("mask without an image", *alone)
         left_out.add("without a mask", *bare)
         pictures = {stem: one for stem, one in pictures.items() if stem in partners}
+    class_names: tuple[str, ...] = ()
+    label_of: Sequence[int | None] = [None] * len(pictures)
+    if with_classes:
+        names = [one.name for one in pictures.values()]
+        class_names, label_of = folders_as_classes(where, names, listing.classes, meant)
     copies = listing.copies()
     items = tuple(
         Item(
             one.name,
             one.path,
+            label,
             mask=partners[stem].path if stem in partners else None,
             copy_of=copies.get(one.name),
         )
-        for stem, one in pictures.items()
+        for (stem, one), label in zip(pictures.items(), label_of, strict=True)
     )
-    return Source(items, (), root, reading, left_out.counts, walked=True, left_out=left_out.names)
+    return Source(
+        items,
+        class_names,
+        root,
+        reading,
+        left_out.counts,
+        walked=True,
+        task=meant.task,
+        left_out=left_out.names,
+    )
+
+
+def _advice(root: Path, images: dict[str, Found], masks: dict[str, Found], given: Path) -> str:
+    """What to write where images have no masks: perhaps they lie one folder further down."""
+    first = {key.split("/")[0] for key in images}
+    if len(first) == 1 and all("/" in key and key.split("/", 1)[1] in masks for key in images):
+        below = printable((root / first.pop()).as_posix())
+        return f"; write open_source({below!r}, masks={printable(given.as_posix())!r})"
+    return f"; {MASK_ADVICE}"
 
 
 @dataclass(frozen=True)
