@@ -186,7 +186,9 @@ def test_faxes_of_every_filling_are_whole(compression: str) -> None:
         np.testing.assert_array_equal(read(data).array, np.asarray(Image.open(io.BytesIO(data))))
 
 
-def subsampled(rows: int, codec: int, across: int, down: int, *, cut: bool = False) -> bytes:
+def subsampled(
+    rows: int, codec: int, across: int, down: int, *, cut: bool = False, said: tuple[int, int] | None = None
+) -> bytes:
     """YCbCr of 24 × 21 pixels with one Cb and Cr for each block, compressed or not, in strips of so many rows."""
     rng, strips = np.random.default_rng(7), []
     blocks, lines = -(-21 // across), rows // down
@@ -199,7 +201,12 @@ def subsampled(rows: int, codec: int, across: int, down: int, *, cut: bool = Fal
         strips[-1] = strips[-1][: len(strips[-1]) * 3 // 4]
     data = stripped(strips, width=21, height=24, rows=rows, codec=codec)
     at = struct.unpack_from("<I", data, 4)[0]
-    changed = {258: (3, 3, len(data)), 262: (3, 1, 6), 277: (3, 1, 3), 530: (3, 2, across | down << 16)}
+    changed = {
+        258: (3, 3, len(data)),
+        262: (3, 1, 6),
+        277: (3, 1, 3),
+        530: (3, 2, (said or (across, down))[0] | (said or (across, down))[1] << 16),
+    }
     (count,) = struct.unpack_from("<H", data, at)
     entries = {}
     for i in range(count):
@@ -224,6 +231,8 @@ def test_chroma_stored_for_blocks_is_spread_and_never_filled_up(across: int, dow
     for codec in (1, 5):
         with pytest.raises(DecodeError, match="truncated"):
             read(subsampled(rows, codec, across, down, cut=True))
+    with pytest.raises(DecodeError, match=r"damaged: chroma for blocks of \(0, 2\) pixels"):
+        read(subsampled(rows, 1, across, down, said=(0, 2)))
 
 
 @pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt"])

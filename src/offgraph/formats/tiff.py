@@ -111,7 +111,7 @@ def _decode(data: bytes, limits: Limits, axes: str | None, page: int | None, *, 
                 _check_size(series, shape, named, limits)
                 check_segments(series, len(data))
                 check_streams(series, data)
-                if not in_process and not _compressions(series) <= IN_PROCESS:
+                if not in_process and not _is_plain(series):
                     return isolated.decode(decode_here, data, limits, axes=axes, page=page)
                 if page is None and len(tiff.series) > 1:
                     notes.append(
@@ -186,8 +186,10 @@ def _choose(tiff: Any, page: int | None) -> Any:
     return series
 
 
-def _compressions(series: Any) -> set[int]:
-    return {int(page.keyframe.compression) for page in series.pages}
+def _is_plain(series: Any) -> bool:
+    """Whether small decoders suffice, of bytes and in this process; libtiff and those of images work elsewhere."""
+    keyframes = [page.keyframe for page in series.pages]
+    return all(one.compression in IN_PROCESS and one.photometric != _YCBCR for one in keyframes)
 
 
 def _read_series(

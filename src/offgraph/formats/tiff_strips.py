@@ -110,8 +110,12 @@ def read_array(series: Any) -> np.ndarray:
 def _segment_size(page: Any) -> tuple[int, int]:
     """Rows and columns of a whole strip or tile."""
     if page.is_tiled:
-        return int(page.tilelength), int(page.tilewidth)
-    return min(int(page.rowsperstrip), int(page.imagelength)), int(page.imagewidth)
+        rows, columns = int(page.tilelength), int(page.tilewidth)
+    else:
+        rows, columns = min(int(page.rowsperstrip), int(page.imagelength)), int(page.imagewidth)
+    if rows < 1 or columns < 1:
+        raise FormatError(f"damaged: strips or tiles of {rows} × {columns} pixels")
+    return rows, columns
 
 
 def _row_bytes(page: Any, columns: int) -> int:
@@ -154,7 +158,10 @@ def read_chroma(page: Any, data: bytes) -> np.ndarray | None:
     FormatError
         Where a strip or tile is cut: libtiff would fill it up.
     """
-    across, down = (int(n) for n in page.tags.valueof(_SUBSAMPLING, (2, 2)))
+    said = page.tags.valueof(_SUBSAMPLING, (2, 2))
+    if not isinstance(said, tuple) or len(said) != 2 or not {*said} <= {1, 2, 4}:
+        raise FormatError(f"damaged: chroma for blocks of {said} pixels")
+    across, down = said
     rows, columns = _segment_size(page)
     height, blocks, plain = int(page.imagelength), -(-columns // across), page.compression == _NONE
     pieces = math.prod(page.chunked[1:]) if page.planarconfig == 2 else len(page.dataoffsets)
