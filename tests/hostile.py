@@ -48,6 +48,12 @@ EXTREMES = (
     0x80000000,
     0xFFFFFFFF,
 )
+SPECIAL = (
+    "decoder died",
+    "CPU seconds",
+    "took too long",
+    "more memory",
+)  # what would have ended or held up the reader
 ARITHMETIC = (
     "|JeWA07C!+0s;d90s{jB0|WyD1O*5M1q1{I3I_)U2n-4g3=0Yi3k?nu5Dg9y4hstq77!5=6crT}3=bC=78Do~6crTz$p8xo02lxu"
     "0Ra&J|I7de01yxb|Jncu0RaF2KLGy#>|`}R40-liymOH5c9bz29f50{Q1^In5wC>q6{%dVKo=t^sr<J$G&7uvwOvwV>=?Yzju?Rd*#"
@@ -273,7 +279,8 @@ def read_all(args: argparse.Namespace) -> None:
                 og.imread(path, color=COLOURS[number % len(COLOURS)])
                 outcomes["read"] += 1
             except og.OffgraphError as error:
-                outcomes[type(error).__name__] += 1
+                special = [words for words in SPECIAL if words in str(error)]
+                outcomes[special[0] if special else type(error).__name__] += 1
                 if not isinstance(error, og.DecodeError) or "fault in Offgraph" in str(error):
                     wrong.append(f"{number} ({name}): {type(error).__name__}: {str(error)[-200:]}")
             except BaseException as error:

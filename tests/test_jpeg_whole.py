@@ -190,3 +190,14 @@ def test_ordinary_files_are_decoded_once_and_in_this_process(monkeypatch) -> Non
     monkeypatch.setattr(jpeg_format.isolated, "decode", None)
     for data in (jpeg(), jpeg(gradient(channels=1)), KINDS["progressive"], KINDS["restarts"], KINDS["CMYK"]):
         assert read(data).array.any()
+
+
+def test_the_coefficients_of_a_progressive_jpeg_count_against_the_limit() -> None:
+    """libjpeg holds them all, in two bytes each, until the last scan is read."""
+    data = KINDS["progressive CMYK"]
+    assert read(data, max_pixels=96 * 128 * 12 // 10 + 1).array.shape == (96, 128, 3)
+    with pytest.raises(
+        DecodeError, match="decoding scan by scan makes 49,152 bytes of 98,304, together more"
+    ):
+        read(data, max_pixels=96 * 128)
+    assert read(KINDS["CMYK"], max_pixels=96 * 128).array.shape == (96, 128, 3)

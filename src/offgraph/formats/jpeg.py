@@ -96,7 +96,11 @@ def decode(data: bytes, limits: Limits) -> Stored:
     if header.process in _PROGRESSIVE or data[header.scans + 4 : header.scans + 5] != bytes(
         [header.components]
     ):
-        whole = check_scans(data, header.scans, header.components, header.height * header.width, limits)
+        pixels = header.height * header.width
+        limits.check_made(  # two bytes for each coefficient, until the last scan is read
+            2 * pixels * header.components, pixels * header.pixel_bytes, "decoding scan by scan"
+        )
+        whole = check_scans(data, header.scans, header.components, pixels, limits)
     if header.precision != 8 or header.process not in _ORDINARY:
         stored = isolated.decode(decode_rare, data, limits)
     else:
