@@ -131,8 +131,9 @@ def test_masks_alone_are_a_task(tmp_path: Path) -> None:
         ("classify", ("a", "b"), (), None, "has no label"),
         ("multilabel", ("a", "b"), (), (0, 2), "takes class numbers below 2"),
         ("multilabel", ("a", "b"), (), 0, "its label is 0"),
-        ("regress", (), ("x", "y"), (1.0,), "takes a finite number for each of x, y"),
+        ("regress", (), ("x", "y"), (1.0,), "takes a finite float32 for each of x, y"),
         ("regress", (), ("x",), (float("nan"),), "its label is"),
+        ("regress", (), ("x",), (1e39,), r"its label is \(1e\+39,\); .* takes a finite float32"),
     ],
 )
 def test_a_label_that_does_not_fit_is_one_sample_refused(

@@ -104,8 +104,8 @@ def test_a_batch_is_not_copied(photos: Path) -> None:
     kept = []
     plain = loader.epoch
 
-    def epoch(number: int):
-        for batch in plain(number):
+    def epoch(number: int, **options: bool):
+        for batch in plain(number, **options):
             kept.append(batch)
             yield batch
 
@@ -124,6 +124,16 @@ def test_pictures_without_channels_get_an_axis(tmp_path: Path) -> None:
 def test_sizes_that_differ_between_batches_are_told(photos: Path) -> None:
     with pytest.raises(Exception, match=r"one dtype and one shape; put Resize"):
         list(og.Loader(photos, og.Compose([]), batch_size=1).tensorflow())
+
+
+def test_another_size_is_left_out_of_batches_of_one_too(tmp_path: Path) -> None:
+    for number in range(9):
+        picture_file(tmp_path / f"{number}.png", np.full((8, 9 if number == 2 else 8, 3), number, np.uint8))
+    loader = og.Loader(tmp_path, batch_size=1, on_error="skip")
+    assert len(list(loader)) == 9 and not loader.skipped
+    with pytest.warns(og.OffgraphWarning, match="1 of 9 images"):
+        assert [int(image[0, 0, 0, 0]) for image in loader.tensorflow()] == [0, 1, 3, 4, 5, 6, 7, 8]
+    assert list(loader.skipped) == ["2.png"]
 
 
 def test_a_pass_broken_off_leaves_no_thread(photos: Path) -> None:
@@ -317,7 +327,7 @@ def test_training_goes_on_at_an_epoch(photos: Path) -> None:
 def test_keras_trains_on_the_epochs_in_turn(photos: Path) -> None:
     loader = og.Loader(photos, recipe(), batch_size=4)
     begun, plain = [], loader.epoch
-    loader.epoch = lambda number: (begun.append(number), plain(number))[1]  # type: ignore[method-assign]
+    loader.epoch = lambda number, **how: (begun.append(number), plain(number, **how))[1]  # type: ignore[method-assign]
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])  # built by its first batch
     model.compile("sgd", "sparse_categorical_crossentropy")
     with warnings.catch_warnings():

@@ -64,9 +64,9 @@ class Labels:
         if label is None:
             raise StepError("has no label, and others of its source have one")
         if self.task == "regress":
-            fits = (
-                isinstance(label, tuple) and len(label) == len(self.target_names) and np.isfinite(label).all()
-            )
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+                values = np.asarray(label, np.float64).astype(np.float32)
+            fits = values.shape == (len(self.target_names),) and bool(np.isfinite(values).all())
         else:
             numbers = label if isinstance(label, tuple) else (label,)
             fits = isinstance(label, tuple) is (self.task == "multilabel") and all(
@@ -76,7 +76,7 @@ class Labels:
             wanted = {
                 "classify": f"a class number below {len(self.class_names)}",
                 "multilabel": f"class numbers below {len(self.class_names)}",
-                "regress": f"a finite number for each of {', '.join(self.target_names)}",
+                "regress": f"a finite float32 for each of {', '.join(self.target_names)}",
             }
             raise StepError(
                 f"its label is {label!r:.80}; the task {self.task!r} takes {wanted[str(self.task)]}"

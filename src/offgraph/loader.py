@@ -352,15 +352,28 @@ class Loader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Start the next epoch."""
+        return self.epoch(self.next_epoch())
+
+    def next_epoch(self) -> int:
+        """Take the number of the next epoch: the next pass has the one after it."""
         with self._lock:
             epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
-        return self.epoch(epoch)
+        return epoch
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """Batches of one epoch; the same ones each time."""
+    def epoch(self, number: int, *, one_shape: bool | None = None) -> Iterator[Batch]:
+        """Batches of one epoch; the same ones each time.
+
+        Parameters
+        ----------
+        number : int
+        one_shape : bool, optional
+            Whether ``on_error="skip"`` leaves out images of another shape than most. Unless given: where ``batch_size``
+            is above 1, as images of any shape are batches of one.
+        """
         number = Key(self.seed, number).epoch
         stop = threading.Event()
-        return read_ahead(self._batches(number, stop), self.prefetch, stop)
+        alike = self.batch_size > 1 if one_shape is None else one_shape
+        return read_ahead(self._batches(number, stop, alike), self.prefetch, stop)
 
     def order(self, epoch: int) -> np.ndarray:
         """Numbers of the pictures in the order of an epoch, int64."""
@@ -427,14 +440,14 @@ class Loader:
 
         return dataset(self, epoch=epoch, advance=advance)
 
-    def _batches(self, epoch: int, stop: threading.Event) -> Generator[Batch, None, None]:
+    def _batches(self, epoch: int, stop: threading.Event, alike: bool) -> Generator[Batch, None, None]:
         addresses = ((epoch, int(number)) for number in self.order(epoch))
         waiting: list[TrainingSample] = []
         used = left_out = 0
         self._rules()
 
         def sample_of(address: tuple[int, int]) -> TrainingSample | None:
-            return with_retries(lambda: self._sample(address), stop)
+            return with_retries(lambda: self._sample(address, alike), stop)
 
         with closing(ordered_map(sample_of, addresses, threads=self.threads)) as samples:
             for sample in samples:
@@ -460,12 +473,12 @@ class Loader:
                 stacklevel=2,
             )
 
-    def _sample(self, address: tuple[int, int]) -> TrainingSample | None:
+    def _sample(self, address: tuple[int, int], alike: bool = True) -> TrainingSample | None:
         epoch, number = address
         rules = self._rules()
         try:
             sample = self._samples.sample(number, self.recipe, self.seed, epoch, rules)
-            if self.on_error == "skip" and self.batch_size > 1 and rules.reference is not None:
+            if self.on_error == "skip" and alike and rules.reference is not None:
                 like = rules.reference
                 check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
         except Exception as error:

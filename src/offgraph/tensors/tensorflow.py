@@ -87,7 +87,7 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     parts: list[Any] = list(signature) if isinstance(signature, tuple) else [signature]
     dtypes: Any = [tf.bool, *(part.dtype for part in parts)]
     passes = _Passes(
-        (lambda: iter(loader)) if numbers is None else (lambda: loader.epoch(next(numbers))),
+        lambda: loader.epoch(loader.next_epoch() if numbers is None else next(numbers), one_shape=True),
         arrays,
         tuple(np.empty((0, *p.shape[1:]), p.dtype.as_numpy_dtype) for p in parts),
     )
