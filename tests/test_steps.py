@@ -15,11 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from scipy import ndimage as scipy_ndimage
 
 import offgraph as og
+from json_schema import holds
 from offgraph.ndimage._resize import KERNELS
 from offgraph.random import Draw
+from offgraph.recipe import schema
 from offgraph.spec import ArraySpec
 from offgraph.step import (
     FilterStep,
@@ -252,6 +255,40 @@ def test_a_bool_image_is_refused_or_stays_true_and_false(step: Step, n: int):
     out = recipe(image=image, key=KEY)
     params = out.record["steps"][0]["params"]
     same_bytes(out.image, expected(step, image, params))
+
+
+SCHEMA = schema()
+
+
+@cases()
+def test_the_schema_takes_what_files_hold(step: Step, n: int):
+    recipe = og.Compose([step, og.Augment(step)])
+    assert holds(SCHEMA, json.loads(json.dumps(recipe.to_dict())))
+    assert holds(SCHEMA, yaml.safe_load(recipe.to_yaml()))  # an editor's YAML, which reads as much as ours
+    wrong = recipe.to_dict()
+    next(iter(wrong["steps"][0].values()))["p"] = 2
+    assert not holds(SCHEMA, wrong)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"GaussianFilter": {"sigma": {"W": 1}}},
+        {"GaussianFilter": {"sigma": {}}},
+        {"GaussianFilter": {"sigma": {"Y": -1}}},
+        {"MedianFilter": {"size": {"Y": 1.5}}},
+        {"Resize": {"size": [0, 4]}},
+        {"RandomCrop": {"size": ["10", 4]}},
+        {"Affine": {"translate": {"X": True}}},
+        {"Zoom": {"factor": [1, 2, 3]}},
+    ],
+    ids=repr,
+)
+def test_schema_and_steps_refuse_the_same(entry: dict[str, Any]):
+    data = {"offgraph": 1, "steps": [entry]}
+    assert not holds(SCHEMA, data)
+    with pytest.raises(og.RecipeError):
+        og.Compose.from_dict(data)
 
 
 # masks
