@@ -186,6 +186,24 @@ def test_a_drive_that_goes_away_and_comes_back(
     assert tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
 
 
+def test_a_drive_that_fails_while_its_files_are_listed(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, real = og.open_source(photos), Path.stat
+
+    def stat(self: Path, **options: bool) -> os.stat_result:
+        if self.name == "1.jpg":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self))
+        return real(self, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.raises(
+        og.MachineError, match=r"out: stopped, .*1\.jpg: Input/output error\. .*run the same build again"
+    ):
+        build(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_masks_and_links_on_a_drive_that_goes_away(tmp_path: Path) -> None:
     images, masks = paired_folder(tmp_path / "in")
     (tmp_path / "drive").mkdir()
@@ -240,6 +258,17 @@ def test_a_file_that_stays_missing_costs_nothing_and_is_not_called_whole(tmp_pat
     stamp = (tmp_path / "out" / "images" / "a__0.png").stat().st_mtime_ns
     build(tmp_path / "in" / "t.csv", tmp_path / "out")
     assert (tmp_path / "out" / "images" / "a__0.png").stat().st_mtime_ns == stamp
+
+
+def test_what_is_said_of_a_mask_does_not_depend_on_where_it_lies(tmp_path: Path) -> None:
+    for home in ("here", "there"):
+        images, masks = paired_folder(tmp_path / home, 3)
+        picture_file(masks / "1.png", np.zeros((9, 9), np.uint8))
+        (masks / "2.png").write_bytes(b"")
+        build(og.open_source(images, masks=masks), tmp_path / home / "out", max_bad="100%")
+    written = (tmp_path / "here" / "out" / "quarantine.csv").read_text()
+    assert "mask 1.png: a mask of (9, 9)" in written and "mask 2.png: the file is empty" in written
+    assert tree(tmp_path / "here" / "out") == tree(tmp_path / "there" / "out")
 
 
 def test_records_of_an_older_build_stay_set_aside(tmp_path: Path) -> None:

@@ -164,9 +164,11 @@ def name_file(error: Exception, name: str) -> Exception:
     return error
 
 
-def reason(error: BaseException, path: Path, name: str) -> str:
+def reason(error: BaseException, path: Path, name: str, mask: Path | None = None) -> str:
     """Why a picture was set aside, in one line that does not depend on where the source folder lies."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if mask is not None and mask != path:
+        text = text.replace(str(mask), f"mask {mask.name}")
     text = " ".join(text.replace(str(path), name).split())
     return text.removeprefix(f"{name}: ") or type(error).__name__
 

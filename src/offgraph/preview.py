@@ -83,7 +83,12 @@ def preview(
         try:
             rows.append(_row(source, index, recipe, draws, seed))
         except BAD_FILE as error:
-            bad.append((source[index].name, reason(error, source[index].path, source[index].name)))
+            bad.append(
+                (
+                    source[index].name,
+                    reason(error, source[index].path, source[index].name, source[index].mask),
+                )
+            )
     if not rows:
         name, why = bad[0]
         raise OffgraphError(

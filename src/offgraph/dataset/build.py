@@ -198,7 +198,25 @@ class _How:
     progress: bool | None
 
     def build(self, part: Part) -> BuildReport:
-        """Write one dataset, or go on with it."""
+        """Write one dataset, or go on with it.
+
+        Raises
+        ------
+        MachineError
+            Where the machine failed; says what was done and what to do.
+        """
+        try:
+            return self._build(part)
+        except (MachineError, MemoryError) as problem:
+            where = str(part.path)
+            error = machine_error(where, problem) if isinstance(problem, MemoryError) else problem
+            raise MachineError(
+                f"{where}: stopped, since the machine failed and not a file: {error}. Nothing is set aside "
+                "for it: mend that and run the same build again, which goes on where it was",
+                error,
+            ) from problem
+
+    def _build(self, part: Part) -> BuildReport:
         options = {**self.options, "copies": part.copies}
         writes = FORMATS[options["format"]]
         job = Job.of(part.source, part.recipe, options, writes.extra_libraries)
@@ -230,17 +248,7 @@ class _How:
             run = _Run(
                 job, maker, folder, writer, records, self.threads, self.stop, self.allowed, self.progress
             )
-            try:
-                return run.run()
-            except (MachineError, MemoryError) as problem:
-                error = (
-                    machine_error(str(folder.path), problem) if isinstance(problem, MemoryError) else problem
-                )
-                raise MachineError(
-                    f"{folder.path}: stopped, since the machine failed and not a file: {error}. Nothing is set aside "
-                    "for it: mend that and run the same build again, which goes on where it was",
-                    error,
-                ) from problem
+            return run.run()
 
 
 def _check_options(**given: str) -> None:

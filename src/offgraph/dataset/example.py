@@ -221,9 +221,13 @@ class Maker:
             trouble = self.source.out_of_reach(index, listed=bool(self.listed) and self.listed[index])
             if trouble:
                 raise MachineError(f"{item.name}: {trouble}", OSError(errno.EIO, trouble)) from error
-            return BadFile(index, copy, item.name, None, reason(error, item.path, item.name), retry=True)
+            return BadFile(
+                index, copy, item.name, None, reason(error, item.path, item.name, item.mask), retry=True
+            )
         except BAD_FILE as error:
-            return BadFile(index, copy, item.name, sha256_of(item.path), reason(error, item.path, item.name))
+            return BadFile(
+                index, copy, item.name, sha256_of(item.path), reason(error, item.path, item.name, item.mask)
+            )
         except Exception as error:
             raise name_file(error, item.name)  # noqa: B904 - the same error, with a note
 
