@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import math
 
@@ -332,6 +333,22 @@ def test_an_output_that_lies_nowhere_on_the_image_is_told_with_what_fits(tmp_pat
     assert [p.item.name for p in run] == ["a.png", "c.png", "e.png"]
     assert "multiples of 8 do: give pad_to=8" in run.quarantined[0][1]
     assert len(list(predict(path, sizes, pad_to=8))) == 5
+
+
+def test_volumes_of_gigabytes_are_not_tried(tmp_path):
+    """A model of volumes that takes no multiple: each try is larger, and the largest ones are left out."""
+    given = keras.Input((None, None, None, 1))
+    model = keras.Model(given, layers.Conv3D(1, 4, activation="sigmoid")(given))
+    saved = og.load(og_keras.save(model, og.Compose([og.Rescale(1 / 255)]), tmp_path / "m.keras"))
+    tried = []
+
+    class Counted:
+        def __call__(self, image, training):
+            tried.append(image.size)
+            return model(image, training=training)
+
+    assert grid_of(dataclasses.replace(saved, model=Counted())) is None
+    assert len(tried) >= 5 and max(tried) <= 1 << 22
 
 
 def test_a_coarse_grid_that_divides_by_chance_is_not_believed(tmp_path):

@@ -6,6 +6,7 @@ of a length, the pixels of a mask stand for other places than their number tells
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ __all__ = ["Grid", "grid_of"]
 _TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 # Times the multiple: lengths that no larger multiple divides; two for each axis, so that a ratio is none by chance.
 _ODD = ((5, 7, 5), (11, 13, 7))
+
+_MOST_PIXELS = (
+    1 << 22
+)  # of an image that is tried; a volume of large multiples would take gigabytes inside the model
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ def _ratio(saved: SavedModel, multiple: int, odd: tuple[int, ...]) -> tuple[floa
         if lengths[axis] is None:
             lengths[axis] = multiple * factor
     given = tuple(length or 1 for length in lengths)
+    if None in spec.size and math.prod(given[axis] for axis in spec.spatial) > _MOST_PIXELS:
+        return None
     try:
         made = np.shape(saved.model(np.zeros((1, *given), spec.dtype), training=False))[1:-1]
     except Exception:  # whatever a layer raises for a size it does not take
