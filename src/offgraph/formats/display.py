@@ -95,12 +95,10 @@ def _shown(stored: Stored) -> tuple[np.ndarray, str, bool]:
         return stored.palette[array], axes + "C", stored.palette.shape[1] == 4
     if stored.inks:
         return _from_inks(array, axes), axes, False
-    if stored.key is not None:
-        opacity_plane = _opacity_of_key(array, axes, stored.key)
-    array = _full_range(array, stored)
-    if stored.key is not None:
-        array, axes, opacity = _with_opacity(array, axes, opacity_plane)
-    return array, axes, opacity
+    full = _full_range(array, stored)
+    if stored.key is None:
+        return full, axes, opacity
+    return _with_opacity(full, axes, _opacity_of_key(array, axes, stored.key))
 
 
 def _indices_and_opacity(stored: Stored) -> tuple[np.ndarray, np.ndarray]:

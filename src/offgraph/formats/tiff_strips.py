@@ -225,7 +225,7 @@ def _bytes_decoder(page: Any) -> Callable[..., Any]:
     return decode
 
 
-def _decompress(codec: int, data: bytes, most: int) -> bytes:
+def _decompress(codec: int, data: bytes, most: int) -> bytes | bytearray:
     """Decompress a segment; what is more than a whole one is left out, as libtiff does."""
     import imagecodecs
 
@@ -243,7 +243,7 @@ def _decompress(codec: int, data: bytes, most: int) -> bytes:
         return imagecodecs.zstd_decode(data)[:most]
 
 
-def _inflate(data: bytes, most: int) -> bytes:
+def _inflate(data: bytes, most: int) -> bytes | bytearray:
     import imagecodecs
 
     try:

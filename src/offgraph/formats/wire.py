@@ -99,7 +99,7 @@ def unpack(said: dict[str, Any], limits: Limits, channel: socket.socket, deadlin
         if field.name in ("array", "palette") and value is not None:
             value = _empty(value, limits.max_bytes if field.name == "array" else 8 * _ENTRIES)
             if value.nbytes:
-                receive_into(channel, memoryview(value).cast("B"), deadline)
+                receive_into(channel, value.data.cast("B"), deadline)
         elif isinstance(value, list):
             value = tuple(value)
         given[field.name] = value
