@@ -282,6 +282,15 @@ def test_a_share_has_one_form():
     )
 
 
+def test_shares_are_rounded_by_whole_numbers():
+    """9.2 % of 375 is 34.5, which float64 takes for less."""
+    for tenths in range(1, 1000, 7):
+        for n in (250, 375, 100, 33):
+            exact = (2 * n * tenths + 1000) // 2000
+            size = og.CenterCrop((f"{tenths / 10}%", 1)).output_size((n, 1), None)
+            assert size[0] == max(1, exact), (tenths, n)
+
+
 def test_the_aspect_is_kept_by_whole_numbers():
     """n * side / now in floats rounds some halves the wrong way."""
     for n in range(1, 60):

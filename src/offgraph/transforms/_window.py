@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph.frame import AffineMap
-from offgraph.parameters import Number, Whole, in_pixels
+from offgraph.parameters import Number, Whole
 from offgraph.spec import ArraySpec, held_by
 from offgraph.step import CONFIG, GeometricStep
 
@@ -125,7 +126,10 @@ def whole_pixels(length: int | str, n: int | None, *, at_least: int = 0) -> int 
     """Return a length in pixels; a share of an axis of `n` is rounded, half up, and not known without `n`."""
     if isinstance(length, int):
         return length
-    return None if n is None else max(at_least, math.floor(in_pixels(length, n) + 0.5))
+    if n is None:
+        return None
+    # 9.2 % of 375 is 34.5: in float64 it is less, and the half would go down.
+    return max(at_least, math.floor(Fraction(length[:-1]) * n / 100 + Fraction(1, 2)))
 
 
 def reference_window(
