@@ -160,6 +160,16 @@ class Loader:
     start_epoch : int
         Number of the first pass; the next passes count on from there. Training that goes on at epoch k gives k.
 
+    Raises
+    ------
+    RecipeMismatch
+        For another recipe than the dataset was built with; names step and field.
+    ArgumentError, RecipeError, SourceError
+        For an argument that cannot be used; names it.
+    MachineError, OffgraphError
+        While batches are made: for a failure of the machine; for the first image that cannot be used, or where too
+        many are left out.
+
     Notes
     -----
     What a batch holds follows from a few images spread over the source, not from the first one of a pass. Images stored
@@ -171,13 +181,6 @@ class Loader:
 
     A failure of the machine (drive, network, file handles, memory) is no fault of an image: it is tried again for a few
     seconds, then ends the pass with a MachineError, whatever ``on_error`` says. The next pass may succeed.
-
-    Raises
-    ------
-    RecipeMismatch
-        For another recipe than the dataset was built with; names step and field.
-    ArgumentError, RecipeError, SourceError
-        For an argument that cannot be used; names it.
 
     Examples
     --------
@@ -224,7 +227,7 @@ class Loader:
             if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
                 raise ArgumentError(f"{name}={value!r:.80}: give True or False")
         self.mask_dtype = parse_mask_dtype(mask_dtype)
-        self.non_finite = check_non_finite_option(non_finite)
+        self.non_finite: NonFinite = check_non_finite_option(non_finite)
         try:
             self._allowed = MaxBad.of(max_bad)
         except BuildError as error:
