@@ -125,6 +125,8 @@ def test_messages_name_the_options_of_the_command_line(tmp_path, capsys) -> None
     status, _, err = run(capsys, "preview", tmp_path, "-o", tmp_path / "p.html")
     assert status == 1 and f"write {tmp_path}/images --masks '{tmp_path}/labels', or --labels folders" in err
     assert err.count("\n") == 1
+    status, out, _ = run(capsys, "doctor", tmp_path)
+    assert status == 0 and "--labels folders if they are classes" in " ".join(out.split())
 
 
 def test_examples_run() -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -329,7 +330,8 @@ def doctor(
     if as_json:
         typer.echo(dumps(report.to_json(), indent=1))
     else:
-        report.render(Console())
+        findings = tuple(replace(one, said=as_options(one.said)) for one in report.findings)
+        replace(report, findings=findings).render(Console())
     if strict and report.bad:
         raise typer.Exit(3)
 
