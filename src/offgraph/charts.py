@@ -89,11 +89,11 @@ def confusion_matrix(
         told = f"true {clean(names[i])}, predicted {clean(names[j])}: {number:,} ({share:.0%} of the row)"
         parts.append(
             f'<rect class="{"hit" if i == j else "miss"}" x="{x:g}" y="{y:g}" width="{cell:g}" height="{cell:g}" '
-            f'fill-opacity="{0.12 + 0.63 * share:.3f}"><title>{html.escape(told)}</title></rect>'
+            f'fill-opacity="{0.18 + 0.57 * share:.3f}"><title>{html.escape(told)}</title></rect>'
         )
         if count <= _WRITTEN:
             parts.append(_text(x + cell / 2, y + cell / 2, f"{number:,}", "middle"))
-    size = min(_FONT, max(7.0, cell))
+    size = min(_FONT, max(7.0, 0.68 * cell))
     for i, label in enumerate(labels):
         at = (i + 0.5) * cell
         parts.append(_text(left - 6, top + at, label, "end", size=size, title=names[i]))
