@@ -94,6 +94,17 @@ def test_a_padded_last_strip_is_read_and_a_short_one_is_not(codec: str, bits: in
         read(stripped(strips, rows=16, **how))
 
 
+def test_uncompressed_strips_may_be_padded_and_lie_apart() -> None:
+    rows = np.random.default_rng(1).integers(0, 256, (50, 40), dtype=np.uint8)
+    strips = [np.vstack([rows, rows])[at : at + 16].tobytes() for at in range(0, 64, 16)]
+    how = {"width": 40, "height": 50, "rows": 16, "codec": 1}
+    for padded in (strips, [strips[0] + bytes(7), strips[1], strips[2] + bytes(3), strips[3][:80]]):
+        np.testing.assert_array_equal(read(stripped(padded, **how)).array, rows)
+    for short in ([*strips[:3], strips[3][:79]], [strips[0] + bytes(600), strips[1][:100], *strips[2:]]):
+        with pytest.raises(DecodeError, match="damaged"):
+            read(stripped(short, **how))
+
+
 @pytest.mark.parametrize("codec", ["deflate", "zstd", "lzma", "lzw", "packbits"])
 def test_a_cut_strip_of_bytes_is_refused(codec: str) -> None:
     number, encode = BYTE_CODECS[codec]
