@@ -209,7 +209,7 @@ def _bytes_decoder(page: Any) -> Callable[..., Any]:
     row_bytes = _row_bytes(page, columns)
     strips = math.ceil(int(page.imagelength) / rows)
 
-    def decode(data: bytes | None, index: int, **options: Any) -> Any:
+    def decode(data: bytes | bytearray | None, index: int, **options: Any) -> Any:
         if data is not None:
             if page.fillorder == 2:
                 data = data.translate(_REVERSED)
@@ -225,7 +225,7 @@ def _bytes_decoder(page: Any) -> Callable[..., Any]:
     return decode
 
 
-def _decompress(codec: int, data: bytes, most: int) -> bytes | bytearray:
+def _decompress(codec: int, data: bytes | bytearray, most: int) -> bytes | bytearray:
     """Decompress a segment; what is more than a whole one is left out, as libtiff does."""
     import imagecodecs
 
@@ -243,7 +243,7 @@ def _decompress(codec: int, data: bytes, most: int) -> bytes | bytearray:
         return imagecodecs.zstd_decode(data)[:most]
 
 
-def _inflate(data: bytes, most: int) -> bytes | bytearray:
+def _inflate(data: bytes | bytearray, most: int) -> bytes | bytearray:
     import imagecodecs
 
     try:
