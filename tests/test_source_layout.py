@@ -33,6 +33,10 @@ CERTAIN = {
         ["train/1.png", "train_masks/1.png"],
         r"write open_source\('.*/train', masks='.*/train_masks'\)",
     ),
+    "cells and their masks": (
+        ["cells/1.png", "cells_masks/1.png"],
+        r"write open_source\('.*/cells', masks='.*/cells_masks'\)",
+    ),
     "images and boxes": (
         ["JPEGImages/1.png", "JPEGImages/2.png", "Annotations/1.xml"],
         r"no images in Annotations/.*write open_source\('.*/JPEGImages'\)",
@@ -122,6 +126,7 @@ def test_where_it_may_be_meant_opening_warns(tmp_path, case) -> None:
         ["a.png", "b.png", "a_mask.png"],
         ["photo/1.png", "drawing/1.png"],
         ["label/1.png", "bottle/1.png"],
+        ["wine/1.png", "wine_label/1.png"],
     ],
 )
 def test_ordinary_folders_open_without_a_word(tmp_path, files) -> None:

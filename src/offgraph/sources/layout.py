@@ -56,6 +56,7 @@ MASK_WORDS = frozenset(
         "targets",
     ]
 )
+_PLAINLY_MASKS = frozenset({"mask", "masks", "seg", "segs", "segmentation", "segmentations", "gt"})
 PART_WORDS = frozenset(
     [
         "train",
@@ -273,6 +274,8 @@ def _pair(holding: Iterable[str], folders: Iterable[str]) -> tuple[str, str] | N
     for name in images:
         for other in others:
             rest = other.lower().removeprefix(name.lower())
-            if other != name and rest != other.lower() and rest[:1] in "_- " and rest[1:] in MASK_WORDS:
+            # wine and wine_label may be classes, train and train_label are not
+            words = MASK_WORDS if name.lower() in IMAGE_WORDS | PART_WORDS else _PLAINLY_MASKS
+            if other != name and rest != other.lower() and rest[:1] in "_- " and rest[1:] in words:
                 return name, other
     return None
