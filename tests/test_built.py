@@ -90,6 +90,15 @@ def test_a_loader_gives_the_labels_of_the_source(tmp_path: Path, format: str) ->
         assert built.label.dtype == np.float32 and np.array_equal(built.label, live.label[order])
 
 
+def test_another_task_is_another_build(tmp_path: Path) -> None:
+    path = table(tmp_path / "in", ["label", "1", "2", "3"])
+    og.build(og.open_source(path, task="classify"), tmp_path / "out", SMALL)
+    with pytest.raises(
+        og.BuildError, match=r"task was 'classify', now 'regress'; target names was \[\], now \['label'\]"
+    ):
+        og.build(og.open_source(path, task="regress"), tmp_path / "out", SMALL)
+
+
 def test_a_target_called_as_a_column_of_ours_and_a_class_with_a_separator(tmp_path: Path) -> None:
     path = table(tmp_path / "in", ["copy", "1", "2", "3"])
     og.build(og.open_source(path, task="regress", targets=["copy"]), tmp_path / "out", SMALL)

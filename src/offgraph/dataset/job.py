@@ -184,8 +184,9 @@ class Job:
             found.append(
                 f"the classes were {list(self.class_names)!s:.500}, now {list(new.class_names)!s:.500}"
             )
-        if self.has_masks is not None and self.learnt != new.learnt:
-            found.append(f"there was to learn {self.learnt!s:.300}, now {new.learnt!s:.300}")
+        for name, was in self.learnt.items():
+            if was != new.learnt[name]:
+                found.append(f"{name.replace('_', ' ')} was {was!r:.100}, now {new.learnt[name]!r:.100}")
         found.extend(_listing_differences(self.pictures, new.pictures))
         if versions:
             for name in sorted(self.versions.keys() | new.versions.keys()):
