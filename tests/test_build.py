@@ -141,7 +141,9 @@ def test_names_that_collide_or_climb_stay_apart_and_inside(tmp_path: Path) -> No
     )
     report = og.build(table, tmp_path / "out", og.Compose([og.Flip("Y")]), color="keep")
     assert report.examples == len(names)
-    flat = og.build(root, tmp_path / "flat", og.Compose([og.Flip("Y")]), color="keep")
+    flat = og.build(
+        og.open_source(root, labels=None, color="keep"), tmp_path / "flat", og.Compose([og.Flip("Y")])
+    )
     assert flat.examples == len(names)
     for out in ("out", "flat"):
         files = [p for p in (tmp_path / out / "images").rglob("*") if p.is_file()]
