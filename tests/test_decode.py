@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+import warnings
 import zlib
 
 import imagecodecs
@@ -17,6 +18,8 @@ from odd_files import chunk, exif, gradient, jpeg, png, saved, with_exif_chunk
 from offgraph.decode import imread, read
 from offgraph.encode import encode_png
 from offgraph.errors import DecodeError
+from offgraph.formats import with_pillow
+from offgraph.formats.base import Limits, Stored
 from offgraph.formats.exif import find_orientation, upright
 
 
@@ -421,3 +424,21 @@ def test_damaged_text_of_a_png_says_nothing(extra: bytes) -> None:
 def test_xmp_of_a_tiff_tells_where_the_tag_does_not() -> None:
     data = tiff_file(gradient(), photometric="rgb", metadata=None, extratags=[(700, 1, len(XMP), XMP, True)])
     assert read(data).orientation == 6
+
+
+def test_what_pillow_warns_of_is_noted_and_other_warnings_go_on(monkeypatch) -> None:
+    from PIL import JpegImagePlugin
+
+    first = with_pillow.decode_first
+
+    def warning(*arguments: object, **options: object) -> Stored:
+        for message, where in (("a tag is cut", JpegImagePlugin.__file__), ("of another thread", __file__)):
+            for _ in range(2):
+                warnings.warn_explicit(message, UserWarning, where, 1)
+        return first(*arguments, **options)
+
+    monkeypatch.setattr(with_pillow, "decode_first", warning)
+    with pytest.warns(UserWarning, match="of another thread") as heard:
+        stored = with_pillow.decode_odd(jpeg(), "JPEG", Limits(10**6))
+    assert stored.notes == ("Pillow says: a tag is cut",)
+    assert {str(one.message) for one in heard} == {"of another thread"}

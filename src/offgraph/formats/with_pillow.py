@@ -10,6 +10,7 @@ import io
 import threading
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,13 +78,22 @@ def decode_first(data: bytes, kind: str, limits: Limits, *, pixels_per_byte: int
 
 
 def decode_odd(data: bytes, kind: str, limits: Limits) -> Stored:
-    """Do as `decode_first` for a file that its own decoder does not take, without Pillow's warnings on its metadata.
+    """Do as `decode_first` for a file that its own decoder does not take; what Pillow warns of becomes notes.
 
-    Python keeps its warning filters for the whole process, hence one such file at a time.
+    Python keeps its warning filters for the whole process, hence one such file at a time. What other threads warn
+    of meanwhile is passed on.
     """
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return decode_first(data, kind, limits)
+    with _WARNINGS:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            stored = decode_first(data, kind, limits)
+        heard = []
+        for one in said:
+            if Path(one.filename).parent.name == "PIL":
+                heard.append(f"Pillow says: {str(one.message).strip()}")
+            else:
+                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return replace(stored, notes=(*stored.notes, *dict.fromkeys(heard)))
 
 
 def stored_of(image: Image.Image) -> Stored:
