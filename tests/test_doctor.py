@@ -198,4 +198,4 @@ def test_all_published_broken_files(shared_data) -> None:
     report = doctor(shared_data / "broken")
     assert report.files == 215 and all(finding.kind in KINDS and finding.said for finding in report.findings)
     assert 30 <= len(report.bad) <= 50
-    assert report.counts["rotated"] == 29
+    assert report.counts["rotated"] == 28  # and hopper_bad_exif.jpg, whose coded data is damaged
