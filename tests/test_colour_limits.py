@@ -100,3 +100,14 @@ def test_an_ordinary_photograph_is_not_copied(monkeypatch) -> None:
         (saved(GREY, "PNG"), "keep"),
     ):
         assert np.shares_memory(read(data, color=color).array, made[-1])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_inks_are_rounded_to_the_nearest_colour(dtype) -> None:
+    top = np.iinfo(dtype).max
+    values = np.unique(np.linspace(0, top, 256).astype(dtype))
+    ink, black = (plane.ravel() for plane in np.meshgrid(values, values))
+    array = np.stack([ink, ink, ink, black], -1)[None]
+    shown, _ = display.paint(Stored(array, "YXC", "cmyk", inks=True), "keep", "drop", Limits(10**6))
+    exact = (top - ink.astype(float)) * (top - black.astype(float)) / top
+    np.testing.assert_array_equal(shown[0, :, 0], np.rint(exact).astype(dtype))

@@ -123,7 +123,7 @@ def test_a_transparent_colour_becomes_opacity() -> None:
 def test_cmyk_jpeg_is_read_as_pillow_does_and_said() -> None:
     data = saved(gradient(), "JPEG", "CMYK", quality=95)
     picture = read(data)
-    assert picture.layout == "cmyk" and picture.notes == ("CMYK turned into RGB",)
+    assert picture.layout == "cmyk" and picture.notes == ("CMYK, shown as RGB",)
     np.testing.assert_array_equal(picture.array, pillow(data, "RGB"))
 
 

@@ -75,8 +75,10 @@ def test_lossless_values_are_kept() -> None:
 
 @pytest.mark.parametrize("kind", ["CMYK", "CMYK with restarts", "progressive CMYK"])
 def test_cmyk_is_what_pillow_makes_of_it(kind: str) -> None:
-    theirs = np.asarray(Image.open(io.BytesIO(KINDS[kind])).convert("RGB"))
-    np.testing.assert_array_equal(read(KINDS[kind]).array, theirs)
+    with Image.open(io.BytesIO(KINDS[kind])) as opened:
+        inks, colours = np.asarray(opened), np.asarray(opened.convert("RGB"))
+    np.testing.assert_array_equal(read(KINDS[kind]).array, colours)
+    np.testing.assert_array_equal(read(KINDS[kind], color="labels").array, inks)
 
 
 def test_a_restart_interval_that_is_missing() -> None:

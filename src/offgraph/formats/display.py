@@ -197,6 +197,10 @@ def _from_inks(array: np.ndarray, axes: str) -> np.ndarray:
         raise FormatError(f"CMYK of {array.dtype} is not supported; convert the file to RGB")
     if not axes.endswith("C"):
         raise FormatError(f"CMYK with axes {axes} is not supported; convert the file to RGB")
-    top = np.iinfo(array.dtype).max
-    light = top - array.astype(np.uint32)
-    return ((light[..., :3] * light[..., 3:] + top // 2) // top).astype(array.dtype)
+    top = int(np.iinfo(array.dtype).max)
+    wide = np.uint16 if top == 255 else np.uint32  # just wide enough for the products
+    light = wide(top) - array.astype(wide)
+    mixed = light[..., :3] * light[..., 3:]
+    mixed += wide(top // 2)
+    mixed //= wide(top)
+    return mixed.astype(array.dtype)

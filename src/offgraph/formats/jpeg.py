@@ -132,8 +132,10 @@ def _decode_turbo(data: bytes, header: Header, *, strict: bool = True) -> np.nda
 
 
 def _stored(array: np.ndarray) -> Stored:
-    if array.shape[-1] == 4:
-        return with_pillow.from_inverted_inks(array)
+    if array.shape[-1] == 4:  # by Adobe's convention, 255 is no ink
+        return Stored(
+            np.bitwise_not(array, out=array), "YXC", "cmyk", inks=True, notes=("CMYK, shown as RGB",)
+        )
     return Stored(array[..., 0], "YX", "grey") if array.shape[-1] == 1 else Stored(array, "YXC", "rgb")
 
 

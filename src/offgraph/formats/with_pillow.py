@@ -26,7 +26,7 @@ __all__ = [
     "decode_bmp",
     "decode_first",
     "decode_odd",
-    "from_inverted_inks",
+    "from_chroma",
     "open_image",
     "said_first",
     "stored_of",
@@ -112,11 +112,6 @@ def stored_of(image: Image.Image) -> Stored:
         raise FormatError(f"pixels of kind {mode} are not supported; convert the file to grey or RGB")
     array = np.array(image)
     return Stored(array, "YX" if array.ndim == 2 else "YXC", _LAYOUTS[mode], alpha=mode in ("LA", "RGBA"))
-
-
-def from_inverted_inks(array: np.ndarray) -> Stored:
-    """RGB from the CMYK of a JPEG, (H, W, 4), where by Adobe's convention 255 is no ink."""
-    return Stored(_to_rgb(array, "CMYK", "CMYK;I"), "YXC", "cmyk", notes=("CMYK turned into RGB",))
 
 
 def from_chroma(array: np.ndarray) -> Stored:
