@@ -47,11 +47,12 @@ class MaxBad:
                 value = float(percent[1]) / 100 if percent else float(value) if "." in value else int(value)
             except ValueError:
                 value = None
-        if isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0:
             return cls(None, int(value))
-        share = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
-        if share and math.isfinite(value) and 0 <= value <= 1:
-            return cls(float(value))
+        if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
+            share = float(value)
+            if math.isfinite(share) and 0 <= share <= 1:
+                return cls(share)
         raise BuildError(
             f"max_bad={given!r:.80}: give a share of the images such as 0.05 or '5%', or a whole number of images"
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from offgraph.compose import Compose
 from offgraph.dataset.output import json_line
-from offgraph.dataset.schema import JOB, as_label, parse
+from offgraph.dataset.schema import FORMAT_VERSION, JOB, as_label, parse_version
 from offgraph.errors import BuildError, RecipeError
 from offgraph.feeding import permutation
 from offgraph.machine import is_machine, machine_error
@@ -26,10 +26,7 @@ __all__ = [
     "class_counts",
     "explain_difference",
     "library_versions",
-    "version_of",
 ]
-
-FORMAT_VERSION = 1
 
 _LIBRARIES = ("offgraph", "numpy", "scipy", "pillow", "imagecodecs", "simplejpeg", "tifffile")
 
@@ -132,18 +129,16 @@ class Job:
             Where it is not that.
         """
         advice = "choose another folder, or remove this one if it holds nothing of yours"
-        try:
-            value = parse(JOB, data, f"{where}: not the description of a build", advice)
-            version = value["offgraph"]
-        except BuildError:
-            version = version_of(data)
-            if version in (None, FORMAT_VERSION):
-                raise
-        if version != FORMAT_VERSION:
-            raise BuildError(
+        value = parse_version(
+            JOB,
+            data,
+            f"{where}: not the description of a build",
+            advice,
+            lambda version: (
                 f"{where}: written by another version of Offgraph (layout {version!r:.50}, "
                 f"this one reads {FORMAT_VERSION}); build into another folder"
-            )
+            ),
+        )
         task = value.get("task")
         for name, _, label, *_ in value["pictures"]:
             if any(
@@ -260,15 +255,6 @@ def _same(old: Picture, new: Picture) -> bool:
     if old.mask_size is not None and new.mask_size is not None and old.mask_size < 0:
         sizes["mask_size"] = new.mask_size
     return replace(old, **sizes) == new
-
-
-def version_of(data: bytes) -> Any:
-    """What a JSON file says of its layout; None where it is none of ours."""
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value.get("offgraph") if isinstance(value, dict) else None
 
 
 def _size(path: Any) -> int:

@@ -18,9 +18,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from offgraph.compose import Compose
-from offgraph.dataset.job import FORMAT_VERSION, Job, class_counts, version_of
+from offgraph.dataset.job import Job, class_counts
 from offgraph.dataset.output import OutputFolder, json_bytes, json_line
-from offgraph.dataset.schema import BAD_LINE, EXAMPLE, HEAD, MANIFEST_FILE, LineCheck, parse, validate
+from offgraph.dataset.schema import (
+    BAD_LINE,
+    EXAMPLE,
+    FORMAT_VERSION,
+    HEAD,
+    MANIFEST_FILE,
+    LineCheck,
+    parse_version,
+    validate,
+)
 from offgraph.errors import BuildError
 from offgraph.machine import is_machine, machine_error
 from offgraph.tables import TableWriter
@@ -251,16 +260,13 @@ def load_manifest(root: Path) -> dict[str, Any]:
         if is_machine(error):
             raise machine_error(str(path), error) from error
         raise BuildError(f"{path}: cannot be read ({error.strerror or error}); {advice}") from error
-    try:
-        value = parse(MANIFEST_FILE, data, str(path), advice)
-        version = value["offgraph"]
-    except BuildError:
-        version = version_of(data)
-        if version in (None, FORMAT_VERSION):
-            raise
-    if version != FORMAT_VERSION:
-        raise BuildError(f"{path}: layout {version!r:.50}; this version of Offgraph reads {FORMAT_VERSION}")
-    return value
+    return parse_version(
+        MANIFEST_FILE,
+        data,
+        str(path),
+        advice,
+        lambda version: f"{path}: layout {version!r:.50}; this version of Offgraph reads {FORMAT_VERSION}",
+    )
 
 
 def _quarantine_table(bad: list[Quarantined]) -> bytes:

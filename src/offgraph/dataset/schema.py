@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
@@ -20,6 +20,7 @@ from offgraph.tables import unescaped
 __all__ = [
     "BAD_LINE",
     "EXAMPLE",
+    "FORMAT_VERSION",
     "HEAD",
     "JOB",
     "MANIFEST_FILE",
@@ -30,9 +31,13 @@ __all__ = [
     "as_label",
     "labels_array",
     "parse",
+    "parse_version",
     "size_trouble",
     "validate",
 ]
+
+FORMAT_VERSION = 1
+"""Of the layout of all files of a dataset."""
 
 _CONFIG = ConfigDict(strict=True, extra="allow")
 _Count = Annotated[int, Field(ge=0, lt=2**53)]
@@ -225,6 +230,37 @@ def parse(schema: TypeAdapter[Any], value: Any, where: str, advice: str) -> Any:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"])) or "it"
         raise BuildError(f"{where}: cannot be read: {place:.200}: {first['msg']:.200}; {advice}") from None
+
+
+def parse_version(
+    schema: TypeAdapter[Any], data: bytes, where: str, advice: str, other: Callable[[Any], str]
+) -> dict[str, Any]:
+    """Read JSON that says the version of its layout; ``other`` words the error for another version than this one's.
+
+    Raises
+    ------
+    BuildError
+    """
+    try:
+        value = parse(schema, data, where, advice)
+        version = value["offgraph"]
+    except BuildError:
+        version = _version_of(data)
+        if version in (None, FORMAT_VERSION):
+            raise
+        raise BuildError(other(version)) from None
+    if version != FORMAT_VERSION:
+        raise BuildError(other(version))
+    return value
+
+
+def _version_of(data: bytes) -> Any:
+    """What a JSON file says of its layout; None where it is none of ours."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value.get("offgraph") if isinstance(value, dict) else None
 
 
 class LineCheck:
