@@ -279,6 +279,22 @@ def test_what_else_a_decoder_may_do(code: str, said: str) -> None:
     assert limited(GIVE).array.size == 6
 
 
+@pytest.mark.parametrize(
+    ("setting", "pause"), [("_IDLE_SECONDS = 0.1", 0.3), ("_FILES = 2", 0), ("_FILES = 2", 0.1)]
+)
+def test_a_worker_that_left_is_replaced(setting: str, pause: float, monkeypatch) -> None:
+    """It leaves when it had no work for a minute, and after some hundred files."""
+    starts = isolated._CODE.replace("worker._LEAST_SECONDS = 1", f"worker.{setting}")
+    assert starts != isolated._CODE
+    monkeypatch.setattr(isolated, "_CODE", starts)
+    monkeypatch.setattr(isolated, "_pool", pool := isolated._Pool())
+    for _ in range(5):
+        assert limited(GIVE).array.size == 6
+        time.sleep(pause)
+    pool.close()
+    assert pool._count == 0
+
+
 def test_ctrl_c_leaves_no_worker_with_half_an_answer() -> None:
     def press() -> None:
         time.sleep(0.5)
