@@ -264,6 +264,25 @@ def test_a_wrong_code_of_a_fax_is_noticed(compression: str) -> None:
     assert refused > (0 if compression == "tiff_ccitt" else wrong)  # there, each row begins anew for both
 
 
+@pytest.mark.parametrize("lost", ["depth", "colours"])
+def test_tags_beyond_the_end_are_not_replaced_by_defaults(lost: str) -> None:
+    """libtiff writes them last; without its depth an RGB image would be read as bits, without colours as grey."""
+    how = {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16)} if lost == "colours" else {}
+    image = gradient(channels=1) if lost == "colours" else gradient()
+    data = bytearray(tiff_of(image, **{"photometric": "rgb", "metadata": None} | how))
+    number = 320 if lost == "colours" else 258
+    with tifffile.TiffFile(io.BytesIO(data)) as opened:
+        tag = opened.pages[0].tags[number]
+        at, count = tag.offset, tag.count
+    struct.pack_into("<I", data, at + 8, len(data) - count)
+    with pytest.raises(DecodeError, match=f"truncated: the values of tag {number} lie beyond the end"):
+        read(bytes(data))
+    struct.pack_into("<H", data, at, 65000)  # as if it had never been there
+    if lost == "colours":
+        with pytest.raises(DecodeError, match="damaged: indices of a palette without its colours"):
+            read(bytes(data))
+
+
 # axes and pages
 
 

@@ -47,6 +47,35 @@ _NUMBERS = (
     "photometric",
     "compression",
 )
+_NEEDED = {
+    258,
+    273,
+    279,
+    320,
+    324,
+    325,
+    338,
+    339,
+    530,
+}  # depth, strips, tiles, colours, opacity, formats, chroma
+_TYPE_BYTES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
 _MOST_TAGS = 4096  # tifffile refuses directories with more
 _NAMED = set("TZYXCS")
 _LOG: ContextVar[list[str] | None] = ContextVar("offgraph_tiff_log", default=None)
@@ -101,7 +130,7 @@ def decode_here(data: bytes, limits: Limits, axes: str | None = None, page: int 
 def _decode(data: bytes, limits: Limits, axes: str | None, page: int | None, *, in_process: bool) -> Stored:
     import tifffile
 
-    _check_directories(data)
+    _check_directories(data, page)
     with _collected_log() as complaints:
         try:
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
@@ -135,10 +164,11 @@ def _check_numbers(series: Any) -> None:
                 raise FormatError(f"damaged: its {name} is {value!r:.40}")
 
 
-def _check_directories(data: bytes) -> None:
+def _check_directories(data: bytes, page: int | None) -> None:
     """Walk the chain of pages before tifffile does, which would follow a circle, or overlapping pages, for ever.
 
-    Directories of an honest file do not share bytes, so that together they are no longer than the file.
+    Directories of an honest file do not share bytes, so that together they are no longer than the file. A tag whose
+    values are cut off is left out by tifffile, and pixels are read by a default: depth, colours, opacity.
     """
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
@@ -157,10 +187,16 @@ def _check_directories(data: bytes) -> None:
             used += entries * entry
             first = at + struct.calcsize(order + number)
             for tag_at in range(first, first + min(entries, _MOST_TAGS) * entry, entry):
-                (tag,) = struct.unpack_from(order + "H", data, tag_at)
+                tag, kind, count = struct.unpack_from(order + "HH" + link, data, tag_at)
+                size = count * _TYPE_BYTES.get(kind, 1)
                 if tag == _SUBPAGES:
-                    (count,) = struct.unpack_from(order + link, data, tag_at + 4)
                     used += count * struct.calcsize(order + link)
+                elif tag in _NEEDED and size > entry // 2 - 2 and page in (None, len(seen) - 1):
+                    (where,) = struct.unpack_from(order + link, data, tag_at + entry - struct.calcsize(link))
+                    if where + size > len(data):
+                        raise FormatError(
+                            f"truncated: the values of tag {tag} lie beyond the end of the file"
+                        )
             if used > len(data):
                 raise FormatError("damaged: its pages declare more than the file holds")
             (at,) = struct.unpack_from(order + link, data, first + entries * entry)
@@ -291,7 +327,9 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
         white_is_zero = array.dtype in (bool, np.uint8)
         if not white_is_zero:  # a measurement, whatever a viewer makes of it
             notes.append("the file says that smaller is brighter; its numbers are left as they are")
-    if photometric == _PALETTE and page.colormap is not None:
+    if photometric == _PALETTE and page.colormap is None:
+        raise FormatError("damaged: indices of a palette without its colours")
+    if photometric == _PALETTE:
         if samples > 2:
             raise FormatError(f"a palette of colours with {samples} channels is not supported")
         if display_only:
