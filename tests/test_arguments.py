@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 
 import offgraph as og
 
@@ -60,3 +61,20 @@ def test_what_is_no_path(call, odd, photos):
 def test_what_is_something_else(call, says, photos):
     with pytest.raises(og.ArgumentError, match=says):
         call(photos)
+
+
+@pytest.mark.parametrize("odd", [0, -1, True, 1e9, "10", None], ids=repr)
+def test_a_limit_on_pixels_that_is_none(odd, photos):
+    with pytest.raises(og.ArgumentError, match=r"max_pixels=.*give a whole number of at least 1"):
+        og.imread(photos / "a.png", max_pixels=odd)
+    with pytest.raises(og.SourceError, match=r"max_pixels=.*give a whole number of at least 1"):
+        og.open_source(photos, max_pixels=odd)
+
+
+def test_a_limit_on_pixels_is_any_whole_number(tmp_path):
+    """NumPy's passes through JSON too: on the way to a decoder's process, and into a dataset's description."""
+    tifffile.imwrite(tmp_path / "a.tif", IMAGE, compression="zstd")
+    assert og.imread(tmp_path / "a.tif", max_pixels=np.int64(16)).shape == (4, 4)
+    source = og.open_source(tmp_path, max_pixels=np.uint32(16))
+    report = og.build(source, tmp_path.with_name("dataset"), RECIPE, progress=False)
+    assert (report.examples, report.quarantined) == (1, ())

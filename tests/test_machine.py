@@ -459,6 +459,8 @@ def test_the_loader_does_not_skip_for_the_machine(tmp_path: Path) -> None:
     [
         ("5%", 5, 100, False), ("5%", 6, 100, True), (0.05, 1, 19, True), ("0.5", 1, 2, False), (3, 3, 4, False),
         ("3", 4, 1000, True), (0, 1, 10, True), ("100%", 9, 9, False), (1.0, 9, 9, False), ("2.5 %", 1, 40, False),
+        # In floats 0.29 * 100 is less than 29, and 33.3 / 100 less than 0.333.
+        ("29%", 29, 100, False), (0.29, 30, 100, True), ("33.3%", 333, 1000, False), ("33.3%", 334, 1000, True),
     ],
 )  # fmt: skip
 def test_shares_and_numbers(given: object, bad: int, total: int, exceeded: bool) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
 from typing import Any
 
 from offgraph.errors import ArgumentError, OffgraphError
 
-__all__ = ["path_of"]
+__all__ = ["path_of", "whole_number"]
 
 
 def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> Path:
@@ -28,3 +29,14 @@ def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -
     if not isinstance(given, str) or "\0" in given:
         raise error(f"{name}={value!r:.80}: give a path, such as 'images/1.png'")
     return Path(given)
+
+
+def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentError, *, least: int = 1) -> int:
+    """Return an argument as an int; what is not a whole number of at least `least` is refused by name."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least:
+        raise error(f"{name}={value!r:.80}: give a whole number of at least {least}")
+    return number

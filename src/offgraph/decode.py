@@ -11,7 +11,7 @@ from typing import get_args
 
 import numpy as np
 
-from offgraph.arguments import path_of
+from offgraph.arguments import path_of, whole_number
 from offgraph.errors import ArgumentError, DecodeError
 from offgraph.formats import FormatError, Limits, Stored, recognise
 from offgraph.formats.base import cause_of
@@ -136,7 +136,7 @@ def read(
     if axes is not None and (len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes) <= set("TZYXC")):
         raise ArgumentError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
     page = None if page is None else page_number(page)
-    limits = Limits(max_pixels)
+    limits = Limits(whole_number("max_pixels", max_pixels))
     in_memory = isinstance(path_or_bytes, bytes | bytearray | memoryview)
     name = "<bytes>" if in_memory else os.fspath(path_of("path", path_or_bytes))
     try:

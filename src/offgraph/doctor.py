@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.arguments import whole_number
 from offgraph.decode import read
 from offgraph.errors import DecodeError, OffgraphWarning, SourceError
-from offgraph.feeding import whole_number
 from offgraph.sources import Item, Source, open_source
 from offgraph.sources.base import count_of
 from offgraph.sources.masks import WHITE_MASKS

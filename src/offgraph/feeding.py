@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import errno
 import hashlib
-import operator
 import os
 import queue
 import threading
@@ -15,11 +14,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from offgraph.errors import ArgumentError, DecodeError, MachineError, OffgraphError, SourceError, StepError
+from offgraph.errors import DecodeError, MachineError, OffgraphError, SourceError, StepError
 from offgraph.machine import machine_error
 from offgraph.threads import num_threads
 
@@ -34,7 +33,6 @@ __all__ = [
     "permutation",
     "read_ahead",
     "reason",
-    "whole_number",
 ]
 
 Given = TypeVar("Given")
@@ -54,17 +52,6 @@ def default_threads() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no affinity
         return os.cpu_count() or 1
-
-
-def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentError, *, least: int = 1) -> int:
-    """Return an argument as an int; what is not a whole number of at least `least` is refused by name."""
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or number < least:
-        raise error(f"{name}={value!r:.80}: give a whole number of at least {least}")
-    return number
 
 
 def permutation(count: int, *, seed: int, epoch: int) -> np.ndarray:

@@ -8,10 +8,12 @@ import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from offgraph.arguments import whole_number
 from offgraph.batching import (
     NonFinite,
     Reference,
@@ -42,7 +44,6 @@ from offgraph.feeding import (
     ordered_map,
     permutation,
     read_ahead,
-    whole_number,
 )
 from offgraph.machine import with_retries
 from offgraph.random import Key
@@ -397,7 +398,9 @@ class Loader:
                 raise self._none_usable()
             self._specs = reference.image, reference.mask
             if None in reference.image.shape:  # lengths that are drawn: those of a sample
-                found = (self._sample((0, number)) for number in range(self.num_pictures))
+                found = (
+                    with_retries(partial(self._sample, (0, number))) for number in range(self.num_pictures)
+                )
                 sample = next((sample for sample in found if sample is not None), None)
                 if sample is None:
                     raise self._none_usable()

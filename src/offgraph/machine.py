@@ -168,9 +168,20 @@ class Mount:
             except OSError as error:
                 return f"{folder} is out of reach: {error.strerror or error}"
         target = Path(os.path.realpath(path)).parent
-        if listed and path.is_symlink() and (not target.is_dir() or not any(target.iterdir())):
+        if listed and path.is_symlink() and _is_gone(target):
             return f"{target}, where it links to, is gone or empty; is its drive mounted?"
         return None
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether a folder is not there, or empty; one that may not be listed is there."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except PermissionError:
+        return False
+    except OSError:
+        return True
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from offgraph.arguments import whole_number
 from offgraph.compose import Compose, as_recipe
 from offgraph.decode import Color
 from offgraph.errors import OffgraphError, OffgraphWarning, RecipeMismatch, SourceError
-from offgraph.feeding import default_threads, whole_number
+from offgraph.feeding import default_threads
 from offgraph.inference.outputs import Outputs, reader_of
 from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.inference.work import Work

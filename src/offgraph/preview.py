@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from offgraph import picture
-from offgraph.arguments import path_of
+from offgraph.arguments import path_of, whole_number
 from offgraph.compose import Augment, Compose, as_recipe
 from offgraph.errors import OffgraphError, OffgraphWarning
-from offgraph.feeding import BAD_FILE, reason, whole_number
+from offgraph.feeding import BAD_FILE, reason
 from offgraph.random import Key
 from offgraph.report import Figure, Report
 from offgraph.sources import Source, open_source

@@ -6,6 +6,7 @@ import math
 import numbers
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from offgraph.errors import BuildError
@@ -44,7 +45,13 @@ class MaxBad:
         if isinstance(value, str):
             percent = re.fullmatch(r"\s*([0-9.]+)\s*%\s*", value)
             try:
-                value = float(percent[1]) / 100 if percent else float(value) if "." in value else int(value)
+                value = (
+                    float(Fraction(percent[1]) / 100)
+                    if percent
+                    else float(value)
+                    if "." in value
+                    else int(value)
+                )
             except ValueError:
                 value = None
         if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0:
@@ -64,4 +71,6 @@ class MaxBad:
 
     def exceeded(self, bad: int, total: int) -> bool:
         """Whether so many bad images of so many in all are too many."""
-        return bad > self.share * total if self.share is not None else bad > (self.count or 0)
+        if self.share is None:
+            return bad > (self.count or 0)
+        return bad > Fraction(str(self.share)) * total  # as floats, 29 of 100 are more than 29 %

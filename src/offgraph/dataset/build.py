@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from offgraph.arguments import path_of
+from offgraph.arguments import path_of, whole_number
 from offgraph.batching import NonFinite, check_non_finite_option
 from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
@@ -25,7 +25,7 @@ from offgraph.dataset.report import BuildReport
 from offgraph.dataset.splits import Part, divide, merged, note
 from offgraph.decode import MAX_PIXELS, Color
 from offgraph.errors import ArgumentError, BuildError, MachineError
-from offgraph.feeding import default_threads, ordered_map, whole_number
+from offgraph.feeding import default_threads, ordered_map
 from offgraph.machine import machine_error
 from offgraph.random import Key
 from offgraph.sources import Item, Source, open_source
@@ -304,7 +304,8 @@ class _Run:
     stop: bool
     allowed: MaxBad
     progress: bool | None
-    bad: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
+    bad: list[dict[str, Any]] = field(default_factory=list)
+    bad_images: set[int] = field(default_factory=set)
     good: int = 0
     retried: bool = False
 
@@ -392,20 +393,21 @@ class _Run:
                     yield thing
                 else:
                     bad.append(thing.describe())
-                    self._refuse(bad)
+                    self._refuse(bad[-1:])
 
         header, lines = self.writer.write(shard, examples())
         self.records.write(shard, header, lines, bad)
 
     def _refuse(self, bad: list[dict[str, Any]]) -> None:
-        self.bad.update({(line["index"], line["copy"]): line for line in bad})
-        images = len({index for index, _ in self.bad})
+        self.bad.extend(bad)
+        self.bad_images.update(line["index"] for line in bad)
+        images = len(self.bad_images)
         total = len(self.job.pictures)
         # Where none can be used at all, the end of the build says so in its own words.
         if bad and total > 1 and self.allowed.exceeded(images, total):
             where = ""
             if not (self.folder.path / MANIFEST).exists():
-                self.records.list_bad(list(self.bad.values()))
+                self.records.list_bad(self.bad)
                 where = f" (all so far in {self.folder.path / BAD_TABLE})"
             raise BuildError(
                 f"{self.folder.path}: {images} of {total} images are bad{where}, more than max_bad={self.allowed.said} "

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.arguments import whole_number
 from offgraph.compose import Compose
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.formats import FORMATS
@@ -18,8 +19,7 @@ from offgraph.dataset.output import inside
 from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_array, parse
 from offgraph.decode import MAX_PIXELS
-from offgraph.errors import ArgumentError, BuildError, DecodeError, MachineError, OffgraphError
-from offgraph.feeding import whole_number
+from offgraph.errors import BuildError, DecodeError, MachineError, OffgraphError
 from offgraph.machine import Mount, is_machine, machine_error
 from offgraph.sources import Task
 from offgraph.sources.base import Label
@@ -117,7 +117,7 @@ class BuiltDataset:
     def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
         self.path = Path(path)
         self._mount = Mount(self.path)
-        self.max_pixels = whole_number("max_pixels", max_pixels, ArgumentError)
+        self.max_pixels = whole_number("max_pixels", max_pixels)
         manifest = load_manifest(self.path)
         where = self.path / MANIFEST
         try:

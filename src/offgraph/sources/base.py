@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-
+from offgraph.arguments import whole_number
 from offgraph.decode import MAX_PIXELS, Alpha, Color, Picture, page_number, read
 from offgraph.errors import ArgumentError, DecodeError, FileAccessError, MachineError, SourceError, StepError
 from offgraph.machine import Mount
@@ -164,12 +163,7 @@ class Reading:
                 name_axes((1,) * len(self.axes), self.axes)
             except StepError as error:
                 raise SourceError(str(error)) from error
-        if (
-            not isinstance(self.max_pixels, int | np.integer)
-            or isinstance(self.max_pixels, bool)
-            or self.max_pixels < 1
-        ):
-            raise SourceError(f"max_pixels={self.max_pixels!r:.80}: give a whole number of at least 1")
+        object.__setattr__(self, "max_pixels", whole_number("max_pixels", self.max_pixels, SourceError))
         if self.page is not None:
             try:
                 object.__setattr__(self, "page", page_number(self.page))
@@ -506,7 +500,8 @@ def refuse_classes(where: str, found: set[str], class_names: tuple[str, ...]) ->
     SourceError
         Naming the classes that are there and those that were given.
     """
-    others = [name for name in found if nfc(name) not in class_names]
+    known = set(class_names)
+    others = [name for name in found if nfc(name) not in known]
     if others:
         plural = len(others) != 1
         raise SourceError(

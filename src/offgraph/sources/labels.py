@@ -208,11 +208,12 @@ def _task_of_one(columns: _Columns, class_names: tuple[str, ...] | None) -> Task
 
 def _task_by_names(cells: set[str], class_names: tuple[str, ...]) -> Task:
     """With the classes known there is no doubt: a cell is one of them, or all its parts are."""
-    if all(nfc(cell) in class_names for cell in cells):
+    known = set(class_names)
+    if all(nfc(cell) in known for cell in cells):
         return "classify"
     separator = _separator(cells)
     parts = {nfc(part) for cell in cells for part in _parts(cell, separator)} if separator else set()
-    return "multilabel" if parts and parts <= set(class_names) else "classify"
+    return "multilabel" if parts and parts <= known else "classify"
 
 
 def _task_of_numbers(columns: _Columns, distinct: set[str]) -> Task:
@@ -288,7 +289,7 @@ def _multilabel(columns: _Columns, class_names: tuple[str, ...] | None) -> Label
             f"separates labels by {used[0]!r} and by {used[1]!r}", "one of them throughout, such as 'cat|dog'"
         )
     separator = used[0] if used else " "
-    if class_names is not None and not used and all(nfc(cell) in class_names for cell in distinct if cell):
+    if class_names is not None and not used and set(map(nfc, distinct - {""})) <= set(class_names):
         separator = None  # names with spaces, one a cell
     parts = [[nfc(part) for part in _parts(cell, separator)] for cell in columns.cells]
     number = _numbered(columns, {part for these in parts for part in these}, class_names)

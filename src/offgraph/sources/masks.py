@@ -118,9 +118,14 @@ def _mapped(path: Path, array: np.ndarray, pairs: tuple[tuple[int, int], ...]) -
     """Put the values of a mapping in place of those in the file; refuse others."""
     was = np.array([pair[0] for pair in pairs])
     now = np.array([pair[1] for pair in pairs])
-    values = array.astype(np.int64)  # holds every label of up to 32 bits; larger ones are in no mapping
+    dtype = np.result_type(array.dtype, np.min_scalar_type(int(now.max())))
+    few = array.dtype in (np.uint8, np.uint16)
+    # int64 holds every label of up to 32 bits; larger ones are in no mapping.
+    values = np.arange(1 << 8 * array.dtype.itemsize) if few else array.astype(np.int64)
     place = np.minimum(np.searchsorted(was, values), len(was) - 1)
-    other = was[place] != values
+    other, mapped = was[place] != values, now.astype(dtype)[place]
+    if few:  # each value was searched once, and not for every pixel
+        other, mapped = other[array], mapped[array]
     if other.any():
         unknown = np.unique(array[other])
         shown = ", ".join(map(str, unknown[:_SHOWN].tolist()))
@@ -129,8 +134,7 @@ def _mapped(path: Path, array: np.ndarray, pairs: tuple[tuple[int, int], ...]) -
             f"{path}: the mask holds {shown}{more} in {int(other.sum()):,} pixels, which mask_values "
             f"({', '.join(f'{a}: {b}' for a, b in pairs)}) does not name"
         )
-    dtype = np.result_type(array.dtype, np.min_scalar_type(int(now.max())))
-    return now.astype(dtype)[place]
+    return mapped
 
 
 def hint_at_white(where: str, masks: Sequence[Path], max_pixels: int) -> None:

@@ -7,6 +7,7 @@ import re
 import sys
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -96,9 +97,9 @@ def parse_class_names(given: Sequence[str]) -> tuple[str, ...]:
         if not isinstance(name, str) or not name.strip():
             raise SourceError(f"class_names: {name!r:.80} is not a name; give texts, such as ['cat', 'dog']")
     names = tuple(nfc(name.strip()) for name in given)
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
-        raise SourceError(f"class_names: {printable(twice[0])} stands in it twice")
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise SourceError(f"class_names: {printable(twice)} stands in it twice")
     if not names:
         raise SourceError("class_names=[]: give at least one name, or leave it out to take what is there")
     return names

@@ -146,7 +146,8 @@ def _join_copies(source: Source, groups: dict[tuple[str, str], list[int]]) -> No
             for i in groups[key]:
                 key_of[i] = keys[0]
             groups[keys[0]] += groups.pop(key)
-        groups[keys[0]].sort()
+        if len(keys) > 1:
+            groups[keys[0]].sort()
 
 
 def _rank(seed: int, kind: str, name: str) -> bytes:

@@ -135,6 +135,7 @@ def _identities(
     first: dict[str, int] = {}
     of_file: dict[str, str] = {}
     taken = {path for path, _ in paths}
+    number: dict[str, int] = {}  # of the next copy
     names: list[str] = []
     copies: list[str | None] = []
     again: list[int] = []
@@ -154,10 +155,11 @@ def _identities(
             )
         if repeats is False:
             raise SourceError(f"{stands}; remove one, or write repeats=True")
-        number = 2
-        while f"{path}#{number}" in taken:
-            number += 1
-        names.append(f"{path}#{number}")
+        following = number.get(path, 2)
+        while f"{path}#{following}" in taken:
+            following += 1
+        number[path] = following + 1
+        names.append(f"{path}#{following}")
         taken.add(names[-1])
         copies.append(original)
         again.append(rows[i].line)

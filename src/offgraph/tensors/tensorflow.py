@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.arguments import whole_number
 from offgraph.batching import advice
 from offgraph.errors import ArgumentError, OffgraphError, StepError
-from offgraph.feeding import leased, whole_number
+from offgraph.feeding import leased
 from offgraph.spec import ArraySpec
 
 if TYPE_CHECKING:
