@@ -138,6 +138,38 @@ def test_equal_findings_are_one_line(folder) -> None:
     assert "40 ×  uint16 (from 0 to 1000 in the first)" in text
 
 
+def printed(report) -> str:
+    out = io.StringIO()
+    report.render(Console(file=out, width=300, color_system=None))
+    return out.getvalue()
+
+
+def test_findings_that_differ_in_numbers_and_names_alone_are_one_line(folder, tmp_path) -> None:
+    for number in range(8):
+        (folder / f"twin{number}.png").write_bytes((folder / f"plain{number % 6}.png").read_bytes())
+    twins = [line for line in printed(doctor(folder)).splitlines() if "the same bytes as plain" in line]
+    assert len(twins) == 1 and "8 ×  such as: the same bytes as plain0.png" in twins[0]
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(8):
+        imwrite(pictures / f"cell{number}.png", np.roll(gradient(40, 50), number, 0))
+        imwrite(
+            masks / f"cell{number}.png", np.zeros((30 + number, 50, 3), np.uint8)
+        )  # images given as masks
+    report = doctor(pictures, masks=masks)
+    assert len(report.bad) == 8 and len({finding.said for finding in report.bad}) == 8
+    (line,) = [line for line in printed(report).splitlines() if "has colours" in line]
+    assert "cell0.png, cell1.png, cell2.png and 5 more" in line
+    assert "8 ×  such as: mask cell0.png: a mask of shape (30, 50, 3)" in line
+    for number in range(3, 8):
+        (pictures / f"cell{number}.png").unlink()
+        (masks / f"cell{number}.png").unlink()
+    few = [line for line in printed(doctor(pictures, masks=masks)).splitlines() if "has colours" in line]
+    assert len(few) == 3 and "such as" not in few[0]
+
+
 def test_masks_are_read_and_paired_as_the_loader_does(folder, tmp_path) -> None:
     masks = tmp_path / "masks"
     masks.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -55,6 +56,9 @@ _AREA_FACTOR = 16
 _ASPECT_FACTOR = 4
 _ENOUGH_TO_COMPARE = 5
 _NAMED = 3
+_FEW_TEXTS = 5  # so many texts that are alike are shown one by one
+_NUMBERS = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
+_MASK_NAME = re.compile(r"^mask .*?\.\w+: ", re.DOTALL)
 _GREY = {"grey", "grey+alpha", "bilevel"}
 _COLOUR = {"rgb", "rgba", "palette", "cmyk"}
 
@@ -71,7 +75,7 @@ class Finding:
         A key of `KINDS`.
     said : str
         What it is, in a few words, and what to do where the file cannot be used. Files of which the same is said
-        are shown in one line.
+        are shown in one line, and so are many files of which the same is said with other numbers.
     detail : str
         What is this file's own, such as the range of its values.
     """
@@ -142,8 +146,8 @@ class DoctorReport:
             )
             table.add_column(overflow="fold")
             table.add_column(overflow="fold")
-            for said, group in groups.items():
-                table.add_row(Text(_files(group), style="cyan"), Text(printable(_said(said, group))))
+            for said, group in _joined(groups):
+                table.add_row(Text(_files(group), style="cyan"), Text(printable(said)))
             console.print(table)
             console.print()
         console.print(Text(self._summary()))
@@ -154,6 +158,28 @@ class DoctorReport:
             {finding.file for finding in self.findings if finding.kind not in ("bad", "source", "left")}
         )
         return f"{count_of(self.files, 'image')}: {len(self.bad)} cannot be used, {odd} are odd{left_out}"
+
+
+def _joined(groups: dict[str, list[Finding]]) -> list[tuple[str, list[Finding]]]:
+    """One line for each text, and one for many texts that differ in numbers and in the names of files alone."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for said, group in groups.items():
+        alike[_pattern(group[0])].append(said)
+    lines = []
+    for texts in alike.values():
+        if len(texts) <= _FEW_TEXTS:
+            lines += [(_said(said, groups[said]), groups[said]) for said in texts]
+            continue
+        group = [finding for said in texts for finding in groups[said]]
+        lines.append((f"{len(group):,} ×  such as: {texts[0]}", group))
+    return lines
+
+
+def _pattern(finding: Finding) -> str:
+    """What is said, without what is the file's own: numbers, and the names of a mask or of a first copy."""
+    if finding.kind == "duplicate":
+        return finding.kind
+    return _NUMBERS.sub("#", _MASK_NAME.sub("mask: ", finding.said))
 
 
 def _files(group: list[Finding]) -> str:
