@@ -28,7 +28,7 @@ def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -
     given = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(given, str) or "\0" in given:
         raise error(f"{name}={value!r:.80}: give a path, such as 'images/1.png'")
-    return Path(given)
+    return value if isinstance(value, Path) else Path(given)
 
 
 def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentError, *, least: int = 1) -> int:

@@ -139,7 +139,7 @@ def along_axes(name: str, value: Any, axes: str, otherwise: float) -> list[Any]:
     ValueError
         For an axis that the image does not have.
     """
-    if not isinstance(value, Mapping):
+    if isinstance(value, int | float | tuple):
         return [value] * len(axes)
     missing = sorted(set("".join(value)) - set(axes), key=SPATIAL.index)
     if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -201,6 +202,8 @@ def _check_limits(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixel
     after = step.output_spec(spec, params)
     if after.shape == spec.shape:
         return
+    if 0 < math.prod(n or 0 for n in after.shape) <= min(max_pixels // 2, MAX_SIDE):
+        return  # whatever the dtype: no value takes more than 16 bytes
     pixels, given = after.pixels or 0, spec.pixels or 0
     side = max((n or 0 for n in after.shape), default=0)
     if (pixels > given and (pixels > max_pixels or (after.nbytes or 0) > 8 * max_pixels)) or (

@@ -51,7 +51,7 @@ class ArraySpec:
     @property
     def spatial_names(self) -> str:
         """Letters of the spatial axes, in order: ``"YX"`` or ``"ZYX"``."""
-        return "".join(name for name in self.axes if name in SPATIAL)
+        return _spatial_names(self.axes)
 
     @property
     def size(self) -> tuple[int | None, ...]:
@@ -81,6 +81,11 @@ class ArraySpec:
     def cast(self, dtype: str) -> ArraySpec:
         """Return the same spec with another dtype."""
         return replace(self, dtype=np.dtype(dtype).name)
+
+
+@functools.lru_cache(maxsize=64)
+def _spatial_names(axes: str) -> str:
+    return "".join(name for name in axes if name in SPATIAL)
 
 
 @functools.lru_cache(maxsize=64)

@@ -6,7 +6,6 @@ the rules are applied here and nowhere else, so that labels meet none of them, i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -45,66 +44,74 @@ def paint(stored: Stored, color: Color, alpha: Alpha, limits: Limits) -> tuple[n
     FormatError
         Where the image cannot be shown as asked, or where that passes the limit.
     """
+    held = stored.array
     y = stored.axes.index("Y")
-    rows = stored.array.shape[y]
-    first, axes = _paint_rows(stored, color, alpha, slice(0, 1))
-    viewed = np.shares_memory(first, stored.array)
-    array = _paint_rows(stored, color, alpha, slice(None))[0] if viewed else first
+    rows = held.shape[y]
+    before = (slice(None),) * y
+    first, axes = _paint_part(stored, held[(*before, slice(0, 1))], color, alpha)
+    viewed = np.shares_memory(first, held)
+    array = _paint_part(stored, held, color, alpha)[0] if viewed else first
     if not (viewed and array.flags.c_contiguous):
-        limits.check_made(stored.array.nbytes, first.nbytes * rows, f"color={color!r}")
+        limits.check_made(held.nbytes, first.nbytes * rows, f"color={color!r}")
     if viewed:
         return array, axes
     shape = list(first.shape)
     shape[axes.index("Y")] = rows
     array = np.empty(shape, first.dtype)
     into = np.moveaxis(array, axes.index("Y"), 0)
-    step = max(1, _SLAB * rows // max(1, stored.array.nbytes))
+    step = max(1, _SLAB * rows // max(1, held.nbytes))
     for at in range(0, rows, step):
-        part, _ = _paint_rows(stored, color, alpha, slice(at, at + step))
+        part, _ = _paint_part(stored, held[(*before, slice(at, at + step))], color, alpha)
         into[at : at + step] = np.moveaxis(part, axes.index("Y"), 0)
     return array, axes
 
 
-def _paint_rows(stored: Stored, color: Color, alpha: Alpha, rows: slice) -> tuple[np.ndarray, str]:
-    where = tuple(rows if axis == "Y" else slice(None) for axis in stored.axes)
-    stored = replace(stored, array=stored.array[where])
+def _paint_part(stored: Stored, array: np.ndarray, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
+    """Apply the colour policy to `array`, some rows of what a file stores."""
     if color == "labels":
-        array, axes = stored.array, stored.axes
+        axes = stored.axes
         if stored.palette is not None and stored.alpha:
-            array, axes = _indices_and_opacity(stored)[0], axes.replace("C", "")
+            array, axes = _indices_and_opacity(array, axes)[0], axes.replace("C", "")
         return (array.astype(np.uint8) if array.dtype == bool else array), axes
-    array, axes, opacity = _shown(stored)
+    array, axes, opacity = _shown(stored, array)
     if color == "keep":
         return array, axes
     return _flat(array, axes, opacity, stored.premultiplied, color, alpha)
 
 
-def _shown(stored: Stored) -> tuple[np.ndarray, str, bool]:
-    array, axes, opacity = stored.array, stored.axes, stored.alpha
-    if stored.palette is not None and stored.alpha:
-        array, given = _indices_and_opacity(stored)
-        colours, axes, _ = _shown(replace(stored, array=array, axes=axes.replace("C", ""), alpha=False))
-        wide = np.iinfo(colours.dtype).max // np.iinfo(given.dtype).max  # 8 bits among 16: 255 becomes 65535
-        shown = given.astype(colours.dtype) * wide if wide else given // (np.iinfo(given.dtype).max // 255)
-        return np.concatenate([colours[..., :3], shown[..., None].astype(colours.dtype)], -1), axes, True
+def _shown(stored: Stored, array: np.ndarray) -> tuple[np.ndarray, str, bool]:
+    axes = stored.axes
     if stored.palette is not None:
-        if "C" in axes:
-            raise FormatError(f"a palette's colours are channels: name the axes {axes} without C")
-        if array.max(initial=0) >= len(stored.palette):
-            raise FormatError(f"damaged: index {array.max()} in a palette of {len(stored.palette)} colours")
-        return stored.palette[array], axes + "C", stored.palette.shape[1] == 4
+        return _from_palette(array, axes, stored.palette, opacity=stored.alpha)
     if stored.inks:
         return _from_inks(array, axes), axes, False
     full = _full_range(array, stored)
     if stored.key is None:
-        return full, axes, opacity
+        return full, axes, stored.alpha
     return _with_opacity(full, axes, _opacity_of_key(array, axes, stored.key))
 
 
-def _indices_and_opacity(stored: Stored) -> tuple[np.ndarray, np.ndarray]:
+def _from_palette(
+    array: np.ndarray, axes: str, palette: np.ndarray, *, opacity: bool
+) -> tuple[np.ndarray, str, bool]:
+    """The colours of indices; `opacity` says that a second channel holds that of each pixel."""
+    if opacity:
+        array, given = _indices_and_opacity(array, axes)
+        colours, axes, _ = _from_palette(array, axes.replace("C", ""), palette, opacity=False)
+        wide = np.iinfo(colours.dtype).max // np.iinfo(given.dtype).max  # 8 bits among 16: 255 becomes 65535
+        shown = given.astype(colours.dtype) * wide if wide else given // (np.iinfo(given.dtype).max // 255)
+        return np.concatenate([colours[..., :3], shown[..., None].astype(colours.dtype)], -1), axes, True
+    if "C" in axes:
+        raise FormatError(f"a palette's colours are channels: name the axes {axes} without C")
+    if array.max(initial=0) >= len(palette):
+        raise FormatError(f"damaged: index {array.max()} in a palette of {len(palette)} colours")
+    return palette[array], axes + "C", palette.shape[1] == 4
+
+
+def _indices_and_opacity(array: np.ndarray, axes: str) -> tuple[np.ndarray, np.ndarray]:
     """The two channels of a palette file with an opacity for each pixel."""
-    channel = stored.axes.index("C")
-    return stored.array.take(0, channel), stored.array.take(1, channel)
+    channel = axes.index("C")
+    return array.take(0, channel), array.take(1, channel)
 
 
 def _full_range(array: np.ndarray, stored: Stored) -> np.ndarray:
@@ -150,7 +157,8 @@ def _flat(
     if array.dtype == bool:
         array = array.astype(np.uint8) * np.uint8(255)
     if "C" in axes:
-        array = np.moveaxis(array, axes.index("C"), -1)
+        if not axes.endswith("C"):
+            array = np.moveaxis(array, axes.index("C"), -1)
         if opacity:
             array = _without_opacity(array, alpha, premultiplied)
         if array.shape[-1] not in (1, 3):
