@@ -355,3 +355,23 @@ def test_the_command_line_lets_nan_pass_where_it_is_meant(
             main(["build", str(measured), str(out), *recipe, *given])
         assert left.value.code == 0, capsys.readouterr().err
         assert len(list((out / "images").rglob("*.npy"))) == examples
+
+
+def test_a_source_of_which_nothing_can_be_used_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With store="final" each image asks for the depth of most: that was a pass over all of them, for each."""
+    (tmp_path / "in").mkdir()
+    for number in range(20):
+        og.imwrite(tmp_path / "in" / f"{number}.png", np.zeros((4, 4), np.uint8))
+    source = og.open_source(tmp_path / "in", color="keep")
+    reads, real = [], og.Source.read
+
+    def counted(self: og.Source, index: int) -> object:
+        reads.append(index)
+        return real(self, index)
+
+    monkeypatch.setattr(og.Source, "read", counted)
+    with pytest.raises(og.BuildError, match=r"none of its pictures.*statistics of 3 channels"):
+        og.build(source, tmp_path / "out", [og.Normalize("imagenet", range=255)], store="final", max_bad=20)
+    assert len(reads) == 7 + 20 + 20

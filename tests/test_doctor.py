@@ -231,3 +231,12 @@ def test_all_published_broken_files(shared_data) -> None:
     assert report.files == 215 and all(finding.kind in KINDS and finding.said for finding in report.findings)
     assert 30 <= len(report.bad) <= 50
     assert report.counts["rotated"] == 28  # and hopper_bad_exif.jpg, whose coded data is damaged
+
+
+def test_the_opacity_is_that_of_the_page(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for opacity in (255, 9):
+            page = np.full((8, 9, 4), opacity, np.uint8)
+            file.write(page, photometric="rgb", extrasamples=["unassalpha"])
+    for page, said in ((0, "opaque everywhere"), (1, "partly transparent")):
+        assert said in [one.said for one in doctor(tmp_path, page=page).findings if one.kind == "alpha"]

@@ -38,9 +38,9 @@ __all__ = [
     "converted_warning",
     "fit_mask",
     "look_at",
+    "look_at_source",
     "parse_mask_dtype",
     "probe_sample",
-    "probe_source",
     "run_checked",
     "scales_by_dtype",
     "to_depth",
@@ -115,7 +115,7 @@ def probe_sample(
     return Probe(name, stored, after, None if mask is None else mask.resized(after.size))
 
 
-def probe_source(source: Source, number: int, recipe: Compose) -> Probe:
+def _probe_source(source: Source, number: int, recipe: Compose) -> Probe:
     """Read one item, and say what it looks like after a recipe."""
     read = source.read(number)
     mask = None if read.mask is None else read.mask.spec
@@ -169,6 +169,19 @@ def look_at(
         with closing(ordered_map(look, ((False, i) for i in range(others)), threads=threads)) as looked:
             probes = list(itertools.islice((found for found in looked if found is not None), 1))
     return probes, bad
+
+
+def look_at_source(source: Source, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+    """Look at the typical items of a source; see `look_at`."""
+    typical = source.of_typical()
+    return look_at(
+        len(typical),
+        lambda number: _probe_source(typical, number, recipe),
+        len(source),
+        lambda number: _probe_source(source, number, recipe),
+        threads,
+        lambda number: source[number].name,
+    )
 
 
 def _widest(first: list[str], more: Iterable[str]) -> str:

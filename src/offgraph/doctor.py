@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import warnings
@@ -11,13 +10,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from offgraph.arguments import whole_number
+from offgraph.dataset.output import sha256_of
 from offgraph.decode import read
 from offgraph.errors import DecodeError, OffgraphWarning, SourceError
 from offgraph.sources import Item, Source, open_source
@@ -315,7 +314,8 @@ def _examine(source: Source, index: int) -> _Examined:
     if decoded.layout == "cmyk":
         one.find("cmyk", "CMYK")
     if decoded.layout in ("rgba", "grey+alpha", "palette"):
-        stored = read(item.path, axes=source.reading.axes, max_pixels=source.reading.max_pixels)
+        how = source.reading
+        stored = read(item.path, axes=how.axes, max_pixels=how.max_pixels, page=how.page)
         if stored.array.ndim == 3 and stored.array.shape[-1] in (2, 4):
             one.find("alpha", _describe_alpha(stored.array[..., -1]))
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
@@ -404,22 +404,12 @@ def _find_duplicates(examined: Iterable[_Examined]) -> None:
     for same_length in by_length.values():
         first: dict[str, str] = {}
         for one in same_length if len(same_length) > 1 else ():
-            digest = _digest(one.item.path)
+            digest = sha256_of(one.item.path)
             if digest is None:
                 continue
             if digest in first:
                 one.find("duplicate", f"the same bytes as {first[digest]}")
             first.setdefault(digest, one.item.name)
-
-
-def _digest(path: Path) -> str | None:
-    if not path.is_file():  # a pipe would wait for a writer
-        return None
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _find_odd_sizes(examined: Iterable[_Examined]) -> None:

@@ -8,7 +8,6 @@ model's pixels. Sizes in the result steps are pixels of the original.
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import warnings
@@ -29,6 +28,7 @@ from offgraph.recipe import explain_mismatch
 from offgraph.sources import Source, open_source
 from offgraph.spec import ArraySpec
 from offgraph.step import Step
+from offgraph.tables import header_of
 
 if TYPE_CHECKING:
     from offgraph.tensors.keras import SavedModel
@@ -222,24 +222,16 @@ def _labels_for(saved: SavedModel, src: str | os.PathLike[str], labels: str | No
         return {"labels": None}
     if not str(src).lower().endswith((".csv", ".tsv")) or not Path(src).is_file():
         return {"labels": None} if saved.task == "regress" else {}
-    columns = _header(Path(src))
+    try:
+        columns = header_of(Path(src))  # `open_source` reads it with all its rules
+    except OSError as error:
+        raise SourceError(f"{src}: {error.strerror or error}") from error
     if "label" in columns:
         return {"task": saved.task}
     names = saved.target_names if saved.task == "regress" else saved.class_names
     if names and (set(names) <= columns if saved.task == "regress" else set(names) & columns):
         return {"task": saved.task, "targets": [name for name in names if name in columns]}
     return {"labels": None}
-
-
-def _header(table: Path) -> set[str]:
-    """Names of a table's columns, as far as its first line tells; `offgraph.open_source` reads it with all its rules."""
-    try:
-        with table.open(encoding="utf-8-sig", errors="replace") as file:
-            first = file.readline(1 << 16)
-    except OSError as error:
-        raise SourceError(f"{table}: {error.strerror or error}") from error
-    row = next(csv.reader([first], delimiter=max(",;\t", key=first.count)), [])
-    return {name.strip() for name in row}
 
 
 def _threshold(value: Any) -> float:

@@ -15,8 +15,8 @@ from offgraph.batching import (
     Reference,
     fit_mask,
     look_at,
+    look_at_source,
     probe_sample,
-    probe_source,
     run_checked,
     to_depth,
 )
@@ -126,15 +126,7 @@ class FileSamples:
 
     def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
         """Read the typical items of the source."""
-        typical = self.source.of_typical()
-        return look_at(
-            len(typical),
-            lambda number: probe_source(typical, number, recipe),
-            len(self),
-            lambda number: probe_source(self.source, number, recipe),
-            threads,
-            self.name,
-        )
+        return look_at_source(self.source, recipe, threads)
 
     def mask_dtypes(self) -> tuple[str, ...]:
         """Return nothing: the files would have to be read."""

@@ -18,9 +18,19 @@ import csv
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["TableWriter", "cell", "dumps", "open_table_file", "restored", "unescaped"]
+__all__ = [
+    "TableWriter",
+    "cell",
+    "delimiter_of",
+    "dumps",
+    "header_of",
+    "open_table_file",
+    "restored",
+    "unescaped",
+]
 
 _ALIKE = (
     r"\\(?=x(?:[01][0-9a-f]|7f|5c|[89a-f][0-9a-f])|u(?:00[89][0-9a-f]|d[89a-f][0-9a-f]{2}))"  # like an escape
@@ -86,6 +96,28 @@ def _readable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_readable(key): _readable(entry) for key, entry in value.items()}
     return [_readable(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def delimiter_of(first: str) -> str:
+    """Return what separates the cells of a table, by its first line: a comma, a semicolon or a tab."""
+    return max(",;\t", key=first.count)
+
+
+def header_of(table: Path) -> set[str]:
+    """Names of the columns of a table that others wrote, as far as its first line tells.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be read.
+    """
+    with table.open(encoding="utf-8-sig", errors="replace") as file:
+        first = file.readline(1 << 16)
+    try:
+        row = next(csv.reader([first], delimiter=delimiter_of(first)), [])
+    except csv.Error:
+        return set()
+    return {name.strip() for name in row}
 
 
 def open_table_file(path: Any) -> IO[str]:

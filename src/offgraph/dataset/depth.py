@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from offgraph.batching import Reference, converted_warning, look_at, probe_source, to_depth
+from offgraph.batching import Reference, converted_warning, look_at_source, to_depth
 from offgraph.compose import Compose
 from offgraph.sources import Source
 from offgraph.targets import Image
@@ -17,29 +17,20 @@ class SourceDepth:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._looked = False
         self._known: Reference | None = None
         self._told = False
 
     def admit(self, image: Image, source: Source, recipe: Compose) -> tuple[Image, str | None]:
         """Bring an image to the depth of most, or refuse it; see `offgraph.batching.to_depth`."""
         with self._lock:
-            if self._known is None:
-                self._known = self._look(source, recipe)
+            if not self._looked:
+                probes, _ = look_at_source(source, recipe, 1)
+                self._known = Reference.of(probes) if probes else None
+                self._looked = True
         if self._known is None:  # none can be used, this one neither: its own error says why
             return image, None
         return to_depth(image, self._known.stored, self._known.name, scale=source.color == "rgb")
-
-    def _look(self, source: Source, recipe: Compose) -> Reference | None:
-        typical = source.of_typical()
-        probes, _ = look_at(
-            len(typical),
-            lambda number: probe_source(typical, number, recipe),
-            len(source),
-            lambda number: probe_source(source, number, recipe),
-            1,
-            lambda number: source[number].name,
-        )
-        return Reference.of(probes) if probes else None
 
     def tell(self, name: str, how: str) -> None:
         """Warn, once, that an image was converted."""

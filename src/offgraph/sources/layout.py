@@ -12,6 +12,7 @@ from offgraph.errors import SourceError
 from offgraph.sources.base import Meant, count_of
 from offgraph.sources.names import named, natural_key, nfc, printable, warn_caller
 from offgraph.sources.walk import Listing
+from offgraph.tables import header_of
 
 __all__ = ["IMAGE_WORDS", "MASK_WORDS", "look", "nothing_found"]
 
@@ -253,13 +254,11 @@ class _Here:
 
 
 def _columns(table: Path) -> set[str]:
-    """Names in the first line of a table, in lower case; none where it cannot be read."""
+    """Columns of a table, in lower case; none where it cannot be read."""
     try:
-        with table.open("rb") as file:
-            line = file.read(1 << 12).partition(b"\n")[0].decode("utf-8-sig", "replace")
+        return {name.lower() for name in header_of(table)}
     except OSError:
         return set()
-    return {name.strip(' "\r').lower() for name in re.split(r"[,;\t]", line)}
 
 
 def _pair(holding: Iterable[str], folders: Iterable[str]) -> tuple[str, str] | None:

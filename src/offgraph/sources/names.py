@@ -15,6 +15,7 @@ from offgraph.errors import OffgraphWarning, SourceError
 
 __all__ = [
     "class_order",
+    "first_repeated",
     "named",
     "natural_key",
     "nfc",
@@ -97,12 +98,17 @@ def parse_class_names(given: Sequence[str]) -> tuple[str, ...]:
         if not isinstance(name, str) or not name.strip():
             raise SourceError(f"class_names: {name!r:.80} is not a name; give texts, such as ['cat', 'dog']")
     names = tuple(nfc(name.strip()) for name in given)
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    twice = first_repeated(names)
     if twice is not None:
         raise SourceError(f"class_names: {printable(twice)} stands in it twice")
     if not names:
         raise SourceError("class_names=[]: give at least one name, or leave it out to take what is there")
     return names
+
+
+def first_repeated(names: Sequence[str]) -> str | None:
+    """Return a name that stands in a list more than once; None where each stands there once."""
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def printable(text: object) -> str:

@@ -15,7 +15,7 @@ from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, pri
 from offgraph.sources.labels import Labels, Row, read_labels
 from offgraph.sources.names import warn_caller
 from offgraph.sources.walk import LeftOut, refused
-from offgraph.tables import restored
+from offgraph.tables import delimiter_of, restored
 
 __all__ = ["open_table"]
 
@@ -190,7 +190,7 @@ def _read_rows(table: Path) -> tuple[list[str], list[Row]]:
     except OSError as error:
         raise refused(table, error) from error
     first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = delimiter_of(first)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]

@@ -18,6 +18,7 @@ from offgraph.compose import Compose, as_recipe
 from offgraph.dataset.job import library_versions
 from offgraph.errors import OffgraphError, StepError
 from offgraph.sources.base import Task
+from offgraph.sources.names import first_repeated
 from offgraph.spec import ArraySpec
 from offgraph.step import ResultStep
 from offgraph.tensors.head import outputs_of, shape_of, task_of
@@ -385,7 +386,7 @@ def _names(argument: str, given: Sequence[str] | None, example: str) -> tuple[st
     names = () if isinstance(given, str) else tuple(given)
     if isinstance(given, str) or not all(isinstance(name, str) for name in names):
         raise OffgraphError(f"{argument}={given!r:.80}: give a list of names, such as {example}")
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    twice = first_repeated(names)
     if twice is not None:
         raise OffgraphError(f"{argument}: {twice!r} stands in it twice")
     return names
