@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import offgraph as og
+from offgraph.cli_source import as_options
 from offgraph.encode import imwrite
 from offgraph.errors import OffgraphWarning, SourceError
 from offgraph.sources import Item, Source, open_source
@@ -439,6 +440,54 @@ def test_images_of_several_classes_are_divided_by_their_rarest(tmp_path) -> None
 # paths below another folder
 
 
+def test_a_table_of_which_no_image_is_there_asks_for_the_root(tmp_path) -> None:
+    put(tmp_path / "images", "a/1.png", "a/2.png")
+    (tmp_path / "tables").mkdir()
+    path = tmp_path / "tables" / "t.csv"
+    path.write_text("path,label\na/1.png,x\na/2.png,y\n")
+    with pytest.raises(
+        SourceError,
+        match=r"t\.csv: not one of the 2 images is there, such as 'a/1\.png' in the table's folder",
+    ) as caught:
+        open_source(path)
+    assert "write root='...' with the folder" in str(caught.value)
+    assert "write --root ... with" in as_options(str(caught.value))
+    with pytest.raises(SourceError, match=r"not one of the 2 images is there, .* in root=.*images/a"):
+        open_source(path, root=tmp_path / "images" / "a")
+    assert len(open_source(path, root=tmp_path / "images")) == 2
+    put(tmp_path / "tables", "a/2.png")
+    assert len(open_source(path)) == 2  # a file that is missing alone is named when it is read
+    path.write_text("path,label\na/3.png,x\n")
+    with pytest.raises(SourceError, match="the image is not there"):
+        open_source(path)
+
+
+def test_absolute_paths_beside_another_table_ask_for_the_root(tmp_path) -> None:
+    put(tmp_path / "images", "1.png")
+    (tmp_path / "tables").mkdir()
+    path = tmp_path / "tables" / "t.csv"
+    path.write_text(f"path,label\n{tmp_path / 'images' / '1.png'},x\n")
+    with pytest.raises(SourceError, match=r"row 2: .* leads out of the table's folder .*write root='\.\.\.'"):
+        open_source(path)
+    assert open_source(path, root=tmp_path / "images")[0].name == "1.png"
+
+
+@pytest.mark.parametrize("column", ["age", "breed", "Class"])
+def test_the_only_other_column_is_not_left_out_without_a_word(tmp_path, column) -> None:
+    put(tmp_path, "1.png", "2.png")
+    path = tmp_path / "t.csv"
+    path.write_text(f"path,{column}\n1.png,30\n2.png,41\n")
+    with pytest.warns(
+        OffgraphWarning, match=rf"the column {column} is left out: write targets=\['{column}'\]"
+    ):
+        assert open_source(path).task is None
+    assert open_source(path, labels=None).task is None
+    assert open_source(path, targets=column, task="regress")[1].label == (41.0,)
+    path.write_text(f"path,mask,{column}\n1.png,2.png,30\n")
+    if column != "Class":
+        assert open_source(path).task == "segment"
+
+
 def test_paths_of_a_table_below_another_root(tmp_path) -> None:
     put(tmp_path / "images", "a/1.png")
     (tmp_path / "elsewhere").mkdir()
@@ -448,7 +497,8 @@ def test_paths_of_a_table_below_another_root(tmp_path) -> None:
     assert source[0].name == "a/1.png" and source.read(0).label == 0 and source.root == tmp_path / "images"
     path.write_text("path,label\n../elsewhere/t.csv,x\n")
     with pytest.raises(
-        SourceError, match=r"row 2: '\.\./elsewhere/t\.csv' leads out of the table's folder .*images"
+        SourceError,
+        match=r"row 2: '\.\./elsewhere/t\.csv' leads out of root=.*images; if the images lie elsewhere",
     ):
         open_source(path, root=tmp_path / "images")
     with pytest.raises(SourceError, match=r"root=.*: no such folder"):

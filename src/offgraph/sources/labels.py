@@ -140,6 +140,8 @@ def _unnamed_targets(
                 leave_out,
             )
         like = [name for name in others if name.casefold() in _LIKE_LABEL]
+        if not like and len(others) == 1 and not any(row.cells.get("mask") for row in rows):
+            like = list(others)  # such as age or breed: what else is the table for
         if like:
             warn_caller(
                 f"{table}: there is no column label, and the column {printable(like[0])} is left out: write "

@@ -19,6 +19,7 @@ from offgraph.tables import delimiter_of, restored
 
 __all__ = ["open_table"]
 
+_ROOT_ADVICE = "write root='...' with the folder that the paths of the table lie in"
 _KNOWN = ("path", "label", "mask", "group")
 
 
@@ -28,6 +29,8 @@ class _Place:
 
     home: str
     root: Path
+    given: bool = False
+    """Whether it was given as root=, and is not the table's own."""
 
     def find(self, value: str, where: str) -> tuple[str, Path, str]:
         """Name relative to the folder, path, and real path of what a row says; an error where it leads out."""
@@ -46,10 +49,24 @@ class _Place:
         for candidate in (plain, real):
             if os.path.commonpath((self.home, candidate)) != self.home or candidate == self.home:
                 raise SourceError(
-                    f"{where}: {value!r} leads out of the table's folder {printable(self.root)}"
+                    f"{where}: {value!r} leads out of {self.said}; if the images lie elsewhere, {_ROOT_ADVICE}"
                 )
         name = Path(plain).relative_to(self.home).as_posix()
         return name, self.root / name, real
+
+    @property
+    def said(self) -> str:
+        return ("root=" if self.given else "the table's folder ") + printable(self.root)
+
+    def must_hold_one_of(self, where: str, found: Sequence[tuple[str, Path, str, Path | None]]) -> None:
+        """Refuse a table of which not one image is there: its paths are relative to another folder."""
+        if any(os.path.lexists(real) for *_, real, _ in found):  # the first, of all but a few tables
+            return
+        what = "the image" if len(found) == 1 else f"not one of the {len(found):,} images"
+        there = "is not there" if len(found) == 1 else "is there"
+        raise SourceError(
+            f"{where}: {what} {there}, such as {printable(found[0][0])!r} in {self.said}; {_ROOT_ADVICE}"
+        )
 
 
 def _as_on_disk(home: str, value: str) -> str:
@@ -81,13 +98,14 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
     where = printable(table)
     if not rows:
         raise SourceError(f"{where}: no rows beneath the header")
-    place = _Place(os.path.realpath(root or table.parent), root or table.parent)
+    place = _Place(os.path.realpath(root or table.parent), root or table.parent, root is not None)
     found: list[tuple[str, Path, str, Path | None]] = []
     for row in rows:
         here = f"{where}, row {row.line}"
         name, path, real = place.find(row.cells["path"], here)
         mask = place.find(row.cells["mask"], here)[1] if row.cells.get("mask") else None
         found.append((name, path, real, mask))
+    place.must_hold_one_of(where, found)
     left_out = LeftOut()
     if any(mask is not None for *_, mask in found):
         bare = [row.line for row, (*_, mask) in zip(rows, found, strict=True) if mask is None]
