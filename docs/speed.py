@@ -25,12 +25,13 @@ How many times faster than SciPy and OpenCV, one thread, on the photograph of 51
 else: the median of rounds in which all take turns, and the answer compared with SciPy's before. OpenCV's answers are not
 SciPy's; it is there as a speed to look at. `make bench` measures again.
 """
+OPERATION = ("milliseconds", "times_scipy")
 
 
-def records(what: str = "times_scipy") -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The machine and kind of a record, and its rows, of every record that measured `what`; the best level first."""
+def records(*measured: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The machine and kind of a record, and its rows that hold all of `measured`; the best level first."""
     for path in sorted(RECORDS.glob("*/*.json"), key=lambda path: (path.parent.name, path.stem)):
-        rows = [row for row in json.loads(path.read_text()) if "case" in row and row.get(what)]
+        rows = [row for row in json.loads(path.read_text()) if all(map(row.get, ("case", *measured)))]
         if rows:
             yield f"{path.parent.name}, {path.stem}", rows
 
@@ -44,7 +45,7 @@ def function_of(case: str) -> str | None:
 def ratios() -> dict[str, str]:
     """The median of a function's cases in the first record, and their range."""
     found: dict[str, list[float]] = defaultdict(list)
-    for _, rows in list(records())[:1]:
+    for _, rows in list(records(*OPERATION))[:1]:
         for row in rows:
             if (name := function_of(row["case"])) is not None:
                 found[name].append(row["times_scipy"])
@@ -79,7 +80,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 def write(page: Path) -> None:
     """The page, and its pictures beside it."""
     page.parent.mkdir(parents=True, exist_ok=True)
-    found = list(records())
+    found = list(records(*OPERATION))
     if not found:
         page.write_text(NONE_YET)
         return

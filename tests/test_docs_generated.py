@@ -33,7 +33,9 @@ def pages(monkeypatch, tmp_path):
 def kept(folder: Path) -> None:
     (folder / "record" / "some-processor").mkdir(parents=True)
     (folder / "record" / "some-processor" / "operations.json").write_text(json.dumps(ROWS))
-    (folder / "record" / "some-processor" / "pipeline.json").write_text('[{"path": "whole", "images": 3}]')
+    (folder / "record" / "some-processor" / "pipeline.json").write_text(
+        '[{"case": "whole path", "images_per_second": 453.0, "scipy": 72.5, "times_scipy": 6.2}]'
+    )
 
 
 def test_without_counts_and_records_the_pages_say_so(pages, tmp_path):
@@ -72,3 +74,12 @@ def test_counts_become_tables(pages, tmp_path):
     assert "| `median_filter` |  | **1 of 2 differ** |" in text
     assert "| order 1, wrap | 4 | 2 |" in text
     assert "`rotate` | 0 | 0 | not compared |" in text
+
+
+def test_the_records_of_the_repository_make_a_page(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(DOCS))
+    sys.modules.pop("speed", None)
+    import speed
+
+    speed.write(tmp_path / "speed.md")
+    assert "| rotate" in (tmp_path / "speed.md").read_text()
