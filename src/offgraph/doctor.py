@@ -413,9 +413,11 @@ def _find_duplicates(examined: Iterable[_Examined]) -> None:
 
 
 def _find_odd_sizes(examined: Iterable[_Examined]) -> None:
-    sized = [
-        (one, *one.spec.size[-2:]) for one in examined if one.spec is not None and 0 not in one.spec.size
-    ]
+    sized = []
+    for one in examined:
+        if one.spec is not None and 0 not in one.spec.size:
+            height, width = (length or 0 for length in one.spec.size[-2:])
+            sized.append((one, height, width))
     if len(sized) < _ENOUGH_TO_COMPARE:
         return
     usual_area = median(height * width for _, height, width in sized)

@@ -97,8 +97,9 @@ def _batch(batch: Batch, class_names: Sequence[str]) -> list[Shown]:
         axes = _axes_of(image.ndim, image.shape)
         mask = None if batch.mask is None else batch.mask[number]
         label = None if batch.label is None else batch.label[number]
-        named = np.ndim(label) == 0 and label is not None and int(label) < len(class_names)
-        caption = class_names[int(label)] if named else "" if label is None else str(label)
+        caption = "" if label is None else str(label)
+        if label is not None and class_names and np.ndim(label) == 0:
+            caption = class_names[int(label)]
         shown.append((_overlaid(image, mask, axes, bounds), caption))
     return shown
 
