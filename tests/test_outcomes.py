@@ -270,3 +270,33 @@ def test_pages_have_one_font_and_shorten_names_in_the_middle(bright, tmp_path):
     (small,) = re.findall(r"<small>([^<]*)</small>", page.source)
     assert small.startswith("patient-x") and small.endswith("x-left.png") and small.count("…") == 1
     assert len(small) == 120 and page.images[0]["alt"].startswith(name)
+
+
+def test_masks_beside_the_images_are_not_predicted_as_images(segmenter, tmp_path):
+    image = np.full((96, 128, 3), 90, np.uint8)
+    for folder in ("images", "labels"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        imwrite(tmp_path / "set" / folder / "1.png", image)
+    with pytest.raises(
+        SourceError,
+        match=r"holds images/ and labels/, and masks are no images: write open_source\('.*/images'",
+    ):
+        og.predict(segmenter, tmp_path / "set")
+    with pytest.raises(SourceError, match="holds images/ and labels/"):  # one folder further up
+        og.predict(segmenter, tmp_path)
+    assert len(og.predict(segmenter, tmp_path / "set", labels=None).source) == 2
+    assert len(og.predict(segmenter, tmp_path / "set" / "images").source) == 1
+    (tmp_path / "set" / "labels").rename(tmp_path / "set" / "patient")
+    assert len(og.predict(segmenter, tmp_path / "set").source) == 2
+    with pytest.raises(SourceError, match="labels=: only where src is a path"):
+        og.predict(segmenter, og.open_source(tmp_path / "set", labels=None), labels=None)
+
+
+def test_images_of_unknown_classes_are_predicted_without_them(bright, shades):
+    (shades / "dark").rename(shades / "Darkness")
+    with pytest.raises(SourceError, match=r"Darkness .* not among .*or give labels=None \(--labels none\)"):
+        og.predict(bright, shades)
+    names = {prediction.item.label for prediction in og.predict(bright, shades, labels=None)}
+    assert names == {None}
+    with pytest.raises(SourceError, match=r"task='regress': .* predicts for 'classify'; leave task out"):
+        og.predict(bright, shades, task="regress")

@@ -243,17 +243,34 @@ def test_missing_and_doubled_partners_are_named(tmp_path) -> None:
         open_source(images, masks=masks)
     imwrite(masks / "2.png", mask)
     imwrite(masks / "3.png", mask)
-    with pytest.raises(SourceError, match=r"masks: 1 without a picture of the same name: 3\.png"):
+    with pytest.raises(
+        SourceError, match=r"masks: 1 without a picture of the same name: 3\.png; write missing_mask='skip'"
+    ):
         open_source(images, masks=masks)
+    assert len(open_source(images, masks=masks, missing_mask="skip")) == 2
     imwrite(masks / "2.tif", mask)
     with pytest.raises(SourceError, match=r"same name but for the suffix: 2\.png and 2\.tif"):
         open_source(images, masks=masks)
 
 
+def test_the_folder_of_the_images_is_not_that_of_their_masks(tmp_path) -> None:
+    mask = np.zeros((4, 6), np.uint8)
+    images, _ = pair(tmp_path, {"1.png": mask, "2.png": mask}, "1.png", "2.png")
+    (tmp_path / "link").symlink_to(images)
+    for same in (images, f"{images}/../images", tmp_path / "link"):
+        with pytest.raises(
+            SourceError, match=r"masks= is the folder of the images themselves; give .*'\*_mask"
+        ):
+            open_source(images, masks=same)
+
+
 @pytest.mark.parametrize(
     ("mask", "said"),
     [
-        (np.zeros((4, 6, 3), np.uint8), "has colours; .*one label a pixel"),
+        (
+            np.zeros((4, 6, 3), np.uint8),
+            "has colours; .*one label per pixel: .*; if it is an image, the wrong files are",
+        ),
         (np.zeros((6, 4), np.uint8), r"a mask of \(6, 4\) for a picture of \(4, 6\)$"),
         (np.zeros((4, 6), np.float32), "a mask of dtype float32"),
     ],

@@ -26,6 +26,7 @@ from offgraph.inference.work import Work
 from offgraph.postprocess import Label, Threshold
 from offgraph.recipe import explain_mismatch
 from offgraph.sources import Source, open_source
+from offgraph.sources.layout import refuse_masks_as_images
 from offgraph.spec import ArraySpec
 from offgraph.step import Step
 from offgraph.tables import header_of
@@ -50,6 +51,7 @@ def predict(
     batch_size: int = 32,
     threads: int | None = None,
     on_error: Literal["quarantine", "stop"] = "quarantine",
+    **options: Any,
 ) -> Predictions:
     """Predict every image of a source with a saved model, in order and batch by batch.
 
@@ -86,6 +88,8 @@ def predict(
     on_error : {"quarantine", "stop"}
         Set an image aside that cannot be read, does not fit the recipe or the model, or for which the model
         gives NaN; or stop at it.
+    **options
+        Passed on to `open_source` with a path, such as ``labels=None``, ``missing_mask`` and ``axes``.
 
     Returns
     -------
@@ -129,7 +133,7 @@ def predict(
         )
     prepare = (saved.recipe if chosen is None else chosen).eval()
     names = _class_names(saved)
-    source = source_for(saved, src, masks=masks)
+    source = source_for(saved, src, masks=masks, **options)
     steps = _result_steps(saved, postprocess)
     work = Work(
         saved,
@@ -194,11 +198,18 @@ def source_for(
     """
     if masks is not None and saved.task != "segment":
         raise SourceError(f"masks={str(masks)!r}: {saved.path} makes no masks, its task is {saved.task!r}")
+    if reading.get("task") not in (None, saved.task):
+        raise SourceError(
+            f"task={reading['task']!r:.80}: {saved.path} predicts for {saved.task!r}; leave task out, or write labels=None "
+            "to predict without what is known"
+        )
     named = saved.task in ("classify", "multilabel") and bool(saved.class_names)
+    chosen = "labels" in reading
     try:
         if isinstance(src, Source):
-            if masks is not None:
-                raise SourceError("masks=: only where src is a path; an open source has its own")
+            given = (["masks"] if masks is not None else []) + sorted(reading)
+            if given:
+                raise SourceError(f"{given[0]}=: only where src is a path; an open source has its own")
             return src.with_class_names(saved.class_names) if named else src
         reading.setdefault("color", color_for(saved.input_spec))
         if not reading.keys() & {"task", "targets"}:
@@ -207,7 +218,10 @@ def source_for(
             reading["masks"] = masks
         if named and reading.get("labels", "auto") is not None:
             reading["class_names"] = saved.class_names
-        return open_source(src, **reading)
+        source = open_source(src, **reading)
+        if not chosen and masks is None and source.table is None and reading.get("labels", "auto") is None:
+            refuse_masks_as_images(source.root, [item.name for item in source])
+        return source
     except SourceError as error:
         said = str(error)
         if "not among class_names" not in said:

@@ -14,7 +14,7 @@ from offgraph.sources.names import named, natural_key, nfc, printable, warn_call
 from offgraph.sources.walk import Listing
 from offgraph.tables import header_of
 
-__all__ = ["IMAGE_WORDS", "MASK_WORDS", "look", "nothing_found"]
+__all__ = ["IMAGE_WORDS", "MASK_WORDS", "look", "nothing_found", "refuse_masks_as_images"]
 
 IMAGE_WORDS = frozenset(
     [
@@ -133,6 +133,37 @@ def nothing_found(root: Path, listing: Listing) -> SourceError:
             f"{said}; it holds {count_of(len(listing.folders), 'folder')}: {named(listing.folders)}"
         )
     return SourceError(said if left_out else f"{said}: the folder is empty")
+
+
+def refuse_masks_as_images(root: Path, names: Iterable[str]) -> None:
+    """Refuse a folder of images without classes in which folders of their masks lie, at any depth.
+
+    Parameters
+    ----------
+    root : Path
+    names : iterable of str
+        Of the images, relative to `root`.
+
+    Raises
+    ------
+    SourceError
+        Naming the two folders and what to write.
+    """
+    below: dict[PurePosixPath, set[str]] = {}
+    for folder in {PurePosixPath(name).parent for name in names}:
+        for inner in (folder, *folder.parents):
+            if inner.name:
+                below.setdefault(inner.parent, set()).add(inner.name)
+    for folder, inside in sorted(below.items()):
+        pair = _pair(inside, inside)
+        if pair is not None:
+            images, masks = pair
+            here = root / folder
+            raise SourceError(
+                f"{printable(here)} holds {printable(images)}/ and {printable(masks)}/, and masks are no images: write "
+                f"open_source({printable((here / images).as_posix())!r}, "
+                f"masks={printable((here / masks).as_posix())!r}), or labels=None to take all of them as images"
+            )
 
 
 class _Here:

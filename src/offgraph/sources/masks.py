@@ -67,8 +67,8 @@ def read_mask(path: Path, image: Image, picture: Picture, how: Any) -> Mask:
     found = _read_labels(path, axes if len(axes) > 2 else None, how)
     if "C" in found.axes:
         raise DecodeError(
-            f"{path}: a mask of shape {found.array.shape} has colours; a mask holds one label a pixel: save it as "
-            "grey or palette PNG, or as TIFF"
+            f"{path}: a mask of shape {found.array.shape} has colours; a mask holds one label per pixel: save it "
+            "as grey or palette PNG, or as TIFF; if it is an image, the wrong files are given as masks"
         )
     if found.format == "JPEG":
         raise DecodeError(

@@ -17,6 +17,7 @@ from offgraph.sources.walk import Found, is_folder, list_images
 __all__ = ["open_paired"]
 
 _MASKS_TRIED = 3
+_STRAY_ADVICE = "; write missing_mask='skip' to leave out what has no partner"
 
 
 def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Source:
@@ -44,6 +45,11 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
     where, with_classes = printable(root), meant.labels == "folders"
     meant.needs(where, has_classes=with_classes, has_masks=True)
     pattern = None if is_folder(masks) else _Pattern.of(masks)
+    if pattern is None and _same(root, masks):
+        raise SourceError(
+            f"{where}: masks= is the folder of the images themselves; give the folder of their masks, or a pattern for "
+            "masks beside the images, such as '*_mask.png'"
+        )
     beside = pattern is not None and pattern.folder is None
     folder = masks if pattern is None else pattern.folder or root
     if not is_folder(folder):
@@ -74,7 +80,7 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         _complain(root, "without a mask of the same name", bare, _advice(root, pictures, partners, masks))
     alone = [partners[stem].name for stem in partners.keys() - pictures.keys()]
     if reading.missing_mask != "skip":
-        _complain(folder, "without a picture of the same name", alone)
+        _complain(folder, "without a picture of the same name", alone, _STRAY_ADVICE)
     else:
         left_out.add("mask without an image", *alone)
         left_out.add("without a mask", *bare)
@@ -105,6 +111,13 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         task=meant.task,
         left_out=left_out.names,
     )
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # whoever lists them says what is wrong
 
 
 def _advice(root: Path, images: dict[str, Found], masks: dict[str, Found], given: Path) -> str:
