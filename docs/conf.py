@@ -15,11 +15,10 @@ project = "Offgraph"
 author = "the Offgraph authors"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_theme_options = {
-    "description": "SciPy's image transforms for CNNs, beside the graph",
-    "fixed_sidebar": True,
-}
+html_theme = "furo"  # light and dark, wide and narrow
+html_title = "Offgraph"
+html_static_path = ["static"]
+html_css_files = ["tables.css"]
 numpydoc_show_class_members = False
 myst_heading_anchors = 3
 
