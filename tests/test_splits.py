@@ -88,6 +88,25 @@ def test_it_goes_on_as_a_whole(patients: Path, tmp_path: Path) -> None:
     assert og.build(patients, out, recipe(), val=8, test=4, seed=1).summary().count("finished and whole") == 3
 
 
+def test_draws_that_are_stored_once_are_said(patients: Path, tmp_path: Path) -> None:
+    drawing = og.Compose([og.Resize((8, 8)), og.Augment(og.Flip("X", p=0.5))])
+    said = "drawn once and stored, so that every epoch sees the same"
+    for number, (steps, options, times) in enumerate(
+        [
+            (drawing, {}, 1),
+            (drawing, {"dry_run": True}, 1),
+            (drawing, {"copies": 2}, 0),
+            (drawing.eval(), {}, 0),
+            (drawing, {"val": 8}, 1),  # validation does without draws
+        ]
+    ):
+        report = og.build(patients, tmp_path / str(number), steps, **options)
+        assert report.summary().count(said) == times and report.draws == (steps is drawing)
+    loader = og.Loader(tmp_path / "0", batch_size=40, shuffle=False)
+    first, second = next(iter(loader)), next(iter(loader))
+    assert (first.image == second.image).all()
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -95,7 +114,10 @@ def test_it_goes_on_as_a_whole(patients: Path, tmp_path: Path) -> None:
         ({"val": 8, "seed": 1}, r"another split: .*test was 4, now 0"),
         ({"val": 8, "test": 4, "seed": 2}, "seed was 1, now 2"),
         ({"val": 8, "test": 4, "seed": 1, "group_by": "patient"}, "group_by was None, now 'patient'"),
-        ({"seed": 1}, "holds split.json and no build of ours"),
+        (
+            {"seed": 1},
+            r"holds the parts of an earlier build with val= or test= \(split\.json\): give the same",
+        ),
         ({"val": 8, "test": 4, "seed": 1, "copies": 2}, "copies was 1, now 2"),
         ({"group_by": "patient"}, r"group_by='patient': is for val= and test="),
         ({"val": 1.5}, r"val=1\.5"),
@@ -115,7 +137,7 @@ def test_folders_that_are_not_ours_and_parts_as_a_source(patients: Path, tmp_pat
     with pytest.raises(og.BuildError, match=r"holds notes\.txt and no build of ours"):
         og.build(patients, tmp_path / "out", recipe(), val=8)
     og.build(patients, tmp_path / "single", recipe())
-    with pytest.raises(og.BuildError, match="and no build of ours"):
+    with pytest.raises(og.BuildError, match="holds a dataset that was built without val= and test="):
         og.build(patients, tmp_path / "single", recipe(), val=8)
     og.build(patients, tmp_path / "parts", recipe(), val=8)
     with pytest.raises(

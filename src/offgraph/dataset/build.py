@@ -30,6 +30,7 @@ from offgraph.machine import machine_error
 from offgraph.random import Key
 from offgraph.sources import Item, Source, open_source
 from offgraph.sources.base import count_of
+from offgraph.sources.folder import SPLIT_FILE
 
 __all__ = ["build"]
 
@@ -263,6 +264,11 @@ def _started(folder: OutputFolder, job: Job) -> Job | None:
     written = folder.read(_JOB_FILE)
     if written is None:
         foreign = sorted(path.name for path in folder.path.iterdir() if path.name != _JOB_FILE + PART)
+        if SPLIT_FILE in foreign:
+            raise BuildError(
+                f"{folder.path}: holds the parts of an earlier build with val= or test= ({SPLIT_FILE}): give the same "
+                "again, or choose another folder"
+            )
         if foreign:
             raise BuildError(
                 f"{folder.path}: holds {foreign[0]} and no build of ours; choose a new or an empty folder"
@@ -439,6 +445,7 @@ class _Run:
             resumed=resumed,
             repaired=tuple(repaired),
             max_bad=self.allowed.said,
+            draws=self.maker.recipe.draws,
         )
 
 
@@ -470,6 +477,7 @@ def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12)
         bytes=needed,
         seconds=each * job.total,
         dry_run=True,
+        draws=maker.recipe.draws,
     )
 
 

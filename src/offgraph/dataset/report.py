@@ -41,6 +41,8 @@ class BuildReport:
     dry_run : bool
     max_bad : str
         The share, or the number, of bad images that was allowed, in words.
+    draws : bool
+        Whether the recipe draws, so that each example holds the outcome of one draw, in every epoch the same.
     parts : mapping of str to BuildReport
         Of ``"train"``, ``"val"`` and ``"test"``, where the source was divided; else empty. The numbers above are
         then those of all parts.
@@ -58,6 +60,7 @@ class BuildReport:
     repaired: tuple[str, ...] = ()
     dry_run: bool = False
     max_bad: str = ""
+    draws: bool = False
     parts: Mapping[str, BuildReport] = field(default_factory=dict)
 
     @property
@@ -73,6 +76,11 @@ class BuildReport:
         if self.classes:
             lines.append(
                 "  " + ", ".join(f"{printable(name)} {count}" for name, count in self.classes.items())
+            )
+        if self.draws and self.examples <= self.pictures:
+            lines.append(
+                "  drawn once and stored, so that every epoch sees the same; copies= (--copies) draws each picture "
+                "more often, a Loader of the source itself in every epoch anew"
             )
         lines.extend(f"  written again: {what}" for what in self.repaired)
         if self.resumed and not self.dry_run:

@@ -16,7 +16,7 @@ from offgraph.dataset.output import PART, OutputFolder, json_bytes
 from offgraph.dataset.report import BuildReport
 from offgraph.errors import BuildError
 from offgraph.sources import Item, Source
-from offgraph.sources.folder import SPLIT_FILE
+from offgraph.sources.folder import SPLIT_FILE, is_built
 from offgraph.sources.split import split
 
 __all__ = ["Part", "divide", "merged", "note"]
@@ -93,6 +93,10 @@ def note(out: Path, parts: list[Part], how: dict[str, Any], *, write: bool) -> N
         foreign = sorted(
             path.name for path in out.iterdir() if path.name not in ours and path.name != SPLIT_FILE
         )
+        if written is None and is_built(out):
+            raise BuildError(
+                f"{out}: holds a dataset that was built without val= and test=: leave them out, or choose another folder"
+            )
         if written is None and foreign:
             raise BuildError(
                 f"{out}: holds {foreign[0]} and no build of ours; choose a new or an empty folder"
@@ -151,5 +155,6 @@ def merged(out: Path, reports: dict[str, BuildReport]) -> BuildReport:
         repaired=tuple(f"{name}/{what}" for name, part in reports.items() for what in part.repaired),
         dry_run=parts[0].dry_run,
         max_bad=parts[0].max_bad,
+        draws=any(part.draws for part in parts),
         parts=reports,
     )

@@ -97,6 +97,7 @@ def split(
     for unit in units:
         by_class[_main_label(labels, unit)].append(unit)
     strata = [by_class[label] for label in sorted(by_class, key=lambda label: -1 if label is None else label)]
+    whole_classes = all(len(stratum) == 1 for stratum in strata)
     parts: list[list[int]] = []
     for position, (count, exact) in enumerate(asked):
         later = len(asked) - position  # parts that still want a unit of each class, training among them
@@ -104,6 +105,11 @@ def split(
     parts.append([i for stratum in strata for unit in stratum for i in unit])
     names = [name for name, count in zip(("test", "val"), wanted, strict=True) if count] + ["train"]
     for name, part in zip(names, parts, strict=True):
+        if not part and whole_classes:
+            raise SourceError(
+                f"{where}: each class is one group, and a group is never divided: group by what lies inside the classes, "
+                "such as a patient"
+            )
         if not part:
             raise SourceError(
                 f"{where}: groups are too large to leave a picture for {name}; ask for another share"
