@@ -201,6 +201,16 @@ def test_the_table_s_truth_is_read_as_the_model_s(gauge, tagger, colours):
         "a.png": (90, 1.5),
         "b.png": (100, 99),
     }
+    for task, targets, truth in (
+        ("regress", ["greenish", "reddish"], (90, 1.5)),  # by name, whatever their order
+        ("regress", ["blueish", "greenish", "reddish"], (90, 1.5)),
+        ("regress", ["blueish", "greenish"], None),  # and not 7 for reddish
+        ("regress", ["blueish", "other"], (7, 8)),  # of other names in their order
+        ("multilabel", ["flag", "none"], None),  # class numbers are no values
+    ):
+        table.write_text("path,reddish,greenish,blueish,other,flag,none\na.png,90,1.5,7,8,1,1\n")
+        source = og.open_source(table, task=task, targets=targets)
+        assert [p.true_values for p in predict(gauge, source)] == [truth]
     table.write_text("path,label\na.png,red\nb.png,green red\nc.png,\n")
     assert [p.true_labels for p in predict(tagger, table)] == [(0,), (0, 1), ()]
     table.write_text("path,blue,red,note\na.png,0,1,x\nd.png,1,1,y\n")

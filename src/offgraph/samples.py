@@ -216,7 +216,8 @@ def _renumber(
     labels = np.asarray(dataset.labels)
     found = np.unique(labels[labels >= 0]) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
     used = [int(number) for number in found]
-    refuse_classes(str(dataset.path), {dataset.class_names[number] for number in used}, names)
+    found_names = {dataset.class_names[number] for number in used}
+    refuse_classes(str(dataset.path), found_names, names, "name all of them, or leave class_names out")
     known = {name: number for number, name in enumerate(names)}
     return names, _Renumber({i: known[nfc(dataset.class_names[i])] for i in used})
 

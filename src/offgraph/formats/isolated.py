@@ -16,8 +16,6 @@ import errno
 import json
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -120,6 +118,9 @@ class _Worker:
     """A process and the socket to it."""
 
     def __init__(self) -> None:
+        import socket
+        import subprocess
+
         here, there = socket.socketpair()
         source = str(Path(__file__).resolve().parents[2])
         paths = [path for path in sys.path if path]
@@ -191,6 +192,9 @@ class _Worker:
 
     def stop(self, patience: float = 0.2) -> int | None:
         """End the process; return how it ended, where it did so by itself within `patience` seconds."""
+        import socket
+        import subprocess
+
         with contextlib.suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)  # forked children may hold the socket, too
         self._channel.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,11 +136,12 @@ class Prediction:
 
     @property
     def true_values(self) -> tuple[float, ...] | None:
-        """What the source itself gives as the numbers, if it gives as many as the model puts out."""
+        """What the source itself gives as each of the model's numbers, by their names where it has those."""
         given: Any = self.item.label
-        if self.values is None or not isinstance(given, tuple) or len(given) != len(self.values):
+        places = self.run.target_places
+        if self.values is None or places is None or not isinstance(given, tuple):
             return None
-        return tuple(float(value) for value in given)
+        return tuple(float(given[place]) for place in places)
 
     @property
     def image(self) -> np.ndarray:
@@ -223,6 +224,8 @@ class Predictions(Iterator[Prediction]):
         Of a model for numbers empty.
     target_names : tuple of str
         Of a model for numbers: what each number is.
+    target_places : tuple of int or None
+        Where the labels of the source hold each of them; None where they do not hold them all.
     task : {"classify", "multilabel", "regress", "segment"}
         What the model does.
     threshold : float
@@ -253,6 +256,7 @@ class Predictions(Iterator[Prediction]):
         self.numbered = numbered
         self.outputs: int = saved.model.output_shape[-1] or 1
         self.class_numbers = {nfc(name): number for number, name in enumerate(class_names)}
+        self.target_places = _places(target_names, source.target_names)
         self.quarantined: list[tuple[str, str]] = []
         self._predictions = predictions(self)
 
@@ -265,3 +269,13 @@ class Predictions(Iterator[Prediction]):
     def close(self) -> None:
         """Stop early; no thread is left behind."""
         self._predictions.close()
+
+
+def _places(wanted: Sequence[str], given: Sequence[str]) -> tuple[int, ...] | None:
+    """Where a source has each of a model's numbers: by name; in their order where no name is shared; else None."""
+    names = [nfc(name) for name in given]
+    asked = [nfc(name) for name in wanted]
+    if set(asked) <= set(names):
+        return tuple(map(names.index, asked))
+    alike = len(asked) == len(names) and not set(asked) & set(names)
+    return tuple(range(len(asked))) if alike else None

@@ -492,7 +492,12 @@ def class_numbers(label: Label | None) -> tuple[int, ...]:
     return tuple(map(int, label)) if isinstance(label, tuple) else (label,)
 
 
-def refuse_classes(where: str, found: set[str], class_names: tuple[str, ...]) -> None:
+def refuse_classes(
+    where: str,
+    found: set[str],
+    class_names: tuple[str, ...],
+    advice: str | None = None,
+) -> None:
     """Raise where a class is not among the names that were given.
 
     Raises
@@ -504,10 +509,11 @@ def refuse_classes(where: str, found: set[str], class_names: tuple[str, ...]) ->
     others = [name for name in found if nfc(name) not in known]
     if others:
         plural = len(others) != 1
+        them = "them" if plural else "it"
+        advice = advice or f"move or rename {them}, or give labels=None to take all images without classes"
         raise SourceError(
             f"{where}: the {'classes' if plural else 'class'} {named(others)} {'are' if plural else 'is'} not among "
-            f"class_names ({named(class_names, 20)}); move or rename {'them' if plural else 'it'}, or give "
-            "labels=None to take all images without classes"
+            f"class_names ({named(class_names, 20)}); {advice}"
         )
 
 
