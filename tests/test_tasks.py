@@ -15,7 +15,7 @@ from offgraph import machine
 from offgraph.encode import imwrite
 from offgraph.errors import DecodeError, MachineError, OffgraphError, SourceError, StepError
 from offgraph.inference.stride import Grid, grid_of
-from offgraph.predict import predict
+from offgraph.predict import predict, source_for
 from offgraph.sources import Source
 from offgraph.tensors.head import head_of, outputs_of, task_of
 
@@ -218,6 +218,17 @@ def test_the_table_s_truth_is_read_as_the_model_s(gauge, tagger, colours):
     table.write_text("path,note\na.png,x\nd.png,y\n")
     assert [p.true_labels for p in predict(tagger, table)] == [None, None]
     assert [p.true_values for p in predict(gauge, table)] == [None, None]
+
+
+def test_columns_that_are_named_are_read_as_the_model_s_labels(gauge, tagger, colours, tmp_path):
+    one = og_keras.save(vector_model(layers.Dense(1), loss="mse"), SMALL, tmp_path / "one.keras")
+    table = colours / "truth.csv"
+    table.write_text("path,red cells,kind\na.png,1,red\nb.png,2,red green\n")
+    counted = source_for(og.load(one), table, targets=["red cells"])
+    assert counted.task == "regress" and [item.label for item in counted] == [(1.0,), (2.0,)]
+    tagged = source_for(og.load(tagger), table, targets=["kind"])
+    assert tagged.task == "multilabel" and [item.label for item in tagged] == [(0,), (0, 1)]
+    assert source_for(og.load(one), table, targets=["red cells"], labels=None).task is None
 
 
 def test_classes_that_the_model_does_not_know_are_refused_by_name(bright, shades, tmp_path):

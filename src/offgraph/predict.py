@@ -214,6 +214,8 @@ def source_for(
         reading.setdefault("color", color_for(saved.input_spec))
         if not reading.keys() & {"task", "targets"}:
             reading = _labels_for(saved, src, reading.get("labels", "auto")) | reading
+        elif saved.task != "segment" and reading.get("labels", "auto") is not None:
+            reading.setdefault("task", saved.task)  # columns that were named are read as the model's labels
         if masks is not None:
             reading["masks"] = masks
         if named and reading.get("labels", "auto") is not None:
