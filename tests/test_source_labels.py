@@ -223,6 +223,17 @@ def test_one_hot_columns(tmp_path) -> None:
             [str(age) for age in (*range(30, 50), 70, 81)],
             "holds 22 different numbers: write task='reg",
         ),
+        (
+            "red",
+            [str(3 + n % 17 + (n % 17 > 4)) for n in range(112)],
+            "column red holds 17 different numbers: write task='regress'",
+        ),
+        (
+            "label",
+            ["9.5", "10", "many", "31"],
+            "row 4: 'many' in the column label, where most are numbers: mend",
+        ),
+        ("label", ["0", "1", "NaN", "1"], "row 4: 'NaN' in the column label.*or write task='classify'"),
         ("label", ["cat dog", "dog", "cat", "dog cat"], "cells such as 'cat dog'.*task='multilabel'"),
         ("label", ["cat, dog", "dog", "cat"], "cells such as 'cat, dog'.*task='classify'"),
         ("cat,dog", ["0,1", "1,0"], "columns cat, dog hold only 0 and 1, and there is no column label"),
@@ -230,10 +241,10 @@ def test_one_hot_columns(tmp_path) -> None:
     ],
 )
 def test_where_the_task_is_in_doubt_opening_asks(tmp_path, header, cells, asks) -> None:
-    quoted = [f'"{cell}"' if header == "label" else cell for cell in cells]
+    quoted = [cell if "," in header else f'"{cell}"' for cell in cells]
     path = table(tmp_path, header, *quoted)
     with pytest.raises(SourceError, match=asks):
-        open_source(path)
+        open_source(path, targets=None if header == "label" or "," in header else [header])
     assert labels(open_source(path, labels=None)) == [None] * len(cells)
 
 
@@ -250,6 +261,7 @@ def test_where_the_task_is_in_doubt_opening_asks(tmp_path, header, cells, asks) 
         ["red car", "blue car"],
         ["Paris, France", "London, England"],
         ["001", "002"],
+        ["1", "2", "unknown", "other", "mixed"],
         ["v1.5", "v2.5"],
     ],
 )
@@ -293,6 +305,7 @@ def test_what_is_certainly_a_class_is_one_without_a_word(tmp_path, cells) -> Non
         ("label", ["a"], {"task": "segment"}, "task='segment': there are no masks"),
         ("label", ["a"], {"task": "sort"}, "task='sort': use one of 'classify', 'multilabel'"),
         ("label", ["a"], {"task": "classify", "labels": None}, "labels=None with task='classify'"),
+        ("a,b", ["1,2"], {"targets": ["a", "b", "a"]}, r"targets=\['a', 'b', 'a'\]: name each column once"),
         ("label", ["a"], {"targets": []}, r"targets=\[\]: give names of columns"),
     ],
 )

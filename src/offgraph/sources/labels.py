@@ -15,7 +15,9 @@ from offgraph.sources.names import class_order, named, nfc, printable, warn_call
 __all__ = ["Labels", "Row", "read_labels"]
 
 _FEW = 20  # so many different whole numbers are classes without a question, unless each row has another one
+_FEW_WITH_GAPS = 10  # counts and ages have gaps; so many numbers of classes may be absent from a small part
 _A_FEW_ROWS = 5
+_NO_NUMBER = frozenset({"nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf", "-", "?"})
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
@@ -103,6 +105,8 @@ def read_labels(
         raise SourceError(
             f"{table}: targets: there is no column {named(unknown)} of labels; columns are {named(header, 20)}"
         )
+    if len(set(targets)) < len(targets):
+        raise SourceError(f"{table}: targets={list(targets)!r:.200}: name each column once")
     columns = _Columns(table, rows, targets)
     if len(targets) > 1:
         task = task or _task_of_several(columns)
@@ -188,6 +192,7 @@ def _task_of_one(columns: _Columns, class_names: tuple[str, ...] | None) -> Task
         return _task_by_names(distinct, class_names)
     if all(_NUMBER.fullmatch(cell) or _COMMA.fullmatch(cell) for cell in distinct):
         return _task_of_numbers(columns, distinct)
+    _refuse_a_stray(columns, distinct)
     if len(distinct) == len(cells) > _FEW:
         raise columns.question(
             f"holds another text in each of {len(cells):,} rows",
@@ -225,7 +230,9 @@ def _task_of_numbers(columns: _Columns, distinct: set[str]) -> Task:
         first = min(values, default=-1)
         dense = first in (0, 1) and values == set(range(first, first + len(distinct)))
         rows = len(columns.rows)
-        few = len(distinct) <= _FEW and (dense or len(distinct) < max(rows, _A_FEW_ROWS))
+        few = len(distinct) <= (_FEW if dense else _FEW_WITH_GAPS) and (
+            dense or len(distinct) < max(rows, _A_FEW_ROWS)
+        )
         if few or (dense and rows >= 2 * len(distinct)):
             return "classify"
         said = f"holds {len(distinct):,} different numbers"
@@ -233,6 +240,22 @@ def _task_of_numbers(columns: _Columns, distinct: set[str]) -> Task:
         said = f"holds {len(distinct):,} different numbers, some with a decimal point"
     raise columns.question(
         said, "task='regress' to learn their values", "task='classify' if each number is a class"
+    )
+
+
+def _refuse_a_stray(columns: _Columns, distinct: set[str]) -> None:
+    """Ask where a few cells among numbers are none: taken for classes, one slip of the pen makes classes of all."""
+    numbers = {cell for cell in distinct if _NUMBER.fullmatch(cell) or _COMMA.fullmatch(cell)}
+    others = distinct - numbers
+    if not numbers or not (
+        len(others) < len(numbers) or all(cell.casefold() in _NO_NUMBER for cell in others)
+    ):
+        return
+    row = next(row for row in columns.rows if row.cells[columns.names[0]] in others)
+    raise columns.error(
+        row,
+        f"{row.cells[columns.names[0]]!r:.80} in the column {named(columns.names)}, where most are numbers: mend the "
+        "table, or write task='classify' if each of them is a class",
     )
 
 
