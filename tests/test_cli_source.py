@@ -132,3 +132,22 @@ def test_messages_name_the_options_of_the_command_line(tmp_path, capsys) -> None
 def test_examples_run() -> None:
     result = doctest.testmod(cli_source)
     assert result.attempted and not result.failed
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("read one of its 31 pages, such as page=0", "read one of its 31 pages, such as --page 0"),
+        ("build with store='final'", "build with --store final"),
+        ("or pass non_finite='allow' where", "or pass --non-finite allow where"),
+        (
+            "more than max_bad=50 % allows, or raise max_bad: the",
+            "more than --max-bad=50 % allows, or raise --max-bad: the",
+        ),
+        ("write targets=['red', 'white'] where", "write --targets red,white where"),
+        ("write targets=['red cells', 'white']", "write --targets 'red cells,white'"),
+        ("write targets=['x']; see max_bad.csv", "write --targets x; see max_bad.csv"),
+    ],
+)
+def test_messages_name_options_of_the_command_line(said, written) -> None:
+    assert cli_source.as_options(said) == written

@@ -145,17 +145,27 @@ def opens_source(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-_WRITTEN = (
+def _joined(quoted: str) -> str:
+    """Names in quotes as one argument: ``red,white``, in quotes again where there are spaces."""
+    names = ",".join(re.findall(r"'([^']*)'", quoted))
+    return f"'{names}'" if " " in names else names
+
+
+_WRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"labels=None", "--labels none"),
     (r"repeats=True", "--repeats"),
     (r"repeats=False", "--no-repeats"),
     (r"mask_values=\{(\d+): (\d+)\}", r"--mask-values \1=\2"),
     (r"open_source\('([^']*)'(?:, masks=('[^']*'))\)", r"\1 --masks \2"),
     (r"open_source\('([^']*)'\)", r"\1"),
-    (r"targets=\['([^']*)'\]", r"--targets \1"),
+    (r"targets=\[('[^']*'(?:, '[^']*')*)\]", lambda found: f"--targets {_joined(found[1])}"),
     (r"masks=('[^']*')", r"--masks \1"),
     (r"\b(labels|task|color|axes|root)='([^']*)'", r"--\1 \2"),
     (r"missing_mask='([^']*)'", r"--missing-mask \1"),
+    (r"non_finite='([^']*)'", r"--non-finite \1"),
+    (r"\bstore='([^']*)'", r"--store \1"),
+    (r"\bpage=(\d+)", r"--page \1"),
+    (r"\bmax_bad(?==)|(?<=raise )max_bad\b", "--max-bad"),
 )
 
 
