@@ -380,7 +380,7 @@ def test_whatever_a_table_holds_it_opens_or_is_refused(
 def test_a_folder_has_the_task_that_its_layout_allows(tmp_path) -> None:
     flat, classes = put(tmp_path / "flat", "1.png"), put(tmp_path / "classes", "a/1.png", "b/1.png")
     assert open_source(classes).task == "classify" and open_source(flat).task is None
-    paired = open_source(flat, masks=flat, task="segment")
+    paired = open_source(flat, masks=put(tmp_path / "masks", "1.png"), task="segment")
     assert paired.task == "segment" and repr(paired).endswith("1 picture, segment>")
     for root, task in (
         (flat, "classify"),
