@@ -46,7 +46,7 @@ class PredictionReport:
     classes : dict of str to int
         Of a model of classes: images of each predicted class or label.
     objects : int or None
-        Of a mask model: objects in all masks.
+        Of a mask model: objects in all masks; where `numbered` is false, the classes in each, added up.
     accuracy : float or None
         Share of images whose predicted class, or whose labels without exception, are the source's own; None where it
         has none.
@@ -62,6 +62,8 @@ class PredictionReport:
         Their means over the classes that occur.
     several : bool
         Whether an image may have several labels.
+    numbered : bool
+        Whether labels number objects, as `Label` among the postprocessing makes them.
     too_many : str or None
         The limit, where more images were set aside than ``max_bad`` puts up with.
     """
@@ -78,13 +80,19 @@ class PredictionReport:
     iou: float | None = None
     dice: float | None = None
     several: bool = False
+    numbered: bool = True
     too_many: str | None = None
 
     def summary(self) -> str:
         """Return a few lines for people."""
         lines = [f"predicted {count_of(self.count, 'picture')}: {self.path}"]
         if self.objects is not None:
-            lines.append(f"found {count_of(self.objects, 'object')}")
+            lines.append(
+                f"found {count_of(self.objects, 'object')}"
+                if self.numbered
+                else f"found {count_of(self.objects, 'label')} in the masks, which are classes and not objects: "
+                "postprocessing that ends with Label numbers objects"
+            )
         if self.classes:
             lines.append(", ".join(f"{name} {count:,}" for name, count in self.classes.items()))
         if self.accuracy is not None:
@@ -221,6 +229,7 @@ def _fill(
         tuple(run.quarantined),
         **found,
         several=run.task == "multilabel",
+        numbered=run.numbered,
         too_many=allowed.said if allowed.exceeded(bad, outcome.count + bad) else None,
     )
     _page(outcome, run).save(folder / "report.html")

@@ -46,6 +46,7 @@ class MaskOutcome(Outcome):
             names = ("background", *names)
         self.overlaps = Overlaps(names, numbered=run.numbered)
         self.objects = 0
+        self._one = "object" if run.numbered else "label"
         self._pieces = pieces
         self._table: TableWriter | None = None
         self._worst: Kept[tuple[Figure, ...]] = Kept(ON_PAGE // 2 if self.measured else ON_PAGE)
@@ -66,7 +67,7 @@ class MaskOutcome(Outcome):
             "foreground": rounded(np.count_nonzero(mask) / max(mask.size, 1)),
             "objects": found,
         }
-        said = f"{count_of(len(found), 'object')}, {entry['foreground']:.1%} of the image"
+        said = f"{count_of(len(found), self._one)}, {entry['foreground']:.1%} of the image"
         rank = 0.0
         if truth is not None:
             iou, dice = self.overlaps.add(truth.array, mask)
@@ -127,7 +128,7 @@ class MaskOutcome(Outcome):
         }
 
     def overview(self, page: Report) -> None:
-        facts: list[tuple[str, object]] = [("images", self.count), ("objects", self.objects)]
+        facts: list[tuple[str, object]] = [("images", self.count), (f"{self._one}s", self.objects)]
         if self.overlaps.count:
             iou, dice = self.overlaps.mean()
             facts += [("mean IoU", f"{iou:.2%}"), ("mean Dice", f"{dice:.2%}")]
