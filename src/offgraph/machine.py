@@ -136,7 +136,7 @@ class Mount:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._folders: dict[Path, tuple[int, int]] = {}
+        self._folders: dict[str, tuple[int, int]] = {}
         try:
             self._identity = _identity(root)
         except OSError:
@@ -144,9 +144,10 @@ class Mount:
 
     def found(self, path: Path) -> None:
         """Note that a file is there: its folder is the one to compare with."""
-        if path.parent not in self._folders:
+        folder = _folder_of(path)  # text: cheaper than a Path for each of many files
+        if folder not in self._folders:
             with suppress(OSError):
-                self._folders[path.parent] = _identity(path.parent)
+                self._folders[folder] = _identity(folder)
 
     def trouble(self, path: Path, *, listed: bool) -> str | None:
         """Say why a file may be out of reach that is not missing; None where nothing but the file is missing.
@@ -157,7 +158,8 @@ class Mount:
         listed : bool
             Whether the file was there when the source was listed: a link to it has lost its drive since then.
         """
-        for folder, known in ((self._root, self._identity), (path.parent, self._folders.get(path.parent))):
+        beside = _folder_of(path)
+        for folder, known in ((self._root, self._identity), (beside, self._folders.get(beside))):
             try:
                 if known is not None and known != _identity(folder):
                     return (
@@ -184,6 +186,10 @@ def _is_gone(folder: Path) -> bool:
         return True
 
 
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
+def _folder_of(path: Path) -> str:
+    return os.path.dirname(path) or "."  # noqa: PTH120
+
+
+def _identity(folder: Path | str) -> tuple[int, int]:
+    status = os.stat(folder)  # noqa: PTH116
     return status.st_dev, status.st_ino

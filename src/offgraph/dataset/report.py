@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from offgraph.dataset.records import Quarantined
+from offgraph.sources.base import count_of
 from offgraph.sources.names import printable
 
 __all__ = ["BuildReport"]
@@ -85,9 +86,9 @@ class BuildReport:
         lines.extend(f"  written again: {what}" for what in self.repaired)
         if self.resumed and not self.dry_run:
             new = self.examples - self.resumed
-            lines.append(f"  {_count(self.resumed, 'example')} already there, {new} new")
+            lines.append(f"  {count_of(self.resumed, 'example')} already there, {new} new")
         if self.quarantined:
-            count, what = len(self.quarantined), _count(len(self.quarantined), "picture")
+            count, what = len(self.quarantined), count_of(len(self.quarantined), "picture")
             where = "" if self.dry_run else f" (all in {self.path / 'quarantine.csv'})"
             share = len({bad.name for bad in self.quarantined}) / max(1, self.pictures)
             allowed = (
@@ -103,23 +104,19 @@ class BuildReport:
                 lines.append(f"    … and {count - 5} more")
         if self.waiting:
             lines.append(
-                f"  {_count(self.waiting, 'picture')} could not be opened, whatever the content is: "
+                f"  {count_of(self.waiting, 'picture')} could not be opened, whatever the content is: "
                 "run the same build again to try once more"
             )
         return "\n".join(lines)
 
     def _headline(self) -> str:
-        what = f"{_count(self.examples, 'example')} from {_count(self.pictures, 'picture')}"
+        what = f"{count_of(self.examples, 'example')} from {count_of(self.pictures, 'picture')}"
         size, time = _bytes(self.bytes), _seconds(self.seconds)
         if self.dry_run:
             return f"{self.path}: would hold {what} as {self.format}, about {size}, in about {time}; nothing is written"
         if self.resumed == self.examples and not self.repaired and not self.waiting:
             return f"{self.path}: already finished and whole: {what}, {size}"
         return f"{self.path}: {what} as {self.format}, {size}, in {time}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _bytes(count: float) -> str:
