@@ -487,7 +487,8 @@ def test_too_many_bad_files_end_the_build_and_more_patience_goes_on(
     said = capsys.readouterr().err
     assert (
         left.value.code == 1
-        and f"2 of 14 images are bad (all so far in {out / 'quarantine.csv'}), more than max_bad=10 %" in said
+        and f"2 of 14 images are bad (all so far in {out / 'quarantine.csv'}), more than --max-bad=10 %"
+        in said
     )
     assert "cat/text.jpg: " in said and not (out / "manifest.json").exists()
     with (out / "quarantine.csv").open(encoding="utf-8") as file:
