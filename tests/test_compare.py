@@ -53,6 +53,7 @@ def test_parse_vary(text, means):
         ("Resize.size=[3,4", "a pair is written"),
         ("Resize.size=" + "[" * 5000, "cannot be read"),
         ("Resize.size=(3,4)", "a pair is written"),
+        ("GaussianFilter.sigma={Z:1,YX:2}", r'values by axis {"Z":1,"YX":2}'),
         ("MedianFilter.size=]", "expected"),
     ],
 )
@@ -183,3 +184,22 @@ def test_a_neutral_setting_is_a_picture_and_no_complaint(photo, tmp_path):
 def test_all_that_a_step_needs_may_be_varied(photo, tmp_path):
     page = compare(photo, ["Rotate.mode=reflect,mirror", "Rotate.angle=10"], tmp_path / "page.html")
     assert "Rotate.mode = &#34;mirror&#34;, Rotate.angle = 10" in page.read_text()
+
+
+def test_a_stack_without_names_is_compared_by_axes_or_by_page(tmp_path) -> None:
+    stack = np.arange(4 * 12 * 15, dtype=np.uint16).reshape(4, 12, 15)
+    imwrite(tmp_path / "stack.tif", stack, axes="TYX")
+    by_axis = compare(
+        tmp_path / "stack.tif", 'GaussianFilter.sigma={"X":1},1', tmp_path / "a.html", color="grey", page=1
+    )
+    assert "12×15" in by_axis.read_text()
+    np.save(tmp_path / "stack.npy", stack)
+    page = compare(
+        tmp_path / "stack.npy", "MedianFilter.size=1,3", tmp_path / "b.html", color="keep", axes="ZYX"
+    )
+    assert "4×12×15" in page.read_text()
+
+
+def test_a_folder_is_no_image_to_compare(tmp_path) -> None:
+    with pytest.raises(og.OffgraphError, match="a folder; compare shows one image: give its file"):
+        compare(tmp_path, "MedianFilter.size=1,3", tmp_path / "a.html")

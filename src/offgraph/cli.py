@@ -19,7 +19,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from offgraph.cli_source import as_options, opens_source
+from offgraph.cli_source import AxesOption, PageOption, as_options, opens_source
 
 __all__ = ["app", "main"]
 
@@ -215,11 +215,13 @@ def compare(
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("compare.html"),
     recipe: RecipeFile = None,
     color: ColorOption = Color.rgb,
+    axes: AxesOption = None,
+    page: PageOption = None,
 ) -> None:
     """Show one picture under several settings side by side, with differences and times."""
     import offgraph as og
 
-    page = og.compare(image, vary, out, recipe=recipe, color=color.value)
+    page = og.compare(image, vary, out, recipe=recipe, color=color.value, axes=axes, page=page)
     typer.echo(_shown(f"wrote {page}"))
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["as_options", "opens_source"]
+__all__ = ["AxesOption", "PageOption", "as_options", "opens_source"]
 
 
 class Labels(StrEnum):
@@ -82,7 +82,11 @@ _MISSING = "An image without a mask where others have one: refuse, leave out, or
 _VALUES = "What the values in masks mean: 255=1, or 128=1,255=2. Other values but 0 are refused."
 _ROOT = "The folder that the paths of a table are relative to, instead of the table's own."
 _REPEATS = "Whether a table may name an image in several rows."
-_AXES = "Axes of stacks as stored, such as ZYX, where the files do not say."
+
+AxesOption = Annotated[
+    str | None, typer.Option(help="Axes of stacks as stored, such as ZYX, where the files do not say.")
+]
+PageOption = Annotated[int | None, typer.Option(min=0, help="The page of multi-page TIFFs to read, from 0.")]
 
 # name: type with its option, default, and what makes of it the argument of open_source
 _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
@@ -107,12 +111,8 @@ _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
     "targets": (Annotated[str | None, typer.Option(help=_TARGETS)], None, lambda v: _list("--targets", v)),
     "root": (Annotated[Path | None, typer.Option(help=_ROOT)], None, lambda v: v),
     "repeats": (Annotated[bool | None, typer.Option(help=_REPEATS)], None, lambda v: v),
-    "axes": (Annotated[str | None, typer.Option(help=_AXES)], None, lambda v: v),
-    "page": (
-        Annotated[int | None, typer.Option(min=0, help="The page of multi-page TIFFs to read, from 0.")],
-        None,
-        lambda v: v,
-    ),
+    "axes": (AxesOption, None, lambda v: v),
+    "page": (PageOption, None, lambda v: v),
     "alpha": (
         Annotated[Alpha, typer.Option(help="Opacity: left out, or laid on white or black.")],
         Alpha.drop,

@@ -26,6 +26,7 @@ from offgraph.random import Key
 from offgraph.recipe import example, from_dict, from_yaml
 from offgraph.registry import find_step
 from offgraph.report import Figure, Report
+from offgraph.sources.names import printable
 from offgraph.step import STEPS, Step, did_you_mean, field_schema
 from offgraph.targets import Image
 
@@ -58,7 +59,7 @@ def parse_vary(text: str) -> Vary:
     """Read ``STEP.field=a,b,c``.
 
     Values are written as in JSON, words without quotes: ``MedianFilter.size=1,3,5``,
-    ``Rotate.mode=reflect,mirror``, ``Resize.size=[64,64],[128,128]``.
+    ``Rotate.mode=reflect,mirror``, ``Resize.size=[64,64],[128,128]``, ``GaussianFilter.sigma={"Z":1,"YX":2},2``.
 
     Raises
     ------
@@ -99,7 +100,10 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         if text[0] in "[{(\"'":
-            raise RecipeError(f"--vary: {text!r:.80} cannot be read; a pair is written [64,64]") from None
+            raise RecipeError(
+                f"--vary: {text!r:.80} cannot be read; a pair is written [64,64], values by axis "
+                '{"Z":1,"YX":2}'
+            ) from None
         return text
 
 
@@ -110,6 +114,8 @@ def compare(
     *,
     recipe: Compose | Sequence[Step | Augment] | str | os.PathLike[str] | None = None,
     color: Color = "rgb",
+    axes: str | None = None,
+    page: int | None = None,
     seed: int = 0,
 ) -> Path:
     """Write a page that shows one picture under several settings, with their differences and times.
@@ -125,8 +131,8 @@ def compare(
     recipe : Compose, list of steps or path of a recipe file, optional
         Where the varied steps stand, among others; a step that stands there twice is named by its id. Without
         it the varied steps alone are applied, in the order given.
-    color : str
-        As for `offgraph.decode.read`.
+    color, axes, page
+        How a file is read, as for `offgraph.decode.read`.
     seed : int
         Of the draws, which are the same for every setting.
 
@@ -152,8 +158,11 @@ def compare(
     if isinstance(image, np.ndarray):
         name, original, notes = "picture", Image(image), ()
     else:
-        name = path_of("image", image).name
-        decoded = read(image, color=color)
+        path = path_of("image", image)
+        name = path.name
+        if path.is_dir():
+            raise ArgumentError(f"{printable(path)}: a folder; compare shows one image: give its file")
+        decoded = read(image, color=color, axes=axes, page=page)
         original, notes = Image(decoded.array, decoded.axes), decoded.notes
     shown = [_run(one.caption, one.recipe, original, Key(seed)) for one in settings]
     page = Report(f"{name} by eye", ", ".join(f"{v.step}.{v.field}" for v in varied))
