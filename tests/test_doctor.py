@@ -73,9 +73,26 @@ def test_each_oddity_is_named(folder) -> None:
     said = {(finding.file, finding.kind): finding.said for finding in report.findings}
     assert said["twin.png", "duplicate"] == "the same bytes as plain3.png"
     assert said["large.png", "size"] == "400 × 500: 100 times the median area"
-    assert said["holes.tif", "values"] == "1 of 6000 values are NaN or infinite"
+    assert said["holes.tif", "values"] == (
+        "1 of 6000 values are NaN or infinite; build and loaders refuse it unless non_finite='allow' is given"
+    )
+    detail = {finding.file: finding.detail for finding in report.findings if finding.kind == "deep"}
+    assert "nan" not in detail["holes.tif"]
     assert said["deep.png", "mixed"] == "uint16, 3 channels, where most images are uint8, 3 channels"
     assert [finding.file for finding in report.bad] == ["cut.jpg"]
+
+
+def test_the_summary_says_what_the_labels_are_taken_for(tmp_path) -> None:
+    for name in ("cat/1.png", "dog/2.png"):
+        (tmp_path / name).parent.mkdir()
+        imwrite(tmp_path / name, gradient(20, 30))
+    assert doctor(tmp_path).learnt == "classify: 2 classes" and doctor(tmp_path, labels=None).learnt == ""
+    (tmp_path / "t.csv").write_text("path,label\ncat/1.png,1\ndog/2.png,2\n")
+    report = doctor(tmp_path / "t.csv", task="regress")
+    assert report.to_json()["learnt"] == "regress: label"
+    out = io.StringIO()
+    report.render(Console(file=out, width=200, color_system=None))
+    assert "2 images (regress: label): 0 cannot be used" in out.getvalue()
 
 
 STACK = np.arange(3 * 8 * 9, dtype=np.uint8).reshape(3, 8, 9)

@@ -20,7 +20,7 @@ from offgraph.dataset.output import sha256_of
 from offgraph.decode import read
 from offgraph.errors import DecodeError, OffgraphWarning, SourceError
 from offgraph.sources import Item, Source, open_source
-from offgraph.sources.base import count_of
+from offgraph.sources.base import count_of, said_task
 from offgraph.sources.masks import WHITE_MASKS
 from offgraph.sources.names import printable
 from offgraph.spec import ArraySpec
@@ -99,12 +99,15 @@ class DoctorReport:
         Files that are not pictures, by reason.
     findings : tuple of Finding
         By kind, in the order of `KINDS`, then by file.
+    learnt : str
+        What the labels are taken for, such as ``"classify: 3 classes"``; empty where there are none.
     """
 
     path: str
     files: int
     skipped: dict[str, int]
     findings: tuple[Finding, ...]
+    learnt: str = ""
 
     @property
     def bad(self) -> tuple[Finding, ...]:
@@ -121,6 +124,7 @@ class DoctorReport:
         return {
             "path": self.path,
             "files": self.files,
+            "learnt": self.learnt,
             "skipped": self.skipped,
             "counts": self.counts,
             "findings": [asdict(one) for one in self.findings],
@@ -156,7 +160,8 @@ class DoctorReport:
         odd = len(
             {finding.file for finding in self.findings if finding.kind not in ("bad", "source", "left")}
         )
-        return f"{count_of(self.files, 'image')}: {len(self.bad)} cannot be used, {odd} are odd{left_out}"
+        learnt = f" ({printable(self.learnt)})" if self.learnt else ""
+        return f"{count_of(self.files, 'image')}{learnt}: {len(self.bad)} cannot be used, {odd} are odd{left_out}"
 
 
 def _joined(groups: dict[str, list[Finding]]) -> list[tuple[str, list[Finding]]]:
@@ -274,7 +279,10 @@ def doctor(
     findings += [finding for one in examined for finding in one.findings]
     order = list(KINDS)
     findings.sort(key=lambda finding: order.index(finding.kind))  # stable: files stay in the source's order
-    return DoctorReport(str(source.table or source.root), len(source), dict(source.skipped), tuple(findings))
+    learnt = said_task(source.task, source.class_names, source.target_names)
+    return DoctorReport(
+        str(source.table or source.root), len(source), dict(source.skipped), tuple(findings), learnt
+    )
 
 
 def _open(path: Source | str | os.PathLike[str], options: dict[str, Any]) -> tuple[Source, list[str]]:
@@ -310,7 +318,8 @@ def _examine(source: Source, index: int) -> _Examined:
     if decoded.frames > 1:
         one.find("frames", f"{decoded.frames} images, axes {decoded.axes}")
     if array.dtype.itemsize > 1:
-        one.find("deep", str(array.dtype), f"from {array.min()} to {array.max()}" if array.size else "")
+        known = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+        one.find("deep", str(array.dtype), f"from {known.min()} to {known.max()}" if known.size else "")
     if decoded.layout == "cmyk":
         one.find("cmyk", "CMYK")
     if decoded.layout in ("rgba", "grey+alpha", "palette"):
@@ -320,7 +329,9 @@ def _examine(source: Source, index: int) -> _Examined:
             one.find("alpha", _describe_alpha(stored.array[..., -1]))
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         one.find(
-            "values", f"{array.size - np.count_nonzero(finite)} of {array.size} values are NaN or infinite"
+            "values",
+            f"{array.size - np.count_nonzero(finite)} of {array.size} values are NaN or infinite; build and loaders "
+            "refuse it unless non_finite='allow' is given",
         )
     for note in decoded.notes:
         if note.startswith("the name ends in"):
