@@ -233,6 +233,15 @@ def test_a_vast_sparse_file_is_not_read(tmp_path) -> None:
 def test_text_and_noise_are_no_pictures(tmp_path) -> None:
     path = tmp_path / "page.jpg"
     path.write_text("<html>404</html>")
+    for data, says in (
+        (b"\x5c\1\0\0" + bytes(400), "a NIfTI volume, which is not read here; save its array as"),
+        (b"\0\0\1\x5c" + bytes(400), "a NIfTI volume, which"),
+        (bytes(128) + b"DICM" + bytes(9), "a DICOM file, which"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(9), "an HDF5 file, which"),
+        (b"\x1f\x8b\x08" + bytes(9), "a file compressed by gzip; unpack it first"),
+    ):
+        with pytest.raises(DecodeError, match=f"<bytes>: {says}"):
+            read(data)
     with pytest.raises(DecodeError, match=r"page\.jpg: not a picture in a known format .* bytes 3c 68 74 6d"):
         read(path)
 

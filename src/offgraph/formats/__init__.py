@@ -64,7 +64,17 @@ FORMATS = (
 )
 """All formats that can be read, in the order in which they are tried."""
 
+AS_ARRAY = "save its array as .npy, np.save('name.npy', array), or as TIFF"
+"""What to do with volumes in formats that are not read."""
+
 _ZIP = b"PK\3\4"
+_NIFTI = (b"\x5c\1\0\0", b"\0\0\1\x5c", b"\x1c\2\0\0", b"\0\0\2\x1c")  # the header's size, in either order
+_OTHERS = (
+    ("a NIfTI volume", tuple((0, size) for size in _NIFTI)),
+    ("a DICOM file", ((128, b"DICM"),)),
+    ("an NRRD volume", ((0, b"NRRD0"),)),
+    ("an HDF5 file", ((0, b"\x89HDF\r\n\x1a\n"),)),
+)
 
 
 def recognise(data: bytes) -> Format:
@@ -82,6 +92,11 @@ def recognise(data: bytes) -> Format:
         raise FormatError(
             "a ZIP archive and not an image; of an .npz, save each array as a file: np.save('name.npy', array)"
         )
+    for name, magics in _OTHERS:
+        if any(data.startswith(magic, at) for at, magic in magics):
+            raise FormatError(f"{name}, which is not read here; {AS_ARRAY}")
+    if data.startswith(b"\x1f\x8b"):
+        raise FormatError("a file compressed by gzip; unpack it first")
     begins = data[:8].hex(" ")
     known = ", ".join(candidate.name for candidate in FORMATS)
     raise FormatError(f"not a picture in a known format ({known}); it begins with bytes {begins}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 from offgraph.arguments import path_of
@@ -13,6 +12,7 @@ from offgraph.decode import MAX_PIXELS, Alpha, Color
 from offgraph.errors import SourceError
 from offgraph.sources.base import Item, Meant, MissingMask, Reading, Sample, Source, Task, printable
 from offgraph.sources.folder import is_built, open_folder
+from offgraph.sources.layout import advice_on
 from offgraph.sources.masks import hint_at_white
 from offgraph.sources.paired import open_paired
 from offgraph.sources.split import split
@@ -138,19 +138,11 @@ def open_source(
             raise SourceError(f"root={printable(base)!r}: no such folder")
         return _hinted(open_table(path, reading, meant, base))
     if not is_image(path):
-        raise SourceError(f"{where}: neither an image nor a table (.csv, .tsv) nor a folder{_advice(path)}")
+        raise SourceError(
+            f"{where}: neither an image nor a table (.csv, .tsv) nor a folder{advice_on(path.name)}"
+        )
     meant.needs(where, has_classes=False, has_masks=False)
     return Source((Item(path.name, path),), (), path.parent, reading)
-
-
-def _advice(path: Path) -> str:
-    """What to do with files of other kinds that hold images or their labels."""
-    suffix = path.suffix.lower()
-    if suffix in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"):
-        return "; unpack it first"
-    if suffix in (".xlsx", ".xls", ".ods", ".json", ".xml", ".txt", ".parquet", ".tab", ".dat"):
-        return "; save its rows as a CSV with the columns path and label"
-    return ""
 
 
 def _hinted(source: Source) -> Source:

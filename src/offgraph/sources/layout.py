@@ -9,12 +9,13 @@ from os.path import splitext
 from pathlib import Path, PurePosixPath
 
 from offgraph.errors import SourceError
+from offgraph.formats import AS_ARRAY
 from offgraph.sources.base import Meant, count_of
 from offgraph.sources.names import named, natural_key, nfc, printable, warn_caller
 from offgraph.sources.walk import Listing
 from offgraph.tables import header_of
 
-__all__ = ["IMAGE_WORDS", "MASK_WORDS", "look", "nothing_found", "refuse_masks_as_images"]
+__all__ = ["IMAGE_WORDS", "MASK_WORDS", "advice_on", "look", "nothing_found", "refuse_masks_as_images"]
 
 IMAGE_WORDS = frozenset(
     [
@@ -77,6 +78,7 @@ PART_WORDS = frozenset(
 )
 TABLE_WORDS = frozenset({"path", "label", "labels", "class", "file", "filename", "image", "image_id"})
 _ENOUGH_PAIRS = 2
+_VOLUMES = (".nii", ".dcm", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".h5", ".hdf5", ".czi", ".lif", ".nd2")
 _SHOWN = 3
 
 
@@ -113,6 +115,18 @@ def look(root: Path, listing: Listing, meant: Meant) -> None:
     here.no_masks_among_images()
 
 
+def advice_on(name: str) -> str:
+    """What to do with files of other kinds that hold images or their labels."""
+    suffix = PurePosixPath(name.lower().removesuffix(".gz")).suffix
+    if suffix in _VOLUMES:
+        return f"; volumes of this kind are not read: {AS_ARRAY}"
+    if name.lower().endswith((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")):
+        return "; unpack it first"
+    if suffix in (".xlsx", ".xls", ".ods", ".json", ".xml", ".txt", ".parquet", ".tab", ".dat"):
+        return "; save its rows as a CSV with the columns path and label"
+    return ""
+
+
 def nothing_found(root: Path, listing: Listing) -> SourceError:
     """Return the error for a folder without images: what there is instead, and what to write."""
     here = _Here(root, listing)
@@ -127,7 +141,8 @@ def nothing_found(root: Path, listing: Listing) -> SourceError:
     if others:
         endings = Counter(PurePosixPath(name).suffix for name in others)
         shown = ", ".join(ending for ending, _ in endings.most_common(_SHOWN))
-        return SourceError(f"{said}; files here end in {shown}")
+        most = next(name for name in others if PurePosixPath(name).suffix == endings.most_common(1)[0][0])
+        return SourceError(f"{said}; files here end in {shown}{advice_on(most)}")
     if listing.folders:
         return SourceError(
             f"{said}; it holds {count_of(len(listing.folders), 'folder')}: {named(listing.folders)}"
