@@ -264,7 +264,7 @@ def _numbered(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
     font = _font(max(10, min(rgb.shape[:2]) // 28))
     # Counts of object pixels above and to the left of each place: those within a box are four look-ups.
     counts = np.pad((mask != 0).cumsum(0, dtype=np.int64).cumsum(1), ((1, 0), (1, 0)))
-    written: list[_Box] = []
+    written = np.zeros(mask.shape, bool)
     for label, box, inside in regions(mask):
         left, top, right, bottom = font.getbbox(str(label), anchor="mm", stroke_width=_STROKE)
         size = (math.ceil(bottom - top), math.ceil(right - left))
@@ -272,7 +272,8 @@ def _numbered(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
             within = (
                 place[0] >= 0 and place[1] >= 0 and place[2] <= mask.shape[0] and place[3] <= mask.shape[1]
             )
-            if not within or any(_overlap(place, other) for other in written):
+            here = np.s_[place[0] : place[2], place[1] : place[3]]
+            if not within or written[here].any():
                 continue
             hidden = int(
                 counts[place[2], place[3]] - counts[place[0], place[3]]
@@ -281,7 +282,7 @@ def _numbered(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
             own = _covered(inside, box, place)
             if hidden > own or own > _MOST_HIDDEN * inside.sum():
                 continue
-            written.append(place)
+            written[here] = True
             draw.text(
                 ((place[1] + place[3]) / 2, (place[0] + place[2]) / 2),
                 str(label),
@@ -325,10 +326,6 @@ def _covered(inside: np.ndarray, box: tuple[slice, ...], place: _Box) -> int:
             max(0, place[1] - column) : max(0, place[3] - column),
         ].sum()
     )
-
-
-def _overlap(one: _Box, other: _Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def difference(
