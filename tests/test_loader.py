@@ -209,8 +209,10 @@ def test_a_dataset_from_somebody_else_cannot_lead_out_of_its_folder(photos: Path
 
 def test_a_bad_file_ends_the_pass_with_its_name(spoiled: Path) -> None:
     before = set(threading.enumerate())
-    with pytest.raises(og.DecodeError, match=r"ant/cut\.png"):
+    with pytest.raises(og.DecodeError, match=r"ant/cut\.png") as caught:
         list(og.Loader(spoiled, recipe(), threads=2, shuffle=False))
+    (note,) = caught.value.__notes__  # below the traceback that model.fit shows
+    assert note.startswith("on_error='skip' leaves out what cannot be read")
     assert set(threading.enumerate()) == before
 
 

@@ -31,6 +31,7 @@ from offgraph.decode import Color
 from offgraph.errors import (
     ArgumentError,
     BuildError,
+    DecodeError,
     OffgraphError,
     OffgraphWarning,
     RecipeMismatch,
@@ -493,6 +494,10 @@ class Loader:
                 self.skipped[name] = str(error)
                 return None
             named = name_file(error, name)
+            if isinstance(named, DecodeError):
+                named.add_note(
+                    "on_error='skip' leaves out what cannot be read, and lists it in Loader.skipped"
+                )
             if named is error:
                 raise
             raise named from error
