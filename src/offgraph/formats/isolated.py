@@ -1,6 +1,6 @@
 """Decoding in a worker process: for formats whose decoders are not made for hostile bytes.
 
-A decoder that dies, hangs or asks for endless memory takes its worker along and not the reader: the file is refused
+A decoder that crashes, hangs or asks for endless memory takes its worker along and not the reader: the file is refused
 with a `FormatError`, and a new worker serves the next one. DESIGN.md lists what is decoded here and what it costs.
 
 A worker is a fresh interpreter with a socket, started when it is first needed (`subprocess`, which is safe beside
@@ -63,7 +63,7 @@ def decode(function: Callable[..., Stored], data: bytes, limits: Limits, **optio
         As `function` raises it, or the cause of whatever else it raises; where the decoder died, took too long or
         wanted too much memory; where what it gave back is larger than the limit.
     MachineError
-        Where no worker can be started: the file is not to blame.
+        Where no worker can be started, or the system kills it: the file is not to blame.
     """
     request = {
         "function": f"{function.__module__}:{function.__qualname__}",
@@ -80,9 +80,12 @@ def decode(function: Callable[..., Stored], data: bytes, limits: Limits, **optio
             end = worker.stop(_LEAVING_SECONDS)
             if worker.answered and end == 0:  # it had waited too long for work and left in that moment
                 continue
-            if (
-                end == -signal.SIGKILL and not killed
-            ):  # by the system, for want of memory: perhaps another's fault
+            if end == -signal.SIGKILL:  # by the system, for want of memory: its own limits end it otherwise
+                if killed:
+                    raise MachineError(
+                        "the process that decodes it was killed twice, as the system does where memory runs out",
+                        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+                    ) from None
                 killed = True
                 continue
             raise FormatError(_tell_end(end)) from None
