@@ -77,7 +77,7 @@ def test_class_names_from_the_line_or_a_file(tmp_path, capsys, recipe) -> None:
     status, _, err = run(
         capsys, "build", tmp_path / "in", tmp_path / "c", "-r", recipe, "--class-names", "dog"
     )
-    assert status == 1 and "class cat is not among class_names (dog)" in err and "--labels none" in err
+    assert status == 1 and "class cat is not among --class-names (dog)" in err and "--labels none" in err
     names.write_bytes(b"\xff\xfe")
     status, _, err = run(
         capsys, "build", tmp_path / "in", tmp_path / "c", "-r", recipe, "--class-names", names
@@ -151,3 +151,36 @@ def test_examples_run() -> None:
 )
 def test_messages_name_options_of_the_command_line(said, written) -> None:
     assert cli_source.as_options(said) == written
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--color", "gray"], r"Invalid value for '--color': 'gray' is not one of 'rgb', 'grey', 'keep'"),
+        (["--val", "half"], r"Invalid value for --val: half: give a share"),
+        (["--class-names", "classes.txt"], r"classes\.txt: no such file"),
+        (["--targets", "x,y"], r"--targets x,y is for tables"),
+        (["--repeats"], r"images: --repeats is for tables"),
+        (["--group-by", "patient"], r"--group-by patient: is for --val and --test; give"),
+        (["--val", "50"], r"--val 50, --test 0: nothing"),
+        (["--class-names", "a,c"], r"not among --class-names \(a, c\)"),
+    ],
+)
+def test_what_is_wrong_with_an_option_is_said_in_its_own_words(
+    tmp_path, recipe, capsys, options, says
+) -> None:
+    put(tmp_path / "images", "a/1.png", "b/2.png")
+    _, _, error = run(capsys, "build", tmp_path / "images", tmp_path / "out", "-r", recipe, *options)
+    assert re.search(says, " ".join(error.replace("│", " ").split())), error
+    assert "Value error" not in error
+
+
+def test_a_dataset_is_not_written_over_its_source(tmp_path, recipe, capsys) -> None:
+    put(tmp_path / "images", "1.png")
+    _, _, error = run(capsys, "build", tmp_path / "images", tmp_path / "images", "-r", recipe)
+    assert "images: is the source itself; choose a folder outside of it" in error
+
+
+def test_augment_is_told_apart_from_the_steps(capsys) -> None:
+    status, printed, _ = run(capsys, "steps", "Augment")
+    assert status == 0 and "- Augment:" in printed

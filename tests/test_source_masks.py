@@ -256,3 +256,20 @@ def test_images_one_folder_further_down_than_their_masks(tmp_path) -> None:
     said = r"2 without a mask .*; write open_source\('.*/images', masks='.*/masks'\)"
     with pytest.raises(SourceError, match=said):
         open_source(tmp_path, masks=tmp_path / "masks")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"mask_values": {255: 1}}, "mask_values= is for masks, and there are none; give masks="),
+        ({"mask_values": {255: 1}, "missing_mask": "skip"}, "mask_values= and missing_mask= are for masks"),
+    ],
+)
+def test_what_is_for_masks_does_not_pass_in_silence_where_there_are_none(tmp_path, options, said) -> None:
+    folder, table = tmp_path / "flat", tmp_path / "t.csv"
+    folder.mkdir()
+    imwrite(folder / "1.png", np.zeros((4, 5), np.uint8))
+    table.write_text("path\nflat/1.png\n")
+    for path in (folder, table, folder / "1.png"):
+        with pytest.warns(OffgraphWarning, match=said):
+            assert not open_source(path, **options).has_masks

@@ -18,12 +18,26 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
+import typer.core
 
 from offgraph.cli_source import AxesOption, PageOption, as_options, opens_source
 
 __all__ = ["app", "main"]
 
+
+class _Commands(typer.core.TyperGroup):
+    """Commands whose usage errors are free of what a library says of its own exceptions."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # Typer's own context
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="offgraph",
     no_args_is_help=True,
     add_completion=False,
@@ -95,7 +109,7 @@ def _share(option: str, text: str) -> float:
         )
     except ValueError:
         raise typer.BadParameter(
-            f"{option} {text}: give a share such as 0.2 or 20%, or a number such as 50"
+            f"{text}: give a share such as 0.2 or 20%, or a number such as 50", param_hint=option
         ) from None
 
 
@@ -354,6 +368,11 @@ def steps(
         _list_steps()
     elif name in known:
         _describe_step(name)
+    elif name == "Augment":
+        typer.echo(
+            "Augment holds steps that training draws, and that validation and inference leave out:\n\n"
+            "  - Augment:\n      - Rotate: {angle: [-15, 15]}\n      - Flip: {axis: X, p: 0.5}"
+        )
     else:
         import difflib
 

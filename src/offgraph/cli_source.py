@@ -52,6 +52,8 @@ def _list(option: str, text: str | None) -> list[str] | None:
     if text is None:
         return None
     path = Path(text)
+    if "," not in text and path.suffix == ".txt" and not path.exists():
+        raise typer.BadParameter(f"{text}: no such file", param_hint=option)
     try:
         lines = path.read_text("utf-8-sig").splitlines() if path.is_file() else text.split(",")
     except (OSError, UnicodeDecodeError) as error:
@@ -165,6 +167,14 @@ _WRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"non_finite='([^']*)'", r"--non-finite \1"),
     (r"\bstore='([^']*)'", r"--store \1"),
     (r"\bpage=(\d+)", r"--page \1"),
+    (r"\bgroup_by='([^']*)'", r"--group-by \1"),
+    (r"\b(val|test|copies)=(\d[\d.]*)", r"--\1 \2"),
+    (r"\b(val|test|masks)=(?=[ ;,]|$)", r"--\1"),
+    (
+        r"\b(mask_values|missing_mask|class_names)=(?=[ ;,]|$)",
+        lambda found: "--" + found[1].replace("_", "-"),
+    ),
+    (r"(?<=not among )class_names\b", "--class-names"),
     (r"\bmax_bad(?==)|(?<=raise )max_bad\b", "--max-bad"),
 )
 

@@ -14,6 +14,7 @@ from offgraph.sources.base import Item, Meant, MissingMask, Reading, Sample, Sou
 from offgraph.sources.folder import is_built, open_folder
 from offgraph.sources.layout import advice_on
 from offgraph.sources.masks import hint_at_white
+from offgraph.sources.names import warn_caller
 from offgraph.sources.paired import open_paired
 from offgraph.sources.split import split
 from offgraph.sources.table import open_table
@@ -122,7 +123,7 @@ def open_source(
     for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
         if value is not None and not is_table:
             raise SourceError(
-                f"{where}: {name}={printable(value)!r:.80} is for tables (.csv, .tsv), which this is not"
+                f"{where}: {name}={_as_written(value)} is for tables (.csv, .tsv), which this is not"
             )
     if masks is not None:
         masks = path_of("masks", masks, SourceError)
@@ -131,7 +132,7 @@ def open_source(
             raise SourceError(f"{where} with masks {printable(masks)}: both must be folders{hint}")
         return _hinted(open_paired(path, masks, reading, meant))
     if holds_files:
-        return open_folder(path, reading, meant)
+        return _hinted(open_folder(path, reading, meant))
     if is_table:
         base = None if root is None else path_of("root", root, SourceError)
         if base is not None and not is_folder(base):
@@ -142,10 +143,29 @@ def open_source(
             f"{where}: neither an image nor a table (.csv, .tsv) nor a folder{advice_on(path.name)}"
         )
     meant.needs(where, has_classes=False, has_masks=False)
-    return Source((Item(path.name, path),), (), path.parent, reading)
+    return _hinted(Source((Item(path.name, path),), (), path.parent, reading))
+
+
+def _as_written(value: object) -> str:
+    """An argument as it is written in Python: paths and names in quotes, escapes for what acts on a terminal."""
+    if isinstance(value, str | os.PathLike):
+        return repr(printable(value))[:80]
+    names = [value] if isinstance(value, bool) or not isinstance(value, Sequence) else list(value)
+    shown = ", ".join(repr(printable(name)) if isinstance(name, str) else repr(name) for name in names)
+    return (f"[{shown}]" if isinstance(value, Sequence) else shown)[:80]
 
 
 def _hinted(source: Source) -> Source:
+    reading = source.reading
+    given = {
+        "mask_values": reading.mask_values is not None,
+        "missing_mask": reading.missing_mask != "error",
+    }
+    unused = [f"{name}=" for name, is_given in given.items() if is_given and not source.has_masks]
+    if unused:
+        warn_caller(
+            f"{source.where}: {' and '.join(unused)} {'is' if len(unused) == 1 else 'are'} for masks, and there are none; give masks="
+        )
     if source.has_masks and source.reading.mask_values is None:
         masks = [item.mask for item in source if item.mask is not None]
         hint_at_white(source.where, masks, source.reading.max_pixels)

@@ -353,8 +353,8 @@ class Source(Sequence[Item]):
         here, root = out.resolve(), self.root.resolve()
         if not self.walked or not here.is_relative_to(root):
             return None
-        where = "is" if here == root else "lies inside"
-        return f"{out}: {where} the source {self.root}; choose a folder outside of it"
+        where = "is the source itself" if here == root else f"lies inside the source {self.root}"
+        return f"{out}: {where}; choose a folder outside of it"
 
     def subset(self, indices: Sequence[int]) -> Source:
         """Return the source of some of the items, in the order given; class names stay."""
