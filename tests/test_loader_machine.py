@@ -91,6 +91,8 @@ def test_a_failure_that_passes_is_not_noticed(
 
     monkeypatch.setattr(decode, "read_bytes", twice)
     assert sum(len(batch) for batch in og.Loader(photos, [og.Resize((8, 8))])) == 15
+    tries.clear()
+    assert not og.doctor(photos).bad and len(tries) == 3 * 15
 
 
 def test_whoever_waits_to_try_again_is_not_waited_for(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from offgraph.arguments import whole_number
 from offgraph.dataset.output import sha256_of
 from offgraph.decode import read
 from offgraph.errors import DecodeError, OffgraphWarning, SourceError
+from offgraph.machine import with_retries
 from offgraph.sources import Item, Source, open_source
 from offgraph.sources.base import count_of, said_task
 from offgraph.sources.masks import WHITE_MASKS
@@ -304,7 +305,7 @@ def _examine(source: Source, index: int) -> _Examined:
     item = source[index]
     one = _Examined(item)
     try:
-        sample = source.read(index)
+        sample = with_retries(lambda: source.read(index))
     except DecodeError as error:
         one.find("bad", _reason(error, item) + _what_opens_it(source, index))
         return one

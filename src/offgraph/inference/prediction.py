@@ -13,6 +13,7 @@ import numpy as np
 from offgraph import picture
 from offgraph.compose import Compose
 from offgraph.encode import show
+from offgraph.machine import with_retries
 from offgraph.sources import Item, Sample, Source
 from offgraph.sources.base import Task, class_numbers
 from offgraph.sources.names import nfc
@@ -150,7 +151,7 @@ class Prediction:
 
     def sample(self) -> Sample:
         """Read the original and its mask, where the source has masks, from their files again."""
-        return self.run.source.read(self.index)
+        return with_retries(lambda: self.run.source.read(self.index))
 
     def picture(
         self, *, numbers: bool = False, scale: int = 1, image: np.ndarray | None = None
