@@ -293,6 +293,11 @@ def test_masks_beside_the_images_are_not_predicted_as_images(segmenter, tmp_path
     assert len(og.predict(segmenter, tmp_path / "set" / "images").source) == 1
     (tmp_path / "set" / "labels").rename(tmp_path / "set" / "patient")
     assert len(og.predict(segmenter, tmp_path / "set").source) == 2
+    for name in ("1", "2"):
+        for kind in ("", "_mask"):
+            imwrite(tmp_path / "set" / "patient" / f"{name}{kind}.png", image)
+    with pytest.warns(og.OffgraphWarning, match=r"2 names are those of other images with '_mask' added"):
+        og.predict(segmenter, tmp_path / "set" / "patient")
     with pytest.raises(SourceError, match="labels=: only where src is a path"):
         og.predict(segmenter, og.open_source(tmp_path / "set", labels=None), labels=None)
 

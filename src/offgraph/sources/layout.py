@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os.path import splitext
 from pathlib import Path, PurePosixPath
 
@@ -150,19 +150,24 @@ def nothing_found(root: Path, listing: Listing) -> SourceError:
     return SourceError(said if left_out else f"{said}: the folder is empty")
 
 
-def refuse_masks_as_images(root: Path, names: Iterable[str]) -> None:
+def refuse_masks_as_images(root: Path, names: Sequence[str]) -> None:
     """Refuse a folder of images without classes in which folders of their masks lie, at any depth.
 
     Parameters
     ----------
     root : Path
-    names : iterable of str
+    names : sequence of str
         Of the images, relative to `root`.
 
     Raises
     ------
     SourceError
         Naming the two folders and what to write.
+
+    Warns
+    -----
+    OffgraphWarning
+        Where masks lie beside their images, by their names.
     """
     below: dict[PurePosixPath, set[str]] = {}
     for folder in {PurePosixPath(name).parent for name in names}:
@@ -179,6 +184,7 @@ def refuse_masks_as_images(root: Path, names: Iterable[str]) -> None:
                 f"open_source({printable((here / images).as_posix())!r}, "
                 f"masks={printable((here / masks).as_posix())!r}), or labels=None to take all of them as images"
             )
+    _warn_of_masks_among(printable(root), names)
 
 
 class _Here:
@@ -275,28 +281,32 @@ class _Here:
                 return
 
     def no_masks_among_images(self) -> None:
-        stems = {splitext(one.name)[0] for one in self.listing.found}  # noqa: PTH122  # many
-        for pattern in (
-            r"(.*)([_\-. ](?:mask|masks|seg|segmentation|gt|label|labels))",
-            r"(.*/)?(mask_|seg_)([^/]*)",
-        ):
-            pairs: Counter[str] = Counter()
-            for stem in stems:
-                found = re.fullmatch(pattern, stem, re.IGNORECASE)
-                if found is None:
-                    continue
-                groups = found.groups(default="")
-                if len(groups) == 2 and groups[0] in stems:
-                    pairs[f"*{groups[1]}"] += 1
-                elif len(groups) == 3 and groups[0] + groups[2] in stems:
-                    pairs[f"{groups[1]}*"] += 1
-            for form, count in pairs.most_common(1):
-                if count >= _ENOUGH_PAIRS and 2 * count >= len(stems) - count:
-                    warn_caller(
-                        f"{self.where}: {count:,} names are those of other images with {form.strip('*')!r} added, and "
-                        f"are taken as images now: write masks={form!r} if they are the masks of those, or "
-                        "labels='folders' or labels=None if not"
-                    )
+        _warn_of_masks_among(self.where, (one.name for one in self.listing.found))
+
+
+def _warn_of_masks_among(where: str, names: Iterable[str]) -> None:
+    stems = {splitext(name)[0] for name in names}  # noqa: PTH122  # many
+    for pattern in (
+        r"(.*)([_\-. ](?:mask|masks|seg|segmentation|gt|label|labels))",
+        r"(.*/)?(mask_|seg_)([^/]*)",
+    ):
+        pairs: Counter[str] = Counter()
+        for stem in stems:
+            found = re.fullmatch(pattern, stem, re.IGNORECASE)
+            if found is None:
+                continue
+            groups = found.groups(default="")
+            if len(groups) == 2 and groups[0] in stems:
+                pairs[f"*{groups[1]}"] += 1
+            elif len(groups) == 3 and groups[0] + groups[2] in stems:
+                pairs[f"{groups[1]}*"] += 1
+        for form, count in pairs.most_common(1):
+            if count >= _ENOUGH_PAIRS and 2 * count >= len(stems) - count:
+                warn_caller(
+                    f"{where}: {count:,} names are those of other images with {form.strip('*')!r} added, and "
+                    f"are taken as images now: write masks={form!r} if they are the masks of those, or "
+                    "labels='folders' or labels=None if not"
+                )
 
 
 def _columns(table: Path) -> set[str]:
