@@ -69,6 +69,10 @@ def test_a_limit_on_pixels_that_is_none(odd, photos):
         og.imread(photos / "a.png", max_pixels=odd)
     with pytest.raises(og.SourceError, match=r"max_pixels=.*give a whole number of at least 1"):
         og.open_source(photos, max_pixels=odd)
+    record = RECIPE(image=IMAGE).record
+    for call in (RECIPE, lambda **given: RECIPE.replay(record, **given)):
+        with pytest.raises(og.ArgumentError, match=r"max_pixels=.*give a whole number of at least 1"):
+            call(image=IMAGE, max_pixels=odd)
 
 
 def test_a_limit_on_pixels_is_any_whole_number(tmp_path):

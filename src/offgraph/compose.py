@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offgraph import plan, recipe
+from offgraph.arguments import whole_number
 from offgraph.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
 from offgraph.frame import Frame
 from offgraph.random import Key
@@ -255,6 +256,7 @@ class Compose:
         elif not isinstance(key, Key):
             raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
         picture, labels = _parse_targets(image, mask, axes)
+        max_pixels = whole_number("max_pixels", max_pixels)
         return _apart(self.run(picture, labels, key, max_pixels=max_pixels), picture, labels)
 
     def run(
@@ -307,6 +309,7 @@ class Compose:
                 "replay it with that recipe"
             )
         picture, labels = _parse_targets(image, mask, axes)
+        max_pixels = whole_number("max_pixels", max_pixels)
         try:
             result = self._result(picture, labels, key, start, part, drawn, max_pixels)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
