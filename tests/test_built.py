@@ -219,6 +219,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_a_manifest_that_is_no_json_is_said_without_a_place(tmp_path: Path) -> None:
+    og.build(class_folder(tmp_path / "in", each=1), tmp_path / "out", recipe())
+    (tmp_path / "out" / "manifest.json").write_text("{")
+    with pytest.raises(
+        og.BuildError, match=r"manifest\.json: cannot be read: Invalid JSON: .*; run the build again"
+    ):
+        og.Loader(tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
