@@ -138,6 +138,9 @@ def test_examples_run() -> None:
     ("said", "written"),
     [
         ("read one of its 31 pages, such as page=0", "read one of its 31 pages, such as --page 0"),
+        ("pad_to='x': give a whole number", "--pad-to x: give a whole number"),
+        ("say outputs='logits' if they are", "say --outputs logits if they are"),
+        ("threshold=2.0: give a probability", "--threshold 2.0: give a probability"),
         ("build with store='final'", "build with --store final"),
         ("or pass non_finite='allow' where", "or pass --non-finite allow where"),
         (

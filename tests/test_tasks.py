@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -210,7 +211,17 @@ def test_the_table_s_truth_is_read_as_the_model_s(gauge, tagger, colours):
     ):
         table.write_text("path,reddish,greenish,blueish,other,flag,none\na.png,90,1.5,7,8,1,1\n")
         source = og.open_source(table, task=task, targets=targets)
-        assert [p.true_values for p in predict(gauge, source)] == [truth]
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", og.OffgraphWarning)
+            assert [p.true_values for p in predict(gauge, source)] == [truth]
+        told = " ".join(str(one.message) for one in said if one.category is og.OffgraphWarning)
+        assert ("reddish" in told) == (task == "regress" and "reddish" not in targets)
+        assert ("compares reddish with blueish, greenish with other, in their order" in told) == (
+            truth == (7, 8)
+        )
+        assert ("has no true values of reddish: none are compared" in told) == (
+            "greenish" in targets and truth is None
+        )
     table.write_text("path,label\na.png,red\nb.png,green red\nc.png,\n")
     assert [p.true_labels for p in predict(tagger, table)] == [(0,), (0, 1), ()]
     table.write_text("path,blue,red,note\na.png,0,1,x\nd.png,1,1,y\n")
@@ -229,6 +240,11 @@ def test_columns_that_are_named_are_read_as_the_model_s_labels(gauge, tagger, co
     tagged = source_for(og.load(tagger), table, targets=["kind"])
     assert tagged.task == "multilabel" and [item.label for item in tagged] == [(0,), (0, 1)]
     assert source_for(og.load(one), table, targets=["red cells"], labels=None).task is None
+
+
+def test_numbers_are_neither_logits_nor_probabilities(gauge, colours):
+    with pytest.raises(OffgraphError, match=r"outputs='logits': .* predicts numbers"):
+        predict(gauge, colours, outputs="logits")
 
 
 def test_classes_that_the_model_does_not_know_are_refused_by_name(bright, shades, tmp_path):

@@ -27,6 +27,7 @@ from offgraph.postprocess import Label, Threshold
 from offgraph.recipe import explain_mismatch
 from offgraph.sources import Source, open_source
 from offgraph.sources.layout import refuse_masks_as_images
+from offgraph.sources.names import named, nfc, printable
 from offgraph.spec import ArraySpec
 from offgraph.step import Step
 from offgraph.tables import header_of
@@ -132,8 +133,11 @@ def predict(
             "purpose with other_recipe=True (--other-recipe)"
         )
     prepare = (saved.recipe if chosen is None else chosen).eval()
+    if outputs is not None and saved.task == "regress":
+        raise OffgraphError(f"outputs={outputs!r}: {saved.path} predicts numbers, which are neither")
     names = _class_names(saved)
     source = source_for(saved, src, masks=masks, **options)
+    _warn_of_other_numbers(saved, source)
     steps = _result_steps(saved, postprocess)
     work = Work(
         saved,
@@ -271,6 +275,29 @@ def _class_names(saved: SavedModel) -> tuple[str, ...]:
     if saved.class_names and not (saved.task == "segment" and len(saved.class_names) == count - 1):
         raise OffgraphError(f"{saved.path}: {len(saved.class_names)} class names for {count} classes")
     return saved.class_names or tuple(str(number) for number in range(count or 0))
+
+
+def _warn_of_other_numbers(saved: SavedModel, source: Source) -> None:
+    """Say so where a model's numbers are compared with columns of other names, or with none."""
+    wanted, given = [nfc(name) for name in saved.target_names], [nfc(name) for name in source.target_names]
+    if saved.task != "regress" or not wanted or not given or set(wanted) <= set(given):
+        return
+    if len(wanted) == len(given) == 1 and "label" in (*wanted, *given):
+        return  # a column called label is a name for any number
+    pairs = ", ".join(f"{printable(a)} with {printable(b)}" for a, b in zip(wanted, given))
+    in_order = len(wanted) == len(given) and not set(wanted) & set(given)
+    missing = named([name for name in wanted if name not in given])
+    warnings.warn(
+        f"{source.where}: "
+        + (
+            f"compares {pairs}, in their order"
+            if in_order
+            else f"has no true values of {missing}: none are compared"
+        )
+        + f"; {saved.path} was saved with target_names {', '.join(map(printable, wanted))}",
+        OffgraphWarning,
+        stacklevel=3,
+    )
 
 
 def _target_names(saved: SavedModel, source: Source) -> tuple[str, ...]:

@@ -101,6 +101,10 @@ def _read_member(path: Path) -> dict[str, Any]:
     try:
         if path.exists() and not path.is_file():  # a FIFO would be waited for, for ever
             raise OffgraphError(f"{path}: not a readable .keras file: it is not a regular file")
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise OffgraphError(
+                f"{path}: not a readable .keras file: File is not a zip file; give one that offgraph.save wrote"
+            )
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             unpacked, packed = sum(e.file_size for e in entries), path.stat().st_size
@@ -120,6 +124,8 @@ def _read_member(path: Path) -> dict[str, Any]:
             with archive.open(MEMBER) as member:
                 data = member.read(_LONGEST_MEMBER + 1)
     except _UNREADABLE as error:
+        if isinstance(error, FileNotFoundError):
+            raise OffgraphError(f"{path}: not a readable .keras file: no such file") from error
         cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise OffgraphError(
             f"{path}: not a readable .keras file: {' '.join(cause.split()) or type(error).__name__}"
