@@ -235,8 +235,8 @@ def compare(
     """Show one picture under several settings side by side, with differences and times."""
     import offgraph as og
 
-    page = og.compare(image, vary, out, recipe=recipe, color=color.value, axes=axes, page=page)
-    typer.echo(_shown(f"wrote {page}"))
+    written = og.compare(image, vary, out, recipe=recipe, color=color.value, axes=axes, page=page)
+    typer.echo(_shown(f"wrote {written}"))
 
 
 @app.command()

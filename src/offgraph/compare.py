@@ -165,16 +165,16 @@ def compare(
         decoded = read(image, color=color, axes=axes, page=page)
         original, notes = Image(decoded.array, decoded.axes), decoded.notes
     shown = [_run(one.caption, one.recipe, original, Key(seed)) for one in settings]
-    page = Report(f"{name} by eye", ", ".join(f"{v.step}.{v.field}" for v in varied))
-    _pictures(page, original, shown)
+    report = Report(f"{name} by eye", ", ".join(f"{v.step}.{v.field}" for v in varied))
+    _pictures(report, original, shown)
     for hint in dict.fromkeys(hint for setting in settings for hint in setting.hints):
-        page.text(hint)
+        report.text(hint)
     if notes:
-        page.text("About the file: " + "; ".join(notes) + ".")
+        report.text("About the file: " + "; ".join(notes) + ".")
     if recipe is not None:
-        page.section("The recipe")
-        page.code(recipe.to_yaml())
-    return page.save(out)
+        report.section("The recipe")
+        report.code(recipe.to_yaml())
+    return report.save(out)
 
 
 @dataclass(frozen=True)
