@@ -174,4 +174,4 @@ def test_command_line(patients: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert described["parts"] == {"train": 24, "val": 8, "test": 8} and described["group_by"] == "patient"
     with pytest.raises(SystemExit) as left:
         cli.main([*command, "some"])
-    assert left.value.code == 2 and "--test some: give a share such as 0.2" in capsys.readouterr().err
+    assert left.value.code == 2 and "for --test: some: give a share such as 0.2" in capsys.readouterr().err

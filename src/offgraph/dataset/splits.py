@@ -95,7 +95,7 @@ def note(out: Path, parts: list[Part], how: dict[str, Any], *, write: bool) -> N
         )
         if written is None and is_built(out):
             raise BuildError(
-                f"{out}: holds a dataset that was built without val= and test=: leave them out, or choose another folder"
+                f"{out}: holds a dataset that was built without val= and test= given; leave them out, or choose another folder"
             )
         if written is None and foreign:
             raise BuildError(
