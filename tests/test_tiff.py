@@ -389,3 +389,14 @@ def test_a_source_reads_one_page_of_each_file_and_its_mask(tmp_path) -> None:
     assert not og.doctor(tmp_path / "images", page=1).bad
     (bad, _) = og.doctor(tmp_path / "images").bad
     assert "such as page=0" in bad.said + bad.detail
+
+
+@pytest.mark.parametrize(
+    ("shape", "example"), [((2, 5, 8, 9), "TZYX"), ((2, 8, 9, 4), "ZYXC"), ((2, 2, 2, 8, 9), "TZYXC")]
+)
+def test_the_example_of_axes_fits_the_shape(tmp_path, shape, example) -> None:
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.zeros(shape, np.uint16), photometric="minisblack", planarconfig=None
+    )
+    with pytest.raises(DecodeError, match=f"such as axes='{example}'"):
+        read(tmp_path / "a.tif")

@@ -78,6 +78,7 @@ _TYPE_BYTES = {
 }
 _MOST_TAGS = 4096  # tifffile refuses directories with more
 _NAMED = set("TZYXCS")
+_MOST_CHANNELS = 4  # of the example for a stack of four axes
 _LOG: ContextVar[list[str] | None] = ContextVar("offgraph_tiff_log", default=None)
 
 
@@ -291,7 +292,8 @@ def _name_axes(series: Any, axes: str | None) -> tuple[tuple[int, ...], str, lis
         notes = [f"axes={axes!r} was asked for, the file says {named!r}"] if changed else []
         return (short if len(axes) == len(short) else shape), axes, notes
     if not known:
-        example = "ZYX" if len(named) == 3 else "".join("TZYXC"[-len(named) :])
+        four = "ZYXC" if short[-1] <= _MOST_CHANNELS else "TZYX"
+        example = {3: "ZYX", 4: four}.get(len(named), "TZYXC")
         raise FormatError(
             f"a stack of shape {short} that does not say what its axes are; name them, such as axes={example!r}, "
             f"or read one of its {len(series.pages)} pages, such as page=0"
