@@ -187,3 +187,10 @@ def test_a_dataset_is_not_written_over_its_source(tmp_path, recipe, capsys) -> N
 def test_augment_is_told_apart_from_the_steps(capsys) -> None:
     status, printed, _ = run(capsys, "steps", "Augment")
     assert status == 0 and "- Augment:" in printed
+
+
+def test_doctor_is_strict_with_a_source_that_is_refused_as_a_whole(tmp_path, capsys) -> None:
+    put(tmp_path, "a/1.png", "b/2.png", "3.png")
+    assert run(capsys, "doctor", tmp_path)[0] == 0
+    assert run(capsys, "doctor", tmp_path, "--strict")[0] == 3
+    assert run(capsys, "doctor", tmp_path, "--strict", "--labels", "none")[0] == 0

@@ -217,6 +217,10 @@ def test_a_source_that_is_refused_as_a_whole_is_looked_at_all_the_same(folder) -
     report = doctor(folder)
     assert (report.files, report.counts["source"]) == (7, 1)
     assert report.findings[0].said == str(refused.value)
+    assert report.refused and report.to_json()["refused"] and not doctor(folder, labels=None).refused
+    out = io.StringIO()
+    report.render(Console(file=out, width=200, color_system=None))
+    assert "1 are odd; the source is refused as a whole, see above" in out.getvalue()
 
 
 def test_the_report_as_json_and_as_a_table_that_file_names_cannot_fool(folder) -> None:

@@ -332,7 +332,9 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
     color: ColorOption = Color.rgb,
-    strict: Annotated[bool, typer.Option(help="Exit with status 3 when a file cannot be used.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Exit with status 3 when a file, or the source as a whole, cannot be used.")
+    ] = False,
     *,
     reading: dict[str, Any],
 ) -> None:
@@ -348,7 +350,7 @@ def doctor(
     else:
         findings = tuple(replace(one, said=as_options(one.said)) for one in report.findings)
         replace(report, findings=findings).render(Console())
-    if strict and report.bad:
+    if strict and (report.bad or report.refused):
         raise typer.Exit(3)
 
 

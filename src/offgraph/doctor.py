@@ -102,6 +102,8 @@ class DoctorReport:
         By kind, in the order of `KINDS`, then by file.
     learnt : str
         What the labels are taken for, such as ``"classify: 3 classes"``; empty where there are none.
+    refused : bool
+        Whether `offgraph.open_source` refuses the source as a whole; its files were looked at all the same.
     """
 
     path: str
@@ -109,6 +111,7 @@ class DoctorReport:
     skipped: dict[str, int]
     findings: tuple[Finding, ...]
     learnt: str = ""
+    refused: bool = False
 
     @property
     def bad(self) -> tuple[Finding, ...]:
@@ -126,6 +129,7 @@ class DoctorReport:
             "path": self.path,
             "files": self.files,
             "learnt": self.learnt,
+            "refused": self.refused,
             "skipped": self.skipped,
             "counts": self.counts,
             "findings": [asdict(one) for one in self.findings],
@@ -162,7 +166,8 @@ class DoctorReport:
             {finding.file for finding in self.findings if finding.kind not in ("bad", "source", "left")}
         )
         learnt = f" ({printable(self.learnt)})" if self.learnt else ""
-        return f"{count_of(self.files, 'image')}{learnt}: {len(self.bad)} cannot be used, {odd} are odd{left_out}"
+        whole = "; the source is refused as a whole, see above" if self.refused else ""
+        return f"{count_of(self.files, 'image')}{learnt}: {len(self.bad)} cannot be used, {odd} are odd{left_out}{whole}"
 
 
 def _joined(groups: dict[str, list[Finding]]) -> list[tuple[str, list[Finding]]]:
@@ -259,7 +264,7 @@ def doctor(
     (1, {'bad': 1})
     """
     workers = whole_number("workers", workers)
-    source, refused = _open(path, options)
+    source, refused, warned = _open(path, options)
     examined: list[_Examined] = []
     with ThreadPoolExecutor(workers) as pool:
         for one in pool.map(partial(_examine, source), range(len(source))):
@@ -270,7 +275,7 @@ def doctor(
     _find_odd_sizes(examined)
     _find_mixed_colour(examined)
     _find_mixed(examined)
-    findings = [Finding(".", "source", text) for text in (*refused, *_about_masks(examined))]
+    findings = [Finding(".", "source", text) for text in (*refused, *warned, *_about_masks(examined))]
     findings += [
         Finding(name, "left", reason)
         for reason, names in source.left_out.items()
@@ -282,11 +287,18 @@ def doctor(
     findings.sort(key=lambda finding: order.index(finding.kind))  # stable: files stay in the source's order
     learnt = said_task(source.task, source.class_names, source.target_names)
     return DoctorReport(
-        str(source.table or source.root), len(source), dict(source.skipped), tuple(findings), learnt
+        str(source.table or source.root),
+        len(source),
+        dict(source.skipped),
+        tuple(findings),
+        learnt,
+        bool(refused),
     )
 
 
-def _open(path: Source | str | os.PathLike[str], options: dict[str, Any]) -> tuple[Source, list[str]]:
+def _open(
+    path: Source | str | os.PathLike[str], options: dict[str, Any]
+) -> tuple[Source, list[str], list[str]]:
     """Open a source; where a loader would refuse it as a whole, or warn, look at its files all the same."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", OffgraphWarning)
@@ -298,7 +310,7 @@ def _open(path: Source | str | os.PathLike[str], options: dict[str, Any]) -> tup
             files = {name: value for name, value in options.items() if name not in ("task", "targets")}
             source, refused = open_source(path, **files, labels=None), [str(error)]
     texts = [str(one.message) for one in said if one.category is OffgraphWarning]
-    return source, refused + [text for text in texts if WHITE_MASKS not in text]  # all masks are asked below
+    return source, refused, [text for text in texts if WHITE_MASKS not in text]  # all masks are asked below
 
 
 def _examine(source: Source, index: int) -> _Examined:
