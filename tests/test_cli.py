@@ -233,7 +233,6 @@ def test_a_foreign_error_is_one_line_and_whole_only_when_asked_for(tmp_path, cap
 
 def test_an_error_of_offgraph_shows_its_causes_when_asked_for(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("OFFGRAPH_DEBUG", raising=False)
-    (tmp_path / "x.keras").write_bytes(b"not a model")
     job = ["predict", tmp_path / "x.keras", tmp_path, "-o", tmp_path / "out"]
     status, _, err = run(capsys, *job)
     assert status == 1 and err.count("\n") == 1 and "Traceback" not in err
@@ -257,11 +256,11 @@ def test_predict_takes_masks_padding_and_threshold(tmp_path, capsys):
     model = og.save(mask_model(stride=8), [og.Rescale(1 / 255)], tmp_path / "m.keras")
     job = ("predict", model, tmp_path / "in", "--masks", tmp_path / "masks")
     status, _, err = run(capsys, *job, "-o", tmp_path / "fails")
-    assert status == 1 and "give pad_to=8 (--pad-to 8)" in err
+    assert status == 1 and "give --pad-to 8" in err
     for number, pad_to in enumerate((8, "auto")):
         status, out, _ = run(capsys, *job, "-o", tmp_path / f"out{number}", "--pad-to", pad_to)
         assert status == 0 and "against the true masks: mean IoU" in out
     status, _, err = run(capsys, *job, "-o", tmp_path / "no", "--pad-to", "some")
-    assert status == 1 and "pad_to='some'" in err
+    assert status == 1 and "--pad-to some: give" in err
     status, _, err = run(capsys, *job, "-o", tmp_path / "no", "--threshold", 2)
-    assert status == 1 and "threshold=2" in err
+    assert status == 1 and "--threshold 2.0: give" in err
