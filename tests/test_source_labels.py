@@ -215,6 +215,11 @@ def test_one_hot_columns(tmp_path) -> None:
         ("label", ["34", "27", "61", "45", "19"], "holds 5 different numbers: write task='regress'"),
         (
             "label",
+            ["61", "72", "55", "90", "48", "83", "67", "78", "59", "61"],
+            "holds 9 different numbers: write task='regress'",
+        ),
+        (
+            "label",
             [f"{n}.12.2020" for n in range(21)],
             "holds another text in each of 21 rows: write task='classify'",
         ),

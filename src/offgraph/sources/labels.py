@@ -16,7 +16,7 @@ __all__ = ["Labels", "Row", "read_labels"]
 
 _FEW = 20  # so many different whole numbers are classes without a question, unless each row has another one
 _FEW_WITH_GAPS = 10  # counts and ages have gaps; so many numbers of classes may be absent from a small part
-_A_FEW_ROWS = 5
+_A_FEW = 5  # of so many different numbers with gaps each stands in two rows or more, if they are classes
 _NO_NUMBER = frozenset({"nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf", "-", "?"})
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -231,7 +231,7 @@ def _task_of_numbers(columns: _Columns, distinct: set[str]) -> Task:
         dense = first in (0, 1) and values == set(range(first, first + len(distinct)))
         rows = len(columns.rows)
         few = len(distinct) <= (_FEW if dense else _FEW_WITH_GAPS) and (
-            dense or len(distinct) < max(rows, _A_FEW_ROWS)
+            dense or len(distinct) < _A_FEW or rows >= 2 * len(distinct)
         )
         if few or (dense and rows >= 2 * len(distinct)):
             return "classify"
