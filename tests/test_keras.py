@@ -123,6 +123,8 @@ def test_wrong_arguments_are_named(tmp_path: Path, options: dict, says: str) -> 
     ("options", "says"),
     [
         ({"task": "classify"}, "so it is one to segment"),
+        ({"postprocess": og.Flip("X")}, "postprocess: Flip is no result step"),
+        ({"postprocess": 0.5}, "postprocess: .*0.5"),
         ({"postprocess": [og.Flip("X")]}, "postprocess: Flip is no result step"),
         ({"postprocess": [FillHoles(), Threshold(0.5)]}, "postprocess: .*FillHoles"),
         ({"postprocess": []}, "gives no mask; begin with Threshold"),

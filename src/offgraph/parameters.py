@@ -186,6 +186,17 @@ def _axes_schema(one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _worked_out(value: object) -> str:
+    """Say which number a fraction such as ``"1/255"`` is: recipe files hold numbers, not sums."""
+    parts = value.split("/") if isinstance(value, str) and len(value) < 80 else []
+    if len(parts) != 2:
+        return ""
+    try:
+        return f"; write {float(parts[0]) / float(parts[1])!r}"
+    except (ValueError, ZeroDivisionError):
+        return ""
+
+
 class _Parsed:
     """A pydantic annotation that parses with one function and describes itself in JSON Schema."""
 
@@ -219,7 +230,7 @@ class _Number(_Parsed):
             or (self.at_least is not None and number < self.at_least)
         )
         if number is None or too_low:
-            raise ValueError(f"expected {self._says()}, got {value!r:.80}")
+            raise ValueError(f"expected {self._says()}, got {value!r:.80}{_worked_out(value)}")
         return number
 
     def schema(self) -> dict[str, Any]:
@@ -240,7 +251,7 @@ class NumberOrRange(_Number):
         elif (number := _number(value)) is not None:
             return super().parse(number)
         raise ValueError(
-            f"expected {self._says()}, or a pair (low, high) with low <= high, got {value!r:.80}"
+            f"expected {self._says()}, or a pair (low, high) with low <= high, got {value!r:.80}{_worked_out(value)}"
         )
 
     def schema(self) -> dict[str, Any]:

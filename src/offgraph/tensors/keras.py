@@ -20,7 +20,7 @@ from offgraph.errors import OffgraphError, StepError
 from offgraph.sources.base import Task
 from offgraph.sources.names import first_repeated
 from offgraph.spec import ArraySpec
-from offgraph.step import ResultStep
+from offgraph.step import ResultStep, Step
 from offgraph.tensors.head import outputs_of, shape_of, task_of
 from offgraph.tensors.member import MEMBER, VERSION, read_description
 from offgraph.tensors.weights import refuse_weights_that_are_not_there
@@ -318,7 +318,12 @@ def result_steps(
     if task != "segment":
         kind = "numbers" if task == "regress" else "classes"
         raise OffgraphError(f"postprocess makes masks; this model predicts {kind}")
-    steps = given if isinstance(given, Compose) else Compose(given)
+    try:
+        steps = (
+            given if isinstance(given, Compose) else Compose([given] if isinstance(given, Step) else given)
+        )
+    except StepError as error:
+        raise OffgraphError(f"postprocess: {error}") from error
     for step in steps.steps:
         if not isinstance(step, ResultStep):
             raise OffgraphError(
