@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 import offgraph as og
 from made import paired_folder, picture_file
@@ -189,7 +190,6 @@ def test_advice_never_names_a_step_that_is_there(tmp_path: Path) -> None:
 
 
 def test_stacks_among_flat_images_are_told_apart(tmp_path: Path) -> None:
-    tifffile = pytest.importorskip("tifffile")
     for number in range(3):
         tifffile.imwrite(tmp_path / f"{number}.tif", np.zeros((8, 8), np.uint8))
     tifffile.imwrite(tmp_path / "3.tif", np.zeros((5, 8, 8), np.uint8), metadata={"axes": "ZYX"})
