@@ -14,7 +14,7 @@
 //! each: its `wrap` lays the last sample on the first (period n - 1), and its `constant` gives the whole result to
 //! the fill value once the coordinate is outside, while `grid-constant` blends with it.
 
-use crate::sample::{Sample, to_i64_like_x86};
+use crate::array::sample::{Sample, to_i64_like_x86};
 
 /// A border mode, by SciPy's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! `vec![0.0; len]`, `collect` and `push` abort the process when memory runs out. The functions of this file end the
 //! call instead: they unwind with [`KernelError::Memory`], on whichever thread, up to [`caught`], which every kernel runs
-//! in ([`parallel::interruptible`](crate::parallel::interruptible)). Unwinding instead of returning `Result`, because
+//! in ([`threads::interruptible`](crate::exec::threads::interruptible)). Unwinding instead of returning `Result`, because
 //! workers, closures and SIMD loops would all have to pass it on.
 //!
 //! `clippy.toml` refuses the methods that abort. They stay for what has a fixed size: the box of a worker, the text of an
@@ -11,8 +11,8 @@
 // The one place where these methods are called.
 #![allow(clippy::disallowed_methods)]
 
+use crate::array::sample::Bool;
 use crate::error::{KernelError, Result};
-use crate::sample::Bool;
 use ndarray::{ArrayD, IxDyn};
 use std::alloc::{Layout, alloc_zeroed};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

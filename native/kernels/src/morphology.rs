@@ -8,12 +8,12 @@ mod bits;
 mod flood;
 mod pattern;
 
+use crate::array::sample::Bool;
+use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
+use crate::exec::simd::dispatch;
+use crate::exec::threads;
 use crate::memory::{self, CollectVec};
-use crate::parallel;
-use crate::sample::Bool;
-use crate::simd::dispatch;
-use crate::view::{View, ViewMut};
 use crate::window;
 use bits::Grid;
 use ndarray::ArrayViewD;
@@ -160,12 +160,12 @@ impl Erosion {
     fn erode(&mut self) -> usize {
         let range = self.grid.range();
         self.pass.prepare(&self.pixels);
-        let parts = parallel::blocks_for(self.pass.cost(range.len()));
+        let parts = threads::blocks_for(self.pass.cost(range.len()));
         let size = range.len().div_ceil(parts).max(1);
         let changed = AtomicUsize::new(0);
         let (pass, pixels, open) = (&self.pass, &self.pixels, &self.open);
         let blocks = self.spare[range.clone()].chunks_mut(size).enumerate().collect_vec();
-        parallel::for_each_block(blocks, |(block, to)| {
+        threads::for_each_block(blocks, |(block, to)| {
             let count = pass.erode(pixels, open, range.start + block * size, to);
             changed.fetch_add(count, Ordering::Relaxed);
         });
@@ -250,7 +250,7 @@ fn check_fit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::LocalThreads;
+    use crate::exec::threads::LocalThreads;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 

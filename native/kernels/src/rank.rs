@@ -18,13 +18,13 @@
 
 use std::ops::Range;
 
+use crate::array::sample::Cast;
+use crate::array::view::{View, ViewMut};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
+use crate::exec::simd::{Convert, Kernel, dispatch};
 use crate::match_dtype;
 use crate::memory;
-use crate::sample::Cast;
-use crate::simd::{Convert, Kernel, dispatch};
-use crate::view::{View, ViewMut};
 use band::store_as_double;
 pub use boxes::{BoxWindow, box_extremum};
 use counts::Counted;
@@ -276,7 +276,7 @@ impl<K: Key> Kernel for SelectRow<'_, K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::LocalThreads;
+    use crate::exec::threads::LocalThreads;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 

@@ -1,9 +1,9 @@
 //! Windows that slide along an axis: where they lie about the pixel, and what a filter of them is asked for.
 
+use crate::array::view::{View, ViewMut};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
-use crate::strips::{Extension, Walk};
-use crate::view::{View, ViewMut};
+use crate::walk::line_tiles::{Extension, Walk};
 
 /// How many samples of a window lie before the pixel.
 ///
@@ -49,8 +49,8 @@ impl Lines<'_> {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::sample::Sample;
-    use crate::simd::testing::at_every_level;
+    use crate::array::sample::Sample;
+    use crate::exec::simd::testing::at_every_level;
     use ndarray::{ArrayD, Axis};
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;

@@ -7,9 +7,9 @@ use numpy::{
     Element, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArrayDyn,
     PyUntypedArray, PyUntypedArrayMethods,
 };
+use offgraph_kernels::array::sample::Bool;
+use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::memory::CollectVec;
-use offgraph_kernels::sample::Bool;
-use offgraph_kernels::view::{View, ViewMut};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 

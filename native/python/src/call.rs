@@ -3,8 +3,8 @@
 use crate::array::{Input, Output};
 use crate::error::{border, to_python};
 use offgraph_kernels::error::KernelError;
+use offgraph_kernels::exec::threads::interruptible;
 use offgraph_kernels::memory;
-use offgraph_kernels::parallel::interruptible;
 use offgraph_kernels::window;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;

@@ -5,11 +5,11 @@ use crate::call::{detached, held};
 use crate::error::border;
 use crate::list::List;
 use numpy::{PyReadwriteArray2, PyReadwriteArrayDyn};
-use offgraph_kernels::batch;
-use offgraph_kernels::interpolate::{self, Options};
+use offgraph_kernels::interpolate::batch;
+use offgraph_kernels::interpolate::warp::{self, Options};
+use offgraph_kernels::interpolate::zoom::{self, AxisMap};
 use offgraph_kernels::memory::{self, CollectVec};
-use offgraph_kernels::rows::advance;
-use offgraph_kernels::zoom::{self, AxisMap};
+use offgraph_kernels::walk::rows::advance;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -34,7 +34,7 @@ pub fn affine(
 ) -> PyResult<()> {
     let options = options(order, mode, fill, pad)?;
     let (input, output) = (input.view(), output.view_mut());
-    detached(py, || interpolate::affine(&input, output, outer, &matrix, &offset, &options))
+    detached(py, || warp::affine(&input, output, outer, &matrix, &offset, &options))
 }
 
 /// As `affine`, of every picture: the first axis counts them, `matrices` and `offsets` hold those of one after another.
@@ -96,7 +96,7 @@ pub fn map_coordinates(
 ) -> PyResult<()> {
     let options = options(order, mode, fill, pad)?;
     let (input, output, coordinates) = (input.view(), output.view_mut(), coordinates.view());
-    detached(py, || interpolate::at_points(&input, output, &coordinates, &options))
+    detached(py, || warp::at_points(&input, output, &coordinates, &options))
 }
 
 /// Put what a Python function gives for positions of an output into the columns of `coordinates`.

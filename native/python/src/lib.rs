@@ -3,8 +3,8 @@
 
 mod array;
 mod call;
-mod correlate;
 mod error;
+mod filter;
 mod interpolate;
 mod list;
 mod morphology;
@@ -13,7 +13,7 @@ mod rank;
 mod resize;
 mod spline;
 
-use offgraph_kernels::{parallel, simd};
+use offgraph_kernels::exec::{simd, threads};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -38,10 +38,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(interpolate::zoom_shift, module)?,
         wrap_pyfunction!(interpolate::map_coordinates, module)?,
         wrap_pyfunction!(interpolate::map_positions, module)?,
-        wrap_pyfunction!(correlate::correlate1d, module)?,
-        wrap_pyfunction!(correlate::correlate_axes, module)?,
-        wrap_pyfunction!(correlate::correlate_nd, module)?,
-        wrap_pyfunction!(correlate::uniform1d, module)?,
+        wrap_pyfunction!(filter::correlate1d, module)?,
+        wrap_pyfunction!(filter::correlate_axes, module)?,
+        wrap_pyfunction!(filter::correlate_nd, module)?,
+        wrap_pyfunction!(filter::uniform1d, module)?,
         wrap_pyfunction!(morphology::binary_erosion, module)?,
         wrap_pyfunction!(rank::rank_filter, module)?,
         wrap_pyfunction!(rank::box_extremum, module)?,
@@ -59,23 +59,23 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     info.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
     info.set_item("simd", simd::level().name())?;
     info.set_item("simd_detected", simd::detected().name())?;
-    info.set_item("threads", parallel::threads())?;
+    info.set_item("threads", threads::threads())?;
     Ok(info)
 }
 
 #[pyfunction]
 fn set_num_threads(count: usize) -> usize {
-    parallel::set_threads(count)
+    threads::set_threads(count)
 }
 
 #[pyfunction]
 fn set_local_num_threads(count: usize) -> usize {
-    parallel::set_local_threads(count)
+    threads::set_local_threads(count)
 }
 
 #[pyfunction]
 fn get_num_threads() -> usize {
-    parallel::threads()
+    threads::threads()
 }
 
 #[pyfunction]

@@ -3,8 +3,8 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::list::List;
+use offgraph_kernels::array::view::View;
 use offgraph_kernels::morphology::{Erosion, LaterMask, Passes, Structure};
-use offgraph_kernels::view::View;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 

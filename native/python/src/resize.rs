@@ -4,9 +4,9 @@ use crate::array::{Input, Output};
 use crate::call::{detached, held};
 use crate::list::List;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use offgraph_kernels::interpolate::resize as kernel;
+use offgraph_kernels::interpolate::resize::Taps;
 use offgraph_kernels::memory::CollectVec;
-use offgraph_kernels::resize as kernel;
-use offgraph_kernels::resize::Taps;
 use pyo3::prelude::*;
 
 /// First taps, numbers of taps, and weights (one row an output position) of a spatial axis.

@@ -3,7 +3,7 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::error::border;
-use offgraph_kernels::spline;
+use offgraph_kernels::interpolate::spline;
 use pyo3::prelude::*;
 
 /// `input` is `None` to filter `output` in place.

@@ -4,18 +4,21 @@
 //! whatever grows with one of them is large.
 
 use super::*;
+use crate::array::view::{View, ViewMut};
 use crate::border::Border;
-use crate::correlate::{self, Pass};
-use crate::correlate_nd::{self, Weights};
-use crate::interpolate::{self, Options};
+use crate::exec::threads;
+use crate::exec::threads::LocalThreads;
+use crate::filter::correlate_nd::{self, Weights};
+use crate::filter::correlate1d::{self, Pass};
+use crate::filter::{separable, uniform1d};
+use crate::interpolate::resize::{self, Taps};
+use crate::interpolate::warp::{self, Options};
+use crate::interpolate::zoom::{self, AxisMap};
+use crate::interpolate::{batch, spline};
 use crate::morphology::{Erosion, LaterMask, Passes, Structure};
-use crate::parallel::LocalThreads;
+use crate::pointwise::lookup;
 use crate::rank::{self, BoxWindow, Outside, Window};
-use crate::resize::{self, Taps};
-use crate::view::{View, ViewMut};
 use crate::window::Lines;
-use crate::zoom::{self, AxisMap};
-use crate::{batch, parallel, passes, pointwise, spline, uniform};
 use std::alloc::{GlobalAlloc, System};
 use std::cell::Cell;
 
@@ -77,7 +80,7 @@ fn try_all<T: Clone + Default + PartialEq + std::fmt::Debug>(
         let run = |pieces: usize| {
             let mut output = ArrayD::from_elem(IxDyn(shape), T::default());
             LEFT.set(pieces);
-            let done = parallel::interruptible(|| false, || kernel(&mut output)).expect("nothing interrupts");
+            let done = threads::interruptible(|| false, || kernel(&mut output)).expect("nothing interrupts");
             let taken = pieces.wrapping_sub(LEFT.replace(usize::MAX));
             (done, output, taken)
         };
@@ -137,15 +140,15 @@ fn interpolation() {
             let (floats, doubles) = (floats(shape), image(shape, |number| number as f64));
             try_all("affine", shape, |output: &mut ArrayD<f32>| {
                 let (input, output) = (View::F32(floats.view()), ViewMut::F32(output.view_mut()));
-                interpolate::affine(&input, output, 0, &matrix, &offset, &options)
+                warp::affine(&input, output, 0, &matrix, &offset, &options)
             });
             try_all("affine, bytes", shape, |output: &mut ArrayD<u8>| {
                 let bytes = View::F64(doubles.view());
-                interpolate::affine(&bytes, ViewMut::U8(output.view_mut()), 0, &matrix, &offset, &options)
+                warp::affine(&bytes, ViewMut::U8(output.view_mut()), 0, &matrix, &offset, &options)
             });
             try_all("at points", shape, |output: &mut ArrayD<f64>| {
                 let (input, points) = (View::F32(floats.view()), View::F64(points.view()));
-                interpolate::at_points(&input, ViewMut::F64(output.view_mut()), &points, &options)
+                warp::at_points(&input, ViewMut::F64(output.view_mut()), &points, &options)
             });
             try_all("zoom", shape, |output: &mut ArrayD<f32>| {
                 let (input, output) = (View::F32(floats.view()), ViewMut::F32(output.view_mut()));
@@ -172,7 +175,7 @@ fn parts() {
         let maps = [AxisMap { shift: None, zoom: Some(0.9), grid: false }; 2];
         try_all("affine of parts", shape, |output: &mut ArrayD<f32>| {
             let (input, output) = (View::F32(every_other.view()), ViewMut::F32(output.view_mut()));
-            interpolate::affine(&input, output, 0, &matrix, &offset, &options)
+            warp::affine(&input, output, 0, &matrix, &offset, &options)
         });
         try_all("zoom of parts", shape, |output: &mut ArrayD<f32>| {
             let (input, output) = (View::F32(every_other.view()), ViewMut::F32(output.view_mut()));
@@ -192,7 +195,7 @@ fn batches() {
     let (flat, table) = (bytes(&[400, 9, 1]), bytes(&[1, 256]));
     try_all("lookup", &[400, 9, 1], |output: &mut ArrayD<u8>| {
         let output = ViewMut::U8(output.view_mut());
-        pointwise::lookup(output, &View::U8(flat.view()), &View::U8(table.view()))
+        lookup::lookup(output, &View::U8(flat.view()), &View::U8(table.view()))
     });
 }
 
@@ -207,16 +210,16 @@ fn filters() {
             let weights = [0.1, 0.3, 0.2, 0.4];
             try_all("correlate", shape, |output: &mut ArrayD<f32>| {
                 let view = View::F32(floats.view());
-                correlate::correlate1d(along(axis, &view, ViewMut::F32(output.view_mut())), &weights)
+                correlate1d::correlate1d(along(axis, &view, ViewMut::F32(output.view_mut())), &weights)
             });
             try_all("correlate, bytes", shape, |output: &mut ArrayD<u8>| {
                 let view = View::U8(bytes.view());
-                correlate::correlate1d(along(axis, &view, ViewMut::U8(output.view_mut())), &weights)
+                correlate1d::correlate1d(along(axis, &view, ViewMut::U8(output.view_mut())), &weights)
             });
             for size in [3, 700] {
                 try_all("uniform", shape, |output: &mut ArrayD<f32>| {
                     let view = View::F32(floats.view());
-                    uniform::uniform1d(along(axis, &view, ViewMut::F32(output.view_mut())), size)
+                    uniform1d::uniform1d(along(axis, &view, ViewMut::F32(output.view_mut())), size)
                 });
             }
             try_all("spline", shape, |output: &mut ArrayD<f64>| {
@@ -240,7 +243,7 @@ fn filters() {
                 |axis| Pass { axis, weights: &[0.5, 0.2, 0.5], border: Border::Wrap, fill: 0.0, origin: 0 };
             let passes: Vec<_> = (0..rank).map(pass).collect();
             let output = ViewMut::F32(output.view_mut());
-            passes::correlate_axes(Some(&View::F32(floats.view())), output, &passes)
+            separable::correlate_axes(Some(&View::F32(floats.view())), output, &passes)
         });
         let lengths: Vec<usize> = shape.iter().map(|len| 4.min(*len)).collect();
         let values = vec![0.25; lengths.iter().product()];

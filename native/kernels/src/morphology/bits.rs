@@ -3,13 +3,13 @@
 //! Between the rows, and between the planes, lie guard bits that hold the border value. So the neighbour of a pixel
 //! is always at one distance in the string, inside the array and beside it, and a filter is a plain loop over words.
 
+use crate::array::sample::Sample;
+use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
+use crate::exec::simd::{Kernel, dispatch};
+use crate::exec::threads;
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-use crate::parallel;
-use crate::sample::Sample;
-use crate::simd::{Kernel, dispatch};
-use crate::view::{View, ViewMut};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
 /// Bits in a word.
@@ -124,7 +124,7 @@ impl Grid {
         match_dtype!(View, array, array => {
             let array = self.arrange(array.view());
             let plane = self.plane();
-            let blocks = plane_blocks(self.shape[0], parallel::blocks_for(array.len()));
+            let blocks = plane_blocks(self.shape[0], threads::blocks_for(array.len()));
             let mut rest = &mut words[self.margin..];
             let mut jobs = memory::with_capacity(blocks.len());
             for block in blocks {
@@ -132,7 +132,7 @@ impl Grid {
                 rest = behind;
                 memory::push(&mut jobs, (array.slice_axis(Axis(0), block.into()), words));
             }
-            parallel::for_each_block(jobs, |(array, words)| {
+            threads::for_each_block(jobs, |(array, words)| {
                 dispatch(Pack { grid: self, array, words, flip: all(flip), outside: all(outside) });
             });
         });
@@ -165,14 +165,14 @@ impl Grid {
         match_dtype!(ViewMut, output, output => {
             let samples = Samples::new(flip);
             let mut rest = self.arrange_mut(output);
-            let blocks = plane_blocks(self.shape[0], parallel::blocks_for(rest.len()));
+            let blocks = plane_blocks(self.shape[0], threads::blocks_for(rest.len()));
             let mut jobs = memory::with_capacity(blocks.len());
             for block in blocks {
                 let (array, behind) = rest.split_at(Axis(0), block.len());
                 rest = behind;
                 memory::push(&mut jobs, (array, &words[self.margin + block.start * self.plane()..]));
             }
-            parallel::for_each_block(jobs, |(array, words)| {
+            threads::for_each_block(jobs, |(array, words)| {
                 dispatch(Unpack { grid: self, array, words, samples: &samples });
             });
         });

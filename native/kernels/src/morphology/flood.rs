@@ -1,8 +1,8 @@
 //! Follow changes from pixel to pixel: clear pixels make their neighbours clear, wherever those are open.
 
 use super::bits::{Shift, WORD};
+use crate::exec::simd::Kernel;
 use crate::memory::{self, CollectVec};
-use crate::simd::Kernel;
 use std::ops::Range;
 
 /// Times that everything is swept forth and back before changes are followed one by one.

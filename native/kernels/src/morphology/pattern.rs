@@ -2,10 +2,10 @@
 
 use super::Structure;
 use super::bits::{Grid, Shift, WORD, all};
+use crate::doubling::{cover, levels_for};
+use crate::exec::simd::{Kernel, dispatch};
+use crate::exec::threads;
 use crate::memory::{self, CollectVec};
-use crate::parallel;
-use crate::runs::{cover, levels_for};
-use crate::simd::{Kernel, dispatch};
 
 /// Words of the result that are computed together: they stay in the first-level cache.
 const CHUNK: usize = 128;
@@ -228,9 +228,9 @@ impl Pass {
         for step in &self.steps {
             let mut to = std::mem::take(&mut self.levels[step.to]);
             let from = step.from.map_or(pixels, |level| self.levels[level].as_slice());
-            let size = to.len().div_ceil(parallel::blocks_for(to.len() / 2)).max(1);
+            let size = to.len().div_ceil(threads::blocks_for(to.len() / 2)).max(1);
             let blocks = to.chunks_mut(size).enumerate().collect_vec();
-            parallel::for_each_block(blocks, |(block, to)| {
+            threads::for_each_block(blocks, |(block, to)| {
                 dispatch(Ahead { from, start: block * size, ahead: step.ahead, to });
             });
             self.levels[step.to] = to;

@@ -5,13 +5,13 @@ use std::ops::Range;
 use super::LANES;
 use super::key::{Key, Rankable};
 use super::layout::{Axis, Layout};
+use crate::array::sample::{Cast, Sample};
+use crate::array::view::{ViewMut, write_line};
 use crate::error::Result;
+use crate::exec::simd::{Kernel, dispatch};
+use crate::exec::threads;
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-use crate::parallel;
-use crate::sample::{Cast, Sample};
-use crate::simd::{Kernel, dispatch};
-use crate::view::{ViewMut, write_line};
 
 /// Bytes of a cache line: loads of whole registers do not straddle two of them where rows begin at one.
 const CACHE_LINE: usize = 64;
@@ -27,13 +27,13 @@ impl Layout {
         work: impl Fn(Range<usize>, &mut [K], ViewMut<'_>) + Sync,
     ) -> Result<()> {
         let rows = self.axes[0].len;
-        let share = rows.div_ceil(parallel::blocks_for(output.len().saturating_mul(cost)));
+        let share = rows.div_ceil(threads::blocks_for(output.len().saturating_mul(cost)));
         let height = self.band_rows.min(share);
         let room = self.padded_len(height).and_then(|len| len.checked_add(LANES + CACHE_LINE));
         let samples = room.unwrap_or(usize::MAX);
         // Keys of eight bytes, and their numbers of four with their places, on every thread.
         let all = if u32::try_from(samples).is_ok() {
-            samples.saturating_mul(parallel::threads())
+            samples.saturating_mul(threads::threads())
         } else {
             usize::MAX
         };
@@ -46,12 +46,12 @@ impl Layout {
             rest = behind;
             memory::push(&mut shares, (start..end, part));
         }
-        parallel::for_each_block(shares, |(rows, mut rest)| {
+        threads::for_each_block(shares, |(rows, mut rest)| {
             let mut padded = memory::zeros::<K>(samples);
             let start = padded.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
             let padded = &mut padded[start..samples - CACHE_LINE + start];
             for start in rows.clone().step_by(height) {
-                parallel::pause();
+                threads::pause();
                 let end = (start + height).min(rows.end);
                 let (band, behind) = rest.split_at(0, (end - start) * self.strides[0]);
                 rest = behind;

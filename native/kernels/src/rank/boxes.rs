@@ -11,13 +11,13 @@ use super::LANES;
 use super::band::store_as_double;
 use super::key::{Key, Rankable};
 use super::layout::{Dim, Layout, lines};
+use crate::array::sample::{Cast, Sample};
+use crate::array::view::{View, ViewMut};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
+use crate::exec::simd::{Convert, Kernel, dispatch};
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-use crate::sample::{Cast, Sample};
-use crate::simd::{Convert, Kernel, dispatch};
-use crate::view::{View, ViewMut};
 use crate::window;
 
 /// Axes with shorter steps are near: whole rows of so few keys would leave wide registers idle.
@@ -352,7 +352,7 @@ fn better<K: Key>(best: &mut [K], keys: &[K], choose: &impl Fn(K, K) -> K) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::LocalThreads;
+    use crate::exec::threads::LocalThreads;
     use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 

@@ -6,8 +6,8 @@ use super::LANES;
 use super::counts::{Grid, Plane};
 use super::histogram::Line;
 use super::key::Key;
+use crate::exec::simd::{Kernel, dispatch};
 use crate::memory::{self, CollectVec};
-use crate::simd::{Kernel, dispatch};
 
 /// Columns may lie at most this far apart for a block to hold all columns of a box.
 const LARGEST_STEP: usize = 64;

@@ -10,8 +10,8 @@ use std::ops::{AddAssign, Range, SubAssign};
 
 use super::histogram::Line;
 use super::{Axis, Dim};
+use crate::exec::simd::{Kernel, dispatch};
 use crate::memory::{self, CollectVec};
-use crate::simd::{Kernel, dispatch};
 
 /// Rows and neighbouring results of a tile: higher and wider ones waste less on their edges, but hold more values.
 const TILE_ROWS: usize = 24;

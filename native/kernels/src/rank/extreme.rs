@@ -3,14 +3,14 @@
 use super::key::{Key, Rankable};
 use super::layout::{Cells, Dim, Layout, lines};
 use super::{Plan, Window};
+use crate::array::sample::{Bool, Cast};
+use crate::array::view::{View, ViewMut, write_line};
 use crate::border::Border;
+use crate::doubling::{cover, levels_for};
 use crate::error::{KernelError, Result};
+use crate::exec::simd::{Kernel, dispatch};
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-use crate::runs::{cover, levels_for};
-use crate::sample::{Bool, Cast};
-use crate::simd::{Kernel, dispatch};
-use crate::view::{View, ViewMut, write_line};
 use std::ops::Range;
 
 /// Keys that are compared together: long loops for wide registers, in the first-level cache.

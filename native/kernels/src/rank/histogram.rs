@@ -1,8 +1,8 @@
 //! Selection by a histogram of the window that slides along a line.
 
 use super::key::{Key, Numbered};
+use crate::exec::threads;
 use crate::memory::{self, CollectVec};
-use crate::parallel;
 
 /// Bits of a value that one level of [`Histogram`] tells apart.
 const LEVEL_BITS: u32 = 4;
@@ -93,7 +93,7 @@ impl Slide {
         let Numbered { ids, values } = K::number(padded);
         let mut histogram = Histogram::new(values.len());
         for line in lines {
-            parallel::pause();
+            threads::pause();
             let mut first = line.padded;
             taps.iter().for_each(|tap| histogram.add(ids[first + tap]));
             for pixel in 0..len {

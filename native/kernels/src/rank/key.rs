@@ -1,8 +1,8 @@
 //! Unsigned integers that sort like samples.
 
+use crate::array::sample::{Bool, Sample};
+use crate::array::view::ViewMut;
 use crate::memory::{self, CollectVec, Zero};
-use crate::sample::{Bool, Sample};
-use crate::view::ViewMut;
 
 /// An unsigned integer that stands for a sample while ranks are selected.
 pub(super) trait Key: Zero + Ord + Default + Send + Sync + 'static {

@@ -1,0 +1,4 @@
+//! How loops run: SIMD levels and threads.
+
+pub mod simd;
+pub mod threads;

@@ -1,0 +1,265 @@
+//! Bytes from bytes: sums guessed in `f32`, and those in doubt computed again.
+
+use super::{Taps, lanes};
+use crate::array::sample::Sample;
+use crate::border::Border;
+use crate::exec::simd::{Kernel, dispatch};
+use crate::memory::CollectVec;
+use crate::walk::line_tiles::TILE;
+use std::sync::OnceLock;
+
+/// Sums in `f32`, and how far they may be from SciPy's.
+///
+/// Samples, and sums of two, are integers below 2^10 and exact. With `u = 2^-24`, a rounded weight, its product and
+/// each of the at most `n` additions bring a factor within `1 ± u`: together they are off by at most
+/// `1.01 (n + 2) u` of `M`, the sum of the absolute weights times 255. SciPy's own sum is off by as much with
+/// `u = 2^-53`, and the two sums `guess ± error` are rounded once more, by at most `1.01 u M`: `1.02 (n + 4) u M`
+/// covers all. Truncation never falls, so what lies between two values of the same truncation has it too.
+///
+/// Flat areas, whose sums lie on the very edge of truncation, are looked up; rows that repeat, as they do inside of
+/// flat areas, have the results of the row before.
+pub(super) struct Guess<'a> {
+    exact: Taps<'a, f64>,
+    weights: Vec<f32>,
+    error: f32,
+    /// The result for a window full of each byte, once it was needed.
+    flat: OnceLock<[u8; 256]>,
+}
+
+impl<'a> Guess<'a> {
+    /// None where more than one result in twenty would be in doubt, or the samples are not bytes.
+    pub(super) fn new(exact: Taps<'a, f64>, border: Border, fill: f64) -> Option<Self> {
+        border.fill_as::<u8>(fill)?;
+        let most = 255.0 * exact.weights.iter().map(|weight| weight.abs()).sum::<f64>();
+        let whole = most < 2_f64.powi(24) && exact.weights.iter().all(|weight| weight.fract() == 0.0);
+        let error = if whole {
+            // Integers below 2^24 throughout: nothing is rounded.
+            0.0
+        } else {
+            // The smallest of numbers covers products that vanish.
+            1.02 * (exact.weights.len() + 4) as f64 * 2_f64.powi(-24) * most + f64::from(f32::MIN_POSITIVE)
+        };
+        let weights = exact.weights.iter().map(|weight| *weight as f32).collect_vec();
+        (error < 0.025).then_some(Self {
+            exact,
+            weights,
+            error: error as f32 * 1.000_001,
+            flat: OnceLock::new(),
+        })
+    }
+
+    /// Store what the sums are truncated to, and tell whether one is in doubt.
+    #[inline(always)]
+    fn store<const N: usize>(&self, sums: &[f32; N], result: &mut [u8; N]) -> bool {
+        let mut doubt = 0;
+        for lane in 0..N {
+            let (low, high) = (sums[lane] - self.error, sums[lane] + self.error);
+            // SAFETY: no sum is above `most`, which lies below 2^24: by the check of whole weights, else since the error
+            // is below 0.025. Samples and weights are finite.
+            let (low, high): (i32, i32) = unsafe { (low.to_int_unchecked(), high.to_int_unchecked()) };
+            doubt |= low ^ high;
+            result[lane] = low as u8;
+        }
+        doubt != 0
+    }
+
+    /// SciPy's results: samples are bytes, so pairs of them are exact in `f32`.
+    #[inline(always)]
+    fn exact_results<const N: usize>(&self, samples: &[f32], step: usize) -> [u8; N] {
+        let sums: [f64; N] = self.exact.sum(samples, step);
+        let mut results = [0; N];
+        for lane in 0..N {
+            results[lane] = u8::from_f64_truncated(sums[lane]);
+        }
+        results
+    }
+
+    /// SciPy's results for windows full of each byte.
+    fn flat_results(&self) -> [u8; 256] {
+        let bytes: [f32; 256] = std::array::from_fn(|byte| byte as f32);
+        let mut results = [0; 256];
+        for (results, bytes) in results.as_chunks_mut::<32>().0.iter_mut().zip(bytes.as_chunks::<32>().0) {
+            *results = self.exact_results(bytes, 0);
+        }
+        results
+    }
+}
+
+pub(super) struct Guessed<'a> {
+    pub(super) samples: &'a [f32],
+    pub(super) guess: &'a Guess<'a>,
+    pub(super) step: usize,
+    pub(super) result: &'a mut [u8],
+}
+
+impl Kernel for Guessed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        /// Rows of fewer samples are not worth a comparison.
+        const COMPARED: usize = 32;
+        let (size, step) = (self.guess.weights.len(), self.step);
+        let rows = self.result.len() / step;
+        // The first row without a result, and the rows before the one looked at that equal their next one.
+        let (mut start, mut equal) = (0, 0);
+        let compared = if step < COMPARED { 0 } else { (rows + size).saturating_sub(2) };
+        for before in 0..compared {
+            equal = if is_repeated(&self.samples[before * step..], step) { equal + 1 } else { 0 };
+            if equal >= size {
+                // The window of this row holds what the one of the row above holds.
+                let row = before + 2 - size;
+                if start < row {
+                    self.rows(start, row);
+                }
+                self.result.copy_within((row - 1) * step..row * step, row * step);
+                start = row + 1;
+            }
+        }
+        if start < rows || compared == 0 {
+            self.rows(start, rows + 1);
+        }
+    }
+}
+
+/// Whether the row after the first one is the same.
+#[inline(always)]
+fn is_repeated(samples: &[f32], step: usize) -> bool {
+    let (row, next) = samples[..2 * step].split_at(step);
+    let differ = |row: &[f32; 16], next: &[f32; 16]| {
+        let mut differing = 0;
+        for lane in 0..16 {
+            differing |= row[lane].to_bits() ^ next[lane].to_bits();
+        }
+        differing != 0
+    };
+    let (rows, rest) = row.as_chunks::<16>();
+    let (nexts, next_rest) = next.as_chunks::<16>();
+    !rows.iter().zip(nexts).any(|(row, next)| differ(row, next)) && rest == next_rest
+}
+
+impl Guessed<'_> {
+    /// Compute the rows from `start` to `end`, in whole tiles; what is computed beside them is right as well.
+    #[inline(always)]
+    fn rows(&mut self, start: usize, end: usize) {
+        let Self { samples, guess, step, ref mut result } = *self;
+        let taps = Taps { weights: &guess.weights, symmetry: guess.exact.symmetry };
+        let start = (start * step).min(result.len()) / TILE;
+        let end = (end * step).div_ceil(TILE).min(result.len() / TILE);
+        let results = result.as_chunks_mut::<TILE>().0.iter_mut().enumerate();
+        for (index, result) in results.take(end).skip(start) {
+            let samples = &samples[index * TILE..];
+            let sums: [f32; TILE] = taps.sum(samples, step);
+            if guess.store(&sums, result) {
+                const PART: usize = 32;
+                let parts = result.as_chunks_mut::<PART>().0.iter_mut().zip(sums.as_chunks::<PART>().0);
+                for (part, (result, sums)) in parts.enumerate() {
+                    if guess.store(sums, result) {
+                        dispatch(Settled { samples: &samples[part * PART..], guess, step, result });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Results that were in doubt.
+struct Settled<'a, const N: usize> {
+    samples: &'a [f32],
+    guess: &'a Guess<'a>,
+    step: usize,
+    result: &'a mut [u8; N],
+}
+
+impl<const N: usize> Kernel for Settled<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { samples, guess, step, result } = self;
+        if is_flat::<N>(samples, step, guess.weights.len()) {
+            let flat = guess.flat.get_or_init(|| guess.flat_results());
+            for (to, sample) in result.iter_mut().zip(samples) {
+                // SAFETY: samples are bytes. The conversion that checks takes several times as long.
+                let byte: i32 = unsafe { sample.to_int_unchecked() };
+                *to = flat[byte as usize & 255];
+            }
+        } else {
+            *result = guess.exact_results(samples, step);
+        }
+    }
+}
+
+/// Whether every one of `N` windows of `size` samples holds one value.
+#[inline(always)]
+fn is_flat<const N: usize>(samples: &[f32], step: usize, size: usize) -> bool {
+    /// Most windows that differ do so in the first samples: looked at after one, and then now and again.
+    const OFTEN: usize = 8;
+    let first: &[f32; N] = lanes(samples);
+    let mut differing = [0; N];
+    let any = |differing: &[u32; N]| differing.iter().fold(0, |any, bits| any | bits) != 0;
+    for index in 1..size {
+        let samples: &[f32; N] = lanes(&samples[index * step..]);
+        for lane in 0..N {
+            differing[lane] |= first[lane].to_bits() ^ samples[lane].to_bits();
+        }
+        if index % OFTEN == 1 && any(&differing) {
+            return false;
+        }
+    }
+    !any(&differing)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::array::sample::Sample;
+    use crate::array::view::{View, ViewMut};
+    use crate::border::Border;
+    use crate::exec::simd::{Level, force, level};
+    use crate::filter::correlate1d::{Pass, correlate_rows};
+    use ndarray::{ArrayD, Axis};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn guessed_bytes_are_those_of_truncated_sums(
+            height in 1_usize..60,
+            width in 1_usize..90,
+            inner in 1_usize..5,
+            half in prop::collection::vec(0.0_f64..0.5, 1..9),
+            kind in 0..3,
+            run in prop::sample::select(vec![1_usize, 7, 64, 5000]),
+            axis in 0_usize..3,
+            repeated in prop::sample::select(vec![0_usize, 3, 20, 1000]),
+            code in 0..7,
+        ) {
+            let total = half[0] + 2.0 * half[1..].iter().sum::<f64>();
+            // Of sum 1, so that flat areas lie on the edge of truncation; derivatives; any.
+            let scale = if kind == 0 { 1.0 / total.max(0.1) } else { 1.0 };
+            let sign = if kind == 1 { -1.0 } else { 1.0 };
+            let (left, right) = (half[1..].iter().rev(), half[1..].iter().map(|weight| sign * weight));
+            let weights: Vec<f64> =
+                left.copied().chain([half[0]]).chain(right).map(|weight| weight * scale).collect();
+            let mut count = 0_usize;
+            let shape = vec![height, width, inner];
+            let mut bytes = ArrayD::from_shape_simple_fn(shape, || { count += 1; (count / run * 31 % 256) as u8 });
+            // Rows that equal the one before, from the middle on.
+            let first = bytes.index_axis(Axis(axis), 0).to_owned();
+            bytes.axis_iter_mut(Axis(axis)).skip(repeated).for_each(|mut row| row.assign(&first));
+            let border = Border::from_code(code).unwrap();
+            let mut sums = bytes.mapv(f64::from);
+            let pass = Pass { axis, weights: &weights, border, fill: 7.0, origin: 0 };
+            correlate_rows(None, ViewMut::F64(sums.view_mut()), pass, 0).unwrap();
+            let expected = sums.mapv(u8::from_f64_truncated);
+            let before = level();
+            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
+                force(wanted);
+                let mut output = bytes.clone();
+                let view = ViewMut::U8(output.view_mut());
+                correlate_rows(Some(&View::U8(bytes.view())), view, pass, 0).unwrap();
+                prop_assert_eq!(&output, &expected);
+            }
+            force(before);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Many pictures of one size in one call, each with an affine map of its own.
+
+use crate::array::view::{View, ViewMut};
+use crate::error::{KernelError, Result};
+use crate::exec::threads::{self, LocalThreads};
+use crate::interpolate::affine2d::{Flat, Small};
+use crate::interpolate::warp::{self, Options};
+use crate::memory::CollectVec;
+use crate::walk::rows::{Axes, Pixels};
+use std::sync::{Mutex, PoisonError};
+
+/// [`interpolate::affine`] of every picture, which the first axis counts.
+///
+/// The other axes are those of a picture, `outer` of them before the spatial ones. `matrices` and `offsets` hold what
+/// belongs to the first picture, then to the second, and so on. Threads take whole pictures.
+pub fn affine_each(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    outer: usize,
+    matrices: &[f64],
+    offsets: &[f64],
+    options: &Options,
+) -> Result<()> {
+    let count = input.shape().first().copied().unwrap_or_default();
+    let fits = |numbers: &[f64]| count > 0 && numbers.len().is_multiple_of(count);
+    if output.shape().first() != Some(&count) || !(fits(matrices) && fits(offsets)) {
+        let message = format!("maps for {count} pictures of {} matrix entries", matrices.len());
+        return if output.is_empty() { Ok(()) } else { Err(KernelError::shape(message)) };
+    }
+    let (matrix_len, offset_len) = (matrices.len() / count, offsets.len() / count);
+    let map = |index: usize| {
+        (&matrices[index * matrix_len..][..matrix_len], &offsets[index * offset_len..][..offset_len])
+    };
+    let cost = 4 + 2 * (options.order + 1).pow(2);
+    let picture_axes: Vec<usize> = (1..output.ndim()).collect_vec();
+    let blocks = threads::blocks_for(output.len().saturating_mul(cost)).min(count);
+    let bytes = bytes_in_planes(input, &output, outer, offset_len, options);
+    let refused = Mutex::new(None);
+    threads::for_each_block(output.split_blocks(&picture_axes, blocks), |(origin, mut block)| {
+        if bytes.as_ref().is_some_and(|pixels| fill_small(pixels, &mut block, origin[0], map, options)) {
+            return;
+        }
+        // Pictures are what is shared among threads.
+        let _alone = LocalThreads::new(1);
+        for (index, picture) in block.into_pictures().into_iter().enumerate() {
+            let index = origin[0] + index;
+            let (matrix, offset) = map(index);
+            let done = warp::affine(&input.picture(index), picture, outer, matrix, offset, options);
+            if let Err(error) = done {
+                *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                break;
+            }
+        }
+    });
+    refused.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// The pictures, if they are bytes that order 1 takes on two axes, and lie in memory so that none has to be copied.
+fn bytes_in_planes<'a>(
+    input: &'a View<'_>,
+    output: &ViewMut<'_>,
+    outer: usize,
+    rank: usize,
+    options: &Options,
+) -> Option<Pixels<'a, u8>> {
+    let View::U8(array) = input else { return None };
+    let axes = Axes { outer: 1, spatial: 2 };
+    let is_fit = outer == 0 && rank == 2 && !output.is_empty() && array.is_standard_layout();
+    let is_fit = is_fit && options.check(input.shape(), output.shape(), axes, axes).is_ok();
+    is_fit.then(|| Pixels::new(array.view(), axes))
+}
+
+/// Fill a block of pictures, the first of which has the number `first`; false if they are not small pictures of bytes.
+fn fill_small<'m>(
+    pixels: &Pixels<'_, u8>,
+    block: &mut ViewMut<'_>,
+    first: usize,
+    map: impl Fn(usize) -> (&'m [f64], &'m [f64]),
+    options: &Options,
+) -> bool {
+    let (len, width) = (block.len() / block.shape()[0], block.shape()[2]);
+    let flat = |index: usize| Flat::new(pixels, map(index).0, map(index).1, options, width);
+    let small = flat(first).and_then(|flat| Small::new(&flat, len));
+    let (Some(mut small), Some(to)) = (small, block.bytes_in_one_piece()) else { return false };
+    for (index, to) in (first..).zip(to.chunks_exact_mut(len)) {
+        let Some(flat) = flat(index) else { return false };
+        small.fill(&flat, index * pixels.outer[0], to);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::border::Border;
+    use ndarray::{ArrayD, Axis};
+
+    #[test]
+    fn each_picture_is_what_a_call_of_its_own_gives() {
+        let options = Options { order: 1, border: Border::Mirror, fill: 0.0, pad: 0 };
+        let images = ArrayD::from_shape_fn(vec![5, 40, 60, 3], |at| {
+            (at[0] * 71 + at[1] * at[2] * 7 + at[1] * 3 + at[3] * 50) as u8
+        });
+        let turn = |i: usize| (f64::from(i as u32) * 0.7).sin_cos();
+        let matrices: Vec<f64> = (0..5).flat_map(|i| [turn(i).1, turn(i).0, -turn(i).0, turn(i).1]).collect();
+        let offsets: Vec<f64> = (0..10).map(f64::from).collect();
+        let mut wanted = ArrayD::<u8>::zeros(vec![5, 40, 60, 3]);
+        for (i, (picture, to)) in images.axis_iter(Axis(0)).zip(wanted.axis_iter_mut(Axis(0))).enumerate() {
+            let (matrix, offset) = (&matrices[4 * i..][..4], &offsets[2 * i..][..2]);
+            warp::affine(&View::U8(picture), ViewMut::U8(to), 0, matrix, offset, &options).unwrap();
+        }
+        for threads in [1, 3] {
+            let _threads = LocalThreads::new(threads);
+            let mut found = ArrayD::<u8>::zeros(vec![5, 40, 60, 3]);
+            let to = ViewMut::U8(found.view_mut());
+            affine_each(&View::U8(images.view()), to, 0, &matrices, &offsets, &options).unwrap();
+            assert_eq!(found, wanted);
+        }
+        let to = ViewMut::U8(wanted.view_mut());
+        assert!(affine_each(&View::U8(images.view()), to, 0, &matrices[1..], &offsets, &options).is_err());
+    }
+}

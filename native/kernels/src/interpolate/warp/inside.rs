@@ -1,0 +1,378 @@
+//! Points whose taps all lie inside: where these begin, their weights, and their sums, without a border test.
+//!
+//! Every value is SciPy's: the sum over all taps in C order, of an element times its weight on the first axis, times
+//! that on the second, and so on, in `f64`. Lanes are pixels, or the planes of one pixel.
+
+use super::row::Interval;
+use crate::array::sample::Sample;
+use crate::exec::simd::{Kernel, dispatch};
+use crate::interpolate::spline::weights_behind;
+use crate::memory;
+use crate::walk::rows::Pixels;
+
+/// Pixels computed at a time.
+pub(crate) const LANES: usize = 4;
+
+pub(crate) type Lanes = [f64; LANES];
+
+/// Axes of an image that have a way of their own here.
+pub(crate) const MAX_RANK: usize = 3;
+
+/// Points whose taps all lie inside, in blocks of [`LANES`]; the last of them fill up the last block.
+pub(crate) struct Inside<const TAPS: usize> {
+    pub(super) rank: usize,
+    /// The element of the first tap, from the beginning of the plane.
+    pub(super) starts: Vec<[usize; LANES]>,
+    /// The weights of a block, one entry an axis.
+    pub(super) weights: Vec<[Lanes; TAPS]>,
+}
+
+impl<const TAPS: usize> Inside<TAPS> {
+    /// Room for `len` points.
+    pub fn new(len: usize, rank: usize) -> Self {
+        let blocks = len.div_ceil(LANES);
+        Self { rank, starts: memory::zeros(blocks), weights: memory::zeros(blocks * rank) }
+    }
+
+    /// Find where points with these coordinates on an axis begin, and their weights; once for each axis, from 0 on.
+    /// Those outside the span count as on its ends.
+    pub fn find(&mut self, axis: usize, coordinates: &[f64], span: Span) {
+        let (rank, starts) = (self.rank, &mut self.starts);
+        dispatch(Find { axis, rank, coordinates, span, starts, weights: &mut self.weights });
+    }
+}
+
+/// Where points on an axis have all their taps, and where these lie in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub interval: Interval,
+    /// Distance of neighbours.
+    pub stride: usize,
+    /// How far the first sample in memory lies behind that of number 0.
+    pub skipped: usize,
+}
+
+struct Find<'a, const TAPS: usize> {
+    axis: usize,
+    rank: usize,
+    coordinates: &'a [f64],
+    span: Span,
+    starts: &'a mut [[usize; LANES]],
+    weights: &'a mut [[Lanes; TAPS]],
+}
+
+/// Up to this size integers are exact in `f64`; added to a smaller one, it leaves the integer in the low bits.
+const EXACT: f64 = 4_503_599_627_370_496.0;
+
+/// How far the first tap of a point lies from the first sample in memory, and the point behind its middle sample.
+#[inline(always)]
+pub(super) fn locate<const TAPS: usize>(x: f64, span: Span) -> (usize, f64) {
+    let Span { interval, stride, skipped } = span;
+    let x = clamp(x, interval);
+    let half = ((TAPS - 1) / 2) as f64;
+    // `floor`, which has no instruction below AVX: coordinates lie between zero and `EXACT / 2`.
+    let raised = x + if TAPS.is_multiple_of(2) { 0.0 } else { 0.5 };
+    let whole = (raised + EXACT) - EXACT;
+    let middle = whole - if whole > raised { 1.0 } else { 0.0 };
+    // Products of 64-bit integers have no instruction before AVX-512.
+    let first = ((middle - half) * stride as f64 + EXACT).to_bits() - (EXACT.to_bits() + skipped as u64);
+    (first as usize, x - middle)
+}
+
+/// The nearest point of an interval; of NaN its beginning.
+#[inline(always)]
+fn clamp(x: f64, (low, high): Interval) -> f64 {
+    let x = if x > low { x } else { low };
+    if x < high { x } else { high }
+}
+
+/// Points worked on at once: loops over so many are what compilers make registers of.
+pub(super) const TOGETHER: usize = 32;
+
+impl<const TAPS: usize> Kernel for Find<'_, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { axis, rank, coordinates, span, starts, weights: to_weights } = self;
+        let parts = coordinates.chunks(TOGETHER).zip(starts.chunks_mut(TOGETHER / LANES));
+        for (part, (coordinates, starts)) in parts.enumerate() {
+            let mut x = [*coordinates.last().unwrap_or(&0.0); TOGETHER];
+            x[..coordinates.len()].copy_from_slice(coordinates);
+            let mut first = [0; TOGETHER];
+            for (x, first) in x.iter_mut().zip(&mut first) {
+                (*first, *x) = locate::<TAPS>(*x, span);
+            }
+            let mut weights = [[0.0; TOGETHER]; TAPS];
+            for (point, x) in x.iter().enumerate() {
+                let behind = weights_behind::<TAPS>(*x);
+                (0..TAPS).for_each(|tap| weights[tap][point] = behind[tap]);
+            }
+            for (block, (starts, first)) in starts.iter_mut().zip(first.as_chunks::<LANES>().0).enumerate() {
+                for lane in 0..LANES {
+                    starts[lane] = if axis == 0 { first[lane] } else { starts[lane] + first[lane] };
+                }
+                let at = (part * (TOGETHER / LANES) + block) * rank + axis;
+                for (to, from) in to_weights[at].iter_mut().zip(&weights) {
+                    to.copy_from_slice(&from[block * LANES..][..LANES]);
+                }
+            }
+        }
+    }
+}
+
+/// Sum the taps of points, for every inner plane.
+pub(crate) struct SumInside<'a, T: Sample, const TAPS: usize> {
+    pub points: &'a Inside<TAPS>,
+    pub pixels: &'a Pixels<'a, T>,
+    /// Where the first element of the plane lies.
+    pub base: usize,
+    /// All planes of the first point, then of the second, and so on.
+    pub to: &'a mut [f64],
+}
+
+impl<T: Sample, const TAPS: usize> Kernel for SumInside<'_, T, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        match self.points.rank {
+            1 => self.on_axes::<1>(),
+            2 => self.on_axes::<2>(),
+            _ => self.on_axes::<3>(),
+        }
+    }
+}
+
+impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
+    #[inline(always)]
+    fn on_axes<const RANK: usize>(self) {
+        let mut strides = [0; RANK];
+        strides.iter_mut().zip(&self.pixels.spatial).for_each(|(to, (_, stride))| *to = *stride);
+        match (self.pixels.inner.len(), self.pixels.is_interleaved()) {
+            (3, true) if RANK == 2 && TAPS == 1 => self.side_by_side::<RANK, 3>(strides),
+            (4, true) if RANK == 2 && TAPS == 1 => self.side_by_side::<RANK, 4>(strides),
+            _ if strides[RANK - 1] == 1 => self.plane_by_plane::<RANK, true>(strides),
+            _ => self.plane_by_plane::<RANK, false>(strides),
+        }
+    }
+
+    /// Lanes are pixels.
+    #[inline(always)]
+    fn plane_by_plane<const RANK: usize, const DENSE: bool>(self, strides: [usize; RANK]) {
+        let planes = self.pixels.inner.len();
+        let Inside { starts, weights, .. } = self.points;
+        let (weights, _) = weights.as_chunks::<RANK>();
+        for (plane, offset) in self.pixels.inner.iter().enumerate() {
+            let elements = &self.pixels.elements()[self.base + offset..];
+            for ((starts, weights), to) in starts.iter().zip(weights).zip(self.to.chunks_mut(LANES * planes))
+            {
+                let sums = sum_block::<T, TAPS, RANK, DENSE>(elements, strides, starts, weights);
+                if planes == 1 {
+                    to.copy_from_slice(&sums[..to.len()]);
+                } else {
+                    to[plane..].iter_mut().step_by(planes).zip(sums).for_each(|(to, sum)| *to = sum);
+                }
+            }
+        }
+    }
+
+    /// Lanes are planes: four are read, and computed, where there are three.
+    #[inline(always)]
+    fn side_by_side<const RANK: usize, const PLANES: usize>(self, strides: [usize; RANK]) {
+        let elements = &self.pixels.elements()[self.base..];
+        let extent = strides.iter().sum::<usize>() * (TAPS - 1);
+        let Inside { starts, weights, .. } = self.points;
+        let (weights, _) = weights.as_chunks::<RANK>();
+        for (block, (starts, weights)) in starts.iter().zip(weights).enumerate() {
+            for (lane, start) in starts.iter().enumerate() {
+                let at = (block * LANES + lane) * PLANES;
+                // The fourth lane belongs to the next pixel, which follows; left out, two and one are computed apart.
+                match self.to.get_mut(at..at + 4) {
+                    Some(to) if start + extent + 4 <= elements.len() => {
+                        let sums = sum_planes::<T, TAPS, RANK, 4>(elements, *start, strides, weights, lane);
+                        to.copy_from_slice(&sums);
+                    }
+                    _ => {
+                        let Some(to) = self.to.get_mut(at..at + PLANES) else { return };
+                        let sums =
+                            sum_planes::<T, TAPS, RANK, PLANES>(elements, *start, strides, weights, lane);
+                        to.copy_from_slice(&sums);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The sums at a block of points, in one plane; `DENSE` where neighbours along the last axis lie side by side.
+#[inline(always)]
+pub(super) fn sum_block<T: Sample, const TAPS: usize, const RANK: usize, const DENSE: bool>(
+    elements: &[T],
+    strides: [usize; RANK],
+    starts: &[usize; LANES],
+    weights: &[[Lanes; TAPS]; RANK],
+) -> Lanes {
+    let mut sums = [0.0; LANES];
+    for lead in 0..TAPS.pow(RANK as u32 - 1) {
+        let (taps, offset) = leading::<RANK, TAPS>(lead, strides);
+        let mut values = [[0.0; LANES]; TAPS];
+        for lane in 0..LANES {
+            let line = line::<T, TAPS, DENSE>(elements, starts[lane] + offset, strides[RANK - 1]);
+            (0..TAPS).for_each(|tap| values[tap][lane] = line[tap]);
+        }
+        for tap in 0..TAPS {
+            for lane in 0..LANES {
+                let mut value = values[tap][lane];
+                for axis in 0..RANK - 1 {
+                    value *= weights[axis][taps[axis]][lane];
+                }
+                sums[lane] += value * weights[RANK - 1][tap][lane];
+            }
+        }
+    }
+    sums
+}
+
+/// The taps on all axes but the last at one step through them in C order, and how far they lie from the first.
+#[inline(always)]
+fn leading<const RANK: usize, const TAPS: usize>(
+    step: usize,
+    strides: [usize; RANK],
+) -> ([usize; MAX_RANK], usize) {
+    match RANK {
+        1 => ([0; MAX_RANK], 0),
+        2 => ([step, 0, 0], step * strides[0]),
+        _ => ([step / TAPS, step % TAPS, 0], step / TAPS * strides[0] + step % TAPS * strides[1]),
+    }
+}
+
+/// The taps along the last axis; `DENSE` where they lie side by side.
+#[inline(always)]
+fn line<T: Sample, const TAPS: usize, const DENSE: bool>(
+    elements: &[T],
+    at: usize,
+    stride: usize,
+) -> [f64; TAPS] {
+    let mut line = [0.0; TAPS];
+    if DENSE {
+        let from = &elements[at..at + TAPS];
+        (0..TAPS).for_each(|tap| line[tap] = from[tap].to_f64());
+    } else {
+        (0..TAPS).for_each(|tap| line[tap] = elements[at + tap * stride].to_f64());
+    }
+    line
+}
+
+/// The sums of planes that lie side by side, at one of the points of a block.
+#[inline(always)]
+fn sum_planes<T: Sample, const TAPS: usize, const RANK: usize, const WIDTH: usize>(
+    elements: &[T],
+    start: usize,
+    strides: [usize; RANK],
+    weights: &[[Lanes; TAPS]; RANK],
+    lane: usize,
+) -> [f64; WIDTH] {
+    let mut sums = [0.0; WIDTH];
+    for lead in 0..TAPS.pow(RANK as u32 - 1) {
+        let (taps, offset) = leading::<RANK, TAPS>(lead, strides);
+        for tap in 0..TAPS {
+            let at = start + offset + tap * strides[RANK - 1];
+            let from = &elements[at..at + WIDTH];
+            for plane in 0..WIDTH {
+                let mut value = from[plane].to_f64();
+                for axis in 0..RANK - 1 {
+                    value *= weights[axis][taps[axis]][lane];
+                }
+                sums[plane] += value * weights[RANK - 1][tap][lane];
+            }
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::whole;
+    use super::*;
+    use crate::exec::simd::{Level, force, level};
+    use crate::interpolate::spline::weights;
+    use crate::walk::rows::Axes;
+    use ndarray::ArrayD;
+    use proptest::prelude::*;
+
+    /// The sum at one point, from the definition.
+    fn plain<const TAPS: usize>(image: &ArrayD<f32>, point: &[f64], plane: usize) -> f64 {
+        let order = TAPS - 1;
+        let first = |x: f64| if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() } as usize - order / 2;
+        let mut sum = 0.0;
+        for tap in 0..TAPS.pow(point.len() as u32) {
+            let digit = |axis: usize| tap / TAPS.pow((point.len() - 1 - axis) as u32) % TAPS;
+            let mut index: Vec<usize> =
+                point.iter().enumerate().map(|(axis, x)| first(*x) + digit(axis)).collect();
+            index.push(plane);
+            let mut value = f64::from(image[index.as_slice()]);
+            point.iter().enumerate().for_each(|(axis, x)| value *= weights::<TAPS>(*x)[digit(axis)]);
+            sum += value;
+        }
+        sum
+    }
+
+    fn check<const TAPS: usize>(image: &ArrayD<f32>, points: &[Vec<f64>]) -> Result<(), TestCaseError> {
+        let (rank, planes) = (points.len(), image.shape()[points.len()]);
+        let pixels = Pixels::new(image.view(), Axes { outer: 0, spatial: rank });
+        let count = points[0].len();
+        let before = level();
+        for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
+            force(wanted);
+            let mut inside = Inside::<TAPS>::new(count, rank);
+            for (axis, points) in points.iter().enumerate() {
+                let (len, stride) = pixels.spatial[axis];
+                let interval = whole::<TAPS>(0..len).unwrap();
+                inside.find(axis, points, Span { interval, stride, skipped: 0 });
+            }
+            let mut sums = vec![0.0; count * planes];
+            dispatch(SumInside { points: &inside, pixels: &pixels, base: 0, to: &mut sums });
+            for (at, sum) in sums.iter().enumerate() {
+                let point: Vec<f64> = points.iter().map(|axis| axis[at / planes]).collect();
+                prop_assert_eq!(*sum, plain::<TAPS>(image, &point, at % planes));
+            }
+        }
+        force(before);
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn sums_equal_the_definition(
+            rank in 1_usize..=3,
+            taps in 1_usize..=6,
+            planes in 1_usize..=5,
+            seed in any::<u64>(),
+            steps in prop::collection::vec(prop_oneof![0.0_f64..1.0, Just(0.0), Just(0.5), Just(1.0)], 1..20),
+        ) {
+            let mut shape = [7, 8, 9][..rank].to_vec();
+            shape.push(planes);
+            let mut state = seed;
+            let image = ArrayD::from_shape_simple_fn(shape.as_slice(), || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 40) as f32 / 65536.0
+            });
+            let before = ((taps - 1) / 2) as f64;
+            let points: Vec<Vec<f64>> = shape[..rank].iter().enumerate().map(|(axis, len)| {
+                let room = (len - taps) as f64;
+                let end = if taps % 2 == 0 { (before + room + 1.0).next_down() } else { before + room };
+                steps.iter().cycle().skip(axis).take(steps.len()).map(|step| (before + step * (room + 1.0)).min(end))
+                    .collect()
+            }).collect();
+            match taps {
+                1 => check::<1>(&image, &points)?,
+                2 => check::<2>(&image, &points)?,
+                3 => check::<3>(&image, &points)?,
+                4 => check::<4>(&image, &points)?,
+                5 => check::<5>(&image, &points)?,
+                _ => check::<6>(&image, &points)?,
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Values changed one by one: a table that holds the answer for every value an 8- or 16-bit picture can have.
+
+use crate::array::view::{View, ViewMut};
+use crate::error::{KernelError, Result};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// `output[.., c] = table[c, input[.., c]]`, for C-contiguous arrays whose last axis is the channel.
+///
+/// The answers are moved, not computed: any element type travels as the unsigned integer of its size.
+pub fn lookup(output: ViewMut<'_>, input: &View<'_>, table: &View<'_>) -> Result<()> {
+    match (output, table) {
+        (ViewMut::U8(output), View::U8(table)) => by_index(output, input, table),
+        (ViewMut::U16(output), View::U16(table)) => by_index(output, input, table),
+        (ViewMut::U32(output), View::U32(table)) => by_index(output, input, table),
+        (ViewMut::U64(output), View::U64(table)) => by_index(output, input, table),
+        _ => Err(KernelError::parameter("output and table must hold unsigned integers of one size")),
+    }
+}
+
+fn by_index<O: Copy>(
+    output: ArrayViewMutD<'_, O>,
+    input: &View<'_>,
+    table: &ArrayViewD<'_, O>,
+) -> Result<()> {
+    match input {
+        View::U8(input) => typed::<u8, O, 256>(output, input, table),
+        View::U16(input) => typed::<u16, O, 65536>(output, input, table),
+        _ => Err(KernelError::parameter("only values of 8 and 16 bits have a table")),
+    }
+}
+
+fn typed<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize>(
+    mut output: ArrayViewMutD<'_, O>,
+    input: &ArrayViewD<'_, I>,
+    table: &ArrayViewD<'_, O>,
+) -> Result<()> {
+    let channels = input.shape().last().copied().unwrap_or(1);
+    if output.shape() != input.shape() || table.shape() != [channels, ENTRIES] {
+        let shapes = (output.shape(), input.shape(), table.shape());
+        return Err(KernelError::shape(format!("output, input and table of shapes {shapes:?} do not fit")));
+    }
+    let (Some(output), Some(input), Some(table)) =
+        (output.as_slice_mut(), input.as_slice(), table.as_slice())
+    else {
+        return Err(KernelError::shape("all arrays must be C-contiguous"));
+    };
+    // Tables of known length: an index of the input's type can never leave one, and no check is left in the loop.
+    let (tables, _) = table.as_chunks::<ENTRIES>();
+    if channels == 0 {
+        return Ok(());
+    }
+    match channels {
+        1 => by_pixel::<I, O, ENTRIES, 1>(output, input, tables),
+        3 => by_pixel::<I, O, ENTRIES, 3>(output, input, tables),
+        _ => {
+            for (pixel, values) in output.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
+                for ((out, value), table) in pixel.iter_mut().zip(values).zip(tables) {
+                    *out = table[(*value).into()];
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Pixels of a known number of channels, in a loop without another one inside.
+fn by_pixel<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize, const CHANNELS: usize>(
+    output: &mut [O],
+    input: &[I],
+    tables: &[[O; ENTRIES]],
+) {
+    let tables: &[_; CHANNELS] = tables.try_into().expect("a table for each channel");
+    let (output, _) = output.as_chunks_mut::<CHANNELS>();
+    let (input, _) = input.as_chunks::<CHANNELS>();
+    for (out, values) in output.iter_mut().zip(input) {
+        for channel in 0..CHANNELS {
+            out[channel] = tables[channel][values[channel].into()];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, Array3};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_value_is_looked_up_in_its_channel(
+            (rows, columns, channels) in (0..5_usize, 0..7_usize, 0..5_usize), seed in any::<u16>(),
+        ) {
+            let input = Array3::from_shape_fn((rows, columns, channels), |(y, x, c)| {
+                seed.wrapping_mul(31).wrapping_add((y * 97 + x * 41 + c * 13) as u16)
+            });
+            let table = Array2::from_shape_fn((channels, 65536), |(c, v)| (c * 100_000 + v) as u32);
+            let mut output = Array3::<u32>::zeros((rows, columns, channels));
+            lookup(
+                ViewMut::U32(output.view_mut().into_dyn()),
+                &View::U16(input.view().into_dyn()),
+                &View::U32(table.view().into_dyn()),
+            ).unwrap();
+            for ((y, x, c), found) in output.indexed_iter() {
+                prop_assert_eq!(*found, (c * 100_000) as u32 + u32::from(input[(y, x, c)]));
+            }
+        }
+    }
+
+    #[test]
+    fn shapes_and_types_that_do_not_fit_are_refused() {
+        let input = Array3::<u8>::zeros((2, 2, 3));
+        let mut output = Array3::<u8>::zeros((2, 2, 3));
+        for table in [Array2::<u8>::zeros((2, 256)), Array2::zeros((3, 255))] {
+            let table = View::U8(table.view().into_dyn());
+            let output = ViewMut::U8(output.view_mut().into_dyn());
+            assert!(lookup(output, &View::U8(input.view().into_dyn()), &table).is_err());
+        }
+        let table = Array2::<u16>::zeros((3, 256));
+        let output = ViewMut::U8(output.view_mut().into_dyn());
+        assert!(
+            lookup(output, &View::U8(input.view().into_dyn()), &View::U16(table.view().into_dyn())).is_err()
+        );
+    }
+}
