@@ -12,7 +12,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: $(STAMPS)/demo  ## the main job on real pictures: demo-out/report.html
+demo: $(STAMPS)/demo  ## the main job on real images: demo-out/report.html
 	$(BIN)/python examples/demo
 
 test: $(STAMPS)/test  ## every test, Rust and Python

@@ -172,7 +172,7 @@ def elastic(photo: np.ndarray, against: Callable[..., Any]) -> Iterator[Case]:
 
 
 def small_pictures(photo: np.ndarray) -> Iterator[Case]:
-    """One picture of 32x32x3 bytes, and 256 of them in one call; SciPy takes these one by one."""
+    """One image of 32x32x3 bytes, and 256 of them in one call; SciPy takes these one by one."""
     corners = np.random.default_rng(0).integers(0, 480, (256, 2))
     pictures = np.stack([photo[y : y + 32, x : x + 32] for y, x in corners])
     grey = np.ascontiguousarray(pictures[..., 0])
@@ -181,7 +181,7 @@ def small_pictures(photo: np.ndarray) -> Iterator[Case]:
     factors, options = (0.7, 0.7, 1), {"reshape": False, "order": 1}
     yield Case("rotate 33° order 1, 32×32×3 u8", lambda ndi: ndi.rotate(pictures[0], 33, **options))
     yield Case(
-        "rotate order 1, 256 pictures of 32×32×3 u8",
+        "rotate order 1, 256 images of 32×32×3 u8",
         lambda ndi: (
             batch.rotate(pictures, angles, order=1)
             if ndi is offgraph.ndimage
@@ -189,7 +189,7 @@ def small_pictures(photo: np.ndarray) -> Iterator[Case]:
         ),
     )
     yield Case(
-        "affine order 1, 256 pictures of 32×32 u8",
+        "affine order 1, 256 images of 32×32 u8",
         lambda ndi: (
             batch.affine_transform(grey, matrices, order=1)
             if ndi is offgraph.ndimage
@@ -197,7 +197,7 @@ def small_pictures(photo: np.ndarray) -> Iterator[Case]:
         ),
     )
     yield Case(
-        "zoom 0.7 order 1, 256 pictures of 32×32×3 u8",
+        "zoom 0.7 order 1, 256 images of 32×32×3 u8",
         lambda ndi: (
             batch.zoom(pictures, factors, order=1)
             if ndi is offgraph.ndimage

@@ -11,7 +11,7 @@ import offgraph as og
 
 
 def beside(*pictures: np.ndarray, gap: int = 8) -> np.ndarray:
-    """Pictures of any size side by side on white, as H×W×3 uint8."""
+    """Images of any size side by side on white, as H×W×3 uint8."""
     colour = [np.repeat(p[..., None], 3, axis=-1) if p.ndim == 2 else p for p in pictures]
     height = max(p.shape[0] for p in colour)
     width = sum(p.shape[1] for p in colour) + gap * (len(colour) - 1)

@@ -78,7 +78,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def write(page: Path) -> None:
-    """The page, and its pictures beside it."""
+    """The page, and its images beside it."""
     page.parent.mkdir(parents=True, exist_ok=True)
     found = list(records(*OPERATION))
     if not found:

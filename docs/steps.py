@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from offgraph.recipe import STEPS
-from offgraph.step import signature
+from offgraph.recipe.files import STEPS
+from offgraph.steps.description import signature
 
 KINDS = {
     "geometric": "Geometric: one coordinate map moves image and mask, and leads back",

@@ -1,10 +1,12 @@
-"""The one direction of imports, and that `import offgraph` loads no framework."""
+"""The packages and the one direction of imports: no circles, no private names across packages, no framework at start."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,43 +15,35 @@ import offgraph
 
 PACKAGE = Path(offgraph.__file__).parent
 
-# The rooms of DESIGN.md in order: a module may import from its own room and from those before it.
-ROOMS = [
-    {"errors", "_native"},
-    {"arguments", "machine", "tables"},
-    {"spec", "random", "targets", "threads", "parameters"},
-    {"ndimage"},
-    {"frame", "step", "registry"},
-    {"transforms", "postprocess"},
-    {"plan", "compose", "recipe"},
-    {"testing"},
-    {"sources", "decode", "encode", "formats"},
-    {"feeding", "batching", "batch_labels"},
-    {"dataset"},
-    {"samples"},
-    {"loader"},
-    {"tensors"},
-    {
-        "picture",
-        "charts",
-        "notebook",
-        "report",
-        "preview",
-        "compare",
-        "doctor",
-        "inference",
-        "predict",
-        "results",
-        "quiet",
-    },
-    {"cli", "cli_source"},
-]
-RANK = {name: rank for rank, room in enumerate(ROOMS) for name in room}
-# Methods that lead on to a later room. Such an import stands inside the method.
-DOORS = {
-    ("loader.py", "offgraph.tensors.tensorflow"),
-    *((file, "offgraph.notebook") for file in ("compose.py", "loader.py", "sources/base.py")),
-}
+# The packages of DESIGN.md in order: a module may import from its own package and from those before it, at the top of
+# the file or inside a function.
+PACKAGES = (
+    "_native",
+    "core",
+    "engine",
+    "ndimage",
+    "geometry",
+    "targets",
+    "steps",
+    "transforms",
+    "postprocess",
+    "plan",
+    "recipe",
+    "testing",
+    "formats",
+    "sources",
+    "pipeline",
+    "frameworks",
+    "dataset",
+    "loading",
+    "views",
+    "inference",
+    "inspection",
+    "apps",
+)
+RANK = {name: rank for rank, name in enumerate(PACKAGES)}
+# The compiled module is private to the package; these two give it out.
+GIVE_OUT_NATIVE = {"offgraph.core.threads", "offgraph.engine.native"}
 FRAMEWORKS = {
     "tensorflow",
     "keras",
@@ -64,12 +58,30 @@ FRAMEWORKS = {
 }
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+@dataclass(frozen=True)
+class Imported:
+    """One imported module, or one name of it."""
+
+    module: str
+    name: str | None
+    inside: bool
 
 
-def imported(source: str, package: str) -> list[tuple[str, bool]]:
-    """Modules that a source imports, and whether only when a function runs."""
+def module_of(path: Path) -> str:
+    parts = ("offgraph", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def package_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imported(source: str, module: str) -> list[Imported]:
+    """What a source imports, at the top or inside functions; imports for type checking alone are left out."""
     tree = ast.parse(source)
     inner = {
         id(child)
@@ -83,70 +95,136 @@ def imported(source: str, package: str) -> list[tuple[str, bool]]:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         for child in ast.walk(node)
     }
-    found: list[tuple[str, bool]] = []
+    found: list[Imported] = []
     for node in ast.walk(tree):
         if id(node) in checking:
             continue
         if isinstance(node, ast.Import):
-            found += [(alias.name, id(node) in inner) for alias in node.names]
+            found += [Imported(alias.name, None, id(node) in inner) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                base = ".".join(
-                    [*package.split(".")[: len(package.split(".")) - node.level + 1], base]
-                ).strip(".")
-            names = [f"{base}.{alias.name}" for alias in node.names] if base == "offgraph" else [base]
-            found += [(name, id(node) in inner) for name in names]
+                above = module.split(".")[: -node.level]
+                base = ".".join([*above, base]).strip(".")
+            for alias in node.names:
+                whole = f"{base}.{alias.name}"
+                if whole in MODULES or whole == "offgraph._native" or base == "offgraph":
+                    found.append(Imported(whole, None, id(node) in inner))
+                else:
+                    found.append(Imported(base, alias.name, id(node) in inner))
     return found
 
 
-def against_the_arrows(path: Path, source: str) -> list[str]:
-    room = room_of(path)
-    package = ".".join(["offgraph", *path.relative_to(PACKAGE).parts[:-1]])
+def against_the_arrows(module: str, source: str) -> list[str]:
+    here = RANK[package_of(module)]
     return [
-        f"{path.relative_to(PACKAGE)} imports {name}"
-        for name, inside in imported(source, package)
-        if name.startswith("offgraph.") and RANK.get(name.split(".")[1], -1) > RANK[room]
-        if not (inside and (str(path.relative_to(PACKAGE)), name) in DOORS)
+        f"{module} imports {each.module}"
+        for each in imported(source, module)
+        if each.module.startswith("offgraph.") and RANK.get(package_of(each.module), -1) > here
     ]
+
+
+def private_across_packages(module: str, source: str) -> list[str]:
+    found: list[str] = []
+    for each in imported(source, module):
+        if not each.module.startswith("offgraph.") or package_of(each.module) == package_of(module):
+            continue
+        parts = [*each.module.split("."), *([each.name] if each.name else [])]
+        if any(part.startswith("_") for part in parts) and module not in GIVE_OUT_NATIVE:
+            found.append(f"{module} imports {'.'.join(parts)}")
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    """Each circle of a graph of imports, as the modules on the way round (Tarjan's components of two and more)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for after in sorted(graph.get(node, ())):
+            if after not in index:
+                visit(after)
+                low[node] = min(low[node], low[after])
+            elif after in stack:
+                low[node] = min(low[node], index[after])
+        if low[node] == index[node]:
+            component = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(component) > 1 or node in graph.get(node, ()):
+                found.append(component)
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    yield from found
 
 
 def frameworks_at_the_top(source: str) -> list[str]:
     return [
-        name
-        for name, inside in imported(source, "offgraph")
-        if not inside and name.split(".")[0] in FRAMEWORKS
+        each.module
+        for each in imported(source, "offgraph.x")
+        if not each.inside and each.module.split(".")[0] in FRAMEWORKS
     ]
-
-
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path):
-    assert room_of(path) in RANK, f"say in test_imports.py and DESIGN.md in which room {path.name} stands"
-    assert against_the_arrows(path, path.read_text()) == []
+    module = module_of(path)
+    assert package_of(module) in RANK, f"say in test_imports.py and DESIGN.md where {path.name} stands"
+    assert against_the_arrows(module, path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_private_names_stay_in_their_package(path: Path):
+    assert private_across_packages(module_of(path), path.read_text()) == []
+
+
+def test_no_circles():
+    graph = {
+        module: {each.module for each in imported(path.read_text(), module)} & set(MODULES)
+        for module, path in MODULES.items()
+    }
+    assert list(circles(graph)) == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_frameworks_are_imported_inside_functions(path: Path):
-    if room_of(path) in ("cli", "cli_source"):
-        pytest.skip("the command line is an outside room: it is loaded by its own command only")
+    if package_of(module_of(path)) == "apps":
+        pytest.skip("the command line stands outside: it is loaded by its own command only")
     assert frameworks_at_the_top(path.read_text()) == []
 
 
-def test_the_arrows_can_fail():
-    step = PACKAGE / "step.py"
-    assert against_the_arrows(step, "from offgraph.compose import Compose\n") == [
-        "step.py imports offgraph.compose"
+def test_no_module_has_the_name_of_a_public_function():
+    functions = {name for name in offgraph.__all__ if name[:1].islower() and name != "ndimage"}
+    modules = {module.rpartition(".")[2] for module in MODULES if module.count(".") == 1}
+    assert functions & modules <= {"testing"}, "such a module hides the function, or the function the module"
+
+
+def test_the_checks_can_fail():
+    step = "offgraph.steps.base"
+    assert against_the_arrows(step, "from offgraph.recipe.compose import Compose\n") == [
+        f"{step} imports offgraph.recipe.compose"
     ]
-    assert against_the_arrows(step, "def f():\n    from offgraph import loader\n") == [
-        "step.py imports offgraph.loader"
+    assert against_the_arrows(step, "def f():\n    from offgraph.loading import loader\n") == [
+        f"{step} imports offgraph.loading.loader"
     ]
-    assert against_the_arrows(PACKAGE / "ndimage" / "x.py", "from ..step import Step\n") == [
-        "ndimage/x.py imports offgraph.step"
+    assert against_the_arrows("offgraph.ndimage.batch", "from ..steps.base import Step\n") == [
+        "offgraph.ndimage.batch imports offgraph.steps.base"
     ]
-    assert against_the_arrows(step, "from offgraph.spec import ArraySpec\n") == []
+    assert against_the_arrows(step, "from offgraph.core.specs import ArraySpec\n") == []
+    assert private_across_packages(step, "from offgraph.engine.calls import _MODES\n") == [
+        f"{step} imports offgraph.engine.calls._MODES"
+    ]
+    assert private_across_packages(step, "from offgraph import _native\n") == [
+        f"{step} imports offgraph._native"
+    ]
+    assert private_across_packages(step, "from offgraph.steps.kinds import _kept_table\n") == []
+    assert list(circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == [["a", "b", "c"]]
+    assert list(circles({"a": {"b"}, "b": {"c"}, "c": set()})) == []
     assert frameworks_at_the_top("import tensorflow as tf\n") == ["tensorflow"]
     assert frameworks_at_the_top("def f():\n    import keras\n") == []
 

@@ -1,4 +1,4 @@
-"""The main job on real pictures, in two scenes: `make demo`, or `python examples/demo [OUT]`.
+"""The main job on real images, in two scenes: `make demo`, or `python examples/demo [OUT]`.
 
 1. Coins: half a photograph → masks → network → the coins of the other half, counted and drawn.
 2. Digits: files of which some are broken → dataset → CNN → predictions, with the recipe kept in the model.
@@ -19,8 +19,8 @@ import digits
 import numpy as np
 
 import offgraph as og
-from offgraph import charts, picture
-from offgraph.report import Figure, Report
+from offgraph.views import charts, draw
+from offgraph.views.html import Figure, Report
 
 MARK = ".offgraph-demo"
 
@@ -36,7 +36,7 @@ def main() -> None:
     say("Scene 2: 1,797 digits and some photographs as files, five of them broken → a dataset → a CNN")
     classified = digits.run(out)
 
-    page = draw(classified, segmented, out / "report.html")
+    page = write_page(classified, segmented, out / "report.html")
     tell(classified, segmented, page, time.perf_counter() - began)
     if classified.accuracy < digits.GOAL:
         raise SystemExit(f"the digits came out at {classified.accuracy:.1%}, below {digits.GOAL:.0%}")
@@ -69,10 +69,10 @@ def say(text: str) -> None:
     print(f"\n{text}\n", flush=True)
 
 
-def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) -> Path:
+def write_page(classified: digits.Classified, segmented: coins.Segmented, path: Path) -> Path:
     """Everything on one page."""
     page = Report(
-        "Offgraph: the main job, on real pictures",
+        "Offgraph: the main job, on real images",
         "Files → SciPy's transforms → a dataset → a trained network → its predictions",
     )
     found = segmented.prediction
@@ -90,7 +90,7 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
     )
     page.pictures(
         [
-            Figure(picture.fit(picture.to_rgb(found.image), drawn.shape[1]), "the lower half, as it is"),
+            Figure(draw.fit(draw.to_rgb(found.image), drawn.shape[1]), "the lower half, as it is"),
             Figure(drawn, "predicted, post-processed, counted, drawn on the original"),
         ],
         columns=1,
@@ -98,8 +98,8 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
     page.charts(charts.training_curves(segmented.history))
 
     page.section(
-        "Digits: what the recipe makes of a picture",
-        "The picture as the file has it, then three draws of the training recipe.",
+        "Digits: what the recipe makes of an image",
+        "The image as the file has it, then three draws of the training recipe.",
     )
     by_class = {item.label: index for index, item in enumerate(classified.source) if "digit" in item.name}
     for index in list(by_class.values())[1::2]:
@@ -146,9 +146,9 @@ def draw(classified: digits.Classified, segmented: coins.Segmented, path: Path) 
 
 
 def enlarged(image: np.ndarray) -> np.ndarray:
-    """A small picture for eyes: without a last axis of one channel, at least 96 pixels wide."""
-    rgb = picture.to_rgb(image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image)
-    return picture.fit(rgb, 128)
+    """A small image for eyes: without a last axis of one channel, at least 96 pixels wide."""
+    rgb = draw.to_rgb(image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image)
+    return draw.fit(rgb, 128)
 
 
 def drawn_values(result: og.Result) -> str:
@@ -171,7 +171,7 @@ def tell(classified: digits.Classified, segmented: coins.Segmented, page: Path, 
     print(
         f"""
 Coins   {segmented.found} found, {segmented.right} of {segmented.typed} in their place
-Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out pictures are right
+Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out images are right
 Took    {seconds:.0f} s
 
 Look at                         {page}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import offgraph as og
-from offgraph import picture
+from offgraph.views import draw
 
 SEED = 7
 HALF = 152
@@ -78,11 +78,11 @@ def write_pictures(out: Path) -> None:
 def drawn(prediction: og.Prediction) -> np.ndarray:
     """The coins on the photograph, numbered, at twice its size."""
     twice = np.ones((2, 2), np.uint8)
-    return picture.overlay(np.kron(prediction.image, twice), np.kron(prediction.mask, twice), numbers=True)
+    return draw.overlay(np.kron(prediction.image, twice), np.kron(prediction.mask, twice), numbers=True)
 
 
 def small_fcn():
-    """Dilated convolutions that see 63 pixels, for a picture of any size."""
+    """Dilated convolutions that see 63 pixels, for an image of any size."""
     import keras
 
     layers = keras.layers

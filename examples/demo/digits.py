@@ -1,4 +1,4 @@
-"""Scene 2, classify: pictures in class folders → a dataset → a CNN → predictions of pictures it has not seen."""
+"""Scene 2, classify: images in class folders → a dataset → a CNN → predictions of images it has not seen."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def write_pictures(folder: Path) -> None:
     whole = (folder / "3" / "digit-0003.png").read_bytes()
     (folder / "3" / "cut-off.png").write_bytes(whole[: len(whole) // 2])
     (folder / "3" / "empty.png").write_bytes(b"")
-    (folder / "7" / "a-text.jpg").write_text("not a picture\n")
+    (folder / "7" / "a-text.jpg").write_text("not an image\n")
     header = b"IHDR" + (50_000).to_bytes(4, "big") * 2 + whole[24:29]
     lying = whole[:12] + header + zlib.crc32(header).to_bytes(4, "big") + whole[33:]
     (folder / "7" / "says-50000-by-50000.png").write_bytes(lying)
@@ -78,7 +78,7 @@ def _write(path: Path, picture: np.ndarray) -> None:
 
 
 def small_cnn(classes: int):
-    """Three convolutions, a mean over the picture, one dense layer."""
+    """Three convolutions, a mean over the image, one dense layer."""
     import keras
 
     layers = keras.layers

@@ -1,4 +1,4 @@
-"""SciPy's image transforms for CNNs, beside the graph: from a folder of files to a batch, and back to the picture.
+"""SciPy's image transforms for CNNs, beside the graph: from a folder of files to a batch, and back to the image.
 
 Names are imported when they are first used, so that ``import offgraph`` loads no framework and starts at once.
 """
@@ -49,3 +49,10 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+
+
+def _notebook_views() -> Any:
+    return importlib.import_module("offgraph.views.notebook").VIEWS
+
+
+importlib.import_module("offgraph.core.display").set_notebook_views(_notebook_views)

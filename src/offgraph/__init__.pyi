@@ -1,31 +1,20 @@
 """The public names and where they live. `__init__.py` reads this file and imports each name when it is first used."""
 
-from offgraph import (
-    ndimage as ndimage,
-    parameters as parameters,
-    testing as testing,
-)
-from offgraph.compare import compare as compare
-from offgraph.compose import (
-    Augment as Augment,
-    Compose as Compose,
-    Result as Result,
-)
+from offgraph import ndimage as ndimage, testing as testing
+from offgraph.steps import parameters as parameters
+from offgraph.inspection.comparison import compare as compare
+from offgraph.recipe.layers import Augment as Augment
+from offgraph.recipe.compose import Compose as Compose
+from offgraph.recipe.result import Result as Result
 from offgraph.dataset import (
     BuildReport as BuildReport,
     BuiltDataset as BuiltDataset,
     build as build,
 )
-from offgraph.decode import (
-    Picture as Picture,
-    imread as imread,
-)
-from offgraph.doctor import doctor as doctor
-from offgraph.encode import (
-    imwrite as imwrite,
-    show as show,
-)
-from offgraph.errors import (
+from offgraph.formats.decoding import DecodedImage as DecodedImage, imread as imread
+from offgraph.inspection.file_checks import doctor as doctor
+from offgraph.formats.encoding import imwrite as imwrite, show as show
+from offgraph.core.errors import (
     ArgumentError as ArgumentError,
     BuildError as BuildError,
     DecodeError as DecodeError,
@@ -39,15 +28,10 @@ from offgraph.errors import (
     StepError as StepError,
     WriteError as WriteError,
 )
-from offgraph.frame import (
-    AffineMap as AffineMap,
-    Frame as Frame,
-    orientation_map as orientation_map,
-)
-from offgraph.loader import (
-    Batch as Batch,
-    Loader as Loader,
-)
+from offgraph.geometry.affine_map import AffineMap as AffineMap
+from offgraph.geometry.frame import Frame as Frame
+from offgraph.geometry.orientation import orientation_map as orientation_map
+from offgraph.loading.loader import Batch as Batch, Loader as Loader
 from offgraph.postprocess import (
     FillHoles as FillHoles,
     KeepLargest as KeepLargest,
@@ -55,26 +39,18 @@ from offgraph.postprocess import (
     RemoveSmall as RemoveSmall,
     Threshold as Threshold,
 )
-from offgraph.predict import (
+from offgraph.inference.predictor import (
     Prediction as Prediction,
     Predictions as Predictions,
     predict as predict,
 )
-from offgraph.preview import preview as preview
-from offgraph.random import (
-    Draw as Draw,
-    Key as Key,
-)
-from offgraph.recipe import (
-    STEPS as STEPS,
-    explain_mismatch as explain_mismatch,
-)
-from offgraph.registry import register as register
-from offgraph.report import (
-    Figure as Figure,
-    Report as Report,
-)
-from offgraph.results import save_predictions as save_predictions
+from offgraph.inspection.previews import preview as preview
+from offgraph.core.random import Draw as Draw, Key as Key
+from offgraph.recipe.files import STEPS as STEPS
+from offgraph.recipe.identity import explain_mismatch as explain_mismatch
+from offgraph.steps.registry import register as register
+from offgraph.views.html import Figure as Figure, Report as Report
+from offgraph.inference.results import save_predictions as save_predictions
 from offgraph.sources import (
     Item as Item,
     Sample as Sample,
@@ -82,41 +58,37 @@ from offgraph.sources import (
     open_source as open_source,
     split as split,
 )
-from offgraph.spec import ArraySpec as ArraySpec
-from offgraph.step import (
+from offgraph.core.specs import ArraySpec as ArraySpec
+from offgraph.steps.kinds import (
     FilterStep as FilterStep,
     GeometricStep as GeometricStep,
     PointwiseStep as PointwiseStep,
     ResampledStep as ResampledStep,
     ResultStep as ResultStep,
-    Step as Step,
 )
-from offgraph.targets import (
-    Image as Image,
-    Mask as Mask,
+from offgraph.steps.base import Step as Step
+from offgraph.targets.image import Image as Image
+from offgraph.targets.mask import Mask as Mask
+from offgraph.frameworks.keras import load as load, save as save
+from offgraph.core.threads import num_threads as num_threads, set_num_threads as set_num_threads
+from offgraph.transforms.filters import (
+    GaussianFilter as GaussianFilter,
+    MedianFilter as MedianFilter,
 )
-from offgraph.tensors.keras import (
-    load as load,
-    save as save,
-)
-from offgraph.threads import (
-    num_threads as num_threads,
-    set_num_threads as set_num_threads,
-)
-from offgraph.transforms import (
+from offgraph.transforms.geometric import (
     Affine as Affine,
     CenterCrop as CenterCrop,
     Flip as Flip,
-    Gamma as Gamma,
-    GaussianFilter as GaussianFilter,
-    MedianFilter as MedianFilter,
-    Normalize as Normalize,
     Pad as Pad,
     RandomCrop as RandomCrop,
-    Rescale as Rescale,
     Resize as Resize,
     Rotate as Rotate,
     Zoom as Zoom,
+)
+from offgraph.transforms.pointwise import (
+    Gamma as Gamma,
+    Normalize as Normalize,
+    Rescale as Rescale,
 )
 
 __version__: str

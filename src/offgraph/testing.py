@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.compose import Compose
-from offgraph.random import Draw, Key
-from offgraph.registry import KINDS
-from offgraph.step import GeometricStep, PointwiseStep, ResultStep, Step, documentation, field_names
-from offgraph.targets import Image, Mask
+from offgraph.core.random import Draw, Key
+from offgraph.recipe.compose import Compose
+from offgraph.steps.base import Step, field_names
+from offgraph.steps.description import documentation
+from offgraph.steps.kinds import GeometricStep, PointwiseStep, ResultStep
+from offgraph.steps.registry import KINDS
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
 
 __all__ = ["check_step"]
 

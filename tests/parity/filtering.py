@@ -7,7 +7,7 @@ import scipy.ndimage
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
-from tests.cases import MODES, REAL_DTYPES, arrays, assert_same, examples, outcome, output_forms
+from tests.support.cases import MODES, REAL_DTYPES, arrays, assert_same, examples, outcome, output_forms
 
 from offgraph import ndimage
 

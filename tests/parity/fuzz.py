@@ -27,7 +27,7 @@ from tests.parity.calls.call import Call
 from tests.parity.calls.every import FUNCTIONS, calls
 
 from offgraph import ndimage
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
 
 HUGE = 2**62
 NO_NUMBERS = (np.nan, np.inf, -np.inf)

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from hypothesis import settings
-from tests.cases import MODES
+from tests.support.cases import MODES
 
 from offgraph import ndimage
 

@@ -1,4 +1,4 @@
-"""Many pictures in one call: each has the bytes of SciPy's call for it alone."""
+"""Many images in one call: each has the bytes of SciPy's call for it alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases import MODES, assert_equal_arrays, examples
+from tests.support.cases import MODES, assert_equal_arrays, examples
 
 from offgraph import ndimage
+from offgraph.core.threads import num_threads
 from offgraph.ndimage import batch
-from offgraph.threads import num_threads
 
 seeds = st.integers(0, 2**32 - 1)
 dtypes = st.sampled_from((np.uint8, np.int16, np.float32, np.float64, np.complex64))

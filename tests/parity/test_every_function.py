@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases import REAL_DTYPES, OutputForm, examples
 from tests.parity.calls.call import Call, assert_call
 from tests.parity.calls.every import FUNCTIONS, calls
 from tests.parity.calls.windows import RANKS
+from tests.support.cases import REAL_DTYPES, OutputForm, examples
 
 from offgraph import _native, ndimage
-from offgraph.ndimage import _lines
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
+from offgraph.ndimage.filters import lines
 
 
 def test_every_native_function_is_drawn():
@@ -52,8 +52,8 @@ def test_arrays_that_are_not_in_c_order(name, data, dtype, layout, part_bytes):
     if call.image is not None and call.image.ndim >= least and call.image.dtype.kind != "c":
         call = replace(call, form=OutputForm("array", dtype, layout))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_lines, "_PART_BYTES", part_bytes)
-        patch.setattr(_lines, "_SMALL_BYTES", part_bytes)
+        patch.setattr(lines, "_PART_BYTES", part_bytes)
+        patch.setattr(lines, "_SMALL_BYTES", part_bytes)
         assert_call(call)
 
 
@@ -66,8 +66,8 @@ def test_windows_that_cover_much_memory(name, data, part_bytes):
     """Filtered part by part, cut across several axes."""
     call = data.draw(calls((name,)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_lines, "_PART_BYTES", part_bytes)
-        patch.setattr(_lines, "_HELD_BYTES", 0)
+        patch.setattr(lines, "_PART_BYTES", part_bytes)
+        patch.setattr(lines, "_HELD_BYTES", 0)
         assert_call(call)
 
 

@@ -11,10 +11,10 @@ import scipy
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases import MODES, arrays, assert_same, examples, outcome, output_forms
+from tests.support.cases import MODES, arrays, assert_same, examples, outcome, output_forms
 
 from offgraph import ndimage
-from offgraph.ndimage import _points
+from offgraph.ndimage.interpolation import points
 
 # SciPy's compiled functions for its own tests.
 _ctest, _cytest = import_module("scipy.ndimage._ctest"), import_module("scipy.ndimage._cytest")
@@ -61,7 +61,7 @@ def test_every_argument(image, shape, form, order, mode, cval, prefilter, step, 
 
 
 def test_many_points_are_taken_some_at_a_time(monkeypatch):
-    monkeypatch.setattr(_points, "_POINTS_AT_A_TIME", 100)
+    monkeypatch.setattr(points, "_POINTS_AT_A_TIME", 100)
     image = np.random.default_rng(0).normal(size=(17, 5, 11))
     mapping = functools.partial(moved, rank=3, step=0.9)
     assert_same(

@@ -9,7 +9,7 @@ import pytest
 import scipy.ndimage
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.cases import (
+from tests.support.cases import (
     ALL_DTYPES,
     MODES,
     REAL_DTYPES,
@@ -24,8 +24,8 @@ from tests.cases import (
 )
 
 from offgraph import ndimage
-from offgraph.ndimage._engine import affine_planes, zoom_planes
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
+from offgraph.engine.resample import affine_planes, zoom_planes
 
 modes = st.sampled_from(MODES)
 orders = st.integers(0, 5)

@@ -7,15 +7,6 @@ import pytest
 import scipy.ndimage
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.cases import (
-    MODES,
-    OutputForm,
-    arrays,
-    assert_equal_arrays,
-    examples,
-    output_forms,
-    values,
-)
 from tests.parity.filtering import (
     SIMD_LEVELS,
     compare,
@@ -25,6 +16,15 @@ from tests.parity.filtering import (
     origins,
     pairs_with_axes,
     some_axes,
+)
+from tests.support.cases import (
+    MODES,
+    OutputForm,
+    arrays,
+    assert_equal_arrays,
+    examples,
+    output_forms,
+    values,
 )
 
 from offgraph import _native, ndimage

@@ -10,7 +10,7 @@ import pytest
 import scipy.ndimage
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.cases import (
+from tests.support.cases import (
     ALL_DTYPES,
     MODES,
     REAL_DTYPES,
@@ -24,7 +24,7 @@ from tests.cases import (
 )
 
 from offgraph import ndimage
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
 
 WRITEBACK = "RuntimeWarning: WRITEBACKIFCOPY"
 

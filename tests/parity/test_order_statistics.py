@@ -7,17 +7,6 @@ import pytest
 import scipy.ndimage
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.cases import (
-    ALL_DTYPES,
-    MODES,
-    REAL_DTYPES,
-    OutputForm,
-    arrays,
-    assert_equal_arrays,
-    examples,
-    output_forms,
-    values,
-)
 from tests.parity.filtering import (
     SIMD_LEVELS,
     compare,
@@ -27,6 +16,17 @@ from tests.parity.filtering import (
     one_repeated_sample,
     pairs_with_axes,
     some_axes,
+)
+from tests.support.cases import (
+    ALL_DTYPES,
+    MODES,
+    REAL_DTYPES,
+    OutputForm,
+    arrays,
+    assert_equal_arrays,
+    examples,
+    output_forms,
+    values,
 )
 
 from offgraph import _native, ndimage
@@ -161,7 +161,7 @@ def test_large_windows_slide(dtype, shape, size):
     st.integers(0, 2**32 - 1),
 )
 def test_fast_windows(data, dtype, size, channels, width, seed):
-    """Shared columns, counts and full boxes, in pictures wider than their registers, with flat parts."""
+    """Shared columns, counts and full boxes, in images wider than their registers, with flat parts."""
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (19, width, channels))
     image[:, : width // 2] //= data.draw(st.sampled_from((1, 8, 256)))

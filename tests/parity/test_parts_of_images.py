@@ -7,10 +7,10 @@ import pytest
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases import MODES, assert_same, examples, outcome
+from tests.support.cases import MODES, assert_same, examples, outcome
 
 from offgraph import ndimage
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
 
 # Of this size a copy takes more than what is made however small the result is.
 SHAPES = ((41_000,), (300, 290), (700, 130), (30, 75, 4, 9), (44, 43, 45))

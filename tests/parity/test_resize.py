@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tests.cases import arrays, assert_equal_arrays, examples, values
+from tests.support.cases import arrays, assert_equal_arrays, examples, values
 
-from offgraph.ndimage._resize import KERNELS, resize, resize_reference, weight_table
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
+from offgraph.engine.resize import KERNELS, resize, resize_reference, weight_table
 
 PILLOW = {
     "box": Image.Resampling.BOX,

@@ -7,7 +7,7 @@ import pytest
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases import (
+from tests.support.cases import (
     MODES,
     arrays,
     assert_equal_arrays,
@@ -20,7 +20,7 @@ from tests.cases import (
 )
 
 from offgraph import ndimage
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
 
 any_mode = st.sampled_from((*MODES, "no such mode"))
 

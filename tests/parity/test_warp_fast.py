@@ -7,11 +7,11 @@ import pytest
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases import MODES, assert_equal_arrays, examples
+from tests.support.cases import MODES, assert_equal_arrays, examples
 
 from offgraph import ndimage
-from offgraph.ndimage._engine import affine_planes
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
+from offgraph.engine.resample import affine_planes
 
 dtypes = st.sampled_from((np.uint8, np.uint8, np.uint16, np.int16, np.float32, np.float64))
 channels = st.sampled_from((1, 2, 3, 4, 7))

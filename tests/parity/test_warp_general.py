@@ -9,11 +9,11 @@ import pytest
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases import MODES, assert_equal_arrays, assert_same, examples, laid_out, outcome
+from tests.support.cases import MODES, assert_equal_arrays, assert_same, examples, laid_out, outcome
 
 from offgraph import ndimage
-from offgraph.ndimage import _engine
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
+from offgraph.engine import resample
 
 dtypes = st.sampled_from((np.uint8, np.uint16, np.int16, np.int64, np.float32, np.float64))
 seeds = st.integers(0, 2**32 - 1)
@@ -70,8 +70,8 @@ class TestEveryLevel:
     ):
         image = laid_out(image_of(seed, (height, width, planes), dtype), layout)
         options = {"reshape": False, "order": order, "mode": mode, "cval": 1.5}
-        most = 0 if one_by_one else _engine._MOST_COEFFICIENTS
-        with unittest.mock.patch.object(_engine, "_MOST_COEFFICIENTS", most):
+        most = 0 if one_by_one else resample._MOST_COEFFICIENTS
+        with unittest.mock.patch.object(resample, "_MOST_COEFFICIENTS", most):
             result = ndimage.rotate(image, angle, **options)
         assert_equal_arrays(result, scipy.ndimage.rotate(image, angle, **options))
 

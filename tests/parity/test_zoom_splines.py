@@ -7,11 +7,11 @@ import pytest
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.cases import MODES, assert_equal_arrays, assert_same, examples, outcome, values
+from tests.support.cases import MODES, assert_equal_arrays, assert_same, examples, outcome, values
 
 from offgraph import ndimage
-from offgraph.ndimage._engine import zoom_planes
-from offgraph.threads import num_threads
+from offgraph.core.threads import num_threads
+from offgraph.engine.resample import zoom_planes
 
 REAL = ("?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 

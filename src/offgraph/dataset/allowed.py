@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from offgraph.errors import BuildError
+from offgraph.core.errors import BuildError
 
 __all__ = ["DEFAULT_MAX_BAD", "MaxBad"]
 

@@ -11,28 +11,30 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.arguments import whole_number
-from offgraph.compose import Compose
+from offgraph.core.arguments import whole_number
+from offgraph.core.axes import name_axes
+from offgraph.core.errors import BuildError, DecodeError, MachineError, OffgraphError
+from offgraph.core.machine import Mount, is_machine, machine_error
+from offgraph.core.specs import ArraySpec
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.formats import FORMATS
 from offgraph.dataset.output import inside
 from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_array, parse
-from offgraph.decode import MAX_PIXELS
-from offgraph.errors import BuildError, DecodeError, MachineError, OffgraphError
-from offgraph.machine import Mount, is_machine, machine_error
+from offgraph.formats.decoding import MAX_PIXELS
+from offgraph.recipe.compose import Compose
 from offgraph.sources import Task
 from offgraph.sources.base import Label
-from offgraph.spec import ArraySpec, name_axes
-from offgraph.targets import Image, Mask
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
 
-__all__ = ["BuiltDataset", "Stored"]
+__all__ = ["BuiltDataset", "StoredExample"]
 
 _ADVICE = "run the build again to mend it"
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredExample:
     """One example as it was stored, and where the recipe goes on.
 
     Parameters
@@ -44,7 +46,7 @@ class Stored:
     name : str
         Of the source file.
     index, copy : int
-        Address of the draws: number of the picture in its source, and which copy this is.
+        Address of the draws: number of the image in its source, and which copy this is.
     start : int
         Number of leading steps of the recipe that are done.
     record : dict
@@ -238,7 +240,7 @@ class BuiltDataset:
         except ValueError as error:
             raise DecodeError(f"{self.path}, example {number}: {error}; {_ADVICE}") from error
 
-    def read(self, number: int) -> Stored:
+    def read(self, number: int) -> StoredExample:
         """Read one example.
 
         Raises
@@ -254,7 +256,7 @@ class BuiltDataset:
             image_data, mask_data = self._read(self.path, line)
             image = decode_array(image_data, line["image"], self.max_pixels)
             mask = None if mask_data is None else decode_array(mask_data, line["mask"], self.max_pixels)
-            return Stored(
+            return StoredExample(
                 image=Image(image, line["image"]["axes"]),
                 mask=None if mask is None else Mask(mask, line["mask"]["axes"]),
                 label=as_label(line["label"], self.task),

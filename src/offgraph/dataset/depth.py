@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from offgraph.batching import Reference, converted_warning, look_at_source, to_depth
-from offgraph.compose import Compose
+from offgraph.pipeline.depth import converted_warning, to_depth
+from offgraph.pipeline.probe import Reference, look_at_source
+from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
-from offgraph.targets import Image
+from offgraph.targets.image import Image
 
 __all__ = ["SourceDepth"]
 
@@ -22,7 +23,7 @@ class SourceDepth:
         self._told = False
 
     def admit(self, image: Image, source: Source, recipe: Compose) -> tuple[Image, str | None]:
-        """Bring an image to the depth of most, or refuse it; see `offgraph.batching.to_depth`."""
+        """Bring an image to the depth of most, or refuse it; see `offgraph.pipeline.depth.to_depth`."""
         with self._lock:
             if not self._looked:
                 probes, _ = look_at_source(source, recipe, 1)

@@ -1,4 +1,4 @@
-"""One stored example: the picture after its stored steps as bytes, and what is needed to go on with it."""
+"""One stored example: the image after its stored steps as bytes, and what is needed to go on with it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from typing import Any, Literal
 
 import numpy as np
 
-from offgraph.batching import NonFinite, run_checked, scales_by_dtype
-from offgraph.compose import Compose
+from offgraph.core.errors import BuildError, FileAccessError, MachineError, StepError
+from offgraph.core.machine import with_retries
+from offgraph.core.random import Key
 from offgraph.dataset.depth import SourceDepth
 from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import size_trouble
-from offgraph.decode import MAX_PIXELS
-from offgraph.encode import encode_png
-from offgraph.errors import BuildError, FileAccessError, MachineError, StepError
-from offgraph.feeding import BAD_FILE, name_file, reason
-from offgraph.machine import with_retries
-from offgraph.random import Key
+from offgraph.formats.decoding import MAX_PIXELS
+from offgraph.formats.encoding import encode_png
+from offgraph.pipeline.checks import NonFinite, run_checked
+from offgraph.pipeline.depth import scales_by_dtype
+from offgraph.pipeline.failures import BAD_FILE, name_file, reason
+from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
 from offgraph.sources.base import Label
-from offgraph.targets import Image, Mask
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
 
 __all__ = ["BadFile", "Encoded", "Example", "Maker", "Store", "decode_array", "encode_array"]
 
@@ -178,7 +180,7 @@ class Maker:
     source : Source
     recipe : Compose
     seed : int
-        Copy k of picture i is drawn at ``Key(seed, epoch=k, index=i)``.
+        Copy k of image i is drawn at ``Key(seed, epoch=k, index=i)``.
     store : {"integers", "final"}
         Stop after the last step that still gives integers, or run the whole recipe.
     listed : sequence of bool
@@ -250,7 +252,7 @@ class Maker:
                 raise StepError(f"the {kind} is not stored: {trouble}")
         if self.store == "integers" and image.array.dtype.kind not in "bui":
             raise StepError(
-                f"the picture is {image.array.dtype.name}, so there are no integers to store; build with store='final'"
+                f"the image is {image.array.dtype.name}, so there are no integers to store; build with store='final'"
             )
         return Example(
             index=index,

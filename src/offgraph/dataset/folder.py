@@ -18,12 +18,12 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import TypedDict
 
+from offgraph.core.errors import BuildError
+from offgraph.core.tables import TableWriter, dumps, open_table_file
 from offgraph.dataset.example import Encoded, Example, decode_array
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import PART, OutputFolder, inside, read_part, sha256_of
 from offgraph.dataset.schema import FileEntry, parse
-from offgraph.errors import BuildError
-from offgraph.tables import TableWriter, dumps, open_table_file
 
 __all__ = ["FolderFormat"]
 
@@ -158,7 +158,7 @@ class FolderFormat:
             return [table_file.name]
 
     def clear(self) -> None:
-        """Remove pictures and masks of the names this job gives, folders that are empty then, and the table."""
+        """Remove images and masks of the names this job gives, folders that are empty then, and the table."""
         stems = set(self._stems)
         for kind in ("images", "masks"):
             for folder, _, files in os.walk(self.folder.path / kind, topdown=False):
@@ -222,7 +222,7 @@ def cells_of(job: Job, label: Any) -> list[Any]:
 
 
 def _stems(job: Job) -> list[str]:
-    """Path without ending that each picture gets: below its class, unlike every other, safe in any file system.
+    """Path without ending that each image gets: below its class, unlike every other, safe in any file system.
 
     ``a.jpg`` and ``a.png`` in one folder would both be ``a``: the second keeps its ending.
     """

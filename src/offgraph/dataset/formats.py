@@ -12,10 +12,10 @@ from offgraph.dataset.job import Job
 from offgraph.dataset.output import OutputFolder
 from offgraph.dataset.tfrecord import TFRecordFormat
 
-__all__ = ["FORMATS", "Format"]
+__all__ = ["FORMATS", "DatasetFormat"]
 
 
-class Format(Protocol):
+class DatasetFormat(Protocol):
     """How examples lie on the disk.
 
     A line is the plain JSON record of one example; its entry ``"at"`` is the format's own and says where it lies.
@@ -49,4 +49,4 @@ class Format(Protocol):
         ...
 
 
-FORMATS: dict[str, type[Format]] = {"folder": FolderFormat, "tfrecord": TFRecordFormat}
+FORMATS: dict[str, type[DatasetFormat]] = {"folder": FolderFormat, "tfrecord": TFRecordFormat}

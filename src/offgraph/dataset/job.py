@@ -6,33 +6,30 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from importlib import metadata
 from typing import Any
 
-from offgraph.compose import Compose
+from offgraph.core.errors import BuildError, RecipeError
+from offgraph.core.machine import is_machine, machine_error
+from offgraph.core.versions import library_versions
 from offgraph.dataset.output import json_line
 from offgraph.dataset.schema import FORMAT_VERSION, JOB, as_label, parse_version
-from offgraph.errors import BuildError, RecipeError
-from offgraph.feeding import permutation
-from offgraph.machine import is_machine, machine_error
-from offgraph.recipe import explain_mismatch
+from offgraph.pipeline.order import permutation
+from offgraph.recipe.compose import Compose
+from offgraph.recipe.identity import explain_mismatch
 from offgraph.sources import Reading, Source, Task
 from offgraph.sources.base import Label, class_numbers
 
 __all__ = [
     "FORMAT_VERSION",
     "Job",
-    "Picture",
+    "ListedImage",
     "class_counts",
     "explain_difference",
-    "library_versions",
 ]
-
-_LIBRARIES = ("offgraph", "numpy", "scipy", "pillow", "imagecodecs", "simplejpeg", "tifffile")
 
 
 @dataclass(frozen=True)
-class Picture:
+class ListedImage:
     """One file of the source as it was listed: what is compared when the build goes on."""
 
     name: str
@@ -42,7 +39,7 @@ class Picture:
     mask_size: int | None
 
     def row(self) -> list[Any]:
-        """The picture as a row of plain JSON values."""
+        """The image as a row of plain JSON values."""
         return [getattr(self, field.name) for field in fields(self)]
 
 
@@ -59,7 +56,7 @@ class Job:
     class_names : tuple of str
     versions : dict
         The libraries that decode, transform and encode.
-    pictures : tuple of Picture
+    images : tuple of ListedImage
         The listing, in the order of the source.
     task, target_names, has_masks
         What a model is to learn of it, as the source says it; None, empty and None in jobs of older versions.
@@ -69,7 +66,7 @@ class Job:
     options: dict[str, Any]
     class_names: tuple[str, ...]
     versions: dict[str, str]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[ListedImage, ...]
     task: Task | None = None
     target_names: tuple[str, ...] = ()
     has_masks: bool | None = None
@@ -79,7 +76,7 @@ class Job:
         """Describe a job; ``extra`` names further libraries the written bytes depend on."""
         versions = library_versions(extra)
         pictures = tuple(
-            Picture(
+            ListedImage(
                 name=item.name,
                 size=_size(item.path),
                 label=item.label,
@@ -107,7 +104,7 @@ class Job:
         return {"task": self.task, "target_names": list(self.target_names), "has_masks": self.has_masks}
 
     def to_bytes(self) -> bytes:
-        """JSON with one picture a line."""
+        """JSON with one image a line."""
         head = {
             "offgraph": FORMAT_VERSION,
             "recipe": self.recipe,
@@ -153,7 +150,7 @@ class Job:
             class_names=tuple(value["class_names"]),
             versions=dict(value["versions"]),
             pictures=tuple(
-                Picture(name, size, as_label(label, task), *rest)
+                ListedImage(name, size, as_label(label, task), *rest)
                 for name, size, label, *rest in value["pictures"]
             ),
             task=task,
@@ -197,7 +194,7 @@ class Job:
 
     @property
     def total(self) -> int:
-        """Number of examples, if every picture can be used."""
+        """Number of examples, if every image can be used."""
         return len(self.pictures) * int(self.options["copies"])
 
     @property
@@ -234,7 +231,7 @@ def explain_difference(old: Compose, new: Compose) -> str:
     return told or "the same steps, but with other ids, or others of them in Augment"
 
 
-def _listing_differences(old: tuple[Picture, ...], new: tuple[Picture, ...]) -> list[str]:
+def _listing_differences(old: tuple[ListedImage, ...], new: tuple[ListedImage, ...]) -> list[str]:
     was, now = {p.name: p for p in old}, {p.name: p for p in new}
     gone = [name for name in was if name not in now]
     added = [name for name in now if name not in was]
@@ -249,8 +246,8 @@ def _listing_differences(old: tuple[Picture, ...], new: tuple[Picture, ...]) -> 
     return found
 
 
-def _same(old: Picture, new: Picture) -> bool:
-    """Whether a picture is listed as it was; one whose file was missing then may be there now."""
+def _same(old: ListedImage, new: ListedImage) -> bool:
+    """Whether an image is listed as it was; one whose file was missing then may be there now."""
     sizes = {"size": new.size if old.size < 0 else old.size}
     if old.mask_size is not None and new.mask_size is not None and old.mask_size < 0:
         sizes["mask_size"] = new.mask_size
@@ -264,15 +261,3 @@ def _size(path: Any) -> int:
         if is_machine(error):
             raise machine_error(str(path), error) from error
         return -1
-
-
-def library_versions(extra: Sequence[str] = ()) -> dict[str, str]:
-    """Versions of the libraries that decode, transform and encode, and of those named; "absent" where not installed."""
-
-    def version(name: str) -> str:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            return "absent"
-
-    return {name: version(name) for name in (*_LIBRARIES, *extra)}

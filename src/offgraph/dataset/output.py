@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from offgraph.errors import BuildError, MachineError
-from offgraph.machine import is_machine, machine_error, with_retries
-from offgraph.tables import dumps
+from offgraph.core.errors import BuildError, MachineError
+from offgraph.core.machine import is_machine, machine_error, with_retries
+from offgraph.core.tables import dumps
 
 __all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "read_part", "sha256_of"]
 

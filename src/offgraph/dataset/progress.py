@@ -11,12 +11,12 @@ __all__ = ["progress_bar"]
 
 @contextlib.contextmanager
 def progress_bar(total: int, done: int, show: bool | None) -> Iterator[Callable[[bool], None]]:
-    """Give a function to be called after each picture with whether it could be used.
+    """Give a function to be called after each image with whether it could be used.
 
     Parameters
     ----------
     total, done : int
-        Pictures in all, and those that are there already.
+        Images in all, and those that are there already.
     show : bool or None
         None: only where standard error is a terminal.
     """

@@ -17,7 +17,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from offgraph.compose import Compose
+from offgraph.core.errors import BuildError
+from offgraph.core.machine import is_machine, machine_error
+from offgraph.core.tables import TableWriter
 from offgraph.dataset.job import Job, class_counts
 from offgraph.dataset.output import OutputFolder, json_bytes, json_line
 from offgraph.dataset.schema import (
@@ -30,9 +32,7 @@ from offgraph.dataset.schema import (
     parse_version,
     validate,
 )
-from offgraph.errors import BuildError
-from offgraph.machine import is_machine, machine_error
-from offgraph.tables import TableWriter
+from offgraph.recipe.compose import Compose
 
 __all__ = ["BAD_TABLE", "MANIFEST", "Quarantined", "Records", "load_manifest", "quarantined"]
 
@@ -42,7 +42,7 @@ BAD_TABLE = "quarantine.csv"
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A picture that was set aside.
+    """An image that was set aside.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Quarantined:
 class Records:
     """Record files of a dataset, ``samples/00000.jsonl`` and on.
 
-    The first line of each says what the shard holds; then comes a line an example, then a line a bad picture.
+    The first line of each says what the shard holds; then comes a line an example, then a line a bad image.
     """
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
@@ -97,7 +97,7 @@ class Records:
         self.folder.write(self.file(shard), b"".join(map(json_line, [head, *lines, *bad])))
 
     def read(self, shard: int) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]] | None:
-        """Header, examples and bad pictures of a finished shard; None where it is not finished."""
+        """Header, examples and bad images of a finished shard; None where it is not finished."""
         data = self.folder.read(self.file(shard))
         if data is None:
             return None
@@ -135,7 +135,7 @@ class Records:
         return any(shard is not None and shard[1] for shard in found)
 
     def clear(self) -> None:
-        """Remove all record files, and the table of bad pictures."""
+        """Remove all record files, and the table of bad images."""
         for path in self._files():
             self.folder.remove(f"samples/{path.name}")
         with contextlib.suppress(OSError):  # something else lies in it
@@ -160,7 +160,7 @@ class Records:
         Raises
         ------
         BuildError
-            Where a picture was not the same each time it was read, or none could be used.
+            Where an image was not the same each time it was read, or none could be used.
         """
         labels: list[Any] = []
         content: dict[int, tuple[str, str | None, str | None]] = {}
@@ -174,7 +174,7 @@ class Records:
         bad = quarantined(bad_lines)
         if not labels and bad:
             raise BuildError(
-                f"{self.folder.path}: none of its pictures ({len(self.job.pictures)}) could be used; "
+                f"{self.folder.path}: none of its images ({len(self.job.pictures)}) could be used; "
                 f"the first: {bad[0].name}: {bad[0].reason}"
             )
         table = self.folder.keep(BAD_TABLE, _quarantine_table(bad))
@@ -229,7 +229,7 @@ class Records:
 
 
 def quarantined(lines: list[dict[str, Any]]) -> list[Quarantined]:
-    """Bring the bad copies of each picture together, in the order of the source."""
+    """Bring the bad copies of each image together, in the order of the source."""
     found: dict[tuple[int, str, str, bool], list[int]] = {}
     for line in lines:
         key = (line["index"], line["name"], line["quarantined"], bool(line.get("retry")))

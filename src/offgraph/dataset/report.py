@@ -22,7 +22,7 @@ class BuildReport:
     path : Path
         The folder of the dataset.
     format : str
-    pictures : int
+    images : int
         Files in the source.
     examples : int
         Examples in the dataset.
@@ -32,7 +32,7 @@ class BuildReport:
         Images that were set aside, with the reason of each; ``retry`` marks those that were not refused for
         their content, which the same build tries again when it is run again.
     bytes : int
-        Size of pictures and masks on the disk; estimated in a dry run.
+        Size of images and masks on the disk; estimated in a dry run.
     seconds : float
         Time it took; estimated in a dry run.
     resumed : int
@@ -80,7 +80,7 @@ class BuildReport:
             )
         if self.draws and self.examples <= self.pictures:
             lines.append(
-                "  drawn once and stored, so that every epoch sees the same; copies= (--copies) draws each picture "
+                "  drawn once and stored, so that every epoch sees the same; copies= (--copies) draws each image "
                 "more often, a Loader of the source itself in every epoch anew"
             )
         lines.extend(f"  written again: {what}" for what in self.repaired)
@@ -88,7 +88,7 @@ class BuildReport:
             new = self.examples - self.resumed
             lines.append(f"  {count_of(self.resumed, 'example')} already there, {new} new")
         if self.quarantined:
-            count, what = len(self.quarantined), count_of(len(self.quarantined), "picture")
+            count, what = len(self.quarantined), count_of(len(self.quarantined), "image")
             where = "" if self.dry_run else f" (all in {self.path / 'quarantine.csv'})"
             share = len({bad.name for bad in self.quarantined}) / max(1, self.pictures)
             allowed = (
@@ -104,13 +104,13 @@ class BuildReport:
                 lines.append(f"    … and {count - 5} more")
         if self.waiting:
             lines.append(
-                f"  {count_of(self.waiting, 'picture')} could not be opened, whatever the content is: "
+                f"  {count_of(self.waiting, 'image')} could not be opened, whatever the content is: "
                 "run the same build again to try once more"
             )
         return "\n".join(lines)
 
     def _headline(self) -> str:
-        what = f"{count_of(self.examples, 'example')} from {count_of(self.pictures, 'picture')}"
+        what = f"{count_of(self.examples, 'example')} from {count_of(self.pictures, 'image')}"
         size, time = _bytes(self.bytes), _seconds(self.seconds)
         if self.dry_run:
             return f"{self.path}: would hold {what} as {self.format}, about {size}, in about {time}; nothing is written"

@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from offgraph.errors import BuildError
-from offgraph.tables import unescaped
+from offgraph.core.errors import BuildError
+from offgraph.core.tables import unescaped
 
 __all__ = [
     "BAD_LINE",

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offgraph.compose import Compose
+from offgraph.core.errors import BuildError
 from offgraph.dataset.output import PART, OutputFolder, json_bytes
 from offgraph.dataset.report import BuildReport
-from offgraph.errors import BuildError
+from offgraph.recipe.compose import Compose
 from offgraph.sources import Item, Source
 from offgraph.sources.folder import SPLIT_FILE, is_built
 from offgraph.sources.split import split

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from offgraph.core.errors import BuildError, OffgraphError
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import PART, OutputFolder, inside, json_bytes, read_part, sha256_of
 from offgraph.dataset.schema import SpanEntry, parse
-from offgraph.errors import BuildError, OffgraphError
 
 __all__ = ["FEATURES", "TFRecordFormat", "features_of"]
 
@@ -40,7 +40,7 @@ FEATURES: dict[str, tuple[str, str]] = {
     "mask/shape": ("int64 list", "as image/shape"),
     "mask/dtype": ("string", "as image/dtype"),
     "name": ("string", "path of the source file, relative to the source folder"),
-    "copy": ("int64", "which draw of the picture this is, from 0"),
+    "copy": ("int64", "which draw of the image this is, from 0"),
     "steps": ("int64", "how many leading steps of the recipe are done"),
 }
 """Name → (type, meaning) of every feature of every example."""

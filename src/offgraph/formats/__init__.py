@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from offgraph.formats import avif, gif, jpeg, npy, png, pnm, tiff, webp, with_pillow
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 
-__all__ = ["FORMATS", "Format", "FormatError", "Limits", "Stored", "recognise"]
+__all__ = ["FORMATS", "FormatError", "ImageFormat", "Limits", "StoredImage", "recognise"]
 
 
 @dataclass(frozen=True)
-class Format:
+class ImageFormat:
     """One file format.
 
     Parameters
@@ -32,7 +32,7 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     begins: tuple[tuple[int, bytes], ...]
-    decode: Callable[..., Stored]
+    decode: Callable[..., StoredImage]
     stacks: bool = False
 
     def matches(self, data: bytes) -> bool:
@@ -41,26 +41,26 @@ class Format:
 
 
 FORMATS = (
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), ((0, b"\xff\xd8\xff"),), jpeg.decode),
-    Format("PNG", (".png", ".apng"), ((0, b"\x89PNG\r\n\x1a\n"),), png.decode),
-    Format(
+    ImageFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), ((0, b"\xff\xd8\xff"),), jpeg.decode),
+    ImageFormat("PNG", (".png", ".apng"), ((0, b"\x89PNG\r\n\x1a\n"),), png.decode),
+    ImageFormat(
         "TIFF",
         (".tif", ".tiff"),
         ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
         tiff.decode,
         stacks=True,
     ),
-    Format("GIF", (".gif",), ((0, b"GIF87a"), (0, b"GIF89a")), gif.decode),
-    Format("BMP", (".bmp", ".dib"), ((0, b"BM"),), with_pillow.decode_bmp),
-    Format("WebP", (".webp",), ((8, b"WEBP"),), webp.decode),
-    Format("AVIF", (".avif",), ((4, b"ftypavif"), (4, b"ftypavis")), avif.decode),
-    Format(
+    ImageFormat("GIF", (".gif",), ((0, b"GIF87a"), (0, b"GIF89a")), gif.decode),
+    ImageFormat("BMP", (".bmp", ".dib"), ((0, b"BM"),), with_pillow.decode_bmp),
+    ImageFormat("WebP", (".webp",), ((8, b"WEBP"),), webp.decode),
+    ImageFormat("AVIF", (".avif",), ((4, b"ftypavif"), (4, b"ftypavis")), avif.decode),
+    ImageFormat(
         "PNM",
         (".pbm", ".pgm", ".ppm", ".pnm"),
         tuple((0, b"P%d" % n) for n in range(1, 7)),
         pnm.decode,
     ),
-    Format("NPY", (".npy",), ((0, b"\x93NUMPY"),), npy.decode, stacks=True),
+    ImageFormat("NPY", (".npy",), ((0, b"\x93NUMPY"),), npy.decode, stacks=True),
 )
 """All formats that can be read, in the order in which they are tried."""
 
@@ -77,7 +77,7 @@ _OTHERS = (
 )
 
 
-def recognise(data: bytes) -> Format:
+def recognise(data: bytes) -> ImageFormat:
     """Return the format whose first bytes `data` has; the file's name plays no part.
 
     Raises
@@ -99,4 +99,4 @@ def recognise(data: bytes) -> Format:
         raise FormatError("a file compressed by gzip; unpack it first")
     begins = data[:8].hex(" ")
     known = ", ".join(candidate.name for candidate in FORMATS)
-    raise FormatError(f"not a picture in a known format ({known}); it begins with bytes {begins}")
+    raise FormatError(f"not an image in a known format ({known}); it begins with bytes {begins}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from offgraph.formats import isolated, with_pillow
-from offgraph.formats.base import Limits, Stored
+from offgraph.formats.base import Limits, StoredImage
 
 __all__ = ["decode", "decode_here"]
 
@@ -16,12 +16,12 @@ _HIGH_DEPTH, _TWELVE = 0x40, 0x20  # of the third byte of a configuration
 _SEARCHED = 1 << 16
 
 
-def decode(data: bytes, limits: Limits) -> Stored:
+def decode(data: bytes, limits: Limits) -> StoredImage:
     """Decode the first frame of an AVIF file; of 10 and 12 bits the numbers stay as they are."""
     return isolated.decode(decode_here, data, limits)
 
 
-def decode_here(data: bytes, limits: Limits) -> Stored:
+def decode_here(data: bytes, limits: Limits) -> StoredImage:
     """Do so in this process."""
     from PIL import AvifImagePlugin
 

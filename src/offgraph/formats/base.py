@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["BYTES_PER_PIXEL", "FormatError", "Limits", "Stored", "cause_of", "no_such_page"]
+__all__ = ["BYTES_PER_PIXEL", "FormatError", "Limits", "StoredImage", "cause_of", "no_such_page"]
 
 BYTES_PER_PIXEL = 8
 """Memory allowed for each pixel of the limit: 16-bit RGBA, or float64 grey."""
 
 
 class FormatError(Exception):
-    """The cause why data is not a readable picture, without the file's name: the reader adds that."""
+    """The cause why data is not a readable image, without the file's name: the reader adds that."""
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredImage:
     """An image as its file stores it: the numbers, and how a viewer is to show them.
 
     Orientation and colour policy come later; see `offgraph.formats.display`.
@@ -51,7 +51,7 @@ class Stored:
     orientation : int
         EXIF orientation, 1 to 8; 1 where the file says nothing.
     frames : int
-        Pictures in the file. More than one: `array` holds the first, unless `axes` has a stack axis.
+        Images in the file. More than one: `array` holds the first, unless `axes` has a stack axis.
     notes : tuple of str
         What a careful user would like to know about how the file was read.
     """
@@ -73,7 +73,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a picture may be, checked on its header alone.
+    """How large an image may be, checked on its header alone.
 
     Parameters
     ----------
@@ -92,9 +92,9 @@ class Limits:
         return self.max_pixels * BYTES_PER_PIXEL
 
     def check(self, height: int, width: int, *, frames: int = 1, pixel_bytes: int = 1) -> None:
-        """Raise `FormatError` where the declared picture is empty or passes the limit."""
+        """Raise `FormatError` where the declared image is empty or passes the limit."""
         if height < 1 or width < 1 or frames < 1:
-            raise FormatError(f"an empty picture of {height} × {width} pixels")
+            raise FormatError(f"an empty image of {height} × {width} pixels")
         pixels = height * width * frames
         stack = f" × {frames} frames" if frames > 1 else ""
         size = f"{height} × {width} pixels{stack}"

@@ -1,6 +1,6 @@
 """The colour policy: from the numbers that a file stores to what a viewer shows, or to labels as they stand.
 
-Decoders return numbers and describe how they are shown (`Stored.palette`, `top`, `white_is_zero`, `key`, `inks`);
+Decoders return numbers and describe how they are shown (`StoredImage.palette`, `top`, `white_is_zero`, `key`, `inks`);
 the rules are applied here and nowhere else, so that labels meet none of them, in any format.
 """
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 
 __all__ = ["Alpha", "Color", "paint"]
 
@@ -20,15 +20,15 @@ Alpha = Literal["drop", "white", "black"]
 _SLAB = 1 << 20  # bytes: luma and opacity are computed in numbers many times as wide
 
 
-def paint(stored: Stored, color: Color, alpha: Alpha, limits: Limits) -> tuple[np.ndarray, str]:
+def paint(stored: StoredImage, color: Color, alpha: Alpha, limits: Limits) -> tuple[np.ndarray, str]:
     """Apply the colour policy, a slab of rows at a time where that computes anything.
 
     Parameters
     ----------
-    stored : Stored
+    stored : StoredImage
         As a decoder returned it.
     color, alpha
-        As in `offgraph.decode.read`.
+        As in `offgraph.formats.decoding.read`.
     limits : Limits
         Checked against what the policy makes of the file, before that is allocated.
 
@@ -66,7 +66,7 @@ def paint(stored: Stored, color: Color, alpha: Alpha, limits: Limits) -> tuple[n
     return array, axes
 
 
-def _paint_part(stored: Stored, array: np.ndarray, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
+def _paint_part(stored: StoredImage, array: np.ndarray, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
     """Apply the colour policy to `array`, some rows of what a file stores."""
     if color == "labels":
         axes = stored.axes
@@ -79,7 +79,7 @@ def _paint_part(stored: Stored, array: np.ndarray, color: Color, alpha: Alpha) -
     return _flat(array, axes, opacity, stored.premultiplied, color, alpha)
 
 
-def _shown(stored: Stored, array: np.ndarray) -> tuple[np.ndarray, str, bool]:
+def _shown(stored: StoredImage, array: np.ndarray) -> tuple[np.ndarray, str, bool]:
     axes = stored.axes
     if stored.palette is not None:
         return _from_palette(array, axes, stored.palette, opacity=stored.alpha)
@@ -114,7 +114,7 @@ def _indices_and_opacity(array: np.ndarray, axes: str) -> tuple[np.ndarray, np.n
     return array.take(0, channel), array.take(1, channel)
 
 
-def _full_range(array: np.ndarray, stored: Stored) -> np.ndarray:
+def _full_range(array: np.ndarray, stored: StoredImage) -> np.ndarray:
     """Brightness of grey values: stretched from shallow depths to 0–255, and larger is brighter.
 
     Numbers of more than 8 bits are measurements and stay as they are.

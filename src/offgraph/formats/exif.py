@@ -1,4 +1,4 @@
-"""EXIF orientation: finding it in a block of EXIF data, and turning pictures upright by it."""
+"""EXIF orientation: finding it in a block of EXIF data, and turning images upright by it."""
 
 from __future__ import annotations
 

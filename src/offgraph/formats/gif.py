@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from offgraph.formats.base import Limits, Stored
+from offgraph.formats.base import Limits, StoredImage
 from offgraph.formats.with_pillow import open_image, said_first, stored_of
 
 __all__ = ["decode"]
@@ -23,7 +23,7 @@ class _Blocks:
     whole: bool = True
 
 
-def decode(data: bytes, limits: Limits) -> Stored:
+def decode(data: bytes, limits: Limits) -> StoredImage:
     """Decode the first frame of a GIF."""
     blocks = _read_blocks(data)
     with open_image(blocks.first, "GIF") as image:

@@ -23,9 +23,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from offgraph.errors import MachineError
+from offgraph.core.errors import MachineError
 from offgraph.formats import wire
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 
 __all__ = ["close", "decode"]
 
@@ -38,7 +38,7 @@ _CODE = "import sys, json; sys.path[:] = json.loads(sys.argv[1])\nfrom offgraph.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def decode(function: Callable[..., Stored], data: bytes, limits: Limits, **options: Any) -> Stored:
+def decode(function: Callable[..., StoredImage], data: bytes, limits: Limits, **options: Any) -> StoredImage:
     """Run ``function(data, limits, **options)`` in a worker process.
 
     Parameters
@@ -55,7 +55,7 @@ def decode(function: Callable[..., Stored], data: bytes, limits: Limits, **optio
 
     Returns
     -------
-    Stored
+    StoredImage
 
     Raises
     ------
@@ -173,7 +173,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.returncode is None and self._process.poll() is None
 
-    def ask(self, request: dict[str, Any], data: bytes, limits: Limits) -> Stored:
+    def ask(self, request: dict[str, Any], data: bytes, limits: Limits) -> StoredImage:
         self.free = False
         deadline = time.monotonic() + _FIRST_SECONDS + _WALL_PER_CPU * len(data) / 1e6
         self._channel.settimeout(deadline - time.monotonic())

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from offgraph.formats import isolated, with_pillow
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 from offgraph.formats.exif import find_orientation
 from offgraph.formats.jpeg_scans import check_scans, check_whole, decode_whole
 
@@ -85,7 +85,7 @@ def read_header(data: bytes) -> Header:
     return Header(height, width, body[5], body[0], process, find_orientation(exif, xmp), more, at)
 
 
-def decode(data: bytes, limits: Limits) -> Stored:
+def decode(data: bytes, limits: Limits) -> StoredImage:
     """Decode a JPEG: accurate integer DCT, smooth chroma upsampling, as Pillow does it."""
     header = read_header(data)
     limits.check(header.height, header.width, pixel_bytes=header.pixel_bytes)
@@ -109,11 +109,11 @@ def decode(data: bytes, limits: Limits) -> Stored:
     if header.process in _PROGRESSIVE and not whole:
         notes += ("its last scans are missing: the image is coarse",)
     if header.more_pictures:
-        notes += ("holds several pictures (MPO): the first is read",)
+        notes += ("holds several images (MPO): the first is read",)
     return replace(stored, orientation=header.orientation, notes=notes)
 
 
-def _decode_ordinary(data: bytes, header: Header, limits: Limits) -> Stored:
+def _decode_ordinary(data: bytes, header: Header, limits: Limits) -> StoredImage:
     try:
         return _stored(_decode_turbo(data, header))
     except ValueError as error:
@@ -131,15 +131,17 @@ def _decode_turbo(data: bytes, header: Header, *, strict: bool = True) -> np.nda
     return simplejpeg.decode_jpeg(data, _COLOURS[header.components], strict=strict)
 
 
-def _stored(array: np.ndarray) -> Stored:
+def _stored(array: np.ndarray) -> StoredImage:
     if array.shape[-1] == 4:  # by Adobe's convention, 255 is no ink
-        return Stored(
+        return StoredImage(
             np.bitwise_not(array, out=array), "YXC", "cmyk", inks=True, notes=("CMYK, shown as RGB",)
         )
-    return Stored(array[..., 0], "YX", "grey") if array.shape[-1] == 1 else Stored(array, "YXC", "rgb")
+    return (
+        StoredImage(array[..., 0], "YX", "grey") if array.shape[-1] == 1 else StoredImage(array, "YXC", "rgb")
+    )
 
 
-def _decode_odd(data: bytes, header: Header, limits: Limits, note: str) -> Stored:
+def _decode_odd(data: bytes, header: Header, limits: Limits, note: str) -> StoredImage:
     """Decode what libjpeg warns of with Pillow, which is content with more: here it has to hold every pixel."""
     stored = with_pillow.decode_odd(data, "JPEG", limits)
     check_whole(
@@ -151,7 +153,7 @@ def _decode_odd(data: bytes, header: Header, limits: Limits, note: str) -> Store
     return replace(stored, notes=(*stored.notes, note))
 
 
-def decode_rare(data: bytes, limits: Limits) -> Stored:
+def decode_rare(data: bytes, limits: Limits) -> StoredImage:
     """Decode 12-bit, lossless and arithmetic JPEG; for a worker process (`isolated.decode`).
 
     12-bit and lossless files are those of medical scanners: the numbers stay as they are.
@@ -170,7 +172,7 @@ def decode_rare(data: bytes, limits: Limits) -> Stored:
 
     array = decode_whole(imagecodecs.jpeg_decode, data, header.scans)
     layout = {2: "grey", 3: "rgb"}.get(array.ndim if array.ndim == 2 else array.shape[-1], "channels")
-    return Stored(
+    return StoredImage(
         np.ascontiguousarray(array),
         "YX" if array.ndim == 2 else "YXC",
         layout,

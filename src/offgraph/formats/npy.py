@@ -7,16 +7,16 @@ import math
 
 import numpy as np
 
-from offgraph.errors import StepError
-from offgraph.formats.base import FormatError, Limits, Stored, no_such_page
-from offgraph.spec import name_axes
+from offgraph.core.axes import name_axes
+from offgraph.core.errors import StepError
+from offgraph.formats.base import FormatError, Limits, StoredImage, no_such_page
 
 __all__ = ["decode"]
 
 _LONGEST_HEADER = 10_000  # NumPy's own limit; it is parsed as Python literals
 
 
-def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | None = None) -> Stored:
+def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | None = None) -> StoredImage:
     """Decode an array of bool, integers or floats, in C or Fortran order, of either byte order.
 
     Parameters
@@ -52,7 +52,7 @@ def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | Non
         array = array.view(np.uint8) != 0
     array = np.array(array, dtype.newbyteorder("="), order="C")
     layout = "channels" if "C" in named else "bilevel" if array.dtype == bool else "grey"
-    return Stored(array, named, "rgb" if named == "YXC" and samples == 3 else layout)
+    return StoredImage(array, named, "rgb" if named == "YXC" and samples == 3 else layout)
 
 
 def _read_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:

@@ -1,6 +1,6 @@
 """PNG: 16-bit files by libpng without loss, the others by Pillow.
 
-Neither is handed the file itself: its chunks are read and checked here, and what makes the picture is passed on
+Neither is handed the file itself: its chunks are read and checked here, and what makes the image is passed on
 alone. So a damaged colour profile, a compressed text that grows without end or a missing last chunk harm nobody.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from offgraph.formats import isolated, with_pillow
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 from offgraph.formats.exif import find_orientation
 
 __all__ = ["decode"]
@@ -50,7 +50,7 @@ class _Chunks:
 
 
 def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
-    """Read what is said about the picture; check the checksums of the chunks that make it."""
+    """Read what is said about the image; check the checksums of the chunks that make it."""
     found, at, idat = _Chunks(), len(_SIGNATURE), 0
     kept = [_SIGNATURE]
     left = _MOST_CHUNKS + len(data) // _CHUNK_BYTES
@@ -59,7 +59,7 @@ def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
         if not left:
             raise FormatError("damaged: its chunks are too many and too small")
         if at + 12 > len(data):
-            if idat:  # the picture is whole; only the closing chunk is missing
+            if idat:  # the image is whole; only the closing chunk is missing
                 found.notes.append("the end of the file is missing")
                 break
             raise FormatError("truncated: the file ends before its pixels")
@@ -130,8 +130,8 @@ def _read_size(kind: bytes, body: bytes, found: _Chunks, limits: Limits, stored_
     limits.check_plausible(found.height * found.width, stored_bytes, max(1, 8 * _DEFLATE_BEST // bits))
 
 
-def decode(data: bytes, limits: Limits) -> Stored:
-    """Decode a PNG of 1 to 16 bits; of an animated one the default picture."""
+def decode(data: bytes, limits: Limits) -> StoredImage:
+    """Decode a PNG of 1 to 16 bits; of an animated one the default image."""
     chunks = _read_chunks(data, limits)
     if chunks.bits == 16 and chunks.interlaced:  # libpng complains of how imagecodecs calls it: not here
         stored = isolated.decode(decode_here, chunks.picture, limits)
@@ -146,12 +146,12 @@ def decode(data: bytes, limits: Limits) -> Stored:
     return replace(stored, orientation=orientation, frames=chunks.frames, notes=notes)
 
 
-def decode_here(data: bytes, limits: Limits) -> Stored:
+def decode_here(data: bytes, limits: Limits) -> StoredImage:
     """Decode a PNG of 16 bits; for a worker process (`isolated.decode`)."""
     return _decode_deep(_read_chunks(data, limits))
 
 
-def _decode_deep(chunks: _Chunks) -> Stored:
+def _decode_deep(chunks: _Chunks) -> StoredImage:
     import imagecodecs
 
     array = imagecodecs.png_decode(chunks.picture)
@@ -161,11 +161,11 @@ def _decode_deep(chunks: _Chunks) -> Stored:
         )
     channels = 1 if array.ndim == 2 else array.shape[2]
     layout = {1: "grey", 2: "grey+alpha", 3: "rgb", 4: "rgba"}[channels]
-    stored = Stored(array, "YX" if array.ndim == 2 else "YXC", layout, alpha=channels in (2, 4))
+    stored = StoredImage(array, "YX" if array.ndim == 2 else "YXC", layout, alpha=channels in (2, 4))
     return stored if stored.alpha else _with_colour_key(stored, chunks)
 
 
-def _decode_shallow(chunks: _Chunks, limits: Limits) -> Stored:
+def _decode_shallow(chunks: _Chunks, limits: Limits) -> StoredImage:
     stored = with_pillow.decode_first(chunks.picture, "PNG", limits)
     if chunks.colour == _PALETTE:
         colours = np.frombuffer(chunks.palette[: len(chunks.palette) // 3 * 3], np.uint8).reshape(-1, 3)
@@ -181,7 +181,7 @@ def _decode_shallow(chunks: _Chunks, limits: Limits) -> Stored:
     return _with_colour_key(stored, chunks)
 
 
-def _with_colour_key(stored: Stored, chunks: _Chunks) -> Stored:
+def _with_colour_key(stored: StoredImage, chunks: _Chunks) -> StoredImage:
     """Say which colour is declared transparent."""
     channels = _CHANNELS[chunks.colour]
     if len(chunks.transparency) != 2 * channels or chunks.colour not in (_GREY, _RGB):

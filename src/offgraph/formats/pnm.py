@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 
 __all__ = ["decode"]
 
@@ -22,7 +22,7 @@ _MOST_COMMENTS = 100_000
 _SPACE = b" \t\r\n\v\f"
 
 
-def decode(data: bytes, limits: Limits) -> Stored:
+def decode(data: bytes, limits: Limits) -> StoredImage:
     """Decode the first image of a PNM file: bits as bool, up to 8 bits as uint8, more as uint16."""
     kind = data[1] - ord("0")
     plain, bits, channels = kind <= 3, kind in (1, 4), 3 if kind in (3, 6) else 1
@@ -46,7 +46,7 @@ def decode(data: bytes, limits: Limits) -> Stored:
     notes = ("a bitmap in which 1 is black: so are its labels",) if bits else ()
     if re.match(rb"\s*P[1-6]\s", rest):
         notes += ("more images follow: the first is read",)
-    return Stored(
+    return StoredImage(
         array,
         "YX" if channels == 1 else "YXC",
         layout,

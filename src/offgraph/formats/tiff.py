@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.errors import MachineError
+from offgraph.core.errors import MachineError
 from offgraph.formats import isolated, with_pillow
-from offgraph.formats.base import FormatError, Limits, Stored, cause_of, no_such_page
+from offgraph.formats.base import FormatError, Limits, StoredImage, cause_of, no_such_page
 from offgraph.formats.exif import find_orientation
 from offgraph.formats.tiff_strips import (
     IN_PROCESS,
@@ -83,7 +83,7 @@ _LOG: ContextVar[list[str] | None] = ContextVar("offgraph_tiff_log", default=Non
 
 
 class _Collect(logging.Handler):
-    """Keep tifffile's complaints for the notes of the picture being read, off the terminal."""
+    """Keep tifffile's complaints for the notes of the image being read, off the terminal."""
 
     def emit(self, record: logging.LogRecord) -> None:
         kept = _LOG.get()
@@ -106,7 +106,7 @@ def _collected_log() -> Iterator[list[str]]:
         _LOG.reset(token)
 
 
-def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | None = None) -> Stored:
+def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | None = None) -> StoredImage:
     """Decode the first series of a TIFF file, or one page of it.
 
     Parameters
@@ -123,12 +123,14 @@ def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | Non
     return _decode(data, limits, axes, page, in_process=False)
 
 
-def decode_here(data: bytes, limits: Limits, axes: str | None = None, page: int | None = None) -> Stored:
+def decode_here(data: bytes, limits: Limits, axes: str | None = None, page: int | None = None) -> StoredImage:
     """Decode a TIFF of any compression; for a worker process (`isolated.decode`)."""
     return _decode(data, limits, axes, page, in_process=True)
 
 
-def _decode(data: bytes, limits: Limits, axes: str | None, page: int | None, *, in_process: bool) -> Stored:
+def _decode(
+    data: bytes, limits: Limits, axes: str | None, page: int | None, *, in_process: bool
+) -> StoredImage:
     import tifffile
 
     _check_directories(data, page)
@@ -231,7 +233,7 @@ def _is_plain(series: Any) -> bool:
 
 def _read_series(
     tiff: Any, series: Any, data: bytes, limits: Limits, shape: tuple[int, ...], named: str
-) -> Stored:
+) -> StoredImage:
     page = series.pages[0].keyframe
     if page.photometric == _YCBCR and page.compression not in JPEG:
         if len(series.pages) > 1 or page.index:
@@ -312,7 +314,7 @@ def _known(axes: str) -> bool:
     )
 
 
-def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -> Stored:
+def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -> StoredImage:
     """Say how the stored numbers are shown: as grey, RGB, indices of colours, or ink."""
     photometric, samples = int(page.photometric), int(page.samplesperpixel)
     notes: list[str] = []
@@ -337,7 +339,7 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
         if display_only:
             notes.append("the colour table is for display: the values are read")
         else:
-            return Stored(
+            return StoredImage(
                 array.astype(_index_type(array)),
                 axes,
                 "palette",
@@ -345,7 +347,7 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
                 alpha=samples == 2 and axes.endswith("C"),
             )
     if photometric == _SEPARATED and samples == 4:
-        return Stored(array, axes, "cmyk", inks=True, notes=(*notes, "CMYK, shown as RGB"))
+        return StoredImage(array, axes, "cmyk", inks=True, notes=(*notes, "CMYK, shown as RGB"))
     extra = [int(kind) for kind in page.extrasamples]
     colour = photometric in (_RGB, _YCBCR) and samples >= 3
     alpha = axes.endswith("C") and samples == (4 if colour else 2) and (extra[:1] in ([1], [2]) or colour)
@@ -355,7 +357,7 @@ def _interpret(array: np.ndarray, axes: str, page: Any, *, display_only: bool) -
         layout = "bilevel" if array.dtype == bool else "grey"
     else:
         layout = "grey+alpha" if alpha else "channels"
-    return Stored(
+    return StoredImage(
         array,
         axes,
         layout,

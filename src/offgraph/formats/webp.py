@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 from offgraph.formats.exif import find_orientation
 
 __all__ = ["decode"]
@@ -24,7 +24,7 @@ class _Chunks:
     xmp: bytes = b""
 
 
-def decode(data: bytes, limits: Limits) -> Stored:
+def decode(data: bytes, limits: Limits) -> StoredImage:
     """Decode the first frame of a WebP file."""
     declared = int.from_bytes(data[4:8], "little") + 8
     if len(data) < declared:
@@ -36,7 +36,7 @@ def decode(data: bytes, limits: Limits) -> Stored:
     import imagecodecs
 
     array = imagecodecs.webp_decode(data)
-    stored = Stored(
+    stored = StoredImage(
         np.ascontiguousarray(array),
         "YXC",
         "rgba" if array.shape[-1] == 4 else "rgb",

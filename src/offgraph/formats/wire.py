@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 
 if TYPE_CHECKING:
     import socket
@@ -77,7 +77,7 @@ def receive_into(channel: socket.socket, buffer: memoryview, deadline: float | N
         buffer = buffer[got:]
 
 
-def pack(stored: Stored) -> tuple[dict[str, Any], list[np.ndarray]]:
+def pack(stored: StoredImage) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Split a decoded file into what JSON holds and its arrays."""
     said: dict[str, Any] = {}
     arrays: list[np.ndarray] = []
@@ -91,10 +91,10 @@ def pack(stored: Stored) -> tuple[dict[str, Any], list[np.ndarray]]:
     return said, arrays
 
 
-def unpack(said: dict[str, Any], limits: Limits, channel: socket.socket, deadline: float) -> Stored:
+def unpack(said: dict[str, Any], limits: Limits, channel: socket.socket, deadline: float) -> StoredImage:
     """Make a decoded file of an answer. A decoder that was led astray may have written it, so nothing is believed."""
     given: dict[str, Any] = {}
-    for field in fields(Stored):
+    for field in fields(StoredImage):
         value = said[field.name]
         if field.name in ("array", "palette") and value is not None:
             value = _empty(value, limits.max_bytes if field.name == "array" else 8 * _ENTRIES)
@@ -108,7 +108,7 @@ def unpack(said: dict[str, Any], limits: Limits, channel: socket.socket, deadlin
         raise FormatError(
             f"damaged: decoded into an array of shape {given['array'].shape} with axes {axes!r}"
         )
-    return Stored(**given)
+    return StoredImage(**given)
 
 
 def _empty(announced: dict[str, Any], most: int) -> np.ndarray:

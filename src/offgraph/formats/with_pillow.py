@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offgraph.formats.base import FormatError, Limits, Stored
+from offgraph.formats.base import FormatError, Limits, StoredImage
 from offgraph.formats.exif import find_orientation
 
 if TYPE_CHECKING:
@@ -63,10 +63,12 @@ def open_image(data: bytes, kind: str) -> Image.Image:
         raise FormatError(f"too large: {error}") from error
 
 
-def decode_first(data: bytes, kind: str, limits: Limits, *, pixels_per_byte: int | None = None) -> Stored:
-    """Decode the first picture of a file with Pillow's class for `kind`; its metadata is not looked at.
+def decode_first(
+    data: bytes, kind: str, limits: Limits, *, pixels_per_byte: int | None = None
+) -> StoredImage:
+    """Decode the first image of a file with Pillow's class for `kind`; its metadata is not looked at.
 
-    Pillow takes the memory of the whole picture before it reads a pixel: `pixels_per_byte` is what the format
+    Pillow takes the memory of the whole image before it reads a pixel: `pixels_per_byte` is what the format
     can hold at best, so that a short file with a large header does not cost that.
     """
     with open_image(data, kind) as image:
@@ -77,7 +79,7 @@ def decode_first(data: bytes, kind: str, limits: Limits, *, pixels_per_byte: int
         return stored_of(image)
 
 
-def decode_odd(data: bytes, kind: str, limits: Limits) -> Stored:
+def decode_odd(data: bytes, kind: str, limits: Limits) -> StoredImage:
     """Do as `decode_first` for a file that its own decoder does not take; what Pillow warns of becomes notes.
 
     Python keeps its warning filters for the whole process, hence one such file at a time. What other threads warn
@@ -96,27 +98,29 @@ def decode_odd(data: bytes, kind: str, limits: Limits) -> Stored:
     return replace(stored, notes=(*stored.notes, *dict.fromkeys(heard)))
 
 
-def stored_of(image: Image.Image) -> Stored:
+def stored_of(image: Image.Image) -> StoredImage:
     mode = image.mode
     if mode in ("P", "PA"):
         return _stored_palette(image)
     if mode in ("CMYK", "YCbCr"):
         layout = "cmyk" if mode == "CMYK" else "rgb"
-        return Stored(np.array(image.convert("RGB")), "YXC", layout, notes=(f"{mode} turned into RGB",))
+        return StoredImage(np.array(image.convert("RGB")), "YXC", layout, notes=(f"{mode} turned into RGB",))
     if mode in ("RGBX", "RGBa"):
         array = np.array(image.convert("RGB" if mode == "RGBX" else "RGBA"))
-        return Stored(array, "YXC", "rgb" if mode == "RGBX" else "rgba", alpha=mode == "RGBa")
+        return StoredImage(array, "YXC", "rgb" if mode == "RGBX" else "rgba", alpha=mode == "RGBa")
     if mode == "I;16B":
-        return Stored(np.array(image).astype(np.uint16), "YX", "grey")
+        return StoredImage(np.array(image).astype(np.uint16), "YX", "grey")
     if mode not in _LAYOUTS:
         raise FormatError(f"pixels of kind {mode} are not supported; convert the file to grey or RGB")
     array = np.array(image)
-    return Stored(array, "YX" if array.ndim == 2 else "YXC", _LAYOUTS[mode], alpha=mode in ("LA", "RGBA"))
+    return StoredImage(
+        array, "YX" if array.ndim == 2 else "YXC", _LAYOUTS[mode], alpha=mode in ("LA", "RGBA")
+    )
 
 
-def from_chroma(array: np.ndarray) -> Stored:
+def from_chroma(array: np.ndarray) -> StoredImage:
     """RGB from Y, Cb and Cr, (H, W, 3)."""
-    return Stored(_to_rgb(array, "YCbCr", "YCbCr"), "YXC", "rgb", notes=("YCbCr turned into RGB",))
+    return StoredImage(_to_rgb(array, "YCbCr", "YCbCr"), "YXC", "rgb", notes=("YCbCr turned into RGB",))
 
 
 def _to_rgb(array: np.ndarray, mode: str, stored: str) -> np.ndarray:
@@ -132,19 +136,19 @@ def _to_rgb(array: np.ndarray, mode: str, stored: str) -> np.ndarray:
     return made
 
 
-def _stored_palette(image: Image.Image) -> Stored:
+def _stored_palette(image: Image.Image) -> StoredImage:
     if image.mode == "PA":
-        return Stored(np.array(image.convert("RGBA")), "YXC", "palette", alpha=True)
+        return StoredImage(np.array(image.convert("RGBA")), "YXC", "palette", alpha=True)
     entries = np.array(image.getpalette("RGB") or [0, 0, 0], np.uint8).reshape(-1, 3)
     hidden = image.info.get("transparency")
     if isinstance(hidden, int) and 0 <= hidden < len(entries):
         opacity = np.full((len(entries), 1), 255, np.uint8)
         opacity[hidden] = 0
         entries = np.hstack([entries, opacity])
-    return Stored(np.array(image), "YX", "palette", palette=entries)
+    return StoredImage(np.array(image), "YX", "palette", palette=entries)
 
 
-def decode_bmp(data: bytes, limits: Limits) -> Stored:
+def decode_bmp(data: bytes, limits: Limits) -> StoredImage:
     """Decode a BMP of any depth that Pillow knows."""
     runs = len(data) >= 34 and int.from_bytes(data[30:34], "little") in _BMP_RUN_LENGTHS
     per_byte = _RUN_PIXELS_PER_BYTE if runs else _RAW_PIXELS_PER_BYTE
@@ -158,7 +162,7 @@ def decode_bmp(data: bytes, limits: Limits) -> Stored:
     return decode_first(data, "BMP", limits, pixels_per_byte=per_byte)
 
 
-def decode_avif(data: bytes, limits: Limits) -> Stored:
+def decode_avif(data: bytes, limits: Limits) -> StoredImage:
     """Decode the first frame of an AVIF file."""
     with open_image(data, "AVIF") as image:
         limits.check(image.height, image.width, pixel_bytes=4)
@@ -167,7 +171,7 @@ def decode_avif(data: bytes, limits: Limits) -> Stored:
         return replace(said_first(stored_of(image), getattr(image, "n_frames", 1)), orientation=orientation)
 
 
-def said_first(stored: Stored, frames: int) -> Stored:
+def said_first(stored: StoredImage, frames: int) -> StoredImage:
     if frames <= 1:
         return stored
     return replace(

@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from offgraph import charts
 from offgraph.inference.measures import Kept, Scores
 from offgraph.inference.outcome import ON_PAGE, Outcome, Shown, figures_of, rounded, share
 from offgraph.inference.prediction import Prediction, Predictions
-from offgraph.report import Report
+from offgraph.views import charts
+from offgraph.views.html import Report
 
 __all__ = ["ClassOutcome", "LabelOutcome"]
 

@@ -1,16 +1,19 @@
-"""Where a prediction's mask and picture are written."""
+"""Where a prediction's mask and image are written."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offgraph.encode import encode_png, encode_tiff, write_bytes
-from offgraph.errors import OffgraphError
-from offgraph.inference.prediction import Prediction
+from offgraph.core.errors import OffgraphError
+from offgraph.formats.encoding import encode_png, encode_tiff, write_bytes
+
+if TYPE_CHECKING:
+    from offgraph.inference.prediction import Prediction
 
 __all__ = ["write_mask", "write_picture"]
 
@@ -28,7 +31,7 @@ def write_mask(prediction: Prediction, folder: Path) -> Path:
 
 
 def write_picture(prediction: Prediction, folder: Path, rgb: np.ndarray | None = None) -> Path:
-    """Write a prediction's picture below `folder`, as PNG; `rgb` where it is drawn already."""
+    """Write a prediction's image below `folder`, as PNG; `rgb` where it is drawn already."""
     drawn = prediction.picture() if rgb is None else rgb
     return _write(folder, prediction, ".drawn.png", encode_png(drawn))
 

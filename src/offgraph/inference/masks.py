@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from offgraph import picture
+from offgraph.core.tables import TableWriter
 from offgraph.inference.files import write_mask, write_picture
 from offgraph.inference.measures import Kept, Overlaps, objects
 from offgraph.inference.outcome import ON_PAGE, Outcome, rounded, share
 from offgraph.inference.prediction import Prediction, Predictions, draw_mask
-from offgraph.report import Figure, Report
 from offgraph.sources.base import count_of
-from offgraph.tables import TableWriter
+from offgraph.views import draw
+from offgraph.views.html import Figure, Report
 
 __all__ = ["MaskOutcome"]
 
@@ -106,9 +106,9 @@ class MaskOutcome(Outcome):
         if not self._worst.takes(rank):
             return
         large = draw_mask(image, mask, axes, numbers=numbers, scale=scale) if scale > 1 else drawn
-        figures = [Figure(picture.fit(large, _SIDE), prediction.item.name, said)]
+        figures = [Figure(draw.fit(large, _SIDE), prediction.item.name, said)]
         if truth is not None:
-            true = picture.fit(draw_mask(image, truth, axes, scale=max(scale, 1)), _SIDE)
+            true = draw.fit(draw_mask(image, truth, axes, scale=max(scale, 1)), _SIDE)
             figures.append(Figure(true, "true mask", prediction.item.name))
         self._worst.add(rank, tuple(figures))
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from offgraph.postprocess._labels import regions
+from offgraph.targets.regions import regions
 
 __all__ = ["ClassScore", "ErrorScore", "Errors", "Kept", "OverlapScore", "Overlaps", "Scores", "objects"]
 

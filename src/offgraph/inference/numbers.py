@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from offgraph import charts
 from offgraph.inference.measures import Errors, Kept
 from offgraph.inference.outcome import ON_PAGE, Outcome, Shown, figures_of, rounded
 from offgraph.inference.prediction import Prediction, Predictions
-from offgraph.report import NONE, Report
+from offgraph.views import charts
+from offgraph.views.html import NONE, Report
 
 __all__ = ["NumberOutcome"]
 

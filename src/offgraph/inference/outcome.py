@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offgraph import picture
-from offgraph.errors import OffgraphError
+from offgraph.core.errors import OffgraphError
 from offgraph.inference.prediction import Prediction, Predictions
-from offgraph.report import NONE, Figure, Report, Share
+from offgraph.views import draw
+from offgraph.views.html import NONE, Figure, Report, Share
 
 __all__ = ["ON_PAGE", "Outcome", "Shown", "figures_of", "rounded", "share"]
 
@@ -26,7 +26,7 @@ class Outcome(ABC):
     ----------
     run : Predictions
     folder : Path
-        Where masks and pictures are written.
+        Where masks and images are written.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ def figures_of(run: Predictions, shown: list[Shown]) -> list[Figure]:
             image = run.source.read(one.index).image
         except (OffgraphError, OSError):
             continue
-        rgb = picture.fit(picture.to_rgb(image.array, image.axes), _SIDE)
+        rgb = draw.fit(draw.to_rgb(image.array, image.axes), _SIDE)
         name = run.source[one.index].name
         alt = f"{name}: {one.caption}"
         figures.append(Figure(rgb, one.caption, one.details or name, alt=alt, mark=one.mark))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from offgraph.errors import OffgraphError, OffgraphWarning
+from offgraph.core.errors import OffgraphError, OffgraphWarning
 from offgraph.sources.base import Task
 
 if TYPE_CHECKING:
-    from offgraph.tensors.keras import SavedModel
+    from offgraph.frameworks.keras import SavedModel
 
 __all__ = ["OutputReader", "Outputs", "reader_of"]
 
@@ -71,7 +71,7 @@ def reader_of(saved: SavedModel, outputs: Outputs | None) -> OutputReader:
 
     `outputs` decides, then what the file says, then the model's last layer.
     """
-    from offgraph.tensors.head import head_of
+    from offgraph.frameworks.head import head_of
 
     task = saved.task
     said = outputs or saved.outputs

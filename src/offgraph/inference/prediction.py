@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph import picture
-from offgraph.compose import Compose
-from offgraph.encode import show
-from offgraph.machine import with_retries
+from offgraph.core.display import NotebookView
+from offgraph.core.machine import with_retries
+from offgraph.formats.encoding import show
+from offgraph.inference.files import write_mask, write_picture
+from offgraph.recipe.compose import Compose
 from offgraph.sources import Item, Sample, Source
 from offgraph.sources.base import Task, class_numbers
 from offgraph.sources.names import nfc
+from offgraph.views import draw
 
 if TYPE_CHECKING:
-    from offgraph.tensors.keras import SavedModel
+    from offgraph.frameworks.keras import SavedModel
 
 __all__ = ["Prediction", "Predictions"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Prediction:
+class Prediction(NotebookView):
     """What a model says about one image, on the image's own grid.
 
     The grid is that of the upright image: what `offgraph.imread` gives, its EXIF orientation applied.
@@ -80,11 +82,6 @@ class Prediction:
         else:
             said = self.summary
         return f"<Prediction of {self.item.name!r}: {said}>"
-
-    def _repr_html_(self) -> str:
-        from offgraph import notebook
-
-        return notebook.of_prediction(self)
 
     @property
     def summary(self) -> str:
@@ -175,16 +172,16 @@ class Prediction:
         """
         array = self.image if image is None else image
         if self.mask is None:
-            rgb = picture.to_rgb(array, self.axes)
-            return picture.sheet([[(rgb, self.summary)]], side=320)
+            rgb = draw.to_rgb(array, self.axes)
+            return draw.sheet([[(rgb, self.summary)]], side=320)
         return draw_mask(array, self.mask, self.axes, numbers=numbers, scale=scale)
 
     def show(self) -> Any:
-        """Show `picture`: in a notebook inline, elsewhere in the platform's viewer."""
+        """Show `image`: in a notebook inline, elsewhere in the platform's viewer."""
         return show(self.picture())
 
     def save(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
-        """Write the label mask, if there is one, and the picture below `folder`.
+        """Write the label mask, if there is one, and the image below `folder`.
 
         Returns
         -------
@@ -192,8 +189,6 @@ class Prediction:
             ``"picture"`` and, for a mask model, ``"mask"``, with the path of each file. Masks are 16-bit PNG, or
             TIFF where labels pass 65535 or the image is a volume.
         """
-        from offgraph.results import write_mask, write_picture
-
         written = {"picture": write_picture(self, Path(folder))}
         if self.mask is not None:
             written["mask"] = write_mask(self, Path(folder))
@@ -210,7 +205,7 @@ def draw_mask(
     if scale > 1:
         mask = mask.repeat(scale, 0).repeat(scale, 1)
         array = array.repeat(scale, axes.index("Y")).repeat(scale, axes.index("X"))
-    return picture.overlay(array, mask, axes=axes, numbers=numbers)
+    return draw.overlay(array, mask, axes=axes, numbers=numbers)
 
 
 class Predictions(Iterator[Prediction]):

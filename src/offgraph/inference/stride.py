@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from offgraph.tensors.keras import SavedModel
+    from offgraph.frameworks.keras import SavedModel
 
 __all__ = ["Grid", "grid_of"]
 

@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from offgraph.batching import run_checked
-from offgraph.compose import Compose
-from offgraph.errors import MachineError, OffgraphError, StepError
-from offgraph.feeding import BAD_FILE, name_file, ordered_map, reason
-from offgraph.frame import AffineMap, Frame
+from offgraph.core.errors import MachineError, OffgraphError, StepError
+from offgraph.core.machine import is_machine, machine_error, with_retries
+from offgraph.core.random import Key
+from offgraph.core.threads import num_threads
+from offgraph.geometry.affine_map import AffineMap
+from offgraph.geometry.frame import Frame
 from offgraph.inference.outputs import OutputReader
 from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.inference.stride import Grid, grid_of
-from offgraph.machine import is_machine, machine_error, with_retries
-from offgraph.random import Key
+from offgraph.pipeline.checks import run_checked
+from offgraph.pipeline.failures import BAD_FILE, name_file, reason
+from offgraph.pipeline.workers import ordered_map
+from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
-from offgraph.targets import Image
-from offgraph.threads import num_threads
+from offgraph.targets.image import Image
 
 if TYPE_CHECKING:
-    from offgraph.tensors.keras import SavedModel
+    from offgraph.frameworks.keras import SavedModel
 
 __all__ = ["Work"]
 
@@ -106,7 +108,7 @@ class Work:
                 raise OffgraphError(f"{self.source.root}: there is no image in it to predict")
             name, why = told.quarantined[0]
             raise OffgraphError(
-                f"none of the source's pictures ({len(self.source):,}) could be predicted; "
+                f"none of the source's images ({len(self.source):,}) could be predicted; "
                 f"the first: {name}: {why}"
             )
 

@@ -1,9 +1,9 @@
 """The functions of ``scipy.ndimage``, with its signatures and its answers, at native speed where it counts.
 
 Every one of SciPy's names is here. Those in :data:`NATIVE` run Offgraph's own loops, return the bytes of the
-installed SciPy, release the interpreter lock and may use several threads (:mod:`offgraph.threads`). The others are
+installed SciPy, release the interpreter lock and may use several threads (:mod:`offgraph.core.threads`). The others are
 SciPy's own objects, imported by name in the modules below. Deliberate differences are listed in
-``docs/differences.md``. :mod:`offgraph.ndimage.batch` is Offgraph's own: warps of many pictures in one call.
+``docs/differences.md``. :mod:`offgraph.ndimage.batch` is Offgraph's own: warps of many images in one call.
 
 Examples
 --------
@@ -20,7 +20,6 @@ True
 from __future__ import annotations
 
 from offgraph.ndimage import (
-    _core,  # noqa: F401  first: it refuses a core that does not fit the modules below
     batch,  # noqa: F401  not one of SciPy's names
     filters,
     fourier,

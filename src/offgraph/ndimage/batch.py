@@ -1,11 +1,11 @@
-"""Warps of many pictures of one size in one call: SciPy has no such functions.
+"""Warps of many images of one size in one call: SciPy has no such functions.
 
-Every function takes pictures along a first axis of its own, and gives for each of them the bytes that the function of
-the same name in :mod:`offgraph.ndimage` gives for it alone; threads share the pictures. A small picture is turned in a
+Every function takes images along a first axis of its own, and gives for each of them the bytes that the function of
+the same name in :mod:`offgraph.ndimage` gives for it alone; threads share the images. A small image is turned in a
 fraction of the time that a call of its own takes.
 
-Axes are counted on a picture, so that ``axes=(0, 1)`` is height and width of pictures of shape ``(n, height, width,
-channels)``; the axes of a picture that are not named are carried along, not filtered and not resampled.
+Axes are counted on an image, so that ``axes=(0, 1)`` is height and width of images of shape ``(n, height, width,
+channels)``; the axes of an image that are not named are carried along, not filtered and not resampled.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from offgraph.ndimage._engine import affine_planes, zoom_planes
-from offgraph.ndimage._support import check_axes, normalize_sequence
-from offgraph.ndimage.interpolation import rotation_plane
+from offgraph.engine.resample import affine_planes, zoom_planes
+from offgraph.ndimage.arguments import check_axes, normalize_sequence
+from offgraph.ndimage.interpolation.warps import rotation_plane
 
 __all__ = ["affine_transform", "rotate", "zoom"]
 
@@ -33,14 +33,14 @@ def rotate(
     cval: Any = 0.0,
     prefilter: bool = True,
 ) -> np.ndarray:
-    """Each picture turned in the plane of two of its axes, by an angle of its own; sizes stay.
+    """Each image turned in the plane of two of its axes, by an angle of its own; sizes stay.
 
     Parameters
     ----------
     images : array_like, shape (n, ...)
-        The pictures, of two axes or more each.
+        The images, of two axes or more each.
     angle : float or array_like of float, shape (n,)
-        In degrees: one for all pictures, or one for each.
+        In degrees: one for all images, or one for each.
     axes : tuple of two int, optional
         The plane.
     order, mode, cval, prefilter
@@ -49,21 +49,21 @@ def rotate(
     Returns
     -------
     ndarray
-        Of the shape and type of `images`. Each picture has the bytes of ``rotate(picture, angle, axes,
+        Of the shape and type of `images`. Each image has the bytes of ``rotate(image, angle, axes,
         reshape=False, ...)``.
 
     Raises
     ------
     ValueError
-        For `axes` that are not two axes of a picture, and for another number of angles than pictures.
+        For `axes` that are not two axes of an image, and for another number of angles than images.
     RuntimeError
         For an order, a mode or an element type that is not supported.
 
     Examples
     --------
     >>> import numpy as np
-    >>> pictures = np.array([[[1, 2], [3, 4]], [[1, 2], [3, 4]]])
-    >>> rotate(pictures, [90, 180], order=1).tolist()
+    >>> images = np.array([[[1, 2], [3, 4]], [[1, 2], [3, 4]]])
+    >>> rotate(images, [90, 180], order=1).tolist()
     [[[2, 4], [1, 3]], [[4, 3], [2, 1]]]
     """
     images = _pictures(images, order)
@@ -71,7 +71,7 @@ def rotate(
     count = len(images)
     angles = np.asarray(angle)
     if angles.shape not in ((), (count,)):
-        raise ValueError(f"angles of shape {angles.shape} for {count} pictures: give one, or one for each")
+        raise ValueError(f"angles of shape {angles.shape} for {count} images: give one, or one for each")
     c, s = special.cosdg(angles), special.sindg(angles)
     matrices = np.empty((count, 2, 2))
     matrices[:, 0, 0] = matrices[:, 1, 1] = c
@@ -97,20 +97,20 @@ def affine_transform(
     cval: Any = 0.0,
     prefilter: bool = True,
 ) -> np.ndarray:
-    """Each picture at ``matrix @ o + offset`` for every output position ``o`` on `axes`, by a map of its own.
+    """Each image at ``matrix @ o + offset`` for every output position ``o`` on `axes`, by a map of its own.
 
     Parameters
     ----------
     images : array_like, shape (n, ...)
-        The pictures.
+        The images.
     matrix : array_like, shape (k, k) or (n, k, k)
-        From output to input positions: one for all pictures, or one for each; k is the number of `axes`.
+        From output to input positions: one for all images, or one for each; k is the number of `axes`.
     offset : float or array_like, shape (k,) or (n, k), optional
         Added to the product.
     output_shape : sequence of int, optional
-        Length of each of `axes` in the results; by default that of the pictures.
+        Length of each of `axes` in the results; by default that of the images.
     axes : sequence of int, optional
-        The axes of a picture that are resampled; by default all of them.
+        The axes of an image that are resampled; by default all of them.
     order, mode, cval, prefilter
         As for :func:`offgraph.ndimage.affine_transform`.
 
@@ -130,9 +130,9 @@ def affine_transform(
     Examples
     --------
     >>> import numpy as np
-    >>> pictures = np.array([[[1, 2], [3, 4]], [[1, 2], [3, 4]]])
+    >>> images = np.array([[[1, 2], [3, 4]], [[1, 2], [3, 4]]])
     >>> turned, mirrored = [[0, 1], [1, 0]], [[1, 0], [0, -1]]
-    >>> affine_transform(pictures, [turned, mirrored], [[0, 0], [0, 1]], order=1).tolist()
+    >>> affine_transform(images, [turned, mirrored], [[0, 0], [0, 1]], order=1).tolist()
     [[[1, 3], [2, 4]], [[2, 1], [4, 3]]]
     """
     images = _pictures(images, order)
@@ -140,9 +140,9 @@ def affine_transform(
     count, rank = len(images), len(chosen)
     matrices, offsets = np.asarray(matrix, dtype=np.float64), np.asarray(offset, dtype=np.float64)
     if matrices.shape not in ((rank, rank), (count, rank, rank)):
-        raise ValueError(f"matrices of shape {matrices.shape} for {rank} axes of {count} pictures")
+        raise ValueError(f"matrices of shape {matrices.shape} for {rank} axes of {count} images")
     if offsets.shape not in ((), (rank,), (count, rank)):
-        raise ValueError(f"offsets of shape {offsets.shape} for {rank} axes of {count} pictures")
+        raise ValueError(f"offsets of shape {offsets.shape} for {rank} axes of {count} images")
     inside = [axis + 1 for axis in chosen]
     size = [images.shape[axis] for axis in inside] if output_shape is None else list(output_shape)
     if len(size) != rank:
@@ -171,16 +171,16 @@ def zoom(
     prefilter: bool = True,
     grid_mode: bool = False,
 ) -> np.ndarray:
-    """Each picture on a finer or coarser grid, the same for all.
+    """Each image on a finer or coarser grid, the same for all.
 
     Parameters
     ----------
     images : array_like, shape (n, ...)
-        The pictures.
+        The images.
     zoom : float or sequence of float
         The factor, one number for all of `axes` or one for each.
     axes : sequence of int, optional
-        The axes of a picture that are resampled; by default all of them.
+        The axes of an image that are resampled; by default all of them.
     order, mode, cval, prefilter, grid_mode
         As for :func:`offgraph.ndimage.zoom`.
 
@@ -219,10 +219,10 @@ def zoom(
 
 
 def _pictures(images: Any, order: int) -> np.ndarray:
-    """The pictures as an array, after the checks that all functions have in common."""
+    """The images as an array, after the checks that all functions have in common."""
     if order < 0 or order > 5:
         raise RuntimeError("spline order not supported")
     images = np.asarray(images)
     if images.ndim < 2:
-        raise RuntimeError("pictures need an axis of their own behind the first, which counts them")
+        raise RuntimeError("images need an axis of their own behind the first, which counts them")
     return images

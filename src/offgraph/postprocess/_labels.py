@@ -8,16 +8,15 @@ from typing import Any, Literal
 import numpy as np
 
 from offgraph import ndimage
-from offgraph.spec import SPATIAL, ArraySpec
-from offgraph.step import ResultStep
+from offgraph.core.axes import SPATIAL
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.kinds import ResultStep
+from offgraph.targets.regions import regions
 
-__all__ = ["Connectivity", "LabelStep", "neighbours", "pieces", "regions"]
+__all__ = ["Connectivity", "LabelStep", "neighbours", "pieces"]
 
 Connectivity = Literal[1, 2, 3]
 """How many axes a step to a neighbour may cross: 1 for sides, 2 also for corners."""
-
-_COUNTED = 1 << 24
-"""Labels below it are found by counting, which takes memory up to the largest."""
 
 
 class LabelStep(ResultStep):
@@ -30,7 +29,7 @@ class LabelStep(ResultStep):
                 f"takes labels, whole numbers; for probabilities ({spec.dtype}) put Threshold before it"
             )
         if not set(spec.axes) <= set(SPATIAL):
-            raise ValueError(f"takes labels on spatial axes alone, the picture has axes {spec.axes}")
+            raise ValueError(f"takes labels on spatial axes alone, the image has axes {spec.axes}")
         return spec
 
 
@@ -44,30 +43,9 @@ def neighbours(ndi: Any, dimensions: int, connectivity: int) -> np.ndarray:
     """
     if connectivity > dimensions:
         raise ValueError(
-            f"connectivity={connectivity} is for volumes; a picture has 1 (sides) or 2 (and corners)"
+            f"connectivity={connectivity} is for volumes; an image has 1 (sides) or 2 (and corners)"
         )
     return ndi.generate_binary_structure(dimensions, connectivity)
-
-
-def regions(labels: np.ndarray) -> Iterator[tuple[Any, tuple[slice, ...], np.ndarray]]:
-    """Yield each label above or below 0, in increasing order, its box, and where in the box it is."""
-    if not labels.size:
-        return
-    values, compact = _counted(labels)
-    for number, (value, box) in enumerate(zip(values, ndimage.find_objects(compact)), 1):
-        if value != 0:
-            yield value, box, compact[box] == number
-
-
-def _counted(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values in increasing order, and the image with each value's place among them, from 1."""
-    if labels.min() >= 0 and labels.max() < _COUNTED:
-        # Counting finds the same values as sorting, forty times as fast on a large picture.
-        whole = labels.astype(np.intp, copy=False)
-        present = np.bincount(whole.ravel()) > 0
-        return np.flatnonzero(present), np.cumsum(present, dtype=np.int32)[whole]
-    values, index = np.unique(labels, return_inverse=True)
-    return values, index.reshape(labels.shape).astype(np.int32) + 1
 
 
 def pieces(labels: np.ndarray, connectivity: int) -> Iterator[tuple[tuple[slice, ...], np.ndarray, int]]:

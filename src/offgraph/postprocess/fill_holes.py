@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from offgraph import ndimage
-from offgraph.postprocess._labels import LabelStep, regions
-from offgraph.step import step
-from offgraph.targets import Image
+from offgraph.postprocess._labels import LabelStep
+from offgraph.steps.declaration import step
+from offgraph.targets.image import Image
+from offgraph.targets.regions import regions
 
 __all__ = ["FillHoles"]
 

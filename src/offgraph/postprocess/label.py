@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.specs import ArraySpec
 from offgraph.postprocess._labels import Connectivity, LabelStep, neighbours, pieces
-from offgraph.spec import ArraySpec
-from offgraph.step import step
-from offgraph.targets import Image
+from offgraph.steps.declaration import step
+from offgraph.targets.image import Image
 
 __all__ = ["Label"]
 

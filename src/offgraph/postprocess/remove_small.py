@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.parameters import Count
 from offgraph.postprocess._labels import Connectivity, LabelStep, neighbours, pieces
-from offgraph.step import step
-from offgraph.targets import Image
+from offgraph.steps.declaration import step
+from offgraph.steps.parameters import Count
+from offgraph.targets.image import Image
 
 __all__ = ["RemoveSmall"]
 

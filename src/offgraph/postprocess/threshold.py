@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.parameters import Probability
-from offgraph.spec import ArraySpec
-from offgraph.step import ResultStep, step
-from offgraph.targets import Image
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import ResultStep
+from offgraph.steps.parameters import Probability
+from offgraph.targets.image import Image
 
 __all__ = ["Threshold"]
 
@@ -24,7 +25,7 @@ class Threshold(ResultStep):
     A result step. Without a channel axis, or with one channel, a pixel is 1 where the probability is above `value`.
     With several channels, one a class, a pixel takes the most probable class, of equal ones the first, if its
     probability is above `value`, else 0, the background. Gives uint8, or uint16 above 256 classes, on the spatial
-    axes. Exactness: comparisons in the picture's own dtype.
+    axes. Exactness: comparisons in the image's own dtype.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class Threshold(ResultStep):
             return spec.cast("uint8")
         channels = spec.shape[place]
         if channels == 0:
-            raise ValueError("the picture has no channels to choose from")
+            raise ValueError("the image has no channels to choose from")
         shape = spec.shape[:place] + spec.shape[place + 1 :]
         return ArraySpec(
             shape,

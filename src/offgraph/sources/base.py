@@ -1,4 +1,4 @@
-"""Where pictures come from: `Source`, an ordered list of `Item`, each read into a `Sample`."""
+"""Where images come from: `Source`, an ordered list of `Item`, each read into a `Sample`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from offgraph.arguments import whole_number
-from offgraph.decode import MAX_PIXELS, Alpha, Color, Picture, page_number, read
-from offgraph.errors import ArgumentError, DecodeError, FileAccessError, MachineError, SourceError, StepError
-from offgraph.machine import Mount
+from offgraph.core.arguments import whole_number
+from offgraph.core.axes import name_axes
+from offgraph.core.display import NotebookView
+from offgraph.core.errors import (
+    ArgumentError,
+    DecodeError,
+    FileAccessError,
+    MachineError,
+    SourceError,
+    StepError,
+)
+from offgraph.core.machine import Mount
+from offgraph.formats.decoding import MAX_PIXELS, Alpha, Color, DecodedImage, page_number, read
 from offgraph.sources.masks import background, parse_mask_values, read_mask
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
-from offgraph.spec import name_axes
-from offgraph.targets import Image, Mask
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
 
 __all__ = [
     "Item",
@@ -50,7 +59,7 @@ MASK_ADVICE = "write missing_mask='skip' to leave them out, or missing_mask='bac
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture of a source.
+    """One image of a source.
 
     Parameters
     ----------
@@ -85,12 +94,12 @@ class Sample:
     Parameters
     ----------
     image : Image
-        The picture, upright, with named axes.
+        The image, upright, with named axes.
     mask : Mask or None
         Its label mask, on the same grid.
     label : int, tuple of int, tuple of float, or None
         As in `Item`.
-    picture : Picture
+    image : DecodedImage
         What the file said: orientation, stored size, format, notes.
     item : Item
         Where it came from.
@@ -99,7 +108,7 @@ class Sample:
     image: Image
     mask: Mask | None
     label: Label | None
-    picture: Picture
+    picture: DecodedImage
     item: Item
 
     def __repr__(self) -> str:
@@ -110,18 +119,18 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reading:
-    """How the files of a source are read; see `offgraph.decode.read` for each.
+    """How the files of a source are read; see `offgraph.formats.decoding.read` for each.
 
     Parameters
     ----------
     color : {"rgb", "keep", "grey"}
-        Colour policy of the pictures.
+        Colour policy of the images.
     axes : str or None
         Axes of stacks that do not say which they have.
     alpha : {"drop", "white", "black"}
         What becomes of opacity.
     max_pixels : int
-        Limit on each picture.
+        Limit on each image.
     missing_mask : {"error", "skip", "background"}
         What an image without a mask means where others have one: refused when the source is opened, left out, or
         read with a mask of zeros.
@@ -222,8 +231,8 @@ class Meant:
 
 
 @dataclass(frozen=True, eq=False)
-class Source(Sequence[Item]):
-    """An ordered list of pictures; files are opened only by `read`.
+class Source(NotebookView, Sequence[Item]):
+    """An ordered list of images; files are opened only by `read`.
 
     Parameters
     ----------
@@ -264,13 +273,13 @@ class Source(Sequence[Item]):
 
     Examples
     --------
-    >>> import numpy as np, offgraph.encode, tempfile
+    >>> import numpy as np, offgraph.formats.encoding, tempfile
     >>> from pathlib import Path
     >>> from offgraph.sources import open_source
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for kind in ("cat", "dog"):
     ...         (Path(folder) / kind).mkdir()
-    ...         offgraph.encode.imwrite(f"{folder}/{kind}/1.png", np.zeros((4, 5), np.uint8))
+    ...         offgraph.formats.encoding.imwrite(f"{folder}/{kind}/1.png", np.zeros((4, 5), np.uint8))
     ...     source = open_source(folder)
     ...     source.class_names, source[1].name, source.read(1).image.array.shape
     (('cat', 'dog'), 'dog/1.png', (4, 5, 3))
@@ -295,8 +304,7 @@ class Source(Sequence[Item]):
         if not self.items:
             left_out = ", ".join(f"{count} {reason}" for reason, count in self.skipped.items())
             raise SourceError(
-                f"{printable(self.root)}: no pictures in it"
-                + (f" (left out: {left_out})" if left_out else "")
+                f"{printable(self.root)}: no images in it" + (f" (left out: {left_out})" if left_out else "")
             )
         object.__setattr__(self, "_mount", Mount(self.root))
         if not self.typical:
@@ -320,7 +328,7 @@ class Source(Sequence[Item]):
 
     @property
     def color(self) -> Color:
-        """Colour policy of the pictures."""
+        """Colour policy of the images."""
         return self.reading.color
 
     def __len__(self) -> int:
@@ -336,20 +344,15 @@ class Source(Sequence[Item]):
         learnt = said_task(self.task, self.class_names, self.target_names)
         task = f", {learnt}" if learnt else ""
         masks = ", with masks" if self.has_masks and self.task != "segment" else ""
-        return f"<Source {self.where}: {count_of(len(self), 'picture')}{printable(task)}{masks}>"
+        return f"<Source {self.where}: {count_of(len(self), 'image')}{printable(task)}{masks}>"
 
     @property
     def where(self) -> str:
         """The table or folder, for messages."""
         return printable(self.table or self.root)
 
-    def _repr_html_(self) -> str:
-        from offgraph import notebook
-
-        return notebook.of_source(self)
-
     def holds(self, out: Path) -> str | None:
-        """Say why nothing is to be written to a path: there it would be taken for more pictures. Else None."""
+        """Say why nothing is to be written to a path: there it would be taken for more images. Else None."""
         here, root = out.resolve(), self.root.resolve()
         if not self.walked or not here.is_relative_to(root):
             return None
@@ -422,7 +425,7 @@ class Source(Sequence[Item]):
         Raises
         ------
         DecodeError
-            Where the picture or its mask cannot be read, or the two do not fit; names the file.
+            Where the image or its mask cannot be read, or the two do not fit; names the file.
         MachineError
             Where the machine failed, or the whole source is out of reach.
         """
@@ -536,5 +539,5 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def count_of(number: int, what: str) -> str:
-    """Say how many: ``"1 picture"``, ``"2 pictures"``, ``"12,000 pictures"``."""
+    """Say how many: ``"1 image"``, ``"2 images"``, ``"12,000 images"``."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -1,4 +1,4 @@
-"""Folders of pictures: one folder a class, or flat."""
+"""Folders of images: one folder a class, or flat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from offgraph.errors import SourceError
+from offgraph.core.errors import SourceError
 from offgraph.sources.base import Item, Meant, Reading, Source, refuse_classes
 from offgraph.sources.layout import look, nothing_found
 from offgraph.sources.names import class_order, nfc, printable, warn_of_likeness
@@ -38,7 +38,7 @@ def _ours(path: Path) -> bool:
 
 
 def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
-    """Open a folder of pictures.
+    """Open a folder of images.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
         How files are read.
     meant : Meant
         Its ``labels``: with ``"folders"``, the first folder below `root` is the class; with ``None`` there are no
-        classes; with ``"auto"``, the one or the other, by whether pictures lie in folders or in `root` itself; both
+        classes; with ``"auto"``, the one or the other, by whether images lie in folders or in `root` itself; both
         is an error.
 
     Raises
     ------
     SourceError
-        Where there are no pictures, `labels` leaves a doubt, or a class is not among the class names given.
+        Where there are no images, `labels` leaves a doubt, or a class is not among the class names given.
     """
     labels = meant.labels
     where = printable(root)
@@ -65,8 +65,8 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
         )
     if is_built(root):
         raise SourceError(
-            f"{where}: a dataset made by offgraph.build, and no folder of pictures: offgraph.Loader({where!r}) reads "
-            "it; split and preview the pictures it was made of"
+            f"{where}: a dataset made by offgraph.build, and no folder of images: offgraph.Loader({where!r}) reads "
+            "it; split and preview the images it was made of"
         )
     listing = list_images(root)
     found, left_out = listing.found, listing.left_out

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offgraph.errors import SourceError
+from offgraph.core.errors import SourceError
 from offgraph.sources.base import Label, Task, refuse_classes
 from offgraph.sources.names import class_order, named, nfc, printable, warn_caller, warn_of_likeness
 

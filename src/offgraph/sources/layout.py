@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from os.path import splitext
 from pathlib import Path, PurePosixPath
 
-from offgraph.errors import SourceError
+from offgraph.core.errors import SourceError
+from offgraph.core.tables import header_of
 from offgraph.formats import AS_ARRAY
 from offgraph.sources.base import Meant, count_of
 from offgraph.sources.names import named, natural_key, nfc, printable, warn_caller
 from offgraph.sources.walk import Listing
-from offgraph.tables import header_of
 
 __all__ = ["IMAGE_WORDS", "MASK_WORDS", "advice_on", "look", "nothing_found", "refuse_masks_as_images"]
 
@@ -131,7 +131,7 @@ def nothing_found(root: Path, listing: Listing) -> SourceError:
     """Return the error for a folder without images: what there is instead, and what to write."""
     here = _Here(root, listing)
     left_out = ", ".join(f"{count} {reason}" for reason, count in listing.left_out.counts.items())
-    said = f"{here.where}: no pictures in it" + (f" (left out: {left_out})" if left_out else "")
+    said = f"{here.where}: no images in it" + (f" (left out: {left_out})" if left_out else "")
     others = [
         name for names in listing.left_out.names.values() for name in names if PurePosixPath(name).suffix
     ]
@@ -220,7 +220,7 @@ class _Here:
         masks = [name for name in folders if name.lower() in MASK_WORDS]
         pair = f"masks={self.at(masks[0])} if they are the masks of these, " if masks else ""
         raise SourceError(
-            f"{self.where}: pictures such as {printable(direct[0])} lie beside folders with pictures such as "
+            f"{self.where}: images such as {printable(direct[0])} lie beside folders with images such as "
             f"{printable((masks or folders)[0])}/; say {pair}labels='folders' to take the folders as classes, or "
             "labels=None to take all without classes"
         )
@@ -270,7 +270,7 @@ class _Here:
 
     def no_table_beside(self) -> None:
         """A table of labels that lies among images without any."""
-        for name in self.listing.left_out.names.get("not a picture", ()):
+        for name in self.listing.left_out.names.get("not an image", ()):
             if "/" in name or splitext(name)[1].lower() not in (".csv", ".tsv"):  # noqa: PTH122
                 continue
             if _columns(self.root / name) & TABLE_WORDS:

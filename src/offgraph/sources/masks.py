@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.decode import Picture, read
-from offgraph.errors import DecodeError, OffgraphError, SourceError
+from offgraph.core.errors import DecodeError, OffgraphError, SourceError
+from offgraph.formats.decoding import DecodedImage, read
 from offgraph.sources.names import warn_caller
-from offgraph.targets import Image, Mask
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
 
 __all__ = ["WHITE_MASKS", "background", "hint_at_white", "parse_mask_values", "read_mask"]
 
@@ -47,14 +48,14 @@ def parse_mask_values(given: Any) -> tuple[tuple[int, int], ...] | None:
     return tuple(sorted(({0: 0} | {int(was): int(now) for was, now in values.items()}).items()))
 
 
-def read_mask(path: Path, image: Image, picture: Picture, how: Any) -> Mask:
+def read_mask(path: Path, image: Image, picture: DecodedImage, how: Any) -> Mask:
     """Read the mask of an image.
 
     Parameters
     ----------
     path : Path
     image : Image
-    picture : Picture
+    image : DecodedImage
         The image as it was decoded, for its orientation.
     how : Reading
 
@@ -78,11 +79,11 @@ def read_mask(path: Path, image: Image, picture: Picture, how: Any) -> Mask:
     if found.array.shape != grid:
         unturned = found.array.shape[-2:] == picture.stored_size != grid
         hint = (
-            "; it fits the picture before its EXIF orientation was applied: turn the mask too"
+            "; it fits the image before its EXIF orientation was applied: turn the mask too"
             if unturned
             else ""
         )
-        raise DecodeError(f"{path}: a mask of {found.array.shape} for a picture of {grid}{hint}")
+        raise DecodeError(f"{path}: a mask of {found.array.shape} for an image of {grid}{hint}")
     try:
         mask = Mask(found.array, found.axes)
     except ValueError as error:
@@ -90,7 +91,7 @@ def read_mask(path: Path, image: Image, picture: Picture, how: Any) -> Mask:
     return mask if how.mask_values is None else Mask(_mapped(path, mask.array, how.mask_values), mask.axes)
 
 
-def _read_labels(path: Path, axes: str | None, how: Any) -> Picture:
+def _read_labels(path: Path, axes: str | None, how: Any) -> DecodedImage:
     try:
         return read(path, color="labels", axes=axes, max_pixels=how.max_pixels, page=how.page)
     except DecodeError:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from offgraph.errors import OffgraphWarning, SourceError
+from offgraph.core.errors import OffgraphWarning, SourceError
 
 __all__ = [
     "class_order",

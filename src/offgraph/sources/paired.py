@@ -1,4 +1,4 @@
-"""Pictures and their label masks: two folders, paired by name."""
+"""Images and their label masks: two folders, paired by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from offgraph.errors import SourceError
+from offgraph.core.errors import SourceError
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source
 from offgraph.sources.folder import folders_as_classes
 from offgraph.sources.layout import nothing_found
@@ -80,7 +80,7 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         _complain(root, "without a mask of the same name", bare, _advice(root, pictures, partners, masks))
     alone = [partners[stem].name for stem in partners.keys() - pictures.keys()]
     if reading.missing_mask != "skip":
-        _complain(folder, "without a picture of the same name", alone, _STRAY_ADVICE)
+        _complain(folder, "without an image of the same name", alone, _STRAY_ADVICE)
     else:
         left_out.add("mask without an image", *alone)
         left_out.add("without a mask", *bare)

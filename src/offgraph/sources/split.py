@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from offgraph.errors import SourceError
+from offgraph.core.errors import SourceError
 from offgraph.sources.base import Item, Source, class_numbers, count_of
 from offgraph.sources.names import nfc
+from offgraph.sources.opening import open_source
 
 __all__ = ["split"]
 
@@ -37,7 +38,7 @@ def split(
     source : Source or path
         A path is opened by `offgraph.sources.open_source`.
     val, test : float or int
-        A float is a fraction of the pictures, 0 ≤ x < 1; an int is a number of pictures.
+        A float is a fraction of the images, 0 ≤ x < 1; an int is a number of images.
     seed : int
         Another seed, another division.
     group_by : callable, str or None
@@ -49,9 +50,9 @@ def split(
     Returns
     -------
     tuple of Source
-        Each class has the same share in every part, and a picture in every part wherever it has enough; an image of
+        Each class has the same share in every part, and an image in every part wherever it has enough; an image of
         several classes counts for the rarest of them. With groups the numbers are as close as whole groups allow.
-        Copies of one image that a table repeats stay together. A part that was asked for as 0 pictures is left out, but for
+        Copies of one image that a table repeats stay together. A part that was asked for as 0 images is left out, but for
         the first two.
 
     Raises
@@ -69,19 +70,17 @@ def split(
     (8, [0, 1])
     """
     if not isinstance(source, Source):
-        from offgraph.sources import open_source
-
         source = open_source(source, **options)
     elif options:
         raise TypeError(f"{', '.join(options)}: only where source is a path; an open source has its own")
     wanted = [_count(name, share, len(source)) for name, share in (("test", test), ("val", val))]
     if not wanted[1]:
         raise SourceError(
-            f"val={val}: {source.table or source.root} with {count_of(len(source), 'picture')} leaves nothing for validation"
+            f"val={val}: {source.table or source.root} with {count_of(len(source), 'image')} leaves nothing for validation"
         )
     if sum(wanted) >= len(source):
         raise SourceError(
-            f"val={val}, test={test}: nothing of the {len(source)} pictures in {source.table or source.root} is left for training"
+            f"val={val}, test={test}: nothing of the {len(source)} images in {source.table or source.root} is left for training"
         )
     where = source.table or source.root
     units = _units(source, group_by, seed)
@@ -112,19 +111,19 @@ def split(
             )
         if not part:
             raise SourceError(
-                f"{where}: groups are too large to leave a picture for {name}; ask for another share"
+                f"{where}: groups are too large to leave an image for {name}; ask for another share"
             )
     return tuple(source.subset(sorted(part)) for part in reversed(parts))
 
 
 def _count(name: str, share: float, total: int) -> int:
     if isinstance(share, bool) or not isinstance(share, int | float) or not math.isfinite(share) or share < 0:
-        raise SourceError(f"{name}={share!r}: give a fraction from 0 to below 1, or a number of pictures")
+        raise SourceError(f"{name}={share!r}: give a fraction from 0 to below 1, or a number of images")
     if isinstance(share, int):
         return share
     if share >= 1:
         raise SourceError(
-            f"{name}={share!r}: a fraction is below 1; write {int(share)} without a point for a number of pictures"
+            f"{name}={share!r}: a fraction is below 1; write {int(share)} without a point for a number of images"
         )
     return max(1, round(share * total)) if share else 0
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from offgraph.errors import SourceError
+from offgraph.core.errors import SourceError
+from offgraph.core.tables import delimiter_of, restored
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, printable
 from offgraph.sources.labels import Labels, Row, read_labels
 from offgraph.sources.names import warn_caller
 from offgraph.sources.walk import LeftOut, refused
-from offgraph.tables import delimiter_of, restored
 
 __all__ = ["open_table"]
 

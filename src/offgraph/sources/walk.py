@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from os.path import splitext
 from pathlib import Path
 
-from offgraph.errors import MachineError, SourceError
+from offgraph.core.errors import MachineError, SourceError
+from offgraph.core.machine import is_machine, machine_error
 from offgraph.formats import FORMATS
-from offgraph.machine import is_machine, machine_error
 from offgraph.sources.names import natural_key, printable, warn_caller
 
 __all__ = ["Found", "LeftOut", "Listing", "is_folder", "is_image", "list_images", "refused"]
@@ -285,7 +285,7 @@ class _Walk:
             self.found.append(Found(one.name, Path(entry.path), inode, one.is_link))
         else:
             self.others.add(one.top)
-            self.left_out.add("not a picture", one.name)
+            self.left_out.add("not an image", one.name)
 
     def fail(self, name: str, top: str, error: OSError) -> None:
         """Leave out an entry that cannot be looked at; what it holds counts as lost images of its class."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import scipy.ndimage
 from hypothesis import strategies as st
-from tests.cases import laid_out
 from tests.parity.calls.call import Call, flags, images, origin_of, outputs, seeds
+from tests.support.cases import laid_out
 
 PASSES = ("binary_erosion", "binary_dilation", "binary_opening", "binary_closing")
 FLOODS = ("binary_propagation", "binary_fill_holes")

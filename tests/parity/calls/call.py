@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.ndimage
 from hypothesis import strategies as st
-from tests.cases import (
+from tests.support.cases import (
     COMPLEX_DTYPES,
     LAYOUTS,
     MODES,
@@ -76,7 +76,7 @@ def assert_call(call: Call) -> None:
 
 @st.composite
 def shapes(draw: st.DrawFn, empty: bool = True) -> tuple[int, ...]:
-    """Lines, planes, pictures with channels behind or in front, volumes; now and then tiny, or with an empty axis."""
+    """Lines, planes, images with channels behind or in front, volumes; now and then tiny, or with an empty axis."""
     kinds = ("line", "plane", "plane", "picture", "picture", "picture", "planes", "volume", "four", "tiny")
     size, few, channels = st.sampled_from(SIZES), st.integers(1, 9), st.sampled_from(CHANNELS)
     match draw(st.sampled_from(kinds)):
@@ -96,7 +96,7 @@ def shapes(draw: st.DrawFn, empty: bool = True) -> tuple[int, ...]:
 
 
 def filled(shape: tuple[int, ...], dtype: str, seed: int, kind: str) -> np.ndarray:
-    """The kinds of :func:`tests.cases.values`, and pictures: flat areas, edges, and neighbours one or a half apart."""
+    """The kinds of :func:`tests.support.cases.values`, and images: flat areas, edges, and neighbours one or a half apart."""
     if kind not in ("picture", "bytes"):
         return values(shape, dtype, seed, kind)
     rng = np.random.default_rng(seed)
@@ -146,7 +146,7 @@ def any_dtypes(draw: st.DrawFn) -> tuple[str, ...]:
 
 
 def spatial(draw: st.DrawFn, image: np.ndarray) -> tuple[int, ...]:
-    """The axes to work along: those of the picture without its channels, one, or all."""
+    """The axes to work along: those of the image without its channels, one, or all."""
     everything = tuple(range(image.ndim))
     if image.ndim < 2:
         return everything

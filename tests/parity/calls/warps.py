@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from tests.cases import laid_out
 from tests.parity.calls.call import (
     SIZES,
     Call,
@@ -25,6 +24,7 @@ from tests.parity.calls.call import (
     seeds,
     spatial,
 )
+from tests.support.cases import laid_out
 
 
 def sampling(draw: st.DrawFn) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from tests.cases import OutputForm
 from tests.parity.calls.call import (
     Call,
     fills,
@@ -24,6 +23,7 @@ from tests.parity.calls.call import (
     several_modes,
     spatial,
 )
+from tests.support.cases import OutputForm
 
 RANKS = ("median_filter", "rank_filter", "percentile_filter")
 EXTREMES = ("minimum_filter", "maximum_filter")

@@ -1,0 +1,1 @@
+"""What stands outside: the command line, over public names only."""

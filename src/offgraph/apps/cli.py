@@ -1,0 +1,497 @@
+"""The command line: every command is a few lines over public names.
+
+Exit status: 0 done, 1 an error that is told in one line, 2 wrong usage, 3 done but with files set aside under
+``--strict``, 70 a fault of the program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+import warnings
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+import typer.core
+
+from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
+
+__all__ = ["app", "main"]
+
+
+class _Commands(typer.core.TyperGroup):
+    """Commands whose usage errors are free of what a library says of its own exceptions."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # Typer's own context
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="offgraph",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="SciPy's image transforms for CNNs: from a folder of files to a dataset, and from a prediction back to the image.",
+)
+
+
+class Outputs(StrEnum):
+    """What a model puts out."""
+
+    probabilities = "probabilities"
+    logits = "logits"
+
+
+class OnError(StrEnum):
+    """What a file that cannot be read does to a run."""
+
+    quarantine = "quarantine"
+    stop = "stop"
+
+
+class NonFinite(StrEnum):
+    """What NaN and infinity in an image of floats do."""
+
+    error = "error"
+    allow = "allow"
+
+
+class Store(StrEnum):
+    """What a dataset holds."""
+
+    integers = "integers"
+    final = "final"
+
+
+class Color(StrEnum):
+    """How colour and grey images are brought to one form."""
+
+    rgb = "rgb"
+    grey = "grey"
+    keep = "keep"
+
+
+Source = Annotated[
+    Path,
+    typer.Argument(help="A folder of images (flat, or a folder for each class), or a CSV with path,label."),
+]
+RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")]
+ColorOption = Annotated[Color, typer.Option(help="rgb: always three channels; grey: one; keep: as stored.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless said.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of every draw.")]
+Strict = Annotated[bool, typer.Option(help="Exit with status 3 when files were set aside.")]
+
+
+def _format(name: str) -> str:
+    from offgraph.dataset.formats import FORMATS
+
+    if name not in FORMATS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}")
+    return name
+
+
+def _share(option: str, text: str) -> float:
+    """A share of the images, 0.2 or 20%, or a number of them."""
+    try:
+        return (
+            float(text[:-1]) / 100 if text.endswith("%") else int(text) if text.isdecimal() else float(text)
+        )
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text}: give a share such as 0.2 or 20%, or a number such as 50", param_hint=option
+        ) from None
+
+
+@app.command()
+@opens_source
+def build(
+    source: Source,
+    out: Annotated[
+        Path, typer.Argument(help="The folder to write. Run again after a kill, the build goes on there.")
+    ],
+    recipe: Annotated[Path, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")],
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", callback=_format, help="folder: PNG files by class; tfrecord: TFRecord shards."
+        ),
+    ] = "folder",
+    copies: Annotated[
+        int, typer.Option(min=1, help="Examples made of each image, each with its own draws.")
+    ] = 1,
+    workers: Workers = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="List a bad file and go on, or stop at it.")
+    ] = OnError.quarantine,
+    max_bad: Annotated[
+        str,
+        typer.Option(
+            help="Bad files that are put up with: a share such as 5%, or a number. One more: status 1."
+        ),
+    ] = "50%",
+    non_finite: Annotated[
+        NonFinite, typer.Option(help="NaN or infinity in images of floats: a bad file, or stored.")
+    ] = NonFinite.error,
+    val: Annotated[
+        str,
+        typer.Option(
+            help="Share (0.2) or number (50) of images for OUT/val, by the recipe without its draws."
+        ),
+    ] = "0",
+    test: Annotated[str, typer.Option(help="The same for OUT/test; training is then OUT/train.")] = "0",
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="What stays on one side: a column of the table, or 'parent' for the file's folder."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    store: Annotated[
+        Store, typer.Option(help="Images after the last step that gives integers, or the final floats.")
+    ] = Store.integers,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Examples in a shard: what a kill can cost.")
+    ] = None,
+    color: ColorOption = Color.rgb,
+    dry_run: Annotated[bool, typer.Option(help="Tell counts, bytes and time; write nothing.")] = False,
+    strict: Strict = False,
+    *,
+    reading: dict[str, Any],
+) -> None:
+    """Make a dataset of a folder of images."""
+    import offgraph as og
+    from offgraph.frameworks.quiet import load_tensorflow
+
+    if format == "tfrecord":
+        load_tensorflow()
+    try:
+        report = og.build(
+            og.open_source(source, color=color.value, **reading),
+            out,
+            recipe,
+            format=cast(Any, format),  # checked against FORMATS by the option
+            copies=copies,
+            workers=workers,
+            on_error=on_error.value,
+            max_bad=max_bad,
+            non_finite=non_finite.value,
+            val=_share("--val", val),
+            test=_share("--test", test),
+            group_by=group_by,
+            seed=seed,
+            store=store.value,
+            dry_run=dry_run,
+            shard_size=shard_size,
+        )
+    except KeyboardInterrupt:
+        typer.echo("offgraph: stopped; run the same command again, and it goes on where it was", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(_shown(report.summary()))
+    if strict and report.quarantined:
+        raise typer.Exit(3)
+
+
+@app.command()
+@opens_source
+def preview(
+    source: Source,
+    recipe: RecipeFile = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("preview.html"),
+    pictures: Annotated[int, typer.Option("--pictures", "-n", min=1, help="How many images to draw.")] = 8,
+    seed: Seed = 0,
+    color: ColorOption = Color.rgb,
+    *,
+    reading: dict[str, Any],
+) -> None:
+    """Draw images before and after a recipe, on one page."""
+    import offgraph as og
+
+    opened = og.open_source(source, color=color.value, **reading)
+    written = og.preview(opened, [] if recipe is None else recipe, out, n=pictures, seed=seed)
+    typer.echo(_shown(f"wrote {written}"))
+
+
+@app.command()
+def compare(
+    image: Annotated[Path, typer.Argument(help="The image to look at.")],
+    vary: Annotated[list[str], typer.Option("--vary", help="STEP.field=a,b,c; may be given several times.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("compare.html"),
+    recipe: RecipeFile = None,
+    color: ColorOption = Color.rgb,
+    axes: AxesOption = None,
+    page: PageOption = None,
+) -> None:
+    """Show one image under several settings side by side, with differences and times."""
+    import offgraph as og
+
+    written = og.compare(image, vary, out, recipe=recipe, color=color.value, axes=axes, page=page)
+    typer.echo(_shown(f"wrote {written}"))
+
+
+@app.command()
+@opens_source
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .keras file written by og.save; it holds its recipe.")],
+    source: Source,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The folder for tables, masks, images and report.html.")
+    ],
+    recipe: RecipeFile = None,
+    other_recipe: Annotated[
+        bool, typer.Option(help="Use --recipe although the model was made with another one.")
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    threads: Workers = None,
+    on_error: Annotated[
+        OnError, typer.Option(help="List a bad file and go on, or stop at it.")
+    ] = OnError.quarantine,
+    max_bad: Annotated[
+        str,
+        typer.Option(
+            help="Files set aside that are put up with: a share such as 5%, or a number. One more: status 1."
+        ),
+    ] = "50%",
+    postprocess: Annotated[
+        Path | None,
+        typer.Option(help="A recipe of result steps for masks, instead of the one saved in the model."),
+    ] = None,
+    outputs: Annotated[
+        Outputs | None, typer.Option(help="What the model puts out, where its last layer does not tell.")
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Of several labels per image: a class above it is one of the labels.")
+    ] = 0.5,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="A folder of true masks with the images' names, to measure predicted ones by."),
+    ] = None,
+    pad_to: Annotated[
+        str | None,
+        typer.Option(
+            help="Extend images to a multiple of this, or of what the model takes: auto; cut off again."
+        ),
+    ] = None,
+    color: Annotated[
+        Color | None, typer.Option(help="How images are read, instead of as the model takes them.")
+    ] = None,
+    strict: Strict = False,
+    *,
+    reading: dict[str, Any],
+) -> None:
+    """Predict classes, labels, numbers or masks, with the recipe saved in the model, on the original images."""
+    import offgraph as og
+    from offgraph.frameworks.quiet import load_tensorflow
+    from offgraph.inference.predictor import source_for
+
+    if model.is_file():
+        load_tensorflow("keras")
+    saved = og.load(model)
+    if color is not None:
+        reading["color"] = color.value
+    predictions = og.predict(
+        saved,
+        source_for(saved, source, masks=masks, **reading),
+        recipe=None if recipe is None else og.Compose.from_yaml(recipe),
+        other_recipe=other_recipe,
+        batch_size=batch_size,
+        threads=threads,
+        on_error=on_error.value,
+        postprocess=None if postprocess is None else og.Compose.from_yaml(postprocess),
+        outputs=None if outputs is None else outputs.value,
+        threshold=threshold,
+        pad_to=_pad_to(pad_to),
+    )
+    report = og.save_predictions(predictions, out, max_bad=max_bad)
+    typer.echo(_shown(report.summary()))
+    if report.too_many is not None:
+        raise typer.Exit(1)
+    if strict and report.quarantined:
+        raise typer.Exit(3)
+
+
+def _pad_to(text: str | None) -> Any:
+    """A number as a number; `offgraph.predict` refuses other texts than auto."""
+    return int(text) if text is not None and text.isdecimal() else text
+
+
+@app.command()
+@opens_source
+def doctor(
+    path: Annotated[Path, typer.Argument(help="A folder of images, a CSV, or one file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
+    color: ColorOption = Color.rgb,
+    strict: Annotated[
+        bool, typer.Option(help="Exit with status 3 when a file, or the source as a whole, cannot be used.")
+    ] = False,
+    *,
+    reading: dict[str, Any],
+) -> None:
+    """List files that a loader cannot use with these options, or that are odd."""
+    from rich.console import Console
+
+    import offgraph as og
+    from offgraph.core.tables import dumps
+
+    report = og.doctor(path, workers=workers, color=color.value, **reading)
+    if as_json:
+        typer.echo(dumps(report.to_json(), indent=1))
+    else:
+        findings = tuple(replace(one, said=as_options(one.said)) for one in report.findings)
+        replace(report, findings=findings).render(Console())
+    if strict and (report.bad or report.refused):
+        raise typer.Exit(3)
+
+
+@app.command()
+def steps(
+    name: Annotated[str | None, typer.Argument(help="One step, with all of its fields.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of recipe files.")] = False,
+) -> None:
+    """List the steps a recipe can hold."""
+    from offgraph.recipe.schema import schema as recipe_schema
+    from offgraph.steps.registry import all_steps
+
+    known = all_steps()
+    if schema:
+        typer.echo(json.dumps(recipe_schema(), indent=1))
+    elif name is None:
+        _list_steps()
+    elif name in known:
+        _describe_step(name)
+    elif name == "Augment":
+        typer.echo(
+            "Augment holds steps that training draws, and that validation and inference leave out:\n\n"
+            "  - Augment:\n      - Rotate: {angle: [-15, 15]}\n      - Flip: {axis: X, p: 0.5}"
+        )
+    else:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        raise typer.BadParameter(
+            f"no step is called {name!r}"
+            + (f"; did you mean {near[0]}?" if near else "; `offgraph steps` lists them")
+        )
+
+
+def _list_steps() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from offgraph.recipe.files import STEPS
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("step", "kind", "what it does"):
+        table.add_column(heading)
+    for name, step in sorted(STEPS.items(), key=lambda entry: (entry[1].kind, entry[0])):
+        table.add_row(name, step.kind, (step.__doc__ or "").strip().splitlines()[0])
+    Console().print(table)
+
+
+def _describe_step(name: str) -> None:
+    import inspect
+    import textwrap
+
+    from offgraph.core.errors import RecipeError
+    from offgraph.recipe.files import STEPS
+    from offgraph.recipe.schema import example
+    from offgraph.steps.base import field_names
+    from offgraph.steps.description import documentation, signature
+
+    step = STEPS[name]
+    text, _, python = (inspect.getdoc(step) or "").partition("\nExamples\n--------\n")
+    about = text.partition("\nParameters\n")[0]
+    texts = documentation(step)
+    typer.echo(f"{signature(step)}\n\n{about.strip()}\n\nFields:\n")
+    for field in field_names(step):
+        typer.echo(
+            textwrap.fill(
+                texts[field] or "not described", 100, initial_indent=f"  {field}: ", subsequent_indent="    "
+            )
+        )
+    with contextlib.suppress(RecipeError):  # an own step may show none
+        typer.echo(f"\nIn a recipe file:\n\n{textwrap.indent(example(step), '  ')}")
+    if python:
+        typer.echo(f"In Python:\n\n{textwrap.indent(python, '  ')}")
+
+
+def _plain_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
+    """One line: the line of code that warned says nothing to whoever typed a command."""
+    return f"offgraph: warning: {_shown(as_options(str(message)))}\n"
+
+
+def _shown(text: object) -> str:
+    """Lines of text without what file names may hold to act on a terminal."""
+    from offgraph.sources.names import printable
+
+    return "\n".join(printable(line) for line in str(text).split("\n"))
+
+
+def _any_terminal() -> None:
+    """Let a terminal of another encoding show an escape for what it has no letter for, instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", help="Show where an error arose, with all of its causes (or OFFGRAPH_DEBUG=1)."
+        ),
+    ] = False,
+) -> None:
+    """Read by `main`, which takes it wherever it stands."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line.
+
+    An error becomes one line on standard error: of Offgraph's own with status 1, any other, which is a fault of the
+    program, with status 70. ``--debug`` or ``OFFGRAPH_DEBUG=1`` shows the whole of it.
+    """
+    from offgraph.core.errors import OffgraphError
+
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = given[: given.index("--")] if "--" in given else given
+    debug = "--debug" in options or os.environ.get("OFFGRAPH_DEBUG", "0") not in ("", "0")
+    given = [text for place, text in enumerate(given) if text != "--debug" or place >= len(options)]
+    shown = warnings.formatwarning
+    warnings.formatwarning = _plain_warning
+    _any_terminal()
+    try:
+        app(args=given)
+    except OffgraphError as error:
+        if debug:
+            raise
+        typer.echo(f"offgraph: {_shown(as_options(str(error)))}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        cause = " ".join(str(error).split())
+        typer.echo(
+            f"offgraph: unexpected {type(error).__name__}{': ' if cause else ''}{_shown(cause[:300])}; this is a fault of "
+            "Offgraph, or of a library that it uses; add --debug to see where, and please report it",
+            err=True,
+        )
+        sys.exit(70)
+    finally:
+        warnings.formatwarning = shown
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What every package uses: errors, axes, specs, random draws, arguments, tables, threads."""

@@ -1,0 +1,58 @@
+"""Letters of axes: how a caller names them, and which of them are spatial."""
+
+from __future__ import annotations
+
+import functools
+
+from offgraph.core.errors import StepError
+
+__all__ = ["SPATIAL", "name_axes"]
+
+
+SPATIAL = "ZYX"
+"""Letters of spatial axes. ``C`` names a channel axis, ``T`` time; neither is ever filtered or resampled."""
+
+
+@functools.lru_cache(maxsize=64)
+def _spatial_names(axes: str) -> str:
+    return "".join(name for name in axes if name in SPATIAL)
+
+
+@functools.lru_cache(maxsize=64)
+def _spatial_axes(axes: str) -> tuple[int, ...]:
+    return tuple(i for i, name in enumerate(axes) if name in SPATIAL)
+
+
+def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
+    """Check the axes a caller named, or name those that leave no doubt.
+
+    Two axes are ``"YX"``; three of which the last has at most four entries are ``"YXC"``. Everything
+    else must be said: a guess that takes a slice axis for channels is wrong without a sign of it.
+
+    Raises
+    ------
+    StepError
+        Where the axes are missing, repeated, unknown, or do not fit the shape.
+    """
+    if axes is None:
+        if len(shape) == 2:
+            return "YX"
+        if len(shape) == 3 and shape[-1] <= 4:
+            return "YXC"
+        raise StepError(
+            f"an array of shape {shape} needs its axes named: axes='ZYX' for a volume, 'YXC' for channels last"
+        )
+    if not isinstance(axes, str):
+        raise StepError(f"axes={axes!r:.80}: write one letter an axis, such as 'YXC'")
+    if len(axes) != len(shape):
+        raise StepError(
+            f"axes={axes!r} names {len(axes)} axes, but the array of shape {shape} has {len(shape)}"
+        )
+    if len(set(axes)) != len(axes) or not set(axes) <= set("TZYXC") or not {"Y", "X"} <= set(axes):
+        raise StepError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
+    order = [name for name in axes if name in SPATIAL]
+    if order != sorted(order, key=SPATIAL.index):
+        raise StepError(
+            f"axes={axes!r}: spatial axes must stand in the order Z, Y, X; transpose the array first"
+        )
+    return axes

@@ -1,0 +1,148 @@
+"""Randomness with an address and no state: Philox4x64-10, one counter block per (seed, epoch, index, step).
+
+The generator is the one of Salmon et al. (2011), the same as ``numpy.random.Philox``. Drawn values come from
+integers and ``+ - *`` only, so that they are equal in every bit on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+
+from offgraph.core.errors import ArgumentError
+
+__all__ = ["Draw", "Key", "hash64", "philox4x64"]
+
+_WORD = (1 << 64) - 1
+_MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
+_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+_LARGEST = sys.float_info.max
+_PROGRAM = int.from_bytes(b"Offgraph", "big")
+"""Second key word: draws of Offgraph differ from those of other users of Philox with the same seed."""
+
+
+def philox4x64(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Encrypt one counter block with ten rounds of Philox4x64.
+
+    Parameters
+    ----------
+    counter : tuple of four int
+        64-bit words, the lowest first.
+    key : tuple of two int
+        64-bit words, the lowest first.
+
+    Returns
+    -------
+    tuple of four int
+        64 random bits each.
+    """
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        first, second = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+        c0, c1, c2, c3 = (second >> 64) ^ c1 ^ k0, second & _WORD, (first >> 64) ^ c3 ^ k1, first & _WORD
+        k0, k1 = (k0 + _WEYL[0]) & _WORD, (k1 + _WEYL[1]) & _WORD
+    return c0, c1, c2, c3
+
+
+def hash64(text: str) -> int:
+    """Hash a text to 64 bits: the first eight bytes of its BLAKE2b digest of that length, lowest first."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+@dataclass(frozen=True)
+class Key:
+    """The address of a sample: whoever knows it can draw the same values again, anywhere.
+
+    Parameters
+    ----------
+    seed, epoch, index : int
+        From 0 to 2**64 - 1. The run's seed, the pass over the data, and the number of the image in its source.
+
+    Raises
+    ------
+    ArgumentError
+        Where a part is not a whole number in that range.
+
+    Examples
+    --------
+    >>> Key(seed=7, epoch=3, index=1234)
+    Key(seed=7, epoch=3, index=1234)
+    """
+
+    seed: int = 0
+    epoch: int = 0
+    index: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "epoch", "index"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value <= _WORD:
+                raise ArgumentError(f"{name}={value!r:.80}: give a whole number from 0 to 2**64 - 1")
+            object.__setattr__(self, name, value.__index__())
+
+
+class Draw:
+    """Values drawn at one address: a key and a step.
+
+    Draws made one after the other differ, and the same draws at the same address are always the same.
+
+    Parameters
+    ----------
+    key : Key
+    step_id : str
+        Address of the step inside its recipe, such as ``"Rotate.0"``.
+
+    Examples
+    --------
+    >>> Draw(Key(seed=7), "Rotate.0").uniform(-15, 15) == Draw(Key(seed=7), "Rotate.0").uniform(-15, 15)
+    True
+    """
+
+    def __init__(self, key: Key, step_id: str) -> None:
+        self._key = (key.seed, _PROGRAM)
+        self._address = (hash64(step_id), key.index, key.epoch)
+        self._block = 0
+        self._words: list[int] = []
+
+    def word(self) -> int:
+        """Return the next 64 random bits."""
+        if not self._words:
+            self._words = list(philox4x64((self._block, *self._address), self._key))[::-1]
+            self._block += 1
+        return self._words.pop()
+
+    def uniform(self, low: float, high: float) -> float:
+        """Draw a float evenly from [low, high]."""
+        fraction = (self.word() >> 11) * 2.0**-53
+        if high - low > _LARGEST:  # more than a float64 holds
+            return low * (1 - fraction) + high * fraction
+        return min(max(low + (high - low) * fraction, low), high)
+
+    def integer(self, low: int, high: int) -> int:
+        """Draw a whole number evenly from low, low + 1, ..., high, both included.
+
+        Raises
+        ------
+        ValueError
+            Where ``high`` is below ``low`` or the two are 2**64 or more apart.
+        """
+        count = high - low + 1
+        if not 0 < count <= _WORD:
+            raise ValueError(f"cannot draw a whole number from {low} to {high}")
+        limit = (1 << 64) - (1 << 64) % count  # words at or above it would favour the low numbers
+        word = self.word()
+        while word >= limit:
+            word = self.word()
+        return low + word % count
+
+    def chance(self, p: float) -> bool:
+        """Return True with probability ``p``; 0 is never, 1 is always."""
+        return (self.word() >> 11) * 2.0**-53 < p
+
+    def value(self, setting: float | tuple[float, float]) -> float:
+        """Return a fixed number as it is (nothing is drawn), or draw evenly from a pair (low, high)."""
+        if isinstance(setting, tuple):
+            return self.uniform(*setting)
+        return float(setting)

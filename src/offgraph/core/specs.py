@@ -1,0 +1,104 @@
+"""What an array is promised to look like before any pixel is touched: shape, dtype and named axes."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.axes import _spatial_axes, _spatial_names
+
+__all__ = ["MAX_PIXELS", "ArraySpec", "held_by", "scaled"]
+
+
+MAX_PIXELS = 178_956_970
+"""Most pixels of an image that a step makes: those of the largest file that is read without being asked for."""
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """Shape, dtype and axes of one target at one point of a recipe.
+
+    Parameters
+    ----------
+    shape : tuple of int or None
+        Length of every axis; ``None`` where it depends on the image.
+    dtype : str
+        A NumPy dtype name such as ``"uint8"``.
+    axes : str
+        One letter an axis, of ``T``, ``Z``, ``Y``, ``X``, ``C``: ``"YXC"`` is height, width, channels.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    axes: str
+
+    @classmethod
+    def of(cls, array: np.ndarray, axes: str) -> ArraySpec:
+        """Spec of an array in memory."""
+        return cls(array.shape, _dtype_name(array.dtype), axes)
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Indices of the spatial axes, in order."""
+        return _spatial_axes(self.axes)
+
+    @property
+    def spatial_names(self) -> str:
+        """Letters of the spatial axes, in order: ``"YX"`` or ``"ZYX"``."""
+        return _spatial_names(self.axes)
+
+    @property
+    def size(self) -> tuple[int | None, ...]:
+        """Lengths of the spatial axes: (H, W) or (D, H, W)."""
+        return tuple(self.shape[i] for i in self.spatial)
+
+    @property
+    def pixels(self) -> int | None:
+        """How many pixels there are, channels not counted; ``None`` where a length is not known."""
+        lengths = [n for n, name in zip(self.shape, self.axes) if name != "C"]
+        return None if None in lengths else math.prod(n or 0 for n in lengths)
+
+    @property
+    def nbytes(self) -> int | None:
+        """Memory of such an array; ``None`` where a length is not known."""
+        if None in self.shape:
+            return None
+        return math.prod(n or 0 for n in self.shape) * np.dtype(self.dtype).itemsize
+
+    def resized(self, size: tuple[int | None, ...]) -> ArraySpec:
+        """Return the same spec with other spatial lengths."""
+        shape = list(self.shape)
+        for axis, length in zip(self.spatial, size, strict=True):
+            shape[axis] = length
+        return replace(self, shape=tuple(shape))
+
+    def cast(self, dtype: str) -> ArraySpec:
+        """Return the same spec with another dtype."""
+        return replace(self, dtype=np.dtype(dtype).name)
+
+
+@functools.lru_cache(maxsize=64)
+def _dtype_name(dtype: np.dtype[Any]) -> str:
+    """NumPy puts a dtype's name together anew each time it is asked for it."""
+    return dtype.name
+
+
+def scaled(n: int, factor: float) -> int:
+    """Return a length times a factor, rounded half to even; what is too large for an index stays too large."""
+    return round(min(n * factor, 2.0**62))
+
+
+def held_by(dtype: np.dtype[Any], **values: float) -> None:
+    """Refuse a fill value that an array of this dtype cannot hold exactly."""
+    for name, value in values.items():
+        if dtype.kind == "f":
+            continue
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if not low <= value <= high or value != int(value):
+            raise ValueError(
+                f"{name}={value:g} cannot be held by dtype {dtype}: write a whole number {low} to {high}"
+            )

@@ -1,0 +1,81 @@
+"""How many threads one call of :mod:`offgraph.ndimage` may use. The results never depend on it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from offgraph import _native
+
+__all__ = ["get_num_threads", "num_threads", "set_num_threads"]
+
+
+def _checked(count: int) -> int:
+    count = operator.index(count)
+    if count < 1:
+        raise ValueError(f"the number of threads must be at least 1, not {count}")
+    return count
+
+
+def get_num_threads() -> int:
+    """The number of threads that a call made here and now may use.
+
+    Returns
+    -------
+    int
+        The number of :func:`num_threads` inside such a block, else that of :func:`set_num_threads`, else the
+        environment variable ``OFFGRAPH_NUM_THREADS``, else the number of cores.
+    """
+    return _native.get_num_threads()
+
+
+def set_num_threads(count: int) -> int:
+    """Let every thread of this process that has no number of its own use `count` threads a call.
+
+    Parameters
+    ----------
+    count : int
+        At least 1. More than 256 counts as 256.
+
+    Returns
+    -------
+    int
+        The number before.
+
+    Raises
+    ------
+    ValueError
+        If `count` is less than 1.
+    """
+    return _native.set_num_threads(_checked(count))
+
+
+@contextmanager
+def num_threads(count: int) -> Iterator[None]:
+    """Inside the block, calls made from this thread use `count` threads.
+
+    Code that already works on several images at once runs each with ``num_threads(1)``.
+
+    Parameters
+    ----------
+    count : int
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If `count` is less than 1.
+
+    Examples
+    --------
+    >>> from offgraph.core.threads import get_num_threads, num_threads
+    >>> with num_threads(1):
+    ...     get_num_threads()
+    1
+    """
+    before = _native.set_local_num_threads(_checked(count))
+    try:
+        yield
+    finally:
+        _native.set_local_num_threads(before)

@@ -1,0 +1,22 @@
+"""Versions of the libraries that a result may depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import metadata
+
+__all__ = ["library_versions"]
+
+_LIBRARIES = ("offgraph", "numpy", "scipy", "pillow", "imagecodecs", "simplejpeg", "tifffile")
+
+
+def library_versions(extra: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of the libraries that decode, transform and encode, and of those named; "absent" where not installed."""
+
+    def version(name: str) -> str:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return "absent"
+
+    return {name: version(name) for name in (*_LIBRARIES, *extra)}

@@ -1,0 +1,492 @@
+"""The offline job: a source of images, through a recipe, into a dataset on the disk that can be finished later."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from offgraph.core.arguments import path_of, whole_number
+from offgraph.core.errors import ArgumentError, BuildError, MachineError
+from offgraph.core.machine import machine_error
+from offgraph.core.random import Key
+from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
+from offgraph.dataset.example import BadFile, Example, Maker, Store
+from offgraph.dataset.formats import FORMATS, DatasetFormat
+from offgraph.dataset.job import Job, class_counts
+from offgraph.dataset.output import PART, OutputFolder, sha256_of
+from offgraph.dataset.progress import progress_bar
+from offgraph.dataset.records import BAD_TABLE, MANIFEST, Quarantined, Records, quarantined
+from offgraph.dataset.report import BuildReport
+from offgraph.dataset.splits import Part, divide, merged, note
+from offgraph.formats.decoding import MAX_PIXELS, Color
+from offgraph.pipeline.checks import NonFinite, check_non_finite_option
+from offgraph.pipeline.workers import default_threads, ordered_map
+from offgraph.recipe.compose import Compose, as_recipe
+from offgraph.sources import Item, Source, open_source
+from offgraph.sources.base import count_of
+from offgraph.sources.folder import SPLIT_FILE
+
+__all__ = ["build"]
+
+_JOB_FILE = "build.json"
+
+
+def build(
+    src: str | Path | Source,
+    out: str | Path,
+    recipe: Compose | list[Any] | str | Path,
+    *,
+    format: Literal["folder", "tfrecord"] = "folder",
+    copies: int = 1,
+    workers: int | None = None,
+    on_error: Literal["quarantine", "stop"] = "quarantine",
+    max_bad: float | str = DEFAULT_MAX_BAD,
+    non_finite: NonFinite = "error",
+    seed: int = 0,
+    store: Store = "integers",
+    dry_run: bool = False,
+    shard_size: int | None = None,
+    progress: bool | None = None,
+    color: Color = "rgb",
+    val: float = 0.0,
+    test: float = 0.0,
+    group_by: Callable[[Item], str] | str | None = None,
+) -> BuildReport:
+    """Write a dataset of transformed images; run again after a kill, go on where it was.
+
+    What is stored is each image after the last step of the recipe that still gives integers, without loss;
+    the rest of the recipe is recorded and :class:`offgraph.Loader` goes on with it. Copy k of image i is drawn
+    at ``Key(seed, epoch=k, index=i)``, so a loader over the dataset gives the bytes a loader over the source
+    gives in epoch k. The bytes written depend on the files, the recipe, the options and the versions of the
+    libraries (all in the manifest), and neither on ``workers`` nor on how often the job was killed.
+
+    Parameters
+    ----------
+    src : path or Source
+        Whatever :func:`offgraph.open_source` opens, or a source.
+    out : path
+        A new or empty folder, or one that an earlier run of the same job left. What an earlier run left without
+        one finished example is removed.
+    recipe : Compose, list of steps, or path
+        A recipe, or a YAML file with one.
+    format : {"folder", "tfrecord"}
+        ``folder``: ``images/<class>/<name>__<copy>.png`` and ``labels.csv``. ``tfrecord``: shards of
+        ``tf.train.Example`` in a mixed order, read without Offgraph; written by TensorFlow.
+    copies : int
+        Examples made of each image, each with its own draws.
+    workers : int, optional
+        Threads; one a processor unless given.
+    on_error : {"quarantine", "stop"}
+        What an image that cannot be used does: it is listed in ``quarantine.csv``, or it ends the build.
+        An image that is missing or may not be opened is listed too, and tried again when the build is run again.
+        A failure of the machine (drive, network, handles, memory) is no fault of an image: it is tried again for
+        a few seconds, then ends the build.
+    max_bad : float, int or str
+        Bad images that are put up with: a share such as ``0.05`` or ``"5%"``, or a number of images such as ``12``.
+        One more ends the build; what is finished stays. Half of the images unless given.
+    non_finite : {"error", "allow"}
+        What NaN or infinity in an image of floats does, in the file or after the stored steps: count as a bad image,
+        or be stored.
+    seed : int
+        Of every draw, and of the order in TFRecords.
+    store : {"integers", "final"}
+        ``final`` stores what the whole recipe gives, usually floats of four times the size or more.
+    dry_run : bool
+        Write nothing; estimate size and time from a few images made for real.
+    shard_size : int, optional
+        Examples in a shard, the part of a build that is finished at a time: what a kill costs at most. 64 files in
+        ``folder``, 256 examples in ``tfrecord`` unless given.
+    progress : bool, optional
+        Draw a progress bar on standard error; where that is a terminal unless given.
+    color : {"rgb", "grey", "keep"}
+        How images are read from a path; a Source has its own.
+    val, test : float or int
+        Divide the source as :func:`offgraph.split` does, by ``seed``: a float is a share of the images, an int a
+        number. The parts are datasets of their own, ``out/train``, ``out/val`` and ``out/test``, with the same class
+        names; validation and test are made once, by ``recipe.eval()``, without what the recipe draws. ``max_bad``
+        holds for each part.
+    group_by : str or callable, optional
+        What stays on one side of the division, such as the images of a patient: a column of the table, ``"parent"``
+        for the folder of the file, or a function of an :class:`Item`.
+
+    Returns
+    -------
+    BuildReport
+        With ``val`` or ``test`` the sum of ``report.parts``.
+
+    Raises
+    ------
+    BuildError
+        Where the folder holds something else or another job, cannot be written, where files changed, where more
+        than ``max_bad`` images are bad, or with ``on_error="stop"`` at the first one.
+    MachineError
+        Where the machine failed for longer than a moment. Nothing is set aside for it; run the same build again.
+    RecipeError, SourceError
+        Where recipe or source cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.Resize((8, 8)), og.Augment(og.Rotate((-15, 15))), og.Normalize("imagenet")])
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     Path(home, "photos").mkdir()
+    ...     og.imwrite(f"{home}/photos/a.png", np.zeros((20, 30, 3), np.uint8))
+    ...     report = og.build(f"{home}/photos", f"{home}/dataset", recipe, copies=2)
+    ...     sorted(path.name for path in Path(home, "dataset", "images").iterdir())
+    ['a__0.png', 'a__1.png']
+    >>> report.examples, report.quarantined
+    (2, ())
+    """
+    _check_options(format=format, on_error=on_error, store=store)
+    counts = {
+        "copies": copies,
+        "shard_size": FORMATS[format].shard_size if shard_size is None else shard_size,
+        "workers": default_threads() if workers is None else workers,
+    }
+    counts = {name: whole_number(name, value, BuildError) for name, value in counts.items()}
+    copies = counts["copies"]
+    try:
+        seed = Key(seed).seed
+    except ArgumentError as error:
+        raise BuildError(str(error)) from error
+    allowed = MaxBad.of(max_bad)
+    recipe = as_recipe(recipe)
+    source = open_source(src, color=color)
+    if copies > 1 and not recipe.draws:
+        raise BuildError(
+            f"copies={copies}, but the recipe draws nothing: all copies would be the same image; "
+            "put steps into Augment(...), or use copies=1"
+        )
+    options = {
+        "format": format,
+        "seed": seed,
+        "store": store,
+        "shard_size": counts["shard_size"],
+        "non_finite": check_non_finite_option(non_finite),
+    }
+    how = _How(options, counts["workers"], on_error == "stop", allowed, dry_run, progress)
+    out = path_of("out", out)
+    trouble = source.holds(out)
+    if trouble:
+        raise BuildError(trouble)
+    if not val and not test:
+        if group_by is not None:
+            raise BuildError(f"group_by={group_by!r:.80}: is for val= and test=; give one of them")
+        return how.build(Part(out, source, recipe, copies))
+    parts = divide(source, recipe, out, val=val, test=test, seed=seed, group_by=group_by, copies=copies)
+    said = group_by if group_by is None or isinstance(group_by, str) else "a function"
+    note(out, parts, {"val": val, "test": test, "seed": seed, "group_by": said}, write=not dry_run)
+    return merged(out, {part.path.name: how.build(part) for part in parts})
+
+
+@dataclass(frozen=True)
+class _How:
+    """What all parts of a build have in common."""
+
+    options: dict[str, Any]
+    threads: int
+    stop: bool
+    allowed: MaxBad
+    dry_run: bool
+    progress: bool | None
+
+    def build(self, part: Part) -> BuildReport:
+        """Write one dataset, or go on with it.
+
+        Raises
+        ------
+        MachineError
+            Where the machine failed; says what was done and what to do.
+        """
+        try:
+            return self._build(part)
+        except (MachineError, MemoryError) as problem:
+            where = str(part.path)
+            error = machine_error(where, problem) if isinstance(problem, MemoryError) else problem
+            raise MachineError(
+                f"{where}: stopped, since the machine failed and not a file: {error}. Nothing is set aside "
+                "for it: mend that and run the same build again, which goes on where it was",
+                error,
+            ) from problem
+
+    def _build(self, part: Part) -> BuildReport:
+        options = {**self.options, "copies": part.copies}
+        writes = FORMATS[options["format"]]
+        job = Job.of(part.source, part.recipe, options, writes.extra_libraries)
+        part.source.watch()
+        maker = Maker(
+            part.source,
+            part.recipe,
+            options["seed"],
+            options["store"],
+            job.present,
+            options["non_finite"],
+            max(MAX_PIXELS, part.source.reading.max_pixels),
+        )
+        folder = OutputFolder(part.path)
+        writer = writes(folder, job)
+        if self.dry_run:
+            if folder.path.is_dir():
+                _started(folder, job)
+            return _estimate(job, maker, folder.path, self.threads)
+        with folder:
+            started = _started(folder, job)
+            if started is None:
+                _clear(folder)
+                folder.write(_JOB_FILE, job.to_bytes())
+            elif started.pictures != job.pictures:  # files that were missing are there now
+                started = replace(started, pictures=job.pictures)
+                folder.write(_JOB_FILE, started.to_bytes())
+            records = Records(folder, started or job)
+            run = _Run(
+                job, maker, folder, writer, records, self.threads, self.stop, self.allowed, self.progress
+            )
+            return run.run()
+
+
+def _check_options(**given: str) -> None:
+    allowed = {"format": tuple(FORMATS), "on_error": ("quarantine", "stop"), "store": ("integers", "final")}
+    for name, value in given.items():
+        if value not in allowed[name]:
+            raise BuildError(f"{name}={value!r}: choose one of {', '.join(map(repr, allowed[name]))}")
+
+
+def _started(folder: OutputFolder, job: Job) -> Job | None:
+    """Read this job as an earlier run wrote it down; None where no example is finished. Refuse anything else."""
+    written = folder.read(_JOB_FILE)
+    if written is None:
+        foreign = sorted(path.name for path in folder.path.iterdir() if path.name != _JOB_FILE + PART)
+        if SPLIT_FILE in foreign:
+            raise BuildError(
+                f"{folder.path}: holds the parts of an earlier build with val= or test= ({SPLIT_FILE}): give the same "
+                "again, or choose another folder"
+            )
+        if foreign:
+            raise BuildError(
+                f"{folder.path}: holds {foreign[0]} and no build of ours; choose a new or an empty folder"
+            )
+        return None
+    finished = (folder.path / MANIFEST).exists()
+    old = Job.from_bytes(written, str(folder.path / _JOB_FILE))
+    if not finished and not Records(folder, old).started():
+        return None
+    found = old.differences(job, versions=not finished)
+    if found:
+        raise BuildError(
+            f"{folder.path}: holds {'a finished' if finished else 'an unfinished'} build of something else: "
+            f"{'; '.join(found)}. Go on with what it was started with, or choose another folder"
+        )
+    return old
+
+
+def _clear(folder: OutputFolder) -> None:
+    """Remove what an earlier run left that finished no example, and nothing else."""
+    written = folder.read(_JOB_FILE)
+    if written is not None:
+        old = Job.from_bytes(written, str(folder.path / _JOB_FILE))
+        if old.options.get("format") in FORMATS:
+            FORMATS[old.options["format"]](folder, old).clear()
+        Records(folder, old).clear()
+
+
+@dataclass
+class _Run:
+    """One run of a job: finds what is finished, writes the rest, makes the manifest."""
+
+    job: Job
+    maker: Maker
+    folder: OutputFolder
+    writer: DatasetFormat
+    records: Records
+    threads: int
+    stop: bool
+    allowed: MaxBad
+    progress: bool | None
+    bad: list[dict[str, Any]] = field(default_factory=list)
+    bad_images: set[int] = field(default_factory=set)
+    good: int = 0
+    retried: bool = False
+
+    def run(self) -> BuildReport:
+        started = time.perf_counter()
+        shards = self.job.shards()
+        done, repaired = self._finished(len(shards))
+        todo = [shard for shard in range(len(shards)) if shard not in done]
+        finished = (self.folder.path / MANIFEST).exists()
+        if todo:
+            self.folder.remove(MANIFEST)  # the dataset is not whole while a part of it is missing
+        resumed = sum(done.values())
+        already = sum(len(shards[shard]) for shard in done)
+        with progress_bar(self.job.total, already, self.progress) as step:
+            addresses = (address for shard in todo for address in shards[shard])
+            with closing(
+                ordered_map(self.maker, addresses, threads=self.threads, stop=self.maker.ended)
+            ) as made:
+                for shard in todo:
+                    self._write(shard, len(shards[shard]), made, step)
+        # What stands beside the shards follows from them: it is made again, and written where it is not the same.
+        written = self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
+        written += self.records.finish()
+        if finished and not self.retried:
+            again = [name for name in written if name != MANIFEST or not todo]
+            repaired += [f"{name} is missing or not as it was written" for name in again]
+        return self._report(resumed, repaired, time.perf_counter() - started)
+
+    def _finished(self, count: int) -> tuple[dict[int, int], list[str]]:
+        """Shards that are whole on the disk, with their numbers of examples; and what was found damaged."""
+        done, damaged = {}, []
+        hashes: dict[Path, str | None] = {}
+        for shard in range(count):
+            found = self.records.read(shard)
+            if found is None:
+                if (self.folder.path / MANIFEST).exists():
+                    damaged.append(f"{self.records.file(shard)} is missing or damaged")
+                continue
+            head, lines, bad = found
+            self._check_sources((*lines, *bad), hashes)
+            trouble = self.writer.damage(head, lines)
+            if trouble:
+                damaged.append(trouble)
+            elif any(line.get("retry") and self._opens(line["index"]) for line in bad):
+                self.retried = True
+            else:
+                self.good += len(lines)
+                self._refuse(bad)
+                done[shard] = len(lines)
+        return done, damaged
+
+    def _opens(self, index: int) -> bool:
+        """Whether the files of an image that was out of reach can be opened now."""
+        item = self.maker.source[index]
+        try:
+            for path in filter(None, (item.path, item.mask)):
+                os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
+        except OSError:
+            return False
+        return True
+
+    def _check_sources(self, lines: tuple[dict[str, Any], ...], hashes: dict[Path, str | None]) -> None:
+        for line in lines:
+            item = self.maker.source[line["index"]]
+            for path, was in ((item.path, line["source"]), (item.mask, line.get("mask_source"))):
+                if path is None or was is None:
+                    continue
+                if path not in hashes:
+                    hashes[path] = sha256_of(path)
+                if hashes[path] != was:
+                    raise BuildError(
+                        f"{self.folder.path}: {line['name']} is another file than the one this build has used; "
+                        f"put the old {path.name} back, or build into another folder"
+                    )
+
+    def _write(self, shard: int, count: int, made: Iterator[Example | BadFile], step: Any) -> None:
+        bad: list[dict[str, Any]] = []
+
+        def examples() -> Iterator[Example]:
+            for _ in range(count):
+                thing = next(made)
+                step(isinstance(thing, Example))
+                if isinstance(thing, Example):
+                    self.good += 1
+                    yield thing
+                else:
+                    bad.append(thing.describe())
+                    self._refuse(bad[-1:])
+
+        header, lines = self.writer.write(shard, examples())
+        self.records.write(shard, header, lines, bad)
+
+    def _refuse(self, bad: list[dict[str, Any]]) -> None:
+        self.bad.extend(bad)
+        self.bad_images.update(line["index"] for line in bad)
+        images = len(self.bad_images)
+        total = len(self.job.pictures)
+        # Where none can be used at all, the end of the build says so in its own words.
+        if bad and total > 1 and self.allowed.exceeded(images, total):
+            where = ""
+            if not (self.folder.path / MANIFEST).exists():
+                self.records.list_bad(self.bad)
+                where = f" (all so far in {self.folder.path / BAD_TABLE})"
+            raise BuildError(
+                f"{self.folder.path}: {images} of {total} images are bad{where}, more than max_bad={self.allowed.said} "
+                f"allows; {count_of(self.good, 'example')} could be used so far; the last: {bad[-1]['name']}: {bad[-1]['quarantined']}. "
+                "Look at these files and at the options, or raise max_bad: the same build then goes on where it was"
+            )
+        if bad and self.stop:
+            raise BuildError(
+                f"{bad[0]['name']}: {bad[0]['quarantined']} (on_error='stop'; with 'quarantine' the build goes on)"
+            )
+
+    def _report(self, resumed: int, repaired: list[str], seconds: float) -> BuildReport:
+        labels, bad, size = [], [], 0
+        for head, lines, bad_lines in self.records.all():
+            labels.extend(line["label"] for line in lines)
+            bad.extend(bad_lines)
+            size += sum(entry["bytes"] for entry in head["files"])
+            if not head["files"]:
+                size += sum(entry["bytes"] for line in lines for entry in line["at"].values())
+        return BuildReport(
+            path=self.folder.path,
+            format=self.job.options["format"],
+            pictures=len(self.job.pictures),
+            examples=len(labels),
+            classes=class_counts(self.job, labels),
+            quarantined=tuple(quarantined(bad)),
+            bytes=size,
+            seconds=seconds,
+            resumed=resumed,
+            repaired=tuple(repaired),
+            max_bad=self.allowed.said,
+            draws=self.maker.recipe.draws,
+        )
+
+
+def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12) -> BuildReport:
+    """Make a few examples for real, spread over the source, and reckon from them."""
+    count = len(job.pictures)
+    chosen = sorted({i * count // probes for i in range(probes)})
+    maker((chosen[0], 0))  # what the first image loads is not a part of the time each one takes
+    started = time.perf_counter()
+    made = list(ordered_map(maker, [(index, 0) for index in chosen], threads=threads))
+    each = (time.perf_counter() - started) / len(made)
+    good = [thing for thing in made if isinstance(thing, Example)]
+    bad = tuple(Quarantined(b.name, b.reason, (0,)) for b in made if isinstance(b, BadFile))
+    size = sum(len(e.image.data) + (0 if e.mask is None else len(e.mask.data)) for e in good) / max(
+        1, len(good)
+    )
+    copies = job.options["copies"]
+    classes = class_counts(job, [picture.label for picture in job.pictures])
+    needed, free = int(size * job.total), _free_space(out)
+    if free is not None and needed > free:
+        raise BuildError(f"{out}: the dataset needs about {needed} bytes, but only {free} are free there")
+    return BuildReport(
+        path=out,
+        format=job.options["format"],
+        pictures=count,
+        examples=job.total,
+        classes={name: number * copies for name, number in classes.items()},
+        quarantined=bad,
+        bytes=needed,
+        seconds=each * job.total,
+        dry_run=True,
+        draws=maker.recipe.draws,
+    )
+
+
+def _free_space(out: Path) -> int | None:
+    """Free bytes on the file system that would hold the folder; None where that cannot be told."""
+    for path in (out, *out.absolute().parents):
+        if path.exists():
+            try:
+                return shutil.disk_usage(path).free
+            except OSError:
+                return None
+    return None

@@ -1,0 +1,230 @@
+"""Antialiased resizing: a weight for every input pixel that an output pixel covers.
+
+The scheme is Pillow's: half-pixel centres, a kernel as wide as the shrink factor, cut off at the edges of the image
+and normalised. All sums are float64, one spatial axis after the other in the order given, from the lowest pixel to
+the highest; the result is rounded once, by the rule of the interpolating functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import scipy.ndimage
+
+from offgraph.engine.calls import call_native, native_input, parts
+from offgraph.engine.native import core
+from offgraph.engine.resample import arranged
+
+__all__ = ["KERNELS", "resize", "resize_reference"]
+
+
+def _box(x: np.ndarray) -> np.ndarray:
+    return ((x > -0.5) & (x <= 0.5)).astype(np.float64)
+
+
+def _triangle(x: np.ndarray) -> np.ndarray:
+    return np.maximum(1 - np.abs(x), 0)
+
+
+def _cubic(x: np.ndarray) -> np.ndarray:
+    """Keys' cubic convolution with a = -0.5."""
+    a, x = -0.5, np.abs(x)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def _lanczos3(x: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+
+
+KERNELS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
+    "box": (_box, 0.5),
+    "triangle": (_triangle, 1.0),
+    "cubic": (_cubic, 2.0),
+    "lanczos3": (_lanczos3, 3.0),
+}
+"""Each kernel by name, with its half width in output pixels."""
+
+_Table = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+_MOST_WEIGHTS = 1 << 24
+"""More of them are refused: making a table takes some ten times its memory."""
+
+_MOST_KEPT = 1 << 16
+
+
+def weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
+    """What :func:`_weight_table` makes; small ones are kept.
+
+    Raises
+    ------
+    ValueError
+        For a table that would take memory without bound.
+    """
+    taps = 2 * KERNELS[kernel][1] * max(n / length if antialias else 1, 1) + 1
+    if length * taps > _MOST_WEIGHTS:
+        raise ValueError(
+            f"resizing an axis from {n:,} to {length:,} pixels takes {length * taps:,.0f} weights, more than the "
+            f"limit of {_MOST_WEIGHTS:,}"
+        )
+    make = _kept_table if length * taps <= _MOST_KEPT else _weight_table
+    return make(n, length, kernel, antialias)
+
+
+def _weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
+    """What each of `length` output pixels takes from `n` input pixels.
+
+    Returns
+    -------
+    starts : ndarray of int64, shape (length,)
+        The first input pixel.
+    counts : ndarray of int64, shape (length,)
+        The number of input pixels.
+    weights : ndarray of float64, shape (length, widest)
+        Their weights, each row of sum 1 over its `counts` first entries, zero behind.
+    """
+    function, half_width = KERNELS[kernel]
+    ratio = n / length
+    scale = max(ratio, 1.0) if antialias else 1.0
+    centres = (np.arange(length) + 0.5) * ratio
+    starts = np.maximum((centres - half_width * scale + 0.5).astype(np.int64), 0)
+    ends = np.minimum((centres + half_width * scale + 0.5).astype(np.int64), n)
+    positions = starts[:, None] + np.arange(int((ends - starts).max(initial=1)))
+    places = (positions + 0.5 - centres[:, None]) / scale
+    if kernel == "box" and scale == 1:
+        # Nearest neighbour: which of two pixels at equal distance is taken must be no matter of rounding.
+        starts, ends = np.maximum(starts - 1, 0), np.minimum(ends + 1, n)
+        positions = starts[:, None] + np.arange(int((ends - starts).max(initial=1)))
+        places = ((2 * positions + 1) * length - (2 * np.arange(length)[:, None] + 1) * n) / (2 * length)
+    weights = function(places)
+    weights[positions >= ends[:, None]] = 0.0
+    # A weight of zero at either end is left out: infinity times zero is no number.
+    used = weights != 0
+    first = used.argmax(axis=1)
+    counts = used.shape[1] - used[:, ::-1].argmax(axis=1) - first
+    taps = np.arange(int(counts.max(initial=1)))
+    chosen = np.minimum(first[:, None] + taps, weights.shape[1] - 1)
+    weights = np.where(taps < counts[:, None], np.take_along_axis(weights, chosen, axis=1), 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    table = (starts + first, counts, weights)
+    for array in table:
+        array.flags.writeable = False
+    return table
+
+
+_kept_table = lru_cache(maxsize=256)(_weight_table)
+
+
+def _tables(
+    image: np.ndarray, size: Sequence[int], axes: Sequence[int], kernel: str, antialias: bool
+) -> tuple[list[_Table], tuple[int, ...]]:
+    """The table of every spatial axis and the shape of the result, after the checks."""
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel={kernel!r}: expected one of {', '.join(map(repr, KERNELS))}")
+    if len(size) != len(axes) or len(set(axes)) != len(axes) or not axes:
+        raise ValueError(f"size={tuple(size)} and axes={tuple(axes)} must name each spatial axis once")
+    shape = list(image.shape)
+    tables = []
+    for axis, length in zip(axes, size):
+        if length < 1 or shape[axis] < 1:
+            raise ValueError(
+                f"cannot resize axis {axis} from {shape[axis]} to {length} pixels: at least 1 each"
+            )
+        tables.append(weight_table(shape[axis], int(length), kernel, bool(antialias)))
+        shape[axis] = int(length)
+    return tables, tuple(shape)
+
+
+def resize(
+    image: np.ndarray,
+    size: Sequence[int],
+    *,
+    axes: Sequence[int],
+    kernel: str = "triangle",
+    antialias: bool = True,
+) -> np.ndarray:
+    """Resize the spatial axes of an image to a size in pixels.
+
+    Parameters
+    ----------
+    image : ndarray
+        Any number of axes, any type of :mod:`offgraph.ndimage`, complex included. Booleans are truncated, as by
+        SciPy's interpolation: convert them first.
+    size : sequence of int
+        Length of each spatial axis of the result, at least 1.
+    axes : sequence of int
+        The spatial axes, counted from 0, in the order in which they are summed. All others are carried along.
+    kernel : {"triangle", "box", "cubic", "lanczos3"}, optional
+        Shape of the weights.
+    antialias : bool, optional
+        Whether the kernel is as wide as an output pixel where that is wider than an input pixel.
+
+    Returns
+    -------
+    ndarray
+        Of the image's type, C order. Equal to the bytes of :func:`resize_reference`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kernel, a size below 1, an empty spatial axis, or `axes` that do not fit `size`.
+    RuntimeError
+        For an element type that is not supported.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> resize(np.array([[0, 10, 20, 30]], np.uint8), (1, 2), axes=(0, 1))
+    array([[ 7, 23]], dtype=uint8)
+    """
+    tables, shape = _tables(image, size, axes, kernel, antialias)
+    output = np.empty(shape, dtype=image.dtype.newbyteorder("="))
+    for part, target, _ in parts(image, output):
+        _resize_into(target, part, tables, axes)
+    return output
+
+
+def _resize_into(output: np.ndarray, image: np.ndarray, tables: list[_Table], axes: Sequence[int]) -> None:
+    source, outer = arranged(native_input(image), axes)
+    target, _ = arranged(output, axes)
+    call_native(core.resize, target, source, outer, tables)
+
+
+def resize_reference(
+    image: np.ndarray,
+    size: Sequence[int],
+    *,
+    axes: Sequence[int],
+    kernel: str = "triangle",
+    antialias: bool = True,
+) -> np.ndarray:
+    """The definition of :func:`resize` in NumPy, with the same parameters and the same bytes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> resize_reference(np.array([0.0, 4.0, 8.0, 12.0]), (2,), axes=(0,), kernel="box")
+    array([ 2., 10.])
+    """
+    tables, shape = _tables(image, size, axes, kernel, antialias)
+    if np.iscomplexobj(image):
+        output = np.empty(shape, dtype=image.dtype.newbyteorder("="))
+        options = {"axes": axes, "kernel": kernel, "antialias": antialias}
+        for part, target, _ in parts(image, output):
+            target[...] = resize_reference(part, size, **options)
+        return output
+    values = image.astype(np.float64)
+    for axis, (starts, counts, weights) in zip(axes, tables):
+        values = np.moveaxis(values, axis, 0)
+        sums = np.zeros((len(starts), *values.shape[1:]))
+        for tap in range(weights.shape[1]):
+            rows = np.flatnonzero(tap < counts)
+            weight = weights[rows, tap].reshape(-1, *[1] * (values.ndim - 1))
+            sums[rows] += values[starts[rows] + tap] * weight
+        values = np.moveaxis(sums, 0, axis)
+    # Order 0 and no movement: nothing but SciPy's cast of every value.
+    return scipy.ndimage.shift(values, 0, order=0, output=image.dtype.newbyteorder("="))

@@ -1,0 +1,406 @@
+"""A Keras model and its recipe in one ``.keras`` file."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from offgraph.core.arguments import path_of
+from offgraph.core.errors import OffgraphError, StepError
+from offgraph.core.specs import ArraySpec
+from offgraph.core.versions import library_versions
+from offgraph.frameworks.head import outputs_of, shape_of, task_of
+from offgraph.frameworks.member import MEMBER, VERSION, read_description
+from offgraph.frameworks.weights import refuse_weights_that_are_not_there
+from offgraph.recipe.compose import Compose, as_recipe
+from offgraph.sources.base import Task
+from offgraph.sources.names import first_repeated
+from offgraph.steps.base import Step
+from offgraph.steps.kinds import ResultStep
+
+__all__ = ["MEMBER", "SavedModel", "Task", "load", "result_steps", "save"]
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """A model and everything needed to use it as it was trained.
+
+    Parameters
+    ----------
+    model : keras.Model
+    recipe : Compose
+        The whole recipe it was trained with; ``recipe.eval()`` is what an image to predict gets.
+    class_names : tuple of str
+        Empty where none were saved.
+    postprocess : Compose or None
+        Result steps that refine what the model puts out.
+    task : {"classify", "multilabel", "regress", "segment"}
+    input_spec : ArraySpec
+        Shape without the batch axis (None where any length will do), dtype and axes of the model's input.
+    path : Path
+    target_names : tuple of str
+        Of a model for numbers: what each output is; empty where no names were saved.
+    outputs : {"probabilities", "logits"} or None
+        What the model puts out, where that was certain when it was saved.
+    """
+
+    model: Any
+    recipe: Compose
+    class_names: tuple[str, ...]
+    postprocess: Compose | None
+    task: Task
+    input_spec: ArraySpec
+    path: Path
+    target_names: tuple[str, ...] = ()
+    outputs: Literal["probabilities", "logits"] | None = None
+
+
+def save(
+    model: Any,
+    recipe: Compose | list[Any] | str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    class_names: Sequence[str] | None = None,
+    target_names: Sequence[str] | None = None,
+    postprocess: Compose | Sequence[Any] | None = None,
+    task: Task | None = None,
+    outputs: Literal["probabilities", "logits"] | None = None,
+) -> Path:
+    """Save a Keras model with its recipe, whole or not at all.
+
+    The file is an ordinary ``.keras`` file with one more member, ``offgraph.json``;
+    ``keras.saving.load_model`` opens it as any other. It is loaded once before it gets its name, so that no file is
+    left that cannot be loaded. Layers of your own load wherever their code was imported before and decorated with
+    ``@keras.saving.register_keras_serializable()``.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With one input and one output.
+    recipe : Compose, list of steps, or path of a recipe file
+        The recipe it was trained with. Its prepare layer must give what the model takes.
+    path : path
+        Ends in ``.keras``.
+    class_names : sequence of str, optional
+        By class number, as ``loader.class_names``.
+    target_names : sequence of str, optional
+        Of a model for numbers: what each output is, as ``source.target_names``.
+    postprocess : Compose or sequence of result steps, optional
+        Such as ``[Threshold(0.5), FillHoles()]``; of a mask model only.
+    task : {"classify", "multilabel", "regress", "segment"}, optional
+        What the model does: one class per image, several labels per image, numbers, or a mask. (B, H, W, K) and
+        (B, D, H, W, K) segment. For (B, K) the last layer and the loss decide where they leave no doubt: softmax or a
+        categorical loss classify, a sigmoid of one output too; a sigmoid of several outputs or a binary loss on
+        them is ``"multilabel"``; a loss such as ``"mse"`` on another layer is ``"regress"``. Outputs without
+        activation and without such a loss are classes where `class_names` are given.
+    outputs : {"probabilities", "logits"}, optional
+        What the model puts out, where neither its last layer nor its loss tells.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OffgraphError
+        Where the model has several inputs or outputs or is not built, its task is in doubt, recipe, names, task or
+        ``postprocess`` do not fit it, the file could not be loaded again (a Lambda layer, an unregistered layer of
+        your own), or it cannot be written.
+
+    Examples
+    --------
+    >>> import keras, tempfile
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.Resize((8, 8)), og.Normalize("imagenet")])
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     saved = og.load(og.save(model, recipe, f"{home}/pets.keras", class_names=["cat", "dog"]))
+    >>> saved.task, saved.class_names, saved.recipe.digest == recipe.digest
+    ('classify', ('cat', 'dog'), True)
+    """
+    path = path_of("path", path)
+    if path.suffix != ".keras":
+        raise OffgraphError(f"{path}: a saved model's name ends in .keras")
+    if not callable(getattr(model, "save", None)) or isinstance(model, str | os.PathLike):
+        raise OffgraphError(
+            f"model={model!r:.80}: the order is save(model, recipe, path), and a model is Keras'"
+        )
+    recipe = as_recipe(recipe)
+    if outputs not in (None, "probabilities", "logits"):
+        raise OffgraphError(f"outputs={outputs!r:.80}: choose 'probabilities' or 'logits', or leave it out")
+    names = _class_names(model, class_names)
+    task = task_of(model, task, named=bool(names))
+    if task == "regress" and (names or outputs):
+        given = "class_names" if names else "outputs"
+        raise OffgraphError(
+            f"{given}: the task is 'regress', so the model puts out numbers and not classes; leave {given} out (target_names "
+            "says what the numbers are), or say task='classify' or task='multilabel'"
+        )
+    taken = _input(model)
+    spec = ArraySpec(tuple(taken["shape"]), taken["dtype"], taken["axes"])
+    _check_names(names, task, shape_of(model, "output")[-1])
+    _check_recipe(recipe, spec)
+    steps = (
+        None if postprocess is None else result_steps(postprocess, task, spec, shape_of(model, "output")[-1])
+    )
+    described = {
+        "offgraph": VERSION,
+        "versions": library_versions(("keras",)),
+        "task": task,
+        "outputs": outputs or outputs_of(model, task),
+        "recipe": recipe.to_dict(),
+        "prepare": recipe.eval().to_dict(),
+        "fingerprint": recipe.fingerprint,
+        "class_names": list(names),
+        "target_names": list(_target_names(model, target_names, task)),
+        "postprocess": None if steps is None else steps.to_dict(),
+        "input": taken,
+    }
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part.keras")
+    try:
+        _save_model(model, part, path)
+        with zipfile.ZipFile(part, "a") as archive:
+            archive.writestr(MEMBER, json.dumps(described, indent=1, sort_keys=True, allow_nan=False))
+        part.replace(path)
+    except OSError as error:
+        raise OffgraphError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
+    """Load a model with the recipe that was saved in it.
+
+    Keras' safe mode stays on: a file that would run code of its own (a Lambda layer) is refused.
+
+    Parameters
+    ----------
+    path : path
+    compile : bool
+        Bring optimizer, loss and metrics back too.
+
+    Raises
+    ------
+    OffgraphError
+        Where the file is not a ``.keras`` file with a recipe in it, is damaged, or unpacks to an absurd size.
+    """
+    path = path_of("path", path)
+    told = read_description(path)
+    model = _load_model(path, compile)
+    taken = shape_of(model, "input")[1:]
+    if taken != told.input_spec.shape:
+        raise OffgraphError(
+            f"{path}: {MEMBER} in it says that the model takes {told.input_spec.shape}, but it takes {taken}; save it "
+            "again with offgraph.save(model, recipe, path)"
+        )
+    task_of(model, told.task, named=False)
+    return SavedModel(
+        model,
+        told.recipe,
+        told.class_names,
+        told.postprocess,
+        told.task,
+        told.input_spec,
+        path,
+        told.target_names,
+        told.outputs,
+    )
+
+
+def _load_model(path: Path, compile: bool) -> Any:
+    try:
+        from keras.saving import load_model
+    except ImportError as error:
+        raise OffgraphError(
+            f"{path}: a model is loaded by Keras, which is not installed; run: pip install 'offgraph[tensorflow]'"
+        ) from error
+    refuse_weights_that_are_not_there(path)
+    try:
+        return load_model(path, compile=compile, safe_mode=True)
+    except (
+        Exception
+    ) as error:  # Keras raises what its parts raise: ValueError, KeyError, zlib.error, struct.error …
+        cause = " ".join(str(error).split())
+        hint = "; import the code of your own layers first" if "register_keras_serializable" in cause else ""
+        raise OffgraphError(f"{path}: Keras cannot load the model: {cause:.500}{hint}") from error
+
+
+def _save_model(model: Any, part: Path, path: Path) -> None:
+    """Let Keras write the file and load it again: refused is what it could not load, while the model is in memory."""
+    try:
+        with warnings.catch_warnings():
+            # What Keras warns of, lambdas and classes that are not registered, is refused below with what to do.
+            warnings.filterwarnings("ignore", message=".*(lambda|is not serializable|registered)")
+            model.save(part)
+        from keras.saving import load_model
+
+        load_model(part, compile=False, safe_mode=True)
+    except OSError:
+        raise
+    except Exception as error:  # Keras raises what its parts raise
+        raise OffgraphError(f"{path}: not saved: {_why_not(model, error)}") from error
+
+
+def _why_not(model: Any, error: Exception) -> str:
+    """Say what keeps a model from being loaded again, and what to write instead."""
+    own = [entry for layer in _layers(model) for entry in _own(layer)]
+    lambdas = [name for name, kind in own if kind == "Lambda"]
+    if lambdas:
+        return (
+            f"the layer {lambdas[0]!r} is a Lambda, whose Python code Keras does not run when it loads a file. Write it as a "
+            "layer of Keras (Rescaling, Normalization, Activation, an operation of keras.ops in a functional model), or as a "
+            "class of your own decorated with @keras.saving.register_keras_serializable()"
+        )
+    if own:
+        named = ", ".join(f"{name!r} ({kind})" for name, kind in own[:5])
+        return (
+            f"it could not be loaded again, for the code of your own in {named}: decorate the class or function with "
+            "@keras.saving.register_keras_serializable(), let get_config() give what its __init__ takes, and import it before "
+            f"loading. Keras says: {_brief(error)}"
+        )
+    return f"Keras cannot load it again: {_brief(error)}"
+
+
+def _brief(error: BaseException) -> str:
+    """The last cause of a chain, without the configurations that Keras adds to each."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__  # pyright: ignore
+    text = " ".join(str(error).split()).partition(" Full object config:")[0]
+    return f"{text:.300}"
+
+
+def _own(layer: Any) -> Iterator[tuple[str, str]]:
+    """What is not Keras's own in a layer, by the layer's name and its class or function; a Lambda counts as such."""
+    name, kind = str(getattr(layer, "name", "")), type(layer)
+    if not kind.__module__.startswith("keras.") or kind.__name__ == "Lambda":
+        yield name, kind.__name__
+    activation = getattr(layer, "activation", None)
+    module = getattr(activation, "__module__", None)
+    if activation is not None and not str(module).startswith("keras."):
+        yield name, str(getattr(activation, "__name__", type(activation).__name__))
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    """Every layer, those of models within it too."""
+    flat: Any = getattr(model, "_flatten_layers", None)
+    found: Any = flat(include_self=True) if callable(flat) else getattr(model, "layers", ())
+    yield from found
+
+
+def result_steps(
+    given: Compose | Sequence[Any], task: Task, taken: ArraySpec, outputs: int | None
+) -> Compose:
+    """Parse the steps that make a mask of a model's probabilities.
+
+    Parameters
+    ----------
+    given : Compose or sequence of result steps
+    task : Task
+    taken : ArraySpec
+        What the model takes.
+    outputs : int or None
+        Length of the last axis it puts out.
+
+    Raises
+    ------
+    OffgraphError
+        Where the model makes no masks, or the steps are no result steps, do not fit one another, or end without
+        a mask.
+    """
+    if task != "segment":
+        kind = "numbers" if task == "regress" else "classes"
+        raise OffgraphError(f"postprocess makes masks; this model predicts {kind}")
+    try:
+        steps = (
+            given if isinstance(given, Compose) else Compose([given] if isinstance(given, Step) else given)
+        )
+    except StepError as error:
+        raise OffgraphError(f"postprocess: {error}") from error
+    for step in steps.steps:
+        if not isinstance(step, ResultStep):
+            raise OffgraphError(
+                f"postprocess: {step.name} is no result step; it takes Threshold, FillHoles, RemoveSmall, "
+                "KeepLargest and Label"
+            )
+    spatial = taken.axes.replace("C", "")
+    channels, axes = ((), spatial) if outputs == 1 else ((outputs,), spatial + "C")
+    try:
+        made = steps.output_spec(ArraySpec((None,) * len(spatial) + channels, "float32", axes))
+    except StepError as error:
+        raise OffgraphError(f"postprocess: {error}") from error
+    if np.dtype(made.dtype).kind not in "bui" or "C" in made.axes:
+        raise OffgraphError("postprocess: gives no mask; begin with Threshold(...)")
+    return steps
+
+
+def _check_recipe(recipe: Compose, taken: ArraySpec) -> None:
+    """Refuse a recipe that never makes of an image what the model takes."""
+    spatial = taken.axes.replace("C", "")
+    channels = taken.shape[-1] if "C" in taken.axes else 1
+    colours, axes = ((), spatial) if channels == 1 else ((channels,), spatial + "C")
+    try:
+        made = recipe.eval().output_spec(ArraySpec((None,) * len(spatial) + colours, "uint8", axes))
+    except StepError as error:
+        raise OffgraphError(f"the recipe does not fit a model that takes {taken.shape}: {error}") from error
+    pairs = zip(made.size, taken.size, strict=True)
+    if any(None not in (a, b) and a != b for a, b in pairs):
+        raise OffgraphError(
+            f"the recipe makes images of {made.size}, the model takes {taken.size}: the last step that sets the size "
+            "must give that; what stands in Augment(...) is left out in prediction"
+        )
+
+
+def _class_names(model: Any, given: Sequence[str] | None) -> tuple[str, ...]:
+    names = _names("class_names", given, "['cat', 'dog']")
+    _check_names(names, None, shape_of(model, "output")[-1])
+    return names
+
+
+def _check_names(names: tuple[str, ...], task: Task | None, count: int | None) -> None:
+    # One output stands for two classes, where there is one class per image.
+    allowed = {count, 2} if count == 1 and task in (None, "classify", "segment") else {count}
+    if names and count is not None and len(names) not in allowed:
+        raise OffgraphError(
+            f"{len(names)} class names for a model that puts out {count} values; they must be as many"
+        )
+
+
+def _target_names(model: Any, given: Sequence[str] | None, task: Task) -> tuple[str, ...]:
+    names = _names("target_names", given, "['age', 'weight']")
+    if names and task != "regress":
+        raise OffgraphError(
+            f"target_names: they name numbers, and the task is {task!r}; give class_names, or say task='regress'"
+        )
+    count = shape_of(model, "output")[-1]
+    if names and count is not None and len(names) != count:
+        raise OffgraphError(f"{len(names)} target names for a model that puts out {count} values")
+    return names
+
+
+def _names(argument: str, given: Sequence[str] | None, example: str) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    names = () if isinstance(given, str) else tuple(given)
+    if isinstance(given, str) or not all(isinstance(name, str) for name in names):
+        raise OffgraphError(f"{argument}={given!r:.80}: give a list of names, such as {example}")
+    twice = first_repeated(names)
+    if twice is not None:
+        raise OffgraphError(f"{argument}: {twice!r} stands in it twice")
+    return names
+
+
+def _input(model: Any) -> dict[str, Any]:
+    shape = shape_of(model, "input")[1:]
+    axes = {2: "YX", 3: "YXC", 4: "ZYXC"}.get(len(shape))
+    if axes is None:
+        raise OffgraphError(f"the model takes {shape}; images are (H, W), (H, W, C) or (D, H, W, C)")
+    return {"shape": list(shape), "dtype": str(model.inputs[0].dtype), "axes": axes}

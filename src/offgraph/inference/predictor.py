@@ -1,0 +1,348 @@
+"""A model's predictions for files, on the pixel grid of the images as they were.
+
+The recipe comes out of the model file, so that an image is prepared as in training. What a mask model puts out
+goes back to the original grid as probabilities and becomes a mask there: a probability of 0.5 between two coarse
+pixels is a place, so the outline falls between them, where a mask brought back would have steps as large as the
+model's pixels. Sizes in the result steps are pixels of the original.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from offgraph.core.arguments import whole_number
+from offgraph.core.errors import OffgraphError, OffgraphWarning, RecipeMismatch, SourceError
+from offgraph.core.specs import ArraySpec
+from offgraph.core.tables import header_of
+from offgraph.formats.decoding import Color
+from offgraph.inference.outputs import Outputs, reader_of
+from offgraph.inference.prediction import Prediction, Predictions
+from offgraph.inference.work import Work
+from offgraph.pipeline.workers import default_threads
+from offgraph.postprocess import Label, Threshold
+from offgraph.recipe.compose import Compose, as_recipe
+from offgraph.recipe.identity import explain_mismatch
+from offgraph.sources import Source, open_source
+from offgraph.sources.layout import refuse_masks_as_images
+from offgraph.sources.names import named, nfc, printable
+from offgraph.steps.base import Step
+
+if TYPE_CHECKING:
+    from offgraph.frameworks.keras import SavedModel
+
+__all__ = ["Outputs", "Prediction", "Predictions", "color_for", "predict", "source_for"]
+
+
+def predict(
+    model: SavedModel | str | os.PathLike[str],
+    src: Source | str | os.PathLike[str],
+    *,
+    recipe: Compose | list[Any] | str | os.PathLike[str] | None = None,
+    other_recipe: bool = False,
+    postprocess: Compose | Sequence[Step] | None = None,
+    outputs: Outputs | None = None,
+    threshold: float = 0.5,
+    masks: str | os.PathLike[str] | None = None,
+    pad_to: int | Literal["auto"] | None = None,
+    batch_size: int = 32,
+    threads: int | None = None,
+    on_error: Literal["quarantine", "stop"] = "quarantine",
+    **options: Any,
+) -> Predictions:
+    """Predict every image of a source with a saved model, in order and batch by batch.
+
+    Parameters
+    ----------
+    model : path or SavedModel
+        A ``.keras`` file that `offgraph.save` wrote.
+    src : path or Source
+        Images. From a path they are read as the model takes them: one channel grey, three channels RGB.
+        Where they have classes, these must be among the model's.
+    recipe : Compose, list of steps, or path of a recipe file, optional
+        The recipe to use; only its prepare layer counts. By default the model's own.
+    other_recipe : bool
+        Allow a recipe that differs from the model's.
+    postprocess : Compose or sequence of result steps, optional
+        What makes a mask of probabilities, on the original grid. By default the steps saved with the model; where
+        there are none, above 0.5 is 1 for a model with one output, else the likeliest class is taken.
+    outputs : {"probabilities", "logits"}, optional
+        What the model puts out. By default the file says it, or the last layer does: softmax and sigmoid give
+        probabilities, a layer without activation logits (with a warning that says so); else the values must be
+        probabilities that sum to 1. Logits go through softmax, of one output or of several labels per image
+        through the sigmoid.
+    threshold : float
+        Of a model of several labels per image: a class whose probability is above it is one of the labels.
+    masks : path, optional
+        Folder of the true label masks, with the images' names, where `src` is a folder of images.
+    pad_to : int or "auto", optional
+        Extend what the recipe makes, by reflection at its end, to lengths that are a multiple of this, for models whose
+        poolings take no others; what is predicted for the margin is cut off again. ``"auto"`` finds the smallest
+        multiple that the model takes.
+    batch_size : int
+    threads : int, optional
+        That read and prepare; by default one for each processor.
+    on_error : {"quarantine", "stop"}
+        Set an image aside that cannot be read, does not fit the recipe or the model, or for which the model
+        gives NaN; or stop at it.
+    **options
+        Passed on to `open_source` with a path, such as ``labels=None``, ``missing_mask`` and ``axes``.
+
+    Returns
+    -------
+    Predictions
+        An iterator of `Prediction`; it ends with an OffgraphError where no image could be predicted. Memory does
+        not grow with the number of images. A batch holds images of one shape, so that a fully convolutional model
+        takes images of different sizes.
+
+    Raises
+    ------
+    RecipeMismatch
+        For a recipe that differs in its prepare layer from the model's; names step and field.
+    SourceError
+        For a source with classes that the model does not know; names them.
+    MachineError
+        From the iterator, where the machine fails, such as for want of memory; no image is set aside for it.
+    OffgraphError
+        For a model whose outputs are neither said nor seen to be probabilities.
+
+    Examples
+    --------
+    >>> for result in predict("flowers.keras", "new/"):  # doctest: +SKIP
+    ...     print(result.item.name, result.class_name, result.probability)
+    """
+    batch_size = whole_number("batch_size", batch_size)
+    threads = whole_number("threads", default_threads() if threads is None else threads)
+    if on_error not in ("quarantine", "stop"):
+        raise OffgraphError(f"on_error={on_error!r}: choose 'quarantine' or 'stop'")
+    if outputs not in (None, "probabilities", "logits"):
+        raise OffgraphError(f"outputs={outputs!r}: choose 'probabilities' or 'logits', or leave it out")
+    if pad_to is not None and pad_to != "auto":
+        pad_to = whole_number("pad_to", pad_to)
+    threshold = _threshold(threshold)
+    chosen = None if recipe is None else as_recipe(recipe)
+    saved = _load(model)
+    if chosen is not None and not other_recipe and chosen.fingerprint != saved.recipe.fingerprint:
+        differs = explain_mismatch(saved.recipe, chosen, names=("the model's recipe", "the given one"))
+        raise RecipeMismatch(
+            f"{saved.path}: {differs}. Leave the recipe out to use the model's own, or choose the other one on "
+            "purpose with other_recipe=True (--other-recipe)"
+        )
+    prepare = (saved.recipe if chosen is None else chosen).eval()
+    if outputs is not None and saved.task == "regress":
+        raise OffgraphError(f"outputs={outputs!r}: {saved.path} predicts numbers, which are neither")
+    names = _class_names(saved)
+    source = source_for(saved, src, masks=masks, **options)
+    _warn_of_other_numbers(saved, source)
+    steps = _result_steps(saved, postprocess)
+    work = Work(
+        saved,
+        source,
+        prepare,
+        steps,
+        reader_of(saved, outputs),
+        threshold,
+        pad_to,
+        batch_size,
+        threads,
+        stop=on_error == "stop",
+    )
+    return Predictions(
+        saved,
+        source,
+        prepare,
+        work.run,
+        class_names=names,
+        target_names=_target_names(saved, source),
+        threshold=threshold,
+        numbered=any(isinstance(step, Label) for step in steps.steps),
+    )
+
+
+def _load(model: SavedModel | str | os.PathLike[str]) -> SavedModel:
+    from offgraph.frameworks.keras import SavedModel, load
+
+    if isinstance(model, SavedModel):
+        return model
+    if not isinstance(model, str | os.PathLike):
+        raise OffgraphError(
+            f"a model is given as the path of a .keras file that offgraph.save wrote, or as what offgraph.load "
+            f"returns; got {type(model).__name__}"
+        )
+    return load(model)
+
+
+def source_for(
+    saved: SavedModel,
+    src: Source | str | os.PathLike[str],
+    *,
+    masks: str | os.PathLike[str] | None = None,
+    **reading: Any,
+) -> Source:
+    """Open the images for a saved model, read as it takes them, with its class names.
+
+    Parameters
+    ----------
+    saved : SavedModel
+    src : path or Source
+    masks : path, optional
+        Folder of the true masks.
+    **reading
+        Further arguments of `offgraph.open_source`, such as ``color`` and ``axes``.
+
+    Raises
+    ------
+    SourceError
+        Where it cannot be opened, has classes that the model does not know, or `masks` are given with an open
+        source or a model that makes none.
+    """
+    if masks is not None and saved.task != "segment":
+        raise SourceError(f"masks={str(masks)!r}: {saved.path} makes no masks, its task is {saved.task!r}")
+    if reading.get("task") not in (None, saved.task):
+        raise SourceError(
+            f"task={reading['task']!r:.80}: {saved.path} predicts for {saved.task!r}; leave task out, or write labels=None "
+            "to predict without what is known"
+        )
+    named = saved.task in ("classify", "multilabel") and bool(saved.class_names)
+    chosen = "labels" in reading
+    try:
+        if isinstance(src, Source):
+            given = (["masks"] if masks is not None else []) + sorted(reading)
+            if given:
+                raise SourceError(f"{given[0]}=: only where src is a path; an open source has its own")
+            return src.with_class_names(saved.class_names) if named else src
+        reading.setdefault("color", color_for(saved.input_spec))
+        if not reading.keys() & {"task", "targets"}:
+            reading = _labels_for(saved, src, reading.get("labels", "auto")) | reading
+        elif saved.task != "segment" and reading.get("labels", "auto") is not None:
+            reading.setdefault("task", saved.task)  # columns that were named are read as the model's labels
+        if masks is not None:
+            reading["masks"] = masks
+        if named and reading.get("labels", "auto") is not None:
+            reading["class_names"] = saved.class_names
+        source = open_source(src, **reading)
+        if not chosen and masks is None and source.table is None and reading.get("labels", "auto") is None:
+            refuse_masks_as_images(source.root, [item.name for item in source])
+        return source
+    except SourceError as error:
+        said = str(error)
+        if "not among class_names" not in said:
+            raise
+        said = said.replace("class_names", f"those that {saved.path} was saved with")
+        raise SourceError(said.replace("labels=None", "labels=None (--labels none)")) from error
+
+
+def _labels_for(saved: SavedModel, src: str | os.PathLike[str], labels: str | None) -> dict[str, Any]:
+    """What the labels of a path are to be read as, to compare them with what the model says; none where none can be."""
+    if labels is None or saved.task == "segment":  # the folders below a mask model's images are no classes
+        return {"labels": None}
+    if not str(src).lower().endswith((".csv", ".tsv")) or not Path(src).is_file():
+        return {"labels": None} if saved.task == "regress" else {}
+    try:
+        columns = header_of(Path(src))  # `open_source` reads it with all its rules
+    except OSError as error:
+        raise SourceError(f"{src}: {error.strerror or error}") from error
+    if "label" in columns:
+        return {"task": saved.task}
+    names = saved.target_names if saved.task == "regress" else saved.class_names
+    if names and (set(names) <= columns if saved.task == "regress" else set(names) & columns):
+        return {"task": saved.task, "targets": [name for name in names if name in columns]}
+    return {"labels": None}
+
+
+def _threshold(value: Any) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < 1:
+        raise OffgraphError(f"threshold={value!r:.80}: give a probability of at least 0 and below 1")
+    return number
+
+
+def _class_names(saved: SavedModel) -> tuple[str, ...]:
+    """The saved names, or the numbers; of one class per image, one output stands for two classes."""
+    count = saved.model.output_shape[-1]
+    if saved.task == "regress":
+        return ()
+    count = 2 if count == 1 and saved.task != "multilabel" else count
+    if saved.class_names and len(saved.class_names) == count:
+        return saved.class_names
+    if saved.class_names and not (saved.task == "segment" and len(saved.class_names) == count - 1):
+        raise OffgraphError(f"{saved.path}: {len(saved.class_names)} class names for {count} classes")
+    return saved.class_names or tuple(str(number) for number in range(count or 0))
+
+
+def _warn_of_other_numbers(saved: SavedModel, source: Source) -> None:
+    """Say so where a model's numbers are compared with columns of other names, or with none."""
+    wanted, given = [nfc(name) for name in saved.target_names], [nfc(name) for name in source.target_names]
+    if saved.task != "regress" or not wanted or not given or set(wanted) <= set(given):
+        return
+    if len(wanted) == len(given) == 1 and "label" in (*wanted, *given):
+        return  # a column called label is a name for any number
+    pairs = ", ".join(f"{printable(a)} with {printable(b)}" for a, b in zip(wanted, given))
+    in_order = len(wanted) == len(given) and not set(wanted) & set(given)
+    missing = named([name for name in wanted if name not in given])
+    warnings.warn(
+        f"{source.where}: "
+        + (
+            f"compares {pairs}, in their order"
+            if in_order
+            else f"has no true values of {missing}: none are compared"
+        )
+        + f"; {saved.path} was saved with target_names {', '.join(map(printable, wanted))}",
+        OffgraphWarning,
+        stacklevel=3,
+    )
+
+
+def _target_names(saved: SavedModel, source: Source) -> tuple[str, ...]:
+    """What each number of the model is: as saved, else the source's own columns, else numbered."""
+    if saved.task != "regress":
+        return ()
+    count = saved.model.output_shape[-1] or 1
+    names = saved.target_names or source.target_names
+    if len(names) == count:
+        return names
+    return ("value",) if count == 1 else tuple(f"value {number}" for number in range(count))
+
+
+def color_for(spec: ArraySpec) -> Color:
+    """Return how images are read for a model with this input: one channel grey, three RGB, else as stored."""
+    channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
+    if "Z" in spec.axes or channels is None:
+        return "keep"
+    return "grey" if channels == 1 else "rgb" if channels == 3 else "keep"
+
+
+def _result_steps(saved: SavedModel, given: Compose | Sequence[Step] | None) -> Compose:
+    """What makes a mask of the model's probabilities; refused here, and not at every image, where it does not.
+
+    Raises
+    ------
+    OffgraphError
+        Where the steps are no result steps, do not fit one another, or end without a mask.
+    """
+    from offgraph.frameworks.head import head_of
+    from offgraph.frameworks.keras import result_steps
+
+    count = saved.model.output_shape[-1]
+    steps = saved.postprocess if given is None else given
+    if steps is None and saved.task != "segment":
+        return Compose([])
+    if steps is None and count != 1 and head_of(saved.model).activation == "sigmoid":
+        warnings.warn(
+            f"{saved.path}: the model puts out {count} values per pixel, each a sigmoid for itself, and a pixel gets the "
+            "likeliest of them even where all are low, the first as background; say with postprocess=[og.Threshold(0.5)] "
+            "how likely it must be, or train with a softmax whose first output is the background",
+            OffgraphWarning,
+            stacklevel=3,
+        )
+    if steps is None:
+        # Threshold(0) is the likeliest class; where the model saw nothing, and all are 0, the background.
+        return Compose([Threshold(0.5 if count == 1 else 0.0)])
+    return result_steps(steps, saved.task, saved.input_spec, count)

@@ -1,0 +1,1 @@
+"""Look before training: previews, comparisons, odd files."""

@@ -1,0 +1,1 @@
+"""From a source or a dataset to batches."""

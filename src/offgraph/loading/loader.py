@@ -1,0 +1,550 @@
+"""Batches for training: read, transformed and put together by threads, in an order that has an address."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from offgraph.core.arguments import whole_number
+from offgraph.core.display import NotebookView
+from offgraph.core.errors import (
+    ArgumentError,
+    BuildError,
+    DecodeError,
+    OffgraphError,
+    OffgraphWarning,
+    RecipeMismatch,
+    StepError,
+)
+from offgraph.core.machine import with_retries
+from offgraph.core.random import Key
+from offgraph.core.specs import ArraySpec
+from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
+from offgraph.dataset.built import BuiltDataset
+from offgraph.dataset.job import explain_difference
+from offgraph.formats.decoding import Color
+from offgraph.loading.samples import DatasetSamples, FileSamples, Rules, Samples, TrainingSample
+from offgraph.pipeline.buffers import Buffers
+from offgraph.pipeline.checks import NonFinite, check_alike, check_non_finite_option, parse_mask_dtype
+from offgraph.pipeline.depth import converted_warning, scales_by_dtype
+from offgraph.pipeline.failures import BAD_FILE, name_file
+from offgraph.pipeline.order import permutation
+from offgraph.pipeline.probe import Reference
+from offgraph.pipeline.workers import default_threads, ordered_map, read_ahead
+from offgraph.recipe.compose import Compose, as_recipe
+from offgraph.sources import Source, is_built, open_source
+from offgraph.sources.base import Task, count_of, printable, said_task
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+__all__ = ["Batch", "Loader"]
+
+_MANY = 0.05
+"""Share of a pass that is left out without a warning."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(NotebookView):
+    """A batch, the caller's own: nothing else writes into its arrays.
+
+    Parameters
+    ----------
+    image : ndarray
+        (B, H, W), (B, H, W, C) or (B, D, H, W, …): the axes of one image behind the batch axis. C-contiguous,
+        starting on a 64-byte boundary.
+    label : ndarray or None
+        By the task of the source: class numbers, int64 (B,), or with ``one_hot=True`` float32 (B, K) of 0 and 1, K
+        classes; for several classes per image float32 (B, K) of 0 and 1; for numbers to learn float32 (B,), or (B, n)
+        of n targets. None without labels.
+    mask : ndarray or None
+        Labels of each pixel, (B, H, W), laid out as ``image`` is.
+    index : ndarray of int64, shape (B,)
+        Number of each image in its source; of each example in a built dataset, where the copies of an image are
+        examples of their own. ``records[i]["key"]["index"]`` is the image's number in the source in both.
+    records : tuple of dict
+        What was drawn for each image.
+    """
+
+    image: np.ndarray
+    label: np.ndarray | None
+    mask: np.ndarray | None
+    index: np.ndarray
+    records: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __repr__(self) -> str:
+        label = "none" if self.label is None else f"{self.label.dtype} {self.label.shape}"
+        mask = "none" if self.mask is None else f"{self.mask.dtype} {self.mask.shape}"
+        return (
+            f"<Batch of {len(self)}: image {self.image.dtype} {self.image.shape}, label {label}, mask {mask}>"
+        )
+
+
+class Loader(NotebookView):
+    """Batches of a source, or of a built dataset, epoch after epoch.
+
+    Each pass is the next epoch. ListedImage i of epoch e is drawn at ``Key(seed, e, i)``, and the order of an epoch
+    follows from (seed, epoch): the bytes are the same for any number of threads. A loader holds no thread unless
+    a pass is under way, and leaves none behind when a pass is broken off.
+
+    Parameters
+    ----------
+    source : path, Source or BuiltDataset
+        A source, whatever :func:`offgraph.open_source` opens, or the folder of a dataset that
+        :func:`offgraph.build` made: the recipe then goes on where the stored images are.
+    recipe : Compose, list of steps, or path of a recipe file, optional
+        What is done with each image. A built dataset has its own; another one is refused.
+    batch_size : int
+    seed : int, optional
+        Of draws and order; 0 unless given, for a built dataset the one it was built with.
+    threads : int, optional
+        One a processor unless given.
+    shuffle : bool, optional
+        Mix the order anew in every epoch. Unless given, only a recipe for training that draws does: one without
+        ``Augment``, or of ``.eval()``, keeps the order of the source. Train such a recipe with ``shuffle=True``.
+    drop_last : bool
+        Leave out a last batch that is not full.
+    on_error : {"raise", "skip"}
+        What an image that cannot be used does: ends the pass with an error that names it, or is left out, the
+        next image taking its place. Left out are files that cannot be read, images that a step refuses, and those
+        that cannot stand in a batch with most of the source: of another depth (dtype as stored), shape, number of
+        channels or axes. :attr:`skipped` lists them; the first pass that leaves out more than 5 % ends with a
+        warning.
+    max_bad : float, int or str
+        With ``on_error="skip"``, images that one pass may leave out: a share such as ``0.05`` or ``"5%"``, or a number
+        such as ``12``. One more ends the pass. Half of the images unless given.
+    non_finite : {"error", "allow"}
+        What NaN or infinity in an image of floats does, in the file or after the recipe: count as an image that
+        cannot be used, or pass.
+    color : {"rgb", "grey", "keep"}
+        How images are read from a path; a Source and a built dataset have their own.
+    task : {"classify", "multilabel", "regress", "segment"}, optional
+        What the labels of a path are, as in :func:`offgraph.open_source`. A Source and a built dataset have their own;
+        another one is refused.
+    class_names : sequence of str, optional
+        All classes, in the order of their numbers; others are refused by name. Give those of a saved model to evaluate
+        it, whatever numbers the classes have in the source.
+    one_hot : bool
+        Give class numbers as rows of 0 and 1, for losses such as ``categorical_crossentropy``.
+    mask_dtype : str, optional
+        Integer dtype of the masks in a batch. Unless given, the smallest that holds those of the masks looked at.
+    prefetch : int
+        Batches made ahead of the one in use.
+    other_recipe : bool
+        Allow another recipe for a built dataset. The whole of it is run on the images as they are stored.
+    start_epoch : int
+        Number of the first pass; the next passes count on from there. Training that goes on at epoch k gives k.
+
+    Raises
+    ------
+    RecipeMismatch
+        For another recipe than the dataset was built with; names step and field.
+    ArgumentError, RecipeError, SourceError
+        For an argument that cannot be used; names it.
+    MachineError, OffgraphError
+        While batches are made: for a failure of the machine; for the first image that cannot be used, or where too
+        many are left out.
+
+    Notes
+    -----
+    What a batch holds follows from a few images spread over the source, not from the first one of a pass. Images stored
+    with 8 and with 16 bits do not mix: ``color="rgb"`` converts the fewer to the depth of most, with a warning and
+    listed in :attr:`converted`; other policies refuse them. In a built dataset, which keeps the depth of each file, it
+    converts after the steps that are stored. A recipe whose floats are made by ``Normalize`` without
+    ``range=`` takes both as they are, each by the largest value of its dtype. Masks get the widest integer dtype of those
+    looked at; one of another dtype is converted where every label fits, and refused where one does not.
+
+    A failure of the machine (drive, network, file handles, memory) is no fault of an image: it is tried again for a few
+    seconds, then ends the pass with a MachineError, whatever ``on_error`` says. The next pass may succeed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.Resize((8, 8)), og.Normalize("imagenet")])
+    >>> with tempfile.TemporaryDirectory() as photos:
+    ...     for number in range(3):
+    ...         og.imwrite(f"{photos}/{number}.png", np.zeros((20, 30, 3), np.uint8))
+    ...     [batch.image.shape for batch in og.Loader(photos, recipe, batch_size=2)]
+    [(2, 8, 8, 3), (1, 8, 8, 3)]
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Source | BuiltDataset,
+        recipe: Compose | list[Any] | str | os.PathLike[str] | None = None,
+        *,
+        batch_size: int = 32,
+        seed: int | None = None,
+        threads: int | None = None,
+        shuffle: bool | None = None,
+        drop_last: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        max_bad: float | str = DEFAULT_MAX_BAD,
+        non_finite: NonFinite = "error",
+        color: Color = "rgb",
+        task: Task | None = None,
+        class_names: Sequence[str] | None = None,
+        one_hot: bool = False,
+        mask_dtype: str | None = None,
+        prefetch: int = 2,
+        other_recipe: bool = False,
+        start_epoch: int = 0,
+    ) -> None:
+        self.threads = whole_number("threads", default_threads() if threads is None else threads)
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.prefetch = whole_number("prefetch", prefetch)
+        if on_error not in ("raise", "skip"):
+            raise ArgumentError(f"on_error={on_error!r:.80}: choose 'raise' or 'skip'")
+        for name, value in (
+            ("shuffle", shuffle), ("drop_last", drop_last), ("other_recipe", other_recipe), ("one_hot", one_hot)
+        ):  # fmt: skip
+            if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
+                raise ArgumentError(f"{name}={value!r:.80}: give True or False")
+        self.mask_dtype = parse_mask_dtype(mask_dtype)
+        self.non_finite: NonFinite = check_non_finite_option(non_finite)
+        try:
+            self._allowed = MaxBad.of(max_bad)
+        except BuildError as error:
+            raise ArgumentError(str(error)) from None
+        given = None if recipe is None else as_recipe(recipe)
+        self._samples: Samples
+        if isinstance(source, BuiltDataset) or (not isinstance(source, Source) and is_built(source)):
+            dataset = source if isinstance(source, BuiltDataset) else BuiltDataset(source)
+            self.recipe = dataset.recipe if given is None else given
+            own = self.recipe.digest == dataset.recipe.digest
+            if not own and not other_recipe:
+                raise RecipeMismatch(
+                    f"{dataset.path}: {explain_difference(dataset.recipe, self.recipe)}. Leave the recipe out to go on "
+                    "with the dataset's own, or pass other_recipe=True to run this one, whole, on the images as "
+                    "they are stored"
+                )
+            self._samples = DatasetSamples(dataset, own, bool(one_hot), class_names)
+            seed = dataset.seed if seed is None else seed
+        else:
+            opened = open_source(source, color=color, task=task, class_names=class_names)
+            self._samples = FileSamples(opened, bool(one_hot))
+            self.recipe = Compose([]) if given is None else given
+        if task not in (None, self.task):
+            raise ArgumentError(
+                f"task={task!r:.80}: the source has the task {self.task!r}; open it with open_source(..., task={task!r:.80})"
+            )
+        if one_hot and self.task != "classify":
+            raise ArgumentError(
+                f"one_hot=True is for sources with one class per image; this one has the task {self.task!r}; leave it out"
+            )
+        if drop_last and self.num_pictures < self.batch_size:
+            raise ArgumentError(
+                f"batch_size={self.batch_size} with drop_last=True: there is no full batch in "
+                f"{count_of(self.num_pictures, 'image')}; choose a smaller batch_size, or drop_last=False"
+            )
+        self.seed = Key(0 if seed is None else seed).seed
+        self.drop_last, self.on_error = bool(drop_last), on_error
+        self.shuffle = self.recipe.training and self.recipe.draws if shuffle is None else bool(shuffle)
+        self.skipped: dict[str, str] = {}
+        """Name → reason of the images that were left out so far, with ``on_error="skip"``."""
+        self.converted: dict[str, str] = {}
+        """Name → what was done to the images that were brought to the depth of the others."""
+        self.start_epoch = whole_number("start_epoch", start_epoch, least=0)
+        self._next_epoch = self.start_epoch
+        self._specs: tuple[ArraySpec, ArraySpec | None] | None = None
+        self._known: Rules | None = None
+        self._unusable: dict[str, str] = {}
+        self._warned = False
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what belongs to this process and is not pickled."""
+        self._buffers = Buffers(self.prefetch + 2)
+        self._lock, self._looking = threading.Lock(), threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        mine = ("_buffers", "_lock", "_looking")
+        return {name: value for name, value in vars(self).items() if name not in mine}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._prepare()
+
+    def __repr__(self) -> str:
+        learnt = said_task(self.task, self.class_names, self.target_names)
+        learnt = f", {printable(learnt)}" if learnt else ""
+        batches = f"{len(self)} {'batch' if len(self) == 1 else 'batches'} of up to {self.batch_size}"
+        order = "shuffled" if self.shuffle else "in order"
+        return f"<Loader of {self._samples}: {batches}{learnt}, seed {self.seed}, {order}>"
+
+    def __str__(self) -> str:
+        # Keras refuses what it does not know with this text: model.fit(loader) has to say what to pass instead.
+        return f"{self!r}; for Keras and TensorFlow pass loader.tensorflow()"
+
+    @property
+    def task(self) -> Task | None:
+        """What there is to learn: "classify", "multilabel", "regress" or "segment"; None without labels and masks."""
+        return self._samples.labels.task
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by number; empty for a source without classes."""
+        return self._samples.labels.class_names
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the numbers to learn; empty for other tasks than "regress"."""
+        return self._samples.labels.target_names
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether batches carry labels: class numbers, rows of 0 and 1, or numbers to learn."""
+        return self._samples.labels.present
+
+    @property
+    def label_spec(self) -> tuple[tuple[int, ...], str] | None:
+        """Shape and dtype of one label in a batch; None without labels."""
+        labels = self._samples.labels
+        return None if labels.shape is None else (labels.shape, labels.dtype)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether batches carry masks."""
+        return self._samples.has_masks
+
+    @property
+    def num_pictures(self) -> int:
+        """Number of images in one epoch."""
+        return len(self._samples)
+
+    def __len__(self) -> int:
+        """Number of batches in one epoch, if no image is left out."""
+        full, rest = divmod(self.num_pictures, self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Start the next epoch."""
+        return self.epoch(self.next_epoch())
+
+    def next_epoch(self) -> int:
+        """Take the number of the next epoch: the next pass has the one after it."""
+        with self._lock:
+            epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
+        return epoch
+
+    def epoch(self, number: int, *, one_shape: bool | None = None) -> Iterator[Batch]:
+        """Batches of one epoch; the same ones each time.
+
+        Parameters
+        ----------
+        number : int
+        one_shape : bool, optional
+            Whether ``on_error="skip"`` leaves out images of another shape than most. Unless given: where ``batch_size``
+            is above 1, as images of any shape are batches of one.
+        """
+        number = Key(self.seed, number).epoch
+        stop = threading.Event()
+        alike = self.batch_size > 1 if one_shape is None else one_shape
+        return read_ahead(self._batches(number, stop, alike), self.prefetch, stop)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Numbers of the images in the order of an epoch, int64."""
+        count = self.num_pictures
+        return permutation(count, seed=self.seed, epoch=epoch) if self.shuffle else np.arange(count)
+
+    def specs(self) -> tuple[ArraySpec, ArraySpec | None]:
+        """Shape, dtype and axes of image and mask in a batch, without the batch axis: what most images give.
+
+        Raises
+        ------
+        OffgraphError
+            Where no image can be used.
+        """
+        if self._specs is None:
+            reference = self._rules().reference
+            if reference is None:
+                raise self._none_usable()
+            self._specs = reference.image, reference.mask
+            if None in reference.image.shape:  # lengths that are drawn: those of a sample
+                found = (
+                    with_retries(partial(self._sample, (0, number))) for number in range(self.num_pictures)
+                )
+                sample = next((sample for sample in found if sample is not None), None)
+                if sample is None:
+                    raise self._none_usable()
+                self._specs = sample.image.spec, None if sample.mask is None else sample.mask.spec
+        return self._specs
+
+    def _rules(self) -> Rules:
+        """What is taken into a batch, known before the first one; made once."""
+        with self._looking:
+            if self._known is None:
+                self._known = Rules(self._reference(), scales_by_dtype(self.recipe), self.non_finite)
+            return self._known
+
+    def _reference(self) -> Reference | None:
+        """Look at a few samples spread over the source, and at the others until one can be used."""
+        probes, bad = self._samples.probes(self.recipe, self.threads)
+        if not probes:
+            self._unusable = bad
+            return None
+        return Reference.of(probes, self._samples.mask_dtypes(), self.mask_dtype)
+
+    def tensorflow(self, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
+        """Give whole batches to TensorFlow; see :func:`offgraph.frameworks.tensorflow.dataset`.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            Number of the first pass over this dataset, for training that goes on at epoch k. Unless given, its
+            passes share the numbers of the loader's own: each is the loader's next epoch.
+        advance : bool
+            False: every pass is the same epoch, ``epoch`` or the loader's ``start_epoch``. Then ``take``, ``skip`` and
+            ``shard`` of a shuffled dataset, each of which starts a pass of its own, see one order and never the same
+            image twice.
+
+        Raises
+        ------
+        ArgumentError
+            For an epoch that is not a whole number of at least 0.
+        OffgraphError
+            Where TensorFlow is not installed, or no image can be used.
+        """
+        from offgraph.frameworks.tensorflow import dataset
+
+        return dataset(self, epoch=epoch, advance=advance)
+
+    def _batches(self, epoch: int, stop: threading.Event, alike: bool) -> Generator[Batch, None, None]:
+        addresses = ((epoch, int(number)) for number in self.order(epoch))
+        waiting: list[TrainingSample] = []
+        used = left_out = 0
+        self._rules()
+
+        def sample_of(address: tuple[int, int]) -> TrainingSample | None:
+            return with_retries(lambda: self._sample(address, alike), stop)
+
+        with closing(ordered_map(sample_of, addresses, threads=self.threads)) as samples:
+            for sample in samples:
+                left_out += sample is None
+                used += sample is not None
+                if used and self._allowed.exceeded(left_out, self.num_pictures):
+                    raise self._too_many(left_out, epoch)
+                if sample is None:
+                    continue
+                waiting.append(sample)
+                if len(waiting) == self.batch_size:
+                    yield self._stack(waiting)
+                    waiting = []
+        if waiting and not self.drop_last:
+            yield self._stack(waiting)
+        if left_out and not used:
+            raise self._none_usable()
+        if left_out > _MANY * (used + left_out) and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{left_out:,} of {used + left_out:,} images of epoch {epoch} were left out{self._first_skipped()}",
+                OffgraphWarning,
+                stacklevel=2,
+            )
+
+    def _sample(self, address: tuple[int, int], alike: bool = True) -> TrainingSample | None:
+        epoch, number = address
+        rules = self._rules()
+        try:
+            sample = self._samples.sample(number, self.recipe, self.seed, epoch, rules)
+            if self.on_error == "skip" and alike and rules.reference is not None:
+                like = rules.reference
+                check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
+        except Exception as error:
+            name = self._name(number)
+            if self.on_error == "skip" and isinstance(error, BAD_FILE):
+                self.skipped[name] = str(error)
+                return None
+            named = name_file(error, name)
+            if isinstance(named, DecodeError):
+                named.add_note(
+                    "on_error='skip' leaves out what cannot be read, and lists it in Loader.skipped"
+                )
+            if named is error:
+                raise
+            raise named from error
+        if sample.converted is not None:
+            self._tell_converted(sample.name, sample.converted)
+        return sample
+
+    def _name(self, number: int) -> str:
+        """Name of a sample for a message about an error, whatever that error keeps from being read."""
+        try:
+            return self._samples.name(number)
+        except (OffgraphError, OSError, ValueError, LookupError, TypeError):
+            return f"{self._samples}, number {number}"
+
+    def _tell_converted(self, name: str, how: str) -> None:
+        first = not self.converted
+        self.converted[name] = how
+        if first:
+            converted_warning(name, how, "; Loader.converted lists what was")
+
+    def _stack(self, samples: list[TrainingSample]) -> Batch:
+        return Batch(
+            image=self._stacked(samples, "image"),
+            label=self._samples.labels.stack([s.label for s in samples]),
+            mask=self._stacked(samples, "mask") if self.has_masks else None,
+            index=np.array([s.number for s in samples], np.int64),
+            records=tuple(s.record for s in samples),
+        )
+
+    def _stacked(self, samples: list[TrainingSample], kind: Literal["image", "mask"]) -> np.ndarray:
+        """Copy the images or masks of a batch into one array.
+
+        Raises
+        ------
+        StepError
+            Where they differ in shape or dtype; names the file and both shapes.
+        """
+        targets: list[Image | Mask] = [getattr(sample, kind) for sample in samples]
+        first = targets[0]
+        for sample, target in zip(samples, targets):
+            try:
+                check_alike(
+                    target.spec, f"{samples[0].name} in the same batch", first.spec, self.recipe, kind=kind
+                )
+            except StepError as error:
+                raise name_file(error, sample.name) from None
+        batch = self._buffers.empty((len(targets), *first.array.shape), first.array.dtype)
+        for place, target in enumerate(targets):
+            batch[place] = target.array
+        return batch
+
+    def _first_skipped(self) -> str:
+        return f", such as {_named(*min(dict(self.skipped).items()))}; Loader.skipped lists all"
+
+    def _too_many(self, left_out: int, epoch: int) -> OffgraphError:
+        return OffgraphError(
+            f"{left_out:,} of {self.num_pictures:,} images of epoch {epoch} were left out so far, more than "
+            f"max_bad={self._allowed.said} allows{self._first_skipped()}. Look at these files and at the recipe, or raise "
+            "max_bad"
+        )
+
+    def _none_usable(self) -> OffgraphError:
+        name, why = min(dict(self.skipped or self._unusable).items(), default=("", "the source is empty"))
+        return OffgraphError(f"none of its images ({self.num_pictures:,}) could be used: {_named(name, why)}")
+
+
+def _named(name: str, why: str) -> str:
+    """Say the name once: some reasons begin with the whole path."""
+    return why if name in why else f"{name}: {why}"

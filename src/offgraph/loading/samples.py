@@ -1,0 +1,251 @@
+"""Where a loader's samples come from: the files of a source, or a dataset that was built of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from offgraph.core.errors import StepError
+from offgraph.core.random import Key
+from offgraph.dataset.built import BuiltDataset
+from offgraph.loading.labels import Labels
+from offgraph.pipeline.checks import NonFinite, fit_mask, run_checked
+from offgraph.pipeline.depth import to_depth
+from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
+from offgraph.recipe.compose import Compose
+from offgraph.sources import Source
+from offgraph.sources.base import Label, count_of, refuse_classes, spread
+from offgraph.sources.names import nfc, parse_class_names
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
+
+__all__ = ["DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSample:
+    """One image after the recipe, with its targets, ready for a batch.
+
+    Parameters
+    ----------
+    number : int
+        Of the item in its source, or of the example in its dataset.
+    name : str
+        Of the file, relative to the source's root.
+    image : Image
+    mask : Mask or None
+    label : int, tuple of int, tuple of float, or None
+        As in `Item.label`.
+    record : dict
+        What was drawn.
+    converted : str or None
+        How the image was brought to the depth of the others.
+    """
+
+    number: int
+    name: str
+    image: Image
+    mask: Mask | None
+    label: Label | None
+    record: dict[str, Any]
+    converted: str | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a loader takes into a batch.
+
+    Parameters
+    ----------
+    reference : Reference or None
+        What most images look like; None where no image could be looked at.
+    any_depth : bool
+        Whether the recipe makes the same of every depth.
+    non_finite : {"error", "allow"}
+        What NaN and infinity do.
+    """
+
+    reference: Reference | None
+    any_depth: bool
+    non_finite: NonFinite
+
+
+class Samples(Protocol):
+    """What a loader asks of the place its samples come from."""
+
+    labels: Labels
+    has_masks: bool
+
+    def __len__(self) -> int: ...
+
+    def name(self, number: int) -> str:
+        """Name of a file, for messages."""
+        ...
+
+    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+        """Look at a few samples, without running the recipe, to know what most are like."""
+        ...
+
+    def mask_dtypes(self) -> tuple[str, ...]:
+        """Dtypes of all masks, as far as they are known without reading them."""
+        ...
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
+        """Read one sample and run the recipe on it, with the draws of (seed, epoch, number)."""
+        ...
+
+
+class FileSamples:
+    """Samples read from the files of a source."""
+
+    def __init__(self, source: Source, one_hot: bool) -> None:
+        self.source = source
+        source.watch()
+        self.labels = Labels(source.task, source.class_names, source.target_names, one_hot)
+        self.has_masks = source.has_masks
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __str__(self) -> str:
+        return f"{self.source.root}, {count_of(len(self), 'image')}"
+
+    def name(self, number: int) -> str:
+        """Name of a file, for messages."""
+        return self.source[number].name
+
+    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+        """Read the typical items of the source."""
+        return look_at_source(self.source, recipe, threads)
+
+    def mask_dtypes(self) -> tuple[str, ...]:
+        """Return nothing: the files would have to be read."""
+        return ()
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
+        """Read one sample and run the whole recipe on it."""
+        read = self.source.read(number)
+        _check_targets(read.mask, read.label, self)
+        # Only the policy for photographs converts: elsewhere the numbers of a file may be measurements.
+        image, converted = _admit(read.image, rules, scale=self.source.color == "rgb")
+        key = Key(seed, epoch, number)
+        done = run_checked(recipe, image, read.mask, key, non_finite=rules.non_finite)
+        image, mask = done.targets
+        mask = _fit(mask, rules)
+        return TrainingSample(number, read.item.name, image, mask, read.label, done.record, converted)
+
+
+class DatasetSamples:
+    """Samples read from a built dataset, where the recipe goes on after the steps that are stored."""
+
+    def __init__(
+        self, dataset: BuiltDataset, own_recipe: bool, one_hot: bool, class_names: Sequence[str] | None
+    ) -> None:
+        self.dataset = dataset
+        self.own_recipe = own_recipe
+        names, self._renumbered = _renumber(dataset, class_names)
+        self.labels = Labels(dataset.task, names, dataset.target_names, one_hot)
+        self.has_masks = dataset.has_masks
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __str__(self) -> str:
+        return f"{self.dataset.path}, {count_of(len(self), 'example')}"
+
+    def name(self, number: int) -> str:
+        """Name of the file an example was made of, for messages."""
+        return self.dataset.line(number)["name"]
+
+    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+        """Read the records of many examples."""
+
+        def probe(number: int) -> Probe:
+            image, mask = self.dataset.specs(number)
+            line = self.dataset.line(number)
+            return probe_sample(line["name"], image, mask, recipe, line["start"] if self.own_recipe else 0)
+
+        chosen = spread(len(self), 201)
+        return look_at(len(chosen), lambda i: probe(chosen[i]), len(self), probe, threads, self.name)
+
+    def mask_dtypes(self) -> tuple[str, ...]:
+        """Return those of all examples."""
+        return self.dataset.mask_dtypes
+
+    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
+        """Read one example and run the rest of the recipe on it."""
+        stored = self.dataset.read(number)
+        label = self._renumbered(stored.label)
+        _check_targets(stored.mask, label, self)
+        image, converted = _admit(stored.image, rules, scale=self.dataset.color == "rgb")
+        # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
+        key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
+        start = stored.start if self.own_recipe else 0
+        done = run_checked(recipe, image, stored.mask, key, start=start, non_finite=rules.non_finite)
+        record = done.record
+        if self.own_recipe:
+            # One record of the whole run: it replays on the image the example was made from.
+            record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
+        image, mask = done.targets
+        return TrainingSample(number, stored.name, image, _fit(mask, rules), label, record, converted)
+
+
+def _renumber(
+    dataset: BuiltDataset, class_names: Sequence[str] | None
+) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
+    """Class names of a dataset, or those given instead, and what makes its labels numbers among them.
+
+    Raises
+    ------
+    SourceError
+        Where a class of an example is not among the names; says which.
+    """
+    if class_names is None or not dataset.class_names:
+        return dataset.class_names, _same
+    names = parse_class_names(class_names)
+    labels = np.asarray(dataset.labels)
+    found = np.unique(labels[labels >= 0]) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+    used = [int(number) for number in found]
+    found_names = {dataset.class_names[number] for number in used}
+    refuse_classes(str(dataset.path), found_names, names, "name all of them, or leave class_names out")
+    known = {name: number for number, name in enumerate(names)}
+    return names, _Renumber({i: known[nfc(dataset.class_names[i])] for i in used})
+
+
+def _same(label: Any) -> Any:
+    return label
+
+
+@dataclass(frozen=True)
+class _Renumber:
+    """Class numbers among other names."""
+
+    numbers: dict[int, int]
+
+    def __call__(self, label: Any) -> Any:
+        if isinstance(label, tuple):
+            return tuple(sorted(self.numbers[number] for number in label))
+        return None if label is None else self.numbers[label]
+
+
+def _check_targets(mask: Mask | None, label: Label | None, samples: Samples) -> None:
+    """Refuse a sample without the mask or label that others of its source have."""
+    if samples.has_masks and mask is None:
+        raise StepError("has no mask, and others of its source have one")
+    samples.labels.check(label)
+
+
+def _admit(image: Image, rules: Rules, *, scale: bool) -> tuple[Image, str | None]:
+    if rules.any_depth or rules.reference is None:
+        return image, None
+    return to_depth(image, rules.reference.stored, rules.reference.name, scale=scale)
+
+
+def _fit(mask: Mask | None, rules: Rules) -> Mask | None:
+    reference = rules.reference
+    if mask is None or reference is None or reference.mask is None:
+        return mask
+    return fit_mask(mask, reference.mask.dtype, reference.name)

@@ -1,0 +1,1 @@
+"""From a recipe's steps to what is run on one image."""

@@ -1,0 +1,78 @@
+"""Steps at their places in a recipe, and what they drew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from offgraph.core.errors import StepError
+from offgraph.steps.base import Step
+
+__all__ = ["AppliedStep", "PlacedStep", "place"]
+
+
+@dataclass(frozen=True)
+class PlacedStep:
+    """A step at its place in a recipe.
+
+    Parameters
+    ----------
+    step : Step
+    address : str
+        The step's part of the address of its draws: its id, or its class name and how many of that class stand
+        before it in the same layer. Other steps around it change nothing.
+    augment : bool
+        Whether it stands inside `Augment`.
+    number : int
+        Position among all steps of the recipe, from 1, for messages.
+    """
+
+    step: Step
+    address: str
+    augment: bool
+    number: int
+
+    @property
+    def where(self) -> str:
+        """How messages call it."""
+        layer = " of Augment" if self.augment else ""
+        named = f" ({self.step.id})" if self.step.id else ""
+        return f"step {self.number}{layer}, {self.step.name}{named}"
+
+
+@dataclass(frozen=True)
+class AppliedStep:
+    """One line of a record: what a step drew for one image.
+
+    Parameters
+    ----------
+    address : str
+    applied : bool
+        Whether the step was applied, as its `p` decides.
+    params : dict
+        Its drawn values, plain JSON; empty where it was not applied.
+    """
+
+    address: str
+    applied: bool
+    params: dict[str, Any]
+
+
+def place(steps: Iterable[tuple[Step, bool]]) -> tuple[PlacedStep, ...]:
+    """Give every step its address; `steps` are pairs (step, inside Augment)."""
+    counts: Counter[str] = Counter()
+    placed: list[PlacedStep] = []
+    for number, (step, augment) in enumerate(steps, 1):
+        layer = "augment" if augment else "prepare"
+        if step.id is not None:
+            address = f"#{step.id}"
+        else:
+            address = f"{layer}/{step.name}.{counts[f'{layer}/{step.name}']}"
+            counts[f"{layer}/{step.name}"] += 1
+        placed.append(PlacedStep(step, address, augment, number))
+    twice = [address for address, n in Counter(p.address for p in placed).items() if n > 1]
+    if twice:
+        raise StepError(f"id={twice[0][1:]!r} is given to more than one step; an id names one")
+    return tuple(placed)

@@ -1,0 +1,1 @@
+"""Recipes: steps in two layers, their records, their files and their identity."""

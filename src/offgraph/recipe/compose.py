@@ -1,0 +1,368 @@
+"""`Compose`: steps made into one recipe, run on images and their masks."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.arguments import whole_number
+from offgraph.core.axes import SPATIAL
+from offgraph.core.display import NotebookView
+from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
+from offgraph.core.random import Key
+from offgraph.core.specs import MAX_PIXELS, ArraySpec
+from offgraph.plan.placed import AppliedStep, PlacedStep, place
+from offgraph.plan.run import drawn_spec, run
+from offgraph.recipe import files, identity
+from offgraph.recipe.layers import Augment
+from offgraph.recipe.result import Result, Targets
+from offgraph.steps.base import Step
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
+
+__all__ = ["Compose", "as_recipe"]
+
+
+class Compose(NotebookView):
+    """A recipe: steps applied one after the other.
+
+    What every image gets stands in the list; what only training draws stands in `Augment`. A recipe holds no
+    state: the same image and the same `Key` give the same bytes in any process, thread and order.
+
+    Parameters
+    ----------
+    steps : iterable of Step or Augment
+
+    Attributes
+    ----------
+    items : tuple of Step or Augment
+        As declared.
+    steps : tuple of Step
+        All steps in order, those of `Augment` among them.
+    training : bool
+        False for what `eval` returns.
+
+    Raises
+    ------
+    StepError
+        For something that is no step, or an id given twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.MedianFilter(3), og.Augment(og.Rotate((-15, 15))), og.Normalize(mean=0.5, std=0.5)])
+    >>> photo = np.zeros((6, 8, 3), np.uint8)
+    >>> out = recipe(image=photo, key=og.Key(seed=7, epoch=3, index=1234))
+    >>> out.image.shape, out.image.dtype
+    ((6, 8, 3), dtype('float32'))
+    >>> bool((recipe.replay(out.record, image=photo).image == out.image).all())
+    True
+    """
+
+    def __init__(self, steps: Iterable[Step | Augment] = ()) -> None:
+        if isinstance(steps, Step | Augment):
+            raise StepError(f"Compose takes a list of steps: Compose([{steps!r:.60}])")
+        if isinstance(steps, str | bytes | Mapping) or not isinstance(steps, Iterable):
+            raise StepError(
+                f"Compose takes a list of steps: Compose([Rotate(5), …]); got {steps!r:.80}. "
+                "A recipe file is read by Compose.from_yaml(path)"
+            )
+        items = tuple(steps)
+        for item in items:
+            if not isinstance(item, Step | Augment):
+                raise StepError(f"Compose takes steps and Augment(…); got {item!r:.80}")
+        self.items = items
+        self.training = True
+        self._placed = place(
+            (step, isinstance(item, Augment))
+            for item in items
+            for step in (item.steps if isinstance(item, Augment) else (item,))
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two recipes do the same: steps, layers, ids, all parameters and versions; see `digest`."""
+        return self.digest == other.digest if isinstance(other, Compose) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"Compose([{', '.join(map(repr, self.items))}])"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps in order, those of `Augment` among them."""
+        return tuple(placed.step for placed in self._placed)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the outcome depends on the key."""
+        return any(step.draws for step in self.steps)
+
+    def eval(self) -> Compose:
+        """Return the prepare layer alone, for validation and prediction.
+
+        A step that draws outside `Augment` stays and draws here too, with an `OffgraphWarning` that says so.
+        """
+        drawing = [placed.where for placed in self._placed if not placed.augment and placed.step.draws]
+        if drawing and self.training:
+            warnings.warn(
+                f"{', '.join(drawing)}: draws outside Augment, so it draws for validation and prediction too; "
+                "write Augment(…) around it if only training shall draw",
+                OffgraphWarning,
+                stacklevel=2,
+            )
+        prepare = Compose(item for item in self.items if not isinstance(item, Augment))
+        prepare.training = False
+        return prepare
+
+    def __call__(
+        self,
+        *,
+        image: np.ndarray | Image,
+        mask: np.ndarray | Mask | None = None,
+        key: Key | None = None,
+        axes: str | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Result:
+        """Apply the recipe to an image and its mask.
+
+        Parameters
+        ----------
+        image : ndarray or Image
+            Left as it is.
+        mask : ndarray or Mask, optional
+            Labels on the grid of the image.
+        key : Key, optional
+            Address of the draws. Needed where the recipe draws: a default would give all images the same draws.
+        axes : str, optional
+            Axes of the image, such as ``"YXC"`` or ``"ZYX"``, where its shape leaves a doubt.
+        max_pixels : int
+            Most pixels that a step may make of an image that has fewer, channels not counted; memory is limited to
+            8 bytes for each. A step that would make more is refused before anything is allocated.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        StepError
+            Naming step, cause, shape and dtype.
+        ArgumentError
+            For a key that is none.
+        MachineError
+            Where there is not enough memory.
+        """
+        if key is None:
+            drawing = next((placed.where for placed in self._placed if placed.step.draws), None)
+            if drawing is not None:
+                raise StepError(
+                    f"{drawing} draws, so this recipe needs to know for which image: "
+                    "pass key=Key(seed=…, epoch=…, index=…), or use recipe.eval() to leave out Augment"
+                )
+            key = Key()
+        elif not isinstance(key, Key):
+            raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
+        picture, labels = _parse_targets(image, mask, axes)
+        max_pixels = whole_number("max_pixels", max_pixels)
+        return _copy_if_shared(self.run(picture, labels, key, max_pixels=max_pixels), picture, labels)
+
+    def run(
+        self,
+        image: Image,
+        mask: Mask | None,
+        key: Key,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Result:
+        """Apply the steps from `start` up to `stop` to typed targets; draws are those of the whole recipe."""
+        part = self._placed[start:stop]
+        return self._result(image, mask, key, start, part, None, max_pixels)
+
+    def replay(
+        self,
+        record: Mapping[str, Any],
+        *,
+        image: np.ndarray | Image,
+        mask: np.ndarray | Mask | None = None,
+        axes: str | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Result:
+        """Apply recorded draws again, to the same image or to another.
+
+        Raises
+        ------
+        RecipeMismatch
+            Where the record was made by another recipe.
+        StepError
+            Where it is no record, or a step cannot be applied.
+        """
+        try:
+            made_by, start = record["recipe"], operator.index(record["start"])
+            key = Key(**record["key"])
+            drawn = [
+                AppliedStep(entry["address"], entry["applied"], dict(entry["params"]))
+                for entry in record["steps"]
+            ]
+            if not 0 <= start <= len(self._placed):
+                raise ValueError(f"start={start} of {len(self._placed)} steps")
+        except (KeyError, TypeError, ValueError) as error:
+            raise StepError(f"this is not the record of a recipe's run: {error!r}") from None
+        part = self._placed[start : start + len(drawn)]
+        if made_by != self.digest or [d.address for d in drawn] != [placed.address for placed in part]:
+            raise RecipeMismatch(
+                f"the record was made by another recipe (digest {str(made_by)[:12]}, this one is {self.digest[:12]}); "
+                "replay it with that recipe"
+            )
+        picture, labels = _parse_targets(image, mask, axes)
+        max_pixels = whole_number("max_pixels", max_pixels)
+        try:
+            result = self._result(picture, labels, key, start, part, drawn, max_pixels)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise StepError(f"the record holds values that its steps do not take: {error!r}") from error
+        return _copy_if_shared(result, picture, labels)
+
+    def _result(
+        self, image: Image, mask: Mask | None, key: Key, start: int, part: tuple[PlacedStep, ...],
+        recorded: list[AppliedStep] | None, max_pixels: int,
+    ) -> Result:  # fmt: skip
+        image, mask, log, way = run(part, image, mask, key, recorded, max_pixels)
+        record = {
+            "recipe": self.digest,
+            "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
+            "start": start,
+            "steps": [
+                {
+                    "step": placed.step.name,
+                    "address": drawn.address,
+                    "applied": drawn.applied,
+                    "params": drawn.params,
+                }
+                for placed, drawn in zip(part, log)
+            ],
+        }
+        return Result(Targets(image, mask), record, way)
+
+    def output_spec(self, spec: ArraySpec, start: int = 0) -> ArraySpec:
+        """Return shape, dtype and axes of the output, with ``None`` for lengths that are drawn.
+
+        `spec` is that of the image before step `start`, counted from 0.
+        """
+        return drawn_spec(self._placed[start:], spec)[-1]
+
+    def stored(self, spec: ArraySpec) -> int:
+        """Return how many leading steps still give whole numbers: what a dataset on disk stores."""
+        specs = drawn_spec(self._placed, spec)
+        floats = (number for number, s in enumerate(specs) if np.dtype(s.dtype).kind == "f")
+        return max(next(floats, len(specs)) - 1, 0)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the prepare layer, all defaults and step versions written out: what guards a model."""
+        return identity.fingerprint(self)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over the whole recipe with its ids: what guards a dataset and a record."""
+        return identity.digest(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain JSON values, all parameters written out."""
+        return files.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, source: str = "recipe") -> Compose:
+        """Read what `to_dict` gave, or a JSON recipe; messages call it `source`.
+
+        Raises
+        ------
+        RecipeError
+            Naming every step and field that is wrong.
+        """
+        return cls._of(files.read_dict(data, source=source), source)
+
+    def to_yaml(self, path: str | Path | None = None) -> str:
+        """Return the recipe as YAML, and write it to `path` where one is given; defaults are left out."""
+        return files.to_yaml(self, path)
+
+    @classmethod
+    def from_yaml(cls, path_or_text: str | Path) -> Compose:
+        """Read a recipe from a YAML or JSON file, or from a text with at least one line break.
+
+        Raises
+        ------
+        RecipeError
+            Naming file, line, step and field of everything that is wrong.
+        """
+        return cls._of(*files.read_yaml(path_or_text))
+
+    @classmethod
+    def _of(cls, items: list[Step | Augment], source: str) -> Compose:
+        try:
+            return cls(items)
+        except StepError as error:
+            raise RecipeError(f"{source}: {error}") from None
+
+
+def as_recipe(recipe: Any) -> Compose:
+    """Parse what a caller gave for a recipe: the one door that every function with a `recipe` has.
+
+    Parameters
+    ----------
+    recipe : Compose, path, or iterable of Step or Augment
+        A path is read as `Compose.from_yaml` does.
+
+    Raises
+    ------
+    RecipeError
+        For anything else, and for a file that is no recipe.
+    StepError
+        For a list that holds something else than steps.
+
+    Examples
+    --------
+    >>> import offgraph as og
+    >>> as_recipe([og.MedianFilter(3)])
+    Compose([MedianFilter(size=3)])
+    """
+    if isinstance(recipe, Compose):
+        return recipe
+    if isinstance(recipe, str | os.PathLike):
+        return Compose.from_yaml(Path(recipe) if isinstance(recipe, os.PathLike) else recipe)
+    if isinstance(recipe, list | tuple):
+        return Compose(recipe)
+    raise RecipeError(f"recipe={recipe!r:.80}: give a Compose, a list of steps, or the path of a recipe file")
+
+
+def _parse_targets(
+    image: np.ndarray | Image, mask: np.ndarray | Mask | None, axes: str | None
+) -> tuple[Image, Mask | None]:
+    picture = image if isinstance(image, Image) else Image(image, axes)  # type: ignore[arg-type]
+    if mask is None or isinstance(mask, Mask):
+        return picture, mask
+    dimensions = np.ndim(mask)
+    flat = picture.axes.replace("C", "")
+    spatial = "".join(name for name in picture.axes if name in SPATIAL)
+    named = next((names for names in (flat, spatial, picture.axes) if len(names) == dimensions), None)
+    return picture, Mask(mask, named)  # type: ignore[arg-type]
+
+
+def _copy_if_shared(result: Result, image: Image, mask: Mask | None) -> Result:
+    """Copy what is still the caller's own memory, so that writing to a result changes no input."""
+    out_image, out_mask = result.targets
+    if np.may_share_memory(out_image.array, image.array):
+        out_image = Image(out_image.array.copy(), out_image.axes)
+    if mask is not None and out_mask is not None and np.may_share_memory(out_mask.array, mask.array):
+        out_mask = Mask(out_mask.array.copy(), out_mask.axes)
+    return Result(Targets(out_image, out_mask), result.record, result.history)

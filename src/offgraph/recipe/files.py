@@ -1,0 +1,334 @@
+"""Recipes as files: to and from YAML and JSON."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ArgsKwargs
+
+from offgraph import postprocess, transforms  # noqa: F401  each step enters STEPS when its file is imported
+from offgraph.core.arguments import path_of
+from offgraph.core.errors import OffgraphWarning, RecipeError
+from offgraph.core.suggestions import did_you_mean
+from offgraph.recipe.identity import FORMAT
+from offgraph.recipe.layers import Augment
+from offgraph.steps.base import STEPS, Step, fields_of
+from offgraph.steps.declaration import explain
+from offgraph.steps.registry import find_step
+
+if TYPE_CHECKING:
+    from offgraph.recipe.compose import Compose
+
+__all__ = ["STEPS", "read_dict", "read_yaml", "to_dict", "to_yaml"]
+
+_MAX_BYTES = 1 << 20
+_MAX_DEPTH = 20
+_MAX_EVENTS = 20_000
+"""Entries of a recipe file; PyYAML reads twenty thousand in a second."""
+_MAX_PROBLEMS = 20
+"""Problems that one message names."""
+_Path = tuple[str | int, ...]
+
+
+# Compose → plain values
+
+
+def to_dict(recipe: Compose, *, defaults: bool = True) -> dict[str, Any]:
+    """Return a recipe as plain JSON values; without `defaults`, only what differs from them."""
+
+    def entry(step: Step) -> dict[str, Any] | str:
+        if defaults:
+            return {step.name: step.fields()}
+        changed = _changed(step)
+        return {step.name: changed} if changed else step.name
+
+    steps = [
+        {"Augment": [entry(step) for step in item.steps]} if isinstance(item, Augment) else entry(item)
+        for item in recipe.items
+    ]
+    return {"offgraph": FORMAT, "steps": steps}
+
+
+def _changed(step: Step) -> dict[str, Any]:
+    known = fields_of(type(step))
+    return {
+        name: value for name, value in step.fields().items() if getattr(step, name) != known[name].default
+    }
+
+
+def to_yaml(recipe: Compose, path: str | Path | None = None) -> str:
+    """Return a recipe as YAML, and write it to `path` where one is given; defaults are left out.
+
+    Raises
+    ------
+    RecipeError
+        Where it cannot be written.
+    """
+    data = to_dict(recipe, defaults=False)
+    text = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
+    )
+    if path is not None:
+        written = path_of("path", path)
+        try:
+            written.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise RecipeError(f"{path}: the recipe cannot be written: {error.strerror or error}") from error
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes block lists of steps with their parameters on one line, and quotes what would read as a number."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(_scalar(text), str) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+# plain values → Compose
+
+
+def read_dict(
+    data: Any, *, source: str = "recipe", lines: Mapping[_Path, int] | None = None
+) -> list[Step | Augment]:
+    """Return the items of a recipe given as plain values.
+
+    Parameters
+    ----------
+    data : dict
+        ``{"offgraph": 1, "steps": [{"Resize": {"size": [224, 224]}}, …]}``.
+    source : str
+        What messages call it: the file's name.
+    lines : mapping, optional
+        Line number of each path inside `data`.
+
+    Raises
+    ------
+    RecipeError
+        Naming every step and field that is wrong.
+    """
+    _check_values(data, source)
+    reader = _Reader(source, lines or {})
+    steps = reader.document(data)
+    items: list[Step | Augment] = []
+    for position, entry in enumerate(steps):
+        path: _Path = ("steps", position)
+        name, value = reader.entry(entry, path)
+        if name == "Augment":
+            items.append(Augment(*reader.group(value, (*path, name))))
+        elif name is not None and (step := reader.step(name, value, (*path, name))) is not None:
+            items.append(step)
+    if reader.problems:
+        more = len(reader.problems) - _MAX_PROBLEMS
+        shown = reader.problems[:_MAX_PROBLEMS] + [f"{source}: and {more} problems more"] * (more > 0)
+        raise RecipeError("\n".join(shown))
+    return items
+
+
+def _check_values(data: Any, source: str) -> None:
+    """Refuse values nested so deep that Python's own stack would end, or so many that no recipe holds them."""
+    waiting = [(data, 0)]
+    seen = 0
+    while waiting:
+        value, depth = waiting.pop()
+        seen += 1
+        if depth > _MAX_DEPTH:
+            raise RecipeError(f"{source}: nested more than {_MAX_DEPTH} deep")
+        if seen > _MAX_EVENTS:
+            raise RecipeError(f"{source}: more than {_MAX_EVENTS} entries; this is no recipe")
+        if isinstance(value, Mapping):
+            waiting.extend((part, depth + 1) for part in value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend((part, depth + 1) for part in value)
+
+
+class _Reader:
+    """Collects every problem of a recipe, so that one reading names them all."""
+
+    def __init__(self, source: str, lines: Mapping[_Path, int]) -> None:
+        self.source = source
+        self.lines = lines
+        self.problems: list[str] = []
+
+    def complain(self, path: _Path, message: str) -> None:
+        line = next((self.lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.lines), None)
+        where = self.source if line is None else f"{self.source}, line {line}"
+        if line is None and len(path) > 1:
+            where += f", step {'.'.join(str(part + 1) for part in path if isinstance(part, int))}"
+        self.problems.append(f"{where}: {message}")
+
+    def document(self, data: Any) -> list[Any]:
+        if not isinstance(data, Mapping) or not isinstance(data.get("steps"), list):
+            self.complain((), "a recipe has the keys 'offgraph: 1' and 'steps:' with a list of steps")
+            return []
+        for key in data:
+            if key not in ("offgraph", "steps"):
+                self.complain(
+                    (key,), f"unknown key {key!r:.60}{did_you_mean(str(key), ('offgraph', 'steps'))}"
+                )
+        if "offgraph" not in data:
+            self.complain((), f"a recipe begins with the line 'offgraph: {FORMAT}', which is missing")
+        elif (form := data["offgraph"]) != FORMAT or isinstance(form, bool):
+            self.complain(
+                ("offgraph",), f"this Offgraph reads 'offgraph: {FORMAT}', the recipe says {form!r:.40}"
+            )
+        return data["steps"]
+
+    def entry(self, entry: Any, path: _Path) -> tuple[str | None, Any]:
+        if isinstance(entry, str):
+            return entry, None
+        if isinstance(entry, Mapping) and len(entry) == 1 and isinstance(name := next(iter(entry)), str):
+            return name, entry[name]
+        self.complain(path, f"a step is written 'Name: {{field: value}}', got {entry!r:.80}")
+        return None, None
+
+    def group(self, value: Any, path: _Path) -> list[Step]:
+        if not isinstance(value, list):
+            self.complain(path, f"Augment takes a list of steps, got {value!r:.80}")
+            return []
+        steps: list[Step] = []
+        for position, entry in enumerate(value):
+            name, fields = self.entry(entry, (*path, position))
+            if name == "Augment":
+                self.complain(
+                    (*path, position), "Augment stands in the list of steps, not inside another Augment"
+                )
+            elif name is not None and (step := self.step(name, fields, (*path, position, name))) is not None:
+                steps.append(step)
+        return steps
+
+    def step(self, name: str, fields: Any, path: _Path) -> Step | None:
+        cls = find_step(name)
+        if cls is None:
+            near = did_you_mean(name, (*STEPS, "Augment"))
+            known = f"; known are {', '.join(sorted(STEPS))}; an own step's module is to be imported first"
+            self.complain(path, f"unknown step {name!r:.60}{near or known}")
+            return None
+        if not isinstance(fields, Mapping | None):
+            self.complain(path, f"step {name}: parameters are written {{field: value}}, got {fields!r:.80}")
+            return None
+        try:
+            built: Step = cls.__new__(cls)
+            cls.__pydantic_validator__.validate_python(  # type: ignore[attr-defined]
+                ArgsKwargs((), dict(fields or {})), self_instance=built
+            )
+        except ValidationError as error:
+            for problem in error.errors():
+                field, says = explain(problem, cls)
+                where = f"step {name}, field {field}" if field else f"step {name}"
+                self.complain((*path, field), f"{where}: {says}")
+            return None
+        for hint in built.hints():
+            warnings.warn(f"{self.source}: {name}: {hint}", OffgraphWarning, stacklevel=5)
+        return built
+
+
+# YAML → plain values, without trust: only mappings, lists and scalars, no tags, no aliases
+
+
+def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], str]:
+    """Return the items of a recipe in a YAML or JSON file, or in a text with at least one line break; and its name."""
+    if isinstance(path_or_text, str) and "\n" in path_or_text:
+        text, source = path_or_text, "recipe"
+    else:
+        source = str(path_of("path_or_text", path_or_text))
+        text = _read(Path(path_or_text))
+    if len(text) > _MAX_BYTES:
+        raise RecipeError(f"{source}: larger than {_MAX_BYTES} characters; this is no recipe")
+    try:
+        _check_events(text, source)
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = source if mark is None else f"{source}, line {mark.line + 1}"
+        says = getattr(error, "problem", None) or str(error).split("\n")[0]
+        raise RecipeError(f"{where}: not YAML: {says}") from None
+    lines: dict[_Path, int] = {}
+    return read_dict(_value(node, (), lines, source), source=source, lines=lines), source
+
+
+def _read(path: Path) -> str:
+    try:
+        if not path.is_file():
+            raise RecipeError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
+        if path.stat().st_size > _MAX_BYTES:
+            raise RecipeError(f"{path}: larger than {_MAX_BYTES} bytes; this is no recipe")
+        return path.read_text(encoding="utf-8-sig")
+    except RecipeError:  # a ValueError as well
+        raise
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: not a text in UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: cannot be read: {error}") from None
+
+
+def _check_events(text: str, source: str) -> None:
+    """Refuse what a recipe has no use for before anything is built: aliases grow, deep nesting exhausts the stack."""
+    depth = 0
+    for number, event in enumerate(yaml.parse(text, Loader=yaml.BaseLoader)):
+        line = event.start_mark.line + 1
+        if number > _MAX_EVENTS:
+            raise RecipeError(f"{source}, line {line}: more than {_MAX_EVENTS} entries; this is no recipe")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise RecipeError(f"{source}, line {line}: anchors and aliases (& and *) are not used in recipes")
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise RecipeError(
+                f"{source}, line {line}: the tag {event.tag:.80} is not used in recipes: plain values only"
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise RecipeError(f"{source}, line {line}: nested more than {_MAX_DEPTH} deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _value(node: yaml.Node | None, path: _Path, lines: dict[_Path, int], source: str) -> Any:
+    if node is None:
+        return None
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(child, (*path, i), lines, source) for i, child in enumerate(node.value)]
+    if isinstance(node, yaml.MappingNode):
+        result: dict[str, Any] = {}
+        for key, child in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise RecipeError(f"{source}, line {line}: a key must be a plain word")
+            if key.value in result:
+                raise RecipeError(f"{source}, line {line}: {key.value!r:.60} is given twice")
+            lines[(*path, key.value)] = line
+            result[key.value] = _value(child, (*path, key.value), lines, source)
+        return result
+    assert isinstance(node, yaml.ScalarNode)  # the third and last kind of node
+    return _scalar(node.value) if node.style is None else node.value
+
+
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_WORDS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "false": False}
+
+
+def _scalar(text: str) -> Any:
+    """Read a plain scalar as JSON would: YAML 1.1 makes a text of 1e-3, false of `no` and 90 of 1:30."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) > 40 or not _NUMBER.fullmatch(text):
+        return text
+    number = float(text)
+    if re.fullmatch(r"[-+]?\d+", text):
+        return int(text)
+    return number if math.isfinite(number) else text

@@ -1,0 +1,72 @@
+"""What a recipe file may hold: its JSON schema, and an example of each step."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+from offgraph.core.errors import RecipeError
+from offgraph.recipe.compose import Compose
+from offgraph.recipe.identity import FORMAT
+from offgraph.steps.base import STEPS, Step
+from offgraph.steps.description import field_schema
+from offgraph.steps.registry import all_steps
+
+__all__ = ["example", "schema"]
+
+
+def example(cls: type[Step]) -> str:
+    """Return a recipe in YAML with the step of a class as the example in its docstring makes it.
+
+    Examples
+    --------
+    >>> print(example(STEPS["Rotate"]), end="")
+    offgraph: 1
+    steps:
+    - Rotate: {angle: 90.0}
+    """
+    code = re.findall(r"^\s*(?:>>>|\.\.\.) ?(.*)$", cls.__doc__ or "", re.MULTILINE)
+    for node in ast.walk(ast.parse("\n".join(code))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (cls.__name__, f"og.{cls.__name__}"):
+            given = [ast.literal_eval(argument) for argument in node.args]
+            named = {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in node.keywords}
+            return Compose([cls(*given, **named)]).to_yaml()
+    if not field_schema(cls).get("required"):
+        return Compose([cls()]).to_yaml()
+    raise RecipeError(f"{cls.__name__}: its docstring shows no example with {cls.__name__}(…)")
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of recipe files, made from the steps' declarations."""
+    steps = [
+        {
+            "type": "object",
+            "description": text["description"],
+            "properties": {name: {key: part for key, part in text.items() if key != "description"}},
+            "required": [name],
+            "additionalProperties": False,
+        }
+        for name, text in ((name, field_schema(cls)) for name, cls in sorted(all_steps().items()))
+    ]
+    bare = {"enum": [name for name, cls in sorted(STEPS.items()) if not field_schema(cls).get("required")]}
+    one = {"anyOf": [*steps, bare]}
+    group = {
+        "type": "object",
+        "description": "Steps that only training applies.",
+        "properties": {"Augment": {"type": "array", "items": {"$ref": "#/$defs/step"}}},
+        "required": ["Augment"],
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Offgraph recipe",
+        "type": "object",
+        "properties": {
+            "offgraph": {"const": FORMAT},
+            "steps": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/step"}, group]}},
+        },
+        "required": ["offgraph", "steps"],
+        "additionalProperties": False,
+        "$defs": {"step": one},
+    }

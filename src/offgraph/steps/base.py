@@ -1,0 +1,161 @@
+"""What a step is: declared once, sampled, then applied; and the registry of all steps.
+
+A step is a frozen class in a file of its own. Its fields are its parameters, its docstring documents them, and
+`Step.reference` is its definition in a few lines of ndimage or NumPy, to which the engine is tested equal.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Annotated, Any, ClassVar, TypeVar
+
+import numpy as np
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic.fields import FieldInfo
+
+from offgraph.core.random import Draw
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.parameters import NumberOrRange, PerAxis, Probability
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
+
+__all__ = ["CONFIG", "STEPS", "Step", "drawn", "field_names", "fields_of", "varies"]
+
+
+CONFIG = ConfigDict(extra="forbid")
+STEPS: dict[str, type[Step]] = {}
+"""Every step by its name; recipe files, schema, docs, the command line and the contract tests read it."""
+
+_S = TypeVar("_S", bound="type[Step]")
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, repr=False, config=CONFIG)
+class Step:
+    """Base of all steps.
+
+    Parameters
+    ----------
+    p : float
+        Probability that the step is applied to an image, from 0 to 1; 1 is always.
+    id : str, optional
+        The step's name inside the recipe. Its draws belong to it, so that a step with an id keeps its draws when
+        steps of the same class are put before it.
+    """
+
+    p: Probability = 1.0
+    id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+    version: ClassVar[int] = 1
+    """Counted up when the same parameters come to mean other values; part of the recipe's fingerprint."""
+    kind: ClassVar[str] = ""
+    dimensions: ClassVar[tuple[int, ...]] = (2, 3)
+    """Numbers of spatial axes that the step takes."""
+
+    @property
+    def name(self) -> str:
+        """The step's name, as recipes and `STEPS` have it."""
+        return type(self).__name__
+
+    @property
+    def draws(self) -> bool:
+        """Whether the outcome depends on the key."""
+        return self.p > 0 and (self.p < 1 or self.varies)
+
+    @property
+    def varies(self) -> bool:
+        """Whether a step that is applied draws: by default, where a parameter is a range."""
+        return any(varies(getattr(self, name)) for name in _ranged(type(self)))
+
+    @property
+    def averages(self) -> bool:
+        """Whether values between two of the image's may come out; such a step takes no bool image."""
+        return False
+
+    def hints(self) -> list[str]:
+        """Return what is probably not meant, each with what to write instead; shown once as a warning."""
+        return []
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Draw this image's values as plain JSON: by default one for every parameter that takes a range."""
+        return {name: drawn(draw, getattr(self, name)) for name in _ranged(type(self))}
+
+    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+        """Return shape, dtype and axes after the step; without params, ``None`` for lengths that are drawn."""
+        return spec
+
+    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+        """Apply the step to an image; the input is left as it is."""
+        raise NotImplementedError
+
+    def apply_mask(self, mask: Mask, params: dict[str, Any]) -> Mask:
+        """Apply the step to a mask of labels; the same mask where the step moves nothing."""
+        return mask
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """Define the step in a few lines of ndimage or NumPy.
+
+        Parameters
+        ----------
+        ndi : module
+            `scipy.ndimage` or `offgraph.ndimage`.
+        image : ndarray
+            One channel, spatial axes only.
+        params : dict
+            What `sample` gave.
+        channel : int
+            Which channel of the image it is.
+        """
+        raise NotImplementedError
+
+    def fields(self) -> dict[str, Any]:
+        """Return all parameters as plain JSON values, pairs as lists; the step's own come first."""
+        return {name: _plain(getattr(self, name)) for name in field_names(type(self))}
+
+    def __repr__(self) -> str:
+        known = fields_of(type(self))
+        changed = [name for name in field_names(type(self)) if getattr(self, name) != known[name].default]
+        return f"{self.name}({', '.join(f'{name}={getattr(self, name)!r}' for name in changed)})"
+
+
+@functools.cache
+def _ranged(cls: type[Step]) -> tuple[str, ...]:
+    fields = fields_of(cls).items()
+    return tuple(name for name, field in fields if any(isinstance(m, NumberOrRange) for m in field.metadata))
+
+
+def fields_of(cls: type[Step]) -> dict[str, FieldInfo]:
+    """Return the declarations of a step's parameters."""
+    return cls.__pydantic_fields__  # type: ignore[attr-defined]  # the dataclass decorator puts it there
+
+
+@functools.cache
+def field_names(cls: type[Step]) -> tuple[str, ...]:
+    """Names of all parameters: positional ones first, then those of the bases, `p` and `id` last."""
+    fields = fields_of(cls)
+    shared = tuple(fields_of(Step))
+    return tuple(sorted(fields, key=lambda name: (name in shared, bool(fields[name].kw_only))))
+
+
+def drawn(draw: Draw, setting: Any) -> Any:
+    """Return one value drawn from a setting, plain JSON: a number, or one for each key of `PerAxis`."""
+    if isinstance(setting, PerAxis):
+        return {axes: draw.value(part) for axes, part in setting.items()}
+    return draw.value(setting)
+
+
+def varies(setting: Any) -> bool:
+    """Whether drawing from a setting can give different values."""
+    if isinstance(setting, PerAxis):
+        return any(varies(part) for part in setting.values())
+    if not isinstance(setting, tuple):
+        return False
+    if any(isinstance(part, tuple) for part in setting):
+        return any(varies(part) for part in setting)
+    return len(setting) == 2 and setting[0] != setting[1]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, PerAxis):
+        return {axes: _plain(part) for axes, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value

@@ -1,0 +1,71 @@
+"""Declare a step: parameters parsed and validated once, errors that name the field, hints."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any, dataclass_transform
+
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from offgraph.core.errors import OffgraphWarning, StepError
+from offgraph.core.suggestions import did_you_mean
+from offgraph.steps.base import _S, CONFIG, STEPS, Step, field_names, fields_of
+
+__all__ = ["explain", "hint_once", "step"]
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(Field,))
+def step(cls: _S) -> _S:
+    """Declare a step: a frozen dataclass with validated parameters, listed in `STEPS`."""
+    declared: Any = pydantic_dataclass(frozen=True, repr=False, config=CONFIG)(cls)
+    validate = declared.__init__
+
+    @functools.wraps(validate)
+    def init(self: Step, *args: Any, **kwargs: Any) -> None:
+        try:
+            validate(self, *args, **kwargs)
+        except ValidationError as error:
+            problems = [": ".join(filter(None, explain(problem, declared))) for problem in error.errors()]
+            raise StepError(f"{declared.__name__}: " + "; ".join(problems)) from None
+        for hint in self.hints():
+            warnings.warn(f"{self.name}: {hint}", OffgraphWarning, stacklevel=2)
+
+    declared.__init__ = init
+    STEPS[declared.__name__] = declared
+    return declared
+
+
+_HINTED: set[tuple[str, str]] = set()
+
+
+def hint_once(step: Step, topic: str, text: str) -> None:
+    """Warn of what came up while a step ran, once for each step and topic: every image would say it again."""
+    if (step.name, topic) not in _HINTED:
+        _HINTED.add((step.name, topic))
+        warnings.warn(f"{step.name}: {text}", OffgraphWarning, stacklevel=2)
+
+
+def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
+    """Turn one problem that pydantic found into (field, sentence); the field is empty for the step as a whole."""
+    fields = fields_of(cls)
+    positional = [name for name, field in fields.items() if not field.kw_only]
+    field = problem["loc"][0] if problem["loc"] else ""
+    if isinstance(field, int):
+        field = positional[field] if field < len(positional) else f"argument {field + 1}"
+    match problem["type"]:
+        case "missing" | "missing_argument" | "missing_keyword_only_argument":
+            says = "is needed"
+        case "unexpected_keyword_argument":
+            says = f"is not a parameter{did_you_mean(str(field), fields)}; known are {', '.join(field_names(cls))}"
+        case "unexpected_positional_argument":
+            says = f"is one too many; without names it takes {', '.join(positional) or 'nothing'}"
+        case _:
+            says = problem["msg"].removeprefix("Value error, ")
+            says = says[:1].lower() + says[1:]
+            if (
+                problem["loc"] and "got " not in says
+            ):  # without a place the input is all arguments, in pydantic's own wrapping
+                says += f", got {problem['input']!r:.80}"
+    return str(field), says

@@ -1,0 +1,1 @@
+"""What moves with an image: one file per type of target."""

@@ -1,0 +1,12 @@
+"""Steps that move pixels: each is one coordinate map. A new one adds its line here."""
+
+from offgraph.transforms.geometric.affine import Affine
+from offgraph.transforms.geometric.center_crop import CenterCrop
+from offgraph.transforms.geometric.flip import Flip
+from offgraph.transforms.geometric.pad import Pad
+from offgraph.transforms.geometric.random_crop import RandomCrop
+from offgraph.transforms.geometric.resize import Resize
+from offgraph.transforms.geometric.rotate import Rotate
+from offgraph.transforms.geometric.zoom import Zoom
+
+__all__ = ["Affine", "CenterCrop", "Flip", "Pad", "RandomCrop", "Resize", "Rotate", "Zoom"]

@@ -1,0 +1,144 @@
+"""What crops and pads share: a window of the image's own pixels, which may reach beyond its border."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from offgraph.core.specs import ArraySpec, held_by
+from offgraph.geometry.affine_map import AffineMap
+from offgraph.steps.base import CONFIG
+from offgraph.steps.kinds import GeometricStep
+from offgraph.steps.parameters import Number, Whole
+
+__all__ = ["NUMPY_MODES", "WindowStep", "check_crop", "reference_window", "whole_pixels"]
+
+NUMPY_MODES = {
+    "constant": "constant",
+    "nearest": "edge",
+    "reflect": "symmetric",
+    "mirror": "reflect",
+    "grid-wrap": "wrap",
+}
+"""What `numpy.pad` calls SciPy's modes; its "reflect" is SciPy's 'mirror'."""
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, repr=False, config=CONFIG)
+class WindowStep(GeometricStep):
+    """A geometric step that takes whole pixels from a window, exact in bytes.
+
+    Parameters
+    ----------
+    mode : str
+        SciPy's name for what lies beyond the border: 'constant' (`cval`), 'nearest' (a a | a b c d | d d),
+        'reflect' (b a | a b c d | d c), 'mirror' (c b | a b c d | c b) or 'grid-wrap' (c d | a b c d | a b).
+    cval : float
+        Value beyond the border in mode 'constant', in the image's own units.
+    mask_cval : int
+        Label beyond the border in mode 'constant'.
+    """
+
+    mode: Literal["constant", "nearest", "reflect", "mirror", "grid-wrap"] = "constant"
+    cval: Number = 0.0
+    mask_cval: Whole = 0
+
+    def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
+        """First pixel of the window on every spatial axis; below zero it begins before the image."""
+        raise NotImplementedError
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+        """Shift by whole pixels."""
+        size = tuple(n or 0 for n in spec.size)
+        output = tuple(n or 0 for n in self.output_size(size, params))
+        return AffineMap.window(self.start(params, spec), output, size)
+
+    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
+        """Copy the window."""
+        spec = ArraySpec.of(array, axes)
+        start = self.start(params, spec)
+        size = [n or 0 for n in self.output_size(spec.size, params)]
+        fill = self.mask_cval if labels else self.cval
+        if self.mode != "constant":
+            for axis, first, length in zip(spec.spatial, start, size):
+                array = np.take(array, _inside(first, length, array.shape[axis], self.mode), axis=axis)
+            return np.ascontiguousarray(array)
+        shape = list(array.shape)
+        source: list[slice] = [slice(None)] * array.ndim
+        target: list[slice] = [slice(None)] * array.ndim
+        for axis, first, length in zip(spec.spatial, start, size):
+            low, high = max(first, 0), max(min(first + length, array.shape[axis]), max(first, 0))
+            source[axis], target[axis] = slice(low, high), slice(low - first, high - first)
+            shape[axis] = length
+        part = array[tuple(source)]
+        if part.shape == tuple(shape):
+            return part.copy()
+        held_by(array.dtype, **({"mask_cval": fill} if labels else {"cval": fill}))
+        out = np.full(shape, fill, array.dtype)
+        out[tuple(target)] = part
+        return out
+
+
+def _inside(start: int, length: int, n: int, mode: str) -> np.ndarray:
+    """Pixels of an axis of n that stand for pixels start, …, start + length - 1."""
+    if n == 0:
+        raise ValueError(f"an image without pixels has no border to continue in mode {mode!r}")
+    index = np.arange(start, start + length)
+    if mode == "nearest":
+        return np.clip(index, 0, n - 1)
+    if mode == "grid-wrap":
+        return index % n
+    if mode == "reflect":
+        index = index % (2 * n)
+        return np.where(index < n, index, 2 * n - 1 - index)
+    period = max(2 * (n - 1), 1)
+    index = index % period
+    return np.where(index < n, index, period - index)
+
+
+def check_crop(
+    size: int | str | tuple[int | str, ...], have: tuple[int | None, ...], *, pad: bool
+) -> tuple[int | None, ...]:
+    """Return the size of a crop that fits its image, in pixels, as far as the image's size is known.
+
+    Raises
+    ------
+    ValueError
+        Naming both sizes, where the crop is larger and `pad` is off.
+    """
+    if isinstance(size, int | str):
+        size = (size,) * len(have)
+    if len(size) != len(have):
+        raise ValueError(f"size={size} has {len(size)} lengths, the image has {len(have)} spatial axes")
+    wanted = tuple(whole_pixels(want, n, at_least=1) for want, n in zip(size, have))
+    if not pad and any(n is not None and want is not None and want > n for want, n in zip(wanted, have)):
+        raise ValueError(
+            f"size={size} is larger than the image of {have}; write pad=True to add what is missing, "
+            "or put Resize before it"
+        )
+    return wanted
+
+
+def whole_pixels(length: int | str, n: int | None, *, at_least: int = 0) -> int | None:
+    """Return a length in pixels; a share of an axis of `n` is rounded, half up, and not known without `n`."""
+    if isinstance(length, int):
+        return length
+    if n is None:
+        return None
+    # 9.2 % of 375 is 34.5: in float64 it is less, and the half would go down.
+    return max(at_least, math.floor(Fraction(length[:-1]) * n / 100 + Fraction(1, 2)))
+
+
+def reference_window(
+    image: np.ndarray, start: Sequence[int], size: Sequence[int], mode: str, cval: float
+) -> np.ndarray:
+    """`numpy.pad` by what is missing on each side, then one slice."""
+    before = [max(-first, 0) for first in start]
+    after = [max(first + length - n, 0) for first, length, n in zip(start, size, image.shape)]
+    more: dict[str, Any] = {"constant_values": cval} if mode == "constant" else {}
+    padded = np.pad(image, list(zip(before, after)), NUMPY_MODES[mode], **more)  # type: ignore[call-overload]
+    return padded[tuple(slice(max(first, 0), max(first, 0) + length) for first, length in zip(start, size))]

@@ -1,0 +1,214 @@
+"""Scale, shear, rotate and translate in one resampling; or any matrix."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from offgraph.core.random import Draw
+from offgraph.core.specs import ArraySpec
+from offgraph.geometry.affine_map import AffineMap
+from offgraph.steps.base import drawn, varies
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import ResampledStep
+from offgraph.steps.parameters import (
+    AxisRange,
+    Matrix,
+    PerAxis,
+    PositiveAxisRange,
+    Range,
+    Shift,
+    along_axes,
+    in_pixels,
+)
+from offgraph.transforms.geometric.rotate import angle_hints, rotation
+
+__all__ = ["Affine"]
+
+
+@step
+class Affine(ResampledStep):
+    """Scale, shear, rotate and translate in one resampling, or apply a matrix of your own.
+
+    A geometric step; the size stays. The image is scaled, sheared, turned, then shifted. Coordinates are
+    (row, column), or (slice, row, column), in pixels, never (x, y). Exactness: the bytes of
+    `scipy.ndimage.affine_transform` on each channel.
+
+    Parameters
+    ----------
+    scale : float or (low, high), or one of them for each axis by name
+        Above 1 enlarges the content, on every spatial axis alike; ``{"Y": 1.2, "X": (0.8, 1)}`` gives the axes their
+        own, and leaves those that are not named.
+    shear : float or (low, high), or one of them for each axis of the plane by name
+        In rows per column: an output pixel that lies s columns right of the anchor reads s times this many rows lower,
+        as SciPy's matrix ``[[1, shear], [0, 1]]`` does. ``{"Y": a, "X": b}`` is the matrix ``[[1, a], [b, 1]]``: "Y"
+        shears vertically, in rows per column, "X" horizontally, in columns per row. In volumes in the plane.
+    translate : one float or (low, high) for each spatial axis, optional
+        Pixels, (rows, columns): positive moves the content down and to the right. ``(3, -2)`` is a fixed shift,
+        ``((-5, 5), (-5, 5))`` lets both axes draw, each for itself. ``"10%"`` is a share of that side of the image;
+        ``{"X": ("-10%", "10%")}`` moves the axes that are named.
+    rotate : float or (low, high)
+        Degrees, with the sign of `Rotate`. In volumes in the plane.
+    matrix : nested list of float, optional
+        n x n, n x (n + 1) with an offset in pixels as its last column, or (n + 1) x (n + 1) with a last row of
+        0, …, 0, 1; n is 2 for images, 3 for volumes. Instead of the four parameters above.
+    direction : str
+        What `matrix` maps: 'pull' from output to input pixels, as SciPy, 'push' from input to output pixels.
+    anchor : str
+        The point with coordinates zero: 'centre' of the image, or 'origin', the centre of its first pixel, as SciPy.
+    plane : str
+        Two spatial axes of a volume in which `shear` and `rotate` act, 'YX', 'ZX' or 'ZY'.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> shift = og.Compose([og.Affine(translate=(1, 0))])
+    >>> shift(image=np.array([[1, 2], [3, 4]], np.uint8)).image
+    array([[0, 0],
+           [1, 2]], dtype=uint8)
+    """
+
+    scale: PositiveAxisRange = 1.0
+    shear: AxisRange = 0.0
+    translate: Shift | None = None
+    rotate: Range = 0.0
+    matrix: Matrix | None = None
+    direction: Literal["pull", "push"] = "pull"
+    anchor: Literal["centre", "origin"] = "centre"
+    plane: Literal["YX", "ZX", "ZY"] = "YX"
+
+    def __post_init__(self) -> None:
+        if self.matrix is None:
+            return
+        if (self.scale, self.shear, self.translate, self.rotate) != (1, 0, None, 0):
+            raise ValueError(
+                "matrix= stands instead of scale, shear, translate and rotate; give one or the other"
+            )
+        rows = np.array(self.matrix)
+        with np.errstate(all="ignore"):
+            size = abs(np.linalg.det(rows[:, : len(rows)]))  # of the homogeneous form it is the same number
+        if not np.isfinite(size):
+            raise ValueError(f"matrix={self.matrix} has no determinant that a float64 holds")
+        if size < 1e-12:
+            raise ValueError(f"matrix={self.matrix} flattens the image: its determinant is 0")
+
+    def hints(self) -> list[str]:
+        """Angles that look like radians, a shear like degrees, a shift like a range; and a step that does nothing."""
+        idle = (self.scale, self.shear, self.rotate) == (1, 0, 0) and not any(_values(self.translate))
+        if self.matrix is None and idle:
+            return ["changes nothing; give scale, shear, translate or rotate, or a matrix"]
+        hints = [*super().hints(), *angle_hints("rotate", self.rotate)]
+        if (
+            max(map(abs, _values(self.shear))) > 3
+        ):  # steeper than 71 degrees, where stripes are what is left of an image
+            hints.append(f"shear={self.shear} is in rows per column, not degrees; 10 degrees are shear=0.176")
+        match self.translate:
+            case (float(low), float(high)) if low < 0 < high:
+                hints.append(
+                    f"translate={self.translate} is a fixed shift by {low:g} rows and {high:g} columns; "
+                    f"for a range write translate=({self.translate}, {self.translate})"
+                )
+        return hints
+
+    @property
+    def varies(self) -> bool:
+        """Whether one of the four is a range."""
+        shifts = self.translate.values() if isinstance(self.translate, PerAxis) else self.translate or ()
+        return super().varies or any(varies(entry) for entry in shifts)
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Four values; the shift one for each axis. Nothing with a matrix."""
+        if self.matrix is not None:
+            return {}
+        along_axes("scale", self.scale, spec.spatial_names, 1.0)
+        return {
+            "scale": drawn(draw, self.scale),
+            "shear": drawn(draw, self.shear),
+            "rotate": draw.value(self.rotate),
+            "translate": self._shift(draw, spec),
+        }
+
+    def _shift(self, draw: Draw, spec: ArraySpec) -> list[float]:
+        """One value in pixels for each axis; axes under one name share the number that was drawn, and not the share."""
+        size = [n or 0 for n in spec.size]
+        if isinstance(self.translate, PerAxis):
+            along_axes("translate", self.translate, spec.spatial_names, 0.0)
+            result = [0.0] * len(size)
+            for axes, entry in self.translate.items():
+                places = [spec.spatial_names.index(axis) for axis in axes]
+                shared = draw.value(in_pixels(entry, 100))
+                for place in places:
+                    result[place] = shared * size[place] / 100 if _is_share(entry) else shared
+            return result
+        shift = self.translate or (0.0,) * len(size)
+        if len(shift) != len(size):
+            raise ValueError(f"translate={shift} is for {len(shift)} spatial axes, the image has {len(size)}")
+        return [draw.value(in_pixels(entry, n)) for entry, n in zip(shift, size)]
+
+    def _given(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """The given matrix as n x n, pull, and its offset."""
+        rows = np.array(self.matrix, np.float64)
+        if rows.shape not in ((n, n), (n, n + 1), (n + 1, n + 1)):
+            raise ValueError(
+                f"matrix of {rows.shape[0]} x {rows.shape[1]} does not fit an image of {n} spatial axes"
+            )
+        if len(rows) == n + 1 and rows[n].tolist() != [0.0] * n + [1.0]:
+            raise ValueError(f"the matrix' last row must be 0, …, 0, 1, got {rows[n].tolist()}")
+        matrix, offset = rows[:n, :n], (rows[:n, n] if rows.shape[1] > n else np.zeros(n))
+        if self.direction == "push":
+            matrix = np.linalg.inv(matrix)
+            offset = -(matrix @ offset)
+        return matrix, offset
+
+    def pull(self, params: dict[str, Any], size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix and offset as `scipy.ndimage.affine_transform` takes them: ``input = matrix @ output + offset``."""
+        n = len(size)
+        centre = (np.array(size) - 1) / 2 if self.anchor == "centre" else np.zeros(n)
+        if self.matrix is not None:
+            matrix, offset = self._given(n)
+            return matrix, offset + centre - matrix @ centre
+        names = "ZYX"[-n:]
+        if not set(self.plane) <= set(names):
+            raise ValueError(f"plane={self.plane!r}: the image has the spatial axes {names}")
+        places = np.ix_(*[[names.index(name) for name in self.plane]] * 2)
+        turned = np.eye(n)
+        with np.errstate(over="ignore", invalid="ignore"):  # the map refuses what is not finite
+            turned[places] = self._sheared(params["shear"]) @ rotation(params["rotate"])
+            scale = params["scale"]
+            if isinstance(scale, dict):
+                scale = np.array(along_axes("scale", scale, names, 1.0))[:, np.newaxis]
+            matrix = turned / scale
+            return matrix, centre - matrix @ (centre + params["translate"])
+
+    def _sheared(self, shear: Any) -> np.ndarray:
+        """The pull matrix of the shear, in the plane."""
+        if not isinstance(shear, dict):
+            return np.array([[1, shear], [0, 1]])
+        down, right = along_axes("shear", shear, self.plane, 0.0)
+        if down * right == 1:
+            raise ValueError(f"shear={shear} flattens the image: its determinant is 0")
+        return np.array([[1, down], [right, 1]])
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+        """The pull matrix, on the same size."""
+        size = tuple(n or 0 for n in spec.size)
+        return AffineMap(*self.pull(params, size), size, size)
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`ndimage.affine_transform` by the pull matrix."""
+        matrix, offset = self.pull(params, image.shape)
+        return ndi.affine_transform(image, matrix, offset, order=self.order, mode=self.mode, cval=self.cval)
+
+
+def _values(setting: Any) -> list[float]:
+    """All numbers of a setting, shares in percent."""
+    if isinstance(setting, PerAxis | tuple):
+        parts = setting.values() if isinstance(setting, PerAxis) else setting
+        return [value for part in parts for value in _values(part)]
+    return [] if setting is None else [in_pixels(setting, 100)]
+
+
+def _is_share(entry: Any) -> bool:
+    return isinstance(entry[0] if isinstance(entry, tuple) else entry, str)

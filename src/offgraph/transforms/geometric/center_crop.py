@@ -1,0 +1,57 @@
+"""Crop the middle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.declaration import step
+from offgraph.steps.parameters import CropSize
+from offgraph.transforms.geometric._window import WindowStep, check_crop, reference_window
+
+__all__ = ["CenterCrop"]
+
+
+@step
+class CenterCrop(WindowStep):
+    """Keep a window in the middle; of an odd rest, the smaller half is cut off first.
+
+    A geometric step. Exactness: whole pixels, equal to slicing.
+
+    Parameters
+    ----------
+    size : int, str or tuple of them
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. ``"80%"`` is a
+        share of that side of the image, rounded to whole pixels, half up.
+    pad : bool
+        Add pixels around an image that is smaller, as `mode` says. Left out, that is an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> og.Compose([og.CenterCrop((1, 2))])(image=np.arange(12, dtype=np.uint8).reshape(3, 4)).image
+    array([[5, 6]], dtype=uint8)
+    """
+
+    size: CropSize
+    pad: bool = False
+
+    def output_size(
+        self, size: tuple[int | None, ...], params: dict[str, Any] | None
+    ) -> tuple[int | None, ...]:
+        """The given size."""
+        return check_crop(self.size, size, pad=self.pad)
+
+    def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
+        """Half of what is too much."""
+        wanted = check_crop(self.size, spec.size, pad=self.pad)
+        return tuple(((n or 0) - (want or 0)) // 2 for want, n in zip(wanted, spec.size))
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """A slice, after `numpy.pad` where the image is smaller."""
+        size = [want or 0 for want in check_crop(self.size, image.shape, pad=self.pad)]
+        start = [(n - want) // 2 for n, want in zip(image.shape, size)]
+        return reference_window(image, start, size, self.mode, self.cval)

@@ -1,0 +1,62 @@
+"""Mirror along an axis."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from offgraph.core.specs import ArraySpec
+from offgraph.geometry.affine_map import AffineMap
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import GeometricStep
+
+__all__ = ["Flip"]
+
+
+@step
+class Flip(GeometricStep):
+    """Reverse the order of pixels along one axis.
+
+    A geometric step. Exactness: whole pixels, equal to slicing backwards.
+
+    Parameters
+    ----------
+    axis : str
+        'X' swaps left and right, 'Y' top and bottom, 'Z' (volumes) first and last slice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> og.Compose([og.Flip("X")])(image=np.array([[1, 2, 3]], np.uint8)).image
+    array([[3, 2, 1]], dtype=uint8)
+    """
+
+    axis: Literal["X", "Y", "Z"] = "X"
+
+    def _index(self, axes: str) -> int:
+        if self.axis not in axes:
+            raise ValueError(f"axis={self.axis!r}: the image has axes {axes}")
+        return axes.index(self.axis)
+
+    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+        """The same."""
+        self._index(spec.axes)
+        return spec
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+        """``input = n - 1 - output`` along the axis."""
+        size = tuple(n or 0 for n in spec.size)
+        place = spec.spatial.index(self._index(spec.axes))
+        matrix, offset = np.eye(len(size)), np.zeros(len(size))
+        matrix[place, place], offset[place] = -1, size[place] - 1
+        return AffineMap(matrix, offset, size, size)
+
+    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
+        """Copy backwards."""
+        return np.ascontiguousarray(np.flip(array, self._index(axes)))
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`numpy.flip`."""
+        return np.flip(image, "ZYX"[-image.ndim :].index(self.axis))

@@ -1,0 +1,69 @@
+"""Add pixels around an image."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.declaration import step
+from offgraph.steps.parameters import Padding
+from offgraph.transforms.geometric._window import NUMPY_MODES, WindowStep, whole_pixels
+
+__all__ = ["Pad"]
+
+
+@step
+class Pad(WindowStep):
+    """Add pixels around an image.
+
+    A geometric step. Exactness: the values of `numpy.pad`, whose names for the modes differ from SciPy's.
+
+    Parameters
+    ----------
+    padding : int, str, or one entry for each spatial axis
+        Pixels on every side; or for each axis pixels on both sides, or (before, after). ``(2, 3)`` adds 2 rows above
+        and below and 3 columns left and right. ``"10%"`` is a share of that side of the image, rounded to whole
+        pixels, half up.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> og.Compose([og.Pad(((0, 1), 2), mode="nearest")])(image=np.array([[1, 2]], np.uint8)).image
+    array([[1, 1, 1, 2, 2, 2],
+           [1, 1, 1, 2, 2, 2]], dtype=uint8)
+    """
+
+    padding: Padding
+
+    def _sides(self, size: tuple[int | None, ...]) -> tuple[tuple[int | None, int | None], ...]:
+        """Pixels before and after on each axis; None for shares of lengths that are not known."""
+        given = self.padding
+        if isinstance(given, int | str):
+            given = ((given, given),) * len(size)
+        if len(given) != len(size):
+            raise ValueError(f"padding={given} is for {len(given)} axes, the image has {len(size)}")
+        pairs = cast("tuple[tuple[int | str, int | str], ...]", given)
+        return tuple(
+            (whole_pixels(before, n), whole_pixels(after, n)) for (before, after), n in zip(pairs, size)
+        )
+
+    def output_size(
+        self, size: tuple[int | None, ...], params: dict[str, Any] | None
+    ) -> tuple[int | None, ...]:
+        """Both sides more."""
+        return tuple(
+            None if n is None else n + (before or 0) + (after or 0)
+            for n, (before, after) in zip(size, self._sides(size))
+        )
+
+    def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
+        """As many pixels before the first as are added there."""
+        return tuple(-(before or 0) for before, _ in self._sides(spec.size))
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`numpy.pad`."""
+        more: dict[str, Any] = {"constant_values": self.cval} if self.mode == "constant" else {}
+        return np.pad(image, self._sides(image.shape), NUMPY_MODES[self.mode], **more)  # type: ignore[call-overload]

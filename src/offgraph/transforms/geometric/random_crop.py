@@ -1,0 +1,68 @@
+"""Crop somewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.random import Draw
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.declaration import step
+from offgraph.steps.parameters import CropSize
+from offgraph.transforms.geometric._window import WindowStep, check_crop, reference_window
+
+__all__ = ["RandomCrop"]
+
+
+@step
+class RandomCrop(WindowStep):
+    """Keep a window at a place that every image draws for itself.
+
+    A geometric step that always draws. Exactness: whole pixels, equal to slicing.
+
+    Parameters
+    ----------
+    size : int, str or tuple of them
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. ``"80%"`` is a
+        share of that side of the image, rounded to whole pixels, half up.
+    pad : bool
+        Add pixels evenly around an image that is smaller, as `mode` says. Left out, that is an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> out = og.Compose([og.RandomCrop((2, 2))])(image=np.zeros((5, 5), np.uint8), key=og.Key(seed=7))
+    >>> out.image.shape
+    (2, 2)
+    """
+
+    size: CropSize
+    pad: bool = False
+
+    @property
+    def varies(self) -> bool:
+        """Always."""
+        return True
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Draw the window's first pixel; an axis that is too short is centred."""
+        wanted = check_crop(self.size, spec.size, pad=self.pad)
+        too_much = [(n or 0) - (want or 0) for want, n in zip(wanted, spec.size)]
+        return {"start": [draw.integer(0, more) if more >= 0 else more // 2 for more in too_much]}
+
+    def output_size(
+        self, size: tuple[int | None, ...], params: dict[str, Any] | None
+    ) -> tuple[int | None, ...]:
+        """The given size."""
+        return check_crop(self.size, size, pad=self.pad)
+
+    def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
+        """What was drawn."""
+        return tuple(params["start"])
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """A slice, after `numpy.pad` where the image is smaller."""
+        size = [want or 0 for want in check_crop(self.size, image.shape, pad=self.pad)]
+        return reference_window(image, params["start"], size, self.mode, self.cval)

@@ -1,0 +1,137 @@
+"""Resize to a number of pixels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from offgraph.core.axes import SPATIAL
+from offgraph.core.specs import ArraySpec, scaled
+from offgraph.engine.nearest import on_half_pixels
+from offgraph.engine.resize import resize, resize_reference
+from offgraph.geometry.affine_map import AffineMap
+from offgraph.steps.base import drawn, varies
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import GeometricStep
+from offgraph.steps.parameters import PositiveAxisRange, Size, along_axes
+
+__all__ = ["Resize"]
+
+
+@step
+class Resize(GeometricStep):
+    """Resize to a size in pixels, or by a scale, without aliasing.
+
+    A geometric step. Output pixel i covers the input from i to i + 1 times the ratio of the sizes (a half-pixel
+    grid: the image's edges stay edges). When it shrinks, the kernel widens with the ratio, so that every input
+    pixel counts. Exactness: the bytes of two float64 weight matrices, taps added left to right, axis 0 first,
+    one rounding at the end. Masks take the nearest pixel on the same grid, of two equally near the later one:
+    pixel ``floor((2 i + 1) n / (2 N))`` of n for pixel i of N, in whole numbers.
+
+    Parameters
+    ----------
+    size : int or tuple of int, optional
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. With None in
+        place of all lengths but one, such as ``(256, None)``, the aspect is kept, rounded to whole pixels, at least 1.
+        Either this or `scale`.
+    scale : float or (low, high), or one of them for each axis by name, optional
+        Factor on every spatial axis, above 0; the size is rounded to whole pixels, at least 1. ``{"Z": 2, "YX": 0.5}``
+        gives the axes of a volume their own; axes that are not named keep their length.
+    kernel : str
+        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
+    antialias : bool
+        Widen the kernel when shrinking. Left out pixels alias: fine patterns turn into false coarse ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> og.Compose([og.Resize((1, 2))])(image=np.array([[0, 10, 20, 30]], np.uint8)).image
+    array([[ 7, 23]], dtype=uint8)
+    """
+
+    version: ClassVar[int] = 2
+    """2: nearest neighbour, of masks and by the box kernel without antialiasing, is decided by whole numbers."""
+
+    size: Size | None = None
+    scale: PositiveAxisRange | None = None
+    kernel: Literal["box", "triangle", "cubic", "lanczos3"] = "triangle"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.size is None) == (self.scale is None):
+            raise ValueError("expected either size=(height, width) or scale=factor, got both or none of them")
+
+    @property
+    def averages(self) -> bool:
+        """Always: a bool mask is looked up, a bool image has nothing between true and false."""
+        return True
+
+    @property
+    def varies(self) -> bool:
+        """Whether the scale is a range."""
+        return varies(self.scale)
+
+    def sample(self, draw: Any, spec: ArraySpec) -> dict[str, Any]:
+        """The scale, where there is one."""
+        return {} if self.scale is None else {"scale": drawn(draw, self.scale)}
+
+    def output_size(
+        self, size: tuple[int | None, ...], params: dict[str, Any] | None
+    ) -> tuple[int | None, ...]:
+        """The given size, or each length times the scale, rounded half to even, at least 1."""
+        if self.size is not None:
+            return self._given_size(size)
+        scale = params["scale"] if params is not None else self.scale
+        scales = along_axes("scale", scale, SPATIAL[-len(size) :], 1.0)
+        return tuple(
+            None if n is None or isinstance(one, tuple) else max(1, scaled(n, one))
+            for n, one in zip(size, scales)
+        )
+
+    def _given_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if isinstance(self.size, int):
+            return (self.size,) * len(size)
+        given = self.size or ()
+        if len(given) != len(size):
+            raise ValueError(f"size={given} has {len(given)} lengths, the image {len(size)} spatial axes")
+        if None not in given:
+            return given
+        side, now = next((length, n) for length, n in zip(given, size) if length is not None)
+        if not side or not now:
+            return given
+        # Whole numbers: n * side / now, rounded half to even, must be no matter of rounding.
+        return tuple(
+            length if length is not None or n is None else max(1, round(Fraction(n * side, now)))
+            for length, n in zip(given, size)
+        )
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+        """Half-pixel grid: ``input = (output + 0.5) * ratio - 0.5``."""
+        size = tuple(int(n or 0) for n in spec.size)
+        output = tuple(int(n or 0) for n in self.output_size(size, params))
+        if 0 in size:
+            raise ValueError(f"an image of {size} has no pixels to resize")
+        ratio = np.array(size) / np.array(output)
+        return AffineMap(np.diag(ratio), 0.5 * ratio - 0.5, size, output)
+
+    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
+        """Weigh the pixels of an image; look up the nearest of a mask."""
+        spec = ArraySpec.of(array, axes)
+        grid = self.map(params, spec)
+        if not labels:
+            return resize(
+                array, grid.output_size, axes=spec.spatial, kernel=self.kernel, antialias=self.antialias
+            )
+        for axis, n, length in zip(spec.spatial, grid.input_size, grid.output_size):
+            array = np.take(array, on_half_pixels(n, length), axis=axis)
+        return np.ascontiguousarray(array)
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """Two weight matrices; no ndimage function antialiases."""
+        size = [n or 0 for n in self.output_size(image.shape, params)]
+        return resize_reference(
+            image, size, axes=tuple(range(image.ndim)), kernel=self.kernel, antialias=self.antialias
+        )

@@ -1,0 +1,129 @@
+"""Rotate in a plane."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import cosdg, sindg
+
+from offgraph.core.specs import ArraySpec
+from offgraph.geometry.affine_map import AffineMap
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import ResampledStep
+from offgraph.steps.parameters import Range
+
+__all__ = ["Rotate", "angle_hints", "rotation"]
+
+
+@step
+class Rotate(ResampledStep):
+    """Rotate about the centre, as `scipy.ndimage.rotate` does.
+
+    A geometric step. Exactness: the bytes of `scipy.ndimage.rotate` on the spatial axes of each channel.
+
+    Parameters
+    ----------
+    angle : float or (low, high)
+        Degrees. Positive turns counter-clockwise on the screen, SciPy's sign with rows downwards.
+    reshape : bool
+        Enlarge the output so that all of the image stays inside. Left out, the size stays.
+    plane : str
+        Two spatial axes of a volume in which to turn, 'YX', 'ZX' or 'ZY'; images have only 'YX'.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.Rotate(90)])
+    >>> recipe(image=np.array([[1, 2], [3, 4]], np.uint8)).image
+    array([[2, 4],
+           [1, 3]], dtype=uint8)
+    """
+
+    angle: Range
+    reshape: bool = False
+    plane: Literal["YX", "ZX", "ZY"] = "YX"
+
+    def hints(self) -> list[str]:
+        """A small angle that looks like radians."""
+        return [*super().hints(), *angle_hints("angle", self.angle)]
+
+    def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
+        """The two axes of the plane."""
+        return tuple(self._index(spec, name) for name in self.plane)
+
+    def _index(self, spec: ArraySpec, name: str) -> int:
+        if name not in spec.axes:
+            raise ValueError(f"plane={self.plane!r} needs an axis {name}, the image has axes {spec.axes}")
+        return spec.axes.index(name)
+
+    def output_size(
+        self, size: tuple[int | None, ...], params: dict[str, Any] | None
+    ) -> tuple[int | None, ...]:
+        """The same, or with `reshape` the box around the turned image."""
+        if not self.reshape:
+            return size
+        places = [("ZYX"[-len(size) :]).index(name) for name in self.plane]
+        angle = params["angle"] if params is not None else self.angle
+        result = list(size)
+        rows, columns = (size[i] for i in places)
+        if isinstance(angle, tuple) or rows is None or columns is None:
+            for i in places:
+                result[i] = None
+            return tuple(result)
+        corners = rotation(angle) @ np.array([[0, 0, rows, rows], [0, columns, 0, columns]])
+        for i, length in zip(places, (np.ptp(corners, axis=1) + 0.5).astype(int)):
+            result[i] = int(length)
+        return tuple(result)
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+        """Turn about the centre of both grids."""
+        size = tuple(int(n or 0) for n in spec.size)
+        output = tuple(int(n or 0) for n in self.output_size(size, params))
+        places = [spec.spatial.index(self._index(spec, name)) for name in self.plane]
+        turn = rotation(params["angle"])
+        matrix, offset = np.eye(len(size)), np.zeros(len(size))
+        for row, values in zip(places, turn):
+            matrix[row, places] = values
+        centre_in = (np.array([size[i] for i in places]) - 1) / 2
+        centre_out = turn @ ((np.array([output[i] for i in places]) - 1) / 2)
+        offset[places] = centre_in - centre_out
+        return AffineMap(matrix, offset, size, output)
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`ndimage.rotate` in the plane."""
+        names = "ZYX"[-image.ndim :]
+        axes = tuple(names.index(name) for name in self.plane)
+        return ndi.rotate(
+            image, params["angle"], axes=axes, reshape=self.reshape,
+            order=self.order, mode=self.mode, cval=self.cval,
+        )  # fmt: skip
+
+
+def rotation(angle: float) -> np.ndarray:
+    """Return SciPy's 2 x 2 pull matrix of a turn by degrees; quarter turns are exact."""
+    cosine, sine = cosdg(angle), sindg(angle)
+    if cosine == sine == 0:  # SciPy's answer where the angle has no digits behind the full turns
+        raise ValueError(f"an angle of {angle:g} degrees is beyond what float64 can turn by")
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
+def angle_hints(name: str, angle: float | tuple[float, float]) -> list[str]:
+    """Notice degrees that can only have been meant as radians: below one, or a fraction of pi."""
+    given = angle if isinstance(angle, tuple) else (angle,)
+    largest = max(abs(value) for value in given)
+    parts = largest / (np.pi / 12)
+    fraction_of_pi = (
+        0.5 < parts < 25
+        and 1 <= round(parts) <= 24
+        and abs(parts - round(parts)) < 0.012
+        and round(largest, 1) != largest
+    )
+    if not 0 < largest < 1 and not fraction_of_pi:
+        return []
+    degrees = [f"{np.rad2deg(value):.4g}" for value in given]
+    shown = f"({', '.join(degrees)})" if isinstance(angle, tuple) else degrees[0]
+    return [
+        f"{name}={angle} is in degrees, a turn that is hardly seen; if it is in radians, write {name}={shown}"
+    ]

@@ -1,0 +1,48 @@
+"""Multiply and add."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import PointwiseStep
+from offgraph.steps.parameters import Number
+
+__all__ = ["Rescale"]
+
+
+@step
+class Rescale(PointwiseStep):
+    """Multiply by a scale and add an offset, as Keras' Rescaling layer does; gives float32.
+
+    A pointwise step: ``value * scale + offset``. Exactness: the bytes of this expression in float64, rounded once to
+    float32.
+
+    Parameters
+    ----------
+    scale : float
+        Factor, such as 1/255.
+    offset : float
+        Added after scaling.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> og.Compose([og.Rescale(0.25, offset=-1)])(image=np.array([[0, 8]], np.uint8)).image
+    array([[-1.,  1.]], dtype=float32)
+    """
+
+    scale: Number
+    offset: Number = 0.0
+
+    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+        """float32."""
+        return spec.cast("float32")
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """One NumPy expression."""
+        return (image.astype(np.float64) * self.scale + self.offset).astype(np.float32)

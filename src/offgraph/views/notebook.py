@@ -1,0 +1,155 @@
+"""What a notebook shows for recipes, results, sources, loaders, batches and predictions: thumbnails and a line of text."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from offgraph.core.axes import SPATIAL
+from offgraph.core.errors import OffgraphError
+from offgraph.formats.encoding import encode_png
+from offgraph.views import draw
+from offgraph.views.text import clean
+
+if TYPE_CHECKING:
+    from offgraph.inference.predictor import Prediction
+    from offgraph.loading.loader import Batch, Loader
+    from offgraph.recipe.compose import Compose
+    from offgraph.recipe.result import Result
+    from offgraph.sources import Source
+
+__all__ = ["VIEWS", "of_batch", "of_loader", "of_prediction", "of_recipe", "of_result", "of_source"]
+
+_MOST = 8
+_SIDE = 128
+
+Shown = tuple[np.ndarray, str]
+"""An image as `offgraph.views.draw` gives them, and its caption."""
+
+
+def of_result(result: Result) -> str:
+    """One thumbnail of the image, and one with the mask drawn over it where there is a mask."""
+    image, mask = result.targets
+    shown = [(draw.to_rgb(image.array, image.axes), _about(image.array))]
+    if mask is not None:
+        shown.append((_overlaid(image.array, mask.array, image.axes, None), f"mask {_about(mask.array)}"))
+    return _figures(repr(result), shown)
+
+
+def of_batch(batch: Batch) -> str:
+    """The first images of a batch, on one scale of brightness."""
+    return _figures(repr(batch), _batch(batch, ()))
+
+
+def of_loader(loader: Loader) -> str:
+    """The first images of epoch 0, as the model gets them; the loader's own epochs go on as they would."""
+    batches = loader.epoch(0)
+    try:
+        batch = next(iter(batches), None)
+        return _figures(repr(loader), () if batch is None else _batch(batch, loader.class_names))
+    except OffgraphError as error:
+        return _figures(f"{loader!r}: {error}", ())
+    finally:
+        batches.close()  # type: ignore[attr-defined]  # a generator: ends its thread
+
+
+def of_source(source: Source) -> str:
+    """Images from all over a source, as they are read."""
+    count = min(_MOST, len(source))
+    shown: list[Shown] = []
+    for part in range(count):
+        index = (2 * part + 1) * len(source) // (2 * count)
+        name = source[index].name
+        try:
+            sample = source.read(index)
+        except (OffgraphError, OSError) as error:
+            shown.append((np.zeros((1, 1, 3), np.uint8), f"{name}: {error}"))
+            continue
+        image, mask = sample.image, sample.mask
+        rgb = _overlaid(image.array, None if mask is None else mask.array, image.axes, None)
+        shown.append((rgb, name))
+    return _figures(repr(source), shown)
+
+
+def of_prediction(prediction: Prediction) -> str:
+    """The prediction drawn as `Prediction.picture` does."""
+    return _figures(repr(prediction), [(prediction.picture(), prediction.item.name)], side=320)
+
+
+def of_recipe(recipe: Compose) -> str:
+    """The steps in their order, those that only training draws marked."""
+    rows = []
+    for number, step in enumerate(recipe.steps, 1):
+        layer = "every image" if any(step is item for item in recipe.items) else "training only"
+        rows.append(f"<tr>{''.join(_cell(text) for text in (str(number), repr(step), layer))}</tr>")
+    table = f"<table><tbody>{''.join(rows)}</tbody></table>" if rows else ""
+    return f"<div><div>{html.escape(f'Recipe of {len(recipe.steps)} steps')}</div>{table}</div>"
+
+
+def _batch(batch: Batch, class_names: Sequence[str]) -> list[Shown]:
+    images = list(islice(batch.image, _MOST))
+    bounds = draw.common_range(images)
+    shown = []
+    for number, image in enumerate(images):
+        axes = _axes_of(image.ndim, image.shape)
+        mask = None if batch.mask is None else batch.mask[number]
+        label = None if batch.label is None else batch.label[number]
+        caption = "" if label is None else str(label)
+        if label is not None and class_names and np.ndim(label) == 0:
+            caption = class_names[int(label)]
+        shown.append((_overlaid(image, mask, axes, bounds), caption))
+    return shown
+
+
+def _axes_of(axes: int, shape: tuple[int, ...]) -> str:
+    """Axes of an image in a batch, which does not name them: channels last, spatial axes before."""
+    spatial = axes - (axes > 2 and shape[-1] <= 4)
+    return ("T" + SPATIAL)[-spatial:] + "C" * (axes - spatial)
+
+
+def _overlaid(
+    image: np.ndarray, mask: np.ndarray | None, axes: str, bounds: tuple[float, float] | None
+) -> np.ndarray:
+    if mask is None or mask.ndim != 2:
+        return draw.to_rgb(image, axes, bounds)
+    return draw.overlay(image, mask, axes=axes, range=bounds)
+
+
+def _about(array: np.ndarray) -> str:
+    return f"{' × '.join(map(str, array.shape))} {array.dtype}"
+
+
+def _cell(text: str) -> str:
+    return f"<td style='text-align:left'>{html.escape(clean(text))}</td>"
+
+
+def _figures(summary: str, shown: Iterable[Shown], side: int = _SIDE) -> str:
+    figures = "".join(
+        "<figure style='margin:0'>"
+        f"<img alt='{html.escape(clean(caption), quote=True)}' src='{_address(draw.fit(rgb, side))}'>"
+        f"<figcaption style='max-width:{side}px;overflow-wrap:anywhere;font-size:small'>"
+        f"{html.escape(clean(caption))}</figcaption></figure>"
+        for rgb, caption in shown
+    )
+    line = f"<div>{html.escape(clean(summary))}</div>"
+    return f"<div>{line}<div style='display:flex;flex-wrap:wrap;gap:8px'>{figures}</div></div>"
+
+
+def _address(rgb: np.ndarray) -> str:
+    return "data:image/png;base64," + base64.b64encode(encode_png(rgb)).decode("ascii")
+
+
+VIEWS: dict[str, Callable[[Any], str]] = {
+    "Batch": of_batch,
+    "Compose": of_recipe,
+    "Loader": of_loader,
+    "Prediction": of_prediction,
+    "Result": of_result,
+    "Source": of_source,
+}
+"""The view of each class, by its name."""

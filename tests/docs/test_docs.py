@@ -1,0 +1,169 @@
+"""What the pages say is run: the blocks of the docs and of the README, and every docstring's example."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import offgraph as og
+from offgraph import ndimage
+from offgraph.apps import cli
+from offgraph.recipe.files import STEPS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    p for p in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if "```python\n" in p.read_text()
+]
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Blocks of Python and of commands, each with blank lines before it so that tracebacks give the page's line."""
+    text = page.read_text()
+    return [
+        (match.group(1), "\n" * text[: match.start(2)].count("\n") + match.group(2))
+        for match in re.finditer(r"^```(python|console)\n(.*?)^```", text, re.M | re.S)
+    ]
+
+
+@pytest.fixture(autouse=True)
+def own_registry():
+    """Steps that a page or an example registers are gone after it."""
+    before = dict(STEPS)
+    yield
+    STEPS.clear()
+    STEPS.update(before)
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A folder with a photograph, a folder of class folders and a noisy image; the pages' examples run there."""
+    skimage_data = pytest.importorskip("skimage.data", reason="the pages use scikit-image's photographs")
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "docs" / "images" / "cat.jpg", tmp_path)
+    cat = skimage_data.chelsea()
+    for name, picture in (("cats", cat), ("coffee", skimage_data.coffee())):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(6):
+            part = picture[10 * index : 10 * index + 240, 15 * index : 15 * index + 320]
+            og.imwrite(tmp_path / "photos" / name / f"{index}.jpg", np.ascontiguousarray(part))
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_of_the_page_run(page, workplace):
+    namespace: dict = {}
+    for kind, block in blocks(page):
+        if kind == "python":
+            exec(compile(block, str(page), "exec", dont_inherit=True), namespace)
+            continue
+        for command in re.findall(r"^\$ offgraph (.*)$", block, re.M):
+            with pytest.raises(SystemExit) as left:
+                cli.main(shlex.split(command))
+            assert not left.value.code, f"{page.name}: {command}"
+
+
+def test_there_are_pages_to_run():
+    assert {"README.md", "scripts.md"} <= {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize(
+    "page", sorted({ROOT / "README.md", *(ROOT / "docs").glob("*.md")}), ids=lambda page: page.name
+)
+def test_what_a_page_shows_and_links_to_is_there(page):
+    linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    missing = [target for target in linked if not (page.parent / target).exists()]
+    assert [target for target in missing if not target.startswith("generated/")] == []
+
+
+def test_the_images_of_the_scripts_page_are_what_its_lines_give(monkeypatch):
+    pytest.importorskip("skimage.data", reason="the page uses one of scikit-image's photographs")
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    sys.modules.pop("pictures", None)
+    import pictures
+
+    drawn = pictures.images()
+    assert og.imread(ROOT / "docs" / "images" / "cat.jpg").shape == drawn.pop("cat.jpg").shape
+    for name, image in drawn.items():
+        assert np.array_equal(og.imread(ROOT / "docs" / "images" / name), image), (
+            f"run docs/pictures.py: {name}"
+        )
+
+
+def test_a_wrong_block_would_be_seen(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("text\n\n```python\nassert 1 == 2\n```\n")
+    ((_, block),) = blocks(page)
+    with pytest.raises(AssertionError):
+        exec(compile(block, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("name", sorted(og.__all__))
+def test_public_names_are_documented_and_their_examples_run(name, workplace):
+    thing = getattr(og, name)
+    if not callable(thing):
+        return
+    assert (thing.__doc__ or "").strip(), f"og.{name} has no docstring"
+    run_examples(thing, f"og.{name}")
+
+
+@pytest.mark.parametrize("name", sorted(ndimage.NATIVE))
+def test_the_examples_of_native_functions_give_what_they_show(name):
+    function = getattr(ndimage, name)
+    assert ">>>" in (function.__doc__ or ""), f"ndimage.{name} shows no example"
+    run_examples(function, f"ndimage.{name}")
+
+
+@pytest.mark.parametrize("name", ndimage.batch.__all__)
+def test_the_examples_of_batches_give_what_they_show(name):
+    run_examples(getattr(ndimage.batch, name), f"ndimage.batch.{name}")
+
+
+def run_examples(thing, name):
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    home = vars(sys.modules[thing.__module__])
+    namespace = {**home, "Path": Path, "og": og, "np": np}
+    for test in doctest.DocTestFinder(recurse=False).find(thing, name, globs=namespace):
+        runner.run(test)
+    assert runner.failures == 0, f"the example of {name} does not give what it shows"
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_every_step_shows_an_example(name):
+    assert ">>>" in (STEPS[name].__doc__ or "")
+
+
+def test_reference_page_lists_every_public_function():
+    listed = set(re.findall(r"^   (\w+)$", (ROOT / "docs" / "reference.md").read_text(), re.M))
+    functions = {name for name in og.__all__ if name not in STEPS and not name.startswith("_")}
+    assert listed == functions
+
+
+def test_every_difference_names_a_test_that_exists():
+    named = re.findall(r"`(\w+\.py)::(\w+)`", (ROOT / "docs" / "differences.md").read_text())
+    assert len(named) > 20
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / "parity" / file).read_text(), f"{file}::{test}"
+
+
+def test_steps_are_listed_in_the_docs_and_on_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    sys.modules.pop("steps", None)
+    import steps
+
+    steps.write(tmp_path / "steps.md")
+    page = (tmp_path / "steps.md").read_text()
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["steps"])
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    for name, step in STEPS.items():
+        assert f"### {name}\n" in page
+        assert name in printed
+        assert all(f"{field}" in page for field in step.__pydantic_fields__)

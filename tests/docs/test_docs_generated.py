@@ -1,0 +1,85 @@
+"""The pages made from counts and measurements: right with them, and honest without."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+ROWS = [
+    {"case": "median 3×3 u8", "milliseconds": 0.3, "times_scipy": 210.0, "times_opencv": 0.6},
+    {"case": "median 5×5 u8", "milliseconds": 0.7, "times_scipy": 350.0, "times_opencv": None},
+    {"case": "rotate 33° order 1 u8", "milliseconds": 1.2, "times_scipy": 18.5, "times_opencv": 1.3},
+]
+
+
+@pytest.fixture
+def pages(monkeypatch, tmp_path):
+    """The modules that write the pages, looking for counts and records in an empty folder."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    for name in ("speed", "conformance"):
+        sys.modules.pop(name, None)
+    import conformance
+    import speed
+
+    monkeypatch.setattr(speed, "RECORDS", tmp_path / "record")
+    monkeypatch.setattr(conformance, "COUNTS", tmp_path / "conformance.json")
+    return conformance, speed
+
+
+def kept(folder: Path) -> None:
+    (folder / "record" / "some-processor").mkdir(parents=True)
+    (folder / "record" / "some-processor" / "operations.json").write_text(json.dumps(ROWS))
+    (folder / "record" / "some-processor" / "pipeline.json").write_text(
+        '[{"case": "whole path", "images_per_second": 453.0, "scipy": 72.5, "times_scipy": 6.2}]'
+    )
+
+
+def test_without_counts_and_records_the_pages_say_so(pages, tmp_path):
+    for module in pages:
+        module.write(tmp_path / "page.md")
+        assert "make" in (tmp_path / "page.md").read_text()
+
+
+def test_ratios_are_drawn_and_listed(pages, tmp_path):
+    kept(tmp_path)
+    _, speed = pages
+    speed.write(tmp_path / "speed.md")
+    text = (tmp_path / "speed.md").read_text()
+    assert "| rotate 33° order 1 u8 | 1.2 | 18.5 | 1.3 |" in text
+    assert (tmp_path / "speed-0.png").stat().st_size > 5000
+    assert speed.ratios() == {"median_filter": "280.0 (210.0 to 350.0)", "rotate": "18.5 (18.5 to 18.5)"}
+
+
+def test_counts_become_tables(pages, tmp_path):
+    kept(tmp_path)
+    conformance, _ = pages
+    head = {"scipy": "1", "numpy": "2", "seed": 1, "levels": ["avx2"], "threads": [1, 2]}
+    head |= {"cases": 9, "differing": 1, "crashes": 0}
+    functions = {
+        "zoom": {
+            "uint8": {"order 1, wrap": {"2": [4, 1, 0], "3": [2, 0, 0]}},
+            "bool": {"order 0, wrap": {"2": [1, 0, 0]}},
+        },
+        "median_filter": {"uint8": {"nearest": {"2": [2, 0, 1]}}},
+    }
+    (tmp_path / "conformance.json").write_text(json.dumps(head | {"functions": functions}))
+    conformance.write(tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert "| `zoom` | 7 | 1 | yes |  |" in text
+    assert "| `median_filter` | 2 | 0 | no | 280.0 (210.0 to 350.0) |" in text
+    assert "| `median_filter` |  | **1 of 2 differ** |" in text
+    assert "| order 1, wrap | 4 | 2 |" in text
+    assert "`rotate` | 0 | 0 | not compared |" in text
+
+
+def test_the_records_of_the_repository_make_a_page(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(DOCS))
+    sys.modules.pop("speed", None)
+    import speed
+
+    speed.write(tmp_path / "speed.md")
+    assert "| rotate" in (tmp_path / "speed.md").read_text()

@@ -1,0 +1,283 @@
+"""Steps of users: declared in a few lines, held to the same contract, found by entry points."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import offgraph as og
+from offgraph.recipe.schema import example, schema
+from offgraph.steps import registry
+from offgraph.steps.base import STEPS
+
+IMAGE = np.random.default_rng(1).integers(0, 256, (9, 12, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch):
+    """Names that a test registers are gone after it."""
+    before = dict(STEPS)
+    registry._load_plugins.cache_clear()
+    yield
+    STEPS.clear()
+    STEPS.update(before)
+    registry._load_plugins.cache_clear()
+
+
+def sharpen() -> Any:
+    @og.register
+    class Sharpen(og.FilterStep):
+        """Add what a blur takes away.
+
+        Parameters
+        ----------
+        amount : float or (low, high)
+            How much.
+        """
+
+        amount: og.parameters.NaturalRange = 1.0
+
+        def reference(self, ndi, image, params, channel=0):
+            wide = image.astype(np.float64)
+            return (wide + params["amount"] * (wide - ndi.gaussian_filter(wide, 1))).astype(image.dtype)
+
+    return Sharpen
+
+
+def test_a_reference_alone_makes_a_filter():
+    own = sharpen()
+    og.testing.check_step(own((0, 2), p=0.5))
+    recipe = og.Compose([og.Augment(own((0, 2), id="crisp"))])
+    assert og.Compose.from_yaml(recipe.to_yaml()) == recipe
+    out = recipe(image=IMAGE, key=og.Key(1))
+    np.testing.assert_array_equal(
+        out.image[..., 1],
+        own().reference(og.ndimage, IMAGE[..., 1], out.record["steps"][0]["params"]),
+    )
+
+
+def test_it_is_in_schema_and_messages():
+    sharpen()
+    named = [entry["properties"] for entry in schema()["$defs"]["step"]["anyOf"] if "properties" in entry]
+    (entry,) = [properties["Sharpen"] for properties in named if "Sharpen" in properties]
+    assert entry["properties"]["amount"]["description"] == "How much."
+    with pytest.raises(og.RecipeError, match="unknown step 'Sharpenn'; did you mean Sharpen"):
+        og.Compose.from_yaml("offgraph: 1\nsteps: [Sharpenn]\n")
+    with pytest.raises(og.StepError, match="Sharpen: amount: expected a number of at least 0"):
+        STEPS["Sharpen"](-1)
+
+
+def test_a_class_may_be_declared_again():
+    """As a notebook does, whose cell is run twice."""
+    assert sharpen() is not sharpen()
+
+
+def other_rotate() -> type:
+    class Rotate(og.FilterStep):
+        """Another one."""
+
+    return Rotate
+
+
+def augment() -> type:
+    return type("Augment", (og.FilterStep,), {"__doc__": "A name with a meaning."})
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (other_rotate, "Rotate: the name is taken by offgraph.transforms.geometric.rotate.Rotate"),
+        (augment, "Augment: the name is taken"),
+        (lambda: type("Plain", (og.Step,), {}), "Plain: derive it from GeometricStep, ResampledStep"),
+        (lambda: dict, "register takes a class derived from a kind of step"),
+        (lambda: og.Flip(), "register takes a class derived from a kind of step"),
+    ],
+)
+def test_what_is_no_own_step(make, says):
+    with pytest.raises(og.StepError, match=says):
+        og.register(make())
+    assert STEPS["Rotate"] is og.Rotate
+
+
+def test_annotations_are_found_where_the_class_stands():
+    Amount = og.parameters.Range
+
+    @og.register
+    class Local(og.FilterStep):
+        """Local."""
+
+        amount: Amount = 1.0
+
+        def reference(self, ndi, image, params, channel=0):
+            return image
+
+    assert Local((1, 2)).draws and not Local(1).draws
+    with pytest.raises(og.StepError, match="Unknown: its annotations name something that is not defined"):
+
+        @og.register
+        class Unknown(og.FilterStep):
+            """Unknown."""
+
+            amount: NotThere = 1.0  # noqa: F821
+
+    assert "Unknown" not in STEPS
+
+
+# the contract
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_every_step_of_offgraph_keeps_the_contract(name):
+    step = og.Compose.from_yaml(example(STEPS[name])).steps[0]
+    if isinstance(step, og.ResultStep):
+        labels = np.random.default_rng(2).integers(0, 4, (9, 12)).astype(np.uint8)
+        images = [np.random.default_rng(2).random((9, 12), np.float32)] if name == "Threshold" else [labels]
+    elif name in ("Gamma", "Normalize"):
+        images = [IMAGE]  # floats have to say their range
+    else:
+        images = [og.Image(IMAGE), og.Image(IMAGE[..., 0].astype(np.float32))]
+    og.testing.check_step(step, images)
+
+
+def broken(**methods: Any) -> og.Step:
+    """A step whose one method keeps less than is promised."""
+    namespace = {
+        "__doc__": "Broken.\n\nParameters\n----------\namount : float\n    How much.\n",
+        "__annotations__": {"amount": og.parameters.Number},
+        "amount": 1.0,
+        "reference": lambda self, ndi, image, params, channel=0: image + 1,
+    }
+    return og.register(type("Broken", (og.FilterStep,), namespace | methods))()
+
+
+def changes_its_input(self, image, params):
+    image.array[:] += 1
+    return og.Image(image.array.copy(), image.axes)
+
+
+@pytest.mark.parametrize(
+    ("methods", "says"),
+    [
+        ({"__doc__": "Not described."}, "amount is not described"),
+        ({"sample": lambda self, draw, spec: {"a": (1, 2)}}, "is no plain JSON"),
+        ({"output_spec": lambda self, spec, params=None: spec.cast("float32")}, "output_spec promised"),
+        ({"apply": lambda self, image, params: image}, "is not what reference defines"),
+        (
+            {"apply": changes_its_input, "reference": lambda self, ndi, image, params, channel=0: image},
+            "changed its input",
+        ),
+        (
+            {"apply_mask": lambda self, mask, params: og.Mask(mask.array + 9, mask.axes)},
+            "labels that were not in it",
+        ),
+        (
+            {"apply_mask": lambda self, mask, params: og.Mask(mask.array.astype(np.uint8), mask.axes)},
+            "mask became uint8",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_broken_steps_are_told(methods, says):
+    with pytest.raises(AssertionError, match=says):
+        og.testing.check_step(broken(**methods))
+
+
+# plugins
+
+
+def install(folder: Path, name: str, code: str) -> None:
+    """A package with an entry point, as an installer leaves it."""
+    (folder / f"{name}_steps.py").write_text(code)
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[offgraph.steps]\n{name} = {name}_steps\n")
+
+
+PLUGIN = '''
+import offgraph as og
+
+@og.register
+class Brighten(og.PointwiseStep):
+    """Add to every value."""
+
+    by: int = 1
+
+    def reference(self, ndi, image, params, channel=0):
+        return (image + self.by).astype(image.dtype)
+'''
+
+
+def test_an_installed_step_is_found_when_a_recipe_names_it(tmp_path, monkeypatch):
+    install(tmp_path, "sunny", PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "Brighten" not in STEPS
+    og.Compose.from_yaml("offgraph: 1\nsteps: [Flip]\n")
+    assert "sunny_steps" not in sys.modules  # a known name loads nothing
+    recipe = og.Compose.from_yaml("offgraph: 1\nsteps:\n- Brighten: {by: 3}\n")
+    np.testing.assert_array_equal(recipe(image=IMAGE).image, IMAGE + 3)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import nothing_like_it", "ModuleNotFoundError"),
+        ("raise SystemExit(3)", "SystemExit"),
+        ("1 +", "SyntaxError"),
+    ],
+)
+def test_a_broken_plugin_is_named_and_the_others_are_loaded(code, says, tmp_path, monkeypatch):
+    install(tmp_path, "broken", code)
+    install(tmp_path, "sunny", PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("sunny_steps", None)
+    with pytest.warns(
+        og.OffgraphWarning, match=rf"the steps 'broken' of broken 1\.0 \(broken_steps\) .*{says}"
+    ):
+        recipe = og.Compose.from_yaml("offgraph: 1\nsteps: [Brighten]\n")
+    assert recipe.steps[0].name == "Brighten"
+
+
+def test_the_command_line_lists_and_describes_it(tmp_path):
+    install(tmp_path, "sunny", PLUGIN)
+    install(tmp_path, "broken", "import nothing_like_it")
+    path = os.pathsep.join([str(tmp_path), str(Path(og.__file__).parents[1])])
+
+    def offgraph(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "offgraph.apps.cli", *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200"},
+        )
+
+    listed = offgraph("steps")
+    assert listed.returncode == 0 and "Add to every value." in listed.stdout
+    assert "offgraph: warning: the steps 'broken'" in listed.stderr and "Traceback" not in listed.stderr
+    described = offgraph("steps", "Brighten")
+    assert described.returncode == 0 and described.stdout.startswith("Brighten(by=1")
+    assert "steps: [Brighten]" in described.stdout and "by: not described" in described.stdout
+
+
+# equality
+
+
+def test_recipes_are_equal_that_do_the_same():
+    one = og.Compose([og.Resize((8, 8)), og.Augment(og.Rotate((-5, 5)))])
+    assert one == og.Compose.from_yaml(one.to_yaml()) and len({one, og.Compose.from_dict(one.to_dict())}) == 1
+    assert one != og.Compose([og.Resize((8, 8)), og.Rotate((-5, 5))])  # another layer
+    assert one != og.Compose([og.Resize((8, 8)), og.Augment(og.Rotate((-5, 5), id="a"))])
+    assert one != one.eval() and one != "recipe" and og.Compose() == og.Compose([])
+    assert og.Augment(og.Flip()) == og.Augment(og.Flip()) != og.Augment(og.Flip("Y"))
+    assert hash(og.Augment(og.Flip())) == hash(og.Augment(og.Flip()))
+
+
+def test_targets_dump_no_arrays():
+    assert repr(og.Image(IMAGE)) == "<Image: uint8 (9, 12, 3) YXC>"
+    assert repr(og.Mask(IMAGE[..., 0])) == "<Mask: uint8 (9, 12) YX>"

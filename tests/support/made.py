@@ -1,0 +1,63 @@
+"""Small folders of real image files, made for one test each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import offgraph as og
+
+CLASSES = ("ant", "bee", "cat")
+
+
+def picture_file(path: Path, array: np.ndarray) -> None:
+    """Write an image, making the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    og.imwrite(path, array)
+
+
+def recipe() -> og.Compose:
+    """Steps that keep integers, some drawn; one that gives floats; and one that draws behind it."""
+    return og.Compose(
+        [
+            og.Resize((24, 20)),
+            og.Augment(og.Rotate((-15, 15)), og.Flip("X", p=0.5)),
+            og.Normalize(mean=0, std=1),
+            og.Augment(og.Gamma((0.8, 1.2), range=1)),
+        ]
+    )
+
+
+def class_folder(root: Path, each: int = 5, bad: bool = False) -> Path:
+    """Images in three class folders, of several sizes, as PNG and JPEG; two spoiled files where asked for."""
+    rng = np.random.default_rng(5)
+    for label, name in enumerate(CLASSES):
+        for number in range(each):
+            height, width = 30 + 3 * (number % 5), 40 - 2 * (number % 5)
+            rows, columns = np.mgrid[0:height, 0:width]
+            picture = np.stack([rows * 5, columns * 4, rows + columns + 40 * label], -1) % 256
+            picture = picture + rng.integers(0, 20, picture.shape)
+            ending = "jpg" if number % 2 else "png"
+            picture_file(root / name / f"{number}.{ending}", np.clip(picture, 0, 255).astype(np.uint8))
+    if bad:
+        whole = (root / "ant" / "0.png").read_bytes()
+        (root / "ant" / "cut.png").write_bytes(whole[: len(whole) // 2])
+        (root / "cat" / "text.jpg").write_text("this is no image")
+    return root
+
+
+def paired_folder(root: Path, count: int = 6) -> tuple[Path, Path]:
+    """Images and 16-bit label masks of the same names."""
+    for number in range(count):
+        rows, columns = np.mgrid[0:32, 0:40]
+        blob = ((rows - 16) ** 2 + (columns - 10 - 3 * number) ** 2) < 60
+        picture = np.where(blob[..., None], 200, 30).astype(np.uint8) + np.zeros(3, np.uint8)
+        picture_file(root / "images" / f"{number}.png", picture)
+        picture_file(root / "masks" / f"{number}.png", np.where(blob, 1000 + number, 0).astype(np.uint16))
+    return root / "images", root / "masks"
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes."""
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
