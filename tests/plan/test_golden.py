@@ -127,7 +127,7 @@ def measured(steps: list[Any], axes: str, *, only: str = "") -> dict[str, Any]:
     }
 
 
-@pytest.mark.filterwarnings("ignore::offgraph.errors.OffgraphWarning")
+@pytest.mark.filterwarnings("ignore::offgraph.core.errors.OffgraphWarning")
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: json.dumps(case["steps"])[:80])
 def test_a_recipe_without_fuse_is_what_it_was(case: dict[str, Any]):
     now = measured(case["steps"], case["axes"], only=case["only"])
