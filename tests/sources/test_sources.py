@@ -373,7 +373,7 @@ def test_what_is_no_path_is_refused(source):
 
 def test_one_picture_is_one(tmp_path):
     touch(tmp_path, "a.png")
-    assert repr(open_source(tmp_path)).endswith("1 picture>")
+    assert repr(open_source(tmp_path)).endswith("1 image>")
 
 
 def test_a_split_by_a_column_that_is_missing_names_the_table(tmp_path):
