@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from offgraph.core.errors import SourceError
@@ -15,68 +12,12 @@ from offgraph.core.tables import delimiter_of, restored
 from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, printable
 from offgraph.sources.labels import Labels, Row, read_labels
 from offgraph.sources.names import warn_caller
+from offgraph.sources.paths import Place
 from offgraph.sources.walk import LeftOut, refused
 
 __all__ = ["open_table"]
 
-_ROOT_ADVICE = "write root='...' with the folder that the paths of the table lie in"
 _KNOWN = ("path", "label", "mask", "group")
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the paths of a table lead: into one folder, by its real path and as it was given."""
-
-    home: str
-    root: Path
-    given: bool = False
-    """Whether it was given as root=, and is not the table's own."""
-
-    def find(self, value: str, where: str) -> tuple[str, Path, str]:
-        """Name relative to the folder, path, and real path of what a row says; an error where it leads out."""
-        if not value:
-            raise SourceError(f"{where}: an empty path")
-        if "\0" in value:
-            raise SourceError(f"{where}: {value!r} is not a path")
-        if restored(value) != value and not os.path.lexists(os.path.join(self.home, value)):  # noqa: PTH118
-            value = restored(value)  # as Offgraph writes the names that not every program can read
-        value = _as_on_disk(self.home, value)
-        plain = os.path.normpath(os.path.join(self.home, value))  # noqa: PTH118  # pathlib keeps the ..
-        try:
-            real = os.path.realpath(plain)
-        except OSError as error:
-            raise SourceError(f"{where}: {value!r}: {error.strerror or error}") from error
-        for candidate in (plain, real):
-            if os.path.commonpath((self.home, candidate)) != self.home or candidate == self.home:
-                raise SourceError(
-                    f"{where}: {value!r} leads out of {self.said}; if the images lie elsewhere, {_ROOT_ADVICE}"
-                )
-        name = Path(plain).relative_to(self.home).as_posix()
-        return name, self.root / name, real
-
-    @property
-    def said(self) -> str:
-        return ("root=" if self.given else "the table's folder ") + printable(self.root)
-
-    def must_hold_one_of(self, where: str, found: Sequence[tuple[str, Path, str, Path | None]]) -> None:
-        """Refuse a table of which not one image is there: its paths are relative to another folder."""
-        if any(os.path.lexists(real) for *_, real, _ in found):  # the first, of all but a few tables
-            return
-        what = "the image" if len(found) == 1 else f"not one of the {len(found):,} images"
-        there = "is not there" if len(found) == 1 else "is there"
-        raise SourceError(
-            f"{where}: {what} {there}, such as {printable(found[0][0])!r} in {self.said}; {_ROOT_ADVICE}"
-        )
-
-
-def _as_on_disk(home: str, value: str) -> str:
-    """A path in the Unicode form of the file system: a table written on another may have the other one."""
-    if value.isascii():
-        return value
-    for other in (value, unicodedata.normalize("NFC", value), unicodedata.normalize("NFD", value)):
-        if os.path.lexists(os.path.join(home, other)):  # noqa: PTH118
-            return other
-    return value
 
 
 def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = None) -> Source:
@@ -98,14 +39,14 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
     where = printable(table)
     if not rows:
         raise SourceError(f"{where}: no rows beneath the header")
-    place = _Place(os.path.realpath(root or table.parent), root or table.parent, root is not None)
+    place = Place.of(root or table.parent, "root=" if root is not None else "the table's folder ")
     found: list[tuple[str, Path, str, Path | None]] = []
     for row in rows:
         here = f"{where}, row {row.line}"
         name, path, real = place.find(row.cells["path"], here)
         mask = place.find(row.cells["mask"], here)[1] if row.cells.get("mask") else None
         found.append((name, path, real, mask))
-    place.must_hold_one_of(where, found)
+    place.must_hold_one_of(where, [(name, real) for name, _, real, _ in found])
     left_out = LeftOut()
     if any(mask is not None for *_, mask in found):
         bare = [row.line for row, (*_, mask) in zip(rows, found, strict=True) if mask is None]
