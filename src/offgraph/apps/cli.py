@@ -13,7 +13,6 @@ import os
 import sys
 import warnings
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -21,6 +20,7 @@ import typer
 import typer.core
 
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
+from offgraph.core.choices import Color, NonFinite, OnError, Outputs, Store
 
 __all__ = ["app", "main"]
 
@@ -44,42 +44,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="SciPy's image transforms for CNNs: from a folder of files to a dataset, and from a prediction back to the image.",
 )
-
-
-class Outputs(StrEnum):
-    """What a model puts out."""
-
-    probabilities = "probabilities"
-    logits = "logits"
-
-
-class OnError(StrEnum):
-    """What a file that cannot be read does to a run."""
-
-    quarantine = "quarantine"
-    stop = "stop"
-
-
-class NonFinite(StrEnum):
-    """What NaN and infinity in an image of floats do."""
-
-    error = "error"
-    allow = "allow"
-
-
-class Store(StrEnum):
-    """What a dataset holds."""
-
-    integers = "integers"
-    final = "final"
-
-
-class Color(StrEnum):
-    """How colour and grey images are brought to one form."""
-
-    rgb = "rgb"
-    grey = "grey"
-    keep = "keep"
 
 
 Source = Annotated[
@@ -133,7 +97,7 @@ def build(
     workers: Workers = None,
     on_error: Annotated[
         OnError, typer.Option(help="List a bad file and go on, or stop at it.")
-    ] = OnError.quarantine,
+    ] = "quarantine",
     max_bad: Annotated[
         str,
         typer.Option(
@@ -142,7 +106,7 @@ def build(
     ] = "50%",
     non_finite: Annotated[
         NonFinite, typer.Option(help="NaN or infinity in images of floats: a bad file, or stored.")
-    ] = NonFinite.error,
+    ] = "error",
     val: Annotated[
         str,
         typer.Option(
@@ -159,11 +123,11 @@ def build(
     seed: Seed = 0,
     store: Annotated[
         Store, typer.Option(help="Images after the last step that gives integers, or the final floats.")
-    ] = Store.integers,
+    ] = "integers",
     shard_size: Annotated[
         int | None, typer.Option(min=1, help="Examples in a shard: what a kill can cost.")
     ] = None,
-    color: ColorOption = Color.rgb,
+    color: ColorOption = "rgb",
     dry_run: Annotated[bool, typer.Option(help="Tell counts, bytes and time; write nothing.")] = False,
     strict: Strict = False,
     *,
@@ -177,20 +141,20 @@ def build(
         load_tensorflow()
     try:
         report = og.build(
-            og.open_source(source, color=color.value, **reading),
+            og.open_source(source, color=color, **reading),
             out,
             recipe,
             format=cast(Any, format),  # checked against FORMATS by the option
             copies=copies,
             workers=workers,
-            on_error=on_error.value,
+            on_error=on_error,
             max_bad=max_bad,
-            non_finite=non_finite.value,
+            non_finite=non_finite,
             val=_share("--val", val),
             test=_share("--test", test),
             group_by=group_by,
             seed=seed,
-            store=store.value,
+            store=store,
             dry_run=dry_run,
             shard_size=shard_size,
         )
@@ -210,14 +174,14 @@ def preview(
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("preview.html"),
     pictures: Annotated[int, typer.Option("--pictures", "-n", min=1, help="How many images to draw.")] = 8,
     seed: Seed = 0,
-    color: ColorOption = Color.rgb,
+    color: ColorOption = "rgb",
     *,
     reading: dict[str, Any],
 ) -> None:
     """Draw images before and after a recipe, on one page."""
     import offgraph as og
 
-    opened = og.open_source(source, color=color.value, **reading)
+    opened = og.open_source(source, color=color, **reading)
     written = og.preview(opened, [] if recipe is None else recipe, out, n=pictures, seed=seed)
     typer.echo(_shown(f"wrote {written}"))
 
@@ -228,14 +192,14 @@ def compare(
     vary: Annotated[list[str], typer.Option("--vary", help="STEP.field=a,b,c; may be given several times.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("compare.html"),
     recipe: RecipeFile = None,
-    color: ColorOption = Color.rgb,
+    color: ColorOption = "rgb",
     axes: AxesOption = None,
     page: PageOption = None,
 ) -> None:
     """Show one image under several settings side by side, with differences and times."""
     import offgraph as og
 
-    written = og.compare(image, vary, out, recipe=recipe, color=color.value, axes=axes, page=page)
+    written = og.compare(image, vary, out, recipe=recipe, color=color, axes=axes, page=page)
     typer.echo(_shown(f"wrote {written}"))
 
 
@@ -255,7 +219,7 @@ def predict(
     threads: Workers = None,
     on_error: Annotated[
         OnError, typer.Option(help="List a bad file and go on, or stop at it.")
-    ] = OnError.quarantine,
+    ] = "quarantine",
     max_bad: Annotated[
         str,
         typer.Option(
@@ -298,7 +262,7 @@ def predict(
         load_tensorflow("keras")
     saved = og.load(model)
     if color is not None:
-        reading["color"] = color.value
+        reading["color"] = color
     predictions = og.predict(
         saved,
         source_for(saved, source, masks=masks, **reading),
@@ -306,9 +270,9 @@ def predict(
         other_recipe=other_recipe,
         batch_size=batch_size,
         threads=threads,
-        on_error=on_error.value,
+        on_error=on_error,
         postprocess=None if postprocess is None else og.Compose.from_yaml(postprocess),
-        outputs=None if outputs is None else outputs.value,
+        outputs=outputs,
         threshold=threshold,
         pad_to=_pad_to(pad_to),
     )
@@ -331,7 +295,7 @@ def doctor(
     path: Annotated[Path, typer.Argument(help="A folder of images, a CSV, or one file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
-    color: ColorOption = Color.rgb,
+    color: ColorOption = "rgb",
     strict: Annotated[
         bool, typer.Option(help="Exit with status 3 when a file, or the source as a whole, cannot be used.")
     ] = False,
@@ -344,7 +308,7 @@ def doctor(
     import offgraph as og
     from offgraph.core.tables import dumps
 
-    report = og.doctor(path, workers=workers, color=color.value, **reading)
+    report = og.doctor(path, workers=workers, color=color, **reading)
     if as_json:
         typer.echo(dumps(report.to_json(), indent=1))
     else:

@@ -5,46 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from offgraph.core.choices import Alpha, Labels, MissingMask, Task
+
 __all__ = ["AxesOption", "PageOption", "as_options", "opens_source"]
-
-
-class Labels(StrEnum):
-    """Where classes come from."""
-
-    auto = "auto"
-    folders = "folders"
-    none = "none"
-
-
-class Alpha(StrEnum):
-    """What becomes of opacity."""
-
-    drop = "drop"
-    white = "white"
-    black = "black"
-
-
-class Task(StrEnum):
-    """What the labels are."""
-
-    classify = "classify"
-    multilabel = "multilabel"
-    regress = "regress"
-    segment = "segment"
-
-
-class MissingMask(StrEnum):
-    """What an image without a mask means."""
-
-    error = "error"
-    skip = "skip"
-    background = "background"
 
 
 def _list(option: str, text: str | None) -> list[str] | None:
@@ -95,16 +63,16 @@ _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
     "masks": (Annotated[Path | None, typer.Option(help=_MASKS)], None, lambda v: v),
     "missing_mask": (
         Annotated[MissingMask, typer.Option(help=_MISSING)],
-        MissingMask.error,
-        lambda v: v.value,
+        "error",
+        lambda v: v,
     ),
     "mask_values": (Annotated[str | None, typer.Option(help=_VALUES)], None, _values),
     "labels": (
-        Annotated[Labels, typer.Option(help=_LABELS)],
-        Labels.auto,
-        lambda v: None if v is Labels.none else v.value,
+        Annotated[Literal[Labels, "none"], typer.Option(help=_LABELS)],
+        "auto",
+        lambda v: None if v == "none" else v,
     ),
-    "task": (Annotated[Task | None, typer.Option(help=_TASK)], None, lambda v: v and v.value),
+    "task": (Annotated[Task | None, typer.Option(help=_TASK)], None, lambda v: v),
     "class_names": (
         Annotated[str | None, typer.Option(help=_CLASSES)],
         None,
@@ -117,8 +85,8 @@ _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
     "page": (PageOption, None, lambda v: v),
     "alpha": (
         Annotated[Alpha, typer.Option(help="Opacity: left out, or laid on white or black.")],
-        Alpha.drop,
-        lambda v: v.value,
+        "drop",
+        lambda v: v,
     ),
 }
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from offgraph.core.arguments import path_of, whole_number
+from offgraph.core.choices import Color, NonFinite, OnError, Store
 from offgraph.core.errors import ArgumentError, BuildError, MachineError
 from offgraph.core.machine import machine_error
 from offgraph.core.random import Key
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
-from offgraph.dataset.example import BadFile, Example, Maker, Store
+from offgraph.dataset.example import BadFile, Example, Maker
 from offgraph.dataset.formats import FORMATS, DatasetFormat
 from offgraph.dataset.job import Job, class_counts
 from offgraph.dataset.output import PART, OutputFolder, sha256_of
@@ -24,8 +25,8 @@ from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import BAD_TABLE, MANIFEST, Quarantined, Records, quarantined
 from offgraph.dataset.report import BuildReport
 from offgraph.dataset.splits import Part, divide, merged, note
-from offgraph.formats.decoding import MAX_PIXELS, Color
-from offgraph.pipeline.checks import NonFinite, check_non_finite_option
+from offgraph.formats.decoding import MAX_PIXELS
+from offgraph.pipeline.checks import check_non_finite_option
 from offgraph.pipeline.workers import default_threads, ordered_map
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Item, Source, open_source
@@ -45,7 +46,7 @@ def build(
     format: Literal["folder", "tfrecord"] = "folder",
     copies: int = 1,
     workers: int | None = None,
-    on_error: Literal["quarantine", "stop"] = "quarantine",
+    on_error: OnError = "quarantine",
     max_bad: float | str = DEFAULT_MAX_BAD,
     non_finite: NonFinite = "error",
     seed: int = 0,

@@ -13,6 +13,7 @@ import numpy as np
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.axes import name_axes
+from offgraph.core.choices import Task
 from offgraph.core.errors import BuildError, DecodeError, MachineError, OffgraphError
 from offgraph.core.machine import Mount, is_machine, machine_error
 from offgraph.core.specs import ArraySpec
@@ -23,7 +24,6 @@ from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_array, parse
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.recipe.compose import Compose
-from offgraph.sources import Task
 from offgraph.sources.base import Label
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask

@@ -9,10 +9,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from offgraph.core.choices import NonFinite, Store
 from offgraph.core.errors import BuildError, FileAccessError, MachineError, StepError
 from offgraph.core.machine import with_retries
 from offgraph.core.random import Key
@@ -21,7 +22,7 @@ from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import size_trouble
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.formats.encoding import encode_png
-from offgraph.pipeline.checks import NonFinite, run_checked
+from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.depth import scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.recipe.compose import Compose
@@ -30,9 +31,7 @@ from offgraph.sources.base import Label
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
-__all__ = ["BadFile", "Encoded", "Example", "Maker", "Store", "decode_array", "encode_array"]
-
-Store = Literal["integers", "final"]
+__all__ = ["BadFile", "Encoded", "Example", "Maker", "decode_array", "encode_array"]
 
 
 @dataclass(frozen=True)

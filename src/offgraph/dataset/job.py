@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from offgraph.core.choices import Task
 from offgraph.core.errors import BuildError, RecipeError
 from offgraph.core.machine import is_machine, machine_error
 from offgraph.core.versions import library_versions
@@ -16,7 +17,7 @@ from offgraph.dataset.schema import FORMAT_VERSION, JOB, as_label, parse_version
 from offgraph.pipeline.order import permutation
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import explain_mismatch
-from offgraph.sources import Reading, Source, Task
+from offgraph.sources import Reading, Source
 from offgraph.sources.base import Label, class_numbers
 
 __all__ = [

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from offgraph.core.choices import Task
 from offgraph.core.errors import BuildError
 from offgraph.core.tables import unescaped
 
@@ -45,7 +46,6 @@ _Positive = Annotated[int, Field(ge=1, lt=2**53)]
 _Name = Annotated[str, AfterValidator(unescaped)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Label = int | list[int] | list[_Number] | None
-_Task = Literal["classify", "multilabel", "regress", "segment"]
 _DTYPES = [
     "bool",
     "int8",
@@ -150,7 +150,7 @@ class _Manifest(TypedDict):
     class_names: list[_Name]
     shards: list[_ShardEntry]
     color: NotRequired[str | None]
-    task: NotRequired[_Task | None]
+    task: NotRequired[Task | None]
     target_names: NotRequired[list[_Name]]
     has_masks: NotRequired[bool]
 
@@ -175,7 +175,7 @@ class _Job(TypedDict):
             tuple[_Name, int, _Label, _Name | None, int | None], Field(strict=False)
         ]  # an array, in JSON
     ]
-    task: NotRequired[_Task | None]
+    task: NotRequired[Task | None]
     target_names: NotRequired[list[_Name]]
     has_masks: NotRequired[bool]
 

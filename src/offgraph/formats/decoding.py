@@ -12,14 +12,15 @@ from typing import get_args
 import numpy as np
 
 from offgraph.core.arguments import path_of, whole_number
+from offgraph.core.choices import Alpha, FileColor
 from offgraph.core.errors import ArgumentError, DecodeError
 from offgraph.core.machine import is_machine, machine_error, read_error
 from offgraph.formats import FormatError, Limits, StoredImage, recognise
 from offgraph.formats.base import cause_of
-from offgraph.formats.display import Alpha, Color, paint
+from offgraph.formats.display import paint
 from offgraph.formats.exif import upright
 
-__all__ = ["MAX_PIXELS", "Alpha", "Color", "DecodedImage", "imread", "read", "read_bytes"]
+__all__ = ["MAX_PIXELS", "DecodedImage", "imread", "read", "read_bytes"]
 
 MAX_PIXELS = 178_956_970
 """Default limit on height × width × frames: where Pillow raises its decompression bomb error, too."""
@@ -65,7 +66,7 @@ class DecodedImage:
 def read(
     path_or_bytes: str | os.PathLike[str] | bytes | bytearray | memoryview,
     *,
-    color: Color = "keep",
+    color: FileColor = "keep",
     axes: str | None = None,
     alpha: Alpha = "drop",
     max_pixels: int = MAX_PIXELS,
@@ -127,7 +128,7 @@ def read(
     >>> picture.array.dtype, picture.array.shape, picture.axes, picture.format
     (dtype('uint16'), (2, 3), 'YX', 'PNG')
     """
-    if color not in get_args(Color):
+    if color not in get_args(FileColor):
         raise ArgumentError(f"color={color!r}: use 'keep', 'rgb', 'grey' or 'labels'")
     if alpha not in get_args(Alpha):
         raise ArgumentError(f"alpha={alpha!r}: use 'drop', 'white' or 'black'")
@@ -183,7 +184,7 @@ def read(
 def imread(
     path: str | os.PathLike[str],
     *,
-    color: Color = "keep",
+    color: FileColor = "keep",
     axes: str | None = None,
     alpha: Alpha = "drop",
     max_pixels: int = MAX_PIXELS,

@@ -6,21 +6,18 @@ the rules are applied here and nowhere else, so that labels meet none of them, i
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
+from offgraph.core.choices import Alpha, FileColor
 from offgraph.formats.base import FormatError, Limits, StoredImage
 
-__all__ = ["Alpha", "Color", "paint"]
+__all__ = ["paint"]
 
-Color = Literal["keep", "rgb", "grey", "labels"]
-Alpha = Literal["drop", "white", "black"]
 
 _SLAB = 1 << 20  # bytes: luma and opacity are computed in numbers many times as wide
 
 
-def paint(stored: StoredImage, color: Color, alpha: Alpha, limits: Limits) -> tuple[np.ndarray, str]:
+def paint(stored: StoredImage, color: FileColor, alpha: Alpha, limits: Limits) -> tuple[np.ndarray, str]:
     """Apply the colour policy, a slab of rows at a time where that computes anything.
 
     Parameters
@@ -66,7 +63,9 @@ def paint(stored: StoredImage, color: Color, alpha: Alpha, limits: Limits) -> tu
     return array, axes
 
 
-def _paint_part(stored: StoredImage, array: np.ndarray, color: Color, alpha: Alpha) -> tuple[np.ndarray, str]:
+def _paint_part(
+    stored: StoredImage, array: np.ndarray, color: FileColor, alpha: Alpha
+) -> tuple[np.ndarray, str]:
     """Apply the colour policy to `array`, some rows of what a file stores."""
     if color == "labels":
         axes = stored.axes
@@ -150,7 +149,7 @@ def _with_opacity(array: np.ndarray, axes: str, opacity: np.ndarray) -> tuple[np
 
 
 def _flat(
-    array: np.ndarray, axes: str, opacity: bool, premultiplied: bool, color: Color, alpha: Alpha
+    array: np.ndarray, axes: str, opacity: bool, premultiplied: bool, color: FileColor, alpha: Alpha
 ) -> tuple[np.ndarray, str]:
     if set(axes) - set("YXC"):
         raise FormatError(f"a stack with axes {axes} is not an image to show as {color}; use color='keep'")

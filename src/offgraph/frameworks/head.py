@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from offgraph.core.choices import Outputs, Task
 from offgraph.core.errors import OffgraphError
-from offgraph.sources.base import Task
 
 __all__ = ["TASKS", "Head", "head_of", "outputs_of", "shape_of", "task_of"]
 
@@ -249,7 +249,7 @@ def _vector_task(model: Any, count: int | None, named: bool) -> Task:
     )
 
 
-def outputs_of(model: Any, task: Task) -> Literal["probabilities", "logits"] | None:
+def outputs_of(model: Any, task: Task) -> Outputs | None:
     """What the outputs are, where the model is certain about it."""
     if task == "regress":
         return None

@@ -9,11 +9,12 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from offgraph.core.arguments import path_of
+from offgraph.core.choices import Outputs, Task
 from offgraph.core.errors import OffgraphError, StepError
 from offgraph.core.specs import ArraySpec
 from offgraph.core.versions import library_versions
@@ -21,12 +22,11 @@ from offgraph.frameworks.head import outputs_of, shape_of, task_of
 from offgraph.frameworks.member import MEMBER, VERSION, read_description
 from offgraph.frameworks.weights import refuse_weights_that_are_not_there
 from offgraph.recipe.compose import Compose, as_recipe
-from offgraph.sources.base import Task
 from offgraph.sources.names import first_repeated
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import ResultStep
 
-__all__ = ["MEMBER", "SavedModel", "Task", "load", "result_steps", "save"]
+__all__ = ["MEMBER", "SavedModel", "load", "result_steps", "save"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class SavedModel:
     input_spec: ArraySpec
     path: Path
     target_names: tuple[str, ...] = ()
-    outputs: Literal["probabilities", "logits"] | None = None
+    outputs: Outputs | None = None
 
 
 def save(
@@ -72,7 +72,7 @@ def save(
     target_names: Sequence[str] | None = None,
     postprocess: Compose | Sequence[Any] | None = None,
     task: Task | None = None,
-    outputs: Literal["probabilities", "logits"] | None = None,
+    outputs: Outputs | None = None,
 ) -> Path:
     """Save a Keras model with its recipe, whole or not at all.
 

@@ -7,16 +7,16 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from offgraph.core.axes import name_axes
+from offgraph.core.choices import Outputs, Task
 from offgraph.core.errors import OffgraphError, StepError
 from offgraph.core.specs import ArraySpec
 from offgraph.frameworks.head import TASKS
 from offgraph.recipe.compose import Compose
-from offgraph.sources.base import Task
 
 __all__ = ["MEMBER", "VERSION", "Description", "read_description"]
 
@@ -55,7 +55,7 @@ class Description:
     target_names: tuple[str, ...]
     postprocess: Compose | None
     task: Task
-    outputs: Literal["probabilities", "logits"] | None
+    outputs: Outputs | None
     input_spec: ArraySpec
 
 

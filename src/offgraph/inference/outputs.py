@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from offgraph.core.choices import Outputs, Task
 from offgraph.core.errors import OffgraphError, OffgraphWarning
-from offgraph.sources.base import Task
 
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
 
-__all__ = ["OutputReader", "Outputs", "reader_of"]
-
-Outputs = Literal["probabilities", "logits"]
+__all__ = ["OutputReader", "reader_of"]
 
 _SLACK = 1e-4  # float32 sums of a softmax pass 1 by rounding
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.core.choices import Task
 from offgraph.core.display import NotebookView
 from offgraph.core.machine import with_retries
 from offgraph.formats.encoding import show
 from offgraph.inference.files import write_mask, write_picture
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Item, Sample, Source
-from offgraph.sources.base import Task, class_numbers
+from offgraph.sources.base import class_numbers
 from offgraph.sources.names import nfc
 from offgraph.views import draw
 

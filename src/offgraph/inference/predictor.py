@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from offgraph.core.arguments import whole_number
+from offgraph.core.choices import Color, OnError, Outputs
 from offgraph.core.errors import OffgraphError, OffgraphWarning, RecipeMismatch, SourceError
 from offgraph.core.specs import ArraySpec
 from offgraph.core.tables import header_of
-from offgraph.formats.decoding import Color
-from offgraph.inference.outputs import Outputs, reader_of
+from offgraph.inference.outputs import reader_of
 from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.inference.work import Work
 from offgraph.pipeline.workers import default_threads
@@ -35,7 +35,7 @@ from offgraph.steps.base import Step
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
 
-__all__ = ["Outputs", "Prediction", "Predictions", "color_for", "predict", "source_for"]
+__all__ = ["Prediction", "Predictions", "color_for", "predict", "source_for"]
 
 
 def predict(
@@ -51,7 +51,7 @@ def predict(
     pad_to: int | Literal["auto"] | None = None,
     batch_size: int = 32,
     threads: int | None = None,
-    on_error: Literal["quarantine", "stop"] = "quarantine",
+    on_error: OnError = "quarantine",
     **options: Any,
 ) -> Predictions:
     """Predict every image of a source with a saved model, in order and batch by batch.

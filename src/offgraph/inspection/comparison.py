@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.arguments import path_of
+from offgraph.core.choices import Color
 from offgraph.core.errors import ArgumentError, RecipeError, StepError
 from offgraph.core.random import Key
 from offgraph.core.suggestions import did_you_mean
-from offgraph.formats.decoding import Color, read
+from offgraph.formats.decoding import read
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.recipe.layers import Augment
 from offgraph.recipe.schema import example

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.choices import Task
 from offgraph.core.errors import StepError
-from offgraph.sources.base import Task
 
 __all__ = ["Labels"]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from offgraph.core.arguments import whole_number
+from offgraph.core.choices import Color, NonFinite, Task
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import (
     ArgumentError,
@@ -30,10 +31,9 @@ from offgraph.core.specs import ArraySpec
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
-from offgraph.formats.decoding import Color
 from offgraph.loading.samples import DatasetSamples, FileSamples, Rules, Samples, TrainingSample
 from offgraph.pipeline.buffers import Buffers
-from offgraph.pipeline.checks import NonFinite, check_alike, check_non_finite_option, parse_mask_dtype
+from offgraph.pipeline.checks import check_alike, check_non_finite_option, parse_mask_dtype
 from offgraph.pipeline.depth import converted_warning, scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file
 from offgraph.pipeline.order import permutation
@@ -41,7 +41,7 @@ from offgraph.pipeline.probe import Reference
 from offgraph.pipeline.workers import default_threads, ordered_map, read_ahead
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source, is_built, open_source
-from offgraph.sources.base import Task, count_of, printable, said_task
+from offgraph.sources.base import count_of, printable, said_task
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from offgraph.core.choices import NonFinite
 from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset
 from offgraph.loading.labels import Labels
-from offgraph.pipeline.checks import NonFinite, fit_mask, run_checked
+from offgraph.pipeline.checks import fit_mask, run_checked
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
 from offgraph.recipe.compose import Compose

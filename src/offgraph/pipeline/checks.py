@@ -7,10 +7,11 @@ decide. Everything here raises `StepError`; whether that ends a pass or leaves a
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
+from offgraph.core.choices import NonFinite
 from offgraph.core.errors import ArgumentError, StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
@@ -22,7 +23,6 @@ from offgraph.targets.mask import Mask
 from offgraph.transforms import CenterCrop, RandomCrop, Resize
 
 __all__ = [
-    "NonFinite",
     "advice",
     "check_alike",
     "check_finite",
@@ -31,10 +31,6 @@ __all__ = [
     "parse_mask_dtype",
     "run_checked",
 ]
-
-
-NonFinite = Literal["error", "allow"]
-"""What NaN and infinity do in an image of floats: count as a fault of the image, or pass."""
 
 
 # ---- shape and dtype

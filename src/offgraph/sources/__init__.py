@@ -1,8 +1,8 @@
 """Where images come from: folders, tables, pairs."""
 
-from offgraph.sources.base import Item, Reading, Sample, Source, Task
+from offgraph.sources.base import Item, Reading, Sample, Source
 from offgraph.sources.folder import is_built
 from offgraph.sources.opening import open_source
 from offgraph.sources.split import split
 
-__all__ = ["Item", "Reading", "Sample", "Source", "Task", "is_built", "open_source", "split"]
+__all__ = ["Item", "Reading", "Sample", "Source", "is_built", "open_source", "split"]

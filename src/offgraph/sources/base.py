@@ -6,10 +6,11 @@ import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.axes import name_axes
+from offgraph.core.choices import Alpha, Color, Labels, MissingMask, Task
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import (
     ArgumentError,
@@ -20,7 +21,7 @@ from offgraph.core.errors import (
     StepError,
 )
 from offgraph.core.machine import Mount
-from offgraph.formats.decoding import MAX_PIXELS, Alpha, Color, DecodedImage, page_number, read
+from offgraph.formats.decoding import MAX_PIXELS, DecodedImage, page_number, read
 from offgraph.sources.masks import background, parse_mask_values, read_mask
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
 from offgraph.targets.image import Image
@@ -29,7 +30,6 @@ from offgraph.targets.mask import Mask
 __all__ = [
     "Item",
     "Label",
-    "MissingMask",
     "Reading",
     "Sample",
     "Source",
@@ -41,14 +41,8 @@ __all__ = [
     "spread",
 ]
 
-Task = Literal["classify", "multilabel", "regress", "segment"]
-"""What a model is to learn of a source: one class per image, several classes, numbers, or a label per pixel."""
-
 Label = int | tuple[int, ...] | tuple[float, ...]
 """A class number (classify), class numbers in ascending order (multilabel), or one float per target (regress)."""
-
-MissingMask = Literal["error", "skip", "background"]
-"""What an image without a mask means where others have one."""
 
 
 _TYPICAL = 7
@@ -156,7 +150,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         choices = {
-            "color": ("rgb", "grey", "keep"),
+            "color": get_args(Color),
             "alpha": get_args(Alpha),
             "missing_mask": get_args(MissingMask),
         }
@@ -185,7 +179,7 @@ class Reading:
 class Meant:
     """What the caller of `offgraph.open_source` says about labels; None where it is to be inferred."""
 
-    labels: Literal["auto", "folders"] | None = "auto"
+    labels: Labels | None = "auto"
     task: Task | None = None
     class_names: tuple[str, ...] | None = None
     targets: tuple[str, ...] | None = None

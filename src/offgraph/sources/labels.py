@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from offgraph.core.choices import Task
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Label, Task, refuse_classes
+from offgraph.sources.base import Label, refuse_classes
 from offgraph.sources.names import class_order, named, nfc, printable, warn_caller, warn_of_likeness
 
 __all__ = ["Labels", "Row", "read_labels"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from offgraph.core.arguments import path_of
+from offgraph.core.choices import Alpha, Color, Labels, MissingMask, Task
 from offgraph.core.errors import SourceError
-from offgraph.formats.decoding import MAX_PIXELS, Alpha, Color
-from offgraph.sources.base import Item, Meant, MissingMask, Reading, Source, Task, printable
+from offgraph.formats.decoding import MAX_PIXELS
+from offgraph.sources.base import Item, Meant, Reading, Source, printable
 from offgraph.sources.folder import open_folder
 from offgraph.sources.layout import advice_on
 from offgraph.sources.masks import hint_at_white
@@ -26,7 +26,7 @@ def open_source(
     source: Source | str | os.PathLike[str],
     *,
     color: Color = "rgb",
-    labels: Literal["auto", "folders"] | None = "auto",
+    labels: Labels | None = "auto",
     masks: str | os.PathLike[str] | None = None,
     axes: str | None = None,
     alpha: Alpha = "drop",

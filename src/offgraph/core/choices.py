@@ -1,0 +1,51 @@
+"""The words that arguments may take: each set declared once, for the Python functions and the command line.
+
+Nothing is imported here, so that ``offgraph --help`` need not load NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = [
+    "Alpha",
+    "Color",
+    "FileColor",
+    "Labels",
+    "MissingMask",
+    "NonFinite",
+    "OnError",
+    "Outputs",
+    "Store",
+    "Task",
+]
+
+Color = Literal["rgb", "grey", "keep"]
+"""How colour and grey images are brought to one form: three channels, one channel, or as stored."""
+
+FileColor = Literal[Color, "labels"]
+"""What one file may be read as; "labels" gives the stored numbers, without palette or gamma."""
+
+Alpha = Literal["drop", "white", "black"]
+"""What becomes of opacity: left out, or laid on white or black."""
+
+Task = Literal["classify", "multilabel", "regress", "segment"]
+"""What a model is to learn of a source: one class per image, several classes, numbers, or a label per pixel."""
+
+Labels = Literal["auto", "folders"]
+"""Whether the folders of a source are classes."""
+
+MissingMask = Literal["error", "skip", "background"]
+"""What an image without a mask means where others have one."""
+
+NonFinite = Literal["error", "allow"]
+"""What NaN and infinity do in an image of floats: count as a fault of the image, or pass."""
+
+OnError = Literal["quarantine", "stop"]
+"""What a file that cannot be read does to a run: it is listed and the run goes on, or the run stops."""
+
+Store = Literal["integers", "final"]
+"""What a dataset holds: images after the last step that gives integers, or the final floats."""
+
+Outputs = Literal["probabilities", "logits"]
+"""What the numbers are that a model puts out."""
