@@ -150,6 +150,10 @@ def test_examples_run() -> None:
         ("write targets=['red', 'white'] where", "write --targets red,white where"),
         ("write targets=['red cells', 'white']", "write --targets 'red cells,white'"),
         ("write targets=['x']; see max_bad.csv", "write --targets x; see max_bad.csv"),
+        ("open_source('in', masks='m/*_seg.png') or", "in --masks 'm/*_seg.png' or"),
+        ("write mask_values={128: 1, 255: 2}", "write --mask-values 128=1,255=2"),
+        ("repeats=False, alpha='white' and axes='ZYX'", "--no-repeats, --alpha white and --axes ZYX"),
+        ("give masks=; task=None and targets=[x] stay", "give --masks; task=None and targets=[x] stay"),
     ],
 )
 def test_messages_name_options_of_the_command_line(said, written) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable
@@ -115,39 +116,48 @@ def opens_source(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _joined(quoted: str) -> str:
-    """Names in quotes as one argument: ``red,white``, in quotes again where there are spaces."""
-    names = ",".join(re.findall(r"'([^']*)'", quoted))
-    return f"'{names}'" if " " in names else names
-
-
-_WRITTEN: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
-    (r"labels=None", "--labels none"),
-    (r"repeats=True", "--repeats"),
-    (r"repeats=False", "--no-repeats"),
-    (r"mask_values=\{(\d+): (\d+)\}", r"--mask-values \1=\2"),
-    (r"open_source\('([^']*)'(?:, masks=('[^']*'))\)", r"\1 --masks \2"),
-    (r"open_source\('([^']*)'\)", r"\1"),
-    (r"targets=\[('[^']*'(?:, '[^']*')*)\]", lambda found: f"--targets {_joined(found[1])}"),
-    (r"masks=('[^']*')", r"--masks \1"),
-    (r"\b(labels|task|color|axes|root)='([^']*)'", r"--\1 \2"),
-    (r"missing_mask='([^']*)'", r"--missing-mask \1"),
-    (r"non_finite='([^']*)'", r"--non-finite \1"),
-    (r"\bstore='([^']*)'", r"--store \1"),
-    (r"\bpage=(\d+)", r"--page \1"),
-    (r"\boutputs='([^']*)'", r"--outputs \1"),
-    (r"\bthreshold=(-?\d[\d.]*)", r"--threshold \1"),
-    (r"\bpad_to='?([\w-]+)'?", r"--pad-to \1"),
-    (r"\bgroup_by='([^']*)'", r"--group-by \1"),
-    (r"\b(val|test|copies)=(\d[\d.]*)", r"--\1 \2"),
-    (r"\b(val|test|masks)=(?=[ ;,]|$)", r"--\1"),
-    (
-        r"\b(mask_values|missing_mask|class_names)=(?=[ ;,]|$)",
-        lambda found: "--" + found[1].replace("_", "-"),
+# Arguments of Python functions that are options of a command under the same name, with hyphens.
+_ARGUMENTS = (
+    *_OPTIONS,
+    *(
+        "color",
+        "copies",
+        "group_by",
+        "non_finite",
+        "outputs",
+        "pad_to",
+        "store",
+        "test",
+        "threshold",
+        "val",
     ),
-    (r"(?<=not among )class_names\b", "--class-names"),
-    (r"\bmax_bad(?==)|(?<=raise )max_bad\b", "--max-bad"),
 )
+# name=value as Python writes it, or name= alone, which says: give this argument
+_ASSIGNED = re.compile(
+    rf"\b({'|'.join(_ARGUMENTS)})="
+    r"('[^']*'|\[[^\]]*\]|\{[^}]*\}|None\b|True\b|False\b|-?\d+(?:\.\d+)?|(?=[ ;,]|$))"
+)
+
+
+def _option(found: re.Match[str]) -> str:
+    """One argument with its value as an option of the command line."""
+    name, text = found[1], found[2]
+    option = "--" + name.replace("_", "-")
+    if not text:
+        return option
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):  # an example, such as targets=[x]
+        return found[0]
+    if isinstance(value, bool):
+        return option if value else option.replace("--", "--no-", 1)
+    if value is None:
+        return f"{option} none" if name == "labels" else found[0]
+    if isinstance(value, dict):
+        value = [f"{key}={meaning}" for key, meaning in value.items()]
+    given = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    # A pattern and a name with a space are written in quotes, so that the shell passes them on whole.
+    return f"{option} '{given}'" if re.search(r"[\s*]", given) or name == "masks" else f"{option} {given}"
 
 
 def as_options(message: str) -> str:
@@ -158,6 +168,12 @@ def as_options(message: str) -> str:
     >>> as_options("write task='regress', or labels=None (--labels none)")
     'write --task regress, or --labels none'
     """
-    for pattern, option in _WRITTEN:
-        message = re.sub(pattern, option, message)
+    message = re.sub(
+        r"open_source\('([^']*)'(?:, (masks='[^']*'))?\)",
+        lambda call: " ".join(filter(None, call.groups())),
+        message,
+    )
+    message = _ASSIGNED.sub(_option, message)
+    message = re.sub(r"\bmax_bad(?==)|(?<=raise )max_bad\b", "--max-bad", message)
+    message = re.sub(r"(?<=not among )class_names\b", "--class-names", message)
     return re.sub(r"(--\S+ \S+) \(\1\)", r"\1", message)
