@@ -1,1 +1,25 @@
-"""Coordinate maps, and the way from the output grid back to the original one."""
+"""Coordinate maps, one file each: where every output pixel comes from, and the way back to the original grid."""
+
+from offgraph.geometry.affine_map import AffineMap
+from offgraph.geometry.base import CoordinateMap, compose, map_from_json
+from offgraph.geometry.chain_map import ChainMap
+from offgraph.geometry.displacement_map import DisplacementMap
+from offgraph.geometry.grid_map import GridMap
+from offgraph.geometry.inverse_map import InverseMap
+from offgraph.geometry.projective_map import ProjectiveMap
+from offgraph.geometry.resampling import BorderMode, Leg, Resampling
+
+__all__ = [
+    "AffineMap",
+    "BorderMode",
+    "ChainMap",
+    "CoordinateMap",
+    "DisplacementMap",
+    "GridMap",
+    "InverseMap",
+    "Leg",
+    "ProjectiveMap",
+    "Resampling",
+    "compose",
+    "map_from_json",
+]

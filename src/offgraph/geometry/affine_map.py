@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
+from offgraph.geometry.base import CoordinateMap, box_of, finite_array, numbers, whole_size
+from offgraph.geometry.projective_map import ProjectiveMap
 
 __all__ = ["AffineMap"]
 
 
 @dataclass(frozen=True, eq=False)
-class AffineMap:
+class AffineMap(CoordinateMap):
     """Output pixel → input pixel: ``input = matrix @ output + offset``.
 
     Parameters
@@ -26,6 +27,11 @@ class AffineMap:
         In input pixels.
     input_size, output_size : tuple of int
         Spatial lengths of the image before and after.
+
+    Raises
+    ------
+    OffgraphError
+        For shapes that do not fit the sizes, or numbers that are not finite.
 
     Examples
     --------
@@ -38,48 +44,65 @@ class AffineMap:
     input_size: tuple[int, ...]
     output_size: tuple[int, ...]
 
+    kind: ClassVar[str] = "affine"
+    generality: ClassVar[int | None] = 1
+
     def __post_init__(self) -> None:
-        matrix = np.array(self.matrix, dtype=np.float64)
-        offset = np.array(self.offset, dtype=np.float64)
-        sizes = tuple(tuple(int(n) for n in size) for size in (self.input_size, self.output_size))
+        matrix, offset = finite_array(self.matrix, "a map"), finite_array(self.offset, "a map")
+        sizes = whole_size(self.input_size), whole_size(self.output_size)
         n = len(sizes[0])
         if matrix.shape != (n, n) or offset.shape != (n,) or len(sizes[1]) != n:
             raise OffgraphError(
                 f"a map between sizes {sizes[0]} and {sizes[1]} needs a matrix of {n} x {n} and an offset of {n}; "
                 f"got {matrix.shape} and {offset.shape}"
             )
-        if not all(map(math.isfinite, (*matrix.ravel().tolist(), *offset.tolist()))):
-            raise OffgraphError(f"a map needs finite numbers; got {matrix.tolist()} and {offset.tolist()}")
-        matrix.flags.writeable = offset.flags.writeable = False
         for name, value in zip(("matrix", "offset", "input_size", "output_size"), (matrix, offset, *sizes)):
             object.__setattr__(self, name, value)
 
     @classmethod
-    def identity(cls, size: tuple[int, ...]) -> AffineMap:
+    def identity(cls, size: Sequence[int]) -> AffineMap:
         """Return the map that leaves an image of this size as it is."""
-        return cls(np.eye(len(size)), np.zeros(len(size)), size, size)
+        return cls(np.eye(len(size)), np.zeros(len(size)), tuple(size), tuple(size))
 
     @classmethod
     def window(cls, start: Sequence[int], size: tuple[int, ...], input_size: tuple[int, ...]) -> AffineMap:
         """Return the map of a crop or a pad: ``size`` pixels from ``start``, which may lie outside."""
         return cls(np.eye(len(size)), np.asarray(start, np.float64), input_size, size)
 
-    def then(self, after: AffineMap) -> AffineMap:
-        """Return the one map of this step followed by ``after``."""
-        self.check_before(after)
+    @property
+    def preserves_lines(self) -> bool:
+        """Always."""
+        return True
+
+    def on_axes(self, axes: Sequence[int]) -> AffineMap:
+        """Return the map on some of its spatial axes, where the others stay as they are."""
+        kept = list(axes)
+        return AffineMap(
+            self.matrix[kept][:, kept],
+            self.offset[kept],
+            tuple(self.input_size[axis] for axis in kept),
+            tuple(self.output_size[axis] for axis in kept),
+        )
+
+    def projective(self) -> ProjectiveMap:
+        """Return the same map as a projective one."""
+        n = len(self.offset)
+        matrix = np.eye(n + 1)
+        matrix[:n, :n], matrix[:n, n] = self.matrix, self.offset
+        return ProjectiveMap(matrix, self.input_size, self.output_size)
+
+    def generalized(self) -> ProjectiveMap:
+        """The projective map."""
+        return self.projective()
+
+    def times(self, after: AffineMap) -> AffineMap:
+        """Join two affine maps into one."""
         return AffineMap(
             self.matrix @ after.matrix,
             self.matrix @ after.offset + self.offset,
             self.input_size,
             after.output_size,
         )
-
-    def check_before(self, after: AffineMap) -> None:
-        """Refuse a map that begins with another size than this one ends with."""
-        if self.output_size != after.input_size:
-            raise OffgraphError(
-                f"a map from size {after.input_size} cannot follow one to size {self.output_size}"
-            )
 
     def inverse(self) -> AffineMap:
         """Return the map input pixel → output pixel.
@@ -97,29 +120,40 @@ class AffineMap:
             ) from None
         return AffineMap(matrix, -(matrix @ self.offset), self.output_size, self.input_size)
 
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Map points, shape (..., n), from output to input coordinates."""
-        return points @ self.matrix.T + self.offset
+    def pull(self, components: np.ndarray) -> np.ndarray:
+        """SciPy's order of additions: the offset, then each product, without fused multiply-add."""
+        result = np.empty(components.shape)
+        for i, (row, first) in enumerate(zip(self.matrix.tolist(), self.offset.tolist())):
+            to = result[i, ...]
+            to[...] = first
+            for factor, along in zip(row, components):
+                to += factor * along
+        return result
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the map as plain JSON values."""
-        return {
-            "matrix": self.matrix.tolist(),
-            "offset": self.offset.tolist(),
-            "input_size": list(self.input_size),
-            "output_size": list(self.output_size),
-        }
+    def push(self, components: np.ndarray) -> np.ndarray:
+        """The inverse affine map."""
+        return self.inverse().pull(components)
+
+    def jacobian_components(self, components: np.ndarray) -> np.ndarray:
+        """The matrix, everywhere."""
+        n = len(self.offset)
+        shape = (n, n, *components.shape[1:])
+        return np.broadcast_to(self.matrix.reshape(n, n, *[1] * (components.ndim - 1)), shape).copy()
+
+    def bounds(
+        self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Exact: each product is taken at the end of the box where it is smallest, and largest."""
+        start, stop = box_of(self, low, high)
+        ends = self.matrix * start, self.matrix * stop
+        return self.offset + np.minimum(*ends).sum(axis=1), self.offset + np.maximum(*ends).sum(axis=1)
+
+    def fields(self) -> dict[str, Any]:
+        """Matrix and offset."""
+        return {"matrix": self.matrix.tolist(), "offset": self.offset.tolist()}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> AffineMap:
-        """Read what `to_json` wrote.
-
-        Raises
-        ------
-        OffgraphError
-            For anything else.
-        """
-        try:
-            return cls(data["matrix"], data["offset"], tuple(data["input_size"]), tuple(data["output_size"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise OffgraphError(f"this is not a map that to_json wrote: {error!r:.200}") from None
+    def from_fields(cls, data: dict[str, Any]) -> Self:
+        """Read them."""
+        matrix, offset = numbers(data["matrix"], 64), numbers(data["offset"], 8)
+        return cls(matrix, offset, tuple(data["input_size"]), tuple(data["output_size"]))

@@ -1,0 +1,71 @@
+"""Interpolation at a list of coordinates, which all planes of an image share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from offgraph.engine.calls import as_double, call_native, check_output, mode_code, native_input, output_array
+from offgraph.engine.native import core
+from offgraph.engine.splines import prefiltered
+
+__all__ = ["coordinates_planes"]
+
+
+def coordinates_planes(
+    image: np.ndarray,
+    coordinates: np.ndarray,
+    *,
+    axes: Sequence[int],
+    order: int,
+    mode: str,
+    cval: float = 0.0,
+    prefilter: bool = True,
+) -> np.ndarray:
+    """``map_coordinates`` of every plane over the spatial `axes`, all at the same coordinates.
+
+    Parameters
+    ----------
+    image : ndarray
+        Any number of axes, any real type of :mod:`offgraph.ndimage`.
+    coordinates : ndarray of float64, shape (k, *size)
+        In input pixels, for k spatial axes and an output of `size`; as many axes as there are spatial ones.
+    axes : sequence of int
+        The spatial axes, counted from 0, in rising order.
+    order, mode, cval, prefilter
+        As for :func:`offgraph.ndimage.map_coordinates`.
+
+    Returns
+    -------
+    ndarray
+        Of the image's type; each plane has the bytes of ``scipy.ndimage.map_coordinates(plane, coordinates, ...)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    >>> swapped = np.array([[[0, 1], [0, 1]], [[0, 0], [1, 1]]], np.float64)
+    >>> out = coordinates_planes(image, swapped, axes=(0, 1), order=1, mode="constant")
+    >>> bool((out == image.transpose(1, 0, 2)).all())
+    True
+    """
+    if len(coordinates) != len(axes) or coordinates.ndim != len(axes) + 1:
+        raise RuntimeError("invalid shape for coordinate array")
+    shape = list(image.shape)
+    for axis, length in zip(axes, coordinates.shape[1:]):
+        shape[axis] = length
+    output = output_array(None, image, tuple(shape), False)
+    code, fill = mode_code(mode), as_double(cval)
+    if output.size == 0:
+        return output
+    points = native_input(coordinates)
+    check_output(output)
+    others = [axis for axis in range(image.ndim) if axis not in axes]
+    sources, targets = image.transpose(*others, *axes), output.transpose(*others, *axes)
+    for index in np.ndindex(*(image.shape[axis] for axis in others)):
+        plane, pad = sources[index], 0
+        if prefilter and order > 1:
+            plane, pad = prefiltered(plane, range(plane.ndim), order, mode, cval)
+        call_native(core.map_coordinates, targets[index], native_input(plane), points, order, code, fill, pad)
+    return output

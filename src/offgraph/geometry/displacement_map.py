@@ -1,0 +1,379 @@
+"""Maps that displace every pixel by a field, coarse or full, sampled by splines: elastic deformation.
+
+The way back has no formula. It is found in four steps:
+
+1. From y, begin at ``x = y - d(y)``.
+2. ``x -= inverse(J0) @ (x + d(x) - y)`` with the derivative at the start, made anew where that does not lead on.
+3. What has not come to rest by then goes on by ``x = y - d(x)``, half a step at a time.
+4. A point that is not reached, or whose derivative is not positive there, has no place.
+
+A field may fold: then a point has several places, at one of them with a negative determinant. Far outside a displacement
+is constant, so that places with positive determinants are one more than those with negative ones. So a point has
+exactly one place unless some part with a determinant of zero or less covers it: `_Folds` marks what such parts cover.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from offgraph.core.errors import OffgraphError
+from offgraph.engine.coordinates import coordinates_planes
+from offgraph.engine.resample import zoom_planes
+from offgraph.engine.splines import prefiltered
+from offgraph.geometry.base import box_of, finite_array, numbers, pixel_grid, whole_size
+from offgraph.geometry.bsplines import mirrored_taps, spline_matrix
+from offgraph.geometry.inverse_map import NumericMap
+
+__all__ = ["MAX_FIELD", "DisplacementMap"]
+
+MAX_FIELD = 1 << 20
+"""Most numbers of a field that is read from JSON."""
+
+_TOLERANCE = 1e-9
+"""Largest error in pixels with which a place counts as found."""
+
+_MOST_TURNS = 40
+"""Steps with a derivative before the slow way is taken; three or four are usual."""
+
+
+@dataclass(frozen=True, eq=False)
+class DisplacementMap(NumericMap):
+    """Output pixel → input pixel: ``input = output + field(output)``, the field sampled by a spline.
+
+    The corners of the field's grid lie on the centres of the output's corner pixels, as `scipy.ndimage.zoom` lays them;
+    a field of the output's own size has one node for each pixel. Between nodes it is SciPy's spline in mode 'mirror',
+    which passes through every node; outside the output it continues as it ends.
+
+    Parameters
+    ----------
+    field : array_like of float64, shape (n, *grid)
+        Displacements in input pixels, for each spatial axis on a grid of n axes.
+    input_size, output_size : tuple of int
+        Spatial lengths of the image before and after.
+    order : int
+        Spline order of the field, 1 to 5: 1 is linear between nodes, 3 is smooth.
+
+    Raises
+    ------
+    OffgraphError
+        For a shape that does not fit the sizes, an order that is not known, or numbers that are not finite.
+
+    Examples
+    --------
+    >>> field = np.zeros((2, 3, 3))
+    >>> field[1, 1, 1] = 2.5
+    >>> bent = DisplacementMap(field, (9, 9), (9, 9))
+    >>> bent([[4, 4], [4, 5]]).round(3)
+    array([[4.   , 6.5  ],
+           [4.   , 7.277]])
+    """
+
+    field: np.ndarray
+    input_size: tuple[int, ...]
+    output_size: tuple[int, ...]
+    order: int = 3
+
+    kind: ClassVar[str] = "displacement"
+
+    def __post_init__(self) -> None:
+        field = finite_array(self.field, "a displacement field")
+        sizes = whole_size(self.input_size), whole_size(self.output_size)
+        n = len(sizes[0])
+        if field.ndim != n + 1 or field.shape[0] != n or len(sizes[1]) != n or 0 in field.shape:
+            raise OffgraphError(
+                f"a displacement map between sizes {sizes[0]} and {sizes[1]} needs a field of shape ({n}, *grid) with "
+                f"{n} axes to the grid; got {field.shape}"
+            )
+        if isinstance(self.order, bool) or self.order not in range(1, 6):
+            raise OffgraphError(f"order={self.order!r:.80}: the spline order of a field is 1, 2, 3, 4 or 5")
+        for name, value in zip(("field", "input_size", "output_size"), (field, *sizes)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Number of nodes along each axis."""
+        return self.field.shape[1:]
+
+    @functools.cached_property
+    def _coefficients(self) -> np.ndarray:
+        """Spline coefficients of the field, shape (n, *grid)."""
+        if self.order < 2:
+            return self.field
+        coefficients, _ = prefiltered(self.field, range(1, self.field.ndim), self.order, "mirror", 0.0)
+        return np.ascontiguousarray(coefficients)
+
+    @functools.cached_property
+    def _scale(self) -> tuple[float, ...]:
+        """Nodes per output pixel, for each axis."""
+        return tuple((g - 1) / (n - 1) if n > 1 else 0.0 for g, n in zip(self.grid, self.output_size))
+
+    def _on_grid(self, components: np.ndarray) -> np.ndarray:
+        """Positions on the grid, those outside moved to its border; NaN stays."""
+        return np.stack(
+            [np.clip(along * scale, 0, g - 1) for along, scale, g in zip(components, self._scale, self.grid)]
+        )
+
+    def displacement(self, components: np.ndarray) -> np.ndarray:
+        """Return the field at output coordinates, both of shape (n, ...).
+
+        The bytes of ``scipy.ndimage.map_coordinates(field, grid_positions, order=order, mode="mirror")``.
+        """
+        places = self._on_grid(components)
+        lost = np.isnan(places).any(axis=0)
+        if lost.any():
+            places = np.where(lost, 0.0, places)
+        n, shape = len(self.input_size), places.shape[1:]
+        lined = places.reshape(n, -1, *[1] * (n - 1))
+        found = coordinates_planes(
+            self._coefficients, lined, axes=range(1, n + 1), order=self.order, mode="mirror", prefilter=False
+        ).reshape(n, *shape)
+        if lost.any():
+            found[:, lost] = np.nan
+        return found
+
+    def pull(self, components: np.ndarray) -> np.ndarray:
+        """Add the field."""
+        return components + self.displacement(components)
+
+    def coordinates(self) -> np.ndarray:
+        """Return the input coordinates of every output pixel.
+
+        The bytes of ``pixel + scipy.ndimage.zoom(field, size / grid, order=order, mode="mirror")``.
+        """
+        dense = self.field
+        if self.grid != self.output_size:
+            dense = zoom_planes(
+                self.field, self.output_size, axes=range(1, self.field.ndim), order=self.order, mode="mirror"
+            )
+        return pixel_grid(self.output_size) + dense
+
+    def jacobian_components(self, components: np.ndarray) -> np.ndarray:
+        """One, and the derivative of the spline: products of weights over the nodes about each point."""
+        n, places = len(self.input_size), self._on_grid(components)
+        lost = np.isnan(places).any(axis=0)
+        places = np.where(lost, 0.0, places)
+        taps = [mirrored_taps(places[axis], self.order, self.grid[axis]) for axis in range(n)]
+        within = [
+            (along >= 0) & (along <= length - 1) & (g > 1)
+            for along, length, g in zip(components, self.output_size, self.grid)
+        ]
+        result = np.zeros((n, n, *components.shape[1:]))
+        for tap in np.ndindex(*[self.order + 1] * n):
+            nodes = tuple(taps[axis][0][tap[axis]] for axis in range(n))
+            for j in range(n):
+                factor = np.where(within[j], self._scale[j], 0.0)
+                for axis in range(n):
+                    factor = factor * taps[axis][2 if axis == j else 1][tap[axis]]
+                for i in range(n):
+                    result[i, j] += self._coefficients[i][nodes] * factor
+        for i in range(n):
+            result[i, i] += 1
+        result[:, :, lost] = np.nan
+        return result
+
+    @functools.cached_property
+    def steepness(self) -> float:
+        """A bound on how fast the displacement changes per output pixel, in the maximum norm.
+
+        Below 1 the map cannot fold: two points come no nearer than 1 less this, times their distance. The derivative of
+        a spline is a mean of the differences of its coefficients.
+        """
+        n = len(self.input_size)
+        slopes = np.zeros((n, n))
+        for j in range(n):
+            if self.grid[j] > 1:
+                steps = np.abs(np.diff(self._coefficients, axis=j + 1))
+                slopes[:, j] = steps.reshape(n, -1).max(axis=1) * self._scale[j]
+        return float(slopes.sum(axis=1).max())
+
+    @property
+    def may_fold(self) -> bool:
+        """Whether the bound on the field's steepness leaves folds possible."""
+        return self.steepness >= 1
+
+    @functools.cached_property
+    def _folds(self) -> _Folds:
+        return _Folds(self)
+
+    def push(self, components: np.ndarray) -> np.ndarray:
+        """The place that each input point comes from; NaN where the field folds, or where none is found."""
+        n, shape = len(self.input_size), components.shape[1:]
+        goals = np.ascontiguousarray(components, np.float64).reshape(n, -1)
+        places = np.full(goals.shape, np.nan)
+        known = np.isfinite(goals).all(axis=0)
+        if self.may_fold:
+            known &= ~self._folds.cover(goals)
+        found = self._solve(goals[:, known])
+        if self.may_fold and found.size:
+            turned = ~(_determinant(self.jacobian_components(found)) > 0)
+            found[:, turned] = np.nan
+        places[:, known] = found
+        return places.reshape(components.shape) if shape else places.reshape(n)
+
+    def _solve(self, goals: np.ndarray) -> np.ndarray:
+        """Places of goals, shape (n, points); NaN where none is found."""
+        result = np.full(goals.shape, np.nan)
+        active = np.arange(goals.shape[1])
+        places = goals - self.displacement(goals)
+        back: np.ndarray | None = None
+        before = np.full(active.shape, np.inf)
+        for _ in range(_MOST_TURNS):
+            rest = places + self.displacement(places) - goals[:, active]
+            size = np.abs(rest).max(axis=0, initial=0)
+            near = size < _TOLERANCE
+            result[:, active[near]] = places[:, near]
+            active, places, rest, size, before = (
+                active[~near], places[:, ~near], rest[:, ~near], size[~near], before[~near]
+            )  # fmt: skip
+            if not active.size:
+                return result
+            if back is not None:
+                back = back[..., ~near]
+            if back is None or (size > 0.2 * before).any():
+                back = _inverted(self.jacobian_components(places))
+            step = np.einsum("ijk,jk->ik", back, rest)
+            length = np.abs(step).max(axis=0)
+            longest = 1 + 2 * size  # a derivative near zero leads far away
+            places = places - step * np.minimum(1, longest / np.maximum(length, 1e-300))
+            before = size
+        places = goals[:, active] - self.displacement(goals[:, active])
+        for _ in range(10 * _MOST_TURNS):
+            rest = places + self.displacement(places) - goals[:, active]
+            near = np.abs(rest).max(axis=0) < _TOLERANCE
+            result[:, active[near]] = places[:, near]
+            active, places = active[~near], (places - 0.5 * rest)[:, ~near]
+            if not active.size:
+                break
+        return result
+
+    def _extent(self) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest displacement on each axis: a spline is a mean of its coefficients."""
+        lined = self._coefficients.reshape(len(self.input_size), -1)
+        return lined.min(axis=1), lined.max(axis=1)
+
+    def bounds(
+        self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The box, and the field's extremes on each side."""
+        (start, stop), (least, most) = box_of(self, low, high), self._extent()
+        return start + least, stop + most
+
+    def bounds_back(
+        self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The box, and the field's extremes on the other sides."""
+        (start, stop), (least, most) = box_of(self, low, high), self._extent()
+        return start - most, stop - least
+
+    def fields(self) -> dict[str, Any]:
+        """The field and its order."""
+        return {"field": self.field.tolist(), "order": self.order}
+
+    @classmethod
+    def from_fields(cls, data: dict[str, Any]) -> Self:
+        """Read them."""
+        field = numbers(data["field"], MAX_FIELD)
+        return cls(field, tuple(data["input_size"]), tuple(data["output_size"]), data["order"])
+
+    def _identity(self) -> tuple[Any, ...]:
+        return (self.input_size, self.output_size, self.order, self.field.shape, (self.field + 0.0).tobytes())
+
+
+class _Folds:
+    """What the parts of a displacement that fold cover, as a raster of the input's pixels."""
+
+    def __init__(self, step: DisplacementMap) -> None:
+        n = len(step.input_size)
+        least, most = step._extent()
+        margin = np.ceil(np.maximum(np.abs(least), np.abs(most))) + 1
+        # Samples of the determinant: each output pixel, and twice for each cell of the field's grid.
+        places, steps = [], []
+        for axis in range(n):
+            cells = max(step.grid[axis] - 1, 1)
+            length = max(step.output_size[axis] - 1, 1)
+            count = int(np.ceil(length / min(1.0, length / cells / 2)))
+            gap = length / count
+            outside = int(np.ceil(margin[axis] / gap))
+            places.append(np.arange(-outside, count + outside + 1) * gap)
+            steps.append(gap)
+        folded, slopes, positions = _folded_samples(step, places)
+        reach = np.einsum("ijk,j->ik", np.abs(slopes), np.array(steps)) + 0.5
+        self._origin = np.floor(positions.min(axis=1, initial=np.inf) - 2) if folded else np.zeros(n)
+        self._raster = np.zeros((0,) * n, bool)
+        if folded:
+            low = np.floor(positions - reach - self._origin[:, None]).astype(np.intp)
+            high = np.ceil(positions + reach - self._origin[:, None]).astype(np.intp)
+            self._origin += low.min(axis=1)
+            high -= low.min(axis=1)[:, None]
+            low -= low.min(axis=1)[:, None]
+            self._raster = _boxes_on(low, high)
+
+    def cover(self, points: np.ndarray) -> np.ndarray:
+        """Return which points, shape (n, k), a folded part may cover."""
+        if not self._raster.size:
+            return np.zeros(points.shape[1], bool)
+        with np.errstate(invalid="ignore"):
+            index = np.round(np.nan_to_num(points, nan=-1e9) - self._origin[:, None])
+        limits = np.array(self._raster.shape)[:, None]
+        inside = ((index >= 0) & (index < limits)).all(axis=0)
+        result = np.zeros(points.shape[1], bool)
+        result[inside] = self._raster[tuple(index[:, inside].astype(np.intp))]
+        return result
+
+
+def _folded_samples(step: DisplacementMap, places: list[np.ndarray]) -> tuple[int, np.ndarray, np.ndarray]:
+    """How many samples of a lattice fold, their derivatives (n, n, k) and where they are mapped (n, k)."""
+    n = len(places)
+    matrices = []
+    for axis, along in enumerate(places):
+        g = step.grid[axis]
+        on_grid = np.clip(along * step._scale[axis], 0, g - 1)
+        value, slope = spline_matrix(on_grid, step.order, g)
+        outside = (along < 0) | (along > step.output_size[axis] - 1)
+        slope = np.where(outside[:, None] | (g == 1), 0.0, slope * step._scale[axis])
+        matrices.append((value, slope))
+
+    def sampled(component: int, derived: int | None) -> np.ndarray:
+        result = step._coefficients[component]
+        for axis in range(n):
+            result = np.moveaxis(np.tensordot(matrices[axis][axis == derived], result, (1, axis)), 0, axis)
+        return result
+
+    slopes = np.stack([np.stack([sampled(i, j) for j in range(n)]) for i in range(n)])
+    for i in range(n):
+        slopes[i, i] += 1
+    folded = ~(_determinant(slopes) > 0)
+    index = np.nonzero(folded)
+    positions = np.stack([places[i][index[i]] + sampled(i, None)[folded] for i in range(n)])
+    return len(index[0]), slopes[:, :, folded], positions
+
+
+def _boxes_on(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """A raster, True within any of the boxes from low to high, both included; shape (n, boxes) each."""
+    n = len(low)
+    counts = np.zeros(tuple(high.max(axis=1) + 2), np.int64)
+    for corner in np.ndindex(*[2] * n):
+        index = tuple(high[i] + 1 if corner[i] else low[i] for i in range(n))
+        np.add.at(counts, index, (-1) ** sum(corner))
+    for axis in range(n):
+        counts = counts.cumsum(axis=axis)
+    return counts > 0
+
+
+def _determinant(slopes: np.ndarray) -> np.ndarray:
+    """Determinants of matrices on the first two axes."""
+    with np.errstate(invalid="ignore"):
+        return np.linalg.det(np.moveaxis(slopes, (0, 1), (-2, -1)))
+
+
+def _inverted(slopes: np.ndarray) -> np.ndarray:
+    """Inverses of matrices of shape (n, n, k); the identity where there is none."""
+    lined = np.moveaxis(slopes, 2, 0)
+    flat = ~(np.abs(np.linalg.det(lined)) > 1e-6)
+    lined = np.where(flat[:, None, None], np.eye(len(slopes)), lined)
+    return np.moveaxis(np.linalg.inv(lined), 0, 2)
