@@ -4,9 +4,12 @@ from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap, compose, map_from_json
 from offgraph.geometry.chain_map import ChainMap
 from offgraph.geometry.displacement_map import DisplacementMap
+from offgraph.geometry.frame import Frame
 from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.inverse_map import InverseMap
+from offgraph.geometry.orientation import orientation_map
 from offgraph.geometry.projective_map import ProjectiveMap
+from offgraph.geometry.reading import read, read_labels
 from offgraph.geometry.resampling import BorderMode, Leg, Resampling
 
 __all__ = [
@@ -15,6 +18,7 @@ __all__ = [
     "ChainMap",
     "CoordinateMap",
     "DisplacementMap",
+    "Frame",
     "GridMap",
     "InverseMap",
     "Leg",
@@ -22,4 +26,7 @@ __all__ = [
     "Resampling",
     "compose",
     "map_from_json",
+    "orientation_map",
+    "read",
+    "read_labels",
 ]

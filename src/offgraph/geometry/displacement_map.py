@@ -70,7 +70,7 @@ class DisplacementMap(NumericMap):
     >>> bent = DisplacementMap(field, (9, 9), (9, 9))
     >>> bent([[4, 4], [4, 5]]).round(3)
     array([[4.   , 6.5  ],
-           [4.   , 7.277]])
+           [4.   , 7.109]])
     """
 
     field: np.ndarray

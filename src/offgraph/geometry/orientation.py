@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from offgraph.core.errors import OffgraphError
-from offgraph.geometry.affine_map import AffineMap
+from offgraph.geometry.grid_map import GridMap
 
 __all__ = ["orientation_map"]
 
@@ -23,7 +21,7 @@ _ORIENTATIONS: dict[int, tuple[bool, bool, bool]] = {
 }
 
 
-def orientation_map(orientation: int, stored_size: tuple[int, int]) -> AffineMap:
+def orientation_map(orientation: int, stored_size: tuple[int, int]) -> GridMap:
     """Return the map from an upright image to the pixels as the file stores them.
 
     Parameters
@@ -32,6 +30,11 @@ def orientation_map(orientation: int, stored_size: tuple[int, int]) -> AffineMap
         The EXIF value, 1 to 8; 1 is "stored upright".
     stored_size : tuple of int
         (H, W) in the file, before any turning.
+
+    Raises
+    ------
+    OffgraphError
+        For another value.
 
     Examples
     --------
@@ -43,9 +46,6 @@ def orientation_map(orientation: int, stored_size: tuple[int, int]) -> AffineMap
     if orientation not in _ORIENTATIONS:
         raise OffgraphError(f"EXIF orientation {orientation!r}: known are 1 to 8")
     swapped, row_back, column_back = _ORIENTATIONS[orientation]
-    matrix = np.diag([-1.0 if row_back else 1.0, -1.0 if column_back else 1.0])
-    if swapped:
-        matrix = matrix[:, ::-1]
-    offset = np.array([(n - 1.0) * back for n, back in zip(stored_size, (row_back, column_back))])
-    size = (stored_size[1], stored_size[0]) if swapped else (stored_size[0], stored_size[1])
-    return AffineMap(matrix, offset, stored_size, size)
+    backwards = [axis for axis, back in enumerate((row_back, column_back)) if back]
+    unflipped = GridMap.flip(backwards, stored_size)
+    return unflipped.then(GridMap.transpose((1, 0), stored_size)) if swapped else unflipped
