@@ -147,8 +147,18 @@ def test_grid_frames_are_exact_and_join():
 
 def test_old_frames_still_load():
     old = [
-        {"matrix": [[1.0, 0.0], [0.0, 1.0]], "offset": [0.0, 0.0], "input_size": [4, 6], "output_size": [4, 6]},
-        {"matrix": [[1.0, 0.0], [0.0, 1.0]], "offset": [1.0, 1.0], "input_size": [4, 6], "output_size": [2, 2]},
+        {
+            "matrix": [[1.0, 0.0], [0.0, 1.0]],
+            "offset": [0.0, 0.0],
+            "input_size": [4, 6],
+            "output_size": [4, 6],
+        },
+        {
+            "matrix": [[1.0, 0.0], [0.0, 1.0]],
+            "offset": [1.0, 1.0],
+            "input_size": [4, 6],
+            "output_size": [2, 2],
+        },
     ]
     frame = Frame.from_json(old)
     np.testing.assert_array_equal(np.argwhere(frame.valid()), [[1, 1], [1, 2], [2, 1], [2, 2]])
@@ -213,7 +223,7 @@ def test_what_cannot_be_read():
 
 @pytest.mark.parametrize(
     "name",
-    "base affine_map chain_map displacement_map frame grid_map inverse_map orientation projective_map reading "
+    "base affine_map chain_map displacement_map frame grid_map inverse_map orientation projective_map radial_map reading "
     "resampling".split(),
 )
 def test_examples(name: str):

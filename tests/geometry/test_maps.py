@@ -18,6 +18,7 @@ from offgraph.geometry import (
     GridMap,
     InverseMap,
     ProjectiveMap,
+    RadialMap,
     compose,
     map_from_json,
 )
@@ -63,8 +64,17 @@ def displacement_maps(draw: st.DrawFn, n: int, strength: float = 1.0) -> Displac
     return DisplacementMap(step.field * strength / max(step.steepness, 0.1), size_of(n), size_of(n), order)
 
 
+@st.composite
+def radial_maps(draw: st.DrawFn, n: int) -> RadialMap:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    coefficients = rng.uniform(-0.15, 0.3, draw(st.integers(1, 2)))
+    return RadialMap(coefficients, rng.uniform(4, 8, n), SIZE, size_of(n), size_of(n))
+
+
 def any_map(n: int) -> st.SearchStrategy[CoordinateMap]:
-    return st.one_of(affine_maps(n), grid_maps(n), projective_maps(n), displacement_maps(n, 0.8))
+    return st.one_of(
+        affine_maps(n), grid_maps(n), projective_maps(n), displacement_maps(n, 0.8), radial_maps(n)
+    )
 
 
 two_or_three = st.integers(2, 3)
@@ -332,6 +342,34 @@ def test_nothing_maps_nothing():
     assert step.inverse().inverse() is step
 
 
+# Radial maps.
+
+
+def test_radial_maps_by_their_formula():
+    rng = np.random.default_rng(0)
+    step = RadialMap((0.2, -0.05), (10.5, 7), 9, (30, 20), (30, 20))
+    points = rng.uniform(0, 20, (50, 2))
+    away = points - (10.5, 7)
+    q = (away**2).sum(axis=1, keepdims=True) / 81
+    np.testing.assert_allclose(step(points), (10.5, 7) + away * (1 + 0.2 * q - 0.05 * q**2), rtol=1e-14)
+
+
+@given(st.floats(-3, 2), st.floats(-1, 1))
+@settings(deadline=None)
+def test_a_lens_that_folds_gives_invalid_places_never_wrong_ones(k1, k2):
+    step = RadialMap((k1, k2), (10, 10), 14.2, (21, 21), (21, 21))
+    goals = np.random.default_rng(4).uniform(-5, 25, (200, 2))
+    places, ok = step.forward(goals)
+    np.testing.assert_allclose(step(places[ok]), goals[ok], atol=1e-6)
+    # Along a ray, all radii within the output that reach a goal's distance.
+    r = np.linspace(0, np.hypot(10, 10) / 14.2, 20001)
+    reached = np.abs(r * (1 + k1 * r**2 + k2 * r**4))
+    for goal in np.hypot(*(goals[ok] - 10).T) / 14.2:
+        assert np.count_nonzero(np.diff(np.signbit(reached - goal))) <= 1
+    if k1 > 0 and k2 > 0:
+        assert ok.all()
+
+
 # What is refused.
 
 
@@ -346,6 +384,10 @@ def test_nothing_maps_nothing():
         lambda: DisplacementMap(np.zeros((2, 0, 4)), (4, 4), (4, 4)),
         lambda: DisplacementMap(np.full((2, 2, 2), np.inf), (4, 4), (4, 4)),
         lambda: DisplacementMap(np.zeros((2, 4, 4)), (4, 4), (4, 4), order=0),
+        lambda: RadialMap((), (1, 1), 4, (4, 4), (4, 4)),
+        lambda: RadialMap((0.1,), (1, 1), 0, (4, 4), (4, 4)),
+        lambda: RadialMap((0.1,), (1, 1, 1), 2, (4, 4), (4, 4)),
+        lambda: RadialMap((0.1,), (1, np.nan), 2, (4, 4), (4, 4)),
         lambda: ChainMap(()),
         lambda: compose([]),
         lambda: AffineMap.identity((4, 4)).then(GridMap.identity((5, 4))),

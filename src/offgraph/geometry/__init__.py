@@ -9,6 +9,7 @@ from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.inverse_map import InverseMap
 from offgraph.geometry.orientation import orientation_map
 from offgraph.geometry.projective_map import ProjectiveMap
+from offgraph.geometry.radial_map import RadialMap
 from offgraph.geometry.reading import read, read_labels
 from offgraph.geometry.resampling import BorderMode, Leg, Resampling
 
@@ -23,6 +24,7 @@ __all__ = [
     "InverseMap",
     "Leg",
     "ProjectiveMap",
+    "RadialMap",
     "Resampling",
     "compose",
     "map_from_json",

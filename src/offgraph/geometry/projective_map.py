@@ -89,16 +89,15 @@ class ProjectiveMap(CoordinateMap):
                     f"{name} points of shape {array.shape}: {n + 2} points of {n} axes decide a map"
                 )
             columns = np.vstack([array.T, np.ones(n + 2)])
-            try:
-                weights = np.linalg.solve(columns[:, :-1], columns[:, -1])
-            except np.linalg.LinAlgError:
-                weights = np.zeros(n + 1)
-            if np.abs(weights).min() < 1e-9:
+            weights = _solved(columns[:, :-1], columns[:, -1:])
+            if weights is None or np.abs(weights).min() < 1e-9:
                 raise OffgraphError(
                     f"{name} points {array.tolist()} lie on one line: they decide no projective map"
                 )
-            sides.append(columns[:, :-1] * weights)
-        matrix = sides[1] @ np.linalg.inv(sides[0])
+            sides.append(columns[:, :-1] * weights[:, 0])
+        back = _solved(sides[0].T, sides[1].T)
+        assert back is not None
+        matrix = back.T
         scales = matrix[-1] @ np.vstack([np.asarray(output, np.float64).T, np.ones(len(output))])
         if scales.max() < 0:
             matrix, scales = -matrix, -scales
@@ -192,3 +191,22 @@ class ProjectiveMap(CoordinateMap):
     def from_fields(cls, data: dict[str, Any]) -> Self:
         """Read it."""
         return cls(numbers(data["matrix"], 64), tuple(data["input_size"]), tuple(data["output_size"]))
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """Solve a small linear system by elimination, with the same bits on every machine; None if it is singular.
+
+    LAPACK's order of additions depends on the processor, and what a step draws decides its pixels everywhere.
+    """
+    n = len(matrix)
+    rows = np.hstack([matrix, right]).tolist()
+    for column in range(n):
+        pivot = max(range(column, n), key=lambda i: abs(rows[i][column]))
+        if abs(rows[pivot][column]) < 1e-300:
+            return None
+        rows[column], rows[pivot] = rows[pivot], rows[column]
+        for i in range(n):
+            if i != column:
+                factor = rows[i][column] / rows[column][column]
+                rows[i] = [a - factor * b for a, b in zip(rows[i], rows[column])]
+    return np.array([[value / row[i] for value in row[n:]] for i, row in enumerate(rows)])
