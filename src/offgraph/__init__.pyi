@@ -28,9 +28,18 @@ from offgraph.core.errors import (
     StepError as StepError,
     WriteError as WriteError,
 )
-from offgraph.geometry.affine_map import AffineMap as AffineMap
-from offgraph.geometry.frame import Frame as Frame
-from offgraph.geometry.orientation import orientation_map as orientation_map
+from offgraph.geometry import (
+    AffineMap as AffineMap,
+    ChainMap as ChainMap,
+    CoordinateMap as CoordinateMap,
+    DisplacementMap as DisplacementMap,
+    Frame as Frame,
+    GridMap as GridMap,
+    ProjectiveMap as ProjectiveMap,
+    RadialMap as RadialMap,
+    Resampling as Resampling,
+    orientation_map as orientation_map,
+)
 from offgraph.loading.loader import Batch as Batch, Loader as Loader
 from offgraph.postprocess import (
     FillHoles as FillHoles,

@@ -223,8 +223,20 @@ def test_what_cannot_be_read():
 
 @pytest.mark.parametrize(
     "name",
-    "base affine_map chain_map displacement_map frame grid_map inverse_map orientation projective_map radial_map reading "
-    "resampling".split(),
+    [
+        "base",
+        "affine_map",
+        "chain_map",
+        "displacement_map",
+        "frame",
+        "grid_map",
+        "inverse_map",
+        "orientation",
+        "projective_map",
+        "radial_map",
+        "reading",
+        "resampling",
+    ],
 )
 def test_examples(name: str):
     module = importlib.import_module(f"offgraph.geometry.{name}")

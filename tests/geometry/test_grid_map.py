@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from offgraph.core.errors import OffgraphError
 from offgraph.geometry import AffineMap, GridMap, compose

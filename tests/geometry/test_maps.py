@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 import scipy.ndimage
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from offgraph.core.errors import OffgraphError
 from offgraph.geometry import (
@@ -67,7 +68,7 @@ def displacement_maps(draw: st.DrawFn, n: int, strength: float = 1.0) -> Displac
 @st.composite
 def radial_maps(draw: st.DrawFn, n: int) -> RadialMap:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    coefficients = rng.uniform(-0.15, 0.3, draw(st.integers(1, 2)))
+    coefficients = rng.uniform(0, 0.3, draw(st.integers(1, 2)))
     return RadialMap(coefficients, rng.uniform(4, 8, n), SIZE, size_of(n), size_of(n))
 
 
@@ -351,7 +352,7 @@ def test_radial_maps_by_their_formula():
     points = rng.uniform(0, 20, (50, 2))
     away = points - (10.5, 7)
     q = (away**2).sum(axis=1, keepdims=True) / 81
-    np.testing.assert_allclose(step(points), (10.5, 7) + away * (1 + 0.2 * q - 0.05 * q**2), rtol=1e-14)
+    np.testing.assert_allclose(step(points), (10.5, 7) + away * (1 + 0.2 * q - 0.05 * q**2), atol=1e-12)
 
 
 @given(st.floats(-3, 2), st.floats(-1, 1))

@@ -145,7 +145,8 @@ class AffineMap(CoordinateMap):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Exact: each product is taken at the end of the box where it is smallest, and largest."""
         start, stop = box_of(self, low, high)
-        ends = self.matrix * start, self.matrix * stop
+        with np.errstate(invalid="ignore"):  # a bound may be infinite: where it counts for nothing, it is 0
+            ends = [np.where(self.matrix == 0, 0.0, self.matrix * end) for end in (start, stop)]
         return self.offset + np.minimum(*ends).sum(axis=1), self.offset + np.maximum(*ends).sum(axis=1)
 
     def fields(self) -> dict[str, Any]:

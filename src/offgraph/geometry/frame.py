@@ -221,7 +221,14 @@ class Frame:
             return read_at(array, places + tie, Resampling(order=order, mode="nearest"), spatial)
         back = self._affine[-1].inverse()
         return affine_planes(
-            array, back.matrix, back.offset + tie, self.input_size, axes=spatial, order=order, mode="nearest", cval=0.0
+            array,
+            back.matrix,
+            back.offset + tie,
+            self.input_size,
+            axes=spatial,
+            order=order,
+            mode="nearest",
+            cval=0.0,
         )
 
     @functools.cached_property

@@ -177,7 +177,7 @@ class ProjectiveMap(CoordinateMap):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Exact where the box lies in front of the horizon: the corners bound it. Infinite otherwise."""
         corners = np.array(list(itertools.product(*zip(*box_of(self, low, high)))))
-        places = self(corners)
+        places = self(np.where(np.isfinite(corners), corners, np.nan))
         if not np.isfinite(places).all():
             n = len(self.input_size)
             return np.full(n, -np.inf), np.full(n, np.inf)

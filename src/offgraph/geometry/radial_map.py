@@ -128,7 +128,10 @@ class RadialMap(NumericMap):
         # r * factor(r * r) as a polynomial in r, lowest power first.
         stretched = np.zeros(2 * len(self.coefficients) + 2)
         stretched[1] = 1
-        stretched[3::2] = self.coefficients
+        stretched[3::2] = np.where(
+            np.abs(self.coefficients) < 1e-18, 0, self.coefficients
+        )  # they turn out of sight
+        stretched = np.trim_zeros(stretched, "b")
         polynomial = np.polynomial.Polynomial(stretched)
         turns = polynomial.deriv().roots()
         turns = np.sort(turns[(np.abs(turns.imag) < 1e-9) & (turns.real > 0)].real)
