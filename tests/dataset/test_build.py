@@ -19,7 +19,7 @@ import offgraph as og
 from offgraph.dataset import BuiltDataset
 from offgraph.dataset.example import decode_array, encode_array
 from offgraph.dataset.output import OutputFolder
-from offgraph.pipeline import order, workers
+from offgraph.pipeline import order
 from offgraph.pipeline.order import permutation
 from offgraph.pipeline.workers import ordered_map, read_ahead
 
@@ -442,6 +442,6 @@ def test_names_of_undecodable_bytes(tmp_path: Path) -> None:
 
 
 def test_examples_run() -> None:
-    for module in (order, workers, sys.modules[og.build.__module__]):
+    for module in (order, sys.modules[og.build.__module__]):
         result = doctest.testmod(module)
         assert result.attempted and not result.failed
