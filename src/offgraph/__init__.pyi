@@ -40,7 +40,8 @@ from offgraph.geometry import (
     Resampling as Resampling,
     orientation_map as orientation_map,
 )
-from offgraph.loading.loader import Batch as Batch, Loader as Loader
+from offgraph.loading.batch import Batch as Batch
+from offgraph.loading.loader import Loader as Loader
 from offgraph.postprocess import (
     FillHoles as FillHoles,
     KeepLargest as KeepLargest,

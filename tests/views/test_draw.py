@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as hnp
 from skimage import data
 
 from offgraph.core.errors import StepError
-from offgraph.views import draw
+from offgraph.views import draw, fonts, sheets
+from offgraph.views.text import shorten
 
 VERMILION = (213, 94, 0)
 
@@ -177,9 +178,9 @@ def test_fit_shows_single_pixels_and_shrinks_without_dropping_lines():
 
 def test_grid_marks_wrong_ones_by_more_than_colour():
     images = [np.full((8, 8), 128, np.uint8)] * 2
-    right = draw.grid(images, [0, 0], [0, 0], ["cat", "dog"])
-    wrong = draw.grid(images, [0, 1], [0, 0], ["cat", "dog"])
-    unknown = draw.grid(images, [None, None], [0, 0], ["cat", "dog"])
+    right = sheets.grid(images, [0, 0], [0, 0], ["cat", "dog"])
+    wrong = sheets.grid(images, [0, 1], [0, 0], ["cat", "dog"])
+    unknown = sheets.grid(images, [None, None], [0, 0], ["cat", "dog"])
     assert right.shape == wrong.shape == unknown.shape
 
     def framed(shown: np.ndarray) -> np.ndarray:
@@ -191,7 +192,7 @@ def test_grid_marks_wrong_ones_by_more_than_colour():
     half = dark.size // 2
     assert dark[half:].sum() > 1.5 * dark[:half].sum()
     with pytest.raises(StepError, match="2 images"):
-        draw.grid(images, [0], [0, 0])
+        sheets.grid(images, [0], [0, 0])
 
 
 @pytest.mark.parametrize(
@@ -206,18 +207,18 @@ def test_grid_marks_wrong_ones_by_more_than_colour():
         "<img src=x onerror=alert(1)>.png",
     ],
 )
-def test_captions_of_any_kind_fit_under_their_picture(caption):
+def test_captions_of_any_kind_fit_under_their_image(caption):
     image = data.camera()
-    shown = draw.sheet([[(image, caption), (image, "after")], [(image[:20], caption)]], side=96)
-    plain = draw.sheet([[(image, ""), (image, "")], [(image[:20], "")]], side=96)
+    shown = sheets.sheet([[(image, caption), (image, "after")], [(image[:20], caption)]], side=96)
+    plain = sheets.sheet([[(image, ""), (image, "")], [(image[:20], "")]], side=96)
     assert shown.shape == plain.shape and shown.dtype == np.uint8
     if caption.strip():
         assert (shown != plain).any()
 
 
 def test_sheet_of_nothing_is_empty_paper():
-    assert (draw.sheet([]) == 255).all()
-    assert draw.grid([], [], []).ndim == 3
+    assert (sheets.sheet([]) == 255).all()
+    assert sheets.grid([], [], []).ndim == 3
 
 
 def numbered(mask):
@@ -261,14 +262,14 @@ def test_a_number_hides_at_most_a_fifth_of_its_object():
 
 def test_long_captions_are_shortened_in_the_middle():
     name = "patient-0017-" + "x" * 200 + "-slice-003-left.png"
-    font = draw._font(13)
-    lines = draw._wrapped(name, font, 150, 2)
-    assert len(lines) == 2 and all(font.getlength(line) <= 150 for line in lines)
+    face = fonts.font(13)
+    lines = fonts.wrapped(name, face, 150, 2)
+    assert len(lines) == 2 and all(face.getlength(line) <= 150 for line in lines)
     shown = "".join(lines)
     assert shown.startswith("patient-0") and shown.endswith("-left.png") and shown.count("…") == 1
     assert len(shown) > 30
-    assert draw._wrapped("short name", font, 150, 2) == ["short name"]
-    assert draw._wrapped("", font, 150, 2) == []
-    assert [draw.shorten("abcdef", most) for most in (6, 5, 4, 3, 2, 1)] == [
+    assert fonts.wrapped("short name", face, 150, 2) == ["short name"]
+    assert fonts.wrapped("", face, 150, 2) == []
+    assert [shorten("abcdef", most) for most in (6, 5, 4, 3, 2, 1)] == [
         "abcdef", "ab…ef", "ab…f", "a…f", "a…", "…"
     ]  # fmt: skip

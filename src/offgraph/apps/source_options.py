@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from offgraph.core.choices import Alpha, Labels, MissingMask, Task
+from offgraph.core.choices import Alpha, LabelSource, MissingMask, Task
 
 __all__ = ["AxesOption", "PageOption", "as_options", "opens_source"]
 
@@ -69,7 +69,7 @@ _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
     ),
     "mask_values": (Annotated[str | None, typer.Option(help=_VALUES)], None, _values),
     "labels": (
-        Annotated[Literal[Labels, "none"], typer.Option(help=_LABELS)],
+        Annotated[Literal[LabelSource, "none"], typer.Option(help=_LABELS)],
         "auto",
         lambda v: None if v == "none" else v,
     ),

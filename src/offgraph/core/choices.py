@@ -11,7 +11,7 @@ __all__ = [
     "Alpha",
     "Color",
     "FileColor",
-    "Labels",
+    "LabelSource",
     "MissingMask",
     "NonFinite",
     "OnError",
@@ -32,7 +32,7 @@ Alpha = Literal["drop", "white", "black"]
 Task = Literal["classify", "multilabel", "regress", "segment"]
 """What a model is to learn of a source: one class per image, several classes, numbers, or a label per pixel."""
 
-Labels = Literal["auto", "folders"]
+LabelSource = Literal["auto", "folders"]
 """Whether the folders of a source are classes."""
 
 MissingMask = Literal["error", "skip", "background"]

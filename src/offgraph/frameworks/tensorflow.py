@@ -18,7 +18,8 @@ from offgraph.pipeline.checks import advice
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from offgraph.loading.loader import Batch, Loader
+    from offgraph.loading.batch import Batch
+    from offgraph.loading.loader import Loader
 
 __all__ = ["dataset"]
 

@@ -20,6 +20,7 @@ from offgraph.sources import Item, Sample, Source
 from offgraph.sources.base import class_numbers
 from offgraph.sources.names import nfc
 from offgraph.views import draw
+from offgraph.views.sheets import sheet
 
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
@@ -174,7 +175,7 @@ class Prediction(NotebookView):
         array = self.image if image is None else image
         if self.mask is None:
             rgb = draw.to_rgb(array, self.axes)
-            return draw.sheet([[(rgb, self.summary)]], side=320)
+            return sheet([[(rgb, self.summary)]], side=320)
         return draw_mask(array, self.mask, self.axes, numbers=numbers, scale=scale)
 
     def show(self) -> Any:

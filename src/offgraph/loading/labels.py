@@ -10,11 +10,11 @@ import numpy as np
 from offgraph.core.choices import Task
 from offgraph.core.errors import StepError
 
-__all__ = ["Labels"]
+__all__ = ["BatchLabels"]
 
 
 @dataclass(frozen=True)
-class Labels:
+class BatchLabels:
     """The labels of a loader: what they mean, and the array that a batch has of them.
 
     Parameters

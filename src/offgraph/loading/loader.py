@@ -7,7 +7,6 @@ import threading
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +22,6 @@ from offgraph.core.errors import (
     OffgraphError,
     OffgraphWarning,
     RecipeMismatch,
-    StepError,
 )
 from offgraph.core.machine import with_retries
 from offgraph.core.random import Key
@@ -31,6 +29,7 @@ from offgraph.core.specs import ArraySpec
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
+from offgraph.loading.batch import Batch, collate
 from offgraph.loading.samples import DatasetSamples, FileSamples, Rules, Samples, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike, check_non_finite_option, parse_mask_dtype
@@ -42,8 +41,6 @@ from offgraph.pipeline.workers import default_threads, ordered_map, read_ahead
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source, is_built, open_source
 from offgraph.sources.base import count_of, printable, said_task
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -54,49 +51,10 @@ _MANY = 0.05
 """Share of a pass that is left out without a warning."""
 
 
-@dataclass(frozen=True, eq=False)
-class Batch(NotebookView):
-    """A batch, the caller's own: nothing else writes into its arrays.
-
-    Parameters
-    ----------
-    image : ndarray
-        (B, H, W), (B, H, W, C) or (B, D, H, W, …): the axes of one image behind the batch axis. C-contiguous,
-        starting on a 64-byte boundary.
-    label : ndarray or None
-        By the task of the source: class numbers, int64 (B,), or with ``one_hot=True`` float32 (B, K) of 0 and 1, K
-        classes; for several classes per image float32 (B, K) of 0 and 1; for numbers to learn float32 (B,), or (B, n)
-        of n targets. None without labels.
-    mask : ndarray or None
-        Labels of each pixel, (B, H, W), laid out as ``image`` is.
-    index : ndarray of int64, shape (B,)
-        Number of each image in its source; of each example in a built dataset, where the copies of an image are
-        examples of their own. ``records[i]["key"]["index"]`` is the image's number in the source in both.
-    records : tuple of dict
-        What was drawn for each image.
-    """
-
-    image: np.ndarray
-    label: np.ndarray | None
-    mask: np.ndarray | None
-    index: np.ndarray
-    records: tuple[dict[str, Any], ...]
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __repr__(self) -> str:
-        label = "none" if self.label is None else f"{self.label.dtype} {self.label.shape}"
-        mask = "none" if self.mask is None else f"{self.mask.dtype} {self.mask.shape}"
-        return (
-            f"<Batch of {len(self)}: image {self.image.dtype} {self.image.shape}, label {label}, mask {mask}>"
-        )
-
-
 class Loader(NotebookView):
     """Batches of a source, or of a built dataset, epoch after epoch.
 
-    Each pass is the next epoch. ListedImage i of epoch e is drawn at ``Key(seed, e, i)``, and the order of an epoch
+    Each pass is the next epoch. Image i of epoch e is drawn at ``Key(seed, e, i)``, and the order of an epoch
     follows from (seed, epoch): the bytes are the same for any number of threads. A loader holds no thread unless
     a pass is under way, and leaves none behind when a pass is broken off.
 
@@ -447,10 +405,10 @@ class Loader(NotebookView):
                     continue
                 waiting.append(sample)
                 if len(waiting) == self.batch_size:
-                    yield self._stack(waiting)
+                    yield collate(waiting, self._samples.labels, self.recipe, self._buffers)
                     waiting = []
         if waiting and not self.drop_last:
-            yield self._stack(waiting)
+            yield collate(waiting, self._samples.labels, self.recipe, self._buffers)
         if left_out and not used:
             raise self._none_usable()
         if left_out > _MANY * (used + left_out) and not self._warned:
@@ -498,37 +456,6 @@ class Loader(NotebookView):
         self.converted[name] = how
         if first:
             converted_warning(name, how, "; Loader.converted lists what was")
-
-    def _stack(self, samples: list[TrainingSample]) -> Batch:
-        return Batch(
-            image=self._stacked(samples, "image"),
-            label=self._samples.labels.stack([s.label for s in samples]),
-            mask=self._stacked(samples, "mask") if self.has_masks else None,
-            index=np.array([s.number for s in samples], np.int64),
-            records=tuple(s.record for s in samples),
-        )
-
-    def _stacked(self, samples: list[TrainingSample], kind: Literal["image", "mask"]) -> np.ndarray:
-        """Copy the images or masks of a batch into one array.
-
-        Raises
-        ------
-        StepError
-            Where they differ in shape or dtype; names the file and both shapes.
-        """
-        targets: list[Image | Mask] = [getattr(sample, kind) for sample in samples]
-        first = targets[0]
-        for sample, target in zip(samples, targets):
-            try:
-                check_alike(
-                    target.spec, f"{samples[0].name} in the same batch", first.spec, self.recipe, kind=kind
-                )
-            except StepError as error:
-                raise name_file(error, sample.name) from None
-        batch = self._buffers.empty((len(targets), *first.array.shape), first.array.dtype)
-        for place, target in enumerate(targets):
-            batch[place] = target.array
-        return batch
 
     def _first_skipped(self) -> str:
         return f", such as {_named(*min(dict(self.skipped).items()))}; Loader.skipped lists all"

@@ -12,7 +12,7 @@ from offgraph.core.choices import NonFinite
 from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset
-from offgraph.loading.labels import Labels
+from offgraph.loading.labels import BatchLabels
 from offgraph.pipeline.checks import fit_mask, run_checked
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
@@ -77,7 +77,7 @@ class Rules:
 class Samples(Protocol):
     """What a loader asks of the place its samples come from."""
 
-    labels: Labels
+    labels: BatchLabels
     has_masks: bool
 
     def __len__(self) -> int: ...
@@ -105,7 +105,7 @@ class FileSamples:
     def __init__(self, source: Source, one_hot: bool) -> None:
         self.source = source
         source.watch()
-        self.labels = Labels(source.task, source.class_names, source.target_names, one_hot)
+        self.labels = BatchLabels(source.task, source.class_names, source.target_names, one_hot)
         self.has_masks = source.has_masks
 
     def __len__(self) -> int:
@@ -148,7 +148,7 @@ class DatasetSamples:
         self.dataset = dataset
         self.own_recipe = own_recipe
         names, self._renumbered = _renumber(dataset, class_names)
-        self.labels = Labels(dataset.task, names, dataset.target_names, one_hot)
+        self.labels = BatchLabels(dataset.task, names, dataset.target_names, one_hot)
         self.has_masks = dataset.has_masks
 
     def __len__(self) -> int:

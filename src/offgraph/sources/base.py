@@ -10,7 +10,7 @@ from typing import get_args
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.axes import name_axes
-from offgraph.core.choices import Alpha, Color, Labels, MissingMask, Task
+from offgraph.core.choices import Alpha, Color, LabelSource, MissingMask, Task
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import (
     ArgumentError,
@@ -179,7 +179,7 @@ class Reading:
 class Meant:
     """What the caller of `offgraph.open_source` says about labels; None where it is to be inferred."""
 
-    labels: Labels | None = "auto"
+    labels: LabelSource | None = "auto"
     task: Task | None = None
     class_names: tuple[str, ...] | None = None
     targets: tuple[str, ...] | None = None

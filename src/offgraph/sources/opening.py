@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping, Sequence
 
 from offgraph.core.arguments import path_of
-from offgraph.core.choices import Alpha, Color, Labels, MissingMask, Task
+from offgraph.core.choices import Alpha, Color, LabelSource, MissingMask, Task
 from offgraph.core.errors import SourceError
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.sources.base import Item, Meant, Reading, Source, printable
@@ -26,7 +26,7 @@ def open_source(
     source: Source | str | os.PathLike[str],
     *,
     color: Color = "rgb",
-    labels: Labels | None = "auto",
+    labels: LabelSource | None = "auto",
     masks: str | os.PathLike[str] | None = None,
     axes: str | None = None,
     alpha: Alpha = "drop",

@@ -1,46 +1,23 @@
-"""Arrays to images for eyes: scaling for display, overlays and contact sheets. Charts are made by `charts.py`.
+"""Arrays to images for display: scaling to 8 bits, label overlays and differences.
 
-Every function takes arrays and gives a new uint8 array ``(H, W, 3)``; values are
-scaled *for display only*: nothing here is meant to be computed with.
+Every function takes arrays and returns a new uint8 array ``(H, W, 3)``. The values are scaled for display only: do not
+compute with them. `sheets.py` lays images out side by side, `charts.py` draws numbers.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image as PILImage
-from PIL import ImageDraw, ImageFont
 
 from offgraph import ndimage
 from offgraph.core.axes import name_axes
 from offgraph.core.errors import StepError
-from offgraph.targets.regions import regions
-from offgraph.views.text import clean, shorten
+from offgraph.views.colours import PALETTE
+from offgraph.views.label_numbers import write_numbers
 
-__all__ = ["PALETTE", "common_range", "difference", "fit", "grid", "overlay", "sheet", "to_rgb"]
-
-
-PALETTE = np.array(
-    [
-        (230, 159, 0),
-        (86, 180, 233),
-        (0, 158, 115),
-        (240, 228, 66),
-        (0, 114, 178),
-        (213, 94, 0),
-        (204, 121, 167),
-    ],
-    np.uint8,
-)
-"""The colours of Okabe and Ito, told apart by the colour-blind; label n has colour (n - 1) mod 7."""
-
-_INK, _PAPER, _QUIET, _WRONG = (28, 30, 33), (255, 255, 255), (176, 180, 186), (213, 94, 0)
-_FONT_SIZE = 13
+__all__ = ["PALETTE", "common_range", "difference", "fit", "overlay", "to_rgb"]
 
 
 def to_rgb(
@@ -216,82 +193,7 @@ def overlay(
         size = 2 * outline + 1
         edge = inside & (ndimage.maximum_filter(mask, size) != ndimage.minimum_filter(mask, size))
         rgb[edge] = PALETTE[(mask[edge].astype(np.int64) - 1) % len(PALETTE)]
-    return _numbered(rgb, mask) if numbers and inside.any() else rgb
-
-
-def _numbered(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Write each label's number, dark on light so that it reads on any image.
-
-    It stands on its object where it hides little of it and nothing of another, else beside it; where there is no
-    room beside it either, it is left out.
-    """
-    canvas = PILImage.fromarray(rgb)
-    draw = ImageDraw.Draw(canvas)
-    font = _font(max(10, min(rgb.shape[:2]) // 28))
-    # Counts of object pixels above and to the left of each place: those within a box are four look-ups.
-    counts = np.pad((mask != 0).cumsum(0, dtype=np.int64).cumsum(1), ((1, 0), (1, 0)))
-    written = np.zeros(mask.shape, bool)
-    for label, box, inside in regions(mask):
-        left, top, right, bottom = font.getbbox(str(label), anchor="mm", stroke_width=_STROKE)
-        size = (math.ceil(bottom - top), math.ceil(right - left))
-        for place in _places(box, inside, size):
-            within = (
-                place[0] >= 0 and place[1] >= 0 and place[2] <= mask.shape[0] and place[3] <= mask.shape[1]
-            )
-            here = np.s_[place[0] : place[2], place[1] : place[3]]
-            if not within or written[here].any():
-                continue
-            hidden = int(
-                counts[place[2], place[3]] - counts[place[0], place[3]]
-                - counts[place[2], place[1]] + counts[place[0], place[1]]
-            )  # fmt: skip
-            own = _covered(inside, box, place)
-            if hidden > own or own > _MOST_HIDDEN * inside.sum():
-                continue
-            written[here] = True
-            draw.text(
-                ((place[1] + place[3]) / 2, (place[0] + place[2]) / 2),
-                str(label),
-                font=font,
-                fill=_PAPER,
-                anchor="mm",
-                stroke_width=_STROKE,
-                stroke_fill=_INK,
-            )
-            break
-    return np.array(canvas)
-
-
-_STROKE = 2
-_MOST_HIDDEN = 0.2  # share of an object that its number may hide
-_Box = tuple[int, int, int, int]  # first row and column, end row and column
-
-
-def _places(box: tuple[slice, ...], inside: np.ndarray, size: tuple[int, int]) -> Iterator[_Box]:
-    """Where a number of this size may stand: on the object's middle, then to its right, left, below and above."""
-    height, width = size
-    rows, columns = (part.start for part in box)
-    middle = [float(n @ np.arange(len(n))) / n.sum() for n in (inside.sum(1), inside.sum(0))]
-    row, column = round(rows + middle[0] - height / 2), round(columns + middle[1] - width / 2)
-    for top, left in (
-        (row, column),
-        (row, box[1].stop + 1),
-        (row, columns - width - 1),
-        (box[0].stop + 1, column),
-        (rows - height - 1, column),
-    ):
-        yield top, left, top + height, left + width
-
-
-def _covered(inside: np.ndarray, box: tuple[slice, ...], place: _Box) -> int:
-    """How many of an object's pixels a place covers."""
-    row, column = (part.start for part in box)
-    return int(
-        inside[
-            max(0, place[0] - row) : max(0, place[2] - row),
-            max(0, place[1] - column) : max(0, place[3] - column),
-        ].sum()
-    )
+    return write_numbers(rgb, mask) if numbers and inside.any() else rgb
 
 
 def difference(
@@ -337,149 +239,3 @@ def difference(
     end = np.where(share[..., None] > 0, red, blue)
     shown = 255 + (end - 255) * np.abs(share)[..., None]
     return to_rgb(np.rint(shown).astype(np.uint8), axes + "C")
-
-
-def sheet(rows: Sequence[Sequence[tuple[np.ndarray, str]]], *, side: int = 192) -> np.ndarray:
-    """Lay images out in rows with a caption under each, as for *before* and *after*.
-
-    Parameters
-    ----------
-    rows : sequence of rows; a row is a sequence of (image, caption)
-        Images as for `to_rgb` with unnamed axes. Captions are cut to the width of their image.
-    side : int
-        Longest side of each image, in pixels.
-
-    Examples
-    --------
-    >>> before, after = np.zeros((8, 8), np.uint8), np.ones((8, 8), np.uint8)
-    >>> sheet([[(before, "before"), (after, "after")]], side=64).ndim
-    3
-    """
-    tiles = [[_tile(fit(to_rgb(picture), side), caption, side) for picture, caption in row] for row in rows]
-    return _lay_out(tiles, side)
-
-
-def grid(
-    images: Sequence[np.ndarray],
-    true: Sequence[int | None],
-    predicted: Sequence[int],
-    names: Sequence[str] | None = None,
-    *,
-    columns: int | None = None,
-    side: int = 96,
-) -> np.ndarray:
-    """Images with their predicted class; a wrong one has a cross, a thick frame and its true class.
-
-    Parameters
-    ----------
-    images : sequence of ndarray
-        As for `to_rgb` with unnamed axes.
-    true, predicted : sequence of int
-        Class numbers; a true class of None is unknown, and then nothing is marked.
-    names : sequence of str, optional
-        Names of the classes; without them the numbers are written.
-
-    Examples
-    --------
-    >>> grid([np.zeros((8, 8), np.uint8)] * 3, [0, 1, None], [0, 0, 1], ["cat", "dog"]).ndim
-    3
-    """
-    if not len(images) == len(true) == len(predicted):
-        raise StepError(f"{len(images)} images, {len(true)} true and {len(predicted)} predicted classes")
-
-    def name(label: int) -> str:
-        return str(label) if names is None else names[label]
-
-    tiles = []
-    for image, truth, guess in zip(images, true, predicted):
-        rgb = fit(to_rgb(image), side)
-        if truth is None:
-            tiles.append(_tile(rgb, name(guess), side))
-        elif truth == guess:
-            tiles.append(_tile(rgb, f"✓ {name(guess)}", side))
-        else:
-            tiles.append(_tile(rgb, f"✗ {name(guess)}, is {name(truth)}", side, wrong=True))
-    columns = columns or max(1, math.ceil(math.sqrt(len(tiles) * 1.6)))
-    return _lay_out([tiles[at : at + columns] for at in range(0, len(tiles), columns)], side)
-
-
-def _lay_out(rows: Sequence[Sequence[PILImage.Image]], side: int) -> np.ndarray:
-    """Tiles of one size on a white sheet."""
-    gap = max(6, side // 16)
-    columns = max((len(row) for row in rows), default=0)
-    width, height = _tile_size(side)
-    canvas = PILImage.new("RGB", (gap + columns * (width + gap), gap + len(rows) * (height + gap)), _PAPER)
-    for i, row in enumerate(rows):
-        for j, tile in enumerate(row):
-            canvas.paste(tile, (gap + j * (width + gap), gap + i * (height + gap)))
-    return np.array(canvas)
-
-
-def _tile_size(side: int) -> tuple[int, int]:
-    """(width, height) of a tile: the image, its frame, and two lines of caption."""
-    return side + 8, side + 8 + 2 * _FONT_SIZE + 8
-
-
-def _tile(rgb: np.ndarray, caption: str, side: int, *, wrong: bool = False) -> PILImage.Image:
-    """One captioned image."""
-    width, height = _tile_size(side)
-    tile = PILImage.new("RGB", (width, height), _PAPER)
-    draw = ImageDraw.Draw(tile)
-    left, top = (width - rgb.shape[1]) // 2, (side + 8 - rgb.shape[0]) // 2
-    right, bottom = left + rgb.shape[1] - 1, top + rgb.shape[0] - 1
-    line = 4 if wrong else 1
-    draw.rectangle(
-        (left - line, top - line, right + line, bottom + line), fill=_WRONG if wrong else _QUIET, width=0
-    )
-    tile.paste(PILImage.fromarray(rgb), (left, top))
-    font = _font(_FONT_SIZE)
-    for number, line_text in enumerate(_wrapped(clean(caption), font, width, 2)):
-        where = (width / 2, side + 10 + number * (_FONT_SIZE + 3))
-        draw.text(where, line_text, font=font, fill=_INK, anchor="mt")
-    return tile
-
-
-def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int, lines: int) -> list[str]:
-    """Break text into at most `lines` lines of `width` pixels; text that is too long is shortened in the middle."""
-    text = shorten(text, 400)
-    done = _broken(text, font, width)
-    if len(done) <= lines:
-        return done
-    low, high = 1, len(text)  # the longest that fits
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = len(_broken(shorten(text, middle), font, width)) <= lines
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return _broken(shorten(text, low), font, width)
-
-
-def _broken(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """Break text into lines of `width` pixels, at spaces where that leaves no half-empty line."""
-    done: list[str] = []
-    while text:
-        length = _fitting(text, font, width)
-        if length < len(text):
-            space = text.rfind(" ", 1, length + 1)
-            length = space if space > length // 2 else length
-        done.append(text[:length].rstrip())
-        text = text[length:].lstrip()
-    return done
-
-
-def _fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> int:
-    """How many leading characters fit into `width` pixels; at least one."""
-    low, high = 1, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if font.getlength(text[:middle]) <= width else (low, middle - 1)
-    return low
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which Matplotlib carries, so that captions look the same on every machine."""
-    spec = find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        raise ImportError("matplotlib is a dependency of offgraph and is missing: pip install matplotlib")
-    path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size)

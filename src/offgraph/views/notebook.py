@@ -18,7 +18,8 @@ from offgraph.views.text import clean
 
 if TYPE_CHECKING:
     from offgraph.inference.predictor import Prediction
-    from offgraph.loading.loader import Batch, Loader
+    from offgraph.loading.batch import Batch
+    from offgraph.loading.loader import Loader
     from offgraph.recipe.compose import Compose
     from offgraph.recipe.result import Result
     from offgraph.sources import Source
