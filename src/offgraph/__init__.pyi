@@ -77,8 +77,13 @@ from offgraph.steps.kinds import (
     ResultStep as ResultStep,
 )
 from offgraph.steps.base import Step as Step
+from offgraph.targets.base import Target as Target
+from offgraph.targets.boxes import Boxes as Boxes
+from offgraph.targets.collection import Targets as Targets
+from offgraph.targets.heatmap import Heatmap as Heatmap
 from offgraph.targets.image import Image as Image
 from offgraph.targets.mask import Mask as Mask
+from offgraph.targets.points import Points as Points
 from offgraph.frameworks.keras import load as load, save as save
 from offgraph.core.threads import num_threads as num_threads, set_num_threads as set_num_threads
 from offgraph.transforms.filters import (

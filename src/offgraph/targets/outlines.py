@@ -1,0 +1,323 @@
+"""Outlines of objects through a chain of geometric steps: what is left of them, and bounds that hold it.
+
+Where all maps keep lines straight, corners are moved and the outline is cut at each step's output, which is exact. Other
+maps bend edges: their corners are set at most a pixel apart, and since that alone is no bound, every output pixel is
+asked where it comes from. The bounds hold each pixel whose centre comes from inside the object, as its mask shows it,
+and every corner that was moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from offgraph.geometry.base import CoordinateMap
+from offgraph.geometry.chain_map import ChainMap
+from offgraph.geometry.projective_map import ProjectiveMap
+from offgraph.geometry.resampling import Leg
+from offgraph.targets.composed import border_rule, forward_through, output_slabs
+from offgraph.targets.polygons import clipped, contains, corners_of, cut, densified, volume
+
+__all__ = ["NOTHING", "Carried", "carry_boxes", "carry_polygons", "uncut_bounds"]
+
+_NEARLY_HORIZON = 1e-9
+"""Part of the largest scale beneath which a projected point counts as behind the horizon."""
+
+_LATTICE = 7
+"""Samples of a box along each axis, where its share that is left cannot be measured as an area."""
+
+NOTHING = 1e-9
+"""Bounds thinner than this in pixels, or less than this share of an object, are nothing."""
+
+
+class Carried:
+    """Bounds, shares and outlines of objects after a chain.
+
+    Attributes
+    ----------
+    edges : ndarray of float64, shape (n, 2 d)
+        Of what is left; NaN where nothing is.
+    share : ndarray of float64, shape (n,)
+        Of each object's area or volume that is left: 0 to 1.
+    outlines : list of list of ndarray
+        Polygons that are left of each object.
+    """
+
+    def __init__(self, count: int, dimensions: int) -> None:
+        self.edges = np.full((count, 2 * dimensions), np.nan)
+        self.share = np.zeros(count)
+        self.outlines: list[list[np.ndarray]] = [[] for _ in range(count)]
+
+    def bound(self, number: int, parts: Sequence[np.ndarray], share: float) -> None:
+        """Set what is left of one object."""
+        self.share[number], self.outlines[number] = share, list(parts)
+        if parts:
+            corners = np.concatenate(parts)
+            self.edges[number] = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+
+
+def carry_boxes(edges: np.ndarray, legs: Sequence[Leg]) -> Carried:
+    """Carry boxes through a chain.
+
+    Parameters
+    ----------
+    edges : ndarray of float64, shape (n, 2 d)
+    legs : sequence of Leg
+        At least one.
+    """
+    count, d = edges.shape[0], edges.shape[1] // 2
+    result = Carried(count, d)
+    if not count:
+        return result
+    corners = corners_of(edges)
+    straight = all(leg.map.preserves_lines for leg in legs)
+    if straight:
+        easy = _carry_uncut(corners, legs, result)
+    else:
+        easy = np.zeros(count, bool)
+    rest = np.flatnonzero(~easy)
+    if straight or d == 2:
+        for number, left in zip(rest, _carry_parts([[corners[number]] for number in rest], legs)):
+            result.bound(number, *left)
+    else:
+        for number in rest:
+            result.bound(number, *_carry_samples(edges[number], legs))
+    if not straight:
+        _hold_pixels(result, edges, legs, None)
+    return result
+
+
+def carry_polygons(polygons: Sequence[Sequence[np.ndarray]], legs: Sequence[Leg]) -> Carried:
+    """Carry objects, each of one polygon or more, through a chain in the plane."""
+    result = Carried(len(polygons), 2)
+    for number, left in enumerate(_carry_parts(polygons, legs)):
+        result.bound(number, *left)
+    if polygons and not all(leg.map.preserves_lines for leg in legs):
+        edges = np.array([_bounds(parts) for parts in polygons])
+        _hold_pixels(result, edges, legs, polygons)
+    return result
+
+
+def _bounds(parts: Sequence[np.ndarray]) -> np.ndarray:
+    corners = np.concatenate(parts)
+    return np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+
+
+def _limits(size: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of an image."""
+    return np.full(len(size), -0.5), np.array(size, np.float64) - 0.5
+
+
+def _widens(leg: Leg) -> bool:
+    """Whether a step after the first reads its input's border pixels as far as their edges, by its border mode."""
+    return not leg.resampling.is_constant and not leg.map.is_exact
+
+
+def _carry_uncut(corners: np.ndarray, legs: Sequence[Leg], result: Carried) -> np.ndarray:
+    """Carry the boxes that no step cuts, all at once; return which these are."""
+    low, high = _limits(legs[0].map.input_size)
+    easy = ((corners >= low) & (corners <= high)).all(axis=(1, 2))
+    for number, leg in enumerate(legs):
+        if number and _widens(leg):
+            last = np.array(leg.map.input_size) - 1.0
+            with np.errstate(invalid="ignore"):
+                easy &= ((corners >= 0) & (corners <= last)).all(axis=(1, 2))
+        corners, has_place = leg.map.forward(corners)
+        low, high = _limits(leg.map.output_size)
+        with np.errstate(invalid="ignore"):
+            easy &= has_place.all(axis=1) & ((corners >= low) & (corners <= high)).all(axis=(1, 2))
+    result.edges[easy] = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)[easy]
+    result.share[easy] = 1.0
+    return easy
+
+
+def _maps(step: CoordinateMap) -> Sequence[CoordinateMap]:
+    return step.maps if isinstance(step, ChainMap) else (step,)
+
+
+def _through(step: CoordinateMap, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Move the corners of polygons or bodies through one map; what has no place is cut off."""
+    if not parts:
+        return []
+    if isinstance(step, ProjectiveMap):
+        row = step.inverse().matrix[-1]
+        scales = [part @ row[:-1] + row[-1] for part in parts]
+        near = [_NEARLY_HORIZON * max(float(np.abs(scale).max(initial=0.0)), 1e-300) for scale in scales]
+        parts = [cut(part, scale - least) for part, scale, least in zip(parts, scales, near)]
+    elif not step.preserves_lines:
+        parts = [densified(part) for part in parts]
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    places, has_place = step.forward(np.concatenate(parts))  # one search for all where it is numeric
+    return [place[there] for place, there in zip(np.split(places, ends), np.split(has_place, ends))]
+
+
+def _widened(corners: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Continue a polygon or body from the centres of an image's border pixels to their edges, as the image goes on."""
+    for axis, n in enumerate(size):
+        for sign, bound, edge in ((1.0, 0.0, -0.5), (-1.0, n - 1.0, n - 0.5)):
+            distance = sign * (corners[:, axis] - bound)
+            if not len(corners) or (distance > 0).all():
+                continue
+            corners = cut(corners, distance).copy()
+            at = np.abs(corners[:, axis] - bound) < NOTHING
+            corners[at, axis] = bound
+            beyond = corners.copy()
+            beyond[:, axis] = edge
+            if corners.shape[1] == 2:
+                # In order around the polygon: a corner on the bound, its copy at the edge, the next copy, that corner.
+                lines = []
+                for i in range(len(corners)):
+                    before, after = at[i - 1], at[(i + 1) % len(corners)]
+                    if at[i] and before:
+                        lines.append(beyond[i])
+                    lines.append(corners[i])
+                    if at[i] and (after or not before):
+                        lines.append(beyond[i])
+                corners = np.array(lines).reshape(-1, 2)
+            else:
+                corners = np.concatenate([corners, beyond[at]])
+    return corners
+
+
+def _carry_parts(
+    objects: Sequence[Sequence[np.ndarray]], legs: Sequence[Leg]
+) -> list[tuple[list[np.ndarray], float]]:
+    """Carry objects, each of one polygon or more; return what is left of each, and which share of its area."""
+    low, high = _limits(legs[0].map.input_size)
+    parts = [(number, clipped(part, low, high)) for number, group in enumerate(objects) for part in group]
+    shares = np.ones(len(objects))
+    for position, leg in enumerate(legs):
+        if position and _widens(leg):
+            parts = [(number, _widened(part, leg.map.input_size)) for number, part in parts]
+        parts = [(number, part) for number, part in parts if len(part)]
+        places = [part for _, part in parts]
+        for step in _maps(leg.map):
+            places = _through(step, places)
+        low, high = _limits(leg.map.output_size)
+        kept = [clipped(place, low, high) for place in places]
+        cropped = {
+            number for (number, part), place, left in zip(parts, places, kept)
+            if left is not place or len(place) < len(part)
+        }  # fmt: skip
+        _take_shares(shares, cropped, parts, kept, leg.map)
+        parts = [(number, left) for (number, _), left in zip(parts, kept)]
+    result: list[tuple[list[np.ndarray], float]] = [([], float(share)) for share in shares]
+    for number, part in parts:
+        if len(part) and shares[number] > NOTHING:
+            result[number][0].append(part)
+    return [(group, share if group else 0.0) for group, share in result]
+
+
+def _take_shares(
+    shares: np.ndarray,
+    cropped: set[int],
+    parts: Sequence[tuple[int, np.ndarray]],
+    kept: Sequence[np.ndarray],
+    step: CoordinateMap,
+) -> None:
+    """Multiply the shares of objects that a step cut by how much of their area before it is left."""
+    before, after = np.zeros(len(shares)), np.zeros(len(shares))
+    for (number, part), left in zip(parts, kept):
+        if number in cropped:
+            before[number] += volume(part)
+            if len(left):
+                back = step(left if step.preserves_lines else densified(left))
+                after[number] += volume(back[np.isfinite(back).all(axis=1)])
+    for number in cropped:
+        if before[number] > 0:
+            shares[number] *= min(1.0, after[number] / before[number])
+        elif not any(len(left) for (owner, _), left in zip(parts, kept) if owner == number):
+            shares[number] = 0.0
+
+
+def _carry_samples(edges: np.ndarray, legs: Sequence[Leg]) -> tuple[list[np.ndarray], float]:
+    """Carry a lattice of points of a box in space through maps that bend it."""
+    d = len(edges) // 2
+    ends = list(zip(edges[:d], edges[d:]))
+    middles = [low + (np.arange(_LATTICE) + 0.5) / _LATTICE * (high - low) for low, high in ends]
+    inside = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1).reshape(-1, d)
+    around = [np.linspace(low, high, 2 * _LATTICE + 1) for low, high in ends]
+    surface = np.stack(np.meshgrid(*around, indexing="ij"), axis=-1).reshape(-1, d)
+    surface = surface[((surface == edges[:d]) | (surface == edges[d:])).any(axis=1)]
+    _, seen_inside = forward_through(legs, inside)
+    places, seen = forward_through(legs, surface)
+    return [places[seen]] if seen.any() else [], float(seen_inside.mean())
+
+
+def _hold_pixels(
+    result: Carried,
+    edges: np.ndarray,
+    legs: Sequence[Leg],
+    polygons: Sequence[Sequence[np.ndarray]] | None,
+) -> None:
+    """Widen bounds until they hold every output pixel that comes from inside the object."""
+    size = legs[-1].map.output_size
+    d = len(size)
+    for coordinates, pixels in _blocks_of(legs):
+        least, most = np.fmin.reduce(coordinates, axis=-1), np.fmax.reduce(coordinates, axis=-1)
+        for number, (low, high) in enumerate(zip(edges[:, :d], edges[:, d:])):
+            with np.errstate(invalid="ignore"):
+                near = ((most >= low[:, np.newaxis]) & (least <= high[:, np.newaxis])).all(axis=0)
+                if not near.any():
+                    continue
+                here = coordinates[:, near]
+                bound = (here >= low[:, np.newaxis, np.newaxis]) & (here <= high[:, np.newaxis, np.newaxis])
+            hit = bound.all(axis=0)
+            if polygons is not None and hit.any():
+                points = here[:, hit].T
+                hit[hit] = np.any([contains(part, points) for part in polygons[number]], axis=0)
+            if not hit.any():
+                continue
+            places = pixels[:, near][:, hit]
+            held = np.concatenate([places.min(axis=1), places.max(axis=1)])
+            if d == 3:  # no edges are followed there: to the edges of the pixels
+                held = np.clip(held + np.repeat([-0.5, 0.5], d), -0.5, np.tile(np.array(size) - 0.5, 2))
+            result.edges[number, :d] = np.fmin(result.edges[number, :d], held[:d])
+            result.edges[number, d:] = np.fmax(result.edges[number, d:], held[d:])
+            result.share[number] = max(result.share[number], 2 * NOTHING)
+
+
+def _blocks_of(legs: Sequence[Leg], side: int = 16) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield source coordinates and pixels, shape (n, blocks, pixels of a block): most blocks have nothing of a box."""
+    for _, grid, pulled in output_slabs(legs[-1].map):
+        yield _in_blocks(_seen(legs, pulled), side), _in_blocks(grid, side)
+
+
+def _in_blocks(values: np.ndarray, side: int) -> np.ndarray:
+    """Cut the last two axes into blocks; what is missing at the ends is NaN."""
+    *lead, rows, columns = values.shape
+    more = [(0, 0)] * len(lead) + [(0, -rows % side), (0, -columns % side)]
+    padded = np.pad(values, more, constant_values=np.nan)
+    down, along = padded.shape[-2] // side, padded.shape[-1] // side
+    cells = padded.reshape(*lead, down, side, along, side).swapaxes(-3, -2)
+    return cells.reshape(values.shape[0], -1, side * side)
+
+
+def _seen(legs: Sequence[Leg], pulled: np.ndarray) -> np.ndarray:
+    """Where output pixels come from in the first input: NaN where they show nothing of it, or a border repeated.
+
+    `pulled` are their coordinates in the last step's input.
+    """
+    for number in range(len(legs) - 1, -1, -1):
+        leg, read = legs[number], np.empty(pulled.shape)
+        for axis, n in enumerate(leg.map.input_size):
+            along = pulled[axis]
+            with np.errstate(invalid="ignore"):
+                outside = ~((along >= -0.5 - NOTHING) & (along <= n - 0.5 + NOTHING))
+            if number:
+                along, _ = border_rule(along, n, leg.resampling.mode, whole_pixels=leg.map.is_exact)
+            read[axis] = np.where(outside, np.nan, along)
+        pulled = legs[number - 1].map.pull(read) if number else read
+    return pulled
+
+
+def uncut_bounds(parts: Sequence[np.ndarray], legs: Sequence[Leg]) -> np.ndarray | None:
+    """Return the bounds of an object as if no step had cut it, or None where a map has no place for all of it."""
+    for leg in legs:
+        for step in _maps(leg.map):
+            moved = [step.forward(part if step.preserves_lines else densified(part)) for part in parts]
+            if not all(has_place.all() for _, has_place in moved):
+                return None
+            parts = [places for places, _ in moved]
+    return _bounds(parts)
