@@ -16,7 +16,8 @@ from offgraph.core import machine
 from offgraph.core.errors import DecodeError, MachineError, OffgraphError, SourceError, StepError
 from offgraph.formats.encoding import imwrite
 from offgraph.frameworks.head import head_of, outputs_of, task_of
-from offgraph.inference.predictor import predict, source_for
+from offgraph.inference.model_source import source_for
+from offgraph.inference.predictor import predict
 from offgraph.inference.stride import Grid, grid_of
 from offgraph.sources import Source
 

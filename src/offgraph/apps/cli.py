@@ -256,7 +256,7 @@ def predict(
     """Predict classes, labels, numbers or masks, with the recipe saved in the model, on the original images."""
     import offgraph as og
     from offgraph.frameworks.quiet import load_tensorflow
-    from offgraph.inference.predictor import source_for
+    from offgraph.inference.model_source import source_for
 
     if model.is_file():
         load_tensorflow("keras")

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.steps.parameters import NumberOrRange, PerAxis, Probability
+from offgraph.steps.parameters import PerAxis, Probability, is_range
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
@@ -121,7 +121,7 @@ class Step:
 @functools.cache
 def _ranged(cls: type[Step]) -> tuple[str, ...]:
     fields = fields_of(cls).items()
-    return tuple(name for name, field in fields if any(isinstance(m, NumberOrRange) for m in field.metadata))
+    return tuple(name for name, field in fields if any(map(is_range, field.metadata)))
 
 
 def fields_of(cls: type[Step]) -> dict[str, FieldInfo]:

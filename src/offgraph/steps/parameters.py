@@ -27,6 +27,7 @@ __all__ = [
     "NaturalRange",
     "Number",
     "NumberOrRange",
+    "OrPerAxis",
     "Order",
     "Padding",
     "PerAxis",
@@ -41,6 +42,7 @@ __all__ = [
     "Whole",
     "along_axes",
     "in_pixels",
+    "is_range",
 ]
 
 Mode = Literal[
@@ -261,22 +263,42 @@ class NumberOrRange(_Number):
 
 
 @dataclass(frozen=True)
-class AxisNumberOrRange(NumberOrRange):
-    """As `NumberOrRange`, or one of them for each axis by its name."""
+class OrPerAxis(_Parsed):
+    """One value for all spatial axes, or one for each axis by its name.
+
+    Parameters
+    ----------
+    one : annotation
+        What each value is.
+    says : str
+        That in words, for errors.
+    """
+
+    one: _Parsed
+    says: str
 
     def parse(self, value: Any) -> Any:
-        """Return a float, a pair, or `PerAxis` of them."""
+        """Return what `one` gives, or `PerAxis` of them."""
         if isinstance(value, Mapping):
-            return _parse_axes(value, super().parse, "a number or a pair (low, high)")
+            return _parse_axes(value, self.one.parse, self.says)
         try:
-            return super().parse(value)
+            return self.one.parse(value)
         except ValueError as error:
             raise ValueError(f"{error}{_named_axes(value)}") from None
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of all forms."""
-        one = super().schema()
-        return {"anyOf": [*one["anyOf"], _axes_schema(one)]}
+        one = self.one.schema()
+        return {"anyOf": [*one.get("anyOf", [one]), _axes_schema(one)]}
+
+
+def is_range(annotation: Any) -> bool:
+    """Whether values of a field with this annotation may be ranges, from which each image draws."""
+    return isinstance(annotation.one if isinstance(annotation, OrPerAxis) else annotation, NumberOrRange)
+
+
+def _range_per_axis(**bounds: float) -> OrPerAxis:
+    return OrPerAxis(NumberOrRange(**bounds), "a number or a pair (low, high)")
 
 
 @dataclass(frozen=True)
@@ -333,23 +355,6 @@ class _Whole(_Parsed):
     def schema(self) -> dict[str, Any]:
         bounds = {"minimum": self.at_least, "maximum": self.at_most}
         return {"type": "integer"} | {name: bound for name, bound in bounds.items() if bound is not None}
-
-
-@dataclass(frozen=True)
-class _AxisWhole(_Whole):
-    """As `_Whole`, or one of them for each axis by its name."""
-
-    def parse(self, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return _parse_axes(value, super().parse, "a whole number")
-        try:
-            return super().parse(value)
-        except ValueError as error:
-            raise ValueError(f"{error}{_named_axes(value)}") from None
-
-    def schema(self) -> dict[str, Any]:
-        one = super().schema()
-        return {"anyOf": [one, _axes_schema(one)]}
 
 
 @dataclass(frozen=True)
@@ -481,10 +486,10 @@ Range = Annotated[float | tuple[float, float], NumberOrRange()]
 """A fixed number, or a pair (low, high) to draw from."""
 PositiveRange = Annotated[float | tuple[float, float], NumberOrRange(above=0)]
 NaturalRange = Annotated[float | tuple[float, float], NumberOrRange(at_least=0)]
-AxisRange = Annotated[float | tuple[float, float] | PerAxis, AxisNumberOrRange()]
+AxisRange = Annotated[float | tuple[float, float] | PerAxis, _range_per_axis()]
 """A `Range` for all spatial axes, or one for each by its name: ``{"Z": 1, "YX": (1, 2)}``."""
-PositiveAxisRange = Annotated[float | tuple[float, float] | PerAxis, AxisNumberOrRange(above=0)]
-NaturalAxisRange = Annotated[float | tuple[float, float] | PerAxis, AxisNumberOrRange(at_least=0)]
+PositiveAxisRange = Annotated[float | tuple[float, float] | PerAxis, _range_per_axis(above=0)]
+NaturalAxisRange = Annotated[float | tuple[float, float] | PerAxis, _range_per_axis(at_least=0)]
 Shift = Annotated[tuple[Any, ...] | PerAxis, _Shift()]
 """Pixels or a share such as ``"10%"``, fixed or a range, for each spatial axis; each axis draws for itself."""
 Padding = Annotated[int | str | tuple[int | tuple[int, int], ...], _Padding()]
@@ -494,7 +499,7 @@ Whole = Annotated[int, _Whole()]
 """A whole number."""
 Natural = Annotated[int, _Whole(at_least=0)]
 Count = Annotated[int, _Whole(at_least=1)]
-AxisCount = Annotated[int | PerAxis, _AxisWhole(at_least=1)]
+AxisCount = Annotated[int | PerAxis, OrPerAxis(_Whole(at_least=1), "a whole number")]
 """A whole number from 1 for all spatial axes, or one for each by its name."""
 Order = Annotated[int, _Whole(at_least=0, at_most=5)]
 """Spline order: 0 nearest, 1 linear, 2 to 5 smoother."""
