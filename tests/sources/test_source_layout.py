@@ -38,7 +38,7 @@ CERTAIN = {
         r"write open_source\('.*/cells', masks='.*/cells_masks'\)",
     ),
     "images and boxes": (
-        ["JPEGImages/1.png", "JPEGImages/2.png", "Annotations/1.xml"],
+        ["JPEGImages/1.png", "JPEGImages/2.png", "Annotations/1.mat"],
         r"no images in Annotations/.*write open_source\('.*/JPEGImages'\)",
     ),
     "parts": (

@@ -7,11 +7,11 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
-from offgraph.core.choices import Alpha, LabelSource, MissingMask, Task
+from offgraph.core.choices import Alpha, BadBoxes, LabelSource, MissingMask, ObjectMasks, Task
 
 __all__ = ["AxesOption", "PageOption", "as_options", "opens_source"]
 
@@ -42,13 +42,23 @@ def _values(text: str | None) -> dict[int, int] | None:
     return {int(pair[1]): int(pair[2]) for pair in pairs if pair}
 
 
+def _masks(path: Path | None) -> Path | str | None:
+    return str(path) if str(path) in get_args(ObjectMasks) else path
+
+
 _LABELS = "Whether the folders are classes; auto asks where it is in doubt; none: no labels."
 _TASK = "What the labels are; inferred where it is certain."
 _CLASSES = (
     "All classes in the order of their numbers: a,b,c, or a file with one name per line. Others are refused."
 )
 _TARGETS = "Columns of a table to learn instead of label: x,y."
-_MASKS = "A folder of masks with the images' names, or a pattern for other names: 'masks/*_seg.png'; '*_mask.png' beside the images."
+_MASKS = "A folder of masks with the images' names, or a pattern for other names: 'masks/*_seg.png'; '*_mask.png' beside the images. Of annotations with polygons: instances, or semantic."
+_ANNOTATIONS = (
+    "Boxes around objects: auto takes what is found and asks where two fit; voc, coco or yolo; a folder of XML or text "
+    "files, or a JSON file; none: the images alone."
+)
+_BAD_BOXES = "A box without area or outside its image: leave out and count, or refuse."
+_CROWDS = "Take COCO's regions of many objects (iscrowd) too."
 _MISSING = "An image without a mask where others have one: refuse, leave out, or take zeros for its mask."
 _VALUES = "What the values in masks mean: 255=1, or 128=1,255=2. Other values but 0 are refused."
 _ROOT = "The folder that the paths of a table are relative to, instead of the table's own."
@@ -61,7 +71,14 @@ PageOption = Annotated[int | None, typer.Option(min=0, help="The page of multi-p
 
 # name: type with its option, default, and what makes of it the argument of open_source
 _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
-    "masks": (Annotated[Path | None, typer.Option(help=_MASKS)], None, lambda v: v),
+    "masks": (Annotated[Path | None, typer.Option(help=_MASKS)], None, _masks),
+    "annotations": (
+        Annotated[str, typer.Option(help=_ANNOTATIONS)],
+        "auto",
+        lambda v: None if v == "none" else v,
+    ),
+    "bad_boxes": (Annotated[BadBoxes | None, typer.Option(help=_BAD_BOXES)], None, lambda v: v),
+    "crowds": (Annotated[bool, typer.Option("--crowds", help=_CROWDS)], False, lambda v: v),
     "missing_mask": (
         Annotated[MissingMask, typer.Option(help=_MISSING)],
         "error",
@@ -152,7 +169,7 @@ def _option(found: re.Match[str]) -> str:
     if isinstance(value, bool):
         return option if value else option.replace("--", "--no-", 1)
     if value is None:
-        return f"{option} none" if name == "labels" else found[0]
+        return f"{option} none" if name in ("labels", "annotations") else found[0]
     if isinstance(value, dict):
         value = [f"{key}={meaning}" for key, meaning in value.items()]
     given = ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -9,11 +9,14 @@ from typing import Literal
 
 __all__ = [
     "Alpha",
+    "AnnotationFormat",
+    "BadBoxes",
     "Color",
     "FileColor",
     "LabelSource",
     "MissingMask",
     "NonFinite",
+    "ObjectMasks",
     "OnError",
     "Outputs",
     "Store",
@@ -29,11 +32,21 @@ FileColor = Literal[Color, "labels"]
 Alpha = Literal["drop", "white", "black"]
 """What becomes of opacity: left out, or laid on white or black."""
 
-Task = Literal["classify", "multilabel", "regress", "segment"]
-"""What a model is to learn of a source: one class per image, several classes, numbers, or a label per pixel."""
+Task = Literal["classify", "multilabel", "regress", "segment", "detect"]
+"""What a model is to learn of a source: one class per image, several classes, numbers, a label per pixel, or boxes."""
 
 LabelSource = Literal["auto", "folders"]
 """Whether the folders of a source are classes."""
+
+AnnotationFormat = Literal["voc", "coco", "yolo"]
+"""Files of annotations, and what the four numbers of a box in them mean: VOC's corners, counted from 1 and both inside;
+COCO's corner and size in pixels; YOLO's centre and size as shares of the image."""
+
+BadBoxes = Literal["skip", "error"]
+"""What an annotated box without area, or outside its image, does: it is left out and counted, or refused."""
+
+ObjectMasks = Literal["instances", "semantic"]
+"""A mask drawn from annotated objects: object i, from 0, has the label i + 1; or class k has the label k + 1."""
 
 MissingMask = Literal["error", "skip", "background"]
 """What an image without a mask means where others have one."""

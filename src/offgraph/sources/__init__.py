@@ -4,5 +4,6 @@ from offgraph.sources.base import Item, Reading, Sample, Source
 from offgraph.sources.folder import is_built
 from offgraph.sources.opening import open_source
 from offgraph.sources.split import split
+from offgraph.sources.writing import write_annotations
 
-__all__ = ["Item", "Reading", "Sample", "Source", "is_built", "open_source", "split"]
+__all__ = ["Item", "Reading", "Sample", "Source", "is_built", "open_source", "split", "write_annotations"]

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from offgraph.core.arguments import whole_number
 from offgraph.core.axes import name_axes
-from offgraph.core.choices import Alpha, Color, LabelSource, MissingMask, Task
+from offgraph.core.choices import Alpha, Color, LabelSource, MissingMask, ObjectMasks, Task
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import (
     ArgumentError,
@@ -24,8 +26,9 @@ from offgraph.core.machine import Mount
 from offgraph.formats.decoding import MAX_PIXELS, DecodedImage, page_number, read
 from offgraph.sources.masks import background, parse_mask_values, read_mask
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.sources.object_targets import object_targets
+from offgraph.sources.objects import Keypoints, Objects
+from offgraph.targets import Boxes, Image, Mask, Points, Target, Targets
 
 __all__ = [
     "Item",
@@ -71,6 +74,8 @@ class Item:
         What must stay on one side of a split, such as a patient.
     copy_of : str or None
         Name of the item with the same file that a table repeats here; `offgraph.split` keeps copies together.
+    objects : Objects or None
+        Its annotated objects, of a source with the task ``"detect"``: read when the source was opened.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Item:
     mask: Path | None = None
     group: str | None = None
     copy_of: str | None = None
+    objects: Objects | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +93,9 @@ class Sample:
 
     Parameters
     ----------
-    image : Image
-        The image, upright, with named axes.
-    mask : Mask or None
-        Its label mask, on the same grid.
+    targets : Targets
+        ``image``, upright, with named axes; and on the same grid, where the source has them, ``mask``, ``boxes`` and
+        ``points``.
     label : int, tuple of int, tuple of float, or None
         As in `Item`.
     image : DecodedImage
@@ -99,16 +104,36 @@ class Sample:
         Where it came from.
     """
 
-    image: Image
-    mask: Mask | None
+    targets: Targets
     label: Label | None
     picture: DecodedImage
     item: Item
 
+    @property
+    def image(self) -> Image:
+        """The image."""
+        return self.targets.image
+
+    @property
+    def mask(self) -> Mask | None:
+        """Its label mask."""
+        return self.targets.mask
+
+    @property
+    def boxes(self) -> Boxes | None:
+        """The boxes around its objects, with class numbers as labels."""
+        return self.targets.of(Boxes).get("boxes")
+
+    @property
+    def points(self) -> Points | None:
+        """The keypoints of its objects, in the order of the boxes."""
+        return self.targets.of(Points).get("points")
+
     def __repr__(self) -> str:
         image = f"{self.image.array.dtype} {self.image.array.shape} {self.image.axes}"
         mask = "none" if self.mask is None else f"{self.mask.array.dtype} {self.mask.array.shape}"
-        return f"<Sample {self.item.name}: image {image}, label {self.label}, mask {mask}>"
+        boxes = "" if self.boxes is None else f", {count_of(len(self.boxes), 'box', 'boxes')}"
+        return f"<Sample {self.item.name}: image {image}, label {self.label}, mask {mask}{boxes}>"
 
 
 @dataclass(frozen=True)
@@ -133,6 +158,8 @@ class Reading:
     mask_values : mapping of int to int, optional
         What the values in the files of masks mean, such as ``{255: 1}``; kept as sorted pairs. 0 stays 0 unless it is
         named. A mask with other values is refused.
+    object_masks : {"instances", "semantic"} or None
+        The masks that are drawn from the regions of annotated objects.
 
     Raises
     ------
@@ -147,6 +174,7 @@ class Reading:
     missing_mask: MissingMask = "error"
     page: int | None = None
     mask_values: Mapping[int, int] | tuple[tuple[int, int], ...] | None = None
+    object_masks: ObjectMasks | None = None
 
     def __post_init__(self) -> None:
         choices = {
@@ -217,6 +245,7 @@ class Meant:
             return
         lacks = {
             "classify": "there are no class folders, and no table with labels",
+            "detect": "there are no VOC, COCO or YOLO annotations",
             "segment": "there are no masks; give their folder as masks=",
         }
         raise SourceError(
@@ -248,13 +277,19 @@ class Source(NotebookView, Sequence[Item]):
         The CSV, of a source that is one.
     walked : bool
         Whether the items are whatever lies in the root, so that a file put there becomes one of them.
-    task : {"classify", "multilabel", "regress", "segment"} or None
+    task : {"classify", "multilabel", "regress", "segment", "detect"} or None
         What there is to learn: follows from the labels unless given. A source with labels and masks has the task of
         its labels; ``"segment"`` is one with masks alone. None where there is neither.
     target_names : tuple of str
         Columns that the numbers of ``"regress"`` come from.
     has_masks : bool
         Whether `read` gives a mask for every item. A property of the whole: a part (`subset`) has its source's.
+    skipped_boxes : mapping of str to int
+        Annotated objects that are not passed on, counted by reason.
+    left_out_boxes : mapping of str to tuple of str
+        File and place of these, by reason: the first 1,000 of each.
+    keypoints : Keypoints or None
+        What the keypoints of each object are.
     typical : tuple of Item
         A few items spread over the source, by which depth and dtype of most of it are known; a part has its source's,
         so that training and validation are held against the same.
@@ -292,6 +327,9 @@ class Source(NotebookView, Sequence[Item]):
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     has_masks: bool = None  # type: ignore[assignment]  # asked of all items in __post_init__
     typical: tuple[Item, ...] = field(default=(), repr=False)
+    skipped_boxes: Mapping[str, int] = field(default_factory=dict)
+    left_out_boxes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keypoints: Keypoints | None = None
     _mount: Mount = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -304,8 +342,9 @@ class Source(NotebookView, Sequence[Item]):
         if not self.typical:
             object.__setattr__(self, "typical", tuple(self.items[i] for i in spread(len(self), _TYPICAL)))
         if self.has_masks is None:
-            object.__setattr__(self, "has_masks", any(item.mask is not None for item in self.items))
-        if self.has_masks and self.reading.missing_mask != "background":
+            files = any(item.mask is not None for item in self.items)
+            object.__setattr__(self, "has_masks", files or self.reading.object_masks is not None)
+        if self.has_masks and not self.reading.object_masks and self.reading.missing_mask != "background":
             bare = [item.name for item in self.items if item.mask is None]
             if bare:
                 raise SourceError(f"{self.where}: {len(bare)} without a mask: {named(bare)}; {MASK_ADVICE}")
@@ -360,8 +399,15 @@ class Source(NotebookView, Sequence[Item]):
             items=tuple(self.items[i] for i in indices),
             skipped={},
             left_out={},
+            skipped_boxes={},
+            left_out_boxes={},
             columns={name: tuple(values[i] for i in indices) for name, values in self.columns.items()},
         )
+
+    @property
+    def most_objects(self) -> int:
+        """The largest number of objects that an item has."""
+        return max((len(item.objects) for item in self.items if item.objects is not None), default=0)
 
     def of_typical(self) -> Source:
         """Return the source of the typical items alone."""
@@ -390,7 +436,7 @@ class Source(NotebookView, Sequence[Item]):
             return self
         used = set[int]()
         for item in self.items:
-            used.update(class_numbers(item.label))
+            used.update(classes_of(item))
         refuse_classes(self.where, {self.class_names[number] for number in used}, names)
         known = {name: number for number, name in enumerate(names)}
         renumbered = {i: known[nfc(name)] for i, name in enumerate(self.class_names) if nfc(name) in known}
@@ -400,7 +446,14 @@ class Source(NotebookView, Sequence[Item]):
                 return tuple(sorted(renumbered[int(number)] for number in label))
             return None if label is None else renumbered[label]
 
-        items = tuple(replace(item, label=renumber(item.label)) for item in self.items)
+        items = tuple(
+            replace(
+                item,
+                label=renumber(item.label),
+                objects=None if item.objects is None else item.objects.renumbered(renumbered),
+            )
+            for item in self.items
+        )
         return replace(self, items=items, class_names=names)
 
     def label_text(self, label: Label | None) -> str:
@@ -474,12 +527,16 @@ class Source(NotebookView, Sequence[Item]):
             image = Image(picture.array, picture.axes)
         except ValueError as error:
             raise DecodeError(f"{item.path}: {error}") from error
-        mask = None
+        targets: dict[str, Target] = {"image": image}
         if item.mask is not None:
-            mask = read_mask(item.mask, image, picture, how)
-        elif self.has_masks:
-            mask = background(image)
-        return Sample(image, mask, item.label, picture, item)
+            targets["mask"] = read_mask(item.mask, image, picture, how)
+        elif self.has_masks and item.objects is None:
+            targets["mask"] = background(image)
+        if item.objects is not None:
+            targets |= object_targets(
+                item.path, item.objects, image, picture, how.object_masks, self.keypoints
+            )
+        return Sample(Targets(targets), item.label, picture, item)
 
 
 def class_numbers(label: Label | None) -> tuple[int, ...]:
@@ -487,6 +544,13 @@ def class_numbers(label: Label | None) -> tuple[int, ...]:
     if label is None:
         return ()
     return tuple(map(int, label)) if isinstance(label, tuple) else (label,)
+
+
+def classes_of(item: Item) -> tuple[int, ...]:
+    """Class numbers of an item: of its label, or of its objects, each once."""
+    return (
+        class_numbers(item.label) if item.objects is None else tuple(np.unique(item.objects.labels).tolist())
+    )
 
 
 def refuse_classes(
@@ -520,6 +584,7 @@ def said_task(task: Task | None, class_names: Sequence[str], target_names: Seque
     more = {
         "classify": f": {count} {'class' if count == 1 else 'classes'}",
         "multilabel": f": {count} {'class' if count == 1 else 'classes'}",
+        "detect": f": {count} {'class' if count == 1 else 'classes'}",
         "regress": f": {', '.join(target_names)}" if target_names else "",
     }
     return "" if task is None else f"{task}{more.get(task, '')}"
@@ -532,6 +597,6 @@ def spread(count: int, most: int) -> list[int]:
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
-def count_of(number: int, what: str) -> str:
+def count_of(number: int, what: str, several: str | None = None) -> str:
     """Say how many: ``"1 image"``, ``"2 images"``, ``"12,000 images"``."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {several or what + 's'}"

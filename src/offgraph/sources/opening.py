@@ -5,16 +5,31 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
 
 from offgraph.core.arguments import path_of
-from offgraph.core.choices import Alpha, Color, LabelSource, MissingMask, Task
+from offgraph.core.choices import (
+    Alpha,
+    AnnotationFormat,
+    BadBoxes,
+    Color,
+    LabelSource,
+    MissingMask,
+    ObjectMasks,
+    Task,
+)
 from offgraph.core.errors import SourceError
 from offgraph.formats.decoding import MAX_PIXELS
-from offgraph.sources.base import Item, Meant, Reading, Source, printable
-from offgraph.sources.folder import open_folder
+from offgraph.sources.annotated import open_annotated, parse_annotations
+from offgraph.sources.base import Item, Meant, Reading, Source, count_of, printable
+from offgraph.sources.coco import looks_like_coco
+from offgraph.sources.folder import is_built, open_folder
 from offgraph.sources.layout import advice_on
 from offgraph.sources.masks import hint_at_white
-from offgraph.sources.names import warn_caller
+from offgraph.sources.names import named, warn_caller
+from offgraph.sources.objects import ObjectsKept, parse_bad_boxes
 from offgraph.sources.paired import open_paired
 from offgraph.sources.table import open_table
 from offgraph.sources.walk import is_folder, is_image, refused
@@ -28,6 +43,7 @@ def open_source(
     color: Color = "rgb",
     labels: LabelSource | None = "auto",
     masks: str | os.PathLike[str] | None = None,
+    annotations: str | os.PathLike[str] | None = "auto",
     axes: str | None = None,
     alpha: Alpha = "drop",
     max_pixels: int = MAX_PIXELS,
@@ -39,6 +55,8 @@ def open_source(
     root: str | os.PathLike[str] | None = None,
     repeats: bool | None = None,
     page: int | None = None,
+    bad_boxes: BadBoxes | None = None,
+    crowds: bool = False,
 ) -> Source:
     """Open images as a `Source`. Only names are looked at (and up to three masks); files are read when asked for.
 
@@ -50,6 +68,8 @@ def open_source(
         - with `masks`, a folder of images paired with masks by relative name, suffix aside;
         - a ``.csv`` or ``.tsv`` with the columns ``path`` and ``label`` (and ``mask``, ``group``), paths relative to
           it, or to `root`, and inside that folder;
+        - a folder with VOC, COCO or YOLO annotations, found by looking: ``Annotations/*.xml`` and ``JPEGImages``, JSON
+          files of COCO such as ``annotations/instances.json``, ``labels/*.txt`` and ``images``; or COCO's JSON file;
         - one image file;
         - a `Source`, returned as it is.
     color, axes, alpha, max_pixels, page
@@ -62,9 +82,17 @@ def open_source(
         Folder of label masks; or, for masks of other names, a pattern such as ``"masks/*_seg.png"`` in which ``*``
         stands for the image's name. ``"*_mask.png"``, without a folder, names masks beside the images. In a folder,
         names that differ from the images' by one word throughout (``1_mask.png``, ``mask_1.png``) need no pattern.
-    task : {"classify", "multilabel", "regress", "segment"}, optional
+        Of annotations with polygons or run lengths, ``"instances"`` draws masks in which object i, from 0, has the label
+        i + 1, and ``"semantic"`` masks in which class k has the label k + 1: where objects overlap, the later one is
+        seen.
+    annotations : {"auto", "voc", "coco", "yolo", None} or path
+        Boxes around objects: whatever is found, those of one format, or those at a path: a folder of XML or text files,
+        or a JSON file, with `source` as the folder of the images. Where two fit, opening is an error that asks.
+        ``None``: the images alone. Annotations are read at once; images when asked for. An image without objects is
+        kept, without boxes.
+    task : {"classify", "multilabel", "regress", "segment", "detect"}, optional
         What the labels are: one class per image; several, in one cell (``"cat dog"``, separated by spaces, ``,``,
-        ``;`` or ``|``) or in columns of 0 and 1; numbers; nothing, for masks alone. Unless given, it is inferred where
+        ``;`` or ``|``) or in columns of 0 and 1; numbers; nothing, for masks alone; boxes. Unless given, it is inferred where
         it is certain. Where it is not, as for labels with a decimal point, opening is an error that asks.
     class_names : sequence of str, optional
         All classes, in the order of their numbers; others are refused by name. Unless given, those that are found: in
@@ -80,10 +108,17 @@ def open_source(
         What the values in the files of masks mean, such as ``{255: 1}``. 0 stays 0 unless it is named; a mask with
         other values is refused when it is read.
     root : path, optional
-        Folder that the paths of a table are relative to, instead of the table's own; they must stay inside it.
+        Folder that the paths of a table, or of COCO's JSON file, are relative to, instead of the table's own or the one
+        in which COCO's images are found; they must stay inside it.
     repeats : bool, optional
         Whether a table may name an image in several rows, to balance classes. Unless given, it may, with a warning.
         The second item of ``a.png`` is called ``a.png#2``.
+    bad_boxes : {"skip", "error"}, optional
+        What a box without area, or outside its image, does: left out and counted in ``Source.skipped_boxes``, or
+        refused. Unless given, left out with a warning.
+    crowds : bool
+        Whether COCO's objects with ``iscrowd``, which are regions of many, are passed on; else they are left out and
+        counted.
 
     Returns
     -------
@@ -106,7 +141,10 @@ def open_source(
     meant = Meant(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
     path = path_of("source", source, SourceError)
     where = printable(path)
-    reading = Reading(color, axes, alpha, max_pixels, missing_mask, page, mask_values)
+    drawn = _object_masks(masks, annotations)
+    masks = None if drawn else masks
+    reading = Reading(color, axes, alpha, max_pixels, missing_mask, page, mask_values, drawn)
+    asked = _Asked(parse_annotations(annotations), parse_bad_boxes(bad_boxes), crowds, drawn)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
@@ -119,6 +157,14 @@ def open_source(
     if not holds_files and not stat.S_ISREG(mode):
         raise SourceError(f"{where}: neither a folder nor a regular file")
     is_table = not holds_files and path.suffix.lower() in (".csv", ".tsv")
+    base = None if root is None else path_of("root", root, SourceError)
+    if base is not None and not is_folder(base):
+        raise SourceError(f"root={printable(base)!r}: no such folder")
+    if masks is None and not is_table and asked.may_look(meant) and not (holds_files and is_built(path)):
+        found = asked.look(path, holds_files, reading, meant, base)
+        if found is not None:
+            return _hinted(found)
+    asked.must_not_be_asked(where, meant)
     for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
         if value is not None and not is_table:
             raise SourceError(
@@ -133,9 +179,6 @@ def open_source(
     if holds_files:
         return _hinted(open_folder(path, reading, meant))
     if is_table:
-        base = None if root is None else path_of("root", root, SourceError)
-        if base is not None and not is_folder(base):
-            raise SourceError(f"root={printable(base)!r}: no such folder")
         return _hinted(open_table(path, reading, meant, base))
     if not is_image(path):
         raise SourceError(
@@ -143,6 +186,77 @@ def open_source(
         )
     meant.needs(where, has_classes=False, has_masks=False)
     return _hinted(Source((Item(path.name, path),), (), path.parent, reading))
+
+
+def _object_masks(masks: object, annotations: object) -> ObjectMasks | None:
+    """Which masks are drawn from annotated objects: a folder of that name is taken as one."""
+    if annotations is None or not isinstance(masks, str) or masks not in get_args(ObjectMasks):
+        return None
+    return None if is_folder(Path(masks)) else masks  # type: ignore[return-value]  # one of them
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the caller said about annotations."""
+
+    annotations: Literal["auto"] | AnnotationFormat | Path | None
+    bad_boxes: BadBoxes | None
+    crowds: bool
+    masks: ObjectMasks | None
+
+    def may_look(self, meant: Meant) -> bool:
+        """Whether annotations are looked for: nothing that was said means something else."""
+        return (
+            self.annotations is not None
+            and meant.labels == "auto"
+            and meant.task in (None, "detect")
+            and meant.targets is None
+        )
+
+    def look(
+        self, path: Path, holds_files: bool, reading: Reading, meant: Meant, root: Path | None
+    ) -> Source | None:
+        """Open the annotations that are there; None where there are none."""
+        is_json = path.suffix.lower() == ".json" and (self.annotations != "auto" or looks_like_coco(path))
+        if self.annotations is None or not (holds_files or is_json):
+            return None
+        kept = ObjectsKept(printable(path), self.bad_boxes, self.crowds)
+        source = open_annotated(path, self.annotations, reading, meant, kept, root)
+        if source is None:
+            return None
+        kept.warn()
+        bare = [item.name for item in source if item.objects is not None and item.objects.lacks_regions]
+        if self.masks and bare and not any(item.objects and item.objects.regions for item in source):
+            raise SourceError(
+                f"{source.where}: masks={self.masks!r} draws polygons and run lengths, and there are boxes alone"
+            )
+        if self.masks and bare:
+            warn_caller(
+                f"{source.where}: objects without a polygon or run lengths, which masks={self.masks!r} does not show, "
+                f"in {count_of(len(bare), 'image')}: {named(bare)}"
+            )
+        return source
+
+    def must_not_be_asked(self, where: str, meant: Meant) -> None:
+        """Refuse what is for annotations where none are opened.
+
+        Raises
+        ------
+        SourceError
+        """
+        said = {
+            "annotations": self.annotations not in ("auto", None),
+            "bad_boxes": self.bad_boxes is not None,
+            "crowds": self.crowds,
+            "masks": self.masks is not None,
+            "task": meant.task == "detect",
+        }
+        names = [f"{name}=" for name, is_said in said.items() if is_said]
+        if names:
+            raise SourceError(
+                f"{where}: {' and '.join(names)} {'is' if len(names) == 1 else 'are'} for VOC, COCO or YOLO annotations, and "
+                "none are found here, or other arguments (labels, masks, task, targets) say that there are none"
+            )
 
 
 def _as_written(value: object) -> str:

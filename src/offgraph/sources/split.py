@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Source, class_numbers, count_of
+from offgraph.sources.base import Item, Source, classes_of, count_of
 from offgraph.sources.names import nfc
 from offgraph.sources.opening import open_source
 
@@ -189,10 +189,9 @@ def _strata_of(source: Source) -> list[int | None]:
     """Class of each item that its part of a division follows: of several classes the rarest; None for numbers."""
     if source.task == "regress":
         return [None] * len(source)
-    counts = Counter(number for item in source for number in class_numbers(item.label))
+    counts = Counter(number for item in source for number in classes_of(item))
     return [
-        min(class_numbers(item.label), key=lambda number: (counts[number], number), default=None)
-        for item in source
+        min(classes_of(item), key=lambda number: (counts[number], number), default=None) for item in source
     ]
 
 

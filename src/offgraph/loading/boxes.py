@@ -1,0 +1,169 @@
+"""The boxes and keypoints of a batch: padded to one number, or one array per image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from offgraph.core.arguments import whole_number
+from offgraph.core.errors import ArgumentError, StepError
+from offgraph.targets import Boxes, Points
+from offgraph.targets.box_formats import BoxFormat, boxes_of_edges
+
+__all__ = ["BatchBoxes", "BoxLayout", "Layout", "parse_layout"]
+
+Layout = Literal["padded", "ragged"]
+"""Whether all images of a batch have the same number of rows, filled up with -1, or each its own array."""
+
+Rows = np.ndarray | tuple[np.ndarray, ...]
+"""One array (B, N, …) for a batch, or a tuple of B arrays (n, …)."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchBoxes:
+    """The boxes of a batch.
+
+    Padded, each is one array (B, N, …), with -1 where there is no box; ragged, a tuple of B arrays (n, …).
+
+    Parameters
+    ----------
+    boxes : float32, (B, N, 4)
+        In the loader's `box_format`.
+    classes : int64, (B, N)
+        Class numbers.
+    objects : int64, (B, N)
+        Number of each box among the objects of its item, from 0: the label of an instance mask, less 1.
+    valid : bool, (B, N), or None
+        Which rows are boxes; None where ragged.
+    points : float32, (B, N, K, 2), or None
+        x and y of the keypoints of each box, in pixels from the image's edge, as the boxes of the format xyxy.
+    visible : int64, (B, N, K), or None
+        0: not labelled, or outside; 1: hidden; 2: visible.
+    """
+
+    boxes: Rows
+    classes: Rows
+    objects: Rows
+    valid: np.ndarray | None
+    points: Rows | None = None
+    visible: Rows | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __repr__(self) -> str:
+        if isinstance(self.boxes, tuple):
+            return f"<BatchBoxes of {len(self)}: {sum(map(len, self.boxes))} boxes, ragged>"
+        count = 0 if self.valid is None else int(self.valid.sum())
+        return f"<BatchBoxes of {len(self)}: {count} boxes, padded to {self.boxes.shape[1]} per image>"
+
+
+@dataclass(frozen=True)
+class BoxLayout:
+    """How boxes stand in a batch.
+
+    Parameters
+    ----------
+    layout : {"padded", "ragged"}
+    most : int
+        Boxes of an image, at most; padded, the number of rows.
+    format : BoxFormat
+    keypoints : int or None
+        Keypoints of each object; None where there are none.
+    """
+
+    layout: Layout
+    most: int
+    format: BoxFormat
+    keypoints: int | None = None
+
+    def check(self, boxes: Boxes) -> None:
+        """Refuse an image with more boxes than there are rows for.
+
+        Raises
+        ------
+        StepError
+        """
+        if len(boxes) > self.most:
+            raise StepError(
+                f"has {len(boxes)} boxes, and max_boxes={self.most}: raise max_boxes, or leave it out to have a row for "
+                "each box of the source"
+            )
+
+    def stack(self, boxes: Sequence[Boxes], points: Sequence[Points | None]) -> BatchBoxes:
+        """Put the boxes of a batch together.
+
+        Parameters
+        ----------
+        boxes : sequence of Boxes
+            One for each image, with class numbers as labels.
+        points : sequence of Points or None
+            Those of the objects that the boxes had at first.
+        """
+        rows = [self._rows(one, other) for one, other in zip(boxes, points, strict=True)]
+        if self.layout == "ragged":
+            columns: list[Any] = [tuple(column) for column in zip(*rows, strict=True)]
+            return BatchBoxes(columns[0], columns[1], columns[2], None, *columns[3:])
+        columns = [self._padded(column) for column in zip(*rows, strict=True)]
+        lengths = np.array([[len(one)] for one in boxes])
+        return BatchBoxes(columns[0], columns[1], columns[2], np.arange(self.most) < lengths, *columns[3:])
+
+    def _rows(self, boxes: Boxes, points: Points | None) -> list[np.ndarray]:
+        array = boxes_of_edges(boxes.edges, self.format, boxes.size)
+        labels = np.zeros(0, np.int64) if boxes.labels is None else boxes.labels
+        rows = [array.astype(np.float32), labels.astype(np.int64), boxes.ids]
+        if self.keypoints is not None and points is not None:
+            kept = points.places[boxes.ids]
+            known = np.isfinite(kept).all(axis=-1)
+            places = np.where(known[..., np.newaxis], kept[..., ::-1] + 0.5, -1)
+            rows += [
+                places.astype(np.float32),
+                np.where(known, points.visible[boxes.ids], 0).astype(np.int64),
+            ]
+        return rows
+
+    def _padded(self, column: Sequence[np.ndarray]) -> np.ndarray:
+        made = np.full((len(column), self.most, *column[0].shape[1:]), -1, column[0].dtype)
+        for place, rows in zip(made, column, strict=True):
+            place[: len(rows)] = rows
+        return made
+
+
+def parse_layout(
+    boxes: Any, max_boxes: Any, box_format: Any, *, most: int | None, keypoints: int | None
+) -> BoxLayout | None:
+    """Return the layout that a loader's arguments ask for; None for a source without boxes.
+
+    Parameters
+    ----------
+    boxes, max_boxes, box_format
+        As they were given; None where they were not.
+    most : int or None
+        The largest number of boxes that an image of the source has; None for a source without boxes.
+    keypoints : int or None
+
+    Raises
+    ------
+    ArgumentError
+    """
+    given = {"boxes": boxes, "max_boxes": max_boxes, "box_format": box_format}
+    named = [name for name, value in given.items() if value is not None]
+    if most is None:
+        if named:
+            raise ArgumentError(f"{named[0]}={given[named[0]]!r:.80}: the source has no boxes; leave it out")
+        return None
+    layout = "padded" if boxes is None else boxes
+    if layout not in get_args(Layout):
+        raise ArgumentError(f"boxes={layout!r:.80}: choose 'padded' or 'ragged'")
+    if layout == "ragged" and max_boxes is not None:
+        raise ArgumentError("max_boxes= is for boxes='padded'; leave it out")
+    form = "xyxy" if box_format is None else box_format
+    if form not in get_args(BoxFormat):
+        raise ArgumentError(
+            f"box_format={form!r:.80}: choose one of {', '.join(map(repr, get_args(BoxFormat)))}"
+        )
+    rows = max(1, most) if max_boxes is None else whole_number("max_boxes", max_boxes)
+    return BoxLayout(layout, max(1, most) if layout == "ragged" else rows, form, keypoints)
