@@ -161,6 +161,11 @@ def build(
     allowed = MaxBad.of(max_bad)
     recipe = as_recipe(recipe)
     source = open_source(src, color=color)
+    if source.task == "detect":
+        raise BuildError(
+            f"{source.where}: a dataset stores no boxes: train with a Loader of the source itself, or open it with "
+            "open_source(..., annotations=None) to store the images alone"
+        )
     if copies > 1 and not recipe.draws:
         raise BuildError(
             f"copies={copies}, but the recipe draws nothing: all copies would be the same image; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from offgraph.loading.batch import Batch
     from offgraph.loading.loader import Loader
+    from offgraph.loading.objects import ObjectLayout
 
 __all__ = ["dataset"]
 
@@ -28,7 +29,10 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     """Give the whole batches of a loader to TensorFlow.
 
     An element is what the loader's task learns from: ``(image, label)`` for classes and numbers, with labels as in
-    :class:`offgraph.Batch`, ``(image, mask)`` for masks, and ``image`` alone where there is neither. Images without a channel axis get one, of length 1, as convolutions want
+    :class:`offgraph.Batch`, ``(image, mask)`` for masks, and ``image`` alone where there is neither. For boxes it is
+    ``(image, {"boxes": …, "classes": …})``: float32 (B, N, 4) and int64 (B, N), filled up with -1, or with
+    ``boxes="ragged"`` ragged tensors; with keypoints also ``"points"`` (B, N, K, 2) and ``"visible"`` (B, N, K), with masks
+    ``"masks"``. Images without a channel axis get one, of length 1, as convolutions want
     it. Shapes are static; the batch axis is ``None`` only where a short last batch is possible. Every pass over
     the dataset is the next epoch; ``take(n)``, ``skip(n)`` and ``shard(n, i)`` start a pass each, so where the loader
     shuffles they are parts of one order only with ``advance=False``. Keras warns about its own ``shuffle=True``, which
@@ -73,18 +77,23 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     if loader.label_spec is not None:
         shape, dtype = loader.label_spec
         signature = (signature, tf.TensorSpec((size, *shape), dtype))
-    elif mask_spec is not None:
-        signature = (signature, tf.TensorSpec((size, *mask_spec.shape), mask_spec.dtype))
+    objects = None if loader.object_layout is None else _Objects(loader.object_layout)
+    if objects is not None:
+        signature = (signature, *objects.specs(size))
+    if mask_spec is not None and loader.label_spec is None:
+        masks = tf.TensorSpec((size, *mask_spec.shape), mask_spec.dtype)
+        signature = (*signature, masks) if objects is not None else (signature, masks)
 
     def arrays(batch: Batch) -> tuple[np.ndarray, ...]:
         _check(batch.image, image_spec, "image", loader)
         image = batch.image.reshape(len(batch), *image_shape)
         if batch.label is not None:
             return image, batch.label
+        columns = () if objects is None else objects.arrays(batch.objects)
         if mask_spec is not None:
             _check(batch.mask, mask_spec, "mask", loader)
-            return image, batch.mask  # type: ignore[return-value]  # it was checked
-        return (image,)
+            return image, *columns, batch.mask  # type: ignore[return-value]  # it was checked
+        return image, *columns
 
     parts: list[Any] = list(signature) if isinstance(signature, tuple) else [signature]
     dtypes: Any = [tf.bool, *(part.dtype for part in parts)]
@@ -105,6 +114,8 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
         return elements.take_while(lambda more, *_: more)
 
     def without_flag(_: Any, first: Any, *others: Any) -> Any:
+        if objects is not None:
+            return first, objects.packed(others)
         return (first, *others) if others else first
 
     made: Any = tf.data.Dataset.range(1).flat_map(one_pass)
@@ -116,6 +127,49 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     made = made.with_options(options)
     # What is left out is known only at the end of a pass; an asserted UNKNOWN would be taken for a wrong count.
     return made if skips else made.apply(tf.data.experimental.assert_cardinality(len(loader)))
+
+
+class _Objects:
+    """Boxes and keypoints of a batch as tensors: padded arrays, or rows one image after another with their numbers."""
+
+    def __init__(self, layout: ObjectLayout) -> None:
+        self.ragged = layout.layout == "ragged"
+        self.most = layout.most
+        self.columns: dict[str, tuple[tuple[int, ...], str]] = {
+            "boxes": ((4,), "float32"),
+            "classes": ((), "int64"),
+        }
+        if layout.keypoints is not None:
+            self.columns["points"] = (layout.keypoints, 2), "float32"
+            self.columns["visible"] = (layout.keypoints,), "int64"
+
+    def specs(self, size: int | None) -> list[Any]:
+        """Specs of the tensors of a batch."""
+        import tensorflow as tf
+
+        if not self.ragged:
+            return [tf.TensorSpec((size, self.most, *shape), dtype) for shape, dtype in self.columns.values()]
+        rows = [tf.TensorSpec((None, *shape), dtype) for shape, dtype in self.columns.values()]
+        return [tf.TensorSpec((size,), "int64"), *rows]
+
+    def arrays(self, objects: Any) -> list[np.ndarray]:
+        """Arrays of a batch, as the specs say."""
+        columns = [getattr(objects, name) for name in self.columns]
+        if not self.ragged:
+            return columns
+        lengths = np.array([len(rows) for rows in columns[0]], np.int64)
+        return [lengths, *(np.concatenate(column) for column in columns)]
+
+    def packed(self, tensors: Sequence[Any]) -> dict[str, Any]:
+        """Tensors by name, with the masks where there are some."""
+        import tensorflow as tf
+
+        lengths, rows = (tensors[0], tensors[1:]) if self.ragged else (None, tensors)
+        made = dict(zip((*self.columns, "masks"), rows))  # masks may be absent
+        if lengths is not None:
+            for name in self.columns:
+                made[name] = tf.RaggedTensor.from_row_lengths(made[name], lengths, validate=False)
+        return made
 
 
 class _Passes:

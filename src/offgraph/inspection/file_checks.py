@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from offgraph.core.arguments import whole_number
+from offgraph.core.choices import ObjectMasks
 from offgraph.core.errors import DecodeError, OffgraphWarning, SourceError
 from offgraph.core.machine import with_retries
 from offgraph.core.specs import ArraySpec
@@ -34,6 +35,7 @@ __all__ = ["KINDS", "DoctorReport", "Finding", "doctor"]
 KINDS = {
     "source": "the folder or table as a whole",
     "left": "left out of the source",
+    "boxes": "annotated objects that are not passed on",
     "bad": "cannot be used as they are",
     "suffix": "the name says another format than the bytes",
     "duplicate": "the same bytes as another file",
@@ -52,6 +54,13 @@ KINDS = {
 """Kinds of findings, in the order in which they are shown. Only ``"bad"`` files cannot be used."""
 
 _ORDINARY = frozenset({"hidden", "not an image", "of a system or a tool"})  # counted, but not listed
+_OF_LABELS = (
+    "task",
+    "targets",
+    "annotations",
+    "bad_boxes",
+    "crowds",
+)  # options of open_source that are not for files
 _AREA_FACTOR = 16
 _ASPECT_FACTOR = 4
 _ENOUGH_TO_COMPARE = 5
@@ -163,7 +172,11 @@ class DoctorReport:
     def _summary(self) -> str:
         left_out = "".join(f", {count} left out ({reason})" for reason, count in self.skipped.items())
         odd = len(
-            {finding.file for finding in self.findings if finding.kind not in ("bad", "source", "left")}
+            {
+                finding.file
+                for finding in self.findings
+                if finding.kind not in ("bad", "source", "left", "boxes")
+            }
         )
         learnt = f" ({printable(self.learnt)})" if self.learnt else ""
         whole = "; the source is refused as a whole, see above" if self.refused else ""
@@ -282,6 +295,11 @@ def doctor(
         if reason not in _ORDINARY
         for name in names
     ]
+    findings += [
+        Finding(place, "boxes", reason)
+        for reason, places in source.left_out_boxes.items()
+        for place in places
+    ]
     findings += [finding for one in examined for finding in one.findings]
     order = list(KINDS)
     findings.sort(key=lambda finding: order.index(finding.kind))  # stable: files stay in the source's order
@@ -307,10 +325,13 @@ def _open(
         except SourceError as error:
             if "labels" in options or isinstance(path, Source):
                 raise
-            files = {name: value for name, value in options.items() if name not in ("task", "targets")}
+            files = {name: value for name, value in options.items() if name not in _OF_LABELS}
+            if files.get("masks") in get_args(ObjectMasks):
+                del files["masks"]
             source, refused = open_source(path, **files, labels=None), [str(error)]
     texts = [str(one.message) for one in said if one.category is OffgraphWarning]
-    return source, refused, [text for text in texts if WHITE_MASKS not in text]  # all masks are asked below
+    known = (WHITE_MASKS, "bad box")  # all masks are asked below, and all boxes listed
+    return source, refused, [text for text in texts if not any(words in text for words in known)]
 
 
 def _examine(source: Source, index: int) -> _Examined:

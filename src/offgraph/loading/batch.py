@@ -11,6 +11,7 @@ import numpy as np
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import StepError
 from offgraph.loading.labels import BatchLabels
+from offgraph.loading.objects import BatchObjects, ObjectLayout
 from offgraph.loading.samples import TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike
@@ -42,6 +43,8 @@ class Batch(NotebookView):
         separate examples. ``records[i]["key"]["index"]`` is the image's number in the source in both.
     records : tuple of dict
         What was drawn for each image.
+    objects : BatchObjects or None
+        Boxes with their classes, and keypoints, of a source with the task ``"detect"``.
     """
 
     image: np.ndarray
@@ -49,6 +52,7 @@ class Batch(NotebookView):
     mask: np.ndarray | None
     index: np.ndarray
     records: tuple[dict[str, Any], ...]
+    objects: BatchObjects | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -56,13 +60,17 @@ class Batch(NotebookView):
     def __repr__(self) -> str:
         label = "none" if self.label is None else f"{self.label.dtype} {self.label.shape}"
         mask = "none" if self.mask is None else f"{self.mask.dtype} {self.mask.shape}"
-        return (
-            f"<Batch of {len(self)}: image {self.image.dtype} {self.image.shape}, label {label}, mask {mask}>"
-        )
+        objects = "" if self.objects is None else f", objects {self.objects!r}"
+        image = f"{self.image.dtype} {self.image.shape}"
+        return f"<Batch of {len(self)}: image {image}, label {label}, mask {mask}{objects}>"
 
 
 def collate(
-    samples: Sequence[TrainingSample], labels: BatchLabels, recipe: Compose, buffers: Buffers
+    samples: Sequence[TrainingSample],
+    labels: BatchLabels,
+    recipe: Compose,
+    buffers: Buffers,
+    objects: ObjectLayout | None = None,
 ) -> Batch:
     """Copy samples into the arrays of one batch.
 
@@ -76,6 +84,8 @@ def collate(
         What the samples went through, for the advice of an error.
     buffers : Buffers
         Where the arrays of images and masks come from.
+    objects : ObjectLayout, optional
+        How boxes and keypoints stand in the batch; None where there are none.
 
     Raises
     ------
@@ -88,6 +98,7 @@ def collate(
         mask=None if samples[0].mask is None else _stacked(samples, "mask", recipe, buffers),
         index=np.array([sample.number for sample in samples], np.int64),
         records=tuple(sample.record for sample in samples),
+        objects=None if objects is None else objects.stack([sample.targets for sample in samples]),
     )
 
 

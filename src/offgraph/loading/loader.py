@@ -30,6 +30,7 @@ from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.loading.batch import Batch, collate
+from offgraph.loading.objects import Layout, parse_layout
 from offgraph.loading.samples import DatasetSamples, FileSamples, Rules, Samples, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike, check_non_finite_option, parse_mask_dtype
@@ -41,6 +42,7 @@ from offgraph.pipeline.workers import default_threads, ordered_map, read_ahead
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source, is_built, open_source
 from offgraph.sources.base import count_of, printable, said_task
+from offgraph.targets.box_formats import BoxFormat
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -99,6 +101,15 @@ class Loader(NotebookView):
         Give class numbers as rows of 0 and 1, for losses such as ``categorical_crossentropy``.
     mask_dtype : str, optional
         Integer dtype of the masks in a batch. Unless given, the smallest that holds those of the masks looked at.
+    boxes : {"padded", "ragged"}, optional
+        How the boxes of a source with the task ``"detect"`` stand in a batch: in one array, filled up with -1, or in an
+        array for each image. Padded unless given.
+    max_boxes : int, optional
+        Rows of a padded array; an image with more boxes is one that cannot be used. The largest number of boxes that an
+        image of the source has, unless given.
+    box_format : {"xyxy", "xywh", "cxcywh", "yolo", "coco", "voc"}, optional
+        What the four numbers of a box are; ``"xyxy"`` unless given: left, upper, right and lower edge in pixels, 0 at the
+        image's own edge.
     prefetch : int
         Batches made ahead of the one in use.
     other_recipe : bool
@@ -158,6 +169,9 @@ class Loader(NotebookView):
         class_names: Sequence[str] | None = None,
         one_hot: bool = False,
         mask_dtype: str | None = None,
+        boxes: Layout | None = None,
+        max_boxes: int | None = None,
+        box_format: BoxFormat | None = None,
         prefetch: int = 2,
         other_recipe: bool = False,
         start_epoch: int = 0,
@@ -196,6 +210,9 @@ class Loader(NotebookView):
             opened = open_source(source, color=color, task=task, class_names=class_names)
             self._samples = FileSamples(opened, bool(one_hot))
             self.recipe = Compose([]) if given is None else given
+        self.object_layout = parse_layout(
+            boxes, max_boxes, box_format, most=self._samples.most_boxes, keypoints=self._samples.keypoints
+        )
         if task not in (None, self.task):
             raise ArgumentError(
                 f"task={task!r:.80}: the source has the task {self.task!r}; open it with open_source(..., task={task!r:.80})"
@@ -250,7 +267,7 @@ class Loader(NotebookView):
 
     @property
     def task(self) -> Task | None:
-        """What there is to learn: "classify", "multilabel", "regress" or "segment"; None without labels and masks."""
+        """What there is to learn: "classify", "multilabel", "regress", "segment" or "detect"; None without any."""
         return self._samples.labels.task
 
     @property
@@ -405,10 +422,10 @@ class Loader(NotebookView):
                     continue
                 waiting.append(sample)
                 if len(waiting) == self.batch_size:
-                    yield collate(waiting, self._samples.labels, self.recipe, self._buffers)
+                    yield self._collated(waiting)
                     waiting = []
         if waiting and not self.drop_last:
-            yield collate(waiting, self._samples.labels, self.recipe, self._buffers)
+            yield self._collated(waiting)
         if left_out and not used:
             raise self._none_usable()
         if left_out > _MANY * (used + left_out) and not self._warned:
@@ -419,11 +436,16 @@ class Loader(NotebookView):
                 stacklevel=2,
             )
 
+    def _collated(self, samples: list[TrainingSample]) -> Batch:
+        return collate(samples, self._samples.labels, self.recipe, self._buffers, self.object_layout)
+
     def _sample(self, address: tuple[int, int], alike: bool = True) -> TrainingSample | None:
         epoch, number = address
         rules = self._rules()
         try:
             sample = self._samples.sample(number, self.recipe, self.seed, epoch, rules)
+            if self.object_layout is not None:
+                self.object_layout.check(sample.targets)
             if self.on_error == "skip" and alike and rules.reference is not None:
                 like = rules.reference
                 check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")

@@ -12,16 +12,17 @@ from offgraph.core.choices import NonFinite
 from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset
+from offgraph.geometry.resampling import Leg, Resampling
 from offgraph.loading.labels import BatchLabels
 from offgraph.pipeline.checks import fit_mask, run_checked
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
 from offgraph.recipe.compose import Compose
+from offgraph.recipe.result import Result
 from offgraph.sources import Source
 from offgraph.sources.base import Label, count_of, refuse_classes, spread
 from offgraph.sources.names import nfc, parse_class_names
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import Image, Mask, Target, Targets
 
 __all__ = ["DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
 
@@ -36,8 +37,7 @@ class TrainingSample:
         Of the item in its source, or of the example in its dataset.
     name : str
         Of the file, relative to the source's root.
-    image : Image
-    mask : Mask or None
+    targets : Targets
     label : int, tuple of int, tuple of float, or None
         As in `Item.label`.
     record : dict
@@ -48,11 +48,20 @@ class TrainingSample:
 
     number: int
     name: str
-    image: Image
-    mask: Mask | None
+    targets: Targets
     label: Label | None
     record: dict[str, Any]
     converted: str | None = None
+
+    @property
+    def image(self) -> Image:
+        """The image."""
+        return self.targets.image
+
+    @property
+    def mask(self) -> Mask | None:
+        """Its mask."""
+        return self.targets.mask
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,10 @@ class Samples(Protocol):
 
     labels: BatchLabels
     has_masks: bool
+    most_boxes: int | None
+    """The largest number of boxes that an image has; None where there are none to learn."""
+    keypoints: int | None
+    """Keypoints of each object; None where there are none."""
 
     def __len__(self) -> int: ...
 
@@ -107,6 +120,8 @@ class FileSamples:
         source.watch()
         self.labels = BatchLabels(source.task, source.class_names, source.target_names, one_hot)
         self.has_masks = source.has_masks
+        self.most_boxes = source.most_objects if source.task == "detect" else None
+        self.keypoints = None if source.keypoints is None else len(source.keypoints.names)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -134,9 +149,8 @@ class FileSamples:
         image, converted = _admit(read.image, rules, scale=self.source.color == "rgb")
         key = Key(seed, epoch, number)
         done = run_checked(recipe, image, read.mask, key, non_finite=rules.non_finite)
-        image, mask = done.targets
-        mask = _fit(mask, rules)
-        return TrainingSample(number, read.item.name, image, mask, read.label, done.record, converted)
+        targets = _fitted(_moved(done, read.targets), rules)
+        return TrainingSample(number, read.item.name, targets, read.label, done.record, converted)
 
 
 class DatasetSamples:
@@ -150,6 +164,7 @@ class DatasetSamples:
         names, self._renumbered = _renumber(dataset, class_names)
         self.labels = BatchLabels(dataset.task, names, dataset.target_names, one_hot)
         self.has_masks = dataset.has_masks
+        self.most_boxes = self.keypoints = None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -190,8 +205,8 @@ class DatasetSamples:
         if self.own_recipe:
             # One record of the whole run: it replays on the image the example was made from.
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
-        image, mask = done.targets
-        return TrainingSample(number, stored.name, image, _fit(mask, rules), label, record, converted)
+        targets = _fitted(_moved(done, Targets({"image": image})), rules)
+        return TrainingSample(number, stored.name, targets, label, record, converted)
 
 
 def _renumber(
@@ -245,8 +260,20 @@ def _admit(image: Image, rules: Rules, *, scale: bool) -> tuple[Image, str | Non
     return to_depth(image, rules.reference.stored, rules.reference.name, scale=scale)
 
 
-def _fit(mask: Mask | None, rules: Rules) -> Mask | None:
-    reference = rules.reference
+def _moved(done: Result, given: Targets) -> Targets:
+    """Return all targets after a recipe: image and mask as it made them, the others moved as the image was."""
+    image, mask = done.targets
+    made: dict[str, Target] = {"image": image} if mask is None else {"image": image, "mask": mask}
+    others = {name: target for name, target in given.items() if name not in ("image", "mask")}
+    if others:
+        legs = [Leg(one, Resampling()) for one in done.frame.maps]
+        made |= {name: target.moved(legs) for name, target in others.items()}
+    return Targets(made, given.metadata)
+
+
+def _fitted(targets: Targets, rules: Rules) -> Targets:
+    """Bring the mask among targets to the dtype of its source's masks."""
+    reference, mask = rules.reference, targets.mask
     if mask is None or reference is None or reference.mask is None:
-        return mask
-    return fit_mask(mask, reference.mask.dtype, reference.name)
+        return targets
+    return targets.replaced(mask=fit_mask(mask, reference.mask.dtype, reference.name))

@@ -10,10 +10,10 @@ import numpy as np
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.errors import ArgumentError, StepError
-from offgraph.targets import Boxes, Points
+from offgraph.targets import Boxes, Points, Targets
 from offgraph.targets.box_formats import BoxFormat, boxes_of_edges
 
-__all__ = ["BatchBoxes", "BoxLayout", "Layout", "parse_layout"]
+__all__ = ["BatchObjects", "Layout", "ObjectLayout", "parse_layout"]
 
 Layout = Literal["padded", "ragged"]
 """Whether all images of a batch have the same number of rows, filled up with -1, or each its own array."""
@@ -23,8 +23,8 @@ Rows = np.ndarray | tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class BatchBoxes:
-    """The boxes of a batch.
+class BatchObjects:
+    """The annotated objects of a batch: boxes with their classes, and keypoints.
 
     Padded, each is one array (B, N, …), with -1 where there is no box; ragged, a tuple of B arrays (n, …).
 
@@ -34,8 +34,8 @@ class BatchBoxes:
         In the loader's `box_format`.
     classes : int64, (B, N)
         Class numbers.
-    objects : int64, (B, N)
-        Number of each box among the objects of its item, from 0: the label of an instance mask, less 1.
+    index : int64, (B, N)
+        Number of each box among the objects of its item, from 0: its label in an instance mask, less 1.
     valid : bool, (B, N), or None
         Which rows are boxes; None where ragged.
     points : float32, (B, N, K, 2), or None
@@ -46,7 +46,7 @@ class BatchBoxes:
 
     boxes: Rows
     classes: Rows
-    objects: Rows
+    index: Rows
     valid: np.ndarray | None
     points: Rows | None = None
     visible: Rows | None = None
@@ -56,13 +56,13 @@ class BatchBoxes:
 
     def __repr__(self) -> str:
         if isinstance(self.boxes, tuple):
-            return f"<BatchBoxes of {len(self)}: {sum(map(len, self.boxes))} boxes, ragged>"
+            return f"<BatchObjects of {len(self)}: {sum(map(len, self.boxes))} boxes, ragged>"
         count = 0 if self.valid is None else int(self.valid.sum())
-        return f"<BatchBoxes of {len(self)}: {count} boxes, padded to {self.boxes.shape[1]} per image>"
+        return f"<BatchObjects of {len(self)}: {count} boxes, padded to {self.boxes.shape[1]} per image>"
 
 
 @dataclass(frozen=True)
-class BoxLayout:
+class ObjectLayout:
     """How boxes stand in a batch.
 
     Parameters
@@ -80,36 +80,39 @@ class BoxLayout:
     format: BoxFormat
     keypoints: int | None = None
 
-    def check(self, boxes: Boxes) -> None:
+    def check(self, targets: Targets) -> None:
         """Refuse an image with more boxes than there are rows for.
 
         Raises
         ------
         StepError
         """
+        boxes = targets.of(Boxes)["boxes"]
         if len(boxes) > self.most:
             raise StepError(
                 f"has {len(boxes)} boxes, and max_boxes={self.most}: raise max_boxes, or leave it out to have a row for "
                 "each box of the source"
             )
 
-    def stack(self, boxes: Sequence[Boxes], points: Sequence[Points | None]) -> BatchBoxes:
-        """Put the boxes of a batch together.
+    def stack(self, targets: Sequence[Targets]) -> BatchObjects:
+        """Put the boxes and keypoints of a batch together.
 
         Parameters
         ----------
-        boxes : sequence of Boxes
-            One for each image, with class numbers as labels.
-        points : sequence of Points or None
-            Those of the objects that the boxes had at first.
+        targets : sequence of Targets
+            Of each image, with ``boxes``, whose labels are class numbers, and ``points``, where there are keypoints: those
+            of the objects that there were at first.
         """
-        rows = [self._rows(one, other) for one, other in zip(boxes, points, strict=True)]
+        boxes = [one.of(Boxes)["boxes"] for one in targets]
+        rows = [
+            self._rows(one, other.of(Points).get("points")) for one, other in zip(boxes, targets, strict=True)
+        ]
         if self.layout == "ragged":
             columns: list[Any] = [tuple(column) for column in zip(*rows, strict=True)]
-            return BatchBoxes(columns[0], columns[1], columns[2], None, *columns[3:])
+            return BatchObjects(columns[0], columns[1], columns[2], None, *columns[3:])
         columns = [self._padded(column) for column in zip(*rows, strict=True)]
         lengths = np.array([[len(one)] for one in boxes])
-        return BatchBoxes(columns[0], columns[1], columns[2], np.arange(self.most) < lengths, *columns[3:])
+        return BatchObjects(columns[0], columns[1], columns[2], np.arange(self.most) < lengths, *columns[3:])
 
     def _rows(self, boxes: Boxes, points: Points | None) -> list[np.ndarray]:
         array = boxes_of_edges(boxes.edges, self.format, boxes.size)
@@ -134,7 +137,7 @@ class BoxLayout:
 
 def parse_layout(
     boxes: Any, max_boxes: Any, box_format: Any, *, most: int | None, keypoints: int | None
-) -> BoxLayout | None:
+) -> ObjectLayout | None:
     """Return the layout that a loader's arguments ask for; None for a source without boxes.
 
     Parameters
@@ -166,4 +169,4 @@ def parse_layout(
             f"box_format={form!r:.80}: choose one of {', '.join(map(repr, get_args(BoxFormat)))}"
         )
     rows = max(1, most) if max_boxes is None else whole_number("max_boxes", max_boxes)
-    return BoxLayout(layout, max(1, most) if layout == "ragged" else rows, form, keypoints)
+    return ObjectLayout(layout, max(1, most) if layout == "ragged" else rows, form, keypoints)
