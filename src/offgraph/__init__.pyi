@@ -67,6 +67,7 @@ from offgraph.sources import (
     Source as Source,
     open_source as open_source,
     split as split,
+    write_annotations as write_annotations,
 )
 from offgraph.core.specs import ArraySpec as ArraySpec
 from offgraph.steps.kinds import (

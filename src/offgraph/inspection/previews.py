@@ -13,16 +13,18 @@ import numpy as np
 from offgraph.core.arguments import path_of, whole_number
 from offgraph.core.errors import OffgraphError, OffgraphWarning
 from offgraph.core.random import Key
+from offgraph.pipeline.checks import moved_targets
 from offgraph.pipeline.failures import BAD_FILE, reason
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.recipe.layers import Augment
 from offgraph.sources import Source, open_source
+from offgraph.sources.base import count_of
 from offgraph.steps.base import Step
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import Targets
 from offgraph.transforms import Normalize, Rescale
 from offgraph.views import draw
 from offgraph.views.html import Figure, Report
+from offgraph.views.marks import mark
 
 __all__ = ["describe_record", "preview"]
 
@@ -47,8 +49,8 @@ def preview(
     Parameters
     ----------
     src : path or Source
-        The `n` images are spread evenly over it, so that every part of it is seen. Masks, where the source has
-        them, are drawn over the images.
+        The `n` images are spread evenly over it, so that every part of it is seen. Masks, boxes and keypoints,
+        where the source has them, are drawn over the images.
     recipe : Compose, list of steps or path of a recipe file
     out : path
         The HTML page.
@@ -134,13 +136,20 @@ def _row(source: Source, index: int, recipe: Compose, draws: int, seed: int) -> 
     if sample.label is not None:
         name = f"{name} ({source.label_text(sample.label)})"
     about = " × ".join(map(str, sample.image.array.shape)) + f" {sample.image.array.dtype}"
-    row = [Figure(_display(sample.image, sample.mask, None), name, "; ".join((about, *sample.picture.notes)))]
+    if sample.boxes is not None:
+        about += f", {count_of(len(sample.boxes), 'box', 'boxes')}"
+    names = source.class_names
+    row = [Figure(_display(sample.targets, names, None), name, "; ".join((about, *sample.picture.notes)))]
     keys = [Key(seed, epoch, index) for epoch in range(draws)]
     results = [recipe.run(sample.image, sample.mask, key) for key in keys]
-    seen = [recipe.run(sample.image, sample.mask, key, stop=_seen(recipe)).targets for key in keys]
+    drawn_up_to = _seen(recipe)
+    seen = [
+        moved_targets(recipe.run(sample.image, sample.mask, key, stop=drawn_up_to), sample.targets)
+        for key in keys
+    ]
     shown = draw.common_range(targets.image.array for targets in seen)
     for epoch, (result, targets) in enumerate(zip(results, seen)):
-        after = _display(*targets, shown)
+        after = _display(targets, names, shown)
         caption = f"epoch {epoch}" if draws > 1 else "after"
         size = " × ".join(map(str, result.image.shape))
         drawn = describe_record(result.record, recipe) or f"{size} {result.image.dtype}"
@@ -148,10 +157,13 @@ def _row(source: Source, index: int, recipe: Compose, draws: int, seed: int) -> 
     return row
 
 
-def _display(image: Image, mask: Mask | None, shown: tuple[float, float] | None) -> np.ndarray:
+def _display(targets: Targets, class_names: Sequence[str], shown: tuple[float, float] | None) -> np.ndarray:
+    image, mask = targets.image, targets.mask
     if mask is None or mask.array.ndim != 2:
-        return draw.fit(draw.to_rgb(image.array, image.axes, shown), _SIDE)
-    return draw.fit(draw.overlay(image.array, mask.array, axes=image.axes, range=shown), _SIDE)
+        rgb = draw.to_rgb(image.array, image.axes, shown)
+    else:
+        rgb = draw.overlay(image.array, mask.array, axes=image.axes, range=shown)
+    return mark(draw.fit(rgb, _SIDE), targets.values(), class_names=class_names)
 
 
 def describe_record(record: dict[str, Any], recipe: Compose) -> str:

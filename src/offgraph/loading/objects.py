@@ -38,6 +38,8 @@ class BatchObjects:
         Number of each box among the objects of its item, from 0: its label in an instance mask, less 1.
     valid : bool, (B, N), or None
         Which rows are boxes; None where ragged.
+    format : str
+        What the four numbers of a box are.
     points : float32, (B, N, K, 2), or None
         x and y of the keypoints of each box, in pixels from the image's edge, as the boxes of the format xyxy.
     visible : int64, (B, N, K), or None
@@ -48,11 +50,18 @@ class BatchObjects:
     classes: Rows
     index: Rows
     valid: np.ndarray | None
+    format: BoxFormat
     points: Rows | None = None
     visible: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def of_image(self, number: int, size: tuple[int, ...]) -> Boxes:
+        """Return the boxes of one image of a size, without rows that only fill up."""
+        rows = slice(None) if self.valid is None else self.valid[number]
+        labels = self.classes[number][rows]
+        return Boxes(self.boxes[number][rows], self.format, size=size, labels=labels, on_bad="drop")
 
     def __repr__(self) -> str:
         if isinstance(self.boxes, tuple):
@@ -109,10 +118,11 @@ class ObjectLayout:
         ]
         if self.layout == "ragged":
             columns: list[Any] = [tuple(column) for column in zip(*rows, strict=True)]
-            return BatchObjects(columns[0], columns[1], columns[2], None, *columns[3:])
+            return BatchObjects(columns[0], columns[1], columns[2], None, self.format, *columns[3:])
         columns = [self._padded(column) for column in zip(*rows, strict=True)]
         lengths = np.array([[len(one)] for one in boxes])
-        return BatchObjects(columns[0], columns[1], columns[2], np.arange(self.most) < lengths, *columns[3:])
+        valid = np.arange(self.most) < lengths
+        return BatchObjects(columns[0], columns[1], columns[2], valid, self.format, *columns[3:])
 
     def _rows(self, boxes: Boxes, points: Points | None) -> list[np.ndarray]:
         array = boxes_of_edges(boxes.edges, self.format, boxes.size)

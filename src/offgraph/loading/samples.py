@@ -12,17 +12,15 @@ from offgraph.core.choices import NonFinite
 from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset
-from offgraph.geometry.resampling import Leg, Resampling
 from offgraph.loading.labels import BatchLabels
-from offgraph.pipeline.checks import fit_mask, run_checked
+from offgraph.pipeline.checks import fit_mask, moved_targets, run_checked
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
 from offgraph.recipe.compose import Compose
-from offgraph.recipe.result import Result
 from offgraph.sources import Source
 from offgraph.sources.base import Label, count_of, refuse_classes, spread
 from offgraph.sources.names import nfc, parse_class_names
-from offgraph.targets import Image, Mask, Target, Targets
+from offgraph.targets import Image, Mask, Targets
 
 __all__ = ["DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
 
@@ -149,7 +147,7 @@ class FileSamples:
         image, converted = _admit(read.image, rules, scale=self.source.color == "rgb")
         key = Key(seed, epoch, number)
         done = run_checked(recipe, image, read.mask, key, non_finite=rules.non_finite)
-        targets = _fitted(_moved(done, read.targets), rules)
+        targets = _fitted(moved_targets(done, read.targets), rules)
         return TrainingSample(number, read.item.name, targets, read.label, done.record, converted)
 
 
@@ -205,7 +203,7 @@ class DatasetSamples:
         if self.own_recipe:
             # One record of the whole run: it replays on the image the example was made from.
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
-        targets = _fitted(_moved(done, Targets({"image": image})), rules)
+        targets = _fitted(moved_targets(done, Targets({"image": image})), rules)
         return TrainingSample(number, stored.name, targets, label, record, converted)
 
 
@@ -258,17 +256,6 @@ def _admit(image: Image, rules: Rules, *, scale: bool) -> tuple[Image, str | Non
     if rules.any_depth or rules.reference is None:
         return image, None
     return to_depth(image, rules.reference.stored, rules.reference.name, scale=scale)
-
-
-def _moved(done: Result, given: Targets) -> Targets:
-    """Return all targets after a recipe: image and mask as it made them, the others moved as the image was."""
-    image, mask = done.targets
-    made: dict[str, Target] = {"image": image} if mask is None else {"image": image, "mask": mask}
-    others = {name: target for name, target in given.items() if name not in ("image", "mask")}
-    if others:
-        legs = [Leg(one, Resampling()) for one in done.frame.maps]
-        made |= {name: target.moved(legs) for name, target in others.items()}
-    return Targets(made, given.metadata)
 
 
 def _fitted(targets: Targets, rules: Rules) -> Targets:

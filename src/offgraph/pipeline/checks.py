@@ -15,11 +15,11 @@ from offgraph.core.choices import NonFinite
 from offgraph.core.errors import ArgumentError, StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
+from offgraph.geometry.resampling import Leg, Resampling
 from offgraph.pipeline.probe import _channels
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.result import Result
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import Image, Mask, Target, Targets
 from offgraph.transforms import CenterCrop, RandomCrop, Resize
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "check_finite",
     "check_non_finite_option",
     "fit_mask",
+    "moved_targets",
     "parse_mask_dtype",
     "run_checked",
 ]
@@ -189,6 +190,24 @@ def run_checked(
             _blame(recipe, image, key, start, len(recipe.steps) if stop is None else stop)
             check_finite(made, "the recipe makes")
     return done
+
+
+def moved_targets(done: Result, given: Targets) -> Targets:
+    """Return all targets after a recipe: image and mask as it made them, the others moved as the image was.
+
+    Parameters
+    ----------
+    done : Result
+    given : Targets
+        What the recipe was run on.
+    """
+    image, mask = done.targets
+    made: dict[str, Target] = {"image": image} if mask is None else {"image": image, "mask": mask}
+    others = {name: target for name, target in given.items() if name not in ("image", "mask")}
+    if others:
+        legs = [Leg(one, Resampling()) for one in done.frame.maps]
+        made |= {name: target.moved(legs) for name, target in others.items()}
+    return Targets(made, given.metadata)
 
 
 def _blame(recipe: Compose, image: Image, key: Key, start: int, stop: int) -> None:

@@ -14,6 +14,7 @@ from offgraph.core.axes import SPATIAL
 from offgraph.core.errors import OffgraphError
 from offgraph.formats.encoding import encode_png
 from offgraph.views import draw
+from offgraph.views.marks import mark
 from offgraph.views.text import clean
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def of_source(source: Source) -> str:
             continue
         image, mask = sample.image, sample.mask
         rgb = _overlaid(image.array, None if mask is None else mask.array, image.axes, None)
-        shown.append((rgb, name))
+        shown.append((mark(rgb, sample.targets.values(), class_names=source.class_names), name))
     return _figures(repr(source), shown)
 
 
@@ -103,7 +104,10 @@ def _batch(batch: Batch, class_names: Sequence[str]) -> list[Shown]:
         caption = "" if label is None else str(label)
         if label is not None and class_names and np.ndim(label) == 0:
             caption = class_names[int(label)]
-        shown.append((_overlaid(image, mask, axes, bounds), caption))
+        rgb = _overlaid(image, mask, axes, bounds)
+        if batch.objects is not None:
+            rgb = mark(rgb, [batch.objects.of_image(number, rgb.shape[:2])], class_names=class_names)
+        shown.append((rgb, caption))
     return shown
 
 
