@@ -335,6 +335,14 @@ def test_a_fold_is_found():
     assert many.sum() > 50 and not step.forward(goals)[1][many].any()
 
 
+def test_maps_that_move_nothing_are_left_out():
+    step = DisplacementMap(np.ones((2, 3, 3)), (9, 9), (9, 9))
+    assert compose([AffineMap.identity((9, 9)), step, GridMap.identity((9, 9))]) is step
+    assert not AffineMap.identity((9, 9)).then(GridMap.crop((0, 0), (3, 3), (9, 9))).is_identity
+    crop = GridMap.crop((0, 0), (3, 3), (9, 9))
+    assert isinstance(step.then(crop), ChainMap)
+
+
 def test_nothing_maps_nothing():
     step = DisplacementMap(np.zeros((2, 3, 3)), (5, 5), (5, 5))
     points = [[np.nan, 1], [1, 2]]

@@ -70,6 +70,12 @@ class AffineMap(CoordinateMap):
         return cls(np.eye(len(size)), np.asarray(start, np.float64), input_size, size)
 
     @property
+    def is_identity(self) -> bool:
+        """Whether every pixel stays where it is."""
+        is_same = self.input_size == self.output_size and not self.offset.any()
+        return is_same and bool((self.matrix == np.eye(len(self.offset))).all())
+
+    @property
     def preserves_lines(self) -> bool:
         """Always."""
         return True

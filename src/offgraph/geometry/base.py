@@ -78,6 +78,11 @@ class CoordinateMap(ABC):
         return False
 
     @property
+    def is_identity(self) -> bool:
+        """Whether every pixel stays where it is, known without a computation."""
+        return False
+
+    @property
     def preserves_lines(self) -> bool:
         """Whether straight lines stay straight, so that the corners of a box bound all of it."""
         return False
@@ -192,7 +197,7 @@ class CoordinateMap(ABC):
         """Return the map of this step followed by `after`.
 
         Grid maps join into a grid map, grid, affine and projective maps into the most general of them; anything else
-        is kept as a chain.
+        is kept as a chain, in which a map that moves nothing is left out.
 
         Parameters
         ----------

@@ -62,9 +62,11 @@ class ChainMap(CoordinateMap):
         object.__setattr__(self, "maps", tuple(joined))
 
     @classmethod
-    def of(cls, maps: Sequence[CoordinateMap]) -> ChainMap:
-        """Return the chain of maps; `CoordinateMap.then` makes it so."""
-        return cls(tuple(maps))
+    def of(cls, maps: Sequence[CoordinateMap]) -> CoordinateMap:
+        """Return the chain of maps without those that move nothing, or the one that is left; `then` makes it so."""
+        joined = cls(tuple(maps)).maps
+        moving = tuple(step for step in joined if not step.is_identity) or joined[:1]
+        return moving[0] if len(moving) == 1 else cls(moving)
 
     @property
     def input_size(self) -> tuple[int, ...]:  # type: ignore[override]

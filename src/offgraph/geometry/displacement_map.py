@@ -37,6 +37,9 @@ MAX_FIELD = 1 << 20
 _TOLERANCE = 1e-9
 """Largest error in pixels with which a place counts as found."""
 
+_INJECTIVE = {1: 0.5, 2: 0.48, 3: 0.40}
+"""By axes: displacements of control points, in distances between them, below which a cubic spline is injective."""
+
 _MOST_TURNS = 40
 """Steps with a derivative before the slow way is taken; three or four are usual."""
 
@@ -193,8 +196,17 @@ class DisplacementMap(NumericMap):
 
     @property
     def may_fold(self) -> bool:
-        """Whether the bound on the field's steepness leaves folds possible."""
-        return self.steepness >= 1
+        """Whether folds are possible: the field is steep, and its control points lie far apart.
+
+        A uniform cubic B-spline whose control points are moved less than 0.48 of their distance (0.40 on three axes) is
+        injective: Choi and Lee, Injectivity conditions of 2D and 3D uniform cubic B-spline functions, 2000. A shift of
+        the whole field moves nothing over anything.
+        """
+        if self.steepness < 1:
+            return False
+        least, most = self._extent()
+        far = float(((most - least) / 2 * self._scale).max())
+        return self.order != 3 or far >= _INJECTIVE.get(len(self.input_size), 0.0)
 
     @functools.cached_property
     def _folds(self) -> _Folds:
