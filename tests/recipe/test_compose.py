@@ -169,7 +169,7 @@ def test_stored_is_what_still_gives_whole_numbers():
 
 
 def test_parts_make_the_whole():
-    recipe, image, mask = usual(), Image(PHOTO), Mask(LABELS)
+    recipe, image, mask = og.Compose(usual().items, fuse=False), Image(PHOTO), Mask(LABELS)
     whole = recipe.run(image, mask, KEY)
     for n in range(len(recipe.steps) + 1):
         first = recipe.run(image, mask, KEY, stop=n)
@@ -215,7 +215,7 @@ def test_an_error_names_step_cause_and_picture_once():
         "step 2 of Augment, CenterCrop (cut): size=(100, 10) is larger than the image of (40, 50)"
     )
     assert (
-        text.endswith("[picture of shape (40, 50, 3), dtype uint8, axes YXC]")
+        text.endswith("[image of shape (40, 50, 3), dtype uint8, axes YXC]")
         and text.count("CenterCrop") == 1
     )
 

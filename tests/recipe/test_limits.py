@@ -11,7 +11,7 @@ import offgraph as og
 from offgraph.core.specs import MAX_PIXELS, ArraySpec
 from offgraph.engine.resize import resize, weight_table
 from offgraph.formats import decoding
-from offgraph.plan import run
+from offgraph.plan.draw import MAX_WINDOW
 
 IMAGE = np.full((20, 30, 3), 7, np.uint8)
 
@@ -143,4 +143,4 @@ def test_an_angle_without_digits_is_refused():
 
 
 def test_limits_are_words_of_the_plan():
-    assert run.MAX_WINDOW >= 1023**2  # a median of 1023 x 1023 is slow, and possible
+    assert MAX_WINDOW >= 1023**2  # a median of 1023 x 1023 is slow, and possible

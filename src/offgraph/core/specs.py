@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -74,11 +74,11 @@ class ArraySpec:
         shape = list(self.shape)
         for axis, length in zip(self.spatial, size, strict=True):
             shape[axis] = length
-        return replace(self, shape=tuple(shape))
+        return ArraySpec(tuple(shape), self.dtype, self.axes)
 
     def cast(self, dtype: str) -> ArraySpec:
         """Return the same spec with another dtype."""
-        return replace(self, dtype=np.dtype(dtype).name)
+        return ArraySpec(self.shape, _dtype_name(np.dtype(dtype)), self.axes)
 
 
 @functools.lru_cache(maxsize=64)

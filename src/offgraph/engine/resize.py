@@ -17,7 +17,7 @@ from offgraph.engine.calls import call_native, native_input, parts
 from offgraph.engine.native import core
 from offgraph.engine.resample import arranged
 
-__all__ = ["KERNELS", "resize", "resize_reference"]
+__all__ = ["KERNELS", "resize", "resize_reference", "weight_table"]
 
 
 def _box(x: np.ndarray) -> np.ndarray:
@@ -146,6 +146,7 @@ def resize(
     axes: Sequence[int],
     kernel: str = "triangle",
     antialias: bool = True,
+    window: Sequence[tuple[int, int]] | None = None,
 ) -> np.ndarray:
     """Resize the spatial axes of an image to a size in pixels.
 
@@ -162,11 +163,13 @@ def resize(
         Shape of the weights.
     antialias : bool, optional
         Whether the kernel is as wide as an output pixel where that is wider than an input pixel.
+    window : sequence of (int, int), optional
+        (start, length) for each spatial axis: only these pixels of the result are made. Left out, all are.
 
     Returns
     -------
     ndarray
-        Of the image's type, C order. Equal to the bytes of :func:`resize_reference`.
+        Of the image's type, C order. Equal to the bytes of :func:`resize_reference`, or to that part of them.
 
     Raises
     ------
@@ -182,10 +185,27 @@ def resize(
     array([[ 7, 23]], dtype=uint8)
     """
     tables, shape = _tables(image, size, axes, kernel, antialias)
+    if window is not None:
+        tables, shape = _part_of(tables, shape, axes, window)
     output = np.empty(shape, dtype=image.dtype.newbyteorder("="))
     for part, target, _ in parts(image, output):
         _resize_into(target, part, tables, axes)
     return output
+
+
+def _part_of(
+    tables: list[_Table], shape: tuple[int, ...], axes: Sequence[int], window: Sequence[tuple[int, int]]
+) -> tuple[list[_Table], tuple[int, ...]]:
+    """The rows of the tables that make the pixels of a window, and the shape of the result."""
+    lengths = list(shape)
+    for axis, (start, length) in zip(axes, window, strict=True):
+        if start < 0 or length < 1 or start + length > lengths[axis]:
+            raise ValueError(f"window={tuple(window)} does not lie inside the result of {shape}")
+        lengths[axis] = length
+    chosen = [slice(start, start + length) for start, length in window]
+    return [
+        (starts[rows], counts[rows], weights[rows]) for (starts, counts, weights), rows in zip(tables, chosen)
+    ], tuple(lengths)
 
 
 def _resize_into(output: np.ndarray, image: np.ndarray, tables: list[_Table], axes: Sequence[int]) -> None:

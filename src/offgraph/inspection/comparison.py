@@ -208,7 +208,7 @@ def _settings(varied: list[Vary], recipe: Compose | None) -> list[_Setting]:
         raise RecipeError(
             f"{count} combinations are more than the {_MOST} that a page shows; give fewer values"
         )
-    base: dict[str, Any] = {"offgraph": 1, "steps": []} if recipe is None else recipe.to_dict()
+    base: dict[str, Any] = {"offgraph": 1, "fuse": True, "steps": []} if recipe is None else recipe.to_dict()
     if recipe is None:
         for step in dict.fromkeys(entry.step for entry in varied):
             if find_step(step) is None:

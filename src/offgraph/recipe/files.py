@@ -53,7 +53,10 @@ def to_dict(recipe: Compose, *, defaults: bool = True) -> dict[str, Any]:
         {"Augment": [entry(step) for step in item.steps]} if isinstance(item, Augment) else entry(item)
         for item in recipe.items
     ]
-    return {"offgraph": FORMAT, "steps": steps}
+    head: dict[str, Any] = {"offgraph": FORMAT}
+    if defaults or not recipe.fuse:
+        head["fuse"] = recipe.fuse
+    return {**head, "steps": steps}
 
 
 def _changed(step: Step) -> dict[str, Any]:
@@ -103,9 +106,9 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def read_dict(
-    data: Any, *, source: str = "recipe", lines: Mapping[_Path, int] | None = None
-) -> list[Step | Augment]:
-    """Return the items of a recipe given as plain values.
+    data: Any, *, source: str = "recipe", lines: Mapping[_Path, int] | None = None, fuse: bool = False
+) -> tuple[list[Step | Augment], bool]:
+    """Return the items of a recipe given as plain values, and whether its operations are fused.
 
     Parameters
     ----------
@@ -115,6 +118,8 @@ def read_dict(
         What messages call it: the file's name.
     lines : mapping, optional
         Line number of each path inside `data`.
+    fuse : bool
+        What it is where `data` does not say: `to_dict` always does, but did not before there was fusion.
 
     Raises
     ------
@@ -136,7 +141,7 @@ def read_dict(
         more = len(reader.problems) - _MAX_PROBLEMS
         shown = reader.problems[:_MAX_PROBLEMS] + [f"{source}: and {more} problems more"] * (more > 0)
         raise RecipeError("\n".join(shown))
-    return items
+    return items, data.get("fuse", fuse)
 
 
 def _check_values(data: Any, source: str) -> None:
@@ -175,11 +180,12 @@ class _Reader:
         if not isinstance(data, Mapping) or not isinstance(data.get("steps"), list):
             self.complain((), "a recipe has the keys 'offgraph: 1' and 'steps:' with a list of steps")
             return []
+        known = ("offgraph", "fuse", "steps")
         for key in data:
-            if key not in ("offgraph", "steps"):
-                self.complain(
-                    (key,), f"unknown key {key!r:.60}{did_you_mean(str(key), ('offgraph', 'steps'))}"
-                )
+            if key not in known:
+                self.complain((key,), f"unknown key {key!r:.60}{did_you_mean(str(key), known)}")
+        if not isinstance(data.get("fuse", True), bool):
+            self.complain(("fuse",), f"fuse is true or false, got {data['fuse']!r:.40}")
         if "offgraph" not in data:
             self.complain((), f"a recipe begins with the line 'offgraph: {FORMAT}', which is missing")
         elif (form := data["offgraph"]) != FORMAT or isinstance(form, bool):
@@ -240,8 +246,11 @@ class _Reader:
 # YAML → plain values, without trust: only mappings, lists and scalars, no tags, no aliases
 
 
-def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], str]:
-    """Return the items of a recipe in a YAML or JSON file, or in a text with at least one line break; and its name."""
+def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], bool, str]:
+    """Return the items of a recipe in a YAML or JSON file, or in a text with at least one line break.
+
+    Also whether its operations are fused, which they are unless it says no, and the file's name.
+    """
     if isinstance(path_or_text, str) and "\n" in path_or_text:
         text, source = path_or_text, "recipe"
     else:
@@ -258,7 +267,7 @@ def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], str]:
         says = getattr(error, "problem", None) or str(error).split("\n")[0]
         raise RecipeError(f"{where}: not YAML: {says}") from None
     lines: dict[_Path, int] = {}
-    return read_dict(_value(node, (), lines, source), source=source, lines=lines), source
+    return *read_dict(_value(node, (), lines, source), source=source, lines=lines, fuse=True), source
 
 
 def _read(path: Path) -> str:

@@ -40,19 +40,24 @@ def _layer(recipe: Compose) -> tuple[Step, ...]:
 
 
 def fingerprint(recipe: Compose) -> str:
-    """SHA-256 over the prepare layer; what stands in `Augment`, key order and ids do not change it."""
-    return _hash(canonical(_layer(recipe), ids=False))
+    """SHA-256 over the prepare layer and `fuse`; what stands in `Augment`, key order and ids do not change it."""
+    steps = canonical(_layer(recipe), ids=False)
+    return _hash({"fuse": True, "steps": steps} if recipe.fuse else steps)
 
 
-def digest(recipe: Compose) -> str:
-    """SHA-256 over all steps in their order, with ids and layers."""
+def digest(recipe: Compose, *, fuse: bool | None = None) -> str:
+    """SHA-256 over all steps in their order, with ids and layers, and `fuse`: the recipe's own, or another.
+
+    Without fusion it is what it was before there was any.
+    """
     layers = [
         canonical((item,), ids=True)[0]
         if isinstance(item, Step)
         else {"augment": canonical(item.steps, ids=True)}
         for item in recipe.items
     ]
-    return _hash({"offgraph": FORMAT, "steps": layers})
+    fused = {"fuse": True} if (recipe.fuse if fuse is None else fuse) else {}
+    return _hash({"offgraph": FORMAT, **fused, "steps": layers})
 
 
 def explain_mismatch(a: Compose, b: Compose, *, names: tuple[str, str] = ("the first", "the second")) -> str:
@@ -72,6 +77,8 @@ def explain_mismatch(a: Compose, b: Compose, *, names: tuple[str, str] = ("the f
     """
     left, right = (list(zip(_numbers(each), canonical(_layer(each), ids=False))) for each in (a, b))
     said: list[str] = []
+    if a.fuse != b.fuse:
+        said.append(f"fuse is {a.fuse} in {names[0]} and {b.fuse} in {names[1]}")
     for (number, one), (there, other) in zip(left, right):
         where = f"step {number}" + (f" ({there} in {names[1]})" if there != number else "")
         if one["step"] != other["step"]:

@@ -64,6 +64,11 @@ def schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "offgraph": {"const": FORMAT},
+            "fuse": {
+                "type": "boolean",
+                "default": True,
+                "description": "Whether neighbouring geometric steps are joined into one resampling.",
+            },
             "steps": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/step"}, group]}},
         },
         "required": ["offgraph", "steps"],

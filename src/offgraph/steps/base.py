@@ -1,4 +1,4 @@
-"""What a step is: declared once, sampled, then applied; and the registry of all steps.
+"""What a step is: declared once, sampled, then lowered to operations; and the registry of all steps.
 
 A step is a frozen class in a file of its own. Its fields are its parameters, its docstring documents them, and
 `Step.reference` is its definition in a few lines of ndimage or NumPy, to which the engine is tested equal.
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
+from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.parameters import PerAxis, Probability, is_range
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
@@ -84,12 +85,41 @@ class Step:
         """Return shape, dtype and axes after the step; without params, ``None`` for lengths that are drawn."""
         return spec
 
+    def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
+        """Return the operations that do the step's work on an image of this spec; each kind of step has its own.
+
+        Parameters
+        ----------
+        params : dict
+            What `sample` gave.
+        spec : ArraySpec
+            Of the image before the step.
+        """
+        raise NotImplementedError(f"{self.name} has neither `lower` nor `apply`")
+
+    def operations(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
+        """Return what a plan runs: `lower`, or the step's own `apply` and `apply_mask` where its class has them."""
+        cls = type(self)
+        moves_labels = cls.apply_mask is not Step.apply_mask
+        if cls.apply is Step.apply and not moves_labels:
+            return self.lower(params, spec)
+        return (PythonStep(self, params, self.output_spec(spec, params), moves_labels),)
+
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """Apply the step to an image; the input is left as it is."""
-        raise NotImplementedError
+        """Apply the step alone to an image; the input is left as it is.
+
+        A step that cannot be said in operations has an `apply` of its own, and `apply_mask` where it moves labels:
+        they are Python code, which splits the plan.
+        """
+        for op in self.lower(params, image.spec):
+            image = op.run(image)
+        return image
 
     def apply_mask(self, mask: Mask, params: dict[str, Any]) -> Mask:
-        """Apply the step to a mask of labels; the same mask where the step moves nothing."""
+        """Apply the step alone to a mask of labels; the same mask where the step moves nothing."""
+        if type(self).lower is not Step.lower:
+            for op in self.lower(params, mask.spec):
+                mask = op.run_labels(mask)
         return mask
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

@@ -3,54 +3,84 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph import ndimage
-from offgraph.core.specs import ArraySpec, held_by
-from offgraph.engine.lookup import lookup
-from offgraph.engine.resample import affine_planes
-from offgraph.geometry.affine_map import AffineMap
+from offgraph.core.random import Draw, Key
+from offgraph.core.specs import ArraySpec
+from offgraph.geometry.base import CoordinateMap
+from offgraph.geometry.grid_map import GridMap
+from offgraph.geometry.resampling import Leg, Resampling
 from offgraph.steps.base import CONFIG, Step
+from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample
 from offgraph.steps.parameters import Mode, Number, Order, Whole
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
 
-__all__ = ["FilterStep", "GeometricStep", "PointwiseStep", "ResampledStep", "ResultStep", "value_range"]
+__all__ = [
+    "FilterStep",
+    "GeometricStep",
+    "PointwiseStep",
+    "ResampledStep",
+    "ResultStep",
+    "resampling_rule",
+    "value_range",
+]
 
 
 class GeometricStep(Step):
-    """A step defined by one coordinate map, from which image, mask and the way back follow."""
+    """A step defined by one coordinate map and how pixels are read; every target and the way back follow from it."""
 
     kind = "geometric"
 
     def output_size(
         self, size: tuple[int | None, ...], params: dict[str, Any] | None
     ) -> tuple[int | None, ...]:
-        """Spatial lengths after the step."""
+        """Return the spatial lengths after the step, None for those that are not known; may be left to the map."""
         return size
 
     def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
-        """Same dtype and axes, other spatial lengths."""
-        return spec.resized(self.output_size(spec.size, params))
+        """Same dtype and axes, and the spatial lengths of `output_size`; those of the map where it is not written."""
+        if type(self).output_size is not GeometricStep.output_size:
+            return spec.resized(self.output_size(spec.size, params))
+        if None in spec.shape:
+            return spec
+        if params is not None:
+            return spec.resized(self.map(params, spec).output_size)
+        # Any draw tells which lengths the map changes; to which, only a step that does not vary tells.
+        size = self.map(self.sample(Draw(Key(), self.name), spec), spec).output_size
+        if self.varies:
+            return spec.resized(tuple(n if n == given else None for n, given in zip(size, spec.size)))
+        return spec.resized(size)
 
-    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> CoordinateMap:
         """Return the map from output to input pixels."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no `map`")
 
-    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
-        """Move an array: measured values by the step's kernel, labels by nearest neighbour."""
-        raise NotImplementedError
+    def resampling(self, params: dict[str, Any]) -> Resampling:
+        """Return how pixels are read: spline order, border mode, fill values; linear and 0 by default."""
+        return Resampling()
 
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """Apply the map to an image."""
-        return Image(self.move(image.array, image.axes, params, labels=False), image.axes)
+    def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
+        """Return which of the spatial axes are resampled, counted from 0; the map leaves the others as they are."""
+        return tuple(range(len(spec.spatial)))
 
-    def apply_mask(self, mask: Mask, params: dict[str, Any]) -> Mask:
-        """Apply the map to labels, which keep their dtype and values."""
-        return Mask(self.move(mask.array, mask.axes, params, labels=True), mask.axes)
+    def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
+        """One operation: a copy of whole pixels for a grid map, else a resampling."""
+        grid, rule = self.map(params, spec), self.resampling(params)
+        if isinstance(grid, GridMap):
+            return (Grid(grid, rule),)
+        moved = self.moved_axes(spec)
+        return (Resample(grid, rule, places=None if len(moved) == len(spec.spatial) else moved),)
+
+    def operations(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
+        """The operation of `lower`; a class with an `apply` of its own still moves other targets by its map."""
+        (op,) = found = super().operations(params, spec)
+        if isinstance(op, PythonStep) and type(self).map is not GeometricStep.map:
+            return (replace(op, leg=Leg(self.map(params, spec), self.resampling(params))),)
+        return found
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, repr=False, config=CONFIG)
@@ -90,41 +120,9 @@ class ResampledStep(GeometricStep):
             "one; write mode='grid-wrap' to repeat it every n"
         ]
 
-    def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
-        """Axes that are resampled; the others are carried along."""
-        return spec.spatial
-
-    def resample(
-        self, array: np.ndarray, axes: str, params: dict[str, Any], order: int, cval: float
-    ) -> np.ndarray:
-        """Resample by the map at one spline order; by default affine."""
-        spec = ArraySpec.of(array, axes)
-        whole = self.map(params, spec)
-        moved = self.moved_axes(spec)
-        kept = [spec.spatial.index(axis) for axis in moved]
-        return affine_planes(
-            array,
-            whole.matrix[kept][:, kept],
-            whole.offset[kept],
-            tuple(whole.output_size[i] for i in kept),
-            axes=moved,
-            order=order,
-            mode=self.mode,
-            cval=cval,
-        )
-
-    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
-        """Resample an image at `order`, labels at order 0."""
-        if not labels:
-            return self.resample(array, axes, params, self.order, self.cval)
-        held_by(array.dtype, mask_cval=self.mask_cval)
-        if array.dtype.itemsize < 8:
-            return self.resample(array, axes, params, 0, self.mask_cval)
-        # SciPy reads through float64, which holds whole numbers to 2**53 only: move indices, then look up.
-        index = np.arange(array.size, dtype=np.float64).reshape(array.shape)
-        moved = self.resample(index, axes, params, 0, -1).astype(np.int64)
-        found = array.ravel()[np.maximum(moved, 0)] if array.size else np.zeros(moved.shape, array.dtype)
-        return np.where(moved < 0, np.array(self.mask_cval, array.dtype), found)
+    def resampling(self, params: dict[str, Any]) -> Resampling:
+        """The step's own fields."""
+        return resampling_rule(self.order, self.mode, self.cval, self.mask_cval)
 
 
 class FilterStep(Step):
@@ -133,17 +131,31 @@ class FilterStep(Step):
     kind = "filter"
 
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
-        """Return how many samples the largest window holds that is kept in memory; checked before `apply`."""
+        """Return how many samples the largest window holds that is kept in memory; checked before anything runs."""
         return 1
 
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """Filter by `reference`, channel by channel; a step that can take all channels in one call does so."""
-        place = image.axes.find("C")
+    def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
+        """Filter an image by `reference`, channel by channel; a step that can take all channels in one call does so.
+
+        Parameters
+        ----------
+        array : ndarray
+            Left as it is.
+        axes : str
+            One letter per axis.
+        params : dict
+            What `sample` gave.
+        """
+        place = axes.find("C")
         if place < 0:
-            return Image(self.reference(ndimage, image.array, params), image.axes)
-        planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(image.array, place, 0)]
+            return self.reference(ndimage, array, params)
+        planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(array, place, 0)]
         results = [self.reference(ndimage, plane, params, channel) for channel, plane in enumerate(planes)]
-        return Image(np.stack(results, axis=place), image.axes)
+        return np.stack(results, axis=place)
+
+    def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
+        """One operation, which calls `filter`."""
+        return (Filter(self, params),)
 
 
 class PointwiseStep(Step):
@@ -154,27 +166,9 @@ class PointwiseStep(Step):
 
     kind = "pointwise"
 
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """Apply the step to every channel."""
-        spec = image.spec
-        result = self.output_spec(spec, params)
-        array = image.array
-        channel_axis = image.axes.find("C")
-        channels = array.shape[channel_axis] if channel_axis >= 0 else 1
-        lined = np.moveaxis(array, channel_axis, -1) if channel_axis >= 0 else array[..., np.newaxis]
-        if channels and _has_table(array.dtype, below=array.size // channels):
-            if params:  # drawn anew for every image: nothing to keep
-                table = _make_table(self, array.dtype, channels, result.dtype, params)
-            else:
-                table = _kept_table(self, array.dtype, channels, result.dtype)
-            out = lookup(lined, table)
-        else:
-            out = np.empty(lined.shape, result.dtype)
-            for channel in range(channels):
-                plane = np.ascontiguousarray(lined[..., channel])
-                out[..., channel] = self.reference(np, plane, params, channel)
-        out = np.moveaxis(out, -1, channel_axis) if channel_axis >= 0 else out[..., 0]
-        return Image(np.ascontiguousarray(out), image.axes)
+    def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
+        """One operation, which looks up or computes what `reference` gives."""
+        return (Pointwise(self, params, self.output_spec(spec, params).dtype),)
 
 
 def value_range(dtype: str, declared: float | None) -> float:
@@ -198,25 +192,8 @@ def value_range(dtype: str, declared: float | None) -> float:
     )
 
 
-def _has_table(dtype: np.dtype[Any], below: int) -> bool:
-    """Whether a dtype has fewer values than `below`, the pixels there are, so that looking them up is less work."""
-    return dtype.kind in "ui" and dtype.itemsize <= 2 and 1 << 8 * dtype.itemsize < below
-
-
-def _make_table(
-    step: PointwiseStep, dtype: np.dtype[Any], channels: int, result: str, params: dict[str, Any]
-) -> np.ndarray:
-    """What a step makes of every value of a dtype, in the order of their bits, for every channel."""
-    values = np.arange(1 << 8 * dtype.itemsize).astype(f"u{dtype.itemsize}").view(dtype)
-    rows = [step.reference(np, values, params, channel) for channel in range(channels)]
-    return np.stack(rows).astype(result, copy=False)
-
-
-@functools.lru_cache(maxsize=16)
-def _kept_table(step: PointwiseStep, dtype: np.dtype[Any], channels: int, result: str) -> np.ndarray:
-    table = _make_table(step, dtype, channels, result, {})
-    table.flags.writeable = False
-    return table
+resampling_rule = functools.lru_cache(maxsize=256)(Resampling)
+"""Policies by their fields: they are checked once, and not for every image."""
 
 
 class ResultStep(Step):

@@ -12,7 +12,6 @@ from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import Mode, NaturalAxisRange, Number, PositiveNumber, along_axes
-from offgraph.targets.image import Image
 
 __all__ = ["GaussianFilter"]
 
@@ -63,13 +62,13 @@ class GaussianFilter(FilterStep):
     def _sigmas(self, params: dict[str, Any], axes: str) -> list[float]:
         return along_axes("sigma", params["sigma"], axes, 0.0)
 
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+    def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
         """Filter all channels in one call."""
-        array = ndimage.gaussian_filter(
-            image.array, self._sigmas(params, image.spec.spatial_names), mode=self.mode, cval=self.cval, truncate=self.truncate,
-            axes=image.spec.spatial,
+        spec = ArraySpec.of(array, axes)
+        return ndimage.gaussian_filter(
+            array, self._sigmas(params, spec.spatial_names), mode=self.mode, cval=self.cval, truncate=self.truncate,
+            axes=spec.spatial,
         )  # fmt: skip
-        return Image(array, image.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.gaussian_filter`."""

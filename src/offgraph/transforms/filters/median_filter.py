@@ -13,7 +13,6 @@ from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import AxisCount, Mode, Number, along_axes
-from offgraph.targets.image import Image
 
 __all__ = ["MedianFilter"]
 
@@ -56,13 +55,11 @@ class MedianFilter(FilterStep):
     def _sizes(self, axes: str) -> list[int]:
         return along_axes("size", self.size, axes, 1)
 
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+    def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
         """Filter all channels in one call."""
-        array = ndimage.median_filter(
-            image.array, self._sizes(image.spec.spatial_names), axes=image.spec.spatial, mode=self.mode,
-            cval=self.cval,
-        )  # fmt: skip
-        return Image(array, image.axes)
+        spec = ArraySpec.of(array, axes)
+        sizes = self._sizes(spec.spatial_names)
+        return ndimage.median_filter(array, sizes, axes=spec.spatial, mode=self.mode, cval=self.cval)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.median_filter`."""

@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from offgraph.core.specs import ArraySpec, held_by
-from offgraph.geometry.affine_map import AffineMap
+from offgraph.core.specs import ArraySpec
+from offgraph.geometry.grid_map import GridMap
+from offgraph.geometry.resampling import Resampling
 from offgraph.steps.base import CONFIG
-from offgraph.steps.kinds import GeometricStep
+from offgraph.steps.kinds import GeometricStep, resampling_rule
 from offgraph.steps.parameters import Number, Whole
 
 __all__ = ["NUMPY_MODES", "WindowStep", "check_crop", "reference_window", "whole_pixels"]
@@ -51,53 +52,14 @@ class WindowStep(GeometricStep):
         """First pixel of the window on every spatial axis; below zero it begins before the image."""
         raise NotImplementedError
 
-    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> GridMap:
         """Shift by whole pixels."""
-        size = tuple(n or 0 for n in spec.size)
-        output = tuple(n or 0 for n in self.output_size(size, params))
-        return AffineMap.window(self.start(params, spec), output, size)
+        size = self.output_size(spec.size, params)
+        return GridMap.crop(self.start(params, spec), size, spec.size)
 
-    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
-        """Copy the window."""
-        spec = ArraySpec.of(array, axes)
-        start = self.start(params, spec)
-        size = [n or 0 for n in self.output_size(spec.size, params)]
-        fill = self.mask_cval if labels else self.cval
-        if self.mode != "constant":
-            for axis, first, length in zip(spec.spatial, start, size):
-                array = np.take(array, _inside(first, length, array.shape[axis], self.mode), axis=axis)
-            return np.ascontiguousarray(array)
-        shape = list(array.shape)
-        source: list[slice] = [slice(None)] * array.ndim
-        target: list[slice] = [slice(None)] * array.ndim
-        for axis, first, length in zip(spec.spatial, start, size):
-            low, high = max(first, 0), max(min(first + length, array.shape[axis]), max(first, 0))
-            source[axis], target[axis] = slice(low, high), slice(low - first, high - first)
-            shape[axis] = length
-        part = array[tuple(source)]
-        if part.shape == tuple(shape):
-            return part.copy()
-        held_by(array.dtype, **({"mask_cval": fill} if labels else {"cval": fill}))
-        out = np.full(shape, fill, array.dtype)
-        out[tuple(target)] = part
-        return out
-
-
-def _inside(start: int, length: int, n: int, mode: str) -> np.ndarray:
-    """Pixels of an axis of n that stand for pixels start, …, start + length - 1."""
-    if n == 0:
-        raise ValueError(f"an image without pixels has no border to continue in mode {mode!r}")
-    index = np.arange(start, start + length)
-    if mode == "nearest":
-        return np.clip(index, 0, n - 1)
-    if mode == "grid-wrap":
-        return index % n
-    if mode == "reflect":
-        index = index % (2 * n)
-        return np.where(index < n, index, 2 * n - 1 - index)
-    period = max(2 * (n - 1), 1)
-    index = index % period
-    return np.where(index < n, index, period - index)
+    def resampling(self, params: dict[str, Any]) -> Resampling:
+        """What lies beyond the border; nothing lies between pixels."""
+        return resampling_rule(0, self.mode, self.cval, self.mask_cval)
 
 
 def check_crop(

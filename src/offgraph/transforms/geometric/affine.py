@@ -191,6 +191,12 @@ class Affine(ResampledStep):
             raise ValueError(f"shear={shear} flattens the image: its determinant is 0")
         return np.array([[1, down], [right, 1]])
 
+    def output_size(
+        self, size: tuple[int | None, ...], params: dict[str, Any] | None
+    ) -> tuple[int | None, ...]:
+        """The same."""
+        return size
+
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """The pull matrix, on the same size."""
         size = tuple(n or 0 for n in spec.size)

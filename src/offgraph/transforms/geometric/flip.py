@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from offgraph.core.specs import ArraySpec
-from offgraph.geometry.affine_map import AffineMap
+from offgraph.geometry.grid_map import GridMap
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import GeometricStep
 
@@ -45,17 +45,10 @@ class Flip(GeometricStep):
         self._index(spec.axes)
         return spec
 
-    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> GridMap:
         """``input = n - 1 - output`` along the axis."""
-        size = tuple(n or 0 for n in spec.size)
         place = spec.spatial.index(self._index(spec.axes))
-        matrix, offset = np.eye(len(size)), np.zeros(len(size))
-        matrix[place, place], offset[place] = -1, size[place] - 1
-        return AffineMap(matrix, offset, size, size)
-
-    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
-        """Copy backwards."""
-        return np.ascontiguousarray(np.flip(array, self._index(axes)))
+        return GridMap.flip((place,), spec.size)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.flip`."""

@@ -9,12 +9,13 @@ import numpy as np
 
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec, scaled
-from offgraph.engine.nearest import on_half_pixels
-from offgraph.engine.resize import resize, resize_reference
+from offgraph.engine.resize import resize_reference
 from offgraph.geometry.affine_map import AffineMap
+from offgraph.geometry.resampling import Resampling
+from offgraph.steps import ops
 from offgraph.steps.base import drawn, varies
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import GeometricStep
+from offgraph.steps.kinds import GeometricStep, resampling_rule
 from offgraph.steps.parameters import PositiveAxisRange, Size, along_axes
 
 __all__ = ["Resize"]
@@ -117,17 +118,15 @@ class Resize(GeometricStep):
         ratio = np.array(size) / np.array(output)
         return AffineMap(np.diag(ratio), 0.5 * ratio - 0.5, size, output)
 
-    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
+    def resampling(self, params: dict[str, Any]) -> Resampling:
+        """No output pixel reads beyond the border."""
+        return resampling_rule(1, "nearest", 0.0, 0)
+
+    def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[ops.Op, ...]:
         """Weigh the pixels of an image; look up the nearest of a mask."""
-        spec = ArraySpec.of(array, axes)
         grid = self.map(params, spec)
-        if not labels:
-            return resize(
-                array, grid.output_size, axes=spec.spatial, kernel=self.kernel, antialias=self.antialias
-            )
-        for axis, n, length in zip(spec.spatial, grid.input_size, grid.output_size):
-            array = np.take(array, on_half_pixels(n, length), axis=axis)
-        return np.ascontiguousarray(array)
+        size, rule = grid.output_size, self.resampling(params)
+        return (ops.Resize(grid, rule, size=size, kernel=self.kernel, antialias=self.antialias),)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Two weight matrices; no ndimage function antialiases."""

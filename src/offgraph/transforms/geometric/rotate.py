@@ -51,7 +51,7 @@ class Rotate(ResampledStep):
 
     def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
         """The two axes of the plane."""
-        return tuple(self._index(spec, name) for name in self.plane)
+        return tuple(sorted(spec.spatial.index(self._index(spec, name)) for name in self.plane))
 
     def _index(self, spec: ArraySpec, name: str) -> int:
         if name not in spec.axes:

@@ -8,14 +8,13 @@ import numpy as np
 from pydantic import Field
 
 from offgraph.core.axes import SPATIAL
-from offgraph.core.specs import ArraySpec, held_by, scaled
-from offgraph.engine.nearest import between_corners, on_half_pixels
-from offgraph.engine.resample import zoom_planes
+from offgraph.core.specs import ArraySpec, scaled
 from offgraph.geometry.affine_map import AffineMap
+from offgraph.geometry.grid_map import GridMap
+from offgraph.steps import ops
 from offgraph.steps.declaration import hint_once, step
 from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import Order, PositiveAxisRange, along_axes
-from offgraph.targets.image import Image
 
 __all__ = ["Zoom"]
 
@@ -89,27 +88,18 @@ class Zoom(ResampledStep):
         ratio = np.array([(n - 1) / (m - 1) if m > 1 else 1.0 for n, m in zip(size, output)])
         return AffineMap(np.diag(ratio), np.zeros(len(size)), size, output)
 
-    def resample(
-        self, array: np.ndarray, axes: str, params: dict[str, Any], order: int, cval: float
-    ) -> np.ndarray:
-        """`ndimage.zoom` over the spatial axes."""
-        spec = ArraySpec.of(array, axes)
-        size = self.output_size(spec.size, params)
-        if all(factor == 1 for factor in self._factors(params, len(size))):
-            return array.copy()  # as SciPy does; a factor near 1 that keeps the size is resampled
-        return zoom_planes(
-            array, [n or 0 for n in size], axes=spec.spatial, order=order, mode=self.mode, cval=cval,
-            grid_mode=self.grid == "pixels",
-        )  # fmt: skip
-
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """Zoom, and say once where SciPy's rule for the border blackens an edge."""
-        self._hint(image.spec, params)
-        return super().apply(image, params)
+    def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[ops.Op, ...]:
+        """`ndimage.zoom` over the spatial axes; says once where SciPy's rule for the border blackens an edge."""
+        rule = self.resampling(params)
+        if all(factor == 1 for factor in self._factors(params, len(spec.size))):
+            # SciPy copies then; a factor near 1 that keeps the size is resampled.
+            return (ops.Grid(GridMap.identity(spec.size), rule),)
+        self._hint(spec, params)
+        return (ops.Zoom(self.map(params, spec), rule, grid_mode=self.grid == "pixels"),)
 
     def _hint(self, spec: ArraySpec, params: dict[str, Any]) -> None:
         """SciPy takes a coordinate for one beyond the border where its rounding is, or half a pixel is enough for it."""
-        if self.mode != "constant" or all(f == 1 for f in self._factors(params, len(spec.size))):
+        if self.mode != "constant":
             return
         sizes = [(n or 0, m or 0) for n, m in zip(spec.size, self.output_size(spec.size, params))]
         if self.grid == "pixels":
@@ -129,32 +119,6 @@ class Zoom(ResampledStep):
                     "same values without that, or use Resize",
                 )  # fmt: skip
                 return
-
-    def move(self, array: np.ndarray, axes: str, params: dict[str, Any], *, labels: bool) -> np.ndarray:
-        """Zoom an image; look up the nearest pixel of a mask."""
-        if not labels:
-            return super().move(array, axes, params, labels=False)
-        held_by(array.dtype, mask_cval=self.mask_cval)
-        spec = ArraySpec.of(array, axes)
-        for axis, length in zip(spec.spatial, self.output_size(spec.size, params)):
-            index = self._nearest(array.shape[axis], length or 0)
-            array = np.take(array, np.maximum(index, 0), axis=axis)
-            array[(*(slice(None),) * axis, index < 0)] = self.mask_cval
-        return np.ascontiguousarray(array)
-
-    def _nearest(self, n: int, length: int) -> np.ndarray:
-        """Pixels of an axis of n, -1 for those that SciPy takes to lie beyond the border."""
-        if self.grid == "corners":
-            return between_corners(n, length)
-        index = on_half_pixels(n, length)
-        if self.mode not in ("constant", "wrap"):
-            return index
-        # These two modes begin at the centres of the outermost pixels, not at their edges.
-        place = (2 * np.arange(length, dtype=np.int64) + 1) * n - length  # the coordinate, times 2 * length
-        before, after = place < 0, place > 2 * length * (n - 1)
-        if self.mode == "wrap":
-            return np.where(before, n - 1, np.where(after, 0, index))
-        return np.where(before | after, -1, index)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.zoom`."""

@@ -1,0 +1,194 @@
+"""Draw: what each step does to one image, decided from specs alone, and checked against limits before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from offgraph.core.errors import MachineError, OffgraphError, StepError
+from offgraph.core.machine import machine_error
+from offgraph.core.random import Draw, Key
+from offgraph.core.specs import MAX_PIXELS, ArraySpec
+from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.steps.base import Step
+from offgraph.steps.kinds import FilterStep, PointwiseStep
+
+__all__ = [
+    "MAX_SIDE",
+    "MAX_WINDOW",
+    "REFUSALS",
+    "check_input",
+    "draw",
+    "drawn_spec",
+    "named",
+    "refuse",
+    "size_text",
+]
+
+REFUSALS = (ValueError, RuntimeError, OverflowError, OffgraphError, MemoryError)
+"""What a step raises where it refuses an image; anything else is a mistake in its code, and passes through."""
+
+MAX_SIDE = 1 << 24
+"""Most pixels along an axis that a step makes longer: tables of positions and weights are as long."""
+MAX_WINDOW = 1 << 20
+"""Most samples in the window of a filter: 1024 x 1024 pixels, or a line a thousand times as wide as most images."""
+
+
+def draw(
+    placed: Sequence[PlacedStep],
+    spec: ArraySpec,
+    key: Key,
+    recorded: Sequence[AppliedStep] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[tuple[AppliedStep, ...], tuple[ArraySpec, ...]]:
+    """Draw the values of every step for one image, without a look at its pixels.
+
+    Parameters
+    ----------
+    placed : sequence of PlacedStep
+    spec : ArraySpec
+        Of the image at the start.
+    key : Key
+        Address of the image.
+    recorded : sequence of AppliedStep, optional
+        Take these values, one for each step, instead of drawing.
+    max_pixels : int
+        Most pixels that a step may make of an image that has fewer, channels not counted; memory is limited to 8 bytes
+        for each.
+
+    Returns
+    -------
+    applied : tuple of AppliedStep
+    specs : tuple of ArraySpec
+        Before the first step and after each.
+
+    Raises
+    ------
+    StepError
+        Naming step, cause, shape, dtype and axes.
+    """
+    applied: list[AppliedStep] = []
+    specs = [spec]
+    for position, here in enumerate(placed):
+        step = here.step
+        try:
+            check_input(step, spec)
+            drawn = _draw(here, key, spec) if recorded is None else recorded[position]
+            if drawn.applied:
+                spec = _checked_spec(step, spec, drawn.params, max_pixels)
+        except REFUSALS as error:
+            refuse((here,), spec, error)
+        applied.append(drawn)
+        specs.append(spec)
+    return tuple(applied), tuple(specs)
+
+
+def _draw(here: PlacedStep, key: Key, spec: ArraySpec) -> AppliedStep:
+    """Decide on `p` at an address of its own, so that another `p` leaves the drawn values alone."""
+    if here.step.p < 1 and not Draw(key, f"p of {here.address}").chance(here.step.p):
+        return AppliedStep(here.address, False, {})
+    return AppliedStep(here.address, True, here.step.sample(Draw(key, here.address), spec))
+
+
+def refuse(steps: Sequence[PlacedStep], spec: ArraySpec, error: Exception) -> NoReturn:
+    """Raise the error that says steps, shape, dtype and axes with what was raised; a machine's failure as it is."""
+    if isinstance(error, MachineError):
+        raise error
+    where = " + ".join(dict.fromkeys(here.where for here in steps))
+    if isinstance(error, MemoryError):
+        raise machine_error(f"{where} [{spec.shape}, {spec.dtype}]", error) from error
+    says = str(error) or type(error).__name__
+    raise StepError(
+        f"{where}: {says} [image of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]"
+    ) from error
+
+
+@contextmanager
+def named(steps: Sequence[PlacedStep], spec: ArraySpec) -> Iterator[None]:
+    """Say step, shape, dtype and axes with what a step refuses; a mistake in the step's own code passes through."""
+    try:
+        yield
+    except REFUSALS as error:
+        refuse(steps, spec, error)
+
+
+def _checked_spec(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixels: int) -> ArraySpec:
+    """Return the spec after a step; refuse what would take memory without bound.
+
+    That is more pixels than the limit, an endless side, or a window like that.
+    """
+    if isinstance(step, FilterStep) and (samples := step.window(params, spec)) > MAX_WINDOW:
+        raise ValueError(
+            f"{step!r}{_drew(params)} has a window of {samples:,.0f} samples, more than the limit of {MAX_WINDOW:,}"
+        )
+    after = step.output_spec(spec, params)
+    if after.shape == spec.shape or isinstance(step, FilterStep | PointwiseStep):
+        return after
+    if 0 < math.prod(n or 0 for n in after.shape) <= min(max_pixels // 2, MAX_SIDE):
+        return after  # whatever the dtype: no value takes more than 16 bytes
+    pixels, given = after.pixels or 0, spec.pixels or 0
+    side = max((n or 0 for n in after.shape), default=0)
+    if (pixels > given and (pixels > max_pixels or (after.nbytes or 0) > 8 * max_pixels)) or (
+        side > MAX_SIDE and side > max(n or 0 for n in spec.shape)
+    ):
+        raise ValueError(
+            f"{step!r}{_drew(params)} would make {size_text(after)} pixels ({after.nbytes or 0:,} bytes), more than the "
+            f"limit of {max_pixels:,} pixels of 8 bytes, {MAX_SIDE:,} to a side; make it smaller, or pass max_pixels="
+        )
+    return after
+
+
+def _drew(params: dict[str, Any]) -> str:
+    return f" with {', '.join(f'{name}={value}' for name, value in params.items())}" if params else ""
+
+
+def drawn_spec(placed: Sequence[PlacedStep], spec: ArraySpec) -> list[ArraySpec]:
+    """Return the spec before the first step and after each: ``None`` for lengths that the drawing decides.
+
+    Raises
+    ------
+    StepError
+        Where a step cannot take what the steps before it give, or may or may not change the dtype.
+    """
+    specs = [spec]
+    for here in placed:
+        before = specs[-1]
+        with named((here,), before):
+            specs.append(_after(here.step, before))
+    return specs
+
+
+def _after(step: Step, before: ArraySpec) -> ArraySpec:
+    check_input(step, before)
+    after = step.output_spec(before)
+    if step.p == 1 or after == before:
+        return after
+    if step.p == 0:
+        return before
+    if after.dtype != before.dtype or after.axes != before.axes:
+        raise ValueError(
+            f"p={step.p} would leave some images {before.dtype} and make others {after.dtype}: "
+            "a step that changes the dtype needs p=1"
+        )
+    lengths = (a if a == b else None for a, b in zip(after.shape, before.shape))
+    return ArraySpec(tuple(lengths), after.dtype, after.axes)
+
+
+def check_input(step: Step, spec: ArraySpec) -> None:
+    """Refuse an image with a number of spatial axes that the step does not take, or of bool where it would average."""
+    if spec.dtype == "bool" and step.averages:
+        order = " or use order=0," if hasattr(step, "order") else ""
+        raise ValueError(
+            f"cannot average a bool image, whose averages are neither true nor false;{order} "
+            "write image.astype('uint8') * 255, or pass it as mask="
+        )
+    if len(spec.spatial) not in step.dimensions:
+        taken = " or ".join(map(str, step.dimensions))
+        raise ValueError(f"takes {taken} spatial axes, the image has {len(spec.spatial)} (axes {spec.axes})")
+
+
+def size_text(spec: ArraySpec) -> str:
+    """Return spatial lengths for a message: ``"4 x 6"``."""
+    return " x ".join(map(str, spec.size))

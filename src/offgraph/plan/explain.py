@@ -1,0 +1,141 @@
+"""A plan in words: what became of each step, what was fused, why a group ended, what each operation costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from offgraph.core.specs import ArraySpec
+from offgraph.engine.resize import weight_table
+from offgraph.geometry import AffineMap, GridMap
+from offgraph.plan.lower import PlannedOp
+from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample, Resize, Zoom
+
+__all__ = ["explain"]
+
+
+def explain(
+    placed: Sequence[PlacedStep], applied: Sequence[AppliedStep], ops: Sequence[PlannedOp], spec: ArraySpec
+) -> str:
+    """Return a plan in words.
+
+    Parameters
+    ----------
+    placed, applied : sequence of PlacedStep, sequence of AppliedStep
+        The steps and what they drew.
+    ops : sequence of PlannedOp
+        The operations that run.
+    spec : ArraySpec
+        Of the image at the start.
+
+    Returns
+    -------
+    str
+        One line per step that is left out, and two or three lines per operation.
+    """
+    lines = [f"image: {_spec(spec)}"]
+    for number, planned in enumerate(ops, 1):
+        named = ", ".join(dict.fromkeys(f"{step.number} {step.step.name}" for step in planned.steps))
+        word = "steps" if len({step.number for step in planned.steps}) > 1 else "step"
+        lines.append(f"{number}. {_does(planned.op)}  [{word} {named}]")
+        if planned.reason:
+            lines.append(f"   not joined with the operation before: {planned.reason}")
+        lines.append(f"   {_costs(planned)}")
+        lines.append(f"   gives {_spec(planned.after)}")
+    if not ops:
+        lines.append("no operation: the image is copied")
+    for step, drawn in zip(placed, applied):
+        if not drawn.applied:
+            lines.append(f"not applied: step {step.number} {step.step.name} (p={step.step.p:g})")
+    return "\n".join(lines)
+
+
+def _spec(spec: ArraySpec) -> str:
+    return f"{' x '.join(map(str, spec.shape))} {spec.axes} {spec.dtype}"
+
+
+def _does(op: Op) -> str:
+    """What an operation does, in one clause."""
+    match op:
+        case Grid():
+            return f"copy whole pixels ({_grid(op.map)})"
+        case Resample():
+            rule = op.resampling
+            kind = "affine map" if isinstance(op.map, AffineMap) else f"map ({type(op.map).__name__})"
+            clips = f", clipped by {len(op.clips)} image(s) in between" if op.clips else ""
+            return f"resample through one {kind}: order {rule.order}, mode {rule.mode!r}{clips}"
+        case Zoom():
+            return f"zoom axis by axis: order {op.resampling.order}, mode {op.resampling.mode!r}"
+        case Resize():
+            size = " x ".join(map(str, op.size))
+            part = ""
+            if op.window is not None:
+                part = (
+                    f", of it only {' x '.join(str(length) for _, length in op.window)}, which the crop keeps"
+                )
+            antialias = "antialiased" if op.antialias else "not antialiased"
+            return f"resize to {size}: kernel {op.kernel!r}, {antialias}{part}"
+        case Pointwise():
+            return f"change each value: {op.step.name}"
+        case Filter():
+            return f"filter: {op.step.name}"
+        case PythonStep():
+            return f"run {op.step.name}'s own Python code, which splits the plan"
+    return type(op).__name__
+
+
+def _grid(grid: GridMap) -> str:
+    """A grid map in words."""
+    words = []
+    if grid.axes != tuple(range(len(grid.axes))):
+        words.append("axes swapped")
+    if any(grid.flips):
+        words.append("mirrored")
+    if grid.reaches_outside:
+        words.append("padded")
+    if any(length < grid.input_size[axis] for axis, length in zip(grid.axes, grid.output_size)):
+        words.append("cropped")
+    return ", ".join(words) or "all of them"
+
+
+def _costs(planned: PlannedOp) -> str:
+    """Pixels read and written and taps per value, of all channels."""
+    op, before, after = planned.op, planned.before, planned.after
+    read, written = math.prod(before.shape), math.prod(after.shape)
+    reads, writes = f"reads {read:,} values", f"writes {written:,}"
+    match op:
+        case Grid():
+            return f"reads and {writes} values"
+        case Resample() | Zoom():
+            axes = len(op.map.output_size)
+            if isinstance(op, Resample) and op.places is not None:
+                axes = len(op.places)
+            taps = (
+                (op.resampling.order + 1) ** axes
+                if isinstance(op, Resample)
+                else (op.resampling.order + 1) * axes
+            )
+            first = f"makes {read:,} spline coefficients, " if op.resampling.order > 1 else ""
+            return f"{first}{writes} values of {taps} tap{'s' * (taps > 1)} each"
+        case Resize():
+            taps = [
+                int(weight_table(n, length, op.kernel, op.antialias)[1].max())
+                for n, length in zip(before.size, op.size)
+            ]
+            return (
+                f"{reads}, {writes} values; up to {' + '.join(map(str, taps))} weights each, axis after axis"
+            )
+        case Pointwise():
+            table = op.has_table(before)
+            how = (
+                f"looked up in a table of {1 << 8 * np.dtype(before.dtype).itemsize:,}"
+                if table
+                else "computed"
+            )
+            return f"reads and {writes} values, {how}"
+        case Filter():
+            return f"reads and {writes} values; its window has up to {op.step.window(op.params, before):,.0f} samples"
+    return f"{reads}, {writes} values"

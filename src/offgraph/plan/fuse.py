@@ -1,0 +1,289 @@
+"""Fusion: neighbouring operations that move pixels are joined into one that reads the image once.
+
+The contract: a fused run equals one exact resample by the composed map, and every output pixel agrees with the chain
+of steps within the interpolation error. What a border rule or a cut-off region decides has to come out the same:
+
+    for each operation, after crops have been moved in front of pointwise operations:
+        it changes values, or is a Resize               → the group ends
+        it copies whole pixels that are all there       → joins
+        the group ended in a displacement               → the group ends
+        it has another spline order                     → the group ends
+        it reads only inside the image before it        → joins: its border rule is never asked
+        its border rule is not that of the group        → the group ends
+        that image shows all of the group's input       → joins: its border is the input's border, or lies further out
+        the rule is 'constant'                          → joins, and the rectangle of the image before it becomes a
+                                                          clip: outside it an output pixel is the fill value
+        any other rule                                  → the group ends: it would be seen
+
+A group of one operation is that operation unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from offgraph.geometry import AffineMap, CoordinateMap, GridMap, Resampling
+from offgraph.plan.lower import PlannedOp
+from offgraph.steps.ops import Clip, GeometricOp, Grid, Pointwise, Resample, Resize, Zoom
+
+__all__ = ["fuse"]
+
+_SLACK = 1e-9
+"""Pixels by which rounding may carry a coordinate over the border of an image that it lies on."""
+
+
+def fuse(ops: Sequence[PlannedOp]) -> tuple[PlannedOp, ...]:
+    """Join operations under the contract of this module.
+
+    Parameters
+    ----------
+    ops : sequence of PlannedOp
+        As lowered, in order.
+
+    Returns
+    -------
+    tuple of PlannedOp
+    """
+    if sum(isinstance(planned.op, GeometricOp) for planned in ops) < 2 and not _crops_after_values(ops):
+        return tuple(ops)
+    fused: list[PlannedOp] = []
+    group: _Group | None = None
+    for planned in _crops_first(ops):
+        op = planned.op
+        if group is not None and isinstance(op, GeometricOp) and not isinstance(op, Resize):
+            reason = group.refuses(op)
+            if not reason:
+                group.join(planned)
+                continue
+            planned = planned._replace(reason=reason)
+        if group is not None:
+            fused.append(group.planned())
+            group = None
+        if isinstance(op, GeometricOp) and not isinstance(op, Resize) and planned.after.pixels:
+            group = _Group(planned)
+        else:
+            fused.append(planned)
+    if group is not None:
+        fused.append(group.planned())
+    return tuple(fused)
+
+
+def _crops_after_values(ops: Sequence[PlannedOp]) -> bool:
+    return any(isinstance(before.op, Pointwise) and _is_inside(after.op) for before, after in pairwise(ops))
+
+
+def _crops_first(ops: Iterable[PlannedOp]) -> list[PlannedOp]:
+    """Move copies of whole pixels in front of pointwise operations, and crops into the Resize before them.
+
+    Both give the same bytes: a pointwise operation takes each value for itself, and a Resize makes each pixel for
+    itself.
+    """
+    moved: list[PlannedOp] = []
+    for planned in ops:
+        if not _is_inside(planned.op):
+            moved.append(planned)
+            continue
+        later: list[PlannedOp] = []
+        while moved and isinstance(moved[-1].op, Pointwise):
+            later.append(moved.pop())
+        size = planned.after.size
+        if later:
+            before = later[-1].before
+            planned = planned._replace(before=before, after=before.resized(size))
+        windowed = _windowed(moved[-1], planned) if moved else None
+        if windowed is None:
+            moved.append(planned)
+        else:
+            moved[-1] = windowed
+        for each in reversed(later):
+            moved.append(each._replace(before=each.before.resized(size), after=each.after.resized(size)))
+    return moved
+
+
+def _windowed(resized: PlannedOp, cropped: PlannedOp) -> PlannedOp | None:
+    """A Resize that makes only what the crop after it keeps; None for anything else."""
+    op, crop = resized.op, cropped.op
+    if not (isinstance(op, Resize) and isinstance(crop, Grid)):
+        return None
+    grid = crop.map
+    if grid.axes != tuple(range(len(grid.axes))) or any(grid.flips) or 0 in grid.output_size:
+        return None
+    window = op.window or tuple((0, n) for n in op.size)
+    cut = tuple(
+        (start + first, length) for (start, _), first, length in zip(window, grid.start, grid.output_size)
+    )
+    narrowed = replace(op, map=op.map.then(grid), window=cut)
+    return resized._replace(op=narrowed, steps=resized.steps + cropped.steps, after=cropped.after)
+
+
+class _Group:
+    """Operations that become one.
+
+    Attributes
+    ----------
+    map : CoordinateMap
+        From the last output to the group's input.
+    rule : Resampling or None
+        Of its resampling operations; None while it only copies whole pixels.
+    border : Resampling or None
+        What it reads outside its input; None while it can read nothing outside.
+    clips : list of (CoordinateMap, size)
+        Rectangles of images inside the group, each with the map from the last output to it.
+    places : set of int
+        Spatial axes on which pixels move.
+    """
+
+    def __init__(self, first: PlannedOp) -> None:
+        op = first.op
+        assert isinstance(op, GeometricOp)
+        self.members = [first]
+        self.map = op.map
+        self.rule = None if isinstance(op, Grid) else op.resampling
+        self.border = None if _is_inside(op) else op.resampling
+        self.clips: list[tuple[CoordinateMap, tuple[int, ...]]] = []
+        self.places = _places(op)
+
+    def refuses(self, op: GeometricOp) -> str:
+        """Return why an operation cannot join, or nothing."""
+        if reason := self._other_axes(op):
+            return reason
+        if _is_inside(op):
+            return ""
+        if self.map.generality is None:
+            return "a displacement is the last map of a group"
+        rule, copies = op.resampling, isinstance(self.map, GridMap) and self.rule is None
+        if not isinstance(op, Grid):
+            if self.rule is not None and rule.order != self.rule.order:
+                return f"order={rule.order} after order={self.rule.order}"
+            if copies and isinstance(op, Zoom):
+                return "a zoom alone is cheaper, axis by axis"
+            if copies and rule.order > 1 and not _shows(self.map, exactly=False):
+                return "splines are made of the cropped image alone"
+        if _reads_inside(op.map):
+            return ""
+        if self.border is not None and rule.mode != self.border.mode:
+            return f"mode={rule.mode!r} after mode={self.border.mode!r}"
+        if self.border is not None and rule.is_constant and rule.cval != self.border.cval:
+            return f"cval={rule.cval:g} after cval={self.border.cval:g}"
+        if copies and _shows(self.map, exactly=rule.mode != "constant"):
+            return ""
+        if copies:
+            return "the border of the cropped image is seen"
+        if rule.mode != "constant":
+            return f"mode={rule.mode!r} repeats the border of the image before it"
+        return ""
+
+    def _other_axes(self, op: GeometricOp) -> str:
+        """Volumes: a resampling that carries an axis along stays so."""
+        n = len(self.map.output_size)
+        if self.rule is None and isinstance(op, Grid):
+            return ""
+        own, places = _places(op), self.places
+        if self.rule is not None and not isinstance(op, Grid):
+            return ""
+        resampled, copied = (places, own) if self.rule is not None else (own, places)
+        if len(resampled) < n and not copied <= resampled:
+            return "it moves an axis that the resampling carries along"
+        return ""
+
+    def join(self, planned: PlannedOp) -> None:
+        """Take an operation that is not refused."""
+        op = planned.op
+        assert isinstance(op, GeometricOp)
+        before = self.map
+        self.clips = [(grid.then(op.map), size) for grid, size in self.clips]
+        if not (_is_inside(op) or self.rule is None or _reads_inside(op.map)):
+            self.clips.append((op.map, before.output_size))
+        self.map = before.then(op.map)
+        if not isinstance(op, Grid) and self.rule is None:
+            self.rule = op.resampling
+        if not _is_inside(op) and self.border is None:
+            self.border = op.resampling
+        self.places |= _places(op)
+        self.members.append(planned)
+
+    def planned(self) -> PlannedOp:
+        """Return the group as one operation."""
+        first, last = self.members[0], self.members[-1]
+        if len(self.members) == 1:
+            return first
+        steps = tuple(step for member in self.members for step in member.steps)
+        return PlannedOp(self._op(), steps, first.before, last.after, first.reason)
+
+    def _op(self) -> GeometricOp:
+        border = self.border or Resampling(order=0)
+        if self.rule is None:
+            assert isinstance(self.map, GridMap)
+            return Grid(self.map, border)
+        rule = replace(self.rule, mode=border.mode, cval=border.cval)
+        clips = tuple(
+            Clip(grid.affine() if isinstance(grid, GridMap) else grid, size)
+            for grid, size in self.clips
+            if not _reads_inside(grid)
+        )
+        whole = _whole_pixels(self.map)
+        if whole is not None and not clips:
+            return Grid(whole, rule)
+        moved = whole or self.map
+        if isinstance(moved, GridMap):
+            moved = moved.affine()
+        n = len(moved.output_size)
+        return Resample(moved, rule, clips, None if len(self.places) == n else tuple(sorted(self.places)))
+
+
+def _is_inside(op: object) -> bool:
+    """Whether an operation copies whole pixels that are all there: a flip, a turn, a crop."""
+    return isinstance(op, Grid) and not op.map.reaches_outside
+
+
+def _places(op: GeometricOp) -> set[int]:
+    """Positions of the spatial axes on which pixels move."""
+    if isinstance(op, Resample) and op.places is not None:
+        return set(op.places)
+    grid, axes = op.map, range(len(op.map.output_size))
+    if isinstance(grid, GridMap):
+        still = [
+            (grid.axes[i], grid.flips[i], grid.start[i], grid.output_size[i])
+            == (i, False, 0, grid.input_size[i])
+            for i in axes
+        ]
+        return {i for i in axes if not still[i]}
+    return set(axes)
+
+
+def _reads_inside(step: CoordinateMap) -> bool:
+    """Whether every output pixel lies between the first and the last pixel centre of the input."""
+    low, high = step.bounds()
+    return all(
+        first >= -_SLACK and last <= n - 1 + _SLACK
+        for first, last, n in zip(low.tolist(), high.tolist(), step.input_size)
+    )
+
+
+def _shows(grid: CoordinateMap, *, exactly: bool) -> bool:
+    """Whether a grid map shows all of its input; exactly: and nothing beyond it."""
+    if not isinstance(grid, GridMap):
+        return False
+    for axis, flip, first, length in zip(grid.axes, grid.flips, grid.start, grid.output_size):
+        low, high = (first - length + 1, first) if flip else (first, first + length - 1)
+        last = grid.input_size[axis] - 1
+        if low > 0 or high < last or (exactly and (low, high) != (0, last)):
+            return False
+    return True
+
+
+def _whole_pixels(grid: CoordinateMap) -> GridMap | None:
+    """An affine map as the grid map that it is but for the rounding of its composition, as turns that cancel are."""
+    if isinstance(grid, GridMap):
+        return grid
+    if not isinstance(grid, AffineMap):
+        return None
+    matrix, offset = np.round(grid.matrix), np.round(grid.offset)
+    reach = np.abs(grid.matrix - matrix) @ np.array(grid.output_size) + np.abs(grid.offset - offset)
+    if reach.max() > _SLACK:
+        return None
+    return GridMap.from_affine(AffineMap(matrix, offset, grid.input_size, grid.output_size))

@@ -1,0 +1,86 @@
+"""Lower: placed steps and what they drew → operations, each with the steps whose work it does."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from offgraph.core.specs import ArraySpec
+from offgraph.plan.draw import REFUSALS, refuse
+from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.steps.base import Step
+from offgraph.steps.ops import Op
+
+__all__ = ["PlannedOp", "lower"]
+
+
+class PlannedOp(NamedTuple):
+    """An operation at its place in a plan.
+
+    Parameters
+    ----------
+    op : Op
+    steps : tuple of PlacedStep
+        Whose work it does, in their order; several after fusion.
+    before, after : ArraySpec
+        Of the image.
+    reason : str
+        Why it did not join the operation before it; empty where there was nothing to join.
+    """
+
+    op: Op
+    steps: tuple[PlacedStep, ...]
+    before: ArraySpec
+    after: ArraySpec
+    reason: str = ""
+
+
+def lower(
+    placed: Sequence[PlacedStep], applied: Sequence[AppliedStep], specs: Sequence[ArraySpec]
+) -> tuple[PlannedOp, ...]:
+    """Return the operations of the steps that are applied: the chain, before fusion.
+
+    Parameters
+    ----------
+    placed, applied : sequence of PlacedStep, sequence of AppliedStep
+    specs : sequence of ArraySpec
+        Before the first step and after each, as `draw` gave them.
+
+    Raises
+    ------
+    StepError
+        Naming the step, where its operations give another spec than it promised.
+    """
+    ops: list[PlannedOp] = []
+    for here, drawn, given, promised in zip(placed, applied, specs, specs[1:]):
+        if not drawn.applied:
+            continue
+        before = given
+        try:
+            # What draws nothing is the same for all images of a spec.
+            found = here.step.operations(drawn.params, given) if drawn.params else _kept(here.step, given)
+            for op in found:
+                after = op.output_spec(before)
+                ops.append(PlannedOp(op, (here,), before, after))
+                before = after
+            if before != promised:
+                raise ValueError(
+                    f"its operations give {before.shape}, {before.dtype}, but output_spec says {promised.shape}, "
+                    f"{promised.dtype}; mend output_size or output_spec"
+                )
+        except REFUSALS as error:
+            refuse((here,), given, error)
+    return tuple(ops)
+
+
+def _kept(step: Step, spec: ArraySpec) -> tuple[Op, ...]:
+    try:
+        return _operations(step, spec, type(step).apply, type(step).apply_mask)
+    except TypeError:  # a step with a field that has no hash
+        return step.operations({}, spec)
+
+
+@functools.lru_cache(maxsize=128)
+def _operations(step: Step, spec: ArraySpec, *own_code: Any) -> tuple[Op, ...]:
+    return step.operations({}, spec)
