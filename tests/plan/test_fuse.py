@@ -270,8 +270,16 @@ def kinds(*steps: og.Step, dtype: str = "uint8", size: tuple[int, ...] = SIZE, a
         ([og.Pad(4), og.CenterCrop(20), og.Flip()], ["Grid3"], ""),
         ([og.CenterCrop(20), og.Pad(4)], ["Grid1", "Grid1"], "the border of the cropped image is seen"),
         ([og.Rotate(5), og.Pad(4)], ["Resample2"], ""),
-        ([og.Rotate(5), og.MedianFilter(3), og.Rotate(5)], ["Resample1", "Filter1", "Resample1"], ""),
-        ([og.Rotate(5), og.Gamma(0.5), og.Rotate(5)], ["Resample1", "Pointwise1", "Resample1"], ""),
+        (
+            [og.Rotate(5), og.MedianFilter(3), og.Rotate(5)],
+            ["Resample1", "Filter1", "Resample1"],
+            "MedianFilter mixes",
+        ),
+        (
+            [og.Rotate(5), og.Gamma(0.5), og.Rotate(5)],
+            ["Resample1", "Pointwise1", "Resample1"],
+            "Gamma changes values",
+        ),
         ([og.Rotate(5), og.Gamma(0.5), og.CenterCrop(20)], ["Resample2", "Pointwise1"], ""),
         (
             [og.Gamma(0.5), og.Flip(), og.Gamma(2), og.CenterCrop(9)],
@@ -281,7 +289,11 @@ def kinds(*steps: og.Step, dtype: str = "uint8", size: tuple[int, ...] = SIZE, a
         ([og.Gamma(0.5), og.Pad(2)], ["Pointwise1", "Grid1"], ""),
         ([og.Resize((30, 30)), og.CenterCrop(20), og.Rotate(5)], ["Resize2", "Resample1"], ""),
         ([og.Resize((30, 30)), og.Rescale(2), og.RandomCrop(20)], ["Resize2", "Pointwise1"], ""),
-        ([og.Rotate(5), og.Resize((30, 30)), og.Rotate(5)], ["Resample1", "Resize1", "Resample1"], ""),
+        (
+            [og.Rotate(5), og.Resize((30, 30)), og.Rotate(5)],
+            ["Resample1", "Resize1", "Resample1"],
+            "Resize weighs",
+        ),
         ([og.Flip(), og.Zoom(1.5)], ["Grid1", "Zoom1"], "cheaper"),
         ([og.Zoom(1.5, order=1), og.Rotate(4)], ["Resample2"], ""),
         ([og.Rotate(30), og.Rotate(-30)], ["Resample2"], ""),
@@ -325,7 +337,8 @@ def test_a_crop_makes_a_resize_smaller():
 def test_volumes_keep_their_slices_apart():
     """A turn in the plane carries the slices along: what moves them does not join it."""
     size = (9, 20, 22)
-    assert kinds(og.Rotate(5), og.Affine(scale=1.1, order=1), size=size, axes="ZYX") == ["Resample2"]
+    assert kinds(og.Rotate(5), og.Affine(scale=1.1), size=size, axes="ZYX") == ["Resample1", "Resample1"]
+    assert kinds(og.Affine(rotate=5), og.Affine(scale=1.1), size=size, axes="ZYX") == ["Resample2"]
     assert kinds(og.Rotate(5), og.Rotate(5), size=size, axes="ZYX") == ["Resample2"]
     assert kinds(og.Rotate(5), og.Flip("Z"), size=size, axes="ZYX") == ["Resample1", "Grid1"]
     assert kinds(og.Rotate(5), og.Flip("X"), size=size, axes="ZYX") == ["Resample2"]

@@ -322,13 +322,24 @@ def doctor(
 def steps(
     name: Annotated[str | None, typer.Argument(help="One step, with all of its fields.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of recipe files.")] = False,
+    explain: Annotated[
+        Path | None, typer.Option(help="Say how a recipe file runs: what is fused, and why.")
+    ] = None,
+    shape: Annotated[
+        str, typer.Option(help="With --explain: the image's lengths, such as 375,500,3.")
+    ] = "375,500,3",
+    dtype: Annotated[str, typer.Option(help="With --explain: the image's dtype.")] = "uint8",
+    axes: AxesOption = None,
 ) -> None:
-    """List the steps a recipe can hold."""
+    """List the steps a recipe can hold, or say how a recipe runs."""
+    import offgraph as og
     from offgraph.recipe.schema import schema as recipe_schema
     from offgraph.steps.registry import all_steps
 
     known = all_steps()
-    if schema:
+    if explain is not None:
+        typer.echo(og.Compose.from_yaml(explain).explain(_array_spec(shape, dtype, axes)))
+    elif schema:
         typer.echo(json.dumps(recipe_schema(), indent=1))
     elif name is None:
         _list_steps()
@@ -347,6 +358,25 @@ def steps(
             f"no step is called {name!r}"
             + (f"; did you mean {near[0]}?" if near else "; `offgraph steps` lists them")
         )
+
+
+def _array_spec(shape: str, dtype: str, axes: str | None) -> Any:
+    """The spec of an image that is described by its lengths."""
+    import numpy as np
+
+    import offgraph as og
+    from offgraph.core.axes import name_axes
+
+    try:
+        lengths = tuple(int(length) for length in shape.split(","))
+        name = np.dtype(dtype).name
+        if min(lengths) < 1:
+            raise ValueError
+    except (ValueError, TypeError):
+        raise typer.BadParameter(
+            f"--shape takes lengths such as 375,500,3 and --dtype a dtype such as uint8; got {shape} and {dtype}"
+        ) from None
+    return og.ArraySpec(lengths, name, name_axes(lengths, axes))
 
 
 def _list_steps() -> None:

@@ -14,12 +14,10 @@ from offgraph.plan.lower import PlannedOp
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample, Resize, Zoom
 
-__all__ = ["explain"]
+__all__ = ["explain", "spec_text"]
 
 
-def explain(
-    placed: Sequence[PlacedStep], applied: Sequence[AppliedStep], ops: Sequence[PlannedOp], spec: ArraySpec
-) -> str:
+def explain(placed: Sequence[PlacedStep], applied: Sequence[AppliedStep], ops: Sequence[PlannedOp]) -> str:
     """Return a plan in words.
 
     Parameters
@@ -28,23 +26,21 @@ def explain(
         The steps and what they drew.
     ops : sequence of PlannedOp
         The operations that run.
-    spec : ArraySpec
-        Of the image at the start.
 
     Returns
     -------
     str
-        One line per step that is left out, and two or three lines per operation.
+        Three or four lines per operation, and one per step that is not applied.
     """
-    lines = [f"image: {_spec(spec)}"]
+    lines: list[str] = []
     for number, planned in enumerate(ops, 1):
         named = ", ".join(dict.fromkeys(f"{step.number} {step.step.name}" for step in planned.steps))
         word = "steps" if len({step.number for step in planned.steps}) > 1 else "step"
         lines.append(f"{number}. {_does(planned.op)}  [{word} {named}]")
         if planned.reason:
-            lines.append(f"   not joined with the operation before: {planned.reason}")
+            lines.append(f"   begins anew: {planned.reason}")
         lines.append(f"   {_costs(planned)}")
-        lines.append(f"   gives {_spec(planned.after)}")
+        lines.append(f"   gives {spec_text(planned.after)}")
     if not ops:
         lines.append("no operation: the image is copied")
     for step, drawn in zip(placed, applied):
@@ -53,7 +49,8 @@ def explain(
     return "\n".join(lines)
 
 
-def _spec(spec: ArraySpec) -> str:
+def spec_text(spec: ArraySpec) -> str:
+    """Return a spec for people: ``"300 x 400 x 3 YXC uint8"``."""
     return f"{' x '.join(map(str, spec.shape))} {spec.axes} {spec.dtype}"
 
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from offgraph.geometry import AffineMap, CoordinateMap, GridMap, Resampling
 from offgraph.plan.lower import PlannedOp
-from offgraph.steps.ops import Clip, GeometricOp, Grid, Pointwise, Resample, Resize, Zoom
+from offgraph.steps.ops import Clip, Filter, GeometricOp, Grid, Pointwise, Resample, Resize, Zoom
 
 __all__ = ["fuse"]
 
@@ -52,24 +52,43 @@ def fuse(ops: Sequence[PlannedOp]) -> tuple[PlannedOp, ...]:
         return tuple(ops)
     fused: list[PlannedOp] = []
     group: _Group | None = None
+    between = ""  # what stands between the last operation that moves pixels and the next one
     for planned in _crops_first(ops):
         op = planned.op
-        if group is not None and isinstance(op, GeometricOp) and not isinstance(op, Resize):
-            reason = group.refuses(op)
+        joins = isinstance(op, GeometricOp) and not isinstance(op, Resize) and bool(planned.after.pixels)
+        if group is not None:
+            reason = group.refuses(op) if joins else _parts(planned)  # type: ignore[arg-type]  # a GeometricOp
             if not reason:
                 group.join(planned)
                 continue
-            planned = planned._replace(reason=reason)
-        if group is not None:
             fused.append(group.planned())
             group = None
-        if isinstance(op, GeometricOp) and not isinstance(op, Resize) and planned.after.pixels:
-            group = _Group(planned)
+            if joins:
+                planned = planned._replace(reason=reason)
+            else:
+                between = reason
+        elif joins and between:
+            planned = planned._replace(reason=between)
+        if joins:
+            group, between = _Group(planned), ""
         else:
             fused.append(planned)
     if group is not None:
         fused.append(group.planned())
     return tuple(fused)
+
+
+def _parts(planned: PlannedOp) -> str:
+    """Say why what moves pixels before an operation does not join what moves them after it."""
+    names = ", ".join(dict.fromkeys(each.step.name for each in planned.steps))
+    match planned.op:
+        case Filter():
+            return f"{names} mixes neighbours in between"
+        case Pointwise():
+            return f"{names} changes values in between"
+        case Resize():
+            return f"{names} weighs pixels in between"
+    return f"{names} stands in between"
 
 
 def _crops_after_values(ops: Sequence[PlannedOp]) -> bool:
@@ -179,14 +198,13 @@ class _Group:
 
     def _other_axes(self, op: GeometricOp) -> str:
         """Volumes: a resampling that carries an axis along stays so."""
-        n = len(self.map.output_size)
+        own, places = _places(op), self.places
         if self.rule is None and isinstance(op, Grid):
             return ""
-        own, places = _places(op), self.places
         if self.rule is not None and not isinstance(op, Grid):
-            return ""
+            return "" if own == places else "it resamples other axes"
         resampled, copied = (places, own) if self.rule is not None else (own, places)
-        if len(resampled) < n and not copied <= resampled:
+        if len(resampled) < len(self.map.output_size) and not copied <= resampled:
             return "it moves an axis that the resampling carries along"
         return ""
 
@@ -203,7 +221,7 @@ class _Group:
             self.rule = op.resampling
         if not _is_inside(op) and self.border is None:
             self.border = op.resampling
-        self.places |= _places(op)
+        self.places = self.places | _places(op)
         self.members.append(planned)
 
     def planned(self) -> PlannedOp:

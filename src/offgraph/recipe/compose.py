@@ -18,7 +18,11 @@ from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec
-from offgraph.plan.draw import drawn_spec
+from offgraph.plan.draw import draw, drawn_spec
+from offgraph.plan.explain import explain as explain_plan
+from offgraph.plan.explain import spec_text
+from offgraph.plan.fuse import fuse
+from offgraph.plan.lower import lower
 from offgraph.plan.placed import AppliedStep, PlacedStep, place
 from offgraph.plan.run import run
 from offgraph.recipe import files, identity
@@ -281,6 +285,42 @@ class Compose(NotebookView):
         specs = drawn_spec(self._placed, spec)
         floats = (number for number, s in enumerate(specs) if np.dtype(s.dtype).kind == "f")
         return max(next(floats, len(specs)) - 1, 0)
+
+    def explain(self, spec: ArraySpec, key: Key | None = None) -> str:
+        """Return in words how the recipe runs: what was fused, why a group ended, what each operation costs.
+
+        Parameters
+        ----------
+        spec : ArraySpec
+            Of an image, such as ``Image(array).spec``.
+        key : Key, optional
+            Whose draws are shown; those of ``Key()`` by default.
+
+        Raises
+        ------
+        StepError
+            Where a step cannot be applied to such an image.
+
+        Examples
+        --------
+        >>> import offgraph as og
+        >>> recipe = og.Compose([og.Rotate(10), og.Affine(scale=1.1), og.Rescale(1 / 255)])
+        >>> print(recipe.explain(og.ArraySpec((300, 400, 3), "uint8", "YXC")))
+        image: 300 x 400 x 3 YXC uint8
+        1. resample through one affine map: order 1, mode 'constant'  [steps 1 Rotate, 2 Affine]
+           writes 360,000 values of 4 taps each
+           gives 300 x 400 x 3 YXC uint8
+        2. change each value: Rescale  [step 3 Rescale]
+           reads and writes 360,000 values, looked up in a table of 256
+           gives 300 x 400 x 3 YXC float32
+        """
+        key = Key() if key is None else key
+        applied, specs = draw(self._placed, spec, key)
+        chain = lower(self._placed, applied, specs)
+        drawn = f", drawn for {key!r}" if self.draws else ""
+        text = explain_plan(self._placed, applied, fuse(chain) if self.fuse else chain)
+        chained = "" if self.fuse else "\nfuse=False: each step runs alone"
+        return f"image: {spec_text(spec)}{drawn}{chained}\n{text}"
 
     @functools.cached_property
     def fingerprint(self) -> str:
