@@ -215,8 +215,7 @@ def test_an_error_names_step_cause_and_picture_once():
         "step 2 of Augment, CenterCrop (cut): size=(100, 10) is larger than the image of (40, 50)"
     )
     assert (
-        text.endswith("[image of shape (40, 50, 3), dtype uint8, axes YXC]")
-        and text.count("CenterCrop") == 1
+        text.endswith("[image of shape (40, 50, 3), dtype uint8, axes YXC]") and text.count("CenterCrop") == 1
     )
 
 

@@ -62,6 +62,92 @@ def test_a_reference_alone_makes_a_filter():
     )
 
 
+def test_a_map_alone_makes_a_geometric_step():
+    """It moves every target, comes back from files, replays, and is fused with its neighbours."""
+
+    @og.register
+    class Squeeze(og.ResampledStep):
+        """Squeeze towards the middle column.
+
+        Parameters
+        ----------
+        by : float or (low, high)
+            Above 1 squeezes.
+        """
+
+        by: og.parameters.PositiveRange = 1.0
+
+        def map(self, params, spec):
+            matrix = np.diag([1.0] * (len(spec.size) - 1) + [params["by"]])
+            centre = (np.array(spec.size) - 1) / 2
+            return og.AffineMap(matrix, centre - matrix @ centre, spec.size, spec.size)
+
+    og.testing.check_step(Squeeze((0.8, 1.2), p=0.5))
+    recipe = og.Compose([Squeeze((0.5, 0.9), mode="nearest"), og.Flip(), Squeeze(1.5, mode="nearest")])
+    assert og.Compose.from_yaml(recipe.to_yaml()) == recipe
+    labels = (IMAGE[..., 0] > 99).astype(np.uint8)
+    out = recipe(image=IMAGE, mask=labels, key=og.Key(1))
+    np.testing.assert_array_equal(recipe.replay(out.record, image=IMAGE).image, out.image)
+    assert out.frame.undo(mask=out.mask).shape == labels.shape
+    assert "[steps 1 Squeeze, 2 Flip]" in recipe.explain(og.Image(IMAGE).spec, og.Key(1))
+
+
+def test_a_map_decides_on_the_size():
+    """Without `output_size` the map is asked, and a plain geometric step reads linearly with 0 outside."""
+
+    @og.register
+    class Frame(og.GeometricStep):
+        """Add pixels on all sides, half a pixel off.
+
+        Parameters
+        ----------
+        by : int
+            How many.
+        """
+
+        by: int = 1
+
+        def map(self, params, spec):
+            size = tuple(n + 2 * self.by for n in spec.size)
+            n = len(size)
+            return og.AffineMap(np.eye(n), np.full(n, 0.5 - self.by), spec.size, size)
+
+    og.testing.check_step(Frame(2))
+    recipe = og.Compose([Frame(2), og.Rescale(1)])
+    assert recipe.output_spec(og.Image(IMAGE).spec).shape == (13, 16, 3)
+    assert recipe.output_spec(og.ArraySpec((None, None, 3), "uint8", "YXC")).shape == (None, None, 3)
+    assert recipe(image=IMAGE).image.shape == (13, 16, 3)
+
+
+def test_python_code_of_its_own_still_runs():
+    """With `apply` and `apply_mask` a step is not fused; with a map besides, other targets and the way back follow."""
+
+    @og.register
+    class Roll(og.GeometricStep):
+        """Roll by a column."""
+
+        def apply(self, image, params):
+            return og.Image(np.roll(image.array, 1, axis=image.axes.index("X")), image.axes)
+
+        def apply_mask(self, mask, params):
+            return og.Mask(np.roll(mask.array, 1, axis=mask.axes.index("X")), mask.axes)
+
+    labels = IMAGE[..., 0]
+    recipe = og.Compose([og.Flip("Y"), Roll(), og.Flip("Y")])
+    out = recipe(image=IMAGE, mask=labels)
+    np.testing.assert_array_equal(out.image, np.roll(IMAGE, 1, axis=1))
+    np.testing.assert_array_equal(out.mask, np.roll(labels, 1, axis=1))
+    assert "run Roll's own Python code" in recipe.explain(og.Image(IMAGE).spec)
+    with pytest.raises(og.StepError, match="step 2, Roll: it has no `map`"):
+        _ = out.frame
+    lies = type(
+        "Lies", (og.FilterStep,), {"apply": lambda self, image, params: og.Image(image.array[1:], "YXC")}
+    )
+    lies.__doc__ = "Cuts a row and does not say so."
+    with pytest.raises(og.StepError, match=r"step 1, Lies: made .*output_spec promised"):
+        og.Compose([og.register(lies)()])(image=IMAGE)
+
+
 def test_it_is_in_schema_and_messages():
     sharpen()
     named = [entry["properties"] for entry in schema()["$defs"]["step"]["anyOf"] if "properties" in entry]

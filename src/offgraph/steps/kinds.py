@@ -10,8 +10,10 @@ import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph import ndimage
+from offgraph.core.axes import SPATIAL
 from offgraph.core.random import Draw, Key
 from offgraph.core.specs import ArraySpec
+from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap
 from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.resampling import Leg, Resampling
@@ -45,7 +47,7 @@ class GeometricStep(Step):
         """Same dtype and axes, and the spatial lengths of `output_size`; those of the map where it is not written."""
         if type(self).output_size is not GeometricStep.output_size:
             return spec.resized(self.output_size(spec.size, params))
-        if None in spec.shape:
+        if None in spec.shape or type(self).map is GeometricStep.map:
             return spec
         if params is not None:
             return spec.resized(self.map(params, spec).output_size)
@@ -66,6 +68,20 @@ class GeometricStep(Step):
     def moved_axes(self, spec: ArraySpec) -> tuple[int, ...]:
         """Return which of the spatial axes are resampled, counted from 0; the map leaves the others as they are."""
         return tuple(range(len(spec.spatial)))
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`ndimage.affine_transform` by the map, or `map_coordinates` where it is not affine."""
+        grid = self.map(params, ArraySpec.of(image, SPATIAL[-image.ndim :]))
+        rule = self.resampling(params)
+        options = {"order": rule.order, "mode": rule.mode, "cval": rule.cval}
+        if isinstance(grid, GridMap):
+            grid, options["order"] = grid.affine(), 0
+        if isinstance(grid, AffineMap):
+            return ndi.affine_transform(image, grid.matrix, grid.offset, grid.output_size, **options)
+        points = grid.coordinates()
+        nowhere = np.isnan(points).any(axis=0)
+        found = ndi.map_coordinates(image, np.where(nowhere, 0, points), **options)
+        return np.where(nowhere, np.array(rule.cval, image.dtype), found)
 
     def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
         """One operation: a copy of whole pixels for a grid map, else a resampling."""
