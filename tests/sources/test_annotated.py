@@ -478,6 +478,14 @@ def test_boxes_by_name(tmp_path):
     np.testing.assert_array_equal(og.open_source(tmp_path).read(0).boxes.to("xyxy"), [BOX, (0, 0, 2.5, 3)])
 
 
+def test_classes_are_numbered_anew_when_they_are_written(tmp_path):
+    source = og.open_source(voc(tmp_path / "in"))
+    write_annotations(tmp_path / "out", source, format="yolo", class_names=["bird", "dog", "cat"])
+    assert (tmp_path / "out" / "labels" / "a.txt").read_text().split()[0] == "1"
+    with pytest.raises(og.SourceError, match=r"cat.* not among class_names"):
+        write_annotations(tmp_path / "none", source, format="yolo", class_names=["dog"])
+
+
 def test_writing_refuses_by_name(tmp_path):
     boxes = Boxes([BOX], size=(8, 10), labels=[1])
     for given, options, why in (
@@ -492,6 +500,11 @@ def test_writing_refuses_by_name(tmp_path):
         ),
         ({"a.png": [[1, 2, 3, 4]]}, {"format": "voc", "class_names": ["a"]}, "give a Source with boxes"),
         ({"a.png": boxes}, {"format": "voc", "images": "move"}, "images='move'"),
+        (
+            {"a.tif": Boxes([], size=(2, 3, 4))},
+            {"format": "coco", "class_names": ["a"]},
+            "a.tif: boxes in space",
+        ),
     ):
         with pytest.raises(og.OffgraphError, match=why):
             write_annotations(tmp_path / "out", given, **options)

@@ -168,7 +168,7 @@ class _Objects:
         made = dict(zip((*self.columns, "masks"), rows))  # masks may be absent
         if lengths is not None:
             for name in self.columns:
-                made[name] = tf.RaggedTensor.from_row_lengths(made[name], lengths, validate=False)
+                made[name] = tf.RaggedTensor.from_row_lengths(made[name], lengths, validate=False)  # type: ignore[attr-defined]
         return made
 
 

@@ -130,7 +130,7 @@ class ObjectLayout:
         rows = [array.astype(np.float32), labels.astype(np.int64), boxes.ids]
         if self.keypoints is not None and points is not None:
             kept = points.places[boxes.ids]
-            known = np.isfinite(kept).all(axis=-1)
+            known = np.all(np.isfinite(kept), axis=-1)
             places = np.where(known[..., np.newaxis], kept[..., ::-1] + 0.5, -1)
             rows += [
                 places.astype(np.float32),

@@ -162,7 +162,8 @@ class DatasetSamples:
         names, self._renumbered = _renumber(dataset, class_names)
         self.labels = BatchLabels(dataset.task, names, dataset.target_names, one_hot)
         self.has_masks = dataset.has_masks
-        self.most_boxes = self.keypoints = None
+        self.most_boxes: int | None = None
+        self.keypoints: int | None = None
 
     def __len__(self) -> int:
         return len(self.dataset)

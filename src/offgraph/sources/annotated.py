@@ -311,9 +311,9 @@ def _root_of_coco(coco: CocoFile, base: Path) -> Path:
     part = file.stem
     for prefix in ("instances_", "person_keypoints_", "annotations_"):
         part = part.removeprefix(prefix)
-    bases = dict.fromkeys(
-        [base, file.parent, *([file.parent.parent] if file.parent.name.lower() in _JSON_FOLDERS else [])]
-    )
+    bases = [base, file.parent]
+    if file.parent.name.lower() in _JSON_FOLDERS:
+        bases.append(file.parent.parent)
     places: dict[Path, Path] = {}
     for folder in bases:
         images = [folder / name for name in _names(folder) if name.lower() in IMAGE_WORDS]

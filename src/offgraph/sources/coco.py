@@ -218,7 +218,7 @@ def _annotation(
         raise SourceError(f"{here}: category_id {entry['category_id']!r:.80} is the id of no category")
     given = entry.get("bbox")
     box = tuple(map(number_of, given)) if isinstance(given, list) else ()
-    if len(box) != 4 or None in box or any(isinstance(value, str) for value in given):
+    if len(box) != 4 or None in box or any(isinstance(value, str) for value in given or ()):
         raise SourceError(f"{here}: bbox is {given!r:.80}, not four numbers x, y, width, height")
     crowd = entry.get("iscrowd", 0)
     if crowd not in (0, 1):

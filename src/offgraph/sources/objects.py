@@ -292,16 +292,18 @@ def bad_boxes(
     size : tuple of int or None
         (height, width) of the image; None where it is not known, and nothing is known to be outside.
     """
-    least = boxes[:, :2] if convention == "voc" else 0
-    flat = (boxes[:, 2:] <= least).any(axis=1)
+    least = boxes[:, :2] if convention == "voc" else np.zeros((len(boxes), 2))
+    flat = np.any(boxes[:, 2:] <= least, axis=1)
     not_shares = np.zeros(len(boxes), bool)
     if convention == "yolo":
-        not_shares = ~((boxes >= -_ROUNDING) & (boxes <= 1 + _ROUNDING)).all(axis=1)
+        not_shares = ~np.all((boxes >= -_ROUNDING) & (boxes <= 1 + _ROUNDING), axis=1)
         size = (1, 1)
     outside = np.zeros(len(boxes), bool)
     if size is not None:
         edges = edges_of_boxes(boxes, convention, size)
-        outside = (edges[:, 2:] <= -0.5).any(axis=1) | (edges[:, :2] >= np.subtract(size, 0.5)).any(axis=1)
+        outside = np.any(edges[:, 2:] <= -0.5, axis=1) | np.any(
+            edges[:, :2] >= np.subtract(size, 0.5), axis=1
+        )
     names = {"voc": "xmin, ymin, xmax, ymax", "coco": "x, y, width, height", "yolo": "x, y, width, height"}[
         convention
     ]

@@ -16,7 +16,7 @@ from offgraph.core.choices import AnnotationFormat
 from offgraph.core.errors import ArgumentError, SourceError, WriteError
 from offgraph.formats.decoding import read
 from offgraph.formats.encoding import write_bytes
-from offgraph.sources.base import Source
+from offgraph.sources.base import Item, Source
 from offgraph.sources.coco import coco_json
 from offgraph.sources.names import parse_class_names, printable
 from offgraph.sources.objects import Keypoints, Objects
@@ -58,7 +58,8 @@ def write_annotations(
         keypoints. ``"yolo"``: ``labels/*.txt`` and ``data.yaml``. Boxes and classes; keypoints where the source has
         some, or else polygons, in place of boxes, where each object has exactly one.
     class_names : sequence of str, optional
-        Names of the class numbers; needed for a mapping.
+        All classes, in the order of their numbers; needed for a mapping. Those of a source, unless given: its classes are
+        numbered anew then.
     images : {"copy"} or None
         Whether the image files of a source are copied beside the annotations: into ``JPEGImages`` or ``images``.
 
@@ -92,11 +93,11 @@ def write_annotations(
     if images not in (None, "copy"):
         raise ArgumentError(f"images={images!r:.80}: give 'copy', or None for the annotations alone")
     home = path_of("out", out)
-    names = (
-        source.class_names
-        if isinstance(source, Source) and class_names is None
-        else parse_class_names(class_names or ())
-    )
+    if isinstance(source, Source):
+        source = source if class_names is None else source.with_class_names(class_names)
+        names = source.class_names
+    else:
+        names = () if class_names is None else parse_class_names(class_names)
     listed = list(_listed(source, format, names))
     _check_names(listed, format)
     keypoints = source.keypoints if isinstance(source, Source) else None
@@ -142,21 +143,31 @@ def _listed(
             raise ArgumentError(f"{source.where}: a source without boxes has no annotations to write")
         for item in source:
             objects = item.objects
-            size = objects.size or read(item.path, max_pixels=source.reading.max_pixels).array.shape[:2]
-            yield item.name, size, objects
+            if objects is None:
+                raise ArgumentError(f"{source.where}: {item.name} has no annotation to write")
+            yield item.name, objects.size or _size_of(item, source), objects
         return
     if not isinstance(source, Mapping) or not all(isinstance(boxes, Boxes) for boxes in source.values()):
         raise ArgumentError("source: give a Source with boxes, or Boxes by the name of their image")
     if not names:
         raise ArgumentError("class_names: name the classes of the boxes, in the order of their numbers")
     for name, boxes in source.items():
+        if len(boxes.size) != 2:
+            raise ArgumentError(f"{name}: boxes in space, and annotation files hold boxes of the plane")
         labels = np.asarray(boxes.labels, np.int64)
         if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
             raise ArgumentError(
                 f"{name}: labels of {labels.min()} to {labels.max()}, and there are {len(names)} class_names"
             )
         array = boxes.to(format)
-        yield name, boxes.size, Objects(Path(name), format, array, labels, ("",) * len(labels), boxes.size)
+        size = (boxes.size[0], boxes.size[1])
+        yield name, size, Objects(Path(name), format, array, labels, ("",) * len(labels), size)
+
+
+def _size_of(item: Item, source: Source) -> tuple[int, int]:
+    """(height, width) of an image whose annotation does not state them."""
+    height, width = read(item.path, max_pixels=source.reading.max_pixels).array.shape[:2]
+    return height, width
 
 
 def _check_names(listed: Sequence[tuple[str, tuple[int, int], Objects]], format: AnnotationFormat) -> None:
@@ -208,7 +219,7 @@ def _voc(name: str, size: tuple[int, int], objects: Objects, names: Sequence[str
             f"{printable(name)}, box {thin[0] + 1}: at most one pixel wide or high, which VOC writes as xmin = xmax "
             f"({shown}), and readers take for a box without area: write format='coco'"
         )
-    labels = [names[label] for label in objects.labels]
+    labels = [names[int(label)] for label in objects.labels]
     columns = [_columns(objects, i) for i in range(len(objects))]
     return voc_text(PurePosixPath(name).name, size, 3, boxes.tolist(), labels, columns)
 
