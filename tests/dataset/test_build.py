@@ -22,6 +22,7 @@ from offgraph.dataset.output import OutputFolder
 from offgraph.pipeline import order
 from offgraph.pipeline.order import permutation
 from offgraph.pipeline.workers import ordered_map, read_ahead
+from offgraph.targets import Targets
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_stored_pictures_are_those_of_the_recipe(photos: Path, tmp_path: Path, f
     assert len({(name, copy) for name, copy, _ in found}) == 30
     for name, copy, array in found:
         sample = source.read(numbers[name])
-        want = made.run(sample.image, None, og.Key(9, copy, numbers[name]), stop=3).image
+        want = made.run(Targets.of_image(sample.image), og.Key(9, copy, numbers[name]), stop=3).image
         assert array.dtype == np.uint8 and np.array_equal(array, want)
 
 
@@ -66,7 +67,7 @@ def test_final_stores_floats_in_both_formats(photos: Path, tmp_path: Path) -> No
         og.build(source, tmp_path / format, made, format=format, store="final")
         for name, copy, array in built(tmp_path / format):
             sample = source.read(numbers[name])
-            want = made.run(sample.image, None, og.Key(0, copy, numbers[name])).image
+            want = made.run(Targets.of_image(sample.image), og.Key(0, copy, numbers[name])).image
             assert array.dtype == np.float32 and array.tobytes() == want.tobytes()
     npy = next((tmp_path / "folder" / "images").rglob("*.npy"))
     assert np.load(npy, allow_pickle=False).shape == (24, 20, 3)

@@ -14,6 +14,7 @@ from tests.support.made import class_folder, picture_file, recipe, tree
 import offgraph as og
 from offgraph.apps import cli
 from offgraph.dataset import BuiltDataset
+from offgraph.targets import Targets
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,9 @@ def test_parts_are_datasets_of_their_own(patients: Path, tmp_path: Path) -> None
         groups.append({int(line["name"][:-4]) % 10 for line in lines})
         want = made if name == "train" else made.eval()
         stored, sample = dataset.read(0), part.read(lines[0]["index"])
-        done = want.run(sample.image, None, og.Key(4, stored.copy, stored.index), stop=stored.start)
+        done = want.run(
+            Targets.of_image(sample.image), og.Key(4, stored.copy, stored.index), stop=stored.start
+        )
         assert np.array_equal(stored.image.array, done.image)
     assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
     live = og.Loader(parts["val"], made.eval(), batch_size=len(parts["val"]))

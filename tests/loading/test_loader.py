@@ -20,6 +20,7 @@ from tests.support.made import CLASSES, class_folder, paired_folder, picture_fil
 import offgraph as og
 from offgraph.loading import loader as loader_module
 from offgraph.pipeline.buffers import Buffers
+from offgraph.targets import Targets
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_batches_are_the_pictures_of_the_recipe(photos: Path) -> None:
             assert batch.label is not None and batch.label.dtype == np.int64 and batch.mask is None
             for place, number in enumerate(batch.index):
                 sample = source.read(int(number))
-                want = made.run(sample.image, None, og.Key(3, epoch, int(number)))
+                want = made.run(Targets.of_image(sample.image), og.Key(3, epoch, int(number)))
                 assert batch.image[place].tobytes() == want.image.tobytes()
                 assert batch.label[place] == sample.label and batch.records[place] == want.record
 
@@ -120,7 +121,7 @@ def test_a_dataset_goes_on_where_it_was_stored(photos: Path, tmp_path: Path, for
         for place, record in enumerate(batch.records):
             key = og.Key(**record["key"])
             sample = source.read(key.index)
-            want = made.run(sample.image, None, key)
+            want = made.run(Targets.of_image(sample.image), key)
             assert batch.image[place].tobytes() == want.image.tobytes()
             assert batch.label is not None and batch.label[place] == sample.label
             assert record == want.record

@@ -13,8 +13,7 @@ import pytest
 
 import offgraph as og
 from offgraph.recipe import compose as compose_module
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import Image, Mask, Targets
 
 RNG = np.random.default_rng(3)
 PHOTO = RNG.integers(0, 256, (40, 50, 3), np.uint8)
@@ -170,10 +169,10 @@ def test_stored_is_what_still_gives_whole_numbers():
 
 def test_parts_make_the_whole():
     recipe, image, mask = og.Compose(usual().items, fuse=False), Image(PHOTO), Mask(LABELS)
-    whole = recipe.run(image, mask, KEY)
+    whole = recipe.run(Targets.of_image(image, mask), KEY)
     for n in range(len(recipe.steps) + 1):
-        first = recipe.run(image, mask, KEY, stop=n)
-        then = recipe.run(first.targets.image, first.targets.mask, KEY, start=n)
+        first = recipe.run(Targets.of_image(image, mask), KEY, stop=n)
+        then = recipe.run(first.targets, KEY, start=n)
         np.testing.assert_array_equal(then.image, whole.image)
         np.testing.assert_array_equal(then.mask, whole.mask)
         assert first.record["steps"] + then.record["steps"] == whole.record["steps"]

@@ -28,8 +28,7 @@ from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
 from offgraph.sources.base import Label
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import Image, Mask, Targets
 
 __all__ = ["BadFile", "Encoded", "Example", "Maker", "decode_array", "encode_array"]
 
@@ -243,8 +242,10 @@ class Maker:
             if how is not None:
                 self.depth.tell(item.name, how)
         key = Key(self.seed, copy, index)
-        done = run_checked(self.recipe, image, sample.mask, key, stop=end, non_finite=self.non_finite)
-        image, mask = done.targets
+        done = run_checked(
+            self.recipe, Targets.of_image(image, sample.mask), key, stop=end, non_finite=self.non_finite
+        )
+        image, mask = done.targets.image, done.targets.mask
         for kind, target in (("image", image), ("mask", mask)):
             trouble = target is not None and size_trouble(_entry(target), self.max_pixels)
             if trouble:

@@ -26,7 +26,7 @@ from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.pipeline.workers import ordered_map
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
-from offgraph.targets.image import Image
+from offgraph.targets import Image, Targets
 
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
@@ -157,7 +157,7 @@ class Work:
         try:
             with num_threads(1):
                 sample = self.source.read(index)
-                result = run_checked(self.recipe, sample.image, None, Key(0, 0, index))
+                result = run_checked(self.recipe, Targets.of_image(sample.image), Key(0, 0, index))
             array, frame = self._fitted(result.targets.image, result.frame)
         except (MemoryError, OSError) as error:
             if is_machine(error):
@@ -280,7 +280,9 @@ class Work:
         return frame.then(AffineMap(np.diag(ratio), 0.5 * ratio - 0.5, given, size))
 
     def _mask(self, probabilities: np.ndarray, axes: str, index: int) -> np.ndarray:
-        made = self.postprocess.run(Image(probabilities, axes), None, Key(0, 0, index)).targets.image
+        made = self.postprocess.run(
+            Targets.of_image(Image(probabilities, axes)), Key(0, 0, index)
+        ).targets.image
         return made.array.astype(np.uint8) if made.array.dtype == np.bool_ else made.array
 
     def _prediction(

@@ -30,7 +30,7 @@ from offgraph.sources.names import printable
 from offgraph.steps.base import STEPS, Step
 from offgraph.steps.description import field_schema
 from offgraph.steps.registry import find_step
-from offgraph.targets.image import Image
+from offgraph.targets import Image, Targets
 from offgraph.views import draw
 from offgraph.views.html import Figure, Report
 
@@ -285,7 +285,7 @@ def _run(caption: str, recipe: Compose, original: Image, key: Key) -> _Shown:
     try:
         while True:
             start = time.perf_counter()
-            result = recipe.run(original, None, key)
+            result = recipe.run(Targets.of_image(original), key)
             seconds.append(time.perf_counter() - start)
             if len(seconds) == _RUNS or sum(seconds) > _PATIENCE:
                 return _Shown(caption, result.targets.image, statistics.median(seconds))

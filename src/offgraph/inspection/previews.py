@@ -13,7 +13,6 @@ import numpy as np
 from offgraph.core.arguments import path_of, whole_number
 from offgraph.core.errors import OffgraphError, OffgraphWarning
 from offgraph.core.random import Key
-from offgraph.pipeline.checks import moved_targets
 from offgraph.pipeline.failures import BAD_FILE, reason
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.recipe.layers import Augment
@@ -141,12 +140,9 @@ def _row(source: Source, index: int, recipe: Compose, draws: int, seed: int) -> 
     names = source.class_names
     row = [Figure(_display(sample.targets, names, None), name, "; ".join((about, *sample.picture.notes)))]
     keys = [Key(seed, epoch, index) for epoch in range(draws)]
-    results = [recipe.run(sample.image, sample.mask, key) for key in keys]
+    results = [recipe.run(sample.targets, key) for key in keys]
     drawn_up_to = _seen(recipe)
-    seen = [
-        moved_targets(recipe.run(sample.image, sample.mask, key, stop=drawn_up_to), sample.targets)
-        for key in keys
-    ]
+    seen = [recipe.run(sample.targets, key, stop=drawn_up_to).targets for key in keys]
     shown = draw.common_range(targets.image.array for targets in seen)
     for epoch, (result, targets) in enumerate(zip(results, seen)):
         after = _display(targets, names, shown)

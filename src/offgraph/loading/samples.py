@@ -13,7 +13,7 @@ from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset
 from offgraph.loading.labels import BatchLabels
-from offgraph.pipeline.checks import fit_mask, moved_targets, run_checked
+from offgraph.pipeline.checks import fit_mask, run_checked
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
 from offgraph.recipe.compose import Compose
@@ -146,8 +146,8 @@ class FileSamples:
         # Only the policy for photographs converts: elsewhere the numbers of a file may be measurements.
         image, converted = _admit(read.image, rules, scale=self.source.color == "rgb")
         key = Key(seed, epoch, number)
-        done = run_checked(recipe, image, read.mask, key, non_finite=rules.non_finite)
-        targets = _fitted(moved_targets(done, read.targets), rules)
+        done = run_checked(recipe, read.targets.replaced(image=image), key, non_finite=rules.non_finite)
+        targets = _fitted(done.targets, rules)
         return TrainingSample(number, read.item.name, targets, read.label, done.record, converted)
 
 
@@ -199,12 +199,13 @@ class DatasetSamples:
         # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
-        done = run_checked(recipe, image, stored.mask, key, start=start, non_finite=rules.non_finite)
+        given = Targets.of_image(image, stored.mask)
+        done = run_checked(recipe, given, key, start=start, non_finite=rules.non_finite)
         record = done.record
         if self.own_recipe:
             # One record of the whole run: it replays on the image the example was made from.
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
-        targets = _fitted(moved_targets(done, Targets({"image": image})), rules)
+        targets = _fitted(done.targets, rules)
         return TrainingSample(number, stored.name, targets, label, record, converted)
 
 

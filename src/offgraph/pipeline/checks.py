@@ -15,11 +15,10 @@ from offgraph.core.choices import NonFinite
 from offgraph.core.errors import ArgumentError, StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
-from offgraph.geometry.resampling import Leg, Resampling
 from offgraph.pipeline.probe import _channels
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.result import Result
-from offgraph.targets import Image, Mask, Target, Targets
+from offgraph.targets import Image, Mask, Targets
 from offgraph.transforms import CenterCrop, RandomCrop, Resize
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "check_finite",
     "check_non_finite_option",
     "fit_mask",
-    "moved_targets",
     "parse_mask_dtype",
     "run_checked",
 ]
@@ -166,8 +164,7 @@ def check_finite(image: Image, what: str) -> None:
 
 def run_checked(
     recipe: Compose,
-    image: Image,
-    mask: Mask | None,
+    targets: Targets,
     key: Key,
     *,
     start: int = 0,
@@ -182,32 +179,14 @@ def run_checked(
         Where a step cannot be applied, or a value is not finite: names the file's own, or the step that made it.
     """
     if non_finite == "error":
-        check_finite(image, "the file holds")
-    done = recipe.run(image, mask, key, start, stop)
+        check_finite(targets.image, "the file holds")
+    done = recipe.run(targets, key, start, stop)
     if non_finite == "error":
         made = done.targets.image
         if made.array.dtype.kind == "f" and not np.isfinite(made.array).all():
-            _blame(recipe, image, key, start, len(recipe.steps) if stop is None else stop)
+            _blame(recipe, targets.image, key, start, len(recipe.steps) if stop is None else stop)
             check_finite(made, "the recipe makes")
     return done
-
-
-def moved_targets(done: Result, given: Targets) -> Targets:
-    """Return all targets after a recipe: image and mask as it made them, the others moved as the image was.
-
-    Parameters
-    ----------
-    done : Result
-    given : Targets
-        What the recipe was run on.
-    """
-    image, mask = done.targets
-    made: dict[str, Target] = {"image": image} if mask is None else {"image": image, "mask": mask}
-    others = {name: target for name, target in given.items() if name not in ("image", "mask")}
-    if others:
-        legs = [Leg(one, Resampling()) for one in done.frame.maps]
-        made |= {name: target.moved(legs) for name, target in others.items()}
-    return Targets(made, given.metadata)
 
 
 def _blame(recipe: Compose, image: Image, key: Key, start: int, stop: int) -> None:
@@ -215,5 +194,6 @@ def _blame(recipe: Compose, image: Image, key: Key, start: int, stop: int) -> No
     for end in range(start + 1, stop + 1):
         step = recipe.steps[end - 1]
         check_finite(
-            recipe.run(image, None, key, start, end).targets.image, f"step {end}, {step.name}, makes"
+            recipe.run(Targets.of_image(image), key, start, end).targets.image,
+            f"step {end}, {step.name}, makes",
         )

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from offgraph.core.errors import StepError
 from offgraph.core.random import Key
-from offgraph.core.specs import MAX_PIXELS
+from offgraph.core.specs import MAX_PIXELS, ArraySpec
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.frame import Frame
 from offgraph.geometry.resampling import Leg
-from offgraph.plan.draw import REFUSALS, draw, named, refuse, size_text
+from offgraph.plan.draw import REFUSALS, check_input, draw, named, refuse
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import PlannedOp, lower
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.steps.kinds import GeometricStep
 from offgraph.steps.ops import GeometricOp, PythonStep
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import Image, Mask, Target, Targets
 
 __all__ = ["TransformHistory", "run"]
 
@@ -74,22 +70,21 @@ def leg_of(planned: PlannedOp) -> Leg | None:
 
 def run(
     placed: Sequence[PlacedStep],
-    image: Image,
-    mask: Mask | None,
+    targets: Targets,
     key: Key,
     recorded: Sequence[AppliedStep] | None = None,
     max_pixels: int = MAX_PIXELS,
     *,
     fused: bool = False,
-) -> tuple[Image, Mask | None, tuple[AppliedStep, ...], TransformHistory]:
-    """Draw, lower and run placed steps on an image and its mask.
+) -> tuple[Targets, tuple[AppliedStep, ...], TransformHistory]:
+    """Draw, lower and run placed steps on an image and the targets beside it.
 
     Parameters
     ----------
     placed : sequence of PlacedStep
-    image : Image
-    mask : Mask or None
-        On the image's own grid.
+    targets : Targets
+        ``image``, whose spec the draws are made for, and others on its grid. Further images go through the same steps
+        with the same draws; targets that are no images are moved by the maps alone.
     key : Key
         Address of the image.
     recorded : sequence of AppliedStep, optional
@@ -106,19 +101,43 @@ def run(
     MachineError
         Where there is not enough memory.
     """
-    if mask is not None and mask.spec.size != image.spec.size:
-        raise StepError(
-            f"image and mask have different sizes: the image's is {size_text(image.spec)}, "
-            f"the mask's {size_text(mask.spec)}"
-        )
-    spec = image.spec
+    lead = targets.image
+    spec = lead.spec
     applied, specs = draw(placed, spec, key, recorded, max_pixels)
     chain = lower(placed, applied, specs)
-    history = TransformHistory(spec.size, chain)
-    image = run_image(fuse(chain) if fused else chain, image)
-    if mask is not None:
-        mask = _contiguous(run_labels(chain, mask, once=fused))
-    return _contiguous(image), mask, applied, history
+    made: dict[str, Target] = {}
+    for name, target in targets.items():
+        if isinstance(target, Image):
+            own = chain if target is lead else lower(placed, applied, _specs_of(placed, applied, target.spec))
+            made[name] = run_image(fuse(own) if fused else own, target).contiguous()
+        elif isinstance(target, Mask):
+            made[name] = run_labels(chain, target, once=fused).contiguous()
+        else:
+            made[name] = _moved_by_maps(chain, target)
+    return Targets(made, targets.metadata), applied, TransformHistory(spec.size, chain)
+
+
+def _specs_of(
+    placed: Sequence[PlacedStep], applied: Sequence[AppliedStep], spec: ArraySpec
+) -> list[ArraySpec]:
+    """Specs of a further image before the first step and after each: draws are those of the first image."""
+    specs = [spec]
+    for here, drawn in zip(placed, applied):
+        with named((here,), spec):
+            if drawn.applied:
+                check_input(here.step, spec)
+                spec = here.step.output_spec(spec, drawn.params)
+        specs.append(spec)
+    return specs
+
+
+def _moved_by_maps(chain: Sequence[PlannedOp], target: Target) -> Target:
+    """Move boxes, points and the like through all maps of a chain."""
+    moving = [(planned, leg) for planned in chain if (leg := leg_of(planned)) is not None]
+    if not moving:
+        return target
+    with named(tuple(step for planned, _ in moving for step in planned.steps), moving[0][0].before):
+        return target.moved([leg for _, leg in moving])
 
 
 def run_image(ops: Sequence[PlannedOp], image: Image) -> Image:
@@ -158,13 +177,7 @@ def _moved(ops: Sequence[PlannedOp], mask: Mask) -> Mask:
         return mask
     steps = tuple(step for planned in ops for step in planned.steps)
     with named(steps, ops[0].before):
-        if len(ops) == 1:
-            return ops[0].op.run_labels(mask)
-        return mask.moved([leg for planned in ops if (leg := leg_of(planned)) is not None])
-
-
-def _contiguous(target: Any) -> Any:
-    """Return the target with an array in C order; an array that no step touched stays the caller's own."""
-    if target.array.flags.c_contiguous:
-        return target
-    return type(target)(np.ascontiguousarray(target.array), target.axes)
+        if len(ops) > 1:
+            return mask.moved([leg for planned in ops if (leg := leg_of(planned)) is not None])
+        moved = ops[0].op.run_labels(mask)
+        return moved.mirrored_by([leg]) if mask.swap and (leg := leg_of(ops[0])) is not None else moved

@@ -7,13 +7,13 @@ import operator
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.axes import SPATIAL
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
 from offgraph.core.random import Key
@@ -27,10 +27,10 @@ from offgraph.plan.placed import AppliedStep, PlacedStep, place
 from offgraph.plan.run import run
 from offgraph.recipe import files, identity
 from offgraph.recipe.layers import Augment
-from offgraph.recipe.result import Result, Targets
+from offgraph.recipe.result import Result
 from offgraph.steps.base import Step
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import Heatmap, Image, Mask, Target, Targets
+from offgraph.targets.gridded import GriddedTarget
 
 __all__ = ["Compose", "as_recipe"]
 
@@ -144,11 +144,16 @@ class Compose(NotebookView):
         *,
         image: np.ndarray | Image,
         mask: np.ndarray | Mask | None = None,
+        heatmap: np.ndarray | Heatmap | None = None,
+        boxes: Any = None,
+        points: Any = None,
         key: Key | None = None,
         axes: str | None = None,
         max_pixels: int = MAX_PIXELS,
+        metadata: Mapping[str, Any] | None = None,
+        **targets: Target,
     ) -> Result:
-        """Apply the recipe to an image and its mask.
+        """Apply the recipe to an image and to what lies on its grid.
 
         Parameters
         ----------
@@ -156,6 +161,12 @@ class Compose(NotebookView):
             Left as it is.
         mask : ndarray or Mask, optional
             Labels on the grid of the image.
+        heatmap : ndarray of float or Heatmap, optional
+            Probabilities or densities.
+        boxes : array_like, shape (n, 4) or (n, 6), or Boxes, optional
+            A bare array is in format xyxy; `Boxes` says another format, and has labels.
+        points : array_like, shape (n, 2) or (n, 3), or Points, optional
+            A bare array is (row, column), pixel centres at integers.
         key : Key, optional
             Address of the draws. Needed where the recipe draws: a default would give all images the same draws.
         axes : str, optional
@@ -163,19 +174,35 @@ class Compose(NotebookView):
         max_pixels : int
             Most pixels that a step may make of an image that has fewer, channels not counted; memory is limited to
             8 bytes for each. A step that would make more is refused before anything is allocated.
+        metadata : mapping, optional
+            Anything else that belongs to the sample; in ``Result.targets.metadata``, untouched.
+        **targets : Target
+            Further targets under names of one's own, typed: ``nuclei=og.Mask(labels)``. Further images go through the
+            same steps with the same draws.
 
         Returns
         -------
         Result
+            With every target as an attribute: ``out.boxes``, ``out.nuclei``.
 
         Raises
         ------
         StepError
-            Naming step, cause, shape and dtype.
+            Naming step, cause, shape and dtype; for targets on different grids.
         ArgumentError
-            For a key that is none.
+            For a key that is none, and boxes or points that are none.
         MachineError
             Where there is not enough memory.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import offgraph as og
+        >>> out = og.Compose([og.Flip("X")])(image=np.zeros((4, 6), np.uint8), boxes=[[0, 1, 2, 3]])
+        >>> out.boxes.array
+        array([[4., 1., 6., 3.]])
+        >>> out.frame.undo(boxes=out.boxes).array
+        array([[0., 1., 2., 3.]])
         """
         if key is None:
             drawing = next((placed.where for placed in self._placed if placed.step.draws), None)
@@ -187,14 +214,21 @@ class Compose(NotebookView):
             key = Key()
         elif not isinstance(key, Key):
             raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
-        picture, labels = _parse_targets(image, mask, axes)
+        named = {
+            "image": image,
+            "mask": mask,
+            "heatmap": heatmap,
+            "boxes": boxes,
+            "points": points,
+            **targets,
+        }
+        given = Targets.parse(named, axes, metadata)
         max_pixels = whole_number("max_pixels", max_pixels)
-        return _copy_if_shared(self.run(picture, labels, key, max_pixels=max_pixels), picture, labels)
+        return _copy_if_shared(self.run(given, key, max_pixels=max_pixels), given)
 
     def run(
         self,
-        image: Image,
-        mask: Mask | None,
+        targets: Targets,
         key: Key,
         start: int = 0,
         stop: int | None = None,
@@ -203,7 +237,7 @@ class Compose(NotebookView):
     ) -> Result:
         """Apply the steps from `start` up to `stop` to typed targets; draws are those of the whole recipe."""
         part = self._placed[start:stop]
-        return self._result(image, mask, key, start, part, None, max_pixels, self.fuse)
+        return self._result(targets, key, start, part, None, max_pixels, self.fuse)
 
     def replay(
         self,
@@ -211,10 +245,15 @@ class Compose(NotebookView):
         *,
         image: np.ndarray | Image,
         mask: np.ndarray | Mask | None = None,
+        heatmap: np.ndarray | Heatmap | None = None,
+        boxes: Any = None,
+        points: Any = None,
         axes: str | None = None,
         max_pixels: int = MAX_PIXELS,
+        metadata: Mapping[str, Any] | None = None,
+        **targets: Target,
     ) -> Result:
-        """Apply recorded draws again, to the same image or to another.
+        """Apply recorded draws again, to the same image or to another; targets as for a call.
 
         Raises
         ------
@@ -244,19 +283,27 @@ class Compose(NotebookView):
                 f"the record was made by another recipe (digest {str(made_by)[:12]}, this one is {self.digest[:12]}); "
                 "replay it with that recipe"
             )
-        picture, labels = _parse_targets(image, mask, axes)
+        named = {
+            "image": image,
+            "mask": mask,
+            "heatmap": heatmap,
+            "boxes": boxes,
+            "points": points,
+            **targets,
+        }
+        given = Targets.parse(named, axes, metadata)
         max_pixels = whole_number("max_pixels", max_pixels)
         try:
-            result = self._result(picture, labels, key, start, part, drawn, max_pixels, fuse)
+            result = self._result(given, key, start, part, drawn, max_pixels, fuse)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise StepError(f"the record holds values that its steps do not take: {error!r}") from error
-        return _copy_if_shared(result, picture, labels)
+        return _copy_if_shared(result, given)
 
     def _result(
-        self, image: Image, mask: Mask | None, key: Key, start: int, part: tuple[PlacedStep, ...],
+        self, targets: Targets, key: Key, start: int, part: tuple[PlacedStep, ...],
         recorded: list[AppliedStep] | None, max_pixels: int, fuse: bool,
     ) -> Result:  # fmt: skip
-        image, mask, log, way = run(part, image, mask, key, recorded, max_pixels, fused=fuse)
+        made, log, history = run(part, targets, key, recorded, max_pixels, fused=fuse)
         record = {
             "recipe": self.digest if fuse == self.fuse else identity.digest(self, fuse=fuse),
             "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
@@ -271,7 +318,7 @@ class Compose(NotebookView):
                 for placed, drawn in zip(part, log)
             ],
         }
-        return Result(Targets(image, mask), record, way)
+        return Result(made, record, history)
 
     def output_spec(self, spec: ArraySpec, start: int = 0) -> ArraySpec:
         """Return shape, dtype and axes of the output, with ``None`` for lengths that are drawn.
@@ -400,24 +447,11 @@ def as_recipe(recipe: Any) -> Compose:
     raise RecipeError(f"recipe={recipe!r:.80}: give a Compose, a list of steps, or the path of a recipe file")
 
 
-def _parse_targets(
-    image: np.ndarray | Image, mask: np.ndarray | Mask | None, axes: str | None
-) -> tuple[Image, Mask | None]:
-    picture = image if isinstance(image, Image) else Image(image, axes)  # type: ignore[arg-type]
-    if mask is None or isinstance(mask, Mask):
-        return picture, mask
-    dimensions = np.ndim(mask)
-    flat = picture.axes.replace("C", "")
-    spatial = "".join(name for name in picture.axes if name in SPATIAL)
-    named = next((names for names in (flat, spatial, picture.axes) if len(names) == dimensions), None)
-    return picture, Mask(mask, named)  # type: ignore[arg-type]
-
-
-def _copy_if_shared(result: Result, image: Image, mask: Mask | None) -> Result:
+def _copy_if_shared(result: Result, given: Targets) -> Result:
     """Copy what is still the caller's own memory, so that writing to a result changes no input."""
-    out_image, out_mask = result.targets
-    if np.may_share_memory(out_image.array, image.array):
-        out_image = Image(out_image.array.copy(), out_image.axes)
-    if mask is not None and out_mask is not None and np.may_share_memory(out_mask.array, mask.array):
-        out_mask = Mask(out_mask.array.copy(), out_mask.axes)
-    return Result(Targets(out_image, out_mask), result.record, result.history)
+    shared = {
+        name: target.with_array(target.array.copy())
+        for name, target in result.targets.of(GriddedTarget).items()
+        if np.may_share_memory(target.array, given[name].value)
+    }
+    return replace(result, targets=result.targets.replaced(**shared)) if shared else result

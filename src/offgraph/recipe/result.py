@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from offgraph.core.display import NotebookView
 from offgraph.geometry.frame import Frame
 from offgraph.plan.run import TransformHistory
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import KINDS, Boxes, Points, Targets
 
-__all__ = ["Result", "Targets"]
-
-
-class Targets(NamedTuple):
-    """What came out, typed: for rooms that go on with it."""
-
-    image: Image
-    mask: Mask | None
+__all__ = ["Result"]
 
 
 @dataclass(frozen=True)
 class Result(NotebookView):
     """What a recipe made of one image.
 
+    Every target is an attribute under its name: ``out.image``, ``out.mask`` and ``out.heatmap`` are arrays, contiguous
+    and with the axes as given; ``out.boxes`` and ``out.points`` are the targets with their labels. These five are None
+    where nothing was given. A target under a name of one's own, such as ``out.nuclei``, is there if it was given.
+
     Parameters
     ----------
     targets : Targets
-        The typed image and mask.
+        All of them typed, by name, with the metadata.
     record : dict
         What was drawn, as plain JSON; `Compose.replay` applies it again.
-    way : TransformHistory
-        The steps that moved the image.
+    history : TransformHistory
+        The operations that moved the image.
     """
 
     targets: Targets
@@ -43,14 +39,26 @@ class Result(NotebookView):
     history: TransformHistory = field(repr=False)
 
     def __repr__(self) -> str:
-        image, mask = self.targets
-        masked = "none" if mask is None else f"{mask.array.dtype} {mask.array.shape}"
-        return f"<Result: image {image.array.dtype} {image.array.shape} {image.axes}, mask {masked}>"
+        image = self.targets.image
+        shown = [f"image {image.array.dtype} {image.array.shape} {image.axes}"]
+        for name, target in self.targets.items():
+            if name != "image":
+                value = target.value
+                shown.append(f"{name} {f'{value.dtype} {value.shape}' if value is not target else target}")
+        return f"<Result: {', '.join(shown) if len(shown) > 1 else f'{shown[0]}, mask none'}>"
 
     @functools.cached_property
     def frame(self) -> Frame:
         """The way back to the grid of the given image."""
         return self.history.frame()
+
+    def __getattr__(self, name: str) -> Any:
+        targets = self.__dict__.get("targets", {})
+        if name in targets:
+            return targets[name].value
+        if name in KINDS:
+            return None
+        raise AttributeError(f"there is no target {name!r} here; there are {', '.join(targets)}")
 
     @property
     def image(self) -> np.ndarray:
@@ -61,3 +69,8 @@ class Result(NotebookView):
     def mask(self) -> np.ndarray | None:
         """The mask of labels, contiguous, in the dtype as given; None where none was given."""
         return None if self.targets.mask is None else self.targets.mask.array
+
+    if TYPE_CHECKING:
+        heatmap: np.ndarray | None
+        boxes: Boxes | None
+        points: Points | None

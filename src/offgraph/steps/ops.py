@@ -101,7 +101,7 @@ class GeometricOp(Op):
 
     def run_labels(self, mask: Mask) -> Mask:
         """Take the nearest label, whole numbers of any width untouched."""
-        return Mask(read_labels(mask.array, self.map, self.resampling, mask.spec.spatial), mask.axes)
+        return mask.with_array(read_labels(mask.array, self.map, self.resampling, mask.spec.spatial))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ class Resample(GeometricOp):
 
     def run_labels(self, mask: Mask) -> Mask:
         """Take the nearest label: order 0, whole numbers of any width untouched."""
-        return Mask(read_labels(mask.array, *self._on_places(mask.spec)), mask.axes)
+        return mask.with_array(read_labels(mask.array, *self._on_places(mask.spec)))
 
     def _on_places(self, spec: ArraySpec) -> tuple[CoordinateMap, Resampling, tuple[int, ...]]:
         """Map, policy and axes of what is resampled."""
@@ -212,7 +212,7 @@ class Zoom(GeometricOp):
             index = self.nearest(array.shape[axis], length)
             array = np.take(array, np.maximum(index, 0), axis=axis)
             array[(*(slice(None),) * axis, index < 0)] = fill
-        return Mask(np.ascontiguousarray(array), mask.axes)
+        return mask.with_array(np.ascontiguousarray(array))
 
     def nearest(self, n: int, length: int) -> np.ndarray:
         """Return the pixel of an axis of `n` for each of `length`, -1 for those beyond the border."""
@@ -266,7 +266,7 @@ class Resize(GeometricOp):
         for axis, length, (start, count) in zip(mask.spec.spatial, self.size, window):
             index = on_half_pixels(array.shape[axis], length)[start : start + count]
             array = np.take(array, index, axis=axis)
-        return Mask(np.ascontiguousarray(array), mask.axes)
+        return mask.with_array(np.ascontiguousarray(array))
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,11 @@ class Target(ABC):
     def size(self) -> tuple[int, ...]:
         """Spatial lengths of the grid that the target lies on."""
 
+    @property
+    def value(self) -> Any:
+        """What `Result` gives under the target's name: the array of a target with pixels, else the target."""
+        return self
+
     @abstractmethod
     def moved(self, legs: Sequence[Leg]) -> Self:
         """Return the target after the geometric steps of a chain, moved through all of them at once.

@@ -57,9 +57,14 @@ class Targets(Mapping[str, Target]):
                 first = name
             elif target.size != self._targets[first].size:
                 raise StepError(
-                    f"{first} and {name} have different sizes: the {first}'s is {_by(self._targets[first].size)}, "
-                    f"the {name}'s {_by(target.size)}"
+                    f"{first} and {name} have different sizes: {_of(first)} is {_by(self._targets[first].size)}, "
+                    f"{_of(name)} {_by(target.size)}"
                 )
+
+    @classmethod
+    def of_image(cls, image: Image, mask: Mask | None = None) -> Targets:
+        """Return an image, and the mask on its grid where there is one."""
+        return cls({"image": image} if mask is None else {"image": image, "mask": mask})
 
     @classmethod
     def parse(
@@ -71,7 +76,7 @@ class Targets(Mapping[str, Target]):
         ----------
         values : mapping of str to Target or array_like
             A bare array under ``image``, ``mask``, ``heatmap``, ``boxes`` (xyxy) or ``points`` (row, column) becomes
-            that type, on the grid of ``image``. None stands for a target that is not there.
+            that type, on the grid of ``image``. None beside it stands for a target that is not there.
         axes : str, optional
             Axes of a bare image.
         metadata : mapping, optional
@@ -82,9 +87,9 @@ class Targets(Mapping[str, Target]):
             For a bare value under another name, without an image, or of a shape that does not fit.
         """
         parsed: dict[str, Target] = {}
-        given = {name: value for name, value in values.items() if value is not None}
-        image = given.get("image")
-        if image is not None:
+        given = {name: value for name, value in values.items() if value is not None or name == "image"}
+        if "image" in given:
+            image = given["image"]
             parsed["image"] = image if isinstance(image, Target) else Image(image, axes)  # type: ignore[arg-type]
         for name, value in given.items():
             if name == "image" or isinstance(value, Target):
@@ -155,6 +160,10 @@ class Targets(Mapping[str, Target]):
     def restored(self, frame: Frame) -> Targets:
         """Return all targets on a frame's original grid; see `Target.restored`."""
         return self.mapped(lambda target: target.restored(frame))
+
+
+def _of(name: str) -> str:
+    return f"the {name}'" if name.endswith("s") else f"the {name}'s"
 
 
 def _by(size: tuple[int, ...]) -> str:

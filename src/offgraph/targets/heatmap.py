@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from offgraph.core.errors import StepError
-from offgraph.core.specs import ArraySpec
 from offgraph.engine.resample import affine_planes
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.reading import read_at
 from offgraph.geometry.resampling import Leg, Resampling
-from offgraph.targets.base import Target
 from offgraph.targets.composed import (
     border_rule,
     check_grid,
@@ -24,7 +22,7 @@ from offgraph.targets.composed import (
     output_slabs,
     pull_through,
 )
-from offgraph.targets.image import axes_of_companion, parse_array
+from offgraph.targets.gridded import GriddedTarget
 
 if TYPE_CHECKING:
     from offgraph.geometry.frame import Frame
@@ -32,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Heatmap"]
 
 
-@dataclass(frozen=True, eq=False)
-class Heatmap(Target):
+@dataclass(frozen=True, eq=False, repr=False)
+class Heatmap(GriddedTarget):
     """Probabilities, scores or densities on a grid: moved with the image, never filtered, coloured or normalised.
 
     Parameters
@@ -59,47 +57,22 @@ class Heatmap(Target):
     'YX'
     """
 
-    array: np.ndarray
-    axes: str = None  # type: ignore[assignment]  # named in __post_init__
     fill: float = 0.0
     density: bool = False
 
     kind: ClassVar[str] = "heatmap"
+    what: ClassVar[str] = "a heatmap"
 
     def __post_init__(self) -> None:
         given = np.asarray(self.array)
-        array, axes = parse_array(
-            "a heatmap", given.astype(np.float32) if given.dtype == np.float16 else given, self.axes
-        )
-        if array.dtype.kind != "f":
+        if given.dtype == np.float16:
+            object.__setattr__(self, "array", given.astype(np.float32))
+        super().__post_init__()
+        if self.array.dtype.kind != "f":
             raise StepError(
-                f"a heatmap of dtype {array.dtype}: a heatmap holds probabilities or densities; "
+                f"a heatmap of dtype {self.array.dtype}: a heatmap holds probabilities or densities; "
                 "write array.astype('float32'), or pass labels as a mask"
             )
-        object.__setattr__(self, "array", array)
-        object.__setattr__(self, "axes", axes)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.array.dtype} {self.array.shape} {self.axes}>"
-
-    @property
-    def spec(self) -> ArraySpec:
-        """Shape, dtype and axes."""
-        return ArraySpec.of(self.array, self.axes)
-
-    @property
-    def size(self) -> tuple[int, ...]:
-        """Spatial lengths."""
-        return tuple(self.array.shape[i] for i in self.spec.spatial)
-
-    @classmethod
-    def given(cls, value: Any, size: tuple[int, ...], axes: str) -> Self:
-        """Values on the image's grid, with or without its further axes."""
-        return cls(value, axes_of_companion(value, axes))
-
-    def with_array(self, array: np.ndarray) -> Self:
-        """Return another heatmap with the same settings."""
-        return replace(self, array=array)
 
     def moved(self, legs: Sequence[Leg]) -> Self:
         """Return the values after a chain: interpolated linearly once, at the coordinates of all steps together.

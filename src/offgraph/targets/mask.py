@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from offgraph.core.errors import StepError
-from offgraph.core.specs import ArraySpec, held_by
+from offgraph.core.specs import held_by
 from offgraph.engine.resample import affine_planes
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.resampling import Leg
-from offgraph.targets.base import Target
 from offgraph.targets.composed import (
     SLACK,
     border_rule,
@@ -25,7 +24,7 @@ from offgraph.targets.composed import (
     output_slabs,
     pull_through,
 )
-from offgraph.targets.image import axes_of_companion, parse_array
+from offgraph.targets.gridded import GriddedTarget
 
 if TYPE_CHECKING:
     from offgraph.geometry.frame import Frame
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Mask"]
 
 
-@dataclass(frozen=True, eq=False)
-class Mask(Target):
+@dataclass(frozen=True, eq=False, repr=False)
+class Mask(GriddedTarget):
     """Labels on a grid: whole numbers that are moved and never mixed, blurred or cast through float.
 
     Parameters
@@ -58,44 +57,19 @@ class Mask(Target):
            [1, 1]], dtype=uint8)
     """
 
-    array: np.ndarray
-    axes: str = None  # type: ignore[assignment]  # named in __post_init__
     swap: tuple[tuple[int, int], ...] = ()
 
     kind: ClassVar[str] = "mask"
+    what: ClassVar[str] = "a mask"
 
     def __post_init__(self) -> None:
-        array, axes = parse_array("a mask", self.array, self.axes)
-        if array.dtype.kind == "f":
+        super().__post_init__()
+        if self.array.dtype.kind == "f":
             raise StepError(
-                f"a mask of dtype {array.dtype}: a mask holds whole-number labels; "
-                "write mask.astype('uint8') for labels, or pass probabilities as the image"
+                f"a mask of dtype {self.array.dtype}: a mask holds whole-number labels; "
+                "write mask.astype('uint8') for labels, or pass probabilities as heatmap="
             )
-        object.__setattr__(self, "array", array)
-        object.__setattr__(self, "axes", axes)
-        object.__setattr__(self, "swap", _parse_swap(self.swap, array.dtype))
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.array.dtype} {self.array.shape} {self.axes}>"
-
-    @property
-    def spec(self) -> ArraySpec:
-        """Shape, dtype and axes."""
-        return ArraySpec.of(self.array, self.axes)
-
-    @property
-    def size(self) -> tuple[int, ...]:
-        """Spatial lengths."""
-        return tuple(self.array.shape[i] for i in self.spec.spatial)
-
-    @classmethod
-    def given(cls, value: Any, size: tuple[int, ...], axes: str) -> Self:
-        """Labels on the image's grid, with or without its further axes."""
-        return cls(value, axes_of_companion(value, axes))
-
-    def with_array(self, array: np.ndarray) -> Self:
-        """Return another mask of the same axes and pairs."""
-        return replace(self, array=array)
+        object.__setattr__(self, "swap", _parse_swap(self.swap, self.array.dtype))
 
     def exchanged(self) -> Self:
         """Return the mask with the labels of each pair of `swap` exchanged, as its mirror image shows them."""
@@ -106,6 +80,10 @@ class Mask(Target):
             array[self.array == left] = right
             array[self.array == right] = left
         return self.with_array(array)
+
+    def mirrored_by(self, legs: Sequence[Leg]) -> Self:
+        """Return the mask with the labels of each pair exchanged if a chain mirrors as a whole."""
+        return self.exchanged() if self.swap and is_mirrored(legs) else self
 
     def moved(self, legs: Sequence[Leg]) -> Self:
         """Return the labels after a chain: each output pixel reads one label, through the composed map of all steps.
@@ -140,14 +118,13 @@ class Mask(Target):
                 array = _read_once(self.array, spatial, legs)
         except ValueError as error:
             raise StepError(str(error)) from None
-        result = self.with_array(array)
-        return result.exchanged() if self.swap and is_mirrored(legs) else result
+        return self.with_array(array).mirrored_by(legs)
 
     def restored(self, frame: Frame) -> Self:
         """Return the labels on the original grid: `Frame.undo`, with 0 where nothing maps."""
         check_size("a mask", self.size, frame.output_size)
         result = self.with_array(frame.undo(mask=self.array, axes=self.axes))
-        return result.exchanged() if self.swap and is_mirrored([Leg(step) for step in frame.maps]) else result
+        return result.mirrored_by([Leg(step) for step in frame.maps])
 
 
 def _parse_swap(swap: Any, dtype: np.dtype[Any]) -> tuple[tuple[int, int], ...]:

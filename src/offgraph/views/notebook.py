@@ -13,6 +13,7 @@ import numpy as np
 from offgraph.core.axes import SPATIAL
 from offgraph.core.errors import OffgraphError
 from offgraph.formats.encoding import encode_png
+from offgraph.targets import Boxes, Points
 from offgraph.views import draw
 from offgraph.views.marks import mark
 from offgraph.views.text import clean
@@ -35,11 +36,14 @@ Shown = tuple[np.ndarray, str]
 
 
 def of_result(result: Result) -> str:
-    """One thumbnail of the image, and one with the mask drawn over it where there is a mask."""
-    image, mask = result.targets
+    """One thumbnail of the image, one with the mask drawn over it, and one with boxes and points, where there are any."""
+    image, mask = result.targets.image, result.targets.mask
     shown = [(draw.to_rgb(image.array, image.axes), _about(image.array))]
     if mask is not None:
         shown.append((_overlaid(image.array, mask.array, image.axes, None), f"mask {_about(mask.array)}"))
+    marked = [name for name, target in result.targets.items() if isinstance(target, Boxes | Points)]
+    if marked:
+        shown.append((mark(shown[0][0], result.targets.values()), ", ".join(marked)))
     return _figures(repr(result), shown)
 
 

@@ -1,0 +1,85 @@
+"""What images, masks and heatmaps share: an array with named axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from offgraph.core.axes import SPATIAL, name_axes
+from offgraph.core.errors import StepError
+from offgraph.core.specs import ArraySpec
+from offgraph.targets.base import Target
+
+__all__ = ["GriddedTarget"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GriddedTarget(Target):
+    """A target with a value for each pixel.
+
+    Parameters
+    ----------
+    array : array_like
+        Never modified, and not copied.
+    axes : str, optional
+        One letter per axis, ``"YXC"`` for height, width, channels; see `offgraph.core.axes.name_axes`.
+
+    Raises
+    ------
+    StepError
+        For a dtype that is not understood (complex, float16, objects) and for axes that are missing or do not fit.
+    """
+
+    array: np.ndarray
+    axes: str = None  # type: ignore[assignment]  # named in __post_init__
+
+    what: ClassVar[str]
+    """How messages call it, such as ``"an image"``."""
+
+    def __post_init__(self) -> None:
+        array = np.asarray(self.array)
+        if array.dtype.kind not in "buif" or array.dtype.itemsize > 8 or array.dtype == np.float16:
+            raise StepError(
+                f"{self.what} of dtype {array.dtype}: bool, integers up to 64 bits, float32 and float64 are understood; "
+                "convert it first, for example with array.astype('float32')"
+            )
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+        object.__setattr__(self, "array", array)
+        object.__setattr__(self, "axes", name_axes(array.shape, self.axes))
+
+    @classmethod
+    def given(cls, value: Any, size: tuple[int, ...], axes: str) -> Self:
+        """An array on the image's grid, with or without its further axes."""
+        spatial = "".join(name for name in axes if name in SPATIAL)
+        known = (axes.replace("C", ""), spatial, axes)
+        named = next((names for names in known if len(names) == np.ndim(value)), None)
+        return cls(value, named)  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.array.dtype} {self.array.shape} {self.axes}>"
+
+    @property
+    def spec(self) -> ArraySpec:
+        """Shape, dtype and axes."""
+        return ArraySpec.of(self.array, self.axes)
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Spatial lengths."""
+        return tuple(self.array.shape[i] for i in self.spec.spatial)
+
+    @property
+    def value(self) -> np.ndarray:
+        """The array."""
+        return self.array
+
+    def with_array(self, array: np.ndarray) -> Self:
+        """Return the same with another array: axes and settings stay."""
+        return replace(self, array=array)
+
+    def contiguous(self) -> Self:
+        """Return the same with its array in C order."""
+        return self if self.array.flags.c_contiguous else self.with_array(np.ascontiguousarray(self.array))
