@@ -141,7 +141,7 @@ def cases() -> Iterator[Case]:
     plane = np.ascontiguousarray(wide[..., 0])
     yield Case("spline_filter order 3, one plane f64", lambda ndi: ndi.spline_filter(plane, order=3))
     yield Case("zoom 512→224 order 3 f64", lambda ndi: ndi.zoom(wide, SMALL, order=3))
-    yield from small_pictures(photo)
+    yield from small_images(photo)
     volume = np.random.default_rng(0).random((96, 96, 96)).astype(np.float32)
     yield Case(
         "rotate 96³ order 1 f32", lambda ndi: ndi.rotate(volume, 20, axes=(1, 2), reshape=False, order=1)
@@ -171,21 +171,21 @@ def elastic(photo: np.ndarray, against: Callable[..., Any]) -> Iterator[Case]:
     )
 
 
-def small_pictures(photo: np.ndarray) -> Iterator[Case]:
+def small_images(photo: np.ndarray) -> Iterator[Case]:
     """One image of 32x32x3 bytes, and 256 of them in one call; SciPy takes these one by one."""
     corners = np.random.default_rng(0).integers(0, 480, (256, 2))
-    pictures = np.stack([photo[y : y + 32, x : x + 32] for y, x in corners])
-    grey = np.ascontiguousarray(pictures[..., 0])
+    images = np.stack([photo[y : y + 32, x : x + 32] for y, x in corners])
+    grey = np.ascontiguousarray(images[..., 0])
     angles = np.random.default_rng(1).uniform(-180, 180, 256)
     matrices = np.eye(2) + np.random.default_rng(2).normal(0, 0.2, (256, 2, 2))
     factors, options = (0.7, 0.7, 1), {"reshape": False, "order": 1}
-    yield Case("rotate 33° order 1, 32×32×3 u8", lambda ndi: ndi.rotate(pictures[0], 33, **options))
+    yield Case("rotate 33° order 1, 32×32×3 u8", lambda ndi: ndi.rotate(images[0], 33, **options))
     yield Case(
         "rotate order 1, 256 images of 32×32×3 u8",
         lambda ndi: (
-            batch.rotate(pictures, angles, order=1)
+            batch.rotate(images, angles, order=1)
             if ndi is offgraph.ndimage
-            else np.stack([ndi.rotate(*each, **options) for each in zip(pictures, angles)])
+            else np.stack([ndi.rotate(*each, **options) for each in zip(images, angles)])
         ),
     )
     yield Case(
@@ -199,9 +199,9 @@ def small_pictures(photo: np.ndarray) -> Iterator[Case]:
     yield Case(
         "zoom 0.7 order 1, 256 images of 32×32×3 u8",
         lambda ndi: (
-            batch.zoom(pictures, factors, order=1)
+            batch.zoom(images, factors, order=1)
             if ndi is offgraph.ndimage
-            else np.stack([ndi.zoom(picture, factors, order=1) for picture in pictures])
+            else np.stack([ndi.zoom(image, factors, order=1) for image in images])
         ),
     )
 

@@ -33,11 +33,9 @@ def photographs(folder: Path | None) -> tuple[Path, list[Path]]:
 
     made = Path(tempfile.mkdtemp(prefix="offgraph-bench-"))
     for index in range(128):
-        picture = load_sample_images().images[index % 2]
+        image = load_sample_images().images[index % 2]
         top, left = (index * 7) % 52, (index * 13) % 140
-        og.imwrite(
-            made / f"{index:03d}.jpg", np.ascontiguousarray(picture[top : top + 375, left : left + 500])
-        )
+        og.imwrite(made / f"{index:03d}.jpg", np.ascontiguousarray(image[top : top + 375, left : left + 500]))
     return made, sorted(made.iterdir())
 
 

@@ -86,9 +86,9 @@ def write(page: Path) -> None:
         return
     lines = [HEAD]
     for number, (title, rows) in enumerate(found):
-        picture = f"speed-{number}.png"
-        plot(rows, page.parent / picture)
-        lines += [f"## {title}", "", f"![{title}: ratios of {len(rows)} operations]({picture})", ""]
+        image = f"speed-{number}.png"
+        plot(rows, page.parent / image)
+        lines += [f"## {title}", "", f"![{title}: ratios of {len(rows)} operations]({image})", ""]
         lines += ["| operation | ms | × SciPy | × OpenCV |", "|---|---|---|---|"]
         lines += [
             f"| {row['case']} | {row['milliseconds']} | {row['times_scipy']} | {row.get('times_opencv') or ''} |"

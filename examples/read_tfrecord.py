@@ -13,8 +13,8 @@ features = {
 }
 shards = sorted(str(path) for path in Path(sys.argv[1]).glob("data-*.tfrecord"))
 examples = tf.data.TFRecordDataset(shards).map(lambda data: tf.io.parse_single_example(data, features))
-pictures = [(tf.io.decode_png(e["image/encoded"]), e["label/name"].numpy().decode()) for e in examples]
-shapes = sorted({tuple(image.shape) for image, _ in pictures})
-print(f"{len(pictures)} images of shape {', '.join(map(str, shapes))}")
-for name, count in sorted(Counter(name for _, name in pictures).items()):
+images = [(tf.io.decode_png(e["image/encoded"]), e["label/name"].numpy().decode()) for e in examples]
+shapes = sorted({tuple(image.shape) for image, _ in images})
+print(f"{len(images)} images of shape {', '.join(map(str, shapes))}")
+for name, count in sorted(Counter(name for _, name in images).items()):
     print(f"{count:6d}  {name}")

@@ -88,7 +88,7 @@ def write_page(classified: digits.Classified, segmented: coins.Segmented, path: 
     page.text(
         f"{segmented.found} coins were found; {segmented.right} of the {segmented.typed} typed centres lie in a coin of their own."
     )
-    page.pictures(
+    page.figures(
         [
             Figure(draw.fit(draw.to_rgb(found.image), drawn.shape[1]), "the lower half, as it is"),
             Figure(drawn, "predicted, post-processed, counted, drawn on the original"),
@@ -112,7 +112,7 @@ def write_page(classified: digits.Classified, segmented: coins.Segmented, path: 
             Figure(enlarged(result.image), f"draw {epoch + 1}", drawn_values(result))
             for epoch, result in enumerate(drawn)
         ]
-        page.pictures(figures, columns=4, pixels=True)
+        page.figures(figures, columns=4, pixels=True)
 
     page.section(
         "Digits: files that were set aside",
@@ -129,7 +129,7 @@ def write_page(classified: digits.Classified, segmented: coins.Segmented, path: 
     wrong = [p for p in classified.predictions if p.label != p.item.label]
     right = [p for p in classified.predictions if p.label == p.item.label]
     chosen = wrong[:8] + right[:: max(1, len(right) // 8)][:8]
-    page.pictures(
+    page.figures(
         [
             Figure(
                 enlarged(p.image),
@@ -175,14 +175,14 @@ Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out imag
 Took    {seconds:.0f} s
 
 Look at                         {page}
-The files it began with         {classified.pictures}
+The files it began with         {classified.images}
 Datasets (plain TFRecords)      {out / "digits-dataset"}, {out / "coins-dataset"}
 Models with their recipes       {classified.model}, {segmented.model}
 The coins as tables and masks   {segmented.tables}
 
 Try next
-  offgraph predict {classified.model} {classified.pictures} -o {out / "predicted"}
-  offgraph doctor {classified.pictures}
+  offgraph predict {classified.model} {classified.images} -o {out / "predicted"}
+  offgraph doctor {classified.images}
   offgraph compare {out / "coins" / "lower" / "coins.png"} --vary MedianFilter.size=1,3,5,7 -o {out / "by-eye.html"}
   offgraph steps"""
     )

@@ -63,7 +63,7 @@ def discs(shape: tuple[int, int], circles: list[tuple[int, int, int]]) -> np.nda
     return mask
 
 
-def write_pictures(out: Path) -> None:
+def write_images(out: Path) -> None:
     """Both halves as PNG files, and the mask of the upper one."""
     from skimage.data import coins
 
@@ -103,10 +103,10 @@ def run(out: Path) -> Segmented:
     """Play the scene; every result lies below `out`."""
     import keras
 
-    pictures = out / "coins"
-    write_pictures(pictures)
+    images = out / "coins"
+    write_images(images)
 
-    upper = og.open_source(pictures / "upper", masks=pictures / "upper-masks", color="grey")
+    upper = og.open_source(images / "upper", masks=images / "upper-masks", color="grey")
     og.build(upper, out / "coins-dataset", RECIPE, format="tfrecord", copies=160, seed=SEED)
 
     loader = og.Loader(out / "coins-dataset", batch_size=8, seed=SEED)
@@ -116,7 +116,7 @@ def run(out: Path) -> Segmented:
 
     saved = out / "coins.keras"
     og.save(model, RECIPE, saved, class_names=("coin",), postprocess=RESULT)
-    (prediction,) = og.predict(saved, og.open_source(pictures / "lower", color="grey"))
+    (prediction,) = og.predict(saved, og.open_source(images / "lower", color="grey"))
     og.save_predictions([prediction], out / "coins-predicted")
 
     labels = prediction.mask

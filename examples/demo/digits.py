@@ -38,10 +38,10 @@ class Classified:
     history: dict[str, list[float]]
     class_names: tuple[str, ...]
     model: Path
-    pictures: Path
+    images: Path
 
 
-def write_pictures(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     """Write 1,797 digits and crops of photographs as PNG and JPEG files in class folders, five of them spoiled."""
     from skimage import data
     from sklearn.datasets import load_digits
@@ -72,9 +72,9 @@ def write_pictures(folder: Path) -> None:
     (folder / "0" / "torn.jpg").write_bytes(jpeg[: len(jpeg) - 60])
 
 
-def _write(path: Path, picture: np.ndarray) -> None:
+def _write(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    og.imwrite(path, np.ascontiguousarray(picture))
+    og.imwrite(path, np.ascontiguousarray(image))
 
 
 def small_cnn(classes: int):
@@ -101,10 +101,10 @@ def run(out: Path) -> Classified:
     """Play the scene; every result lies below `out`."""
     import keras
 
-    pictures = out / "digits"
-    write_pictures(pictures)
+    images = out / "digits"
+    write_images(images)
 
-    train, held_out = og.split(og.open_source(pictures, color="grey"), val=0.2, seed=SEED)
+    train, held_out = og.split(og.open_source(images, color="grey"), val=0.2, seed=SEED)
     dataset = og.build(train, out / "digits-dataset", RECIPE, format="tfrecord", copies=2, seed=SEED)
 
     loader = og.Loader(out / "digits-dataset", batch_size=64, seed=SEED)
@@ -128,5 +128,5 @@ def run(out: Path) -> Classified:
         history=history.history,
         class_names=train.class_names,
         model=saved,
-        pictures=pictures,
+        images=images,
     )

@@ -86,10 +86,10 @@ def test_preview_and_compare_write_pages(photos, capsys):
         capsys, "preview", photos / "photos", "-r", photos / "recipe.yaml", "-o", page, "-n", 2
     )
     assert status == 0 and str(page) in out and "data:image/png" in page.read_text()
-    picture = photos / "photos" / "a" / "0.png"
-    status, _, _ = run(capsys, "compare", picture, "--vary", "MedianFilter.size=1,3", "-o", page)
+    image = photos / "photos" / "a" / "0.png"
+    status, _, _ = run(capsys, "compare", image, "--vary", "MedianFilter.size=1,3", "-o", page)
     assert status == 0 and "data:image/png" in page.read_text()
-    status, _, err = run(capsys, "compare", picture, "--vary", "MedianFilter.sise=1,3", "-o", page)
+    status, _, err = run(capsys, "compare", image, "--vary", "MedianFilter.sise=1,3", "-o", page)
     assert status == 1 and "size" in err
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import class_folder, paired_folder, picture_file, recipe, tree
+from tests.support.made import class_folder, image_file, paired_folder, recipe, tree
 
 import offgraph as og
 from offgraph.apps import cli
@@ -251,7 +251,7 @@ def test_a_missing_file_is_tried_again_and_the_rest_stays(photos: Path, tmp_path
 
 
 def test_a_file_that_stays_missing_costs_nothing_and_is_not_called_whole(tmp_path: Path) -> None:
-    picture_file(tmp_path / "in" / "a.png", np.zeros((30, 30, 3), np.uint8))
+    image_file(tmp_path / "in" / "a.png", np.zeros((30, 30, 3), np.uint8))
     (tmp_path / "in" / "t.csv").write_text("path\na.png\nb.png\n")
     for _ in range(2):
         report = build(tmp_path / "in" / "t.csv", tmp_path / "out")
@@ -265,7 +265,7 @@ def test_a_file_that_stays_missing_costs_nothing_and_is_not_called_whole(tmp_pat
 def test_what_is_said_of_a_mask_does_not_depend_on_where_it_lies(tmp_path: Path) -> None:
     for home in ("here", "there"):
         images, masks = paired_folder(tmp_path / home, 3)
-        picture_file(masks / "1.png", np.zeros((9, 9), np.uint8))
+        image_file(masks / "1.png", np.zeros((9, 9), np.uint8))
         (masks / "2.png").write_bytes(b"")
         build(og.open_source(images, masks=masks), tmp_path / home / "out", max_bad="100%")
     written = (tmp_path / "here" / "out" / "quarantine.csv").read_text()
@@ -295,7 +295,7 @@ def test_a_drive_below_the_source_is_unmounted(tmp_path: Path) -> None:
     unmount = ["umount", "-l", str(drive)]
     try:
         for number in range(3):
-            picture_file(drive / f"{number}.png", np.full((30, 30, 3), number, np.uint8))
+            image_file(drive / f"{number}.png", np.full((30, 30, 3), number, np.uint8))
         build(root, tmp_path / "undisturbed")
         made = Hooked(
             recipe(), 10, lambda: subprocess.run(unmount, check=True)
@@ -304,7 +304,7 @@ def test_a_drive_below_the_source_is_unmounted(tmp_path: Path) -> None:
             build(root, tmp_path / "out", made)
         subprocess.run(command, check=True)
         for number in range(3):
-            picture_file(drive / f"{number}.png", np.full((30, 30, 3), number, np.uint8))
+            image_file(drive / f"{number}.png", np.full((30, 30, 3), number, np.uint8))
         assert not build(root, tmp_path / "out").quarantined
         assert tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
     finally:
@@ -313,7 +313,7 @@ def test_a_drive_below_the_source_is_unmounted(tmp_path: Path) -> None:
 
 def test_a_file_that_comes_after_the_first_run_is_taken(tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "c.png"):
-        picture_file(tmp_path / "in" / name, np.full((30, 30, 3), ord(name[0]), np.uint8))
+        image_file(tmp_path / "in" / name, np.full((30, 30, 3), ord(name[0]), np.uint8))
     (tmp_path / "in" / "t.csv").write_text("path\na.png\nb.png\nc.png\n")
     build(tmp_path / "in" / "t.csv", tmp_path / "undisturbed")
     (tmp_path / "in" / "b.png").rename(tmp_path / "away.png")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.made import picture_file
+from tests.support.made import image_file
 
 import offgraph as og
 from offgraph.apps import cli
@@ -71,7 +71,7 @@ def odd_names(root: Path) -> list[str]:
     """Class folders and files whose names are no text, act on a terminal, or run in a spreadsheet."""
     names = ["=1+1/plain.png", "a\x1b[2J/=cmd.png", os.fsdecode(b"caf\xe9/caf\xe9.png"), "-1/new\nline.png"]
     for number, name in enumerate(names):
-        picture_file(root / name, np.full((8, 8, 3), 10 * number, np.uint8))
+        image_file(root / name, np.full((8, 8, 3), 10 * number, np.uint8))
     (root / names[2]).with_name("cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     return names
 
@@ -101,7 +101,7 @@ def test_tables_of_a_dataset_and_the_way_back(tmp_path: Path) -> None:
 def test_a_table_with_escaped_paths_finds_the_files_and_literal_names_first(tmp_path: Path) -> None:
     plain, odd = r"a\xe9.png", os.fsdecode(b"b\xe9.png")
     for name in (plain, odd):
-        picture_file(tmp_path / name, np.zeros((3, 3), np.uint8))
+        image_file(tmp_path / name, np.zeros((3, 3), np.uint8))
     with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
         file.write("path\n" + plain + "\n" + cell(odd) + "\n" + cell(plain) + "\n")
     source = og.open_source(tmp_path / "t.csv", repeats=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import CLASSES, class_folder, paired_folder, picture_file, recipe, tree
+from tests.support.made import CLASSES, class_folder, image_file, paired_folder, recipe, tree
 
 import offgraph as og
 from offgraph.dataset import BuiltDataset
@@ -45,7 +45,7 @@ def built(out: Path) -> list[tuple[str, int, np.ndarray]]:
 
 
 @pytest.mark.parametrize("format", ["folder", "tfrecord"])
-def test_stored_pictures_are_those_of_the_recipe(photos: Path, tmp_path: Path, format: str) -> None:
+def test_stored_images_are_those_of_the_recipe(photos: Path, tmp_path: Path, format: str) -> None:
     made = recipe()
     report = og.build(photos, tmp_path / "out", made, format=format, copies=2, seed=9, shard_size=7)
     assert report.examples == 30 and report.classes == dict.fromkeys(CLASSES, 10) and not report.quarantined
@@ -90,7 +90,7 @@ def test_masks_keep_their_labels(tmp_path: Path) -> None:
 
 def test_sixteen_bits_are_kept(tmp_path: Path) -> None:
     array = np.random.default_rng(1).integers(0, 4096, (12, 10, 3)).astype(np.uint16)
-    picture_file(tmp_path / "in" / "a.png", array)
+    image_file(tmp_path / "in" / "a.png", array)
     for format in ("folder", "tfrecord"):
         og.build(tmp_path / "in", tmp_path / format, og.Compose([og.Flip("Y")]), format=format, color="keep")
         ((_, _, stored),) = built(tmp_path / format)
@@ -109,8 +109,8 @@ def test_arrays_survive_encoding_whatever_they_are() -> None:
             assert back.dtype == array.dtype and back.shape == shape and back.tobytes() == array.tobytes()
 
 
-def test_float_pictures_are_set_aside_unless_floats_are_asked_for(tmp_path: Path) -> None:
-    picture_file(tmp_path / "in" / "a.tif", np.linspace(0, 1, 20, dtype=np.float32).reshape(4, 5))
+def test_float_images_are_set_aside_unless_floats_are_asked_for(tmp_path: Path) -> None:
+    image_file(tmp_path / "in" / "a.tif", np.linspace(0, 1, 20, dtype=np.float32).reshape(4, 5))
     flip = og.Compose([og.Flip("Y")])
     with pytest.raises(og.BuildError, match=r"none of its images \(1\).*a\.tif: .*float32.*store='final'"):
         og.build(tmp_path / "in", tmp_path / "out", flip, color="keep")
@@ -134,7 +134,7 @@ def test_folder_layout_and_table(photos: Path, tmp_path: Path) -> None:
 def test_names_that_collide_or_climb_stay_apart_and_inside(tmp_path: Path) -> None:
     root = tmp_path / "in"
     for name in ("a.png", "a.tif", "A.png", "a.png.png", "é.png", "x" * 240 + ".png"):
-        picture_file(root / name, np.full((4, 4), len(name), np.uint8))
+        image_file(root / name, np.full((4, 4), len(name), np.uint8))
     table = root / "t.csv"
     names = sorted(p.name for p in root.iterdir() if p.suffix in (".png", ".tif"))
     labels = ["../up", "/root", "..", "a/b", "CON:", "%2E"]
@@ -208,7 +208,7 @@ def test_another_seed_is_another_dataset(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["folder", "tfrecord"])
 def test_bad_files_are_set_aside_by_name(spoiled: Path, tmp_path: Path, format: str) -> None:
     report = og.build(spoiled, tmp_path / "out", recipe(), format=format, copies=2, shard_size=8)
-    assert report.examples == 30 and report.pictures == 17
+    assert report.examples == 30 and report.images == report.pictures == 17
     assert [bad.name for bad in report.quarantined] == ["ant/cut.png", "cat/text.jpg"]
     assert all(bad.copies == (0, 1) for bad in report.quarantined)
     rows = list(csv.DictReader((tmp_path / "out" / "quarantine.csv").open()))
@@ -227,7 +227,7 @@ def test_stop_ends_at_the_first_bad_file_and_quarantine_goes_on(spoiled: Path, t
         og.build(spoiled, tmp_path / "out", recipe(), on_error="stop", shard_size=4)
 
 
-def test_a_picture_a_step_cannot_take_is_a_bad_file(photos: Path, tmp_path: Path) -> None:
+def test_an_image_a_step_cannot_take_is_a_bad_file(photos: Path, tmp_path: Path) -> None:
     report = og.build(
         photos, tmp_path / "out", og.Compose([og.RandomCrop((40, 30))]), copies=2, max_bad="100%"
     )
@@ -288,7 +288,7 @@ def test_a_file_is_no_place_for_a_dataset(photos: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_a_table_names_its_pictures_so_a_dataset_may_lie_beside_it(tmp_path: Path) -> None:
+def test_a_table_names_its_images_so_a_dataset_may_lie_beside_it(tmp_path: Path) -> None:
     class_folder(tmp_path / "in", each=1)
     (tmp_path / "in" / "table.csv").write_text("path,label\nant/0.png,x\nbee/0.png,y\n")
     for _ in range(2):
@@ -433,9 +433,9 @@ def test_threads_end_when_the_taker_stops() -> None:
 
 def test_names_of_undecodable_bytes(tmp_path: Path) -> None:
     root = tmp_path / "in"
-    picture_file(root / "a.png", np.zeros((4, 4), np.uint8))
+    image_file(root / "a.png", np.zeros((4, 4), np.uint8))
     (root / "a.png").rename(root / os.fsdecode(b"\xff\xfe.png"))
-    picture_file(root / "bad.png", np.zeros((4, 4), np.uint8))
+    image_file(root / "bad.png", np.zeros((4, 4), np.uint8))
     for format in ("folder", "tfrecord"):
         report = og.build(root, tmp_path / format, og.Compose([og.Flip("Y")]), format=format)
         assert report.examples == 2

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.made import class_folder, paired_folder, picture_file, recipe
+from tests.support.made import class_folder, image_file, paired_folder, recipe
 
 import offgraph as og
 from offgraph.dataset import BuiltDataset, output
@@ -27,7 +27,7 @@ SMALL = og.Compose([og.Resize((6, 5))])
 def table(root: Path, rows: list[str]) -> Path:
     """A CSV of three images, ``0.png`` to ``2.png``; the rows go on after the path."""
     for number in range(3):
-        picture_file(root / f"{number}.png", np.full((8, 8, 3), 40 * number, np.uint8))
+        image_file(root / f"{number}.png", np.full((8, 8, 3), 40 * number, np.uint8))
     lines = [rows[0], *(f"{number}.png,{row}" for number, row in enumerate(rows[1:]))]
     (root / "t.csv").write_text("path," + "\n".join(lines) + "\n", encoding="utf-8")
     return root / "t.csv"
@@ -170,8 +170,8 @@ def test_a_manifest_of_an_older_version_is_read_and_stays(tmp_path: Path) -> Non
 def test_names_that_are_no_text_stand_in_json_for_every_reader(tmp_path: Path) -> None:
     odd = os.fsdecode(b"caf\xe9.png")
     for name in (odd, r"literal\xe9.png", "😀.png"):
-        picture_file(tmp_path / "in" / "a" / name, np.zeros((4, 4), np.uint8))
-    picture_file(tmp_path / "in" / "b" / "1.png", np.zeros((4, 4), np.uint8))
+        image_file(tmp_path / "in" / "a" / name, np.zeros((4, 4), np.uint8))
+    image_file(tmp_path / "in" / "b" / "1.png", np.zeros((4, 4), np.uint8))
     og.build(tmp_path / "in", tmp_path / "out", SMALL)
     for path in (tmp_path / "out").rglob("*.json*"):
         for line in path.read_text("utf-8").splitlines():

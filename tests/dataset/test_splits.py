@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import class_folder, picture_file, recipe, tree
+from tests.support.made import class_folder, image_file, recipe, tree
 
 import offgraph as og
 from offgraph.apps import cli
@@ -25,7 +25,7 @@ def patients(tmp_path_factory: pytest.TempPathFactory) -> Path:
         table = csv.writer(file)
         table.writerow(["path", "label", "patient"])
         for number in range(40):
-            picture_file(root / f"{number}.png", np.full((20, 20, 3), 5 * number, np.uint8))
+            image_file(root / f"{number}.png", np.full((20, 20, 3), 5 * number, np.uint8))
             table.writerow([f"{number}.png", "ab"[number % 2], f"P{number % 10}"])
     return root / "t.csv"
 
@@ -34,9 +34,7 @@ def test_parts_are_datasets_of_their_own(patients: Path, tmp_path: Path) -> None
     out, made = tmp_path / "out", recipe()
     report = og.build(patients, out, made, val=0.2, test=0.1, group_by="patient", copies=3, seed=4)
     parts = dict(zip(("train", "val", "test"), og.split(patients, 0.2, 0.1, 4, "patient"), strict=True))
-    assert {name: part.pictures for name, part in report.parts.items()} == {
-        n: len(p) for n, p in parts.items()
-    }
+    assert {name: part.images for name, part in report.parts.items()} == {n: len(p) for n, p in parts.items()}
     assert report.examples == 3 * len(parts["train"]) + len(parts["val"]) + len(parts["test"])
     assert report.summary().count("\n") >= 3 and f"{out / 'val'}: " in report.summary()
     groups = []
@@ -61,11 +59,11 @@ def test_parts_are_datasets_of_their_own(patients: Path, tmp_path: Path) -> None
 
 def test_validation_alone_test_alone_and_a_class_that_a_part_lacks(tmp_path: Path) -> None:
     root = class_folder(tmp_path / "in", each=4)
-    picture_file(root / "dog" / "only.png", np.zeros((30, 30, 3), np.uint8))
+    image_file(root / "dog" / "only.png", np.zeros((30, 30, 3), np.uint8))
     for name, options in (("v", {"val": 0.25}), ("t", {"test": 3}), ("w", {"val": 3, "format": "tfrecord"})):
         report = og.build(root, tmp_path / name, recipe(), **options)
         other = "test" if name == "t" else "val"
-        assert list(report.parts) == ["train", other] and report.parts[other].pictures == 3
+        assert list(report.parts) == ["train", other] and report.parts[other].images == 3
         assert "dog" in BuiltDataset(tmp_path / name / other).class_names
         assert "dog" not in {
             BuiltDataset(tmp_path / name / other).line(i)["name"].split("/")[0] for i in range(3)

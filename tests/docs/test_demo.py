@@ -54,7 +54,7 @@ def test_the_report_needs_nothing_beside_it(demo):
     assert len(self_contained(out / "report.html").images) > 30
 
 
-def test_the_report_opens_in_chromium_with_every_picture(demo, chromium):  # noqa: F811
+def test_the_report_opens_in_chromium_with_every_image(demo, chromium):  # noqa: F811
     out, _ = demo
     open_page(chromium, out / "report.html", out / "report.png")
     assert (out / "report.png").stat().st_size > 20_000

@@ -48,10 +48,10 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "docs" / "images" / "cat.jpg", tmp_path)
     cat = skimage_data.chelsea()
-    for name, picture in (("cats", cat), ("coffee", skimage_data.coffee())):
+    for name, image in (("cats", cat), ("coffee", skimage_data.coffee())):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for index in range(6):
-            part = picture[10 * index : 10 * index + 240, 15 * index : 15 * index + 320]
+            part = image[10 * index : 10 * index + 240, 15 * index : 15 * index + 320]
             og.imwrite(tmp_path / "photos" / name / f"{index}.jpg", np.ascontiguousarray(part))
     return tmp_path
 
@@ -85,14 +85,14 @@ def test_what_a_page_shows_and_links_to_is_there(page):
 def test_the_images_of_the_scripts_page_are_what_its_lines_give(monkeypatch):
     pytest.importorskip("skimage.data", reason="the page uses one of scikit-image's photographs")
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    sys.modules.pop("pictures", None)
-    import pictures
+    sys.modules.pop("illustrations", None)
+    import illustrations
 
-    drawn = pictures.images()
+    drawn = illustrations.images()
     assert og.imread(ROOT / "docs" / "images" / "cat.jpg").shape == drawn.pop("cat.jpg").shape
     for name, image in drawn.items():
         assert np.array_equal(og.imread(ROOT / "docs" / "images" / name), image), (
-            f"run docs/pictures.py: {name}"
+            f"run docs/illustrations.py: {name}"
         )
 
 

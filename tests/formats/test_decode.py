@@ -39,9 +39,9 @@ def pillow(data: bytes, mode: str) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "JPEG", "PPM", "AVIF"])
 def test_colour_is_what_pillow_reads(kind: str) -> None:
     data = saved(gradient(), kind)
-    picture = read(data)
-    assert picture.axes == "YXC" and picture.array.flags.c_contiguous
-    np.testing.assert_array_equal(picture.array, pillow(data, "RGB"))
+    decoded = read(data)
+    assert decoded.axes == "YXC" and decoded.array.flags.c_contiguous
+    np.testing.assert_array_equal(decoded.array, pillow(data, "RGB"))
     np.testing.assert_array_equal(read(data, color="rgb").array, pillow(data, "RGB"))
     np.testing.assert_array_equal(read(data, color="grey").array, pillow(data, "L"))
 
@@ -50,9 +50,9 @@ def test_colour_is_what_pillow_reads(kind: str) -> None:
 def test_grey_stays_grey_and_is_repeated_for_rgb(kind: str) -> None:
     data = saved(gradient(channels=1), kind)
     grey = pillow(data, "L")
-    picture = read(data)
-    assert picture.axes == "YX" and picture.layout == "grey"
-    np.testing.assert_array_equal(picture.array, grey)
+    decoded = read(data)
+    assert decoded.axes == "YX" and decoded.layout == "grey"
+    np.testing.assert_array_equal(decoded.array, grey)
     np.testing.assert_array_equal(read(data, color="rgb").array, np.dstack([grey] * 3))
 
 
@@ -70,12 +70,12 @@ def test_opacity_is_kept_dropped_or_laid_on_a_ground() -> None:
 
 def test_palette_gives_colours_and_for_labels_its_indices() -> None:
     indices = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    picture = Image.fromarray(indices, "P")
+    paletted = Image.fromarray(indices, "P")
     palette = gradient(1, 16)[0, :12]
-    picture.putpalette(palette.tobytes())
+    paletted.putpalette(palette.tobytes())
     for kind, options in (("PNG", {}), ("PNG", {"transparency": 5}), ("GIF", {}), ("BMP", {}), ("TIFF", {})):
         out = io.BytesIO()
-        picture.save(out, kind, **options)
+        paletted.save(out, kind, **options)
         read_back = read(out.getvalue())
         assert read_back.layout == "palette"
         np.testing.assert_array_equal(read_back.array[..., :3], palette[indices])
@@ -95,7 +95,7 @@ def test_shallow_grey_fills_the_range_but_not_for_labels(bits: int, scale: int) 
     np.testing.assert_array_equal(read(data, color="labels").array, stored)
 
 
-def test_one_bit_is_bool_and_0_or_255_as_a_picture() -> None:
+def test_one_bit_is_bool_and_0_or_255_as_an_image() -> None:
     mask = gradient(9, 11, 1) % 2 == 1
     for kind in ("PNG", "TIFF", "BMP", "PPM"):
         data = saved(mask, kind)
@@ -122,9 +122,9 @@ def test_a_transparent_colour_becomes_opacity() -> None:
 
 def test_cmyk_jpeg_is_read_as_pillow_does_and_said() -> None:
     data = saved(gradient(), "JPEG", "CMYK", quality=95)
-    picture = read(data)
-    assert picture.layout == "cmyk" and picture.notes == ("CMYK, shown as RGB",)
-    np.testing.assert_array_equal(picture.array, pillow(data, "RGB"))
+    decoded = read(data)
+    assert decoded.layout == "cmyk" and decoded.notes == ("CMYK, shown as RGB",)
+    np.testing.assert_array_equal(decoded.array, pillow(data, "RGB"))
 
 
 # depth
@@ -133,9 +133,9 @@ def test_cmyk_jpeg_is_read_as_pillow_does_and_said() -> None:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_png_of_16_bits_keeps_them(channels: int) -> None:
     array = gradient(channels=channels, top=65535)
-    picture = read(encode_png(array))
-    assert picture.array.dtype == np.uint16
-    np.testing.assert_array_equal(picture.array, array)
+    decoded = read(encode_png(array))
+    assert decoded.array.dtype == np.uint16
+    np.testing.assert_array_equal(decoded.array, array)
     rgb = read(encode_png(array), color="rgb").array
     assert rgb.dtype == np.uint16 and rgb.shape == (24, 32, 3)
 
@@ -155,11 +155,11 @@ def test_tiff_keeps_every_dtype_in_native_byte_order(dtype: str, byteorder: str)
     for compression in (None, "zlib"):
         if dtype == "bool" and compression:
             continue
-        picture = read(
+        decoded = read(
             tiff_file(array, byteorder=byteorder, compression=compression, photometric="minisblack")
         )
-        assert picture.array.dtype == np.dtype(dtype) and picture.array.dtype.isnative
-        np.testing.assert_array_equal(picture.array, array)
+        assert decoded.array.dtype == np.dtype(dtype) and decoded.array.dtype.isnative
+        np.testing.assert_array_equal(decoded.array, array)
 
 
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits", "zstd", "lzma"])
@@ -168,9 +168,9 @@ def test_tiff_layouts_give_the_same_pixels(compression: str | None, layout: dict
     array = gradient(40, 50, 3, 65535)
     planes = np.moveaxis(array, -1, 0) if "planarconfig" in layout else array
     data = tiff_file(planes, photometric="rgb", compression=compression, metadata=None, **layout)
-    picture = read(data)
-    assert picture.axes == "YXC"
-    np.testing.assert_array_equal(picture.array, array)
+    decoded = read(data)
+    assert decoded.axes == "YXC"
+    np.testing.assert_array_equal(decoded.array, array)
 
 
 def test_tiff_where_small_is_bright_is_turned_round_unless_it_is_measured() -> None:
@@ -179,9 +179,9 @@ def test_tiff_where_small_is_bright_is_turned_round_unless_it_is_measured() -> N
     mask = array % 2 == 1
     np.testing.assert_array_equal(read(tiff_file(mask, photometric="miniswhite")).array, ~mask)
     for dtype in (np.uint16, np.uint32, np.int16, np.float32):
-        picture = read(tiff_file(array.astype(dtype), photometric="miniswhite"))
-        np.testing.assert_array_equal(picture.array, array)
-        assert picture.notes == ("the file says that smaller is brighter; its numbers are left as they are",)
+        decoded = read(tiff_file(array.astype(dtype), photometric="miniswhite"))
+        np.testing.assert_array_equal(decoded.array, array)
+        assert decoded.notes == ("the file says that smaller is brighter; its numbers are left as they are",)
 
 
 @pytest.mark.parametrize("compression", ["jpeg", None])
@@ -192,18 +192,18 @@ def test_tiff_of_ycbcr_becomes_rgb(compression: str | None) -> None:
     else:
         ycbcr = np.asarray(Image.fromarray(smooth).convert("YCbCr"))
         data = tiff_file(ycbcr, photometric="ycbcr", metadata=None)
-    picture = read(data)
-    assert picture.array.shape == smooth.shape and picture.layout == "rgb"
-    assert np.abs(picture.array.astype(int) - smooth).mean() < 3
+    decoded = read(data)
+    assert decoded.array.shape == smooth.shape and decoded.layout == "rgb"
+    assert np.abs(decoded.array.astype(int) - smooth).mean() < 3
 
 
 def test_tiff_of_cmyk_becomes_rgb() -> None:
     ink = np.zeros((4, 5, 4), np.uint16)
     ink[..., 0], ink[2:, :, 3] = 65535, 65535
-    picture = read(tiff_file(ink, photometric="separated"))
-    assert picture.layout == "cmyk"
-    np.testing.assert_array_equal(picture.array[0, 0], [0, 65535, 65535])
-    np.testing.assert_array_equal(picture.array[3, 0], [0, 0, 0])
+    decoded = read(tiff_file(ink, photometric="separated"))
+    assert decoded.layout == "cmyk"
+    np.testing.assert_array_equal(decoded.array[0, 0], [0, 65535, 65535])
+    np.testing.assert_array_equal(decoded.array[3, 0], [0, 0, 0])
 
 
 # axes
@@ -217,9 +217,9 @@ def test_axes_come_from_the_metadata_or_are_asked_for() -> None:
     silent = tiff_file(stack, photometric="minisblack", metadata=None)
     with pytest.raises(DecodeError, match=r"\(3, 5, 7\) that does not say what its axes are; .*axes='ZYX'"):
         read(silent)
-    picture = read(silent, axes="ZYX")
-    assert picture.axes == "ZYX" and picture.frames == 3
-    np.testing.assert_array_equal(picture.array, stack)
+    decoded = read(silent, axes="ZYX")
+    assert decoded.axes == "ZYX" and decoded.frames == 3
+    np.testing.assert_array_equal(decoded.array, stack)
     with pytest.raises(DecodeError, match="names 2 axes"):
         read(silent, axes="YX")
     with pytest.raises(DecodeError, match="use color='keep'"):
@@ -237,8 +237,8 @@ def test_many_channels_are_kept_and_are_no_rgb() -> None:
 
 
 def test_the_microscope_keeps_its_12_bits(shared_data) -> None:
-    picture = read(shared_data / "microscopy" / "hela-cells.tif")
-    assert (picture.array.dtype, picture.axes, picture.array.max()) == (np.uint16, "YXC", 4095)
+    decoded = read(shared_data / "microscopy" / "hela-cells.tif")
+    assert (decoded.array.dtype, decoded.axes, decoded.array.max()) == (np.uint16, "YXC", 4095)
 
 
 # orientation
@@ -256,10 +256,10 @@ def test_every_orientation_comes_out_upright(orientation: int) -> None:
         "TIFF": saved(array, "TIFF", tiffinfo={274: orientation}),
     }
     for kind, data in files.items():
-        picture = read(data)
+        decoded = read(data)
         expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
-        np.testing.assert_array_equal(picture.array, expected, err_msg=kind)
-        assert picture.orientation == orientation and picture.stored_size == (24, 32), kind
+        np.testing.assert_array_equal(decoded.array, expected, err_msg=kind)
+        assert decoded.orientation == orientation and decoded.stored_size == (24, 32), kind
 
 
 def test_orientation_of_a_stack_turns_its_planes_only() -> None:
@@ -295,8 +295,8 @@ def test_the_published_series_agrees_with_itself(shared_data) -> None:
     """One photograph, stored in every way, is one photograph again."""
     folder = shared_data / "broken" / "orientation" / "recurser"
     upright_ones = [read(path) for path in sorted(folder.glob("Portrait_*.jpg"))]
-    assert {picture.orientation for picture in upright_ones} >= {1, 2, 3, 4, 7}
-    small = [picture.array[::20, ::20].mean(axis=-1) for picture in upright_ones]
+    assert {decoded.orientation for decoded in upright_ones} >= {1, 2, 3, 4, 7}
+    small = [decoded.array[::20, ::20].mean(axis=-1) for decoded in upright_ones]
     for other in small[1:]:
         assert other.shape == small[0].shape == (90, 60)
         assert np.corrcoef(small[0].ravel(), other.ravel())[0, 1] > 0.9
@@ -310,16 +310,16 @@ def test_only_the_first_frame_is_read_and_that_is_said() -> None:
     for kind in ("GIF", "WEBP", "PNG"):
         out = io.BytesIO()
         frames[0].save(out, kind, save_all=True, append_images=frames[1:], lossless=True)
-        picture = read(out.getvalue())
-        assert picture.frames == 3 and picture.notes == ("animated, 3 frames: the first is read",)
-        assert set(np.unique(picture.array[..., :3])) == {10}
+        decoded = read(out.getvalue())
+        assert decoded.frames == 3 and decoded.notes == ("animated, 3 frames: the first is read",)
+        assert set(np.unique(decoded.array[..., :3])) == {10}
 
 
 def test_the_bytes_decide_and_not_the_name(tmp_path) -> None:
     path = tmp_path / "really-a.jpg"
     path.write_bytes(saved(gradient(), "PNG"))
-    picture = read(path)
-    assert picture.format == "PNG" and picture.notes == ("the name ends in .jpg, the file is PNG",)
+    decoded = read(path)
+    assert decoded.format == "PNG" and decoded.notes == ("the name ends in .jpg, the file is PNG",)
     np.testing.assert_array_equal(imread(path), gradient())
 
 
@@ -339,9 +339,9 @@ def test_interlaced_16_bit_png_is_whole() -> None:
 def test_12_bit_jpeg_keeps_its_numbers() -> None:
     array = np.repeat(np.repeat(gradient(4, 6, 1, 4095) % 4096, 8, 0), 8, 1)
     data = imagecodecs.jpeg_encode(array, level=100, bitspersample=12)
-    picture = read(data)
-    assert picture.array.dtype == np.uint16
-    assert np.abs(picture.array.astype(int) - array).max() < 40
+    decoded = read(data)
+    assert decoded.array.dtype == np.uint16
+    assert np.abs(decoded.array.astype(int) - array).max() < 40
 
 
 def test_reading_releases_the_interpreter() -> None:
@@ -399,12 +399,12 @@ def test_a_png_tells_its_orientation_in_several_ways(extra: bytes) -> None:
 
     data = saved(gradient(), "PNG")
     data = data[:33] + extra + data[33:]
-    picture = read(data)
-    assert picture.orientation == 6
+    decoded = read(data)
+    assert decoded.orientation == 6
     turned = np.asarray(
         ImageOps.exif_transpose(Image.open(io.BytesIO(saved(gradient(), "TIFF", tiffinfo={274: 6}))))
     )
-    np.testing.assert_array_equal(picture.array, turned)
+    np.testing.assert_array_equal(decoded.array, turned)
 
 
 @pytest.mark.parametrize(

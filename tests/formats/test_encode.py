@@ -18,14 +18,14 @@ from offgraph.formats.decoding import imread, read
 from offgraph.formats.encoding import encode_jpeg, encode_png, encode_tiff, imwrite, show
 
 
-def pictures(dtypes: list[str]) -> st.SearchStrategy[np.ndarray]:
+def make_images(dtypes: list[str]) -> st.SearchStrategy[np.ndarray]:
     shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
     shapes = shapes | st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(2, 4))
     return st.sampled_from(dtypes).flatmap(lambda dtype: arrays.arrays(np.dtype(dtype), shapes))
 
 
 @settings(max_examples=60, deadline=None)
-@given(array=pictures(["uint8", "uint16"]))
+@given(array=make_images(["uint8", "uint16"]))
 def test_png_comes_back_exactly_and_in_the_same_bytes(array: np.ndarray) -> None:
     data = encode_png(array)
     back = read(data).array
@@ -35,11 +35,11 @@ def test_png_comes_back_exactly_and_in_the_same_bytes(array: np.ndarray) -> None
 
 
 @settings(max_examples=60, deadline=None)
-@given(array=pictures(["uint8", "uint16", "int16", "uint32", "float32", "float64"]))
+@given(array=make_images(["uint8", "uint16", "int16", "uint32", "float32", "float64"]))
 def test_tiff_comes_back_exactly(array: np.ndarray) -> None:
-    picture = read(encode_tiff(array))
-    assert picture.array.dtype == array.dtype and picture.axes == ("YX" if array.ndim == 2 else "YXC")
-    np.testing.assert_array_equal(picture.array, array)
+    decoded = read(encode_tiff(array))
+    assert decoded.array.dtype == array.dtype and decoded.axes == ("YX" if array.ndim == 2 else "YXC")
+    np.testing.assert_array_equal(decoded.array, array)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_tiff_comes_back_exactly(array: np.ndarray) -> None:
 )
 def test_tiff_remembers_the_axes_of_a_stack(shape: tuple[int, ...], axes: str) -> None:
     array = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
-    picture = read(encode_tiff(array, axes))
-    assert picture.axes == axes and not picture.notes
-    np.testing.assert_array_equal(picture.array, array)
+    decoded = read(encode_tiff(array, axes))
+    assert decoded.axes == axes and not decoded.notes
+    np.testing.assert_array_equal(decoded.array, array)
     with pytest.raises(ValueError, match="needs its axes named"):
         encode_tiff(np.zeros((4, 5, 6)))
 
@@ -135,19 +135,19 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     ],
     ids=["uint8", "uint16", "nan", "stack", "bool"],
 )
-def test_show_opens_one_picture_and_returns_nothing(array: np.ndarray, monkeypatch) -> None:
+def test_show_opens_one_image_and_returns_nothing(array: np.ndarray, monkeypatch) -> None:
     shown = []
-    monkeypatch.setattr(Image.Image, "show", lambda picture: shown.append(picture))
+    monkeypatch.setattr(Image.Image, "show", lambda image: shown.append(image))
     assert show(array) is None
-    (picture,) = shown
-    assert np.asarray(picture).dtype == np.uint8
+    (image,) = shown
+    assert np.asarray(image).dtype == np.uint8
 
 
 def test_show_reads_files_and_stretches_for_display_only(tmp_path, monkeypatch) -> None:
     array = np.array([[0, 4095], [2048, 4095]], np.uint16)
     imwrite(tmp_path / "a.png", array)
     shown = []
-    monkeypatch.setattr(Image.Image, "show", lambda picture: shown.append(picture))
+    monkeypatch.setattr(Image.Image, "show", lambda image: shown.append(image))
     show(tmp_path / "a.png")
     np.testing.assert_array_equal(np.asarray(shown[0]), [[0, 255], [128, 255]])
     np.testing.assert_array_equal(imread(tmp_path / "a.png"), array)

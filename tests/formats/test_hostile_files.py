@@ -40,7 +40,7 @@ FILES = {
 
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.97])
-def test_a_truncated_file_is_an_error_and_never_half_a_picture(kind: str, share: float) -> None:
+def test_a_truncated_file_is_an_error_and_never_half_an_image(kind: str, share: float) -> None:
     data = FILES[kind]
     whole = read(data).array
     try:
@@ -53,9 +53,9 @@ def test_a_truncated_file_is_an_error_and_never_half_a_picture(kind: str, share:
 
 
 def test_a_png_without_its_last_chunk_is_whole() -> None:
-    picture = read(FILES["png"][:-12])
-    np.testing.assert_array_equal(picture.array, gradient())
-    assert picture.notes == ("the end of the file is missing",)
+    decoded = read(FILES["png"][:-12])
+    np.testing.assert_array_equal(decoded.array, gradient())
+    assert decoded.notes == ("the end of the file is missing",)
 
 
 def test_a_jpeg_cut_and_closed_again_is_still_cut() -> None:
@@ -142,7 +142,7 @@ def test_pages_in_a_circle_are_not_followed() -> None:
         read(LIARS["tiff in a circle"])
 
 
-def test_streams_that_go_on_after_the_picture_are_cut_off() -> None:
+def test_streams_that_go_on_after_the_image_are_cut_off() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for data in (
         png(10, 10, 8, 0, zeros(10**8)),
@@ -230,7 +230,7 @@ def test_a_vast_sparse_file_is_not_read(tmp_path) -> None:
         read(path)
 
 
-def test_text_and_noise_are_no_pictures(tmp_path) -> None:
+def test_text_and_noise_are_no_images(tmp_path) -> None:
     path = tmp_path / "page.jpg"
     path.write_text("<html>404</html>")
     for data, says in (
@@ -272,7 +272,7 @@ print(json.dumps({"failed": failed, "slowest": slowest, "memory": memory}))
 """
 
 
-def test_damaged_bytes_give_a_picture_or_a_decode_error(tmp_path) -> None:
+def test_damaged_bytes_give_an_image_or_a_decode_error(tmp_path) -> None:
     """In a process of its own, so that a crash of a decoder would be seen as one."""
     for i, data in enumerate(FILES.values()):
         (tmp_path / f"{i:02}").write_bytes(data)
@@ -331,7 +331,7 @@ def test_what_pillow_reads_is_read_or_refused_with_a_reason(shared_data) -> None
         path = shared_data / "broken" / row["file"]
         ok_there = row["status"] in ("ok", "later-frame-fails")
         try:
-            picture = read(path)
+            decoded = read(path)
         except DecodeError as error:
             assert str(error).startswith(f"{path}: ")  # noqa: PT017
             if ok_there:
@@ -341,7 +341,7 @@ def test_what_pillow_reads_is_read_or_refused_with_a_reason(shared_data) -> None
                 disagreements[row["file"]] = DIFFERENT_FROM_PILLOW[row["file"]]
             else:
                 # of a turned TIFF Pillow gives the size after turning
-                assert sorted(picture.stored_size) == sorted((int(row["h"]), int(row["w"]))), row["file"]
+                assert sorted(decoded.stored_size) == sorted((int(row["h"]), int(row["w"]))), row["file"]
     assert disagreements.keys() == DIFFERENT_FROM_PILLOW.keys()
     for name, reason in DIFFERENT_FROM_PILLOW.items():
         assert reason in disagreements[name]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import CLASSES, class_folder, paired_folder, picture_file, recipe
+from tests.support.made import CLASSES, class_folder, image_file, paired_folder, recipe
 
 import offgraph as og
 
@@ -49,7 +49,7 @@ def test_batch_axis_is_known_where_all_batches_are_full(photos: Path) -> None:
         assert len(list(dataset)) == dataset.cardinality() == 3
 
 
-def test_skipped_pictures_leave_the_cardinality_open(tmp_path: Path) -> None:
+def test_skipped_images_leave_the_cardinality_open(tmp_path: Path) -> None:
     spoiled = class_folder(tmp_path / "in", each=2, bad=True)
     dataset = og.Loader(spoiled, recipe(), batch_size=2, on_error="skip").tensorflow()
     assert dataset.cardinality() == tf.data.UNKNOWN_CARDINALITY
@@ -115,8 +115,8 @@ def test_a_batch_is_not_copied(photos: Path) -> None:
     assert shared.ctypes.data == kept[0].image.ctypes.data
 
 
-def test_pictures_without_channels_get_an_axis(tmp_path: Path) -> None:
-    picture_file(tmp_path / "in" / "a.png", np.full((6, 5), 9, np.uint8))
+def test_images_without_channels_get_an_axis(tmp_path: Path) -> None:
+    image_file(tmp_path / "in" / "a.png", np.full((6, 5), 9, np.uint8))
     (image,) = og.Loader(tmp_path / "in", color="grey").tensorflow()
     assert image.shape == (1, 6, 5, 1) and image.dtype == tf.uint8
 
@@ -128,7 +128,7 @@ def test_sizes_that_differ_between_batches_are_told(photos: Path) -> None:
 
 def test_another_size_is_left_out_of_batches_of_one_too(tmp_path: Path) -> None:
     for number in range(9):
-        picture_file(tmp_path / f"{number}.png", np.full((8, 9 if number == 2 else 8, 3), number, np.uint8))
+        image_file(tmp_path / f"{number}.png", np.full((8, 9 if number == 2 else 8, 3), number, np.uint8))
     loader = og.Loader(tmp_path, batch_size=1, on_error="skip")
     assert len(list(loader)) == 9 and not loader.skipped
     with pytest.warns(og.OffgraphWarning, match="1 of 9 images"):
@@ -174,7 +174,7 @@ def test_keras_trains_validates_and_predicts(photos: Path) -> None:
 def test_keras_learns_masks(tmp_path: Path) -> None:
     images, masks = paired_folder(tmp_path)
     for path in masks.iterdir():
-        picture_file(path, (og.imread(path) > 0).astype(np.uint8))
+        image_file(path, (og.imread(path) > 0).astype(np.uint8))
     source = og.open_source(images, masks=masks)
     loader = og.Loader(
         source, og.Compose([og.RandomCrop((16, 16)), og.Normalize(mean=0, std=1)]), batch_size=3
@@ -286,7 +286,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty images of two classes, each of one value: its number."""
     root = tmp_path_factory.mktemp("counted")
     for number in range(40):
-        picture_file(
+        image_file(
             root / ("cat" if number % 2 else "dog") / f"{number}.png", np.full((8, 8, 3), number, np.uint8)
         )
     return root

@@ -19,13 +19,13 @@ from offgraph.geometry.orientation import orientation_map
 RNG = np.random.default_rng(3)
 
 
-def picture(*shape: int, dtype: str = "uint8") -> np.ndarray:
+def make_image(*shape: int, dtype: str = "uint8") -> np.ndarray:
     return RNG.integers(1, 250, shape).astype(dtype)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientations_are_pillows(orientation: int):
-    stored = picture(5, 7, 3)
+    stored = make_image(5, 7, 3)
     file = PillowImage.fromarray(stored)
     file.getexif()[0x0112] = orientation
     upright = np.asarray(ImageOps.exif_transpose(file))
@@ -54,7 +54,7 @@ def test_orientations_that_are_none(orientation):
 )
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "uint64", "float32"])
 def test_moves_come_back_in_equal_bytes(steps, dtype):
-    image = picture(10, 13, 2, dtype=dtype)
+    image = make_image(10, 13, 2, dtype=dtype)
     if dtype.endswith("64"):
         image += np.iinfo(dtype).max - 300  # values that float64 does not hold
     way = og.Compose(steps)
@@ -70,7 +70,7 @@ def test_moves_come_back_in_equal_bytes(steps, dtype):
 
 
 def test_what_was_cut_off_is_filled():
-    mask = picture(10, 12)
+    mask = make_image(10, 12)
     out = og.Compose([og.CenterCrop((4, 6))])(image=mask, mask=mask)
     back = out.frame.undo(mask=out.mask, fill=255)
     expected = np.full_like(mask, 255)
@@ -79,7 +79,7 @@ def test_what_was_cut_off_is_filled():
 
 
 def test_what_was_cut_off_and_padded_again_is_still_not_there():
-    mask = picture(10, 12)
+    mask = make_image(10, 12)
     out = og.Compose([og.CenterCrop((4, 6)), og.Pad(3, mode="nearest")])(image=mask, mask=mask)
     back = out.frame.undo(mask=out.mask)
     assert not back[:3].any() and not back[7:].any() and not back[:, :3].any() and not back[:, 9:].any()
@@ -122,7 +122,7 @@ def test_a_mask_through_the_usual_recipe():
 
 
 def test_frames_join_and_travel_as_json():
-    stored = picture(6, 9)
+    stored = make_image(6, 9)
     first = Frame((orientation_map(6, (6, 9)),))
     upright = np.rot90(stored, -1)
     out = og.Compose([og.Rotate(17, reshape=True), og.Flip("X")])(image=upright, mask=upright)
@@ -133,10 +133,10 @@ def test_frames_join_and_travel_as_json():
 
 
 def test_volumes_and_channels():
-    volume = picture(4, 6, 8)
+    volume = make_image(4, 6, 8)
     out = og.Compose([og.Rotate(90, plane="ZX", reshape=True), og.Flip("Z")])(image=volume, axes="ZYX")
     np.testing.assert_array_equal(out.frame.undo(image=out.image), volume)
-    first = picture(3, 6, 8)
+    first = make_image(3, 6, 8)
     out = og.Compose([og.Rotate(90, reshape=True)])(image=first, axes="CYX")
     np.testing.assert_array_equal(out.frame.undo(image=out.image, axes="CYX"), first)
 
@@ -150,7 +150,7 @@ def test_half_precision_comes_back_as_single():
 
 def test_coordinates_round_trip():
     out = og.Compose([og.Resize((33, 47)), og.Rotate(12), og.Affine(scale=1.2, translate=(3, -1))])(
-        image=picture(50, 60)
+        image=make_image(50, 60)
     )
     points = RNG.uniform(0, 50, (20, 2))
     np.testing.assert_allclose(out.frame.map(out.frame.map.inverse()(points)), points, atol=1e-10)
@@ -191,7 +191,7 @@ def test_maps_that_are_none():
         Frame(())
 
 
-def test_a_picture_without_pixels():
+def test_an_image_without_pixels():
     way = Frame((AffineMap.window((0, 0), (0, 3), (4, 4)),))
     np.testing.assert_array_equal(way.undo(mask=np.zeros((0, 3), np.uint8), fill=7), np.full((4, 4), 7))
 

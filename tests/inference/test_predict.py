@@ -47,7 +47,7 @@ def test_classes(bright, shades):
     assert one.probability == one.probabilities.max() and one.mask is None
     assert np.array_equal(one.image, np.full((20, 30, 3), 20, np.uint8))
     assert one.true_class == "dark" and found["dark/wrong.png"].true_class == "dark"
-    assert one.picture().dtype == np.uint8
+    assert one.draw().dtype == np.uint8
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
@@ -90,7 +90,7 @@ def test_logits_are_said_and_not_guessed(tmp_path, shades):
         list(predict(odd, shades))
 
 
-def test_pictures_of_many_channels_are_predicted_and_shown(tmp_path):
+def test_images_of_many_channels_are_predicted_and_shown(tmp_path):
     model = keras.Sequential(
         [
             keras.layers.Input((None, None, 6)),
@@ -119,7 +119,7 @@ def test_one_output_is_two_classes(tmp_path, shades):
     assert found["dark/a.png"].probabilities.sum() == pytest.approx(1)
 
 
-def test_a_picture_without_a_finite_output_is_set_aside(tmp_path, shades):
+def test_an_image_without_a_finite_output_is_set_aside(tmp_path, shades):
     model = bright_model()
     weights, bias = model.layers[-1].get_weights()
     model.layers[-1].set_weights([weights, np.full_like(bias, np.nan)])
@@ -133,7 +133,7 @@ def test_a_picture_without_a_finite_output_is_set_aside(tmp_path, shades):
     assert sum("NaN" in reason for _, reason in run.quarantined) == 5
 
 
-def test_a_picture_with_nan_is_set_aside_by_what_its_file_holds(tmp_path):
+def test_an_image_with_nan_is_set_aside_by_what_its_file_holds(tmp_path):
     path = og_keras.save(bright_model(), og.Compose([og.Resize((16, 16))]), tmp_path / "model.keras")
     for name in "ab":
         array = np.full((20, 20, 3), 0.5, np.float32)
@@ -209,7 +209,7 @@ def test_masks_lie_on_the_original_grid(segmenter, coins):
     assert 20 <= found.mask.max() <= 30
     assert all(entry["area"] >= 400 for entry in objects(found.mask))
     assert _iou(found.mask > 0, _truth(image)) > 0.8
-    assert found.picture().shape == (*image.shape, 3)
+    assert found.draw().shape == (*image.shape, 3)
 
 
 def test_undoing_probabilities_beats_undoing_masks(segmenter, coins):
@@ -290,7 +290,7 @@ def test_a_coarser_output_grid_has_its_place(tmp_path):
     assert (rows.mean(), columns.mean()) == pytest.approx((27.5, 19.5), abs=0.01)
 
 
-def test_pictures_of_different_sizes_in_one_run(tmp_path):
+def test_images_of_different_sizes_in_one_run(tmp_path):
     root = tmp_path / "mixed"
     root.mkdir()
     for number, size in enumerate([(40, 50), (40, 50), (31, 20), (40, 50)]):
@@ -328,7 +328,7 @@ def test_volumes_come_back_as_volumes(tmp_path):
     assert np.array_equal(mask > 0, volume > 0)
 
 
-def test_memory_does_not_grow_with_the_number_of_pictures(segmenter, tmp_path):
+def test_memory_does_not_grow_with_the_number_of_images(segmenter, tmp_path):
     root = tmp_path / "many"
     root.mkdir()
     buffer = io.BytesIO()

@@ -104,7 +104,7 @@ def test_one_prediction_saves_itself(segmenter, coins, tmp_path):
         save_predictions([], tmp_path / "none")
     written = found.save(tmp_path / "one")
     assert np.array_equal(og.imread(written["mask"]), found.mask)
-    assert np.array_equal(og.imread(written["picture"]), found.picture())
+    assert np.array_equal(og.imread(written["picture"]), found.draw())
 
 
 def test_nothing_is_overwritten_and_nothing_half_is_left(bright, shades, tmp_path):
@@ -165,19 +165,19 @@ def test_shares_are_percent_and_one_is_singular(bright, shades, tmp_path):
     assert ">100.0%<" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_numbers_leave_small_pictures_to_be_seen(segmenter, tmp_path):
+def test_numbers_leave_small_images_to_be_seen(segmenter, tmp_path):
     small = np.full((32, 40), 20, np.uint8)
     small[4:28, 4:36] = 240
     (tmp_path / "in").mkdir()
     imwrite(tmp_path / "in" / "a.png", small)
     (one,) = predict(segmenter, tmp_path / "in")
-    large = one.picture(numbers=True, scale=12)
+    large = one.draw(numbers=True, scale=12)
     assert large.shape == (384, 480, 3)
-    plain = one.picture(scale=12)
+    plain = one.draw(scale=12)
     assert 0 < (large != plain).any(-1).mean() < 0.05
     save_predictions(predict(segmenter, tmp_path / "in"), tmp_path / "out")
     (drawn,) = (tmp_path / "out" / "drawn").iterdir()
-    assert np.array_equal(og.imread(drawn), one.picture())
+    assert np.array_equal(og.imread(drawn), one.draw())
 
 
 def test_a_name_that_is_no_text_is_read_by_every_reader(bright, tmp_path):

@@ -102,14 +102,14 @@ def test_a_step_is_found_in_the_recipe_by_name_or_id(photo, tmp_path):
     assert len(page.images) == 3 + 3
 
 
-def test_the_pictures_are_what_the_settings_give(photo, tmp_path):
+def test_the_images_are_what_the_settings_give(photo, tmp_path):
     page = self_contained(compare(photo, "MedianFilter.size=1,3,5", tmp_path / "page.html"))
     image = og.imread(photo)
-    shown = [np.asarray(opened) for opened in page.pictures()]
+    shown = [np.asarray(opened) for opened in page.opened_images()]
     assert len(shown) == (1 + 3) + (1 + 3)
     assert np.array_equal(shown[0], image) and np.array_equal(shown[1], image)
-    for size, picture in ((3, shown[2]), (5, shown[3])):
-        assert np.array_equal(picture, scipy.ndimage.median_filter(image, (size, size, 1)))
+    for size, median in ((3, shown[2]), (5, shown[3])):
+        assert np.array_equal(median, scipy.ndimage.median_filter(image, (size, size, 1)))
     assert np.array_equal(shown[4], image), "above the differences, where they are"
     assert (shown[5] == 255).all(), "size 1 changes nothing, so its difference is white"
     assert (shown[6] != 255).any()
@@ -121,7 +121,7 @@ def test_the_pictures_are_what_the_settings_give(photo, tmp_path):
 def test_every_combination_is_shown_and_sizes_may_differ(photo, tmp_path):
     vary = ["Resize.size=[48,64],[24,32]", "Rotate.angle=0,10"]
     page = self_contained(compare(photo, vary, tmp_path / "page.html"))
-    sizes = [opened.size for opened in page.pictures()]
+    sizes = [opened.size for opened in page.opened_images()]
     assert sizes == [(128, 96), *[(64, 48)] * 2, *[(32, 24)] * 2, *[(64, 48)] * 3]
     assert "Resize.size = [24, 32], Rotate.angle = 10" in page.words
     assert "another size" in page.words and "the first setting" in page.words
@@ -138,7 +138,7 @@ def test_floats_share_one_black_and_white(tmp_path):
             recipe=og.Compose([og.Normalize(mean=0.0, std=1.0, range=1)]),
         )
     )
-    _, first, second, *_ = [np.asarray(opened)[..., 0] for opened in page.pictures()]
+    _, first, second, *_ = [np.asarray(opened)[..., 0] for opened in page.opened_images()]
     assert first[0, 0] == second[0, -1] == 128 and first[0, -1] == 255 and second[0, 0] == 0
 
 
@@ -174,7 +174,7 @@ def test_the_recipe_may_be_a_file(tmp_path):
     assert "steps:" in page.read_text()
 
 
-def test_a_neutral_setting_is_a_picture_and_no_complaint(photo, tmp_path):
+def test_a_neutral_setting_is_an_image_and_no_complaint(photo, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         page = self_contained(compare(photo, "Affine.scale=1,0.5", tmp_path / "page.html"))

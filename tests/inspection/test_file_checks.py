@@ -168,22 +168,22 @@ def test_findings_that_differ_in_numbers_and_names_alone_are_one_line(folder, tm
     assert len(twins) == 1 and "8 ×  such as: the same bytes as plain0.png" in twins[0]
     masks = tmp_path / "masks"
     masks.mkdir()
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
+    images = tmp_path / "pictures"
+    images.mkdir()
     for number in range(8):
-        imwrite(pictures / f"cell{number}.png", np.roll(gradient(40, 50), number, 0))
+        imwrite(images / f"cell{number}.png", np.roll(gradient(40, 50), number, 0))
         imwrite(
             masks / f"cell{number}.png", np.zeros((30 + number, 50, 3), np.uint8)
         )  # images given as masks
-    report = doctor(pictures, masks=masks)
+    report = doctor(images, masks=masks)
     assert len(report.bad) == 8 and len({finding.said for finding in report.bad}) == 8
     (line,) = [line for line in printed(report).splitlines() if "has colours" in line]
     assert "cell0.png, cell1.png, cell2.png and 5 more" in line
     assert "8 ×  such as: mask cell0.png: a mask of shape (30, 50, 3)" in line
     for number in range(3, 8):
-        (pictures / f"cell{number}.png").unlink()
+        (images / f"cell{number}.png").unlink()
         (masks / f"cell{number}.png").unlink()
-    few = [line for line in printed(doctor(pictures, masks=masks)).splitlines() if "has colours" in line]
+    few = [line for line in printed(doctor(images, masks=masks)).splitlines() if "has colours" in line]
     assert len(few) == 3 and "such as" not in few[0]
 
 
@@ -195,17 +195,17 @@ def test_masks_are_read_and_paired_as_the_loader_does(folder, tmp_path) -> None:
     for number in range(5):
         imwrite(masks / f"plain{number}.png", white)
     imwrite(masks / "plain5.png", white[:30])
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
+    images = tmp_path / "pictures"
+    images.mkdir()
     for number in range(6):
-        (folder / f"plain{number}.png").rename(pictures / f"plain{number}.png")
-    report = doctor(pictures, masks=masks)
+        (folder / f"plain{number}.png").rename(images / f"plain{number}.png")
+    report = doctor(images, masks=masks)
     (bad,) = report.bad
     assert bad.file == "plain5.png" and "mask plain5.png: a mask of (30, 50)" in bad.said
     (about,) = [finding for finding in report.findings if finding.kind == "source"]
     assert "mask_values={255: 1}" in about.said
     imwrite(masks / "plain5.png", np.full((40, 50), 3, np.uint16))
-    report = doctor(pictures, masks=masks)
+    report = doctor(images, masks=masks)
     assert [finding.said for finding in report.findings] == ["the mask: uint16, where most masks are uint8"]
 
 

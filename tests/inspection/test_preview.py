@@ -35,7 +35,7 @@ def test_rows_hold_the_original_and_what_training_sees(photos, tmp_path):
     page = self_contained(written)
     source = og.open_source(photos)
     good = [i for i, item in enumerate(source) if "broken" not in item.name]
-    shown = [np.asarray(opened) for opened in page.pictures()]
+    shown = [np.asarray(opened) for opened in page.opened_images()]
     assert len(shown) == 4 * len(good)
     for row, index in enumerate(good):
         image = source.read(index).image
@@ -54,7 +54,7 @@ def test_a_recipe_that_draws_nothing_is_shown_once(photos, tmp_path):
     assert "epoch" not in page.words
 
 
-def test_masks_are_drawn_over_their_pictures(tmp_path):
+def test_masks_are_drawn_over_their_images(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "masks").mkdir()
     image = data.coins()[::2, ::2]
@@ -64,18 +64,18 @@ def test_masks_are_drawn_over_their_pictures(tmp_path):
     page = self_contained(
         preview(source, og.Compose([og.Rotate(90, mode="nearest")]), tmp_path / "page.html")
     )
-    before, after = (np.asarray(opened) for opened in page.pictures())
+    before, after = (np.asarray(opened) for opened in page.opened_images())
     colour = draw.PALETTE[0]
     for shown in (before, after):
         assert 0.02 < (shown == colour).all(axis=-1).mean() < 0.5, "the outline of label 1"
     assert "masks" not in page.words
 
 
-def test_normalised_pictures_can_be_seen(photos, tmp_path):
+def test_normalised_images_can_be_seen(photos, tmp_path):
     recipe = og.Compose([og.Resize((32, 32)), og.Normalize("imagenet")])
     page = self_contained(preview(photos, recipe, tmp_path / "page.html", n=2))
     image = og.open_source(photos).read(2).image
-    before, after = (np.asarray(opened) for opened in page.pictures()[:2])
+    before, after = (np.asarray(opened) for opened in page.opened_images()[:2])
     assert np.array_equal(before, draw.fit(image.array, 320))
     assert np.array_equal(after, draw.fit(og.Compose(recipe.steps[:1])(image=image).image, 320))
     assert "float32" in page.words and "before Normalize" in page.words

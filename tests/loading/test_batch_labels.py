@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import class_folder, paired_folder, picture_file
+from tests.support.made import class_folder, image_file, paired_folder
 
 import offgraph as og
 
 
 def table(root: Path, text: str, count: int = 4) -> Path:
     for number in range(count):
-        picture_file(root / f"{number}.png", np.full((8, 8, 3), number, np.uint8))
+        image_file(root / f"{number}.png", np.full((8, 8, 3), number, np.uint8))
     (root / "labels.csv").write_text(text)
     return root / "labels.csv"
 

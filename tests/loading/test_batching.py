@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from tests.support.made import paired_folder, picture_file
+from tests.support.made import image_file, paired_folder
 
 import offgraph as og
 from offgraph.core.specs import ArraySpec
@@ -22,7 +22,7 @@ def folder(root: Path, odd: np.ndarray, at: int = 3, count: int = 9) -> Path:
     for number in range(count):
         array = odd if number == at else np.full((8, 8, 3), number, np.uint8)
         ending = "tif" if array.dtype.kind == "f" else "png"
-        picture_file(root / f"{number}.{ending}", array)
+        image_file(root / f"{number}.{ending}", array)
     return root
 
 
@@ -47,7 +47,7 @@ def test_sixteen_bits_among_eight_mean_the_same(tmp_path: Path) -> None:
 def test_eight_bits_among_sixteen_become_sixteen(tmp_path: Path) -> None:
     for number in range(5):
         value = np.uint8(7) if number == 0 else np.uint16(1000 + number)
-        picture_file(tmp_path / f"{number}.png", np.full((8, 8, 3), value))
+        image_file(tmp_path / f"{number}.png", np.full((8, 8, 3), value))
     with pytest.warns(og.OffgraphWarning, match=r"0\.png: converted from uint8 to uint16"):
         (batch,) = og.Loader(tmp_path)
     assert batch.image.dtype == np.uint16 and batch.image[:, 0, 0, 0].tolist() == [
@@ -205,7 +205,7 @@ def with_masks(root: Path, dtypes: dict[int, tuple[type, int]], count: int) -> o
     images, masks = paired_folder(root, count)
     for number in range(count):
         dtype, label = dtypes.get(number, (np.uint8, 9))
-        picture_file(masks / f"{number}.png", np.full((32, 40), label, dtype))
+        image_file(masks / f"{number}.png", np.full((32, 40), label, dtype))
     return og.open_source(images, masks=masks)
 
 
@@ -289,7 +289,7 @@ def measured(tmp_path: Path) -> Path:
         array = np.full((6, 7), number, np.float32)
         if number == 2:
             array[1, 3:5], array[4, 2] = np.nan, -np.inf
-        picture_file(tmp_path / "in" / f"{number}.tif", array)
+        image_file(tmp_path / "in" / f"{number}.tif", array)
     return tmp_path / "in"
 
 
@@ -312,7 +312,7 @@ def test_an_image_with_nan_is_named_before_it_enters_a_batch(measured: Path, ste
 
 
 def test_a_step_that_makes_infinity_is_named(tmp_path: Path) -> None:
-    picture_file(tmp_path / "0.tif", np.full((6, 7), 1e38, np.float32))
+    image_file(tmp_path / "0.tif", np.full((6, 7), 1e38, np.float32))
     steps = [og.Flip("X"), og.Rescale(10), og.Flip("X")]
     with np.errstate(over="ignore"):
         with pytest.raises(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import CLASSES, class_folder, paired_folder, picture_file, recipe
+from tests.support.made import CLASSES, class_folder, image_file, paired_folder, recipe
 
 import offgraph as og
 from offgraph.loading import loader as loader_module
@@ -42,7 +42,7 @@ def same(one: og.Batch, other: og.Batch) -> bool:
     )
 
 
-def test_batches_are_the_pictures_of_the_recipe(photos: Path) -> None:
+def test_batches_are_the_images_of_the_recipe(photos: Path) -> None:
     made, source = recipe(), og.open_source(photos)
     loader = og.Loader(source, made, batch_size=4, seed=3, threads=2)
     assert len(loader) == 4 and loader.class_names == CLASSES and loader.num_classes == 3
@@ -114,7 +114,9 @@ def test_a_dataset_goes_on_where_it_was_stored(photos: Path, tmp_path: Path, for
     og.build(photos, tmp_path / "out", made, format=format, copies=2, seed=6, store=store, shard_size=7)
     source = og.open_source(photos)
     loader = og.Loader(tmp_path / "out", batch_size=8)
-    assert loader.class_names == CLASSES and loader.num_pictures == 30 and loader.seed == 6
+    assert (
+        loader.class_names == CLASSES and loader.num_images == loader.num_pictures == 30 and loader.seed == 6
+    )
     seen = set()
     for batch in loader.epoch(0):
         assert batch.image.dtype == np.float32
@@ -247,7 +249,7 @@ def test_mistakes_arrive_with_their_own_traceback_and_the_file(photos: Path) -> 
     assert "in run" in "".join(traceback.format_exception(caught.value))
 
 
-def test_pictures_of_different_sizes_need_a_resize(photos: Path) -> None:
+def test_images_of_different_sizes_need_a_resize(photos: Path) -> None:
     with pytest.raises(
         og.StepError, match=r"ant/1\.jpg.*\(33, 38, 3\).*ant/0\.png.*\(30, 40, 3\).*put Resize"
     ):
@@ -315,8 +317,8 @@ def test_a_slow_taker_holds_the_threads_back(photos: Path) -> None:
     passing.close()  # type: ignore[attr-defined]
 
 
-def test_grey_pictures(tmp_path: Path) -> None:
-    picture_file(tmp_path / "in" / "a.png", np.full((6, 5), 9, np.uint8))
+def test_grey_images(tmp_path: Path) -> None:
+    image_file(tmp_path / "in" / "a.png", np.full((6, 5), 9, np.uint8))
     (batch,) = og.Loader(tmp_path / "in", color="grey")
     assert batch.image.shape == (1, 6, 5) and batch.label is None
 

@@ -23,7 +23,7 @@ counts = st.integers(1, 6)
 threads = st.sampled_from((1, 2))
 
 
-def pictures(random, count, height, width, planes, dtype):
+def make_images(random, count, height, width, planes, dtype):
     images = random.integers(0, 256, (count, height, width, planes))
     images[:, :, width // 2 :] = images[:, :1, :1]
     return images.astype(dtype)
@@ -45,7 +45,7 @@ class TestEveryLevel:
     )
     def test_rotate(self, seed, count, height, width, planes, dtype, order, mode, thread_count):
         random = np.random.default_rng(seed)
-        images = pictures(random, count, height, width, planes, dtype)
+        images = make_images(random, count, height, width, planes, dtype)
         angles = np.where(
             random.random(count) < 0.3, random.integers(-4, 5, count) * 45, random.normal(0, 90, count)
         )
@@ -62,7 +62,7 @@ class TestEveryLevel:
     @given(seeds, counts, st.integers(1, 30), st.integers(1, 70), dtypes, orders, modes, threads)
     def test_affine_transform(self, seed, count, height, width, dtype, order, mode, thread_count):
         random = np.random.default_rng(seed)
-        images = pictures(random, count, height, width, 3, dtype)
+        images = make_images(random, count, height, width, 3, dtype)
         matrices, offsets = random.normal(0, 1, (count, 2, 2)), random.normal(0, 5, (count, 2))
         options = {"order": order, "mode": mode, "output_shape": (9, 40)}
         with num_threads(thread_count):
@@ -86,7 +86,7 @@ class TestEveryLevel:
         threads,
     )
     def test_zoom(self, seed, count, height, width, dtype, order, mode, factor, thread_count):
-        images = pictures(np.random.default_rng(seed), count, height, width, 3, dtype)
+        images = make_images(np.random.default_rng(seed), count, height, width, 3, dtype)
         options = {"order": order, "mode": mode}
         with num_threads(thread_count):
             zoomed = batch.zoom(images, (factor, 1.3), axes=(0, 1), **options)
@@ -108,7 +108,7 @@ class TestEveryLevel:
     )
     def test_small_bytes(self, seed, count, height, width, planes, mode, layout, thread_count):
         random = np.random.default_rng(seed)
-        images = pictures(random, count, height, width, planes or 1, np.uint8)
+        images = make_images(random, count, height, width, planes or 1, np.uint8)
         images = images[..., 0] if planes is None else images
         if layout == "reversed":
             images = images[:, ::-1, ::-1]
@@ -144,7 +144,7 @@ def test_whole_degrees_and_numbers_of_other_types():
 
 
 def test_one_angle_and_one_map_serve_all():
-    images = pictures(np.random.default_rng(0), 4, 20, 30, 3, np.uint8)
+    images = make_images(np.random.default_rng(0), 4, 20, 30, 3, np.uint8)
     assert_equal_arrays(batch.rotate(images, 30, order=1), batch.rotate(images, [30] * 4, order=1))
     matrix: Any = np.array([[0.9, 0.1, 0], [0, 1.1, 0], [0, 0, 1]])
     offset: Any = [1, 2, 0]

@@ -188,7 +188,7 @@ def test_planes_are_treated_one_by_one(dtype, kind, order, mode, seed, planes, l
 
 @pytest.mark.parametrize("dtype", ALL_DTYPES)
 @pytest.mark.parametrize("order", [0, 1, 3])
-def test_pictures_on_every_level_and_any_threads(simd_level, dtype, order):
+def test_images_on_every_level_and_any_threads(simd_level, dtype, order):
     """Large enough to be shared among threads, and for every inner loop to run."""
     image = values((120, 90, 3), dtype, 5)
     expected = {

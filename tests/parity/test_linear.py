@@ -271,7 +271,7 @@ class TestEveryLevel:
         st.sampled_from((0.0, 7, 300, 0.5)),
         st.integers(1, 2),
     )
-    def test_pictures(self, shape, dtype, seed, kind, call, mode, cval, threads):
+    def test_images(self, shape, dtype, seed, kind, call, mode, cval, threads):
         image = values(shape, dtype, seed, "plain" if kind in ("steps", "stripes") else kind)
         if kind == "steps":
             # Flat areas, slopes, and their edges: sums that are integers but for the last place.
@@ -319,8 +319,8 @@ def test_means_next_to_the_middle_between_two_floats(tiny, simd_level):
     """What lies two last places of float64 beside such a middle is rounded to the side it lies on."""
     line = np.array([4, 3 * 2.0**-22, tiny, 0] * 20, "f4")
     image = np.repeat(line[:, None], 70, axis=1)
-    for size, picture in (((4, 1), image), ((1, 4), image.T), ((4, 1), image[:, :3].copy())):
-        ours, theirs = (ndi.uniform_filter(picture, size) for ndi in (ndimage, scipy.ndimage))
+    for size, part in (((4, 1), image), ((1, 4), image.T), ((4, 1), image[:, :3].copy())):
+        ours, theirs = (ndi.uniform_filter(part, size) for ndi in (ndimage, scipy.ndimage))
         np.testing.assert_array_equal(ours, theirs)
 
 

@@ -19,7 +19,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @st.composite
-def pictures(draw):
+def make_images(draw):
     """One that leaves gaps between its elements, or has them in reverse."""
     shape, dtype, seed = draw(st.sampled_from(SHAPES)), draw(dtypes), draw(seeds)
     random = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def assert_equal(name, *arguments, threads=1, **options):
 
 @pytest.mark.usefixtures("simd_level")
 @examples(40)
-@given(st.data(), pictures(), seeds, st.integers(1, 3))
+@given(st.data(), make_images(), seeds, st.integers(1, 3))
 def test_affine_transform(data, image, seed, threads):
     random, n = np.random.default_rng(seed), image.ndim
     matrix = np.eye(n) + random.normal(0, 0.4, (n, n)) * random.integers(0, 2, (n, n))
@@ -72,7 +72,7 @@ def test_affine_transform(data, image, seed, threads):
 
 @pytest.mark.usefixtures("simd_level")
 @examples(40)
-@given(st.data(), pictures(), seeds, st.integers(1, 2000), st.booleans(), st.integers(1, 3))
+@given(st.data(), make_images(), seeds, st.integers(1, 2000), st.booleans(), st.integers(1, 3))
 def test_map_coordinates(data, image, seed, count, scattered, threads):
     random, lengths = np.random.default_rng(seed), np.reshape(image.shape, (-1, 1))
     points = random.uniform(-0.1, 1.1, (image.ndim, count)) * lengths
@@ -86,7 +86,7 @@ def test_map_coordinates(data, image, seed, count, scattered, threads):
 
 @pytest.mark.usefixtures("simd_level")
 @examples(40)
-@given(st.data(), pictures(), seeds, st.booleans(), st.integers(1, 3))
+@given(st.data(), make_images(), seeds, st.booleans(), st.integers(1, 3))
 @pytest.mark.filterwarnings("ignore:It is recommended")
 def test_zoom(data, image, seed, grid, threads):
     factors = np.random.default_rng(seed).uniform(0.02, 0.6, image.ndim).tolist()

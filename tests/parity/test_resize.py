@@ -46,7 +46,7 @@ def test_pillow_within_float32(kernel, size):
 
 
 @pytest.mark.parametrize("planes", [1, 2, 3, 4])
-def test_pictures_on_every_level_and_any_threads(simd_level, planes):
+def test_images_on_every_level_and_any_threads(simd_level, planes):
     image = values((150, 201, planes), "u1", planes)
     for size in ((64, 64), (200, 300)):
         expected = resize_reference(image, size, axes=(0, 1))

@@ -22,7 +22,7 @@ fills = st.sampled_from((0.0, 2.5, 254.5, 300.0, -1.0))
 angles = st.one_of(st.floats(-180, 180), st.integers(-8, 8).map(lambda n: n * 45))
 
 
-def picture(seed, height, width, planes, dtype):
+def make_image(seed, height, width, planes, dtype):
     """Noise beside a flat half and a few values one apart, where blends lie on rounding edges."""
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, (height, width, planes))
@@ -38,7 +38,7 @@ class TestEveryLevel:
         seeds, st.integers(1, 50), st.integers(1, 110), channels, dtypes, angles, modes, fills, st.booleans()
     )
     def test_rotate(self, seed, height, width, planes, dtype, angle, mode, cval, reshape):
-        image = picture(seed, height, width, planes, dtype)
+        image = make_image(seed, height, width, planes, dtype)
         options = {"reshape": reshape, "order": 1, "mode": mode, "cval": cval}
         assert_equal_arrays(
             ndimage.rotate(image, angle, **options), scipy.ndimage.rotate(image, angle, **options)
@@ -58,7 +58,7 @@ class TestEveryLevel:
     def test_rotate_a_volume(self, seed, shape, order_in_memory, axes, dtype, angle, mode, cval):
         # Planes in front, in between or behind, beside each other or apart; rows longer than what is fetched at a time.
         height, width, planes = np.take(shape, order_in_memory)
-        volume = picture(seed, height, width, planes, dtype)
+        volume = make_image(seed, height, width, planes, dtype)
         volume = volume.transpose(np.argsort(order_in_memory))
         options = {"axes": axes, "reshape": False, "order": 1, "mode": mode, "cval": cval}
         assert_equal_arrays(
@@ -79,7 +79,7 @@ class TestEveryLevel:
         st.booleans(),
     )
     def test_zoom(self, seed, height, width, planes, dtype, down, right, mode, cval, grid_mode):
-        image = picture(seed, height, width, planes, dtype)
+        image = make_image(seed, height, width, planes, dtype)
         factors = (down / height, right / width, 1)
         options = {"order": 1, "mode": mode, "cval": cval, "grid_mode": grid_mode}
         assert_equal_arrays(
@@ -101,7 +101,7 @@ class TestEveryLevel:
     def test_matrix_that_leaves_an_axis_alone(
         self, seed, planes, dtype, turn, offset, order, axis, mode, cval
     ):
-        image = np.moveaxis(picture(seed, 21, 67, planes, dtype), 2, axis)
+        image = np.moveaxis(make_image(seed, 21, 67, planes, dtype), 2, axis)
         moving = [other for other in range(3) if other != axis]
         matrix = np.eye(3)
         matrix[np.ix_(moving, moving)] = np.reshape(turn, (2, 2))
@@ -116,7 +116,7 @@ class TestEveryLevel:
     @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
     def test_values_that_are_no_numbers(self, mode, value):
-        image = picture(3, 20, 70, 3, np.float32)
+        image = make_image(3, 20, 70, 3, np.float32)
         image[4, 9, 1] = image[-1, -1, 2] = image[0, 40, 0] = value
         with np.errstate(invalid="ignore"):
             for call in (
@@ -130,7 +130,7 @@ class TestEveryLevel:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_any_number_of_threads_and_any_strides(dtype):
-    image = picture(5, 400, 500, 3, dtype)
+    image = make_image(5, 400, 500, 3, dtype)
     expected = scipy.ndimage.rotate(image, 12.5, order=1)
     for view in (
         image,
@@ -146,7 +146,7 @@ def test_any_number_of_threads_and_any_strides(dtype):
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("axes", [(0, 1), (0, 2), (1, 2)])
 def test_volumes_of_more_planes_than_are_turned_together(dtype, axes):
-    volume = picture(7, 60, 61, 62, dtype)
+    volume = make_image(7, 60, 61, 62, dtype)
     expected = scipy.ndimage.rotate(volume, 20, axes=axes, reshape=False, order=1)
     for count in (1, 2):
         with num_threads(count):
@@ -154,7 +154,7 @@ def test_volumes_of_more_planes_than_are_turned_together(dtype, axes):
 
 
 def test_planes_in_front_share_points():
-    image = picture(6, 90, 70, 5, np.uint8).transpose(2, 0, 1)
+    image = make_image(6, 90, 70, 5, np.uint8).transpose(2, 0, 1)
     matrix, offset = np.array([[0.9, 0.2], [-0.2, 0.9]]), [3.5, 8.0]
     ours = affine_planes(image, matrix, offset, (90, 70), axes=(1, 2), order=1, mode="nearest")
     for plane, result in zip(image, ours):

@@ -16,7 +16,7 @@ from offgraph.engine.resample import zoom_planes
 REAL = ("?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8")
 
 
-def picture(shape: tuple[int, ...], dtype: str, kind: str) -> np.ndarray:
+def make_image(shape: tuple[int, ...], dtype: str, kind: str) -> np.ndarray:
     """Noise, or what puts guesses in doubt."""
     image = values(shape, dtype, 5)
     rows = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
@@ -40,13 +40,13 @@ def picture(shape: tuple[int, ...], dtype: str, kind: str) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["noise", "black", "ramp", "steps", "cancelling", "special"])
 @pytest.mark.parametrize("channels", [None, 3, 7])
-def test_pictures_on_every_level(simd_level, kind, channels):
+def test_images_on_every_level(simd_level, kind, channels):
     shape = (31, 75) if channels is None else (31, 45, channels)
     stay = () if channels is None else (1,)
     for dtype in ("u1", "f4"):
         if kind == "special" and dtype != "f4":
             continue
-        image = picture(shape, dtype, kind)
+        image = make_image(shape, dtype, kind)
         for order in (2, 3, 5):
             for factor in ((0.43, 0.61), (2, 1.3)):
                 expected = scipy.ndimage.zoom(image, factor + stay, order=order)
@@ -82,7 +82,7 @@ def test_modes(mode, dtype):
         ((13, 12, 14), 1.4),
         ((500,), 0.7),
     ):
-        image = picture(shape, dtype, "noise")
+        image = make_image(shape, dtype, "noise")
         for order in (2, 3, 5):
             options = {"order": order, "mode": mode, "cval": 7.3}
             expected = scipy.ndimage.zoom(image, factor, grid_mode=True, **options)

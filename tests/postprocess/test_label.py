@@ -5,7 +5,7 @@ import offgraph as og
 CASES = {2: [og.Label(), og.Label(connectivity=2)], 3: [og.Label(), og.Label(connectivity=2)]}
 
 
-def picture(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def make_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return (rng.random(shape) < 0.6).astype("uint8") * rng.integers(0, 4, shape).astype("uint8")
 
 

@@ -9,7 +9,7 @@ CASES = {
 }
 
 
-def picture(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def make_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return (rng.random(shape) < 0.6).astype("uint8") * rng.integers(0, 4, shape).astype("uint8")
 
 
@@ -18,6 +18,6 @@ def test_probabilities_are_refused():
         og.Compose([og.RemoveSmall(3)])(image=np.zeros((4, 4), np.float32))
 
 
-def test_corners_of_volumes_on_a_picture():
+def test_corners_of_volumes_on_an_image():
     with pytest.raises(og.StepError, match="connectivity=3 is for volumes"):
         og.Compose([og.RemoveSmall(3, connectivity=3)])(image=np.zeros((4, 4), np.uint8))

@@ -6,7 +6,7 @@ import offgraph as og
 CASES = {2: [og.Threshold(), og.Threshold(0.2), og.Threshold(0)]}
 
 
-def picture(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def make_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return rng.random(shape).astype("float32" if dtype == "float32" else "float64")
 
 

@@ -207,7 +207,7 @@ def test_unit_mistakes_in_files_are_noticed():
 # identity
 
 
-def test_the_fingerprint_is_of_what_every_picture_gets():
+def test_the_fingerprint_is_of_what_every_image_gets():
     def changed(**fields) -> og.Compose:
         data = copy.deepcopy(recipe().to_dict())
         data["steps"][0]["Resize"].update(fields)

@@ -281,7 +281,7 @@ def test_a_mask_that_does_not_fit_is_named(tmp_path, mask, said) -> None:
         open_source(images, masks=masks).read(0)
 
 
-def test_a_mask_drawn_before_the_picture_was_turned(tmp_path) -> None:
+def test_a_mask_drawn_before_the_image_was_turned(tmp_path) -> None:
     images, masks = pair(tmp_path, {"1.png": np.zeros((4, 6), np.uint8)}, "x.png")
     (images / "x.png").unlink()
     (images / "1.jpg").write_bytes(jpeg(gradient(4, 6), exif=exif(6)))
@@ -371,7 +371,7 @@ def test_what_is_no_path_is_refused(source):
         open_source(source)
 
 
-def test_one_picture_is_one(tmp_path):
+def test_one_image_is_one(tmp_path):
     touch(tmp_path, "a.png")
     assert repr(open_source(tmp_path)).endswith("1 image>")
 

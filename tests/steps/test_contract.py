@@ -70,12 +70,12 @@ def always(step: Step) -> Step:
     return dataclasses.replace(step, p=1.0)
 
 
-def pictures(step: Step, n: int, channels: tuple[int, ...] = (0, 3)) -> list[Image]:
+def make_images(step: Step, n: int, channels: tuple[int, ...] = (0, 3)) -> list[Image]:
     """Random images of four dtypes, with and without channels, one of them channels first and strided."""
     rng = np.random.default_rng(5)
     axes = "ZYX"[-n:]
     found: list[Image] = []
-    make = getattr(MODULES[step.name], "picture", random_picture)
+    make = getattr(MODULES[step.name], "make_image", random_image)
     for dtype in ("uint8", "uint16", "float32", "float64"):
         for count in channels:
             if count == 0:
@@ -88,7 +88,7 @@ def pictures(step: Step, n: int, channels: tuple[int, ...] = (0, 3)) -> list[Ima
     return found
 
 
-def random_picture(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def random_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     if dtype.startswith("float"):
         return rng.normal(100, 60, shape).astype(dtype)
     return rng.integers(0, 256 if dtype == "uint8" else 4096, shape).astype(dtype)
@@ -171,7 +171,7 @@ def test_has_cases_for_its_dimensions(name: str):
 @cases()
 def test_engine_equals_reference(step: Step, n: int):
     step = always(step)
-    for image in pictures(step, n, channels=(0, 1, 3, 7)):
+    for image in make_images(step, n, channels=(0, 1, 3, 7)):
         params = step.sample(Draw(KEY, "x"), image.spec)
         assert params == json.loads(json.dumps(params))
         out = step.apply(image, params)
@@ -184,7 +184,7 @@ def test_engine_equals_reference(step: Step, n: int):
 @cases()
 def test_same_key_same_bytes_and_input_untouched(step: Step, n: int):
     recipe = og.Compose([step])
-    for image in pictures(step, n):
+    for image in make_images(step, n):
         mask = labels(n, "uint8")
         before = image.array.copy(), mask.copy()
         image.array.flags.writeable = mask.flags.writeable = False
@@ -204,7 +204,7 @@ def test_same_key_same_bytes_and_input_untouched(step: Step, n: int):
 @cases()
 def test_record_replays(step: Step, n: int):
     recipe = og.Compose([step])
-    for image in pictures(step, n)[:2]:
+    for image in make_images(step, n)[:2]:
         out = recipe(image=image, key=KEY)
         again = recipe.replay(json.loads(json.dumps(out.record)), image=image)
         same_bytes(again.image, out.image)
@@ -214,7 +214,7 @@ def test_record_replays(step: Step, n: int):
 @cases()
 def test_never_applied_is_the_identity(step: Step, n: int):
     never = dataclasses.replace(step, p=0.0)
-    image = pictures(step, n)[0]
+    image = make_images(step, n)[0]
     out = og.Compose([never])(image=image, key=KEY)
     same_bytes(out.image, image.array)
     assert not og.Compose([never]).draws and out.record["steps"][0]["applied"] is False
@@ -323,7 +323,7 @@ def test_mask_is_the_reference_at_order_0(step: Step, n: int):
 @cases(FilterStep, PointwiseStep)
 def test_mask_stays(step: Step, n: int):
     mask = labels(n, "uint32")
-    out = og.Compose([always(step)])(image=pictures(step, n)[0], mask=mask, key=KEY)
+    out = og.Compose([always(step)])(image=make_images(step, n)[0], mask=mask, key=KEY)
     same_bytes(out.mask, mask)
 
 

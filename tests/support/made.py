@@ -11,7 +11,7 @@ import offgraph as og
 CLASSES = ("ant", "bee", "cat")
 
 
-def picture_file(path: Path, array: np.ndarray) -> None:
+def image_file(path: Path, array: np.ndarray) -> None:
     """Write an image, making the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     og.imwrite(path, array)
@@ -36,10 +36,10 @@ def class_folder(root: Path, each: int = 5, bad: bool = False) -> Path:
         for number in range(each):
             height, width = 30 + 3 * (number % 5), 40 - 2 * (number % 5)
             rows, columns = np.mgrid[0:height, 0:width]
-            picture = np.stack([rows * 5, columns * 4, rows + columns + 40 * label], -1) % 256
-            picture = picture + rng.integers(0, 20, picture.shape)
+            image = np.stack([rows * 5, columns * 4, rows + columns + 40 * label], -1) % 256
+            image = image + rng.integers(0, 20, image.shape)
             ending = "jpg" if number % 2 else "png"
-            picture_file(root / name / f"{number}.{ending}", np.clip(picture, 0, 255).astype(np.uint8))
+            image_file(root / name / f"{number}.{ending}", np.clip(image, 0, 255).astype(np.uint8))
     if bad:
         whole = (root / "ant" / "0.png").read_bytes()
         (root / "ant" / "cut.png").write_bytes(whole[: len(whole) // 2])
@@ -52,9 +52,9 @@ def paired_folder(root: Path, count: int = 6) -> tuple[Path, Path]:
     for number in range(count):
         rows, columns = np.mgrid[0:32, 0:40]
         blob = ((rows - 16) ** 2 + (columns - 10 - 3 * number) ** 2) < 60
-        picture = np.where(blob[..., None], 200, 30).astype(np.uint8) + np.zeros(3, np.uint8)
-        picture_file(root / "images" / f"{number}.png", picture)
-        picture_file(root / "masks" / f"{number}.png", np.where(blob, 1000 + number, 0).astype(np.uint16))
+        image = np.where(blob[..., None], 200, 30).astype(np.uint8) + np.zeros(3, np.uint8)
+        image_file(root / "images" / f"{number}.png", image)
+        image_file(root / "masks" / f"{number}.png", np.where(blob, 1000 + number, 0).astype(np.uint16))
     return root / "images", root / "masks"
 
 

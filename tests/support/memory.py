@@ -205,7 +205,7 @@ DISK = np.hypot(*np.mgrid[-7:8, -7:8]) < 7.4
 POINTS, OUTPUT = np.empty((2, 0)), np.empty(0)
 
 
-def picture(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+def make_image(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return (
         np.random.default_rng(0).integers(0, 256, shape, np.uint8) // (1 if dtype != "?" else 128)
     ).astype(dtype)
@@ -229,8 +229,8 @@ def peak(module: str, name: str) -> int:
     POINTS = np.indices(small, dtype=float)
     POINTS = POINTS if len(small) < 3 else POINTS[:2]
     OUTPUT = with_gaps(small, dtype)
-    call(ndi, picture(small, dtype))
-    image = picture(shape, dtype)
+    call(ndi, make_image(small, dtype))
+    image = make_image(shape, dtype)
     OUTPUT = with_gaps(shape, dtype)
     if len(shape) < 3:
         POINTS = np.indices(shape, dtype=float) + 0.3

@@ -28,9 +28,9 @@ def gradient(height: int = 24, width: int = 32, channels: int = 3, top: int = 25
 
 def saved(array: np.ndarray, kind: str, mode: str | None = None, **options: object) -> bytes:
     """A file as Pillow writes it."""
-    picture = Image.fromarray(array)
+    image = Image.fromarray(array)
     out = io.BytesIO()
-    (picture.convert(mode) if mode else picture).save(out, kind, **options)
+    (image.convert(mode) if mode else image).save(out, kind, **options)
     return out.getvalue()
 
 

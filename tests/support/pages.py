@@ -50,24 +50,24 @@ class Page(HTMLParser):
     def words(self) -> str:
         return " ".join(" ".join(self.text).split())
 
-    def pictures(self) -> list[PILImage.Image]:
+    def opened_images(self) -> list[PILImage.Image]:
         """Every image of the page, decoded from its own `data:` address."""
         opened = []
         for image in self.images:
             kind, _, data = (image["src"] or "").partition(",")
             assert kind == "data:image/png;base64", kind[:60]
-            picture = PILImage.open(io.BytesIO(base64.b64decode(data, validate=True)))
-            picture.load()
-            assert picture.format == "PNG"
-            assert (str(picture.width), str(picture.height)) == (image["width"], image["height"])
-            opened.append(picture)
+            opened_image = PILImage.open(io.BytesIO(base64.b64decode(data, validate=True)))
+            opened_image.load()
+            assert opened_image.format == "PNG"
+            assert (str(opened_image.width), str(opened_image.height)) == (image["width"], image["height"])
+            opened.append(opened_image)
         return opened
 
 
 def self_contained(path: Path) -> Page:
     """Parse a page and check what holds for every page: whole images, alternative texts, no request, no handler."""
     page = Page(path)
-    page.pictures()
+    page.opened_images()
     for image in page.images:
         assert image.get("alt"), "an image without alternative text"
     for tag, attributes in page.tags:

@@ -80,12 +80,12 @@ def test_bad_parameters(parameters, says):
         og.Affine(**parameters)
 
 
-def test_a_matrix_for_volumes_on_a_picture():
+def test_a_matrix_for_volumes_on_an_image():
     with pytest.raises(og.StepError, match="4 x 4 does not fit an image of 2 spatial axes"):
         og.Compose([og.Affine(matrix=np.eye(4))])(image=np.zeros((4, 4), np.uint8))
 
 
-def test_a_shift_for_volumes_on_a_picture():
+def test_a_shift_for_volumes_on_an_image():
     with pytest.raises(og.StepError, match="is for 3 spatial axes, the image has 2"):
         og.Compose([og.Affine(translate=(1, 2, 3))])(image=np.zeros((4, 4), np.uint8))
 

@@ -11,7 +11,7 @@ def test_an_axis_that_is_not_there():
         og.Compose([og.Flip("Z")])(image=np.zeros((4, 4), np.uint8))
 
 
-def test_half_of_the_pictures():
+def test_half_of_the_images():
     recipe = og.Compose([og.Flip(p=0.5)])
     image = np.arange(2, dtype=np.uint8).reshape(1, 2)
     flipped = sum(int(recipe(image=image, key=og.Key(index=i)).image[0, 0]) for i in range(400))

@@ -39,7 +39,7 @@ def test_12_bits_in_16():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
-def test_a_float_or_signed_picture_must_say_its_range(dtype):
+def test_a_float_or_signed_image_must_say_its_range(dtype):
     with pytest.raises(og.StepError, match=f"Normalize: range= is needed for an image of dtype {dtype}"):
         og.Compose([og.Normalize("imagenet")])(image=np.zeros((2, 2, 3), dtype))
 

@@ -24,6 +24,6 @@ def test_bad_padding(padding):
         og.Pad(padding)
 
 
-def test_padding_for_volumes_on_a_picture():
+def test_padding_for_volumes_on_an_image():
     with pytest.raises(og.StepError, match="is for 3 axes, the image has 2"):
         og.Compose([og.Pad((1, 1, 1))])(image=np.zeros((4, 4), np.uint8))

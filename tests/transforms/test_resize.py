@@ -39,7 +39,7 @@ def test_the_edges_stay_edges():
     )
 
 
-def test_a_size_for_volumes_on_a_picture():
+def test_a_size_for_volumes_on_an_image():
     with pytest.raises(og.StepError, match="has 3 lengths, the image 2 spatial axes"):
         og.Compose([og.Resize((4, 4, 4))])(image=np.zeros((4, 4), np.uint8))
 
@@ -55,9 +55,9 @@ def test_no_pixels():
         og.Compose([og.Resize((4, 4))])(image=np.zeros((0, 4), np.uint8))
 
 
-def test_a_bool_picture_is_refused_and_a_bool_mask_is_not():
-    picture = np.eye(4, dtype=bool)
+def test_a_bool_image_is_refused_and_a_bool_mask_is_not():
+    image = np.eye(4, dtype=bool)
     recipe = og.Compose([og.Resize((2, 2))])
     with pytest.raises(og.StepError, match=r"Resize: cannot average a bool image, .*pass it as mask="):
-        recipe(image=picture)
-    assert recipe(image=picture.astype(np.uint8), mask=picture).mask.dtype == bool
+        recipe(image=image)
+    assert recipe(image=image.astype(np.uint8), mask=image).mask.dtype == bool

@@ -31,15 +31,15 @@ def _report(names: list[str] = HOSTILE, *, linked: bool = False) -> Report:
     page = Report(names[0], f"{len(names)} images, {names[1]}")
     for heading in ("Overview", "Images", names[0], "Files set aside"):
         page.section(heading, f"About {names[1]}.\n\nAnd on.")
-    page.facts([("pictures", 1797), (names[0], 0.98765), ("seconds", 1.5)])
+    page.facts([("images", 1797), (names[0], 0.98765), ("seconds", 1.5)])
     image = draw.fit(data.astronaut(), 160)
     marks = ["", "right", "wrong"]
-    page.pictures(
+    page.figures(
         [Figure(image, name, f"drawn: {name}", mark=marks[i % 3]) for i, name in enumerate(names)],
         linked=linked,
         columns=4 if linked else None,
     )
-    page.pictures([Figure(draw.to_rgb(np.eye(8)), alt="eye")], pixels=True)
+    page.figures([Figure(draw.to_rgb(np.eye(8)), alt="eye")], pixels=True)
     page.table(
         ["file", "reason", "bytes", "share"], [[name, name, 10**6, 0.123456] for name in names], names[0]
     )
@@ -109,13 +109,13 @@ def test_what_does_not_fit_is_told():
     with pytest.raises(OffgraphError, match="2 cells in a table of 1 columns"):
         page.table(["a"], [[1, 2]])
     with pytest.raises(OffgraphError, match="1 to 8 columns"):
-        page.pictures([], columns=9)
+        page.figures([], columns=9)
 
 
 def test_an_empty_report_is_a_page(tmp_path):
     page = Report("Nothing yet")
     page.table(["file"], [])
-    page.pictures([])
+    page.figures([])
     assert "Nothing yet" in self_contained(page.save(tmp_path / "page.html")).words
 
 

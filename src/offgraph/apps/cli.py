@@ -172,7 +172,9 @@ def preview(
     source: Source,
     recipe: RecipeFile = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("preview.html"),
-    pictures: Annotated[int, typer.Option("--pictures", "-n", min=1, help="How many images to draw.")] = 8,
+    images: Annotated[
+        int, typer.Option("--images", "--pictures", "-n", min=1, help="How many images to draw.")
+    ] = 8,
     seed: Seed = 0,
     color: ColorOption = "rgb",
     *,
@@ -182,7 +184,7 @@ def preview(
     import offgraph as og
 
     opened = og.open_source(source, color=color, **reading)
-    written = og.preview(opened, [] if recipe is None else recipe, out, n=pictures, seed=seed)
+    written = og.preview(opened, [] if recipe is None else recipe, out, n=images, seed=seed)
     typer.echo(_shown(f"wrote {written}"))
 
 

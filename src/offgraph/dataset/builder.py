@@ -248,8 +248,8 @@ class _How:
             if started is None:
                 _clear(folder)
                 folder.write(_JOB_FILE, job.to_bytes())
-            elif started.pictures != job.pictures:  # files that were missing are there now
-                started = replace(started, pictures=job.pictures)
+            elif started.images != job.images:  # files that were missing are there now
+                started = replace(started, images=job.images)
                 folder.write(_JOB_FILE, started.to_bytes())
             records = Records(folder, started or job)
             run = _Run(
@@ -414,7 +414,7 @@ class _Run:
         self.bad.extend(bad)
         self.bad_images.update(line["index"] for line in bad)
         images = len(self.bad_images)
-        total = len(self.job.pictures)
+        total = len(self.job.images)
         # Where none can be used at all, the end of the build says so in its own words.
         if bad and total > 1 and self.allowed.exceeded(images, total):
             where = ""
@@ -442,7 +442,7 @@ class _Run:
         return BuildReport(
             path=self.folder.path,
             format=self.job.options["format"],
-            pictures=len(self.job.pictures),
+            images=len(self.job.images),
             examples=len(labels),
             classes=class_counts(self.job, labels),
             quarantined=tuple(quarantined(bad)),
@@ -457,7 +457,7 @@ class _Run:
 
 def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12) -> BuildReport:
     """Make a few examples for real, spread over the source, and reckon from them."""
-    count = len(job.pictures)
+    count = len(job.images)
     chosen = sorted({i * count // probes for i in range(probes)})
     maker((chosen[0], 0))  # what the first image loads is not a part of the time each one takes
     started = time.perf_counter()
@@ -469,14 +469,14 @@ def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12)
         1, len(good)
     )
     copies = job.options["copies"]
-    classes = class_counts(job, [picture.label for picture in job.pictures])
+    classes = class_counts(job, [image.label for image in job.images])
     needed, free = int(size * job.total), _free_space(out)
     if free is not None and needed > free:
         raise BuildError(f"{out}: the dataset needs about {needed} bytes, but only {free} are free there")
     return BuildReport(
         path=out,
         format=job.options["format"],
-        pictures=count,
+        images=count,
         examples=job.total,
         classes={name: number * copies for name, number in classes.items()},
         quarantined=bad,

@@ -228,10 +228,10 @@ def _stems(job: Job) -> list[str]:
     """
     taken: set[str] = set()
     stems = []
-    for index, picture in enumerate(job.pictures):
-        parts = [_safe(part) for part in PurePosixPath(picture.name).parts]
-        if isinstance(picture.label, int):
-            top = _safe(job.class_names[picture.label])
+    for index, image in enumerate(job.images):
+        parts = [_safe(part) for part in PurePosixPath(image.name).parts]
+        if isinstance(image.label, int):
+            top = _safe(job.class_names[image.label])
             parts = parts if len(parts) > 1 and parts[0] == top else [top, *parts]
         whole = "/".join(parts)
         for stem in (str(PurePosixPath(whole).with_suffix("")), whole, f"{whole}~{index}"):

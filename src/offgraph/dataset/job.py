@@ -67,7 +67,7 @@ class Job:
     options: dict[str, Any]
     class_names: tuple[str, ...]
     versions: dict[str, str]
-    pictures: tuple[ListedImage, ...]
+    images: tuple[ListedImage, ...]
     task: Task | None = None
     target_names: tuple[str, ...] = ()
     has_masks: bool | None = None
@@ -76,7 +76,7 @@ class Job:
     def of(cls, source: Source, recipe: Compose, options: dict[str, Any], extra: Sequence[str] = ()) -> Job:
         """Describe a job; ``extra`` names further libraries the written bytes depend on."""
         versions = library_versions(extra)
-        pictures = tuple(
+        images = tuple(
             ListedImage(
                 name=item.name,
                 size=_size(item.path),
@@ -91,7 +91,7 @@ class Job:
             options=json.loads(json_line({**options, "training": recipe.training, **asdict(source.reading)})),
             class_names=source.class_names,
             versions=versions,
-            pictures=pictures,
+            images=images,
             task=source.task,
             target_names=source.target_names,
             has_masks=source.has_masks,
@@ -114,7 +114,7 @@ class Job:
             "versions": self.versions,
             **self.learnt,
         }
-        rows = b",\n".join(json_line(picture.row()).rstrip() for picture in self.pictures)
+        rows = b",\n".join(json_line(image.row()).rstrip() for image in self.images)
         return json_line(head)[: -len(b"}\n")] + b',\n"pictures":[\n' + rows + b"\n]}\n"
 
     @classmethod
@@ -150,7 +150,7 @@ class Job:
             options=dict(value["options"]),
             class_names=tuple(value["class_names"]),
             versions=dict(value["versions"]),
-            pictures=tuple(
+            images=tuple(
                 ListedImage(name, size, as_label(label, task), *rest)
                 for name, size, label, *rest in value["pictures"]
             ),
@@ -180,7 +180,7 @@ class Job:
         for name, was in self.learnt.items():
             if was != new.learnt[name]:
                 found.append(f"{name.replace('_', ' ')} was {was!r:.100}, now {new.learnt[name]!r:.100}")
-        found.extend(_listing_differences(self.pictures, new.pictures))
+        found.extend(_listing_differences(self.images, new.images))
         if versions:
             for name in sorted(self.versions.keys() | new.versions.keys()):
                 was, now = self.versions.get(name, "absent"), new.versions.get(name, "absent")
@@ -191,12 +191,12 @@ class Job:
     @property
     def present(self) -> tuple[bool, ...]:
         """Whether the files of each image were there when the source was listed."""
-        return tuple(p.size >= 0 and (p.mask_size is None or p.mask_size >= 0) for p in self.pictures)
+        return tuple(p.size >= 0 and (p.mask_size is None or p.mask_size >= 0) for p in self.images)
 
     @property
     def total(self) -> int:
         """Number of examples, if every image can be used."""
-        return len(self.pictures) * int(self.options["copies"])
+        return len(self.images) * int(self.options["copies"])
 
     @property
     def shard_count(self) -> int:
@@ -242,7 +242,7 @@ def _listing_differences(old: tuple[ListedImage, ...], new: tuple[ListedImage, .
         for names, what in ((gone, "gone"), (added, "added"), (changed, "changed in size, label or mask"))
         if names
     ]
-    if not found and [picture.name for picture in old] != [picture.name for picture in new]:
+    if not found and [image.name for image in old] != [image.name for image in new]:
         found.append("the files are listed in another order")
     return found
 

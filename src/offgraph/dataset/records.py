@@ -117,7 +117,7 @@ class Records:
     def _ours(self, line: dict[str, Any]) -> bool:
         """Whether a line is about an image of this job, under its name."""
         index = line["index"]
-        return index < len(self.job.pictures) and line["name"] == self.job.pictures[index].name
+        return index < len(self.job.images) and line["name"] == self.job.images[index].name
 
     def all(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]]:
         """The records of every shard, one in memory at a time."""
@@ -174,7 +174,7 @@ class Records:
         bad = quarantined(bad_lines)
         if not labels and bad:
             raise BuildError(
-                f"{self.folder.path}: none of its images ({len(self.job.pictures)}) could be used; "
+                f"{self.folder.path}: none of its images ({len(self.job.images)}) could be used; "
                 f"the first: {bad[0].name}: {bad[0].reason}"
             )
         table = self.folder.keep(BAD_TABLE, _quarantine_table(bad))
@@ -217,7 +217,7 @@ class Records:
             "class_names": list(self.job.class_names),
             **self.job.learnt,
             "counts": {
-                "pictures": len(self.job.pictures),
+                "pictures": len(self.job.images),
                 "examples": len(labels),
                 "quarantined": len(bad),
                 "classes": class_counts(self.job, labels),

@@ -51,7 +51,7 @@ class BuildReport:
 
     path: Path
     format: str
-    pictures: int
+    images: int
     examples: int
     classes: dict[str, int]
     quarantined: tuple[Quarantined, ...]
@@ -63,6 +63,11 @@ class BuildReport:
     max_bad: str = ""
     draws: bool = False
     parts: Mapping[str, BuildReport] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> int:
+        """Former name of `images`."""
+        return self.images
 
     @property
     def waiting(self) -> int:
@@ -78,7 +83,7 @@ class BuildReport:
             lines.append(
                 "  " + ", ".join(f"{printable(name)} {count}" for name, count in self.classes.items())
             )
-        if self.draws and self.examples <= self.pictures:
+        if self.draws and self.examples <= self.images:
             lines.append(
                 "  drawn once and stored, so that every epoch sees the same; copies= (--copies) draws each image "
                 "more often, a Loader of the source itself in every epoch anew"
@@ -90,7 +95,7 @@ class BuildReport:
         if self.quarantined:
             count, what = len(self.quarantined), count_of(len(self.quarantined), "image")
             where = "" if self.dry_run else f" (all in {self.path / 'quarantine.csv'})"
-            share = len({bad.name for bad in self.quarantined}) / max(1, self.pictures)
+            share = len({bad.name for bad in self.quarantined}) / max(1, self.images)
             allowed = (
                 f", {share:.1%} of them; up to {self.max_bad} are allowed"
                 if self.max_bad and not self.dry_run
@@ -110,7 +115,7 @@ class BuildReport:
         return "\n".join(lines)
 
     def _headline(self) -> str:
-        what = f"{count_of(self.examples, 'example')} from {count_of(self.pictures, 'image')}"
+        what = f"{count_of(self.examples, 'example')} from {count_of(self.images, 'image')}"
         size, time = _bytes(self.bytes), _seconds(self.seconds)
         if self.dry_run:
             return f"{self.path}: would hold {what} as {self.format}, about {size}, in about {time}; nothing is written"

@@ -145,7 +145,7 @@ def merged(out: Path, reports: dict[str, BuildReport]) -> BuildReport:
     return BuildReport(
         path=out,
         format=parts[0].format,
-        pictures=sum(part.pictures for part in parts),
+        images=sum(part.images for part in parts),
         examples=sum(part.examples for part in parts),
         classes=classes,
         quarantined=tuple(bad for part in parts for bad in part.quarantined),

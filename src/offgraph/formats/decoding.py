@@ -124,8 +124,8 @@ def read(
     >>> import numpy as np
     >>> from offgraph.formats.decoding import read
     >>> from offgraph.formats.encoding import encode_png
-    >>> image = read(encode_png(np.full((2, 3), 40000, np.uint16)))
-    >>> picture.array.dtype, picture.array.shape, picture.axes, picture.format
+    >>> decoded = read(encode_png(np.full((2, 3), 40000, np.uint16)))
+    >>> decoded.array.dtype, decoded.array.shape, decoded.axes, decoded.format
     (dtype('uint16'), (2, 3), 'YX', 'PNG')
     """
     if color not in get_args(FileColor):

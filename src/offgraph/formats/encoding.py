@@ -79,11 +79,11 @@ def encode_png(array: np.ndarray) -> bytes:
         )
     from PIL import Image
 
-    picture = Image.fromarray(np.ascontiguousarray(array))
-    if array.dtype != bool and picture.mode != _PNG_MODES[channels]:
-        raise ValueError(f"an array of shape {array.shape} would be written as {picture.mode}")
+    image = Image.fromarray(np.ascontiguousarray(array))
+    if array.dtype != bool and image.mode != _PNG_MODES[channels]:
+        raise ValueError(f"an array of shape {array.shape} would be written as {image.mode}")
     out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=6)
+    image.save(out, "PNG", compress_level=6)
     return out.getvalue()
 
 
@@ -266,7 +266,7 @@ def _unwritable(path: Path, error: OSError) -> WriteError:
     return WriteError(f"{path}: cannot be written: {error.strerror or error}", error)
 
 
-def show(picture: str | os.PathLike[str] | np.ndarray) -> Any:
+def show(image: str | os.PathLike[str] | np.ndarray) -> Any:
     """Show an image: in a notebook inline, elsewhere in the platform's viewer.
 
     Only what is shown is rescaled: anything but uint8 is stretched from its smallest to its largest finite
@@ -282,22 +282,22 @@ def show(picture: str | os.PathLike[str] | np.ndarray) -> Any:
     PIL.Image.Image or None
         In a notebook the image, which it displays; elsewhere None.
     """
-    image = _displayable(picture)
+    image = _displayable(image)
     if _in_notebook():
         return image
     image.show()
     return None
 
 
-def _displayable(picture: str | os.PathLike[str] | np.ndarray) -> PillowImage:
+def _displayable(image: str | os.PathLike[str] | np.ndarray) -> PillowImage:
     from PIL import Image
 
-    if isinstance(picture, np.ndarray):
-        array = picture
+    if isinstance(image, np.ndarray):
+        array = image
     else:
         from offgraph.formats.decoding import imread
 
-        array = imread(picture)
+        array = imread(image)
     if array.ndim < 2 or not array.size:
         raise ArgumentError(f"an array of shape {array.shape} is not an image")
     while array.ndim > 3 or (array.ndim == 3 and array.shape[-1] > 4 and array.shape[0] <= array.shape[-1]):

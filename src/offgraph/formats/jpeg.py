@@ -42,7 +42,7 @@ class Header:
     precision: int
     process: int
     orientation: int
-    more_pictures: bool
+    more_images: bool
     scans: int
 
     @property
@@ -108,7 +108,7 @@ def decode(data: bytes, limits: Limits) -> StoredImage:
     notes = stored.notes
     if header.process in _PROGRESSIVE and not whole:
         notes += ("its last scans are missing: the image is coarse",)
-    if header.more_pictures:
+    if header.more_images:
         notes += ("holds several images (MPO): the first is read",)
     return replace(stored, orientation=header.orientation, notes=notes)
 

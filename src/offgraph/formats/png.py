@@ -46,7 +46,7 @@ class _Chunks:
     palette: bytes = b""
     transparency: bytes = b""
     notes: list[str] = field(default_factory=list)
-    picture: bytes = b""
+    image: bytes = b""
 
 
 def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
@@ -93,7 +93,7 @@ def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
         at += 12 + length
     if not idat:
         raise FormatError("no pixels in the file")
-    found.picture = b"".join((*kept, _END))
+    found.image = b"".join((*kept, _END))
     return found
 
 
@@ -134,7 +134,7 @@ def decode(data: bytes, limits: Limits) -> StoredImage:
     """Decode a PNG of 1 to 16 bits; of an animated one the default image."""
     chunks = _read_chunks(data, limits)
     if chunks.bits == 16 and chunks.interlaced:  # libpng complains of how imagecodecs calls it: not here
-        stored = isolated.decode(decode_here, chunks.picture, limits)
+        stored = isolated.decode(decode_here, chunks.image, limits)
     elif chunks.bits == 16:
         stored = _decode_deep(chunks)
     else:
@@ -154,7 +154,7 @@ def decode_here(data: bytes, limits: Limits) -> StoredImage:
 def _decode_deep(chunks: _Chunks) -> StoredImage:
     import imagecodecs
 
-    array = imagecodecs.png_decode(chunks.picture)
+    array = imagecodecs.png_decode(chunks.image)
     if array.dtype != np.uint16 or array.shape[:2] != (chunks.height, chunks.width):
         raise FormatError(
             f"read as {array.dtype} {array.shape} instead of 16 bits {chunks.height} × {chunks.width}"
@@ -166,7 +166,7 @@ def _decode_deep(chunks: _Chunks) -> StoredImage:
 
 
 def _decode_shallow(chunks: _Chunks, limits: Limits) -> StoredImage:
-    stored = with_pillow.decode_first(chunks.picture, "PNG", limits)
+    stored = with_pillow.decode_first(chunks.image, "PNG", limits)
     if chunks.colour == _PALETTE:
         colours = np.frombuffer(chunks.palette[: len(chunks.palette) // 3 * 3], np.uint8).reshape(-1, 3)
         if chunks.transparency:

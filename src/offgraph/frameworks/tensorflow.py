@@ -69,7 +69,7 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     first = loader.start_epoch if epoch is None else whole_number("epoch", epoch, least=0)
     numbers = None if epoch is None and advance else itertools.count(first, int(advance))
     skips = loader.on_error == "skip"
-    whole = loader.drop_last or (loader.num_pictures % loader.batch_size == 0 and not skips)
+    whole = loader.drop_last or (loader.num_images % loader.batch_size == 0 and not skips)
     size = loader.batch_size if whole else None
     image_spec, mask_spec = loader.specs()
     image_shape = image_spec.shape if "C" in image_spec.axes else (*image_spec.shape, 1)

@@ -74,14 +74,14 @@ class _Counted(Outcome):
             if not wrong:
                 page.text("None.")
             self._first(page, len(wrong), self._wrong.offered, "the surest first")
-            page.pictures(figures_of(self.run, wrong), columns=5)
+            page.figures(figures_of(self.run, wrong), columns=5)
             page.section("Correct")
             self._first(page, len(others), self._other.offered, "the least sure first")
-            page.pictures(figures_of(self.run, others), columns=5)
+            page.figures(figures_of(self.run, others), columns=5)
             return
         page.section("Images")
         self._first(page, len(self._other), self._other.offered, "in the order of the source")
-        page.pictures(figures_of(self.run, self._other.highest()), columns=5)
+        page.figures(figures_of(self.run, self._other.highest()), columns=5)
 
     def _first(self, page: Report, shown: int, of: int, order: str) -> None:
         if of > shown:

@@ -15,7 +15,7 @@ from offgraph.formats.encoding import encode_png, encode_tiff, write_bytes
 if TYPE_CHECKING:
     from offgraph.inference.prediction import Prediction
 
-__all__ = ["write_mask", "write_picture"]
+__all__ = ["write_drawing", "write_mask"]
 
 _LONGEST = 180  # bytes of a file name; with suffix and a temporary name it stays below 255
 
@@ -30,9 +30,9 @@ def write_mask(prediction: Prediction, folder: Path) -> Path:
     return _write(folder, prediction, ".tif", encode_tiff(mask, "ZYX" if mask.ndim == 3 else "YX"))
 
 
-def write_picture(prediction: Prediction, folder: Path, rgb: np.ndarray | None = None) -> Path:
-    """Write a prediction's image below `folder`, as PNG; `rgb` where it is drawn already."""
-    drawn = prediction.picture() if rgb is None else rgb
+def write_drawing(prediction: Prediction, folder: Path, rgb: np.ndarray | None = None) -> Path:
+    """Write a drawn prediction below `folder`, as PNG; `rgb` where it is drawn already."""
+    drawn = prediction.draw() if rgb is None else rgb
     return _write(folder, prediction, ".drawn.png", encode_png(drawn))
 
 

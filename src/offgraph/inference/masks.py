@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.tables import TableWriter
-from offgraph.inference.files import write_mask, write_picture
+from offgraph.inference.files import write_drawing, write_mask
 from offgraph.inference.measures import Kept, Overlaps, objects
 from offgraph.inference.outcome import ON_PAGE, Outcome, rounded, share
 from offgraph.inference.prediction import Prediction, Predictions, draw_mask
@@ -102,7 +102,7 @@ class MaskOutcome(Outcome):
         scale = _SIDE // max(*mask.shape[-2:], 1)
         numbers = count <= _MOST_NUMBERS
         drawn = draw_mask(image, mask, axes, numbers=numbers and scale < 2)
-        write_picture(prediction, self.folder / "drawn", drawn)
+        write_drawing(prediction, self.folder / "drawn", drawn)
         if not self._worst.takes(rank):
             return
         large = draw_mask(image, mask, axes, numbers=numbers, scale=scale) if scale > 1 else drawn
@@ -152,4 +152,4 @@ class MaskOutcome(Outcome):
         page.section("Worst first" if self.overlaps.count else "Images")
         if self._worst.offered > len(self._worst):
             page.text(f"{len(self._worst)} of {self._worst.offered:,}; predictions.csv lists all of them.")
-        page.pictures(shown, columns=2 if self.overlaps.count else 3)
+        page.figures(shown, columns=2 if self.overlaps.count else 3)

@@ -69,7 +69,7 @@ class NumberOutcome(Outcome):
                 page.text(
                     f"The first {len(self._first)} of {self._first.offered:,}; predictions.csv lists all."
                 )
-            page.pictures(figures_of(self.run, self._first.highest()), columns=5)
+            page.figures(figures_of(self.run, self._first.highest()), columns=5)
             return
         columns = self.errors.columns()
         shown = []
@@ -82,4 +82,4 @@ class NumberOutcome(Outcome):
         page.section("Largest errors first")
         if len(self.errors.indices) > len(shown):
             page.text(f"{len(shown)} of {len(self.errors.indices):,}; predictions.csv lists all of them.")
-        page.pictures(figures_of(self.run, shown), columns=5)
+        page.figures(figures_of(self.run, shown), columns=5)

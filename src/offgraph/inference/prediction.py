@@ -14,12 +14,12 @@ from offgraph.core.choices import Task
 from offgraph.core.display import NotebookView
 from offgraph.core.machine import with_retries
 from offgraph.formats.encoding import show
-from offgraph.inference.files import write_mask, write_picture
+from offgraph.inference.files import write_drawing, write_mask
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Item, Sample, Source
 from offgraph.sources.base import class_numbers
 from offgraph.sources.names import nfc
-from offgraph.views import draw
+from offgraph.views.draw import overlay, to_rgb
 from offgraph.views.sheets import sheet
 
 if TYPE_CHECKING:
@@ -152,9 +152,7 @@ class Prediction(NotebookView):
         """Read the original and its mask, where the source has masks, from their files again."""
         return with_retries(lambda: self.run.source.read(self.index))
 
-    def picture(
-        self, *, numbers: bool = False, scale: int = 1, image: np.ndarray | None = None
-    ) -> np.ndarray:
+    def draw(self, *, numbers: bool = False, scale: int = 1, image: np.ndarray | None = None) -> np.ndarray:
         """Draw the prediction: the mask over the original, or the original with its class beneath.
 
         Parameters
@@ -174,16 +172,18 @@ class Prediction(NotebookView):
         """
         array = self.image if image is None else image
         if self.mask is None:
-            rgb = draw.to_rgb(array, self.axes)
+            rgb = to_rgb(array, self.axes)
             return sheet([[(rgb, self.summary)]], side=320)
         return draw_mask(array, self.mask, self.axes, numbers=numbers, scale=scale)
 
+    picture = draw  # former name
+
     def show(self) -> Any:
-        """Show `image`: in a notebook inline, elsewhere in the platform's viewer."""
-        return show(self.picture())
+        """Show the drawn prediction: in a notebook inline, elsewhere in the platform's viewer."""
+        return show(self.draw())
 
     def save(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
-        """Write the label mask, if there is one, and the image below `folder`.
+        """Write the label mask, if there is one, and the drawn prediction below `folder`.
 
         Returns
         -------
@@ -191,7 +191,7 @@ class Prediction(NotebookView):
             ``"picture"`` and, for a mask model, ``"mask"``, with the path of each file. Masks are 16-bit PNG, or
             TIFF where labels pass 65535 or the image is a volume.
         """
-        written = {"picture": write_picture(self, Path(folder))}
+        written = {"picture": write_drawing(self, Path(folder))}
         if self.mask is not None:
             written["mask"] = write_mask(self, Path(folder))
         return written
@@ -207,7 +207,7 @@ def draw_mask(
     if scale > 1:
         mask = mask.repeat(scale, 0).repeat(scale, 1)
         array = array.repeat(scale, axes.index("Y")).repeat(scale, axes.index("X"))
-    return draw.overlay(array, mask, axes=axes, numbers=numbers)
+    return overlay(array, mask, axes=axes, numbers=numbers)
 
 
 class Predictions(Iterator[Prediction]):

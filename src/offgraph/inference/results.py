@@ -17,7 +17,7 @@ from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.core.tables import TableWriter, dumps, open_table_file
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.inference.classes import ClassOutcome, LabelOutcome
-from offgraph.inference.files import write_mask, write_picture
+from offgraph.inference.files import write_drawing, write_mask
 from offgraph.inference.masks import MaskOutcome
 from offgraph.inference.measures import ClassScore, ErrorScore, OverlapScore, objects
 from offgraph.inference.numbers import NumberOutcome
@@ -26,7 +26,7 @@ from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.sources.base import count_of
 from offgraph.views.html import Report
 
-__all__ = ["PredictionReport", "objects", "save_predictions", "write_mask", "write_picture"]
+__all__ = ["PredictionReport", "objects", "save_predictions", "write_drawing", "write_mask"]
 
 _LISTED = 200
 

@@ -163,7 +163,7 @@ class Work:
             if is_machine(error):
                 raise machine_error(self.source[index].name, error) from error
             raise
-        return _Prepared(index, array, frame, result.record, sample.image.axes, sample.picture.orientation)
+        return _Prepared(index, array, frame, result.record, sample.image.axes, sample.decoded.orientation)
 
     def _fitted(self, image: Image, frame: Frame) -> tuple[np.ndarray, Frame]:
         """The array with the model's axes, padded where that was asked for; or an error that names both shapes."""

@@ -170,7 +170,7 @@ def compare(
         original, notes = Image(decoded.array, decoded.axes), decoded.notes
     shown = [_run(one.caption, one.recipe, original, Key(seed)) for one in settings]
     report = Report(f"{name} by eye", ", ".join(f"{v.step}.{v.field}" for v in varied))
-    _pictures(report, original, shown)
+    _add_figures(report, original, shown)
     for hint in dict.fromkeys(hint for setting in settings for hint in setting.hints):
         report.text(hint)
     if notes:
@@ -293,7 +293,7 @@ def _run(caption: str, recipe: Compose, original: Image, key: Key) -> _Shown:
         raise StepError(f"{caption}: {error}") from error
 
 
-def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
+def _add_figures(page: Report, original: Image, shown: list[_Shown]) -> None:
     """The settings, their differences in the same order, and a table of both."""
     alike = all(s.result.spec == original.spec for s in shown)
     base = original if alike else shown[0].result
@@ -313,7 +313,7 @@ def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
     first = draw.to_rgb(original.array, original.axes)
     figures = [Figure(draw.fit(first, _SIDE, enlarge=False), "original", _size(original))]
     figures += [Figure(display(s.result), s.caption, _milliseconds(s)) for s in shown]
-    page.pictures(figures, columns=columns, linked=True)
+    page.figures(figures, columns=columns, linked=True)
     if max(original.spec.shape[i] or 0 for i in original.spec.spatial) > _SIDE:
         page.text(
             f"Larger images are shown shrunk to {_SIDE} pixels; times and differences are those of the whole."
@@ -334,7 +334,7 @@ def _pictures(page: Report, original: Image, shown: list[_Shown]) -> None:
         rgb = draw.difference(base.array, setting.result.array, axes=base.axes, limit=limit)
         rgb = draw.fit(rgb, _SIDE, enlarge=False)
         differences.append(Figure(rgb, setting.caption, alt=f"difference: {setting.caption}", on_white=True))
-    page.pictures(differences, columns=columns, linked=True, flip=False)
+    page.figures(differences, columns=columns, linked=True, flip=False)
     page.table(
         ["setting", "time", "size", "dtype", "largest change", "mean change"],
         [

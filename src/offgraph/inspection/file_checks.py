@@ -342,7 +342,7 @@ def _examine(source: Source, index: int) -> _Examined:
     except DecodeError as error:
         one.find("bad", _reason(error, item) + _what_opens_it(source, index))
         return one
-    decoded, array = sample.picture, sample.image.array
+    decoded, array = sample.decoded, sample.image.array
     one.spec, one.layout = sample.image.spec, decoded.layout
     if sample.mask is not None:
         one.mask_spec = sample.mask.spec

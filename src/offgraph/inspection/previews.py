@@ -95,8 +95,8 @@ def preview(
     if not rows:
         name, why = bad[0]
         raise OffgraphError(f"not one of the {count} images looked at can be drawn; the first: {name}: {why}")
-    pictures = "1 image" if len(source) == 1 else f"{len(source):,} images"
-    page = Report("Before and after", f"{len(rows)} of {pictures} in {source.root.name}")
+    images = "1 image" if len(source) == 1 else f"{len(source):,} images"
+    page = Report("Before and after", f"{len(rows)} of {images} in {source.root.name}")
     page.section("Images")
     page.text(
         "The image as it is read, then what the recipe makes of it"
@@ -104,7 +104,7 @@ def preview(
         + (f" Drawn as it is before {scaling}." if scaling else "")
         + " Values beyond 8 bits are scaled to be seen, with one black and one white in each row."
     )
-    page.pictures([figure for row in rows for figure in row], columns=draws + 1)
+    page.figures([figure for row in rows for figure in row], columns=draws + 1)
     if bad:
         page.section("Images that failed")
         page.table(["file", "reason"], bad)
@@ -138,7 +138,7 @@ def _row(source: Source, index: int, recipe: Compose, draws: int, seed: int) -> 
     if sample.boxes is not None:
         about += f", {count_of(len(sample.boxes), 'box', 'boxes')}"
     names = source.class_names
-    row = [Figure(_display(sample.targets, names, None), name, "; ".join((about, *sample.picture.notes)))]
+    row = [Figure(_display(sample.targets, names, None), name, "; ".join((about, *sample.decoded.notes)))]
     keys = [Key(seed, epoch, index) for epoch in range(draws)]
     results = [recipe.run(sample.targets, key) for key in keys]
     drawn_up_to = _seen(recipe)

@@ -221,10 +221,10 @@ class Loader(NotebookView):
             raise ArgumentError(
                 f"one_hot=True is for sources with one class per image; this one has the task {self.task!r}; leave it out"
             )
-        if drop_last and self.num_pictures < self.batch_size:
+        if drop_last and self.num_images < self.batch_size:
             raise ArgumentError(
                 f"batch_size={self.batch_size} with drop_last=True: there is no full batch in "
-                f"{count_of(self.num_pictures, 'image')}; choose a smaller batch_size, or drop_last=False"
+                f"{count_of(self.num_images, 'image')}; choose a smaller batch_size, or drop_last=False"
             )
         self.seed = Key(0 if seed is None else seed).seed
         self.drop_last, self.on_error = bool(drop_last), on_error
@@ -302,13 +302,18 @@ class Loader(NotebookView):
         return self._samples.has_masks
 
     @property
-    def num_pictures(self) -> int:
+    def num_images(self) -> int:
         """Number of images in one epoch."""
         return len(self._samples)
 
+    @property
+    def num_pictures(self) -> int:
+        """Former name of `num_images`."""
+        return self.num_images
+
     def __len__(self) -> int:
         """Number of batches in one epoch, if no image is left out."""
-        full, rest = divmod(self.num_pictures, self.batch_size)
+        full, rest = divmod(self.num_images, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -338,7 +343,7 @@ class Loader(NotebookView):
 
     def order(self, epoch: int) -> np.ndarray:
         """Numbers of the images in the order of an epoch, int64."""
-        count = self.num_pictures
+        count = self.num_images
         return permutation(count, seed=self.seed, epoch=epoch) if self.shuffle else np.arange(count)
 
     def specs(self) -> tuple[ArraySpec, ArraySpec | None]:
@@ -356,7 +361,7 @@ class Loader(NotebookView):
             self._specs = reference.image, reference.mask
             if None in reference.image.shape:  # lengths that are drawn: those of a sample
                 found = (
-                    with_retries(partial(self._sample, (0, number))) for number in range(self.num_pictures)
+                    with_retries(partial(self._sample, (0, number))) for number in range(self.num_images)
                 )
                 sample = next((sample for sample in found if sample is not None), None)
                 if sample is None:
@@ -416,7 +421,7 @@ class Loader(NotebookView):
             for sample in samples:
                 left_out += sample is None
                 used += sample is not None
-                if used and self._allowed.exceeded(left_out, self.num_pictures):
+                if used and self._allowed.exceeded(left_out, self.num_images):
                     raise self._too_many(left_out, epoch)
                 if sample is None:
                     continue
@@ -484,14 +489,14 @@ class Loader(NotebookView):
 
     def _too_many(self, left_out: int, epoch: int) -> OffgraphError:
         return OffgraphError(
-            f"{left_out:,} of {self.num_pictures:,} images of epoch {epoch} were left out so far, more than "
+            f"{left_out:,} of {self.num_images:,} images of epoch {epoch} were left out so far, more than "
             f"max_bad={self._allowed.said} allows{self._first_skipped()}. Look at these files and at the recipe, or raise "
             "max_bad"
         )
 
     def _none_usable(self) -> OffgraphError:
         name, why = min(dict(self.skipped or self._unusable).items(), default=("", "the source is empty"))
-        return OffgraphError(f"none of its images ({self.num_pictures:,}) could be used: {_named(name, why)}")
+        return OffgraphError(f"none of its images ({self.num_images:,}) could be used: {_named(name, why)}")
 
 
 def _named(name: str, why: str) -> str:

@@ -66,7 +66,7 @@ def rotate(
     >>> rotate(images, [90, 180], order=1).tolist()
     [[[2, 4], [1, 3]], [[4, 3], [2, 1]]]
     """
-    images = _pictures(images, order)
+    images = _images(images, order)
     down, right = rotation_plane(axes, images.ndim - 1)
     count = len(images)
     angles = np.asarray(angle)
@@ -135,7 +135,7 @@ def affine_transform(
     >>> affine_transform(images, [turned, mirrored], [[0, 0], [0, 1]], order=1).tolist()
     [[[1, 3], [2, 4]], [[2, 1], [4, 3]]]
     """
-    images = _pictures(images, order)
+    images = _images(images, order)
     chosen = check_axes(axes, images.ndim - 1)
     count, rank = len(images), len(chosen)
     matrices, offsets = np.asarray(matrix, dtype=np.float64), np.asarray(offset, dtype=np.float64)
@@ -200,7 +200,7 @@ def zoom(
     >>> zoom(np.array([[0.0, 2.0], [4.0, 6.0]]), 1.5, order=1).tolist()
     [[0.0, 1.0, 2.0], [4.0, 5.0, 6.0]]
     """
-    images = _pictures(images, order)
+    images = _images(images, order)
     inside = [axis + 1 for axis in check_axes(axes, images.ndim - 1)]
     factors = normalize_sequence(zoom, len(inside))
     size = [int(round(images.shape[axis] * factor)) for axis, factor in zip(inside, factors)]  # noqa: RUF046
@@ -218,7 +218,7 @@ def zoom(
     )
 
 
-def _pictures(images: Any, order: int) -> np.ndarray:
+def _images(images: Any, order: int) -> np.ndarray:
     """The images as an array, after the checks that all functions have in common."""
     if order < 0 or order > 5:
         raise RuntimeError("spline order not supported")

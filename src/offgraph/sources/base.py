@@ -98,7 +98,7 @@ class Sample:
         ``points``.
     label : int, tuple of int, tuple of float, or None
         As in `Item`.
-    image : DecodedImage
+    decoded : DecodedImage
         What the file said: orientation, stored size, format, notes.
     item : Item
         Where it came from.
@@ -106,8 +106,13 @@ class Sample:
 
     targets: Targets
     label: Label | None
-    picture: DecodedImage
+    decoded: DecodedImage
     item: Item
+
+    @property
+    def picture(self) -> DecodedImage:
+        """Former name of `decoded`."""
+        return self.decoded
 
     @property
     def image(self) -> Image:
@@ -515,7 +520,7 @@ class Source(NotebookView, Sequence[Item]):
     def _read(self, index: int) -> Sample:
         item = self.items[index]
         how = self.reading
-        picture = read(
+        decoded = read(
             item.path,
             color=how.color,
             axes=how.axes,
@@ -524,19 +529,19 @@ class Source(NotebookView, Sequence[Item]):
             page=how.page,
         )
         try:
-            image = Image(picture.array, picture.axes)
+            image = Image(decoded.array, decoded.axes)
         except ValueError as error:
             raise DecodeError(f"{item.path}: {error}") from error
         targets: dict[str, Target] = {"image": image}
         if item.mask is not None:
-            targets["mask"] = read_mask(item.mask, image, picture, how)
+            targets["mask"] = read_mask(item.mask, image, decoded, how)
         elif self.has_masks and item.objects is None:
             targets["mask"] = background(image)
         if item.objects is not None:
             targets |= object_targets(
-                item.path, item.objects, image, picture, how.object_masks, self.keypoints
+                item.path, item.objects, image, decoded, how.object_masks, self.keypoints
             )
-        return Sample(Targets(targets), item.label, picture, item)
+        return Sample(Targets(targets), item.label, decoded, item)
 
 
 def class_numbers(label: Label | None) -> tuple[int, ...]:

@@ -48,14 +48,14 @@ def parse_mask_values(given: Any) -> tuple[tuple[int, int], ...] | None:
     return tuple(sorted(({0: 0} | {int(was): int(now) for was, now in values.items()}).items()))
 
 
-def read_mask(path: Path, image: Image, picture: DecodedImage, how: Any) -> Mask:
+def read_mask(path: Path, image: Image, decoded: DecodedImage, how: Any) -> Mask:
     """Read the mask of an image.
 
     Parameters
     ----------
     path : Path
     image : Image
-    image : DecodedImage
+    decoded : DecodedImage
         The image as it was decoded, for its orientation.
     how : Reading
 
@@ -77,7 +77,7 @@ def read_mask(path: Path, image: Image, picture: DecodedImage, how: Any) -> Mask
             "(a mask of two values: threshold it first)"
         )
     if found.array.shape != grid:
-        unturned = found.array.shape[-2:] == picture.stored_size != grid
+        unturned = found.array.shape[-2:] == decoded.stored_size != grid
         hint = (
             "; it fits the image before its EXIF orientation was applied: turn the mask too"
             if unturned

@@ -54,7 +54,7 @@ class Figure:
         The image is drawn on white, as what `offgraph.views.draw.difference` gives; a dark page shows it on black.
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     caption: str = ""
     details: str = ""
     alt: str = ""
@@ -64,12 +64,17 @@ class Figure:
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
-        return self.picture.shape[1], self.picture.shape[0]
+        return self.image.shape[1], self.image.shape[0]
+
+    @property
+    def picture(self) -> np.ndarray:
+        """Former name of `image`."""
+        return self.image
 
     @property
     def source(self) -> str:
         """The image as a ``data:`` address."""
-        return "data:image/png;base64," + base64.b64encode(encode_png(self.picture)).decode("ascii")
+        return "data:image/png;base64," + base64.b64encode(encode_png(self.image)).decode("ascii")
 
     @property
     def description(self) -> str:
@@ -111,7 +116,7 @@ class Report:
     >>> import offgraph as og
     >>> page = og.Report("Digits", "1,797 images")
     >>> page.section("Before and after")
-    >>> page.pictures([og.Figure(np.zeros((8, 8), np.uint8), "zero.png")])
+    >>> page.figures([og.Figure(np.zeros((8, 8), np.uint8), "zero.png")])
     >>> page.table(["class", "count"], [["zero", 178]])
     >>> "data:image/png" in page.html()
     True
@@ -140,7 +145,7 @@ class Report:
         """Add a row of large numbers, each with what it counts."""
         self._add("facts", facts=[(name, _cell(value)) for name, value in facts])
 
-    def pictures(
+    def figures(
         self,
         figures: Iterable[Figure],
         *,
@@ -166,7 +171,9 @@ class Report:
         if columns is not None and not 1 <= columns <= 8:
             raise OffgraphError(f"columns={columns}: a grid has 1 to 8 columns")
         shown = list(figures)
-        self._add("pictures", figures=shown, columns=columns, linked=linked, flip=flip, pixels=pixels)
+        self._add("figures", figures=shown, columns=columns, linked=linked, flip=flip, pixels=pixels)
+
+    pictures = figures  # former name
 
     def charts(self, charts: Iterable[Chart]) -> None:
         """Add charts, side by side where there is room: what the functions of `offgraph.views.charts` give."""

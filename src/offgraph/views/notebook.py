@@ -83,8 +83,8 @@ def of_source(source: Source) -> str:
 
 
 def of_prediction(prediction: Prediction) -> str:
-    """The prediction drawn as `Prediction.picture` does."""
-    return _figures(repr(prediction), [(prediction.picture(), prediction.item.name)], side=320)
+    """The prediction drawn as `Prediction.draw` does."""
+    return _figures(repr(prediction), [(prediction.draw(), prediction.item.name)], side=320)
 
 
 def of_recipe(recipe: Compose) -> str:

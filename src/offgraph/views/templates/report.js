@@ -1,10 +1,10 @@
-// Linked zoom: every lens of the page shows the same part of its picture.
+// Linked zoom: every lens of the page shows the same part of its image.
 const groups = [...document.querySelectorAll(".linked")].map((element) => {
   const lenses = [...element.querySelectorAll(".lens")];
   const images = lenses.map((lens) => lens.querySelector("img"));
   return { element, lenses, images, own: images.map((image) => image.src) };
 });
-const view = { zoom: 1, x: 0.5, y: 0.5 }; // the centre of the view, as a share of the picture
+const view = { zoom: 1, x: 0.5, y: 0.5 }; // the centre of the view, as a share of the image
 const most = 32;
 
 function draw() {
@@ -17,7 +17,7 @@ function draw() {
     lenses.forEach((lens, i) => {
       const image = images[i];
       image.style.transform = view.zoom === 1 ? "" : `scale(${view.zoom}) translate(${left}%, ${top}%)`;
-      // From two screen pixels a picture pixel on, show the pixels themselves.
+      // From two screen pixels an image pixel on, show the pixels themselves.
       image.classList.toggle("sharp", (lens.clientWidth * view.zoom) / image.naturalWidth >= 2);
       lens.classList.toggle("zoomed", view.zoom > 1);
     });
@@ -41,7 +41,7 @@ function pan(x, y) {
   draw();
 }
 
-// Show the first picture of a group in every place, or each its own again.
+// Show the first image of a group in every place, or each its own again.
 function flip({ element, images, own }) {
   const button = element.querySelector('[data-do="flip"]');
   if (!button) return;

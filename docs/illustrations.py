@@ -1,4 +1,4 @@
-"""Draw the images of the page "From the scripts you have" from the very lines it shows: `python docs/pictures.py`."""
+"""Draw the images of the page "From the scripts you have" from the very lines it shows: `python docs/illustrations.py`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import scipy.ndimage as ndi
 import offgraph as og
 
 
-def beside(*pictures: np.ndarray, gap: int = 8) -> np.ndarray:
+def beside(*images: np.ndarray, gap: int = 8) -> np.ndarray:
     """Images of any size side by side on white, as H×W×3 uint8."""
-    colour = [np.repeat(p[..., None], 3, axis=-1) if p.ndim == 2 else p for p in pictures]
+    colour = [np.repeat(p[..., None], 3, axis=-1) if p.ndim == 2 else p for p in images]
     height = max(p.shape[0] for p in colour)
     width = sum(p.shape[1] for p in colour) + gap * (len(colour) - 1)
     sheet = np.full((height, width, 3), 255, np.uint8)
     left = 0
-    for picture in colour:
-        sheet[: picture.shape[0], left : left + picture.shape[1]] = picture
-        left += picture.shape[1] + gap
+    for image in colour:
+        sheet[: image.shape[0], left : left + image.shape[1]] = image
+        left += image.shape[1] + gap
     return sheet
 
 
