@@ -109,6 +109,24 @@ def test_steps(capsys):
     assert status == 2 and "did you mean Rotate" in err
 
 
+def test_a_recipe_is_explained(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("offgraph: 1\nsteps: [Flip, {Rotate: {angle: 5}}, {Normalize: {stats: imagenet}}]\n")
+    status, out, _ = run(capsys, "steps", "--explain", recipe)
+    assert status == 0 and out.startswith(
+        "image: 375 x 500 x 3 YXC uint8\n1. resample through one affine map"
+    )
+    assert "[steps 1 Flip, 2 Rotate]" in out
+    status, out, _ = run(
+        capsys, "steps", "--explain", recipe, "--shape", "3,20,30", "--axes", "CYX", "--dtype", "uint16"
+    )
+    assert status == 0 and "gives 3 x 20 x 30 CYX float32" in out
+    status, _, err = run(capsys, "steps", "--explain", recipe, "--shape", "20,x")
+    assert status == 2 and "--shape takes lengths such as 375,500,3" in err
+    status, _, err = run(capsys, "steps", "--explain", recipe, "--shape", "20,30")
+    assert status == 1 and "step 3, Normalize: statistics of 3 channels do not fit" in err
+
+
 def test_a_recipe_with_code_in_it_is_refused(photos, capsys):
     bad = photos / "bad.yaml"
     bad.write_text("offgraph: 1\nsteps:\n  - !!python/object/apply:os.system ['true']\n")

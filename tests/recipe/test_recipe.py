@@ -6,6 +6,7 @@ import copy
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -239,6 +240,46 @@ def test_the_fingerprint_is_pinned():
     """It stands in models and datasets: it changes only with a step's version or the file form."""
     assert og.Compose([og.Flip()], fuse=False).fingerprint == FINGERPRINT  # as before there was fusion
     assert og.Compose([og.Flip()]).fingerprint == FUSED_FINGERPRINT
+
+
+def test_fusion_stands_in_files_and_identity():
+    """What is written always says it; what was written before there was fusion is the chain, a file by hand is fused."""
+    fused, chain = og.Compose([og.Flip()]), og.Compose([og.Flip()], fuse=False)
+    assert fused != chain and fused.fingerprint != chain.fingerprint and repr(chain).endswith(", fuse=False)")
+    assert fused.eval().fuse and not chain.eval().fuse
+    for each in (fused, chain):
+        assert each.to_dict()["fuse"] is each.fuse
+        assert og.Compose.from_dict(each.to_dict()) == og.Compose.from_yaml(each.to_yaml()) == each
+    assert "fuse" not in fused.to_yaml() and "fuse: false" in chain.to_yaml()
+    before = {"offgraph": 1, "steps": ["Flip"]}
+    assert og.Compose.from_dict(before) == chain and og.Compose.from_yaml(json.dumps(before) + "\n") == fused
+    assert explain_mismatch(fused, chain) == "fuse is True in the first and False in the second"
+    with pytest.raises(og.RecipeError, match="line 2: fuse is true or false, got 3"):
+        og.Compose.from_yaml("offgraph: 1\nfuse: 3\nsteps: [Flip]\n")
+    with pytest.raises(og.RecipeError, match="unknown key 'fused'; did you mean fuse"):
+        og.Compose.from_dict({"offgraph": 1, "fused": True, "steps": []})
+    with pytest.raises(og.StepError, match="fuse='no': write fuse=True"):
+        og.Compose([], fuse="no")
+
+
+def test_a_record_is_replayed_as_it_was_made():
+    """Draws do not depend on fusion: a record from before there was any gives its bytes on the fused recipe too."""
+    steps = [og.Rotate((-20, 20)), og.Affine(scale=(0.8, 1.2)), og.Flip(p=0.5)]
+    image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    fused, chain = og.Compose(steps), og.Compose(steps, fuse=False)
+    key = og.Key(3, 1, 4)
+    made, alone = (
+        fused(image=image, mask=image[..., 0], key=key),
+        chain(image=image, mask=image[..., 0], key=key),
+    )
+    assert made.record["steps"] == alone.record["steps"] and made.record["recipe"] != alone.record["recipe"]
+    assert not np.array_equal(made.image, alone.image) and not np.array_equal(made.mask, alone.mask)
+    for recipe in (fused, chain):
+        for out in (made, alone):
+            again = recipe.replay(json.loads(json.dumps(out.record)), image=image, mask=image[..., 0])
+            np.testing.assert_array_equal(again.image, out.image)
+            np.testing.assert_array_equal(again.mask, out.mask)
+            assert again.record == out.record
 
 
 def test_mismatches_are_explained():

@@ -57,7 +57,7 @@ def fuse(ops: Sequence[PlannedOp]) -> tuple[PlannedOp, ...]:
         op = planned.op
         joins = isinstance(op, GeometricOp) and not isinstance(op, Resize) and bool(planned.after.pixels)
         if group is not None:
-            reason = group.refuses(op) if joins else _parts(planned)  # type: ignore[arg-type]  # a GeometricOp
+            reason = planned.reason or (group.refuses(op) if joins else _parts(planned))  # type: ignore[arg-type]
             if not reason:
                 group.join(planned)
                 continue
@@ -112,7 +112,9 @@ def _crops_first(ops: Iterable[PlannedOp]) -> list[PlannedOp]:
         size = planned.after.size
         if later:
             before = later[-1].before
-            planned = planned._replace(before=before, after=before.resized(size))
+            planned = planned._replace(
+                before=before, after=before.resized(size), reason=_stored_before(later)
+            )
         windowed = _windowed(moved[-1], planned) if moved else None
         if windowed is None:
             moved.append(planned)
@@ -121,6 +123,17 @@ def _crops_first(ops: Iterable[PlannedOp]) -> list[PlannedOp]:
         for each in reversed(later):
             moved.append(each._replace(before=each.before.resized(size), after=each.after.resized(size)))
     return moved
+
+
+def _stored_before(later: Sequence[PlannedOp]) -> str:
+    """Say what keeps a crop from joining a resampling: what follows makes floats of integers, and a dataset ends there.
+
+    A run that begins with stored images gives the same bytes as one that begins with files.
+    """
+    for each in later:
+        if np.dtype(each.after.dtype).kind == "f" and np.dtype(each.before.dtype).kind != "f":
+            return f"a dataset may store what {each.steps[0].step.name} is given"
+    return ""
 
 
 def _windowed(resized: PlannedOp, cropped: PlannedOp) -> PlannedOp | None:
