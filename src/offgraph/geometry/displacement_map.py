@@ -2,8 +2,8 @@
 
 The way back has no formula. It is found in four steps:
 
-1. From y, begin at ``x = y - d(y)``.
-2. ``x -= inverse(J0) @ (x + d(x) - y)`` with the derivative at the start, made anew where that does not lead on.
+1. From y, begin at ``x = y - d(y)``; for many points, where a table of the inverse leads.
+2. ``x -= inverse(J) @ (x + d(x) - y)`` with the derivative there, made anew for points which that does not bring on.
 3. What has not come to rest by then goes on by ``x = y - d(x)``, half a step at a time.
 4. A point that is not reached, or whose derivative is not positive there, has no place.
 
@@ -15,6 +15,7 @@ exactly one place unless some part with a determinant of zero or less covers it:
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -34,8 +35,11 @@ __all__ = ["MAX_FIELD", "DisplacementMap"]
 MAX_FIELD = 1 << 20
 """Most numbers of a field that is read from JSON."""
 
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-8
 """Largest error in pixels with which a place counts as found."""
+
+_PAD = 3
+"""Samples beyond its interval that a spline of any order reads."""
 
 _INJECTIVE = {1: 0.5, 2: 0.48, 3: 0.40}
 """By axes: displacements of control points, in distances between them, below which a cubic spline is injective."""
@@ -121,19 +125,28 @@ class DisplacementMap(NumericMap):
             [np.clip(along * scale, 0, g - 1) for along, scale, g in zip(components, self._scale, self.grid)]
         )
 
+    @functools.cached_property
+    def _padded(self) -> np.ndarray:
+        """The coefficients with those that a spline reads beyond the border: no point is then near one.
+
+        On a grid of few nodes nearly all are, and they take six times as long.
+        """
+        return np.pad(self._coefficients, [(0, 0), *[(_PAD, _PAD)] * len(self.grid)], mode="reflect")
+
     def displacement(self, components: np.ndarray) -> np.ndarray:
         """Return the field at output coordinates, both of shape (n, ...).
 
-        The bytes of ``scipy.ndimage.map_coordinates(field, grid_positions, order=order, mode="mirror")``.
+        The values of ``scipy.ndimage.map_coordinates(field, grid_positions, order=order, mode="mirror")``, but for the
+        last bits.
         """
-        places = self._on_grid(components)
+        places = self._on_grid(components) + _PAD
         lost = np.isnan(places).any(axis=0)
         if lost.any():
-            places = np.where(lost, 0.0, places)
+            places = np.where(lost, float(_PAD), places)
         n, shape = len(self.input_size), places.shape[1:]
         lined = places.reshape(n, -1, *[1] * (n - 1))
         found = coordinates_planes(
-            self._coefficients, lined, axes=range(1, n + 1), order=self.order, mode="mirror", prefilter=False
+            self._padded, lined, axes=range(1, n + 1), order=self.order, mode="mirror", prefilter=False
         ).reshape(n, *shape)
         if lost.any():
             found[:, lost] = np.nan
@@ -220,7 +233,7 @@ class DisplacementMap(NumericMap):
         known = np.isfinite(goals).all(axis=0)
         if self.may_fold:
             known &= ~self._folds.cover(goals)
-        found = self._solve(goals[:, known])
+        found = self._solve(_kept(known, goals))
         if self.may_fold and found.size:
             turned = ~(_determinant(self.jacobian_components(found)) > 0)
             found[:, turned] = np.nan
@@ -231,37 +244,78 @@ class DisplacementMap(NumericMap):
         """Places of goals, shape (n, points); NaN where none is found."""
         result = np.full(goals.shape, np.nan)
         active = np.arange(goals.shape[1])
-        places = goals - self.displacement(goals)
-        back: np.ndarray | None = None
+        places, back = self._first_guess(goals)
         before = np.full(active.shape, np.inf)
         for _ in range(_MOST_TURNS):
-            rest = places + self.displacement(places) - goals[:, active]
+            rest = places + self.displacement(places) - np.take(goals, active, axis=1)
             size = np.abs(rest).max(axis=0, initial=0)
             near = size < _TOLERANCE
             result[:, active[near]] = places[:, near]
-            active, places, rest, size, before = (
-                active[~near], places[:, ~near], rest[:, ~near], size[~near], before[~near]
-            )  # fmt: skip
+            active, places, rest, size, before, back = (
+                _kept(~near, array) for array in (active, places, rest, size, before, back)
+            )
             if not active.size:
                 return result
-            if back is not None:
-                back = back[..., ~near]
-            if back is None or (size > 0.2 * before).any():
-                back = _inverted(self.jacobian_components(places))
-            step = np.einsum("ijk,jk->ik", back, rest)
+            slow = ~(size < 0.2 * before) | np.isnan(back).any(axis=(0, 1))
+            if slow.any():
+                back[..., slow] = _inverted(self.jacobian_components(_kept(slow, places)))
+            step = sum(back[:, j] * rest[j] for j in range(len(rest)))
             length = np.abs(step).max(axis=0)
             longest = 1 + 2 * size  # a derivative near zero leads far away
             places = places - step * np.minimum(1, longest / np.maximum(length, 1e-300))
             before = size
-        places = goals[:, active] - self.displacement(goals[:, active])
+        goals = np.take(goals, active, axis=1)
+        places = goals - self.displacement(goals)
         for _ in range(10 * _MOST_TURNS):
-            rest = places + self.displacement(places) - goals[:, active]
+            rest = places + self.displacement(places) - goals
             near = np.abs(rest).max(axis=0) < _TOLERANCE
             result[:, active[near]] = places[:, near]
-            active, places = active[~near], (places - 0.5 * rest)[:, ~near]
+            goals = _kept(~near, goals)
+            active, places = _kept(~near, active), _kept(~near, places - 0.5 * rest)
             if not active.size:
                 break
         return result
+
+    def _first_guess(self, goals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places near those of the goals, and the inverse of the derivative there, NaN where it is not known.
+
+        For many points both are read from a table, see `_table`: one step is then left to take.
+        """
+        n, count = goals.shape
+        if count > 8 * math.prod(self._table_size):
+            origin, spacing, table = self._table
+            at = ((goals - origin[:, None]) / spacing[:, None]).reshape(n, -1, *[1] * (n - 1))
+            axes = range(1, n + 1)
+            moved = coordinates_planes(table[:n], at, axes=axes, order=1, mode="nearest").reshape(n, count)
+            back = coordinates_planes(table[n:], at, axes=axes, order=1, mode="nearest").reshape(n, n, count)
+            lost = np.isnan(moved).any(axis=0)
+            if not lost.any():
+                return goals + moved, back
+            back[..., lost] = np.nan
+            return np.where(lost, goals - self.displacement(goals), goals + moved), back
+        return goals - self.displacement(goals), np.full((n, n, count), np.nan)
+
+    @functools.cached_property
+    def _table_size(self) -> tuple[int, ...]:
+        """Samples of `_table`: about eight for each cell of the field's grid."""
+        return tuple(8 * (g + 1) + 1 for g in self.grid)
+
+    @functools.cached_property
+    def _table(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The inverse on a lattice that reaches around the input: its origin, its spacing, and n + n * n numbers each.
+
+        Those are the way from a point to its place, and the inverse of the derivative there; NaN where there is none.
+        """
+        n = len(self.input_size)
+        least, most = self._extent()
+        start, stop = np.minimum(least, 0) - 1, np.array(self.output_size) + np.maximum(most, 0)
+        spacing = (stop - start) / (np.array(self._table_size) - 1)
+        lattice = pixel_grid(self._table_size) * spacing.reshape(n, *[1] * n) + start.reshape(n, *[1] * n)
+        points = lattice.reshape(n, -1)
+        places = self._solve(points)
+        back = _inverted(self.jacobian_components(places)).reshape(n * n, -1)
+        table = np.concatenate([places - points, back]).reshape(-1, *self._table_size)
+        return start, spacing, table
 
     def _extent(self) -> tuple[np.ndarray, np.ndarray]:
         """Least and largest displacement on each axis: a spline is a mean of its coefficients."""
@@ -375,6 +429,11 @@ def _boxes_on(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     for axis in range(n):
         counts = counts.cumsum(axis=axis)
     return counts > 0
+
+
+def _kept(which: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """Some entries along the last axis, side by side in memory: indexing alone would lay them out by points."""
+    return array if which.all() else np.compress(which, array, axis=-1)
 
 
 def _determinant(slopes: np.ndarray) -> np.ndarray:
