@@ -94,8 +94,12 @@ from offgraph.transforms.filters import (
 from offgraph.transforms.geometric import (
     Affine as Affine,
     CenterCrop as CenterCrop,
+    Elastic as Elastic,
     Flip as Flip,
+    GridDistortion as GridDistortion,
+    LensDistortion as LensDistortion,
     Pad as Pad,
+    Perspective as Perspective,
     RandomCrop as RandomCrop,
     Resize as Resize,
     Rotate as Rotate,

@@ -20,6 +20,7 @@ __all__ = [
     "AxisRange",
     "Count",
     "CropSize",
+    "Extent",
     "Matrix",
     "Mode",
     "Natural",
@@ -338,6 +339,23 @@ class _Shift(_Parsed):
 
 
 @dataclass(frozen=True)
+class _Extent(_Shift):
+    """Pixels or a share of an axis, fixed or drawn, from 0."""
+
+    def parse(self, value: Any) -> Any:
+        entry = self._entry(value)
+        low = in_pixels(entry[0] if isinstance(entry, tuple) else entry, 100)
+        if low < 0:
+            raise ValueError(f"expected pixels or a share of at least 0, got {value!r:.80}")
+        return entry
+
+    def schema(self) -> dict[str, Any]:
+        share = {"type": "string", "pattern": "%$"}
+        pair = {"type": "array", "items": share, "minItems": 2, "maxItems": 2}
+        return {"anyOf": [*NumberOrRange(at_least=0).schema()["anyOf"], share, pair]}
+
+
+@dataclass(frozen=True)
 class _Whole(_Parsed):
     at_least: int | None = None
     at_most: int | None = None
@@ -492,6 +510,10 @@ PositiveAxisRange = Annotated[float | tuple[float, float] | PerAxis, _range_per_
 NaturalAxisRange = Annotated[float | tuple[float, float] | PerAxis, _range_per_axis(at_least=0)]
 Shift = Annotated[tuple[Any, ...] | PerAxis, _Shift()]
 """Pixels or a share such as ``"10%"``, fixed or a range, for each spatial axis; each axis draws for itself."""
+Extent = Annotated[
+    float | str | tuple[Any, Any] | PerAxis, OrPerAxis(_Extent(), "pixels, a share or a pair (low, high)")
+]
+"""Pixels or a share of the axis such as ``"5%"``, from 0, fixed or a range; or one of them for each axis by its name."""
 Padding = Annotated[int | str | tuple[int | tuple[int, int], ...], _Padding()]
 """Pixels on every side, or for each spatial axis; parsed to (before, after) for each."""
 Matrix = Annotated[tuple[tuple[float, ...], ...], _Matrix()]

@@ -2,11 +2,28 @@
 
 from offgraph.transforms.geometric.affine import Affine
 from offgraph.transforms.geometric.center_crop import CenterCrop
+from offgraph.transforms.geometric.elastic import Elastic
 from offgraph.transforms.geometric.flip import Flip
+from offgraph.transforms.geometric.grid_distortion import GridDistortion
+from offgraph.transforms.geometric.lens_distortion import LensDistortion
 from offgraph.transforms.geometric.pad import Pad
+from offgraph.transforms.geometric.perspective import Perspective
 from offgraph.transforms.geometric.random_crop import RandomCrop
 from offgraph.transforms.geometric.resize import Resize
 from offgraph.transforms.geometric.rotate import Rotate
 from offgraph.transforms.geometric.zoom import Zoom
 
-__all__ = ["Affine", "CenterCrop", "Flip", "Pad", "RandomCrop", "Resize", "Rotate", "Zoom"]
+__all__ = [
+    "Affine",
+    "CenterCrop",
+    "Elastic",
+    "Flip",
+    "GridDistortion",
+    "LensDistortion",
+    "Pad",
+    "Perspective",
+    "RandomCrop",
+    "Resize",
+    "Rotate",
+    "Zoom",
+]

@@ -1,0 +1,32 @@
+"""What steps share that displace pixels by a field on a coarse grid of nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["read_displaced"]
+
+
+def read_displaced(
+    ndi: Any, image: np.ndarray, field: np.ndarray, field_order: int, order: int, mode: str, cval: float
+) -> np.ndarray:
+    """`ndimage.map_coordinates` at the pixels plus the field, which `ndimage.zoom` enlarges to one value per pixel.
+
+    Parameters
+    ----------
+    ndi : module
+        `scipy.ndimage` or `offgraph.ndimage`.
+    image : ndarray
+        One channel, spatial axes only.
+    field : ndarray of float64, shape (n, *nodes)
+        Displacement in pixels along each axis; the outermost nodes lie on the centres of the outermost pixels.
+    field_order, order : int
+        Spline orders of the field and of the image.
+    mode, cval
+        Border of the image.
+    """
+    factors = np.divide(image.shape, field.shape[1:])
+    dense = [ndi.zoom(along, factors, order=field_order, mode="mirror") for along in field]
+    return ndi.map_coordinates(image, np.indices(image.shape) + dense, order=order, mode=mode, cval=cval)
