@@ -113,6 +113,19 @@ def test_a_chain_moves_every_target(fuse):
     )
 
 
+def test_labels_are_read_once_whatever_stands_between_the_steps_that_move_them():
+    mask = np.random.default_rng(1).integers(0, 99, (30, 40)).astype(np.uint8)
+    moving = [og.Rotate(10), og.Affine(scale=1.1), og.Flip("X"), og.Rotate(-7)]
+    between = [og.GaussianFilter(1), og.Gamma(1.2), og.MedianFilter(3)]
+    mixed = [step for pair in zip(moving, [*between, og.Rescale(1 / 255)]) for step in pair]
+    image = np.zeros((30, 40), np.uint8)
+    alone, among = og.Compose(moving)(image=image, mask=mask), og.Compose(mixed)(image=image, mask=mask)
+    np.testing.assert_array_equal(among.mask, alone.mask)
+    chain = og.Compose(mixed, fuse=False)(image=image, mask=mask)
+    np.testing.assert_array_equal(chain.mask, og.Compose(moving, fuse=False)(image=image, mask=mask).mask)
+    assert (chain.mask != among.mask).any()
+
+
 def test_labels_left_and_right_are_exchanged_by_a_mirror():
     mask = og.Mask(np.array([[1, 2, 0, 0]], np.uint8), swap=[(1, 2)])
     image = np.zeros((1, 4), np.uint8)

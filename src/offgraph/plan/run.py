@@ -161,14 +161,14 @@ def run_labels(chain: Sequence[PlannedOp], mask: Mask, *, once: bool) -> Mask:
     waiting: list[PlannedOp] = []
     for planned in chain:
         op = planned.op
-        if isinstance(op, GeometricOp) or (isinstance(op, PythonStep) and not op.moves_labels and op.leg):
-            waiting.append(planned)
-            if once:
-                continue
-        mask, waiting = _moved(waiting, mask), []
         if isinstance(op, PythonStep) and op.moves_labels:
+            mask, waiting = _moved(waiting, mask), []
             with named(planned.steps, planned.before):
                 mask = op.run_labels(mask)
+        elif isinstance(op, GeometricOp) or (isinstance(op, PythonStep) and op.leg):
+            waiting.append(planned)
+            if not once:
+                mask, waiting = _moved(waiting, mask), []
     return _moved(waiting, mask)
 
 
