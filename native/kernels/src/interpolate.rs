@@ -3,7 +3,7 @@
 pub(crate) mod affine2d;
 pub mod batch;
 pub(crate) mod bilinear;
-pub(crate) mod linear_coords;
+pub mod linear_coords;
 pub mod resize;
 pub mod spline;
 pub mod warp;

@@ -1,3 +1,4 @@
 //! Values changed one by one.
 
+pub mod linear;
 pub mod lookup;

@@ -8,6 +8,7 @@ mod filter;
 mod interpolate;
 mod list;
 mod morphology;
+mod plan;
 mod pointwise;
 mod rank;
 mod resize;
@@ -30,6 +31,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(set_local_num_threads, module)?,
         wrap_pyfunction!(get_num_threads, module)?,
         wrap_pyfunction!(set_simd_level, module)?,
+        wrap_pyfunction!(plan::run_plan, module)?,
         wrap_pyfunction!(pointwise::lookup, module)?,
         wrap_pyfunction!(resize::resize, module)?,
         wrap_pyfunction!(spline::spline_filter1d, module)?,
@@ -49,6 +51,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ] {
         module.add_function(function)?;
     }
+    module.add_class::<plan::LookupTable>()?;
+    module.add_class::<plan::ResizeTables>()?;
     Ok(())
 }
 

@@ -10,9 +10,10 @@ use offgraph_kernels::memory::CollectVec;
 use pyo3::prelude::*;
 
 /// First taps, numbers of taps, and weights (one row an output position) of a spatial axis.
-type Table<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>, PyReadonlyArray2<'py, f64>);
+pub type Table<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>, PyReadonlyArray2<'py, f64>);
 
-fn taps((starts, counts, weights): &Table<'_>) -> Taps {
+/// What each output position of an axis sums.
+pub fn taps((starts, counts, weights): &Table<'_>) -> Taps {
     let mut taps = Taps::new();
     for ((start, count), row) in
         starts.as_array().iter().zip(counts.as_array()).zip(weights.as_array().rows())

@@ -6,8 +6,10 @@ use std::ops::Range;
 ///
 /// Rounding keeps order, so that the coordinates never turn back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ramp {
+pub struct Ramp {
+    /// The coordinate at position 0.
     pub start: f64,
+    /// What each position adds.
     pub step: f64,
 }
 
@@ -23,9 +25,16 @@ impl Ramp {
     /// None of them if start or step is no finite number.
     #[inline]
     pub fn inside(self, positions: Range<usize>, last: f64, closed: bool) -> Range<usize> {
+        self.between(positions, 0.0, if closed { last } else { last.next_down() })
+    }
+
+    /// Those of `positions` whose coordinates lie from `low` to `high`, both included.
+    ///
+    /// None of them if start or step is no finite number.
+    #[inline]
+    pub fn between(self, positions: Range<usize>, low: f64, high: f64) -> Range<usize> {
         let Range { start, end } = positions;
-        let below_end = |x: f64| x < last || (closed && x == last);
-        let is_inside = |x: f64| x >= 0.0 && below_end(x);
+        let is_inside = |x: f64| x >= low && x <= high;
         if start >= end || !(self.start.is_finite() && self.step.is_finite()) {
             return 0..0;
         }
@@ -33,13 +42,13 @@ impl Ramp {
         let rises = self.step >= 0.0;
         let first = match (starts_inside, rises) {
             (true, _) => start,
-            (false, true) => self.first(&positions, 0.0, |x| x >= 0.0),
-            (false, false) => self.first(&positions, last, below_end),
+            (false, true) => self.first(&positions, low, |x| x >= low),
+            (false, false) => self.first(&positions, high, |x| x <= high),
         };
         let behind = match (ends_inside, rises) {
             (true, _) => end,
-            (false, true) => self.first(&(first..end), last, |x| !below_end(x)),
-            (false, false) => self.first(&(first..end), 0.0, |x| x < 0.0),
+            (false, true) => self.first(&(first..end), high, |x| x > high),
+            (false, false) => self.first(&(first..end), low, |x| x < low),
         };
         first..behind
     }

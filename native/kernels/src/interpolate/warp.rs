@@ -168,6 +168,28 @@ pub fn at_points(
     resample(input, last_row, on(1), Map::of_list(&last), options)
 }
 
+/// Resample every plane of `input` at the points `coordinates[:, o]` for every position `o` on the spatial axes of
+/// `output`; all planes share them.
+///
+/// The arrays have the axes `[outer…, spatial…, inner…]` with equal planes.
+pub fn at_grid(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    outer: usize,
+    coordinates: &View<'_>,
+    options: &Options,
+) -> Result<()> {
+    let shape = coordinates.shape();
+    let spatial = shape.len().saturating_sub(1);
+    let fits = spatial > 0
+        && output.ndim() >= outer + spatial
+        && shape[1..] == output.shape()[outer..outer + spatial];
+    if !fits {
+        return Err(KernelError::shape(format!("coordinates of shape {shape:?}")));
+    }
+    resample(input, output, Axes { outer, spatial }, Map::Points(coordinates.view()), options)
+}
+
 /// Where the pixels of the output lie in the input.
 enum Map<'a> {
     Affine {

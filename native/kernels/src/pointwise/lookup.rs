@@ -6,15 +6,18 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// `output[.., c] = table[c, input[.., c]]`, for C-contiguous arrays whose last axis is the channel.
 ///
-/// The answers are moved, not computed: any element type travels as the unsigned integer of its size.
+/// The table has an entry for every value, in the order of the values' bits. The entries are moved, not computed: any
+/// element type, the same for output and table.
 pub fn lookup(output: ViewMut<'_>, input: &View<'_>, table: &View<'_>) -> Result<()> {
-    match (output, table) {
-        (ViewMut::U8(output), View::U8(table)) => by_index(output, input, table),
-        (ViewMut::U16(output), View::U16(table)) => by_index(output, input, table),
-        (ViewMut::U32(output), View::U32(table)) => by_index(output, input, table),
-        (ViewMut::U64(output), View::U64(table)) => by_index(output, input, table),
-        _ => Err(KernelError::parameter("output and table must hold unsigned integers of one size")),
+    macro_rules! of_one_type {
+        ($($name:ident)*) => {
+            match (output, table) {
+                $((ViewMut::$name(output), View::$name(table)) => by_index(output, input, table),)*
+                _ => Err(KernelError::parameter("output and table must hold elements of one type")),
+            }
+        };
     }
+    of_one_type!(Bool U8 I8 U16 I16 U32 I32 U64 I64 F32 F64)
 }
 
 fn by_index<O: Copy>(
@@ -24,12 +27,33 @@ fn by_index<O: Copy>(
 ) -> Result<()> {
     match input {
         View::U8(input) => typed::<u8, O, 256>(output, input, table),
+        View::I8(input) => typed::<i8, O, 256>(output, input, table),
         View::U16(input) => typed::<u16, O, 65536>(output, input, table),
+        View::I16(input) => typed::<i16, O, 65536>(output, input, table),
         _ => Err(KernelError::parameter("only values of 8 and 16 bits have a table")),
     }
 }
 
-fn typed<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize>(
+/// Values that count the entries of a table.
+trait Index: Copy {
+    /// The value's bits as a number without a sign.
+    fn index(self) -> usize;
+}
+
+macro_rules! index {
+    ($($type:ty as $bits:ty),*) => {
+        $(impl Index for $type {
+            #[inline(always)]
+            fn index(self) -> usize {
+                usize::from(self as $bits)
+            }
+        })*
+    };
+}
+
+index!(u8 as u8, i8 as u8, u16 as u16, i16 as u16);
+
+fn typed<I: Index, O: Copy, const ENTRIES: usize>(
     mut output: ArrayViewMutD<'_, O>,
     input: &ArrayViewD<'_, I>,
     table: &ArrayViewD<'_, O>,
@@ -55,7 +79,7 @@ fn typed<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize>(
         _ => {
             for (pixel, values) in output.chunks_exact_mut(channels).zip(input.chunks_exact(channels)) {
                 for ((out, value), table) in pixel.iter_mut().zip(values).zip(tables) {
-                    *out = table[(*value).into()];
+                    *out = table[value.index()];
                 }
             }
         }
@@ -64,7 +88,7 @@ fn typed<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize>(
 }
 
 /// Pixels of a known number of channels, in a loop without another one inside.
-fn by_pixel<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize, const CHANNELS: usize>(
+fn by_pixel<I: Index, O: Copy, const ENTRIES: usize, const CHANNELS: usize>(
     output: &mut [O],
     input: &[I],
     tables: &[[O; ENTRIES]],
@@ -74,7 +98,7 @@ fn by_pixel<I: Copy + Into<usize>, O: Copy, const ENTRIES: usize, const CHANNELS
     let (input, _) = input.as_chunks::<CHANNELS>();
     for (out, values) in output.iter_mut().zip(input) {
         for channel in 0..CHANNELS {
-            out[channel] = tables[channel][values[channel].into()];
+            out[channel] = tables[channel][values[channel].index()];
         }
     }
 }

@@ -1,0 +1,20 @@
+//! The plan of one sample: the operations of each of its targets, run in one call.
+//!
+//! The mirror of `offgraph/steps/ops.py`, without Python. A [`Target`] is an input, an output, and the [`Op`]s between
+//! them; what lies between two operations is a workspace that the thread keeps for the next sample ([`workspace`]).
+//! Every operation has the bytes of the Python runner's: most call one kernel, and no operation has arithmetic of its
+//! own but for pixels that are moved ([`grid`]), hidden ([`clip`]) or read once ([`labels`]).
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))]
+
+pub mod clip;
+pub mod dtype;
+mod execute;
+pub mod grid;
+pub mod op;
+pub mod pointwise;
+pub mod resample;
+pub mod workspace;
+
+pub use execute::{Target, execute};
+pub use op::Op;

@@ -1,0 +1,67 @@
+//! The operations of a plan.
+
+use crate::dtype::DType;
+use crate::grid::Grid;
+use crate::pointwise::{Arithmetic, Lookup};
+use crate::resample::{Affine, Projective, Resize, Zoom};
+use offgraph_kernels::array::view::{View, ViewMut};
+use offgraph_kernels::error::Result;
+use offgraph_kernels::memory;
+use offgraph_kernels::walk::rows::Axes;
+
+/// One operation on an image with the axes `[outer…, spatial…, inner…]`.
+#[derive(Debug)]
+pub enum Op {
+    /// Whole pixels are moved.
+    Grid(Grid),
+    /// An affine map.
+    Affine(Affine),
+    /// A projective map.
+    Projective(Projective),
+    /// SciPy's zoom.
+    Zoom(Zoom),
+    /// Weighted sums.
+    Resize(Resize),
+    /// A table for values of 8 or 16 bits.
+    Lookup(Lookup),
+    /// Arithmetic in `f64`.
+    Arithmetic(Arithmetic),
+}
+
+impl Op {
+    /// Shape and type of what it makes of an array of this shape and type.
+    pub fn output(&self, shape: &[usize], dtype: DType, axes: Axes) -> (Vec<usize>, DType) {
+        let mut shape = memory::copy(shape);
+        let mut resize = |size: &mut dyn Iterator<Item = usize>| {
+            for (len, new) in shape.iter_mut().skip(axes.outer).take(axes.spatial).zip(size) {
+                *len = new;
+            }
+        };
+        let mut dtype = dtype;
+        match self {
+            Self::Grid(grid) => resize(&mut grid.axes.iter().map(|axis| axis.len)),
+            Self::Affine(Affine { size, .. })
+            | Self::Projective(Projective { size, .. })
+            | Self::Zoom(Zoom { size, .. })
+            | Self::Resize(Resize { size, .. }) => {
+                resize(&mut size.iter().copied());
+            }
+            Self::Lookup(lookup) => dtype = lookup.table.dtype(),
+            Self::Arithmetic(arithmetic) => dtype = arithmetic.dtype,
+        }
+        (shape, dtype)
+    }
+
+    /// Run it from `input` to `output`, which must have the shape and type that it makes.
+    pub fn run(&self, input: &View<'_>, output: ViewMut<'_>, axes: Axes) -> Result<()> {
+        match self {
+            Self::Grid(grid) => grid.run(input, output, axes),
+            Self::Affine(affine) => affine.run(input, output, axes),
+            Self::Projective(projective) => projective.run(input, output, axes),
+            Self::Zoom(zoom) => zoom.run(input, output, axes),
+            Self::Resize(resize) => resize.run(input, output, axes),
+            Self::Lookup(lookup) => lookup.run(input, output),
+            Self::Arithmetic(arithmetic) => arithmetic.run(input, output),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Resampling: affine maps, zooms by an axis each, and weighted sums; the kernels' loops over workspaces.
+
+use crate::clip::{Clip, hide};
+use crate::dtype::{DType, match_pair};
+use crate::grid::{Grid, GridAxis};
+use crate::workspace::{Workspace, read_in_c_order, write_in_c_order};
+use ndarray::{ArrayViewMutD, Axis, Slice};
+use offgraph_kernels::array::sample::Sample;
+use offgraph_kernels::array::view::{View, ViewMut};
+use offgraph_kernels::border::Border;
+use offgraph_kernels::error::{KernelError, Result};
+use offgraph_kernels::exec::simd::{Kernel, dispatch};
+use offgraph_kernels::interpolate::resize::{self, Taps};
+use offgraph_kernels::interpolate::spline::spline_filter1d;
+use offgraph_kernels::interpolate::warp::{self, Options};
+use offgraph_kernels::interpolate::zoom::{self, AxisMap};
+use offgraph_kernels::match_dtype;
+use offgraph_kernels::memory::{self, CollectVec};
+use offgraph_kernels::walk::rows::{Axes, advance, carry_along};
+use std::sync::Arc;
+
+/// Samples added on each side where a border mode has no spline filter of its own; part of SciPy's answer.
+const PAD: usize = 12;
+
+/// How pixels are read between the samples, and what lies beyond the border.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// Spline order, 0 to 5.
+    pub order: usize,
+    /// What lies beyond the border.
+    pub border: Border,
+    /// The fill value of the constant modes.
+    pub fill: f64,
+}
+
+impl Policy {
+    fn options(&self, pad: usize) -> Options {
+        Options { order: self.order, border: self.border, fill: self.fill, pad }
+    }
+
+    /// Samples that are added on each side before the spline filter.
+    fn pad(&self) -> usize {
+        let is_padded = matches!(self.border, Border::Nearest | Border::GridConstant);
+        if self.order > 1 && is_padded { PAD } else { 0 }
+    }
+}
+
+/// An affine map of some spatial axes; the others are carried along.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Affine {
+    /// Length of each spatial axis of the output.
+    pub size: Vec<usize>,
+    /// The spatial axes that move, in order; all of them if empty.
+    pub moved: Vec<usize>,
+    /// From output to input positions on the axes that move, row by row.
+    pub matrix: Vec<f64>,
+    /// Added to the product.
+    pub offset: Vec<f64>,
+    /// How to read the input.
+    pub policy: Policy,
+    /// Rectangles of earlier images; their maps are of all spatial axes.
+    pub clips: Vec<Clip>,
+    /// Whether the values are labels, which are never read through `f64`: order 0 and nearest border pixel.
+    pub is_labels: bool,
+}
+
+impl Affine {
+    /// Resample `input` into `output`, both with axes `[outer…, spatial…, inner…]`.
+    pub fn run(&self, input: &View<'_>, mut output: ViewMut<'_>, axes: Axes) -> Result<()> {
+        let Self { matrix, offset, policy, .. } = self;
+        if self.is_labels && matches!(input, View::I64(_) | View::U64(_)) {
+            self.read_wide_labels(input, output.reborrow(), axes)?;
+        } else if self.moved.is_empty() || self.moved.len() == axes.spatial {
+            let (coefficients, pad) = coefficients(input, axes, policy)?;
+            let source = coefficients.as_ref().map_or_else(|| input.view(), Workspace::view);
+            warp::affine(&source, output.reborrow(), axes.outer, matrix, offset, &policy.options(pad))?;
+        } else {
+            let is_moved = |axis: &usize| self.moved.contains(axis);
+            if !self.moved.is_sorted() || self.moved.iter().any(|axis| *axis >= axes.spatial) {
+                return Err(KernelError::shape(format!("the axes {:?} cannot move", self.moved)));
+            }
+            let on_array = |axis: usize| axes.outer + axis;
+            let still = (0..axes.spatial).filter(|axis| !is_moved(axis)).map(on_array).collect_vec();
+            let moved = self.moved.iter().copied().map(on_array).collect_vec();
+            let (order, moving) = carry_along(axes.outer, still, &moved, input.ndim());
+            let input = input.view().permuted(&order);
+            let (coefficients, pad) = coefficients(&input, moving, policy)?;
+            let source = coefficients.as_ref().map_or_else(|| input.view(), Workspace::view);
+            let output = output.reborrow().permuted(&order);
+            warp::affine(&source, output, moving.outer, matrix, offset, &policy.options(pad))?;
+        }
+        hide(&self.clips, output, axes)
+    }
+
+    /// Labels of 64 bits, which `f64` does not hold: the numbers of pixels are resampled, and the labels looked up.
+    fn read_wide_labels(&self, input: &View<'_>, output: ViewMut<'_>, axes: Axes) -> Result<()> {
+        let last = axes.outer + axes.spatial;
+        let shapes = (input.shape(), output.shape());
+        let fits = shapes.0.len() == shapes.1.len()
+            && shapes.0[..axes.outer] == shapes.1[..axes.outer]
+            && shapes.0[last..] == shapes.1[last..];
+        if !fits || self.policy.order != 0 || self.policy.border != Border::Nearest {
+            return Err(KernelError::shape(format!(
+                "labels of {:?} cannot be read to {:?}",
+                shapes.0, shapes.1
+            )));
+        }
+        let mut numbers = Workspace::new(DType::F64, &input.shape()[axes.outer..last]);
+        let ViewMut::F64(mut all) = numbers.view_mut() else { unreachable!("it was made of this type") };
+        all.iter_mut().enumerate().for_each(|(number, to)| *to = number as f64);
+        let mut read = Workspace::new(DType::F64, &output.shape()[axes.outer..last]);
+        warp::affine(
+            &numbers.view(),
+            read.view_mut(),
+            0,
+            &self.matrix,
+            &self.offset,
+            &self.policy.options(0),
+        )?;
+        let (numbers, read) = (numbers.view(), read.view());
+        let View::F64(read) = read else { unreachable!("it was made of this type") };
+        let planes: usize = input.shape()[last..].iter().product();
+        let (pixels, made) = (numbers.len() * planes, read.len() * planes);
+        if made == 0 {
+            return Ok(());
+        }
+        read_in_c_order(input, |input| {
+            write_in_c_order(output, |output| {
+                match_pair!(input.view(), output, (from, to) => {
+                    let mut to = to;
+                    let from = from.as_slice().expect("in C order");
+                    let to = to.as_slice_mut().expect("in C order");
+                    for (from, to) in from.chunks_exact(pixels).zip(to.chunks_exact_mut(made)) {
+                        for (to, number) in to.chunks_exact_mut(planes).zip(&read) {
+                            to.copy_from_slice(&from[*number as usize * planes..][..planes]);
+                        }
+                    }
+                    Ok(())
+                }, _ => Err(KernelError::parameter("labels keep their type")))
+            })
+        })
+    }
+}
+
+/// What the samples are weighted sums of, above order 1, and by how many of them it begins earlier.
+fn coefficients(input: &View<'_>, axes: Axes, policy: &Policy) -> Result<(Option<Workspace>, usize)> {
+    if policy.order < 2 {
+        return Ok((None, 0));
+    }
+    let padded = padded(input, axes, policy)?;
+    let source = padded.as_ref().map_or_else(|| input.view(), Workspace::view);
+    let mut coefficients = Workspace::new(DType::F64, source.shape());
+    let mut is_first = true;
+    for axis in axes.outer..axes.outer + axes.spatial {
+        let from = is_first.then_some(&source);
+        spline_filter1d(from, coefficients.view_mut(), axis, policy.order, policy.border)?;
+        is_first = false;
+    }
+    Ok((Some(coefficients), policy.pad()))
+}
+
+/// The input with the samples around it that the border mode needs before the spline filter, if it needs any.
+fn padded(input: &View<'_>, axes: Axes, policy: &Policy) -> Result<Option<Workspace>> {
+    let pad = policy.pad();
+    if pad == 0 {
+        return Ok(None);
+    }
+    let mut shape = memory::copy(input.shape());
+    let mut along = memory::with_capacity(axes.spatial);
+    for axis in 0..axes.spatial {
+        let len = &mut shape[axes.outer + axis];
+        *len += 2 * pad;
+        memory::push(&mut along, GridAxis { axis, flip: false, start: -(pad as isize), len: *len });
+    }
+    let mut padded = Workspace::new(DType::of(input), &shape);
+    Grid { axes: along, border: policy.border, fill: policy.fill }.run(input, padded.view_mut(), axes)?;
+    Ok(Some(padded))
+}
+
+/// A projective map of all spatial axes: `[w * input, w] = matrix @ [output, 1]`, nothing where w is not positive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projective {
+    /// Length of each spatial axis of the output.
+    pub size: Vec<usize>,
+    /// One row and column more than there are spatial axes.
+    pub matrix: Vec<f64>,
+    /// How to read the input; the fill value also stands where nothing is.
+    pub policy: Policy,
+    /// Rectangles of earlier images.
+    pub clips: Vec<Clip>,
+}
+
+impl Projective {
+    /// Resample `input` into `output`, both with axes `[outer…, spatial…, inner…]`.
+    pub fn run(&self, input: &View<'_>, mut output: ViewMut<'_>, axes: Axes) -> Result<()> {
+        let Self { size, matrix, policy, clips } = self;
+        let rank = axes.spatial;
+        if matrix.len() != (rank + 1) * (rank + 1) || size.len() != rank {
+            return Err(KernelError::shape(format!("{} matrix entries for {rank} axes", matrix.len())));
+        }
+        let shape = std::iter::once(rank).chain(size.iter().copied()).collect_vec();
+        let mut coordinates = Workspace::new(DType::F64, &shape);
+        let lost = {
+            let ViewMut::F64(mut to) = coordinates.view_mut() else {
+                unreachable!("it was made of this type")
+            };
+            project(matrix, size, to.as_slice_mut().expect("in C order"))
+        };
+        let (coefficients, pad) = coefficients(input, axes, policy)?;
+        let source = coefficients.as_ref().map_or_else(|| input.view(), Workspace::view);
+        warp::at_grid(&source, output.reborrow(), axes.outer, &coordinates.view(), &policy.options(pad))?;
+        fill_pixels(&lost, output.reborrow(), axes, policy.fill);
+        hide(clips, output, axes)
+    }
+}
+
+/// Write the input coordinates of all pixels, one axis after another; the numbers of those that have none, whose
+/// coordinates are zero.
+fn project(matrix: &[f64], size: &[usize], to: &mut [f64]) -> Vec<usize> {
+    let rank = size.len();
+    let (pixels, width) = (size.iter().product::<usize>(), size[rank - 1]);
+    let mut lost = Vec::new();
+    if pixels == 0 {
+        return lost;
+    }
+    let mut scale = memory::zeros::<f64>(width);
+    let mut row = memory::zeros(rank - 1);
+    for first in (0..pixels).step_by(width) {
+        // The last column first, then one product after another: the order of an affine map with its offset.
+        let line = |at: usize, to: &mut [f64]| {
+            let factors = &matrix[at * (rank + 1)..][..rank + 1];
+            let sum = |sum: f64, (position, factor): (&usize, &f64)| sum + factor * *position as f64;
+            let start = row.iter().zip(factors).fold(factors[rank], sum);
+            dispatch(Line { start, step: factors[rank - 1], to });
+        };
+        line(rank, &mut scale);
+        for axis in 0..rank {
+            let to = &mut to[axis * pixels + first..][..width];
+            line(axis, to);
+            dispatch(DivideBy { scale: &scale, to });
+        }
+        for x in 0..width {
+            let is_lost = |axis: usize| !to[axis * pixels + first + x].is_finite();
+            let is_seen = scale[x] > 0.0;
+            if !is_seen || (0..rank).any(is_lost) {
+                memory::push(&mut lost, first + x);
+                (0..rank).for_each(|axis| to[axis * pixels + first + x] = 0.0);
+            }
+        }
+        advance(&mut row, &size[..rank - 1]);
+    }
+    lost
+}
+
+/// `start + step * x` for x = 0, 1, ….
+struct Line<'a> {
+    start: f64,
+    step: f64,
+    to: &'a mut [f64],
+}
+
+impl Kernel for Line<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (x, to) in self.to.iter_mut().enumerate() {
+            *to = self.start + self.step * x as f64;
+        }
+    }
+}
+
+struct DivideBy<'a> {
+    scale: &'a [f64],
+    to: &'a mut [f64],
+}
+
+impl Kernel for DivideBy<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.to.iter_mut().zip(self.scale).for_each(|(to, scale)| *to /= scale);
+    }
+}
+
+/// Give the pixels of these numbers a value, on all planes.
+fn fill_pixels(numbers: &[usize], output: ViewMut<'_>, axes: Axes, fill: f64) {
+    if numbers.is_empty() || output.is_empty() {
+        return;
+    }
+    let last = axes.outer + axes.spatial;
+    match_dtype!(ViewMut, output, output => {
+        fn fill_in<T: Sample>(
+            numbers: &[usize], mut output: ArrayViewMutD<'_, T>, outer: usize, last: usize, fill: f64,
+        ) {
+            let fill = T::from_f64_rounded(fill);
+            let lens = memory::copy(&output.shape()[outer..last]);
+            for number in numbers {
+                let mut pixel = output.view_mut();
+                let mut rest = *number;
+                for (axis, len) in lens.iter().enumerate().rev() {
+                    pixel.slice_axis_inplace(Axis(outer + axis), Slice::from(rest % len..rest % len + 1));
+                    rest /= len;
+                }
+                pixel.fill(fill);
+            }
+        }
+        fill_in(numbers, output, axes.outer, last, fill);
+    });
+}
+
+/// SciPy's zoom: each axis of the output reads one of the input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Zoom {
+    /// Length of each spatial axis of the output.
+    pub size: Vec<usize>,
+    /// One for each spatial axis.
+    pub maps: Vec<AxisMap>,
+    /// How to read the input.
+    pub policy: Policy,
+}
+
+impl Zoom {
+    /// Resample `input` into `output`, both with axes `[outer…, spatial…, inner…]`.
+    pub fn run(&self, input: &View<'_>, output: ViewMut<'_>, axes: Axes) -> Result<()> {
+        let Self { maps, policy, .. } = self;
+        if policy.order < 2 {
+            return zoom::zoom(input, output, axes.outer, maps, &policy.options(0));
+        }
+        let padded = padded(input, axes, policy)?;
+        let source = padded.as_ref().map_or_else(|| input.view(), Workspace::view);
+        let mut coefficients = Workspace::new(DType::F64, source.shape());
+        let ViewMut::F64(room) = coefficients.view_mut() else { unreachable!("it was made of this type") };
+        zoom::zoom_filtered(&source, room, output, axes.outer, maps, &policy.options(policy.pad()))
+    }
+}
+
+/// Weighted sums of runs of pixels, one axis after the other.
+#[derive(Debug, Clone)]
+pub struct Resize {
+    /// Length of each spatial axis of the output.
+    pub size: Vec<usize>,
+    /// A table for each spatial axis.
+    pub tables: Arc<Vec<Taps>>,
+}
+
+impl Resize {
+    /// Resample `input` into `output`, both with axes `[outer…, spatial…, inner…]`.
+    pub fn run(&self, input: &View<'_>, output: ViewMut<'_>, axes: Axes) -> Result<()> {
+        resize::resize(input, output, axes.outer, &self.tables)
+    }
+}

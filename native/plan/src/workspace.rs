@@ -1,0 +1,141 @@
+//! Arrays between two operations: a thread keeps their memory from one sample to the next.
+//!
+//! Memory that was written a moment ago is still in the cache, and its pages are there: new memory costs a page fault
+//! for every 4 KiB, and the zeros that the system writes into it.
+
+use crate::dtype::{Array, DType, elements, match_pair};
+use offgraph_kernels::array::view::{View, ViewMut};
+use offgraph_kernels::error::Result;
+use offgraph_kernels::memory;
+use std::cell::RefCell;
+
+/// Bytes that a thread keeps at most.
+const MOST_KEPT: usize = 32 << 20;
+
+/// Arrays that a thread keeps at most.
+const MOST_ARRAYS: usize = 8;
+
+thread_local! {
+    /// The last one given back comes last.
+    static KEPT: RefCell<Vec<Array>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An array in C order; at first it holds whatever an earlier operation left.
+#[derive(Debug)]
+pub struct Workspace(
+    /// `None` only while it is dropped.
+    Option<Array>,
+);
+
+impl Workspace {
+    /// An array of this type and shape.
+    pub fn new(dtype: DType, shape: &[usize]) -> Self {
+        let len = elements(shape);
+        let kept = KEPT.with_borrow_mut(|kept| {
+            let fits = |array: &Array| array.dtype() == dtype && array.capacity() >= len;
+            let place = kept.iter().rposition(fits);
+            place.map(|place| kept.remove(place))
+        });
+        Self(Some(kept.map_or_else(|| Array::zeros(dtype, shape), |array| array.reshaped(shape))))
+    }
+
+    /// The elements.
+    pub fn view(&self) -> View<'_> {
+        self.0.as_ref().expect("taken only on drop").view()
+    }
+
+    /// The elements, to be written.
+    pub fn view_mut(&mut self) -> ViewMut<'_> {
+        self.0.as_mut().expect("taken only on drop").view_mut()
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        let Some(array) = self.0.take().filter(|array| array.bytes() <= MOST_KEPT) else { return };
+        // A thread that ends may have given up what it kept.
+        let _ = KEPT.try_with(|kept| {
+            let kept = &mut *kept.borrow_mut();
+            if kept.len() == kept.capacity()
+                && kept.len() < MOST_ARRAYS
+                && kept.try_reserve(MOST_ARRAYS).is_err()
+            {
+                return;
+            }
+            let mut bytes = kept.iter().map(Array::bytes).sum::<usize>() + array.bytes();
+            // The oldest ones go first.
+            while kept.len() >= MOST_ARRAYS || bytes > MOST_KEPT {
+                bytes -= kept.remove(0).bytes();
+            }
+            memory::push(kept, array);
+        });
+    }
+}
+
+/// Call `work` with an array in C order: the one given, or a copy.
+pub(crate) fn read_in_c_order<R>(input: &View<'_>, work: impl FnOnce(&View<'_>) -> R) -> R {
+    if input.is_in_one_piece() {
+        return work(input);
+    }
+    let mut copied = Workspace::new(DType::of(input), input.shape());
+    assign(input, copied.view_mut());
+    work(&copied.view())
+}
+
+/// Call `work` with an array to fill in C order: the one given, or one that is copied there afterwards.
+pub(crate) fn write_in_c_order(
+    output: ViewMut<'_>,
+    work: impl FnOnce(ViewMut<'_>) -> Result<()>,
+) -> Result<()> {
+    if output.view().is_in_one_piece() {
+        return work(output);
+    }
+    let mut made = Workspace::new(DType::of_mut(&output), output.shape());
+    work(made.view_mut())?;
+    assign(&made.view(), output);
+    Ok(())
+}
+
+/// Copy between arrays of one type and shape.
+fn assign(from: &View<'_>, to: ViewMut<'_>) {
+    match_pair!(from.view(), to, (from, to) => {
+        let mut to = to;
+        to.assign(&from);
+    }, _ => unreachable!("both are of one type"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_kept_by_type_and_given_out_again() {
+        let start = |workspace: &Workspace| match workspace.view() {
+            View::F32(array) => array.as_ptr() as usize,
+            View::U8(array) => array.as_ptr() as usize,
+            _ => unreachable!(),
+        };
+        let first = Workspace::new(DType::F32, &[4, 5]);
+        let place = start(&first);
+        drop(first);
+        let bytes = Workspace::new(DType::U8, &[3]);
+        assert_ne!(start(&bytes), place);
+        let again = Workspace::new(DType::F32, &[2, 3]);
+        assert_eq!(start(&again), place);
+        assert_eq!(again.view().shape(), [2, 3]);
+        let larger = Workspace::new(DType::F32, &[7, 7]);
+        assert_ne!(start(&larger), place);
+        assert_eq!(Workspace::new(DType::F64, &[0, 3]).view().len(), 0);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_limit() {
+        drop(Workspace::new(DType::U8, &[MOST_KEPT + 1]));
+        drop([3, 4, 5].map(|tenths| Workspace::new(DType::U8, &[MOST_KEPT / 10 * tenths])));
+        let bytes = || KEPT.with_borrow(|kept| kept.iter().map(Array::bytes).sum::<usize>());
+        assert!(bytes() > 0 && bytes() <= MOST_KEPT);
+        let many: Vec<_> = (0..20).map(|_| Workspace::new(DType::I16, &[9])).collect();
+        drop(many);
+        assert!(KEPT.with_borrow(Vec::len) == MOST_ARRAYS && bytes() <= MOST_KEPT);
+    }
+}

@@ -1,0 +1,199 @@
+//! The plan of one sample in one call.
+//!
+//! A plan is a tuple of plain numbers and arrays, as `offgraph/plan/native.py` writes it. What stays the same from one
+//! sample to the next, tables, is a native object that is made once.
+
+use crate::array::{Input, Output};
+use crate::call::{detached, held};
+use crate::error::{border, to_python};
+use crate::resize::{Table as WeightTable, taps};
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use offgraph_kernels::error::Result as KernelResult;
+use offgraph_kernels::interpolate::resize::Taps;
+use offgraph_kernels::interpolate::zoom::AxisMap;
+use offgraph_kernels::memory::{self, CollectVec};
+use offgraph_kernels::walk::rows::Axes;
+use offgraph_plan::clip::Clip;
+use offgraph_plan::dtype::DType;
+use offgraph_plan::grid::{Grid, GridAxis};
+use offgraph_plan::pointwise::{Arithmetic, Lookup, Operation, Table};
+use offgraph_plan::resample::{Affine, Policy, Projective, Resize, Zoom};
+use offgraph_plan::{Op, Target, execute};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::sync::Arc;
+
+/// What becomes of every value of 8 or 16 bits, for each channel.
+#[pyclass(frozen, module = "offgraph._native")]
+pub struct LookupTable(Arc<Table>);
+
+#[pymethods]
+impl LookupTable {
+    /// `linear` may give the entries by `value * scale + offset` for each channel; it is tried on all of them.
+    #[new]
+    fn new(entries: Input<'_>, linear: crate::list::List<[f64; 2]>, signed: bool) -> PyResult<Self> {
+        held(|| {
+            Table::new(&entries.view(), &linear, signed).map(|table| Self(Arc::new(table))).map_err(to_python)
+        })
+    }
+
+    /// Whether `linear` gave the bytes of all entries.
+    #[getter]
+    fn is_linear(&self) -> bool {
+        self.0.is_linear()
+    }
+}
+
+/// The weights of a resize, for each spatial axis.
+#[pyclass(frozen, module = "offgraph._native")]
+pub struct ResizeTables(Arc<Vec<Taps>>);
+
+#[pymethods]
+impl ResizeTables {
+    #[new]
+    fn new(tables: crate::list::List<WeightTable<'_>>) -> PyResult<Self> {
+        held(|| Ok(Self(Arc::new(tables.iter().map(taps).collect_vec()))))
+    }
+}
+
+/// The numbers of a tuple.
+fn numbers<'py, T>(object: &Bound<'py, PyAny>) -> PyResult<Vec<T>>
+where
+    T: for<'a> FromPyObject<'a, 'py>,
+{
+    let items = object.cast::<PyTuple>()?;
+    let mut numbers = memory::with_capacity(items.len());
+    for item in items.iter_borrowed() {
+        memory::push(&mut numbers, item.extract::<T>().map_err(Into::into)?);
+    }
+    Ok(numbers)
+}
+
+fn policy(order: usize, mode: i32, fill: f64) -> PyResult<Policy> {
+    Ok(Policy { order, border: border(mode)?, fill })
+}
+
+fn clips(object: &Bound<'_, PyAny>) -> PyResult<Vec<Clip>> {
+    let mut clips = Vec::new();
+    for item in object.cast::<PyTuple>()?.iter() {
+        let part = item.cast::<PyTuple>()?;
+        let numbers = |place: usize| numbers::<f64>(&part.get_item(place)?);
+        let fill = part.get_item(4)?.extract()?;
+        let clip =
+            Clip { matrix: numbers(0)?, offset: numbers(1)?, low: numbers(2)?, high: numbers(3)?, fill };
+        memory::push(&mut clips, clip);
+    }
+    Ok(clips)
+}
+
+/// Read one operation: its name, and what belongs to it.
+fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
+    let parts = object.cast::<PyTuple>()?;
+    let part = |place: usize| parts.get_item(place);
+    let rule = |place: usize| {
+        policy(part(place)?.extract()?, part(place + 1)?.extract()?, part(place + 2)?.extract()?)
+    };
+    let kind: u8 = part(0)?.extract()?;
+    let read = match kind {
+        0 => {
+            let (places, flips): (Vec<usize>, Vec<bool>) = (numbers(&part(1)?)?, numbers(&part(2)?)?);
+            let (starts, lens): (Vec<isize>, Vec<usize>) = (numbers(&part(3)?)?, numbers(&part(4)?)?);
+            if [places.len(), flips.len(), starts.len(), lens.len()] != [axes.spatial; 4] {
+                return Err(PyValueError::new_err("a grid map has a number for each spatial axis"));
+            }
+            let axis =
+                |at: usize| GridAxis { axis: places[at], flip: flips[at], start: starts[at], len: lens[at] };
+            let axes = (0..axes.spatial).map(axis).collect_vec();
+            Op::Grid(Grid { axes, border: border(part(5)?.extract()?)?, fill: part(6)?.extract()? })
+        }
+        1 => Op::Affine(Affine {
+            size: numbers(&part(1)?)?,
+            moved: numbers(&part(2)?)?,
+            matrix: numbers(&part(3)?)?,
+            offset: numbers(&part(4)?)?,
+            policy: rule(5)?,
+            clips: clips(&part(8)?)?,
+            is_labels: part(9)?.extract()?,
+        }),
+        2 => {
+            let grid = part(3)?.extract()?;
+            let zooms: Vec<f64> = numbers(&part(2)?)?;
+            let maps =
+                zooms.into_iter().map(|zoom| AxisMap { shift: None, zoom: Some(zoom), grid }).collect_vec();
+            Op::Zoom(Zoom { size: numbers(&part(1)?)?, maps, policy: rule(4)? })
+        }
+        3 => {
+            let tables = part(2)?.cast::<ResizeTables>()?.get().0.clone();
+            Op::Resize(Resize { size: numbers(&part(1)?)?, tables })
+        }
+        4 => {
+            let table = part(1)?.cast::<LookupTable>()?.get().0.clone();
+            Op::Lookup(Lookup { table, channel: part(2)?.extract()? })
+        }
+        5 => {
+            let mut steps = Vec::new();
+            for step in part(1)?.cast::<PyTuple>()?.iter() {
+                let step = step.cast::<PyTuple>()?;
+                let operation = match step.get_item(0)?.extract::<u8>()? {
+                    0 => Operation::Add,
+                    1 => Operation::Subtract,
+                    2 => Operation::Multiply,
+                    3 => Operation::Divide,
+                    _ => return Err(PyValueError::new_err("an operation that is not known")),
+                };
+                memory::push(&mut steps, (operation, numbers(&step.get_item(1)?)?));
+            }
+            let dtype = if part(2)?.extract()? { DType::F64 } else { DType::F32 };
+            Op::Arithmetic(Arithmetic { steps, dtype, channel: part(3)?.extract()? })
+        }
+        6 => Op::Projective(Projective {
+            size: numbers(&part(1)?)?,
+            matrix: numbers(&part(2)?)?,
+            policy: rule(3)?,
+            clips: clips(&part(6)?)?,
+        }),
+        _ => return Err(PyValueError::new_err("an operation that is not known")),
+    };
+    Ok(read)
+}
+
+/// A target as it was read.
+struct Read<'py> {
+    input: Input<'py>,
+    output: Output<'py>,
+    axes: Axes,
+    ops: Vec<Op>,
+}
+
+fn read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Read<'py>> {
+    let parts = object.cast::<PyTuple>()?;
+    let axes = Axes { outer: parts.get_item(2)?.extract()?, spatial: parts.get_item(3)?.extract()? };
+    let ndim = parts.get_item(0)?.cast::<PyUntypedArray>().map_or(0, |array| array.ndim());
+    if axes.spatial == 0 || axes.outer.saturating_add(axes.spatial) > ndim {
+        return Err(PyValueError::new_err("an array without the spatial axes of its plan"));
+    }
+    let mut ops = Vec::new();
+    for item in parts.get_item(4)?.cast::<PyTuple>()?.iter() {
+        memory::push(&mut ops, op(&item, axes)?);
+    }
+    Ok(Read { input: parts.get_item(0)?.extract()?, output: parts.get_item(1)?.extract()?, axes, ops })
+}
+
+/// Run the plans of all targets of a sample: `(input, output, outer, spatial, ops)` each, the arrays with the axes
+/// `[outer…, spatial…, inner…]`.
+#[pyfunction]
+pub fn run_plan(py: Python<'_>, targets: &Bound<'_, PyTuple>) -> PyResult<()> {
+    held(|| {
+        let mut all = memory::with_capacity(targets.len());
+        for target in targets.iter() {
+            memory::push(&mut all, read(&target)?);
+        }
+        let mut parts = memory::with_capacity(all.len());
+        for Read { input, output, axes, ops } in &mut all {
+            let target = Target { input: input.view(), output: output.view_mut(), axes: *axes, ops };
+            memory::push(&mut parts, target);
+        }
+        detached(py, || -> KernelResult<()> { execute(parts) })
+    })
+}

@@ -1,0 +1,238 @@
+"""Whole plans for the native core: operations as plain numbers, and the call that runs them on all targets of a sample.
+
+An operation is a tuple that begins with its number; `native/python/src/plan.rs` reads it. Each function here makes one,
+with the words of :mod:`offgraph.engine`, and says which call of that package has the same bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from offgraph.engine.calls import mode_code, native_input
+from offgraph.engine.native import core
+from offgraph.engine.resample import arranged, zoom_factors
+from offgraph.engine.resize import weight_table
+
+__all__ = [
+    "LookupTable",
+    "NativeClip",
+    "NativeOp",
+    "NativeTarget",
+    "affine_op",
+    "arithmetic_op",
+    "clip_box",
+    "grid_op",
+    "lookup_op",
+    "lookup_table",
+    "native_target",
+    "projective_op",
+    "resize_op",
+    "run_plan",
+    "zoom_op",
+]
+
+LookupTable = core.LookupTable
+"""Results for every value of 8 or 16 bits, held by the native core."""
+ResizeTables = core.ResizeTables
+"""Weights of a resize, held by the native core."""
+
+NativeOp = tuple[Any, ...]
+"""One operation."""
+NativeClip = tuple[Any, ...]
+"""A rectangle outside of which pixels get a value."""
+NativeTarget = tuple[Any, ...]
+"""Input, output, number of outer axes, number of spatial axes, operations."""
+
+_GRID, _AFFINE, _ZOOM, _RESIZE, _LOOKUP, _ARITHMETIC, _PROJECTIVE = range(7)
+_OPERATIONS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3}
+
+
+def grid_op(
+    axes: Sequence[int],
+    flips: Sequence[bool],
+    start: Sequence[int],
+    size: Sequence[int],
+    mode: str,
+    cval: float,
+) -> NativeOp:
+    """Copy whole pixels, as `offgraph.geometry.GridMap.take`."""
+    return (_GRID, tuple(axes), tuple(flips), tuple(start), tuple(size), mode_code(mode), float(cval))
+
+
+def affine_op(
+    matrix: np.ndarray,
+    offset: np.ndarray,
+    size: Sequence[int],
+    *,
+    order: int,
+    mode: str,
+    cval: float,
+    places: Sequence[int] = (),
+    clips: Sequence[NativeClip] = (),
+    labels: bool = False,
+) -> NativeOp:
+    """Resample through an affine map, as :func:`offgraph.engine.resample.affine_planes`.
+
+    Parameters
+    ----------
+    matrix, offset : ndarray, shape (k, k) and (k,)
+        On the axes that move.
+    size : sequence of int
+        Length of every spatial axis of the output.
+    order, mode, cval
+        As for `affine_planes`.
+    places : sequence of int, optional
+        Positions of the k axes among the spatial axes; left out, all of them move.
+    clips : sequence of NativeClip, optional
+        Their maps have all spatial axes.
+    labels : bool, optional
+        Whether the values are labels, which are never read through float64; order 0 and mode 'nearest' only.
+    """
+    return (
+        _AFFINE, tuple(size), tuple(places), tuple(matrix.ravel().tolist()), tuple(offset.tolist()), order,
+        mode_code(mode), float(cval), tuple(clips), labels,
+    )  # fmt: skip
+
+
+def projective_op(
+    matrix: np.ndarray,
+    size: Sequence[int],
+    *,
+    order: int,
+    mode: str,
+    cval: float,
+    clips: Sequence[NativeClip] = (),
+) -> NativeOp:
+    """Resample at the coordinates of a projective map; `cval` where it has none.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n + 1, n + 1)
+    size, order, mode, cval, clips
+        As for :func:`affine_op`.
+    """
+    return (
+        _PROJECTIVE, tuple(size), tuple(matrix.ravel().tolist()), order, mode_code(mode), float(cval), tuple(clips),
+    )  # fmt: skip
+
+
+def clip_box(
+    matrix: np.ndarray, offset: np.ndarray, low: Sequence[float], high: Sequence[float], value: float
+) -> NativeClip:
+    """Give `value` to output pixels o unless ``low <= matrix @ o + offset <= high`` on every axis."""
+    return (tuple(matrix.ravel().tolist()), tuple(offset.tolist()), tuple(low), tuple(high), float(value))
+
+
+def zoom_op(
+    input_size: Sequence[int], size: Sequence[int], *, grid_mode: bool, order: int, mode: str, cval: float
+) -> NativeOp:
+    """Enlarge or shrink, as :func:`offgraph.engine.resample.zoom_planes`."""
+    factors = tuple(zoom_factors(input_size, size, grid_mode))
+    return (_ZOOM, tuple(size), factors, bool(grid_mode), order, mode_code(mode), float(cval))
+
+
+def resize_op(
+    input_size: Sequence[int],
+    size: Sequence[int],
+    *,
+    kernel: str,
+    antialias: bool,
+    window: Sequence[tuple[int, int]] | None = None,
+) -> NativeOp:
+    """Weigh the pixels that an output pixel covers, as :func:`offgraph.engine.resize.resize`."""
+    sizes = tuple(input_size), tuple(size)
+    if window is None:
+        return (_RESIZE, sizes[1], _kept_tables(*sizes, kernel, antialias))
+    return (
+        _RESIZE,
+        tuple(length for _, length in window),
+        _tables(*sizes, kernel, antialias, tuple(map(tuple, window))),
+    )
+
+
+def _tables(
+    input_size: tuple[int, ...],
+    size: tuple[int, ...],
+    kernel: str,
+    antialias: bool,
+    window: tuple[tuple[int, int], ...] | None = None,
+) -> ResizeTables:
+    tables = [weight_table(n, length, kernel, antialias) for n, length in zip(input_size, size)]
+    if window is not None:
+        parts = [slice(start, start + length) for start, length in window]
+        tables = [tuple(array[part] for array in table) for table, part in zip(tables, parts)]
+    return ResizeTables(tables)
+
+
+_kept_tables = functools.lru_cache(maxsize=64)(_tables)
+
+
+def lookup_table(
+    entries: np.ndarray, linear: Sequence[tuple[float, float]] = (), *, signed: bool = False
+) -> LookupTable:
+    """Return a table for :func:`lookup_op`, to be kept where it is used again.
+
+    Parameters
+    ----------
+    entries : ndarray, shape (channels, 256) or (channels, 65536)
+        The answer for every value, in the order of the values' bits read as an unsigned number.
+    linear : sequence of (scale, offset), optional
+        For each channel; ``value * scale + offset`` takes the table's place if it gives all its bytes.
+    signed : bool
+        Whether values are signed.
+    """
+    return LookupTable(np.ascontiguousarray(entries), list(linear), signed)
+
+
+def lookup_op(table: LookupTable, channel: int | None) -> NativeOp:
+    """Look up every value, as :func:`offgraph.engine.lookup.lookup`.
+
+    Parameters
+    ----------
+    table : LookupTable
+    channel : int or None
+        The axis of the channels, counted on the array as :func:`native_target` arranges it.
+    """
+    return (_LOOKUP, table, channel)
+
+
+def arithmetic_op(steps: Sequence[tuple[str, Sequence[float]]], dtype: str, channel: int | None) -> NativeOp:
+    """Change every value by operations in float64, each rounded, and round the result to `dtype`.
+
+    Parameters
+    ----------
+    steps : sequence of (str, sequence of float)
+        'add', 'subtract', 'multiply' or 'divide', with one number or one for each channel.
+    dtype : {"float32", "float64"}
+    channel : int or None
+        As for :func:`lookup_op`.
+    """
+    coded = tuple((_OPERATIONS[name], tuple(numbers)) for name, numbers in steps)
+    return (_ARITHMETIC, coded, dtype == "float64", channel)
+
+
+def native_target(
+    input: np.ndarray, output: np.ndarray, axes: Sequence[int], ops: Sequence[NativeOp]
+) -> NativeTarget:
+    """Return one target of a sample.
+
+    Parameters
+    ----------
+    input, output : ndarray
+        They share no memory.
+    axes : sequence of int
+        The spatial axes of both.
+    ops : sequence of NativeOp
+        None is a copy.
+    """
+    source, outer = arranged(native_input(input), axes)
+    return (source, arranged(output, axes)[0], outer, len(axes), tuple(ops))
+
+
+def run_plan(targets: Sequence[NativeTarget]) -> None:
+    """Run the operations of all targets of a sample in one call, without the interpreter lock."""
+    core.run_plan(tuple(targets))
