@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -9,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
-from offgraph.geometry.base import CoordinateMap, box_of, finite_array, numbers, whole_size
+from offgraph.geometry.base import CoordinateMap, finite_array, numbers, whole_size
 from offgraph.geometry.projective_map import ProjectiveMap
 
 __all__ = ["AffineMap"]
@@ -56,8 +59,7 @@ class AffineMap(CoordinateMap):
                 f"a map between sizes {sizes[0]} and {sizes[1]} needs a matrix of {n} x {n} and an offset of {n}; "
                 f"got {matrix.shape} and {offset.shape}"
             )
-        for name, value in zip(("matrix", "offset", "input_size", "output_size"), (matrix, offset, *sizes)):
-            object.__setattr__(self, name, value)
+        vars(self).update(matrix=matrix, offset=offset, input_size=sizes[0], output_size=sizes[1])
 
     @classmethod
     def identity(cls, size: Sequence[int]) -> AffineMap:
@@ -74,6 +76,25 @@ class AffineMap(CoordinateMap):
         """Whether every pixel stays where it is."""
         is_same = self.input_size == self.output_size and not self.offset.any()
         return is_same and bool((self.matrix == np.eye(len(self.offset))).all())
+
+    @classmethod
+    def of_numbers(
+        cls,
+        matrix: list[list[float]],
+        offset: list[float],
+        input_size: tuple[int, ...],
+        output_size: tuple[int, ...],
+    ) -> AffineMap:
+        """Return a map of numbers that come from maps: their shapes fit, and only an overflow is looked for."""
+        if not all(math.isfinite(sum(row) + first) for row, first in zip(matrix, offset)):
+            return cls(np.array(matrix), np.array(offset), input_size, output_size)
+        made = object.__new__(cls)
+        numbers = np.array(matrix, np.float64), np.array(offset, np.float64)
+        numbers[0].flags.writeable = numbers[1].flags.writeable = False
+        vars(made).update(
+            matrix=numbers[0], offset=numbers[1], input_size=input_size, output_size=output_size
+        )
+        return made
 
     @property
     def preserves_lines(self) -> bool:
@@ -101,14 +122,19 @@ class AffineMap(CoordinateMap):
         """The projective map."""
         return self.projective()
 
+    @functools.cached_property
+    def rows(self) -> list[tuple[list[float], float]]:
+        """For each input axis a row of the matrix, and the offset, as plain numbers."""
+        return list(zip(self.matrix.tolist(), self.offset.tolist()))
+
     def times(self, after: AffineMap) -> AffineMap:
-        """Join two affine maps into one."""
-        return AffineMap(
-            self.matrix @ after.matrix,
-            self.matrix @ after.offset + self.offset,
-            self.input_size,
-            after.output_size,
-        )
+        """Join two affine maps into one, by plain sums of products: the same bits on every machine."""
+        matrix, offset = [], []
+        columns, shift = list(zip(*after.matrix.tolist())), after.offset.tolist()
+        for row, first in self.rows:
+            matrix.append([sum(map(operator.mul, row, column)) for column in columns])
+            offset.append(sum(map(operator.mul, row, shift)) + first)
+        return AffineMap.of_numbers(matrix, offset, self.input_size, after.output_size)
 
     def inverse(self) -> AffineMap:
         """Return the map input pixel → output pixel.
@@ -150,10 +176,18 @@ class AffineMap(CoordinateMap):
         self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Exact: each product is taken at the end of the box where it is smallest, and largest."""
-        start, stop = box_of(self, low, high)
-        with np.errstate(invalid="ignore"):  # a bound may be infinite: where it counts for nothing, it is 0
-            ends = [np.where(self.matrix == 0, 0.0, self.matrix * end) for end in (start, stop)]
-        return self.offset + np.minimum(*ends).sum(axis=1), self.offset + np.maximum(*ends).sum(axis=1)
+        start = [0.0] * self.ndim if low is None else [float(x) for x in low]
+        stop = [n - 1.0 for n in self.output_size] if high is None else [float(x) for x in high]
+        least, most = [], []
+        for row, first in self.rows:
+            # A bound may be infinite: where it counts for nothing, it is 0.
+            ends = [
+                (factor * x, factor * max(x, y)) if factor else (0.0, 0.0)
+                for factor, x, y in zip(row, start, stop)
+            ]
+            least.append(first + sum(map(min, ends)))
+            most.append(first + sum(map(max, ends)))
+        return np.array(least), np.array(most)
 
     def fields(self) -> dict[str, Any]:
         """Matrix and offset."""

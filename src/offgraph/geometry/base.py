@@ -356,6 +356,8 @@ def whole_size(size: Any) -> tuple[int, ...]:
     OffgraphError
         Where one is negative or not a whole number.
     """
+    if type(size) is tuple and all(type(n) is int and 0 <= n < 2**48 for n in size):
+        return size
     try:
         lengths = tuple(operator.index(n) for n in size)
     except TypeError:
@@ -379,7 +381,10 @@ def finite_array(value: Any, what: str) -> np.ndarray:
         array = np.array(value, dtype=np.float64, order="C")
     except (TypeError, ValueError, OverflowError):
         raise OffgraphError(f"{what} must be an array of numbers, got {value!r:.80}") from None
-    if not np.isfinite(array).all():
+    is_finite = (
+        all(map(math.isfinite, array.ravel().tolist())) if array.size <= 16 else np.isfinite(array).all()
+    )
+    if not is_finite:
         raise OffgraphError(f"{what} needs finite numbers; got {value!r:.200}")
     array.flags.writeable = False
     return array

@@ -156,11 +156,11 @@ class GridMap(CoordinateMap):
     def affine(self) -> AffineMap:
         """Return the same map as an affine one."""
         n = len(self.axes)
-        matrix, offset = np.zeros((n, n)), np.zeros(n)
+        matrix, offset = [[0.0] * n for _ in range(n)], [0.0] * n
         for i, (axis, flip, first) in enumerate(zip(self.axes, self.flips, self.start)):
-            matrix[axis, i] = -1.0 if flip else 1.0
-            offset[axis] = first
-        return AffineMap(matrix, offset, self.input_size, self.output_size)
+            matrix[axis][i] = -1.0 if flip else 1.0
+            offset[axis] = float(first)
+        return AffineMap.of_numbers(matrix, offset, self.input_size, self.output_size)
 
     def generalized(self) -> AffineMap:
         """The affine map."""
