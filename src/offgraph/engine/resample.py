@@ -25,7 +25,16 @@ from offgraph.engine.calls import (
 from offgraph.engine.native import core
 from offgraph.engine.splines import prefiltered, to_prefilter
 
-__all__ = ["AxisMaps", "affine_into", "affine_planes", "arranged", "zoom_factors", "zoom_into", "zoom_planes"]
+__all__ = [
+    "AxisMaps",
+    "affine_into",
+    "affine_planes",
+    "arranged",
+    "stored_value",
+    "zoom_factors",
+    "zoom_into",
+    "zoom_planes",
+]
 
 
 _MOST_COEFFICIENTS = 1 << 20
@@ -207,6 +216,21 @@ def _planes_at_once(
     counts = [1 if axis in axes else length for axis, length in enumerate(image.shape)]
     for index in np.ndindex(*counts):
         yield tuple(slice(None) if axis in axes else slice(i, i + 1) for axis, i in enumerate(index))
+
+
+@functools.lru_cache(maxsize=256)
+def stored_value(dtype: np.dtype[Any], cval: float) -> Any:
+    """Return `cval` as interpolation stores it outside an image of this type: rounded and clipped, not cut off.
+
+    Examples
+    --------
+    >>> int(stored_value(np.dtype("uint8"), 7.5)), int(stored_value(np.dtype("uint8"), 300))
+    (8, 255)
+    """
+    pixel, outside = np.zeros((1, 1), dtype), np.array([2.0, 2.0])
+    return affine_planes(pixel, np.eye(2), outside, (1, 1), axes=(0, 1), order=0, mode="constant", cval=cval)[
+        0, 0
+    ]
 
 
 def zoom_planes(

@@ -16,7 +16,7 @@ import numpy as np
 from offgraph.core.errors import OffgraphError
 from offgraph.core.specs import held_by
 from offgraph.engine.coordinates import coordinates_planes
-from offgraph.engine.resample import affine_planes
+from offgraph.engine.resample import affine_planes, stored_value
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap
 from offgraph.geometry.grid_map import GridMap
@@ -83,7 +83,7 @@ def read_at(
         coordinates = np.where(nowhere, 0.0, coordinates)
     out = coordinates_planes(array, coordinates, axes=axes, order=rule.order, mode=rule.mode, cval=rule.cval)
     if some:
-        np.moveaxis(out, axes, range(len(axes)))[nowhere] = rule.cval
+        np.moveaxis(out, axes, range(len(axes)))[nowhere] = stored_value(out.dtype, rule.cval)
     return out
 
 

@@ -313,6 +313,8 @@ def _whole_pixels(grid: CoordinateMap) -> GridMap | None:
         return grid
     if not isinstance(grid, AffineMap):
         return None
+    if any(abs(factor - round(factor)) > _SLACK for row, _ in grid.rows for factor in row):
+        return None
     matrix, offset = np.round(grid.matrix), np.round(grid.offset)
     reach = np.abs(grid.matrix - matrix) @ np.array(grid.output_size) + np.abs(grid.offset - offset)
     if reach.max() > _SLACK:

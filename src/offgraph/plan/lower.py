@@ -11,6 +11,7 @@ from offgraph.plan.draw import REFUSALS, refuse
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.steps.base import Step
 from offgraph.steps.ops import Op
+from offgraph.targets.image import Image
 
 __all__ = ["PlannedOp", "lower"]
 
@@ -34,6 +35,22 @@ class PlannedOp(NamedTuple):
     before: ArraySpec
     after: ArraySpec
     reason: str = ""
+
+    def run(self, image: Image) -> Image:
+        """Run the operation alone, in Python.
+
+        Raises
+        ------
+        StepError
+            Naming step, cause, shape, dtype and axes; also where the image is not what was promised.
+        """
+        try:
+            image = self.op.run(image)
+            if image.array.shape != self.after.shape or image.spec != self.after:
+                raise ValueError(f"made {image.spec}, output_spec promised {self.after}")
+        except REFUSALS as error:
+            refuse(self.steps, self.before, error)
+        return image
 
 
 def lower(

@@ -22,6 +22,7 @@ from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample
 from offgraph.steps.parameters import Mode, Number, Order, Whole
 
 __all__ = [
+    "Arithmetic",
     "FilterStep",
     "GeometricStep",
     "PointwiseStep",
@@ -174,6 +175,10 @@ class FilterStep(Step):
         return (Filter(self, params),)
 
 
+Arithmetic = tuple[tuple[str, tuple[float, ...]], ...]
+"""Operations with numbers: see `PointwiseStep.arithmetic`."""
+
+
 class PointwiseStep(Step):
     """A step that changes each value by itself; masks stay as they are.
 
@@ -181,6 +186,24 @@ class PointwiseStep(Step):
     """
 
     kind = "pointwise"
+
+    def arithmetic(self, params: dict[str, Any], dtype: str) -> Arithmetic | None:
+        """Return `reference` as operations in float64, one after another, whose result is rounded once; or None.
+
+        Parameters
+        ----------
+        params : dict
+            What `sample` gave.
+        dtype : str
+            Of the image.
+
+        Returns
+        -------
+        tuple of (str, tuple of float), or None
+            'add', 'subtract', 'multiply' or 'divide', with one number or one for each channel. None, the default,
+            where `reference` is something else.
+        """
+        return None
 
     def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
         """One operation, which looks up or computes what `reference` gives."""

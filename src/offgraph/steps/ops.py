@@ -27,7 +27,7 @@ import numpy as np
 from offgraph.core.specs import ArraySpec, held_by
 from offgraph.engine.lookup import lookup
 from offgraph.engine.nearest import between_corners, on_half_pixels
-from offgraph.engine.resample import zoom_planes
+from offgraph.engine.resample import stored_value, zoom_planes
 from offgraph.engine.resize import resize
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap
@@ -52,6 +52,7 @@ __all__ = [
     "Resample",
     "Resize",
     "Zoom",
+    "value_table",
 ]
 
 
@@ -164,7 +165,8 @@ class Resample(GeometricOp):
         array = read(image.array, *self._on_places(spec))
         if self.clips:
             outside = functools.reduce(np.logical_or, [clip.outside() for clip in self.clips])
-            np.moveaxis(array, spec.spatial, range(outside.ndim))[outside] = self.resampling.cval
+            value = stored_value(array.dtype, self.resampling.cval)
+            np.moveaxis(array, spec.spatial, range(outside.ndim))[outside] = value
         return Image(array, image.axes)
 
     def run_labels(self, mask: Mask) -> Mask:
@@ -318,7 +320,7 @@ class Pointwise(Op):
         ):
             return None
         if self.params:  # drawn anew for every image: nothing to keep
-            return _make_table(self.step, spec.dtype, channels, self.dtype, self.params)
+            return value_table(self.step, spec.dtype, channels, self.dtype, self.params)
         return _kept_table(self.step, spec.dtype, channels, self.dtype)
 
     def run(self, image: Image) -> Image:
@@ -337,10 +339,16 @@ class Pointwise(Op):
         return Image(np.ascontiguousarray(out), image.axes)
 
 
-def _make_table(
+def value_table(
     step: PointwiseStep, dtype: str, channels: int, result: str, params: dict[str, Any]
 ) -> np.ndarray:
-    """What a step makes of every value of a dtype, in the order of their bits, for every channel."""
+    """Return what a step makes of every value of a dtype, in the order of their bits, for every channel.
+
+    Returns
+    -------
+    ndarray, shape (channels, 256 or 65536)
+        Of dtype `result`.
+    """
     kind = np.dtype(dtype)
     values = np.arange(1 << 8 * kind.itemsize).astype(f"u{kind.itemsize}").view(kind)
     rows = [step.reference(np, values, params, channel) for channel in range(channels)]
@@ -349,7 +357,7 @@ def _make_table(
 
 @functools.lru_cache(maxsize=16)
 def _kept_table(step: PointwiseStep, dtype: str, channels: int, result: str) -> np.ndarray:
-    table = _make_table(step, dtype, channels, result, {})
+    table = value_table(step, dtype, channels, result, {})
     table.flags.writeable = False
     return table
 

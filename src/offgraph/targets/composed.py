@@ -35,11 +35,13 @@ __all__ = [
     "check_grid",
     "check_size",
     "compose_affine",
+    "fill_bounds",
     "fill_outside",
     "forward_through",
     "is_mirrored",
     "output_slabs",
     "pull_through",
+    "reads_inside",
     "returning_legs",
 ]
 
@@ -194,6 +196,17 @@ def _within(affine: AffineMap) -> bool:
     return bool((low >= -SLACK).all() and (high <= np.array(affine.input_size) - 1 + SLACK).all())
 
 
+def reads_inside(affine: AffineMap, first: Leg) -> bool:
+    """Return whether reading at the nearest pixel, and filling afterwards, gives the first step's border rule."""
+    if first.resampling.is_constant or first.resampling.mode == "nearest":
+        return True
+    low, high = affine.bounds()
+    reach = 0.5 if first.resampling.mode != "wrap" else 2 * SLACK
+    return bool(
+        (low >= -reach - SLACK).all() and (high < np.array(affine.input_size) - 1 + reach - SLACK).all()
+    )
+
+
 def fill_outside(
     array: np.ndarray,
     spatial: Sequence[int],
@@ -211,10 +224,23 @@ def fill_outside(
             planes[outside] = value
 
 
-def _outside(affine: AffineMap, leg: Leg) -> np.ndarray | None:
-    """Output pixels that an affine map takes outside the input of a step of constant mode, or None.
+def fill_bounds(affine: AffineMap, leg: Leg) -> tuple[list[int], float, np.ndarray]:
+    """Return where a step of constant mode does not fill.
 
-    One axis of coordinates at a time, the sum broadcast: no array of all coordinates is made.
+    Parameters
+    ----------
+    affine : AffineMap
+        From output pixels to the step's input.
+    leg : Leg
+
+    Returns
+    -------
+    axes : list of int
+        Those along which an output pixel may lie outside.
+    first : float
+        The least coordinate inside, of every axis.
+    after : ndarray of float64, shape (n,)
+        The least coordinate after the last inside, for each axis.
     """
     low, high = affine.bounds()
     last = np.array(affine.input_size) - 1.0
@@ -222,9 +248,18 @@ def _outside(affine: AffineMap, leg: Leg) -> np.ndarray | None:
         first, after = -SLACK, np.nextafter(last + SLACK, np.inf)
     else:
         first, after = -0.5 - SLACK, last + 0.5 - SLACK
+    return np.flatnonzero((low < first) | (high >= after)).tolist(), first, after
+
+
+def _outside(affine: AffineMap, leg: Leg) -> np.ndarray | None:
+    """Output pixels that an affine map takes outside the input of a step of constant mode, or None.
+
+    One axis of coordinates at a time, the sum broadcast: no array of all coordinates is made.
+    """
+    axes, first, after = fill_bounds(affine, leg)
     outside = None
     size = affine.output_size
-    for axis in np.flatnonzero((low < first) | (high >= after)):
+    for axis in axes:
         place: np.ndarray | float = affine.offset[axis]
         for other, length in enumerate(size):
             shape = [1] * len(size)

@@ -23,6 +23,7 @@ from offgraph.targets.composed import (
     is_mirrored,
     output_slabs,
     pull_through,
+    reads_inside,
 )
 from offgraph.targets.gridded import GriddedTarget
 
@@ -168,7 +169,7 @@ def _read_once(array: np.ndarray, spatial: Sequence[int], legs: Sequence[Leg]) -
     if any(0 in leg.map.input_size for leg in legs) or 0 in size:
         return np.full(shape, labels[-1], array.dtype)
     maps = compose_affine(legs)
-    if maps is not None and _reads_inside(maps[0], legs[0]):
+    if maps is not None and reads_inside(maps[0], legs[0]):
         out = _nearest(array, spatial, maps[0])
         fill_outside(out, spatial, legs, maps, labels)
         return np.ascontiguousarray(out)
@@ -189,17 +190,6 @@ def _read_once(array: np.ndarray, spatial: Sequence[int], legs: Sequence[Leg]) -
             slab[filled_by == number] = labels[number]
         planes[rows] = slab
     return out
-
-
-def _reads_inside(affine: AffineMap, first: Leg) -> bool:
-    """Whether reading at the nearest pixel, and filling afterwards, gives the first step's border rule."""
-    if first.resampling.is_constant or first.resampling.mode == "nearest":
-        return True
-    low, high = affine.bounds()
-    reach = 0.5 if first.resampling.mode != "wrap" else 2 * SLACK
-    return bool(
-        (low >= -reach - SLACK).all() and (high < np.array(affine.input_size) - 1 + reach - SLACK).all()
-    )
 
 
 def _nearest(array: np.ndarray, spatial: Sequence[int], affine: AffineMap) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import PointwiseStep, value_range
+from offgraph.steps.kinds import Arithmetic, PointwiseStep, value_range
 from offgraph.steps.parameters import PerChannel, PositiveNumber
 
 __all__ = ["Normalize"]
@@ -83,6 +83,11 @@ class Normalize(PointwiseStep):
             )
         value_range(spec.dtype, self.range)
         return spec.cast("float32")
+
+    def arithmetic(self, params: dict[str, Any], dtype: str) -> Arithmetic:
+        """The three operations of the definition."""
+        top = value_range(dtype, self.range)
+        return (("divide", (top,)), ("subtract", self._mean), ("divide", self._std))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import PointwiseStep
+from offgraph.steps.kinds import Arithmetic, PointwiseStep
 from offgraph.steps.parameters import Number
 
 __all__ = ["Rescale"]
@@ -42,6 +42,10 @@ class Rescale(PointwiseStep):
     def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
         """float32."""
         return spec.cast("float32")
+
+    def arithmetic(self, params: dict[str, Any], dtype: str) -> Arithmetic:
+        """The two operations of the definition."""
+        return (("multiply", (self.scale,)), ("add", (self.offset,)))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

@@ -1,0 +1,344 @@
+"""Run a plan in the native core: all operations of a sample in one call, with the bytes of the Python runner.
+
+An operation that only Python can run splits the plan. What is left to Python besides: arrays without elements, and
+numbers that float64 does not hold.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from offgraph.core.errors import StepError
+from offgraph.core.specs import ArraySpec, held_by
+from offgraph.engine.native_plan import (
+    LookupTable,
+    NativeClip,
+    NativeOp,
+    NativeTarget,
+    affine_op,
+    arithmetic_op,
+    clip_box,
+    grid_op,
+    lookup_op,
+    lookup_table,
+    native_target,
+    projective_op,
+    resize_op,
+    run_plan,
+    zoom_op,
+)
+from offgraph.geometry.affine_map import AffineMap
+from offgraph.geometry.grid_map import GridMap
+from offgraph.geometry.projective_map import ProjectiveMap
+from offgraph.geometry.resampling import Leg
+from offgraph.plan.draw import REFUSALS, refuse
+from offgraph.plan.lower import PlannedOp
+from offgraph.steps.kinds import Arithmetic, PointwiseStep
+from offgraph.steps.ops import Grid, Op, Pointwise, Resample, Resize, Zoom, value_table
+from offgraph.targets.composed import (
+    SLACK,
+    check_grid,
+    compose_affine,
+    fill_bounds,
+    is_mirrored,
+    reads_inside,
+)
+from offgraph.targets.heatmap import Heatmap
+from offgraph.targets.image import Image
+from offgraph.targets.mask import Mask
+
+__all__ = ["Companion", "companion", "native_op", "run_image"]
+
+
+def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:
+    """Return an operation for the native core, or None where only Python can run it.
+
+    Parameters
+    ----------
+    op : Op
+    spec : ArraySpec
+        Of the image before it.
+    """
+    if 0 in spec.shape:
+        return None
+    rule = getattr(op, "resampling", None)
+    match op:
+        case Grid():
+            return _grid(op.map, rule.mode, rule.cval, np.dtype(spec.dtype))
+        case Zoom(copies=True):
+            n = len(op.map.output_size)
+            return grid_op(range(n), (False,) * n, (0,) * n, op.map.output_size, "constant", 0.0)
+        case Zoom():
+            return zoom_op(
+                spec.size, op.map.output_size, grid_mode=op.grid_mode, order=rule.order, mode=rule.mode, cval=rule.cval
+            )  # fmt: skip
+        case Resize():
+            return resize_op(spec.size, op.size, kernel=op.kernel, antialias=op.antialias, window=op.window)
+        case Resample() if isinstance(op.map, AffineMap):
+            return _resample(op, op.map)
+        case Resample() if isinstance(op.map, ProjectiveMap):
+            clips = _clips(op)
+            return None if clips is None else projective_op(
+                op.map.matrix, op.map.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, clips=clips
+            )  # fmt: skip
+        case Pointwise():
+            return _pointwise(op, spec)
+    return None
+
+
+def _grid(grid: GridMap, mode: str, value: float, dtype: np.dtype[Any]) -> NativeOp:
+    """A copy of whole pixels; a value outside that is needed must fit the dtype."""
+    if mode in ("constant", "grid-constant") and grid.reaches_outside:
+        held_by(dtype, cval=value)
+    return grid_op(grid.axes, grid.flips, grid.start, grid.output_size, mode, value)
+
+
+def _resample(op: Resample, grid: AffineMap) -> NativeOp | None:
+    rule, matrix, offset, places = op.resampling, grid.matrix, grid.offset, op.places
+    clips = _clips(op)
+    if clips is None:
+        return None
+    if places is not None:
+        kept = list(places)
+        matrix, offset = matrix[kept][:, kept], offset[kept]
+    return affine_op(
+        matrix, offset, grid.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, places=places or (),
+        clips=clips,
+    )  # fmt: skip
+
+
+def _clips(op: Resample) -> list[NativeClip] | None:
+    if not all(isinstance(clip.map, AffineMap) for clip in op.clips):
+        return None
+    value = op.resampling.cval
+    return [
+        clip_box(
+            clip.map.matrix, clip.map.offset, (0.0,) * len(clip.size), [n - 1.0 for n in clip.size], value
+        )
+        for clip in op.clips
+        if isinstance(clip.map, AffineMap)
+    ]
+
+
+def _pointwise(op: Pointwise, spec: ArraySpec) -> NativeOp | None:
+    channel, kind = _channel(spec.axes), np.dtype(spec.dtype)
+    if kind.kind in "ui" and kind.itemsize <= 2:
+        if not op.params:
+            return lookup_op(_kept_table(op.step, spec.dtype, _channels(spec), op.dtype), channel)
+        if not op.has_table(spec):
+            return None
+        return lookup_op(_table(op.step, spec.dtype, _channels(spec), op.dtype, op.params), channel)
+    steps = op.step.arithmetic(op.params, spec.dtype) if _tells_arithmetic(type(op.step)) else None
+    if steps is None or op.dtype not in ("float32", "float64"):
+        return None
+    return arithmetic_op(steps, op.dtype, channel)
+
+
+@functools.cache
+def _tells_arithmetic(cls: type[PointwiseStep]) -> bool:
+    """Whether `arithmetic` belongs to the step's definition; a class with another `reference` inherits a wrong one."""
+    first = next(base for base in cls.__mro__ if {"arithmetic", "reference"} & vars(base).keys())
+    return "arithmetic" in vars(first)
+
+
+def _table(
+    step: PointwiseStep, dtype: str, channels: int, result: str, params: dict[str, Any]
+) -> LookupTable:
+    """The results for every value, and the arithmetic that may give the same."""
+    steps = step.arithmetic(params, dtype) if result == "float32" else None
+    linear = [_linear(steps, channel) for channel in range(channels)] if steps is not None else ()
+    entries = value_table(step, dtype, channels, result, params)
+    return lookup_table(entries, linear, signed=np.dtype(dtype).kind == "i")
+
+
+@functools.lru_cache(maxsize=16)
+def _kept_table(step: PointwiseStep, dtype: str, channels: int, result: str) -> LookupTable:
+    return _table(step, dtype, channels, result, {})
+
+
+def _linear(steps: Arithmetic, channel: int) -> tuple[float, float]:
+    """Operations one after another as one scale and one offset; what rounding makes of it is tried, not assumed."""
+    scale, offset = 1.0, 0.0
+    for name, numbers in steps:
+        number = numbers[channel % len(numbers)]
+        if name == "add":
+            offset += number
+        elif name == "subtract":
+            offset -= number
+        elif name == "multiply":
+            scale, offset = scale * number, offset * number
+        else:
+            scale, offset = scale / number, offset / number
+    return scale, offset
+
+
+def _channels(spec: ArraySpec) -> int:
+    return spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
+
+
+@functools.cache
+def _channel(axes: str) -> int | None:
+    """The axis of the channels, of an array whose axes are brought into order: outer, spatial, inner."""
+    if "C" not in axes:
+        return None
+    last = max(i for i, name in enumerate(axes) if name not in "CT")
+    others = [name for i, name in enumerate(axes) if name in "CT"]
+    outer = [name for name in axes[:last] if name in "CT"]
+    spatial = len(axes) - len(others)
+    place = others.index("C")
+    return place if place < len(outer) else place + spatial
+
+
+class Companion(NamedTuple):
+    """A target that moves with the image, in the same native call.
+
+    Parameters
+    ----------
+    native : NativeTarget
+    result : Mask or Heatmap
+        Holds the array that the call fills.
+    exchanged : bool
+        Whether labels of a mirrored mask are exchanged afterwards.
+    """
+
+    native: NativeTarget
+    result: Mask | Heatmap
+    exchanged: bool = False
+
+    def finished(self) -> Mask | Heatmap:
+        """Return the target after the call."""
+        return self.result.exchanged() if self.exchanged and isinstance(self.result, Mask) else self.result
+
+
+def companion(target: Mask | Heatmap, legs: Sequence[Leg]) -> Companion | None:
+    """Return how a target is moved by a native call, as `target.moved(legs)` moves it; or None where Python has to.
+
+    Raises
+    ------
+    StepError
+        As `moved` does.
+    """
+    if not legs or (isinstance(target, Heatmap) and target.density):
+        return None
+    is_mask = isinstance(target, Mask)
+    check_grid("a mask" if is_mask else "a heatmap", target.size, legs)
+    if 0 in target.array.shape or any(0 in leg.map.output_size for leg in legs):
+        return None
+    values = [leg.resampling.mask_cval if is_mask else target.fill for leg in legs]
+    if not all(float(value) == value and abs(value) < 2**53 for value in values):
+        return None
+    try:
+        ops = _moves(legs, target.array.dtype, values, is_mask)
+    except ValueError as error:
+        raise StepError(str(error)) from None
+    if ops is None:
+        return None
+    spec = target.spec
+    output = np.empty(spec.resized(legs[-1].map.output_size).shape, target.array.dtype)
+    native = native_target(target.array, output, spec.spatial, ops)
+    swaps = is_mask and bool(target.swap) and is_mirrored(legs)
+    return Companion(native, target.with_array(output), swaps)
+
+
+def _moves(
+    legs: Sequence[Leg], dtype: np.dtype[Any], values: Sequence[float], is_mask: bool
+) -> list[NativeOp] | None:
+    """The operations of a chain: copies of whole pixels, or one reading through the composed map."""
+    if all(leg.map.is_exact for leg in legs):
+        grids = [(leg.map, leg.resampling.mode, value) for leg, value in zip(legs, values)]
+        return [_grid(grid, mode, value, dtype) for grid, mode, value in grids if isinstance(grid, GridMap)]
+    first = legs[0]
+    for leg, value in zip(legs, values):
+        if is_mask and leg.resampling.is_constant:
+            held_by(dtype, mask_cval=value)
+    maps = compose_affine(legs)
+    if maps is None or (is_mask and not reads_inside(maps[0], first)):
+        return None
+    mode, later = "nearest", 0
+    if not is_mask:
+        mode = (
+            "grid-constant" if first.map.is_exact and first.resampling.is_constant else first.resampling.mode
+        )
+        later = 0 if mode == "constant" else 1
+        mode = "nearest" if mode == "constant" else mode
+    clips = []
+    for leg, grid, value in list(zip(legs, maps, values))[later:]:
+        if not leg.resampling.is_constant:
+            continue
+        axes, start, after = fill_bounds(grid, leg)
+        if axes:
+            last = np.nextafter(after[axes], -np.inf).tolist()
+            clips.append(clip_box(grid.matrix[axes], grid.offset[axes], [start] * len(axes), last, value))
+    whole = maps[0]
+    offset = whole.offset + SLACK if is_mask else whole.offset
+    return [
+        affine_op(
+            whole.matrix,
+            offset,
+            whole.output_size,
+            order=0 if is_mask else 1,
+            mode=mode,
+            cval=0.0 if is_mask else values[0],
+            clips=clips,
+            labels=is_mask,
+        )
+    ]
+
+
+def run_image(ops: Sequence[PlannedOp], image: Image, companions: Sequence[Companion] = ()) -> Image:
+    """Run operations on an image: those that stand together in one native call, the others in Python.
+
+    Parameters
+    ----------
+    ops : sequence of PlannedOp
+    image : Image
+        Left as it is.
+    companions : sequence of Companion
+        Run in the first native call; in one of their own if the image needs none.
+
+    Returns
+    -------
+    Image
+        The bytes of `offgraph.plan.run.run_image`.
+
+    Raises
+    ------
+    StepError
+        Naming step, cause, shape, dtype and axes.
+    """
+    waiting: list[tuple[PlannedOp, NativeOp]] = []
+    for planned in ops:
+        try:
+            native = native_op(planned.op, planned.before)
+        except REFUSALS as error:
+            refuse(planned.steps, planned.before, error)
+        if native is not None:
+            waiting.append((planned, native))
+            continue
+        if waiting:
+            image = _run_waiting(waiting, image, companions)
+            waiting, companions = [], ()
+        image = planned.run(image)
+    if waiting:
+        return _run_waiting(waiting, image, companions)
+    if companions:
+        run_plan([companion.native for companion in companions])
+    return image
+
+
+def _run_waiting(
+    waiting: Sequence[tuple[PlannedOp, NativeOp]], image: Image, companions: Sequence[Companion]
+) -> Image:
+    first, last = waiting[0][0], waiting[-1][0]
+    output = np.empty(last.after.shape, last.after.dtype)
+    steps = tuple(step for planned, _ in waiting for step in planned.steps)
+    try:
+        own = native_target(image.array, output, first.before.spatial, [op for _, op in waiting])
+        run_plan([own, *(companion.native for companion in companions)])
+    except REFUSALS as error:
+        refuse(steps, first.before, error)
+    return Image(output, last.after.axes)
