@@ -20,6 +20,7 @@ from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.example import BadFile, Example, Maker
 from offgraph.dataset.formats import FORMATS, DatasetFormat
 from offgraph.dataset.job import Job, class_counts
+from offgraph.dataset.objects import label_of_line
 from offgraph.dataset.output import PART, OutputFolder, sha256_of
 from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import BAD_TABLE, MANIFEST, Quarantined, Records, quarantined
@@ -161,11 +162,6 @@ def build(
     allowed = MaxBad.of(max_bad)
     recipe = as_recipe(recipe)
     source = open_source(src, color=color)
-    if source.task == "detect":
-        raise BuildError(
-            f"{source.where}: a dataset stores no boxes: train with a Loader of the source itself, or open it with "
-            "open_source(..., annotations=None) to store the images alone"
-        )
     if copies > 1 and not recipe.draws:
         raise BuildError(
             f"copies={copies}, but the recipe draws nothing: all copies would be the same image; "
@@ -434,7 +430,7 @@ class _Run:
     def _report(self, resumed: int, repaired: list[str], seconds: float) -> BuildReport:
         labels, bad, size = [], [], 0
         for head, lines, bad_lines in self.records.all():
-            labels.extend(line["label"] for line in lines)
+            labels.extend(map(label_of_line, lines))
             bad.extend(bad_lines)
             size += sum(entry["bytes"] for entry in head["files"])
             if not head["files"]:
@@ -469,7 +465,9 @@ def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12)
         1, len(good)
     )
     copies = job.options["copies"]
-    classes = class_counts(job, [image.label for image in job.images])
+    classes = class_counts(
+        job, [i.label if i.objects is None else tuple(i.objects.labels.tolist()) for i in maker.source]
+    )
     needed, free = int(size * job.total), _free_space(out)
     if free is not None and needed > free:
         raise BuildError(f"{out}: the dataset needs about {needed} bytes, but only {free} are free there")

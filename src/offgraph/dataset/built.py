@@ -19,14 +19,14 @@ from offgraph.core.machine import Mount, is_machine, machine_error
 from offgraph.core.specs import ArraySpec
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.formats import FORMATS
+from offgraph.dataset.objects import label_of_line, stored_objects
 from offgraph.dataset.output import inside
 from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_array, parse
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.recipe.compose import Compose
 from offgraph.sources.base import Label
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.targets import Boxes, Image, Mask, Points
 
 __all__ = ["BuiltDataset", "StoredExample"]
 
@@ -51,6 +51,10 @@ class StoredExample:
         Number of leading steps of the recipe that are done.
     record : dict
         What those steps drew.
+    boxes : Boxes or None
+        With the task ``"detect"``: class numbers are their labels.
+    points : Points or None
+        Keypoints of each box, where the source had some.
     """
 
     image: Image
@@ -61,6 +65,8 @@ class StoredExample:
     copy: int
     start: int
     record: dict[str, Any]
+    boxes: Boxes | None = None
+    points: Points | None = None
 
 
 class BuiltDataset:
@@ -78,7 +84,7 @@ class BuiltDataset:
     ----------
     recipe : Compose
         The whole recipe it was made with.
-    task : {"classify", "multilabel", "regress", "segment"} or None
+    task : {"classify", "multilabel", "regress", "segment", "detect"} or None
         What there is to learn; None where the source had neither labels nor masks.
     class_names : tuple of str
     target_names : tuple of str
@@ -89,10 +95,16 @@ class BuiltDataset:
     labels : ndarray, shape (len,) or (len, number of classes or targets), or None
         int64 class numbers; for several classes float32 rows of 0 and 1; for numbers to learn float64, always 2-D.
         None for a source without labels.
+    most_boxes : int
+        The largest number of boxes that an example has.
+    keypoints : tuple of str or None
+        Names of the keypoints of each box.
     color : {"rgb", "grey", "keep"} or None
         Colour policy that the files were read with; None where the dataset does not say.
     mask_dtypes : tuple of str
         Every dtype that masks were stored with; empty for a dataset without masks.
+    box_classes : frozenset of int
+        Class numbers that boxes have.
 
     Raises
     ------
@@ -135,6 +147,8 @@ class BuiltDataset:
             raise BuildError(f"{where}: damaged: format {manifest['format']!r:.60}; {_ADVICE}")
         self._read = FORMATS[manifest["format"]].read
         has_masks = manifest.get("has_masks")
+        keypoints = manifest.get("keypoints")
+        self.keypoints = None if keypoints is None else tuple(keypoints)
         self.task: Task | None = manifest.get("task") or ("classify" if self.class_names else None)
         self._check = LineCheck(
             task=self.task,
@@ -143,6 +157,7 @@ class BuiltDataset:
             copies=self.copies,
             steps=len(self.recipe.steps),
             has_masks=has_masks,
+            keypoints=None if self.keypoints is None else len(self.keypoints),
         )
         entries = [(head["records"], head["examples"]) for head in manifest["shards"]]
         self._files = [inside(self.path, entry["file"]) for entry, _ in entries]
@@ -151,7 +166,12 @@ class BuiltDataset:
         self.has_masks: bool = bool(masks) if has_masks is None else has_masks
         if self.task is None and self.has_masks:
             self.task = "segment"
-        learns = bool(self.class_names) or self.task == "regress"
+        self.most_boxes = 0
+        self.box_classes: frozenset[int] = frozenset()
+        if self.task == "detect":
+            self.most_boxes = max(map(len, labels), default=0)
+            self.box_classes = frozenset(number for numbers in labels for number in numbers)
+        learns = self.task != "detect" and (bool(self.class_names) or self.task == "regress")
         self.labels = labels_array(labels, self.task, len(self.class_names)) if learns else None
 
     def _index(self, entries: list[tuple[dict[str, Any], int]]) -> tuple[np.ndarray, list[Any], set[str]]:
@@ -170,7 +190,7 @@ class BuiltDataset:
             for place, text in enumerate(lines[:count]):
                 where.append((number, offset, len(text)))
                 line = self._line(text, f"{path}, line {place + 2}")
-                labels.append(line["label"])
+                labels.append(label_of_line(line))
                 if line["mask"] is not None:
                     masks.add(line["mask"]["dtype"])
                 offset += len(text)
@@ -256,8 +276,12 @@ class BuiltDataset:
             image_data, mask_data = self._read(self.path, line)
             image = decode_array(image_data, line["image"], self.max_pixels)
             mask = None if mask_data is None else decode_array(mask_data, line["mask"], self.max_pixels)
+            stored = Image(image, line["image"]["axes"])
+            boxes, points = None, None
+            if "objects" in line:
+                boxes, points = stored_objects(line["objects"], stored.size, self.keypoints)
             return StoredExample(
-                image=Image(image, line["image"]["axes"]),
+                image=stored,
                 mask=None if mask is None else Mask(mask, line["mask"]["axes"]),
                 label=as_label(line["label"], self.task),
                 name=line["name"],
@@ -265,6 +289,8 @@ class BuiltDataset:
                 copy=line["copy"],
                 start=line["start"],
                 record=line["record"],
+                boxes=boxes,
+                points=points,
             )
         except (BuildError, OSError, MemoryError, ValueError, TypeError, LookupError, EOFError) as error:
             path = Path(error.filename) if isinstance(error, OSError) and error.filename else self.path

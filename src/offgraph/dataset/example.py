@@ -18,6 +18,7 @@ from offgraph.core.errors import BuildError, FileAccessError, MachineError, Step
 from offgraph.core.machine import with_retries
 from offgraph.core.random import Key
 from offgraph.dataset.depth import SourceDepth
+from offgraph.dataset.objects import describe_objects
 from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import size_trouble
 from offgraph.formats.decoding import MAX_PIXELS
@@ -28,7 +29,7 @@ from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
 from offgraph.sources.base import Label
-from offgraph.targets import Image, Mask, Targets
+from offgraph.targets import Image, Mask
 
 __all__ = ["BadFile", "Encoded", "Example", "Maker", "decode_array", "encode_array"]
 
@@ -129,6 +130,7 @@ class Example:
     image: Encoded
     mask: Encoded | None
     record: dict[str, Any]
+    objects: dict[str, Any] | None = None
 
     def describe(self) -> dict[str, Any]:
         """Everything but the bytes, as plain JSON: the line the example has in the sample records."""
@@ -143,6 +145,7 @@ class Example:
             "image": self.image.describe(),
             "mask": None if self.mask is None else self.mask.describe(),
             "record": self.record,
+            **({} if self.objects is None else {"objects": self.objects}),
         }
 
 
@@ -243,7 +246,7 @@ class Maker:
                 self.depth.tell(item.name, how)
         key = Key(self.seed, copy, index)
         done = run_checked(
-            self.recipe, Targets.of_image(image, sample.mask), key, stop=end, non_finite=self.non_finite
+            self.recipe, sample.targets.replaced(image=image), key, stop=end, non_finite=self.non_finite
         )
         image, mask = done.targets.image, done.targets.mask
         for kind, target in (("image", image), ("mask", mask)):
@@ -265,6 +268,7 @@ class Maker:
             image=encode_array(image.array, image.axes),
             mask=None if mask is None else encode_array(mask.array, mask.axes),
             record=done.record,
+            objects=describe_objects(done.targets),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -61,6 +62,10 @@ class Job:
         The listing, in the order of the source.
     task, target_names, has_masks
         What a model is to learn of it, as the source says it; None, empty and None in jobs of older versions.
+    keypoints : tuple of str or None
+        Names of the keypoints of each object.
+    objects : str or None
+        SHA-256 over all annotated objects, with the task ``"detect"``.
     """
 
     recipe: dict[str, Any]
@@ -71,6 +76,8 @@ class Job:
     task: Task | None = None
     target_names: tuple[str, ...] = ()
     has_masks: bool | None = None
+    keypoints: tuple[str, ...] | None = None
+    objects: str | None = None
 
     @classmethod
     def of(cls, source: Source, recipe: Compose, options: dict[str, Any], extra: Sequence[str] = ()) -> Job:
@@ -95,6 +102,8 @@ class Job:
             task=source.task,
             target_names=source.target_names,
             has_masks=source.has_masks,
+            keypoints=None if source.keypoints is None else source.keypoints.names,
+            objects=digest_of_objects(source) if source.task == "detect" else None,
         )
 
     @property
@@ -102,7 +111,11 @@ class Job:
         """Task, names of targets and whether there are masks, as plain JSON; empty for a job of an older version."""
         if self.has_masks is None:
             return {}
-        return {"task": self.task, "target_names": list(self.target_names), "has_masks": self.has_masks}
+        learnt = {"task": self.task, "target_names": list(self.target_names), "has_masks": self.has_masks}
+        if self.task == "detect":
+            learnt["keypoints"] = None if self.keypoints is None else list(self.keypoints)
+            learnt["objects"] = self.objects
+        return learnt
 
     def to_bytes(self) -> bytes:
         """JSON with one image a line."""
@@ -157,6 +170,8 @@ class Job:
             task=task,
             target_names=tuple(value.get("target_names", ())),
             has_masks=value.get("has_masks"),
+            keypoints=None if value.get("keypoints") is None else tuple(value["keypoints"]),
+            objects=value.get("objects"),
         )
 
     def differences(self, new: Job, *, versions: bool) -> list[str]:
@@ -178,8 +193,11 @@ class Job:
                 f"the classes were {list(self.class_names)!s:.500}, now {list(new.class_names)!s:.500}"
             )
         for name, was in self.learnt.items():
-            if was != new.learnt[name]:
-                found.append(f"{name.replace('_', ' ')} was {was!r:.100}, now {new.learnt[name]!r:.100}")
+            now = new.learnt.get(name)
+            if was != now and name == "objects":
+                found.append("annotations changed")
+            elif was != now:
+                found.append(f"{name.replace('_', ' ')} was {was!r:.100}, now {now!r:.100}")
         found.extend(_listing_differences(self.images, new.images))
         if versions:
             for name in sorted(self.versions.keys() | new.versions.keys()):
@@ -215,6 +233,15 @@ class Job:
             order = list(range(self.total))
         addresses = [divmod(position, copies) for position in order]
         return [addresses[start : start + size] for start in range(0, self.total, size)]
+
+
+def digest_of_objects(source: Source) -> str:
+    """SHA-256 over the annotated objects of a source, in its order: boxes, classes, regions and keypoints."""
+    digest = hashlib.sha256()
+    for item in source:
+        if item.objects is not None:
+            item.objects.digest_into(digest)
+    return digest.hexdigest()
 
 
 def class_counts(job: Job, labels: Sequence[Any]) -> dict[str, int]:

@@ -21,6 +21,7 @@ from offgraph.core.errors import BuildError
 from offgraph.core.machine import is_machine, machine_error
 from offgraph.core.tables import TableWriter
 from offgraph.dataset.job import Job, class_counts
+from offgraph.dataset.objects import label_of_line
 from offgraph.dataset.output import OutputFolder, json_bytes, json_line
 from offgraph.dataset.schema import (
     BAD_LINE,
@@ -82,6 +83,7 @@ class Records:
             copies=job.options["copies"],
             steps=sys.maxsize,  # the recipe's own are counted where the dataset is read
             has_masks=None,
+            keypoints=None if job.keypoints is None else len(job.keypoints),
         )
 
     @staticmethod
@@ -168,7 +170,7 @@ class Records:
         for head, lines, bad in self.all():
             for line in (*lines, *bad):
                 self._same_content(content, line)
-            labels.extend(line["label"] for line in lines)
+            labels.extend(map(label_of_line, lines))
             bad_lines.extend(bad)
             shards.append(self._shard_entry(head))
         bad = quarantined(bad_lines)

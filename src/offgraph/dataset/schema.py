@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from offgraph.core.choices import Task
 from offgraph.core.errors import BuildError
 from offgraph.core.tables import unescaped
+from offgraph.dataset.objects import objects_trouble
 
 __all__ = [
     "BAD_LINE",
@@ -94,6 +95,17 @@ class Record(TypedDict):
     steps: list[Any]
 
 
+class ObjectsEntry(TypedDict):
+    """Boxes and keypoints of an example, see `offgraph.dataset.objects`."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    edges: list[Annotated[list[_Number], Field(min_length=4, max_length=4)]]
+    labels: list[_Count]
+    objects: list[_Count]
+    points: NotRequired[list[list[Annotated[list[_Number | None], Field(min_length=2, max_length=2)]]]]
+    visible: NotRequired[list[list[Literal[0, 1, 2]]]]
+
+
 class ExampleLine(TypedDict):
     """One example; ``at`` is the output format's own."""
 
@@ -109,6 +121,7 @@ class ExampleLine(TypedDict):
     mask: ArrayEntry | None
     record: Record
     at: dict[str, Any]
+    objects: NotRequired[ObjectsEntry]
 
 
 class BadLine(TypedDict):
@@ -153,6 +166,7 @@ class _Manifest(TypedDict):
     task: NotRequired[Task | None]
     target_names: NotRequired[list[_Name]]
     has_masks: NotRequired[bool]
+    keypoints: NotRequired[list[_Name] | None]
 
 
 class _Options(TypedDict):
@@ -178,6 +192,8 @@ class _Job(TypedDict):
     task: NotRequired[Task | None]
     target_names: NotRequired[list[_Name]]
     has_masks: NotRequired[bool]
+    keypoints: NotRequired[list[_Name] | None]
+    objects: NotRequired[_Name]
 
 
 EXAMPLE: TypeAdapter[Any] = TypeAdapter(ExampleLine)
@@ -269,13 +285,15 @@ class LineCheck:
 
     Parameters
     ----------
-    task : {"classify", "multilabel", "regress", "segment"} or None
+    task : {"classify", "multilabel", "regress", "segment", "detect"} or None
     classes, targets : int
         Number of classes, and of numbers to learn.
     copies, steps : int
         Copies of each image; steps of the recipe.
     has_masks : bool or None
         Whether every example has a mask; None where that was not written down.
+    keypoints : int or None
+        Keypoints of each object, with the task ``"detect"``.
     """
 
     def __init__(
@@ -287,9 +305,11 @@ class LineCheck:
         copies: int,
         steps: int,
         has_masks: bool | None,
+        keypoints: int | None = None,
     ) -> None:
         self.task, self.classes, self.targets = task, classes, targets
         self.copies, self.steps, self.has_masks = copies, steps, has_masks
+        self.keypoints = keypoints
 
     def trouble(self, line: dict[str, Any]) -> str | None:
         """Say what is wrong, or None."""
@@ -301,6 +321,14 @@ class LineCheck:
             return "a mask where the others have none" if line["mask"] else "no mask, and others have one"
         if not self._label_fits(line["label"]):
             return f"label {line['label']!r:.60} in a dataset of {self.classes} classes and {self.targets} targets"
+        if ("objects" in line) != (self.task == "detect"):
+            return (
+                "boxes where the others have none" if "objects" in line else "no boxes, and others have some"
+            )
+        if "objects" in line:
+            trouble = objects_trouble(line["objects"], self.classes, self.keypoints)
+            if trouble:
+                return f"objects: {trouble}"
         for kind in ("image", "mask"):
             trouble = line[kind] and array_trouble(line[kind])
             if trouble:

@@ -50,6 +50,13 @@ _OF_TASK: dict[str, dict[str, tuple[str, str]]] = {
     "regress": {
         "targets": ("float list", "the numbers to learn, in the order of target_names in manifest.json")
     },
+    "detect": {
+        "objects/bbox": (
+            "float list",
+            "left, upper, right and lower edge of each box in pixels, 0 at the image's own edge: four numbers a box",
+        ),
+        "objects/label": ("int64 list", "class number of each box; label is -1"),
+    },
 }
 """Features that are there for these tasks only."""
 
@@ -194,6 +201,10 @@ class TFRecordFormat:
             "labels": example.label,
             "targets": example.label,
         }
+        if example.objects is not None:
+            boxes = np.array(example.objects["edges"], np.float64).reshape(-1, 4)
+            values["objects/bbox"] = (boxes[:, [1, 0, 3, 2]] + 0.5).ravel().tolist()
+            values["objects/label"] = example.objects["labels"]
         names = features_of(self.job)
         features = self.tf.train.Features(
             feature={name: self._feature(values[name], names[name][0]) for name in names}

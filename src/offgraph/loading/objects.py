@@ -10,6 +10,7 @@ import numpy as np
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.errors import ArgumentError, StepError
+from offgraph.dataset.objects import OBJECT
 from offgraph.targets import Boxes, Points, Targets
 from offgraph.targets.box_formats import BoxFormat, boxes_of_edges
 
@@ -127,7 +128,7 @@ class ObjectLayout:
     def _rows(self, boxes: Boxes, points: Points | None) -> list[np.ndarray]:
         array = boxes_of_edges(boxes.edges, self.format, boxes.size)
         labels = np.zeros(0, np.int64) if boxes.labels is None else boxes.labels
-        rows = [array.astype(np.float32), labels.astype(np.int64), boxes.ids]
+        rows = [array.astype(np.float32), labels.astype(np.int64), boxes.extra.get(OBJECT, boxes.ids)]
         if self.keypoints is not None and points is not None:
             kept = points.places[boxes.ids]
             known = np.all(np.isfinite(kept), axis=-1)

@@ -11,7 +11,7 @@ import numpy as np
 from offgraph.core.choices import NonFinite
 from offgraph.core.errors import StepError
 from offgraph.core.random import Key
-from offgraph.dataset.built import BuiltDataset
+from offgraph.dataset.built import BuiltDataset, StoredExample
 from offgraph.loading.labels import BatchLabels
 from offgraph.pipeline.checks import fit_mask, run_checked
 from offgraph.pipeline.depth import to_depth
@@ -20,7 +20,7 @@ from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
 from offgraph.sources.base import Label, count_of, refuse_classes, spread
 from offgraph.sources.names import nfc, parse_class_names
-from offgraph.targets import Image, Mask, Targets
+from offgraph.targets import Boxes, Image, Mask, Target, Targets
 
 __all__ = ["DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
 
@@ -162,8 +162,8 @@ class DatasetSamples:
         names, self._renumbered = _renumber(dataset, class_names)
         self.labels = BatchLabels(dataset.task, names, dataset.target_names, one_hot)
         self.has_masks = dataset.has_masks
-        self.most_boxes: int | None = None
-        self.keypoints: int | None = None
+        self.most_boxes = dataset.most_boxes if dataset.task == "detect" else None
+        self.keypoints = None if dataset.keypoints is None else len(dataset.keypoints)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -199,7 +199,7 @@ class DatasetSamples:
         # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
-        given = Targets.of_image(image, stored.mask)
+        given = self._given(stored, image)
         done = run_checked(recipe, given, key, start=start, non_finite=rules.non_finite)
         record = done.record
         if self.own_recipe:
@@ -207,6 +207,20 @@ class DatasetSamples:
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
         targets = _fitted(done.targets, rules)
         return TrainingSample(number, stored.name, targets, label, record, converted)
+
+    def _given(self, stored: StoredExample, image: Image) -> Targets:
+        """The image with its mask, its boxes, whose classes are numbered as the loader's are, and its keypoints."""
+        targets: dict[str, Target] = dict(Targets.of_image(image, stored.mask))
+        boxes = stored.boxes
+        if boxes is not None:
+            numbers = [] if boxes.labels is None else [self._renumbered(int(label)) for label in boxes.labels]
+            labels = np.array(numbers, np.int64)
+            targets["boxes"] = Boxes(
+                boxes.array, boxes.format, size=boxes.size, labels=labels, extra=boxes.extra
+            )
+        if stored.points is not None:
+            targets["points"] = stored.points
+        return Targets(targets)
 
 
 def _renumber(
@@ -222,13 +236,20 @@ def _renumber(
     if class_names is None or not dataset.class_names:
         return dataset.class_names, _same
     names = parse_class_names(class_names)
-    labels = np.asarray(dataset.labels)
-    found = np.unique(labels[labels >= 0]) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
-    used = [int(number) for number in found]
+    used = _used_classes(dataset)
     found_names = {dataset.class_names[number] for number in used}
     refuse_classes(str(dataset.path), found_names, names, "name all of them, or leave class_names out")
     known = {name: number for number, name in enumerate(names)}
     return names, _Renumber({i: known[nfc(dataset.class_names[i])] for i in used})
+
+
+def _used_classes(dataset: BuiltDataset) -> list[int]:
+    """Class numbers that examples have, or their boxes."""
+    if dataset.task == "detect":
+        return sorted(dataset.box_classes)
+    labels = np.asarray(dataset.labels)
+    found = np.unique(labels[labels >= 0]) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+    return [int(number) for number in found]
 
 
 def _same(label: Any) -> Any:

@@ -153,6 +153,16 @@ class Objects:
         labels = np.array([numbers[int(label)] for label in self.labels], np.int64)
         return replace(self, labels=labels)
 
+    def digest_into(self, digest: Any) -> None:
+        """Update a hash with everything that boxes, masks and keypoints are made of."""
+        parts = [self.boxes, self.labels, np.zeros(0) if self.keypoints is None else self.keypoints]
+        for region in self.regions or ():
+            parts += [region.runs] if isinstance(region, RunLengths) else [*(region or ())]
+        said = [self.format, str(self.size), *(str(part.shape) for part in parts)]
+        digest.update("\0".join(said).encode())
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).tobytes())
+
     def regions_on(self, size: tuple[int, int]) -> tuple[Region | None, ...] | None:
         """Return the regions in (row, column) with pixel centres at integers, for an image of a size."""
         if self.regions is None:
