@@ -18,7 +18,7 @@ from offgraph.plan.lower import PlannedOp, lower
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.steps.kinds import GeometricStep
 from offgraph.steps.ops import GeometricOp, PythonStep
-from offgraph.targets import Heatmap, Image, Mask, Target, Targets
+from offgraph.targets import Boxes, Heatmap, Image, Mask, Target, Targets
 
 __all__ = ["TransformHistory", "run"]
 
@@ -114,6 +114,7 @@ def run(
             companions = list(beside.values()) if target is lead else []
             images[name] = native.run_image(fuse(own) if fused else own, target, companions).contiguous()
     made: dict[str, Target] = {}
+    labels: dict[int, Mask] = {}  # by the mask they were: boxes may be taken from one
     for name, target in targets.items():
         if name in images:
             made[name] = images[name]
@@ -121,9 +122,19 @@ def run(
             made[name] = beside[name].finished()
         elif isinstance(target, Mask):
             made[name] = run_labels(chain, target, once=fused).contiguous()
-        else:
+        if isinstance(target, Mask):
+            labels[id(target)] = made[name]  # type: ignore[assignment]  # a Mask stays one
+    for name, target in targets.items():
+        if isinstance(target, Boxes) and target.mask is not None:
+            own_mask = labels.get(id(target.mask)) or run_labels(chain, target.mask, once=fused)
+            made[name] = _moved_by_maps(chain, target, own_mask)
+        elif name not in made:
             made[name] = _moved_by_maps(chain, target)
-    return Targets(made, targets.metadata), applied, TransformHistory(spec.size, chain)
+    return (
+        Targets({name: made[name] for name in targets}, targets.metadata),
+        applied,
+        TransformHistory(spec.size, chain),
+    )
 
 
 def _specs_of(
@@ -140,13 +151,13 @@ def _specs_of(
     return specs
 
 
-def _moved_by_maps(chain: Sequence[PlannedOp], target: Target) -> Target:
+def _moved_by_maps(chain: Sequence[PlannedOp], target: Target, *more: Mask) -> Target:
     """Move boxes, points and the like through all maps of a chain."""
     moving = [(planned, leg) for planned in chain if (leg := leg_of(planned)) is not None]
     if not moving:
         return target
     with named(tuple(step for planned, _ in moving for step in planned.steps), moving[0][0].before):
-        return target.moved([leg for _, leg in moving])
+        return target.moved([leg for _, leg in moving], *more)
 
 
 def _companions(chain: Sequence[PlannedOp], targets: Targets, fused: bool) -> dict[str, native.Companion]:

@@ -263,6 +263,11 @@ class Boxes(Target):
         return self._columns.extra
 
     @property
+    def mask(self) -> Mask | None:
+        """The instance mask that the boxes are taken from, or None."""
+        return None if self._instances is None else self._instances.mask
+
+    @property
     def polygons(self) -> list[list[np.ndarray] | None] | None:
         """Outlines of the objects as points (x, y) in the format's units, as they were given and moved."""
         if self._polygons is None:
@@ -282,13 +287,15 @@ class Boxes(Target):
         check_format(format, len(self._size))
         return boxes_of_edges(self.edges, format, self._size)
 
-    def moved(self, legs: Sequence[Leg]) -> Self:
+    def moved(self, legs: Sequence[Leg], mask: Mask | None = None) -> Self:
         """Return the boxes after a chain, without those that its rules drop.
 
         Parameters
         ----------
         legs : sequence of Leg
             The first begins on this grid.
+        mask : Mask, optional
+            For boxes of an instance mask: that mask after the chain, where somebody has it already.
 
         Returns
         -------
@@ -306,7 +313,8 @@ class Boxes(Target):
         result = copy.copy(self)
         result._size = legs[-1].map.output_size
         if self._instances is not None:
-            result._instances, edges, share = self._instances.moved(legs)
+            moved_mask = self._instances.mask.moved(legs) if mask is None else mask
+            result._instances, edges, share = self._instances.moved(legs, moved_mask)
         else:
             edges, share, result._polygons = self._carried(legs)
         result.edges = edges

@@ -54,13 +54,13 @@ class Instances:
         counts = np.array([count for _, _, count in found], np.int64)
         return cls(mask, labels, counts), np.array(edges, np.float64).reshape(-1, 2 * mask.array.ndim)
 
-    def moved(self, legs: Sequence[Leg]) -> tuple[Self, np.ndarray, np.ndarray]:
-        """Return the objects after a chain, their edges, and an estimate of the share that is left of each.
+    def moved(self, legs: Sequence[Leg], mask: Mask) -> tuple[Self, np.ndarray, np.ndarray]:
+        """Return the objects in the mask after a chain, their edges, and an estimate of the share left of each.
 
         An object of which no pixel is left has edges of NaN. The share compares numbers of pixels, with how much the
         chain magnifies at the centres of its outputs.
         """
-        after, edges = Instances.of(self.mask.moved(legs))
+        after, edges = Instances.of(mask)
         magnified = 1.0
         for leg in legs:
             centre = (np.array(leg.map.output_size, np.float64) - 1) / 2
