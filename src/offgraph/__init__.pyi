@@ -69,7 +69,10 @@ from offgraph.sources import (
     split as split,
     write_annotations as write_annotations,
 )
-from offgraph.core.specs import ArraySpec as ArraySpec
+from offgraph.core.specs import (
+    ArraySpec as ArraySpec,
+    OpenSpec as OpenSpec,
+)
 from offgraph.steps.kinds import (
     FilterStep as FilterStep,
     GeometricStep as GeometricStep,

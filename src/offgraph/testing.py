@@ -139,7 +139,7 @@ def _spatial(image: Image) -> str:
 
 
 def _size(image: Image) -> tuple[int, ...]:
-    return tuple(n or 0 for n in image.spec.size)
+    return image.spec.size
 
 
 def _defined(step: Step, image: Image, params: dict[str, Any]) -> np.ndarray:

@@ -183,7 +183,7 @@ def test_parts_make_the_whole():
 
 
 def test_output_spec():
-    spec = og.ArraySpec((None, None, 3), "uint8", "YXC")
+    spec = og.OpenSpec((None, None, 3), "uint8", "YXC")
     assert usual().output_spec(spec) == og.ArraySpec((32, 24, 3), "float32", "YXC")
     assert og.Compose([og.Resize(scale=0.5), og.Pad(2)]).output_spec(spec).shape == (None, None, 3)
     assert og.Compose([og.CenterCrop((8, 8), p=0.5)]).output_spec(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import offgraph as og
-from offgraph.core.specs import MAX_PIXELS, ArraySpec
+from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
 from offgraph.engine.resize import resize, weight_table
 from offgraph.formats import decoding
 from offgraph.plan.draw import MAX_WINDOW
@@ -90,7 +90,8 @@ def test_it_is_the_limit_of_files():
 def test_pixels_and_bytes_of_a_spec():
     spec = ArraySpec((5, 4, 3), "uint16", "YXC")
     assert (spec.pixels, spec.nbytes) == (20, 120)
-    assert ArraySpec((None, 4), "uint8", "YX").pixels is None
+    assert not hasattr(OpenSpec((None, 4), "uint8", "YX"), "pixels")
+    assert OpenSpec((None, 4), "uint8", "YX").resized((5, 4)) == ArraySpec((5, 4), "uint8", "YX")
 
 
 def test_a_replayed_record_is_held_to_the_limits():

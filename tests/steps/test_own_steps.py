@@ -115,7 +115,7 @@ def test_a_map_decides_on_the_size():
     og.testing.check_step(Frame(2))
     recipe = og.Compose([Frame(2), og.Rescale(1)])
     assert recipe.output_spec(og.Image(IMAGE).spec).shape == (13, 16, 3)
-    assert recipe.output_spec(og.ArraySpec((None, None, 3), "uint8", "YXC")).shape == (None, None, 3)
+    assert recipe.output_spec(og.OpenSpec((None, None, 3), "uint8", "YXC")).shape == (None, None, 3)
     assert recipe(image=IMAGE).image.shape == (13, 16, 3)
 
 

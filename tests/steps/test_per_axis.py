@@ -241,7 +241,7 @@ def test_sizes(step, size):
     spec = og.ArraySpec((20, 30), "uint8", "YX")
     out = og.Compose([step])(image=np.zeros((20, 30), np.uint8), mask=np.zeros((20, 30), bool), key=og.Key(1))
     assert out.image.shape == out.mask.shape == size == og.Compose([step]).output_spec(spec).shape
-    unknown = og.ArraySpec((None, None), "uint8", "YX")
+    unknown = og.OpenSpec((None, None), "uint8", "YX")
     assert all(n in (None, m) for n, m in zip(og.Compose([step]).output_spec(unknown).shape, size))
 
 

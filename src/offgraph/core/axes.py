@@ -6,7 +6,7 @@ import functools
 
 from offgraph.core.errors import StepError
 
-__all__ = ["SPATIAL", "name_axes"]
+__all__ = ["SPATIAL", "name_axes", "spatial_axes", "spatial_names"]
 
 
 SPATIAL = "ZYX"
@@ -14,12 +14,14 @@ SPATIAL = "ZYX"
 
 
 @functools.lru_cache(maxsize=64)
-def _spatial_names(axes: str) -> str:
+def spatial_names(axes: str) -> str:
+    """Return the letters of the spatial axes, in order."""
     return "".join(name for name in axes if name in SPATIAL)
 
 
 @functools.lru_cache(maxsize=64)
-def _spatial_axes(axes: str) -> tuple[int, ...]:
+def spatial_axes(axes: str) -> tuple[int, ...]:
+    """Return the places of the spatial axes, in order."""
     return tuple(i for i, name in enumerate(axes) if name in SPATIAL)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 
-from offgraph.core.axes import _spatial_axes, _spatial_names
+from offgraph.core.axes import spatial_axes, spatial_names
 
-__all__ = ["MAX_PIXELS", "ArraySpec", "held_by", "scaled"]
+__all__ = ["MAX_PIXELS", "ArraySpec", "OpenSpec", "SpecT", "held_by", "scaled", "spec_of"]
 
 
 MAX_PIXELS = 178_956_970
@@ -19,22 +19,76 @@ MAX_PIXELS = 178_956_970
 
 
 @dataclass(frozen=True)
-class ArraySpec:
-    """Shape, dtype and axes of one target at one point of a recipe.
+class OpenSpec:
+    """Shape, dtype and axes of a target before anything is drawn: a length may not be known yet.
 
     Parameters
     ----------
     shape : tuple of int or None
-        Length of every axis; ``None`` where it depends on the image.
+        Length of every axis; ``None`` where it depends on the image or on what is drawn.
     dtype : str
         A NumPy dtype name such as ``"uint8"``.
     axes : str
-        One letter an axis, of ``T``, ``Z``, ``Y``, ``X``, ``C``: ``"YXC"`` is height, width, channels.
+        One letter per axis, of ``T``, ``Z``, ``Y``, ``X``, ``C``: ``"YXC"`` is height, width, channels.
     """
 
     shape: tuple[int | None, ...]
     dtype: str
     axes: str
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Indices of the spatial axes, in order."""
+        return spatial_axes(self.axes)
+
+    @property
+    def spatial_names(self) -> str:
+        """Letters of the spatial axes, in order: ``"YX"`` or ``"ZYX"``."""
+        return spatial_names(self.axes)
+
+    @property
+    def size(self) -> tuple[int | None, ...]:
+        """Lengths of the spatial axes: (H, W) or (D, H, W)."""
+        return tuple(self.shape[i] for i in self.spatial)
+
+    def resized(self, size: tuple[int | None, ...]) -> OpenSpec:
+        """Return the same spec with other spatial lengths; an `ArraySpec` where all lengths are known."""
+        shape = list(self.shape)
+        for axis, length in zip(self.spatial, size, strict=True):
+            shape[axis] = length
+        return spec_of(tuple(shape), self.dtype, self.axes)
+
+    def cast(self, dtype: str) -> Self:
+        """Return the same spec with another dtype."""
+        return type(self)(self.shape, _dtype_name(np.dtype(dtype)), self.axes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class ArraySpec(OpenSpec):
+    """Shape, dtype and axes of one target at one point of a recipe; every length is known.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Length of every axis.
+    dtype : str
+        A NumPy dtype name such as ``"uint8"``.
+    axes : str
+        One letter per axis, of ``T``, ``Z``, ``Y``, ``X``, ``C``: ``"YXC"`` is height, width, channels.
+    """
+
+    shape: tuple[int, ...]
+
+    if TYPE_CHECKING:
+
+        @property
+        def size(self) -> tuple[int, ...]:
+            """Lengths of the spatial axes: (H, W) or (D, H, W)."""
+            ...
+
+        def resized(self, size: tuple[int, ...]) -> ArraySpec:  # type: ignore[override]  # narrower on purpose
+            """Return the same spec with other spatial lengths."""
+            ...
 
     @classmethod
     def of(cls, array: np.ndarray, axes: str) -> ArraySpec:
@@ -42,43 +96,25 @@ class ArraySpec:
         return cls(array.shape, _dtype_name(array.dtype), axes)
 
     @property
-    def spatial(self) -> tuple[int, ...]:
-        """Indices of the spatial axes, in order."""
-        return _spatial_axes(self.axes)
+    def pixels(self) -> int:
+        """How many pixels there are, channels not counted."""
+        return math.prod(n for n, name in zip(self.shape, self.axes) if name != "C")
 
     @property
-    def spatial_names(self) -> str:
-        """Letters of the spatial axes, in order: ``"YX"`` or ``"ZYX"``."""
-        return _spatial_names(self.axes)
+    def nbytes(self) -> int:
+        """Memory of such an array."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
-    @property
-    def size(self) -> tuple[int | None, ...]:
-        """Lengths of the spatial axes: (H, W) or (D, H, W)."""
-        return tuple(self.shape[i] for i in self.spatial)
 
-    @property
-    def pixels(self) -> int | None:
-        """How many pixels there are, channels not counted; ``None`` where a length is not known."""
-        lengths = [n for n, name in zip(self.shape, self.axes) if name != "C"]
-        return None if None in lengths else math.prod(n or 0 for n in lengths)
+SpecT = TypeVar("SpecT", bound=OpenSpec)
+"""A spec of either kind: what is known stays known, what is open stays open."""
 
-    @property
-    def nbytes(self) -> int | None:
-        """Memory of such an array; ``None`` where a length is not known."""
-        if None in self.shape:
-            return None
-        return math.prod(n or 0 for n in self.shape) * np.dtype(self.dtype).itemsize
 
-    def resized(self, size: tuple[int | None, ...]) -> ArraySpec:
-        """Return the same spec with other spatial lengths."""
-        shape = list(self.shape)
-        for axis, length in zip(self.spatial, size, strict=True):
-            shape[axis] = length
-        return ArraySpec(tuple(shape), self.dtype, self.axes)
-
-    def cast(self, dtype: str) -> ArraySpec:
-        """Return the same spec with another dtype."""
-        return ArraySpec(self.shape, _dtype_name(np.dtype(dtype)), self.axes)
+def spec_of(shape: tuple[int | None, ...], dtype: str, axes: str) -> OpenSpec:
+    """Return an `ArraySpec` where all lengths are known, else an `OpenSpec`."""
+    if None in shape:
+        return OpenSpec(shape, dtype, axes)
+    return ArraySpec(cast("tuple[int, ...]", shape), dtype, axes)
 
 
 @functools.lru_cache(maxsize=64)

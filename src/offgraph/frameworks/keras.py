@@ -16,7 +16,7 @@ import numpy as np
 from offgraph.core.arguments import path_of
 from offgraph.core.choices import Outputs, Task
 from offgraph.core.errors import OffgraphError, StepError
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import OpenSpec, spec_of
 from offgraph.core.versions import library_versions
 from offgraph.frameworks.head import outputs_of, shape_of, task_of
 from offgraph.frameworks.member import MEMBER, VERSION, read_description
@@ -43,7 +43,7 @@ class SavedModel:
     postprocess : Compose or None
         Result steps that refine what the model puts out.
     task : {"classify", "multilabel", "regress", "segment"}
-    input_spec : ArraySpec
+    input_spec : OpenSpec
         Shape without the batch axis (None where any length will do), dtype and axes of the model's input.
     path : Path
     target_names : tuple of str
@@ -57,7 +57,7 @@ class SavedModel:
     class_names: tuple[str, ...]
     postprocess: Compose | None
     task: Task
-    input_spec: ArraySpec
+    input_spec: OpenSpec
     path: Path
     target_names: tuple[str, ...] = ()
     outputs: Outputs | None = None
@@ -145,7 +145,7 @@ def save(
             "says what the numbers are), or say task='classify' or task='multilabel'"
         )
     taken = _input(model)
-    spec = ArraySpec(tuple(taken["shape"]), taken["dtype"], taken["axes"])
+    spec = spec_of(tuple(taken["shape"]), taken["dtype"], taken["axes"])
     _check_names(names, task, shape_of(model, "output")[-1])
     _check_recipe(recipe, spec)
     steps = (
@@ -296,9 +296,7 @@ def _layers(model: Any) -> Iterator[Any]:
     yield from found
 
 
-def result_steps(
-    given: Compose | Sequence[Any], task: Task, taken: ArraySpec, outputs: int | None
-) -> Compose:
+def result_steps(given: Compose | Sequence[Any], task: Task, taken: OpenSpec, outputs: int | None) -> Compose:
     """Parse the steps that make a mask of a model's probabilities.
 
     Parameters
@@ -334,7 +332,7 @@ def result_steps(
     spatial = taken.axes.replace("C", "")
     channels, axes = ((), spatial) if outputs == 1 else ((outputs,), spatial + "C")
     try:
-        made = steps.output_spec(ArraySpec((None,) * len(spatial) + channels, "float32", axes))
+        made = steps.output_spec(OpenSpec((None,) * len(spatial) + channels, "float32", axes))
     except StepError as error:
         raise OffgraphError(f"postprocess: {error}") from error
     if np.dtype(made.dtype).kind not in "bui" or "C" in made.axes:
@@ -342,13 +340,13 @@ def result_steps(
     return steps
 
 
-def _check_recipe(recipe: Compose, taken: ArraySpec) -> None:
+def _check_recipe(recipe: Compose, taken: OpenSpec) -> None:
     """Refuse a recipe that never makes of an image what the model takes."""
     spatial = taken.axes.replace("C", "")
     channels = taken.shape[-1] if "C" in taken.axes else 1
     colours, axes = ((), spatial) if channels == 1 else ((channels,), spatial + "C")
     try:
-        made = recipe.eval().output_spec(ArraySpec((None,) * len(spatial) + colours, "uint8", axes))
+        made = recipe.eval().output_spec(OpenSpec((None,) * len(spatial) + colours, "uint8", axes))
     except StepError as error:
         raise OffgraphError(f"the recipe does not fit a model that takes {taken.shape}: {error}") from error
     pairs = zip(made.size, taken.size, strict=True)

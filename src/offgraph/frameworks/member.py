@@ -14,7 +14,7 @@ import numpy as np
 from offgraph.core.axes import name_axes
 from offgraph.core.choices import Outputs, Task
 from offgraph.core.errors import OffgraphError, StepError
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import OpenSpec, spec_of
 from offgraph.frameworks.head import TASKS
 from offgraph.recipe.compose import Compose
 
@@ -56,7 +56,7 @@ class Description:
     postprocess: Compose | None
     task: Task
     outputs: Outputs | None
-    input_spec: ArraySpec
+    input_spec: OpenSpec
 
 
 def read_description(path: Path) -> Description:
@@ -151,7 +151,7 @@ def _names(described: dict[str, Any], field: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _spec_of(given: Any) -> ArraySpec:
+def _spec_of(given: Any) -> OpenSpec:
     """Parse what a file says of the model's input."""
     shape, dtype = tuple(given["shape"]), given["dtype"]
     if dtype not in _DTYPES:
@@ -163,4 +163,4 @@ def _spec_of(given: Any) -> ArraySpec:
     if not isinstance(given["axes"], str):
         raise TypeError(f"axes={given['axes']!r:.80}")
     axes = name_axes(tuple(length or 1 for length in shape), given["axes"])
-    return ArraySpec(shape, dtype if dtype == "bfloat16" else np.dtype(dtype).name, axes)
+    return spec_of(shape, dtype if dtype == "bfloat16" else np.dtype(dtype).name, axes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from offgraph.core.choices import Color
 from offgraph.core.errors import OffgraphError, OffgraphWarning, SourceError
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import OpenSpec
 from offgraph.core.tables import header_of
 from offgraph.sources import Source, open_source
 from offgraph.sources.layout import refuse_masks_as_images
@@ -99,7 +99,7 @@ def _labels_for(saved: SavedModel, src: str | os.PathLike[str], labels: str | No
     return {"labels": None}
 
 
-def color_for(spec: ArraySpec) -> Color:
+def color_for(spec: OpenSpec) -> Color:
     """Return how images are read for a model with this input: one channel grey, three RGB, else as stored."""
     channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
     if "Z" in spec.axes or channels is None:

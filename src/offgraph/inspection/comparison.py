@@ -314,7 +314,7 @@ def _add_figures(page: Report, original: Image, shown: list[_Shown]) -> None:
     figures = [Figure(draw.fit(first, _SIDE, enlarge=False), "original", _size(original))]
     figures += [Figure(display(s.result), s.caption, _milliseconds(s)) for s in shown]
     page.figures(figures, columns=columns, linked=True)
-    if max(original.spec.shape[i] or 0 for i in original.spec.spatial) > _SIDE:
+    if max(original.spec.shape[i] for i in original.spec.spatial) > _SIDE:
         page.text(
             f"Larger images are shown shrunk to {_SIDE} pixels; times and differences are those of the whole."
         )

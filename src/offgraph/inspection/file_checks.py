@@ -461,7 +461,7 @@ def _find_odd_sizes(examined: Iterable[_Examined]) -> None:
     sized = []
     for one in examined:
         if one.spec is not None and 0 not in one.spec.size:
-            height, width = (length or 0 for length in one.spec.size[-2:])
+            height, width = one.spec.size[-2:]
             sized.append((one, height, width))
     if len(sized) < _ENOUGH_TO_COMPARE:
         return

@@ -25,7 +25,7 @@ from offgraph.core.errors import (
 )
 from offgraph.core.machine import with_retries
 from offgraph.core.random import Key
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import OpenSpec
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
@@ -235,7 +235,7 @@ class Loader(NotebookView):
         """Name → what was done to the images that were brought to the depth of the others."""
         self.start_epoch = whole_number("start_epoch", start_epoch, least=0)
         self._next_epoch = self.start_epoch
-        self._specs: tuple[ArraySpec, ArraySpec | None] | None = None
+        self._specs: tuple[OpenSpec, OpenSpec | None] | None = None
         self._known: Rules | None = None
         self._unusable: dict[str, str] = {}
         self._warned = False
@@ -346,7 +346,7 @@ class Loader(NotebookView):
         count = self.num_images
         return permutation(count, seed=self.seed, epoch=epoch) if self.shuffle else np.arange(count)
 
-    def specs(self) -> tuple[ArraySpec, ArraySpec | None]:
+    def specs(self) -> tuple[OpenSpec, OpenSpec | None]:
         """Shape, dtype and axes of image and mask in a batch, without the batch axis: what most images give.
 
         Raises

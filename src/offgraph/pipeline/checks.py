@@ -14,7 +14,7 @@ import numpy as np
 from offgraph.core.choices import NonFinite
 from offgraph.core.errors import ArgumentError, StepError
 from offgraph.core.random import Key
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.pipeline.probe import _channels
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.result import Result
@@ -35,7 +35,7 @@ __all__ = [
 # ---- shape and dtype
 
 
-def check_alike(image: ArraySpec, name: str, reference: ArraySpec, recipe: Compose, *, kind: str) -> None:
+def check_alike(image: ArraySpec, name: str, reference: OpenSpec, recipe: Compose, *, kind: str) -> None:
     """Refuse an image or mask that cannot be stacked with another: ``None`` in the reference fits every length.
 
     Parameters
@@ -62,11 +62,11 @@ def check_alike(image: ArraySpec, name: str, reference: ArraySpec, recipe: Compo
     )
 
 
-def _shape(spec: ArraySpec) -> str:
+def _shape(spec: OpenSpec) -> str:
     return str(spec.shape).replace("None", "any")
 
 
-def advice(kind: str, one: ArraySpec, other: ArraySpec, recipe: Compose) -> str:
+def advice(kind: str, one: OpenSpec, other: OpenSpec, recipe: Compose) -> str:
     """Say what makes two images or masks alike; never a step that the recipe has already."""
     if kind == "mask" and one.dtype != other.dtype:
         return "save all masks with the same dtype"

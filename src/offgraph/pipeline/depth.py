@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from offgraph.core.errors import OffgraphWarning, StepError
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.recipe.compose import Compose
 from offgraph.targets.image import Image
 from offgraph.transforms import Normalize
@@ -20,7 +20,7 @@ __all__ = ["converted_warning", "scales_by_dtype", "to_depth"]
 
 def scales_by_dtype(recipe: Compose) -> bool:
     """Whether a recipe takes every image by the largest value of its dtype, so that 255 and 65535 both become 1."""
-    before = ArraySpec((None, None, 3), "uint8", "YXC")
+    before: OpenSpec = OpenSpec((None, None, 3), "uint8", "YXC")
     for step in recipe.steps:
         if isinstance(step, Normalize):
             return step.range is None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offgraph.core.machine import with_retries
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.pipeline.failures import BAD_FILE
 from offgraph.pipeline.workers import ordered_map
 from offgraph.recipe.compose import Compose
@@ -29,15 +29,15 @@ class Probe:
     name : str
     stored : ArraySpec
         As it is read.
-    image : ArraySpec
+    image : OpenSpec
         After the recipe, with ``None`` for lengths that are drawn.
-    mask : ArraySpec or None
+    mask : OpenSpec or None
     """
 
     name: str
     stored: ArraySpec
-    image: ArraySpec
-    mask: ArraySpec | None
+    image: OpenSpec
+    mask: OpenSpec | None
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Reference(Probe):
 
 
 def probe_sample(
-    name: str, stored: ArraySpec, mask: ArraySpec | None, recipe: Compose, start: int = 0
+    name: str, stored: ArraySpec, mask: OpenSpec | None, recipe: Compose, start: int = 0
 ) -> Probe:
     """Say what a sample looks like after a recipe, of which `start` steps are done."""
     after = recipe.output_spec(stored, start)
@@ -161,5 +161,5 @@ def _widest(first: list[str], more: Iterable[str]) -> str:
     return listed[0] if found.kind == "f" else found.name
 
 
-def _channels(spec: ArraySpec) -> int | None:
+def _channels(spec: OpenSpec) -> int | None:
     return spec.shape[spec.axes.index("C")] if "C" in spec.axes else None

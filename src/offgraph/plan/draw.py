@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from offgraph.core.errors import MachineError, OffgraphError, StepError
 from offgraph.core.machine import machine_error
 from offgraph.core.random import Draw, Key
-from offgraph.core.specs import MAX_PIXELS, ArraySpec
+from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec, spec_of
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import FilterStep, PointwiseStep
@@ -92,7 +92,7 @@ def _draw(here: PlacedStep, key: Key, spec: ArraySpec) -> AppliedStep:
     return AppliedStep(here.address, True, here.step.sample(Draw(key, here.address), spec))
 
 
-def refuse(steps: Sequence[PlacedStep], spec: ArraySpec, error: Exception) -> NoReturn:
+def refuse(steps: Sequence[PlacedStep], spec: OpenSpec, error: Exception) -> NoReturn:
     """Raise the error that says steps, shape, dtype and axes with what was raised; a machine's failure as it is."""
     if isinstance(error, MachineError):
         raise error
@@ -106,7 +106,7 @@ def refuse(steps: Sequence[PlacedStep], spec: ArraySpec, error: Exception) -> No
 
 
 @contextmanager
-def named(steps: Sequence[PlacedStep], spec: ArraySpec) -> Iterator[None]:
+def named(steps: Sequence[PlacedStep], spec: OpenSpec) -> Iterator[None]:
     """Say step, shape, dtype and axes with what a step refuses; a mistake in the step's own code passes through."""
     try:
         yield
@@ -126,15 +126,15 @@ def _checked_spec(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixel
     after = step.output_spec(spec, params)
     if after.shape == spec.shape or isinstance(step, FilterStep | PointwiseStep):
         return after
-    if 0 < math.prod(n or 0 for n in after.shape) <= min(max_pixels // 2, MAX_SIDE):
+    if 0 < math.prod(after.shape) <= min(max_pixels // 2, MAX_SIDE):
         return after  # whatever the dtype: no value takes more than 16 bytes
-    pixels, given = after.pixels or 0, spec.pixels or 0
-    side = max((n or 0 for n in after.shape), default=0)
-    if (pixels > given and (pixels > max_pixels or (after.nbytes or 0) > 8 * max_pixels)) or (
-        side > MAX_SIDE and side > max(n or 0 for n in spec.shape)
+    pixels, given = after.pixels, spec.pixels
+    side = max(after.shape, default=0)
+    if (pixels > given and (pixels > max_pixels or after.nbytes > 8 * max_pixels)) or (
+        side > MAX_SIDE and side > max(spec.shape)
     ):
         raise ValueError(
-            f"{step!r}{_drew(params)} would make {size_text(after)} pixels ({after.nbytes or 0:,} bytes), more than the "
+            f"{step!r}{_drew(params)} would make {size_text(after)} pixels ({after.nbytes:,} bytes), more than the "
             f"limit of {max_pixels:,} pixels of 8 bytes, {MAX_SIDE:,} to a side; make it smaller, or pass max_pixels="
         )
     return after
@@ -144,7 +144,7 @@ def _drew(params: dict[str, Any]) -> str:
     return f" with {', '.join(f'{name}={value}' for name, value in params.items())}" if params else ""
 
 
-def drawn_spec(placed: Sequence[PlacedStep], spec: ArraySpec) -> list[ArraySpec]:
+def drawn_spec(placed: Sequence[PlacedStep], spec: OpenSpec) -> list[OpenSpec]:
     """Return the spec before the first step and after each: ``None`` for lengths that the drawing decides.
 
     Raises
@@ -160,7 +160,7 @@ def drawn_spec(placed: Sequence[PlacedStep], spec: ArraySpec) -> list[ArraySpec]
     return specs
 
 
-def _after(step: Step, before: ArraySpec) -> ArraySpec:
+def _after(step: Step, before: OpenSpec) -> OpenSpec:
     check_input(step, before)
     after = step.output_spec(before)
     if step.p == 1 or after == before:
@@ -173,10 +173,10 @@ def _after(step: Step, before: ArraySpec) -> ArraySpec:
             "a step that changes the dtype needs p=1"
         )
     lengths = (a if a == b else None for a, b in zip(after.shape, before.shape))
-    return ArraySpec(tuple(lengths), after.dtype, after.axes)
+    return spec_of(tuple(lengths), after.dtype, after.axes)
 
 
-def check_input(step: Step, spec: ArraySpec) -> None:
+def check_input(step: Step, spec: OpenSpec) -> None:
     """Refuse an image with a number of spatial axes that the step does not take, or of bool where it would average."""
     if spec.dtype == "bool" and step.averages:
         order = " or use order=0," if hasattr(step, "order") else ""

@@ -9,7 +9,7 @@ import numpy as np
 
 from offgraph import ndimage
 from offgraph.core.axes import SPATIAL
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import SpecT
 from offgraph.steps.kinds import ResultStep
 from offgraph.targets.regions import regions
 
@@ -22,7 +22,7 @@ Connectivity = Literal[1, 2, 3]
 class LabelStep(ResultStep):
     """A result step that takes a label image: whole numbers on the spatial axes, 0 is the background."""
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """The same; refuses what is no label image."""
         if np.dtype(spec.dtype).kind not in "bui":
             raise ValueError(

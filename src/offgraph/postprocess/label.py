@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import SpecT
 from offgraph.postprocess._labels import Connectivity, LabelStep, neighbours, pieces
 from offgraph.steps.declaration import step
 from offgraph.targets.image import Image
@@ -37,7 +37,7 @@ class Label(LabelStep):
 
     connectivity: Connectivity = 1
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """int32."""
         return super().output_spec(spec, params).cast("int32")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ResultStep
 from offgraph.steps.parameters import Probability
@@ -42,7 +42,7 @@ class Threshold(ResultStep):
 
     value: Probability = 0.5
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """Whole numbers on the axes without the channels."""
         if np.dtype(spec.dtype).kind != "f":
             raise ValueError(f"takes probabilities, floats from 0 to 1, got {spec.dtype}")
@@ -53,8 +53,8 @@ class Threshold(ResultStep):
         if channels == 0:
             raise ValueError("the image has no channels to choose from")
         shape = spec.shape[:place] + spec.shape[place + 1 :]
-        return ArraySpec(
-            shape,
+        return type(spec)(
+            shape,  # type: ignore[arg-type]  # of the same spec, without one axis
             "uint16" if channels is not None and channels > 256 else "uint8",
             spec.axes.replace("C", ""),
         )

@@ -17,7 +17,7 @@ from offgraph.core.arguments import whole_number
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
 from offgraph.core.random import Key
-from offgraph.core.specs import MAX_PIXELS, ArraySpec
+from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
 from offgraph.plan.draw import draw, drawn_spec
 from offgraph.plan.explain import explain as explain_plan
 from offgraph.plan.explain import spec_text
@@ -320,14 +320,14 @@ class Compose(NotebookView):
         }
         return Result(made, record, history)
 
-    def output_spec(self, spec: ArraySpec, start: int = 0) -> ArraySpec:
-        """Return shape, dtype and axes of the output, with ``None`` for lengths that are drawn.
+    def output_spec(self, spec: OpenSpec, start: int = 0) -> OpenSpec:
+        """Return shape, dtype and axes of the output: an `ArraySpec`, or an `OpenSpec` where lengths are drawn.
 
         `spec` is that of the image before step `start`, counted from 0.
         """
         return drawn_spec(self._placed[start:], spec)[-1]
 
-    def stored(self, spec: ArraySpec) -> int:
+    def stored(self, spec: OpenSpec) -> int:
         """Return how many leading steps still give whole numbers: what a dataset on disk stores."""
         specs = drawn_spec(self._placed, spec)
         floats = (number for number, s in enumerate(specs) if np.dtype(s.dtype).kind == "f")

@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.fields import FieldInfo
 
 from offgraph.core.random import Draw
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.parameters import PerAxis, Probability, is_range
 from offgraph.targets.image import Image
@@ -81,7 +81,7 @@ class Step:
         """Draw this image's values as plain JSON: by default one for every parameter that takes a range."""
         return {name: drawn(draw, getattr(self, name)) for name in _ranged(type(self))}
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """Return shape, dtype and axes after the step; without params, ``None`` for lengths that are drawn."""
         return spec
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from offgraph import ndimage
 from offgraph.core.axes import SPATIAL
 from offgraph.core.random import Draw, Key
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap
 from offgraph.geometry.grid_map import GridMap
@@ -38,25 +38,34 @@ class GeometricStep(Step):
 
     kind = "geometric"
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
-        """Return the spatial lengths after the step, None for those that are not known; may be left to the map."""
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
+        """Return the spatial lengths after the step; may be left to the map."""
         return size
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
-        """Same dtype and axes, and the spatial lengths of `output_size`; those of the map where it is not written."""
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return what is known of the spatial lengths after the step before anything is drawn.
+
+        By default known lengths that a draw leaves as they are stay known; the others too where nothing varies. A step
+        that is given its size says more.
+        """
+        if None in size or type(self).map is GeometricStep.map:
+            return size
+        spec = ArraySpec(cast("tuple[int, ...]", size), "float64", SPATIAL[-len(size) :])
+        made = self._drawn_size(spec, self.sample(Draw(Key(), self.name), spec))
+        if not self.varies:
+            return made
+        return tuple(n if n == given else None for n, given in zip(made, size))
+
+    def _drawn_size(self, spec: ArraySpec, params: dict[str, Any]) -> tuple[int, ...]:
         if type(self).output_size is not GeometricStep.output_size:
-            return spec.resized(self.output_size(spec.size, params))
-        if None in spec.shape or type(self).map is GeometricStep.map:
-            return spec
-        if params is not None:
-            return spec.resized(self.map(params, spec).output_size)
-        # Any draw tells which lengths the map changes; to which, only a step that does not vary tells.
-        size = self.map(self.sample(Draw(Key(), self.name), spec), spec).output_size
-        if self.varies:
-            return spec.resized(tuple(n if n == given else None for n, given in zip(size, spec.size)))
-        return spec.resized(size)
+            return self.output_size(spec.size, params)
+        return spec.size if type(self).map is GeometricStep.map else self.map(params, spec).output_size
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """Same dtype and axes, and the spatial lengths of `output_size`, or those of the map where it is not written."""
+        if params is not None and isinstance(spec, ArraySpec):
+            return spec.resized(self._drawn_size(spec, params))
+        return cast("SpecT", spec.resized(self.open_size(spec.size)))
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> CoordinateMap:
         """Return the map from output to input pixels."""

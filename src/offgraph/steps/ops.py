@@ -298,7 +298,7 @@ class Pointwise(Op):
         return (
             kind.kind in "ui"
             and kind.itemsize <= 2
-            and 1 << 8 * kind.itemsize < (spec.pixels or 0)
+            and 1 << 8 * kind.itemsize < spec.pixels
             and 0 not in spec.shape
         )
 

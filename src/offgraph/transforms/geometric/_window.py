@@ -17,7 +17,10 @@ from offgraph.steps.base import CONFIG
 from offgraph.steps.kinds import GeometricStep, resampling_rule
 from offgraph.steps.parameters import Number, Whole
 
-__all__ = ["NUMPY_MODES", "WindowStep", "check_crop", "reference_window", "whole_pixels"]
+__all__ = ["NUMPY_MODES", "WindowStep", "crop_size", "open_crop_size", "reference_window", "whole_pixels"]
+
+Size = int | str | tuple[int | str, ...]
+"""Lengths of a crop: pixels, or shares such as ``"80%"``; one for all axes, or one per axis."""
 
 NUMPY_MODES = {
     "constant": "constant",
@@ -62,35 +65,50 @@ class WindowStep(GeometricStep):
         return resampling_rule(0, self.mode, self.cval, self.mask_cval)
 
 
-def check_crop(
-    size: int | str | tuple[int | str, ...], have: tuple[int | None, ...], *, pad: bool
-) -> tuple[int | None, ...]:
-    """Return the size of a crop that fits its image, in pixels, as far as the image's size is known.
+def crop_size(size: Size, have: tuple[int, ...], *, pad: bool) -> tuple[int, ...]:
+    """Return the size of a crop that fits its image, in pixels.
 
     Raises
     ------
     ValueError
         Naming both sizes, where the crop is larger and `pad` is off.
     """
-    if isinstance(size, int | str):
-        size = (size,) * len(have)
-    if len(size) != len(have):
-        raise ValueError(f"size={size} has {len(size)} lengths, the image has {len(have)} spatial axes")
-    wanted = tuple(whole_pixels(want, n, at_least=1) for want, n in zip(size, have))
-    if not pad and any(n is not None and want is not None and want > n for want, n in zip(wanted, have)):
-        raise ValueError(
-            f"size={size} is larger than the image of {have}; write pad=True to add what is missing, "
-            "or put Resize before it"
-        )
+    wanted = tuple(whole_pixels(want, n, at_least=1) for want, n in zip(_per_axis(size, have), have))
+    if not pad and any(want > n for want, n in zip(wanted, have)):
+        raise _too_large(size, have)
     return wanted
 
 
-def whole_pixels(length: int | str, n: int | None, *, at_least: int = 0) -> int | None:
-    """Return a length in pixels; a share of an axis of `n` is rounded, half up, and not known without `n`."""
+def open_crop_size(size: Size, have: tuple[int | None, ...], *, pad: bool) -> tuple[int | None, ...]:
+    """Return the size of a crop as far as that of its image is known; refuses what `crop_size` would."""
+    wanted = tuple(
+        want if isinstance(want, int) else None if n is None else whole_pixels(want, n, at_least=1)
+        for want, n in zip(_per_axis(size, have), have)
+    )
+    if not pad and any(n is not None and want is not None and want > n for want, n in zip(wanted, have)):
+        raise _too_large(size, have)
+    return wanted
+
+
+def _per_axis(size: Size, have: tuple[int | None, ...]) -> tuple[int | str, ...]:
+    lengths = (size,) * len(have) if isinstance(size, int | str) else size
+    if len(lengths) != len(have):
+        raise ValueError(f"size={lengths} has {len(lengths)} lengths, the image has {len(have)} spatial axes")
+    return lengths
+
+
+def _too_large(size: Size, have: tuple[int | None, ...]) -> ValueError:
+    lengths = (size,) * len(have) if isinstance(size, int | str) else size
+    return ValueError(
+        f"size={lengths} is larger than the image of {have}; write pad=True to add what is missing, "
+        "or put Resize before it"
+    )
+
+
+def whole_pixels(length: int | str, n: int, *, at_least: int = 0) -> int:
+    """Return a length in pixels; a share of an axis of `n` is rounded, half up."""
     if isinstance(length, int):
         return length
-    if n is None:
-        return None
     # 9.2 % of 375 is 34.5: in float64 it is less, and the half would go down.
     return max(at_least, math.floor(Fraction(length[:-1]) * n / 100 + Fraction(1, 2)))
 

@@ -132,7 +132,7 @@ class Affine(ResampledStep):
 
     def _shift(self, draw: Draw, spec: ArraySpec) -> list[float]:
         """One value in pixels for each axis; axes under one name share the number that was drawn, and not the share."""
-        size = [n or 0 for n in spec.size]
+        size = spec.size
         if isinstance(self.translate, PerAxis):
             along_axes("translate", self.translate, spec.spatial_names, 0.0)
             result = [0.0] * len(size)
@@ -191,15 +191,17 @@ class Affine(ResampledStep):
             raise ValueError(f"shear={shear} flattens the image: its determinant is 0")
         return np.array([[1, down], [right, 1]])
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
+        """The same."""
+        return size
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The same."""
         return size
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """The pull matrix, on the same size."""
-        size = tuple(n or 0 for n in spec.size)
+        size = spec.size
         return AffineMap(*self.pull(params, size), size, size)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

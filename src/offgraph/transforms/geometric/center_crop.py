@@ -9,7 +9,7 @@ import numpy as np
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import CropSize
-from offgraph.transforms.geometric._window import WindowStep, check_crop, reference_window
+from offgraph.transforms.geometric._window import WindowStep, crop_size, open_crop_size, reference_window
 
 __all__ = ["CenterCrop"]
 
@@ -39,19 +39,21 @@ class CenterCrop(WindowStep):
     size: CropSize
     pad: bool = False
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
         """The given size."""
-        return check_crop(self.size, size, pad=self.pad)
+        return crop_size(self.size, size, pad=self.pad)
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The given size, as far as shares of the image are known."""
+        return open_crop_size(self.size, size, pad=self.pad)
 
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """Half of what is too much."""
-        wanted = check_crop(self.size, spec.size, pad=self.pad)
-        return tuple(((n or 0) - (want or 0)) // 2 for want, n in zip(wanted, spec.size))
+        wanted = crop_size(self.size, spec.size, pad=self.pad)
+        return tuple((n - want) // 2 for want, n in zip(wanted, spec.size))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A slice, after `numpy.pad` where the image is smaller."""
-        size = [want or 0 for want in check_crop(self.size, image.shape, pad=self.pad)]
+        size = crop_size(self.size, image.shape, pad=self.pad)
         start = [(n - want) // 2 for n, want in zip(image.shape, size)]
         return reference_window(image, start, size, self.mode, self.cval)

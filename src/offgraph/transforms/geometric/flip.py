@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.geometry.grid_map import GridMap
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import GeometricStep
@@ -40,7 +40,7 @@ class Flip(GeometricStep):
             raise ValueError(f"axis={self.axis!r}: the image has axes {axes}")
         return axes.index(self.axis)
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """The same."""
         self._index(spec.axes)
         return spec

@@ -38,32 +38,36 @@ class Pad(WindowStep):
 
     padding: Padding
 
-    def _sides(self, size: tuple[int | None, ...]) -> tuple[tuple[int | None, int | None], ...]:
-        """Pixels before and after on each axis; None for shares of lengths that are not known."""
+    def _sides(self, dimensions: int) -> tuple[tuple[int | str, int | str], ...]:
+        """What is added before and after on each axis, as it was given."""
         given = self.padding
         if isinstance(given, int | str):
-            given = ((given, given),) * len(size)
-        if len(given) != len(size):
-            raise ValueError(f"padding={given} is for {len(given)} axes, the image has {len(size)}")
-        pairs = cast("tuple[tuple[int | str, int | str], ...]", given)
-        return tuple(
-            (whole_pixels(before, n), whole_pixels(after, n)) for (before, after), n in zip(pairs, size)
-        )
+            given = ((given, given),) * dimensions
+        if len(given) != dimensions:
+            raise ValueError(f"padding={given} is for {len(given)} axes, the image has {dimensions}")
+        return cast("tuple[tuple[int | str, int | str], ...]", given)
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def _pixels(self, size: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Pixels before and after on each axis."""
+        sides = self._sides(len(size))
+        return [(whole_pixels(before, n), whole_pixels(after, n)) for (before, after), n in zip(sides, size)]
+
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
         """Both sides more."""
+        return tuple(n + before + after for n, (before, after) in zip(size, self._pixels(size)))
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Both sides more, where the length is known."""
         return tuple(
-            None if n is None else n + (before or 0) + (after or 0)
-            for n, (before, after) in zip(size, self._sides(size))
+            None if n is None else n + whole_pixels(before, n) + whole_pixels(after, n)
+            for n, (before, after) in zip(size, self._sides(len(size)))
         )
 
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """As many pixels before the first as are added there."""
-        return tuple(-(before or 0) for before, _ in self._sides(spec.size))
+        return tuple(-before for before, _ in self._pixels(spec.size))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.pad`."""
         more: dict[str, Any] = {"constant_values": self.cval} if self.mode == "constant" else {}
-        return np.pad(image, self._sides(image.shape), NUMPY_MODES[self.mode], **more)  # type: ignore[call-overload]
+        return np.pad(image, self._pixels(image.shape), NUMPY_MODES[self.mode], **more)  # type: ignore[call-overload]

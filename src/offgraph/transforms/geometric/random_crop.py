@@ -10,7 +10,7 @@ from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import CropSize
-from offgraph.transforms.geometric._window import WindowStep, check_crop, reference_window
+from offgraph.transforms.geometric._window import WindowStep, crop_size, open_crop_size, reference_window
 
 __all__ = ["RandomCrop"]
 
@@ -48,15 +48,17 @@ class RandomCrop(WindowStep):
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the window's first pixel; an axis that is too short is centred."""
-        wanted = check_crop(self.size, spec.size, pad=self.pad)
-        too_much = [(n or 0) - (want or 0) for want, n in zip(wanted, spec.size)]
+        wanted = crop_size(self.size, spec.size, pad=self.pad)
+        too_much = [n - want for want, n in zip(wanted, spec.size)]
         return {"start": [draw.integer(0, more) if more >= 0 else more // 2 for more in too_much]}
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
         """The given size."""
-        return check_crop(self.size, size, pad=self.pad)
+        return crop_size(self.size, size, pad=self.pad)
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The given size, as far as shares of the image are known."""
+        return open_crop_size(self.size, size, pad=self.pad)
 
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """What was drawn."""
@@ -64,5 +66,5 @@ class RandomCrop(WindowStep):
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A slice, after `numpy.pad` where the image is smaller."""
-        size = [want or 0 for want in check_crop(self.size, image.shape, pad=self.pad)]
+        size = crop_size(self.size, image.shape, pad=self.pad)
         return reference_window(image, params["start"], size, self.mode, self.cval)

@@ -79,17 +79,21 @@ class Resize(GeometricStep):
         """The scale, where there is one."""
         return {} if self.scale is None else {"scale": drawn(draw, self.scale)}
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
         """The given size, or each length times the scale, rounded half to even, at least 1."""
         if self.size is not None:
+            return tuple(length for length in self._given_size(size) if length is not None)
+        scales = along_axes("scale", params["scale"], SPATIAL[-len(size) :], 1.0)
+        return tuple(max(1, scaled(n, scale)) for n, scale in zip(size, scales))
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The lengths that are given, and those of known lengths whose scale is one number."""
+        if self.size is not None:
             return self._given_size(size)
-        scale = params["scale"] if params is not None else self.scale
-        scales = along_axes("scale", scale, SPATIAL[-len(size) :], 1.0)
+        scales = along_axes("scale", self.scale, SPATIAL[-len(size) :], 1.0)
         return tuple(
-            None if n is None or isinstance(one, tuple) else max(1, scaled(n, one))
-            for n, one in zip(size, scales)
+            None if n is None or isinstance(scale, tuple) else max(1, scaled(n, scale))
+            for n, scale in zip(size, scales)
         )
 
     def _given_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -101,8 +105,10 @@ class Resize(GeometricStep):
         if None not in given:
             return given
         side, now = next((length, n) for length, n in zip(given, size) if length is not None)
-        if not side or not now:
+        if side is None or now is None:
             return given
+        if now == 0:
+            raise ValueError(f"an image of {size} has no pixels to resize")
         # Whole numbers: n * side / now, rounded half to even, must be no matter of rounding.
         return tuple(
             length if length is not None or n is None else max(1, round(Fraction(n * side, now)))
@@ -111,10 +117,10 @@ class Resize(GeometricStep):
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Half-pixel grid: ``input = (output + 0.5) * ratio - 0.5``."""
-        size = tuple(int(n or 0) for n in spec.size)
-        output = tuple(int(n or 0) for n in self.output_size(size, params))
+        size = spec.size
         if 0 in size:
             raise ValueError(f"an image of {size} has no pixels to resize")
+        output = self.output_size(size, params)
         ratio = np.array(size) / np.array(output)
         return AffineMap(np.diag(ratio), 0.5 * ratio - 0.5, size, output)
 
@@ -130,7 +136,7 @@ class Resize(GeometricStep):
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Two weight matrices; no ndimage function antialiases."""
-        size = [n or 0 for n in self.output_size(image.shape, params)]
+        size = self.output_size(image.shape, params)
         return resize_reference(
             image, size, axes=tuple(range(image.ndim)), kernel=self.kernel, antialias=self.antialias
         )

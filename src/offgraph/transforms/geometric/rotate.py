@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import cosdg, sindg
 
+from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.steps.declaration import step
@@ -58,29 +59,36 @@ class Rotate(ResampledStep):
             raise ValueError(f"plane={self.plane!r} needs an axis {name}, the image has axes {spec.axes}")
         return spec.axes.index(name)
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
         """The same, or with `reshape` the box around the turned image."""
         if not self.reshape:
             return size
-        places = [("ZYX"[-len(size) :]).index(name) for name in self.plane]
-        angle = params["angle"] if params is not None else self.angle
+        places = self._places(size)
         result = list(size)
         rows, columns = (size[i] for i in places)
-        if isinstance(angle, tuple) or rows is None or columns is None:
-            for i in places:
-                result[i] = None
-            return tuple(result)
-        corners = rotation(angle) @ np.array([[0, 0, rows, rows], [0, columns, 0, columns]])
+        corners = rotation(params["angle"]) @ np.array([[0, 0, rows, rows], [0, columns, 0, columns]])
         for i, length in zip(places, (np.ptp(corners, axis=1) + 0.5).astype(int)):
             result[i] = int(length)
         return tuple(result)
 
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The same, or with `reshape` those of the plane where the angle is one number."""
+        if not self.reshape:
+            return size
+        places = self._places(size)
+        if isinstance(self.angle, tuple) or any(size[i] is None for i in places):
+            return tuple(None if i in places else n for i, n in enumerate(size))
+        known = tuple(n if i in places and n is not None else 1 for i, n in enumerate(size))
+        turned = self.output_size(known, {"angle": self.angle})
+        return tuple(turned[i] if i in places else n for i, n in enumerate(size))
+
+    def _places(self, size: tuple[int | None, ...]) -> list[int]:
+        return [SPATIAL[-len(size) :].index(name) for name in self.plane]
+
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Turn about the centre of both grids."""
-        size = tuple(int(n or 0) for n in spec.size)
-        output = tuple(int(n or 0) for n in self.output_size(size, params))
+        size = spec.size
+        output = self.output_size(size, params)
         places = [spec.spatial.index(self._index(spec, name)) for name in self.plane]
         turn = rotation(params["angle"])
         matrix, offset = np.eye(len(size)), np.zeros(len(size))

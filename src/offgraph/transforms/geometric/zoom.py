@@ -60,28 +60,26 @@ class Zoom(ResampledStep):
         """None for the border: the grid of corners never leaves the image, and SciPy warns for the other."""
         return []
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
         """Each length times the factor, rounded half to even."""
         factors = self._factors(params, len(size))
-        result = tuple(
-            None if n is None or isinstance(factor, tuple) else scaled(n, factor)
+        return tuple(_scaled(n, factor, size) for n, factor in zip(size, factors))
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Each known length times its factor, where that is one number."""
+        factors = along_axes("factor", self.factor, SPATIAL[-len(size) :], 1.0)
+        return tuple(
+            None if n is None or isinstance(factor, tuple) else _scaled(n, factor, size)
             for n, factor in zip(size, factors)
         )
-        if 0 in result:
-            axis = result.index(0)
-            raise ValueError(f"factor={factors[axis]:g} leaves no pixels of an image of {size}")
-        return result
 
-    def _factors(self, params: dict[str, Any] | None, dimensions: int) -> list[Any]:
-        factor = self.factor if params is None else params["factor"]
-        return along_axes("factor", factor, SPATIAL[-dimensions:], 1.0)
+    def _factors(self, params: dict[str, Any], dimensions: int) -> list[float]:
+        return along_axes("factor", params["factor"], SPATIAL[-dimensions:], 1.0)
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Corner centres on corner centres, or edges on edges."""
-        size = tuple(n or 0 for n in spec.size)
-        output = tuple(n or 0 for n in self.output_size(size, params))
+        size = spec.size
+        output = self.output_size(size, params)
         if self.grid == "pixels":
             ratio = np.array(size) / np.array(output)
             return AffineMap(np.diag(ratio), 0.5 * ratio - 0.5, size, output)
@@ -101,7 +99,7 @@ class Zoom(ResampledStep):
         """SciPy takes a coordinate for one beyond the border where its rounding is, or half a pixel is enough for it."""
         if self.mode != "constant":
             return
-        sizes = [(n or 0, m or 0) for n, m in zip(spec.size, self.output_size(spec.size, params))]
+        sizes = list(zip(spec.size, self.output_size(spec.size, params)))
         if self.grid == "pixels":
             if any(m > n for n, m in sizes):
                 hint_once(
@@ -126,3 +124,11 @@ class Zoom(ResampledStep):
             image, self._factors(params, image.ndim), order=self.order, mode=self.mode, cval=self.cval,
             grid_mode=self.grid == "pixels",
         )  # fmt: skip
+
+
+def _scaled(n: int, factor: float, size: tuple[int | None, ...]) -> int:
+    """Return a length of an image of `size` times a factor, at least 1."""
+    length = scaled(n, factor)
+    if length == 0:
+        raise ValueError(f"factor={factor:g} leaves no pixels of an image of {size}")
+    return length

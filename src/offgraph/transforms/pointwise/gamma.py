@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep, value_range
 from offgraph.steps.parameters import PositiveNumber, PositiveRange
@@ -40,7 +40,7 @@ class Gamma(PointwiseStep):
     gamma: PositiveRange
     range: PositiveNumber | None = None
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """The same; the range must be known, and fit the dtype."""
         top = value_range(spec.dtype, self.range)
         kind = np.dtype(spec.dtype)

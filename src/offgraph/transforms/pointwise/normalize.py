@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import Arithmetic, PointwiseStep, value_range
 from offgraph.steps.parameters import PerChannel, PositiveNumber
@@ -73,7 +73,7 @@ class Normalize(PointwiseStep):
             ] if self.range != 1 else []  # fmt: skip
         return []
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """float32; the channels must be as many as the statistics."""
         counts = {len(self._mean), len(self._std)} - {1}
         if counts and counts != {channels := spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1}:

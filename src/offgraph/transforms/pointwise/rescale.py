@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import Arithmetic, PointwiseStep
 from offgraph.steps.parameters import Number
@@ -39,7 +39,7 @@ class Rescale(PointwiseStep):
     scale: Number
     offset: Number = 0.0
 
-    def output_spec(self, spec: ArraySpec, params: dict[str, Any] | None = None) -> ArraySpec:
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """float32."""
         return spec.cast("float32")
 
