@@ -7,6 +7,7 @@ numbers that float64 does not hold.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -52,6 +53,9 @@ from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
 __all__ = ["Companion", "companion", "native_op", "run_image"]
+
+_MOST_KEPT_ENTRIES = 1 << 20
+"""A table that is kept from image to image may be larger than one image, up to so many entries."""
 
 
 def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:
@@ -127,7 +131,8 @@ def _clips(op: Resample) -> list[NativeClip] | None:
 def _pointwise(op: Pointwise, spec: ArraySpec) -> NativeOp | None:
     channel, kind = _channel(spec.axes), np.dtype(spec.dtype)
     if kind.kind in "ui" and kind.itemsize <= 2:
-        if not op.params:
+        entries = _channels(spec) << 8 * kind.itemsize
+        if not op.params and entries <= max(_MOST_KEPT_ENTRIES, math.prod(spec.shape)):
             return lookup_op(_kept_table(op.step, spec.dtype, _channels(spec), op.dtype), channel)
         if not op.has_table(spec):
             return None
