@@ -7,7 +7,7 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # Output, input (None to filter the output itself), axis, mode, fill value, origin.
-Lines = tuple[Array, Array | None, int, int, float, int]
+LineArgs = tuple[Array, Array | None, int, int, float, int]
 
 class BuildInfo(TypedDict):
     version: str
@@ -82,7 +82,7 @@ def map_positions(
     shape: list[int],
     first: int,
 ) -> None: ...
-def correlate1d(lines: Lines, weights: list[float]) -> None: ...
+def correlate1d(lines: LineArgs, weights: list[float]) -> None: ...
 def correlate_axes(
     output: Array, input: Array | None, passes: list[tuple[int, list[float], int, float, int]]
 ) -> None: ...
@@ -95,7 +95,7 @@ def correlate_nd(
     cval: float,
     origins: list[int],
 ) -> None: ...
-def uniform1d(lines: Lines, size: int) -> None: ...
+def uniform1d(lines: LineArgs, size: int) -> None: ...
 def box_extremum(
     output: Array,
     input: Array,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PYTHON = "src/offgraph/ndimage"
+PYTHON = "src/offgraph"
 RUST = "native/kernels/src"
 
 
@@ -30,77 +30,77 @@ class Fault:
 FAULTS = (
     Fault(
         "a Gaussian reaches 3.9 sigma",
-        f"{PYTHON}/_gaussian.py",
+        f"{PYTHON}/ndimage/filters/gaussian.py",
         "int(truncate * float(sigma) + 0.5)",
         "int((truncate - 0.1) * float(sigma) + 0.5)",
         "gaussian",
     ),
     Fault(
         "a convolution of even size lies one sample off",
-        f"{PYTHON}/_linear.py",
+        f"{PYTHON}/ndimage/filters/linear.py",
         "        origin -= 1\n",
         "        origin -= 0\n",
         "correlations or convolve1d",
     ),
     Fault(
         "the length of a zoomed axis is cut, not rounded",
-        f"{PYTHON}/interpolation.py",
+        f"{PYTHON}/ndimage/interpolation/warps.py",
         "tuple(int(round(n * factor))",
         "tuple(int(n * factor)",
         "zoom",
     ),
     Fault(
         "zoom ignores grid_mode",
-        f"{PYTHON}/_engine.py",
+        f"{PYTHON}/engine/resample.py",
         "    less = 0 if grid_mode else 1\n",
         "    less = 1\n",
         "zoom",
     ),
     Fault(
         "warps take wrap for grid-wrap",
-        f"{PYTHON}/_support.py",
+        f"{PYTHON}/engine/calls.py",
         '    "wrap": 1,\n',
         '    "wrap": 5,\n',
         "zoom or shift or rotate or affine",
     ),
     Fault(
         "warps blend with the fill value at the edge",
-        f"{PYTHON}/_support.py",
+        f"{PYTHON}/engine/calls.py",
         '    "constant": 4,\n',
         '    "constant": 6,\n',
         "zoom or shift or rotate or affine",
     ),
     Fault(
         "splines begin one sample later beyond the edge",
-        f"{PYTHON}/_engine.py",
+        f"{PYTHON}/engine/splines.py",
         "_PAD = 12\n",
         "_PAD = 11\n",
         "zoom or shift or affine",
     ),
     Fault(
         "a percentile is rounded to a rank",
-        f"{PYTHON}/_rank.py",
+        f"{PYTHON}/ndimage/filters/rank.py",
         "int(float(count) * percentile / 100.0)",
         "int(float(count) * percentile / 100.0 + 0.5)",
         "rank or percentile",
     ),
     Fault(
         "the median of an even count is the lower one",
-        f"{PYTHON}/_rank.py",
+        f"{PYTHON}/ndimage/filters/rank.py",
         "rank = count // 2\n",
         "rank = (count - 1) // 2\n",
         "rank or median",
     ),
     Fault(
         "a dilation by an even structure lies one pixel off",
-        f"{PYTHON}/morphology.py",
+        f"{PYTHON}/ndimage/morphology/binary.py",
         "[-each - (elements.shape[axis] + 1) % 2 for",
         "[-each - 0 * elements.shape[axis] for",
         "dilation",
     ),
     Fault(
         "zoom's coordinates are float32",
-        f"{RUST}/interpolate/zoom.rs",
+        f"{RUST}/interpolate/zoom/plan.rs",
         "        x + pad as f64\n",
         "        f64::from((x + pad as f64) as f32)\n",
         "zoom or shift",
@@ -136,13 +136,13 @@ FAULTS = (
     Fault(
         "warps round to booleans",
         f"{RUST}/array/sample.rs",
-        "        // SciPy gives booleans no rounding and no clipping.\n        Self(u8::from_f64_truncated(x))",
+        "        // SciPy neither rounds nor clips booleans.\n        Self(u8::from_f64_truncated(x))",
         "        Self(u8::from_f64_rounded(x))",
         "rotate or affine or zoom or shift",
     ),
     Fault(
         "a window is symmetric by a relative tolerance",
-        f"{RUST}/filter/correlate1d.rs",
+        f"{RUST}/filter/correlate1d/taps.rs",
         "differs(*b, *a).abs() > f64::EPSILON)",
         "differs(*b, *a).abs() > f64::EPSILON * a.abs().max(b.abs()))",
         "correlations or correlate1d",
@@ -155,10 +155,10 @@ FAULTS = (
         "tiles or gaussian or linear",
     ),
     Fault(
-        "a mean of float32 is guessed whatever its sum",
-        f"{RUST}/filter/uniform1d.rs",
-        "const LOW: u64 = 31;",
-        "const LOW: u64 = 0;",
+        "a mean of float32 is approximated whatever its sum",
+        f"{RUST}/filter/uniform1d/division.rs",
+        "const LOW_BITS: u64 = 31;",
+        "const LOW_BITS: u64 = 0;",
         "means or uniform",
     ),
     Fault(
@@ -170,7 +170,7 @@ FAULTS = (
     ),
     Fault(
         "a mean is multiplied by the reciprocal",
-        f"{RUST}/filter/uniform1d.rs",
+        f"{RUST}/filter/uniform1d/division.rs",
         "if left.is_nan() { near } else { high + left * self.reciprocal }",
         "near",
         "means or uniform",
@@ -190,24 +190,24 @@ FAULTS = (
         "rank or nan",
     ),
     Fault(
-        "a bilinear guess is trusted",
-        f"{RUST}/interpolate/bilinear.rs",
-        "const DOUBT: f32 = 1.0 / 16384.0;",
-        "const DOUBT: f32 = 0.0;",
+        "an approximate bilinear sum is trusted",
+        f"{RUST}/interpolate/bilinear/bytes.rs",
+        "const MAX_ERROR: f32 = 1.0 / 16384.0;",
+        "const MAX_ERROR: f32 = 0.0;",
         "rotate or zoom or matrix",
     ),
     Fault(
-        "a guess of a warped spline is trusted",
+        "an approximate warped spline is trusted",
         f"{RUST}/interpolate/warp/approx.rs",
-        ".then_some(largest * DOUBT)",
+        ".then_some(largest * RELATIVE_ERROR)",
         ".then_some(largest * 0.0)",
         "rotate or affine or coordinates or guess",
     ),
     Fault(
-        "a guess of a zoomed spline is trusted",
+        "an approximate zoomed spline is trusted",
         f"{RUST}/interpolate/zoom/approx.rs",
-        "error: relative_error(TAPS, weighed, channels.is_some()),",
-        "error: 0.0 * relative_error(TAPS, weighed, channels.is_some()),",
+        "error: relative_error(TAPS, weighted, channels.is_some()),",
+        "error: 0.0 * relative_error(TAPS, weighted, channels.is_some()),",
         "zoom or shift",
     ),
     Fault(
@@ -226,7 +226,7 @@ FAULTS = (
     ),
     Fault(
         "a part is filtered without what its window reaches",
-        f"{PYTHON}/_lines.py",
+        f"{PYTHON}/ndimage/filters/lines.py",
         "            if step == size:\n                reach = 0",
         "            reach = 0",
         "every_function",

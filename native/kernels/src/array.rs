@@ -1,5 +1,8 @@
 //! Arrays whose element type is known at run time, their elements, and buffers.
 
+pub mod axes;
+pub mod index;
+pub mod pixels;
 pub mod sample;
 pub(crate) mod scratch;
 pub mod view;

@@ -1,4 +1,4 @@
-//! Every border mode: which sample stands for one outside the array, and where a coordinate outside comes to lie.
+//! Border modes: which sample replaces one outside the array, and where an outside coordinate is mapped to.
 //!
 //! ```text
 //! nearest        a a a a | a b c d | d d d d      clamp
@@ -10,13 +10,13 @@
 //! grid-constant  k k k k | a b c d | k k k k
 //! ```
 //!
-//! Filters have one constant and one wrap: theirs are `grid-constant` and `grid-wrap`. Interpolation has two of
-//! each: its `wrap` lays the last sample on the first (period n - 1), and its `constant` gives the whole result to
-//! the fill value once the coordinate is outside, while `grid-constant` blends with it.
+//! Filters have one constant and one wrap mode: they use `grid-constant` and `grid-wrap`. Interpolation has two of
+//! each: its `wrap` makes the first and last sample coincide (period n - 1), and its `constant` returns the fill value
+//! for any coordinate outside, while `grid-constant` blends with it.
 
 use crate::array::sample::{Sample, to_i64_like_x86};
 
-/// A border mode, by SciPy's codes.
+/// A border mode, with SciPy's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Border {
     /// Clamp to the edge sample.
@@ -27,23 +27,23 @@ pub enum Border {
     Reflect = 2,
     /// Reflect about the centre of the last sample.
     Mirror = 3,
-    /// A fill value; a coordinate outside takes nothing from the array.
+    /// The fill value; a coordinate outside reads nothing from the array.
     Constant = 4,
     /// Repeat with period `n`.
     GridWrap = 5,
-    /// A fill value; each sample outside counts as one.
+    /// The fill value; each sample outside has it.
     GridConstant = 6,
 }
 
 impl Border {
-    /// The fill value as an element of that type, if it is one; any element where the mode takes none.
+    /// The fill value as an element of type `T` if it is one exactly. Modes that ignore it accept any.
     pub(crate) fn fill_as<T: Sample>(self, fill: f64) -> Option<T> {
         let element = T::from_f64_truncated(fill);
         let is_filled = matches!(self, Self::Constant | Self::GridConstant);
         (!is_filled || element.to_f64().to_bits() == fill.to_bits()).then_some(element)
     }
 
-    /// The mode of a SciPy mode code, if there is one.
+    /// The mode with this SciPy code.
     pub fn from_code(code: i32) -> Option<Self> {
         [
             Self::Nearest,
@@ -58,7 +58,7 @@ impl Border {
         .find(|mode| *mode as i32 == code)
     }
 
-    /// The sample that stands for position `index` of an axis of length `len > 0`; `None` is the fill value.
+    /// The sample that replaces position `index` on an axis of length `len > 0`; `None` for the fill value.
     #[inline]
     pub fn index(self, index: isize, len: usize) -> Option<usize> {
         let n = len as isize;
@@ -82,11 +82,11 @@ impl Border {
         Some(inside as usize)
     }
 
-    /// Where the coordinate `x` comes to lie on an axis of length `len`: SciPy's map, operation by operation.
+    /// Map the coordinate `x` into an axis of length `len`: SciPy's map, operation by operation.
     ///
-    /// A result at or below -1 means the fill value. `Nearest` and `GridConstant` are not mapped by the
-    /// interpolating functions; they clamp, or fill, sample by sample. Any `x` is allowed: integer steps wrap as
-    /// SciPy's do, so the result may lie far outside, and callers clamp the samples they read.
+    /// A result at or below -1 means the fill value. The interpolating functions do not map `Nearest` and
+    /// `GridConstant`; they clamp or fill sample by sample. Any `x` is allowed. Integer products wrap as SciPy's do, so
+    /// the result may lie far outside; callers clamp the indices they read.
     #[inline]
     pub fn coordinate(self, x: f64, len: usize) -> f64 {
         let n = len as f64;
@@ -103,7 +103,7 @@ impl Border {
     fn coordinate_below(self, mut x: f64, len: usize) -> f64 {
         let signed = len as i64;
         let n = len as f64;
-        // `period * whole turns` is an integer product in SciPy: it wraps for turns that do not fit.
+        // `period * whole turns` is an integer product in SciPy: it wraps if it does not fit.
         let turned = |period: i64, turns: i64| period.wrapping_mul(turns) as f64;
         match self {
             Self::Nearest => 0.0,
@@ -123,7 +123,7 @@ impl Border {
                 if x < -n {
                     x + period as f64
                 } else {
-                    // Just below zero the mirror image is -1 exactly; SciPy keeps it a hair above.
+                    // Just below zero the reflection would be exactly -1; SciPy keeps it slightly above.
                     (if x > -1e-15 { 1e-15 } else { -x }) - 1.0
                 }
             }
@@ -234,7 +234,7 @@ mod tests {
             for border in [Border::Reflect, Border::Mirror, Border::GridWrap, Border::Nearest] {
                 let mapped = border.coordinate(target as f64, n);
                 let index = border.index(target, n).unwrap() as f64;
-                // `reflect` may land on the other side of the seam, a hair above -1, which samples the same pixel.
+                // `reflect` may land just above -1, on the other side of the seam, which samples the same pixel.
                 let seam = border == Border::Reflect && index == 0.0 && (mapped + 1.0).abs() < 1e-9;
                 prop_assert!(seam || (mapped - index).abs() < 1e-9, "{border:?} {target} {n}: {mapped} {index}");
             }

@@ -1,9 +1,10 @@
-//! Runs of neighbouring cells, covered by runs of doubled length.
+//! Range queries by doubling (a sparse table): a run of cells is covered by few overlapping runs of length 2^k.
 //!
-//! What one read gives for 2^k neighbours, two reads of overlapping pairs give for 2^(k+1) at most. So a long run
-//! costs two reads, once its level is made for all pixels.
+//! Level k holds, for every cell, the combination of the 2^k cells from it on; level k + 1 combines two cells of level
+//! k. An idempotent operation (minimum, maximum, and) may cover cells twice, so a run of any length needs two reads at
+//! most once its level exists.
 
-/// How many levels to make so that making them and reading `runs` (their lengths) costs least.
+/// The number of levels for which building them and reading all `runs` (given by length) costs least.
 pub(crate) fn levels_for(runs: &[usize]) -> u32 {
     let longest = runs.iter().copied().max().unwrap_or(1);
     let cost =
@@ -11,7 +12,7 @@ pub(crate) fn levels_for(runs: &[usize]) -> u32 {
     (0..=longest.ilog2()).min_by_key(cost).unwrap_or(0)
 }
 
-/// The reads for a run of `len` > 0 cells: the level, and the first cell.
+/// The reads for a run of `len` > 0 cells: (level, first cell).
 pub(crate) fn cover(len: usize, levels: u32) -> impl Iterator<Item = (usize, usize)> {
     let level = levels.min(len.ilog2());
     let size = 1_usize << level;

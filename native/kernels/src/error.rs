@@ -1,30 +1,30 @@
-//! What a kernel can refuse.
+//! The errors of kernels.
 
 use std::fmt;
 
-/// A request that a kernel cannot carry out. The binding turns each into the matching Python exception.
+/// A request that a kernel refuses. The binding turns it into the matching Python exception.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KernelError {
-    /// Shapes, axes or lengths that do not fit together; the text says which.
+    /// Shapes, axes or lengths that do not fit together; the message says which.
     Shape(String),
-    /// A parameter outside its range; the text says which and what is allowed.
+    /// A parameter outside its range; the message says which, and what is allowed.
     Parameter(String),
-    /// A working buffer that the machine has no room for; the text says for what.
+    /// No memory for a working buffer; the message says how large.
     Memory(String),
 }
 
 impl KernelError {
-    /// A [`KernelError::Shape`] from anything that reads as text.
+    /// A [`KernelError::Shape`] with this message.
     pub fn shape(message: impl Into<String>) -> Self {
         Self::Shape(message.into())
     }
 
-    /// A [`KernelError::Parameter`] from anything that reads as text.
+    /// A [`KernelError::Parameter`] with this message.
     pub fn parameter(message: impl Into<String>) -> Self {
         Self::Parameter(message.into())
     }
 
-    /// A [`KernelError::Memory`] from anything that reads as text.
+    /// A [`KernelError::Memory`] with this message.
     pub fn memory(message: impl Into<String>) -> Self {
         Self::Memory(message.into())
     }

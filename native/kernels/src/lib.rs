@@ -1,9 +1,38 @@
 //! The loops behind `offgraph.ndimage`, without Python.
 //!
 //! Every kernel takes arrays whose element type is known at run time ([`array::view`]). Where SciPy computes in `f64`,
-//! pixels are read into `f64`, computed there in SciPy's order, and stored by one of the cast rules of [`array::sample`];
-//! faster guesses are repaired by that. Results never depend on the number of threads ([`exec::threads`]) or on the
-//! instruction set ([`exec::simd`]).
+//! pixels are read as `f64`, computed in SciPy's order, and stored with one of the cast rules of [`array::sample`].
+//! Faster approximations carry an error bound and fall back to SciPy's sum where the stored value is not certain.
+//! Results never depend on the number of threads ([`exec::threads`]) or on the instruction set ([`exec::simd`]).
+//!
+//! Where to find the loop of a function:
+//!
+//! | SciPy function | file |
+//! |---|---|
+//! | `correlate1d`, `convolve1d` | `filter/correlate1d.rs` |
+//! | `gaussian_filter`, `gaussian_filter1d` | `filter/correlate1d.rs`, `filter/separable.rs` |
+//! | `gaussian_laplace`, `gaussian_gradient_magnitude` | `filter/correlate1d.rs`, `filter/separable.rs` |
+//! | `sobel`, `prewitt`, `laplace` | `filter/correlate1d.rs`, `filter/separable.rs` |
+//! | `correlate`, `convolve` | `filter/correlate_nd.rs` |
+//! | `uniform_filter`, `uniform_filter1d` | `filter/uniform1d.rs` |
+//! | `median_filter`, `rank_filter`, `percentile_filter` | `rank.rs` |
+//! | `minimum_filter`, `maximum_filter`, `minimum_filter1d`, `maximum_filter1d` | `rank/boxes.rs`, `rank/extreme.rs` |
+//! | `grey_erosion`, `grey_dilation`, `grey_opening`, `grey_closing` | `rank/boxes.rs`, `rank/raised.rs` |
+//! | `white_tophat`, `black_tophat` | `rank/boxes.rs`, `rank/raised.rs` |
+//! | `morphological_gradient`, `morphological_laplace` | `rank/boxes.rs`, `rank/raised.rs` |
+//! | `binary_erosion`, `binary_dilation`, `binary_opening`, `binary_closing` | `morphology.rs` |
+//! | `binary_propagation`, `binary_fill_holes`, `binary_hit_or_miss`, `iterate_structure` | `morphology.rs` |
+//! | `affine_transform`, `rotate` | `interpolate/warp.rs`, `interpolate/affine2d.rs` |
+//! | `map_coordinates`, `geometric_transform` | `interpolate/warp.rs` |
+//! | `zoom`, `shift` | `interpolate/zoom.rs` |
+//! | `spline_filter`, `spline_filter1d` | `interpolate/spline.rs` |
+//! | `generic_laplace`, `generic_gradient_magnitude`, `generate_binary_structure` | Python |
+//!
+//! The other functions of `scipy.ndimage` are SciPy's own. Not SciPy's: `interpolate/resize.rs` (antialiased resizing),
+//! `interpolate/batch.rs` (affine maps of a whole batch) and `pointwise/lookup.rs` (lookup tables).
+//!
+//! Modules import in one direction, which `tests/test_rust_layout.py` checks: `error`, `memory`, `exec`, `array`, then
+//! `border`, `window` and `doubling`, then `walk`, then the families. Families do not import each other.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))]
 

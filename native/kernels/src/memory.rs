@@ -1,57 +1,55 @@
-//! Memory that grows with the arguments of a call. Kernels and bindings take it here, and nowhere else.
+//! Allocation of memory whose size depends on a call's arguments. Kernels and bindings allocate here and nowhere else.
 //!
-//! `vec![0.0; len]`, `collect` and `push` abort the process when memory runs out. The functions of this file end the
-//! call instead: they unwind with [`KernelError::Memory`], on whichever thread, up to [`caught`], which every kernel runs
-//! in ([`threads::interruptible`](crate::exec::threads::interruptible)). Unwinding instead of returning `Result`, because
-//! workers, closures and SIMD loops would all have to pass it on.
+//! `vec![0.0; len]`, `collect` and `push` abort the process when memory runs out. The functions of this file end only
+//! the call: they unwind with [`KernelError::Memory`], on any thread, to [`catch_memory_error`], inside which every
+//! kernel runs (see [`threads::interruptible`](crate::exec::threads::interruptible)). They unwind instead of returning
+//! a `Result` because workers, closures and SIMD loops would all have to pass it on.
 //!
-//! `clippy.toml` refuses the methods that abort. They stay for what has a fixed size: the box of a worker, the text of an
-//! error, a job of the thread pool.
+//! `clippy.toml` refuses the methods that abort. They remain for memory of fixed size: a worker's box, an error
+//! message, a job of the thread pool.
 
-// The one place where these methods are called.
+// The only place where these methods are called.
 #![allow(clippy::disallowed_methods)]
 
-use crate::array::sample::Bool;
 use crate::error::{KernelError, Result};
 use ndarray::{ArrayD, IxDyn};
 use std::alloc::{Layout, alloc_zeroed};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// Types whose value is zero when all their bytes are.
+/// Types for which all-zero bytes are the value zero.
 ///
 /// # Safety
 ///
-/// Bytes that are all zero must be a valid value.
+/// All-zero bytes must be a valid value.
 pub unsafe trait Zero: Copy {}
 
 macro_rules! zero {
     ($($type:ty),*) => {
         $(
-            // SAFETY: a number, or a boolean: zero, or false, has no bit set.
+            // SAFETY: for numbers and `bool`, zero bits are the values zero and false.
             unsafe impl Zero for $type {}
         )*
     };
 }
 
-zero!(bool, Bool, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize, f32, f64);
+zero!(bool, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize, f32, f64);
 
-// SAFETY: an array is its elements and nothing else.
+// SAFETY: an array consists of its elements only.
 unsafe impl<T: Zero, const N: usize> Zero for [T; N] {}
 
-/// `len` zeros. The system hands out large pieces zeroed, page by page as they are touched: nothing is written here.
+/// `len` zeros. The system maps large allocations as zeroed pages on first use, so nothing is written here.
 pub fn zeros<T: Zero>(len: usize) -> Vec<T> {
     const { assert!(size_of::<T>() > 0, "a vector of what has no size has no length here") };
     let Ok(layout) = Layout::array::<T>(len) else { run_out::<T>(len) };
     if len == 0 {
         return Vec::new();
     }
-    // SAFETY: there are elements, and each has a size.
+    // SAFETY: the layout is not empty: `len` > 0 and elements have a size.
     let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
     if start.is_null() {
         run_out::<T>(len);
     }
-    // SAFETY: `start` comes from the global allocator with the layout of `len` elements, all of which are zero, a valid
-    // value.
+    // SAFETY: `start` comes from the global allocator with the layout of `len` elements, all zero, which is valid.
     unsafe { Vec::from_raw_parts(start, len, len) }
 }
 
@@ -69,7 +67,7 @@ pub fn filled<T: Clone>(value: T, len: usize) -> Vec<T> {
     elements
 }
 
-/// No elements yet, but memory for `len`.
+/// An empty vector with capacity for `len` elements.
 pub fn with_capacity<T>(len: usize) -> Vec<T> {
     let mut elements = Vec::new();
     if elements.try_reserve_exact(len).is_err() {
@@ -78,20 +76,20 @@ pub fn with_capacity<T>(len: usize) -> Vec<T> {
     elements
 }
 
-/// A copy of some elements.
+/// A copy of `elements`.
 pub fn copy<T: Clone>(elements: &[T]) -> Vec<T> {
     let mut copied = with_capacity(elements.len());
     copied.extend_from_slice(elements);
     copied
 }
 
-/// As `to.extend_from_slice(elements)`.
+/// Like `to.extend_from_slice(elements)`.
 pub fn extend_from_slice<T: Clone>(to: &mut Vec<T>, elements: &[T]) {
     reserve(to, elements.len());
     to.extend_from_slice(elements);
 }
 
-/// As `to.push(value)`.
+/// Like `to.push(value)`.
 #[inline]
 pub fn push<T>(to: &mut Vec<T>, value: T) {
     if to.len() == to.capacity() {
@@ -100,7 +98,7 @@ pub fn push<T>(to: &mut Vec<T>, value: T) {
     to.push(value);
 }
 
-/// As `to.extend(from)`.
+/// Like `to.extend(from)`.
 #[inline]
 pub fn extend<T>(to: &mut Vec<T>, from: impl IntoIterator<Item = T>) {
     let from = from.into_iter();
@@ -116,15 +114,15 @@ pub fn extend<T>(to: &mut Vec<T>, from: impl IntoIterator<Item = T>) {
     }
 }
 
-/// As `to.resize(len, value)`.
+/// Like `to.resize(len, value)`.
 pub fn resize<T: Clone>(to: &mut Vec<T>, len: usize, value: T) {
     reserve(to, len.saturating_sub(to.len()));
     to.resize(len, value);
 }
 
-/// Collecting into a vector.
+/// `collect` into a vector.
 pub trait CollectVec: Iterator + Sized {
-    /// As `collect::<Vec<_>>()`.
+    /// Like `collect::<Vec<_>>()`.
     #[inline]
     fn collect_vec(self) -> Vec<Self::Item> {
         let mut elements = with_capacity(self.size_hint().0);
@@ -135,17 +133,17 @@ pub trait CollectVec: Iterator + Sized {
 
 impl<I: Iterator> CollectVec for I {}
 
-/// Refuse a call that will need memory for so many elements, before anything is written. Nothing is kept.
+/// Fail early if `len` elements could not be allocated, before anything is written. The memory is freed at once.
 pub(crate) fn check<T>(len: usize) -> Result<()> {
-    caught(|| {
-        // Memory that nobody looks at would not even be asked for.
+    catch_memory_error(|| {
+        // Without the black box the unused allocation would be optimized away.
         std::hint::black_box(with_capacity::<T>(len));
         Ok(())
     })
 }
 
-/// What `work` returns, or the [`KernelError`] that it unwinds with.
-pub fn caught<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+/// Run `work`, and turn a [`KernelError`] that it unwinds with into an error.
+pub fn catch_memory_error<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| match payload.downcast::<KernelError>() {
         Ok(refused) => Err(*refused),
         Err(panic) => resume_unwind(panic),
@@ -158,7 +156,7 @@ fn reserve<T>(to: &mut Vec<T>, more: usize) {
     }
 }
 
-/// End the call. Not a panic: no message is printed.
+/// Unwind without a panic, so that no message is printed.
 #[cold]
 fn run_out<T>(len: usize) -> ! {
     let bytes = len.saturating_mul(size_of::<T>());

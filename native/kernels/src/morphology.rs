@@ -1,82 +1,73 @@
-//! Binary erosion, once, repeated, or until nothing changes, inside a mask; dilation is erosion of the complement.
+//! Binary erosion: once, repeated, or until nothing changes; with or without a mask. Dilation is erosion of the
+//! complement.
 //!
-//! Pixels are packed into bits (`bits`), so that one word operation works on 64 of them. A structure is read as its
-//! runs along the packed axis, a run as few overlapping runs of doubled length; a box is taken apart into its axes.
-//! What changes late, little or far away is followed from word to word (`flood`).
+//! 1. Pixels are packed into bits ([`bits`]), so that one word operation handles 64 of them.
+//! 2. A structure is read as runs along the packed axis, each covered by few overlapping runs of length 2^k
+//!    ([`doubling`](crate::doubling)); a box is decomposed into its axes ([`pattern`]).
+//! 3. Few, late or distant changes are tracked from word to word ([`flood`]).
 
 mod bits;
 mod flood;
 mod pattern;
 
-use crate::array::sample::Bool;
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
 use crate::exec::simd::dispatch;
 use crate::exec::threads;
 use crate::memory::{self, CollectVec};
 use crate::window;
-use bits::Grid;
-use ndarray::ArrayViewD;
-use pattern::{Pass, Pattern};
+use bits::BitGrid;
+pub use pattern::Structure;
+use pattern::{ErosionPass, Pattern};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Nanoseconds, about, that one call of [`Erosion::advance`] takes before the caller may look for an interruption.
-const PATIENCE: usize = 1 << 26;
+/// Estimated nanoseconds of one call of [`Erosion::advance`], after which the caller may check for an interrupt.
+const NS_PER_ADVANCE: usize = 1 << 26;
 
-/// Nanoseconds of a pass over nothing.
-const SMALLEST_PASS: usize = 100;
+/// Nanoseconds of a pass over an empty array.
+const MIN_PASS_NS: usize = 100;
 
-/// A pass that changes fewer than one word in so many is followed by tracking the changes.
-const FEW: usize = 16;
-
-/// The structure, and how its pixels beyond the array count.
-#[derive(Debug, Clone)]
-pub struct Structure<'a> {
-    /// The pixels that are looked at.
-    pub elements: ArrayViewD<'a, Bool>,
-    /// Where the centre lies, from the middle `shape / 2` of each axis; inside the structure.
-    pub origin: &'a [isize],
-    /// Whether pixels beside the array count as set.
-    pub border: bool,
-}
+/// If a pass changes fewer than one word in this many, further changes are tracked.
+const TRACKING_RATIO: usize = 16;
 
 /// How often to erode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passes {
-    /// So many times, at least once.
+    /// This many times, at least once.
     Count(usize),
     /// Until a pass changes nothing.
     UntilStable,
 }
 
-/// What the passes after the first one may change.
+/// Which pixels the passes after the first may change.
 #[derive(Debug)]
 pub enum LaterMask<'a> {
-    /// What the first one may.
+    /// The same as the first pass.
     Same,
-    /// Pixels that are set in another mask, next to a pixel that changed. The centre of the structure must be set.
+    /// Pixels that are set in another mask, next to a pixel that changed. Requires the centre of the structure to be
+    /// set.
     Changed(View<'a>),
 }
 
-/// An erosion under way.
+/// An erosion in progress.
 ///
-/// With `complement` set pixels count as clear and the reverse, in the array and in the border, and the result is
-/// turned back: this is a dilation by the structure mirrored at its centre.
+/// With `complement`, set and clear are exchanged in the array and the border, and back in the result: this is a
+/// dilation by the structure reflected at its centre.
 #[derive(Debug)]
 pub struct Erosion {
-    grid: Grid,
-    pass: Pass,
-    /// Whether pixels only ever go from set to clear, and only beside clear ones.
+    grid: BitGrid,
+    pass: ErosionPass,
+    /// Whether pixels only ever go from set to clear, and only next to clear ones.
     monotone: bool,
-    /// The structure's pixels one by one, for what is followed from pixel to pixel.
+    /// The structure's pixels one by one, for tracking changes.
     offsets: Vec<isize>,
-    /// Set where a pixel is (still) set; the border value in the guard bits.
+    /// A bit per pixel that is (still) set; the border value in the guard bits.
     pixels: Vec<u64>,
-    /// The pixels before the last pass; the room for those after the next one.
+    /// The pixels before the last pass; overwritten by the next one.
     spare: Vec<u64>,
-    /// Set where a pixel may change.
+    /// A bit per pixel that may change.
     open: Vec<u64>,
-    /// As `open`, for what is followed after the first pass.
+    /// As `open`, for the passes after the first.
     later: Option<Vec<u64>>,
     complement: bool,
     remaining: Passes,
@@ -87,7 +78,7 @@ impl Erosion {
     ///
     /// # Errors
     ///
-    /// When shapes do not fit, the origin lies outside the structure, or the array is too large for any machine.
+    /// If shapes do not fit, the origin lies outside the structure, or the array is too large for any machine.
     pub fn new(
         input: &View<'_>,
         structure: &Structure<'_>,
@@ -110,7 +101,7 @@ impl Erosion {
             remaining = Passes::Count(0);
         }
         let reach = pattern.cut(shape);
-        let grid = Grid::new(shape, &reach)?;
+        let grid = BitGrid::new(shape, &reach)?;
         let pixels = grid.pack(input, complement, border);
         let open = match mask {
             Some(mask) => grid.pack(mask, false, false),
@@ -123,7 +114,7 @@ impl Erosion {
         let monotone = pattern.centre;
         let single = remaining == Passes::Count(1);
         Ok(Self {
-            pass: Pass::new(&pattern, &grid, border),
+            pass: ErosionPass::new(&pattern, &grid, border),
             monotone,
             offsets: if monotone && !single { pattern.offsets(&grid) } else { Vec::new() },
             spare: memory::copy(&pixels),
@@ -136,10 +127,10 @@ impl Erosion {
         })
     }
 
-    /// Go on for a fraction of a second, or until a chain of changes has been followed to its end; true when done.
+    /// Continue for a fraction of a second, or until tracked changes end; return whether the erosion is done.
     pub fn advance(&mut self) -> bool {
         let words = self.grid.range().len();
-        for _ in 0..(PATIENCE / (SMALLEST_PASS + self.pass.cost(words))).max(1) {
+        for _ in 0..(NS_PER_ADVANCE / (MIN_PASS_NS + self.pass.cost(words))).max(1) {
             if self.remaining == Passes::Count(0) {
                 return true;
             }
@@ -156,7 +147,7 @@ impl Erosion {
         self.remaining == Passes::Count(0)
     }
 
-    /// One pass over everything; the number of words that changed.
+    /// One pass over all words; return how many changed.
     fn erode(&mut self) -> usize {
         let range = self.grid.range();
         self.pass.prepare(&self.pixels);
@@ -173,7 +164,7 @@ impl Erosion {
         changed.into_inner()
     }
 
-    /// After a pass that changed so many words: follow the changes to the end where that is the shorter way.
+    /// After a pass that changed `changed` words: track further changes to their end if that is faster.
     fn follow(&mut self, changed: usize) {
         let range = self.grid.range();
         let restricted = self.later.take();
@@ -189,13 +180,13 @@ impl Erosion {
                     self.remaining = Passes::Count(0);
                     return;
                 }
-                // Any clear pixel may have a neighbour left to clear.
+                // Any clear pixel may still have a neighbour to clear.
                 self.spare.fill(u64::MAX);
                 None
             }
             (Passes::UntilStable, Some(_)) => None,
             (Passes::Count(count), Some(_)) => Some(count),
-            (Passes::Count(count), None) if changed < range.len() / FEW => Some(count),
+            (Passes::Count(count), None) if changed < range.len() / TRACKING_RATIO => Some(count),
             (Passes::Count(_), None) => return,
         };
         let mut flood = flood::Flood {
@@ -212,7 +203,7 @@ impl Erosion {
     ///
     /// # Errors
     ///
-    /// When `output` has another shape than the array that was read.
+    /// If `output` has another shape than the array that was read.
     pub fn store(&self, output: ViewMut<'_>) -> Result<()> {
         self.grid.unpack(&self.pixels, output, self.complement)
     }
@@ -250,6 +241,7 @@ fn check_fit(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::array::sample::Bool;
     use crate::exec::threads::LocalThreads;
     use ndarray::ArrayD;
     use proptest::prelude::*;
@@ -355,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_winding_way_is_followed_to_its_end() {
-        // Rows with a gap at alternating ends: a sweep goes no further than one turn.
+        // Rows with a gap at alternating ends: a sweep reaches no further than one turn.
         let mut ways = ArrayD::from_elem(vec![101, 150], true);
         for row in (1..101).step_by(2) {
             let gap = if row % 4 == 1 { 149 } else { 0 };
@@ -369,7 +361,7 @@ mod tests {
         let structure = Structure { elements: cross.view(), origin: &[0, 0], border: false };
         let spread = erode(&seed, &structure, true, Some(&ways), Passes::UntilStable);
         assert_eq!(spread, ways);
-        // The way in row 100 is 51 rows, 50 gaps and 149 steps of each row long.
+        // The path through row 100 has 51 rows of 149 steps each, and 50 gaps.
         let length = 51 * 149 + 100;
         let spread = erode(&seed, &structure, true, Some(&ways), Passes::Count(length - 1));
         assert_eq!(ways.iter().zip(&spread).filter(|(way, reached)| way != reached).count(), 1);

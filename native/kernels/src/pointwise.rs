@@ -1,4 +1,4 @@
-//! Values changed one by one.
+//! Pointwise operations.
 
 pub mod linear;
 pub mod lookup;

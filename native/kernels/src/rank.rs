@@ -1,39 +1,28 @@
-//! Rank filters: the sample of a given rank in a window around each pixel; median, minimum and maximum among them.
+//! Rank filters: the sample of a given rank in a window around each pixel; among them median, minimum and maximum.
 //!
-//! A sample is first turned into an unsigned integer of its own width that sorts like the sample ([`key`]), so that
-//! four widths serve every dtype. The picture is worked on in bands of its first axis. A band is copied with its
-//! border into a buffer of keys, the ranks are selected there, and the samples stored. The selection is
+//! A sample is first converted to an unsigned integer of its own width with the same order ([`key`]), so that four
+//! widths serve every dtype. The image is processed in bands of its first axis: a band is copied with its border into a
+//! workspace of keys, the ranks are selected there, and the samples are stored. The selection is
 //!
-//! * for the extremes of a full box, which has a function of its own, a comparison along one axis after the other
-//!   ([`boxes`]);
-//! * for the extremes of other windows a comparison of runs of neighbours ([`extreme`]);
-//! * for the medians of 3×3 and 5×5 boxes a network that shares sorted columns ([`columns`]);
-//! * for large boxes of bytes a count of the samples below each threshold ([`counts`]);
-//! * for small windows a sorting network, cut down to what the wanted rank needs, whose lanes are neighbouring
-//!   pixels ([`network`]): no branches, and SIMD;
-//! * for large ones a histogram of the window that slides along the axis on which the fewest samples enter and
-//!   leave ([`histogram`]).
+//! 1. for minimum and maximum of a full box, which has its own function: one axis after another ([`boxes`]);
+//! 2. for minimum and maximum of other windows: range queries by doubling ([`extreme`]);
+//! 3. for medians of 3×3 and 5×5 boxes: a network that shares sorted columns ([`columns`]);
+//! 4. for large boxes of bytes: counting the samples below each threshold ([`counts`]);
+//! 5. for small windows: a sorting network reduced to the wanted rank, whose lanes are adjacent pixels ([`network`]);
+//! 6. for large windows: a histogram that slides along the axis on which the fewest samples enter and leave
+//!    ([`histogram`]).
 //!
-//! All give the exact sample: which of them runs is a matter of speed alone.
+//! All of them return the exact sample; the choice only affects speed.
 
-use std::ops::Range;
-
-use crate::array::sample::Cast;
 use crate::array::view::{View, ViewMut};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
-use crate::exec::simd::{Convert, Kernel, dispatch};
 use crate::match_dtype;
-use crate::memory;
-use band::store_as_double;
+use crate::rank::plan::RankPlan;
+
 pub use boxes::{BoxWindow, box_extremum};
-use counts::Counted;
-use extreme::Extreme;
-pub use extreme::raised_extremum;
-use histogram::Slide;
-use key::{Key, Rankable};
-use layout::{Axis, Cells, Dim, Layout, lines};
-use network::Network;
+pub use plan::{Outside, Window};
+pub use raised::raised_extremum;
 
 mod band;
 mod boxes;
@@ -44,45 +33,17 @@ mod histogram;
 mod key;
 mod layout;
 mod network;
-
-/// Keys that are read and compared side by side: loops of so many are vectorised whole, shorter ones are unrolled
-/// before. Rows of a band are multiples of them if they are longer, and a band has so many more behind its last row.
-const LANES: usize = 128;
-
-/// Windows of more samples than this slide with a histogram.
-const LARGEST_NETWORK: usize = 81;
-
-/// Full boxes of bytes, of more samples than this, are counted.
-const LARGEST_UNCOUNTED: usize = 49;
-
-/// The samples around a pixel that are ranked.
-#[derive(Clone, Copy, Debug)]
-pub struct Window<'a> {
-    /// Its length along every axis of the image.
-    pub shape: &'a [usize],
-    /// Which of its cells count, in C order.
-    pub mask: &'a [bool],
-    /// How far it is moved from its place, half its length ahead of the pixel, towards lower indices.
-    pub origins: &'a [isize],
-}
-
-/// The value outside the image, and with it the arithmetic.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outside {
-    /// Samples pass through `f64`, as in SciPy's N-D filter: 64-bit integers lose bits above 2^53.
-    Double(f64),
-    /// Samples stay what they are, as in SciPy's one-dimensional filter of 64-bit integers.
-    Exact(i64),
-}
+mod plan;
+mod raised;
 
 /// The sample of rank `rank`, counted from the smallest, in the window around each pixel.
 ///
-/// NaN, of either sign, comes after every number. Both arrays are in C order.
+/// NaN of either sign sorts after every number. Both arrays are C-contiguous.
 ///
 /// # Errors
 ///
-/// When the window does not belong to the image, lies beside the pixel or has no such rank, and when there is no
-/// memory for a band of the image with its border.
+/// If the window does not fit the image, lies off the pixel or has no such rank, or if there is no memory for a band of
+/// the image with its border.
 pub fn rank_filter(
     input: &View<'_>,
     output: ViewMut<'_>,
@@ -98,7 +59,7 @@ pub fn rank_filter(
             output.shape()
         )));
     }
-    let plan = Plan::new(input.shape(), window, rank, border, input.sample_bytes())?;
+    let plan = RankPlan::new(input.shape(), window, rank, border, input.sample_bytes())?;
     if input.is_empty() {
         return Ok(());
     }
@@ -110,169 +71,6 @@ pub fn rank_filter(
     })
 }
 
-#[derive(Debug)]
-enum Selection {
-    Extreme(Extreme),
-    Columns(Counted),
-    Network(Network),
-    Slide { axis: usize, slide: Slide },
-}
-
-/// What is known before a pixel is seen.
-#[derive(Debug)]
-struct Plan {
-    layout: Layout,
-    /// Offsets of the samples of a window from its first cell, in a band with its border.
-    taps: Vec<usize>,
-    rank: usize,
-    selection: Selection,
-    /// For bytes, in place of the selection.
-    counted: Option<Counted>,
-}
-
-impl Plan {
-    fn new(
-        shape: &[usize],
-        window: Window<'_>,
-        rank: usize,
-        border: Border,
-        key_bytes: usize,
-    ) -> Result<Self> {
-        let Window { shape: lengths, mask, origins } = window;
-        let count = mask.iter().filter(|cell| **cell).count();
-        let cells = lengths.iter().try_fold(1_usize, |product, length| product.checked_mul(*length));
-        if cells != Some(mask.len()) {
-            let message = format!("{} cells for a window of shape {lengths:?}", mask.len());
-            return Err(KernelError::shape(message));
-        }
-        if rank >= count || u32::try_from(count).is_err() {
-            return Err(KernelError::parameter(format!(
-                "there is no rank {rank} in a window of {count} samples"
-            )));
-        }
-        let mut layout =
-            Layout::new(shape, lengths, origins, &memory::filled(border, shape.len()), key_bytes)?;
-        // Where not even the window fits, callers filter a part of the image at a time.
-        layout.fit(key_bytes);
-        let Layout { axes, inner, padded_strides, .. } = &layout;
-        let cells = Cells { mask, axes, strides: padded_strides };
-        memory::check::<usize>(count)?;
-        let taps = cells.taps();
-        let full = count == mask.len();
-        let counted = if full { Counted::new(axes, *inner, padded_strides) } else { None };
-        let extreme = rank == 0 || rank == count - 1;
-        let selection = if let Some(counted) = &counted
-            && columns::is_median(&counted.grid, rank)
-        {
-            Selection::Columns(*counted)
-        } else if extreme {
-            Selection::Extreme(Extreme::new(&cells, rank > 0))
-        } else if count <= LARGEST_NETWORK {
-            Selection::Network(Network::new(count, rank))
-        } else {
-            let (axis, leave, enter) = (0..axes.len())
-                .filter(|axis| axes[*axis].window > 1)
-                .map(|axis| cells.runs(axis))
-                .min_by_key(|(_, leave, _)| leave.len())
-                .ok_or_else(|| KernelError::parameter("a window of one cell with many samples"))?;
-            let slide =
-                Slide { padded_step: padded_strides[axis], out_step: layout.strides[axis], leave, enter };
-            Selection::Slide { axis, slide }
-        };
-        let counted =
-            counted.filter(|counted| !extreme && count > LARGEST_UNCOUNTED && counted.grid.is_countable());
-        Ok(Self { layout, taps, rank, selection, counted })
-    }
-
-    fn filter_band<T: Rankable>(
-        &self,
-        data: &[T],
-        rows: Range<usize>,
-        padded: &mut [T::Key],
-        mut output: ViewMut<'_>,
-        outside: Outside,
-    ) {
-        let fill = match outside {
-            Outside::Double(value) => T::from_f64_truncated(value),
-            Outside::Exact(value) => T::from_i64(value),
-        };
-        self.layout.pad(data, &rows, T::key, fill.key(), padded);
-        let unchanged = T::FITS_DOUBLE || matches!(outside, Outside::Exact(_));
-        if unchanged && let Some(output) = T::slice_of(&mut output) {
-            self.select(padded, rows.len(), &mut |place, keys| {
-                let to = &mut output[place..place + keys.len()];
-                dispatch(Convert { from: keys, to, convert: T::from_key });
-            });
-        } else {
-            let mut keys = memory::zeros(rows.len() * self.layout.strides[0]);
-            self.select(padded, rows.len(), &mut |place, selected| {
-                keys[place..place + selected.len()].copy_from_slice(selected);
-            });
-            // SciPy has other filters for the extreme ranks, and these do without the second cast.
-            let again = self.rank > 0 && self.rank + 1 < self.taps.len();
-            store_as_double::<T>(&keys, again, Cast::Filtered, output);
-        }
-    }
-
-    /// Give `sink` the selected keys of a band, piece by piece, each with its place in the band's output.
-    fn select<K: Key>(&self, padded: &mut [K], rows: usize, sink: &mut dyn FnMut(usize, &[K])) {
-        let mut dims = self.layout.dims(rows);
-        if let (Some(counted), Some((bytes, keys))) = (&self.counted, K::as_bytes(padded)) {
-            let (plane, dims) = counted.plane(dims);
-            let mut sink = |place: usize, bytes: &[u8]| sink(place, keys(bytes));
-            counted.grid.count(bytes, self.rank, plane, lines(&dims), &mut sink);
-            return;
-        }
-        match &self.selection {
-            Selection::Extreme(extreme) => {
-                let row = dims.pop().map_or(0, |last| last.len * last.out);
-                let mut out = memory::zeros(rows * self.layout.strides[0]);
-                extreme.select(padded, &dims, row, &mut out);
-                sink(0, &out);
-            }
-            Selection::Columns(counted) => {
-                let (plane, dims) = counted.plane(dims);
-                columns::medians(counted.grid, padded, plane, lines(&dims), sink);
-            }
-            Selection::Network(network) => {
-                let row = dims.pop().map_or(0, |last| last.len * last.out);
-                let (mut out, mut lanes) = (memory::zeros(row), memory::filled(K::LANES, self.taps.len()));
-                for line in lines(&dims) {
-                    let (padded, out, lanes) = (&padded[line.padded..], &mut out, &mut lanes);
-                    dispatch(SelectRow { network, taps: &self.taps, padded, out, lanes });
-                    sink(line.out, out);
-                }
-            }
-            Selection::Slide { axis, slide } => {
-                let mut out = memory::zeros(rows * self.layout.strides[0]);
-                let along = dims.remove(*axis);
-                memory::push(&mut dims, Dim { len: self.layout.inner, padded: 1, out: 1 });
-                slide.select(padded, &self.taps, self.rank as u32, lines(&dims), along.len, &mut out);
-                sink(0, &out);
-            }
-        }
-    }
-}
-
-/// Select the rank for a row of pixels.
-struct SelectRow<'a, K: Key> {
-    network: &'a Network,
-    taps: &'a [usize],
-    padded: &'a [K],
-    out: &'a mut [K],
-    lanes: &'a mut [K::Lanes],
-}
-
-impl<K: Key> Kernel for SelectRow<'_, K> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { network, taps, padded, out, lanes } = self;
-        network.select_row(padded, taps, out, lanes);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,7 +78,7 @@ mod tests {
     use ndarray::ArrayD;
     use proptest::prelude::*;
 
-    /// The definition: sort the samples under the window.
+    /// The definition: sort the samples in the window.
     fn plain(image: &ArrayD<i16>, window: Window<'_>, rank: usize, border: Border, fill: i16) -> ArrayD<i16> {
         ArrayD::from_shape_fn(image.raw_dim(), |index| {
             let index: Vec<usize> = (0..image.ndim()).map(|axis| index[axis]).collect();

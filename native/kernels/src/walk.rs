@@ -1,4 +1,4 @@
-//! Ways through an array: row by row, and line by line along an axis.
+//! How kernels walk through arrays: row by row, in tiles of lines, in batches of lines.
 
 pub mod line_batches;
 pub(crate) mod line_tiles;

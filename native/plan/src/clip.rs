@@ -6,13 +6,14 @@
 //! arithmetic at its ends.
 
 use ndarray::{ArrayViewMutD, Axis, Slice};
+use offgraph_kernels::array::axes::Axes;
+use offgraph_kernels::array::index::advance;
 use offgraph_kernels::array::sample::Sample;
 use offgraph_kernels::array::view::ViewMut;
 use offgraph_kernels::error::{KernelError, Result};
-use offgraph_kernels::interpolate::linear_coords::Ramp;
+use offgraph_kernels::interpolate::linear_coords::LinearCoords;
 use offgraph_kernels::match_dtype;
 use offgraph_kernels::memory;
-use offgraph_kernels::walk::rows::{Axes, advance};
 use std::ops::Range;
 
 /// The rectangle of an earlier image, and where pixels of the output lie in it: at `matrix @ o + offset`.
@@ -44,7 +45,11 @@ impl Clip {
             // One addition after another, the offset first: SciPy's order.
             let sum = |sum: f64, (position, factor): (&usize, &f64)| sum + *position as f64 * factor;
             let start = row.iter().zip(factors).fold(self.offset[axis], sum);
-            span = Ramp { start, step: factors[rank - 1] }.between(span, self.low[axis], self.high[axis]);
+            span = LinearCoords { start, step: factors[rank - 1] }.between(
+                span,
+                self.low[axis],
+                self.high[axis],
+            );
         }
         if span.is_empty() { 0..0 } else { span }
     }

@@ -3,9 +3,9 @@
 use crate::dtype::{DType, match_pair};
 use crate::op::Op;
 use crate::workspace::Workspace;
+use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::error::{KernelError, Result};
-use offgraph_kernels::walk::rows::Axes;
 
 /// One target of a sample that has pixels: an image, a mask, a heatmap.
 #[derive(Debug)]

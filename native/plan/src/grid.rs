@@ -6,12 +6,12 @@
 
 use crate::dtype::match_pair;
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis, Slice};
+use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::sample::Sample;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::border::Border;
 use offgraph_kernels::error::{KernelError, Result};
 use offgraph_kernels::memory::CollectVec;
-use offgraph_kernels::walk::rows::Axes;
 use std::ops::Range;
 
 /// Where the pixels along one axis of the output come from.

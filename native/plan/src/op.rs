@@ -4,10 +4,10 @@ use crate::dtype::DType;
 use crate::grid::Grid;
 use crate::pointwise::{Arithmetic, Lookup};
 use crate::resample::{Affine, Projective, Resize, Zoom};
+use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::error::Result;
 use offgraph_kernels::memory;
-use offgraph_kernels::walk::rows::Axes;
 
 /// One operation on an image with the axes `[outer…, spatial…, inner…]`.
 #[derive(Debug)]

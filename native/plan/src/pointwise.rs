@@ -113,14 +113,14 @@ impl Lookup {
             let shape = [before * channels, after, 1];
             let mut output = output.into_shape(&shape)?;
             let input = input.view().into_shape(&shape)?;
-            for (number, plane) in output.reborrow().into_pictures().into_iter().enumerate() {
+            for (number, plane) in output.reborrow().into_images().into_iter().enumerate() {
                 let channel = number % channels;
-                let plane_of_input = input.picture(number);
+                let plane_of_input = input.image(number);
                 if self.table.is_linear() {
                     linear::scale(plane, &plane_of_input, &self.table.linear[channel..channel + 1])?;
                 } else {
                     let row = channel..channel + 1;
-                    lookup::lookup(plane, &plane_of_input, &table.cut(std::slice::from_ref(&row)))?;
+                    lookup::lookup(plane, &plane_of_input, &table.slice_ranges(std::slice::from_ref(&row)))?;
                 }
             }
             Ok(())

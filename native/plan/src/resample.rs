@@ -5,18 +5,20 @@ use crate::dtype::{DType, match_pair};
 use crate::grid::{Grid, GridAxis};
 use crate::workspace::{Workspace, read_in_c_order, write_in_c_order};
 use ndarray::{ArrayViewMutD, Axis, Slice};
+use offgraph_kernels::array::axes::{Axes, order_axes};
+use offgraph_kernels::array::index::advance;
 use offgraph_kernels::array::sample::Sample;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::border::Border;
 use offgraph_kernels::error::{KernelError, Result};
 use offgraph_kernels::exec::simd::{Kernel, dispatch};
+use offgraph_kernels::interpolate::options::Options;
 use offgraph_kernels::interpolate::resize::{self, Taps};
 use offgraph_kernels::interpolate::spline::spline_filter1d;
-use offgraph_kernels::interpolate::warp::{self, Options};
+use offgraph_kernels::interpolate::warp;
 use offgraph_kernels::interpolate::zoom::{self, AxisMap};
 use offgraph_kernels::match_dtype;
 use offgraph_kernels::memory::{self, CollectVec};
-use offgraph_kernels::walk::rows::{Axes, advance, carry_along};
 use std::sync::Arc;
 
 /// Samples added on each side where a border mode has no spline filter of its own; part of SciPy's answer.
@@ -82,7 +84,7 @@ impl Affine {
             let on_array = |axis: usize| axes.outer + axis;
             let still = (0..axes.spatial).filter(|axis| !is_moved(axis)).map(on_array).collect_vec();
             let moved = self.moved.iter().copied().map(on_array).collect_vec();
-            let (order, moving) = carry_along(axes.outer, still, &moved, input.ndim());
+            let (order, moving) = order_axes(axes.outer, still, &moved, input.ndim());
             let input = input.view().permuted(&order);
             let (coefficients, pad) = coefficients(&input, moving, policy)?;
             let source = coefficients.as_ref().map_or_else(|| input.view(), Workspace::view);

@@ -74,7 +74,7 @@ impl Drop for Workspace {
 
 /// Call `work` with an array in C order: the one given, or a copy.
 pub(crate) fn read_in_c_order<R>(input: &View<'_>, work: impl FnOnce(&View<'_>) -> R) -> R {
-    if input.is_in_one_piece() {
+    if input.is_c_contiguous() {
         return work(input);
     }
     let mut copied = Workspace::new(DType::of(input), input.shape());
@@ -87,7 +87,7 @@ pub(crate) fn write_in_c_order(
     output: ViewMut<'_>,
     work: impl FnOnce(ViewMut<'_>) -> Result<()>,
 ) -> Result<()> {
-    if output.view().is_in_one_piece() {
+    if output.view().is_c_contiguous() {
         return work(output);
     }
     let mut made = Workspace::new(DType::of_mut(&output), output.shape());

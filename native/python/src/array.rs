@@ -1,6 +1,6 @@
-//! NumPy arrays as the kernels' views; the only file that knows NumPy.
+//! NumPy arrays as views of the kernels; the only file that uses the `numpy` crate's arrays.
 
-use crate::call::held;
+use crate::call::catch_memory_error;
 use ndarray::{ArrayViewD, ArrayViewMutD};
 use numpy::npyffi::flags::NPY_ARRAY_WRITEABLE;
 use numpy::{
@@ -90,17 +90,19 @@ impl Input<'_> {
 }
 
 impl Input<'_> {
-    /// The elements as truth values, in C order, of an array of booleans.
+    /// The elements of a boolean array as truth values, in C order.
     pub fn mask(&self) -> PyResult<Vec<bool>> {
         match self.view() {
-            View::Bool(array) => held(|| Ok(array.iter().map(|byte| byte.0 != 0).collect_vec())),
+            View::Bool(array) => {
+                catch_memory_error(|| Ok(array.iter().map(|byte| byte.0 != 0).collect_vec()))
+            }
             _ => Err(PyTypeError::new_err("a mask must be an array of booleans")),
         }
     }
 }
 
 impl Output<'_> {
-    /// The elements, to be written.
+    /// A writable view of the elements.
     pub fn view_mut(&mut self) -> ViewMut<'_> {
         match self {
             Self::Bool(array) => ViewMut::Bool(bytes_mut(array.as_array_mut())),
@@ -118,13 +120,13 @@ impl Output<'_> {
     }
 }
 
-/// Taking out a read or a write borrow, so that one macro serves both.
+/// Taking a read or a write borrow, so that one macro serves both.
 trait Borrow<'py>: Sized {
     fn borrow(object: &Bound<'py, PyAny>) -> PyResult<Self>;
 }
 
-/// An array. It is borrowed for as long, unless there are gaps between its elements: what lies in them may be written by
-/// another thread, and the borrows of the `numpy` crate cannot tell two tiles side by side apart.
+/// An array. It is borrowed for as long, unless there are gaps between its elements: what lies in them may be written
+/// by another thread, and the borrows of the `numpy` crate cannot tell two tiles side by side apart.
 pub struct Held<'py, T: Element, B> {
     array: Bound<'py, PyArrayDyn<T>>,
     _borrowed: Option<B>,
@@ -136,16 +138,16 @@ type Written<'py, T> = Held<'py, T, PyReadwriteArrayDyn<'py, T>>;
 impl<'py, T: Element> Borrow<'py> for Read<'py, T> {
     fn borrow(object: &Bound<'py, PyAny>) -> PyResult<Self> {
         let array = object.cast::<PyArrayDyn<T>>()?;
-        let in_one_piece = extent(array.as_untyped()) == Some(array.len() * size_of::<T>());
-        let borrowed = if in_one_piece { Some(array.try_readonly()?) } else { None };
+        let try_reshape = extent(array.as_untyped()) == Some(array.len() * size_of::<T>());
+        let borrowed = if try_reshape { Some(array.try_readonly()?) } else { None };
         Ok(Self { array: array.clone(), _borrowed: borrowed })
     }
 }
 
 impl<T: Element> Read<'_, T> {
     fn as_array(&self) -> ArrayViewD<'_, T> {
-        // SAFETY: the elements are aligned (`check_layout`), and a view reaches them alone. No call writes what it reads
-        // (`Written`). That no other thread writes them meanwhile is the caller's to see to, as there.
+        // SAFETY: the elements are aligned (`check_layout`), and a view reaches them alone. No call writes what it
+        // reads (`Written`). That no other thread writes them meanwhile is the caller's to see to, as there.
         unsafe { self.array.as_array() }
     }
 }

@@ -1,21 +1,21 @@
-//! Call a kernel without the interpreter lock, and let Ctrl-C end it.
+//! Call a kernel without the GIL, with Ctrl-C able to interrupt it.
 
 use crate::array::{Input, Output};
 use crate::error::{border, to_python};
 use offgraph_kernels::error::KernelError;
 use offgraph_kernels::exec::threads::interruptible;
+use offgraph_kernels::filter::line_filter;
 use offgraph_kernels::memory;
-use offgraph_kernels::window;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use std::cell::Cell;
 
 thread_local! {
-    /// What a signal handler raised while a kernel was running.
+    /// The exception that a signal handler raised while a kernel was running.
     static RAISED: Cell<Option<PyErr>> = const { Cell::new(None) };
 }
 
-/// Whether a signal handler raised an exception; none run on other threads than Python's main one.
+/// Whether a signal handler raised an exception. Handlers only run on Python's main thread.
 fn interrupted() -> bool {
     let raised = Python::attach(|py| py.check_signals()).err();
     let any = raised.is_some();
@@ -23,7 +23,7 @@ fn interrupted() -> bool {
     any
 }
 
-/// What `kernel` returns. It runs without the interpreter lock, and signals are handled meanwhile.
+/// Run `kernel` without the GIL, handling signals meanwhile.
 pub fn detached<R: Send>(
     py: Python<'_>,
     kernel: impl FnOnce() -> Result<R, KernelError> + Send,
@@ -34,22 +34,22 @@ pub fn detached<R: Send>(
     }
 }
 
-/// What `work`, which takes memory outside of a kernel, returns; want of it is a `MemoryError`.
-pub fn held<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
-    memory::caught(|| Ok(work())).map_err(to_python)?
+/// Run `work`, which allocates outside a kernel; running out of memory becomes a `MemoryError`.
+pub fn catch_memory_error<R>(work: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    memory::catch_memory_error(|| Ok(work())).map_err(to_python)?
 }
 
-/// What every filter along an axis takes: output, input (none to filter the output itself), axis, border mode, fill
-/// value and origin.
-pub type Lines<'py> = (Output<'py>, Option<Input<'py>>, usize, i32, f64, isize);
+/// The arguments of every filter along one axis: output, input (`None` to filter the output in place), axis, border
+/// mode, fill value and origin.
+pub type LineArgs<'py> = (Output<'py>, Option<Input<'py>>, usize, i32, f64, isize);
 
 /// Run a filter along an axis as [`detached`] does.
 pub fn filter(
     py: Python<'_>,
-    (mut output, input, axis, mode, fill, origin): Lines<'_>,
-    kernel: impl FnOnce(window::Lines<'_>) -> Result<(), KernelError> + Send,
+    (mut output, input, axis, mode, fill, origin): LineArgs<'_>,
+    kernel: impl FnOnce(line_filter::LineFilterArgs<'_>) -> Result<(), KernelError> + Send,
 ) -> PyResult<()> {
     let (input, output, border) = (input.as_ref().map(Input::view), output.view_mut(), border(mode)?);
-    let lines = window::Lines { input: input.as_ref(), output, axis, border, fill, origin };
+    let lines = line_filter::LineFilterArgs { input: input.as_ref(), output, axis, border, fill, origin };
     detached(py, || kernel(lines))
 }

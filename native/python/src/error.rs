@@ -5,7 +5,7 @@ use offgraph_kernels::error::KernelError;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::{PyErr, PyResult};
 
-/// The exception for a kernel's refusal. SciPy's own checks are made in Python, before a kernel is called.
+/// The Python exception for a kernel's error. SciPy's own checks are made in Python, before a kernel is called.
 pub fn to_python(error: KernelError) -> PyErr {
     match error {
         KernelError::Shape(message) | KernelError::Parameter(message) => PyValueError::new_err(message),
@@ -13,7 +13,7 @@ pub fn to_python(error: KernelError) -> PyErr {
     }
 }
 
-/// The border mode of a code that Python has made from its name.
+/// The border mode with this code, which Python looked up by name.
 pub fn border(code: i32) -> PyResult<Border> {
     Border::from_code(code)
         .ok_or_else(|| PyValueError::new_err(format!("no border mode has the code {code}")))

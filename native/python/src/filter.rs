@@ -1,22 +1,22 @@
-//! Linear filters.
+//! Bindings: linear filters.
 
 use crate::array::{Input, Output};
-use crate::call::{Lines, detached, filter, held};
+use crate::call::{LineArgs, catch_memory_error, detached, filter};
 use crate::error::border;
 use crate::list::List;
 use offgraph_kernels::filter as kernels;
 use offgraph_kernels::filter::correlate_nd::Weights;
-use offgraph_kernels::filter::correlate1d::Pass;
+use offgraph_kernels::filter::correlate1d::AxisPass;
 use offgraph_kernels::memory;
 use pyo3::prelude::*;
 
 #[pyfunction]
-pub fn correlate1d(py: Python<'_>, lines: Lines<'_>, weights: List<f64>) -> PyResult<()> {
+pub fn correlate1d(py: Python<'_>, lines: LineArgs<'_>, weights: List<f64>) -> PyResult<()> {
     filter(py, lines, |lines| kernels::correlate1d::correlate1d(lines, &weights))
 }
 
 #[pyfunction]
-pub fn uniform1d(py: Python<'_>, lines: Lines<'_>, size: usize) -> PyResult<()> {
+pub fn uniform1d(py: Python<'_>, lines: LineArgs<'_>, size: usize) -> PyResult<()> {
     filter(py, lines, |lines| kernels::uniform1d::uniform1d(lines, size))
 }
 
@@ -28,11 +28,11 @@ pub fn correlate_axes(
     passes: List<(usize, List<f64>, i32, f64, isize)>,
 ) -> PyResult<()> {
     let (input, output) = (input.as_ref().map(Input::view), output.view_mut());
-    let passes = held(|| {
+    let passes = catch_memory_error(|| {
         let mut some = memory::with_capacity(passes.len());
         for (axis, weights, mode, fill, origin) in passes.iter() {
             let border = border(*mode)?;
-            memory::push(&mut some, Pass { axis: *axis, weights, border, fill: *fill, origin: *origin });
+            memory::push(&mut some, AxisPass { axis: *axis, weights, border, fill: *fill, origin: *origin });
         }
         Ok(some)
     })?;

@@ -1,15 +1,16 @@
-//! Interpolation: affine maps, zoom and shift, lists of points.
+//! Bindings: affine maps, zoom and shift, lists of points.
 
 use crate::array::{Input, Output};
-use crate::call::{detached, held};
+use crate::call::{catch_memory_error, detached};
 use crate::error::border;
 use crate::list::List;
 use numpy::{PyReadwriteArray2, PyReadwriteArrayDyn};
+use offgraph_kernels::array::index::advance;
 use offgraph_kernels::interpolate::batch;
-use offgraph_kernels::interpolate::warp::{self, Options};
+use offgraph_kernels::interpolate::options::Options;
+use offgraph_kernels::interpolate::warp;
 use offgraph_kernels::interpolate::zoom::{self, AxisMap};
 use offgraph_kernels::memory::{self, CollectVec};
-use offgraph_kernels::walk::rows::advance;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -18,7 +19,7 @@ fn options(order: usize, mode: i32, fill: f64, pad: usize) -> PyResult<Options> 
     Ok(Options { order, border: border(mode)?, fill, pad })
 }
 
-/// The axes of both arrays are `[outer…, spatial…, inner…]`.
+/// Both arrays have axes `[outer…, spatial…, inner…]`.
 #[pyfunction]
 pub fn affine(
     py: Python<'_>,
@@ -37,7 +38,7 @@ pub fn affine(
     detached(py, || warp::affine(&input, output, outer, &matrix, &offset, &options))
 }
 
-/// As `affine`, of every picture: the first axis counts them, `matrices` and `offsets` hold those of one after another.
+/// `affine` for every image along the first axis; `matrices` and `offsets` hold the entries of one image after another.
 #[pyfunction]
 pub fn affine_each(
     py: Python<'_>,
@@ -56,7 +57,7 @@ pub fn affine_each(
     detached(py, || batch::affine_each(&input, output, outer, &matrices, &offsets, &options))
 }
 
-/// One `(shift or None, zoom or None)` for each spatial axis; spline coefficients of `input` are made in `room` first.
+/// `maps`: one `(shift or None, zoom or None)` per spatial axis; `room` is a workspace for spline coefficients.
 #[pyfunction]
 pub fn zoom_shift(
     py: Python<'_>,
@@ -73,7 +74,7 @@ pub fn zoom_shift(
 ) -> PyResult<()> {
     let options = options(order, mode, fill, pad)?;
     let axis_map = |(shift, zoom): &(_, _)| AxisMap { shift: *shift, zoom: *zoom, grid };
-    let maps = held(|| Ok(maps.iter().map(axis_map).collect_vec()))?;
+    let maps = catch_memory_error(|| Ok(maps.iter().map(axis_map).collect_vec()))?;
     let (input, output) = (input.view(), output.view_mut());
     let Some(mut room) = room else {
         return detached(py, || zoom::zoom(&input, output, outer, &maps, &options));
@@ -99,9 +100,9 @@ pub fn map_coordinates(
     detached(py, || warp::at_points(&input, output, &coordinates, &options))
 }
 
-/// Put what a Python function gives for positions of an output into the columns of `coordinates`.
+/// Call a Python function at positions of an output, and store the results in the columns of `coordinates`.
 ///
-/// The positions are those from number `first` on, in C order of `shape`. `mapping` is called with the position as a
+/// The positions are those from index `first` on, in C order of `shape`. `mapping` is called with the position as a
 /// tuple, then the other arguments.
 #[pyfunction]
 pub fn map_positions(
@@ -114,7 +115,7 @@ pub fn map_positions(
 ) -> PyResult<()> {
     let py = mapping.py();
     let none = py.None().into_bound(py);
-    let (mut position, mut arguments) = held(|| {
+    let (mut position, mut arguments) = catch_memory_error(|| {
         let arguments = std::iter::once(none).chain(extra_arguments.iter()).collect_vec();
         Ok((memory::zeros(shape.len()), arguments))
     })?;
@@ -126,7 +127,7 @@ pub fn map_positions(
         arguments[0] = PyTuple::new(py, &position)?.into_any();
         let point = mapping.call(PyTuple::new(py, &arguments)?, Some(extra_keywords))?;
         for (axis, to) in column.iter_mut().enumerate() {
-            // Of what is not a tuple, or too short, SciPy says this.
+            // SciPy's message for anything but a tuple that is long enough.
             let refused = |_| PyTypeError::new_err("bad argument type for built-in operation");
             let point = point.cast::<PyTuple>().map_err(|error| refused(error.into()))?;
             *to = point.get_item(axis).map_err(refused)?.extract()?;

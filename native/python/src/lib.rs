@@ -63,7 +63,7 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     info.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
     info.set_item("simd", simd::level().name())?;
     info.set_item("simd_detected", simd::detected().name())?;
-    info.set_item("threads", threads::threads())?;
+    info.set_item("threads", threads::count())?;
     Ok(info)
 }
 
@@ -79,7 +79,7 @@ fn set_local_num_threads(count: usize) -> usize {
 
 #[pyfunction]
 fn get_num_threads() -> usize {
-    threads::threads()
+    threads::count()
 }
 
 #[pyfunction]

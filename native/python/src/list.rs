@@ -1,6 +1,6 @@
-//! Lists of numbers as arguments: PyO3's vectors abort the process for want of memory.
+//! Lists of numbers as arguments. PyO3's vectors would abort the process when memory runs out.
 
-use crate::call::held;
+use crate::call::catch_memory_error;
 use offgraph_kernels::memory;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ impl<'py, T: FromPyObjectOwned<'py>> FromPyObject<'_, 'py> for List<T> {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        held(|| {
+        catch_memory_error(|| {
             let mut items = memory::with_capacity(object.len()?);
             for item in object.try_iter()? {
                 memory::push(&mut items, item?.extract::<T>().map_err(Into::into)?);

@@ -1,4 +1,4 @@
-//! Binary morphology.
+//! Bindings: binary morphology.
 
 use crate::array::{Input, Output};
 use crate::call::detached;
@@ -8,7 +8,7 @@ use offgraph_kernels::morphology::{Erosion, LaterMask, Passes, Structure};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-/// `passes` is 0 for as many as change something; `later_mask` holds for what follows the first pass.
+/// `passes` is 0 to erode until nothing changes; `later_mask` applies to the passes after the first.
 #[pyfunction]
 pub fn binary_erosion(
     py: Python<'_>,

@@ -4,15 +4,15 @@
 //! sample to the next, tables, is a native object that is made once.
 
 use crate::array::{Input, Output};
-use crate::call::{detached, held};
+use crate::call::{catch_memory_error, detached};
 use crate::error::{border, to_python};
 use crate::resize::{Table as WeightTable, taps};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::error::Result as KernelResult;
 use offgraph_kernels::interpolate::resize::Taps;
 use offgraph_kernels::interpolate::zoom::AxisMap;
 use offgraph_kernels::memory::{self, CollectVec};
-use offgraph_kernels::walk::rows::Axes;
 use offgraph_plan::clip::Clip;
 use offgraph_plan::dtype::DType;
 use offgraph_plan::grid::{Grid, GridAxis};
@@ -33,7 +33,7 @@ impl LookupTable {
     /// `linear` may give the entries by `value * scale + offset` for each channel; it is tried on all of them.
     #[new]
     fn new(entries: Input<'_>, linear: crate::list::List<[f64; 2]>, signed: bool) -> PyResult<Self> {
-        held(|| {
+        catch_memory_error(|| {
             Table::new(&entries.view(), &linear, signed).map(|table| Self(Arc::new(table))).map_err(to_python)
         })
     }
@@ -53,7 +53,7 @@ pub struct ResizeTables(Arc<Vec<Taps>>);
 impl ResizeTables {
     #[new]
     fn new(tables: crate::list::List<WeightTable<'_>>) -> PyResult<Self> {
-        held(|| Ok(Self(Arc::new(tables.iter().map(taps).collect_vec()))))
+        catch_memory_error(|| Ok(Self(Arc::new(tables.iter().map(taps).collect_vec()))))
     }
 }
 
@@ -184,7 +184,7 @@ fn read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Read<'py>> {
 /// `[outer…, spatial…, inner…]`.
 #[pyfunction]
 pub fn run_plan(py: Python<'_>, targets: &Bound<'_, PyTuple>) -> PyResult<()> {
-    held(|| {
+    catch_memory_error(|| {
         let mut all = memory::with_capacity(targets.len());
         for target in targets.iter() {
             memory::push(&mut all, read(&target)?);

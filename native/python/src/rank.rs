@@ -1,7 +1,7 @@
-//! Rank filters.
+//! Bindings: rank filters.
 
 use crate::array::{Input, Output};
-use crate::call::{detached, held};
+use crate::call::{catch_memory_error, detached};
 use crate::error::border;
 use crate::list::List;
 use offgraph_kernels::memory;
@@ -36,7 +36,7 @@ pub fn rank_filter(
     detached(py, || rank::rank_filter(&input, output, window, rank, border, outside))
 }
 
-/// Lengths, modes and origins: one for each axis.
+/// Lengths, modes and origins have one entry per axis.
 #[pyfunction]
 pub fn box_extremum(
     py: Python<'_>,
@@ -48,7 +48,7 @@ pub fn box_extremum(
     origins: List<isize>,
     largest: bool,
 ) -> PyResult<()> {
-    let borders = held(|| {
+    let borders = catch_memory_error(|| {
         let mut borders = memory::with_capacity(modes.len());
         for mode in modes.iter() {
             memory::push(&mut borders, border(*mode)?);
@@ -60,7 +60,7 @@ pub fn box_extremum(
     detached(py, || rank::box_extremum(&input, output, window, largest, cval))
 }
 
-/// `heights`: one for each sample of the footprint.
+/// `heights` has one entry per sample of the footprint.
 #[pyfunction]
 pub fn raised_extremum(
     py: Python<'_>,

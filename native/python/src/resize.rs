@@ -1,7 +1,7 @@
 //! Weighted resampling.
 
 use crate::array::{Input, Output};
-use crate::call::{detached, held};
+use crate::call::{catch_memory_error, detached};
 use crate::list::List;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use offgraph_kernels::interpolate::resize as kernel;
@@ -34,7 +34,7 @@ pub fn resize(
     outer: usize,
     tables: List<Table<'_>>,
 ) -> PyResult<()> {
-    let tables = held(|| Ok(tables.iter().map(taps).collect_vec()))?;
+    let tables = catch_memory_error(|| Ok(tables.iter().map(taps).collect_vec()))?;
     let (input, output) = (input.view(), output.view_mut());
     detached(py, || kernel::resize(&input, output, outer, &tables))
 }

@@ -1,4 +1,4 @@
-//! Spline filters.
+//! Bindings: the spline prefilter.
 
 use crate::array::{Input, Output};
 use crate::call::detached;

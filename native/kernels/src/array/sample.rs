@@ -1,8 +1,8 @@
-//! The eleven element types and the cast rules between them and `f64`; nowhere else.
+//! The eleven element types, and the only place with the cast rules between them and `f64`.
 //!
-//! SciPy computes in `double` and stores with C casts. Out of range those are undefined in C; what its x86-64
-//! build does is the `cvttsd2si` instruction, which answers the most negative integer for anything that does
-//! not fit, followed by dropping the high bits. These rules reproduce that for every input, NaN included.
+//! SciPy computes in `double` and stores with C casts. Out-of-range casts are undefined in C. SciPy's x86-64 build uses
+//! the `cvttsd2si` instruction, which returns the most negative integer for anything that does not fit, and then drops
+//! the high bits. These rules reproduce that for every input, NaN included.
 
 use crate::memory::Zero;
 
@@ -11,7 +11,7 @@ use crate::memory::Zero;
 pub fn to_i32_like_x86(x: f64) -> i32 {
     // Both ends are exact in f64. A value above -2147483649 truncates to a representable integer.
     let x = if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x } else { -2_147_483_648.0 };
-    // SAFETY: what does not fit, NaN included, was replaced. The saturating conversion does not vectorize.
+    // SAFETY: values that do not fit, NaN included, were replaced. The saturating conversion does not vectorize.
     unsafe { x.to_int_unchecked() }
 }
 
@@ -31,22 +31,25 @@ pub fn to_u64_like_x86(x: f64) -> u64 {
     if x >= LIMIT { (to_i64_like_x86(x - LIMIT) as u64) ^ (1 << 63) } else { to_i64_like_x86(x) as u64 }
 }
 
-/// One byte of a NumPy boolean array. SciPy may leave a byte other than 0 and 1 there, which `bool` must not hold.
+/// One byte of a NumPy boolean array. SciPy may store a byte other than 0 and 1 there, which `bool` must not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(transparent)]
 pub struct Bool(pub u8);
 
+// SAFETY: one byte, and zero is a valid value.
+unsafe impl Zero for Bool {}
+
 /// An element of an image array.
 pub trait Sample: Zero + Send + Sync + Default + PartialEq + std::fmt::Debug + 'static {
-    /// Whether no value is infinite or NaN.
+    /// Whether every value is finite.
     const FINITE: bool = true;
 
-    /// The same elements, where they are `u8`.
+    /// The same elements as `u8`, if that is their type.
     fn as_bytes(_elements: &[Self]) -> Option<&[u8]> {
         None
     }
 
-    /// The same elements, where they are `f64`.
+    /// The same elements as `f64`, if that is their type.
     fn as_doubles(_elements: &[Self]) -> Option<&[f64]> {
         None
     }
@@ -64,13 +67,12 @@ pub trait Sample: Zero + Send + Sync + Default + PartialEq + std::fmt::Debug + '
     fn from_f64_filtered(x: f64) -> Self;
 }
 
-/// `(int32_t)x` for a value within 16 bits, or NaN: only the low 16 bits of the answer for NaN are those of
-/// `cvttsd2si`, namely zero.
+/// `(int32_t)x` for a value within 16 bits, or NaN. For NaN only the low 16 bits equal those of `cvttsd2si`: zero.
 #[inline(always)]
 fn clipped_to_i32(x: f64) -> i32 {
     let x = if x.is_nan() { 0.0 } else { x };
-    // SAFETY: callers clip to a type of 16 bits or fewer, and NaN was replaced. Measured: three times as fast as
-    // the saturating conversion, which does not vectorize.
+    // SAFETY: callers clip to a type of at most 16 bits, and NaN was replaced. Measured: three times as fast as the
+    // saturating conversion, which does not vectorize.
     unsafe { x.to_int_unchecked() }
 }
 
@@ -90,7 +92,8 @@ macro_rules! signed_sample {
             #[inline(always)]
             fn from_f64_rounded(x: f64) -> Self {
                 let x = if x > 0.0 { x + 0.5 } else { x - 0.5 };
-                // The 64-bit limit rounds up to 2^63, which is not above itself: it is converted, and does not fit.
+                // The 64-bit limit rounds up to 2^63, which does not compare above itself: it is converted, and
+                // overflows.
                 if x > <$type>::MAX as f64 {
                     <$type>::MAX
                 } else if x < <$type>::MIN as f64 {
@@ -126,7 +129,7 @@ macro_rules! unsigned_sample {
             #[inline(always)]
             fn from_f64_rounded(x: f64) -> Self {
                 let x = if x > 0.0 { x + 0.5 } else { 0.0 };
-                // Here the compiled code converts the limit too: in 64 bits it is 2^64, which does not fit.
+                // The compiled SciPy converts the limit too: in 64 bits it is 2^64, which overflows.
                 let x = if x > <$type>::MAX as f64 { <$type>::MAX as f64 } else { x };
                 $convert_clipped(x) as $type
             }
@@ -156,7 +159,7 @@ unsigned_sample!(
     }
 );
 unsigned_sample!(u16, to_i32_like_x86, clipped_to_i32);
-// There is no 32-bit unsigned conversion before AVX-512: the 64-bit signed one, its low half.
+// Before AVX-512 there is no unsigned 32-bit conversion: take the low half of the signed 64-bit one.
 unsigned_sample!(u32, to_i64_like_x86, to_i64_like_x86);
 unsigned_sample!(u64, to_u64_like_x86, to_u64_like_x86);
 
@@ -173,7 +176,7 @@ impl Sample for Bool {
 
     #[inline(always)]
     fn from_f64_rounded(x: f64) -> Self {
-        // SciPy gives booleans no rounding and no clipping.
+        // SciPy neither rounds nor clips booleans.
         Self(u8::from_f64_truncated(x))
     }
 
@@ -221,7 +224,7 @@ float_sample!(
     }
 );
 
-/// Which cast stores the result.
+/// Which cast stores a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cast {
     /// [`Sample::from_f64_truncated`]
@@ -262,7 +265,7 @@ mod tests {
         assert_eq!(i8::from_f64_rounded(-0.5), -1);
         assert_eq!(i8::from_f64_rounded(-500.0), -128);
         assert_eq!(i16::from_f64_rounded(f64::NAN), 0);
-        // The addition of one half is a double addition: the largest value below one half rounds up.
+        // One half is added in double precision: the largest value below one half rounds up.
         assert_eq!(u8::from_f64_rounded(0.499_999_999_999_999_94), 1);
         assert_eq!(Bool::from_f64_rounded(0.9), Bool(0));
         assert_eq!(i64::from_f64_rounded(1e300), i64::MAX);

@@ -1,22 +1,22 @@
-//! Buffers that a thread keeps from one call to the next: their pages are there, and nothing clears them.
+//! Workspaces that a thread keeps between calls: their pages are already mapped, and nothing clears them.
 
 use crate::memory::{self, Zero};
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of a cache line.
-pub(crate) const LINE: usize = 64;
+pub(crate) const CACHE_LINE: usize = 64;
 
-/// Elements at most in a buffer that is kept.
-const KEPT: usize = 64 * 1024;
+/// Largest workspace that is kept, in elements.
+const MAX_KEPT: usize = 64 * 1024;
 
-/// The buffers of a type that are kept, the last one given back first: a filter needs one for its samples and one for its
-/// results. Those that are not there are empty.
+/// The workspaces kept for one type, most recently returned first; empty vectors stand for missing ones. Two, because a
+/// filter needs one for its samples and one for its results.
 type Kept<T> = [Vec<T>; 2];
 
-/// Elements of buffers.
+/// Element types of workspaces.
 pub(crate) trait Element: Zero + Default + 'static {
-    /// Call `with` with what this thread keeps.
+    /// Call `with` with the workspaces of this thread.
     fn kept<R>(with: impl FnOnce(&Cell<Kept<Self>>) -> R) -> R;
 }
 
@@ -33,7 +33,7 @@ macro_rules! element {
 
 element!(u8, u16, f32, f64);
 
-/// Elements that begin at a cache line; at first whatever an earlier call left.
+/// A workspace aligned to a cache line. Its initial contents are whatever an earlier call left.
 pub(crate) struct Scratch<B: Element> {
     buffer: Vec<B>,
     first: usize,
@@ -44,13 +44,13 @@ impl<B: Element> Scratch<B> {
     pub(crate) fn new(len: usize) -> Self {
         let [mut buffer, next] = B::kept(Cell::take);
         B::kept(|kept| kept.set([next, Vec::new()]));
-        let spare = LINE / size_of::<B>();
+        let spare = CACHE_LINE / size_of::<B>();
         if buffer.len() < len + spare {
             drop(buffer);
             buffer = memory::zeros(len + spare);
         }
-        // Any number is right here, but slow.
-        let first = buffer.as_ptr().align_offset(LINE).min(spare);
+        // `align_offset` may fail; the workspace is then unaligned, which is slow but correct.
+        let first = buffer.as_ptr().align_offset(CACHE_LINE).min(spare);
         Self { buffer, first, len }
     }
 }
@@ -72,7 +72,7 @@ impl<B: Element> DerefMut for Scratch<B> {
 impl<B: Element> Drop for Scratch<B> {
     fn drop(&mut self) {
         let [first, second] = B::kept(Cell::take);
-        let kept = if second.is_empty() && self.buffer.len() <= KEPT {
+        let kept = if second.is_empty() && self.buffer.len() <= MAX_KEPT {
             [std::mem::take(&mut self.buffer), first]
         } else {
             [first, second]
@@ -89,13 +89,13 @@ mod tests {
     fn buffers_begin_at_a_cache_line_and_are_used_again() {
         let (mut first, second) = (Scratch::<f64>::new(100), Scratch::<f64>::new(7));
         assert_eq!((first.len(), second.len()), (100, 7));
-        assert!([first.as_ptr(), second.as_ptr()].iter().all(|start| start.align_offset(LINE) == 0));
+        assert!([first.as_ptr(), second.as_ptr()].iter().all(|start| start.align_offset(CACHE_LINE) == 0));
         first.fill(3.0);
         drop(second);
         drop(first);
-        // The last one given back comes first.
+        // The one returned last is reused first.
         assert_eq!(Scratch::<f64>::new(90)[..], [3.0; 90]);
-        assert_eq!(Scratch::<f64>::new(2 * KEPT)[..], vec![0.0; 2 * KEPT]);
+        assert_eq!(Scratch::<f64>::new(2 * MAX_KEPT)[..], vec![0.0; 2 * MAX_KEPT]);
         assert!(Scratch::<f64>::new(200).iter().all(|value| *value == 0.0));
     }
 }

@@ -4,13 +4,12 @@ use crate::array::sample::{Bool, Cast, Sample};
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Convert, Kernel, dispatch};
 use crate::memory::{self, CollectVec};
-use crate::walk::line_batches::LANES;
 use ndarray::{
     ArrayBase, ArrayD, ArrayView1, ArrayViewD, ArrayViewMut1, ArrayViewMutD, Axis, RawData, Slice,
 };
 use std::ops::Range;
 
-/// Runs one expression for whichever element type a [`View`], [`ViewMut`] or similar enum holds.
+/// Evaluate one expression for whichever element type a [`View`], [`ViewMut`] or similar enum holds.
 ///
 /// `match_dtype!(View, view, array => array.len())` binds `array` to the typed `ndarray` view.
 #[macro_export]
@@ -32,7 +31,7 @@ macro_rules! match_dtype {
     };
 }
 
-/// As [`match_dtype!`], giving the result back in the same variant of the same enum.
+/// Like [`match_dtype!`], but wraps the result in the same variant of the same enum.
 macro_rules! map_dtype {
     ($enum:ident, $value:expr, $array:ident => $body:expr) => {
         match $value {
@@ -86,7 +85,7 @@ macro_rules! dynamic_view {
                 match_dtype!($name, self, array => array.len())
             }
 
-            /// Bytes of an element.
+            /// Size of an element in bytes.
             pub fn sample_bytes(&self) -> usize {
                 fn bytes<S: RawData, D>(_: &ArrayBase<S, D>) -> usize {
                     size_of::<S::Elem>()
@@ -99,23 +98,23 @@ macro_rules! dynamic_view {
                 self.len() == 0
             }
 
-            /// The same elements in another shape; they must be in C order, one behind the other.
+            /// The same elements in another shape; the array must be C-contiguous.
             pub fn into_shape(self, shape: &[usize]) -> Result<Self> {
                 let refused = |error| KernelError::shape(format!("an array cannot have the shape {shape:?}: {error}"));
                 Ok(map_dtype!($name, self, array => array.into_shape_with_order(shape).map_err(refused)?))
             }
 
-            /// Whether the elements lie in C order, one behind the other.
-            pub fn is_in_one_piece(&self) -> bool {
+            /// Whether the array is C-contiguous.
+            pub fn is_c_contiguous(&self) -> bool {
                 match_dtype!($name, self, array => array.is_standard_layout())
             }
 
-            /// The same elements in another shape, if they lie in C order, one behind the other.
-            pub fn in_one_piece(self, shape: &[usize]) -> Option<Self> {
-                if self.is_in_one_piece() { self.into_shape(shape).ok() } else { None }
+            /// The same elements in another shape, if the array is C-contiguous.
+            pub fn try_reshape(self, shape: &[usize]) -> Option<Self> {
+                if self.is_c_contiguous() { self.into_shape(shape).ok() } else { None }
             }
 
-            /// The two parts before and from `index` along `axis`.
+            /// Split into the parts before and from `index` along `axis`.
             pub fn split_at(self, axis: usize, index: usize) -> (Self, Self) {
                 macro_rules! split {
                     ($variant:ident, $array:expr) => {{
@@ -143,9 +142,9 @@ macro_rules! dynamic_view {
                 map_dtype!($name, self, array => array.permuted_axes(order))
             }
 
-            /// Cut into about `count` parts of nearly equal size along the axes other than `keep`, longest first.
+            /// Split into about `count` blocks of nearly equal size along the axes not in `keep`, longest axis first.
             ///
-            /// With every part comes its first index. Two arrays of one shape are cut at the same places.
+            /// Each block comes with its first index. Two arrays of one shape are split at the same places.
             pub fn split_blocks(self, keep: &[usize], count: usize) -> Vec<(Vec<usize>, Self)> {
                 let origin = memory::zeros(self.ndim());
                 let mut blocks = memory::with_capacity(count);
@@ -169,7 +168,7 @@ macro_rules! dynamic_view {
                 };
                 let len = self.shape()[axis];
                 let left_count = count / 2;
-                // 128 bits: a block count times a length may pass 64.
+                // 128 bits, because a block count times a length may exceed 64.
                 let index = ((len as u128 * left_count as u128) / count as u128) as usize;
                 let index = index.clamp(1, len - 1);
                 let (left, right) = self.split_at(axis, index);
@@ -183,12 +182,12 @@ macro_rules! dynamic_view {
 }
 
 dynamic_view!(
-    /// A read-only array of any of the eleven element types, with any strides.
+    /// A read-only array of any of the eleven element types and any strides.
     View,
     ArrayViewD
 );
 dynamic_view!(
-    /// A writable array of any of the eleven element types, with any strides.
+    /// A writable array of any of the eleven element types and any strides.
     ViewMut,
     ArrayViewMutD
 );
@@ -199,13 +198,13 @@ impl View<'_> {
         map_dtype!(View, self, array => array.view())
     }
 
-    /// The part at one position of the first axis, without that axis.
-    pub fn picture(&self, index: usize) -> View<'_> {
+    /// The subarray at one index of the first axis.
+    pub fn image(&self, index: usize) -> View<'_> {
         map_dtype!(View, self, array => array.index_axis(Axis(0), index))
     }
 
-    /// What lies in these ranges of the first axes.
-    pub fn cut(&self, ranges: &[Range<usize>]) -> View<'_> {
+    /// The subarray in these ranges of the first axes.
+    pub fn slice_ranges(&self, ranges: &[Range<usize>]) -> View<'_> {
         map_dtype!(View, self, array => {
             let mut part = array.view();
             for (axis, range) in ranges.iter().enumerate() {
@@ -215,14 +214,14 @@ impl View<'_> {
         })
     }
 
-    /// How far neighbours along each axis lie apart in memory, in elements: numbers with a sign, modulo 2^64.
+    /// Strides in elements: signed numbers, modulo 2^64.
     pub fn strides(&self) -> Vec<usize> {
         match_dtype!(View, self, array => array.strides().iter().map(|stride| *stride as usize).collect_vec())
     }
 
-    /// The least and the greatest number at this position of the first axis; zeros if there is none.
-    pub fn ends(&self, position: usize) -> (f64, f64) {
-        let ends = match_dtype!(View, self, array => {
+    /// The minimum and maximum of the subarray at this index of the first axis, NaN ignored; zeros if there is none.
+    pub fn min_max(&self, position: usize) -> (f64, f64) {
+        let min_max = match_dtype!(View, self, array => {
             let numbers = array.index_axis(Axis(0), position);
             numbers.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), number| {
                 let number = number.to_f64();
@@ -230,19 +229,19 @@ impl View<'_> {
                 (if number < least { number } else { least }, if number > greatest { number } else { greatest })
             })
         });
-        if ends.0 <= ends.1 { ends } else { (0.0, 0.0) }
+        if min_max.0 <= min_max.1 { min_max } else { (0.0, 0.0) }
     }
 
-    /// The same elements on three axes: those before `axis` as one, it, those behind it as one; `None` where no steps
-    /// in memory do that.
-    pub fn around(&self, axis: usize) -> Option<View<'_>> {
-        Some(map_dtype!(View, self, array => around(array.view(), axis)?))
+    /// The same elements as three axes: all before `axis`, `axis`, and all after it; `None` if strides cannot express
+    /// that.
+    pub fn as_three_axes(&self, axis: usize) -> Option<View<'_>> {
+        Some(map_dtype!(View, self, array => as_three_axes(array.view(), axis)?))
     }
 
-    /// A copy with every element converted as C converts it to `double`, in C order.
+    /// A copy in C order with every element converted to `double` as C does.
     pub fn to_f64(&self) -> ArrayD<f64> {
         match_dtype!(View, self, array => {
-            // `mapv` keeps the memory order of its source; kernels index the copy in C order.
+            // `mapv` keeps the memory order of its source, but kernels index the copy in C order.
             let mut copy = memory::zero_array(array.shape());
             copy_lines(array.view(), copy.view_mut(), |element| element.to_f64());
             copy
@@ -257,15 +256,10 @@ impl View<'_> {
             _ => true,
         }
     }
-
-    /// The lines along `axis`, one after another in C order of the other axes.
-    pub fn lines(&self, axis: usize) -> Box<dyn LineReader + '_> {
-        match_dtype!(View, self, array => Box::new(Lines(array.lanes(Axis(axis)).into_iter())))
-    }
 }
 
 impl ViewMut<'_> {
-    /// The same elements, to be read.
+    /// A read-only view of the same elements.
     pub fn view(&self) -> View<'_> {
         match self {
             Self::Bool(array) => View::Bool(array.view()),
@@ -282,47 +276,40 @@ impl ViewMut<'_> {
         }
     }
 
-    /// A writable view of the same elements, for a shorter time.
+    /// A writable view of the same elements with a shorter lifetime.
     pub fn reborrow(&mut self) -> ViewMut<'_> {
         map_dtype!(ViewMut, self, array => array.view_mut())
     }
 
-    /// The elements, if they are bytes in C order, one behind the other.
-    pub fn bytes_in_one_piece(&mut self) -> Option<&mut [u8]> {
+    /// The elements as a slice, if they are C-contiguous bytes.
+    pub fn contiguous_bytes(&mut self) -> Option<&mut [u8]> {
         match self {
             Self::U8(array) => array.as_slice_mut(),
             _ => None,
         }
     }
 
-    /// The parts at all positions of the first axis, without that axis.
-    pub fn into_pictures(mut self) -> Vec<Self> {
-        let mut pictures = memory::with_capacity(self.shape()[0]);
+    /// The subarrays at all indices of the first axis.
+    pub fn into_images(mut self) -> Vec<Self> {
+        let mut images = memory::with_capacity(self.shape()[0]);
         while self.shape()[0] > 1 {
-            let (picture, rest) = self.split_at(0, 1);
-            memory::push(&mut pictures, picture);
+            let (image, rest) = self.split_at(0, 1);
+            memory::push(&mut images, image);
             self = rest;
         }
-        memory::push(&mut pictures, self);
-        let first = |picture| map_dtype!(ViewMut, picture, array => array.index_axis_move(Axis(0), 0));
-        pictures.into_iter().map(first).collect_vec()
-    }
-
-    /// The lines along `axis`, one after another in C order of the other axes.
-    pub fn lines_mut(&mut self, axis: usize, cast: Cast) -> Box<dyn LineWriter + '_> {
-        match_dtype!(ViewMut, self, array => {
-            Box::new(LinesMut(array.lanes_mut(Axis(axis)).into_iter(), cast))
-        })
+        memory::push(&mut images, self);
+        let first = |image| map_dtype!(ViewMut, image, array => array.index_axis_move(Axis(0), 0));
+        images.into_iter().map(first).collect_vec()
     }
 }
 
-/// Copy line by line, as an iterator over any number of axes takes many times as long.
+/// Copy line by line; an `ndarray` iterator over many axes takes several times as long.
 pub(crate) fn copy_lines<T: Copy, U>(
     mut from: ArrayViewD<'_, T>,
     mut to: ArrayViewMutD<'_, U>,
     convert: impl Fn(T) -> U + Copy,
 ) {
-    // Axes that lie in memory as one in both are one: that of channels, and the one before it, make longer lines.
+    // Merge axes that are contiguous in both arrays: channels and the axis before them make longer lines.
     let mut into = to.ndim().saturating_sub(1);
     for axis in (0..into).rev() {
         let (mut source, mut target) = (from.view(), to.view_mut());
@@ -346,9 +333,9 @@ pub(crate) fn copy_lines<T: Copy, U>(
     }
 }
 
-/// See [`View::around`].
-fn around<T>(array: ArrayViewD<'_, T>, axis: usize) -> Option<ArrayViewD<'_, T>> {
-    // An axis of length one on each side takes the others in.
+/// See [`View::as_three_axes`].
+fn as_three_axes<T>(array: ArrayViewD<'_, T>, axis: usize) -> Option<ArrayViewD<'_, T>> {
+    // Insert an axis of length one on each side, for the others to be merged into.
     let end = array.ndim() + 1;
     let mut array = array.insert_axis(Axis(axis)).insert_axis(Axis(end));
     let others = || (0..axis).chain(axis + 2..end);
@@ -362,13 +349,13 @@ fn around<T>(array: ArrayViewD<'_, T>, axis: usize) -> Option<ArrayViewD<'_, T>>
 /// Whether no element is NaN or infinite.
 fn all_finite<T: Sample>(array: &ArrayViewD<'_, T>) -> bool {
     match array.as_slice_memory_order() {
-        // Piece by piece: a loop that may stop at every element is not vectorized.
+        // In chunks: a loop that may exit at every element is not vectorized.
         Some(elements) => elements.chunks(4096).all(are_finite),
         None => array.iter().all(|value| value.to_f64().is_finite()),
     }
 }
 
-/// Whether no element is NaN or infinite; all are looked at.
+/// Whether no element is NaN or infinite; reads all of them.
 pub(crate) fn are_finite<T: Sample>(elements: &[T]) -> bool {
     dispatch(AllFinite(elements))
 }
@@ -384,39 +371,7 @@ impl<T: Sample> Kernel for AllFinite<'_, T> {
     }
 }
 
-/// Reads one line after another into `f64`.
-pub trait LineReader {
-    /// Put the elements of the next lines side by side into `to`; the number of lines there were.
-    fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize;
-}
-
-/// Stores one line after another from `f64`.
-pub trait LineWriter {
-    /// Store lines that lie side by side in `from` as the next lines; the number of lines there were.
-    fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize;
-}
-
-struct Lines<I>(I);
-
-impl<'a, T: Sample, I: Iterator<Item = ArrayView1<'a, T>>> LineReader for Lines<I> {
-    fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize {
-        let lines: Vec<ArrayView1<'_, T>> = self.0.by_ref().take(LANES).collect_vec();
-        gather_batch(&lines, to);
-        lines.len()
-    }
-}
-
-struct LinesMut<I>(I, Cast);
-
-impl<'a, T: Sample, I: Iterator<Item = ArrayViewMut1<'a, T>>> LineWriter for LinesMut<I> {
-    fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize {
-        let mut lines: Vec<ArrayViewMut1<'_, T>> = self.0.by_ref().take(LANES).collect_vec();
-        scatter_batch(&mut lines, from, self.1);
-        lines.len()
-    }
-}
-
-/// Put the elements of `line`, as `f64`, into `to`.
+/// Convert the elements of `line` to `f64`.
 #[inline]
 pub fn read_line<T: Sample>(line: ArrayView1<'_, T>, to: &mut [f64]) {
     match line.to_slice() {
@@ -425,7 +380,7 @@ pub fn read_line<T: Sample>(line: ArrayView1<'_, T>, to: &mut [f64]) {
     }
 }
 
-/// Runs one expression with `cast` bound to the function of a [`Cast`], compiled for each so that it is inlined.
+/// Evaluate one expression with `cast` bound to the function of a [`Cast`], compiled once for each so that it inlines.
 macro_rules! with_cast {
     ($type:ty, $rule:expr, $cast:ident => $body:expr) => {
         match $rule {
@@ -445,7 +400,9 @@ macro_rules! with_cast {
     };
 }
 
-/// Store `from` into `line` by the rule `cast`.
+pub(crate) use with_cast;
+
+/// Store `from` in `line` with the given cast.
 #[inline]
 pub fn write_line<T: Sample>(mut line: ArrayViewMut1<'_, T>, from: &[f64], cast: Cast) {
     with_cast!(T, cast, cast => match line.as_slice_mut() {
@@ -454,31 +411,10 @@ pub fn write_line<T: Sample>(mut line: ArrayViewMut1<'_, T>, from: &[f64], cast:
     });
 }
 
-/// Put up to [`LANES`] lines of equal length side by side.
-pub fn gather_batch<T: Sample>(lines: &[ArrayView1<'_, T>], to: &mut [[f64; LANES]]) {
-    // Position by position: neighbouring lines of another axis share cache lines.
-    for (position, to) in to.iter_mut().enumerate() {
-        for (to, line) in to.iter_mut().zip(lines) {
-            *to = line[position].to_f64();
-        }
-    }
-}
-
-/// Store up to [`LANES`] lines that lie side by side, by the rule `cast`.
-pub fn scatter_batch<T: Sample>(lines: &mut [ArrayViewMut1<'_, T>], from: &[[f64; LANES]], cast: Cast) {
-    with_cast!(T, cast, cast => {
-        for (position, from) in from.iter().enumerate() {
-            for (line, from) in lines.iter_mut().zip(from) {
-                line[position] = cast(*from);
-            }
-        }
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{ArrayD, s};
+    use ndarray::ArrayD;
 
     #[test]
     fn blocks_cover_the_array_once_and_say_where_they_lie() {
@@ -500,25 +436,5 @@ mod tests {
                 assert_eq!(usize::from(*value), i * 3 + j + 1);
             }
         }
-    }
-
-    #[test]
-    fn lines_are_read_and_written_through_any_strides() {
-        let mut array = ArrayD::from_shape_fn(vec![4, 6], |index| (index[0] * 10 + index[1]) as u8);
-        let view = View::U8(array.slice(s![..;-1, ..;2]).into_dyn());
-        let mut lines = view.lines(0);
-        let mut batch = [[0.0; LANES]; 4];
-        assert_eq!(lines.read_batch(&mut batch), 3);
-        assert_eq!(batch.map(|position| position[0]), [30.0, 20.0, 10.0, 0.0]);
-        assert_eq!(batch[1][..4], [20.0, 22.0, 24.0, 0.0]);
-        drop(lines);
-        let mut target = ViewMut::U8(array.slice_mut(s![..;-1, ..;2]).into_dyn());
-        let mut lines = target.lines_mut(1, Cast::Rounded);
-        let mut from = [[0.0; LANES]; 3];
-        (from[0][0], from[1][0], from[2][0], from[2][3]) = (1.5, 2.4, 300.0, 7.0);
-        assert_eq!(lines.write_batch(&from), 4);
-        drop(lines);
-        assert_eq!(array.slice(s![3, ..]).to_vec(), [2, 31, 2, 33, 255, 35]);
-        assert_eq!(array.slice(s![0, ..]).to_vec(), [0, 1, 0, 3, 7, 5]);
     }
 }

@@ -1,16 +1,16 @@
-//! One plain loop, compiled for several instruction sets; the best the processor has is taken.
+//! Run-time SIMD dispatch: one plain loop is compiled for several instruction sets, and the best supported one runs.
 //!
-//! A loop is a [`Kernel`]: a value that holds its arguments. [`dispatch`] inlines its body into a function that
-//! may use the wider registers. Nothing is fused or reordered, so every level gives the same bytes.
+//! A loop is a [`Kernel`]: a value that holds its arguments. [`dispatch`] inlines its body into a function compiled for
+//! wider registers. Nothing is fused or reordered, so every level gives the same bytes.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// An instruction set to compile for.
+/// An instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Level {
-    /// What every processor of the target has (SSE2 on x86-64).
+    /// What every processor of the target supports (SSE2 on x86-64).
     Baseline = 1,
     /// AVX2.
     Avx2 = 2,
@@ -28,13 +28,13 @@ impl Level {
         }
     }
 
-    /// The level of that name.
+    /// The level with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Baseline, Self::Avx2, Self::Avx512].into_iter().find(|level| level.name() == name)
     }
 }
 
-/// The widest level of this processor.
+/// The widest level that this processor supports.
 pub fn detected() -> Level {
     static DETECTED: OnceLock<Level> = OnceLock::new();
     *DETECTED.get_or_init(detect)
@@ -60,10 +60,10 @@ fn detect() -> Level {
     Level::Baseline
 }
 
-/// Zero until a level was asked for.
+/// Zero until a level is chosen.
 static FORCED: AtomicU8 = AtomicU8::new(0);
 
-/// The level in use: the one last forced, else `OFFGRAPH_SIMD`, else the detected one.
+/// The level in use: the last one forced, else `OFFGRAPH_SIMD`, else the detected one.
 pub fn level() -> Level {
     match FORCED.load(Ordering::Relaxed) {
         1 => Level::Baseline,
@@ -76,7 +76,7 @@ pub fn level() -> Level {
     }
 }
 
-/// Use `level` from now on, or the widest available if the processor lacks it; the one now in use is returned.
+/// Use `level` from now on, or the widest supported one below it; return the level now in use.
 pub fn force(level: Level) -> Level {
     let level = level.min(detected());
     FORCED.store(level as u8, Ordering::Relaxed);
@@ -85,7 +85,7 @@ pub fn force(level: Level) -> Level {
 
 /// A loop with its arguments. Mark `run`, and what it calls in the loop, `#[inline(always)]`.
 pub trait Kernel {
-    /// What the loop gives.
+    /// What the loop returns.
     type Output;
 
     /// Run the loop.
@@ -97,7 +97,7 @@ pub trait Kernel {
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     match level() {
-        // SAFETY: `level` never exceeds what `detect` found on this processor.
+        // SAFETY: `level` never exceeds what `detect` found.
         Level::Avx512 => return unsafe { run_avx512(kernel) },
         // SAFETY: as above.
         Level::Avx2 => return unsafe { run_avx2(kernel) },
@@ -106,7 +106,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
-// Without the `fma` feature, and with no fast-math flags, a product and a sum stay two roundings.
+// Without the `fma` feature and fast-math flags, a product and a sum keep their two roundings.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
@@ -119,7 +119,7 @@ fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
-/// Convert one sample after another.
+/// Convert samples one by one.
 pub(crate) struct Convert<'a, A, B, F> {
     pub(crate) from: &'a [A],
     pub(crate) to: &'a mut [B],
@@ -136,12 +136,12 @@ impl<A: Copy, B, F: Fn(A) -> B> Kernel for Convert<'_, A, B, F> {
     }
 }
 
-/// Ask for the cache line of element `at`, which is read soon; it need not exist.
+/// Prefetch the cache line of element `at`, which may lie outside the slice.
 #[inline(always)]
 pub(crate) fn prefetch<T>(elements: &[T], at: usize) {
     let address = elements.as_ptr().wrapping_add(at);
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the instruction changes nothing but the cache, and fails at no address.
+    // SAFETY: a prefetch changes nothing but the cache, and no address makes it fail.
     unsafe {
         std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
     }
@@ -154,7 +154,7 @@ pub(crate) mod testing {
     use super::*;
     use crate::exec::threads::LocalThreads;
 
-    /// Call `test` at every level, as far as the processor has them, with so many threads.
+    /// Run `test` with `threads` threads at every level that the processor supports.
     pub(crate) fn at_every_level<E>(threads: usize, test: impl Fn() -> Result<(), E>) -> Result<(), E> {
         let _threads = LocalThreads::new(threads);
         let before = level();
@@ -197,7 +197,7 @@ mod tests {
             results.push(c.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
         }
         force(before);
-        // The reference keeps product and sum apart by force.
+        // The black box keeps product and sum apart in the reference.
         let plain: Vec<u64> =
             a.iter().zip(&b).map(|(a, b)| (0.3 + std::hint::black_box(a * b)).to_bits()).collect();
         assert!(results.iter().all(|result| *result == plain));

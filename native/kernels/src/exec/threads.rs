@@ -1,8 +1,8 @@
-//! Threads: how many, and how outer work is shared among them.
+//! The thread pool: how many threads a call uses, and how work is shared among them.
 //!
-//! Work is cut into blocks that write disjoint parts of the output, each computed as if alone; so the bytes never
-//! depend on the number of threads. The caller's thread works along, and small work never leaves it. Between blocks it
-//! asks now and then whether to go on, so that a user need not wait for the end of a long call.
+//! Work is split into blocks that write disjoint parts of the output. Each block is computed as if it were alone, so
+//! bytes never depend on the number of threads. The calling thread takes part, and small work never leaves it. Between
+//! blocks it checks for an interrupt, so that a long call can be ended.
 
 use crate::error::Result;
 use crate::memory;
@@ -14,22 +14,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-/// No more threads than this, whatever is asked for.
+/// Upper limit on the number of threads.
 pub const MAX_THREADS: usize = 256;
 
-/// Work below this estimate, in elementary steps of about a nanosecond, stays on the caller's thread.
-const SMALLEST_SHARED_WORK: usize = 200_000;
+/// Work estimated below this, in steps of about a nanosecond, stays on the calling thread.
+const MIN_SHARED_WORK: usize = 200_000;
 
-/// Longer work is cut into blocks of about this estimate, also for one thread: it ends between two of them if asked to.
-const LONGEST_BLOCK: usize = 20_000_000;
+/// Longer work is split into blocks of about this size even for one thread, so that it can be interrupted in between.
+const MAX_BLOCK_WORK: usize = 20_000_000;
 
-/// No more blocks than this for the sake of [`LONGEST_BLOCK`].
-const MOST_BLOCKS: usize = 4096;
+/// Upper limit on the number of blocks for the sake of [`MAX_BLOCK_WORK`].
+const MAX_BLOCKS: usize = 4096;
 
-/// Time between two questions whether to go on.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// Time between two checks for an interrupt.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Zero until asked for.
+/// Zero until first used.
 static GLOBAL: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -37,7 +37,7 @@ thread_local! {
 }
 
 /// The number of threads that a call from this thread may use.
-pub fn threads() -> usize {
+pub fn count() -> usize {
     match LOCAL.get() {
         0 => global_threads(),
         local => local,
@@ -57,19 +57,19 @@ fn global_threads() -> usize {
     }
 }
 
-/// Let every thread without its own number use `count` threads (at least 1); the number used before is returned.
+/// Set the number of threads (at least 1) for all threads without their own number; return the previous one.
 pub fn set_threads(count: usize) -> usize {
     let before = global_threads();
     GLOBAL.store(count.clamp(1, MAX_THREADS), Ordering::Relaxed);
     before
 }
 
-/// Let calls from this thread use `count` threads, or the common number again for 0; what was set is returned.
+/// Set this thread's number of threads, 0 for the global one; return the previous setting.
 pub fn set_local_threads(count: usize) -> usize {
     LOCAL.replace(count.min(MAX_THREADS))
 }
 
-/// While it lives, calls from this thread use so many threads.
+/// RAII guard: sets this thread's number of threads until dropped.
 pub(crate) struct LocalThreads(usize);
 
 impl LocalThreads {
@@ -84,36 +84,36 @@ impl Drop for LocalThreads {
     }
 }
 
-/// How many blocks to cut work of this estimated cost into, a step being about a nanosecond.
+/// How many blocks to split work of this estimated cost (in steps of about a nanosecond) into.
 pub fn blocks_for(cost: usize) -> usize {
-    let threads = threads();
-    let shared = if threads == 1 || cost < SMALLEST_SHARED_WORK {
+    let threads = count();
+    let shared = if threads == 1 || cost < MIN_SHARED_WORK {
         1
     } else {
-        // Four blocks a thread even out blocks of unequal cost.
-        (threads * 4).min(cost / (SMALLEST_SHARED_WORK / 4)).max(1)
+        // Four blocks per thread even out blocks of unequal cost.
+        (threads * 4).min(cost / (MIN_SHARED_WORK / 4)).max(1)
     };
-    shared.max((cost / LONGEST_BLOCK).min(MOST_BLOCKS))
+    shared.max((cost / MAX_BLOCK_WORK).min(MAX_BLOCKS))
 }
 
 thread_local! {
-    /// Whether to stop; asked on the thread that called.
+    /// Whether to stop; called on the calling thread only.
     static STOP: Cell<Option<fn() -> bool>> = const { Cell::new(None) };
-    /// When that was asked last.
-    static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// When `STOP` was last called.
+    static LAST_CHECK: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// What an interrupted call unwinds with.
+/// The payload that an interrupted call unwinds with.
 struct Interrupted;
 
-/// Call `work`, and end it before its time, with `None`, if `stop` says so; that is asked now and then on this thread.
+/// Run `work`; return `None` if `stop`, which this thread calls from time to time, ended it.
 ///
-/// Want of memory, on any thread, is the [`KernelError::Memory`](crate::error::KernelError::Memory) that it returns.
+/// Memory that runs out on any thread becomes a [`KernelError::Memory`](crate::error::KernelError::Memory).
 pub fn interruptible<R>(stop: fn() -> bool, work: impl FnOnce() -> Result<R>) -> Option<Result<R>> {
-    let before = (STOP.replace(Some(stop)), ASKED.replace(Some(Instant::now())));
-    let result = catch_unwind(AssertUnwindSafe(|| memory::caught(work)));
+    let before = (STOP.replace(Some(stop)), LAST_CHECK.replace(Some(Instant::now())));
+    let result = catch_unwind(AssertUnwindSafe(|| memory::catch_memory_error(work)));
     STOP.set(before.0);
-    ASKED.set(before.1);
+    LAST_CHECK.set(before.1);
     match result {
         Ok(result) => Some(result),
         Err(payload) if payload.is::<Interrupted>() => None,
@@ -121,48 +121,48 @@ pub fn interruptible<R>(stop: fn() -> bool, work: impl FnOnce() -> Result<R>) ->
     }
 }
 
-/// Whether the call that this thread is in has to stop.
-fn has_to_stop() -> bool {
+/// Whether the current call should stop.
+fn should_stop() -> bool {
     let Some(stop) = STOP.get() else { return false };
-    if ASKED.get().is_some_and(|asked| asked.elapsed() < PATIENCE) {
+    if LAST_CHECK.get().is_some_and(|asked| asked.elapsed() < CHECK_INTERVAL) {
         return false;
     }
-    // What is called may come back here.
+    // `stop` may run Python code that calls a kernel again.
     STOP.set(None);
     let stops = stop();
     STOP.set(Some(stop));
-    ASKED.set(Some(Instant::now()));
+    LAST_CHECK.set(Some(Instant::now()));
     stops
 }
 
-/// End the call here if it has to stop: for the parts of a long block. Does nothing on other threads than the caller's.
-pub(crate) fn pause() {
-    if has_to_stop() {
-        // Not a panic: no message is printed.
+/// End the call here if it should stop; for use inside long blocks. Does nothing on worker threads.
+pub(crate) fn check_interrupt() {
+    if should_stop() {
+        // Not a panic, so that no message is printed.
         resume_unwind(Box::new(Interrupted));
     }
 }
 
-/// Call `work` once with each block, on at most [`threads`] threads. A panic in a block is passed on.
+/// Call `work` once with each block, on at most [`count`] threads. A panic in a block is propagated.
 ///
-/// In an [`interruptible`] call that has to stop, the blocks that are left are dropped, and this does not return.
+/// If an [`interruptible`] call should stop, the remaining blocks are dropped and this function does not return.
 pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
-    let count = threads().min(blocks.len());
-    let pool = if count > 1 { pool(count - 1) } else { None };
+    let workers = count().min(blocks.len());
+    let pool = if workers > 1 { pool(workers - 1) } else { None };
     let Some(pool) = pool else {
         for block in blocks {
             work(block);
-            pause();
+            check_interrupt();
         }
         return;
     };
     let queue = Mutex::new(VecDeque::from(blocks));
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     pool.in_place_scope(|scope| {
-        let _emptied = Emptied(&queue);
-        for _ in 1..count {
+        let _clear = ClearQueueOnDrop(&queue);
+        for _ in 1..workers {
             scope.spawn(|_| {
-                let _emptied = Emptied(&queue);
+                let _clear = ClearQueueOnDrop(&queue);
                 while let Some(block) = next() {
                     work(block);
                 }
@@ -170,22 +170,22 @@ pub fn for_each_block<B: Send>(blocks: Vec<B>, work: impl Fn(B) + Sync) {
         }
         while let Some(block) = next() {
             work(block);
-            pause();
+            check_interrupt();
         }
     });
 }
 
-/// Leaves nothing for the other threads to do when one unwinds: the caller's, which is to stop, or any for want of memory.
-struct Emptied<'q, B>(&'q Mutex<VecDeque<B>>);
+/// Empties the queue when any thread unwinds, because of an interrupt or of missing memory, so that the others finish.
+struct ClearQueueOnDrop<'q, B>(&'q Mutex<VecDeque<B>>);
 
-impl<B> Drop for Emptied<'_, B> {
+impl<B> Drop for ClearQueueOnDrop<'_, B> {
     fn drop(&mut self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
 struct Pool {
-    /// The process that started the threads: a fork inherits the memory, not the threads.
+    /// The process that started the threads. A forked child inherits the memory but not the threads.
     process: u32,
     workers: usize,
     threads: Arc<rayon::ThreadPool>,
@@ -193,7 +193,7 @@ struct Pool {
 
 static POOL: Mutex<Option<Pool>> = Mutex::new(None);
 
-/// A pool with at least this many workers; `None` where there is none to be had, and the caller works alone.
+/// A pool with at least this many workers; `None` if none can be created, and the caller works alone.
 fn pool(workers: usize) -> Option<Arc<rayon::ThreadPool>> {
     let mut pool = acquire_pool()?;
     let process = std::process::id();
@@ -202,7 +202,7 @@ fn pool(workers: usize) -> Option<Arc<rayon::ThreadPool>> {
             return Some(Arc::clone(&current.threads));
         }
         if current.process != process {
-            // Its threads do not exist here; waiting for them to end would never return.
+            // A forked child: the threads do not exist here, and waiting for them would never return.
             std::mem::forget(pool.take());
         }
     }
@@ -216,7 +216,7 @@ fn pool(workers: usize) -> Option<Arc<rayon::ThreadPool>> {
     Some(threads)
 }
 
-/// The lock, unless it stays taken: a fork may have happened while another thread held it.
+/// The lock; `None` if it stays taken, since a fork may have happened while another thread held it.
 fn acquire_pool() -> Option<std::sync::MutexGuard<'static, Option<Pool>>> {
     for _ in 0..1000 {
         match POOL.try_lock() {
@@ -249,17 +249,17 @@ mod tests {
     fn small_work_stays_here() {
         let before = set_local_threads(8);
         assert_eq!(blocks_for(1000), 1);
-        assert_eq!(blocks_for(LONGEST_BLOCK), 32);
+        assert_eq!(blocks_for(MAX_BLOCK_WORK), 32);
         set_local_threads(1);
-        assert_eq!(blocks_for(LONGEST_BLOCK), 1);
+        assert_eq!(blocks_for(MAX_BLOCK_WORK), 1);
         set_local_threads(before);
     }
 
     #[test]
     fn long_work_is_cut_for_one_thread_too() {
         let before = set_local_threads(1);
-        assert_eq!(blocks_for(7 * LONGEST_BLOCK), 7);
-        assert_eq!(blocks_for(usize::MAX / 2), MOST_BLOCKS);
+        assert_eq!(blocks_for(7 * MAX_BLOCK_WORK), 7);
+        assert_eq!(blocks_for(usize::MAX / 2), MAX_BLOCKS);
         set_local_threads(before);
     }
 
@@ -270,7 +270,7 @@ mod tests {
             let done = AtomicUsize::new(0);
             let work = || {
                 for_each_block((0..1000).collect(), |_: i32| {
-                    std::thread::sleep(PATIENCE);
+                    std::thread::sleep(CHECK_INTERVAL);
                     done.fetch_add(1, Ordering::Relaxed);
                 });
                 Ok(())
@@ -278,7 +278,7 @@ mod tests {
             assert_eq!(interruptible(|| true, work), None);
             assert!(done.into_inner() < 10);
             assert_eq!(interruptible(|| false, || Ok(5)), Some(Ok(5)));
-            // Outside of such a call nothing is asked.
+            // Outside such a call nothing is checked.
             for_each_block(vec![1, 2, 3], |_| {});
             set_local_threads(before);
         }
@@ -291,7 +291,7 @@ mod tests {
         let work = || {
             for_each_block((0..1000).collect(), |_: i32| {
                 let inner = set_local_threads(1);
-                for_each_block(vec![()], |()| std::thread::sleep(PATIENCE));
+                for_each_block(vec![()], |()| std::thread::sleep(CHECK_INTERVAL));
                 set_local_threads(inner);
                 done.fetch_add(1, Ordering::Relaxed);
             });
@@ -308,14 +308,14 @@ mod tests {
         let work = || {
             for_each_block(vec![()], |()| {
                 loop {
-                    std::thread::sleep(PATIENCE / 5);
-                    pause();
+                    std::thread::sleep(CHECK_INTERVAL / 5);
+                    check_interrupt();
                 }
             });
             Ok(())
         };
         assert_eq!(interruptible(|| true, work), None);
-        assert!(began.elapsed() >= PATIENCE);
+        assert!(began.elapsed() >= CHECK_INTERVAL);
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
             let before = set_local_threads(count);
             let work = || {
                 for_each_block((0..10).collect(), |_: i32| {
-                    // Memory that nobody looks at would not even be asked for.
+                    // Without the black box the unused allocation would be optimized away.
                     std::hint::black_box(memory::zeros::<u64>(usize::MAX / 16));
                 });
                 Ok(())

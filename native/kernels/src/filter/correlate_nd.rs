@@ -1,54 +1,59 @@
-//! Correlation with weights over any number of axes.
+//! Correlation with weights over any number of axes: the loop of `correlate` and `convolve`.
+//!
+//! ```text
+//! for each strip of rows of the first axis:
+//!     pad the strip by the border mode into a workspace
+//!     for each line of results: sum sample * weight over the taps, each a fixed offset in the workspace
+//! ```
 
 mod line_sums;
 
+use crate::array::index::advance;
 use crate::array::sample::Sample;
 use crate::array::scratch::{Element, Scratch};
 use crate::array::view::{View, ViewMut};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::exec::threads;
-use crate::filter::correlate1d::c_order;
-use crate::match_dtype;
+use crate::filter::line_filter::c_order;
 use crate::memory::{self, CollectVec};
-use crate::walk::line_tiles::{Block, Reader, Source, TILE, Target, Writer};
-use crate::walk::rows::advance;
-use crate::window;
-use line_sums::{Lines, MOST_LINES};
+use crate::walk::line_tiles::{Block, CHUNK, Reader, Source, Target, Writer};
+use crate::{match_dtype, window};
+use line_sums::{LineTaps, MAX_LINES};
 use std::convert;
 
-/// Samples of a cache line.
-const LINE: usize = 8;
+/// Samples per cache line.
+const CACHE_LINE_SAMPLES: usize = 8;
 
 /// A strip of about this many samples stays in the second-level cache.
-const STRIP_SAMPLES: usize = 32 * 1024;
+const TILE_SAMPLES: usize = 32 * 1024;
 
-/// Samples of a strip, at most, that a large window may make it grow to.
-const LARGEST_STRIP: usize = 512 * 1024;
+/// A large window may enlarge a strip to this many samples.
+const MAX_STRIP_SAMPLES: usize = 512 * 1024;
 
-/// So many neighbours of a line are computed for all lines, before the next ones: what they need stays in the
-/// first-level cache.
-const PART: usize = 512;
+/// Lines are computed in segments of this many samples, all lines of a strip before the next segment, so that their
+/// input stays in the first-level cache.
+const SEGMENT: usize = 512;
 
-/// The weights of a correlation: an array in C order, of as many axes as the image, and where it lies.
+/// The weights of a correlation: a C-ordered array with as many axes as the image, and its origins.
 #[derive(Clone, Copy)]
 pub struct Weights<'a> {
     /// The weights in C order.
     pub values: &'a [f64],
-    /// Their number along every axis.
+    /// Their number along each axis.
     pub shape: &'a [usize],
-    /// Index `k` of an axis meets the sample `k - shape / 2 - origin` away from the pixel.
+    /// Index `k` of an axis multiplies the sample `k - shape / 2 - origin` away from the pixel.
     pub origins: &'a [isize],
 }
 
 /// Correlate with `weights`.
 ///
-/// The sums are SciPy's: weights within `f64::EPSILON` of zero are left out, the others are met in C order. Results
-/// are stored by the cast of N-D filters.
+/// The sums are SciPy's: weights within `f64::EPSILON` of zero are skipped, the others are applied in C order. Results
+/// are stored with the cast of N-D filters.
 ///
 /// # Errors
 ///
-/// When shapes do not fit, an origin puts the window beside the pixel, or there is no memory for such a window.
+/// If shapes do not fit, an origin moves the window off the pixel, or there is no memory for so large a window.
 pub fn correlate(
     input: &View<'_>,
     output: ViewMut<'_>,
@@ -68,7 +73,7 @@ pub fn correlate(
     if input.is_empty() {
         return Ok(());
     }
-    let window = Window::new(shape, weights)?;
+    let window = PaddedWindow::new(shape, weights)?;
     let (first, run) = (window.axes[0].len, window.run());
     let output = output.into_shape(&[first, input.len() / (first * run), run])?;
     let cost = input.len().saturating_mul(1 + window.lines.taps() / 2);
@@ -76,7 +81,7 @@ pub fn correlate(
     match_dtype!(View, input, array => {
         let reader = Source(c_order(array.as_slice())?, Sample::to_f64);
         threads::for_each_block(blocks, |(origin, block)| {
-            let part = Part { row: origin[0], rows: block.shape()[0], border, fill };
+            let part = RowRange { row: origin[0], rows: block.shape()[0], border, fill };
             if let ViewMut::F32(block) = block {
                 let mut writer = Target(block, Sample::to_f64, convert::identity);
                 window.filter(part, &reader, &mut writer, f32::from_f64_filtered);
@@ -91,19 +96,19 @@ pub fn correlate(
     Ok(())
 }
 
-/// Some rows of the first axis, from `row` on, and what lies around the image.
+/// A range of rows of the first axis, and the border.
 #[derive(Clone, Copy)]
-struct Part {
+struct RowRange {
     row: usize,
     rows: usize,
     border: Border,
     fill: f64,
 }
 
-/// An axis of the image and of the window.
+/// One axis of the image and of the window.
 struct WindowAxis {
     len: usize,
-    /// Samples of the window before the pixel, and less than this many after it.
+    /// Samples of the window before the pixel; fewer than `size`.
     before: usize,
     size: usize,
 }
@@ -114,20 +119,20 @@ impl WindowAxis {
     }
 }
 
-/// The window over axes of which only the last ones that have a single weight are taken as one.
-struct Window {
+/// The window, and the padded strip that it slides over. Trailing axes with a single weight are merged into `inner`.
+struct PaddedWindow {
     axes: Vec<WindowAxis>,
-    /// Neighbouring samples that the window does not mix.
+    /// Adjacent samples that the window does not mix.
     inner: usize,
-    /// Distance of neighbours along each axis in the padded strip.
+    /// Stride of each axis in the padded strip.
     pitches: Vec<usize>,
-    /// The taps, at their distances in the padded strip from the first sample of the window.
-    lines: Lines,
-    /// Rows of a strip.
+    /// The taps, as offsets in the padded strip from the first sample of the window.
+    lines: LineTaps,
+    /// Rows per strip.
     rows: usize,
 }
 
-impl Window {
+impl PaddedWindow {
     fn new(shape: &[usize], weights: Weights<'_>) -> Result<Self> {
         let mixed = weights.shape.iter().rposition(|size| *size > 1).map_or(0, |last| last + 1);
         let mut axes: Vec<WindowAxis> = memory::with_capacity(shape.len().max(2));
@@ -144,19 +149,19 @@ impl Window {
         let mut pitches = memory::filled(inner, axes.len());
         for axis in (1..axes.len()).rev() {
             let pitch = pitches[axis].checked_mul(axes[axis].padded()).ok_or_else(too_large)?;
-            // Long lines begin at a cache line.
-            let long = axis + 1 == axes.len() && pitch >= PART;
-            let pitch = if long { pitch.checked_next_multiple_of(LINE) } else { Some(pitch) };
+            // Align the start of long lines to a cache line.
+            let long = axis + 1 == axes.len() && pitch >= SEGMENT;
+            let pitch = if long { pitch.checked_next_multiple_of(CACHE_LINE_SAMPLES) } else { Some(pitch) };
             pitches[axis - 1] = pitch.ok_or_else(too_large)?;
         }
         let around = axes[0].size - 1;
         let least = around.saturating_mul(2).max(8);
-        let most = (LARGEST_STRIP / pitches[0]).saturating_sub(around).max(1);
-        let rows = (STRIP_SAMPLES / pitches[0]).saturating_sub(around).max(least).min(most);
-        // On two axes these are lines, which are best summed by fours.
-        let rows = if rows > MOST_LINES { rows.next_multiple_of(MOST_LINES) } else { rows }.min(axes[0].len);
+        let most = (MAX_STRIP_SAMPLES / pitches[0]).saturating_sub(around).max(1);
+        let rows = (TILE_SAMPLES / pitches[0]).saturating_sub(around).max(least).min(most);
+        // With two axes rows are lines, which are summed four at a time.
+        let rows = if rows > MAX_LINES { rows.next_multiple_of(MAX_LINES) } else { rows }.min(axes[0].len);
         let samples = pitches[0].checked_mul(rows + around).ok_or_else(too_large)?;
-        memory::check::<f64>(samples.checked_add(TILE + LINE).ok_or_else(too_large)?)?;
+        memory::check::<f64>(samples.checked_add(CHUNK + CACHE_LINE_SAMPLES).ok_or_else(too_large)?)?;
         let mut taps = Vec::new();
         let sizes: Vec<usize> = axes.iter().map(|axis| axis.size).collect_vec();
         let mut index = memory::zeros(axes.len());
@@ -169,69 +174,69 @@ impl Window {
             }
             advance(&mut index, &sizes);
         }
-        let lines = Lines::new(taps, pitches[pitches.len() - 2]);
+        let lines = LineTaps::new(taps, pitches[pitches.len() - 2]);
         Ok(Self { axes, inner, pitches, lines, rows })
     }
 
-    /// Neighbouring samples of a row of the last axis.
+    /// Samples per row of the last axis.
     fn run(&self) -> usize {
         self.axes[self.axes.len() - 1].len * self.inner
     }
 
-    /// Compute these rows; `narrow` makes results of sums while these are in registers.
+    /// Compute these rows; `narrow` converts sums to results while they are in registers.
     fn filter<R: Element>(
         &self,
-        part: Part,
+        part: RowRange,
         reader: &dyn Reader<f64>,
         writer: &mut dyn Writer<f64, R>,
         narrow: impl Fn(f64) -> R + Copy,
     ) {
-        let Part { rows, .. } = part;
+        let RowRange { rows, .. } = part;
         let around = self.axes[0].size - 1;
         let rows_at_once = self.rows.min(rows) + around;
         let last = &self.axes[self.axes.len() - 1];
-        // Samples that the image has begin at a cache line.
-        let skipped = (last.before * self.inner).wrapping_neg() % LINE;
-        let mut padded = Scratch::<f64>::new(skipped + rows_at_once * self.pitches[0] + TILE);
-        let padded = &mut padded[skipped..];
-        let mut results = Scratch::<R>::new(MOST_LINES * PART);
+        // Align the image's own samples to a cache line.
+        let padding_offset = (last.before * self.inner).wrapping_neg() % CACHE_LINE_SAMPLES;
+        let mut padded = Scratch::<f64>::new(padding_offset + rows_at_once * self.pitches[0] + CHUNK);
+        let padded = &mut padded[padding_offset..];
+        let mut results = Scratch::<R>::new(MAX_LINES * SEGMENT);
         let run = self.run();
         let lines = self.axes.len() - 1;
         let mut shape: Vec<usize> = self.axes[..lines].iter().map(|axis| axis.len).collect_vec();
         let mut stored = 0;
         for row in (0..rows).step_by(self.rows) {
             shape[0] = self.rows.min(rows - row);
-            self.pad(padded, Part { row: part.row + row, rows: shape[0], ..part }, reader);
+            self.pad(padded, RowRange { row: part.row + row, rows: shape[0], ..part }, reader);
             let mut index = memory::zeros(lines);
             loop {
                 let start: usize = index.iter().zip(&self.pitches).map(|(index, pitch)| index * pitch).sum();
-                // All lines next to each other.
+                // All adjacent lines.
                 let (count, pitch) = (shape[lines - 1], self.pitches[lines - 1]);
                 let mut write = |line: usize, column: usize, results: &[R]| {
                     writer.write(Block::row(stored + line * run + column, results.len()), 0, results);
                 };
-                let together = PART / pitch;
-                if together > 1 {
-                    // Short ones in one piece, with what lies between them.
-                    for line in (0..count).step_by(together) {
-                        let together = together.min(count - line);
-                        let samples = ((together - 1) * pitch + run).next_multiple_of(TILE);
+                let lines_at_once = SEGMENT / pitch;
+                if lines_at_once > 1 {
+                    // Several short lines in one piece, including the padding between them.
+                    for line in (0..count).step_by(lines_at_once) {
+                        let lines_at_once = lines_at_once.min(count - line);
+                        let samples = ((lines_at_once - 1) * pitch + run).next_multiple_of(CHUNK);
                         let padded = &padded[start + line * pitch..];
                         self.lines.sum_one(padded, narrow, &mut results[..samples]);
-                        for (index, results) in results.chunks(pitch).take(together).enumerate() {
+                        for (index, results) in results.chunks(pitch).take(lines_at_once).enumerate() {
                             write(line + index, 0, &results[..run]);
                         }
                     }
                 } else {
-                    for column in (0..run).step_by(PART) {
-                        let len = PART.min(run - column);
-                        let tiles = len.next_multiple_of(TILE);
+                    for column in (0..run).step_by(SEGMENT) {
+                        let len = SEGMENT.min(run - column);
+                        let tiles = len.next_multiple_of(CHUNK);
                         let mut line = 0;
                         while line < count {
                             let padded = &padded[start + line * pitch + column..];
-                            let parts = results.chunks_exact_mut(PART).map(|part| &mut part[..tiles]);
+                            let parts = results.chunks_exact_mut(SEGMENT).map(|part| &mut part[..tiles]);
                             let met = self.lines.sum(padded, narrow, parts.take(count - line));
-                            for (index, results) in results.chunks_exact(PART).take(met).enumerate() {
+                            for (index, results) in results.chunks_exact(SEGMENT).take(met).enumerate() {
                                 write(line + index, column, &results[..len]);
                             }
                             line += met;
@@ -247,9 +252,9 @@ impl Window {
         }
     }
 
-    /// Put these rows, and what the window needs around them, into `to`.
-    fn pad(&self, to: &mut [f64], part: Part, reader: &dyn Reader<f64>) {
-        let Part { row, rows, border, fill } = part;
+    /// Fill `to` with these rows and the padding that the window needs around them.
+    fn pad(&self, to: &mut [f64], part: RowRange, reader: &dyn Reader<f64>) {
+        let RowRange { row, rows, border, fill } = part;
         let (outer, last) = self.axes.split_at(self.axes.len() - 1);
         let (last, width, run) = (&last[0], self.pitches[outer.len() - 1], self.run());
         let mut shape: Vec<usize> = outer.iter().map(WindowAxis::padded).collect_vec();
@@ -296,7 +301,7 @@ mod tests {
     use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 
-    /// The definition, pixel by pixel, with SciPy's order of additions.
+    /// The definition, pixel by pixel, in SciPy's order of additions.
     fn plain(array: &ArrayD<i16>, weights: &ArrayD<f64>, origins: &[isize], border: Border) -> ArrayD<f64> {
         ArrayD::from_shape_fn(array.raw_dim(), |index| {
             weights.indexed_iter().filter(|(_, weight)| weight.abs() > f64::EPSILON).fold(

@@ -1,28 +1,32 @@
-//! Correlations along one axis after another, band by band.
+//! Correlations along several axes in turn, band by band.
 //!
-//! Where the first of the axes comes before the others, the later passes need no more rows than the first one gave. So
-//! all of them are run on a band of rows while it is in a near cache, and between them nothing travels to memory.
+//! If the first axis comes before the others, the later passes need only the rows that the first pass produced. So all
+//! passes run on a band of rows while it is in a near cache, and nothing goes to memory between them.
 
 use crate::array::view::{View, ViewMut};
 use crate::error::Result;
 use crate::exec::threads::{self, LocalThreads};
-use crate::filter::correlate1d::{Pass, correlate_rows};
+use crate::filter::correlate1d::{AxisPass, correlate_rows};
 use crate::memory;
 use std::sync::{Mutex, PoisonError};
 
-/// Samples of a band, about: the second-level cache holds them as input and as output.
+/// A band of about this many samples fits the second-level cache as input and as output.
 const BAND_SAMPLES: usize = 48 * 1024;
 
-/// Samples of a row of a band, at least: shorter rows are not worth the start of every pass.
+/// Shorter rows are not worth the start of every pass.
 const ROW_SAMPLES: usize = 64;
 
-/// Correlate along the axes of `passes`, one after the other, each time with the result of the last, in the output's
-/// type; without an input, with what `output` holds. Without a pass nothing is done.
+/// Correlate along the axes of `passes`, one after another, each on the previous result in the output's type; without
+/// an input, start from `output`. Without passes nothing happens.
 ///
 /// # Errors
 ///
-/// As [`crate::filter::correlate1d::correlate1d`] has them, for any of the passes.
-pub fn correlate_axes(input: Option<&View<'_>>, mut output: ViewMut<'_>, passes: &[Pass<'_>]) -> Result<()> {
+/// Those of [`crate::filter::correlate1d::correlate1d`] for any of the passes.
+pub fn correlate_axes(
+    input: Option<&View<'_>>,
+    mut output: ViewMut<'_>,
+    passes: &[AxisPass<'_>],
+) -> Result<()> {
     if let (Some(input), [first, later @ ..]) = (input, passes)
         && let Some(rows) = band_rows(input.shape(), first, later)
     {
@@ -35,14 +39,14 @@ pub fn correlate_axes(input: Option<&View<'_>>, mut output: ViewMut<'_>, passes:
     Ok(())
 }
 
-/// Rows of a band; None where the passes are better run on the whole.
-fn band_rows(shape: &[usize], first: &Pass<'_>, later: &[Pass<'_>]) -> Option<usize> {
+/// Rows per band; `None` if the passes are faster on the whole array.
+fn band_rows(shape: &[usize], first: &AxisPass<'_>, later: &[AxisPass<'_>]) -> Option<usize> {
     let fits = !later.is_empty()
         && first.axis < shape.len()
         && later.iter().all(|pass| first.axis < pass.axis)
         && shape[..first.axis].iter().all(|len| *len == 1);
     let inner: usize = if fits { shape[first.axis + 1..].iter().product() } else { 0 };
-    // Rows that the window reaches beyond a band are read twice.
+    // Rows that the window needs beyond a band are read twice.
     let rows = (BAND_SAMPLES / inner.max(1)).max(first.weights.len().saturating_mul(4) & !7).max(8);
     (inner >= ROW_SAMPLES && rows < shape[first.axis]).then_some(rows)
 }
@@ -50,8 +54,8 @@ fn band_rows(shape: &[usize], first: &Pass<'_>, later: &[Pass<'_>]) -> Option<us
 fn over_bands(
     input: &View<'_>,
     output: ViewMut<'_>,
-    first: &Pass<'_>,
-    later: &[Pass<'_>],
+    first: &AxisPass<'_>,
+    later: &[AxisPass<'_>],
     rows: usize,
 ) -> Result<()> {
     let mut bands = Vec::new();
@@ -64,7 +68,7 @@ fn over_bands(
     memory::push(&mut bands, (start, rest));
     let failed = Mutex::new(Ok(()));
     threads::for_each_block(bands, |(start, mut band)| {
-        // Bands are what is shared among threads.
+        // Threads share bands; inside a band there is one thread.
         let _alone = LocalThreads::new(1);
         let mut done = correlate_rows(Some(input), band.reborrow(), *first, start);
         for pass in later {
@@ -101,8 +105,8 @@ mod tests {
             let bytes = ArrayD::from_shape_simple_fn(shape, || { count = (count * 31 + 17) % 1009; count as u8 });
             let floats = bytes.mapv(|byte| f32::from(byte) * 1.1);
             let border = Border::from_code(code).unwrap();
-            let pass = |axis| Pass { axis, weights: &weights, border, fill: 7.0, origin: 0 };
-            let passes: Vec<Pass<'_>> = order.into_iter().map(pass).collect();
+            let pass = |axis| AxisPass { axis, weights: &weights, border, fill: 7.0, origin: 0 };
+            let passes: Vec<AxisPass<'_>> = order.into_iter().map(pass).collect();
             let _threads = LocalThreads::new(threads);
             let mut expected = (bytes.clone(), floats.clone());
             for pass in &passes {

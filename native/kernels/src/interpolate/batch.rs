@@ -1,18 +1,21 @@
-//! Many pictures of one size in one call, each with an affine map of its own.
+//! A batch of images of one size, each with its own affine map, in one call.
 
+use crate::array::axes::Axes;
+use crate::array::pixels::Pixels;
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
 use crate::exec::threads::{self, LocalThreads};
-use crate::interpolate::affine2d::{Flat, Small};
-use crate::interpolate::warp::{self, Options};
+use crate::interpolate::affine2d::Affine2d;
+use crate::interpolate::affine2d_small::SmallAffine2d;
+use crate::interpolate::options::Options;
+use crate::interpolate::warp;
 use crate::memory::CollectVec;
-use crate::walk::rows::{Axes, Pixels};
 use std::sync::{Mutex, PoisonError};
 
-/// [`interpolate::affine`] of every picture, which the first axis counts.
+/// [`warp::affine`] for every image along the first axis.
 ///
-/// The other axes are those of a picture, `outer` of them before the spatial ones. `matrices` and `offsets` hold what
-/// belongs to the first picture, then to the second, and so on. Threads take whole pictures.
+/// The other axes are those of an image, `outer` of them before the spatial ones. `matrices` and `offsets` hold the
+/// entries of the first image, then of the second, and so on. Threads share whole images.
 pub fn affine_each(
     input: &View<'_>,
     output: ViewMut<'_>,
@@ -24,7 +27,7 @@ pub fn affine_each(
     let count = input.shape().first().copied().unwrap_or_default();
     let fits = |numbers: &[f64]| count > 0 && numbers.len().is_multiple_of(count);
     if output.shape().first() != Some(&count) || !(fits(matrices) && fits(offsets)) {
-        let message = format!("maps for {count} pictures of {} matrix entries", matrices.len());
+        let message = format!("maps for {count} images of {} matrix entries", matrices.len());
         return if output.is_empty() { Ok(()) } else { Err(KernelError::shape(message)) };
     }
     let (matrix_len, offset_len) = (matrices.len() / count, offsets.len() / count);
@@ -40,12 +43,12 @@ pub fn affine_each(
         if bytes.as_ref().is_some_and(|pixels| fill_small(pixels, &mut block, origin[0], map, options)) {
             return;
         }
-        // Pictures are what is shared among threads.
+        // Threads share images; inside an image there is one thread.
         let _alone = LocalThreads::new(1);
-        for (index, picture) in block.into_pictures().into_iter().enumerate() {
+        for (index, image) in block.into_images().into_iter().enumerate() {
             let index = origin[0] + index;
             let (matrix, offset) = map(index);
-            let done = warp::affine(&input.picture(index), picture, outer, matrix, offset, options);
+            let done = warp::affine(&input.image(index), image, outer, matrix, offset, options);
             if let Err(error) = done {
                 *refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 break;
@@ -55,7 +58,7 @@ pub fn affine_each(
     refused.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-/// The pictures, if they are bytes that order 1 takes on two axes, and lie in memory so that none has to be copied.
+/// The images, if they are contiguous bytes with two spatial axes, so that none has to be copied.
 fn bytes_in_planes<'a>(
     input: &'a View<'_>,
     output: &ViewMut<'_>,
@@ -70,7 +73,7 @@ fn bytes_in_planes<'a>(
     is_fit.then(|| Pixels::new(array.view(), axes))
 }
 
-/// Fill a block of pictures, the first of which has the number `first`; false if they are not small pictures of bytes.
+/// Fill a block of images, the first with index `first`; false if they are not small images of bytes.
 fn fill_small<'m>(
     pixels: &Pixels<'_, u8>,
     block: &mut ViewMut<'_>,
@@ -79,12 +82,12 @@ fn fill_small<'m>(
     options: &Options,
 ) -> bool {
     let (len, width) = (block.len() / block.shape()[0], block.shape()[2]);
-    let flat = |index: usize| Flat::new(pixels, map(index).0, map(index).1, options, width);
-    let small = flat(first).and_then(|flat| Small::new(&flat, len));
-    let (Some(mut small), Some(to)) = (small, block.bytes_in_one_piece()) else { return false };
+    let affine2d = |index: usize| Affine2d::new(pixels, map(index).0, map(index).1, options, width);
+    let small = affine2d(first).and_then(|affine2d| SmallAffine2d::new(&affine2d, len));
+    let (Some(mut small), Some(to)) = (small, block.contiguous_bytes()) else { return false };
     for (index, to) in (first..).zip(to.chunks_exact_mut(len)) {
-        let Some(flat) = flat(index) else { return false };
-        small.fill(&flat, index * pixels.outer[0], to);
+        let Some(affine2d) = affine2d(index) else { return false };
+        small.fill(&affine2d, index * pixels.outer[0], to);
     }
     true
 }
@@ -96,7 +99,7 @@ mod tests {
     use ndarray::{ArrayD, Axis};
 
     #[test]
-    fn each_picture_is_what_a_call_of_its_own_gives() {
+    fn a_batch_equals_single_calls() {
         let options = Options { order: 1, border: Border::Mirror, fill: 0.0, pad: 0 };
         let images = ArrayD::from_shape_fn(vec![5, 40, 60, 3], |at| {
             (at[0] * 71 + at[1] * at[2] * 7 + at[1] * 3 + at[3] * 50) as u8
@@ -105,9 +108,9 @@ mod tests {
         let matrices: Vec<f64> = (0..5).flat_map(|i| [turn(i).1, turn(i).0, -turn(i).0, turn(i).1]).collect();
         let offsets: Vec<f64> = (0..10).map(f64::from).collect();
         let mut wanted = ArrayD::<u8>::zeros(vec![5, 40, 60, 3]);
-        for (i, (picture, to)) in images.axis_iter(Axis(0)).zip(wanted.axis_iter_mut(Axis(0))).enumerate() {
+        for (i, (image, to)) in images.axis_iter(Axis(0)).zip(wanted.axis_iter_mut(Axis(0))).enumerate() {
             let (matrix, offset) = (&matrices[4 * i..][..4], &offsets[2 * i..][..2]);
-            warp::affine(&View::U8(picture), ViewMut::U8(to), 0, matrix, offset, &options).unwrap();
+            warp::affine(&View::U8(image), ViewMut::U8(to), 0, matrix, offset, &options).unwrap();
         }
         for threads in [1, 3] {
             let _threads = LocalThreads::new(threads);

@@ -1,36 +1,34 @@
-//! Coordinates that grow by equal steps along a row, as those of an affine map do, and the pixels that lie inside.
+//! Coordinates that change by equal steps along a row, as those of an affine map, and which of them lie inside.
 
 use std::ops::Range;
 
-/// The coordinate `start + position * step` on one axis of the input, rounded twice: SciPy's arithmetic.
+/// The coordinate `start + position * step` on one axis of the input, rounded twice as in SciPy.
 ///
-/// Rounding keeps order, so that the coordinates never turn back.
+/// Rounding is monotonic, so the coordinates are too.
 #[derive(Debug, Clone, Copy)]
-pub struct Ramp {
+pub struct LinearCoords {
     /// The coordinate at position 0.
     pub start: f64,
-    /// What each position adds.
+    /// The difference between adjacent positions.
     pub step: f64,
 }
 
-impl Ramp {
+impl LinearCoords {
     /// The coordinate at a position.
     #[inline(always)]
     pub fn at(self, position: usize) -> f64 {
         self.start + position as f64 * self.step
     }
 
-    /// Those of `positions` whose coordinates lie from 0 to `last`, or below `last` if it is not `closed`.
+    /// The `positions` whose coordinates lie in `0..=last`, or `0..last` if not `closed`.
     ///
-    /// None of them if start or step is no finite number.
+    /// Empty if start or step is not finite.
     #[inline]
     pub fn inside(self, positions: Range<usize>, last: f64, closed: bool) -> Range<usize> {
         self.between(positions, 0.0, if closed { last } else { last.next_down() })
     }
 
-    /// Those of `positions` whose coordinates lie from `low` to `high`, both included.
-    ///
-    /// None of them if start or step is no finite number.
+    /// The `positions` whose coordinates lie in `low..=high`. Empty if start or step is not finite.
     #[inline]
     pub fn between(self, positions: Range<usize>, low: f64, high: f64) -> Range<usize> {
         let Range { start, end } = positions;
@@ -45,18 +43,18 @@ impl Ramp {
             (false, true) => self.first(&positions, low, |x| x >= low),
             (false, false) => self.first(&positions, high, |x| x <= high),
         };
-        let behind = match (ends_inside, rises) {
+        let past_last = match (ends_inside, rises) {
             (true, _) => end,
             (false, true) => self.first(&(first..end), high, |x| x > high),
             (false, false) => self.first(&(first..end), low, |x| x < low),
         };
-        first..behind
+        first..past_last
     }
 
-    /// The first of `positions` at which `arrived` holds, as it does from somewhere about the coordinate `x` on.
+    /// The first of `positions` where `arrived` holds, which changes once, near the coordinate `x`.
     #[inline]
     fn first(self, positions: &Range<usize>, x: f64, arrived: impl Fn(f64) -> bool) -> usize {
-        // Conversions saturate, and what is no number becomes 0: any guess is right after the steps below.
+        // Conversions saturate, and NaN becomes 0: the steps below correct any first estimate.
         let passed = ((x - self.start) / self.step) as usize;
         let mut position = passed.saturating_add(1).clamp(positions.start, positions.end);
         while position > positions.start && arrived(self.at(position - 1)) {
@@ -84,18 +82,18 @@ mod tests {
             len in 1_usize..60,
             closed in any::<bool>(),
         ) {
-            let ramp = Ramp { start, step };
+            let coords = LinearCoords { start, step };
             let last = len as f64 - 1.0;
-            let found = ramp.inside(first..first + count, last, closed);
+            let found = coords.inside(first..first + count, last, closed);
             let inside: Vec<usize> = (first..first + count)
-                .filter(|i| (0.0..last).contains(&ramp.at(*i)) || (closed && ramp.at(*i) == last))
+                .filter(|i| (0.0..last).contains(&coords.at(*i)) || (closed && coords.at(*i) == last))
                 .collect();
             prop_assert_eq!(found.clone().collect::<Vec<_>>(), inside);
         }
 
         #[test]
         fn any_numbers_are_answered(start in proptest::num::f64::ANY, step in proptest::num::f64::ANY) {
-            let found = Ramp { start, step }.inside(3..50, 20.0, true);
+            let found = LinearCoords { start, step }.inside(3..50, 20.0, true);
             prop_assert!(found.is_empty() || (found.start >= 3 && found.end <= 50));
         }
     }

@@ -2,15 +2,18 @@
 //!
 //! The first spatial axis is summed first, the last one last, each from the lowest tap to the highest, in `f64` all
 //! the way; the weights come from the caller. A row of the output is made from the input rows it needs, so nothing
-//! of the picture's size lies between the passes.
+//! of the image's size lies between the passes.
 
+use crate::array::axes::{Axes, check_planes};
+use crate::array::pixels::Pixels;
 use crate::array::sample::Sample;
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
+use crate::interpolate::read_row::ReadRow;
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-use crate::walk::rows::{Axes, Pixels, ReadRow, RowMaker, RowWorker, check_planes, make_rows};
+use crate::walk::rows::{RowMaker, RowWorker, make_rows};
 
 /// For every position along one output axis: the run of input positions it sums, and their weights.
 #[derive(Debug, Default)]
@@ -88,8 +91,8 @@ pub fn resize(input: &View<'_>, output: ViewMut<'_>, outer: usize, tables: &[Tap
         let (last, leading) = tables.split_last().expect("at least one spatial axis");
         let (len, step) = pixels.spatial[leading.len()];
         let last = if pixels.always_finite() { &last.evened(len) } else { last };
-        let side_by_side = pixels.is_interleaved() && step == pixels.planes();
-        make_rows(output, axes, cost, &Resizer { pixels, leading, last, side_by_side });
+        let interleave = pixels.is_interleaved() && step == pixels.planes();
+        make_rows(output, axes, cost, &Resizer { pixels, leading, last, interleave });
     });
     Ok(())
 }
@@ -99,7 +102,7 @@ struct Resizer<'a, T: Sample> {
     leading: &'a [Taps],
     last: &'a Taps,
     /// Whether the samples of a row lie one behind the other.
-    side_by_side: bool,
+    interleave: bool,
 }
 
 impl<T: Sample> RowMaker for Resizer<'_, T> {
@@ -148,7 +151,7 @@ impl<T: Sample> Resizer<'_, T> {
         let (first, weights) = self.leading[row.len()].at(*position);
         let stride = self.pixels.spatial[row.len()].1;
         let start = start + first * stride;
-        if row.is_empty() && self.side_by_side {
+        if row.is_empty() && self.interleave {
             let rows = &self.pixels.elements()[start..];
             dispatch(SumRows { rows, stride, weights, to: sum });
             return;

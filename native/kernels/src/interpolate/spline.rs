@@ -1,7 +1,7 @@
-//! B-splines: the weights of the samples around a point, and the filter that turns samples into coefficients.
+//! B-splines: the weights of the samples around a point, and the prefilter that turns samples into coefficients.
 //!
-//! All sums run in SciPy's order; the lanes of a register are different lines. Results in C order go through `lines`,
-//! the others line by line.
+//! All sums are in SciPy's order, and SIMD lanes are different lines. C-ordered results are filtered in tiles
+//! (`c_order`), others line by line.
 
 mod c_order;
 mod recursion;
@@ -18,15 +18,15 @@ pub(crate) use recursion::Filter;
 /// The highest spline order.
 pub const MAX_ORDER: usize = 5;
 
-/// Weights of the `order + 1 = TAPS` samples around coordinate `x`, the sample of lowest index first.
+/// Weights of the `order + 1 = TAPS` samples around coordinate `x`, in order of increasing index.
 #[inline(always)]
 pub fn weights<const TAPS: usize>(x: f64) -> [f64; TAPS] {
-    weights_behind(x - if TAPS.is_multiple_of(2) { x.floor() } else { (x + 0.5).floor() })
+    weights_at_fraction(x - if TAPS.is_multiple_of(2) { x.floor() } else { (x + 0.5).floor() })
 }
 
-/// As [`weights`], from the distance to the middle sample; for odd orders to the one on the left.
+/// [`weights`] from the distance to the middle sample; for odd orders, to the one on the left.
 #[inline(always)]
-pub(crate) fn weights_behind<const TAPS: usize>(x: f64) -> [f64; TAPS] {
+pub(crate) fn weights_at_fraction<const TAPS: usize>(x: f64) -> [f64; TAPS] {
     let order = TAPS - 1;
     let mut w = [0.0; TAPS];
     match order {
@@ -68,7 +68,7 @@ pub(crate) fn weights_behind<const TAPS: usize>(x: f64) -> [f64; TAPS] {
         }
         _ => {}
     }
-    // They add to one, which gives the last.
+    // The weights add up to one, which gives the last.
     let mut last = 1.0;
     for weight in &w[..order] {
         last -= weight;
@@ -77,7 +77,7 @@ pub(crate) fn weights_behind<const TAPS: usize>(x: f64) -> [f64; TAPS] {
     w
 }
 
-/// Poles of the filter of one order; empty where samples are their own coefficients.
+/// Poles of the prefilter of an order; empty if samples are their own coefficients.
 pub(crate) fn poles(order: usize) -> &'static [f64] {
     match order {
         // sqrt(8) - 3
@@ -94,8 +94,8 @@ pub(crate) fn poles(order: usize) -> &'static [f64] {
 
 /// Turn the samples of every line along `axis` into spline coefficients.
 ///
-/// `input` is `None` to change `output` in place. Orders 2 to 5; every border mode (those without a filter of their
-/// own take that of `mirror`, as SciPy does, and `nearest` takes that of `reflect`).
+/// `input` is `None` to filter `output` in place. Orders 2 to 5, every border mode: as in SciPy, `nearest` uses the
+/// filter of `reflect`, and other modes without their own use that of `mirror`.
 pub fn spline_filter1d(
     input: Option<&View<'_>>,
     mut output: ViewMut<'_>,
@@ -111,8 +111,8 @@ pub fn spline_filter1d(
     if output.is_empty() {
         return Ok(());
     }
-    if output.is_in_one_piece() {
-        let source = input.map(|input| input.around(axis));
+    if output.is_c_contiguous() {
+        let source = input.map(|input| input.as_three_axes(axis));
         if source.as_ref().is_none_or(Option::is_some) {
             return filter_in_c_order(source.flatten().as_ref(), output, axis, &filter);
         }
@@ -120,7 +120,7 @@ pub fn spline_filter1d(
     if let (Some(input), ViewMut::F64(target)) = (input, &mut output)
         && target.is_standard_layout()
     {
-        // A copy that loses nothing brings the samples in order.
+        // A lossless copy brings the samples into C order.
         match_dtype!(View, input, input => {
             ndarray::Zip::from(target).and(input).for_each(|to, from| *to = from.to_f64());
         });
@@ -138,7 +138,7 @@ mod tests {
     use ndarray::{ArrayD, Axis};
     use proptest::prelude::*;
 
-    /// The value of the uniform B-spline of `order` at distance `x` from its centre, by the recursion on orders.
+    /// The uniform B-spline of `order` at distance `x` from its centre, by the recursion on orders.
     fn b_spline(order: usize, x: f64) -> f64 {
         if order == 0 {
             return if (-0.5..0.5).contains(&x) { 1.0 } else { 0.0 };
@@ -224,7 +224,7 @@ mod tests {
                 let (size, position) = (f64::from(state >> 20), at / inner % n);
                 at += 1;
                 match kind {
-                    // Noise; a line that is zero up to its end; sizes far apart; one value; an infinity near its end;
+                    // Noise; zeros up to the last sample; very different sizes; a constant; an infinity near the end;
                     // infinities and NaN.
                     0 => size,
                     1 => if position + 3 > n { size } else { 0.0 },
@@ -277,10 +277,10 @@ mod tests {
             });
             let mut coefficients = samples.clone();
             spline_filter1d(None, ViewMut::F64(coefficients.view_mut()), 1, order, border).unwrap();
-            let around = weights_of(order, 0.0);
+            let as_three_axes = weights_of(order, 0.0);
             for (samples, coefficients) in samples.lanes(Axis(1)).into_iter().zip(coefficients.lanes(Axis(1))) {
                 for i in 0..n {
-                    let taps = around.iter().enumerate();
+                    let taps = as_three_axes.iter().enumerate();
                     let value: f64 = taps.map(|(tap, weight)| {
                         let at = (i + tap) as isize - (order / 2) as isize;
                         weight * coefficients[border.index(at, n).unwrap()]

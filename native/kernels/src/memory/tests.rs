@@ -1,63 +1,63 @@
-//! Every kernel with an allocator that fails: at its first large piece of memory, at its second, and so on to the last.
+//! Every kernel with a failing allocator: at its first large allocation, at its second, and so on.
 //!
-//! A piece that was not taken by `memory.rs` aborts the tests. Images have rows, or columns, of so many samples that
-//! whatever grows with one of them is large.
+//! An allocation that bypasses `memory.rs` aborts the tests. Images have rows or columns of so many samples that
+//! whatever grows with them is large.
 
-use super::*;
+use crate::array::sample::Bool;
 use crate::array::view::{View, ViewMut};
 use crate::border::Border;
-use crate::exec::threads;
-use crate::exec::threads::LocalThreads;
+use crate::exec::threads::{self, LocalThreads};
 use crate::filter::correlate_nd::{self, Weights};
-use crate::filter::correlate1d::{self, Pass};
+use crate::filter::correlate1d::{self, AxisPass};
+use crate::filter::line_filter::LineFilterArgs;
 use crate::filter::{separable, uniform1d};
+use crate::interpolate::options::Options;
 use crate::interpolate::resize::{self, Taps};
-use crate::interpolate::warp::{self, Options};
-use crate::interpolate::zoom::{self, AxisMap};
-use crate::interpolate::{batch, spline};
+use crate::interpolate::zoom::AxisMap;
+use crate::interpolate::{batch, spline, warp, zoom};
+use crate::memory::*;
 use crate::morphology::{Erosion, LaterMask, Passes, Structure};
 use crate::pointwise::lookup;
 use crate::rank::{self, BoxWindow, Outside, Window};
-use crate::window::Lines;
 use std::alloc::{GlobalAlloc, System};
 use std::cell::Cell;
 
-/// Bytes of a piece that may fail. Boxes of workers and the thread pool's jobs are smaller.
+/// Allocations of at least this size may fail. Boxes of workers and jobs of the thread pool are smaller.
 const LARGE: usize = 2048;
 
 thread_local! {
-    /// Large pieces that this thread still gets before one fails.
+    /// Large allocations of this thread that still succeed.
     static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
 struct Failing;
 
 impl Failing {
-    /// Whether this is the piece that fails; only one does, so that an abort shows where it was taken.
+    /// Whether this allocation fails. Only one does, so that an abort shows where it was made.
     fn fails(bytes: usize) -> bool {
         bytes >= LARGE && LEFT.replace(LEFT.get().wrapping_sub(1)) == 0
     }
 }
 
-// SAFETY: the system's allocator, or no memory, which every caller has to expect.
+// SAFETY: the system's allocator, or a failed allocation, which every caller must expect.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as the caller promises.
+        // SAFETY: as promised by the caller.
         if Self::fails(layout.size()) { std::ptr::null_mut() } else { unsafe { System.alloc(layout) } }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: as the caller promises.
+        // SAFETY: as promised by the caller.
         if Self::fails(layout.size()) { std::ptr::null_mut() } else { unsafe { System.alloc_zeroed(layout) } }
     }
 
     unsafe fn realloc(&self, from: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as the caller promises.
+        // SAFETY: as promised by the caller.
         if Self::fails(size) { std::ptr::null_mut() } else { unsafe { System.realloc(from, layout, size) } }
     }
 
     unsafe fn dealloc(&self, from: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
+        // SAFETY: as promised by the caller.
         unsafe { System.dealloc(from, layout) }
     }
 }
@@ -65,10 +65,10 @@ unsafe impl GlobalAlloc for Failing {
 #[global_allocator]
 static ALLOCATOR: Failing = Failing;
 
-/// Runs that fail at most, evenly spaced over the pieces of a call.
-const MOST_RUNS: usize = 16;
+/// Most runs per call, evenly spaced over its allocations.
+const MAX_RUNS: usize = 16;
 
-/// Call `kernel` with every piece of memory of this thread failing in turn; `output` is what it fills.
+/// Call `kernel`, which fills `output`, with each allocation of this thread failing in turn.
 fn try_all<T: Clone + Default + PartialEq + std::fmt::Debug>(
     name: &str,
     shape: &[usize],
@@ -84,14 +84,14 @@ fn try_all<T: Clone + Default + PartialEq + std::fmt::Debug>(
             let taken = pieces.wrapping_sub(LEFT.replace(usize::MAX));
             (done, output, taken)
         };
-        // What a thread keeps, and the pool, are there from the first call on.
+        // Kept workspaces and the pool exist from the first call on.
         run(PLENTY).0.unwrap_or_else(|error| panic!("{name}: {error}"));
         let (done, expected, taken) = run(PLENTY);
         assert_eq!(done, Ok(()), "{name}");
-        for pieces in (0..taken).step_by(taken.div_ceil(MOST_RUNS).max(1)) {
+        for pieces in (0..taken).step_by(taken.div_ceil(MAX_RUNS).max(1)) {
             match run(pieces) {
                 (Err(KernelError::Memory(_)), ..) => {}
-                // How many pieces this thread takes depends on the blocks that it gets.
+                // How much this thread allocates depends on the blocks that it gets.
                 (Ok(()), output, _) if threads > 1 => assert_eq!(output, expected, "{name}"),
                 (done, ..) => panic!("{name} of {shape:?}, after {pieces} of {taken} pieces: {done:?}"),
             }
@@ -124,7 +124,7 @@ fn options(order: usize) -> Options {
     Options { order, border: Border::Constant, fill: 1.5, pad: 0 }
 }
 
-/// The identity, a little turned.
+/// The identity, slightly rotated.
 fn matrix(rank: usize) -> Vec<f64> {
     (0..rank * rank).map(|at| if at / rank == at % rank { 0.9 } else { 0.05 }).collect()
 }
@@ -166,7 +166,7 @@ fn interpolation() {
     }
 }
 
-/// Images that do not lie in memory as they are read.
+/// Images that are not stored as they are read.
 fn parts() {
     for shape in [&[40, 9000], &[9000, 40]] {
         let (wide, options) = (floats(&[shape[0], shape[1] * 2]), options(1));
@@ -199,8 +199,8 @@ fn batches() {
     });
 }
 
-fn along<'a>(axis: usize, input: &'a View<'a>, output: ViewMut<'a>) -> Lines<'a> {
-    Lines { input: Some(input), output, axis, border: Border::Reflect, fill: 0.0, origin: 0 }
+fn along<'a>(axis: usize, input: &'a View<'a>, output: ViewMut<'a>) -> LineFilterArgs<'a> {
+    LineFilterArgs { input: Some(input), output, axis, border: Border::Reflect, fill: 0.0, origin: 0 }
 }
 
 fn filters() {
@@ -239,8 +239,13 @@ fn filters() {
             });
         }
         try_all("correlate along axes", shape, |output: &mut ArrayD<f32>| {
-            let pass =
-                |axis| Pass { axis, weights: &[0.5, 0.2, 0.5], border: Border::Wrap, fill: 0.0, origin: 0 };
+            let pass = |axis| AxisPass {
+                axis,
+                weights: &[0.5, 0.2, 0.5],
+                border: Border::Wrap,
+                fill: 0.0,
+                origin: 0,
+            };
             let passes: Vec<_> = (0..rank).map(pass).collect();
             let output = ViewMut::F32(output.view_mut());
             separable::correlate_axes(Some(&View::F32(floats.view())), output, &passes)
@@ -270,7 +275,7 @@ fn ranks() {
         let (view, of_bytes) = (View::F32(floats.view()), View::U8(bytes.view()));
         let origins = vec![0; rank];
         let long = (0..rank).max_by_key(|axis| shape[*axis]).unwrap();
-        // Few cells, more, a long line of them.
+        // Few cells, more, and a long line of them.
         for most in [3, 5, 100, 2000] {
             let other = if most < 10 { most } else { 1 };
             let lengths: Vec<usize> = (0..rank).map(|axis| if axis == long { most } else { other }).collect();
@@ -383,7 +388,8 @@ fn elements_are_those_of_the_standard_library() {
 #[test]
 fn want_of_memory_is_an_error() {
     for len in TOO_MANY {
-        let taken = |take: &dyn Fn() -> Vec<u16>| caught(|| Ok(std::hint::black_box(take()).len()));
+        let taken =
+            |take: &dyn Fn() -> Vec<u16>| catch_memory_error(|| Ok(std::hint::black_box(take()).len()));
         let one = || copy(&[1_u16]);
         let refused = [
             taken(&|| zeros(len)),
@@ -411,6 +417,6 @@ fn want_of_memory_is_an_error() {
 
 #[test]
 fn other_panics_are_passed_on() {
-    let caught = catch_unwind(|| caught(|| -> Result<()> { resume_unwind(Box::new("other")) }));
+    let caught = catch_unwind(|| catch_memory_error(|| -> Result<()> { resume_unwind(Box::new("other")) }));
     assert_eq!(*caught.unwrap_err().downcast::<&str>().unwrap(), "other");
 }

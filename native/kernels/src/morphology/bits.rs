@@ -1,7 +1,7 @@
-//! Pixels as bits: 64 of a row in a word, all rows one behind the other in one flat string.
+//! Pixels as bits: 64 pixels of a row per word, and all rows in one flat string of words.
 //!
-//! Between the rows, and between the planes, lie guard bits that hold the border value. So the neighbour of a pixel
-//! is always at one distance in the string, inside the array and beside it, and a filter is a plain loop over words.
+//! Guard bits with the border value separate rows and planes. So a neighbour is always at one fixed distance in the
+//! string, inside the array and outside, and an erosion is a plain loop over words.
 
 use crate::array::sample::Sample;
 use crate::array::view::{View, ViewMut};
@@ -12,16 +12,16 @@ use crate::match_dtype;
 use crate::memory::{self, CollectVec};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
-/// Bits in a word.
+/// Bits per word.
 pub(super) const WORD: usize = 64;
 
-/// Rows shorter than this would leave most of a word unused: a longer axis is packed instead.
+/// Shorter rows would leave most of a word unused: a longer axis is packed instead.
 const SHORT_ROW: usize = 16;
 
-/// Axes of the layout: there is always a first one to share among threads, and a last one to pack.
-const LEAST_AXES: usize = 2;
+/// Fewest axes of the layout: a first one to share among threads, and a last one to pack.
+const MIN_AXES: usize = 2;
 
-/// How far a shifted string lies ahead: whole words, then bits towards the lower end.
+/// How far ahead a shifted string is read: whole words, then bits towards the lower end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shift {
     pub words: isize,
@@ -33,32 +33,32 @@ impl Shift {
         Self { words: distance.div_euclid(WORD as isize), bits: distance.rem_euclid(WORD as isize) as u32 }
     }
 
-    /// The word that this shift brings to place `index`.
+    /// The word at `index` of the shifted string.
     #[inline(always)]
     pub(super) fn read(self, words: &[u64], index: usize) -> u64 {
         let at = index.wrapping_add_signed(self.words);
-        // Two shifts: one by 64 bits is undefined.
+        // Two shifts, because a shift by 64 bits is undefined.
         (words[at] >> self.bits) | ((words[at + 1] << 1) << (WORD as u32 - 1 - self.bits))
     }
 }
 
 /// Where the pixels of an array lie in the string.
 #[derive(Debug)]
-pub(super) struct Grid {
+pub(super) struct BitGrid {
     /// The array's axes, the packed one last.
     order: Vec<usize>,
-    /// Their lengths, in that order; ones are put in front of fewer than two.
+    /// Their lengths in that order, with leading ones if there are too few axes.
     shape: Vec<usize>,
-    /// The distance in bits of neighbours along each axis of `shape`.
+    /// Stride of each axis of `shape`, in bits.
     strides: Vec<usize>,
-    /// Words ahead of the first pixel's, and behind the last one's.
+    /// Words before the first pixel and after the last.
     margin: usize,
-    /// Words in all.
+    /// Total number of words.
     len: usize,
 }
 
-impl Grid {
-    /// The axes of an array of this shape in the order they are laid out.
+impl BitGrid {
+    /// The axes of an array in the order of the layout.
     pub(super) fn axis_order(shape: &[usize]) -> Vec<usize> {
         let mut order: Vec<usize> = (0..shape.len()).collect_vec();
         if let Some(last) = shape.last()
@@ -71,11 +71,11 @@ impl Grid {
         order
     }
 
-    /// A layout in which `reach[axis]` steps along each axis, from any pixel, never meet another row's pixels.
+    /// A layout in which moving by at most `reach[axis]` along each axis never meets a pixel of another row.
     pub(super) fn new(shape: &[usize], reach: &[usize]) -> Result<Self> {
         let order = Self::axis_order(shape);
         let arrange = |values: &[usize], missing| -> Vec<usize> {
-            let front = LEAST_AXES.saturating_sub(order.len());
+            let front = MIN_AXES.saturating_sub(order.len());
             std::iter::repeat_n(missing, front).chain(order.iter().map(|axis| values[*axis])).collect_vec()
         };
         let (shape, reach) = (arrange(shape, 1), arrange(reach, 0));
@@ -99,7 +99,7 @@ impl Grid {
         (len <= isize::MAX as usize / WORD).then_some(Self { order, shape, strides, margin, len })
     }
 
-    /// The distance in bits that a step of `offset`, along the array's axes, makes.
+    /// The distance in bits of an offset along the array's axes.
     pub(super) fn distance(&self, offset: &[isize]) -> isize {
         let strides = &self.strides[self.strides.len() - self.order.len()..];
         self.order.iter().zip(strides).map(|(axis, stride)| offset[*axis] * *stride as isize).sum()
@@ -115,7 +115,7 @@ impl Grid {
         memory::filled(word, self.len)
     }
 
-    /// One bit a pixel: whether it is not zero, or whether it is zero if `flip`; `outside` in all other bits.
+    /// One bit per pixel: whether it is not zero, inverted if `flip`; all other bits are `outside`.
     pub(super) fn pack(&self, array: &View<'_>, flip: bool, outside: bool) -> Vec<u64> {
         let mut words = self.filled(all(outside));
         if array.is_empty() {
@@ -128,8 +128,8 @@ impl Grid {
             let mut rest = &mut words[self.margin..];
             let mut jobs = memory::with_capacity(blocks.len());
             for block in blocks {
-                let (words, behind) = std::mem::take(&mut rest).split_at_mut(block.len() * plane);
-                rest = behind;
+                let (words, tail) = std::mem::take(&mut rest).split_at_mut(block.len() * plane);
+                rest = tail;
                 memory::push(&mut jobs, (array.slice_axis(Axis(0), block.into()), words));
             }
             threads::for_each_block(jobs, |(array, words)| {
@@ -139,7 +139,7 @@ impl Grid {
         words
     }
 
-    /// A set bit for each pixel, none elsewhere.
+    /// A set bit for each pixel, and clear bits elsewhere.
     pub(super) fn inside(&self) -> Vec<u64> {
         let mut words = self.filled(0);
         let row = self.shape[self.shape.len() - 1];
@@ -151,7 +151,7 @@ impl Grid {
         words
     }
 
-    /// Store one or zero for each pixel: its bit, or the opposite if `flip`.
+    /// Store one or zero for each pixel: its bit, inverted if `flip`.
     pub(super) fn unpack(&self, words: &[u64], output: ViewMut<'_>, flip: bool) -> Result<()> {
         let shape: Vec<usize> =
             self.order.iter().map(|axis| output.shape().get(*axis).copied().unwrap_or(0)).collect_vec();
@@ -168,8 +168,8 @@ impl Grid {
             let blocks = plane_blocks(self.shape[0], threads::blocks_for(rest.len()));
             let mut jobs = memory::with_capacity(blocks.len());
             for block in blocks {
-                let (array, behind) = rest.split_at(Axis(0), block.len());
-                rest = behind;
+                let (array, tail) = rest.split_at(Axis(0), block.len());
+                rest = tail;
                 memory::push(&mut jobs, (array, &words[self.margin + block.start * self.plane()..]));
             }
             threads::for_each_block(jobs, |(array, words)| {
@@ -181,7 +181,7 @@ impl Grid {
 
     fn arrange<'a, T>(&self, array: ArrayViewD<'a, T>) -> ArrayViewD<'a, T> {
         let mut array = array.permuted_axes(self.order.as_slice());
-        while array.ndim() < LEAST_AXES {
+        while array.ndim() < MIN_AXES {
             array = array.insert_axis(Axis(0));
         }
         array
@@ -189,20 +189,20 @@ impl Grid {
 
     fn arrange_mut<'a, T>(&self, array: ArrayViewMutD<'a, T>) -> ArrayViewMutD<'a, T> {
         let mut array = array.permuted_axes(self.order.as_slice());
-        while array.ndim() < LEAST_AXES {
+        while array.ndim() < MIN_AXES {
             array = array.insert_axis(Axis(0));
         }
         array
     }
 
-    /// Words from one index of the first axis to the next.
+    /// Words between two indices of the first axis.
     fn plane(&self) -> usize {
         self.strides[0] / WORD
     }
 
     /// The first word of every row of `count` planes, in C order.
     fn rows(&self, count: usize) -> impl Iterator<Item = usize> {
-        // The innermost loop over rows is plain counting: there may be many rows of one word.
+        // The innermost loop over rows only counts, since there may be many rows of one word.
         let outer = self.shape.len() - 2;
         let pitch = self.strides[outer] / WORD;
         let (planes, lines) = match outer {
@@ -221,13 +221,13 @@ impl Grid {
     }
 }
 
-/// The indices of the first axis in at most `count` parts.
+/// Split the indices of the first axis into at most `count` ranges.
 fn plane_blocks(len: usize, count: usize) -> Vec<std::ops::Range<usize>> {
     let count = count.clamp(1, len);
     (0..count).map(|part| len * part / count..len * (part + 1) / count).collect_vec()
 }
 
-/// A word of equal bits.
+/// A word with all bits equal.
 pub(super) fn all(bit: bool) -> u64 {
     if bit { u64::MAX } else { 0 }
 }
@@ -237,7 +237,7 @@ fn low_bits(count: usize) -> u64 {
 }
 
 struct Pack<'a, T> {
-    grid: &'a Grid,
+    grid: &'a BitGrid,
     array: ArrayViewD<'a, T>,
     words: &'a mut [u64],
     flip: u64,
@@ -294,12 +294,12 @@ fn pack_word<T: Sample>(samples: &[T; WORD]) -> u64 {
     word
 }
 
-/// The highest bit of each of sixteen bytes: one instruction, which compilers do not find by themselves.
+/// The highest bit of each of sixteen bytes: one instruction, which compilers do not find on their own.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn high_bits(bytes: u128) -> u16 {
     use std::arch::x86_64::{_mm_movemask_epi8, _mm_set_epi64x};
-    // SAFETY: every x86-64 processor has SSE2; no memory is touched.
+    // SAFETY: every x86-64 processor has SSE2, and no memory is accessed.
     unsafe { _mm_movemask_epi8(_mm_set_epi64x((bytes >> 64) as i64, bytes as i64)) as u16 }
 }
 
@@ -308,7 +308,7 @@ fn high_bits(bytes: u128) -> u16 {
 #[inline(always)]
 fn high_bits(bytes: u128) -> u16 {
     let gather = |bytes: u64| {
-        // Each step brings the bits of twice as many bytes together; what else comes along lies above them.
+        // Each step joins the bits of twice as many bytes; other bits end up above them.
         let ones = bytes & 0x0101_0101_0101_0101;
         let pairs = ones | (ones >> 7);
         let fours = pairs | (pairs >> 14);
@@ -317,7 +317,7 @@ fn high_bits(bytes: u128) -> u16 {
     gather(bytes as u64) | gather((bytes >> 64) as u64) << 8
 }
 
-/// The eight samples of each byte of pixels.
+/// The eight samples for each byte of pixels.
 struct Samples<T>([[T; 8]; 256]);
 
 impl<T: Sample> Samples<T> {
@@ -359,7 +359,7 @@ impl<T: Sample> Samples<T> {
 }
 
 struct Unpack<'a, T> {
-    grid: &'a Grid,
+    grid: &'a BitGrid,
     array: ArrayViewMutD<'a, T>,
     words: &'a [u64],
     samples: &'a Samples<T>,
@@ -410,7 +410,7 @@ mod tests {
                 f32::from((state >> 20) as u8 % 3)
             });
             let array = if reversed { array.reversed_axes() } else { array };
-            let grid = Grid::new(array.shape(), &reach[..array.ndim()]).unwrap();
+            let grid = BitGrid::new(array.shape(), &reach[..array.ndim()]).unwrap();
             let words = grid.pack(&View::F32(array.view()), flip, outside);
             let set: u32 = words.iter().map(|word| word.count_ones()).sum();
             let truths = array.iter().filter(|value| (**value != 0.0) != flip).count();
@@ -436,9 +436,9 @@ mod tests {
 
     #[test]
     fn sizes_beyond_memory_are_refused() {
-        let huge = Grid::new(&[1 << 40, 1 << 40], &[1, 1]);
+        let huge = BitGrid::new(&[1 << 40, 1 << 40], &[1, 1]);
         assert!(matches!(huge, Err(KernelError::Memory(_))));
-        let large = Grid::new(&[1 << 30, 1 << 26], &[0, 0]).unwrap();
-        assert!(matches!(memory::caught(|| Ok(large.filled(0))), Err(KernelError::Memory(_))));
+        let large = BitGrid::new(&[1 << 30, 1 << 26], &[0, 0]).unwrap();
+        assert!(matches!(memory::catch_memory_error(|| Ok(large.filled(0))), Err(KernelError::Memory(_))));
     }
 }

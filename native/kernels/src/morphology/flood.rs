@@ -1,22 +1,22 @@
-//! Follow changes from pixel to pixel: clear pixels make their neighbours clear, wherever those are open.
+//! Track changes from pixel to pixel: clear pixels clear their neighbours, wherever those are open.
 
-use super::bits::{Shift, WORD};
 use crate::exec::simd::Kernel;
 use crate::memory::{self, CollectVec};
+use crate::morphology::bits::{Shift, WORD};
 use std::ops::Range;
 
-/// Times that everything is swept forth and back before changes are followed one by one.
+/// Sweeps back and forth over all words before changes are tracked individually.
 const SWEEPS: usize = 6;
 
-/// Sweep over all words forth and back, in place, until nothing changes; false when that takes too long.
+/// Sweeps over all words back and forth, in place, until nothing changes; false if that takes too long.
 ///
-/// Most areas fill in two sweeps. A winding one would need a sweep for each turn.
+/// Most regions fill in two sweeps. A winding one needs a sweep for each turn.
 pub(super) struct Sweeps<'a> {
-    /// Set where not clear.
+    /// A bit per pixel that is not clear.
     pub pixels: &'a mut [u64],
-    /// Set where a pixel may change.
+    /// A bit per pixel that may change.
     pub open: &'a [u64],
-    /// The distances at which a clear pixel clears the pixel itself.
+    /// Distances at which a clear pixel clears the pixel itself.
     pub offsets: &'a [isize],
     /// The words that hold pixels.
     pub range: Range<usize>,
@@ -50,7 +50,7 @@ impl Kernel for Sweeps<'_> {
     }
 }
 
-/// Clear what is open and has a clear neighbour, in one word; whether there was any.
+/// Clear the open pixels of one word that have a clear neighbour; return whether there were any.
 #[inline(always)]
 fn clear_beside(pixels: &mut [u64], open: &[u64], shifts: &[Shift], spread: Spread, index: usize) -> bool {
     let candidates = pixels[index] & open[index];
@@ -68,7 +68,7 @@ fn clear_beside(pixels: &mut [u64], open: &[u64], shifts: &[Shift], spread: Spre
     true
 }
 
-/// Whether a clear pixel clears its neighbours in the same word.
+/// Whether a clear pixel clears its neighbours within the word.
 #[derive(Clone, Copy)]
 struct Spread {
     up: bool,
@@ -80,18 +80,18 @@ impl Spread {
         Self { up: offsets.contains(&-1), down: offsets.contains(&1) }
     }
 
-    /// The bits next to these in the word.
+    /// The bits adjacent to these within the word.
     #[inline(always)]
     fn beside(self, bits: u64) -> u64 {
         (if self.up { bits << 1 } else { 0 }) | (if self.down { bits >> 1 } else { 0 })
     }
 
-    /// All of `candidates` that `seeds`, which are among them, reach by steps inside the word.
+    /// All `candidates` that are reachable from `seeds`, which are among them, by steps within the word.
     #[inline(always)]
     fn within(self, seeds: u64, candidates: u64) -> u64 {
         let mut reached = seeds;
         if self.up {
-            // The carry runs from a seed to the end of its run; a seed that it meets stays set by itself.
+            // The carry runs from a seed to the end of its run; a seed on its way stays set.
             reached |= candidates & !candidates.wrapping_add(reached);
         }
         if self.down {
@@ -102,25 +102,26 @@ impl Spread {
     }
 }
 
-/// Pixels that make their neighbours clear.
+/// Pixels that clear their neighbours.
 pub(super) struct Flood<'a> {
-    /// Set where not clear.
+    /// A bit per pixel that is not clear.
     pub pixels: &'a mut [u64],
-    /// Set where a pixel may change.
+    /// A bit per pixel that may change.
     pub open: &'a [u64],
-    /// The distances at which a clear pixel clears the pixel itself.
+    /// Distances at which a clear pixel clears the pixel itself.
     pub offsets: &'a [isize],
     /// The words that hold pixels.
     pub range: Range<usize>,
 }
 
 impl Flood<'_> {
-    /// Start from what is clear but set in `before`, and go so many steps, or as far as it goes.
+    /// Start from pixels that are clear but set in `before`, and take `generations` steps, or as many as change
+    /// something.
     ///
-    /// `before` and `spare`, which is clear, are used up.
+    /// `before` and `spare`, which must be clear, are overwritten.
     pub(super) fn follow(&mut self, before: &mut [u64], spare: Vec<u64>, generations: Option<usize>) {
         let shifts: Vec<Shift> = self.offsets.iter().map(|distance| Shift::new(-distance)).collect_vec();
-        // Inside a word steps need no counting only where there is no end to them.
+        // Steps within a word may only go uncounted if their number is unlimited.
         let spread = match generations {
             None => Spread::new(self.offsets),
             Some(_) => Spread { up: false, down: false },

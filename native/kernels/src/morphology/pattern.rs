@@ -1,46 +1,47 @@
-//! A structure taken apart, and one pass of erosion by it.
+//! A structure decomposed into runs or a box, and one pass of erosion by it.
 
-use super::Structure;
-use super::bits::{Grid, Shift, WORD, all};
+use crate::array::sample::Bool;
 use crate::doubling::{cover, levels_for};
 use crate::exec::simd::{Kernel, dispatch};
 use crate::exec::threads;
 use crate::memory::{self, CollectVec};
+use crate::morphology::bits::{BitGrid, Shift, WORD, all};
+use ndarray::ArrayViewD;
 
-/// Words of the result that are computed together: they stay in the first-level cache.
+/// Words of the result that are computed together; they stay in the first-level cache.
 const CHUNK: usize = 128;
 
-/// Reads between two looks at whether a chunk is clear already.
-const READS_A_LOOK: usize = 8;
+/// Reads between two checks whether a chunk is already clear.
+const READS_PER_CHECK: usize = 8;
 
-/// Pixels of a structure that are neighbours along the packed axis.
+/// Pixels of a structure that are adjacent along the packed axis.
 #[derive(Debug)]
-struct Run {
-    /// The first one, from the centre.
+struct PixelRun {
+    /// The first one, relative to the centre.
     start: Vec<isize>,
     len: usize,
 }
 
 #[derive(Debug)]
 enum Form {
-    /// All pixels from a lowest to a highest distance along each axis.
+    /// All pixels from a lowest to a highest offset along each axis.
     Box(Vec<(isize, isize)>),
     /// Runs along this axis.
-    Runs(usize, Vec<Run>),
+    Runs(usize, Vec<PixelRun>),
 }
 
-/// Which pixels are looked at, as distances from the centre.
+/// The pixels of a structure, as offsets from the centre.
 #[derive(Debug)]
 pub(super) struct Pattern {
     form: Form,
-    /// Whether the pixel itself is one of them.
+    /// Whether the centre is one of them.
     pub centre: bool,
-    /// Whether some lie beside the array wherever the centre is.
+    /// Whether some lie outside the array wherever the centre is.
     beside: bool,
 }
 
 impl Pattern {
-    /// For arrays of this shape.
+    /// For arrays of shape `shape`.
     pub(super) fn read(structure: &Structure<'_>, shape: &[usize]) -> Self {
         let elements = &structure.elements;
         let middle: Vec<usize> = elements
@@ -55,8 +56,8 @@ impl Pattern {
             let extents = elements.shape().iter().zip(&middle).map(extent).collect_vec();
             return Self { form: Form::Box(extents), centre: true, beside: false };
         }
-        let packed = Grid::axis_order(shape).last().copied().unwrap_or(0);
-        let mut runs: Vec<Run> = Vec::new();
+        let packed = BitGrid::axis_order(shape).last().copied().unwrap_or(0);
+        let mut runs: Vec<PixelRun> = Vec::new();
         let distance = |index: &ndarray::IxDyn| -> Vec<isize> {
             (0..middle.len()).map(|axis| index[axis] as isize - middle[axis] as isize).collect_vec()
         };
@@ -74,17 +75,20 @@ impl Pattern {
                 while end[packed] < elements.shape()[packed] && elements[&end].0 != 0 {
                     end[packed] += 1;
                 }
-                memory::push(&mut runs, Run { start: distance(&index), len: end[packed] - index[packed] });
+                memory::push(
+                    &mut runs,
+                    PixelRun { start: distance(&index), len: end[packed] - index[packed] },
+                );
             }
         }
         let centre = elements[middle.as_slice()].0 != 0;
         Self { form: Form::Runs(packed, runs), centre, beside: false }
     }
 
-    /// Become the pattern of `count` passes in one; false where passes do not add up to a pattern.
+    /// Turn into the pattern of `count` passes; false if passes do not combine into one pattern.
     pub(super) fn repeat(&mut self, count: usize) -> bool {
         let Form::Box(extents) = &mut self.form else { return false };
-        // From a pixel to any other inside the grown box there is a way of steps that stays inside the array.
+        // Inside the grown box any pixel is reached by steps that stay inside the array.
         let count = isize::try_from(count).unwrap_or(isize::MAX);
         for (low, high) in extents {
             *low = low.saturating_mul(count);
@@ -93,7 +97,7 @@ impl Pattern {
         true
     }
 
-    /// Leave out what lies beside an array of this shape for every pixel; how far the rest reaches along each axis.
+    /// Drop what lies outside an array of this shape for every pixel; return the reach of the rest along each axis.
     pub(super) fn cut(&mut self, shape: &[usize]) -> Vec<usize> {
         let farthest = |axis: usize| shape[axis].saturating_sub(1).min(isize::MAX as usize) as isize;
         let mut reach = memory::zeros(shape.len());
@@ -132,8 +136,8 @@ impl Pattern {
         reach
     }
 
-    /// The distance in the string to each pixel looked at, except the pixel itself.
-    pub(super) fn offsets(&self, grid: &Grid) -> Vec<isize> {
+    /// The distance in the string to each pixel of the structure, except the centre.
+    pub(super) fn offsets(&self, grid: &BitGrid) -> Vec<isize> {
         let mut offsets = Vec::new();
         let mut push = |distance: isize| {
             if distance != 0 {
@@ -145,7 +149,7 @@ impl Pattern {
                 let mut at: Vec<isize> = extents.iter().map(|(low, _)| *low).collect_vec();
                 loop {
                     push(grid.distance(&at));
-                    // Count up like an odometer, the last axis first.
+                    // Count like an odometer, the last axis first.
                     let Some(axis) = (0..at.len()).rev().find(|axis| at[*axis] < extents[*axis].1) else {
                         break;
                     };
@@ -166,9 +170,9 @@ impl Pattern {
     }
 }
 
-/// What one word of the result starts from.
+/// The initial value of each word of the result.
 #[derive(Debug, Clone, Copy)]
-enum Start {
+enum InitialWord {
     Set,
     Pixels,
     Clear,
@@ -177,7 +181,7 @@ enum Start {
 /// Combine a string with itself, shifted.
 #[derive(Debug)]
 struct Step {
-    /// A level, or the pixels themselves.
+    /// A level, or `None` for the pixels themselves.
     from: Option<usize>,
     to: usize,
     ahead: Shift,
@@ -185,32 +189,32 @@ struct Step {
 
 /// A shifted string that the result is combined from.
 #[derive(Debug)]
-struct Read {
+struct ShiftedRead {
     level: Option<usize>,
     shift: Shift,
 }
 
 /// One pass of erosion by a pattern.
 #[derive(Debug)]
-pub(super) struct Pass {
-    /// Strings of which a bit stands for several pixels at once, and how to make them.
+pub(super) struct ErosionPass {
+    /// Strings whose bits each stand for several pixels, and how to compute them.
     levels: Vec<Vec<u64>>,
     steps: Vec<Step>,
-    reads: Vec<Read>,
-    start: Start,
+    reads: Vec<ShiftedRead>,
+    start: InitialWord,
 }
 
-impl Pass {
-    /// `border`: whether pixels beside the array count as set.
-    pub(super) fn new(pattern: &Pattern, grid: &Grid, border: bool) -> Self {
+impl ErosionPass {
+    /// `border`: whether pixels outside the array count as set.
+    pub(super) fn new(pattern: &Pattern, grid: &BitGrid, border: bool) -> Self {
         let (mut steps, mut reads) = (Vec::new(), Vec::new());
-        let mut start = if pattern.centre { Start::Pixels } else { Start::Set };
+        let mut start = if pattern.centre { InitialWord::Pixels } else { InitialWord::Set };
         if pattern.beside && !border {
-            start = Start::Clear;
+            start = InitialWord::Clear;
         } else {
             match &pattern.form {
-                Form::Box(extents) => take_apart(extents, grid, &mut steps, &mut reads),
-                Form::Runs(_, runs) => overlap(runs, grid, &mut steps, &mut reads),
+                Form::Box(extents) => decompose_box(extents, grid, &mut steps, &mut reads),
+                Form::Runs(_, runs) => read_runs(runs, grid, &mut steps, &mut reads),
             }
         }
         let count = steps.iter().map(|step: &Step| step.to + 1).max().unwrap_or(0);
@@ -218,12 +222,12 @@ impl Pass {
         Self { levels, steps, reads, start }
     }
 
-    /// Roughly the nanoseconds for so many words.
+    /// Estimated nanoseconds for `words` words.
     pub(super) fn cost(&self, words: usize) -> usize {
         words.saturating_mul(self.steps.len() + self.reads.len() + 2).div_ceil(4)
     }
 
-    /// Fill the levels from the pixels.
+    /// Compute the levels from the pixels.
     pub(super) fn prepare(&mut self, pixels: &[u64]) {
         for step in &self.steps {
             let mut to = std::mem::take(&mut self.levels[step.to]);
@@ -231,20 +235,25 @@ impl Pass {
             let size = to.len().div_ceil(threads::blocks_for(to.len() / 2)).max(1);
             let blocks = to.chunks_mut(size).enumerate().collect_vec();
             threads::for_each_block(blocks, |(block, to)| {
-                dispatch(Ahead { from, start: block * size, ahead: step.ahead, to });
+                dispatch(CombineAhead { from, start: block * size, ahead: step.ahead, to });
             });
             self.levels[step.to] = to;
         }
     }
 
-    /// Erode the words from `start` on, where `open`; the number that changed. The levels are those of `pixels`.
+    /// Erode the words from `start` on, where `open`; return how many changed. The levels must be those of `pixels`.
     pub(super) fn erode(&self, pixels: &[u64], open: &[u64], start: usize, to: &mut [u64]) -> usize {
         dispatch(Combine { pass: self, pixels, open, start, to })
     }
 }
 
-/// A box is a segment along each axis, one after another; a segment is doubled until it is long enough.
-fn take_apart(extents: &[(isize, isize)], grid: &Grid, steps: &mut Vec<Step>, reads: &mut Vec<Read>) {
+/// A box is one segment per axis, in turn; a segment is doubled until it is long enough.
+fn decompose_box(
+    extents: &[(isize, isize)],
+    grid: &BitGrid,
+    steps: &mut Vec<Step>,
+    reads: &mut Vec<ShiftedRead>,
+) {
     let lowest: Vec<isize> = extents.iter().map(|(low, _)| *low).collect_vec();
     let mut latest = None;
     for (axis, (low, high)) in extents.iter().enumerate() {
@@ -260,12 +269,12 @@ fn take_apart(extents: &[(isize, isize)], grid: &Grid, steps: &mut Vec<Step>, re
         }
     }
     if latest.is_some() {
-        memory::push(reads, Read { level: latest, shift: Shift::new(grid.distance(&lowest)) });
+        memory::push(reads, ShiftedRead { level: latest, shift: Shift::new(grid.distance(&lowest)) });
     }
 }
 
-/// Runs are read along the packed axis; level k+1 is made of level k, and level 0 is the pixels themselves.
-fn overlap(runs: &[Run], grid: &Grid, steps: &mut Vec<Step>, reads: &mut Vec<Read>) {
+/// Runs are read along the packed axis. Level k + 1 is computed from level k, and level 0 is the pixels themselves.
+fn read_runs(runs: &[PixelRun], grid: &BitGrid, steps: &mut Vec<Step>, reads: &mut Vec<ShiftedRead>) {
     let levels = levels_for(&runs.iter().map(|run| run.len).collect_vec());
     for level in 0..levels as usize {
         memory::push(steps, Step { from: level.checked_sub(1), to: level, ahead: Shift::new(1 << level) });
@@ -274,7 +283,7 @@ fn overlap(runs: &[Run], grid: &Grid, steps: &mut Vec<Step>, reads: &mut Vec<Rea
         let start = grid.distance(&run.start);
         memory::extend(
             reads,
-            cover(run.len, levels).map(|(level, at)| Read {
+            cover(run.len, levels).map(|(level, at)| ShiftedRead {
                 level: level.checked_sub(1),
                 shift: Shift::new(start + at as isize),
             }),
@@ -282,20 +291,20 @@ fn overlap(runs: &[Run], grid: &Grid, steps: &mut Vec<Step>, reads: &mut Vec<Rea
     }
 }
 
-struct Ahead<'a> {
+struct CombineAhead<'a> {
     from: &'a [u64],
     start: usize,
     ahead: Shift,
     to: &'a mut [u64],
 }
 
-impl Kernel for Ahead<'_> {
+impl Kernel for CombineAhead<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Self { from, start, ahead, to } = self;
-        // Words whose neighbours ahead lie behind the string are margin, and never read.
+        // Words whose shifted neighbours lie past the string are margin, and never read.
         let end = from.len().saturating_sub(ahead.words as usize + 1);
         let len = end.saturating_sub(start).min(to.len());
         for (part, to) in to[..len].chunks_mut(CHUNK).enumerate() {
@@ -307,7 +316,7 @@ impl Kernel for Ahead<'_> {
 }
 
 struct Combine<'a> {
-    pass: &'a Pass,
+    pass: &'a ErosionPass,
     pixels: &'a [u64],
     open: &'a [u64],
     start: usize,
@@ -327,11 +336,11 @@ impl Kernel for Combine<'_> {
             let (old, open) = (&pixels[start..start + len], &open[start..start + len]);
             let sum = &mut sum[..len];
             match pass.start {
-                Start::Set => sum.fill(all(true)),
-                Start::Pixels => sum.copy_from_slice(old),
-                Start::Clear => sum.fill(all(false)),
+                InitialWord::Set => sum.fill(all(true)),
+                InitialWord::Pixels => sum.copy_from_slice(old),
+                InitialWord::Clear => sum.fill(all(false)),
             }
-            for reads in pass.reads.chunks(READS_A_LOOK) {
+            for reads in pass.reads.chunks(READS_PER_CHECK) {
                 for read in reads {
                     let words = read.level.map_or(pixels, |level| pass.levels[level].as_slice());
                     and_shifted(sum, words, start, read.shift);
@@ -349,7 +358,7 @@ impl Kernel for Combine<'_> {
     }
 }
 
-/// Combine `sum` with the words from `start` on, shifted.
+/// Combine `sum` with the shifted words from `start` on.
 #[inline(always)]
 fn and_shifted(sum: &mut [u64], words: &[u64], start: usize, shift: Shift) {
     let at = start.wrapping_add_signed(shift.words);
@@ -363,4 +372,15 @@ fn and_shifted(sum: &mut [u64], words: &[u64], start: usize, shift: Shift) {
     for ((sum, near), far) in sum.iter_mut().zip(near).zip(far) {
         *sum &= (near >> down) | (far << up);
     }
+}
+
+/// A structuring element, and how pixels outside the array count.
+#[derive(Debug, Clone)]
+pub struct Structure<'a> {
+    /// The structuring element.
+    pub elements: ArrayViewD<'a, Bool>,
+    /// The centre relative to the middle `shape / 2` of each axis; inside the structure.
+    pub origin: &'a [isize],
+    /// Whether pixels outside the array count as set.
+    pub border: bool,
 }

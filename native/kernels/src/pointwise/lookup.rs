@@ -1,12 +1,12 @@
-//! Values changed one by one: a table that holds the answer for every value an 8- or 16-bit picture can have.
+//! Lookup: a table holds the result for every value that an 8- or 16-bit image can have.
 
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
-/// `output[.., c] = table[c, input[.., c]]`, for C-contiguous arrays whose last axis is the channel.
+/// `output[.., c] = table[c, input[.., c]]` for C-contiguous arrays whose last axis is the channel.
 ///
-/// The table has an entry for every value, in the order of the values' bits. The entries are moved, not computed: any
+/// The table has an entry for every value, in the order of the values' bits. Results are copied, not computed: any
 /// element type, the same for output and table.
 pub fn lookup(output: ViewMut<'_>, input: &View<'_>, table: &View<'_>) -> Result<()> {
     macro_rules! of_one_type {
@@ -68,7 +68,7 @@ fn typed<I: Index, O: Copy, const ENTRIES: usize>(
     else {
         return Err(KernelError::shape("all arrays must be C-contiguous"));
     };
-    // Tables of known length: an index of the input's type can never leave one, and no check is left in the loop.
+    // Tables of known length: an index of the input's type is always in range, so the loop has no bounds check.
     let (tables, _) = table.as_chunks::<ENTRIES>();
     if channels == 0 {
         return Ok(());
@@ -87,7 +87,7 @@ fn typed<I: Index, O: Copy, const ENTRIES: usize>(
     Ok(())
 }
 
-/// Pixels of a known number of channels, in a loop without another one inside.
+/// The loop for a known number of channels, without an inner loop.
 fn by_pixel<I: Index, O: Copy, const ENTRIES: usize, const CHANNELS: usize>(
     output: &mut [O],
     input: &[I],

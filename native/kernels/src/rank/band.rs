@@ -1,25 +1,21 @@
-//! Bands of the image: from samples to keys with a border around them, and back to samples.
+//! Bands of the image: from samples to padded keys, and back to samples.
 
-use std::ops::Range;
-
-use super::LANES;
-use super::key::{Key, Rankable};
-use super::layout::{Axis, Layout};
 use crate::array::sample::{Cast, Sample};
+use crate::array::scratch::CACHE_LINE;
 use crate::array::view::{ViewMut, write_line};
 use crate::error::Result;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::exec::threads;
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-
-/// Bytes of a cache line: loads of whole registers do not straddle two of them where rows begin at one.
-const CACHE_LINE: usize = 64;
+use crate::rank::key::{Key, Rankable};
+use crate::rank::layout::{Axis, LANES, Layout};
+use std::ops::Range;
 
 impl Layout {
-    /// Call `work` with the rows of each band, room for its keys with their border, and its output.
+    /// Call `work` with the rows of each band, a workspace for its padded keys, and its output.
     ///
-    /// `cost` estimates the nanoseconds of one sample.
+    /// `cost` estimates nanoseconds per sample.
     pub(super) fn for_each_band<K: Key>(
         &self,
         output: ViewMut<'_>,
@@ -31,9 +27,9 @@ impl Layout {
         let height = self.band_rows.min(share);
         let room = self.padded_len(height).and_then(|len| len.checked_add(LANES + CACHE_LINE));
         let samples = room.unwrap_or(usize::MAX);
-        // Keys of eight bytes, and their numbers of four with their places, on every thread.
+        // Per thread: keys of eight bytes, and their four-byte numbers with places.
         let all = if u32::try_from(samples).is_ok() {
-            samples.saturating_mul(threads::threads())
+            samples.saturating_mul(threads::count())
         } else {
             usize::MAX
         };
@@ -42,8 +38,8 @@ impl Layout {
         let mut shares = memory::with_capacity(rows.div_ceil(share));
         for start in (0..rows).step_by(share) {
             let end = (start + share).min(rows);
-            let (part, behind) = rest.split_at(0, (end - start) * self.strides[0]);
-            rest = behind;
+            let (part, tail) = rest.split_at(0, (end - start) * self.strides[0]);
+            rest = tail;
             memory::push(&mut shares, (start..end, part));
         }
         threads::for_each_block(shares, |(rows, mut rest)| {
@@ -51,10 +47,10 @@ impl Layout {
             let start = padded.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
             let padded = &mut padded[start..samples - CACHE_LINE + start];
             for start in rows.clone().step_by(height) {
-                threads::pause();
+                threads::check_interrupt();
                 let end = (start + height).min(rows.end);
-                let (band, behind) = rest.split_at(0, (end - start) * self.strides[0]);
-                rest = behind;
+                let (band, tail) = rest.split_at(0, (end - start) * self.strides[0]);
+                rest = tail;
                 let len = self.padded_len(end - start).expect("checked for the tallest band");
                 work(start..end, &mut padded[..len + LANES], band);
             }
@@ -62,7 +58,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Fill a band with the keys of those rows, with their border: `outside`, or those of samples.
+    /// Fill a workspace with the keys of these rows and their border; samples outside have the key `outside`.
     pub(super) fn pad<T: Sample, K: Key>(
         &self,
         data: &[T],
@@ -76,7 +72,7 @@ impl Layout {
     }
 }
 
-/// Copy a band of the image, from row `first` of its first axis with the border, into keys.
+/// Copies a band of the image, from row `first` on and with its border, as keys.
 struct Pad<'a, T, K, F> {
     layout: &'a Layout,
     data: &'a [T],
@@ -94,14 +90,14 @@ impl<T: Sample, K: Key, F: Fn(T) -> K> Kernel for Pad<'_, T, K, F> {
         let Self { layout, data, first, key, outside, padded } = self;
         let (last, outer) = layout.axes.split_last().expect("at least one axis");
         let inner = layout.inner;
-        // Positions of the outer axes that are inside the image; a band of a single axis begins at `first`.
+        // Along a single axis, a band starts at `first`; the other axes are never split.
         let begin = if outer.is_empty() { first } else { 0 };
         let (row, pitch) = match outer.len().checked_sub(1) {
             Some(above) => (last.padded() * inner, layout.padded_strides[above]),
             None => (padded.len(), padded.len()),
         };
         let rows = padded.chunks_exact_mut(pitch.max(1)).map(|to| &mut to[..row]);
-        // In a short row each sample is looked up: there are too few to be copied together.
+        // In a short row each sample is looked up, as there are too few to copy together.
         let short = !outer.is_empty() && row < LANES;
         let sources = (0..if short { last.padded() } else { 0 }).map(|position| last.source(position));
         let places: Vec<Option<usize>> = sources
@@ -120,7 +116,7 @@ impl<T: Sample, K: Key, F: Fn(T) -> K> Kernel for Pad<'_, T, K, F> {
                 continue;
             }
             let count = to.len() / inner;
-            // The image's own samples lie one behind the other; only the border is looked up.
+            // The image's own samples are contiguous; only the border is looked up.
             let own = last.before.clamp(begin, begin + count) - begin
                 ..(last.before + last.len).clamp(begin, begin + count) - begin;
             for border in [0..own.start, own.end..count] {
@@ -139,7 +135,7 @@ impl<T: Sample, K: Key, F: Fn(T) -> K> Kernel for Pad<'_, T, K, F> {
     }
 }
 
-/// Where the samples of the padded row `index` of a band come from; `None` if they are all outside.
+/// The offset of the samples for the padded row `index` of a band; `None` if all are outside.
 #[inline(always)]
 fn source_row(layout: &Layout, outer: &[Axis], first: usize, index: usize) -> Option<usize> {
     let mut rest = index;
@@ -162,14 +158,14 @@ fn copy_keys<T: Copy, K>(from: &[T], to: &mut [K], key: &impl Fn(T) -> K) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to = key(*from));
 }
 
-/// Store as SciPy does: the sample as `f64`, `again` by way of its own type, then by the filter's cast.
+/// Store as SciPy does: the sample as `f64`, if `again` cast once to its own type, then with the filter's cast.
 pub(super) fn store_as_double<T: Rankable>(keys: &[T::Key], again: bool, cast: Cast, output: ViewMut<'_>) {
     const CHUNK: usize = 1024;
     let mut values = [0.0; CHUNK];
     let mut rest = output;
     for keys in keys.chunks(CHUNK) {
-        let (part, behind) = rest.split_at(0, keys.len());
-        rest = behind;
+        let (part, tail) = rest.split_at(0, keys.len());
+        rest = tail;
         for (value, key) in values.iter_mut().zip(keys) {
             *value = T::from_key(*key).to_f64();
             if again {

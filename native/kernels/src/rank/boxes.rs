@@ -1,62 +1,59 @@
-//! The smallest or largest sample of a full box: along one axis after the other.
+//! The smallest or largest sample of a full box: one axis after another.
 //!
-//! Rows that lie far apart are compared in groups of neighbouring windows (van Herk, Gil and Werman): what all
-//! windows of a group share is found once, and from there the group's first rows are added backwards and the rows
-//! behind it forwards, about three comparisons a sample however long the window. Samples that lie near each other
-//! are compared in doubled windows, from one array to another, as keys that overlap are no plain loop.
+//! Rows that are far apart are compared in groups of adjacent windows (van Herk; Gil and Werman). The samples shared by
+//! all windows of a group are combined once; then the first rows are added backwards from there, and the rows after it
+//! forwards: about three comparisons per sample for any window length. Samples that are near each other are combined in
+//! doubled windows instead, from one array to another, because a loop over overlapping keys does not vectorize.
 
-use std::ops::Range;
-
-use super::LANES;
-use super::band::store_as_double;
-use super::key::{Key, Rankable};
-use super::layout::{Dim, Layout, lines};
 use crate::array::sample::{Cast, Sample};
 use crate::array::view::{View, ViewMut};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Convert, Kernel, dispatch};
-use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-use crate::window;
+use crate::rank::band::store_as_double;
+use crate::rank::key::{Key, Rankable};
+use crate::rank::layout::{Dim, LANES, Layout, lines};
+use crate::{match_dtype, window};
+use std::ops::Range;
 
-/// Axes with shorter steps are near: whole rows of so few keys would leave wide registers idle.
-const SHORTEST_ROW: usize = 64;
+/// Axes with shorter strides count as near: rows of so few keys would leave wide registers idle.
+const MIN_ROW: usize = 64;
 
-/// Bytes of each row that are compared at once: those of a group's rows fit the first-level cache.
+/// Bytes of each row that are compared at once; the rows of a group then fit the first-level cache.
 const CHUNK_BYTES: usize = 1024;
 
-/// Neighbouring windows of a group.
+/// Adjacent windows per group.
 const GROUP: usize = 8;
 
-/// Results of short rows that are handed on together.
-const TOGETHER: usize = 1024;
+/// Results of short rows that are passed on together.
+const SINK_CHUNK: usize = 1024;
 
-/// Nanoseconds of a sample, about.
+/// Estimated nanoseconds per sample.
 const COST: usize = 2;
 
-/// A full box, with an entry for every axis of the image.
+/// A full box, with one entry per axis of the image.
 #[derive(Clone, Copy, Debug)]
 pub struct BoxWindow<'a> {
     /// Its lengths.
     pub lengths: &'a [usize],
-    /// How far it is moved from its place, half its length ahead of the pixel, towards lower indices.
+    /// Shifts the window, which starts half its length before the pixel, towards lower indices.
     pub origins: &'a [isize],
-    /// What stands for the samples outside.
+    /// The border mode of each axis.
     pub borders: &'a [Border],
 }
 
-/// The smallest or the largest sample in the box around each pixel, stored by the line filters' cast.
+/// The smallest or the largest sample in the box around each pixel, stored with the line filters' cast.
 ///
-/// NaN, of either sign, counts as larger than every number. Both arrays are in C order. Samples are compared as
-/// `f64`, as SciPy does, or in their own type where the answer is the same. With several long axes that is SciPy's
-/// answer only if its results between the axes lose nothing: for an output of the input's type, of less than 64 bits
-/// or of floats, and `fill` in its range.
+/// NaN of either sign counts as larger than every number. Both arrays are C-contiguous. Samples are compared as `f64`,
+/// as in SciPy, or in their own type if the result is the same. With several long axes this equals SciPy only if
+/// SciPy's results between the axes lose nothing: for an output of the input's type, with less than 64 bits or floats,
+/// and `fill` in its range.
 ///
 /// # Errors
 ///
-/// When the window does not belong to the image or lies beside the pixel, and when a band of the image with its
-/// border would take more memory than a call may: then a smaller part of the image may be filtered.
+/// If the window does not fit the image or lies off the pixel, or if a band of the image with its border would take too
+/// much memory; a smaller part of the image may then be filtered.
 pub fn box_extremum(
     input: &View<'_>,
     mut output: ViewMut<'_>,
@@ -81,7 +78,7 @@ pub fn box_extremum(
 
 /// Whether samples may be compared in their own type, and are stored in it.
 fn keeps_its_type<T: Rankable>(_: &[T], output: &mut ViewMut<'_>, fill: Option<f64>) -> bool {
-    // A cast that keeps the order gives the cast of the best for the best of casts; one that wraps does not keep it.
+    // A monotonic cast commutes with the choice; one that wraps is not monotonic.
     let in_range = |fill: f64| !T::FINITE || T::from_f64_truncated(fill).to_f64() == fill.trunc();
     T::FITS_DOUBLE && T::slice_of(output).is_some() && fill.is_none_or(in_range)
 }
@@ -90,7 +87,7 @@ fn truncated<T: Sample>(_: &[T], fill: f64) -> T {
     T::from_f64_truncated(fill)
 }
 
-/// Filter samples, each of them compared as what `convert` makes of it.
+/// Filter samples; they are compared after `convert`.
 fn filter<T: Sample, V: Rankable>(
     data: &[T],
     shape: &[usize],
@@ -103,7 +100,7 @@ fn filter<T: Sample, V: Rankable>(
     let (mut lengths, mut origins) = (Vec::new(), Vec::new());
     for ((length, origin), size) in window.lengths.iter().zip(window.origins).zip(shape) {
         let before = window::before(*length, *origin)?;
-        // Beyond twice the axis's length a border brings no sample that was not there before.
+        // Beyond twice the axis length a border adds no new samples.
         let most = size.saturating_mul(2);
         let (before, after) = (before.min(most), (length - 1 - before).min(most));
         memory::push(&mut lengths, before + 1 + after);
@@ -139,7 +136,7 @@ fn filter<T: Sample, V: Rankable>(
     })
 }
 
-/// A window of `len` samples along an axis with steps of `step` and `count` positions, in a padded band.
+/// A window of `len` samples along an axis with stride `step` and `count` positions, in a padded band.
 #[derive(Clone, Copy, Debug)]
 struct Along {
     len: usize,
@@ -147,7 +144,7 @@ struct Along {
     count: usize,
 }
 
-/// A full box, as its axes.
+/// A full box by its axes.
 #[derive(Debug)]
 struct FullBox {
     axes: Vec<Along>,
@@ -165,20 +162,20 @@ impl FullBox {
         Self { axes: along.collect_vec(), largest }
     }
 
-    /// Give `sink` the extreme keys of the boxes that begin at the places of `dims`, in rows of `row` keys.
+    /// Pass the extreme keys of the boxes that start at the places of `dims` to `sink`, in rows of `row` keys.
     ///
-    /// The band, which `padded` begins with, is used up.
+    /// The band at the start of `padded` is overwritten.
     fn select<K: Key>(&self, padded: &mut [K], dims: &[Dim], row: usize, sink: &mut dyn FnMut(usize, &[K])) {
         let axes = &self.axes;
         if self.largest {
-            dispatch(Select { axes, padded, dims, row, sink, choose: K::max });
+            dispatch(SelectBox { axes, padded, dims, row, sink, choose: K::max });
         } else {
-            dispatch(Select { axes, padded, dims, row, sink, choose: K::min });
+            dispatch(SelectBox { axes, padded, dims, row, sink, choose: K::min });
         }
     }
 }
 
-struct Select<'a, K, F> {
+struct SelectBox<'a, K, F> {
     axes: &'a [Along],
     padded: &'a mut [K],
     dims: &'a [Dim],
@@ -187,39 +184,39 @@ struct Select<'a, K, F> {
     choose: F,
 }
 
-impl<K: Key, F: Fn(K, K) -> K> Kernel for Select<'_, K, F> {
+impl<K: Key, F: Fn(K, K) -> K> Kernel for SelectBox<'_, K, F> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Self { axes, padded, dims, row, sink, choose } = self;
         let band = padded.len() - LANES;
-        let mut near = Near::default();
-        // A near last axis is done row by row on the way out.
-        let last = axes.len() - usize::from(axes.last().is_some_and(|last| last.step < SHORTEST_ROW));
+        let mut near = DoubledWindows::default();
+        // A near last axis is combined row by row at the end.
+        let last = axes.len() - usize::from(axes.last().is_some_and(|last| last.step < MIN_ROW));
         for (place, along) in axes[..last].iter().enumerate().filter(|(_, along)| along.len > 1) {
             let Along { len, step, count } = *along;
             let pitch = if place == 0 { band } else { axes[place - 1].step };
             for start in (0..band).step_by(pitch.max(1)) {
                 let slab = start..start + if place == 0 { band / step * step } else { count * step };
-                if step < SHORTEST_ROW {
+                if step < MIN_ROW {
                     let windows = slab.len() - (len - 1) * step;
                     let best = near.select(&padded[start..], windows, len, step, &choose);
                     padded[start..start + windows].copy_from_slice(best);
                 } else {
-                    slide_rows(&mut padded[slab], len, step, &choose);
+                    van_herk_rows(&mut padded[slab], len, step, &choose);
                 }
             }
         }
         match axes[last..].first() {
-            // Short rows: all are compared at once, those between the windows' too, and handed on together.
+            // Short rows: compare all at once, including those between the windows, and pass results on together.
             Some(Along { len, step, .. }) if *len > 1 && row < LANES => {
                 let best = near.select(padded, band - (len - 1) * step, *len, *step, &choose);
-                let mut rows = memory::with_capacity(TOGETHER + row);
+                let mut rows = memory::with_capacity(SINK_CHUNK + row);
                 let mut start = 0;
                 for line in lines(dims) {
                     memory::extend_from_slice(&mut rows, &best[line.padded..line.padded + row]);
-                    if rows.len() >= TOGETHER {
+                    if rows.len() >= SINK_CHUNK {
                         sink(start, &rows);
                         start += rows.len();
                         rows.clear();
@@ -237,18 +234,18 @@ impl<K: Key, F: Fn(K, K) -> K> Kernel for Select<'_, K, F> {
     }
 }
 
-/// Two arrays that take turns.
+/// Two buffers that alternate as source and target.
 #[derive(Default)]
-struct Near<K> {
+struct DoubledWindows<K> {
     from: Vec<K>,
     to: Vec<K>,
 }
 
-impl<K: Key> Near<K> {
-    /// The best of each of the first `windows` keys and those up to `len - 1` > 0 steps ahead.
+impl<K: Key> DoubledWindows<K> {
+    /// Combine each of the first `windows` keys with those up to `len - 1` > 0 steps ahead.
     ///
-    /// The best of 2k samples is the better of two bests of k; the last step overlaps. There are [`LANES`] keys more,
-    /// or not even as many windows.
+    /// Combining two windows of k samples gives one of 2 k; in the last step they overlap. `keys` has [`LANES`] keys
+    /// more than needed, unless there are fewer windows than that.
     #[inline(always)]
     fn select(
         &mut self,
@@ -289,9 +286,9 @@ impl<K: Key> Near<K> {
     }
 }
 
-/// Replace each row of `step` keys by the best of it and the `len - 1` rows behind it, where there are so many.
+/// Combine each row of `step` keys with the `len - 1` rows after it, where there are that many.
 #[inline(always)]
-fn slide_rows<K: Key>(slab: &mut [K], len: usize, step: usize, choose: &impl Fn(K, K) -> K) {
+fn van_herk_rows<K: Key>(slab: &mut [K], len: usize, step: usize, choose: &impl Fn(K, K) -> K) {
     let windows = (slab.len() / step + 1).saturating_sub(len);
     let chunk = CHUNK_BYTES / size_of::<K>();
     let mut ahead = memory::zeros(chunk.min(step));
@@ -304,26 +301,26 @@ fn slide_rows<K: Key>(slab: &mut [K], len: usize, step: usize, choose: &impl Fn(
             let shared = first + group - 1;
             for row in shared + 1..first + len {
                 let (best, row) = two_rows(slab, step, shared, row, &columns);
-                better(best, row, choose);
+                choose_into(best, row, choose);
             }
             for row in (first..shared).rev() {
                 let (best, row) = two_rows(slab, step, row, row + 1, &columns);
-                better(best, row, choose);
+                choose_into(best, row, choose);
             }
-            for (row, behind) in (first + 1..=shared).zip(first + len..) {
-                let (best, behind) = two_rows(slab, step, row, behind, &columns);
+            for (row, next) in (first + 1..=shared).zip(first + len..) {
+                let (best, next) = two_rows(slab, step, row, next, &columns);
                 if row == first + 1 {
-                    ahead.copy_from_slice(behind);
+                    ahead.copy_from_slice(next);
                 } else {
-                    better(ahead, behind, choose);
+                    choose_into(ahead, next, choose);
                 }
-                better(best, ahead, choose);
+                choose_into(best, ahead, choose);
             }
         }
     }
 }
 
-/// Some keys of row `low`, to be changed, and of row `high` > `low`.
+/// Some keys of row `low`, mutable, and of row `high` > `low`.
 #[inline(always)]
 fn two_rows<'a, K>(
     slab: &'a mut [K],
@@ -337,7 +334,7 @@ fn two_rows<'a, K>(
 }
 
 #[inline(always)]
-fn better<K: Key>(best: &mut [K], keys: &[K], choose: &impl Fn(K, K) -> K) {
+fn choose_into<K: Key>(best: &mut [K], keys: &[K], choose: &impl Fn(K, K) -> K) {
     let ((best, best_rest), (keys, keys_rest)) = (best.as_chunks_mut::<LANES>(), keys.as_chunks::<LANES>());
     for (best, keys) in best.iter_mut().zip(keys) {
         for lane in 0..LANES {
@@ -372,10 +369,10 @@ mod tests {
             if len > 1 {
                 let mut more = keys.clone();
                 more.extend([0; LANES]);
-                let mut near = Near::default();
+                let mut near = DoubledWindows::default();
                 prop_assert_eq!(near.select(&more, windows * step, len, step, &u16::max), best.as_slice());
             }
-            slide_rows(&mut keys, len, step, &u16::max);
+            van_herk_rows(&mut keys, len, step, &u16::max);
             prop_assert_eq!(&keys[..windows * step], best.as_slice());
         }
 
@@ -403,7 +400,7 @@ mod tests {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 (state >> 22) as i16 - 512
             });
-            // One axis after the other, sample by sample.
+            // One axis after another, sample by sample.
             let mut expected = image.clone();
             for axis in 0..shape.len() {
                 expected = ArrayD::from_shape_fn(image.raw_dim(), |index| {

@@ -1,21 +1,20 @@
-//! The median of 3×3 and 5×5 boxes: columns are sorted once for all the boxes that they belong to.
+//! The median of 3×3 and 5×5 boxes: columns are sorted once and shared by all boxes that contain them.
 //!
-//! The comparisons are written out, so that their values stay in registers. Lanes are neighbouring pixels.
+//! The comparisons are written out so that values stay in registers. Lanes are adjacent pixels.
 
-use super::LANES;
-use super::counts::{Grid, Plane};
-use super::histogram::Line;
-use super::key::Key;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::memory::{self, CollectVec};
+use crate::rank::counts::{BoxGrid, Plane};
+use crate::rank::key::Key;
+use crate::rank::layout::{LANES, LineStart};
 
-/// Columns may lie at most this far apart for a block to hold all columns of a box.
-const LARGEST_STEP: usize = 64;
+/// Largest stride of columns for which a block holds all columns of a box.
+const MAX_COLUMN_STEP: usize = 64;
 
-/// Results, in units of [`LANES`], for which columns are sorted at once.
+/// Results, in units of [`LANES`], for which columns are sorted together.
 const BLOCK: usize = 4;
 
-/// Put pairs of places in order, one after the other.
+/// Compare and exchange pairs of places, one after another.
 macro_rules! in_order {
     ($values:ident: $($low:literal $high:literal),*) => {
         $(($values[$low], $values[$high]) = (
@@ -37,8 +36,7 @@ fn sort5<K: Ord + Copy>(mut v: [K; 5]) -> [K; 5] {
     v
 }
 
-/// The median of three sorted columns: the middle one of the largest small, the middle middle and the smallest
-/// large value.
+/// The median of three sorted columns: the median of the largest minimum, the middle median and the smallest maximum.
 #[inline(always)]
 fn median3x3<K: Ord + Copy>(v: [K; 9]) -> K {
     let [low, middle, high] = [[v[0], v[1], v[2]], [v[3], v[4], v[5]], [v[6], v[7], v[8]]];
@@ -46,8 +44,8 @@ fn median3x3<K: Ord + Copy>(v: [K; 9]) -> K {
     sort3([low[0].max(low[1]).max(low[2]), middle, high[0].min(high[1]).min(high[2])])[1]
 }
 
-/// The median of five sorted columns, row by row: rows are sorted, then the 13 cells that can still be the median.
-/// Comparisons without which all 6^5 sets of sorted columns of zeros and ones still come out right are left out.
+/// The median of five sorted columns, given row by row: sort the rows, then the 13 cells that may still be the median.
+/// Comparisons are left out if all 6^5 sets of sorted columns of zeros and ones still give the right result.
 #[inline(always)]
 fn median5x5<K: Ord + Copy>(mut v: [K; 25]) -> K {
     in_order!(v:
@@ -59,7 +57,7 @@ fn median5x5<K: Ord + Copy>(mut v: [K; 25]) -> K {
     v[4]
 }
 
-/// What to do with a box of one size.
+/// The networks for one box size.
 trait Median<const HEIGHT: usize, const CELLS: usize> {
     fn sort<K: Ord + Copy>(column: [K; HEIGHT]) -> [K; HEIGHT];
     fn median<K: Ord + Copy>(columns: [K; CELLS]) -> K;
@@ -92,63 +90,63 @@ impl Median<5, 25> for Five {
     }
 }
 
-/// Whether [`medians`] knows the rank of that box.
-pub(super) fn is_median(grid: &Grid, rank: usize) -> bool {
-    let Grid { rows, columns, column_step, .. } = *grid;
-    rows == columns && matches!((rows, rank), (3, 4) | (5, 12)) && column_step <= LARGEST_STEP
+/// Whether [`medians`] applies to this box and rank.
+pub(super) fn is_median(grid: &BoxGrid, rank: usize) -> bool {
+    let BoxGrid { rows, columns, column_step, .. } = *grid;
+    rows == columns && matches!((rows, rank), (3, 4) | (5, 12)) && column_step <= MAX_COLUMN_STEP
 }
 
-/// Give `sink` the medians around the pixels of the planes that begin at `lines`, row by row.
+/// Pass the medians around the pixels of the planes that start at `lines` to `sink`, row by row.
 ///
-/// `padded` holds [`LANES`] keys more than the band.
+/// `padded` holds [`LANES`] more keys than the band.
 pub(super) fn medians<K: Key>(
-    grid: Grid,
+    grid: BoxGrid,
     padded: &[K],
     plane: Plane,
-    lines: impl Iterator<Item = Line>,
+    lines: impl Iterator<Item = LineStart>,
     sink: &mut dyn FnMut(usize, &[K]),
 ) {
     let mut out = memory::zeros(plane.width.next_multiple_of(LANES));
     let mut sorted =
-        (0..grid.rows).map(|_| memory::zeros((BLOCK + 2) * LANES + 4 * LARGEST_STEP)).collect_vec();
+        (0..grid.rows).map(|_| memory::zeros((BLOCK + 2) * LANES + 4 * MAX_COLUMN_STEP)).collect_vec();
     for line in lines {
         for row in 0..plane.rows.len {
             let padded = &padded[line.padded + row * plane.rows.padded..];
             let (sorted, medians) = (sorted.as_mut_slice(), out.as_mut_slice());
-            let row_of = Row { grid, padded, width: plane.width, sorted, medians };
+            let taps_per_row = MedianRow { grid, padded, width: plane.width, sorted, medians };
             if grid.rows == 3 {
-                dispatch(SelectRow::<K, Three, 3, 9> { row: row_of, size: Three });
+                dispatch(SelectMedians::<K, Three, 3, 9> { row: taps_per_row, size: Three });
             } else {
-                dispatch(SelectRow::<K, Five, 5, 25> { row: row_of, size: Five });
+                dispatch(SelectMedians::<K, Five, 5, 25> { row: taps_per_row, size: Five });
             }
             sink(line.out + row * plane.rows.out, &out[..plane.width]);
         }
     }
 }
 
-struct Row<'a, K> {
-    grid: Grid,
+struct MedianRow<'a, K> {
+    grid: BoxGrid,
     padded: &'a [K],
     width: usize,
-    /// Room for sorted columns of a block, smallest keys first.
+    /// Workspace for the sorted columns of a block, smallest keys first.
     sorted: &'a mut [Vec<K>],
     medians: &'a mut [K],
 }
 
-struct SelectRow<'a, K, M, const HEIGHT: usize, const CELLS: usize> {
-    row: Row<'a, K>,
+struct SelectMedians<'a, K, M, const HEIGHT: usize, const CELLS: usize> {
+    row: MedianRow<'a, K>,
     #[expect(dead_code, reason = "only its type matters")]
     size: M,
 }
 
 impl<K: Key, M: Median<HEIGHT, CELLS>, const HEIGHT: usize, const CELLS: usize> Kernel
-    for SelectRow<'_, K, M, HEIGHT, CELLS>
+    for SelectMedians<'_, K, M, HEIGHT, CELLS>
 {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Row { grid, padded, width, sorted, medians } = self.row;
+        let MedianRow { grid, padded, width, sorted, medians } = self.row;
         let step = grid.column_step;
         let unset = [K::default(); LANES];
         for start in (0..width).step_by(BLOCK * LANES) {
@@ -158,7 +156,7 @@ impl<K: Key, M: Median<HEIGHT, CELLS>, const HEIGHT: usize, const CELLS: usize> 
                 for (row, keys) in rows.iter_mut().enumerate() {
                     *keys = lanes_of(&padded[row * grid.row_step + start + at..]);
                 }
-                // An array of its own, as the compiler sees that it overlaps with nothing.
+                // A separate array shows the compiler that nothing overlaps.
                 let mut block = [unset; HEIGHT];
                 for lane in 0..LANES {
                     let mut column = [K::default(); HEIGHT];
@@ -208,7 +206,7 @@ mod tests {
             assert!(M::sort(column).is_sorted());
             assert_eq!(M::sort(column).iter().filter(|one| **one).count(), bits.count_ones() as usize);
         }
-        // How many ones each of the sorted columns has.
+        // The number of ones in each sorted column.
         for code in 0..(N + 1).pow(N as u32) {
             let ones: [usize; N] = std::array::from_fn(|column| code / (N + 1).pow(column as u32) % (N + 1));
             let cells: [bool; CELLS] = std::array::from_fn(|cell| cell / N >= N - ones[cell % N]);

@@ -1,55 +1,55 @@
-//! Selection in large windows of bytes by counting: lanes are neighbouring pixels, and no value is looked up.
+//! Selection in large windows of bytes by counting; SIMD lanes are adjacent pixels, and no value is looked up.
 //!
-//! The sample at `rank` is larger than `t` exactly if at most `rank` samples of the window are `t` or less. So it
-//! is the number of thresholds `t` for which that holds, and each threshold takes a few additions a pixel however
-//! large the window: the ones in a column are kept up to date from row to row, and the columns of a window are
-//! added up in runs of a few. A tile of the picture needs only the thresholds between its smallest and its largest
-//! result, which are found by halving.
+//! ```text
+//! result = number of thresholds t for which at most `rank` samples of the window are <= t
+//! ```
+//!
+//! 1. Each threshold takes a few additions per pixel for any window size: counts per column are updated from row to
+//!    row, and the columns of a window are added up in short runs.
+//! 2. A tile needs only the thresholds between its smallest and its largest result, which bisection finds.
 
-use std::ops::{AddAssign, Range, SubAssign};
-
-use super::histogram::Line;
-use super::{Axis, Dim};
 use crate::exec::simd::{Kernel, dispatch};
 use crate::memory::{self, CollectVec};
+use crate::rank::layout::{Axis, Dim, LineStart};
+use std::ops::{AddAssign, Range, SubAssign};
 
-/// Rows and neighbouring results of a tile: higher and wider ones waste less on their edges, but hold more values.
+/// Rows and columns of a tile. Larger tiles spend less on their edges, but hold more different values.
 const TILE_ROWS: usize = 24;
 const TILE_WIDTH: usize = 256;
 
-/// Samples further on that a box of a tile reaches at most, and with those of a row of a tile.
+/// How many samples beyond its first column a box may reach; and the same for a whole row of a tile.
 const REACH: usize = 64;
 const SPAN: usize = TILE_WIDTH + REACH;
 
-/// Places that are added up at once, and terms: the loops over them are written out.
+/// Places that are added up together, and most terms of a sum whose loop is unrolled.
 const BLOCK: usize = 64;
-const MOST_TERMS: usize = 8;
+const MAX_TERMS: usize = 8;
 
-/// A full box, longer than 1 along one or two axes; the second is the one with the smaller steps.
+/// A full box that is longer than 1 along one or two axes; the second has the smaller stride.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grid {
+pub(super) struct BoxGrid {
     pub(super) rows: usize,
     pub(super) columns: usize,
-    /// From one row of the box to the next, and from one column, in a padded band.
+    /// Strides between rows and between columns of the box, in a padded band.
     pub(super) row_step: usize,
     pub(super) column_step: usize,
 }
 
-/// A place where neighbouring results lie in rows: positions of the box's first axis, each with `width` results.
+/// A plane of results: positions along the box's first axis, each with `width` results.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plane {
     pub(super) rows: Dim,
     pub(super) width: usize,
 }
 
-impl Grid {
-    /// Give `sink` the values at `rank` around the pixels of the planes that begin at `lines`, piece by piece.
+impl BoxGrid {
+    /// Pass the values at `rank` around the pixels of the planes that start at `lines` to `sink`, piece by piece.
     pub(super) fn count(
         &self,
         padded: &[u8],
         rank: usize,
         plane: Plane,
-        lines: impl Iterator<Item = Line>,
+        lines: impl Iterator<Item = LineStart>,
         sink: &mut dyn FnMut(usize, &[u8]),
     ) {
         for line in lines {
@@ -61,36 +61,36 @@ impl Grid {
                     let out = line.out + row * plane.rows.out + column;
                     let sink = |row: usize, values: &[u8]| sink(out + row * plane.rows.out, values);
                     if self.rows * self.columns <= usize::from(u8::MAX) {
-                        Tile::<u8>::new(*self, tile, rank as u8, height, width).select(sink);
+                        CountTile::<u8>::new(*self, tile, rank as u8, height, width).select(sink);
                     } else {
-                        Tile::<u16>::new(*self, tile, rank as u16, height, width).select(sink);
+                        CountTile::<u16>::new(*self, tile, rank as u16, height, width).select(sink);
                     }
                 }
             }
         }
     }
 
-    /// Whether counts of so large a box fit, and neighbouring columns are near enough to be counted together.
+    /// Whether counts fit for so large a box, and columns are near enough to be counted together.
     pub(super) fn is_countable(&self) -> bool {
         self.rows * self.columns <= usize::from(u16::MAX) && (self.columns - 1) * self.column_step <= REACH
     }
 }
 
-/// A full box along one or two axes, and how its results lie.
+/// A full box along one or two axes, and the arrangement of its results.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counted {
-    pub(super) grid: Grid,
+    pub(super) grid: BoxGrid,
     /// The first axis of the box, if it has two.
     outer: Option<usize>,
-    /// Whether results lie side by side along the last axis too, and not only behind it.
+    /// Whether results are contiguous along the last axis too, not only after it.
     along_last: bool,
 }
 
 impl Counted {
-    /// Steps along the last axis from which on it is as good as any other axis.
+    /// From this stride on, the last axis is treated like any other.
     const WIDE: usize = 64;
 
-    /// `None` for a box with more axes.
+    /// `None` for a box along more axes.
     pub(super) fn new(axes: &[Axis], inner: usize, padded_strides: &[usize]) -> Option<Self> {
         let (last, before) = axes.split_last()?;
         let mut long = (0..before.len()).filter(|axis| axes[*axis].window > 1);
@@ -100,10 +100,10 @@ impl Counted {
         }
         let grid = match outer {
             None if inner >= Self::WIDE => {
-                Grid { rows: last.window, columns: 1, row_step: inner, column_step: inner }
+                BoxGrid { rows: last.window, columns: 1, row_step: inner, column_step: inner }
             }
-            None => Grid { rows: 1, columns: last.window, row_step: 0, column_step: inner },
-            Some(axis) => Grid {
+            None => BoxGrid { rows: 1, columns: last.window, row_step: 0, column_step: inner },
+            Some(axis) => BoxGrid {
                 rows: axes[axis].window,
                 columns: last.window,
                 row_step: padded_strides[axis],
@@ -127,47 +127,47 @@ impl Counted {
     }
 }
 
-/// An unsigned integer that the samples of a window are counted in.
+/// Unsigned integers for counting samples.
 trait Count: Copy + Default + Ord + From<bool> + AddAssign + SubAssign {}
 
 impl Count for u8 {}
 impl Count for u16 {}
 
-/// Some rows of neighbouring results.
-struct Tile<C> {
-    grid: Grid,
+/// Some rows of adjacent results.
+struct CountTile<C> {
+    grid: BoxGrid,
     rank: C,
     width: usize,
     additions: Additions,
     /// The samples of the tile with its border, copied so that all rows have one length.
     samples: Vec<Aligned<[u8; SPAN]>>,
-    /// How many thresholds each result is known to be above.
+    /// How many thresholds each result is known to exceed.
     above: Vec<Aligned<[u8; TILE_WIDTH]>>,
     counts: Counts<C>,
 }
 
-/// Where registers' loads stay within a cache line.
+/// Aligned so that register loads stay within a cache line.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Aligned<T>(T);
 
-/// Ones for each place of a row; places behind the row's end are read, but nobody wants what comes of it.
+/// Counts for each place of a row. Places past the end of the row are computed but not used.
 #[repr(align(64))]
 struct Counts<C> {
-    /// In a column of the box.
+    /// In one column of the box.
     columns: [C; SPAN + REACH],
-    /// In a run of neighbouring columns.
+    /// In a run of adjacent columns.
     runs: [C; SPAN],
     /// In the box.
     sums: [C; TILE_WIDTH],
 }
 
-/// How the columns of a box are added up: first those of runs of equal length, then runs and what is left.
+/// How the columns of a box are added up: runs of equal length first, then runs and remaining columns.
 #[derive(Debug)]
 struct Additions {
-    /// Offsets of a run's columns.
+    /// Column offsets within a run.
     run: Vec<usize>,
-    /// Offsets of the runs in a box, and of the columns beside them.
+    /// Offsets of the runs in a box, and of the remaining columns.
     runs: Vec<usize>,
     columns: Vec<usize>,
 }
@@ -176,7 +176,7 @@ impl Additions {
     /// With as few terms as possible.
     fn new(columns: usize, step: usize) -> Self {
         let terms = |length: &usize| length + columns / length + columns % length;
-        let length = (2..=MOST_TERMS).min_by_key(terms).filter(|length| terms(length) < columns).unwrap_or(1);
+        let length = (2..=MAX_TERMS).min_by_key(terms).filter(|length| terms(length) < columns).unwrap_or(1);
         let offsets =
             |range: Range<usize>, by: usize| range.step_by(by).map(|column| column * step).collect_vec();
         if length == 1 {
@@ -191,7 +191,7 @@ impl Additions {
     }
 }
 
-/// What became of a threshold in a tile.
+/// The outcome of one threshold in a tile.
 #[derive(Clone, Copy, Debug)]
 struct Found {
     /// Some results are larger.
@@ -200,8 +200,8 @@ struct Found {
     all: bool,
 }
 
-impl<C: Count> Tile<C> {
-    fn new(grid: Grid, padded: &[u8], rank: C, height: usize, width: usize) -> Self {
+impl<C: Count> CountTile<C> {
+    fn new(grid: BoxGrid, padded: &[u8], rank: C, height: usize, width: usize) -> Self {
         let mut samples = memory::filled(Aligned([0; SPAN]), height + grid.rows - 1);
         let span = width + (grid.columns - 1) * grid.column_step;
         for (row, to) in samples.iter_mut().enumerate() {
@@ -222,23 +222,22 @@ impl<C: Count> Tile<C> {
         }
     }
 
-    /// Try the thresholds from `low` on and below `high`; returns how many of those not counted in `above` all
-    /// results are above.
+    /// Try the thresholds in `low..high`; return how many of those not counted in `above` all results exceed.
     fn search(&mut self, low: u8, high: u8) -> u8 {
         if low >= high {
             return 0;
         }
         let middle = low + (high - low) / 2;
         let Found { any, all } = dispatch(Try { tile: self, threshold: middle });
-        // What is above a threshold is above all smaller ones, and what is not is not above larger ones.
+        // Results above a threshold exceed all smaller ones; those that are not exceed no larger one.
         let below = if all { middle - low } else { self.search(low, middle) };
         below + if any { self.search(middle + 1, high) } else { 0 }
     }
 }
 
-/// Count one threshold.
+/// Counts one threshold.
 struct Try<'t, C> {
-    tile: &'t mut Tile<C>,
+    tile: &'t mut CountTile<C>,
     threshold: u8,
 }
 
@@ -248,7 +247,7 @@ impl<C: Count> Kernel for Try<'_, C> {
     #[inline(always)]
     fn run(self) -> Found {
         let Self { tile, threshold } = self;
-        let Tile { grid, rank, width, additions, samples, above, counts } = tile;
+        let CountTile { grid, rank, width, additions, samples, above, counts } = tile;
         let rows = grid.rows;
         counts.columns = [C::default(); SPAN + REACH];
         for Aligned(samples) in &samples[..rows] {
@@ -256,7 +255,7 @@ impl<C: Count> Kernel for Try<'_, C> {
                 *count += C::from(*sample <= threshold);
             }
         }
-        // Results beyond the width are none: they neither are above the threshold nor keep the others from it.
+        // Places beyond the width must not affect the outcome.
         let (mut most, mut least) = ([0_u8; TILE_WIDTH], [1_u8; TILE_WIDTH]);
         for (row, Aligned(above)) in above.iter_mut().enumerate() {
             if row > 0 {
@@ -281,10 +280,10 @@ impl<C: Count> Kernel for Try<'_, C> {
     }
 }
 
-/// Add the counts at some offsets, to what is there if there is `more`.
+/// Sum the counts at some offsets, on top of `to` if `more`.
 #[inline(always)]
 fn add_up<C: Count>(to: &mut [C], from: &[C], offsets: &[usize], more: bool) {
-    for (part, offsets) in offsets.chunks(MOST_TERMS).enumerate() {
+    for (part, offsets) in offsets.chunks(MAX_TERMS).enumerate() {
         let more = more || part > 0;
         match offsets.len() {
             1 => add_terms::<C, 1>(to, from, offsets, more),
@@ -294,7 +293,7 @@ fn add_up<C: Count>(to: &mut [C], from: &[C], offsets: &[usize], more: bool) {
             5 => add_terms::<C, 5>(to, from, offsets, more),
             6 => add_terms::<C, 6>(to, from, offsets, more),
             7 => add_terms::<C, 7>(to, from, offsets, more),
-            _ => add_terms::<C, MOST_TERMS>(to, from, offsets, more),
+            _ => add_terms::<C, MAX_TERMS>(to, from, offsets, more),
         }
     }
 }
@@ -307,7 +306,7 @@ fn add_terms<C: Count, const N: usize>(to: &mut [C], from: &[C], offsets: &[usiz
         for (term, offset) in terms.iter_mut().zip(offsets) {
             *term = from[place * BLOCK + offset..][..BLOCK].try_into().expect("a block");
         }
-        // An array of its own, as the compiler sees that it overlaps with nothing.
+        // A separate array shows the compiler that nothing overlaps.
         let mut sums = if more { *to } else { zeros };
         for (lane, sum) in sums.iter_mut().enumerate() {
             for term in terms {
@@ -338,15 +337,15 @@ mod tests {
                 ((state >> 16) % spread) as u8
             }).collect();
             let rank = at.index(rows * columns);
-            let grid = Grid { rows, columns, row_step, column_step: step };
+            let grid = BoxGrid { rows, columns, row_step, column_step: step };
             prop_assume!(grid.is_countable());
             let plane = Plane { rows: Dim { len: height, padded: row_step, out: width }, width };
             let mut out = vec![0; height * width];
-            let lines = std::iter::once(Line { padded: 0, out: 0 });
+            let lines = std::iter::once(LineStart { padded: 0, out: 0 });
             grid.count(&padded, rank, plane, lines, &mut |place, values| {
                 out[place..place + values.len()].copy_from_slice(values);
             });
-            // A few pixels, as sorting takes its time.
+            // A few pixels only, because sorting is slow.
             for pixel in (0..height * width).step_by(37) {
                 let first = pixel / width * row_step + pixel % width;
                 let mut window: Vec<u8> = (0..rows)

@@ -1,14 +1,15 @@
-//! Selection by a histogram of the window that slides along a line.
+//! Selection by a histogram of a window that slides along a line.
 
-use super::key::{Key, Numbered};
 use crate::exec::threads;
 use crate::memory::{self, CollectVec};
+use crate::rank::key::{Key, Numbered};
+use crate::rank::layout::LineStart;
 
-/// Bits of a value that one level of [`Histogram`] tells apart.
+/// Bits of a value that one level of [`Histogram`] distinguishes.
 const LEVEL_BITS: u32 = 4;
 const FAN: usize = 1 << LEVEL_BITS;
 
-/// Counts of values in a window, as a tree: each level counts the values by some more of their leading bits.
+/// The values in a window, counted in a tree: each level counts by a few more leading bits.
 #[derive(Debug)]
 struct Histogram {
     levels: Vec<Vec<u32>>,
@@ -22,7 +23,7 @@ impl Histogram {
         Self { levels: (1..=depth).map(|level| memory::zeros(1 << (level * LEVEL_BITS))).collect_vec() }
     }
 
-    /// Count `value` as often as `change` says, which wraps to take it out.
+    /// Add `change` to the count of `value`; it wraps, so that values can be removed.
     #[inline(always)]
     fn change(&mut self, value: u32, change: u32) {
         let mut shift = LEVEL_BITS * self.levels.len() as u32;
@@ -61,20 +62,13 @@ impl Histogram {
     }
 }
 
-/// A line of pixels: where the window of its first one begins in the padded band, and where its results go.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Line {
-    pub(super) padded: usize,
-    pub(super) out: usize,
-}
-
 /// How a window slides along a line, as offsets from its first cell in the padded band.
 #[derive(Debug)]
 pub(super) struct Slide {
     /// Steps from one pixel to the next, in the padded band and in the output.
     pub(super) padded_step: usize,
     pub(super) out_step: usize,
-    /// The samples that the window loses and gains when it moves on by one pixel, seen from where it was.
+    /// The samples that leave and enter when the window advances by one pixel, as offsets from its old position.
     pub(super) leave: Vec<usize>,
     pub(super) enter: Vec<usize>,
 }
@@ -86,14 +80,14 @@ impl Slide {
         padded: &[K],
         taps: &[usize],
         rank: u32,
-        lines: impl Iterator<Item = Line>,
+        lines: impl Iterator<Item = LineStart>,
         len: usize,
         out: &mut [K],
     ) {
         let Numbered { ids, values } = K::number(padded);
         let mut histogram = Histogram::new(values.len());
         for line in lines {
-            threads::pause();
+            threads::check_interrupt();
             let mut first = line.padded;
             taps.iter().for_each(|tap| histogram.add(ids[first + tap]));
             for pixel in 0..len {
@@ -104,7 +98,7 @@ impl Slide {
                 }
                 out[line.out + pixel * self.out_step] = values[histogram.nth(rank) as usize];
             }
-            // Taking the last window out again costs less than clearing a histogram of many bins.
+            // Removing the last window costs less than clearing a histogram with many bins.
             taps.iter().for_each(|tap| histogram.remove(ids[first + tap]));
         }
     }

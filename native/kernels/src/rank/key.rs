@@ -1,30 +1,30 @@
-//! Unsigned integers that sort like samples.
+//! Keys: unsigned integers that sort like samples.
 
 use crate::array::sample::{Bool, Sample};
 use crate::array::view::ViewMut;
 use crate::memory::{self, CollectVec, Zero};
 
-/// An unsigned integer that stands for a sample while ranks are selected.
+/// An unsigned integer that represents a sample while ranks are selected.
 pub(super) trait Key: Zero + Ord + Default + Send + Sync + 'static {
-    /// A fixed number of keys, some registers full.
+    /// A fixed number of keys that fill some registers.
     type Lanes: Copy + AsRef<[Self]> + AsMut<[Self]>;
 
-    /// Lanes to be filled.
+    /// An initial value for lanes.
     const LANES: Self::Lanes;
 
-    /// Small numbers that sort like `keys` do.
+    /// Replace keys by small numbers with the same order.
     fn number(keys: &[Self]) -> Numbered<Self>;
 
-    /// The keys and a function that takes bytes for keys, if they are the same.
-    fn as_bytes(_keys: &[Self]) -> Option<Bytes<'_, Self>> {
+    /// The keys as bytes, and a function for the way back, if keys are bytes.
+    fn as_bytes(_keys: &[Self]) -> Option<ByteKeys<'_, Self>> {
         None
     }
 }
 
 /// Keys that are bytes, and the way back.
-pub(super) type Bytes<'a, K> = (&'a [u8], fn(&[u8]) -> &[K]);
+pub(super) type ByteKeys<'a, K> = (&'a [u8], fn(&[u8]) -> &[K]);
 
-/// Keys, each replaced by a small number: `values[ids[i]]` is key `i`, and `values` is sorted.
+/// Keys replaced by small numbers: `values[ids[i]]` is key `i`, and `values` is sorted.
 #[derive(Debug)]
 pub(super) struct Numbered<K> {
     pub(super) ids: Vec<u32>,
@@ -48,7 +48,7 @@ macro_rules! short_key {
     };
 }
 
-/// Long keys are numbered by their place among the different ones.
+/// Long keys are numbered by their rank among the distinct ones.
 macro_rules! long_key {
     ($type:ty, $lanes:literal) => {
         impl Key for $type {
@@ -75,7 +75,7 @@ macro_rules! long_key {
 short_key!(
     u8,
     128,
-    fn as_bytes(keys: &[Self]) -> Option<Bytes<'_, Self>> {
+    fn as_bytes(keys: &[Self]) -> Option<ByteKeys<'_, Self>> {
         Some((keys, |bytes| bytes))
     }
 );
@@ -87,16 +87,16 @@ long_key!(u64, 16);
 pub(super) trait Rankable: Sample {
     type Key: Key;
 
-    /// Whether every value passes unchanged through `f64`.
+    /// Whether every value survives a conversion to `f64`.
     const FITS_DOUBLE: bool = true;
 
-    /// An integer as a sample; the high bits of one too large are dropped.
+    /// An integer as a sample; excess high bits are dropped.
     fn from_i64(value: i64) -> Self;
 
-    /// The elements of an output of this type in C order; `None` for another output.
+    /// The elements of a C-contiguous output of this type; `None` for another output.
     fn slice_of<'a>(output: &'a mut ViewMut<'_>) -> Option<&'a mut [Self]>;
 
-    /// The key of a sample; every NaN has the largest.
+    /// The key of a sample; every NaN has the largest key.
     fn key(self) -> Self::Key;
 
     /// The sample of a key.
@@ -178,7 +178,7 @@ macro_rules! float_rankable {
             #[inline(always)]
             fn from_key(key: $key) -> Self {
                 const SIGN: $key = 1 << (<$key>::BITS - 1);
-                // The largest key gives all ones below the sign: a NaN.
+                // The largest key gives all ones below the sign, which is a NaN.
                 Self::from_bits(if key & SIGN == 0 { !key } else { key ^ SIGN })
             }
         }

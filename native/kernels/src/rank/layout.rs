@@ -1,19 +1,17 @@
-//! How an image and its window lie in memory: axes with their borders, and bands of them.
+//! How an image, its window, and padded bands of the image lie in memory.
 
-use super::LANES;
-use super::histogram::Line;
 use crate::border::Border;
 use crate::error::{KernelError, Result};
 use crate::memory::{self, CollectVec};
 use crate::window;
 
-/// Bytes of a band's keys, about, so that a band stays in the second-level cache.
+/// A band of keys of about this many bytes stays in the second-level cache.
 const BAND_BYTES: usize = 256 * 1024;
 
-/// Bytes of a band that a large window may make it grow to.
-const LARGEST_BAND: usize = 6 << 20;
+/// Largest band, in bytes, for large windows.
+const MAX_BAND_BYTES: usize = 6 << 20;
 
-/// An axis of the image on which the window is longer than 1, or several neighbouring others taken together.
+/// An axis of the image along which the window is longer than 1, or several adjacent others merged.
 #[derive(Debug)]
 pub(super) struct Axis {
     pub(super) len: usize,
@@ -23,33 +21,33 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Samples of a line with its border.
+    /// Length of a padded line.
     pub(super) fn padded(&self) -> usize {
         self.len + self.window - 1
     }
 
-    /// The source of a position of the axis with its border; `None` is outside.
+    /// The source of a position on the padded axis; `None` is outside.
     #[inline(always)]
     pub(super) fn source(&self, position: usize) -> Option<usize> {
         self.border.index(position as isize - self.before as isize, self.len)
     }
 }
 
-/// An image in C order, and how a band of it with its border lies in memory.
+/// A C-ordered image, and how a padded band of it lies in memory.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// Never empty; bands are cut from the first axis.
+    /// Never empty; bands are split along the first axis.
     pub(super) axes: Vec<Axis>,
-    /// Samples that follow each other on all axes behind the last of `axes`, each with a window of its own.
+    /// Adjacent samples on all axes after the last of `axes`, each with its own window.
     pub(super) inner: usize,
-    /// Samples from one position of an axis to the next, in the image and in a band with its border.
+    /// Strides of the axes, in the image and in a padded band.
     pub(super) strides: Vec<usize>,
     pub(super) padded_strides: Vec<usize>,
     pub(super) band_rows: usize,
 }
 
 impl Layout {
-    /// For keys of that many bytes.
+    /// For keys of `key_bytes` bytes.
     pub(super) fn new(
         shape: &[usize],
         lengths: &[usize],
@@ -72,11 +70,11 @@ impl Layout {
         Ok(Self { axes, inner, strides, padded_strides, band_rows })
     }
 
-    /// Make the bands low enough for the memory that a call may take; whether that was possible.
+    /// Reduce the height of bands until they fit the memory of a call; return whether that is possible.
     pub(super) fn fit(&mut self, key_bytes: usize) -> bool {
         let window = self.axes[0].window;
-        let most = LARGEST_BAND / self.padded_strides[0].max(1).saturating_mul(key_bytes);
-        // A single line has nothing that could be left for later.
+        let most = MAX_BAND_BYTES / self.padded_strides[0].max(1).saturating_mul(key_bytes);
+        // A single line cannot be split further.
         if self.padded_strides[0] == 1 || self.band_rows.saturating_add(window) <= most {
             return true;
         }
@@ -84,12 +82,12 @@ impl Layout {
         self.band_rows >= window
     }
 
-    /// Samples of a band of that many rows with its border.
+    /// Samples of a padded band with `rows` rows.
     pub(super) fn padded_len(&self, rows: usize) -> Option<usize> {
         rows.checked_add(self.axes[0].window - 1)?.checked_mul(self.padded_strides[0])
     }
 
-    /// The axes of a band of that many rows.
+    /// The axes of a band with `rows` rows.
     pub(super) fn dims(&self, rows: usize) -> Vec<Dim> {
         (0..self.axes.len())
             .map(|axis| Dim {
@@ -101,7 +99,7 @@ impl Layout {
     }
 }
 
-/// Take neighbouring axes with windows of length 1 together; the last of them become `inner`.
+/// Merge adjacent axes with windows of length 1; the last of them become `inner`.
 fn merge_axes(
     shape: &[usize],
     lengths: &[usize],
@@ -124,7 +122,7 @@ fn merge_axes(
         memory::push(&mut axes, Axis { len: 1, window: 1, before: 0, border: Border::Nearest });
     }
     for axis in &axes {
-        // Positions have a sign.
+        // Positions are signed.
         let padded = axis.len.checked_add(axis.window - 1).ok_or_else(too_large)?;
         isize::try_from(padded).map_err(|_| too_large())?;
     }
@@ -150,7 +148,7 @@ fn strides(
     Ok(strides)
 }
 
-/// As [`strides`], for axes with their borders; the first axis, cut into bands, does not count.
+/// [`strides`] for padded axes; the first axis, which is split into bands, does not count.
 fn strides_of_padded(axes: &[Axis], inner: usize) -> Result<Vec<usize>> {
     let padded = |(place, axis): (usize, &Axis)| if place == 0 { 1 } else { axis.padded() };
     strides(axes.iter().enumerate().map(padded), inner, LANES)
@@ -160,7 +158,7 @@ fn too_large() -> KernelError {
     KernelError::memory("the image with its border is larger than this machine's memory")
 }
 
-/// The cells of a window that count, as offsets in a padded band.
+/// The selected cells of a window, as offsets in a padded band.
 pub(super) struct Cells<'a> {
     pub(super) mask: &'a [bool],
     pub(super) axes: &'a [Axis],
@@ -184,7 +182,7 @@ impl Cells<'_> {
         .sum()
     }
 
-    /// The runs of cells that are neighbours along `axis`: the offset of the first one, and how many.
+    /// Runs of cells along `axis`: the offset of the first cell, and the length.
     pub(super) fn lengths(&self, axis: usize) -> Vec<(usize, usize)> {
         let step: usize = self.axes[axis + 1..].iter().map(|axis| axis.window).product();
         let window = self.axes[axis].window;
@@ -196,7 +194,7 @@ impl Cells<'_> {
         (0..self.mask.len()).filter(begins).map(|cell| (self.offset(cell), length(cell))).collect_vec()
     }
 
-    /// For a step along `axis`: the axis, the offsets of the samples left behind, and of those that join.
+    /// For a step along `axis`: the axis, the offsets of the samples that leave, and of those that enter.
     pub(super) fn runs(&self, axis: usize) -> (usize, Vec<usize>, Vec<usize>) {
         let step: usize = self.axes[axis + 1..].iter().map(|axis| axis.window).product();
         let (window, stride) = (self.axes[axis].window, self.strides[axis]);
@@ -214,7 +212,7 @@ impl Cells<'_> {
     }
 }
 
-/// Positions along an axis, with the offset of one step in a padded band and in the output.
+/// Positions along an axis, with its strides in a padded band and in the output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dim {
     pub(super) len: usize,
@@ -222,11 +220,11 @@ pub(super) struct Dim {
     pub(super) out: usize,
 }
 
-/// The places of all combinations of positions, the last of `dims` running fastest.
-pub(super) fn lines(dims: &[Dim]) -> impl Iterator<Item = Line> + '_ {
+/// The places of all combinations of positions; the last of `dims` varies fastest.
+pub(super) fn lines(dims: &[Dim]) -> impl Iterator<Item = LineStart> + '_ {
     let count: usize = dims.iter().map(|dim| dim.len).product();
     (0..count).map(|mut rest| {
-        let mut line = Line { padded: 0, out: 0 };
+        let mut line = LineStart { padded: 0, out: 0 };
         for dim in dims.iter().rev() {
             let position = rest % dim.len;
             rest /= dim.len;
@@ -235,4 +233,15 @@ pub(super) fn lines(dims: &[Dim]) -> impl Iterator<Item = Line> + '_ {
         }
         line
     })
+}
+
+/// Keys that are read and compared together: loops of this length are vectorized, shorter ones are unrolled first.
+/// Longer rows of a band are multiples of it, and a band is followed by this many keys.
+pub(super) const LANES: usize = 128;
+
+/// A line of pixels: where the window of its first pixel starts in the padded band, and where its results go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LineStart {
+    pub(super) padded: usize,
+    pub(super) out: usize,
 }

@@ -1,9 +1,9 @@
-//! Selection by a sorting network whose lanes are neighbouring pixels.
+//! Selection by a sorting network whose lanes are adjacent pixels: no branches.
 
-use super::key::Key;
 use crate::memory::{self, CollectVec};
+use crate::rank::key::Key;
 
-/// Which results of a comparison something later still reads.
+/// Which results of a comparison are read later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keep {
     Both,
@@ -18,7 +18,7 @@ struct Comparison {
     keep: Keep,
 }
 
-/// The comparisons that bring the value of one rank, of `count` values, into one known place.
+/// The comparisons that bring the value of one rank to a fixed place.
 #[derive(Debug)]
 pub(super) struct Network {
     count: usize,
@@ -27,15 +27,15 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Batcher's merge exchange sort (Knuth, The Art of Computer Programming, 5.2.2, algorithm M) for `count`
-    /// values, without the comparisons that the value at `rank` does not depend on.
+    /// Batcher's merge exchange sort (Knuth, The Art of Computer Programming, 5.2.2, algorithm M) for `count` values,
+    /// without the comparisons that the value at `rank` does not depend on.
     pub(super) fn new(count: usize, rank: usize) -> Self {
         assert!(rank < count, "rank {rank} of {count} values");
         let mut comparisons = Vec::new();
         let mut needed = memory::zeros(count);
         needed[rank] = true;
         let pairs = match rank {
-            // An extreme needs no sorting: one value is compared with each of the others.
+            // An extreme needs no sorting: compare one value with each of the others.
             0 => (1..count).map(|other| (0, other)).collect_vec(),
             _ if rank == count - 1 => (0..rank).map(|other| (other, rank)).collect_vec(),
             _ => merge_exchange(count),
@@ -56,7 +56,7 @@ impl Network {
 
     /// Select for every pixel of a row: `out[i]` from the values `padded[tap + i]`.
     ///
-    /// `lanes` is scratch space, one for each tap.
+    /// `lanes` is a workspace with one entry per tap.
     #[inline(always)]
     pub(super) fn select_row<K: Key>(
         &self,
@@ -69,7 +69,7 @@ impl Network {
         let block = K::LANES.as_ref().len();
         let mut done = 0;
         while done < out.len() {
-            // The last block starts early rather than being short, so that blocks stay whole in all but tiny rows.
+            // Start the last block earlier instead of shortening it, so that blocks are full except in tiny rows.
             let start = done.min(out.len().saturating_sub(block));
             let width = block.min(out.len() - start);
             for (lane, &tap) in lanes.iter_mut().zip(taps) {
@@ -107,7 +107,7 @@ impl Network {
     }
 }
 
-/// The pairs (low, high), low < high, that sort `count` values when each is compared and put in order in turn.
+/// The pairs (low, high), low < high, that sort `count` values by compare and exchange, in order.
 fn merge_exchange(count: usize) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let top = count.next_power_of_two() / 2;

@@ -1,23 +1,23 @@
-//! Compute the lines of an array of any strides along one axis, in `f64`: gather, compute, store.
+//! Process the lines of an array of any strides along one axis, in `f64`: gather, compute, store.
 //!
-//! Lines come in batches of [`LANES`], interleaved, as the arithmetic of one line is a chain: the lanes of a register are
-//! then different lines. Blocks of lines may run on several threads.
+//! The arithmetic of one line is a dependency chain, so [`LANES`] lines are interleaved: SIMD lanes are different
+//! lines. Blocks of lines may run on several threads.
 
 use crate::array::sample::{Cast, Sample};
-use crate::array::view::{View, ViewMut, gather_batch, scatter_batch};
+use crate::array::view::{View, ViewMut, with_cast};
 use crate::error::{KernelError, Result};
 use crate::exec::threads;
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
 use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMutD, Axis};
 
-/// Lines that are computed side by side.
+/// Lines that are computed together.
 pub const LANES: usize = 8;
 
-/// Compute every line of `output` along `axis` from the line of `input`, [`LANES`] at a time.
+/// Compute every line of `output` along `axis` from the same line of `input`, [`LANES`] at a time.
 ///
-/// `compute(batch)` changes `n` positions of [`LANES`] lines in place; lanes without a line hold leftovers. `input` is
-/// `None` to change `output` itself.
+/// `compute(batch)` changes [`LANES`] interleaved lines in place; unused lanes hold stale values. `input` is `None` to
+/// change `output` itself.
 pub fn map_line_batches(
     input: Option<&View<'_>>,
     output: ViewMut<'_>,
@@ -86,7 +86,7 @@ fn for_each_line_block(
     threads::for_each_block(blocks, |(input, output)| work(input, output));
 }
 
-/// Refuse arrays of two shapes, or without that axis.
+/// Fail if the shapes differ or lack the axis.
 pub(crate) fn check_lines(input: &[usize], output: &[usize], axis: usize) -> Result<()> {
     if input != output {
         return Err(KernelError::shape(format!("input shape {input:?} is not output shape {output:?}")));
@@ -97,10 +97,79 @@ pub(crate) fn check_lines(input: &[usize], output: &[usize], axis: usize) -> Res
     Ok(())
 }
 
+impl View<'_> {
+    /// The lines along `axis`, in C order of the other axes.
+    pub fn lines(&self, axis: usize) -> Box<dyn LineReader + '_> {
+        match_dtype!(View, self, array => Box::new(LineIter(array.lanes(Axis(axis)).into_iter())))
+    }
+}
+
+impl ViewMut<'_> {
+    /// The lines along `axis`, in C order of the other axes.
+    pub fn lines_mut(&mut self, axis: usize, cast: Cast) -> Box<dyn LineWriter + '_> {
+        match_dtype!(ViewMut, self, array => {
+            Box::new(LineIterMut(array.lanes_mut(Axis(axis)).into_iter(), cast))
+        })
+    }
+}
+
+/// Reads line after line as `f64`.
+pub trait LineReader {
+    /// Read the next lines, interleaved; return how many there were.
+    fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize;
+}
+
+/// Stores line after line from `f64`.
+pub trait LineWriter {
+    /// Store interleaved lines as the next ones; return how many there were.
+    fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize;
+}
+
+struct LineIter<I>(I);
+
+impl<'a, T: Sample, I: Iterator<Item = ArrayView1<'a, T>>> LineReader for LineIter<I> {
+    fn read_batch(&mut self, to: &mut [[f64; LANES]]) -> usize {
+        let lines: Vec<ArrayView1<'_, T>> = self.0.by_ref().take(LANES).collect_vec();
+        gather_batch(&lines, to);
+        lines.len()
+    }
+}
+
+struct LineIterMut<I>(I, Cast);
+
+impl<'a, T: Sample, I: Iterator<Item = ArrayViewMut1<'a, T>>> LineWriter for LineIterMut<I> {
+    fn write_batch(&mut self, from: &[[f64; LANES]]) -> usize {
+        let mut lines: Vec<ArrayViewMut1<'_, T>> = self.0.by_ref().take(LANES).collect_vec();
+        scatter_batch(&mut lines, from, self.1);
+        lines.len()
+    }
+}
+
+/// Interleave up to [`LANES`] lines of equal length.
+pub fn gather_batch<T: Sample>(lines: &[ArrayView1<'_, T>], to: &mut [[f64; LANES]]) {
+    // Position by position, because adjacent lines of another axis share cache lines.
+    for (position, to) in to.iter_mut().enumerate() {
+        for (to, line) in to.iter_mut().zip(lines) {
+            *to = line[position].to_f64();
+        }
+    }
+}
+
+/// Store up to [`LANES`] interleaved lines with the given cast.
+pub fn scatter_batch<T: Sample>(lines: &mut [ArrayViewMut1<'_, T>], from: &[[f64; LANES]], cast: Cast) {
+    with_cast!(T, cast, cast => {
+        for (position, from) in from.iter().enumerate() {
+            for (line, from) in lines.iter_mut().zip(from) {
+                line[position] = cast(*from);
+            }
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::ArrayD;
+    use ndarray::{ArrayD, s};
     use proptest::prelude::*;
 
     fn numbered(shape: &[usize]) -> ArrayD<i16> {
@@ -147,5 +216,25 @@ mod tests {
         assert!(matches!(wrong, Err(KernelError::Shape(_))));
         let wrong = map_line_batches(None, ViewMut::U8(other.view_mut()), 2, Cast::Rounded, 1, |_| ());
         assert!(matches!(wrong, Err(KernelError::Shape(_))));
+    }
+
+    #[test]
+    fn lines_are_read_and_written_through_any_strides() {
+        let mut array = ArrayD::from_shape_fn(vec![4, 6], |index| (index[0] * 10 + index[1]) as u8);
+        let view = View::U8(array.slice(s![..;-1, ..;2]).into_dyn());
+        let mut lines = view.lines(0);
+        let mut batch = [[0.0; LANES]; 4];
+        assert_eq!(lines.read_batch(&mut batch), 3);
+        assert_eq!(batch.map(|position| position[0]), [30.0, 20.0, 10.0, 0.0]);
+        assert_eq!(batch[1][..4], [20.0, 22.0, 24.0, 0.0]);
+        drop(lines);
+        let mut target = ViewMut::U8(array.slice_mut(s![..;-1, ..;2]).into_dyn());
+        let mut lines = target.lines_mut(1, Cast::Rounded);
+        let mut from = [[0.0; LANES]; 3];
+        (from[0][0], from[1][0], from[2][0], from[2][3]) = (1.5, 2.4, 300.0, 7.0);
+        assert_eq!(lines.write_batch(&from), 4);
+        drop(lines);
+        assert_eq!(array.slice(s![3, ..]).to_vec(), [2, 31, 2, 33, 255, 35]);
+        assert_eq!(array.slice(s![0, ..]).to_vec(), [0, 1, 0, 3, 7, 5]);
     }
 }

@@ -1,17 +1,17 @@
-//! Lines laid side by side, and back.
+//! Interleave lines, and undo it.
 //!
-//! Where the neighbours of a sample along its line lie few samples away, lanes of a register that are such neighbours
-//! are loaded across cache lines, in twice the time. So lanes are taken from different lines.
+//! Short strides make SIMD loads straddle cache lines, which doubles their time; transpose so that each lane holds a
+//! different line.
 
-/// Lines and columns of a tile.
+/// Lines and columns of a tile that is transposed in registers.
 pub(crate) const SIDE: usize = 16;
 
 /// Elements of `SIDE` lines by `SIDE` columns.
 type Tile<T> = [T; SIDE * SIDE];
 
-/// Lines of `len` elements, one after the other, as rows of `lanes` samples, one of every line.
+/// Interleave contiguous lines of `len` elements: row k of `to` holds sample k of each of `lanes` lines.
 #[inline(always)]
-pub(crate) fn side_by_side<T: Copy, B: Copy>(
+pub(crate) fn interleave<T: Copy, B: Copy>(
     from: &[T],
     len: usize,
     to: &mut [B],
@@ -19,9 +19,9 @@ pub(crate) fn side_by_side<T: Copy, B: Copy>(
     load: impl Fn(T) -> B + Copy,
 ) {
     match len {
-        2 => return apart::<2, T, B>(from, to, lanes, load),
-        3 => return apart::<3, T, B>(from, to, lanes, load),
-        4 => return apart::<4, T, B>(from, to, lanes, load),
+        2 => return interleave_short::<2, T, B>(from, to, lanes, load),
+        3 => return interleave_short::<3, T, B>(from, to, lanes, load),
+        4 => return interleave_short::<4, T, B>(from, to, lanes, load),
         _ => {}
     }
     let lines = from.len() / len;
@@ -32,17 +32,17 @@ pub(crate) fn side_by_side<T: Copy, B: Copy>(
         }
         return;
     }
-    // Converted whole, and moved by rows: loops over lanes inside loops over rows become gathers.
+    // Convert and move whole rows: compilers turn a loop over lanes inside a loop over rows into gathers.
     let (mut tile, mut samples) = ([from[0]; SIDE * SIDE], [load(from[0]); SIDE * SIDE]);
     let mut spare = tile;
     for line in (0..lines).step_by(SIDE) {
         for column in tiles(len) {
             for (index, tile) in tile.as_chunks_mut::<SIDE>().0.iter_mut().enumerate() {
-                // Lanes without a line get the last one once more.
+                // Unused lanes repeat the last line.
                 let from = &from[(line + index).min(lines - 1) * len + column..];
                 tile.copy_from_slice(&from[..SIDE]);
             }
-            turn(&mut tile, &mut spare);
+            transpose_tile(&mut tile, &mut spare);
             samples.iter_mut().zip(&tile).for_each(|(to, from)| *to = load(*from));
             for (index, samples) in samples.as_chunks::<SIDE>().0.iter().enumerate() {
                 to[(column + index) * lanes + line..][..SIDE].copy_from_slice(samples);
@@ -51,9 +51,9 @@ pub(crate) fn side_by_side<T: Copy, B: Copy>(
     }
 }
 
-/// [`side_by_side`] for lines of `N`.
+/// [`interleave`] for lines of `N` elements.
 #[inline(always)]
-fn apart<const N: usize, T: Copy, B: Copy>(
+fn interleave_short<const N: usize, T: Copy, B: Copy>(
     from: &[T],
     to: &mut [B],
     lanes: usize,
@@ -70,9 +70,9 @@ fn apart<const N: usize, T: Copy, B: Copy>(
     }
 }
 
-/// The way back of [`side_by_side`].
+/// The inverse of [`interleave`].
 #[inline(always)]
-pub(crate) fn one_after_the_other<R: Copy, U: Copy>(
+pub(crate) fn deinterleave<R: Copy, U: Copy>(
     from: &[R],
     lanes: usize,
     to: &mut [U],
@@ -80,9 +80,9 @@ pub(crate) fn one_after_the_other<R: Copy, U: Copy>(
     store: impl Fn(R) -> U + Copy,
 ) {
     match len {
-        2 => return together::<2, R, U>(from, lanes, to, store),
-        3 => return together::<3, R, U>(from, lanes, to, store),
-        4 => return together::<4, R, U>(from, lanes, to, store),
+        2 => return deinterleave_short::<2, R, U>(from, lanes, to, store),
+        3 => return deinterleave_short::<3, R, U>(from, lanes, to, store),
+        4 => return deinterleave_short::<4, R, U>(from, lanes, to, store),
         _ => {}
     }
     let lines = to.len() / len;
@@ -101,7 +101,7 @@ pub(crate) fn one_after_the_other<R: Copy, U: Copy>(
                 samples.copy_from_slice(&from[(column + index) * lanes + line..][..SIDE]);
             }
             tile.iter_mut().zip(&samples).for_each(|(to, from)| *to = store(*from));
-            turn(&mut tile, &mut spare);
+            transpose_tile(&mut tile, &mut spare);
             let lines = SIDE.min(lines - line);
             for (index, tile) in tile.as_chunks::<SIDE>().0.iter().take(lines).enumerate() {
                 to[(line + index) * len + column..][..SIDE].copy_from_slice(tile);
@@ -110,9 +110,9 @@ pub(crate) fn one_after_the_other<R: Copy, U: Copy>(
     }
 }
 
-/// [`one_after_the_other`] for lines of `N`.
+/// [`deinterleave`] for lines of `N` elements.
 #[inline(always)]
-fn together<const N: usize, R: Copy, U: Copy>(
+fn deinterleave_short<const N: usize, R: Copy, U: Copy>(
     from: &[R],
     lanes: usize,
     to: &mut [U],
@@ -127,13 +127,13 @@ fn together<const N: usize, R: Copy, U: Copy>(
     }
 }
 
-/// Exchange rows and columns.
+/// Transpose a tile.
 ///
-/// A riffle of the two halves moves the highest bit of every index to its lowest place; four of them exchange the
-/// four bits of the row and the four of the column. Riffles are what compilers have instructions for: measured,
-/// two to nine times as fast as moving the elements one by one, except for 8-byte elements below AVX-512.
+/// A riffle of the two halves moves the highest bit of every index to the lowest place. Four riffles exchange the four
+/// row bits and the four column bits. Compilers have instructions for riffles: measured two to nine times as fast as
+/// moving elements one by one, except for 8-byte elements below AVX-512.
 #[inline(always)]
-fn turn<T: Copy>(tile: &mut Tile<T>, spare: &mut Tile<T>) {
+fn transpose_tile<T: Copy>(tile: &mut Tile<T>, spare: &mut Tile<T>) {
     riffle(tile, spare);
     riffle(spare, tile);
     riffle(tile, spare);
@@ -149,7 +149,7 @@ fn riffle<T: Copy>(from: &Tile<T>, to: &mut Tile<T>) {
     }
 }
 
-/// Where the tiles of a line of `len` samples begin; the last one may overlap the one before.
+/// Where the tiles of a line of `len` samples begin; the last may overlap the one before it.
 #[inline(always)]
 fn tiles(len: usize) -> impl Iterator<Item = usize> {
     (0..len).step_by(SIDE).map(move |start| start.min(len - SIDE))
@@ -163,7 +163,7 @@ mod tests {
     fn a_turned_tile_has_its_rows_for_columns() {
         let mut tile: Tile<u16> = std::array::from_fn(|index| index as u16);
         let mut spare = tile;
-        turn(&mut tile, &mut spare);
+        transpose_tile(&mut tile, &mut spare);
         assert!((0..256).all(|index| usize::from(tile[index]) == index % SIDE * SIDE + index / SIDE));
     }
 
@@ -183,12 +183,12 @@ mod tests {
                 let lanes = lines.next_multiple_of(SIDE);
                 let from: Vec<u16> = (0..lines * len).map(|value| value as u16).collect();
                 let mut rows = vec![0.0; len * lanes];
-                side_by_side(&from, len, &mut rows, lanes, f64::from);
+                interleave(&from, len, &mut rows, lanes, f64::from);
                 for (index, value) in from.iter().enumerate() {
                     assert_eq!(rows[index % len * lanes + index / len], f64::from(*value));
                 }
                 let mut back = vec![0; from.len()];
-                one_after_the_other(&rows, lanes, &mut back, len, |value| value as u16);
+                deinterleave(&rows, lanes, &mut back, len, |value| value as u16);
                 assert_eq!(back, from);
             }
         }

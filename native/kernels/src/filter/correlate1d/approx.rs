@@ -1,34 +1,40 @@
-//! Bytes from bytes: sums guessed in `f32`, and those in doubt computed again.
+//! Bytes from bytes: sums approximated in `f32`, with an exact fallback.
+//!
+//! ```text
+//! sum = weighted sum in f32                      # lanes twice as many as in f64
+//! if truncate(sum - error) == truncate(sum + error): that is the result
+//! else: sum again in f64, in SciPy's order
+//! ```
 
-use super::{Taps, lanes};
 use crate::array::sample::Sample;
 use crate::border::Border;
 use crate::exec::simd::{Kernel, dispatch};
+use crate::filter::correlate1d::taps::{LineWeights, lanes};
 use crate::memory::CollectVec;
-use crate::walk::line_tiles::TILE;
+use crate::walk::line_tiles::CHUNK;
 use std::sync::OnceLock;
 
 /// Sums in `f32`, and how far they may be from SciPy's.
 ///
-/// Samples, and sums of two, are integers below 2^10 and exact. With `u = 2^-24`, a rounded weight, its product and
-/// each of the at most `n` additions bring a factor within `1 ± u`: together they are off by at most
-/// `1.01 (n + 2) u` of `M`, the sum of the absolute weights times 255. SciPy's own sum is off by as much with
-/// `u = 2^-53`, and the two sums `guess ± error` are rounded once more, by at most `1.01 u M`: `1.02 (n + 4) u M`
-/// covers all. Truncation never falls, so what lies between two values of the same truncation has it too.
+/// Samples, and sums of two, are integers below 2^10 and exact. With `u = 2^-24`, rounding a weight, its product and
+/// each of at most `n` additions multiply by a factor within `1 ± u`: together they are off by at most `1.01 (n + 2) u`
+/// of `M`, the sum of the absolute weights times 255. SciPy's own sum is off by as much with `u = 2^-53`, and the two
+/// sums `sum ± error` are rounded once more, by at most `1.01 u M`: `1.02 (n + 4) u M` covers all of it. Truncation is
+/// monotonic, so everything between two values that truncate alike does too.
 ///
-/// Flat areas, whose sums lie on the very edge of truncation, are looked up; rows that repeat, as they do inside of
-/// flat areas, have the results of the row before.
-pub(super) struct Guess<'a> {
-    exact: Taps<'a, f64>,
+/// Two shortcuts: constant areas, whose sums lie exactly at the edge of truncation, are looked up; rows that repeat, as
+/// they do inside constant areas, copy the results of the previous row.
+pub(super) struct ApproxSums<'a> {
+    exact: LineWeights<'a, f64>,
     weights: Vec<f32>,
     error: f32,
-    /// The result for a window full of each byte, once it was needed.
-    flat: OnceLock<[u8; 256]>,
+    /// The result for a window filled with each byte; computed on first use.
+    constant: OnceLock<[u8; 256]>,
 }
 
-impl<'a> Guess<'a> {
-    /// None where more than one result in twenty would be in doubt, or the samples are not bytes.
-    pub(super) fn new(exact: Taps<'a, f64>, border: Border, fill: f64) -> Option<Self> {
+impl<'a> ApproxSums<'a> {
+    /// `None` if more than one result in twenty would be uncertain, or the samples are not bytes.
+    pub(super) fn new(exact: LineWeights<'a, f64>, border: Border, fill: f64) -> Option<Self> {
         border.fill_as::<u8>(fill)?;
         let most = 255.0 * exact.weights.iter().map(|weight| weight.abs()).sum::<f64>();
         let whole = most < 2_f64.powi(24) && exact.weights.iter().all(|weight| weight.fract() == 0.0);
@@ -36,7 +42,7 @@ impl<'a> Guess<'a> {
             // Integers below 2^24 throughout: nothing is rounded.
             0.0
         } else {
-            // The smallest of numbers covers products that vanish.
+            // The smallest normal number covers products that underflow.
             1.02 * (exact.weights.len() + 4) as f64 * 2_f64.powi(-24) * most + f64::from(f32::MIN_POSITIVE)
         };
         let weights = exact.weights.iter().map(|weight| *weight as f32).collect_vec();
@@ -44,26 +50,26 @@ impl<'a> Guess<'a> {
             exact,
             weights,
             error: error as f32 * 1.000_001,
-            flat: OnceLock::new(),
+            constant: OnceLock::new(),
         })
     }
 
-    /// Store what the sums are truncated to, and tell whether one is in doubt.
+    /// Store the truncated sums; return whether one of them is uncertain.
     #[inline(always)]
     fn store<const N: usize>(&self, sums: &[f32; N], result: &mut [u8; N]) -> bool {
-        let mut doubt = 0;
+        let mut uncertain = 0;
         for lane in 0..N {
             let (low, high) = (sums[lane] - self.error, sums[lane] + self.error);
-            // SAFETY: no sum is above `most`, which lies below 2^24: by the check of whole weights, else since the error
-            // is below 0.025. Samples and weights are finite.
+            // SAFETY: samples and weights are finite, and no sum exceeds `most`, which is below 2^24: checked for
+            // integer weights, and otherwise because the error is below 0.025.
             let (low, high): (i32, i32) = unsafe { (low.to_int_unchecked(), high.to_int_unchecked()) };
-            doubt |= low ^ high;
+            uncertain |= low ^ high;
             result[lane] = low as u8;
         }
-        doubt != 0
+        uncertain != 0
     }
 
-    /// SciPy's results: samples are bytes, so pairs of them are exact in `f32`.
+    /// SciPy's results. Samples are bytes, so sums of two are exact in `f32`.
     #[inline(always)]
     fn exact_results<const N: usize>(&self, samples: &[f32], step: usize) -> [u8; N] {
         let sums: [f64; N] = self.exact.sum(samples, step);
@@ -74,8 +80,8 @@ impl<'a> Guess<'a> {
         results
     }
 
-    /// SciPy's results for windows full of each byte.
-    fn flat_results(&self) -> [u8; 256] {
+    /// SciPy's results for windows filled with each byte.
+    fn constant_results(&self) -> [u8; 256] {
         let bytes: [f32; 256] = std::array::from_fn(|byte| byte as f32);
         let mut results = [0; 256];
         for (results, bytes) in results.as_chunks_mut::<32>().0.iter_mut().zip(bytes.as_chunks::<32>().0) {
@@ -85,29 +91,29 @@ impl<'a> Guess<'a> {
     }
 }
 
-pub(super) struct Guessed<'a> {
+pub(super) struct ApproxKernel<'a> {
     pub(super) samples: &'a [f32],
-    pub(super) guess: &'a Guess<'a>,
+    pub(super) approx: &'a ApproxSums<'a>,
     pub(super) step: usize,
     pub(super) result: &'a mut [u8],
 }
 
-impl Kernel for Guessed<'_> {
+impl Kernel for ApproxKernel<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(mut self) {
-        /// Rows of fewer samples are not worth a comparison.
-        const COMPARED: usize = 32;
-        let (size, step) = (self.guess.weights.len(), self.step);
+        /// Shorter rows are not worth a comparison.
+        const MIN_COMPARED_ROW: usize = 32;
+        let (size, step) = (self.approx.weights.len(), self.step);
         let rows = self.result.len() / step;
-        // The first row without a result, and the rows before the one looked at that equal their next one.
+        // The first row without a result, and how many rows up to this one equal their successor.
         let (mut start, mut equal) = (0, 0);
-        let compared = if step < COMPARED { 0 } else { (rows + size).saturating_sub(2) };
+        let compared = if step < MIN_COMPARED_ROW { 0 } else { (rows + size).saturating_sub(2) };
         for before in 0..compared {
             equal = if is_repeated(&self.samples[before * step..], step) { equal + 1 } else { 0 };
             if equal >= size {
-                // The window of this row holds what the one of the row above holds.
+                // The window of this row holds the same samples as that of the row above.
                 let row = before + 2 - size;
                 if start < row {
                     self.rows(start, row);
@@ -138,24 +144,24 @@ fn is_repeated(samples: &[f32], step: usize) -> bool {
     !rows.iter().zip(nexts).any(|(row, next)| differ(row, next)) && rest == next_rest
 }
 
-impl Guessed<'_> {
-    /// Compute the rows from `start` to `end`, in whole tiles; what is computed beside them is right as well.
+impl ApproxKernel<'_> {
+    /// Compute the rows from `start` to `end` in whole chunks; results computed beyond them are correct too.
     #[inline(always)]
     fn rows(&mut self, start: usize, end: usize) {
-        let Self { samples, guess, step, ref mut result } = *self;
-        let taps = Taps { weights: &guess.weights, symmetry: guess.exact.symmetry };
-        let start = (start * step).min(result.len()) / TILE;
-        let end = (end * step).div_ceil(TILE).min(result.len() / TILE);
-        let results = result.as_chunks_mut::<TILE>().0.iter_mut().enumerate();
+        let Self { samples, approx, step, ref mut result } = *self;
+        let taps = LineWeights { weights: &approx.weights, symmetry: approx.exact.symmetry };
+        let start = (start * step).min(result.len()) / CHUNK;
+        let end = (end * step).div_ceil(CHUNK).min(result.len() / CHUNK);
+        let results = result.as_chunks_mut::<CHUNK>().0.iter_mut().enumerate();
         for (index, result) in results.take(end).skip(start) {
-            let samples = &samples[index * TILE..];
-            let sums: [f32; TILE] = taps.sum(samples, step);
-            if guess.store(&sums, result) {
+            let samples = &samples[index * CHUNK..];
+            let sums: [f32; CHUNK] = taps.sum(samples, step);
+            if approx.store(&sums, result) {
                 const PART: usize = 32;
                 let parts = result.as_chunks_mut::<PART>().0.iter_mut().zip(sums.as_chunks::<PART>().0);
                 for (part, (result, sums)) in parts.enumerate() {
-                    if guess.store(sums, result) {
-                        dispatch(Settled { samples: &samples[part * PART..], guess, step, result });
+                    if approx.store(sums, result) {
+                        dispatch(Recompute { samples: &samples[part * PART..], approx, step, result });
                     }
                 }
             }
@@ -163,38 +169,38 @@ impl Guessed<'_> {
     }
 }
 
-/// Results that were in doubt.
-struct Settled<'a, const N: usize> {
+/// Recomputes uncertain results exactly.
+struct Recompute<'a, const N: usize> {
     samples: &'a [f32],
-    guess: &'a Guess<'a>,
+    approx: &'a ApproxSums<'a>,
     step: usize,
     result: &'a mut [u8; N],
 }
 
-impl<const N: usize> Kernel for Settled<'_, N> {
+impl<const N: usize> Kernel for Recompute<'_, N> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { samples, guess, step, result } = self;
-        if is_flat::<N>(samples, step, guess.weights.len()) {
-            let flat = guess.flat.get_or_init(|| guess.flat_results());
+        let Self { samples, approx, step, result } = self;
+        if is_constant::<N>(samples, step, approx.weights.len()) {
+            let constant = approx.constant.get_or_init(|| approx.constant_results());
             for (to, sample) in result.iter_mut().zip(samples) {
-                // SAFETY: samples are bytes. The conversion that checks takes several times as long.
+                // SAFETY: samples are bytes. The checked conversion takes several times as long.
                 let byte: i32 = unsafe { sample.to_int_unchecked() };
-                *to = flat[byte as usize & 255];
+                *to = constant[byte as usize & 255];
             }
         } else {
-            *result = guess.exact_results(samples, step);
+            *result = approx.exact_results(samples, step);
         }
     }
 }
 
-/// Whether every one of `N` windows of `size` samples holds one value.
+/// Whether each of `N` windows of `size` samples is constant.
 #[inline(always)]
-fn is_flat<const N: usize>(samples: &[f32], step: usize, size: usize) -> bool {
-    /// Most windows that differ do so in the first samples: looked at after one, and then now and again.
-    const OFTEN: usize = 8;
+fn is_constant<const N: usize>(samples: &[f32], step: usize, size: usize) -> bool {
+    /// Most windows that vary do so in the first samples: check after one, and from time to time later.
+    const SAMPLES_PER_CHECK: usize = 8;
     let first: &[f32; N] = lanes(samples);
     let mut differing = [0; N];
     let any = |differing: &[u32; N]| differing.iter().fold(0, |any, bits| any | bits) != 0;
@@ -203,7 +209,7 @@ fn is_flat<const N: usize>(samples: &[f32], step: usize, size: usize) -> bool {
         for lane in 0..N {
             differing[lane] |= first[lane].to_bits() ^ samples[lane].to_bits();
         }
-        if index % OFTEN == 1 && any(&differing) {
+        if index % SAMPLES_PER_CHECK == 1 && any(&differing) {
             return false;
         }
     }
@@ -216,13 +222,13 @@ mod tests {
     use crate::array::view::{View, ViewMut};
     use crate::border::Border;
     use crate::exec::simd::{Level, force, level};
-    use crate::filter::correlate1d::{Pass, correlate_rows};
+    use crate::filter::correlate1d::{AxisPass, correlate_rows};
     use ndarray::{ArrayD, Axis};
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn guessed_bytes_are_those_of_truncated_sums(
+        fn approximated_bytes_equal_truncated_sums(
             height in 1_usize..60,
             width in 1_usize..90,
             inner in 1_usize..5,
@@ -234,7 +240,7 @@ mod tests {
             code in 0..7,
         ) {
             let total = half[0] + 2.0 * half[1..].iter().sum::<f64>();
-            // Of sum 1, so that flat areas lie on the edge of truncation; derivatives; any.
+            // Weights with sum 1, so that constant areas lie at the edge of truncation; derivatives; arbitrary ones.
             let scale = if kind == 0 { 1.0 / total.max(0.1) } else { 1.0 };
             let sign = if kind == 1 { -1.0 } else { 1.0 };
             let (left, right) = (half[1..].iter().rev(), half[1..].iter().map(|weight| sign * weight));
@@ -243,12 +249,12 @@ mod tests {
             let mut count = 0_usize;
             let shape = vec![height, width, inner];
             let mut bytes = ArrayD::from_shape_simple_fn(shape, || { count += 1; (count / run * 31 % 256) as u8 });
-            // Rows that equal the one before, from the middle on.
+            // From the middle on, rows equal the one before.
             let first = bytes.index_axis(Axis(axis), 0).to_owned();
             bytes.axis_iter_mut(Axis(axis)).skip(repeated).for_each(|mut row| row.assign(&first));
             let border = Border::from_code(code).unwrap();
             let mut sums = bytes.mapv(f64::from);
-            let pass = Pass { axis, weights: &weights, border, fill: 7.0, origin: 0 };
+            let pass = AxisPass { axis, weights: &weights, border, fill: 7.0, origin: 0 };
             correlate_rows(None, ViewMut::F64(sums.view_mut()), pass, 0).unwrap();
             let expected = sums.mapv(u8::from_f64_truncated);
             let before = level();

@@ -1,44 +1,44 @@
-//! The sums of one line of results, of two, or of four neighbouring ones: what several lines meet is loaded once.
+//! Weighted sums for one line of results, or for two or four adjacent lines at once: shared samples are loaded once.
 
 use crate::exec::simd::{Kernel, Level, dispatch, level};
-use crate::filter::correlate1d::lanes;
+use crate::filter::correlate1d::taps::lanes;
 use crate::memory::{self, CollectVec};
 
-/// Lines that are summed together at most.
-pub(super) const MOST_LINES: usize = 4;
+/// Most lines that are summed together.
+pub(super) const MAX_LINES: usize = 4;
 
-/// Bytes of the weights of four lines: more would not stay in the second-level cache beside a strip.
-const MOST_BYTES: usize = 256 * 1024;
+/// Largest table of weights for four lines; more would not stay in the second-level cache next to a strip.
+const MAX_WEIGHT_BYTES: usize = 256 * 1024;
 
-/// The taps of a line, and of neighbouring lines as far as they can be met together.
-pub(super) struct Lines {
-    /// Distance from the first sample of the window, and weight.
+/// The taps of a line, and of adjacent lines that can be summed together.
+pub(super) struct LineTaps {
+    /// Offset from the first sample of the window, and weight.
     one: Vec<(usize, f64)>,
-    two: Option<Pairs>,
-    four: Option<Fours>,
+    two: Option<TwoLines>,
+    four: Option<FourLines>,
 }
 
-impl Lines {
-    /// `pitch` is the distance of neighbouring lines.
+impl LineTaps {
+    /// `pitch` is the distance of adjacent lines.
     pub fn new(one: Vec<(usize, f64)>, pitch: usize) -> Self {
-        let row = row_of(&one, pitch);
-        let two = row.map(|row| Pairs::new(&one, row, pitch));
+        let row = taps_per_row(&one, pitch);
+        let two = row.map(|row| TwoLines::new(&one, row, pitch));
         let is_wide = level() == Level::Avx512;
-        let four = row.filter(|_| is_wide).and_then(|row| Fours::new(&one, row, pitch));
+        let four = row.filter(|_| is_wide).and_then(|row| FourLines::new(&one, row, pitch));
         Self { one, two, four }
     }
 
-    /// Number of taps of a line.
+    /// Taps per line.
     pub fn taps(&self) -> usize {
         self.one.len()
     }
 
-    /// The sums of a line: `result[i]` is that of the taps from `padded[i]` on, made a result by `narrow`.
+    /// Sum one line: `result[i]` is the sum over the taps from `padded[i]` on, converted by `narrow`.
     pub fn sum_one<R>(&self, padded: &[f64], narrow: impl Fn(f64) -> R, result: &mut [R]) {
         dispatch(Sums { padded, taps: &self.one, narrow, result });
     }
 
-    /// The sums of some of these neighbouring lines, from the first on; how many is returned.
+    /// Sum as many adjacent lines as possible, from the first one on; return how many.
     pub fn sum<'r, R: 'r>(
         &self,
         padded: &[f64],
@@ -48,7 +48,7 @@ impl Lines {
         let most = results.len();
         let mut next = || results.next().expect("as many as were counted");
         match self {
-            // Wide results of four lines leave no room for samples in the first-level cache.
+            // Four lines of wide results leave no space for samples in the first-level cache.
             Self { four: Some(fours), .. } if most >= 4 && size_of::<R>() <= 4 => {
                 let results = [next(), next(), next(), next()];
                 dispatch(FourSums { padded, fours, narrow, results });
@@ -66,15 +66,15 @@ impl Lines {
     }
 }
 
-/// After how many taps a window begins again one line further on, if it does: the number in a row, where all rows have their
-/// taps in the same places. The last row may have fewer.
-fn row_of(taps: &[(usize, f64)], pitch: usize) -> Option<usize> {
+/// Taps per row of the window, if every row has its taps at the same places (the last may have fewer): the window then
+/// repeats one line further on.
+fn taps_per_row(taps: &[(usize, f64)], pitch: usize) -> Option<usize> {
     let row = taps.iter().take_while(|tap| tap.0 < taps[0].0 + pitch).count();
     let mut later = taps[row..].iter().zip(taps);
     (taps.len() > row && later.all(|(tap, above)| tap.0 == above.0 + pitch)).then_some(row)
 }
 
-/// `result[i]`, the sum of the taps from `padded[i]` on.
+/// `result[i]` is the sum over the taps from `padded[i]` on.
 struct Sums<'a, R, N> {
     padded: &'a [f64],
     taps: &'a [(usize, f64)],
@@ -87,7 +87,7 @@ impl<R, N: Fn(f64) -> R> Kernel for Sums<'_, R, N> {
 
     #[inline(always)]
     fn run(self) {
-        /// As many sums as stay in registers.
+        /// As many sums as fit in registers.
         const LANES: usize = 32;
         let Self { padded, taps, narrow, result } = self;
         for (index, result) in result.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
@@ -106,17 +106,17 @@ impl<R, N: Fn(f64) -> R> Kernel for Sums<'_, R, N> {
     }
 }
 
-/// Taps of two neighbouring lines, in the order of their samples: those of the first, of both, and of the second line.
-struct Pairs {
+/// The taps of two adjacent lines in the order of their samples: those of the first line, of both, of the second.
+struct TwoLines {
     first: Vec<(usize, f64)>,
     both: Vec<(usize, f64, f64)>,
     second: Vec<(usize, f64)>,
 }
 
-impl Pairs {
-    /// The sums of two lines from `padded[0]` on.
+impl TwoLines {
+    /// Sum two lines from `padded[0]` on.
     fn sum<R>(&self, padded: &[f64], narrow: impl Fn(f64) -> R, results: [&mut [R]; 2]) {
-        // AVX-512 has twice as many registers: weights are loaded half as often.
+        // AVX-512 has twice as many registers, so weights are loaded half as often.
         if level() == Level::Avx512 {
             dispatch(PairSums::<_, _, 32> { padded, pairs: self, narrow, results });
         } else {
@@ -124,7 +124,7 @@ impl Pairs {
         }
     }
 
-    /// From the taps of a line; see [`row_of`].
+    /// From the taps of one line; see [`taps_per_row`].
     fn new(taps: &[(usize, f64)], row: usize, pitch: usize) -> Self {
         let (first, later) = taps.split_at(row);
         let (earlier, second) = taps.split_at(later.len());
@@ -136,11 +136,10 @@ impl Pairs {
     }
 }
 
-/// [`Sums`] of two neighbouring lines: the samples that both meet are loaded once. `LANES` sums of each line stay in
-/// registers.
+/// [`Sums`] of two adjacent lines: shared samples are loaded once. `LANES` sums of each line stay in registers.
 struct PairSums<'a, R, N, const LANES: usize> {
     padded: &'a [f64],
-    pairs: &'a Pairs,
+    pairs: &'a TwoLines,
     narrow: N,
     results: [&'a mut [R]; 2],
 }
@@ -164,7 +163,7 @@ impl<R, N: Fn(f64) -> R, const LANES: usize> Kernel for PairSums<'_, R, N, LANES
             }
             for (offset, weight, other) in &pairs.both {
                 let samples = at(*offset);
-                // One loop for each: sums of both in one are kept in memory.
+                // One loop for each line: in a common loop the sums would be kept in memory.
                 for lane in 0..LANES {
                     above[lane] += samples[lane] * weight;
                 }
@@ -188,31 +187,35 @@ impl<R, N: Fn(f64) -> R, const LANES: usize> Kernel for PairSums<'_, R, N, LANES
     }
 }
 
-/// A weight for every lane of the widest register: loading copies takes no time, spreading one out does.
+/// A weight repeated for every lane of the widest register: loading copies is free, broadcasting is not.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Copies([f64; 8]);
+struct Broadcast([f64; 8]);
 
-/// A sample, and the weights it has in four neighbouring lines.
+/// A sample offset, and the weights it has in four adjacent lines.
 struct Tap {
     offset: usize,
-    weights: [Copies; 4],
+    weights: [Broadcast; 4],
 }
 
-/// Taps of four neighbouring lines, in the order of their samples: of rows of samples that are met by the first line, by
-/// the first two, the first three, all four, the last three, the last two, and the last.
-struct Fours {
+/// The taps of four adjacent lines in the order of their samples: rows of samples used by the first line, by the first
+/// two, the first three, all four, the last three, the last two, and the last.
+struct FourLines {
     taps: Vec<Tap>,
-    /// Taps in a row of samples.
+    /// Taps per row of samples.
     row: usize,
 }
 
-impl Fours {
-    /// From the taps of a line, see [`row_of`]; none for windows of fewer than three rows, and for large ones.
+impl FourLines {
+    /// From the taps of one line (see [`taps_per_row`]); `None` for windows of fewer than three rows, and for large
+    /// ones.
     fn new(taps: &[(usize, f64)], row: usize, pitch: usize) -> Option<Self> {
         let rows = taps.len() / row;
         let sample_rows = rows + 3;
-        if rows < 3 || !taps.len().is_multiple_of(row) || sample_rows * row * size_of::<Tap>() > MOST_BYTES {
+        if rows < 3
+            || !taps.len().is_multiple_of(row)
+            || sample_rows * row * size_of::<Tap>() > MAX_WEIGHT_BYTES
+        {
             return None;
         }
         let weight = |sample_row: usize, line: usize, tap: usize| {
@@ -221,17 +224,17 @@ impl Fours {
         };
         let taps = (0..sample_rows * row).map(|at| {
             let (sample_row, tap) = (at / row, at % row);
-            let weights = [0, 1, 2, 3].map(|line| Copies([weight(sample_row, line, tap); 8]));
+            let weights = [0, 1, 2, 3].map(|line| Broadcast([weight(sample_row, line, tap); 8]));
             Tap { offset: taps[tap].0 + sample_row * pitch, weights }
         });
         Some(Self { taps: taps.collect_vec(), row })
     }
 }
 
-/// [`Sums`] of four neighbouring lines. Only for AVX-512, which has the registers.
+/// [`Sums`] of four adjacent lines. Only for AVX-512, which has enough registers.
 struct FourSums<'a, R, N> {
     padded: &'a [f64],
-    fours: &'a Fours,
+    fours: &'a FourLines,
     narrow: N,
     results: [&'a mut [R]; 4],
 }
@@ -242,7 +245,7 @@ impl<R, N: Fn(f64) -> R> Kernel for FourSums<'_, R, N> {
     #[inline(always)]
     fn run(self) {
         const LANES: usize = 32;
-        let Self { padded, fours: Fours { taps, row }, narrow, results } = self;
+        let Self { padded, fours: FourLines { taps, row }, narrow, results } = self;
         let (rising, rest) = taps.split_at(3 * row);
         let (all, falling) = rest.split_at(rest.len() - 3 * row);
         let [first, second, third, fourth] = results.map(|result| result.as_chunks_mut::<LANES>().0);
@@ -250,7 +253,7 @@ impl<R, N: Fn(f64) -> R> Kernel for FourSums<'_, R, N> {
         for (index, (((first, second), third), fourth)) in results.enumerate() {
             let padded = &padded[index * LANES..];
             let (mut a, mut b, mut c, mut d) = ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
-            // Arrays of their own, named in every loop: sums in an array of arrays are kept in memory, ten times as slow.
+            // Separate arrays, named in every loop: sums in an array of arrays are kept in memory, ten times as slow.
             macro_rules! add {
                 ($taps:expr, $($sums:ident $line:literal)+) => {
                     for Tap { offset, weights } in $taps {

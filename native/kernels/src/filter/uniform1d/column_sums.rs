@@ -1,41 +1,41 @@
-//! Sums that run down rows, all columns at once: the samples are read where they lie.
+//! Running sums of all columns at once, row by row; samples are read in place.
 //!
-//! Where an axis has many neighbours behind it, strips of its whole lines are narrow, and each row of a strip lies on
-//! another page of memory. Rows of the array are read from left to right instead; what has to be kept are the sums.
+//! Where an axis has many inner neighbours, tiles of whole lines are narrow, and each row of a tile lies on another
+//! page of memory. Reading the rows of the array from left to right instead only requires keeping the sums.
 
-use super::{Addend, Divide};
 use crate::array::scratch::{Element, Scratch};
 use crate::array::view::{View, ViewMut};
 use crate::error::Result;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::exec::threads;
-use crate::filter::correlate1d::{Alike, c_order};
+use crate::filter::line_filter::{SameType, c_order};
+use crate::filter::uniform1d::division::{Addend, Divide};
 use crate::memory;
 use crate::walk::line_tiles::{Extension, Walk};
 use ndarray::{ArrayViewMutD, Axis};
 use std::hint;
 
-/// Columns of a row, at least.
-const LEAST: usize = 64;
+/// Fewer columns are not worth it.
+const MIN_COLUMNS: usize = 64;
 
-/// Columns at most whose sums are kept: they fit the nearest cache, and the rows of small windows the next one.
-const MOST: usize = 2048;
+/// Most columns whose sums are kept: they fit the first-level cache, and the rows of small windows the second.
+const MAX_COLUMNS: usize = 2048;
 
-/// Rows between two questions whether to go on.
-const PAUSE: usize = 64;
+/// Rows between two checks for an interrupt.
+const ROWS_PER_CHECK: usize = 64;
 
-/// Whether rows are the way; with a window longer than the axis, most of its samples are the border's.
-pub(super) fn suits(shape: &[usize], walk: &Walk) -> bool {
+/// Whether to sum row by row. With a window longer than the axis, most of its samples would come from the border.
+pub(super) fn is_suitable(shape: &[usize], walk: &Walk) -> bool {
     let Extension { before, after, .. } = walk.extension;
     walk.axis < shape.len()
         && before + after < shape[walk.axis]
-        && shape[walk.axis + 1..].iter().product::<usize>() >= LEAST
+        && shape[walk.axis + 1..].iter().product::<usize>() >= MIN_COLUMNS
 }
 
-/// The means along the walk's axis of arrays of one shape, the input's elements in C order.
+/// The means along the walk's axis, for arrays of one shape and an input in C order.
 ///
-/// `load` makes a sample of an element, `divide` an element of a sum.
-pub(super) fn means<T: Alike + Element, S: Addend + Element>(
+/// `load` converts an element to a summand, `divide` a sum to an element.
+pub(super) fn means<T: SameType + Element, S: Addend + Element>(
     input: &View<'_>,
     output: ViewMut<'_>,
     walk: &Walk,
@@ -52,25 +52,33 @@ pub(super) fn means<T: Alike + Element, S: Addend + Element>(
     threads::for_each_block(blocks, |(origin, block)| {
         let mut block = T::array(block).expect("a part has the type of the whole");
         let (planes, columns) = (block.len_of(Axis(0)), block.len_of(Axis(2)));
-        let mut sums = Scratch::<S>::new(columns.min(MOST));
-        let outside = memory::filled(fill, columns.min(MOST));
+        let mut sums = Scratch::<S>::new(columns.min(MAX_COLUMNS));
+        let outside = memory::filled(fill, columns.min(MAX_COLUMNS));
         for plane in 0..planes {
             let input = &input[(origin[0] + plane) * len * inner..][..len * inner];
-            for column in (0..columns).step_by(MOST) {
-                let width = MOST.min(columns - column);
+            for column in (0..columns).step_by(MAX_COLUMNS) {
+                let width = MAX_COLUMNS.min(columns - column);
                 let row = |position: usize| match walk.extension.at(position, len) {
                     Some(row) => &input[row * inner + origin[2] + column..][..width],
                     None => &outside[..width],
                 };
-                down(row, &mut block, [plane, column], &mut sums[..width], walk.extension, load, divide);
+                column_means(
+                    row,
+                    &mut block,
+                    [plane, column],
+                    &mut sums[..width],
+                    walk.extension,
+                    load,
+                    divide,
+                );
             }
         }
     });
     Ok(())
 }
 
-/// The means of some columns of a plane; `row(position)` are their samples, counted from the first window's first.
-fn down<'a, T: Alike, S: Addend>(
+/// The means of a range of columns of a plane; `row(position)` returns their samples, counted from the first window's.
+fn column_means<'a, T: SameType, S: Addend>(
     row: impl Fn(usize) -> &'a [T],
     output: &mut ArrayViewMutD<'_, T>,
     [plane, column]: [usize; 2],
@@ -82,22 +90,22 @@ fn down<'a, T: Alike, S: Addend>(
     let around = extension.before + extension.after;
     sums.fill(S::default());
     for position in 0..around {
-        dispatch(Row { sums, enters: row(position), leaves: None, means: &mut [], load, divide });
+        dispatch(SumRow { sums, enters: row(position), leaves: None, means: &mut [], load, divide });
     }
     let mut plane = output.index_axis_mut(Axis(0), plane);
     for (index, mut means) in plane.outer_iter_mut().enumerate() {
-        if index % PAUSE == 0 {
-            threads::pause();
+        if index % ROWS_PER_CHECK == 0 {
+            threads::check_interrupt();
         }
         let means = means.as_slice_mut().expect("rows of an array in C order");
         let means = &mut means[column..][..sums.len()];
         let leaves = index.checked_sub(1).map(&row);
-        dispatch(Row { sums, enters: row(index + around), leaves, means, load, divide });
+        dispatch(SumRow { sums, enters: row(index + around), leaves, means, load, divide });
     }
 }
 
-/// The sums of a row's windows, and their means; while the first windows fill, there are none.
-struct Row<'a, T, S, L, D> {
+/// The sums of one row of windows and their means; there are no means while the first windows fill.
+struct SumRow<'a, T, S, L, D> {
     sums: &'a mut [S],
     enters: &'a [T],
     leaves: Option<&'a [T]>,
@@ -106,7 +114,7 @@ struct Row<'a, T, S, L, D> {
     divide: D,
 }
 
-impl<T: Copy, S: Addend, L: Fn(T) -> S, D: Divide<S, T>> Kernel for Row<'_, T, S, L, D> {
+impl<T: Copy, S: Addend, L: Fn(T) -> S, D: Divide<S, T>> Kernel for SumRow<'_, T, S, L, D> {
     type Output = ();
 
     #[inline(always)]
@@ -122,11 +130,11 @@ impl<T: Copy, S: Addend, L: Fn(T) -> S, D: Divide<S, T>> Kernel for Row<'_, T, S
         let mut bits = 0;
         for (((sum, enters), leaves), mean) in sums.iter_mut().zip(enters).zip(leaves).zip(&mut *means) {
             *sum = sum.plus(load(*enters).minus(load(*leaves)));
-            *mean = divide.guess(*sum);
+            *mean = divide.approx(*sum);
             bits |= D::bits(*sum);
         }
-        // Hidden, or compilers cut every sum to a byte first.
-        if hint::black_box(bits) & D::LOW != 0 {
+        // Hidden, or compilers would truncate every sum to a byte first.
+        if hint::black_box(bits) & D::LOW_BITS != 0 {
             means.iter_mut().zip(&*sums).for_each(|(mean, sum)| *mean = divide.of(*sum));
         }
     }

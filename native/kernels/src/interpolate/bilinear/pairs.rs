@@ -1,43 +1,48 @@
-//! The sums of any type and any number of planes: pixels as lanes, from pairs of neighbours that are fetched one by one,
-//! or planes as lanes where many of them lie side by side.
+//! Sums for any element type and number of planes. SIMD lanes are pixels, whose neighbours are fetched in pairs; or
+//! planes, if many of them are interleaved.
 
-use super::{Sum, ask_for, blend};
 use crate::array::sample::Sample;
-use crate::walk::rows::CACHE_LINE;
+use crate::array::scratch::CACHE_LINE;
+use crate::interpolate::bilinear::sum::{BlendPixels, blend, prefetch_neighbours};
 use std::mem::MaybeUninit;
 
-/// Pixels computed at a time: they fill two of the widest registers.
+/// Pixels that are computed together: they fill two of the widest registers.
 const LANES: usize = 16;
 
-/// Points whose neighbours are fetched before any is blended: what was stored just now is slow to load in one piece.
-const FETCHED: usize = 8 * LANES;
+/// Points whose neighbours are fetched before any is blended: loading in one piece what was just stored in several is
+/// slow.
+const FETCH_CHUNK: usize = 8 * LANES;
 
-/// Planes from which on they are the lanes, if they lie side by side.
+/// From this number on, interleaved planes are the lanes.
 pub(super) const MANY_PLANES: usize = 16;
 
-/// Whether planes that begin at these elements are to be the lanes.
+/// Whether the planes at these offsets should be the lanes.
 #[inline(always)]
 pub(super) fn is_many(inner: &[usize]) -> bool {
     inner.len() >= MANY_PLANES && inner.iter().enumerate().all(|(plane, offset)| plane == *offset)
 }
 
-impl<T: Sample, O: Sample> Sum<'_, T, O> {
+impl<T: Sample, O: Sample> BlendPixels<'_, T, O> {
     /// Lanes are pixels.
     #[inline(always)]
     pub(super) fn plane_by_plane<const DENSE: bool>(self) {
         let (planes, starts) = (self.inner.len(), self.points.starts);
         let (count, last) = (starts.len(), starts.iter().fold(0, |last, start| last.max(*start)));
         let to = &mut self.to[..count * planes];
-        let mut pairs = [[const { MaybeUninit::uninit() }; FETCHED]; 2];
-        for first in (0..count).step_by(FETCHED) {
-            let end = count.min(first + FETCHED);
+        let mut pairs = [[const { MaybeUninit::uninit() }; FETCH_CHUNK]; 2];
+        for first in (0..count).step_by(FETCH_CHUNK) {
+            let end = count.min(first + FETCH_CHUNK);
             for (plane, offset) in self.inner.iter().enumerate() {
                 let elements = &self.elements[*offset..];
-                // Planes side by side come together.
+                // An adjacent plane shares the cache line.
                 let is_beside =
                     plane > 0 && self.inner[plane - 1].abs_diff(*offset) * size_of::<T>() < CACHE_LINE;
                 if self.is_large && !is_beside {
-                    ask_for(elements, self.strides[0], &starts[end..count.min(end + FETCHED)]);
+                    prefetch_neighbours(
+                        elements,
+                        self.strides[0],
+                        &starts[end..count.min(end + FETCH_CHUNK)],
+                    );
                 }
                 let starts = &starts[first..end];
                 fetch::<T, DENSE>(elements, self.strides, starts, last as usize, &mut pairs);
@@ -47,12 +52,12 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
                     let pairs = unsafe { block(&pairs, at - first) };
                     let to = &mut to[at * planes + plane..];
                     match (planes, to.first_chunk_mut()) {
-                        // Stored at once: by way of a buffer, every block would wait for its own stores.
+                        // Stored directly: through a buffer, every block would wait for its own stores.
                         (1, Some(to)) => blend_block(pairs, y, x, to),
                         _ => {
-                            let mut mixed = [O::default(); LANES];
-                            blend_block(pairs, y, x, &mut mixed);
-                            to.iter_mut().step_by(planes).zip(mixed).for_each(|(to, from)| *to = from);
+                            let mut blended = [O::default(); LANES];
+                            blend_block(pairs, y, x, &mut blended);
+                            to.iter_mut().step_by(planes).zip(blended).for_each(|(to, from)| *to = from);
                         }
                     }
                 }
@@ -60,7 +65,7 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
         }
     }
 
-    /// Lanes are planes, of which there are many, side by side.
+    /// Lanes are planes.
     #[inline(always)]
     pub(super) fn pixel_by_pixel(self) {
         let (planes, [down, right]) = (self.inner.len(), self.strides);
@@ -76,23 +81,23 @@ impl<T: Sample, O: Sample> Sum<'_, T, O> {
     }
 }
 
-/// Pairs of neighbours, and those a row below.
-type Pairs<T> = [[MaybeUninit<[T; 2]>; FETCHED]; 2];
+/// Pairs of horizontal neighbours, and those one row below.
+type NeighbourPairs<T> = [[MaybeUninit<[T; 2]>; FETCH_CHUNK]; 2];
 
-/// A block of pairs, from this place on.
+/// A block of pairs, from index `at` on.
 ///
 /// # Safety
-/// They have been written.
+/// They must have been written.
 #[inline(always)]
-unsafe fn block<T: Sample>(pairs: &Pairs<T>, at: usize) -> [&[[T; 2]; LANES]; 2] {
+unsafe fn block<T: Sample>(pairs: &NeighbourPairs<T>, at: usize) -> [&[[T; 2]; LANES]; 2] {
     pairs.each_ref().map(|line| {
         let block: &[_; LANES] = line[at..].first_chunk().expect("a whole number of blocks");
-        // SAFETY: the caller's word.
+        // SAFETY: guaranteed by the caller.
         unsafe { &*std::ptr::from_ref::<[MaybeUninit<[T; 2]>; LANES]>(block).cast() }
     })
 }
 
-/// SciPy's sums at [`LANES`] points, stored.
+/// SciPy's sums at [`LANES`] points, stored with the rounding cast.
 #[inline(always)]
 fn blend_block<T: Sample, O: Sample>(
     [near, far]: [&[[T; 2]; LANES]; 2],
@@ -107,25 +112,25 @@ fn blend_block<T: Sample, O: Sample>(
     }
 }
 
-/// Two neighbours from every start on, and those a row below, then the last ones again until a block is whole;
-/// `DENSE` where neighbours lie side by side.
+/// Two neighbours from every start on and those one row below; the last are repeated to fill a block. `DENSE` if
+/// horizontal neighbours are adjacent.
 ///
-/// A function of its own, so that it is compiled for the baseline: the wider levels make gather instructions of this
-/// loop, which take twice the time.
+/// Not inlined, so that it is compiled for the baseline: wider levels would use gather instructions here, which take
+/// twice the time.
 #[inline(never)]
 fn fetch<T: Sample, const DENSE: bool>(
     elements: &[T],
     [down, right]: [usize; 2],
     starts: &[u32],
     last: usize,
-    [near, far]: &mut Pairs<T>,
+    [near, far]: &mut NeighbourPairs<T>,
 ) {
     assert!(last + down + right < elements.len(), "all neighbours lie inside");
     for (start, (near, far)) in starts.iter().zip(near.iter_mut().zip(far.iter_mut())) {
-        // SAFETY: no start is above `last`.
+        // SAFETY: no start is above `last`, for which the assertion holds.
         let pair = |at: usize| unsafe {
             let first = elements.as_ptr().add(at);
-            // In one piece where they lie side by side.
+            // One load if they are adjacent.
             if DENSE { *first.cast::<[T; 2]>() } else { [*first, *first.add(right)] }
         };
         near.write(pair(*start as usize));

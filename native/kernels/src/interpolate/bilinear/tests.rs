@@ -1,5 +1,6 @@
-use super::*;
 use crate::exec::simd::{self, Level, force};
+use crate::interpolate::bilinear::points::{BLOCK, Locate, Points};
+use crate::interpolate::bilinear::*;
 use proptest::prelude::*;
 
 const SIZE: [usize; 2] = [5, 6];
@@ -87,15 +88,15 @@ proptest! {
             let down = [points.down[0]; BLOCK];
             let weights = points.weights(0..count);
             let part =
-                if level { points.level_part(0..count, &down, &weights) } else { points.part(0..count) };
-            dispatch(Sum { elements: &image, strides, inner: &inner, is_large, points: part, to: &mut to });
+                if level { points.with_constant_row(0..count, &down, &weights) } else { points.part(0..count) };
+            dispatch(BlendPixels { elements: &image, strides, inner: &inner, is_large, points: part, to: &mut to });
             prop_assert_eq!(&to, &sums);
             let mut to = vec![f32::NAN; count * planes];
-            dispatch(Sum { elements: &image, strides, inner: &inner, is_large, points: part, to: &mut to });
+            dispatch(BlendPixels { elements: &image, strides, inner: &inner, is_large, points: part, to: &mut to });
             prop_assert!(to.iter().zip(&sums).all(|(to, sum)| *to == *sum as f32));
             if planes <= 4 && in_pixels {
                 let mut to = vec![77; count * planes];
-                dispatch(Bytes { elements: &image, down: strides[0], planes, is_large, points: part, to: &mut to });
+                dispatch(BlendBytes { elements: &image, down: strides[0], planes, is_large, points: part, to: &mut to });
                 let rounded: Vec<u8> = sums.iter().map(|sum| u8::from_f64_rounded(*sum)).collect();
                 prop_assert_eq!(&to, &rounded);
             }

@@ -1,66 +1,66 @@
-//! The filter itself, over lines that lie side by side: a recursion forth and back for each pole.
+//! The recursive prefilter (Unser, Aldroubi, Eden 1991) over interleaved lines: for each pole a causal and an
+//! anticausal pass.
 //!
-//! Unser, Aldroubi, Eden 1991. It starts so that the border mode holds exactly, with a sum over the whole line whose
-//! weights fall geometrically: it is left as soon as no further term can change a bit of it.
+//! Their initial values make the border mode exact. They are sums over the whole line with geometrically falling
+//! weights, so the sum stops as soon as no further term can change a bit of it.
 
 use crate::border::Border;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::memory::CollectVec;
 
-/// What SciPy's filter of one order does to a line of one length: the poles in their order, each with the power of
-/// it that the start needs.
+/// SciPy's prefilter of one order for lines of one length.
 pub(crate) struct Filter {
     gain: f64,
-    /// Pole, and its power at the far end of the line.
+    /// Each pole, and its power that the initial value needs at the far end of the line.
     poles: Vec<(f64, f64)>,
-    start: Start,
+    start: LineExtension,
     len: usize,
 }
 
-/// The samples that the line goes on with, as the filter knows them.
+/// How the filter extends a line.
 #[derive(Clone, Copy, PartialEq)]
-enum Start {
+enum LineExtension {
     Mirror,
     Reflect,
     Wrap,
 }
 
 impl Filter {
-    /// The filter with these poles for lines of `len` samples; modes without one of their own take another's.
+    /// The filter with these poles for lines of `len` samples; modes without their own filter use another's.
     pub(crate) fn new(poles: &[f64], border: Border, len: usize) -> Self {
         let start = match border {
-            Border::GridWrap => Start::Wrap,
-            Border::Nearest | Border::Reflect => Start::Reflect,
-            _ => Start::Mirror,
+            Border::GridWrap => LineExtension::Wrap,
+            Border::Nearest | Border::Reflect => LineExtension::Reflect,
+            _ => LineExtension::Mirror,
         };
-        let power = if start == Start::Mirror { len.saturating_sub(1) } else { len };
+        let power = if start == LineExtension::Mirror { len.saturating_sub(1) } else { len };
         let gain = poles.iter().fold(1.0, |gain, z| gain * ((1.0 - z) * (1.0 - 1.0 / z)));
         Self { gain, poles: poles.iter().map(|z| (*z, z.powf(power as f64))).collect_vec(), start, len }
     }
 
-    /// What samples are multiplied by before they are filtered; while they are read that takes no time.
+    /// The factor for samples before they are filtered; applying it while they are read is free.
     pub(super) fn gain(&self) -> f64 {
-        // SciPy leaves a single sample alone.
+        // SciPy does not change a single sample.
         if self.len < 2 { 1.0 } else { self.gain }
     }
 
-    /// Filter the lines in `samples`, whose next sample is `width` further on.
+    /// Filter interleaved lines; the next sample of a line is `width` elements further on.
     pub(crate) fn run(&self, samples: &mut [f64], width: usize) {
         samples.iter_mut().for_each(|sample| *sample *= self.gain());
-        self.run_on_multiplied(samples, width);
+        self.run_scaled(samples, width);
     }
 
-    /// As [`run`](Self::run), of samples that were multiplied by the [`gain`](Self::gain).
-    pub(super) fn run_on_multiplied(&self, samples: &mut [f64], width: usize) {
+    /// [`run`](Self::run) for samples that are already multiplied by the [`gain`](Self::gain).
+    pub(super) fn run_scaled(&self, samples: &mut [f64], width: usize) {
         dispatch(Recursion { filter: self, samples, width });
     }
 
-    /// The length of its lines.
+    /// The length of the lines.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Estimated nanoseconds of a sample.
+    /// Estimated nanoseconds per sample.
     pub(super) fn cost(&self) -> usize {
         1 + self.poles.len()
     }
@@ -68,7 +68,7 @@ impl Filter {
 
 struct Recursion<'a> {
     filter: &'a Filter,
-    /// Multiplied by the gain.
+    /// Already multiplied by the gain.
     samples: &'a mut [f64],
     width: usize,
 }
@@ -82,7 +82,7 @@ impl Kernel for Recursion<'_> {
         if filter.len < 2 {
             return;
         }
-        let mut lines = Lines { samples, width, column: 0, len: filter.len };
+        let mut lines = InterleavedLines { samples, width, column: 0, len: filter.len };
         while width - lines.column >= 32 {
             filter_lines::<32>(&mut lines, filter);
         }
@@ -95,15 +95,15 @@ impl Kernel for Recursion<'_> {
     }
 }
 
-/// The lines from `column` on.
-struct Lines<'a> {
+/// Interleaved lines, from `column` on.
+struct InterleavedLines<'a> {
     samples: &'a mut [f64],
     width: usize,
     column: usize,
     len: usize,
 }
 
-impl Lines<'_> {
+impl InterleavedLines<'_> {
     /// Sample `i` of `N` lines.
     #[inline(always)]
     fn at<const N: usize>(&self, i: usize) -> &[f64; N] {
@@ -116,23 +116,23 @@ impl Lines<'_> {
     }
 }
 
-/// Filter `N` lines, and step behind them.
+/// Filter `N` lines, and advance past them.
 #[inline(always)]
-fn filter_lines<const N: usize>(lines: &mut Lines<'_>, filter: &Filter) {
+fn filter_lines<const N: usize>(lines: &mut InterleavedLines<'_>, filter: &Filter) {
     let n = lines.len;
-    let mut most = [0.0_f64; N];
+    let mut max_abs = [0.0_f64; N];
     for i in 0..n {
         let c = lines.at::<N>(i);
         for k in 0..N {
-            // NaN is passed over: it makes its whole line NaN, whatever the start is.
-            most[k] = most[k].max(c[k].abs());
+            // NaN is skipped: it makes its whole line NaN, whatever the initial value is.
+            max_abs[k] = max_abs[k].max(c[k].abs());
         }
     }
-    for &(z, far) in &filter.poles {
+    for &(z, pole_power) in &filter.poles {
         let mut before = match filter.start {
-            Start::Mirror => start_mirror::<N>(lines, z, far, &most),
-            Start::Reflect => start_reflect::<N>(lines, z, far, &most),
-            Start::Wrap => start_wrap::<N>(lines, z, &most),
+            LineExtension::Mirror => causal_init_mirror::<N>(lines, z, pole_power, &max_abs),
+            LineExtension::Reflect => causal_init_reflect::<N>(lines, z, pole_power, &max_abs),
+            LineExtension::Wrap => causal_init_wrap::<N>(lines, z, &max_abs),
         };
         *lines.at_mut(0) = before;
         for i in 1..n {
@@ -143,9 +143,9 @@ fn filter_lines<const N: usize>(lines: &mut Lines<'_>, filter: &Filter) {
             *c = before;
         }
         let mut after = match filter.start {
-            Start::Mirror => turn_mirror::<N>(lines, z),
-            Start::Reflect => turn_reflect::<N>(lines, z),
-            Start::Wrap => turn_wrap::<N>(lines, z, &most),
+            LineExtension::Mirror => anticausal_init_mirror::<N>(lines, z),
+            LineExtension::Reflect => anticausal_init_reflect::<N>(lines, z),
+            LineExtension::Wrap => anticausal_init_wrap::<N>(lines, z, &max_abs),
         };
         *lines.at_mut(n - 1) = after;
         for i in (0..n - 1).rev() {
@@ -155,37 +155,37 @@ fn filter_lines<const N: usize>(lines: &mut Lines<'_>, filter: &Filter) {
             }
             *c = after;
         }
-        // The forward pass gives at most 1 / (1 - |z|) / (1 - z^2) times what it gets, the way back |z| / (1 - |z|)
-        // times that: below 1.7, even for the pole farthest from zero.
-        most.iter_mut().for_each(|most| *most *= 2.0);
+        // The causal pass amplifies by at most 1 / (1 - |z|) / (1 - z^2), the anticausal by |z| / (1 - |z|): together
+        // by less than 1.7, even for the largest pole.
+        max_abs.iter_mut().for_each(|max_abs| *max_abs *= 2.0);
     }
     lines.column += N;
 }
 
-/// Whether adding terms cannot change a bit of `sum` any more, if none is above `power` times four times `most`.
+/// Whether no further term can change a bit of `sum`, if terms are at most `4 * power * max_abs`.
 ///
-/// A term below a quarter of the last place is lost. `|sum| * 2^-55` is below that, also where it is rounded to a
-/// denormal number. NaN on either side is never settled, and infinite samples are neither: a later one may make a NaN.
+/// A term below a quarter ulp is lost. `|sum| * 2^-55` is below that, also where it rounds to a subnormal number. A sum
+/// with a NaN is never final, nor is one with infinite samples, since a later one may make it NaN.
 #[inline(always)]
-fn is_settled<const N: usize>(sum: &[f64; N], most: &[f64; N], power: f64) -> bool {
+fn is_final<const N: usize>(sum: &[f64; N], max_abs: &[f64; N], power: f64) -> bool {
     let term = 4.0 * power.abs();
     let mut settled = true;
     for k in 0..N {
-        settled &= (most[k] * term <= sum[k].abs() * (0.5_f64).powi(55)) & (most[k] < f64::INFINITY);
+        settled &= (max_abs[k] * term <= sum[k].abs() * (0.5_f64).powi(55)) & (max_abs[k] < f64::INFINITY);
     }
     settled
 }
 
-/// How many terms are added between two looks at whether that is enough.
+/// Terms that are added between two checks whether the sum is final.
 const STRIDE: usize = 16;
 
-/// Add the terms `1..end`, and say what the power of `z` behind the last is, or would be as far as `1 - power` tells.
+/// Add the terms `1..end`. Return the power of `z` after the last, or one that `1 - power` cannot tell from it.
 #[inline(always)]
 fn add_terms<const N: usize>(
     sum: &mut [f64; N],
     z: f64,
     end: usize,
-    most: &[f64; N],
+    max_abs: &[f64; N],
     mut term: impl FnMut(usize, f64, &mut [f64; N]),
 ) -> f64 {
     let mut power = z;
@@ -197,8 +197,8 @@ fn add_terms<const N: usize>(
             power *= z;
             i += 1;
         }
-        // Below 2^-54 one less the power is one.
-        if power.abs() < (0.5_f64).powi(60) && is_settled(sum, most, power) {
+        // Below 2^-54, one minus the power is one.
+        if power.abs() < (0.5_f64).powi(60) && is_final(sum, max_abs, power) {
             break;
         }
     }
@@ -206,25 +206,30 @@ fn add_terms<const N: usize>(
 }
 
 #[inline(always)]
-fn start_mirror<const N: usize>(lines: &Lines<'_>, z: f64, far: f64, most: &[f64; N]) -> [f64; N] {
+fn causal_init_mirror<const N: usize>(
+    lines: &InterleavedLines<'_>,
+    z: f64,
+    pole_power: f64,
+    max_abs: &[f64; N],
+) -> [f64; N] {
     let n = lines.len;
     let mut sum = *lines.at::<N>(0);
     let last = lines.at::<N>(n - 1);
     for k in 0..N {
-        sum[k] += far * last[k];
+        sum[k] += pole_power * last[k];
     }
-    add_terms(&mut sum, z, n - 1, most, |i, power, sum| {
+    add_terms(&mut sum, z, n - 1, max_abs, |i, power, sum| {
         let (near, mirrored) = (lines.at::<N>(i), lines.at::<N>(n - 1 - i));
         for k in 0..N {
-            sum[k] += power * (near[k] + far * mirrored[k]);
+            sum[k] += power * (near[k] + pole_power * mirrored[k]);
         }
     });
-    sum.iter_mut().for_each(|sum| *sum /= 1.0 - far * far);
+    sum.iter_mut().for_each(|sum| *sum /= 1.0 - pole_power * pole_power);
     sum
 }
 
 #[inline(always)]
-fn turn_mirror<const N: usize>(lines: &Lines<'_>, z: f64) -> [f64; N] {
+fn anticausal_init_mirror<const N: usize>(lines: &InterleavedLines<'_>, z: f64) -> [f64; N] {
     let n = lines.len;
     let (before, last) = (lines.at::<N>(n - 2), lines.at::<N>(n - 1));
     let mut turned = *last;
@@ -235,10 +240,10 @@ fn turn_mirror<const N: usize>(lines: &Lines<'_>, z: f64) -> [f64; N] {
 }
 
 #[inline(always)]
-fn start_wrap<const N: usize>(lines: &Lines<'_>, z: f64, most: &[f64; N]) -> [f64; N] {
+fn causal_init_wrap<const N: usize>(lines: &InterleavedLines<'_>, z: f64, max_abs: &[f64; N]) -> [f64; N] {
     let n = lines.len;
     let mut sum = *lines.at::<N>(0);
-    let power = add_terms(&mut sum, z, n, most, |i, power, sum| {
+    let power = add_terms(&mut sum, z, n, max_abs, |i, power, sum| {
         let wrapped = lines.at::<N>(n - i);
         for k in 0..N {
             sum[k] += power * wrapped[k];
@@ -249,11 +254,15 @@ fn start_wrap<const N: usize>(lines: &Lines<'_>, z: f64, most: &[f64; N]) -> [f6
 }
 
 #[inline(always)]
-fn turn_wrap<const N: usize>(lines: &Lines<'_>, z: f64, most: &[f64; N]) -> [f64; N] {
+fn anticausal_init_wrap<const N: usize>(
+    lines: &InterleavedLines<'_>,
+    z: f64,
+    max_abs: &[f64; N],
+) -> [f64; N] {
     let n = lines.len;
     let mut sum = *lines.at::<N>(n - 1);
-    // One term more than there are weights: it begins with the first sample.
-    let power = add_terms(&mut sum, z, n, most, |i, power, sum| {
+    // One more term than in the causal sum, starting at the first sample.
+    let power = add_terms(&mut sum, z, n, max_abs, |i, power, sum| {
         let value = lines.at::<N>(i - 1);
         for k in 0..N {
             sum[k] += power * value[k];
@@ -265,22 +274,27 @@ fn turn_wrap<const N: usize>(lines: &Lines<'_>, z: f64, most: &[f64; N]) -> [f64
 }
 
 #[inline(always)]
-fn start_reflect<const N: usize>(lines: &Lines<'_>, z: f64, far: f64, most: &[f64; N]) -> [f64; N] {
+fn causal_init_reflect<const N: usize>(
+    lines: &InterleavedLines<'_>,
+    z: f64,
+    pole_power: f64,
+    max_abs: &[f64; N],
+) -> [f64; N] {
     let n = lines.len;
     let (first, last) = (lines.at::<N>(0), lines.at::<N>(n - 1));
     let mut sum = *first;
     for k in 0..N {
-        sum[k] += far * last[k];
+        sum[k] += pole_power * last[k];
     }
-    add_terms(&mut sum, z, n, most, |i, power, sum| {
+    add_terms(&mut sum, z, n, max_abs, |i, power, sum| {
         let near = lines.at::<N>(i);
-        // The last step reads the sum itself in place of the first sample, as SciPy 1.17 does.
+        // In the last step SciPy 1.17 reads the sum itself instead of the first sample.
         let mirrored = if i == n - 1 { *sum } else { *lines.at::<N>(n - 1 - i) };
         for k in 0..N {
-            sum[k] += power * (near[k] + far * mirrored[k]);
+            sum[k] += power * (near[k] + pole_power * mirrored[k]);
         }
     });
-    let factor = z / (1.0 - far * far);
+    let factor = z / (1.0 - pole_power * pole_power);
     for k in 0..N {
         sum[k] = sum[k] * factor + first[k];
     }
@@ -288,7 +302,7 @@ fn start_reflect<const N: usize>(lines: &Lines<'_>, z: f64, far: f64, most: &[f6
 }
 
 #[inline(always)]
-fn turn_reflect<const N: usize>(lines: &Lines<'_>, z: f64) -> [f64; N] {
+fn anticausal_init_reflect<const N: usize>(lines: &InterleavedLines<'_>, z: f64) -> [f64; N] {
     let mut turned = *lines.at::<N>(lines.len - 1);
     let factor = z / (z - 1.0);
     turned.iter_mut().for_each(|turned| *turned *= factor);

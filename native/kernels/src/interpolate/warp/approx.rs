@@ -1,58 +1,64 @@
-//! Orders 2 to 5, stored in a narrower type than `f64`: a guess, and SciPy's sum where it is in doubt.
+//! Orders 2 to 5 stored in types narrower than `f64`: a cheaper sum with an error bound, and SciPy's sum as fallback.
 //!
-//! The guess adds up one axis after another, which takes a third of the products. Its lanes are the taps of one pixel.
+//! ```text
+//! sum = weigh one axis after another          # a third of the products; lanes are the taps of one pixel
+//! if cast(sum - bound) == cast(sum + bound): that is the result
+//! else: sum again over all taps in SciPy's order
+//! ```
 //!
-//! Let `u = 2^-53` and `m` the largest magnitude of an element. The weights on an axis are at least -8 u, and add to 1
-//! within 8 u, so the magnitudes of all products add to at most `m (1 + 2^-46)`. SciPy's sum of `n = taps ^ axes`
-//! products of `axes + 1` factors is off by at most `(n + axes) u` of that, 219 u for 6 taps on 3 axes; the guess by
-//! `axes (taps + 1) u`, 21 u. Adding and taking away the bound itself rounds by 2 u more. So SciPy's sum lies within
-//! [`DOUBT`], 256 u, times `m` of the guess; where both ends are stored as one value, that is it: the rounding cast
-//! never turns back within so short a distance. Underflow adds less than 2^-1060: too little to count, as the largest
-//! magnitude is zero or above [`LEAST`], so that numbers of both signs are never stored as zeros of two signs alike.
+//! The bound: let `u = 2^-53`, and `m` the largest magnitude of an element. The weights on an axis are at least -8 u
+//! and add up to 1 within 8 u, so the magnitudes of all products add up to at most `m (1 + 2^-46)`. SciPy's sum of `n =
+//! taps ^ axes` products of `axes + 1` factors is off by at most `(n + axes) u` of that, 219 u for 6 taps on 3 axes;
+//! the cheaper sum by `axes (taps + 1) u`, 21 u. Adding and subtracting the bound rounds by 2 u more. So SciPy's sum
+//! lies within [`RELATIVE_ERROR`], 256 u, times `m`. If both ends are stored as one value, that is the result, because
+//! the rounding cast is monotonic over so short a distance. Underflow adds less than 2^-1060, which does not matter:
+//! the largest magnitude is zero or above [`MIN_MAGNITUDE`], so that sums of both signs are never both stored as zero
+//! with different signs.
 //!
-//! The weights are the same in both sums, but for order 3. Term by term SciPy's are off from the exact ones by at most
-//! 1, 3.4, 4 and, as the last is one less the others, 11.4 u; the rough ones by 1.2, 2.5, 3.2 and 0.7 u. That is 28 u on
-//! an axis, 84 on three, beside 67 u of SciPy's 64 products and 15 u of the guess.
+//! The weights are the same in both sums except for order 3. Term by term, SciPy's are off from the exact ones by at
+//! most 1, 3.4, 4 and, since the last is one minus the others, 11.4 u; the approximate ones by 1.2, 2.5, 3.2 and 0.7 u.
+//! That is 28 u per axis, 84 on three, besides 67 u for SciPy's 64 products and 15 u for the cheaper sum.
 
-use super::inside::{LANES, Lanes, Span, TOGETHER, locate, sum_block};
+use crate::array::pixels::Pixels;
 use crate::array::sample::Sample;
 use crate::exec::simd::{Kernel, dispatch, prefetch};
 use crate::exec::threads;
-use crate::interpolate::spline::weights_behind;
+use crate::interpolate::edges::{LANES, Lanes};
+use crate::interpolate::spline::weights_at_fraction;
+use crate::interpolate::warp::inside::{AxisSpan, CHUNK, locate, sum_block};
 use crate::memory::{self, CollectVec};
-use crate::walk::rows::Pixels;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// In units of the largest magnitude: sums that may be stored otherwise if moved by this are computed again.
-const DOUBT: f64 = 1.0 / (1_u64 << 45) as f64;
+/// The error bound in units of the largest magnitude.
+const RELATIVE_ERROR: f64 = 1.0 / (1_u64 << 45) as f64;
 
-/// If the largest magnitude is smaller than this, nothing is guessed: [`DOUBT`] of it may be stored as zero.
-const LEAST: f64 = 1e-25;
+/// If the largest magnitude is smaller than this, nothing is approximated: the bound itself might be stored as zero.
+const MIN_MAGNITUDE: f64 = 1e-25;
 
-/// By how much a guess may be off, for an image of these elements; `None` if they are too large or small, or infinite.
-pub(super) fn bound(elements: &[f64]) -> Option<f64> {
+/// The error bound for an image of these elements; `None` if they are too large, too small, or infinite.
+pub(super) fn error_bound(elements: &[f64]) -> Option<f64> {
     let count = threads::blocks_for(elements.len());
     let blocks = elements.chunks(elements.len().div_ceil(count).max(1)).collect_vec();
     let largest = AtomicU64::new(0);
     threads::for_each_block(blocks, |block: &[f64]| {
         let parts = block.chunks(4096);
-        let here = parts.fold(0.0_f64, |largest, part| largest.max(dispatch(Largest(part))));
-        // Bits of positive numbers rise as these do.
+        let here = parts.fold(0.0_f64, |largest, part| largest.max(dispatch(MaxMagnitude(part))));
+        // The bits of positive numbers are ordered like the numbers.
         largest.fetch_max(here.to_bits(), Ordering::Relaxed);
     });
     let largest = f64::from_bits(largest.into_inner());
-    (largest == 0.0 || (LEAST..1e300).contains(&largest)).then_some(largest * DOUBT)
+    (largest == 0.0 || (MIN_MAGNITUDE..1e300).contains(&largest)).then_some(largest * RELATIVE_ERROR)
 }
 
-struct Largest<'a>(&'a [f64]);
+struct MaxMagnitude<'a>(&'a [f64]);
 
-impl Kernel for Largest<'_> {
+impl Kernel for MaxMagnitude<'_> {
     type Output = f64;
 
     #[inline(always)]
     fn run(self) -> f64 {
-        // As integers, whose order is that of magnitudes, as the largest of them is found in registers at every level.
-        // NaN is passed over: it makes a guess NaN where it makes SciPy's sum NaN.
+        // As integers, because every level has a SIMD maximum for them. NaN is skipped: it makes the approximation NaN
+        // wherever it makes SciPy's sum NaN.
         let infinite = f64::INFINITY.to_bits();
         let bits = self.0.iter().map(|value| value.abs().to_bits());
         let finite = bits.map(|bits| if bits > infinite { 0 } else { bits });
@@ -60,77 +66,77 @@ impl Kernel for Largest<'_> {
     }
 }
 
-/// Whether there are guesses for points with all taps inside, in these planes of `f64`.
-pub(super) fn can_guess<T: Sample, const TAPS: usize>(pixels: &Pixels<'_, T>) -> bool {
+/// Whether points with all taps inside can be approximated for these planes.
+pub(super) fn can_approximate<T: Sample, const TAPS: usize>(pixels: &Pixels<'_, T>) -> bool {
     let last = pixels.spatial.last();
     TAPS > 2 && matches!(pixels.spatial.len(), 2 | 3) && last.is_some_and(|(_, stride)| *stride == 1)
 }
 
-/// Points of a row whose taps all lie inside. Their weights are worked out where they are used: kept for a row, they
-/// would leave no room in the first cache.
-pub(super) struct Places<const TAPS: usize> {
+/// The points of a row whose taps all lie inside. Their weights are computed where they are used: kept for a whole row
+/// they would displace the pixels from the first-level cache.
+pub(super) struct InteriorPoints<const TAPS: usize> {
     rank: usize,
-    /// The element of the first tap, from the beginning of the plane.
+    /// Offset of the first tap from the start of the plane.
     starts: Vec<usize>,
-    /// How far points lie behind their middle samples; a line for each axis.
-    behind: Vec<f64>,
+    /// Distance of each point from its middle sample; one line per axis.
+    fractions: Vec<f64>,
 }
 
-impl<const TAPS: usize> Places<TAPS> {
-    /// Room for `len` points.
+impl<const TAPS: usize> InteriorPoints<TAPS> {
+    /// Capacity for `len` points.
     pub fn new(len: usize, rank: usize) -> Self {
-        let room = len.next_multiple_of(TOGETHER);
-        Self { rank, starts: memory::zeros(room), behind: memory::zeros(room * rank) }
+        let capacity = len.next_multiple_of(CHUNK);
+        Self { rank, starts: memory::zeros(capacity), fractions: memory::zeros(capacity * rank) }
     }
 
-    /// Find where points with these coordinates on an axis lie; once for each axis, from 0 on. Those outside the
-    /// span count as on its ends.
-    pub fn find(&mut self, axis: usize, coordinates: &[f64], span: Span) {
-        let (room, count) = (self.starts.len(), coordinates.len());
-        let (starts, behind) = (&mut self.starts[..], &mut self.behind[axis * room..][..room]);
-        dispatch(Place::<TAPS> { is_first: axis == 0, coordinates, span, starts, behind });
-        // The rest of the last piece is worked on too.
+    /// Locate points with these coordinates on an axis; call it once per axis, from axis 0 on. Points outside the span
+    /// are moved to its ends.
+    pub fn find(&mut self, axis: usize, coordinates: &[f64], span: AxisSpan) {
+        let (capacity, count) = (self.starts.len(), coordinates.len());
+        let (starts, fractions) = (&mut self.starts[..], &mut self.fractions[axis * capacity..][..capacity]);
+        dispatch(LocatePoints::<TAPS> { is_first: axis == 0, coordinates, span, starts, fractions });
+        // The last chunk is computed in full.
         if count > 0 {
-            for at in count..count.next_multiple_of(TOGETHER) {
-                (starts[at], behind[at]) = (starts[count - 1], behind[count - 1]);
+            for at in count..count.next_multiple_of(CHUNK) {
+                (starts[at], fractions[at]) = (starts[count - 1], fractions[count - 1]);
             }
         }
     }
 
-    /// So many points from `first` on, on one axis.
+    /// The distances of `N` points from index `first` on, on one axis.
     #[inline(always)]
-    fn behind<const N: usize>(&self, axis: usize, first: usize) -> &[f64; N] {
-        self.behind[axis * self.starts.len() + first..].first_chunk().expect("there is room for whole pieces")
+    fn fractions<const N: usize>(&self, axis: usize, first: usize) -> &[f64; N] {
+        self.fractions[axis * self.starts.len() + first..].first_chunk().expect("capacity for whole chunks")
     }
 }
 
-struct Place<'a, const TAPS: usize> {
+struct LocatePoints<'a, const TAPS: usize> {
     is_first: bool,
     coordinates: &'a [f64],
-    span: Span,
+    span: AxisSpan,
     starts: &'a mut [usize],
-    behind: &'a mut [f64],
+    fractions: &'a mut [f64],
 }
 
-impl<const TAPS: usize> Kernel for Place<'_, TAPS> {
+impl<const TAPS: usize> Kernel for LocatePoints<'_, TAPS> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Self { is_first, coordinates, span, starts, behind } = self;
-        for ((x, start), behind) in coordinates.iter().zip(starts).zip(behind) {
+        let Self { is_first, coordinates, span, starts, fractions } = self;
+        for ((x, start), fractions) in coordinates.iter().zip(starts).zip(fractions) {
             let (first, distance) = locate::<TAPS>(*x, span);
             *start = if is_first { first } else { *start + first };
-            *behind = distance;
+            *fractions = distance;
         }
     }
 }
 
-/// As [`weights_behind`] but for rounding: order 3 without its divisions.
+/// [`weights_at_fraction`] up to rounding: order 3 without its divisions.
 #[inline(always)]
-fn rough_weights<const TAPS: usize>(x: f64) -> [f64; TAPS] {
+fn approx_weights<const TAPS: usize>(x: f64) -> [f64; TAPS] {
     if TAPS != 4 {
-        return weights_behind(x);
+        return weights_at_fraction(x);
     }
     let z = 1.0 - x;
     let outer = |x: f64| x * x * (x * (1.0 / 6.0));
@@ -140,70 +146,70 @@ fn rough_weights<const TAPS: usize>(x: f64) -> [f64; TAPS] {
     weights
 }
 
-/// Elements of larger planes are asked for before their turn: rows come from beyond the caches.
-const LARGE: usize = 1 << 16;
+/// Planes larger than this are prefetched, as their rows come from main memory.
+const LARGE_PLANE: usize = 1 << 16;
 
-/// Store the sums of points by the rounding cast, for every inner plane; only if [`can_guess`].
-pub(super) struct GuessInside<'a, O: Sample, const TAPS: usize> {
-    pub places: &'a Places<TAPS>,
-    /// From the first element of the outer plane on.
+/// Stores the sums of points with the rounding cast, for every inner plane; requires [`can_approximate`].
+pub(super) struct ApproxInterior<'a, O: Sample, const TAPS: usize> {
+    pub points: &'a InteriorPoints<TAPS>,
+    /// From the start of the outer plane on.
     pub elements: &'a [f64],
-    /// Length and distance of neighbours along each axis.
+    /// Length and stride of each axis.
     pub spatial: &'a [(usize, usize)],
-    /// Where each inner plane begins.
+    /// Offset of each inner plane.
     pub inner: &'a [usize],
-    /// See [`bound`].
-    pub bound: f64,
+    /// See [`error_bound`].
+    pub error_bound: f64,
     /// All planes of the first point, then of the second, and so on.
     pub to: &'a mut [O],
 }
 
-impl<O: Sample, const TAPS: usize> Kernel for GuessInside<'_, O, TAPS> {
+impl<O: Sample, const TAPS: usize> Kernel for ApproxInterior<'_, O, TAPS> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        match self.places.rank {
+        match self.points.rank {
             2 => self.on_axes::<2>(),
             _ => self.on_axes::<3>(),
         }
     }
 }
 
-impl<O: Sample, const TAPS: usize> GuessInside<'_, O, TAPS> {
+impl<O: Sample, const TAPS: usize> ApproxInterior<'_, O, TAPS> {
     #[inline(always)]
     fn on_axes<const RANK: usize>(self) {
-        let Self { places, elements, spatial, inner, bound, to } = self;
+        let Self { points, elements, spatial, inner, error_bound, to } = self;
         let mut strides = [0; RANK];
         strides.iter_mut().zip(spatial).for_each(|(to, (_, stride))| *to = *stride);
         let extent = strides.iter().sum::<usize>() * (TAPS - 1) + 1;
-        let is_large = spatial[0].0 * strides[0] > LARGE;
-        let mut weights = [[[0.0; TOGETHER]; TAPS]; RANK];
-        let mut lines = [[0.0; TAPS]; TOGETHER];
-        let pieces = to.chunks_mut(TOGETHER * inner.len()).zip(places.starts.as_chunks::<TOGETHER>().0);
-        for (first, (to, starts)) in (0..).step_by(TOGETHER).zip(pieces) {
+        let is_large = spatial[0].0 * strides[0] > LARGE_PLANE;
+        let mut weights = [[[0.0; CHUNK]; TAPS]; RANK];
+        let mut lines = [[0.0; TAPS]; CHUNK];
+        let pieces = to.chunks_mut(CHUNK * inner.len()).zip(points.starts.as_chunks::<CHUNK>().0);
+        for (first, (to, starts)) in (0..).step_by(CHUNK).zip(pieces) {
             for (axis, weights) in weights.iter_mut().enumerate() {
-                for (point, x) in places.behind::<TOGETHER>(axis, first).iter().enumerate() {
-                    let of_point = rough_weights::<TAPS>(*x);
+                for (point, x) in points.fractions::<CHUNK>(axis, first).iter().enumerate() {
+                    let of_point = approx_weights::<TAPS>(*x);
                     (0..TAPS).for_each(|tap| weights[tap][point] = of_point[tap]);
                 }
             }
             let count = to.len() / inner.len();
             for (plane, offset) in inner.iter().enumerate() {
                 let elements = &elements[*offset..];
-                if is_large && let Some(starts) = places.starts.get(first + TOGETHER..first + 2 * TOGETHER) {
-                    // The corners: which of them is new depends on the way the map turns.
+                if is_large && let Some(starts) = points.starts.get(first + CHUNK..first + 2 * CHUNK) {
+                    // The corners: which one is new depends on the direction of the map.
                     for corner in [0, TAPS - 1, extent - TAPS, extent - 1] {
                         starts.iter().for_each(|start| prefetch(elements, start + corner));
                     }
                 }
-                // Kept in memory between the two loops: in one, compilers turn rows of taps into rows of points at
-                // once, with more moves than sums.
+                // Keep the lines in memory between the two loops: in a single loop, compilers transpose taps into
+                // points with more moves than sums.
                 for (point, (line, start)) in lines[..count].iter_mut().zip(starts).enumerate() {
                     let taps = &elements[*start..start + extent];
                     *line = sum_leading::<TAPS, RANK>(taps, strides, &weights, point);
                 }
-                let mut sums = [0.0; TOGETHER];
+                let mut sums = [0.0; CHUNK];
                 for (point, line) in lines.iter().enumerate() {
                     let mut sum = 0.0;
                     for tap in 0..TAPS {
@@ -211,27 +217,28 @@ impl<O: Sample, const TAPS: usize> GuessInside<'_, O, TAPS> {
                     }
                     sums[point] = sum;
                 }
-                let is_known =
-                    |sum: f64| O::from_f64_rounded(sum - bound) == O::from_f64_rounded(sum + bound);
-                let mut low = [O::default(); TOGETHER];
-                let mut all_known = true;
+                let is_certain = |sum: f64| {
+                    O::from_f64_rounded(sum - error_bound) == O::from_f64_rounded(sum + error_bound)
+                };
+                let mut low = [O::default(); CHUNK];
+                let mut all_certain = true;
                 for (low, sum) in low.iter_mut().zip(&sums) {
-                    *low = O::from_f64_rounded(sum - bound);
-                    all_known &= is_known(*sum);
+                    *low = O::from_f64_rounded(sum - error_bound);
+                    all_certain &= is_certain(*sum);
                 }
-                if !all_known {
+                if !all_certain {
                     let blocks = sums.as_chunks::<LANES>().0.iter().zip(low.as_chunks_mut::<LANES>().0);
                     for ((sums, low), at) in blocks.zip((0..count).step_by(LANES)) {
-                        if !sums.iter().all(|sum| is_known(*sum)) {
+                        if !sums.iter().all(|sum| is_certain(*sum)) {
                             let starts = starts[at..].first_chunk().expect("whole blocks");
-                            let weights = exact_weights::<TAPS, RANK>(places, first + at);
+                            let weights = exact_weights::<TAPS, RANK>(points, first + at);
                             let sums =
                                 sum_block::<f64, TAPS, RANK, true>(elements, strides, starts, &weights);
                             (0..LANES).for_each(|lane| low[lane] = O::from_f64_rounded(sums[lane]));
                         }
                     }
                 }
-                match to.first_chunk_mut::<TOGETHER>() {
+                match to.first_chunk_mut::<CHUNK>() {
                     Some(to) if inner.len() == 1 => *to = low,
                     _ => to[plane..].iter_mut().step_by(inner.len()).zip(low).for_each(|(to, low)| *to = low),
                 }
@@ -240,16 +247,16 @@ impl<O: Sample, const TAPS: usize> GuessInside<'_, O, TAPS> {
     }
 }
 
-/// SciPy's weights of the points of a block.
+/// SciPy's weights for the points of a block.
 #[inline(always)]
 fn exact_weights<const TAPS: usize, const RANK: usize>(
-    places: &Places<TAPS>,
+    points: &InteriorPoints<TAPS>,
     first: usize,
 ) -> [[Lanes; TAPS]; RANK] {
     let mut weights = [[[0.0; LANES]; TAPS]; RANK];
     for (axis, weights) in weights.iter_mut().enumerate() {
-        for (lane, x) in places.behind::<LANES>(axis, first).iter().enumerate() {
-            let of_point = weights_behind::<TAPS>(*x);
+        for (lane, x) in points.fractions::<LANES>(axis, first).iter().enumerate() {
+            let of_point = weights_at_fraction::<TAPS>(*x);
             (0..TAPS).for_each(|tap| weights[tap][lane] = of_point[tap]);
         }
     }
@@ -261,17 +268,17 @@ fn exact_weights<const TAPS: usize, const RANK: usize>(
 fn sum_leading<const TAPS: usize, const RANK: usize>(
     taps: &[f64],
     strides: [usize; RANK],
-    weights: &[[[f64; TOGETHER]; TAPS]; RANK],
+    weights: &[[[f64; CHUNK]; TAPS]; RANK],
     point: usize,
 ) -> [f64; TAPS] {
-    // A first term added to -0.0 is itself, which compilers know.
+    // Starting from -0.0 lets compilers drop the first addition.
     let mut total = [-0.0; TAPS];
     for j in 0..if RANK == 3 { TAPS } else { 1 } {
         let mut line = [-0.0; TAPS];
         for (i, weight) in weights[0].iter().enumerate() {
             let at = i * strides[0] + if RANK == 3 { j * strides[1] } else { 0 };
             for (tap, sum) in line.iter_mut().enumerate() {
-                // SAFETY: `taps` reaches to the last tap on every axis, and that along the last lie side by side.
+                // SAFETY: `taps` reaches to the last tap on every axis, and taps along the last axis are adjacent.
                 let element = unsafe { *taps.get_unchecked(at + tap) };
                 *sum += element * weight[point];
             }
@@ -286,15 +293,15 @@ fn sum_leading<const TAPS: usize, const RANK: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::inside::{Inside, SumInside};
-    use super::super::row::whole;
+    use super::super::inside::{InteriorTaps, SumInterior};
     use super::*;
+    use crate::array::axes::Axes;
     use crate::exec::simd::{Level, force, level};
-    use crate::walk::rows::Axes;
+    use crate::interpolate::intervals::interior;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 
-    /// An image from a seed: noise of one magnitude or of many, large beside small, or one value everywhere.
+    /// A random image: noise of one magnitude or of many, large beside small values, or a constant.
     fn image(shape: &[usize], kind: u8, mut seed: u64) -> ArrayD<f64> {
         ArrayD::from_shape_simple_fn(shape, || {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -311,13 +318,13 @@ mod tests {
     fn check<const TAPS: usize>(image: &ArrayD<f64>, points: &[Vec<f64>]) -> Result<(), TestCaseError> {
         let axes = Axes { outer: 0, spatial: image.ndim() };
         let pixels = Pixels::new(image.view(), axes);
-        prop_assert!(can_guess::<f64, TAPS>(&pixels));
-        let bound = bound(pixels.elements()).unwrap();
-        let mut inside = Inside::<TAPS>::new(points[0].len(), image.ndim());
-        let mut places = Places::<TAPS>::new(points[0].len(), image.ndim());
+        prop_assert!(can_approximate::<f64, TAPS>(&pixels));
+        let error_bound = error_bound(pixels.elements()).unwrap();
+        let mut inside = InteriorTaps::<TAPS>::new(points[0].len(), image.ndim());
+        let mut places = InteriorPoints::<TAPS>::new(points[0].len(), image.ndim());
         for (axis, points) in points.iter().enumerate() {
             let (len, stride) = pixels.spatial[axis];
-            let span = Span { interval: whole::<TAPS>(0..len).unwrap(), stride, skipped: 0 };
+            let span = AxisSpan { interval: interior::<TAPS>(0..len).unwrap(), stride, offset_of_first: 0 };
             inside.find(axis, points, span);
             places.find(axis, points, span);
         }
@@ -327,13 +334,27 @@ mod tests {
         for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
             force(wanted);
             let mut sums = vec![0.0; points[0].len()];
-            dispatch(SumInside { points: &inside, pixels: &pixels, base: 0, to: &mut sums });
+            dispatch(SumInterior { taps: &inside, pixels: &pixels, base: 0, to: &mut sums });
             for inner in [vec![0], vec![0; 3]] {
                 let planes = inner.len();
                 let mut floats = vec![0.0_f32; sums.len() * planes];
                 let mut bytes = vec![0_u8; sums.len() * planes];
-                dispatch(GuessInside { places, elements, spatial, inner: &inner, bound, to: &mut floats });
-                dispatch(GuessInside { places, elements, spatial, inner: &inner, bound, to: &mut bytes });
+                dispatch(ApproxInterior {
+                    points: places,
+                    elements,
+                    spatial,
+                    inner: &inner,
+                    error_bound,
+                    to: &mut floats,
+                });
+                dispatch(ApproxInterior {
+                    points: places,
+                    elements,
+                    spatial,
+                    inner: &inner,
+                    error_bound,
+                    to: &mut bytes,
+                });
                 for (at, (float, byte)) in floats.iter().zip(&bytes).enumerate() {
                     let sum = sums[at / planes];
                     prop_assert_eq!((sum as f32).to_bits(), float.to_bits());
@@ -347,7 +368,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn guesses_are_stored_as_the_sums_are(
+        fn approximations_are_stored_as_the_exact_sums(
             rank in 2_usize..=3,
             taps in 3_usize..=6,
             kind in 0_u8..4,
@@ -372,12 +393,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_guessed_about_what_is_infinite_or_nearly_nothing() {
-        assert_eq!(bound(&[1.0, f64::INFINITY, 2.0]), None);
-        assert_eq!(bound(&[1e305]), None);
-        assert_eq!(bound(&[3.0, f64::NAN, -4.0]), Some(4.0 * DOUBT));
-        // Sums of both signs would be stored as zeros of one.
-        assert_eq!(bound(&[1e-40, 0.0]), None);
-        assert_eq!(bound(&[0.0, -0.0]), Some(0.0));
+    fn infinite_or_tiny_images_are_not_approximated() {
+        assert_eq!(error_bound(&[1.0, f64::INFINITY, 2.0]), None);
+        assert_eq!(error_bound(&[1e305]), None);
+        assert_eq!(error_bound(&[3.0, f64::NAN, -4.0]), Some(4.0 * RELATIVE_ERROR));
+        // Sums of both signs would be stored as zeros of one sign.
+        assert_eq!(error_bound(&[1e-40, 0.0]), None);
+        assert_eq!(error_bound(&[0.0, -0.0]), Some(0.0));
     }
 }

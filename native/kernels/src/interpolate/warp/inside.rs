@@ -1,118 +1,114 @@
-//! Points whose taps all lie inside: where these begin, their weights, and their sums, without a border test.
+//! Points whose taps all lie inside: first taps, weights, and SciPy's sums, without a border test.
 //!
-//! Every value is SciPy's: the sum over all taps in C order, of an element times its weight on the first axis, times
-//! that on the second, and so on, in `f64`. Lanes are pixels, or the planes of one pixel.
+//! SIMD lanes are pixels, or the planes of one pixel.
 
-use super::row::Interval;
+use crate::array::pixels::Pixels;
 use crate::array::sample::Sample;
 use crate::exec::simd::{Kernel, dispatch};
-use crate::interpolate::spline::weights_behind;
+use crate::interpolate::edges::{LANES, Lanes};
+use crate::interpolate::intervals::Interval;
+use crate::interpolate::spline::weights_at_fraction;
 use crate::memory;
-use crate::walk::rows::Pixels;
 
-/// Pixels computed at a time.
-pub(crate) const LANES: usize = 4;
-
-pub(crate) type Lanes = [f64; LANES];
-
-/// Axes of an image that have a way of their own here.
+/// Most axes that interior points have a loop for.
 pub(crate) const MAX_RANK: usize = 3;
 
-/// Points whose taps all lie inside, in blocks of [`LANES`]; the last of them fill up the last block.
-pub(crate) struct Inside<const TAPS: usize> {
+/// The taps of interior points, in blocks of [`LANES`]; the last point is repeated to fill a block.
+pub(crate) struct InteriorTaps<const TAPS: usize> {
     pub(super) rank: usize,
-    /// The element of the first tap, from the beginning of the plane.
+    /// Offset of the first tap from the start of the plane.
     pub(super) starts: Vec<[usize; LANES]>,
-    /// The weights of a block, one entry an axis.
+    /// The weights of a block, one entry per axis.
     pub(super) weights: Vec<[Lanes; TAPS]>,
 }
 
-impl<const TAPS: usize> Inside<TAPS> {
-    /// Room for `len` points.
+impl<const TAPS: usize> InteriorTaps<TAPS> {
+    /// Capacity for `len` points.
     pub fn new(len: usize, rank: usize) -> Self {
         let blocks = len.div_ceil(LANES);
         Self { rank, starts: memory::zeros(blocks), weights: memory::zeros(blocks * rank) }
     }
 
-    /// Find where points with these coordinates on an axis begin, and their weights; once for each axis, from 0 on.
-    /// Those outside the span count as on its ends.
-    pub fn find(&mut self, axis: usize, coordinates: &[f64], span: Span) {
+    /// Locate points with these coordinates on an axis and compute their weights; call it once per axis, from axis 0
+    /// on. Points outside the span are moved to its ends.
+    pub fn find(&mut self, axis: usize, coordinates: &[f64], span: AxisSpan) {
         let (rank, starts) = (self.rank, &mut self.starts);
-        dispatch(Find { axis, rank, coordinates, span, starts, weights: &mut self.weights });
+        dispatch(LocateTaps { axis, rank, coordinates, span, starts, weights: &mut self.weights });
     }
 }
 
-/// Where points on an axis have all their taps, and where these lie in memory.
+/// Where points have all their taps on an axis, and where these are in memory.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Span {
+pub(crate) struct AxisSpan {
     pub interval: Interval,
-    /// Distance of neighbours.
+    /// Stride of the axis.
     pub stride: usize,
-    /// How far the first sample in memory lies behind that of number 0.
-    pub skipped: usize,
+    /// Offset of the first sample in memory relative to sample 0.
+    pub offset_of_first: usize,
 }
 
-struct Find<'a, const TAPS: usize> {
+struct LocateTaps<'a, const TAPS: usize> {
     axis: usize,
     rank: usize,
     coordinates: &'a [f64],
-    span: Span,
+    span: AxisSpan,
     starts: &'a mut [[usize; LANES]],
     weights: &'a mut [[Lanes; TAPS]],
 }
 
-/// Up to this size integers are exact in `f64`; added to a smaller one, it leaves the integer in the low bits.
+/// Up to this size integers are exact in `f64`. Added to a smaller integer, it leaves that integer in the low bits.
 const EXACT: f64 = 4_503_599_627_370_496.0;
 
-/// How far the first tap of a point lies from the first sample in memory, and the point behind its middle sample.
+/// The offset of a point's first tap from the first sample in memory, and the distance from its middle sample.
 #[inline(always)]
-pub(super) fn locate<const TAPS: usize>(x: f64, span: Span) -> (usize, f64) {
-    let Span { interval, stride, skipped } = span;
+pub(super) fn locate<const TAPS: usize>(x: f64, span: AxisSpan) -> (usize, f64) {
+    let AxisSpan { interval, stride, offset_of_first } = span;
     let x = clamp(x, interval);
     let half = ((TAPS - 1) / 2) as f64;
-    // `floor`, which has no instruction below AVX: coordinates lie between zero and `EXACT / 2`.
+    // `floor`, for which there is no instruction below AVX. Coordinates lie between zero and `EXACT / 2`.
     let raised = x + if TAPS.is_multiple_of(2) { 0.0 } else { 0.5 };
     let whole = (raised + EXACT) - EXACT;
     let middle = whole - if whole > raised { 1.0 } else { 0.0 };
-    // Products of 64-bit integers have no instruction before AVX-512.
-    let first = ((middle - half) * stride as f64 + EXACT).to_bits() - (EXACT.to_bits() + skipped as u64);
+    // There is no 64-bit integer multiplication before AVX-512.
+    let first =
+        ((middle - half) * stride as f64 + EXACT).to_bits() - (EXACT.to_bits() + offset_of_first as u64);
     (first as usize, x - middle)
 }
 
-/// The nearest point of an interval; of NaN its beginning.
+/// The nearest point of an interval; its start for NaN.
 #[inline(always)]
 fn clamp(x: f64, (low, high): Interval) -> f64 {
     let x = if x > low { x } else { low };
     if x < high { x } else { high }
 }
 
-/// Points worked on at once: loops over so many are what compilers make registers of.
-pub(super) const TOGETHER: usize = 32;
+/// Points that are processed together; compilers keep loops of this length in registers.
+pub(super) const CHUNK: usize = 32;
 
-impl<const TAPS: usize> Kernel for Find<'_, TAPS> {
+impl<const TAPS: usize> Kernel for LocateTaps<'_, TAPS> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let Self { axis, rank, coordinates, span, starts, weights: to_weights } = self;
-        let parts = coordinates.chunks(TOGETHER).zip(starts.chunks_mut(TOGETHER / LANES));
+        let parts = coordinates.chunks(CHUNK).zip(starts.chunks_mut(CHUNK / LANES));
         for (part, (coordinates, starts)) in parts.enumerate() {
-            let mut x = [*coordinates.last().unwrap_or(&0.0); TOGETHER];
+            let mut x = [*coordinates.last().unwrap_or(&0.0); CHUNK];
             x[..coordinates.len()].copy_from_slice(coordinates);
-            let mut first = [0; TOGETHER];
+            let mut first = [0; CHUNK];
             for (x, first) in x.iter_mut().zip(&mut first) {
                 (*first, *x) = locate::<TAPS>(*x, span);
             }
-            let mut weights = [[0.0; TOGETHER]; TAPS];
+            let mut weights = [[0.0; CHUNK]; TAPS];
             for (point, x) in x.iter().enumerate() {
-                let behind = weights_behind::<TAPS>(*x);
-                (0..TAPS).for_each(|tap| weights[tap][point] = behind[tap]);
+                let of_point = weights_at_fraction::<TAPS>(*x);
+                (0..TAPS).for_each(|tap| weights[tap][point] = of_point[tap]);
             }
             for (block, (starts, first)) in starts.iter_mut().zip(first.as_chunks::<LANES>().0).enumerate() {
                 for lane in 0..LANES {
                     starts[lane] = if axis == 0 { first[lane] } else { starts[lane] + first[lane] };
                 }
-                let at = (part * (TOGETHER / LANES) + block) * rank + axis;
+                let at = (part * (CHUNK / LANES) + block) * rank + axis;
                 for (to, from) in to_weights[at].iter_mut().zip(&weights) {
                     to.copy_from_slice(&from[block * LANES..][..LANES]);
                 }
@@ -121,22 +117,22 @@ impl<const TAPS: usize> Kernel for Find<'_, TAPS> {
     }
 }
 
-/// Sum the taps of points, for every inner plane.
-pub(crate) struct SumInside<'a, T: Sample, const TAPS: usize> {
-    pub points: &'a Inside<TAPS>,
+/// Sums the taps of points, for every inner plane.
+pub(crate) struct SumInterior<'a, T: Sample, const TAPS: usize> {
+    pub taps: &'a InteriorTaps<TAPS>,
     pub pixels: &'a Pixels<'a, T>,
-    /// Where the first element of the plane lies.
+    /// The offset of the outer plane.
     pub base: usize,
     /// All planes of the first point, then of the second, and so on.
     pub to: &'a mut [f64],
 }
 
-impl<T: Sample, const TAPS: usize> Kernel for SumInside<'_, T, TAPS> {
+impl<T: Sample, const TAPS: usize> Kernel for SumInterior<'_, T, TAPS> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        match self.points.rank {
+        match self.taps.rank {
             1 => self.on_axes::<1>(),
             2 => self.on_axes::<2>(),
             _ => self.on_axes::<3>(),
@@ -144,14 +140,14 @@ impl<T: Sample, const TAPS: usize> Kernel for SumInside<'_, T, TAPS> {
     }
 }
 
-impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
+impl<T: Sample, const TAPS: usize> SumInterior<'_, T, TAPS> {
     #[inline(always)]
     fn on_axes<const RANK: usize>(self) {
         let mut strides = [0; RANK];
         strides.iter_mut().zip(&self.pixels.spatial).for_each(|(to, (_, stride))| *to = *stride);
         match (self.pixels.inner.len(), self.pixels.is_interleaved()) {
-            (3, true) if RANK == 2 && TAPS == 1 => self.side_by_side::<RANK, 3>(strides),
-            (4, true) if RANK == 2 && TAPS == 1 => self.side_by_side::<RANK, 4>(strides),
+            (3, true) if RANK == 2 && TAPS == 1 => self.planes_as_lanes::<RANK, 3>(strides),
+            (4, true) if RANK == 2 && TAPS == 1 => self.planes_as_lanes::<RANK, 4>(strides),
             _ if strides[RANK - 1] == 1 => self.plane_by_plane::<RANK, true>(strides),
             _ => self.plane_by_plane::<RANK, false>(strides),
         }
@@ -161,7 +157,7 @@ impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
     #[inline(always)]
     fn plane_by_plane<const RANK: usize, const DENSE: bool>(self, strides: [usize; RANK]) {
         let planes = self.pixels.inner.len();
-        let Inside { starts, weights, .. } = self.points;
+        let InteriorTaps { starts, weights, .. } = self.taps;
         let (weights, _) = weights.as_chunks::<RANK>();
         for (plane, offset) in self.pixels.inner.iter().enumerate() {
             let elements = &self.pixels.elements()[self.base + offset..];
@@ -177,17 +173,18 @@ impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
         }
     }
 
-    /// Lanes are planes: four are read, and computed, where there are three.
+    /// Lanes are planes; for three planes, four are read and computed.
     #[inline(always)]
-    fn side_by_side<const RANK: usize, const PLANES: usize>(self, strides: [usize; RANK]) {
+    fn planes_as_lanes<const RANK: usize, const PLANES: usize>(self, strides: [usize; RANK]) {
         let elements = &self.pixels.elements()[self.base..];
         let extent = strides.iter().sum::<usize>() * (TAPS - 1);
-        let Inside { starts, weights, .. } = self.points;
+        let InteriorTaps { starts, weights, .. } = self.taps;
         let (weights, _) = weights.as_chunks::<RANK>();
         for (block, (starts, weights)) in starts.iter().zip(weights).enumerate() {
             for (lane, start) in starts.iter().enumerate() {
                 let at = (block * LANES + lane) * PLANES;
-                // The fourth lane belongs to the next pixel, which follows; left out, two and one are computed apart.
+                // The fourth lane belongs to the next pixel, which is written after. At the end, planes are computed
+                // exactly.
                 match self.to.get_mut(at..at + 4) {
                     Some(to) if start + extent + 4 <= elements.len() => {
                         let sums = sum_planes::<T, TAPS, RANK, 4>(elements, *start, strides, weights, lane);
@@ -205,7 +202,7 @@ impl<T: Sample, const TAPS: usize> SumInside<'_, T, TAPS> {
     }
 }
 
-/// The sums at a block of points, in one plane; `DENSE` where neighbours along the last axis lie side by side.
+/// The sums at a block of points, in one plane; `DENSE` if neighbours along the last axis are adjacent.
 #[inline(always)]
 pub(super) fn sum_block<T: Sample, const TAPS: usize, const RANK: usize, const DENSE: bool>(
     elements: &[T],
@@ -234,7 +231,7 @@ pub(super) fn sum_block<T: Sample, const TAPS: usize, const RANK: usize, const D
     sums
 }
 
-/// The taps on all axes but the last at one step through them in C order, and how far they lie from the first.
+/// The taps on the leading axes at one step through them in C order, and their offset from the first.
 #[inline(always)]
 fn leading<const RANK: usize, const TAPS: usize>(
     step: usize,
@@ -247,7 +244,7 @@ fn leading<const RANK: usize, const TAPS: usize>(
     }
 }
 
-/// The taps along the last axis; `DENSE` where they lie side by side.
+/// The taps along the last axis; `DENSE` if they are adjacent.
 #[inline(always)]
 fn line<T: Sample, const TAPS: usize, const DENSE: bool>(
     elements: &[T],
@@ -264,7 +261,7 @@ fn line<T: Sample, const TAPS: usize, const DENSE: bool>(
     line
 }
 
-/// The sums of planes that lie side by side, at one of the points of a block.
+/// The sums of interleaved planes at one point of a block.
 #[inline(always)]
 fn sum_planes<T: Sample, const TAPS: usize, const RANK: usize, const WIDTH: usize>(
     elements: &[T],
@@ -293,15 +290,15 @@ fn sum_planes<T: Sample, const TAPS: usize, const RANK: usize, const WIDTH: usiz
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::whole;
     use super::*;
+    use crate::array::axes::Axes;
     use crate::exec::simd::{Level, force, level};
+    use crate::interpolate::intervals::interior;
     use crate::interpolate::spline::weights;
-    use crate::walk::rows::Axes;
     use ndarray::ArrayD;
     use proptest::prelude::*;
 
-    /// The sum at one point, from the definition.
+    /// The definition at one point.
     fn plain<const TAPS: usize>(image: &ArrayD<f32>, point: &[f64], plane: usize) -> f64 {
         let order = TAPS - 1;
         let first = |x: f64| if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() } as usize - order / 2;
@@ -325,14 +322,14 @@ mod tests {
         let before = level();
         for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
             force(wanted);
-            let mut inside = Inside::<TAPS>::new(count, rank);
+            let mut inside = InteriorTaps::<TAPS>::new(count, rank);
             for (axis, points) in points.iter().enumerate() {
                 let (len, stride) = pixels.spatial[axis];
-                let interval = whole::<TAPS>(0..len).unwrap();
-                inside.find(axis, points, Span { interval, stride, skipped: 0 });
+                let interval = interior::<TAPS>(0..len).unwrap();
+                inside.find(axis, points, AxisSpan { interval, stride, offset_of_first: 0 });
             }
             let mut sums = vec![0.0; count * planes];
-            dispatch(SumInside { points: &inside, pixels: &pixels, base: 0, to: &mut sums });
+            dispatch(SumInterior { taps: &inside, pixels: &pixels, base: 0, to: &mut sums });
             for (at, sum) in sums.iter().enumerate() {
                 let point: Vec<f64> = points.iter().map(|axis| axis[at / planes]).collect();
                 prop_assert_eq!(*sum, plain::<TAPS>(image, &point, at % planes));

@@ -1,55 +1,64 @@
-//! Images that are not gathered as they lie in memory, and would be copied for a call: those with gaps between their
-//! elements, or of a type that is made `f64` first. And outputs of long rows, of which all is worked out at once.
+//! Tiled warps: for images that would otherwise be copied whole (those with gaps between elements, or of a type that is
+//! converted to `f64`), and for long rows.
 //!
-//! The output is cut into tiles. Each is made from a copy of the part of the image that its points reach. The part is
-//! a guess that needs not be right: points whose taps are not all in it are taken from the whole image, through its
-//! steps in memory. So are those at its borders, whose taps may lie anywhere, and all of a tile that reaches too far.
+//! ```text
+//! for each tile of the output:
+//!     estimate the part of the image that its points read, and copy that part
+//!     make the tile from the copy
+//!     read points whose taps are not all in it from the whole image, through its strides
+//! ```
+//!
+//! The estimate may be wrong: it only affects speed. Points near a border, whose taps may lie anywhere, are read from
+//! the whole image as well, and so are all points of a tile that reads too much.
 
-use super::edges::{FILL, Gather};
-use super::inside::{LANES, Lanes};
-use super::{Map, Options, cost, is_gathered, make};
+use crate::array::axes::Axes;
+use crate::array::index::offsets;
+use crate::array::pixels::{is_dense, prefers_tiles};
 use crate::array::sample::Sample;
 use crate::array::view::{View, ViewMut};
 use crate::exec::threads::{self, LocalThreads};
+use crate::interpolate::edges::{FILL, Gather, LANES, Lanes};
+use crate::interpolate::options::Options;
+use crate::interpolate::warp::make::make;
+use crate::interpolate::warp::map::Map;
+use crate::interpolate::warp::source::{ImagePart, cost, is_read_directly};
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-use crate::walk::rows::{Axes, is_better_in_parts, lies_as_gathered, offsets};
 use std::ops::Range;
 
-/// How the output is cut.
+/// Sizes of tiles and parts.
 #[derive(Debug, Clone, Copy)]
-struct Sizes {
-    /// Samples of a tile.
+struct WarpTileSizes {
+    /// Samples per tile.
     tile: usize,
-    /// Bytes of a part, at most.
+    /// Largest part of the image, in bytes.
     part: usize,
-    /// Tiles of fewer samples are not cut for the sake of their part.
+    /// Tiles smaller than this are not split for the sake of their part.
     least_tile: usize,
 }
 
-/// A tile and its part stay in the second cache.
-const SIZES: Sizes = Sizes { tile: 1 << 16, part: 1 << 20, least_tile: 1 << 8 };
+/// A tile and its part fit the second-level cache.
+const SIZES: WarpTileSizes = WarpTileSizes { tile: 1 << 16, part: 1 << 20, least_tile: 1 << 8 };
 
-/// Whether to make the output from parts of the image.
-pub(super) fn are_taken(image: &View<'_>, output: &ViewMut<'_>, order: usize) -> bool {
+/// Whether to make the output tile by tile.
+pub(super) fn uses_tiles(image: &View<'_>, output: &ViewMut<'_>, order: usize) -> bool {
     let bytes = image.len().saturating_mul(copied_bytes(image, order));
-    let is_borrowed =
-        is_gathered(image, order) && match_dtype!(View, image, array => lies_as_gathered(array));
-    !is_borrowed && is_better_in_parts(image.len(), bytes, output.len())
+    let is_borrowed = is_read_directly(image, order) && match_dtype!(View, image, array => is_dense(array));
+    !is_borrowed && prefers_tiles(image.len(), bytes, output.len())
 }
 
-/// Bytes of an element of a copy.
+/// Bytes per element of a copy.
 fn copied_bytes(image: &View<'_>, order: usize) -> usize {
-    if is_gathered(image, order) { image.sample_bytes() } else { size_of::<f64>() }
+    if is_read_directly(image, order) { image.sample_bytes() } else { size_of::<f64>() }
 }
 
-/// Make the output tile by tile; the shapes were checked.
+/// Make the output tile by tile; the shapes have been checked.
 pub(super) fn resample(image: &View<'_>, output: ViewMut<'_>, axes: Axes, map: &Map<'_>, options: &Options) {
     resample_by(SIZES, image, output, axes, map, options);
 }
 
 fn resample_by(
-    sizes: Sizes,
+    sizes: WarpTileSizes,
     image: &View<'_>,
     output: ViewMut<'_>,
     axes: Axes,
@@ -77,22 +86,22 @@ fn resample_by(
         let _alone = LocalThreads::new(1);
         for (origin, tile) in tiles {
             tiler.fill(&origin, tile);
-            threads::pause();
+            threads::check_interrupt();
         }
     });
 }
 
 struct Tiler<'a, 'v> {
-    sizes: Sizes,
+    sizes: WarpTileSizes,
     image: &'a View<'v>,
-    /// Those of the output.
+    /// The output's axes.
     axes: Axes,
     map: &'a Map<'v>,
     options: &'a Options,
 }
 
 impl Tiler<'_, '_> {
-    /// Fill the tile that begins at this index of the output.
+    /// Fill the tile that starts at index `origin` of the output.
     fn fill(&self, origin: &[usize], tile: ViewMut<'_>) {
         let Self { sizes, image, axes, map, options } = self;
         let last = axes.outer + axes.spatial;
@@ -108,16 +117,16 @@ impl Tiler<'_, '_> {
             let longest = (0..last).max_by_key(|axis| tile.shape()[*axis]).expect("one axis is spatial");
             let len = tile.shape()[longest];
             if tile.len() > sizes.least_tile && len > 1 {
-                let mut behind = memory::copy(origin);
-                behind[longest] += len / 2;
+                let mut rest_origin = memory::copy(origin);
+                rest_origin[longest] += len / 2;
                 let (tile, rest) = tile.split_at(longest, len / 2);
                 self.fill(origin, tile);
-                self.fill(&behind, rest);
+                self.fill(&rest_origin, rest);
                 return;
             }
             reached.fill(0..0);
         }
-        let on_planes = image.cut(&planes.collect_vec());
+        let on_planes = image.slice_ranges(&planes.collect_vec());
         let copied: Vec<Range<usize>> = on_planes.shape()[..axes.outer]
             .iter()
             .map(|len| 0..*len)
@@ -125,68 +134,12 @@ impl Tiler<'_, '_> {
             .collect_vec();
         let image_axes = Axes { outer: axes.outer, spatial: rank };
         let first = reached.iter().map(|range| range.start).collect_vec();
-        let part = Part { first, whole: &Scattered::new(&on_planes, image_axes) };
-        make(&on_planes.cut(&copied), Some(part), tile, *axes, map, options);
+        let part = ImagePart { first, whole: &Scattered::new(&on_planes, image_axes) };
+        make(&on_planes.slice_ranges(&copied), Some(part), tile, *axes, map, options);
     }
 }
 
-impl Map<'_> {
-    /// The map of a part of the output, which begins at this position.
-    pub(super) fn part(&self, first: &[usize], shape: &[usize]) -> Map<'_> {
-        match self {
-            Self::Affine { matrix, offset, origin } => {
-                let first = first.iter().enumerate();
-                let origin = first.map(|(axis, first)| first + origin.get(axis).unwrap_or(&0)).collect_vec();
-                Map::Affine { matrix, offset, origin }
-            }
-            Self::Points(points) => {
-                let ranges = first.iter().zip(shape).map(|(first, len)| *first..first + len);
-                let all = std::iter::once(0..points.shape()[0]);
-                Map::Points(points.cut(&all.chain(ranges).collect_vec()))
-            }
-            Self::List(_) | Self::Lines(_) => unreachable!("lists are cut as the output is"),
-        }
-    }
-
-    /// About the samples on each axis that points of an output of this shape reach, as long as they lie inside.
-    fn reach(&self, shape: &[usize], lens: &[usize], options: &Options) -> Vec<Range<usize>> {
-        let range = |axis: usize| -> (f64, f64) {
-            match self {
-                Self::Affine { matrix, offset, origin } => {
-                    let columns = shape.len();
-                    let mut ends = (offset[axis], offset[axis]);
-                    for (at, factor) in matrix[axis * columns..][..columns].iter().enumerate() {
-                        let first = origin[at] as f64 * factor;
-                        let last = (origin[at] + shape[at] - 1) as f64 * factor;
-                        ends = (ends.0 + first.min(last), ends.1 + first.max(last));
-                    }
-                    ends
-                }
-                Self::Points(points) => points.ends(axis),
-                Self::List(_) | Self::Lines(_) => unreachable!("lists are cut as the output is"),
-            }
-        };
-        let around = (options.order / 2 + 1) as f64;
-        let pad = options.pad as f64;
-        let samples = |(axis, len): (usize, &usize)| {
-            let (first, last) = range(axis);
-            // NaN becomes zero.
-            let first = (first + pad - around).floor().max(0.0) as usize;
-            let end = (last + pad + around).ceil().max(-1.0) as usize;
-            first.min(*len)..end.saturating_add(1).clamp(first.min(*len), *len)
-        };
-        lens.iter().enumerate().map(samples).collect_vec()
-    }
-}
-
-/// Which part of an image it is.
-pub(super) struct Part<'a> {
-    /// Its first sample along each spatial axis.
-    pub first: Vec<usize>,
-    pub whole: &'a dyn Gather,
-}
-
-/// An image whose elements lie anywhere in memory. Offsets of elements are numbers with a sign, modulo 2^64.
+/// An image whose elements lie anywhere in memory. Element offsets are signed numbers modulo 2^64.
 struct Scattered<'a> {
     array: View<'a>,
     outer: Vec<usize>,
@@ -207,8 +160,8 @@ impl<'a> Scattered<'a> {
     }
 }
 
-/// Offsets of elements are smaller than this, which is smaller than those with a fill value among them.
-const FARTHEST: usize = FILL / 2;
+/// Element offsets are smaller than this; offsets that include a fill value are larger.
+const MAX_OFFSET: usize = FILL / 2;
 
 impl Gather for Scattered<'_> {
     fn outer_offset(&self, outer: &[usize]) -> usize {
@@ -227,9 +180,9 @@ impl Gather for Scattered<'_> {
     fn gather(&self, at: &[usize; LANES], count: usize, fill: f64) -> Lanes {
         let mut values = [fill; LANES];
         match_dtype!(View, &self.array, array => for lane in 0..count {
-            if at[lane].wrapping_add(FARTHEST) < 2 * FARTHEST {
-                // SAFETY: the offset of an element of the array, as it is the sum over all axes of an index times the
-                // stride; a sum with a fill value among them lies farther away.
+            if at[lane].wrapping_add(MAX_OFFSET) < 2 * MAX_OFFSET {
+                // SAFETY: the offset of an element of the array, since it is the sum over all axes of an index times
+                // the stride; an offset that includes a fill value lies farther away.
                 values[lane] = unsafe { *array.as_ptr().offset(at[lane].cast_signed()) }.to_f64();
             }
         });
@@ -244,7 +197,7 @@ mod tests {
     use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
     use proptest::prelude::*;
 
-    /// Numbers from a seed.
+    /// Random numbers.
     fn numbers(seed: u64) -> impl FnMut() -> f64 {
         let mut state = seed;
         move || {
@@ -253,7 +206,7 @@ mod tests {
         }
     }
 
-    /// A part of an array, with gaps between its elements or against their order.
+    /// A part of an array, with gaps between its elements or in reverse order.
     fn scattered<T>(mut array: ArrayViewD<'_, T>, how: u8) -> ArrayViewD<'_, T> {
         for axis in 0..array.ndim() {
             let slice = [Slice::new(0, None, -1), Slice::new(1, None, 1), Slice::new(0, None, 2)];
@@ -269,7 +222,7 @@ mod tests {
         axes: Axes,
         map: &Map<'_>,
         options: &Options,
-        sizes: Sizes,
+        sizes: WarpTileSizes,
     ) -> Result<(), TestCaseError> {
         let all = vec![0; axes.spatial];
         let spatial = &shape[axes.outer..axes.outer + axes.spatial];
@@ -290,7 +243,7 @@ mod tests {
         #[test]
         fn parts_give_what_the_whole_image_gives(
             lens in prop::collection::vec(1_usize..24, 1..=3),
-            // Planes before and behind the spatial axes.
+            // Planes before and after the spatial axes.
             planes in (1_usize..3, 1_usize..4),
             how in any::<u8>(),
             kind in 0..3,
@@ -311,7 +264,7 @@ mod tests {
                 shape.remove(0);
             }
             let outer_axes = usize::from(!is_list);
-            // Room for what is left out.
+            // Twice the size, for what is left out.
             let room: Vec<usize> = shape.iter().map(|len| 2 * len + 1).collect();
             let numbers = ArrayD::from_shape_simple_fn(room, || (next() * 255.0).floor());
             let (bytes, floats, long) =
@@ -338,7 +291,7 @@ mod tests {
                 _ => unreachable!(),
             };
             let options = Options { order, border: Border::from_code(border).unwrap(), fill: 7.5, pad: 0 };
-            let sizes = Sizes { tile: sizes.0, part: sizes.1, least_tile: sizes.2 };
+            let sizes = WarpTileSizes { tile: sizes.0, part: sizes.1, least_tile: sizes.2 };
             let rank = lens.len();
             let axes = Axes { outer: outer_axes, spatial: to.len() };
             let mut on_output = to.clone();
@@ -346,7 +299,7 @@ mod tests {
                 on_output.insert(0, image.shape()[0]);
                 on_output.push(image.shape()[rank + 1]);
             }
-            // To the middle of the image and beyond its borders; some of it in whole steps.
+            // To the middle of the image and beyond its borders; sometimes in whole steps.
             let len = |axis: usize| image.shape()[axis + outer_axes] as f64;
             let whole = next() < 0.3;
             let mut step = |scale: f64| {

@@ -1,259 +1,270 @@
-//! Zoom and shift of order 2 and above: guessed axis by axis, repaired where in doubt.
+//! Zoom and shift of order 2 and above: a cheaper sum with an error bound, and SciPy's sum as fallback.
 //!
-//! SciPy sums `TAPS ^ axes` products a sample. Weighing one axis after the other takes `TAPS * axes` of them and gives
-//! the same but for rounding. A second sum, of absolute values, bounds what rounding may have done; a guess whose
-//! neighbourhood of that width does not round to a single element is computed again in SciPy's order.
+//! ```text
+//! sum, size = weigh one axis after another, and the same with absolute values   # taps * axes products
+//! error = relative_error * size
+//! if cast(sum - error) == cast(sum + error): that is the result
+//! else: sum over all taps in SciPy's order                                      # taps ^ axes products
+//! ```
 //!
-//! An image's last axis may stay where it is, as channels do. SciPy filters and samples it all the same, which changes
-//! nothing but bits: the guess leaves both out, the repair filters the few lines it needs. Types of 64 bits show every
-//! bit: there all is repair.
+//! An image's last axis may be an identity axis, as channels are. SciPy filters and samples it all the same, which only
+//! changes rounding: the cheaper sum skips both, and the fallback filters the few lines it needs. Types of 64 bits show
+//! every bit, so there everything is recomputed.
 
-use super::AxisMap;
-use super::axis_table::Line;
+use crate::array::axes::{Axes, MAX_ROW_LEN};
+use crate::array::index::advance;
 use crate::array::sample::Sample;
 use crate::array::view::ViewMut;
 use crate::border::Border;
 use crate::exec::simd::{Kernel, dispatch};
+use crate::interpolate::options::Options;
 use crate::interpolate::spline::{Filter, poles};
-use crate::interpolate::warp::Options;
+use crate::interpolate::zoom::axis_table::{AxisTable, LeadTaps};
+use crate::interpolate::zoom::plan::AxisMap;
 use crate::memory::{self, CollectVec};
-use crate::walk::rows::{Axes, LONGEST_ROW, RowMaker, RowWorker, advance, make_rows};
+use crate::walk::rows::{RowMaker, RowWorker, make_rows};
 use ndarray::ArrayViewD;
 
-/// Channels at most: a repair filters the lines of all taps.
-const MOST_CHANNELS: usize = 8;
+/// Most channels: the fallback filters the lines of all taps.
+const MAX_CHANNELS: usize = 8;
 
-/// How many of the spatial axes a guess weighs, if there can be one.
+/// How many spatial axes the cheaper sum weighs, if it is applicable.
 ///
-/// All of them, or all but the last if that stays where it is.
-pub(super) fn guessed_axes(
+/// All of them, or all but the last if that is an identity axis.
+pub(super) fn approximated_axes(
     input: &[usize],
     output: &ViewMut<'_>,
     outer: usize,
     maps: &[AxisMap],
     options: &Options,
 ) -> Option<usize> {
-    let repaired = matches!(output, ViewMut::Bool(_) | ViewMut::U64(_) | ViewMut::I64(_) | ViewMut::F64(_));
+    let recomputed_only =
+        matches!(output, ViewMut::Bool(_) | ViewMut::U64(_) | ViewMut::I64(_) | ViewMut::F64(_));
     let spatial = &input[outer..outer + maps.len()];
     let channels = *spatial.last()?;
-    // The other modes add samples on both sides, or filter so that sampling at the samples does not give them back.
-    let gives_back =
+    // The other modes extend the line, or filter so that sampling at the samples does not reproduce them.
+    let reproduces_samples =
         matches!(options.border, Border::Mirror | Border::Constant | Border::Wrap | Border::GridWrap);
     let last = maps.len() - 1;
-    let stays = last > 0
+    let is_identity = last > 0
         && input.len() == outer + maps.len()
-        && channels <= MOST_CHANNELS
+        && channels <= MAX_CHANNELS
         && output.shape()[outer + last] == channels
         && options.pad == 0
-        && gives_back
+        && reproduces_samples
         && (0..channels).all(|o| maps[last].coordinate(o, 0) == o as f64);
-    let axes = if stays { last } else { last + 1 };
-    // Blocks of more than two axes are kept from one row to the next, of one plane.
+    let axes = if is_identity { last } else { last + 1 };
+    // With more than two axes, partial sums are kept from row to row, for one plane.
     let planes: usize = input[..outer].iter().product();
     let fits = spatial.iter().all(|len| *len > 0) && (axes < 3 || planes == 1);
-    // Rows are guessed as a whole, with their errors.
-    let row = |shape: &[usize]| shape[outer + axes - 1..].iter().product::<usize>() <= LONGEST_ROW;
-    ((stays || !repaired) && fits && row(input) && row(output.shape())).then_some(axes)
+    // Whole rows are computed, with their errors.
+    let row = |shape: &[usize]| shape[outer + axes - 1..].iter().product::<usize>() <= MAX_ROW_LEN;
+    ((is_identity || !recomputed_only) && fits && row(input) && row(output.shape())).then_some(axes)
 }
 
-/// Sample `coefficients`, in C order and filtered along the first `weighed` of the spatial axes.
+/// Sample `coefficients`, a C-ordered array that is filtered along the first `weighted` of the spatial axes.
 pub(super) fn run<const TAPS: usize>(
     coefficients: &ArrayViewD<'_, f64>,
     output: ViewMut<'_>,
     outer: usize,
-    weighed: usize,
+    weighted: usize,
     maps: &[AxisMap],
     options: &Options,
 ) {
-    let cost = 4 * TAPS * weighed;
-    let axes = Axes { outer, spatial: weighed };
-    let guess = Guess::<TAPS>::new(coefficients, output.shape(), outer, weighed, maps, options);
+    let cost = 4 * TAPS * weighted;
+    let axes = Axes { outer, spatial: weighted };
+    let approx = ApproxZoom::<TAPS>::new(coefficients, output.shape(), outer, weighted, maps, options);
     match output {
-        ViewMut::U8(_) => make_rows(output, axes, cost, &guess.storing::<u8>()),
-        ViewMut::I8(_) => make_rows(output, axes, cost, &guess.storing::<i8>()),
-        ViewMut::U16(_) => make_rows(output, axes, cost, &guess.storing::<u16>()),
-        ViewMut::I16(_) => make_rows(output, axes, cost, &guess.storing::<i16>()),
-        ViewMut::U32(_) => make_rows(output, axes, cost, &guess.storing::<u32>()),
-        ViewMut::I32(_) => make_rows(output, axes, cost, &guess.storing::<i32>()),
-        ViewMut::F32(_) => make_rows(output, axes, cost, &guess.storing::<f32>()),
-        // Between two values that are stored as one boolean others may lie, and 64 bits leave nothing to guess.
-        _ => make_rows(output, axes, 10 * cost, &Storing { guess, find_doubtful: None }),
+        ViewMut::U8(_) => make_rows(output, axes, cost, &approx.storing::<u8>()),
+        ViewMut::I8(_) => make_rows(output, axes, cost, &approx.storing::<i8>()),
+        ViewMut::U16(_) => make_rows(output, axes, cost, &approx.storing::<u16>()),
+        ViewMut::I16(_) => make_rows(output, axes, cost, &approx.storing::<i16>()),
+        ViewMut::U32(_) => make_rows(output, axes, cost, &approx.storing::<u32>()),
+        ViewMut::I32(_) => make_rows(output, axes, cost, &approx.storing::<i32>()),
+        ViewMut::F32(_) => make_rows(output, axes, cost, &approx.storing::<f32>()),
+        // Between two values stored as one boolean there may be others, and 64 bits show every rounding.
+        _ => make_rows(output, axes, 10 * cost, &StoreApprox { approx, find_uncertain: None }),
     }
 }
 
-/// How far a guess may lie from SciPy's value, as a multiple of the sum of the absolute values of its products.
+/// How far the cheaper sum may be from SciPy's, as a multiple of the sum of the absolute values of its products.
 ///
-/// With u = 2^-53, m axes weighed, n of all, and t taps an axis, to first order in u:
+/// With u = 2^-53, m weighted axes, n axes in all, and t taps per axis, to first order in u:
 ///
 /// * SciPy multiplies n times and adds t^n - 1 times: (t^n + n) u of the sum of its absolute products.
-/// * The guess multiplies once and adds less than t times an axis: m t u. Where a tap is the fill value, it takes the
-///   weights of the axes before for one, which their sum is to t u: another m t u.
-/// * Along a channel axis SciPy filters each line of coefficients p, all at most P in size, and samples the result C
-///   where that gives p back, with weights off by less than 16 u: t 16 u |C|. |C| is at most G P, with
-///   G = Π ((1 + |z|) / (1 - |z|))², the filter's sum of absolute values; so its own sums are G times ours as well.
-///   And C is itself rounded by at most E u P, see below. P is at most the sum over the channels, which is ours.
+/// * The cheaper sum multiplies once and adds less than t times per axis: m t u. Where a tap is the fill value, it
+///   takes the weights of the axes before it for one, which their sum is up to t u: another m t u.
+/// * Along a channel axis SciPy filters each line of coefficients p, all of size at most P, and samples the result C
+///   where that reproduces p, with weights off by less than 16 u: t 16 u |C|. |C| is at most G P, where G = Π ((1 +
+///   |z|) / (1 - |z|))² is the filter's sum of absolute values; so its own sums are G times ours as well. And C itself
+///   is rounded by at most E u P, see below. P is at most the sum over the channels, which is ours.
 ///
-/// E goes through the filter step by step, b the size of what there is and e its error, both for P = 1. The gain gives
-/// b = g, e = 8 g. For each pole: forth, sizes are at most c = b / (1 - |z|); the sum at the start rounds at most once
-/// for each of eight samples, and three times in each product, at most 64 c in all, and a step rounds three times,
-/// the pole's own error counted: e' = 2.3 e / (1 - |z|) + (64 + 3 / (1 - |z|)) c. The factor 2.3 is one for the steps
-/// and 1.3 for the start, which is divided by 1 - z² or more. Back, sizes are at most d = c |z| / (1 - |z|), and in
+/// E follows the filter step by step, with b the size of the values and e their error, both for P = 1. The gain gives b
+/// = g, e = 8 g. For each pole, forward: sizes are at most c = b / (1 - |z|). The initial sum rounds at most once for
+/// each of eight samples and three times in each product, at most 64 c in total. A step rounds three times, counting
+/// the pole's own error: e' = 2.3 e / (1 - |z|) + (64 + 3 / (1 - |z|)) c. The factor 2.3 is one for the steps and 1.3
+/// for the initial value, which is divided by 1 - z² or more. Backward: sizes are at most d = c |z| / (1 - |z|), and in
 /// the same way e = 2 e' |z| / (1 - |z|) + (64 + 3 / (1 - |z|)) d, b = d.
 ///
-/// Adding the error to the guess, and taking it off, rounds once: 2 u. Our own sum of absolute values is rounded as
-/// well, and so is what is left out here: a hundredth more covers both.
-fn relative_error(taps: usize, weighed: usize, channels: bool) -> f64 {
-    let (t, m) = (taps as f64, weighed as f64);
+/// Adding and subtracting the error rounds once each: 2 u. Our own sum of absolute values is rounded as well, and
+/// higher-order terms are left out: one percent more covers both.
+fn relative_error(taps: usize, weighted: usize, channels: bool) -> f64 {
+    let (t, m) = (taps as f64, weighted as f64);
     let n = if channels { m + 1.0 } else { m };
     let mut of_scipy = t.powf(n) + n;
     let mut of_channels = 0.0;
     if channels {
         let poles = poles(taps - 1);
-        let mut size: f64 = poles.iter().map(|z| (1.0 - z) * (1.0 - 1.0 / z)).product();
-        let mut error = 8.0 * size;
+        let mut magnitude: f64 = poles.iter().map(|z| (1.0 - z) * (1.0 - 1.0 / z)).product();
+        let mut error = 8.0 * magnitude;
         for z in poles.iter().map(|z| z.abs()) {
             let rounding = 64.0 + 3.0 / (1.0 - z);
-            let forth = size / (1.0 - z);
+            let forth = magnitude / (1.0 - z);
             let forth_error = 2.3 * error / (1.0 - z) + rounding * forth;
-            size = forth * z / (1.0 - z);
-            error = 2.0 * forth_error * z / (1.0 - z) + rounding * size;
+            magnitude = forth * z / (1.0 - z);
+            error = 2.0 * forth_error * z / (1.0 - z) + rounding * magnitude;
         }
-        of_scipy *= size;
-        of_channels = 16.0 * t * size + error;
+        of_scipy *= magnitude;
+        of_channels = 16.0 * t * magnitude + error;
     }
     1.01 * (of_scipy + 2.0 * m * t + of_channels + 2.0) * (f64::EPSILON / 2.0)
 }
 
-/// Products below the normal numbers lose their relative error: this covers what they lose.
-const LEAST_ERROR: f64 = 1e-300;
+/// Covers products below the normal numbers, which lose their relative error.
+const MIN_ERROR: f64 = 1e-300;
 
-/// A value less this and the value with it added are not both stored as zero in `f32`.
-const LEAST_ERROR_NOT_ZERO: f64 = 1e-44;
+/// From this error on, a value minus it and the value plus it are not both stored as zero in `f32`.
+const MIN_NONZERO_ERROR: f64 = 1e-44;
 
-/// From here on SciPy's filter may have run into infinity where the guess has not.
-const MOST_ERROR: f64 = 1e250;
+/// From here on SciPy's filter may have overflowed where the cheaper sum has not.
+const MAX_ERROR: f64 = 1e250;
 
-/// An axis that stays, behind those that are weighed.
+/// An identity axis after the weighted ones.
 struct Channels<const TAPS: usize> {
     filter: Filter,
-    table: Line<TAPS>,
+    table: AxisTable<TAPS>,
 }
 
-struct Guess<'a, const TAPS: usize> {
+struct ApproxZoom<'a, const TAPS: usize> {
     elements: &'a [f64],
-    /// Distance of neighbours along each outer axis.
+    /// Stride of each outer axis.
     outer: Vec<usize>,
-    /// For each weighed axis its samples, their distance, and what is read for each position of the output.
-    axes: Vec<(usize, usize, Line<TAPS>)>,
+    /// For each weighted axis its length, its stride, and the table of its positions.
+    axes: Vec<(usize, usize, AxisTable<TAPS>)>,
     channels: Option<Channels<TAPS>>,
     error: f64,
     fill: f64,
-    /// The fill value and its size, in place of a row.
+    /// A row of fill values, and of their absolute values.
     fill_rows: [Vec<f64>; 2],
 }
 
-impl<'a, const TAPS: usize> Guess<'a, TAPS> {
+impl<'a, const TAPS: usize> ApproxZoom<'a, TAPS> {
     fn new(
         coefficients: &'a ArrayViewD<'_, f64>,
         output: &[usize],
         outer: usize,
-        weighed: usize,
+        weighted: usize,
         maps: &[AxisMap],
         options: &Options,
     ) -> Self {
         let shape = coefficients.shape();
-        let behind = |axis: usize| shape[axis + 1..].iter().product::<usize>();
-        let table = |axis: usize| Line::new(maps[axis - outer], shape[axis], 0..output[axis], false, options);
-        let last = outer + weighed;
-        let channels = (weighed < maps.len()).then(|| Channels {
+        let inner_len = |axis: usize| shape[axis + 1..].iter().product::<usize>();
+        let table =
+            |axis: usize| AxisTable::new(maps[axis - outer], shape[axis], 0..output[axis], false, options);
+        let last = outer + weighted;
+        let channels = (weighted < maps.len()).then(|| Channels {
             filter: Filter::new(poles(options.order), options.border, shape[last]),
             table: table(last),
         });
-        let row = if options.border == Border::GridConstant { behind(outer) } else { 0 };
+        let row = if options.border == Border::GridConstant { inner_len(outer) } else { 0 };
         Self {
             elements: coefficients.as_slice().expect("coefficients in C order"),
-            outer: (0..outer).map(behind).collect_vec(),
-            axes: (outer..last).map(|axis| (shape[axis], behind(axis), table(axis))).collect_vec(),
-            error: relative_error(TAPS, weighed, channels.is_some()),
+            outer: (0..outer).map(inner_len).collect_vec(),
+            axes: (outer..last).map(|axis| (shape[axis], inner_len(axis), table(axis))).collect_vec(),
+            error: relative_error(TAPS, weighted, channels.is_some()),
             channels,
             fill: options.fill,
             fill_rows: [memory::filled(options.fill, row), memory::filled(options.fill.abs(), row)],
         }
     }
 
-    /// In these types a value between two that are stored as one element is stored as that, too.
-    fn storing<T: Sample>(self) -> Storing<'a, TAPS> {
-        let find = |values: &[f64], errors: &[f64]| dispatch(Doubtful::<T>::new(values, errors));
-        Storing { guess: self, find_doubtful: Some(find) }
+    /// In these types, a value between two that are stored as one element is stored as that element too.
+    fn storing<T: Sample>(self) -> StoreApprox<'a, TAPS> {
+        let find = |values: &[f64], errors: &[f64]| dispatch(FindUncertain::<T>::new(values, errors));
+        StoreApprox { approx: self, find_uncertain: Some(find) }
     }
 
-    fn last(&self) -> &(usize, usize, Line<TAPS>) {
+    fn last(&self) -> &(usize, usize, AxisTable<TAPS>) {
         &self.axes[self.axes.len() - 1]
     }
 
-    fn worker(&self) -> Worker<'_, TAPS> {
+    fn worker(&self) -> ApproxWorker<'_, TAPS> {
         let leading = self.axes.len() - 1;
         let (_, planes, _) = self.last();
-        // One block for each leading axis; one even without, as there is always something to weigh the last axis of.
-        let mut blocks: Vec<Block> = (0..leading.max(1))
+        // One block per leading axis; at least one, to weigh the last axis from.
+        let mut blocks: Vec<PartialSums> = (0..leading.max(1))
             .map(|axis| {
-                let (len, behind, _) = &self.axes[axis];
-                let samples = if leading == 0 { len * behind } else { *behind };
-                Block { values: memory::zeros(samples), sizes: memory::zeros(samples), ..Block::default() }
+                let (len, inner_len, _) = &self.axes[axis];
+                let samples = if leading == 0 { len * inner_len } else { *inner_len };
+                PartialSums {
+                    values: memory::zeros(samples),
+                    magnitudes: memory::zeros(samples),
+                    ..PartialSums::default()
+                }
             })
             .collect_vec();
         let last = blocks.len() - 1;
         let samples = blocks[last].values.len();
         memory::resize(&mut blocks[last].values, samples + planes, self.fill);
-        memory::resize(&mut blocks[last].sizes, samples + planes, self.fill.abs());
-        let (row, errors, leads, lines) = Default::default();
-        Worker { guess: self, row, outside: false, blocks, errors, leads, lines }
+        memory::resize(&mut blocks[last].magnitudes, samples + planes, self.fill.abs());
+        let (row, errors, lead_taps, lines) = Default::default();
+        ApproxWorker { approx: self, row, outside: false, blocks, errors, lead_taps, lines }
     }
 }
 
-/// The values that their errors leave in doubt.
-type FindDoubtful = fn(&[f64], &[f64]) -> Vec<usize>;
+/// Returns the indices of the values that their errors leave uncertain.
+type FindUncertainFn = fn(&[f64], &[f64]) -> Vec<usize>;
 
-/// A guess for one type of elements; without a way to find what is in doubt, everything is.
-struct Storing<'a, const TAPS: usize> {
-    guess: Guess<'a, TAPS>,
-    find_doubtful: Option<FindDoubtful>,
+/// The cheaper sum for one element type; without `find_uncertain`, everything is recomputed.
+struct StoreApprox<'a, const TAPS: usize> {
+    approx: ApproxZoom<'a, TAPS>,
+    find_uncertain: Option<FindUncertainFn>,
 }
 
-impl<const TAPS: usize> RowMaker for Storing<'_, TAPS> {
+impl<const TAPS: usize> RowMaker for StoreApprox<'_, TAPS> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
-        Box::new(StoringWorker { worker: self.guess.worker(), find_doubtful: self.find_doubtful })
+        Box::new(StoreApproxWorker { worker: self.approx.worker(), find_uncertain: self.find_uncertain })
     }
 }
 
-struct StoringWorker<'a, const TAPS: usize> {
-    worker: Worker<'a, TAPS>,
-    find_doubtful: Option<FindDoubtful>,
+struct StoreApproxWorker<'a, const TAPS: usize> {
+    worker: ApproxWorker<'a, TAPS>,
+    find_uncertain: Option<FindUncertainFn>,
 }
 
-impl<const TAPS: usize> RowWorker for StoringWorker<'_, TAPS> {
+impl<const TAPS: usize> RowWorker for StoreApproxWorker<'_, TAPS> {
     fn start(&mut self, row: &[usize]) {
         self.worker.start(row);
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
         if self.worker.outside {
-            to.fill(self.worker.guess.fill);
+            to.fill(self.worker.approx.fill);
             return;
         }
-        let base = outer.iter().zip(&self.worker.guess.outer).map(|(index, stride)| index * stride).sum();
-        let (_, planes, _) = self.worker.guess.last();
-        let doubtful = match self.find_doubtful {
+        let base = outer.iter().zip(&self.worker.approx.outer).map(|(index, stride)| index * stride).sum();
+        let (_, planes, _) = self.worker.approx.last();
+        let uncertain = match self.find_uncertain {
             Some(find) => {
-                self.worker.guess_row(base, to);
+                self.worker.approx_row(base, to);
                 find(to, &self.worker.errors)
             }
             None => (0..to.len()).collect_vec(),
         };
         let mut done = None;
-        for value in doubtful {
+        for value in uncertain {
             let pixel = value / planes;
-            if self.worker.guess.channels.is_none() {
+            if self.worker.approx.channels.is_none() {
                 to[value] = self.worker.sample(base, pixel, value % planes);
             } else if done.replace(pixel) != Some(pixel) {
                 self.worker.sample_channels(base, pixel, &mut to[pixel * planes..][..*planes]);
@@ -262,111 +273,105 @@ impl<const TAPS: usize> RowWorker for StoringWorker<'_, TAPS> {
     }
 }
 
-/// The taps of the axes so far weighed and added, and the same for absolute values.
+/// The sums over the axes weighed so far, and the same for absolute values.
 #[derive(Default)]
-struct Block {
+struct PartialSums {
     values: Vec<f64>,
-    sizes: Vec<f64>,
-    /// The plane and the positions on the leading axes that it was made for.
+    magnitudes: Vec<f64>,
+    /// The plane and the positions on the leading axes that it holds.
     made_for: Option<(usize, Vec<usize>)>,
 }
 
-/// One choice of taps on the leading axes.
-struct LeadTaps {
-    /// Where what lies behind begins; `None` where a tap is the fill value.
-    start: Option<usize>,
-    weights: Vec<f64>,
-}
-
-struct Worker<'a, const TAPS: usize> {
-    guess: &'a Guess<'a, TAPS>,
+struct ApproxWorker<'a, const TAPS: usize> {
+    approx: &'a ApproxZoom<'a, TAPS>,
     row: Vec<usize>,
     outside: bool,
-    blocks: Vec<Block>,
+    blocks: Vec<PartialSums>,
     errors: Vec<f64>,
-    /// Made for a row at its first doubtful value.
-    leads: Vec<LeadTaps>,
-    /// The lines along the channels through the taps of a pixel.
+    /// Computed at the first uncertain value of a row.
+    lead_taps: Vec<LeadTaps>,
+    /// The channel lines through the taps of a pixel.
     lines: Vec<f64>,
 }
 
-impl<const TAPS: usize> Worker<'_, TAPS> {
+impl<const TAPS: usize> ApproxWorker<'_, TAPS> {
     fn start(&mut self, row: &[usize]) {
         self.row.clear();
         memory::extend_from_slice(&mut self.row, row);
-        self.leads.clear();
+        self.lead_taps.clear();
         self.outside =
-            self.guess.axes.iter().zip(row).any(|((_, _, table), position)| table.outside[*position]);
+            self.approx.axes.iter().zip(row).any(|((_, _, table), position)| table.outside[*position]);
     }
 
-    /// Put the guesses for this row of the plane at `base` into `to`, and how far they may be off into `errors`.
-    fn guess_row(&mut self, base: usize, to: &mut [f64]) {
-        let Guess { elements, axes, fill_rows, .. } = self.guess;
+    /// Compute this row of the plane at `base`, and how far each value may be off.
+    fn approx_row(&mut self, base: usize, to: &mut [f64]) {
+        let ApproxZoom { elements, axes, fill_rows, .. } = self.approx;
         if self.row.is_empty() {
-            let Block { values, sizes, .. } = &mut self.blocks[0];
+            let PartialSums { values, magnitudes, .. } = &mut self.blocks[0];
             let (len, planes, _) = &axes[0];
             let line = &elements[base..][..len * planes];
             values[..line.len()].copy_from_slice(line);
-            sizes.iter_mut().zip(line).for_each(|(size, value)| *size = value.abs());
+            magnitudes.iter_mut().zip(line).for_each(|(magnitude, value)| *magnitude = value.abs());
         }
         for axis in 0..self.row.len() {
             let wanted = Some((base, memory::copy(&self.row[..=axis])));
             if self.blocks[axis].made_for == wanted {
                 continue;
             }
-            let (len, behind, table) = &axes[axis];
+            let (len, inner_len, table) = &axes[axis];
             let (made, block) = self.blocks.split_at_mut(axis);
-            // The first axis is weighed straight from the coefficients, whose sizes are taken on the way.
-            let line = &elements[base..][..if axis == 0 { len * behind } else { 0 }];
-            let from = made.last().map_or([line, line], |block| [&block.values, &block.sizes]);
+            // The first axis is weighed directly from the coefficients, taking absolute values on the way.
+            let line = &elements[base..][..if axis == 0 { len * inner_len } else { 0 }];
+            let from = made.last().map_or([line, line], |block| [&block.values, &block.magnitudes]);
             let position = self.row[axis];
             let rows = |of: usize| {
                 table.taps[position].map(|tap| match tap {
-                    tap if tap == *len => &fill_rows[of][..*behind],
-                    tap => &from[of][tap * behind..][..*behind],
+                    tap if tap == *len => &fill_rows[of][..*inner_len],
+                    tap => &from[of][tap * inner_len..][..*inner_len],
                 })
             };
             dispatch(Weigh {
                 values: rows(0),
-                sizes: rows(1),
+                magnitudes: rows(1),
                 weights: &table.weights[position],
-                to: (&mut block[0].values[..*behind], &mut block[0].sizes[..*behind]),
+                to: (&mut block[0].values[..*inner_len], &mut block[0].magnitudes[..*inner_len]),
             });
             block[0].made_for = wanted;
         }
-        let (_, planes, table) = self.guess.last();
+        let (_, planes, table) = self.approx.last();
         let block = &self.blocks[self.blocks.len() - 1];
         memory::resize(&mut self.errors, to.len(), 0.0);
         dispatch(WeighRow {
             table,
             block,
             planes: *planes,
-            error: self.guess.error,
-            together: self.guess.channels.is_some(),
+            error: self.approx.error,
+            shared_error: self.approx.channels.is_some(),
             to,
             errors: &mut self.errors,
         });
         for (pixel, _) in table.outside.iter().enumerate().filter(|(_, outside)| **outside) {
-            to[pixel * planes..][..*planes].fill(self.guess.fill);
+            to[pixel * planes..][..*planes].fill(self.approx.fill);
             self.errors[pixel * planes..][..*planes].fill(0.0);
         }
     }
 
-    /// The choices of taps on the leading axes, in SciPy's order.
-    fn find_leads(&mut self) {
-        if !self.leads.is_empty() {
+    /// All choices of taps on the leading axes, in SciPy's order.
+    fn find_lead_taps(&mut self) {
+        if !self.lead_taps.is_empty() {
             return;
         }
         let mut tap = memory::zeros(self.row.len());
         let shape = memory::filled(TAPS, self.row.len());
         loop {
             let mut lead = LeadTaps { start: Some(0), weights: memory::with_capacity(self.row.len()) };
-            for (((len, behind, table), position), tap) in self.guess.axes.iter().zip(&self.row).zip(&tap) {
+            for (((len, inner_len, table), position), tap) in self.approx.axes.iter().zip(&self.row).zip(&tap)
+            {
                 let index = table.taps[*position][*tap];
-                lead.start = lead.start.filter(|_| index < *len).map(|start| start + index * behind);
+                lead.start = lead.start.filter(|_| index < *len).map(|start| start + index * inner_len);
                 memory::push(&mut lead.weights, table.weights[*position][*tap]);
             }
-            memory::push(&mut self.leads, lead);
+            memory::push(&mut self.lead_taps, lead);
             if !advance(&mut tap, &shape) {
                 break;
             }
@@ -375,14 +380,14 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
 
     /// One value of this row, as SciPy computes it.
     fn sample(&mut self, base: usize, pixel: usize, plane: usize) -> f64 {
-        self.find_leads();
-        let Guess { elements, fill, .. } = self.guess;
-        let (len, planes, table) = self.guess.last();
+        self.find_lead_taps();
+        let ApproxZoom { elements, fill, .. } = self.approx;
+        let (len, planes, table) = self.approx.last();
         if table.outside[pixel] {
             return *fill;
         }
         let mut sum = 0.0;
-        for LeadTaps { start, weights } in &self.leads {
+        for LeadTaps { start, weights } in &self.lead_taps {
             for (tap, last) in table.taps[pixel].iter().zip(&table.weights[pixel]) {
                 let value = match start {
                     Some(start) if tap < len => elements[base + start + tap * planes + plane],
@@ -396,17 +401,17 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
 
     /// All channels of one pixel of this row, as SciPy computes them.
     fn sample_channels(&mut self, base: usize, pixel: usize, to: &mut [f64]) {
-        self.find_leads();
-        let Guess { elements, fill, channels: Some(channels), .. } = self.guess else { return };
-        let (_, planes, table) = self.guess.last();
+        self.find_lead_taps();
+        let ApproxZoom { elements, fill, channels: Some(channels), .. } = self.approx else { return };
+        let (_, planes, table) = self.approx.last();
         if table.outside[pixel] {
             to.fill(*fill);
             return;
         }
-        let width = self.leads.len() * TAPS;
+        let width = self.lead_taps.len() * TAPS;
         memory::resize(&mut self.lines, planes * width, 0.0);
-        for (lead, at) in self.leads.iter().zip((0..).step_by(TAPS)) {
-            // No mode with channels has fill values for taps.
+        for (lead, at) in self.lead_taps.iter().zip((0..).step_by(TAPS)) {
+            // No mode that allows channels reads the fill value for a tap.
             let start = base + lead.start.unwrap_or(0);
             for (tap, line) in table.taps[pixel].iter().zip(at..) {
                 for (plane, value) in elements[start + tap * planes..][..*planes].iter().enumerate() {
@@ -416,15 +421,15 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
         }
         channels.filter.run(&mut self.lines, width);
         for line in self.lines.chunks_exact_mut(width) {
-            for (taps, lead) in line.as_chunks_mut::<TAPS>().0.iter_mut().zip(&self.leads) {
+            for (taps, lead) in line.as_chunks_mut::<TAPS>().0.iter_mut().zip(&self.lead_taps) {
                 for (value, last) in taps.iter_mut().zip(&table.weights[pixel]) {
                     *value = lead.weights.iter().fold(*value, |value, weight| value * weight) * last;
                 }
             }
         }
-        // The channels' sums are added to in turn: each is a chain of its own.
+        // Add to the channels in turn, since each sum is a dependency chain.
         to.fill(0.0);
-        let Line { taps, weights, .. } = &channels.table;
+        let AxisTable { taps, weights, .. } = &channels.table;
         for line in 0..width {
             for tap in 0..TAPS {
                 for ((to, taps), weights) in to.iter_mut().zip(taps).zip(weights) {
@@ -435,10 +440,10 @@ impl<const TAPS: usize> Worker<'_, TAPS> {
     }
 }
 
-/// Weigh and add rows.
+/// Weighted sum of rows.
 struct Weigh<'a, const TAPS: usize> {
     values: [&'a [f64]; TAPS],
-    sizes: [&'a [f64]; TAPS],
+    magnitudes: [&'a [f64]; TAPS],
     weights: &'a [f64; TAPS],
     to: (&'a mut [f64], &'a mut [f64]),
 }
@@ -448,29 +453,29 @@ impl<const TAPS: usize> Kernel for Weigh<'_, TAPS> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { values, sizes, weights, to: (to, to_sizes) } = self;
-        let len = to.len().min(to_sizes.len());
-        let (values, sizes) = (values.map(|row| &row[..len]), sizes.map(|row| &row[..len]));
+        let Self { values, magnitudes, weights, to: (to, to_magnitudes) } = self;
+        let len = to.len().min(to_magnitudes.len());
+        let (values, magnitudes) = (values.map(|row| &row[..len]), magnitudes.map(|row| &row[..len]));
         for at in 0..len {
-            let (mut sum, mut size) = (0.0, 0.0);
+            let (mut sum, mut magnitude) = (0.0, 0.0);
             for tap in 0..TAPS {
                 sum += values[tap][at] * weights[tap];
-                size += sizes[tap][at].abs() * weights[tap].abs();
+                magnitude += magnitudes[tap][at].abs() * weights[tap].abs();
             }
             to[at] = sum;
-            to_sizes[at] = size;
+            to_magnitudes[at] = magnitude;
         }
     }
 }
 
-/// Weigh and add pixels along a row.
+/// Weighted sums along a row.
 struct WeighRow<'a, const TAPS: usize> {
-    table: &'a Line<TAPS>,
-    block: &'a Block,
+    table: &'a AxisTable<TAPS>,
+    block: &'a PartialSums,
     planes: usize,
     error: f64,
-    /// Whether the planes of a pixel have one error, that of their sum.
-    together: bool,
+    /// Whether the planes of a pixel share one error, that of their sum.
+    shared_error: bool,
     to: &'a mut [f64],
     errors: &'a mut [f64],
 }
@@ -486,22 +491,25 @@ impl<const TAPS: usize> Kernel for WeighRow<'_, TAPS> {
             3 => self.weigh::<3>(),
             4 => self.weigh::<4>(),
             planes => {
-                let Self { table, block, error, together, to, errors, .. } = self;
+                let Self { table, block, error, shared_error, to, errors, .. } = self;
                 let pixels = to.chunks_exact_mut(planes).zip(errors.chunks_exact_mut(planes));
                 for ((to, errors), (taps, weights)) in pixels.zip(table.taps.iter().zip(&table.weights)) {
                     to.fill(0.0);
                     errors.fill(0.0);
                     for (tap, weight) in taps.iter().zip(weights) {
                         let values = &block.values[tap * planes..][..planes];
-                        let sizes = &block.sizes[tap * planes..][..planes];
+                        let magnitudes = &block.magnitudes[tap * planes..][..planes];
                         to.iter_mut().zip(values).for_each(|(to, value)| *to += value * weight);
-                        errors.iter_mut().zip(sizes).for_each(|(to, size)| *to += size * weight.abs());
+                        errors
+                            .iter_mut()
+                            .zip(magnitudes)
+                            .for_each(|(to, magnitude)| *to += magnitude * weight.abs());
                     }
-                    if together {
+                    if shared_error {
                         let sum: f64 = errors.iter().sum();
                         errors.fill(sum);
                     }
-                    errors.iter_mut().for_each(|to| *to = *to * error + LEAST_ERROR);
+                    errors.iter_mut().for_each(|to| *to = *to * error + MIN_ERROR);
                 }
             }
         }
@@ -512,63 +520,64 @@ impl<const TAPS: usize> WeighRow<'_, TAPS> {
     #[inline(always)]
     fn weigh<const PLANES: usize>(self) {
         let (values, _) = self.block.values.as_chunks::<PLANES>();
-        let (sizes, _) = self.block.sizes.as_chunks::<PLANES>();
+        let (magnitudes, _) = self.block.magnitudes.as_chunks::<PLANES>();
         let (to, _) = self.to.as_chunks_mut::<PLANES>();
         let (errors, _) = self.errors.as_chunks_mut::<PLANES>();
         let taps = self.table.taps.iter().zip(&self.table.weights);
         for ((to, to_errors), (taps, weights)) in to.iter_mut().zip(errors).zip(taps) {
-            let (mut sum, mut size) = ([0.0; PLANES], [0.0; PLANES]);
+            let (mut sum, mut magnitude) = ([0.0; PLANES], [0.0; PLANES]);
             for tap in 0..TAPS {
-                let (value, value_size) = (&values[taps[tap]], &sizes[taps[tap]]);
-                let (weight, weight_size) = (weights[tap], weights[tap].abs());
+                let (value, value_magnitude) = (&values[taps[tap]], &magnitudes[taps[tap]]);
+                let (weight, weight_magnitude) = (weights[tap], weights[tap].abs());
                 for plane in 0..PLANES {
                     sum[plane] += value[plane] * weight;
-                    size[plane] += value_size[plane] * weight_size;
+                    magnitude[plane] += value_magnitude[plane] * weight_magnitude;
                 }
             }
             *to = sum;
-            if self.together {
-                size = [size.iter().sum(); PLANES];
+            if self.shared_error {
+                magnitude = [magnitude.iter().sum(); PLANES];
             }
             for plane in 0..PLANES {
-                to_errors[plane] = size[plane] * self.error + LEAST_ERROR;
+                to_errors[plane] = magnitude[plane] * self.error + MIN_ERROR;
             }
         }
     }
 }
 
 /// Finds the values that may round to more than one element.
-struct Doubtful<'a, T> {
+struct FindUncertain<'a, T> {
     values: &'a [f64],
     errors: &'a [f64],
     element: std::marker::PhantomData<T>,
 }
 
-impl<'a, T> Doubtful<'a, T> {
+impl<'a, T> FindUncertain<'a, T> {
     fn new(values: &'a [f64], errors: &'a [f64]) -> Self {
         Self { values, errors, element: std::marker::PhantomData }
     }
 }
 
-impl<T: Sample> Kernel for Doubtful<'_, T> {
+impl<T: Sample> Kernel for FindUncertain<'_, T> {
     type Output = Vec<usize>;
 
     #[inline(always)]
     fn run(self) -> Vec<usize> {
-        let is_known = |value: f64, error: f64| {
+        let is_certain = |value: f64, error: f64| {
             let round = |value: f64| T::from_f64_rounded(value);
-            // Zeros of both signs are equal, but not one answer. Where no product is above zero, nor is the sum below.
+            // Zeros of both signs compare equal but are different results. Without positive products no sum is
+            // positive.
             let sign_is_known =
-                T::FINITE | (value.abs() >= error) | (error > LEAST_ERROR_NOT_ZERO) | (error == LEAST_ERROR);
-            // NaN is no error either.
-            (round(value - error) == round(value + error)) & (error < MOST_ERROR) & sign_is_known
+                T::FINITE | (value.abs() >= error) | (error > MIN_NONZERO_ERROR) | (error == MIN_ERROR);
+            // A NaN error is uncertain, too.
+            (round(value - error) == round(value + error)) & (error < MAX_ERROR) & sign_is_known
         };
         let mut found = Vec::new();
         for (piece, (values, errors)) in self.values.chunks(64).zip(self.errors.chunks(64)).enumerate() {
             let all = values.iter().zip(errors);
-            // Looked at piece by piece: a loop that may stop at every value is not vectorized.
-            if !all.clone().fold(true, |known, (value, error)| known & is_known(*value, *error)) {
-                let here = all.enumerate().filter(|(_, (value, error))| !is_known(**value, **error));
+            // In chunks: a loop that may exit at every value is not vectorized.
+            if !all.clone().fold(true, |known, (value, error)| known & is_certain(*value, *error)) {
+                let here = all.enumerate().filter(|(_, (value, error))| !is_certain(**value, **error));
                 memory::extend(&mut found, here.map(|(at, _)| piece * 64 + at));
             }
         }

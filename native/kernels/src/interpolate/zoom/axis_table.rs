@@ -1,38 +1,34 @@
-//! What the positions along one output axis are made of.
+//! Tables per output axis: the taps and weights of every position.
 
-use super::AxisMap;
+use crate::interpolate::border_taps::{first_tap, tap_index};
+use crate::interpolate::intervals::linear_interior;
+use crate::interpolate::options::Options;
 use crate::interpolate::spline::weights;
-use crate::interpolate::warp::{Options, blended_on, place, tap_index};
+use crate::interpolate::zoom::plan::AxisMap;
 use crate::memory::{self, CollectVec};
 use std::ops::Range;
 
 /// For every position along one output axis: the input positions it reads, and their weights.
-pub(super) struct Line<const TAPS: usize> {
+pub(super) struct AxisTable<const TAPS: usize> {
     /// Length of the input; as a tap it stands for the fill value.
     pub len: usize,
     pub taps: Vec<[usize; TAPS]>,
     pub weights: Vec<[f64; TAPS]>,
-    /// Positions that are nothing but the fill value.
+    /// Positions that have the fill value.
     pub outside: Vec<bool>,
-    /// Positions that lie between two samples, for order 1.
+    /// For order 1, the positions between two samples.
     pub inside: Range<usize>,
-    /// For each of them the first of the two, and how far behind it it lies.
+    /// For each of these, the first of the two samples and the distance from it.
     pub between: Vec<(usize, f64)>,
 }
 
-impl<const TAPS: usize> Line<TAPS> {
-    /// Some positions of an output, from an input of `len` samples.
+impl<const TAPS: usize> AxisTable<TAPS> {
+    /// The table of some positions of an output, for an input of `len` samples.
     ///
-    /// `to_the_end` if the last but one sample serves a position on the last one, too.
-    pub fn new(
-        map: AxisMap,
-        len: usize,
-        positions: Range<usize>,
-        to_the_end: bool,
-        options: &Options,
-    ) -> Self {
+    /// `to_last` if the last but one sample also serves a position on the last one.
+    pub fn new(map: AxisMap, len: usize, positions: Range<usize>, to_last: bool, options: &Options) -> Self {
         let count = positions.len();
-        let mut line = Self {
+        let mut table = Self {
             len,
             taps: memory::zeros(count),
             weights: memory::zeros(count),
@@ -42,30 +38,30 @@ impl<const TAPS: usize> Line<TAPS> {
         };
         let coordinate = |position| map.coordinate(position, options.pad);
         for (at, position) in positions.clone().enumerate() {
-            match place::<TAPS>(coordinate(position), len, options.border) {
+            match first_tap::<TAPS>(coordinate(position), len, options.border) {
                 Some((start, x)) => {
-                    line.weights[at] = weights::<TAPS>(x);
-                    for (tap, index) in line.taps[at].iter_mut().enumerate() {
+                    table.weights[at] = weights::<TAPS>(x);
+                    for (tap, index) in table.taps[at].iter_mut().enumerate() {
                         *index =
                             tap_index(start.wrapping_add(tap as i64), len, options.border).unwrap_or(len);
                     }
                 }
-                None => line.outside[at] = true,
+                None => table.outside[at] = true,
             }
         }
         if TAPS == 2 {
             let coordinates: Vec<f64> = positions.map(coordinate).collect_vec();
-            line.inside = blended_on(&coordinates, len, to_the_end);
+            table.inside = linear_interior(&coordinates, len, to_last);
             let between = |x: &f64| {
                 let first = (*x as usize).min(len - 2);
                 (first, x - first as f64)
             };
-            line.between = coordinates[line.inside.clone()].iter().map(between).collect_vec();
+            table.between = coordinates[table.inside.clone()].iter().map(between).collect_vec();
         }
-        line
+        table
     }
 
-    /// The ranges of the input that taps lie in, in order; those so near each other as `gap` are one.
+    /// The ranges of the input that are read, in order; ranges no more than `gap` apart are joined.
     pub fn reached(&self, gap: usize) -> Vec<Range<usize>> {
         let neighbours = self.between.iter().flat_map(|(first, _)| [*first, first + 1]);
         let taps = self.taps.iter().flatten().copied();
@@ -81,8 +77,8 @@ impl<const TAPS: usize> Line<TAPS> {
         ranges
     }
 
-    /// The same of an input that has only these ranges of samples, one behind the other: all that are read.
-    pub fn of_picked(mut self, ranges: &[Range<usize>]) -> Self {
+    /// The same table for an input that consists of these ranges only, one after another.
+    pub fn renumbered(mut self, ranges: &[Range<usize>]) -> Self {
         let mut firsts = memory::with_capacity(ranges.len());
         let mut len = 0;
         for range in ranges {
@@ -98,4 +94,11 @@ impl<const TAPS: usize> Line<TAPS> {
         self.len = len;
         self
     }
+}
+
+/// One choice of taps on the leading axes.
+pub(super) struct LeadTaps {
+    /// Offset of the input row; `None` if a tap is the fill value.
+    pub start: Option<usize>,
+    pub weights: Vec<f64>,
 }

@@ -1,74 +1,78 @@
-//! Images that do not lie in memory as rows are read from them, and would be copied for a call: what each block of the
-//! output needs is picked instead, whatever the border mode makes of it.
+//! Tiled zooms, for images that would otherwise be copied whole: each block of the output gathers just the input rows
+//! and columns that its tables name, wherever the border mode puts them.
 
-use super::axis_table::Line;
-use super::{Recipe, Zoom, cost};
+use crate::array::axes::{Axes, MAX_ROW_LEN};
+use crate::array::pixels::{Pixels, is_dense, prefers_tiles};
 use crate::array::sample::Sample;
 use crate::array::view::{ViewMut, copy_lines};
 use crate::exec::threads::{self, LocalThreads};
+use crate::interpolate::zoom::axis_table::AxisTable;
+use crate::interpolate::zoom::plan::ZoomPlan;
+use crate::interpolate::zoom::rows::{Zoom, cost};
 use crate::memory::{self, CollectVec};
-use crate::walk::rows::{Axes, LONGEST_ROW, Pixels, is_better_in_parts, lies_as_gathered, make_rows};
+use crate::walk::rows::make_rows;
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice};
 use std::ops::Range;
 
-/// How the output is cut.
+/// Sizes of blocks.
 #[derive(Debug, Clone, Copy)]
-struct Sizes {
-    /// About the bytes that are picked for a block.
-    picked: usize,
-    /// Positions of a row that are made from one pick: a row is read as `f64` in full.
+struct ZoomTileSizes {
+    /// Bytes to gather for a block, about.
+    gathered: usize,
+    /// Positions of a row that are made from one gather, because rows are read as `f64` in full.
     row: usize,
-    /// Samples that are picked without need, between two that are needed along the last axis: pieces cost more.
+    /// Samples along the last axis that are gathered needlessly rather than starting another range.
     gap: usize,
 }
 
-/// What is picked stays in the second cache.
-const SIZES: Sizes = Sizes { picked: 1 << 18, row: 1 << 14, gap: 16 };
+/// Gathered pixels fit the second-level cache.
+const SIZES: ZoomTileSizes = ZoomTileSizes { gathered: 1 << 18, row: 1 << 14, gap: 16 };
 
-/// Whether to pick what the output needs: if its image would be copied, and if rows are long, which are read in full.
-pub(super) fn are_picked<T: Sample>(image: &ArrayViewD<'_, T>, output: &ViewMut<'_>, axes: Axes) -> bool {
+/// Whether to gather what the output needs: if the image would be copied, or if rows are long, since they are read in
+/// full.
+pub(super) fn uses_tiles<T: Sample>(image: &ArrayViewD<'_, T>, output: &ViewMut<'_>, axes: Axes) -> bool {
     let row = |shape: &[usize]| shape[axes.outer + axes.spatial - 1];
     let bytes = image.len().saturating_mul(size_of::<T>());
-    let is_copied = !lies_as_gathered(image) && is_better_in_parts(image.len(), bytes, output.len());
-    is_copied || row(image.shape()).max(row(output.shape())) > LONGEST_ROW
+    let is_copied = !is_dense(image) && prefers_tiles(image.len(), bytes, output.len());
+    is_copied || row(image.shape()).max(row(output.shape())) > MAX_ROW_LEN
 }
 
-/// Fill the output block by block; `line` tells what some positions along a spatial axis are made of.
+/// Fill the output block by block; `table` returns the table of some positions along a spatial axis.
 pub(super) fn run<T: Sample, const TAPS: usize>(
     image: &ArrayViewD<'_, T>,
     output: ViewMut<'_>,
-    recipe: Recipe<'_>,
-    line: impl Fn(usize, Range<usize>) -> Line<TAPS> + Sync,
+    plan: ZoomPlan<'_>,
+    table: impl Fn(usize, Range<usize>) -> AxisTable<TAPS> + Sync,
 ) {
-    run_by(SIZES, image, output, recipe, line);
+    run_by(SIZES, image, output, plan, table);
 }
 
 fn run_by<T: Sample, const TAPS: usize>(
-    sizes: Sizes,
+    sizes: ZoomTileSizes,
     image: &ArrayViewD<'_, T>,
     output: ViewMut<'_>,
-    recipe: Recipe<'_>,
-    line: impl Fn(usize, Range<usize>) -> Line<TAPS> + Sync,
+    plan: ZoomPlan<'_>,
+    table: impl Fn(usize, Range<usize>) -> AxisTable<TAPS> + Sync,
 ) {
-    let axes = recipe.axes;
+    let axes = plan.axes;
     let last = axes.outer + axes.spatial - 1;
     let rows: Vec<usize> = (last..output.ndim()).collect_vec();
     let others: Vec<usize> = (0..output.ndim()).filter(|axis| *axis != last).collect_vec();
-    // As many blocks as the image has picks, though an output may need less of it.
+    // As many blocks as the image has gathers, even if the output needs less of it.
     let samples = image.len().min(output.len().saturating_mul(TAPS.saturating_pow(axes.spatial as u32)));
-    let count = (samples.saturating_mul(size_of::<T>()) / sizes.picked).max(1);
+    let count = (samples.saturating_mul(size_of::<T>()) / sizes.gathered).max(1);
     let in_a_row = output.shape()[last].div_ceil(sizes.row);
     let cost = cost::<TAPS>(axes);
     let least = threads::blocks_for(output.len().saturating_mul(cost));
     let (is_little, count) = (least == 1, count.max(least));
-    // The samples that some positions read, and what these are made of from them.
-    let picked = |axis: usize, positions: Range<usize>, gap: usize| {
-        let line = line(axis - axes.outer, positions);
-        let reached = line.reached(gap);
-        (line.of_picked(&reached), reached)
+    // The samples that some positions read, and their table renumbered for these.
+    let gathered = |axis: usize, positions: Range<usize>, gap: usize| {
+        let table = table(axis - axes.outer, positions);
+        let reached = table.reached(gap);
+        (table.renumbered(&reached), reached)
     };
     for (first, part) in output.split_blocks(&others, in_a_row) {
-        let (of_columns, columns) = picked(last, first[last]..first[last] + part.shape()[last], sizes.gap);
+        let (of_columns, columns) = gathered(last, first[last]..first[last] + part.shape()[last], sizes.gap);
         let blocks = part.split_blocks(&rows, count.div_ceil(in_a_row));
         let fill_block = |(origin, block): (Vec<usize>, ViewMut<'_>)| {
             let _alone = LocalThreads::new(1);
@@ -76,14 +80,14 @@ fn run_by<T: Sample, const TAPS: usize>(
             let mut ranges: Vec<Vec<Range<usize>>> =
                 (0..axes.outer).map(|axis| memory::filled(positions(axis), 1)).collect_vec();
             let leading: Vec<_> =
-                (axes.outer..last).map(|axis| picked(axis, positions(axis), 0)).collect_vec();
+                (axes.outer..last).map(|axis| gathered(axis, positions(axis), 0)).collect_vec();
             memory::extend(&mut ranges, leading.iter().map(|(_, reached)| memory::copy(reached)));
             memory::push(&mut ranges, memory::copy(&columns));
-            let lines: Vec<&Line<TAPS>> =
-                leading.iter().map(|(line, _)| line).chain([&of_columns]).collect_vec();
-            let pixels = Pixels::of_copy(pick(image, &ranges), axes);
-            make_rows(block, axes, cost, &Zoom::new(&pixels, &lines, recipe));
-            threads::pause();
+            let tables: Vec<&AxisTable<TAPS>> =
+                leading.iter().map(|(table, _)| table).chain([&of_columns]).collect_vec();
+            let pixels = Pixels::from_copy(gather_ranges(image, &ranges), axes);
+            make_rows(block, axes, cost, &Zoom::new(&pixels, &tables, plan));
+            threads::check_interrupt();
         };
         if is_little {
             blocks.into_iter().for_each(fill_block);
@@ -93,19 +97,19 @@ fn run_by<T: Sample, const TAPS: usize>(
     }
 }
 
-/// What lies in these ranges of the first axes, one behind the other, in C order.
-fn pick<T: Sample>(image: &ArrayViewD<'_, T>, ranges: &[Vec<Range<usize>>]) -> ArrayD<T> {
+/// The elements in these ranges of the first axes, joined into one C-ordered array.
+fn gather_ranges<T: Sample>(image: &ArrayViewD<'_, T>, ranges: &[Vec<Range<usize>>]) -> ArrayD<T> {
     let mut shape = memory::copy(image.shape());
     for (len, ranges) in shape.iter_mut().zip(ranges) {
         *len = ranges.iter().map(|range| range.len()).sum();
     }
-    let mut picked = memory::zero_array(&shape);
-    pick_into(picked.view_mut(), image.view(), 0, ranges);
-    picked
+    let mut gathered = memory::zero_array(&shape);
+    gather_into(gathered.view_mut(), image.view(), 0, ranges);
+    gathered
 }
 
-/// Pick along this axis and those behind it.
-fn pick_into<T: Sample>(
+/// Gather along this axis and those after it.
+fn gather_into<T: Sample>(
     mut to: ndarray::ArrayViewMutD<'_, T>,
     from: ArrayViewD<'_, T>,
     axis: usize,
@@ -120,7 +124,7 @@ fn pick_into<T: Sample>(
         let mut to = to.view_mut();
         to.slice_axis_inplace(Axis(axis), Slice::from(done..done + range.len()));
         let from = from.slice_axis(Axis(axis), Slice::from(range.clone()));
-        pick_into(to, from, axis + 1, ranges);
+        gather_into(to, from, axis + 1, ranges);
         done += range.len();
     }
 }
@@ -130,7 +134,8 @@ mod tests {
     use super::super::AxisMap;
     use super::*;
     use crate::border::Border;
-    use crate::interpolate::warp::{Options, blends_to_the_end};
+    use crate::interpolate::intervals::reaches_last_sample;
+    use crate::interpolate::options::Options;
     use proptest::prelude::*;
 
     fn check<const TAPS: usize>(
@@ -138,24 +143,25 @@ mod tests {
         shape: &[usize],
         maps: &[AxisMap],
         options: &Options,
-        sizes: Sizes,
+        sizes: ZoomTileSizes,
     ) -> Result<(), TestCaseError> {
         let axes = Axes { outer: 1, spatial: maps.len() };
-        let to_the_end = blends_to_the_end(false, options);
-        let line = |axis: usize, positions| {
-            Line::<TAPS>::new(maps[axis], image.shape()[axis + 1], positions, to_the_end, options)
+        let to_last = reaches_last_sample(false, options);
+        let table = |axis: usize, positions| {
+            AxisTable::<TAPS>::new(maps[axis], image.shape()[axis + 1], positions, to_last, options)
         };
-        let lines: Vec<Line<TAPS>> = (0..maps.len()).map(|axis| line(axis, 0..shape[axis + 1])).collect();
-        let recipe = Recipe { axes, maps, options, is_finite: None };
+        let tables: Vec<AxisTable<TAPS>> =
+            (0..maps.len()).map(|axis| table(axis, 0..shape[axis + 1])).collect();
+        let plan = ZoomPlan { axes, maps, options, is_finite: None };
         let mut of_whole = ArrayD::<f32>::zeros(shape);
         let mut of_parts = of_whole.clone();
         let pixels = Pixels::new(image.view(), axes);
-        let all: Vec<&Line<TAPS>> = lines.iter().collect();
-        make_rows(ViewMut::F32(of_whole.view_mut()), axes, 1, &Zoom::new(&pixels, &all, recipe));
-        // The same elements, the other way round in memory.
+        let all: Vec<&AxisTable<TAPS>> = tables.iter().collect();
+        make_rows(ViewMut::F32(of_whole.view_mut()), axes, 1, &Zoom::new(&pixels, &all, plan));
+        // The same elements, stored in reverse order of axes.
         let turned = image.view().reversed_axes().as_standard_layout().into_owned();
         let turned = turned.view().reversed_axes();
-        run_by(sizes, &turned, ViewMut::F32(of_parts.view_mut()), recipe, line);
+        run_by(sizes, &turned, ViewMut::F32(of_parts.view_mut()), plan, table);
         prop_assert_eq!(of_parts, of_whole);
         Ok(())
     }
@@ -181,7 +187,7 @@ mod tests {
                 (state >> 12) as f32 / 7.0
             });
             let shape = around(axes.iter().map(|axis| axis.1).collect());
-            let sizes = Sizes { picked: sizes.0, row: sizes.1, gap: sizes.2 };
+            let sizes = ZoomTileSizes { gathered: sizes.0, row: sizes.1, gap: sizes.2 };
             match order {
                 0 => check::<1>(&image, &shape, &maps, &options, sizes)?,
                 1 => check::<2>(&image, &shape, &maps, &options, sizes)?,

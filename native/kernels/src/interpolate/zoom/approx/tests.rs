@@ -1,11 +1,11 @@
-use super::*;
 use crate::array::view::View;
 use crate::interpolate::spline::spline_filter1d;
+use crate::interpolate::zoom::approx::*;
 use crate::interpolate::zoom::{zoom, zoom_filtered};
 use ndarray::ArrayD;
 use proptest::prelude::*;
 
-/// Values where a guess is hard: noise, steps that cancel, sizes far apart, black beside content, halves, no numbers.
+/// Hard values: noise, steps that cancel, very different sizes, black beside content, halves, NaN and infinities.
 fn hard_values(shape: &[usize], kind: u32, seed: u32) -> ArrayD<f64> {
     let mut state = seed;
     let mut count = 0;
@@ -97,16 +97,16 @@ fn cases(kinds: u32) -> impl Strategy<Value = Case> {
     )
 }
 
-/// How far apart the guess and SciPy's value are, at most, as a part of what they may be.
+/// How far the cheaper sum is from SciPy's at most, as a fraction of its bound.
 fn worst<const TAPS: usize>(case: &Case) -> f64 {
     let target = ArrayD::<f32>::zeros(case.output.clone());
     let mut same_shape = target.clone();
     let output = ViewMut::F32(same_shape.view_mut());
-    let weighed = guessed_axes(&case.input, &output, case.outer, &case.maps, &case.options).unwrap();
+    let weighed = approximated_axes(&case.input, &output, case.outer, &case.maps, &case.options).unwrap();
     let coefficients = case.filtered(weighed);
     let view = coefficients.view();
-    let guess = Guess::<TAPS>::new(&view, &case.output, case.outer, weighed, &case.maps, &case.options);
-    let mut worker = guess.worker();
+    let approx = ApproxZoom::<TAPS>::new(&view, &case.output, case.outer, weighed, &case.maps, &case.options);
+    let mut worker = approx.worker();
     let lead = case.outer + weighed - 1;
     let (rows, line) = case.output.split_at(lead);
     let mut to = vec![0.0; line.iter().product()];
@@ -116,13 +116,13 @@ fn worst<const TAPS: usize>(case: &Case) -> f64 {
         let (outer, row) = index.split_at(case.outer);
         worker.start(row);
         if !worker.outside {
-            let base = outer.iter().zip(&guess.outer).map(|(index, stride)| index * stride).sum();
-            worker.guess_row(base, &mut to);
-            let (_, planes, _) = guess.last();
+            let base = outer.iter().zip(&approx.outer).map(|(index, stride)| index * stride).sum();
+            worker.approx_row(base, &mut to);
+            let (_, planes, _) = approx.last();
             let mut pixels = vec![0.0; *planes];
             for (at, value) in to.iter().enumerate() {
                 let pixel = at / planes;
-                let right = if guess.channels.is_some() {
+                let right = if approx.channels.is_some() {
                     worker.sample_channels(base, pixel, &mut pixels);
                     pixels[at % planes]
                 } else {
@@ -141,7 +141,7 @@ fn worst<const TAPS: usize>(case: &Case) -> f64 {
 
 proptest! {
     #[test]
-    fn a_guess_is_within_its_error(case in cases(5)) {
+    fn an_approximation_is_within_its_bound(case in cases(5)) {
         let worst = match case.options.order {
             2 => worst::<3>(&case),
             3 => worst::<4>(&case),

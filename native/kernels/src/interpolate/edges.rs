@@ -1,29 +1,28 @@
-//! Points near or beyond a border: each tap is found by the border mode, and read wherever it lies.
+//! Points near or beyond a border: the border mode finds each tap, which is read individually.
 
-use super::Options;
-use super::inside::{LANES, Lanes};
-use crate::array::sample::{Sample, to_i64_like_x86};
-use crate::border::Border;
+use crate::array::pixels::Pixels;
+use crate::array::sample::Sample;
 use crate::exec::simd::Kernel;
+use crate::interpolate::border_taps::{first_tap, tap_index};
+use crate::interpolate::options::Options;
 use crate::interpolate::spline::weights;
 use crate::memory;
-use crate::walk::rows::Pixels;
 
-/// In place of an element offset: the fill value. Up to 32 of them add to 2^63 at most, and lie behind any image.
+/// Element offset that stands for the fill value. Up to 32 of them add up to at most 2^63, beyond any image.
 pub(super) const FILL: usize = 1 << 58;
 
 /// An image whose taps are read one by one.
 pub(crate) trait Gather: Sync {
-    /// Where the first element of an outer plane lies.
+    /// The offset of an outer plane.
     fn outer_offset(&self, outer: &[usize]) -> usize;
 
-    /// Length of each spatial axis, and distance of neighbours.
+    /// Length and stride of each spatial axis.
     fn spatial(&self) -> &[(usize, usize)];
 
-    /// Where each inner plane begins.
+    /// Offset of each inner plane.
     fn inner(&self) -> &[usize];
 
-    /// The first `count` of these elements; the fill value where it stands for one.
+    /// The first `count` of these elements, or the fill value where an offset stands for it.
     fn gather(&self, at: &[usize; LANES], count: usize, fill: f64) -> Lanes;
 }
 
@@ -50,65 +49,34 @@ impl<T: Sample> Gather for Pixels<'_, T> {
     }
 }
 
-/// The first tap and the mapped coordinate on an axis; `None` where the result is the fill value.
-#[inline(always)]
-pub(crate) fn place<const TAPS: usize>(x: f64, len: usize, border: Border) -> Option<(i64, f64)> {
-    let order = TAPS - 1;
-    let tap_by_tap = matches!(border, Border::Nearest | Border::GridConstant);
-    let x = if tap_by_tap { x } else { border.coordinate(x, len) };
-    // No sample can stand in on an empty axis. NaN is not above -1 either.
-    if !(tap_by_tap || x > -1.0) || (len == 0 && border != Border::GridConstant) {
-        return None;
-    }
-    let middle = if order % 2 == 1 { x.floor() } else { (x + 0.5).floor() };
-    Some((to_i64_like_x86(middle).wrapping_sub(order as i64 / 2), x))
-}
-
-/// The pixel that a tap reads; `None` where it is the fill value.
-#[inline(always)]
-pub(crate) fn tap_index(tap: i64, len: usize, border: Border) -> Option<usize> {
-    if (0..len as i64).contains(&tap) {
-        return Some(tap as usize);
-    }
-    let border = match border {
-        Border::GridConstant => return None,
-        // These have no extension of their own for taps.
-        Border::Constant | Border::Wrap => Border::Mirror,
-        other => other,
-    };
-    // From coordinates near the ends of int64 a map may come back outside, where SciPy reads foreign memory.
-    let inside = to_i64_like_x86(border.coordinate(tap as f64, len));
-    Some(inside.clamp(0, len as i64 - 1) as usize)
-}
-
-/// Some pixels of a row, each with the taps of its point.
+/// Edge pixels of a row, each with the taps of its point.
 pub(crate) struct Edges<const TAPS: usize> {
     rank: usize,
     /// Pixels with taps.
     pixels: Vec<usize>,
-    /// Pixels with the fill value.
-    filled: Vec<usize>,
-    /// Element offsets, one entry a pixel and axis; [`FILL`] for the fill value.
+    /// Pixels that have the fill value.
+    fill_pixels: Vec<usize>,
+    /// Element offsets, one entry per pixel and axis; [`FILL`] for the fill value.
     offsets: Vec<[usize; TAPS]>,
-    /// The weights of [`LANES`] pixels, one entry an axis.
+    /// The weights of [`LANES`] pixels, one entry per axis.
     weights: Vec<[Lanes; TAPS]>,
 }
 
 impl<const TAPS: usize> Edges<TAPS> {
     pub fn new(rank: usize) -> Self {
-        Self { rank, pixels: Vec::new(), filled: Vec::new(), offsets: Vec::new(), weights: Vec::new() }
+        Self { rank, pixels: Vec::new(), fill_pixels: Vec::new(), offsets: Vec::new(), weights: Vec::new() }
     }
 
     pub fn clear(&mut self) {
         self.pixels.clear();
-        self.filled.clear();
+        self.fill_pixels.clear();
         self.offsets.clear();
         self.weights.clear();
     }
 
     /// Number of pixels.
     pub fn len(&self) -> usize {
-        self.pixels.len() + self.filled.len()
+        self.pixels.len() + self.fill_pixels.len()
     }
 
     /// Add a pixel whose point has these coordinates.
@@ -126,9 +94,9 @@ impl<const TAPS: usize> Edges<TAPS> {
         }
         let weights_of_block = count / LANES * self.rank;
         for (axis, (x, (len, stride))) in coordinates.into_iter().zip(spatial).enumerate() {
-            let Some((start, x)) = place::<TAPS>(x, *len, options.border) else {
+            let Some((start, x)) = first_tap::<TAPS>(x, *len, options.border) else {
                 self.offsets.truncate(count * self.rank);
-                memory::push(&mut self.filled, pixel);
+                memory::push(&mut self.fill_pixels, pixel);
                 return;
             };
             let mut offsets = [FILL; TAPS];
@@ -147,11 +115,11 @@ impl<const TAPS: usize> Edges<TAPS> {
     }
 }
 
-/// Put the sums of the taps of [`Edges`], for every inner plane, where they belong in a row.
+/// Store the weighted sums of [`Edges`] in a row, for every inner plane.
 pub(crate) struct SumEdges<'a, G: Gather + ?Sized, O: Sample, const TAPS: usize> {
     pub edges: &'a Edges<TAPS>,
     pub image: &'a G,
-    /// Where the first element of the plane lies.
+    /// The offset of the outer plane.
     pub base: usize,
     pub fill: f64,
     /// All planes of the first pixel of the row, then of the second, and so on.
@@ -173,12 +141,12 @@ impl<G: Gather + ?Sized, O: Sample, const TAPS: usize> Kernel for SumEdges<'_, G
 }
 
 impl<G: Gather + ?Sized, O: Sample, const TAPS: usize> SumEdges<'_, G, O, TAPS> {
-    /// `RANK` is the number of axes, or zero for any number.
+    /// `RANK` is the number of axes, or 0 for any number.
     #[inline(always)]
     fn on_axes<const RANK: usize>(self) {
         let Self { edges, image, base, fill, to } = self;
         let planes = image.inner().len();
-        for pixel in &edges.filled {
+        for pixel in &edges.fill_pixels {
             to[pixel * planes..(pixel + 1) * planes].fill(O::from_f64_rounded(fill));
         }
         let blocks = edges.offsets.chunks(LANES * edges.rank).zip(edges.weights.chunks_exact(edges.rank));
@@ -194,7 +162,7 @@ impl<G: Gather + ?Sized, O: Sample, const TAPS: usize> SumEdges<'_, G, O, TAPS> 
     }
 }
 
-/// The sums of up to [`LANES`] pixels: over all taps in C order, of an element times its weight on each axis in turn.
+/// The sums of up to [`LANES`] pixels: over all taps in C order, an element times its weight on each axis in turn.
 #[inline(always)]
 fn sum_block<G: Gather + ?Sized, const TAPS: usize, const RANK: usize>(
     image: &G,
@@ -206,7 +174,7 @@ fn sum_block<G: Gather + ?Sized, const TAPS: usize, const RANK: usize>(
     let rank = if RANK == 0 { weights.len() } else { RANK };
     let (weights, count) = (&weights[..rank], offsets.len() / rank);
     let mut sums = [0.0; LANES];
-    // The taps on all axes but the last, in C order; the digits of a number.
+    // The taps on the leading axes in C order, as the digits of a number to base `TAPS`.
     for lead in 0..TAPS.saturating_pow(rank as u32 - 1) {
         let digit = |axis: usize| lead / TAPS.pow((rank - 2 - axis) as u32) % TAPS;
         let mut starts = [base; LANES];
@@ -231,3 +199,8 @@ fn sum_block<G: Gather + ?Sized, const TAPS: usize, const RANK: usize>(
     }
     sums
 }
+
+/// Pixels that are computed together.
+pub(crate) const LANES: usize = 4;
+
+pub(crate) type Lanes = [f64; LANES];
