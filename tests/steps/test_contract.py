@@ -31,6 +31,10 @@ from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 from offgraph.transforms.geometric._window import WindowStep
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::offgraph.core.errors.OffgraphWarning"
+)  # hints of single cases
+
 NAMES = sorted(og.STEPS)
 PACKAGES = {
     "transforms.geometric": "geometric",
@@ -325,6 +329,68 @@ def test_mask_stays(step: Step, n: int):
     mask = labels(n, "uint32")
     out = og.Compose([always(step)])(image=make_images(step, n)[0], mask=mask, key=KEY)
     same_bytes(out.mask, mask)
+
+
+# every target
+
+
+def beside(n: int) -> dict[str, Any]:
+    """One target of each type, on the grid of the images."""
+    size, axes = SIZES[n], "ZYX"[-n:]
+    rng = np.random.default_rng(8)
+    boxes = [[2, 3, 9, 8], [5, 1, 7, 4]] if n == 2 else [[2, 3, 1, 9, 8, 4], [5, 1, 2, 7, 4, 6]]
+    return {
+        "mask": Mask(labels(n, "uint8"), axes),
+        "heatmap": og.Heatmap(rng.random((*size, 2), np.float32), axes + "C"),
+        "boxes": og.Boxes(boxes, size=size, labels=[3, 4]),
+        "points": og.Points(rng.random((5, n)) * (np.array(size) - 1), size=size),
+    }
+
+
+@cases(GeometricStep, FilterStep, PointwiseStep)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_every_target_follows(step: Step, n: int, dtype: str):
+    """Fused or not, with one or two threads, drawn or replayed: the same bytes of every target."""
+    step = always(step)
+    given = beside(n)
+    make = getattr(MODULES[step.name], "make_image", random_image)
+    for channels in (1, 3, 7):
+        image = Image(make(np.random.default_rng(5), (*SIZES[n], channels), dtype), "ZYX"[-n:] + "C")
+        recipe = og.Compose([step])
+        if channels != 3 and not fits(recipe, image):
+            continue  # statistics of three channels
+        outs = []
+        for made, threads in ((recipe, 1), (recipe, 2), (og.Compose([step], fuse=False), 1)):
+            with og.num_threads(threads):
+                outs.append(made(image=image, **given, key=KEY))
+        outs.append(recipe.replay(json.loads(json.dumps(outs[0].record)), image=image, **given))
+        first, params = outs[0], outs[0].record["steps"][0]["params"]
+        for out in outs[1:]:
+            for name in ("image", "mask", "heatmap"):
+                same_bytes(getattr(out, name), getattr(first, name))
+            for name in ("boxes", "points"):
+                same_bytes(getattr(out, name).array, getattr(first, name).array)
+        same_bytes(first.image, expected(step, image, params))
+        size = first.targets.image.size
+        assert {target.size for target in first.targets.values()} == {size}
+        if not isinstance(step, GeometricStep):
+            for name, target in given.items():
+                same_bytes(first.targets[name].array, target.array)
+            continue
+        fill = getattr(step, "mask_cval", 0)
+        assert set(np.unique(first.mask).tolist()) <= {*np.unique(given["mask"].array).tolist(), fill}
+        assert (
+            first.heatmap.dtype == np.float32 and first.heatmap.min() >= 0 and first.heatmap.max() <= 1 + 1e-6
+        )
+        assert first.boxes.size == size and len(first.boxes.array) <= 2 and first.points.array.shape[1] >= n
+
+
+def fits(recipe: og.Compose, image: Image) -> bool:
+    try:
+        recipe.output_spec(image.spec)
+    except og.StepError as error:
+        return "statistics of" not in str(error)
+    return True
 
 
 # the map
