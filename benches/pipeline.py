@@ -65,7 +65,7 @@ def scipy_batches(files: list[Path]) -> Iterator[np.ndarray]:
 
 
 def run(folder: Path | None, rounds: int = 5) -> list[dict]:
-    """Time both paths in turn and print images a second."""
+    """Time both paths in turn and print images per second."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 

@@ -56,7 +56,7 @@ def ratios() -> dict[str, str]:
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """One bar a case: the ratio to SciPy; a mark: the ratio to OpenCV. The line is where both are as fast as we are."""
+    """Draw one bar per case, the ratio to SciPy, and one mark, the ratio to OpenCV; the line marks equal speed."""
     figure = Figure(figsize=(8, 0.6 + 0.24 * len(rows)), layout="constrained")
     axes = figure.subplots()
     places = range(len(rows))
@@ -78,7 +78,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def write(page: Path) -> None:
-    """The page, and its images beside it."""
+    """Write the page, and its images next to it."""
     page.parent.mkdir(parents=True, exist_ok=True)
     found = list(records(*OPERATION))
     if not found:

@@ -9,15 +9,15 @@ from offgraph.recipe.files import STEPS
 from offgraph.steps.description import signature
 
 KINDS = {
-    "geometric": "Geometric: one coordinate map moves image and mask, and leads back",
+    "geometric": "Geometric: one coordinate map moves every target, and leads back to the original grid",
     "filter": "Filter: mixes neighbours on the spatial axes; masks stay as they are",
     "pointwise": "Pointwise: changes values; masks stay as they are",
-    "result": "Result: refines what a model puts out",
+    "result": "Result: refines what a model outputs",
 }
 
 
 def write(page: Path) -> None:
-    """One section a kind, one entry a step: signature and docstring."""
+    """Write one section per kind and one entry per step: signature and docstring."""
     lines = [
         "# Steps",
         "",

@@ -43,7 +43,7 @@ RESULT = [og.Threshold(0.5), og.FillHoles(), og.RemoveSmall(300), og.Label()]
 
 @dataclass(frozen=True)
 class Segmented:
-    """What the scene leaves behind: `found` objects, of which `right` hold exactly one of the `typed` centres."""
+    """What the scene produces: `found` objects, of which `right` hold exactly one of the `typed` centres."""
 
     prediction: og.Prediction
     typed: int

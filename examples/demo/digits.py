@@ -29,7 +29,7 @@ RECIPE = og.Compose(
 
 @dataclass(frozen=True)
 class Classified:
-    """What the scene leaves behind, for the report and the summary."""
+    """What the scene produces for the report and the summary."""
 
     source: og.Source
     set_aside: list[tuple[str, str]]

@@ -1,4 +1,4 @@
-"""SciPy's image transforms for CNNs, beside the graph: from a folder of files to a batch, and back to the image.
+"""SciPy's image transforms for CNNs, outside the graph: from a folder of files to a batch, and back to the image.
 
 Names are imported when they are first used, so that ``import offgraph`` loads no framework and starts at once.
 """

@@ -1,4 +1,4 @@
-"""Checks for the tests of own steps: the contract that every step of Offgraph is held to."""
+"""Checks for the tests of own steps: the contract of every step of Offgraph."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEY = Key(seed=7, epoch=3, index=1234)
 
 
 def check_step(step: Step, images: Iterable[np.ndarray | Image] | None = None) -> None:
-    """Check that a step keeps what all code around it relies on.
+    """Check that a step keeps the contract that all other code relies on.
 
     Its parameters are documented; what it draws is plain JSON; the outcome is what `reference` defines on SciPy, byte
     for byte, of the promised shape and dtype, the same twice, and leaves the input as it is; a mask keeps its labels;
@@ -96,7 +96,7 @@ def _check_on(step: Step, image: Image) -> None:
     before = image.array.copy()
     params = step.sample(Draw(_KEY, "x"), image.spec)
     _expect(
-        params == json.loads(json.dumps(params)), f"{where}: sample gave {params}, which is no plain JSON"
+        params == json.loads(json.dumps(params)), f"{where}: sample gave {params}, which is not plain JSON"
     )
     _expect(
         params == step.sample(Draw(_KEY, "x"), image.spec),

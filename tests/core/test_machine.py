@@ -285,7 +285,7 @@ def test_records_of_an_older_build_stay_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_drive_below_the_source_is_unmounted(tmp_path: Path) -> None:
-    """A class folder on a drive of its own, whose mount point stays behind, empty."""
+    """A class folder on its own drive, whose mount point remains, empty."""
     root = class_folder(tmp_path / "in", each=3)
     drive, mount = root / "dog", shutil.which("mount")
     drive.mkdir()
@@ -343,7 +343,7 @@ def test_a_drive_written_to_that_does_not_answer_is_tried_again(
     assert left == [0] and tree(tmp_path / "out") == tree(tmp_path / "undisturbed")
     left[0] = 10**6
     with pytest.raises(
-        og.BuildError, match=r"cannot write images/.*: Stale file handle; mend that and run the same"
+        og.BuildError, match=r"cannot write images/.*: Stale file handle; fix that and run the same"
     ):
         build(photos, tmp_path / "other")
     left[0] = 0

@@ -266,7 +266,7 @@ def test_a_foreign_folder_is_left_alone(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("mine")
-    with pytest.raises(og.BuildError, match=r"holds thesis\.tex and no build of ours"):
+    with pytest.raises(og.BuildError, match=r"holds thesis\.tex and no build of Offgraph"):
         og.build(photos, out, recipe())
     assert tree(out) == {"thesis.tex": b"mine"}
     (out / "build.json").write_text("[]")

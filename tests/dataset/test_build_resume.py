@@ -141,7 +141,7 @@ def test_what_stands_beside_the_examples_is_mended(
     (out / names[1]).write_bytes(b"path,reason\n")
     (out / names[2]).write_bytes(b"")
     with pytest.raises(
-        og.BuildError, match=r"manifest\.json: cannot be read.*run the build again to mend it"
+        og.BuildError, match=r"manifest\.json: cannot be read.*run the build again to repair it"
     ):
         og.Loader(out)
     report = finish(photos, out, format)
@@ -157,7 +157,7 @@ def test_a_kill_costs_few_files_unless_more_are_asked_for(photos: Path, tmp_path
 
     class Killed(og.Compose):
         def run(self, *args: object, **kwargs: object) -> og.Result:
-            if args[2] == stop_at:
+            if args[1] == stop_at:
                 raise KeyboardInterrupt
             return made.run(*args, **kwargs)  # type: ignore[arg-type]
 

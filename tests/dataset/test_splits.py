@@ -135,7 +135,7 @@ def test_another_split_is_refused(patients: Path, whole: Path, options: dict, sa
 def test_folders_that_are_not_ours_and_parts_as_a_source(patients: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    with pytest.raises(og.BuildError, match=r"holds notes\.txt and no build of ours"):
+    with pytest.raises(og.BuildError, match=r"holds notes\.txt and no build of Offgraph"):
         og.build(patients, tmp_path / "out", recipe(), val=8)
     og.build(patients, tmp_path / "single", recipe())
     with pytest.raises(og.BuildError, match="holds a dataset that was built without val= and test="):

@@ -63,7 +63,7 @@ def workers_that_run_code():
 
 def test_a_decoder_that_dies_is_one_error_and_the_next_file_is_read() -> None:
     for _ in range(2):
-        with pytest.raises(DecodeError, match=r"^<bytes>: damaged: the decoder died of it \(SIGSEGV\)$"):
+        with pytest.raises(DecodeError, match=r"^<bytes>: damaged: the decoder crashed on it \(SIGSEGV\)$"):
             read(DEADLY)
         np.testing.assert_array_equal(read(SOUND).array, DEEP)
 
@@ -266,7 +266,7 @@ def test_a_decoder_that_sleeps_is_stopped(monkeypatch) -> None:
         ("raise KeyError('x', 3)", r"^damaged \(KeyError: \('x', 3\)\)$"),
         ("import struct; struct.unpack('I', b'')", r"^damaged \(error: unpack requires"),
         ("import os; os._exit(3)", r"^damaged: the decoder ended \(status 3\)$"),
-        ("import os; os.abort()", r"died of it \(SIGABRT\)"),
+        ("import os; os.abort()", r"crashed on it \(SIGABRT\)"),
         ("stored = StoredImage(np.zeros((2, 2), 'u1'), 'ZYX', 'grey')", "with axes 'ZYX'"),
         ("stored = StoredImage(np.zeros(10**7, 'f8'), 'X', 'grey')", "damaged: decoded into float64"),
         ("stored = StoredImage(np.zeros(2, object), 'X', 'grey')", "damaged: decoded into object"),

@@ -100,13 +100,13 @@ def test_saving_again_replaces_and_failing_leaves_what_was_there(saved: Path) ->
     ("options", "says"),
     [
         ({"path": "model.h5"}, r"model\.h5: a saved model's name ends in \.keras"),
-        ({"class_names": ["a"]}, "1 class names for a model that puts out 3 values"),
+        ({"class_names": ["a"]}, "1 class names for a model that outputs 3 values"),
         ({"task": "detect"}, "task='detect'"),
-        ({"task": "segment"}, "task='segment': the model puts out .*, so it is none for masks"),
+        ({"task": "segment"}, "task='segment': the model outputs .*, so it is not a mask model"),
         ({"postprocess": [Threshold(0.5)]}, "postprocess makes masks; this model predicts classes"),
         ({"class_names": "abc"}, "class_names='abc': give a list of names"),
         ({"class_names": [1, 2, 3]}, "give a list of names"),
-        ({"class_names": ["a", "b", "a"]}, "'a' stands in it twice"),
+        ({"class_names": ["a", "b", "a"]}, "'a' is in it twice"),
         ({"recipe": None}, "recipe=None: give a Compose"),
         ({"recipe": [og.Resize((24, 21))]}, r"makes images of \(24, 21\), the model takes \(24, 20\)"),
         ({"recipe": [og.Resize((24, 20)), og.Normalize(mean=[0, 0], std=[1, 1])]}, "does not fit a model"),
@@ -122,12 +122,12 @@ def test_wrong_arguments_are_named(tmp_path: Path, options: dict, says: str) -> 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"task": "classify"}, "so it is one to segment"),
-        ({"postprocess": og.Flip("X")}, "postprocess: Flip is no result step"),
+        ({"task": "classify"}, "so it is a mask model"),
+        ({"postprocess": og.Flip("X")}, "postprocess: Flip is not a result step"),
         ({"postprocess": 0.5}, "postprocess: .*0.5"),
-        ({"postprocess": [og.Flip("X")]}, "postprocess: Flip is no result step"),
+        ({"postprocess": [og.Flip("X")]}, "postprocess: Flip is not a result step"),
         ({"postprocess": [FillHoles(), Threshold(0.5)]}, "postprocess: .*FillHoles"),
-        ({"postprocess": []}, "gives no mask; begin with Threshold"),
+        ({"postprocess": []}, "does not give a mask; begin with Threshold"),
     ],
 )
 def test_what_does_not_fit_a_mask_model_is_named(tmp_path: Path, options: dict, says: str) -> None:
@@ -179,7 +179,7 @@ def test_models_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         og.save(subclassed, recipe(), tmp_path / "m.keras")
     odd = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Reshape((16, 3))])
     for task in (None, "classify", "segment"):
-        with pytest.raises(og.OffgraphError, match=r"puts out \(None, 16, 3\).*one for masks"):
+        with pytest.raises(og.OffgraphError, match=r"outputs \(None, 16, 3\).*one for masks"):
             og.save(odd, recipe(), tmp_path / "m.keras", task=task)
 
 

@@ -67,11 +67,11 @@ def test_the_task_is_told_where_the_model_is_certain(last, loss, named, task, ou
 @pytest.mark.parametrize(
     ("last", "loss", "says"),
     [
-        ([layers.Dense(1, name="score")], None, "1 value of 'score', a layer without activation, with no loss that tells"),
+        ([layers.Dense(1, name="score")], None, "1 value of 'score', a layer without activation, with no loss that decides it"),
         ([layers.Dense(2, name="score")], None, "2 values of 'score', a layer without activation"),
         ([layers.Dense(1, activation="relu", name="score")], None, "'score', whose activation is relu"),
         ([layers.Dense(1, activation="sigmoid", name="score")], "mse", "whose activation is sigmoid, trained with 'mse'"),
-        ([layers.Dense(2), layers.Normalization(axis=None)], None, "of a layer that does not tell"),
+        ([layers.Dense(2), layers.Normalization(axis=None)], None, "of a layer that does not show"),
     ],
 )  # fmt: skip
 def test_the_task_is_asked_for_where_it_is_in_doubt(tmp_path, last, loss, says):
@@ -102,7 +102,7 @@ def test_an_image_of_numbers_is_no_mask_model():
     [
         ({"task": "regress", "class_names": ["a", "b"]}, "class_names: the task is 'regress'"),
         ({"task": "regress", "outputs": "logits"}, "outputs: the task is 'regress'"),
-        ({"task": "regress", "target_names": ["age"]}, "1 target names for a model that puts out 2"),
+        ({"task": "regress", "target_names": ["age"]}, "1 target names for a model that outputs 2"),
         ({"task": "classify", "target_names": ["a", "b"]}, "the task is 'classify'; give class_names"),
         ({"task": "regress", "postprocess": [og.Threshold(0.5)]}, "postprocess makes masks; this model predicts numbers"),
         ({"outputs": "softmax"}, "outputs='softmax'"),
@@ -114,7 +114,7 @@ def test_names_that_do_not_fit_the_task_are_refused(tmp_path, options, says):
 
 
 def test_a_label_of_one_output_is_not_two_classes(tmp_path):
-    with pytest.raises(OffgraphError, match="2 class names for a model that puts out 1"):
+    with pytest.raises(OffgraphError, match="2 class names for a model that outputs 1"):
         og_keras.save(
             bright_model("sigmoid", 1), SMALL, tmp_path / "m.keras", task="multilabel", class_names=["a", "b"]
         )
@@ -500,7 +500,9 @@ def test_too_many_bad_files_are_said(segmenter, sizes, tmp_path):
 def test_sigmoids_of_several_classes_per_pixel_are_not_a_softmax(tmp_path, sizes):
     model = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(3, 1, activation="sigmoid")])
     path = og_keras.save(model, og.Compose([og.Rescale(1 / 255)]), tmp_path / "m.keras")
-    with pytest.warns(og.OffgraphWarning, match=r"3 values per pixel, each a sigmoid.*Threshold\(0\.5\)"):
+    with pytest.warns(
+        og.OffgraphWarning, match=r"3 values per pixel, each an independent sigmoid.*Threshold\(0\.5\)"
+    ):
         predict(path, sizes)
     predict(path, sizes, postprocess=[og.Threshold(0.5)])
 

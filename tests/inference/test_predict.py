@@ -83,7 +83,7 @@ def test_logits_are_said_and_not_guessed(tmp_path, shades):
     for a, b in zip(guessed, said):
         assert np.array_equal(a.probabilities, b.probabilities)
         assert a.probabilities.sum() == pytest.approx(1)
-    with pytest.raises(OffgraphError, match="no probabilities; say outputs='logits'"):
+    with pytest.raises(OffgraphError, match="not probabilities; say outputs='logits'"):
         list(predict(path, shades, outputs="probabilities"))
     odd = og_keras.save(bright_model("relu"), recipe, tmp_path / "relu.keras", task="classify")
     with pytest.raises(OffgraphError, match=r"relu\.keras: its outputs lie from"):
@@ -306,7 +306,7 @@ def test_result_steps_must_make_a_mask_and_this_is_told_at_once(segmenter, coins
         predict(segmenter, coins, postprocess=[og.FillHoles()])
     with pytest.raises(OffgraphError, match="begin with Threshold"):
         predict(segmenter, coins, postprocess=[])
-    with pytest.raises(OffgraphError, match="MedianFilter is no result step"):
+    with pytest.raises(OffgraphError, match="MedianFilter is not a result step"):
         predict(segmenter, coins, postprocess=[og.MedianFilter(3)])
 
 

@@ -395,7 +395,7 @@ def test_an_output_of_foreign_byte_order_gives_no_warning():
 
 
 def test_heights_fewer_than_the_footprint_are_refused():
-    # SciPy reads behind them.
+    # SciPy reads past them.
     for footprint in (np.ones((3, 3)), np.zeros((1, 1))):
         with pytest.raises((RuntimeError, ValueError)):
             ndimage.grey_erosion(np.ones((5, 5)), footprint=footprint, structure=np.ones((1, 1)))

@@ -56,7 +56,7 @@ class TestEveryLevel:
         fills,
     )
     def test_rotate_a_volume(self, seed, shape, order_in_memory, axes, dtype, angle, mode, cval):
-        # Planes in front, in between or behind, beside each other or apart; rows longer than what is fetched at a time.
+        # Planes in front, in between or after, side by side or apart; rows longer than what is fetched at a time.
         height, width, planes = np.take(shape, order_in_memory)
         volume = make_image(seed, height, width, planes, dtype)
         volume = volume.transpose(np.argsort(order_in_memory))

@@ -52,7 +52,7 @@ class Tilt(og.GeometricStep):
 
 
 def geometric(mode: st.SearchStrategy[str], order: st.SearchStrategy[int]) -> st.SearchStrategy[og.Step]:
-    """Steps that keep an image of some tens of pixels a side, so that chains of eight of them stay one."""
+    """Steps that keep an image of some tens of pixels per side, so that chains of eight of them stay one."""
     rule: dict[str, Any] = {"order": order, "mode": mode}
     angles = st.one_of(st.sampled_from([0.0, 30.0, -30.0, 45.0, 90.0, 180.0, 270.0]), st.floats(-180, 180))
     return st.one_of(

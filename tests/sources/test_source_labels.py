@@ -236,7 +236,7 @@ def test_one_hot_columns(tmp_path) -> None:
         (
             "label",
             ["9.5", "10", "many", "31"],
-            "row 4: 'many' in the column label, where most are numbers: mend",
+            "row 4: 'many' in the column label, where most are numbers: correct",
         ),
         ("label", ["0", "1", "NaN", "1"], "row 4: 'NaN' in the column label.*or write task='classify'"),
         ("label", ["cat dog", "dog", "cat", "dog cat"], "cells such as 'cat dog'.*task='multilabel'"),
@@ -409,7 +409,7 @@ def test_many_classes_and_many_repeats_take_no_longer_each(tmp_path) -> None:
     source = open_source(tmp_path / "t.csv", class_names=names, repeats=True)
     assert source[1].name == "0.png#2" and source[-1].name == "0.png#20000" and source[5].label == 7
     assert time.process_time() - start < 8
-    with pytest.raises(SourceError, match="class 19999 stands in it twice"):
+    with pytest.raises(SourceError, match="class 19999 is in it twice"):
         open_source(tmp_path / "t.csv", class_names=[*names, names[-1]], repeats=True)
 
 

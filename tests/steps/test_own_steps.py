@@ -251,7 +251,7 @@ def changes_its_input(self, image, params):
     ("methods", "says"),
     [
         ({"__doc__": "Not described."}, "amount is not described"),
-        ({"sample": lambda self, draw, spec: {"a": (1, 2)}}, "is no plain JSON"),
+        ({"sample": lambda self, draw, spec: {"a": (1, 2)}}, "is not plain JSON"),
         ({"output_spec": lambda self, spec, params=None: spec.cast("float32")}, "output_spec promised"),
         ({"apply": lambda self, image, params: image}, "is not what reference defines"),
         (

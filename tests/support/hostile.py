@@ -49,7 +49,7 @@ EXTREMES = (
     0xFFFFFFFF,
 )
 SPECIAL = (
-    "decoder died",
+    "decoder crashed",
     "CPU seconds",
     "took too long",
     "more memory",

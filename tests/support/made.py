@@ -18,7 +18,7 @@ def image_file(path: Path, array: np.ndarray) -> None:
 
 
 def recipe() -> og.Compose:
-    """Steps that keep integers, some drawn; one that gives floats; and one that draws behind it."""
+    """Steps that keep integers, some drawn; one that gives floats; and one that draws after it."""
     return og.Compose(
         [
             og.Resize((24, 20)),

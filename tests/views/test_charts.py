@@ -99,7 +99,7 @@ def test_curves_are_drawn_where_the_values_are():
     marks = [c for c in parsed(loss).iter("circle") if c.get("class") == "dot training"]
     down = [float(mark.get("cy")) for mark in marks]
     assert down == sorted(down) and down[1] - down[0] == pytest.approx(down[2] - down[1], abs=0.2)
-    assert len(list(parsed(accuracy).iter("circle"))) == 2, "what is no number has no mark"
+    assert len(list(parsed(accuracy).iter("circle"))) == 2, "what is not a number has no mark"
 
 
 @pytest.mark.parametrize(

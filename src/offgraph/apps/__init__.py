@@ -1,1 +1,1 @@
-"""What stands outside: the command line, over public names only."""
+"""Applications: the command line, which uses public names only."""

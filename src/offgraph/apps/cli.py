@@ -1,7 +1,7 @@
 """The command line: every command is a few lines over public names.
 
-Exit status: 0 done, 1 an error that is told in one line, 2 wrong usage, 3 done but with files set aside under
-``--strict``, 70 a fault of the program.
+Exit status: 0 done, 1 an error (one line on standard error), 2 wrong usage, 3 done but with files set aside under
+``--strict``, 70 a bug in the program.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["app", "main"]
 
 
 class _Commands(typer.core.TyperGroup):
-    """Commands whose usage errors are free of what a library says of its own exceptions."""
+    """Commands whose usage errors leave out pydantic's prefix "Value error"."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # Typer's own context
         try:
@@ -52,7 +52,7 @@ Source = Annotated[
 ]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")]
 ColorOption = Annotated[Color, typer.Option(help="rgb: always three channels; grey: one; keep: as stored.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Threads; all cores unless said.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of every draw.")]
 Strict = Annotated[bool, typer.Option(help="Exit with status 3 when files were set aside.")]
 
@@ -82,7 +82,8 @@ def _share(option: str, text: str) -> float:
 def build(
     source: Source,
     out: Annotated[
-        Path, typer.Argument(help="The folder to write. Run again after a kill, the build goes on there.")
+        Path,
+        typer.Argument(help="The folder to write. Run the same build again after a kill, and it continues."),
     ],
     recipe: Annotated[Path, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")],
     format: Annotated[
@@ -96,12 +97,12 @@ def build(
     ] = 1,
     workers: Workers = None,
     on_error: Annotated[
-        OnError, typer.Option(help="List a bad file and go on, or stop at it.")
+        OnError, typer.Option(help="List a bad file and continue, or stop at it.")
     ] = "quarantine",
     max_bad: Annotated[
         str,
         typer.Option(
-            help="Bad files that are put up with: a share such as 5%, or a number. One more: status 1."
+            help="Bad files that are tolerated: a share such as 5%, or a number. One more: status 1."
         ),
     ] = "50%",
     non_finite: Annotated[
@@ -117,7 +118,7 @@ def build(
     group_by: Annotated[
         str | None,
         typer.Option(
-            help="What stays on one side: a column of the table, or 'parent' for the file's folder."
+            help="Images that stay together in a split: by a column of the table, or 'parent' for the file's folder."
         ),
     ] = None,
     seed: Seed = 0,
@@ -125,10 +126,10 @@ def build(
         Store, typer.Option(help="Images after the last step that gives integers, or the final floats.")
     ] = "integers",
     shard_size: Annotated[
-        int | None, typer.Option(min=1, help="Examples in a shard: what a kill can cost.")
+        int | None, typer.Option(min=1, help="Examples per shard: the most work that a killed build loses.")
     ] = None,
     color: ColorOption = "rgb",
-    dry_run: Annotated[bool, typer.Option(help="Tell counts, bytes and time; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Report counts, bytes and time; write nothing.")] = False,
     strict: Strict = False,
     *,
     reading: dict[str, Any],
@@ -220,12 +221,12 @@ def predict(
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     threads: Workers = None,
     on_error: Annotated[
-        OnError, typer.Option(help="List a bad file and go on, or stop at it.")
+        OnError, typer.Option(help="List a bad file and continue, or stop at it.")
     ] = "quarantine",
     max_bad: Annotated[
         str,
         typer.Option(
-            help="Files set aside that are put up with: a share such as 5%, or a number. One more: status 1."
+            help="Files set aside that are tolerated: a share such as 5%, or a number. One more: status 1."
         ),
     ] = "50%",
     postprocess: Annotated[
@@ -233,14 +234,16 @@ def predict(
         typer.Option(help="A recipe of result steps for masks, instead of the one saved in the model."),
     ] = None,
     outputs: Annotated[
-        Outputs | None, typer.Option(help="What the model puts out, where its last layer does not tell.")
+        Outputs | None, typer.Option(help="What the model outputs, where its last layer leaves it open.")
     ] = None,
     threshold: Annotated[
-        float, typer.Option(help="Of several labels per image: a class above it is one of the labels.")
+        float, typer.Option(help="For models of several labels per image: classes above it are labels.")
     ] = 0.5,
     masks: Annotated[
         Path | None,
-        typer.Option(help="A folder of true masks with the images' names, to measure predicted ones by."),
+        typer.Option(
+            help="A folder of true masks with the images' names, to measure the predicted ones against."
+        ),
     ] = None,
     pad_to: Annotated[
         str | None,
@@ -423,19 +426,19 @@ def _describe_step(name: str) -> None:
 
 
 def _plain_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
-    """One line: the line of code that warned says nothing to whoever typed a command."""
+    """Format a warning as one line, without the line of code that issued it."""
     return f"offgraph: warning: {_shown(as_options(str(message)))}\n"
 
 
 def _shown(text: object) -> str:
-    """Lines of text without what file names may hold to act on a terminal."""
+    """Lines of text, safe for a terminal: file names may hold control characters."""
     from offgraph.sources.names import printable
 
     return "\n".join(printable(line) for line in str(text).split("\n"))
 
 
 def _any_terminal() -> None:
-    """Let a terminal of another encoding show an escape for what it has no letter for, instead of ending the run."""
+    """Let a terminal of another encoding show an escape for a character that it lacks, instead of ending the run."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -450,14 +453,14 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Read by `main`, which takes it wherever it stands."""
+    """Declared here for --help; `main` reads it anywhere on the command line."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line.
 
-    An error becomes one line on standard error: of Offgraph's own with status 1, any other, which is a fault of the
-    program, with status 70. ``--debug`` or ``OFFGRAPH_DEBUG=1`` shows the whole of it.
+    An error becomes one line on standard error: one of Offgraph's own with status 1, any other, which is a bug, with
+    status 70. ``--debug`` or ``OFFGRAPH_DEBUG=1`` shows the full traceback.
     """
     from offgraph.core.errors import OffgraphError
 

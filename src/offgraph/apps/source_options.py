@@ -1,4 +1,4 @@
-"""Options that say how a source is opened: declared once, and given to every command that opens one."""
+"""Options for opening a source: declared once, and added to every command that opens one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["AxesOption", "PageOption", "as_options", "opens_source"]
 
 
 def _list(option: str, text: str | None) -> list[str] | None:
-    """Texts separated by commas, or the lines of a file."""
+    """Parse a comma-separated list, or the lines of a file."""
     if text is None:
         return None
     path = Path(text)
@@ -33,7 +33,7 @@ def _list(option: str, text: str | None) -> list[str] | None:
 
 
 def _values(text: str | None) -> dict[int, int] | None:
-    """Whole numbers by whole numbers: ``255=1,128=2``."""
+    """Parse a mapping of whole numbers: ``255=1,128=2``."""
     if text is None:
         return None
     pairs = [re.fullmatch(r"\s*(\d{1,10})\s*=\s*(\d{1,10})\s*", part) for part in text.split(",")]
@@ -69,7 +69,7 @@ AxesOption = Annotated[
 ]
 PageOption = Annotated[int | None, typer.Option(min=0, help="The page of multi-page TIFFs to read, from 0.")]
 
-# name: type with its option, default, and what makes of it the argument of open_source
+# name: (type with its option, default, conversion to the argument of open_source)
 _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
     "masks": (Annotated[Path | None, typer.Option(help=_MASKS)], None, _masks),
     "annotations": (
@@ -110,9 +110,9 @@ _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
 
 
 def opens_source(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options above, except those that it declares itself.
+    """Add the options above to a command, except those that it declares itself.
 
-    The command gets them as the dict `reading`: keywords of `offgraph.open_source`, those alone that were given.
+    The command gets them as the dict `reading`: those keywords of `offgraph.open_source` that were given.
     """
     own = inspect.signature(command, eval_str=True)
     parameters = [one for name, one in own.parameters.items() if name != "reading"]

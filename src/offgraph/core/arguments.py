@@ -1,4 +1,4 @@
-"""Arguments that many functions take: parsed at the door, refused by name."""
+"""Arguments that many functions take: parsed at the boundary, refused by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -
     Raises
     ------
     ArgumentError, or `error`
-        Where it is none.
+        Where it is not a path.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Letters of axes: how a caller names them, and which of them are spatial."""
+"""Names of axes: how a caller gives them, and which of them are spatial."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def spatial_axes(axes: str) -> tuple[int, ...]:
 
 
 def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
-    """Check the axes a caller named, or name those that leave no doubt.
+    """Check the axes that a caller named, or name those that are unambiguous.
 
     Two axes are ``"YX"``; three of which the last has at most four entries are ``"YXC"``. Everything
-    else must be said: a guess that takes a slice axis for channels is wrong without a sign of it.
+    else must be given: a wrong guess, such as slices taken for channels, would go unnoticed.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
             f"an array of shape {shape} needs its axes named: axes='ZYX' for a volume, 'YXC' for channels last"
         )
     if not isinstance(axes, str):
-        raise StepError(f"axes={axes!r:.80}: write one letter an axis, such as 'YXC'")
+        raise StepError(f"axes={axes!r:.80}: use one letter per axis, such as 'YXC'")
     if len(axes) != len(shape):
         raise StepError(
             f"axes={axes!r} names {len(axes)} axes, but the array of shape {shape} has {len(shape)}"

@@ -1,4 +1,4 @@
-"""The words that arguments may take: each set declared once, for the Python functions and the command line.
+"""The values that options take: each set declared once, for the Python functions and the command line.
 
 Nothing is imported here, so that ``offgraph --help`` need not load NumPy.
 """
@@ -61,4 +61,4 @@ Store = Literal["integers", "final"]
 """What a dataset holds: images after the last step that gives integers, or the final floats."""
 
 Outputs = Literal["probabilities", "logits"]
-"""What the numbers are that a model puts out."""
+"""What the numbers that a model outputs are."""

@@ -1,6 +1,6 @@
-"""What a notebook shows for an object: `_repr_html_`, drawn by a function that the package itself fills in.
+"""What a notebook shows for an object: `_repr_html_`, drawn by a function that the package registers.
 
-A recipe or a source must not import the views that draw it, which stand after it. So the views are looked up by the
+A recipe or a source must not import the views that draw it: `views` is a later package. So views are looked up by the
 name of the class, in a function that `offgraph/__init__.py`, which knows all packages, has set.
 """
 

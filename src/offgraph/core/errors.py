@@ -1,4 +1,4 @@
-"""What Offgraph raises and warns with. Inner code names the cause; the outer layer adds where, once."""
+"""Errors and warnings of Offgraph. Inner code names the cause; the outer layer adds the place, once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class OffgraphError(Exception):
-    """Base of every error that Offgraph raises on its own account."""
+    """Base class of every error that Offgraph raises itself."""
 
 
 class ArgumentError(OffgraphError, ValueError):

@@ -1,7 +1,7 @@
-"""Whether a failure is the machine's or the file's: decided here, and nowhere else.
+"""Decide whether a failure is the machine's or the file's; no other module decides it.
 
 A file that is damaged stays damaged, so it is set aside. A drive that went away, or handles and memory that ran out,
-say nothing about the file: whoever reads it tries again for a moment, then stops.
+say nothing about the file: the reader tries again for a moment, then stops.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _WINDOWS = frozenset({21, 51, 53, 54, 55, 59, 64, 67, 121, 1006, 1117, 1167, 123
 
 
 def is_machine(error: BaseException | None, most_bytes: int | None = None) -> bool:
-    """Whether an error says something about the machine and nothing about the content of a file.
+    """Whether an error is about the machine, and not about the content of a file.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class Mount:
                 self._folders[folder] = _identity(folder)
 
     def trouble(self, path: Path, *, listed: bool) -> str | None:
-        """Say why a file may be out of reach that is not missing; None where nothing but the file is missing.
+        """Say why a file that exists may be out of reach; None where only the file itself is missing.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Randomness with an address and no state: Philox4x64-10, one counter block per (seed, epoch, index, step).
+"""Random numbers by address, without state: Philox4x64-10, one counter block per (seed, epoch, index, step).
 
 The generator is the one of Salmon et al. (2011), the same as ``numpy.random.Philox``. Drawn values come from
 integers and ``+ - *`` only, so that they are equal in every bit on every machine.
@@ -19,7 +19,7 @@ _MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
 _WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 _LARGEST = sys.float_info.max
 _PROGRAM = int.from_bytes(b"Offgraph", "big")
-"""Second key word: draws of Offgraph differ from those of other users of Philox with the same seed."""
+"""Second word of the key: keeps Offgraph's draws apart from other uses of Philox with the same seed."""
 
 
 def philox4x64(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -131,7 +131,7 @@ class Draw:
         count = high - low + 1
         if not 0 < count <= _WORD:
             raise ValueError(f"cannot draw a whole number from {low} to {high}")
-        limit = (1 << 64) - (1 << 64) % count  # words at or above it would favour the low numbers
+        limit = (1 << 64) - (1 << 64) % count  # words at or above the limit would favour low numbers
         word = self.word()
         while word >= limit:
             word = self.word()

@@ -1,4 +1,4 @@
-"""What an array is promised to look like before any pixel is touched: shape, dtype and named axes."""
+"""Specs of arrays: shape, dtype and named axes, known before any pixel is touched."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def spec_of(shape: tuple[int | None, ...], dtype: str, axes: str) -> OpenSpec:
 
 @functools.lru_cache(maxsize=64)
 def _dtype_name(dtype: np.dtype[Any]) -> str:
-    """NumPy puts a dtype's name together anew each time it is asked for it."""
+    """Name of a dtype, cached: NumPy builds the string on every access."""
     return dtype.name
 
 

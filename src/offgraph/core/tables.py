@@ -1,15 +1,15 @@
-r"""CSV tables and JSON that every program can read, whatever file names hold, and that run nothing in a spreadsheet.
+r"""CSV tables and JSON that every program can read, whatever file names hold, and without spreadsheet formulas.
 
 A table is UTF-8 with a comma between cells and ``\n`` after each row. Two things that names may hold are written
 differently, and `restored` gives the name back:
 
-- What is no text or acts on a terminal: a byte that is not UTF-8 and a control character become ``\xNN``, such as
+- What is not text or acts on a terminal: a byte that is not UTF-8 and a control character become ``\xNN``, such as
   ``caf\xe9.png``; a lone surrogate and U+0080 to U+009F become ``\uNNNN``. A backslash that would be taken for the
   beginning of one of these becomes ``\x5c``. Every other backslash stays.
 - What a spreadsheet would run: a cell that begins with ``=``, ``+``, ``-`` or ``@`` gets an apostrophe in front, as in
   the spreadsheet itself, and so does one that looks like that already. Numbers, such as ``-1.5``, stay numbers.
 
-In JSON only what is no text is written so, since most readers refuse a lone surrogate; JSON escapes the rest itself.
+In JSON only what is not text is written so, since most readers refuse a lone surrogate; JSON escapes the rest itself.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|nan
 
 
 def cell(value: Any) -> Any:
-    r"""Return what stands in a table for a value: a text safe for every reader; numbers and None as they are.
+    r"""Return the table cell of a value: a text safe for every reader; numbers and None as they are.
 
     Examples
     --------

@@ -19,7 +19,7 @@ def _checked(count: int) -> int:
 
 
 def get_num_threads() -> int:
-    """The number of threads that a call made here and now may use.
+    """Return the number of threads that a call from this thread may use.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> int:
-    """Let every thread of this process that has no number of its own use `count` threads a call.
+    """Set the number of threads per call for this process; :func:`num_threads` overrides it inside its block.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ A dataset, and who writes each part of it::
     labels.csv             path, label, mask, source and copy of each                    folder.py
     data-*-of-*.tfrecord   tf.train.Example records, format="tfrecord"                   tfrecord.py
     features.json          what each feature of an example means                         tfrecord.py
-    samples/*.jsonl        a line an example: where it lies, what was drawn; the journal records.py
+    samples/*.jsonl        one line per example: where it lies, what was drawn; the journal records.py
     quarantine.csv         images that could not be used, and why                      records.py
     manifest.json          written last: with it, the dataset is whole                   records.py
 

@@ -1,4 +1,4 @@
-"""How many bad images a build puts up with: a share or a number."""
+"""How many bad images a build tolerates: a share or a number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from offgraph.core.errors import BuildError
 __all__ = ["DEFAULT_MAX_BAD", "MaxBad"]
 
 DEFAULT_MAX_BAD = 0.5
-"""Where more than half of the images cannot be used, rather the options are wrong than the files."""
+"""If more than half of the images cannot be used, the options are probably wrong, not the files."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class MaxBad:
         return f"{self.share * 100:.4g} %" if self.share is not None else f"{self.count}"
 
     def exceeded(self, bad: int, total: int) -> bool:
-        """Whether so many bad images of so many in all are too many."""
+        """Whether this number of bad images is over the limit."""
         if self.share is None:
             return bad > (self.count or 0)
         return bad > Fraction(str(self.share)) * total  # as floats, 29 of 100 are more than 29 %

@@ -1,4 +1,4 @@
-"""The offline job: a source of images, through a recipe, into a dataset on the disk that can be finished later."""
+"""The offline job: run a source of images through a recipe into a dataset on disk; it can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def build(
     test: float = 0.0,
     group_by: Callable[[Item], str] | str | None = None,
 ) -> BuildReport:
-    """Write a dataset of transformed images; run again after a kill, go on where it was.
+    """Write a dataset of transformed images; run again after a kill, it continues where it was.
 
     What is stored is each image after the last step of the recipe that still gives integers, without loss;
     the rest of the recipe is recorded and :class:`offgraph.Loader` goes on with it. Copy k of image i is drawn
@@ -83,18 +83,18 @@ def build(
     copies : int
         Examples made of each image, each with its own draws.
     workers : int, optional
-        Threads; one a processor unless given.
+        Threads. Default: one per processor.
     on_error : {"quarantine", "stop"}
-        What an image that cannot be used does: it is listed in ``quarantine.csv``, or it ends the build.
+        What to do with an image that cannot be used: list it in ``quarantine.csv``, or end the build.
         An image that is missing or may not be opened is listed too, and tried again when the build is run again.
-        A failure of the machine (drive, network, handles, memory) is no fault of an image: it is tried again for
-        a few seconds, then ends the build.
+        A failure of the machine (drive, network, handles, memory) is not an image's fault: the build tries again
+        for a few seconds, then ends.
     max_bad : float, int or str
-        Bad images that are put up with: a share such as ``0.05`` or ``"5%"``, or a number of images such as ``12``.
-        One more ends the build; what is finished stays. Half of the images unless given.
+        Bad images that are tolerated: a share such as ``0.05`` or ``"5%"``, or a number of images such as ``12``.
+        One more ends the build; what is finished stays. Default: half of the images.
     non_finite : {"error", "allow"}
-        What NaN or infinity in an image of floats does, in the file or after the stored steps: count as a bad image,
-        or be stored.
+        What to do with NaN or infinity in an image of floats, in the file or after the stored steps: treat the image
+        as bad, or store it.
     seed : int
         Of every draw, and of the order in TFRecords.
     store : {"integers", "final"}
@@ -102,20 +102,20 @@ def build(
     dry_run : bool
         Write nothing; estimate size and time from a few images made for real.
     shard_size : int, optional
-        Examples in a shard, the part of a build that is finished at a time: what a kill costs at most. 64 files in
-        ``folder``, 256 examples in ``tfrecord`` unless given.
+        Examples per shard. A build is finished shard by shard, so this is the most work that a kill loses. Default:
+        64 files for ``folder``, 256 examples for ``tfrecord``.
     progress : bool, optional
-        Draw a progress bar on standard error; where that is a terminal unless given.
+        Draw a progress bar on standard error. Default: only where that is a terminal.
     color : {"rgb", "grey", "keep"}
         How images are read from a path; a Source has its own.
     val, test : float or int
-        Divide the source as :func:`offgraph.split` does, by ``seed``: a float is a share of the images, an int a
-        number. The parts are datasets of their own, ``out/train``, ``out/val`` and ``out/test``, with the same class
+        Split the source as :func:`offgraph.split` does, by ``seed``: a float is a share of the images, an int a
+        number. The parts are separate datasets, ``out/train``, ``out/val`` and ``out/test``, with the same class
         names; validation and test are made once, by ``recipe.eval()``, without what the recipe draws. ``max_bad``
         holds for each part.
     group_by : str or callable, optional
-        What stays on one side of the division, such as the images of a patient: a column of the table, ``"parent"``
-        for the folder of the file, or a function of an :class:`Item`.
+        Images that stay together in the split, such as those of one patient: a column of the table, ``"parent"`` for
+        the folder of the file, or a function of an :class:`Item`.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def build(
 
 @dataclass(frozen=True)
 class _How:
-    """What all parts of a build have in common."""
+    """The options that all parts of a build share."""
 
     options: dict[str, Any]
     threads: int
@@ -215,7 +215,7 @@ class _How:
             error = machine_error(where, problem) if isinstance(problem, MemoryError) else problem
             raise MachineError(
                 f"{where}: stopped, since the machine failed and not a file: {error}. Nothing is set aside "
-                "for it: mend that and run the same build again, which goes on where it was",
+                "for it: fix that and run the same build again, which goes on where it was",
                 error,
             ) from problem
 
@@ -262,7 +262,7 @@ def _check_options(**given: str) -> None:
 
 
 def _started(folder: OutputFolder, job: Job) -> Job | None:
-    """Read this job as an earlier run wrote it down; None where no example is finished. Refuse anything else."""
+    """Read this job as an earlier run recorded it; None where no example is finished. Refuse any other job."""
     written = folder.read(_JOB_FILE)
     if written is None:
         foreign = sorted(path.name for path in folder.path.iterdir() if path.name != _JOB_FILE + PART)
@@ -273,7 +273,7 @@ def _started(folder: OutputFolder, job: Job) -> Job | None:
             )
         if foreign:
             raise BuildError(
-                f"{folder.path}: holds {foreign[0]} and no build of ours; choose a new or an empty folder"
+                f"{folder.path}: holds {foreign[0]} and no build of Offgraph; choose a new or an empty folder"
             )
         return None
     finished = (folder.path / MANIFEST).exists()
@@ -411,7 +411,7 @@ class _Run:
         self.bad_images.update(line["index"] for line in bad)
         images = len(self.bad_images)
         total = len(self.job.images)
-        # Where none can be used at all, the end of the build says so in its own words.
+        # If none can be used at all, the end of the build reports that.
         if bad and total > 1 and self.allowed.exceeded(images, total):
             where = ""
             if not (self.folder.path / MANIFEST).exists():
@@ -452,10 +452,10 @@ class _Run:
 
 
 def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12) -> BuildReport:
-    """Make a few examples for real, spread over the source, and reckon from them."""
+    """Make a few examples, spread over the source, and extrapolate from them."""
     count = len(job.images)
     chosen = sorted({i * count // probes for i in range(probes)})
-    maker((chosen[0], 0))  # what the first image loads is not a part of the time each one takes
+    maker((chosen[0], 0))  # libraries that the first image loads do not count towards the time per image
     started = time.perf_counter()
     made = list(ordered_map(maker, [(index, 0) for index in chosen], threads=threads))
     each = (time.perf_counter() - started) / len(made)
@@ -486,7 +486,7 @@ def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12)
 
 
 def _free_space(out: Path) -> int | None:
-    """Free bytes on the file system that would hold the folder; None where that cannot be told."""
+    """Free bytes on the file system that would hold the folder; None where that is unknown."""
     for path in (out, *out.absolute().parents):
         if path.exists():
             try:

@@ -1,4 +1,4 @@
-"""A built dataset, read again: any example by its number, checked against what was written."""
+"""Read a built dataset: any example by its number, checked against what was written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from offgraph.targets import Boxes, Image, Mask, Points
 
 __all__ = ["BuiltDataset", "StoredExample"]
 
-_ADVICE = "run the build again to mend it"
+_ADVICE = "run the build again to repair it"
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class BuiltDataset:
     path : path
         The folder that :func:`offgraph.build` wrote.
     max_pixels : int
-        Limit on each stored image and mask, channels not counted. A dataset may come from somebody else; of one that
-        can be trusted, more can be read.
+        Limit on each stored image and mask, channels not counted. A dataset may come from a stranger; raise the limit
+        for one that can be trusted.
 
     Attributes
     ----------
@@ -209,11 +209,11 @@ class BuiltDataset:
             raise BuildError(
                 f"{path}: cannot be read: {error.strerror or error}; run the build again"
             ) from error
-        except ValueError as error:  # a name that is none
+        except ValueError as error:  # not a possible file name
             raise BuildError(f"{path}: cannot be read: {error}; {_ADVICE}") from error
 
     def _check_machine(self, where: str, path: Path, error: Exception) -> None:
-        """Raise a MachineError where a file could not be read for the machine's sake, or the whole dataset is gone."""
+        """Raise a MachineError where the machine, not the file, failed, or the whole dataset is gone."""
         if is_machine(error, 32 * self.max_pixels):
             raise machine_error(where, error) from error
         trouble = self._mount.trouble(path, listed=True) if isinstance(error, OSError) else None

@@ -1,4 +1,4 @@
-"""What most images of a source are stored with, 8 bits or 16: asked where a dataset keeps only the final floats."""
+"""The depth of most images of a source, 8 or 16 bits: needed where a dataset keeps only the final floats."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SourceDepth:
                 probes, _ = look_at_source(source, recipe, 1)
                 self._known = Reference.of(probes) if probes else None
                 self._looked = True
-        if self._known is None:  # none can be used, this one neither: its own error says why
+        if self._known is None:  # none can be used, nor can this one: its own error says why
             return image, None
         return to_depth(image, self._known.stored, self._known.name, scale=source.color == "rgb")
 

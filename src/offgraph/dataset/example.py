@@ -1,4 +1,4 @@
-"""One stored example: the image after its stored steps as bytes, and what is needed to go on with it."""
+"""One stored example: the image after its stored steps as bytes, and what is needed to continue from there."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def encode_array(array: np.ndarray, axes: str) -> Encoded:
 
 
 def decode_array(data: bytes, described: dict[str, Any], max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Give back the array that ``encode_array`` was given.
+    """Decode what ``encode_array`` encoded.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def decode_array(data: bytes, described: dict[str, Any], max_pixels: int = MAX_P
         if data[16:24] != struct.pack(">II", shape[1], shape[0]):
             raise BuildError(f"stored as an image of shape {shape}, but the PNG is of another size")
         _refuse_size(described, max_pixels)
-        if size > len(data) * 1100:  # deflate makes of a byte 1032 at most
+        if size > len(data) * 1100:  # deflate expands a byte to at most 1032
             raise BuildError(f"{len(data)} bytes cannot hold {dtype.name} of shape {shape}")
         try:
             array = np.asarray(imagecodecs.png_decode(data))
@@ -133,7 +133,7 @@ class Example:
     objects: dict[str, Any] | None = None
 
     def describe(self) -> dict[str, Any]:
-        """Everything but the bytes, as plain JSON: the line the example has in the sample records."""
+        """Everything but the bytes, as plain JSON: the example's entry in the sample records."""
         return {
             "index": self.index,
             "copy": self.copy,
@@ -161,7 +161,7 @@ class BadFile:
     retry: bool = False
 
     def describe(self) -> dict[str, Any]:
-        """The line it has in the sample records, as plain JSON."""
+        """The entry in the sample records, as plain JSON."""
         return {
             "index": self.index,
             "copy": self.copy,
@@ -174,7 +174,7 @@ class BadFile:
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes example (index, copy) from a source, on any thread, always the same one.
+    """Makes example (index, copy) from a source: on any thread, always the same result.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ class Maker:
         end = self.recipe.stored(sample.image.spec) if self.store == "integers" else len(self.recipe.steps)
         image = sample.image
         if self.store == "final" and not scales_by_dtype(self.recipe):
-            # What is stored whole keeps its depth, and a loader sees to it; in the final floats it cannot be seen.
+            # Stored integers keep their depth, and a loader converts them; final floats no longer show it.
             image, how = self.depth.admit(image, self.source, self.recipe)
             if how is not None:
                 self.depth.tell(item.name, how)

@@ -1,4 +1,4 @@
-"""Folders of image files: ``images/<class>/<name>__<copy>.png``, label masks beside, and a table of labels."""
+"""Folders of image files: ``images/<class>/<name>__<copy>.png``, label masks likewise, and a table of labels."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _AT: TypeAdapter[Any] = TypeAdapter(_At)
 
 
 class FolderFormat:
-    """Writes and reads a file an example; a shard is a block of files.
+    """Writes and reads one file per example; a shard is a block of files.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class FolderFormat:
         Returns
         -------
         (dict, list of dict)
-            What the block's record begins with, and one record an example with the files it lies in.
+            The header of the shard's record file, and one record per example with its files.
         """
         del shard
         lines, written, folders = [], [], set()
@@ -126,10 +126,10 @@ class FolderFormat:
         return found[0], found[1]
 
     def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
-        """Write what stands beside the files: ``labels.csv``, a row per example.
+        """Write the table ``labels.csv``, one row per example.
 
-        One class is its name. Several classes are their names with ``|`` between them, or, where a name has a
-        separator in it, a JSON list. Numbers to learn have a column each, called as in the source.
+        A class is written as its name, several classes as their names joined by ``|``, or as a JSON list where a name
+        has a separator in it. Numbers to learn have one column each, named as in the source.
         """
         named = columns_of(self.job)
         table_file = self.folder.path / "labels.csv"
@@ -183,7 +183,7 @@ def _npy(array: Encoded) -> bytes:
 
 
 def _from_npy(data: bytes, described: dict[str, Any]) -> bytes:
-    """The values of a .npy file, once its header says what the record says: no memory is taken on its word."""
+    """The values of a .npy file, after its header was compared with the record, so that it cannot claim any memory."""
     file = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(file)
@@ -211,7 +211,7 @@ def columns_of(job: Job) -> list[str]:
 
 
 def cells_of(job: Job, label: Any) -> list[Any]:
-    """What stands in these columns for a label."""
+    """The cells of a label in these columns."""
     if job.task == "regress":
         return list(label)
     if job.task != "multilabel":
@@ -222,7 +222,7 @@ def cells_of(job: Job, label: Any) -> list[Any]:
 
 
 def _stems(job: Job) -> list[str]:
-    """Path without ending that each image gets: below its class, unlike every other, safe in any file system.
+    """Path without suffix that each image gets: below its class, unique, safe in any file system.
 
     ``a.jpg`` and ``a.png`` in one folder would both be ``a``: the second keeps its ending.
     """
@@ -243,7 +243,7 @@ def _stems(job: Job) -> list[str]:
 
 
 def _safe(part: str) -> str:
-    """One path component that stays one and means nothing else: ``..`` and ``/`` become percent signs and digits."""
+    """Escape a path component: ``..`` and ``/`` become percent signs and digits."""
     text = part.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     safe = "".join(quote(c, safe="") if c in '/\\:*?"<>|%' or ord(c) < 32 or c == "�" else c for c in text)
     if not safe.strip(". "):

@@ -1,4 +1,4 @@
-"""The output formats. A new one is a class with these methods in a file of its own, and a line in ``FORMATS``."""
+"""The output formats. A new one is a class with these methods in its own file, and a line in ``FORMATS``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["FORMATS", "DatasetFormat"]
 
 
 class DatasetFormat(Protocol):
-    """How examples lie on the disk.
+    """How examples are stored on disk.
 
-    A line is the plain JSON record of one example; its entry ``"at"`` is the format's own and says where it lies.
+    A line is the plain JSON record of one example; its entry ``"at"``, which the format defines, says where it is stored.
     """
 
     extra_libraries: tuple[str, ...]
@@ -28,7 +28,7 @@ class DatasetFormat(Protocol):
     def __init__(self, folder: OutputFolder, job: Job) -> None: ...
 
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Write one shard whole or not at all; give what its record begins with, and a line an example."""
+        """Write one shard atomically; return the header of its record file, and one record per example."""
         ...
 
     def damage(self, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
@@ -36,11 +36,11 @@ class DatasetFormat(Protocol):
         ...
 
     def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
-        """Write what stands beside the shards, once all of them are there; name the files that were not so yet."""
+        """Write the files beside the shards, once all shards are there; return the names of those that changed."""
         ...
 
     def clear(self) -> None:
-        """Remove what a build that finished no shard may have left, and nothing else."""
+        """Remove only what a build that finished no shard may have left."""
         ...
 
     @staticmethod

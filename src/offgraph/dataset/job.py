@@ -1,4 +1,4 @@
-"""What a build was asked to do: written first, compared when the build is run again."""
+"""The description of a build: written first, and compared when the build is run again."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ListedImage:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything the bytes of a dataset depend on, but for the content of the files.
+    """Everything that the bytes of a dataset depend on, except the content of the files.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class Job:
         return learnt
 
     def to_bytes(self) -> bytes:
-        """JSON with one image a line."""
+        """JSON with one image per line."""
         head = {
             "offgraph": FORMAT_VERSION,
             "recipe": self.recipe,

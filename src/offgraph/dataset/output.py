@@ -18,7 +18,7 @@ from offgraph.core.tables import dumps
 __all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "read_part", "sha256_of"]
 
 PART = ".part"
-"""End of the name a file has until it is whole. A fixed name: a killed build leaves one behind, the next writes over it."""
+"""Suffix of a file until it is complete. It is fixed, so that the next build overwrites what a killed one left."""
 
 _ADVICE = {
     errno.ENOSPC: "free some space and run the same build again: it goes on where it was",
@@ -40,7 +40,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def sha256_of(path: Path) -> str | None:
-    """SHA-256 of a regular file in hexadecimal digits; None where there is none that can be read.
+    """SHA-256 of a regular file in hexadecimal digits; None where it cannot be read.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def sha256_of(path: Path) -> str | None:
 
 
 def inside(root: Path, name: str) -> Path:
-    """Join a name that stands in a record to the folder of the dataset; a name that leads out of it is refused."""
+    """Join the file name in a record to the folder of the dataset; a name that leads out of it is refused."""
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or set(name) & set("\0\\:"):
         raise BuildError(f"{root}: a record names the file {name!r:.200}, which lies outside of the dataset")
@@ -86,7 +86,7 @@ def _locked(folder: Path) -> int | None:
 
 
 def read_part(root: Path, entry: dict[str, Any], most: int, offset: int = 0) -> bytes:
-    """Bytes that a record speaks of, checked by their digest.
+    """Read the bytes that a record describes, and check their digest.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def read_part(root: Path, entry: dict[str, Any], most: int, offset: int = 0) -> 
     entry : dict
         ``file``, ``bytes`` and ``sha256``.
     most : int
-        So many bytes are read at most: a record may say anything.
+        Limit on the bytes that are read: a record may claim anything.
     offset : int
         Where they begin in the file.
 
@@ -156,7 +156,7 @@ class OutputFolder:
             yield
         except OSError as error:
             cause = error.strerror or str(error)
-            advice = _ADVICE.get(error.errno or 0, "mend that and run the same build again")
+            advice = _ADVICE.get(error.errno or 0, "fix that and run the same build again")
             raise BuildError(f"{self.path}: cannot write {what}: {cause}; {advice}") from error
 
     def write(self, name: str, data: bytes, *, sync: bool = True) -> None:

@@ -1,6 +1,6 @@
-"""The sample records, one file a shard, and the manifest made of them.
+"""The sample records, one file per shard, and the manifest made of them.
 
-A record file is written when its shard is whole on the disk, so it is also the journal of the build: a shard with a
+A record file is written when its shard is complete on disk, so it is also the journal of the build: a shard with a
 record is finished, one without is written again. Nothing here depends on when or how often the build was killed.
 """
 
@@ -71,7 +71,7 @@ class Quarantined:
 class Records:
     """Record files of a dataset, ``samples/00000.jsonl`` and on.
 
-    The first line of each says what the shard holds; then comes a line an example, then a line a bad image.
+    The first line of each says what the shard holds; then comes one line per example, then one line per bad image.
     """
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
@@ -251,7 +251,7 @@ def load_manifest(root: Path) -> dict[str, Any]:
         Where the folder holds none, or one that cannot be read.
     """
     path = root / MANIFEST
-    advice = "run the build again to mend it"
+    advice = "run the build again to repair it"
     try:
         data = path.read_bytes()
     except FileNotFoundError:

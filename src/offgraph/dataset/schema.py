@@ -1,4 +1,4 @@
-"""What the JSON files of a dataset may hold: whoever reads one, reads it through a schema, so a stranger's is refused by name.
+"""Schemas of a dataset's JSON files. Every file is read through its schema, since it may come from a stranger.
 
 Keys that are not listed are let through: a later version may add some.
 """
@@ -272,7 +272,7 @@ def parse_version(
 
 
 def _version_of(data: bytes) -> Any:
-    """What a JSON file says of its layout; None where it is none of ours."""
+    """The layout version of a JSON file; None where Offgraph did not write it."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

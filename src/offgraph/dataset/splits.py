@@ -1,4 +1,4 @@
-"""Training, validation and test parts of one source, each a dataset of its own in a folder of its name.
+"""Training, validation and test parts of one source, each a separate dataset in its own folder.
 
 ``split.json`` beside the parts says how they were divided: a run that goes on is to divide in the same way.
 """
@@ -99,7 +99,7 @@ def note(out: Path, parts: list[Part], how: dict[str, Any], *, write: bool) -> N
             )
         if written is None and foreign:
             raise BuildError(
-                f"{out}: holds {foreign[0]} and no build of ours; choose a new or an empty folder"
+                f"{out}: holds {foreign[0]} and no build of Offgraph; choose a new or an empty folder"
             )
         begun = any((out / name / "build.json").exists() for name in PARTS)
         if written is not None and begun:

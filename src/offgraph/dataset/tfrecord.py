@@ -95,7 +95,7 @@ class TFRecordFormat:
         Returns
         -------
         (dict, list of dict)
-            What the shard's record begins with, and one record an example with the bytes it lies at.
+            The header of the shard's record file, and one record per example with its position in the shard.
         """
         name = self.file(shard)
         part = self.folder.path / (name + PART)
@@ -113,7 +113,7 @@ class TFRecordFormat:
             self._writing(name, writer.close)
             entry = self._publish(part, name, offset)
         except BaseException:
-            # Closed without a look at how it went, and removed: on a full disk the room is needed.
+            # Closed ignoring errors, and removed: on a full disk the space is needed.
             with contextlib.suppress(Exception):
                 writer.close()
             with contextlib.suppress(OSError):

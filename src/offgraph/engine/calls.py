@@ -1,6 +1,6 @@
-"""What the native functions share: SciPy's argument rules, and arrays made fit for the native module.
+"""What all native calls share: SciPy's argument rules, and arrays converted to what the native module takes.
 
-The texts of the exceptions are SciPy's: callers match them.
+The messages of the exceptions are SciPy's, since callers match them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FILTER_MODES = {**_MODES, "grid-wrap": 1, "grid-constant": 4}
 _NATIVE_CHARS = frozenset("?bBhHiIlLqQfd")
 _BY_CHAR = {char: np.dtype(np.dtype(char).name) for char in _NATIVE_CHARS}
 
-# Put together once: these are looked at in every call.
+# Built once: every call looks at these.
 _DTYPES = type | np.dtype
 
 
@@ -100,7 +100,7 @@ def output_array(
 
 
 def as_double(value: Any) -> float:
-    """A float by C's rule: anything with ``__float__`` or ``__index__``, so no text and no complex number."""
+    """Convert to float by C's rule: anything with ``__float__`` or ``__index__``, so not a string, not a complex number."""
     return math.copysign(value, value)
 
 
@@ -128,7 +128,7 @@ def native_input(array: np.ndarray, unsupported: str = "data type not supported"
 
 
 def same_elements(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two arrays are one and the same piece of memory, element by element."""
+    """Whether two arrays are the same memory, element by element."""
     if a is b:
         return True
     same_layout = a.dtype == b.dtype and a.shape == b.shape and a.strides == b.strides
@@ -161,16 +161,16 @@ def call_native(kernel: Callable[..., None], output: np.ndarray, *arguments: Any
 
 
 def even_strides(array: np.ndarray) -> bool:
-    """False for a step that is no whole number of elements: NumPy lets an axis of length 1 have any."""
+    """Whether every stride is a whole number of elements: NumPy allows any stride on an axis of length 1."""
     itemsize = array.itemsize
-    for stride in array.strides:  # noqa: SIM110  # half the time of a generator, and this runs twice a call
+    for stride in array.strides:  # noqa: SIM110  # half the time of a generator, and this runs twice per call
         if stride % itemsize:
             return False
     return True
 
 
 def _lie_apart(array: np.ndarray) -> bool:
-    """Whether each element has memory of its own: those of every axis lie beyond all of the axes with smaller steps."""
+    """Whether no two elements share memory: each stride is larger than the extent of all axes with smaller strides."""
     extent = array.itemsize
     for stride, length in sorted((abs(s), n) for s, n in zip(array.strides, array.shape) if n > 1):
         if stride < extent:

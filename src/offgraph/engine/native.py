@@ -1,4 +1,4 @@
-"""Refuse a compiled core that was not built from the sources beside it, before a call fails somewhere inside."""
+"""Refuse a compiled core that was not built from this source tree, before a call fails somewhere inside."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check(core: ModuleType, stub: Path) -> None:
     ]
     if differ:
         raise ImportError(
-            f"the compiled core {core.__file__} is older or newer than the Python beside it: "
+            f"the compiled core {core.__file__} is older or newer than this Python package: "
             f"{', '.join(differ)} {'differs' if len(differ) == 1 else 'differ'}; {_BUILD}"
         )
 

@@ -1,7 +1,7 @@
-"""Which pixel is nearest, decided by whole numbers: labels are looked up, and a tie is no matter of rounding.
+"""The nearest pixel, found in integer arithmetic: labels are looked up, and ties do not depend on rounding.
 
 An output pixel whose centre falls on input coordinate x takes pixel floor(x + 1/2): of two equally near pixels the
-later one, as SciPy's order 0. Both grids give x as a fraction, so that no float is needed to find it.
+later one, as SciPy's order 0. Both grids give x as a fraction, so that no floating-point number is needed.
 """
 
 from __future__ import annotations

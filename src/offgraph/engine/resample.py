@@ -1,4 +1,4 @@
-"""Resampling with the native module: named spatial axes, every other axis carried along.
+"""Resampling by the native core: over given spatial axes, for every position of the other axes.
 
 The public functions of :mod:`offgraph.ndimage.interpolation` and the geometric steps both end here. A plane is the
 image at one position of the other axes; each is treated as SciPy treats it alone, and all share their coordinates.
@@ -38,7 +38,7 @@ __all__ = [
 
 
 _MOST_COEFFICIENTS = 1 << 20
-"""More of them, 8 MB, are not kept for all planes of an image: SciPy keeps those of one plane."""
+"""Largest number of spline coefficients (8 MB) held for all planes at once; beyond it, one plane at a time as in SciPy."""
 
 AxisMaps = Sequence[tuple[float | None, float | None]]
 
@@ -51,7 +51,7 @@ def arranged(image: np.ndarray, axes: Sequence[int]) -> tuple[np.ndarray, int]:
 
 @functools.cache
 def _arrangement(ndim: int, axes: tuple[int, ...]) -> tuple[tuple[int, ...] | None, int]:
-    """The order of all axes that brings the spatial ones together, ``None`` if they are; the number of outer ones."""
+    """Axis order that makes the spatial axes adjacent (``None`` if they are already), and the number of outer axes."""
     last = max(axes)
     others = [axis for axis in range(ndim) if axis not in axes]
     outer = [axis for axis in others if axis < last]
@@ -107,7 +107,7 @@ def affine_into(
 ) -> None:
     """Write the image at ``matrix @ o + offset`` to every position ``o`` of `output`.
 
-    Without `axes`, all are spatial, and the two arrays may have different numbers of them. With an axis more, matrix
+    Without `axes`, all are spatial, and the two arrays may have different numbers of them. With one axis more, matrix
     and offset hold one for each position of the first axis, which is then not spatial.
     """
     kernel = core.affine_each if matrix.ndim == 3 else core.affine
@@ -208,7 +208,7 @@ def affine_planes(
 def _planes_at_once(
     image: np.ndarray, output: np.ndarray, axes: Sequence[int]
 ) -> Iterator[tuple[slice, ...]]:
-    """Parts whose coefficients are held at once: all planes of an image, or one after another of a large one."""
+    """Parts of an image whose coefficients are held at once: all planes, or one plane at a time if the image is large."""
     whole = (slice(None),) * image.ndim
     if image.size <= _MOST_COEFFICIENTS or np.may_share_memory(image, output):
         yield whole
@@ -298,7 +298,7 @@ def zoom_planes(
 
 
 def zoom_factors(input_size: Sequence[int], output_size: Sequence[int], grid_mode: bool) -> list[float]:
-    """Input pixels an output pixel, on each axis: sizes, or sizes less one, divided; 1 where that is not possible."""
+    """Input pixels per output pixel: n_in / n_out, or (n_in − 1) / (n_out − 1) between corners; 1 where undefined."""
     less = 0 if grid_mode else 1
     return [
         (before - less) / (after - less) if after != less else 1.0

@@ -52,13 +52,13 @@ _Table = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 _MOST_WEIGHTS = 1 << 24
-"""More of them are refused: making a table takes some ten times its memory."""
+"""Largest number of weights in a table: building one takes about ten times its memory."""
 
 _MOST_KEPT = 1 << 16
 
 
 def weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
-    """What :func:`_weight_table` makes; small ones are kept.
+    """The weights of :func:`_weight_table`; small tables are cached.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
 
 
 def _weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
-    """What each of `length` output pixels takes from `n` input pixels.
+    """Weights of the `n` input pixels in each of `length` output pixels.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def _weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
     counts : ndarray of int64, shape (length,)
         The number of input pixels.
     weights : ndarray of float64, shape (length, widest)
-        Their weights, each row of sum 1 over its `counts` first entries, zero behind.
+        Their weights, each row of sum 1 over its `counts` first entries, zero after them.
     """
     function, half_width = KERNELS[kernel]
     ratio = n / length
@@ -96,13 +96,13 @@ def _weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
     positions = starts[:, None] + np.arange(int((ends - starts).max(initial=1)))
     places = (positions + 0.5 - centres[:, None]) / scale
     if kernel == "box" and scale == 1:
-        # Nearest neighbour: which of two pixels at equal distance is taken must be no matter of rounding.
+        # Nearest neighbour: a tie between two pixels at equal distance must not depend on rounding.
         starts, ends = np.maximum(starts - 1, 0), np.minimum(ends + 1, n)
         positions = starts[:, None] + np.arange(int((ends - starts).max(initial=1)))
         places = ((2 * positions + 1) * length - (2 * np.arange(length)[:, None] + 1) * n) / (2 * length)
     weights = function(places)
     weights[positions >= ends[:, None]] = 0.0
-    # A weight of zero at either end is left out: infinity times zero is no number.
+    # A weight of zero at either end is left out: infinity times zero is NaN.
     used = weights != 0
     first = used.argmax(axis=1)
     counts = used.shape[1] - used[:, ::-1].argmax(axis=1) - first
@@ -246,5 +246,5 @@ def resize_reference(
             weight = weights[rows, tap].reshape(-1, *[1] * (values.ndim - 1))
             sums[rows] += values[starts[rows] + tap] * weight
         values = np.moveaxis(sums, 0, axis)
-    # Order 0 and no movement: nothing but SciPy's cast of every value.
+    # Order 0 without movement: only SciPy's cast of every value.
     return scipy.ndimage.shift(values, 0, order=0, output=image.dtype.newbyteorder("="))

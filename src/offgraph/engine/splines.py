@@ -21,7 +21,7 @@ __all__ = ["check_filter_order", "filter_axis", "prefiltered", "to_prefilter"]
 
 
 _PAD = 12
-"""Samples added on each side where a border mode has no spline filter of its own; part of SciPy's answer."""
+"""Samples added on each side for border modes without their own spline filter; SciPy's results depend on the number."""
 
 
 def filter_axis(input: np.ndarray, order: int, axis: int, output: np.ndarray, mode: int) -> None:
@@ -42,7 +42,7 @@ def filter_axis(input: np.ndarray, order: int, axis: int, output: np.ndarray, mo
 
 
 def _padded(image: np.ndarray, axes: Sequence[int], mode: str, cval: Any) -> tuple[np.ndarray, int]:
-    """The image with the samples around it that a mode without a spline filter of its own needs, and how many."""
+    """Pad the image as modes without their own spline filter need it; return it and the number of samples added."""
     if mode not in ("nearest", "grid-constant"):
         return image, 0
     widths = [(_PAD, _PAD) if axis in axes else (0, 0) for axis in range(image.ndim)]
@@ -59,9 +59,9 @@ def prefiltered(
     cval: Any,
     room: np.ndarray | None = None,
 ) -> tuple[np.ndarray, int]:
-    """Spline coefficients over `axes` as float64, and by how many samples each of them begins earlier.
+    """Spline coefficients over `axes` as float64, and the number of samples that they begin before the image.
 
-    They lie plane behind plane in memory. `room` is what an earlier call for an image of this shape returned.
+    They lie one plane after the other in memory. `room` is what an earlier call for an image of this shape returned.
     """
     image, pad = _padded(image, axes, mode, cval)
     check_filter_order(order)
@@ -94,5 +94,5 @@ def to_prefilter(
     if image.size:
         native_input(image, f"array type {image.dtype.newbyteorder('=')!r} not supported")
         return image, pad
-    # No sample has to be of any type.
+    # Without samples, any type will do.
     return np.empty(image.shape), pad

@@ -1,4 +1,4 @@
-"""File formats: how each is recognised by its first bytes, and who decodes it. A new format is a line here."""
+"""File formats: how each is recognised by its first bytes, and what decodes it. A new format is one line here."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ FORMATS = (
 """All formats that can be read, in the order in which they are tried."""
 
 AS_ARRAY = "save its array as .npy, np.save('name.npy', array), or as TIFF"
-"""What to do with volumes in formats that are not read."""
+"""Advice for volumes in formats that are not read."""
 
 _ZIP = b"PK\3\4"
 _NIFTI = (b"\x5c\1\0\0", b"\0\0\1\x5c", b"\x1c\2\0\0", b"\0\0\2\x1c")  # the header's size, in either order

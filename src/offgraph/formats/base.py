@@ -1,4 +1,4 @@
-"""What every decoder is given and gives back, and the limits it keeps before it allocates anything."""
+"""The input and output of every decoder, and the limits that it checks before it allocates anything."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BYTES_PER_PIXEL = 8
 
 
 class FormatError(Exception):
-    """The cause why data is not a readable image, without the file's name: the reader adds that."""
+    """Why data is not a readable image; without the file's name, which the reader adds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class StoredImage:
         The numbers in the file, in native byte order: for a palette the indices, for 2 bits 0 to 3, for a bilevel
         file its bits, whichever of them is black.
     axes : str
-        One letter an axis; colour channels and alpha are ``C``.
+        One letter per axis; colour channels and alpha are ``C``.
     layout : str
         What the file holds: ``"bilevel"``, ``"grey"``, ``"grey+alpha"``, ``"rgb"``, ``"rgba"``,
         ``"palette"``, ``"cmyk"`` or ``"channels"``.
@@ -124,7 +124,7 @@ class Limits:
         if pixels > stored_bytes * pixels_per_byte:
             raise FormatError(
                 f"the header declares {pixels:,} pixels, which {stored_bytes:,} bytes cannot hold: "
-                "truncated, or a lying header"
+                "truncated, or a false header"
             )
 
 
@@ -135,8 +135,8 @@ _PACKAGE = Path(__file__).parents[1]
 def cause_of(error: Exception) -> str:
     """Say what another exception than `FormatError` means: damage that a library met, or a fault of this package.
 
-    Decoders raise what they like on hostile bytes. An exception of the kinds that programming errors raise, from a
-    line of this package and not of a library, is a programming error.
+    Decoders raise anything on hostile bytes. An exception of a kind that programming errors raise, from a line of this
+    package and not of a library, is reported as a bug.
     """
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:

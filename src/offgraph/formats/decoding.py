@@ -1,4 +1,4 @@
-"""Bytes → arrays: one `DecodedImage` of any supported file, or one error that names file and cause."""
+"""Decode files to arrays: one `DecodedImage` for any supported file, or one error that names file and cause."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DecodedImage:
     array : ndarray
         C-contiguous, native byte order, its EXIF orientation already applied.
     axes : str
-        One letter an axis: ``"YX"``, ``"YXC"``, ``"ZYX"``, …
+        One letter per axis: ``"YX"``, ``"YXC"``, ``"ZYX"``, …
     orientation : int
         EXIF orientation that was applied, 1 to 8; 1 is none.
     stored_size : tuple of int
@@ -45,7 +45,7 @@ class DecodedImage:
     format : str
         ``"JPEG"``, ``"PNG"``, ``"TIFF"``, …
     notes : tuple of str
-        What is odd about the file, each in a few words; empty for an ordinary one.
+        What is unusual about the file, each in a few words; empty for an ordinary one.
     layout : str
         What the file holds: ``"bilevel"``, ``"grey"``, ``"grey+alpha"``, ``"rgb"``, ``"rgba"``,
         ``"palette"``, ``"cmyk"`` or ``"channels"``.
@@ -72,7 +72,7 @@ def read(
     max_pixels: int = MAX_PIXELS,
     page: int | None = None,
 ) -> DecodedImage:
-    """Read an image: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF, PNM or NPY, known by its bytes and not by its name.
+    """Read an image: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF, PNM or NPY, recognised by its bytes and not by its name.
 
     Numbers of more than 8 bits are measurements: 16-bit, signed and floating-point files keep dtype and values, in
     native byte order, whatever a file says of its gamma, of white being 0, or of its largest value. Of 8 bits and
@@ -133,7 +133,7 @@ def read(
     if alpha not in get_args(Alpha):
         raise ArgumentError(f"alpha={alpha!r}: use 'drop', 'white' or 'black'")
     if axes is not None and not isinstance(axes, str):
-        raise ArgumentError(f"axes={axes!r:.80}: write one letter an axis, such as 'ZYX'")
+        raise ArgumentError(f"axes={axes!r:.80}: use one letter per axis, such as 'ZYX'")
     if axes is not None and (len(set(axes)) < len(axes) or not {"Y", "X"} <= set(axes) <= set("TZYXC")):
         raise ArgumentError(f"axes={axes!r}: use each of T, Z, Y, X, C at most once, and both Y and X")
     page = None if page is None else page_number(page)
@@ -192,7 +192,7 @@ def imread(
 ) -> np.ndarray:
     """Read an image into an array: what ``scipy.ndimage.imread`` was until SciPy 1.2.
 
-    The parameters and errors are those of `offgraph.formats.decoding.read`, which also tells the axes and what is odd.
+    The parameters and errors are those of `offgraph.formats.decoding.read`, which also returns axes and notes.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def page_number(page: object) -> int:
     Raises
     ------
     ArgumentError
-        Where it is no whole number from 0.
+        Where it is not a whole number of at least 0.
     """
     if isinstance(page, bool) or not isinstance(page, int | np.integer) or page < 0:
         raise ArgumentError(f"page={page!r:.80}: give a whole number from 0, the first page")
@@ -230,14 +230,14 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     Raises
     ------
     FormatError
-        Where the path is no regular file, or a larger one.
+        Where the path is not a regular file, or the file is larger.
     OSError
         Where it cannot be opened.
     """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
-        # A socket, or a device without a driver, is refused with numbers that a failing drive has as well.
+        # A socket, or a device without a driver, fails with the same error numbers as a failing drive.
         doubtful = error.errno in (errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP) and Path(path).exists()
         if doubtful and not Path(path).is_file():
             raise FormatError("not a regular file") from None
@@ -255,7 +255,7 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
 
 
 def _check_shape(stored: StoredImage, declared: list[tuple[int, int]]) -> None:
-    """Raise where a decoder gave something else than the header says; the first declared size is the header's."""
+    """Raise where the decoded size differs from the header's, which is the first declared one."""
     shape, axes = stored.array.shape, stored.axes
     if len(shape) != len(axes) or 0 in shape:
         raise FormatError(f"damaged: decoded into an array of shape {shape} with the axes {axes}")

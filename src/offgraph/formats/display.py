@@ -1,7 +1,7 @@
-"""The colour policy: from the numbers that a file stores to what a viewer shows, or to labels as they stand.
+"""The colour policy: from the numbers that a file stores to what a viewer shows, or to labels unchanged.
 
 Decoders return numbers and describe how they are shown (`StoredImage.palette`, `top`, `white_is_zero`, `key`, `inks`);
-the rules are applied here and nowhere else, so that labels meet none of them, in any format.
+the rules are applied in this module only, so that labels are spared from them in every format.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SLAB = 1 << 20  # bytes: luma and opacity are computed in numbers many times as
 
 
 def paint(stored: StoredImage, color: FileColor, alpha: Alpha, limits: Limits) -> tuple[np.ndarray, str]:
-    """Apply the colour policy, a slab of rows at a time where that computes anything.
+    """Apply the colour policy; where it computes anything, one slab of rows at a time.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def _luma(array: np.ndarray) -> np.ndarray:
 
 
 def _from_inks(array: np.ndarray, axes: str) -> np.ndarray:
-    """RGB from ink: each of C, M, Y darkens by itself, K all three."""
+    """RGB from ink: each of C, M, Y darkens one channel, K all three."""
     if array.dtype not in (np.uint8, np.uint16):
         raise FormatError(f"CMYK of {array.dtype} is not supported; convert the file to RGB")
     if not axes.endswith("C"):

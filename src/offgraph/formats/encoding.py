@@ -1,4 +1,4 @@
-"""Arrays → bytes: lossless for the dtype or refused with a reason, and never half a file."""
+"""Encode arrays to files: lossless for the dtype, or refused with a reason; never half a file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def encode_png(array: np.ndarray) -> bytes:
     Returns
     -------
     bytes
-        Decoded by `offgraph.formats.decoding.read`, it is the same array; of (H, W, 1), (H, W).
+        `offgraph.formats.decoding.read` decodes them to the same array; (H, W, 1) becomes (H, W).
 
     Raises
     ------
@@ -108,7 +108,7 @@ def encode_jpeg(array: np.ndarray, quality: int = 95) -> bytes:
         raise ValueError(f"quality={quality}: use 1 to 100")
     if max(array.shape[:2]) > 65500:
         raise ValueError(
-            f"JPEG holds at most 65500 pixels a side, not {array.shape[:2]}; write it as PNG or TIFF"
+            f"JPEG holds at most 65500 pixels per side, not {array.shape[:2]}; write it as PNG or TIFF"
         )
     pixels = np.ascontiguousarray(array.reshape(*array.shape[:2], -1))
     if grey:
@@ -124,7 +124,7 @@ def encode_tiff(array: np.ndarray, axes: str | None = None) -> bytes:
     array : ndarray
         bool (without channels), integers or floats.
     axes : str, optional
-        One letter an axis of T, Z, Y, X, C; needed where the shape leaves a doubt.
+        One letter per axis of T, Z, Y, X, C; needed where the shape leaves a doubt.
 
     Raises
     ------
@@ -184,9 +184,9 @@ _BY_SUFFIX = {
 def write(
     path: str | os.PathLike[str], array: np.ndarray, *, axes: str | None = None, quality: int | None = None
 ) -> None:
-    """Write an array as the kind of image that the path's suffix names: PNG, TIFF, JPEG or NPY.
+    """Write an array in the format that the path's suffix names: PNG, TIFF, JPEG or NPY.
 
-    Values are never rescaled. What the format cannot hold is an error that names one which can. The file
+    Values are never rescaled. What the format cannot hold is an error that names a format that can. The file
     appears whole or not at all: it is written under a temporary name beside it and renamed.
 
     Parameters
@@ -197,9 +197,9 @@ def write(
     array : ndarray
         (H, W), (H, W, C) or, for TIFF, a stack.
     axes : str, optional
-        One letter an axis; needed for a stack.
+        One letter per axis; needed for a stack.
     quality : int, optional
-        For JPEG, 1 to 100; 95 unless said.
+        For JPEG, 1 to 100. Default: 95.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""EXIF orientation: finding it in a block of EXIF data, and turning images upright by it."""
+"""EXIF orientation: find it in a block of EXIF data, and turn images upright."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _XMP_ORIENTATION = re.compile(rb"""tiff:Orientation(?:\s*=\s*["']|>)\s*([0-9])""
 
 
 def find_orientation(exif: bytes, xmp: bytes = b"") -> int:
-    r"""Orientation, 1 to 8, that a file's metadata says; 1 where it is damaged, silent or out of range.
+    r"""Return the orientation in a file's metadata, 1 to 8; 1 where it is damaged, absent or out of range.
 
     Parameters
     ----------
     exif : bytes
         A TIFF header and its first directory, with or without the leading ``Exif\0\0``.
     xmp : bytes
-        An XMP packet, asked only where EXIF is silent.
+        An XMP packet, read only where EXIF has no orientation.
     """
     value = _read_tag(exif.removeprefix(b"Exif\0\0"))
     if value is None:
@@ -49,7 +49,7 @@ def _read_tag(block: bytes) -> int | None:
 
 
 def upright(array: np.ndarray, orientation: int, axes: str) -> np.ndarray:
-    """Turn an array the way its EXIF orientation asks for; exact, every pixel only moves.
+    """Turn an array upright by its EXIF orientation; exact, pixels only move.
 
     ::
 
@@ -61,11 +61,11 @@ def upright(array: np.ndarray, orientation: int, axes: str) -> np.ndarray:
     Parameters
     ----------
     array : ndarray
-        Any dtype; `axes` tells which axes are ``Y`` and ``X``.
+        Any dtype; `axes` names the axes ``Y`` and ``X``.
     orientation : int
         1 to 8.
     axes : str
-        One letter an axis.
+        One letter per axis.
 
     Returns
     -------

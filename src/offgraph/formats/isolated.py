@@ -1,7 +1,7 @@
-"""Decoding in a worker process: for formats whose decoders are not made for hostile bytes.
+"""Decode in a worker process, for formats whose decoders are not hardened against hostile bytes.
 
-A decoder that crashes, hangs or asks for endless memory takes its worker along and not the reader: the file is refused
-with a `FormatError`, and a new worker serves the next one. DESIGN.md lists what is decoded here and what it costs.
+A decoder that crashes, hangs or asks for endless memory ends its worker and not the reader: the file is refused with a
+`FormatError`, and a new worker serves the next one. DESIGN.md lists what is decoded here and what it costs.
 
 A worker is a fresh interpreter with a socket, started when it is first needed (`subprocess`, which is safe beside
 threads; a fork would copy their locks). It never sees the program's ``__main__``, and loads no framework. Reads from
@@ -63,7 +63,7 @@ def decode(function: Callable[..., StoredImage], data: bytes, limits: Limits, **
         As `function` raises it, or the cause of whatever else it raises; where the decoder died, took too long or
         wanted too much memory; where what it gave back is larger than the limit.
     MachineError
-        Where no worker can be started, or the system kills it: the file is not to blame.
+        Where no worker can be started, or the system kills it: the file is not at fault.
     """
     request = {
         "function": f"{function.__module__}:{function.__qualname__}",
@@ -78,7 +78,7 @@ def decode(function: Callable[..., StoredImage], data: bytes, limits: Limits, **
             stored = worker.ask(request, data, limits)
         except wire.Closed:
             end = worker.stop(_LEAVING_SECONDS)
-            if worker.answered and end == 0:  # it had waited too long for work and left in that moment
+            if worker.answered and end == 0:  # its idle time ran out at that moment
                 continue
             if end == -signal.SIGKILL:  # by the system, for want of memory: its own limits end it otherwise
                 if killed:
@@ -93,7 +93,7 @@ def decode(function: Callable[..., StoredImage], data: bytes, limits: Limits, **
             worker.stop()
             raise FormatError("the decoder took too long and was stopped") from None
         except BaseException:
-            if not worker.free:  # Ctrl-C, or an answer without sense: what follows in the socket is unknown
+            if not worker.free:  # Ctrl-C, or a malformed answer: what follows in the socket is unknown
                 worker.stop()
             raise
         finally:
@@ -106,14 +106,14 @@ def _tell_end(status: int | None) -> str:
         return "the decoder took too many CPU seconds for a file of this size and was stopped"
     if status is not None and status < 0:
         try:
-            return f"damaged: the decoder died of it ({signal.Signals(-status).name})"
+            return f"damaged: the decoder crashed on it ({signal.Signals(-status).name})"
         except ValueError:
-            return f"damaged: the decoder died of it (signal {-status})"
+            return f"damaged: the decoder crashed on it (signal {-status})"
     return f"damaged: the decoder ended (status {status})"
 
 
 def close() -> None:
-    """End the workers that wait for a file; the next one starts another."""
+    """End the idle workers; the next file starts a new one."""
     _pool.close()
 
 
@@ -191,7 +191,7 @@ class _Worker:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise wire.Closed from error
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            raise FormatError(f"damaged: the decoder gave an answer without sense ({error})") from error
+            raise FormatError(f"damaged: the decoder gave a malformed answer ({error})") from error
 
     def stop(self, patience: float = 0.2) -> int | None:
         """End the process; return how it ended, where it did so by itself within `patience` seconds."""
@@ -212,13 +212,13 @@ class _Worker:
         return status
 
     def forget(self) -> None:
-        """In a forked child: let go of what is the parent's."""
+        """In a forked child: drop what belongs to the parent."""
         self._channel.close()
         self._process.returncode = 0
 
 
 class _Pool:
-    """Workers that wait for a file, the one that was busy last on top."""
+    """Idle workers, the most recently used on top."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -142,7 +142,7 @@ def _stored(array: np.ndarray) -> StoredImage:
 
 
 def _decode_odd(data: bytes, header: Header, limits: Limits, note: str) -> StoredImage:
-    """Decode what libjpeg warns of with Pillow, which is content with more: here it has to hold every pixel."""
+    """Decode with Pillow what libjpeg warns about; Pillow tolerates more, so the data is checked for completeness."""
     stored = with_pillow.decode_odd(data, "JPEG", limits)
     check_whole(
         stored.array,
@@ -163,7 +163,7 @@ def decode_rare(data: bytes, limits: Limits) -> StoredImage:
     if header.precision == 8 and header.process in _ARITHMETIC:
         try:
             array = _decode_turbo(data, header)
-        except ValueError as error:  # missing data is often heard of as a bad code only
+        except ValueError as error:  # missing data often shows as a bad code only
             raise FormatError(f"truncated or damaged: {error}") from error
         again = partial(_decode_turbo, header=header, strict=False)
         check_whole(array, again, data, header.scans, arithmetic=True)

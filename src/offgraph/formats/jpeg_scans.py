@@ -1,8 +1,8 @@
-"""The entropy-coded part of a JPEG: how much work its scans are, and whether they hold every pixel.
+"""The entropy-coded part of a JPEG: how much work its scans make, and whether they hold every pixel.
 
-libjpeg invents what is missing at the end of a scan, and few ways into it tell. What they all share: they read on
-when pixels are missing, and skip what is left over when none is. So the file is decoded a second time with noise
-before each marker that ends coded data: where the noise was read, the pixels change, and the file is cut.
+libjpeg fills in what is missing at the end of a scan, and few of its interfaces report it. But all of them read on when
+pixels are missing, and skip what is left over when none are. So the file is decoded a second time, with noise before
+each marker that ends coded data: if the pixels change, the noise was read, and the file is truncated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ARITHMETIC_ZEROS = bytes(16)  # an arithmetic coder leaves out zeros at its end
 
 
 def check_scans(data: bytes, start: int, components: int, pixels: int, limits: Limits) -> bool:
-    """Raise where the scans are endless work, or leave out a component.
+    """Raise where the scans would take too much work, or leave out a component.
 
     Parameters
     ----------
@@ -89,9 +89,9 @@ def check_whole(
     *,
     arithmetic: bool = False,
 ) -> None:
-    """Raise `FormatError` where `array` is not decoded again from the file with noise in it.
+    """Raise `FormatError` where the file with noise in it does not decode to `array` again.
 
-    With `arithmetic` coding, zeros that are missing at the end are none; a cut of a few bytes is not seen.
+    With `arithmetic` coding, missing zeros at the end are implied; a cut of a few bytes goes unnoticed.
     """
     noisy = disturb(data, start, _ARITHMETIC_ZEROS if arithmetic else b"")
     if not np.array_equal(array, decode(noisy)):
@@ -99,7 +99,7 @@ def check_whole(
 
 
 def disturb(data: bytes, start: int, before: bytes = b"") -> bytes:
-    """Insert `before` and noise at every end of coded data, and one more interval: nobody reads it unless data is cut."""
+    """Insert `before` and noise at every end of coded data, and one more interval; they are read only if data is cut."""
     kept: list[bytes] = []
     restarts, last, at = 0, 0, _after_header(data, start)
     coded = True  # `at` is in coded data, and not after a header of another kind

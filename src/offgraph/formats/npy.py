@@ -68,7 +68,7 @@ def _read_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
         shape, fortran, dtype = read(file, max_header_size=_LONGEST_HEADER)
     except FormatError:
         raise
-    except Exception as error:  # of a Python literal there are many ways to be wrong
+    except Exception as error:  # a Python literal can be wrong in many ways
         raise FormatError(f"damaged: its header cannot be read ({error})") from error
     if any(n < 0 for n in shape):
         raise FormatError(f"damaged: its header says shape {shape}")

@@ -1,7 +1,7 @@
-"""PNG: 16-bit files by libpng without loss, the others by Pillow.
+"""PNG: 16-bit files by libpng, without loss; all others by Pillow.
 
-Neither is handed the file itself: its chunks are read and checked here, and what makes the image is passed on
-alone. So a damaged colour profile, a compressed text that grows without end or a missing last chunk harm nobody.
+Neither gets the file itself: its chunks are read and checked here, and only those that make the image are passed on.
+So a damaged colour profile, a compressed text that grows without end or a missing last chunk does no harm.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
 
 
 def _read_text(kind: bytes, body: bytes, found: _Chunks) -> None:
-    """Keep the texts that may tell the orientation; what is wrong in them, or very long, is passed over."""
+    """Keep the texts that may hold the orientation; damaged or very long ones are skipped."""
     key, _, rest = body.partition(b"\0")
     if key not in (_XMP, _RAW_EXIF):
         return

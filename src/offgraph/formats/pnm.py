@@ -1,4 +1,4 @@
-"""PBM, PGM and PPM, plain and raw: a header and the numbers themselves, read here without a library.
+"""PBM, PGM and PPM, plain and raw: a header and the numbers, parsed here without a library.
 
 Pillow scales the numbers to the full range of 8 or 16 bits; here they stay what the file says.
 """
@@ -83,7 +83,7 @@ def _read_plain(body: bytes, shape: tuple[int, ...], top: int, bits: bool) -> tu
             raise FormatError("damaged: something other than 0 and 1 among the pixels")
         values: np.ndarray = digits == ord("1")
     else:
-        try:  # without a count: with one, NumPy fills up what is missing from what lies in memory
+        try:  # without a count: given one, NumPy fills missing values from uninitialised memory
             values = np.fromstring(body.decode("ascii").strip(), np.int64, sep=" ")[:needed]
         except ValueError as error:
             raise FormatError("damaged: something other than numbers among the pixels") from error

@@ -1,4 +1,4 @@
-"""TIFF of any depth, by tifffile and imagecodecs: nothing is cut to 8 bits, and no axis is guessed."""
+"""TIFF of any depth, by tifffile and imagecodecs: nothing is reduced to 8 bits, and no axis is guessed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ _LOG: ContextVar[list[str] | None] = ContextVar("offgraph_tiff_log", default=Non
 
 
 class _Collect(logging.Handler):
-    """Keep tifffile's complaints for the notes of the image being read, off the terminal."""
+    """Collect tifffile's warnings for the notes of the image being read, instead of printing them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         kept = _LOG.get()
@@ -160,7 +160,7 @@ def _decode(
 
 
 def _check_numbers(series: Any) -> None:
-    """Raise where a tag of one number holds several, or a text."""
+    """Raise where a tag that takes one number holds several, or a string."""
     for keyframe in {id(page.keyframe): page.keyframe for page in series.pages if page is not None}.values():
         for name in _NUMBERS:
             if not isinstance(value := getattr(keyframe, name), int):
@@ -168,7 +168,7 @@ def _check_numbers(series: Any) -> None:
 
 
 def _check_directories(data: bytes, page: int | None) -> None:
-    """Walk the chain of pages before tifffile does, which would follow a circle, or overlapping pages, for ever.
+    """Walk the chain of pages before tifffile does, which would follow a cycle, or overlapping pages, for ever.
 
     Directories of an honest file do not share bytes, so that together they are no longer than the file. A tag whose
     values are cut off is left out by tifffile, and pixels are read by a default: depth, colours, opacity.
@@ -226,7 +226,7 @@ def _choose(tiff: Any, page: int | None) -> Any:
 
 
 def _is_plain(series: Any) -> bool:
-    """Whether small decoders suffice, of bytes and in this process; libtiff and those of images work elsewhere."""
+    """Whether decompression to bytes in this process suffices; libtiff and image codecs run in a worker process."""
     keyframes = [page.keyframe for page in series.pages]
     return all(one.compression in IN_PROCESS and one.photometric != _YCBCR for one in keyframes)
 

@@ -1,7 +1,7 @@
 """The strips and tiles of a TIFF: what they must hold, and how each is decompressed.
 
 tifffile places and unpacks them; decompression is done here, so that a strip may be padded, as libtiff allows, and
-must be whole: most decoders fill up what is missing without a word.
+must be whole: most decoders fill in what is missing without a warning.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _CCITT_TAILS = tuple(bytes((37 * i * i + 101 * i + 59 * seed) % 256 for i in ran
 
 
 def check_segments(series: Any, size: int) -> None:
-    """Raise where pixels lie beyond the end of the file, or nowhere: they would be read as zeros."""
+    """Raise where pixels lie beyond the end of the file, or are missing: they would be read as zeros."""
     pixels, pieces = 0, 0
     for page in series.pages:
         pixels += int(page.keyframe.imagelength) * int(page.keyframe.imagewidth)
         pieces += len(page.dataoffsets)
         if not all(isinstance(n, int) for n in (*page.dataoffsets, *page.databytecounts)):
             raise FormatError("damaged: its list of strips or tiles holds something other than whole numbers")
-    if pieces > _MOST_SEGMENTS + pixels // 4:  # tiles of a pixel: each costs as much as one of 16 × 16
+    if pieces > _MOST_SEGMENTS + pixels // 4:  # tiles of one pixel: each costs as much as one of 16 × 16
         raise FormatError(f"{pieces:,} strips and tiles for {pixels:,} pixels are not read")
     for page in series.pages:
         keyframe = page.keyframe
@@ -78,7 +78,7 @@ def check_segments(series: Any, size: int) -> None:
 
 
 def check_streams(series: Any, data: bytes) -> None:
-    """Raise where a strip says for itself that it is larger than a strip: its decoder would believe it."""
+    """Raise where the stream in a strip declares a larger image than the strip: its decoder would trust that."""
     for page in series.pages:
         keyframe = page.keyframe
         if keyframe.compression in _BYTES | _CCITT | {_NONE}:
@@ -258,13 +258,13 @@ def _inflate(data: bytes | bytearray, most: int) -> bytes | bytearray:
         return held
 
 
-# decoders of images, which say nothing of what is missing
+# image codecs, which do not report missing data
 
 
 def _noticing(
     decode: Callable[..., Any], tails: Callable[[bytes], list[bytes]], name: str
 ) -> Callable[..., Any]:
-    """Decode a segment again with other bytes after its end, and raise where they show: then its own were too few.
+    """Decode a segment again with other bytes after its end; if the result changes, its own bytes were too few.
 
     ::
 
@@ -293,7 +293,7 @@ def _ccitt_tails(stream: bytes) -> list[bytes]:
 
 
 def _agreeing(decode: Callable[..., Any], page: Any) -> Callable[..., Any]:
-    """Decode a CCITT segment with libtiff, too: on a wrong code each decoder goes on with another guess, silently."""
+    """Decode a CCITT segment with libtiff too: after a wrong code each decoder continues with a different guess, silently."""
 
     def checked(data: bytes | None, index: int, **options: Any) -> Any:
         decoded = decode(data, index, **options)

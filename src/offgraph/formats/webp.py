@@ -1,4 +1,4 @@
-"""WebP by libwebp, from sizes that are read here: its decoders take their memory when they open a file."""
+"""WebP by libwebp, after the size is read here: its decoders allocate when they open a file."""
 
 from __future__ import annotations
 

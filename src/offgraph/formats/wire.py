@@ -1,4 +1,4 @@
-"""What passes between a reader and its worker process: frames of JSON and raw bytes over a socket, and no pickle.
+"""The protocol between a reader and its worker process: frames of JSON and raw bytes over a socket, without pickle.
 
 ::
 
@@ -34,7 +34,7 @@ _ENTRIES = 1 << 16  # of a palette, each of at most four 16-bit values
 
 
 class Closed(Exception):
-    """The other side has gone."""
+    """The other side has closed the connection."""
 
 
 def send(channel: socket.socket, header: dict[str, Any], *bodies: Any) -> None:
@@ -92,7 +92,7 @@ def pack(stored: StoredImage) -> tuple[dict[str, Any], list[np.ndarray]]:
 
 
 def unpack(said: dict[str, Any], limits: Limits, channel: socket.socket, deadline: float) -> StoredImage:
-    """Make a decoded file of an answer. A decoder that was led astray may have written it, so nothing is believed."""
+    """Make a decoded file of an answer; all of it is checked, since a compromised decoder may have written it."""
     given: dict[str, Any] = {}
     for field in fields(StoredImage):
         value = said[field.name]

@@ -35,7 +35,7 @@ __all__ = [
 _WARNINGS = threading.Lock()
 _BMP_RUN_LENGTHS = {1, 2}
 _BMP_IDENTITY = b"".join(bytes((value, value, value, 0)) for value in range(16))
-_RAW_PIXELS_PER_BYTE = 8  # one bit a pixel
+_RAW_PIXELS_PER_BYTE = 8  # one bit per pixel
 _RUN_PIXELS_PER_BYTE = 4096  # Pillow pads rows pixel by pixel: seconds for a file of a few bytes
 _SLAB = 1 << 20  # pixels
 _LAYOUTS = {
@@ -68,8 +68,8 @@ def decode_first(
 ) -> StoredImage:
     """Decode the first image of a file with Pillow's class for `kind`; its metadata is not looked at.
 
-    Pillow takes the memory of the whole image before it reads a pixel: `pixels_per_byte` is what the format
-    can hold at best, so that a short file with a large header does not cost that.
+    Pillow allocates the whole image before it reads a pixel: `pixels_per_byte` is the most that the format can hold, so
+    that a short file with a large header is refused first.
     """
     with open_image(data, kind) as image:
         limits.check(image.height, image.width, pixel_bytes=max(1, len(image.getbands())))
@@ -80,10 +80,10 @@ def decode_first(
 
 
 def decode_odd(data: bytes, kind: str, limits: Limits) -> StoredImage:
-    """Do as `decode_first` for a file that its own decoder does not take; what Pillow warns of becomes notes.
+    """Do as `decode_first` for a file that its own decoder refuses; Pillow's warnings become notes.
 
-    Python keeps its warning filters for the whole process, hence one such file at a time. What other threads warn
-    of meanwhile is passed on.
+    Python's warning filters are global to the process, hence one such file at a time. Warnings of other threads are
+    passed on meanwhile.
     """
     with _WARNINGS:
         with warnings.catch_warnings(record=True) as said:

@@ -24,7 +24,9 @@ from offgraph.formats.base import FormatError, Limits, cause_of
 __all__ = ["main", "seconds_for"]
 
 _IDLE_SECONDS = 60
-_FILES = 500  # after so many a process is replaced: a decoder may leak, or have damaged its memory unnoticed
+_FILES = (
+    500  # files per process, then it is replaced: a decoder may leak, or have corrupted its memory unnoticed
+)
 _HEADER_BYTES = 1 << 28  # libraries that are loaded for the first file are in it
 _DECODERS_COPIES = (
     12  # OpenJPEG holds each sample twice in 32 bits; the pixels themselves, twice, come on top

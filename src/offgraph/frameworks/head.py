@@ -1,4 +1,4 @@
-"""What a Keras model is for, as far as its shapes, its last layers and the loss it was compiled with tell."""
+"""The task of a Keras model, inferred from its shapes, its last layers and the loss it was compiled with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from offgraph.core.errors import OffgraphError
 
 __all__ = ["TASKS", "Head", "head_of", "outputs_of", "shape_of", "task_of"]
 
-TASKS: tuple[Task, ...] = get_args(Task)
+# A detector has two outputs, classes and boxes; a saved model has one.
+TASKS: tuple[Task, ...] = tuple(task for task in get_args(Task) if task != "detect")
 
 # Layers that give probabilities where they take them, and logits where they take those.
 _PASSING = {
@@ -41,7 +42,7 @@ class Head:
     layer : str
         Name of the layer that makes the outputs.
     activation : str or None
-        ``"softmax"``, ``"sigmoid"``, ``"linear"`` or another name; None where no layer tells.
+        ``"softmax"``, ``"sigmoid"``, ``"linear"`` or another name; None where no layer shows it.
     loss : {"categorical", "binary", "numbers"} or None
         Kind of the loss it was compiled with.
     from_logits : bool
@@ -173,7 +174,7 @@ def _loss(model: Any) -> tuple[Literal["categorical", "binary", "numbers"] | Non
         logits = bool(settings.get("from_logits", False))
     except (NotImplementedError, TypeError, AttributeError):
         logits = False
-    # A loss may have a name of its own: then its class tells.
+    # A loss may have a custom name: then its class decides.
     kinds = (name, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(loss).__name__).lower())
     for kind in kinds:
         if kind in _CATEGORICAL:
@@ -186,7 +187,7 @@ def _loss(model: Any) -> tuple[Literal["categorical", "binary", "numbers"] | Non
 
 
 def task_of(model: Any, task: Task | None, named: bool) -> Task:
-    """What a model does: as it is told, and otherwise only where the model leaves no doubt.
+    """The task of a model: as the caller says, otherwise inferred where the model is unambiguous.
 
     Parameters
     ----------
@@ -199,27 +200,27 @@ def task_of(model: Any, task: Task | None, named: bool) -> Task:
     Raises
     ------
     OffgraphError
-        Where the shapes contradict `task`, or nothing tells what the outputs are.
+        Where the shapes contradict `task`, or nothing shows what the outputs are.
     """
     if task is not None and task not in TASKS:
         raise OffgraphError(f"task={task!r:.80}: choose one of {', '.join(map(repr, TASKS))}")
     taken, made = shape_of(model, "input"), shape_of(model, "output")
     if len(made) not in (2, len(taken) if len(taken) > 3 else 4):
         raise OffgraphError(
-            f"the model puts out {made}; one for classes or numbers puts out (batch, count), one for masks (batch, "
+            f"the model outputs {made}; one for classes or numbers outputs (batch, count), one for masks (batch, "
             "height, width, classes)"
         )
     if len(made) > 2:
         if task not in (None, "segment"):
-            raise OffgraphError(f"task={task!r}: the model puts out {made}, so it is one to segment")
+            raise OffgraphError(f"task={task!r}: the model outputs {made}, so it is a mask model")
         if task is None and head_of(model).loss == "numbers" and head_of(model).activation != "softmax":
             raise OffgraphError(
-                f"the model puts out {made} and was compiled with {head_of(model).loss_name!r}: an image of numbers, which "
+                f"the model outputs {made} and was compiled with {head_of(model).loss_name!r}: an image of numbers, which "
                 "offgraph cannot predict, or a mask? Say task='segment' if each value is the probability of a class"
             )
         return "segment"
     if task == "segment":
-        raise OffgraphError(f"task='segment': the model puts out {made}, so it is none for masks")
+        raise OffgraphError(f"task='segment': the model outputs {made}, so it is not a mask model")
     count: int | None = [*made][-1]
     return task or _vector_task(model, count, named)
 
@@ -237,13 +238,13 @@ def _vector_task(model: Any, count: int | None, named: bool) -> Task:
     if named and head.activation not in ("softmax", "sigmoid"):
         return "classify"
     ends = {
-        None: "of a layer that does not tell what they are",
+        None: "of a layer that does not show what they are",
         "linear": f"of {head.layer!r}, a layer without activation",
     }.get(head.activation, f"of {head.layer!r}, whose activation is {head.activation}")
-    loss = f", trained with {head.loss_name!r}" if head.loss else ", with no loss that tells"
+    loss = f", trained with {head.loss_name!r}" if head.loss else ", with no loss that decides it"
     one = "two classes from one value" if count == 1 else "one class per image"
     raise OffgraphError(
-        f"the model puts out {count} value{'' if count == 1 else 's'} {ends}{loss}, so its task is in doubt; say "
+        f"the model outputs {count} value{'' if count == 1 else 's'} {ends}{loss}, so its task is in doubt; say "
         f"task='classify' ({one}; with outputs='logits' where no softmax or sigmoid was applied), task='multilabel' "
         "(several labels per image) or task='regress' (numbers)"
     )

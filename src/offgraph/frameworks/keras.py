@@ -31,25 +31,25 @@ __all__ = ["MEMBER", "SavedModel", "load", "result_steps", "save"]
 
 @dataclass(frozen=True, eq=False)
 class SavedModel:
-    """A model and everything needed to use it as it was trained.
+    """A model with everything needed to use it as it was trained.
 
     Parameters
     ----------
     model : keras.Model
     recipe : Compose
-        The whole recipe it was trained with; ``recipe.eval()`` is what an image to predict gets.
+        The whole recipe that it was trained with; prediction uses ``recipe.eval()``.
     class_names : tuple of str
         Empty where none were saved.
     postprocess : Compose or None
-        Result steps that refine what the model puts out.
+        Result steps that refine what the model outputs.
     task : {"classify", "multilabel", "regress", "segment"}
     input_spec : OpenSpec
-        Shape without the batch axis (None where any length will do), dtype and axes of the model's input.
+        Shape without the batch axis (None for any length), dtype and axes of the model's input.
     path : Path
     target_names : tuple of str
         Of a model for numbers: what each output is; empty where no names were saved.
     outputs : {"probabilities", "logits"} or None
-        What the model puts out, where that was certain when it was saved.
+        What the model outputs, where that was certain when it was saved.
     """
 
     model: Any
@@ -102,7 +102,7 @@ def save(
         them is ``"multilabel"``; a loss such as ``"mse"`` on another layer is ``"regress"``. Outputs without
         activation and without such a loss are classes where `class_names` are given.
     outputs : {"probabilities", "logits"}, optional
-        What the model puts out, where neither its last layer nor its loss tells.
+        What the model outputs, where neither its last layer nor its loss shows it.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def save(
     if task == "regress" and (names or outputs):
         given = "class_names" if names else "outputs"
         raise OffgraphError(
-            f"{given}: the task is 'regress', so the model puts out numbers and not classes; leave {given} out (target_names "
+            f"{given}: the task is 'regress', so the model outputs numbers and not classes; leave {given} out (target_names "
             "says what the numbers are), or say task='classify' or task='multilabel'"
         )
     taken = _input(model)
@@ -180,7 +180,7 @@ def save(
 def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
     """Load a model with the recipe that was saved in it.
 
-    Keras' safe mode stays on: a file that would run code of its own (a Lambda layer) is refused.
+    Keras' safe mode stays on: a file that would run its own code (a Lambda layer) is refused.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
     Raises
     ------
     OffgraphError
-        Where the file is not a ``.keras`` file with a recipe in it, is damaged, or unpacks to an absurd size.
+        Where the file is not a ``.keras`` file with a recipe, is damaged, or unpacks to an implausible size.
     """
     path = path_of("path", path)
     told = read_description(path)
@@ -235,7 +235,7 @@ def _load_model(path: Path, compile: bool) -> Any:
 
 
 def _save_model(model: Any, part: Path, path: Path) -> None:
-    """Let Keras write the file and load it again: refused is what it could not load, while the model is in memory."""
+    """Let Keras write the file and load it again, so that a file that cannot be loaded is refused before the model is gone."""
     try:
         with warnings.catch_warnings():
             # What Keras warns of, lambdas and classes that are not registered, is refused below with what to do.
@@ -251,7 +251,7 @@ def _save_model(model: Any, part: Path, path: Path) -> None:
 
 
 def _why_not(model: Any, error: Exception) -> str:
-    """Say what keeps a model from being loaded again, and what to write instead."""
+    """Explain why a model cannot be loaded again, and what to write instead."""
     own = [entry for layer in _layers(model) for entry in _own(layer)]
     lambdas = [name for name, kind in own if kind == "Lambda"]
     if lambdas:
@@ -306,7 +306,7 @@ def result_steps(given: Compose | Sequence[Any], task: Task, taken: OpenSpec, ou
     taken : ArraySpec
         What the model takes.
     outputs : int or None
-        Length of the last axis it puts out.
+        Length of the last axis it outputs.
 
     Raises
     ------
@@ -326,7 +326,7 @@ def result_steps(given: Compose | Sequence[Any], task: Task, taken: OpenSpec, ou
     for step in steps.steps:
         if not isinstance(step, ResultStep):
             raise OffgraphError(
-                f"postprocess: {step.name} is no result step; it takes Threshold, FillHoles, RemoveSmall, "
+                f"postprocess: {step.name} is not a result step; it takes Threshold, FillHoles, RemoveSmall, "
                 "KeepLargest and Label"
             )
     spatial = taken.axes.replace("C", "")
@@ -336,12 +336,12 @@ def result_steps(given: Compose | Sequence[Any], task: Task, taken: OpenSpec, ou
     except StepError as error:
         raise OffgraphError(f"postprocess: {error}") from error
     if np.dtype(made.dtype).kind not in "bui" or "C" in made.axes:
-        raise OffgraphError("postprocess: gives no mask; begin with Threshold(...)")
+        raise OffgraphError("postprocess: does not give a mask; begin with Threshold(...)")
     return steps
 
 
 def _check_recipe(recipe: Compose, taken: OpenSpec) -> None:
-    """Refuse a recipe that never makes of an image what the model takes."""
+    """Refuse a recipe whose output can never fit the model's input."""
     spatial = taken.axes.replace("C", "")
     channels = taken.shape[-1] if "C" in taken.axes else 1
     colours, axes = ((), spatial) if channels == 1 else ((channels,), spatial + "C")
@@ -364,11 +364,11 @@ def _class_names(model: Any, given: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _check_names(names: tuple[str, ...], task: Task | None, count: int | None) -> None:
-    # One output stands for two classes, where there is one class per image.
+    # With one class per image, one output stands for two classes.
     allowed = {count, 2} if count == 1 and task in (None, "classify", "segment") else {count}
     if names and count is not None and len(names) not in allowed:
         raise OffgraphError(
-            f"{len(names)} class names for a model that puts out {count} values; they must be as many"
+            f"{len(names)} class names for a model that outputs {count} values; they must be as many"
         )
 
 
@@ -380,7 +380,7 @@ def _target_names(model: Any, given: Sequence[str] | None, task: Task) -> tuple[
         )
     count = shape_of(model, "output")[-1]
     if names and count is not None and len(names) != count:
-        raise OffgraphError(f"{len(names)} target names for a model that puts out {count} values")
+        raise OffgraphError(f"{len(names)} target names for a model that outputs {count} values")
     return names
 
 
@@ -392,7 +392,7 @@ def _names(argument: str, given: Sequence[str] | None, example: str) -> tuple[st
         raise OffgraphError(f"{argument}={given!r:.80}: give a list of names, such as {example}")
     twice = first_repeated(names)
     if twice is not None:
-        raise OffgraphError(f"{argument}: {twice!r} stands in it twice")
+        raise OffgraphError(f"{argument}: {twice!r} is in it twice")
     return names
 
 

@@ -1,4 +1,4 @@
-"""The description that Offgraph keeps inside a ``.keras`` file: read with suspicion, as the file may be a stranger's."""
+"""The description that Offgraph keeps inside a ``.keras`` file: checked in full, as the file may come from a stranger."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _UNREADABLE = (
     KeyError,
     OverflowError,
 )
-# What takes a value apart that has another type or size than it should have.
+# What unpacking a value of another type or size than expected raises.
 _DAMAGED = (KeyError, TypeError, AttributeError, ValueError, IndexError, ArithmeticError, RecursionError)
 
 
@@ -65,7 +65,7 @@ def read_description(path: Path) -> Description:
     Raises
     ------
     OffgraphError
-        Where it is no ``.keras`` file with a recipe in it, is damaged, or unpacks to an absurd size; names the file.
+        Where it is not a ``.keras`` file with a recipe, is damaged, or unpacks to an implausible size; names the file.
     """
     described = _read_member(path)
     layout = described.get("offgraph")
@@ -111,7 +111,7 @@ def _read_member(path: Path) -> dict[str, Any]:
             unpacked, packed = sum(e.file_size for e in entries), path.stat().st_size
             if unpacked > max(_MOST_UNPACKED, packed * _MOST_GROWTH):
                 raise OffgraphError(f"{path}: {packed} bytes that unpack to {unpacked}; not a model file")
-            # Others unpack a whole block at once, however little of it is asked for.
+            # Other methods unpack a whole block at once, however little of it is read.
             packings = {e.compress_type for e in entries} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
             if packings:
                 raise OffgraphError(
@@ -147,7 +147,7 @@ def _names(described: dict[str, Any], field: str) -> tuple[str, ...]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"{field}={names!r:.80}")
     if len(set(names)) < len(names):
-        raise ValueError(f"{field} holds a name twice")
+        raise ValueError(f"{field} has a name twice")
     return tuple(names)
 
 

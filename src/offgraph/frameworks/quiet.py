@@ -1,4 +1,4 @@
-"""Loading TensorFlow without the lines that its C++ parts print as they start. For programs, not for the library."""
+"""Load TensorFlow without the lines that its C++ parts print at start-up. For applications, not for the library."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _START_UP = re.compile(
 def load_tensorflow(*modules: str) -> None:
     """Import TensorFlow, and modules that need it, with its start-up lines left out of standard error.
 
-    They are printed while its libraries are loaded, before any setting is read. All else that is printed meanwhile is
+    The lines are printed while its libraries load, before any setting is read. All else that is printed meanwhile is
     printed after it; all of it where the import fails. Nothing is left out where the user has set
     ``TF_CPP_MIN_LOG_LEVEL``. A module that is not installed is not loaded: whoever needs it says so.
 

@@ -37,14 +37,14 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     the dataset is the next epoch; ``take(n)``, ``skip(n)`` and ``shard(n, i)`` start a pass each, so where the loader
     shuffles they are parts of one order only with ``advance=False``. Keras warns about its own ``shuffle=True``, which
     it ignores for every ``tf.data.Dataset``: write ``model.fit(dataset, shuffle=False)``. TensorFlow takes the batch's own memory, without a copy; a pass
-    that is broken off leaves no thread behind. ``options().autotune.enabled`` is False, as TensorFlow's autotuning often
-    makes a pass wait at its end; where parallel ``map`` calls added behind it gain by autotuning, turn it on again.
+    that is abandoned leaves no thread. ``options().autotune.enabled`` is False, as TensorFlow's autotuning often
+    makes a pass wait at its end; where parallel ``map`` calls added after it gain by autotuning, turn it on again.
 
     Parameters
     ----------
     loader : Loader
     epoch : int, optional
-        Number of the first pass. Unless given, passes are numbered together with those of the loader itself.
+        Number of the first pass. By default passes are numbered together with those of the loader itself.
     advance : bool
         False: every pass is the same epoch, ``epoch`` or else the loader's ``start_epoch``.
 
@@ -120,12 +120,12 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
 
     made: Any = tf.data.Dataset.range(1).flat_map(one_pass)
     made = made.map(without_flag)
-    # There is nothing to tune, but TensorFlow's tuning thread sleeps for ever longer times, and at the end of most
+    # There is nothing to tune, but TensorFlow's tuning thread sleeps for longer and longer, and at the end of most
     # passes the whole program waits for it to wake: 0.15 s after a pass of 0.15 s.
     options = tf.data.Options()
     options.autotune.enabled = False
     made = made.with_options(options)
-    # What is left out is known only at the end of a pass; an asserted UNKNOWN would be taken for a wrong count.
+    # The number of skipped images is known only at the end of a pass; asserting UNKNOWN would count as a wrong number.
     return made if skips else made.apply(tf.data.experimental.assert_cardinality(len(loader)))
 
 
@@ -173,10 +173,10 @@ class _Objects:
 
 
 class _Passes:
-    """The passes that TensorFlow is making, each known by a ticket: it lives as long as the pass's iterator does.
+    """The passes in progress, each identified by a ticket that lives as long as TensorFlow's iterator of the pass.
 
-    In place of ``Dataset.from_generator``, which on Python 3.11 tells the C library to fetch every array above 128 KiB
-    from the system anew, in the whole program and for good: a page fault for every 4 KiB, a third of a pass's time.
+    Replaces ``Dataset.from_generator``. On Python 3.11 that makes the C library fetch every array above 128 KiB from
+    the system anew, for the rest of the process: a page fault per 4 KiB, a third of a pass's time.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class _Passes:
     arrays : callable
         Makes the arrays of an element from a batch.
     nothing : tuple of ndarray
-        What stands for an element behind the last one.
+        Placeholder for an element after the last one.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class _Passes:
         self._open: dict[int, Iterator[Batch]] = {}
 
     def start(self) -> np.ndarray:
-        """Begin a pass, and return its ticket; TensorFlow keeps that very array with the iterator."""
+        """Begin a pass and return its ticket, an array that TensorFlow keeps with the iterator."""
         number = next(self._numbers)
         self._open[number] = self.begin()
         ticket, lease = leased((1,), np.dtype(np.int64))
@@ -208,7 +208,7 @@ class _Passes:
         return ticket
 
     def next(self, ticket: np.ndarray) -> tuple[Any, ...]:
-        """Return True and the next batch's arrays, or False and nothing behind the last batch."""
+        """Return True and the arrays of the next batch, or False and placeholders after the last one."""
         batch = next(self._open[int(ticket[0])], None)
         return (np.False_, *self.nothing) if batch is None else (np.True_, *self.arrays(batch))
 

@@ -1,4 +1,4 @@
-"""How much memory the weights take that a ``.keras`` file describes, told without making them."""
+"""Memory of the weights that a ``.keras`` file describes, computed without creating them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MOST_GROWTH = 8  # times what the file holds; Keras stores weights as they are
 
 
 def refuse_weights_that_are_not_there(path: Path) -> None:
-    """Refuse a file that describes far more weights than it holds: a layer of 2 billion units is a line of text.
+    """Refuse a file that describes far more weights than it holds: a layer of 2 billion units is one line of text.
 
-    The layers are made in a scope in which Keras notes the shapes of variables and makes none. A file that cannot be
-    read that way is left to Keras' own loading, which says why.
+    The layers are built in a scope in which Keras records the shapes of variables without creating them. A file that
+    cannot be read that way is left to Keras, whose loading reports why.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def refuse_weights_that_are_not_there(path: Path) -> None:
 
 
 def _described(config: Any) -> int:
-    """Bytes of the weights that a configuration makes."""
+    """Bytes of the weights that a configuration describes."""
     import keras
     from keras.src.backend.common import global_state
     from keras.src.utils.dtype_utils import dtype_size

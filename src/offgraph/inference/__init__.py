@@ -1,1 +1,1 @@
-"""From a saved model and image files to predictions: what the model puts out, one pass over a source, one prediction."""
+"""From a saved model and image files to predictions: what the model outputs, one pass over a source, one prediction."""

@@ -1,4 +1,4 @@
-"""Outcomes of models of classes: one per image, or several labels."""
+"""Outcomes of classification models: one class per image, or several labels."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["ClassOutcome", "LabelOutcome"]
 
 _MATRIX = 200  # classes up to which their matrix is drawn
 _MISTAKES = 20  # kinds of mistake that are listed
-_LEAST = 12  # images on the page that are no mistakes, where there are so many
+_LEAST = 12  # correct images on the page, where there are so many
 
 
 class _Counted(Outcome):
-    """What one class and several labels per image have in common."""
+    """What models of one class and of several labels per image share."""
 
     def __init__(self, run: Predictions, folder: Path) -> None:
         super().__init__(run, folder)
@@ -55,8 +55,8 @@ class _Counted(Outcome):
                 (s.name, s.true, s.predicted, s.correct, share(s.precision), share(s.recall))
                 for s in self.scores.classes()
             ],
-            "Precision: of what was predicted as the class, the share that is. Recall: of what is of the class, the share "
-            "that was predicted as it."
+            "Precision: share of the predictions of a class that are correct. Recall: share of the images of a class that "
+            "were predicted as it."
             + ("" if self.scores.count == self.count else f" The class of {self.scores.count:,} is known."),
         )
 
@@ -153,7 +153,7 @@ class LabelOutcome(_Counted):
         self.count_one(truth, labels)
         names = prediction.class_names
         values = prediction.probabilities.tolist()
-        # How far the nearest decision is from the threshold: the least sure of them.
+        # Distance of the closest decision from the threshold.
         margin = min((abs(value - self.run.threshold) for value in values), default=0.0)
         if truth is None:
             self._other.add(1.0, Shown(prediction.index, prediction.summary))

@@ -1,4 +1,4 @@
-"""Outcomes of models of masks."""
+"""Outcomes of segmentation models."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class MaskOutcome(Outcome):
         return entry
 
     def _list(self, name: str, found: list[dict[str, Any]], dimensions: int) -> None:
-        """Write one row per object; the first image tells whether they have slices."""
+        """Write one row per object; the first image decides whether rows have a slice."""
         if self._table is None:
             self._table = TableWriter(
                 self._pieces, ("path", "label", *(_VOLUME if dimensions == 3 else _OBJECT))
@@ -142,8 +142,8 @@ class MaskOutcome(Outcome):
                 (s.name, s.true, s.predicted, s.common, share(s.iou), share(s.dice))
                 for s in self.overlaps.scores()
             ],
-            "Of the pixels of all images together. IoU: the common pixels as a share of those that are true or predicted. "
-            "Dice: twice the common pixels as a share of both sums."
+            "Over the pixels of all images. IoU: intersection over union of true and predicted pixels. Dice: twice the "
+            "intersection over the sum of both."
             + (f" {self.overlaps.void:,} pixels of label 255 are left out." if self.overlaps.void else ""),
         )
 

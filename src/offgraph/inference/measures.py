@@ -1,4 +1,4 @@
-"""How well predictions agree with what is known: counts of classes, errors of numbers, overlap of masks."""
+"""How well predictions agree with the truth: counts of classes, errors of numbers, overlap of masks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOID = 255
 
 
 class Kept(Generic[Payload]):
-    """Keeps the things of the highest rank, of equal ranks the first, and forgets the others as they come."""
+    """Keeps the entries of highest rank, the earlier of equal ones, and drops the others as they come."""
 
     def __init__(self, most: int) -> None:
         self._most, self._count = most, 0
@@ -37,7 +37,7 @@ class Kept(Generic[Payload]):
             heapq.heappushpop(self._heap, entry)
 
     def takes(self, rank: float) -> bool:
-        """Whether a thing of this rank would be kept; otherwise it is counted, and need not be made."""
+        """Whether an entry of this rank would be kept; if not, it is counted and need not be made."""
         full = len(self._heap) == self._most and rank <= self._heap[0][0]
         self._count += full
         return not full
@@ -57,7 +57,7 @@ class Kept(Generic[Payload]):
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class was told.
+    """How well one class was predicted.
 
     Parameters
     ----------
@@ -73,12 +73,12 @@ class ClassScore:
 
     @property
     def precision(self) -> float | None:
-        """Share of the predicted that are of the class; None where none was predicted."""
+        """Share of the predictions of the class that are correct; None without any."""
         return self.correct / self.predicted if self.predicted else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the true that were predicted as the class; None where there is none."""
+        """Share of the images of the class that were predicted as it; None without any."""
         return self.correct / self.true if self.true else None
 
 
@@ -116,7 +116,7 @@ class Scores:
 
     @property
     def exact(self) -> float | None:
-        """Share of images whose predicted classes are exactly the true ones; None before the first."""
+        """Share of images whose predicted classes are exactly the true ones; None without images."""
         return self.right / self.count if self.count else None
 
     def classes(self) -> list[ClassScore]:
@@ -137,7 +137,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class ErrorScore:
-    """How far predicted numbers of one kind lie from the true ones, in their own unit.
+    """Errors of one predicted quantity, in its own unit.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class ErrorScore:
     root : float
         Root of the mean squared error.
     bias : float
-        Mean of predicted less true.
+        Mean of predicted minus true.
     explained : float or None
         Share of the true values' variance that is explained (R²); None where they are all equal.
     """
@@ -210,7 +210,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class OverlapScore:
-    """How far the predicted pixels of a class and the true ones are the same.
+    """Overlap of the predicted and the true pixels of a class.
 
     Parameters
     ----------
@@ -240,8 +240,8 @@ class OverlapScore:
 class Overlaps:
     """Counts pixels of predicted and true masks, by class, and as objects against background.
 
-    Where the predicted masks number objects, or a true mask holds labels that are no classes of the model's, only
-    objects (not 0) and background are told apart. Pixels of label 255 that is no class are left out, as unknown.
+    Where the predicted masks number objects, or a true mask holds labels that are not classes of the model, only objects
+    (not 0) and background are distinguished. Pixels of label 255, unless it is a class, are left out as unknown.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ def _overlap_scores(table: np.ndarray, names: tuple[str, ...]) -> list[OverlapSc
 
 
 def _mean(scores: list[OverlapScore]) -> tuple[float, float]:
-    """Means over the classes that occur; an image without any, of which none was predicted, is correct."""
+    """Means over the classes that occur; an image where no class is true or predicted counts as correct."""
     found = [(score.iou, score.dice) for score in scores if score.iou is not None and score.dice is not None]
     if not found:
         return 1.0, 1.0

@@ -82,8 +82,10 @@ def source_for(
 
 
 def _labels_for(saved: SavedModel, src: str | os.PathLike[str], labels: str | None) -> dict[str, Any]:
-    """What the labels of a path are to be read as, to compare them with what the model says; none where none can be."""
-    if labels is None or saved.task == "segment":  # the folders below a mask model's images are no classes
+    """How to read the labels of a path, to compare them with predictions; no labels where that is impossible."""
+    if (
+        labels is None or saved.task == "segment"
+    ):  # for a mask model, folders below the images are not classes
         return {"labels": None}
     if not str(src).lower().endswith((".csv", ".tsv")) or not Path(src).is_file():
         return {"labels": None} if saved.task == "regress" else {}
@@ -108,7 +110,7 @@ def color_for(spec: OpenSpec) -> Color:
 
 
 def class_names_of(saved: SavedModel) -> tuple[str, ...]:
-    """The saved names, or the numbers; of one class per image, one output stands for two classes."""
+    """The saved names, or the numbers as names; with one class per image, one output stands for two classes."""
     count = saved.model.output_shape[-1]
     if saved.task == "regress":
         return ()
@@ -121,7 +123,7 @@ def class_names_of(saved: SavedModel) -> tuple[str, ...]:
 
 
 def target_names_of(saved: SavedModel, source: Source) -> tuple[str, ...]:
-    """What each number of the model is: as saved, else the source's own columns, else numbered."""
+    """Name of each number of the model: as saved, else the source's column, else numbered."""
     if saved.task != "regress":
         return ()
     count = saved.model.output_shape[-1] or 1
@@ -132,7 +134,7 @@ def target_names_of(saved: SavedModel, source: Source) -> tuple[str, ...]:
 
 
 def warn_of_other_names(saved: SavedModel, source: Source) -> None:
-    """Say so where a model's numbers are compared with columns of other names, or with none."""
+    """Warn where a model's numbers are compared with columns of other names, or with none."""
     wanted, given = [nfc(name) for name in saved.target_names], [nfc(name) for name in source.target_names]
     if saved.task != "regress" or not wanted or not given or set(wanted) <= set(given):
         return

@@ -1,4 +1,4 @@
-"""Outcomes of models of numbers."""
+"""Outcomes of regression models."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class NumberOutcome(Outcome):
         page.table(
             ["number", "mean error", "root mean square", "bias", "R²"],
             [(s.name, s.mean, s.root, s.bias, NONE if s.explained is None else s.explained) for s in scores],
-            "Errors in the unit of the number. Bias: the mean of predicted less true. R²: the share of the true values' "
+            "Errors in the unit of the number. Bias: the mean of predicted minus true. R²: the share of the true values' "
             "variance that is explained.",
         )
         page.charts(

@@ -1,4 +1,4 @@
-"""What one kind of model gives: rows of tables, counts, and what the page shows, mistakes first."""
+"""The outcome of one kind of model: rows of tables, counts, and what the page shows, mistakes first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SIDE = 240
 
 
 class Outcome(ABC):
-    """Takes the predictions of one run, one after the other.
+    """Collects the predictions of one run.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Outcome(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a page says beside an image, which is read again when the page is drawn."""
+    """The caption of an image on the page; the image itself is read again when the page is drawn."""
 
     index: int
     caption: str
@@ -73,7 +73,7 @@ class Shown:
 
 
 def figures_of(run: Predictions, shown: list[Shown]) -> list[Figure]:
-    """Read images again and put them beside what is said of them; one that is gone meanwhile is left out."""
+    """Read images again and add their captions; an image that is gone meanwhile is left out."""
     figures = []
     for one in shown:
         try:

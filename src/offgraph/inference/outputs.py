@@ -1,4 +1,4 @@
-"""What the numbers mean that a model puts out: probabilities, logits, or values as they are."""
+"""What the numbers that a model outputs mean: probabilities, logits, or values as they are."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SLACK = 1e-4  # float32 sums of a softmax pass 1 by rounding
 
 @dataclass(frozen=True)
 class OutputReader:
-    """Turns what the model puts out into what a prediction holds.
+    """Converts a model's outputs to what a prediction holds.
 
     Parameters
     ----------
     task : Task
-        Of a model for numbers the values stay as they are.
+        With ``"regress"`` the values stay as they are.
     logits : bool
-        Whether they go through softmax, or where each class stands for itself the sigmoid.
+        Whether to apply softmax, or the sigmoid where classes are independent.
     known : bool
-        Whether probabilities are known to be such, so that they need not sum to 1.
+        Whether the outputs are known to be probabilities, so that their sum need not be checked.
     """
 
     task: Task
@@ -58,8 +58,8 @@ class OutputReader:
             raise OffgraphError(
                 f"{name}: its outputs lie from {finite.min():.4g} to {finite.max():.4g}"
                 + ("" if whole else " and do not sum to 1")
-                + ", so they are no probabilities; say outputs='logits' if they are logits"
-                + ("" if not within else ", or outputs='probabilities' if each class stands for itself")
+                + ", so they are not probabilities; say outputs='logits' if they are logits"
+                + ("" if not within else ", or outputs='probabilities' if the classes are independent")
             )
         return values
 
@@ -95,6 +95,6 @@ def _softmax(values: np.ndarray) -> np.ndarray:
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
-    # Of exp only arguments below 0 are taken, which never overflow.
+    # exp is applied to arguments below 0 only, so it never overflows.
     small = np.exp(-np.abs(values))
     return np.where(values >= 0, 1 / (1 + small), small / (1 + small))

@@ -1,4 +1,4 @@
-"""What a model says about one image, and the run of predictions that it is one of."""
+"""The prediction for one image, and the run that it belongs to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["Prediction", "Predictions"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction(NotebookView):
-    """What a model says about one image, on the image's own grid.
+    """The prediction for one image, on the image's own grid.
 
     The grid is that of the upright image: what `offgraph.imread` gives, its EXIF orientation applied.
 
@@ -55,7 +55,7 @@ class Prediction(NotebookView):
     orientation : int
         EXIF orientation that was applied in reading, 1 to 8.
     run : Predictions
-        What it is one of: source, recipe, task.
+        The run that it belongs to: source, recipe, task.
     index : int
         Number of the image in its source.
     labels : tuple of int or None
@@ -111,12 +111,12 @@ class Prediction(NotebookView):
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """What each of `values` is, of a model for numbers."""
+        """Name of each of `values`, for a model of numbers."""
         return self.run.target_names
 
     @property
     def true_class(self) -> str | None:
-        """Name of the class that the source itself gives the image, if it gives it one."""
+        """Name of the image's class in the source, if it has one."""
         if not isinstance(self.item.label, int):
             return None
         return self.run.source.class_names[self.item.label]
@@ -211,7 +211,7 @@ def draw_mask(
 
 
 class Predictions(Iterator[Prediction]):
-    """The predictions of a source, one after the other; each is made when it is asked for.
+    """Iterator over the predictions of a source; each is computed when it is needed.
 
     Attributes
     ----------
@@ -231,7 +231,7 @@ class Predictions(Iterator[Prediction]):
     numbered : bool
         Of a mask model: whether its labels number objects, and are no classes.
     outputs : int
-        Values that the model puts out, of a mask model per pixel.
+        Values that the model outputs, of a mask model per pixel.
     quarantined : list of (name, reason)
         Images that were set aside so far.
     """
@@ -265,7 +265,7 @@ class Predictions(Iterator[Prediction]):
         return next(self._predictions)
 
     def close(self) -> None:
-        """Stop early; no thread is left behind."""
+        """Stop early, and end all threads."""
         self._predictions.close()
 
 

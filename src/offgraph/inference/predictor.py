@@ -1,9 +1,9 @@
 """A model's predictions for files, on the pixel grid of the images as they were.
 
-The recipe comes out of the model file, so that an image is prepared as in training. What a mask model puts out
+The recipe comes out of the model file, so that an image is prepared as in training. What a mask model outputs
 goes back to the original grid as probabilities and becomes a mask there: a probability of 0.5 between two coarse
-pixels is a place, so the outline falls between them, where a mask brought back would have steps as large as the
-model's pixels. Sizes in the result steps are pixels of the original.
+pixels has a position, so the outline falls between them; a mask scaled up would have steps as large as the model's
+pixels. Sizes in the result steps are in pixels of the original.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def predict(
         What makes a mask of probabilities, on the original grid. By default the steps saved with the model; where
         there are none, above 0.5 is 1 for a model with one output, else the likeliest class is taken.
     outputs : {"probabilities", "logits"}, optional
-        What the model puts out. By default the file says it, or the last layer does: softmax and sigmoid give
+        What the model outputs. By default the file says it, or the last layer does: softmax and sigmoid give
         probabilities, a layer without activation logits (with a warning that says so); else the values must be
         probabilities that sum to 1. Logits go through softmax, of one output or of several labels per image
         through the sigmoid.
@@ -81,10 +81,10 @@ def predict(
         multiple that the model takes.
     batch_size : int
     threads : int, optional
-        That read and prepare; by default one for each processor.
+        Threads that read and prepare images. Default: one per processor.
     on_error : {"quarantine", "stop"}
-        Set an image aside that cannot be read, does not fit the recipe or the model, or for which the model
-        gives NaN; or stop at it.
+        What to do with an image that cannot be read, does not fit the recipe or the model, or for which the model
+        gives NaN: set it aside, or stop at it.
     **options
         Passed on to `open_source` with a path, such as ``labels=None``, ``missing_mask`` and ``axes``.
 
@@ -183,7 +183,7 @@ def _threshold(value: Any) -> float:
 
 
 def _result_steps(saved: SavedModel, given: Compose | Sequence[Step] | None) -> Compose:
-    """What makes a mask of the model's probabilities; refused here, and not at every image, where it does not.
+    """The steps that make a mask of the model's probabilities, checked here once and not at every image.
 
     Raises
     ------
@@ -199,13 +199,13 @@ def _result_steps(saved: SavedModel, given: Compose | Sequence[Step] | None) -> 
         return Compose([])
     if steps is None and count != 1 and head_of(saved.model).activation == "sigmoid":
         warnings.warn(
-            f"{saved.path}: the model puts out {count} values per pixel, each a sigmoid for itself, and a pixel gets the "
+            f"{saved.path}: the model outputs {count} values per pixel, each an independent sigmoid, and a pixel gets the "
             "likeliest of them even where all are low, the first as background; say with postprocess=[og.Threshold(0.5)] "
             "how likely it must be, or train with a softmax whose first output is the background",
             OffgraphWarning,
             stacklevel=3,
         )
     if steps is None:
-        # Threshold(0) is the likeliest class; where the model saw nothing, and all are 0, the background.
+        # Threshold(0) takes the likeliest class; background where the model saw nothing and all probabilities are 0.
         return Compose([Threshold(0.5 if count == 1 else 0.0)])
     return result_steps(steps, saved.task, saved.input_spec, count)

@@ -1,4 +1,4 @@
-"""Predictions to files: tables, label masks, images and a page, in one folder that appears whole."""
+"""Save predictions: tables, label masks, images and a page, in one folder that is written atomically."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class PredictionReport:
     numbered : bool
         Whether labels number objects, as `Label` among the postprocessing makes them.
     too_many : str or None
-        The limit, where more images were set aside than ``max_bad`` puts up with.
+        The limit, where more images were set aside than ``max_bad`` allows.
     """
 
     path: Path
@@ -140,7 +140,7 @@ def save_predictions(
     out : path
         A folder that does not exist yet, or is empty.
     max_bad : float, int or str
-        Images set aside that are put up with: a share such as ``0.05`` or ``"5%"``, or a number of images such as
+        Images set aside that are tolerated: a share such as ``0.05`` or ``"5%"``, or a number of images such as
         ``12``. With more, everything is written, and the report's ``too_many`` and summary say so. Half of the images
         unless given.
 

@@ -1,7 +1,7 @@
-"""The lengths that a model takes, and the grid that it puts out.
+"""The lengths that a model takes, and the grid that it outputs.
 
-Of poolings and upsamplings that must meet again only multiples of their product fit, and where a pooling drops the rest
-of a length, the pixels of a mask stand for other places than their number tells.
+Where poolings and upsamplings must match, only multiples of their product fit. Where a pooling drops the remainder of a
+length, the pixels of a mask lie elsewhere than their number suggests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Grid", "grid_of"]
 
 _TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-# Times the multiple: lengths that no larger multiple divides; two for each axis, so that a ratio is none by chance.
+# Factors of the multiple: lengths that no larger multiple divides; two per axis, so that no ratio holds by chance.
 _ODD = ((5, 7, 5), (11, 13, 7))
 
 _MOST_PIXELS = (
@@ -45,8 +45,8 @@ class Grid:
 def grid_of(saved: SavedModel) -> Grid | None:
     """Find the smallest multiple that a model takes, or None where no multiple up to 64 fits.
 
-    It is tried, on small images of zeros, and not read off the layers: a layer of somebody's own tells nothing, and a
-    model that pads and crops for itself takes every size.
+    It is found by trial, on small images of zeros, and not from the layers: a custom layer reveals nothing, and a model
+    that pads and crops internally takes every size.
     """
     for multiple in _TRIED:
         first = _ratio(saved, multiple, _ODD[0])

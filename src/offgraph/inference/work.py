@@ -1,4 +1,4 @@
-"""One pass of a model over a source: read, prepare, batch, run, and bring what it puts out back to each image."""
+"""One pass of a model over a source: read, prepare, batch, run, and bring its output back to each image."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ class Work:
     _found: Grid | None = field(default=None, init=False)
 
     def run(self, told: Predictions) -> Generator[Prediction, None, None]:
-        """Predict batch after batch; bad images are told at their place in the order."""
+        """Predict batch after batch; bad images are recorded at their place in the order."""
         try:
             yield from self._all(told)
         finally:
-            self._ended.set()  # whoever waits to try again is not waited for
+            self._ended.set()  # do not wait for threads that pause before another try
 
     def _all(self, told: Predictions) -> Generator[Prediction, None, None]:
         done = False
@@ -139,7 +139,7 @@ class Work:
                         batch, count = [], 0
                     shape, count = found, count + 1
                 batch.append(entry)
-                if len(batch) >= 4 * self.batch_size:  # a long run of bad files is told as it goes on
+                if len(batch) >= 4 * self.batch_size:  # report a long run of bad files while it lasts
                     yield batch
                     batch, count, shape = [], 0, None
         if batch:
@@ -184,7 +184,7 @@ class Work:
         return array, frame
 
     def _outputs(self, entries: list[_Prepared]) -> list[np.ndarray | Exception]:
-        """What the model makes of each image of a batch, float32, or the error that it ended in.
+        """The model's outputs for each image of a batch, float32, or the error that occurred.
 
         A batch that the model does not take is run image by image.
         """
@@ -217,7 +217,7 @@ class Work:
         return self.reader(np.asarray(values, np.float32), str(self.saved.path))
 
     def _refusal(self, shape: tuple[int, ...], error: Exception) -> str:
-        """Say why the model does not take images of this shape, and which it takes."""
+        """Explain why the model does not take images of this shape, and which it takes."""
         spec = self.saved.input_spec
         size = tuple(shape[axis] for axis in spec.spatial)
         grid = self._grid() if None in spec.size else None
@@ -231,13 +231,13 @@ class Work:
         return f"{said}: {_first_line(error)}"
 
     def _grid(self) -> Grid | None:
-        """What the model takes and gives, found out once, when it is first asked for."""
+        """The sizes that the model takes and gives, found once, on first use."""
         if not self._asked:
             self._found, self._asked = grid_of(self.saved), True
         return self._found
 
     def _finished(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
-        """What the outputs for one image say, by the model's task."""
+        """Make the prediction for one image, by the model's task."""
         nothing = np.zeros(0, np.float32)
         match self.saved.task:
             case "segment":
@@ -261,7 +261,7 @@ class Work:
         return self._prediction(told, entry, back, mask=self._mask(back, axes, entry.index))
 
     def _to_output(self, frame: Frame, size: tuple[int, ...]) -> Frame:
-        """Extend a frame to the grid that the model puts out: the input's, or one a whole factor coarser or finer."""
+        """Extend a frame to the grid that the model outputs: the input's, or one a whole factor coarser or finer."""
         given = frame.output_size
         if size == given:
             return frame
@@ -273,7 +273,7 @@ class Work:
         if not whole or (grid is not None and tuple(ratio) != grid.ratio):
             fits = grid is not None and any(length % grid.multiple for length in given)
             raise StepError(
-                f"the model makes {size} of images of {given}: a mask model must put out the grid that it takes, or one "
+                f"the model makes {size} of images of {given}: a mask model must output the grid that it takes, or one "
                 "that is a whole factor coarser or finer, so that each output has its place"
                 + (f"; multiples of {grid.multiple} do: {_pad_to(grid)}" if fits and grid else "")
             )
@@ -332,7 +332,7 @@ def _pad_to(grid: Grid) -> str:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """Whether an error is the machine's want of memory, whatever framework raises it."""
+    """Whether an error means that memory ran out, whatever framework raises it."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, MemoryError) or type(seen).__name__ in (
@@ -347,7 +347,7 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    """The telling line of what a framework says: without terminal colours, frames and graph nodes."""
+    """The relevant line of a framework's message: without terminal colours, frames and graph nodes."""
     lines = [line.strip() for line in str(error).replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()]
     telling = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
     text = telling[0] if telling else type(error).__name__

@@ -1,1 +1,1 @@
-"""Look before training: previews, comparisons, odd files."""
+"""Checks before training: previews, comparisons, unusual files."""

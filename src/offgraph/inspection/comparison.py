@@ -1,4 +1,4 @@
-"""One image under several settings, side by side: which size, which order, by eye and by clock."""
+"""Compare one image under several settings: side by side, with differences and times."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def compare(
     out : path
         The HTML page.
     recipe : Compose, list of steps or path of a recipe file, optional
-        Where the varied steps stand, among others; a step that stands there twice is named by its id. Without
+        The recipe that contains the varied steps; a step that occurs twice is named by its id. Without
         it the varied steps alone are applied, in the order given.
     color, axes, page
         How a file is read, as for `offgraph.formats.decoding.read`.
@@ -224,7 +224,7 @@ def _settings(varied: list[Vary], recipe: Compose | None) -> list[_Setting]:
         for entry, value in zip(varied, values):
             _fields(changed, entry)[entry.field] = value
         caption = ", ".join(f"{e.step}.{e.field} = {json.dumps(v)}" for e, v in zip(varied, values))
-        with warnings.catch_warnings(record=True) as said:  # a setting that changes nothing is one to look at
+        with warnings.catch_warnings(record=True) as said:  # a setting that changes nothing is shown too
             warnings.simplefilter("always")
             chosen = Compose.from_dict(changed, source=f"--vary, {caption}")
         hints = tuple(str(one.message).removeprefix("--vary, ") for one in said)
@@ -233,7 +233,7 @@ def _settings(varied: list[Vary], recipe: Compose | None) -> list[_Setting]:
 
 
 def _refuse_missing(varied: list[Vary]) -> None:
-    """Refuse steps without a value that they need: the steps stand alone, so it can only be varied, too."""
+    """Refuse steps that lack a required value: without a recipe, such a value has to be varied too."""
     problems = []
     for step in dict.fromkeys(entry.step for entry in varied):
         given = {entry.field for entry in varied if entry.step == step}
@@ -298,7 +298,7 @@ def _add_figures(page: Report, original: Image, shown: list[_Shown]) -> None:
     alike = all(s.result.spec == original.spec for s in shown)
     base = original if alike else shown[0].result
     changes = [_change(base, s.result) for s in shown]
-    # A few extreme pixels would leave all others white; where nearly nothing changed, show what did.
+    # A few extreme pixels would leave all others white. Where nearly nothing changed, use the largest change.
     limit = max((float(np.quantile(change, 0.995)) for change in changes if change is not None), default=0.0)
     limit = limit or max(
         (float(change.max()) for change in changes if change is not None and change.size), default=0

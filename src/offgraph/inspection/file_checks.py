@@ -1,4 +1,4 @@
-"""What is wrong with these files: each is decoded once, and what is broken or odd is listed with its reason."""
+"""Check files before training: each is decoded once, and what is broken or unusual is listed with its reason."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ KINDS = {
     "duplicate": "the same bytes as another file",
     "rotated": "turned or mirrored by its EXIF orientation",
     "frames": "more than one image in the file",
-    "deep": "more than 8 bits a value",
+    "deep": "more than 8 bits per value",
     "mixed": "another type or number of channels than most: they do not fit into one batch",
     "cmyk": "stored as ink, read as RGB",
     "alpha": "has opacity",
@@ -74,7 +74,7 @@ _COLOUR = {"rgb", "rgba", "palette", "cmyk"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One remark on one file.
+    """One finding about one file.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ class DoctorReport:
 
 
 def _joined(groups: dict[str, list[Finding]]) -> list[tuple[str, list[Finding]]]:
-    """One line for each text, and one for many texts that differ in numbers and in the names of files alone."""
+    """Group findings: one line per text, and one line for many texts that differ only in numbers and file names."""
     alike: dict[str, list[str]] = defaultdict(list)
     for said, group in groups.items():
         alike[_pattern(group[0])].append(said)
@@ -199,14 +199,14 @@ def _joined(groups: dict[str, list[Finding]]) -> list[tuple[str, list[Finding]]]
 
 
 def _pattern(finding: Finding) -> str:
-    """What is said, without what is the file's own: numbers, and the names of a mask or of a first copy."""
+    """The text of a finding without what varies by file: numbers, and the names of a mask or of a first copy."""
     if finding.kind == "duplicate":
         return finding.kind
     return _NUMBERS.sub("#", _MASK_NAME.sub("mask: ", finding.said))
 
 
 def _files(group: list[Finding]) -> str:
-    """Names of the files that one line is about, a few of many."""
+    """Names of the files of one line, abbreviated if there are many."""
     named = ", ".join(printable(finding.file) for finding in group[:_NAMED])
     return named if len(group) <= _NAMED else f"{named} and {len(group) - _NAMED:,} more"
 
@@ -220,7 +220,7 @@ def _said(said: str, group: list[Finding]) -> str:
 
 @dataclass
 class _Examined:
-    """What one file turned out to be; None where it could not be used."""
+    """What was found in one file; None where it could not be used."""
 
     item: Item
     spec: ArraySpec | None = None
@@ -263,7 +263,7 @@ def doctor(
     SourceError
         Where there is nothing to look at.
     ArgumentError
-        Where `workers` is no whole number of at least 1.
+        Where `workers` is not a whole number of at least 1.
 
     Examples
     --------
@@ -370,7 +370,7 @@ def _examine(source: Source, index: int) -> _Examined:
     for note in decoded.notes:
         if note.startswith("the name ends in"):
             one.find("suffix", note)
-        elif decoded.frames == 1 and decoded.layout != "cmyk":  # what is said above is not said twice
+        elif decoded.frames == 1 and decoded.layout != "cmyk":  # do not repeat what is said above
             one.find("note", note)
     return one
 
@@ -382,7 +382,7 @@ def _reason(error: DecodeError, item: Item) -> str:
 
 
 def _what_opens_it(source: Source, index: int) -> str:
-    """Say which colour policy reads a file that the present one refuses; empty where the file itself is at fault."""
+    """Name a colour policy that reads a file which the present one refuses; empty where the file itself is at fault."""
     if source.reading.color == "keep":
         return ""
     try:
@@ -395,7 +395,7 @@ def _what_opens_it(source: Source, index: int) -> str:
 
 
 def _few_values(mask: np.ndarray) -> frozenset[int] | None:
-    """The values of a mask of at most two, which may be an object in white; else None."""
+    """The values of a mask with at most two, which may be an object in white; otherwise None."""
     if mask.dtype.itemsize > 1 or not mask.size:
         return None
     counts = np.bincount(mask.ravel().astype(np.uint8), minlength=256)
@@ -404,7 +404,7 @@ def _few_values(mask: np.ndarray) -> frozenset[int] | None:
 
 
 def _about_masks(examined: list[_Examined]) -> list[str]:
-    """Say where all masks are black and white: white is 255, and no network has that class."""
+    """Report masks that are all black and white: white is 255, which is hardly meant as a class number."""
     masked = [one for one in examined if one.mask_spec is not None]
     values = [one.mask_values for one in masked]
     if not masked or None in values or frozenset[int]().union(*(v for v in values if v)) != {0, 255}:
@@ -413,7 +413,7 @@ def _about_masks(examined: list[_Examined]) -> list[str]:
 
 
 def _find_mixed(examined: Iterable[_Examined]) -> None:
-    """Name what differs from most in what all images of a batch have in common."""
+    """Report images that differ from most in what all images of a batch must share."""
     usable = [one for one in examined if one.spec is not None]
     for kind, told in (("images", lambda one: one.spec), ("masks", lambda one: one.mask_spec)):
         forms = Counter(_form(told(one)) for one in usable if told(one) is not None)
@@ -439,7 +439,7 @@ def _describe_alpha(opacity: np.ndarray) -> str:
 
 
 def _find_duplicates(examined: Iterable[_Examined]) -> None:
-    """Compare contents, of files of equal length only."""
+    """Compare contents, but only of files of equal length."""
     by_length: dict[int, list[_Examined]] = defaultdict(list)
     for one in examined:
         try:

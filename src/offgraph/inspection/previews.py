@@ -1,4 +1,4 @@
-"""What a recipe does to one's own images, before anything is built or trained."""
+"""Preview what a recipe does to images, before anything is built or trained."""
 
 from __future__ import annotations
 
@@ -61,20 +61,20 @@ def preview(
     -------
     Path
         The page. Images that cannot be read or do not fit the recipe are listed on it with the reason, and an
-        `OffgraphWarning` tells how many there are. Scaling to floats at a recipe's end (`Normalize`, `Rescale`) is
+        `OffgraphWarning` says how many there are. Scaling to floats at a recipe's end (`Normalize`, `Rescale`) is
         left out of what is drawn, so that black stays black.
 
     Raises
     ------
     SourceError
-        Where `src` is no source.
+        Where `src` is not a source.
     OffgraphError
         Where `n` is not positive, not one image can be drawn, or the page cannot be written.
     """
     n = whole_number("n", n)
     out = path_of("out", out)
     recipe = as_recipe(recipe)
-    Key(seed)  # refuses a seed that is none, before any file is read
+    Key(seed)  # refuses an invalid seed before any file is read
     source = open_source(src)
     count = min(n, len(source))
     chosen = [(2 * part + 1) * len(source) // (2 * count) for part in range(count)]
@@ -121,7 +121,7 @@ def preview(
 
 
 def _seen(recipe: Compose) -> int:
-    """How many steps lead to what the page shows: all but a scaling to floats at the end."""
+    """Number of steps before what the page shows: all but a scaling to floats at the end."""
     stop = len(recipe.steps)
     while stop and isinstance(recipe.steps[stop - 1], Normalize | Rescale):
         stop -= 1

@@ -25,7 +25,7 @@ __all__ = ["Batch", "collate"]
 
 @dataclass(frozen=True, eq=False)
 class Batch(NotebookView):
-    """A batch, the caller's own: nothing else writes into its arrays.
+    """A batch. It belongs to the caller: nothing else writes into its arrays.
 
     Parameters
     ----------

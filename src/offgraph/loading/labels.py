@@ -15,7 +15,7 @@ __all__ = ["BatchLabels"]
 
 @dataclass(frozen=True)
 class BatchLabels:
-    """The labels of a loader: what they mean, and the array that a batch has of them.
+    """The labels of a loader: what they mean, and how a batch holds them as an array.
 
     Parameters
     ----------

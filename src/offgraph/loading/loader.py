@@ -1,4 +1,4 @@
-"""Batches for training: read, transformed and put together by threads, in an order that has an address."""
+"""Batches for training: read, transformed and collated by threads, in an order derived from seed and epoch."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Loader(NotebookView):
     """Batches of a source, or of a built dataset, epoch after epoch.
 
     Each pass is the next epoch. Image i of epoch e is drawn at ``Key(seed, e, i)``, and the order of an epoch
-    follows from (seed, epoch): the bytes are the same for any number of threads. A loader holds no thread unless
-    a pass is under way, and leaves none behind when a pass is broken off.
+    follows from (seed, epoch): the bytes are the same for any number of threads. A loader holds threads only during a
+    pass, and a pass that is abandoned leaves none.
 
     Parameters
     ----------
@@ -69,26 +69,26 @@ class Loader(NotebookView):
         What is done with each image. A built dataset has its own; another one is refused.
     batch_size : int
     seed : int, optional
-        Of draws and order; 0 unless given, for a built dataset the one it was built with.
+        Of draws and order. Default: 0, or the seed that a built dataset was built with.
     threads : int, optional
-        One a processor unless given.
+        Default: one per processor.
     shuffle : bool, optional
-        Mix the order anew in every epoch. Unless given, only a recipe for training that draws does: one without
+        Shuffle anew in every epoch. Default: only for a training recipe that draws; one without
         ``Augment``, or of ``.eval()``, keeps the order of the source. Train such a recipe with ``shuffle=True``.
     drop_last : bool
         Leave out a last batch that is not full.
     on_error : {"raise", "skip"}
-        What an image that cannot be used does: ends the pass with an error that names it, or is left out, the
-        next image taking its place. Left out are files that cannot be read, images that a step refuses, and those
-        that cannot stand in a batch with most of the source: of another depth (dtype as stored), shape, number of
+        What to do with an image that cannot be used: end the pass with an error that names it, or leave it out, the
+        next image taking its place. Such are files that cannot be read, images that a step refuses, and those
+        that do not fit into a batch with most of the source: of another depth (dtype as stored), shape, number of
         channels or axes. :attr:`skipped` lists them; the first pass that leaves out more than 5 % ends with a
         warning.
     max_bad : float, int or str
         With ``on_error="skip"``, images that one pass may leave out: a share such as ``0.05`` or ``"5%"``, or a number
-        such as ``12``. One more ends the pass. Half of the images unless given.
+        such as ``12``. One more ends the pass. Default: half of the images.
     non_finite : {"error", "allow"}
-        What NaN or infinity in an image of floats does, in the file or after the recipe: count as an image that
-        cannot be used, or pass.
+        What to do with NaN or infinity in an image of floats, in the file or after the recipe: treat the image as one
+        that cannot be used, or let it pass.
     color : {"rgb", "grey", "keep"}
         How images are read from a path; a Source and a built dataset have their own.
     task : {"classify", "multilabel", "regress", "segment"}, optional
@@ -100,7 +100,7 @@ class Loader(NotebookView):
     one_hot : bool
         Give class numbers as rows of 0 and 1, for losses such as ``categorical_crossentropy``.
     mask_dtype : str, optional
-        Integer dtype of the masks in a batch. Unless given, the smallest that holds those of the masks looked at.
+        Integer dtype of the masks in a batch. Default: the smallest that holds the labels of the masks looked at.
     boxes : {"padded", "ragged"}, optional
         How the boxes of a source with the task ``"detect"`` stand in a batch: in one array, filled up with -1, or in an
         array for each image. Padded unless given.
@@ -111,7 +111,7 @@ class Loader(NotebookView):
         What the four numbers of a box are; ``"xyxy"`` unless given: left, upper, right and lower edge in pixels, 0 at the
         image's own edge.
     prefetch : int
-        Batches made ahead of the one in use.
+        Number of batches made ahead of the one in use.
     other_recipe : bool
         Allow another recipe for a built dataset. The whole of it is run on the images as they are stored.
     start_epoch : int
@@ -136,8 +136,8 @@ class Loader(NotebookView):
     ``range=`` takes both as they are, each by the largest value of its dtype. Masks get the widest integer dtype of those
     looked at; one of another dtype is converted where every label fits, and refused where one does not.
 
-    A failure of the machine (drive, network, file handles, memory) is no fault of an image: it is tried again for a few
-    seconds, then ends the pass with a MachineError, whatever ``on_error`` says. The next pass may succeed.
+    A failure of the machine (drive, network, file handles, memory) is not an image's fault: the loader tries again for a
+    few seconds, then ends the pass with a MachineError, whatever ``on_error`` says. The next pass may succeed.
 
     Examples
     --------
@@ -242,7 +242,7 @@ class Loader(NotebookView):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make what belongs to this process and is not pickled."""
+        """Create what belongs to this process and is not pickled."""
         self._buffers = Buffers(self.prefetch + 2)
         self._lock, self._looking = threading.Lock(), threading.Lock()
 
@@ -500,5 +500,5 @@ class Loader(NotebookView):
 
 
 def _named(name: str, why: str) -> str:
-    """Say the name once: some reasons begin with the whole path."""
+    """Name the file once: some reasons begin with its path already."""
     return why if name in why else f"{name}: {why}"

@@ -1,4 +1,4 @@
-"""Where a loader's samples come from: the files of a source, or a dataset that was built of them."""
+"""Where a loader's samples come from: the files of a source, or a dataset built from them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TrainingSample:
     Parameters
     ----------
     number : int
-        Of the item in its source, or of the example in its dataset.
+        Number of the item in its source, or of the example in its dataset.
     name : str
         Of the file, relative to the source's root.
     targets : Targets
@@ -71,7 +71,7 @@ class Rules:
     reference : Reference or None
         What most images look like; None where no image could be looked at.
     any_depth : bool
-        Whether the recipe makes the same of every depth.
+        Whether the recipe gives the same result for every depth.
     non_finite : {"error", "allow"}
         What NaN and infinity do.
     """
@@ -82,7 +82,7 @@ class Rules:
 
 
 class Samples(Protocol):
-    """What a loader asks of the place its samples come from."""
+    """What a loader needs from the source of its samples."""
 
     labels: BatchLabels
     has_masks: bool

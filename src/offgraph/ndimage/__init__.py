@@ -1,4 +1,4 @@
-"""The functions of ``scipy.ndimage``, with its signatures and its answers, at native speed where it counts.
+"""The functions of ``scipy.ndimage``, with its signatures and results, at native speed where it matters.
 
 Every one of SciPy's names is here. Those in :data:`NATIVE` run Offgraph's own loops, return the bytes of the
 installed SciPy, release the interpreter lock and may use several threads (:mod:`offgraph.core.threads`). The others are

@@ -1,4 +1,4 @@
-"""SciPy's argument rules: sequences, axes, origins. The texts of the exceptions are SciPy's: callers match them."""
+"""SciPy's argument rules: sequences, axes, origins. The messages of the exceptions are SciPy's: callers match them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 __all__ = ["check_axes", "normalize_axis", "normalize_sequence", "skip_if_dtype", "whole_origins"]
 
 
-# Put together once: it is looked at in every call.
+# Built once: every call looks at it.
 _SCALARS = frozenset((int, float, str))
 
 
 def normalize_sequence(value: Any, rank: int) -> list[Any]:
-    """One entry an axis: a scalar (or a string) counts for every axis, a sequence must have `rank` entries."""
-    # The common types by name: to find out that something cannot be iterated over takes longer than the rest.
+    """Return one entry per axis: a scalar (or a string) is used for every axis, a sequence must have `rank` entries."""
+    # The common types by name: testing whether an object is iterable takes longer than all the rest.
     if type(value) in _SCALARS or isinstance(value, str) or not np.iterable(value):
         return [value] * rank
     entries = list(value)

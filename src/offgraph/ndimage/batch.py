@@ -1,11 +1,11 @@
 """Warps of many images of one size in one call: SciPy has no such functions.
 
-Every function takes images along a first axis of its own, and gives for each of them the bytes that the function of
-the same name in :mod:`offgraph.ndimage` gives for it alone; threads share the images. A small image is turned in a
-fraction of the time that a call of its own takes.
+Every function takes images stacked along the first axis, and returns for each the bytes that the function of the same
+name in :mod:`offgraph.ndimage` returns for it alone; threads share the images. For small images this takes a fraction of
+the time of separate calls.
 
 Axes are counted on an image, so that ``axes=(0, 1)`` is height and width of images of shape ``(n, height, width,
-channels)``; the axes of an image that are not named are carried along, not filtered and not resampled.
+channels)``; the other axes of an image are carried along, neither filtered nor resampled.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def rotate(
     cval: Any = 0.0,
     prefilter: bool = True,
 ) -> np.ndarray:
-    """Each image turned in the plane of two of its axes, by an angle of its own; sizes stay.
+    """Rotate each image in the plane of two of its axes, by its own angle; sizes stay.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def affine_transform(
     cval: Any = 0.0,
     prefilter: bool = True,
 ) -> np.ndarray:
-    """Each image at ``matrix @ o + offset`` for every output position ``o`` on `axes`, by a map of its own.
+    """Resample each image at ``matrix @ o + offset`` for every output position ``o`` on `axes`, by its own map.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def zoom(
     prefilter: bool = True,
     grid_mode: bool = False,
 ) -> np.ndarray:
-    """Each image on a finer or coarser grid, the same for all.
+    """Resample each image on a finer or coarser grid, the same for all.
 
     Parameters
     ----------
@@ -219,10 +219,10 @@ def zoom(
 
 
 def _images(images: Any, order: int) -> np.ndarray:
-    """The images as an array, after the checks that all functions have in common."""
+    """Return the images as an array, after the checks that all functions share."""
     if order < 0 or order > 5:
         raise RuntimeError("spline order not supported")
     images = np.asarray(images)
     if images.ndim < 2:
-        raise RuntimeError("images need an axis of their own behind the first, which counts them")
+        raise RuntimeError("images need another axis after the first, which counts them")
     return images

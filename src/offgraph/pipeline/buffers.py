@@ -1,4 +1,4 @@
-"""Aligned memory that is used again once its arrays are gone."""
+"""Aligned memory that is reused once no array refers to it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 class Buffers:
-    """Memory for batches, used again once nobody holds an array in it.
+    """Memory for batches, reused once nobody holds an array in it.
 
     New memory costs a page fault for every 4 KiB when it is first written: up to half of the time that a batch of
-    small images takes. What is handed out is the holder's own, for as long as any array, slice or tensor in it lives.
+    small images takes. A buffer belongs to its holder for as long as any array, slice or tensor in it lives.
 
     Parameters
     ----------
     most : int
-        Buffers kept while nobody uses them.
+        Number of unused buffers that are kept.
     """
 
     def __init__(self, most: int) -> None:
@@ -57,7 +57,7 @@ def leased(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, object]
 
 
 class _Lease:
-    """Stands for the use of a piece of memory."""
+    """Keeps a buffer in use while it lives."""
 
     def __init__(self, memory: np.ndarray) -> None:
         self.memory = memory

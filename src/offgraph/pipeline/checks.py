@@ -1,8 +1,8 @@
-"""What may stand in one batch: images of one depth, shape and dtype, masks of one dtype, finite values.
+"""Checks of what a batch may hold: images of one depth, shape and dtype, masks of one dtype, finite values.
 
-What a batch is to hold must not depend on the order of a pass, so it is not the first image of a batch that tells, nor
-the first of the source, which may be the odd one: a few images spread over the source are looked at, and most of them
-decide. Everything here raises `StepError`; whether that ends a pass or leaves an image out is the loader's business.
+What a batch holds must not depend on the order of a pass. So neither the first image of a batch nor the first of the
+source decides: a few images spread over the source are looked at, and the majority decides. Everything here raises
+`StepError`; the loader decides whether that ends a pass or leaves an image out.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def check_alike(image: ArraySpec, name: str, reference: OpenSpec, recipe: Compos
     ----------
     image, reference : ArraySpec
     name : str
-        Of what the reference was taken from, for the message.
+        Name of the image that the reference was taken from, for the message.
     recipe : Compose
-        What was run: no step that is in it already is advised.
+        What was run: the advice names no step that is in it already.
     kind : {"image", "mask"}
 
     Raises
@@ -67,7 +67,7 @@ def _shape(spec: OpenSpec) -> str:
 
 
 def advice(kind: str, one: OpenSpec, other: OpenSpec, recipe: Compose) -> str:
-    """Say what makes two images or masks alike; never a step that the recipe has already."""
+    """Advise how to make two images or masks alike; never with a step that the recipe has already."""
     if kind == "mask" and one.dtype != other.dtype:
         return "save all masks with the same dtype"
     if set(one.axes) - {"C"} != set(other.axes) - {"C"}:
@@ -114,7 +114,7 @@ def fit_mask(mask: Mask, dtype: str, name: str) -> Mask:
 
 
 def parse_mask_dtype(value: Any) -> str | None:
-    """Return the name of a dtype for masks, or refuse what is none."""
+    """Return the name of a dtype for masks, or refuse what is not an integer dtype."""
     if value is None:
         return None
     try:
@@ -158,7 +158,7 @@ def check_finite(image: Image, what: str) -> None:
     place = ", ".join(f"{name} {index}" for name, index in zip(image.axes, first))
     raise StepError(
         f"{what} {int(np.count_nonzero(wrong)):,} of {array.size:,} values that are NaN or infinite, the first, "
-        f"{array[first]}, at {place}; mend the image, or pass non_finite='allow' where they are meant"
+        f"{array[first]}, at {place}; repair the image, or pass non_finite='allow' where they are meant"
     )
 
 

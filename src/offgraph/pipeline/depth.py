@@ -1,4 +1,4 @@
-"""8 and 16 bits in one source."""
+"""Sources that mix images of 8 and of 16 bits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["converted_warning", "scales_by_dtype", "to_depth"]
 
 
 def scales_by_dtype(recipe: Compose) -> bool:
-    """Whether a recipe takes every image by the largest value of its dtype, so that 255 and 65535 both become 1."""
+    """Whether a recipe divides by the largest value of each image's dtype, so that 255 and 65535 both become 1."""
     before: OpenSpec = OpenSpec((None, None, 3), "uint8", "YXC")
     for step in recipe.steps:
         if isinstance(step, Normalize):
@@ -36,7 +36,7 @@ def scales_by_dtype(recipe: Compose) -> bool:
 def to_depth(image: Image, stored: ArraySpec, name: str, *, scale: bool) -> tuple[Image, str | None]:
     """Bring an image to the depth that most of its source has, or refuse it.
 
-    The same value means something else in 8 and in 16 bits, and a recipe such as ``Rescale(1 / 255)`` cannot know.
+    One value means different brightness in 8 and in 16 bits, and a recipe such as ``Rescale(1 / 255)`` cannot know.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def to_depth(image: Image, stored: ArraySpec, name: str, *, scale: bool) -> tupl
     stored : ArraySpec
         As most images of the source are read.
     name : str
-        Of an image that is as most are, for the message.
+        Name of an image of the usual depth, for the message.
     scale : bool
         Whether 8 and 16 bits may be converted, so that 255 and 65535 mean the same.
 

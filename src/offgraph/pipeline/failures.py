@@ -1,4 +1,4 @@
-"""What a file's failure is called, and which errors are a file's."""
+"""Which errors are a file's own, and how they are worded."""
 
 from __future__ import annotations
 

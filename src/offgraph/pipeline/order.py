@@ -1,4 +1,4 @@
-"""The order of a pass, by address."""
+"""The order of an epoch, derived from its address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["permutation"]
 
 
 def permutation(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Order of ``count`` things, by address: the same (seed, epoch) gives the same order everywhere.
+    """Permutation of ``count`` items by address: the same (seed, epoch) gives the same order everywhere.
 
     Entry i is ranked by a 64-bit hash of (seed, epoch, i), so nothing is drawn in sequence and no state is kept.
     The hash is a bijection of i, so there are no ties to break.

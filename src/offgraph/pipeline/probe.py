@@ -42,7 +42,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Reference(Probe):
-    """What every sample of a loader is held against: most of its images, and the widest of its masks."""
+    """What every sample of a loader is compared with: the most frequent kind of image, and the widest mask dtype."""
 
     @classmethod
     def of(
@@ -100,7 +100,7 @@ def look_at(
     threads: int,
     name: Callable[[int], str],
 ) -> tuple[list[Probe], dict[str, str]]:
-    """Look at chosen samples, and where none of them can be used, at the others until one can.
+    """Look at chosen samples; where none of them can be used, at the others until one can.
 
     Parameters
     ----------

@@ -42,12 +42,11 @@ def ordered_map(
     ahead: int | None = None,
     stop: threading.Event | None = None,
 ) -> Generator[Made, None, None]:
-    """Map over threads, give the results in the order of the things, and hold at most ``ahead`` of them.
+    """Map over threads; yield the results in the order of the inputs, and hold at most ``ahead`` of them.
 
-    The things are taken as they are needed, never all at once. An exception of ``function`` is raised here with
-    its own traceback, at its place in the order. Each call runs its loops on one thread, since the things are
-    worked on side by side already. Closing the generator cancels what has not started and waits
-    for what has: no thread is left behind.
+    Inputs are taken as they are needed, never all at once. An exception of ``function`` is raised here with its own
+    traceback, at its place in the order. Each call runs its loops on one thread, since the inputs are already worked on
+    in parallel. Closing the generator cancels what has not started and waits for what has: no thread outlives it.
 
     Parameters
     ----------
@@ -98,14 +97,14 @@ def _starting(advice: str) -> Iterator[None]:
 
 
 class _End:
-    """What the reading thread leaves behind the last thing: nothing, or the exception that ended it."""
+    """What the reading thread puts after the last item: nothing, or the exception that ended it."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
 _reading: dict[threading.Thread, threading.Event] = {}
-"""Threads that read ahead, each with what tells it to stop."""
+"""Threads that read ahead, each with its stop event."""
 
 
 @atexit.register

@@ -84,7 +84,7 @@ def lower(
             if before != promised:
                 raise ValueError(
                     f"its operations give {before.shape}, {before.dtype}, but output_spec says {promised.shape}, "
-                    f"{promised.dtype}; mend output_size or output_spec"
+                    f"{promised.dtype}; correct output_size or output_spec"
                 )
         except REFUSALS as error:
             refuse((here,), given, error)

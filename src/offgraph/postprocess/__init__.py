@@ -1,4 +1,4 @@
-"""Steps on what a model puts out, one file each: a new one adds its line here."""
+"""Steps on a model's output, one file each: a new one adds its line here."""
 
 from offgraph.postprocess.fill_holes import FillHoles
 from offgraph.postprocess.keep_largest import KeepLargest

@@ -1,4 +1,4 @@
-"""What the steps on label images share: connected pieces of equal labels, found inside their boxes."""
+"""Shared by the steps on label images: connected pieces of equal labels, found inside their bounding boxes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class LabelStep(ResultStep):
     """A result step that takes a label image: whole numbers on the spatial axes, 0 is the background."""
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; refuses what is no label image."""
+        """Return the spec unchanged; refuse what is not a label image."""
         if np.dtype(spec.dtype).kind not in "bui":
             raise ValueError(
                 f"takes labels, whole numbers; for probabilities ({spec.dtype}) put Threshold before it"
             )
         if not set(spec.axes) <= set(SPATIAL):
-            raise ValueError(f"takes labels on spatial axes alone, the image has axes {spec.axes}")
+            raise ValueError(f"takes labels on spatial axes only, the image has axes {spec.axes}")
         return spec
 
 
@@ -49,7 +49,7 @@ def neighbours(ndi: Any, dimensions: int, connectivity: int) -> np.ndarray:
 
 
 def pieces(labels: np.ndarray, connectivity: int) -> Iterator[tuple[tuple[slice, ...], np.ndarray, int]]:
-    """Yield for each label its box, its connected pieces numbered in the box, and how many they are."""
+    """Yield for each label its bounding box, its connected pieces numbered in it, and their number."""
     structure = neighbours(ndimage, labels.ndim, connectivity)
     for _, box, inside in regions(labels):
         found: Any = ndimage.label(inside, structure)

@@ -23,7 +23,7 @@ class Threshold(ResultStep):
     """Decide on a label for every pixel of a map of probabilities.
 
     A result step. Without a channel axis, or with one channel, a pixel is 1 where the probability is above `value`.
-    With several channels, one a class, a pixel takes the most probable class, of equal ones the first, if its
+    With several channels, one per class, a pixel takes the most probable class, of equal ones the first, if its
     probability is above `value`, else 0, the background. Gives uint8, or uint16 above 256 classes, on the spatial
     axes. Exactness: comparisons in the image's own dtype.
 

@@ -194,7 +194,7 @@ class Reading:
                 )
         if self.axes is not None:
             if not isinstance(self.axes, str):
-                raise SourceError(f"axes={self.axes!r:.80}: write one letter an axis, such as 'ZYX'")
+                raise SourceError(f"axes={self.axes!r:.80}: use one letter per axis, such as 'ZYX'")
             try:
                 name_axes((1,) * len(self.axes), self.axes)
             except StepError as error:

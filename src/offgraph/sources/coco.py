@@ -330,7 +330,7 @@ def open_coco(
         where,
         {coco.class_names[int(number)] for number in used},
         class_names,
-        "add it to class_names, or mend the annotations",
+        "add it to class_names, or correct the annotations",
     )
     number = {name: i for i, name in enumerate(class_names)}
     renumber = {i: number[name] for i, name in enumerate(coco.class_names) if name in number}

@@ -1,4 +1,4 @@
-"""Folders of images: one folder a class, or flat."""
+"""Folders of images: one folder per class, or flat."""
 
 from __future__ import annotations
 

@@ -255,7 +255,7 @@ def _refuse_a_stray(columns: _Columns, distinct: set[str]) -> None:
     row = next(row for row in columns.rows if row.cells[columns.names[0]] in others)
     raise columns.error(
         row,
-        f"{row.cells[columns.names[0]]!r:.80} in the column {named(columns.names)}, where most are numbers: mend the "
+        f"{row.cells[columns.names[0]]!r:.80} in the column {named(columns.names)}, where most are numbers: correct the "
         "table, or write task='classify' if each of them is a class",
     )
 

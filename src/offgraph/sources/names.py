@@ -100,7 +100,7 @@ def parse_class_names(given: Sequence[str]) -> tuple[str, ...]:
     names = tuple(nfc(name.strip()) for name in given)
     twice = first_repeated(names)
     if twice is not None:
-        raise SourceError(f"class_names: {printable(twice)} stands in it twice")
+        raise SourceError(f"class_names: {printable(twice)} is in it twice")
     if not names:
         raise SourceError("class_names=[]: give at least one name, or leave it out to take what is there")
     return names

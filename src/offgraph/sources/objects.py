@@ -264,7 +264,7 @@ class ObjectsKept:
     def _leave_out(self, file: Path, name: str, row: ObjectRow, why: str) -> None:
         if self.bad_boxes == "error":
             raise SourceError(
-                f"{printable(file)}, {row.place}: {why}; mend the file, or write bad_boxes='skip' to leave such "
+                f"{printable(file)}, {row.place}: {why}; correct the file, or write bad_boxes='skip' to leave such "
                 "boxes out"
             )
         self.left_out.add(why.partition(":")[0], f"{name}, {row.place}")

@@ -215,7 +215,7 @@ def numbered_classes(where: str, found: set[str], class_names: tuple[str, ...] |
         names = class_order(found)
         warn_of_likeness(where, names)
         return names
-    refuse_classes(where, found, class_names, "add it to class_names, or mend the annotations")
+    refuse_classes(where, found, class_names, "add it to class_names, or correct the annotations")
     return class_names
 
 

@@ -431,7 +431,7 @@ class _PerChannel(_Parsed):
                 return tuple(part for part in parts if part is not None)
         elif (number := _number(value)) is not None:
             return number
-        raise ValueError(f"expected a number, or a list of one number a channel, got {value!r:.80}")
+        raise ValueError(f"expected a number, or a list of one number per channel, got {value!r:.80}")
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}

@@ -1,4 +1,4 @@
-"""Numbers to charts, as SVG that stands in a page: text stays text, and colours follow the page's light or dark."""
+"""Charts as inline SVG: text stays text, and colours follow the page's light or dark scheme."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def confusion_matrix(
 ) -> Chart:
     """Chart how often each true class (row) was predicted as each class (column).
 
-    Colour is the share of the row, mistakes in another colour than what is correct, the number is the count. Up to 25
-    classes have their counts written, up to 60 their names; every cell tells both when it is pointed at.
+    Shade is the share of the row; mistakes have another colour than correct cells; the number is the count. Counts are
+    written for up to 25 classes, names for up to 60; the tooltip of every cell has both.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def training_curves(history: Mapping[str, Sequence[float]] | Any) -> list[Chart]
 
     Parameters
     ----------
-    history : mapping of name to one value an epoch, or what Keras's ``fit`` returns
+    history : mapping of name to one value per epoch, or what Keras's ``fit`` returns
         ``val_loss`` is drawn beside ``loss``, and so on.
 
     Raises
@@ -193,7 +193,7 @@ def _curves(name: str, values: Mapping[str, Sequence[float]]) -> Chart:
 
 
 class _Axis:
-    """A range of values, widened to round ends, with its ticks."""
+    """A range of values, widened to round limits, with its ticks."""
 
     def __init__(self, low: float, high: float, *, whole: bool = False) -> None:
         if not high > low:
@@ -224,7 +224,7 @@ class _Axis:
 
 
 class _Plot:
-    """Where values lie in a chart with two axes."""
+    """Maps values to positions in a chart with two axes."""
 
     def __init__(self, x: _Axis, y: _Axis, width: int, height: int) -> None:
         self.x, self.y = x, y
@@ -277,7 +277,7 @@ def _text(
 
 
 def _width(text: str) -> float:
-    """About how wide text is; a browser knows, we do not. Wide scripts count twice."""
+    """Estimated width of text, which only a browser knows exactly. Wide scripts count twice."""
     return sum(_FONT * (0.55 if ord(character) < 0x1100 else 1.0) for character in text)
 
 

@@ -18,6 +18,6 @@ PALETTE = np.array(
     ],
     np.uint8,
 )
-"""The colours of Okabe and Ito, told apart by the colour-blind; label n has colour (n - 1) mod 7."""
+"""The palette of Okabe and Ito, which is safe for colour blindness; label n has colour (n - 1) mod 7."""
 
 INK, PAPER, QUIET, WRONG = (28, 30, 33), (255, 255, 255), (176, 180, 186), (213, 94, 0)

@@ -31,7 +31,7 @@ def to_rgb(
         Any real dtype. Of a volume the middle slice is shown, of a series the first image; of two channels
         red and green, of four or more the first three (alpha is left out).
     axes : str, optional
-        One letter an axis; two axes are ``"YX"``, three with up to four last entries ``"YXC"``.
+        One letter per axis; two axes are ``"YX"``, three with up to four last entries ``"YXC"``.
     range : (low, high), optional
         The values shown as black and white. Without it: uint8 as it is, bool as 0 and 255, floats that lie
         within 0 and 1 times 255, and everything else stretched from its smallest to its largest finite value,
@@ -76,7 +76,7 @@ def to_rgb(
 
 
 def _bytes(array: np.ndarray, range: tuple[float, float] | None) -> np.ndarray:
-    """Values to 0…255 by the rule that `to_rgb` states."""
+    """Scale values to 0…255 by the rule of `to_rgb`."""
     if array.dtype == np.uint8 and range is None:
         return np.array(array, order="C")
     if array.dtype == np.bool_:
@@ -89,7 +89,7 @@ def _bytes(array: np.ndarray, range: tuple[float, float] | None) -> np.ndarray:
             low, high = 0.0, 1.0
     else:
         low, high = range
-    # Halved first: the distance between the extremes of float64 is itself beyond float64.
+    # Halved first: the distance between the extremes of float64 overflows.
     width = high / 2 - low / 2
     with np.errstate(invalid="ignore", over="ignore"):
         values = (values / 2 - low / 2) * (255.0 / width) if width > 0 else np.zeros_like(values)
@@ -98,7 +98,7 @@ def _bytes(array: np.ndarray, range: tuple[float, float] | None) -> np.ndarray:
 
 
 def common_range(arrays: Iterable[np.ndarray]) -> tuple[float, float] | None:
-    """Range by which several images are shown alike, so that their brightness can be compared.
+    """One display range for several images, so that their brightness can be compared.
 
     None, which is "as they are", where all are uint8 or bool; else 0 and 1 where all values lie between, or the
     smallest and the largest finite value of all.
@@ -120,7 +120,7 @@ def common_range(arrays: Iterable[np.ndarray]) -> tuple[float, float] | None:
 
 
 def fit(rgb: np.ndarray, side: int, *, enlarge: bool = True) -> np.ndarray:
-    """Bring a display image to at most `side` pixels a side.
+    """Bring a display image to at most `side` pixels per side.
 
     Larger images are shrunk with antialiasing; small ones grow by a whole factor without smoothing, so that
     single pixels can be seen, unless `enlarge` is false. Shape (H, W, 3) uint8 in and out.
@@ -161,8 +161,8 @@ def overlay(
         Of the tint, 0 to 1.
     outline : int, optional
         Width of the line in pixels, drawn inside the object; by default about 1/250 of the shorter side,
-        at least 1. 0 draws none. The line separates neighbours that share a colour, and serves eyes
-        that see no colour.
+        at least 1. 0 draws none. The line separates neighbours that share a colour, also for
+        readers who see no colour.
     numbers : bool
         Write each label on the middle of its object, or beside an object that is too small for it. A number hides
         no other object; one that has no room is left out.
@@ -234,7 +234,7 @@ def difference(
         axes = axes.replace("C", "")
     limit = float(np.abs(change).max(initial=0.0)) if limit is None else limit
     share = np.clip(change / limit, -1, 1) if limit > 0 else np.zeros_like(change)
-    # White in the middle, and two ends that differ in lightness order for no kind of colour blindness.
+    # White in the middle, and two ends that every kind of colour blindness can tell apart.
     red, blue = np.array((178, 24, 43.0)), np.array((33, 102, 172.0))
     end = np.where(share[..., None] > 0, red, blue)
     shown = 255 + (end - 255) * np.abs(share)[..., None]

@@ -1,7 +1,7 @@
-"""Images, text and tables to one HTML file that needs nothing beside it and asks nothing of the network.
+"""Images, text and tables as one self-contained HTML file, without network requests.
 
-File names, class names and messages are text from strangers: Jinja2 escapes every one, and the page's own
-content security policy allows no script but the page's own, by its hash, and no image from outside.
+File names, class names and messages are untrusted text: Jinja2 escapes all of it, and the page's content security
+policy allows only its own script, by hash, and no image from outside.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["NONE", "Figure", "Report", "Share"]
 
 NONE = "–"
-"""What a table shows in a column of numbers where there is none."""
+"""What a table shows for a missing number."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Figure:
     details : str
         A second, quieter line, such as the values that were drawn.
     alt : str
-        What the image shows, for those who do not see it; by default caption and details.
+        Alternative text for readers who do not see the image; by default caption and details.
     mark : str
         ``"wrong"`` frames the image and puts a cross before the caption, ``"right"`` a tick.
     on_white : bool
@@ -83,12 +83,12 @@ class Figure:
 
 
 class Share(float):
-    """A share that a table writes as a percentage, such as 0.25 as 25.0%."""
+    """A share that tables write as a percentage, such as 0.25 as 25.0%."""
 
 
 @dataclass
 class _Block:
-    """One piece of a section: kind and what its kind needs."""
+    """One piece of a section: its kind, and the values that the template needs for it."""
 
     kind: str
     content: dict[str, Any]
@@ -102,7 +102,7 @@ class _Section:
 
 
 class Report:
-    """A page that is put together from the top down and written as one HTML file.
+    """A page, assembled from top to bottom and written as one HTML file.
 
     Parameters
     ----------

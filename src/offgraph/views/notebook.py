@@ -53,7 +53,7 @@ def of_batch(batch: Batch) -> str:
 
 
 def of_loader(loader: Loader) -> str:
-    """The first images of epoch 0, as the model gets them; the loader's own epochs go on as they would."""
+    """The first images of epoch 0, as the model gets them; the loader's own epoch counter does not move."""
     batches = loader.epoch(0)
     try:
         batch = next(iter(batches), None)
@@ -65,7 +65,7 @@ def of_loader(loader: Loader) -> str:
 
 
 def of_source(source: Source) -> str:
-    """Images from all over a source, as they are read."""
+    """Images spread over a source, as they are read."""
     count = min(_MOST, len(source))
     shown: list[Shown] = []
     for part in range(count):

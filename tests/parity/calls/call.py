@@ -76,7 +76,7 @@ def assert_call(call: Call) -> None:
 
 @st.composite
 def shapes(draw: st.DrawFn, empty: bool = True) -> tuple[int, ...]:
-    """Lines, planes, images with channels behind or in front, volumes; now and then tiny, or with an empty axis."""
+    """Lines, planes, images with channels last or first, volumes; sometimes tiny, or with an empty axis."""
     kinds = ("line", "plane", "plane", "picture", "picture", "picture", "planes", "volume", "four", "tiny")
     size, few, channels = st.sampled_from(SIZES), st.integers(1, 9), st.sampled_from(CHANNELS)
     match draw(st.sampled_from(kinds)):

@@ -1,8 +1,7 @@
 """Filters.
 
-The argument checks, their order and their texts, and the weights are SciPy's; the loops are native. The functions
-live by family in the modules they are imported from; those that call a function of the caller's for every window
-are SciPy's own.
+The argument checks, their order and messages, and the weights are SciPy's; the loops are native. The modules group the
+functions by family; functions that call a Python function for every window are SciPy's own.
 """
 
 from __future__ import annotations

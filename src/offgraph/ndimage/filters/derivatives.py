@@ -138,7 +138,7 @@ def generic_laplace(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The sum of second derivatives along the axes, by a function of the caller's.
+    """The sum of second derivatives along the axes, computed by a given function.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def generic_gradient_magnitude(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The root of the sum of squared derivatives along the axes, by a function of the caller's.
+    """The root of the sum of squared derivatives along the axes, computed by a given function.
 
     Parameters
     ----------

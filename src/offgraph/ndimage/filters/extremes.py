@@ -37,7 +37,7 @@ from offgraph.ndimage.filters.windows import (
 __all__ = ["extremum", "maximum_filter", "maximum_filter1d", "minimum_filter", "minimum_filter1d"]
 
 _PART = 1 << 16
-"""Samples of a part of an image that is filtered alone, where the whole image would take too much memory."""
+"""Samples per part, where an image is filtered in parts because the whole would take too much memory."""
 
 
 def minimum_filter1d(
@@ -143,7 +143,7 @@ def _extremum1d(
 
 @dataclass(frozen=True)
 class _Box:
-    """What the native filter is told of a full box; one entry for each axis of the image."""
+    """The arguments of the native filter for a full box; one entry for each axis of the image."""
 
     lengths: list[int]
     modes: list[int]
@@ -180,7 +180,7 @@ def _filter_parts(box: _Box, input: np.ndarray, output: np.ndarray) -> None:
     in_place = same_elements(input, output)
     if not free or not in_place or output.size <= _PART:
         if free and np.may_share_memory(input, output):
-            input = input.copy()  # What runs out of memory midway has written.
+            input = input.copy()  # A call that runs out of memory midway has written already.
         try:
             return box.filter(input, output)
         except MemoryError:
@@ -356,7 +356,7 @@ def _in_one_pass(
     *,
     minimum: bool,
 ) -> bool:
-    """The extremes of a full box by the rank filter, where that gives what one axis after the other does.
+    """The extremes of a full box by the rank filter, where that equals filtering one axis after the other.
 
     SciPy stores each axis's result in the output, compares the next axis in double with `cval` as it is, and
     looks at an axis's arguments when its turn has come. So this is for outputs of the input's type, values outside
@@ -383,14 +383,14 @@ def _in_one_pass(
     try:
         _Box.of(passes, input.ndim, cval, minimum=minimum).filter(source, output)
     except MemoryError:
-        if shared:  # What runs out of memory midway has written.
+        if shared:  # A call that runs out of memory midway has written already.
             input[...] = source
         return False
     return True
 
 
 def _is_sample(value: Any, dtype: np.dtype) -> bool:
-    """Whether a value outside the image sorts among samples of a type as it does before the cast to it."""
+    """Whether a fill value compares with samples of a type in the same way before and after the cast to it."""
     if dtype.kind == "f":
         return isinstance(value, int | float)
     limits = np.iinfo(dtype)

@@ -62,7 +62,7 @@ def gaussian_filter1d(
 
     Notes
     -----
-    The bytes are SciPy's; integers are cut, not rounded, so flat areas may lose one grey level.
+    The bytes are SciPy's; integers are truncated, not rounded, so flat areas may lose one grey level.
 
     Examples
     --------
@@ -73,14 +73,14 @@ def gaussian_filter1d(
 
 
 def _reversed_weights(sigma: Any, order: int, truncate: float, radius: Any) -> np.ndarray:
-    """What a correlation meets: the weights from the last to the first."""
-    # Both are evaluated, so that a sigma that is no number is refused whatever the radius.
+    """Return the weights in the order of a correlation: from the last to the first."""
+    # Both are evaluated, so that a sigma that is not a number is refused whatever the radius.
     reach = int(truncate * float(sigma) + 0.5)
     if radius is not None:
         reach = radius
     if not isinstance(reach, numbers.Integral) or reach < 0:
         raise ValueError("Radius must be a nonnegative integer.")
-    # Whatever array a sigma of another library makes of them, the weights are NumPy's from here on.
+    # A sigma of another array library may make weights of its type; from here on they are NumPy's.
     return np.asarray(_gaussian_weights(sigma, order, reach)[::-1], dtype=np.float64)
 
 
@@ -94,7 +94,7 @@ def _gaussian_weights(sigma: Any, order: int, radius: Any) -> np.ndarray:
     bell = bell / bell.sum()
     if order == 0:
         return bell
-    # A derivative is a polynomial times the bell: q' - q * x / variance on the coefficients, once an order.
+    # A derivative is a polynomial times the bell: q' - q * x / variance on the coefficients, once per order.
     exponents = np.arange(order + 1)
     coefficients = np.zeros(order + 1)
     coefficients[0] = 1
@@ -151,8 +151,8 @@ def gaussian_filter(
 
     Notes
     -----
-    The bytes are SciPy's. After every axis the result is stored in the output's dtype, so an integer output is cut
-    once an axis.
+    The bytes are SciPy's. After every axis the result is stored in the output's dtype, so an integer output is truncated
+    once per axis.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Linear filters: correlations along an axis and over several, and means.
 
-The argument checks, their order and their texts, and the weights are SciPy's; the loops are native. Real arrays of
+The argument checks, their order and messages, and the weights are SciPy's; the loops are native. Real arrays of
 any dtype, layout and number of axes are taken, and complex ones.
 """
 
@@ -75,7 +75,7 @@ def correlate1d(
 
     Notes
     -----
-    The bytes are SciPy's: sums in float64, in its order of additions, cut (not rounded) to an integer output and
+    The bytes are SciPy's: sums in float64, in its order of additions, truncated (not rounded) to an integer output and
     wrapped around if too large for it. Complex arrays are filtered as real and imaginary parts. Where input and
     output share memory the result is that of separate arrays.
 
@@ -164,7 +164,7 @@ def convolve1d(
     if not weights.shape[0] & 1:
         origin -= 1
     if weights.dtype.kind == "c":
-        # `correlate1d` takes the conjugate, a convolution does not.
+        # `correlate1d` conjugates the weights, a convolution does not.
         weights = weights.conj()
     return correlate1d(input, weights, axis, output, mode, cval, origin)
 
@@ -216,7 +216,7 @@ def correlate(
 
     Notes
     -----
-    The bytes are SciPy's: sums in float64 in C order of the weights, cut (not rounded) to an integer output and
+    The bytes are SciPy's: sums in float64 in C order of the weights, truncated (not rounded) to an integer output and
     wrapped around if too large for it. Weights within 2.2e-16 of zero are left out.
 
     Examples
@@ -269,7 +269,7 @@ def convolve(
 def _correlate(
     input: Any, weights: Any, output: Any, mode: Any, cval: Any, origin: Any, convolution: bool, axes: Any
 ) -> np.ndarray:
-    """Both of the above, check after check as SciPy has them."""
+    """Correlation and convolution, with the checks in SciPy's order."""
     input, weights = np.asarray(input), np.asarray(weights)
     if input.dtype.kind == "c" or weights.dtype.kind == "c":
         if weights.dtype.kind == "c" and not convolution:
@@ -307,7 +307,7 @@ def _correlate(
         raise ValueError("output array is read-only.")
     cval = as_double(cval)
     if output.size == 0:
-        # Nothing is read or written, so SciPy comes to no complaint about a dtype.
+        # Nothing is read or written, so SciPy does not get to complain about a dtype.
         return output
     unsupported = "array type not supported"
     source = native_input(input, unsupported)
@@ -363,7 +363,7 @@ def uniform_filter1d(
 
     Notes
     -----
-    The bytes are SciPy's: one sum in float64 runs along the line, and integers are cut, not rounded. So a NaN or an
+    The bytes are SciPy's: one sum in float64 runs along the line, and integers are truncated, not rounded. So a NaN or an
     infinity spreads to the end of its line, as in SciPy.
 
     Examples
@@ -415,8 +415,8 @@ def uniform_filter(
 
     Notes
     -----
-    The bytes are SciPy's. After every axis the result is stored in the output's dtype, so an integer output is cut
-    once an axis.
+    The bytes are SciPy's. After every axis the result is stored in the output's dtype, so an integer output is truncated
+    once per axis.
 
     Examples
     --------

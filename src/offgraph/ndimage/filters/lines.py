@@ -1,4 +1,4 @@
-"""Running the native filters: arrays in C order, lines along one axis, one axis after another."""
+"""Run the native filters: on arrays in C order, on lines along one axis, on one axis after another."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ __all__ = [
 
 
 _PART_BYTES = 2 << 20
-"""Memory of the samples and results that are held at once where the arrays themselves cannot be read or written."""
+"""Memory for samples and results that are copied, where a kernel cannot read or write the arrays directly."""
 
 _SMALL_BYTES = 4 << 20
 """Copies of inputs up to this size are made whole, which is faster where several filters follow each other."""
 
 _HELD_BYTES = 4 << 20
-"""What a kernel may hold at once of arrays that it reads and writes itself."""
+"""Memory that a kernel may hold of arrays that it reads and writes directly."""
 
 _WRAPPING = (mode_code("wrap"), mode_code("grid-wrap"))
 
@@ -62,8 +62,8 @@ def call_in_c_order(
     """Call ``kernel(output, input, *arguments)`` with arrays in C order and native bytes that share no memory.
 
     The kernel filters with a `window`, or line by line along an `axis`; in that case it gets ``None`` for an input
-    that is the output. With a window it may hold as many rows of the first axis as the window has, in `held` bytes a
-    sample. What is not in C order, or would take much memory, is filtered part by part.
+    that is the output. With a window it may hold as many rows of the first axis as the window has, in `held` bytes per
+    sample. Arrays that are not in C order, or would take much memory, are filtered part by part.
     """
     if output.size == 0:
         return
@@ -117,7 +117,7 @@ def _filter_parts(
 ) -> None:
     """Filter one part of the arrays after the other, so that copies of them take little memory.
 
-    Each part is filtered together with what the window reaches beside it.
+    Each part is filtered together with the samples around it that the window reaches.
     """
     reaches = [_reach(window, axis) if axis != along else (0, False) for axis in range(output.ndim)]
     sample_bytes = input.itemsize + output.itemsize + held
@@ -153,8 +153,8 @@ def _filter_parts(
 def _steps(reaches: list[int], shape: tuple[int, ...], sample_bytes: int, along: int | None) -> list[int]:
     """The lengths of parts along every axis.
 
-    They are cut across the axis along which the window is the shortest for its length; if what is cut off is too much
-    still, across the next one, too.
+    The axis along which the window is shortest relative to the axis is cut first; if the parts are still too large, the
+    next one too.
     """
     steps = list(shape)
     axes = (axis for axis in range(len(shape)) if axis != along)
@@ -213,7 +213,7 @@ def filter_windows(
     cval: Any,
     origin: Any,
 ) -> np.ndarray:
-    """The whole of a public function: a native filter of `size` samples along `axis`, after SciPy's checks."""
+    """The body of a public function: a native filter of `size` samples along `axis`, after SciPy's checks."""
     input = np.asarray(input)
     axis, output, code = window_along(input, size, axis, output, mode, origin)
     for source, target, fill in parts(input, output, cval):
@@ -243,7 +243,7 @@ def _checked(input: np.ndarray, output: np.ndarray, cval: Any, origin: Any) -> t
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
     cval, origin = as_double(cval), operator.index(origin)
-    # The texts of the refusals take longer than the checks: they are made where they are needed.
+    # Building the error messages takes longer than the checks, so they are built on demand.
     try:
         source = native_input(input)
     except RuntimeError:
@@ -283,7 +283,7 @@ def correlate_axes(
         output[...] = input[...]
         return
     while native:
-        # One alone if it takes the way over parts, which are cut across other axes than its own.
+        # A single pass where it is filtered in parts, which are cut across other axes than its own.
         count = len(native) if _at_once(source, output) else 1
         some, native = native[:count], native[count:]
         call_in_c_order(core.correlate_axes, source, output, some, axis=some[0][0])
@@ -291,7 +291,7 @@ def correlate_axes(
 
 
 def unsupported(array: np.ndarray) -> str:
-    """SciPy's complaint about the type of an array."""
+    """SciPy's error for an unsupported array type."""
     return f"array type {array.dtype.newbyteorder('=')!r} not supported"
 
 
@@ -317,7 +317,7 @@ def along_axes(
         # An output that cannot be written is to be refused by the first pass, wherever that one writes.
         spare.flags.writeable = output.flags.writeable
     for left, arguments in zip(range(len(passes), 0, -1), passes):
-        # Taking turns, so that the last one ends in the output and none works in place.
+        # Alternate between two arrays, so that the last pass ends in the output and none works in place.
         target = output if left % 2 else spare
         filter_(input, target, *arguments)
         input = target

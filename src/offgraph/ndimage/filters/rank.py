@@ -1,6 +1,6 @@
 """Rank filters: the sample of some rank among those in a window; the median and percentiles among them.
 
-NaN, of either sign, ranks behind every number, as in `numpy.sort`. (SciPy leaves it undefined.)
+NaN, of either sign, ranks after every number, as in `numpy.sort`. (SciPy leaves it undefined.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Windows with a footprint: SciPy's checks of them, and the native filter that ranks the samples in one."""
+"""Windows with a footprint: SciPy's checks, and the native rank filter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def warn_of_two_windows(size: Any, footprint: Any) -> None:
-    """Say that of two windows one is ignored."""
+    """Warn that one of two given windows is ignored."""
     if size is not None and footprint is not None:
         # The caller of the public function, two functions above the one that calls this.
         warnings.warn("ignoring size because footprint is set", UserWarning, stacklevel=4)
@@ -50,7 +50,7 @@ def expand_entries(value: Any, axes: tuple[int, ...], ndim: int) -> list[Any]:
 
 
 def check_window(footprint: np.ndarray, origins: list[Any], axes: tuple[int, ...], ndim: int) -> None:
-    """Refuse a window that does not fit the axes, or lies beside the pixel."""
+    """Refuse a window that does not fit the axes, or does not contain the pixel."""
     lengths = [length for length in footprint.shape if length > 0]
     if len(lengths) != ndim:
         raise RuntimeError(f"footprint.ndim ({footprint.ndim}) must match len(axes) ({len(axes)})")
@@ -73,7 +73,7 @@ def rank_as_double(
         raise ValueError("output array is read-only.")
     cval, origins = as_double(cval), whole_origins(origins)
     if input.size == 0:
-        # Nothing is read or written, so SciPy comes to no complaint about a dtype.
+        # Nothing is read or written, so SciPy does not get to complain about a dtype.
         return
     input = native_input(input, "array type not supported")
     check_output(output, "array type not supported")

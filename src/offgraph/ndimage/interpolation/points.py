@@ -1,4 +1,4 @@
-"""Interpolation at points: those of a list, or those that a function gives."""
+"""Interpolation at points: given as an array, or by a function."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def map_coordinates(input, coordinates, output=None, order=3, mode="constant", c
 
 
 _POINTS_AT_A_TIME = 65536
-"""Points that `geometric_transform` collects before it interpolates at them: 0.5 MB an axis."""
+"""Points that `geometric_transform` collects before it interpolates at them: 0.5 MB per axis."""
 
 
 def geometric_transform(

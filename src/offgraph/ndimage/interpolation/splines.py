@@ -1,4 +1,4 @@
-"""Spline filters, and what the interpolating functions make of an image before they sample it."""
+"""Spline filters, and the preparation of an image for the interpolating functions."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _spread(image, output):
     if extra == 0:
         return image
     if extra < 0:
-        # SciPy reads sizes from behind the end of the output's shape here.
+        # SciPy reads sizes from after the end of the output's shape here.
         raise RuntimeError("output rank must not be smaller than input rank for a diagonal matrix")
     return np.broadcast_to(image[(..., *[None] * extra)], image.shape + output.shape[image.ndim :])
 
@@ -254,13 +254,13 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
     complex_output = input.dtype.kind == "c"
     output = output_array(output, input, output_shape, complex_output)
     if all(factor == 1 for factor in factors) and prefilter:
-        # Without the prefilter the image is not what its coefficients stand for, so it is resampled.
+        # Without the prefilter an image does not equal the spline of its coefficients, so it is resampled.
         if not output.flags.writeable:
             output = output.copy()
         output[...] = input
         return output
     if complex_output:
-        # `grid_mode` is not passed on: so does SciPy.
+        # `grid_mode` is not passed on, as in SciPy.
         for_each_part(_zoom, input, factors, output, cval, order=order, mode=mode, prefilter=prefilter)
         return output
     source, pad, splines = source_of(input, order, mode, cval, prefilter)
@@ -284,7 +284,7 @@ def zoom(input, zoom, output=None, order=3, mode="constant", cval=0.0, prefilter
     return output
 
 
-# Inside `shift` and `zoom` their own names are those of an argument.
+# Inside `shift` and `zoom` these names are arguments.
 _shift, _zoom = shift, zoom
 
 
@@ -337,7 +337,7 @@ def rotate(
     ndim = image.ndim
     down, right = rotation_plane(axes, ndim)
     if type(angle) is int and abs(angle) < 2**53:
-        angle = float(angle)  # which they take in a fifth of the time
+        angle = float(angle)  # cosdg and sindg take a float in a fifth of the time
     c, s = special.cosdg(angle), special.sindg(angle)
     matrix = np.array([[c, s], [-s, c]])
     if matrix.ndim != 2:  # several angles, which SciPy refuses where its arrays do not fit
@@ -348,7 +348,7 @@ def rotate(
     if reshape:
         corners = (matrix @ [[0, 0, height, height], [0, width, 0, width]]).tolist()
         extents = [max(line) - min(line) + 0.5 for line in corners]
-        # No size follows from an angle that is no finite number: what NumPy makes of it is SciPy's answer.
+        # No size follows from an angle that is not finite: SciPy's result is what NumPy makes of it.
         finite = all(extent < 2**62 for extent in extents)
         shape[down], shape[right] = (
             [int(extent) for extent in extents] if finite else np.array(extents).astype(int).tolist()

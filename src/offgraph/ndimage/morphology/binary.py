@@ -29,7 +29,7 @@ __all__ = [
 
 
 def generate_binary_structure(rank: int, connectivity: int) -> np.ndarray:
-    """The pixels within a city-block distance of the middle, in a cube of three pixels a side.
+    """The pixels within a city-block distance of the middle, in a cube of three pixels per side.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def iterate_structure(
     Returns
     -------
     ndarray of bool, or a pair
-        With `origin`, and two passes or more: the structure and its origins, one an axis.
+        With `origin`, and two passes or more: the structure and its origins, one per axis.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def binary_erosion(
     input : array_like
         Real, any number of axes; what is not zero is set, NaN too.
     structure : array_like, optional
-        What is not zero belongs to it; one axis for each of `axes`. A cross of three pixels a side if left out.
+        What is not zero belongs to it; one axis for each of `axes`. A cross of three pixels per side if left out.
     iterations : int
         Number of passes; below 1, until a pass changes nothing.
     mask : array_like, optional
@@ -309,7 +309,7 @@ def _as_c_int(value: Any) -> int:
 def _later_mask(mask: np.ndarray, output: np.ndarray, complement: bool) -> np.ndarray | None:
     """The mask that SciPy applies after the first pass, where that is another one."""
     if output.dtype.kind == "f" and not complement:
-        # It hides the pixels that the mask protects by clearing their first byte, and in a float 1 that is clear.
+        # SciPy hides the pixels that the mask protects by clearing their first byte, which in a float 1 is 0 already.
         return np.broadcast_to(np.int8(1), mask.shape)
     if mask.dtype.itemsize == 1:
         return None
@@ -422,7 +422,7 @@ def binary_hit_or_miss(
     input, output, axes
         As for `binary_erosion`.
     structure1 : array_like, optional
-        What must be set; a cross of three pixels a side if left out.
+        What must be set; a cross of three pixels per side if left out.
     structure2 : array_like, optional
         What must be clear; the complement of `structure1` if left out.
     origin1, origin2 : int or sequence of int

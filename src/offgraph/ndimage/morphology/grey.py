@@ -198,7 +198,7 @@ def _raised_extremum(
     else:
         origins = normalize_sequence(origin, len(axes))
     check_window(footprint, origins, axes, input.ndim)
-    # SciPy reads as many heights as the footprint has pixels, also where there are fewer.
+    # SciPy reads as many heights as the footprint has pixels, even if there are fewer.
     if structure.ndim != len(axes) or structure.size < footprint.size:
         raise RuntimeError("structure array has incorrect shape")
     if not isinstance(mode, str) and isinstance(mode, Iterable):
@@ -483,6 +483,6 @@ def black_tophat(
 
 
 def _difference(left: np.ndarray, right: np.ndarray, result: np.ndarray) -> np.ndarray:
-    """What NumPy calls a difference of numbers, and of truth values."""
+    """Difference of numbers, or exclusive or of truth values, as SciPy takes it."""
     subtract = np.bitwise_xor if left.dtype == right.dtype == np.bool_ else np.subtract
     return subtract(left, right, out=result)
