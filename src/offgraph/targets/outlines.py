@@ -24,7 +24,7 @@ __all__ = ["NOTHING", "Carried", "carry_boxes", "carry_polygons", "uncut_bounds"
 _NEARLY_HORIZON = 1e-9
 """Part of the largest scale beneath which a projected point counts as behind the horizon."""
 
-_LATTICE = 7
+_LATTICE = 5
 """Samples of a box along each axis, where its share that is left cannot be measured as an area."""
 
 NOTHING = 1e-9
@@ -81,8 +81,8 @@ def carry_boxes(edges: np.ndarray, legs: Sequence[Leg]) -> Carried:
         for number, left in zip(rest, _carry_parts([[corners[number]] for number in rest], legs)):
             result.bound(number, *left)
     else:
-        for number in rest:
-            result.bound(number, *_carry_samples(edges[number], legs))
+        for number, left in zip(rest, _carry_samples(edges[rest], legs)):
+            result.bound(number, *left)
     if not straight:
         _hold_pixels(result, edges, legs, None)
     return result
@@ -231,18 +231,20 @@ def _take_shares(
             shares[number] = 0.0
 
 
-def _carry_samples(edges: np.ndarray, legs: Sequence[Leg]) -> tuple[list[np.ndarray], float]:
-    """Carry a lattice of points of a box in space through maps that bend it."""
-    d = len(edges) // 2
-    ends = list(zip(edges[:d], edges[d:]))
-    middles = [low + (np.arange(_LATTICE) + 0.5) / _LATTICE * (high - low) for low, high in ends]
-    inside = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1).reshape(-1, d)
-    around = [np.linspace(low, high, 2 * _LATTICE + 1) for low, high in ends]
-    surface = np.stack(np.meshgrid(*around, indexing="ij"), axis=-1).reshape(-1, d)
-    surface = surface[((surface == edges[:d]) | (surface == edges[d:])).any(axis=1)]
-    _, seen_inside = forward_through(legs, inside)
-    places, seen = forward_through(legs, surface)
-    return [places[seen]] if seen.any() else [], float(seen_inside.mean())
+def _carry_samples(edges: np.ndarray, legs: Sequence[Leg]) -> list[tuple[list[np.ndarray], float]]:
+    """Carry lattices of points of boxes in space through maps that bend them, all boxes in one search."""
+    d = edges.shape[1] // 2
+    middles = np.stack(np.meshgrid(*[(np.arange(_LATTICE) + 0.5) / _LATTICE] * d, indexing="ij"), -1)
+    around = np.stack(np.meshgrid(*[np.linspace(0, 1, _LATTICE)] * d, indexing="ij"), -1)
+    around = around.reshape(-1, d)
+    surface = around[((around == 0) | (around == 1)).any(axis=1)]
+    low, lengths = edges[:, np.newaxis, :d], edges[:, np.newaxis, d:] - edges[:, np.newaxis, :d]
+    _, seen_inside = forward_through(legs, low + middles.reshape(-1, d) * lengths)
+    places, seen = forward_through(legs, low + surface * lengths)
+    return [
+        ([place[there]] if there.any() else [], float(inside.mean()))
+        for place, there, inside in zip(places, seen, seen_inside)
+    ]
 
 
 def _hold_pixels(
