@@ -73,9 +73,6 @@ def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:
     match op:
         case Grid():
             return _grid(op.map, rule.mode, rule.cval, np.dtype(spec.dtype))
-        case Zoom(copies=True):
-            n = len(op.map.output_size)
-            return grid_op(range(n), (False,) * n, (0,) * n, op.map.output_size, "constant", 0.0)
         case Zoom():
             return zoom_op(
                 spec.size, op.map.output_size, grid_mode=op.grid_mode, order=rule.order, mode=rule.mode, cval=rule.cval
