@@ -150,7 +150,7 @@ def resize_op(
     return (
         _RESIZE,
         tuple(length for _, length in window),
-        _tables(*sizes, kernel, antialias, tuple(map(tuple, window))),
+        _tables(*sizes, kernel, antialias, tuple((start, length) for start, length in window)),
     )
 
 
@@ -161,7 +161,7 @@ def _tables(
     antialias: bool,
     window: tuple[tuple[int, int], ...] | None = None,
 ) -> ResizeTables:
-    tables = [weight_table(n, length, kernel, antialias) for n, length in zip(input_size, size)]
+    tables: list[Any] = [weight_table(n, length, kernel, antialias) for n, length in zip(input_size, size)]
     if window is not None:
         parts = [slice(start, start + length) for start, length in window]
         tables = [tuple(array[part] for array in table) for table, part in zip(tables, parts)]

@@ -282,10 +282,10 @@ def show(image: str | os.PathLike[str] | np.ndarray) -> Any:
     PIL.Image.Image or None
         In a notebook the image, which it displays; elsewhere None.
     """
-    image = _displayable(image)
+    shown = _displayable(image)
     if _in_notebook():
-        return image
-    image.show()
+        return shown
+    shown.show()
     return None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.errors import ArgumentError, OffgraphError, StepError
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.pipeline.buffers import leased
 from offgraph.pipeline.checks import advice
 
@@ -218,7 +218,7 @@ class _Passes:
             batches.close()
 
 
-def _check(array: np.ndarray | None, spec: ArraySpec, kind: str, loader: Loader) -> None:
+def _check(array: np.ndarray | None, spec: OpenSpec, kind: str, loader: Loader) -> None:
     if array is None:
         raise StepError(f"a batch has no {kind}s, but the first image has a {kind}")
     if array.shape[1:] != spec.shape or array.dtype != spec.dtype:

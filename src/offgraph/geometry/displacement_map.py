@@ -230,7 +230,7 @@ class DisplacementMap(NumericMap):
         n, shape = len(self.input_size), components.shape[1:]
         goals = np.ascontiguousarray(components, np.float64).reshape(n, -1)
         places = np.full(goals.shape, np.nan)
-        known = np.isfinite(goals).all(axis=0)
+        known: Any = np.isfinite(goals).all(axis=0)
         if self.may_fold:
             known &= ~self._folds.cover(goals)
         found = self._solve(_kept(known, goals))

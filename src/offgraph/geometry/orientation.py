@@ -48,4 +48,8 @@ def orientation_map(orientation: int, stored_size: tuple[int, int]) -> GridMap:
     swapped, row_back, column_back = _ORIENTATIONS[orientation]
     backwards = [axis for axis, back in enumerate((row_back, column_back)) if back]
     unflipped = GridMap.flip(backwards, stored_size)
-    return unflipped.then(GridMap.transpose((1, 0), stored_size)) if swapped else unflipped
+    if not swapped:
+        return unflipped
+    turned = unflipped.then(GridMap.transpose((1, 0), stored_size))
+    assert isinstance(turned, GridMap)  # two grid maps join into one
+    return turned

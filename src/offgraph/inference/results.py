@@ -246,6 +246,7 @@ def _outcome(run: Predictions, folder: Path, stack: ExitStack) -> Outcome:
             return NumberOutcome(run, folder)
         case "segment":
             return MaskOutcome(run, folder, stack.enter_context(open_table_file(folder / "objects.csv")))
+    raise OffgraphError(f"predictions of a {run.task} model have no page yet; read them one by one")
 
 
 def _page(outcome: Outcome, run: Predictions) -> Report:

@@ -253,6 +253,7 @@ class Work:
                 if values.shape == (1,):
                     values = np.array([1 - values[0], values[0]], np.float32)
                 return self._prediction(told, entry, values, label=int(values.argmax()))
+        raise StepError(f"the outputs of a {self.saved.task} model are not read here; call the model itself")
 
     def _segmented(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
         frame = self._to_output(entry.frame, values.shape[:-1])

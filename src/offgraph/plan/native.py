@@ -69,7 +69,7 @@ def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:
     """
     if 0 in spec.shape:
         return None
-    rule = getattr(op, "resampling", None)
+    rule: Any = getattr(op, "resampling", None)
     match op:
         case Grid():
             return _grid(op.map, rule.mode, rule.cval, np.dtype(spec.dtype))
@@ -230,7 +230,7 @@ def companion(target: Mask | Heatmap, legs: Sequence[Leg]) -> Companion | None:
     check_grid("a mask" if is_mask else "a heatmap", target.size, legs)
     if 0 in target.array.shape or any(0 in leg.map.output_size for leg in legs):
         return None
-    values = [leg.resampling.mask_cval if is_mask else target.fill for leg in legs]
+    values = [target.fill if isinstance(target, Heatmap) else leg.resampling.mask_cval for leg in legs]
     if not all(float(value) == value and abs(value) < 2**53 for value in values):
         return None
     try:

@@ -70,7 +70,13 @@ class Result(NotebookView):
         """The mask of labels, contiguous, in the dtype as given; None where none was given."""
         return None if self.targets.mask is None else self.targets.mask.array
 
-    if TYPE_CHECKING:
-        heatmap: np.ndarray | None
-        boxes: Boxes | None
-        points: Points | None
+    if TYPE_CHECKING:  # given by __getattr__
+
+        @property
+        def heatmap(self) -> np.ndarray | None: ...
+
+        @property
+        def boxes(self) -> Boxes | None: ...
+
+        @property
+        def points(self) -> Points | None: ...

@@ -405,7 +405,7 @@ def _parse_polygons(
                 points = np.asarray(part, np.float64)
             except (TypeError, ValueError):
                 points = np.empty(0)
-            if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():
+            if points.ndim != 2 or points.shape[-1] != 2 or len(points) < 3 or not np.isfinite(points).all():
                 raise ArgumentError(
                     f"polygons= of box {number}: give a list of outlines, each of three points (x, y) or more"
                 )
@@ -418,9 +418,9 @@ def _bad_boxes(edges: np.ndarray, size: tuple[int, ...]) -> dict[int, str]:
     """What is wrong with boxes that are none, by number."""
     d = len(size)
     low, high = edges[:, :d], edges[:, d:]
-    unknown = ~np.isfinite(edges).all(axis=1)
+    unknown: Any = ~np.isfinite(edges).all(axis=1)
     with np.errstate(invalid="ignore"):
-        flat = (high <= low).any(axis=1)
+        flat: Any = (high <= low).any(axis=1)
         outside = ((high <= -0.5) | (low >= np.array(size) - 0.5)).any(axis=1)
     reasons: dict[int, str] = {}
     for number in np.flatnonzero(unknown | flat | outside):

@@ -92,8 +92,10 @@ class Targets(Mapping[str, Target]):
             image = given["image"]
             parsed["image"] = image if isinstance(image, Target) else Image(image, axes)  # type: ignore[arg-type]
         for name, value in given.items():
-            if name == "image" or isinstance(value, Target):
-                parsed.setdefault(name, value)
+            if name == "image":
+                continue
+            if isinstance(value, Target):
+                parsed[name] = value
                 continue
             if name not in KINDS:
                 raise StepError(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -183,7 +184,9 @@ def compose_affine(legs: Sequence[Leg]) -> list[AffineMap] | None:
         step = leg.map.affine() if isinstance(leg.map, GridMap) else leg.map
         if not isinstance(step, AffineMap):
             return None
-        whole = step if whole is None else step.then(whole)
+        joined = step if whole is None else step.then(whole)
+        assert isinstance(joined, AffineMap)  # two affine maps join into one
+        whole = joined
         maps.append(whole)
         if number and not leg.resampling.is_constant and not _within(whole):
             return None
@@ -293,7 +296,7 @@ def forward_through(legs: Sequence[Leg], points: np.ndarray) -> tuple[np.ndarray
 
     A point that is lost goes on as long as the maps have a place for it; its coordinates are NaN where one has none.
     """
-    seen = np.isfinite(points).all(axis=-1)
+    seen: Any = np.isfinite(points).all(axis=-1)
     for leg in legs:
         points, has_place = leg.map.forward(points)
         with np.errstate(invalid="ignore"):

@@ -9,6 +9,7 @@ and every corner that was moved.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -78,10 +79,10 @@ def carry_boxes(edges: np.ndarray, legs: Sequence[Leg]) -> Carried:
         easy = np.zeros(count, bool)
     rest = np.flatnonzero(~easy)
     if straight or d == 2:
-        for number, left in zip(rest, _carry_parts([[corners[number]] for number in rest], legs)):
+        for number, left in zip(rest.tolist(), _carry_parts([[corners[number]] for number in rest], legs)):
             result.bound(number, *left)
     else:
-        for number, left in zip(rest, _carry_samples(edges[rest], legs)):
+        for number, left in zip(rest.tolist(), _carry_samples(edges[rest], legs)):
             result.bound(number, *left)
     if not straight:
         _hold_pixels(result, edges, legs, None)
@@ -117,7 +118,7 @@ def _widens(leg: Leg) -> bool:
 def _carry_uncut(corners: np.ndarray, legs: Sequence[Leg], result: Carried) -> np.ndarray:
     """Carry the boxes that no step cuts, all at once; return which these are."""
     low, high = _limits(legs[0].map.input_size)
-    easy = ((corners >= low) & (corners <= high)).all(axis=(1, 2))
+    easy: Any = ((corners >= low) & (corners <= high)).all(axis=(1, 2))
     for number, leg in enumerate(legs):
         if number and _widens(leg):
             last = np.array(leg.map.input_size) - 1.0

@@ -73,15 +73,17 @@ class Elastic(ResampledStep):
         given = self.magnitude.values() if isinstance(self.magnitude, PerAxis) else [self.magnitude]
         return any(high > 0 for entry in given for high in np.atleast_1d(in_pixels(entry, 100)).tolist())
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
+        """The same."""
+        return size
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The same."""
         return size
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the magnitude, then a displacement for each node: `field`, in pixels, n x nodes."""
-        size, names = tuple(n or 0 for n in spec.size), spec.spatial_names
+        size, names = spec.size, spec.spatial_names
         reach = self._reach(draw, size, names)
         grid = tuple(along_axes("nodes", self.nodes, names, 1))
         if math.prod(grid) > MAX_NODES:
@@ -122,7 +124,7 @@ class Elastic(ResampledStep):
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> DisplacementMap:
         """The drawn field, by cubic splines."""
-        size = tuple(n or 0 for n in spec.size)
+        size = spec.size
         return DisplacementMap(params["field"], size, size, order=3)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

@@ -66,9 +66,11 @@ class GridDistortion(ResampledStep):
         given = self.distortion.values() if isinstance(self.distortion, PerAxis) else [self.distortion]
         return any(high > 0 for entry in given for high in np.atleast_1d(entry).tolist())
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
+        """The same."""
+        return size
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The same."""
         return size
 
@@ -95,7 +97,7 @@ class GridDistortion(ResampledStep):
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> DisplacementMap:
         """The drawn lines, linear between them."""
-        size = tuple(n or 0 for n in spec.size)
+        size = spec.size
         return DisplacementMap(self._field(params, size), size, size, order=1)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

@@ -62,17 +62,25 @@ class LensDistortion(ResampledStep):
             "write k1 above -1/3, with k2=0",
         ]
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
+        """The same."""
+        return size
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The same."""
         return size
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> RadialMap:
         """About the centre of the image; the distance 1 is half its diagonal, from edge to edge."""
-        size = tuple(n or 0 for n in spec.size)
+        size = spec.size
         centre = [(n - 1) / 2 for n in size]
-        return RadialMap((params["k1"], params["k2"]), centre, max(math.hypot(*size), 1) / 2, size, size)
+        return RadialMap(
+            np.array([params["k1"], params["k2"]]),
+            np.array(centre),
+            max(math.hypot(*size), 1) / 2,
+            size,
+            size,
+        )
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.map_coordinates` at the distorted coordinates."""

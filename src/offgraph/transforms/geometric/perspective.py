@@ -57,9 +57,11 @@ class Perspective(ResampledStep):
         """Unless no corner moves."""
         return bool(np.max(self.distortion) > 0)
 
-    def output_size(
-        self, size: tuple[int | None, ...], params: dict[str, Any] | None
-    ) -> tuple[int | None, ...]:
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
+        """The same."""
+        return size
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The same."""
         return size
 
@@ -79,7 +81,7 @@ class Perspective(ResampledStep):
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> ProjectiveMap:
         """The projective map of the four corners, which lie at the outer edges of the corner pixels."""
-        size = tuple(n or 0 for n in spec.size)
+        size = spec.size
         sides = np.maximum(size, 1)
         output = np.array([(0, 0), (0, 1), (1, 0), (1, 1)]) * sides - 0.5
         return ProjectiveMap.from_points(output, np.array(params["corners"]) * sides - 0.5, size, size)
