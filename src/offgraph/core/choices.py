@@ -15,6 +15,7 @@ __all__ = [
     "FileColor",
     "LabelSource",
     "MissingMask",
+    "ModelTask",
     "NonFinite",
     "ObjectMasks",
     "OnError",
@@ -32,7 +33,10 @@ FileColor = Literal[Color, "labels"]
 Alpha = Literal["drop", "white", "black"]
 """What becomes of opacity: left out, or laid on white or black."""
 
-Task = Literal["classify", "multilabel", "regress", "segment", "detect"]
+ModelTask = Literal["classify", "multilabel", "regress", "segment"]
+"""What a saved model predicts."""
+
+Task = Literal[ModelTask, "detect"]
 """What a model is to learn of a source: one class per image, several classes, numbers, a label per pixel, or boxes."""
 
 LabelSource = Literal["auto", "folders"]

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from offgraph.core.choices import Outputs, Task
+from offgraph.core.choices import ModelTask, Outputs
 from offgraph.core.errors import OffgraphError
 
 __all__ = ["TASKS", "Head", "head_of", "outputs_of", "shape_of", "task_of"]
 
 # A detector has two outputs, classes and boxes; a saved model has one.
-TASKS: tuple[Task, ...] = tuple(task for task in get_args(Task) if task != "detect")
+TASKS: tuple[ModelTask, ...] = get_args(ModelTask)
 
 # Layers that give probabilities where they take them, and logits where they take those.
 _PASSING = {
@@ -186,13 +186,13 @@ def _loss(model: Any) -> tuple[Literal["categorical", "binary", "numbers"] | Non
     return None, logits, name
 
 
-def task_of(model: Any, task: Task | None, named: bool) -> Task:
+def task_of(model: Any, task: ModelTask | None, named: bool) -> ModelTask:
     """The task of a model: as the caller says, otherwise inferred where the model is unambiguous.
 
     Parameters
     ----------
     model : keras.Model
-    task : Task or None
+    task : ModelTask or None
         What the caller says.
     named : bool
         Whether there are class names, one for each output.
@@ -225,7 +225,7 @@ def task_of(model: Any, task: Task | None, named: bool) -> Task:
     return task or _vector_task(model, count, named)
 
 
-def _vector_task(model: Any, count: int | None, named: bool) -> Task:
+def _vector_task(model: Any, count: int | None, named: bool) -> ModelTask:
     """What a model of (batch, count) outputs does."""
     head = head_of(model)
     if head.activation == "softmax" or head.loss == "categorical":
@@ -250,7 +250,7 @@ def _vector_task(model: Any, count: int | None, named: bool) -> Task:
     )
 
 
-def outputs_of(model: Any, task: Task) -> Outputs | None:
+def outputs_of(model: Any, task: ModelTask) -> Outputs | None:
     """What the outputs are, where the model is certain about it."""
     if task == "regress":
         return None

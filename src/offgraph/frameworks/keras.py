@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.arguments import path_of
-from offgraph.core.choices import Outputs, Task
+from offgraph.core.choices import ModelTask, Outputs
 from offgraph.core.errors import OffgraphError, StepError
 from offgraph.core.specs import OpenSpec, spec_of
 from offgraph.core.versions import library_versions
@@ -56,7 +56,7 @@ class SavedModel:
     recipe: Compose
     class_names: tuple[str, ...]
     postprocess: Compose | None
-    task: Task
+    task: ModelTask
     input_spec: OpenSpec
     path: Path
     target_names: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def save(
     class_names: Sequence[str] | None = None,
     target_names: Sequence[str] | None = None,
     postprocess: Compose | Sequence[Any] | None = None,
-    task: Task | None = None,
+    task: ModelTask | None = None,
     outputs: Outputs | None = None,
 ) -> Path:
     """Save a Keras model with its recipe, whole or not at all.
@@ -296,13 +296,15 @@ def _layers(model: Any) -> Iterator[Any]:
     yield from found
 
 
-def result_steps(given: Compose | Sequence[Any], task: Task, taken: OpenSpec, outputs: int | None) -> Compose:
+def result_steps(
+    given: Compose | Sequence[Any], task: ModelTask, taken: OpenSpec, outputs: int | None
+) -> Compose:
     """Parse the steps that make a mask of a model's probabilities.
 
     Parameters
     ----------
     given : Compose or sequence of result steps
-    task : Task
+    task : ModelTask
     taken : ArraySpec
         What the model takes.
     outputs : int or None
@@ -363,7 +365,7 @@ def _class_names(model: Any, given: Sequence[str] | None) -> tuple[str, ...]:
     return names
 
 
-def _check_names(names: tuple[str, ...], task: Task | None, count: int | None) -> None:
+def _check_names(names: tuple[str, ...], task: ModelTask | None, count: int | None) -> None:
     # With one class per image, one output stands for two classes.
     allowed = {count, 2} if count == 1 and task in (None, "classify", "segment") else {count}
     if names and count is not None and len(names) not in allowed:
@@ -372,7 +374,7 @@ def _check_names(names: tuple[str, ...], task: Task | None, count: int | None) -
         )
 
 
-def _target_names(model: Any, given: Sequence[str] | None, task: Task) -> tuple[str, ...]:
+def _target_names(model: Any, given: Sequence[str] | None, task: ModelTask) -> tuple[str, ...]:
     names = _names("target_names", given, "['age', 'weight']")
     if names and task != "regress":
         raise OffgraphError(

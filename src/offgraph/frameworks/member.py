@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.axes import name_axes
-from offgraph.core.choices import Outputs, Task
+from offgraph.core.choices import ModelTask, Outputs
 from offgraph.core.errors import OffgraphError, StepError
 from offgraph.core.specs import OpenSpec, spec_of
 from offgraph.frameworks.head import TASKS
@@ -54,7 +54,7 @@ class Description:
     class_names: tuple[str, ...]
     target_names: tuple[str, ...]
     postprocess: Compose | None
-    task: Task
+    task: ModelTask
     outputs: Outputs | None
     input_spec: OpenSpec
 

@@ -59,8 +59,11 @@ def source_for(
             given = (["masks"] if masks is not None else []) + sorted(reading)
             if given:
                 raise SourceError(f"{given[0]}=: only where src is a path; an open source has its own")
+            if src.task == "detect":  # no saved model makes boxes
+                return src.without_objects()
             return src.with_class_names(saved.class_names) if named else src
         reading.setdefault("color", color_for(saved.input_spec))
+        reading.setdefault("annotations", None)  # no saved model makes boxes
         if not reading.keys() & {"task", "targets"}:
             reading = _labels_for(saved, src, reading.get("labels", "auto")) | reading
         elif saved.task != "segment" and reading.get("labels", "auto") is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offgraph.core.choices import Outputs, Task
+from offgraph.core.choices import ModelTask, Outputs
 from offgraph.core.errors import OffgraphError, OffgraphWarning
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class OutputReader:
 
     Parameters
     ----------
-    task : Task
+    task : ModelTask
         With ``"regress"`` the values stay as they are.
     logits : bool
         Whether to apply softmax, or the sigmoid where classes are independent.
@@ -33,7 +33,7 @@ class OutputReader:
         Whether the outputs are known to be probabilities, so that their sum need not be checked.
     """
 
-    task: Task
+    task: ModelTask
     logits: bool
     known: bool
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.core.choices import Task
+from offgraph.core.choices import ModelTask
 from offgraph.core.display import NotebookView
 from offgraph.core.machine import with_retries
 from offgraph.formats.encoding import show
@@ -249,7 +249,7 @@ class Predictions(Iterator[Prediction]):
         numbered: bool = False,
     ) -> None:
         self.source, self.recipe = source, recipe
-        self.task: Task = saved.task
+        self.task: ModelTask = saved.task
         self.class_names, self.target_names, self.threshold = class_names, target_names, threshold
         self.numbered = numbered
         self.outputs: int = saved.model.output_shape[-1] or 1

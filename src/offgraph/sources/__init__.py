@@ -1,8 +1,9 @@
 """Where images come from: folders, tables, pairs."""
 
-from offgraph.sources.base import Item, Reading, Sample, Source
+from offgraph.sources.base import Item, Sample, Source
 from offgraph.sources.folder import is_built
 from offgraph.sources.opening import open_source
+from offgraph.sources.reading import Reading
 from offgraph.sources.split import split
 from offgraph.sources.writing import write_annotations
 

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from offgraph.core.choices import AnnotationFormat
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Meant, Reading, Source
+from offgraph.sources.base import Source
 from offgraph.sources.coco import CocoFile, looks_like_coco, open_coco, parse_coco
 from offgraph.sources.layout import IMAGE_WORDS, PART_WORDS
 from offgraph.sources.names import named, natural_key, printable
 from offgraph.sources.objects import ObjectsKept
+from offgraph.sources.reading import Meant, Reading
 from offgraph.sources.voc import open_voc
 from offgraph.sources.walk import is_folder, is_image, refused
 from offgraph.sources.yolo import NAME_FILES, YAML_FILES, open_yolo

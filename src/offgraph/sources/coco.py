@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Meant, Reading, Source, refuse_classes
+from offgraph.sources.base import Item, Source, refuse_classes
 from offgraph.sources.names import first_repeated, natural_key, nfc, printable
 from offgraph.sources.objects import Keypoints, ObjectRow, ObjectsKept, number_of, read_annotation
 from offgraph.sources.paths import Place
 from offgraph.sources.polygons import Region, RunLengths
+from offgraph.sources.reading import Meant, Reading
 from offgraph.sources.rle import RunLengthError, runs_of_text
 
 __all__ = ["CocoFile", "looks_like_coco", "open_coco", "parse_coco"]

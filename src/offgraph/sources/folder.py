@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Meant, Reading, Source, refuse_classes
+from offgraph.sources.base import Item, Source, refuse_classes
 from offgraph.sources.layout import look, nothing_found
 from offgraph.sources.names import class_order, nfc, printable, warn_of_likeness
+from offgraph.sources.reading import Meant, Reading
 from offgraph.sources.walk import list_images
 
 __all__ = ["folders_as_classes", "is_built", "open_folder"]

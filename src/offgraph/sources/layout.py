@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 from offgraph.core.errors import SourceError
 from offgraph.core.tables import header_of
 from offgraph.formats import AS_ARRAY
-from offgraph.sources.base import Meant, count_of
+from offgraph.sources.base import count_of
 from offgraph.sources.names import named, natural_key, nfc, printable, warn_caller
+from offgraph.sources.reading import Meant
 from offgraph.sources.walk import Listing
 
 __all__ = ["IMAGE_WORDS", "MASK_WORDS", "advice_on", "look", "nothing_found", "refuse_masks_as_images"]

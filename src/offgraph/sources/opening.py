@@ -23,7 +23,7 @@ from offgraph.core.choices import (
 from offgraph.core.errors import SourceError
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.sources.annotated import open_annotated, parse_annotations
-from offgraph.sources.base import Item, Meant, Reading, Source, count_of, printable
+from offgraph.sources.base import Item, Source, count_of, printable
 from offgraph.sources.coco import looks_like_coco
 from offgraph.sources.folder import is_built, open_folder
 from offgraph.sources.layout import advice_on
@@ -31,6 +31,7 @@ from offgraph.sources.masks import hint_at_white
 from offgraph.sources.names import named, warn_caller
 from offgraph.sources.objects import ObjectsKept, parse_bad_boxes
 from offgraph.sources.paired import open_paired
+from offgraph.sources.reading import Meant, Reading
 from offgraph.sources.table import open_table
 from offgraph.sources.walk import is_folder, is_image, refused
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source
+from offgraph.sources.base import MASK_ADVICE, Item, Source
 from offgraph.sources.folder import folders_as_classes
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import named, nfc, printable
+from offgraph.sources.reading import Meant, Reading
 from offgraph.sources.walk import Found, is_folder, list_images
 
 __all__ = ["open_paired"]

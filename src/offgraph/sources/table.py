@@ -9,10 +9,11 @@ from pathlib import Path
 
 from offgraph.core.errors import SourceError
 from offgraph.core.tables import delimiter_of, restored
-from offgraph.sources.base import MASK_ADVICE, Item, Meant, Reading, Source, printable
+from offgraph.sources.base import MASK_ADVICE, Item, Source, printable
 from offgraph.sources.labels import Labels, Row, read_labels
 from offgraph.sources.names import warn_caller
 from offgraph.sources.paths import Place
+from offgraph.sources.reading import Meant, Reading
 from offgraph.sources.walk import LeftOut, refused
 
 __all__ = ["open_table"]

@@ -14,10 +14,11 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Meant, Reading, Source, refuse_classes
+from offgraph.sources.base import Item, Source, refuse_classes
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import class_order, named, nfc, printable, warn_of_likeness
 from offgraph.sources.objects import ObjectRow, ObjectsKept, number_of, read_annotation
+from offgraph.sources.reading import Meant, Reading
 from offgraph.sources.walk import Found, list_images
 
 __all__ = ["VocFile", "annotation_files", "open_voc", "parse_voc", "voc_text"]

@@ -11,10 +11,11 @@ import numpy as np
 import yaml
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Meant, Reading, Source
+from offgraph.sources.base import Item, Source
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import first_repeated, named, nfc, printable
 from offgraph.sources.objects import Keypoints, ObjectRow, ObjectsKept, number_of, read_annotation
+from offgraph.sources.reading import Meant, Reading
 from offgraph.sources.voc import annotation_files
 from offgraph.sources.walk import Found, is_folder, list_images
 
