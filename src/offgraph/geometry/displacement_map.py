@@ -282,7 +282,7 @@ class DisplacementMap(NumericMap):
         For many points both are read from a table, see `_table`: one step is then left to take.
         """
         n, count = goals.shape
-        if count > 8 * math.prod(self._table_size):
+        if count > 3 * math.prod(self._table_size):
             origin, spacing, table = self._table
             at = ((goals - origin[:, None]) / spacing[:, None]).reshape(n, -1, *[1] * (n - 1))
             axes = range(1, n + 1)
@@ -297,8 +297,9 @@ class DisplacementMap(NumericMap):
 
     @functools.cached_property
     def _table_size(self) -> tuple[int, ...]:
-        """Samples of `_table`: about eight for each cell of the field's grid."""
-        return tuple(8 * (g + 1) + 1 for g in self.grid)
+        """Samples of `_table`: about eight for each cell of the field's grid, four in space."""
+        per_cell = 8 if len(self.grid) < 3 else 4
+        return tuple(per_cell * (g + 1) + 1 for g in self.grid)
 
     @functools.cached_property
     def _table(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
