@@ -7,7 +7,6 @@ import operator
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -449,9 +448,8 @@ def as_recipe(recipe: Any) -> Compose:
 
 def _copy_if_shared(result: Result, given: Targets) -> Result:
     """Copy what is still the caller's own memory, so that writing to a result changes no input."""
-    shared = {
-        name: target.with_array(target.array.copy())
-        for name, target in result.targets.of(GriddedTarget).items()
-        if np.may_share_memory(target.array, given[name].value)
-    }
-    return replace(result, targets=result.targets.replaced(**shared)) if shared else result
+    shared: dict[str, Target] = {}
+    for name, target in result.targets.items():
+        if isinstance(target, GriddedTarget) and np.may_share_memory(target.array, given[name].value):
+            shared[name] = target.with_array(target.array.copy())
+    return Result(result.targets.replaced(**shared), result.record, result.history) if shared else result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from offgraph.core.errors import StepError
@@ -118,6 +118,15 @@ class Targets(Mapping[str, Target]):
 
     def __len__(self) -> int:
         return len(self._targets)
+
+    # Those of Mapping look every entry up anew.
+    def items(self) -> ItemsView[str, Target]:
+        """Names and targets."""
+        return self._targets.items()
+
+    def values(self) -> ValuesView[Target]:
+        """The targets."""
+        return self._targets.values()
 
     def __repr__(self) -> str:
         return f"<Targets: {', '.join(f'{name} {target!r}' for name, target in self.items())}>"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import functools
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -61,13 +62,13 @@ class GriddedTarget(Target):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.array.dtype} {self.array.shape} {self.axes}>"
 
-    @property
+    @functools.cached_property
     def spec(self) -> ArraySpec:
         """Shape, dtype and axes."""
         return ArraySpec.of(self.array, self.axes)
 
-    @property
-    def size(self) -> tuple[int, ...]:
+    @functools.cached_property
+    def size(self) -> tuple[int, ...]:  # type: ignore[override]  # asked for again and again
         """Spatial lengths."""
         return tuple(self.array.shape[i] for i in self.spec.spatial)
 
@@ -77,8 +78,15 @@ class GriddedTarget(Target):
         return self.array
 
     def with_array(self, array: np.ndarray) -> Self:
-        """Return the same with another array: axes and settings stay."""
-        return replace(self, array=array)
+        """Return the same with another array of a dtype that fits: axes and settings stay."""
+        if array.ndim != len(self.axes):
+            raise StepError(f"an array of shape {array.shape} does not have the axes {self.axes}")
+        # Not parsed again: every step of every image comes by here.
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, array=array)
+        for known in ("spec", "size"):
+            other.__dict__.pop(known, None)
+        return other
 
     def contiguous(self) -> Self:
         """Return the same with its array in C order."""
