@@ -119,6 +119,16 @@ def test_numbers_as_names_and_keypoints_in_yaml(tmp_path):
     assert found.class_names == ("1", "2.5") and found.keypoints == (17, 3)
 
 
+BOMB = (
+    "a0: &a0 [x]\n"
+    + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    + "names: *a11"
+)
+MERGED = "a0: &a0 {k: v}\n" + "".join(
+    f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}\n" for i in range(1, 12)
+)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -138,6 +148,9 @@ def test_numbers_as_names_and_keypoints_in_yaml(tmp_path):
         ("names: !!python/object/apply:os.system [ls]", "not readable as YAML"),
         ("[" * 1200, "not readable as YAML"),
         (b"\xff\xfe\x00\xd8", "not readable as YAML"),
+        ("a: &a [x]\nnames: [*a]", "aliases are not read here"),
+        (BOMB, "aliases are not read here"),
+        (MERGED, "aliases are not read here"),
     ],
 )
 def test_broken_yaml_is_named(tmp_path, text, why):

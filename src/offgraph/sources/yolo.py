@@ -41,6 +41,19 @@ _NO_OBJECTS = frozenset(
 )
 
 
+class _NoAliases(yaml.SafeLoader):
+    """Refuses aliases, of which a few lines can make gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Compose a node that is no alias."""
+        if self.check_event(yaml.events.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(
+                None, None, "aliases are not read here: write the names out", mark
+            )
+        return super().compose_node(parent, index)
+
+
 @dataclass(frozen=True)
 class YoloNames:
     """What a file says of a YOLO data set.
@@ -72,7 +85,7 @@ def names_of_yaml(file: Path) -> YoloNames:
     """
     where = printable(file)
     try:
-        parsed = yaml.safe_load(read_annotation(file, _MOST_NAMES))
+        parsed = yaml.load(read_annotation(file, _MOST_NAMES), Loader=_NoAliases)  # noqa: S506  # a safe loader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise SourceError(f"{where}: not readable as YAML: {said}") from error
