@@ -1,1 +1,1 @@
-"""Speeds as ratios: Offgraph beside SciPy and OpenCV in one run, answers checked before anything is timed."""
+"""Speeds as ratios: Offgraph against SciPy and OpenCV in one run, answers checked before anything is timed."""

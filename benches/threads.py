@@ -1,4 +1,4 @@
-"""Two threads beside one, on a 2048x2048x3 photograph: how much faster, and the same bytes."""
+"""Two threads against one, on a 2048x2048x3 photograph: how much faster, and the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time several callables in turn, so that a noisy machine disturbs them alike; keep what was measured."""
+"""Time several callables in turn, so that noise of the machine affects all of them alike; keep what was measured."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _repeats(call: Callable[[], object], target: float) -> int:
 def in_turn(
     calls: Mapping[str, Callable[[], object]], *, rounds: int = 5, target: float = 0.15
 ) -> dict[str, list[float]]:
-    """Seconds a call, one entry a round: every callable runs once a round, for about `target` seconds."""
+    """Seconds per call, one entry per round: every callable runs once per round, for about `target` seconds."""
     repeats = {name: _repeats(call, target) for name, call in calls.items()}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):

@@ -86,7 +86,7 @@ def write_page(classified: digits.Classified, segmented: coins.Segmented, path: 
         ]
     )
     page.text(
-        f"{segmented.found} coins were found; {segmented.right} of the {segmented.typed} typed centres lie in a coin of their own."
+        f"{segmented.found} coins were found; {segmented.right} of the {segmented.typed} typed centres lie in a separate coin."
     )
     page.figures(
         [
@@ -116,7 +116,7 @@ def write_page(classified: digits.Classified, segmented: coins.Segmented, path: 
 
     page.section(
         "Digits: files that were set aside",
-        "Nothing is lost without a word: each is listed with its reason, and the build goes on.",
+        "No file is dropped silently: each is listed with its reason, and the build continues.",
     )
     page.table(["file", "why"], classified.set_aside)
 
@@ -171,7 +171,7 @@ def tell(classified: digits.Classified, segmented: coins.Segmented, page: Path, 
     print(
         f"""
 Coins   {segmented.found} found, {segmented.right} of {segmented.typed} in their place
-Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out images are right
+Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out images are correct
 Took    {seconds:.0f} s
 
 Look at                         {page}

@@ -13,7 +13,7 @@ from offgraph.views import draw
 
 SEED = 7
 HALF = 152
-"""The row that parts the photograph between its second and third row of coins."""
+"""The row that divides the photograph between its second and third row of coins."""
 
 # Row, column and radius of every coin, measured by eye on the photograph.
 UPPER = [

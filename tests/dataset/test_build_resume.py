@@ -216,7 +216,7 @@ def test_a_file_that_changes_while_the_build_runs_is_noticed(tmp_path: Path) -> 
     class Meddling(og.Compose):
         def run(self, *args: object, **kwargs: object) -> og.Result:
             done = made.run(*args, **kwargs)  # type: ignore[arg-type]
-            if args[2] == og.Key(0, 1, 2):  # the second copy of bee/0.png, after the first was written
+            if args[1] == og.Key(0, 1, 2):  # the second copy of bee/0.png, after the first was written
                 data = bytearray(target.read_bytes())
                 data[-5] ^= 1
                 target.write_bytes(data)

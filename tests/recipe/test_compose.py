@@ -124,7 +124,7 @@ def test_a_recipe_that_draws_needs_a_key():
 # records
 
 
-def test_replay_on_another_picture():
+def test_replay_on_another_image():
     out = usual()(image=PHOTO, mask=LABELS, key=KEY)
     other = usual().replay(out.record, image=PHOTO[::-1], mask=LABELS)
     assert other.record == out.record
@@ -205,7 +205,7 @@ def test_sizes_that_differ_are_both_named():
         usual().eval()(image=PHOTO, mask=LABELS[:, 1:])
 
 
-def test_an_error_names_step_cause_and_picture_once():
+def test_an_error_names_step_cause_and_image_once():
     recipe = og.Compose([og.Flip(), og.Augment(og.CenterCrop((100, 10), id="cut"))])
     with pytest.raises(og.StepError) as caught:
         recipe(image=PHOTO)
@@ -284,7 +284,7 @@ def test_masks_of_volumes_and_channels_first():
     assert out.targets.mask.axes == "ZYX" and out.mask[0, 0, 0] == 5 * 7 * 8
 
 
-def test_a_mistake_in_a_steps_own_code_is_not_taken_for_a_bad_picture(monkeypatch: pytest.MonkeyPatch):
+def test_a_mistake_in_a_steps_own_code_is_not_taken_for_a_bad_image(monkeypatch: pytest.MonkeyPatch):
     def broken(self, image, params):
         return image.arrray
 

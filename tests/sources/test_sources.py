@@ -206,8 +206,8 @@ def test_a_table_that_is_no_text(tmp_path) -> None:
 # pairs
 
 
-def pair(root: Path, masks: dict[str, np.ndarray], *pictures: str) -> tuple[Path, Path]:
-    touch(root / "images", *pictures)
+def pair(root: Path, masks: dict[str, np.ndarray], *names: str) -> tuple[Path, Path]:
+    touch(root / "images", *names)
     (root / "masks").mkdir(exist_ok=True)
     for name, mask in masks.items():
         imwrite(root / "masks" / name, mask)

@@ -21,13 +21,13 @@ class GaussianFilter(FilterStep):
     """Blur by a Gaussian along every spatial axis.
 
     A filter step: channels never mix. Exactness: the bytes of `scipy.ndimage.gaussian_filter` on each channel, which
-    for integer images cuts off the fraction after every axis.
+    for integer images truncates after every axis.
 
     Parameters
     ----------
     sigma : float or (low, high), or one of them for each axis by name
-        Standard deviation in pixels, at least 0; 0 leaves the image as it is. ``{"Z": 1, "YX": (1, 2)}`` gives the
-        axes of a volume their own; axes that are not named are not blurred.
+        Standard deviation in pixels, at least 0; 0 leaves the image unchanged. ``{"Z": 1, "YX": (1, 2)}`` gives each axis
+        of a volume its own value; axes that are not named are not blurred.
     mode : str
         SciPy's name for what lies beyond the border.
     cval : float

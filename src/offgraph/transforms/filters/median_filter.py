@@ -28,7 +28,7 @@ class MedianFilter(FilterStep):
     ----------
     size : int, or one for each axis by name
         Edge of the square (in volumes cubic) window, in pixels, at least 1. Odd sizes have a centre.
-        ``{"Z": 1, "YX": 3}`` gives the axes their own; the window is 1 pixel along axes that are not named.
+        ``{"Z": 1, "YX": 3}`` gives each axis its own size; the window is 1 pixel along axes that are not named.
     mode : str
         SciPy's name for what lies beyond the border.
     cval : float

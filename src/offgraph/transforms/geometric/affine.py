@@ -1,4 +1,4 @@
-"""Scale, shear, rotate and translate in one resampling; or any matrix."""
+"""Scale, shear, rotate and translate in one resampling, or apply a matrix."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Affine"]
 
 @step
 class Affine(ResampledStep):
-    """Scale, shear, rotate and translate in one resampling, or apply a matrix of your own.
+    """Scale, shear, rotate and translate in one resampling, or apply a given matrix.
 
     A geometric step; the size stays. The image is scaled, sheared, turned, then shifted. Coordinates are
     (row, column), or (slice, row, column), in pixels, never (x, y). Exactness: the bytes of
@@ -38,15 +38,15 @@ class Affine(ResampledStep):
     Parameters
     ----------
     scale : float or (low, high), or one of them for each axis by name
-        Above 1 enlarges the content, on every spatial axis alike; ``{"Y": 1.2, "X": (0.8, 1)}`` gives the axes their
-        own, and leaves those that are not named.
+        Above 1 enlarges the content, on every spatial axis alike; ``{"Y": 1.2, "X": (0.8, 1)}`` gives each axis its own
+        value, and leaves those that are not named.
     shear : float or (low, high), or one of them for each axis of the plane by name
         In rows per column: an output pixel that lies s columns right of the anchor reads s times this many rows lower,
         as SciPy's matrix ``[[1, shear], [0, 1]]`` does. ``{"Y": a, "X": b}`` is the matrix ``[[1, a], [b, 1]]``: "Y"
         shears vertically, in rows per column, "X" horizontally, in columns per row. In volumes in the plane.
     translate : one float or (low, high) for each spatial axis, optional
         Pixels, (rows, columns): positive moves the content down and to the right. ``(3, -2)`` is a fixed shift,
-        ``((-5, 5), (-5, 5))`` lets both axes draw, each for itself. ``"10%"`` is a share of that side of the image;
+        ``((-5, 5), (-5, 5))`` draws for both axes independently. ``"10%"`` is a share of that side of the image;
         ``{"X": ("-10%", "10%")}`` moves the axes that are named.
     rotate : float or (low, high)
         Degrees, with the sign of `Rotate`. In volumes in the plane.
@@ -83,9 +83,7 @@ class Affine(ResampledStep):
         if self.matrix is None:
             return
         if (self.scale, self.shear, self.translate, self.rotate) != (1, 0, None, 0):
-            raise ValueError(
-                "matrix= stands instead of scale, shear, translate and rotate; give one or the other"
-            )
+            raise ValueError("matrix= replaces scale, shear, translate and rotate; give one or the other")
         rows = np.array(self.matrix)
         with np.errstate(all="ignore"):
             size = abs(np.linalg.det(rows[:, : len(rows)]))  # of the homogeneous form it is the same number
@@ -102,7 +100,7 @@ class Affine(ResampledStep):
         hints = [*super().hints(), *angle_hints("rotate", self.rotate)]
         if (
             max(map(abs, _values(self.shear))) > 3
-        ):  # steeper than 71 degrees, where stripes are what is left of an image
+        ):  # steeper than 71 degrees, where only stripes of an image are left
             hints.append(f"shear={self.shear} is in rows per column, not degrees; 10 degrees are shear=0.176")
         match self.translate:
             case (float(low), float(high)) if low < 0 < high:

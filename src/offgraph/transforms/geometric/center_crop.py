@@ -16,14 +16,14 @@ __all__ = ["CenterCrop"]
 
 @step
 class CenterCrop(WindowStep):
-    """Keep a window in the middle; of an odd rest, the smaller half is cut off first.
+    """Keep a window in the middle; if an odd number of pixels is cut off, the smaller half is cut off at the start.
 
     A geometric step. Exactness: whole pixels, equal to slicing.
 
     Parameters
     ----------
     size : int, str or tuple of them
-        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. ``"80%"`` is a
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is the length of every side. ``"80%"`` is a
         share of that side of the image, rounded to whole pixels, half up.
     pad : bool
         Add pixels around an image that is smaller, as `mode` says. Left out, that is an error.

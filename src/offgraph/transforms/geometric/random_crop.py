@@ -17,14 +17,14 @@ __all__ = ["RandomCrop"]
 
 @step
 class RandomCrop(WindowStep):
-    """Keep a window at a place that every image draws for itself.
+    """Keep a window at a random place, drawn for every image.
 
     A geometric step that always draws. Exactness: whole pixels, equal to slicing.
 
     Parameters
     ----------
     size : int, str or tuple of them
-        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. ``"80%"`` is a
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is the length of every side. ``"80%"`` is a
         share of that side of the image, rounded to whole pixels, half up.
     pad : bool
         Add pixels evenly around an image that is smaller, as `mode` says. Left out, that is an error.

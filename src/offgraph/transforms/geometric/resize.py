@@ -29,17 +29,17 @@ class Resize(GeometricStep):
     grid: the image's edges stay edges). When it shrinks, the kernel widens with the ratio, so that every input
     pixel counts. Exactness: the bytes of two float64 weight matrices, taps added left to right, axis 0 first,
     one rounding at the end. Masks take the nearest pixel on the same grid, of two equally near the later one:
-    pixel ``floor((2 i + 1) n / (2 N))`` of n for pixel i of N, in whole numbers.
+    pixel ``floor((2 i + 1) n / (2 N))`` of n for pixel i of N, in integer arithmetic.
 
     Parameters
     ----------
     size : int or tuple of int, optional
-        (height, width), or (depth, height, width) for a volume, in pixels; one number is every side's. With None in
+        (height, width), or (depth, height, width) for a volume, in pixels; one number is the length of every side. With None in
         place of all lengths but one, such as ``(256, None)``, the aspect is kept, rounded to whole pixels, at least 1.
         Either this or `scale`.
     scale : float or (low, high), or one of them for each axis by name, optional
         Factor on every spatial axis, above 0; the size is rounded to whole pixels, at least 1. ``{"Z": 2, "YX": 0.5}``
-        gives the axes of a volume their own; axes that are not named keep their length.
+        gives each axis of a volume its own factor; axes that are not named keep their length.
     kernel : str
         'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
     antialias : bool
@@ -54,7 +54,7 @@ class Resize(GeometricStep):
     """
 
     version: ClassVar[int] = 2
-    """2: nearest neighbour, of masks and by the box kernel without antialiasing, is decided by whole numbers."""
+    """2: nearest neighbour, of masks and by the box kernel without antialiasing, is decided in integer arithmetic."""
 
     size: Size | None = None
     scale: PositiveAxisRange | None = None
@@ -109,7 +109,7 @@ class Resize(GeometricStep):
             return given
         if now == 0:
             raise ValueError(f"an image of {size} has no pixels to resize")
-        # Whole numbers: n * side / now, rounded half to even, must be no matter of rounding.
+        # In integers: n * side / now, rounded half to even, must not depend on floating-point rounding.
         return tuple(
             length if length is not None or n is None else max(1, round(Fraction(n * side, now)))
             for length, n in zip(given, size)

@@ -112,7 +112,7 @@ class Rotate(ResampledStep):
 def rotation(angle: float) -> np.ndarray:
     """Return SciPy's 2 x 2 pull matrix of a turn by degrees; quarter turns are exact."""
     cosine, sine = cosdg(angle), sindg(angle)
-    if cosine == sine == 0:  # SciPy's answer where the angle has no digits behind the full turns
+    if cosine == sine == 0:  # SciPy's answer where the angle has no digits after the full turns
         raise ValueError(f"an angle of {angle:g} degrees is beyond what float64 can turn by")
     return np.array([[cosine, sine], [-sine, cosine]])
 
@@ -133,5 +133,5 @@ def angle_hints(name: str, angle: float | tuple[float, float]) -> list[str]:
     degrees = [f"{np.rad2deg(value):.4g}" for value in given]
     shown = f"({', '.join(degrees)})" if isinstance(angle, tuple) else degrees[0]
     return [
-        f"{name}={angle} is in degrees, a turn that is hardly seen; if it is in radians, write {name}={shown}"
+        f"{name}={angle} is in degrees, a rotation that is hardly visible; if it is in radians, write {name}={shown}"
     ]

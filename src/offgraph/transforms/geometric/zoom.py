@@ -25,8 +25,8 @@ class Zoom(ResampledStep):
 
     A geometric step. It reads between pixels and never widens its kernel: shrinking aliases. `Resize` is the step
     for making images smaller. Exactness: the bytes of `scipy.ndimage.zoom` on each channel.
-    Masks take the nearest pixel of the same grid by whole numbers, where SciPy's order 0 leaves ties, and whether the
-    last row lies beyond the border, to the rounding of its coordinates.
+    Masks take the nearest pixel of the same grid, found in integer arithmetic; with SciPy's order 0, ties and whether the
+    last row lies beyond the border depend on the rounding of its coordinates.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Zoom(ResampledStep):
     """
 
     version: ClassVar[int] = 2
-    """2: masks are looked up by whole numbers."""
+    """2: masks are looked up in integer arithmetic."""
 
     factor: PositiveAxisRange
     grid: Literal["corners", "pixels"] = "corners"

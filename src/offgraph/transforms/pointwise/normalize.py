@@ -28,7 +28,7 @@ class Normalize(PointwiseStep):
     ----------
     stats : str, optional
         'imagenet' for the mean and standard deviation of its red, green and blue. Either this or `mean` and `std`.
-    mean, std : float or one float a channel, optional
+    mean, std : float or one float per channel, optional
         Of values scaled to 0 to 1; `std` is above 0.
     range : float, optional
         The value that counts as 1. Left out it is the largest of the dtype, 255 for uint8 and 65535 for uint16; a
