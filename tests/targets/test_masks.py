@@ -60,7 +60,7 @@ def _along(x: float, n: int, leg: Leg, *, last: bool) -> tuple[float, bool, floa
         if mode == "grid-wrap":
             margin = abs((x + 0.5) / n - round((x + 0.5) / n)) * n
             x = (x + 0.5) % n - 0.5
-        elif not (leg.map.is_exact and -0.5 <= x < n - 0.5):
+        elif not (leg.map.is_exact and mode != "mirror" and -0.5 <= x < n - 0.5):
             # Between the border pixel's edge and its centre SciPy's line from it to its copy is flat.
             folded = scipy.ndimage.map_coordinates(np.arange(n, dtype=float), [[x]], order=1, mode=mode)[0]
             if leg.map.is_exact and n > 1:
@@ -78,8 +78,6 @@ def _mirrored(x: float, n: int, mode: str) -> float:
     if mode == "nearest":
         return min(max(x, 0.0), n - 1.0)
     low, high = (-0.5, n - 0.5) if mode == "reflect" else (0.0, n - 1.0)
-    if -0.5 <= x < n - 0.5:
-        return x
     while not low <= x <= high:
         x = 2 * low - x if x < low else 2 * high - x
     return x

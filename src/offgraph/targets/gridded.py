@@ -83,9 +83,10 @@ class GriddedTarget(Target):
             raise StepError(f"an array of shape {array.shape} does not have the axes {self.axes}")
         # Not parsed again: every step of every image comes by here.
         other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, array=array)
-        for known in ("spec", "size"):
-            other.__dict__.pop(known, None)
+        for name, value in vars(self).items():
+            if name not in ("array", "spec", "size"):
+                object.__setattr__(other, name, value)
+        object.__setattr__(other, "array", array)
         return other
 
     def contiguous(self) -> Self:
