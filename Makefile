@@ -45,9 +45,9 @@ $(STAMPS)/tools:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "offgraph needs Python 3.11 or newer: '$(PYTHON)' is missing or older. Install it, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@command -v cargo >/dev/null || \
-	  { echo "offgraph needs Rust 1.88 or newer to build its core, and 'cargo' was not found. Install Rust (rustup.rs or your system's package)."; exit 1; }
-	@cargo_version=$$(cargo --version | cut -d' ' -f2); [ "$$(printf '1.88.0\n%s\n' "$$cargo_version" | sort -V | head -n1)" = 1.88.0 ] || \
-	  { echo "offgraph needs Rust 1.88 or newer to build its core, and this is $$cargo_version. Update it (rustup update)."; exit 1; }
+	  { echo "offgraph needs Rust 1.89 or newer to build its core, and 'cargo' was not found. Install Rust (rustup.rs or your system's package)."; exit 1; }
+	@cargo_version=$$(cargo --version | cut -d' ' -f2); [ "$$(printf '1.89.0\n%s\n' "$$cargo_version" | sort -V | head -n1)" = 1.89.0 ] || \
+	  { echo "offgraph needs Rust 1.89 or newer to build its core, and this is $$cargo_version. Update it (rustup update)."; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
 
 $(BIN)/python: | $(STAMPS)/tools

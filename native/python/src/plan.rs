@@ -57,6 +57,13 @@ impl ResizeTables {
     }
 }
 
+impl ResizeTables {
+    /// A table for each spatial axis.
+    pub fn tables(&self) -> &[Taps] {
+        &self.0
+    }
+}
+
 /// The numbers of a tuple.
 fn numbers<'py, T>(object: &Bound<'py, PyAny>) -> PyResult<Vec<T>>
 where

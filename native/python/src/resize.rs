@@ -3,13 +3,14 @@
 use crate::array::{Input, Output};
 use crate::call::{catch_memory_error, detached};
 use crate::list::List;
+use crate::plan::ResizeTables;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use offgraph_kernels::interpolate::resize as kernel;
 use offgraph_kernels::interpolate::resize::Taps;
 use offgraph_kernels::memory::CollectVec;
 use pyo3::prelude::*;
 
-/// First taps, numbers of taps, and weights (one row an output position) of a spatial axis.
+/// First taps, numbers of taps, and weights (one row per output position) of a spatial axis.
 pub type Table<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>, PyReadonlyArray2<'py, f64>);
 
 /// What each output position of an axis sums.
@@ -25,16 +26,22 @@ pub fn taps((starts, counts, weights): &Table<'_>) -> Taps {
     taps
 }
 
-/// The axes of both arrays are `[outer…, spatial…, inner…]`.
+/// The axes of both arrays are `[outer…, spatial…, inner…]`. `tables` are [`ResizeTables`], which keep what is made of them,
+/// or what makes them.
 #[pyfunction]
 pub fn resize(
     py: Python<'_>,
     mut output: Output<'_>,
     input: Input<'_>,
     outer: usize,
-    tables: List<Table<'_>>,
+    tables: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
-    let tables = catch_memory_error(|| Ok(tables.iter().map(taps).collect_vec()))?;
     let (input, output) = (input.view(), output.view_mut());
+    if let Ok(kept) = tables.cast::<ResizeTables>() {
+        let tables = kept.get().tables();
+        return detached(py, || kernel::resize(&input, output, outer, tables));
+    }
+    let tables = tables.extract::<List<Table<'_>>>()?;
+    let tables = catch_memory_error(|| Ok(tables.iter().map(taps).collect_vec()))?;
     detached(py, || kernel::resize(&input, output, outer, &tables))
 }

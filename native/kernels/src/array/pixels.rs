@@ -82,6 +82,11 @@ impl<'a, T: Sample> Pixels<'a, T> {
         &self.elements
     }
 
+    /// All elements, if they are bytes.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        T::as_bytes(&self.elements)
+    }
+
     /// The offset of an outer plane.
     pub fn outer_offset(&self, outer: &[usize]) -> usize {
         outer.iter().zip(&self.outer).map(|(index, stride)| index * stride).sum()

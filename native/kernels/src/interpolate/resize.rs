@@ -2,8 +2,15 @@
 //!
 //! The first spatial axis is summed first, the last one last, each from the lowest tap to the highest, in `f64` all
 //! the way; the weights come from the caller. A row of the output is made from the input rows it needs, so nothing
-//! of the image's size lies between the passes.
+//! of the image's size lies between the passes. Bytes on two spatial axes are summed in fixed point where that is
+//! known to give the same result ([`fixed_point`]).
 
+mod fixed_point;
+mod taps;
+
+pub use taps::Taps;
+
+use self::fixed_point::FixedPoint;
 use crate::array::axes::{Axes, check_planes};
 use crate::array::pixels::Pixels;
 use crate::array::sample::Sample;
@@ -12,64 +19,8 @@ use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
 use crate::interpolate::read_row::ReadRow;
 use crate::match_dtype;
-use crate::memory::{self, CollectVec};
+use crate::memory;
 use crate::walk::rows::{RowMaker, RowWorker, make_rows};
-
-/// For every position along one output axis: the run of input positions it sums, and their weights.
-#[derive(Debug, Default)]
-pub struct Taps {
-    runs: Vec<Run>,
-    weights: Vec<f64>,
-    /// How many taps every position has; zero where that is not known.
-    even: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    start: usize,
-    first_weight: usize,
-    len: usize,
-}
-
-impl Taps {
-    /// An axis without positions.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Append a position that sums `weights.len()` pixels from `start` on.
-    pub fn push(&mut self, start: usize, weights: &[f64]) {
-        memory::push(&mut self.runs, Run { start, first_weight: self.weights.len(), len: weights.len() });
-        memory::extend_from_slice(&mut self.weights, weights);
-    }
-
-    fn at(&self, position: usize) -> (usize, &[f64]) {
-        let Run { start, first_weight, len } = self.runs[position];
-        (start, &self.weights[first_weight..first_weight + len])
-    }
-
-    /// The same sums with as many taps for every position: with weights of zero before or behind, which add nothing to
-    /// a sum of finite numbers. The axis has `len` pixels.
-    fn evened(&self, len: usize) -> Self {
-        let longest = self.runs.iter().map(|run| run.len).max().unwrap_or(0);
-        let mut even = Self { even: longest, ..Self::default() };
-        for position in 0..self.runs.len() {
-            let (start, weights) = self.at(position);
-            let first = start.min(len - longest);
-            let first_weight = position * longest;
-            memory::push(&mut even.runs, Run { start: first, first_weight, len: longest });
-            memory::resize(&mut even.weights, first_weight + start - first, 0.0);
-            memory::extend_from_slice(&mut even.weights, weights);
-            memory::resize(&mut even.weights, first_weight + longest, 0.0);
-        }
-        even
-    }
-
-    fn fits(&self, input_len: usize, output_len: usize) -> bool {
-        let inside = |run: &Run| run.start.checked_add(run.len).is_some_and(|end| end <= input_len);
-        self.runs.len() == output_len && self.runs.iter().all(inside)
-    }
-}
 
 /// Resample the spatial axes of `input` into `output`, by one table an axis, storing by the rounding cast.
 ///
@@ -89,10 +40,16 @@ pub fn resize(input: &View<'_>, output: ViewMut<'_>, outer: usize, tables: &[Tap
     match_dtype!(View, input, array => {
         let pixels = Pixels::new(array.view(), axes);
         let (last, leading) = tables.split_last().expect("at least one spatial axis");
-        let (len, step) = pixels.spatial[leading.len()];
-        let last = if pixels.always_finite() { &last.evened(len) } else { last };
-        let interleave = pixels.is_interleaved() && step == pixels.planes();
-        make_rows(output, axes, cost, &Resizer { pixels, leading, last, interleave });
+        let (_, step) = pixels.spatial[leading.len()];
+        let is_contiguous = pixels.is_interleaved() && step == pixels.planes();
+        let fixed = match leading {
+            [rows] if is_contiguous && pixels.bytes().is_some() && matches!(output, ViewMut::U8(_)) => {
+                FixedPoint::new(rows, last, pixels.planes(), pixels.spatial[0].1)
+            }
+            _ => None,
+        };
+        let last = if pixels.always_finite() { last.evened() } else { last };
+        make_rows(output, axes, cost, &Resizer { pixels, leading, last, is_contiguous, fixed });
     });
     Ok(())
 }
@@ -101,19 +58,21 @@ struct Resizer<'a, T: Sample> {
     pixels: Pixels<'a, T>,
     leading: &'a [Taps],
     last: &'a Taps,
-    /// Whether the samples of a row lie one behind the other.
-    interleave: bool,
+    /// Whether the samples of a row lie side by side.
+    is_contiguous: bool,
+    fixed: Option<FixedPoint<'a>>,
 }
 
 impl<T: Sample> RowMaker for Resizer<'_, T> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
         let width = self.pixels.spatial[self.leading.len()].0 * self.pixels.planes();
-        let sums = (0..=self.leading.len()).map(|_| memory::zeros(width + SPARE)).collect_vec();
-        Box::new(Worker { resizer: self, width, row: Vec::new(), sums })
+        let fixed = self.fixed.as_ref().zip(self.pixels.bytes());
+        let fixed = fixed.map(|(fixed, bytes)| fixed_point::Worker::new(fixed, bytes));
+        Box::new(Worker { resizer: self, width, row: Vec::new(), sums: Vec::new(), fixed })
     }
 }
 
-/// Samples behind a row that may be read, though nothing comes of them.
+/// Samples after a row that may be read, though nothing comes of them.
 const SPARE: usize = 1;
 
 struct Worker<'a, T: Sample> {
@@ -123,6 +82,7 @@ struct Worker<'a, T: Sample> {
     row: Vec<usize>,
     /// An input row, and above it a row summed over the first leading axis, over the first two, and so on.
     sums: Vec<Vec<f64>>,
+    fixed: Option<fixed_point::Worker<'a>>,
 }
 
 impl<T: Sample> RowWorker for Worker<'_, T> {
@@ -132,10 +92,19 @@ impl<T: Sample> RowWorker for Worker<'_, T> {
     }
 
     fn fill(&mut self, outer: &[usize], to: &mut [f64]) {
-        let Self { resizer, width, row, sums } = self;
+        let Self { resizer, width, row, sums, .. } = self;
+        // Where all rows are summed in fixed point there is no need of them.
+        while sums.len() <= resizer.leading.len() {
+            memory::push(sums, memory::zeros(*width + SPARE));
+        }
         resizer.sum_leading(row, resizer.pixels.outer_offset(outer), *width, sums);
         let line = &sums[sums.len() - 1];
         dispatch(SumLine { line, taps: resizer.last, planes: resizer.pixels.planes(), to });
+    }
+
+    fn fill_bytes(&mut self, outer: &[usize], to: &mut [u8]) -> bool {
+        let plane = self.resizer.pixels.outer_offset(outer);
+        self.fixed.as_mut().is_some_and(|fixed| fixed.fill(self.row[0], plane, to))
     }
 }
 
@@ -151,7 +120,7 @@ impl<T: Sample> Resizer<'_, T> {
         let (first, weights) = self.leading[row.len()].at(*position);
         let stride = self.pixels.spatial[row.len()].1;
         let start = start + first * stride;
-        if row.is_empty() && self.interleave {
+        if row.is_empty() && self.is_contiguous {
             let rows = &self.pixels.elements()[start..];
             dispatch(SumRows { rows, stride, weights, to: sum });
             return;

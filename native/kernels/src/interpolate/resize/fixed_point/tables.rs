@@ -1,0 +1,422 @@
+//! Weight tables as integers, and how far they are off.
+
+use crate::exec::simd::{self, Level};
+use crate::interpolate::resize::taps::Taps;
+use crate::memory::{self, CollectVec};
+
+/// What the sums in `f64` and the sums of the weights may be off, in grey levels.
+pub(super) const SLACK: f64 = 1.0 / (1 << 28) as f64;
+
+/// More taps have other bounds than [`SLACK`].
+const MOST_TAPS: usize = 4096;
+
+/// Largest sum of the absolute weights of a position.
+const MOST_GAIN: f64 = 1.99;
+
+/// Largest difference of a pixel from 128.
+const DEPTH: f64 = 128.0;
+
+/// The largest absolute weight that is kept; its negative fits too.
+const LARGEST: i32 = i16::MAX as i32;
+
+/// Results that the loops make together, at most.
+const MOST_TOGETHER: usize = 64;
+
+/// Whether the AVX-512 loops are used, or those of AVX2; `None` where neither can be.
+pub(super) fn has_wide_loops() -> Option<bool> {
+    #[cfg(target_arch = "x86_64")]
+    match simd::level() {
+        Level::Avx512 => {
+            return Some(is_x86_feature_detected!("avx512vbmi") && is_x86_feature_detected!("avx512vnni"));
+        }
+        Level::Avx2 => return Some(false),
+        Level::Baseline => {}
+    }
+    None
+}
+
+/// 64 bytes at a cache line.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Line(pub [u8; 64]);
+
+/// The columns' weights as 16-bit integers.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    pub(super) planes: usize,
+    /// Results of a row.
+    pub(super) width: usize,
+    /// Values of an intermediate row, with those that are stored after it; whole blocks of results.
+    pub(super) stored: usize,
+    /// Bytes from the beginning of an input row on that may be read.
+    pub(super) reach: usize,
+    /// Pairs of taps.
+    pub(super) pairs: usize,
+    /// Whether all taps of a pixel lie in the 16 bytes of the first two pairs.
+    pub(super) is_short: bool,
+    /// `S - F`, and `F`.
+    pub(super) shift: u32,
+    pub(super) fraction: u32,
+    /// What sums begin with: the pixels' centre, and half a unit for rounding.
+    pub(super) begin: i32,
+    /// Bound 1 for each output pixel, in grey levels.
+    errors: Vec<f64>,
+    /// `128 Σ|u|`
+    largest: f64,
+    pub(super) is_wide: bool,
+    pub(super) layout: Layout,
+}
+
+/// The weights in the order in which a loop takes them.
+#[derive(Debug)]
+pub(super) enum Layout {
+    Pixels(Pixels),
+    Lanes(Lanes),
+}
+
+/// Four pixels of three or four planes at a time, of any number of taps.
+#[derive(Debug)]
+pub(super) struct Pixels {
+    /// Where the taps of each pixel begin in a row.
+    pub offsets: Vec<[u32; 4]>,
+    /// For each pair of taps the weights of pixels 0, 2, 1 and 3, four times each pair.
+    pub weights: Vec<Line>,
+}
+
+/// Sixteen results at a time, of any number of planes, whose taps lie close together.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// Where the bytes of each block begin in a row.
+    pub offsets: Vec<u32>,
+    /// For each block and result where the first two taps lie after that, in bytes 0 and 2 of four.
+    pub places: Vec<Line>,
+    /// For each block and pair of taps the weights of every result.
+    pub weights: Vec<Line>,
+    /// Whether all taps of a block lie in 64 bytes.
+    pub is_close: bool,
+}
+
+/// Weights times `2^bits` as integers of sum `2^bits`, in the order of the table.
+fn whole_weights(taps: &Taps, bits: u32) -> Vec<i32> {
+    let scale = f64::from(1_u32 << bits);
+    let mut whole = taps.weights.iter().map(|weight| (weight * scale).round() as i32).collect_vec();
+    for run in &taps.runs {
+        let weights = &taps.weights[run.first_weight..][..run.len];
+        let whole = &mut whole[run.first_weight..][..run.len];
+        let mut missing = (1 << bits) - whole.iter().sum::<i32>();
+        while missing != 0 {
+            // Where it makes the least difference.
+            let sign = missing.signum();
+            let short = |tap: &usize| f64::from(sign) * (weights[*tap] * scale - f64::from(whole[*tap]));
+            let best =
+                (0..run.len).max_by(|a, b| short(a).total_cmp(&short(b))).expect("a position has a tap");
+            whole[best] += sign;
+            missing -= sign;
+        }
+    }
+    whole
+}
+
+/// Whether every position has a tap, not too many, and weights of sum 1.
+fn is_normal(taps: &Taps) -> bool {
+    taps.longest <= MOST_TAPS
+        && taps.runs.iter().enumerate().all(|(position, run)| {
+            let (_, weights) = taps.at(position);
+            let gain: f64 = weights.iter().map(|weight| weight.abs()).sum();
+            run.len > 0 && (weights.iter().sum::<f64>() - 1.0).abs() < 1e-12 && gain < MOST_GAIN
+        })
+}
+
+/// `Σ |whole / scale - weight|`
+fn rounding(weights: &[f64], whole: &[i32], bits: u32) -> f64 {
+    let scale = f64::from(1_u32 << bits);
+    weights.iter().zip(whole).map(|(weight, whole)| (f64::from(*whole) / scale - weight).abs()).sum()
+}
+
+/// `Σ |whole| / scale`
+fn gain(whole: &[i32], bits: u32) -> f64 {
+    whole.iter().map(|whole| f64::from(whole.abs())).sum::<f64>() / f64::from(1_u32 << bits)
+}
+
+impl Columns {
+    pub(super) fn new(taps: &Taps, planes: usize, is_wide: bool) -> Option<Self> {
+        if !is_normal(taps) || taps.len() == 0 {
+            return None;
+        }
+        let fraction = if taps.weights.iter().any(|weight| *weight < 0.0) { 7 } else { 8 };
+        let bits = Self::bits(taps);
+        let mut whole = whole_weights(taps, bits);
+        whole.iter_mut().for_each(|whole| *whole = (*whole).clamp(-LARGEST, LARGEST));
+        let shift = bits - fraction;
+        let mut errors = memory::with_capacity(taps.len());
+        let mut largest = 0.0_f64;
+        for (position, run) in taps.runs.iter().enumerate() {
+            let (_, weights) = taps.at(position);
+            let whole = &whole[run.first_weight..][..run.len];
+            if gain(whole, bits) > MOST_GAIN {
+                return None;
+            }
+            let missing = (1 << bits) - whole.iter().sum::<i32>();
+            let mut error = DEPTH * rounding(weights, whole, bits);
+            error += DEPTH * f64::from(missing) / f64::from(1_u32 << bits);
+            if whole.iter().any(|whole| whole.trailing_zeros() < shift) {
+                error += 0.5 / f64::from(1_u32 << fraction);
+            }
+            memory::push(&mut errors, error);
+            largest = largest.max(DEPTH * weights.iter().map(|weight| weight.abs()).sum::<f64>());
+        }
+        let width = taps.len() * planes;
+        let pairs = taps.longest.div_ceil(2);
+        let lanes = is_wide.then(|| Lanes::new(taps, &whole, planes)).flatten();
+        let (layout, reach) = match lanes {
+            Some(lanes) => {
+                let last = lanes.offsets.iter().max().map_or(0, |last| *last as usize);
+                let further = if lanes.is_close { 0 } else { 2 * planes * (pairs - 1) };
+                (Layout::Lanes(lanes), last + further + size_of::<Line>())
+            }
+            None => {
+                let pixels = Pixels::new(taps, &whole, planes)?;
+                let last = pixels.offsets.as_flattened().iter().max().map_or(0, |last| *last as usize);
+                (Layout::Pixels(pixels), last + 4 * planes * (pairs.div_ceil(2) - 1) + 16)
+            }
+        };
+        Some(Self {
+            planes,
+            width,
+            // Whole blocks, and what four pixels of three planes leave after them.
+            stored: (width + 4 * planes + 8).next_multiple_of(MOST_TOGETHER),
+            reach,
+            pairs,
+            is_short: planes == 3 && taps.longest == 5,
+            shift,
+            fraction,
+            begin: -(128 << bits) + (1 << (shift - 1)),
+            errors,
+            largest,
+            is_wide,
+            layout,
+        })
+    }
+
+    /// `S`: as large as 16 bits allow. Few weights of one, which are too large by one, do not count.
+    fn bits(taps: &Taps) -> u32 {
+        let largest = taps.weights.iter().fold(0.0, |largest, weight| weight.abs().max(largest));
+        let fits = |bits: &u32| largest * f64::from(1_u32 << bits) <= f64::from(LARGEST);
+        let bits = (14..=22).rev().find(fits).unwrap_or(14);
+        let ones = taps.weights.iter().filter(|weight| **weight == 1.0).count();
+        if bits == 14 && largest <= 1.0 && ones <= taps.len() / 8 { 15 } else { bits }
+    }
+}
+
+impl Pixels {
+    fn new(taps: &Taps, whole: &[i32], planes: usize) -> Option<Self> {
+        if !(3..=4).contains(&planes) {
+            return None;
+        }
+        let (count, pairs) = (taps.len(), taps.longest.div_ceil(2));
+        let quads = count.div_ceil(4);
+        let mut offsets = memory::with_capacity(quads);
+        let mut weights = memory::filled(Line([0; 64]), quads * pairs);
+        for quad in 0..quads {
+            let mut starts = [0; 4];
+            for (place, pixel) in [0, 2, 1, 3].into_iter().enumerate() {
+                let run = taps.runs[(4 * quad + pixel).min(count - 1)];
+                starts[pixel] = u32::try_from(run.start * planes).ok()?;
+                for (tap, whole) in whole[run.first_weight..][..run.len].iter().enumerate() {
+                    let line = &mut weights[quad * pairs + tap / 2].0;
+                    for lane in 0..4 {
+                        let at = 16 * place + 4 * lane + 2 * (tap % 2);
+                        line[at..at + 2].copy_from_slice(&(*whole as i16).to_le_bytes());
+                    }
+                }
+            }
+            memory::push(&mut offsets, starts);
+        }
+        Some(Self { offsets, weights })
+    }
+}
+
+impl Lanes {
+    /// Results that are made together.
+    pub const COUNT: usize = 16;
+
+    fn new(taps: &Taps, whole: &[i32], planes: usize) -> Option<Self> {
+        const BYTES: usize = size_of::<Line>();
+        let (results, pairs) = (taps.len() * planes, taps.longest.div_ceil(2));
+        let blocks = 2 * results.div_ceil(2 * Self::COUNT);
+        let mut lanes = Self {
+            offsets: memory::with_capacity(blocks),
+            places: memory::with_capacity(blocks),
+            weights: memory::filled(Line([0; BYTES]), blocks * pairs),
+            is_close: true,
+        };
+        for block in 0..blocks {
+            let result = |lane: usize| (block * Self::COUNT + lane).min(results - 1);
+            let runs = &taps.runs[result(0) / planes..=result(Self::COUNT - 1) / planes];
+            let first = runs.iter().map(|run| run.start).min().unwrap_or(0) * planes;
+            let last = runs.iter().map(|run| run.start).max().unwrap_or(0) * planes;
+            // Bytes from the first tap of one pixel to the second of another.
+            let extent = last - first + 2 * planes;
+            if extent > BYTES {
+                return None;
+            }
+            lanes.is_close &= extent + 2 * planes * (pairs - 1) <= BYTES;
+            let mut places = Line([0; BYTES]);
+            for lane in 0..Self::COUNT {
+                let run = taps.runs[result(lane) / planes];
+                let place = run.start * planes + result(lane) % planes - first;
+                (places.0[4 * lane], places.0[4 * lane + 2]) = (place as u8, (place + planes) as u8);
+                for (tap, whole) in whole[run.first_weight..][..run.len].iter().enumerate() {
+                    let at = 4 * lane + 2 * (tap % 2);
+                    let line = &mut lanes.weights[block * pairs + tap / 2].0;
+                    line[at..at + 2].copy_from_slice(&(*whole as i16).to_le_bytes());
+                }
+            }
+            memory::push(&mut lanes.offsets, u32::try_from(first).ok()?);
+            memory::push(&mut lanes.places, places);
+        }
+        Some(lanes)
+    }
+}
+
+/// An input row and its weight; a row may come twice, if its weight is too large for one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Slot {
+    pub row: u32,
+    /// The row modulo [`Rows::longest`].
+    pub place: u32,
+    pub weight: i16,
+}
+
+/// The rows' weights as 16-bit integers.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    /// `T`
+    pub(super) bits: u32,
+    /// An even number for every output row.
+    slots: Vec<Slot>,
+    /// Where those of each output row begin, and the end.
+    firsts: Vec<usize>,
+    /// Most input rows of an output row.
+    pub(super) longest: usize,
+    /// `Σ |2^-T k - w|` of each output row.
+    errors: Vec<f64>,
+    /// `Σ |2^-T k|`, the largest of all rows.
+    gain: f64,
+}
+
+impl Rows {
+    pub(super) fn new(taps: &Taps, signed: bool) -> Option<Self> {
+        if !is_normal(taps) || taps.runs.iter().any(|run| u32::try_from(run.start + run.len).is_err()) {
+            return None;
+        }
+        // More bits are better, but not if large weights take many pairs more.
+        let least: usize = taps.runs.iter().map(|run| run.len.next_multiple_of(2)).sum();
+        let most_bits = if signed { 15 } else { 16 };
+        let mut tried = (14..=most_bits).rev().map(|bits| Self::with_bits(taps, bits));
+        let rows = tried.find(|rows| rows.bits == 14 || rows.slots.len() <= least + least / 32);
+        rows.filter(|rows| rows.gain <= MOST_GAIN)
+    }
+
+    fn with_bits(taps: &Taps, bits: u32) -> Self {
+        let whole = whole_weights(taps, bits);
+        let mut rows = Self {
+            bits,
+            slots: memory::with_capacity(whole.len()),
+            firsts: memory::with_capacity(taps.len() + 1),
+            longest: taps.longest,
+            errors: memory::with_capacity(taps.len()),
+            gain: 0.0,
+        };
+        for (position, run) in taps.runs.iter().enumerate() {
+            memory::push(&mut rows.firsts, rows.slots.len());
+            let (start, weights) = taps.at(position);
+            let whole = &whole[run.first_weight..][..run.len];
+            for (row, whole) in (start as u32..).zip(whole) {
+                let place = row % taps.longest as u32;
+                let parts = (whole.abs() + LARGEST - 1) / LARGEST;
+                for part in 0..parts {
+                    let weight = whole * (part + 1) / parts - whole * part / parts;
+                    memory::push(&mut rows.slots, Slot { row, place, weight: weight as i16 });
+                }
+            }
+            if rows.slots.len() % 2 == 1 {
+                let last = rows.slots[rows.slots.len() - 1];
+                memory::push(&mut rows.slots, Slot { weight: 0, ..last });
+            }
+            memory::push(&mut rows.errors, rounding(weights, whole, bits));
+            rows.gain = rows.gain.max(gain(whole, bits));
+        }
+        memory::push(&mut rows.firsts, rows.slots.len());
+        rows
+    }
+
+    /// What output row `position` takes.
+    pub(super) fn slots(&self, position: usize) -> &[Slot] {
+        &self.slots[self.firsts[position]..self.firsts[position + 1]]
+    }
+}
+
+/// `E` in units of `2^-(T+F)`: the part of each output row, and that of each result of a row.
+#[derive(Debug)]
+pub(super) struct Errors {
+    pub rows: Vec<i32>,
+    /// For whole blocks of results, in the order in which two rows of 16 bits are unpacked: of each half of a block the
+    /// first four of every eight results, then the others.
+    pub results: Vec<i32>,
+}
+
+impl Errors {
+    pub(super) fn new(rows: &Rows, columns: &Columns) -> Option<Self> {
+        let unit = f64::from(1_u32 << (rows.bits + columns.fraction));
+        // Nothing but exact sums have no error at all.
+        let units = |error: f64| if error == 0.0 { 0 } else { ((error + SLACK) * unit).ceil() as i32 };
+        let largest = |errors: &[i32]| f64::from(errors.iter().copied().max().unwrap_or(0));
+        let pixels = columns.errors.iter().map(|error| units(error * rows.gain)).collect_vec();
+        let block = if columns.is_wide { 64 } else { 32 };
+        let mut results = memory::zeros(columns.width.next_multiple_of(block));
+        for (at, error) in results.iter_mut().enumerate() {
+            let (lane, quarter) = (at % block % (block / 4), at % block / (block / 4));
+            let inside = quarter / 2 * (block / 2) + lane / 4 * 8 + quarter % 2 * 4 + lane % 4;
+            let result = at / block * block + inside;
+            *error = pixels.get(result / columns.planes).copied().unwrap_or(0);
+        }
+        let rows = rows.errors.iter().map(|error| units(error * columns.largest)).collect_vec();
+        // An eighth of a grey level: with more, nearly everything would be in doubt.
+        (largest(&rows) + largest(&pixels) < unit / 8.0).then_some(Self { rows, results })
+    }
+}
+
+/// What the sums of an output row are made of.
+pub(super) struct RowSums<'a> {
+    /// Intermediate rows of `stored` values.
+    pub values: &'a [i16],
+    pub stored: usize,
+    pub slots: &'a [Slot],
+    /// `T + F`
+    pub bits: u32,
+    pub row_error: i32,
+    /// See [`Errors::results`].
+    pub errors: &'a [i32],
+}
+
+/// Two intermediate rows and their weights.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'a> {
+    pub rows: [&'a [i16]; 2],
+    /// Both, as 16 bits each.
+    pub weights: i32,
+}
+
+impl RowSums<'_> {
+    pub(super) fn pair(&self, number: usize) -> Pair<'_> {
+        let [first, second] = [self.slots[2 * number], self.slots[2 * number + 1]];
+        let row = |slot: Slot| &self.values[slot.place as usize * self.stored..][..self.stored];
+        let weights = i32::from(first.weight as u16) | i32::from(second.weight) << 16;
+        Pair { rows: [row(first), row(second)], weights }
+    }
+
+    pub(super) fn pairs(&self) -> usize {
+        self.slots.len() / 2
+    }
+}
