@@ -380,6 +380,25 @@ def test_turns_that_cancel_give_the_image_back():
     np.testing.assert_array_equal(og.Compose(four)(image=square).image, square)
 
 
+@pytest.mark.parametrize("cval", [300.0, -3.0, 0.5, 2.6])
+def test_fill_values_are_cast_as_scipy_casts_them(cval: float):
+    """In clips, and where a composed map would be a copy, which takes only values that the dtype holds."""
+    image = noise(SIZE, "uint8")
+    for steps in (
+        [og.Rotate(30, cval=cval), og.Rotate(25, cval=cval)],
+        [og.Rotate(90, cval=cval), og.Flip()],
+    ):
+        chain = planned(steps, ArraySpec(SIZE, "uint8", "YX"))
+        (each,) = fuse(chain)
+        assert isinstance(each.op, Resample)
+        out = run((each,), image)
+        corner = ndimage.affine_transform(np.zeros((2, 2), np.uint8), np.eye(2), (9, 9), order=0, cval=cval)[
+            0, 0
+        ]
+        assert out[0, 0] == corner == run(chain, image)[0, 0]
+        np.testing.assert_array_equal(og.Compose(steps)(image=image).image, out)
+
+
 def test_a_crop_makes_a_resize_smaller():
     image = noise((53, 67, 3), "uint8")
     steps = [og.Resize((30, 41), kernel="lanczos3"), og.Normalize(mean=0.5, std=0.2), og.RandomCrop((9, 20))]

@@ -26,6 +26,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from offgraph.core.specs import held_by
 from offgraph.geometry import AffineMap, CoordinateMap, GridMap, Resampling
 from offgraph.plan.lower import PlannedOp
 from offgraph.steps.ops import Clip, Filter, GeometricOp, Grid, Pointwise, Resample, Resize, Zoom
@@ -165,8 +166,8 @@ class _Group:
         What it reads outside its input; None while it can read nothing outside.
     clips : list of (CoordinateMap, size)
         Rectangles of images inside the group, each with the map from the last output to it.
-    places : set of int
-        Spatial axes on which pixels move.
+    carries : set of int or None
+        The spatial axes that its resampling operations work on, where they carry others along: in volumes.
     """
 
     def __init__(self, first: PlannedOp) -> None:
@@ -177,7 +178,7 @@ class _Group:
         self.rule = None if isinstance(op, Grid) else op.resampling
         self.border = None if _is_inside(op) else op.resampling
         self.clips: list[tuple[CoordinateMap, tuple[int, ...]]] = []
-        self.places = _places(op)
+        self.carries = _some_axes(op)
 
     def refuses(self, op: GeometricOp) -> str:
         """Return why an operation cannot join, or nothing."""
@@ -211,13 +212,13 @@ class _Group:
 
     def _other_axes(self, op: GeometricOp) -> str:
         """Volumes: a resampling that carries an axis along stays so."""
-        own, places = _places(op), self.places
-        if self.rule is None and isinstance(op, Grid):
+        own = _some_axes(op)
+        if own is None and self.carries is None:
             return ""
         if self.rule is not None and not isinstance(op, Grid):
-            return "" if own == places else "it resamples other axes"
-        resampled, copied = (places, own) if self.rule is not None else (own, places)
-        if len(resampled) < len(self.map.output_size) and not copied <= resampled:
+            return "" if own == self.carries else "it resamples other axes"
+        resampled, copied = (self.carries, op.map) if own is None else (own, self.map)
+        if resampled is not None and isinstance(copied, GridMap) and not _moved_axes(copied) <= resampled:
             return "it moves an axis that the resampling carries along"
         return ""
 
@@ -232,9 +233,9 @@ class _Group:
         self.map = before.then(op.map)
         if not isinstance(op, Grid) and self.rule is None:
             self.rule = op.resampling
+            self.carries = _some_axes(op)
         if not _is_inside(op) and self.border is None:
             self.border = op.resampling
-        self.places = self.places | _places(op)
         self.members.append(planned)
 
     def planned(self) -> PlannedOp:
@@ -257,13 +258,21 @@ class _Group:
             if not _reads_inside(grid)
         )
         whole = _whole_pixels(self.map)
-        if whole is not None and not clips:
+        if whole is not None and not clips and (not whole.reaches_outside or self._holds(rule)):
             return Grid(whole, rule)
         moved = whole or self.map
         if isinstance(moved, GridMap):
             moved = moved.affine()
-        n = len(moved.output_size)
-        return Resample(moved, rule, clips, None if len(self.places) == n else tuple(sorted(self.places)))
+        places = None if self.carries is None else tuple(sorted(self.carries))
+        return Resample(moved, rule, clips, places)
+
+    def _holds(self, rule: Resampling) -> bool:
+        """Whether the image's dtype holds the fill value, as a copy demands; a resampling casts it."""
+        try:
+            held_by(np.dtype(self.members[0].before.dtype), cval=rule.cval)
+        except ValueError:
+            return not rule.is_constant
+        return True
 
 
 def _is_inside(op: object) -> bool:
@@ -271,19 +280,18 @@ def _is_inside(op: object) -> bool:
     return isinstance(op, Grid) and not op.map.reaches_outside
 
 
-def _places(op: GeometricOp) -> set[int]:
-    """Positions of the spatial axes on which pixels move."""
-    if isinstance(op, Resample) and op.places is not None:
-        return set(op.places)
-    grid, axes = op.map, range(len(op.map.output_size))
-    if isinstance(grid, GridMap):
-        still = [
-            (grid.axes[i], grid.flips[i], grid.start[i], grid.output_size[i])
-            == (i, False, 0, grid.input_size[i])
-            for i in axes
-        ]
-        return {i for i in axes if not still[i]}
-    return set(axes)
+def _some_axes(op: GeometricOp) -> set[int] | None:
+    """The spatial axes that a resampling works on where it carries others along, else None."""
+    return set(op.places) if isinstance(op, Resample) and op.places is not None else None
+
+
+def _moved_axes(grid: GridMap) -> set[int]:
+    """The spatial axes on which a grid map moves or drops pixels."""
+    return {
+        i
+        for i, size in enumerate(grid.output_size)
+        if (grid.axes[i], grid.flips[i], grid.start[i], size) != (i, False, 0, grid.input_size[i])
+    }
 
 
 def _reads_inside(step: CoordinateMap) -> bool:
