@@ -185,6 +185,14 @@ def test_yolo_keypoints_and_polygons(tmp_path):
     np.testing.assert_array_equal(mask, want)
 
 
+def test_other_json_files_beside_images_change_nothing(tmp_path):
+    image(tmp_path / "a.png")
+    text(tmp_path / "camera.json", '{"images": 1, "categories": ["a"]}')
+    text(tmp_path / "annotations" / "list.json", '{"images": [{"path": "a.png"}]}')
+    source = og.open_source(tmp_path)
+    assert source.task is None and len(source) == 1
+
+
 def test_two_annotations_are_asked_about(tmp_path):
     root = yolo(voc(tmp_path))
     image(root / "JPEGImages" / "b.png")

@@ -159,7 +159,12 @@ def test_what_is_too_large(tmp_path, monkeypatch):
     ("text", "is_coco"),
     [
         (json.dumps(WHOLE), True),
-        ('\ufeff {"annotations": []}', True),
+        ('\ufeff {"annotations": [], "images" : [', True),
+        ('{"images": [{"id": 1, "file_name": "a.jpg"', True),
+        ('{"annotations": [{"image_id": 1, "category_id": 2}', True),
+        ('{"images": [{"path": "a.jpg"}]}', False),
+        ('{"images": 100, "categories": 5}', False),
+        ('[{"image_id": 1, "category_id": 2}]', False),
         ('{"offgraph": "0.1"}', False),
         ("[1]", False),
         ("", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from offgraph.sources import polygons
+from offgraph.sources import polygons, rle
 from offgraph.sources.polygons import PolygonError, RunLengths, fill_polygon, instance_mask, semantic_mask
 from offgraph.sources.rle import RunLengthError, decode_runs, encode_runs, runs_of_text, text_of_runs
 
@@ -120,6 +121,11 @@ def test_chunks_of_edges_give_the_same(monkeypatch):
     whole = filled(polygon, (60, 61))
     monkeypatch.setattr(polygons, "_AT_ONCE", 50)
     np.testing.assert_array_equal(filled(polygon, (60, 61)), whole)
+
+
+@pytest.mark.parametrize("module", [polygons, rle])
+def test_the_examples_in_the_source(module):
+    assert doctest.testmod(module).failed == 0
 
 
 # ---- masks of objects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ MOST_BYTES = 1 << 30
 """Of a JSON file; that of all training images of COCO 2017 has 470 million."""
 
 _BEGIN = 1 << 16
+_LISTS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,17 @@ class CocoFile:
 
 
 def looks_like_coco(file: Path) -> bool:
-    """Whether the beginning of a JSON file names one of COCO's lists."""
+    """Whether the beginning of a JSON file shows COCO's lists: two of them, or one with the keys of its entries."""
     try:
         with file.open("rb") as opened:
             begin = opened.read(_BEGIN)
     except OSError:
         return False
-    return begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and any(
-        key in begin for key in (b'"images"', b'"annotations"', b'"categories"')
-    )
+    if not begin.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return False
+    lists = set(_LISTS.findall(begin))
+    of_entries = b'"file_name"' in begin or (b'"image_id"' in begin and b'"category_id"' in begin)
+    return len(lists) > 1 or (bool(lists) and of_entries)
 
 
 def parse_coco(file: Path) -> CocoFile:
