@@ -37,7 +37,7 @@ __all__ = ["Compose", "as_recipe"]
 class Compose(NotebookView):
     """A recipe: steps applied one after the other.
 
-    What every image gets stands in the list; what only training draws stands in `Augment`. A recipe holds no
+    Steps for every image are in the list; random steps for training only are in `Augment`. A recipe holds no
     state: the same image and the same `Key` give the same bytes in any process, thread and order.
 
     Parameters
@@ -62,7 +62,7 @@ class Compose(NotebookView):
     Raises
     ------
     StepError
-        For something that is no step, or an id given twice.
+        For something that is not a step, or an id given twice.
 
     Examples
     --------
@@ -176,7 +176,7 @@ class Compose(NotebookView):
         metadata : mapping, optional
             Anything else that belongs to the sample; in ``Result.targets.metadata``, untouched.
         **targets : Target
-            Further targets under names of one's own, typed: ``nuclei=og.Mask(labels)``. Further images go through the
+            Further targets by any other name, typed: ``nuclei=og.Mask(labels)``. Further images go through the
             same steps with the same draws.
 
         Returns
@@ -189,7 +189,7 @@ class Compose(NotebookView):
         StepError
             Naming step, cause, shape and dtype; for targets on different grids.
         ArgumentError
-            For a key that is none, and boxes or points that are none.
+            For an invalid key, and for invalid boxes or points.
         MachineError
             Where there is not enough memory.
 
@@ -259,7 +259,7 @@ class Compose(NotebookView):
         RecipeMismatch
             Where the record was made by another recipe.
         StepError
-            Where it is no record, or a step cannot be applied.
+            Where it is not a record, or a step cannot be applied.
         """
         try:
             made_by, start = record["recipe"], operator.index(record["start"])
@@ -417,7 +417,7 @@ class Compose(NotebookView):
 
 
 def as_recipe(recipe: Any) -> Compose:
-    """Parse what a caller gave for a recipe: the one door that every function with a `recipe` has.
+    """Parse the argument `recipe` of any function.
 
     Parameters
     ----------
@@ -427,7 +427,7 @@ def as_recipe(recipe: Any) -> Compose:
     Raises
     ------
     RecipeError
-        For anything else, and for a file that is no recipe.
+        For anything else, and for a file that is not a recipe.
     StepError
         For a list that holds something else than steps.
 

@@ -40,7 +40,7 @@ def _layer(recipe: Compose) -> tuple[Step, ...]:
 
 
 def fingerprint(recipe: Compose) -> str:
-    """SHA-256 over the prepare layer and `fuse`; what stands in `Augment`, key order and ids do not change it."""
+    """SHA-256 over the prepare layer and `fuse`; steps in `Augment`, key order and ids do not change it."""
     steps = canonical(_layer(recipe), ids=False)
     return _hash({"fuse": True, "steps": steps} if recipe.fuse else steps)
 
@@ -48,7 +48,7 @@ def fingerprint(recipe: Compose) -> str:
 def digest(recipe: Compose, *, fuse: bool | None = None) -> str:
     """SHA-256 over all steps in their order, with ids and layers, and `fuse`: the recipe's own, or another.
 
-    Without fusion it is what it was before there was any.
+    Without fusion it equals the digest of versions that had no fusion.
     """
     layers = [
         canonical((item,), ids=True)[0]

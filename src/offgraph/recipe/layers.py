@@ -1,4 +1,4 @@
-"""The two layers of a recipe: what every image gets, and what only training draws."""
+"""The two layers of a recipe: steps for every image, and random steps for training only."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Result(NotebookView):
 
     Every target is an attribute under its name: ``out.image``, ``out.mask`` and ``out.heatmap`` are arrays, contiguous
     and with the axes as given; ``out.boxes`` and ``out.points`` are the targets with their labels. These five are None
-    where nothing was given. A target under a name of one's own, such as ``out.nuclei``, is there if it was given.
+    where nothing was given. A target by another name, such as ``out.nuclei``, is there if it was given.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def is_built(path: str | os.PathLike[str]) -> bool:
     try:
         return _ours(job) or _ours(manifest) or (job.is_file() and manifest.is_file())
     except (OSError, ValueError):
-        return False  # a path that cannot be looked at is told by whoever opens it
+        return False  # opening a path that cannot be looked at reports the error
 
 
 def _ours(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """What a step is: declared once, sampled, then lowered to operations; and the registry of all steps.
 
-A step is a frozen class in a file of its own. Its fields are its parameters, its docstring documents them, and
+A step is a frozen class in its own file. Its fields are its parameters, its docstring documents them, and
 `Step.reference` is its definition in a few lines of ndimage or NumPy, to which the engine is tested equal.
 """
 
@@ -108,7 +108,7 @@ class Step:
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Apply the step alone to an image; the input is left as it is.
 
-        A step that cannot be said in operations has an `apply` of its own, and `apply_mask` where it moves labels:
+        A step that operations cannot express defines its own `apply`, and `apply_mask` where it moves labels:
         they are Python code, which splits the plan.
         """
         for op in self.lower(params, image.spec):

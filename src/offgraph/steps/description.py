@@ -1,4 +1,4 @@
-"""What a step's declaration says of itself: its documentation, its signature, its JSON schema."""
+"""Derived from a step's declaration: its documentation, its signature, its JSON schema."""
 
 from __future__ import annotations
 

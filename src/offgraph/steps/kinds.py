@@ -102,7 +102,7 @@ class GeometricStep(Step):
         return (Resample(grid, rule, places=None if len(moved) == len(spec.spatial) else moved),)
 
     def operations(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
-        """The operation of `lower`; a class with an `apply` of its own still moves other targets by its map."""
+        """The operation of `lower`; a class with its own `apply` still moves other targets by its map."""
         (op,) = found = super().operations(params, spec)
         if isinstance(op, PythonStep) and type(self).map is not GeometricStep.map:
             return (replace(op, leg=Leg(self.map(params, spec), self.resampling(params))),)
@@ -245,6 +245,6 @@ resampling_rule = functools.lru_cache(maxsize=256)(Resampling)
 
 
 class ResultStep(Step):
-    """A step that refines what a model puts out: probabilities to a mask, a mask to objects."""
+    """A step that refines a model's output: probabilities to a mask, a mask to objects."""
 
     kind = "result"

@@ -9,7 +9,7 @@ An operation is frozen and plain: a map, sizes, numbers, names. It knows nothing
     Resize      weighted sums along each axis          antialiased; a window makes only some output pixels
     Pointwise   one value to one value                 by table for 8- and 16-bit integers
     Filter      neighbours along the spatial axes
-    PythonStep  a step with an `apply` of its own      only Python can run it
+    PythonStep  a step with its own `apply`            only Python can run it
 
 The first four move pixels: they have a `map`, output to input coordinates, and a `resampling`, from which boxes, points
 and the way back follow.
@@ -206,7 +206,7 @@ class Zoom(GeometricOp):
         return Image(array, image.axes)
 
     def run_labels(self, mask: Mask) -> Mask:
-        """Look up the nearest label, decided by whole numbers."""
+        """Look up the nearest label, found in integer arithmetic."""
         fill = self.resampling.mask_cval
         held_by(mask.array.dtype, mask_cval=fill)
         array = mask.array
@@ -262,7 +262,7 @@ class Resize(GeometricOp):
         return Image(array, image.axes)
 
     def run_labels(self, mask: Mask) -> Mask:
-        """Look up the nearest label, decided by whole numbers."""
+        """Look up the nearest label, found in integer arithmetic."""
         array = mask.array
         window = self.window or tuple((0, length) for length in self.size)
         for axis, length, (start, count) in zip(mask.spec.spatial, self.size, window):
@@ -383,7 +383,7 @@ class Filter(Op):
 
 @dataclass(frozen=True, eq=False)
 class PythonStep(Op):
-    """A step whose class has an `apply` or an `apply_mask` of its own.
+    """A step whose class has its own `apply` or `apply_mask`.
 
     Parameters
     ----------
@@ -393,7 +393,7 @@ class PythonStep(Op):
     spec : ArraySpec
         Of the image afterwards, as the step promises it.
     moves_labels : bool
-        Whether the class has an `apply_mask` of its own.
+        Whether the class has its own `apply_mask`.
     leg : Leg, optional
         Of a geometric step, by which targets other than image and mask are moved.
     """

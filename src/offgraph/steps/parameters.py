@@ -1,4 +1,4 @@
-"""The types of step parameters: each says in one sentence what it takes, and refuses the rest with it."""
+"""The types of step parameters: each says in one sentence what it takes, and refuses anything else with it."""
 
 from __future__ import annotations
 
