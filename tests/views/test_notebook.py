@@ -90,3 +90,10 @@ def test_a_recipe_is_a_table_that_tells_the_layers(tmp_path):
     assert [tag for tag, _ in page.tags].count("tr") == 2
     assert "Resize(size=(8, 8)) every image" in page.words
     assert "Rotate(angle=(-5.0, 5.0), p=0.5) training only" in page.words
+
+
+def test_a_result_shows_its_boxes_and_points():
+    image = np.zeros((20, 30, 3), np.uint8)
+    out = og.Compose([og.Flip("X")])(image=image, boxes=[[2, 3, 12, 15]], points=[[5, 5]])
+    page = out._repr_html_()
+    assert page.count("<img") == 2 and "boxes, points" in page
