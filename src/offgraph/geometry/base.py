@@ -29,6 +29,7 @@ __all__ = [
     "finite_array",
     "map_from_json",
     "numbers",
+    "pixel_axes",
     "pixel_grid",
     "whole_size",
 ]
@@ -332,11 +333,18 @@ def map_from_json(data: Any) -> CoordinateMap:
 def pixel_grid(size: Sequence[int]) -> np.ndarray:
     """Return the coordinates of all pixel centres of an image, shape (n, *size), float64."""
     grid = np.empty((len(size), *size))
-    for axis, length in enumerate(size):
-        shape = [1] * len(size)
-        shape[axis] = length
-        grid[axis] = np.arange(length, dtype=np.float64).reshape(shape)
+    for axis, along in enumerate(pixel_axes(size)):
+        grid[axis] = along
     return grid
+
+
+def pixel_axes(size: Sequence[int]) -> list[np.ndarray]:
+    """Return the coordinates of pixel centres along each axis, float64, which broadcast to `size`."""
+    n = len(size)
+    return [
+        np.arange(length, dtype=np.float64).reshape([-1 if other == axis else 1 for other in range(n)])
+        for axis, length in enumerate(size)
+    ]
 
 
 def box_of(

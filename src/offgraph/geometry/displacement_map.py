@@ -26,7 +26,7 @@ from offgraph.core.errors import OffgraphError
 from offgraph.engine.coordinates import coordinates_planes
 from offgraph.engine.resample import zoom_planes
 from offgraph.engine.splines import prefiltered
-from offgraph.geometry.base import box_of, finite_array, numbers, pixel_grid, whole_size
+from offgraph.geometry.base import box_of, finite_array, numbers, pixel_axes, pixel_grid, whole_size
 from offgraph.geometry.bsplines import mirrored_taps, spline_matrix
 from offgraph.geometry.inverse_map import NumericMap
 
@@ -161,12 +161,15 @@ class DisplacementMap(NumericMap):
 
         The bytes of ``pixel + scipy.ndimage.zoom(field, size / grid, order=order, mode="mirror")``.
         """
-        dense = self.field
-        if self.grid != self.output_size:
+        if self.grid == self.output_size:
+            dense = self.field.copy()
+        else:
             dense = zoom_planes(
                 self.field, self.output_size, axes=range(1, self.field.ndim), order=self.order, mode="mirror"
             )
-        return pixel_grid(self.output_size) + dense
+        for axis, along in enumerate(pixel_axes(self.output_size)):
+            dense[axis] += along
+        return dense
 
     def jacobian_components(self, components: np.ndarray) -> np.ndarray:
         """One, and the derivative of the spline: products of weights over the nodes about each point."""

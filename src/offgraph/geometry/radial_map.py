@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
-from offgraph.geometry.base import box_of, finite_array, numbers, whole_size
+from offgraph.geometry.base import box_of, finite_array, numbers, pixel_axes, whole_size
 from offgraph.geometry.inverse_map import NumericMap
 
 __all__ = ["RadialMap"]
@@ -86,17 +86,17 @@ class RadialMap(NumericMap):
 
     def _factor(self, squared: np.ndarray) -> np.ndarray:
         """``1 + k1 * q + k2 * q**2 + …`` by Horner's rule."""
-        result = np.zeros(squared.shape)
-        for k in self.coefficients[::-1].tolist():
-            result = (result + k) * squared
-        return result + 1.0
+        *lower, highest = self.coefficients.tolist()
+        result = highest * squared
+        for k in lower[::-1]:
+            result += k
+            result *= squared
+        result += 1.0
+        return result
 
-    def _squared(self, away: np.ndarray) -> np.ndarray:
+    def _squared(self, away: Iterable[np.ndarray]) -> np.ndarray:
         """The squared distance of each point, in radii."""
-        result = np.zeros(away.shape[1:])
-        for along in away:
-            result = result + along * along
-        return result / (self.radius * self.radius)
+        return sum(along * along for along in away) / np.float64(self.radius * self.radius)
 
     def _away(self, components: np.ndarray) -> np.ndarray:
         return components - self.centre.reshape(-1, *[1] * (components.ndim - 1))
@@ -106,6 +106,16 @@ class RadialMap(NumericMap):
         away = self._away(components)
         centre = self.centre.reshape(-1, *[1] * (components.ndim - 1))
         return centre + away * self._factor(self._squared(away))
+
+    def coordinates(self) -> np.ndarray:
+        """Those of `pull`, with the squares along each axis made once."""
+        away = [along - middle for along, middle in zip(pixel_axes(self.output_size), self.centre.tolist())]
+        factor = self._factor(self._squared(away))
+        result = np.empty((len(away), *self.output_size))
+        for along, middle, to in zip(away, self.centre.tolist(), result):
+            np.multiply(along, factor, out=to)
+            to += middle
+        return result
 
     def jacobian_components(self, components: np.ndarray) -> np.ndarray:
         """``factor * identity + 2 * factor' * away @ away.T / radius**2``."""
