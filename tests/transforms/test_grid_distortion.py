@@ -23,9 +23,9 @@ def test_lines_rise_and_the_border_stays(index):
     )
     rows, columns = out.frame.map.coordinates()
     assert (np.diff(rows, axis=0) > 0).all() and (np.diff(columns, axis=1) > 0).all()
-    np.testing.assert_allclose(rows[[0, -1]], np.broadcast_to([[0], [40]], (2, 57)), atol=1e-9)
-    np.testing.assert_allclose(columns[:, [0, -1]], np.broadcast_to([0, 56], (41, 2)), atol=1e-9)
-    np.testing.assert_allclose(rows, rows[:, :1].repeat(57, 1), atol=1e-9)
+    np.testing.assert_allclose(rows[[0, -1]], np.broadcast_to([[0], [40]], (2, 57)), atol=1e-5)
+    np.testing.assert_allclose(columns[:, [0, -1]], np.broadcast_to([0, 56], (41, 2)), atol=1e-5)
+    np.testing.assert_allclose(rows, rows[:, :1].repeat(57, 1), atol=1e-5)
     assert out.frame.valid().all()
     points = np.random.default_rng(0).uniform(0, 40, (30, 2))
     assert np.abs(out.frame.map.forward(out.frame.map(points))[0] - points).max() < 1e-6
@@ -34,8 +34,8 @@ def test_lines_rise_and_the_border_stays(index):
 def test_the_lines_are_where_the_record_says():
     out = og.Compose([og.GridDistortion(0.5, cells=4)])(image=np.zeros((41, 81), np.uint8), key=og.Key(2))
     lines = out.record["steps"][0]["params"]["lines"]
-    np.testing.assert_allclose(out.frame.map.coordinates()[0, ::10, 0], np.array(lines[0]) * 40, atol=1e-9)
-    np.testing.assert_allclose(out.frame.map.coordinates()[1, 0, ::20], np.array(lines[1]) * 80, atol=1e-9)
+    np.testing.assert_allclose(out.frame.map.coordinates()[0, ::10, 0], np.array(lines[0]) * 40, atol=1e-5)
+    np.testing.assert_allclose(out.frame.map.coordinates()[1, 0, ::20], np.array(lines[1]) * 80, atol=1e-5)
 
 
 def test_shares_of_the_distortion():

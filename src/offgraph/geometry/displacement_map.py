@@ -159,17 +159,18 @@ class DisplacementMap(NumericMap):
     def coordinates(self) -> np.ndarray:
         """Return the input coordinates of every output pixel.
 
-        The bytes of ``pixel + scipy.ndimage.zoom(field, size / grid, order=order, mode="mirror")``.
+        The bytes of ``pixel + scipy.ndimage.zoom(field.astype("float32"), size / grid, order=order, mode="mirror")``.
+        Single precision is a ten-millionth of a displacement, and takes a tenth of the time.
         """
-        if self.grid == self.output_size:
-            dense = self.field.copy()
-        else:
-            dense = zoom_planes(
-                self.field, self.output_size, axes=range(1, self.field.ndim), order=self.order, mode="mirror"
-            )
+        dense = self.field
+        if self.grid != self.output_size:
+            axes = range(1, self.field.ndim)
+            single = self.field.astype(np.float32)
+            dense = zoom_planes(single, self.output_size, axes=axes, order=self.order, mode="mirror")
+        result = np.empty(dense.shape)
         for axis, along in enumerate(pixel_axes(self.output_size)):
-            dense[axis] += along
-        return dense
+            np.add(along, dense[axis], out=result[axis])
+        return result
 
     def jacobian_components(self, components: np.ndarray) -> np.ndarray:
         """One, and the derivative of the spline: products of weights over the nodes about each point."""
@@ -329,9 +330,10 @@ class DisplacementMap(NumericMap):
     def bounds(
         self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The box, and the field's extremes on each side."""
+        """The box, and the field's extremes on each side, with the rounding of single precision."""
         (start, stop), (least, most) = box_of(self, low, high), self._extent()
-        return start + least, stop + most
+        slack = np.maximum(np.abs(least), np.abs(most)) * 2.0**-21
+        return start + least - slack, stop + most + slack
 
     def bounds_back(
         self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
