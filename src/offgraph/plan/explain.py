@@ -10,7 +10,9 @@ import numpy as np
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.resize import weight_table
 from offgraph.geometry import AffineMap, GridMap
+from offgraph.plan.draw import named
 from offgraph.plan.lower import PlannedOp
+from offgraph.plan.native import native_op
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample, Resize, Zoom
 
@@ -34,12 +36,15 @@ def explain(placed: Sequence[PlacedStep], applied: Sequence[AppliedStep], ops: S
     """
     lines: list[str] = []
     for number, planned in enumerate(ops, 1):
-        named = ", ".join(dict.fromkeys(f"{step.number} {step.step.name}" for step in planned.steps))
+        titles = ", ".join(dict.fromkeys(f"{step.number} {step.step.name}" for step in planned.steps))
         word = "steps" if len({step.number for step in planned.steps}) > 1 else "step"
-        lines.append(f"{number}. {_does(planned.op)}  [{word} {named}]")
+        lines.append(f"{number}. {_does(planned.op)}  [{word} {titles}]")
         if planned.reason:
             lines.append(f"   begins anew: {planned.reason}")
         lines.append(f"   {_costs(planned)}")
+        with named(planned.steps, planned.before):
+            if native_op(planned.op, planned.before) is None:
+                lines.append("   called from Python by itself: it splits the native call of the others")
         lines.append(f"   gives {spec_text(planned.after)}")
     if not ops:
         lines.append("no operation: the image is copied")
@@ -80,7 +85,7 @@ def _does(op: Op) -> str:
         case Filter():
             return f"filter: {op.step.name}"
         case PythonStep():
-            return f"run {op.step.name}'s own Python code, which splits the plan"
+            return f"run {op.step.name}'s own Python code"
     return type(op).__name__
 
 
