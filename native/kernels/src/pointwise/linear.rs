@@ -1,7 +1,7 @@
 //! Bytes scaled to `f32`: `value * scale + offset` in `f64`, rounded once.
 //!
-//! For each channel of a pixel the numbers are others. A block of as many pixels as a register has lanes begins with
-//! the same channel each time, so that the numbers of a block are written down once and no lane asks for its channel.
+//! Scale and offset differ per channel. Blocks of as many pixels as a register has lanes always start with the same
+//! channel, so the numbers of one block are tabulated once and serve all blocks.
 
 use crate::array::sample::Sample;
 use crate::array::view::{View, ViewMut};
@@ -11,7 +11,7 @@ use crate::exec::simd::{Kernel, dispatch};
 /// Pixels of a block: the lanes of a register of `f32`.
 const PIXELS: usize = 16;
 
-/// `output[.., c] = input[.., c] * scale + offset` with the numbers of channel c, for C-contiguous arrays of bytes and of
+/// `output[.., c] = input[.., c] * scale + offset` with the scale and offset of channel c, for C-contiguous arrays of bytes and of
 /// `f32` whose last axis is the channel.
 pub fn scale(output: ViewMut<'_>, input: &View<'_>, linear: &[[f64; 2]]) -> Result<()> {
     let channels = input.shape().last().copied().unwrap_or(1);

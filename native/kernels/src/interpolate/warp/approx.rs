@@ -6,14 +6,14 @@
 //! else: sum again over all taps in SciPy's order
 //! ```
 //!
-//! The bound: let `u = 2^-53`, and `m` the largest magnitude of an element. The weights on an axis are at least -8 u
-//! and add up to 1 within 8 u, so the magnitudes of all products add up to at most `m (1 + 2^-46)`. SciPy's sum of `n =
-//! taps ^ axes` products of `axes + 1` factors is off by at most `(n + axes) u` of that, 219 u for 6 taps on 3 axes;
-//! the cheaper sum by `axes (taps + 1) u`, 21 u. Adding and subtracting the bound rounds by 2 u more. So SciPy's sum
-//! lies within [`RELATIVE_ERROR`], 256 u, times `m`. If both ends are stored as one value, that is the result, because
-//! the rounding cast is monotonic over so short a distance. Underflow adds less than 2^-1060, which does not matter:
-//! the largest magnitude is zero or above [`MIN_MAGNITUDE`], so that sums of both signs are never both stored as zero
-//! with different signs.
+//! The bound: let `u = 2^-53`, and `m` the largest magnitude of an element. The weights on an axis are at least -8 u and
+//! add up to 1 within 8 u, so the magnitudes of all products add up to at most `m (1 + 2^-46)`. SciPy sums
+//! `n = taps ^ axes` products of `axes + 1` factors: it is off by at most `(n + axes) u` of that, 219 u for 6 taps on 3
+//! axes. The cheaper sum is off by `axes (taps + 1) u`, 21 u. Adding and subtracting the bound rounds by 2 u more. So
+//! SciPy's sum lies within [`RELATIVE_ERROR`], 256 u, times `m`. If both ends are stored as one value, that is the
+//! result, because the rounding cast is monotonic over so short a distance. Underflow adds less than 2^-1060, which
+//! does not matter: the largest magnitude is zero or above [`MIN_MAGNITUDE`], so that sums of both signs are never both
+//! stored as zero with different signs.
 //!
 //! The weights are the same in both sums except for order 3. Term by term, SciPy's are off from the exact ones by at
 //! most 1, 3.4, 4 and, since the last is one minus the others, 11.4 u; the approximate ones by 1.2, 2.5, 3.2 and 0.7 u.

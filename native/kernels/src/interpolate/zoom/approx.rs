@@ -95,9 +95,9 @@ pub(super) fn run<const TAPS: usize>(
 /// * The cheaper sum multiplies once and adds less than t times per axis: m t u. Where a tap is the fill value, it
 ///   takes the weights of the axes before it for one, which their sum is up to t u: another m t u.
 /// * Along a channel axis SciPy filters each line of coefficients p, all of size at most P, and samples the result C
-///   where that reproduces p, with weights off by less than 16 u: t 16 u |C|. |C| is at most G P, where G = Π ((1 +
-///   |z|) / (1 - |z|))² is the filter's sum of absolute values; so its own sums are G times ours as well. And C itself
-///   is rounded by at most E u P, see below. P is at most the sum over the channels, which is ours.
+///   where that reproduces p, with weights off by less than 16 u: t 16 u |C|. |C| is at most G P, where
+///   G = Π ((1 + |z|) / (1 - |z|))² is the filter's sum of absolute values; so its own sums are G times ours as well.
+///   And C itself is rounded by at most E u P, see below. P is at most the sum over the channels, which is ours.
 ///
 /// E follows the filter step by step, with b the size of the values and e their error, both for P = 1. The gain gives b
 /// = g, e = 8 g. For each pole, forward: sizes are at most c = b / (1 - |z|). The initial sum rounds at most once for
