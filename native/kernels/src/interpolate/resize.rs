@@ -7,6 +7,7 @@
 
 mod fixed_point;
 mod taps;
+mod weights;
 
 pub use taps::Taps;
 
@@ -67,7 +68,7 @@ impl<T: Sample> RowMaker for Resizer<'_, T> {
     fn worker(&self) -> Box<dyn RowWorker + '_> {
         let width = self.pixels.spatial[self.leading.len()].0 * self.pixels.planes();
         let fixed = self.fixed.as_ref().zip(self.pixels.bytes());
-        let fixed = fixed.map(|(fixed, bytes)| fixed_point::Worker::new(fixed, bytes));
+        let fixed = fixed.map(|(fixed, bytes)| fixed_point::FixedPointWorker::new(fixed, bytes));
         Box::new(Worker { resizer: self, width, row: Vec::new(), sums: Vec::new(), fixed })
     }
 }
@@ -82,7 +83,7 @@ struct Worker<'a, T: Sample> {
     row: Vec<usize>,
     /// An input row, and above it a row summed over the first leading axis, over the first two, and so on.
     sums: Vec<Vec<f64>>,
-    fixed: Option<fixed_point::Worker<'a>>,
+    fixed: Option<fixed_point::FixedPointWorker<'a>>,
 }
 
 impl<T: Sample> RowWorker for Worker<'_, T> {

@@ -59,7 +59,7 @@ use crate::array::sample::Sample;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::memory;
 use std::sync::Arc;
-use tables::{Columns, Errors, Layout, Rows, Slot};
+use tables::{ColumnLayout, Columns, Errors, Rows, Slot};
 
 /// Bytes of intermediate rows that are kept; more would leave the caches.
 const MOST_KEPT: usize = 1 << 20;
@@ -111,7 +111,7 @@ struct Ring {
 }
 
 /// Makes rows of bytes.
-pub(super) struct Worker<'a> {
+pub(super) struct FixedPointWorker<'a> {
     fixed: &'a FixedPoint<'a>,
     bytes: &'a [u8],
     rings: Vec<Ring>,
@@ -127,7 +127,7 @@ pub(super) struct Worker<'a> {
     penalty: u32,
 }
 
-impl<'a> Worker<'a> {
+impl<'a> FixedPointWorker<'a> {
     pub(super) fn new(fixed: &'a FixedPoint<'a>, bytes: &'a [u8]) -> Self {
         let width = fixed.columns.width;
         Self {
@@ -276,14 +276,14 @@ fn sum_columns<const ROWS: usize>(
     let to = ring.values.get_disjoint_mut(places).expect("rows in places of their own");
     #[cfg(target_arch = "x86_64")]
     match &columns.layout {
-        Layout::Pixels(table) => {
+        ColumnLayout::PixelColumns(table) => {
             for (from, to) in from.into_iter().zip(to) {
                 // SAFETY: such a table is made only where the processor has AVX2.
                 unsafe { avx2::sum_columns(from, columns, table, to) }
             }
         }
         // SAFETY: and this one where it has AVX-512 with VBMI and VNNI.
-        Layout::Lanes(table) => unsafe { avx512::sum_columns(from, columns, table, to) },
+        ColumnLayout::LaneColumns(table) => unsafe { avx512::sum_columns(from, columns, table, to) },
     }
 }
 

@@ -1,31 +1,19 @@
-//! Weight tables: which input positions an output position sums, and with which weights.
+//! Weight tables, with what is derived from them on first use.
 
-use super::fixed_point::tables::{Columns, Rows};
-use crate::memory::{self, CollectVec};
+use crate::interpolate::resize::fixed_point::tables::{Columns, Rows};
+use crate::interpolate::resize::weights::WeightTable;
+use crate::memory;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// For every position along one output axis: the run of input positions it sums, and their weights.
+/// A weight table that keeps what is derived from it.
 #[derive(Debug, Default)]
 pub struct Taps {
-    pub(super) runs: Vec<Run>,
-    pub(super) weights: Vec<f64>,
-    /// The taps of every position, if all have as many; else zero.
-    pub(super) even: usize,
-    /// Taps of the position that has the most.
-    pub(super) longest: usize,
-    /// One past the last input position that is used.
-    end: usize,
+    table: WeightTable,
     derived: Derived,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    pub start: usize,
-    pub first_weight: usize,
-    pub len: usize,
-}
-
-/// What is made of a table on first use and kept with it.
+/// What is derived from a table on first use.
 #[derive(Debug, Default)]
 struct Derived {
     evened: OnceLock<Arc<Taps>>,
@@ -36,6 +24,15 @@ struct Derived {
 /// Planes of a pixel, and whether the loop is the AVX-512 one.
 type ColumnsKey = (usize, bool);
 
+impl Deref for Taps {
+    type Target = WeightTable;
+
+    #[inline]
+    fn deref(&self) -> &WeightTable {
+        &self.table
+    }
+}
+
 impl Taps {
     /// An axis without positions.
     pub fn new() -> Self {
@@ -44,44 +41,15 @@ impl Taps {
 
     /// Append a position that sums `weights.len()` pixels from `start` on.
     pub fn push(&mut self, start: usize, weights: &[f64]) {
-        let len = weights.len();
-        memory::push(&mut self.runs, Run { start, first_weight: self.weights.len(), len });
-        memory::extend_from_slice(&mut self.weights, weights);
-        self.longest = self.longest.max(len);
-        self.end = self.end.max(start.saturating_add(len));
+        self.table.push(start, weights);
         self.derived = Derived::default();
     }
 
-    /// The first tap of a position, and its weights.
-    pub(super) fn at(&self, position: usize) -> (usize, &[f64]) {
-        let Run { start, first_weight, len } = self.runs[position];
-        (start, &self.weights[first_weight..first_weight + len])
-    }
-
-    /// The number of output positions.
-    pub(super) fn len(&self) -> usize {
-        self.runs.len()
-    }
-
-    /// The same sums with as many taps for every position: with weights of zero before or after them, which add nothing
-    /// to a sum of finite numbers.
+    /// [`WeightTable::evened`], computed once.
     pub(super) fn evened(&self) -> &Arc<Self> {
-        self.derived.evened.get_or_init(|| {
-            let longest = self.longest;
-            let mut even = Self { even: longest, longest, end: self.end, ..Self::default() };
-            memory::resize(&mut even.weights, self.len() * longest, 0.0);
-            even.runs = (0..self.len())
-                .map(|position| {
-                    let (start, weights) = self.at(position);
-                    // The run of most taps ends at or before `end`, so there is room for as many before it.
-                    let first = start.min(self.end - longest);
-                    let first_weight = position * longest;
-                    even.weights[first_weight + start - first..][..weights.len()].copy_from_slice(weights);
-                    Run { start: first, first_weight, len: longest }
-                })
-                .collect_vec();
-            Arc::new(even)
-        })
+        self.derived
+            .evened
+            .get_or_init(|| Arc::new(Self { table: self.table.evened(), derived: Derived::default() }))
     }
 
     /// What `make` makes of this table for pixels of so many planes.
@@ -102,10 +70,5 @@ impl Taps {
     /// What `make` makes of this table, if either axis has negative weights or not.
     pub(super) fn rows(&self, signed: bool, make: impl FnOnce() -> Option<Rows>) -> Option<Arc<Rows>> {
         self.derived.rows[usize::from(signed)].get_or_init(|| make().map(Arc::new)).clone()
-    }
-
-    /// Whether the taps lie inside an axis of `input_len` pixels, and there are `output_len` positions.
-    pub(super) fn fits(&self, input_len: usize, output_len: usize) -> bool {
-        self.runs.len() == output_len && self.end <= input_len
     }
 }

@@ -1,6 +1,6 @@
 //! The loops for AVX2: four pixels of a row together, then 32 results of a row.
 
-use super::tables::{Columns, Pair, Pixels, RowSums};
+use super::tables::{Columns, Pair, PixelColumns, RowSums};
 use crate::memory::CollectVec;
 use std::arch::x86_64::*;
 
@@ -9,7 +9,7 @@ const BLOCK: usize = 32;
 
 /// Make an intermediate row.
 #[target_feature(enable = "avx2")]
-pub(super) fn sum_columns(from: &[u8], columns: &Columns, table: &Pixels, to: &mut [i16]) {
+pub(super) fn sum_columns(from: &[u8], columns: &Columns, table: &PixelColumns, to: &mut [i16]) {
     match (columns.planes, columns.pairs) {
         (3, 1) => sum_pairs::<3, 1>(from, columns, table, to),
         (3, 2) => sum_pairs::<3, 2>(from, columns, table, to),
@@ -50,7 +50,7 @@ const fn places(planes: usize, pair: usize) -> [i8; 16] {
 fn sum_pairs<const PLANES: usize, const PAIRS: usize>(
     from: &[u8],
     columns: &Columns,
-    table: &Pixels,
+    table: &PixelColumns,
     to: &mut [i16],
 ) {
     let (pairs, per_load) = match PAIRS {

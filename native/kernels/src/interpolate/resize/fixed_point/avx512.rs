@@ -1,6 +1,6 @@
 //! The loops for AVX-512 with VBMI and VNNI: sixteen sums of any bytes within 64, then 64 results of a row.
 
-use super::tables::{Columns, Lanes, Line, Pair, RowSums};
+use super::tables::{Columns, LaneColumns, Line, Pair, RowSums};
 use crate::memory::CollectVec;
 use std::arch::x86_64::*;
 
@@ -54,7 +54,7 @@ fn register(line: &Line) -> __m512i {
 pub(super) fn sum_columns<const ROWS: usize>(
     from: [&[u8]; ROWS],
     columns: &Columns,
-    table: &Lanes,
+    table: &LaneColumns,
     to: [&mut [i16]; ROWS],
 ) {
     match (columns.pairs, table.is_close, columns.shift == 8) {
@@ -75,18 +75,18 @@ pub(super) fn sum_columns<const ROWS: usize>(
 fn sum_lanes<const ROWS: usize, const PAIRS: usize, const CLOSE: bool, const BYTE: bool>(
     from: [&[u8]; ROWS],
     columns: &Columns,
-    table: &Lanes,
+    table: &LaneColumns,
     mut to: [&mut [i16]; ROWS],
 ) {
     /// Values of two blocks.
-    const STORED: usize = 2 * Lanes::COUNT;
+    const STORED: usize = 2 * LaneColumns::COUNT;
     let pairs = if PAIRS == ANY { columns.pairs } else { PAIRS };
     let (blocks, step) = (table.offsets.len(), 2 * columns.planes);
     assert!(
         blocks.is_multiple_of(2) && table.places.len() == blocks && table.weights.len() == blocks * pairs
     );
     for (from, to) in from.iter().zip(&to) {
-        assert!(from.len() >= columns.reach && to.len() >= blocks * Lanes::COUNT);
+        assert!(from.len() >= columns.reach && to.len() >= blocks * LaneColumns::COUNT);
     }
     let begin = _mm512_set1_epi32(columns.begin);
     let shift = _mm_cvtsi32_si128(columns.shift as i32);

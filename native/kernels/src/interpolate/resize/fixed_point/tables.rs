@@ -1,7 +1,7 @@
 //! Weight tables as integers, and how far they are off.
 
 use crate::exec::simd::{self, Level};
-use crate::interpolate::resize::taps::Taps;
+use crate::interpolate::resize::weights::WeightTable;
 use crate::memory::{self, CollectVec};
 
 /// What the sums in `f64` and the sums of the weights may be off, in grey levels.
@@ -64,19 +64,19 @@ pub(crate) struct Columns {
     /// `128 Σ|u|`
     largest: f64,
     pub(super) is_wide: bool,
-    pub(super) layout: Layout,
+    pub(super) layout: ColumnLayout,
 }
 
 /// The weights in the order in which a loop takes them.
 #[derive(Debug)]
-pub(super) enum Layout {
-    Pixels(Pixels),
-    Lanes(Lanes),
+pub(super) enum ColumnLayout {
+    PixelColumns(PixelColumns),
+    LaneColumns(LaneColumns),
 }
 
 /// Four pixels of three or four planes at a time, of any number of taps.
 #[derive(Debug)]
-pub(super) struct Pixels {
+pub(super) struct PixelColumns {
     /// Where the taps of each pixel begin in a row.
     pub offsets: Vec<[u32; 4]>,
     /// For each pair of taps the weights of pixels 0, 2, 1 and 3, four times each pair.
@@ -85,7 +85,7 @@ pub(super) struct Pixels {
 
 /// Sixteen results at a time, of any number of planes, whose taps lie close together.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(super) struct LaneColumns {
     /// Where the bytes of each block begin in a row.
     pub offsets: Vec<u32>,
     /// For each block and result where the first two taps lie after that, in bytes 0 and 2 of four.
@@ -97,7 +97,7 @@ pub(super) struct Lanes {
 }
 
 /// Weights times `2^bits` as integers of sum `2^bits`, in the order of the table.
-fn whole_weights(taps: &Taps, bits: u32) -> Vec<i32> {
+fn whole_weights(taps: &WeightTable, bits: u32) -> Vec<i32> {
     let scale = f64::from(1_u32 << bits);
     let mut whole = taps.weights.iter().map(|weight| (weight * scale).round() as i32).collect_vec();
     for run in &taps.runs {
@@ -118,7 +118,7 @@ fn whole_weights(taps: &Taps, bits: u32) -> Vec<i32> {
 }
 
 /// Whether every position has a tap, not too many, and weights of sum 1.
-fn is_normal(taps: &Taps) -> bool {
+fn is_normal(taps: &WeightTable) -> bool {
     taps.longest <= MOST_TAPS
         && taps.runs.iter().enumerate().all(|(position, run)| {
             let (_, weights) = taps.at(position);
@@ -139,7 +139,7 @@ fn gain(whole: &[i32], bits: u32) -> f64 {
 }
 
 impl Columns {
-    pub(super) fn new(taps: &Taps, planes: usize, is_wide: bool) -> Option<Self> {
+    pub(super) fn new(taps: &WeightTable, planes: usize, is_wide: bool) -> Option<Self> {
         if !is_normal(taps) || taps.len() == 0 {
             return None;
         }
@@ -167,17 +167,17 @@ impl Columns {
         }
         let width = taps.len() * planes;
         let pairs = taps.longest.div_ceil(2);
-        let lanes = is_wide.then(|| Lanes::new(taps, &whole, planes)).flatten();
+        let lanes = is_wide.then(|| LaneColumns::new(taps, &whole, planes)).flatten();
         let (layout, reach) = match lanes {
             Some(lanes) => {
                 let last = lanes.offsets.iter().max().map_or(0, |last| *last as usize);
                 let further = if lanes.is_close { 0 } else { 2 * planes * (pairs - 1) };
-                (Layout::Lanes(lanes), last + further + size_of::<Line>())
+                (ColumnLayout::LaneColumns(lanes), last + further + size_of::<Line>())
             }
             None => {
-                let pixels = Pixels::new(taps, &whole, planes)?;
+                let pixels = PixelColumns::new(taps, &whole, planes)?;
                 let last = pixels.offsets.as_flattened().iter().max().map_or(0, |last| *last as usize);
-                (Layout::Pixels(pixels), last + 4 * planes * (pairs.div_ceil(2) - 1) + 16)
+                (ColumnLayout::PixelColumns(pixels), last + 4 * planes * (pairs.div_ceil(2) - 1) + 16)
             }
         };
         Some(Self {
@@ -199,7 +199,7 @@ impl Columns {
     }
 
     /// `S`: as large as 16 bits allow. Few weights of one, which are too large by one, do not count.
-    fn bits(taps: &Taps) -> u32 {
+    fn bits(taps: &WeightTable) -> u32 {
         let largest = taps.weights.iter().fold(0.0, |largest, weight| weight.abs().max(largest));
         let fits = |bits: &u32| largest * f64::from(1_u32 << bits) <= f64::from(LARGEST);
         let bits = (14..=22).rev().find(fits).unwrap_or(14);
@@ -208,8 +208,8 @@ impl Columns {
     }
 }
 
-impl Pixels {
-    fn new(taps: &Taps, whole: &[i32], planes: usize) -> Option<Self> {
+impl PixelColumns {
+    fn new(taps: &WeightTable, whole: &[i32], planes: usize) -> Option<Self> {
         if !(3..=4).contains(&planes) {
             return None;
         }
@@ -236,11 +236,11 @@ impl Pixels {
     }
 }
 
-impl Lanes {
+impl LaneColumns {
     /// Results that are made together.
     pub const COUNT: usize = 16;
 
-    fn new(taps: &Taps, whole: &[i32], planes: usize) -> Option<Self> {
+    fn new(taps: &WeightTable, whole: &[i32], planes: usize) -> Option<Self> {
         const BYTES: usize = size_of::<Line>();
         let (results, pairs) = (taps.len() * planes, taps.longest.div_ceil(2));
         let blocks = 2 * results.div_ceil(2 * Self::COUNT);
@@ -306,7 +306,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(taps: &Taps, signed: bool) -> Option<Self> {
+    pub(super) fn new(taps: &WeightTable, signed: bool) -> Option<Self> {
         if !is_normal(taps) || taps.runs.iter().any(|run| u32::try_from(run.start + run.len).is_err()) {
             return None;
         }
@@ -318,7 +318,7 @@ impl Rows {
         rows.filter(|rows| rows.gain <= MOST_GAIN)
     }
 
-    fn with_bits(taps: &Taps, bits: u32) -> Self {
+    fn with_bits(taps: &WeightTable, bits: u32) -> Self {
         let whole = whole_weights(taps, bits);
         let mut rows = Self {
             bits,
