@@ -19,6 +19,7 @@ from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.steps.kinds import GeometricStep
 from offgraph.steps.ops import GeometricOp, PythonStep
 from offgraph.targets import Boxes, Heatmap, Image, Mask, Target, Targets
+from offgraph.targets.gridded import GriddedTarget
 
 __all__ = ["TransformHistory", "run"]
 
@@ -106,6 +107,9 @@ def run(
     spec = lead.spec
     applied, specs = draw(placed, spec, key, recorded, max_pixels)
     chain = lower(placed, applied, specs)
+    history = TransformHistory(spec.size, chain)
+    if not chain:
+        return targets.mapped(_in_order), applied, history
     beside = _companions(chain, targets, fused)
     images: dict[str, Image] = {}
     for name, target in targets.items():
@@ -133,8 +137,12 @@ def run(
     return (
         Targets({name: made[name] for name in targets}, targets.metadata),
         applied,
-        TransformHistory(spec.size, chain),
+        history,
     )
+
+
+def _in_order(target: Target) -> Target:
+    return target.contiguous() if isinstance(target, GriddedTarget) else target
 
 
 def _specs_of(
