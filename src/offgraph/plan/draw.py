@@ -86,7 +86,7 @@ def draw(
 
 
 def _draw(here: PlacedStep, key: Key, spec: ArraySpec) -> AppliedStep:
-    """Decide on `p` at an address of its own, so that another `p` leaves the drawn values alone."""
+    """Draw whether the step applies at a separate address, so that another `p` leaves the other values alone."""
     if here.step.p < 1 and not Draw(key, f"p of {here.address}").chance(here.step.p):
         return AppliedStep(here.address, False, {})
     return AppliedStep(here.address, True, here.step.sample(Draw(key, here.address), spec))

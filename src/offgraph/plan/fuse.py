@@ -99,8 +99,8 @@ def _crops_after_values(ops: Sequence[PlannedOp]) -> bool:
 def _crops_first(ops: Iterable[PlannedOp]) -> list[PlannedOp]:
     """Move copies of whole pixels in front of pointwise operations, and crops into the Resize before them.
 
-    Both give the same bytes: a pointwise operation takes each value for itself, and a Resize makes each pixel for
-    itself.
+    Both orders give the same bytes: a pointwise operation treats each value independently, and a Resize each output
+    pixel.
     """
     moved: list[PlannedOp] = []
     for planned in ops:

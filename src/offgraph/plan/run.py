@@ -44,7 +44,7 @@ class TransformHistory:
         Raises
         ------
         StepError
-            Where a geometric step tells no map.
+            Where a geometric step has no map.
         """
         legs = [leg for planned in self.chain if (leg := leg_of(planned)) is not None]
         return Frame((AffineMap.identity(self.size), *(leg.map for leg in legs)))
@@ -56,7 +56,7 @@ def leg_of(planned: PlannedOp) -> Leg | None:
     Raises
     ------
     StepError
-        For a geometric step with Python code of its own that tells no map.
+        For a geometric step with its own Python code and without a map.
     """
     op = planned.op
     if isinstance(op, GeometricOp):

@@ -45,7 +45,7 @@ _IN_THE_PLANE = ("yolo", "coco", "voc")
 
 
 def check_format(format: object, dimensions: int) -> None:
-    """Refuse what is no format of boxes, and the formats of files for boxes in space."""
+    """Refuse what is not a format of boxes, and the formats of files for boxes in space."""
     known = get_args(BoxFormat)
     if format not in known:
         raise ArgumentError(f"format={format!r:.80}: known are {', '.join(known)}")

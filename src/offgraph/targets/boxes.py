@@ -102,7 +102,7 @@ class Boxes(Target):
     min_area, min_visibility, clip
         Which moved boxes are kept; see `BoxRules`.
     on_bad : {"error", "drop"}
-        What a box does that is none: not a finite number, without area, or outside the image.
+        What to do with an invalid box: not finite, without area, or outside the image.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class Boxes(Target):
     Raises
     ------
     ArgumentError
-        Naming the box, for one that is none; for another shape, format or number of labels.
+        Naming the box, for an invalid one; for another shape, format or number of labels.
 
     Notes
     -----
