@@ -176,8 +176,20 @@ class AffineMap(CoordinateMap):
         self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Exact: each product is taken at the end of the box where it is smallest, and largest."""
+        if low is None and high is None:
+            return self._own_bounds
         start = [0.0] * self.ndim if low is None else [float(x) for x in low]
         stop = [n - 1.0 for n in self.output_size] if high is None else [float(x) for x in high]
+        return self._bounds(start, stop)
+
+    @functools.cached_property
+    def _own_bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Those of all output pixels."""
+        bounds = self._bounds([0.0] * self.ndim, [n - 1.0 for n in self.output_size])
+        bounds[0].flags.writeable = bounds[1].flags.writeable = False
+        return bounds
+
+    def _bounds(self, start: list[float], stop: list[float]) -> tuple[np.ndarray, np.ndarray]:
         least, most = [], []
         for row, first in self.rows:
             # A bound may be infinite: where it counts for nothing, it is 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,10 +75,7 @@ class GridMap(CoordinateMap):
             )
         if any(abs(first) >= 2**48 for first in start):
             raise OffgraphError(f"a grid map's start is too far outside: {start}")
-        for name, value in zip(
-            ("axes", "flips", "start", "input_size", "output_size"), (axes, flips, start, *sizes)
-        ):
-            object.__setattr__(self, name, value)
+        vars(self).update(axes=axes, flips=flips, start=start, input_size=sizes[0], output_size=sizes[1])
 
     @classmethod
     def identity(cls, size: Sequence[int]) -> GridMap:
@@ -139,7 +137,7 @@ class GridMap(CoordinateMap):
         """Whether every pixel stays where it is."""
         return self == GridMap.identity(self.input_size)
 
-    @property
+    @functools.cached_property
     def reaches_outside(self) -> bool:
         """Whether some output pixel lies outside the input, so that a border rule decides on it."""
         return any(

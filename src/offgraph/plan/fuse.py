@@ -251,7 +251,9 @@ class _Group:
         if self.rule is None:
             assert isinstance(self.map, GridMap)
             return Grid(self.map, border)
-        rule = replace(self.rule, mode=border.mode, cval=border.cval)
+        rule = self.rule
+        if (rule.mode, rule.cval) != (border.mode, border.cval):
+            rule = replace(rule, mode=border.mode, cval=border.cval)
         clips = tuple(
             Clip(grid.affine() if isinstance(grid, GridMap) else grid, size)
             for grid, size in self.clips
