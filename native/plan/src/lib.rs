@@ -2,8 +2,8 @@
 //!
 //! The mirror of `offgraph/steps/ops.py`, without Python. A [`Target`] is an input, an output, and the [`Op`]s between
 //! them; what lies between two operations is a workspace that the thread keeps for the next sample ([`workspace`]).
-//! Every operation has the bytes of the Python runner's: most call one kernel, and no operation has arithmetic of its
-//! own but for pixels that are moved ([`grid`]), hidden ([`clip`]) or read once ([`labels`]).
+//! Every operation has the bytes of the Python runner's: most call one kernel, and what is done here is to move whole
+//! pixels ([`grid`]), to hide those that earlier images did not hold ([`clip`]), and to make coordinates ([`warp`]).
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))]
 
