@@ -52,7 +52,16 @@ def check_step(step: Step, images: Iterable[np.ndarray | Image] | None = None) -
     always = replace(step, p=1.0)
     for given in _images(step) if images is None else images:
         image = given if isinstance(given, Image) else Image(given)  # type: ignore[arg-type]
-        _check_on(always, image)
+        try:
+            _check_on(always, image)
+        except AssertionError:
+            raise
+        except Exception as error:
+            if images is not None or len(image.spec.size) == 2:
+                raise
+            raise AssertionError(
+                f"{step!r} fails on a volume ({error}): set `dimensions = (2,)` in its class if it takes images only"
+            ) from error
 
 
 def _expect(truth: Any, rule: str) -> None:

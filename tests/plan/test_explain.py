@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import offgraph as og
@@ -54,6 +55,17 @@ def test_the_chain_is_told_step_by_step():
 def test_python_code_of_a_step_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(og.MedianFilter, "apply", lambda self, image, params: image)
     assert "run MedianFilter's own Python code" in usual().explain(SPEC)
+
+
+def test_maps_are_told_in_words():
+    recipe = og.Compose([og.Rotate(10), og.Perspective(0.1), og.LensDistortion(0.1)])
+    text = recipe.explain(og.ArraySpec((40, 50, 3), np.uint8, "YXC"), og.Key(3))
+    assert (
+        "resample through several maps, composed: order 1, mode 'constant', clipped by the 2 images in bet"
+        in text
+    )
+    assert "gives 40 x 50 x 3 YXC uint8" in text
+    assert "one radial map" in og.Compose([og.LensDistortion(0.1)]).explain(SPEC)
 
 
 def test_what_cannot_be_applied_is_refused():

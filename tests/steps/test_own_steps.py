@@ -274,6 +274,58 @@ def test_broken_steps_are_told(methods, says):
         og.testing.check_step(broken(**methods))
 
 
+def test_a_step_for_images_only_is_told_how_to_say_so():
+    def transposed(self, params, spec):
+        rows, columns = spec.size
+        return og.GridMap((1, 0), (False, False), (0, 0), spec.size, (columns, rows))
+
+    with pytest.raises(AssertionError, match=r"fails on a volume .*`dimensions = \(2,\)`"):
+        og.testing.check_step(made(og.GeometricStep, map=transposed))
+    og.testing.check_step(made(og.GeometricStep, map=transposed, dimensions=(2,)))
+
+
+def made(base: Any, **methods: Any) -> og.Step:
+    """A step without parameters."""
+    return og.register(type("Made", (base,), {"__doc__": "Made.", **methods}))()
+
+
+@pytest.mark.parametrize("size", [(9, 12, 3), (20, 20)], ids=["computed", "by table"])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_values_are_not_cut_unnoticed(size, fuse):
+    """200 * 1.5 is 300, and 44 in uint8."""
+    brighter = made(og.PointwiseStep, reference=lambda self, ndi, image, params, channel=0: image * 1.5)
+    recipe = og.Compose([brighter], fuse=fuse)
+    for _ in range(2):
+        with pytest.raises(og.StepError, match="reference gives float64, output_spec promises uint8: round"):
+            recipe(image=np.full(size, 200, np.uint8))
+    assert (
+        recipe(image=np.full(size, 200, np.float32)).image.max() == 300
+    )  # a shorter float is a matter of rounding
+
+
+def test_a_step_with_its_own_sample_draws():
+    """One that takes no range and says nothing would draw the same for every image."""
+
+    def noisy(self, ndi, image, params, channel=0):
+        noise = np.random.default_rng((params["seed"], channel)).normal(0, 9, image.shape)
+        return np.clip(np.rint(image + noise), 0, 255).astype(image.dtype)
+
+    methods = {"sample": lambda self, draw, spec: {"seed": draw.integer(0, 2**32 - 1)}, "reference": noisy}
+    recipe = og.Compose([made(og.FilterStep, **methods)])
+    with pytest.raises(og.StepError, match="Made draws"):
+        recipe(image=IMAGE)
+    first, second = (recipe(image=IMAGE, key=og.Key(index=i)) for i in range(2))
+    assert (first.image != second.image).any()
+    np.testing.assert_array_equal(recipe.replay(first.record, image=IMAGE).image, first.image)
+    fixed = made(og.FilterStep, **methods, varies=False)
+    assert (og.Compose([fixed])(image=IMAGE).image != IMAGE).any()
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(og.StepError, match="Made has no `reference`"):
+        og.Compose([made(og.FilterStep)])(image=IMAGE)
+
+
 # plugins
 
 

@@ -27,7 +27,7 @@ class OpenSpec:
     shape : tuple of int or None
         Length of every axis; ``None`` where it depends on the image or on what is drawn.
     dtype : str
-        A NumPy dtype name such as ``"uint8"``.
+        A NumPy dtype name such as ``"uint8"``; a dtype becomes its name.
     axes : str
         One letter per axis, of ``T``, ``Z``, ``Y``, ``X``, ``C``: ``"YXC"`` is height, width, channels.
     """
@@ -35,6 +35,10 @@ class OpenSpec:
     shape: tuple[int | None, ...]
     dtype: str
     axes: str
+
+    def __post_init__(self) -> None:
+        if type(self.dtype) is not str:
+            object.__setattr__(self, "dtype", _dtype_name(np.dtype(self.dtype)))
 
     @property
     def spatial(self) -> tuple[int, ...]:
@@ -72,7 +76,7 @@ class ArraySpec(OpenSpec):
     shape : tuple of int
         Length of every axis.
     dtype : str
-        A NumPy dtype name such as ``"uint8"``.
+        A NumPy dtype name such as ``"uint8"``; a dtype becomes its name.
     axes : str
         One letter per axis, of ``T``, ``Z``, ``Y``, ``X``, ``C``: ``"YXC"`` is height, width, channels.
     """

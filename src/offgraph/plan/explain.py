@@ -9,7 +9,15 @@ import numpy as np
 
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.resize import weight_table
-from offgraph.geometry import AffineMap, GridMap
+from offgraph.geometry import (
+    AffineMap,
+    ChainMap,
+    CoordinateMap,
+    DisplacementMap,
+    GridMap,
+    ProjectiveMap,
+    RadialMap,
+)
 from offgraph.plan.draw import named
 from offgraph.plan.lower import PlannedOp
 from offgraph.plan.native import native_op
@@ -17,6 +25,14 @@ from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample, Resize, Zoom
 
 __all__ = ["explain", "spec_text"]
+
+_MAPS: dict[type[CoordinateMap], str] = {
+    AffineMap: "one affine map",
+    ProjectiveMap: "one projective map",
+    DisplacementMap: "one displacement field",
+    RadialMap: "one radial map",
+    ChainMap: "several maps, composed",
+}
 
 
 def explain(placed: Sequence[PlacedStep], applied: Sequence[AppliedStep], ops: Sequence[PlannedOp]) -> str:
@@ -66,9 +82,9 @@ def _does(op: Op) -> str:
             return f"copy whole pixels ({_grid(op.map)})"
         case Resample():
             rule = op.resampling
-            kind = "affine map" if isinstance(op.map, AffineMap) else f"map ({type(op.map).__name__})"
-            clips = f", clipped by {len(op.clips)} image(s) in between" if op.clips else ""
-            return f"resample through one {kind}: order {rule.order}, mode {rule.mode!r}{clips}"
+            images = "image" if len(op.clips) == 1 else f"{len(op.clips)} images"
+            clips = f", clipped by the {images} in between" if op.clips else ""
+            return f"resample through {_MAPS.get(type(op.map), 'one map')}: order {rule.order}, mode {rule.mode!r}{clips}"
         case Zoom():
             return f"zoom axis by axis: order {op.resampling.order}, mode {op.resampling.mode!r}"
         case Resize():
@@ -139,5 +155,7 @@ def _costs(planned: PlannedOp) -> str:
             )
             return f"reads and {writes} values, {how}"
         case Filter():
-            return f"reads and {writes} values; its window has up to {op.step.window(op.params, before):,.0f} samples"
+            samples = op.step.window(op.params, before)
+            window = f"; its window has up to {samples:,.0f} samples" if samples > 1 else ""
+            return f"reads and {writes} values{window}"
     return f"{reads}, {writes} values"

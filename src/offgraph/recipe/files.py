@@ -221,7 +221,7 @@ class _Reader:
         cls = find_step(name)
         if cls is None:
             near = did_you_mean(name, (*STEPS, "Augment"))
-            known = f"; known are {', '.join(sorted(STEPS))}; an own step's module is to be imported first"
+            known = f"; known are {', '.join(sorted(STEPS))}; an own step needs @og.register, and its module an import"
             self.complain(path, f"unknown step {name!r:.60}{near or known}")
             return None
         if not isinstance(fields, Mapping | None):

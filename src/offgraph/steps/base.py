@@ -65,8 +65,10 @@ class Step:
 
     @property
     def varies(self) -> bool:
-        """Whether a step that is applied draws: by default, where a parameter is a range."""
-        return any(varies(getattr(self, name)) for name in _ranged(type(self)))
+        """Whether a step that is applied draws: by default, where a parameter is a range or the class has its own `sample`."""
+        return type(self).sample is not Step.sample or any(
+            varies(getattr(self, name)) for name in _ranged(type(self))
+        )
 
     @property
     def averages(self) -> bool:
@@ -136,7 +138,7 @@ class Step:
         channel : int
             Which channel of the image it is.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} has no `reference`")
 
     def fields(self) -> dict[str, Any]:
         """Return all parameters as plain JSON values, pairs as lists; the step's own come first."""

@@ -334,7 +334,9 @@ class Pointwise(Op):
             out = np.empty(lined.shape, self.dtype)
             for channel in range(lined.shape[-1]):
                 plane = np.ascontiguousarray(lined[..., channel])
-                out[..., channel] = self.step.reference(np, plane, self.params, channel)
+                out[..., channel] = _of_dtype(
+                    self.step.reference(np, plane, self.params, channel), self.dtype
+                )
         out = np.moveaxis(out, -1, place) if place >= 0 else out[..., 0]
         return Image(np.ascontiguousarray(out), image.axes)
 
@@ -351,8 +353,19 @@ def value_table(
     """
     kind = np.dtype(dtype)
     values = np.arange(1 << 8 * kind.itemsize).astype(f"u{kind.itemsize}").view(kind)
-    rows = [step.reference(np, values, params, channel) for channel in range(channels)]
+    rows = [_of_dtype(step.reference(np, values, params, channel), result) for channel in range(channels)]
     return np.stack(rows).astype(result, copy=False)
+
+
+def _of_dtype(values: Any, dtype: str) -> Any:
+    """Return values that a cast to the promised dtype does not change; rounding to a shorter float is allowed."""
+    found, promised = np.asarray(values).dtype, np.dtype(dtype)
+    if not np.can_cast(found, promised, "same_kind" if promised.kind in "fc" else "safe"):
+        raise ValueError(
+            f"reference gives {found}, output_spec promises {promised}: round and clip the values and cast them to "
+            f"{promised}, or promise {found} by `output_spec`"
+        )
+    return values
 
 
 @functools.lru_cache(maxsize=16)
