@@ -37,13 +37,13 @@ impl GridAxis {
     /// The positions of the output whose pixels lie inside an input of this length.
     fn inside(&self, len: usize) -> Range<usize> {
         let len = len as isize;
-        let (first, behind) = if self.flip {
+        let (first, end) = if self.flip {
             (self.start.saturating_sub(len - 1), self.start.saturating_add(1))
         } else {
             (self.start.saturating_neg(), len.saturating_sub(self.start))
         };
         let clip = |position: isize| position.clamp(0, self.len as isize) as usize;
-        clip(first)..clip(behind).max(clip(first))
+        clip(first)..clip(end).max(clip(first))
     }
 }
 
@@ -87,9 +87,9 @@ impl Grid {
         if input.is_empty() && !is_filled {
             return Err(KernelError::shape("an image without pixels has no border to continue"));
         }
-        let behind = outer + rank..input.ndim();
+        let inner = outer + rank..input.ndim();
         let order =
-            (0..outer).chain(self.axes.iter().map(|axis| outer + axis.axis)).chain(behind).collect_vec();
+            (0..outer).chain(self.axes.iter().map(|axis| outer + axis.axis)).chain(inner).collect_vec();
         match_pair!(input.view().permuted(&order), output, (from, to) => {
             self.fill(0, axes, from, to);
             Ok(())

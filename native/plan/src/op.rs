@@ -29,7 +29,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Shape and type of what it makes of an array of this shape and type.
+    /// Shape and type of the result for an array of this shape and type.
     pub fn output(&self, shape: &[usize], dtype: DType, axes: Axes) -> (Vec<usize>, DType) {
         let mut shape = memory::copy(shape);
         let mut resize = |size: &mut dyn Iterator<Item = usize>| {

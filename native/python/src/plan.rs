@@ -24,13 +24,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::Arc;
 
-/// What becomes of every value of 8 or 16 bits, for each channel.
+/// The result for every value of 8 or 16 bits, for each channel.
 #[pyclass(frozen, module = "offgraph._native")]
 pub struct LookupTable(Arc<Table>);
 
 #[pymethods]
 impl LookupTable {
-    /// `linear` may give the entries by `value * scale + offset` for each channel; it is tried on all of them.
+    /// `linear` is a scale and an offset for each channel. Where `value * scale + offset` gives the bytes of all
+    /// entries, that is computed instead of looked up.
     #[new]
     fn new(entries: Input<'_>, linear: crate::list::List<[f64; 2]>, signed: bool) -> PyResult<Self> {
         catch_memory_error(|| {
@@ -94,16 +95,27 @@ fn clips(object: &Bound<'_, PyAny>) -> PyResult<Vec<Clip>> {
     Ok(clips)
 }
 
-/// Read one operation: its name, and what belongs to it.
+/// The numbers of the operations, in the order of `engine/native_plan.py`.
+mod kind {
+    pub const GRID: u8 = 0;
+    pub const AFFINE: u8 = 1;
+    pub const ZOOM: u8 = 2;
+    pub const RESIZE: u8 = 3;
+    pub const LOOKUP: u8 = 4;
+    pub const ARITHMETIC: u8 = 5;
+    pub const PROJECTIVE: u8 = 6;
+}
+
+/// Read one operation: its number of [`kind`], and its own values.
 fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
     let parts = object.cast::<PyTuple>()?;
     let part = |place: usize| parts.get_item(place);
     let rule = |place: usize| {
         policy(part(place)?.extract()?, part(place + 1)?.extract()?, part(place + 2)?.extract()?)
     };
-    let kind: u8 = part(0)?.extract()?;
-    let read = match kind {
-        0 => {
+    let number: u8 = part(0)?.extract()?;
+    let read = match number {
+        kind::GRID => {
             let (places, flips): (Vec<usize>, Vec<bool>) = (numbers(&part(1)?)?, numbers(&part(2)?)?);
             let (starts, lens): (Vec<isize>, Vec<usize>) = (numbers(&part(3)?)?, numbers(&part(4)?)?);
             if [places.len(), flips.len(), starts.len(), lens.len()] != [axes.spatial; 4] {
@@ -114,7 +126,7 @@ fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
             let axes = (0..axes.spatial).map(axis).collect_vec();
             Op::Grid(Grid { axes, border: border(part(5)?.extract()?)?, fill: part(6)?.extract()? })
         }
-        1 => Op::Affine(Affine {
+        kind::AFFINE => Op::Affine(Affine {
             size: numbers(&part(1)?)?,
             moved: numbers(&part(2)?)?,
             matrix: numbers(&part(3)?)?,
@@ -123,22 +135,22 @@ fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
             clips: clips(&part(8)?)?,
             is_labels: part(9)?.extract()?,
         }),
-        2 => {
+        kind::ZOOM => {
             let grid = part(3)?.extract()?;
             let zooms: Vec<f64> = numbers(&part(2)?)?;
             let maps =
                 zooms.into_iter().map(|zoom| AxisMap { shift: None, zoom: Some(zoom), grid }).collect_vec();
             Op::Zoom(Zoom { size: numbers(&part(1)?)?, maps, policy: rule(4)? })
         }
-        3 => {
+        kind::RESIZE => {
             let tables = part(2)?.cast::<ResizeTables>()?.get().0.clone();
             Op::Resize(Resize { size: numbers(&part(1)?)?, tables })
         }
-        4 => {
+        kind::LOOKUP => {
             let table = part(1)?.cast::<LookupTable>()?.get().0.clone();
             Op::Lookup(Lookup { table, channel: part(2)?.extract()? })
         }
-        5 => {
+        kind::ARITHMETIC => {
             let mut steps = Vec::new();
             for step in part(1)?.cast::<PyTuple>()?.iter() {
                 let step = step.cast::<PyTuple>()?;
@@ -154,7 +166,7 @@ fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
             let dtype = if part(2)?.extract()? { DType::F64 } else { DType::F32 };
             Op::Arithmetic(Arithmetic { steps, dtype, channel: part(3)?.extract()? })
         }
-        6 => Op::Projective(Projective {
+        kind::PROJECTIVE => Op::Projective(Projective {
             size: numbers(&part(1)?)?,
             matrix: numbers(&part(2)?)?,
             policy: rule(3)?,

@@ -61,7 +61,7 @@ class Job:
     images : tuple of ListedImage
         The listing, in the order of the source.
     task, target_names, has_masks
-        What a model is to learn of it, as the source says it; None, empty and None in jobs of older versions.
+        What a model learns from the dataset, as the source declares it; None, empty and None in jobs of older versions.
     keypoints : tuple of str or None
         Names of the keypoints of each object.
     objects : str or None
@@ -175,7 +175,7 @@ class Job:
         )
 
     def differences(self, new: Job, *, versions: bool) -> list[str]:
-        """Say what is not the same in another job, in words; empty where the bytes would be the same."""
+        """Describe the differences from another job; empty where the bytes would be the same."""
         found = []
         if self.recipe != new.recipe:
             try:

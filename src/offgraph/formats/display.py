@@ -1,7 +1,7 @@
 """The colour policy: from the numbers that a file stores to what a viewer shows, or to labels unchanged.
 
 Decoders return numbers and describe how they are shown (`StoredImage.palette`, `top`, `white_is_zero`, `key`, `inks`);
-the rules are applied in this module only, so that labels are spared from them in every format.
+the rules are applied in this module only, so that no format applies them to labels.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _paint_part(
     array, axes, opacity = _shown(stored, array)
     if color == "keep":
         return array, axes
-    return _flat(array, axes, opacity, stored.premultiplied, color, alpha)
+    return _to_rgb_or_grey(array, axes, opacity, stored.premultiplied, color, alpha)
 
 
 def _shown(stored: StoredImage, array: np.ndarray) -> tuple[np.ndarray, str, bool]:
@@ -148,7 +148,7 @@ def _with_opacity(array: np.ndarray, axes: str, opacity: np.ndarray) -> tuple[np
     return np.concatenate([planes, opacity.astype(array.dtype)], -1), axes.replace("C", "") + "C", True
 
 
-def _flat(
+def _to_rgb_or_grey(
     array: np.ndarray, axes: str, opacity: bool, premultiplied: bool, color: FileColor, alpha: Alpha
 ) -> tuple[np.ndarray, str]:
     if set(axes) - set("YXC"):

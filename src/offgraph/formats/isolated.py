@@ -31,7 +31,7 @@ __all__ = ["close", "decode"]
 
 _MOST_WORKERS = 8
 _START_SECONDS = 120  # of a machine under load
-_WALL_PER_CPU = 4  # a busy machine gives a process a part of a core
+_WALL_PER_CPU = 4  # on a busy machine a process gets only part of a core
 _FIRST_SECONDS = 30
 _LEAVING_SECONDS = 5  # an interpreter that closed its socket may take that long to end
 _CODE = "import sys, json; sys.path[:] = json.loads(sys.argv[1])\nfrom offgraph.formats.worker import main; main(int(sys.argv[2]))"
@@ -80,7 +80,9 @@ def decode(function: Callable[..., StoredImage], data: bytes, limits: Limits, **
             end = worker.stop(_LEAVING_SECONDS)
             if worker.answered and end == 0:  # its idle time ran out at that moment
                 continue
-            if end == -signal.SIGKILL:  # by the system, for want of memory: its own limits end it otherwise
+            if (
+                end == -signal.SIGKILL
+            ):  # by the system, because memory ran out: its own limits end it in other ways
                 if killed:
                     raise MachineError(
                         "the process that decodes it was killed twice, as the system does where memory runs out",
@@ -88,7 +90,7 @@ def decode(function: Callable[..., StoredImage], data: bytes, limits: Limits, **
                     ) from None
                 killed = True
                 continue
-            raise FormatError(_tell_end(end)) from None
+            raise FormatError(_exit_cause(end)) from None
         except TimeoutError:
             worker.stop()
             raise FormatError("the decoder took too long and was stopped") from None
@@ -101,7 +103,7 @@ def decode(function: Callable[..., StoredImage], data: bytes, limits: Limits, **
         return stored
 
 
-def _tell_end(status: int | None) -> str:
+def _exit_cause(status: int | None) -> str:
     if status == -signal.SIGXCPU:
         return "the decoder took too many CPU seconds for a file of this size and was stopped"
     if status is not None and status < 0:

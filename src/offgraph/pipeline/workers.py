@@ -1,4 +1,4 @@
-"""What the offline job and the loader share: a reproducible order, an ordered map over threads, a thread that reads ahead."""
+"""Ordered work on threads: a map that yields results in the order of its inputs, and a generator read ahead."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def ordered_map(
     ahead : int, optional
         Most results under way or waiting; ``2 * threads + 2`` unless given.
     stop : threading.Event, optional
-        Set when the map ends, by Ctrl-C as well, before what is under way is waited for: a function that pauses to try
-        again looks at it.
+        Set when the map ends, by Ctrl-C as well, before running calls are waited for: a function that retries after a pause
+        checks it.
     """
     ahead = 2 * threads + 2 if ahead is None else ahead
     waiting: deque[Future[Made]] = deque()
@@ -97,7 +97,7 @@ def _starting(advice: str) -> Iterator[None]:
 
 
 class _End:
-    """What the reading thread puts after the last item: nothing, or the exception that ended it."""
+    """The end of the queue, put after the last item, with the exception that ended the thread, if any."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
@@ -109,7 +109,7 @@ _reading: dict[threading.Thread, threading.Event] = {}
 
 @atexit.register
 def _stop_reading() -> None:
-    """End every pass under way while threads still run: later, whoever waits for one would wait for ever."""
+    """End all reading threads at exit, while threads still run; later, joining them would never return."""
     for thread, stop in list(_reading.items()):
         stop.set()
         thread.join()
@@ -118,17 +118,17 @@ def _stop_reading() -> None:
 def read_ahead(
     things: Generator[Made, None, None], depth: int, stop: threading.Event | None = None
 ) -> Iterator[Made]:
-    """Run a generator on a thread of its own, at most ``depth`` results ahead of who takes them.
+    """Run a generator on a thread of its own, at most ``depth`` results ahead of the consumer.
 
-    The generator is closed on that thread, when it ends or when the one who takes stops early, and the
-    thread is waited for.
+    The generator is closed on that thread, when it ends or when the consumer stops early, and the
+    thread is joined.
 
     Parameters
     ----------
     things : generator
     depth : int
     stop : threading.Event, optional
-        Set when the one who takes stops early: the generator need not wait for anything after that.
+        Set when the consumer stops early: the generator need not wait for anything after that.
     """
     ready: queue.Queue[Made | _End] = queue.Queue(maxsize=max(1, depth))
     stop = threading.Event() if stop is None else stop

@@ -134,14 +134,14 @@ def _pointwise(op: Pointwise, spec: ArraySpec) -> NativeOp | None:
         if not op.has_table(spec):
             return None
         return lookup_op(_table(op.step, spec.dtype, _channels(spec), op.dtype, op.params), channel)
-    steps = op.step.arithmetic(op.params, spec.dtype) if _tells_arithmetic(type(op.step)) else None
+    steps = op.step.arithmetic(op.params, spec.dtype) if _declares_arithmetic(type(op.step)) else None
     if steps is None or op.dtype not in ("float32", "float64"):
         return None
     return arithmetic_op(steps, op.dtype, channel)
 
 
 @functools.cache
-def _tells_arithmetic(cls: type[PointwiseStep]) -> bool:
+def _declares_arithmetic(cls: type[PointwiseStep]) -> bool:
     """Whether `arithmetic` belongs to the step's definition; a class with another `reference` inherits a wrong one."""
     first = next(base for base in cls.__mro__ if {"arithmetic", "reference"} & vars(base).keys())
     return "arithmetic" in vars(first)
@@ -163,7 +163,7 @@ def _kept_table(step: PointwiseStep, dtype: str, channels: int, result: str) -> 
 
 
 def _linear(steps: Arithmetic, channel: int) -> tuple[float, float]:
-    """Operations one after another as one scale and one offset; what rounding makes of it is tried, not assumed."""
+    """Operations one after another as one scale and one offset; the effect of rounding is tried, not assumed."""
     scale, offset = 1.0, 0.0
     for name, numbers in steps:
         number = numbers[channel % len(numbers)]

@@ -160,7 +160,7 @@ def _specs_of(
 
 
 def _moved_by_maps(chain: Sequence[PlannedOp], target: Target, *more: Mask) -> Target:
-    """Move boxes, points and the like through all maps of a chain."""
+    """Move boxes, points and other targets without pixels through all maps of a chain."""
     moving = [(planned, leg) for planned in chain if (leg := leg_of(planned)) is not None]
     if not moving:
         return target

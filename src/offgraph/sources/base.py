@@ -44,7 +44,7 @@ Label = int | tuple[int, ...] | tuple[float, ...]
 
 
 _TYPICAL = 7
-"""Items that tell what most of a source is like. Odd, so that two kinds cannot tie."""
+"""Items read to find out what most of a source holds. Odd, so that two kinds cannot tie."""
 
 MASK_ADVICE = "write missing_mask='skip' to leave them out, or missing_mask='background' for masks of zeros"
 
@@ -232,9 +232,9 @@ class Source(NotebookView, Sequence[Item]):
             if bare:
                 raise SourceError(f"{self.where}: {len(bare)} without a mask: {named(bare)}; {MASK_ADVICE}")
         if self.task is None:
-            object.__setattr__(self, "task", self._told_task())
+            object.__setattr__(self, "task", self._inferred_task())
 
-    def _told_task(self) -> Task | None:
+    def _inferred_task(self) -> Task | None:
         if self.target_names:
             return "regress"
         if self.class_names:

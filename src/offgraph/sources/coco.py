@@ -196,7 +196,7 @@ def _keypoints(here: str, entry: Mapping[str, Any]) -> Keypoints:
     except (TypeError, ValueError, OverflowError) as error:
         raise SourceError(f"{here}: skeleton is {lines!r:.80}, and no list of pairs of numbers") from error
     if any(not 0 <= end < len(names) for line in skeleton for end in line):
-        raise SourceError(f"{here}: its skeleton joins a keypoint that is none of its {len(names)}")
+        raise SourceError(f"{here}: its skeleton joins a keypoint that is not one of its {len(names)}")
     return Keypoints(tuple(names), skeleton)
 
 

@@ -141,7 +141,7 @@ def _mapped(path: Path, array: np.ndarray, pairs: tuple[tuple[int, int], ...]) -
 def hint_at_white(where: str, masks: Sequence[Path], max_pixels: int) -> None:
     """Warn where masks hold 0 and 255 alone: white is 255, which would be the number of a class.
 
-    Up to three small files are looked at; what cannot be read is told when it is.
+    Up to three small files are looked at; what cannot be read is reported when it is read.
 
     Warns
     -----

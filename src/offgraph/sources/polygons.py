@@ -1,6 +1,6 @@
 """Polygons and run-length codes to masks, by one exact rule.
 
-A pixel belongs to a polygon if its centre does. Which centres do is told by the even-odd rule: a ray from the centre
+A pixel belongs to a polygon if its centre does. The even-odd rule decides: a ray from the centre
 towards smaller columns crosses the outline an odd number of times. A centre on the outline belongs to the polygon on
 its side of larger rows and columns, so that polygons which share an edge share no pixel and leave none out.
 

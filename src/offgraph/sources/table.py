@@ -26,7 +26,7 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
 
     The first row names the columns; the separator is a comma, a semicolon or a tab. Paths are relative to `root`, or
     to the CSV's folder, and must stay in it: a table may come from somebody else, so a path, or a link on it, that
-    leads out is an error. What the labels mean is told by `offgraph.sources.labels`. Columns of other names are kept
+    leads out is an error. `offgraph.sources.labels` decides what the labels mean. Columns of other names are kept
     for ``split(group_by=…)``.
 
     A path may stand in several rows, to balance classes: each further item is called ``name#2``, ``name#3``, ….

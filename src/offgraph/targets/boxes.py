@@ -1,4 +1,4 @@
-"""Boxes around objects, moved as what they hold and drawn tight again."""
+"""Boxes around objects: their corners or outlines are moved, and the bounds taken again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["BoxRules", "Boxes", "Dropped"]
 
 @dataclass(frozen=True)
 class Dropped:
-    """A box that is not there any more.
+    """A box that was dropped.
 
     Parameters
     ----------
@@ -113,11 +113,11 @@ class Boxes(Target):
     labels : ndarray or None
     extra : dict of str to ndarray
     ids : ndarray of int64, shape (n,)
-        Which of the boxes given at first each one is.
+        For each box its number among those given at first.
     visibility : ndarray of float64, shape (n,)
         Share of each object's area that is left.
     dropped : tuple of Dropped
-        Boxes that are not there any more, and why.
+        Boxes that were dropped, and why.
 
     Raises
     ------
@@ -295,12 +295,12 @@ class Boxes(Target):
         legs : sequence of Leg
             The first begins on this grid.
         mask : Mask, optional
-            For boxes of an instance mask: that mask after the chain, where somebody has it already.
+            For boxes of an instance mask: that mask after the chain, if the caller has it already.
 
         Returns
         -------
         Boxes
-            Same format, labels and further columns of the boxes that are left; `dropped` tells of the others.
+            Same format, labels and further columns of the boxes that are left; `dropped` lists the others.
 
         Raises
         ------
@@ -415,7 +415,7 @@ def _parse_polygons(
 
 
 def _bad_boxes(edges: np.ndarray, size: tuple[int, ...]) -> dict[int, str]:
-    """What is wrong with boxes that are none, by number."""
+    """What is wrong with invalid boxes, by number."""
     d = len(size)
     low, high = edges[:, :d], edges[:, d:]
     unknown: Any = ~np.isfinite(edges).all(axis=1)

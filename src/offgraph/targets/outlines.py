@@ -1,4 +1,4 @@
-"""Outlines of objects through a chain of geometric steps: what is left of them, and bounds that hold it.
+"""Move outlines of objects, such as the corners of boxes, through a chain of geometric steps; bound what is left of them.
 
 Where all maps keep lines straight, corners are moved and the outline is cut at each step's output, which is exact. Other
 maps bend edges: their corners are set at most a pixel apart, and since that alone is no bound, every output pixel is

@@ -35,11 +35,11 @@ pub fn affine_each(
         (&matrices[index * matrix_len..][..matrix_len], &offsets[index * offset_len..][..offset_len])
     };
     let cost = 4 + 2 * (options.order + 1).pow(2);
-    let picture_axes: Vec<usize> = (1..output.ndim()).collect_vec();
+    let image_axes: Vec<usize> = (1..output.ndim()).collect_vec();
     let blocks = threads::blocks_for(output.len().saturating_mul(cost)).min(count);
     let bytes = bytes_in_planes(input, &output, outer, offset_len, options);
     let refused = Mutex::new(None);
-    threads::for_each_block(output.split_blocks(&picture_axes, blocks), |(origin, mut block)| {
+    threads::for_each_block(output.split_blocks(&image_axes, blocks), |(origin, mut block)| {
         if bytes.as_ref().is_some_and(|pixels| fill_small(pixels, &mut block, origin[0], map, options)) {
             return;
         }

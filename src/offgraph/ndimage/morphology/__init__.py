@@ -1,4 +1,4 @@
-"""Morphology: erosion and dilation of binary and grey arrays, and what is made of them.
+"""Morphology: erosion and dilation of binary and grey arrays, and the operations composed of them.
 
 Binary arrays are those of any real dtype, of which only "zero or not" counts. The distance transforms are SciPy's.
 """

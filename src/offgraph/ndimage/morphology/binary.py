@@ -1,4 +1,4 @@
-"""Erosion and dilation of binary arrays, and what is made of them."""
+"""Erosion and dilation of binary arrays, and the operations composed of them."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def binary_erosion(
     output : ndarray, optional
         Where the result goes, of any real dtype; anything else than an array is ignored.
     border_value : int
-        What pixels beside the array count as, zero or not.
+        What pixels outside the array count as, zero or not.
     origin : int or sequence of int
         Moves the structure's centre, ``shape // 2``; it must stay inside.
     brute_force : bool
@@ -273,7 +273,7 @@ def _erode(
         )
     if input.size:
         if any(each < 0 for each in centre):
-            # A negative index reads the structure from its end, and SciPy then reads beside the image.
+            # A negative index reads the structure from its end, and SciPy then reads outside the image.
             raise ValueError("invalid origin")
         later = None
         if mask is not None:
@@ -307,7 +307,7 @@ def _as_c_int(value: Any) -> int:
 
 
 def _later_mask(mask: np.ndarray, output: np.ndarray, complement: bool) -> np.ndarray | None:
-    """The mask that SciPy applies after the first pass, where that is another one."""
+    """The mask that SciPy applies after the first pass, where it differs from the first."""
     if output.dtype.kind == "f" and not complement:
         # SciPy hides the pixels that the mask protects by clearing their first byte, which in a float 1 is 0 already.
         return np.broadcast_to(np.int8(1), mask.shape)
@@ -329,7 +329,7 @@ def binary_opening(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Erosion, then dilation: parts in which the structure finds no place go away.
+    """Erosion, then dilation: removes parts that the structure does not fit into.
 
     Parameters
     ----------
@@ -373,7 +373,7 @@ def binary_closing(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Dilation, then erosion: gaps in which the structure finds no place are closed.
+    """Dilation, then erosion: closes gaps that the structure does not fit into.
 
     Parameters
     ----------
@@ -503,7 +503,7 @@ def binary_fill_holes(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray | None:
-    """Set what cannot be reached from beside the array without crossing a set pixel.
+    """Fill holes: set every pixel that cannot be reached from outside the array without crossing a set pixel.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Morphology of grey arrays: the extreme samples in a window, and what is made of them."""
+"""Morphology of grey arrays: the extreme samples in a window, and the operations composed of them."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def grey_opening(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Erosion, then dilation: bright parts in which the window finds no place go away.
+    """Erosion, then dilation: removes bright parts that the window does not fit into.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def grey_closing(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Dilation, then erosion: dark parts in which the window finds no place are filled.
+    """Dilation, then erosion: fills dark parts that the window does not fit into.
 
     Parameters
     ----------
@@ -412,7 +412,7 @@ def white_tophat(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The input less its opening: bright parts in which the window finds no place.
+    """The input less its opening: bright parts that the window does not fit into.
 
     Parameters
     ----------
@@ -453,7 +453,7 @@ def black_tophat(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The closing of the input, less the input: dark parts in which the window finds no place.
+    """The closing of the input, less the input: dark parts that the window does not fit into.
 
     Parameters
     ----------

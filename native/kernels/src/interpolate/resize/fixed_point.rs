@@ -83,7 +83,7 @@ pub(super) struct FixedPoint<'a> {
 }
 
 impl<'a> FixedPoint<'a> {
-    /// For pixels of so many planes that lie side by side; `None` where the processor or the tables do not allow it.
+    /// For pixels whose `planes` values lie side by side; `None` where the processor or the tables do not allow it.
     pub(super) fn new(down: &'a Taps, across: &'a Taps, planes: usize, stride: usize) -> Option<Self> {
         let is_wide = tables::has_wide_loops()?;
         let signed = across.weights.iter().chain(&down.weights).any(|weight| *weight < 0.0);

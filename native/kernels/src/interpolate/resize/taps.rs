@@ -52,7 +52,7 @@ impl Taps {
             .get_or_init(|| Arc::new(Self { table: self.table.evened(), derived: Derived::default() }))
     }
 
-    /// What `make` makes of this table for pixels of so many planes.
+    /// The table of columns for a number of planes per pixel; made by `make` on first use.
     pub(super) fn columns(
         &self,
         key: ColumnsKey,
@@ -67,7 +67,7 @@ impl Taps {
         columns
     }
 
-    /// What `make` makes of this table, if either axis has negative weights or not.
+    /// The table of rows, for axes with negative weights or without; made by `make` on first use.
     pub(super) fn rows(&self, signed: bool, make: impl FnOnce() -> Option<Rows>) -> Option<Arc<Rows>> {
         self.derived.rows[usize::from(signed)].get_or_init(|| make().map(Arc::new)).clone()
     }
