@@ -317,8 +317,44 @@ def test_a_step_with_its_own_sample_draws():
     first, second = (recipe(image=IMAGE, key=og.Key(index=i)) for i in range(2))
     assert (first.image != second.image).any()
     np.testing.assert_array_equal(recipe.replay(first.record, image=IMAGE).image, first.image)
+    assert not og.Affine(rotate=5).varies and not og.Resize(4).varies  # they sample, and tell when they draw
     fixed = made(og.FilterStep, **methods, varies=False)
     assert (og.Compose([fixed])(image=IMAGE).image != IMAGE).any()
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda spec: np.eye(2), "`map` gives ndarray, not a coordinate map"),
+        (
+            lambda spec: og.AffineMap(np.eye(2), np.zeros(2), (5, 5), spec.size),
+            r"`map` has input_size \(5, 5\), the image has size \(9, 12\)",
+        ),
+    ],
+    ids=["array", "size"],
+)
+def test_what_is_no_map_of_the_image_is_refused(make, says, fuse):
+    step = made(og.GeometricStep, map=lambda self, params, spec: make(spec))
+    with pytest.raises(og.StepError, match=f"step 1, Made: {says}"):
+        og.Compose([step, og.Flip()], fuse=fuse)(image=IMAGE)
+
+
+def test_what_is_written_by_mistake_is_told():
+    class Wider(og.FilterStep):
+        """Wider."""
+
+        size: int = 3
+
+    with pytest.raises(
+        og.StepError, match=r"Wider: write @og\.register before the class, whose fields are size"
+    ):
+        Wider(size=5)
+    with pytest.raises(og.StepError, match=r"write Flip\(…\), with its parameters"):
+        og.Compose([og.Flip])
+    floats = made(og.FilterStep, reference=lambda self, ndi, image, params, channel=0: image * 1.5)
+    with pytest.raises(og.StepError, match="cast the values to uint8, or promise float64 by `output_spec`"):
+        og.Compose([floats])(image=IMAGE)
 
 
 def test_what_is_missing_is_named():

@@ -47,10 +47,20 @@ class PlannedOp(NamedTuple):
         try:
             image = self.op.run(image)
             if image.array.shape != self.after.shape or image.spec != self.after:
-                raise ValueError(f"made {image.spec}, output_spec promised {self.after}")
+                raise ValueError(
+                    f"made {image.spec}, output_spec promised {self.after}{_advice(image, self.after)}"
+                )
         except REFUSALS as error:
             refuse(self.steps, self.before, error)
         return image
+
+
+def _advice(image: Image, promised: ArraySpec) -> str:
+    """What to write where only the dtype is not the promised one."""
+    made = image.spec.dtype
+    if image.spec.cast(promised.dtype) != promised:
+        return ""
+    return f"; round, clip and cast the values to {promised.dtype}, or promise {made} by `output_spec`"
 
 
 def lower(

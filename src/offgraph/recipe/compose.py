@@ -34,6 +34,12 @@ from offgraph.targets.gridded import GriddedTarget
 __all__ = ["Compose", "as_recipe"]
 
 
+def _instead(item: Any) -> str:
+    """What to write where a step's class is given."""
+    is_step = isinstance(item, type) and issubclass(item, Step)
+    return f"; write {item.__name__}(…), with its parameters" if is_step else ""
+
+
 class Compose(NotebookView):
     """A recipe: steps applied one after the other.
 
@@ -88,7 +94,7 @@ class Compose(NotebookView):
         items = tuple(steps)
         for item in items:
             if not isinstance(item, Step | Augment):
-                raise StepError(f"Compose takes steps and Augment(…); got {item!r:.80}")
+                raise StepError(f"Compose takes steps and Augment(…); got {item!r:.80}{_instead(item)}")
         if not isinstance(fuse, bool):
             raise StepError(f"fuse={fuse!r:.40}: write fuse=True or fuse=False")
         self.items = items

@@ -7,13 +7,15 @@ A step is a frozen class in its own file. Its fields are its parameters, its doc
 from __future__ import annotations
 
 import functools
-from typing import Annotated, Any, ClassVar, TypeVar
+from inspect import get_annotations
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.fields import FieldInfo
 
+from offgraph.core.errors import StepError
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.steps.ops import Op, PythonStep
@@ -44,6 +46,16 @@ class Step:
         steps of the same class are put before it.
     """
 
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """Refuse a class whose fields were never declared, and would not be parameters."""
+        if "__dataclass_fields__" not in cls.__dict__:
+            fields = [name for name, kind in get_annotations(cls).items() if "ClassVar" not in str(kind)]
+            if fields:
+                raise StepError(
+                    f"{cls.__name__}: write @og.register before the class, whose fields are {', '.join(fields)}"
+                )
+        return super().__new__(cls)
+
     p: Probability = 1.0
     id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
@@ -65,10 +77,14 @@ class Step:
 
     @property
     def varies(self) -> bool:
-        """Whether a step that is applied draws: by default, where a parameter is a range or the class has its own `sample`."""
-        return type(self).sample is not Step.sample or any(
-            varies(getattr(self, name)) for name in _ranged(type(self))
-        )
+        """Whether a step that is applied draws: by default, where a parameter is a range.
+
+        A class with its own `sample` draws unless its own `varies` says otherwise.
+        """
+        cls = type(self)
+        if cls.sample is not Step.sample and cls.varies is Step.varies:
+            return True
+        return any(varies(getattr(self, name)) for name in _ranged(type(self)))
 
     @property
     def averages(self) -> bool:

@@ -59,7 +59,9 @@ class GeometricStep(Step):
     def _drawn_size(self, spec: ArraySpec, params: dict[str, Any]) -> tuple[int, ...]:
         if type(self).output_size is not GeometricStep.output_size:
             return self.output_size(spec.size, params)
-        return spec.size if type(self).map is GeometricStep.map else self.map(params, spec).output_size
+        return (
+            spec.size if type(self).map is GeometricStep.map else self._checked_map(params, spec).output_size
+        )
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """Same dtype and axes, and the spatial lengths of `output_size`, or those of the map where it is not written."""
@@ -70,6 +72,17 @@ class GeometricStep(Step):
     def map(self, params: dict[str, Any], spec: ArraySpec) -> CoordinateMap:
         """Return the map from output to input pixels."""
         raise NotImplementedError(f"{self.name} has no `map`")
+
+    def _checked_map(self, params: dict[str, Any], spec: ArraySpec) -> CoordinateMap:
+        """Return `map`, refused where it is not a coordinate map from an image of this size."""
+        grid: Any = self.map(params, spec)
+        if not isinstance(grid, CoordinateMap):
+            raise ValueError(
+                f"`map` gives {type(grid).__name__}, not a coordinate map such as AffineMap or DisplacementMap"
+            )
+        if tuple(grid.input_size) != spec.size:
+            raise ValueError(f"`map` has input_size {grid.input_size}, the image has size {spec.size}")
+        return grid
 
     def resampling(self, params: dict[str, Any]) -> Resampling:
         """Return how pixels are read: spline order, border mode, fill values; linear and 0 by default."""
@@ -95,7 +108,7 @@ class GeometricStep(Step):
 
     def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
         """One operation: a copy of whole pixels for a grid map, else a resampling."""
-        grid, rule = self.map(params, spec), self.resampling(params)
+        grid, rule = self._checked_map(params, spec), self.resampling(params)
         if isinstance(grid, GridMap):
             return (Grid(grid, rule),)
         moved = self.moved_axes(spec)
@@ -105,7 +118,7 @@ class GeometricStep(Step):
         """The operation of `lower`; a class with its own `apply` still moves other targets by its map."""
         (op,) = found = super().operations(params, spec)
         if isinstance(op, PythonStep) and type(self).map is not GeometricStep.map:
-            return (replace(op, leg=Leg(self.map(params, spec), self.resampling(params))),)
+            return (replace(op, leg=Leg(self._checked_map(params, spec), self.resampling(params))),)
         return found
 
 
