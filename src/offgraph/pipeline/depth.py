@@ -15,9 +15,6 @@ from offgraph.transforms import Normalize
 __all__ = ["converted_warning", "scales_by_dtype", "to_depth"]
 
 
-# ---- depth
-
-
 def scales_by_dtype(recipe: Compose) -> bool:
     """Whether a recipe divides by the largest value of each image's dtype, so that 255 and 65535 both become 1."""
     before: OpenSpec = OpenSpec((None, None, 3), "uint8", "YXC")

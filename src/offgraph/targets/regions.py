@@ -1,4 +1,4 @@
-"""Where the labels of a label image are: the box of each, and its pixels inside."""
+"""The region of each label of a label image: its bounding box, and its mask in there."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from offgraph import ndimage
 __all__ = ["regions"]
 
 _COUNTED = 1 << 24
-"""Labels below it are found by counting, which takes memory up to the largest."""
+"""Labels below this are found by counting, which takes memory in proportion to the largest."""
 
 
 def regions(labels: np.ndarray) -> Iterator[tuple[Any, tuple[slice, ...], np.ndarray]]:
-    """Yield each label above or below 0, in increasing order, its box, and where in the box it is."""
+    """Yield each label but 0, in increasing order, its bounding box, and its mask inside that box."""
     if not labels.size:
         return
     values, compact = _counted(labels)
@@ -26,7 +26,7 @@ def regions(labels: np.ndarray) -> Iterator[tuple[Any, tuple[slice, ...], np.nda
 
 
 def _counted(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values in increasing order, and the image with each value's place among them, from 1."""
+    """Return the values in increasing order, and the image of their ranks, counted from 1."""
     if labels.min() >= 0 and labels.max() < _COUNTED:
         # Counting finds the same values as sorting, forty times as fast on a large image.
         whole = labels.astype(np.intp, copy=False)
