@@ -284,7 +284,7 @@ def test_masks_beside_the_images_are_not_predicted_as_images(segmenter, tmp_path
         imwrite(tmp_path / "set" / folder / "1.png", image)
     with pytest.raises(
         SourceError,
-        match=r"holds images/ and labels/, and masks are no images: write open_source\('.*/images'",
+        match=r"holds images/ and labels/, and masks are not images: write open_source\('.*/images'",
     ):
         og.predict(segmenter, tmp_path / "set")
     with pytest.raises(SourceError, match="holds images/ and labels/"):  # one folder further up

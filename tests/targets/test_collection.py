@@ -92,5 +92,5 @@ def test_a_target_of_ones_own():
 
     targets = Targets({"image": Image(np.zeros((6, 6))), "rows": Rows((6, 6))})
     assert targets.moved([Leg(turned(0.1, (6, 6), (4, 5)))])["rows"].size == (4, 5)
-    with pytest.raises(StepError, match="is no target"):
+    with pytest.raises(StepError, match="is not a target"):
         Targets({"rows": 5})

@@ -79,7 +79,7 @@ def unescaped(text: str) -> str:
 
 
 def dumps(value: Any, **options: Any) -> str:
-    r"""Give the JSON text of a value like ``json.dumps``, with an escape for what is no Unicode in its texts.
+    r"""Return a value as JSON, like ``json.dumps``; characters that are not valid Unicode are escaped.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def delimiter_of(first: str) -> str:
 
 
 def header_of(table: Path) -> set[str]:
-    """Names of the columns of a table that others wrote, as far as its first line tells.
+    """Names of the columns of another program's table, read from its first line.
 
     Raises
     ------

@@ -215,7 +215,7 @@ def validate(schema: TypeAdapter[Any], data: bytes) -> Any:
     except ValidationError:
         if b"\\ud" not in data:
             raise
-        try:  # an older version wrote names that are no text as lone surrogates
+        try:  # an older version wrote names that are not valid Unicode as lone surrogates
             value = json.loads(data)
         except (ValueError, RecursionError):
             value = None

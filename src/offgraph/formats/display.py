@@ -127,7 +127,7 @@ def _full_range(array: np.ndarray, stored: StoredImage) -> np.ndarray:
         raise FormatError(f"damaged: a value of {array.max()} where {top} is the largest")
     shades = np.rint(np.arange(top + 1) / top * 255).astype(np.uint8)
     shown = (shades[::-1] if stored.white_is_zero else shades)[array]
-    if stored.alpha and stored.white_is_zero:  # opacity is no shade
+    if stored.alpha and stored.white_is_zero:  # opacity is not inverted
         shown[..., -1] = shades[array[..., -1]]
     return shown
 

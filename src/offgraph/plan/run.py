@@ -86,7 +86,7 @@ def run(
     placed : sequence of PlacedStep
     targets : Targets
         ``image``, whose spec the draws are made for, and others on its grid. Further images go through the same steps
-        with the same draws; targets that are no images are moved by the maps alone.
+        with the same draws; targets that are not images are moved by the maps alone.
     key : Key
         Address of the image.
     recorded : sequence of AppliedStep, optional

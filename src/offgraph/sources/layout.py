@@ -181,7 +181,7 @@ def refuse_masks_as_images(root: Path, names: Sequence[str]) -> None:
             images, masks = pair
             here = root / folder
             raise SourceError(
-                f"{printable(here)} holds {printable(images)}/ and {printable(masks)}/, and masks are no images: write "
+                f"{printable(here)} holds {printable(images)}/ and {printable(masks)}/, and masks are not images: write "
                 f"open_source({printable((here / images).as_posix())!r}, "
                 f"masks={printable((here / masks).as_posix())!r}), or labels=None to take all of them as images"
             )

@@ -62,7 +62,7 @@ def read_mask(path: Path, image: Image, decoded: DecodedImage, how: Any) -> Mask
     Raises
     ------
     DecodeError
-        Where the file cannot be read or is no mask of that image; begins with `path`.
+        Where the file cannot be read or is not a mask of that image; begins with `path`.
     """
     grid, axes = _grid(image)
     found = _read_labels(path, axes if len(axes) > 2 else None, how)

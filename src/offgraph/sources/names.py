@@ -90,7 +90,7 @@ def parse_class_names(given: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     SourceError
-        Where they are no list of distinct texts.
+        Where they are not a list of distinct texts.
     """
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise SourceError(f"class_names={given!r:.80}: give a list of names, such as ['cat', 'dog']")

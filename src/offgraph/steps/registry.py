@@ -43,7 +43,7 @@ def register(cls: _S) -> _S:
     Raises
     ------
     StepError
-        For a class that is no step or of no kind, or a name that another step has.
+        For a class that is not a step or has no kind, or a name that another step has.
 
     Examples
     --------

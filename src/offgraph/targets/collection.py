@@ -37,7 +37,7 @@ class Targets(Mapping[str, Target]):
     Raises
     ------
     StepError
-        For a value that is no target, and for targets of different sizes.
+        For a value that is not a target, and for targets of different sizes.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class Targets(Mapping[str, Target]):
         first: str | None = None
         for name, target in self._targets.items():
             if not isinstance(target, Target):
-                raise StepError(f"{name}={target!r:.80} is no target; give one such as Mask(array)")
+                raise StepError(f"{name}={target!r:.80} is not a target; give one such as Mask(array)")
             if first is None:
                 first = name
             elif target.size != self._targets[first].size:
@@ -99,7 +99,7 @@ class Targets(Mapping[str, Target]):
                 continue
             if name not in KINDS:
                 raise StepError(
-                    f"{name}= is no target that is known by its name ({', '.join(KINDS)}); say what it is, such as "
+                    f"{name}= is not a name that stands for a type of target ({', '.join(KINDS)}); say what it is, such as "
                     f"{name}=Mask(array)"
                 )
             lead = parsed.get("image")

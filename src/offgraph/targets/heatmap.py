@@ -1,4 +1,4 @@
-"""Heatmaps: probabilities and densities on a grid, which may be interpolated but are no image."""
+"""Heatmaps: probabilities and densities on a grid, which may be interpolated but are not an image."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Image(GriddedTarget):
     Raises
     ------
     StepError
-        For a dtype that is no image (complex, float16, objects) and for axes that are missing or do not fit.
+        For a dtype that is not an image's (complex, float16, objects) and for axes that are missing or do not fit.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Move outlines of objects, such as the corners of boxes, through a chain of geometric steps; bound what is left of them.
 
 Where all maps keep lines straight, corners are moved and the outline is cut at each step's output, which is exact. Other
-maps bend edges: their corners are set at most a pixel apart, and since that alone is no bound, every output pixel is
+maps bend edges: their corners are set at most a pixel apart, and since that alone does not bound the edge, every output pixel is
 asked where it comes from. The bounds hold each pixel whose centre comes from inside the object, as its mask shows it,
 and every corner that was moved.
 """

@@ -151,7 +151,7 @@ def binary_erosion(
         For an empty structure, one that does not fit the axes, a mask or output of another shape, or an
         unsupported dtype.
     TypeError
-        For complex arrays, and arguments that are no integers.
+        For complex arrays, and arguments that are not integers.
     IndexError, ValueError
         For an origin outside the structure; ValueError for a read-only output.
 
