@@ -72,7 +72,7 @@ def zoom_shift(
     pad: int,
 ) -> None: ...
 def map_coordinates(
-    output: Array, input: Array, coordinates: Array, order: int, mode: int, fill: float, pad: int
+    output: Array, input: Array, outer: int, coordinates: Array, order: int, mode: int, fill: float, pad: int
 ) -> None: ...
 def map_positions(
     coordinates: Array,

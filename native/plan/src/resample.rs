@@ -210,7 +210,7 @@ impl Projective {
         };
         let (coefficients, pad) = coefficients(input, axes, policy)?;
         let source = coefficients.as_ref().map_or_else(|| input.view(), Workspace::view);
-        warp::at_grid(&source, output.reborrow(), axes.outer, &coordinates.view(), &policy.options(pad))?;
+        warp::at_points(&source, output.reborrow(), axes.outer, &coordinates.view(), &policy.options(pad))?;
         fill_pixels(&lost, output.reborrow(), axes, policy.fill);
         hide(clips, output, axes)
     }

@@ -83,12 +83,13 @@ pub fn zoom_shift(
     detached(py, || zoom::zoom_filtered(&input, room, output, outer, &maps, &options))
 }
 
-/// Coordinates of shape `(input.ndim, *output.shape)`.
+/// The axes of both arrays are `[outer…, spatial…, inner…]`; coordinates of shape `(rank of an input plane, *output plane)`.
 #[pyfunction]
 pub fn map_coordinates(
     py: Python<'_>,
     mut output: Output<'_>,
     input: Input<'_>,
+    outer: usize,
     coordinates: Input<'_>,
     order: usize,
     mode: i32,
@@ -97,7 +98,7 @@ pub fn map_coordinates(
 ) -> PyResult<()> {
     let options = options(order, mode, fill, pad)?;
     let (input, output, coordinates) = (input.view(), output.view_mut(), coordinates.view());
-    detached(py, || warp::at_points(&input, output, &coordinates, &options))
+    detached(py, || warp::at_points(&input, output, outer, &coordinates, &options))
 }
 
 /// Call a Python function at positions of an output, and store the results in the columns of `coordinates`.

@@ -1,4 +1,4 @@
-"""Interpolation at a list of coordinates, which all planes of an image share."""
+"""Interpolation at a list of coordinates, which all planes of an image share: each is worked out once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph.engine.calls import as_double, call_native, check_output, mode_code, native_input, output_array
 from offgraph.engine.native import core
+from offgraph.engine.resample import arranged, planes_at_once
 from offgraph.engine.splines import prefiltered
 
 __all__ = ["coordinates_planes"]
@@ -61,11 +62,26 @@ def coordinates_planes(
         return output
     points = native_input(coordinates)
     check_output(output)
-    others = [axis for axis in range(image.ndim) if axis not in axes]
-    sources, targets = image.transpose(*others, *axes), output.transpose(*others, *axes)
-    for index in np.ndindex(*(image.shape[axis] for axis in others)):
-        plane, pad = sources[index], 0
-        if prefilter and order > 1:
-            plane, pad = prefiltered(plane, range(plane.ndim), order, mode, cval)
-        call_native(core.map_coordinates, targets[index], native_input(plane), points, order, code, fill, pad)
+    if not (prefilter and order > 1):
+        _read(image, output, points, axes, order, code, fill, 0)
+        return output
+    coefficients = None
+    for some in planes_at_once(image, output, axes):
+        coefficients, pad = prefiltered(image[some], axes, order, mode, cval, coefficients)
+        _read(coefficients, output[some], points, axes, order, code, fill, pad)
     return output
+
+
+def _read(
+    image: np.ndarray,
+    output: np.ndarray,
+    points: np.ndarray,
+    axes: Sequence[int],
+    order: int,
+    code: int,
+    fill: float,
+    pad: int,
+) -> None:
+    source, outer = arranged(native_input(image), axes)
+    target, _ = arranged(output, axes)
+    call_native(core.map_coordinates, target, source, outer, points, order, code, fill, pad)

@@ -30,6 +30,7 @@ __all__ = [
     "affine_into",
     "affine_planes",
     "arranged",
+    "planes_at_once",
     "stored_value",
     "zoom_factors",
     "zoom_into",
@@ -197,7 +198,7 @@ def affine_planes(
             affine_into(all_planes, whole, matrix, vector, axes=axes, order=order, mode=code, cval=fill)
             continue
         coefficients = None
-        for some in _planes_at_once(whole, all_planes, axes):
+        for some in planes_at_once(whole, all_planes, axes):
             part, target = whole[some], all_planes[some]
             coefficients, pad = prefiltered(part, axes, order, mode, fill, coefficients)
             maps = (matrix[some[0]], vector[some[0]]) if matrix.ndim == 3 else (matrix, vector)
@@ -205,9 +206,7 @@ def affine_planes(
     return output
 
 
-def _planes_at_once(
-    image: np.ndarray, output: np.ndarray, axes: Sequence[int]
-) -> Iterator[tuple[slice, ...]]:
+def planes_at_once(image: np.ndarray, output: np.ndarray, axes: Sequence[int]) -> Iterator[tuple[slice, ...]]:
     """Parts of an image whose coefficients are held at once: all planes, or one plane at a time if the image is large."""
     whole = (slice(None),) * image.ndim
     if image.size <= _MOST_COEFFICIENTS or np.may_share_memory(image, output):

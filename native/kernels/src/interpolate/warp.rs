@@ -92,50 +92,12 @@ const LIST_ROW: usize = 512;
 /// Rows shorter than this are joined with others.
 const SHORT_ROW: usize = 64;
 
-/// Resample `input` at the points `coordinates[:, o]` for every position `o` of `output`.
-pub fn at_points(
-    input: &View<'_>,
-    output: ViewMut<'_>,
-    coordinates: &View<'_>,
-    options: &Options,
-) -> Result<()> {
-    let shape = coordinates.shape();
-    if shape.len() < 2 || shape[0] != input.ndim() || shape[1..] != *output.shape() {
-        return Err(KernelError::shape(format!("coordinates of shape {shape:?}")));
-    }
-    let on = |spatial| Axes { outer: 0, spatial };
-    let (rank, count) = (shape[0], output.len());
-    let is_c_contiguous = coordinates.is_c_contiguous() && output.is_c_contiguous();
-    if !is_c_contiguous || tiles::uses_tiles(input, &output, options.order) {
-        // Points that are close on the output's axes may be close in the image too, so keep its axes; but join rows
-        // that are too short to be worth their start.
-        let mut shape = memory::copy(output.shape());
-        while is_c_contiguous && shape.len() > 1 && shape[shape.len() - 1] < SHORT_ROW {
-            let last = shape.pop().unwrap_or(1);
-            *shape.last_mut().expect("there were two") *= last;
-        }
-        let axes = on(shape.len());
-        let points = std::iter::once(rank).chain(shape.iter().copied()).collect_vec();
-        let points =
-            if is_c_contiguous { coordinates.view().into_shape(&points)? } else { coordinates.view() };
-        let output = if is_c_contiguous { output.into_shape(&shape)? } else { output };
-        return resample(input, output, axes, Map::Points(points), options);
-    }
-    let list = coordinates.view().into_shape(&[rank, count])?;
-    // The points of a row have nothing in common, so rows may have any length.
-    let rest = count % LIST_ROW;
-    let (rows, last_row) = output.into_shape(&[count])?.split_at(0, count - rest);
-    let (list, last) = list.split_at(1, count - rest);
-    let rows = rows.into_shape(&[count / LIST_ROW, LIST_ROW])?;
-    resample(input, rows, on(2), Map::of_list(&list), options)?;
-    resample(input, last_row, on(1), Map::of_list(&last), options)
-}
-
 /// Resample every plane of `input` at the points `coordinates[:, o]` for every position `o` on the spatial axes of
 /// `output`; all planes share them.
 ///
-/// The arrays have the axes `[outer…, spatial…, inner…]` with equal planes.
-pub fn at_grid(
+/// The arrays have the axes `[outer…, spatial…, inner…]` with equal planes. The output has as many spatial axes as
+/// `coordinates` has after its first, the input as many as that one is long.
+pub fn at_points(
     input: &View<'_>,
     output: ViewMut<'_>,
     outer: usize,
@@ -143,14 +105,57 @@ pub fn at_grid(
     options: &Options,
 ) -> Result<()> {
     let shape = coordinates.shape();
-    let spatial = shape.len().saturating_sub(1);
-    let fits = spatial > 0
-        && output.ndim() >= outer + spatial
-        && shape[1..] == output.shape()[outer..outer + spatial];
-    if !fits {
+    let last = outer + shape.len().saturating_sub(1);
+    if shape.len() < 2 || output.ndim() < last || shape[1..] != output.shape()[outer..last] {
         return Err(KernelError::shape(format!("coordinates of shape {shape:?}")));
     }
-    resample(input, output, Axes { outer, spatial }, Map::Points(coordinates.view()), options)
+    let axes = Axes { outer, spatial: shape.len() - 1 };
+    options.check(input.shape(), output.shape(), Axes { outer, spatial: shape[0] }, axes)?;
+    if output.is_empty() {
+        return Ok(());
+    }
+    let is_c_contiguous = coordinates.is_c_contiguous() && output.is_c_contiguous();
+    // The points of a row have nothing in common, so rows may have any length; with outer planes only whole rows of the
+    // output are contiguous.
+    let has_outer_planes = output.shape()[..outer].iter().any(|len| *len > 1);
+    let row = if has_outer_planes { shape[shape.len() - 1] } else { LIST_ROW };
+    let is_list = is_c_contiguous && (SHORT_ROW..=MAX_ROW_LEN).contains(&row);
+    if !is_list || tiles::uses_tiles(input, &output, options.order) {
+        // Points that are close on the output's axes may be close in the image too, so keep its axes; but join rows
+        // that are too short to be worth their start.
+        let mut spatial = memory::copy(&shape[1..]);
+        while is_c_contiguous && spatial.len() > 1 && spatial[spatial.len() - 1] < SHORT_ROW {
+            let row = spatial.pop().unwrap_or(1);
+            *spatial.last_mut().expect("there were two") *= row;
+        }
+        let points = std::iter::once(shape[0]).chain(spatial.iter().copied()).collect_vec();
+        let points =
+            if is_c_contiguous { coordinates.view().into_shape(&points)? } else { coordinates.view() };
+        let (output, axes) = with_rows(output, axes, &spatial)?;
+        return resample(input, output, axes, Map::Points(points), options);
+    }
+    let count = shape[1..].iter().product::<usize>();
+    let list = coordinates.view().into_shape(&[shape[0], count])?;
+    let rest = count % row;
+    let (output, axes) = with_rows(output, axes, &[count])?;
+    let (rows, last_row) = output.split_at(outer, count - rest);
+    let (list, last) = list.split_at(1, count - rest);
+    let (rows, row_axes) = with_rows(rows, axes, &[count / row, row])?;
+    resample(input, rows, row_axes, Map::of_list(&list), options)?;
+    resample(input, last_row, axes, Map::of_list(&last), options)
+}
+
+/// The same output with other spatial axes, of as many positions.
+fn with_rows<'a>(output: ViewMut<'a>, axes: Axes, spatial: &[usize]) -> Result<(ViewMut<'a>, Axes)> {
+    let last = axes.outer + axes.spatial;
+    let shape = output.shape();
+    let outer = shape[..axes.outer].iter().copied();
+    let shape = outer.chain(spatial.iter().copied()).chain(shape[last..].iter().copied()).collect_vec();
+    let axes = Axes { outer: axes.outer, spatial: spatial.len() };
+    if shape[..] == *output.shape() {
+        return Ok((output, axes));
+    }
+    Ok((output.into_shape(&shape)?, axes))
 }
 
 fn resample(
@@ -169,8 +174,7 @@ fn resample(
         // Counted from the last axis, the planes are the same in both.
         let of_input = axis + input.ndim() - output.ndim();
         let middle = output.shape()[axis] / 2;
-        let spatial = &output.shape()[axes.outer..axes.outer + axes.spatial];
-        let same = map.part(&memory::zeros(axes.spatial), spatial);
+        let same = map.view();
         let (input, other_input) = input.view().split_at(of_input, middle);
         let (output, other_output) = output.split_at(axis, middle);
         resample(&input, output, axes, same, options)?;

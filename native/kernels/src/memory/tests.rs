@@ -148,7 +148,7 @@ fn interpolation() {
             });
             try_all("at points", shape, |output: &mut ArrayD<f64>| {
                 let (input, points) = (View::F32(floats.view()), View::F64(points.view()));
-                warp::at_points(&input, ViewMut::F64(output.view_mut()), &points, &options)
+                warp::at_points(&input, ViewMut::F64(output.view_mut()), 0, &points, &options)
             });
             try_all("zoom", shape, |output: &mut ArrayD<f32>| {
                 let (input, output) = (View::F32(floats.view()), ViewMut::F32(output.view_mut()));

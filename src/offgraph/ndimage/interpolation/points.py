@@ -79,7 +79,7 @@ def map_coordinates(input, coordinates, output=None, order=3, mode="constant", c
             source = source.copy()
         if np.may_share_memory(points, output):
             points = points.copy()
-        call_native(core.map_coordinates, output, source, points, order, code, fill, pad)
+        call_native(core.map_coordinates, output, source, 0, points, order, code, fill, pad)
     return output
 
 
@@ -186,6 +186,6 @@ def geometric_transform(
         piece = flat[first : first + _POINTS_AT_A_TIME]
         points = np.empty((input.ndim, piece.size))
         core.map_positions(points, mapping, extra_arguments, keywords, shape, first)
-        core.map_coordinates(piece, source, points, order, code, fill, pad)
+        core.map_coordinates(piece, source, 0, points, order, code, fill, pad)
     output[...] = result
     return output

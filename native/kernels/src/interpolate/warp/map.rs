@@ -5,7 +5,7 @@ use crate::array::view::{View, read_line};
 use crate::exec::simd::{Kernel, dispatch, prefetch};
 use crate::interpolate::options::Options;
 use crate::match_dtype;
-use crate::memory::CollectVec;
+use crate::memory::{self, CollectVec};
 use std::ops::Range;
 
 /// Where the pixels of the output lie in the input.
@@ -39,6 +39,18 @@ impl<'a> Map<'a> {
             }
         }
         Self::List(list.view())
+    }
+
+    /// The same map.
+    pub fn view(&self) -> Map<'_> {
+        match self {
+            Self::Affine { matrix, offset, origin } => {
+                Map::Affine { matrix, offset, origin: memory::copy(origin) }
+            }
+            Self::Points(points) => Map::Points(points.view()),
+            Self::List(list) => Map::List(list.view()),
+            Self::Lines(lines) => Map::Lines(memory::copy(lines)),
+        }
     }
 
     /// Number of spatial axes of the input.
