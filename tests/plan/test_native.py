@@ -15,6 +15,7 @@ from offgraph.core.specs import ArraySpec
 from offgraph.core.threads import get_num_threads, set_num_threads
 from offgraph.engine.native import core
 from offgraph.engine.native_plan import grid_op, native_target, run_plan
+from offgraph.geometry import AffineMap, CoordinateMap, DisplacementMap, GridMap, ProjectiveMap, Resampling
 from offgraph.plan import native
 from offgraph.plan.draw import draw
 from offgraph.plan.fuse import fuse
@@ -22,7 +23,7 @@ from offgraph.plan.lower import PlannedOp, lower
 from offgraph.plan.placed import place
 from offgraph.plan.run import run_image
 from offgraph.steps.kinds import PointwiseStep
-from offgraph.steps.ops import Filter
+from offgraph.steps.ops import Clip, Filter, Resample
 from offgraph.targets.heatmap import Heatmap
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
@@ -345,3 +346,55 @@ def test_labels_that_nothing_shows_are_the_same_error() -> None:
     with pytest.raises(og.OffgraphError) as found:
         native.companion(mask, legs)
     assert str(found.value) == str(python.value)
+
+
+def warps(size: tuple[int, int]) -> st.SearchStrategy[CoordinateMap]:
+    """Maps that are not affine, alone and as the end of a chain."""
+    rng = np.random.default_rng(3)
+    corners = np.array([(0, 0), (0, size[1] - 1), (size[0] - 1, 0), (size[0] - 1, size[1] - 1)], float)
+    turned = AffineMap(np.array([[0.9, 0.3], [-0.2, 1.1]]), np.array([2.0, -3.0]), size, size)
+    seen = ProjectiveMap.from_points(corners, corners + rng.uniform(-4, 4, corners.shape), size, size)
+    horizon = ProjectiveMap(np.array([[1.0, 0, 0], [0, 1, 0], [-0.06, 0, 1]]), size, size)
+    fields = [
+        (rng.normal(0, 3, (2, 4, 5)), 3), (rng.normal(0, 3, (2, 3, 3)), 1), (rng.normal(0, 3, (2, *size)), 3),
+    ]  # fmt: skip
+    bent = [DisplacementMap(field, size, size, order) for field, order in fields]
+    mirrored = GridMap.flip((1,), size)
+    return st.sampled_from(
+        [
+            seen,
+            horizon,
+            *bent,
+            turned.then(bent[0]),
+            seen.then(bent[0]),
+            mirrored.then(bent[2]),
+            horizon.then(bent[1]),
+        ]
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    grid=warps((23, 31)),
+    order=st.integers(0, 5),
+    mode=MODES,
+    dtype=st.sampled_from(["uint8", "int16", "float32", "float64"]),
+    level=st.sampled_from(LEVELS),
+    clipped=st.booleans(),
+)
+def test_maps_that_are_not_affine_have_the_bytes_of_the_python_runner(
+    grid: CoordinateMap, order: int, mode: str, dtype: str, level: str, clipped: bool
+) -> None:
+    image = image_of(dtype, (23, 31, 2), "YXC", 4)
+    shifted = AffineMap(np.array([[0.8, 0.1], [0.0, 1.2]]), np.array([-2.0, 1.0]), (20, 30), (23, 31))
+    clips = (Clip(shifted, (20, 30)),) if clipped else ()
+    op = Resample(grid, Resampling(order, mode, 7.5), clips)
+    assert native.native_op(op, image.spec) is not None
+    planned = PlannedOp(op, place([(og.Flip("X"), False)]), image.spec, op.output_spec(image.spec))
+    before = core.build_info()["simd"]
+    core.set_simd_level(level)
+    try:
+        found = native.run_image([planned], image)
+    finally:
+        core.set_simd_level(before)
+    assert_same(found, run_image([planned], image))

@@ -14,6 +14,7 @@ pub mod grid;
 pub mod op;
 pub mod pointwise;
 pub mod resample;
+pub mod warp;
 pub mod workspace;
 
 pub use execute::{Target, execute};

@@ -3,7 +3,8 @@
 use crate::dtype::DType;
 use crate::grid::Grid;
 use crate::pointwise::{Arithmetic, Lookup};
-use crate::resample::{Affine, Projective, Resize, Zoom};
+use crate::resample::{Affine, Resize, Zoom};
+use crate::warp::Warp;
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::error::Result;
@@ -16,8 +17,8 @@ pub enum Op {
     Grid(Grid),
     /// An affine map.
     Affine(Affine),
-    /// A projective map.
-    Projective(Projective),
+    /// A chain of maps that is not affine.
+    Warp(Warp),
     /// SciPy's zoom.
     Zoom(Zoom),
     /// Weighted sums.
@@ -41,7 +42,7 @@ impl Op {
         match self {
             Self::Grid(grid) => resize(&mut grid.axes.iter().map(|axis| axis.len)),
             Self::Affine(Affine { size, .. })
-            | Self::Projective(Projective { size, .. })
+            | Self::Warp(Warp { size, .. })
             | Self::Zoom(Zoom { size, .. })
             | Self::Resize(Resize { size, .. }) => {
                 resize(&mut size.iter().copied());
@@ -57,7 +58,7 @@ impl Op {
         match self {
             Self::Grid(grid) => grid.run(input, output, axes),
             Self::Affine(affine) => affine.run(input, output, axes),
-            Self::Projective(projective) => projective.run(input, output, axes),
+            Self::Warp(warp) => warp.run(input, output, axes),
             Self::Zoom(zoom) => zoom.run(input, output, axes),
             Self::Resize(resize) => resize.run(input, output, axes),
             Self::Lookup(lookup) => lookup.run(input, output),

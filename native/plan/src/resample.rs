@@ -4,20 +4,15 @@ use crate::clip::{Clip, hide};
 use crate::dtype::{DType, match_pair};
 use crate::grid::{Grid, GridAxis};
 use crate::workspace::{Workspace, read_in_c_order, write_in_c_order};
-use ndarray::{ArrayViewMutD, Axis, Slice};
 use offgraph_kernels::array::axes::{Axes, order_axes};
-use offgraph_kernels::array::index::advance;
-use offgraph_kernels::array::sample::Sample;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::border::Border;
 use offgraph_kernels::error::{KernelError, Result};
-use offgraph_kernels::exec::simd::{Kernel, dispatch};
 use offgraph_kernels::interpolate::options::Options;
 use offgraph_kernels::interpolate::resize::{self, Taps};
 use offgraph_kernels::interpolate::spline::spline_filter1d;
 use offgraph_kernels::interpolate::warp;
 use offgraph_kernels::interpolate::zoom::{self, AxisMap};
-use offgraph_kernels::match_dtype;
 use offgraph_kernels::memory::{self, CollectVec};
 use std::sync::Arc;
 
@@ -36,7 +31,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    fn options(&self, pad: usize) -> Options {
+    pub(crate) fn options(&self, pad: usize) -> Options {
         Options { order: self.order, border: self.border, fill: self.fill, pad }
     }
 
@@ -145,7 +140,11 @@ impl Affine {
 }
 
 /// What the samples are weighted sums of, above order 1, and by how many of them it begins earlier.
-fn coefficients(input: &View<'_>, axes: Axes, policy: &Policy) -> Result<(Option<Workspace>, usize)> {
+pub(crate) fn coefficients(
+    input: &View<'_>,
+    axes: Axes,
+    policy: &Policy,
+) -> Result<(Option<Workspace>, usize)> {
     if policy.order < 2 {
         return Ok((None, 0));
     }
@@ -177,139 +176,6 @@ fn padded(input: &View<'_>, axes: Axes, policy: &Policy) -> Result<Option<Worksp
     let mut padded = Workspace::new(DType::of(input), &shape);
     Grid { axes: along, border: policy.border, fill: policy.fill }.run(input, padded.view_mut(), axes)?;
     Ok(Some(padded))
-}
-
-/// A projective map of all spatial axes: `[w * input, w] = matrix @ [output, 1]`, nothing where w is not positive.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Projective {
-    /// Length of each spatial axis of the output.
-    pub size: Vec<usize>,
-    /// One row and column more than there are spatial axes.
-    pub matrix: Vec<f64>,
-    /// How to read the input; the fill value also stands where nothing is.
-    pub policy: Policy,
-    /// Rectangles of earlier images.
-    pub clips: Vec<Clip>,
-}
-
-impl Projective {
-    /// Resample `input` into `output`, both with axes `[outer…, spatial…, inner…]`.
-    pub fn run(&self, input: &View<'_>, mut output: ViewMut<'_>, axes: Axes) -> Result<()> {
-        let Self { size, matrix, policy, clips } = self;
-        let rank = axes.spatial;
-        if matrix.len() != (rank + 1) * (rank + 1) || size.len() != rank {
-            return Err(KernelError::shape(format!("{} matrix entries for {rank} axes", matrix.len())));
-        }
-        let shape = std::iter::once(rank).chain(size.iter().copied()).collect_vec();
-        let mut coordinates = Workspace::new(DType::F64, &shape);
-        let lost = {
-            let ViewMut::F64(mut to) = coordinates.view_mut() else {
-                unreachable!("it was made of this type")
-            };
-            project(matrix, size, to.as_slice_mut().expect("in C order"))
-        };
-        let (coefficients, pad) = coefficients(input, axes, policy)?;
-        let source = coefficients.as_ref().map_or_else(|| input.view(), Workspace::view);
-        warp::at_points(&source, output.reborrow(), axes.outer, &coordinates.view(), &policy.options(pad))?;
-        fill_pixels(&lost, output.reborrow(), axes, policy.fill);
-        hide(clips, output, axes)
-    }
-}
-
-/// Write the input coordinates of all pixels, one axis after another; the numbers of those that have none, whose
-/// coordinates are zero.
-fn project(matrix: &[f64], size: &[usize], to: &mut [f64]) -> Vec<usize> {
-    let rank = size.len();
-    let (pixels, width) = (size.iter().product::<usize>(), size[rank - 1]);
-    let mut lost = Vec::new();
-    if pixels == 0 {
-        return lost;
-    }
-    let mut scale = memory::zeros::<f64>(width);
-    let mut row = memory::zeros(rank - 1);
-    for first in (0..pixels).step_by(width) {
-        // The last column first, then one product after another: the order of an affine map with its offset.
-        let line = |at: usize, to: &mut [f64]| {
-            let factors = &matrix[at * (rank + 1)..][..rank + 1];
-            let sum = |sum: f64, (position, factor): (&usize, &f64)| sum + factor * *position as f64;
-            let start = row.iter().zip(factors).fold(factors[rank], sum);
-            dispatch(Line { start, step: factors[rank - 1], to });
-        };
-        line(rank, &mut scale);
-        for axis in 0..rank {
-            let to = &mut to[axis * pixels + first..][..width];
-            line(axis, to);
-            dispatch(DivideBy { scale: &scale, to });
-        }
-        for x in 0..width {
-            let is_lost = |axis: usize| !to[axis * pixels + first + x].is_finite();
-            let is_seen = scale[x] > 0.0;
-            if !is_seen || (0..rank).any(is_lost) {
-                memory::push(&mut lost, first + x);
-                (0..rank).for_each(|axis| to[axis * pixels + first + x] = 0.0);
-            }
-        }
-        advance(&mut row, &size[..rank - 1]);
-    }
-    lost
-}
-
-/// `start + step * x` for x = 0, 1, ….
-struct Line<'a> {
-    start: f64,
-    step: f64,
-    to: &'a mut [f64],
-}
-
-impl Kernel for Line<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (x, to) in self.to.iter_mut().enumerate() {
-            *to = self.start + self.step * x as f64;
-        }
-    }
-}
-
-struct DivideBy<'a> {
-    scale: &'a [f64],
-    to: &'a mut [f64],
-}
-
-impl Kernel for DivideBy<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.to.iter_mut().zip(self.scale).for_each(|(to, scale)| *to /= scale);
-    }
-}
-
-/// Give the pixels of these numbers a value, on all planes.
-fn fill_pixels(numbers: &[usize], output: ViewMut<'_>, axes: Axes, fill: f64) {
-    if numbers.is_empty() || output.is_empty() {
-        return;
-    }
-    let last = axes.outer + axes.spatial;
-    match_dtype!(ViewMut, output, output => {
-        fn fill_in<T: Sample>(
-            numbers: &[usize], mut output: ArrayViewMutD<'_, T>, outer: usize, last: usize, fill: f64,
-        ) {
-            let fill = T::from_f64_rounded(fill);
-            let lens = memory::copy(&output.shape()[outer..last]);
-            for number in numbers {
-                let mut pixel = output.view_mut();
-                let mut rest = *number;
-                for (axis, len) in lens.iter().enumerate().rev() {
-                    pixel.slice_axis_inplace(Axis(outer + axis), Slice::from(rest % len..rest % len + 1));
-                    rest /= len;
-                }
-                pixel.fill(fill);
-            }
-        }
-        fill_in(numbers, output, axes.outer, last, fill);
-    });
 }
 
 /// SciPy's zoom: each axis of the output reads one of the input.

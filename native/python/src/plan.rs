@@ -14,10 +14,11 @@ use offgraph_kernels::interpolate::resize::Taps;
 use offgraph_kernels::interpolate::zoom::AxisMap;
 use offgraph_kernels::memory::{self, CollectVec};
 use offgraph_plan::clip::Clip;
-use offgraph_plan::dtype::DType;
+use offgraph_plan::dtype::{Array, DType};
 use offgraph_plan::grid::{Grid, GridAxis};
 use offgraph_plan::pointwise::{Arithmetic, Lookup, Operation, Table};
-use offgraph_plan::resample::{Affine, Policy, Projective, Resize, Zoom};
+use offgraph_plan::resample::{Affine, Policy, Resize, Zoom};
+use offgraph_plan::warp::{Map, Warp};
 use offgraph_plan::{Op, Target, execute};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -103,7 +104,24 @@ mod kind {
     pub const RESIZE: u8 = 3;
     pub const LOOKUP: u8 = 4;
     pub const ARITHMETIC: u8 = 5;
-    pub const PROJECTIVE: u8 = 6;
+    pub const WARP: u8 = 6;
+}
+
+/// Read one map of a chain: its number, and what belongs to it.
+fn map(object: &Bound<'_, PyAny>) -> PyResult<Map> {
+    let parts = object.cast::<PyTuple>()?;
+    let part = |place: usize| parts.get_item(place);
+    let read = match part(0)?.extract::<u8>()? {
+        0 => Map::Affine { matrix: numbers(&part(1)?)?, offset: numbers(&part(2)?)? },
+        1 => Map::Projective { matrix: numbers(&part(1)?)? },
+        2 => {
+            let field: Input<'_> = part(1)?.extract()?;
+            let zooms = numbers(&part(3)?)?;
+            Map::Displacement { field: Array::copy(&field.view()), order: part(2)?.extract()?, zooms }
+        }
+        _ => return Err(PyValueError::new_err("a map that is not known")),
+    };
+    Ok(read)
 }
 
 /// Read one operation: its number of [`kind`], and its own values.
@@ -166,12 +184,13 @@ fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
             let dtype = if part(2)?.extract()? { DType::F64 } else { DType::F32 };
             Op::Arithmetic(Arithmetic { steps, dtype, channel: part(3)?.extract()? })
         }
-        kind::PROJECTIVE => Op::Projective(Projective {
-            size: numbers(&part(1)?)?,
-            matrix: numbers(&part(2)?)?,
-            policy: rule(3)?,
-            clips: clips(&part(6)?)?,
-        }),
+        kind::WARP => {
+            let mut maps = Vec::new();
+            for item in part(2)?.cast::<PyTuple>()?.iter() {
+                memory::push(&mut maps, map(&item)?);
+            }
+            Op::Warp(Warp { size: numbers(&part(1)?)?, maps, policy: rule(3)?, clips: clips(&part(6)?)? })
+        }
         _ => return Err(PyValueError::new_err("an operation that is not known")),
     };
     Ok(read)

@@ -20,18 +20,22 @@ from offgraph.engine.resize import weight_table
 __all__ = [
     "LookupTable",
     "NativeClip",
+    "NativeMap",
     "NativeOp",
     "NativeTarget",
     "affine_op",
+    "affine_pull",
     "arithmetic_op",
     "clip_box",
+    "displacement_pull",
     "grid_op",
     "lookup_op",
     "lookup_table",
     "native_target",
-    "projective_op",
+    "projective_pull",
     "resize_op",
     "run_plan",
+    "warp_op",
     "zoom_op",
 ]
 
@@ -44,10 +48,12 @@ NativeOp = tuple[Any, ...]
 """One operation."""
 NativeClip = tuple[Any, ...]
 """A rectangle outside of which pixels get a value."""
+NativeMap = tuple[Any, ...]
+"""One map of a chain."""
 NativeTarget = tuple[Any, ...]
 """Input, output, number of outer axes, number of spatial axes, operations."""
 
-_GRID, _AFFINE, _ZOOM, _RESIZE, _LOOKUP, _ARITHMETIC, _PROJECTIVE = range(7)
+_GRID, _AFFINE, _ZOOM, _RESIZE, _LOOKUP, _ARITHMETIC, _WARP = range(7)
 _OPERATIONS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3}
 
 
@@ -98,8 +104,8 @@ def affine_op(
     )  # fmt: skip
 
 
-def projective_op(
-    matrix: np.ndarray,
+def warp_op(
+    maps: Sequence[NativeMap],
     size: Sequence[int],
     *,
     order: int,
@@ -107,17 +113,31 @@ def projective_op(
     cval: float,
     clips: Sequence[NativeClip] = (),
 ) -> NativeOp:
-    """Resample at the coordinates of a projective map; `cval` where it has none.
+    """Resample at the coordinates of maps that are not affine; `cval` where they have none.
 
     Parameters
     ----------
-    matrix : ndarray, shape (n + 1, n + 1)
+    maps : sequence of NativeMap
+        From the one that takes output pixels to the one that gives input coordinates.
     size, order, mode, cval, clips
         As for :func:`affine_op`.
     """
-    return (
-        _PROJECTIVE, tuple(size), tuple(matrix.ravel().tolist()), order, mode_code(mode), float(cval), tuple(clips),
-    )  # fmt: skip
+    return (_WARP, tuple(size), tuple(maps), order, mode_code(mode), float(cval), tuple(clips))
+
+
+def affine_pull(matrix: np.ndarray, offset: np.ndarray) -> NativeMap:
+    """``input = matrix @ output + offset``."""
+    return (0, tuple(matrix.ravel().tolist()), tuple(offset.tolist()))
+
+
+def projective_pull(matrix: np.ndarray) -> NativeMap:
+    """``[w * input, w] = matrix @ [output, 1]``; nothing where w is not positive."""
+    return (1, tuple(matrix.ravel().tolist()))
+
+
+def displacement_pull(field: np.ndarray, size: Sequence[int], order: int) -> NativeMap:
+    """``input = output + field``, the field of shape (n, *grid) sampled by a spline of `order`; only as the first map."""
+    return (2, field, order, tuple(zoom_factors(field.shape[1:], size, False)))
 
 
 def clip_box(

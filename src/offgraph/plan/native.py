@@ -18,21 +18,28 @@ from offgraph.core.specs import ArraySpec, held_by
 from offgraph.engine.native_plan import (
     LookupTable,
     NativeClip,
+    NativeMap,
     NativeOp,
     NativeTarget,
     affine_op,
+    affine_pull,
     arithmetic_op,
     clip_box,
+    displacement_pull,
     grid_op,
     lookup_op,
     lookup_table,
     native_target,
-    projective_op,
+    projective_pull,
     resize_op,
     run_plan,
+    warp_op,
     zoom_op,
 )
 from offgraph.geometry.affine_map import AffineMap
+from offgraph.geometry.base import CoordinateMap
+from offgraph.geometry.chain_map import ChainMap
+from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.projective_map import ProjectiveMap
 from offgraph.geometry.resampling import Leg
@@ -81,11 +88,13 @@ def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:
             return resize_op(spec.size, op.size, kernel=op.kernel, antialias=op.antialias, window=op.window)
         case Resample() if isinstance(op.map, AffineMap):
             return _resample(op, op.map)
-        case Resample() if isinstance(op.map, ProjectiveMap):
-            clips = _clips(op)
-            return None if clips is None else projective_op(
-                op.map.matrix, op.map.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, clips=clips
-            )  # fmt: skip
+        case Resample():
+            maps, clips = _pulls(op.map), _clips(op)
+            if maps is None or clips is None:
+                return None
+            return warp_op(
+                maps, op.map.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, clips=clips
+            )
         case Pointwise():
             return _pointwise(op, spec)
     return None
@@ -110,6 +119,23 @@ def _resample(op: Resample, grid: AffineMap) -> NativeOp | None:
         matrix, offset, grid.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, places=places or (),
         clips=clips,
     )  # fmt: skip
+
+
+def _pulls(whole: CoordinateMap) -> list[NativeMap] | None:
+    """The maps of a chain, from the last to the first; a displacement is sampled at output pixels only."""
+    pulls: list[NativeMap] = []
+    for each in reversed(whole.maps if isinstance(whole, ChainMap) else (whole,)):
+        step = each.affine() if isinstance(each, GridMap) else each
+        if isinstance(step, AffineMap):
+            pulls.append(affine_pull(step.matrix, step.offset))
+        elif isinstance(step, ProjectiveMap):
+            pulls.append(projective_pull(step.matrix))
+        elif isinstance(step, DisplacementMap) and not pulls:
+            field = step.field if step.grid == step.output_size else step.field.astype(np.float32)
+            pulls.append(displacement_pull(field, step.output_size, step.order))
+        else:
+            return None
+    return pulls
 
 
 def _clips(op: Resample) -> list[NativeClip] | None:
