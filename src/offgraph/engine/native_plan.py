@@ -6,7 +6,6 @@ with the words of :mod:`offgraph.engine`, and says which call of that package ha
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from offgraph.engine.calls import mode_code, native_input
 from offgraph.engine.native import core
 from offgraph.engine.resample import arranged, zoom_factors
-from offgraph.engine.resize import weight_table
+from offgraph.engine.resize import resize_tables
 
 __all__ = [
     "LookupTable",
@@ -164,31 +163,8 @@ def resize_op(
     window: Sequence[tuple[int, int]] | None = None,
 ) -> NativeOp:
     """Weigh the pixels that an output pixel covers, as :func:`offgraph.engine.resize.resize`."""
-    sizes = tuple(input_size), tuple(size)
-    if window is None:
-        return (_RESIZE, sizes[1], _kept_tables(*sizes, kernel, antialias))
-    return (
-        _RESIZE,
-        tuple(length for _, length in window),
-        _tables(*sizes, kernel, antialias, tuple((start, length) for start, length in window)),
-    )
-
-
-def _tables(
-    input_size: tuple[int, ...],
-    size: tuple[int, ...],
-    kernel: str,
-    antialias: bool,
-    window: tuple[tuple[int, int], ...] | None = None,
-) -> ResizeTables:
-    tables: list[Any] = [weight_table(n, length, kernel, antialias) for n, length in zip(input_size, size)]
-    if window is not None:
-        parts = [slice(start, start + length) for start, length in window]
-        tables = [tuple(array[part] for array in table) for table, part in zip(tables, parts)]
-    return ResizeTables(tables)
-
-
-_kept_tables = functools.lru_cache(maxsize=64)(_tables)
+    tables = resize_tables(tuple(zip(input_size, size)), kernel, antialias, window)
+    return (_RESIZE, tuple(size) if window is None else tuple(length for _, length in window), tables)
 
 
 def lookup_table(

@@ -56,6 +56,9 @@ _MOST_WEIGHTS = 1 << 24
 
 _MOST_KEPT = 1 << 16
 
+_LONGEST_KEPT = 1 << 12
+"""Native tables of longer axes are not cached."""
+
 
 def weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
     """The weights of :func:`_weight_table`; small tables are cached.
@@ -119,24 +122,83 @@ def _weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
 _kept_table = lru_cache(maxsize=256)(_weight_table)
 
 
-def _tables(
-    image: np.ndarray, size: Sequence[int], axes: Sequence[int], kernel: str, antialias: bool
-) -> tuple[list[_Table], tuple[int, ...]]:
-    """The table of every spatial axis and the shape of the result, after the checks."""
+def _lengths(
+    shape: tuple[int, ...], size: Sequence[int], axes: Sequence[int], kernel: str
+) -> tuple[tuple[int, int], ...]:
+    """Length before and after of each spatial axis, after the checks."""
     if kernel not in KERNELS:
         raise ValueError(f"kernel={kernel!r}: expected one of {', '.join(map(repr, KERNELS))}")
     if len(size) != len(axes) or len(set(axes)) != len(axes) or not axes:
         raise ValueError(f"size={tuple(size)} and axes={tuple(axes)} must name each spatial axis once")
-    shape = list(image.shape)
-    tables = []
     for axis, length in zip(axes, size):
         if length < 1 or shape[axis] < 1:
             raise ValueError(
                 f"cannot resize axis {axis} from {shape[axis]} to {length} pixels: at least 1 each"
             )
-        tables.append(weight_table(shape[axis], int(length), kernel, bool(antialias)))
-        shape[axis] = int(length)
-    return tables, tuple(shape)
+    return tuple((shape[axis], int(length)) for axis, length in zip(axes, size))
+
+
+def _preparation(
+    shape: tuple[int, ...],
+    size: tuple[int, ...],
+    axes: tuple[int, ...],
+    kernel: str,
+    antialias: bool,
+    window: tuple[tuple[int, int], ...] | None,
+) -> tuple[core.ResizeTables, tuple[int, ...]]:
+    """The native tables, and the shape of the result."""
+    lengths = _lengths(shape, size, axes, kernel)
+    tables = resize_tables(lengths, kernel, antialias, window)
+    result = list(shape)
+    for axis, (_, length) in zip(axes, lengths if window is None else window):
+        result[axis] = length
+    return tables, tuple(result)
+
+
+_kept_preparation = lru_cache(maxsize=64)(_preparation)
+
+
+def resize_tables(
+    lengths: Sequence[tuple[int, int]],
+    kernel: str,
+    antialias: bool,
+    window: Sequence[tuple[int, int]] | None = None,
+) -> core.ResizeTables:
+    """The tables of all spatial axes in the form of the native module; those of short axes are cached.
+
+    Parameters
+    ----------
+    lengths : sequence of (int, int)
+        Length before and after of each axis.
+    kernel, antialias, window
+        As for :func:`resize`.
+    """
+    make = _kept_tables if max(map(max, lengths)) <= _LONGEST_KEPT else _make_tables
+    return make(tuple(lengths), kernel, antialias, window and tuple(map(tuple, window)))
+
+
+def _make_tables(
+    lengths: tuple[tuple[int, int], ...],
+    kernel: str,
+    antialias: bool,
+    window: tuple[tuple[int, int], ...] | None,
+) -> core.ResizeTables:
+    tables = [weight_table(n, length, kernel, antialias) for n, length in lengths]
+    if window is not None:
+        size = tuple(length for _, length in lengths)
+        if len(window) != len(size) or any(
+            start < 0 or length < 1 or start + length > n for (start, length), n in zip(window, size)
+        ):
+            raise ValueError(f"window={window} does not lie inside the result of {size}")
+        chosen = [slice(start, start + length) for start, length in window]
+        tables = [
+            (starts[rows], counts[rows], weights[rows])
+            for (starts, counts, weights), rows in zip(tables, chosen)
+        ]
+    return core.ResizeTables(tables)
+
+
+_kept_tables = lru_cache(maxsize=64)(_make_tables)
 
 
 def resize(
@@ -184,31 +246,18 @@ def resize(
     >>> resize(np.array([[0, 10, 20, 30]], np.uint8), (1, 2), axes=(0, 1))
     array([[ 7, 23]], dtype=uint8)
     """
-    tables, shape = _tables(image, size, axes, kernel, antialias)
-    if window is not None:
-        tables, shape = _part_of(tables, shape, axes, window)
+    arguments = tuple(size), tuple(axes), kernel, bool(antialias), window and tuple(map(tuple, window))
+    prepare = _kept_preparation if max(*image.shape, *size, 0) <= _LONGEST_KEPT else _preparation
+    tables, shape = prepare(image.shape, *arguments)
     output = np.empty(shape, dtype=image.dtype.newbyteorder("="))
     for part, target, _ in parts(image, output):
         _resize_into(target, part, tables, axes)
     return output
 
 
-def _part_of(
-    tables: list[_Table], shape: tuple[int, ...], axes: Sequence[int], window: Sequence[tuple[int, int]]
-) -> tuple[list[_Table], tuple[int, ...]]:
-    """The rows of the tables that make the pixels of a window, and the shape of the result."""
-    lengths = list(shape)
-    for axis, (start, length) in zip(axes, window, strict=True):
-        if start < 0 or length < 1 or start + length > lengths[axis]:
-            raise ValueError(f"window={tuple(window)} does not lie inside the result of {shape}")
-        lengths[axis] = length
-    chosen = [slice(start, start + length) for start, length in window]
-    return [
-        (starts[rows], counts[rows], weights[rows]) for (starts, counts, weights), rows in zip(tables, chosen)
-    ], tuple(lengths)
-
-
-def _resize_into(output: np.ndarray, image: np.ndarray, tables: list[_Table], axes: Sequence[int]) -> None:
+def _resize_into(
+    output: np.ndarray, image: np.ndarray, tables: core.ResizeTables, axes: Sequence[int]
+) -> None:
     source, outer = arranged(native_input(image), axes)
     target, _ = arranged(output, axes)
     call_native(core.resize, target, source, outer, tables)
@@ -230,15 +279,16 @@ def resize_reference(
     >>> resize_reference(np.array([0.0, 4.0, 8.0, 12.0]), (2,), axes=(0,), kernel="box")
     array([ 2., 10.])
     """
-    tables, shape = _tables(image, size, axes, kernel, antialias)
+    lengths = _lengths(image.shape, size, axes, kernel)
     if np.iscomplexobj(image):
-        output = np.empty(shape, dtype=image.dtype.newbyteorder("="))
         options = {"axes": axes, "kernel": kernel, "antialias": antialias}
-        for part, target, _ in parts(image, output):
-            target[...] = resize_reference(part, size, **options)
+        real, imaginary = (resize_reference(part, size, **options) for part in (image.real, image.imag))
+        output = np.empty(real.shape, dtype=image.dtype.newbyteorder("="))
+        output.real, output.imag = real, imaginary
         return output
     values = image.astype(np.float64)
-    for axis, (starts, counts, weights) in zip(axes, tables):
+    for axis, (n, length) in zip(axes, lengths):
+        starts, counts, weights = weight_table(n, length, kernel, bool(antialias))
         values = np.moveaxis(values, axis, 0)
         sums = np.zeros((len(starts), *values.shape[1:]))
         for tap in range(weights.shape[1]):
