@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.ndimage
@@ -174,7 +175,12 @@ def resize_tables(
         As for :func:`resize`.
     """
     make = _kept_tables if max(map(max, lengths)) <= _LONGEST_KEPT else _make_tables
-    return make(tuple(lengths), kernel, antialias, window and tuple(map(tuple, window)))
+    return make(tuple(lengths), kernel, antialias, _pairs(window))
+
+
+def _pairs(window: Sequence[tuple[int, int]] | None) -> tuple[tuple[int, int], ...] | None:
+    """The window in a form that a cache takes."""
+    return None if window is None else tuple((start, length) for start, length in window)
 
 
 def _make_tables(
@@ -246,7 +252,7 @@ def resize(
     >>> resize(np.array([[0, 10, 20, 30]], np.uint8), (1, 2), axes=(0, 1))
     array([[ 7, 23]], dtype=uint8)
     """
-    arguments = tuple(size), tuple(axes), kernel, bool(antialias), window and tuple(map(tuple, window))
+    arguments = tuple(size), tuple(axes), kernel, bool(antialias), _pairs(window)
     prepare = _kept_preparation if max(*image.shape, *size, 0) <= _LONGEST_KEPT else _preparation
     tables, shape = prepare(image.shape, *arguments)
     output = np.empty(shape, dtype=image.dtype.newbyteorder("="))
@@ -282,8 +288,9 @@ def resize_reference(
     lengths = _lengths(image.shape, size, axes, kernel)
     if np.iscomplexobj(image):
         options = {"axes": axes, "kernel": kernel, "antialias": antialias}
-        real, imaginary = (resize_reference(part, size, **options) for part in (image.real, image.imag))
-        output = np.empty(real.shape, dtype=image.dtype.newbyteorder("="))
+        whole: Any = image
+        real, imaginary = (resize_reference(part, size, **options) for part in (whole.real, whole.imag))
+        output: Any = np.empty(real.shape, dtype=image.dtype.newbyteorder("="))
         output.real, output.imag = real, imaginary
         return output
     values = image.astype(np.float64)

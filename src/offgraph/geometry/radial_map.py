@@ -87,7 +87,7 @@ class RadialMap(NumericMap):
     def _factor(self, squared: np.ndarray) -> np.ndarray:
         """``1 + k1 * q + k2 * q**2 + …`` by Horner's rule."""
         *lower, highest = self.coefficients.tolist()
-        result = highest * squared
+        result: Any = highest * squared
         for k in lower[::-1]:
             result += k
             result *= squared
@@ -96,7 +96,8 @@ class RadialMap(NumericMap):
 
     def _squared(self, away: Iterable[np.ndarray]) -> np.ndarray:
         """The squared distance of each point, in radii."""
-        return sum(along * along for along in away) / np.float64(self.radius * self.radius)
+        squared: Any = sum(along * along for along in away)
+        return squared / np.float64(self.radius * self.radius)
 
     def _away(self, components: np.ndarray) -> np.ndarray:
         return components - self.centre.reshape(-1, *[1] * (components.ndim - 1))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from yaml.composer import ComposerError
 
 from offgraph.core.errors import SourceError
 from offgraph.sources.base import Item, Source
@@ -48,9 +49,7 @@ class _NoAliases(yaml.SafeLoader):
         """Compose a node that is no alias."""
         if self.check_event(yaml.events.AliasEvent):
             mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(
-                None, None, "aliases are not read here: write the names out", mark
-            )
+            raise ComposerError(None, None, "aliases are not read here: write the names out", mark)
         return super().compose_node(parent, index)
 
 
