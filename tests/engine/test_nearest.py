@@ -80,6 +80,7 @@ def test_a_label_stays_where_its_image_is(kernel):
             np.testing.assert_array_equal(step.apply(Image(half), {}).array > 0.5, labels == 1)
 
 
+@pytest.mark.filterwarnings("ignore:Zoom. with mode=.constant")
 def test_zoom_of_masks_on_corners_in_all_pairs_of_sizes():
     """SciPy's order 0 breaks ties by rounding in 49 of them, and loses the last row in 126."""
     wrong = [
@@ -88,7 +89,7 @@ def test_zoom_of_masks_on_corners_in_all_pairs_of_sizes():
     assert wrong == []
 
 
-@pytest.mark.filterwarnings("ignore:It is recommended to use mode")
+@pytest.mark.filterwarnings("ignore:It is recommended to use mode", "ignore:Zoom. with grid=.pixels")
 @pytest.mark.parametrize(
     "mode", ["nearest", "reflect", "mirror", "grid-wrap", "grid-constant", "grid-mirror", "wrap", "constant"]
 )
