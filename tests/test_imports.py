@@ -20,6 +20,7 @@ PACKAGE = Path(offgraph.__file__).parent
 PACKAGES = (
     "_native",
     "core",
+    "errors",
     "engine",
     "ndimage",
     "geometry",
@@ -31,6 +32,7 @@ PACKAGES = (
     "recipe",
     "testing",
     "formats",
+    "decode",
     "sources",
     "pipeline",
     "frameworks",

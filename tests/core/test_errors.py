@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import offgraph as og
+from offgraph import errors as public
 from offgraph.core import errors
+from offgraph.core import errors as core
 
 PLAIN = [
     kind
@@ -40,3 +42,8 @@ def test_an_error_as_it_is_raised_comes_back(tmp_path):
     with pytest.raises(og.WriteError) as raised:
         og.imwrite(tmp_path / "missing" / "a.png", np.zeros((3, 3), np.uint8))
     assert str(returned(raised.value)) == str(raised.value)
+
+
+def test_errors_have_a_public_address():
+    assert set(public.__all__) == set(core.__all__)
+    assert all(getattr(public, name) is getattr(core, name) for name in core.__all__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 import threading
@@ -442,3 +443,8 @@ def test_what_pillow_warns_of_is_noted_and_other_warnings_go_on(monkeypatch) -> 
         stored = with_pillow.decode_odd(jpeg(), "JPEG", Limits(10**6))
     assert stored.notes == ("Pillow says: a tag is cut",)
     assert {str(one.message) for one in heard} == {"of another thread"}
+
+
+def test_reading_has_a_public_address():
+    public = importlib.import_module("offgraph.decode")
+    assert public.read is read and callable(public.imread)
