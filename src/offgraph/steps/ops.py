@@ -310,15 +310,9 @@ class Pointwise(Op):
         ndarray, shape (channels, 256 or 65536), or None
             In the order of the values' bits, read as an unsigned number; of the result's dtype.
         """
-        channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
-        kind = np.dtype(spec.dtype)
-        if (
-            not channels
-            or kind.kind not in "ui"
-            or kind.itemsize > 2
-            or 1 << 8 * kind.itemsize >= spec.pixels
-        ):
+        if not self.has_table(spec):
             return None
+        channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
         if self.params:  # drawn anew for every image: nothing to keep
             return value_table(self.step, spec.dtype, channels, self.dtype, self.params)
         return _kept_table(self.step, spec.dtype, channels, self.dtype)
