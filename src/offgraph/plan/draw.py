@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
-from offgraph.core.errors import MachineError, OffgraphError, StepError
-from offgraph.core.machine import machine_error
 from offgraph.core.random import Draw, Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec, spec_of
 from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.plan.refusals import REFUSALS, named, refuse
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import FilterStep, PointwiseStep
 
 __all__ = [
     "MAX_SIDE",
     "MAX_WINDOW",
-    "REFUSALS",
     "check_input",
     "draw",
     "drawn_spec",
-    "named",
-    "refuse",
     "size_text",
 ]
-
-REFUSALS = (ValueError, RuntimeError, OverflowError, OffgraphError, MemoryError)
-"""What a step raises where it refuses an image; anything else is a mistake in its code, and passes through."""
 
 MAX_SIDE = 1 << 24
 """Most pixels along an axis that a step makes longer: tables of positions and weights are as long."""
@@ -90,28 +82,6 @@ def _draw(here: PlacedStep, key: Key, spec: ArraySpec) -> AppliedStep:
     if here.step.p < 1 and not Draw(key, f"p of {here.address}").chance(here.step.p):
         return AppliedStep(here.address, False, {})
     return AppliedStep(here.address, True, here.step.sample(Draw(key, here.address), spec))
-
-
-def refuse(steps: Sequence[PlacedStep], spec: OpenSpec, error: Exception) -> NoReturn:
-    """Raise the error that says steps, shape, dtype and axes with what was raised; a machine's failure as it is."""
-    if isinstance(error, MachineError):
-        raise error
-    where = " + ".join(dict.fromkeys(here.where for here in steps))
-    if isinstance(error, MemoryError):
-        raise machine_error(f"{where} [{spec.shape}, {spec.dtype}]", error) from error
-    says = str(error) or type(error).__name__
-    raise StepError(
-        f"{where}: {says} [image of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]"
-    ) from error
-
-
-@contextmanager
-def named(steps: Sequence[PlacedStep], spec: OpenSpec) -> Iterator[None]:
-    """Say step, shape, dtype and axes with what a step refuses; a mistake in the step's own code passes through."""
-    try:
-        yield
-    except REFUSALS as error:
-        refuse(steps, spec, error)
 
 
 def _checked_spec(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixels: int) -> ArraySpec:

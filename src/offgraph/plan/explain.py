@@ -18,10 +18,10 @@ from offgraph.geometry import (
     ProjectiveMap,
     RadialMap,
 )
-from offgraph.plan.draw import named
 from offgraph.plan.lower import PlannedOp
 from offgraph.plan.native import native_op
 from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.plan.refusals import named
 from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample, Resize, Zoom
 
 __all__ = ["explain", "spec_text"]

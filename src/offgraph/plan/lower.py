@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from offgraph.core.specs import ArraySpec
-from offgraph.plan.draw import REFUSALS, refuse
 from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.plan.refusals import REFUSALS, refuse
 from offgraph.steps.base import Step
 from offgraph.steps.ops import Op
 from offgraph.targets.image import Image

@@ -43,8 +43,8 @@ from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.projective_map import ProjectiveMap
 from offgraph.geometry.resampling import Leg
-from offgraph.plan.draw import REFUSALS, refuse
 from offgraph.plan.lower import PlannedOp
+from offgraph.plan.refusals import REFUSALS, refuse
 from offgraph.steps.kinds import Arithmetic, PointwiseStep
 from offgraph.steps.ops import Grid, Op, Pointwise, Resample, Resize, Zoom, value_table
 from offgraph.targets.composed import (

@@ -12,10 +12,11 @@ from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.frame import Frame
 from offgraph.geometry.resampling import Leg
 from offgraph.plan import native
-from offgraph.plan.draw import check_input, draw, named
+from offgraph.plan.draw import check_input, draw
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import PlannedOp, lower
 from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.plan.refusals import named
 from offgraph.steps.kinds import GeometricStep
 from offgraph.steps.ops import GeometricOp, PythonStep
 from offgraph.targets import Boxes, Heatmap, Image, Mask, Target, Targets
