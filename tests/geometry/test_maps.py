@@ -467,3 +467,38 @@ def test_old_affine_json_still_loads():
         InverseMap.from_json(DisplacementMap(np.ones((2, 2, 2)), (3, 3), (3, 3)).inverse().to_json()),
         InverseMap,
     )
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_joined_affine_maps_hold_sums_in_their_order(n):
+    """Not those of `sum`, which compensates for rounding in newer Pythons: the same bits in all of them."""
+    rng = np.random.default_rng(n)
+    for _ in range(200):
+        one, after = (
+            AffineMap(rng.uniform(-2, 2, (n, n)), rng.uniform(-50, 50, n), size_of(n), size_of(n))
+            for _ in range(2)
+        )
+        joined = one.then(after)
+        for i in range(n):
+            for j in range(n):
+                total = 0.0
+                for k in range(n):
+                    total += float(one.matrix[i, k]) * float(after.matrix[k, j])
+                assert joined.matrix[i, j] == total
+            total = 0.0
+            for k in range(n):
+                total += float(one.matrix[i, k]) * float(after.offset[k])
+            assert joined.offset[i] == total + float(one.offset[i])
+
+
+@given(
+    st.integers(1, 3).flatmap(lambda n: st.one_of(affine_maps(n), grid_maps(n))),
+    st.sampled_from([0.0, 1e-9, 3.0]),
+)
+def test_reads_inside_is_what_the_bounds_say(step, slack):
+    low, high = step.bounds()
+    expected = (low >= -slack).all() and (high <= np.array(step.input_size) - 1 + slack).all()
+    if isinstance(step, GridMap) and slack >= 1:
+        assert not step.reads_inside(slack) or expected
+    else:
+        assert step.reads_inside(slack) == expected

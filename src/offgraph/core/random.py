@@ -6,6 +6,7 @@ integers and ``+ - *`` only, so that they are equal in every bit on every machin
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 from dataclasses import dataclass
@@ -38,14 +39,20 @@ def philox4x64(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tupl
         64 random bits each.
     """
     c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(10):
-        first, second = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+    one, other = _MULTIPLIERS
+    for k0, k1 in _round_keys(*key):
+        first, second = c0 * one, c2 * other
         c0, c1, c2, c3 = (second >> 64) ^ c1 ^ k0, second & _WORD, (first >> 64) ^ c3 ^ k1, first & _WORD
-        k0, k1 = (k0 + _WEYL[0]) & _WORD, (k1 + _WEYL[1]) & _WORD
     return c0, c1, c2, c3
 
 
+@functools.lru_cache(maxsize=16)
+def _round_keys(k0: int, k1: int) -> tuple[tuple[int, int], ...]:
+    """The key of each round: a Weyl sequence."""
+    return tuple(((k0 + n * _WEYL[0]) & _WORD, (k1 + n * _WEYL[1]) & _WORD) for n in range(10))
+
+
+@functools.lru_cache(maxsize=1024)
 def hash64(text: str) -> int:
     """Hash a text to 64 bits: the first eight bytes of its BLAKE2b digest of that length, lowest first."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
@@ -78,6 +85,8 @@ class Key:
     def __post_init__(self) -> None:
         for name in ("seed", "epoch", "index"):
             value = getattr(self, name)
+            if type(value) is int and 0 <= value <= _WORD:
+                continue
             if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value <= _WORD:
                 raise ArgumentError(f"{name}={value!r:.80}: give a whole number from 0 to 2**64 - 1")
             object.__setattr__(self, name, value.__index__())

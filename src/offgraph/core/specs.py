@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 import numpy as np
 
 from offgraph.core.axes import spatial_axes, spatial_names
+from offgraph.core.lazy import lazy_property
 
 __all__ = ["MAX_PIXELS", "ArraySpec", "OpenSpec", "SpecT", "held_by", "scaled", "spec_of"]
 
@@ -40,6 +41,17 @@ class OpenSpec:
         if type(self.dtype) is not str:
             object.__setattr__(self, "dtype", _dtype_name(np.dtype(self.dtype)))
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @lazy_property
+    def _hash(self) -> int:  # caches of plans are asked with a spec for every step of every image
+        return hash((self.shape, self.dtype, self.axes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the hash: that of a text is another one in another process."""
+        return type(self), (self.shape, self.dtype, self.axes)
+
     @property
     def spatial(self) -> tuple[int, ...]:
         """Indices of the spatial axes, in order."""
@@ -50,13 +62,15 @@ class OpenSpec:
         """Letters of the spatial axes, in order: ``"YX"`` or ``"ZYX"``."""
         return spatial_names(self.axes)
 
-    @property
+    @lazy_property
     def size(self) -> tuple[int | None, ...]:
         """Lengths of the spatial axes: (H, W) or (D, H, W)."""
-        return tuple(self.shape[i] for i in self.spatial)
+        return tuple([self.shape[i] for i in self.spatial])
 
     def resized(self, size: tuple[int | None, ...]) -> OpenSpec:
         """Return the same spec with other spatial lengths; an `ArraySpec` where all lengths are known."""
+        if size == self.size:
+            return self
         shape = list(self.shape)
         for axis, length in zip(self.spatial, size, strict=True):
             shape[axis] = length
@@ -82,6 +96,8 @@ class ArraySpec(OpenSpec):
     """
 
     shape: tuple[int, ...]
+
+    __hash__ = OpenSpec.__hash__
 
     if TYPE_CHECKING:
 

@@ -52,6 +52,9 @@ NativeMap = tuple[Any, ...]
 NativeTarget = tuple[Any, ...]
 """Input, output, number of outer axes, number of spatial axes, operations."""
 
+Numbers = np.ndarray | Sequence[float]
+"""An array, or its values in C order."""
+
 _GRID, _AFFINE, _ZOOM, _RESIZE, _LOOKUP, _ARITHMETIC, _WARP = range(7)
 _OPERATIONS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3}
 
@@ -69,8 +72,8 @@ def grid_op(
 
 
 def affine_op(
-    matrix: np.ndarray,
-    offset: np.ndarray,
+    matrix: Numbers,
+    offset: Numbers,
     size: Sequence[int],
     *,
     order: int,
@@ -84,8 +87,8 @@ def affine_op(
 
     Parameters
     ----------
-    matrix, offset : ndarray, shape (k, k) and (k,)
-        On the axes that move.
+    matrix, offset : ndarray, shape (k, k) and (k,), or sequence of float
+        On the axes that move; row after row.
     size : sequence of int
         Length of every spatial axis of the output.
     order, mode, cval
@@ -98,8 +101,7 @@ def affine_op(
         Whether the values are labels, which are never read through float64; order 0 and mode 'nearest' only.
     """
     return (
-        _AFFINE, tuple(size), tuple(places), tuple(matrix.ravel().tolist()), tuple(offset.tolist()), order,
-        mode_code(mode), float(cval), tuple(clips), labels,
+        _AFFINE, tuple(size), tuple(places), _flat(matrix), _flat(offset), order, mode_code(mode), float(cval), tuple(clips), labels,
     )  # fmt: skip
 
 
@@ -124,14 +126,14 @@ def warp_op(
     return (_WARP, tuple(size), tuple(maps), order, mode_code(mode), float(cval), tuple(clips))
 
 
-def affine_pull(matrix: np.ndarray, offset: np.ndarray) -> NativeMap:
+def affine_pull(matrix: Numbers, offset: Numbers) -> NativeMap:
     """``input = matrix @ output + offset``."""
-    return (0, tuple(matrix.ravel().tolist()), tuple(offset.tolist()))
+    return (0, _flat(matrix), _flat(offset))
 
 
 def projective_pull(matrix: np.ndarray) -> NativeMap:
     """``[w * input, w] = matrix @ [output, 1]``; nothing where w is not positive."""
-    return (1, tuple(matrix.ravel().tolist()))
+    return (1, _flat(matrix))
 
 
 def displacement_pull(field: np.ndarray, size: Sequence[int], order: int) -> NativeMap:
@@ -140,10 +142,10 @@ def displacement_pull(field: np.ndarray, size: Sequence[int], order: int) -> Nat
 
 
 def clip_box(
-    matrix: np.ndarray, offset: np.ndarray, low: Sequence[float], high: Sequence[float], value: float
+    matrix: Numbers, offset: Numbers, low: Sequence[float], high: Sequence[float], value: float
 ) -> NativeClip:
     """Give `value` to output pixels o unless ``low <= matrix @ o + offset <= high`` on every axis."""
-    return (tuple(matrix.ravel().tolist()), tuple(offset.tolist()), tuple(low), tuple(high), float(value))
+    return (_flat(matrix), _flat(offset), tuple(low), tuple(high), float(value))
 
 
 def zoom_op(
@@ -232,3 +234,7 @@ def native_target(
 def run_plan(targets: Sequence[NativeTarget]) -> None:
     """Run the operations of all targets of a sample in one call, without the interpreter lock."""
     core.run_plan(tuple(targets))
+
+
+def _flat(numbers: Numbers) -> tuple[float, ...]:
+    return tuple(numbers.ravel().tolist() if isinstance(numbers, np.ndarray) else numbers)

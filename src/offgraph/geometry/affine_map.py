@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -12,13 +10,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
+from offgraph.core.lazy import lazy_property
 from offgraph.geometry.base import CoordinateMap, finite_array, numbers, whole_size
 from offgraph.geometry.projective_map import ProjectiveMap
 
 __all__ = ["AffineMap"]
 
 
-@dataclass(frozen=True, eq=False)
+Rows = tuple[tuple[tuple[float, ...], float], ...]
+"""For each input axis its row of the matrix, and its offset."""
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class AffineMap(CoordinateMap):
     """Output pixel → input pixel: ``input = matrix @ output + offset``.
 
@@ -31,6 +34,11 @@ class AffineMap(CoordinateMap):
     input_size, output_size : tuple of int
         Spatial lengths of the image before and after.
 
+    Attributes
+    ----------
+    rows : tuple of (tuple of float, float)
+        For each input axis its row of the matrix, and its offset.
+
     Raises
     ------
     OffgraphError
@@ -42,24 +50,53 @@ class AffineMap(CoordinateMap):
     array([1., 2.])
     """
 
-    matrix: np.ndarray
-    offset: np.ndarray
+    rows: Rows
     input_size: tuple[int, ...]
     output_size: tuple[int, ...]
 
     kind: ClassVar[str] = "affine"
     generality: ClassVar[int | None] = 1
 
-    def __post_init__(self) -> None:
-        matrix, offset = finite_array(self.matrix, "a map"), finite_array(self.offset, "a map")
-        sizes = whole_size(self.input_size), whole_size(self.output_size)
+    def __init__(
+        self, matrix: Any, offset: Any, input_size: Sequence[int], output_size: Sequence[int]
+    ) -> None:
+        matrix, offset = finite_array(matrix, "a map"), finite_array(offset, "a map")
+        sizes = whole_size(input_size), whole_size(output_size)
         n = len(sizes[0])
         if matrix.shape != (n, n) or offset.shape != (n,) or len(sizes[1]) != n:
             raise OffgraphError(
                 f"a map between sizes {sizes[0]} and {sizes[1]} needs a matrix of {n} x {n} and an offset of {n}; "
                 f"got {matrix.shape} and {offset.shape}"
             )
-        vars(self).update(matrix=matrix, offset=offset, input_size=sizes[0], output_size=sizes[1])
+        rows = tuple(zip(map(tuple, matrix.tolist()), offset.tolist()))
+        vars(self).update(rows=rows, matrix=matrix, offset=offset, input_size=sizes[0], output_size=sizes[1])
+
+    @classmethod
+    def of_rows(cls, rows: Rows, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> AffineMap:
+        """Return a map of numbers whose shapes are known to fit; only an overflow is looked for.
+
+        One image of a training run makes a dozen of these: there is no array in them until one is asked for.
+        """
+        for row, first in rows:
+            if not math.isfinite(sum(row) + first):
+                return cls([row for row, _ in rows], [first for _, first in rows], input_size, output_size)
+        made = object.__new__(cls)
+        vars(made).update(rows=rows, input_size=input_size, output_size=output_size)
+        return made
+
+    @lazy_property
+    def matrix(self) -> np.ndarray:
+        """The factors, read-only."""
+        return finite_array([row for row, _ in self.rows], "a map")
+
+    @lazy_property
+    def offset(self) -> np.ndarray:
+        """The input coordinates of output pixel 0, read-only."""
+        return finite_array([first for _, first in self.rows], "a map")
+
+    def __repr__(self) -> str:
+        numbers = f"matrix={self.matrix.tolist()}, offset={self.offset.tolist()}"
+        return f"AffineMap({numbers}, input_size={self.input_size}, output_size={self.output_size})"
 
     @classmethod
     def identity(cls, size: Sequence[int]) -> AffineMap:
@@ -76,25 +113,6 @@ class AffineMap(CoordinateMap):
         """Whether every pixel stays where it is."""
         is_same = self.input_size == self.output_size and not self.offset.any()
         return is_same and bool((self.matrix == np.eye(len(self.offset))).all())
-
-    @classmethod
-    def of_numbers(
-        cls,
-        matrix: list[list[float]],
-        offset: list[float],
-        input_size: tuple[int, ...],
-        output_size: tuple[int, ...],
-    ) -> AffineMap:
-        """Return a map of numbers that come from maps: their shapes fit, and only an overflow is looked for."""
-        if not all(math.isfinite(sum(row) + first) for row, first in zip(matrix, offset)):
-            return cls(np.array(matrix), np.array(offset), input_size, output_size)
-        made = object.__new__(cls)
-        numbers = np.array(matrix, np.float64), np.array(offset, np.float64)
-        numbers[0].flags.writeable = numbers[1].flags.writeable = False
-        vars(made).update(
-            matrix=numbers[0], offset=numbers[1], input_size=input_size, output_size=output_size
-        )
-        return made
 
     @property
     def preserves_lines(self) -> bool:
@@ -122,19 +140,24 @@ class AffineMap(CoordinateMap):
         """The projective map."""
         return self.projective()
 
-    @functools.cached_property
-    def rows(self) -> list[tuple[list[float], float]]:
-        """For each input axis a row of the matrix, and the offset, as plain numbers."""
-        return list(zip(self.matrix.tolist(), self.offset.tolist()))
-
     def times(self, after: AffineMap) -> AffineMap:
         """Join two affine maps into one, by plain sums of products: the same bits on every machine."""
-        matrix, offset = [], []
-        columns, shift = list(zip(*after.matrix.tolist())), after.offset.tolist()
-        for row, first in self.rows:
-            matrix.append([sum(map(operator.mul, row, column)) for column in columns])
-            offset.append(sum(map(operator.mul, row, shift)) + first)
-        return AffineMap.of_numbers(matrix, offset, self.input_size, after.output_size)
+        if len(self.rows) == 2:  # images, for which a dozen maps are joined: the loop below, written out
+            ((p, q), x), ((r, s), y) = after.rows
+            rows = tuple(
+                [
+                    ((0.0 + a * p + b * r, 0.0 + a * q + b * s), 0.0 + a * x + b * y + first)
+                    for (a, b), first in self.rows
+                ]
+            )
+            return AffineMap.of_rows(rows, self.input_size, after.output_size)
+        columns = list(zip(*[row for row, _ in after.rows]))
+        shift = [first for _, first in after.rows]
+        rows = tuple(
+            (tuple([_dot(row, column) for column in columns]), _dot(row, shift) + first)
+            for row, first in self.rows
+        )
+        return AffineMap.of_rows(rows, self.input_size, after.output_size)
 
     def inverse(self) -> AffineMap:
         """Return the map input pixel → output pixel.
@@ -176,30 +199,31 @@ class AffineMap(CoordinateMap):
         self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Exact: each product is taken at the end of the box where it is smallest, and largest."""
-        if low is None and high is None:
-            return self._own_bounds
         start = [0.0] * self.ndim if low is None else [float(x) for x in low]
         stop = [n - 1.0 for n in self.output_size] if high is None else [float(x) for x in high]
-        return self._bounds(start, stop)
-
-    @functools.cached_property
-    def _own_bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Those of all output pixels."""
-        bounds = self._bounds([0.0] * self.ndim, [n - 1.0 for n in self.output_size])
-        bounds[0].flags.writeable = bounds[1].flags.writeable = False
-        return bounds
-
-    def _bounds(self, start: list[float], stop: list[float]) -> tuple[np.ndarray, np.ndarray]:
-        least, most = [], []
-        for row, first in self.rows:
-            # A bound may be infinite: where it counts for nothing, it is 0.
-            ends = [
-                (factor * x, factor * max(x, y)) if factor else (0.0, 0.0)
-                for factor, x, y in zip(row, start, stop)
-            ]
-            least.append(first + sum(map(min, ends)))
-            most.append(first + sum(map(max, ends)))
+        least, most = zip(*self._ranges(start, stop))
         return np.array(least), np.array(most)
+
+    def reads_inside(self, slack: float) -> bool:
+        """By the exact bounds."""
+        ranges = self._ranges([0.0] * self.ndim, [n - 1.0 for n in self.output_size])
+        for (first, last), n in zip(ranges, self.input_size):
+            if not (first >= -slack and last <= n - 1 + slack):
+                return False
+        return True
+
+    def _ranges(self, start: list[float], stop: list[float]) -> list[tuple[float, float]]:
+        """The least and the largest coordinate along each input axis."""
+        ranges = []
+        for row, first in self.rows:
+            least = most = 0.0
+            for factor, x, y in zip(row, start, stop):
+                if factor:  # a bound may be infinite: where it counts for nothing, it is 0
+                    one, other = factor * x, factor * max(x, y)
+                    least += min(one, other)
+                    most += max(one, other)
+            ranges.append((first + least, first + most))
+        return ranges
 
     def fields(self) -> dict[str, Any]:
         """Matrix and offset."""
@@ -210,3 +234,11 @@ class AffineMap(CoordinateMap):
         """Read them."""
         matrix, offset = numbers(data["matrix"], 64), numbers(data["offset"], 8)
         return cls(matrix, offset, tuple(data["input_size"]), tuple(data["output_size"]))
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    """The sum of products in their order. `sum` would compensate for rounding from Python 3.12 on, and give other bits."""
+    total = 0.0
+    for a, b in zip(one, other):
+        total += a * b
+    return total

@@ -129,6 +129,20 @@ class CoordinateMap(ABC):
             Exact for grid and affine maps, else a sound bound; infinite where the horizon crosses the box.
         """
 
+    def reads_inside(self, slack: float) -> bool:
+        """Return whether every output pixel lies between the first and the last pixel centre of the input.
+
+        Parameters
+        ----------
+        slack : float
+            Pixels by which rounding may carry a coordinate over the border that it lies on.
+        """
+        low, high = self.bounds()
+        return all(
+            first >= -slack and last <= n - 1 + slack
+            for first, last, n in zip(low.tolist(), high.tolist(), self.input_size)
+        )
+
     @abstractmethod
     def fields(self) -> dict[str, Any]:
         """Return the map's own numbers as plain JSON values, without the sizes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
+from offgraph.core.lazy import lazy_property
 from offgraph.core.specs import held_by
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap, whole_size
@@ -137,7 +137,7 @@ class GridMap(CoordinateMap):
         """Whether every pixel stays where it is."""
         return self == GridMap.identity(self.input_size)
 
-    @functools.cached_property
+    @lazy_property
     def reaches_outside(self) -> bool:
         """Whether some output pixel lies outside the input, so that a border rule decides on it."""
         return any(
@@ -153,12 +153,17 @@ class GridMap(CoordinateMap):
 
     def affine(self) -> AffineMap:
         """Return the same map as an affine one."""
+        return self._affine
+
+    @lazy_property
+    def _affine(self) -> AffineMap:
         n = len(self.axes)
-        matrix, offset = [[0.0] * n for _ in range(n)], [0.0] * n
+        rows: list[Any] = [None] * n
         for i, (axis, flip, first) in enumerate(zip(self.axes, self.flips, self.start)):
-            matrix[axis][i] = -1.0 if flip else 1.0
-            offset[axis] = float(first)
-        return AffineMap.of_numbers(matrix, offset, self.input_size, self.output_size)
+            row = [0.0] * n
+            row[i] = -1.0 if flip else 1.0
+            rows[axis] = (tuple(row), float(first))
+        return AffineMap.of_rows(tuple(rows), self.input_size, self.output_size)
 
     def generalized(self) -> AffineMap:
         """The affine map."""
@@ -204,6 +209,10 @@ class GridMap(CoordinateMap):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Exact."""
         return self.affine().bounds(low, high)
+
+    def reads_inside(self, slack: float) -> bool:
+        """By whole numbers."""
+        return not self.reaches_outside
 
     def take(
         self, array: np.ndarray, spatial_axes: Sequence[int], mode: str = "constant", cval: float = 0

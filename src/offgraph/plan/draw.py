@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,7 @@ __all__ = [
     "check_input",
     "draw",
     "drawn_spec",
+    "fixed",
     "size_text",
 ]
 
@@ -66,15 +68,35 @@ def draw(
     for position, here in enumerate(placed):
         step = here.step
         try:
-            check_input(step, spec)
-            drawn = _draw(here, key, spec) if recorded is None else recorded[position]
-            if drawn.applied:
-                spec = _checked_spec(step, spec, drawn.params, max_pixels)
+            if recorded is None and here.is_fixed:
+                params, after = fixed(here, spec)
+                drawn = AppliedStep(here.address, True, _copied(params))
+            else:
+                check_input(step, spec)
+                drawn = _draw(here, key, spec) if recorded is None else recorded[position]
+                after = _spec_after(step, spec, drawn.params) if drawn.applied else spec
+            if after is not spec:
+                _check_memory(step, spec, after, drawn.params, max_pixels)
         except REFUSALS as error:
             refuse((here,), spec, error)
         applied.append(drawn)
-        specs.append(spec)
+        specs.append(spec := after)
     return tuple(applied), tuple(specs)
+
+
+@functools.lru_cache(maxsize=256)
+def fixed(here: PlacedStep, spec: ArraySpec) -> tuple[dict[str, Any], ArraySpec]:
+    """Return the values of a step that draws nothing, and the spec after it: the same for all images of a spec."""
+    check_input(here.step, spec)
+    params = here.step.sample(Draw(Key(), here.address), spec)
+    return params, _spec_after(here.step, spec, params)
+
+
+def _copied(params: Any) -> Any:
+    """Copy plain JSON: a record belongs to whoever gets it."""
+    if isinstance(params, dict):
+        return {name: _copied(value) for name, value in params.items()} if params else {}
+    return [_copied(value) for value in params] if isinstance(params, list) else params
 
 
 def _draw(here: PlacedStep, key: Key, spec: ArraySpec) -> AppliedStep:
@@ -84,20 +106,23 @@ def _draw(here: PlacedStep, key: Key, spec: ArraySpec) -> AppliedStep:
     return AppliedStep(here.address, True, here.step.sample(Draw(key, here.address), spec))
 
 
-def _checked_spec(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixels: int) -> ArraySpec:
-    """Return the spec after a step; refuse what would take memory without bound.
-
-    That is more pixels than the limit, an endless side, or a window like that.
-    """
+def _spec_after(step: Step, spec: ArraySpec, params: dict[str, Any]) -> ArraySpec:
+    """Return the spec after a step; refuse a filter whose window would take memory without bound."""
     if isinstance(step, FilterStep) and (samples := step.window(params, spec)) > MAX_WINDOW:
         raise ValueError(
             f"{step!r}{_drew(params)} has a window of {samples:,.0f} samples, more than the limit of {MAX_WINDOW:,}"
         )
-    after = step.output_spec(spec, params)
+    return step.output_spec(spec, params)
+
+
+def _check_memory(
+    step: Step, spec: ArraySpec, after: ArraySpec, params: dict[str, Any], max_pixels: int
+) -> None:
+    """Refuse a step that makes more pixels than the limit, or an endless side."""
     if after.shape == spec.shape or isinstance(step, FilterStep | PointwiseStep):
-        return after
+        return
     if 0 < math.prod(after.shape) <= min(max_pixels // 2, MAX_SIDE):
-        return after  # whatever the dtype: no value takes more than 16 bytes
+        return  # whatever the dtype: no value takes more than 16 bytes
     pixels, given = after.pixels, spec.pixels
     side = max(after.shape, default=0)
     if (pixels > given and (pixels > max_pixels or after.nbytes > 8 * max_pixels)) or (
@@ -107,7 +132,6 @@ def _checked_spec(step: Step, spec: ArraySpec, params: dict[str, Any], max_pixel
             f"{step!r}{_drew(params)} would make {size_text(after)} pixels ({after.nbytes:,} bytes), more than the "
             f"limit of {max_pixels:,} pixels of 8 bytes, {MAX_SIDE:,} to a side; make it smaller, or pass max_pixels="
         )
-    return after
 
 
 def _drew(params: dict[str, Any]) -> str:

@@ -196,7 +196,7 @@ class _Group:
                 return "a zoom alone is cheaper, axis by axis"
             if copies and rule.order > 1 and not _shows(self.map, exactly=False):
                 return "splines are made of the cropped image alone"
-        if _reads_inside(op.map):
+        if op.map.reads_inside(_SLACK):
             return ""
         if self.border is not None and rule.mode != self.border.mode:
             return f"mode={rule.mode!r} after mode={self.border.mode!r}"
@@ -228,7 +228,7 @@ class _Group:
         assert isinstance(op, GeometricOp)
         before = self.map
         self.clips = [(grid.then(op.map), size) for grid, size in self.clips]
-        if not (_is_inside(op) or self.rule is None or _reads_inside(op.map)):
+        if not (_is_inside(op) or self.rule is None or op.map.reads_inside(_SLACK)):
             self.clips.append((op.map, before.output_size))
         self.map = before.then(op.map)
         if not isinstance(op, Grid) and self.rule is None:
@@ -257,7 +257,7 @@ class _Group:
         clips = tuple(
             Clip(grid.affine() if isinstance(grid, GridMap) else grid, size)
             for grid, size in self.clips
-            if not _reads_inside(grid)
+            if not grid.reads_inside(_SLACK)
         )
         whole = _whole_pixels(self.map)
         if whole is not None and not clips and (not whole.reaches_outside or self._holds(rule)):
@@ -294,15 +294,6 @@ def _moved_axes(grid: GridMap) -> set[int]:
         for i, size in enumerate(grid.output_size)
         if (grid.axes[i], grid.flips[i], grid.start[i], size) != (i, False, 0, grid.input_size[i])
     }
-
-
-def _reads_inside(step: CoordinateMap) -> bool:
-    """Whether every output pixel lies between the first and the last pixel centre of the input."""
-    low, high = step.bounds()
-    return all(
-        first >= -_SLACK and last <= n - 1 + _SLACK
-        for first, last, n in zip(low.tolist(), high.tolist(), step.input_size)
-    )
 
 
 def _shows(grid: CoordinateMap, *, exactly: bool) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from offgraph.core.specs import ArraySpec
+from offgraph.plan.draw import fixed
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.refusals import REFUSALS, refuse
-from offgraph.steps.base import Step
 from offgraph.steps.ops import Op
 from offgraph.targets.image import Image
 
@@ -83,31 +83,34 @@ def lower(
     for here, drawn, given, promised in zip(placed, applied, specs, specs[1:]):
         if not drawn.applied:
             continue
-        before = given
         try:
-            # What draws nothing is the same for all images of a spec.
-            found = here.step.operations(drawn.params, given) if drawn.params else _kept(here.step, given)
-            for op in found:
-                after = op.output_spec(before)
-                ops.append(PlannedOp(op, (here,), before, after))
-                before = after
-            if before != promised:
-                raise ValueError(
-                    f"its operations give {before.shape}, {before.dtype}, but output_spec says {promised.shape}, "
-                    f"{promised.dtype}; correct output_size or output_spec"
-                )
+            if here.is_fixed and drawn.params == fixed(here, given)[0]:
+                ops += _fixed_ops(here, given)
+            else:
+                ops += _planned(here, drawn.params, given, promised)
         except REFUSALS as error:
             refuse((here,), given, error)
     return tuple(ops)
 
 
-def _kept(step: Step, spec: ArraySpec) -> tuple[Op, ...]:
-    try:
-        return _operations(step, spec, type(step).apply, type(step).apply_mask)
-    except TypeError:  # a step with a field that has no hash
-        return step.operations({}, spec)
+@functools.lru_cache(maxsize=256)
+def _fixed_ops(here: PlacedStep, spec: ArraySpec) -> list[PlannedOp]:
+    """What draws nothing is the same for all images of a spec."""
+    params, after = fixed(here, spec)
+    return _planned(here, params, spec, after)
 
 
-@functools.lru_cache(maxsize=128)
-def _operations(step: Step, spec: ArraySpec, *own_code: Any) -> tuple[Op, ...]:
-    return step.operations({}, spec)
+def _planned(
+    here: PlacedStep, params: dict[str, Any], before: ArraySpec, promised: ArraySpec
+) -> list[PlannedOp]:
+    ops: list[PlannedOp] = []
+    for op in here.step.operations(params, before):
+        after = op.output_spec(before)
+        ops.append(PlannedOp(op, (here,), before, after))
+        before = after
+    if before is not promised and before != promised:
+        raise ValueError(
+            f"its operations give {before.shape}, {before.dtype}, but output_spec says {promised.shape}, "
+            f"{promised.dtype}; correct output_size or output_spec"
+        )
+    return ops

@@ -108,17 +108,19 @@ def _grid(grid: GridMap, mode: str, value: float, dtype: np.dtype[Any]) -> Nativ
 
 
 def _resample(op: Resample, grid: AffineMap) -> NativeOp | None:
-    rule, matrix, offset, places = op.resampling, grid.matrix, grid.offset, op.places
-    clips = _clips(op)
+    rule, places, clips = op.resampling, op.places, _clips(op)
     if clips is None:
         return None
-    if places is not None:
-        kept = list(places)
-        matrix, offset = matrix[kept][:, kept], offset[kept]
+    matrix, offset = _numbers(grid if places is None else grid.on_axes(places))
     return affine_op(
         matrix, offset, grid.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, places=places or (),
         clips=clips,
     )  # fmt: skip
+
+
+def _numbers(grid: AffineMap) -> tuple[list[float], list[float]]:
+    """Matrix and offset, in order, without an array."""
+    return [factor for row, _ in grid.rows for factor in row], [first for _, first in grid.rows]
 
 
 def _pulls(whole: CoordinateMap) -> list[NativeMap] | None:
@@ -127,7 +129,7 @@ def _pulls(whole: CoordinateMap) -> list[NativeMap] | None:
     for each in reversed(whole.maps if isinstance(whole, ChainMap) else (whole,)):
         step = each.affine() if isinstance(each, GridMap) else each
         if isinstance(step, AffineMap):
-            pulls.append(affine_pull(step.matrix, step.offset))
+            pulls.append(affine_pull(*_numbers(step)))
         elif isinstance(step, ProjectiveMap):
             pulls.append(projective_pull(step.matrix))
         elif isinstance(step, DisplacementMap) and not pulls:
@@ -143,9 +145,7 @@ def _clips(op: Resample) -> list[NativeClip] | None:
         return None
     value = op.resampling.cval
     return [
-        clip_box(
-            clip.map.matrix, clip.map.offset, (0.0,) * len(clip.size), [n - 1.0 for n in clip.size], value
-        )
+        clip_box(*_numbers(clip.map), (0.0,) * len(clip.size), [n - 1.0 for n in clip.size], value)
         for clip in op.clips
         if isinstance(clip.map, AffineMap)
     ]
@@ -369,4 +369,4 @@ def _run_waiting(
         run_plan([own, *(companion.native for companion in companions)])
     except REFUSALS as error:
         refuse(steps, first.before, error)
-    return Image(output, last.after.axes)
+    return image.with_array(output) if image.axes == last.after.axes else Image(output, last.after.axes)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from offgraph.core.errors import StepError
+from offgraph.core.lazy import lazy_property
 from offgraph.steps.base import Step
 
 __all__ = ["AppliedStep", "PlacedStep", "place"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlacedStep:
-    """A step at its place in a recipe.
+    """A step at its place in a recipe; each is itself alone, so that caches find it by identity.
 
     Parameters
     ----------
@@ -34,6 +35,11 @@ class PlacedStep:
     augment: bool
     number: int
 
+    @lazy_property
+    def is_fixed(self) -> bool:
+        """Whether the step is applied to every image, with values that depend on its spec alone."""
+        return self.step.p == 1 and not self.step.draws
+
     @property
     def where(self) -> str:
         """How messages call it."""
@@ -42,8 +48,7 @@ class PlacedStep:
         return f"step {self.number}{layer}, {self.step.name}{named}"
 
 
-@dataclass(frozen=True)
-class AppliedStep:
+class AppliedStep(NamedTuple):
     """One line of a record: what a step drew for one image.
 
     Parameters

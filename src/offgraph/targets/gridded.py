@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from offgraph.core.axes import SPATIAL, name_axes
 from offgraph.core.errors import StepError
+from offgraph.core.lazy import lazy_property
 from offgraph.core.specs import ArraySpec
 from offgraph.targets.base import Target
 
@@ -62,12 +62,12 @@ class GriddedTarget(Target):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.array.dtype} {self.array.shape} {self.axes}>"
 
-    @functools.cached_property
+    @lazy_property
     def spec(self) -> ArraySpec:
         """Shape, dtype and axes."""
         return ArraySpec.of(self.array, self.axes)
 
-    @functools.cached_property
+    @lazy_property
     def size(self) -> tuple[int, ...]:  # type: ignore[override]  # asked for again and again
         """Spatial lengths."""
         return tuple(self.array.shape[i] for i in self.spec.spatial)
@@ -83,10 +83,10 @@ class GriddedTarget(Target):
             raise StepError(f"an array of shape {array.shape} does not have the axes {self.axes}")
         # Not parsed again: every step of every image comes by here.
         other = object.__new__(type(self))
-        for name, value in vars(self).items():
-            if name not in ("array", "spec", "size"):
-                object.__setattr__(other, name, value)
-        object.__setattr__(other, "array", array)
+        kept = vars(other)
+        kept.update(vars(self), array=array)
+        for name in ("spec", "size"):
+            kept.pop(name, None)
         return other
 
     def contiguous(self) -> Self:

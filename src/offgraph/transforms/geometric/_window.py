@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -65,6 +66,7 @@ class WindowStep(GeometricStep):
         return resampling_rule(0, self.mode, self.cval, self.mask_cval)
 
 
+@functools.lru_cache(maxsize=256)
 def crop_size(size: Size, have: tuple[int, ...], *, pad: bool) -> tuple[int, ...]:
     """Return the size of a crop that fits its image, in pixels.
 

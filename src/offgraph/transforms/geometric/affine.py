@@ -162,18 +162,19 @@ class Affine(ResampledStep):
 
     def pull(self, params: dict[str, Any], size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Matrix and offset as `scipy.ndimage.affine_transform` takes them: ``input = matrix @ output + offset``."""
-        n = len(size)
-        centre = (np.array(size) - 1) / 2 if self.anchor == "centre" else np.zeros(n)
+        n, is_centred = len(size), self.anchor == "centre"
+        centre = np.array([(length - 1) / 2 if is_centred else 0.0 for length in size])
         if self.matrix is not None:
             matrix, offset = self._given(n)
             return matrix, offset + centre - matrix @ centre
         names = "ZYX"[-n:]
         if not set(self.plane) <= set(names):
             raise ValueError(f"plane={self.plane!r}: the image has the spatial axes {names}")
-        places = np.ix_(*[[names.index(name) for name in self.plane]] * 2)
-        turned = np.eye(n)
         with np.errstate(over="ignore", invalid="ignore"):  # the map refuses what is not finite
-            turned[places] = self._sheared(params["shear"]) @ rotation(params["rotate"])
+            turned = self._sheared(params["shear"]) @ rotation(params["rotate"])
+            if self.plane != names:
+                in_plane, turned = turned, np.eye(n)
+                turned[np.ix_(*[[names.index(name) for name in self.plane]] * 2)] = in_plane
             scale = params["scale"]
             if isinstance(scale, dict):
                 scale = np.array(along_axes("scale", scale, names, 1.0))[:, np.newaxis]
@@ -200,7 +201,8 @@ class Affine(ResampledStep):
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """The pull matrix, on the same size."""
         size = spec.size
-        return AffineMap(*self.pull(params, size), size, size)
+        matrix, offset = self.pull(params, size)
+        return AffineMap.of_rows(tuple(zip(map(tuple, matrix.tolist()), offset.tolist())), size, size)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.affine_transform` by the pull matrix."""

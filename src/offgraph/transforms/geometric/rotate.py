@@ -91,13 +91,13 @@ class Rotate(ResampledStep):
         output = self.output_size(size, params)
         places = [spec.spatial.index(self._index(spec, name)) for name in self.plane]
         turn = rotation(params["angle"])
-        matrix, offset = np.eye(len(size)), np.zeros(len(size))
-        for row, values in zip(places, turn):
-            matrix[row, places] = values
-        centre_in = (np.array([size[i] for i in places]) - 1) / 2
-        centre_out = turn @ ((np.array([output[i] for i in places]) - 1) / 2)
-        offset[places] = centre_in - centre_out
-        return AffineMap(matrix, offset, size, output)
+        centre_out = (turn @ np.array([(output[i] - 1) / 2 for i in places])).tolist()
+        rows = [(_unit(i, len(size)), 0.0) for i in range(len(size))]
+        for i, factors, centre in zip(places, turn.tolist(), centre_out):
+            row = [0.0] * len(size)
+            row[places[0]], row[places[1]] = factors
+            rows[i] = (tuple(row), (size[i] - 1) / 2 - centre)
+        return AffineMap.of_rows(tuple(rows), size, output)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.rotate` in the plane."""
@@ -115,6 +115,10 @@ def rotation(angle: float) -> np.ndarray:
     if cosine == sine == 0:  # SciPy's answer where the angle has no digits after the full turns
         raise ValueError(f"an angle of {angle:g} degrees is beyond what float64 can turn by")
     return np.array([[cosine, sine], [-sine, cosine]])
+
+
+def _unit(axis: int, n: int) -> tuple[float, ...]:
+    return tuple([float(i == axis) for i in range(n)])
 
 
 def angle_hints(name: str, angle: float | tuple[float, float]) -> list[str]:
