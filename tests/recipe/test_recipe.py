@@ -88,6 +88,24 @@ def test_any_values_round_trip(low, high, cval, p, name):
     assert og.Compose.from_dict(json.loads(json.dumps(one.to_dict()))).digest == one.digest
 
 
+def test_the_first_parameter_alone():
+    """`Resize: 224` is Resize(224); what is written back has its name."""
+    short = read(
+        "  - Resize: 224\n  - Resize: [256, null]\n  - Pad: [1, [2, 3]]\n  - Flip: Y\n"
+        "  - Augment:\n      - Rotate: [-15, 15]\n      - RandomCrop: 80%\n  - Normalize: imagenet"
+    )
+    long = og.Compose(
+        [
+            og.Resize(224), og.Resize((256, None)), og.Pad((1, (2, 3))), og.Flip("Y"),
+            og.Augment(og.Rotate((-15, 15)), og.RandomCrop("80%")), og.Normalize("imagenet"),
+        ]
+    )  # fmt: skip
+    assert short == long and short.to_yaml() == long.to_yaml()
+    assert "Resize: {size: 224}" in short.to_yaml()
+    steps = {"offgraph": 1, "steps": [{"Resize": 224}]}
+    assert og.Compose.from_dict(steps) == og.Compose([og.Resize(224)], fuse=False)
+
+
 # what is refused, with line, step and field
 
 
@@ -101,7 +119,14 @@ def test_any_values_round_trip(low, high, cval, p, name):
         ("  - Rotate:\n      angle: 3\n      mode: cosntant", "line 5: step Rotate, field mode: "),
         ("  - Rotate: {angel: 3}", "step Rotate, field angel: is not a parameter; did you mean angle?"),
         ("  - Rotate", "line 3: step Rotate, field angle: is needed"),
-        ("  - Rotate: 30", "step Rotate: parameters are written {field: value}, got 30"),
+        (
+            "  - FillHoles: 3",
+            "line 3: step FillHoles, field argument 1: is one too many; without names it takes",
+        ),
+        ("  - Flip\n  - Resize: 0", "line 4: step Resize, field size: expected one length for all axes"),
+        ("  - Rotate: [1, 2, 3]", "line 3: step Rotate, field angle: expected a number, or a pair"),
+        ("  - Rotate:\n    - angle: 3", "line 3: step Rotate, field angle: expected a number, or a pair"),
+        ("  - Zoom: {Z: 2}", "step Zoom, field Z: is not a parameter"),
         ("  - Resize: {size: 0}", "field size: expected one length for all axes, or (height, width)"),
         ("  - Resize: {}", "step Resize: expected either size="),
         ("  - Augment: {Flip: {}}", "Augment takes a list of steps"),
@@ -316,7 +341,9 @@ def test_the_schema_describes_every_step():
 
 def test_the_schema_of_a_step():
     steps = {next(iter(e["properties"])): e for e in schema()["$defs"]["step"]["anyOf"] if "properties" in e}
-    rotate = steps["Rotate"]["properties"]["Rotate"]
+    rotate, alone = steps["Rotate"]["properties"]["Rotate"]["anyOf"]
+    assert alone["allOf"] == [rotate["properties"]["angle"], {"not": {"type": ["object", "null"]}}]
+    assert len(steps["FillHoles"]["properties"]["FillHoles"]["anyOf"]) == 2  # by name, or nothing
     assert rotate["required"] == ["angle"] and rotate["additionalProperties"] is False
     assert list(rotate["properties"]) == [
         "angle",
@@ -330,7 +357,9 @@ def test_the_schema_of_a_step():
         "id",
     ]
     assert rotate["properties"]["order"]["maximum"] == 5 and rotate["properties"]["angle"]["description"]
-    assert steps["Flip"]["properties"]["Flip"].get("required") is None
+    flip, alone, nothing = steps["Flip"]["properties"]["Flip"]["anyOf"]
+    assert nothing == {"type": "null"}
+    assert flip.get("required") is None and "default" not in alone["allOf"][0]
     bare = next(e["enum"] for e in schema()["$defs"]["step"]["anyOf"] if "enum" in e)
     assert "Flip" in bare and "Rotate" not in bare
 

@@ -110,7 +110,8 @@ def test_outlines_have_the_zero_of_their_format():
         ([[0, 0, 2, 2]], {"labels": [1, 2]}, "labels has 2 entries for 1"),
         ([[0, 0, 2, 2]], {"extra": {"score": 0.5}}, "give one per box"),
         ([[0, 0, 2, 2]], {"polygons": [[[(0, 0), (1, 1)]]]}, "three points"),
-        ([[0, 0, 2, 2]], {"on_bad": "warn"}, "'error' or 'drop'"),
+        ([[0, 0, 2, 2]], {"bad_boxes": "drop"}, "choose 'skip' or 'error'"),
+        ([[0, 0, 2, 2]], {"on_bad": "warn"}, "write bad_boxes='error' or bad_boxes='skip'"),
         ([[0, 0, 2, 2]], {"min_visibility": 2}, "share from 0 to 1"),
         ([[0, 0, 2, 2]], {"min_area": -1}, "from 0"),
         ([[0, 0, 2, 2]], {"size": (8,)}, "height, width"),
@@ -123,13 +124,19 @@ def test_what_is_no_box_is_refused_by_number(array, options, says):
 
 def test_bad_boxes_are_left_out_and_told():
     rows = [[0, 0, 2, 2], [3, 3, 3, 4], [1, 1, 5, 5], [np.inf, 0, 1, 1]]
-    boxes = Boxes(rows, size=(8, 10), labels=["a", "b", "c", "d"], extra={"s": [1, 2, 3, 4]}, on_bad="drop")
+    boxes = Boxes(
+        rows, size=(8, 10), labels=["a", "b", "c", "d"], extra={"s": [1, 2, 3, 4]}, bad_boxes="skip"
+    )
     assert boxes.ids.tolist() == [0, 2] and boxes.labels.tolist() == ["a", "c"]
     assert boxes.extra["s"].tolist() == [1, 3]
     assert [(gone.id, gone.reason) for gone in boxes.dropped] == [
         (1, "has no area: it is 0 long along X"),
         (3, "has a number that is not finite"),
     ]
+    earlier = Boxes(rows, size=(8, 10), on_bad="drop")  # the name until there was one word, without a warning
+    assert (
+        earlier.ids.tolist() == [0, 2] and len(Boxes([[0, 0, 2, 2]], size=(8, 10), on_bad="error").ids) == 1
+    )
 
 
 def test_no_boxes():

@@ -47,7 +47,7 @@ AnnotationFormat = Literal["voc", "coco", "yolo"]
 COCO's corner and size in pixels; YOLO's centre and size as shares of the image."""
 
 BadBoxes = Literal["skip", "error"]
-"""What an annotated box without area, or outside its image, does: it is left out and counted, or refused."""
+"""What a box without area, or outside its image, does: it is left out and counted, or refused."""
 
 ObjectMasks = Literal["instances", "semantic"]
 """A mask drawn from annotated objects: object i, from 0, has the label i + 1; or class k has the label k + 1."""

@@ -62,7 +62,7 @@ class BatchObjects:
         """Return the boxes of one image of a size, without rows that only fill up."""
         rows = slice(None) if self.valid is None else self.valid[number]
         labels = self.classes[number][rows]
-        return Boxes(self.boxes[number][rows], self.format, size=size, labels=labels, on_bad="drop")
+        return Boxes(self.boxes[number][rows], self.format, size=size, labels=labels, bad_boxes="skip")
 
     def __repr__(self) -> str:
         if isinstance(self.boxes, tuple):

@@ -199,7 +199,7 @@ class _Reader:
             return entry, None
         if isinstance(entry, Mapping) and len(entry) == 1 and isinstance(name := next(iter(entry)), str):
             return name, entry[name]
-        self.complain(path, f"a step is written 'Name: {{field: value}}', got {entry!r:.80}")
+        self.complain(path, f"a step is written 'Name: {{field: value}}' or 'Name: value', got {entry!r:.80}")
         return None, None
 
     def group(self, value: Any, path: _Path) -> list[Step]:
@@ -224,14 +224,13 @@ class _Reader:
             known = f"; known are {', '.join(sorted(STEPS))}; an own step needs @og.register, and its module an import"
             self.complain(path, f"unknown step {name!r:.60}{near or known}")
             return None
-        if not isinstance(fields, Mapping | None):
-            self.complain(path, f"step {name}: parameters are written {{field: value}}, got {fields!r:.80}")
-            return None
+        if fields is None or isinstance(fields, Mapping):
+            given = ArgsKwargs((), dict(fields or {}))
+        else:  # the first parameter alone, as in Rotate(30)
+            given = ArgsKwargs((fields,))
         try:
             built: Step = cls.__new__(cls)
-            cls.__pydantic_validator__.validate_python(  # type: ignore[attr-defined]
-                ArgsKwargs((), dict(fields or {})), self_instance=built
-            )
+            cls.__pydantic_validator__.validate_python(given, self_instance=built)  # type: ignore[attr-defined]
         except ValidationError as error:
             for problem in error.errors():
                 field, says = explain(problem, cls)

@@ -9,7 +9,7 @@ from typing import Any
 from offgraph.core.errors import RecipeError
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import FORMAT
-from offgraph.steps.base import STEPS, Step
+from offgraph.steps.base import STEPS, Step, positional_names
 from offgraph.steps.description import field_schema
 from offgraph.steps.registry import all_steps
 
@@ -37,17 +37,31 @@ def example(cls: type[Step]) -> str:
     raise RecipeError(f"{cls.__name__}: its docstring shows no example with {cls.__name__}(…)")
 
 
+def _parameters(cls: type[Step]) -> dict[str, Any]:
+    """What stands after a step's name: its parameters by name, the first of them alone, or nothing."""
+    text = field_schema(cls)
+    required = set(text.get("required", ()))
+    forms = [{key: part for key, part in text.items() if key != "description"}]
+    first = positional_names(cls)[:1]
+    if first and required <= set(first):
+        alone = {key: part for key, part in text["properties"][first[0]].items() if key != "default"}
+        forms.append({"allOf": [alone, {"not": {"type": ["object", "null"]}}]})
+    if not required:
+        forms.append({"type": "null"})
+    return {"anyOf": forms}
+
+
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of recipe files, made from the steps' declarations."""
     steps = [
         {
             "type": "object",
-            "description": text["description"],
-            "properties": {name: {key: part for key, part in text.items() if key != "description"}},
+            "description": field_schema(cls)["description"],
+            "properties": {name: _parameters(cls)},
             "required": [name],
             "additionalProperties": False,
         }
-        for name, text in ((name, field_schema(cls)) for name, cls in sorted(all_steps().items()))
+        for name, cls in sorted(all_steps().items())
     ]
     bare = {"enum": [name for name, cls in sorted(STEPS.items()) if not field_schema(cls).get("required")]}
     one = {"anyOf": [*steps, bare]}

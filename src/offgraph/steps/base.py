@@ -23,7 +23,7 @@ from offgraph.steps.parameters import PerAxis, Probability, is_range
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
-__all__ = ["CONFIG", "STEPS", "Step", "drawn", "field_names", "fields_of", "varies"]
+__all__ = ["CONFIG", "STEPS", "Step", "drawn", "field_names", "fields_of", "positional_names", "varies"]
 
 
 CONFIG = ConfigDict(extra="forbid")
@@ -183,6 +183,12 @@ def field_names(cls: type[Step]) -> tuple[str, ...]:
     fields = fields_of(cls)
     shared = tuple(fields_of(Step))
     return tuple(sorted(fields, key=lambda name: (name in shared, bool(fields[name].kw_only))))
+
+
+@functools.cache
+def positional_names(cls: type[Step]) -> tuple[str, ...]:
+    """Names of the parameters that may be given without their names, in their order."""
+    return tuple(name for name, field in fields_of(cls).items() if not field.kw_only)
 
 
 def drawn(draw: Draw, setting: Any) -> Any:

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph.core.errors import OffgraphWarning, StepError
 from offgraph.core.suggestions import did_you_mean
-from offgraph.steps.base import _S, CONFIG, STEPS, Step, field_names, fields_of
+from offgraph.steps.base import _S, CONFIG, STEPS, Step, field_names, fields_of, positional_names
 
 __all__ = ["explain", "hint_once", "step"]
 
@@ -50,7 +50,7 @@ def hint_once(step: Step, topic: str, text: str) -> None:
 def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
     """Turn one problem that pydantic found into (field, sentence); the field is empty for the step as a whole."""
     fields = fields_of(cls)
-    positional = [name for name, field in fields.items() if not field.kw_only]
+    positional = positional_names(cls)
     field = problem["loc"][0] if problem["loc"] else ""
     if isinstance(field, int):
         field = positional[field] if field < len(positional) else f"argument {field + 1}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
+from offgraph.core.choices import BadBoxes
 from offgraph.core.errors import ArgumentError
 from offgraph.targets.base import Target
 from offgraph.targets.box_formats import (
@@ -101,8 +102,11 @@ class Boxes(Target):
         a box without. A moved box is drawn tight around its moved outline.
     min_area, min_visibility, clip
         Which moved boxes are kept; see `BoxRules`.
-    on_bad : {"error", "drop"}
-        What to do with an invalid box: not finite, without area, or outside the image.
+    bad_boxes : {"error", "skip"}
+        What a box does that is not finite, has no area or lies outside the image: it is refused, or left out and
+        listed in `dropped`.
+    on_bad : {"error", "drop"}, optional
+        Earlier name of `bad_boxes`; "drop" means "skip".
 
     Attributes
     ----------
@@ -152,10 +156,10 @@ class Boxes(Target):
         min_area: float = 0.0,
         min_visibility: float = 0.0,
         clip: bool = True,
-        on_bad: Literal["error", "drop"] = "error",
+        bad_boxes: BadBoxes = "error",
+        on_bad: Literal["error", "drop"] | None = None,
     ) -> None:
-        if on_bad not in ("error", "drop"):
-            raise ArgumentError(f"on_bad={on_bad!r:.80}: write 'error' or 'drop'")
+        bad_boxes = _parse_bad_boxes(bad_boxes, on_bad)
         self._size = parse_size(size)
         check_format(format, len(self._size))
         self.format: BoxFormat = format
@@ -169,12 +173,12 @@ class Boxes(Target):
         self._instances: Instances | None = None
         self.dropped: tuple[Dropped, ...] = ()
         bad = _bad_boxes(self.edges, self._size)
-        if bad and on_bad == "error":
+        if bad and bad_boxes == "error":
             number, reason = next(iter(bad.items()))
             row = ", ".join(f"{value:g}" for value in numbers[number])
             raise ArgumentError(
                 f"box {number} of {len(numbers)}, ({row}) in format {format!r}, {reason}; "
-                "on_bad='drop' leaves such boxes out"
+                "bad_boxes='skip' leaves such boxes out"
             )
         if bad:
             self._keep(np.array([i not in bad for i in range(len(numbers))]), bad)
@@ -412,6 +416,17 @@ def _parse_polygons(
             outlines.append(points_of_format(points, format, size))
         result.append(outlines)
     return result
+
+
+def _parse_bad_boxes(bad_boxes: Any, on_bad: Any) -> BadBoxes:
+    """The option under its name, or under the earlier one."""
+    if on_bad is not None:
+        if on_bad not in ("error", "drop"):
+            raise ArgumentError(f"on_bad={on_bad!r:.80}: write bad_boxes='error' or bad_boxes='skip'")
+        return "skip" if on_bad == "drop" else "error"
+    if bad_boxes not in get_args(BadBoxes):
+        raise ArgumentError(f"bad_boxes={bad_boxes!r:.80}: choose 'skip' or 'error'")
+    return bad_boxes
 
 
 def _bad_boxes(edges: np.ndarray, size: tuple[int, ...]) -> dict[int, str]:
