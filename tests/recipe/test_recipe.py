@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.json_schema import holds
 
 import offgraph as og
 from offgraph.recipe.identity import explain_mismatch
@@ -362,6 +363,25 @@ def test_the_schema_of_a_step():
     assert flip.get("required") is None and "default" not in alone["allOf"][0]
     bare = next(e["enum"] for e in schema()["$defs"]["step"]["anyOf"] if "enum" in e)
     assert "Flip" in bare and "Rotate" not in bare
+
+
+@pytest.mark.parametrize(
+    ("step", "taken"),
+    [
+        ({"Resize": 224}, True), ({"Resize": [256, None]}, True), ({"Resize": 0}, False), ({"Resize": [1, 2, 3, 4]}, False),
+        ({"Zoom": 2}, True), ({"Zoom": [1, 2]}, True), ({"Zoom": {"Z": 2}}, False), ({"Zoom": None}, False),
+        ({"FillHoles": None}, True), ({"FillHoles": 3}, False), ({"Flip": None}, True), ({"Flip": "Y"}, True),
+        ({"Flip": "A"}, False), ({"Flip": True}, False), ({"Normalize": "imagenet"}, True), ({"RandomCrop": "80%"}, True),
+    ],
+)  # fmt: skip
+def test_the_schema_takes_what_is_read(step, taken):
+    data = {"offgraph": 1, "steps": [step, {"Augment": [step]}]}
+    assert holds(schema(), data) is taken
+    if taken:
+        assert len(og.Compose.from_dict(data).steps) == 2
+    else:
+        with pytest.raises(og.RecipeError):
+            og.Compose.from_dict(data)
 
 
 def test_a_missing_file_is_named_once(tmp_path: Path):

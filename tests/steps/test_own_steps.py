@@ -152,7 +152,7 @@ def test_it_is_in_schema_and_messages():
     sharpen()
     named = [entry["properties"] for entry in schema()["$defs"]["step"]["anyOf"] if "properties" in entry]
     (entry,) = [properties["Sharpen"] for properties in named if "Sharpen" in properties]
-    assert entry["properties"]["amount"]["description"] == "How much."
+    assert entry["anyOf"][0]["properties"]["amount"]["description"] == "How much."
     with pytest.raises(og.RecipeError, match="unknown step 'Sharpenn'; did you mean Sharpen"):
         og.Compose.from_yaml("offgraph: 1\nsteps: [Sharpenn]\n")
     with pytest.raises(og.StepError, match="Sharpen: amount: expected a number of at least 0"):

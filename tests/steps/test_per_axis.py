@@ -138,7 +138,7 @@ def test_recipe_files_hold_them():
 
 def test_the_schema_describes_them():
     steps = {next(iter(e["properties"])): e for e in schema()["$defs"]["step"]["anyOf"] if "properties" in e}
-    sigma = steps["GaussianFilter"]["properties"]["GaussianFilter"]["properties"]["sigma"]
+    sigma = steps["GaussianFilter"]["properties"]["GaussianFilter"]["anyOf"][0]["properties"]["sigma"]
     assert {
         "type": "object",
         "propertyNames": {"enum": ["Z", "Y", "X", "ZY", "ZX", "YX", "ZYX"]},

@@ -23,12 +23,16 @@ def holds(schema: dict[str, Any], value: Any, whole: dict[str, Any] | None = Non
         return holds(whole["$defs"][schema["$ref"].rpartition("/")[2]], value, whole)
     if "anyOf" in schema and not any(holds(one, value, whole) for one in schema["anyOf"]):
         return False
+    if not all(holds(one, value, whole) for one in schema.get("allOf", ())):
+        return False
+    if "not" in schema and holds(schema["not"], value, whole):
+        return False
     if "const" in schema and value != schema["const"]:
         return False
     if "enum" in schema and value not in schema["enum"]:
         return False
-    kind = schema.get("type")
-    if kind and (not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
+    kinds = schema.get("type", ())
+    if kinds and not any(_is(value, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
         return False
     if isinstance(value, int | float) and not isinstance(value, bool):
         return (
@@ -47,6 +51,10 @@ def holds(schema: dict[str, Any], value: Any, whole: dict[str, Any] | None = Non
     if isinstance(value, dict):
         return _object_holds(schema, value, whole)
     return True
+
+
+def _is(value: Any, kind: str) -> bool:
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
 def _object_holds(schema: dict[str, Any], value: dict[str, Any], whole: dict[str, Any]) -> bool:
