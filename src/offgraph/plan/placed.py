@@ -36,9 +36,14 @@ class PlacedStep:
     number: int
 
     @lazy_property
+    def draws(self) -> bool:
+        """Whether the outcome depends on the key."""
+        return self.step.draws
+
+    @lazy_property
     def is_fixed(self) -> bool:
         """Whether the step is applied to every image, with values that depend on its spec alone."""
-        return self.step.p == 1 and not self.step.draws
+        return self.step.p == 1 and not self.draws
 
     @property
     def where(self) -> str:

@@ -112,28 +112,29 @@ def run(
     if not chain:
         return targets.mapped(_in_order), applied, history
     beside = _companions(chain, targets, fused)
-    images: dict[str, Image] = {}
+    made: dict[str, Target] = {}
     for name, target in targets.items():
         if isinstance(target, Image):
             own = chain if target is lead else lower(placed, applied, _specs_of(placed, applied, target.spec))
             companions = list(beside.values()) if target is lead else []
-            images[name] = native.run_image(fuse(own) if fused else own, target, companions).contiguous()
-    made: dict[str, Target] = {}
+            made[name] = native.run_image(fuse(own) if fused else own, target, companions).contiguous()
     labels: dict[int, Mask] = {}  # by the mask they were: boxes may be taken from one
     for name, target in targets.items():
-        if name in images:
-            made[name] = images[name]
-        elif name in beside:
+        if name in made:
+            continue
+        if name in beside:
             made[name] = beside[name].finished()
         elif isinstance(target, Mask):
             made[name] = run_labels(chain, target, once=fused).contiguous()
         if isinstance(target, Mask):
             labels[id(target)] = made[name]  # type: ignore[assignment]  # a Mask stays one
     for name, target in targets.items():
+        if name in made:
+            continue
         if isinstance(target, Boxes) and target.mask is not None:
             own_mask = labels.get(id(target.mask)) or run_labels(chain, target.mask, once=fused)
             made[name] = _moved_by_maps(chain, target, own_mask)
-        elif name not in made:
+        else:
             made[name] = _moved_by_maps(chain, target)
     return (
         Targets({name: made[name] for name in targets}, targets.metadata),
@@ -176,7 +177,7 @@ def _companions(chain: Sequence[PlannedOp], targets: Targets, fused: bool) -> di
     """
     found: dict[str, native.Companion] = {}
     for name, target in targets.items():
-        if not isinstance(target, Mask | Heatmap):
+        if isinstance(target, Image) or not isinstance(target, Mask | Heatmap):
             continue
         if isinstance(target, Mask) and (not fused or any(map(_moves_labels, chain))):
             continue

@@ -33,6 +33,9 @@ from offgraph.targets.gridded import GriddedTarget
 
 __all__ = ["Compose", "as_recipe"]
 
+_NO_DRAWS = Key()
+"""The key of what draws nothing."""
+
 
 def _instead(item: Any) -> str:
     """What to write where a step's class is given."""
@@ -125,14 +128,14 @@ class Compose(NotebookView):
     @property
     def draws(self) -> bool:
         """Whether the outcome depends on the key."""
-        return any(step.draws for step in self.steps)
+        return any(placed.draws for placed in self._placed)
 
     def eval(self) -> Compose:
         """Return the prepare layer alone, for validation and prediction.
 
         A step that draws outside `Augment` stays and draws here too, with an `OffgraphWarning` that says so.
         """
-        drawing = [placed.where for placed in self._placed if not placed.augment and placed.step.draws]
+        drawing = [placed.where for placed in self._placed if not placed.augment and placed.draws]
         if drawing and self.training:
             warnings.warn(
                 f"{', '.join(drawing)}: draws outside Augment, so it draws for validation and prediction too; "
@@ -210,13 +213,13 @@ class Compose(NotebookView):
         array([[0., 1., 2., 3.]])
         """
         if key is None:
-            drawing = next((placed.where for placed in self._placed if placed.step.draws), None)
+            drawing = next((placed.where for placed in self._placed if placed.draws), None)
             if drawing is not None:
                 raise StepError(
                     f"{drawing} draws, so this recipe needs to know for which image: "
                     "pass key=Key(seed=…, epoch=…, index=…), or use recipe.eval() to leave out Augment"
                 )
-            key = Key()
+            key = _NO_DRAWS
         elif not isinstance(key, Key):
             raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
         named = {

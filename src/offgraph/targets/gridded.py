@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -41,7 +42,7 @@ class GriddedTarget(Target):
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
-        if array.dtype.kind not in "buif" or array.dtype.itemsize > 8 or array.dtype == np.float16:
+        if not _is_understood(array.dtype):
             raise StepError(
                 f"{self.what} of dtype {array.dtype}: bool, integers up to 64 bits, float32 and float64 are understood; "
                 "convert it first, for example with array.astype('float32')"
@@ -92,3 +93,8 @@ class GriddedTarget(Target):
     def contiguous(self) -> Self:
         """Return the same with its array in C order."""
         return self if self.array.flags.c_contiguous else self.with_array(np.ascontiguousarray(self.array))
+
+
+@functools.lru_cache(maxsize=64)
+def _is_understood(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "buif" and dtype.itemsize <= 8 and dtype != np.float16
