@@ -13,7 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import CLASSES, class_folder, image_file, paired_folder, recipe, tree
+from tests.support.made import (
+    CLASSES,
+    DATASETS,
+    INSTALLED,
+    class_folder,
+    image_file,
+    paired_folder,
+    recipe,
+    tree,
+)
 
 import offgraph as og
 from offgraph.dataset import BuiltDataset
@@ -44,7 +53,7 @@ def built(out: Path) -> list[tuple[str, int, np.ndarray]]:
 # ---- what is stored
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_stored_images_are_those_of_the_recipe(photos: Path, tmp_path: Path, format: str) -> None:
     made = recipe()
     report = og.build(photos, tmp_path / "out", made, format=format, copies=2, seed=9, shard_size=7)
@@ -63,7 +72,7 @@ def test_final_stores_floats_in_both_formats(photos: Path, tmp_path: Path) -> No
     made = recipe()
     source = og.open_source(photos)
     numbers = {item.name: i for i, item in enumerate(source)}
-    for format in ("folder", "tfrecord"):
+    for format in INSTALLED:
         og.build(source, tmp_path / format, made, format=format, store="final")
         for name, copy, array in built(tmp_path / format):
             sample = source.read(numbers[name])
@@ -76,7 +85,7 @@ def test_final_stores_floats_in_both_formats(photos: Path, tmp_path: Path) -> No
 def test_masks_keep_their_labels(tmp_path: Path) -> None:
     images, masks = paired_folder(tmp_path)
     source = og.open_source(images, masks=masks)
-    for format in ("folder", "tfrecord"):
+    for format in INSTALLED:
         og.build(source, tmp_path / format, og.Compose([og.CenterCrop((24, 24))]), format=format)
         dataset = BuiltDataset(tmp_path / format)
         for i in range(len(dataset)):
@@ -91,7 +100,7 @@ def test_masks_keep_their_labels(tmp_path: Path) -> None:
 def test_sixteen_bits_are_kept(tmp_path: Path) -> None:
     array = np.random.default_rng(1).integers(0, 4096, (12, 10, 3)).astype(np.uint16)
     image_file(tmp_path / "in" / "a.png", array)
-    for format in ("folder", "tfrecord"):
+    for format in INSTALLED:
         og.build(tmp_path / "in", tmp_path / format, og.Compose([og.Flip("Y")]), format=format, color="keep")
         ((_, _, stored),) = built(tmp_path / format)
         assert stored.dtype == np.uint16 and np.array_equal(stored, array[::-1])
@@ -185,7 +194,7 @@ def test_records_replay(photos: Path, tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_same_bytes_for_any_number_of_workers(spoiled: Path, tmp_path: Path, format: str) -> None:
     trees = []
     for count in (1, 2, 5):
@@ -205,7 +214,7 @@ def test_another_seed_is_another_dataset(photos: Path, tmp_path: Path) -> None:
 # ---- bad files
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_bad_files_are_set_aside_by_name(spoiled: Path, tmp_path: Path, format: str) -> None:
     report = og.build(spoiled, tmp_path / "out", recipe(), format=format, copies=2, shard_size=8)
     assert report.examples == 30 and report.images == report.pictures == 17
@@ -342,7 +351,14 @@ def test_copies_need_draws(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"format": "zip"}, "format='zip': choose one of 'folder', 'tfrecord'"),
+        ({"format": "zip"}, "format='zip': choose one of 'folder', 'arrow', 'tfrecord'"),
+        (
+            {"format": "arrow", "compression": "gzip"},
+            "compression='gzip': choose one of 'none', 'lz4', 'zstd'",
+        ),
+        ({"compression": "lz4"}, "compression='lz4': is for format='arrow'"),
+        ({"encoding": "raw"}, "encoding='raw': is for format='tfrecord'"),
+        ({"format": "tfrecord", "encoding": "jpeg"}, "encoding='jpeg': choose 'png' or 'raw'"),
         ({"copies": 0}, "copies=0"),
         ({"workers": 0}, "workers=0"),
         ({"seed": 2**64}, "seed=18446744073709551616"),
@@ -436,7 +452,7 @@ def test_names_of_undecodable_bytes(tmp_path: Path) -> None:
     image_file(root / "a.png", np.zeros((4, 4), np.uint8))
     (root / "a.png").rename(root / os.fsdecode(b"\xff\xfe.png"))
     image_file(root / "bad.png", np.zeros((4, 4), np.uint8))
-    for format in ("folder", "tfrecord"):
+    for format in INSTALLED:
         report = og.build(root, tmp_path / format, og.Compose([og.Flip("Y")]), format=format)
         assert report.examples == 2
     assert io.StringIO(report.summary()).read()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import class_folder, recipe, tree
+from tests.support.made import DATASETS, INSTALLED, class_folder, needs_pyarrow, recipe, tree
 
 import offgraph as og
 
@@ -61,9 +61,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
     root = tmp_path_factory.mktemp("undisturbed")
-    for format in ("folder", "tfrecord"):
+    for format in INSTALLED:
         finish(photos, root / format, format)
-    return {format: tree(root / format) for format in ("folder", "tfrecord")}
+    return {format: tree(root / format) for format in INSTALLED}
 
 
 def test_killed_at_any_time_it_goes_on(
@@ -85,7 +85,10 @@ def test_killed_at_any_time_it_goes_on(
     assert tree(out) == undisturbed["folder"]
 
 
-@pytest.mark.parametrize(("format", "moments"), [("folder", (1, 2, 40)), ("tfrecord", (2, 3))])
+@pytest.mark.parametrize(
+    ("format", "moments"),
+    [("folder", (1, 2, 40)), ("tfrecord", (2, 3)), pytest.param("arrow", (2, 3), marks=needs_pyarrow)],
+)
 def test_killed_between_two_writes_it_goes_on(
     photos: Path,
     tmp_path: Path,
@@ -110,13 +113,13 @@ def test_a_run_without_a_kill_finishes_in_its_own_process(
     assert tree(tmp_path / "out") == undisturbed["folder"]
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_what_is_damaged_is_written_again(
     photos: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format: str
 ) -> None:
     out = tmp_path / "out"
     finish(photos, out, format)
-    victim = next(out.glob("*00003-of*.tfrecord")) if format == "tfrecord" else out / "images/bee/4__1.png"
+    victim = out / "images/bee/4__1.png" if format == "folder" else next(out.glob("*00003-of*"))
     victim.write_bytes(victim.read_bytes()[:-1])
     (out / "samples" / "00001.jsonl").write_text("{}\n")
     report = finish(photos, out, format)
@@ -166,7 +169,7 @@ def test_a_kill_costs_few_files_unless_more_are_asked_for(photos: Path, tmp_path
     assert og.build(photos, tmp_path / "out", made, copies=2, workers=1).resumed >= 120
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_a_build_that_finished_nothing_leaves_its_folder_free(
     photos: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format: str
 ) -> None:
@@ -251,7 +254,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_full_disk(
     photos: Path, small_disk: Path, undisturbed: dict[str, dict[str, bytes]], format: str
 ) -> None:

@@ -15,7 +15,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.made import class_folder, image_file, paired_folder, recipe
+from tests.support.made import (
+    DATASETS,
+    INSTALLED,
+    class_folder,
+    forge,
+    image_file,
+    paired_folder,
+    recipe,
+    rewrite,
+)
 
 import offgraph as og
 from offgraph.dataset import BuiltDataset, output
@@ -36,7 +45,7 @@ def table(root: Path, rows: list[str]) -> Path:
 # ---- what there is to learn
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_several_labels_come_back(tmp_path: Path, format: str) -> None:
     source = og.open_source(table(tmp_path / "in", ["label", "cat|dog", "", "dog"]), task="multilabel")
     report = og.build(source, tmp_path / "out", SMALL, format=format)
@@ -56,7 +65,7 @@ def test_several_labels_come_back(tmp_path: Path, format: str) -> None:
         assert [item.label for item in back] == [(0, 1), (), (1,)]
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_numbers_come_back_exactly(tmp_path: Path, format: str) -> None:
     path = table(tmp_path / "in", ["age,mask size", "0.1,1e-30", "-2.5,3", "33,7.25"])
     source = og.open_source(path, task="regress")
@@ -78,7 +87,7 @@ def test_numbers_come_back_exactly(tmp_path: Path, format: str) -> None:
         assert (row["age"], row["mask size"], row["source"]) == ("0.1", "1e-30", "0.png")
 
 
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", DATASETS)
 def test_a_loader_gives_the_labels_of_the_source(tmp_path: Path, format: str) -> None:
     several = og.open_source(table(tmp_path / "m", ["label", "cat|dog", "", "dog"]), task="multilabel")
     numbers = og.open_source(table(tmp_path / "r", ["age,size", "0.1,1", "-2.5,3", "33,7"]), task="regress")
@@ -189,32 +198,14 @@ def test_names_that_are_no_text_stand_in_json_for_every_reader(tmp_path: Path) -
 # ---- what a stranger wrote
 
 
-def forge(out: Path, change: Callable[[dict[str, Any]], object], example: int = 0) -> None:
-    """Change the record of an example, and the digests so that they fit."""
-    path = out / "samples" / "00000.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    line = json.loads(lines[1 + example])
-    change(line)
-    lines[1 + example] = json.dumps(line).encode() + b"\n"
-    rewrite(out, b"".join(lines))
-
-
-def rewrite(out: Path, data: bytes) -> None:
-    (out / "samples" / "00000.jsonl").write_bytes(data)
-    manifest = json.loads((out / "manifest.json").read_bytes())
-    entry = manifest["shards"][0]["records"]
-    entry["sha256"], entry["bytes"] = hashlib.sha256(data).hexdigest(), len(data)
-    (out / "manifest.json").write_text(json.dumps(manifest))
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of PNG images and 16-bit masks, of raw floats, and of TFRecords."""
+    """A dataset of each format with 16-bit masks, and one of raw floats."""
     root = tmp_path_factory.mktemp("whole")
     images, masks = paired_folder(root / "in", 3)
     source = og.open_source(images, masks=masks)
-    og.build(source, root / "folder", SMALL)
-    og.build(source, root / "tfrecord", SMALL, format="tfrecord")
+    for format in INSTALLED:
+        og.build(source, root / format, SMALL, format=format)
     og.build(class_folder(root / "classes", each=1), root / "final", recipe(), store="final")
     return root
 
@@ -371,7 +362,7 @@ def mangled(data: bytes, rng: random.Random) -> bytes:
     return rng.choice([data[:at], data[:at] + rng.randbytes(3) + data[at + 3 :], data[:end] + data[at:]])
 
 
-@pytest.mark.parametrize("format", ["folder", "final", "tfrecord"])
+@pytest.mark.parametrize("format", ["final", *DATASETS])
 def test_whatever_its_files_hold_a_dataset_is_read_or_refused(
     whole: Path, tmp_path: Path, format: str
 ) -> None:

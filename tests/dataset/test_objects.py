@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from tests.support.made import DATASETS
 
 import offgraph as og
 from offgraph.dataset.objects import describe_objects, objects_trouble, stored_objects
@@ -46,7 +47,7 @@ RECIPE = og.Compose(
 )
 
 
-@pytest.mark.parametrize("form", ["folder", "tfrecord"])
+@pytest.mark.parametrize("form", DATASETS)
 def test_a_loader_gives_the_same_of_the_dataset_as_of_the_files(tmp_path, form):
     if form == "tfrecord":
         pytest.importorskip("tensorflow")

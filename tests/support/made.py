@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 import offgraph as og
 
+needs_pyarrow = pytest.mark.skipif(
+    importlib.util.find_spec("pyarrow") is None, reason="needs pyarrow: pip install 'offgraph[arrow]'"
+)
+DATASETS = ["folder", "tfrecord", pytest.param("arrow", marks=needs_pyarrow)]
+"""Formats of datasets, for a test of each."""
+INSTALLED = ("folder", "tfrecord") + (("arrow",) if importlib.util.find_spec("pyarrow") else ())
 CLASSES = ("ant", "bee", "cat")
 
 
@@ -61,3 +73,22 @@ def paired_folder(root: Path, count: int = 6) -> tuple[Path, Path]:
 def tree(root: Path) -> dict[str, bytes]:
     """Every file below a folder with its bytes."""
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+def forge(out: Path, change: Callable[[dict[str, Any]], object], example: int = 0) -> None:
+    """Change the record of an example, and the digests so that they fit."""
+    path = out / "samples" / "00000.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    line = json.loads(lines[1 + example])
+    change(line)
+    lines[1 + example] = json.dumps(line).encode() + b"\n"
+    rewrite(out, b"".join(lines))
+
+
+def rewrite(out: Path, data: bytes) -> None:
+    """Replace the records of the first shard, and the digest in the manifest."""
+    (out / "samples" / "00000.jsonl").write_bytes(data)
+    manifest = json.loads((out / "manifest.json").read_bytes())
+    entry = manifest["shards"][0]["records"]
+    entry["sha256"], entry["bytes"] = hashlib.sha256(data).hexdigest(), len(data)
+    (out / "manifest.json").write_text(json.dumps(manifest))

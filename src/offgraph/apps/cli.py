@@ -20,7 +20,7 @@ import typer
 import typer.core
 
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
-from offgraph.core.choices import Color, NonFinite, OnError, Outputs, Store
+from offgraph.core.choices import ArrayEncoding, Color, Compression, NonFinite, OnError, Outputs, Store
 
 __all__ = ["app", "main"]
 
@@ -89,7 +89,10 @@ def build(
     format: Annotated[
         str,
         typer.Option(
-            "--format", "-f", callback=_format, help="folder: PNG files by class; tfrecord: TFRecord shards."
+            "--format",
+            "-f",
+            callback=_format,
+            help="folder: PNG files by class; arrow: tensors mapped into memory; tfrecord: TFRecord shards.",
         ),
     ] = "folder",
     copies: Annotated[
@@ -128,6 +131,12 @@ def build(
     shard_size: Annotated[
         int | None, typer.Option(min=1, help="Examples per shard: the most work that a killed build loses.")
     ] = None,
+    encoding: Annotated[
+        ArrayEncoding | None, typer.Option(help="Of tfrecord: PNG files, the default, or values as they are.")
+    ] = None,
+    compression: Annotated[
+        Compression | None, typer.Option(help="Of arrow, one example at a time; none by default.")
+    ] = None,
     color: ColorOption = "rgb",
     dry_run: Annotated[bool, typer.Option(help="Report counts, bytes and time; write nothing.")] = False,
     strict: Strict = False,
@@ -158,6 +167,8 @@ def build(
             store=store,
             dry_run=dry_run,
             shard_size=shard_size,
+            encoding=encoding,
+            compression=compression,
         )
     except KeyboardInterrupt:
         typer.echo("offgraph: stopped; run the same command again, and it goes on where it was", err=True)

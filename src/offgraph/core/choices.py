@@ -10,8 +10,10 @@ from typing import Literal
 __all__ = [
     "Alpha",
     "AnnotationFormat",
+    "ArrayEncoding",
     "BadBoxes",
     "Color",
+    "Compression",
     "FileColor",
     "LabelSource",
     "MissingMask",
@@ -63,6 +65,12 @@ OnError = Literal["quarantine", "stop"]
 
 Store = Literal["integers", "final"]
 """What a dataset holds: images after the last step that gives integers, or the final floats."""
+
+ArrayEncoding = Literal["raw", "png"]
+"""How a dataset holds the pixels of an image: the values as they are, or as a PNG where that can hold them."""
+
+Compression = Literal["none", "lz4", "zstd"]
+"""How the values of a dataset are compressed, one example at a time."""
 
 Outputs = Literal["probabilities", "logits"]
 """What the numbers that a model outputs are."""

@@ -6,6 +6,7 @@ A dataset, and who writes each part of it::
     images/ masks/         images and label masks, format="folder"                     folder.py
     labels.csv             path, label, mask, source and copy of each                    folder.py
     data-*-of-*.tfrecord   tf.train.Example records, format="tfrecord"                   tfrecord.py
+    data-*-of-*.arrow      tensors and columns, format="arrow"                           arrow.py
     features.json          what each feature of an example means                         tfrecord.py
     samples/*.jsonl        one line per example: where it lies, what was drawn; the journal records.py
     quarantine.csv         images that could not be used, and why                      records.py

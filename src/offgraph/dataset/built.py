@@ -23,6 +23,7 @@ from offgraph.dataset.objects import label_of_line, stored_objects
 from offgraph.dataset.output import inside
 from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_array, parse
+from offgraph.dataset.spans import SpanReader
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.recipe.compose import Compose
 from offgraph.sources.base import Label
@@ -145,7 +146,10 @@ class BuiltDataset:
         self.color = manifest.get("color")
         if manifest["format"] not in FORMATS:
             raise BuildError(f"{where}: damaged: format {manifest['format']!r:.60}; {_ADVICE}")
-        self._read = FORMATS[manifest["format"]].read
+        format = FORMATS[manifest["format"]]
+        self._read = format.read
+        self.places = SpanReader(self.path, self.max_pixels) if format.places(manifest) else None
+        """Where arrays lie, in formats whose records say that; None in others."""
         has_masks = manifest.get("has_masks")
         keypoints = manifest.get("keypoints")
         self.keypoints = None if keypoints is None else tuple(keypoints)
@@ -190,6 +194,8 @@ class BuiltDataset:
             for place, text in enumerate(lines[:count]):
                 where.append((number, offset, len(text)))
                 line = self._line(text, f"{path}, line {place + 2}")
+                if self.places is not None:
+                    self.places.add(line, f"{path}, line {place + 2}", _ADVICE)
                 labels.append(label_of_line(line))
                 if line["mask"] is not None:
                     masks.add(line["mask"]["dtype"])
@@ -260,6 +266,16 @@ class BuiltDataset:
         except ValueError as error:
             raise DecodeError(f"{self.path}, example {number}: {error}; {_ADVICE}") from error
 
+    def _arrays(self, number: int, line: dict[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+        if self.places is not None:
+            image = self.places.read(number, "image")
+            if image is None:
+                raise BuildError("without an image")
+            return image, self.places.read(number, "mask")
+        image_data, mask_data = self._read(self.path, line)
+        mask = None if mask_data is None else decode_array(mask_data, line["mask"], self.max_pixels)
+        return decode_array(image_data, line["image"], self.max_pixels), mask
+
     def read(self, number: int) -> StoredExample:
         """Read one example.
 
@@ -273,9 +289,7 @@ class BuiltDataset:
         line = self.line(number)
         where = f"{self.path}, example {number} ({line['name']})"
         try:
-            image_data, mask_data = self._read(self.path, line)
-            image = decode_array(image_data, line["image"], self.max_pixels)
-            mask = None if mask_data is None else decode_array(mask_data, line["mask"], self.max_pixels)
+            image, mask = self._arrays(number, line)
             stored = Image(image, line["image"]["axes"])
             boxes, points = None, None
             if "objects" in line:

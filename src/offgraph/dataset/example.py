@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.choices import NonFinite, Store
+from offgraph.core.choices import ArrayEncoding, NonFinite, Store
 from offgraph.core.errors import BuildError, FileAccessError, MachineError, StepError
 from offgraph.core.machine import with_retries
 from offgraph.core.random import Key
 from offgraph.dataset.depth import SourceDepth
+from offgraph.dataset.layout import Layout
 from offgraph.dataset.objects import describe_objects
 from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import size_trouble
@@ -60,11 +61,20 @@ class Encoded:
         return {"encoding": self.encoding, "shape": list(self.shape), "dtype": self.dtype, "axes": self.axes}
 
 
-def encode_array(array: np.ndarray, axes: str) -> Encoded:
-    """Encode an array without loss: the same array gives the same bytes."""
+def encode_array(array: np.ndarray, axes: str, encoding: ArrayEncoding = "png") -> Encoded:
+    """Encode an array without loss: the same array gives the same bytes.
+
+    Parameters
+    ----------
+    array : ndarray
+    axes : str
+    encoding : {"png", "raw"}
+        PNG where that can hold the array, or values as they are.
+    """
     channels = array.shape[-1] if axes == "YXC" else 1
     if (
-        array.dtype in (np.uint8, np.uint16)
+        encoding == "png"
+        and array.dtype in (np.uint8, np.uint16)
         and axes in ("YX", "YXC")
         and channels in (1, 3, 4)
         and array.size
@@ -192,6 +202,10 @@ class Maker:
         Limit on each array that is stored.
     depth : SourceDepth
         What most images of the source are stored with.
+    encoding : {"png", "raw"}
+        How arrays become bytes.
+    layout : Layout, optional
+        The shape that all images get; left out, each has its own.
     ended : threading.Event
         Set when the build ends: nothing is tried again after that.
     """
@@ -204,6 +218,8 @@ class Maker:
     non_finite: NonFinite = "error"
     max_pixels: int = MAX_PIXELS
     depth: SourceDepth = field(default_factory=SourceDepth)
+    encoding: ArrayEncoding = "png"
+    layout: Layout | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, address: tuple[int, int]) -> Example | BadFile:
@@ -239,16 +255,21 @@ class Maker:
         sample = self.source.read(index)
         end = self.recipe.stored(sample.image.spec) if self.store == "integers" else len(self.recipe.steps)
         image = sample.image
-        if self.store == "final" and not scales_by_dtype(self.recipe):
+        how = None
+        if self.layout is not None:
+            image, how = self.layout.admit(image, scale=self.source.color == "rgb")
+        elif self.store == "final" and not scales_by_dtype(self.recipe):
             # Stored integers keep their depth, and a loader converts them; final floats no longer show it.
             image, how = self.depth.admit(image, self.source, self.recipe)
-            if how is not None:
-                self.depth.tell(item.name, how)
+        if how is not None:
+            self.depth.tell(item.name, how)
         key = Key(self.seed, copy, index)
         done = run_checked(
             self.recipe, sample.targets.replaced(image=image), key, stop=end, non_finite=self.non_finite
         )
         image, mask = done.targets.image, done.targets.mask
+        if self.layout is not None:
+            mask = self.layout.fit(image, mask, self.recipe)
         for kind, target in (("image", image), ("mask", mask)):
             trouble = target is not None and size_trouble(_entry(target), self.max_pixels)
             if trouble:
@@ -265,8 +286,8 @@ class Maker:
             source=_hash(item.path),
             mask_source=None if item.mask is None else _hash(item.mask),
             start=end,
-            image=encode_array(image.array, image.axes),
-            mask=None if mask is None else encode_array(mask.array, mask.axes),
+            image=encode_array(image.array, image.axes, self.encoding),
+            mask=None if mask is None else encode_array(mask.array, mask.axes, self.encoding),
             record=done.record,
             objects=describe_objects(done.targets),
         )

@@ -54,10 +54,18 @@ class FolderFormat:
 
     extra_libraries: tuple[str, ...] = ()
     shard_size: int = 64
+    encodings: tuple[str, ...] = ("png",)
+    one_layout = False
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
         self.folder, self.job = folder, job
         self._stems = _stems(job)
+
+    @staticmethod
+    def places(options: dict[str, Any]) -> bool:
+        """Each array is a file."""
+        del options
+        return False
 
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Write one block of files, each whole or not at all.

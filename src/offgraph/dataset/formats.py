@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from offgraph.dataset.arrow import ArrowFormat
 from offgraph.dataset.example import Example
 from offgraph.dataset.folder import FolderFormat
 from offgraph.dataset.job import Job
@@ -24,8 +25,17 @@ class DatasetFormat(Protocol):
     extra_libraries: tuple[str, ...]
     shard_size: int
     """Examples in a shard unless a build says otherwise."""
+    encodings: tuple[str, ...]
+    """How arrays may be stored, the usual one first."""
+    one_layout: bool
+    """Whether all images of a dataset are to have one shape and dtype, where the recipe allows it."""
 
     def __init__(self, folder: OutputFolder, job: Job) -> None: ...
+
+    @staticmethod
+    def places(options: dict[str, Any]) -> bool:
+        """Whether the records of a dataset with these options say where arrays lie, so that `SpanReader` reads them."""
+        ...
 
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Write one shard atomically; return the header of its record file, and one record per example."""
@@ -45,8 +55,12 @@ class DatasetFormat(Protocol):
 
     @staticmethod
     def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
-        """Give the encoded image and mask of one example back."""
+        """Give the encoded image and mask of one example back, where `places` says no."""
         ...
 
 
-FORMATS: dict[str, type[DatasetFormat]] = {"folder": FolderFormat, "tfrecord": TFRecordFormat}
+FORMATS: dict[str, type[DatasetFormat]] = {
+    "folder": FolderFormat,
+    "arrow": ArrowFormat,
+    "tfrecord": TFRecordFormat,
+}

@@ -30,6 +30,12 @@ __all__ = [
 ]
 
 
+_MIXED = ("tfrecord", "webdataset")
+"""Formats whose examples are stored in a mixed order."""
+_NOT_COMPARED = ("layout",)
+"""Options that a build goes on with as it was started: they follow from the others, and from the files."""
+
+
 @dataclass(frozen=True)
 class ListedImage:
     """One file of the source as it was listed: what is compared when the build goes on."""
@@ -183,8 +189,10 @@ class Job:
             except RecipeError as error:
                 told = f"one that cannot be read: {error}"
             found.append("another recipe: " + told)
-        default = asdict(Reading())  # of what an earlier version could not say
+        default = asdict(Reading()) | {"encoding": "png"}  # of what an earlier version could not say
         for name in self.options | new.options:
+            if name in _NOT_COMPARED:
+                continue
             was, now = (job.options.get(name, default.get(name)) for job in (self, new))
             if was != now:
                 found.append(f"{name} was {was!r:.100}, now {now!r:.100}")
@@ -224,10 +232,11 @@ class Job:
     def shards(self) -> list[list[tuple[int, int]]]:
         """(index, copy) of every example, shard by shard, in the order of writing.
 
-        TFRecords are read in sequence, so their examples are mixed here, once. In folders the names give an order.
+        What is read in sequence is mixed here, once. In folders the names give an order, and Arrow files are read at any
+        place.
         """
         copies, size = int(self.options["copies"]), int(self.options["shard_size"])
-        if self.options["format"] == "tfrecord":
+        if self.options["format"] in _MIXED:
             order = permutation(self.total, seed=int(self.options["seed"]), epoch=0).tolist()
         else:
             order = list(range(self.total))

@@ -28,6 +28,7 @@ __all__ = [
     "MANIFEST_FILE",
     "FileEntry",
     "LineCheck",
+    "PlacesEntry",
     "SpanEntry",
     "array_trouble",
     "as_label",
@@ -63,14 +64,17 @@ _DTYPES = [
 ]
 
 
-class ArrayEntry(TypedDict):
-    """How an array is stored, see `offgraph.dataset.example.Encoded`."""
-
+class _SpecEntry(TypedDict):
     __pydantic_config__ = _CONFIG  # type: ignore[misc]
-    encoding: Literal["png", "raw"]
     shape: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=2, max_length=8)]
     dtype: Annotated[str, Field(pattern=f"^({'|'.join(_DTYPES)})$")]
     axes: Annotated[str, Field(pattern="^[A-Z]{2,8}$")]
+
+
+class ArrayEntry(_SpecEntry):
+    """How an array is stored, see `offgraph.dataset.example.Encoded`."""
+
+    encoding: Literal["png", "raw"]
 
 
 class FileEntry(TypedDict):
@@ -86,6 +90,25 @@ class SpanEntry(FileEntry):
     """A part of a file of the dataset."""
 
     offset: _Count
+
+
+class PlaceEntry(TypedDict):
+    """Where an array lies in a file that is named elsewhere."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    offset: _Count
+    bytes: _Count
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class PlacesEntry(TypedDict):
+    """The entry ``at`` of an example whose arrays are read by their places alone, see `offgraph.dataset.spans`."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
+    file: _Name
+    image: PlaceEntry
+    mask: NotRequired[PlaceEntry]
+    compression: NotRequired[Literal["lz4", "zstd"]]
 
 
 class Record(TypedDict):
@@ -169,12 +192,23 @@ class _Manifest(TypedDict):
     keypoints: NotRequired[list[_Name] | None]
 
 
+class _LayoutEntry(TypedDict):
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    like: _Name
+    source: _SpecEntry
+    image: _SpecEntry
+    mask: _SpecEntry | None
+
+
 class _Options(TypedDict):
     __pydantic_config__ = _CONFIG  # type: ignore[misc]
     format: _Name
     copies: _Positive
     seed: Annotated[int, Field(ge=0, lt=2**64)]
     shard_size: _Positive
+    layout: NotRequired[_LayoutEntry | None]
+    compression: NotRequired[Literal["none", "lz4", "zstd"]]
+    encoding: NotRequired[Literal["raw", "png"]]
 
 
 class _Job(TypedDict):

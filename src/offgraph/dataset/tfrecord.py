@@ -7,7 +7,6 @@ import errno
 import hashlib
 import math
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from pydantic import TypeAdapter
 from offgraph.core.errors import BuildError, OffgraphError
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
-from offgraph.dataset.output import PART, OutputFolder, inside, json_bytes, read_part, sha256_of
+from offgraph.dataset.output import OutputFolder, json_bytes, read_part
 from offgraph.dataset.schema import SpanEntry, parse
+from offgraph.dataset.shards import ShardedFormat, place
 
 __all__ = ["FEATURES", "TFRecordFormat", "features_of"]
 
@@ -69,7 +69,7 @@ def features_of(job: Job) -> dict[str, tuple[str, str]]:
 _AT: TypeAdapter[Any] = TypeAdapter(SpanEntry)
 
 
-class TFRecordFormat:
+class TFRecordFormat(ShardedFormat):
     """Writes and reads ``data-00000-of-00012.tfrecord`` shards.
 
     Parameters
@@ -81,13 +81,18 @@ class TFRecordFormat:
     extra_libraries: tuple[str, ...] = ("tensorflow", "tensorflow-cpu", "protobuf")
     shard_size: int = 256
 
+    suffix = "tfrecord"
+    encodings: tuple[str, ...] = ("png", "raw")
+    one_layout = False
+
     def __init__(self, folder: OutputFolder, job: Job) -> None:
-        self.folder, self.job = folder, job
+        super().__init__(folder, job)
         self.tf = import_tensorflow("run: pip install 'offgraph[tensorflow]', or use format='folder'")
 
-    def file(self, shard: int) -> str:
-        """File name of a shard."""
-        return f"data-{shard:05d}-of-{self.job.shard_count:05d}.tfrecord"
+    @staticmethod
+    def places(options: dict[str, Any]) -> bool:
+        """Values that are stored as they are, are read by their places in the shards."""
+        return options.get("encoding") == "raw"
 
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Write one shard whole or not at all.
@@ -98,53 +103,37 @@ class TFRecordFormat:
             The header of the shard's record file, and one record per example with its position in the shard.
         """
         name = self.file(shard)
-        part = self.folder.path / (name + PART)
         lines: list[dict[str, Any]] = []
         offset = 0
-        writer = self._writing(name, lambda: self.tf.io.TFRecordWriter(str(part)))
-        try:
-            for example in examples:
-                data = self._serialize(example)
-                self._writing(name, lambda data=data: writer.write(data))
-                digest = hashlib.sha256(data).hexdigest()
-                at = {"file": name, "offset": offset + _HEADER, "bytes": len(data), "sha256": digest}
-                lines.append({**example.describe(), "at": at})
-                offset += _HEADER + len(data) + _FOOTER
-            self._writing(name, writer.close)
-            entry = self._publish(part, name, offset)
-        except BaseException:
-            # Closed ignoring errors, and removed: on a full disk the space is needed.
-            with contextlib.suppress(Exception):
-                writer.close()
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise
-        return {"files": [entry]}, lines
-
-    def _publish(self, part: Path, name: str, expected: int) -> dict[str, Any]:
-        """Give a shard its name once all its bytes are on the disk."""
-        with self.folder.writing(name):
-            with part.open("rb") as file:
-                os.fsync(file.fileno())
-                size = os.fstat(file.fileno()).st_size
-            if size != expected:
-                raise OSError(errno.EIO, f"{size} bytes reached the disk of {expected} written")
-            digest = sha256_of(part)
-            part.replace(self.folder.path / name)
-            self.folder.sync_folder(self.folder.path)
-        return {"file": name, "bytes": size, "sha256": digest}
-
-    def damage(self, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
-        """Say what is wrong with a finished shard, or None."""
-        del lines  # the shard is one file with one digest
-        for entry in header["files"]:
+        with self.part(name) as part:
+            writer = self._writing(name, lambda: self.tf.io.TFRecordWriter(str(part)))
             try:
-                path = inside(self.folder.path, entry["file"])
-            except BuildError as error:
-                return str(error)
-            if sha256_of(path) != entry["sha256"]:
-                return f"{entry['file']} is missing or not as it was written"
-        return None
+                for example in examples:
+                    data = self._serialize(example)
+                    self._writing(name, lambda data=data: writer.write(data))
+                    lines.append(
+                        {**example.describe(), "at": self._at(name, offset + _HEADER, data, example)}
+                    )
+                    offset += _HEADER + len(data) + _FOOTER
+                self._writing(name, writer.close)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    writer.close()
+                raise
+            return {"files": [self.publish(part, name, offset)]}, lines
+
+    def _at(self, name: str, offset: int, data: bytes, example: Example) -> dict[str, Any]:
+        """Where an example lies, or, where values are stored as they are, its arrays."""
+        if not self.places(self.job.options):
+            digest = hashlib.sha256(data).hexdigest()
+            return {"file": name, "offset": offset, "bytes": len(data), "sha256": digest}
+        arrays = {"image": example.image, "mask": example.mask}
+        found = {
+            kind: place(offset + data.index(array.data), array.data)
+            for kind, array in arrays.items()
+            if array is not None
+        }
+        return {"file": name, **found}
 
     @staticmethod
     def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
@@ -182,9 +171,7 @@ class TFRecordFormat:
 
     def clear(self) -> None:
         """Remove shards, and the description of their features."""
-        for path in self.folder.path.glob("data-*-of-*.tfrecord*"):
-            if re.fullmatch(r"data-\d{5,}-of-\d{5,}\.tfrecord(\.part)?", path.name):
-                self.folder.remove(path.name)
+        super().clear()
         self.folder.remove("features.json")
 
     def _serialize(self, example: Example) -> bytes:

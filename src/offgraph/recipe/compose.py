@@ -328,12 +328,13 @@ class Compose(NotebookView):
         }
         return Result(made, record, history)
 
-    def output_spec(self, spec: OpenSpec, start: int = 0) -> OpenSpec:
+    def output_spec(self, spec: OpenSpec, start: int = 0, stop: int | None = None) -> OpenSpec:
         """Return shape, dtype and axes of the output: an `ArraySpec`, or an `OpenSpec` where lengths are drawn.
 
-        `spec` is that of the image before step `start`, counted from 0.
+        `spec` is that of the image before step `start`, counted from 0; the output is that before step `stop`, or of
+        the whole.
         """
-        return drawn_spec(self._placed[start:], spec)[-1]
+        return drawn_spec(self._placed[start:stop], spec)[-1]
 
     def stored(self, spec: OpenSpec) -> int:
         """Return how many leading steps still give whole numbers: what a dataset on disk stores."""

@@ -1,0 +1,267 @@
+"""Arrow files: shards that other programs map into memory and read as columns, and that are read here by their places.
+
+Where the recipe gives all images one shape, ``image`` is a column of Arrow's canonical fixed-shape tensors, and so is
+``mask``; else they are binary, with the columns ``image_shape``, ``image_dtype`` and ``image_axes``.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+
+from offgraph.core.errors import OffgraphError
+from offgraph.core.specs import ArraySpec
+from offgraph.core.tables import dumps
+from offgraph.dataset.arrow_messages import record_batches
+from offgraph.dataset.example import Encoded, Example
+from offgraph.dataset.job import Job
+from offgraph.dataset.layout import Layout
+from offgraph.dataset.output import OutputFolder, json_line
+from offgraph.dataset.shards import ShardedFormat, place
+
+__all__ = ["ArrowFormat", "import_pyarrow"]
+
+_BATCH_BYTES = 16 << 20
+"""A record batch ends once its images take so many bytes. Compressed ones hold one example, as a buffer is unpacked whole."""
+_VALUES = {"image": 2, "mask": 5}
+"""Which buffer of a batch holds the values: a column of tensors or of binary values has three, and these come first."""
+
+
+class ArrowFormat(ShardedFormat):
+    """Writes ``data-00000-of-00012.arrow`` shards in the IPC file format.
+
+    Parameters
+    ----------
+    folder : OutputFolder
+    job : Job
+        Its options say ``compression``, and ``layout``: what all images are alike in, or None.
+    """
+
+    extra_libraries: tuple[str, ...] = ("pyarrow",)
+    shard_size: int = 1024
+    suffix = "arrow"
+    encodings: tuple[str, ...] = ("raw",)
+    one_layout = True
+
+    def __init__(self, folder: OutputFolder, job: Job) -> None:
+        super().__init__(folder, job)
+        self.arrow = import_pyarrow("run: pip install 'offgraph[arrow]', or use format='folder'")
+        self._compression = None if job.options["compression"] == "none" else job.options["compression"]
+        layout = job.options["layout"]
+        self._layout = None if layout is None else Layout.from_json(layout)
+        self._columns = self._said_of_arrays() + self._said_of_examples()
+        self._schema = self._whole_schema()
+
+    @staticmethod
+    def places(options: dict[str, Any]) -> bool:
+        """Arrays are always read by their places."""
+        del options
+        return True
+
+    def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Write one shard whole or not at all.
+
+        Returns
+        -------
+        (dict, list of dict)
+            The header of the shard's record file, and one record per example with the places of its arrays.
+        """
+        name, pa = self.file(shard), self.arrow
+        lines: list[dict[str, Any]] = []
+        lengths: list[int] = []
+        options = pa.ipc.IpcWriteOptions(compression=self._compression)
+        with self.part(name) as part, self.folder.writing(name):
+            with part.open("wb") as file, pa.ipc.new_file(file, self._schema, options=options) as writer:
+                for batch in _batches(examples, 1 if self._compression else _BATCH_BYTES):
+                    writer.write_batch(self._record_batch(batch))
+                    lines.extend(self._line(name, example) for example in batch)
+                    lengths.append(len(batch))
+            with part.open("rb") as file:
+                self._place(file, lengths, lines)
+                size = file.seek(0, os.SEEK_END)
+            return {"files": [self.publish(part, name, size)]}, lines
+
+    def _line(self, name: str, example: Example) -> dict[str, Any]:
+        at: dict[str, Any] = {"file": name}
+        for kind, array in (("image", example.image), ("mask", example.mask)):
+            if array is not None:
+                at[kind] = {} if self._compression else place(0, array.data)
+        if self._compression:
+            at["compression"] = self._compression
+        return {**example.describe(), "at": at}
+
+    def _place(self, file: BinaryIO, lengths: list[int], lines: list[dict[str, Any]]) -> None:
+        """Write the offsets of the arrays into the records, and compare what lies there with what was written."""
+        rest = iter(lines)
+        batches = list(record_batches(file))
+        if len(batches) != len(lengths):
+            raise OSError(
+                errno.EIO, f"{len(batches)} record batches reached the disk of {len(lengths)} written"
+            )
+        for buffers, length in zip(batches, lengths):
+            here = list(itertools.islice(rest, length))
+            for kind, number in _VALUES.items():
+                if kind not in here[0]["at"]:
+                    continue
+                offset, size = buffers[number]
+                if self._compression:  # one example, and the digest is that of the bytes in the file
+                    here[0]["at"][kind] = place(offset, _bytes_at(file, offset, size))
+                    continue
+                for line in here:
+                    line["at"][kind]["offset"] = offset
+                    offset += line["at"][kind]["bytes"]
+                for line in (here[0], here[-1]):  # what lies between them lies right, too
+                    found = line["at"][kind]
+                    if place(found["offset"], _bytes_at(file, found["offset"], found["bytes"])) != found:
+                        raise OSError(errno.EIO, "other bytes reached the disk than those written")
+
+    @staticmethod
+    def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
+        """Not asked for: see `places`."""
+        raise NotImplementedError
+
+    def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
+        """Write nothing: the schema in each shard says all."""
+        del lines
+        return []
+
+    # ---- columns
+
+    def _record_batch(self, examples: Sequence[Example]) -> Any:
+        arrays = [self._arrays("image", [example.image for example in examples])]
+        if self.job.has_masks:
+            arrays.append(
+                self._arrays("mask", [example.mask for example in examples if example.mask is not None])
+            )
+        for (_, kind), value in zip(self._columns, zip(*map(self._values, examples))):
+            arrays.append(self.arrow.array(value, kind))
+        return self.arrow.record_batch(arrays, schema=self._schema)
+
+    def _arrays(self, kind: Literal["image", "mask"], arrays: Sequence[Encoded]) -> Any:
+        pa, layout = self.arrow, self._layout
+        spec = layout and getattr(layout, kind)
+        if spec is None:
+            return pa.array([array.data for array in arrays], pa.large_binary())
+        whole = b"".join(array.data for array in arrays)
+        kept = self._schema.field(kind).type
+        values = pa.Array.from_buffers(
+            kept.value_type, len(whole) // kept.value_type.byte_width, [None, pa.py_buffer(whole)]
+        )
+        return pa.ExtensionArray.from_storage(
+            kept, pa.FixedSizeListArray.from_arrays(values, math.prod(spec.shape))
+        )
+
+    def _whole_schema(self) -> Any:
+        """Names and types of the columns, with what the numbers mean in their metadata."""
+        pa, job = self.arrow, self.job
+        kinds = ("image", "mask") if job.has_masks else ("image",)
+        arrays = [(kind, self._tensor(self._layout and getattr(self._layout, kind))) for kind in kinds]
+        said = {"class_names": job.class_names, "target_names": job.target_names, "keypoints": job.keypoints}
+        metadata = {"offgraph": json_line({"task": job.task, **said}).strip()}
+        if job.task == "classify":  # what Hugging Face's `datasets` knows classes by
+            feature = {"names": list(job.class_names), "_type": "ClassLabel"}
+            metadata["huggingface"] = json_line({"info": {"features": {"label": feature}}}).strip()
+        return pa.schema([*arrays, *self._columns], metadata=metadata)
+
+    def _tensor(self, spec: ArraySpec | None) -> Any:
+        pa = self.arrow
+        if spec is None:
+            return pa.large_binary()
+        # Arrow packs booleans into bits, and no array can lie on those.
+        dtype = np.dtype("uint8" if spec.dtype == "bool" else spec.dtype)
+        return pa.fixed_shape_tensor(pa.from_numpy_dtype(dtype), spec.shape, dim_names=list(spec.axes))
+
+    def _said_of_arrays(self) -> list[tuple[str, Any]]:
+        """The columns that say how binary values become arrays."""
+        pa = self.arrow
+        kinds = [kind for kind in ("image", "mask") if kind == "image" or self.job.has_masks]
+        said = [("shape", pa.list_(pa.int64())), ("dtype", pa.string()), ("axes", pa.string())]
+        return [
+            (f"{kind}_{name}", type_)
+            for kind in kinds
+            if self._layout is None or getattr(self._layout, kind) is None
+            for name, type_ in said
+        ]
+
+    def _said_of_examples(self) -> list[tuple[str, Any]]:
+        pa, job = self.arrow, self.job
+        pairs = pa.list_(pa.float64(), 2)
+        by_task: dict[str | None, list[tuple[str, Any]]] = {
+            "classify": [("label", pa.int64())],
+            "multilabel": [("labels", pa.list_(pa.int64()))],
+            "regress": [("targets", pa.list_(pa.float64()))],
+            "detect": [("boxes", pa.list_(pa.list_(pa.float64(), 4))), ("box_labels", pa.list_(pa.int64()))],
+        }
+        columns = by_task.get(job.task, [])
+        if job.task == "detect" and job.keypoints is not None:
+            columns = [
+                *columns,
+                ("points", pa.list_(pa.list_(pairs))),
+                ("visible", pa.list_(pa.list_(pa.int64()))),
+            ]
+        said = [("name", pa.string()), ("copy", pa.int64()), ("steps", pa.int64()), ("record", pa.string())]
+        return columns + said
+
+    def _values(self, example: Example) -> list[Any]:
+        """What an example has in the columns after its arrays."""
+        values: dict[str, Any] = {
+            "label": example.label,
+            "labels": example.label,
+            "targets": example.label,
+            "name": json.loads(dumps(example.name)),
+            "copy": example.copy,
+            "steps": example.start,
+            "record": json_line(example.record).decode().strip(),
+        }
+        for kind, array in (("image", example.image), ("mask", example.mask)):
+            if array is not None:
+                said = {"shape": array.shape, "dtype": array.dtype, "axes": array.axes}
+                values.update({f"{kind}_{name}": value for name, value in said.items()})
+        if example.objects is not None:
+            edges = np.array(example.objects["edges"], np.float64).reshape(-1, 4)
+            values["boxes"] = (edges[:, [1, 0, 3, 2]] + 0.5).tolist()
+            values["box_labels"] = example.objects["labels"]
+            values["points"], values["visible"] = (
+                example.objects.get("points"),
+                example.objects.get("visible"),
+            )
+        return [values[name] for name, _ in self._columns]
+
+
+def _bytes_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
+
+
+def _batches(examples: Iterator[Example], most: int) -> Iterator[list[Example]]:
+    """Runs of examples, each ending once its arrays take `most` bytes."""
+    batch: list[Example] = []
+    size = 0
+    for example in examples:
+        batch.append(example)
+        size += len(example.image.data) + (0 if example.mask is None else len(example.mask.data))
+        if size >= most:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def import_pyarrow(advice: str) -> Any:
+    """Import pyarrow, or say what to do without it."""
+    try:
+        import pyarrow
+        import pyarrow.ipc
+    except ImportError as error:
+        raise OffgraphError(
+            f"Arrow files are written by pyarrow, which is not installed; {advice}"
+        ) from error
+    return pyarrow

@@ -1,0 +1,214 @@
+"""Random access to arrays that lie uncoded, or coded one by one, in large files: the shards of several formats.
+
+The record of an example says where its image and its mask lie: file, offset, length and digest. Nothing of the
+file's own format is parsed, so a file can make no more of itself than its record says. Values that are stored as they
+are become arrays in the memory map, without a copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import mmap
+import os
+import threading
+from array import array as numbers
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from offgraph.core.errors import BuildError
+from offgraph.dataset.example import decode_array
+from offgraph.dataset.output import inside
+from offgraph.dataset.schema import PlacesEntry, parse, size_trouble
+
+__all__ = ["SpanReader"]
+
+Kind = Literal["image", "mask"]
+_KINDS: tuple[Kind, Kind] = ("image", "mask")
+_MOST_MAPPED = 128
+"""Files that are mapped at a time: each takes a file handle."""
+_DIGEST = 32
+_LENGTH = 8
+"""Bytes before a compressed buffer of Arrow, which say how long it is uncompressed."""
+
+
+_AT: TypeAdapter[Any] = TypeAdapter(PlacesEntry)
+
+
+class SpanReader:
+    """Reads images and masks of examples by their numbers.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the dataset.
+    max_pixels : int
+        Limit on each array, channels not counted.
+
+    Notes
+    -----
+    The bytes of an example are compared with their digest the first time that they are read. Later reads look at the
+    length of the file only: memory that is mapped from a file that was cut meanwhile would end the process.
+    """
+
+    def __init__(self, root: Path, max_pixels: int) -> None:
+        self.root, self.max_pixels = root, max_pixels
+        self._files: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._file = numbers("l")
+        self._spans = {kind: (numbers("q"), numbers("q")) for kind in _KINDS}
+        self._digests = {kind: bytearray() for kind in _KINDS}
+        self._checked = {kind: bytearray() for kind in _KINDS}
+        self._entry = {kind: numbers("l") for kind in _KINDS}
+        self._entries: list[tuple[dict[str, Any], str | None] | None] = [None]
+        self._known: dict[Any, int] = {}
+        self._maps: OrderedDict[int, tuple[np.ndarray, mmap.mmap, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_maps", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._maps, self._lock = OrderedDict(), threading.Lock()
+
+    def add(self, line: dict[str, Any], where: str, advice: str) -> None:
+        """Take in the record of the next example, which fits its schema.
+
+        Raises
+        ------
+        BuildError
+            Where its entry ``at`` does not; names the line.
+        """
+        at = parse(_AT, line["at"], f"{where}: at", advice)
+        if at["file"] not in self._numbers:
+            self._numbers[at["file"]] = len(self._files)
+            self._files.append(at["file"])
+        if ("mask" in at) != (line["mask"] is not None):
+            raise BuildError(f"{where}: damaged: at: a mask in one of two places; {advice}")
+        self._file.append(self._numbers[at["file"]])
+        for kind in _KINDS:
+            span, described = at.get(kind), line[kind]
+            starts, lengths = self._spans[kind]
+            starts.append(span["offset"] if span else 0)
+            lengths.append(span["bytes"] if span else 0)
+            self._digests[kind] += bytes.fromhex(span["sha256"]) if span else bytes(_DIGEST)
+            self._checked[kind].append(0)
+            self._entry[kind].append(self._described(described, at.get("compression")))
+
+    def _described(self, entry: dict[str, Any] | None, compression: str | None) -> int:
+        """Number of a description: most examples share one."""
+        if entry is None:
+            return 0
+        key = (entry["encoding"], tuple(entry["shape"]), entry["dtype"], entry["axes"], compression)
+        if key not in self._known:
+            self._known[key] = len(self._entries)
+            self._entries.append((dict(entry), compression))
+        return self._known[key]
+
+    def __len__(self) -> int:
+        return len(self._file)
+
+    def described(self, number: int, kind: Kind) -> int:
+        """Number of the description of an array, the same for arrays that are alike; 0 where there is none."""
+        return self._entry[kind][number]
+
+    def read(self, number: int, kind: Kind) -> np.ndarray | None:
+        """Return the image or mask of an example; None where it has none.
+
+        Raises
+        ------
+        BuildError
+            Where the file does not hold what the record says; names the file.
+        OSError
+            Where it cannot be read.
+        """
+        found = self._entries[self._entry[kind][number]]
+        if found is None:
+            return None
+        entry, compression = found
+        starts, lengths = self._spans[kind]
+        data = self._bytes(number, kind, starts[number], lengths[number])
+        if entry["encoding"] != "raw":
+            return decode_array(data.tobytes(), entry, self.max_pixels)
+        shape, dtype = tuple(entry["shape"]), np.dtype(entry["dtype"])
+        size = math.prod(shape) * dtype.itemsize
+        trouble = size_trouble(entry, self.max_pixels)
+        if trouble:
+            raise BuildError(trouble)
+        if compression is not None:
+            data = _unpacked(data, size, compression)
+        if len(data) != size:
+            raise BuildError(f"stored as {dtype.name} of shape {shape}, but there are {len(data)} bytes")
+        if dtype.kind == "b":
+            return (data != 0).reshape(shape)  # other bytes than 0 and 1 are no booleans
+        little = dtype.newbyteorder("<")
+        if starts[number] % dtype.itemsize and compression is None:
+            data = data.copy()
+        values = data.view(little).reshape(shape)
+        return values if little.isnative else values.astype(dtype)
+
+    def _bytes(self, number: int, kind: Kind, start: int, length: int) -> np.ndarray:
+        name = self._files[self._file[number]]
+        whole, handle = self._mapped(self._file[number])
+        if start + length > min(len(whole), handle.size() if len(whole) else 0):
+            raise BuildError(f"{name} does not hold the {length:,} bytes at {start:,} that its record says")
+        data = whole[start : start + length]
+        if not self._checked[kind][number]:
+            digest = self._digests[kind][_DIGEST * number : _DIGEST * (number + 1)]
+            if hashlib.sha256(data).digest() != digest:
+                raise BuildError(f"{name} at {start} is not as it was written")
+            self._checked[kind][number] = 1
+        return data
+
+    def _mapped(self, file: int) -> tuple[np.ndarray, Any]:
+        """The bytes of a file in its memory map, and what knows the length that the file has now."""
+        with self._lock:
+            found = self._maps.get(file)
+            if found is None:
+                found = self._maps[file] = _map(inside(self.root, self._files[file]))
+                if len(self._maps) > _MOST_MAPPED:
+                    self._maps.popitem(last=False)  # arrays in it keep it alive
+            else:
+                self._maps.move_to_end(file)
+            return found
+
+
+class _Empty:
+    """An empty file: it cannot be mapped."""
+
+    def size(self) -> int:
+        """No bytes."""
+        return 0
+
+
+def _map(path: Path) -> tuple[np.ndarray, Any]:
+    if not path.is_file():  # opening a pipe could wait for ever
+        path.stat()
+        raise BuildError(f"{path.name} is no file")
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return np.empty(0, np.uint8), _Empty()
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.frombuffer(mapped, np.uint8), mapped
+
+
+def _unpacked(data: np.ndarray, size: int, compression: str) -> np.ndarray:
+    """The values of a compressed buffer of Arrow: its length uncompressed, or -1 where it is not, then its bytes."""
+    import imagecodecs
+
+    length = int.from_bytes(data[:_LENGTH].tobytes(), "little", signed=True)
+    body = data[_LENGTH:]
+    if length == -1:
+        return body
+    if length != size:
+        raise BuildError(f"compressed from {length:,} bytes, and its record says {size:,}")
+    unpack = imagecodecs.lz4f_decode if compression == "lz4" else imagecodecs.zstd_decode
+    try:
+        return np.frombuffer(unpack(body, out=size), np.uint8)
+    except (RuntimeError, ValueError) as error:
+        raise BuildError(f"damaged: {error}") from error
