@@ -9,7 +9,7 @@ CASES = {
 
 
 def make_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    return (rng.random(shape) < 0.6).astype("uint8") * rng.integers(0, 4, shape).astype("uint8")
+    return ((rng.random(shape) < 0.6) * rng.integers(0, 4, shape)).astype(dtype)
 
 
 def test_of_equal_pieces_the_first_stays():

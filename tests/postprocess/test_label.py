@@ -6,7 +6,7 @@ CASES = {2: [og.Label(), og.Label(connectivity=2)], 3: [og.Label(), og.Label(con
 
 
 def make_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    return (rng.random(shape) < 0.6).astype("uint8") * rng.integers(0, 4, shape).astype("uint8")
+    return ((rng.random(shape) < 0.6) * rng.integers(0, 4, shape)).astype(dtype)
 
 
 def test_labels_far_above_the_number_of_pixels():

@@ -3,11 +3,14 @@ import pytest
 
 import offgraph as og
 
-CASES = {2: [og.Threshold(), og.Threshold(0.2), og.Threshold(0)]}
+CASES = {
+    2: [og.Threshold(), og.Threshold(0.2), og.Threshold(0)],
+    3: [og.Threshold(), og.Threshold(0.2)],
+}
 
 
 def make_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-    return rng.random(shape).astype("float32" if dtype == "float32" else "float64")
+    return (rng.random(shape) if dtype.startswith("float") else rng.integers(0, 2, shape)).astype(dtype)
 
 
 def test_the_most_probable_class():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.steps.test_contract import CASES, KEY, SIZES, always
+from tests.support.registry import CASES, KEY, SIZES, always
 
 import offgraph as og
 from offgraph.geometry import Frame

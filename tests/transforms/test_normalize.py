@@ -4,7 +4,11 @@ import pytest
 import offgraph as og
 
 CASES = {
-    2: [og.Normalize(mean=0.4, std=0.2, range=255), og.Normalize(mean=[0.4], std=(0.2,), range=4095, p=1)],
+    2: [
+        og.Normalize(mean=0.4, std=0.2, range=255),
+        og.Normalize(mean=[0.4], std=(0.2,), range=4095, p=1),
+        og.Normalize("imagenet", range=255),
+    ],
     3: [og.Normalize(mean=0.4, std=0.2, range=65535)],
 }
 

@@ -81,8 +81,8 @@ class Threshold(ResultStep):
         return Image((array > array.dtype.type(self.value)).astype(result.dtype), result.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """Two NumPy expressions; takes all channels, last."""
+        """Two NumPy expressions; takes all channels, last: one for a volume without, while two axes are an image."""
         value = image.dtype.type(self.value)
-        if image.ndim < 3 or image.shape[-1] == 1:
-            return (image.reshape(image.shape[:2]) > value).astype(np.uint8)
+        if image.ndim == 2 or image.shape[-1] == 1:
+            return ((image if image.ndim == 2 else image[..., 0]) > value).astype(np.uint8)
         return np.where(image.max(axis=-1) > value, image.argmax(axis=-1), 0).astype(np.uint8)
