@@ -57,11 +57,22 @@ def check_step(step: Step, images: Iterable[np.ndarray | Image] | None = None) -
         except AssertionError:
             raise
         except Exception as error:
-            if images is not None or len(image.spec.size) == 2:
+            if images is not None:
                 raise
+            if len(image.spec.size) == 3:
+                where, advice = "a volume", "set `dimensions = (2,)` in its class if it takes images only"
+            else:
+                where, advice = "an image", "give images= if it does not take such"
             raise AssertionError(
-                f"{step!r} fails on a volume ({error}): set `dimensions = (2,)` in its class if it takes images only"
+                f"{step!r} fails on {where} of {image.spec.dtype}, axes {image.axes} ({type(error).__name__}: {error}): "
+                f"{advice}{_drawn_advice(always, image)}"
             ) from error
+
+
+def _drawn_advice(step: Step, image: Image) -> str:
+    """What `params` holds: a range read from the step is a pair, and a fixed parameter is not in `params`."""
+    drawn = ", ".join(step.sample(Draw(_KEY, "x"), image.spec))
+    return f". `params` holds what is drawn ({drawn or 'nothing'}); other parameters are read from `self`"
 
 
 def _expect(truth: Any, rule: str) -> None:

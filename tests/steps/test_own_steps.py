@@ -284,6 +284,47 @@ def test_a_step_for_images_only_is_told_how_to_say_so():
     og.testing.check_step(made(og.GeometricStep, map=transposed, dimensions=(2,)))
 
 
+def of_range(**methods: Any) -> type[og.Step]:
+    doc = "Scale.\n\nParameters\n----------\nby : float or (low, high)\n    Factor.\nto : int\n    Top.\n"
+    fields = {"by": og.parameters.Range, "to": int}
+    return og.register(
+        type("Scale", (og.PointwiseStep,), {"__doc__": doc, "__annotations__": fields, "to": 255, **methods})
+    )
+
+
+def test_the_check_says_where_values_are_read_from():
+    """A range read from the step is a pair; a parameter without a range is not in params; floats have no iinfo."""
+    scale = of_range(
+        reference=lambda self, ndi, image, params, channel=0: (image * self.by).astype(image.dtype)
+    )
+    with pytest.raises(
+        AssertionError, match=r"an image of uint8, axes YXC \(ValueError: .*`params` holds .*\(by\)"
+    ):
+        og.testing.check_step(scale((1, 2)))
+    top = of_range(reference=lambda self, ndi, image, params, channel=0: image.clip(0, params["to"]))
+    with pytest.raises(AssertionError, match=r"\(KeyError: 'to'\).* other parameters are read from `self`"):
+        og.testing.check_step(top(1))
+    invert = made(
+        og.PointwiseStep,
+        reference=lambda self, ndi, image, params, channel=0: np.iinfo(image.dtype).max - image,
+    )
+    with pytest.raises(AssertionError, match=r"an image of float32, axes YX \(ValueError: .*give images="):
+        og.testing.check_step(invert)
+    og.testing.check_step(invert, [np.arange(12, dtype=np.uint8).reshape(3, 4)])
+
+
+def test_a_mistake_in_a_step_says_where():
+    """It stays the exception that it is; a note names step and image, also in the native runner's path and maps."""
+    broken = made(og.FilterStep, reference=lambda self, ndi, image, params, channel=0: params["size"])
+    with pytest.raises(KeyError) as caught:
+        og.Compose([og.Flip(), broken])(image=np.zeros((4, 6), np.uint8))
+    assert caught.value.__notes__ == ["in step 2, Made [image of shape (4, 6), dtype uint8, axes YX]"]
+    bent = made(og.GeometricStep, map=lambda self, params, spec: params["by"])
+    with pytest.raises(KeyError) as caught:
+        og.Compose([bent])(image=np.zeros((4, 6), np.uint8))
+    assert caught.value.__notes__ == ["in step 1, Made [image of shape (4, 6), dtype uint8, axes YX]"]
+
+
 def made(base: Any, **methods: Any) -> og.Step:
     """A step without parameters."""
     return og.register(type("Made", (base,), {"__doc__": "Made.", **methods}))()

@@ -10,7 +10,7 @@ from typing import Any
 from offgraph.core.random import Draw, Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec, spec_of
 from offgraph.plan.placed import AppliedStep, PlacedStep
-from offgraph.plan.refusals import REFUSALS, named, refuse
+from offgraph.plan.refusals import named, refuse
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import FilterStep, PointwiseStep
 
@@ -77,7 +77,7 @@ def draw(
                 after = _spec_after(step, spec, drawn.params) if drawn.applied else spec
             if after is not spec:
                 _check_memory(step, spec, after, drawn.params, max_pixels)
-        except REFUSALS as error:
+        except Exception as error:
             refuse((here,), spec, error)
         applied.append(drawn)
         specs.append(spec := after)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from offgraph.core.specs import ArraySpec
 from offgraph.plan.draw import fixed
 from offgraph.plan.placed import AppliedStep, PlacedStep
-from offgraph.plan.refusals import REFUSALS, refuse
+from offgraph.plan.refusals import refuse
 from offgraph.steps.ops import Op
 from offgraph.targets.image import Image
 
@@ -50,7 +50,7 @@ class PlannedOp(NamedTuple):
                 raise ValueError(
                     f"made {image.spec}, output_spec promised {self.after}{_advice(image, self.after)}"
                 )
-        except REFUSALS as error:
+        except Exception as error:
             refuse(self.steps, self.before, error)
         return image
 
@@ -88,7 +88,7 @@ def lower(
                 ops += _fixed_ops(here, given)
             else:
                 ops += _planned(here, drawn.params, given, promised)
-        except REFUSALS as error:
+        except Exception as error:
             refuse((here,), given, error)
     return tuple(ops)
 

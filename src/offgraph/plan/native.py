@@ -44,7 +44,7 @@ from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.projective_map import ProjectiveMap
 from offgraph.geometry.resampling import Leg
 from offgraph.plan.lower import PlannedOp
-from offgraph.plan.refusals import REFUSALS, refuse
+from offgraph.plan.refusals import refuse
 from offgraph.steps.kinds import Arithmetic, PointwiseStep
 from offgraph.steps.ops import Grid, Op, Pointwise, Resample, Resize, Zoom, value_table
 from offgraph.targets.composed import (
@@ -342,7 +342,7 @@ def run_image(ops: Sequence[PlannedOp], image: Image, companions: Sequence[Compa
     for planned in ops:
         try:
             native = native_op(planned.op, planned.before)
-        except REFUSALS as error:
+        except Exception as error:
             refuse(planned.steps, planned.before, error)
         if native is not None:
             waiting.append((planned, native))
@@ -367,6 +367,6 @@ def _run_waiting(
     try:
         own = native_target(image.array, output, first.before.spatial, [op for _, op in waiting])
         run_plan([own, *(companion.native for companion in companions)])
-    except REFUSALS as error:
+    except Exception as error:
         refuse(steps, first.before, error)
     return image.with_array(output) if image.axes == last.after.axes else Image(output, last.after.axes)

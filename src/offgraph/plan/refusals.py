@@ -11,17 +11,23 @@ from offgraph.core.machine import machine_error
 from offgraph.core.specs import OpenSpec
 from offgraph.plan.placed import PlacedStep
 
-__all__ = ["REFUSALS", "named", "refuse"]
+__all__ = ["named", "refuse"]
 
-REFUSALS = (ValueError, RuntimeError, OverflowError, OffgraphError, MemoryError)
-"""What a step raises where it refuses an image; anything else is a mistake in its code, and passes through."""
+_REFUSALS = (ValueError, RuntimeError, OverflowError, OffgraphError, MemoryError)
+"""What a step raises where it refuses an image; anything else is a mistake in its code."""
 
 
 def refuse(steps: Sequence[PlacedStep], spec: OpenSpec, error: Exception) -> NoReturn:
-    """Raise the error that says steps, shape, dtype and axes with what was raised; a machine's failure as it is."""
+    """Raise a refusal as an error that says steps, shape, dtype and axes; a machine's failure as it is.
+
+    A mistake in a step's own code stays the exception that it is, with a note that says the same.
+    """
     if isinstance(error, MachineError):
         raise error
     where = " + ".join(dict.fromkeys(here.where for here in steps))
+    if not isinstance(error, _REFUSALS):
+        error.add_note(f"in {where} [image of shape {spec.shape}, dtype {spec.dtype}, axes {spec.axes}]")
+        raise error
     if isinstance(error, MemoryError):
         raise machine_error(f"{where} [{spec.shape}, {spec.dtype}]", error) from error
     says = str(error) or type(error).__name__
@@ -32,8 +38,8 @@ def refuse(steps: Sequence[PlacedStep], spec: OpenSpec, error: Exception) -> NoR
 
 @contextmanager
 def named(steps: Sequence[PlacedStep], spec: OpenSpec) -> Iterator[None]:
-    """Say step, shape, dtype and axes with what a step refuses; a mistake in the step's own code passes through."""
+    """Say step, shape, dtype and axes with whatever is raised inside; see `refuse`."""
     try:
         yield
-    except REFUSALS as error:
+    except Exception as error:
         refuse(steps, spec, error)
