@@ -114,7 +114,7 @@ class TestEveryLevel:
             images = images[:, ::-1, ::-1]
         elif layout == "transposed":
             images = images.swapaxes(1, 2)
-        # Halves, quarters and whole steps put sums on rounding edges.
+        # Halves, quarters and whole steps put sums on rounding boundaries.
         steps = np.where(random.random((count, 2, 2)) < 0.5, 4, 1000)
         matrices = np.round(random.normal(0, 0.8, (count, 2, 2)) * steps) / steps
         offsets = np.round(random.normal(0, 8, (count, 2)) * 4) / 4

@@ -18,12 +18,12 @@ channels = st.sampled_from((1, 2, 3, 4, 7))
 seeds = st.integers(0, 2**32 - 1)
 modes = st.sampled_from(MODES)
 fills = st.sampled_from((0.0, 2.5, 254.5, 300.0, -1.0))
-# Multiples of 45 degrees and of one half put points on samples and half way: sums on rounding edges.
+# Multiples of 45 degrees and of one half put points on samples and half way: sums on rounding boundaries.
 angles = st.one_of(st.floats(-180, 180), st.integers(-8, 8).map(lambda n: n * 45))
 
 
 def make_image(seed, height, width, planes, dtype):
-    """Noise beside a flat half and a few values one apart, where blends lie on rounding edges."""
+    """Noise beside a flat half and a few values one apart, where blends lie on rounding boundaries."""
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, (height, width, planes))
     image[:, width // 2 :] = image[0, 0]

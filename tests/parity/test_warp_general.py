@@ -26,7 +26,7 @@ entries = st.sampled_from((0.0, 0.05, -0.1, 0.5, 1.0, 1.0, -1.0, 0.93))
 
 
 def image_of(seed, shape, dtype):
-    """Noise beside a flat half, where sums lie on rounding edges; values of one magnitude and, in floats, of others."""
+    """Noise beside a flat half, where sums lie on rounding boundaries; values of one magnitude and, in floats, of others."""
     random = np.random.default_rng(seed)
     image = random.integers(0, 256, shape).astype(np.float64)
     image[..., shape[-1] // 2 :] = image.flat[0]

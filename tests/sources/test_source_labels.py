@@ -278,7 +278,7 @@ def test_what_is_certainly_a_class_is_one_without_a_word(tmp_path, cells) -> Non
 @pytest.mark.parametrize(
     ("header", "cells", "options", "said"),
     [
-        ("label", ["1", ""], {"task": "regress"}, r"row 3: no number in the column label"),
+        ("label", ["1", ""], {"task": "regress"}, r"row 3: no value in the column label"),
         ("label", ["1", "nan"], {"task": "regress"}, r"row 3: 'nan' is not a finite number"),
         ("label", ["1", "1e999"], {"task": "regress"}, r"row 3: '1e999' is not a finite number"),
         ("label", ["1", "1_0"], {"task": "regress"}, r"row 3: '1_0' is not a finite number"),

@@ -182,7 +182,7 @@ def test_a_row_that_leads_out_of_the_folder_is_named(tmp_path, climbing) -> None
         ("", "first row must name the columns"),
         ("file,label\n1.png,a\n", "one of them 'path'"),
         ("path,path\n1.png,a\n", "each once"),
-        ("path,label\n", "no rows beneath the header"),
+        ("path,label\n", "no rows below the header"),
         ("path,label\n1.png\n", "row 2: 1 values for 2 columns"),
         ("path,label\n1.png,a\n./1.png,b\n", "row 3: 1.png stands in row 2 already, with another label"),
         ("path,label\n1.png,\n", "row 2: no label for 1.png"),

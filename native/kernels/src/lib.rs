@@ -1,4 +1,4 @@
-//! The loops behind `offgraph.ndimage`, without Python.
+//! The loops of `offgraph.ndimage`, without Python.
 //!
 //! Every kernel takes arrays whose element type is known at run time ([`array::view`]). Where SciPy computes in `f64`,
 //! pixels are read as `f64`, computed in SciPy's order, and stored with one of the cast rules of [`array::sample`].

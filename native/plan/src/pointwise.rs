@@ -16,7 +16,7 @@ use offgraph_kernels::pointwise::linear;
 use offgraph_kernels::pointwise::lookup;
 use std::sync::Arc;
 
-/// What becomes of every value, for each channel.
+/// The result for every value, for each channel.
 #[derive(Debug)]
 pub struct Table {
     /// Shape (channels, 256) or (channels, 65536), in the order of the values' bits.
@@ -85,7 +85,7 @@ fn in_c_order(
 /// Values looked up in a table.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    /// What becomes of every value.
+    /// The result for every value.
     pub table: Arc<Table>,
     /// The axis of the channels, of all axes of the array.
     pub channel: Option<usize>,

@@ -199,8 +199,10 @@ impl Zoom {
         let padded = padded(input, axes, policy)?;
         let source = padded.as_ref().map_or_else(|| input.view(), Workspace::view);
         let mut coefficients = Workspace::new(DType::F64, source.shape());
-        let ViewMut::F64(room) = coefficients.view_mut() else { unreachable!("it was made of this type") };
-        zoom::zoom_filtered(&source, room, output, axes.outer, maps, &policy.options(policy.pad()))
+        let ViewMut::F64(coefficients) = coefficients.view_mut() else {
+            unreachable!("it was made of this type")
+        };
+        zoom::zoom_filtered(&source, coefficients, output, axes.outer, maps, &policy.options(policy.pad()))
     }
 }
 

@@ -168,9 +168,11 @@ fn displace(field: &Array, order: usize, zooms: &[f64], mut to: ViewMut<'_>) -> 
     if order < 2 {
         zoom::zoom(&view, dense.view_mut(), 1, &maps, &options)?;
     } else {
-        let mut room = Workspace::new(DType::F64, view.shape());
-        let ViewMut::F64(room) = room.view_mut() else { unreachable!("it was made of this type") };
-        zoom::zoom_filtered(&view, room, dense.view_mut(), 1, &maps, &options)?;
+        let mut workspace = Workspace::new(DType::F64, view.shape());
+        let ViewMut::F64(coefficients) = workspace.view_mut() else {
+            unreachable!("it was made of this type")
+        };
+        zoom::zoom_filtered(&view, coefficients, dense.view_mut(), 1, &maps, &options)?;
     }
     let ViewMut::F64(to) = &mut to else { return Err(KernelError::parameter("coordinates are float64")) };
     match_dtype!(View, dense.view(), dense => to.zip_mut_with(&dense, |to, from| *to = from.to_f64()));

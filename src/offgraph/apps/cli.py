@@ -430,7 +430,7 @@ def _describe_step(name: str) -> None:
                 texts[field] or "not described", 100, initial_indent=f"  {field}: ", subsequent_indent="    "
             )
         )
-    with contextlib.suppress(RecipeError):  # an own step may show none
+    with contextlib.suppress(RecipeError):  # a custom step may show none
         typer.echo(f"\nIn a recipe file:\n\n{textwrap.indent(example(step), '  ')}")
     if python:
         typer.echo(f"In Python:\n\n{textwrap.indent(python, '  ')}")

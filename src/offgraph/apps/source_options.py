@@ -102,7 +102,10 @@ _OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
     "axes": (AxesOption, None, lambda v: v),
     "page": (PageOption, None, lambda v: v),
     "alpha": (
-        Annotated[Alpha, typer.Option(help="Opacity: left out, or laid on white or black.")],
+        Annotated[
+            Alpha,
+            typer.Option(help="Transparency: drop the alpha channel, or composite onto white or black."),
+        ],
         "drop",
         lambda v: v,
     ),

@@ -33,7 +33,7 @@ FileColor = Literal[Color, "labels"]
 """What one file may be read as; "labels" gives the stored numbers, without palette or gamma."""
 
 Alpha = Literal["drop", "white", "black"]
-"""What becomes of opacity: left out, or laid on white or black."""
+"""How transparency is handled: the alpha channel is dropped, or the image composited onto white or black."""
 
 ModelTask = Literal["classify", "multilabel", "regress", "segment"]
 """What a saved model predicts."""
@@ -49,7 +49,7 @@ AnnotationFormat = Literal["voc", "coco", "yolo"]
 COCO's corner and size in pixels; YOLO's centre and size as shares of the image."""
 
 BadBoxes = Literal["skip", "error"]
-"""What a box without area, or outside its image, does: it is left out and counted, or refused."""
+"""How a box without area, or outside its image, is handled: left out and counted, or refused."""
 
 ObjectMasks = Literal["instances", "semantic"]
 """A mask drawn from annotated objects: object i, from 0, has the label i + 1; or class k has the label k + 1."""
@@ -58,10 +58,10 @@ MissingMask = Literal["error", "skip", "background"]
 """What an image without a mask means where others have one."""
 
 NonFinite = Literal["error", "allow"]
-"""What NaN and infinity do in an image of floats: count as a fault of the image, or pass."""
+"""How NaN and infinity in a float image are handled: as a fault of the image, or as values like any other."""
 
 OnError = Literal["quarantine", "stop"]
-"""What a file that cannot be read does to a run: it is listed and the run goes on, or the run stops."""
+"""How a run handles a file that cannot be read: it lists the file and continues, or stops."""
 
 Store = Literal["integers", "final"]
 """What a dataset holds: images after the last step that gives integers, or the final floats."""

@@ -46,7 +46,7 @@ def is_machine(error: BaseException | None, most_bytes: int | None = None) -> bo
         What was caught. An error raised ``from`` another is judged by that one too.
     most_bytes : int, optional
         What one array may take by the limits in force. NumPy says how much it was asked for: more than this is
-        what the file or the step asked for, not want of memory.
+        what the file or the step asked for, not lack of memory.
     """
     while error is not None:
         if isinstance(error, MachineError):
@@ -70,9 +70,9 @@ def machine_error(where: str, error: BaseException) -> MachineError:
     while cause is not None and not isinstance(cause, OSError | MemoryError):
         cause = cause.__cause__
     if not isinstance(cause, OSError):
-        said = f" ({cause})" if cause is not None and str(cause) else ""
+        detail = f" ({cause})" if cause is not None and str(cause) else ""
         return MachineError(
-            f"{where}: not enough memory{said}", OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+            f"{where}: not enough memory{detail}", OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         )
     if isinstance(cause, MachineError):
         text = str(cause)

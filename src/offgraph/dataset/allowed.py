@@ -39,7 +39,7 @@ class MaxBad:
         Raises
         ------
         BuildError
-            Where it is none of these.
+            For anything else.
         """
         given = value
         if isinstance(value, str):
@@ -65,7 +65,7 @@ class MaxBad:
         )
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """The limit in words."""
         return f"{self.share * 100:.4g} %" if self.share is not None else f"{self.count}"
 

@@ -195,8 +195,8 @@ def build(
             raise BuildError(f"group_by={group_by!r:.80}: is for val= and test=; give one of them")
         return how.build(Part(out, source, recipe, copies))
     parts = divide(source, recipe, out, val=val, test=test, seed=seed, group_by=group_by, copies=copies)
-    said = group_by if group_by is None or isinstance(group_by, str) else "a function"
-    note(out, parts, {"val": val, "test": test, "seed": seed, "group_by": said}, write=not dry_run)
+    grouped = group_by if group_by is None or isinstance(group_by, str) else "a function"
+    note(out, parts, {"val": val, "test": test, "seed": seed, "group_by": grouped}, write=not dry_run)
     return merged(out, {part.path.name: how.build(part) for part in parts})
 
 
@@ -376,7 +376,7 @@ class _Run:
             ) as made:
                 for shard in todo:
                     self._write(shard, len(shards[shard]), made, step)
-        # What stands beside the shards follows from them: it is made again, and written where it is not the same.
+        # The files next to the shards follow from them: they are made again, and written where they differ.
         written = self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
         written += self.records.finish()
         if finished and not self.retried:
@@ -460,7 +460,7 @@ class _Run:
                 self.records.list_bad(self.bad)
                 where = f" (all so far in {self.folder.path / BAD_TABLE})"
             raise BuildError(
-                f"{self.folder.path}: {images} of {total} images are bad{where}, more than max_bad={self.allowed.said} "
+                f"{self.folder.path}: {images} of {total} images are bad{where}, more than max_bad={self.allowed.text} "
                 f"allows; {count_of(self.good, 'example')} could be used so far; the last: {bad[-1]['name']}: {bad[-1]['quarantined']}. "
                 "Look at these files and at the options, or raise max_bad: the same build then goes on where it was"
             )
@@ -488,7 +488,7 @@ class _Run:
             seconds=seconds,
             resumed=resumed,
             repaired=tuple(repaired),
-            max_bad=self.allowed.said,
+            max_bad=self.allowed.text,
             draws=self.maker.recipe.draws,
         )
 

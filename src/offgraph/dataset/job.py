@@ -185,10 +185,10 @@ class Job:
         found = []
         if self.recipe != new.recipe:
             try:
-                told = explain_difference(Compose.from_dict(self.recipe), Compose.from_dict(new.recipe))
+                difference = explain_difference(Compose.from_dict(self.recipe), Compose.from_dict(new.recipe))
             except RecipeError as error:
-                told = f"one that cannot be read: {error}"
-            found.append("another recipe: " + told)
+                difference = f"one that cannot be read: {error}"
+            found.append("another recipe: " + difference)
         default = asdict(Reading()) | {"encoding": "png"}  # of what an earlier version could not say
         for name in self.options | new.options:
             if name in _NOT_COMPARED:
@@ -264,8 +264,8 @@ def class_counts(job: Job, labels: Sequence[Any]) -> dict[str, int]:
 def explain_difference(old: Compose, new: Compose) -> str:
     """Say where two whole recipes differ, Augment and all: step and field."""
     names = ("the recipe it was built with", "this one")
-    told = explain_mismatch(Compose(old.steps), Compose(new.steps), names=names)
-    return told or "the same steps, but with other ids, or others of them in Augment"
+    difference = explain_mismatch(Compose(old.steps), Compose(new.steps), names=names)
+    return difference or "the same steps, but with other ids, or others of them in Augment"
 
 
 def _listing_differences(old: tuple[ListedImage, ...], new: tuple[ListedImage, ...]) -> list[str]:

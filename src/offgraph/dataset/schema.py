@@ -279,8 +279,8 @@ def parse(schema: TypeAdapter[Any], value: Any, where: str, advice: str) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, first["loc"]))
-        said = f"{place:.200}: " if place else ""  # none where the whole is no JSON
-        raise BuildError(f"{where}: cannot be read: {said}{first['msg']:.200}; {advice}") from None
+        prefix = f"{place:.200}: " if place else ""  # none where the whole is no JSON
+        raise BuildError(f"{where}: cannot be read: {prefix}{first['msg']:.200}; {advice}") from None
 
 
 def parse_version(

@@ -32,7 +32,7 @@ FEATURES: dict[str, tuple[str, str]] = {
     "image/format": ("string", "'png' or 'raw': what image/encoded holds"),
     "image/shape": ("int64 list", "lengths of the axes; allow_missing=True reads any number of them"),
     "image/dtype": ("string", "a NumPy dtype name: 'uint8', 'uint16', 'float32'"),
-    "image/axes": ("string", "a letter an axis: 'YXC' is height, width, channels"),
+    "image/axes": ("string", "one letter per axis: 'YXC' is height, width, channels"),
     "label": ("int64", "class number; -1 where the source has no classes"),
     "label/name": ("string", "class name; empty where the source has no classes"),
     "mask/encoded": ("string", "label mask as image/encoded; empty where there is none"),
@@ -53,7 +53,7 @@ _OF_TASK: dict[str, dict[str, tuple[str, str]]] = {
     "detect": {
         "objects/bbox": (
             "float list",
-            "left, upper, right and lower edge of each box in pixels, 0 at the image's own edge: four numbers a box",
+            "left, upper, right and lower edge of each box in pixels, 0 at the image's own edge: four numbers per box",
         ),
         "objects/label": ("int64 list", "class number of each box; label is -1"),
     },
@@ -156,7 +156,7 @@ class TFRecordFormat(ShardedFormat):
         return image, None if line["mask"] is None else feature["mask/encoded"].bytes_list.value[0]
 
     def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
-        """Write what stands beside the shards: the description of the features."""
+        """Write the file next to the shards that describes their features."""
         del lines  # every example has the same features
         described = {
             name: {

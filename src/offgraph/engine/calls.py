@@ -66,7 +66,7 @@ def output_array(
 ) -> np.ndarray:
     """The array to write into: made from a dtype, or the caller's own after a check.
 
-    The warning points at the caller of the public function, which calls this or is so many functions `above` the one
+    The warning points at the caller of the public function, which calls this or is this many functions (`above`) above the one
     that does. A new array is `zeroed` on request: where not every element is written.
     """
     if shape is None:

@@ -232,7 +232,7 @@ def resize(
     antialias : bool, optional
         Whether the kernel is as wide as an output pixel where that is wider than an input pixel.
     window : sequence of (int, int), optional
-        (start, length) for each spatial axis: only these pixels of the result are made. Left out, all are.
+        (start, length) for each spatial axis: only these pixels of the result are made; by default all.
 
     Returns
     -------

@@ -57,11 +57,11 @@ def prefiltered(
     order: int,
     mode: str,
     cval: Any,
-    room: np.ndarray | None = None,
+    workspace: np.ndarray | None = None,
 ) -> tuple[np.ndarray, int]:
     """Spline coefficients over `axes` as float64, and the number of samples that they begin before the image.
 
-    They lie one plane after the other in memory. `room` is what an earlier call for an image of this shape returned.
+    They lie one plane after the other in memory. `workspace` is what an earlier call for an image of this shape returned.
     """
     image, pad = _padded(image, axes, mode, cval)
     check_filter_order(order)
@@ -69,7 +69,7 @@ def prefiltered(
     others = [axis for axis in range(image.ndim) if axis not in axes]
     to_planes = (*others, *axes)
     planes = image.transpose(to_planes)
-    coefficients = np.empty(planes.shape) if room is None else room.transpose(to_planes)
+    coefficients = np.empty(planes.shape) if workspace is None else workspace.transpose(to_planes)
     for axis in range(len(others), image.ndim):
         filter_axis(planes, order, axis, coefficients, code)
         planes = coefficients

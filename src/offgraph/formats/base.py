@@ -120,7 +120,7 @@ class Limits:
             )
 
     def check_plausible(self, pixels: int, stored_bytes: int, pixels_per_byte: int) -> None:
-        """Raise `FormatError` where so few bytes cannot hold so many pixels, however well compressed."""
+        """Raise `FormatError` where a file of this size cannot hold this many pixels, however well compressed."""
         if pixels > stored_bytes * pixels_per_byte:
             raise FormatError(
                 f"the header declares {pixels:,} pixels, which {stored_bytes:,} bytes cannot hold: "

@@ -30,7 +30,7 @@ _FILE_OVERHEAD = 1 << 24  # metadata that a file may hold beyond its pixels
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """A decoded file: upright pixels, and what the file said about them.
+    """A decoded file: upright pixels, and what the file declares about them.
 
     Parameters
     ----------
@@ -261,5 +261,7 @@ def _check_shape(stored: StoredImage, declared: list[tuple[int, int]]) -> None:
         raise FormatError(f"damaged: decoded into an array of shape {shape} with the axes {axes}")
     size = shape[axes.index("Y")], shape[axes.index("X")]
     if declared and size != declared[0]:
-        said = " × ".join(map(str, declared[0]))
-        raise FormatError(f"damaged: decoded into {size[0]} × {size[1]} pixels, its header says {said}")
+        declared_text = " × ".join(map(str, declared[0]))
+        raise FormatError(
+            f"damaged: decoded into {size[0]} × {size[1]} pixels, its header says {declared_text}"
+        )

@@ -26,8 +26,8 @@ def find_orientation(exif: bytes, xmp: bytes = b"") -> int:
     """
     value = _read_tag(exif.removeprefix(b"Exif\0\0"))
     if value is None:
-        said = _XMP_ORIENTATION.search(xmp)
-        value = int(said[1]) if said else 1
+        found = _XMP_ORIENTATION.search(xmp)
+        value = int(found[1]) if found else 1
     return value if 1 <= value <= 8 else 1
 
 

@@ -159,11 +159,11 @@ class _Worker:
         except (wire.Closed, TimeoutError) as error:
             stderr = self._process.stderr
             self._process.kill()
-            said = (stderr.read() or b"").decode(errors="replace").strip() if stderr else ""
+            output = (stderr.read() or b"").decode(errors="replace").strip() if stderr else ""
             self.stop()
             raise ChildProcessError(
                 errno.ECHILD,
-                f"the process that decodes such files does not start: {said[-300:] or 'it ended'}",
+                f"the process that decodes such files does not start: {output[-300:] or 'it ended'}",
             ) from error
         except BaseException:
             self.stop()

@@ -21,7 +21,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _CHECKED = {b"IHDR", b"PLTE", b"IDAT", b"tRNS"}
-_MOST_CHUNKS, _CHUNK_BYTES = 10_000, 512  # at most, beside one for so many bytes; libpng writes 8 KB and more
+_MOST_CHUNKS, _CHUNK_BYTES = 10_000, 512  # at most, plus one per so many bytes; libpng writes 8 KB and more
 _DEFLATE_BEST = 1032  # no deflate stream grows by more
 _GREY, _RGB, _PALETTE = 0, 2, 3
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
@@ -50,7 +50,7 @@ class _Chunks:
 
 
 def _read_chunks(data: bytes, limits: Limits) -> _Chunks:
-    """Read what is said about the image; check the checksums of the chunks that make it."""
+    """Read the chunks that describe the image; check the checksums of the chunks that make it."""
     found, at, idat = _Chunks(), len(_SIGNATURE), 0
     kept = [_SIGNATURE]
     left = _MOST_CHUNKS + len(data) // _CHUNK_BYTES

@@ -26,16 +26,16 @@ def decode(data: bytes, limits: Limits) -> StoredImage:
     """Decode the first image of a PNM file: bits as bool, up to 8 bits as uint8, more as uint16."""
     kind = data[1] - ord("0")
     plain, bits, channels = kind <= 3, kind in (1, 4), 3 if kind in (3, 6) else 1
-    said = _SIZE.match(data, 0, _LONGEST_HEADER)
-    if said is None:
+    found = _SIZE.match(data, 0, _LONGEST_HEADER)
+    if found is None:
         raise FormatError("truncated or damaged: no height and width in the header")
-    width, height = int(said[1]), int(said[2])
-    top, at = 1, said.end()
+    width, height = int(found[1]), int(found[2])
+    top, at = 1, found.end()
     if not bits:
-        said = _MAXVAL.match(data, at, at + _LONGEST_HEADER)
-        if said is None or not 1 <= int(said[1]) <= 65535:
+        found = _MAXVAL.match(data, at, at + _LONGEST_HEADER)
+        if found is None or not 1 <= int(found[1]) <= 65535:
             raise FormatError("truncated or damaged: the header does not say the largest value, 1 to 65535")
-        top, at = int(said[1]), said.end()
+        top, at = int(found[1]), found.end()
     limits.check(height, width, pixel_bytes=channels * (1 if top < 256 else 2))
     limits.check_plausible(height * width, len(data), 8 if kind == 4 else 1)
     shape = (height, width, channels)[: 2 if channels == 1 else 3]

@@ -154,8 +154,8 @@ def _decode(
         except (FormatError, MachineError, MemoryError):
             raise
         except Exception as error:
-            said = f"; {complaints[0]}" if complaints else ""
-            raise FormatError(f"{cause_of(error)}{said}") from error
+            detail = f"; {complaints[0]}" if complaints else ""
+            raise FormatError(f"{cause_of(error)}{detail}") from error
     return replace(stored, notes=(*stored.notes, *dict.fromkeys(complaints)))
 
 
@@ -252,11 +252,11 @@ def _read_series(
 
 
 def _orientation(page: Any) -> int:
-    said = page.tags.valueof(_ORIENTATION)
-    if said is None:
+    value = page.tags.valueof(_ORIENTATION)
+    if value is None:
         xmp = page.tags.valueof(_XMP)
         return find_orientation(b"", xmp if isinstance(xmp, bytes) else str(xmp or "").encode())
-    return int(said) if isinstance(said, int) and 1 <= said <= 8 else 1
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _check_size(series: Any, shape: tuple[int, ...], named: str, limits: Limits) -> None:

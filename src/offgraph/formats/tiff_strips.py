@@ -158,10 +158,10 @@ def read_chroma(page: Any, data: bytes) -> np.ndarray | None:
     FormatError
         Where a strip or tile is cut: libtiff would fill it up.
     """
-    said = page.tags.valueof(_SUBSAMPLING, (2, 2))
-    if not isinstance(said, tuple) or len(said) != 2 or not {*said} <= {1, 2, 4}:
-        raise FormatError(f"damaged: chroma for blocks of {said} pixels")
-    across, down = said
+    subsampling = page.tags.valueof(_SUBSAMPLING, (2, 2))
+    if not isinstance(subsampling, tuple) or len(subsampling) != 2 or not {*subsampling} <= {1, 2, 4}:
+        raise FormatError(f"damaged: chroma for blocks of {subsampling} pixels")
+    across, down = subsampling
     rows, columns = _segment_size(page)
     height, blocks, plain = int(page.imagelength), -(-columns // across), page.compression == _NONE
     pieces = math.prod(page.chunked[1:]) if page.planarconfig == 2 else len(page.dataoffsets)

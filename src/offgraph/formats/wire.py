@@ -79,7 +79,7 @@ def receive_into(channel: socket.socket, buffer: memoryview, deadline: float | N
 
 def pack(stored: StoredImage) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Split a decoded file into what JSON holds and its arrays."""
-    said: dict[str, Any] = {}
+    header: dict[str, Any] = {}
     arrays: list[np.ndarray] = []
     for field in fields(stored):
         value = getattr(stored, field.name)
@@ -87,15 +87,15 @@ def pack(stored: StoredImage) -> tuple[dict[str, Any], list[np.ndarray]]:
             value = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
             arrays.append(value)
             value = {"dtype": value.dtype.str, "shape": value.shape}
-        said[field.name] = value
-    return said, arrays
+        header[field.name] = value
+    return header, arrays
 
 
-def unpack(said: dict[str, Any], limits: Limits, channel: socket.socket, deadline: float) -> StoredImage:
+def unpack(header: dict[str, Any], limits: Limits, channel: socket.socket, deadline: float) -> StoredImage:
     """Make a decoded file of an answer; all of it is checked, since a compromised decoder may have written it."""
     given: dict[str, Any] = {}
     for field in fields(StoredImage):
-        value = said[field.name]
+        value = header[field.name]
         if field.name in ("array", "palette") and value is not None:
             value = _empty(value, limits.max_bytes if field.name == "array" else 8 * _ENTRIES)
             if value.nbytes:

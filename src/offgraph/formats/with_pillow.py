@@ -86,11 +86,11 @@ def decode_odd(data: bytes, kind: str, limits: Limits) -> StoredImage:
     passed on meanwhile.
     """
     with _WARNINGS:
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             stored = decode_first(data, kind, limits)
         heard = []
-        for one in said:
+        for one in caught:
             if Path(one.filename).parent.name == "PIL":
                 heard.append(f"Pillow says: {str(one.message).strip()}")
             else:

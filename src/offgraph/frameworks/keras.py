@@ -194,25 +194,25 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
         Where the file is not a ``.keras`` file with a recipe, is damaged, or unpacks to an implausible size.
     """
     path = path_of("path", path)
-    told = read_description(path)
+    description = read_description(path)
     model = _load_model(path, compile)
     taken = shape_of(model, "input")[1:]
-    if taken != told.input_spec.shape:
+    if taken != description.input_spec.shape:
         raise OffgraphError(
-            f"{path}: {MEMBER} in it says that the model takes {told.input_spec.shape}, but it takes {taken}; save it "
+            f"{path}: {MEMBER} in it says that the model takes {description.input_spec.shape}, but it takes {taken}; save it "
             "again with offgraph.save(model, recipe, path)"
         )
-    task_of(model, told.task, named=False)
+    task_of(model, description.task, named=False)
     return SavedModel(
         model,
-        told.recipe,
-        told.class_names,
-        told.postprocess,
-        told.task,
-        told.input_spec,
+        description.recipe,
+        description.class_names,
+        description.postprocess,
+        description.task,
+        description.input_spec,
         path,
-        told.target_names,
-        told.outputs,
+        description.target_names,
+        description.outputs,
     )
 
 

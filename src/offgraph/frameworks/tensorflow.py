@@ -176,7 +176,7 @@ class _Passes:
     """The passes in progress, each identified by a ticket that lives as long as TensorFlow's iterator of the pass.
 
     Replaces ``Dataset.from_generator``. On Python 3.11 that makes the C library fetch every array above 128 KiB from
-    the system anew, for the rest of the process: a page fault per 4 KiB, a third of a pass's time.
+    the system again, for the rest of the process: a page fault per 4 KiB, a third of a pass's time.
 
     Parameters
     ----------

@@ -144,9 +144,9 @@ class Frame:
         points : array_like of float64, shape (..., n), or offgraph.Points, optional
             Points in output pixels, (row, column) or (slice, row, column), pixel centres at integers.
         axes : str, optional
-            Axes of the array. Left out, its first axes are the spatial ones and the rest is carried along.
+            Axes of the array. By default its first axes are the spatial ones and the rest is carried along.
         fill : float
-            Value of original pixels that the output does not show; `valid` tells which.
+            Value of original pixels that the output does not show; `valid` says which.
 
         Returns
         -------

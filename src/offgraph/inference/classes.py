@@ -16,7 +16,7 @@ __all__ = ["ClassOutcome", "LabelOutcome"]
 
 _MATRIX = 200  # classes up to which their matrix is drawn
 _MISTAKES = 20  # kinds of mistake that are listed
-_LEAST = 12  # correct images on the page, where there are so many
+_LEAST = 12  # correct images on the page, if there are this many
 
 
 class _Counted(Outcome):
@@ -163,13 +163,13 @@ class LabelOutcome(_Counted):
             wrong = set(truth) ^ set(labels)
             missed = ", ".join(names[number] for number in truth if number in wrong)
             false = ", ".join(names[number] for number in labels if number in wrong)
-            said = "; ".join(
+            text = "; ".join(
                 [f"missed: {missed}"] * bool(missed)
                 + [f"false: {false}"] * bool(false)
                 + [prediction.item.name]
             )
             rank = len(wrong) + max(abs(values[number] - self.run.threshold) for number in wrong)
-            self._wrong.add(rank, Shown(prediction.index, prediction.summary, said, "wrong"))
+            self._wrong.add(rank, Shown(prediction.index, prediction.summary, text, "wrong"))
         return {
             "labels": list(labels),
             "label_names": list(prediction.labelled),

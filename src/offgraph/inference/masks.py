@@ -67,14 +67,14 @@ class MaskOutcome(Outcome):
             "foreground": rounded(np.count_nonzero(mask) / max(mask.size, 1)),
             "objects": found,
         }
-        said = f"{count_of(len(found), self._one)}, {entry['foreground']:.1%} of the image"
+        text = f"{count_of(len(found), self._one)}, {entry['foreground']:.1%} of the image"
         rank = 0.0
         if truth is not None:
             iou, dice = self.overlaps.add(truth.array, mask)
             entry |= {"iou": rounded(iou), "dice": rounded(dice)}
-            said = f"IoU {iou:.1%}, Dice {dice:.1%}; {said}"
+            text = f"IoU {iou:.1%}, Dice {dice:.1%}; {text}"
             rank = -iou
-        self._show(prediction, image, None if truth is None else truth.array, len(found), rank, said)
+        self._show(prediction, image, None if truth is None else truth.array, len(found), rank, text)
         return entry
 
     def _list(self, name: str, found: list[dict[str, Any]], dimensions: int) -> None:
@@ -93,7 +93,7 @@ class MaskOutcome(Outcome):
         truth: np.ndarray | None,
         count: int,
         rank: float,
-        said: str,
+        text: str,
     ) -> None:
         """Draw the mask, into its file and where it may be needed for the page."""
         mask, axes = prediction.mask, prediction.axes
@@ -106,7 +106,7 @@ class MaskOutcome(Outcome):
         if not self._worst.takes(rank):
             return
         large = draw_mask(image, mask, axes, numbers=numbers, scale=scale) if scale > 1 else drawn
-        figures = [Figure(draw.fit(large, _SIDE), prediction.item.name, said)]
+        figures = [Figure(draw.fit(large, _SIDE), prediction.item.name, text)]
         if truth is not None:
             true = draw.fit(draw_mask(image, truth, axes, scale=max(scale, 1)), _SIDE)
             figures.append(Figure(true, "true mask", prediction.item.name))

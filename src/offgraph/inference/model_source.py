@@ -77,11 +77,11 @@ def source_for(
             refuse_masks_as_images(source.root, [item.name for item in source])
         return source
     except SourceError as error:
-        said = str(error)
-        if "not among class_names" not in said:
+        message = str(error)
+        if "not among class_names" not in message:
             raise
-        said = said.replace("class_names", f"those that {saved.path} was saved with")
-        raise SourceError(said.replace("labels=None", "labels=None (--labels none)")) from error
+        message = message.replace("class_names", f"those that {saved.path} was saved with")
+        raise SourceError(message.replace("labels=None", "labels=None (--labels none)")) from error
 
 
 def _labels_for(saved: SavedModel, src: str | os.PathLike[str], labels: str | None) -> dict[str, Any]:

@@ -75,10 +75,10 @@ class NumberOutcome(Outcome):
         shown = []
         for place in worst:
             index = self.errors.indices[place]
-            said = "; ".join(
+            text = "; ".join(
                 f"{name} {predicted[place]:.5g}, true {true[place]:.5g}" for name, true, predicted in columns
             )
-            shown.append(Shown(index, said))
+            shown.append(Shown(index, text))
         page.section("Largest errors first")
         if len(self.errors.indices) > len(shown):
             page.text(f"{len(shown)} of {len(self.errors.indices):,}; predictions.csv lists all of them.")

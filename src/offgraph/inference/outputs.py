@@ -72,9 +72,9 @@ def reader_of(saved: SavedModel, outputs: Outputs | None) -> OutputReader:
     from offgraph.frameworks.head import head_of
 
     task = saved.task
-    said = outputs or saved.outputs
-    if said is not None or task == "regress":
-        return OutputReader(task, said == "logits", known=True)
+    declared = outputs or saved.outputs
+    if declared is not None or task == "regress":
+        return OutputReader(task, declared == "logits", known=True)
     head = head_of(saved.model)
     if head.activation in ("softmax", "sigmoid"):
         return OutputReader(task, logits=False, known=True)

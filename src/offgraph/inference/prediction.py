@@ -80,10 +80,10 @@ class Prediction(NotebookView):
     def __repr__(self) -> str:
         if self.mask is not None:
             size = " × ".join(map(str, self.mask.shape))
-            said = f"mask of {size} pixels, labels up to {int(self.mask.max(initial=0))}"
+            described = f"mask of {size} pixels, labels up to {int(self.mask.max(initial=0))}"
         else:
-            said = self.summary
-        return f"<Prediction of {self.item.name!r}: {said}>"
+            described = self.summary
+        return f"<Prediction of {self.item.name!r}: {described}>"
 
     @property
     def summary(self) -> str:
@@ -153,7 +153,7 @@ class Prediction(NotebookView):
         return with_retries(lambda: self.run.source.read(self.index))
 
     def draw(self, *, numbers: bool = False, scale: int = 1, image: np.ndarray | None = None) -> np.ndarray:
-        """Draw the prediction: the mask over the original, or the original with its class beneath.
+        """Draw the prediction: the mask over the original, or the original with its class below.
 
         Parameters
         ----------

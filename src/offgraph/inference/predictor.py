@@ -102,9 +102,9 @@ def predict(
     SourceError
         For a source with classes that the model does not know; names them.
     MachineError
-        From the iterator, where the machine fails, such as for want of memory; no image is set aside for it.
+        From the iterator, where the machine fails, such as for lack of memory; no image is set aside for it.
     OffgraphError
-        For a model whose outputs are neither said nor seen to be probabilities.
+        For a model whose outputs are neither declared nor seen to be probabilities.
 
     Examples
     --------

@@ -230,7 +230,7 @@ def _fill(
         **found,
         several=run.task == "multilabel",
         numbered=run.numbered,
-        too_many=allowed.said if allowed.exceeded(bad, outcome.count + bad) else None,
+        too_many=allowed.text if allowed.exceeded(bad, outcome.count + bad) else None,
     )
     _page(outcome, run).save(folder / "report.html")
     return report

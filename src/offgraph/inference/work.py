@@ -71,14 +71,14 @@ class Work:
     _asked: bool = field(default=False, init=False)
     _found: Grid | None = field(default=None, init=False)
 
-    def run(self, told: Predictions) -> Generator[Prediction, None, None]:
+    def run(self, predictions: Predictions) -> Generator[Prediction, None, None]:
         """Predict batch after batch; bad images are recorded at their place in the order."""
         try:
-            yield from self._all(told)
+            yield from self._all(predictions)
         finally:
             self._ended.set()  # do not wait for threads that pause before another try
 
-    def _all(self, told: Predictions) -> Generator[Prediction, None, None]:
+    def _all(self, predictions: Predictions) -> Generator[Prediction, None, None]:
         done = False
         if self.pad_to == "auto":
             grid = self._grid()
@@ -95,28 +95,28 @@ class Work:
                         raise values
                     if not np.isfinite(values).all():
                         raise StepError("the model's output for it has NaN or infinite values")
-                    made = self._finished(told, entry, values)
+                    made = self._finished(predictions, entry, values)
                 except MachineError:
                     raise
                 except BAD_FILE as error:
-                    self._set_aside(entry.index, error, told)
+                    self._set_aside(entry.index, error, predictions)
                 else:
                     done = True
                     yield made
         if not done:
-            if not told.quarantined:
+            if not predictions.quarantined:
                 raise OffgraphError(f"{self.source.root}: there is no image in it to predict")
-            name, why = told.quarantined[0]
+            name, why = predictions.quarantined[0]
             raise OffgraphError(
                 f"none of the source's images ({len(self.source):,}) could be predicted; "
                 f"the first: {name}: {why}"
             )
 
-    def _set_aside(self, index: int, error: Exception, told: Predictions) -> None:
+    def _set_aside(self, index: int, error: Exception, predictions: Predictions) -> None:
         name = self.source[index].name
         if self.stop:
             raise name_file(error, name)
-        told.quarantined.append((name, reason(error, self.source[index].path, name)))
+        predictions.quarantined.append((name, reason(error, self.source[index].path, name)))
 
     def _batches(self) -> Iterator[list[_Prepared | _Bad]]:
         """Images in order, as many at a time as have one shape and fit a batch; bad ones in between."""
@@ -221,14 +221,14 @@ class Work:
         spec = self.saved.input_spec
         size = tuple(shape[axis] for axis in spec.spatial)
         grid = self._grid() if None in spec.size else None
-        said = f"the model cannot take an image of {' × '.join(map(str, size))} pixels"
+        message = f"the model cannot take an image of {' × '.join(map(str, size))} pixels"
         if grid is not None and any(length % grid.multiple for length in size):
             self._refused[shape] = (
-                f"{said}: its sizes must be multiples of {grid.multiple}. {_pad_to(grid).capitalize()}, or train with a recipe "
+                f"{message}: its sizes must be multiples of {grid.multiple}. {_pad_to(grid).capitalize()}, or train with a recipe "
                 "that ends in such a size"
             )
             return self._refused[shape]
-        return f"{said}: {_first_line(error)}"
+        return f"{message}: {_first_line(error)}"
 
     def _grid(self) -> Grid | None:
         """The sizes that the model takes and gives, found once, on first use."""
@@ -236,30 +236,30 @@ class Work:
             self._found, self._asked = grid_of(self.saved), True
         return self._found
 
-    def _finished(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
+    def _finished(self, predictions: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
         """Make the prediction for one image, by the model's task."""
         nothing = np.zeros(0, np.float32)
         match self.saved.task:
             case "segment":
-                return self._segmented(told, entry, values)
+                return self._segmented(predictions, entry, values)
             case "regress":
                 return self._prediction(
-                    told, entry, nothing, values=tuple(float(value) for value in values.ravel())
+                    predictions, entry, nothing, values=tuple(float(value) for value in values.ravel())
                 )
             case "multilabel":
                 above = tuple(int(number) for number in np.flatnonzero(values > self.threshold))
-                return self._prediction(told, entry, values, labels=above)
+                return self._prediction(predictions, entry, values, labels=above)
             case "classify":
                 if values.shape == (1,):
                     values = np.array([1 - values[0], values[0]], np.float32)
-                return self._prediction(told, entry, values, label=int(values.argmax()))
+                return self._prediction(predictions, entry, values, label=int(values.argmax()))
         raise StepError(f"the outputs of a {self.saved.task} model are not read here; call the model itself")
 
-    def _segmented(self, told: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
+    def _segmented(self, predictions: Predictions, entry: _Prepared, values: np.ndarray) -> Prediction:
         frame = self._to_output(entry.frame, values.shape[:-1])
         back = frame.undo(heatmap=values if values.shape[-1] > 1 else values[..., 0])
         axes = ("ZYX" if len(frame.input_size) == 3 else "YX") + ("C" if values.shape[-1] > 1 else "")
-        return self._prediction(told, entry, back, mask=self._mask(back, axes, entry.index))
+        return self._prediction(predictions, entry, back, mask=self._mask(back, axes, entry.index))
 
     def _to_output(self, frame: Frame, size: tuple[int, ...]) -> Frame:
         """Extend a frame to the grid that the model outputs: the input's, or one a whole factor coarser or finer."""
@@ -288,7 +288,7 @@ class Work:
 
     def _prediction(
         self,
-        told: Predictions,
+        predictions: Predictions,
         entry: _Prepared,
         probabilities: np.ndarray,
         *,
@@ -299,14 +299,14 @@ class Work:
     ) -> Prediction:
         return Prediction(
             self.source[entry.index],
-            told.class_names,
+            predictions.class_names,
             probabilities,
             label,
             mask,
             entry.record,
             entry.axes,
             entry.orientation,
-            told,
+            predictions,
             entry.index,
             labels,
             values,

@@ -224,10 +224,10 @@ def _settings(varied: list[Vary], recipe: Compose | None) -> list[_Setting]:
         for entry, value in zip(varied, values):
             _fields(changed, entry)[entry.field] = value
         caption = ", ".join(f"{e.step}.{e.field} = {json.dumps(v)}" for e, v in zip(varied, values))
-        with warnings.catch_warnings(record=True) as said:  # a setting that changes nothing is shown too
+        with warnings.catch_warnings(record=True) as caught:  # a setting that changes nothing is shown too
             warnings.simplefilter("always")
             chosen = Compose.from_dict(changed, source=f"--vary, {caption}")
-        hints = tuple(str(one.message).removeprefix("--vary, ") for one in said)
+        hints = tuple(str(one.message).removeprefix("--vary, ") for one in caught)
         settings.append(_Setting(caption, chosen, hints))
     return settings
 

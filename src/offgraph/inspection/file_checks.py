@@ -65,7 +65,7 @@ _AREA_FACTOR = 16
 _ASPECT_FACTOR = 4
 _ENOUGH_TO_COMPARE = 5
 _NAMED = 3
-_FEW_TEXTS = 5  # so many texts that are alike are shown one by one
+_FEW_TEXTS = 5  # up to this many similar texts are shown one by one
 _NUMBERS = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
 _MASK_NAME = re.compile(r"^mask .*?\.\w+: ", re.DOTALL)
 _GREY = {"grey", "grey+alpha", "bilevel"}
@@ -83,8 +83,8 @@ class Finding:
     kind : str
         A key of `KINDS`.
     said : str
-        What it is, in a few words, and what to do where the file cannot be used. Files of which the same is said
-        are shown in one line, and so are many files of which the same is said with other numbers.
+        The finding in a few words, and what to do where the file cannot be used. Files with the same text are shown
+        in one line, and so are many files whose texts differ only in numbers.
     detail : str
         What is this file's own, such as the range of its values.
     """
@@ -318,7 +318,7 @@ def _open(
     path: Source | str | os.PathLike[str], options: dict[str, Any]
 ) -> tuple[Source, list[str], list[str]]:
     """Open a source; where a loader would refuse it as a whole, or warn, look at its files all the same."""
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", OffgraphWarning)
         try:
             source, refused = open_source(path, **options), []
@@ -329,7 +329,7 @@ def _open(
             if files.get("masks") in get_args(ObjectMasks):
                 del files["masks"]
             source, refused = open_source(path, **files, labels=None), [str(error)]
-    texts = [str(one.message) for one in said if one.category is OffgraphWarning]
+    texts = [str(one.message) for one in caught if one.category is OffgraphWarning]
     known = (WHITE_MASKS, "bad box")  # all masks are asked below, and all boxes listed
     return source, refused, [text for text in texts if not any(words in text for words in known)]
 
@@ -376,7 +376,7 @@ def _examine(source: Source, index: int) -> _Examined:
 
 
 def _reason(error: DecodeError, item: Item) -> str:
-    """The cause, without the name that stands beside it; a mask is named by its own file."""
+    """The cause, without the file name that precedes it; a mask is named by its own file."""
     text = str(error).removeprefix(f"{item.path}: ")
     return text if item.mask is None else text.replace(str(item.mask), f"mask {item.mask.name}")
 
@@ -415,13 +415,13 @@ def _about_masks(examined: list[_Examined]) -> list[str]:
 def _find_mixed(examined: Iterable[_Examined]) -> None:
     """Report images that differ from most in what all images of a batch must share."""
     usable = [one for one in examined if one.spec is not None]
-    for kind, told in (("images", lambda one: one.spec), ("masks", lambda one: one.mask_spec)):
-        forms = Counter(_form(told(one)) for one in usable if told(one) is not None)
+    for kind, spec_of in (("images", lambda one: one.spec), ("masks", lambda one: one.mask_spec)):
+        forms = Counter(_form(spec_of(one)) for one in usable if spec_of(one) is not None)
         if len(forms) < 2:
             continue
         usual = forms.most_common(1)[0][0]
         for one in usable:
-            spec = told(one)
+            spec = spec_of(one)
             if spec is not None and _form(spec) != usual:
                 what = "" if kind == "images" else "the mask: "
                 one.find("mixed", f"{what}{_form(spec)}, where most {kind} are {usual}")
@@ -485,6 +485,6 @@ def _find_mixed_colour(examined: Iterable[_Examined]) -> None:
     colour = [one for one in readable if one.layout in _COLOUR]
     if not grey or not colour:
         return
-    few, said = (grey, "grey among colour") if len(grey) <= len(colour) else (colour, "colour among grey")
+    few, text = (grey, "grey among colour") if len(grey) <= len(colour) else (colour, "colour among grey")
     for one in few:
-        one.find("colour", f"{said} ({one.layout})")
+        one.find("colour", f"{text} ({one.layout})")

@@ -64,7 +64,7 @@ class Loader(NotebookView):
     ----------
     source : path, Source or BuiltDataset
         A source, whatever :func:`offgraph.open_source` opens, or the folder of a dataset that
-        :func:`offgraph.build` made: the recipe then goes on where the stored images are.
+        :func:`offgraph.build` made: the recipe then continues after the steps that are stored.
     recipe : Compose, list of steps, or path of a recipe file, optional
         What is done with each image. A built dataset has its own; another one is refused.
     batch_size : int
@@ -73,7 +73,7 @@ class Loader(NotebookView):
     threads : int, optional
         Default: one per processor.
     shuffle : bool, optional
-        Shuffle anew in every epoch. Default: only for a training recipe that draws; one without
+        Shuffle again in every epoch. Default: only for a training recipe that draws; one without
         ``Augment``, or of ``.eval()``, keeps the order of the source. Train such a recipe with ``shuffle=True``.
     drop_last : bool
         Leave out a last batch that is not full.
@@ -490,7 +490,7 @@ class Loader(NotebookView):
     def _too_many(self, left_out: int, epoch: int) -> OffgraphError:
         return OffgraphError(
             f"{left_out:,} of {self.num_images:,} images of epoch {epoch} were left out so far, more than "
-            f"max_bad={self._allowed.said} allows{self._first_skipped()}. Look at these files and at the recipe, or raise "
+            f"max_bad={self._allowed.text} allows{self._first_skipped()}. Look at these files and at the recipe, or raise "
             "max_bad"
         )
 

@@ -16,7 +16,7 @@ mistake in a program. Neither is ever set aside."""
 
 
 def name_file(error: Exception, name: str) -> Exception:
-    """Return the error with the file it happened in, said once, at the front; want of memory as a MachineError."""
+    """Return the error with the file's name in front, once; lack of memory as a MachineError."""
     if isinstance(error, MemoryError):
         return machine_error(name, error)
     if name in str(error):

@@ -62,7 +62,7 @@ from offgraph.targets.mask import Mask
 __all__ = ["Companion", "companion", "native_op", "run_image"]
 
 _MOST_KEPT_ENTRIES = 1 << 20
-"""A table that is kept from image to image may be larger than one image, up to so many entries."""
+"""A table that is kept from image to image may have more entries than one image has values, up to this many."""
 
 
 def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:

@@ -221,7 +221,7 @@ class _Reader:
         cls = find_step(name)
         if cls is None:
             near = did_you_mean(name, (*STEPS, "Augment"))
-            known = f"; known are {', '.join(sorted(STEPS))}; an own step needs @og.register, and its module an import"
+            known = f"; known are {', '.join(sorted(STEPS))}; a custom step needs @og.register, and its module has to be imported, or named by an installed package as an entry point of offgraph.steps"
             self.complain(path, f"unknown step {name!r:.60}{near or known}")
             return None
         if fields is None or isinstance(fields, Mapping):

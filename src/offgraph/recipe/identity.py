@@ -76,26 +76,26 @@ def explain_mismatch(a: Compose, b: Compose, *, names: tuple[str, str] = ("the f
     'step 1, MedianFilter: size is 3 in the first and 5 in the second'
     """
     left, right = (list(zip(_numbers(each), canonical(_layer(each), ids=False))) for each in (a, b))
-    said: list[str] = []
+    differences: list[str] = []
     if a.fuse != b.fuse:
-        said.append(f"fuse is {a.fuse} in {names[0]} and {b.fuse} in {names[1]}")
+        differences.append(f"fuse is {a.fuse} in {names[0]} and {b.fuse} in {names[1]}")
     for (number, one), (there, other) in zip(left, right):
         where = f"step {number}" + (f" ({there} in {names[1]})" if there != number else "")
         if one["step"] != other["step"]:
-            said.append(f"{where} is {one['step']} in {names[0]} and {other['step']} in {names[1]}")
-            return "; ".join(said)
+            differences.append(f"{where} is {one['step']} in {names[0]} and {other['step']} in {names[1]}")
+            return "; ".join(differences)
         where = f"{where}, {one['step']}"
         if one["version"] != other["version"]:
-            said.append(
+            differences.append(
                 f"{where}: version {one['version']} in {names[0]} and {other['version']} in {names[1]}"
             )
         for field, value in one["fields"].items():
             if value != (given := other["fields"][field]):
-                said.append(f"{where}: {field} is {value!r} in {names[0]} and {given!r} in {names[1]}")
+                differences.append(f"{where}: {field} is {value!r} in {names[0]} and {given!r} in {names[1]}")
     for longer, name, shorter in ((left, names[0], right), (right, names[1], left)):
         for number, extra in longer[len(shorter) :]:
-            said.append(f"step {number}, {extra['step']}, is only in {name}")
-    return "; ".join(said)
+            differences.append(f"step {number}, {extra['step']}, is only in {name}")
+    return "; ".join(differences)
 
 
 def _numbers(recipe: Compose) -> list[int]:

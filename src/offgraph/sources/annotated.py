@@ -15,7 +15,7 @@ from offgraph.sources.coco import CocoFile, looks_like_coco, open_coco, parse_co
 from offgraph.sources.layout import IMAGE_WORDS, PART_WORDS
 from offgraph.sources.names import named, natural_key, printable
 from offgraph.sources.objects import ObjectsKept
-from offgraph.sources.reading import Meant, Reading
+from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.voc import open_voc
 from offgraph.sources.walk import is_folder, is_image, refused
 from offgraph.sources.yolo import NAME_FILES, YAML_FILES, open_yolo
@@ -48,7 +48,7 @@ class Annotated:
     annotations: Path
     images: Path
 
-    def said(self, root: Path) -> str:
+    def shown(self, root: Path) -> str:
         """The format, and where its files lie, for messages."""
         inside = self.annotations.is_relative_to(root) and self.annotations != root
         shown = self.annotations.relative_to(root).as_posix() if inside else self.annotations.as_posix()
@@ -179,7 +179,7 @@ def open_annotated(
     path: Path,
     annotations: str | Path,
     reading: Reading,
-    meant: Meant,
+    wanted: LabelOptions,
     kept: ObjectsKept,
     root: Path | None = None,
 ) -> Source | None:
@@ -192,7 +192,7 @@ def open_annotated(
     annotations : {"auto", "voc", "coco", "yolo"} or Path
         ``"auto"``: whatever is found. A path: a folder of VOC or YOLO files, or a JSON file.
     reading : Reading
-    meant : Meant
+    wanted : LabelOptions
     kept : ObjectsKept
     root : Path, optional
         Folder of the images that a JSON file names.
@@ -233,10 +233,10 @@ def open_annotated(
     if chosen.format == "coco":
         coco = parse_coco(chosen.annotations)
         images = root or _root_of_coco(coco, chosen.images)
-        return open_coco(coco, images, reading, meant, kept, called="root=" if root else "")
+        return open_coco(coco, images, reading, wanted, kept, called="root=" if root else "")
     _no_parts(chosen)
     opened = open_voc if chosen.format == "voc" else open_yolo
-    return opened(chosen.images, chosen.annotations, reading, meant, kept)
+    return opened(chosen.images, chosen.annotations, reading, wanted, kept)
 
 
 def _of_path(images: Path, annotations: Path) -> Annotated:
@@ -278,7 +278,7 @@ def _question(root: Path, found: list[Annotated]) -> str:
     else:
         choices = " or ".join(f"annotations={printable(one.annotations.as_posix())!r}" for one in found[:3])
     return (
-        f"{where} holds {len(found)} annotations: {named(one.said(root) for one in found)}; write {choices}, or "
+        f"{where} holds {len(found)} annotations: {named(one.shown(root) for one in found)}; write {choices}, or "
         "annotations=None for the images alone"
     )
 

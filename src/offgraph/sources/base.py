@@ -94,7 +94,7 @@ class Sample:
     label : int, tuple of int, tuple of float, or None
         As in `Item`.
     decoded : DecodedImage
-        What the file said: orientation, stored size, format, notes.
+        What the file declares: orientation, stored size, format, notes.
     item : Item
         Where it came from.
     """
@@ -323,7 +323,7 @@ class Source(NotebookView, Sequence[Item]):
         Returns
         -------
         Source
-            The same items, numbered anew. A source without classes is returned as it is.
+            The same items, renumbered. A source without classes is returned as it is.
 
         Raises
         ------

@@ -17,7 +17,7 @@ from offgraph.sources.names import first_repeated, natural_key, nfc, printable
 from offgraph.sources.objects import Keypoints, ObjectRow, ObjectsKept, number_of, read_annotation
 from offgraph.sources.paths import Place
 from offgraph.sources.polygons import Region, RunLengths
-from offgraph.sources.reading import Meant, Reading
+from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.rle import RunLengthError, runs_of_text
 
 __all__ = ["CocoFile", "looks_like_coco", "open_coco", "parse_coco"]
@@ -303,7 +303,7 @@ def _points(here: str, given: Any, own: int, count: int) -> np.ndarray | None:
 
 
 def open_coco(
-    coco: CocoFile, root: Path, reading: Reading, meant: Meant, kept: ObjectsKept, *, called: str = ""
+    coco: CocoFile, root: Path, reading: Reading, wanted: LabelOptions, kept: ObjectsKept, *, called: str = ""
 ) -> Source:
     """Open the images that a JSON file names, those without objects among them.
 
@@ -313,7 +313,7 @@ def open_coco(
     root : Path
         Folder that the ``file_name`` of each image is relative to, and must lie in.
     reading : Reading
-    meant : Meant
+    wanted : LabelOptions
         Its ``class_names``.
     kept : ObjectsKept
     called : str
@@ -329,7 +329,7 @@ def open_coco(
     if not coco.images:
         raise SourceError(f"{where}: no images in it")
     place = Place.of(root, called)
-    class_names = meant.class_names or coco.class_names
+    class_names = wanted.class_names or coco.class_names
     used = {row.category for image in coco.images for row in image.rows}
     refuse_classes(
         where,

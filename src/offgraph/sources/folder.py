@@ -10,7 +10,7 @@ from offgraph.core.errors import SourceError
 from offgraph.sources.base import Item, Source, refuse_classes
 from offgraph.sources.layout import look, nothing_found
 from offgraph.sources.names import class_order, nfc, printable, warn_of_likeness
-from offgraph.sources.reading import Meant, Reading
+from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.walk import list_images
 
 __all__ = ["folders_as_classes", "is_built", "open_folder"]
@@ -38,7 +38,7 @@ def _ours(path: Path) -> bool:
         return False
 
 
-def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
+def open_folder(root: Path, reading: Reading, wanted: LabelOptions) -> Source:
     """Open a folder of images.
 
     Parameters
@@ -47,7 +47,7 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
         The folder.
     reading : Reading
         How files are read.
-    meant : Meant
+    wanted : LabelOptions
         Its ``labels``: with ``"folders"``, the first folder below `root` is the class; with ``None`` there are no
         classes; with ``"auto"``, the one or the other, by whether images lie in folders or in `root` itself; both
         is an error.
@@ -57,7 +57,7 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
     SourceError
         Where there are no images, `labels` leaves a doubt, or a class is not among the class names given.
     """
-    labels = meant.labels
+    labels = wanted.labels
     where = printable(root)
     if _ours(root / SPLIT_FILE):
         raise SourceError(
@@ -76,15 +76,17 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
     left_out.warn(where)
     direct = [one for one in found if "/" not in one.name]
     if labels == "auto":
-        look(root, listing, meant)
+        look(root, listing, wanted)
         labels = None if direct else "folders"
     class_names: tuple[str, ...] = ()
     label_of: Sequence[int | None] = [None] * len(found)
     if labels == "folders":
         left_out.add("in no class folder", *(one.name for one in direct))
         found = [one for one in found if "/" in one.name]
-        class_names, label_of = folders_as_classes(where, [one.name for one in found], listing.classes, meant)
-    meant.needs(where, has_classes=labels == "folders", has_masks=False)
+        class_names, label_of = folders_as_classes(
+            where, [one.name for one in found], listing.classes, wanted
+        )
+    wanted.check_task(where, has_classes=labels == "folders", has_masks=False)
     copies = listing.copies()
     items = tuple(
         Item(one.name, one.path, label, copy_of=copies.get(one.name))
@@ -94,7 +96,7 @@ def open_folder(root: Path, reading: Reading, meant: Meant) -> Source:
 
 
 def folders_as_classes(
-    where: str, names: Sequence[str], classes: Collection[str], meant: Meant
+    where: str, names: Sequence[str], classes: Collection[str], wanted: LabelOptions
 ) -> tuple[tuple[str, ...], list[int]]:
     """Class names, and the class number of each name: its first folder.
 
@@ -106,7 +108,7 @@ def folders_as_classes(
         Paths with at least one folder.
     classes : collection of str
         All folders that are classes, those without an image among them.
-    meant : Meant
+    wanted : LabelOptions
         Its ``class_names``.
 
     Raises
@@ -115,9 +117,9 @@ def folders_as_classes(
         Where a folder is not among the class names given.
     """
     folders = [nfc(name.split("/")[0]) for name in names]
-    if meant.class_names is not None:
-        refuse_classes(where, set(folders), meant.class_names)
-        class_names = meant.class_names
+    if wanted.class_names is not None:
+        refuse_classes(where, set(folders), wanted.class_names)
+        class_names = wanted.class_names
     else:
         class_names = class_order(map(nfc, classes))
         warn_of_likeness(where, class_names)

@@ -15,9 +15,11 @@ from offgraph.sources.names import class_order, named, nfc, printable, warn_call
 
 __all__ = ["Labels", "Row", "read_labels"]
 
-_FEW = 20  # so many different whole numbers are classes without a question, unless each row has another one
-_FEW_WITH_GAPS = 10  # counts and ages have gaps; so many numbers of classes may be absent from a small part
-_A_FEW = 5  # of so many different numbers with gaps each stands in two rows or more, if they are classes
+_FEW = 20  # up to this many different whole numbers are classes without a question, unless each row has another one
+_FEW_WITH_GAPS = (
+    10  # counts and ages have gaps; up to this many class numbers may be absent from a small part
+)
+_A_FEW = 5  # of this many different numbers with gaps each occurs in two rows or more, if they are classes
 _NO_NUMBER = frozenset({"nan", "na", "n/a", "none", "null", "inf", "+inf", "-inf", "-", "?"})
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -58,13 +60,13 @@ class _Columns:
     def cells(self) -> list[str]:
         return [row.cells[self.names[0]] for row in self.rows]
 
-    def error(self, row: Row, said: str) -> SourceError:
-        return SourceError(f"{self.table}, row {row.line}: {said}")
+    def error(self, row: Row, text: str) -> SourceError:
+        return SourceError(f"{self.table}, row {row.line}: {text}")
 
-    def question(self, said: str, *choices: str) -> SourceError:
+    def question(self, text: str, *choices: str) -> SourceError:
         plural = "columns" if len(self.names) > 1 else "column"
         return SourceError(
-            f"{self.table}: the {plural} {named(self.names)} {said}: write {', or '.join(choices)}"
+            f"{self.table}: the {plural} {named(self.names)} {text}: write {', or '.join(choices)}"
         )
 
 
@@ -87,7 +89,7 @@ def read_labels(
     others : tuple of str
         Columns with names that mean nothing here: all but path, label, mask and group.
     task, class_names, targets
-        What the caller said, see `offgraph.open_source`; None where nothing.
+        As given to `offgraph.open_source`; None where not given.
 
     Raises
     ------
@@ -236,11 +238,11 @@ def _task_of_numbers(columns: _Columns, distinct: set[str]) -> Task:
         )
         if few or (dense and rows >= 2 * len(distinct)):
             return "classify"
-        said = f"holds {len(distinct):,} different numbers"
+        text = f"holds {len(distinct):,} different numbers"
     else:
-        said = f"holds {len(distinct):,} different numbers, some with a decimal point"
+        text = f"holds {len(distinct):,} different numbers, some with a decimal point"
     raise columns.question(
-        said, "task='regress' to learn their values", "task='classify' if each number is a class"
+        text, "task='regress' to learn their values", "task='classify' if each number is a class"
     )
 
 
@@ -358,8 +360,8 @@ def _regress(columns: _Columns) -> Labels:
             number = float(cell) if _NUMBER.fullmatch(cell) else math.nan
             if not math.isfinite(number):
                 hint = "; write a decimal point, and no separator of thousands" if "," in cell else ""
-                said = f"{cell!r:.80} is not a finite number{hint}" if cell else "no number"
-                raise columns.error(row, f"{said} in the column {printable(name)}")
+                problem = f"{cell!r:.80} is not a finite number{hint}" if cell else "no value"
+                raise columns.error(row, f"{problem} in the column {printable(name)}")
             numbers.append(number)
         values.append(tuple(numbers))
     return Labels(tuple(values), "regress", target_names=columns.names)

@@ -13,7 +13,7 @@ from offgraph.core.tables import header_of
 from offgraph.formats import AS_ARRAY
 from offgraph.sources.base import count_of
 from offgraph.sources.names import named, natural_key, nfc, printable, warn_caller
-from offgraph.sources.reading import Meant
+from offgraph.sources.reading import LabelOptions
 from offgraph.sources.walk import Listing
 
 __all__ = ["IMAGE_WORDS", "MASK_WORDS", "advice_on", "look", "nothing_found", "refuse_masks_as_images"]
@@ -83,8 +83,8 @@ _VOLUMES = (".nii", ".dcm", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".h5", ".h
 _SHOWN = 3
 
 
-def look(root: Path, listing: Listing, meant: Meant) -> None:
-    """Compare folders whose meaning was not said with what usually lies side by side.
+def look(root: Path, listing: Listing, wanted: LabelOptions) -> None:
+    """Compare folders of unknown meaning with common layouts of data sets.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def look(root: Path, listing: Listing, meant: Meant) -> None:
     """
     direct = [one.name for one in listing.found if "/" not in one.name]
     holding = Counter(one.name.split("/")[0] for one in listing.found if "/" in one.name)
-    known = set(meant.class_names or ())
+    known = set(wanted.class_names or ())
     if known and not direct and {nfc(name) for name in holding} <= known:
         return  # the caller has named these folders as classes
     here = _Here(root, listing)
@@ -132,23 +132,23 @@ def nothing_found(root: Path, listing: Listing) -> SourceError:
     """Return the error for a folder without images: what there is instead, and what to write."""
     here = _Here(root, listing)
     left_out = ", ".join(f"{count} {reason}" for reason, count in listing.left_out.counts.items())
-    said = f"{here.where}: no images in it" + (f" (left out: {left_out})" if left_out else "")
+    message = f"{here.where}: no images in it" + (f" (left out: {left_out})" if left_out else "")
     others = [
         name for names in listing.left_out.names.values() for name in names if PurePosixPath(name).suffix
     ]
     tables = [name for name in others if PurePosixPath(name).suffix.lower() in (".csv", ".tsv")]
     if tables:
-        return SourceError(f"{said}; it holds a table: write open_source({here.at(tables[0])})")
+        return SourceError(f"{message}; it holds a table: write open_source({here.at(tables[0])})")
     if others:
         endings = Counter(PurePosixPath(name).suffix for name in others)
         shown = ", ".join(ending for ending, _ in endings.most_common(_SHOWN))
         most = next(name for name in others if PurePosixPath(name).suffix == endings.most_common(1)[0][0])
-        return SourceError(f"{said}; files here end in {shown}{advice_on(most)}")
+        return SourceError(f"{message}; files here end in {shown}{advice_on(most)}")
     if listing.folders:
         return SourceError(
-            f"{said}; it holds {count_of(len(listing.folders), 'folder')}: {named(listing.folders)}"
+            f"{message}; it holds {count_of(len(listing.folders), 'folder')}: {named(listing.folders)}"
         )
-    return SourceError(said if left_out else f"{said}: the folder is empty")
+    return SourceError(message if left_out else f"{message}: the folder is empty")
 
 
 def refuse_masks_as_images(root: Path, names: Sequence[str]) -> None:
@@ -231,13 +231,13 @@ class _Here:
         if len(parts) < 2:
             return
         first = next((name for name in parts if name.lower().startswith("tr")), parts[0])
-        said = (
+        message = (
             f"{self.where} holds {' and '.join(f'{printable(part)}/' for part in parts)}, which look like parts of a "
             f"data set: open each alone, as open_source({self.at(first)})"
         )
         if len(parts) == len(holding):
-            raise SourceError(f"{said}; or write labels='folders' if they are classes")
-        warn_caller(f"{said}; they are taken as classes now: write labels='folders' if this is meant")
+            raise SourceError(f"{message}; or write labels='folders' if they are classes")
+        warn_caller(f"{message}; they are taken as classes now: write labels='folders' if this is meant")
 
     def no_stacks_of_folders(self) -> None:
         """One folder per image, with images/ and masks/ in each."""

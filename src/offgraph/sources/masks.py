@@ -32,19 +32,19 @@ def parse_mask_values(given: Any) -> tuple[tuple[int, int], ...] | None:
     """
     if given is None:
         return None
-    said = f"mask_values={given!r:.80}: give whole numbers by the values in the files, such as {{255: 1}}"
+    message = f"mask_values={given!r:.80}: give whole numbers by the values in the files, such as {{255: 1}}"
     pairs = given.items() if isinstance(given, Mapping) else given
     try:
         values = dict(pairs)
     except (TypeError, ValueError) as error:
-        raise SourceError(said) from error
+        raise SourceError(message) from error
     whole = (int, np.integer)
     if not values or any(
         not isinstance(value, whole) or isinstance(value, bool) or not 0 <= value < 2**32
         for pair in values.items()
         for value in pair
     ):
-        raise SourceError(said)
+        raise SourceError(message)
     return tuple(sorted(({0: 0} | {int(was): int(now) for was, now in values.items()}).items()))
 
 

@@ -126,7 +126,7 @@ def named(names: Iterable[str], most: int = _SHOWN) -> str:
     return ", ".join(printable(name) for name in ordered[:most]) + more
 
 
-def warn_caller(said: str) -> None:
+def warn_caller(text: str) -> None:
     """Warn at the line that called into the package, through however many functions of it.
 
     Warns
@@ -136,4 +136,4 @@ def warn_caller(said: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
-    warnings.warn(said, OffgraphWarning, stacklevel=level)
+    warnings.warn(text, OffgraphWarning, stacklevel=level)

@@ -158,8 +158,8 @@ class Objects:
         parts = [self.boxes, self.labels, np.zeros(0) if self.keypoints is None else self.keypoints]
         for region in self.regions or ():
             parts += [region.runs] if isinstance(region, RunLengths) else [*(region or ())]
-        said = [self.format, str(self.size), *(str(part.shape) for part in parts)]
-        digest.update("\0".join(said).encode())
+        described = [self.format, str(self.size), *(str(part.shape) for part in parts)]
+        digest.update("\0".join(described).encode())
         for part in parts:
             digest.update(np.ascontiguousarray(part).tobytes())
 
@@ -317,21 +317,21 @@ def bad_boxes(
     names = {"voc": "xmin, ymin, xmax, ymax", "coco": "x, y, width, height", "yolo": "x, y, width, height"}[
         convention
     ]
-    said = {}
+    reasons = {}
     for index in np.flatnonzero(flat | not_shares | outside).tolist():
         shown = ", ".join(f"{value:g}" for value in boxes[index])
         if flat[index]:
-            said[index] = f"box without area: {names} are {shown}"
+            reasons[index] = f"box without area: {names} are {shown}"
         elif not_shares[index]:
-            said[index] = f"numbers outside 0 to 1: {names} are {shown}, and must be shares of the image"
+            reasons[index] = f"numbers outside 0 to 1: {names} are {shown}, and must be shares of the image"
         else:
             where = (
                 ""
                 if size is None or convention == "yolo"
                 else f", in an image {size[1]} wide and {size[0]} high"
             )
-            said[index] = f"box outside the image: {names} are {shown}{where}"
-    return said
+            reasons[index] = f"box outside the image: {names} are {shown}{where}"
+    return reasons
 
 
 def parse_bad_boxes(value: Any) -> BadBoxes | None:

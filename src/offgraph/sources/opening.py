@@ -1,4 +1,4 @@
-"""Open a source by looking at what is there: a new kind of source is a file beside this one and a line here."""
+"""Open a source by looking at what is there: a new kind of source is a file in this folder and a line here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from offgraph.sources.masks import hint_at_white
 from offgraph.sources.names import named, warn_caller
 from offgraph.sources.objects import ObjectsKept, parse_bad_boxes
 from offgraph.sources.paired import open_paired
-from offgraph.sources.reading import Meant, Reading
+from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.table import open_table
 from offgraph.sources.walk import is_folder, is_image, refused
 
@@ -115,7 +115,7 @@ def open_source(
         Whether a table may name an image in several rows, to balance classes. Unless given, it may, with a warning.
         The second item of ``a.png`` is called ``a.png#2``.
     bad_boxes : {"skip", "error"}, optional
-        What a box without area, or outside its image, does: left out and counted in ``Source.skipped_boxes``, or
+        How a box without area, or outside its image, is handled: left out and counted in ``Source.skipped_boxes``, or
         refused. Unless given, left out with a warning.
     crowds : bool
         Whether COCO's objects with ``iscrowd``, which are regions of many, are passed on; else they are left out and
@@ -139,7 +139,7 @@ def open_source(
     """
     if isinstance(source, Source):
         return source if class_names is None else source.with_class_names(class_names)
-    meant = Meant(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
+    wanted = LabelOptions(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
     path = path_of("source", source, SourceError)
     where = printable(path)
     drawn = _object_masks(masks, annotations)
@@ -161,11 +161,11 @@ def open_source(
     base = None if root is None else path_of("root", root, SourceError)
     if base is not None and not is_folder(base):
         raise SourceError(f"root={printable(base)!r}: no such folder")
-    if masks is None and not is_table and asked.may_look(meant) and not (holds_files and is_built(path)):
-        found = asked.look(path, holds_files, reading, meant, base)
+    if masks is None and not is_table and asked.may_look(wanted) and not (holds_files and is_built(path)):
+        found = asked.look(path, holds_files, reading, wanted, base)
         if found is not None:
             return _hinted(found)
-    asked.must_not_be_asked(where, meant)
+    asked.must_not_be_asked(where, wanted)
     for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
         if value is not None and not is_table:
             raise SourceError(
@@ -176,16 +176,16 @@ def open_source(
         if not holds_files:
             hint = "; a table names them in its column mask" if is_table else ""
             raise SourceError(f"{where} with masks {printable(masks)}: both must be folders{hint}")
-        return _hinted(open_paired(path, masks, reading, meant))
+        return _hinted(open_paired(path, masks, reading, wanted))
     if holds_files:
-        return _hinted(open_folder(path, reading, meant))
+        return _hinted(open_folder(path, reading, wanted))
     if is_table:
-        return _hinted(open_table(path, reading, meant, base))
+        return _hinted(open_table(path, reading, wanted, base))
     if not is_image(path):
         raise SourceError(
             f"{where}: neither an image nor a table (.csv, .tsv) nor a folder{advice_on(path.name)}"
         )
-    meant.needs(where, has_classes=False, has_masks=False)
+    wanted.check_task(where, has_classes=False, has_masks=False)
     return _hinted(Source((Item(path.name, path),), (), path.parent, reading))
 
 
@@ -198,31 +198,31 @@ def _object_masks(masks: object, annotations: object) -> ObjectMasks | None:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the caller said about annotations."""
+    """What `open_source` is told about annotations."""
 
     annotations: Literal["auto"] | AnnotationFormat | Path | None
     bad_boxes: BadBoxes | None
     crowds: bool
     masks: ObjectMasks | None
 
-    def may_look(self, meant: Meant) -> bool:
-        """Whether annotations are looked for: nothing that was said means something else."""
+    def may_look(self, wanted: LabelOptions) -> bool:
+        """Whether to look for annotations: no other argument excludes them."""
         return (
             self.annotations is not None
-            and meant.labels == "auto"
-            and meant.task in (None, "detect")
-            and meant.targets is None
+            and wanted.labels == "auto"
+            and wanted.task in (None, "detect")
+            and wanted.targets is None
         )
 
     def look(
-        self, path: Path, holds_files: bool, reading: Reading, meant: Meant, root: Path | None
+        self, path: Path, holds_files: bool, reading: Reading, wanted: LabelOptions, root: Path | None
     ) -> Source | None:
         """Open the annotations that are there; None where there are none."""
         is_json = path.suffix.lower() == ".json" and (self.annotations != "auto" or looks_like_coco(path))
         if self.annotations is None or not (holds_files or is_json):
             return None
         kept = ObjectsKept(printable(path), self.bad_boxes, self.crowds)
-        source = open_annotated(path, self.annotations, reading, meant, kept, root)
+        source = open_annotated(path, self.annotations, reading, wanted, kept, root)
         if source is None:
             return None
         kept.warn()
@@ -238,21 +238,21 @@ class _Asked:
             )
         return source
 
-    def must_not_be_asked(self, where: str, meant: Meant) -> None:
+    def must_not_be_asked(self, where: str, wanted: LabelOptions) -> None:
         """Refuse what is for annotations where none are opened.
 
         Raises
         ------
         SourceError
         """
-        said = {
+        given = {
             "annotations": self.annotations not in ("auto", None),
             "bad_boxes": self.bad_boxes is not None,
             "crowds": self.crowds,
             "masks": self.masks is not None,
-            "task": meant.task == "detect",
+            "task": wanted.task == "detect",
         }
-        names = [f"{name}=" for name, is_said in said.items() if is_said]
+        names = [f"{name}=" for name, is_said in given.items() if is_said]
         if names:
             raise SourceError(
                 f"{where}: {' and '.join(names)} {'is' if len(names) == 1 else 'are'} for VOC, COCO or YOLO annotations, and "

@@ -12,7 +12,7 @@ from offgraph.sources.base import MASK_ADVICE, Item, Source
 from offgraph.sources.folder import folders_as_classes
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import named, nfc, printable
-from offgraph.sources.reading import Meant, Reading
+from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.walk import Found, is_folder, list_images
 
 __all__ = ["open_paired"]
@@ -21,7 +21,7 @@ _MASKS_TRIED = 3
 _STRAY_ADVICE = "; write missing_mask='skip' to leave out what has no partner"
 
 
-def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Source:
+def open_paired(root: Path, masks: Path, reading: Reading, wanted: LabelOptions) -> Source:
     """Pair each image under `root` with the mask of the same relative name, its suffix aside.
 
     ``images/a/1.jpg`` belongs to ``masks/a/1.png``. The folder of masks may lie inside `root`. Where no names are the
@@ -35,7 +35,7 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         A folder, or a pattern such as ``*_mask.png`` or ``masks/*_seg`` in which ``*`` stands for the image's name. A
         pattern without a folder names masks beside the images.
     reading : Reading
-    meant : Meant
+    wanted : LabelOptions
 
     Raises
     ------
@@ -43,8 +43,8 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         Where an image or a mask has no partner (``reading.missing_mask`` may allow it for images), or more than one;
         names them.
     """
-    where, with_classes = printable(root), meant.labels == "folders"
-    meant.needs(where, has_classes=with_classes, has_masks=True)
+    where, with_classes = printable(root), wanted.labels == "folders"
+    wanted.check_task(where, has_classes=with_classes, has_masks=True)
     pattern = None if is_folder(masks) else _Pattern.of(masks)
     if pattern is None and _same(root, masks):
         raise SourceError(
@@ -73,24 +73,26 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         images = [one for one in images if "/" in one.name]
     if pattern is not None and not candidates:
         raise SourceError(f"{printable(folder)}: no image has a name like masks={printable(masks)!r}")
-    pictures = _by_key(root, images, _stem)
+    images_by_key = _by_key(root, images, _stem)
     partners = _by_key(folder, candidates, _stem if pattern is None else pattern.key)
-    partners = _by_image(pictures, partners, masks)
-    bare = [pictures[stem].name for stem in pictures.keys() - partners.keys()]
-    if len(bare) == len(pictures) or reading.missing_mask == "error":
-        _complain(root, "without a mask of the same name", bare, _advice(root, pictures, partners, masks))
-    alone = [partners[stem].name for stem in partners.keys() - pictures.keys()]
+    partners = _by_image(images_by_key, partners, masks)
+    bare = [images_by_key[stem].name for stem in images_by_key.keys() - partners.keys()]
+    if len(bare) == len(images_by_key) or reading.missing_mask == "error":
+        _complain(
+            root, "without a mask of the same name", bare, _advice(root, images_by_key, partners, masks)
+        )
+    alone = [partners[stem].name for stem in partners.keys() - images_by_key.keys()]
     if reading.missing_mask != "skip":
         _complain(folder, "without an image of the same name", alone, _STRAY_ADVICE)
     else:
         left_out.add("mask without an image", *alone)
         left_out.add("without a mask", *bare)
-        pictures = {stem: one for stem, one in pictures.items() if stem in partners}
+        images_by_key = {stem: one for stem, one in images_by_key.items() if stem in partners}
     class_names: tuple[str, ...] = ()
-    label_of: Sequence[int | None] = [None] * len(pictures)
+    label_of: Sequence[int | None] = [None] * len(images_by_key)
     if with_classes:
-        names = [one.name for one in pictures.values()]
-        class_names, label_of = folders_as_classes(where, names, listing.classes, meant)
+        names = [one.name for one in images_by_key.values()]
+        class_names, label_of = folders_as_classes(where, names, listing.classes, wanted)
     copies = listing.copies()
     items = tuple(
         Item(
@@ -100,7 +102,7 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
             mask=partners[stem].path if stem in partners else None,
             copy_of=copies.get(one.name),
         )
-        for (stem, one), label in zip(pictures.items(), label_of, strict=True)
+        for (stem, one), label in zip(images_by_key.items(), label_of, strict=True)
     )
     return Source(
         items,
@@ -109,7 +111,7 @@ def open_paired(root: Path, masks: Path, reading: Reading, meant: Meant) -> Sour
         reading,
         left_out.counts,
         walked=True,
-        task=meant.task,
+        task=wanted.task,
         left_out=left_out.names,
     )
 

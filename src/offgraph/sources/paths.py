@@ -60,13 +60,13 @@ class Place:
         for candidate in (plain, real):
             if os.path.commonpath((self.home, candidate)) != self.home or candidate == self.home:
                 raise SourceError(
-                    f"{where}: {value!r:.200} leads out of {self.said}; if the images lie elsewhere, {_ROOT_ADVICE}"
+                    f"{where}: {value!r:.200} leads out of {self.shown}; if the images lie elsewhere, {_ROOT_ADVICE}"
                 )
         name = Path(plain).relative_to(self.home).as_posix()
         return name, self.root / name, real
 
     @property
-    def said(self) -> str:
+    def shown(self) -> str:
         """The folder, for messages."""
         return self.called + printable(self.root)
 
@@ -82,7 +82,7 @@ class Place:
         what = "the image" if len(found) == 1 else f"not one of the {len(found):,} images"
         there = "is not there" if len(found) == 1 else "is there"
         raise SourceError(
-            f"{where}: {what} {there}, such as {printable(found[0][0])!r} in {self.said}; {_ROOT_ADVICE}"
+            f"{where}: {what} {there}, such as {printable(found[0][0])!r} in {self.shown}; {_ROOT_ADVICE}"
         )
 
 

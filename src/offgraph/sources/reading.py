@@ -1,4 +1,4 @@
-"""What a caller says about a source: how its files are read, and what its labels are."""
+"""Options of a source, parsed: how its files are read, and what its labels are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from offgraph.formats.decoding import MAX_PIXELS, page_number
 from offgraph.sources.masks import parse_mask_values
 from offgraph.sources.names import parse_class_names
 
-__all__ = ["Meant", "Reading"]
+__all__ = ["LabelOptions", "Reading"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Reading:
     axes : str or None
         Axes of stacks that do not say which they have.
     alpha : {"drop", "white", "black"}
-        What becomes of opacity.
+        How transparency is handled.
     max_pixels : int
         Limit on each image.
     missing_mask : {"error", "skip", "background"}
@@ -45,7 +45,7 @@ class Reading:
     Raises
     ------
     SourceError
-        Where one of them is none of these.
+        For a value that is not among these.
     """
 
     color: Color = "rgb"
@@ -85,8 +85,8 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Meant:
-    """What the caller of `offgraph.open_source` says about labels; None where it is to be inferred."""
+class LabelOptions:
+    """What `offgraph.open_source` is told about labels; None where it is to be inferred."""
 
     labels: LabelSource | None = "auto"
     task: Task | None = None
@@ -111,7 +111,7 @@ class Meant:
         if self.repeats not in (True, False, None):
             raise SourceError(f"repeats={self.repeats!r:.80}: give True, False or None")
 
-    def needs(self, where: str, has_classes: bool, has_masks: bool) -> None:
+    def check_task(self, where: str, has_classes: bool, has_masks: bool) -> None:
         """Refuse a task that a source without a table cannot have.
 
         Raises

@@ -13,7 +13,7 @@ from offgraph.sources.base import MASK_ADVICE, Item, Source, printable
 from offgraph.sources.labels import Labels, Row, read_labels
 from offgraph.sources.names import warn_caller
 from offgraph.sources.paths import Place
-from offgraph.sources.reading import Meant, Reading
+from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.walk import LeftOut, refused
 
 __all__ = ["open_table"]
@@ -21,7 +21,7 @@ __all__ = ["open_table"]
 _KNOWN = ("path", "label", "mask", "group")
 
 
-def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = None) -> Source:
+def open_table(table: Path, reading: Reading, wanted: LabelOptions, root: Path | None = None) -> Source:
     """Open a CSV with the columns ``path`` and, if there are any, ``label``, ``mask`` and ``group``.
 
     The first row names the columns; the separator is a comma, a semicolon or a tab. Paths are relative to `root`, or
@@ -39,7 +39,7 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
     header, rows = _read_rows(table)
     where = printable(table)
     if not rows:
-        raise SourceError(f"{where}: no rows beneath the header")
+        raise SourceError(f"{where}: no rows below the header")
     place = Place.of(root or table.parent, "root=" if root is not None else "the table's folder ")
     found: list[tuple[str, Path, str, Path | None]] = []
     for row in rows:
@@ -58,38 +58,38 @@ def open_table(table: Path, reading: Reading, meant: Meant, root: Path | None = 
             kept = [i for i, (*_, mask) in enumerate(found) if mask is not None]
             rows, found = [rows[i] for i in kept], [found[i] for i in kept]
     others = tuple(name for name in header if name not in _KNOWN)
-    told = (
+    parsed = (
         Labels((None,) * len(rows))
-        if meant.labels is None
+        if wanted.labels is None
         else read_labels(
-            where, rows, others, task=meant.task, class_names=meant.class_names, targets=meant.targets
+            where, rows, others, task=wanted.task, class_names=wanted.class_names, targets=wanted.targets
         )
     )
-    names, copies = _identities(where, rows, [(one[0], one[2]) for one in found], told, meant.repeats)
+    names, copies = _identities(where, rows, [(one[0], one[2]) for one in found], parsed, wanted.repeats)
     items = tuple(
         Item(name, path, label, mask, row.cells.get("group") or None, copy_of)
         for name, (_, path, _, mask), label, row, copy_of in zip(
-            names, found, told.values, rows, copies, strict=True
+            names, found, parsed.values, rows, copies, strict=True
         )
     )
-    if told.task is None:
-        meant.needs(where, has_classes=False, has_masks=any(item.mask is not None for item in items))
+    if parsed.task is None:
+        wanted.check_task(where, has_classes=False, has_masks=any(item.mask is not None for item in items))
     return Source(
         items,
-        told.class_names,
+        parsed.class_names,
         place.root,
         reading,
         left_out.counts,
         columns={name: tuple(row.cells[name] for row in rows) for name in others},
         table=table,
-        task=told.task or meant.task,
-        target_names=told.target_names,
+        task=parsed.task or wanted.task,
+        target_names=parsed.target_names,
         left_out=left_out.names,
     )
 
 
 def _identities(
-    where: str, rows: Sequence[Row], paths: Sequence[tuple[str, str]], told: Labels, repeats: bool | None
+    where: str, rows: Sequence[Row], paths: Sequence[tuple[str, str]], parsed: Labels, repeats: bool | None
 ) -> tuple[list[str], list[str | None]]:
     """Give each row a name of its own, and say which other name has the same file; `paths` are names and real paths."""
     first: dict[str, int] = {}
@@ -108,7 +108,7 @@ def _identities(
             continue
         other = first[path]
         stands = f"{where}, row {rows[i].line}: {printable(path)} stands in row {rows[other].line} already"
-        if told.task in ("classify", "multilabel") and told.values[i] != told.values[other]:
+        if parsed.task in ("classify", "multilabel") and parsed.values[i] != parsed.values[other]:
             raise SourceError(
                 f"{stands}, with another label; several labels of one image are one row, 'cat|dog', read with "
                 "task='multilabel'"

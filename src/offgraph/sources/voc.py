@@ -18,7 +18,7 @@ from offgraph.sources.base import Item, Source, refuse_classes
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import class_order, named, nfc, printable, warn_of_likeness
 from offgraph.sources.objects import ObjectRow, ObjectsKept, number_of, read_annotation
-from offgraph.sources.reading import Meant, Reading
+from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.walk import Found, list_images
 
 __all__ = ["VocFile", "annotation_files", "open_voc", "parse_voc", "voc_text"]
@@ -100,8 +100,8 @@ def _row(where: str, number: int, element: Element) -> ObjectRow:
     name = nfc((element.findtext("name") or "").strip())
     place = f"object {number}" + (f" ({printable(name)[:80]})" if name else "")
 
-    def broken(said: str) -> SourceError:
-        return SourceError(f"{where}, {place}: {said}")
+    def broken(text: str) -> SourceError:
+        return SourceError(f"{where}, {place}: {text}")
 
     if not name:
         raise broken("no name of a class")
@@ -138,7 +138,9 @@ def annotation_files(folder: Path, ending: str) -> Iterator[str]:
                 yield Path(here, name).relative_to(folder).as_posix()
 
 
-def open_voc(images: Path, annotations: Path, reading: Reading, meant: Meant, kept: ObjectsKept) -> Source:
+def open_voc(
+    images: Path, annotations: Path, reading: Reading, wanted: LabelOptions, kept: ObjectsKept
+) -> Source:
     """Open images with an XML file each.
 
     An annotation belongs to the image of the same relative name, its suffix aside, or else to the one that its
@@ -150,7 +152,7 @@ def open_voc(images: Path, annotations: Path, reading: Reading, meant: Meant, ke
     images, annotations : Path
         Folders.
     reading : Reading
-    meant : Meant
+    wanted : LabelOptions
         Its ``class_names``.
     kept : ObjectsKept
 
@@ -171,7 +173,7 @@ def open_voc(images: Path, annotations: Path, reading: Reading, meant: Meant, ke
     )
     found = {str(row.category) for one in parsed for row in one.rows}
     where = printable(annotations)
-    class_names = numbered_classes(where, found, meant.class_names)
+    class_names = numbered_classes(where, found, wanted.class_names)
     number = {name: i for i, name in enumerate(class_names)}
     copies = listing.copies()
     items = tuple(

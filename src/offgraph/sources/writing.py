@@ -59,7 +59,7 @@ def write_annotations(
         some, or else polygons, in place of boxes, where each object has exactly one.
     class_names : sequence of str, optional
         All classes, in the order of their numbers; needed for a mapping. Those of a source, unless given: its classes are
-        numbered anew then.
+        renumbered then.
     images : {"copy"} or None
         Whether the image files of a source are copied beside the annotations: into ``JPEGImages`` or ``images``.
 

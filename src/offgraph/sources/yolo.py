@@ -16,7 +16,7 @@ from offgraph.sources.base import Item, Source
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import first_repeated, named, nfc, printable
 from offgraph.sources.objects import Keypoints, ObjectRow, ObjectsKept, number_of, read_annotation
-from offgraph.sources.reading import Meant, Reading
+from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.voc import annotation_files
 from offgraph.sources.walk import Found, is_folder, list_images
 
@@ -86,8 +86,8 @@ def names_of_yaml(file: Path) -> YoloNames:
     try:
         parsed = yaml.load(read_annotation(file, _MOST_NAMES), Loader=_NoAliases)  # noqa: S506  # a safe loader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise SourceError(f"{where}: not readable as YAML: {said}") from error
+        cause = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SourceError(f"{where}: not readable as YAML: {cause}") from error
     if not isinstance(parsed, dict):
         raise SourceError(f"{where}: no names of classes in it: write 'names: [first, second]'")
     names = parsed.get("names")
@@ -235,7 +235,7 @@ def open_yolo(
     images: Path,
     labels: Path,
     reading: Reading,
-    meant: Meant,
+    wanted: LabelOptions,
     kept: ObjectsKept,
     names: YoloNames | None = None,
 ) -> Source:
@@ -249,7 +249,7 @@ def open_yolo(
     images, labels : Path
         Folders.
     reading : Reading
-    meant : Meant
+    wanted : LabelOptions
         Its ``class_names``: all classes in the order of their numbers in the files.
     kept : ObjectsKept
     names : YoloNames, optional
@@ -272,9 +272,9 @@ def open_yolo(
     ]
     pairs = _paired(images, labels, listing.found, files)
     known = names or (
-        find_names(labels, images) if meant.class_names is None else _keypoints_alone(labels, images)
+        find_names(labels, images) if wanted.class_names is None else _keypoints_alone(labels, images)
     )
-    class_names = meant.class_names or (known.class_names if known else None)
+    class_names = wanted.class_names or (known.class_names if known else None)
     if class_names is None:
         raise SourceError(
             f"{printable(labels)}: no data.yaml and no classes.txt there or above that names the classes: write "

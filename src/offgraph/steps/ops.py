@@ -153,7 +153,7 @@ class Resample(GeometricOp):
         `resampling.cval`.
     places : tuple of int, optional
         Positions among the spatial axes that are resampled; the map is the identity on the others, which are carried
-        along. Left out, all are resampled.
+        along. By default all are resampled.
     """
 
     clips: tuple[Clip, ...] = ()
@@ -244,7 +244,7 @@ class Resize(GeometricOp):
     kernel : str
     antialias : bool
     window : tuple of (int, int), optional
-        (start, length) on each spatial axis: the pixels of the whole result that are made. Left out, all are.
+        (start, length) on each spatial axis: the pixels of the whole result that are made; by default all.
     """
 
     map: AffineMap
@@ -313,7 +313,7 @@ class Pointwise(Op):
         if not self.has_table(spec):
             return None
         channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
-        if self.params:  # drawn anew for every image: nothing to keep
+        if self.params:  # drawn for every image: nothing to cache
             return value_table(self.step, spec.dtype, channels, self.dtype, self.params)
         return _kept_table(self.step, spec.dtype, channels, self.dtype)
 

@@ -103,7 +103,7 @@ class Boxes(Target):
     min_area, min_visibility, clip
         Which moved boxes are kept; see `BoxRules`.
     bad_boxes : {"error", "skip"}
-        What a box does that is not finite, has no area or lies outside the image: it is refused, or left out and
+        How a box is handled that is not finite, has no area or lies outside the image: refused, or left out and
         listed in `dropped`.
     on_bad : {"error", "drop"}, optional
         Earlier name of `bad_boxes`; "drop" means "skip".

@@ -119,7 +119,7 @@ class Targets(Mapping[str, Target]):
     def __len__(self) -> int:
         return len(self._targets)
 
-    # Those of Mapping look every entry up anew.
+    # Those of Mapping look up every entry again.
     def items(self) -> ItemsView[str, Target]:
         """Names and targets."""
         return self._targets.items()

@@ -1,4 +1,4 @@
-"""What stands beside each box or point: its class, and further columns that are carried along."""
+"""Columns of boxes and points: their classes, and further columns that are carried along."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects of an instance mask: their boxes, taken anew from the mask wherever it is moved."""
+"""Objects of an instance mask: their boxes, taken again from the mask whenever it is moved."""
 
 from __future__ import annotations
 

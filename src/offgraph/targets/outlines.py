@@ -23,7 +23,7 @@ from offgraph.targets.polygons import clipped, contains, corners_of, cut, densif
 __all__ = ["NOTHING", "Carried", "carry_boxes", "carry_polygons", "uncut_bounds"]
 
 _NEARLY_HORIZON = 1e-9
-"""Part of the largest scale beneath which a projected point counts as behind the horizon."""
+"""A projected point whose scale is below this fraction of the largest counts as behind the horizon."""
 
 _LATTICE = 5
 """Samples of a box along each axis, where its share that is left cannot be measured as an area."""

@@ -86,10 +86,10 @@ def confusion_matrix(
         i, j = int(pair // count), int(pair % count)
         share = number / totals[i]
         x, y = left + j * cell, top + i * cell
-        told = f"true {clean(names[i])}, predicted {clean(names[j])}: {number:,} ({share:.0%} of the row)"
+        text = f"true {clean(names[i])}, predicted {clean(names[j])}: {number:,} ({share:.0%} of the row)"
         parts.append(
             f'<rect class="{"hit" if i == j else "miss"}" x="{x:g}" y="{y:g}" width="{cell:g}" height="{cell:g}" '
-            f'fill-opacity="{0.18 + 0.57 * share:.3f}"><title>{html.escape(told)}</title></rect>'
+            f'fill-opacity="{0.18 + 0.57 * share:.3f}"><title>{html.escape(text)}</title></rect>'
         )
         if count <= _WRITTEN:
             parts.append(_text(x + cell / 2, y + cell / 2, f"{number:,}", "middle"))
@@ -282,9 +282,9 @@ def _width(text: str) -> float:
 
 
 def _chart(parts: Sequence[str], width: float, height: float, caption: str, description: str) -> Chart:
-    said = html.escape(description)
+    label = html.escape(description)
     markup = (
-        f'<svg class="drawn" role="img" aria-label="{said}" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'<svg class="drawn" role="img" aria-label="{label}" viewBox="0 0 {width:.0f} {height:.0f}" '
         f'width="{width:.0f}" height="{height:.0f}">{"".join(parts)}</svg>'
     )
     return Chart(markup, caption, round(width))

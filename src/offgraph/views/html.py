@@ -83,7 +83,7 @@ class Figure:
 
 
 class Share(float):
-    """A share that tables write as a percentage, such as 0.25 as 25.0%."""
+    """A fraction that tables write as a percentage, such as 0.25 as 25.0%."""
 
 
 @dataclass
@@ -142,7 +142,7 @@ class Report:
         self._add("code", text=text.rstrip("\n"))
 
     def facts(self, facts: Iterable[tuple[str, object]]) -> None:
-        """Add a row of large numbers, each with what it counts."""
+        """Add a row of large numbers, each with its label."""
         self._add("facts", facts=[(name, _cell(value)) for name, value in facts])
 
     def figures(
@@ -164,7 +164,7 @@ class Report:
         linked : bool
             Zoom and pan all images of the page's linked grids together, by mouse, touch or keyboard.
         flip : bool
-            Offer to show a linked grid's first image in the place of each other one, for flicker comparison.
+            Offer to show a linked grid's first image in place of each of the others, for flicker comparison.
         pixels : bool
             Show single pixels where an image is enlarged, instead of smoothing.
         """
@@ -180,7 +180,7 @@ class Report:
         self._add("charts", charts=list(charts))
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> None:
-        """Add a table; numbers are set to the right, floats with four digits, a `Share` as a percentage."""
+        """Add a table; numbers are right-aligned, floats with four digits, a `Share` as a percentage."""
         header = list(header)
         rows = [list(row) for row in rows]
         for row in rows:
@@ -230,7 +230,7 @@ class Report:
 
 
 def _cell(value: object) -> str:
-    """A value as text: thousands apart, floats with four significant digits."""
+    """A value as text: thousands separated, floats with four significant digits."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (int, np.integer)):

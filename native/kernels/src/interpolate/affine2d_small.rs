@@ -104,7 +104,7 @@ mod tests {
             let options =
                 Options { order: 1, border: Border::from_code(border).unwrap(), fill: 7.5, pad: 0 };
             let image = ArrayD::from_shape_fn(vec![2, size.0, size.1, size.2], |at| {
-                // Flat stretches, and values that differ by one, put sums on rounding edges.
+                // Flat stretches, and values that differ by one, put sums on rounding boundaries.
                 let wave = at[1] * 31 + at[2] * 7 + at[3] * 50 + at[0];
                 (wave * (seed >> (at[1] % 20)) as usize) as u8 / (1 + (seed % 50) as u8)
             });

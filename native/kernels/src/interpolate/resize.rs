@@ -23,7 +23,7 @@ use crate::match_dtype;
 use crate::memory;
 use crate::walk::rows::{RowMaker, RowWorker, make_rows};
 
-/// Resample the spatial axes of `input` into `output`, by one table an axis, storing by the rounding cast.
+/// Resample the spatial axes of `input` into `output`, by one table per axis, storing by the rounding cast.
 ///
 /// Both arrays have the axes `[outer…, spatial…, inner…]`, as many spatial axes as `tables`, and equal planes.
 pub fn resize(input: &View<'_>, output: ViewMut<'_>, outer: usize, tables: &[Taps]) -> Result<()> {

@@ -241,7 +241,7 @@ mod tests {
             let mut state = seed;
             let mut next = || {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                // Flat stretches, and values that differ by one, put sums on rounding edges.
+                // Flat stretches, and values that differ by one, put sums on rounding boundaries.
                 if state >> 30 == 0 { 7 + (state >> 29 & 1) as u8 } else { (state >> 20) as u8 }
             };
             let bytes = ArrayD::from_shape_fn(vec![size.0, size.1, size.2], |_| next());

@@ -97,7 +97,7 @@ fn try_all<T: Clone + Default + PartialEq + std::fmt::Debug>(
             }
         }
         let (done, again, _) = run(PLENTY);
-        assert_eq!((done, again), (Ok(()), expected), "{name}, after want of memory");
+        assert_eq!((done, again), (Ok(()), expected), "{name}, after lack of memory");
     }
 }
 

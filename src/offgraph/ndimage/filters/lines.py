@@ -130,12 +130,12 @@ def _filter_parts(
             end = min(start + step, size)
             if step == size:
                 reach = 0
-            first, behind = start - reach, end + reach
-            if wraps and (first < 0 or behind > size):
-                around[axis] = np.arange(first, behind) % size
+            first, stop = start - reach, end + reach
+            if wraps and (first < 0 or stop > size):
+                around[axis] = np.arange(first, stop) % size
             else:
                 first = max(first, 0)
-            taken.append(slice(None) if axis in around else slice(first, behind))
+            taken.append(slice(None) if axis in around else slice(first, stop))
             inner.append(slice(start - first, end - first))
             outer.append(slice(start, end))
         samples = input[tuple(taken)]

@@ -26,7 +26,7 @@ class CenterCrop(WindowStep):
         (height, width), or (depth, height, width) for a volume, in pixels; one number is the length of every side. ``"80%"`` is a
         share of that side of the image, rounded to whole pixels, half up.
     pad : bool
-        Add pixels around an image that is smaller, as `mode` says. Left out, that is an error.
+        Add pixels around an image that is smaller, as `mode` says. By default that is an error.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""See an image as if it hung askew in space."""
+"""View an image through a tilted camera."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["Perspective"]
 
 @step
 class Perspective(ResampledStep):
-    """Move the four corners of an image: it is seen as if it hung askew in space.
+    """Move the four corners of an image, as if a tilted camera saw it.
 
-    A geometric step for images; the size stays. Each corner of the output shows what lies near that corner of the
-    image, a draw for each corner and axis away from it; straight lines stay straight. Exactness: the bytes of
+    A geometric step for images; the size stays. Each corner of the output is read near that corner of the
+    image, displaced by its own draw along each axis; straight lines stay straight. Exactness: the bytes of
     `scipy.ndimage.map_coordinates` on each channel, at the coordinates of the projective map.
 
     Parameters
     ----------
     distortion : float or (low, high)
-        How far a corner may move, as a share of each side, from 0 to below 0.25. Of a pair each image draws its own.
+        How far a corner may move, as a share of each side, from 0 to below 0.25. A pair is a range, drawn from for each image.
     inwards : bool
-        Whether corners move into the image only, so that nothing outside of it is seen. Left out, they move either way.
+        Whether corners move into the image only, so that nothing outside of it is seen. By default they move either way.
 
     Examples
     --------

@@ -43,7 +43,7 @@ class Resize(GeometricStep):
     kernel : str
         'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
     antialias : bool
-        Widen the kernel when shrinking. Left out pixels alias: fine patterns turn into false coarse ones.
+        Widen the kernel when shrinking. Without it pixels are skipped, and fine patterns alias into false coarse ones.
 
     Examples
     --------

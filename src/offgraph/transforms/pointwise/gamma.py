@@ -26,7 +26,7 @@ class Gamma(PointwiseStep):
     gamma : float or (low, high)
         Above 0. Below 1 brightens, above 1 darkens.
     range : float, optional
-        The value that stays as it is, white. Left out it is the largest of the dtype, 255 for uint8 and 65535 for
+        The value that stays as it is, white. By default the largest of the dtype, 255 for uint8 and 65535 for
         uint16; a 12-bit image stored in uint16 says ``range=4095``. A float or signed image must say its range.
 
     Examples

@@ -31,7 +31,7 @@ class Normalize(PointwiseStep):
     mean, std : float or one float per channel, optional
         Of values scaled to 0 to 1; `std` is above 0.
     range : float, optional
-        The value that counts as 1. Left out it is the largest of the dtype, 255 for uint8 and 65535 for uint16; a
+        The value that counts as 1. By default the largest of the dtype, 255 for uint8 and 65535 for uint16; a
         12-bit image stored in uint16 says ``range=4095``. A float or signed image must say its range.
 
     Examples

@@ -10,7 +10,8 @@ use crate::interpolate::bilinear::sum::{blend, prefetch_neighbours};
 /// slow.
 const FETCH_CHUNK: usize = 2 * BLOCK;
 
-/// Values closer than this to a rounding edge are not certain: 8 u, a little more than the bound of the module.
+/// Values closer than this to a rounding boundary are not certain: 8 u = 2^-14, a little more than the error bound derived in
+/// [`bilinear`](crate::interpolate::bilinear).
 const MAX_ERROR: f32 = 1.0 / 16384.0;
 
 /// Added to a number below 2^22, leaves the nearest integer in the low bits of the sum.

@@ -64,7 +64,7 @@ use tables::{ColumnLayout, Columns, Errors, Rows, Slot};
 /// Bytes of intermediate rows that are kept; more would leave the caches.
 const MOST_KEPT: usize = 1 << 20;
 
-/// Of so many results of a row one may be in doubt.
+/// One result in this many of a row may be in doubt.
 const MOST_DOUBTS: usize = 8;
 
 /// Rows that are not tried after one with too many doubts.
