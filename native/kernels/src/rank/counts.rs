@@ -4,6 +4,9 @@
 //! result = number of thresholds t for which at most `rank` samples of the window are <= t
 //! ```
 //!
+//! The sample at `rank` exceeds `t` exactly if at most `rank` samples are `<= t`, and a byte exceeds as many thresholds
+//! from 0 on as its value says.
+//!
 //! 1. Each threshold takes a few additions per pixel for any window size: counts per column are updated from row to
 //!    row, and the columns of a window are added up in short runs.
 //! 2. A tile needs only the thresholds between its smallest and its largest result, which bisection finds.

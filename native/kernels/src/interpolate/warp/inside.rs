@@ -1,5 +1,8 @@
 //! Points whose taps all lie inside: first taps, weights, and SciPy's sums, without a border test.
 //!
+//! A sum runs over all taps in C order, in `f64`. Each term is an element times its weight on the first axis, times that
+//! on the second, and so on: SciPy's order of products, which decides the last bit.
+//!
 //! SIMD lanes are pixels, or the planes of one pixel.
 
 use crate::array::pixels::Pixels;
