@@ -442,7 +442,7 @@ def test_volumes_keep_their_slices_apart():
     assert kinds(og.Rotate(5), og.Flip("X"), size=size, axes="ZYX") == ["Resample2"]
     volume = np.random.default_rng(2).normal(size=size)
     (op,) = fuse(planned([og.Rotate(5, order=3), og.Flip("X")], ArraySpec(size, "float64", "ZYX")))
-    assert isinstance(op.op, Resample) and op.op.places == (1, 2)
+    assert isinstance(op.op, Resample) and op.op.moved_axes == (1, 2)
     affine = op.op.map.on_axes((1, 2))
     wanted = [ndimage.affine_transform(z, affine.matrix, affine.offset, order=3) for z in volume]
     np.testing.assert_array_equal(op.op.run(Image(volume, "ZYX")).array, np.stack(wanted))

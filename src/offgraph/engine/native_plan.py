@@ -79,7 +79,7 @@ def affine_op(
     order: int,
     mode: str,
     cval: float,
-    places: Sequence[int] = (),
+    moved_axes: Sequence[int] = (),
     clips: Sequence[NativeClip] = (),
     labels: bool = False,
 ) -> NativeOp:
@@ -93,7 +93,7 @@ def affine_op(
         Length of every spatial axis of the output.
     order, mode, cval
         As for `affine_planes`.
-    places : sequence of int, optional
+    moved_axes : sequence of int, optional
         Positions of the k axes among the spatial axes; left out, all of them move.
     clips : sequence of NativeClip, optional
         Their maps have all spatial axes.
@@ -101,7 +101,7 @@ def affine_op(
         Whether the values are labels, which are never read through float64; order 0 and mode 'nearest' only.
     """
     return (
-        _AFFINE, tuple(size), tuple(places), _flat(matrix), _flat(offset), order, mode_code(mode), float(cval), tuple(clips), labels,
+        _AFFINE, tuple(size), tuple(moved_axes), _flat(matrix), _flat(offset), order, mode_code(mode), float(cval), tuple(clips), labels,
     )  # fmt: skip
 
 

@@ -102,8 +102,8 @@ class Loader(NotebookView):
     mask_dtype : str, optional
         Integer dtype of the masks in a batch. Default: the smallest that holds the labels of the masks looked at.
     boxes : {"padded", "ragged"}, optional
-        How the boxes of a source with the task ``"detect"`` stand in a batch: in one array, filled up with -1, or in an
-        array for each image. Padded unless given.
+        How the boxes of a source with the task ``"detect"`` are collated: into one array
+        padded with -1, or into one array per image. Padded unless given.
     max_boxes : int, optional
         Rows of a padded array; an image with more boxes is one that cannot be used. The largest number of boxes that an
         image of the source has, unless given.
@@ -115,7 +115,7 @@ class Loader(NotebookView):
     other_recipe : bool
         Allow another recipe for a built dataset. The whole of it is run on the images as they are stored.
     start_epoch : int
-        Number of the first pass; the next passes count on from there. Training that goes on at epoch k gives k.
+        Number of the first pass; the next passes count on from there. To resume training at epoch k, give k.
 
     Raises
     ------
@@ -321,7 +321,7 @@ class Loader(NotebookView):
         return self.epoch(self.next_epoch())
 
     def next_epoch(self) -> int:
-        """Take the number of the next epoch: the next pass has the one after it."""
+        """Reserve and return the number of the next epoch."""
         with self._lock:
             epoch, self._next_epoch = self._next_epoch, self._next_epoch + 1
         return epoch

@@ -129,8 +129,8 @@ def _costs(planned: PlannedOp) -> str:
             return f"reads and {writes} values"
         case Resample() | Zoom():
             axes = len(op.map.output_size)
-            if isinstance(op, Resample) and op.places is not None:
-                axes = len(op.places)
+            if isinstance(op, Resample) and op.moved_axes is not None:
+                axes = len(op.moved_axes)
             taps = (
                 (op.resampling.order + 1) ** axes
                 if isinstance(op, Resample)

@@ -265,8 +265,8 @@ class _Group:
         moved = whole or self.map
         if isinstance(moved, GridMap):
             moved = moved.affine()
-        places = None if self.carries is None else tuple(sorted(self.carries))
-        return Resample(moved, rule, clips, places)
+        moved_axes = None if self.carries is None else tuple(sorted(self.carries))
+        return Resample(moved, rule, clips, moved_axes)
 
     def _holds(self, rule: Resampling) -> bool:
         """Whether the image's dtype holds the fill value, as a copy demands; a resampling casts it."""
@@ -284,7 +284,7 @@ def _is_inside(op: object) -> bool:
 
 def _some_axes(op: GeometricOp) -> set[int] | None:
     """The spatial axes that a resampling works on where it carries others along, else None."""
-    return set(op.places) if isinstance(op, Resample) and op.places is not None else None
+    return set(op.moved_axes) if isinstance(op, Resample) and op.moved_axes is not None else None
 
 
 def _moved_axes(grid: GridMap) -> set[int]:

@@ -108,12 +108,12 @@ def _grid(grid: GridMap, mode: str, value: float, dtype: np.dtype[Any]) -> Nativ
 
 
 def _resample(op: Resample, grid: AffineMap) -> NativeOp | None:
-    rule, places, clips = op.resampling, op.places, _clips(op)
+    rule, moved_axes, clips = op.resampling, op.moved_axes, _clips(op)
     if clips is None:
         return None
-    matrix, offset = _numbers(grid if places is None else grid.on_axes(places))
+    matrix, offset = _numbers(grid if moved_axes is None else grid.on_axes(moved_axes))
     return affine_op(
-        matrix, offset, grid.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, places=places or (),
+        matrix, offset, grid.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, moved_axes=moved_axes or (),
         clips=clips,
     )  # fmt: skip
 

@@ -40,7 +40,7 @@ def split(
     val, test : float or int
         A float is a fraction of the images, 0 ≤ x < 1; an int is a number of images.
     seed : int
-        Another seed, another division.
+        Another seed gives another division.
     group_by : callable, str or None
         What must stay on one side: a function of an `Item`, the name of a CSV column, or ``"parent"`` for the
         folder of the file. ``None``: the CSV's column ``group``, if there is one.
@@ -52,13 +52,13 @@ def split(
     tuple of Source
         Each class has the same share in every part, and an image in every part wherever it has enough; an image of
         several classes counts for the rarest of them. With groups the numbers are as close as whole groups allow.
-        Copies of one image that a table repeats stay together. A part that was asked for as 0 images is left out, but for
+        Copies of one image that a table repeats stay together. A part of 0 images is left out, but for
         the first two.
 
     Raises
     ------
     SourceError
-        Where fractions or counts cannot be had from this source.
+        If the source cannot be divided by these fractions or counts.
 
     Examples
     --------

@@ -112,7 +112,7 @@ class GeometricStep(Step):
         if isinstance(grid, GridMap):
             return (Grid(grid, rule),)
         moved = self.moved_axes(spec)
-        return (Resample(grid, rule, places=None if len(moved) == len(spec.spatial) else moved),)
+        return (Resample(grid, rule, moved_axes=None if len(moved) == len(spec.spatial) else moved),)
 
     def operations(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
         """The operation of `lower`; a class with its own `apply` still moves other targets by its map."""

@@ -151,18 +151,18 @@ class Resample(GeometricOp):
     clips : tuple of Clip
         After fusion, rectangles of earlier images of the chain; outside any of them an output pixel is
         `resampling.cval`.
-    places : tuple of int, optional
+    moved_axes : tuple of int, optional
         Positions among the spatial axes that are resampled; the map is the identity on the others, which are carried
         along. By default all are resampled.
     """
 
     clips: tuple[Clip, ...] = ()
-    places: tuple[int, ...] | None = None
+    moved_axes: tuple[int, ...] | None = None
 
     def run(self, image: Image) -> Image:
         """Resample every channel at the same coordinates."""
         spec = image.spec
-        array = read(image.array, *self._on_places(spec))
+        array = read(image.array, *self._on_moved_axes(spec))
         if self.clips:
             outside = functools.reduce(np.logical_or, [clip.outside() for clip in self.clips])
             value = stored_value(array.dtype, self.resampling.cval)
@@ -171,13 +171,13 @@ class Resample(GeometricOp):
 
     def run_labels(self, mask: Mask) -> Mask:
         """Take the nearest label: order 0, whole numbers of any width untouched."""
-        return mask.with_array(read_labels(mask.array, *self._on_places(mask.spec)))
+        return mask.with_array(read_labels(mask.array, *self._on_moved_axes(mask.spec)))
 
-    def _on_places(self, spec: ArraySpec) -> tuple[CoordinateMap, Resampling, tuple[int, ...]]:
+    def _on_moved_axes(self, spec: ArraySpec) -> tuple[CoordinateMap, Resampling, tuple[int, ...]]:
         """Map, policy and axes of what is resampled."""
         grid, axes = self.map, spec.spatial
-        if self.places is not None and isinstance(grid, AffineMap):
-            grid, axes = grid.on_axes(self.places), tuple(axes[place] for place in self.places)
+        if self.moved_axes is not None and isinstance(grid, AffineMap):
+            grid, axes = grid.on_axes(self.moved_axes), tuple(axes[place] for place in self.moved_axes)
         return grid, self.resampling, axes
 
 

@@ -38,7 +38,7 @@ struct LinearPointsWorker<'w, 'p, 'm, T: Sample> {
     intervals: Option<[Interval; 2]>,
     /// Workspace for the coordinates of a row on each axis.
     coordinates: [Vec<f64>; 2],
-    /// All points of the row; those outside are computed along, and overwritten.
+    /// All points of the row; those outside are computed too, and overwritten.
     points: Points,
     outside: Vec<bool>,
     /// Pixels outside this range have the fill value.
