@@ -1,4 +1,4 @@
-"""What a build says when it is done."""
+"""The report of a build."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class BuildReport:
         return len({bad.name for bad in self.quarantined if bad.retry})
 
     def summary(self) -> str:
-        """Say it in a few lines of text."""
+        """Return the report as a few lines of text."""
         if self.parts:
             return "\n".join(part.summary() for part in self.parts.values())
         lines = [self._headline()]

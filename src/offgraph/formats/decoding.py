@@ -85,7 +85,7 @@ def read(
     path_or_bytes : path or bytes
         A regular file, or the contents of one.
     color : {"keep", "rgb", "grey", "labels"}
-        ``"keep"``: as stored: grey (H, W), colour (H, W, 3), with opacity (H, W, 2) or (H, W, 4), one bit as
+        ``"keep"``: as stored: grey (H, W), colour (H, W, 3), with alpha (H, W, 2) or (H, W, 4), one bit as
         bool; palettes give their colours, CMYK becomes RGB.
         ``"rgb"``: always (H, W, 3); grey is repeated, one bit becomes 0 and 255.
         ``"grey"``: always (H, W), by ITU-R 601 luma: for 8 bits Pillow's
@@ -97,7 +97,7 @@ def read(
         Names of the axes of a stack as stored, such as ``"ZYX"`` or ``"TYXC"``. Needed where a TIFF or an array
         does not say which they are: that is never guessed.
     alpha : {"drop", "white", "black"}
-        What ``"rgb"`` and ``"grey"`` do with opacity: leave it out, or lay the image on white or black.
+        What ``"rgb"`` and ``"grey"`` do with an alpha channel: drop it, or composite the image onto white or black.
         ``"drop"`` is the default since it leaves the stored colours as they are.
     max_pixels : int
         Limit on height × width × frames, checked before decoding; memory is limited to 8 bytes for each.

@@ -38,7 +38,7 @@ def encode_png(array: np.ndarray) -> bytes:
     Parameters
     ----------
     array : ndarray
-        (H, W) or (H, W, C) with C of 1 to 4 (grey, grey and opacity, RGB, RGBA); uint8, uint16, or bool with
+        (H, W) or (H, W, C) with C of 1 to 4 (grey, grey and alpha, RGB, RGBA); uint8, uint16, or bool with
         two axes.
 
     Returns

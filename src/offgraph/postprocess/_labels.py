@@ -1,4 +1,4 @@
-"""Shared by the steps on label images: connected pieces of equal labels, found inside their bounding boxes."""
+"""Shared by the steps on label images: connected components of equal labels, found inside their bounding boxes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from offgraph.core.specs import SpecT
 from offgraph.steps.kinds import ResultStep
 from offgraph.targets.regions import regions
 
-__all__ = ["Connectivity", "LabelStep", "neighbours", "pieces"]
+__all__ = ["Connectivity", "LabelStep", "components", "neighbours"]
 
 Connectivity = Literal[1, 2, 3]
 """How many axes a step to a neighbour may cross: 1 for sides, 2 also for corners."""
@@ -48,8 +48,8 @@ def neighbours(ndi: Any, dimensions: int, connectivity: int) -> np.ndarray:
     return ndi.generate_binary_structure(dimensions, connectivity)
 
 
-def pieces(labels: np.ndarray, connectivity: int) -> Iterator[tuple[tuple[slice, ...], np.ndarray, int]]:
-    """Yield for each label its bounding box, its connected pieces numbered in it, and their number."""
+def components(labels: np.ndarray, connectivity: int) -> Iterator[tuple[tuple[slice, ...], np.ndarray, int]]:
+    """Yield for each label its bounding box, its connected components numbered in it, and their number."""
     structure = neighbours(ndimage, labels.ndim, connectivity)
     for _, box, inside in regions(labels):
         found: Any = ndimage.label(inside, structure)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.postprocess._labels import Connectivity, LabelStep, neighbours, pieces
+from offgraph.postprocess._labels import Connectivity, LabelStep, components, neighbours
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import Count
 from offgraph.targets.image import Image
@@ -16,17 +16,17 @@ __all__ = ["KeepLargest"]
 
 @step
 class KeepLargest(LabelStep):
-    """Keep the largest connected pieces of each label, and turn the others into background.
+    """Keep the largest connected components of each label, and turn the others into background.
 
-    A result step on a label image. Of pieces with equally many pixels, the one whose first pixel comes first stays.
+    A result step on a label image. Of components with equally many pixels, the one whose first pixel comes first stays.
     Exactness: `scipy.ndimage.label` of each label, and counting.
 
     Parameters
     ----------
     count : int
-        How many pieces of each label stay, at least 1.
+        How many components of each label stay, at least 1.
     connectivity : int
-        What belongs together: 1 pixels with a common side, 2 also with a common corner, 3 (volumes) also a common
+        Which pixels are connected: 1 those with a common side, 2 also with a common corner, 3 (volumes) also a common
         corner point.
 
     Examples
@@ -44,14 +44,14 @@ class KeepLargest(LabelStep):
         """Count inside each label's box."""
         self.output_spec(image.spec)
         out = image.array.copy()
-        for box, numbered, count in pieces(image.array, self.connectivity):
+        for box, numbered, count in components(image.array, self.connectivity):
             areas = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
             kept = np.argsort(-areas, kind="stable")[: self.count] + 1
             out[box][(numbered > 0) & ~np.isin(numbered, kept)] = 0
         return Image(out, image.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """Each piece on the whole grid."""
+        """Each component on the whole grid."""
         out = np.zeros_like(image)
         for value in np.unique(image[image != 0]):
             numbered, count = ndi.label(image == value, neighbours(ndi, image.ndim, self.connectivity))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
-from offgraph.postprocess._labels import Connectivity, LabelStep, neighbours, pieces
+from offgraph.postprocess._labels import Connectivity, LabelStep, components, neighbours
 from offgraph.steps.declaration import step
 from offgraph.targets.image import Image
 
@@ -16,15 +16,15 @@ __all__ = ["Label"]
 
 @step
 class Label(LabelStep):
-    """Number the connected pieces of each label: 1, 2, 3, … as int32, label after label.
+    """Number the connected components of each label: 1, 2, 3, … as int32, label after label.
 
-    A result step on a label image; pieces of different labels never join. Exactness: the numbers of
+    A result step on a label image; components of different labels never join. Exactness: the numbers of
     `scipy.ndimage.label` of each label, counted on from label to label.
 
     Parameters
     ----------
     connectivity : int
-        What belongs together: 1 pixels with a common side, 2 also with a common corner, 3 (volumes) also a common
+        Which pixels are connected: 1 those with a common side, 2 also with a common corner, 3 (volumes) also a common
         corner point.
 
     Examples
@@ -46,7 +46,7 @@ class Label(LabelStep):
         self.output_spec(image.spec)
         out = np.zeros(image.array.shape, np.int32)
         total = 0
-        for box, numbered, count in pieces(image.array, self.connectivity):
+        for box, numbered, count in components(image.array, self.connectivity):
             inside = numbered > 0
             out[box][inside] = numbered[inside] + total
             total += count

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.postprocess._labels import Connectivity, LabelStep, neighbours, pieces
+from offgraph.postprocess._labels import Connectivity, LabelStep, components, neighbours
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import Count
 from offgraph.targets.image import Image
@@ -16,7 +16,7 @@ __all__ = ["RemoveSmall"]
 
 @step
 class RemoveSmall(LabelStep):
-    """Turn connected pieces with fewer pixels than a size into background.
+    """Turn connected components with fewer pixels than a size into background.
 
     A result step on a label image. Exactness: `scipy.ndimage.label` of each label, and counting.
 
@@ -25,7 +25,7 @@ class RemoveSmall(LabelStep):
     size : int
         Smallest number of pixels that stays.
     connectivity : int
-        What belongs together: 1 pixels with a common side, 2 also with a common corner, 3 (volumes) also a common
+        Which pixels are connected: 1 those with a common side, 2 also with a common corner, 3 (volumes) also a common
         corner point.
 
     Examples
@@ -43,14 +43,14 @@ class RemoveSmall(LabelStep):
         """Count inside each label's box."""
         self.output_spec(image.spec)
         out = image.array.copy()
-        for box, numbered, count in pieces(image.array, self.connectivity):
+        for box, numbered, count in components(image.array, self.connectivity):
             small = np.bincount(numbered.ravel(), minlength=count + 1) < self.size
             small[0] = False
             out[box][small[numbered]] = 0
         return Image(out, image.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """Each piece on the whole grid."""
+        """Each component on the whole grid."""
         out = image.copy()
         for value in np.unique(image[image != 0]):
             numbered, count = ndi.label(image == value, neighbours(ndi, image.ndim, self.connectivity))

@@ -88,7 +88,7 @@ class Share(float):
 
 @dataclass
 class _Block:
-    """One piece of a section: its kind, and the values that the template needs for it."""
+    """One block of a section: its kind, and the values that the template needs for it."""
 
     kind: str
     content: dict[str, Any]
