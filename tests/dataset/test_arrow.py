@@ -173,7 +173,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 CHANGES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda line: line["at"].update(file="../none/data.arrow"), "outside of the dataset"),
-    (lambda line: line["at"].update(file="samples"), "samples is no file"),
+    (lambda line: line["at"].update(file="samples"), "samples is not a file"),
     (lambda line: line["at"].update(file="absent.arrow"), "No such file"),
     (lambda line: line["at"]["image"].update(offset=2**52), "does not hold the .* bytes at 4,503,599,627,370,496"),
     (lambda line: line["at"]["image"].update(bytes=2**52), "does not hold the 4,503,599,627,370,496 bytes"),

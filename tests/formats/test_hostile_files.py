@@ -203,7 +203,7 @@ def test_a_png_of_small_chunks_is_sound() -> None:
     np.testing.assert_array_equal(read(data[: at - 4] + single + data[-12:]).array, gradient())
 
 
-# what is no file
+# what is not a file
 
 
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path) -> None:

@@ -199,7 +199,7 @@ def bomb() -> str:
         ("offgraph: 1\nsteps:\n  - Rescale: {scale: " + "9" * 5000 + "}\n", "field scale: expected a number"),
         ("offgraph: 1\nsteps:\n  - Pad: {padding: 99999999999}\n", "field padding: expected pixels"),
         ("offgraph: 1\nsteps: [\x00]\n", "not YAML"),
-        ("# " + "x" * (1 << 20) + "\n", "this is no recipe"),
+        ("# " + "x" * (1 << 20) + "\n", "this is not a recipe"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )

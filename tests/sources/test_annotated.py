@@ -500,7 +500,7 @@ def test_writing_refuses_by_name(tmp_path):
         ({"a.png": boxes}, {"format": "xml"}, "format='xml': choose"),
         ({"a.png": boxes}, {"format": "voc"}, "class_names: name the classes|class_names="),
         ({"a.png": boxes}, {"format": "voc", "class_names": ["a"]}, "a.png: labels of 1 to 1"),
-        ({"../a.png": boxes}, {"format": "voc", "class_names": ["a", "b"]}, "no path inside a folder"),
+        ({"../a.png": boxes}, {"format": "voc", "class_names": ["a", "b"]}, "not a path inside a folder"),
         (
             {"a.png": boxes, "a.jpg": boxes},
             {"format": "yolo", "class_names": ["a", "b"]},

@@ -55,7 +55,7 @@ def test_keypoints(tmp_path):
         ("1e30 .5 .5 .1 .1", "the class is '1e30'"),
         ("0 .5 .5 .1", "3 numbers after the class; a box has 4, and a polygon 6"),
         ("0", "0 numbers after the class"),
-        ("0 .5 .5 .1 .1 .9", "5 numbers after the class.*a confidence is no part"),
+        ("0 .5 .5 .1 .1 .9", "5 numbers after the class.*a confidence is not part"),
         ("0 .1 .2 .3 .4 .5 .6 .7", "7 numbers after the class"),
         ("0 nan .5 .1 .1", "'nan' is not a number"),
         ("0 .5 .5 inf .1", "'inf' is not a number"),

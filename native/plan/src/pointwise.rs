@@ -1,4 +1,4 @@
-//! Values changed one by one: by a table that holds the answer for every value of 8 or 16 bits, or by arithmetic.
+//! Values changed one by one: by a table that holds the result for every value of 8 or 16 bits, or by arithmetic.
 //!
 //! A table of `f32` for values of 8 bits is often `value * scale + offset`, rounded once. Where that gives the bytes of
 //! all its entries, which are tried when the table is made, the arithmetic takes the table's place: 16 values at a time
@@ -137,7 +137,7 @@ pub enum Operation {
     Subtract,
     /// Value times number.
     Multiply,
-    /// Value by number.
+    /// Value divided by number.
     Divide,
 }
 
@@ -152,7 +152,7 @@ pub struct Arithmetic {
     pub channel: Option<usize>,
 }
 
-/// Values that are worked on together.
+/// Values that are processed together.
 const BLOCK: usize = 1024;
 
 impl Arithmetic {

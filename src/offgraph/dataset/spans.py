@@ -145,7 +145,7 @@ class SpanReader:
         if len(data) != size:
             raise BuildError(f"stored as {dtype.name} of shape {shape}, but there are {len(data)} bytes")
         if dtype.kind == "b":
-            return (data != 0).reshape(shape)  # other bytes than 0 and 1 are no booleans
+            return (data != 0).reshape(shape)  # bytes other than 0 and 1 are not booleans
         little = dtype.newbyteorder("<")
         if starts[number] % dtype.itemsize and compression is None:
             data = data.copy()
@@ -189,7 +189,7 @@ class _Empty:
 def _map(path: Path) -> tuple[np.ndarray, Any]:
     if not path.is_file():  # opening a pipe could wait for ever
         path.stat()
-        raise BuildError(f"{path.name} is no file")
+        raise BuildError(f"{path.name} is not a file")
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
             return np.empty(0, np.uint8), _Empty()

@@ -313,7 +313,7 @@ def result_steps(
     Raises
     ------
     OffgraphError
-        Where the model makes no masks, or the steps are no result steps, do not fit one another, or end without
+        Where the model makes no masks, or the steps are not result steps, do not fit one another, or end without
         a mask.
     """
     if task != "segment":

@@ -125,7 +125,7 @@ class Prediction(NotebookView):
     def true_labels(self) -> tuple[int, ...] | None:
         """Numbers, among the model's classes, of those that the source gives the image; None where it gives none.
 
-        None too where one of them is no class of the model's.
+        None too where one of them is not a class of the model.
         """
         given = self.item.label
         if given is None or not self.run.source.class_names:
@@ -229,7 +229,7 @@ class Predictions(Iterator[Prediction]):
     threshold : float
         Of a model of several labels per image: a class above it is one of the image's labels.
     numbered : bool
-        Of a mask model: whether its labels number objects, and are no classes.
+        Of a mask model: whether its labels number objects, and are not classes.
     outputs : int
         Values that the model outputs, of a mask model per pixel.
     quarantined : list of (name, reason)

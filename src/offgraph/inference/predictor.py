@@ -188,7 +188,7 @@ def _result_steps(saved: SavedModel, given: Compose | Sequence[Step] | None) -> 
     Raises
     ------
     OffgraphError
-        Where the steps are no result steps, do not fit one another, or end without a mask.
+        Where the steps are not result steps, do not fit one another, or end without a mask.
     """
     from offgraph.frameworks.head import head_of
     from offgraph.frameworks.keras import result_steps

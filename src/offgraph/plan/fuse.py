@@ -166,8 +166,8 @@ class _Group:
         What it reads outside its input; None while it can read nothing outside.
     clips : list of (CoordinateMap, size)
         Rectangles of images inside the group, each with the map from the last output to it.
-    carries : set of int or None
-        The spatial axes that its resampling operations work on, where they carry others along: in volumes.
+    resampled_axes : set of int or None
+        The spatial axes that its resampling operations work on; None for all. In volumes others may be carried along.
     """
 
     def __init__(self, first: PlannedOp) -> None:
@@ -178,7 +178,7 @@ class _Group:
         self.rule = None if isinstance(op, Grid) else op.resampling
         self.border = None if _is_inside(op) else op.resampling
         self.clips: list[tuple[CoordinateMap, tuple[int, ...]]] = []
-        self.carries = _some_axes(op)
+        self.resampled_axes = _resampled_axes(op)
 
     def refuses(self, op: GeometricOp) -> str:
         """Return why an operation cannot join, or nothing."""
@@ -212,12 +212,12 @@ class _Group:
 
     def _other_axes(self, op: GeometricOp) -> str:
         """Volumes: a resampling that carries an axis along stays so."""
-        own = _some_axes(op)
-        if own is None and self.carries is None:
+        own = _resampled_axes(op)
+        if own is None and self.resampled_axes is None:
             return ""
         if self.rule is not None and not isinstance(op, Grid):
-            return "" if own == self.carries else "it resamples other axes"
-        resampled, copied = (self.carries, op.map) if own is None else (own, self.map)
+            return "" if own == self.resampled_axes else "it resamples other axes"
+        resampled, copied = (self.resampled_axes, op.map) if own is None else (own, self.map)
         if resampled is not None and isinstance(copied, GridMap) and not _moved_axes(copied) <= resampled:
             return "it moves an axis that the resampling carries along"
         return ""
@@ -233,7 +233,7 @@ class _Group:
         self.map = before.then(op.map)
         if not isinstance(op, Grid) and self.rule is None:
             self.rule = op.resampling
-            self.carries = _some_axes(op)
+            self.resampled_axes = _resampled_axes(op)
         if not _is_inside(op) and self.border is None:
             self.border = op.resampling
         self.members.append(planned)
@@ -265,7 +265,7 @@ class _Group:
         moved = whole or self.map
         if isinstance(moved, GridMap):
             moved = moved.affine()
-        moved_axes = None if self.carries is None else tuple(sorted(self.carries))
+        moved_axes = None if self.resampled_axes is None else tuple(sorted(self.resampled_axes))
         return Resample(moved, rule, clips, moved_axes)
 
     def _holds(self, rule: Resampling) -> bool:
@@ -282,7 +282,7 @@ def _is_inside(op: object) -> bool:
     return isinstance(op, Grid) and not op.map.reaches_outside
 
 
-def _some_axes(op: GeometricOp) -> set[int] | None:
+def _resampled_axes(op: GeometricOp) -> set[int] | None:
     """The spatial axes that a resampling works on where it carries others along, else None."""
     return set(op.moved_axes) if isinstance(op, Resample) and op.moved_axes is not None else None
 

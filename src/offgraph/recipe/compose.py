@@ -34,7 +34,7 @@ from offgraph.targets.gridded import GriddedTarget
 __all__ = ["Compose", "as_recipe"]
 
 _NO_DRAWS = Key()
-"""The key of what draws nothing."""
+"""The key where nothing is drawn."""
 
 
 def _instead(item: Any) -> str:

@@ -154,7 +154,7 @@ def _check_values(data: Any, source: str) -> None:
         if depth > _MAX_DEPTH:
             raise RecipeError(f"{source}: nested more than {_MAX_DEPTH} deep")
         if seen > _MAX_EVENTS:
-            raise RecipeError(f"{source}: more than {_MAX_EVENTS} entries; this is no recipe")
+            raise RecipeError(f"{source}: more than {_MAX_EVENTS} entries; this is not a recipe")
         if isinstance(value, Mapping):
             waiting.extend((part, depth + 1) for part in value.values())
         elif isinstance(value, list | tuple):
@@ -256,7 +256,7 @@ def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], bool, str
         source = str(path_of("path_or_text", path_or_text))
         text = _read(Path(path_or_text))
     if len(text) > _MAX_BYTES:
-        raise RecipeError(f"{source}: larger than {_MAX_BYTES} characters; this is no recipe")
+        raise RecipeError(f"{source}: larger than {_MAX_BYTES} characters; this is not a recipe")
     try:
         _check_events(text, source)
         node = yaml.compose(text, Loader=yaml.BaseLoader)
@@ -274,7 +274,7 @@ def _read(path: Path) -> str:
         if not path.is_file():
             raise RecipeError(f"{path}: no such file" if not path.exists() else f"{path}: not a file")
         if path.stat().st_size > _MAX_BYTES:
-            raise RecipeError(f"{path}: larger than {_MAX_BYTES} bytes; this is no recipe")
+            raise RecipeError(f"{path}: larger than {_MAX_BYTES} bytes; this is not a recipe")
         return path.read_text(encoding="utf-8-sig")
     except RecipeError:  # a ValueError as well
         raise
@@ -290,7 +290,7 @@ def _check_events(text: str, source: str) -> None:
     for number, event in enumerate(yaml.parse(text, Loader=yaml.BaseLoader)):
         line = event.start_mark.line + 1
         if number > _MAX_EVENTS:
-            raise RecipeError(f"{source}, line {line}: more than {_MAX_EVENTS} entries; this is no recipe")
+            raise RecipeError(f"{source}, line {line}: more than {_MAX_EVENTS} entries; this is not a recipe")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise RecipeError(f"{source}, line {line}: anchors and aliases (& and *) are not used in recipes")
         if getattr(event, "tag", None) not in (None, "!"):

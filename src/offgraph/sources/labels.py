@@ -178,7 +178,7 @@ def _task_of_several(columns: _Columns) -> Task:
             "task='multilabel' if a row may have several",
             "task='regress' for numbers",
         )
-    return "regress"  # several columns are no single class, and _regress refuses what is not a number
+    return "regress"  # several columns are not a single class, and _regress refuses what is not a number
 
 
 def _task_of_one(columns: _Columns, class_names: tuple[str, ...] | None) -> Task:

@@ -28,7 +28,7 @@ def parse_mask_values(given: Any) -> tuple[tuple[int, int], ...] | None:
     Raises
     ------
     SourceError
-        Where it is no mapping of whole numbers that are not negative.
+        Where it is not a mapping of whole numbers that are not negative.
     """
     if given is None:
         return None

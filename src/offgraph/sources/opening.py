@@ -78,7 +78,7 @@ def open_source(
     labels : {"auto", "folders", None}
         Whether the folders are classes. ``"auto"`` decides by where the images lie, and asks where they lie both
         in the folder and in folders below it.
-        ``None``: no labels, of a table neither. With `masks`, folders are classes where ``"folders"`` says so.
+        ``None``: no labels, not even those of a table. With `masks`, folders are classes where ``"folders"`` says so.
     masks : path, optional
         Folder of label masks; or, for masks of other names, a pattern such as ``"masks/*_seg.png"`` in which ``*``
         stands for the image's name. ``"*_mask.png"``, without a folder, names masks beside the images. In a folder,
@@ -145,7 +145,7 @@ def open_source(
     drawn = _object_masks(masks, annotations)
     masks = None if drawn else masks
     reading = Reading(color, axes, alpha, max_pixels, missing_mask, page, mask_values, drawn)
-    asked = _Asked(parse_annotations(annotations), parse_bad_boxes(bad_boxes), crowds, drawn)
+    asked = _AnnotationOptions(parse_annotations(annotations), parse_bad_boxes(bad_boxes), crowds, drawn)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
@@ -165,7 +165,7 @@ def open_source(
         found = asked.look(path, holds_files, reading, wanted, base)
         if found is not None:
             return _hinted(found)
-    asked.must_not_be_asked(where, wanted)
+    asked.refuse_unused(where, wanted)
     for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
         if value is not None and not is_table:
             raise SourceError(
@@ -197,7 +197,7 @@ def _object_masks(masks: object, annotations: object) -> ObjectMasks | None:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AnnotationOptions:
     """What `open_source` is told about annotations."""
 
     annotations: Literal["auto"] | AnnotationFormat | Path | None
@@ -238,7 +238,7 @@ class _Asked:
             )
         return source
 
-    def must_not_be_asked(self, where: str, wanted: LabelOptions) -> None:
+    def refuse_unused(self, where: str, wanted: LabelOptions) -> None:
         """Refuse what is for annotations where none are opened.
 
         Raises

@@ -43,7 +43,7 @@ class Place:
         Raises
         ------
         SourceError
-            Where it is no path, or it, or a link on it, leads out of the folder.
+            Where it is not a path, or it, or a link on it, leads out of the folder.
         """
         if not value:
             raise SourceError(f"{where}: an empty path")

@@ -85,7 +85,7 @@ def runs_of_text(text: str) -> np.ndarray:
     Raises
     ------
     RunLengthError
-        Where the text is no such code.
+        Where the text is not such a code.
 
     Examples
     --------

@@ -184,7 +184,7 @@ def list_images(root: Path, leave_out: Path | None = None) -> Listing:
     """List the image files under a folder, at any depth, in natural order.
 
     Links are followed, to files and to folders: what lies in the user's own folder was put there by the user. Every
-    real folder is entered once, by its shortest path; of equally short ones by one that is no link, and then by the
+    real folder is entered once, by its shortest path; of equally short ones by one that is not a link, and then by the
     first in natural order. What cannot be listed is left out: link loops, folders without permission, paths that are
     too long, what vanishes meanwhile. Names that are not UTF-8 are names like others.
 

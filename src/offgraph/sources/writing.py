@@ -175,7 +175,7 @@ def _check_names(listed: Sequence[tuple[str, tuple[int, int], Objects]], format:
     for name, *_ in listed:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
-            raise ArgumentError(f"the image name {name!r:.200} is no path inside a folder")
+            raise ArgumentError(f"the image name {name!r:.200} is not a path inside a folder")
         other = seen.setdefault(name if format == "coco" else _with_suffix(name, ""), name)
         if other != name:
             raise SourceError(

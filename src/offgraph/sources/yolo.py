@@ -1,4 +1,4 @@
-"""YOLO: a text file per image, a line per object: its class number, and a box or a polygon in shares of the image."""
+"""YOLO: a text file per image, one line per object: its class number, and a box or a polygon in shares of the image."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _NoAliases(yaml.SafeLoader):
     """Refuses aliases, of which a few lines can make gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Compose a node that is no alias."""
+        """Compose a node that is not an alias."""
         if self.check_event(yaml.events.AliasEvent):
             mark = self.peek_event().start_mark
             raise ComposerError(None, None, "aliases are not read here: write the names out", mark)
@@ -80,7 +80,7 @@ def names_of_yaml(file: Path) -> YoloNames:
     Raises
     ------
     SourceError
-        Where it is not YAML, or a name is missing or no text.
+        Where it is not YAML, or a name is missing or not a text.
     """
     where = printable(file)
     try:
@@ -223,7 +223,7 @@ def _row(here: str, place: str, words: list[str], keypoints: tuple[int, int] | N
         values = [*((low + high) / 2).tolist(), *(high - low).tolist()]
         row.region = (polygon,)
     elif len(values) != 4:
-        what = "; a confidence is no part of an annotation" if len(values) == 5 else ""
+        what = "; a confidence is not part of an annotation" if len(values) == 5 else ""
         raise SourceError(
             f"{here}: {len(values)} numbers after the class; a box has 4, and a polygon 6, 8, 10, …{what}"
         )
@@ -242,7 +242,7 @@ def open_yolo(
     """Open images with a text file each.
 
     A text file belongs to the image of the same relative name, its suffix aside. An image without one, and one whose
-    file is empty, have no objects: so YOLO means it.
+    file is empty, have no objects: as YOLO defines it.
 
     Parameters
     ----------
@@ -312,7 +312,7 @@ def open_yolo(
 
 
 def _keypoints_alone(labels: Path, images: Path) -> YoloNames | None:
-    """What a data.yaml says, where the names of the classes are given: names that disagree are no matter then."""
+    """What a data.yaml says, where the names of the classes are given: names that disagree do not matter then."""
     for folder in [labels, *list(labels.absolute().parents)[:3]]:
         for name in YAML_FILES:
             if (folder / name).is_file():

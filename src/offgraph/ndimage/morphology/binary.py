@@ -74,7 +74,7 @@ def iterate_structure(
     Parameters
     ----------
     structure : array_like
-        What is not zero belongs to it.
+        Its elements that are not zero.
     iterations : int
         Number of passes; below 2 a copy of `structure` is returned.
     origin : int or sequence of int, optional
