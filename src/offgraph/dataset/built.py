@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from array import array as numbers
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -31,7 +32,19 @@ from offgraph.targets import Boxes, Image, Mask, Points
 
 __all__ = ["BuiltDataset", "StoredExample"]
 
+_Grid = TypeVar("_Grid", Image, Mask)
 _ADVICE = "run the build again to repair it"
+
+
+class StoredTargets(NamedTuple):
+    """What is needed of an example to go on with the recipe, known without its record."""
+
+    image: Image
+    mask: Mask | None
+    label: Label | None
+    index: int
+    copy: int
+    start: int
 
 
 @dataclass(frozen=True)
@@ -163,6 +176,9 @@ class BuiltDataset:
             has_masks=has_masks,
             keypoints=None if self.keypoints is None else len(self.keypoints),
         )
+        self._addresses = tuple(numbers("q") for _ in range(3))
+        self._labels: list[Label | None] = []
+        self._alike: dict[tuple[str, int], Image | Mask] = {}
         entries = [(head["records"], head["examples"]) for head in manifest["shards"]]
         self._files = [inside(self.path, entry["file"]) for entry, _ in entries]
         self._lines, labels, masks = self._index(entries)
@@ -196,6 +212,9 @@ class BuiltDataset:
                 line = self._line(text, f"{path}, line {place + 2}")
                 if self.places is not None:
                     self.places.add(line, f"{path}, line {place + 2}", _ADVICE)
+                    for column, name in zip(self._addresses, ("index", "copy", "start")):
+                        column.append(line[name])
+                    self._labels.append(as_label(line["label"], self.task))
                 labels.append(label_of_line(line))
                 if line["mask"] is not None:
                     masks.add(line["mask"]["dtype"])
@@ -275,6 +294,40 @@ class BuiltDataset:
         image_data, mask_data = self._read(self.path, line)
         mask = None if mask_data is None else decode_array(mask_data, line["mask"], self.max_pixels)
         return decode_array(image_data, line["image"], self.max_pixels), mask
+
+    def stored(self, number: int) -> StoredTargets:
+        """Return image, mask and label of an example, of a dataset whose arrays are read by their places.
+
+        Nothing is parsed: what the records say was taken in when the dataset was opened.
+
+        Raises
+        ------
+        BuildError, OSError, StepError
+            As they come: `read` names the example.
+        """
+        image = self._target(Image, number, "image")
+        if image is None:
+            raise BuildError(f"{self.path}: its records do not say where arrays lie")
+        index, copy, start = (column[number] for column in self._addresses)
+        return StoredTargets(
+            image, self._target(Mask, number, "mask"), self._labels[number], index, copy, start
+        )
+
+    def _target(self, kind: type[_Grid], number: int, name: Literal["image", "mask"]) -> _Grid | None:
+        places = self.places
+        array = None if places is None else places.read(number, name)
+        if array is None or places is None:
+            return None
+        # Those that are alike are checked once.
+        key = (name, places.described(number, name))
+        like = self._alike.get(key)
+        if isinstance(like, kind):
+            return like.with_array(array)
+        made = kind(array, places.axes(number, name))  # type: ignore[arg-type]  # None only without an array
+        template = made.with_array(np.broadcast_to(array.dtype.type(0), array.shape))
+        _ = template.spec, template.size  # kept for all
+        self._alike[key] = template
+        return made
 
     def read(self, number: int) -> StoredExample:
         """Read one example.

@@ -13,7 +13,6 @@ import mmap
 import os
 import threading
 from array import array as numbers
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +36,27 @@ _LENGTH = 8
 
 
 _AT: TypeAdapter[Any] = TypeAdapter(PlacesEntry)
+
+
+class _Stored:
+    """How arrays of one description are stored: worked out once for all of them."""
+
+    def __init__(self, entry: dict[str, Any], compression: str | None, max_pixels: int) -> None:
+        self.entry, self.compression = dict(entry), compression
+        self.dtype = np.dtype(entry["dtype"])
+        self.shape = tuple(entry["shape"])
+        self.size = math.prod(self.shape) * self.dtype.itemsize
+        self.trouble = size_trouble(entry, max_pixels)
+
+    def array(self, data: np.ndarray, start: int) -> np.ndarray:
+        """The values in their bytes; `start` is where these begin in memory that is aligned."""
+        if self.dtype.kind == "b":
+            return (data != 0).reshape(self.shape)  # bytes other than 0 and 1 are not booleans
+        if start % self.dtype.itemsize:
+            data = data.copy()
+        little = self.dtype.newbyteorder("<")
+        values = data.view(little).reshape(self.shape)
+        return values if little.isnative else values.astype(self.dtype)
 
 
 class SpanReader:
@@ -64,9 +84,9 @@ class SpanReader:
         self._digests = {kind: bytearray() for kind in _KINDS}
         self._checked = {kind: bytearray() for kind in _KINDS}
         self._entry = {kind: numbers("l") for kind in _KINDS}
-        self._entries: list[tuple[dict[str, Any], str | None] | None] = [None]
+        self._stored: list[_Stored | None] = [None]
         self._known: dict[Any, int] = {}
-        self._maps: OrderedDict[int, tuple[np.ndarray, mmap.mmap, int]] = OrderedDict()
+        self._maps: dict[int, tuple[np.ndarray, Any]] = {}
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,7 +94,7 @@ class SpanReader:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._maps, self._lock = OrderedDict(), threading.Lock()
+        self._maps, self._lock = {}, threading.Lock()
 
     def add(self, line: dict[str, Any], where: str, advice: str) -> None:
         """Take in the record of the next example, which fits its schema.
@@ -106,8 +126,8 @@ class SpanReader:
             return 0
         key = (entry["encoding"], tuple(entry["shape"]), entry["dtype"], entry["axes"], compression)
         if key not in self._known:
-            self._known[key] = len(self._entries)
-            self._entries.append((dict(entry), compression))
+            self._known[key] = len(self._stored)
+            self._stored.append(_Stored(entry, compression, self.max_pixels))
         return self._known[key]
 
     def __len__(self) -> int:
@@ -116,6 +136,11 @@ class SpanReader:
     def described(self, number: int, kind: Kind) -> int:
         """Number of the description of an array, the same for arrays that are alike; 0 where there is none."""
         return self._entry[kind][number]
+
+    def axes(self, number: int, kind: Kind) -> str | None:
+        """Axes of an array; None where there is none."""
+        stored = self._stored[self._entry[kind][number]]
+        return None if stored is None else stored.entry["axes"]
 
     def read(self, number: int, kind: Kind) -> np.ndarray | None:
         """Return the image or mask of an example; None where it has none.
@@ -127,41 +152,34 @@ class SpanReader:
         OSError
             Where it cannot be read.
         """
-        found = self._entries[self._entry[kind][number]]
-        if found is None:
+        stored = self._stored[self._entry[kind][number]]
+        if stored is None:
             return None
-        entry, compression = found
         starts, lengths = self._spans[kind]
-        data = self._bytes(number, kind, starts[number], lengths[number])
-        if entry["encoding"] != "raw":
-            return decode_array(data.tobytes(), entry, self.max_pixels)
-        shape, dtype = tuple(entry["shape"]), np.dtype(entry["dtype"])
-        size = math.prod(shape) * dtype.itemsize
-        trouble = size_trouble(entry, self.max_pixels)
-        if trouble:
-            raise BuildError(trouble)
-        if compression is not None:
-            data = _unpacked(data, size, compression)
-        if len(data) != size:
-            raise BuildError(f"stored as {dtype.name} of shape {shape}, but there are {len(data)} bytes")
-        if dtype.kind == "b":
-            return (data != 0).reshape(shape)  # bytes other than 0 and 1 are not booleans
-        little = dtype.newbyteorder("<")
-        if starts[number] % dtype.itemsize and compression is None:
-            data = data.copy()
-        values = data.view(little).reshape(shape)
-        return values if little.isnative else values.astype(dtype)
+        start = starts[number]
+        data = self._bytes(number, kind, start, lengths[number])
+        if stored.entry["encoding"] != "raw":
+            return decode_array(data.tobytes(), stored.entry, self.max_pixels)
+        if stored.trouble:
+            raise BuildError(stored.trouble)
+        if stored.compression is not None:
+            data, start = _unpacked(data, stored.size, stored.compression), 0
+        if len(data) != stored.size:
+            shape, dtype = tuple(stored.entry["shape"]), stored.entry["dtype"]
+            raise BuildError(f"stored as {dtype} of shape {shape}, but there are {len(data)} bytes")
+        return stored.array(data, start)
 
     def _bytes(self, number: int, kind: Kind, start: int, length: int) -> np.ndarray:
-        name = self._files[self._file[number]]
-        whole, handle = self._mapped(self._file[number])
-        if start + length > min(len(whole), handle.size() if len(whole) else 0):
+        file = self._file[number]
+        whole, handle = self._maps.get(file) or self._mapped(file)
+        if start + length > min(len(whole), handle.size()):
+            name = self._files[file]
             raise BuildError(f"{name} does not hold the {length:,} bytes at {start:,} that its record says")
         data = whole[start : start + length]
         if not self._checked[kind][number]:
             digest = self._digests[kind][_DIGEST * number : _DIGEST * (number + 1)]
             if hashlib.sha256(data).digest() != digest:
-                raise BuildError(f"{name} at {start} is not as it was written")
+                raise BuildError(f"{self._files[file]} at {start} is not as it was written")
             self._checked[kind][number] = 1
         return data
 
@@ -170,11 +188,9 @@ class SpanReader:
         with self._lock:
             found = self._maps.get(file)
             if found is None:
+                if len(self._maps) >= _MOST_MAPPED:
+                    del self._maps[next(iter(self._maps))]  # arrays in it keep it alive
                 found = self._maps[file] = _map(inside(self.root, self._files[file]))
-                if len(self._maps) > _MOST_MAPPED:
-                    self._maps.popitem(last=False)  # arrays in it keep it alive
-            else:
-                self._maps.move_to_end(file)
             return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,8 +42,8 @@ class Batch(NotebookView):
     index : ndarray of int64, shape (B,)
         Number of each image in its source; of each example in a built dataset, where the copies of an image are
         separate examples. ``records[i]["key"]["index"]`` is the image's number in the source in both.
-    records : tuple of dict
-        What was drawn for each image.
+    records : sequence of dict
+        What was drawn for each image. Those of a built dataset are read from its files when they are asked for.
     objects : BatchObjects or None
         Boxes with their classes, and keypoints, of a source with the task ``"detect"``.
     """
@@ -51,7 +52,7 @@ class Batch(NotebookView):
     label: np.ndarray | None
     mask: np.ndarray | None
     index: np.ndarray
-    records: tuple[dict[str, Any], ...]
+    records: Sequence[dict[str, Any]]
     objects: BatchObjects | None = None
 
     def __len__(self) -> int:
@@ -63,6 +64,36 @@ class Batch(NotebookView):
         objects = "" if self.objects is None else f", objects {self.objects!r}"
         image = f"{self.image.dtype} {self.image.shape}"
         return f"<Batch of {len(self)}: image {image}, label {label}, mask {mask}{objects}>"
+
+
+class _Records(Sequence[dict[str, Any]]):
+    """Records that are made when they are asked for, once."""
+
+    def __init__(self, makers: Sequence[Callable[[], dict[str, Any]]]) -> None:
+        self._makers = makers
+
+    @functools.cached_property
+    def _made(self) -> tuple[dict[str, Any], ...]:
+        made = tuple(make() for make in self._makers)
+        self._makers = ()  # they hold on to the samples
+        return made
+
+    def __len__(self) -> int:
+        return len(self._makers or self._made)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._made[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._made == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of the dicts in it
+
+    def __repr__(self) -> str:
+        return repr(self._made)
+
+    def __reduce__(self) -> Any:
+        return tuple, (self._made,)
 
 
 def collate(
@@ -97,18 +128,34 @@ def collate(
         label=labels.stack([sample.label for sample in samples]),
         mask=None if samples[0].mask is None else _stacked(samples, "mask", recipe, buffers),
         index=np.array([sample.number for sample in samples], np.int64),
-        records=tuple(sample.record for sample in samples),
+        records=_Records(tuple(sample.recorded for sample in samples)),
         objects=None if objects is None else objects.stack([sample.targets for sample in samples]),
     )
+
+
+def _filled(samples: Sequence[TrainingSample]) -> np.ndarray | None:
+    """The array that the images of a batch were written into, each at its place; None where that is not so."""
+    batch = None if samples[0].row is None else samples[0].row.batch
+    if batch is None:
+        return None
+    right = all(
+        sample.row is not None and sample.row.batch is batch and sample.row.number == place
+        for place, sample in enumerate(samples)
+    )
+    return batch[: len(samples)] if right else None
 
 
 def _stacked(
     samples: Sequence[TrainingSample], kind: Literal["image", "mask"], recipe: Compose, buffers: Buffers
 ) -> np.ndarray:
     """Copy the images or masks of a batch into one array."""
+    if kind == "image" and (filled := _filled(samples)) is not None:
+        return filled
     targets: list[Image | Mask] = [getattr(sample, kind) for sample in samples]
     first = targets[0]
     for sample, target in zip(samples, targets):
+        if target.spec == first.spec:
+            continue
         try:
             check_alike(target.spec, f"{samples[0].name} in the same batch", first.spec, recipe, kind=kind)
         except StepError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import warnings
@@ -31,7 +32,7 @@ from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.loading.batch import Batch, collate
 from offgraph.loading.objects import Layout, parse_layout
-from offgraph.loading.samples import DatasetSamples, FileSamples, Rules, Samples, TrainingSample
+from offgraph.loading.samples import DatasetSamples, FileSamples, Row, Rules, Samples, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike, check_non_finite_option, parse_mask_dtype
 from offgraph.pipeline.depth import converted_warning, scales_by_dtype
@@ -49,6 +50,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Loader"]
 
+Piece = tuple[Sequence[int], list[Row] | None]
+"""Numbers of samples, and the rows of a batch that their images may be written into."""
+
+_MOST_IN_PIECE = 16
 _MANY = 0.05
 """Share of a pass that is left out without a warning."""
 
@@ -243,7 +248,7 @@ class Loader(NotebookView):
 
     def _prepare(self) -> None:
         """Create what belongs to this process and is not pickled."""
-        self._buffers = Buffers(self.prefetch + 2)
+        self._buffers = Buffers(self.prefetch + 4)
         self._lock, self._looking = threading.Lock(), threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -409,16 +414,14 @@ class Loader(NotebookView):
         return dataset(self, epoch=epoch, advance=advance)
 
     def _batches(self, epoch: int, stop: threading.Event, alike: bool) -> Generator[Batch, None, None]:
-        addresses = ((epoch, int(number)) for number in self.order(epoch))
         waiting: list[TrainingSample] = []
         used = left_out = 0
-        self._rules()
 
-        def sample_of(address: tuple[int, int]) -> TrainingSample | None:
-            return with_retries(lambda: self._sample(address, alike), stop)
+        def samples_of(piece: Piece) -> list[TrainingSample | None]:
+            return with_retries(lambda: self._samples_of(piece, epoch, alike), stop)
 
-        with closing(ordered_map(sample_of, addresses, threads=self.threads)) as samples:
-            for sample in samples:
+        with closing(ordered_map(samples_of, self._pieces(epoch), threads=self.threads)) as made:
+            for sample in itertools.chain.from_iterable(made):
                 left_out += sample is None
                 used += sample is not None
                 if used and self._allowed.exceeded(left_out, self.num_images):
@@ -440,6 +443,31 @@ class Loader(NotebookView):
                 OffgraphWarning,
                 stacklevel=2,
             )
+
+    def _pieces(self, epoch: int) -> Iterator[Piece]:
+        """What is worked on at a time: one sample, or a part of a batch whose images are written into its array."""
+        reference, order = self._rules().reference, self.order(epoch)
+        if not self._samples.in_rows or reference is None or None in reference.image.shape:
+            yield from ((range(number, number + 1), None) for number in map(int, order))
+            return
+        length = max(1, min(-(-self.batch_size // self.threads), _MOST_IN_PIECE))
+        shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
+        for start in range(0, len(order), self.batch_size):
+            numbers = order[start : start + self.batch_size].tolist()
+            batch = self._buffers.empty((len(numbers), *shape), dtype)  # type: ignore[arg-type]  # no None in it
+            for first in range(0, len(numbers), length):
+                part = numbers[first : first + length]
+                yield part, [Row(batch, first + place) for place in range(len(part))]
+
+    def _samples_of(self, piece: Piece, epoch: int, alike: bool) -> list[TrainingSample | None]:
+        numbers, rows = piece
+        made: list[TrainingSample | None] = [None] * len(numbers)
+        if rows is not None:
+            made = self._samples.rows(numbers, rows, self.recipe, self.seed, epoch, self._rules())
+        return [
+            self._sample((epoch, number), alike) if sample is None else sample
+            for number, sample in zip(numbers, made)
+        ]
 
     def _collated(self, samples: list[TrainingSample]) -> Batch:
         return collate(samples, self._samples.labels, self.recipe, self._buffers, self.object_layout)

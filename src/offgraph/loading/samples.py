@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,13 +17,20 @@ from offgraph.loading.labels import BatchLabels
 from offgraph.pipeline.checks import fit_mask, run_checked
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
-from offgraph.recipe.compose import Compose
+from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
 from offgraph.sources import Source
 from offgraph.sources.base import Label, count_of, refuse_classes, spread
 from offgraph.sources.names import nfc, parse_class_names
 from offgraph.targets import Boxes, Image, Mask, Target, Targets
 
 __all__ = ["DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
+
+
+class Row(NamedTuple):
+    """A place for an image in the array of a batch."""
+
+    batch: np.ndarray
+    number: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,33 +41,50 @@ class TrainingSample:
     ----------
     number : int
         Number of the item in its source, or of the example in its dataset.
-    name : str
-        Of the file, relative to the source's root.
-    targets : Targets
+    named : callable
+        Gives the name of the file, relative to the source's root.
+    made : Targets or callable
+        The image and what lies on its grid, or what gives them.
+    mask : Mask or None
+        Its mask.
     label : int, tuple of int, tuple of float, or None
         As in `Item.label`.
-    record : dict
-        What was drawn.
+    recorded : callable
+        Gives what was drawn.
     converted : str or None
         How the image was brought to the depth of the others.
+    row : Row, optional
+        Where in a batch the image lies already.
     """
 
     number: int
-    name: str
-    targets: Targets
+    named: Callable[[], str]
+    made: Targets | Callable[[], Targets]
+    mask: Mask | None
     label: Label | None
-    record: dict[str, Any]
+    recorded: Callable[[], dict[str, Any]]
     converted: str | None = None
+    row: Row | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return self.named()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What was drawn."""
+        return self.recorded()
 
     @property
     def image(self) -> Image:
         """The image."""
         return self.targets.image
 
-    @property
-    def mask(self) -> Mask | None:
-        """Its mask."""
-        return self.targets.mask
+    @functools.cached_property
+    def targets(self) -> Targets:
+        """The image and what lies on its grid."""
+        return self.made if isinstance(self.made, Targets) else self.made()
 
 
 @dataclass(frozen=True)
@@ -91,6 +116,11 @@ class Samples(Protocol):
     keypoints: int | None
     """Keypoints of each object; None where there are none."""
 
+    @property
+    def in_rows(self) -> bool:
+        """Whether `rows` is worth a try."""
+        ...
+
     def __len__(self) -> int: ...
 
     def name(self, number: int) -> str:
@@ -109,6 +139,21 @@ class Samples(Protocol):
         """Read one sample and run the recipe on it, with the draws of (seed, epoch, number)."""
         ...
 
+    def rows(
+        self,
+        numbers: Sequence[int],
+        rows: Sequence[Row],
+        recipe: Compose,
+        seed: int,
+        epoch: int,
+        rules: Rules,
+    ) -> list[TrainingSample | None]:
+        """Read samples and run the recipe on all of them in one call, which writes their images into rows.
+
+        None stands for one that `sample` has to be asked for, whatever the reason.
+        """
+        ...
+
 
 class FileSamples:
     """Samples read from the files of a source."""
@@ -120,6 +165,8 @@ class FileSamples:
         self.has_masks = source.has_masks
         self.most_boxes = source.most_objects if source.task == "detect" else None
         self.keypoints = None if source.keypoints is None else len(source.keypoints.names)
+
+    in_rows = False
 
     def __len__(self) -> int:
         return len(self.source)
@@ -148,7 +195,22 @@ class FileSamples:
         key = Key(seed, epoch, number)
         done = run_checked(recipe, read.targets.replaced(image=image), key, non_finite=rules.non_finite)
         targets = _fitted(done.targets, rules)
-        return TrainingSample(number, read.item.name, targets, read.label, done.record, converted)
+        return TrainingSample(
+            number, lambda: read.item.name, targets, targets.mask, read.label, lambda: done.record, converted
+        )
+
+    def rows(
+        self,
+        numbers: Sequence[int],
+        rows: Sequence[Row],
+        recipe: Compose,
+        seed: int,
+        epoch: int,
+        rules: Rules,
+    ) -> list[TrainingSample | None]:
+        """Leave all to `sample`: files are decoded one by one."""
+        del rows, recipe, seed, epoch, rules
+        return [None] * len(numbers)
 
 
 class DatasetSamples:
@@ -159,11 +221,16 @@ class DatasetSamples:
     ) -> None:
         self.dataset = dataset
         self.own_recipe = own_recipe
-        names, self._renumbered = _renumber(dataset, class_names)
+        names, self.renumbered = _renumber(dataset, class_names)
         self.labels = BatchLabels(dataset.task, names, dataset.target_names, one_hot)
         self.has_masks = dataset.has_masks
         self.most_boxes = dataset.most_boxes if dataset.task == "detect" else None
         self.keypoints = None if dataset.keypoints is None else len(dataset.keypoints)
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether arrays are read by their places, and nothing lies beside them that only a record tells."""
+        return self.dataset.places is not None and self.most_boxes is None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -193,7 +260,7 @@ class DatasetSamples:
     def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
         """Read one example and run the rest of the recipe on it."""
         stored = self.dataset.read(number)
-        label = self._renumbered(stored.label)
+        label = self.renumbered(stored.label)
         _check_targets(stored.mask, label, self)
         image, converted = _admit(stored.image, rules, scale=self.dataset.color == "rgb")
         # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
@@ -203,17 +270,47 @@ class DatasetSamples:
         done = run_checked(recipe, given, key, start=start, non_finite=rules.non_finite)
         record = done.record
         if self.own_recipe:
-            # One record of the whole run: it replays on the image the example was made from.
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
         targets = _fitted(done.targets, rules)
-        return TrainingSample(number, stored.name, targets, label, record, converted)
+        return TrainingSample(
+            number, lambda: stored.name, targets, targets.mask, label, lambda: record, converted
+        )
+
+    def rows(
+        self,
+        numbers: Sequence[int],
+        rows: Sequence[Row],
+        recipe: Compose,
+        seed: int,
+        epoch: int,
+        rules: Rules,
+    ) -> list[TrainingSample | None]:
+        """Run the rest of the recipe on many examples in one call."""
+        reader = _Reader(self, recipe, seed, epoch, rules)
+        found = [reader.prepared(number, row) for number, row in zip(numbers, rows)]
+        ready = [one for one in found if one is not None]
+        try:
+            run_prepared([one.prepared for one in ready])
+        except Exception:  # it is not known which, so each is run alone, and raises it again
+            return [None] * len(numbers)
+        return [None if one is None else reader.finished(one) for one in found]
+
+    def whole_record(self, number: int, record: dict[str, Any]) -> dict[str, Any]:
+        """One record of the whole run, of an example and the rest of its recipe: it replays on the image of the source."""
+        if not self.own_recipe:
+            return record
+        return {
+            **record,
+            "start": 0,
+            "steps": [*self.dataset.line(number)["record"]["steps"], *record["steps"]],
+        }
 
     def _given(self, stored: StoredExample, image: Image) -> Targets:
         """The image with its mask, its boxes, whose classes are numbered as the loader's are, and its keypoints."""
         targets: dict[str, Target] = dict(Targets.of_image(image, stored.mask))
         boxes = stored.boxes
         if boxes is not None:
-            numbers = [] if boxes.labels is None else [self._renumbered(int(label)) for label in boxes.labels]
+            numbers = [] if boxes.labels is None else [self.renumbered(int(label)) for label in boxes.labels]
             labels = np.array(numbers, np.int64)
             targets["boxes"] = Boxes(
                 boxes.array, boxes.format, size=boxes.size, labels=labels, extra=boxes.extra
@@ -221,6 +318,73 @@ class DatasetSamples:
         if stored.points is not None:
             targets["points"] = stored.points
         return Targets(targets)
+
+
+class _Ready(NamedTuple):
+    """A stored example that is prepared."""
+
+    number: int
+    row: Row
+    prepared: PreparedSample
+    label: Label | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Reader:
+    """Prepares stored examples for one call, and makes samples of them after it."""
+
+    samples: DatasetSamples
+    recipe: Compose
+    seed: int
+    epoch: int
+    rules: Rules
+
+    def prepared(self, number: int, row: Row) -> _Ready | None:
+        """Prepare an example; None where anything about it is unusual."""
+        samples, rules, dataset = self.samples, self.rules, self.samples.dataset
+        try:
+            stored = dataset.stored(number)
+            image, mask = stored.image, stored.mask
+            label = samples.renumbered(stored.label)
+            _check_targets(mask, label, samples)
+            dtype = image.array.dtype
+            if rules.reference is None or not (rules.any_depth or dtype == rules.reference.stored.dtype):
+                return None
+            if dtype.kind == "f" and rules.non_finite == "error" and not np.isfinite(image.array).all():
+                return None
+            key = Key(self.seed, self.epoch * dataset.copies + stored.copy, stored.index)
+            start = stored.start if samples.own_recipe else 0
+            given = Targets.of_image(image, mask)
+            prepared = self.recipe.prepare(given, key, row.batch[row.number], start)
+        except Exception:  # whatever it is, it is raised again where the sample is run alone
+            return None
+        return None if prepared is None else _Ready(number, row, prepared, label)
+
+    def finished(self, ready: _Ready) -> TrainingSample | None:
+        """Make the sample; None where its values are not finite, or its mask is another than the others'."""
+        prepared, row, number = ready.prepared, ready.row, ready.number
+        if self.rules.non_finite == "error" and not (
+            prepared.finite or np.isfinite(row.batch[row.number]).all()
+        ):
+            return None
+        made: Targets | Callable[[], Targets] = prepared.targets
+        mask = None
+        if not prepared.is_alone:
+            try:
+                made = _fitted(prepared.targets(), self.rules)
+            except Exception:  # as above
+                return None
+            mask = made.mask
+        samples = self.samples
+        return TrainingSample(
+            number,
+            lambda: samples.name(number),
+            made,
+            mask,
+            ready.label,
+            lambda: samples.whole_record(number, prepared.record()),
+            row=row,
+        )
 
 
 def _renumber(

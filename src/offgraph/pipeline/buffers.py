@@ -33,13 +33,14 @@ class Buffers:
     """
 
     def __init__(self, most: int) -> None:
+        # Taken from the end where they are put: what was written last may still be in a cache.
         self._free: deque[np.ndarray] = deque(maxlen=most)
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Allocate a C-contiguous array whose first byte lies on a 64-byte boundary."""
         size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         try:
-            memory = self._free.popleft()
+            memory = self._free.pop()
         except IndexError:
             memory = None
         if memory is None or not size <= memory.size <= 2 * size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from offgraph.core.errors import StepError
@@ -22,7 +22,7 @@ from offgraph.steps.ops import GeometricOp, PythonStep
 from offgraph.targets import Boxes, Heatmap, Image, Mask, Target, Targets
 from offgraph.targets.gridded import GriddedTarget
 
-__all__ = ["TransformHistory", "run"]
+__all__ = ["TransformHistory", "companions", "finish", "run"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +111,37 @@ def run(
     history = TransformHistory(spec.size, chain)
     if not chain:
         return targets.mapped(_in_order), applied, history
-    beside = _companions(chain, targets, fused)
+    beside = companions(chain, targets, fused)
     made: dict[str, Target] = {}
     for name, target in targets.items():
         if isinstance(target, Image):
             own = chain if target is lead else lower(placed, applied, _specs_of(placed, applied, target.spec))
-            companions = list(beside.values()) if target is lead else []
-            made[name] = native.run_image(fuse(own) if fused else own, target, companions).contiguous()
+            with_it = list(beside.values()) if target is lead else []
+            made[name] = native.run_image(fuse(own) if fused else own, target, with_it).contiguous()
+    return finish(chain, targets, made, beside, fused), applied, history
+
+
+def finish(
+    chain: Sequence[PlannedOp],
+    targets: Targets,
+    images: Mapping[str, Target],
+    beside: Mapping[str, native.Companion],
+    fused: bool,
+) -> Targets:
+    """Return all targets of a sample: its images are made, and what moved with them; the others are moved here.
+
+    Parameters
+    ----------
+    chain : sequence of PlannedOp
+        Before fusion.
+    targets : Targets
+        As they were given.
+    images, beside : mapping by name
+        What is made, and what moved in the same call.
+    fused : bool
+        Whether labels are read once.
+    """
+    made = dict(images)
     labels: dict[int, Mask] = {}  # by the mask they were: boxes may be taken from one
     for name, target in targets.items():
         if name in made:
@@ -136,11 +160,7 @@ def run(
             made[name] = _moved_by_maps(chain, target, own_mask)
         else:
             made[name] = _moved_by_maps(chain, target)
-    return (
-        Targets({name: made[name] for name in targets}, targets.metadata),
-        applied,
-        history,
-    )
+    return Targets({name: made[name] for name in targets}, targets.metadata)
 
 
 def _in_order(target: Target) -> Target:
@@ -170,7 +190,7 @@ def _moved_by_maps(chain: Sequence[PlannedOp], target: Target, *more: Mask) -> T
         return target.moved([leg for _, leg in moving], *more)
 
 
-def _companions(chain: Sequence[PlannedOp], targets: Targets, fused: bool) -> dict[str, native.Companion]:
+def companions(chain: Sequence[PlannedOp], targets: Targets, fused: bool) -> dict[str, native.Companion]:
     """The targets that move in the image's own native call, read once through all maps.
 
     A mask moves step by step where operations are not joined, and by the rule of its only operation.

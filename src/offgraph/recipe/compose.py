@@ -6,7 +6,8 @@ import functools
 import operator
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
+from offgraph.plan.batch import Pending, Preparer, run_pending
 from offgraph.plan.draw import draw, drawn_spec
 from offgraph.plan.explain import explain as explain_plan
 from offgraph.plan.explain import spec_text
@@ -31,7 +33,7 @@ from offgraph.steps.base import Step
 from offgraph.targets import Heatmap, Image, Mask, Target, Targets
 from offgraph.targets.gridded import GriddedTarget
 
-__all__ = ["Compose", "as_recipe"]
+__all__ = ["Compose", "PreparedSample", "as_recipe", "run_prepared"]
 
 _NO_DRAWS = Key()
 """The key where nothing is drawn."""
@@ -312,21 +314,40 @@ class Compose(NotebookView):
         recorded: list[AppliedStep] | None, max_pixels: int, fuse: bool,
     ) -> Result:  # fmt: skip
         made, log, history = run(part, targets, key, recorded, max_pixels, fused=fuse)
-        record = {
-            "recipe": self.digest if fuse == self.fuse else identity.digest(self, fuse=fuse),
-            "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
-            "start": start,
-            "steps": [
-                {
-                    "step": placed.step.name,
-                    "address": drawn.address,
-                    "applied": drawn.applied,
-                    "params": drawn.params,
-                }
-                for placed, drawn in zip(part, log)
-            ],
-        }
-        return Result(made, record, history)
+        digest = self.digest if fuse == self.fuse else identity.digest(self, fuse=fuse)
+        return Result(made, _record(digest, key, start, part, log), history)
+
+    def prepare(
+        self, targets: Targets, key: Key, output: np.ndarray, start: int = 0
+    ) -> PreparedSample | None:
+        """Prepare a sample to be run with others in one native call, from step `start` on.
+
+        Parameters
+        ----------
+        targets, key
+            As for `run`.
+        output : ndarray
+            C-contiguous; the call writes the image into it.
+        start : int
+
+        Returns
+        -------
+        PreparedSample or None
+            None where `run` has to be asked: for a step that only Python can run, one that refuses the image, and
+            where the image gets another shape or dtype than `output`.
+        """
+        found = self._preparers.get(start)
+        if found is None:
+            found = self._preparers[start] = Preparer(self._placed[start:], fused=self.fuse)
+        pending = found.prepare(targets, key, output)
+        return None if pending is None else PreparedSample(self, key, start, pending)
+
+    @functools.cached_property
+    def _preparers(self) -> dict[int, Preparer]:
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_preparers"}
 
     def output_spec(self, spec: OpenSpec, start: int = 0, stop: int | None = None) -> OpenSpec:
         """Return shape, dtype and axes of the output: an `ArraySpec`, or an `OpenSpec` where lengths are drawn.
@@ -424,6 +445,74 @@ class Compose(NotebookView):
             return cls(items, fuse=fuse)
         except StepError as error:
             raise RecipeError(f"{source}: {error}") from None
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedSample:
+    """A sample that `Compose.prepare` prepared; `run_prepared` runs it.
+
+    Parameters
+    ----------
+    recipe : Compose
+    key : Key
+    start : int
+    pending : Pending
+    """
+
+    recipe: Compose
+    key: Key
+    start: int
+    pending: Pending
+
+    @property
+    def finite(self) -> bool:
+        """Whether it is certain that the image will hold finite values."""
+        return self.pending.finite
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is no target beside the image."""
+        return len(self.pending.given) == 1
+
+    def targets(self) -> Targets:
+        """Return all targets, after the call."""
+        return self.pending.finished()[0]
+
+    def record(self) -> dict[str, Any]:
+        """Return what was drawn, as in `Result.record`."""
+        recipe = self.recipe
+        part = recipe._placed[self.start :]
+        return _record(recipe.digest, self.key, self.start, part, self.pending.applied)
+
+
+def run_prepared(samples: Sequence[PreparedSample]) -> None:
+    """Run prepared samples in one call, without the interpreter lock.
+
+    Raises
+    ------
+    ValueError, MemoryError, RuntimeError
+        What the first that fails raises; it says nothing of which of them.
+    """
+    run_pending([sample.pending for sample in samples])
+
+
+def _record(
+    digest: str, key: Key, start: int, part: Sequence[PlacedStep], applied: Sequence[AppliedStep]
+) -> dict[str, Any]:
+    return {
+        "recipe": digest,
+        "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
+        "start": start,
+        "steps": [
+            {
+                "step": placed.step.name,
+                "address": drawn.address,
+                "applied": drawn.applied,
+                "params": drawn.params,
+            }
+            for placed, drawn in zip(part, applied)
+        ],
+    }
 
 
 def as_recipe(recipe: Any) -> Compose:

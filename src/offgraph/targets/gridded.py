@@ -86,8 +86,9 @@ class GriddedTarget(Target):
         other = object.__new__(type(self))
         kept = vars(other)
         kept.update(vars(self), array=array)
-        for name in ("spec", "size"):
-            kept.pop(name, None)
+        if array.shape != self.array.shape or array.dtype != self.array.dtype:
+            for name in ("spec", "size"):
+                kept.pop(name, None)
         return other
 
     def contiguous(self) -> Self:

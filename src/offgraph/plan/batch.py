@@ -1,0 +1,178 @@
+"""Many samples in one native call: each is prepared alone, and all run together, without the interpreter lock.
+
+What a step refuses, and what only Python can run, is left to `offgraph.plan.run.run`, sample by sample: its errors and its
+results are the ones that count, and these are equal to them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.random import Key
+from offgraph.core.specs import ArraySpec
+from offgraph.engine.native_plan import NativeOp, NativeTarget, native_target, run_plan
+from offgraph.plan.draw import draw
+from offgraph.plan.fuse import fuse
+from offgraph.plan.lower import PlannedOp, lower
+from offgraph.plan.native import Companion, native_op
+from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.plan.run import TransformHistory, companions, finish
+from offgraph.steps.kinds import PointwiseStep
+from offgraph.steps.ops import Pointwise, value_table
+from offgraph.targets import Image, Targets
+
+__all__ = ["Pending", "Preparer", "run_pending"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Lowered:
+    """What a sample goes through, as far as its spec and its draws decide."""
+
+    applied: tuple[AppliedStep, ...]
+    chain: tuple[PlannedOp, ...]
+    ops: tuple[NativeOp, ...] | None
+    after: ArraySpec
+    finite: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """A sample that is prepared, and whose image the call writes into `output`.
+
+    Parameters
+    ----------
+    given : Targets
+    output : ndarray
+    lowered : _Lowered
+    fused : bool
+    natives : list of NativeTarget
+    beside : dict of str to Companion
+    """
+
+    given: Targets
+    output: np.ndarray
+    lowered: _Lowered
+    fused: bool
+    natives: list[NativeTarget]
+    beside: dict[str, Companion]
+
+    @property
+    def applied(self) -> tuple[AppliedStep, ...]:
+        """What each step drew."""
+        return self.lowered.applied
+
+    @property
+    def finite(self) -> bool:
+        """Whether it is certain that the image will hold finite values."""
+        return self.lowered.finite
+
+    def finished(self) -> tuple[Targets, TransformHistory]:
+        """Return all targets after the call, and the way that they went."""
+        given, chain = self.given, self.lowered.chain
+        image = Image(self.output, self.lowered.after.axes)
+        history = TransformHistory(given.image.size, chain)
+        if not chain and len(given) == 1:
+            return Targets({"image": image}, given.metadata), history
+        return finish(chain, given, {"image": image}, self.beside, self.fused), history
+
+
+class Preparer:
+    """Prepares samples for a part of a recipe.
+
+    Parameters
+    ----------
+    placed : sequence of PlacedStep
+    fused : bool
+        Whether operations are joined.
+    """
+
+    def __init__(self, placed: Sequence[PlacedStep], *, fused: bool) -> None:
+        self._placed, self._fused = placed, fused
+        self._draws = any(here.step.draws for here in placed)
+        self._kept: dict[ArraySpec, _Lowered] = {}
+
+    def prepare(self, targets: Targets, key: Key, output: np.ndarray) -> Pending | None:
+        """Prepare one sample; None where it has to be run alone.
+
+        Parameters
+        ----------
+        targets : Targets
+        key : Key
+        output : ndarray
+            Of the shape and dtype that the image is to get; else the sample has to be run alone.
+        """
+        lead = targets.image
+        try:
+            lowered = self._lowered(lead.spec, key)
+            if (
+                lowered.ops is None
+                or lowered.after.shape != output.shape
+                or lowered.after.dtype != output.dtype
+            ):
+                return None
+            beside: dict[str, Companion] = {}
+            if len(targets) > 1:
+                if any(isinstance(target, Image) for target in targets.values() if target is not lead):
+                    return None
+                if lowered.chain:
+                    beside = companions(lowered.chain, targets, self._fused)
+            own = native_target(lead.array, output, lead.spec.spatial, lowered.ops)
+        except Exception:  # whatever it is, it is raised again where the sample is run alone
+            return None
+        natives = [own, *(companion.native for companion in beside.values())]
+        return Pending(targets, output, lowered, self._fused, natives, beside)
+
+    def _lowered(self, spec: ArraySpec, key: Key) -> _Lowered:
+        if self._draws:
+            return self._lower(spec, key)
+        found = self._kept.get(spec)
+        if found is None:
+            found = self._lower(spec, key)
+            if len(self._kept) < _MOST_KEPT:
+                self._kept[spec] = found
+        return found
+
+    def _lower(self, spec: ArraySpec, key: Key) -> _Lowered:
+        applied, specs = draw(self._placed, spec, key)
+        chain = lower(self._placed, applied, specs)
+        ops = fuse(chain) if self._fused else chain
+        natives = tuple(native_op(planned.op, planned.before) for planned in ops)
+        whole = None if None in natives or 0 in spec.shape else natives
+        return _Lowered(applied, chain, whole, specs[-1], _finite(ops, specs[-1]))  # type: ignore[arg-type]
+
+
+_MOST_KEPT = 64
+"""Specs whose operations are kept, of a recipe that draws nothing."""
+
+
+def run_pending(pending: Sequence[Pending]) -> None:
+    """Run prepared samples in one call; what it raises says nothing of which of them."""
+    run_plan([native for sample in pending for native in sample.natives])
+
+
+def _finite(ops: Sequence[PlannedOp], after: ArraySpec) -> bool:
+    """Whether an image of integers ends in finite values: in integers, or in a table's, which are looked at once."""
+    if np.dtype(after.dtype).kind != "f":
+        return True
+    last = ops[-1] if ops else None
+    if last is None or not isinstance(last.op, Pointwise) or last.op.params:
+        return False
+    spec, kind = last.before, np.dtype(last.before.dtype)
+    if kind.kind not in "ui" or kind.itemsize > 2:
+        return False
+    channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
+    try:
+        return _finite_table(last.op.step, spec.dtype, channels, last.op.dtype)
+    except TypeError:  # a step with a field that has no hash
+        return False
+
+
+@functools.lru_cache(maxsize=64)
+def _finite_table(step: PointwiseStep, dtype: str, channels: int, result: str) -> bool:
+    empty: dict[str, Any] = {}
+    return bool(np.isfinite(value_table(step, dtype, channels, result, empty)).all())
