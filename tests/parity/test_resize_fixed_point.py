@@ -92,6 +92,26 @@ def test_ties_and_exact_tables(simd_level, kind, before, after):
         _agrees(IMAGES[kind](shape, 76).astype(np.uint8), after, axes=(0, 1))
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("height", [374, 375])
+def test_many_doubts_close_together(simd_level, channels, height):
+    """Ties in a few columns: in doubt are most results of a few registers, but few results of a row."""
+    image = _noise((height, 500, channels), 3)
+    image[:, 101:149] = np.arange(48)[None, :, None] % 2 * 255
+    _agrees(image.astype(np.uint8), (224, 250), axes=(0, 1))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("taps", [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33])
+def test_every_number_of_taps_and_of_rows(simd_level, channels, taps):
+    """Sums of eight taps at a time in `f64`, and pairs of rows of which one may be missing."""
+    for height in (1, 2, 3, 60, 61):
+        image = _noise((height, 100, channels), taps).astype(np.uint8)
+        after = (max(1, 2 * height // 3), max(1, 199 // taps))
+        for kernel in ("triangle", "cubic"):
+            _agrees(image, after, axes=(0, 1), kernel=kernel)
+
+
 def test_planes_before_and_after_the_spatial_axes(simd_level):
     image = _noise((5, 60, 70, 3), 1).astype(np.uint8)
     _agrees(image, (31, 90), axes=(1, 2))

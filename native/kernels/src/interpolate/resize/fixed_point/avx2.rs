@@ -1,15 +1,16 @@
 //! The loops for AVX2: four pixels of a row together, then 32 results of a row.
 
-use super::tables::{Columns, Pair, PixelColumns, RowSums};
+use super::repair::list_bits;
+use super::tables::{Columns, Pair, PixelColumns, RowSums, Values};
 use crate::memory::CollectVec;
 use std::arch::x86_64::*;
 
 /// Results of a row that are made together.
 const BLOCK: usize = 32;
 
-/// Make an intermediate row.
+/// Make a pair of intermediate rows.
 #[target_feature(enable = "avx2")]
-pub(super) fn sum_columns(from: &[u8], columns: &Columns, table: &PixelColumns, to: &mut [i16]) {
+pub(super) fn sum_columns(from: [&[u8]; 2], columns: &Columns, table: &PixelColumns, to: &mut [Values]) {
     match (columns.planes, columns.pairs) {
         (3, 1) => sum_pairs::<3, 1>(from, columns, table, to),
         (3, 2) => sum_pairs::<3, 2>(from, columns, table, to),
@@ -48,120 +49,140 @@ const fn places(planes: usize, pair: usize) -> [i8; 16] {
 
 #[target_feature(enable = "avx2")]
 fn sum_pairs<const PLANES: usize, const PAIRS: usize>(
-    from: &[u8],
+    from: [&[u8]; 2],
     columns: &Columns,
     table: &PixelColumns,
-    to: &mut [i16],
+    to: &mut [Values],
 ) {
     let (pairs, per_load) = match PAIRS {
         ANY => (columns.pairs, 2),
         SHORT => (3, 3),
         pairs => (pairs, 2),
     };
-    assert!(from.len() >= columns.reach && table.weights.len() == table.offsets.len() * pairs);
-    assert!(to.len() >= 4 * PLANES * table.offsets.len() + 8);
+    assert!(from.iter().all(|from| from.len() >= columns.reach));
+    assert!(table.weights.len() == table.offsets.len() * pairs);
+    assert!(size_of_val(to) >= 2 * (4 * PLANES * table.offsets.len() + 4) * size_of::<i16>());
     let begin = _mm256_set1_epi32(columns.begin);
-    let shift = _mm_cvtsi32_si128(columns.shift as i32);
+    let (down, up) = (_mm_cvtsi32_si128(columns.shift as i32), _mm_cvtsi32_si128(16 - columns.shift as i32));
     let places = const { [places(PLANES, 0), places(PLANES, 1), places(PLANES, 2)] };
     let mut place = [_mm256_setzero_si256(); 3];
     for (place, places) in place.iter_mut().zip(&places) {
         // SAFETY: 16 bytes are read from an array of as many.
         *place = _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(places.as_ptr().cast()) });
     }
-    // Of two pixels of four words the first three each.
-    let three =
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, -1, -1, -1, -1));
-    let mut to = to.as_mut_ptr();
+    let mut to = to.as_mut_ptr().cast::<i16>();
     for (quad, offsets) in table.offsets.iter().enumerate() {
-        let (mut even, mut odd) = (begin, begin);
+        let (mut even, mut odd) = ([begin; 2], [begin; 2]);
         for first in (0..pairs).step_by(per_load) {
-            // SAFETY: no offset is above `reach` less the bytes of all loads of a pixel.
-            let load = |pixel: usize| unsafe {
-                _mm_loadu_si128(from.as_ptr().add(offsets[pixel] as usize + 2 * PLANES * first).cast())
-            };
-            let (even_bytes, odd_bytes) =
-                (_mm256_set_m128i(load(2), load(0)), _mm256_set_m128i(load(3), load(1)));
-            for pair in first..pairs.min(first + per_load) {
-                // SAFETY: there are `pairs` lines of 64 bytes for every four pixels.
-                let weights = |half: usize| unsafe {
-                    let line = table.weights.as_ptr().add(quad * pairs + pair);
-                    _mm256_load_si256(line.cast::<__m256i>().add(half))
+            for row in 0..2 {
+                // SAFETY: no offset is above `reach` less the bytes of all loads of a pixel.
+                let load = |pixel: usize| unsafe {
+                    let at = offsets[pixel] as usize + 2 * PLANES * first;
+                    _mm_loadu_si128(from[row].as_ptr().add(at).cast())
                 };
-                let places = place[pair - first];
-                let sum = _mm256_madd_epi16(_mm256_shuffle_epi8(even_bytes, places), weights(0));
-                even = _mm256_add_epi32(even, sum);
-                let sum = _mm256_madd_epi16(_mm256_shuffle_epi8(odd_bytes, places), weights(1));
-                odd = _mm256_add_epi32(odd, sum);
+                let (even_bytes, odd_bytes) =
+                    (_mm256_set_m128i(load(2), load(0)), _mm256_set_m128i(load(3), load(1)));
+                for pair in first..pairs.min(first + per_load) {
+                    // SAFETY: there are `pairs` lines of 64 bytes for every four pixels.
+                    let weights = |half: usize| unsafe {
+                        let line = table.weights.as_ptr().add(quad * pairs + pair);
+                        _mm256_load_si256(line.cast::<__m256i>().add(half))
+                    };
+                    let places = place[pair - first];
+                    let sum = _mm256_madd_epi16(_mm256_shuffle_epi8(even_bytes, places), weights(0));
+                    even[row] = _mm256_add_epi32(even[row], sum);
+                    let sum = _mm256_madd_epi16(_mm256_shuffle_epi8(odd_bytes, places), weights(1));
+                    odd[row] = _mm256_add_epi32(odd[row], sum);
+                }
             }
         }
-        let values = _mm256_packs_epi32(_mm256_sra_epi32(even, shift), _mm256_sra_epi32(odd, shift));
-        // SAFETY: four pixels fit, and the next ones or the spare values take what is stored after them.
-        unsafe {
-            if PLANES == 3 {
-                let values = _mm256_shuffle_epi8(values, three);
-                _mm_storeu_si128(to.cast(), _mm256_castsi256_si128(values));
-                _mm_storeu_si128(to.add(6).cast(), _mm256_extracti128_si256::<1>(values));
-            } else {
-                _mm256_storeu_si256(to.cast(), values);
+        // Of every sum 16 bits, those of the second row above those of the first one.
+        let halves = |[first, second]: [__m256i; 2]| {
+            let (first, second) = (_mm256_sra_epi32(first, down), _mm256_sll_epi32(second, up));
+            _mm256_blend_epi16::<0b1010_1010>(first, second)
+        };
+        let (even, odd) = (halves(even), halves(odd));
+        if PLANES == 4 {
+            let near = _mm256_permute2x128_si256::<0x20>(even, odd);
+            let far = _mm256_permute2x128_si256::<0x31>(even, odd);
+            // SAFETY: four pixels of four planes fit.
+            unsafe {
+                _mm256_storeu_si256(to.cast(), near);
+                _mm256_storeu_si256(to.add(16).cast(), far);
+                to = to.add(32);
             }
-            to = to.add(4 * PLANES);
+        } else {
+            // SAFETY: four pixels fit, and the next ones or the spare values take what is stored after them.
+            unsafe {
+                _mm_storeu_si128(to.cast(), _mm256_castsi256_si128(even));
+                _mm_storeu_si128(to.add(6).cast(), _mm256_castsi256_si128(odd));
+                _mm_storeu_si128(to.add(12).cast(), _mm256_extracti128_si256::<1>(even));
+                _mm_storeu_si128(to.add(18).cast(), _mm256_extracti128_si256::<1>(odd));
+                to = to.add(24);
+            }
         }
     }
 }
 
-/// Sum intermediate rows into a row of results, and mark those in doubt.
+/// Sum intermediate rows into a row of results, and list those in doubt; return their number.
 #[target_feature(enable = "avx2")]
-pub(super) fn sum_rows(sums: &RowSums<'_>, to: &mut [u8], doubts: &mut [u64]) {
-    match sums.pairs() {
-        1 => sum_blocks(sums, [sums.pair(0)], to, doubts),
-        2 => sum_blocks(sums, [0, 1].map(|pair| sums.pair(pair)), to, doubts),
-        3 => sum_blocks(sums, [0, 1, 2].map(|pair| sums.pair(pair)), to, doubts),
-        pairs => sum_blocks(sums, (0..pairs).map(|pair| sums.pair(pair)).collect_vec(), to, doubts),
+pub(super) fn sum_rows(sums: &RowSums<'_>, to: &mut [u8], doubtful: &mut [u32]) -> usize {
+    match sums.slots.len() {
+        1 => sum_blocks(sums, [sums.pair(0)], to, doubtful),
+        2 => sum_blocks(sums, [0, 1].map(|pair| sums.pair(pair)), to, doubtful),
+        3 => sum_blocks(sums, [0, 1, 2].map(|pair| sums.pair(pair)), to, doubtful),
+        pairs => sum_blocks(sums, (0..pairs).map(|pair| sums.pair(pair)).collect_vec(), to, doubtful),
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn sum_blocks<'a>(sums: &RowSums<'_>, pairs: impl AsRef<[Pair<'a>]>, to: &mut [u8], doubts: &mut [u64]) {
+fn sum_blocks<'a>(
+    sums: &RowSums<'_>,
+    pairs: impl AsRef<[Pair<'a>]>,
+    to: &mut [u8],
+    doubtful: &mut [u32],
+) -> usize {
     let pairs = pairs.as_ref();
-    assert!(
-        pairs.iter().all(|pair| pair.rows.iter().all(|row| row.len() >= to.len().next_multiple_of(BLOCK)))
-    );
-    let shift = _mm_cvtsi32_si128(sums.bits as i32 - 16);
-    let flip = _mm256_set1_epi8(i8::MIN);
-    assert!(sums.errors.len() >= to.len().next_multiple_of(BLOCK));
-    let (half, row_error) = (_mm256_set1_epi32(1 << (sums.bits - 1)), _mm256_set1_epi32(sums.row_error));
-    doubts.fill(0);
-    for (block, to) in to.chunks_mut(BLOCK).enumerate() {
-        let mut totals = [_mm256_setzero_si256(); 4];
+    let lines = 2 * to.len().div_ceil(BLOCK);
+    assert!(pairs.iter().all(|pair| pair.values.len() >= lines));
+    let (half, row_error) =
+        (_mm256_set1_epi32(1 << (sums.bits - 1)), _mm256_set1_epi16(sums.row_error as i16));
+    let (down, up) = (_mm_cvtsi32_si128(sums.bits as i32 - 16), _mm_cvtsi32_si128(32 - sums.bits as i32));
+    let (flip, order) = (_mm256_set1_epi8(i8::MIN), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    let mut count = 0;
+    for ((block, to), errors) in to.chunks_mut(BLOCK).enumerate().zip(sums.errors) {
+        let mut totals = [half; 4];
         for pair in pairs {
             let weights = _mm256_set1_epi32(pair.weights);
-            for part in 0..2 {
-                let at = block * BLOCK + part * BLOCK / 2;
-                // SAFETY: every row has as many values as there are results in whole blocks.
-                let load = |row: usize| unsafe { _mm256_loadu_si256(pair.rows[row].as_ptr().add(at).cast()) };
-                let (first, second) = (load(0), load(1));
-                let sum = _mm256_madd_epi16(_mm256_unpacklo_epi16(first, second), weights);
-                totals[2 * part] = _mm256_add_epi32(totals[2 * part], sum);
-                let sum = _mm256_madd_epi16(_mm256_unpackhi_epi16(first, second), weights);
-                totals[2 * part + 1] = _mm256_add_epi32(totals[2 * part + 1], sum);
+            for (quarter, total) in totals.iter_mut().enumerate() {
+                // SAFETY: every pair has as many lines, of two registers each, as all blocks together.
+                let values = unsafe {
+                    _mm256_load_si256(pair.values.as_ptr().cast::<__m256i>().add(4 * block + quarter))
+                };
+                *total = _mm256_add_epi32(*total, _mm256_madd_epi16(values, weights));
             }
         }
-        // Both ends of the interval of every result.
-        let mut lows = totals;
-        for quarter in 0..4 {
-            // SAFETY: there is an error for every result in whole blocks.
-            let own = unsafe {
-                let at = block * BLOCK + quarter * BLOCK / 4;
-                _mm256_loadu_si256(sums.errors.as_ptr().add(at).cast())
-            };
-            let (error, total) = (_mm256_add_epi32(row_error, own), _mm256_add_epi32(totals[quarter], half));
-            lows[quarter] = _mm256_sub_epi32(total, error);
-            totals[quarter] = _mm256_add_epi32(total, error);
+        let mut bytes = [flip; 2];
+        let mut certain = [flip; 2];
+        for half in 0..2 {
+            let [first, second] = [totals[2 * half], totals[2 * half + 1]];
+            // 16 bits of the shift first: the rest then takes half as many registers.
+            let near = _mm256_packs_epi32(_mm256_srai_epi32::<16>(first), _mm256_srai_epi32::<16>(second));
+            bytes[half] = _mm256_sra_epi16(near, down);
+            // The 16 bits below the whole part, in the order of packing.
+            let (first, second) = (_mm256_sll_epi32(first, up), _mm256_sll_epi32(second, up));
+            let fractions =
+                _mm256_packus_epi32(_mm256_srli_epi32::<16>(first), _mm256_srli_epi32::<16>(second));
+            // SAFETY: a line is two registers.
+            let errors = unsafe { _mm256_load_si256(errors.0.as_ptr().cast::<__m256i>().add(half)) };
+            let errors = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_add_epi16(errors, row_error));
+            let within = _mm256_subs_epu16(errors, _mm256_abs_epi16(fractions));
+            certain[half] = _mm256_cmpeq_epi16(within, _mm256_setzero_si256());
         }
-        let (low, high) = (bytes_of(&lows, shift), bytes_of(&totals, shift));
-        let agree = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_cmpeq_epi8(low, high));
-        let bytes = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_xor_si256(high, flip));
-        let mut differ = !_mm256_movemask_epi8(agree) as u32;
+        let bytes = _mm256_xor_si256(_mm256_packs_epi16(bytes[0], bytes[1]), flip);
+        let bytes = _mm256_permutevar8x32_epi32(bytes, order);
+        let certain = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(certain[0], certain[1]), order);
+        let mut doubts = !_mm256_movemask_epi8(certain) as u32;
         let mut stored = [0; BLOCK];
         // SAFETY: a block is 32 bytes.
         unsafe { _mm256_storeu_si256(stored.as_mut_ptr().cast(), bytes) };
@@ -169,20 +190,10 @@ fn sum_blocks<'a>(sums: &RowSums<'_>, pairs: impl AsRef<[Pair<'a>]>, to: &mut [u
             Some(to) => *to = stored,
             None => {
                 to.copy_from_slice(&stored[..to.len()]);
-                differ &= (1 << to.len()) - 1;
+                doubts &= (1 << to.len()) - 1;
             }
         }
-        doubts[block / 2] |= u64::from(differ) << (block % 2 * BLOCK);
+        count += list_bits(doubts.into(), block * BLOCK, &mut doubtful[count..]);
     }
-}
-
-/// 32 sums as bytes less 128, in order but for the middle quarters: packing undoes what unpacking did.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn bytes_of(totals: &[__m256i; 4], shift: __m128i) -> __m256i {
-    // 16 bits of the shift first: the rest then takes half as many registers.
-    let [a, b, c, d] = *totals;
-    let near = _mm256_packs_epi32(_mm256_srai_epi32::<16>(a), _mm256_srai_epi32::<16>(b));
-    let far = _mm256_packs_epi32(_mm256_srai_epi32::<16>(c), _mm256_srai_epi32::<16>(d));
-    _mm256_packs_epi16(_mm256_sra_epi16(near, shift), _mm256_sra_epi16(far, shift))
+    count
 }

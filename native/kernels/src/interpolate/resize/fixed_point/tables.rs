@@ -1,8 +1,9 @@
 //! Weight tables as integers, and how far they are off.
 
 use crate::exec::simd::{self, Level};
-use crate::interpolate::resize::weights::WeightTable;
+use crate::interpolate::resize::weights::{Run, WeightTable};
 use crate::memory::{self, CollectVec};
+use std::ops::Range;
 
 /// What the sums in `f64` and the sums of the weights may be off, in grey levels.
 pub(super) const SLACK: f64 = 1.0 / (1 << 28) as f64;
@@ -22,12 +23,26 @@ const LARGEST: i32 = i16::MAX as i32;
 /// Results that the loops make together, at most.
 const MOST_TOGETHER: usize = 64;
 
+/// Of so many pairs of rows one may come twice for the sake of one more bit.
+const MOST_REPEATED: usize = 2;
+
+/// Units of errors in a grey level.
+const UNIT: f64 = 65536.0;
+
+/// An eighth of a grey level: with more, nearly everything would be in doubt.
+const LARGEST_ERROR: u32 = 8192;
+
 /// Whether the AVX-512 loops are used, or those of AVX2; `None` where neither can be.
 pub(super) fn has_wide_loops() -> Option<bool> {
     #[cfg(target_arch = "x86_64")]
     match simd::level() {
         Level::Avx512 => {
-            return Some(is_x86_feature_detected!("avx512vbmi") && is_x86_feature_detected!("avx512vnni"));
+            return Some(
+                is_x86_feature_detected!("avx512vbmi")
+                    && is_x86_feature_detected!("avx512vbmi2")
+                    && is_x86_feature_detected!("avx512vnni")
+                    && is_x86_feature_detected!("popcnt"),
+            );
         }
         Level::Avx2 => return Some(false),
         Level::Baseline => {}
@@ -38,7 +53,10 @@ pub(super) fn has_wide_loops() -> Option<bool> {
 /// 64 bytes at a cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Line(pub [u8; 64]);
+pub(super) struct Line<T = [u8; 64]>(pub T);
+
+/// Results whose errors are a [`Line`].
+pub(super) const HALF_BLOCK: usize = 32;
 
 /// The columns' weights as 16-bit integers.
 #[derive(Debug)]
@@ -46,8 +64,8 @@ pub(crate) struct Columns {
     pub(super) planes: usize,
     /// Results of a row.
     pub(super) width: usize,
-    /// Values of an intermediate row, with those that are stored after it; whole blocks of results.
-    pub(super) stored: usize,
+    /// Lines of a pair of intermediate rows, with what is stored after them; whole blocks of results.
+    pub(super) lines: usize,
     /// Bytes from the beginning of an input row on that may be read.
     pub(super) reach: usize,
     /// Pairs of taps.
@@ -94,6 +112,8 @@ pub(super) struct LaneColumns {
     pub weights: Vec<Line>,
     /// Whether all taps of a block lie in 64 bytes.
     pub is_close: bool,
+    /// The even ones of 64 bytes. As a constant it would cost an instruction more: the compiler would clear the others.
+    pub even: u64,
 }
 
 /// Weights times `2^bits` as integers of sum `2^bits`, in the order of the table.
@@ -184,7 +204,7 @@ impl Columns {
             planes,
             width,
             // Whole blocks, and what four pixels of three planes leave after them.
-            stored: (width + 4 * planes + 8).next_multiple_of(MOST_TOGETHER),
+            lines: (width + 4 * planes + 8).next_multiple_of(MOST_TOGETHER) / LaneColumns::COUNT,
             reach,
             pairs,
             is_short: planes == 3 && taps.longest == 5,
@@ -243,12 +263,13 @@ impl LaneColumns {
     fn new(taps: &WeightTable, whole: &[i32], planes: usize) -> Option<Self> {
         const BYTES: usize = size_of::<Line>();
         let (results, pairs) = (taps.len() * planes, taps.longest.div_ceil(2));
-        let blocks = 2 * results.div_ceil(2 * Self::COUNT);
+        let blocks = results.div_ceil(Self::COUNT);
         let mut lanes = Self {
             offsets: memory::with_capacity(blocks),
             places: memory::with_capacity(blocks),
             weights: memory::filled(Line([0; BYTES]), blocks * pairs),
             is_close: true,
+            even: 0x5555_5555_5555_5555,
         };
         for block in 0..blocks {
             let result = |lane: usize| (block * Self::COUNT + lane).min(results - 1);
@@ -279,13 +300,14 @@ impl LaneColumns {
     }
 }
 
-/// An input row and its weight; a row may come twice, if its weight is too large for one.
+/// Input rows `2 pair` and `2 pair + 1` with their weights; a pair comes twice if a weight is too large for one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Slot {
-    pub row: u32,
-    /// The row modulo [`Rows::longest`].
+    pub pair: u32,
+    /// The pair modulo [`Rows::longest`].
     pub place: u32,
-    pub weight: i16,
+    /// Both weights, as 16 bits each.
+    pub weights: i32,
 }
 
 /// The rows' weights as 16-bit integers.
@@ -293,11 +315,10 @@ pub(super) struct Slot {
 pub(crate) struct Rows {
     /// `T`
     pub(super) bits: u32,
-    /// An even number for every output row.
     slots: Vec<Slot>,
     /// Where those of each output row begin, and the end.
     firsts: Vec<usize>,
-    /// Most input rows of an output row.
+    /// Most pairs of input rows of an output row.
     pub(super) longest: usize,
     /// `Σ |2^-T k - w|` of each output row.
     errors: Vec<f64>,
@@ -311,38 +332,39 @@ impl Rows {
             return None;
         }
         // More bits are better, but not if large weights take many pairs more.
-        let least: usize = taps.runs.iter().map(|run| run.len.next_multiple_of(2)).sum();
+        let least: usize = taps.runs.iter().map(|run| pairs_of(run).len()).sum();
         let most_bits = if signed { 15 } else { 16 };
         let mut tried = (14..=most_bits).rev().map(|bits| Self::with_bits(taps, bits));
-        let rows = tried.find(|rows| rows.bits == 14 || rows.slots.len() <= least + least / 32);
+        let rows = tried.find(|rows| rows.bits == 14 || rows.slots.len() <= least + least / MOST_REPEATED);
         rows.filter(|rows| rows.gain <= MOST_GAIN)
     }
 
     fn with_bits(taps: &WeightTable, bits: u32) -> Self {
         let whole = whole_weights(taps, bits);
+        let longest = taps.runs.iter().map(|run| pairs_of(run).len()).max().unwrap_or(0);
         let mut rows = Self {
             bits,
             slots: memory::with_capacity(whole.len()),
             firsts: memory::with_capacity(taps.len() + 1),
-            longest: taps.longest,
+            longest,
             errors: memory::with_capacity(taps.len()),
             gain: 0.0,
         };
         for (position, run) in taps.runs.iter().enumerate() {
             memory::push(&mut rows.firsts, rows.slots.len());
-            let (start, weights) = taps.at(position);
+            let (_, weights) = taps.at(position);
             let whole = &whole[run.first_weight..][..run.len];
-            for (row, whole) in (start as u32..).zip(whole) {
-                let place = row % taps.longest as u32;
-                let parts = (whole.abs() + LARGEST - 1) / LARGEST;
+            let weight = |row: usize| row.checked_sub(run.start).and_then(|tap| whole.get(tap)).copied();
+            for pair in pairs_of(run) {
+                let both = [2 * pair, 2 * pair + 1].map(|row| weight(row).unwrap_or(0));
+                let parts = both.map(|whole| (whole.abs() + LARGEST - 1) / LARGEST).into_iter().max();
+                let parts = parts.unwrap_or(0);
                 for part in 0..parts {
-                    let weight = whole * (part + 1) / parts - whole * part / parts;
-                    memory::push(&mut rows.slots, Slot { row, place, weight: weight as i16 });
+                    let [first, second] = both.map(|whole| whole * (part + 1) / parts - whole * part / parts);
+                    let weights = i32::from(first as u16) | second << 16;
+                    let place = (pair % longest) as u32;
+                    memory::push(&mut rows.slots, Slot { pair: pair as u32, place, weights });
                 }
-            }
-            if rows.slots.len() % 2 == 1 {
-                let last = rows.slots[rows.slots.len() - 1];
-                memory::push(&mut rows.slots, Slot { weight: 0, ..last });
             }
             memory::push(&mut rows.errors, rounding(weights, whole, bits));
             rows.gain = rows.gain.max(gain(whole, bits));
@@ -357,66 +379,65 @@ impl Rows {
     }
 }
 
-/// `E` in units of `2^-(T+F)`: the part of each output row, and that of each result of a row.
+/// The pairs of input rows that a run reaches into.
+fn pairs_of(run: &Run) -> Range<usize> {
+    run.start / 2..(run.start + run.len).div_ceil(2)
+}
+
+/// `E` in units of `2^-16` grey levels: the part of each output row, and that of each result of a row.
 #[derive(Debug)]
 pub(super) struct Errors {
-    pub rows: Vec<i32>,
-    /// For whole blocks of results, in the order in which two rows of 16 bits are unpacked: of each half of a block the
-    /// first four of every eight results, then the others.
-    pub results: Vec<i32>,
+    pub rows: Vec<u16>,
+    /// For whole blocks of results.
+    pub results: Vec<Line<[u16; HALF_BLOCK]>>,
 }
 
 impl Errors {
     pub(super) fn new(rows: &Rows, columns: &Columns) -> Option<Self> {
-        let unit = f64::from(1_u32 << (rows.bits + columns.fraction));
-        // Nothing but exact sums have no error at all.
-        let units = |error: f64| if error == 0.0 { 0 } else { ((error + SLACK) * unit).ceil() as i32 };
-        let largest = |errors: &[i32]| f64::from(errors.iter().copied().max().unwrap_or(0));
+        // Nothing but exact sums have no error at all. One unit more is for what the comparison cuts off, and one in
+        // place of rounding up.
+        let units = |error: f64| {
+            if error == 0.0 { 0 } else { ((error + SLACK) * UNIT).min(f64::from(LARGEST_ERROR)) as u16 + 2 }
+        };
         let pixels = columns.errors.iter().map(|error| units(error * rows.gain)).collect_vec();
-        let block = if columns.is_wide { 64 } else { 32 };
-        let mut results = memory::zeros(columns.width.next_multiple_of(block));
-        for (at, error) in results.iter_mut().enumerate() {
-            let (lane, quarter) = (at % block % (block / 4), at % block / (block / 4));
-            let inside = quarter / 2 * (block / 2) + lane / 4 * 8 + quarter % 2 * 4 + lane % 4;
-            let result = at / block * block + inside;
-            *error = pixels.get(result / columns.planes).copied().unwrap_or(0);
-        }
+        let count = columns.width.next_multiple_of(MOST_TOGETHER) / HALF_BLOCK;
+        let mut results = memory::filled(Line([0; HALF_BLOCK]), count);
+        let places = results.iter_mut().flat_map(|line| &mut line.0);
+        let errors = pixels.iter().flat_map(|error| std::iter::repeat_n(*error, columns.planes));
+        places.zip(errors).for_each(|(to, error)| *to = error);
         let rows = rows.errors.iter().map(|error| units(error * columns.largest)).collect_vec();
-        // An eighth of a grey level: with more, nearly everything would be in doubt.
-        (largest(&rows) + largest(&pixels) < unit / 8.0).then_some(Self { rows, results })
+        let largest = |errors: &[u16]| u32::from(errors.iter().copied().max().unwrap_or(0));
+        (largest(&rows) + largest(&pixels) < LARGEST_ERROR).then_some(Self { rows, results })
     }
 }
 
+/// Values of two intermediate rows in turn.
+pub(super) type Values = Line<[i16; 32]>;
+
 /// What the sums of an output row are made of.
 pub(super) struct RowSums<'a> {
-    /// Intermediate rows of `stored` values.
-    pub values: &'a [i16],
-    pub stored: usize,
+    /// Pairs of intermediate rows, each of as many lines: a value of one row and a value of the other in turn.
+    pub values: &'a [Values],
+    pub lines: usize,
     pub slots: &'a [Slot],
     /// `T + F`
     pub bits: u32,
-    pub row_error: i32,
+    pub row_error: u16,
     /// See [`Errors::results`].
-    pub errors: &'a [i32],
+    pub errors: &'a [Line<[u16; HALF_BLOCK]>],
 }
 
-/// Two intermediate rows and their weights.
+/// Two intermediate rows.
 #[derive(Clone, Copy)]
 pub(super) struct Pair<'a> {
-    pub rows: [&'a [i16]; 2],
+    pub values: &'a [Values],
     /// Both, as 16 bits each.
     pub weights: i32,
 }
 
 impl RowSums<'_> {
     pub(super) fn pair(&self, number: usize) -> Pair<'_> {
-        let [first, second] = [self.slots[2 * number], self.slots[2 * number + 1]];
-        let row = |slot: Slot| &self.values[slot.place as usize * self.stored..][..self.stored];
-        let weights = i32::from(first.weight as u16) | i32::from(second.weight) << 16;
-        Pair { rows: [row(first), row(second)], weights }
-    }
-
-    pub(super) fn pairs(&self) -> usize {
-        self.slots.len() / 2
+        let Slot { place, weights, .. } = self.slots[number];
+        Pair { values: &self.values[place as usize * self.lines..][..self.lines], weights }
     }
 }

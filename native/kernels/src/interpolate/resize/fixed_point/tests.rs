@@ -1,5 +1,7 @@
+use super::repair::list_bits;
 use super::tables::Errors;
 use super::*;
+use crate::array::sample::Sample;
 use crate::array::view::{View, ViewMut};
 use crate::exec::simd::testing::at_every_level;
 use crate::interpolate::resize::resize;
@@ -72,7 +74,8 @@ fn exact_tables_have_no_error() {
         let columns = Columns::new(&halves, 3, is_wide).unwrap();
         let rows = Rows::new(&halves, false).unwrap();
         let errors = Errors::new(&rows, &columns).unwrap();
-        assert!(errors.rows.iter().chain(&errors.results).all(|error| *error == 0));
+        let results = errors.results.iter().flat_map(|line| line.0);
+        assert!(errors.rows.iter().copied().chain(results).all(|error| error == 0));
     }
 }
 
@@ -91,12 +94,45 @@ fn tables_without_a_bound_are_left_to_sums_in_f64() {
 }
 
 #[test]
-fn doubts_are_listed_up_to_a_limit() {
-    let words = [0, 1 << 63, 0b1011, u64::MAX];
-    let mut list = vec![0; 300];
-    assert_eq!(list_doubts(&words[..3], 4, &mut list), Some(4));
-    assert_eq!(list[..4], [127, 128, 129, 131]);
-    assert_eq!(list_doubts(&words[..3], 3, &mut list), None);
-    assert_eq!(list_doubts(&words, 68, &mut list), Some(68));
-    assert_eq!(list[67], 255);
+fn errors_are_above_their_bounds() {
+    let (down, across) = (table(40, 17, 4, 0.0), table(90, 41, 5, 0.0));
+    let (rows, columns) = (Rows::new(&down, false).unwrap(), Columns::new(&across, 3, true).unwrap());
+    let errors = Errors::new(&rows, &columns).unwrap();
+    let results = errors.results.iter().flat_map(|line| line.0).collect::<Vec<_>>();
+    // Half a unit of rounding, 2^-9 grey levels, is in each; after the last result there is no error.
+    assert!(results[..123].iter().all(|error| (130..2000).contains(error)));
+    assert!(results[123..].iter().all(|error| *error == 0));
+    // Those of a pixel are the same.
+    assert!(results[..123].chunks(3).all(|pixel| pixel.iter().all(|error| *error == pixel[0])));
+}
+
+#[test]
+fn rows_are_summed_in_pairs() {
+    let mut taps = Taps::new();
+    taps.push(0, &[0.25, 0.75]);
+    taps.push(1, &[0.25, 0.75]);
+    taps.push(3, &[1.0]);
+    let rows = Rows::new(&taps, false).unwrap();
+    let weights = |position| {
+        let slots = rows.slots(position).iter();
+        slots.map(|slot| (slot.pair, slot.weights as i16, (slot.weights >> 16) as i16)).collect::<Vec<_>>()
+    };
+    // A weight above 32767 is in two parts.
+    assert_eq!(rows.bits, 15);
+    assert_eq!(weights(0), [(0, 8192, 24576)]);
+    assert_eq!(weights(1), [(0, 0, 8192), (1, 24576, 0)]);
+    assert_eq!(weights(2), [(1, 0, 16384), (1, 0, 16384)]);
+    assert_eq!(rows.longest, 2);
+}
+
+#[test]
+fn bits_are_listed() {
+    let mut list = [0; 70];
+    assert_eq!(list_bits(0, 64, &mut list), 0);
+    assert_eq!(list_bits(1 << 63, 64, &mut list), 1);
+    assert_eq!(list[0], 127);
+    assert_eq!(list_bits(0b1011, 64, &mut list), 3);
+    assert_eq!(list[..3], [64, 65, 67]);
+    assert_eq!(list_bits(u64::MAX, 64, &mut list), 64);
+    assert_eq!((list[0], list[63]), (64, 127));
 }
