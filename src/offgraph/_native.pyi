@@ -30,6 +30,9 @@ class LookupTable:
 class ResizeTables:
     def __init__(self, tables: list[tuple[Array, Array, Array]]) -> None: ...
 
+class FilterPasses:
+    def __init__(self, passes: tuple[tuple[Any, ...], ...]) -> None: ...
+
 # Input, output, number of outer axes, number of spatial axes, operations: see `offgraph/engine/native_plan.py`.
 Target = tuple[Array, Array, int, int, tuple[tuple[Any, ...], ...]]
 

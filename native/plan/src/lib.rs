@@ -10,6 +10,7 @@
 pub mod clip;
 pub mod dtype;
 mod execute;
+pub mod filter;
 pub mod grid;
 pub mod op;
 pub mod pointwise;

@@ -1,6 +1,7 @@
 //! The operations of a plan.
 
 use crate::dtype::DType;
+use crate::filter::Filter;
 use crate::grid::Grid;
 use crate::pointwise::{Arithmetic, Lookup};
 use crate::resample::{Affine, Resize, Zoom};
@@ -27,6 +28,8 @@ pub enum Op {
     Lookup(Lookup),
     /// Arithmetic in `f64`.
     Arithmetic(Arithmetic),
+    /// Neighbours along the spatial axes are mixed.
+    Filter(Filter),
 }
 
 impl Op {
@@ -49,6 +52,7 @@ impl Op {
             }
             Self::Lookup(lookup) => dtype = lookup.table.dtype(),
             Self::Arithmetic(arithmetic) => dtype = arithmetic.dtype,
+            Self::Filter(_) => {}
         }
         (shape, dtype)
     }
@@ -63,6 +67,7 @@ impl Op {
             Self::Resize(resize) => resize.run(input, output, axes),
             Self::Lookup(lookup) => lookup.run(input, output),
             Self::Arithmetic(arithmetic) => arithmetic.run(input, output),
+            Self::Filter(filter) => filter.run(input, output, axes),
         }
     }
 }

@@ -97,7 +97,7 @@ pub(crate) fn write_in_c_order(
 }
 
 /// Copy between arrays of one type and shape.
-fn assign(from: &View<'_>, to: ViewMut<'_>) {
+pub(crate) fn assign(from: &View<'_>, to: ViewMut<'_>) {
     match_pair!(from.view(), to, (from, to) => {
         let mut to = to;
         to.assign(&from);

@@ -9,6 +9,7 @@ mod interpolate;
 mod list;
 mod morphology;
 mod plan;
+mod plan_filter;
 mod pointwise;
 mod rank;
 mod resize;
@@ -53,6 +54,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add_class::<plan::LookupTable>()?;
     module.add_class::<plan::ResizeTables>()?;
+    module.add_class::<plan_filter::FilterPasses>()?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 use crate::array::{Input, Output};
 use crate::call::{catch_memory_error, detached};
 use crate::error::{border, to_python};
+use crate::plan_filter::FilterPasses;
 use crate::resize::{Table as WeightTable, taps};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use offgraph_kernels::array::axes::Axes;
@@ -15,6 +16,7 @@ use offgraph_kernels::interpolate::zoom::AxisMap;
 use offgraph_kernels::memory::{self, CollectVec};
 use offgraph_plan::clip::Clip;
 use offgraph_plan::dtype::{Array, DType};
+use offgraph_plan::filter::Filter;
 use offgraph_plan::grid::{Grid, GridAxis};
 use offgraph_plan::pointwise::{Arithmetic, Lookup, Operation, Table};
 use offgraph_plan::resample::{Affine, Policy, Resize, Zoom};
@@ -67,7 +69,7 @@ impl ResizeTables {
 }
 
 /// The numbers of a tuple.
-fn numbers<'py, T>(object: &Bound<'py, PyAny>) -> PyResult<Vec<T>>
+pub fn numbers<'py, T>(object: &Bound<'py, PyAny>) -> PyResult<Vec<T>>
 where
     T: for<'a> FromPyObject<'a, 'py>,
 {
@@ -105,6 +107,7 @@ mod kind {
     pub const LOOKUP: u8 = 4;
     pub const ARITHMETIC: u8 = 5;
     pub const WARP: u8 = 6;
+    pub const FILTER: u8 = 7;
 }
 
 /// Read one map of a chain: its number, and what belongs to it.
@@ -190,6 +193,10 @@ fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
                 memory::push(&mut maps, map(&item)?);
             }
             Op::Warp(Warp { size: numbers(&part(1)?)?, maps, policy: rule(3)?, clips: clips(&part(6)?)? })
+        }
+        kind::FILTER => {
+            let passes = part(1)?.cast::<FilterPasses>()?.get().0.clone();
+            Op::Filter(Filter { passes })
         }
         _ => return Err(PyValueError::new_err("an operation that is not known")),
     };

@@ -17,6 +17,7 @@ __all__ = [
     "call_native",
     "check_output",
     "even_strides",
+    "is_native",
     "mode_code",
     "native_input",
     "output_array",
@@ -125,6 +126,11 @@ def native_input(array: np.ndarray, unsupported: str = "data type not supported"
     if dtype.isnative and array.flags.aligned and even_strides(array):
         return array
     return np.array(array, dtype=dtype.newbyteorder("="))
+
+
+def is_native(dtype: Any) -> bool:
+    """Whether the native module takes elements of this type, in native byte order."""
+    return np.dtype(dtype).char in _NATIVE_CHARS
 
 
 def same_elements(a: np.ndarray, b: np.ndarray) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.engine.calls import mode_code, native_input
+from offgraph.engine.filter_passes import FilterPass, native_passes
 from offgraph.engine.native import core
 from offgraph.engine.resample import arranged, zoom_factors
 from offgraph.engine.resize import resize_tables
@@ -27,6 +28,7 @@ __all__ = [
     "arithmetic_op",
     "clip_box",
     "displacement_pull",
+    "filter_op",
     "grid_op",
     "lookup_op",
     "lookup_table",
@@ -55,7 +57,7 @@ NativeTarget = tuple[Any, ...]
 Numbers = np.ndarray | Sequence[float]
 """An array, or its values in C order."""
 
-_GRID, _AFFINE, _ZOOM, _RESIZE, _LOOKUP, _ARITHMETIC, _WARP = range(7)
+_GRID, _AFFINE, _ZOOM, _RESIZE, _LOOKUP, _ARITHMETIC, _WARP, _FILTER = range(8)
 _OPERATIONS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3}
 
 
@@ -211,6 +213,11 @@ def arithmetic_op(steps: Sequence[tuple[str, Sequence[float]]], dtype: str, chan
     """
     coded = tuple((_OPERATIONS[name], tuple(numbers)) for name, numbers in steps)
     return (_ARITHMETIC, coded, dtype == "float64", channel)
+
+
+def filter_op(passes: tuple[FilterPass, ...]) -> NativeOp:
+    """Mix neighbours along the spatial axes, pass by pass, as the functions of :mod:`offgraph.ndimage.filters`."""
+    return (_FILTER, native_passes(passes))
 
 
 def native_target(

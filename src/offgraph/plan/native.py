@@ -15,6 +15,7 @@ import numpy as np
 
 from offgraph.core.errors import StepError
 from offgraph.core.specs import ArraySpec, held_by
+from offgraph.engine.calls import is_native
 from offgraph.engine.native_plan import (
     LookupTable,
     NativeClip,
@@ -26,6 +27,7 @@ from offgraph.engine.native_plan import (
     arithmetic_op,
     clip_box,
     displacement_pull,
+    filter_op,
     grid_op,
     lookup_op,
     lookup_table,
@@ -45,8 +47,9 @@ from offgraph.geometry.projective_map import ProjectiveMap
 from offgraph.geometry.resampling import Leg
 from offgraph.plan.lower import PlannedOp
 from offgraph.plan.refusals import refuse
+from offgraph.steps.base import Step
 from offgraph.steps.kinds import Arithmetic, PointwiseStep
-from offgraph.steps.ops import Grid, Op, Pointwise, Resample, Resize, Zoom, value_table
+from offgraph.steps.ops import Filter, Grid, Op, Pointwise, Resample, Resize, Zoom, value_table
 from offgraph.targets.composed import (
     SLACK,
     check_grid,
@@ -97,6 +100,8 @@ def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:
             )
         case Pointwise():
             return _pointwise(op, spec)
+        case Filter():
+            return _filter(op, spec)
     return None
 
 
@@ -160,17 +165,25 @@ def _pointwise(op: Pointwise, spec: ArraySpec) -> NativeOp | None:
         if not op.has_table(spec):
             return None
         return lookup_op(_table(op.step, spec.dtype, _channels(spec), op.dtype, op.params), channel)
-    steps = op.step.arithmetic(op.params, spec.dtype) if _declares_arithmetic(type(op.step)) else None
+    own = _declares(type(op.step), "arithmetic", "reference")
+    steps = op.step.arithmetic(op.params, spec.dtype) if own else None
     if steps is None or op.dtype not in ("float32", "float64"):
         return None
     return arithmetic_op(steps, op.dtype, channel)
 
 
+def _filter(op: Filter, spec: ArraySpec) -> NativeOp | None:
+    if not (_declares(type(op.step), "passes", "filter", "reference") and is_native(spec.dtype)):
+        return None
+    passes = op.step.passes(op.params, spec)
+    return None if passes is None else filter_op(passes)
+
+
 @functools.cache
-def _declares_arithmetic(cls: type[PointwiseStep]) -> bool:
-    """Whether `arithmetic` belongs to the step's definition; a class with another `reference` inherits a wrong one."""
-    first = next(base for base in cls.__mro__ if {"arithmetic", "reference"} & vars(base).keys())
-    return "arithmetic" in vars(first)
+def _declares(cls: type[Step], method: str, *others: str) -> bool:
+    """Whether `method` belongs to the step's definition; a class with other `others` inherits a wrong one."""
+    first = next(base for base in cls.__mro__ if {method, *others} & vars(base).keys())
+    return method in vars(first)
 
 
 def _table(

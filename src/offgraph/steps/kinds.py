@@ -13,6 +13,7 @@ from offgraph import ndimage
 from offgraph.core.axes import SPATIAL
 from offgraph.core.random import Draw, Key
 from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.filter_passes import FilterPass
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap
 from offgraph.geometry.grid_map import GridMap
@@ -174,7 +175,9 @@ class FilterStep(Step):
         return 1
 
     def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
-        """Filter an image by `reference`, channel by channel; a step that can take all channels in one call does so.
+        """Filter an image by `reference`, channel by channel and frame by frame.
+
+        A step that can take all of them in one call does so.
 
         Parameters
         ----------
@@ -185,15 +188,38 @@ class FilterStep(Step):
         params : dict
             What `sample` gave.
         """
-        place = axes.find("C")
-        if place < 0:
+        others = [place for place, name in enumerate(axes) if name not in SPATIAL]
+        if not others:
             return self.reference(ndimage, array, params)
-        planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(array, place, 0)]
-        results = [self.reference(ndimage, plane, params, channel) for channel, plane in enumerate(planes)]
-        return np.stack(results, axis=place)
+        planes = np.moveaxis(array, others, range(len(others)))
+        lens, by_channel = planes.shape[: len(others)], axes.find("C")
+        results = []
+        for place in np.ndindex(lens):
+            channel = place[others.index(by_channel)] if by_channel >= 0 else 0
+            results.append(self.reference(ndimage, np.ascontiguousarray(planes[place]), params, channel))
+        stacked = np.stack(results).reshape(lens + results[0].shape)
+        return np.ascontiguousarray(np.moveaxis(stacked, range(len(others)), others))
+
+    def passes(self, params: dict[str, Any], spec: ArraySpec) -> tuple[FilterPass, ...] | None:
+        """Return passes of the native core that have the bytes of `filter`, one after another; or None.
+
+        Parameters
+        ----------
+        params : dict
+            What `sample` gave.
+        spec : ArraySpec
+            Of the image.
+
+        Returns
+        -------
+        tuple of FilterPass, or None
+            As the functions of :mod:`offgraph.ndimage.filters.passes` make them. None, the default, where only Python
+            can run the filter: it then splits the native call of a plan.
+        """
+        return None
 
     def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
-        """One operation, which calls `filter`."""
+        """One operation, which runs as `filter` or as `passes`."""
         return (Filter(self, params),)
 
 

@@ -34,7 +34,14 @@ from offgraph.ndimage.filters.windows import (
     warn_of_two_windows,
 )
 
-__all__ = ["extremum", "maximum_filter", "maximum_filter1d", "minimum_filter", "minimum_filter1d"]
+__all__ = [
+    "compares_alike",
+    "extremum",
+    "maximum_filter",
+    "maximum_filter1d",
+    "minimum_filter",
+    "minimum_filter1d",
+]
 
 _PART = 1 << 16
 """Samples per part, where an image is filtered in parts because the whole would take too much memory."""
@@ -363,8 +370,7 @@ def _in_one_pass(
     that it has, and arguments in order; all else is left to be done axis by axis.
     """
     dtype = input.dtype
-    whole = dtype.kind in "iu" and dtype.itemsize < 8
-    if dtype != output.dtype or not (whole or dtype in (np.float32, np.float64)):
+    if dtype != output.dtype:
         return False
     passes = []
     for axis, size, origin, mode in zip(axes, sizes, origins, modes):
@@ -372,7 +378,7 @@ def _in_one_pass(
             if not isinstance(origin, int) or not 0 <= int(size) // 2 + origin < int(size) <= sys.maxsize:
                 return False
             passes.append((axis, int(size), origin, mode))
-            if mode in ("constant", "grid-constant") and not _is_sample(cval, dtype):
+            if not compares_alike(dtype, mode, cval):
                 return False
     if len(passes) < 2 or not output.flags.writeable:
         return False
@@ -387,6 +393,14 @@ def _in_one_pass(
             input[...] = source
         return False
     return True
+
+
+def compares_alike(dtype: np.dtype, mode: Any, cval: Any) -> bool:
+    """Whether samples, and the fill value if the mode has one, compare in their dtype as they do in double."""
+    whole = dtype.kind in "iu" and dtype.itemsize < 8
+    if not (whole or dtype in (np.float32, np.float64)):
+        return False
+    return mode not in ("constant", "grid-constant") or _is_sample(cval, dtype)
 
 
 def _is_sample(value: Any, dtype: np.dtype) -> bool:

@@ -69,10 +69,10 @@ def gaussian_filter1d(
     >>> gaussian_filter1d([0.0, 0.0, 1.0, 0.0, 0.0], 1, radius=1).round(3)
     array([0.   , 0.274, 0.452, 0.274, 0.   ])
     """
-    return correlate1d(input, _reversed_weights(sigma, order, truncate, radius), axis, output, mode, cval, 0)
+    return correlate1d(input, reversed_weights(sigma, order, truncate, radius), axis, output, mode, cval, 0)
 
 
-def _reversed_weights(sigma: Any, order: int, truncate: float, radius: Any) -> np.ndarray:
+def reversed_weights(sigma: Any, order: int, truncate: float, radius: Any) -> np.ndarray:
     """Return the weights in the order of a correlation: from the last to the first."""
     # Both are evaluated, so that a sigma that is not a number is refused whatever the radius.
     reach = int(truncate * float(sigma) + 0.5)
@@ -182,7 +182,7 @@ def gaussian_filter(
         along_axes(blur, passes, input, output, in_place=True)
     else:
         weighted = (
-            (axis, _reversed_weights(sigma, order, truncate, radius).tolist(), mode)
+            (axis, reversed_weights(sigma, order, truncate, radius).tolist(), mode)
             for axis, sigma, order, mode, radius in passes
         )
         correlate_axes(weighted, input, output, cval)

@@ -9,6 +9,8 @@ import numpy as np
 from offgraph import ndimage
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.filter_passes import FilterPass
+from offgraph.ndimage.filters.passes import gaussian_passes
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import Mode, NaturalAxisRange, Number, PositiveNumber, along_axes
@@ -69,6 +71,11 @@ class GaussianFilter(FilterStep):
             array, self._sigmas(params, spec.spatial_names), mode=self.mode, cval=self.cval, truncate=self.truncate,
             axes=spec.spatial,
         )  # fmt: skip
+
+    def passes(self, params: dict[str, Any], spec: ArraySpec) -> tuple[FilterPass, ...]:
+        """One correlation along each axis."""
+        sigmas = self._sigmas(params, spec.spatial_names)
+        return gaussian_passes(sigmas, mode=self.mode, cval=self.cval, truncate=self.truncate)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.gaussian_filter`."""

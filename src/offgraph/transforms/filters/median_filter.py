@@ -10,6 +10,8 @@ import numpy as np
 from offgraph import ndimage
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.filter_passes import FilterPass
+from offgraph.ndimage.filters.passes import median_passes
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import AxisCount, Mode, Number, along_axes
@@ -60,6 +62,11 @@ class MedianFilter(FilterStep):
         spec = ArraySpec.of(array, axes)
         sizes = self._sizes(spec.spatial_names)
         return ndimage.median_filter(array, sizes, axes=spec.spatial, mode=self.mode, cval=self.cval)
+
+    def passes(self, params: dict[str, Any], spec: ArraySpec) -> tuple[FilterPass, ...]:
+        """One rank filter."""
+        sizes = self._sizes(spec.spatial_names)
+        return median_passes(sizes, dtype=spec.dtype, mode=self.mode, cval=self.cval)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.median_filter`."""
