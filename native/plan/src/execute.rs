@@ -1,4 +1,7 @@
-//! Run the plan of one sample.
+//! Run the plan of one sample, or of many.
+//!
+//! A sample begins with arrays. Whatever else it may begin with later, such as the bytes of a file, gives the first
+//! workspace of its target.
 
 use crate::dtype::{DType, match_pair};
 use crate::op::Op;
@@ -6,6 +9,9 @@ use crate::workspace::Workspace;
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::error::{KernelError, Result};
+use offgraph_kernels::exec::threads;
+use offgraph_kernels::memory;
+use std::cell::Cell;
 
 /// One target of a sample that has pixels: an image, a mask, a heatmap.
 #[derive(Debug)]
@@ -26,10 +32,65 @@ pub struct Target<'a> {
 ///
 /// Where an operation does not fit its input; outputs may hold a part of the result then.
 pub fn execute(targets: Vec<Target<'_>>) -> Result<()> {
-    targets.into_iter().try_for_each(run)
+    targets.into_iter().try_for_each(|target| run(target, &Cell::new(0)))
 }
 
-fn run(target: Target<'_>) -> Result<()> {
+/// Why a sample of several has no result.
+#[derive(Debug)]
+pub struct Refused {
+    /// The target.
+    pub target: usize,
+    /// The operation; the number of all of them where what they make does not fit the output.
+    pub op: usize,
+    /// Why.
+    pub error: KernelError,
+}
+
+/// Run samples on as many threads as the call may use, each on one; `None` for those that are done.
+///
+/// A sample that fails leaves the others alone. If the call is interrupted, this function does not return.
+pub fn execute_each(samples: Vec<Vec<Target<'_>>>) -> Vec<Option<Refused>> {
+    let mut results = memory::with_capacity(samples.len());
+    results.resize_with(samples.len(), || None);
+    let is_alone = samples.len() == 1;
+    let mut blocks = memory::with_capacity(samples.len());
+    memory::extend(&mut blocks, samples.into_iter().zip(&mut results));
+    threads::for_each_block(blocks, |(targets, result)| {
+        let _one = (!is_alone).then(OneThread::new);
+        *result = execute_one(targets);
+    });
+    results
+}
+
+/// Run one sample; running out of memory is its error, too.
+fn execute_one(targets: Vec<Target<'_>>) -> Option<Refused> {
+    let (target, op) = (Cell::new(0), Cell::new(0));
+    let done = memory::catch_memory_error(|| {
+        targets.into_iter().enumerate().try_for_each(|(number, each)| {
+            target.set(number);
+            run(each, &op)
+        })
+    });
+    done.err().map(|error| Refused { target: target.get(), op: op.get(), error })
+}
+
+/// RAII guard: calls from this thread use one thread until it is dropped.
+struct OneThread(usize);
+
+impl OneThread {
+    fn new() -> Self {
+        Self(threads::set_local_threads(1))
+    }
+}
+
+impl Drop for OneThread {
+    fn drop(&mut self) {
+        threads::set_local_threads(self.0);
+    }
+}
+
+/// Run one target; `at` is the operation that it has come to.
+fn run(target: Target<'_>, at: &Cell<usize>) -> Result<()> {
     let Target { input, mut output, axes, ops } = target;
     let refused = |shape: &[usize], dtype, output: &ViewMut<'_>| {
         let wanted = (output.shape(), DType::of_mut(output));
@@ -37,10 +98,12 @@ fn run(target: Target<'_>) -> Result<()> {
     };
     let mut made: Option<Workspace> = None;
     for (number, op) in ops.iter().enumerate() {
+        at.set(number);
         let source = made.as_ref().map_or_else(|| input.view(), Workspace::view);
         let (shape, dtype) = op.output(source.shape(), DType::of(&source), axes);
         if number + 1 == ops.len() {
             if shape != output.shape() || dtype != DType::of_mut(&output) {
+                at.set(ops.len());
                 return refused(&shape, dtype, &output);
             }
             return op.run(&source, output.reborrow(), axes);
@@ -50,6 +113,7 @@ fn run(target: Target<'_>) -> Result<()> {
         drop(source);
         made = Some(next);
     }
+    at.set(ops.len());
     if input.shape() != output.shape() {
         return refused(input.shape(), DType::of(&input), &output);
     }
@@ -58,4 +122,62 @@ fn run(target: Target<'_>) -> Result<()> {
         to.assign(&from);
         Ok(())
     }, _ => refused(input.shape(), DType::of(&input), &output))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::{Grid, GridAxis};
+    use ndarray::ArrayD;
+    use offgraph_kernels::border::Border;
+
+    fn flip(len: usize) -> Op {
+        let axis =
+            |axis, flip, len| GridAxis { axis, flip, start: if flip { len as isize - 1 } else { 0 }, len };
+        Op::Grid(Grid {
+            axes: vec![axis(0, false, 1), axis(1, true, len)],
+            border: Border::Nearest,
+            fill: 0.0,
+        })
+    }
+
+    #[test]
+    fn a_sample_that_fails_leaves_the_others_alone() {
+        let ops: Vec<Vec<Op>> = (0..40)
+            .map(|number| match number {
+                7 => vec![flip(5), flip(5), flip(6)],
+                8 => vec![
+                    flip(5),
+                    Op::Grid(Grid { axes: vec![], border: Border::Nearest, fill: 0.0 }),
+                    flip(5),
+                ],
+                _ => vec![flip(5); number % 4],
+            })
+            .collect();
+        let input = ArrayD::from_shape_fn(vec![1, 5], |at| at[1] as u8);
+        let reversed = ArrayD::from_shape_fn(vec![1, 5], |at| 4 - at[1] as u8);
+        for count in [1, 2, 5] {
+            let before = threads::set_local_threads(count);
+            let mut outputs = vec![ArrayD::<u8>::zeros(vec![1, 5]); ops.len()];
+            let samples = outputs.iter_mut().zip(&ops).map(|(output, ops)| {
+                let output = ViewMut::U8(output.view_mut());
+                vec![Target {
+                    input: View::U8(input.view()),
+                    output,
+                    axes: Axes { outer: 0, spatial: 2 },
+                    ops,
+                }]
+            });
+            let results = execute_each(samples.collect());
+            threads::set_local_threads(before);
+            for (number, (output, result)) in outputs.iter().zip(&results).enumerate() {
+                match (number, result) {
+                    (7, Some(Refused { target: 0, op: 3, .. }))
+                    | (8, Some(Refused { target: 0, op: 1, .. })) => {}
+                    (_, None) => assert_eq!(output, if number % 2 == 0 { &input } else { &reversed }),
+                    _ => panic!("{number}: {result:?}"),
+                }
+            }
+        }
+    }
 }

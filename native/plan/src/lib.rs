@@ -1,4 +1,4 @@
-//! The plan of one sample: the operations of each of its targets, run in one call.
+//! The plan of a sample: the operations of each of its targets, run in one call, alone or with other samples.
 //!
 //! The mirror of `offgraph/steps/ops.py`, without Python. A [`Target`] is an input, an output, and the [`Op`]s between
 //! them; what lies between two operations is a workspace that the thread keeps for the next sample ([`workspace`]).
@@ -15,8 +15,9 @@ pub mod grid;
 pub mod op;
 pub mod pointwise;
 pub mod resample;
+pub mod split_linear;
 pub mod warp;
 pub mod workspace;
 
-pub use execute::{Target, execute};
+pub use execute::{Refused, Target, execute, execute_each};
 pub use op::Op;

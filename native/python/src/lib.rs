@@ -33,6 +33,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(get_num_threads, module)?,
         wrap_pyfunction!(set_simd_level, module)?,
         wrap_pyfunction!(plan::run_plan, module)?,
+        wrap_pyfunction!(plan::run_plans, module)?,
         wrap_pyfunction!(pointwise::lookup, module)?,
         wrap_pyfunction!(resize::resize, module)?,
         wrap_pyfunction!(spline::spline_filter1d, module)?,

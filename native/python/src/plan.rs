@@ -1,4 +1,4 @@
-//! The plan of one sample in one call.
+//! The plan of one sample, or of many, in one call.
 //!
 //! A plan is a tuple of plain numbers and arrays, as `offgraph/plan/native.py` writes it. What stays the same from one
 //! sample to the next, tables, is a native object that is made once.
@@ -21,8 +21,8 @@ use offgraph_plan::grid::{Grid, GridAxis};
 use offgraph_plan::pointwise::{Arithmetic, Lookup, Operation, Table};
 use offgraph_plan::resample::{Affine, Policy, Resize, Zoom};
 use offgraph_plan::warp::{Map, Warp};
-use offgraph_plan::{Op, Target, execute};
-use pyo3::exceptions::PyValueError;
+use offgraph_plan::{Op, Refused, Target, execute, execute_each};
+use pyo3::exceptions::{PyBaseException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::Arc;
@@ -225,20 +225,59 @@ fn read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Read<'py>> {
     Ok(Read { input: parts.get_item(0)?.extract()?, output: parts.get_item(1)?.extract()?, axes, ops })
 }
 
-/// Run the plans of all targets of a sample: `(input, output, outer, spatial, ops)` each, the arrays with the axes
+/// The targets of a sample: `(input, output, outer, spatial, ops)` each, the arrays with the axes
 /// `[outer…, spatial…, inner…]`.
+fn read_all<'py>(targets: &Bound<'py, PyTuple>) -> PyResult<Vec<Read<'py>>> {
+    let mut all = memory::with_capacity(targets.len());
+    for target in targets.iter() {
+        memory::push(&mut all, read(&target)?);
+    }
+    Ok(all)
+}
+
+fn parts<'a>(all: &'a mut [Read<'_>]) -> Vec<Target<'a>> {
+    let mut parts = memory::with_capacity(all.len());
+    for Read { input, output, axes, ops } in all {
+        memory::push(&mut parts, Target { input: input.view(), output: output.view_mut(), axes: *axes, ops });
+    }
+    parts
+}
+
+/// Run the plans of all targets of a sample.
 #[pyfunction]
 pub fn run_plan(py: Python<'_>, targets: &Bound<'_, PyTuple>) -> PyResult<()> {
     catch_memory_error(|| {
-        let mut all = memory::with_capacity(targets.len());
-        for target in targets.iter() {
-            memory::push(&mut all, read(&target)?);
-        }
-        let mut parts = memory::with_capacity(all.len());
-        for Read { input, output, axes, ops } in &mut all {
-            let target = Target { input: input.view(), output: output.view_mut(), axes: *axes, ops };
-            memory::push(&mut parts, target);
-        }
+        let mut all = read_all(targets)?;
+        let parts = parts(&mut all);
         detached(py, || -> KernelResult<()> { execute(parts) })
+    })
+}
+
+/// Why a sample has no result: the target and the operation where it is one of theirs, and the exception.
+type Failure<'py> = (Option<usize>, Option<usize>, Bound<'py, PyBaseException>);
+
+/// Run samples, each a tuple of targets as [`run_plan`] takes it; `None` for those that are done.
+#[pyfunction]
+pub fn run_plans<'py>(py: Python<'py>, samples: &Bound<'py, PyTuple>) -> PyResult<Vec<Option<Failure<'py>>>> {
+    catch_memory_error(|| {
+        let (mut read, mut failures) =
+            (memory::with_capacity(samples.len()), memory::with_capacity(samples.len()));
+        for sample in samples.iter() {
+            let (all, failure) = match read_all(sample.cast()?) {
+                Ok(all) => (all, None),
+                Err(error) => (Vec::new(), Some((None, None, error.into_value(py).into_bound(py)))),
+            };
+            memory::push(&mut read, all);
+            memory::push(&mut failures, failure);
+        }
+        let samples = read.iter_mut().map(|all| parts(all)).collect_vec();
+        let results = detached(py, || -> KernelResult<_> { Ok(execute_each(samples)) })?;
+        for (failure, result) in failures.iter_mut().zip(results) {
+            if let Some(Refused { target, op, error }) = result {
+                let error = to_python(error).into_value(py).into_bound(py);
+                *failure = Some((Some(target), Some(op), error));
+            }
+        }
+        Ok(failures)
     })
 }

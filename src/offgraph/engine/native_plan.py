@@ -36,6 +36,7 @@ __all__ = [
     "projective_pull",
     "resize_op",
     "run_plan",
+    "run_plans",
     "warp_op",
     "zoom_op",
 ]
@@ -245,3 +246,17 @@ def run_plan(targets: Sequence[NativeTarget]) -> None:
 
 def _flat(numbers: Numbers) -> tuple[float, ...]:
     return tuple(numbers.ravel().tolist() if isinstance(numbers, np.ndarray) else numbers)
+
+
+def run_plans(
+    samples: Sequence[Sequence[NativeTarget]],
+) -> list[tuple[int | None, int | None, BaseException] | None]:
+    """Run several samples in one call: threads share them, and one that fails leaves the others alone.
+
+    Returns
+    -------
+    list of (target, operation, exception) or None
+        What ended each sample, None for those that are done. Target and operation are None where the arrays were
+        refused; the operation is the number of all where what they make does not fit the output.
+    """
+    return core.run_plans(tuple(map(tuple, samples)))
