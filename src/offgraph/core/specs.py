@@ -113,7 +113,7 @@ class ArraySpec(OpenSpec):
     @classmethod
     def of(cls, array: np.ndarray, axes: str) -> ArraySpec:
         """Spec of an array in memory."""
-        return cls(array.shape, _dtype_name(array.dtype), axes)
+        return _array_spec(array.shape, array.dtype, axes)
 
     @property
     def pixels(self) -> int:
@@ -135,6 +135,12 @@ def spec_of(shape: tuple[int | None, ...], dtype: str, axes: str) -> OpenSpec:
     if None in shape:
         return OpenSpec(shape, dtype, axes)
     return ArraySpec(cast("tuple[int, ...]", shape), dtype, axes)
+
+
+@functools.lru_cache(maxsize=256)
+def _array_spec(shape: tuple[int, ...], dtype: np.dtype[Any], axes: str) -> ArraySpec:
+    """One spec for all images of a kind: it holds its hash and its size, which plans ask for again and again."""
+    return ArraySpec(shape, _dtype_name(dtype), axes)
 
 
 @functools.lru_cache(maxsize=64)

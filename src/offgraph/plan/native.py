@@ -376,10 +376,9 @@ def _run_waiting(
 ) -> Image:
     first, last = waiting[0][0], waiting[-1][0]
     output = np.empty(last.after.shape, last.after.dtype)
-    steps = tuple(step for planned, _ in waiting for step in planned.steps)
     try:
         own = native_target(image.array, output, first.before.spatial, [op for _, op in waiting])
         run_plan([own, *(companion.native for companion in companions)])
     except Exception as error:
-        refuse(steps, first.before, error)
+        refuse(tuple(step for planned, _ in waiting for step in planned.steps), first.before, error)
     return image.with_array(output) if image.axes == last.after.axes else Image(output, last.after.axes)

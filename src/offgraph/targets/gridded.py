@@ -49,8 +49,7 @@ class GriddedTarget(Target):
             )
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
-        object.__setattr__(self, "array", array)
-        object.__setattr__(self, "axes", name_axes(array.shape, self.axes))
+        vars(self).update(array=array, axes=name_axes(array.shape, self.axes))
 
     @classmethod
     def given(cls, value: Any, size: tuple[int, ...], axes: str) -> Self:
