@@ -102,7 +102,7 @@ def test_saving_again_replaces_and_failing_leaves_what_was_there(saved: Path) ->
         ({"path": "model.h5"}, r"model\.h5: a saved model's name ends in \.keras"),
         ({"class_names": ["a"]}, "1 class names for a model that outputs 3 values"),
         ({"task": "detect"}, "task='detect'"),
-        ({"task": "segment"}, "task='segment': the model outputs .*, so it is not a mask model"),
+        ({"task": "segment"}, "task='segment': the model outputs .*, so it is not a segmentation model"),
         ({"postprocess": [Threshold(0.5)]}, "postprocess makes masks; this model predicts classes"),
         ({"class_names": "abc"}, "class_names='abc': give a list of names"),
         ({"class_names": [1, 2, 3]}, "give a list of names"),
@@ -122,7 +122,7 @@ def test_wrong_arguments_are_named(tmp_path: Path, options: dict, says: str) -> 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"task": "classify"}, "so it is a mask model"),
+        ({"task": "classify"}, "so it is a segmentation model"),
         ({"postprocess": og.Flip("X")}, "postprocess: Flip is not a result step"),
         ({"postprocess": 0.5}, "postprocess: .*0.5"),
         ({"postprocess": [og.Flip("X")]}, "postprocess: Flip is not a result step"),

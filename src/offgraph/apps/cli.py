@@ -248,7 +248,7 @@ def predict(
         Outputs | None, typer.Option(help="What the model outputs, where its last layer leaves it open.")
     ] = None,
     threshold: Annotated[
-        float, typer.Option(help="For models of several labels per image: classes above it are labels.")
+        float, typer.Option(help="For multilabel models: classes above it are labels.")
     ] = 0.5,
     masks: Annotated[
         Path | None,

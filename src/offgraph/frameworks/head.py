@@ -212,7 +212,7 @@ def task_of(model: Any, task: ModelTask | None, named: bool) -> ModelTask:
         )
     if len(made) > 2:
         if task not in (None, "segment"):
-            raise OffgraphError(f"task={task!r}: the model outputs {made}, so it is a mask model")
+            raise OffgraphError(f"task={task!r}: the model outputs {made}, so it is a segmentation model")
         if task is None and head_of(model).loss == "numbers" and head_of(model).activation != "softmax":
             raise OffgraphError(
                 f"the model outputs {made} and was compiled with {head_of(model).loss_name!r}: an image of numbers, which "
@@ -220,7 +220,7 @@ def task_of(model: Any, task: ModelTask | None, named: bool) -> ModelTask:
             )
         return "segment"
     if task == "segment":
-        raise OffgraphError(f"task='segment': the model outputs {made}, so it is not a mask model")
+        raise OffgraphError(f"task='segment': the model outputs {made}, so it is not a segmentation model")
     count: int | None = [*made][-1]
     return task or _vector_task(model, count, named)
 

@@ -47,7 +47,7 @@ class SavedModel:
         Shape without the batch axis (None for any length), dtype and axes of the model's input.
     path : Path
     target_names : tuple of str
-        Of a model for numbers: what each output is; empty where no names were saved.
+        Of a regression model: what each output is; empty where no names were saved.
     outputs : {"probabilities", "logits"} or None
         What the model outputs, where that was certain when it was saved.
     """
@@ -92,9 +92,9 @@ def save(
     class_names : sequence of str, optional
         By class number, as ``loader.class_names``.
     target_names : sequence of str, optional
-        Of a model for numbers: what each output is, as ``source.target_names``.
+        Of a regression model: what each output is, as ``source.target_names``.
     postprocess : Compose or sequence of result steps, optional
-        Such as ``[Threshold(0.5), FillHoles()]``; of a mask model only.
+        Such as ``[Threshold(0.5), FillHoles()]``; of a segmentation model only.
     task : {"classify", "multilabel", "regress", "segment"}, optional
         What the model does: one class per image, several labels per image, numbers, or a mask. (B, H, W, K) and
         (B, D, H, W, K) segment. For (B, K) the last layer and the loss decide where they leave no doubt: softmax or a

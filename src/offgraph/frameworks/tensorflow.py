@@ -30,7 +30,7 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
 
     An element is what the loader's task learns from: ``(image, label)`` for classes and numbers, with labels as in
     :class:`offgraph.Batch`, ``(image, mask)`` for masks, and ``image`` alone where there is neither. For boxes it is
-    ``(image, {"boxes": …, "classes": …})``: float32 (B, N, 4) and int64 (B, N), filled up with -1, or with
+    ``(image, {"boxes": …, "classes": …})``: float32 (B, N, 4) and int64 (B, N), padded with -1, or with
     ``boxes="ragged"`` ragged tensors; with keypoints also ``"points"`` (B, N, K, 2) and ``"visible"`` (B, N, K), with masks
     ``"masks"``. Images without a channel axis get one, of length 1, as convolutions want
     it. Shapes are static; the batch axis is ``None`` only where a short last batch is possible. Every pass over

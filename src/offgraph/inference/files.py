@@ -24,7 +24,7 @@ def write_mask(prediction: Prediction, folder: Path) -> Path:
     """Write a prediction's label mask below `folder`: 16-bit PNG, or TIFF for volumes and labels past 65535."""
     mask = prediction.mask
     if mask is None:
-        raise OffgraphError(f"{prediction.item.name}: the prediction of a class model has no mask")
+        raise OffgraphError(f"{prediction.item.name}: the prediction of a classification model has no mask")
     if mask.ndim == 2 and mask.min(initial=0) >= 0 and mask.max(initial=0) < 1 << 16:
         return _write(folder, prediction, ".png", encode_png(mask.astype(np.uint16)))
     return _write(folder, prediction, ".tif", encode_tiff(mask, "ZYX" if mask.ndim == 3 else "YX"))

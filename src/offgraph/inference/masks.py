@@ -54,7 +54,7 @@ class MaskOutcome(Outcome):
     def take(self, prediction: Prediction) -> dict[str, Any]:
         self.count += 1
         mask = prediction.mask
-        assert mask is not None, "a mask model gives masks"
+        assert mask is not None, "a segmentation model gives masks"
         sample = prediction.sample()
         image, truth = sample.image.array, sample.mask
         written = write_mask(prediction, self.folder / "masks")

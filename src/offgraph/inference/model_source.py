@@ -88,7 +88,7 @@ def _labels_for(saved: SavedModel, src: str | os.PathLike[str], labels: str | No
     """How to read the labels of a path, to compare them with predictions; no labels where that is impossible."""
     if (
         labels is None or saved.task == "segment"
-    ):  # for a mask model, folders below the images are not classes
+    ):  # for a segmentation model, folders below the images are not classes
         return {"labels": None}
     if not str(src).lower().endswith((".csv", ".tsv")) or not Path(src).is_file():
         return {"labels": None} if saved.task == "regress" else {}

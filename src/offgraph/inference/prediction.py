@@ -41,13 +41,13 @@ class Prediction(NotebookView):
     class_names : tuple of str
         By class number; for a model that was saved without names, the numbers.
     probabilities : ndarray of float32
-        For a class model (K,); one output p counts as the two classes (1 - p, p). For a model of several labels per
-        image (K,), each between 0 and 1 by itself. For a mask model (H, W) or (H, W, K), or the same with a depth
-        before it, on the original grid; 0 where the recipe cut the image off. Of a model for numbers empty, (0,).
+        For a classification model (K,); one output p counts as the two classes (1 - p, p). For a multilabel model
+        (K,), each between 0 and 1 by itself. For a segmentation model (H, W) or (H, W, K), or the same with a depth
+        before it, on the original grid; 0 where the recipe cut the image off. Empty for a regression model, (0,).
     label : int or None
-        Number of the likeliest class, of a class model.
+        Number of the likeliest class, of a classification model.
     mask : ndarray of integers or None
-        Labels, (H, W) or (D, H, W), of a mask model; 0 is background, also where the model saw nothing.
+        Labels, (H, W) or (D, H, W), of a segmentation model; 0 is background, also where the model saw nothing.
     record : dict
         What the recipe did, plain JSON.
     axes : str
@@ -59,9 +59,9 @@ class Prediction(NotebookView):
     index : int
         Number of the image in its source.
     labels : tuple of int or None
-        Of a model of several labels per image: the numbers of the classes above the run's threshold.
+        Of a multilabel model: the numbers of the classes above the run's threshold.
     values : tuple of float or None
-        Of a model for numbers: one for each of ``run.target_names``.
+        Of a regression model: one for each of ``run.target_names``.
     """
 
     item: Item
@@ -96,22 +96,22 @@ class Prediction(NotebookView):
 
     @property
     def class_name(self) -> str | None:
-        """Name of the likeliest class, of a class model."""
+        """Name of the likeliest class, of a classification model."""
         return None if self.label is None else self.class_names[self.label]
 
     @property
     def probability(self) -> float | None:
-        """Probability of the likeliest class, of a class model."""
+        """Probability of the likeliest class, of a classification model."""
         return None if self.label is None else float(self.probabilities[self.label])
 
     @property
     def labelled(self) -> tuple[str, ...]:
-        """Names of the classes in `labels`, of a model of several labels per image."""
+        """Names of the classes in `labels`, of a multilabel model."""
         return tuple(self.class_names[number] for number in self.labels or ())
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """Name of each of `values`, for a model of numbers."""
+        """Name of each of `values`, for a regression model."""
         return self.run.target_names
 
     @property
@@ -188,7 +188,7 @@ class Prediction(NotebookView):
         Returns
         -------
         dict
-            ``"picture"`` and, for a mask model, ``"mask"``, with the path of each file. Masks are 16-bit PNG, or
+            ``"picture"`` and, for a segmentation model, ``"mask"``, with the path of each file. Masks are 16-bit PNG, or
             TIFF where labels pass 65535 or the image is a volume.
         """
         written = {"picture": write_drawing(self, Path(folder))}
@@ -219,19 +219,19 @@ class Predictions(Iterator[Prediction]):
     recipe : Compose
         What each image gets.
     class_names : tuple of str
-        Of a model for numbers empty.
+        Empty for a regression model.
     target_names : tuple of str
-        Of a model for numbers: what each number is.
+        Of a regression model: what each number is.
     target_places : tuple of int or None
         Where the labels of the source hold each of them; None where they do not hold them all.
     task : {"classify", "multilabel", "regress", "segment"}
         What the model does.
     threshold : float
-        Of a model of several labels per image: a class above it is one of the image's labels.
+        Of a multilabel model: a class above it is one of the image's labels.
     numbered : bool
-        Of a mask model: whether its labels number objects, and are not classes.
+        Of a segmentation model: whether its labels number objects, and are not classes.
     outputs : int
-        Values that the model outputs, of a mask model per pixel.
+        Values that the model outputs, of a segmentation model per pixel.
     quarantined : list of (name, reason)
         Images that were set aside so far.
     """

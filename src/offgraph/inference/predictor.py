@@ -1,6 +1,6 @@
 """A model's predictions for files, on the pixel grid of the images as they were.
 
-The recipe comes out of the model file, so that an image is prepared as in training. What a mask model outputs
+The recipe comes out of the model file, so that an image is prepared as in training. What a segmentation model outputs
 goes back to the original grid as probabilities and becomes a mask there: a probability of 0.5 between two coarse
 pixels has a position, so the outline falls between them; a mask scaled up would have steps as large as the model's
 pixels. Sizes in the result steps are in pixels of the original.
@@ -72,7 +72,7 @@ def predict(
         probabilities that sum to 1. Logits go through softmax, of one output or of several labels per image
         through the sigmoid.
     threshold : float
-        Of a model of several labels per image: a class whose probability is above it is one of the labels.
+        Of a multilabel model: a class whose probability is above it is one of the labels.
     masks : path, optional
         Folder of the true label masks, with the images' names, where `src` is a folder of images.
     pad_to : int or "auto", optional

@@ -46,7 +46,7 @@ class PredictionReport:
     classes : dict of str to int
         Of a model of classes: images of each predicted class or label.
     objects : int or None
-        Of a mask model: objects in all masks; where `numbered` is false, the classes in each, added up.
+        Of a segmentation model: objects in all masks; where `numbered` is false, the classes in each, added up.
     accuracy : float or None
         Share of images whose predicted class, or whose labels without exception, are the source's own; None where it
         has none.
@@ -54,10 +54,10 @@ class PredictionReport:
         Where the source has classes, for each of the model's: ``name``, ``true``, ``predicted``, ``correct``,
         ``precision`` and ``recall``.
     errors : tuple of ErrorScore
-        Of a model of numbers, where the source has them: ``name``, ``mean`` absolute error, ``root`` of the mean
+        Of a regression model, where the source has them: ``name``, ``mean`` absolute error, ``root`` of the mean
         square, ``bias`` and ``explained`` variance.
     overlaps : tuple of OverlapScore
-        Of a mask model, where the source has masks, for each class: ``name``, pixels, ``iou`` and ``dice``.
+        Of a segmentation model, where the source has masks, for each class: ``name``, pixels, ``iou`` and ``dice``.
     iou, dice : float or None
         Their means over the classes that occur.
     several : bool
@@ -130,7 +130,7 @@ def save_predictions(
     The folder holds ``predictions.csv`` (one row per image, with the true class, labels or numbers where the source has
     them, or the overlap with the true mask), ``predictions.json`` (the same with classes, objects and the recipe's
     fingerprint), ``objects.csv`` (one row per object: label, area in pixels, centroid and box, in row and column of the
-    upright original, of a volume with the slice before them), ``masks/`` and ``drawn/`` of a mask model,
+    upright original, of a volume with the slice before them), ``masks/`` and ``drawn/`` of a segmentation model,
     ``quarantine.csv`` and ``report.html``, which shows mistakes first. It is written under a temporary name and renamed, so that it is there as a whole or not at all.
 
     Parameters

@@ -35,7 +35,7 @@ class Grid:
     multiple : int
         Lengths that are free must be multiples of it; 1 where every length will do.
     ratio : tuple of float
-        Of a mask model: input pixels per output pixel, along each axis. Empty for others.
+        Of a segmentation model: input pixels per output pixel, along each axis. Empty for others.
     """
 
     multiple: int

@@ -274,7 +274,7 @@ class Work:
         if not whole or (grid is not None and tuple(ratio) != grid.ratio):
             fits = grid is not None and any(length % grid.multiple for length in given)
             raise StepError(
-                f"the model makes {size} of images of {given}: a mask model must output the grid that it takes, or one "
+                f"the model makes {size} of images of {given}: a segmentation model must output the grid that it takes, or one "
                 "that is a whole factor coarser or finer, so that each output has its place"
                 + (f"; multiples of {grid.multiple} do: {_pad_to(grid)}" if fits and grid else "")
             )

@@ -17,7 +17,7 @@ from offgraph.targets.box_formats import BoxFormat, boxes_of_edges
 __all__ = ["BatchObjects", "Layout", "ObjectLayout", "parse_layout"]
 
 Layout = Literal["padded", "ragged"]
-"""Whether all images of a batch have the same number of rows, filled up with -1, or each its own array."""
+"""Whether all images of a batch have the same number of rows, padded with -1, or each its own array."""
 
 Rows = np.ndarray | tuple[np.ndarray, ...]
 """One array (B, N, …) for a batch, or a tuple of B arrays (n, …)."""
@@ -59,7 +59,7 @@ class BatchObjects:
         return len(self.boxes)
 
     def of_image(self, number: int, size: tuple[int, ...]) -> Boxes:
-        """Return the boxes of one image of a size, without rows that only fill up."""
+        """Return the boxes of one image of a size, without padding rows."""
         rows = slice(None) if self.valid is None else self.valid[number]
         labels = self.classes[number][rows]
         return Boxes(self.boxes[number][rows], self.format, size=size, labels=labels, bad_boxes="skip")
@@ -73,7 +73,7 @@ class BatchObjects:
 
 @dataclass(frozen=True)
 class ObjectLayout:
-    """How boxes stand in a batch.
+    """How the boxes of a batch are collated.
 
     Parameters
     ----------

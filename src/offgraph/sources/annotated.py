@@ -139,7 +139,7 @@ def _labels_beside(images: Path) -> Path | None:
 
 
 def _is(kind: Callable[[], bool]) -> bool:
-    """Ask an entry of a folder for its kind: links that go round in a circle have none."""
+    """Ask an entry of a folder for its kind: a cycle of links has none."""
     try:
         return kind()
     except OSError:
@@ -147,7 +147,7 @@ def _is(kind: Callable[[], bool]) -> bool:
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether a path leads to a folder; not where a link goes round in a circle, or it may not be looked at."""
+    """Whether a path leads to a folder; not for a cycle of links, or where it may not be looked at."""
     return os.path.isdir(path)  # noqa: PTH112  # Path's raises
 
 
