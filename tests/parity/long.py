@@ -3,7 +3,7 @@
     python -m tests.parity.long --cases 200000 --seed 1
 
 Each part (a test file at one SIMD level and number of threads, with a seed of its own) runs in a process of its own and
-is written to the journal when it ends: a run that was stopped goes on where it was, as long as the code is the same, and
+is written to the journal when it ends: a run that was stopped continues where it stopped, as long as the code is the same, and
 a crash names its part. The same seed gives the same cases. At the end the counts are gathered into the file from which
 the docs make the conformance page.
 """

@@ -171,7 +171,9 @@ def build(
             compression=compression,
         )
     except KeyboardInterrupt:
-        typer.echo("offgraph: stopped; run the same command again, and it goes on where it was", err=True)
+        typer.echo(
+            "offgraph: stopped; run the same command again, and it continues where it stopped", err=True
+        )
         raise typer.Exit(130) from None
     typer.echo(_shown(report.summary()))
     if strict and report.quarantined:

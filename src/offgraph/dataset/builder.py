@@ -66,7 +66,7 @@ def build(
     """Write a dataset of transformed images; run again after a kill, it continues where it was.
 
     What is stored is each image after the last step of the recipe that still gives integers, without loss;
-    the rest of the recipe is recorded and :class:`offgraph.Loader` goes on with it. Copy k of image i is drawn
+    the rest of the recipe is recorded and :class:`offgraph.Loader` continues with it. Copy k of image i is drawn
     at ``Key(seed, epoch=k, index=i)``, so a loader over the dataset gives the bytes a loader over the source
     gives in epoch k. The bytes written depend on the files, the recipe, the options and the versions of the
     libraries (all in the manifest), and neither on ``workers`` nor on how often the job was killed.
@@ -212,7 +212,7 @@ class _How:
     progress: bool | None
 
     def build(self, part: Part) -> BuildReport:
-        """Write one dataset, or go on with it.
+        """Write one dataset, or resume it.
 
         Raises
         ------
@@ -226,7 +226,7 @@ class _How:
             error = machine_error(where, problem) if isinstance(problem, MemoryError) else problem
             raise MachineError(
                 f"{where}: stopped, since the machine failed and not a file: {error}. Nothing is set aside "
-                "for it: fix that and run the same build again, which goes on where it was",
+                "for it: fix that and run the same build again, which continues where it stopped",
                 error,
             ) from problem
 
@@ -462,11 +462,11 @@ class _Run:
             raise BuildError(
                 f"{self.folder.path}: {images} of {total} images are bad{where}, more than max_bad={self.allowed.text} "
                 f"allows; {count_of(self.good, 'example')} could be used so far; the last: {bad[-1]['name']}: {bad[-1]['quarantined']}. "
-                "Look at these files and at the options, or raise max_bad: the same build then goes on where it was"
+                "Look at these files and at the options, or raise max_bad: the same build then continues where it stopped"
             )
         if bad and self.stop:
             raise BuildError(
-                f"{bad[0]['name']}: {bad[0]['quarantined']} (on_error='stop'; with 'quarantine' the build goes on)"
+                f"{bad[0]['name']}: {bad[0]['quarantined']} (on_error='stop'; with 'quarantine' the build continues)"
             )
 
     def _report(self, resumed: int, repaired: list[str], seconds: float) -> BuildReport:

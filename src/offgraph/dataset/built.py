@@ -49,7 +49,7 @@ class StoredTargets(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredExample:
-    """One example as it was stored, and where the recipe goes on.
+    """One example as it was stored, and where the recipe continues.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The depth of most images of a source, 8 or 16 bits: needed where a dataset keeps only the final floats."""
+"""The bit depth of most images of a source, 8 or 16: needed where a dataset keeps only the final floats."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["SourceDepth"]
 
 
 class SourceDepth:
-    """The depth of most images of a source: looked up once, by whichever thread asks first."""
+    """The bit depth of most images of a source: looked up once, by whichever thread asks first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._looked = False
         self._known: Reference | None = None
-        self._told = False
+        self._warned = False
 
     def admit(self, image: Image, source: Source, recipe: Compose) -> tuple[Image, str | None]:
-        """Bring an image to the depth of most, or refuse it; see `offgraph.pipeline.depth.to_depth`."""
+        """Convert an image to the depth of most, or refuse it; see `offgraph.pipeline.depth.to_depth`."""
         with self._lock:
             if not self._looked:
                 probes, _ = look_at_source(source, recipe, 1)
@@ -33,9 +33,9 @@ class SourceDepth:
             return image, None
         return to_depth(image, self._known.stored, self._known.name, scale=source.color == "rgb")
 
-    def tell(self, name: str, how: str) -> None:
+    def warn_of(self, name: str, how: str) -> None:
         """Warn, once, that an image was converted."""
         with self._lock:
-            first, self._told = not self._told, True
+            first, self._warned = not self._warned, True
         if first:
             converted_warning(name, how, "")

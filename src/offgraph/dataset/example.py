@@ -262,7 +262,7 @@ class Maker:
             # Stored integers keep their depth, and a loader converts them; final floats no longer show it.
             image, how = self.depth.admit(image, self.source, self.recipe)
         if how is not None:
-            self.depth.tell(item.name, how)
+            self.depth.warn_of(item.name, how)
         key = Key(self.seed, copy, index)
         done = run_checked(
             self.recipe, sample.targets.replaced(image=image), key, stop=end, non_finite=self.non_finite

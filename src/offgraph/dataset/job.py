@@ -33,12 +33,12 @@ __all__ = [
 _MIXED = ("tfrecord", "webdataset")
 """Formats whose examples are stored in a mixed order."""
 _NOT_COMPARED = ("layout",)
-"""Options that a build goes on with as it was started: they follow from the others, and from the files."""
+"""Options that a resumed build keeps: they follow from the others, and from the files."""
 
 
 @dataclass(frozen=True)
 class ListedImage:
-    """One file of the source as it was listed: what is compared when the build goes on."""
+    """One file of the source as it was listed: what is compared when the build is resumed."""
 
     name: str
     size: int

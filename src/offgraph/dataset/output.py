@@ -21,8 +21,8 @@ PART = ".part"
 """Suffix of a file until it is complete. It is fixed, so that the next build overwrites what a killed one left."""
 
 _ADVICE = {
-    errno.ENOSPC: "free some space and run the same build again: it goes on where it was",
-    errno.EDQUOT: "free some of your quota and run the same build again: it goes on where it was",
+    errno.ENOSPC: "free some space and run the same build again: it continues where it stopped",
+    errno.EDQUOT: "free some of your quota and run the same build again: it continues where it stopped",
     errno.EROFS: "choose a folder that can be written",
     errno.EACCES: "choose a folder that can be written",
     errno.EPERM: "choose a folder that can be written",

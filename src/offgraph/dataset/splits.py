@@ -1,6 +1,6 @@
 """Training, validation and test parts of one source, each a separate dataset in its own folder.
 
-``split.json`` beside the parts says how they were divided: a run that goes on is to divide in the same way.
+``split.json`` next to the parts says how they were divided, so that a resumed run divides in the same way.
 """
 
 from __future__ import annotations

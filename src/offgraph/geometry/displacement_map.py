@@ -4,7 +4,7 @@ The way back has no formula. It is found in four steps:
 
 1. From y, begin at ``x = y - d(y)``; for many points, where a table of the inverse leads.
 2. ``x -= inverse(J) @ (x + d(x) - y)`` with the derivative there; it is recomputed for points that do not converge.
-3. What has not come to rest by then goes on by ``x = y - d(x)``, half a step at a time.
+3. Points that have not converged by then iterate ``x = y - d(x)``, half a step at a time.
 4. A point that is not reached, or whose derivative is not positive there, has no place.
 
 A field may fold: then a point has several places, at one of them with a negative determinant. Far outside a displacement

@@ -33,11 +33,11 @@ class MaskOutcome(Outcome):
     ----------
     run : Predictions
     folder : Path
-    pieces : text file
+    objects_file : text file
         Takes ``objects.csv``.
     """
 
-    def __init__(self, run: Predictions, folder: Path, pieces: Any) -> None:
+    def __init__(self, run: Predictions, folder: Path, objects_file: Any) -> None:
         super().__init__(run, folder)
         self.measured = run.source.has_masks
         self.columns = ("path", "objects", "foreground", "mask", *(("iou", "dice") if self.measured else ()))
@@ -47,7 +47,7 @@ class MaskOutcome(Outcome):
         self.overlaps = Overlaps(names, numbered=run.numbered)
         self.objects = 0
         self._one = "object" if run.numbered else "label"
-        self._pieces = pieces
+        self._objects_file = objects_file
         self._table: TableWriter | None = None
         self._worst: Kept[tuple[Figure, ...]] = Kept(ON_PAGE // 2 if self.measured else ON_PAGE)
 
@@ -81,7 +81,7 @@ class MaskOutcome(Outcome):
         """Write one row per object; the first image decides whether rows have a slice."""
         if self._table is None:
             self._table = TableWriter(
-                self._pieces, ("path", "label", *(_VOLUME if dimensions == 3 else _OBJECT))
+                self._objects_file, ("path", "label", *(_VOLUME if dimensions == 3 else _OBJECT))
             )
         for one in found:
             self._table.writerow((name, one["label"], one["area"], *one["centroid"], *one["bbox"]))

@@ -31,7 +31,7 @@ from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.loading.batch import Batch, collate
-from offgraph.loading.objects import Layout, parse_layout
+from offgraph.loading.objects import BoxLayout, parse_layout
 from offgraph.loading.samples import DatasetSamples, FileSamples, Row, Rules, Samples, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike, check_non_finite_option, parse_mask_dtype
@@ -174,7 +174,7 @@ class Loader(NotebookView):
         class_names: Sequence[str] | None = None,
         one_hot: bool = False,
         mask_dtype: str | None = None,
-        boxes: Layout | None = None,
+        boxes: BoxLayout | None = None,
         max_boxes: int | None = None,
         box_format: BoxFormat | None = None,
         prefetch: int = 2,
@@ -205,7 +205,7 @@ class Loader(NotebookView):
             own = self.recipe.digest == dataset.recipe.digest
             if not own and not other_recipe:
                 raise RecipeMismatch(
-                    f"{dataset.path}: {explain_difference(dataset.recipe, self.recipe)}. Leave the recipe out to go on "
+                    f"{dataset.path}: {explain_difference(dataset.recipe, self.recipe)}. Leave the recipe out to continue "
                     "with the dataset's own, or pass other_recipe=True to run this one, whole, on the images as "
                     "they are stored"
                 )
@@ -395,7 +395,7 @@ class Loader(NotebookView):
         Parameters
         ----------
         epoch : int, optional
-            Number of the first pass over this dataset, for training that goes on at epoch k. Unless given, its
+            Number of the first pass over this dataset, for training that resumes at epoch k. Unless given, its
             passes share the numbers of the loader's own: each is the loader's next epoch.
         advance : bool
             False: every pass is the same epoch, ``epoch`` or the loader's ``start_epoch``. Then ``take``, ``skip`` and

@@ -14,9 +14,9 @@ from offgraph.dataset.objects import OBJECT
 from offgraph.targets import Boxes, Points, Targets
 from offgraph.targets.box_formats import BoxFormat, boxes_of_edges
 
-__all__ = ["BatchObjects", "Layout", "ObjectLayout", "parse_layout"]
+__all__ = ["BatchObjects", "BoxLayout", "ObjectLayout", "parse_layout"]
 
-Layout = Literal["padded", "ragged"]
+BoxLayout = Literal["padded", "ragged"]
 """Whether all images of a batch have the same number of rows, padded with -1, or each its own array."""
 
 Rows = np.ndarray | tuple[np.ndarray, ...]
@@ -36,7 +36,7 @@ class BatchObjects:
     classes : int64, (B, N)
         Class numbers.
     index : int64, (B, N)
-        Number of each box among the objects of its item, from 0: its label in an instance mask, less 1.
+        Number of each box among the objects of its item, from 0: its label in an instance mask, minus 1.
     valid : bool, (B, N), or None
         Which rows are boxes; None where ragged.
     format : str
@@ -85,7 +85,7 @@ class ObjectLayout:
         Keypoints of each object; None where there are none.
     """
 
-    layout: Layout
+    layout: BoxLayout
     most: int
     format: BoxFormat
     keypoints: int | None = None
@@ -170,7 +170,7 @@ def parse_layout(
             raise ArgumentError(f"{named[0]}={given[named[0]]!r:.80}: the source has no boxes; leave it out")
         return None
     layout = "padded" if boxes is None else boxes
-    if layout not in get_args(Layout):
+    if layout not in get_args(BoxLayout):
         raise ArgumentError(f"boxes={layout!r:.80}: choose 'padded' or 'ragged'")
     if layout == "ragged" and max_boxes is not None:
         raise ArgumentError("max_boxes= is for boxes='padded'; leave it out")

@@ -214,7 +214,7 @@ class FileSamples:
 
 
 class DatasetSamples:
-    """Samples read from a built dataset, where the recipe goes on after the steps that are stored."""
+    """Samples read from a built dataset, where the recipe continues after the steps that are stored."""
 
     def __init__(
         self, dataset: BuiltDataset, own_recipe: bool, one_hot: bool, class_names: Sequence[str] | None
@@ -263,7 +263,7 @@ class DatasetSamples:
         label = self.renumbered(stored.label)
         _check_targets(stored.mask, label, self)
         image, converted = _admit(stored.image, rules, scale=self.dataset.color == "rgb")
-        # Copy k is what a loader over the files gives in epoch k; later passes go on counting from there.
+        # Copy k is what a loader over the files gives in epoch k; later passes count on from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
         given = self._given(stored, image)

@@ -58,7 +58,7 @@ def fuse(ops: Sequence[PlannedOp]) -> tuple[PlannedOp, ...]:
         op = planned.op
         joins = isinstance(op, GeometricOp) and not isinstance(op, Resize) and bool(planned.after.pixels)
         if group is not None:
-            reason = planned.reason or (group.refuses(op) if joins else _parts(planned))  # type: ignore[arg-type]
+            reason = planned.reason or (group.refuses(op) if joins else _separates(planned))  # type: ignore[arg-type]
             if not reason:
                 group.join(planned)
                 continue
@@ -79,8 +79,8 @@ def fuse(ops: Sequence[PlannedOp]) -> tuple[PlannedOp, ...]:
     return tuple(fused)
 
 
-def _parts(planned: PlannedOp) -> str:
-    """Say why what moves pixels before an operation does not join what moves them after it."""
+def _separates(planned: PlannedOp) -> str:
+    """Return why an operation keeps those that move pixels before and after it apart."""
     names = ", ".join(dict.fromkeys(each.step.name for each in planned.steps))
     match planned.op:
         case Filter():
@@ -211,7 +211,7 @@ class _Group:
         return ""
 
     def _other_axes(self, op: GeometricOp) -> str:
-        """Volumes: a resampling that carries an axis along stays so."""
+        """Return why an operation cannot join in a volume: a resampling of some axes must leave the others alone."""
         own = _resampled_axes(op)
         if own is None and self.resampled_axes is None:
             return ""

@@ -1,4 +1,4 @@
-"""List the images below a folder. One entry that cannot be listed is left out with its reason; the rest goes on."""
+"""List the images below a folder. One entry that cannot be listed is left out with its reason, and the rest is listed."""
 
 from __future__ import annotations
 

@@ -294,7 +294,7 @@ def output_slabs(last: CoordinateMap, most: int = 1 << 18) -> Iterator[tuple[sli
 def forward_through(legs: Sequence[Leg], points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where points of the first input, shape (..., n), go, and which of them every step's output shows.
 
-    A point that is lost goes on as long as the maps have a place for it; its coordinates are NaN where one has none.
+    A point that is lost is still moved as long as the maps have a place for it; its coordinates are NaN where one has none.
     """
     seen: Any = np.isfinite(points).all(axis=-1)
     for leg in legs:

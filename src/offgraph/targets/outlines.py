@@ -154,7 +154,7 @@ def _through(step: CoordinateMap, parts: Sequence[np.ndarray]) -> list[np.ndarra
 
 
 def _widened(corners: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Continue a polygon or body from the centres of an image's border pixels to their edges, as the image goes on."""
+    """Continue a polygon or body from the centres of an image's border pixels to their edges, as the image is continued there."""
     for axis, n in enumerate(size):
         for sign, bound, edge in ((1.0, 0.0, -0.5), (-1.0, n - 1.0, n - 0.5)):
             distance = sign * (corners[:, axis] - bound)

@@ -45,7 +45,7 @@ def grey_erosion(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The smallest sample in a window around each pixel, each less the structure's height there.
+    """The smallest sample in a window around each pixel, each minus the structure's height there.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _require_window(size: Any, footprint: Any, structure: Any) -> None:
 
 
 def _mirrored(window: Any) -> np.ndarray | None:
-    """The window seen from the other side along every axis."""
+    """The window mirrored along every axis."""
     if window is None:
         return None
     window = np.asarray(window)
@@ -322,7 +322,7 @@ def morphological_gradient(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Dilation less erosion: the range of values in the window.
+    """Dilation minus erosion: the range of values in the window.
 
     Parameters
     ----------
@@ -364,7 +364,7 @@ def morphological_laplace(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Dilation plus erosion, less twice the input: how far each pixel lies from the middle of its window's range.
+    """Dilation plus erosion, minus twice the input: how far each pixel lies from the middle of its window's range.
 
     Parameters
     ----------
@@ -412,7 +412,7 @@ def white_tophat(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The input less its opening: bright parts that the window does not fit into.
+    """The input minus its opening: bright parts that the window does not fit into.
 
     Parameters
     ----------
@@ -453,7 +453,7 @@ def black_tophat(
     *,
     axes: int | Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The closing of the input, less the input: dark parts that the window does not fit into.
+    """The closing of the input, minus the input: dark parts that the window does not fit into.
 
     Parameters
     ----------

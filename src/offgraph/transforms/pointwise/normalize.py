@@ -74,7 +74,7 @@ class Normalize(PointwiseStep):
         return []
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """float32; the channels must be as many as the statistics."""
+        """float32; needs one mean and one standard deviation per channel, or one for all."""
         counts = {len(self._mean), len(self._std)} - {1}
         if counts and counts != {channels := spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1}:
             raise ValueError(
