@@ -23,7 +23,7 @@ from offgraph.dataset.objects import describe_objects
 from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import size_trouble
 from offgraph.formats.decoding import MAX_PIXELS
-from offgraph.formats.encoding import encode_png
+from offgraph.formats.png_writing import encode_png_fast
 from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.depth import scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file, reason
@@ -79,7 +79,7 @@ def encode_array(array: np.ndarray, axes: str, encoding: ArrayEncoding = "png") 
         and channels in (1, 3, 4)
         and array.size
     ):
-        data, encoding = encode_png(array), "png"
+        data, encoding = encode_png_fast(array), "png"
     else:
         data, encoding = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes(), "raw"
     return Encoded(data, encoding, array.shape, array.dtype.name, axes)
