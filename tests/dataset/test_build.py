@@ -351,7 +351,7 @@ def test_copies_need_draws(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"format": "zip"}, "format='zip': choose one of 'folder', 'arrow', 'tfrecord'"),
+        ({"format": "zip"}, "format='zip': choose one of 'folder', 'arrow', 'tfrecord', 'webdataset'"),
         (
             {"format": "arrow", "compression": "gzip"},
             "compression='gzip': choose one of 'none', 'lz4', 'zstd'",

@@ -87,7 +87,12 @@ def test_killed_at_any_time_it_goes_on(
 
 @pytest.mark.parametrize(
     ("format", "moments"),
-    [("folder", (1, 2, 40)), ("tfrecord", (2, 3)), pytest.param("arrow", (2, 3), marks=needs_pyarrow)],
+    [
+        ("folder", (1, 2, 40)),
+        ("tfrecord", (2, 3)),
+        ("webdataset", (2, 3, 5)),
+        pytest.param("arrow", (2, 3), marks=needs_pyarrow),
+    ],
 )
 def test_killed_between_two_writes_it_goes_on(
     photos: Path,

@@ -17,9 +17,9 @@ import offgraph as og
 needs_pyarrow = pytest.mark.skipif(
     importlib.util.find_spec("pyarrow") is None, reason="needs pyarrow: pip install 'offgraph[arrow]'"
 )
-DATASETS = ["folder", "tfrecord", pytest.param("arrow", marks=needs_pyarrow)]
+DATASETS = ["folder", "tfrecord", "webdataset", pytest.param("arrow", marks=needs_pyarrow)]
 """Formats of datasets, for a test of each."""
-INSTALLED = ("folder", "tfrecord") + (("arrow",) if importlib.util.find_spec("pyarrow") else ())
+INSTALLED = ("folder", "tfrecord", "webdataset") + (("arrow",) if importlib.util.find_spec("pyarrow") else ())
 CLASSES = ("ant", "bee", "cat")
 
 

@@ -92,7 +92,7 @@ def build(
             "--format",
             "-f",
             callback=_format,
-            help="folder: PNG files by class; arrow: tensors mapped into memory; tfrecord: TFRecord shards.",
+            help="folder: PNG files by class; arrow: tensors mapped into memory; tfrecord: TFRecord shards; webdataset: tar.",
         ),
     ] = "folder",
     copies: Annotated[
@@ -132,7 +132,8 @@ def build(
         int | None, typer.Option(min=1, help="Examples per shard: the most work that a killed build loses.")
     ] = None,
     encoding: Annotated[
-        ArrayEncoding | None, typer.Option(help="Of tfrecord: PNG files, the default, or values as they are.")
+        ArrayEncoding | None,
+        typer.Option(help="Of tfrecord and webdataset: PNG, the default, or values as they are."),
     ] = None,
     compression: Annotated[
         Compression | None, typer.Option(help="Of arrow, one example at a time; none by default.")

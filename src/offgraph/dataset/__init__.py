@@ -7,6 +7,7 @@ A dataset, and who writes each part of it::
     labels.csv             path, label, mask, source and copy of each                    folder.py
     data-*-of-*.tfrecord   tf.train.Example records, format="tfrecord"                   tfrecord.py
     data-*-of-*.arrow      tensors and columns, format="arrow"                           arrow.py
+    data-*-of-*.tar, .idx  members of webdataset, format="webdataset"                    webdataset.py
     features.json          what each feature of an example means                         tfrecord.py
     samples/*.jsonl        one line per example: where it lies, what was drawn; the journal records.py
     quarantine.csv         images that could not be used, and why                      records.py

@@ -45,7 +45,7 @@ def build(
     out: str | Path,
     recipe: Compose | list[Any] | str | Path,
     *,
-    format: Literal["folder", "arrow", "tfrecord"] = "folder",
+    format: Literal["folder", "arrow", "tfrecord", "webdataset"] = "folder",
     copies: int = 1,
     workers: int | None = None,
     on_error: OnError = "quarantine",
@@ -80,10 +80,11 @@ def build(
         one finished example is removed.
     recipe : Compose, list of steps, or path
         A recipe, or a YAML file with one.
-    format : {"folder", "arrow", "tfrecord"}
+    format : {"folder", "arrow", "tfrecord", "webdataset"}
         ``folder``: ``images/<class>/<name>__<copy>.png`` and ``labels.csv``. ``arrow``: Arrow IPC files, uncompressed
         tensors that are mapped into memory; written by pyarrow, and the fastest to feed from. ``tfrecord``: shards of
-        ``tf.train.Example`` in a mixed order, read without Offgraph; written by TensorFlow.
+        ``tf.train.Example`` in a mixed order, read without Offgraph; written by TensorFlow. ``webdataset``: tar shards in a
+        mixed order, as the webdataset library reads them, each with an ``.idx``.
     copies : int
         Examples made of each image, each with its own draws.
     workers : int, optional
@@ -100,16 +101,16 @@ def build(
         What to do with NaN or infinity in an image of floats, in the file or after the stored steps: treat the image
         as bad, or store it.
     seed : int
-        Of every draw, and of the order in TFRecords.
+        Of every draw, and of a mixed order.
     store : {"integers", "final"}
         ``final`` stores what the whole recipe gives, usually floats of four times the size or more.
     dry_run : bool
         Write nothing; estimate size and time from a few images made for real.
     shard_size : int, optional
         Examples per shard. A build is finished shard by shard, so this is the most work that a kill loses. Default:
-        64 files for ``folder``, 1024 examples for ``arrow``, 256 for ``tfrecord``.
+        64 files for ``folder``, 1024 examples for ``arrow`` and ``webdataset``, 256 for ``tfrecord``.
     encoding : {"png", "raw"}, optional
-        For ``tfrecord``: what holds the pixels, PNG or the values as they are, which take more space and no decoding.
+        For ``tfrecord`` and ``webdataset``: what holds the pixels, PNG or the values as they are, which take more space and no decoding.
         Default: ``"png"``.
     compression : {"none", "lz4", "zstd"}, optional
         For ``arrow``: of the values of each example. What is compressed is unpacked each time that it is read.
@@ -278,7 +279,11 @@ def _storing(format: str, encoding: Any, compression: Any) -> dict[str, str]:
     """The options of some formats alone: how they store arrays."""
     encodings = FORMATS[format].encodings
     if encoding not in (None, *encodings):
-        where = "is for format='tfrecord'" if encoding in get_args(ArrayEncoding) else "choose 'png' or 'raw'"
+        where = (
+            "is for format='tfrecord' and 'webdataset'"
+            if encoding in get_args(ArrayEncoding)
+            else "choose 'png' or 'raw'"
+        )
         raise BuildError(f"encoding={encoding!r:.80}: {where}")
     if compression not in (None, *get_args(Compression)):
         raise BuildError(

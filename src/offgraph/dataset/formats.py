@@ -12,6 +12,7 @@ from offgraph.dataset.folder import FolderFormat
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import OutputFolder
 from offgraph.dataset.tfrecord import TFRecordFormat
+from offgraph.dataset.webdataset import WebDatasetFormat
 
 __all__ = ["FORMATS", "DatasetFormat"]
 
@@ -63,4 +64,5 @@ FORMATS: dict[str, type[DatasetFormat]] = {
     "folder": FolderFormat,
     "arrow": ArrowFormat,
     "tfrecord": TFRecordFormat,
+    "webdataset": WebDatasetFormat,
 }
