@@ -87,6 +87,15 @@ def chains(
     return st.one_of(own, st.lists(geometric(mode, order), min_size=1, max_size=8))
 
 
+def resized_chains() -> st.SearchStrategy[list[og.Step]]:
+    """With a Resize among them, which weighs pixels and joins nothing but a crop."""
+    resize = st.builds(og.Resize, scale=st.sampled_from([0.8, 1.2]))
+    steps = st.one_of(
+        geometric(st.just("constant"), st.just(1)), geometric(st.just("constant"), st.just(1)), resize
+    )
+    return st.lists(steps, min_size=2, max_size=8)
+
+
 def planned(steps: list[og.Step], spec: ArraySpec) -> tuple[PlannedOp, ...]:
     placed = place((step, False) for step in steps)
     applied, specs = draw(placed, spec, KEY)
@@ -126,7 +135,10 @@ def composed(maps: list[Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(steps=chains(st.sampled_from([0, 1])), dtype=st.sampled_from(["uint8", "uint16", "float32"]))
+@given(
+    steps=chains(st.sampled_from([0, 1])) | resized_chains(),
+    dtype=st.sampled_from(["uint8", "uint16", "float32"]),
+)
 def test_a_group_is_one_exact_resample_by_the_composed_map(steps: list[og.Step], dtype: str):
     spec = ArraySpec((*SIZE, 2), dtype, "YXC")
     chain = planned(steps, spec)
@@ -146,6 +158,11 @@ def test_a_group_is_one_exact_resample_by_the_composed_map(steps: list[og.Step],
             inner = {member.before.size: position for position, member in enumerate(members) if position}
             for clip in op.clips:
                 assert clip.size in inner
+        elif isinstance(op, Resize):
+            alone = image
+            for member in members:
+                alone = member.op.run(alone)
+            np.testing.assert_array_equal(out.array, alone.array)
         else:
             assert isinstance(op, Grid)
         image = out
