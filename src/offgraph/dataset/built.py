@@ -287,6 +287,7 @@ class BuiltDataset:
 
     def _arrays(self, number: int, line: dict[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
         if self.places is not None:
+            self.places.refresh()
             image = self.places.read(number, "image")
             if image is None:
                 raise BuildError("without an image")
@@ -297,6 +298,8 @@ class BuiltDataset:
 
     def stored(self, number: int) -> StoredTargets:
         """Return image, mask and label of an example, of a dataset whose arrays are read by their places.
+
+        `SpanReader.refresh` is for the caller, once for many examples.
 
         Nothing is parsed: what the records say was taken in when the dataset was opened.
 

@@ -71,8 +71,8 @@ class SpanReader:
 
     Notes
     -----
-    The bytes of an example are compared with their digest the first time that they are read. Later reads look at the
-    length of the file only: memory that is mapped from a file that was cut meanwhile would end the process.
+    The bytes of an example are compared with their digest the first time that they are read. Memory that is mapped from a
+    file that was cut meanwhile would end the process, so the length of a file is looked at again after each `refresh`.
     """
 
     def __init__(self, root: Path, max_pixels: int) -> None:
@@ -86,7 +86,8 @@ class SpanReader:
         self._entry = {kind: numbers("l") for kind in _KINDS}
         self._stored: list[_Stored | None] = [None]
         self._known: dict[Any, int] = {}
-        self._maps: dict[int, tuple[np.ndarray, Any]] = {}
+        self._maps: dict[int, _Mapped] = {}
+        self._round = 0
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -137,6 +138,10 @@ class SpanReader:
         """Number of the description of an array, the same for arrays that are alike; 0 where there is none."""
         return self._entry[kind][number]
 
+    def refresh(self) -> None:
+        """Look at the length of each file again before it is read: it takes a call to the system."""
+        self._round += 1
+
     def axes(self, number: int, kind: Kind) -> str | None:
         """Axes of an array; None where there is none."""
         stored = self._stored[self._entry[kind][number]]
@@ -171,11 +176,13 @@ class SpanReader:
 
     def _bytes(self, number: int, kind: Kind, start: int, length: int) -> np.ndarray:
         file = self._file[number]
-        whole, handle = self._maps.get(file) or self._mapped(file)
-        if start + length > min(len(whole), handle.size()):
+        mapped = self._maps.get(file) or self._mapped(file)
+        if mapped.round != self._round:
+            mapped.round, mapped.length = self._round, min(len(mapped.whole), mapped.handle.size())
+        if start + length > mapped.length:
             name = self._files[file]
             raise BuildError(f"{name} does not hold the {length:,} bytes at {start:,} that its record says")
-        data = whole[start : start + length]
+        data = mapped.whole[start : start + length]
         if not self._checked[kind][number]:
             digest = self._digests[kind][_DIGEST * number : _DIGEST * (number + 1)]
             if hashlib.sha256(data).digest() != digest:
@@ -183,8 +190,7 @@ class SpanReader:
             self._checked[kind][number] = 1
         return data
 
-    def _mapped(self, file: int) -> tuple[np.ndarray, Any]:
-        """The bytes of a file in its memory map, and what knows the length that the file has now."""
+    def _mapped(self, file: int) -> _Mapped:
         with self._lock:
             found = self._maps.get(file)
             if found is None:
@@ -192,6 +198,14 @@ class SpanReader:
                     del self._maps[next(iter(self._maps))]  # arrays in it keep it alive
                 found = self._maps[file] = _map(inside(self.root, self._files[file]))
             return found
+
+
+class _Mapped:
+    """The bytes of a file in its memory map, and the length that the file had when it was last looked at."""
+
+    def __init__(self, whole: np.ndarray, handle: Any) -> None:
+        self.whole, self.handle = whole, handle
+        self.round, self.length = -1, 0
 
 
 class _Empty:
@@ -202,15 +216,15 @@ class _Empty:
         return 0
 
 
-def _map(path: Path) -> tuple[np.ndarray, Any]:
+def _map(path: Path) -> _Mapped:
     if not path.is_file():  # opening a pipe could wait for ever
         path.stat()
         raise BuildError(f"{path.name} is not a file")
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
-            return np.empty(0, np.uint8), _Empty()
+            return _Mapped(np.empty(0, np.uint8), _Empty())
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return np.frombuffer(mapped, np.uint8), mapped
+    return _Mapped(np.frombuffer(mapped, np.uint8), mapped)
 
 
 def _unpacked(data: np.ndarray, size: int, compression: str) -> np.ndarray:

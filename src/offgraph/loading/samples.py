@@ -286,6 +286,8 @@ class DatasetSamples:
         rules: Rules,
     ) -> list[TrainingSample | None]:
         """Run the rest of the recipe on many examples in one call."""
+        if self.dataset.places is not None:
+            self.dataset.places.refresh()
         reader = _Reader(self, recipe, seed, epoch, rules)
         found = [reader.prepared(number, row) for number, row in zip(numbers, rows)]
         ready = [one for one in found if one is not None]
@@ -347,10 +349,14 @@ class _Reader:
             image, mask = stored.image, stored.mask
             label = samples.renumbered(stored.label)
             _check_targets(mask, label, samples)
-            dtype = image.array.dtype
-            if rules.reference is None or not (rules.any_depth or dtype == rules.reference.stored.dtype):
+            like = rules.reference
+            if like is None or not (rules.any_depth or image.spec.dtype == like.stored.dtype):
                 return None
-            if dtype.kind == "f" and rules.non_finite == "error" and not np.isfinite(image.array).all():
+            if (
+                image.array.dtype.kind == "f"
+                and rules.non_finite == "error"
+                and not np.isfinite(image.array).all()
+            ):
                 return None
             key = Key(self.seed, self.epoch * dataset.copies + stored.copy, stored.index)
             start = stored.start if samples.own_recipe else 0

@@ -39,15 +39,31 @@ class Buffers:
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Allocate a C-contiguous array whose first byte lies on a 64-byte boundary."""
         size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        try:
-            memory = self._free.pop()
-        except IndexError:
-            memory = None
-        if memory is None or not size <= memory.size <= 2 * size:
+        memory = self._taken(size)
+        if memory is None:
             memory = aligned_empty((size,), np.dtype(np.uint8))
         array, lease = _lease(memory, size)
         weakref.finalize(lease, self._free.append, memory).atexit = False
         return array.view(dtype).reshape(shape)
+
+    def _taken(self, size: int) -> np.ndarray | None:
+        """Take unused memory of about a size; other memory, such as that of an epoch's last batch, stays.
+
+        Memory is put back by whichever thread lets go of it last, at any moment: what is looked at is taken out first.
+        """
+        aside: list[np.ndarray] = []
+        found = None
+        while found is None:
+            try:
+                memory = self._free.pop()
+            except IndexError:
+                break
+            if size <= memory.size <= 2 * size:
+                found = memory
+            else:
+                aside.append(memory)
+        self._free.extend(reversed(aside))
+        return found
 
 
 def leased(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, object]:

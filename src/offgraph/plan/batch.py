@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,11 +37,11 @@ class _Lowered:
     chain: tuple[PlannedOp, ...]
     ops: tuple[NativeOp, ...] | None
     after: ArraySpec
+    dtype: np.dtype[Any]
     finite: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Pending:
+class Pending(NamedTuple):
     """A sample that is prepared, and whose image the call writes into `output`.
 
     Parameters
@@ -109,11 +109,7 @@ class Preparer:
         lead = targets.image
         try:
             lowered = self._lowered(lead.spec, key)
-            if (
-                lowered.ops is None
-                or lowered.after.shape != output.shape
-                or lowered.after.dtype != output.dtype
-            ):
+            if lowered.ops is None or lowered.after.shape != output.shape or lowered.dtype != output.dtype:
                 return None
             beside: dict[str, Companion] = {}
             if len(targets) > 1:
@@ -143,7 +139,7 @@ class Preparer:
         ops = fuse(chain) if self._fused else chain
         natives = tuple(native_op(planned.op, planned.before) for planned in ops)
         whole = None if None in natives or 0 in spec.shape else natives
-        return _Lowered(applied, chain, whole, specs[-1], _finite(ops, specs[-1]))  # type: ignore[arg-type]
+        return _Lowered(applied, chain, whole, specs[-1], np.dtype(specs[-1].dtype), _finite(ops, specs[-1]))  # type: ignore[arg-type]
 
 
 _MOST_KEPT = 64

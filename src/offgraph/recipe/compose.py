@@ -7,9 +7,8 @@ import operator
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -447,8 +446,7 @@ class Compose(NotebookView):
             raise RecipeError(f"{source}: {error}") from None
 
 
-@dataclass(frozen=True, eq=False)
-class PreparedSample:
+class PreparedSample(NamedTuple):
     """A sample that `Compose.prepare` prepared; `run_prepared` runs it.
 
     Parameters
