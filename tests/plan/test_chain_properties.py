@@ -35,7 +35,7 @@ CENTRES = np.array([place[:2] for place in DISCS], float)
 @pytest.mark.parametrize("n", [2, 3])
 def test_the_chains_have_every_geometric_step(n: int):
     known = {name for name, cls in og.STEPS.items() if issubclass(cls, GeometricStep) and n in cls.dimensions}
-    assert steps(n=n).keys() == known
+    assert steps(n=n).keys() == known, "add the new step to tests/support/step_chains.py"
 
 
 @settings(max_examples=50, deadline=None)

@@ -30,7 +30,7 @@ from offgraph.targets.mask import Mask
 NAMES = sorted(og.STEPS)
 SIZES = {2: (23, 31), 3: (9, 10, 12)}
 LARGE = {2: (240, 250), 3: (30, 44, 46)}
-"""Sizes of which every loop of the core shares the work among its threads: small work never leaves the calling one."""
+"""Sizes of which loops share the work among threads, where they do at all: small work never leaves the calling one."""
 DTYPES = ("uint8", "uint16", "float32")
 CHANNELS = (1, 3, 7)
 KEY = og.Key(seed=7, epoch=3, index=1234)
@@ -84,9 +84,9 @@ def make_image(step: Step, n: int, dtype: str, channels: int, size: tuple[int, .
 
 
 def large_image(step: Step, n: int, dtype: str) -> Image:
-    """Of seven channels, or without them where the step takes none."""
-    image = make_image(step, n, dtype, 7, LARGE[n])
-    return make_image(step, n, dtype, 0, LARGE[n]) if "axes" in refusal(step, image) else image
+    """Of seven channels, or of what else the step takes."""
+    images = [make_image(step, n, dtype, channels, LARGE[n]) for channels in (7, 3, 0)]
+    return next((image for image in images if not refusal(step, image)), images[0])
 
 
 def refusal(step: Step, image: Image) -> str:
