@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,30 @@ def test_pyarrow_reads_tensors_classes_and_records(photos: Path, tmp_path: Path,
         assert json.loads(row["record"]) == stored.record and row["steps"] == stored.start
     assert json.loads(read.schema.metadata[b"offgraph"])["class_names"] == list(dataset.class_names)
     assert read.schema.field("image").type.dim_names == ["Y", "X", "C"]
+
+
+def test_datasets_of_hugging_face_reads_the_storage(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="needs Hugging Face's datasets")
+    og.build(photos, tmp_path / "out", RESIZED, format="arrow")
+    code = """
+import sys
+import datasets, numpy as np, pyarrow as pa
+import offgraph as og
+pa.unregister_extension_type("arrow.fixed_shape_tensor")
+data = datasets.load_dataset("arrow", data_files=sys.argv[1] + "/*.arrow", split="train", cache_dir=sys.argv[2])
+assert data.features["label"].names == ["ant", "bee", "cat"], data.features
+dataset = og.BuiltDataset(sys.argv[1])
+for row, number in zip(data.with_format("numpy"), range(15), strict=True):
+    stored = dataset.read(number)
+    assert np.array_equal(row["image"].reshape(6, 5, 3), stored.image.array) and row["label"] == stored.label
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "out"), str(tmp_path / "cache")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
 
 
 def test_values_that_are_not_compressed_are_read_in_the_memory_map(photos: Path, tmp_path: Path) -> None:

@@ -56,8 +56,14 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
+NEEDED = {"datasets.md": ("pyarrow", "tensorflow")}
+"""Optional libraries that a page shows."""
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_blocks_of_the_page_run(page, workplace):
+    for library in NEEDED.get(page.name, ()):
+        pytest.importorskip(library, reason=f"the page shows {library}")
     namespace: dict = {}
     for kind, block in blocks(page):
         if kind == "python":
