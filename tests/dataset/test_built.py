@@ -251,26 +251,62 @@ def test_records_are_refused_by_line_and_field(
         BuiltDataset(tmp_path / "out")
 
 
+def earlier_tfrecords(new: Path, out: Path) -> None:
+    """Make a dataset of TFRecords one of a version whose records say where examples lie, and not their arrays."""
+    shutil.copytree(new, out)
+    (shard,) = out.glob("*.tfrecord")
+    data, offset, places = shard.read_bytes(), 0, []
+    while offset < len(data):  # length (8), its checksum (4), the example, its checksum (4)
+        length = int.from_bytes(data[offset : offset + 8], "little")
+        example = data[offset + 12 : offset + 12 + length]
+        places.append({"offset": offset + 12, "bytes": length, "sha256": hashlib.sha256(example).hexdigest()})
+        offset += length + 16
+    for number, place in enumerate(places):
+        forge(out, lambda line: line.update(at={"file": shard.name, **place}), number)
+    manifest = json.loads((out / "manifest.json").read_bytes())
+    del manifest["encoding"]
+    (out / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_tfrecords_of_an_earlier_version_are_read(whole: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    earlier_tfrecords(whole / "tfrecord", tmp_path / "out")
+    for new, old in zip(og.Loader(whole / "tfrecord"), og.Loader(tmp_path / "out"), strict=True):
+        assert np.array_equal(new.image, old.image) and np.array_equal(new.mask, old.mask)
+
+
+def file_entry(line: dict[str, Any]) -> dict[str, Any]:
+    """What names the file of an image."""
+    return line["at"].get("images", line["at"])
+
+
+def place_entry(line: dict[str, Any]) -> dict[str, Any]:
+    """What says how many bytes an image takes, and their digest."""
+    return line["at"].get("images") or line["at"].get("image") or line["at"]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda line: line["at"].clear(), "(images|file): Field required"),
-        (lambda line: line["at"].get("images", line["at"]).update(file="../in/images/0.png"), "outside of the dataset"),
-        (lambda line: line["at"].get("images", line["at"]).update(file="/etc/passwd"), "outside of the dataset"),
-        (lambda line: line["at"].get("images", line["at"]).update(file="a\0b"), "outside of the dataset"),
-        (lambda line: line["at"].get("images", line["at"]).update(bytes=2**50), "does not hold the"),
-        (lambda line: line["at"].get("images", line["at"]).update(sha256=""), "not as it was written"),
+        (lambda line: file_entry(line).update(file="../in/images/0.png"), "outside of the dataset"),
+        (lambda line: file_entry(line).update(file="/etc/passwd"), "outside of the dataset"),
+        (lambda line: file_entry(line).update(file="a\0b"), "outside of the dataset"),
+        (lambda line: place_entry(line).update(bytes=2**50), "does not hold the"),
+        (lambda line: place_entry(line).update(sha256="0" * 64), "not as it was written"),
         (lambda line: line["image"].update(shape=[5, 6, 3]), "another size"),
         (lambda line: line["image"].update(shape=[9000, 9000, 3]), "another size"),
         (lambda line: line["image"].update(dtype="uint16"), "bytes give uint8"),
         (lambda line: line["image"].update(encoding="raw"), "npy|bytes"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("format", ["folder", "tfrecord"])
+@pytest.mark.parametrize("format", ["folder", "tfrecord", "of an earlier version"])
 def test_bytes_are_checked_before_anything_is_made_of_them(
     whole: Path, tmp_path: Path, format: str, change: Callable[[dict[str, Any]], object], says: str
 ) -> None:
-    shutil.copytree(whole / format, tmp_path / "out")
+    if format == "of an earlier version":
+        earlier_tfrecords(whole / "tfrecord", tmp_path / "out")
+    else:
+        shutil.copytree(whole / format, tmp_path / "out")
     forge(tmp_path / "out", change)
     with pytest.raises(og.DecodeError, match=rf"example 0.*{says}.*run the build again"):
         BuiltDataset(tmp_path / "out").read(0)

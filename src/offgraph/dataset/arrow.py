@@ -10,7 +10,6 @@ import errno
 import itertools
 import json
 import math
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -25,11 +24,11 @@ from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout
 from offgraph.dataset.output import OutputFolder, json_line
-from offgraph.dataset.shards import ShardedFormat, place
+from offgraph.dataset.shards import DigestingFile, ShardedFormat, place
 
 __all__ = ["ArrowFormat", "import_pyarrow"]
 
-_BATCH_BYTES = 16 << 20
+_BATCH_BYTES = 4 << 20
 """A record batch ends once its images take so many bytes. Compressed ones hold one example, as a buffer is unpacked whole."""
 _VALUES = {"image": 2, "mask": 5}
 """Which buffer of a batch holds the values: a column of tensors or of binary values has three, and these come first."""
@@ -79,15 +78,14 @@ class ArrowFormat(ShardedFormat):
         lengths: list[int] = []
         options = pa.ipc.IpcWriteOptions(compression=self._compression)
         with self.part(name) as part, self.folder.writing(name):
-            with part.open("wb") as file, pa.ipc.new_file(file, self._schema, options=options) as writer:
+            with DigestingFile(part) as file, pa.ipc.new_file(file, self._schema, options=options) as writer:
                 for batch in _batches(examples, 1 if self._compression else _BATCH_BYTES):
                     writer.write_batch(self._record_batch(batch))
                     lines.extend(self._line(name, example) for example in batch)
                     lengths.append(len(batch))
-            with part.open("rb") as file:
-                self._place(file, lengths, lines)
-                size = file.seek(0, os.SEEK_END)
-            return {"files": [self.publish(part, name, size)]}, lines
+            with part.open("rb") as written:
+                self._place(written, lengths, lines)
+            return {"files": [self.publish(part, name, file.length, file.hexdigest())]}, lines
 
     def _line(self, name: str, example: Example) -> dict[str, Any]:
         at: dict[str, Any] = {"file": name}

@@ -235,7 +235,9 @@ class _How:
         options = {**self.options, "copies": part.copies}
         writes = FORMATS[options["format"]]
         part.source.watch()
-        layout = layout_of(part.source, part.recipe, options["store"]) if writes.one_layout else None
+        layout = (
+            layout_of(part.source, part.recipe, options["store"], self.threads) if writes.one_layout else None
+        )
         if writes.one_layout:
             options["layout"] = None if layout is None else layout.to_json()
         job = Job.of(part.source, part.recipe, options, writes.extra_libraries)
@@ -258,8 +260,8 @@ class _How:
             return _estimate(job, maker, folder.path, self.threads)
         with folder:
             started = _started(folder, job)
-            if started is not None and started.options.get("layout") != options.get("layout"):
-                job = replace(job, options={**job.options, "layout": started.options.get("layout")})
+            if started is not None and started.options != job.options:  # it goes on as it was started
+                job = replace(job, options=started.options)
                 maker = replace(maker, layout=_layout_of_job(started))
                 writer = writes(folder, job)
             if started is None:

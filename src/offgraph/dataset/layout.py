@@ -69,13 +69,13 @@ class Layout:
         return mask
 
 
-def layout_of(source: Source, recipe: Compose, store: Store) -> Layout | None:
+def layout_of(source: Source, recipe: Compose, store: Store, threads: int = 1) -> Layout | None:
     """Return what all images of a source are stored as, or None where they may differ.
 
     They have one shape where the recipe gives one whatever the size of the files, as by `Resize` or a crop. Depth and
     channels are those of most of the images that are looked at, up to seven.
     """
-    probes, _ = look_at_source(source, recipe, 1)
+    probes, _ = look_at_source(source, recipe, threads)
     if not probes:
         return None
     known = Reference.of(probes)

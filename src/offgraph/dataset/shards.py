@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -15,12 +16,56 @@ from offgraph.core.errors import BuildError
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import PART, OutputFolder, inside, sha256_of
 
-__all__ = ["ShardedFormat", "place"]
+__all__ = ["DigestingFile", "ShardedFormat", "place"]
 
 
 def place(offset: int, data: bytes) -> dict[str, Any]:
     """Say where an array lies in its file."""
     return {"offset": offset, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+class DigestingFile(io.RawIOBase):
+    """A new file whose digest is known once it is written, without reading it again.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._digest = hashlib.sha256()
+        self.length = 0
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write bytes, and take them into the digest."""
+        view = memoryview(data).cast("B")
+        self._file.write(view)
+        self._digest.update(view)
+        self.length += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self.length
+
+    def flush(self) -> None:
+        """Hand all bytes to the system."""
+        if not self._file.closed:
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; its digest stays."""
+        self._file.close()
+        super().close()
+
+    def hexdigest(self) -> str:
+        """SHA-256 of what was written, in hexadecimal digits."""
+        return self._digest.hexdigest()
 
 
 class ShardedFormat:
@@ -54,8 +99,17 @@ class ShardedFormat:
                 path.unlink()
             raise
 
-    def publish(self, part: Path, name: str, expected: int) -> dict[str, Any]:
+    def publish(self, part: Path, name: str, expected: int, digest: str | None = None) -> dict[str, Any]:
         """Give a shard its name once all its bytes are on the disk.
+
+        Parameters
+        ----------
+        part : Path
+        name : str
+        expected : int
+            Bytes that were written.
+        digest : str, optional
+            SHA-256 of them; left out, the file is read.
 
         Returns
         -------
@@ -68,7 +122,7 @@ class ShardedFormat:
                 size = os.fstat(file.fileno()).st_size
             if size != expected:
                 raise OSError(errno.EIO, f"{size} bytes reached the disk of {expected} written")
-            digest = sha256_of(part)
+            digest = sha256_of(part) if digest is None else digest
             part.replace(self.folder.path / name)
             self.folder.sync_folder(self.folder.path)
         return {"file": name, "bytes": size, "sha256": digest}

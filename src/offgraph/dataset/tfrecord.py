@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -91,8 +90,8 @@ class TFRecordFormat(ShardedFormat):
 
     @staticmethod
     def places(options: dict[str, Any]) -> bool:
-        """Values that are stored as they are, are read by their places in the shards."""
-        return options.get("encoding") == "raw"
+        """Arrays are read by their places in the shards, except in datasets of a version that did not write those."""
+        return "encoding" in options
 
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Write one shard whole or not at all.
@@ -123,10 +122,9 @@ class TFRecordFormat(ShardedFormat):
             return {"files": [self.publish(part, name, offset)]}, lines
 
     def _at(self, name: str, offset: int, data: bytes, example: Example) -> dict[str, Any]:
-        """Where an example lies, or, where values are stored as they are, its arrays."""
+        """Where the arrays of an example lie, or, in a build that an earlier version started, the example."""
         if not self.places(self.job.options):
-            digest = hashlib.sha256(data).hexdigest()
-            return {"file": name, "offset": offset, "bytes": len(data), "sha256": digest}
+            return {"file": name, **place(offset, data)}
         arrays = {"image": example.image, "mask": example.mask}
         found = {
             kind: place(offset + data.index(array.data), array.data)
@@ -137,7 +135,7 @@ class TFRecordFormat(ShardedFormat):
 
     @staticmethod
     def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
-        """Give the encoded image and mask of one example back."""
+        """Give the encoded image and mask of one example back, of a dataset that an earlier version wrote."""
         at = parse(_AT, line["at"], "its record", "")
         tensorflow = import_tensorflow("run: pip install 'offgraph[tensorflow]'")
         from google.protobuf.message import DecodeError as Unreadable  # comes with TensorFlow

@@ -10,13 +10,13 @@ import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.output import json_line
-from offgraph.dataset.shards import ShardedFormat, place
+from offgraph.dataset.shards import DigestingFile, ShardedFormat, place
 
 __all__ = ["WebDatasetFormat"]
 
@@ -61,21 +61,20 @@ class WebDatasetFormat(ShardedFormat):
         lines: list[dict[str, Any]] = []
         listed: list[str] = []
         with self.part(name) as part, self.folder.writing(name):
-            with part.open("wb") as file:
+            with DigestingFile(part) as file:
                 for example in examples:
                     at, members = self._write_example(file, example)
                     lines.append({**example.describe(), "at": {"file": name, **at}})
                     listed.append(" ".join(members))
                 file.write(_END)
-                size = file.tell()
-            entries = [self.publish(part, name, size)]
+            entries = [self.publish(part, name, file.length, file.hexdigest())]
         with self.part(index) as part, self.folder.writing(index):
             text = "\n".join([f"{_INDEX} {len(listed)}", *listed, ""]).encode()
             part.write_bytes(text)
             entries.append(self.publish(part, index, len(text)))
         return {"files": entries}, lines
 
-    def _write_example(self, file: BinaryIO, example: Example) -> tuple[dict[str, Any], list[str]]:
+    def _write_example(self, file: DigestingFile, example: Example) -> tuple[dict[str, Any], list[str]]:
         """Write the members of an example; return the places of its arrays, and what the index says."""
         key = f"{example.index:08d}-{example.copy}"
         at: dict[str, Any] = {}
