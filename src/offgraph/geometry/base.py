@@ -23,12 +23,14 @@ from offgraph.core.errors import OffgraphError
 
 __all__ = [
     "MAX_AXES",
+    "SLACK",
     "CoordinateMap",
     "box_of",
     "compose",
     "finite_array",
     "map_from_json",
     "numbers",
+    "on_border",
     "pixel_axes",
     "pixel_grid",
     "whole_size",
@@ -36,6 +38,13 @@ __all__ = [
 
 MAX_AXES = 3
 """Most spatial axes that a map read from JSON may have."""
+
+SLACK = 1e-9
+"""Slack in pixels where a coordinate decides between two pixels, or between a pixel and the fill value.
+
+More than the rounding of a product of maps, so that rounding decides nothing: of two equally near pixels the later one
+is taken, and a coordinate that rounding has carried over a border lies on it. Less than one over the product of the
+lengths that two resizes have, so that no other label changes."""
 
 KINDS: dict[str, type[CoordinateMap]] = {}
 """Every kind of map by the name it has in JSON; each class enters itself."""
@@ -201,12 +210,22 @@ class CoordinateMap(ABC):
     def coordinates(self) -> np.ndarray:
         """Return the input coordinates of every output pixel, as `scipy.ndimage.map_coordinates` takes them.
 
+        Those that rounding has carried over the centre of a border pixel, by 1e-9 at most, lie on it: mode 'constant'
+        would fill these pixels.
+
         Returns
         -------
         ndarray of float64, shape (n, *output_size)
             C-contiguous; NaN where nothing maps.
         """
-        return np.ascontiguousarray(self.pull(pixel_grid(self.output_size)))
+        return on_border(self.pull_pixels(), self.input_size)
+
+    def pull_pixels(self) -> np.ndarray:
+        """Return `pull` of every output pixel, shape (n, *output_size): a new array in C order.
+
+        Kinds of maps whose pixels share work have their own.
+        """
+        return np.array(self.pull(pixel_grid(self.output_size)), order="C")
 
     def then(self, after: CoordinateMap) -> CoordinateMap:
         """Return the map of this step followed by `after`.
@@ -342,6 +361,18 @@ def map_from_json(data: Any) -> CoordinateMap:
     if not 1 <= found.ndim <= MAX_AXES:
         raise OffgraphError(f"this is not a map that to_json wrote: it has {found.ndim} axes")
     return found
+
+
+def on_border(coordinates: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Move coordinates, shape (n, ...), that lie less than `SLACK` outside an image onto its border, in place."""
+    for along, n in zip(coordinates, size):
+        if not along.size:
+            break
+        if not along.min() >= 0:  # NaN asks, too
+            along[(along < 0) & (along >= -SLACK)] = 0.0
+        if not along.max() <= n - 1:
+            along[(along > n - 1) & (along <= n - 1 + SLACK)] = n - 1
+    return coordinates
 
 
 def pixel_grid(size: Sequence[int]) -> np.ndarray:

@@ -95,9 +95,9 @@ class ChainMap(CoordinateMap):
         """Through the maps from the first to the last."""
         return functools.reduce(lambda places, step: step.push(places), self.maps, components)
 
-    def coordinates(self) -> np.ndarray:
+    def pull_pixels(self) -> np.ndarray:
         """Those of the last map, through the others."""
-        dense = self.maps[-1].coordinates()
+        dense = self.maps[-1].pull_pixels()
         others = self.maps[-2::-1] if len(self.maps) > 1 else ()
         return np.ascontiguousarray(functools.reduce(lambda places, step: step.pull(places), others, dense))
 

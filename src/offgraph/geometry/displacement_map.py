@@ -30,13 +30,16 @@ from offgraph.geometry.base import box_of, finite_array, numbers, pixel_axes, pi
 from offgraph.geometry.bsplines import mirrored_taps, spline_matrix
 from offgraph.geometry.inverse_map import NumericMap
 
-__all__ = ["MAX_FIELD", "DisplacementMap"]
+__all__ = ["MAX_FIELD", "ROUNDING", "DisplacementMap"]
 
 MAX_FIELD = 1 << 20
 """Most numbers of a field that is read from JSON."""
 
 _TOLERANCE = 1e-8
 """Largest error in pixels with which a place counts as found."""
+
+ROUNDING = 2.0**-42
+"""Displacements below this part of the largest node count as none: the rounding of a spline's weighted sum in float64."""
 
 _PAD = 3
 """Samples beyond its interval that a spline of any order reads."""
@@ -107,6 +110,11 @@ class DisplacementMap(NumericMap):
         return self.field.shape[1:]
 
     @functools.cached_property
+    def nothing(self) -> float:
+        """The largest displacement, in pixels, that counts as none, so that pixels stay exactly where the field is 0."""
+        return float(np.abs(self.field).max()) * ROUNDING
+
+    @functools.cached_property
     def _coefficients(self) -> np.ndarray:
         """Spline coefficients of the field, shape (n, *grid)."""
         if self.order < 2:
@@ -115,19 +123,19 @@ class DisplacementMap(NumericMap):
         return np.ascontiguousarray(coefficients)
 
     @functools.cached_property
-    def _scale(self) -> tuple[float, ...]:
+    def scale(self) -> tuple[float, ...]:
         """Nodes per output pixel, for each axis."""
         return tuple((g - 1) / (n - 1) if n > 1 else 0.0 for g, n in zip(self.grid, self.output_size))
 
     def _on_grid(self, components: np.ndarray) -> np.ndarray:
         """Positions on the grid, those outside moved to its border; NaN stays."""
         return np.stack(
-            [np.clip(along * scale, 0, g - 1) for along, scale, g in zip(components, self._scale, self.grid)]
+            [np.clip(along * scale, 0, g - 1) for along, scale, g in zip(components, self.scale, self.grid)]
         )
 
     @functools.cached_property
-    def _padded(self) -> np.ndarray:
-        """The coefficients with those that a spline reads beyond the border: no point is then near one.
+    def padded_coefficients(self) -> np.ndarray:
+        """The coefficients with the three on each side that a spline reads beyond the border: no point is then near one.
 
         On a grid of few nodes nearly all are, and they take six times as long.
         """
@@ -137,7 +145,7 @@ class DisplacementMap(NumericMap):
         """Return the field at output coordinates, both of shape (n, ...).
 
         The values of ``scipy.ndimage.map_coordinates(field, grid_positions, order=order, mode="mirror")``, but for the
-        last bits.
+        last bits; 0 below `nothing`.
         """
         places = self._on_grid(components) + _PAD
         lost = np.isnan(places).any(axis=0)
@@ -146,8 +154,14 @@ class DisplacementMap(NumericMap):
         n, shape = len(self.input_size), places.shape[1:]
         lined = places.reshape(n, -1, *[1] * (n - 1))
         found = coordinates_planes(
-            self._padded, lined, axes=range(1, n + 1), order=self.order, mode="mirror", prefilter=False
+            self.padded_coefficients,
+            lined,
+            axes=range(1, n + 1),
+            order=self.order,
+            mode="mirror",
+            prefilter=False,
         ).reshape(n, *shape)
+        found[np.abs(found) < self.nothing] = 0.0
         if lost.any():
             found[:, lost] = np.nan
         return found
@@ -156,17 +170,19 @@ class DisplacementMap(NumericMap):
         """Add the field."""
         return components + self.displacement(components)
 
-    def coordinates(self) -> np.ndarray:
+    def pull_pixels(self) -> np.ndarray:
         """Return the input coordinates of every output pixel.
 
-        The bytes of ``pixel + scipy.ndimage.zoom(field.astype("float32"), size / grid, order=order, mode="mirror")``.
-        Single precision is a ten-millionth of a displacement, and takes a tenth of the time.
+        The bytes of ``pixel + scipy.ndimage.zoom(field.astype("float32"), size / grid, order=order, mode="mirror")``,
+        displacements below `nothing` taken as 0. Single precision is a ten-millionth of a displacement, and takes a
+        tenth of the time.
         """
         dense = self.field
         if self.grid != self.output_size:
             axes = range(1, self.field.ndim)
             single = self.field.astype(np.float32)
             dense = zoom_planes(single, self.output_size, axes=axes, order=self.order, mode="mirror")
+            dense[np.abs(dense) < np.float32(self.nothing)] = 0.0
         result = np.empty(dense.shape)
         for axis, along in enumerate(pixel_axes(self.output_size)):
             np.add(along, dense[axis], out=result[axis])
@@ -186,7 +202,7 @@ class DisplacementMap(NumericMap):
         for tap in np.ndindex(*[self.order + 1] * n):
             nodes = tuple(taps[axis][0][tap[axis]] for axis in range(n))
             for j in range(n):
-                factor = np.where(within[j], self._scale[j], 0.0)
+                factor = np.where(within[j], self.scale[j], 0.0)
                 for axis in range(n):
                     factor = factor * taps[axis][2 if axis == j else 1][tap[axis]]
                 for i in range(n):
@@ -208,8 +224,63 @@ class DisplacementMap(NumericMap):
         for j in range(n):
             if self.grid[j] > 1:
                 steps = np.abs(np.diff(self._coefficients, axis=j + 1))
-                slopes[:, j] = steps.reshape(n, -1).max(axis=1) * self._scale[j]
+                slopes[:, j] = steps.reshape(n, -1).max(axis=1) * self.scale[j]
         return float(slopes.sum(axis=1).max())
+
+    @functools.cached_property
+    def is_separable(self) -> bool:
+        """Whether each axis is displaced by its own coordinate alone, so that boxes stay boxes."""
+        return all(
+            not np.diff(component, axis=axis).any()
+            for own, component in enumerate(self.field)
+            for axis in range(component.ndim)
+            if axis != own
+        )
+
+    @functools.cached_property
+    def curvature(self) -> tuple[float, float]:
+        """Bounds in the maximum norm on how the derivative changes: per output pixel, and at a line of nodes (order 1).
+
+        Within the output. The second derivatives of a spline are means of the second differences of its coefficients.
+        """
+        n = len(self.input_size)
+        smooth, kinks = np.zeros(n), np.zeros(n)
+        for j in range(n):
+            for k in range(n):
+                steps = np.diff(np.diff(self.padded_coefficients, axis=j + 1), axis=k + 1)
+                most = np.abs(steps).reshape(n, -1).max(axis=1) * self.scale[j]
+                if j == k and self.order == 1:
+                    kinks += most
+                else:
+                    smooth += most * self.scale[k]
+        return float(smooth.max()), float(kinks.max())
+
+    @functools.cached_property
+    def steepest_back(self) -> float:
+        """A bound in the maximum norm on the derivative of the way back; infinite where it is not known.
+
+        In the plane by samples, twelve for each cell of the grid, and how much the map's derivative changes in between.
+        """
+        bound = 1 / (1 - self.steepness) if self.steepness < 1 else math.inf
+        if len(self.grid) != 2 or self.order == 1 or bound < 1.4:
+            return bound
+        counts = [min(12 * max(g - 1, 1), max(n - 1, 1)) + 1 for g, n in zip(self.grid, self.output_size)]
+        places = [np.linspace(0, n - 1, count) for n, count in zip(self.output_size, counts)]
+        slopes = _sampled_slopes(self, places)
+        reach = max((n - 1) / (count - 1) for n, count in zip(self.output_size, counts)) / 2
+        sampled = 1.0
+        # Beyond the output the displacement no longer changes along one of the axes.
+        for constant in (None, 0, 1):
+            (a, b), (c, d) = (
+                [float(i == j) if j == constant else slopes[i, j] for j in range(2)] for i in range(2)
+            )
+            determinant = a * d - b * c
+            if not (determinant > 0).all():
+                return bound
+            sizes = np.maximum(np.abs(d) + np.abs(b), np.abs(c) + np.abs(a)) / determinant
+            sampled = max(sampled, float(sizes.max()))
+        left = 1 - sampled * self.curvature[0] * reach
+        return min(bound, sampled / left) if left > 0.2 else bound
 
     @property
     def may_fold(self) -> bool:
@@ -222,7 +293,7 @@ class DisplacementMap(NumericMap):
         if self.steepness < 1:
             return False
         least, most = self._extent()
-        far = float(((most - least) / 2 * self._scale).max())
+        far = float(((most - least) / 2 * self.scale).max())
         return self.order != 3 or far >= _INJECTIVE.get(len(self.input_size), 0.0)
 
     @functools.cached_property
@@ -401,28 +472,50 @@ class _Folds:
 def _folded_samples(step: DisplacementMap, places: list[np.ndarray]) -> tuple[int, np.ndarray, np.ndarray]:
     """How many samples of a lattice fold, their derivatives (n, n, k) and where they are mapped (n, k)."""
     n = len(places)
+    matrices = _lattice_matrices(step, places)
+    slopes = _sampled_slopes(step, places)
+    folded = ~(_determinant(slopes) > 0)
+    index = np.nonzero(folded)
+    positions = np.stack(
+        [places[i][index[i]] + _on_lattice(step, matrices, i, None)[folded] for i in range(n)]
+    )
+    return len(index[0]), slopes[:, :, folded], positions
+
+
+def _sampled_slopes(step: DisplacementMap, places: list[np.ndarray]) -> np.ndarray:
+    """Derivatives of a map on a lattice, shape (n, n, *lattice)."""
+    n = len(places)
+    matrices = _lattice_matrices(step, places)
+    slopes = np.stack([np.stack([_on_lattice(step, matrices, i, j) for j in range(n)]) for i in range(n)])
+    for i in range(n):
+        slopes[i, i] += 1
+    return slopes
+
+
+def _lattice_matrices(step: DisplacementMap, places: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each axis of a lattice what takes the nodes to the spline, and to its derivative."""
     matrices = []
     for axis, along in enumerate(places):
         g = step.grid[axis]
-        on_grid = np.clip(along * step._scale[axis], 0, g - 1)
+        on_grid = np.clip(along * step.scale[axis], 0, g - 1)
         value, slope = spline_matrix(on_grid, step.order, g)
         outside = (along < 0) | (along > step.output_size[axis] - 1)
-        slope = np.where(outside[:, None] | (g == 1), 0.0, slope * step._scale[axis])
+        slope = np.where(outside[:, None] | (g == 1), 0.0, slope * step.scale[axis])
         matrices.append((value, slope))
+    return matrices
 
-    def sampled(component: int, derived: int | None) -> np.ndarray:
-        result = step._coefficients[component]
-        for axis in range(n):
-            result = np.moveaxis(np.tensordot(matrices[axis][axis == derived], result, (1, axis)), 0, axis)
-        return result
 
-    slopes = np.stack([np.stack([sampled(i, j) for j in range(n)]) for i in range(n)])
-    for i in range(n):
-        slopes[i, i] += 1
-    folded = ~(_determinant(slopes) > 0)
-    index = np.nonzero(folded)
-    positions = np.stack([places[i][index[i]] + sampled(i, None)[folded] for i in range(n)])
-    return len(index[0]), slopes[:, :, folded], positions
+def _on_lattice(
+    step: DisplacementMap,
+    matrices: list[tuple[np.ndarray, np.ndarray]],
+    component: int,
+    derived: int | None,
+) -> np.ndarray:
+    """One component of the displacement on a lattice, or its derivative along an axis."""
+    result = step._coefficients[component]
+    for axis, both in enumerate(matrices):
+        result = np.moveaxis(np.tensordot(both[axis == derived], result, (1, axis)), 0, axis)
+    return result
 
 
 def _boxes_on(low: np.ndarray, high: np.ndarray) -> np.ndarray:

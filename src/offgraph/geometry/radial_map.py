@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -108,7 +109,7 @@ class RadialMap(NumericMap):
         centre = self.centre.reshape(-1, *[1] * (components.ndim - 1))
         return centre + away * self._factor(self._squared(away))
 
-    def coordinates(self) -> np.ndarray:
+    def pull_pixels(self) -> np.ndarray:
         """Those of `pull`, with the squares along each axis made once."""
         away = [along - middle for along, middle in zip(pixel_axes(self.output_size), self.centre.tolist())]
         factor = self._factor(self._squared(away))
@@ -160,6 +161,16 @@ class RadialMap(NumericMap):
             inner = [*turns[(turns > first) & (turns < last)].tolist(), last]
             reached = 0.0 if zeros.size else min(reached, *(abs(float(polynomial(r))) for r in inner))
         return first, reached
+
+    def curvature_within(self, farthest: float) -> float:
+        """A bound in the maximum norm on the second derivatives, up to a distance from the centre in pixels."""
+        n, q = self.ndim, (farthest / self.radius) ** 2
+        total = 0.0
+        for power, k in enumerate(np.abs(self.coefficients).tolist(), 1):
+            # q**power * away[i], derived twice; the sum of |away| is at most sqrt(n) * farthest.
+            mixed = 4 * power * (power - 1) * n * q ** (power - 1) + 2 * power * n * q ** (power - 1)
+            total += k * (mixed + 4 * power * math.sqrt(n) * q ** (power - 1)) * farthest / self.radius**2
+        return total
 
     def push(self, components: np.ndarray) -> np.ndarray:
         """The place on the same ray, by Newton's steps within a bracket that halves; NaN where there is not just one."""

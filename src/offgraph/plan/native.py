@@ -137,12 +137,18 @@ def _pulls(whole: CoordinateMap) -> list[NativeMap] | None:
             pulls.append(affine_pull(*_numbers(step)))
         elif isinstance(step, ProjectiveMap):
             pulls.append(projective_pull(step.matrix))
-        elif isinstance(step, DisplacementMap) and not pulls:
+        elif isinstance(step, DisplacementMap) and not pulls and not _stays_at_a_border(step):
             field = step.field if step.grid == step.output_size else step.field.astype(np.float32)
             pulls.append(displacement_pull(field, step.output_size, step.order))
         else:
             return None
     return pulls
+
+
+def _stays_at_a_border(step: DisplacementMap) -> bool:
+    """Whether a spline is 0 but for rounding along a border; only Python takes that as 0."""
+    ends = [np.take(step.field, end, axis=axis) for axis in range(1, step.field.ndim) for end in (0, -1)]
+    return step.order > 1 and any(not component.any() for border in ends for component in border)
 
 
 def _clips(op: Resample) -> list[NativeClip] | None:

@@ -25,7 +25,9 @@ import numpy as np
 
 from offgraph.core.errors import StepError
 from offgraph.geometry.affine_map import AffineMap
-from offgraph.geometry.base import CoordinateMap, pixel_grid
+from offgraph.geometry.base import SLACK, CoordinateMap, on_border, pixel_grid
+from offgraph.geometry.chain_map import ChainMap
+from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.resampling import Leg
 
@@ -45,12 +47,6 @@ __all__ = [
     "reads_inside",
     "returning_legs",
 ]
-
-SLACK = 1e-9
-"""Slack in pixels where a coordinate decides between two pixels, or between a pixel and the fill value.
-
-More than the rounding of a product of maps, so that rounding decides nothing: of two equally near pixels the later one
-is taken. Less than one over the product of the lengths that two resizes have, so that no other label changes."""
 
 _EDGE = 1e-6
 """Slack in pixels at the border of an image for points that are moved forward."""
@@ -277,18 +273,25 @@ def output_slabs(last: CoordinateMap, most: int = 1 << 18) -> Iterator[tuple[sli
     """Yield an output some rows at a time: a slice of its first axis, its pixels, and where `last` takes them.
 
     Both arrays are coordinates of shape (n, rows, ...). A slab holds about `most` pixels, so that a large volume is
-    never held as coordinates as a whole; of an output that fits one slab a map makes all coordinates in its own way.
+    never held as coordinates as a whole. A displacement is enlarged as a whole all the same, as images read it.
     """
     size = last.output_size
     if math.prod(size) <= most:
         yield slice(0, size[0]), pixel_grid(size), last.coordinates()
         return
+    first_map = last.maps[-1] if isinstance(last, ChainMap) else last
+    dense = last.coordinates() if isinstance(first_map, DisplacementMap) else None
     rows = max(1, most // max(1, math.prod(size[1:])))
     for first in range(0, size[0], rows):
         after = min(first + rows, size[0])
         grid = pixel_grid((after - first, *size[1:]))
         grid[0] += first
-        yield slice(first, after), grid, last.pull(grid)
+        rows_of = (
+            dense[:, first:after]
+            if dense is not None
+            else on_border(np.array(last.pull(grid)), last.input_size)
+        )
+        yield slice(first, after), grid, rows_of
 
 
 def forward_through(legs: Sequence[Leg], points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

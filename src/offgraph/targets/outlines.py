@@ -1,22 +1,23 @@
 """Move outlines of objects, such as the corners of boxes, through a chain of geometric steps; bound what is left of them.
 
 Where all maps keep lines straight, corners are moved and the outline is cut at each step's output, which is exact. Other
-maps bend edges: their corners are set at most a pixel apart, and since that alone does not bound the edge, every output pixel is
-asked where it comes from. The bounds hold each pixel whose centre comes from inside the object, as its mask shows it,
-and every corner that was moved.
+maps bend edges. `bent_boxes` bounds how far, for boxes in the plane and the maps it knows; in all other cases corners are
+set at most a pixel apart, and since that alone does not bound the edge, every output pixel is asked where it comes from.
+The bounds hold each pixel whose centre comes from inside the object, as its mask shows it, and every corner that was
+moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from offgraph.geometry.base import CoordinateMap
-from offgraph.geometry.chain_map import ChainMap
 from offgraph.geometry.projective_map import ProjectiveMap
 from offgraph.geometry.resampling import Leg
+from offgraph.targets.bent_boxes import bounds_of_cut, bounds_of_uncut, is_bounded, maps_of, widens
 from offgraph.targets.composed import border_rule, forward_through, output_slabs
 from offgraph.targets.polygons import clipped, contains, corners_of, cut, densified, volume
 
@@ -57,6 +58,15 @@ class Carried:
             corners = np.concatenate(parts)
             self.edges[number] = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
 
+    def hold(self, number: int, edges: np.ndarray) -> None:
+        """Widen the bounds of one object until they hold others, NaN where there are none."""
+        if np.isnan(edges).any():
+            return
+        d = len(edges) // 2
+        self.edges[number, :d] = np.fmin(self.edges[number, :d], edges[:d])
+        self.edges[number, d:] = np.fmax(self.edges[number, d:], edges[d:])
+        self.share[number] = max(self.share[number], 2 * NOTHING)
+
 
 def carry_boxes(edges: np.ndarray, legs: Sequence[Leg]) -> Carried:
     """Carry boxes through a chain.
@@ -73,8 +83,13 @@ def carry_boxes(edges: np.ndarray, legs: Sequence[Leg]) -> Carried:
         return result
     corners = corners_of(edges)
     straight = all(leg.map.preserves_lines for leg in legs)
+    bounded = not straight and is_bounded(legs)
     if straight:
         easy = _carry_uncut(corners, legs, result)
+    elif bounded:
+        ends = np.arange(count + 1) * 4
+        bounds, easy = bounds_of_uncut(corners.reshape(-1, 2), ends, legs, are_boxes=True)
+        result.edges[easy], result.share[easy] = bounds[easy], 1.0
     else:
         easy = np.zeros(count, bool)
     rest = np.flatnonzero(~easy)
@@ -85,7 +100,12 @@ def carry_boxes(edges: np.ndarray, legs: Sequence[Leg]) -> Carried:
         for number, left in zip(rest.tolist(), _carry_samples(edges[rest], legs)):
             result.bound(number, *left)
     if not straight:
-        _hold_pixels(result, edges, legs, None)
+        asked = rest.tolist()
+        if bounded:
+            asked = _hold_bounds(
+                result, [(number, corners[number]) for number in asked], legs, are_boxes=True
+            )
+        _hold_pixels(result, edges, legs, asked)
     return result
 
 
@@ -95,9 +115,35 @@ def carry_polygons(polygons: Sequence[Sequence[np.ndarray]], legs: Sequence[Leg]
     for number, left in enumerate(_carry_parts(polygons, legs)):
         result.bound(number, *left)
     if polygons and not all(leg.map.preserves_lines for leg in legs):
+        asked: Iterable[int] = range(len(polygons))
+        if is_bounded(legs):
+            parts = [(number, part) for number, group in enumerate(polygons) for part in group if len(part)]
+            points, ends = np.concatenate([part for _, part in parts]), [len(part) for _, part in parts]
+            bounds, easy = bounds_of_uncut(points, np.cumsum([0, *ends]), legs, are_boxes=False)
+            for (number, _), edges, is_easy in zip(parts, bounds, easy):
+                if is_easy:
+                    result.hold(number, edges)
+            cut = [part for part, is_easy in zip(parts, easy) if not is_easy]
+            asked = _hold_bounds(result, cut, legs, are_boxes=False)
         edges = np.array([_bounds(parts) for parts in polygons])
-        _hold_pixels(result, edges, legs, polygons)
+        _hold_pixels(result, edges, legs, asked, polygons)
     return result
+
+
+def _hold_bounds(
+    result: Carried, parts: Sequence[tuple[int, np.ndarray]], legs: Sequence[Leg], *, are_boxes: bool
+) -> list[int]:
+    """Widen bounds until they hold what may be left of parts of objects; return the objects of which that is not known."""
+    if any(widens(leg) for leg in legs[1:]):
+        return sorted({number for number, _ in parts})
+    unknown = set()
+    for number, part in parts:
+        bounds = bounds_of_cut(part, legs, is_box=are_boxes)
+        if bounds is None:
+            unknown.add(number)
+        else:
+            result.hold(number, bounds)
+    return sorted(unknown)
 
 
 def _bounds(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -110,17 +156,12 @@ def _limits(size: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     return np.full(len(size), -0.5), np.array(size, np.float64) - 0.5
 
 
-def _widens(leg: Leg) -> bool:
-    """Whether a step after the first reads its input's border pixels as far as their edges, by its border mode."""
-    return not leg.resampling.is_constant and not leg.map.is_exact
-
-
 def _carry_uncut(corners: np.ndarray, legs: Sequence[Leg], result: Carried) -> np.ndarray:
     """Carry the boxes that no step cuts, all at once; return which these are."""
     low, high = _limits(legs[0].map.input_size)
     easy: Any = ((corners >= low) & (corners <= high)).all(axis=(1, 2))
     for number, leg in enumerate(legs):
-        if number and _widens(leg):
+        if number and widens(leg):
             last = np.array(leg.map.input_size) - 1.0
             with np.errstate(invalid="ignore"):
                 easy &= ((corners >= 0) & (corners <= last)).all(axis=(1, 2))
@@ -131,10 +172,6 @@ def _carry_uncut(corners: np.ndarray, legs: Sequence[Leg], result: Carried) -> n
     result.edges[easy] = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)[easy]
     result.share[easy] = 1.0
     return easy
-
-
-def _maps(step: CoordinateMap) -> Sequence[CoordinateMap]:
-    return step.maps if isinstance(step, ChainMap) else (step,)
 
 
 def _through(step: CoordinateMap, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -189,11 +226,11 @@ def _carry_parts(
     parts = [(number, clipped(part, low, high)) for number, group in enumerate(objects) for part in group]
     shares = np.ones(len(objects))
     for position, leg in enumerate(legs):
-        if position and _widens(leg):
+        if position and widens(leg):
             parts = [(number, _widened(part, leg.map.input_size)) for number, part in parts]
         parts = [(number, part) for number, part in parts if len(part)]
         places = [part for _, part in parts]
-        for step in _maps(leg.map):
+        for step in maps_of(leg.map):
             places = _through(step, places)
         low, high = _limits(leg.map.output_size)
         kept = [clipped(place, low, high) for place in places]
@@ -252,14 +289,19 @@ def _hold_pixels(
     result: Carried,
     edges: np.ndarray,
     legs: Sequence[Leg],
-    polygons: Sequence[Sequence[np.ndarray]] | None,
+    numbers: Iterable[int],
+    polygons: Sequence[Sequence[np.ndarray]] | None = None,
 ) -> None:
-    """Widen bounds until they hold every output pixel that comes from inside the object."""
+    """Widen bounds of some objects until they hold every output pixel that comes from inside the object."""
+    numbers = list(numbers)
+    if not numbers:
+        return
     size = legs[-1].map.output_size
     d = len(size)
     for coordinates, pixels in _blocks_of(legs):
         least, most = np.fmin.reduce(coordinates, axis=-1), np.fmax.reduce(coordinates, axis=-1)
-        for number, (low, high) in enumerate(zip(edges[:, :d], edges[:, d:])):
+        for number in numbers:
+            low, high = edges[number, :d], edges[number, d:]
             with np.errstate(invalid="ignore"):
                 near = ((most >= low[:, np.newaxis]) & (least <= high[:, np.newaxis])).all(axis=0)
                 if not near.any():
@@ -276,9 +318,7 @@ def _hold_pixels(
             held = np.concatenate([places.min(axis=1), places.max(axis=1)])
             if d == 3:  # no edges are followed there: to the edges of the pixels
                 held = np.clip(held + np.repeat([-0.5, 0.5], d), -0.5, np.tile(np.array(size) - 0.5, 2))
-            result.edges[number, :d] = np.fmin(result.edges[number, :d], held[:d])
-            result.edges[number, d:] = np.fmax(result.edges[number, d:], held[d:])
-            result.share[number] = max(result.share[number], 2 * NOTHING)
+            result.hold(number, held)
 
 
 def _blocks_of(legs: Sequence[Leg], side: int = 16) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -318,7 +358,7 @@ def _seen(legs: Sequence[Leg], pulled: np.ndarray) -> np.ndarray:
 def uncut_bounds(parts: Sequence[np.ndarray], legs: Sequence[Leg]) -> np.ndarray | None:
     """Return the bounds of an object as if no step had cut it, or None where a map has no place for all of it."""
     for leg in legs:
-        for step in _maps(leg.map):
+        for step in maps_of(leg.map):
             moved = [step.forward(part if step.preserves_lines else densified(part)) for part in parts]
             if not all(has_place.all() for _, has_place in moved):
                 return None

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.geometry.base import on_border
+from offgraph.geometry.displacement_map import ROUNDING
+
 __all__ = ["read_displaced"]
 
 
@@ -14,7 +17,8 @@ def read_displaced(
 ) -> np.ndarray:
     """`ndimage.map_coordinates` at the pixels plus the field, which `ndimage.zoom` enlarges to one value per pixel.
 
-    The field is enlarged in single precision: a ten-millionth of a displacement.
+    The field is enlarged in single precision: a ten-millionth of a displacement. Where it is 0 but for rounding a pixel
+    stays exactly, and rounding carries no coordinate over the image's border.
 
     Parameters
     ----------
@@ -29,6 +33,12 @@ def read_displaced(
     mode, cval
         Border of the image.
     """
-    factors = np.divide(image.shape, field.shape[1:])
-    dense = [ndi.zoom(along, factors, order=field_order, mode="mirror") for along in field.astype(np.float32)]
-    return ndi.map_coordinates(image, np.indices(image.shape) + dense, order=order, mode=mode, cval=cval)
+    dense = field
+    if field.shape[1:] != image.shape:
+        factors = np.divide(image.shape, field.shape[1:])
+        dense = np.stack(
+            [ndi.zoom(f, factors, order=field_order, mode="mirror") for f in field.astype(np.float32)]
+        )
+        dense[np.abs(dense) < np.float32(ROUNDING * np.abs(field).max())] = 0
+    places = on_border(np.indices(image.shape) + dense, image.shape)
+    return ndi.map_coordinates(image, places, order=order, mode=mode, cval=cval)
