@@ -151,7 +151,7 @@ mod tests {
                     Op::Grid(Grid { axes: vec![], border: Border::Nearest, fill: 0.0 }),
                     flip(5),
                 ],
-                _ => vec![flip(5); number % 4],
+                _ => (0..number % 4).map(|_| flip(5)).collect(),
             })
             .collect();
         let input = ArrayD::from_shape_fn(vec![1, 5], |at| at[1] as u8);

@@ -220,7 +220,7 @@ mod tests {
     const ON: Axes = Axes { outer: 1, spatial: 2 };
 
     fn filter(kinds: Vec<Kind>) -> Filter {
-        let pass = |kind| Pass { pass, border: Border::Mirror, fill: 3.0 };
+        let pass = |kind| Pass { kind, border: Border::Mirror, fill: 3.0 };
         Filter { passes: Arc::new(kinds.into_iter().map(pass).collect()) }
     }
 
