@@ -29,7 +29,7 @@ from offgraph.targets.mask import Mask
 
 NAMES = sorted(og.STEPS)
 SIZES = {2: (23, 31), 3: (9, 10, 12)}
-LARGE = {2: (240, 250), 3: (30, 44, 46)}
+LARGE = {2: (168, 184), 3: (26, 34, 36)}
 """Sizes of which loops share the work among threads, where they do at all: small work never leaves the calling one."""
 DTYPES = ("uint8", "uint16", "float32")
 CHANNELS = (1, 3, 7)
