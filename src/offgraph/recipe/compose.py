@@ -15,6 +15,7 @@ import numpy as np
 from offgraph.core.arguments import whole_number
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
+from offgraph.core.lazy import lazy_property
 from offgraph.core.random import Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
 from offgraph.plan.batch import Pending, Preparer, run_pending
@@ -126,7 +127,7 @@ class Compose(NotebookView):
         """All steps in order, those of `Augment` among them."""
         return tuple(placed.step for placed in self._placed)
 
-    @property
+    @lazy_property
     def draws(self) -> bool:
         """Whether the outcome depends on the key."""
         return any(placed.draws for placed in self._placed)
@@ -214,24 +215,16 @@ class Compose(NotebookView):
         array([[0., 1., 2., 3.]])
         """
         if key is None:
-            drawing = next((placed.where for placed in self._placed if placed.draws), None)
-            if drawing is not None:
+            if self.draws:
+                drawing = next(placed for placed in self._placed if placed.draws)
                 raise StepError(
-                    f"{drawing} draws, so this recipe needs to know for which image: "
+                    f"{drawing.where} draws, so this recipe needs to know for which image: "
                     "pass key=Key(seed=…, epoch=…, index=…), or use recipe.eval() to leave out Augment"
                 )
             key = _NO_DRAWS
         elif not isinstance(key, Key):
             raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
-        named = {
-            "image": image,
-            "mask": mask,
-            "heatmap": heatmap,
-            "boxes": boxes,
-            "points": points,
-            **targets,
-        }
-        given = Targets.parse(named, axes, metadata)
+        given = _parsed(image, (mask, heatmap, boxes, points), targets, axes, metadata)
         max_pixels = whole_number("max_pixels", max_pixels)
         return _copy_if_shared(self.run(given, key, max_pixels=max_pixels), given)
 
@@ -292,15 +285,7 @@ class Compose(NotebookView):
                 f"the record was made by another recipe (digest {str(made_by)[:12]}, this one is {self.digest[:12]}); "
                 "replay it with that recipe"
             )
-        named = {
-            "image": image,
-            "mask": mask,
-            "heatmap": heatmap,
-            "boxes": boxes,
-            "points": points,
-            **targets,
-        }
-        given = Targets.parse(named, axes, metadata)
+        given = _parsed(image, (mask, heatmap, boxes, points), targets, axes, metadata)
         max_pixels = whole_number("max_pixels", max_pixels)
         try:
             result = self._result(given, key, start, part, drawn, max_pixels, fuse)
@@ -541,6 +526,21 @@ def as_recipe(recipe: Any) -> Compose:
     if isinstance(recipe, list | tuple):
         return Compose(recipe)
     raise RecipeError(f"recipe={recipe!r:.80}: give a Compose, a list of steps, or the path of a recipe file")
+
+
+def _parsed(
+    image: Any,
+    beside: tuple[Any, ...],
+    others: Mapping[str, Target],
+    axes: str | None,
+    metadata: Mapping[str, Any] | None,
+) -> Targets:
+    """Targets in the order of a call's keywords, `beside` those between the image and the ones by another name."""
+    named = {"image": image}
+    for name, value in zip(("mask", "heatmap", "boxes", "points"), beside):
+        if value is not None:
+            named[name] = value
+    return Targets.parse({**named, **others} if others else named, axes, metadata)
 
 
 def _copy_if_shared(result: Result, given: Targets) -> Result:

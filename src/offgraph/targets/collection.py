@@ -87,12 +87,11 @@ class Targets(Mapping[str, Target]):
             For a bare value under another name, without an image, or of a shape that does not fit.
         """
         parsed: dict[str, Target] = {}
-        given = {name: value for name, value in values.items() if value is not None or name == "image"}
-        if "image" in given:
-            image = given["image"]
+        if "image" in values:
+            image = values["image"]
             parsed["image"] = image if isinstance(image, Target) else Image(image, axes)  # type: ignore[arg-type]
-        for name, value in given.items():
-            if name == "image":
+        for name, value in values.items():
+            if value is None or name == "image":
                 continue
             if isinstance(value, Target):
                 parsed[name] = value
