@@ -3,6 +3,7 @@
 
 mod array;
 mod call;
+mod codecs;
 mod error;
 mod filter;
 mod interpolate;
@@ -35,6 +36,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(plan::run_plan, module)?,
         wrap_pyfunction!(plan::run_plans, module)?,
         wrap_pyfunction!(pointwise::lookup, module)?,
+        wrap_pyfunction!(codecs::jpeg_shape, module)?,
+        wrap_pyfunction!(codecs::decode_jpeg, module)?,
         wrap_pyfunction!(resize::resize, module)?,
         wrap_pyfunction!(spline::spline_filter1d, module)?,
         wrap_pyfunction!(interpolate::affine, module)?,

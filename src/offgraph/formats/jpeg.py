@@ -1,4 +1,4 @@
-"""JPEG, by libjpeg-turbo: simplejpeg for what it reads without the GIL, Pillow for the rest."""
+"""JPEG: ordinary files in the native core, others by libjpeg-turbo, through simplejpeg or, where that is strict, Pillow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from offgraph.engine import jpeg as native
 from offgraph.formats import isolated, with_pillow
 from offgraph.formats.base import FormatError, Limits, StoredImage
 from offgraph.formats.exif import find_orientation
@@ -114,6 +115,11 @@ def decode(data: bytes, limits: Limits) -> StoredImage:
 
 
 def _decode_ordinary(data: bytes, header: Header, limits: Limits) -> StoredImage:
+    shape = (header.height, header.width, header.components)
+    if native.shape(data) == shape:
+        array = np.empty(shape, np.uint8)
+        if native.decode_into(array, data) is None:
+            return _stored(array)
     try:
         return _stored(_decode_turbo(data, header))
     except ValueError as error:
