@@ -1,4 +1,4 @@
-"""`python -m benches [operations|threads|pipeline|plan] [--only NAME] [--photos FOLDER] [--rounds N]`."""
+"""`python -m benches [operations|threads|pipeline|stored|plan] [--only NAME] [--photos FOLDER] [--rounds N]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benches import operations, pipeline, plan, threads
+from benches import operations, pipeline, plan, stored, threads
 from benches.timing import keep
 from offgraph import _native
 
@@ -22,7 +22,10 @@ def at_level(name: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benches", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=["operations", "threads", "pipeline", "plan", "all"], default="all"
+        "what",
+        nargs="?",
+        choices=["operations", "threads", "pipeline", "stored", "plan", "all"],
+        default="all",
     )
     parser.add_argument("--only", default="", help="time only the operations whose name holds this")
     parser.add_argument("--photos", type=Path, help="a folder of JPEG files for the whole path")
@@ -33,6 +36,7 @@ def main() -> None:
         at_level("operations"): lambda: operations.run(options.only, options.rounds),
         at_level("threads"): lambda: threads.run(options.only, options.rounds),
         "pipeline": lambda: pipeline.run(photos, options.rounds),
+        "stored": lambda: stored.run(photos, options.rounds),
         at_level("plan"): lambda: plan.measure(options.rounds),
     }
     for name, measure in measures.items():

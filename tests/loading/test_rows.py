@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.made import class_folder, image_file, paired_folder
+from tests.support.made import class_folder, forge, image_file, paired_folder
 
 import offgraph as og
 from offgraph.loading.samples import DatasetSamples
@@ -98,8 +100,6 @@ def test_records_are_those_of_the_whole_run_and_replay(tmp_path: Path) -> None:
 
 
 def test_damaged_examples_are_left_out_or_named(built: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(built / "arrow" / "classes", tmp_path / "out")
     dataset = og.BuiltDataset(tmp_path / "out")
     (path,) = (tmp_path / "out").glob("data-*")
@@ -144,3 +144,16 @@ def test_batches_keep_their_images_while_later_ones_are_made(built: Path) -> Non
     loader = og.Loader(built / "arrow" / "classes", RECIPES["normalize"], other_recipe=True, batch_size=2)
     kept = [(batch.image, batch.image.copy()) for _ in range(3) for batch in loader]
     assert all(np.array_equal(image, copy) for image, copy in kept)
+
+
+def test_no_memory_is_taken_on_the_word_of_a_record(built: Path, tmp_path: Path) -> None:
+    """Most records claim images of 300 MB: the batch of 15 that they would make is not allocated."""
+    shutil.copytree(built / "arrow" / "classes", tmp_path / "out")
+    for number in range(1, 15):
+        forge(tmp_path / "out", lambda line: line["image"].update(shape=[10_000, 10_000, 3]), number)
+    loader = og.Loader(tmp_path / "out", batch_size=15, on_error="skip", max_bad=15)
+    tracemalloc.start()
+    with pytest.raises(og.OffgraphError, match="none of its images"):
+        list(loader)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()

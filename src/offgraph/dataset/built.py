@@ -42,7 +42,7 @@ class StoredTargets(NamedTuple):
     image: Image
     mask: Mask | None
     label: Label | None
-    index: int
+    item: int
     copy: int
     start: int
 
@@ -297,23 +297,25 @@ class BuiltDataset:
         return decode_array(image_data, line["image"], self.max_pixels), mask
 
     def stored(self, number: int) -> StoredTargets:
-        """Return image, mask and label of an example, of a dataset whose arrays are read by their places.
+        """Return image, mask and label of an example.
 
-        `SpanReader.refresh` is for the caller, once for many examples.
-
-        Nothing is parsed: what the records say was taken in when the dataset was opened.
+        Where arrays are read by their places nothing is parsed: what the records say was taken in when the dataset was
+        opened. `SpanReader.refresh` is for the caller then, once for many examples.
 
         Raises
         ------
-        BuildError, OSError, StepError
+        BuildError, DecodeError, MachineError, OSError, StepError
             As they come: `read` names the example.
         """
+        if self.places is None:
+            whole = self.read(number)
+            return StoredTargets(whole.image, whole.mask, whole.label, whole.index, whole.copy, whole.start)
         image = self._target(Image, number, "image")
         if image is None:
-            raise BuildError(f"{self.path}: its records do not say where arrays lie")
-        index, copy, start = (column[number] for column in self._addresses)
+            raise BuildError("without an image")
+        item, copy, start = (column[number] for column in self._addresses)
         return StoredTargets(
-            image, self._target(Mask, number, "mask"), self._labels[number], index, copy, start
+            image, self._target(Mask, number, "mask"), self._labels[number], item, copy, start
         )
 
     def _target(self, kind: type[_Grid], number: int, name: Literal["image", "mask"]) -> _Grid | None:

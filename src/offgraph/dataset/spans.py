@@ -185,7 +185,7 @@ class SpanReader:
         data = mapped.whole[start : start + length]
         if not self._checked[kind][number]:
             digest = self._digests[kind][_DIGEST * number : _DIGEST * (number + 1)]
-            if hashlib.sha256(data).digest() != digest:
+            if hashlib.sha256(data.data).digest() != digest:
                 raise BuildError(f"{self._files[file]} at {start} is not as it was written")
             self._checked[kind][number] = 1
         return data
@@ -239,6 +239,6 @@ def _unpacked(data: np.ndarray, size: int, compression: str) -> np.ndarray:
         raise BuildError(f"compressed from {length:,} bytes, and its record says {size:,}")
     unpack = imagecodecs.lz4f_decode if compression == "lz4" else imagecodecs.zstd_decode
     try:
-        return np.frombuffer(unpack(body, out=size), np.uint8)
+        return np.frombuffer(unpack(body.data, out=size), np.uint8)
     except (RuntimeError, ValueError) as error:
         raise BuildError(f"damaged: {error}") from error

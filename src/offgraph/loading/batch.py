@@ -142,7 +142,7 @@ def _filled(samples: Sequence[TrainingSample]) -> np.ndarray | None:
         sample.row is not None and sample.row.batch is batch and sample.row.number == place
         for place, sample in enumerate(samples)
     )
-    return batch[: len(samples)] if right else None
+    return batch.array()[: len(samples)] if right else None
 
 
 def _stacked(

@@ -32,7 +32,15 @@ from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.loading.batch import Batch, collate
 from offgraph.loading.objects import BoxLayout, parse_layout
-from offgraph.loading.samples import DatasetSamples, FileSamples, Row, Rules, Samples, TrainingSample
+from offgraph.loading.samples import (
+    BatchRows,
+    DatasetSamples,
+    FileSamples,
+    Row,
+    Rules,
+    Samples,
+    TrainingSample,
+)
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike, check_non_finite_option, parse_mask_dtype
 from offgraph.pipeline.depth import converted_warning, scales_by_dtype
@@ -454,7 +462,7 @@ class Loader(NotebookView):
         shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
         for start in range(0, len(order), self.batch_size):
             numbers = order[start : start + self.batch_size].tolist()
-            batch = self._buffers.empty((len(numbers), *shape), dtype)  # type: ignore[arg-type]  # no None in it
+            batch = BatchRows(self._buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
             for first in range(0, len(numbers), length):
                 part = numbers[first : first + length]
                 yield part, [Row(batch, first + place) for place in range(len(part))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +15,7 @@ from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample
 from offgraph.loading.labels import BatchLabels
+from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import fit_mask, run_checked
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
@@ -23,14 +25,56 @@ from offgraph.sources.base import Label, count_of, refuse_classes, spread
 from offgraph.sources.names import nfc, parse_class_names
 from offgraph.targets import Boxes, Image, Mask, Target, Targets
 
-__all__ = ["DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
+__all__ = ["BatchRows", "DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
+
+
+class BatchRows:
+    """The array for the images of a batch, allocated when the first of them is known to fit.
+
+    What the records of a dataset say of its images may be a lie: no memory is taken on their word.
+
+    Parameters
+    ----------
+    buffers : Buffers
+    count : int
+    shape : tuple of int
+        Of one image.
+    dtype : dtype
+    """
+
+    def __init__(self, buffers: Buffers, count: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+        self._buffers, self._count = buffers, count
+        self._lock = threading.Lock()
+        self._array: np.ndarray | None = None
+
+    def array(self) -> np.ndarray:
+        """Return the array of the whole batch."""
+        with self._lock:
+            if self._array is None:
+                self._array = self._buffers.empty((self._count, *self.shape), self.dtype)
+            return self._array
 
 
 class Row(NamedTuple):
-    """A place for an image in the array of a batch."""
+    """A place for an image in a batch."""
 
-    batch: np.ndarray
+    batch: BatchRows
     number: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image."""
+        return self.batch.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Its dtype."""
+        return self.batch.dtype
+
+    def array(self) -> np.ndarray:
+        """Return the memory of the image."""
+        return self.batch.array()[self.number]
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,8 +273,8 @@ class DatasetSamples:
 
     @property
     def in_rows(self) -> bool:
-        """Whether arrays are read by their places, and nothing lies beside them that only a record tells."""
-        return self.dataset.places is not None and self.most_boxes is None
+        """Whether nothing lies beside the arrays that only a record tells, such as boxes."""
+        return self.most_boxes is None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -358,10 +402,10 @@ class _Reader:
                 and not np.isfinite(image.array).all()
             ):
                 return None
-            key = Key(self.seed, self.epoch * dataset.copies + stored.copy, stored.index)
+            key = Key(self.seed, self.epoch * dataset.copies + stored.copy, stored.item)
             start = stored.start if samples.own_recipe else 0
             given = Targets.of_image(image, mask)
-            prepared = self.recipe.prepare(given, key, row.batch[row.number], start)
+            prepared = self.recipe.prepare(given, key, row, start)
         except Exception:  # whatever it is, it is raised again where the sample is run alone
             return None
         return None if prepared is None else _Ready(number, row, prepared, label)
@@ -369,9 +413,7 @@ class _Reader:
     def finished(self, ready: _Ready) -> TrainingSample | None:
         """Make the sample; None where its values are not finite, or its mask is another than the others'."""
         prepared, row, number = ready.prepared, ready.row, ready.number
-        if self.rules.non_finite == "error" and not (
-            prepared.finite or np.isfinite(row.batch[row.number]).all()
-        ):
+        if self.rules.non_finite == "error" and not (prepared.finite or np.isfinite(row.array()).all()):
             return None
         made: Targets | Callable[[], Targets] = prepared.targets
         mask = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.ops import Pointwise, value_table
 from offgraph.targets import Image, Targets
 
-__all__ = ["Pending", "Preparer", "run_pending"]
+__all__ = ["Pending", "Place", "Preparer", "run_pending"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,24 @@ class _Lowered:
     after: ArraySpec
     dtype: np.dtype[Any]
     finite: bool
+
+
+class Place(Protocol):
+    """Where an image is to go: its memory is asked for once it is known that the image fits."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its dtype."""
+        ...
+
+    def array(self) -> np.ndarray:
+        """Return the memory, of that shape and dtype, C-contiguous."""
+        ...
 
 
 class Pending(NamedTuple):
@@ -96,20 +114,20 @@ class Preparer:
         self._draws = any(here.step.draws for here in placed)
         self._kept: dict[ArraySpec, _Lowered] = {}
 
-    def prepare(self, targets: Targets, key: Key, output: np.ndarray) -> Pending | None:
+    def prepare(self, targets: Targets, key: Key, place: Place) -> Pending | None:
         """Prepare one sample; None where it has to be run alone.
 
         Parameters
         ----------
         targets : Targets
         key : Key
-        output : ndarray
+        place : Place
             Of the shape and dtype that the image is to get; else the sample has to be run alone.
         """
         lead = targets.image
         try:
             lowered = self._lowered(lead.spec, key)
-            if lowered.ops is None or lowered.after.shape != output.shape or lowered.dtype != output.dtype:
+            if lowered.ops is None or lowered.after.shape != place.shape or lowered.dtype != place.dtype:
                 return None
             beside: dict[str, Companion] = {}
             if len(targets) > 1:
@@ -117,6 +135,7 @@ class Preparer:
                     return None
                 if lowered.chain:
                     beside = companions(lowered.chain, targets, self._fused)
+            output = place.array()
             own = native_target(lead.array, output, lead.spec.spatial, lowered.ops)
         except Exception:  # whatever it is, it is raised again where the sample is run alone
             return None

@@ -18,7 +18,7 @@ from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, Re
 from offgraph.core.lazy import lazy_property
 from offgraph.core.random import Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
-from offgraph.plan.batch import Pending, Preparer, run_pending
+from offgraph.plan.batch import Pending, Place, Preparer, run_pending
 from offgraph.plan.draw import draw, drawn_spec
 from offgraph.plan.explain import explain as explain_plan
 from offgraph.plan.explain import spec_text
@@ -301,29 +301,27 @@ class Compose(NotebookView):
         digest = self.digest if fuse == self.fuse else identity.digest(self, fuse=fuse)
         return Result(made, _record(digest, key, start, part, log), history)
 
-    def prepare(
-        self, targets: Targets, key: Key, output: np.ndarray, start: int = 0
-    ) -> PreparedSample | None:
+    def prepare(self, targets: Targets, key: Key, place: Place, start: int = 0) -> PreparedSample | None:
         """Prepare a sample to be run with others in one native call, from step `start` on.
 
         Parameters
         ----------
         targets, key
             As for `run`.
-        output : ndarray
-            C-contiguous; the call writes the image into it.
+        place : Place
+            What the call writes the image into.
         start : int
 
         Returns
         -------
         PreparedSample or None
             None where `run` has to be asked: for a step that only Python can run, one that refuses the image, and
-            where the image gets another shape or dtype than `output`.
+            where the image gets another shape or dtype than `place` has.
         """
         found = self._preparers.get(start)
         if found is None:
             found = self._preparers[start] = Preparer(self._placed[start:], fused=self.fuse)
-        pending = found.prepare(targets, key, output)
+        pending = found.prepare(targets, key, place)
         return None if pending is None else PreparedSample(self, key, start, pending)
 
     @functools.cached_property
