@@ -10,6 +10,7 @@ import textwrap
 import numpy as np
 import pytest
 import tifffile
+from tests.support.made import needs_pyarrow
 
 import offgraph as og
 from offgraph.apps import cli
@@ -59,6 +60,27 @@ def test_build_and_build_again(photos, capsys):
     assert status == 0 and "already finished" in out
     status, _, err = run(capsys, *job[:-1], 4)
     assert status == 1 and err.startswith("offgraph: ") and "seed" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "files"),
+    [
+        (
+            ("--format", "webdataset", "--encoding", "raw"),
+            {"data-00000-of-00001.tar", "data-00000-of-00001.idx"},
+        ),
+        pytest.param(
+            ("-f", "arrow", "--compression", "lz4"), {"data-00000-of-00001.arrow"}, marks=needs_pyarrow
+        ),
+    ],
+)
+def test_formats_and_their_options(photos, capsys, options, files):
+    job = ("build", photos / "photos", photos / "out", "-r", photos / "recipe.yaml", *options)
+    status, out, _ = run(capsys, *job)
+    assert status == 0 and f"as {options[1]}" in out
+    assert files == {path.name for path in (photos / "out").glob("data-*")}
+    status, _, err = run(capsys, *job[:-2], "--compression", "lz4" if "-f" not in options else "gzip")
+    assert status != 0 and "compression" in err
 
 
 def test_build_strict_tells_of_files_set_aside(photos, capsys):

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -408,12 +409,15 @@ def test_progress_bar_is_drawn_when_asked_for(
 # ---- what the build and the loader stand on
 
 
-def test_without_tensorflow_nothing_is_begun(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("format", "library", "extra"), [("tfrecord", "tensorflow", "tensorflow"), ("arrow", "pyarrow", "arrow")]
+)
+def test_without_its_library_nothing_is_begun(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: Any, library: str, extra: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(og.OffgraphError, match=r"not installed; run: pip install 'offgraph\[tensorflow\]'"):
-        og.build(photos, tmp_path / "out", recipe(), format="tfrecord")
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(og.OffgraphError, match=rf"not installed; run: pip install 'offgraph\[{extra}\]'"):
+        og.build(photos, tmp_path / "out", recipe(), format=format)
     assert not (tmp_path / "out").exists()
 
 
