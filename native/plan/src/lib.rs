@@ -4,6 +4,7 @@
 //! them; what lies between two operations is a workspace that the thread keeps for the next sample ([`workspace`]).
 //! Every operation has the bytes of the Python runner's: most call one kernel, and what is done here is to move whole
 //! pixels ([`grid`]), to hide those that earlier images did not hold ([`clip`]), and to make coordinates ([`warp`]).
+//! [`invert`] leads back through a displacement.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))]
 
@@ -12,6 +13,7 @@ pub mod dtype;
 mod execute;
 pub mod filter;
 pub mod grid;
+pub mod invert;
 pub mod op;
 pub mod pointwise;
 pub mod resample;

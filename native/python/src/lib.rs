@@ -35,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(set_simd_level, module)?,
         wrap_pyfunction!(plan::run_plan, module)?,
         wrap_pyfunction!(plan::run_plans, module)?,
+        wrap_pyfunction!(plan::invert_displacement, module)?,
         wrap_pyfunction!(pointwise::lookup, module)?,
         wrap_pyfunction!(codecs::jpeg_shape, module)?,
         wrap_pyfunction!(codecs::decode_jpeg, module)?,

@@ -18,9 +18,10 @@ use offgraph_plan::clip::Clip;
 use offgraph_plan::dtype::{Array, DType};
 use offgraph_plan::filter::Filter;
 use offgraph_plan::grid::{Grid, GridAxis};
+use offgraph_plan::invert::{Field, invert};
 use offgraph_plan::pointwise::{Arithmetic, Lookup, Operation, Table};
 use offgraph_plan::resample::{Affine, Policy, Resize, Zoom};
-use offgraph_plan::warp::{Map, Warp};
+use offgraph_plan::warp::{Map, Rule, Stage, Warp, Window};
 use offgraph_plan::{Op, Refused, Target, execute, execute_each};
 use pyo3::exceptions::{PyBaseException, PyValueError};
 use pyo3::prelude::*;
@@ -110,21 +111,54 @@ mod kind {
     pub const FILTER: u8 = 7;
 }
 
-/// Read one map of a chain: its number, and what belongs to it.
-fn map(object: &Bound<'_, PyAny>) -> PyResult<Map> {
+/// Read what happens to coordinates: a map, or a rule about a border.
+fn stage(object: &Bound<'_, PyAny>) -> PyResult<Stage> {
     let parts = object.cast::<PyTuple>()?;
     let part = |place: usize| parts.get_item(place);
-    let read = match part(0)?.extract::<u8>()? {
+    let map = match part(0)?.extract::<u8>()? {
         0 => Map::Affine { matrix: numbers(&part(1)?)?, offset: numbers(&part(2)?)? },
         1 => Map::Projective { matrix: numbers(&part(1)?)? },
-        2 => {
-            let field: Input<'_> = part(1)?.extract()?;
-            let zooms = numbers(&part(3)?)?;
-            Map::Displacement { field: Array::copy(&field.view()), order: part(2)?.extract()?, zooms }
+        2 => Map::Displacement {
+            field: array(&part(1)?)?,
+            order: part(2)?.extract()?,
+            zooms: numbers(&part(3)?)?,
+            nothing: part(4)?.extract()?,
+        },
+        3 => Map::Field {
+            coefficients: array(&part(1)?)?,
+            order: part(2)?.extract()?,
+            scale: numbers(&part(3)?)?,
+            nothing: part(4)?.extract()?,
+        },
+        4 => Map::Radial {
+            coefficients: numbers(&part(1)?)?,
+            centre: numbers(&part(2)?)?,
+            squared_radius: part(3)?.extract()?,
+        },
+        5 => return Ok(Stage::OnBorder(numbers(&part(1)?)?)),
+        6 => {
+            let (size, mode) = (numbers(&part(1)?)?, border(part(2)?.extract()?)?);
+            let (whole_pixels, value) = (part(3)?.extract()?, part(4)?.extract()?);
+            return Ok(Stage::Border(Rule { size, border: mode, whole_pixels, value }));
         }
         _ => return Err(PyValueError::new_err("a map that is not known")),
     };
-    Ok(read)
+    Ok(Stage::Map(map))
+}
+
+/// Read stages one after another.
+fn stages(object: &Bound<'_, PyAny>) -> PyResult<Vec<Stage>> {
+    let mut stages = Vec::new();
+    for item in object.cast::<PyTuple>()?.iter() {
+        memory::push(&mut stages, stage(&item)?);
+    }
+    Ok(stages)
+}
+
+/// Copy an array, such as a field on a coarse grid.
+fn array(object: &Bound<'_, PyAny>) -> PyResult<Array> {
+    let array: Input<'_> = object.extract()?;
+    Ok(Array::copy(&array.view()))
 }
 
 /// Read one operation: its number of [`kind`], and its own values.
@@ -188,11 +222,20 @@ fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
             Op::Arithmetic(Arithmetic { steps, dtype, channel: part(3)?.extract()? })
         }
         kind::WARP => {
-            let mut maps = Vec::new();
-            for item in part(2)?.cast::<PyTuple>()?.iter() {
-                memory::push(&mut maps, map(&item)?);
+            let mut windows = Vec::new();
+            for window in part(7)?.cast::<PyTuple>()?.iter() {
+                let window = window.cast::<PyTuple>()?;
+                let (stages, size) = (stages(&window.get_item(0)?)?, numbers(&window.get_item(1)?)?);
+                memory::push(&mut windows, Window { stages, size });
             }
-            Op::Warp(Warp { size: numbers(&part(1)?)?, maps, policy: rule(3)?, clips: clips(&part(6)?)? })
+            Op::Warp(Warp {
+                size: numbers(&part(1)?)?,
+                stages: stages(&part(2)?)?,
+                policy: rule(3)?,
+                clips: clips(&part(6)?)?,
+                windows,
+                is_labels: part(8)?.extract()?,
+            })
         }
         kind::FILTER => {
             let passes = part(1)?.cast::<FilterPasses>()?.get().0.clone();
@@ -280,4 +323,22 @@ pub fn run_plans<'py>(py: Python<'py>, samples: &Bound<'py, PyTuple>) -> PyResul
         }
         Ok(failures)
     })
+}
+
+/// Write the places that `goals`, shape (n, points), come from by a displacement whose spline coefficients, shape
+/// (n, *grid), have three more samples on each side; NaN where none is found.
+#[pyfunction]
+pub fn invert_displacement(
+    py: Python<'_>,
+    mut places: Output<'_>,
+    goals: Input<'_>,
+    coefficients: Input<'_>,
+    order: usize,
+    size: &Bound<'_, PyAny>,
+    nothing: f64,
+) -> PyResult<()> {
+    let size = catch_memory_error(|| numbers(size))?;
+    let field = Field { coefficients: coefficients.view(), order, size, nothing };
+    let (goals, places) = (goals.view(), places.view_mut());
+    detached(py, || invert(&field, &goals, places))
 }

@@ -11,7 +11,7 @@ from offgraph.engine.native import core
 from offgraph.engine.resample import arranged, planes_at_once
 from offgraph.engine.splines import prefiltered
 
-__all__ = ["coordinates_planes"]
+__all__ = ["coordinates_planes", "displaced_places"]
 
 
 def coordinates_planes(
@@ -70,6 +70,36 @@ def coordinates_planes(
         coefficients, pad = prefiltered(image[some], axes, order, mode, cval, coefficients)
         _read(coefficients, output[some], points, axes, order, code, fill, pad)
     return output
+
+
+def displaced_places(
+    goals: np.ndarray, coefficients: np.ndarray, size: Sequence[int], order: int, nothing: float
+) -> np.ndarray:
+    """Return the places x with ``x + displacement(x) = goal``, found by Newton's method to 1e-8 of a pixel.
+
+    Parameters
+    ----------
+    goals : ndarray of float64, shape (k, points)
+        In input pixels, k from 1 to 3.
+    coefficients : ndarray of float64, shape (k, *grid)
+        Of the displacement's spline, with three more samples on each side; the grid's corners lie on those of `size`.
+    size : sequence of int
+        Output pixels.
+    order : int
+        Spline order, 1 to 5.
+    nothing : float
+        Displacements below this count as none.
+
+    Returns
+    -------
+    ndarray of float64, shape (k, points)
+        NaN where none is found.
+    """
+    places = np.empty(goals.shape)
+    call_native(
+        core.invert_displacement, places, native_input(goals), native_input(coefficients), order, tuple(size), nothing
+    )  # fmt: skip
+    return places
 
 
 def _read(

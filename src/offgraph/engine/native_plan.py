@@ -20,20 +20,24 @@ from offgraph.engine.resize import resize_tables
 __all__ = [
     "LookupTable",
     "NativeClip",
-    "NativeMap",
     "NativeOp",
+    "NativeStage",
     "NativeTarget",
     "affine_op",
     "affine_pull",
     "arithmetic_op",
+    "border_stage",
     "clip_box",
     "displacement_pull",
+    "field_pull",
     "filter_op",
     "grid_op",
     "lookup_op",
     "lookup_table",
     "native_target",
+    "on_border",
     "projective_pull",
+    "radial_pull",
     "resize_op",
     "run_plan",
     "run_plans",
@@ -50,8 +54,8 @@ NativeOp = tuple[Any, ...]
 """One operation."""
 NativeClip = tuple[Any, ...]
 """A rectangle outside of which pixels get a value."""
-NativeMap = tuple[Any, ...]
-"""One map of a chain."""
+NativeStage = tuple[Any, ...]
+"""What happens to coordinates on their way from the output to the input: a map, or a rule about a border."""
 NativeTarget = tuple[Any, ...]
 """Input, output, number of outer axes, number of spatial axes, operations."""
 
@@ -109,39 +113,72 @@ def affine_op(
 
 
 def warp_op(
-    maps: Sequence[NativeMap],
+    stages: Sequence[NativeStage],
     size: Sequence[int],
     *,
     order: int,
     mode: str,
     cval: float,
     clips: Sequence[NativeClip] = (),
+    windows: Sequence[tuple[Sequence[NativeStage], Sequence[int]]] = (),
+    labels: bool = False,
 ) -> NativeOp:
     """Resample at the coordinates of maps that are not affine; `cval` where they have none.
 
     Parameters
     ----------
-    maps : sequence of NativeMap
-        From the one that takes output pixels to the one that gives input coordinates.
+    stages : sequence of NativeStage
+        From the map that takes output pixels to the one that gives input coordinates.
     size, order, mode, cval, clips
         As for :func:`affine_op`.
+    windows : sequence of (stages, size), optional
+        Rectangles outside of which pixels get `cval`, and the way to them; without the displacement that `stages` may
+        begin with, which is theirs, too.
+    labels : bool, optional
+        Whether the values are labels: the nearest pixel is looked up, whatever the order and the mode.
     """
-    return (_WARP, tuple(size), tuple(maps), order, mode_code(mode), float(cval), tuple(clips))
+    return (
+        _WARP, tuple(size), tuple(stages), order, mode_code(mode), float(cval), tuple(clips),
+        tuple((tuple(way), tuple(shape)) for way, shape in windows), labels,
+    )  # fmt: skip
 
 
-def affine_pull(matrix: Numbers, offset: Numbers) -> NativeMap:
+def affine_pull(matrix: Numbers, offset: Numbers) -> NativeStage:
     """``input = matrix @ output + offset``."""
     return (0, _flat(matrix), _flat(offset))
 
 
-def projective_pull(matrix: np.ndarray) -> NativeMap:
+def projective_pull(matrix: np.ndarray) -> NativeStage:
     """``[w * input, w] = matrix @ [output, 1]``; nothing where w is not positive."""
     return (1, _flat(matrix))
 
 
-def displacement_pull(field: np.ndarray, size: Sequence[int], order: int) -> NativeMap:
-    """``input = output + field``, the field of shape (n, *grid) sampled by a spline of `order`; only as the first map."""
-    return (2, field, order, tuple(zoom_factors(field.shape[1:], size, False)))
+def displacement_pull(field: np.ndarray, size: Sequence[int], order: int, nothing: float) -> NativeStage:
+    """``input = output + field``, the field of shape (n, *grid) sampled by a spline of `order`; only as the first map.
+
+    Where it is enlarged, displacements below `nothing`, a float32, count as none.
+    """
+    return (2, field, order, tuple(zoom_factors(field.shape[1:], size, False)), nothing)
+
+
+def field_pull(coefficients: np.ndarray, scale: Sequence[float], order: int, nothing: float) -> NativeStage:
+    """The same at any point: of spline coefficients with three more samples on each side, `scale` nodes per pixel."""
+    return (3, coefficients, order, tuple(scale), nothing)
+
+
+def radial_pull(coefficients: np.ndarray, centre: np.ndarray, radius: float) -> NativeStage:
+    """``input = centre + (output - centre) * (1 + k1 * q + ...)``, q the squared distance from there, in radii."""
+    return (4, tuple(coefficients.tolist()), tuple(centre.tolist()), radius * radius)
+
+
+def on_border(size: Sequence[int]) -> NativeStage:
+    """Coordinates that rounding has carried over the border of an image lie on it."""
+    return (5, tuple(size))
+
+
+def border_stage(size: Sequence[int], mode: str, whole_pixels: bool, value: float) -> NativeStage:
+    """`offgraph.targets.composed.border_rule` of an image, which fills with `value`."""
+    return (6, tuple(size), mode_code(mode), whole_pixels, float(value))
 
 
 def clip_box(

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
-from offgraph.engine.coordinates import coordinates_planes
+from offgraph.engine.coordinates import coordinates_planes, displaced_places
 from offgraph.engine.resample import zoom_planes
 from offgraph.engine.splines import prefiltered
 from offgraph.geometry.base import box_of, finite_array, numbers, pixel_axes, pixel_grid, whole_size
@@ -317,6 +317,16 @@ class DisplacementMap(NumericMap):
 
     def _solve(self, goals: np.ndarray) -> np.ndarray:
         """Places of goals, shape (n, points); NaN where none is found."""
+        if goals.shape[1] > 8 * math.prod(self._table_size):
+            return self._search(goals)
+        result = displaced_places(goals, self.padded_coefficients, self.output_size, self.order, self.nothing)
+        lost = np.isnan(result[0])
+        if lost.any():
+            result[:, lost] = self._search(goals[:, lost])
+        return result
+
+    def _search(self, goals: np.ndarray) -> np.ndarray:
+        """The four steps of this module's head, all points at once."""
         result = np.full(goals.shape, np.nan)
         active = np.arange(goals.shape[1])
         places, back = self._first_guess(goals)
@@ -357,7 +367,7 @@ class DisplacementMap(NumericMap):
         For many points both are read from a table, see `_table`: one step is then left to take.
         """
         n, count = goals.shape
-        if count > 3 * math.prod(self._table_size):
+        if count > 8 * math.prod(self._table_size):
             origin, spacing, table = self._table
             at = ((goals - origin[:, None]) / spacing[:, None]).reshape(n, -1, *[1] * (n - 1))
             axes = range(1, n + 1)

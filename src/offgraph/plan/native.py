@@ -19,20 +19,24 @@ from offgraph.engine.calls import is_native
 from offgraph.engine.native_plan import (
     LookupTable,
     NativeClip,
-    NativeMap,
     NativeOp,
+    NativeStage,
     NativeTarget,
     affine_op,
     affine_pull,
     arithmetic_op,
+    border_stage,
     clip_box,
     displacement_pull,
+    field_pull,
     filter_op,
     grid_op,
     lookup_op,
     lookup_table,
     native_target,
+    on_border,
     projective_pull,
+    radial_pull,
     resize_op,
     run_plan,
     warp_op,
@@ -44,12 +48,13 @@ from offgraph.geometry.chain_map import ChainMap
 from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.projective_map import ProjectiveMap
+from offgraph.geometry.radial_map import RadialMap
 from offgraph.geometry.resampling import Leg
 from offgraph.plan.lower import PlannedOp
 from offgraph.plan.refusals import refuse
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import Arithmetic, PointwiseStep
-from offgraph.steps.ops import Filter, Grid, Op, Pointwise, Resample, Resize, Zoom, value_table
+from offgraph.steps.ops import Clip, Filter, Grid, Op, Pointwise, Resample, Resize, Zoom, value_table
 from offgraph.targets.composed import (
     SLACK,
     check_grid,
@@ -92,12 +97,7 @@ def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:
         case Resample() if isinstance(op.map, AffineMap):
             return _resample(op, op.map)
         case Resample():
-            maps, clips = _pulls(op.map), _clips(op)
-            if maps is None or clips is None:
-                return None
-            return warp_op(
-                maps, op.map.output_size, order=rule.order, mode=rule.mode, cval=rule.cval, clips=clips
-            )
+            return _warp(op)
         case Pointwise():
             return _pointwise(op, spec)
         case Filter():
@@ -128,36 +128,75 @@ def _numbers(grid: AffineMap) -> tuple[list[float], list[float]]:
     return [factor for row, _ in grid.rows for factor in row], [first for _, first in grid.rows]
 
 
-def _pulls(whole: CoordinateMap) -> list[NativeMap] | None:
-    """The maps of a chain, from the last to the first; a displacement is sampled at output pixels only."""
-    pulls: list[NativeMap] = []
-    for each in reversed(whole.maps if isinstance(whole, ChainMap) else (whole,)):
-        step = each.affine() if isinstance(each, GridMap) else each
-        if isinstance(step, AffineMap):
-            pulls.append(affine_pull(*_numbers(step)))
-        elif isinstance(step, ProjectiveMap):
-            pulls.append(projective_pull(step.matrix))
-        elif isinstance(step, DisplacementMap) and not pulls and not _stays_at_a_border(step):
-            field = step.field if step.grid == step.output_size else step.field.astype(np.float32)
-            pulls.append(displacement_pull(field, step.output_size, step.order))
-        else:
+def _warp(op: Resample) -> NativeOp | None:
+    """A resampling at coordinates, in rectangles of earlier images."""
+    rule, first = op.resampling, _maps(op.map)[-1]
+    stages = _stages(op.map, at_pixels=True)
+    if stages is None:
+        return None
+    windows, boxes = [], []
+    for clip in op.clips:
+        if isinstance(clip.map, AffineMap):
+            boxes.append(clip)
+            continue
+        maps = _maps(clip.map)
+        # The rectangle's coordinates begin as those of the image do.
+        shared = isinstance(first, DisplacementMap)
+        if shared and maps[-1] is not first:
             return None
-    return pulls
+        way = _stages_of(maps[:-1] if shared else maps, at_pixels=False)
+        if way is None:
+            return None
+        windows.append((way, clip.size))
+    return warp_op(
+        [*stages, on_border(op.map.input_size)], op.map.output_size, order=rule.order, mode=rule.mode, cval=rule.cval,
+        clips=_boxes(boxes, rule.cval), windows=windows,
+    )  # fmt: skip
 
 
-def _stays_at_a_border(step: DisplacementMap) -> bool:
-    """Whether a spline is 0 but for rounding along a border; only Python takes that as 0."""
-    ends = [np.take(step.field, end, axis=axis) for axis in range(1, step.field.ndim) for end in (0, -1)]
-    return step.order > 1 and any(not component.any() for border in ends for component in border)
+def _maps(whole: CoordinateMap) -> Sequence[CoordinateMap]:
+    return whole.maps if isinstance(whole, ChainMap) else (whole,)
+
+
+def _stages(whole: CoordinateMap, *, at_pixels: bool) -> list[NativeStage] | None:
+    return _stages_of(_maps(whole), at_pixels=at_pixels)
+
+
+def _stages_of(maps: Sequence[CoordinateMap], *, at_pixels: bool) -> list[NativeStage] | None:
+    """The maps of a chain, from the last to the first; None where one is not known.
+
+    A displacement that takes output pixels is enlarged to one value per pixel; elsewhere it is sampled point by point.
+    """
+    stages: list[NativeStage] = []
+    for each in reversed(maps):
+        step = each.affine() if isinstance(each, GridMap) else each
+        match step:
+            case AffineMap():
+                stages.append(affine_pull(*_numbers(step)))
+            case ProjectiveMap():
+                stages.append(projective_pull(step.matrix))
+            case RadialMap():
+                stages.append(radial_pull(step.coefficients, step.centre, step.radius))
+            case DisplacementMap() if at_pixels and not stages:
+                field = step.field if step.grid == step.output_size else step.field.astype(np.float32)
+                stages.append(displacement_pull(field, step.output_size, step.order, step.nothing))
+            case DisplacementMap():
+                stages.append(field_pull(step.padded_coefficients, step.scale, step.order, step.nothing))
+            case _:
+                return None
+    return stages
 
 
 def _clips(op: Resample) -> list[NativeClip] | None:
     if not all(isinstance(clip.map, AffineMap) for clip in op.clips):
         return None
-    value = op.resampling.cval
+    return _boxes(op.clips, op.resampling.cval)
+
+
+def _boxes(clips: Sequence[Clip], value: float) -> list[NativeClip]:
     return [
         clip_box(*_numbers(clip.map), (0.0,) * len(clip.size), [n - 1.0 for n in clip.size], value)
-        for clip in op.clips
+        for clip in clips
         if isinstance(clip.map, AffineMap)
     ]
 
@@ -250,15 +289,20 @@ class Companion(NamedTuple):
         Holds the array that the call fills.
     exchanged : bool
         Whether labels of a mirrored mask are exchanged afterwards.
+    legs : sequence of Leg
+        For densities, which are scaled afterwards.
     """
 
     native: NativeTarget
     result: Mask | Heatmap
     exchanged: bool = False
+    legs: Sequence[Leg] = ()
 
     def finished(self) -> Mask | Heatmap:
         """Return the target after the call."""
-        return self.result.exchanged() if self.exchanged and isinstance(self.result, Mask) else self.result
+        if isinstance(self.result, Heatmap):
+            return self.result.scaled(self.legs) if self.legs else self.result
+        return self.result.exchanged() if self.exchanged else self.result
 
 
 def companion(target: Mask | Heatmap, legs: Sequence[Leg]) -> Companion | None:
@@ -269,7 +313,7 @@ def companion(target: Mask | Heatmap, legs: Sequence[Leg]) -> Companion | None:
     StepError
         As `moved` does.
     """
-    if not legs or (isinstance(target, Heatmap) and target.density):
+    if not legs:
         return None
     is_mask = isinstance(target, Mask)
     check_grid("a mask" if is_mask else "a heatmap", target.size, legs)
@@ -287,8 +331,9 @@ def companion(target: Mask | Heatmap, legs: Sequence[Leg]) -> Companion | None:
     spec = target.spec
     output = np.empty(spec.resized(legs[-1].map.output_size).shape, target.array.dtype)
     native = native_target(target.array, output, spec.spatial, ops)
-    swaps = is_mask and bool(target.swap) and is_mirrored(legs)
-    return Companion(native, target.with_array(output), swaps)
+    swaps = isinstance(target, Mask) and bool(target.swap) and is_mirrored(legs)
+    is_density = isinstance(target, Heatmap) and target.density and not all(leg.map.is_exact for leg in legs)
+    return Companion(native, target.with_array(output), swaps, legs if is_density else ())
 
 
 def _moves(
@@ -303,8 +348,6 @@ def _moves(
         if is_mask and leg.resampling.is_constant:
             held_by(dtype, mask_cval=value)
     maps = compose_affine(legs)
-    if maps is None or (is_mask and not reads_inside(maps[0], first)):
-        return None
     mode, later = "nearest", 0
     if not is_mask:
         mode = (
@@ -312,6 +355,8 @@ def _moves(
         )
         later = 0 if mode == "constant" else 1
         mode = "nearest" if mode == "constant" else mode
+    if maps is None or (is_mask and not reads_inside(maps[0], first)):
+        return _moves_by_rules(legs, values, is_mask, mode, later)
     clips = []
     for leg, grid, value in list(zip(legs, maps, values))[later:]:
         if not leg.resampling.is_constant:
@@ -331,6 +376,35 @@ def _moves(
             mode=mode,
             cval=0.0 if is_mask else values[0],
             clips=clips,
+            labels=is_mask,
+        )
+    ]
+
+
+def _moves_by_rules(
+    legs: Sequence[Leg], values: Sequence[float], is_mask: bool, mode: str, later: int
+) -> list[NativeOp] | None:
+    """One reading at coordinates that the border rule of each step has changed, as `pull_through` gives them."""
+    stages: list[NativeStage] = []
+    last = len(legs) - 1
+    for number in range(last, -1, -1):
+        leg = legs[number]
+        maps = _stages(leg.map, at_pixels=number == last)
+        if maps is None:
+            return None
+        stages += maps
+        if number == last:
+            stages.append(on_border(leg.map.input_size))
+        if number >= later:
+            rule = leg.resampling.mode
+            stages.append(border_stage(leg.map.input_size, rule, leg.map.is_exact, values[number]))
+    return [
+        warp_op(
+            stages,
+            legs[-1].map.output_size,
+            order=0 if is_mask else 1,
+            mode=mode,
+            cval=values[0],
             labels=is_mask,
         )
     ]

@@ -103,12 +103,16 @@ class Heatmap(GriddedTarget):
             for leg in legs:
                 array = leg.map.take(array, spatial, leg.resampling.mode, self.fill)  # type: ignore[attr-defined]
             return self.with_array(array)
-        array = _interpolated(self.array, spatial, legs, self.fill)
-        if self.density:
-            planes = np.moveaxis(array, spatial, range(len(spatial)))
-            scale = _area_scale(legs)
-            planes *= scale.reshape(scale.shape + (1,) * (planes.ndim - scale.ndim)).astype(array.dtype)
-        return self.with_array(array)
+        found = self.with_array(_interpolated(self.array, spatial, legs, self.fill))
+        return found.scaled(legs) if self.density else found
+
+    def scaled(self, legs: Sequence[Leg]) -> Self:
+        """Return densities after a chain times the input pixels that an output pixel covers; in place."""
+        spatial = self.spec.spatial
+        planes = np.moveaxis(self.array, spatial, range(len(spatial)))
+        scale = _area_scale(legs)
+        planes *= scale.reshape(scale.shape + (1,) * (planes.ndim - scale.ndim)).astype(self.array.dtype)
+        return self
 
     def restored(self, frame: Frame) -> Self:
         """Return the values on the original grid: `Frame.undo`, with `fill` where nothing maps."""
