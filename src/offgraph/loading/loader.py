@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
 import warnings
@@ -62,6 +63,8 @@ Piece = tuple[Sequence[int], list[Row] | None]
 """Numbers of samples, and the rows of a batch that their images may be written into."""
 
 _MOST_IN_PIECE = 16
+_PIECE_BYTES = 16 << 20
+"""Images that take more are pieces of their own, so that a pass can be ended between them."""
 _MANY = 0.05
 """Share of a pass that is left out without a warning."""
 
@@ -458,8 +461,9 @@ class Loader(NotebookView):
         if not self._samples.in_rows or reference is None or None in reference.image.shape:
             yield from ((range(number, number + 1), None) for number in map(int, order))
             return
-        length = max(1, min(-(-self.batch_size // self.threads), _MOST_IN_PIECE))
         shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
+        fit = _PIECE_BYTES // max(1, math.prod(shape) * dtype.itemsize)  # type: ignore[arg-type]  # no None in it
+        length = max(1, min(-(-self.batch_size // self.threads), fit, _MOST_IN_PIECE))
         for start in range(0, len(order), self.batch_size):
             numbers = order[start : start + self.batch_size].tolist()
             batch = BatchRows(self._buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
