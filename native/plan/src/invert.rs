@@ -252,8 +252,9 @@ fn solved<const N: usize>(mut matrix: Slopes<N>, mut right: [f64; N]) -> Option<
         }
         for row in column + 1..N {
             let factor = matrix[row][column] / head;
-            for later in column..N {
-                matrix[row][later] -= factor * matrix[column][later];
+            let above = matrix[column];
+            for (entry, above) in matrix[row].iter_mut().zip(above).skip(column) {
+                *entry -= factor * above;
             }
             right[row] -= factor * right[column];
         }

@@ -475,7 +475,7 @@ fn gather(input: &View<'_>, output: ViewMut<'_>, axes: Axes, coordinates: &View<
 /// Move a coordinate that rounding has carried over the border of an image of this length back onto it.
 fn on_border(place: f64, len: usize) -> f64 {
     let last = len as f64 - 1.0;
-    if place < 0.0 && place >= -SLACK {
+    if (-SLACK..0.0).contains(&place) {
         0.0
     } else if place > last && place <= last + SLACK {
         last
