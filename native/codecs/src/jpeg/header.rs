@@ -231,7 +231,6 @@ impl Segments {
         let (tables, rest) = body.as_chunks::<65>();
         for &[index, ref values @ ..] in tables {
             let table = self.quantization.get_mut(usize::from(index));
-            let values = values.as_array().expect("one byte is the index, 64 are left");
             *table.ok_or(Refused("a quantization table of 16 bits"))? = Some(*values);
         }
         if rest.is_empty() { Ok(()) } else { Err(Refused("quantization tables of odd length")) }

@@ -30,7 +30,7 @@ impl Code {
         let Some((&[head, ref counts @ ..], rest)) = body.split_first_chunk::<17>() else {
             return Err(Refused("a Huffman table is cut"));
         };
-        let counts = *counts.as_array().expect("one byte is the head, 16 are left");
+        let counts = *counts;
         let total = counts.iter().map(|&count| usize::from(count)).sum();
         let (class, index) = (head >> 4, usize::from(head & 15));
         let given = rest.get(..total).filter(|given| given.len() <= 256 && class <= 1);

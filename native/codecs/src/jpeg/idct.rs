@@ -43,10 +43,10 @@ pub(super) fn transform<const N: usize>(
     let mut block = [0_i16; 64];
     let mut column_sums = [0_i32; 8];
     for row in 0..N {
-        for column in 0..8 {
+        for (column, sum) in column_sums.iter_mut().enumerate() {
             let at = 8 * row + column;
             let product = i32::from(coefficients[at]) * i32::from(quantization[at]);
-            column_sums[column] += product.abs();
+            *sum += product.abs();
             block[at] = product as i16;
         }
     }
