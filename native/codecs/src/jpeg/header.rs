@@ -197,7 +197,10 @@ impl Segments {
             return Err(Refused("its size is odd"));
         }
         let (sampling, ids, quantization) = match *components {
-            [id, 0x11, table] => (Sampling::Grey, [id; 3], [table; 3]),
+            // One component alone has MCUs of one block, whatever its factors say.
+            [id, factors, table] if matches!((factors >> 4, factors & 15), (1..=4, 1..=4)) => {
+                (Sampling::Grey, [id; 3], [table; 3])
+            }
             [y, factors, t0, cb, 0x11, t1, cr, 0x11, t2] if y != cb && y != cr && cb != cr => {
                 let sampling = match factors {
                     0x11 => Sampling::Full,
