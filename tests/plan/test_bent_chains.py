@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from tests.plan.test_chains import discs, near_boundaries
@@ -17,7 +17,7 @@ import offgraph as og
 from offgraph.core.specs import ArraySpec
 from offgraph.plan import native
 from offgraph.plan.fuse import fuse
-from offgraph.plan.run import run_image
+from offgraph.plan.run import leg_of, run_image
 from offgraph.steps.ops import Resample
 from offgraph.targets.image import Image
 
@@ -108,6 +108,17 @@ def steepest(step: og.CoordinateMap) -> float:
     )
 
 
+def drift(maps: list[og.CoordinateMap]) -> float:
+    """How many pixels a label may stray in a chain that rounds it to whole pixels in every step."""
+    strayed = 0.0
+    for step in maps:
+        if not step.is_exact:
+            axes = [np.linspace(0, max(n - 1, 0), 20) for n in step.output_size]
+            pull = step.jacobian(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1))
+            strayed = (strayed + 0.5) * float(np.abs(np.linalg.inv(pull)).sum(axis=-1).max())
+    return strayed
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     steps=chains(st.integers(0, 3)),
@@ -122,8 +133,18 @@ def test_the_native_runner_has_the_bytes_of_the_python_runner(steps, dtype, shap
     assert_same(native.run_image(ops, image), run_image(ops, image))
 
 
+TURNED = [
+    og.Affine(translate={"Y": -2.9055886812015324, "X": 4.0}),
+    og.Rotate(-10, reshape=True),
+    og.Rotate(10, reshape=True),
+    og.Rotate(90),
+    og.GridDistortion(0.2, cells=3),
+]
+
+
 @settings(max_examples=40, deadline=None)
 @given(steps=chains(st.just(1), st.just("constant")), key=KEYS, fused=st.booleans())
+@example(steps=TURNED, key=og.Key(), fused=False)  # labels that are rounded five times stray by 1.7 pixels
 def test_all_targets_move_together(steps: list[og.Step], key: og.Key, fused: bool):
     """Labels are those of the input and lie where the object is drawn; a box holds its object; points come back."""
     labels = discs(SIZE)
@@ -148,11 +169,12 @@ def test_all_targets_move_together(steps: list[og.Step], key: og.Key, fused: boo
     assert not (((out.heatmap > 0.5) != (mask == 2)) & ~near).any()
     moved = out.targets["boxes"]
     repeats = any(getattr(step, "mode", "constant") != "constant" for step in steps)
+    slack = 1 if fused else 1 + drift([leg.map for each in out.history.chain if (leg := leg_of(each))])
     for number, edges in zip(moved.labels, moved.edges):
         pixels = np.argwhere(mask == number)
         if len(pixels) and not repeats:  # what a border mode repeats outside the image has no box
             low, high = edges.reshape(2, 2)
-            assert (pixels.min(axis=0) >= low - 1).all() and (pixels.max(axis=0) <= high + 1).all()
+            assert (pixels.min(axis=0) >= low - slack).all() and (pixels.max(axis=0) <= high + slack).all()
     places, has_place = out.frame.map.forward(centres)
     np.testing.assert_allclose(out.frame.map(places)[has_place], centres[has_place], atol=1e-3)
 
