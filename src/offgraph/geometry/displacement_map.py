@@ -15,6 +15,7 @@ exactly one place unless some part with a determinant of zero or less covers it:
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -444,27 +445,14 @@ class _Folds:
         n = len(step.input_size)
         least, most = step._extent()
         margin = np.ceil(np.maximum(np.abs(least), np.abs(most))) + 1
-        # Samples of the determinant: each output pixel, and twice for each cell of the field's grid.
-        places, steps = [], []
-        for axis in range(n):
-            cells = max(step.grid[axis] - 1, 1)
-            length = max(step.output_size[axis] - 1, 1)
-            count = int(np.ceil(length / min(1.0, length / cells / 2)))
-            gap = length / count
-            outside = int(np.ceil(margin[axis] / gap))
-            places.append(np.arange(-outside, count + outside + 1) * gap)
-            steps.append(gap)
-        folded, slopes, positions = _folded_samples(step, places)
-        reach = np.einsum("ijk,j->ik", np.abs(slopes), np.array(steps)) + 0.5
-        self._origin = np.floor(positions.min(axis=1, initial=np.inf) - 2) if folded else np.zeros(n)
+        low, high = _folded_cells(step, margin) if step.order == 1 else _folded_boxes(step, margin)
+        self._origin = np.zeros(n)
         self._raster = np.zeros((0,) * n, bool)
-        if folded:
-            low = np.floor(positions - reach - self._origin[:, None]).astype(np.intp)
-            high = np.ceil(positions + reach - self._origin[:, None]).astype(np.intp)
-            self._origin += low.min(axis=1)
-            high -= low.min(axis=1)[:, None]
-            low -= low.min(axis=1)[:, None]
-            self._raster = _boxes_on(low, high)
+        if low.size:
+            corner, end = np.floor(low - 0.5).astype(np.intp), np.ceil(high + 0.5).astype(np.intp)
+            first = corner.min(axis=1)
+            self._origin = first.astype(np.float64)
+            self._raster = _boxes_on(corner - first[:, None], end - first[:, None])
 
     def cover(self, points: np.ndarray) -> np.ndarray:
         """Return which points, shape (n, k), a folded part may cover."""
@@ -479,9 +467,21 @@ class _Folds:
         return result
 
 
-def _folded_samples(step: DisplacementMap, places: list[np.ndarray]) -> tuple[int, np.ndarray, np.ndarray]:
-    """How many samples of a lattice fold, their derivatives (n, n, k) and where they are mapped (n, k)."""
-    n = len(places)
+def _folded_boxes(step: DisplacementMap, margin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes of the input, shape (n, k), about samples of the output at which the map folds, and what lies between them.
+
+    One sample for each output pixel, and two for each cell of the field's grid.
+    """
+    n = len(step.input_size)
+    places, gaps = [], []
+    for axis in range(n):
+        cells = max(step.grid[axis] - 1, 1)
+        length = max(step.output_size[axis] - 1, 1)
+        count = int(np.ceil(length / min(1.0, length / cells / 2)))
+        gap = length / count
+        outside = int(np.ceil(margin[axis] / gap))
+        places.append(np.arange(-outside, count + outside + 1) * gap)
+        gaps.append(gap)
     matrices = _lattice_matrices(step, places)
     slopes = _sampled_slopes(step, places)
     folded = ~(_determinant(slopes) > 0)
@@ -489,7 +489,44 @@ def _folded_samples(step: DisplacementMap, places: list[np.ndarray]) -> tuple[in
     positions = np.stack(
         [places[i][index[i]] + _on_lattice(step, matrices, i, None)[folded] for i in range(n)]
     )
-    return len(index[0]), slopes[:, :, folded], positions
+    reach = np.einsum("ijk,j->ik", np.abs(slopes[:, :, folded]), np.array(gaps))
+    return positions - reach, positions + reach
+
+
+def _folded_cells(step: DisplacementMap, margin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes of the input, shape (n, k), that hold what the cells of an order-1 field cover that fold anywhere.
+
+    Within a cell the map is linear along each axis. Its determinant is a mean of the determinants of edges, one edge of
+    the cell for each axis, whichever: where all of these are positive it folds nowhere. In the plane they are those at
+    the corners, so that no cell is taken that does not fold. The cell covers nothing outside its mapped corners.
+    """
+    n = len(step.grid)
+    mapped = step.field
+    nodes = []
+    for axis, (g, length) in enumerate(zip(step.grid, step.output_size)):
+        index = [0, *range(g), g - 1] if g > 1 else [0, 0, 0, 0]
+        mapped = np.take(mapped, index, axis=axis + 1)  # beyond the output a field continues as it ends
+        inner = np.linspace(0, max(length - 1, 1), max(g, 2))
+        nodes.append(np.concatenate([[-margin[axis]], inner, [inner[-1] + margin[axis]]]))
+    mapped = mapped + np.stack(np.meshgrid(*nodes, indexing="ij"))
+    corners = np.stack([_ends(mapped, ends) for ends in itertools.product((0, 1), repeat=n)])
+    edges = [
+        [
+            _ends(mapped, (*others[:axis], 1, *others[axis:]))
+            - _ends(mapped, (*others[:axis], 0, *others[axis:]))
+            for others in itertools.product((0, 1), repeat=n - 1)
+        ]
+        for axis in range(n)
+    ]
+    folded = np.zeros(corners.shape[2:], bool)
+    for chosen in itertools.product(*edges):
+        folded |= ~(_determinant(np.stack(chosen, axis=1)) > 0)
+    return corners.min(axis=0)[:, folded], corners.max(axis=0)[:, folded]
+
+
+def _ends(nodes: np.ndarray, ends: Sequence[int]) -> np.ndarray:
+    """The node of each cell at one of its corners: 0 before, 1 after along each axis; shape (n, *cells)."""
+    return nodes[(slice(None), *(slice(1, None) if end else slice(None, -1) for end in ends))]
 
 
 def _sampled_slopes(step: DisplacementMap, places: list[np.ndarray]) -> np.ndarray:
