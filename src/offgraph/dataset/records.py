@@ -7,6 +7,7 @@ record is finished, one without is written again. Nothing here depends on when o
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import sys
@@ -71,7 +72,10 @@ class Quarantined:
 class Records:
     """Record files of a dataset, ``samples/00000.jsonl`` and on.
 
-    The first line of each says what the shard holds; then comes one line per example, then one line per bad image.
+    The first line of each says what the shard holds; then comes one line per example, then one line per bad image, and
+    last ``{"sha256": ...}`` over the lines before it. Where that does not fit, or the manifest names another digest of
+    the file, the shard counts as not finished: labels and draws are never taken from a damaged file. Earlier versions
+    wrote no such line; their files count where the manifest confirms them.
     """
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
@@ -96,13 +100,29 @@ class Records:
     ) -> None:
         """Say that a shard is finished."""
         head = {**header, "shard": shard, "examples": len(lines), "quarantined": len(bad)}
-        self.folder.write(self.file(shard), b"".join(map(json_line, [head, *lines, *bad])))
+        data = b"".join(map(json_line, [head, *lines, *bad]))
+        data += _digest_line(data)
+        self.folder.write(self.file(shard), data)
+        self._listed[self.file(shard)] = _sha256(data)
 
     def read(self, shard: int) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]] | None:
-        """Header, examples and bad images of a finished shard; None where it is not finished."""
+        """Header, examples and bad images of a finished shard; None where it is not finished, or damaged."""
+        listed = self._listed.get(
+            self.file(shard)
+        )  # before the file: the manifest goes when a shard is written
         data = self.folder.read(self.file(shard))
-        if data is None:
+        if data is None or listed not in (None, _sha256(data)):
             return None
+        lines, last = _split_last(data)
+        if last == _digest_line(lines):
+            return self._parse(shard, lines)
+        earlier = listed is not None and not last.startswith(_DIGEST_START)
+        return self._parse(shard, data) if earlier else None
+
+    def _parse(
+        self, shard: int, data: bytes
+    ) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]] | None:
+        """Read the lines of a shard through their schemas; None where they are not this job's."""
         first, *rest = data.splitlines() or [b""]
         try:
             head = validate(HEAD, first)
@@ -131,10 +151,26 @@ class Records:
                 )
             yield found
 
+    @functools.cached_property
+    def _listed(self) -> dict[str, str]:
+        """SHA-256 of each record file that the manifest names, and of those that were written since; by file."""
+        try:
+            shards = load_manifest(self.folder.path)["shards"]
+        except BuildError:  # none yet, or a damaged one, which is written again
+            return {}
+        return {shard["records"]["file"]: shard["records"]["sha256"] for shard in shards}
+
     def started(self) -> bool:
-        """Whether a shard with an example in it is finished."""
-        found = (self.read(int(path.stem)) for path in self._files() if path.stem.isdecimal())
-        return any(shard is not None and shard[1] for shard in found)
+        """Whether there is a shard of this job with an example in it, damaged or not: it must not be cleared away."""
+        for path in self._files():
+            data = self.folder.read(f"samples/{path.name}") if path.stem.isdecimal() else None
+            if data is None:
+                continue
+            lines, last = _split_last(data)
+            shard = self._parse(int(path.stem), lines if last.startswith(_DIGEST_START) else data)
+            if shard is not None and shard[1]:
+                return True
+        return False
 
     def clear(self) -> None:
         """Remove all record files, and the table of bad images."""
@@ -201,7 +237,7 @@ class Records:
         data = self.folder.read(name) or b""
         return {
             **head,
-            "records": {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
+            "records": {"file": name, "bytes": len(data), "sha256": _sha256(data)},
         }
 
     def _manifest(
@@ -228,6 +264,24 @@ class Records:
             "shards": shards,
             "quarantine": [entry.to_json() for entry in bad],
         }
+
+
+_DIGEST_START = b'{"sha256":'
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest_line(lines: bytes) -> bytes:
+    """The last line of a record file, by the bytes before it."""
+    return json_line({"sha256": _sha256(lines)})
+
+
+def _split_last(data: bytes) -> tuple[bytes, bytes]:
+    """A record file without its last line, and that line."""
+    start = data.rfind(b"\n", 0, -1) + 1
+    return data[:start], data[start:]
 
 
 def quarantined(lines: list[dict[str, Any]]) -> list[Quarantined]:
