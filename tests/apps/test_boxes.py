@@ -41,7 +41,7 @@ def test_build(slides, capsys):
     out = slides.parent / "out"
     code, said = run(capsys, "build", slides, out, "--recipe", slides.parent / "r.yaml")
     assert code == 0 and "cell 2" in said
-    lines = (out / "samples" / "00000.jsonl").read_text().splitlines()[1:]
+    lines = (out / "samples" / "00000.jsonl").read_text().splitlines()[1:-1]
     assert [len(json.loads(line)["objects"]["edges"]) for line in lines] == [1, 0, 1]
     code, said = run(
         capsys,

@@ -27,6 +27,7 @@ from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import BAD_TABLE, MANIFEST, Quarantined, Records, quarantined
 from offgraph.dataset.report import BuildReport
 from offgraph.dataset.splits import Part, divide, merged, note
+from offgraph.dataset.step_order import warn_of_step_order
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.pipeline.checks import check_non_finite_option
 from offgraph.pipeline.workers import default_threads, ordered_map
@@ -67,8 +68,9 @@ def build(
 
     What is stored is each image after the last step of the recipe that still gives integers, without loss;
     the rest of the recipe is recorded and :class:`offgraph.Loader` continues with it. Copy k of image i is drawn
-    at ``Key(seed, epoch=k, index=i)``, so a loader over the dataset gives the bytes a loader over the source
-    gives in epoch k. The bytes written depend on the files, the recipe, the options and the versions of the
+    at ``Key(seed, epoch=k, index=i)``, so a loader over the dataset gives the images, byte for byte, that a loader over
+    the source gives in epoch k. So it is with masks and boxes, unless geometric steps stand both among what is stored
+    and after it: these move masks and boxes twice, which a warning says. The bytes written depend on the files, the recipe, the options and the versions of the
     libraries (all in the manifest), and neither on ``workers`` nor on how often the job was killed.
 
     Parameters
@@ -143,6 +145,12 @@ def build(
     RecipeError, SourceError
         Where recipe or source cannot be read.
 
+    Warns
+    -----
+    OffgraphWarning
+        Where the source has masks or boxes, and a geometric step follows the step that makes floats while another
+        stands before it: put both before it.
+
     Examples
     --------
     >>> import tempfile
@@ -198,7 +206,10 @@ def build(
     parts = divide(source, recipe, out, val=val, test=test, seed=seed, group_by=group_by, copies=copies)
     grouped = group_by if group_by is None or isinstance(group_by, str) else "a function"
     note(out, parts, {"val": val, "test": test, "seed": seed, "group_by": grouped}, write=not dry_run)
-    return merged(out, {part.path.name: how.build(part) for part in parts})
+    reports = {}
+    for part in parts:  # the recipes of the others hold steps of the first one's alone: one warning is enough
+        reports[part.path.name] = how.build(part, warn=part is parts[0])
+    return merged(out, reports)
 
 
 @dataclass(frozen=True)
@@ -212,8 +223,8 @@ class _How:
     dry_run: bool
     progress: bool | None
 
-    def build(self, part: Part) -> BuildReport:
-        """Write one dataset, or resume it.
+    def build(self, part: Part, *, warn: bool = True) -> BuildReport:
+        """Write one dataset, or resume it; `warn` of an order of steps that moves masks and boxes twice.
 
         Raises
         ------
@@ -221,7 +232,7 @@ class _How:
             Where the machine failed; says what was done and what to do.
         """
         try:
-            return self._build(part)
+            return self._build(part, warn)
         except (MachineError, MemoryError) as problem:
             where = str(part.path)
             error = machine_error(where, problem) if isinstance(problem, MemoryError) else problem
@@ -231,10 +242,12 @@ class _How:
                 error,
             ) from problem
 
-    def _build(self, part: Part) -> BuildReport:
+    def _build(self, part: Part, warn: bool) -> BuildReport:
         options = {**self.options, "copies": part.copies}
         writes = FORMATS[options["format"]]
         part.source.watch()
+        if warn and options["store"] == "integers":
+            warn_of_step_order(part.source, part.recipe, self.threads, stacklevel=4)
         layout = (
             layout_of(part.source, part.recipe, options["store"], self.threads) if writes.one_layout else None
         )
