@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar, overload
 
 __all__ = ["lazy_property"]
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", covariant=True)
 
 
 class lazy_property(Generic[_T]):  # named as the decorator that it is

@@ -101,7 +101,7 @@ class ArraySpec(OpenSpec):
 
     if TYPE_CHECKING:
 
-        @property
+        @lazy_property
         def size(self) -> tuple[int, ...]:
             """Lengths of the spatial axes: (H, W) or (D, H, W)."""
             ...

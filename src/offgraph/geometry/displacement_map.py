@@ -275,7 +275,7 @@ class DisplacementMap(NumericMap):
             (a, b), (c, d) = (
                 [float(i == j) if j == constant else slopes[i, j] for j in range(2)] for i in range(2)
             )
-            determinant = a * d - b * c
+            determinant = np.asarray(a * d - b * c)
             if not (determinant > 0).all():
                 return bound
             sizes = np.maximum(np.abs(d) + np.abs(b), np.abs(c) + np.abs(a)) / determinant

@@ -145,7 +145,7 @@ def _edges(size: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 def _inside(points: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
     with np.errstate(invalid="ignore"):
-        return ((points >= low) & (points <= high)).all(axis=-1)
+        return np.asarray(((points >= low) & (points <= high)).all(axis=-1))
 
 
 def _to_pixels(low: np.ndarray, high: np.ndarray, error: float) -> tuple[np.ndarray, np.ndarray]:

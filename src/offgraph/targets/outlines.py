@@ -308,7 +308,7 @@ def _hold_pixels(
                     continue
                 here = coordinates[:, near]
                 bound = (here >= low[:, np.newaxis, np.newaxis]) & (here <= high[:, np.newaxis, np.newaxis])
-            hit = bound.all(axis=0)
+            hit = np.asarray(bound.all(axis=0))
             if polygons is not None and hit.any():
                 points = here[:, hit].T
                 hit[hit] = np.any([contains(part, points) for part in polygons[number]], axis=0)
