@@ -102,7 +102,7 @@ def test_bounds_hold_every_pixel_of_a_polygon(steps, seed):
 @settings(max_examples=30, deadline=None)
 @given(steps=CHAINS, seed=st.integers(0, 1 << 20))
 def test_bounds_are_those_of_many_points_and_all_pixels(steps, seed):
-    """What the proof leaves open is less than two pixels, and mostly little where no field has kinks."""
+    """What the proof leaves open is its bound, and mostly little where no field has kinks."""
     legs = [each.op.leg for each in planned(steps, ArraySpec(SIZE, "uint8", "YX"))]
     edges = boxes_of(seed, 6)
     found = outlines.carry_boxes(edges, legs)
@@ -112,7 +112,8 @@ def test_bounds_are_those_of_many_points_and_all_pixels(steps, seed):
     np.testing.assert_allclose(found.share, expected.share, atol=0.02)
     assert np.isfinite(found.edges[expected.share > 0.01]).all()
     uncut = np.abs(found.edges - expected.edges)[(expected.share == 1) & (found.share == 1)]
-    assert uncut.max(initial=0) < 2.0
+    inside = 0.5  # the pixels that are asked lie so far inside the edges
+    assert uncut.max(initial=0) < bent_boxes._MOST_ERROR + inside
     if uncut.size and not any(isinstance(step, og.GridDistortion) for step in steps):
         assert np.median(uncut) < 0.3
 

@@ -39,7 +39,7 @@ _ERROR = 0.1
 _SPACING = 0.75, 24.0
 """Least and largest spacing of points in pixels."""
 
-_MOST_ERROR = 2.0
+_MOST_ERROR = 0.5
 """Error in pixels above which all pixels are asked instead."""
 
 _MOST_STRETCHED = 12.0
@@ -102,6 +102,7 @@ def bounds_of_uncut(
                 # Outside its output a field goes on as it ends, with a kink.
                 uncut &= outlines.all_inside(0.0, np.array(step.output_size) - 1.0)
         uncut &= outlines.all_inside(*_edges(leg.map.output_size))
+    uncut &= outlines.error <= _MOST_ERROR  # else each is bounded by itself, with points as near as they go
     low, high = outlines.of_each(np.minimum, outlines.points), outlines.of_each(np.maximum, outlines.points)
     return np.concatenate(_to_pixels(low, high, outlines.error), axis=1), uncut
 
