@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,7 @@ def test_datasets_of_hugging_face_reads_the_storage(photos: Path, tmp_path: Path
     og.build(photos, tmp_path / "out", RESIZED, format="arrow")
     code = """
 import sys
+import weakref
 import datasets, numpy as np, pyarrow as pa
 import offgraph as og
 pa.unregister_extension_type("arrow.fixed_shape_tensor")
@@ -80,13 +83,19 @@ for row, number in zip(data.with_format("numpy"), range(15), strict=True):
     assert run.returncode == 0, run.stderr[-2000:]
 
 
-def test_values_that_are_not_compressed_are_read_in_the_memory_map(photos: Path, tmp_path: Path) -> None:
+def test_an_array_that_is_held_stays_as_it_was_read(photos: Path, tmp_path: Path) -> None:
     og.build(photos, tmp_path / "out", RESIZED, format="arrow")
-    image = BuiltDataset(tmp_path / "out").read(3).image.array
-    base = image
-    while isinstance(base.base, np.ndarray):
-        base = base.base
-    assert type(memoryview(base.base).obj).__name__ == "mmap" and not image.flags.writeable
+    dataset = BuiltDataset(tmp_path / "out")
+    clean = {path: path.read_bytes() for path in (tmp_path / "out").glob("data-*")}
+    held = [dataset.read(number).image.array[1:] for number in range(len(dataset))]
+    before = [image.copy() for image in held]
+    assert len({image.tobytes() for image in held}) > 1 and not any(image.flags.writeable for image in held)
+    for path, data in clean.items():
+        with path.open("r+b") as file:
+            file.write(bytes(len(data)))
+    for number in range(len(dataset)):
+        assert not dataset.read(number).image.array.any()  # read anew, into memory that nobody holds
+    assert all(map(np.array_equal, held, before))
 
 
 def test_images_of_any_shape_and_depth(tmp_path: Path) -> None:
@@ -252,7 +261,7 @@ def test_files_that_were_cut_or_damaged_name_themselves(
     clean = path.read_bytes()
     dataset = BuiltDataset(tmp_path / "out")
     assert dataset.read(0).mask is not None
-    with path.open("r+b") as file:  # the same file, so that its memory map ends
+    with path.open("r+b") as file:  # the same file, which is open
         file.truncate(100)
     for again in (dataset, BuiltDataset(tmp_path / "out")):
         with pytest.raises(og.DecodeError, match=rf"{path.name} does not hold the"):
@@ -300,3 +309,24 @@ def test_a_loader_of_one_can_be_pickled(whole: Path) -> None:
     first = [batch.image for batch in loader.epoch(0)]
     again = [batch.image for batch in pickle.loads(pickle.dumps(loader)).epoch(0)]
     assert all(map(np.array_equal, first, again))
+
+
+def test_a_batch_that_is_kept_holds_no_memory_that_was_read(photos: Path, tmp_path: Path) -> None:
+    og.build(photos, tmp_path / "out", RESIZED, format="arrow")
+    dataset = BuiltDataset(tmp_path / "out")
+    held: list[weakref.ref[np.ndarray]] = []
+    reader = dataset.places
+    assert reader is not None
+    read = reader.read
+
+    def watched(number: int, kind: Any) -> np.ndarray | None:
+        array = read(number, kind)
+        if array is not None:
+            held.append(weakref.ref(array))
+        return array
+
+    reader.read = watched  # type: ignore[method-assign]
+    batches = list(og.Loader(dataset, batch_size=4))
+    gc.collect()
+    assert len(held) == len(dataset) and not any(ref() is not None for ref in held)
+    assert [record["key"]["index"] for batch in batches for record in batch.records]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -153,3 +156,51 @@ def test_names_that_no_tar_would_hold_are_in_the_json(tmp_path: Path) -> None:
     )
     (sample,) = members(next((tmp_path / "out").glob("*.tar"))).values()
     assert json.loads(sample["json"])["name"] == name and set(sample) == {"png", "json"}
+
+
+CUT = """
+import sys
+from pathlib import Path
+
+import offgraph as og
+
+out, threads = Path(sys.argv[1]), int(sys.argv[2])
+for again in range(int(sys.argv[3])):
+    batches = iter(og.Loader(out, batch_size=1, threads=threads, shuffle=False).epoch(0))
+    for _ in range(1 + again % 3):
+        next(batches)
+    saved = {path: path.read_bytes() for path in out.glob("data-*")}
+    for path in saved:
+        with path.open("r+b") as file:
+            file.truncate(100)
+    try:
+        list(batches)
+    except og.DecodeError as error:
+        print(error)
+    for path, data in saved.items():
+        path.write_bytes(data)
+"""
+
+
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [("arrow", {}), ("webdataset", {"encoding": "raw"}), ("tfrecord", {"encoding": "raw"})],
+)
+def test_a_shard_that_is_cut_during_a_pass_is_an_error_and_not_the_end(
+    tmp_path: Path, format: str, options: dict[str, Any]
+) -> None:
+    pytest.importorskip({"arrow": "pyarrow", "tfrecord": "tensorflow"}.get(format, "numpy"))
+    # Large images: reading one of a file that is mapped into memory takes long enough to be cut in the middle.
+    for number in range(12):
+        image_file(tmp_path / "in" / f"{number:02}.png", np.full((375, 500, 3), number, np.uint8))
+    out = tmp_path / "out"
+    og.build(tmp_path / "in", out, [og.Normalize("imagenet")], format=format, **options)  # type: ignore[arg-type]
+    for threads in (1, 2):
+        run = subprocess.run(
+            [sys.executable, "-c", CUT, str(out), str(threads), "30"], capture_output=True, text=True
+        )
+        assert run.returncode == 0, (run.returncode, run.stderr[-2000:])
+        said = run.stdout.splitlines()
+        assert len(said) == 30
+        whole = r".*, example \d+ \(\d\d\.png\): data-\S+ does not hold the 562,500 bytes at [\d,]+ that its record says; .*"
+        assert all(re.fullmatch(whole, line) for line in said), said

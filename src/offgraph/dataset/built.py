@@ -287,7 +287,6 @@ class BuiltDataset:
 
     def _arrays(self, number: int, line: dict[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
         if self.places is not None:
-            self.places.refresh()
             image = self.places.read(number, "image")
             if image is None:
                 raise BuildError("without an image")
@@ -300,7 +299,7 @@ class BuiltDataset:
         """Return image, mask and label of an example.
 
         Where arrays are read by their places nothing is parsed: what the records say was taken in when the dataset was
-        opened. `SpanReader.refresh` is for the caller then, once for many examples.
+        opened.
 
         Raises
         ------

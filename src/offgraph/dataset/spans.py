@@ -1,15 +1,17 @@
 """Random access to arrays that lie uncoded, or coded one by one, in large files: the shards of several formats.
 
 The record of an example says where its image and its mask lie: file, offset, length and digest. Nothing of the
-file's own format is parsed, so a file can make no more of itself than its record says. Values that are stored as they
-are become arrays in the memory map, without a copy.
+file's own format is parsed, so a file can make no more of itself than its record says.
+
+Files are read, not mapped into memory: another program may cut a file at any moment, and touching a mapped page that
+the file no longer has ends the process (SIGBUS), whatever was checked before. A read that comes short is an error that
+names the file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import mmap
 import os
 import threading
 from array import array as numbers
@@ -23,13 +25,17 @@ from offgraph.core.errors import BuildError
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.output import inside
 from offgraph.dataset.schema import PlacesEntry, parse, size_trouble
+from offgraph.pipeline.buffers import Buffers
 
 __all__ = ["SpanReader"]
 
 Kind = Literal["image", "mask"]
 _KINDS: tuple[Kind, Kind] = ("image", "mask")
-_MOST_MAPPED = 128
-"""Files that are mapped at a time: each takes a file handle."""
+_MOST_OPEN = 128
+"""Files that are open at a time."""
+_REUSED = ((1 << 20, 32), (16 << 20, 4))
+"""Memory for arrays of up to so many bytes is kept for so many of them: two pieces of a batch and their like."""
+_BYTE = np.dtype(np.uint8)
 _DIGEST = 32
 _LENGTH = 8
 """Bytes before a compressed buffer of Arrow, which say how long it is uncompressed."""
@@ -48,14 +54,15 @@ class _Stored:
         self.size = math.prod(self.shape) * self.dtype.itemsize
         self.trouble = size_trouble(entry, max_pixels)
 
-    def array(self, data: np.ndarray, start: int) -> np.ndarray:
-        """The values in their bytes; `start` is where these begin in memory that is aligned."""
+    def array(self, data: np.ndarray) -> np.ndarray:
+        """The values in their bytes."""
         if self.dtype.kind == "b":
             return (data != 0).reshape(self.shape)  # bytes other than 0 and 1 are not booleans
-        if start % self.dtype.itemsize:
-            data = data.copy()
         little = self.dtype.newbyteorder("<")
-        values = data.view(little).reshape(self.shape)
+        values = data.view(little)
+        if not values.flags.aligned:
+            values = values.copy()
+        values = values.reshape(self.shape)
         return values if little.isnative else values.astype(self.dtype)
 
 
@@ -71,8 +78,8 @@ class SpanReader:
 
     Notes
     -----
-    The bytes of an example are compared with their digest the first time that they are read. Memory that is mapped from a
-    file that was cut meanwhile would end the process, so the length of a file is looked at again after each `refresh`.
+    The bytes of an example are compared with their digest the first time that this process reads them. Later reads fail
+    only where the file has become too short.
     """
 
     def __init__(self, root: Path, max_pixels: int) -> None:
@@ -86,16 +93,22 @@ class SpanReader:
         self._entry = {kind: numbers("l") for kind in _KINDS}
         self._stored: list[_Stored | None] = [None]
         self._known: dict[Any, int] = {}
-        self._maps: dict[int, _Mapped] = {}
-        self._round = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Create what belongs to this process and is not pickled."""
+        self._open: dict[int, _File] = {}
+        self._buffers = [(most, Buffers(count)) for most, count in _REUSED]
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_maps", "_lock")}
+        return {
+            name: value for name, value in vars(self).items() if name not in ("_open", "_buffers", "_lock")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._maps, self._lock = {}, threading.Lock()
+        self._prepare()
 
     def add(self, line: dict[str, Any], where: str, advice: str) -> None:
         """Take in the record of the next example, which fits its schema.
@@ -138,10 +151,6 @@ class SpanReader:
         """Number of the description of an array, the same for arrays that are alike; 0 where there is none."""
         return self._entry[kind][number]
 
-    def refresh(self) -> None:
-        """Look at the length of each file again before it is read: it takes a call to the system."""
-        self._round += 1
-
     def axes(self, number: int, kind: Kind) -> str | None:
         """Axes of an array; None where there is none."""
         stored = self._stored[self._entry[kind][number]]
@@ -161,70 +170,85 @@ class SpanReader:
         if stored is None:
             return None
         starts, lengths = self._spans[kind]
-        start = starts[number]
-        data = self._bytes(number, kind, start, lengths[number])
+        data = self._bytes(number, kind, starts[number], lengths[number])
         if stored.entry["encoding"] != "raw":
             return decode_array(data.tobytes(), stored.entry, self.max_pixels)
         if stored.trouble:
             raise BuildError(stored.trouble)
         if stored.compression is not None:
-            data, start = _unpacked(data, stored.size, stored.compression), 0
+            data = _unpacked(data, stored.size, stored.compression)
         if len(data) != stored.size:
             shape, dtype = tuple(stored.entry["shape"]), stored.entry["dtype"]
             raise BuildError(f"stored as {dtype} of shape {shape}, but there are {len(data)} bytes")
-        return stored.array(data, start)
+        return stored.array(data)
 
     def _bytes(self, number: int, kind: Kind, start: int, length: int) -> np.ndarray:
         file = self._file[number]
-        mapped = self._maps.get(file) or self._mapped(file)
-        if mapped.round != self._round:
-            mapped.round, mapped.length = self._round, min(len(mapped.whole), mapped.handle.size())
-        if start + length > mapped.length:
+        opened = self._open.get(file) or self._opened(file)
+        # What a record says is not allocated before the file was once so long.
+        data = self._empty(length) if opened.reaches(start + length) else None
+        if data is None or not opened.read(data, start):
             name = self._files[file]
             raise BuildError(f"{name} does not hold the {length:,} bytes at {start:,} that its record says")
-        data = mapped.whole[start : start + length]
         if not self._checked[kind][number]:
             digest = self._digests[kind][_DIGEST * number : _DIGEST * (number + 1)]
             if hashlib.sha256(data.data).digest() != digest:
                 raise BuildError(f"{self._files[file]} at {start} is not as it was written")
             self._checked[kind][number] = 1
+        data.flags.writeable = False
         return data
 
-    def _mapped(self, file: int) -> _Mapped:
+    def _empty(self, length: int) -> np.ndarray:
+        """Memory that nobody holds. The page faults of new memory take ten times as long as copying 150 kB into it."""
+        for most, buffers in self._buffers:
+            if length <= most:
+                return buffers.empty((length,), _BYTE)
+        return np.empty(length, _BYTE)
+
+    def _opened(self, file: int) -> _File:
         with self._lock:
-            found = self._maps.get(file)
+            found = self._open.get(file)
             if found is None:
-                if len(self._maps) >= _MOST_MAPPED:
-                    del self._maps[next(iter(self._maps))]  # arrays in it keep it alive
-                found = self._maps[file] = _map(inside(self.root, self._files[file]))
+                if len(self._open) >= _MOST_OPEN:
+                    del self._open[next(iter(self._open))]  # closed once no thread reads it
+                found = self._open[file] = _File(inside(self.root, self._files[file]))
             return found
 
 
-class _Mapped:
-    """The bytes of a file in its memory map, and the length that the file had when it was last looked at."""
+class _File:
+    """An open file that any thread may read anywhere; closed when nobody holds it."""
 
-    def __init__(self, whole: np.ndarray, handle: Any) -> None:
-        self.whole, self.handle = whole, handle
-        self.round, self.length = -1, 0
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():  # opening a pipe could wait for ever
+            path.stat()
+            raise BuildError(f"{path.name} is not a file")
+        self._handle = path.open("rb", buffering=0)
+        self._length = 0
+
+    def reaches(self, end: int) -> bool:
+        """Whether the file has, or once had, so many bytes."""
+        if end > self._length:
+            self._length = os.fstat(self._handle.fileno()).st_size
+        return end <= self._length
+
+    def read(self, data: np.ndarray, start: int) -> bool:
+        """Fill an array with the bytes from a position on; False where the file ends before."""
+        number, done = self._handle.fileno(), 0
+        while done < len(data):  # a call may give less than was asked for
+            count = _read_into(number, data[done:] if done else data, start + done)
+            if not count:
+                return False
+            done += count
+        return True
 
 
-class _Empty:
-    """An empty file: it cannot be mapped."""
-
-    def size(self) -> int:
-        """No bytes."""
-        return 0
-
-
-def _map(path: Path) -> _Mapped:
-    if not path.is_file():  # opening a pipe could wait for ever
-        path.stat()
-        raise BuildError(f"{path.name} is not a file")
-    with path.open("rb") as file:
-        if not os.fstat(file.fileno()).st_size:
-            return _Mapped(np.empty(0, np.uint8), _Empty())
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return _Mapped(np.frombuffer(mapped, np.uint8), mapped)
+def _read_into(number: int, data: np.ndarray, start: int) -> int:
+    """Read bytes of a file from a position; their number, which is 0 only at or past the end."""
+    if hasattr(os, "preadv"):
+        return os.preadv(number, [data.data], start)
+    read = os.pread(number, len(data), start)  # macOS before 11
+    data[: len(read)] = np.frombuffer(read, np.uint8)
+    return len(read)
 
 
 def _unpacked(data: np.ndarray, size: int, compression: str) -> np.ndarray:

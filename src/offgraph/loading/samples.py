@@ -330,8 +330,6 @@ class DatasetSamples:
         rules: Rules,
     ) -> list[TrainingSample | None]:
         """Run the rest of the recipe on many examples in one call."""
-        if self.dataset.places is not None:
-            self.dataset.places.refresh()
         reader = _Reader(self, recipe, seed, epoch, rules)
         found = [reader.prepared(number, row) for number, row in zip(numbers, rows)]
         ready = [one for one in found if one is not None]
@@ -415,7 +413,8 @@ class _Reader:
         prepared, row, number = ready.prepared, ready.row, ready.number
         if self.rules.non_finite == "error" and not (prepared.finite or np.isfinite(row.array()).all()):
             return None
-        made: Targets | Callable[[], Targets] = prepared.targets
+        released = prepared.released()  # a batch keeps it until its records are asked for
+        made: Targets | Callable[[], Targets] = released.targets
         mask = None
         if not prepared.is_alone:
             try:
@@ -430,7 +429,7 @@ class _Reader:
             made,
             mask,
             ready.label,
-            lambda: samples.whole_record(number, prepared.record()),
+            lambda: samples.whole_record(number, released.record()),
             row=row,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import deque
 
@@ -38,7 +39,7 @@ class Buffers:
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Allocate a C-contiguous array whose first byte lies on a 64-byte boundary."""
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
         memory = self._taken(size)
         if memory is None:
             memory = aligned_empty((size,), np.dtype(np.uint8))

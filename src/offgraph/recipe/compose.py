@@ -459,6 +459,10 @@ class PreparedSample(NamedTuple):
         """Return all targets, after the call."""
         return self.pending.finished()[0]
 
+    def released(self) -> PreparedSample:
+        """Return the same, after the call, without the memory of the targets that were given; see `Pending.released`."""
+        return self._replace(pending=self.pending.released())
+
     def record(self) -> dict[str, Any]:
         """Return what was drawn, as in `Result.record`."""
         recipe = self.recipe
