@@ -226,6 +226,27 @@ def test_files_that_are_no_recipes(tmp_path: Path):
         assert str(path) in str(caught.value)
 
 
+def test_a_text_of_one_line_is_read_as_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    recipe = og.Compose.from_yaml("{offgraph: 1, steps: [{Flip: X}]}")
+    assert recipe.digest == og.Compose.from_yaml("offgraph: 1\nsteps: [{Flip: X}]").digest
+    for text in ("offgraph: 1", "- Flip: X", "- Flip", " - Flip", "x: " + 5000 * "a"):
+        with pytest.raises(og.RecipeError, match=r"^recipe.*the keys 'offgraph: 1' and 'steps:'"):
+            og.Compose.from_yaml(text)
+    for path in ("nowhere", "run: 1/recipe.yaml", "- recipe.json"):
+        with pytest.raises(og.RecipeError, match=f"^{path}: no such file$"):
+            og.Compose.from_yaml(path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "steps: 1").write_text("offgraph: 1\nsteps: [{Flip: Y}]\n")
+    assert og.Compose.from_yaml("steps: 1").steps == (og.Flip("Y"),)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t "])
+def test_an_empty_text_is_no_recipe(text: str):
+    for read_it in (og.Compose.from_yaml, lambda text: og.build("photos", "out", text)):
+        with pytest.raises(og.RecipeError, match=r"path_or_text=.*the recipe is empty; give the path"):
+            read_it(text)
+
+
 def test_unit_mistakes_in_files_are_noticed():
     with pytest.warns(og.OffgraphWarning, match=r"recipe: Rotate: angle=0.785 is in degrees"):
         read("  - Rotate: {angle: 0.785}")

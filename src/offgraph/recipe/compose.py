@@ -412,7 +412,10 @@ class Compose(NotebookView):
 
     @classmethod
     def from_yaml(cls, path_or_text: str | Path) -> Compose:
-        """Read a recipe from a YAML or JSON file, or from a text with at least one line break.
+        """Read a recipe from a YAML or JSON file, or from a text.
+
+        A string is a text where it has a line break, and where it reads like YAML (``": "`` in it, or ``"- "`` at its
+        beginning) and names no file.
 
         Raises
         ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -246,11 +247,16 @@ class _Reader:
 
 
 def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], bool, str]:
-    """Return the items of a recipe in a YAML or JSON file, or in a text with at least one line break.
+    """Return the items of a recipe in a YAML or JSON file, or in a text: see `_is_text`.
 
     Also whether its operations are fused, which they are unless it says no, and the file's name.
     """
-    if isinstance(path_or_text, str) and "\n" in path_or_text:
+    if isinstance(path_or_text, str) and not path_or_text.strip(" \t"):
+        raise RecipeError(
+            f"path_or_text={path_or_text!r:.20}: the recipe is empty; give the path of a recipe file, or a text such as "
+            "'{offgraph: 1, steps: [{Flip: X}]}'"
+        )
+    if isinstance(path_or_text, str) and _is_text(path_or_text):
         text, source = path_or_text, "recipe"
     else:
         source = str(path_of("path_or_text", path_or_text))
@@ -267,6 +273,16 @@ def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], bool, str
         raise RecipeError(f"{where}: not YAML: {says}") from None
     lines: dict[_Path, int] = {}
     return *read_dict(_value(node, (), lines, source), source=source, lines=lines, fuse=True), source
+
+
+def _is_text(given: str) -> bool:
+    """Whether a string is a recipe, and not the path of one: it has a line break, or reads like YAML and names no file."""
+    if "\n" in given:
+        return True
+    like_yaml = ": " in given or given.lstrip().startswith("- ")
+    if not like_yaml or given.endswith((".yaml", ".yml", ".json")):
+        return False
+    return not os.path.exists(given)  # noqa: PTH110 - Path.exists raises for names that are too long
 
 
 def _read(path: Path) -> str:
