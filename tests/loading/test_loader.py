@@ -498,3 +498,33 @@ def test_a_pickled_loader_gives_equal_batches_in_another_process(photos: Path, t
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     (batch,) = loader
     assert done.stdout.strip() == hashlib.sha256(batch.image.tobytes()).hexdigest(), done.stderr
+
+
+def test_a_colour_policy_that_is_not_followed_is_refused(photos: Path, tmp_path: Path) -> None:
+    og.build(photos, tmp_path / "out", recipe())
+    stored = r"color='grey': the dataset has color='rgb'; build it with color='grey', or leave it out"
+    with pytest.raises(og.ArgumentError, match=stored):
+        og.Loader(tmp_path / "out", color="grey")
+    opened = r"color='keep': the source has color='grey'; open it with color='keep', or leave it out"
+    source = og.open_source(photos, color="grey")
+    with pytest.raises(og.ArgumentError, match=opened):
+        og.Loader(source, color="keep")
+    for same in (og.Loader(tmp_path / "out", color="rgb"), og.Loader(tmp_path / "out")):
+        assert next(iter(same)).image.shape[-1] == 3
+    assert next(iter(og.Loader(source, color="grey", batch_size=1))).image.ndim == 3
+    assert next(iter(og.Loader(photos, color="grey", batch_size=1))).image.ndim == 3
+    with pytest.raises(og.SourceError, match=r"color='blue'"):
+        og.Loader(photos, color="blue")  # type: ignore[arg-type]
+
+
+def test_a_dtype_of_masks_that_are_not_there_is_refused(photos: Path, tmp_path: Path) -> None:
+    og.build(photos, tmp_path / "out", recipe())
+    for source in (photos, og.open_source(photos), tmp_path / "out"):
+        with pytest.raises(
+            og.ArgumentError, match=r"mask_dtype='int32': the source has no masks; leave it out"
+        ):
+            og.Loader(source, mask_dtype="int32")
+    images, masks = paired_folder(tmp_path / "pairs")
+    og.build(og.open_source(images, masks=masks), tmp_path / "masked", [og.CenterCrop((16, 16))])
+    (batch,) = og.Loader(tmp_path / "masked", mask_dtype="int32")
+    assert batch.mask is not None and batch.mask.dtype == np.int32

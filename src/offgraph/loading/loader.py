@@ -105,8 +105,9 @@ class Loader(NotebookView):
     non_finite : {"error", "allow"}
         What to do with NaN or infinity in an image of floats, in the file or after the recipe: treat the image as one
         that cannot be used, or let it pass.
-    color : {"rgb", "grey", "keep"}
-        How images are read from a path; a Source and a built dataset have their own.
+    color : {"rgb", "grey", "keep"}, optional
+        How images are read from a path, ``"rgb"`` unless given. A Source and a built dataset have their own; another
+        one is refused.
     task : {"classify", "multilabel", "regress", "segment"}, optional
         What the labels of a path are, as in :func:`offgraph.open_source`. A Source and a built dataset have their own;
         another one is refused.
@@ -117,6 +118,7 @@ class Loader(NotebookView):
         Give class numbers as rows of 0 and 1, for losses such as ``categorical_crossentropy``.
     mask_dtype : str, optional
         Integer dtype of the masks in a batch. Default: the smallest that holds the labels of the masks looked at.
+        Refused for a source without masks.
     boxes : {"padded", "ragged"}, optional
         How the boxes of a source with the task ``"detect"`` are collated: into one array
         padded with -1, or into one array per image. Padded unless given.
@@ -180,7 +182,7 @@ class Loader(NotebookView):
         on_error: Literal["raise", "skip"] = "raise",
         max_bad: float | str = DEFAULT_MAX_BAD,
         non_finite: NonFinite = "error",
-        color: Color = "rgb",
+        color: Color | None = None,
         task: Task | None = None,
         class_names: Sequence[str] | None = None,
         one_hot: bool = False,
@@ -220,15 +222,21 @@ class Loader(NotebookView):
                     "with the dataset's own, or pass other_recipe=True to run this one, whole, on the images as "
                     "they are stored"
                 )
+            _check_color(color, dataset.color, "the dataset", "build it")
             self._samples = DatasetSamples(dataset, own, bool(one_hot), class_names)
             seed = dataset.seed if seed is None else seed
         else:
-            opened = open_source(source, color=color, task=task, class_names=class_names)
+            if isinstance(source, Source):
+                _check_color(color, source.reading.color, "the source", "open it")
+            reading = "rgb" if color is None else color
+            opened = open_source(source, color=reading, task=task, class_names=class_names)
             self._samples = FileSamples(opened, bool(one_hot))
             self.recipe = Compose([]) if given is None else given
         self.object_layout = parse_layout(
             boxes, max_boxes, box_format, most=self._samples.most_boxes, keypoints=self._samples.keypoints
         )
+        if self.mask_dtype is not None and not self._samples.has_masks:
+            raise ArgumentError(f"mask_dtype={mask_dtype!r:.80}: the source has no masks; leave it out")
         if task not in (None, self.task):
             raise ArgumentError(
                 f"task={task!r:.80}: the source has the task {self.task!r}; open it with open_source(..., task={task!r:.80})"
@@ -537,6 +545,15 @@ class Loader(NotebookView):
     def _none_usable(self) -> OffgraphError:
         name, why = min(dict(self.skipped or self._unusable).items(), default=("", "the source is empty"))
         return OffgraphError(f"none of its images ({self.num_images:,}) could be used: {_named(name, why)}")
+
+
+def _check_color(color: Color | None, own: str | None, what: str, again: str) -> None:
+    """Refuse another colour policy than that of what is read already."""
+    if color not in (None, own):
+        was = "does not say how its images were read" if own is None else f"has color={own!r}"
+        raise ArgumentError(
+            f"color={color!r:.80}: {what} {was}; {again} with color={color!r:.80}, or leave it out"
+        )
 
 
 def _named(name: str, why: str) -> str:
