@@ -65,11 +65,11 @@ def built(source: og.Source, out: Path, recipe: og.Compose, **options: object) -
 
 
 def fed(loader: og.Loader) -> list[tuple[bytes, ...]]:
-    """Images, masks, labels and boxes of an epoch."""
+    """Images, masks and boxes of an epoch."""
     found = []
     for batch in loader:
         boxes = () if batch.objects is None else (batch.objects.boxes.tobytes(),)
-        mask = () if batch.mask is None else (batch.mask.tobytes(),)
+        mask = () if batch.mask is None else (np.asarray(batch.mask).tobytes(),)
         found.append((batch.image.tobytes(), *mask, *boxes))
     return found
 
