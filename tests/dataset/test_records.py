@@ -58,7 +58,8 @@ def earlier(new: Path, out: Path) -> None:
 
 
 def labels(batch: og.Batch) -> list[int]:
-    return np.asarray(batch.label).tolist()
+    assert isinstance(batch.label, np.ndarray)
+    return batch.label.tolist()
 
 
 def relabel(data: bytes) -> bytes:

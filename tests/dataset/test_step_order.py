@@ -69,7 +69,8 @@ def fed(loader: og.Loader) -> list[tuple[bytes, ...]]:
     found = []
     for batch in loader:
         boxes = () if batch.objects is None else (batch.objects.boxes.tobytes(),)
-        mask = () if batch.mask is None else (np.asarray(batch.mask).tobytes(),)
+        assert not isinstance(batch.mask, tuple)
+        mask = () if batch.mask is None else (batch.mask.tobytes(),)
         found.append((batch.image.tobytes(), *mask, *boxes))
     return found
 
