@@ -68,7 +68,7 @@ def fed(loader: og.Loader) -> list[tuple[bytes, ...]]:
     """Images, masks and boxes of an epoch."""
     found = []
     for batch in loader:
-        boxes = () if batch.objects is None else (batch.objects.boxes.tobytes(),)
+        boxes = () if batch.objects is None else (np.asarray(batch.objects.boxes).tobytes(),)
         assert not isinstance(batch.mask, tuple)
         mask = () if batch.mask is None else (batch.mask.tobytes(),)
         found.append((batch.image.tobytes(), *mask, *boxes))
