@@ -261,7 +261,7 @@ def _unpacked(data: np.ndarray, size: int, compression: str) -> np.ndarray:
         return body
     if length != size:
         raise BuildError(f"compressed from {length:,} bytes, and its record says {size:,}")
-    unpack = imagecodecs.lz4f_decode if compression == "lz4" else imagecodecs.zstd_decode
+    unpack: Any = imagecodecs.lz4f_decode if compression == "lz4" else imagecodecs.zstd_decode
     try:
         return np.frombuffer(unpack(body.data, out=size), np.uint8)
     except (RuntimeError, ValueError) as error:
