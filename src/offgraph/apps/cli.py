@@ -92,7 +92,7 @@ def build(
             "--format",
             "-f",
             callback=_format,
-            help="folder: PNG files by class; arrow: tensors mapped into memory; tfrecord: TFRecord shards; webdataset: tar.",
+            help="folder: PNG files by class; arrow: tensors, not decoded to be read; tfrecord: TFRecord shards; webdataset: tar.",
         ),
     ] = "folder",
     copies: Annotated[

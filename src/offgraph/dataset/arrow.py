@@ -11,7 +11,6 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -58,12 +57,6 @@ class ArrowFormat(ShardedFormat):
         self._layout = None if layout is None else Layout.from_json(layout)
         self._columns = self._said_of_arrays() + self._said_of_examples()
         self._schema = self._whole_schema()
-
-    @staticmethod
-    def places(options: dict[str, Any]) -> bool:
-        """Arrays are always read by their places."""
-        del options
-        return True
 
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Write one shard whole or not at all.
@@ -120,11 +113,6 @@ class ArrowFormat(ShardedFormat):
                     found = line["at"][kind]
                     if place(found["offset"], _bytes_at(file, found["offset"], found["bytes"])) != found:
                         raise OSError(errno.EIO, "other bytes reached the disk than those written")
-
-    @staticmethod
-    def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
-        """Not asked for: see `places`."""
-        raise NotImplementedError
 
     def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
         """Write nothing: the schema in each shard says all."""

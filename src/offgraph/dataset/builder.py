@@ -84,7 +84,7 @@ def build(
         A recipe, or a YAML file with one.
     format : {"folder", "arrow", "tfrecord", "webdataset"}
         ``folder``: ``images/<class>/<name>__<copy>.png`` and ``labels.csv``. ``arrow``: Arrow IPC files, uncompressed
-        tensors that are mapped into memory; written by pyarrow, and the fastest to feed from. ``tfrecord``: shards of
+        tensors that are read without decoding; written by pyarrow, and the fastest to feed from. ``tfrecord``: shards of
         ``tf.train.Example`` in a mixed order, read without Offgraph; written by TensorFlow. ``webdataset``: tar shards in a
         mixed order, as the webdataset library reads them, each with an ``.idx``.
     copies : int

@@ -84,6 +84,17 @@ class ShardedFormat:
     def __init__(self, folder: OutputFolder, job: Job) -> None:
         self.folder, self.job = folder, job
 
+    @staticmethod
+    def places(options: dict[str, Any]) -> bool:
+        """Arrays are always read by their places."""
+        del options
+        return True
+
+    @staticmethod
+    def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
+        """Refuse: an array of such a dataset is read by its place, never by its format."""
+        raise BuildError(f"{root}: the record of {line.get('name')!r:.80} does not say where its arrays lie")
+
     def file(self, shard: int) -> str:
         """File name of a shard."""
         return f"data-{shard:05d}-of-{self.job.shard_count:05d}.{self.suffix}"

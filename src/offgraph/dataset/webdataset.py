@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,12 +40,6 @@ class WebDatasetFormat(ShardedFormat):
     beside = ("idx",)
     encodings: tuple[str, ...] = ("png", "raw")
     one_layout = False
-
-    @staticmethod
-    def places(options: dict[str, Any]) -> bool:
-        """Arrays are always read by their places."""
-        del options
-        return True
 
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Write one shard and its index, each whole or not at all.
@@ -122,11 +115,6 @@ class WebDatasetFormat(ShardedFormat):
                 {name: example.objects[name] for name in ("points", "visible") if name in example.objects}
             )
         return said
-
-    @staticmethod
-    def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
-        """Not asked for: see `places`."""
-        raise NotImplementedError
 
     def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
         """Write nothing: each example says all."""

@@ -54,8 +54,8 @@ class FilterPass:
         return 1
 
     def coded(self) -> tuple[Any, ...]:
-        """As the native core reads it."""
-        raise NotImplementedError
+        """As the native core reads it; each kind of pass says how."""
+        raise NotImplementedError(f"{type(self).__name__} has no `coded`")
 
 
 @dataclass(frozen=True)
