@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fuzz.jpeg import by_turbo, mutated
 from tests.support.odd_files import exif, gradient, jpeg, saved
 
 from offgraph.core.errors import DecodeError
@@ -34,14 +34,6 @@ def whole(data: bytes) -> np.ndarray | None:
         return None
     image = np.full(found, 77, np.uint8)
     return image if decode_into(image, data) is None else None
-
-
-def by_turbo(data: bytes, channels: int) -> np.ndarray | None:
-    """The image as libjpeg-turbo decodes it, or None if it warns about anything."""
-    try:
-        return simplejpeg.decode_jpeg(data, "GRAY" if channels == 1 else "RGB", strict=True)
-    except ValueError:
-        return None
 
 
 @st.composite
@@ -175,31 +167,6 @@ def test_what_is_ordinary_in_markers_is_not_refused() -> None:
         image = whole(data)
         assert image is not None
         np.testing.assert_array_equal(image, by_turbo(data, 3))
-
-
-def mutated(data: bytes, draws: random.Random) -> bytes:
-    """A few bytes changed, left out, put in or said twice, in the header as often as in the coded data."""
-    changed = bytearray(data)
-    for _ in range(draws.choice([1, 1, 1, 2, 4])):
-        start = changed.find(b"\xff\xda") if draws.random() < 0.5 else len(changed)
-        at = draws.randrange(max(1, min(start, len(changed) - 1)))
-        match draws.randrange(6):
-            case 0:
-                changed[at] ^= 1 << draws.randrange(8)
-            case 1:
-                changed[at] = draws.choice([0, 1, 0x11, 0x21, 0x22, 127, 255, draws.randrange(256)])
-            case 2:
-                del changed[at : at + draws.randrange(1, 12)]
-            case 3:
-                changed[at:at] = draws.randbytes(draws.randrange(1, 8))
-            case 4:
-                end = draws.randrange(len(changed))
-                changed[at:at] = changed[end : end + draws.randrange(40)]
-            case 5:
-                del changed[max(at, 20) :]
-        if len(changed) < 20:
-            break
-    return bytes(changed)
 
 
 def test_damaged_files_are_refused_or_have_the_bytes_of_libjpeg_turbo() -> None:
