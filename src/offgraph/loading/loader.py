@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
 import threading
-import warnings
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,40 +12,22 @@ import numpy as np
 from offgraph.core.arguments import whole_number
 from offgraph.core.choices import Color, NonFinite, Task
 from offgraph.core.display import NotebookView
-from offgraph.core.errors import (
-    ArgumentError,
-    BuildError,
-    DecodeError,
-    OffgraphError,
-    OffgraphWarning,
-    RecipeMismatch,
-)
-from offgraph.core.machine import with_retries
+from offgraph.core.errors import ArgumentError, BuildError
 from offgraph.core.random import Key
 from offgraph.core.specs import OpenSpec
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
-from offgraph.dataset.job import explain_difference
-from offgraph.loading.batch import Batch, collate
+from offgraph.loading.batch import Batch
+from offgraph.loading.maker import SampleMaker
 from offgraph.loading.objects import BoxLayout, parse_layout
-from offgraph.loading.samples import (
-    BatchRows,
-    DatasetSamples,
-    FileSamples,
-    Row,
-    Rules,
-    Samples,
-    TrainingSample,
-)
+from offgraph.loading.opening import open_samples
+from offgraph.loading.passes import Batching, Pass
 from offgraph.pipeline.buffers import Buffers
-from offgraph.pipeline.checks import check_alike, check_non_finite_option, parse_mask_dtype
-from offgraph.pipeline.depth import converted_warning, scales_by_dtype
-from offgraph.pipeline.failures import BAD_FILE, name_file
+from offgraph.pipeline.checks import check_non_finite_option, parse_mask_dtype
 from offgraph.pipeline.order import permutation
-from offgraph.pipeline.probe import Reference
-from offgraph.pipeline.workers import default_threads, ordered_map, read_ahead
+from offgraph.pipeline.workers import default_threads, read_ahead
 from offgraph.recipe.compose import Compose, as_recipe
-from offgraph.sources import Source, is_built, open_source
+from offgraph.sources import Source
 from offgraph.sources.base import count_of, printable, said_task
 from offgraph.targets.box_formats import BoxFormat
 
@@ -58,15 +35,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 __all__ = ["Batch", "Loader"]
-
-Piece = tuple[Sequence[int], list[Row] | None]
-"""Numbers of samples, and the rows of a batch that their images may be written into."""
-
-_MOST_IN_PIECE = 16
-_PIECE_BYTES = 16 << 20
-"""Images that take more are pieces of their own, so that a pass can be ended between them."""
-_MANY = 0.05
-"""Share of a pass that is left out without a warning."""
 
 
 class Loader(NotebookView):
@@ -210,28 +178,17 @@ class Loader(NotebookView):
             self._allowed = MaxBad.of(max_bad)
         except BuildError as error:
             raise ArgumentError(str(error)) from None
-        given = None if recipe is None else as_recipe(recipe)
-        self._samples: Samples
-        if isinstance(source, BuiltDataset) or (not isinstance(source, Source) and is_built(source)):
-            dataset = source if isinstance(source, BuiltDataset) else BuiltDataset(source)
-            self.recipe = dataset.recipe if given is None else given
-            own = self.recipe.digest == dataset.recipe.digest
-            if not own and not other_recipe:
-                raise RecipeMismatch(
-                    f"{dataset.path}: {explain_difference(dataset.recipe, self.recipe)}. Leave the recipe out to continue "
-                    "with the dataset's own, or pass other_recipe=True to run this one, whole, on the images as "
-                    "they are stored"
-                )
-            _check_color(color, dataset.color, "the dataset", "build it")
-            self._samples = DatasetSamples(dataset, own, bool(one_hot), class_names)
-            seed = dataset.seed if seed is None else seed
-        else:
-            if isinstance(source, Source):
-                _check_color(color, source.reading.color, "the source", "open it")
-            reading = "rgb" if color is None else color
-            opened = open_source(source, color=reading, task=task, class_names=class_names)
-            self._samples = FileSamples(opened, bool(one_hot))
-            self.recipe = Compose([]) if given is None else given
+        opened = open_samples(
+            source,
+            None if recipe is None else as_recipe(recipe),
+            seed=seed,
+            color=color,
+            task=task,
+            class_names=class_names,
+            one_hot=bool(one_hot),
+            other_recipe=bool(other_recipe),
+        )
+        self._samples, self.recipe = opened.samples, opened.recipe
         self.object_layout = parse_layout(
             boxes, max_boxes, box_format, most=self._samples.most_boxes, keypoints=self._samples.keypoints
         )
@@ -250,28 +207,30 @@ class Loader(NotebookView):
                 f"batch_size={self.batch_size} with drop_last=True: there is no full batch in "
                 f"{count_of(self.num_images, 'image')}; choose a smaller batch_size, or drop_last=False"
             )
-        self.seed = Key(0 if seed is None else seed).seed
+        self.seed = Key(opened.seed).seed
         self.drop_last, self.on_error = bool(drop_last), on_error
         self.shuffle = self.recipe.training and self.recipe.draws if shuffle is None else bool(shuffle)
-        self.skipped: dict[str, str] = {}
-        """Name → reason of the images that were left out so far, with ``on_error="skip"``."""
-        self.converted: dict[str, str] = {}
-        """Name → what was done to the images that were brought to the depth of the others."""
         self.start_epoch = whole_number("start_epoch", start_epoch, least=0)
         self._next_epoch = self.start_epoch
-        self._specs: tuple[OpenSpec, OpenSpec | None] | None = None
-        self._known: Rules | None = None
-        self._unusable: dict[str, str] = {}
-        self._warned = False
+        self._maker = SampleMaker(
+            self._samples,
+            self.recipe,
+            self.seed,
+            objects=self.object_layout,
+            mask_dtype=self.mask_dtype,
+            non_finite=self.non_finite,
+            on_error=on_error,
+            threads=self.threads,
+        )
         self._prepare()
 
     def _prepare(self) -> None:
         """Create what belongs to this process and is not pickled."""
         self._buffers = Buffers(self.prefetch + 4)
-        self._lock, self._looking = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        mine = ("_buffers", "_lock", "_looking")
+        mine = ("_buffers", "_lock")
         return {name: value for name, value in vars(self).items() if name not in mine}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -288,6 +247,16 @@ class Loader(NotebookView):
     def __str__(self) -> str:
         # Keras refuses what it does not know with this text: model.fit(loader) has to say what to pass instead.
         return f"{self!r}; for Keras and TensorFlow pass loader.tensorflow()"
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Name → reason of the images that were left out so far, with ``on_error="skip"``."""
+        return self._maker.skipped
+
+    @property
+    def converted(self) -> dict[str, str]:
+        """Name → what was done to the images that were brought to the depth of the others."""
+        return self._maker.converted
 
     @property
     def task(self) -> Task | None:
@@ -361,9 +330,11 @@ class Loader(NotebookView):
             is above 1, as images of any shape are batches of one.
         """
         number = Key(self.seed, number).epoch
-        stop = threading.Event()
         alike = self.batch_size > 1 if one_shape is None else one_shape
-        return read_ahead(self._batches(number, stop, alike), self.prefetch, stop)
+        batching = Batching(self.batch_size, self.drop_last, self.threads, self._allowed)
+        made = Pass(self._maker, batching, self._buffers, number, self.order(number), alike)
+        stop = threading.Event()
+        return read_ahead(made.batches(stop), self.prefetch, stop)
 
     def order(self, epoch: int) -> np.ndarray:
         """Numbers of the images in the order of an epoch, int64."""
@@ -378,35 +349,7 @@ class Loader(NotebookView):
         OffgraphError
             Where no image can be used.
         """
-        if self._specs is None:
-            reference = self._rules().reference
-            if reference is None:
-                raise self._none_usable()
-            self._specs = reference.image, reference.mask
-            if None in reference.image.shape:  # lengths that are drawn: those of a sample
-                found = (
-                    with_retries(partial(self._sample, (0, number))) for number in range(self.num_images)
-                )
-                sample = next((sample for sample in found if sample is not None), None)
-                if sample is None:
-                    raise self._none_usable()
-                self._specs = sample.image.spec, None if sample.mask is None else sample.mask.spec
-        return self._specs
-
-    def _rules(self) -> Rules:
-        """What is taken into a batch, known before the first one; made once."""
-        with self._looking:
-            if self._known is None:
-                self._known = Rules(self._reference(), scales_by_dtype(self.recipe), self.non_finite)
-            return self._known
-
-    def _reference(self) -> Reference | None:
-        """Look at a few samples spread over the source, and at the others until one can be used."""
-        probes, bad = self._samples.probes(self.recipe, self.threads)
-        if not probes:
-            self._unusable = bad
-            return None
-        return Reference.of(probes, self._samples.mask_dtypes(), self.mask_dtype)
+        return self._maker.specs()
 
     def tensorflow(self, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
         """Give whole batches to TensorFlow; see :func:`offgraph.frameworks.tensorflow.dataset`.
@@ -431,131 +374,3 @@ class Loader(NotebookView):
         from offgraph.frameworks.tensorflow import dataset
 
         return dataset(self, epoch=epoch, advance=advance)
-
-    def _batches(self, epoch: int, stop: threading.Event, alike: bool) -> Generator[Batch, None, None]:
-        waiting: list[TrainingSample] = []
-        used = left_out = 0
-
-        def samples_of(piece: Piece) -> list[TrainingSample | None]:
-            return with_retries(lambda: self._samples_of(piece, epoch, alike), stop)
-
-        with closing(ordered_map(samples_of, self._pieces(epoch), threads=self.threads)) as made:
-            for sample in itertools.chain.from_iterable(made):
-                left_out += sample is None
-                used += sample is not None
-                if used and self._allowed.exceeded(left_out, self.num_images):
-                    raise self._too_many(left_out, epoch)
-                if sample is None:
-                    continue
-                waiting.append(sample)
-                if len(waiting) == self.batch_size:
-                    yield self._collated(waiting)
-                    waiting = []
-        if waiting and not self.drop_last:
-            yield self._collated(waiting)
-        if left_out and not used:
-            raise self._none_usable()
-        if left_out > _MANY * (used + left_out) and not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"{left_out:,} of {used + left_out:,} images of epoch {epoch} were left out{self._first_skipped()}",
-                OffgraphWarning,
-                stacklevel=2,
-            )
-
-    def _pieces(self, epoch: int) -> Iterator[Piece]:
-        """What is worked on at a time: one sample, or a part of a batch whose images are written into its array."""
-        reference, order = self._rules().reference, self.order(epoch)
-        if not self._samples.in_rows or reference is None or None in reference.image.shape:
-            yield from ((range(number, number + 1), None) for number in map(int, order))
-            return
-        shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
-        fit = _PIECE_BYTES // max(1, math.prod(shape) * dtype.itemsize)  # type: ignore[arg-type]  # no None in it
-        length = max(1, min(-(-self.batch_size // self.threads), fit, _MOST_IN_PIECE))
-        for start in range(0, len(order), self.batch_size):
-            numbers = order[start : start + self.batch_size].tolist()
-            batch = BatchRows(self._buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
-            for first in range(0, len(numbers), length):
-                part = numbers[first : first + length]
-                yield part, [Row(batch, first + place) for place in range(len(part))]
-
-    def _samples_of(self, piece: Piece, epoch: int, alike: bool) -> list[TrainingSample | None]:
-        numbers, rows = piece
-        made: list[TrainingSample | None] = [None] * len(numbers)
-        if rows is not None:
-            made = self._samples.rows(numbers, rows, self.recipe, self.seed, epoch, self._rules())
-        return [
-            self._sample((epoch, number), alike) if sample is None else sample
-            for number, sample in zip(numbers, made)
-        ]
-
-    def _collated(self, samples: list[TrainingSample]) -> Batch:
-        return collate(samples, self._samples.labels, self.recipe, self._buffers, self.object_layout)
-
-    def _sample(self, address: tuple[int, int], alike: bool = True) -> TrainingSample | None:
-        epoch, number = address
-        rules = self._rules()
-        try:
-            sample = self._samples.sample(number, self.recipe, self.seed, epoch, rules)
-            if self.object_layout is not None:
-                self.object_layout.check(sample.targets)
-            if self.on_error == "skip" and alike and rules.reference is not None:
-                like = rules.reference
-                check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
-        except Exception as error:
-            name = self._name(number)
-            if self.on_error == "skip" and isinstance(error, BAD_FILE):
-                self.skipped[name] = str(error)
-                return None
-            named = name_file(error, name)
-            if isinstance(named, DecodeError):
-                named.add_note(
-                    "on_error='skip' leaves out what cannot be read, and lists it in Loader.skipped"
-                )
-            if named is error:
-                raise
-            raise named from error
-        if sample.converted is not None:
-            self._tell_converted(sample.name, sample.converted)
-        return sample
-
-    def _name(self, number: int) -> str:
-        """Name of a sample for a message about an error, whatever that error keeps from being read."""
-        try:
-            return self._samples.name(number)
-        except (OffgraphError, OSError, ValueError, LookupError, TypeError):
-            return f"{self._samples}, number {number}"
-
-    def _tell_converted(self, name: str, how: str) -> None:
-        first = not self.converted
-        self.converted[name] = how
-        if first:
-            converted_warning(name, how, "; Loader.converted lists what was")
-
-    def _first_skipped(self) -> str:
-        return f", such as {_named(*min(dict(self.skipped).items()))}; Loader.skipped lists all"
-
-    def _too_many(self, left_out: int, epoch: int) -> OffgraphError:
-        return OffgraphError(
-            f"{left_out:,} of {self.num_images:,} images of epoch {epoch} were left out so far, more than "
-            f"max_bad={self._allowed.text} allows{self._first_skipped()}. Look at these files and at the recipe, or raise "
-            "max_bad"
-        )
-
-    def _none_usable(self) -> OffgraphError:
-        name, why = min(dict(self.skipped or self._unusable).items(), default=("", "the source is empty"))
-        return OffgraphError(f"none of its images ({self.num_images:,}) could be used: {_named(name, why)}")
-
-
-def _check_color(color: Color | None, own: str | None, what: str, again: str) -> None:
-    """Refuse another colour policy than that of what is read already."""
-    if color not in (None, own):
-        was = "does not say how its images were read" if own is None else f"has color={own!r}"
-        raise ArgumentError(
-            f"color={color!r:.80}: {what} {was}; {again} with color={color!r:.80}, or leave it out"
-        )
-
-
-def _named(name: str, why: str) -> str:
-    """Name the file once: some reasons begin with its path already."""
-    return why if name in why else f"{name}: {why}"
