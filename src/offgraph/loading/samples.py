@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -15,66 +14,17 @@ from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample
 from offgraph.loading.labels import BatchLabels
-from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import fit_mask, run_checked
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
+from offgraph.pipeline.rows import BatchRows, Row
 from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
 from offgraph.sources import Source
 from offgraph.sources.base import Label, count_of, refuse_classes, spread
 from offgraph.sources.names import nfc, parse_class_names
 from offgraph.targets import Boxes, Image, Mask, Target, Targets
 
-__all__ = ["BatchRows", "DatasetSamples", "FileSamples", "Rules", "Samples", "TrainingSample"]
-
-
-class BatchRows:
-    """The array for the images of a batch, allocated when the first of them is known to fit.
-
-    What the records of a dataset say of its images may be a lie: no memory is taken on their word.
-
-    Parameters
-    ----------
-    buffers : Buffers
-    count : int
-    shape : tuple of int
-        Of one image.
-    dtype : dtype
-    """
-
-    def __init__(self, buffers: Buffers, count: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.shape, self.dtype = shape, dtype
-        self._buffers, self._count = buffers, count
-        self._lock = threading.Lock()
-        self._array: np.ndarray | None = None
-
-    def array(self) -> np.ndarray:
-        """Return the array of the whole batch."""
-        with self._lock:
-            if self._array is None:
-                self._array = self._buffers.empty((self._count, *self.shape), self.dtype)
-            return self._array
-
-
-class Row(NamedTuple):
-    """A place for an image in a batch."""
-
-    batch: BatchRows
-    number: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the image."""
-        return self.batch.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Its dtype."""
-        return self.batch.dtype
-
-    def array(self) -> np.ndarray:
-        """Return the memory of the image."""
-        return self.batch.array()[self.number]
+__all__ = ["BatchRows", "DatasetSamples", "FileSamples", "Row", "Rules", "Samples", "TrainingSample"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,61 @@
+"""Places for the images of a batch, in one array."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from offgraph.pipeline.buffers import Buffers
+
+__all__ = ["BatchRows", "Row"]
+
+
+class BatchRows:
+    """The array for the images of a batch, allocated when the first of them is known to fit.
+
+    What the records of a dataset say of its images may be a lie: no memory is taken on their word.
+
+    Parameters
+    ----------
+    buffers : Buffers
+    count : int
+    shape : tuple of int
+        Of one image.
+    dtype : dtype
+    """
+
+    def __init__(self, buffers: Buffers, count: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+        self._buffers, self._count = buffers, count
+        self._lock = threading.Lock()
+        self._array: np.ndarray | None = None
+
+    def array(self) -> np.ndarray:
+        """Return the array of the whole batch."""
+        with self._lock:
+            if self._array is None:
+                self._array = self._buffers.empty((self._count, *self.shape), self.dtype)
+            return self._array
+
+
+class Row(NamedTuple):
+    """A place for an image in a batch."""
+
+    batch: BatchRows
+    number: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the image."""
+        return self.batch.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Its dtype."""
+        return self.batch.dtype
+
+    def array(self) -> np.ndarray:
+        """Return the memory of the image."""
+        return self.batch.array()[self.number]
