@@ -104,6 +104,7 @@ from offgraph.transforms.geometric import (
     Pad as Pad,
     Perspective as Perspective,
     RandomCrop as RandomCrop,
+    RandomResizedCrop as RandomResizedCrop,
     Resize as Resize,
     Rotate as Rotate,
     Zoom as Zoom,

@@ -278,12 +278,16 @@ def test_map_says_where_pixels_come_from(step: Step, n: int):
     )
     # Away from the border, where neither a widened kernel nor a spline's border rule reaches.
     margin = np.full(n, 8.0 if isinstance(step, ResampledStep) else 0.0)
-    if isinstance(step, og.Resize):
+    first, last = np.zeros(n), np.array(size) - 1.0
+    weighs = isinstance(step, og.Resize | og.RandomResizedCrop)
+    if weighs:
         margin = KERNELS[step.kernel][1] * np.maximum(np.diag(grid.matrix), 1) + 1
-    inside = np.all((places >= margin) & (places <= np.array(size) - 1 - margin), axis=-1)
+        first = grid([-0.5] * n) + 0.5  # of the window
+        last = grid(np.array(grid.output_size) - 0.5) - 0.5
+    inside = np.all((places >= first + margin) & (places <= last - margin), axis=-1)
     assert inside.any()
     nearest = getattr(step, "order", 1) == 0 or getattr(step, "kernel", "") == "box"
-    slack = 0.5 + 1e-9 if nearest else 0.1 if isinstance(step, og.Resize) else 1e-3
+    slack = 0.5 + 1e-9 if nearest else 0.1 if weighs else 1e-3
     for axis in range(n):
         shape = [1] * n
         shape[axis] = -1

@@ -41,6 +41,10 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
         "Pad": st.builds(og.Pad, st.integers(0, 5), **rule),
         "Perspective": st.builds(og.Perspective, st.sampled_from([0.05, 0.12]), inwards=st.booleans(), **rule),
         "RandomCrop": st.builds(og.RandomCrop, shares, **rule),
+        "RandomResizedCrop": st.builds(
+            og.RandomResizedCrop, st.sampled_from([64, (60, 80)]), st.just((0.7, 1.0)),
+            kernel=st.sampled_from(["triangle", "cubic"]),
+        ),
         "Resize": st.builds(og.Resize, scale=st.sampled_from([0.85, 1.0, 1.3])),
         "Rotate": st.builds(og.Rotate, angle, reshape=st.booleans(), **plane, **rule),
         "Zoom": st.builds(

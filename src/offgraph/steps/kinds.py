@@ -117,8 +117,8 @@ class GeometricStep(Step):
 
     def operations(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
         """The operation of `lower`; a class with its own `apply` still moves other targets by its map."""
-        (op,) = found = super().operations(params, spec)
-        if isinstance(op, PythonStep) and type(self).map is not GeometricStep.map:
+        op, *more = found = super().operations(params, spec)
+        if not more and isinstance(op, PythonStep) and type(self).map is not GeometricStep.map:
             return (replace(op, leg=Leg(self._checked_map(params, spec), self.resampling(params))),)
         return found
 

@@ -9,6 +9,7 @@ from offgraph.transforms.geometric.lens_distortion import LensDistortion
 from offgraph.transforms.geometric.pad import Pad
 from offgraph.transforms.geometric.perspective import Perspective
 from offgraph.transforms.geometric.random_crop import RandomCrop
+from offgraph.transforms.geometric.random_resized_crop import RandomResizedCrop
 from offgraph.transforms.geometric.resize import Resize
 from offgraph.transforms.geometric.rotate import Rotate
 from offgraph.transforms.geometric.zoom import Zoom
@@ -23,6 +24,7 @@ __all__ = [
     "Pad",
     "Perspective",
     "RandomCrop",
+    "RandomResizedCrop",
     "Resize",
     "Rotate",
     "Zoom",

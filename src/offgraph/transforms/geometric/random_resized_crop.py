@@ -1,0 +1,184 @@
+"""Crop a random share of the image and resize it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+from offgraph.core.random import Draw
+from offgraph.core.specs import ArraySpec
+from offgraph.engine.resize import resize_reference
+from offgraph.geometry.base import CoordinateMap
+from offgraph.geometry.grid_map import GridMap
+from offgraph.geometry.resampling import Resampling
+from offgraph.steps import ops
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import GeometricStep, resampling_rule
+from offgraph.steps.parameters import PositiveRange, Size
+from offgraph.transforms.geometric.resize import Resize
+
+__all__ = ["RandomResizedCrop"]
+
+_TRIES = 10
+"""Draws of area and aspect ratio, as in torchvision and Albumentations, before the central crop is taken."""
+_BITS = 32
+"""Of the exponent of a drawn aspect ratio."""
+
+
+@step
+class RandomResizedCrop(GeometricStep):
+    """Crop a random area of a random aspect ratio, and resize it to a fixed size without aliasing.
+
+    A geometric step that always draws: the crop with which ImageNet classifiers are trained, as in torchvision and Albumentations.
+    An area is drawn evenly, an aspect ratio evenly on a logarithmic scale, then the place evenly among all places where
+    such a window fits. If ten windows do not fit, the largest central one within `ratio` is taken. Only images of two
+    spatial axes have an aspect ratio.
+
+    Exactness: whole pixels for the crop, then the bytes of `Resize` on the cropped image: no pixel outside the window is read. Masks
+    take the nearest pixel, as in `Resize`. Draws are equal in every bit on every machine: the logarithmic
+    scale is made by square roots and products, which IEEE 754 rounds correctly.
+
+    Parameters
+    ----------
+    size : int or tuple of int
+        (height, width) after the step, in pixels; one number is the length of both sides. With None in place of one
+        of them the aspect of the window is kept.
+    scale : float or (low, high)
+        Area of the window as a share of the image's area, above 0 and at most 1.
+    ratio : float or (low, high)
+        Aspect ratio of the window, width divided by height, before it is resized.
+    kernel : str
+        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
+    antialias : bool
+        Widen the kernel when shrinking. Without it pixels are skipped, and fine patterns alias into false coarse ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> image = np.zeros((90, 120, 3), np.uint8)
+    >>> out = og.Compose([og.RandomResizedCrop(64, scale=(0.3, 1))])(image=image, key=og.Key(seed=7))
+    >>> out.image.shape
+    (64, 64, 3)
+    """
+
+    dimensions = (2,)
+
+    size: Size
+    scale: PositiveRange = (0.08, 1.0)
+    ratio: PositiveRange = (3 / 4, 4 / 3)
+    kernel: Literal["box", "triangle", "cubic", "lanczos3"] = "triangle"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        if _bounds(self.scale)[1] > 1:
+            raise ValueError(f"scale={self.scale} is a share of the image's area: expected at most 1")
+        if isinstance(self.size, tuple) and len(self.size) != 2:
+            raise ValueError(f"size={self.size} has {len(self.size)} lengths: expected (height, width)")
+
+    @property
+    def averages(self) -> bool:
+        """Always, as `Resize`."""
+        return True
+
+    @property
+    def varies(self) -> bool:
+        """Always: the place is drawn."""
+        return True
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Draw the window: its first pixel and its size."""
+        height, width = spec.size
+        area = float(height * width)
+        for _ in range(_TRIES):
+            share, aspect = draw.value(self.scale), _log_uniform(draw, self.ratio)
+            wide, high = round(math.sqrt(area * share * aspect)), round(math.sqrt(area * share / aspect))
+            if 0 < high <= height and 0 < wide <= width:
+                start = [draw.integer(0, height - high), draw.integer(0, width - wide)]
+                return {"start": start, "window": [high, wide]}
+        high, wide = self._largest(height, width)
+        return {"start": [(height - high) // 2, (width - wide) // 2], "window": [high, wide]}
+
+    def _largest(self, height: int, width: int) -> tuple[int, int]:
+        """Lengths of the largest window whose aspect ratio is allowed."""
+        low, high = _bounds(self.ratio)
+        if width < height * low:
+            return min(height, max(1, round(width / low))), width
+        if width > height * high:
+            return height, min(width, max(1, round(height * high)))
+        return height, width
+
+    def _resize(self) -> Resize:
+        return _resize(self.size, self.kernel, self.antialias)
+
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
+        """The given size."""
+        return self._resize().output_size(tuple(params["window"]), {})
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The given size; a length that the aspect of the window decides is not known."""
+        return self._resize().open_size((None,) * len(size))
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> CoordinateMap:
+        """The window's pixels, then a half-pixel grid on them."""
+        crop = self._crop(params, spec)
+        return crop.then(self._resize().map({}, spec.resized(crop.output_size)))
+
+    def _crop(self, params: dict[str, Any], spec: ArraySpec) -> GridMap:
+        if 0 in spec.size:
+            raise ValueError(f"an image of {spec.size} has no pixels to resize")
+        return GridMap.crop(params["start"], params["window"], spec.size)
+
+    def resampling(self, params: dict[str, Any]) -> Resampling:
+        """No output pixel reads beyond the border."""
+        return resampling_rule(1, "nearest", 0.0, 0)
+
+    def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[ops.Op, ...]:
+        """Two operations: a crop, of which a file's decoder can make use, and a resize."""
+        crop = self._crop(params, spec)
+        resize = self._resize().lower({}, spec.resized(crop.output_size))
+        return (ops.Grid(crop, self.resampling(params)), *resize)
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """A slice, then two weight matrices."""
+        (top, left), (high, wide) = params["start"], params["window"]
+        window = image[top : top + high, left : left + wide]
+        size = self.output_size(image.shape, params)
+        return resize_reference(window, size, axes=(0, 1), kernel=self.kernel, antialias=self.antialias)
+
+
+@functools.lru_cache(maxsize=64)
+def _resize(size: Any, kernel: Any, antialias: bool) -> Resize:
+    return Resize(size, kernel=kernel, antialias=antialias)
+
+
+def _bounds(setting: float | tuple[float, float]) -> tuple[float, float]:
+    return setting if isinstance(setting, tuple) else (setting, setting)
+
+
+def _log_uniform(draw: Draw, setting: float | tuple[float, float]) -> float:
+    """Draw from (low, high) such that the logarithm is uniform: low * (high / low) ** u, u a fraction of 32 bits.
+
+    `pow` and `exp` round differently from one C library to the next. The power is the product, over the bits of u, of
+    the square root of high / low, its square root, and so on.
+    """
+    if not isinstance(setting, tuple):
+        return setting
+    word = draw.word() >> (64 - _BITS)
+    value = setting[0]
+    for place, root in enumerate(_roots(*setting), 1):
+        if word >> (_BITS - place) & 1:
+            value *= root
+    return min(value, setting[1])
+
+
+@functools.lru_cache(maxsize=64)
+def _roots(low: float, high: float) -> tuple[float, ...]:
+    """(high / low) to the powers 1/2, 1/4, ..., 2 ** -32."""
+    roots = [math.sqrt(high / low)]
+    while len(roots) < _BITS:
+        roots.append(math.sqrt(roots[-1]))
+    return tuple(roots)
