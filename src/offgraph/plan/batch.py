@@ -26,7 +26,7 @@ from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.ops import Pointwise, value_table
 from offgraph.targets import Image, Targets
 
-__all__ = ["Pending", "Place", "Preparer", "run_pending"]
+__all__ = ["Pending", "Place", "Preparer", "lowered", "run_pending", "unread"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +103,21 @@ class Pending(NamedTuple):
 
         Enough for what was drawn, and for the targets of an image that has no others beside it.
         """
-        array = self.given.image.array
-        # All elements are one: `np.broadcast_to` takes ten times as long.
-        zeros = np.ndarray(array.shape, array.dtype, bytes(array.itemsize), strides=(0,) * array.ndim)
-        unread = Targets({"image": self.given.image.with_array(zeros)}, self.given.metadata)
-        return self._replace(given=unread, natives=[], beside={})
+        alone = Targets({"image": unread(self.given.image.spec)}, self.given.metadata)
+        return self._replace(given=alone, natives=[], beside={})
+
+
+def unread(spec: ArraySpec) -> Image:
+    """Return an image whose pixels are all one zero in memory: it stands for one that nobody will read.
+
+    Parameters
+    ----------
+    spec : ArraySpec
+    """
+    dtype = np.dtype(spec.dtype)
+    # `np.broadcast_to` takes ten times as long.
+    zeros = np.ndarray(spec.shape, dtype, bytes(dtype.itemsize), strides=(0,) * len(spec.shape))
+    return Image(zeros, spec.axes)
 
 
 class Preparer:
@@ -166,10 +176,31 @@ class Preparer:
     def _lower(self, spec: ArraySpec, key: Key) -> _Lowered:
         applied, specs = draw(self._placed, spec, key)
         chain = lower(self._placed, applied, specs)
-        ops = fuse(chain) if self._fused else chain
-        natives = tuple(native_op(planned.op, planned.before) for planned in ops)
-        whole = None if None in natives or 0 in spec.shape else natives
-        return _Lowered(applied, chain, whole, specs[-1], np.dtype(specs[-1].dtype), _finite(ops, specs[-1]))  # type: ignore[arg-type]
+        return lowered(applied, chain, fuse(chain) if self._fused else chain, spec, specs[-1])
+
+
+def lowered(
+    applied: tuple[AppliedStep, ...],
+    chain: tuple[PlannedOp, ...],
+    ops: Sequence[PlannedOp],
+    before: ArraySpec,
+    after: ArraySpec,
+) -> _Lowered:
+    """Return what a sample goes through.
+
+    Parameters
+    ----------
+    applied : tuple of AppliedStep
+    chain : tuple of PlannedOp
+        Of the whole recipe, before fusion.
+    ops : sequence of PlannedOp
+        What is run.
+    before, after : ArraySpec
+        Of the image that they are run on, and of the result.
+    """
+    natives = tuple(native_op(planned.op, planned.before) for planned in ops)
+    whole = None if None in natives or 0 in before.shape else natives
+    return _Lowered(applied, chain, whole, after, np.dtype(after.dtype), _finite(ops, after))  # type: ignore[arg-type]
 
 
 _MOST_KEPT = 64

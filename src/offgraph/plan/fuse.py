@@ -31,7 +31,7 @@ from offgraph.geometry import AffineMap, CoordinateMap, GridMap, Resampling
 from offgraph.plan.lower import PlannedOp
 from offgraph.steps.ops import Clip, Filter, GeometricOp, Grid, Pointwise, Resample, Resize, Zoom
 
-__all__ = ["fuse"]
+__all__ = ["copies_inside", "fuse"]
 
 _SLACK = 1e-9
 """Pixels by which rounding may carry a coordinate over the border of an image that it lies on."""
@@ -93,7 +93,9 @@ def _separates(planned: PlannedOp) -> str:
 
 
 def _crops_after_values(ops: Sequence[PlannedOp]) -> bool:
-    return any(isinstance(before.op, Pointwise) and _is_inside(after.op) for before, after in pairwise(ops))
+    return any(
+        isinstance(before.op, Pointwise) and copies_inside(after.op) for before, after in pairwise(ops)
+    )
 
 
 def _crops_first(ops: Iterable[PlannedOp]) -> list[PlannedOp]:
@@ -104,7 +106,7 @@ def _crops_first(ops: Iterable[PlannedOp]) -> list[PlannedOp]:
     """
     moved: list[PlannedOp] = []
     for planned in ops:
-        if not _is_inside(planned.op):
+        if not copies_inside(planned.op):
             moved.append(planned)
             continue
         later: list[PlannedOp] = []
@@ -176,7 +178,7 @@ class _Group:
         self.members = [first]
         self.map = op.map
         self.rule = None if isinstance(op, Grid) else op.resampling
-        self.border = None if _is_inside(op) else op.resampling
+        self.border = None if copies_inside(op) else op.resampling
         self.clips: list[tuple[CoordinateMap, tuple[int, ...]]] = []
         self.resampled_axes = _resampled_axes(op)
 
@@ -184,7 +186,7 @@ class _Group:
         """Return why an operation cannot join, or nothing."""
         if reason := self._other_axes(op):
             return reason
-        if _is_inside(op):
+        if copies_inside(op):
             return ""
         if self.map.generality is None:
             return "a displacement is the last map of a group"
@@ -228,13 +230,13 @@ class _Group:
         assert isinstance(op, GeometricOp)
         before = self.map
         self.clips = [(grid.then(op.map), size) for grid, size in self.clips]
-        if not (_is_inside(op) or self.rule is None or op.map.reads_inside(_SLACK)):
+        if not (copies_inside(op) or self.rule is None or op.map.reads_inside(_SLACK)):
             self.clips.append((op.map, before.output_size))
         self.map = before.then(op.map)
         if not isinstance(op, Grid) and self.rule is None:
             self.rule = op.resampling
             self.resampled_axes = _resampled_axes(op)
-        if not _is_inside(op) and self.border is None:
+        if not copies_inside(op) and self.border is None:
             self.border = op.resampling
         self.members.append(planned)
 
@@ -277,7 +279,7 @@ class _Group:
         return True
 
 
-def _is_inside(op: object) -> bool:
+def copies_inside(op: object) -> bool:
     """Whether an operation copies whole pixels that are all there: a flip, a turn, a crop."""
     return isinstance(op, Grid) and not op.map.reaches_outside
 

@@ -33,7 +33,7 @@ from offgraph.steps.base import Step
 from offgraph.targets import Heatmap, Image, Mask, Target, Targets
 from offgraph.targets.gridded import GriddedTarget
 
-__all__ = ["Compose", "PreparedSample", "as_recipe", "run_prepared"]
+__all__ = ["Compose", "PreparedSample", "as_recipe", "record_of", "run_prepared"]
 
 _NO_DRAWS = Key()
 """The key where nothing is drawn."""
@@ -299,7 +299,7 @@ class Compose(NotebookView):
     ) -> Result:  # fmt: skip
         made, log, history = run(part, targets, key, recorded, max_pixels, fused=fuse)
         digest = self.digest if fuse == self.fuse else identity.digest(self, fuse=fuse)
-        return Result(made, _record(digest, key, start, part, log), history)
+        return Result(made, record_of(digest, key, start, part, log), history)
 
     def prepare(self, targets: Targets, key: Key, place: Place, start: int = 0) -> PreparedSample | None:
         """Prepare a sample to be run with others in one native call, from step `start` on.
@@ -470,7 +470,7 @@ class PreparedSample(NamedTuple):
         """Return what was drawn, as in `Result.record`."""
         recipe = self.recipe
         part = recipe._placed[self.start :]
-        return _record(recipe.digest, self.key, self.start, part, self.pending.applied)
+        return record_of(recipe.digest, self.key, self.start, part, self.pending.applied)
 
 
 def run_prepared(samples: Sequence[PreparedSample]) -> None:
@@ -484,9 +484,10 @@ def run_prepared(samples: Sequence[PreparedSample]) -> None:
     run_pending([sample.pending for sample in samples])
 
 
-def _record(
+def record_of(
     digest: str, key: Key, start: int, part: Sequence[PlacedStep], applied: Sequence[AppliedStep]
 ) -> dict[str, Any]:
+    """Return what was drawn as plain JSON: `Result.record`."""
     return {
         "recipe": digest,
         "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
