@@ -41,6 +41,11 @@ from offgraph.geometry import (
     orientation_map as orientation_map,
 )
 from offgraph.loading.batch import Batch as Batch
+from offgraph.loading.benchmark_report import (
+    BenchmarkReport as BenchmarkReport,
+    MeasuredPart as MeasuredPart,
+    ModelTiming as ModelTiming,
+)
 from offgraph.loading.loader import Loader as Loader
 from offgraph.postprocess import (
     FillHoles as FillHoles,
@@ -59,6 +64,7 @@ from offgraph.core.random import Draw as Draw, Key as Key
 from offgraph.recipe.files import STEPS as STEPS
 from offgraph.recipe.identity import explain_mismatch as explain_mismatch
 from offgraph.steps.registry import register as register
+from offgraph.views.benchmark_page import save_benchmark as save_benchmark
 from offgraph.views.html import Figure as Figure, Report as Report
 from offgraph.inference.results import save_predictions as save_predictions
 from offgraph.sources import (

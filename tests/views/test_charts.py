@@ -139,3 +139,24 @@ def test_a_scatter_shows_each_pair_where_it_lies():
     assert [round(off(dot)) for dot in dots[:2]] == [0, 0] and off(dots[2]) > 50
     assert len(list(parsed(charts.scatter(range(9999), range(9999), "n")).iter("circle"))) <= 2000
     parsed(charts.scatter([], [], HOSTILE[0]))
+
+
+def test_bars_are_as_long_as_their_amounts():
+    rows = [("read", [0.5, 0.25]), ("decode", [2.0, 1.0]), ("store", [0.0, 0.0])]
+    chart = charts.bars(rows, ["1 thread", "2 threads"], "ms")
+    found = cells(chart)
+    widths = [float(cell.get("width") or "nan") for cell in found]
+    assert widths == [85, 42.5, 340, 170, 0, 0]
+    assert [cell.get("class") for cell in found] == ["hit", "miss"] * 3
+    assert found[2].findtext("title") == "decode, 1 thread: 2 ms"
+    assert len({cell.get("y") for cell in found}) == 6 and len({cell.get("x") for cell in found}) == 1
+    assert {"read", "decode", "store", "1 thread", "2 threads", "0.25"} <= set(texts(chart))
+    assert charts.bars([], ["1 thread"], "ms").width > 0
+
+
+def test_bars_hold_any_name_and_refuse_what_has_no_length():
+    for name in HOSTILE:
+        parsed(charts.bars([(name, [1.0])], [name], name))
+    for amounts in ([1.0, 2.0], [-1.0], [float("nan")], [float("inf")]):
+        with pytest.raises(StepError, match="expected 1 finite amounts of at least 0"):
+            charts.bars([("decode", amounts)], ["1 thread"], "ms")

@@ -19,6 +19,7 @@ from typing import Annotated, Any, cast
 import typer
 import typer.core
 
+from offgraph.apps.bench_command import bench
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
 from offgraph.core.choices import ArrayEncoding, Color, Compression, NonFinite, OnError, Outputs, Store
 
@@ -335,6 +336,9 @@ def doctor(
         replace(report, findings=findings).render(Console())
     if strict and (report.bad or report.refused):
         raise typer.Exit(3)
+
+
+app.command("bench")(opens_source(bench))
 
 
 @app.command()

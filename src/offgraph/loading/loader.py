@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -33,6 +33,8 @@ from offgraph.targets.box_formats import BoxFormat
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from offgraph.loading.benchmark_report import BenchmarkReport
 
 __all__ = ["Batch", "Loader"]
 
@@ -374,3 +376,58 @@ class Loader(NotebookView):
         from offgraph.frameworks.tensorflow import dataset
 
         return dataset(self, epoch=epoch, advance=advance)
+
+    def benchmark(
+        self,
+        *,
+        images: int | None = None,
+        seconds: float = 20.0,
+        step: Callable[[Any], Any] | float | None = None,
+        framework: str = "numpy",
+    ) -> BenchmarkReport:
+        """Measure what each part of the work takes, and say what limits the job.
+
+        Reading, decoding, each operation of the recipe, storing, and handing batches over are run on the same images of
+        the epoch that comes first, on one thread and on :attr:`threads`, several times in turn. Files are read from the
+        system's cache: a cold drive is slower.
+
+        Parameters
+        ----------
+        images : int, optional
+            Images that each measurement runs over. Default: as many as fit into `seconds`, at most 1,000.
+        seconds : float
+            About how long to measure.
+        step : callable or float, optional
+            A function of a batch, such as ``model.train_on_batch``, or the seconds that one step of the model takes, to
+            see whether it has to wait for batches.
+        framework : {"numpy", "tensorflow"}
+            What batches are handed over to. ``step`` gets what the framework's dataset gives, or with ``"numpy"`` a
+            :class:`offgraph.Batch`.
+
+        Returns
+        -------
+        BenchmarkReport
+            Printed as a table and a verdict; :func:`offgraph.save_benchmark` writes a page with a plot.
+
+        Raises
+        ------
+        ArgumentError
+            For an argument that cannot be used; names it.
+        OffgraphError
+            For the first image that cannot be used, where ``on_error="raise"``, and where none can.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import offgraph as og
+        >>> with tempfile.TemporaryDirectory() as photos:
+        ...     for number in range(8):
+        ...         og.imwrite(f"{photos}/{number}.png", np.zeros((20, 30, 3), np.uint8))
+        ...     loader = og.Loader(photos, [og.Resize((8, 8)), og.Normalize("imagenet")], threads=1)
+        ...     report = loader.benchmark(seconds=0.1)
+        >>> [part.name for part in report.parts]
+        ['read', 'decode', 'Resize', 'Normalize', 'store in batches']
+        """
+        from offgraph.loading.measurement import measure
+
+        return measure(self, images=images, seconds=seconds, step=step, framework=framework)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -76,6 +77,13 @@ class SampleMaker:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def with_recipe(self, recipe: Compose) -> SampleMaker:
+        """Return one of the same samples with another recipe, and lists of its own of what was left out; it does not warn."""
+        other = copy.copy(self)
+        other.recipe, other.skipped, other.converted, other.warned = recipe, {}, {}, True
+        other._specs, other._known, other._unusable = None, None, {}
+        return other
 
     def rules(self) -> Rules:
         """Say what is taken into a batch, known before the first one; made once."""

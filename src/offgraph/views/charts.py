@@ -13,9 +13,10 @@ import numpy as np
 from offgraph.core.errors import StepError
 from offgraph.views.text import clean, shorten
 
-__all__ = ["Chart", "confusion_matrix", "scatter", "training_curves"]
+__all__ = ["Chart", "bars", "confusion_matrix", "scatter", "training_curves"]
 
 _FONT = 12
+_ROW_LABEL = 44  # characters of a name beside a bar
 _LABEL = 26  # characters of a class name beside a matrix
 _WRITTEN = 25  # classes up to which the counts are written into a matrix
 _LABELLED = 60  # classes up to which a matrix names its rows and columns
@@ -190,6 +191,68 @@ def _curves(name: str, values: Mapping[str, Sequence[float]]) -> Chart:
     return _chart(
         parts, plot.width, plot.height, f"{clean(name)} by epoch", f"{clean(name)} by epoch: {shown}"
     )
+
+
+def bars(rows: Sequence[tuple[str, Sequence[float]]], series: Sequence[str], quantity: str) -> Chart:
+    """Chart amounts as horizontal bars: a row for each name, in it a bar for each series.
+
+    Parameters
+    ----------
+    rows : sequence of (str, sequence of float)
+        Names, each with one amount of at least 0 per series.
+    series : sequence of str
+        One or two names; the first is drawn in the first colour.
+    quantity : str
+        What the amounts are, with their unit.
+
+    Raises
+    ------
+    StepError
+        Where a row has another number of amounts than there are series, or one below 0 or not finite.
+
+    Examples
+    --------
+    >>> bars([("read", [0.1, 0.05]), ("decode", [1.2, 0.7])], ["1 thread", "2 threads"], "ms").markup.count("<rect")
+    4
+    """
+    for name, amounts in rows:
+        if len(amounts) != len(series) or not all(math.isfinite(value) and value >= 0 for value in amounts):
+            raise StepError(
+                f"{name!r:.80}: expected {len(series)} finite amounts of at least 0, got {list(amounts)}"
+            )
+    most = max((value for _, amounts in rows for value in amounts), default=0.0) or 1.0
+    labels = [shorten(clean(name), _ROW_LABEL) for name, _ in rows]
+    left = max((_width(label) for label in labels), default=0.0) + 10
+    thick, gap = 14.0, 9.0
+    high = len(series) * thick + gap
+    scale = 340 / most
+    parts: list[str] = []
+    at = left
+    for kind, name in zip(("hit", "miss"), series):
+        parts.append(f'<circle class="{kind}" cx="{at + 6:g}" cy="{_FONT / 2:g}" r="5"/>')
+        parts.append(_text(at + 16, _FONT / 2, clean(name), "start", "quiet"))
+        at += 36 + _width(clean(name))
+    top = 2.0 * _FONT
+    for number, ((name, amounts), label) in enumerate(zip(rows, labels)):
+        y = top + number * high
+        parts.append(_text(left - 8, y + len(series) * thick / 2, label, "end", title=name))
+        for place, (kind, value) in enumerate(zip(("hit", "miss"), amounts)):
+            shown = f"{clean(name)}, {clean(series[place])}: {value:.3g} {clean(quantity)}"
+            parts.append(
+                f'<rect class="{kind}" x="{left:g}" y="{y + place * thick:g}" width="{value * scale:.2f}" height="{thick - 2:g}">'
+                f"<title>{html.escape(shown)}</title></rect>"
+            )
+            parts.append(
+                _text(
+                    left + value * scale + 6,
+                    y + place * thick + thick / 2 - 1,
+                    f"{value:.3g}",
+                    "start",
+                    size=10,
+                )
+            )
+    width, height = left + 340 + 60, top + len(rows) * high
+    return _chart(parts, width, height, clean(quantity), f"{clean(quantity)} of {len(rows)} rows")
 
 
 class _Axis:

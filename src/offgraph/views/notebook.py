@@ -15,18 +15,29 @@ from offgraph.core.errors import OffgraphError
 from offgraph.formats.encoding import encode_png
 from offgraph.targets import Boxes, Points
 from offgraph.views import draw
+from offgraph.views.benchmark_page import part_bars
 from offgraph.views.marks import mark
 from offgraph.views.text import clean
 
 if TYPE_CHECKING:
     from offgraph.inference.predictor import Prediction
     from offgraph.loading.batch import Batch
+    from offgraph.loading.benchmark_report import BenchmarkReport
     from offgraph.loading.loader import Loader
     from offgraph.recipe.compose import Compose
     from offgraph.recipe.result import Result
     from offgraph.sources import Source
 
-__all__ = ["VIEWS", "of_batch", "of_loader", "of_prediction", "of_recipe", "of_result", "of_source"]
+__all__ = [
+    "VIEWS",
+    "of_batch",
+    "of_benchmark",
+    "of_loader",
+    "of_prediction",
+    "of_recipe",
+    "of_result",
+    "of_source",
+]
 
 _MOST = 8
 _SIDE = 128
@@ -97,6 +108,19 @@ def of_recipe(recipe: Compose) -> str:
     return f"<div><div>{html.escape(f'Recipe of {len(recipe.steps)} steps')}</div>{table}</div>"
 
 
+def of_benchmark(report: BenchmarkReport) -> str:
+    """The bars of its parts, and the verdict."""
+    said = "".join(f"<div>{html.escape(clean(line))}</div>" for line in (report.summary, *report.verdict))
+    return f"<div>{said}{_coloured(part_bars(report).markup)}</div>"
+
+
+def _coloured(markup: str) -> str:
+    """A chart outside the pages, whose style sheet a notebook does not have."""
+    for kind, colour in (("hit", "#0072b2"), ("miss", "#d55e00")):
+        markup = markup.replace(f'class="{kind}"', f'fill="{colour}"')
+    return markup.replace("<text", '<text fill="currentColor"')
+
+
 def _batch(batch: Batch, class_names: Sequence[str]) -> list[Shown]:
     images = list(islice(batch.image, _MOST))
     bounds = draw.common_range(images)
@@ -155,6 +179,7 @@ def _address(rgb: np.ndarray) -> str:
 
 VIEWS: dict[str, Callable[[Any], str]] = {
     "Batch": of_batch,
+    "BenchmarkReport": of_benchmark,
     "Compose": of_recipe,
     "Loader": of_loader,
     "Prediction": of_prediction,
