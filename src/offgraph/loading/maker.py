@@ -75,6 +75,21 @@ class SampleMaker:
         vars(self).update(state)
         self._looking = threading.Lock()
 
+    def over(self, samples: Samples) -> SampleMaker:
+        """Return one with the same settings, over other samples of the same source; nothing is left out yet."""
+        made = SampleMaker(
+            samples,
+            self.recipe,
+            self.seed,
+            objects=self.objects,
+            mask_dtype=self.mask_dtype,
+            non_finite=self.non_finite,
+            on_error=self.on_error,
+            threads=self.threads,
+        )
+        made._known = self.rules()
+        return made
+
     def __len__(self) -> int:
         return len(self.samples)
 

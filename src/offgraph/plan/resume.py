@@ -86,8 +86,19 @@ class Resumer:
     def __init__(self, placed: Sequence[PlacedStep], done: int, *, fused: bool) -> None:
         self._placed, self._done, self._fused = placed, done, fused
         self._draws = any(here.step.draws for here in placed)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Create what is not pickled."""
         self._parts: dict[ArraySpec, tuple[tuple[int, ...], ...]] = {}
         self._plans: dict[ArraySpec, ResumedPlan] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_parts", "_plans")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._prepare()
 
     def plan(self, spec: ArraySpec, key: Key) -> ResumedPlan:
         """Say what is left to run.

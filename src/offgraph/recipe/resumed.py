@@ -6,6 +6,7 @@ from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
 from offgraph.plan.batch import Place
+from offgraph.plan.draw import draw
 from offgraph.plan.resume import Resumer
 from offgraph.recipe.compose import Compose, PreparedSample, record_of
 from offgraph.recipe.result import Result
@@ -72,6 +73,16 @@ class ResumedRecipe:
         except StepError as error:
             return str(error)
         return ""
+
+    def kept_spec(self, spec: ArraySpec) -> ArraySpec:
+        """Return the spec after the steps that are done, of an image's at the start.
+
+        Raises
+        ------
+        StepError
+            Where a step cannot be applied.
+        """
+        return draw(self.recipe._placed[: self.done], spec, Key())[1][-1]
 
     def keep(self, image: Image) -> Image:
         """Return the image after the steps that are done, without others' memory in it.
