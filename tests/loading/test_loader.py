@@ -214,7 +214,8 @@ def test_a_bad_file_ends_the_pass_with_its_name(spoiled: Path) -> None:
     before = set(threading.enumerate())
     with pytest.raises(og.DecodeError, match=r"ant/cut\.png") as caught:
         list(og.Loader(spoiled, recipe(), threads=2, shuffle=False))
-    (note,) = caught.value.__notes__  # below the traceback that model.fit shows
+    sample, note = caught.value.__notes__  # below the traceback that model.fit shows
+    assert sample == "the sample: ant/cut.png, epoch 0, index 5"
     assert note.startswith("on_error='skip' leaves out what cannot be read")
     assert set(threading.enumerate()) == before
 
@@ -245,7 +246,10 @@ def test_mistakes_arrive_with_their_own_traceback_and_the_file(photos: Path) -> 
 
     with pytest.raises(LookupError, match="a mistake of mine") as caught:
         list(og.Loader(photos, Broken(), shuffle=False, on_error="skip"))
-    assert caught.value.__notes__ == ["while working on ant/0.png"]
+    assert caught.value.__notes__ == [
+        "while working on ant/0.png",
+        "the sample: ant/0.png, epoch 0, index 0",
+    ]
     assert "in run" in "".join(traceback.format_exception(caught.value))
 
 

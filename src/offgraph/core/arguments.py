@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import operator
 import os
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 from offgraph.core.errors import ArgumentError, OffgraphError
 
-__all__ = ["path_of", "whole_number"]
+__all__ = ["path_of", "seconds", "whole_number"]
 
 
 def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> Path:
@@ -40,3 +42,16 @@ def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentErr
     if number is None or number < least:
         raise error(f"{name}={value!r:.80}: give a whole number of at least {least}")
     return number
+
+
+def seconds(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> float | None:
+    """Return a time limit as a float, None for none; what is not a positive number is refused by name."""
+    if value is None:
+        return None
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Real)
+        or not 0 < (limit := float(value)) < math.inf
+    ):
+        raise error(f"{name}={value!r:.80}: give a number of seconds, or None for no limit")
+    return limit

@@ -13,11 +13,20 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from offgraph.core.errors import DecodeError, FileAccessError, MachineError
 
-__all__ = ["Mount", "is_machine", "machine_error", "read_error", "with_retries"]
+__all__ = [
+    "READ_TIMEOUT",
+    "Mount",
+    "Read",
+    "is_machine",
+    "machine_error",
+    "read_error",
+    "read_of",
+    "with_retries",
+]
 
 Made = TypeVar("Made")
 
@@ -121,6 +130,63 @@ def with_retries(call: Callable[[], Made], stop: threading.Event | None = None) 
             if stop.wait(pause):
                 raise
     return call()
+
+
+READ_TIMEOUT = 120.0
+"""Seconds without a byte after which a drive, or a server, is taken for gone. A disk that has to start takes 15."""
+
+_reads: dict[int, Read] = {}
+"""By thread, the read that it is in."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reads.clear)  # numbers of threads are used again
+
+
+class Read:
+    """Marks what this thread waits for a drive to do, so that another thread can tell a read that never returns.
+
+    A call to the system that waits for a dead mount cannot be interrupted, by nobody; whoever waits for the thread's
+    result can cease to (`offgraph.pipeline.workers`).
+
+    Parameters
+    ----------
+    path : path or str
+        The file, for the message.
+
+    Examples
+    --------
+    >>> with Read("a.png") as read:
+    ...     read.step()
+    ...     read_of(threading.get_ident()) is read
+    True
+    """
+
+    __slots__ = ("_outer", "path", "steps")
+
+    def __init__(self, path: object) -> None:
+        self.path = path
+        self.steps = 0
+
+    def step(self) -> None:
+        """Note progress: the time counts from here."""
+        self.steps += 1
+
+    def __enter__(self) -> Self:
+        thread = threading.get_ident()
+        self._outer = _reads.get(thread)
+        _reads[thread] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        thread = threading.get_ident()
+        if self._outer is None:
+            _reads.pop(thread, None)
+        else:
+            _reads[thread] = self._outer
+
+
+def read_of(thread: int | None) -> Read | None:
+    """Return the read that a thread is in, by the thread's number; None where it is in none."""
+    return None if thread is None else _reads.get(thread)
 
 
 class Mount:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import BinaryIO, get_args
 
 import numpy as np
 
 from offgraph.core.arguments import path_of, whole_number
 from offgraph.core.choices import Alpha, FileColor
-from offgraph.core.errors import ArgumentError, DecodeError
-from offgraph.core.machine import is_machine, machine_error, read_error
+from offgraph.core.errors import ArgumentError, DecodeError, FileAccessError
+from offgraph.core.machine import Read, is_machine, machine_error, read_error
 from offgraph.formats import FormatError, Limits, StoredImage, recognise
 from offgraph.formats.base import cause_of
 from offgraph.formats.display import paint
@@ -26,6 +27,7 @@ MAX_PIXELS = 178_956_970
 """Default limit on height × width × frames: where Pillow raises its decompression bomb error, too."""
 
 _FILE_OVERHEAD = 1 << 24  # metadata that a file may hold beyond its pixels
+_PART = 1 << 24  # bytes of a large file that are read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,7 @@ def read(
     ------
     DecodeError
         Where the file cannot be read; the message begins with its path and ends with the cause. It is a
-        `FileAccessError` where the file is missing or may not be opened.
+        `FileAccessError` where the file is missing, may not be opened, or was written to meanwhile.
     MachineError
         Where handles, memory, drive or network failed: nothing is said about the file.
     ArgumentError
@@ -168,6 +170,8 @@ def read(
         if stored.orientation != 1:
             limits.check_made(array.nbytes, array.nbytes, "turning it upright")
         array = upright(array, stored.orientation, named)
+    except FileAccessError:
+        raise
     except OSError as error:
         raise read_error(name, error) from error
     except Exception as error:
@@ -231,27 +235,46 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     ------
     FormatError
         Where the path is not a regular file, or the file is larger.
+    FileAccessError
+        Where something wrote into the file meanwhile.
     OSError
         Where it cannot be opened.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        # A socket, or a device without a driver, fails with the same error numbers as a failing drive.
-        doubtful = error.errno in (errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP) and Path(path).exists()
-        if doubtful and not Path(path).is_file():
-            raise FormatError("not a regular file") from None
-        raise
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise FormatError("not a regular file")
-        if status.st_size > max_bytes:
-            raise FormatError(
-                f"a file of {status.st_size:,} bytes, more than the limit of {max_bytes:,}; "
-                f"if it can be trusted, raise max_pixels"
+    with Read(path) as read:
+        try:
+            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            # A socket, or a device without a driver, fails with the same error numbers as a failing drive.
+            doubtful = error.errno in (errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP) and Path(path).exists()
+            if doubtful and not Path(path).is_file():
+                raise FormatError("not a regular file") from None
+            raise
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise FormatError("not a regular file")
+            if status.st_size > max_bytes:
+                raise FormatError(
+                    f"a file of {status.st_size:,} bytes, more than the limit of {max_bytes:,}; "
+                    f"if it can be trusted, raise max_pixels"
+                )
+            if status.st_size < _PART:
+                data = file.read()
+            else:
+                data = b"".join(_parts(file, read))
+            now = os.fstat(handle)
+        if (now.st_mtime_ns, now.st_size) != (status.st_mtime_ns, status.st_size) or len(data) != now.st_size:
+            raise FileAccessError(
+                f"{os.fspath(path)}: changed while it was read; write a file under another name, then rename it"
             )
-        return file.read()
+        return data
+
+
+def _parts(file: BinaryIO, read: Read) -> Iterator[bytes]:
+    """The contents of a large file, with a note of progress after each part."""
+    while part := file.read(_PART):
+        yield part
+        read.step()
 
 
 def _check_shape(stored: StoredImage, declared: list[tuple[int, int]]) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from offgraph.core.arguments import whole_number
+from offgraph.core.arguments import seconds, whole_number
 from offgraph.core.choices import Color, NonFinite, Task
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, BuildError
+from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key
 from offgraph.core.specs import OpenSpec
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
@@ -103,6 +104,9 @@ class Loader(NotebookView):
         image's own edge.
     prefetch : int
         Number of batches made ahead of the one in use.
+    read_timeout : float, optional
+        Seconds that one file may be read without progress. Longer than that, and the drive or the server that it lies on
+        is taken for gone: the pass ends with a MachineError that names the file. None waits for ever.
     other_recipe : bool
         Allow another recipe for a built dataset. The whole of it is run on the images as they are stored.
     start_epoch : int
@@ -164,12 +168,14 @@ class Loader(NotebookView):
         max_boxes: int | None = None,
         box_format: BoxFormat | None = None,
         prefetch: int = 2,
+        read_timeout: float | None = READ_TIMEOUT,
         other_recipe: bool = False,
         start_epoch: int = 0,
     ) -> None:
         self.threads = whole_number("threads", default_threads() if threads is None else threads)
         self.batch_size = whole_number("batch_size", batch_size)
         self.prefetch = whole_number("prefetch", prefetch)
+        self.read_timeout = seconds("read_timeout", read_timeout)
         if on_error not in ("raise", "skip"):
             raise ArgumentError(f"on_error={on_error!r:.80}: choose 'raise' or 'skip'")
         for name, value in (
@@ -226,6 +232,7 @@ class Loader(NotebookView):
             non_finite=self.non_finite,
             on_error=on_error,
             threads=self.threads,
+            read_timeout=self.read_timeout,
         )
         self._prepare()
 
@@ -336,7 +343,7 @@ class Loader(NotebookView):
         """
         number = Key(self.seed, number).epoch
         alike = self.batch_size > 1 if one_shape is None else one_shape
-        batching = Batching(self.batch_size, self.drop_last, self.threads, self._allowed)
+        batching = Batching(self.batch_size, self.drop_last, self.threads, self._allowed, self.read_timeout)
         made = Pass(self._maker, batching, self._buffers, number, self.order(number), alike)
         stop = threading.Event()
         return read_ahead(made.batches(stop), self.prefetch, stop)

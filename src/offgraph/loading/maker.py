@@ -40,6 +40,8 @@ class SampleMaker:
     on_error : {"raise", "skip"}
     threads : int
         To look at a few samples with, before the first is made.
+    read_timeout : float or None
+        Seconds that one read of a file may take meanwhile.
     """
 
     def __init__(
@@ -53,10 +55,11 @@ class SampleMaker:
         non_finite: NonFinite,
         on_error: Literal["raise", "skip"],
         threads: int,
+        read_timeout: float | None,
     ) -> None:
         self.samples, self.recipe, self.seed = samples, recipe, seed
         self.objects, self.mask_dtype, self.non_finite = objects, mask_dtype, non_finite
-        self.on_error, self.threads = on_error, threads
+        self.on_error, self.threads, self.read_timeout = on_error, threads, read_timeout
         self.skipped: dict[str, str] = {}
         """Name → reason of what was left out so far."""
         self.converted: dict[str, str] = {}
@@ -109,7 +112,7 @@ class SampleMaker:
 
     def _reference(self) -> Reference | None:
         """Look at a few samples spread over the source, and at the others until one can be used."""
-        probes, bad = self.samples.probes(self.recipe, self.threads)
+        probes, bad = self.samples.probes(self.recipe, self.threads, self.read_timeout)
         if not probes:
             self._unusable = bad
             return None
@@ -174,12 +177,13 @@ class SampleMaker:
             if self.on_error == "skip" and alike and rules.reference is not None:
                 like = rules.reference
                 check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
-        except Exception as error:
+        except BaseException as error:
             name = self._name(number)
             if self.on_error == "skip" and isinstance(error, BAD_FILE):
                 self.skipped[name] = str(error)
                 return None
             named = name_file(error, name)
+            named.add_note(f"the sample: {name}, epoch {epoch}, index {number}")
             if isinstance(named, DecodeError):
                 named.add_note(
                     "on_error='skip' leaves out what cannot be read, and lists it in Loader.skipped"

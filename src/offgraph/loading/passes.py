@@ -46,12 +46,15 @@ class Batching:
         That make the samples.
     allowed : MaxBad
         Images that one pass may leave out.
+    read_timeout : float or None
+        Seconds that one read of a file may take.
     """
 
     batch_size: int
     drop_last: bool
     threads: int
     allowed: MaxBad
+    read_timeout: float | None
 
 
 class Pass:
@@ -83,7 +86,7 @@ class Pass:
         self.epoch, self.order, self.alike = epoch, order, alike
 
     def batches(self, stop: threading.Event) -> Generator[Batch, None, None]:
-        """Make the batches; whoever waits to try again is not waited for once `stop` is set."""
+        """Make the batches; once `stop` is set, nothing is waited for."""
         waiting: list[TrainingSample] = []
         used = left_out = 0
         size, allowed = self.batching.batch_size, self.batching.allowed
@@ -91,7 +94,15 @@ class Pass:
         def samples_of(piece: Piece) -> list[TrainingSample | None]:
             return with_retries(lambda: self.maker.make(self.epoch, *piece, self.alike), stop)
 
-        with closing(ordered_map(samples_of, self._pieces(), threads=self.batching.threads)) as made:
+        batching = self.batching
+        mapped = ordered_map(
+            samples_of,
+            self._pieces(),
+            threads=batching.threads,
+            ended=stop,
+            read_timeout=batching.read_timeout,
+        )
+        with closing(mapped) as made:
             for sample in itertools.chain.from_iterable(made):
                 left_out += sample is None
                 used += sample is not None

@@ -11,6 +11,7 @@ import numpy as np
 
 from offgraph.core.choices import NonFinite
 from offgraph.core.errors import StepError
+from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample
 from offgraph.loading.labels import BatchLabels
@@ -121,7 +122,9 @@ class Samples(Protocol):
         """Name of a file, for messages."""
         ...
 
-    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+    def probes(
+        self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
+    ) -> tuple[list[Probe], dict[str, str]]:
         """Look at a few samples, without running the recipe, to know what most are like."""
         ...
 
@@ -172,9 +175,11 @@ class FileSamples:
         """Name of a file, for messages."""
         return self.source[number].name
 
-    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+    def probes(
+        self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
+    ) -> tuple[list[Probe], dict[str, str]]:
         """Read the typical items of the source."""
-        return look_at_source(self.source, recipe, threads)
+        return look_at_source(self.source, recipe, threads, read_timeout)
 
     def mask_dtypes(self) -> tuple[str, ...]:
         """Return nothing: the files would have to be read."""
@@ -236,7 +241,9 @@ class DatasetSamples:
         """Name of the file an example was made of, for messages."""
         return self.dataset.line(number)["name"]
 
-    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+    def probes(
+        self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
+    ) -> tuple[list[Probe], dict[str, str]]:
         """Read the records of many examples."""
 
         def probe(number: int) -> Probe:
@@ -245,7 +252,9 @@ class DatasetSamples:
             return probe_sample(line["name"], image, mask, recipe, line["start"] if self.own_recipe else 0)
 
         chosen = spread(len(self), 201)
-        return look_at(len(chosen), lambda i: probe(chosen[i]), len(self), probe, threads, self.name)
+        return look_at(
+            len(chosen), lambda i: probe(chosen[i]), len(self), probe, threads, self.name, read_timeout
+        )
 
     def mask_dtypes(self) -> tuple[str, ...]:
         """Return those of all examples."""

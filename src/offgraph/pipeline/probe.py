@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offgraph.core.machine import with_retries
+from offgraph.core.machine import READ_TIMEOUT, with_retries
 from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.pipeline.failures import BAD_FILE
 from offgraph.pipeline.workers import ordered_map
@@ -99,6 +99,7 @@ def look_at(
     probe_other: Callable[[int], Probe],
     threads: int,
     name: Callable[[int], str],
+    read_timeout: float | None = READ_TIMEOUT,
 ) -> tuple[list[Probe], dict[str, str]]:
     """Look at chosen samples; where none of them can be used, at the others until one can.
 
@@ -111,6 +112,8 @@ def look_at(
     threads : int
     name : callable
         Name of one of the others.
+    read_timeout : float or None
+        Seconds that one read of a file may take.
 
     Returns
     -------
@@ -133,15 +136,21 @@ def look_at(
                 bad[name(number)] = str(error)
             return None
 
-    with closing(ordered_map(look, [(True, i) for i in range(chosen)], threads=threads)) as looked:
+    with closing(
+        ordered_map(look, [(True, i) for i in range(chosen)], threads=threads, read_timeout=read_timeout)
+    ) as looked:
         probes = [found for found in looked if found is not None]
     if not probes:
-        with closing(ordered_map(look, ((False, i) for i in range(others)), threads=threads)) as looked:
+        with closing(
+            ordered_map(look, ((False, i) for i in range(others)), threads=threads, read_timeout=read_timeout)
+        ) as looked:
             probes = list(itertools.islice((found for found in looked if found is not None), 1))
     return probes, bad
 
 
-def look_at_source(source: Source, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+def look_at_source(
+    source: Source, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
+) -> tuple[list[Probe], dict[str, str]]:
     """Look at the typical items of a source; see `look_at`."""
     typical = source.of_typical()
     return look_at(
@@ -151,6 +160,7 @@ def look_at_source(source: Source, recipe: Compose, threads: int) -> tuple[list[
         lambda number: _probe_source(source, number, recipe),
         threads,
         lambda number: source[number].name,
+        read_timeout,
     )
 
 

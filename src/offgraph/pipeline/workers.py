@@ -1,19 +1,26 @@
-"""Ordered work on threads: a map that yields results in the order of its inputs, and a generator read ahead."""
+"""Ordered work on threads: a map that yields results in the order of its inputs, and a generator read ahead.
+
+The threads are daemons of this module and not of `concurrent.futures`, which waits for each of its own without limit: a
+read from a server that is gone returns when it likes. Such a read fails after a time limit, and neither the end of a pass
+nor that of the program waits for its thread.
+"""
 
 from __future__ import annotations
 
 import atexit
 import errno
+import math
 import os
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from offgraph.core.errors import MachineError
+from offgraph.core.errors import MachineError, OffgraphError
+from offgraph.core.machine import READ_TIMEOUT, Read, read_of
 from offgraph.core.threads import num_threads
 
 __all__ = ["ALIGNMENT", "Given", "Made", "default_threads", "ordered_map", "read_ahead"]
@@ -41,12 +48,15 @@ def ordered_map(
     threads: int,
     ahead: int | None = None,
     stop: threading.Event | None = None,
+    ended: threading.Event | None = None,
+    read_timeout: float | None = READ_TIMEOUT,
 ) -> Generator[Made, None, None]:
     """Map over threads; yield the results in the order of the inputs, and hold at most ``ahead`` of them.
 
     Inputs are taken as they are needed, never all at once. An exception of ``function`` is raised here with its own
     traceback, at its place in the order. Each call runs its loops on one thread, since the inputs are already worked on
-    in parallel. Closing the generator cancels what has not started and waits for what has: no thread outlives it.
+    in parallel. Closing the generator cancels what has not started and waits for what has, for up to a second: a call
+    that takes longer ends on its own, its result unused.
 
     Parameters
     ----------
@@ -57,31 +67,183 @@ def ordered_map(
     stop : threading.Event, optional
         Set when the map ends, by Ctrl-C as well, before running calls are waited for: a function that retries after a pause
         checks it.
+    ended : threading.Event, optional
+        Whoever takes the results sets it to end the map from another thread: the next result is then not waited for.
+    read_timeout : float or None
+        Seconds that one read (`offgraph.core.machine.Read`) may take without progress, while its result is waited for.
+
+    Raises
+    ------
+    MachineError
+        Where a read takes longer; names the file. Where a thread cannot be started.
     """
     ahead = 2 * threads + 2 if ahead is None else ahead
-    waiting: deque[Future[Made]] = deque()
+    waiting: deque[_Job[Given, Made]] = deque()
+    team = _Team(function, threads)
+    try:
+        for thing in things:
+            waiting.append(team.submit(thing))
+            if len(waiting) >= ahead:
+                yield team.result(waiting.popleft(), read_timeout, ended)
+        while waiting:
+            yield team.result(waiting.popleft(), read_timeout, ended)
+    finally:
+        if stop is not None:
+            stop.set()
+        team.close(_LEAVING)
 
-    def work(thing: Given) -> Made:
-        with num_threads(1):
-            return function(thing)
 
-    def submit(thing: Given) -> Future[Made]:
-        with _starting(f"use fewer than {threads} threads"):
-            return pool.submit(work, thing)
+_TICK = 0.1
+"""Seconds between two looks at what is waited for."""
+_LEAVING = 0.7
+"""Seconds to wait for calls in progress, so that Ctrl-C ends a pass within a second."""
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="offgraph") as pool:
+
+class _Ended(Exception):
+    """Nobody wants the results any more."""
+
+
+class _Job(Generic[Given, Made]):
+    """A call, and what came of it."""
+
+    __slots__ = ("done", "error", "made", "member", "thing")
+
+    def __init__(self, thing: Given) -> None:
+        self.thing = thing
+        self.made: Made = None  # type: ignore[assignment]  # until it is done
+        self.error: BaseException | None = None
+        self.member: _Member | None = None
+        self.done = threading.Lock()  # held until the call has returned
+        self.done.acquire()
+
+    def work(self, function: Callable[[Given], Made], member: _Member) -> None:
+        self.member = member
         try:
-            for thing in things:
-                waiting.append(submit(thing))
-                if len(waiting) >= ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            with num_threads(1):
+                self.made = function(self.thing)
+        except BaseException as error:  # raised where the result is taken
+            self.error = error
         finally:
-            if stop is not None:
-                stop.set()
-            for future in waiting:
-                future.cancel()
+            self.done.release()
+
+
+class _Member(threading.Thread):
+    """A thread of a team."""
+
+    def __init__(self, team: _Team) -> None:
+        super().__init__(name="offgraph-worker", daemon=True)
+        self.function, self.jobs, self.closed = team.function, team.jobs, team.closed
+
+    def run(self) -> None:
+        """Work on one job after another until the team is closed."""
+        while (job := self.jobs.get()) is not None:
+            if not self.closed.is_set():
+                job.work(self.function, self)
+            del job
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait for its end; with None however long that takes, except for a read that does not come to an end."""
+        patience = _Patience(_LEAVING)
+        until = math.inf if seconds is None else time.monotonic() + seconds
+        while self.is_alive() and time.monotonic() < until:
+            self.join(timeout=_TICK)
+            if seconds is None and patience.is_over(read_of(self.ident)):
+                return
+
+
+class _Team:
+    """Threads that take jobs from one queue, each started when there is something to do."""
+
+    def __init__(self, function: Callable[..., object], threads: int) -> None:
+        self.function, self.threads = function, threads
+        self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.closed = threading.Event()
+        self.members: list[_Member] = []
+        for team in [team for team in _teams if team.is_over]:
+            _teams.discard(team)
+        _teams.add(self)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is closed, and no thread is left."""
+        return self.closed.is_set() and not any(member.is_alive() for member in self.members)
+
+    def submit(self, thing: object) -> _Job:
+        """Hand a call to the threads."""
+        if len(self.members) < self.threads:
+            self._start()
+        job = _Job(thing)
+        self.jobs.put(job)
+        return job
+
+    def _start(self) -> None:
+        member = _Member(self)
+        with _starting(f"use fewer than {self.threads} threads"):
+            member.start()
+        self.members.append(member)
+
+    def result(self, job: _Job, read_timeout: float | None, ended: threading.Event | None) -> object:
+        """Wait for a job; raise its exception with its own traceback."""
+        patience = None
+        while not job.done.acquire(timeout=_TICK):
+            if ended is not None and ended.is_set():
+                raise _Ended
+            patience = patience or _Patience(read_timeout)
+            if job.member is not None and patience.is_over(read_of(job.member.ident)):
+                raise patience.error()
+        if job.error is None:
+            return job.made
+        try:
+            if isinstance(job.error, StopIteration | GeneratorExit):  # these would end the map unnoticed
+                raise RuntimeError(f"a call raised {type(job.error).__name__}") from job.error
+            raise job.error
+        finally:
+            del job  # its exception holds this frame
+
+    def close(self, patience: float | None) -> None:
+        """Cancel what has not begun and end the threads; wait so long for those that are at work."""
+        self.closed.set()
+        for _ in self.members:
+            self.jobs.put(None)
+        until = None if patience is None else time.monotonic() + patience
+        for member in self.members:
+            member.wait(None if until is None else until - time.monotonic())
+        if self.is_over:
+            _teams.discard(self)
+
+
+_teams: set[_Team] = set()
+"""Those with threads, for the end of the program."""
+
+
+class _Patience:
+    """Counts the time that one read takes, in looks: a process that was suspended has not waited."""
+
+    def __init__(self, limit: float | None) -> None:
+        self.limit = limit
+        self.waited, self.last = 0.0, time.monotonic()
+        self.seen: tuple[Read | None, int] = None, 0
+
+    def is_over(self, read: Read | None) -> bool:
+        """Look at the read once more; say whether it takes too long."""
+        now, before = time.monotonic(), self.last
+        self.last = now
+        seen = read, 0 if read is None else read.steps
+        if read is None or self.limit is None or seen != self.seen:
+            self.seen, self.waited = seen, 0.0
+            return False
+        self.waited += min(now - before, 2 * _TICK)
+        return self.waited >= self.limit
+
+    def error(self) -> MachineError:
+        """Return the error for the read."""
+        read = self.seen[0]
+        cause = OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        where = "a file" if read is None else read.path
+        return MachineError(
+            f"{where}: not read within {self.limit:g} seconds: the drive or the server that it lies on does not answer",
+            cause,
+        )
 
 
 @contextmanager
@@ -108,11 +270,26 @@ _reading: dict[threading.Thread, threading.Event] = {}
 
 
 @atexit.register
-def _stop_reading() -> None:
-    """End all reading threads at exit, while threads still run; later, joining them would never return."""
+def _stop_threads() -> None:
+    """End all threads at exit, while they still run; later, joining them would never return.
+
+    A thread that comes back from native code once the interpreter is gone ends the process with an error.
+    """
     for thread, stop in list(_reading.items()):
         stop.set()
         thread.join()
+    for team in list(_teams):
+        team.close(None)
+
+
+def _forget_threads() -> None:
+    """In a forked child: there are none of them."""
+    _reading.clear()
+    _teams.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def read_ahead(
@@ -149,6 +326,8 @@ def read_ahead(
                     if not offer(thing):
                         return
             offer(_End())
+        except _Ended:
+            pass
         except BaseException as error:  # handed over whole: raised where the results are taken
             offer(_End(error))
 
@@ -157,8 +336,13 @@ def read_ahead(
     with _starting("end some of the program's threads"):
         thread.start()
     _reading[thread] = stop
+    process = os.getpid()
     try:
         while True:
+            if os.getpid() != process:  # its thread is not here, and its locks may be held for ever
+                raise OffgraphError(
+                    "this pass was begun before the process forked: begin another one in this process, with iter(loader)"
+                )
             thing = ready.get()
             if isinstance(thing, _End):
                 if thing.error is not None:
@@ -167,9 +351,9 @@ def read_ahead(
             yield thing
     finally:
         stop.set()
-        _reading.pop(thread, None)
         while thread.is_alive():
             # A place made free lets a waiting `put` return at once instead of at its time limit.
             with suppress(queue.Empty):
                 ready.get_nowait()
             thread.join(timeout=0.02)
+        _reading.pop(thread, None)

@@ -17,7 +17,7 @@ from offgraph.core.errors import (
     MachineError,
     SourceError,
 )
-from offgraph.core.machine import Mount
+from offgraph.core.machine import Mount, Read
 from offgraph.formats.decoding import DecodedImage, read
 from offgraph.sources.masks import background, read_mask
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
@@ -398,8 +398,12 @@ class Source(NotebookView, Sequence[Item]):
             Whether its files were there when the source was opened; known of a folder, unless given.
         """
         known = self.walked if listed is None else listed
-        found = (self._mount.trouble(path, listed=known) for path in self._files(index) if not path.exists())
-        return next(filter(None, found), None)
+        for path in self._files(index):
+            with Read(path):  # a drive that is gone may not answer
+                trouble = None if path.exists() else self._mount.trouble(path, listed=known)
+            if trouble:
+                return trouble
+        return None
 
     def watch(self) -> None:
         """Note which folders the files lie in now, so that a drive among them that goes away is noticed."""
