@@ -4,41 +4,53 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.errors import ArgumentError, OffgraphError, StepError
-from offgraph.core.specs import ArraySpec, OpenSpec
+from offgraph.core.errors import ArgumentError, OffgraphError
+from offgraph.frameworks.elements import Elements, Part, mapped
 from offgraph.pipeline.buffers import leased
-from offgraph.pipeline.checks import advice
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from offgraph.loading.batch import Batch
     from offgraph.loading.loader import Loader
-    from offgraph.loading.objects import ObjectLayout
 
 __all__ = ["dataset"]
 
+_Parts = str | Sequence[Any] | Mapping[str, Any]
 
-def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
+
+def dataset(
+    loader: Loader,
+    *,
+    epoch: int | None = None,
+    advance: bool = True,
+    inputs: _Parts | None = None,
+    outputs: _Parts | None = None,
+) -> tf.data.Dataset:
     """Give the whole batches of a loader to TensorFlow.
 
     An element is what the loader's task learns from: ``(image, label)`` for classes and numbers, with labels as in
     :class:`offgraph.Batch`, ``(image, mask)`` for masks, and ``image`` alone where there is neither. For boxes it is
     ``(image, {"boxes": …, "classes": …})``: float32 (B, N, 4) and int64 (B, N), padded with -1, or with
     ``boxes="ragged"`` ragged tensors; with keypoints also ``"points"`` (B, N, K, 2) and ``"visible"`` (B, N, K), with masks
-    ``"masks"``. Images without a channel axis get one, of length 1, as convolutions want
-    it. Shapes are static; the batch axis is ``None`` only where a short last batch is possible. Every pass over
-    the dataset is the next epoch; ``take(n)``, ``skip(n)`` and ``shard(n, i)`` start a pass each, so where the loader
-    shuffles they are parts of one order only with ``advance=False``. Keras warns about its own ``shuffle=True``, which
-    it ignores for every ``tf.data.Dataset``: write ``model.fit(dataset, shuffle=False)``. TensorFlow takes the batch's own memory, without a copy; a pass
-    that is abandoned leaves no thread. ``options().autotune.enabled`` is False, as TensorFlow's autotuning often
-    makes a pass wait at its end; where parallel ``map`` calls added after it gain by autotuning, turn it on again.
+    ``"masks"``. ``inputs`` and ``outputs`` choose otherwise, for models of several inputs or outputs. Images without a
+    channel axis get one, of length 1, as convolutions want it. Shapes are static; the batch axis is ``None`` only where
+    a short last batch is possible.
+
+    Every pass over the dataset is the next epoch; ``take(n)``, ``skip(n)`` and ``shard(n, i)`` start a pass each, so where
+    the loader shuffles they are parts of one order only with ``advance=False``. Keras warns about its own
+    ``shuffle=True``, which it ignores for every ``tf.data.Dataset``: write ``model.fit(dataset, shuffle=False)``.
+
+    TensorFlow takes the batch's own memory, without a copy, and the memory is used again only after the last tensor
+    in it: ``list``, ``cache``, ``shuffle`` and ``prefetch`` are safe. A pass that is abandoned leaves no thread.
+    ``options().autotune.enabled`` is False, as TensorFlow's autotuning often makes a pass wait at its end; where parallel
+    ``map`` calls added after it gain by autotuning, turn it on again.
 
     Parameters
     ----------
@@ -47,6 +59,12 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
         Number of the first pass. By default passes are numbered together with those of the loader itself.
     advance : bool
         False: every pass is the same epoch, ``epoch`` or else the loader's ``start_epoch``.
+    inputs, outputs : str, sequence or mapping, optional
+        What the model takes, and what it learns: the name of a part of the batch, a sequence of names, or a mapping from
+        the names of the model's inputs or outputs to them. Parts are ``"image"``, ``"label"``, ``"mask"``, ``"boxes"``,
+        ``"classes"``, ``"points"``, ``"visible"``, as far as the loader has them, and ``"index"``. One that is not given
+        is as described above. A dict in ``inputs`` is matched with the names of the model's ``Input`` layers, one in
+        ``outputs`` with the keys of a model's output.
 
     Returns
     -------
@@ -57,6 +75,19 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     ------
     OffgraphError
         Where TensorFlow is not installed, or no image can be used.
+    ArgumentError
+        For a part that the loader does not have; lists those it has.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import offgraph as og
+    >>> with tempfile.TemporaryDirectory() as photos:
+    ...     for name in ("cat/1.png", "dog/1.png"):
+    ...         og.imwrite(f"{photos}/{name}", np.zeros((8, 8, 3), np.uint8))
+    ...     loader = og.Loader(photos, batch_size=2)
+    ...     loader.tensorflow(inputs={"photo": "image"}, outputs={"animal": "label"}).element_spec
+    ({'photo': TensorSpec(shape=(2, 8, 8, 3), dtype=tf.uint8, name=None)}, {'animal': TensorSpec(shape=(2,), dtype=tf.int64, name=None)})
     """
     try:
         import tensorflow as tf
@@ -70,56 +101,33 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     numbers = None if epoch is None and advance else itertools.count(first, int(advance))
     skips = loader.on_error == "skip"
     whole = loader.drop_last or (loader.num_images % loader.batch_size == 0 and not skips)
-    size = loader.batch_size if whole else None
-    image_spec, mask_spec = loader.specs()
-    image_shape = image_spec.shape if "C" in image_spec.axes else (*image_spec.shape, 1)
-    signature: Any = tf.TensorSpec((size, *image_shape), image_spec.dtype)
-    if loader.label_spec is not None:
-        shape, dtype = loader.label_spec
-        signature = (signature, tf.TensorSpec((size, *shape), dtype))
-    objects = None if loader.object_layout is None else _Objects(loader.object_layout)
-    if objects is not None:
-        signature = (signature, *objects.specs(size))
-    if mask_spec is not None and loader.label_spec is None:
-        masks = tf.TensorSpec((size, *mask_spec.shape), mask_spec.dtype)
-        signature = (*signature, masks) if objects is not None else (signature, masks)
+    elements = Elements(loader, inputs, outputs)
+    columns = [
+        _RaggedColumn(elements.parts[name]) if elements.parts[name].ragged else _Column(elements.parts[name])
+        for name in elements.names
+    ]
+    specs = [spec for column in columns for spec in column.specs(loader.batch_size if whole else None)]
 
-    def arrays(batch: Batch) -> tuple[np.ndarray, ...]:
-        _check(batch.image, image_spec, "image", loader)
-        image = batch.image.reshape(len(batch), *image_shape)
-        if batch.label is not None:
-            return image, batch.label
-        columns = () if objects is None else objects.arrays(batch.objects)
-        if mask_spec is not None:
-            _check(batch.mask, mask_spec, "mask", loader)
-            return image, *columns, batch.mask  # type: ignore[return-value]  # it was checked
-        return image, *columns
+    def arrays(batch: Batch) -> list[np.ndarray]:
+        parts = elements.arrays(batch)
+        return [array for column, part in zip(columns, parts) for array in column.arrays(part)]
 
-    parts: list[Any] = list(signature) if isinstance(signature, tuple) else [signature]
-    dtypes: Any = [tf.bool, *(part.dtype for part in parts)]
+    def empty() -> list[np.ndarray]:
+        return [np.empty((0, *spec.shape[1:]), spec.dtype.as_numpy_dtype) for spec in specs]
+
     passes = _Passes(
         lambda: loader.epoch(loader.next_epoch() if numbers is None else next(numbers), one_shape=True),
         arrays,
-        tuple(np.empty((0, *p.shape[1:]), p.dtype.as_numpy_dtype) for p in parts),
+        empty if skips else None,
     )
+    made = _elements(passes, len(loader), specs, may_be_short=skips)
+    if elements.structure != elements.names or any(elements.parts[name].ragged for name in elements.names):
 
-    def one_pass(_: tf.Tensor) -> tf.data.Dataset:
-        ticket = tf.numpy_function(passes.start, [], tf.int64)
+        def packed(*tensors: tf.Tensor) -> Any:
+            given = iter(tensors)
+            return mapped(elements.structure, iter([column.packed(given) for column in columns]))
 
-        def next_batch(_: tf.Tensor) -> Any:
-            more, *batch = tf.numpy_function(passes.next, [ticket], dtypes)
-            return more, *(tf.ensure_shape(tensor, part.shape) for tensor, part in zip(batch, parts))
-
-        elements: Any = tf.data.Dataset.range(len(loader)).map(next_batch)
-        return elements.take_while(lambda more, *_: more)
-
-    def without_flag(_: Any, first: Any, *others: Any) -> Any:
-        if objects is not None:
-            return first, objects.packed(others)
-        return (first, *others) if others else first
-
-    made: Any = tf.data.Dataset.range(1).flat_map(one_pass)
-    made = made.map(without_flag)
+        made = made.map(packed)
     # There is nothing to tune, but TensorFlow's tuning thread sleeps for longer and longer, and at the end of most
     # passes the whole program waits for it to wake: 0.15 s after a pass of 0.15 s.
     options = tf.data.Options()
@@ -129,54 +137,76 @@ def dataset(loader: Loader, *, epoch: int | None = None, advance: bool = True) -
     return made if skips else made.apply(tf.data.experimental.assert_cardinality(len(loader)))
 
 
-class _Objects:
-    """Boxes and keypoints of a batch as tensors: padded arrays, or rows one image after another with their numbers."""
+def _elements(passes: _Passes, count: int, specs: Sequence[Any], *, may_be_short: bool) -> tf.data.Dataset:
+    """Tensors of the batches; each iterator begins a pass with its first element.
 
-    def __init__(self, layout: ObjectLayout) -> None:
-        self.ragged = layout.layout == "ragged"
-        self.most = layout.most
-        self.columns: dict[str, tuple[tuple[int, ...], str]] = {
-            "boxes": ((4,), "float32"),
-            "classes": ((), "int64"),
-        }
-        if layout.keypoints is not None:
-            self.columns["points"] = (layout.keypoints, 2), "float32"
-            self.columns["visible"] = (layout.keypoints,), "int64"
+    The ticket of a pass is the state of a scan, which belongs to the iterator: one call of Python per element, and a pass
+    starts in a quarter of the time that a ``flat_map`` over passes takes. ``Dataset.from_generator`` is not used, as its
+    operation sets M_TRIM_THRESHOLD: from then on the C library fetches every array above 128 KiB from the system again,
+    for the rest of the process: a page fault per 4 KiB, a third of a pass's time.
+    """
+    import tensorflow as tf
+
+    dtypes: Any = [tf.int64, tf.bool, *(spec.dtype for spec in specs)]
+
+    def following(ticket: tf.Tensor, _: tf.Tensor) -> Any:
+        given, more, *tensors = tf.numpy_function(passes.following, [ticket], dtypes)
+        shaped = [tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(tensors, specs)]
+        return tf.ensure_shape(given, (1,)), (tf.ensure_shape(more, ()), *shaped) if may_be_short else tuple(
+            shaped
+        )
+
+    made: Any = tf.data.Dataset.range(count).scan(_Passes.NO_TICKET, following)
+    if not may_be_short:
+        return made
+    made = made.take_while(lambda more, *_: more)
+    return made.map(lambda _, *tensors: tensors)
+
+
+class _Column:
+    """A part of a batch as a tensor."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
 
     def specs(self, size: int | None) -> list[Any]:
-        """Specs of the tensors of a batch."""
+        """Specs of the tensors that TensorFlow is given."""
         import tensorflow as tf
 
-        if not self.ragged:
-            return [tf.TensorSpec((size, self.most, *shape), dtype) for shape, dtype in self.columns.values()]
-        rows = [tf.TensorSpec((None, *shape), dtype) for shape, dtype in self.columns.values()]
-        return [tf.TensorSpec((size,), "int64"), *rows]
+        return [tf.TensorSpec((size, *self.part.shape), self.part.dtype)]
 
-    def arrays(self, objects: Any) -> list[np.ndarray]:
-        """Arrays of a batch, as the specs say."""
-        columns = [getattr(objects, name) for name in self.columns]
-        if not self.ragged:
-            return columns
-        lengths = np.array([len(rows) for rows in columns[0]], np.int64)
-        return [lengths, *(np.concatenate(column) for column in columns)]
+    def arrays(self, part: Any) -> list[np.ndarray]:
+        """Arrays as the specs say."""
+        return [part]
 
-    def packed(self, tensors: Sequence[Any]) -> dict[str, Any]:
-        """Tensors by name, with the masks where there are some."""
+    def packed(self, tensors: Iterator[Any]) -> Any:
+        """Make the part of the tensors that the specs name."""
+        return next(tensors)
+
+
+class _RaggedColumn(_Column):
+    """A part with rows of another number in each image: all rows, one image after another, and their numbers."""
+
+    def specs(self, size: int | None) -> list[Any]:
+        """Specs of the numbers and the rows."""
         import tensorflow as tf
 
-        lengths, rows = (tensors[0], tensors[1:]) if self.ragged else (None, tensors)
-        made = dict(zip((*self.columns, "masks"), rows))  # masks may be absent
-        if lengths is not None:
-            for name in self.columns:
-                made[name] = tf.RaggedTensor.from_row_lengths(made[name], lengths, validate=False)  # type: ignore[attr-defined]
-        return made
+        return [tf.TensorSpec((size,), "int64"), tf.TensorSpec(self.part.shape, self.part.dtype)]
+
+    def arrays(self, part: Any) -> list[np.ndarray]:
+        """Numbers of rows, and the rows."""
+        return [np.array([len(rows) for rows in part], np.int64), np.concatenate(part)]
+
+    def packed(self, tensors: Iterator[Any]) -> Any:
+        """Ragged tensor of numbers and rows."""
+        import tensorflow as tf
+
+        lengths, rows = next(tensors), next(tensors)
+        return tf.RaggedTensor.from_row_lengths(rows, lengths, validate=False)  # type: ignore[attr-defined]
 
 
 class _Passes:
     """The passes in progress, each identified by a ticket that lives as long as TensorFlow's iterator of the pass.
-
-    Replaces ``Dataset.from_generator``. On Python 3.11 that makes the C library fetch every array above 128 KiB from
-    the system again, for the rest of the process: a page fault per 4 KiB, a third of a pass's time.
 
     Parameters
     ----------
@@ -184,49 +214,51 @@ class _Passes:
         Begins a pass.
     arrays : callable
         Makes the arrays of an element from a batch.
-    nothing : tuple of ndarray
-        Placeholder for an element after the last one.
+    empty : callable, optional
+        Makes what stands for them after the last batch of a pass that may be shorter than others.
     """
+
+    NO_TICKET = np.full(1, -1, np.int64)
+    """Given by an iterator that has not begun a pass."""
 
     def __init__(
         self,
         begin: Callable[[], Iterator[Batch]],
-        arrays: Callable[[Batch], tuple[np.ndarray, ...]],
-        nothing: tuple[np.ndarray, ...],
+        arrays: Callable[[Batch], Sequence[np.ndarray]],
+        empty: Callable[[], Sequence[np.ndarray]] | None,
     ) -> None:
-        self.begin, self.arrays, self.nothing = begin, arrays, nothing
+        self.begin, self.arrays, self.empty = begin, arrays, empty
         self._numbers = itertools.count()
-        self._open: dict[int, Iterator[Batch]] = {}
+        self._open: dict[int, tuple[Iterator[Batch], weakref.ref[np.ndarray]]] = {}
 
-    def start(self) -> np.ndarray:
-        """Begin a pass and return its ticket, an array that TensorFlow keeps with the iterator."""
+    def following(self, ticket: np.ndarray) -> tuple[np.ndarray | np.bool_, ...]:
+        """Return the ticket, True and the arrays of the next batch; after the last one False and what stands for arrays."""
+        number = int(ticket[0])
+        passing, kept = self._begun() if number < 0 else self._going(number)
+        batch = next(passing, None)
+        if batch is None and self.empty is None:
+            raise OffgraphError("the pass has ended: an error before this one ended it")
+        if batch is None:
+            return (kept, np.False_, *self.empty())  # type: ignore[misc]  # it was checked
+        return (kept, np.True_, *self.arrays(batch))
+
+    def _begun(self) -> tuple[Iterator[Batch], np.ndarray]:
         number = next(self._numbers)
-        self._open[number] = self.begin()
         ticket, lease = leased((1,), np.dtype(np.int64))
         ticket[0] = number
+        passing = self.begin()
+        self._open[number] = passing, weakref.ref(ticket)
         weakref.finalize(lease, self._close, number).atexit = False
-        return ticket
+        return passing, ticket
 
-    def next(self, ticket: np.ndarray) -> tuple[Any, ...]:
-        """Return True and the arrays of the next batch, or False and placeholders after the last one."""
-        batch = next(self._open[int(ticket[0])], None)
-        return (np.False_, *self.nothing) if batch is None else (np.True_, *self.arrays(batch))
+    def _going(self, number: int) -> tuple[Iterator[Batch], np.ndarray]:
+        """The pass of a ticket, with the ticket as it was made: TensorFlow gives an array around its own, one layer more."""
+        passing, own = self._open[number]
+        ticket = own()
+        assert ticket is not None, "TensorFlow holds it"
+        return passing, ticket
 
     def _close(self, number: int) -> None:
-        batches = self._open.pop(number)
+        batches, _ = self._open.pop(number)
         if isinstance(batches, Generator):
             batches.close()
-
-
-def _check(array: np.ndarray | None, spec: OpenSpec, kind: str, loader: Loader) -> None:
-    if array is None:
-        raise StepError(f"a batch has no {kind}s, but the first image has a {kind}")
-    if array.shape[1:] != spec.shape or array.dtype != spec.dtype:
-        axes = {-1: spec.axes.replace("C", ""), 0: spec.axes, 1: spec.axes + "C"}
-        axes_here = axes.get(array.ndim - 1 - len(spec.axes), spec.axes)
-        here = ArraySpec(array.shape[1:], array.dtype.name, axes_here)
-        raise StepError(
-            f"the {kind}s of a batch are {here.dtype} of shape {here.shape}, but most {kind}s of the source are "
-            f"{spec.dtype} of shape {spec.shape}, and a tf.data.Dataset has one dtype and one shape; "
-            + advice(kind, here, spec, loader.recipe)
-        )

@@ -426,7 +426,9 @@ class Loader(NotebookView):
         """Say what is kept, where and after which step, and how it was used; None without `cache`."""
         return self._samples.info() if isinstance(self._samples, CachedSamples) else None
 
-    def tensorflow(self, *, epoch: int | None = None, advance: bool = True) -> tf.data.Dataset:
+    def tensorflow(
+        self, *, epoch: int | None = None, advance: bool = True, inputs: Any = None, outputs: Any = None
+    ) -> tf.data.Dataset:
         """Give whole batches to TensorFlow; see :func:`offgraph.frameworks.tensorflow.dataset`.
 
         Parameters
@@ -438,17 +440,20 @@ class Loader(NotebookView):
             False: every pass is the same epoch, ``epoch`` or the loader's ``start_epoch``. Then ``take``, ``skip`` and
             ``shard`` of a shuffled dataset, each of which starts a pass of its own, see one order and never the same
             image twice.
+        inputs, outputs : str, sequence or mapping, optional
+            What a model of several inputs or outputs takes and learns, such as ``inputs={"photo": "image"}`` and
+            ``outputs={"cells": "mask", "kind": "label"}``: names of the model's, and of the parts of a batch.
 
         Raises
         ------
         ArgumentError
-            For an epoch that is not a whole number of at least 0.
+            For an epoch that is not a whole number of at least 0, or a part that batches do not have.
         OffgraphError
             Where TensorFlow is not installed, or no image can be used.
         """
         from offgraph.frameworks.tensorflow import dataset
 
-        return dataset(self, epoch=epoch, advance=advance)
+        return dataset(self, epoch=epoch, advance=advance, inputs=inputs, outputs=outputs)
 
     def benchmark(
         self,

@@ -1,0 +1,173 @@
+"""What a framework is given of a batch: its arrays by name, as a model with any number of inputs and outputs takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from offgraph.core.errors import ArgumentError, StepError
+from offgraph.core.specs import ArraySpec, OpenSpec
+from offgraph.pipeline.checks import advice
+
+if TYPE_CHECKING:
+    from offgraph.loading.batch import Batch
+    from offgraph.loading.loader import Loader
+
+__all__ = ["Elements", "Part", "leaves", "mapped"]
+
+Structure = Any
+"""Names of parts: one, or a tuple or dict of structures."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One array of a batch.
+
+    Parameters
+    ----------
+    shape : tuple of int or None
+        Without the batch axis; None for a length that differs.
+    dtype : str
+    ragged : bool
+        Whether its second axis has another length in each image.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    ragged: bool = False
+
+
+class Elements:
+    """Chooses and checks the arrays of batches.
+
+    Parameters
+    ----------
+    loader : Loader
+    inputs, outputs : str, sequence or mapping, optional
+        What the model takes and what it learns: the name of a part, a sequence of names, or a mapping from the names of
+        the model's inputs or outputs to them. Unless given, what the loader's task learns from.
+
+    Raises
+    ------
+    ArgumentError
+        For a part that the loader does not have; lists those it has.
+    OffgraphError
+        Where no image can be used.
+    """
+
+    def __init__(self, loader: Loader, inputs: Any = None, outputs: Any = None) -> None:
+        self.loader = loader
+        self._image, self._mask = loader.specs()
+        self.parts = self._all_parts()
+        self.structure = (
+            self._default() if inputs is None and outputs is None else self._asked(inputs, outputs)
+        )
+        self.names = tuple(leaves(self.structure))
+        """Names of the parts, from left to right in the structure."""
+
+    def _all_parts(self) -> dict[str, Part]:
+        loader, image = self.loader, self._image
+        parts = {"image": Part(image.shape if "C" in image.axes else (*image.shape, 1), image.dtype)}
+        if loader.label_spec is not None:
+            parts["label"] = Part(*loader.label_spec)
+        if self._mask is not None:
+            parts["mask"] = Part(self._mask.shape, self._mask.dtype)
+        layout = loader.object_layout
+        if layout is not None:
+            ragged = layout.layout == "ragged"
+            rows = None if ragged else layout.most
+            parts["boxes"] = Part((rows, 4), "float32", ragged)
+            parts["classes"] = Part((rows,), "int64", ragged)
+            if layout.keypoints is not None:
+                parts["points"] = Part((rows, layout.keypoints, 2), "float32", ragged)
+                parts["visible"] = Part((rows, layout.keypoints), "int64", ragged)
+        parts["index"] = Part((), "int64")
+        return parts
+
+    def _default(self) -> Structure:
+        if "label" in self.parts:
+            return "image", "label"
+        if "boxes" in self.parts:
+            learnt = {n: n for n in ("boxes", "classes", "points", "visible") if n in self.parts}
+            return "image", learnt | ({"masks": "mask"} if "mask" in self.parts else {})
+        return ("image", "mask") if "mask" in self.parts else "image"
+
+    def _asked(self, inputs: Any, outputs: Any) -> Structure:
+        default = self._default()
+        taken = "image" if inputs is None else self._parsed("inputs", inputs)
+        if outputs is not None:
+            return taken, self._parsed("outputs", outputs)
+        return (taken, default[1]) if isinstance(default, tuple) else taken
+
+    def _parsed(self, argument: str, given: Any) -> Structure:
+        if isinstance(given, str):
+            if given not in self.parts:
+                raise ArgumentError(
+                    f"{argument}: {given!r:.80} is no part of a batch of this loader; choose among "
+                    + ", ".join(map(repr, self.parts))
+                )
+            return given
+        if isinstance(given, Mapping) and given and all(isinstance(name, str) for name in given):
+            return {name: self._parsed(argument, part) for name, part in given.items()}
+        if isinstance(given, list | tuple) and given:
+            return tuple(self._parsed(argument, part) for part in given)
+        raise ArgumentError(
+            f"{argument}={given!r:.80}: give the name of a part such as 'image', a list of names, or a dict from the names "
+            "of the model's to them, such as {'photo': 'image'}"
+        )
+
+    def arrays(self, batch: Batch) -> list[Any]:
+        """Arrays of a batch, one per name; of a ragged part a tuple with one array per image.
+
+        Raises
+        ------
+        StepError
+            Where image or mask have another shape or dtype than most of the source.
+        """
+        return [self._array(name, batch) for name in self.names]
+
+    def _array(self, name: str, batch: Batch) -> Any:
+        if name == "image":
+            self._check(batch.image, self._image, name)
+            return batch.image.reshape(len(batch), *self.parts[name].shape)  # type: ignore[arg-type]  # all are known
+        if name == "mask":
+            self._check(batch.mask, self._mask, name)
+        return getattr(batch if name in ("mask", "label", "index") else batch.objects, name)
+
+    def _check(self, array: np.ndarray | None, spec: OpenSpec | None, kind: str) -> None:
+        if array is None or spec is None:
+            raise StepError(f"a batch has no {kind}s, but the first image has a {kind}")
+        if array.shape[1:] != spec.shape or array.dtype != spec.dtype:
+            axes = {-1: spec.axes.replace("C", ""), 0: spec.axes, 1: spec.axes + "C"}
+            axes_here = axes.get(array.ndim - 1 - len(spec.axes), spec.axes)
+            here = ArraySpec(array.shape[1:], array.dtype.name, axes_here)
+            raise StepError(
+                f"the {kind}s of a batch are {here.dtype} of shape {here.shape}, but most {kind}s of the source are "
+                f"{spec.dtype} of shape {spec.shape}, and a dataset has one dtype and one shape; "
+                + advice(kind, here, spec, self.loader.recipe)
+            )
+
+
+def leaves(structure: Structure) -> Iterator[Any]:
+    """Leaves of a structure; of a dict in the order of its keys, as TensorFlow flattens it."""
+    if isinstance(structure, dict):
+        for name in sorted(structure):
+            yield from leaves(structure[name])
+    elif isinstance(structure, tuple):
+        for one in structure:
+            yield from leaves(one)
+    else:
+        yield structure
+
+
+def mapped(structure: Structure, values: Iterator[Any]) -> Structure:
+    """The same structure with other leaves, taken in the order of `leaves`."""
+    if isinstance(structure, dict):
+        made = {name: mapped(structure[name], values) for name in sorted(structure)}
+        return {name: made[name] for name in structure}
+    if isinstance(structure, tuple):
+        return tuple(mapped(one, values) for one in structure)
+    return next(values)
