@@ -89,6 +89,7 @@ class SampleMaker:
             non_finite=self.non_finite,
             on_error=self.on_error,
             threads=self.threads,
+            read_timeout=self.read_timeout,
         )
         made._known = self.rules()
         return made
