@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -12,11 +13,12 @@ _LIBRARIES = ("offgraph", "numpy", "scipy", "pillow", "imagecodecs", "simplejpeg
 
 def library_versions(extra: Sequence[str] = ()) -> dict[str, str]:
     """Versions of the libraries that decode, transform and encode, and of those named; "absent" where not installed."""
+    return {name: _version(name) for name in (*_LIBRARIES, *extra)}
 
-    def version(name: str) -> str:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            return "absent"
 
-    return {name: version(name) for name in (*_LIBRARIES, *extra)}
+@functools.cache  # of what is loaded, and it takes a millisecond to look up
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "absent"

@@ -23,7 +23,7 @@ from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout
 from offgraph.dataset.output import OutputFolder, json_line
-from offgraph.dataset.shards import DigestingFile, ShardedFormat, place
+from offgraph.dataset.shards import DigestingFile, ShardedFormat, place, place_of
 
 __all__ = ["ArrowFormat", "import_pyarrow"]
 
@@ -58,6 +58,15 @@ class ArrowFormat(ShardedFormat):
         self._columns = self._said_of_arrays() + self._said_of_examples()
         self._schema = self._whole_schema()
 
+    @property
+    def block(self) -> int:
+        """Examples in a record batch."""
+        if self._layout is None:
+            return 0
+        stored = [self._layout.image] + ([] if self._layout.mask is None else [self._layout.mask])
+        size = sum(math.prod(spec.shape) * np.dtype(spec.dtype).itemsize for spec in stored)
+        return 1 if self._compression else max(1, -(-_BATCH_BYTES // max(1, size)))
+
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Write one shard whole or not at all.
 
@@ -84,7 +93,7 @@ class ArrowFormat(ShardedFormat):
         at: dict[str, Any] = {"file": name}
         for kind, array in (("image", example.image), ("mask", example.mask)):
             if array is not None:
-                at[kind] = {} if self._compression else place(0, array.data)
+                at[kind] = {} if self._compression else place_of(0, array)
         if self._compression:
             at["compression"] = self._compression
         return {**example.describe(), "at": at}
@@ -136,10 +145,10 @@ class ArrowFormat(ShardedFormat):
         spec = layout and getattr(layout, kind)
         if spec is None:
             return pa.array([array.data for array in arrays], pa.large_binary())
-        whole = b"".join(array.data for array in arrays)
+        whole = pa.py_buffer(_joined(arrays))
         kept = self._schema.field(kind).type
         values = pa.Array.from_buffers(
-            kept.value_type, len(whole) // kept.value_type.byte_width, [None, pa.py_buffer(whole)]
+            kept.value_type, whole.size // kept.value_type.byte_width, [None, whole]
         )
         return pa.ExtensionArray.from_storage(
             kept, pa.FixedSizeListArray.from_arrays(values, math.prod(spec.shape))
@@ -220,6 +229,17 @@ class ArrowFormat(ShardedFormat):
                 example.objects.get("visible"),
             )
         return [values[name] for name, _ in self._columns]
+
+
+def _joined(arrays: Sequence[Encoded]) -> bytes | np.ndarray:
+    """The bytes of all, one after another: not copied if they lie in the rows of one array, as `block` asks for."""
+    rows = [array.row for array in arrays]
+    first = rows[0]
+    if first is not None:
+        wanted = [(first.batch, first.number + place) for place in range(len(rows))]
+        if [row and (row.batch, row.number) for row in rows] == wanted:
+            return first.batch.array()[first.number : first.number + len(rows)].reshape(-1).view(np.uint8)
+    return b"".join(array.data for array in arrays)
 
 
 def _bytes_at(file: BinaryIO, offset: int, size: int) -> bytes:

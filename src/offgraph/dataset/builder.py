@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,23 +13,23 @@ from offgraph.core.errors import ArgumentError, BuildError, MachineError
 from offgraph.core.machine import machine_error
 from offgraph.core.random import Key
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
-from offgraph.dataset.example import BadFile, Example, Maker
-from offgraph.dataset.formats import FORMATS, DatasetFormat
-from offgraph.dataset.job import Job, class_counts
+from offgraph.dataset.engines import Threads
+from offgraph.dataset.estimate import estimate
+from offgraph.dataset.formats import FORMATS
+from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout, layout_of
-from offgraph.dataset.objects import label_of_line
-from offgraph.dataset.output import PART, OutputFolder, sha256_of
-from offgraph.dataset.progress import progress_bar
-from offgraph.dataset.records import BAD_TABLE, MANIFEST, Quarantined, Records, quarantined
+from offgraph.dataset.maker import Maker
+from offgraph.dataset.output import PART, OutputFolder
+from offgraph.dataset.records import MANIFEST, Records
 from offgraph.dataset.report import BuildReport
+from offgraph.dataset.run import Run
 from offgraph.dataset.splits import Part, divide, merged, note
 from offgraph.dataset.step_order import warn_of_step_order
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.pipeline.checks import check_non_finite_option
-from offgraph.pipeline.workers import default_threads, ordered_map
+from offgraph.pipeline.workers import default_threads
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Item, Source, open_source
-from offgraph.sources.base import count_of
 from offgraph.sources.folder import SPLIT_FILE
 
 __all__ = ["build"]
@@ -264,13 +260,15 @@ class _How:
             max(MAX_PIXELS, part.source.reading.max_pixels),
             encoding=options.get("encoding", writes.encodings[0]),
             layout=layout,
+            digests=options.get("compression", "none")
+            == "none",  # of compressed arrays those of the file count
         )
         folder = OutputFolder(part.path)
         writer = writes(folder, job)
         if self.dry_run:
             if folder.path.is_dir():
                 _started(folder, job)
-            return _estimate(job, maker, folder.path, self.threads)
+            return estimate(job, maker, folder.path, self.threads)
         with folder:
             started = _started(folder, job)
             if started is not None and started.options != job.options:  # it goes on as it was started
@@ -284,9 +282,8 @@ class _How:
                 started = replace(started, images=job.images)
                 folder.write(_JOB_FILE, started.to_bytes())
             records = Records(folder, started or job)
-            run = _Run(
-                job, maker, folder, writer, records, self.threads, self.stop, self.allowed, self.progress
-            )
+            engine = Threads(self.threads)
+            run = Run(job, maker, folder, writer, records, engine, self.stop, self.allowed, self.progress)
             return run.run()
 
 
@@ -359,200 +356,3 @@ def _clear(folder: OutputFolder) -> None:
         if old.options.get("format") in FORMATS:
             FORMATS[old.options["format"]](folder, old).clear()
         Records(folder, old).clear()
-
-
-@dataclass
-class _Run:
-    """One run of a job: finds what is finished, writes the rest, makes the manifest."""
-
-    job: Job
-    maker: Maker
-    folder: OutputFolder
-    writer: DatasetFormat
-    records: Records
-    threads: int
-    stop: bool
-    allowed: MaxBad
-    progress: bool | None
-    bad: list[dict[str, Any]] = field(default_factory=list)
-    bad_images: set[int] = field(default_factory=set)
-    good: int = 0
-    retried: bool = False
-
-    def run(self) -> BuildReport:
-        started = time.perf_counter()
-        shards = self.job.shards()
-        done, repaired = self._finished(len(shards))
-        todo = [shard for shard in range(len(shards)) if shard not in done]
-        finished = (self.folder.path / MANIFEST).exists()
-        if todo:
-            self.folder.remove(MANIFEST)  # the dataset is not whole while a part of it is missing
-        resumed = sum(done.values())
-        already = sum(len(shards[shard]) for shard in done)
-        with progress_bar(self.job.total, already, self.progress) as step:
-            addresses = (address for shard in todo for address in shards[shard])
-            with closing(
-                ordered_map(self.maker, addresses, threads=self.threads, stop=self.maker.ended)
-            ) as made:
-                for shard in todo:
-                    self._write(shard, len(shards[shard]), made, step)
-        # The files next to the shards follow from them: they are made again, and written where they differ.
-        written = self.writer.finish(line for _, lines, _ in self.records.all() for line in lines)
-        written += self.records.finish()
-        if finished and not self.retried:
-            again = [name for name in written if name != MANIFEST or not todo]
-            repaired += [f"{name} is missing or not as it was written" for name in again]
-        return self._report(resumed, repaired, time.perf_counter() - started)
-
-    def _finished(self, count: int) -> tuple[dict[int, int], list[str]]:
-        """Shards that are whole on the disk, with their numbers of examples; and what was found damaged."""
-        done, damaged = {}, []
-        hashes: dict[Path, str | None] = {}
-        for shard in range(count):
-            found = self.records.read(shard)
-            if found is None:
-                if (self.folder.path / MANIFEST).exists():
-                    damaged.append(f"{self.records.file(shard)} is missing or damaged")
-                continue
-            head, lines, bad = found
-            self._check_sources((*lines, *bad), hashes)
-            trouble = self.writer.damage(head, lines)
-            if trouble:
-                damaged.append(trouble)
-            elif any(line.get("retry") and self._opens(line["index"]) for line in bad):
-                self.retried = True
-            else:
-                self.good += len(lines)
-                self._refuse(bad)
-                done[shard] = len(lines)
-        return done, damaged
-
-    def _opens(self, index: int) -> bool:
-        """Whether the files of an image that was out of reach can be opened now."""
-        item = self.maker.source[index]
-        try:
-            for path in filter(None, (item.path, item.mask)):
-                os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
-        except OSError:
-            return False
-        return True
-
-    def _check_sources(self, lines: tuple[dict[str, Any], ...], hashes: dict[Path, str | None]) -> None:
-        for line in lines:
-            item = self.maker.source[line["index"]]
-            for path, was in ((item.path, line["source"]), (item.mask, line.get("mask_source"))):
-                if path is None or was is None:
-                    continue
-                if path not in hashes:
-                    hashes[path] = sha256_of(path)
-                if hashes[path] != was:
-                    raise BuildError(
-                        f"{self.folder.path}: {line['name']} is another file than the one this build has used; "
-                        f"put the old {path.name} back, or build into another folder"
-                    )
-
-    def _write(self, shard: int, count: int, made: Iterator[Example | BadFile], step: Any) -> None:
-        bad: list[dict[str, Any]] = []
-
-        def examples() -> Iterator[Example]:
-            for _ in range(count):
-                thing = next(made)
-                step(isinstance(thing, Example))
-                if isinstance(thing, Example):
-                    self.good += 1
-                    yield thing
-                else:
-                    bad.append(thing.describe())
-                    self._refuse(bad[-1:])
-
-        header, lines = self.writer.write(shard, examples())
-        self.records.write(shard, header, lines, bad)
-
-    def _refuse(self, bad: list[dict[str, Any]]) -> None:
-        self.bad.extend(bad)
-        self.bad_images.update(line["index"] for line in bad)
-        images = len(self.bad_images)
-        total = len(self.job.images)
-        # If none can be used at all, the end of the build reports that.
-        if bad and total > 1 and self.allowed.exceeded(images, total):
-            where = ""
-            if not (self.folder.path / MANIFEST).exists():
-                self.records.list_bad(self.bad)
-                where = f" (all so far in {self.folder.path / BAD_TABLE})"
-            raise BuildError(
-                f"{self.folder.path}: {images} of {total} images are bad{where}, more than max_bad={self.allowed.text} "
-                f"allows; {count_of(self.good, 'example')} could be used so far; the last: {bad[-1]['name']}: {bad[-1]['quarantined']}. "
-                "Look at these files and at the options, or raise max_bad: the same build then continues where it stopped"
-            )
-        if bad and self.stop:
-            raise BuildError(
-                f"{bad[0]['name']}: {bad[0]['quarantined']} (on_error='stop'; with 'quarantine' the build continues)"
-            )
-
-    def _report(self, resumed: int, repaired: list[str], seconds: float) -> BuildReport:
-        labels, bad, size = [], [], 0
-        for head, lines, bad_lines in self.records.all():
-            labels.extend(map(label_of_line, lines))
-            bad.extend(bad_lines)
-            size += sum(entry["bytes"] for entry in head["files"])
-            if not head["files"]:
-                size += sum(entry["bytes"] for line in lines for entry in line["at"].values())
-        return BuildReport(
-            path=self.folder.path,
-            format=self.job.options["format"],
-            images=len(self.job.images),
-            examples=len(labels),
-            classes=class_counts(self.job, labels),
-            quarantined=tuple(quarantined(bad)),
-            bytes=size,
-            seconds=seconds,
-            resumed=resumed,
-            repaired=tuple(repaired),
-            max_bad=self.allowed.text,
-            draws=self.maker.recipe.draws,
-        )
-
-
-def _estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12) -> BuildReport:
-    """Make a few examples, spread over the source, and extrapolate from them."""
-    count = len(job.images)
-    chosen = sorted({i * count // probes for i in range(probes)})
-    maker((chosen[0], 0))  # libraries that the first image loads do not count towards the time per image
-    started = time.perf_counter()
-    made = list(ordered_map(maker, [(index, 0) for index in chosen], threads=threads))
-    each = (time.perf_counter() - started) / len(made)
-    good = [thing for thing in made if isinstance(thing, Example)]
-    bad = tuple(Quarantined(b.name, b.reason, (0,)) for b in made if isinstance(b, BadFile))
-    size = sum(len(e.image.data) + (0 if e.mask is None else len(e.mask.data)) for e in good) / max(
-        1, len(good)
-    )
-    copies = job.options["copies"]
-    classes = class_counts(
-        job, [i.label if i.objects is None else tuple(i.objects.labels.tolist()) for i in maker.source]
-    )
-    needed, free = int(size * job.total), _free_space(out)
-    if free is not None and needed > free:
-        raise BuildError(f"{out}: the dataset needs about {needed} bytes, but only {free} are free there")
-    return BuildReport(
-        path=out,
-        format=job.options["format"],
-        images=count,
-        examples=job.total,
-        classes={name: number * copies for name, number in classes.items()},
-        quarantined=bad,
-        bytes=needed,
-        seconds=each * job.total,
-        dry_run=True,
-        draws=maker.recipe.draws,
-    )
-
-
-def _free_space(out: Path) -> int | None:
-    """Free bytes on the file system that would hold the folder; None where that is unknown."""
-    for path in (out, *out.absolute().parents):
-        if path.exists():
-            try:
-                return shutil.disk_usage(path).free
-            except OSError:
-                return None
-    return None

@@ -56,6 +56,7 @@ class FolderFormat:
     shard_size: int = 64
     encodings: tuple[str, ...] = ("png",)
     one_layout = False
+    block = 0
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
         self.folder, self.job = folder, job

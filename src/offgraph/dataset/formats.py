@@ -31,6 +31,11 @@ class DatasetFormat(Protocol):
     one_layout: bool
     """Whether all images of a dataset are to have one shape and dtype, where the recipe allows it."""
 
+    @property
+    def block(self) -> int:
+        """How many images in a row are best made in one array; 0 where each may lie anywhere."""
+        ...
+
     def __init__(self, folder: OutputFolder, job: Job) -> None: ...
 
     @staticmethod

@@ -20,6 +20,9 @@ __all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "read_pa
 PART = ".part"
 """Suffix of a file until it is complete. It is fixed, so that the next build overwrites what a killed one left."""
 
+_AT_ONCE = 1 << 20
+"""Bytes of a file that are read at once to be digested; of a larger one, a part at a time."""
+
 _ADVICE = {
     errno.ENOSPC: "free some space and run the same build again: it continues where it stopped",
     errno.EDQUOT: "free some of your quota and run the same build again: it continues where it stopped",
@@ -50,8 +53,10 @@ def sha256_of(path: Path) -> str | None:
     try:
         if not path.is_file():  # reading a pipe could wait for ever
             return None
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with path.open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size <= _AT_ONCE:
+                return hashlib.sha256(file.readall()).hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any raw file will do
     except OSError as error:
         if is_machine(error):
             raise machine_error(str(path), error) from error

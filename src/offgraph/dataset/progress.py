@@ -10,18 +10,18 @@ __all__ = ["progress_bar"]
 
 
 @contextlib.contextmanager
-def progress_bar(total: int, done: int, show: bool | None) -> Iterator[Callable[[bool], None]]:
-    """Give a function to be called after each image with whether it could be used.
+def progress_bar(total: int, show: bool | None) -> Iterator[Callable[[int, int], None]]:
+    """Give a function to be called after each image, with how many are done and how many of these could not be used.
 
     Parameters
     ----------
-    total, done : int
-        Images in all, and those that are there already.
+    total : int
+        Images in all.
     show : bool or None
         None: only where standard error is a terminal.
     """
     if show is False or (show is None and not sys.stderr.isatty()):
-        yield lambda good: None
+        yield lambda done, bad: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -47,12 +47,9 @@ def progress_bar(total: int, done: int, show: bool | None) -> Iterator[Callable[
         TimeRemainingColumn(),
     )
     with Progress(*columns, TextColumn("{task.fields[bad]}"), console=Console(stderr=True)) as bar:
-        task = bar.add_task("build", total=total, completed=done, bad="")
-        bad = 0
+        task = bar.add_task("build", total=total, bad="")
 
-        def step(good: bool) -> None:
-            nonlocal bad
-            bad += not good
-            bar.update(task, advance=1, bad=f"{bad} set aside" if bad else "")
+        def step(done: int, bad: int) -> None:
+            bar.update(task, completed=done, bad=f"{bad} set aside" if bad else "")
 
         yield step

@@ -69,6 +69,56 @@ class Quarantined:
         return {**entry, "retry": True} if self.retry else entry
 
 
+class Totals:
+    """What the manifest and the report say of all shards.
+
+    Attributes
+    ----------
+    heads : dict of int to dict
+        What each shard's records begin with.
+    labels : list
+        One per example.
+    content : dict
+        Name and digests of each image, by its number.
+    bad : list of dict
+    bytes : int
+        Size of images and masks on the disk.
+    changed : str or None
+        Name of an image that was not the same each time it was read.
+    """
+
+    def __init__(self) -> None:
+        self.heads: dict[int, dict[str, Any]] = {}
+        self.labels: list[Any] = []
+        self.content: dict[int, tuple[str, str | None, str | None]] = {}
+        self.bad: list[dict[str, Any]] = []
+        self.bytes = 0
+        self.changed: str | None = None
+
+    def take(
+        self, shard: int, head: dict[str, Any], lines: list[dict[str, Any]], bad: list[dict[str, Any]]
+    ) -> None:
+        """Take in a finished shard."""
+        self.heads[shard] = head
+        for line in (*lines, *bad):
+            self._same_content(line)
+        self.labels.extend(map(label_of_line, lines))
+        self.bad.extend(bad)
+        self.bytes += sum(entry["bytes"] for entry in head["files"])
+        if not head["files"]:
+            self.bytes += sum(entry["bytes"] for line in lines for entry in line["at"].values())
+
+    def _same_content(self, line: dict[str, Any]) -> None:
+        found = (line["name"], line["source"], line.get("mask_source"))
+        known = self.content.setdefault(line["index"], found)
+        if line.get("retry"):  # nothing was seen of its content
+            return
+        if known[1] is None and line["source"] is not None:
+            known = self.content[line["index"]] = found
+        if known[1] != found[1] or (None not in (known[2], found[2]) and known[2] != found[2]):
+            self.changed = self.changed or line["name"]
+
+
 class Records:
     """Record files of a dataset, ``samples/00000.jsonl`` and on.
 
@@ -79,7 +129,7 @@ class Records:
     """
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
-        self.folder, self.job = folder, job
+        self.folder, self.job, self.totals = folder, job, Totals()
         self._check = LineCheck(
             task=job.task,
             classes=len(job.class_names),
@@ -104,6 +154,13 @@ class Records:
         data += _digest_line(data)
         self.folder.write(self.file(shard), data)
         self._listed[self.file(shard)] = _sha256(data)
+        self.take(shard, head, lines, bad)
+
+    def take(
+        self, shard: int, head: dict[str, Any], lines: list[dict[str, Any]], bad: list[dict[str, Any]]
+    ) -> None:
+        """Take a finished shard into the totals."""
+        self.totals.take(shard, head, lines, bad)
 
     def read(self, shard: int) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]] | None:
         """Header, examples and bad images of a finished shard; None where it is not finished, or damaged."""
@@ -200,37 +257,21 @@ class Records:
         BuildError
             Where an image was not the same each time it was read, or none could be used.
         """
-        labels: list[Any] = []
-        content: dict[int, tuple[str, str | None, str | None]] = {}
-        shards, bad_lines = [], []
-        for head, lines, bad in self.all():
-            for line in (*lines, *bad):
-                self._same_content(content, line)
-            labels.extend(map(label_of_line, lines))
-            bad_lines.extend(bad)
-            shards.append(self._shard_entry(head))
-        bad = quarantined(bad_lines)
-        if not labels and bad:
+        totals = self.totals
+        if totals.changed is not None:
+            raise BuildError(
+                f"{self.folder.path}: {totals.changed} changed while the build ran; "
+                "build again into another folder, from files that stay as they are"
+            )
+        bad = quarantined(totals.bad)
+        if not totals.labels and bad:
             raise BuildError(
                 f"{self.folder.path}: none of its images ({len(self.job.images)}) could be used; "
                 f"the first: {bad[0].name}: {bad[0].reason}"
             )
         table = self.folder.keep(BAD_TABLE, _quarantine_table(bad))
-        return table + self.folder.keep(MANIFEST, json_bytes(self._manifest(labels, content, shards, bad)))
-
-    def _same_content(self, seen: dict[int, Any], line: dict[str, Any]) -> None:
-        found = (line["name"], line["source"], line.get("mask_source"))
-        if line.get("retry"):  # nothing was seen of its content
-            seen.setdefault(line["index"], found)
-            return
-        known = seen.setdefault(line["index"], found)
-        if known[1] is None and line["source"] is not None:
-            known = seen[line["index"]] = found
-        if known[1] != found[1] or (None not in (known[2], found[2]) and known[2] != found[2]):
-            raise BuildError(
-                f"{self.folder.path}: {line['name']} changed while the build ran; "
-                "build again into another folder, from files that stay as they are"
-            )
+        shards = [self._shard_entry(totals.heads[shard]) for shard in sorted(totals.heads)]
+        return table + self.folder.keep(MANIFEST, json_bytes(self._manifest(totals, shards, bad)))
 
     def _shard_entry(self, head: dict[str, Any]) -> dict[str, Any]:
         name = self.file(head["shard"])
@@ -240,10 +281,9 @@ class Records:
             "records": {"file": name, "bytes": len(data), "sha256": _sha256(data)},
         }
 
-    def _manifest(
-        self, labels: list[Any], content: dict[int, Any], shards: list[Any], bad: list[Quarantined]
-    ) -> dict[str, Any]:
+    def _manifest(self, totals: Totals, shards: list[Any], bad: list[Quarantined]) -> dict[str, Any]:
         recipe = Compose.from_dict(self.job.recipe)
+        labels, content = totals.labels, totals.content
         listing = hashlib.sha256(b"".join(json_line(content[index]) for index in sorted(content)))
         return {
             "offgraph": FORMAT_VERSION,

@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from offgraph.core.errors import BuildError
+from offgraph.dataset.example import Encoded
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import PART, OutputFolder, inside, sha256_of
 
-__all__ = ["DigestingFile", "ShardedFormat", "place"]
+__all__ = ["DigestingFile", "ShardedFormat", "place", "place_of"]
+
+_STARTED_BYTES = 4 << 20
+"""Bytes after which the system is told to begin writing."""
 
 
 def place(offset: int, data: bytes) -> dict[str, Any]:
-    """Say where an array lies in its file."""
+    """Say where some bytes lie in their file."""
     return {"offset": offset, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def place_of(offset: int, array: Encoded) -> dict[str, Any]:
+    """Say where an array lies in its file."""
+    return {"offset": offset, "bytes": len(array.data), "sha256": array.sha256}
 
 
 class DigestingFile(io.RawIOBase):
@@ -35,7 +44,7 @@ class DigestingFile(io.RawIOBase):
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
         self._digest = hashlib.sha256()
-        self.length = 0
+        self.length = self._started = 0
 
     def writable(self) -> bool:
         """Yes."""
@@ -47,7 +56,17 @@ class DigestingFile(io.RawIOBase):
         self._file.write(view)
         self._digest.update(view)
         self.length += len(view)
+        if self.length - self._started >= _STARTED_BYTES:
+            self._start()
         return len(view)
+
+    def _start(self) -> None:
+        """Have the system begin to write to the disk, so that `fsync` has little left to wait for."""
+        self._file.flush()
+        if hasattr(os, "posix_fadvise"):
+            length = self.length - self._started
+            os.posix_fadvise(self._file.fileno(), self._started, length, os.POSIX_FADV_DONTNEED)
+        self._started = self.length
 
     def tell(self) -> int:
         """How many bytes were written."""
@@ -80,6 +99,7 @@ class ShardedFormat:
     suffix: ClassVar[str]
     beside: ClassVar[tuple[str, ...]] = ()
     """Suffixes of the files that stand beside each shard."""
+    block = 0
 
     def __init__(self, folder: OutputFolder, job: Job) -> None:
         self.folder, self.job = folder, job

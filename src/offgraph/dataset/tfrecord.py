@@ -18,13 +18,16 @@ from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import OutputFolder, json_bytes, read_part
 from offgraph.dataset.schema import SpanEntry, parse
-from offgraph.dataset.shards import ShardedFormat, place
+from offgraph.dataset.shards import ShardedFormat, place, place_of
 
 __all__ = ["FEATURES", "TFRecordFormat", "features_of"]
 
 _HEADER = 12  # bytes before a record: its length (8) and that length's checksum (4)
 _FOOTER = 4  # bytes after it: its own checksum
 _EXAMPLE_OVERHEAD = 1 << 20  # bytes of an example beyond its values: names, and PNG of what does not compress
+
+_LOOKED_FOR = 64
+"""Bytes of an array that are looked for in its example; the others are compared where these are found."""
 
 FEATURES: dict[str, tuple[str, str]] = {
     "image/encoded": ("string", "PNG file, or the values in C order, little-endian"),
@@ -127,7 +130,7 @@ class TFRecordFormat(ShardedFormat):
             return {"file": name, **place(offset, data)}
         arrays = {"image": example.image, "mask": example.mask}
         found = {
-            kind: place(offset + data.index(array.data), array.data)
+            kind: place_of(offset + _find(data, array.data), array)
             for kind, array in arrays.items()
             if array is not None
         }
@@ -217,6 +220,15 @@ class TFRecordFormat(ShardedFormat):
                 raise OSError(numbers.get(type(error), errno.EIO), error.message) from error
 
 
+def _find(data: bytes, part: bytes | memoryview) -> int:
+    """Where a part begins: `bytes.index` takes as long for a long part as to copy it some twenty times."""
+    start, at, whole = bytes(part[:_LOOKED_FOR]), -1, memoryview(data)
+    while True:
+        at = data.index(start, at + 1)
+        if whole[at : at + len(part)] == part:
+            return at
+
+
 def import_tensorflow(advice: str) -> Any:
     """Import TensorFlow, or say what to do without it."""
     try:
@@ -230,7 +242,7 @@ def import_tensorflow(advice: str) -> Any:
 
 def _array_features(prefix: str, array: Encoded) -> dict[str, Any]:
     return {
-        f"{prefix}/encoded": array.data,
+        f"{prefix}/encoded": bytes(array.data),
         f"{prefix}/format": array.encoding,
         f"{prefix}/shape": array.shape,
         f"{prefix}/dtype": array.dtype,

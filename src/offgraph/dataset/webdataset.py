@@ -15,7 +15,7 @@ import numpy as np
 
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.output import json_line
-from offgraph.dataset.shards import DigestingFile, ShardedFormat, place
+from offgraph.dataset.shards import DigestingFile, ShardedFormat, place_of
 
 __all__ = ["WebDatasetFormat"]
 
@@ -86,8 +86,8 @@ class WebDatasetFormat(ShardedFormat):
         for kind, before, array in (("image", "", example.image), ("mask", "mask.", example.mask)):
             if array is not None:
                 ahead = b"" if array.encoding == "png" else _npy_header(array)
-                offset = member(before + ("npy" if ahead else "png"), ahead + array.data)
-                at[kind] = place(offset + len(ahead), array.data)
+                offset = member(before + ("npy" if ahead else "png"), ahead + bytes(array.data))
+                at[kind] = place_of(offset + len(ahead), array)
         if self.job.task == "classify" and example.label is not None:
             member("cls", str(example.label).encode())
         member("json", json_line(self._said(example)).strip())

@@ -301,8 +301,10 @@ class Compose(NotebookView):
         digest = self.digest if fuse == self.fuse else identity.digest(self, fuse=fuse)
         return Result(made, record_of(digest, key, start, part, log), history)
 
-    def prepare(self, targets: Targets, key: Key, place: Place, start: int = 0) -> PreparedSample | None:
-        """Prepare a sample to be run with others in one native call, from step `start` on.
+    def prepare(
+        self, targets: Targets, key: Key, place: Place, start: int = 0, stop: int | None = None
+    ) -> PreparedSample | None:
+        """Prepare a sample to be run with others in one native call, from step `start` up to `stop`.
 
         Parameters
         ----------
@@ -311,21 +313,26 @@ class Compose(NotebookView):
         place : Place
             What the call writes the image into.
         start : int
+        stop : int, optional
+            Left out, to the last step.
 
         Returns
         -------
         PreparedSample or None
-            None where `run` has to be asked: for a step that only Python can run, one that refuses the image, and
-            where the image gets another shape or dtype than `place` has.
+            None where `run` has to be asked: for a step that only Python can run, one that refuses the image, where
+            the image gets another shape or dtype than `place` has, and of a subclass with a `run` of its own.
         """
-        found = self._preparers.get(start)
+        if type(self).run is not Compose.run:
+            return None
+        part = (start, stop)
+        found = self._preparers.get(part)
         if found is None:
-            found = self._preparers[start] = Preparer(self._placed[start:], fused=self.fuse)
+            found = self._preparers[part] = Preparer(self._placed[start:stop], fused=self.fuse)
         pending = found.prepare(targets, key, place)
         return None if pending is None else PreparedSample(self, key, start, pending)
 
     @functools.cached_property
-    def _preparers(self) -> dict[int, Preparer]:
+    def _preparers(self) -> dict[tuple[int, int | None], Preparer]:
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -469,8 +476,9 @@ class PreparedSample(NamedTuple):
     def record(self) -> dict[str, Any]:
         """Return what was drawn, as in `Result.record`."""
         recipe = self.recipe
-        part = recipe._placed[self.start :]
-        return record_of(recipe.digest, self.key, self.start, part, self.pending.applied)
+        applied = self.pending.applied
+        part = recipe._placed[self.start : self.start + len(applied)]
+        return record_of(recipe.digest, self.key, self.start, part, applied)
 
 
 def run_prepared(samples: Sequence[PreparedSample]) -> None:

@@ -1,0 +1,302 @@
+"""Makes examples from a source: many of them with one native call, or one alone.
+
+What is unusual about an image, errors included, is left to the way of one alone, so that messages and bytes are its own:
+
+    for each address: read, draw, lower; nothing where anything is unusual
+    run all that are ready in one call, each into its place
+    for each address: encode what was run, or make it alone
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from offgraph.core.choices import ArrayEncoding, NonFinite, Store
+from offgraph.core.errors import FileAccessError, MachineError, StepError
+from offgraph.core.machine import with_retries
+from offgraph.core.random import Key
+from offgraph.core.specs import ArraySpec, OpenSpec
+from offgraph.dataset.depth import SourceDepth
+from offgraph.dataset.example import BadFile, Encoded, Example, encode_array
+from offgraph.dataset.layout import Layout
+from offgraph.dataset.objects import describe_objects
+from offgraph.dataset.output import sha256_of
+from offgraph.dataset.schema import size_trouble
+from offgraph.formats.decoding import MAX_PIXELS
+from offgraph.pipeline.buffers import Buffers
+from offgraph.pipeline.checks import run_checked
+from offgraph.pipeline.depth import scales_by_dtype
+from offgraph.pipeline.failures import BAD_FILE, name_file, reason
+from offgraph.pipeline.rows import BatchRows, Row
+from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
+from offgraph.sources import Source
+from offgraph.sources.base import Sample
+from offgraph.targets import Image, Mask, Targets
+
+__all__ = ["Address", "Maker"]
+
+Address = tuple[int, int]
+"""Number of an image in its source, and of the copy."""
+
+_KEPT = 8
+"""Unused buffers that are kept."""
+
+
+class _End(NamedTuple):
+    """Where the stored part of a recipe ends, and what it gives."""
+
+    step: int
+    spec: ArraySpec | None
+    """None where lengths are drawn."""
+
+
+class _Read(NamedTuple):
+    """An example that is read, and prepared unless anything about it is unusual."""
+
+    sample: Sample
+    end: int = 0
+    row: Row | None = None
+    prepared: PreparedSample | None = None
+
+
+@dataclass(eq=False)
+class Maker:
+    """Makes example (index, copy) from a source: on any thread, always the same result.
+
+    Parameters
+    ----------
+    source : Source
+    recipe : Compose
+    seed : int
+        Copy k of image i is drawn at ``Key(seed, epoch=k, index=i)``.
+    store : {"integers", "final"}
+        Stop after the last step that still gives integers, or run the whole recipe.
+    listed : sequence of bool
+        Whether the files of each image were there when the source was listed.
+    non_finite : {"error", "allow"}
+        What NaN and infinity do in an image of floats.
+    max_pixels : int
+        Limit on each array that is stored.
+    depth : SourceDepth
+        What most images of the source are stored with.
+    encoding : {"png", "raw"}
+        How arrays become bytes.
+    layout : Layout, optional
+        The shape that all images get; left out, each has its own.
+    digests : bool
+        Whether the digests of arrays are needed.
+    ended : threading.Event
+        Set when the build ends: nothing is tried again after that.
+    buffers : Buffers
+        Memory for images.
+    largest : int
+        Most bytes that an example took so far, as it was read and as it is stored.
+    """
+
+    source: Source
+    recipe: Compose
+    seed: int
+    store: Store
+    listed: Sequence[bool] = ()
+    non_finite: NonFinite = "error"
+    max_pixels: int = MAX_PIXELS
+    depth: SourceDepth = field(default_factory=SourceDepth)
+    encoding: ArrayEncoding = "png"
+    layout: Layout | None = None
+    digests: bool = True
+    ended: threading.Event = field(default_factory=threading.Event)
+    buffers: Buffers = field(default_factory=lambda: Buffers(_KEPT), repr=False)
+    largest: int = field(default=0, repr=False)
+    _ends: dict[OpenSpec, _End] = field(default_factory=dict, repr=False)
+
+    def __call__(self, address: Address) -> Example | BadFile:
+        """Read, transform and encode; an image that cannot be used comes back as a BadFile.
+
+        Raises
+        ------
+        MachineError
+            Where the machine failed, and failed again when it was tried again.
+        """
+        return self._alone(address, None)
+
+    def _alone(self, address: Address, sample: Sample | None) -> Example | BadFile:
+        return with_retries(lambda: self._judged(*address, sample), self.ended)
+
+    def many(
+        self, addresses: Sequence[Address], rows: Sequence[Row | None] | None = None
+    ) -> list[Example | BadFile]:
+        """Make several examples, with one native call for all that are ordinary.
+
+        Parameters
+        ----------
+        addresses : sequence of (int, int)
+        rows : sequence of Row or None, optional
+            Where the image of each is to lie. What does not fit there lies elsewhere.
+        """
+        given = [None] * len(addresses) if rows is None else rows
+        read = [self._read(index, copy, row) for (index, copy), row in zip(addresses, given)]
+        try:
+            run_prepared([one.prepared for one in read if one is not None and one.prepared is not None])
+            made = [None if one is None else self._finished(one) for one in read]
+        except Exception:  # it is not known which, so each is made alone, and raises it again
+            made = [None] * len(addresses)
+        return [
+            self._alone(address, one and one.sample) if done is None else done
+            for address, one, done in zip(addresses, read, made)
+        ]
+
+    # ---- with others
+
+    def _read(self, index: int, copy: int, row: Row | None) -> _Read | None:
+        """Read an example, and prepare it unless anything about it is unusual; None where it cannot be read."""
+        try:
+            sample = self.source.read(index)
+        except Exception:  # whatever it is, it is raised again where the example is made alone
+            return None
+        try:
+            return self._prepared(sample, Key(self.seed, copy, index), row) or _Read(sample)
+        except Exception:  # as above
+            return _Read(sample)
+
+    def _prepared(self, sample: Sample, key: Key, row: Row | None) -> _Read | None:
+        image = sample.image
+        spec = image.spec
+        if self._unusual_depth(spec) or not self._finite(image.array):
+            return None
+        end = self._end(spec)
+        made = end.spec if end.spec is not None else self.recipe.output_spec(spec, stop=end.step)
+        if not isinstance(made, ArraySpec):
+            return None
+        dtype = np.dtype(made.dtype)
+        if row is None or (row.shape, row.dtype) != (made.shape, dtype):
+            row = Row(BatchRows(self.buffers, 1, made.shape, dtype), 0)
+        prepared = self.recipe.prepare(sample.targets, key, row, stop=end.step)
+        return None if prepared is None else _Read(sample, end.step, row, prepared)
+
+    def _unusual_depth(self, spec: ArraySpec) -> bool:
+        """Whether an image may have to be converted to the depth of the others."""
+        if self.layout is not None:
+            return spec.dtype != self.layout.source.dtype
+        return self.store == "final" and not scales_by_dtype(self.recipe)
+
+    def _finite(self, array: np.ndarray) -> bool:
+        return self.non_finite == "allow" or array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+    def _end(self, spec: ArraySpec) -> _End:
+        """Where the stored part ends: asked once of all images that differ in their size alone."""
+        any_size = spec.resized((None,) * len(spec.spatial))  # type: ignore[arg-type]  # of an OpenSpec
+        found = self._ends.get(any_size)
+        if found is None:
+            step = self.recipe.stored(any_size) if self.store == "integers" else len(self.recipe.steps)
+            made = self.recipe.output_spec(any_size, stop=step)
+            found = self._ends[any_size] = _End(step, made if isinstance(made, ArraySpec) else None)
+        return found
+
+    def _finished(self, read: _Read) -> Example | None:
+        """Make the example after the call; None where it was not prepared, or its values are not finite."""
+        prepared = read.prepared
+        if prepared is None or read.row is None or not (prepared.finite or self._finite(read.row.array())):
+            return None
+        try:
+            return self._example(
+                read.sample, prepared.key, read.end, prepared.targets(), prepared.record(), read.row
+            )
+        except BAD_FILE:  # as above
+            return None
+
+    # ---- alone
+
+    def _judged(self, index: int, copy: int, sample: Sample | None) -> Example | BadFile:
+        item = self.source[index]
+        try:
+            return self._make(
+                Key(self.seed, copy, index), self.source.read(index) if sample is None else sample
+            )
+        except FileAccessError as error:
+            trouble = self.source.out_of_reach(index, listed=bool(self.listed) and self.listed[index])
+            if trouble:
+                raise MachineError(f"{item.name}: {trouble}", OSError(errno.EIO, trouble)) from error
+            return BadFile(
+                index, copy, item.name, None, reason(error, item.path, item.name, item.mask), retry=True
+            )
+        except BAD_FILE as error:
+            return BadFile(
+                index, copy, item.name, sha256_of(item.path), reason(error, item.path, item.name, item.mask)
+            )
+        except Exception as error:
+            raise name_file(error, item.name)  # noqa: B904 - the same error, with a note
+
+    def _make(self, key: Key, sample: Sample) -> Example:
+        end = self.recipe.stored(sample.image.spec) if self.store == "integers" else len(self.recipe.steps)
+        image = sample.image
+        how = None
+        if self.layout is not None:
+            image, how = self.layout.admit(image, scale=self.source.color == "rgb")
+        elif self.store == "final" and not scales_by_dtype(self.recipe):
+            # Stored integers keep their depth, and a loader converts them; final floats no longer show it.
+            image, how = self.depth.admit(image, self.source, self.recipe)
+        if how is not None:
+            self.depth.warn_of(sample.item.name, how)
+        given = sample.targets.replaced(image=image)
+        done = run_checked(self.recipe, given, key, stop=end, non_finite=self.non_finite)
+        return self._example(sample, key, end, done.targets, done.record)
+
+    def _example(
+        self,
+        sample: Sample,
+        key: Key,
+        end: int,
+        targets: Targets,
+        record: dict[str, Any],
+        row: Row | None = None,
+    ) -> Example:
+        """Check what a recipe made, and encode it."""
+        item, image, mask = sample.item, targets.image, targets.mask
+        if self.layout is not None:
+            mask = self.layout.fit(image, mask, self.recipe)
+        self.largest = max(self.largest, sample.image.array.nbytes + image.array.nbytes)
+        for kind, target in (("image", image), ("mask", mask)):
+            trouble = target is not None and size_trouble(_entry(target), self.max_pixels)
+            if trouble:
+                raise StepError(f"the {kind} is not stored: {trouble}")
+        if self.store == "integers" and image.array.dtype.kind not in "bui":
+            raise StepError(
+                f"the image is {image.array.dtype.name}, so there are no integers to store; build with store='final'"
+            )
+        return Example(
+            index=key.index,
+            copy=key.epoch,
+            name=item.name,
+            label=sample.label,
+            source=_hash(item.path),
+            mask_source=None if item.mask is None else _hash(item.mask),
+            start=end,
+            image=self._encoded(image, row),
+            mask=None if mask is None else self._encoded(mask),
+            record=record,
+            objects=describe_objects(targets),
+        )
+
+    def _encoded(self, target: Image | Mask, row: Row | None = None) -> Encoded:
+        encoded = encode_array(target.array, target.axes, self.encoding, row)
+        if self.digests:
+            _ = encoded.sha256  # here, since examples are made on several threads and written on one
+        return encoded
+
+
+def _entry(target: Image | Mask) -> dict[str, Any]:
+    return Encoded(b"", "raw", target.array.shape, target.array.dtype.name, target.axes).describe()
+
+
+def _hash(path: Path) -> str:
+    digest = sha256_of(path)
+    if digest is None:
+        raise FileAccessError(f"{path}: was read once and cannot be read again")
+    return digest
