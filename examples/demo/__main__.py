@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import coins
 import digits
 import numpy as np
+import speed
 
 import offgraph as og
 from offgraph.views import charts, draw
@@ -36,8 +37,11 @@ def main() -> None:
     say("Scene 2: 1,797 digits and some photographs as files, five of them broken → a dataset → a CNN")
     classified = digits.run(out)
 
+    measured = speed.measure(out)
+
     page = write_page(classified, segmented, out / "report.html")
     tell(classified, segmented, page, time.perf_counter() - began)
+    print(f"\n{measured}", flush=True)
     if classified.accuracy < digits.GOAL:
         raise SystemExit(f"the digits came out at {classified.accuracy:.1%}, below {digits.GOAL:.0%}")
     if abs(segmented.found - segmented.typed) > 1 or segmented.right < segmented.typed - 1:

@@ -49,6 +49,18 @@ def test_the_spoiled_files_are_named(demo):
         assert name in said
 
 
+def test_it_ends_with_images_per_second(demo):
+    _, said = demo
+    found = re.fullmatch(
+        r"images/s: ([\d,]+) from files, ([\d,]+) from the stored dataset, ([\d,]+) by the decoder alone "
+        r"\(400 × 300 JPEG to 224 × 224 float32, \d+ threads\)",
+        said.rstrip().splitlines()[-1],
+    )
+    assert found is not None
+    files, stored, decoder = (int(number.replace(",", "")) for number in found.groups())
+    assert files > 0 and decoder > 0 and stored > files, "what is stored is not decoded"
+
+
 def test_the_report_needs_nothing_beside_it(demo):
     out, _ = demo
     assert len(self_contained(out / "report.html").images) > 30
