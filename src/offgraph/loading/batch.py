@@ -21,7 +21,7 @@ from offgraph.recipe.compose import Compose
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
-__all__ = ["Batch", "collate"]
+__all__ = ["Batch", "LazyRecords", "collate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Batch(NotebookView):
         return f"<Batch of {len(self)}: image {image}, label {label}, mask {mask}{objects}>"
 
 
-class _Records(Sequence[dict[str, Any]]):
+class LazyRecords(Sequence[dict[str, Any]]):
     """Records that are made when they are asked for, once."""
 
     def __init__(self, makers: Sequence[Callable[[], dict[str, Any]]]) -> None:
@@ -128,7 +128,7 @@ def collate(
         label=labels.stack([sample.label for sample in samples]),
         mask=None if samples[0].mask is None else _stacked(samples, "mask", recipe, buffers),
         index=np.array([sample.number for sample in samples], np.int64),
-        records=_Records(tuple(sample.recorded for sample in samples)),
+        records=LazyRecords(tuple(sample.recorded for sample in samples)),
         objects=None if objects is None else objects.stack([sample.targets for sample in samples]),
     )
 

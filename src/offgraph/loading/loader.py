@@ -26,6 +26,7 @@ from offgraph.loading.maker import SampleMaker
 from offgraph.loading.objects import BoxLayout, parse_layout
 from offgraph.loading.opening import open_samples
 from offgraph.loading.passes import Batching, Pass
+from offgraph.loading.process import OwnProcess, check_platform
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_non_finite_option, parse_mask_dtype
 from offgraph.pipeline.order import permutation
@@ -111,6 +112,11 @@ class Loader(NotebookView):
         Allow another recipe for a built dataset. The whole of it is run on the images as they are stored.
     start_epoch : int
         Number of the first pass; the next passes count on from there. To resume training at epoch k, give k.
+    process : bool
+        Run the passes in a process of the loader's own, for programs whose own Python code is busy while it trains: beside it the
+        threads of a loader wait for the GIL. Batches are the same, and lie in memory that both processes share, without a copy. The process
+        starts with the first pass (about half a second), serves all of them and ends with the loader. It imports the
+        modules of own steps and sources, and never runs the program itself: what is defined there is refused by name.
 
     Raises
     ------
@@ -171,6 +177,7 @@ class Loader(NotebookView):
         read_timeout: float | None = READ_TIMEOUT,
         other_recipe: bool = False,
         start_epoch: int = 0,
+        process: bool = False,
     ) -> None:
         self.threads = whole_number("threads", default_threads() if threads is None else threads)
         self.batch_size = whole_number("batch_size", batch_size)
@@ -179,10 +186,14 @@ class Loader(NotebookView):
         if on_error not in ("raise", "skip"):
             raise ArgumentError(f"on_error={on_error!r:.80}: choose 'raise' or 'skip'")
         for name, value in (
-            ("shuffle", shuffle), ("drop_last", drop_last), ("other_recipe", other_recipe), ("one_hot", one_hot)
+            ("shuffle", shuffle), ("drop_last", drop_last), ("other_recipe", other_recipe), ("one_hot", one_hot),
+            ("process", process),
         ):  # fmt: skip
             if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
                 raise ArgumentError(f"{name}={value!r:.80}: give True or False")
+        if process:
+            check_platform()
+        self.process = bool(process)
         self.mask_dtype = parse_mask_dtype(mask_dtype)
         self.non_finite: NonFinite = check_non_finite_option(non_finite)
         try:
@@ -239,10 +250,11 @@ class Loader(NotebookView):
     def _prepare(self) -> None:
         """Create what belongs to this process and is not pickled."""
         self._buffers = Buffers(self.prefetch + 4)
+        self._own_process = OwnProcess(self.prefetch)
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        mine = ("_buffers", "_lock")
+        mine = ("_buffers", "_lock", "_own_process")
         return {name: value for name, value in vars(self).items() if name not in mine}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -345,6 +357,8 @@ class Loader(NotebookView):
         alike = self.batch_size > 1 if one_shape is None else one_shape
         batching = Batching(self.batch_size, self.drop_last, self.threads, self._allowed, self.read_timeout)
         made = Pass(self._maker, batching, self._buffers, number, self.order(number), alike)
+        if self.process:
+            return self._own_process.batches(made)
         stop = threading.Event()
         return read_ahead(made.batches(stop), self.prefetch, stop)
 

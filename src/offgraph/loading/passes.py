@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -84,6 +85,13 @@ class Pass:
     ) -> None:
         self.maker, self.batching, self.buffers = maker, batching, buffers
         self.epoch, self.order, self.alike = epoch, order, alike
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("maker", "buffers")}
+
+    def attach(self, maker: SampleMaker, buffers: Buffers) -> None:
+        """Set what a copy in another process has of its own."""
+        self.maker, self.buffers = maker, buffers
 
     def batches(self, stop: threading.Event) -> Generator[Batch, None, None]:
         """Make the batches; once `stop` is set, nothing is waited for."""

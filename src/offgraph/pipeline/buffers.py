@@ -10,7 +10,7 @@ import numpy as np
 
 from offgraph.pipeline.workers import ALIGNMENT
 
-__all__ = ["Buffers", "aligned_empty", "leased"]
+__all__ = ["Buffers", "Lease", "aligned_empty", "lease", "leased"]
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -43,8 +43,8 @@ class Buffers:
         memory = self._taken(size)
         if memory is None:
             memory = aligned_empty((size,), np.dtype(np.uint8))
-        array, lease = _lease(memory, size)
-        lease.give_back = self._free.append
+        array, held = lease(memory, size)
+        held.give_back = self._free.append
         return array.view(dtype).reshape(shape)
 
     def _taken(self, size: int) -> np.ndarray | None:
@@ -70,11 +70,11 @@ class Buffers:
 def leased(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, object]:
     """Allocate an array like `aligned_empty`, and an object that lives as long as any array or tensor in its memory."""
     memory = aligned_empty(shape, dtype)
-    array, lease = _lease(memory.reshape(-1).view(np.uint8), memory.nbytes)
-    return array.view(dtype).reshape(shape), lease
+    array, held = lease(memory.reshape(-1).view(np.uint8), memory.nbytes)
+    return array.view(dtype).reshape(shape), held
 
 
-class _Lease:
+class Lease:
     """Keeps a buffer in use while it lives."""
 
     give_back: Callable[[np.ndarray], None] | None = None
@@ -89,7 +89,7 @@ class _Lease:
             self.give_back(self.memory)
 
 
-def _lease(memory: np.ndarray, size: int) -> tuple[np.ndarray, _Lease]:
+def lease(memory: np.ndarray, size: int) -> tuple[np.ndarray, Lease]:
     """The first `size` bytes; arrays made of them keep the lease: NumPy follows their bases to an array, no further."""
-    lease = _Lease(memory)
-    return np.asarray(lease)[:size], lease
+    held = Lease(memory)
+    return np.asarray(held)[:size], held
