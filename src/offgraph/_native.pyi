@@ -33,8 +33,41 @@ class ResizeTables:
 class FilterPasses:
     def __init__(self, passes: tuple[tuple[Any, ...], ...]) -> None: ...
 
+class NativePlan:
+    @property
+    def ops(self) -> tuple[tuple[Any, ...], ...]: ...
+
+class CompiledRecipe:
+    # The steps are those of `offgraph/plan/compiled.py`.
+    def __init__(
+        self, steps: tuple[tuple[Any, ...], ...], fused: bool, max_pixels: int, products: tuple[int, int]
+    ) -> None: ...
+    # ("plan", NativePlan, shape, dtype, finite), what has to be made first, or None where Python has to plan.
+    def plan(
+        self, seed: int, epoch: int, index: int, shape: tuple[int, ...], dtype: str, axes: str
+    ) -> tuple[Any, ...] | None: ...
+    def add_weights(
+        self, input: int, output: int, kernel: int, antialias: bool, table: tuple[Array, Array, Array] | None
+    ) -> None: ...
+    def add_values(
+        self,
+        number: int,
+        shape: tuple[int, ...],
+        dtype: str,
+        axes: str,
+        op: tuple[Any, ...] | None,
+        result: str,
+        finite: bool,
+    ) -> None: ...
+
+def drawn_values(
+    seed: int, epoch: int, index: int, address: int, calls: tuple[tuple[str, float, float], ...]
+) -> list[Any]: ...
+def cos_sin_degrees(angles: list[float]) -> list[tuple[float, float]]: ...
+def rounded_dot(code: int, a: float, b: float, x: float, y: float) -> float: ...
+
 # Input, output, number of outer axes, number of spatial axes, operations: see `offgraph/engine/native_plan.py`.
-Target = tuple[Array, Array, int, int, tuple[tuple[Any, ...], ...]]
+Target = tuple[Array, Array, int, int, tuple[tuple[Any, ...], ...] | NativePlan]
 
 def run_plan(targets: tuple[Target, ...]) -> None: ...
 

@@ -8,7 +8,7 @@ use offgraph_kernels::memory;
 macro_rules! dtypes {
     ($($name:ident: $type:ty),*) => {
         /// The element type of an array.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[allow(missing_docs)]
         pub enum DType {
             $($name),*

@@ -13,6 +13,7 @@ mod plan;
 mod plan_filter;
 mod pointwise;
 mod rank;
+mod recipe;
 mod resize;
 mod spline;
 
@@ -36,6 +37,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(plan::run_plan, module)?,
         wrap_pyfunction!(plan::run_plans, module)?,
         wrap_pyfunction!(plan::invert_displacement, module)?,
+        wrap_pyfunction!(recipe::drawn_values, module)?,
+        wrap_pyfunction!(recipe::cos_sin_degrees, module)?,
+        wrap_pyfunction!(recipe::rounded_dot, module)?,
         wrap_pyfunction!(pointwise::lookup, module)?,
         wrap_pyfunction!(codecs::jpeg_shape, module)?,
         wrap_pyfunction!(codecs::decode_jpeg, module)?,
@@ -60,6 +64,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<plan::LookupTable>()?;
     module.add_class::<plan::ResizeTables>()?;
     module.add_class::<plan_filter::FilterPasses>()?;
+    module.add_class::<recipe::CompiledRecipe>()?;
+    module.add_class::<recipe::NativePlan>()?;
     Ok(())
 }
 

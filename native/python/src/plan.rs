@@ -7,9 +7,11 @@ use crate::array::{Input, Output};
 use crate::call::{catch_memory_error, detached};
 use crate::error::{border, to_python};
 use crate::plan_filter::FilterPasses;
+use crate::recipe::NativePlan;
 use crate::resize::{Table as WeightTable, taps};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use offgraph_kernels::array::axes::Axes;
+use offgraph_kernels::border::Border;
 use offgraph_kernels::error::Result as KernelResult;
 use offgraph_kernels::interpolate::resize::Taps;
 use offgraph_kernels::interpolate::zoom::AxisMap;
@@ -43,6 +45,11 @@ impl LookupTable {
         })
     }
 
+    /// Whether both are the same table.
+    fn __eq__(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether `linear` gave the bytes of all entries.
     #[getter]
     fn is_linear(&self) -> bool {
@@ -59,6 +66,11 @@ impl ResizeTables {
     #[new]
     fn new(tables: crate::list::List<WeightTable<'_>>) -> PyResult<Self> {
         catch_memory_error(|| Ok(Self(Arc::new(tables.iter().map(taps).collect_vec()))))
+    }
+
+    /// Whether both hold the same weights.
+    fn __eq__(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(&*other.0).all(|(one, other)| one.equals(other))
     }
 }
 
@@ -162,7 +174,7 @@ fn array(object: &Bound<'_, PyAny>) -> PyResult<Array> {
 }
 
 /// Read one operation: its number of [`kind`], and its own values.
-fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
+pub fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
     let parts = object.cast::<PyTuple>()?;
     let part = |place: usize| parts.get_item(place);
     let rule = |place: usize| {
@@ -246,12 +258,91 @@ fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
     Ok(read)
 }
 
+/// The operation as [`op`] reads it; a warp is never written.
+pub fn to_tuple<'py>(py: Python<'py>, op: &Op) -> PyResult<Bound<'py, PyTuple>> {
+    let border = |border: Border| border as i32;
+    let sizes = |numbers: &[usize]| PyTuple::new(py, numbers);
+    let floats = |numbers: &[f64]| PyTuple::new(py, numbers);
+    Ok(match op {
+        Op::Grid(grid) => {
+            let part = |of: &dyn Fn(&GridAxis) -> usize| sizes(&grid.axes.iter().map(of).collect_vec());
+            let flips = PyTuple::new(py, grid.axes.iter().map(|axis| axis.flip).collect_vec())?;
+            let starts = PyTuple::new(py, grid.axes.iter().map(|axis| axis.start).collect_vec())?;
+            let (axes, lens) = (part(&|axis| axis.axis)?, part(&|axis| axis.len)?);
+            (kind::GRID, axes, flips, starts, lens, border(grid.border), grid.fill).into_pyobject(py)?
+        }
+        Op::Affine(affine) => {
+            let mut clips = memory::with_capacity(affine.clips.len());
+            for clip in &affine.clips {
+                let numbers = [&clip.matrix, &clip.offset, &clip.low, &clip.high];
+                let [matrix, offset, low, high] = numbers.map(|numbers| floats(numbers));
+                memory::push(&mut clips, (matrix?, offset?, low?, high?, clip.fill).into_pyobject(py)?);
+            }
+            let Policy { order, border: mode, fill } = affine.policy;
+            let clips = PyTuple::new(py, clips)?;
+            let (size, moved) = (sizes(&affine.size)?, sizes(&affine.moved)?);
+            let (matrix, offset) = (floats(&affine.matrix)?, floats(&affine.offset)?);
+            let rule = (order, border(mode), fill);
+            (kind::AFFINE, size, moved, matrix, offset, rule.0, rule.1, rule.2, clips, affine.is_labels)
+                .into_pyobject(py)?
+        }
+        Op::Zoom(zoom) => {
+            let Policy { order, border: mode, fill } = zoom.policy;
+            let factors = floats(&zoom.maps.iter().map(|map| map.zoom.unwrap_or(1.0)).collect_vec())?;
+            let grid = zoom.maps.iter().any(|map| map.grid);
+            (kind::ZOOM, sizes(&zoom.size)?, factors, grid, order, border(mode), fill).into_pyobject(py)?
+        }
+        Op::Resize(resize) => {
+            (kind::RESIZE, sizes(&resize.size)?, ResizeTables(resize.tables.clone())).into_pyobject(py)?
+        }
+        Op::Lookup(lookup) => {
+            (kind::LOOKUP, LookupTable(lookup.table.clone()), lookup.channel).into_pyobject(py)?
+        }
+        Op::Arithmetic(arithmetic) => {
+            let mut steps = memory::with_capacity(arithmetic.steps.len());
+            for (operation, numbers) in &arithmetic.steps {
+                memory::push(&mut steps, (*operation as u8, floats(numbers)?).into_pyobject(py)?);
+            }
+            let is_double = arithmetic.dtype == DType::F64;
+            (kind::ARITHMETIC, PyTuple::new(py, steps)?, is_double, arithmetic.channel).into_pyobject(py)?
+        }
+        Op::Filter(filter) => (kind::FILTER, FilterPasses(filter.passes.clone())).into_pyobject(py)?,
+        Op::Warp(_) => return Err(PyValueError::new_err("a warp is not written")),
+    })
+}
+
 /// A target as it was read.
 struct Read<'py> {
     input: Input<'py>,
     output: Output<'py>,
     axes: Axes,
-    ops: Vec<Op>,
+    ops: Ops<'py>,
+}
+
+/// Operations that were read, or those of a compiled recipe.
+enum Ops<'py> {
+    Read(Vec<Op>),
+    Compiled(Bound<'py, NativePlan>),
+}
+
+impl<'py> Ops<'py> {
+    fn read(object: &Bound<'py, PyAny>, axes: Axes) -> PyResult<Self> {
+        if let Ok(plan) = object.cast::<NativePlan>() {
+            return Ok(Self::Compiled(plan.clone()));
+        }
+        let mut ops = Vec::new();
+        for item in object.cast::<PyTuple>()?.iter() {
+            memory::push(&mut ops, op(&item, axes)?);
+        }
+        Ok(Self::Read(ops))
+    }
+
+    fn all(&self) -> &[Op] {
+        match self {
+            Self::Read(ops) => ops,
+            Self::Compiled(plan) => &plan.get().0,
+        }
+    }
 }
 
 fn read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Read<'py>> {
@@ -261,10 +352,7 @@ fn read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Read<'py>> {
     if axes.spatial == 0 || axes.outer.saturating_add(axes.spatial) > ndim {
         return Err(PyValueError::new_err("an array without the spatial axes of its plan"));
     }
-    let mut ops = Vec::new();
-    for item in parts.get_item(4)?.cast::<PyTuple>()?.iter() {
-        memory::push(&mut ops, op(&item, axes)?);
-    }
+    let ops = Ops::read(&parts.get_item(4)?, axes)?;
     Ok(Read { input: parts.get_item(0)?.extract()?, output: parts.get_item(1)?.extract()?, axes, ops })
 }
 
@@ -281,7 +369,10 @@ fn read_all<'py>(targets: &Bound<'py, PyTuple>) -> PyResult<Vec<Read<'py>>> {
 fn parts<'a>(all: &'a mut [Read<'_>]) -> Vec<Target<'a>> {
     let mut parts = memory::with_capacity(all.len());
     for Read { input, output, axes, ops } in all {
-        memory::push(&mut parts, Target { input: input.view(), output: output.view_mut(), axes: *axes, ops });
+        memory::push(
+            &mut parts,
+            Target { input: input.view(), output: output.view_mut(), axes: *axes, ops: ops.all() },
+        );
     }
     parts
 }

@@ -26,6 +26,11 @@ impl FilterPasses {
             Ok(Self(Arc::new(read)))
         })
     }
+
+    /// Whether both are the same passes.
+    fn __eq__(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
 }
 
 /// Read one pass: its number, border mode and fill value, and what its kind has.

@@ -6,7 +6,6 @@ results are the ones that count, and these are equal to them.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -16,14 +15,13 @@ import numpy as np
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.native_plan import NativeOp, NativeTarget, native_target, run_plan
+from offgraph.plan.compiled import is_surely_finite
 from offgraph.plan.draw import draw
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import PlannedOp, lower
 from offgraph.plan.native import Companion, native_op
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.run import TransformHistory, companions, finish
-from offgraph.steps.kinds import PointwiseStep
-from offgraph.steps.ops import Pointwise, value_table
 from offgraph.targets import Image, Targets
 
 __all__ = ["Pending", "Place", "Preparer", "lowered", "run_pending", "unread"]
@@ -216,20 +214,4 @@ def _finite(ops: Sequence[PlannedOp], after: ArraySpec) -> bool:
     """Whether an image of integers ends in finite values: in integers, or in a table's, which are looked at once."""
     if np.dtype(after.dtype).kind != "f":
         return True
-    last = ops[-1] if ops else None
-    if last is None or not isinstance(last.op, Pointwise) or last.op.params:
-        return False
-    spec, kind = last.before, np.dtype(last.before.dtype)
-    if kind.kind not in "ui" or kind.itemsize > 2:
-        return False
-    channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
-    try:
-        return _finite_table(last.op.step, spec.dtype, channels, last.op.dtype)
-    except TypeError:  # a step with a field that has no hash
-        return False
-
-
-@functools.lru_cache(maxsize=64)
-def _finite_table(step: PointwiseStep, dtype: str, channels: int, result: str) -> bool:
-    empty: dict[str, Any] = {}
-    return bool(np.isfinite(value_table(step, dtype, channels, result, empty)).all())
+    return bool(ops) and is_surely_finite(ops[-1].op, ops[-1].before)

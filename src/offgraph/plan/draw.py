@@ -17,6 +17,7 @@ from offgraph.steps.kinds import FilterStep, PointwiseStep
 __all__ = [
     "MAX_SIDE",
     "MAX_WINDOW",
+    "chance_address",
     "check_input",
     "draw",
     "drawn_spec",
@@ -101,9 +102,14 @@ def _copied(params: Any) -> Any:
 
 def _draw(here: PlacedStep, key: Key, spec: ArraySpec) -> AppliedStep:
     """Draw whether the step applies at a separate address, so that another `p` leaves the other values alone."""
-    if here.step.p < 1 and not Draw(key, f"p of {here.address}").chance(here.step.p):
+    if here.step.p < 1 and not Draw(key, chance_address(here)).chance(here.step.p):
         return AppliedStep(here.address, False, {})
     return AppliedStep(here.address, True, here.step.sample(Draw(key, here.address), spec))
+
+
+def chance_address(here: PlacedStep) -> str:
+    """Return the address at which it is drawn whether a step applies."""
+    return f"p of {here.address}"
 
 
 def _spec_after(step: Step, spec: ArraySpec, params: dict[str, Any]) -> ArraySpec:

@@ -316,10 +316,18 @@ def _whole_pixels(grid: CoordinateMap) -> GridMap | None:
         return grid
     if not isinstance(grid, AffineMap):
         return None
-    if any(abs(factor - round(factor)) > _SLACK for row, _ in grid.rows for factor in row):
+    if any(_off(factor) > _SLACK for row, _ in grid.rows for factor in row):
         return None
+    for row, first in grid.rows:
+        reach = 0.0
+        for factor, length in zip(row, grid.output_size):
+            reach += _off(factor) * length
+        if reach + _off(first) > _SLACK:
+            return None
     matrix, offset = np.round(grid.matrix), np.round(grid.offset)
-    reach = np.abs(grid.matrix - matrix) @ np.array(grid.output_size) + np.abs(grid.offset - offset)
-    if reach.max() > _SLACK:
-        return None
     return GridMap.from_affine(AffineMap(matrix, offset, grid.input_size, grid.output_size))
+
+
+def _off(number: float) -> float:
+    """How far a number is from a whole one."""
+    return abs(number - round(number))

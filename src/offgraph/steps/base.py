@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from offgraph.core.errors import StepError
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.parameters import PerAxis, Probability, is_range
 from offgraph.targets.image import Image
@@ -122,6 +123,19 @@ class Step:
         if cls.apply is Step.apply and not moves_labels:
             return self.lower(params, spec)
         return (PythonStep(self, params, self.output_spec(spec, params), moves_labels),)
+
+    def compiled(self) -> CompiledStep | None:
+        """Return the step in plain numbers, for the native core to draw and lower it on images of two spatial axes.
+
+        It has to give the bits that `sample`, `output_spec`, `map` and `lower` give. A class asks for this in its own
+        body: what it inherits from another step counts as None.
+
+        Returns
+        -------
+        tuple, or None
+            What `native/python/src/recipe.rs` reads as a kind of step. None, the default, where only Python can do it.
+        """
+        return None
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Apply the step alone to an image; the input is left as it is.

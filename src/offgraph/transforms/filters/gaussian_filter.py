@@ -11,6 +11,7 @@ from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.filter_passes import FilterPass
 from offgraph.ndimage.filters.passes import gaussian_passes
+from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import Mode, NaturalAxisRange, Number, PositiveNumber, along_axes
@@ -76,6 +77,10 @@ class GaussianFilter(FilterStep):
         """One correlation along each axis."""
         sigmas = self._sigmas(params, spec.spatial_names)
         return gaussian_passes(sigmas, mode=self.mode, cval=self.cval, truncate=self.truncate)
+
+    def compiled(self) -> CompiledStep | None:
+        """The operation depends on dtype and axes alone."""
+        return None if self.varies else ("values", True, False)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.gaussian_filter`."""

@@ -12,6 +12,7 @@ from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.filter_passes import FilterPass
 from offgraph.ndimage.filters.passes import median_passes
+from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import AxisCount, Mode, Number, along_axes
@@ -67,6 +68,10 @@ class MedianFilter(FilterStep):
         """One rank filter."""
         sizes = self._sizes(spec.spatial_names)
         return median_passes(sizes, dtype=spec.dtype, mode=self.mode, cval=self.cval)
+
+    def compiled(self) -> CompiledStep | None:
+        """The operation depends on dtype and axes alone."""
+        return None if self.varies else ("values", True, False)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.median_filter`."""

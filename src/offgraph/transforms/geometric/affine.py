@@ -10,6 +10,7 @@ from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.steps.base import drawn, varies
+from offgraph.steps.compiled import CompiledStep, compiled_axes, compiled_shifts, has_known_roundings
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import (
@@ -203,6 +204,24 @@ class Affine(ResampledStep):
         size = spec.size
         matrix, offset = self.pull(params, size)
         return AffineMap.of_rows(tuple(zip(map(tuple, matrix.tolist()), offset.tolist())), size, size)
+
+    def compiled(self) -> CompiledStep | None:
+        """The four settings, or the matrix."""
+        if self.plane != "YX" or not has_known_roundings():
+            return None
+        is_centred = self.anchor == "centre"
+        if self.matrix is not None:
+            try:
+                matrix, offset = self._given(2)
+            except ValueError:
+                return None
+            return ("matrix", tuple(matrix.ravel().tolist()), tuple(offset.tolist()), is_centred)
+        scale, shear = compiled_axes(self.scale), compiled_axes(self.shear, plain=(0, None))
+        shifts = compiled_shifts(self.translate)
+        if scale is None or shear is None or shifts is None:
+            return None
+        by_name = isinstance(self.translate, PerAxis)
+        return ("affine", scale, shear, self.rotate, shifts, by_name, is_centred)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.affine_transform` by the pull matrix."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import ArraySpec
+from offgraph.steps.compiled import CompiledStep, compiled_lengths
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import CropSize
 from offgraph.transforms.geometric._window import WindowStep, crop_size, open_crop_size, reference_window
@@ -51,6 +52,11 @@ class CenterCrop(WindowStep):
         """Half of what is too much."""
         wanted = crop_size(self.size, spec.size, pad=self.pad)
         return tuple((n - want) // 2 for want, n in zip(wanted, spec.size))
+
+    def compiled(self) -> CompiledStep | None:
+        """The size."""
+        lengths = compiled_lengths(self.size)
+        return None if lengths is None else ("crop", lengths, self.pad, False)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A slice, after `numpy.pad` where the image is smaller."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.geometry.grid_map import GridMap
+from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import GeometricStep
 
@@ -49,6 +50,10 @@ class Flip(GeometricStep):
         """``input = n - 1 - output`` along the axis."""
         place = spec.spatial.index(self._index(spec.axes))
         return GridMap.flip((place,), spec.size)
+
+    def compiled(self) -> CompiledStep | None:
+        """Whether it is the second axis."""
+        return None if self.axis == "Z" else ("flip", self.axis == "X")
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.flip`."""

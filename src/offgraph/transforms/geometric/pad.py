@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from offgraph.core.specs import ArraySpec
+from offgraph.steps.compiled import CompiledStep, compiled_lengths
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import Padding
 from offgraph.transforms.geometric._window import NUMPY_MODES, WindowStep, whole_pixels
@@ -66,6 +67,14 @@ class Pad(WindowStep):
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """As many pixels before the first as are added there."""
         return tuple(-before for before, _ in self._pixels(spec.size))
+
+    def compiled(self) -> CompiledStep | None:
+        """What is added before and after, for each axis."""
+        try:
+            sides = [compiled_lengths(side) for side in self._sides(2)]
+        except ValueError:
+            return None
+        return None if None in sides else ("pad", tuple(sides))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.pad`."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
+from offgraph.steps.compiled import CompiledStep, compiled_lengths
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import CropSize
 from offgraph.transforms.geometric._window import WindowStep, crop_size, open_crop_size, reference_window
@@ -63,6 +64,11 @@ class RandomCrop(WindowStep):
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """What was drawn."""
         return tuple(params["start"])
+
+    def compiled(self) -> CompiledStep | None:
+        """The size."""
+        lengths = compiled_lengths(self.size)
+        return None if lengths is None else ("crop", lengths, self.pad, True)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A slice, after `numpy.pad` where the image is smaller."""

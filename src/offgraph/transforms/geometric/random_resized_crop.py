@@ -15,6 +15,7 @@ from offgraph.geometry.base import CoordinateMap
 from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.resampling import Resampling
 from offgraph.steps import ops
+from offgraph.steps.compiled import CompiledStep, compiled_resize
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import GeometricStep, resampling_rule
 from offgraph.steps.parameters import PositiveRange, Size
@@ -141,6 +142,11 @@ class RandomResizedCrop(GeometricStep):
         crop = self._crop(params, spec)
         resize = self._resize().lower({}, spec.resized(crop.output_size))
         return (ops.Grid(crop, self.resampling(params)), *resize)
+
+    def compiled(self) -> CompiledStep | None:
+        """All parameters."""
+        resize = compiled_resize(self.size, None, self.kernel, self.antialias)
+        return None if resize is None else ("resized crop", resize[1], self.scale, self.ratio, *resize[3:])
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A slice, then two weight matrices."""

@@ -14,6 +14,7 @@ from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.resampling import Resampling
 from offgraph.steps import ops
 from offgraph.steps.base import drawn, varies
+from offgraph.steps.compiled import CompiledStep, compiled_resize
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import GeometricStep, resampling_rule
 from offgraph.steps.parameters import PositiveAxisRange, Size, along_axes
@@ -133,6 +134,10 @@ class Resize(GeometricStep):
         grid = self.map(params, spec)
         size, rule = grid.output_size, self.resampling(params)
         return (ops.Resize(grid, rule, size=size, kernel=self.kernel, antialias=self.antialias),)
+
+    def compiled(self) -> CompiledStep | None:
+        """Size or scale, and the kernel."""
+        return compiled_resize(self.size, self.scale, self.kernel, self.antialias)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Two weight matrices; no ndimage function antialiases."""

@@ -10,6 +10,7 @@ from scipy.special import cosdg, sindg
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.affine_map import AffineMap
+from offgraph.steps.compiled import CompiledStep, has_known_roundings
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import Range
@@ -98,6 +99,10 @@ class Rotate(ResampledStep):
             row[places[0]], row[places[1]] = factors
             rows[i] = (tuple(row), (size[i] - 1) / 2 - centre)
         return AffineMap.of_rows(tuple(rows), size, output)
+
+    def compiled(self) -> CompiledStep | None:
+        """Angle and reshape."""
+        return ("rotate", self.angle, self.reshape) if self.plane == "YX" and has_known_roundings() else None
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.rotate` in the plane."""

@@ -12,6 +12,7 @@ from offgraph.core.specs import ArraySpec, scaled
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.grid_map import GridMap
 from offgraph.steps import ops
+from offgraph.steps.compiled import CompiledStep, compiled_axes
 from offgraph.steps.declaration import hint_once, step
 from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import Order, PositiveAxisRange, along_axes
@@ -117,6 +118,11 @@ class Zoom(ResampledStep):
                     "same values without that, or use Resize",
                 )  # fmt: skip
                 return
+
+    def compiled(self) -> CompiledStep | None:
+        """Factor and grid."""
+        factor = compiled_axes(self.factor)
+        return None if factor is None else ("zoom", factor, self.grid == "pixels")
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.zoom`."""

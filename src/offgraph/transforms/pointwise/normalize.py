@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import Arithmetic, PointwiseStep, value_range
 from offgraph.steps.parameters import PerChannel, PositiveNumber
@@ -88,6 +89,10 @@ class Normalize(PointwiseStep):
         """The three operations of the definition."""
         top = value_range(dtype, self.range)
         return (("divide", (top,)), ("subtract", self._mean), ("divide", self._std))
+
+    def compiled(self) -> CompiledStep | None:
+        """The operation depends on dtype and axes alone."""
+        return None if self.varies else ("values", False, False)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import Arithmetic, PointwiseStep
 from offgraph.steps.parameters import Number
@@ -46,6 +47,10 @@ class Rescale(PointwiseStep):
     def arithmetic(self, params: dict[str, Any], dtype: str) -> Arithmetic:
         """The two operations of the definition."""
         return (("multiply", (self.scale,)), ("add", (self.offset,)))
+
+    def compiled(self) -> CompiledStep | None:
+        """The operation depends on dtype and axes alone."""
+        return None if self.varies else ("values", False, False)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

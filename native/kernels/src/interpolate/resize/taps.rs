@@ -45,6 +45,27 @@ impl Taps {
         self.derived = Derived::default();
     }
 
+    /// The positions from `start` on, `len` of them.
+    pub fn window(&self, start: usize, len: usize) -> Self {
+        let mut window = Self::new();
+        for position in start..start + len {
+            let (first, weights) = self.table.at(position);
+            window.table.push(first, weights);
+        }
+        window
+    }
+
+    /// Whether there are as many positions.
+    pub fn has_positions(&self, len: usize) -> bool {
+        self.table.len() == len
+    }
+
+    /// Whether both sum the same pixels with the same weights.
+    pub fn equals(&self, other: &Self) -> bool {
+        self.table.len() == other.table.len()
+            && (0..self.table.len()).all(|position| self.table.at(position) == other.table.at(position))
+    }
+
     /// [`WeightTable::evened`], computed once.
     pub(super) fn evened(&self) -> &Arc<Self> {
         self.derived

@@ -1,0 +1,158 @@
+"""Recipes that the native core draws, lowers and joins itself: the operations of a sample without Python.
+
+A recipe is compiled where each of its steps has a plain form (`Step.compiled`), or changes values or mixes neighbours
+without a draw. What the core does not know, such as the weights of a resize, it asks for once; what it does not take, a
+volume or anything that a step refuses, goes through `draw`, `lower` and `fuse`, whose operations are the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from offgraph.core.random import Key, hash64
+from offgraph.core.specs import MAX_PIXELS, ArraySpec
+from offgraph.engine.native import core
+from offgraph.engine.native_plan import NativeOp
+from offgraph.engine.resize import weight_table
+from offgraph.plan.draw import chance_address, fixed
+from offgraph.plan.native import native_op
+from offgraph.plan.placed import PlacedStep
+from offgraph.steps.base import Step
+from offgraph.steps.compiled import CompiledStep, kernel_name, product_roundings
+from offgraph.steps.kinds import FilterStep, GeometricStep, PointwiseStep
+from offgraph.steps.ops import Filter, Op, Pointwise, value_table
+
+__all__ = ["CompiledPlan", "RecipePlanner", "is_surely_finite"]
+
+_MOST_REQUESTS = 64
+"""More than the steps of a recipe can ask for one after the other, but for a mistake."""
+
+
+class CompiledPlan(NamedTuple):
+    """What a sample goes through.
+
+    Parameters
+    ----------
+    native : NativePlan
+    after : ArraySpec
+    finite : bool
+        Whether it is certain that an image of integers ends in finite values.
+    """
+
+    native: core.NativePlan
+    after: ArraySpec
+    finite: bool
+
+
+_spec = functools.lru_cache(maxsize=256)(ArraySpec)
+
+
+class RecipePlanner:
+    """The compiled form of placed steps.
+
+    Parameters
+    ----------
+    placed : sequence of PlacedStep
+    fused : bool
+        Whether operations are joined.
+
+    Attributes
+    ----------
+    core : CompiledRecipe or None
+        None where a step has no plain form.
+    """
+
+    def __init__(self, placed: Sequence[PlacedStep], *, fused: bool) -> None:
+        self._placed = placed
+        steps = [_compiled(here) for here in placed]
+        self.core = None
+        if None not in steps:
+            self.core = core.CompiledRecipe(tuple(steps), fused, MAX_PIXELS, product_roundings() or (0, 0))
+
+    def plan(self, spec: ArraySpec, key: Key) -> CompiledPlan | None:
+        """Return the operations of a sample; None where Python has to make them, or to say why there are none."""
+        if self.core is None:
+            return None
+        for _ in range(_MOST_REQUESTS):
+            made = self.core.plan(key.seed, key.epoch, key.index, spec.shape, spec.dtype, spec.axes)
+            if made is None:
+                return None
+            if made[0] == "plan":
+                _, native, shape, dtype, finite = made
+                return CompiledPlan(native, _spec(shape, dtype, spec.axes), finite)
+            self.supply(made)
+        return None
+
+    def supply(self, request: tuple[Any, ...]) -> None:
+        """Make what the core asks for: weights along an axis, or the operation of a step that moves nothing."""
+        assert self.core is not None
+        kind, *numbers = request
+        if kind == "weights":
+            n, length, kernel, antialias = numbers
+            try:
+                table = weight_table(n, length, kernel_name(kernel), antialias)
+            except (ValueError, MemoryError):  # raised again, with its words, where the sample is run alone
+                table = None
+            self.core.add_weights(n, length, kernel, antialias, table)
+            return
+        number, shape, dtype, axes = numbers
+        spec = ArraySpec(shape, dtype, axes)
+        op, result, finite = self._values(self._placed[number], spec)
+        self.core.add_values(number, shape, dtype, axes, op, result, finite)
+
+    def _values(self, here: PlacedStep, spec: ArraySpec) -> tuple[NativeOp | None, str, bool]:
+        """The operation of a step that moves nothing, the dtype of its result, and whether that is surely finite."""
+        try:
+            params, after = fixed(here, spec)
+            found = here.step.operations(params, spec)
+            if len(found) == 1 and isinstance(found[0], Filter | Pointwise):
+                op = found[0]
+                if op.output_spec(spec) == after == spec.cast(after.dtype):
+                    return native_op(op, spec), after.dtype, is_surely_finite(op, spec)
+        except Exception:  # whatever it is, it is raised again where the sample is run alone
+            pass
+        return None, spec.dtype, False
+
+
+def _compiled(here: PlacedStep) -> tuple[Any, ...] | None:
+    """A step at its place, as the core reads it."""
+    step = here.step
+    numbers = _numbers(step)
+    if numbers is None or 2 not in step.dimensions:
+        return None
+    rule = (0, "constant", 0.0)
+    if isinstance(step, GeometricStep):
+        found = step.resampling({})
+        rule = (found.order, found.mode, float(found.cval))
+    chance = chance_address(here)
+    return hash64(here.address), hash64(chance), step.p, step.averages, rule, numbers
+
+
+def _numbers(step: Step) -> CompiledStep | None:
+    if "compiled" in vars(type(step)):
+        return step.compiled()
+    if isinstance(step, FilterStep | PointwiseStep) and not step.varies:
+        return ("values", isinstance(step, FilterStep), True)
+    return None
+
+
+def is_surely_finite(op: Op, spec: ArraySpec) -> bool:
+    """Whether an operation gives finite values for all images of a spec: it looks them up, and all were looked at."""
+    kind = np.dtype(spec.dtype)
+    if not isinstance(op, Pointwise) or op.params or kind.kind not in "ui" or kind.itemsize > 2:
+        return False
+    channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
+    try:
+        return _finite_table(op.step, spec.dtype, channels, op.dtype)
+    except TypeError:  # a step with a field that has no hash
+        return False
+
+
+@functools.lru_cache(maxsize=64)
+def _finite_table(step: PointwiseStep, dtype: str, channels: int, result: str) -> bool:
+    empty: dict[str, Any] = {}
+    return bool(np.isfinite(value_table(step, dtype, channels, result, empty)).all())
