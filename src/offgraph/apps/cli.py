@@ -141,6 +141,10 @@ def build(
     ] = None,
     color: ColorOption = "rgb",
     dry_run: Annotated[bool, typer.Option(help="Report counts, bytes and time; write nothing.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Make only images that were added or changed; remove deleted ones."),
+    ] = False,
     strict: Strict = False,
     *,
     reading: dict[str, Any],
@@ -168,6 +172,7 @@ def build(
             seed=seed,
             store=store,
             dry_run=dry_run,
+            update=update,
             shard_size=shard_size,
             encoding=encoding,
             compression=compression,

@@ -20,11 +20,19 @@ from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout, layout_of
 from offgraph.dataset.maker import Maker
 from offgraph.dataset.output import PART, OutputFolder
-from offgraph.dataset.records import MANIFEST, Records
+from offgraph.dataset.records import JOB_FILE, MANIFEST, Records
 from offgraph.dataset.report import BuildReport
 from offgraph.dataset.run import Run
 from offgraph.dataset.splits import Part, divide, merged, note
 from offgraph.dataset.step_order import warn_of_step_order
+from offgraph.dataset.update import (
+    UPDATE,
+    empty,
+    finish_replacement,
+    is_outdated,
+    plan_update,
+    replace_dataset,
+)
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.pipeline.checks import check_non_finite_option
 from offgraph.pipeline.workers import default_threads
@@ -33,8 +41,6 @@ from offgraph.sources import Item, Source, open_source
 from offgraph.sources.folder import SPLIT_FILE
 
 __all__ = ["build"]
-
-_JOB_FILE = "build.json"
 
 
 def build(
@@ -51,6 +57,7 @@ def build(
     seed: int = 0,
     store: Store = "integers",
     dry_run: bool = False,
+    update: bool = False,
     shard_size: int | None = None,
     encoding: ArrayEncoding | None = None,
     compression: Compression | None = None,
@@ -104,6 +111,13 @@ def build(
         ``final`` stores what the whole recipe gives, usually floats of four times the size or more.
     dry_run : bool
         Write nothing; estimate size and time from a few images made for real.
+    update : bool
+        Where the folder holds this build of other files, make only what changed: images that were added, and those whose
+        content, or whose mask's, is another, whatever the time of the file says. The stored bytes of the others are
+        taken over, and the dataset ends with the bytes of a fresh build. If the stored steps draw, that is so
+        only of images that keep their number: the draws follow from it. Other libraries, another shape or depth of all
+        images, and other annotated objects make everything anew. Until the new dataset is whole it lies in
+        ``out/.update``, and takes as much space as the old one, which stays as it is; after a kill it goes on.
     shard_size : int, optional
         Examples per shard. A build is finished shard by shard, so this is the most work that a kill loses. Default:
         64 files for ``folder``, 1024 examples for ``arrow`` and ``webdataset``, 256 for ``tfrecord``.
@@ -190,7 +204,7 @@ def build(
         "shard_size": counts["shard_size"],
         "non_finite": check_non_finite_option(non_finite),
     }
-    how = _How(options, counts["workers"], on_error == "stop", allowed, dry_run, progress)
+    how = _How(options, counts["workers"], on_error == "stop", allowed, dry_run, progress, update)
     out = path_of("out", out)
     trouble = source.holds(out)
     if trouble:
@@ -201,7 +215,13 @@ def build(
         return how.build(Part(out, source, recipe, copies))
     parts = divide(source, recipe, out, val=val, test=test, seed=seed, group_by=group_by, copies=copies)
     grouped = group_by if group_by is None or isinstance(group_by, str) else "a function"
-    note(out, parts, {"val": val, "test": test, "seed": seed, "group_by": grouped}, write=not dry_run)
+    note(
+        out,
+        parts,
+        {"val": val, "test": test, "seed": seed, "group_by": grouped},
+        write=not dry_run,
+        update=update,
+    )
     reports = {}
     for part in parts:  # the recipes of the others hold steps of the first one's alone: one warning is enough
         reports[part.path.name] = how.build(part, warn=part is parts[0])
@@ -218,6 +238,7 @@ class _How:
     allowed: MaxBad
     dry_run: bool
     progress: bool | None
+    update: bool
 
     def build(self, part: Part, *, warn: bool = True) -> BuildReport:
         """Write one dataset, or resume it; `warn` of an order of steps that moves masks and boxes twice.
@@ -264,27 +285,42 @@ class _How:
             == "none",  # of compressed arrays those of the file count
         )
         folder = OutputFolder(part.path)
-        writer = writes(folder, job)
+        writes(folder, job)  # says now that a library is missing
         if self.dry_run:
             if folder.path.is_dir():
-                _started(folder, job)
+                _started(folder, job, files=not self.update)
             return estimate(job, maker, folder.path, self.threads)
         with folder:
-            started = _started(folder, job)
-            if started is not None and started.options != job.options:  # it goes on as it was started
-                job = replace(job, options=started.options)
-                maker = replace(maker, layout=_layout_of_job(started))
-                writer = writes(folder, job)
-            if started is None:
-                _clear(folder)
-                folder.write(_JOB_FILE, job.to_bytes())
-            elif started.images != job.images:  # files that were missing are there now
-                started = replace(started, images=job.images)
-                folder.write(_JOB_FILE, started.to_bytes())
-            records = Records(folder, started or job)
-            engine = Threads(self.threads)
-            run = Run(job, maker, folder, writer, records, engine, self.stop, self.allowed, self.progress)
-            return run.run()
+            finish_replacement(folder)
+            old = _started(folder, job, files=False) if self.update else None
+            kept = old and plan_update(folder, old, job, part.source, part.recipe, self.threads)
+            if old is None or kept is None:
+                return self._run(folder, job, maker)
+            new = OutputFolder(folder.path / UPDATE)
+            with new:
+                if is_outdated(new, job, part.source):
+                    empty(new)
+                report = self._run(new, job, replace(maker, kept=kept))
+            replace_dataset(folder, old, new)
+            return replace(report, path=folder.path, kept=len(kept.lines))
+
+    def _run(self, folder: OutputFolder, job: Job, maker: Maker) -> BuildReport:
+        """Write a dataset into a folder, or go on with what lies there."""
+        started = _started(folder, job)
+        if started is not None and started.options != job.options:  # it goes on as it was started
+            job = replace(job, options=started.options)
+            maker = replace(maker, layout=_layout_of_job(started))
+        if started is None:
+            _clear(folder)
+            folder.write(JOB_FILE, job.to_bytes())
+        elif started.images != job.images:  # files that were missing are there now
+            started = replace(started, images=job.images)
+            folder.write(JOB_FILE, started.to_bytes())
+        writer = FORMATS[job.options["format"]](folder, job)
+        records = Records(folder, started or job)
+        engine = Threads(self.threads)
+        run = Run(job, maker, folder, writer, records, engine, self.stop, self.allowed, self.progress)
+        return run.run()
 
 
 def _storing(format: str, encoding: Any, compression: Any) -> dict[str, str]:
@@ -315,11 +351,15 @@ def _check_options(**given: str) -> None:
             raise BuildError(f"{name}={value!r}: choose one of {', '.join(map(repr, allowed[name]))}")
 
 
-def _started(folder: OutputFolder, job: Job) -> Job | None:
-    """Read this job as an earlier run recorded it; None where no example is finished. Refuse any other job."""
-    written = folder.read(_JOB_FILE)
+def _started(folder: OutputFolder, job: Job, *, files: bool = True) -> Job | None:
+    """Read this job as an earlier run recorded it; None where no example is finished. Refuse any other job.
+
+    Without `files` it may be of other files: an update is.
+    """
+    written = folder.read(JOB_FILE)
     if written is None:
-        foreign = sorted(path.name for path in folder.path.iterdir() if path.name != _JOB_FILE + PART)
+        ours = (JOB_FILE + PART, UPDATE)
+        foreign = sorted(path.name for path in folder.path.iterdir() if path.name not in ours)
         if SPLIT_FILE in foreign:
             raise BuildError(
                 f"{folder.path}: holds the parts of an earlier build with val= or test= ({SPLIT_FILE}): give the same "
@@ -331,16 +371,23 @@ def _started(folder: OutputFolder, job: Job) -> Job | None:
             )
         return None
     finished = (folder.path / MANIFEST).exists()
-    old = Job.from_bytes(written, str(folder.path / _JOB_FILE))
+    old = Job.from_bytes(written, str(folder.path / JOB_FILE))
     if not finished and not Records(folder, old).started():
         return None
-    found = old.differences(job, versions=not finished)
+    found = old.differences(job, versions=files and not finished, files=files)
     if found:
         raise BuildError(
             f"{folder.path}: holds {'a finished' if finished else 'an unfinished'} build of something else: "
-            f"{'; '.join(found)}. Go on with what it was started with, or choose another folder"
+            f"{'; '.join(found)}. {_advice(old, job)}"
         )
     return old
+
+
+def _advice(old: Job, job: Job) -> str:
+    """What to do about another job."""
+    if old.differences(job, versions=False, files=False):
+        return "Go on with what it was started with, or choose another folder"
+    return "Pass update=True (--update) to make what changed, or choose another folder"
 
 
 def _layout_of_job(job: Job) -> Layout | None:
@@ -350,9 +397,9 @@ def _layout_of_job(job: Job) -> Layout | None:
 
 def _clear(folder: OutputFolder) -> None:
     """Remove what an earlier run left that finished no example, and nothing else."""
-    written = folder.read(_JOB_FILE)
+    written = folder.read(JOB_FILE)
     if written is not None:
-        old = Job.from_bytes(written, str(folder.path / _JOB_FILE))
+        old = Job.from_bytes(written, str(folder.path / JOB_FILE))
         if old.options.get("format") in FORMATS:
             FORMATS[old.options["format"]](folder, old).clear()
         Records(folder, old).clear()

@@ -13,9 +13,9 @@ from offgraph.core.choices import Task
 from offgraph.core.errors import BuildError, RecipeError
 from offgraph.core.machine import is_machine, machine_error
 from offgraph.core.versions import library_versions
+from offgraph.dataset.mixed_order import mixed_order
 from offgraph.dataset.output import json_line
 from offgraph.dataset.schema import FORMAT_VERSION, JOB, as_label, parse_version
-from offgraph.pipeline.order import permutation
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import explain_mismatch
 from offgraph.sources import Reading, Source
@@ -180,8 +180,17 @@ class Job:
             objects=value.get("objects"),
         )
 
-    def differences(self, new: Job, *, versions: bool) -> list[str]:
-        """Describe the differences from another job; empty where the bytes would be the same."""
+    def differences(self, new: Job, *, versions: bool, files: bool = True) -> list[str]:
+        """Describe the differences from another job; empty where the bytes would be the same.
+
+        Parameters
+        ----------
+        new : Job
+        versions : bool
+            Whether those of libraries count.
+        files : bool
+            Whether it counts which files there are, with their classes and annotations.
+        """
         found = []
         if self.recipe != new.recipe:
             try:
@@ -196,17 +205,18 @@ class Job:
             was, now = (job.options.get(name, default.get(name)) for job in (self, new))
             if was != now:
                 found.append(f"{name} was {was!r:.100}, now {now!r:.100}")
-        if self.class_names != new.class_names:
+        if files and self.class_names != new.class_names:
             found.append(
                 f"the classes were {list(self.class_names)!s:.500}, now {list(new.class_names)!s:.500}"
             )
         for name, was in self.learnt.items():
             now = new.learnt.get(name)
             if was != now and name == "objects":
-                found.append("annotations changed")
+                found.extend(["annotations changed"] if files else [])
             elif was != now:
                 found.append(f"{name.replace('_', ' ')} was {was!r:.100}, now {now!r:.100}")
-        found.extend(_listing_differences(self.images, new.images))
+        if files:
+            found.extend(_listing_differences(self.images, new.images))
         if versions:
             for name in sorted(self.versions.keys() | new.versions.keys()):
                 was, now = self.versions.get(name, "absent"), new.versions.get(name, "absent")
@@ -237,7 +247,7 @@ class Job:
         """
         copies, size = int(self.options["copies"]), int(self.options["shard_size"])
         if self.options["format"] in _MIXED:
-            order = permutation(self.total, seed=int(self.options["seed"]), epoch=0).tolist()
+            order = mixed_order(self.total, int(self.options["seed"]))
         else:
             order = list(range(self.total))
         addresses = [divmod(position, copies) for position in order]

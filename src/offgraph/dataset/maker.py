@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from offgraph.pipeline.depth import scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.pipeline.rows import BatchRows, Row
 from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
-from offgraph.sources import Source
+from offgraph.sources import Item, Source
 from offgraph.sources.base import Sample
 from offgraph.targets import Image, Mask, Targets
 
@@ -47,6 +47,14 @@ Address = tuple[int, int]
 
 _KEPT = 8
 """Unused buffers that are kept."""
+
+
+class Kept(Protocol):
+    """Examples that are stored elsewhere already, see `offgraph.dataset.update`."""
+
+    def example(self, address: Address, item: Item) -> Example | None:
+        """Return an example; None where it has to be made."""
+        ...
 
 
 class _End(NamedTuple):
@@ -90,6 +98,8 @@ class Maker:
         How arrays become bytes.
     layout : Layout, optional
         The shape that all images get; left out, each has its own.
+    kept : Kept, optional
+        Examples that need not be made.
     digests : bool
         Whether the digests of arrays are needed.
     ended : threading.Event
@@ -110,6 +120,7 @@ class Maker:
     depth: SourceDepth = field(default_factory=SourceDepth)
     encoding: ArrayEncoding = "png"
     layout: Layout | None = None
+    kept: Kept | None = None
     digests: bool = True
     ended: threading.Event = field(default_factory=threading.Event)
     buffers: Buffers = field(default_factory=lambda: Buffers(_KEPT), repr=False)
@@ -141,12 +152,17 @@ class Maker:
             Where the image of each is to lie. What does not fit there lies elsewhere.
         """
         given = [None] * len(addresses) if rows is None else rows
-        read = [self._read(index, copy, row) for (index, copy), row in zip(addresses, given)]
+        kept = [self.kept and self.kept.example(one, self.source[one[0]]) for one in addresses]
+        read = [
+            self._read(*address, row) if one is None else None
+            for address, row, one in zip(addresses, given, kept)
+        ]
         try:
             run_prepared([one.prepared for one in read if one is not None and one.prepared is not None])
-            made = [None if one is None else self._finished(one) for one in read]
+            made = [one and self._finished(one) for one in read]
         except Exception:  # it is not known which, so each is made alone, and raises it again
             made = [None] * len(addresses)
+        made = [one or new for one, new in zip(kept, made)]
         return [
             self._alone(address, one and one.sample) if done is None else done
             for address, one, done in zip(addresses, read, made)

@@ -36,10 +36,12 @@ from offgraph.dataset.schema import (
 )
 from offgraph.recipe.compose import Compose
 
-__all__ = ["BAD_TABLE", "MANIFEST", "Quarantined", "Records", "load_manifest", "quarantined"]
+__all__ = ["BAD_TABLE", "JOB_FILE", "MANIFEST", "Quarantined", "Records", "load_manifest", "quarantined"]
 
 MANIFEST = "manifest.json"
 BAD_TABLE = "quarantine.csv"
+JOB_FILE = "build.json"
+"""What a build is of, see `offgraph.dataset.job`."""
 
 
 @dataclass(frozen=True)
@@ -349,7 +351,7 @@ def load_manifest(root: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        unfinished = (root / "build.json").exists()
+        unfinished = (root / JOB_FILE).exists()
         why = "its build is not finished: run it again" if unfinished else "there is no manifest.json in it"
         raise BuildError(f"{root}: not a built dataset: {why}") from None
     except OSError as error:

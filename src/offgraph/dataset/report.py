@@ -37,6 +37,8 @@ class BuildReport:
         Time it took; estimated in a dry run.
     resumed : int
         Examples that an earlier run had finished.
+    kept : int
+        Examples that an update took over from the dataset as it was.
     repaired : tuple of str
         What was found missing or damaged, and written again.
     dry_run : bool
@@ -63,6 +65,7 @@ class BuildReport:
     max_bad: str = ""
     draws: bool = False
     parts: Mapping[str, BuildReport] = field(default_factory=dict)
+    kept: int = 0
 
     @property
     def pictures(self) -> int:
@@ -92,6 +95,8 @@ class BuildReport:
         if self.resumed and not self.dry_run:
             new = self.examples - self.resumed
             lines.append(f"  {count_of(self.resumed, 'example')} already there, {new} new")
+        if self.kept:
+            lines.append(f"  {count_of(self.kept, 'example')} taken over, {self.examples - self.kept} made")
         if self.quarantined:
             count, what = len(self.quarantined), count_of(len(self.quarantined), "image")
             where = "" if self.dry_run else f" (all in {self.path / 'quarantine.csv'})"

@@ -23,11 +23,11 @@ from pydantic import TypeAdapter
 
 from offgraph.core.errors import BuildError
 from offgraph.dataset.example import decode_array
-from offgraph.dataset.output import inside
+from offgraph.dataset.output import inside, read_part
 from offgraph.dataset.schema import PlacesEntry, parse, size_trouble
 from offgraph.pipeline.buffers import Buffers
 
-__all__ = ["SpanReader"]
+__all__ = ["SpanReader", "read_span"]
 
 Kind = Literal["image", "mask"]
 _KINDS: tuple[Kind, Kind] = ("image", "mask")
@@ -41,7 +41,29 @@ _LENGTH = 8
 """Bytes before a compressed buffer of Arrow, which say how long it is uncompressed."""
 
 
+_OVERHEAD = 1 << 16
+"""Bytes that an array may take beyond its values: what a PNG, or a compressed buffer, begins with."""
+
 _AT: TypeAdapter[Any] = TypeAdapter(PlacesEntry)
+
+
+def read_span(root: Path, line: dict[str, Any], kind: Kind) -> bytes:
+    """Return the bytes of the image or mask of an example as they were given to its writer: not compressed.
+
+    Raises
+    ------
+    BuildError
+        Where the file does not hold what the record says.
+    OSError
+        Where it cannot be read.
+    """
+    at = parse(_AT, line["at"], "its record: at", "")
+    size = math.prod(line[kind]["shape"]) * np.dtype(line[kind]["dtype"]).itemsize
+    data = read_part(root, {"file": at["file"], **at[kind]}, size + size // 8 + _OVERHEAD, at[kind]["offset"])
+    compression = at.get("compression")
+    if compression is None:
+        return data
+    return _unpacked(np.frombuffer(data, np.uint8), size, compression).tobytes()
 
 
 class _Stored:

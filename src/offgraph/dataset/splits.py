@@ -77,8 +77,8 @@ def divide(
     ]
 
 
-def note(out: Path, parts: list[Part], how: dict[str, Any], *, write: bool) -> None:
-    """Write ``split.json``, or compare with the one an earlier run wrote.
+def note(out: Path, parts: list[Part], how: dict[str, Any], *, write: bool, update: bool = False) -> None:
+    """Write ``split.json``, or compare with the one an earlier run wrote; for an update, parts may get other sizes.
 
     Raises
     ------
@@ -103,14 +103,14 @@ def note(out: Path, parts: list[Part], how: dict[str, Any], *, write: bool) -> N
             )
         begun = any((out / name / "build.json").exists() for name in PARTS)
         if written is not None and begun:
-            _compare(out, written, how)
+            _compare(out, written, how, update)
     if write:
         with folder.writing("the folder"):
             out.mkdir(parents=True, exist_ok=True)
         folder.keep(SPLIT_FILE, json_bytes({"offgraph": 1, **how}))
 
 
-def _compare(out: Path, written: bytes, how: dict[str, Any]) -> None:
+def _compare(out: Path, written: bytes, how: dict[str, Any], update: bool) -> None:
     try:
         old = json.loads(written)
         version = old["offgraph"]
@@ -126,7 +126,7 @@ def _compare(out: Path, written: bytes, how: dict[str, Any]) -> None:
     found = [
         f"{name} was {old.get(name)!r:.100}, now {value!r:.100}"
         for name, value in sorted(now.items(), key=lambda entry: entry[0] == "parts")
-        if old.get(name) != value
+        if old.get(name) != value and not (update and name == "parts")
     ]
     if found:
         raise BuildError(
@@ -157,4 +157,5 @@ def merged(out: Path, reports: dict[str, BuildReport]) -> BuildReport:
         max_bad=parts[0].max_bad,
         draws=any(part.draws for part in parts),
         parts=reports,
+        kept=sum(part.kept for part in parts),
     )

@@ -132,6 +132,11 @@ class Compose(NotebookView):
         """Whether the outcome depends on the key."""
         return any(placed.draws for placed in self._placed)
 
+    @lazy_property
+    def first_draw(self) -> int:
+        """Number of leading steps that draw nothing: what they give does not depend on the key."""
+        return next((number for number, here in enumerate(self._placed) if here.draws), len(self._placed))
+
     def eval(self) -> Compose:
         """Return the prepare layer alone, for validation and prediction.
 
