@@ -110,7 +110,7 @@ def test_a_batch_is_not_copied(photos: Path) -> None:
             yield batch
 
     loader.epoch = epoch  # type: ignore[method-assign]
-    ((image, _),) = loader.tensorflow()
+    ((image, _),) = loader.tensorflow(epoch=0)
     shared = np.asarray(memoryview(image))
     assert shared.ctypes.data == kept[0].image.ctypes.data
 
@@ -322,6 +322,44 @@ def test_training_goes_on_at_an_epoch(photos: Path) -> None:
     for wrong, says in (({"epoch": -1}, "epoch=-1: give a whole"), ({"advance": 1}, "advance=1: give True")):
         with pytest.raises(og.ArgumentError, match=says):
             loader.tensorflow(**wrong)
+
+
+def test_a_state_counts_what_tensorflow_took(photos: Path) -> None:
+    loader = og.Loader(photos, recipe(), batch_size=4, seed=2)
+    run = [batch.image.tobytes() for epoch in range(2) for batch in loader.epoch(epoch)]
+    for after in range(8):
+        taken = og.Loader(photos, recipe(), batch_size=4, seed=2)
+        dataset, given = taken.tensorflow(), []
+        while len(given) < after:
+            for image, _ in dataset:
+                given.append(image.numpy().tobytes())
+                if len(given) == after:
+                    break
+        resumed = og.Loader(photos, recipe(), batch_size=4, seed=2)
+        resumed.load_state_dict(json.loads(json.dumps(taken.state_dict())))
+        rest = resumed.tensorflow()
+        assert bool(rest.cardinality() == 4) is (after % 4 == 0)
+        while len(given) < 8:
+            given += [image.numpy().tobytes() for image, _ in rest]
+        assert given == run
+
+
+def test_images_that_fill_up_a_batch_weigh_nothing(photos: Path) -> None:
+    one, model = og.Loader(photos, recipe(), batch_size=15, seed=2), small_model()
+    padded = og.Loader(photos, recipe(), batch_size=4, seed=2, pad_last=True)
+    dataset = padded.tensorflow(epoch=0, advance=False)
+    assert [part.shape.as_list() for part in dataset.element_spec] == [[4, 24, 20, 3], [4], [4]]
+    assert sum(weight.numpy().sum() for _, _, weight in dataset) == 15
+    assert dataset.cardinality() == 4
+    plain = one.tensorflow(epoch=0, advance=False)
+    assert abs(model.evaluate(dataset, verbose=0)[0] - model.evaluate(plain, verbose=0)[0]) < 1e-5
+
+
+def small_model() -> object:
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, weighted_metrics=["accuracy"])
+    return model
 
 
 def test_keras_trains_on_the_epochs_in_turn(photos: Path) -> None:

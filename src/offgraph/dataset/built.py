@@ -180,6 +180,10 @@ class BuiltDataset:
         self._labels: list[Label | None] = []
         self._alike: dict[tuple[str, int], Image | Mask] = {}
         entries = [(head["records"], head["examples"]) for head in manifest["shards"]]
+        self.digest = hashlib.sha256("".join(entry["sha256"] for entry, _ in entries).encode()).hexdigest()[
+            :32
+        ]
+        """Digest of the records of all examples."""
         self._files = [inside(self.path, entry["file"]) for entry, _ in entries]
         self._lines, labels, masks = self._index(entries)
         self.mask_dtypes = tuple(sorted(masks))

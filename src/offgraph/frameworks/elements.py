@@ -85,11 +85,13 @@ class Elements:
                 parts["points"] = Part((rows, layout.keypoints, 2), "float32", ragged)
                 parts["visible"] = Part((rows, layout.keypoints), "int64", ragged)
         parts["index"] = Part((), "int64")
+        if loader.pad_last:
+            parts["valid"] = Part((), "float32")
         return parts
 
     def _default(self) -> Structure:
         if "label" in self.parts:
-            return "image", "label"
+            return ("image", "label", "valid") if "valid" in self.parts else ("image", "label")
         if "boxes" in self.parts:
             learnt = {n: n for n in ("boxes", "classes", "points", "visible") if n in self.parts}
             return "image", learnt | ({"masks": "mask"} if "mask" in self.parts else {})
@@ -100,7 +102,7 @@ class Elements:
         taken = "image" if inputs is None else self._parsed("inputs", inputs)
         if outputs is not None:
             return taken, self._parsed("outputs", outputs)
-        return (taken, default[1]) if isinstance(default, tuple) else taken
+        return (taken, *default[1:]) if isinstance(default, tuple) else taken
 
     def _parsed(self, argument: str, given: Any) -> Structure:
         if isinstance(given, str):
@@ -133,6 +135,8 @@ class Elements:
         if name == "image":
             self._check(batch.image, self._image, name)
             return batch.image.reshape(len(batch), *self.parts[name].shape)  # type: ignore[arg-type]  # all are known
+        if name == "valid":
+            return batch.valid.astype(np.float32)  # type: ignore[union-attr]  # of a loader with pad_last
         if name == "mask":
             self._check(batch.mask, self._mask, name)
         return getattr(batch if name in ("mask", "label", "index") else batch.objects, name)

@@ -69,7 +69,8 @@ def dataset(
     Returns
     -------
     tf.data.Dataset
-        Its cardinality is ``len(loader)``; unknown with ``on_error="skip"``.
+        Its cardinality is ``len(loader)``; unknown with ``on_error="skip"``, and after ``load_state_dict``, as the first
+        pass is the rest of an epoch.
 
     Raises
     ------
@@ -100,7 +101,9 @@ def dataset(
     first = loader.start_epoch if epoch is None else whole_number("epoch", epoch, least=0)
     numbers = None if epoch is None and advance else itertools.count(first, int(advance))
     skips = loader.on_error == "skip"
-    whole = loader.drop_last or (loader.num_images % loader.batch_size == 0 and not skips)
+    # The number of skipped images is known only at the end of a pass, and the rest of an epoch is shorter than others.
+    may_be_short = skips or loader.resumes
+    whole = loader.drop_last or loader.pad_last or (loader.num_images % loader.batch_size == 0 and not skips)
     elements = Elements(loader, inputs, outputs)
     columns = [
         _RaggedColumn(elements.parts[name]) if elements.parts[name].ragged else _Column(elements.parts[name])
@@ -116,11 +119,15 @@ def dataset(
         return [np.empty((0, *spec.shape[1:]), spec.dtype.as_numpy_dtype) for spec in specs]
 
     passes = _Passes(
-        lambda: loader.epoch(loader.next_epoch() if numbers is None else next(numbers), one_shape=True),
+        lambda: (
+            loader.next_pass(one_shape=True)
+            if numbers is None
+            else loader.epoch(next(numbers), one_shape=True)
+        ),
         arrays,
-        empty if skips else None,
+        empty if may_be_short else None,
     )
-    made = _elements(passes, len(loader), specs, may_be_short=skips)
+    made = _elements(passes, len(loader), specs, may_be_short=may_be_short)
     if elements.structure != elements.names or any(elements.parts[name].ragged for name in elements.names):
 
         def packed(*tensors: tf.Tensor) -> Any:
@@ -133,8 +140,8 @@ def dataset(
     options = tf.data.Options()
     options.autotune.enabled = False
     made = made.with_options(options)
-    # The number of skipped images is known only at the end of a pass; asserting UNKNOWN would count as a wrong number.
-    return made if skips else made.apply(tf.data.experimental.assert_cardinality(len(loader)))
+    # Asserting UNKNOWN would count as a wrong number.
+    return made if may_be_short else made.apply(tf.data.experimental.assert_cardinality(len(loader)))
 
 
 def _elements(passes: _Passes, count: int, specs: Sequence[Any], *, may_be_short: bool) -> tf.data.Dataset:

@@ -46,6 +46,8 @@ class Batch(NotebookView):
         What was drawn for each image. Those of a built dataset are read from its files when they are asked for.
     objects : BatchObjects or None
         Boxes with their classes, and keypoints, of a source with the task ``"detect"``.
+    valid : ndarray of bool, shape (B,), or None
+        With ``pad_last=True``: False where an image fills up the batch, and stands in it or in another one already.
     """
 
     image: np.ndarray
@@ -54,6 +56,7 @@ class Batch(NotebookView):
     index: np.ndarray
     records: Sequence[dict[str, Any]]
     objects: BatchObjects | None = None
+    valid: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.index)

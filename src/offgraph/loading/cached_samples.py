@@ -125,6 +125,11 @@ class CachedSamples:
         """Whether `rows` is worth a try."""
         return self.most_boxes is None
 
+    @property
+    def digest(self) -> str:
+        """Digest of the names, in their order."""
+        return self.files.digest
+
     def __len__(self) -> int:
         return len(self.files)
 

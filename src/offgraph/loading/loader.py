@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -26,10 +27,12 @@ from offgraph.loading.maker import SampleMaker
 from offgraph.loading.objects import BoxLayout, parse_layout
 from offgraph.loading.opening import open_samples
 from offgraph.loading.passes import Batching, Pass
+from offgraph.loading.position import Identity, Position, resumed, state_of
 from offgraph.loading.process import OwnProcess, check_platform
+from offgraph.loading.share import Cut, Share, parse_shard
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_non_finite_option, parse_mask_dtype
-from offgraph.pipeline.order import permutation
+from offgraph.pipeline.order import Order
 from offgraph.pipeline.workers import default_threads, read_ahead
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source
@@ -68,6 +71,12 @@ class Loader(NotebookView):
         ``Augment``, or of ``.eval()``, keeps the order of the source. Train such a recipe with ``shuffle=True``.
     drop_last : bool
         Leave out a last batch that is not full.
+    pad_last : bool
+        Fill up a last batch that is not full with its own images again, and mark them in :attr:`Batch.valid`.
+    shard : tuple of two int, optional
+        ``(i, n)``: only the i-th, from 0, of n equal parts of each epoch, for training on n processes. Together they are
+        the order of a loader without ``shard``: image t of shard i is its image t·n + i. Parts differ by one image at
+        most; with ``drop_last`` or ``pad_last`` all have as many batches.
     on_error : {"raise", "skip"}
         What to do with an image that cannot be used: end the pass with an error that names it, or leave it out, the
         next image taking its place. Such are files that cannot be read, images that a step refuses, and those
@@ -162,6 +171,8 @@ class Loader(NotebookView):
         threads: int | None = None,
         shuffle: bool | None = None,
         drop_last: bool = False,
+        pad_last: bool = False,
+        shard: tuple[int, int] | None = None,
         on_error: Literal["raise", "skip"] = "raise",
         max_bad: float | str = DEFAULT_MAX_BAD,
         non_finite: NonFinite = "error",
@@ -186,8 +197,8 @@ class Loader(NotebookView):
         if on_error not in ("raise", "skip"):
             raise ArgumentError(f"on_error={on_error!r:.80}: choose 'raise' or 'skip'")
         for name, value in (
-            ("shuffle", shuffle), ("drop_last", drop_last), ("other_recipe", other_recipe), ("one_hot", one_hot),
-            ("process", process),
+            ("shuffle", shuffle), ("drop_last", drop_last), ("pad_last", pad_last), ("other_recipe", other_recipe),
+            ("one_hot", one_hot), ("process", process),
         ):  # fmt: skip
             if not isinstance(value, bool | np.bool_) and (name, value) != ("shuffle", None):
                 raise ArgumentError(f"{name}={value!r:.80}: give True or False")
@@ -224,16 +235,25 @@ class Loader(NotebookView):
             raise ArgumentError(
                 f"one_hot=True is for sources with one class per image; this one has the task {self.task!r}; leave it out"
             )
-        if drop_last and self.num_images < self.batch_size:
+        self.seed = Key(opened.seed).seed
+        self.shard = parse_shard(shard, len(self._samples))
+        self.drop_last, self.pad_last, self.on_error = bool(drop_last), bool(pad_last), on_error
+        if drop_last and pad_last:
+            raise ArgumentError(
+                "drop_last=True with pad_last=True: a last batch is left out or filled up; choose one"
+            )
+        self._take: int | None = None
+        if drop_last and not len(self):
+            least = self._share().least
             raise ArgumentError(
                 f"batch_size={self.batch_size} with drop_last=True: there is no full batch in "
-                f"{count_of(self.num_images, 'image')}; choose a smaller batch_size, or drop_last=False"
+                f"{count_of(least, 'image')}; choose a smaller batch_size, or drop_last=False"
             )
-        self.seed = Key(opened.seed).seed
-        self.drop_last, self.on_error = bool(drop_last), on_error
         self.shuffle = self.recipe.training and self.recipe.draws if shuffle is None else bool(shuffle)
         self.start_epoch = whole_number("start_epoch", start_epoch, least=0)
         self._next_epoch = self.start_epoch
+        self._at = Position(self.start_epoch)
+        self._resumed: Position | None = None
         self._maker = SampleMaker(
             self._samples,
             self.recipe,
@@ -266,7 +286,13 @@ class Loader(NotebookView):
         learnt = f", {printable(learnt)}" if learnt else ""
         batches = f"{len(self)} {'batch' if len(self) == 1 else 'batches'} of up to {self.batch_size}"
         order = "shuffled" if self.shuffle else "in order"
-        return f"<Loader of {self._samples}: {batches}{learnt}, seed {self.seed}, {order}>"
+        part = "" if self.shard == (0, 1) else f", shard {self.shard}"
+        taken = (
+            ""
+            if self._take is None
+            else f", the first {count_of(self._take, 'batch', 'batches')} of each epoch"
+        )
+        return f"<Loader of {self._samples}: {batches}{learnt}, seed {self.seed}, {order}{part}{taken}>"
 
     def __str__(self) -> str:
         # Keras refuses what it does not know with this text: model.fit(loader) has to say what to pass instead.
@@ -320,8 +346,9 @@ class Loader(NotebookView):
 
     @property
     def num_images(self) -> int:
-        """Number of images in one epoch."""
-        return len(self._samples)
+        """Number of images in one epoch, or of the shard's part of it."""
+        most = len(self._share())
+        return most if self._take is None else min(most, self._take * self.batch_size)
 
     @property
     def num_pictures(self) -> int:
@@ -330,12 +357,31 @@ class Loader(NotebookView):
 
     def __len__(self) -> int:
         """Number of batches in one epoch, if no image is left out."""
-        full, rest = divmod(self.num_images, self.batch_size)
-        return full + (rest > 0 and not self.drop_last)
+        return self._batching().batches(self._share())
 
     def __iter__(self) -> Iterator[Batch]:
-        """Start the next epoch."""
-        return self.epoch(self.next_epoch())
+        """Start the next epoch, or go on in the middle of one after :meth:`load_state_dict`."""
+        return self.next_pass()
+
+    def next_pass(self, *, one_shape: bool | None = None) -> Iterator[Batch]:
+        """Start the next epoch, or go on in the middle of one after :meth:`load_state_dict`.
+
+        Parameters
+        ----------
+        one_shape : bool, optional
+            As in :meth:`epoch`.
+        """
+        epoch = self.next_epoch()
+        with self._lock:
+            begin, self._resumed = self._resumed, None
+        if begin is None or begin.epoch != epoch:
+            begin = Position(epoch)
+        return self._pass(begin, one_shape, noted=True)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the next pass goes on in the middle of its epoch, and is shorter than others."""
+        return self._resumed is not None and self._resumed != Position(self._resumed.epoch)
 
     def next_epoch(self) -> int:
         """Reserve and return the number of the next epoch."""
@@ -354,18 +400,161 @@ class Loader(NotebookView):
             is above 1, as images of any shape are batches of one.
         """
         number = Key(self.seed, number).epoch
+        return self._pass(Position(number), one_shape, noted=False)
+
+    def _pass(self, begin: Position, one_shape: bool | None, *, noted: bool) -> Iterator[Batch]:
+        """Batches from a position on; where they are noted, `state_dict` says how many were taken."""
         alike = self.batch_size > 1 if one_shape is None else one_shape
-        batching = Batching(self.batch_size, self.drop_last, self.threads, self._allowed, self.read_timeout)
-        made = Pass(self._maker, batching, self._buffers, number, self.order(number), alike)
+        share, order = self._share(begin.cuts), self._order(begin.epoch)
+        made = Pass(self._maker, self._batching(), self._buffers, begin, share, order, alike)
+        if noted:
+            self._at = begin
+        with closing(self._ahead(made)) as ahead:
+            for batch, position in ahead:
+                if noted:
+                    self._at = position
+                yield batch
+                del batch
+        if noted:
+            self._at = Position(begin.epoch + 1)
+
+    def _ahead(self, made: Pass) -> Generator[tuple[Batch, Position], None, None]:
+        """Make batches ahead, on a thread or in another process."""
         if self.process:
             return self._own_process.batches(made)
         stop = threading.Event()
         return read_ahead(made.batches(stop), self.prefetch, stop)
 
+    def _share(self, cuts: tuple[Cut, ...] = ()) -> Share:
+        """The part of an epoch that this loader gives."""
+        return Share(len(self._samples), *self.shard, cuts)
+
+    def _batching(self) -> Batching:
+        return Batching(
+            self.batch_size,
+            self.drop_last,
+            self.pad_last,
+            self._take,
+            self.threads,
+            self._allowed,
+            self.read_timeout,
+        )
+
+    def _order(self, epoch: int) -> Order:
+        return Order(len(self._samples), self.seed, epoch, self.shuffle)
+
     def order(self, epoch: int) -> np.ndarray:
-        """Numbers of the images in the order of an epoch, int64."""
-        count = self.num_images
-        return permutation(count, seed=self.seed, epoch=epoch) if self.shuffle else np.arange(count)
+        """Numbers of the images in the order of an epoch, int64, as far as this shard has them."""
+        share = self._share()
+        return self._order(Key(self.seed, epoch).epoch).numbers(share.places(0, self.num_images))
+
+    def take(self, batches: int) -> Loader:
+        """Return a loader of the first batches of each epoch.
+
+        Parameters
+        ----------
+        batches : int
+            Their number, as elements of a loader are batches; of each shard, where there are several.
+
+        Returns
+        -------
+        Loader
+            Of the same images, with the same draws; its passes begin with the same epoch as this one's next, and are
+            counted apart.
+
+        Raises
+        ------
+        ArgumentError
+            For one that is not a whole number of at least 1.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import offgraph as og
+        >>> with tempfile.TemporaryDirectory() as photos:
+        ...     for number in range(5):
+        ...         og.imwrite(f"{photos}/{number}.png", np.zeros((4, 4), np.uint8))
+        ...     loader = og.Loader(photos, batch_size=2).take(2)
+        ...     len(loader), [batch.index.tolist() for batch in loader]
+        (2, [[0, 1], [2, 3]])
+        """
+        number = whole_number("batches", batches)
+        taken = copy.copy(self)
+        taken._take = number if self._take is None else min(number, self._take)
+        return taken
+
+    def state_dict(self) -> dict[str, Any]:
+        """Say where the loader is, as a few hundred bytes of plain JSON.
+
+        It counts the batches that were handed over by the last pass begun by iterating or by :meth:`tensorflow` without
+        ``epoch``, and not those made ahead. After ``loader.tensorflow().prefetch(n)`` TensorFlow takes up to n + 1
+        batches ahead of the model, and they count as handed over: leave it out (the loader makes batches ahead itself),
+        or save at the end of an epoch.
+
+        Returns
+        -------
+        dict
+            For :meth:`load_state_dict`: epoch, images and batches given of it, seed, shard, digests of the names in
+            the source and of the recipe.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import offgraph as og
+        >>> with tempfile.TemporaryDirectory() as photos:
+        ...     for number in range(5):
+        ...         og.imwrite(f"{photos}/{number}.png", np.zeros((4, 4), np.uint8))
+        ...     loader = og.Loader(photos, batch_size=2, shuffle=True)
+        ...     for batch in loader:
+        ...         break
+        ...     state = loader.state_dict()
+        ...     again = og.Loader(photos, batch_size=2, shuffle=True)
+        ...     again.load_state_dict(state)
+        ...     state["epoch"], state["images"], sum(len(batch) for batch in again)
+        (0, 2, 3)
+        """
+        return state_of(self._at, self._identity())
+
+    def load_state_dict(self, state: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+        """Go on where :meth:`state_dict` was called: the next pass gives the rest of that epoch, in the same bytes.
+
+        Parameters
+        ----------
+        state : dict, or list of dict
+            What `state_dict` returned. Another number of shards, or another ``batch_size``, divides what is left of
+            the epoch anew. The state of one shard stands for all, as they give as many images per step; give the
+            states of all shards where they did not, as with ``on_error="skip"``.
+
+        Notes
+        -----
+        Call it before :meth:`tensorflow`. Keras takes the first epoch of a ``fit`` for the length of the others: train on
+        the rest with ``model.fit(loader.tensorflow(), epochs=1)``, then on whole epochs with another ``fit``.
+
+        Raises
+        ------
+        RecipeMismatch
+            For the state of another recipe.
+        ArgumentError
+            For the state of another source, seed or order, or what is no state.
+        """
+        position = resumed(state, self._identity())
+        share, limit = self._share(position.cuts), self._batching().limit(self._share(position.cuts))
+        ended = position.batches >= limit if limit is not None else False
+        if ended or (position.images >= len(share) and not self.pad_last):
+            position = Position(position.epoch + 1)
+        with self._lock:
+            self._next_epoch, self._at, self._resumed = position.epoch, position, position
+
+    def _identity(self) -> Identity:
+        return Identity(
+            self.seed,
+            self.shuffle,
+            self.batch_size,
+            self.shard,
+            len(self._samples),
+            self._samples.digest,
+            self.recipe.digest,
+        )
 
     def specs(self) -> tuple[OpenSpec, OpenSpec | None]:
         """Shape, dtype and axes of image and mask in a batch, without the batch axis: what most images give.

@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,11 @@ from offgraph.core.machine import with_retries
 from offgraph.dataset.allowed import MaxBad
 from offgraph.loading.batch import Batch, collate
 from offgraph.loading.maker import SampleMaker
+from offgraph.loading.position import Position
 from offgraph.loading.samples import BatchRows, Row, TrainingSample
+from offgraph.loading.share import Share
 from offgraph.pipeline.buffers import Buffers
+from offgraph.pipeline.order import Order
 from offgraph.pipeline.workers import ordered_map
 
 __all__ = ["Batching", "Pass"]
@@ -30,6 +33,8 @@ Piece = tuple[Sequence[int], list[Row] | None]
 _MOST_IN_PIECE = 16
 _PIECE_BYTES = 16 << 20
 """Images that take more are pieces of their own, so that a pass can be ended between them."""
+_CHUNK = 4096
+"""Places whose numbers are found at a time."""
 _MANY = 0.05
 """Share of a pass that is left out without a warning."""
 
@@ -41,8 +46,10 @@ class Batching:
     Parameters
     ----------
     batch_size : int
-    drop_last : bool
-        Whether a last batch that is not full is left out.
+    drop_last, pad_last : bool
+        Whether a last batch that is not full is left out, or filled up.
+    take : int or None
+        Batches of an epoch, where they are limited.
     threads : int
         That make the samples.
     allowed : MaxBad
@@ -53,13 +60,32 @@ class Batching:
 
     batch_size: int
     drop_last: bool
+    pad_last: bool
+    take: int | None
     threads: int
     allowed: MaxBad
     read_timeout: float | None
 
+    def batches(self, share: Share) -> int:
+        """Batches of a share if no image is left out."""
+        given = share.most if self.pad_last else share.least if self.drop_last else len(share)
+        return self._limited(
+            given // self.batch_size if self.drop_last else -(-given // self.batch_size), share
+        )
+
+    def limit(self, share: Share) -> int | None:
+        """Batches that are given at most: with `drop_last` and `pad_last` each shard has as many."""
+        if self.drop_last or self.pad_last:
+            return self.batches(share)
+        return None if self.take is None else self._limited(self.take, share)
+
+    def _limited(self, batches: int, share: Share) -> int:
+        before = sum(cut.batches for cut in share.cuts)
+        return batches if self.take is None else max(0, min(batches, self.take - before))
+
 
 class Pass:
-    """One pass over an epoch.
+    """One pass over an epoch, or the rest of one.
 
     Parameters
     ----------
@@ -67,9 +93,12 @@ class Pass:
     batching : Batching
     buffers : Buffers
         Where the arrays of the batches come from.
-    epoch : int
-    order : ndarray of int64
-        Numbers of the samples, in the order of the epoch.
+    begin : Position
+        Epoch, and what was given of it before.
+    share : Share
+        The part of the epoch.
+    order : Order
+        Gives the numbers of the samples at places of the epoch.
     alike : bool
         Whether images of another shape than most cannot be used.
     """
@@ -79,12 +108,15 @@ class Pass:
         maker: SampleMaker,
         batching: Batching,
         buffers: Buffers,
-        epoch: int,
-        order: np.ndarray,
+        begin: Position,
+        share: Share,
+        order: Order,
         alike: bool,
     ) -> None:
         self.maker, self.batching, self.buffers = maker, batching, buffers
-        self.epoch, self.order, self.alike = epoch, order, alike
+        self.begin, self.share, self.order, self.alike = begin, share, order, alike
+        self.epoch = begin.epoch
+        self.limit = batching.limit(share)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("maker", "buffers")}
@@ -93,72 +125,113 @@ class Pass:
         """Set what a copy in another process has of its own."""
         self.maker, self.buffers = maker, buffers
 
-    def batches(self, stop: threading.Event) -> Generator[Batch, None, None]:
-        """Make the batches; once `stop` is set, nothing is waited for."""
+    def batches(self, stop: threading.Event) -> Generator[tuple[Batch, Position], None, None]:
+        """Make the batches, each with the position after it; once `stop` is set, nothing is waited for."""
         waiting: list[TrainingSample] = []
-        used = left_out = 0
-        size, allowed = self.batching.batch_size, self.batching.allowed
+        sample: TrainingSample | None = None
+        at, size, total = self.begin, self.batching.batch_size, len(replace(self.share, cuts=()))
+        if self.limit is not None and at.batches >= self.limit:
+            return
+        left_out, images = at.left_out, at.images
 
         def samples_of(piece: Piece) -> list[TrainingSample | None]:
             return with_retries(lambda: self.maker.make(self.epoch, *piece, self.alike), stop)
 
-        batching = self.batching
         mapped = ordered_map(
             samples_of,
             self._pieces(),
-            threads=batching.threads,
+            threads=self.batching.threads,
             ended=stop,
-            read_timeout=batching.read_timeout,
+            read_timeout=self.batching.read_timeout,
         )
         with closing(mapped) as made:
-            for sample in itertools.chain.from_iterable(made):
-                left_out += sample is None
-                used += sample is not None
-                if used and allowed.exceeded(left_out, len(self.maker)):
-                    raise self._too_many(left_out)
-                if sample is None:
+            for found in itertools.chain.from_iterable(made):
+                images += 1
+                left_out += found is None
+                if images > left_out and self.batching.allowed.exceeded(left_out, total):
+                    raise self._too_many(left_out, total)
+                if found is None:
                     continue
-                waiting.append(sample)
+                sample = found
+                waiting.append(found)
                 if len(waiting) == size:
-                    yield self._collated(waiting)
+                    at = at.after(images, left_out)
+                    yield self._collated(waiting), at
                     waiting = []
-        if waiting and not self.batching.drop_last:
-            yield self._collated(waiting)
-        if left_out and not used:
+                    if at.batches == self.limit:
+                        break
+        if left_out and left_out == images:
             raise self.maker.none_usable()
-        if left_out > _MANY * (used + left_out) and not self.maker.warned:
+        if self.batching.pad_last:
+            while at.batches < self.batching.batches(self.share):
+                at = at.after(images, left_out)
+                yield self._padded(waiting, sample), at
+                waiting = []
+        elif waiting and not self.batching.drop_last:
+            yield self._collated(waiting), at.after(images, left_out)
+        if left_out > _MANY * images and not self.maker.warned:
             self.maker.warned = True
             warnings.warn(
-                f"{left_out:,} of {used + left_out:,} images of epoch {self.epoch} were left out"
-                f"{self.maker.first_skipped()}",
+                f"{left_out:,} of {images:,} images of epoch {self.epoch} were left out{self.maker.first_skipped()}",
                 OffgraphWarning,
                 stacklevel=2,
             )
 
+    def _numbers(self) -> Iterator[int]:
+        """Numbers of the samples, from where the pass begins."""
+        end = len(self.share)
+        if (
+            self.limit is not None and self.maker.on_error == "raise"
+        ):  # else others take the place of bad ones
+            end = min(end, self.limit * self.batching.batch_size)
+        for start in range(self.begin.images, end, _CHUNK):
+            yield from self.order.numbers(self.share.places(start, min(start + _CHUNK, end))).tolist()
+
     def _pieces(self) -> Iterator[Piece]:
         """What is worked on at a time: one sample, or a part of a batch whose images are written into its array."""
-        reference, order = self.maker.rules().reference, self.order
+        reference, order = self.maker.rules().reference, self._numbers()
         if not self.maker.samples.in_rows or reference is None or None in reference.image.shape:
-            yield from ((range(number, number + 1), None) for number in map(int, order))
+            yield from (([number], None) for number in order)
             return
         size = self.batching.batch_size
         shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
         fit = _PIECE_BYTES // max(1, math.prod(shape) * dtype.itemsize)  # type: ignore[arg-type]  # no None in it
         length = max(1, min(-(-size // self.batching.threads), fit, _MOST_IN_PIECE))
-        for start in range(0, len(order), size):
-            numbers = order[start : start + size].tolist()
+        while numbers := list(itertools.islice(order, size)):
             batch = BatchRows(self.buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
             for first in range(0, len(numbers), length):
                 part = numbers[first : first + length]
                 yield part, [Row(batch, first + place) for place in range(len(part))]
 
+    def _padded(self, samples: list[TrainingSample], last: TrainingSample | None) -> Batch:
+        """A batch filled up with its own samples again, or with any where it has none."""
+        if not samples:
+            filling = [self._any_sample() if last is None else last]
+        else:
+            filling = samples
+        size = self.batching.batch_size
+        valid = np.arange(size) < len(samples)
+        cycled = itertools.islice(itertools.cycle(filling), size - len(samples))
+        return replace(self._collated([*samples, *cycled]), valid=valid)
+
+    def _any_sample(self) -> TrainingSample:
+        """The first sample of the epoch that can be used."""
+        for place in range(self.share.count):
+            (sample,) = self.maker.make(
+                self.epoch, self.order.numbers(np.array([place], np.int64)).tolist(), None, self.alike
+            )
+            if sample is not None:
+                return sample
+        raise self.maker.none_usable()
+
     def _collated(self, samples: list[TrainingSample]) -> Batch:
         maker = self.maker
-        return collate(samples, maker.samples.labels, maker.recipe, self.buffers, maker.objects)
+        batch = collate(samples, maker.samples.labels, maker.recipe, self.buffers, maker.objects)
+        return replace(batch, valid=np.ones(len(batch), bool)) if self.batching.pad_last else batch
 
-    def _too_many(self, left_out: int) -> OffgraphError:
+    def _too_many(self, left_out: int, total: int) -> OffgraphError:
         return OffgraphError(
-            f"{left_out:,} of {len(self.maker):,} images of epoch {self.epoch} were left out so far, more than "
+            f"{left_out:,} of {total:,} images of epoch {self.epoch} were left out so far, more than "
             f"max_bad={self.batching.allowed.text} allows{self.maker.first_skipped()}. Look at these files and at the "
             "recipe, or raise max_bad"
         )

@@ -37,6 +37,7 @@ from offgraph.loading.batch import Batch, LazyRecords
 from offgraph.loading.maker import SampleMaker
 from offgraph.loading.packing import unpack
 from offgraph.loading.passes import Pass
+from offgraph.loading.position import Position
 from offgraph.pipeline.channel import Channel, ChannelClosed, Frame
 from offgraph.pipeline.shared import BorrowedBuffers, Returns
 
@@ -81,7 +82,7 @@ class OwnProcess:
         self._lock = threading.Lock()
         self._process: LoaderProcess | None = None
 
-    def batches(self, made: Pass) -> Generator[Batch, None, None]:
+    def batches(self, made: Pass) -> Generator[tuple[Batch, Position], None, None]:
         """Run a pass; see `LoaderProcess.batches`."""
         if not _is_ending():
             batches = self._running(made.maker).batches(made, self._ahead)
@@ -161,7 +162,7 @@ class LoaderProcess:
         owned = self._finalizer.alive and self._returns.process_id == os.getpid()
         return owned and self._process.poll() is None
 
-    def batches(self, made: Pass, ahead: int) -> Generator[Batch, None, None]:
+    def batches(self, made: Pass, ahead: int) -> Generator[tuple[Batch, Position], None, None]:
         """Run a pass there; at most `ahead` batches wait to be taken.
 
         Raises
@@ -185,7 +186,7 @@ class LoaderProcess:
                     raise _error(frame)
                 if batch is None:
                     return
-                yield batch
+                yield batch, Position(made.begin.epoch, *frame.header["position"], made.begin.cuts)
                 del batch
         except ChannelClosed:
             if not _is_ending():
@@ -261,7 +262,7 @@ class LoaderProcess:
 
 
 _processes: weakref.WeakSet[LoaderProcess] = weakref.WeakSet()
-_open: weakref.WeakSet[Channel | Returns | Generator[Batch, None, None]] = weakref.WeakSet()
+_open: weakref.WeakSet[Channel | Returns | Generator[Any, None, None]] = weakref.WeakSet()
 """What would do something when it is dropped, too late at the end of a program: the names of modules are gone then."""
 _receiving: set[int] = set()
 """Threads that wait for a batch."""

@@ -153,11 +153,11 @@ class _ServedPass:
             made: Pass = pickle.loads(self._described)  # noqa: S301  from the program that started this
             made.attach(self._server.maker, self._server.buffers)
             with closing(made.batches(self._stop)) as batches:
-                for batch in batches:
+                for batch, at in batches:
                     self._places.acquire()
                     if self._stop.is_set():
                         return
-                    self._send(batch)
+                    self._send(batch, {"position": [at.images, at.batches, at.left_out]})
                     del batch
             self._send(None)
         except ChannelClosed:

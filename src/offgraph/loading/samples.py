@@ -116,6 +116,11 @@ class Samples(Protocol):
         """Whether `rows` is worth a try."""
         ...
 
+    @property
+    def digest(self) -> str:
+        """Digest of what the samples are, in their order."""
+        ...
+
     def __len__(self) -> int: ...
 
     def name(self, number: int) -> str:
@@ -164,6 +169,11 @@ class FileSamples:
         self.keypoints = None if source.keypoints is None else len(source.keypoints.names)
 
     in_rows = False
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Digest of the names, in their order."""
+        return self.source.digest
 
     def __len__(self) -> int:
         return len(self.source)
@@ -230,6 +240,11 @@ class DatasetSamples:
     def in_rows(self) -> bool:
         """Whether nothing lies beside the arrays that only a record tells, such as boxes."""
         return self.most_boxes is None
+
+    @property
+    def digest(self) -> str:
+        """Digest of the records."""
+        return self.dataset.digest
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -23,11 +23,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 
-__all__ = ["index_at", "permutation"]
+__all__ = ["Order", "index_at", "permutation"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -126,6 +127,29 @@ def _keys(seed: int, epoch: int) -> tuple[np.uint64, ...]:
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of an epoch.
+
+    Parameters
+    ----------
+    count : int
+        Number of images.
+    seed, epoch : int
+    shuffled : bool
+        Else it is that of the numbers.
+    """
+
+    count: int
+    seed: int
+    epoch: int
+    shuffled: bool
+
+    def numbers(self, places: np.ndarray) -> np.ndarray:
+        """Return the images at places of the order."""
+        return index_at(places, self.count, seed=self.seed, epoch=self.epoch) if self.shuffled else places
 
 
 def permutation(count: int, *, seed: int, epoch: int) -> np.ndarray:

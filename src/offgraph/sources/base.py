@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -266,6 +267,14 @@ class Source(NotebookView, Sequence[Item]):
     def where(self) -> str:
         """The table or folder, for messages."""
         return printable(self.table or self.root)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the names of the items, in their order, as 32 hexadecimal digits."""
+        found = hashlib.sha256()
+        for item in self:
+            found.update(item.name.encode("utf-8", "surrogateescape") + b"\0")
+        return found.hexdigest()[:32]
 
     def holds(self, out: Path) -> str | None:
         """Say why nothing is to be written to a path: there it would be taken for more images. Else None."""
