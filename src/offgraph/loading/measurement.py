@@ -15,7 +15,6 @@ images one shape are measured in batches. They are then written in place, and st
 
 from __future__ import annotations
 
-import copy
 import itertools
 import statistics
 import time
@@ -264,12 +263,11 @@ class _Benchmark:
 
     def _copy(self, recipe: Compose, threads: int, least: int = 0) -> Loader:
         """A loader of the sample's images, or of more of the source where `least` says so, its state its own."""
-        other = copy.copy(self.loader)
-        other.recipe, other.threads = recipe, threads
+        count = max(len(self.numbers), least)
+        size = min(count, self.loader.batch_size)
+        other = self.loader.take(-(-count // size))
+        other.recipe, other.threads, other.batch_size = recipe, threads, size
         other._maker = self.maker.with_recipe(recipe)
-        order = self.loader.order(self.epoch)
-        chosen = order[: max(len(self.numbers), least)]
-        other.order = lambda epoch: chosen  # type: ignore[method-assign]
         return other
 
     def _in_batches(self, recipe: Compose) -> Callable[[int], float]:
