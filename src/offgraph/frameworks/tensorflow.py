@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -115,18 +116,15 @@ def dataset(
         parts = elements.arrays(batch)
         return [array for column, part in zip(columns, parts) for array in column.arrays(part)]
 
+    def begin() -> Iterator[Batch]:
+        follows = numbers is None
+        batches = loader.next_pass(one_shape=True) if follows else loader.epoch(next(numbers), one_shape=True)
+        return _timed(loader, batches)
+
     def empty() -> list[np.ndarray]:
         return [np.empty((0, *spec.shape[1:]), spec.dtype.as_numpy_dtype) for spec in specs]
 
-    passes = _Passes(
-        lambda: (
-            loader.next_pass(one_shape=True)
-            if numbers is None
-            else loader.epoch(next(numbers), one_shape=True)
-        ),
-        arrays,
-        empty if may_be_short else None,
-    )
+    passes = _Passes(begin, arrays, empty if may_be_short else None)
     made = _elements(passes, len(loader), specs, may_be_short=may_be_short)
     if elements.structure != elements.names or any(elements.parts[name].ragged for name in elements.names):
 
@@ -168,6 +166,22 @@ def _elements(passes: _Passes, count: int, specs: Sequence[Any], *, may_be_short
         return made
     made = made.take_while(lambda more, *_: more)
     return made.map(lambda _, *tensors: tensors)
+
+
+def _timed(loader: Loader, batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+    """The batches of a pass; the loader notes for how long they are waited for."""
+    try:
+        while True:
+            began = time.perf_counter()
+            batch = next(batches, None)
+            loader.seconds_waited += time.perf_counter() - began
+            if batch is None:
+                return
+            yield batch
+            del batch
+    finally:
+        if isinstance(batches, Generator):
+            batches.close()
 
 
 class _Column:

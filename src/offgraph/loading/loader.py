@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from offgraph.core.arguments import seconds, whole_number
 from offgraph.core.choices import Color, NonFinite, Task
 from offgraph.core.display import NotebookView
-from offgraph.core.errors import ArgumentError, BuildError
+from offgraph.core.errors import ArgumentError, BuildError, OffgraphError
 from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key
 from offgraph.core.specs import OpenSpec
@@ -23,6 +24,7 @@ from offgraph.dataset.built import BuiltDataset
 from offgraph.loading.batch import Batch
 from offgraph.loading.cached_samples import CachedSamples, CacheInfo
 from offgraph.loading.caching import cached
+from offgraph.loading.feeds import Feeds
 from offgraph.loading.maker import SampleMaker
 from offgraph.loading.objects import BoxLayout, parse_layout
 from offgraph.loading.opening import open_samples
@@ -40,14 +42,12 @@ from offgraph.sources.base import count_of, printable, said_task
 from offgraph.targets.box_formats import BoxFormat
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from offgraph.loading.benchmark_report import BenchmarkReport
 
 __all__ = ["Batch", "Loader"]
 
 
-class Loader(NotebookView):
+class Loader(Feeds, NotebookView):
     """Batches of a source, or of a built dataset, epoch after epoch.
 
     Each pass is the next epoch. Image i of epoch e is drawn at ``Key(seed, e, i)``, and the order of an epoch
@@ -425,6 +425,40 @@ class Loader(NotebookView):
         stop = threading.Event()
         return read_ahead(made.batches(stop), self.prefetch, stop)
 
+    def batch(self, epoch: int, number: int) -> Batch:
+        """Return one batch of an epoch, made on its own.
+
+        Its bytes are those that `epoch` gives as its batch of that number, counted from 0. With ``on_error="skip"``, what
+        is left out is not replaced: the batch is smaller.
+
+        Parameters
+        ----------
+        epoch, number : int
+
+        Raises
+        ------
+        ArgumentError
+            For a number that is not below ``len(loader)``.
+        OffgraphError
+            For an image that cannot be used, or where none of the batch can.
+        """
+        epoch, number = Key(self.seed, epoch).epoch, whole_number("number", number, least=0)
+        if number >= len(self):
+            given = count_of(len(self), "batch", "batches")
+            raise ArgumentError(f"number={number}: an epoch has {given}, counted from 0")
+        begin = Position(epoch, number * self.batch_size, number)
+        batching = replace(self._batching(), drop_last=False)
+        end, alike = begin.images + self.batch_size, self.batch_size > 1
+        made = Pass(
+            self._maker, batching, self._buffers, begin, self._share(), self._order(epoch), alike, end
+        )
+        with closing(made.batches(threading.Event())) as batches:
+            for batch, _ in batches:
+                return batch
+        raise OffgraphError(
+            f"batch {number} of epoch {epoch}: none of its images could be used{self._maker.first_skipped()}"
+        )
+
     def _share(self, cuts: tuple[Cut, ...] = ()) -> Share:
         """The part of an epoch that this loader gives."""
         return Share(len(self._samples), *self.shard, cuts)
@@ -628,35 +662,6 @@ class Loader(NotebookView):
     def cache_info(self) -> CacheInfo | None:
         """Say what is kept, where and after which step, and how it was used; None without `cache`."""
         return self._samples.info() if isinstance(self._samples, CachedSamples) else None
-
-    def tensorflow(
-        self, *, epoch: int | None = None, advance: bool = True, inputs: Any = None, outputs: Any = None
-    ) -> tf.data.Dataset:
-        """Give whole batches to TensorFlow; see :func:`offgraph.frameworks.tensorflow.dataset`.
-
-        Parameters
-        ----------
-        epoch : int, optional
-            Number of the first pass over this dataset, for training that resumes at epoch k. Unless given, its
-            passes share the numbers of the loader's own: each is the loader's next epoch.
-        advance : bool
-            False: every pass is the same epoch, ``epoch`` or the loader's ``start_epoch``. Then ``take``, ``skip`` and
-            ``shard`` of a shuffled dataset, each of which starts a pass of its own, see one order and never the same
-            image twice.
-        inputs, outputs : str, sequence or mapping, optional
-            What a model of several inputs or outputs takes and learns, such as ``inputs={"photo": "image"}`` and
-            ``outputs={"cells": "mask", "kind": "label"}``: names of the model's, and of the parts of a batch.
-
-        Raises
-        ------
-        ArgumentError
-            For an epoch that is not a whole number of at least 0, or a part that batches do not have.
-        OffgraphError
-            Where TensorFlow is not installed, or no image can be used.
-        """
-        from offgraph.frameworks.tensorflow import dataset
-
-        return dataset(self, epoch=epoch, advance=advance, inputs=inputs, outputs=outputs)
 
     def benchmark(
         self,

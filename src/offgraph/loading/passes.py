@@ -101,6 +101,8 @@ class Pass:
         Gives the numbers of the samples at places of the epoch.
     alike : bool
         Whether images of another shape than most cannot be used.
+    end : int, optional
+        Images of the share, at most, that are counted from its first one.
     """
 
     def __init__(
@@ -112,9 +114,10 @@ class Pass:
         share: Share,
         order: Order,
         alike: bool,
+        end: int | None = None,
     ) -> None:
         self.maker, self.batching, self.buffers = maker, batching, buffers
-        self.begin, self.share, self.order, self.alike = begin, share, order, alike
+        self.begin, self.share, self.order, self.alike, self.end = begin, share, order, alike, end
         self.epoch = begin.epoch
         self.limit = batching.limit(share)
 
@@ -179,7 +182,7 @@ class Pass:
 
     def _numbers(self) -> Iterator[int]:
         """Numbers of the samples, from where the pass begins."""
-        end = len(self.share)
+        end = len(self.share) if self.end is None else min(len(self.share), self.end)
         if (
             self.limit is not None and self.maker.on_error == "raise"
         ):  # else others take the place of bad ones

@@ -1,0 +1,149 @@
+"""Batches of a loader as a ``keras.utils.PyDataset``, for Keras with any backend."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from offgraph.core.arguments import whole_number
+from offgraph.core.errors import ArgumentError, OffgraphError
+from offgraph.frameworks.elements import Elements, mapped
+
+if TYPE_CHECKING:
+    import keras
+
+    from offgraph.loading.loader import Loader
+
+__all__ = ["py_dataset"]
+
+
+def py_dataset(
+    loader: Loader,
+    *,
+    epoch: int | None = None,
+    inputs: Any = None,
+    outputs: Any = None,
+    workers: int = 1,
+    use_multiprocessing: bool = False,
+    max_queue_size: int = 10,
+) -> keras.utils.PyDataset:
+    """Give the whole batches of a loader to Keras, as arrays of NumPy.
+
+    ``dataset[k]`` is batch k of the epoch, made when it is asked for, by the loader's threads: what ``loader.epoch`` gives
+    as its batch k. ``fit`` goes on to the next epoch by itself. With ``shuffle=True``, which is its default, it takes the
+    batches of an epoch in an order of its own, drawn from Python's `random`; the images in each batch stay together, and the
+    loader's own order already differs from epoch to epoch, so ``shuffle=False`` loses nothing and repeats exactly. TensorFlow
+    is not imported unless it is Keras' backend. With that backend ``loader.tensorflow()`` is faster, as it works ahead and
+    hands over memory without a copy.
+
+    Parameters
+    ----------
+    loader : Loader
+    epoch : int, optional
+        Number of the first epoch. Default: the loader's ``start_epoch``.
+    inputs, outputs : str, sequence or mapping, optional
+        As in :func:`offgraph.frameworks.tensorflow.dataset`. Without ``outputs``, for a source without labels, masks and
+        boxes, an element is ``(image,)``.
+    workers, use_multiprocessing, max_queue_size
+        As in ``keras.utils.PyDataset``: how many batches are worked on side by side. One worker has the loader's threads to
+        itself.
+
+    Returns
+    -------
+    keras.utils.PyDataset
+        With an attribute ``epoch``, the number of the epoch that it gives; set it to change that.
+
+    Raises
+    ------
+    ArgumentError
+        For an argument that cannot be used, and for ragged boxes, which are no array.
+    OffgraphError
+        Where Keras is not installed, or no image can be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> with tempfile.TemporaryDirectory() as photos:
+    ...     for number in range(3):
+    ...         og.imwrite(f"{photos}/{number}.png", np.full((8, 8, 3), number, np.uint8))
+    ...     dataset = og.Loader(photos, batch_size=2).keras(outputs="index")
+    ...     image, number = dataset[1]
+    >>> len(dataset), image.shape, number
+    (2, (1, 8, 8, 3), array([2]))
+    """
+    for name, value in (("workers", workers), ("max_queue_size", max_queue_size)):
+        whole_number(name, value, least=0)
+    if not isinstance(use_multiprocessing, bool):
+        raise ArgumentError(f"use_multiprocessing={use_multiprocessing!r:.80}: give True or False")
+    first = loader.start_epoch if epoch is None else whole_number("epoch", epoch, least=0)
+    options = {
+        "workers": workers,
+        "use_multiprocessing": use_multiprocessing,
+        "max_queue_size": max_queue_size,
+    }
+    return _made(loader, first, inputs, outputs, options)
+
+
+def _made(
+    loader: Loader, epoch: int, inputs: Any, outputs: Any, options: dict[str, Any]
+) -> keras.utils.PyDataset:
+    return _kind()(loader, epoch, inputs, outputs, options)
+
+
+@functools.cache
+def _kind() -> type[Any]:
+    """Make the class, which derives from one of Keras'."""
+    try:
+        from keras.utils import PyDataset
+    except ImportError as error:
+        raise OffgraphError(
+            "Keras is not installed; run: pip install 'offgraph[tensorflow]', or iterate over the loader itself"
+        ) from error
+
+    class LoaderDataset(PyDataset):
+        """Batches of a loader by their numbers."""
+
+        def __init__(
+            self, loader: Loader, epoch: int, inputs: Any, outputs: Any, options: dict[str, Any]
+        ) -> None:
+            super().__init__(**options)
+            self.epoch = epoch
+            self._in_epoch = False
+            self._loader, self._given = loader, (inputs, outputs, options)
+            self._elements = Elements(loader, inputs, outputs)
+            ragged = [name for name in self._elements.names if self._elements.parts[name].ragged]
+            if ragged:
+                raise ArgumentError(
+                    f"boxes='ragged': {ragged[0]} are no array, and Keras takes arrays; open the loader with boxes='padded', "
+                    "or use loader.tensorflow()"
+                )
+
+        def __reduce__(self) -> Any:
+            inputs, outputs, options = self._given
+            return _made, (self._loader, self.epoch, inputs, outputs, options)
+
+        @property
+        def num_batches(self) -> int:
+            """Batches of an epoch."""
+            return len(self._loader)
+
+        def __len__(self) -> int:
+            return len(self._loader)
+
+        def __getitem__(self, index: int) -> Any:
+            arrays = self._elements.arrays(self._loader.batch(self.epoch, index))
+            made = mapped(self._elements.structure, iter(arrays))
+            return made if isinstance(made, tuple) else (made,)
+
+        def on_epoch_begin(self) -> None:
+            """Note that an epoch has begun: Keras says that one ends before the first begins, too."""
+            self._in_epoch = True
+
+        def on_epoch_end(self) -> None:
+            """Go on to the next epoch."""
+            self.epoch += self._in_epoch
+            self._in_epoch = False
+
+    return LoaderDataset
