@@ -100,6 +100,12 @@ def build(
         int, typer.Option(min=1, help="Examples made of each image, each with its own draws.")
     ] = 1,
     workers: Workers = None,
+    engine: Annotated[
+        str, typer.Option(help="What makes the shards: threads of this program, or tasks of Ray.")
+    ] = "threads",
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster; by default Ray is started on this machine.")
+    ] = None,
     on_error: Annotated[
         OnError, typer.Option(help="List a bad file and continue, or stop at it.")
     ] = "quarantine",
@@ -163,6 +169,8 @@ def build(
             format=cast(Any, format),  # checked against FORMATS by the option
             copies=copies,
             workers=workers,
+            engine=cast(Any, engine),  # an error names those that there are
+            address=address,
             on_error=on_error,
             max_bad=max_bad,
             non_finite=non_finite,

@@ -13,12 +13,13 @@ from offgraph.core.errors import ArgumentError, BuildError, MachineError
 from offgraph.core.machine import machine_error
 from offgraph.core.random import Key
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
-from offgraph.dataset.engines import Threads
+from offgraph.dataset.engines import Engine, Threads
 from offgraph.dataset.estimate import estimate
 from offgraph.dataset.formats import FORMATS
 from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout, layout_of
 from offgraph.dataset.maker import Maker
+from offgraph.dataset.on_ray import OnRay
 from offgraph.dataset.output import PART, OutputFolder
 from offgraph.dataset.records import JOB_FILE, MANIFEST, Records
 from offgraph.dataset.report import BuildReport
@@ -51,6 +52,8 @@ def build(
     format: Literal["folder", "arrow", "tfrecord", "webdataset"] = "folder",
     copies: int = 1,
     workers: int | None = None,
+    engine: Literal["threads", "ray"] = "threads",
+    address: str | None = None,
     on_error: OnError = "quarantine",
     max_bad: float | str = DEFAULT_MAX_BAD,
     non_finite: NonFinite = "error",
@@ -93,7 +96,14 @@ def build(
     copies : int
         Examples made of each image, each with its own draws.
     workers : int, optional
-        Threads. Default: one per processor.
+        Threads. Default: one per processor; with ``engine="ray"`` one for each shard.
+    engine : {"threads", "ray"}
+        ``threads``: this process makes all shards. ``ray``: tasks of Ray do, one for each shard, on the machines of a
+        cluster, with the same bytes; a shard whose machine is lost is made again on another. Images and dataset lie on
+        a file system that all machines share. Needs ``offgraph[ray]``.
+    address : str, optional
+        Of a Ray cluster, such as ``"10.0.0.1:6379"``. Default: that of ``RAY_ADDRESS``; without it, Ray is started on
+        this machine and ended with the build.
     on_error : {"quarantine", "stop"}
         What to do with an image that cannot be used: list it in ``quarantine.csv``, or end the build.
         An image that is missing or may not be opened is listed too, and tried again when the build is run again.
@@ -176,11 +186,13 @@ def build(
     >>> report.examples, report.quarantined
     (2, ())
     """
-    _check_options(format=format, on_error=on_error, store=store)
+    _check_options(format=format, on_error=on_error, store=store, engine=engine)
+    if address is not None and engine != "ray":
+        raise BuildError(f"address={address!r:.80}: is for engine='ray'")
     counts = {
         "copies": copies,
         "shard_size": FORMATS[format].shard_size if shard_size is None else shard_size,
-        "workers": default_threads() if workers is None else workers,
+        "workers": (1 if engine == "ray" else default_threads()) if workers is None else workers,
     }
     counts = {name: whole_number(name, value, BuildError) for name, value in counts.items()}
     copies = counts["copies"]
@@ -204,7 +216,8 @@ def build(
         "shard_size": counts["shard_size"],
         "non_finite": check_non_finite_option(non_finite),
     }
-    how = _How(options, counts["workers"], on_error == "stop", allowed, dry_run, progress, update)
+    made_by = OnRay(counts["workers"], address) if engine == "ray" else Threads(counts["workers"])
+    how = _How(options, counts["workers"], made_by, on_error == "stop", allowed, dry_run, progress, update)
     out = path_of("out", out)
     trouble = source.holds(out)
     if trouble:
@@ -234,6 +247,7 @@ class _How:
 
     options: dict[str, Any]
     threads: int
+    engine: Engine
     stop: bool
     allowed: MaxBad
     dry_run: bool
@@ -318,8 +332,7 @@ class _How:
             folder.write(JOB_FILE, started.to_bytes())
         writer = FORMATS[job.options["format"]](folder, job)
         records = Records(folder, started or job)
-        engine = Threads(self.threads)
-        run = Run(job, maker, folder, writer, records, engine, self.stop, self.allowed, self.progress)
+        run = Run(job, maker, folder, writer, records, self.engine, self.stop, self.allowed, self.progress)
         return run.run()
 
 
@@ -345,7 +358,12 @@ def _storing(format: str, encoding: Any, compression: Any) -> dict[str, str]:
 
 
 def _check_options(**given: str) -> None:
-    allowed = {"format": tuple(FORMATS), "on_error": ("quarantine", "stop"), "store": ("integers", "final")}
+    allowed = {
+        "format": tuple(FORMATS),
+        "on_error": ("quarantine", "stop"),
+        "store": ("integers", "final"),
+        "engine": ("threads", "ray"),
+    }
     for name, value in given.items():
         if value not in allowed[name]:
             raise BuildError(f"{name}={value!r}: choose one of {', '.join(map(repr, allowed[name]))}")

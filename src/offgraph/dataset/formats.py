@@ -28,6 +28,8 @@ class DatasetFormat(Protocol):
     """Examples in a shard unless a build says otherwise."""
     encodings: tuple[str, ...]
     """How arrays may be stored, the usual one first."""
+    folder: OutputFolder
+    job: Job
     one_layout: bool
     """Whether all images of a dataset are to have one shape and dtype, where the recipe allows it."""
 

@@ -127,6 +127,16 @@ class Maker:
     largest: int = field(default=0, repr=False)
     _ends: dict[OpenSpec, _End] = field(default_factory=dict, repr=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to this process."""
+        own = ("depth", "ended", "buffers", "_ends")
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(
+            state, depth=SourceDepth(), ended=threading.Event(), buffers=Buffers(_KEPT), _ends={}
+        )
+
     def __call__(self, address: Address) -> Example | BadFile:
         """Read, transform and encode; an image that cannot be used comes back as a BadFile.
 
