@@ -106,8 +106,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return read(source, index)
 
     monkeypatch.setattr(Source, "read", noted)
-    if hasattr(Source, "read_ordinary"):
-        ordinary = Source.read_ordinary
+    ordinary = getattr(Source, "read_ordinary", None)
+    if ordinary is not None:
 
         def noted_all(source: Source, indices: Any) -> Any:
             found.extend(source[index].name for index in indices)
@@ -486,3 +486,10 @@ def test_nothing_stays_open(sources: dict[str, og.Source], tmp_path: Path) -> No
     assert handles() > before
     del cached
     assert handles() == before
+
+
+@pytest.mark.parametrize("where", ["memory", "folder"])
+def test_a_process_of_its_own(sources: dict[str, og.Source], tmp_path: Path, where: str) -> None:
+    place = "memory" if where == "memory" else tmp_path / "c"
+    cached = og.Loader(sources["classes"], recipe(), batch_size=4, seed=4, process=True).cache(place)
+    compare(og.Loader(sources["classes"], recipe(), batch_size=4, seed=4), cached)

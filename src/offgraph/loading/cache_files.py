@@ -68,7 +68,7 @@ class DataFile:
 
     def read(self, data: np.ndarray, start: int) -> bool:
         """Fill an array with the bytes from a position on; False where the file ends before."""
-        view, done = memoryview(data), 0
+        view, done = memoryview(data.data), 0
         while done < len(view):  # a call may give less than was asked for
             count = os.preadv(self.handle, [view[done:]], start + done)
             if not count:

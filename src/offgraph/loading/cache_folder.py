@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.errors import ArgumentError, MachineError, StepError
-from offgraph.core.machine import is_machine, machine_error
+from offgraph.core.machine import Read, is_machine, machine_error
 from offgraph.formats.base import Limits
 from offgraph.loading.cache_description import Layout, described, parse
 from offgraph.loading.cache_files import INDEX, IndexReader, Place, ShardWriter, digest, make_folder
@@ -94,7 +94,7 @@ class CacheFolder:
         self._layouts: dict[bytes, Layout] = {}
         self._buffers = [(most, Buffers(count)) for most, count in _REUSED]
         self._writer: ShardWriter | None = None
-        self._looked = -math.inf
+        self._looked, self._is_looking = -math.inf, False
         self._written = self._others = 0
         self.full, self.damaged = not os.access(self._own, os.W_OK), 0
 
@@ -156,7 +156,9 @@ class CacheFolder:
 
     def _read(self, place: Place) -> KeptImage:
         data = self._empty(place.length)
-        if not place.file.read(data, place.offset):
+        with Read(place.file.path):
+            whole = place.file.read(data, place.offset)
+        if not whole:
             raise ValueError("the file is too short")
         layout = place.layout
         if layout is None:
@@ -204,25 +206,29 @@ class CacheFolder:
         if not force and now - self._looked < _PAUSE:
             return
         with self._lock:
-            if not force and now - self._looked < _PAUSE:
+            if self._is_looking or (not force and now - self._looked < _PAUSE):
                 return
-            self._looked = now
+            self._is_looking, self._looked = True, now
             own = None if self._writer is None else self._writer.name
-            others = 0
-            try:
-                names = sorted(entry.name for entry in os.scandir(self._own) if INDEX.fullmatch(entry.name))
-            except OSError as error:
-                if is_machine(error):
-                    raise machine_error(str(self._own), error) from error
-                return
-            for name in names:
-                if name == own:
-                    continue
+        try:
+            with Read(self._own):
+                self._others = self._taken_in(own)
+        except OSError as error:
+            if is_machine(error):
+                raise machine_error(str(self._own), error) from error
+        finally:
+            self._is_looking = False
+
+    def _taken_in(self, own: str | None) -> int:
+        """Take in new records of all indices but one; return the bytes of their images."""
+        others = 0
+        for name in sorted(entry.name for entry in os.scandir(self._own) if INDEX.fullmatch(entry.name)):
+            if name != own:
                 seen = self._seen.get(name)
                 if seen is None:
                     seen = self._seen[name] = IndexReader(self._own / name)
                 others += seen.take(self._places, self._limits.max_bytes)
-            self._others = others
+        return others
 
     # ---- writing
 
@@ -248,7 +254,8 @@ class CacheFolder:
             self._written += length
         key = self._key(number, stamp)
         try:
-            place = writer.write(key, b"".join(parts), len(head), offset)
+            with Read(writer.data.path):
+                place = writer.write(key, b"".join(parts), len(head), offset)
         except OSError as error:
             raise self._failure(error) from error
         with self._lock:

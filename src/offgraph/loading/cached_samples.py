@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
+from offgraph.core.machine import READ_TIMEOUT, Read
 from offgraph.core.random import Key
 from offgraph.formats.decoding import DecodedImage
 from offgraph.loading.kept import ImageCache, KeptImage, ProcessLock, Stamp
@@ -164,9 +165,11 @@ class CachedSamples:
         """Name of a file, for messages."""
         return self.files.name(number)
 
-    def probes(self, recipe: Compose, threads: int) -> tuple[list[Probe], dict[str, str]]:
+    def probes(
+        self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
+    ) -> tuple[list[Probe], dict[str, str]]:
         """Read the typical items of the source."""
-        return self.files.probes(recipe, threads)
+        return self.files.probes(recipe, threads, read_timeout)
 
     def mask_dtypes(self) -> tuple[str, ...]:
         """Return nothing: the files would have to be read."""
@@ -332,11 +335,12 @@ class CachedSamples:
 def stamp_of(item: Item) -> Stamp | None:
     """Say which files an item has now; None where they cannot be looked at."""
     try:
-        found = os.stat(item.path)  # noqa: PTH116  # a third of the time of Path.stat
-        stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-        if item.mask is None:
-            return stamp
-        found = os.stat(item.mask)  # noqa: PTH116
+        with Read(item.path):
+            found = os.stat(item.path)  # noqa: PTH116  # a third of the time of Path.stat
+            stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+            if item.mask is None:
+                return stamp
+            found = os.stat(item.mask)  # noqa: PTH116
     except OSError:
         return None
     return (*stamp, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)

@@ -80,19 +80,10 @@ class SampleMaker:
 
     def over(self, samples: Samples) -> SampleMaker:
         """Return one with the same settings, over other samples of the same source; nothing is left out yet."""
-        made = SampleMaker(
-            samples,
-            self.recipe,
-            self.seed,
-            objects=self.objects,
-            mask_dtype=self.mask_dtype,
-            non_finite=self.non_finite,
-            on_error=self.on_error,
-            threads=self.threads,
-            read_timeout=self.read_timeout,
-        )
-        made._known = self.rules()
-        return made
+        other = copy.copy(self)
+        other._known = self.rules()
+        other.samples, other.skipped, other.converted, other.warned = samples, {}, {}, False
+        return other
 
     def __len__(self) -> int:
         return len(self.samples)
