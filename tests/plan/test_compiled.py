@@ -21,6 +21,7 @@ from offgraph.plan.draw import draw
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import lower
 from offgraph.plan.native import native_op
+from offgraph.recipe.compose import run_prepared
 from offgraph.steps.base import Step
 from offgraph.steps.compiled import product_roundings
 
@@ -260,6 +261,42 @@ def test_a_table_that_is_kept_is_that_of_python() -> None:
             )
             assert one.tobytes() == other.tobytes()
             assert found.finite == (not step.sample(Draw(Key(), ""), spec) or found.after.dtype[0] == "u")
+
+
+class Memory:
+    """A place for an image."""
+
+    def __init__(self, like: np.ndarray) -> None:
+        self.shape, self.dtype = like.shape, like.dtype
+        self._array = np.empty(like.shape, like.dtype)
+
+    def array(self) -> np.ndarray:
+        return self._array
+
+
+@settings(max_examples=150, deadline=None)
+@given(recipes(), st.integers(4, 40), st.integers(4, 40), st.integers(0, 10**6))
+def test_a_prepared_sample_has_the_bytes_and_the_record_of_a_run(
+    recipe: og.Compose, rows: int, columns: int, index: int
+) -> None:
+    image = np.random.default_rng(index).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+    targets, key = og.Targets({"image": og.Image(image, "YXC")}), Key(3, 1, index)
+    try:
+        expected = recipe.run(targets, key)
+    except og.OffgraphError:
+        return
+    place = Memory(expected.image)
+    for _ in range(8):  # it lets Python say each hint once
+        prepared = recipe.prepare(targets, key, place)
+    if prepared is None:
+        return
+    run_prepared([prepared])
+    assert place.array().tobytes() == expected.image.tobytes()
+    released = prepared.released()
+    assert released.record() == expected.record
+    assert released.targets().image.axes == "YXC"
+    history = prepared.pending.finished()[1]
+    assert history.frame().to_json() == expected.frame.to_json()
 
 
 words = st.integers(0, 2**64 - 1)

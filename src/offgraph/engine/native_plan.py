@@ -21,6 +21,7 @@ __all__ = [
     "LookupTable",
     "NativeClip",
     "NativeOp",
+    "NativeOps",
     "NativeStage",
     "NativeTarget",
     "affine_op",
@@ -52,6 +53,8 @@ ResizeTables = core.ResizeTables
 
 NativeOp = tuple[Any, ...]
 """One operation."""
+NativeOps = Sequence[NativeOp] | core.NativePlan
+"""Operations one after another, or those of a compiled recipe."""
 NativeClip = tuple[Any, ...]
 """A rectangle outside of which pixels get a value."""
 NativeStage = tuple[Any, ...]
@@ -258,9 +261,7 @@ def filter_op(passes: tuple[FilterPass, ...]) -> NativeOp:
     return (_FILTER, native_passes(passes))
 
 
-def native_target(
-    input: np.ndarray, output: np.ndarray, axes: Sequence[int], ops: Sequence[NativeOp]
-) -> NativeTarget:
+def native_target(input: np.ndarray, output: np.ndarray, axes: Sequence[int], ops: NativeOps) -> NativeTarget:
     """Return one target of a sample.
 
     Parameters
@@ -269,11 +270,15 @@ def native_target(
         They share no memory.
     axes : sequence of int
         The spatial axes of both.
-    ops : sequence of NativeOp
+    ops : sequence of NativeOp, or NativePlan
         None is a copy.
     """
     source, outer = arranged(native_input(input), axes)
-    return (source, arranged(output, axes)[0], outer, len(axes), tuple(ops))
+    return (source, arranged(output, axes)[0], outer, len(axes), _operations(ops))
+
+
+def _operations(ops: NativeOps) -> tuple[NativeOp, ...] | core.NativePlan:
+    return ops if isinstance(ops, core.NativePlan) else tuple(ops)
 
 
 def run_plan(targets: Sequence[NativeTarget]) -> None:

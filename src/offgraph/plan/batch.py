@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from offgraph.core.lazy import lazy_property
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.native_plan import NativeOp, NativeTarget, native_target, run_plan
-from offgraph.plan.compiled import is_surely_finite
+from offgraph.plan.compiled import CompiledPlan, RecipePlanner, is_surely_finite
 from offgraph.plan.draw import draw
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import PlannedOp, lower
@@ -37,6 +38,28 @@ class _Lowered:
     after: ArraySpec
     dtype: np.dtype[Any]
     finite: bool
+
+
+class _Compiled:
+    """The same, as the native core planned it: what was drawn is worked out again when it is asked for."""
+
+    def __init__(self, placed: Sequence[PlacedStep], spec: ArraySpec, key: Key, plan: CompiledPlan) -> None:
+        self._placed, self._spec, self._key = placed, spec, key
+        self.ops, self.after, self.finite = plan.native, plan.after, plan.finite
+        self.dtype = plan.dtype
+
+    @lazy_property
+    def _drawn(self) -> tuple[tuple[AppliedStep, ...], tuple[PlannedOp, ...]]:
+        applied, specs = draw(self._placed, self._spec, self._key)
+        return applied, lower(self._placed, applied, specs)
+
+    @property
+    def applied(self) -> tuple[AppliedStep, ...]:
+        return self._drawn[0]
+
+    @property
+    def chain(self) -> tuple[PlannedOp, ...]:
+        return self._drawn[1]
 
 
 class Place(Protocol):
@@ -64,7 +87,7 @@ class Pending(NamedTuple):
     ----------
     given : Targets
     output : ndarray
-    lowered : _Lowered
+    lowered : _Lowered or _Compiled
     fused : bool
     natives : list of NativeTarget
     beside : dict of str to Companion
@@ -72,7 +95,7 @@ class Pending(NamedTuple):
 
     given: Targets
     output: np.ndarray
-    lowered: _Lowered
+    lowered: _Lowered | _Compiled
     fused: bool
     natives: list[NativeTarget]
     beside: dict[str, Companion]
@@ -131,7 +154,8 @@ class Preparer:
     def __init__(self, placed: Sequence[PlacedStep], *, fused: bool) -> None:
         self._placed, self._fused = placed, fused
         self._draws = any(here.step.draws for here in placed)
-        self._kept: dict[ArraySpec, _Lowered] = {}
+        self._planner = RecipePlanner(placed, fused=fused)
+        self._kept: dict[ArraySpec, _Lowered | _Compiled] = {}
 
     def prepare(self, targets: Targets, key: Key, place: Place) -> Pending | None:
         """Prepare one sample; None where it has to be run alone.
@@ -145,7 +169,7 @@ class Preparer:
         """
         lead = targets.image
         try:
-            lowered = self._lowered(lead.spec, key)
+            lowered = self._lowered(lead.spec, key, len(targets) == 1)
             if lowered.ops is None or lowered.after.shape != place.shape or lowered.dtype != place.dtype:
                 return None
             beside: dict[str, Companion] = {}
@@ -161,15 +185,20 @@ class Preparer:
         natives = [own, *(companion.native for companion in beside.values())]
         return Pending(targets, output, lowered, self._fused, natives, beside)
 
-    def _lowered(self, spec: ArraySpec, key: Key) -> _Lowered:
+    def _lowered(self, spec: ArraySpec, key: Key, is_alone: bool) -> _Lowered | _Compiled:
         if self._draws:
-            return self._lower(spec, key)
+            return self._planned(spec, key, is_alone)
         found = self._kept.get(spec)
         if found is None:
-            found = self._lower(spec, key)
+            found = self._planned(spec, key, is_alone)
             if len(self._kept) < _MOST_KEPT:
                 self._kept[spec] = found
         return found
+
+    def _planned(self, spec: ArraySpec, key: Key, is_alone: bool) -> _Lowered | _Compiled:
+        """Targets beside the image need the operations one by one, which Python makes."""
+        plan = self._planner.plan(spec, key) if is_alone else None
+        return self._lower(spec, key) if plan is None else _Compiled(self._placed, spec, key, plan)
 
     def _lower(self, spec: ArraySpec, key: Key) -> _Lowered:
         applied, specs = draw(self._placed, spec, key)

@@ -39,16 +39,21 @@ class CompiledPlan(NamedTuple):
     ----------
     native : NativePlan
     after : ArraySpec
+    dtype : dtype
+        Of the image afterwards.
     finite : bool
         Whether it is certain that an image of integers ends in finite values.
     """
 
     native: core.NativePlan
     after: ArraySpec
+    dtype: np.dtype[Any]
     finite: bool
 
 
-_spec = functools.lru_cache(maxsize=256)(ArraySpec)
+@functools.lru_cache(maxsize=256)
+def _spec(shape: tuple[int, ...], dtype: str, axes: str) -> tuple[ArraySpec, np.dtype[Any]]:
+    return ArraySpec(shape, dtype, axes), np.dtype(dtype)
 
 
 class RecipePlanner:
@@ -83,7 +88,8 @@ class RecipePlanner:
                 return None
             if made[0] == "plan":
                 _, native, shape, dtype, finite = made
-                return CompiledPlan(native, _spec(shape, dtype, spec.axes), finite)
+                after, kind = _spec(shape, dtype, spec.axes)
+                return CompiledPlan(native, after, kind, finite)
             self.supply(made)
         return None
 
