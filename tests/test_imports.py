@@ -51,6 +51,7 @@ FRAMEWORKS = {
     "keras",
     "torch",
     "jax",
+    "grain",
     "matplotlib",
     "jinja2",
     "typer",

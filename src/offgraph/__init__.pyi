@@ -94,6 +94,7 @@ from offgraph.targets.heatmap import Heatmap as Heatmap
 from offgraph.targets.image import Image as Image
 from offgraph.targets.mask import Mask as Mask
 from offgraph.targets.points import Points as Points
+from offgraph.frameworks.grain import grain_transform as grain_transform
 from offgraph.frameworks.keras import load as load, save as save
 from offgraph.core.threads import num_threads as num_threads, set_num_threads as set_num_threads
 from offgraph.transforms.filters import (

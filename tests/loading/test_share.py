@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offgraph.loading.share import Cut, Share
+from offgraph.dataset.allowed import MaxBad
+from offgraph.loading.passes import Batching
+from offgraph.loading.share import Cut, EveryNth, Share
 
 
 def places(share: Share) -> list[int]:
     return share.places(0, len(share)).tolist()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(1, 9))
 def test_shards_divide_an_epoch(count: int, shards: int) -> None:
     parts = [Share(count, i, shards) for i in range(shards)]
@@ -22,6 +27,7 @@ def test_shards_divide_an_epoch(count: int, shards: int) -> None:
     assert parts[0].most - parts[0].least <= 1
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_what_is_left_is_divided_again(data: st.DataObject) -> None:
     count = data.draw(st.integers(0, 60))
@@ -44,3 +50,43 @@ def test_shards_in_step_leave_the_rest_of_the_order() -> None:
     assert places(Share(23, cuts=(Cut(23, (4, 4, 4, 4)),))) == list(range(16, 23))
     assert places(Share(23, 1, 2, (Cut(23, (6, 6, 6, 5)),))) == []
     assert Share(23, 0, 4).cut((9, 9, 9, 9)) == Cut(23, (6, 6, 6, 5))
+
+
+@settings(deadline=None)
+@given(
+    count=st.integers(1, 60),
+    batch_size=st.integers(1, 7),
+    step=st.integers(1, 5),
+    shards=st.integers(1, 3),
+    options=st.sampled_from([{}, {"drop_last": True}, {"pad_last": True}]),
+    take=st.none() | st.integers(1, 9),
+)
+def test_every_nth_batch(
+    count: int, batch_size: int, step: int, shards: int, options: dict, take: int | None
+) -> None:
+    batching = Batching(
+        batch_size,
+        options.get("drop_last", False),
+        options.get("pad_last", False),
+        take,
+        1,
+        MaxBad.of(0.5),
+        None,
+    )
+    for shard in range(min(shards, count)):
+        whole = Share(count, shard, shards)
+        places = whole.places(0, len(whole)).tolist()
+        batches = [
+            places[i : i + batch_size] for i in range(0, batching.batches(whole) * batch_size, batch_size)
+        ]
+        if options.get("drop_last"):
+            assert all(len(batch) == batch_size for batch in batches)
+        given_by: dict[int, list[int]] = {}
+        for first in range(step):
+            part = EveryNth(count, shard, shards, (), batch_size, first, step)
+            limited = replace(batching, take=None if take is None else max(0, -(-(take - first) // step)))
+            own = part.places(0, len(part)).tolist()
+            for number in range(limited.batches(part)):
+                given_by[number * step + first] = own[number * batch_size : (number + 1) * batch_size]
+            assert limited.limit(part) is None or limited.limit(part) >= limited.batches(part)
+        assert [given_by[number] for number in sorted(given_by)] == batches

@@ -68,6 +68,11 @@ class Elements:
         self.names = tuple(leaves(self.structure))
         """Names of the parts, from left to right in the structure."""
 
+    @property
+    def channels_last(self) -> bool:
+        """Whether the channels of an image are its last axis."""
+        return self._image.axes.find("C") in (-1, len(self._image.axes) - 1)
+
     def _all_parts(self) -> dict[str, Part]:
         loader, image = self.loader, self._image
         parts = {"image": Part(image.shape if "C" in image.axes else (*image.shape, 1), image.dtype)}

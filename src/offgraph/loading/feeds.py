@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    import grain
     import keras
     import tensorflow as tf
+    from torch.utils.data import IterableDataset
 
+    from offgraph.frameworks.jax import JaxBatches
+    from offgraph.frameworks.torch import Layout as TorchLayout
     from offgraph.loading.loader import Loader
 
 __all__ = ["Feeds"]
@@ -101,3 +105,98 @@ class Feeds:
         from offgraph.frameworks.throughput import throughput_callback
 
         return throughput_callback(cast("Loader", self), verbose=verbose)
+
+    def torch(
+        self,
+        *,
+        epoch: int | None = None,
+        advance: bool = True,
+        layout: TorchLayout = "NCHW",
+        inputs: Any = None,
+        outputs: Any = None,
+    ) -> IterableDataset:
+        """Give whole batches to PyTorch; see :func:`offgraph.frameworks.torch.dataset`.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            Number of the first pass. Unless given, passes share the numbers of the loader's own; those of workers
+            count from ``start_epoch``.
+        advance : bool
+            False: every pass is the same epoch.
+        layout : {"NCHW", "NHWC"}
+            Where the channels of an image stand. Either is the memory of the batch itself.
+        inputs, outputs : str, sequence or mapping, optional
+            What a model of several inputs or outputs takes and learns, as in :meth:`tensorflow`.
+
+        Returns
+        -------
+        torch.utils.data.IterableDataset
+            For ``DataLoader(loader.torch(), batch_size=None)``, with any number of workers: no image comes twice.
+
+        Raises
+        ------
+        ArgumentError
+            For an argument that cannot be used; names it.
+        OffgraphError
+            Where PyTorch is not installed, or no image can be used.
+        """
+        from offgraph.frameworks.torch import dataset
+
+        return dataset(
+            cast("Loader", self), epoch=epoch, advance=advance, layout=layout, inputs=inputs, outputs=outputs
+        )
+
+    def jax(self, *, epoch: int | None = None, advance: bool = True, device: Any = None) -> JaxBatches:
+        """Give whole batches to JAX, as dicts of arrays; see :func:`offgraph.frameworks.jax.batches`.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            Number of the first pass. Unless given, passes share the numbers of the loader's own.
+        advance : bool
+            False: every pass is the same epoch.
+        device : jax.Device or jax.sharding.Sharding, optional
+            Where the arrays go. On the CPU, JAX's default there, they are the memory of the batch itself.
+
+        Returns
+        -------
+        iterable
+            Each pass over it is the next epoch.
+
+        Raises
+        ------
+        ArgumentError
+            For an argument that cannot be used; names it.
+        OffgraphError
+            Where JAX is not installed, or no image can be used.
+        """
+        from offgraph.frameworks.jax import batches
+
+        return batches(cast("Loader", self), epoch=epoch, advance=advance, device=device)
+
+    def grain(self, *, epoch: int | None = None, epochs: int = 1) -> grain.MapDataset:
+        """Give single samples to Grain, by random access; see :func:`offgraph.frameworks.grain.dataset`.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            Number of the first epoch; ``start_epoch`` unless given.
+        epochs : int
+            How many epochs the dataset has, one after another.
+
+        Returns
+        -------
+        grain.MapDataset
+            Its elements are dicts of one image's arrays.
+
+        Raises
+        ------
+        ArgumentError
+            For an argument that cannot be used; names it.
+        OffgraphError
+            Where Grain is not installed, or no image can be used.
+        """
+        from offgraph.frameworks.grain import dataset
+
+        return dataset(cast("Loader", self), epoch=epoch, epochs=epochs)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from offgraph.core.arguments import seconds, whole_number
 from offgraph.core.choices import Color, NonFinite, Task
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, BuildError, OffgraphError
-from offgraph.core.machine import READ_TIMEOUT
+from offgraph.core.machine import READ_TIMEOUT, with_retries
 from offgraph.core.random import Key
 from offgraph.core.specs import OpenSpec
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
@@ -31,7 +32,7 @@ from offgraph.loading.opening import open_samples
 from offgraph.loading.passes import Batching, Pass
 from offgraph.loading.position import Identity, Position, resumed, state_of
 from offgraph.loading.process import OwnProcess, check_platform
-from offgraph.loading.share import Cut, Share, parse_shard
+from offgraph.loading.share import Cut, EveryNth, Share, parse_shard
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_non_finite_option, parse_mask_dtype
 from offgraph.pipeline.order import Order
@@ -243,6 +244,7 @@ class Loader(Feeds, NotebookView):
                 "drop_last=True with pad_last=True: a last batch is left out or filled up; choose one"
             )
         self._take: int | None = None
+        self._every = 0, 1
         if drop_last and not len(self):
             least = self._share().least
             raise ArgumentError(
@@ -461,7 +463,9 @@ class Loader(Feeds, NotebookView):
 
     def _share(self, cuts: tuple[Cut, ...] = ()) -> Share:
         """The part of an epoch that this loader gives."""
-        return Share(len(self._samples), *self.shard, cuts)
+        if self._every == (0, 1):
+            return Share(len(self._samples), *self.shard, cuts)
+        return EveryNth(len(self._samples), *self.shard, cuts, self.batch_size, *self._every)
 
     def _batching(self) -> Batching:
         return Batching(
@@ -516,6 +520,48 @@ class Loader(Feeds, NotebookView):
         taken = copy.copy(self)
         taken._take = number if self._take is None else min(number, self._take)
         return taken
+
+    def every(self, step: int, first: int = 0) -> Loader:
+        """Return a loader of every n-th batch of each epoch, for worker processes that share one.
+
+        Together the loaders of ``first`` 0 to ``step - 1`` give the batches of this one, byte for byte. With
+        ``on_error="skip"`` the images of each close up among themselves: none comes twice, but batches differ.
+
+        Parameters
+        ----------
+        step : int
+            Number of the processes.
+        first : int
+            Number of this one, from 0.
+
+        Returns
+        -------
+        Loader
+            With the options of this one. Its passes begin with the same epoch as this one's next, and are counted apart.
+
+        Raises
+        ------
+        ArgumentError
+            Where `first` is not below `step`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import offgraph as og
+        >>> with tempfile.TemporaryDirectory() as photos:
+        ...     for number in range(5):
+        ...         og.imwrite(f"{photos}/{number}.png", np.zeros((4, 4), np.uint8))
+        ...     loader = og.Loader(photos, batch_size=2).every(2)
+        ...     len(loader), [batch.index.tolist() for batch in loader]
+        (2, [[0, 1], [4]])
+        """
+        step, first = whole_number("step", step), whole_number("first", first, least=0)
+        if first >= step:
+            raise ArgumentError(f"first={first}: of {step}, counted from 0, the last one is {step - 1}")
+        other, (before, apart) = copy.copy(self), self._every
+        other._every = first * apart + before, step * apart
+        other._take = None if self._take is None else max(0, -(-(self._take - first) // step))
+        return other
 
     def state_dict(self) -> dict[str, Any]:
         """Say where the loader is, as a few hundred bytes of plain JSON.
@@ -662,6 +708,48 @@ class Loader(Feeds, NotebookView):
     def cache_info(self) -> CacheInfo | None:
         """Say what is kept, where and after which step, and how it was used; None without `cache`."""
         return self._samples.info() if isinstance(self._samples, CachedSamples) else None
+
+    def sample(self, index: int, *, epoch: int = 0) -> Batch | None:
+        """Make one sample by its address, as a batch of one.
+
+        It is the sample that the batches of an epoch hold, whatever their order and size.
+
+        Parameters
+        ----------
+        index : int
+            Number of the image in its source, or of the example in a built dataset.
+        epoch : int
+
+        Returns
+        -------
+        Batch or None
+            None where the image is left out, with ``on_error="skip"``.
+
+        Raises
+        ------
+        ArgumentError
+            Where there is no such image.
+        MachineError, OffgraphError
+            Where it cannot be used.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import offgraph as og
+        >>> with tempfile.TemporaryDirectory() as photos:
+        ...     for number in range(3):
+        ...         og.imwrite(f"{photos}/{number}.png", np.full((4, 4), number, np.uint8))
+        ...     og.Loader(photos).sample(2).image[0, 0, 0].tolist()
+        [2, 2, 2]
+        """
+        number, epoch = whole_number("index", index, least=0), Key(self.seed, epoch).epoch
+        if number >= len(self._samples):
+            raise ArgumentError(f"index={number}: the source has {count_of(len(self._samples), 'image')}")
+        made = with_retries(partial(self._maker.sample, epoch, number))
+        if made is None:
+            return None
+        batch = self._maker.collated([made], self._buffers)
+        return replace(batch, valid=np.ones(1, bool)) if self.pad_last else batch
 
     def benchmark(
         self,

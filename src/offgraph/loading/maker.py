@@ -12,8 +12,10 @@ from offgraph.core.choices import NonFinite
 from offgraph.core.errors import DecodeError, OffgraphError
 from offgraph.core.machine import with_retries
 from offgraph.core.specs import OpenSpec
+from offgraph.loading.batch import Batch, collate
 from offgraph.loading.objects import ObjectLayout
 from offgraph.loading.samples import Row, Rules, Samples, TrainingSample
+from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike
 from offgraph.pipeline.depth import converted_warning, scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file
@@ -186,6 +188,10 @@ class SampleMaker:
         if sample.converted is not None:
             self._tell_converted(sample.name, sample.converted)
         return sample
+
+    def collated(self, samples: Sequence[TrainingSample], buffers: Buffers) -> Batch:
+        """Put samples together to a batch, whose arrays come from the buffers."""
+        return collate(samples, self.samples.labels, self.recipe, buffers, self.objects)
 
     def _name(self, number: int) -> str:
         """Name of a sample for a message about an error, whatever that error keeps from being read."""

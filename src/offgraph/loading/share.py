@@ -15,7 +15,7 @@ import numpy as np
 from offgraph.core.arguments import whole_number
 from offgraph.core.errors import ArgumentError
 
-__all__ = ["Cut", "Share", "parse_shard"]
+__all__ = ["Cut", "EveryNth", "Share", "parse_shard"]
 
 
 def _length(total: int, index: int, shards: int) -> int:
@@ -111,7 +111,11 @@ class Share:
 
     def places(self, start: int, stop: int) -> np.ndarray:
         """Places, in the order of the epoch, of the images from `start` to before `stop` of this shard."""
-        found = np.arange(start, min(stop, len(self)), dtype=np.int64) * self.shards + self.index
+        return self._in_epoch(np.arange(start, min(stop, len(self)), dtype=np.int64))
+
+    def _in_epoch(self, own: np.ndarray) -> np.ndarray:
+        """Places, in the order of the epoch, of images of this shard."""
+        found = own * self.shards + self.index
         for cut in reversed(self.cuts):
             found = cut.places(found)
         return found
@@ -120,6 +124,43 @@ class Share:
         """Return where the run is when its shards have given that many images each."""
         fitted = (min(n, _length(self.total, i, self.shards)) for i, n in enumerate(done))
         return Cut(self.total, tuple(fitted), batches)
+
+
+@dataclass(frozen=True)
+class EveryNth(Share):
+    """Every n-th batch of a shard, as one of n worker processes makes it.
+
+    Parameters
+    ----------
+    batch_size : int
+    first, step : int
+        The batches are `first`, `first` + `step`, `first` + 2 · `step`, … of the shard.
+    """
+
+    batch_size: int = 1
+    first: int = 0
+    step: int = 1
+
+    def __len__(self) -> int:
+        full, rest = divmod(super().__len__(), self.batch_size)
+        return self._batches(full) * self.batch_size + (rest if full % self.step == self.first else 0)
+
+    @property
+    def least(self) -> int:
+        """Images of the full batches that every shard has."""
+        return self._batches(super().least // self.batch_size) * self.batch_size
+
+    @property
+    def most(self) -> int:
+        """Images of the batches that the largest shard has, the last one filled up."""
+        return self._batches(-(-super().most // self.batch_size)) * self.batch_size
+
+    def _batches(self, of_shard: int) -> int:
+        return _length(of_shard, self.first, self.step)
+
+    def _in_epoch(self, own: np.ndarray) -> np.ndarray:
+        batches, rows = np.divmod(own, self.batch_size)
+        return super()._in_epoch((batches * self.step + self.first) * self.batch_size + rows)
 
 
 def parse_shard(given: Any, count: int) -> tuple[int, int]:
