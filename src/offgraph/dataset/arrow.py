@@ -23,7 +23,7 @@ from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout
 from offgraph.dataset.output import OutputFolder, json_line
-from offgraph.dataset.shards import DigestingFile, ShardedFormat, place, place_of
+from offgraph.dataset.shards import OF_ARRAYS, DigestingFile, ShardedFormat, place, place_of
 
 __all__ = ["ArrowFormat", "import_pyarrow"]
 
@@ -82,12 +82,14 @@ class ArrowFormat(ShardedFormat):
         with self.part(name) as part, self.folder.writing(name):
             with DigestingFile(part) as file, pa.ipc.new_file(file, self._schema, options=options) as writer:
                 for batch in _batches(examples, 1 if self._compression else _BATCH_BYTES):
-                    writer.write_batch(self._record_batch(batch))
+                    writer.write_batch(self._record_batch(batch, file))
                     lines.extend(self._line(name, example) for example in batch)
                     lengths.append(len(batch))
             with part.open("rb") as written:
                 self._place(written, lengths, lines)
-            return {"files": [self.publish(part, name, file.length, file.hexdigest())]}, lines
+            digest = file.hexdigest() if file.knew_all else self._of_arrays(part, lines)
+            entry = self.publish(part, name, file.length, digest)
+            return {"files": [entry if self._compression else {**entry, "digest": OF_ARRAYS}]}, lines
 
     def _line(self, name: str, example: Example) -> dict[str, Any]:
         at: dict[str, Any] = {"file": name}
@@ -130,22 +132,28 @@ class ArrowFormat(ShardedFormat):
 
     # ---- columns
 
-    def _record_batch(self, examples: Sequence[Example]) -> Any:
-        arrays = [self._arrays("image", [example.image for example in examples])]
+    def _record_batch(self, examples: Sequence[Example], file: DigestingFile) -> Any:
+        arrays = [self._arrays("image", [example.image for example in examples], file)]
         if self.job.has_masks:
-            arrays.append(
-                self._arrays("mask", [example.mask for example in examples if example.mask is not None])
-            )
+            masks = [example.mask for example in examples if example.mask is not None]
+            arrays.append(self._arrays("mask", masks, file))
         for (_, kind), value in zip(self._columns, zip(*map(self._values, examples))):
             arrays.append(self.arrow.array(value, kind))
         return self.arrow.record_batch(arrays, schema=self._schema)
 
-    def _arrays(self, kind: Literal["image", "mask"], arrays: Sequence[Encoded]) -> Any:
+    def _arrays(self, kind: Literal["image", "mask"], arrays: Sequence[Encoded], file: DigestingFile) -> Any:
+        """The column of arrays, whose memory the file is told of before it is to write it."""
         pa, layout = self.arrow, self._layout
         spec = layout and getattr(layout, kind)
         if spec is None:
-            return pa.array([array.data for array in arrays], pa.large_binary())
-        whole = pa.py_buffer(_joined(arrays))
+            column = pa.array([array.data for array in arrays], pa.large_binary())
+            if not self._compression:
+                file.know(np.frombuffer(column.buffers()[2], np.uint8), arrays)
+            return column
+        joined = _joined(arrays)
+        if not self._compression:
+            file.know(joined, arrays)
+        whole = pa.py_buffer(joined)
         kept = self._schema.field(kind).type
         values = pa.Array.from_buffers(
             kept.value_type, whole.size // kept.value_type.byte_width, [None, whole]

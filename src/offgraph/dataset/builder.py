@@ -326,7 +326,8 @@ class _How:
             maker = replace(maker, layout=_layout_of_job(started))
         if started is None:
             _clear(folder)
-            folder.write(JOB_FILE, job.to_bytes())
+            folder.write(JOB_FILE, job.to_bytes(), sync=False)
+            folder.sync_later(JOB_FILE)
         elif started.images != job.images:  # files that were missing are there now
             started = replace(started, images=job.images)
             folder.write(JOB_FILE, started.to_bytes())

@@ -88,12 +88,8 @@ class FolderFormat:
                     written.append(entry["file"])
                     folders.update(PurePosixPath(entry["file"]).parents)
             lines.append({**example.describe(), "at": at})
-        with self.folder.writing("a block of files"):
-            for name in written:
-                with (self.folder.path / name).open("rb") as file:
-                    os.fsync(file.fileno())
-        for path in folders:
-            self.folder.sync_folder(self.folder.path / path)
+        for name in (*written, *map(str, folders)):
+            self.folder.sync_later(name)
         return {"files": []}, lines
 
     def _write_file(self, stem: str, array: Encoded) -> dict[str, Any]:

@@ -148,9 +148,12 @@ def _make_shard(
 
     try:
         _enter(working_directory, out, described)
-        writer = FORMATS[job.options["format"]](OutputFolder(out), job)
+        folder = OutputFolder(out)
+        writer = FORMATS[job.options["format"]](folder, job)
         with closing(Threads(threads).made(maker, writer, {shard: addresses}, tell)) as made:
-            return next(made)
+            written = next(made)
+        folder.settle()
+        return written
     except OffgraphError as error:
         number = error.errno if isinstance(error, MachineError) else None
         return _Refused(type(error).__name__, str(error), number)

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,10 @@ __all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "read_pa
 PART = ".part"
 """Suffix of a file until it is complete. It is fixed, so that the next build overwrites what a killed one left."""
 
+_SYNCS = 4
+"""Files that are brought onto the disk at a time: the system does that for many with one write of its journal."""
+_MOST_SYNCING = 256
+"""Files that wait to be brought onto the disk."""
 _AT_ONCE = 1 << 20
 """Bytes of a file that are read at once to be digested; of a larger one, a part at a time."""
 
@@ -138,6 +143,8 @@ class OutputFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._handle: int | None = None
+        self._syncing: dict[str, Future[None]] = {}
+        self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> OutputFolder:
         if self.path.exists() and not self.path.is_dir():
@@ -150,6 +157,9 @@ class OutputFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
@@ -163,6 +173,44 @@ class OutputFolder:
             cause = error.strerror or str(error)
             advice = _ADVICE.get(error.errno or 0, "fix that and run the same build again")
             raise BuildError(f"{self.path}: cannot write {what}: {cause}; {advice}") from error
+
+    def sync_later(self, name: str) -> None:
+        """Bring a file, or a folder, onto the disk while the build goes on; `settle` waits for it.
+
+        Nothing relies on the order: what a shard holds is compared with its records when a build goes on, and the records
+        with their digest. The manifest alone, which says that the dataset is whole, is written after all else.
+        """
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_SYNCS, thread_name_prefix="offgraph-sync")
+        self._syncing[name] = self._pool.submit(self._sync, name)
+        if len(self._syncing) > _MOST_SYNCING:  # the disk is slower than the build
+            self._settle(next(iter(self._syncing)))
+
+    def _sync(self, name: str) -> None:
+        path = self.path / name
+        if path.is_dir():
+            self.sync_folder(path)
+            return
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+    def _settle(self, name: str) -> None:
+        with self.writing(name):
+            self._syncing.pop(name).result()
+
+    def settle(self) -> None:
+        """Wait until all files of `sync_later` are on the disk.
+
+        Raises
+        ------
+        BuildError
+            Naming a file that is not.
+        """
+        while self._syncing:
+            self._settle(next(iter(self._syncing)))
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
 
     def write(self, name: str, data: bytes, *, sync: bool = True) -> None:
         """Write a file whole or not at all: under another name, onto the disk, then renamed.
@@ -192,11 +240,18 @@ class OutputFolder:
             except MachineError as error:
                 raise OSError(error.errno, error.strerror) from error
 
-    def keep(self, name: str, data: bytes) -> list[str]:
-        """Write a file unless these bytes are what it holds; its name in a list where it was written."""
+    def keep(self, name: str, data: bytes, *, last: bool = False) -> list[str]:
+        """Write a file unless these bytes are what it holds; its name in a list where it was written.
+
+        The `last` file of a build is on the disk after this, and before it all others.
+        """
+        if last:
+            self.settle()
         if self.read(name) == data:
             return []
-        self.write(name, data)
+        self.write(name, data, sync=last)
+        if not last:
+            self.sync_later(name)
         return [name]
 
     def sync_folder(self, folder: Path) -> None:

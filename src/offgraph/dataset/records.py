@@ -154,7 +154,9 @@ class Records:
         head = {**header, "shard": shard, "examples": len(lines), "quarantined": len(bad)}
         data = b"".join(map(json_line, [head, *lines, *bad]))
         data += _digest_line(data)
-        self.folder.write(self.file(shard), data)
+        self.folder.write(self.file(shard), data, sync=False)
+        self.folder.sync_later(self.file(shard))
+        self.folder.sync_later("samples")
         self._listed[self.file(shard)] = _sha256(data)
         self.take(shard, head, lines, bad)
 
@@ -273,7 +275,7 @@ class Records:
             )
         table = self.folder.keep(BAD_TABLE, _quarantine_table(bad))
         shards = [self._shard_entry(totals.heads[shard]) for shard in sorted(totals.heads)]
-        return table + self.folder.keep(MANIFEST, json_bytes(self._manifest(totals, shards, bad)))
+        return table + self.folder.keep(MANIFEST, json_bytes(self._manifest(totals, shards, bad)), last=True)
 
     def _shard_entry(self, head: dict[str, Any]) -> dict[str, Any]:
         name = self.file(head["shard"])

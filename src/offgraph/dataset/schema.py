@@ -26,9 +26,9 @@ __all__ = [
     "HEAD",
     "JOB",
     "MANIFEST_FILE",
+    "PLACES",
     "FileEntry",
     "LineCheck",
-    "PlacesEntry",
     "SpanEntry",
     "array_trouble",
     "as_label",
@@ -230,6 +230,7 @@ class _Job(TypedDict):
     objects: NotRequired[_Name]
 
 
+PLACES: TypeAdapter[Any] = TypeAdapter(PlacesEntry)
 EXAMPLE: TypeAdapter[Any] = TypeAdapter(ExampleLine)
 BAD_LINE: TypeAdapter[Any] = TypeAdapter(BadLine)
 HEAD: TypeAdapter[Any] = TypeAdapter(Head)

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from offgraph.core.errors import BuildError
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.output import inside, read_part
-from offgraph.dataset.schema import PlacesEntry, parse, size_trouble
+from offgraph.dataset.schema import PLACES, parse, size_trouble
 from offgraph.pipeline.buffers import Buffers
 
 __all__ = ["SpanReader", "read_span"]
@@ -44,8 +43,6 @@ _LENGTH = 8
 _OVERHEAD = 1 << 16
 """Bytes that an array may take beyond its values: what a PNG, or a compressed buffer, begins with."""
 
-_AT: TypeAdapter[Any] = TypeAdapter(PlacesEntry)
-
 
 def read_span(root: Path, line: dict[str, Any], kind: Kind) -> bytes:
     """Return the bytes of the image or mask of an example as they were given to its writer: not compressed.
@@ -57,7 +54,7 @@ def read_span(root: Path, line: dict[str, Any], kind: Kind) -> bytes:
     OSError
         Where it cannot be read.
     """
-    at = parse(_AT, line["at"], "its record: at", "")
+    at = parse(PLACES, line["at"], "its record: at", "")
     size = math.prod(line[kind]["shape"]) * np.dtype(line[kind]["dtype"]).itemsize
     data = read_part(root, {"file": at["file"], **at[kind]}, size + size // 8 + _OVERHEAD, at[kind]["offset"])
     compression = at.get("compression")
@@ -140,7 +137,7 @@ class SpanReader:
         BuildError
             Where its entry ``at`` does not; names the line.
         """
-        at = parse(_AT, line["at"], f"{where}: at", advice)
+        at = parse(PLACES, line["at"], f"{where}: at", advice)
         if at["file"] not in self._numbers:
             self._numbers[at["file"]] = len(self._files)
             self._files.append(at["file"])

@@ -107,7 +107,7 @@ def note(out: Path, parts: list[Part], how: dict[str, Any], *, write: bool, upda
     if write:
         with folder.writing("the folder"):
             out.mkdir(parents=True, exist_ok=True)
-        folder.keep(SPLIT_FILE, json_bytes({"offgraph": 1, **how}))
+        folder.keep(SPLIT_FILE, json_bytes({"offgraph": 1, **how}), last=True)
 
 
 def _compare(out: Path, written: bytes, how: dict[str, Any], update: bool) -> None:
