@@ -264,7 +264,7 @@ def test_images_of_different_sizes_need_a_resize(photos: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [({"batch_size": 0}, "batch_size=0"), ({"threads": 0}, "threads=0"), ({"prefetch": True}, "prefetch=True"),
-     ({"on_error": "quarantine"}, "on_error='quarantine': choose")],
+     ({"on_error": "stop"}, "on_error='stop': choose one of 'raise', 'skip', 'substitute', 'quarantine'")],
 )  # fmt: skip
 def test_wrong_options_are_named(photos: Path, options: dict, says: str) -> None:
     with pytest.raises(og.OffgraphError, match=says):

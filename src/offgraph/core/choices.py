@@ -20,6 +20,7 @@ __all__ = [
     "ModelTask",
     "NonFinite",
     "ObjectMasks",
+    "OnBadImage",
     "OnError",
     "Outputs",
     "Store",
@@ -59,6 +60,10 @@ MissingMask = Literal["error", "skip", "background"]
 
 NonFinite = Literal["error", "allow"]
 """How NaN and infinity in a float image are handled: as a fault of the image, or as values like any other."""
+
+OnBadImage = Literal["raise", "skip", "substitute", "quarantine"]
+"""How a loader handles an image that cannot be used: it ends the pass; leaves the image out; puts another one in its
+place; or leaves it out from then on, without reading it again."""
 
 OnError = Literal["quarantine", "stop"]
 """How a run handles a file that cannot be read: it lists the file and continues, or stops."""

@@ -70,7 +70,7 @@ def dataset(
     Returns
     -------
     tf.data.Dataset
-        Its cardinality is ``len(loader)``; unknown with ``on_error="skip"``, and after ``load_state_dict``, as the first
+        Its cardinality is ``len(loader)``; unknown with ``on_error="skip"`` or ``"quarantine"``, and after ``load_state_dict``, as the first
         pass is the rest of an epoch.
 
     Raises
@@ -101,7 +101,7 @@ def dataset(
         raise ArgumentError(f"advance={advance!r:.80}: give True or False")
     first = loader.start_epoch if epoch is None else whole_number("epoch", epoch, least=0)
     numbers = None if epoch is None and advance else itertools.count(first, int(advance))
-    skips = loader.on_error == "skip"
+    skips = loader.leaves_out
     # The number of skipped images is known only at the end of a pass, and the rest of an epoch is shorter than others.
     may_be_short = skips or loader.resumes
     whole = loader.drop_last or loader.pad_last or (loader.num_images % loader.batch_size == 0 and not skips)

@@ -70,7 +70,7 @@ def dataset(
     Returns
     -------
     torch.utils.data.IterableDataset
-        With a length, except with ``on_error="skip"``; its ``set_epoch(number)`` says which epoch the next pass is.
+        With a length, except with ``on_error="skip"`` or ``"quarantine"``; its ``set_epoch(number)`` says which epoch the next pass is.
 
     Raises
     ------
@@ -182,9 +182,9 @@ def _dataset_class() -> type[IterableDataset]:
 
         def __len__(self) -> int:
             loader = self._options.elements.loader
-            if loader.on_error == "skip":
+            if loader.leaves_out:
                 raise TypeError(
-                    "how many batches there are is not known before the images are read: on_error='skip'"
+                    f"how many batches there are is not known before the images are read: on_error={loader.on_error!r}"
                 )
             return len(loader)
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from offgraph.core.arguments import seconds, whole_number
-from offgraph.core.choices import Color, NonFinite, Task
+from offgraph.core.choices import Color, NonFinite, OnBadImage, Task
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, BuildError, OffgraphError
 from offgraph.core.machine import READ_TIMEOUT, with_retries
@@ -22,6 +22,7 @@ from offgraph.core.random import Key
 from offgraph.core.specs import OpenSpec
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
+from offgraph.loading.bad_images import Substitute, parse_policy
 from offgraph.loading.batch import Batch
 from offgraph.loading.cached_samples import CachedSamples, CacheInfo
 from offgraph.loading.caching import cached
@@ -78,15 +79,22 @@ class Loader(Feeds, NotebookView):
         ``(i, n)``: only the i-th, from 0, of n equal parts of each epoch, for training on n processes. Together they are
         the order of a loader without ``shard``: image t of shard i is its image t·n + i. Parts differ by one image at
         most; with ``drop_last`` or ``pad_last`` all have as many batches.
-    on_error : {"raise", "skip"}
-        What to do with an image that cannot be used: end the pass with an error that names it, or leave it out, the
-        next image taking its place. Such are files that cannot be read, images that a step refuses, and those
-        that do not fit into a batch with most of the source: of another depth (dtype as stored), shape, number of
-        channels or axes. :attr:`skipped` lists them; the first pass that leaves out more than 5 % ends with a
-        warning.
+    on_error : {"raise", "skip", "substitute", "quarantine"}
+        What to do with an image that cannot be used. Such are files that cannot be read, images that a step refuses, and
+        those that do not fit into a batch with most of the source: of another depth (dtype as stored), shape, number of
+        channels or axes. ``"raise"`` ends the pass with an error that names it. ``"skip"`` leaves it out, the next image
+        taking its place; :attr:`skipped` lists them. ``"substitute"`` puts another one in its place, so that batches
+        keep their size and passes their length: which one follows from seed, epoch and index; ``batch.index`` has its
+        number, it is drawn as at its own place of the epoch, and :attr:`substituted` lists them. ``"quarantine"`` leaves
+        it out like ``"skip"``, and does not read the file again in later epochs; one that is missing or may not be opened
+        is tried again. The first pass with more than 5 % of such images ends with a warning.
     max_bad : float, int or str
-        With ``on_error="skip"``, images that one pass may leave out: a share such as ``0.05`` or ``"5%"``, or a number
-        such as ``12``. One more ends the pass. Default: half of the images.
+        Unless ``on_error="raise"``, images that one pass may leave out or replace: a share such as ``0.05`` or ``"5%"``,
+        or a number such as ``12``. One more ends the pass. Default: half of the images.
+    quarantine : path, optional
+        With ``on_error="quarantine"``, a file for the list: JSON lines of name, relative to the source's root, and
+        reason. What it lists is left out from the first epoch on; what is added is written during each pass, and the file
+        is never half written. A line that is removed by hand gives its image another try.
     non_finite : {"error", "allow"}
         What to do with NaN or infinity in an image of floats, in the file or after the recipe: treat the image as one
         that cannot be used, or let it pass.
@@ -174,8 +182,9 @@ class Loader(Feeds, NotebookView):
         drop_last: bool = False,
         pad_last: bool = False,
         shard: tuple[int, int] | None = None,
-        on_error: Literal["raise", "skip"] = "raise",
+        on_error: OnBadImage = "raise",
         max_bad: float | str = DEFAULT_MAX_BAD,
+        quarantine: str | os.PathLike[str] | None = None,
         non_finite: NonFinite = "error",
         color: Color | None = None,
         task: Task | None = None,
@@ -195,8 +204,7 @@ class Loader(Feeds, NotebookView):
         self.batch_size = whole_number("batch_size", batch_size)
         self.prefetch = whole_number("prefetch", prefetch)
         self.read_timeout = seconds("read_timeout", read_timeout)
-        if on_error not in ("raise", "skip"):
-            raise ArgumentError(f"on_error={on_error!r:.80}: choose 'raise' or 'skip'")
+        bad = parse_policy(on_error, quarantine)
         for name, value in (
             ("shuffle", shuffle), ("drop_last", drop_last), ("pad_last", pad_last), ("other_recipe", other_recipe),
             ("one_hot", one_hot), ("process", process),
@@ -263,7 +271,7 @@ class Loader(Feeds, NotebookView):
             objects=self.object_layout,
             mask_dtype=self.mask_dtype,
             non_finite=self.non_finite,
-            on_error=on_error,
+            bad=bad,
             threads=self.threads,
             read_timeout=self.read_timeout,
         )
@@ -302,8 +310,23 @@ class Loader(Feeds, NotebookView):
 
     @property
     def skipped(self) -> dict[str, str]:
-        """Name → reason of the images that were left out so far, with ``on_error="skip"``."""
-        return self._maker.skipped
+        """Name → reason of the images that were left out so far, with ``on_error="skip"`` or ``"quarantine"``."""
+        return self._maker.bad.skipped
+
+    @property
+    def substituted(self) -> dict[str, Substitute]:
+        """Name → reason of the images that others took the place of so far, and which (``.reason``, ``.by``)."""
+        return self._maker.bad.substituted
+
+    @property
+    def quarantined(self) -> dict[str, str]:
+        """Name → reason of the images that are not read again, with ``on_error="quarantine"``."""
+        return self._maker.bad.quarantined
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether a pass may have fewer images than there are."""
+        return self.on_error in ("skip", "quarantine")
 
     @property
     def converted(self) -> dict[str, str]:
@@ -398,7 +421,7 @@ class Loader(Feeds, NotebookView):
         ----------
         number : int
         one_shape : bool, optional
-            Whether ``on_error="skip"`` leaves out images of another shape than most. Unless given: where ``batch_size``
+            Whether images of another shape than most cannot be used, unless ``on_error="raise"``. Unless given: where ``batch_size``
             is above 1, as images of any shape are batches of one.
         """
         number = Key(self.seed, number).epoch
@@ -458,7 +481,7 @@ class Loader(Feeds, NotebookView):
             for batch, _ in batches:
                 return batch
         raise OffgraphError(
-            f"batch {number} of epoch {epoch}: none of its images could be used{self._maker.first_skipped()}"
+            f"batch {number} of epoch {epoch}: none of its images could be used{self._maker.first_bad()}"
         )
 
     def _share(self, cuts: tuple[Cut, ...] = ()) -> Share:

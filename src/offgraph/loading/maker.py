@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, Literal
+from typing import Any, NoReturn
 
 from offgraph.core.choices import NonFinite
 from offgraph.core.errors import DecodeError, OffgraphError
 from offgraph.core.machine import with_retries
 from offgraph.core.specs import OpenSpec
+from offgraph.loading.bad_images import BadImages, Substitute, candidates, named_once, no_substitute
 from offgraph.loading.batch import Batch, collate
 from offgraph.loading.objects import ObjectLayout
 from offgraph.loading.samples import Row, Rules, Samples, TrainingSample
@@ -39,7 +41,8 @@ class SampleMaker:
     mask_dtype : str or None
         The one to give masks; None for the widest of those looked at.
     non_finite : {"error", "allow"}
-    on_error : {"raise", "skip"}
+    bad : BadImages
+        What becomes of images that cannot be used.
     threads : int
         To look at a few samples with, before the first is made.
     read_timeout : float or None
@@ -55,15 +58,13 @@ class SampleMaker:
         objects: ObjectLayout | None,
         mask_dtype: str | None,
         non_finite: NonFinite,
-        on_error: Literal["raise", "skip"],
+        bad: BadImages,
         threads: int,
         read_timeout: float | None,
     ) -> None:
         self.samples, self.recipe, self.seed = samples, recipe, seed
         self.objects, self.mask_dtype, self.non_finite = objects, mask_dtype, non_finite
-        self.on_error, self.threads, self.read_timeout = on_error, threads, read_timeout
-        self.skipped: dict[str, str] = {}
-        """Name → reason of what was left out so far."""
+        self.bad, self.threads, self.read_timeout = bad, threads, read_timeout
         self.converted: dict[str, str] = {}
         """Name → what was done to the images that were brought to the depth of the others."""
         self.warned = False
@@ -84,16 +85,36 @@ class SampleMaker:
         """Return one with the same settings, over other samples of the same source; nothing is left out yet."""
         other = copy.copy(self)
         other._known = self.rules()
-        other.samples, other.skipped, other.converted, other.warned = samples, {}, {}, False
+        other.samples, other.bad = samples, self.bad.fresh()
+        other.converted, other.warned = {}, False
         return other
 
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def lists(self) -> dict[str, dict[str, Any]]:
+        """What it lists of its samples, by name of the list; plain JSON."""
+        bad = self.bad
+        return {
+            "skipped": bad.skipped,
+            "substituted": {name: list(one) for name, one in list(bad.substituted.items())},
+            "quarantined": bad.quarantined,
+            "converted": self.converted,
+        }
+
+    def add_to_list(self, name: str, found: dict[str, Any]) -> None:
+        """Add what a copy of it in another process listed."""
+        if name == "substituted":
+            self.bad.substituted.update({key: Substitute(*value) for key, value in found.items()})
+        else:
+            self.lists[name].update(found)
+
     def with_recipe(self, recipe: Compose) -> SampleMaker:
         """Return one of the same samples with another recipe, and lists of its own of what was left out; it does not warn."""
         other = copy.copy(self)
-        other.recipe, other.skipped, other.converted, other.warned = recipe, {}, {}, True
+        other.recipe, other.converted, other.warned = recipe, {}, True
+        other.bad = self.bad.fresh(quarantined=False)
         other._specs, other._known, other._unusable = None, None, {}
         return other
 
@@ -154,7 +175,7 @@ class SampleMaker:
             None for one that is left out.
         """
         made: list[TrainingSample | None] = [None] * len(numbers)
-        if rows is not None:
+        if rows is not None and not any(map(self._quarantined, numbers)):
             made = self.samples.rows(numbers, rows, self.recipe, self.seed, epoch, self.rules())
         return [
             self.sample(epoch, number, alike) if sample is None else sample
@@ -162,32 +183,71 @@ class SampleMaker:
         ]
 
     def sample(self, epoch: int, number: int, alike: bool = True) -> TrainingSample | None:
-        """Make one sample; None where it is left out."""
-        rules = self.rules()
+        """Make one sample, or the one that takes its place; None where it is left out."""
+        reason = self._quarantined(number)
+        if reason is not None:
+            self.bad.skipped[self._name(number)] = reason
+            return None
+        self.rules()  # an error of looking at others is none of this sample
         try:
-            sample = self.samples.sample(number, self.recipe, self.seed, epoch, rules)
-            if self.objects is not None:
-                self.objects.check(sample.targets)
-            if self.on_error == "skip" and alike and rules.reference is not None:
-                like = rules.reference
-                check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
+            return self._made(epoch, number, alike)
         except BaseException as error:
             name = self._name(number)
-            if self.on_error == "skip" and isinstance(error, BAD_FILE):
-                self.skipped[name] = str(error)
-                return None
-            named = name_file(error, name)
-            named.add_note(f"the sample: {name}, epoch {epoch}, index {number}")
-            if isinstance(named, DecodeError):
-                named.add_note(
-                    "on_error='skip' leaves out what cannot be read, and lists it in Loader.skipped"
-                )
-            if named is error:
-                raise
-            raise named from error
+            if not self.bad.goes_on or not isinstance(error, BAD_FILE):
+                self._raise(error, epoch, number, name)
+            if self.bad.on_error == "substitute":
+                return self._substituted(epoch, number, alike, name, error)
+            self.bad.leave_out(name, error)
+            return None
+
+    def _made(self, epoch: int, number: int, alike: bool) -> TrainingSample:
+        """Make one sample that fits with most of the others, or raise its error."""
+        rules = self.rules()
+        sample = self.samples.sample(number, self.recipe, self.seed, epoch, rules)
+        if self.objects is not None:
+            self.objects.check(sample.targets)
+        if self.bad.goes_on and alike and rules.reference is not None:
+            like = rules.reference
+            check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
         if sample.converted is not None:
             self._tell_converted(sample.name, sample.converted)
         return sample
+
+    def _substituted(
+        self, epoch: int, number: int, alike: bool, name: str, error: BaseException
+    ) -> TrainingSample:
+        """Make the sample that takes the place of one that cannot be used; its address says which."""
+        if self.rules().reference is None:
+            raise self.none_usable()
+        tried = 0
+        for other in candidates(self.seed, epoch, number, len(self)):
+            tried += 1
+            try:
+                sample = self._made(epoch, other, alike)
+            except BAD_FILE:
+                continue
+            except BaseException as failure:
+                self._raise(failure, epoch, other, self._name(other))
+            self.bad.substituted[name] = Substitute(str(error), sample.name)
+            return sample
+        raise no_substitute(name, str(error), tried) from error
+
+    def _quarantined(self, number: int) -> str | None:
+        """Why a sample is not read again; None where it is."""
+        return self.bad.quarantined.get(self._name(number)) if self.bad.quarantined else None
+
+    def _raise(self, error: BaseException, epoch: int, number: int, name: str) -> NoReturn:
+        """Raise the error of a sample, which names it."""
+        named = name_file(error, name)
+        notes = [f"the sample: {name}, epoch {epoch}, index {number}"]
+        if isinstance(named, DecodeError):
+            notes.append("on_error='skip' leaves out what cannot be read, and lists it in Loader.skipped")
+        for note in notes:
+            with suppress(TypeError):  # whoever raised it may have put something else into its notes
+                named.add_note(note)
+        if named is error:
+            raise error
+        raise named from error
 
     def collated(self, samples: Sequence[TrainingSample], buffers: Buffers) -> Batch:
         """Put samples together to a batch, whose arrays come from the buffers."""
@@ -206,16 +266,13 @@ class SampleMaker:
         if first:
             converted_warning(name, how, "; Loader.converted lists what was")
 
-    def first_skipped(self) -> str:
-        """One of those left out, in words."""
-        return f", such as {_named(*min(dict(self.skipped).items()))}; Loader.skipped lists all"
+    def first_bad(self) -> str:
+        """One of those that could not be used, in words."""
+        return f", such as {named_once(*min(self.bad.unusable.items()))}; {self.bad.listing} lists all"
 
     def none_usable(self) -> OffgraphError:
         """Return the error for a source of which no image can be used."""
-        name, why = min(dict(self.skipped or self._unusable).items(), default=("", "the source is empty"))
-        return OffgraphError(f"none of its images ({len(self):,}) could be used: {_named(name, why)}")
-
-
-def _named(name: str, why: str) -> str:
-    """Name the file once: some reasons begin with its path already."""
-    return why if name in why else f"{name}: {why}"
+        name, why = min(
+            (self.bad.unusable or dict(self._unusable)).items(), default=("", "the source is empty")
+        )
+        return OffgraphError(f"none of its images ({len(self):,}) could be used: {named_once(name, why)}")

@@ -337,7 +337,7 @@ class _Benchmark:
             one=1 / medians[1][-1],
             many=1 / medians[loader.threads][-1],
             framework=framework,
-            left_out=len(self.whole.skipped),
+            left_out=len(self.whole.bad.unusable),
             model=None if step is None else self._model(step, framework),
         )
 

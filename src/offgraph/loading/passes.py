@@ -135,10 +135,11 @@ class Pass:
         at, size, total = self.begin, self.batching.batch_size, len(replace(self.share, cuts=()))
         if self.limit is not None and at.batches >= self.limit:
             return
-        left_out, images = at.left_out, at.images
+        left_out, images, used = at.left_out, at.images, at.images > at.left_out
 
-        def samples_of(piece: Piece) -> list[TrainingSample | None]:
-            return with_retries(lambda: self.maker.make(self.epoch, *piece, self.alike), stop)
+        def samples_of(piece: Piece) -> list[tuple[int, TrainingSample | None]]:
+            made = with_retries(lambda: self.maker.make(self.epoch, *piece, self.alike), stop)
+            return list(zip(piece[0], made))
 
         mapped = ordered_map(
             samples_of,
@@ -147,11 +148,12 @@ class Pass:
             ended=stop,
             read_timeout=self.batching.read_timeout,
         )
-        with closing(mapped) as made:
-            for found in itertools.chain.from_iterable(made):
+        with closing(mapped) as made, self.maker.bad.written():
+            for number, found in itertools.chain.from_iterable(made):
                 images += 1
-                left_out += found is None
-                if images > left_out and self.batching.allowed.exceeded(left_out, total):
+                left_out += found is None or found.number != number
+                used = used or found is not None
+                if used and self.batching.allowed.exceeded(left_out, total):
                     raise self._too_many(left_out, total)
                 if found is None:
                     continue
@@ -163,7 +165,7 @@ class Pass:
                     waiting = []
                     if at.batches == self.limit:
                         break
-        if left_out and left_out == images:
+        if left_out and not used:
             raise self.maker.none_usable()
         if self.batching.pad_last:
             while at.batches < self.batching.batches(self.share):
@@ -175,7 +177,7 @@ class Pass:
         if left_out > _MANY * images and not self.maker.warned:
             self.maker.warned = True
             warnings.warn(
-                f"{left_out:,} of {images:,} images of epoch {self.epoch} were left out{self.maker.first_skipped()}",
+                f"{left_out:,} of {images:,} images of epoch {self.epoch} were {self._done}{self.maker.first_bad()}",
                 OffgraphWarning,
                 stacklevel=2,
             )
@@ -183,9 +185,7 @@ class Pass:
     def _numbers(self) -> Iterator[int]:
         """Numbers of the samples, from where the pass begins."""
         end = len(self.share) if self.end is None else min(len(self.share), self.end)
-        if (
-            self.limit is not None and self.maker.on_error == "raise"
-        ):  # else others take the place of bad ones
+        if self.limit is not None and not self.maker.bad.leaves_out:  # else others take the place of bad ones
             end = min(end, self.limit * self.batching.batch_size)
         for start in range(self.begin.images, end, _CHUNK):
             yield from self.order.numbers(self.share.places(start, min(start + _CHUNK, end))).tolist()
@@ -232,9 +232,14 @@ class Pass:
         batch = collate(samples, maker.samples.labels, maker.recipe, self.buffers, maker.objects)
         return replace(batch, valid=np.ones(len(batch), bool)) if self.batching.pad_last else batch
 
+    @property
+    def _done(self) -> str:
+        """What is done with images that cannot be used, in words."""
+        return "replaced by others" if self.maker.bad.on_error == "substitute" else "left out"
+
     def _too_many(self, left_out: int, total: int) -> OffgraphError:
         return OffgraphError(
-            f"{left_out:,} of {total:,} images of epoch {self.epoch} were left out so far, more than "
-            f"max_bad={self.batching.allowed.text} allows{self.maker.first_skipped()}. Look at these files and at the "
+            f"{left_out:,} of {total:,} images of epoch {self.epoch} were {self._done} so far, more than "
+            f"max_bad={self.batching.allowed.text} allows{self.maker.first_bad()}. Look at these files and at the "
             "recipe, or raise max_bad"
         )

@@ -242,7 +242,7 @@ class LoaderProcess:
     def _tell(self, header: dict[str, Any]) -> None:
         """Bring what the maker of this process lists up to date, and repeat the warnings."""
         for name, found in header.get("reports", {}).items():
-            getattr(self._maker, name).update(found)
+            self._maker.add_to_list(name, found)
         for category, text in header.get("warnings", ()):
             warnings.warn(text, _CATEGORIES.get(category, UserWarning), stacklevel=4)
 

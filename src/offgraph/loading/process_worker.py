@@ -32,8 +32,6 @@ _LOOK_SECONDS = 1.0
 """Between two looks at whether the program still runs; nearly always its socket says so at once."""
 _UNUSED = 4
 """Unused segments that are kept, beside those for the batches made ahead."""
-_REPORTS = ("skipped", "converted")
-"""What of the maker is kept up to date in the program."""
 
 
 def main(connection: int, returns: int) -> None:
@@ -139,7 +137,7 @@ class _ServedPass:
         self._server, self._channel, self._described = server, channel, described
         self._places = threading.Semaphore(ahead)
         self._sent: deque[_Sent] = deque()
-        self._reported = dict.fromkeys(_REPORTS, 0)
+        self._reported: dict[str, dict[str, Any]] = {}
         self._stop = threading.Event()
         self._making = threading.Thread(target=self._make, name="offgraph-pass")
 
@@ -188,14 +186,14 @@ class _ServedPass:
         self._sent.append(_Sent(packed.lent, mapped, discarded, number))
         self._channel.send(header, body, handles)
 
-    def _reports(self) -> dict[str, dict[str, str]]:
+    def _reports(self) -> dict[str, dict[str, Any]]:
         """What is new in the lists of the maker."""
         found = {}
-        for name, before in self._reported.items():
-            listed = dict(getattr(self._server.maker, name))
-            if len(listed) > before:
-                found[name] = dict(list(listed.items())[before:])
-                self._reported[name] = len(listed)
+        for name, listed in self._server.maker.lists.items():
+            now, before = dict(listed), self._reported.get(name, {})
+            if now != before:
+                found[name] = {key: value for key, value in now.items() if before.get(key) != value}
+                self._reported[name] = now
         return found
 
     def _hear(self) -> None:
