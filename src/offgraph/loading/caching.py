@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import hashlib
 import json
@@ -10,27 +11,101 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from offgraph.core.arguments import path_of
 from offgraph.core.errors import ArgumentError
 from offgraph.core.specs import ArraySpec
 from offgraph.core.versions import library_versions
 from offgraph.loading.cache_folder import CacheFolder
-from offgraph.loading.cached_samples import CachedSamples
+from offgraph.loading.cached_samples import CachedSamples, CacheInfo
 from offgraph.loading.kept import ImageCache, MemoryCache
 from offgraph.loading.samples import FileSamples, Rules, Samples
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import canonical
 from offgraph.recipe.resumed import ResumedRecipe
 
-__all__ = ["cached", "parse_limit"]
+if TYPE_CHECKING:
+    from offgraph.loading.loader import Loader
+
+__all__ = ["Caching", "cached", "parse_limit"]
 
 _UNITS = {
     "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
     "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 }  # fmt: skip
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+
+
+class Caching:
+    """Methods of :class:`offgraph.Loader` that keep images for later epochs."""
+
+    def cache(
+        self, where: str | os.PathLike[str], *, after: str | None = None, limit: int | str | None = None
+    ) -> Loader:
+        """Return a loader that keeps images after the part of the plan that comes before the first draw.
+
+        Its batches are those of this loader, byte for byte. From the second epoch on nothing is read or decoded whose file
+        is as it was: size, times of modification and change, and inode of the file and of its mask's are compared
+        with every use. See the page on training for where to keep what.
+
+        Parameters
+        ----------
+        where : "memory" or path
+            In the memory of this process, until the loader is dropped; or in a folder, which any number of
+            processes may use at once, and later ones too. A folder holds images of any number of sources and
+            recipes; what was made in another way (steps, options of reading, versions of libraries) is not used.
+        after : str, optional
+            The step that images are kept after: its id, or the name of its class where there is one such step;
+            ``"decode"``: as they were read. Default: after as many steps as possible, of which none draws, all give
+            integers, and none is joined with a later one (`Compose.explain` shows which are).
+            What is kept of masks is what their files hold; boxes and points are not kept.
+        limit : int or str, optional
+            Bytes, or a text such as ``"2GB"``. Default: half of the memory, or of the space on the disk, that is free now.
+            Images that fit stay, and the others are read in every epoch: to put out one for another would help nothing,
+            as each is asked for once per epoch.
+
+        Returns
+        -------
+        Loader
+            With the options of this one. Its passes begin with the same epoch as this one's next, and are counted apart.
+
+        Raises
+        ------
+        ArgumentError
+            For a folder that holds something else or lies inside the source, for a step that cannot be the last one, and
+            for a built dataset, which needs no cache.
+        MachineError
+            While batches are made: where the disk is full; names the folder.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import offgraph as og
+        >>> recipe = og.Compose([og.Resize((8, 8)), og.Augment(og.Flip("X", p=0.5)), og.Normalize("imagenet")])
+        >>> with tempfile.TemporaryDirectory() as photos:
+        ...     for number in range(3):
+        ...         og.imwrite(f"{photos}/{number}.png", np.zeros((20, 30, 3), np.uint8))
+        ...     loader = og.Loader(photos, recipe, batch_size=2).cache("memory", limit="1 MB")
+        ...     for epoch in range(2):
+        ...         batches = list(loader)
+        ...     print(loader.cache_info())
+        kept in memory after step 1, Resize (not later: step 2 of Augment, Flip draws, so it gives another image in every epoch): 3 images in 3.65 kB of 1 MB; used 6, passed by 0
+        """
+        loader = copy.copy(cast("Loader", self))
+        maker = loader._maker
+        loader._samples = cached(loader._samples, loader.recipe, maker.rules(), where, after, limit)
+        loader._maker = maker.over(loader._samples)
+        return loader
+
+    def cache_info(self) -> CacheInfo | None:
+        """Say what is kept, where and after which step, and how it was used; None without `cache`.
+
+        With ``process=True`` images are kept and used by another process, and what that one does is not counted here.
+        """
+        samples = cast("Loader", self)._samples
+        return samples.info() if isinstance(samples, CachedSamples) else None
 
 
 def cached(

@@ -24,8 +24,7 @@ from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.dataset.built import BuiltDataset
 from offgraph.loading.bad_images import Substitute, parse_policy
 from offgraph.loading.batch import Batch
-from offgraph.loading.cached_samples import CachedSamples, CacheInfo
-from offgraph.loading.caching import cached
+from offgraph.loading.caching import Caching
 from offgraph.loading.feeds import Feeds
 from offgraph.loading.maker import SampleMaker
 from offgraph.loading.objects import BoxLayout, parse_layout
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Loader"]
 
 
-class Loader(Feeds, NotebookView):
+class Loader(Feeds, Caching, NotebookView):
     """Batches of a source, or of a built dataset, epoch after epoch.
 
     Each pass is the next epoch. Image i of epoch e is drawn at ``Key(seed, e, i)``, and the order of an epoch
@@ -668,69 +667,6 @@ class Loader(Feeds, NotebookView):
             Where no image can be used.
         """
         return self._maker.specs()
-
-    def cache(
-        self, where: str | os.PathLike[str], *, after: str | None = None, limit: int | str | None = None
-    ) -> Loader:
-        """Return a loader that keeps images after the part of the plan that comes before the first draw.
-
-        Its batches are those of this loader, byte for byte. From the second epoch on nothing is read or decoded whose file
-        is as it was: size, times of modification and change, and inode of the file and of its mask's are compared
-        with every use. See the page on training for where to keep what.
-
-        Parameters
-        ----------
-        where : "memory" or path
-            In the memory of this process, until the loader is dropped; or in a folder, which any number of
-            processes may use at once, and later ones too. A folder holds images of any number of sources and
-            recipes; what was made in another way (steps, options of reading, versions of libraries) is not used.
-        after : str, optional
-            The step that images are kept after: its id, or the name of its class where there is one such step;
-            ``"decode"``: as they were read. Default: after as many steps as possible, of which none draws, all give
-            integers, and none is joined with a later one (`Compose.explain` shows which are).
-            What is kept of masks is what their files hold; boxes and points are not kept.
-        limit : int or str, optional
-            Bytes, or a text such as ``"2GB"``. Default: half of the memory, or of the space on the disk, that is free now.
-            Images that fit stay, and the others are read in every epoch: to put out one for another would help nothing,
-            as each is asked for once per epoch.
-
-        Returns
-        -------
-        Loader
-            With the options of this one. Its first pass is ``start_epoch``.
-
-        Raises
-        ------
-        ArgumentError
-            For a folder that holds something else or lies inside the source, for a step that cannot be the last one, and
-            for a built dataset, which needs no cache.
-        MachineError
-            While batches are made: where the disk is full; names the folder.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> import offgraph as og
-        >>> recipe = og.Compose([og.Resize((8, 8)), og.Augment(og.Flip("X", p=0.5)), og.Normalize("imagenet")])
-        >>> with tempfile.TemporaryDirectory() as photos:
-        ...     for number in range(3):
-        ...         og.imwrite(f"{photos}/{number}.png", np.zeros((20, 30, 3), np.uint8))
-        ...     loader = og.Loader(photos, recipe, batch_size=2).cache("memory", limit="1 MB")
-        ...     for epoch in range(2):
-        ...         batches = list(loader)
-        ...     print(loader.cache_info())
-        kept in memory after step 1, Resize (not later: step 2 of Augment, Flip draws, so it gives another image in every epoch): 3 images in 3.65 kB of 1 MB; used 6, passed by 0
-        """
-        maker = self._maker
-        samples = cached(self._samples, self.recipe, maker.rules(), where, after, limit)
-        other = copy.copy(self)
-        other._samples, other._maker = samples, maker.over(samples)
-        other._next_epoch = other.start_epoch
-        return other
-
-    def cache_info(self) -> CacheInfo | None:
-        """Say what is kept, where and after which step, and how it was used; None without `cache`."""
-        return self._samples.info() if isinstance(self._samples, CachedSamples) else None
 
     def sample(self, index: int, *, epoch: int = 0) -> Batch | None:
         """Make one sample by its address, as a batch of one.
