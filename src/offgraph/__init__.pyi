@@ -47,6 +47,8 @@ from offgraph.loading.benchmark_report import (
     ModelTiming as ModelTiming,
 )
 from offgraph.loading.loader import Loader as Loader
+from offgraph.loading.mixing import CutMix as CutMix
+from offgraph.loading.mixing import MixUp as MixUp
 from offgraph.postprocess import (
     FillHoles as FillHoles,
     KeepLargest as KeepLargest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.support.made import image_file
 
 import offgraph as og
+from offgraph.frameworks import pydataset, tensorflow
 
 tf = pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
@@ -196,3 +198,9 @@ def test_two_devices_share_each_batch(counted: Path) -> None:
     command = [sys.executable, "-c", DISTRIBUTED, str(counted)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.stdout.endswith("trained on 2\n"), done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("module", [tensorflow, pydataset])
+def test_examples_run(module: Any) -> None:
+    failed, tried = doctest.testmod(module)
+    assert tried and not failed

@@ -71,11 +71,15 @@ class Elements:
     @property
     def channels_last(self) -> bool:
         """Whether the channels of an image are its last axis."""
-        return self._image.axes.find("C") in (-1, len(self._image.axes) - 1)
+        place = self._image.axes.find("C")
+        return self.loader.data_format == "channels_last" if place < 0 else place == len(self._image.axes) - 1
 
     def _all_parts(self) -> dict[str, Part]:
         loader, image = self.loader, self._image
-        parts = {"image": Part(image.shape if "C" in image.axes else (*image.shape, 1), image.dtype)}
+        shape = image.shape
+        if "C" not in image.axes:
+            shape = (*shape, 1) if loader.data_format == "channels_last" else (1, *shape)
+        parts = {"image": Part(shape, image.dtype)}
         if loader.label_spec is not None:
             parts["label"] = Part(*loader.label_spec)
         if self._mask is not None:
@@ -149,7 +153,7 @@ class Elements:
     def _check(self, array: np.ndarray | None, spec: OpenSpec | None, kind: str) -> None:
         if array is None or spec is None:
             raise StepError(f"a batch has no {kind}s, but the first image has a {kind}")
-        if array.shape[1:] != spec.shape or array.dtype != spec.dtype:
+        if array.shape[1:] != spec.shape or array.dtype.name != spec.dtype:
             axes = {-1: spec.axes.replace("C", ""), 0: spec.axes, 1: spec.axes + "C"}
             axes_here = axes.get(array.ndim - 1 - len(spec.axes), spec.axes)
             here = ArraySpec(array.shape[1:], array.dtype.name, axes_here)

@@ -55,6 +55,10 @@ def dataset(loader: Loader, *, epoch: int | None = None, epochs: int = 1) -> gra
         For an argument that cannot be used; names it.
     """
     grain = _grain()
+    if loader.mix:
+        raise ArgumentError(
+            "mix= mixes the images of a batch, and Grain makes its batches itself; leave it out"
+        )
     first = loader.start_epoch if epoch is None else whole_number("epoch", epoch, least=0)
     addresses = Addresses(loader, first, whole_number("epochs", epochs))
     return grain.MapDataset.source(addresses).map(MakeSample(loader))
@@ -91,11 +95,11 @@ class Addresses:
         epoch = self._first + later
         order = self._orders.get(epoch)
         if order is None:
-            order = self._loader.order(epoch)
+            order = self._loader.addresses(epoch)
             self._orders = dict(
                 [*list(self._orders.items())[-1:], (epoch, order)]
             )  # where Grain reads ahead, two
-        return {"epoch": epoch, "index": int(order[place])}
+        return {"epoch": int(order[place, 0]), "index": int(order[place, 1])}
 
 
 class MakeSample:

@@ -83,10 +83,13 @@ def dataset(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
     >>> import offgraph as og
     >>> with tempfile.TemporaryDirectory() as photos:
-    ...     for name in ("cat/1.png", "dog/1.png"):
-    ...         og.imwrite(f"{photos}/{name}", np.zeros((8, 8, 3), np.uint8))
+    ...     for name in ("cat", "dog"):
+    ...         (Path(photos) / name).mkdir()
+    ...         og.imwrite(Path(photos) / name / "1.png", np.zeros((8, 8, 3), np.uint8))
     ...     loader = og.Loader(photos, batch_size=2)
     ...     loader.tensorflow(inputs={"photo": "image"}, outputs={"animal": "label"}).element_spec
     ({'photo': TensorSpec(shape=(2, 8, 8, 3), dtype=tf.uint8, name=None)}, {'animal': TensorSpec(shape=(2,), dtype=tf.int64, name=None)})

@@ -123,6 +123,8 @@ class _Options:
         tensor = _shared(array)
         if name == "image" and self.layout == "NCHW" and self.elements.channels_last:
             return tensor.movedim(-1, 1)
+        if name == "image" and self.layout == "NHWC" and not self.elements.channels_last:
+            return tensor.movedim(1, -1)
         return tensor
 
 

@@ -134,6 +134,10 @@ class CachedSamples:
     def __len__(self) -> int:
         return len(self.files)
 
+    def classes(self) -> np.ndarray | None:
+        """Class number of each item."""
+        return self.files.classes()
+
     def __str__(self) -> str:
         where = "memory" if self.cache.where == "memory" else self.cache.where
         return f"{self.files}, kept in {where} after {self.after}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,12 +27,21 @@ from offgraph.loading.bad_images import Substitute, parse_policy
 from offgraph.loading.batch import Batch
 from offgraph.loading.caching import Caching
 from offgraph.loading.feeds import Feeds
+from offgraph.loading.finishing import (
+    DataFormat,
+    Finishing,
+    ImageDtype,
+    parse_data_format,
+    parse_image_dtype,
+)
 from offgraph.loading.maker import SampleMaker
+from offgraph.loading.mixing import Mix, Mixing, parse_mix
 from offgraph.loading.objects import BoxLayout, parse_layout
 from offgraph.loading.opening import open_samples
 from offgraph.loading.passes import Batching, Pass
 from offgraph.loading.position import Identity, Position, resumed, state_of
 from offgraph.loading.process import OwnProcess, check_platform
+from offgraph.loading.sampling import SampledOrder, class_weights, parse_sampling
 from offgraph.loading.share import Cut, EveryNth, Share, parse_shard
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_non_finite_option, parse_mask_dtype
@@ -134,6 +144,20 @@ class Loader(Feeds, Caching, NotebookView):
         threads of a loader wait for the GIL. Batches are the same, and lie in memory that both processes share, without a copy. The process
         starts with the first pass (about half a second), serves all of them and ends with the loader. It imports the
         modules of own steps and sources, and never runs the program itself: what is defined there is refused by name.
+    sampling : "balanced" or sequence of float, optional
+        How often each image comes in an epoch, which stays as long as the source: each class alike, or as the weights of the
+        images say, in the order of the source. Image i comes floor or ceil of ``n * weight[i] / sum(weight)`` times, and
+        each class as often as the others, give or take one. An image that comes again is drawn anew: the k-th time, from
+        0, at ``Key(seed, epoch + k * 2**32, index)``. Takes about 40 bytes of memory per image. Shuffled by default.
+    mix : MixUp, CutMix or a list of them, optional
+        Mix each image of a batch with another one of it, and their labels; of a list, one is drawn for each image. See
+        :class:`offgraph.MixUp` and :class:`offgraph.CutMix`. Shuffled by default.
+    dtype : {"float32", "float16", "bfloat16", "uint8"}, optional
+        What images are converted to after recipe and mixing, rounded to the nearest value, ties to even. Default: what the
+        recipe gives. Integers are converted only where every value of their dtype stays exact, and floats never to
+        integers; a value that float16 cannot hold is an error.
+    data_format : {"channels_last", "channels_first"}
+        Where the channel axis of an image stands in a batch: (B, H, W, C) or (B, C, H, W), and the same for volumes.
 
     Raises
     ------
@@ -198,6 +222,10 @@ class Loader(Feeds, Caching, NotebookView):
         other_recipe: bool = False,
         start_epoch: int = 0,
         process: bool = False,
+        sampling: Literal["balanced"] | Sequence[float] | np.ndarray | None = None,
+        mix: Mix | Sequence[Mix] | None = None,
+        dtype: ImageDtype | None = None,
+        data_format: DataFormat = "channels_last",
     ) -> None:
         self.threads = whole_number("threads", default_threads() if threads is None else threads)
         self.batch_size = whole_number("batch_size", batch_size)
@@ -250,6 +278,19 @@ class Loader(Feeds, Caching, NotebookView):
             raise ArgumentError(
                 "drop_last=True with pad_last=True: a last batch is left out or filled up; choose one"
             )
+        self.mix = parse_mix(
+            mix,
+            task=self.task,
+            one_hot=bool(one_hot),
+            has_masks=self.has_masks,
+            has_boxes=self.object_layout is not None,
+        )
+        self.data_format: DataFormat = parse_data_format(data_format)
+        self._finishing = Finishing(
+            Mixing(self.mix, self.seed) if self.mix else None, parse_image_dtype(dtype), self.data_format
+        )
+        classes = self._samples.classes() if isinstance(sampling, str) else None
+        self._sampling = parse_sampling(sampling, classes, len(self._samples), self.class_names)
         self._take: int | None = None
         self._every = 0, 1
         if drop_last and not len(self):
@@ -258,7 +299,8 @@ class Loader(Feeds, Caching, NotebookView):
                 f"batch_size={self.batch_size} with drop_last=True: there is no full batch in "
                 f"{count_of(least, 'image')}; choose a smaller batch_size, or drop_last=False"
             )
-        self.shuffle = self.recipe.training and self.recipe.draws if shuffle is None else bool(shuffle)
+        draws = (self.recipe.training and self.recipe.draws) or self._sampling is not None or bool(self.mix)
+        self.shuffle = draws if shuffle is None else bool(shuffle)
         self.start_epoch = whole_number("start_epoch", start_epoch, least=0)
         self._next_epoch = self.start_epoch
         self._at = Position(self.start_epoch)
@@ -498,15 +540,32 @@ class Loader(Feeds, Caching, NotebookView):
             self.threads,
             self._allowed,
             self.read_timeout,
+            self._finishing,
         )
 
-    def _order(self, epoch: int) -> Order:
+    def _order(self, epoch: int) -> Order | SampledOrder:
+        if self._sampling is not None:
+            return self._sampling.order(self.seed, epoch, self.shuffle)
         return Order(len(self._samples), self.seed, epoch, self.shuffle)
 
     def order(self, epoch: int) -> np.ndarray:
         """Numbers of the images in the order of an epoch, int64, as far as this shard has them."""
         share = self._share()
         return self._order(Key(self.seed, epoch).epoch).numbers(share.places(0, self.num_images))
+
+    def addresses(self, epoch: int) -> np.ndarray:
+        """Epoch and number in the address of each image, in the order of an epoch, as far as this shard has them.
+
+        Image k of the epoch is ``loader.sample(number, epoch=epoch)`` of row k. The epoch is the one given, unless an image
+        comes again by `sampling`.
+
+        Returns
+        -------
+        ndarray of int64, shape (num_images, 2)
+        """
+        order = self._order(Key(self.seed, epoch).epoch)
+        places = self._share().places(0, self.num_images)
+        return np.column_stack([np.array(order.epochs(places), np.int64), order.numbers(places)])
 
     def take(self, batches: int) -> Loader:
         """Return a loader of the first batches of each epoch.
@@ -647,6 +706,14 @@ class Loader(Feeds, Caching, NotebookView):
         with self._lock:
             self._next_epoch, self._at, self._resumed = position.epoch, position, position
 
+    @property
+    def _digest(self) -> str:
+        """Digest of all that the images of a batch follow from, beside source, seed and order."""
+        if not self.mix and self._sampling is None:
+            return self.recipe.digest
+        sampling = "" if self._sampling is None else self._sampling.digest
+        return hashlib.sha256(f"{self.recipe.digest} {self.mix} {sampling}".encode()).hexdigest()
+
     def _identity(self) -> Identity:
         return Identity(
             self.seed,
@@ -655,8 +722,36 @@ class Loader(Feeds, Caching, NotebookView):
             self.shard,
             len(self._samples),
             self._samples.digest,
-            self.recipe.digest,
+            self._digest,
         )
+
+    def class_weights(self) -> dict[int, float]:
+        """Weight of each class for ``model.fit(..., class_weight=...)``: rare classes count more.
+
+        Returns
+        -------
+        dict
+            Class number → images / (classes with images · images of the class), as in scikit-learn's ``"balanced"``; over the
+            whole source, whatever the shard and `sampling`. 0 for a class without images.
+
+        Raises
+        ------
+        ArgumentError
+            For a source without one class per image.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import offgraph as og
+        >>> with tempfile.TemporaryDirectory() as photos:
+        ...     for name in ("cat/1.png", "dog/1.png", "dog/2.png", "dog/3.png"):
+        ...         (Path(photos) / name).parent.mkdir(exist_ok=True)
+        ...         og.imwrite(Path(photos) / name, np.zeros((8, 8, 3), np.uint8))
+        ...     og.Loader(photos).class_weights()
+        {0: 2.0, 1: 0.6666666666666666}
+        """
+        return class_weights(self._samples.classes(), self.num_classes)
 
     def specs(self) -> tuple[OpenSpec, OpenSpec | None]:
         """Shape, dtype and axes of image and mask in a batch, without the batch axis: what most images give.
@@ -666,12 +761,14 @@ class Loader(Feeds, Caching, NotebookView):
         OffgraphError
             Where no image can be used.
         """
-        return self._maker.specs()
+        image, mask = self._maker.specs()
+        return self._finishing.spec(image), mask
 
     def sample(self, index: int, *, epoch: int = 0) -> Batch | None:
         """Make one sample by its address, as a batch of one.
 
-        It is the sample that the batches of an epoch hold, whatever their order and size.
+        It is the sample that the batches of an epoch hold, whatever their order and size, before it is mixed with others
+        (`mix`).
 
         Parameters
         ----------
@@ -708,6 +805,7 @@ class Loader(Feeds, Caching, NotebookView):
         if made is None:
             return None
         batch = self._maker.collated([made], self._buffers)
+        batch = self._finishing(batch, epoch, made.image.axes, self._buffers)
         return replace(batch, valid=np.ones(1, bool)) if self.pad_last else batch
 
     def benchmark(

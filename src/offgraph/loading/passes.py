@@ -16,10 +16,12 @@ import numpy as np
 from offgraph.core.errors import OffgraphError, OffgraphWarning
 from offgraph.core.machine import with_retries
 from offgraph.dataset.allowed import MaxBad
-from offgraph.loading.batch import Batch, collate
+from offgraph.loading.batch import Batch
+from offgraph.loading.finishing import Finishing
 from offgraph.loading.maker import SampleMaker
 from offgraph.loading.position import Position
 from offgraph.loading.samples import BatchRows, Row, TrainingSample
+from offgraph.loading.sampling import SampledOrder
 from offgraph.loading.share import Share
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.order import Order
@@ -27,8 +29,8 @@ from offgraph.pipeline.workers import ordered_map
 
 __all__ = ["Batching", "Pass"]
 
-Piece = tuple[Sequence[int], list[Row] | None]
-"""Numbers of samples, and the rows of a batch that their images may be written into."""
+Piece = tuple[int, Sequence[int], list[Row] | None]
+"""The epoch in the addresses of samples, their numbers, and the rows of a batch that their images may be written into."""
 
 _MOST_IN_PIECE = 16
 _PIECE_BYTES = 16 << 20
@@ -56,6 +58,8 @@ class Batching:
         Images that one pass may leave out.
     read_timeout : float or None
         Seconds that one read of a file may take.
+    finishing : Finishing
+        What is done to each batch.
     """
 
     batch_size: int
@@ -65,6 +69,7 @@ class Batching:
     threads: int
     allowed: MaxBad
     read_timeout: float | None
+    finishing: Finishing
 
     def batches(self, share: Share) -> int:
         """Batches of a share if no image is left out."""
@@ -97,7 +102,7 @@ class Pass:
         Epoch, and what was given of it before.
     share : Share
         The part of the epoch.
-    order : Order
+    order : Order or SampledOrder
         Gives the numbers of the samples at places of the epoch.
     alike : bool
         Whether images of another shape than most cannot be used.
@@ -112,7 +117,7 @@ class Pass:
         buffers: Buffers,
         begin: Position,
         share: Share,
-        order: Order,
+        order: Order | SampledOrder,
         alike: bool,
         end: int | None = None,
     ) -> None:
@@ -138,8 +143,8 @@ class Pass:
         left_out, images, used = at.left_out, at.images, at.images > at.left_out
 
         def samples_of(piece: Piece) -> list[tuple[int, TrainingSample | None]]:
-            made = with_retries(lambda: self.maker.make(self.epoch, *piece, self.alike), stop)
-            return list(zip(piece[0], made))
+            made = with_retries(lambda: self.maker.make(*piece, self.alike), stop)
+            return list(zip(piece[1], made))
 
         mapped = ordered_map(
             samples_of,
@@ -182,29 +187,32 @@ class Pass:
                 stacklevel=2,
             )
 
-    def _numbers(self) -> Iterator[int]:
-        """Numbers of the samples, from where the pass begins."""
+    def _addresses(self) -> Iterator[tuple[int, int]]:
+        """Epoch and number of each sample, from where the pass begins."""
         end = len(self.share) if self.end is None else min(len(self.share), self.end)
         if self.limit is not None and not self.maker.bad.leaves_out:  # else others take the place of bad ones
             end = min(end, self.limit * self.batching.batch_size)
         for start in range(self.begin.images, end, _CHUNK):
-            yield from self.order.numbers(self.share.places(start, min(start + _CHUNK, end))).tolist()
+            places = self.share.places(start, min(start + _CHUNK, end))
+            yield from zip(self.order.epochs(places), self.order.numbers(places).tolist())
 
     def _pieces(self) -> Iterator[Piece]:
         """What is worked on at a time: one sample, or a part of a batch whose images are written into its array."""
-        reference, order = self.maker.rules().reference, self._numbers()
+        reference, addresses = self.maker.rules().reference, self._addresses()
         if not self.maker.samples.in_rows or reference is None or None in reference.image.shape:
-            yield from (([number], None) for number in order)
+            yield from ((epoch, [number], None) for epoch, number in addresses)
             return
         size = self.batching.batch_size
         shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
         fit = _PIECE_BYTES // max(1, math.prod(shape) * dtype.itemsize)  # type: ignore[arg-type]  # no None in it
         length = max(1, min(-(-size // self.batching.threads), fit, _MOST_IN_PIECE))
-        while numbers := list(itertools.islice(order, size)):
-            batch = BatchRows(self.buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
-            for first in range(0, len(numbers), length):
-                part = numbers[first : first + length]
-                yield part, [Row(batch, first + place) for place in range(len(part))]
+        while taken := list(itertools.islice(addresses, size)):
+            batch = BatchRows(self.buffers, len(taken), shape, dtype)  # type: ignore[arg-type]  # no None in it
+            for first in range(0, len(taken), length):
+                places = range(first, min(first + length, len(taken)))
+                for epoch, run in itertools.groupby(places, key=lambda place: taken[place][0]):
+                    same = list(run)
+                    yield epoch, [taken[place][1] for place in same], [Row(batch, place) for place in same]
 
     def _padded(self, samples: list[TrainingSample], last: TrainingSample | None) -> Batch:
         """A batch filled up with its own samples again, or with any where it has none."""
@@ -215,7 +223,7 @@ class Pass:
         size = self.batching.batch_size
         valid = np.arange(size) < len(samples)
         cycled = itertools.islice(itertools.cycle(filling), size - len(samples))
-        return replace(self._collated([*samples, *cycled]), valid=valid)
+        return self._collated([*samples, *cycled], valid)
 
     def _any_sample(self) -> TrainingSample:
         """The first sample of the epoch that can be used."""
@@ -227,10 +235,15 @@ class Pass:
                 return sample
         raise self.maker.none_usable()
 
-    def _collated(self, samples: list[TrainingSample]) -> Batch:
-        maker = self.maker
-        batch = collate(samples, maker.samples.labels, maker.recipe, self.buffers, maker.objects)
-        return replace(batch, valid=np.ones(len(batch), bool)) if self.batching.pad_last else batch
+    def _collated(self, samples: list[TrainingSample], valid: np.ndarray | None = None) -> Batch:
+        batch = self.maker.collated(samples, self.buffers)
+        if self.batching.pad_last:
+            batch = replace(batch, valid=np.ones(len(batch), bool) if valid is None else valid)
+        if self.batching.finishing.is_nothing:
+            return batch
+        reference = self.maker.rules().reference
+        axes = samples[0].image.axes if samples[0].row is None or reference is None else reference.image.axes
+        return self.batching.finishing(batch, self.epoch, axes, self.buffers)
 
     @property
     def _done(self) -> str:

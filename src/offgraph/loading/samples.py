@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -127,6 +127,10 @@ class Samples(Protocol):
         """Name of a file, for messages."""
         ...
 
+    def classes(self) -> np.ndarray | None:
+        """Class number of each sample; None where not every one has one class."""
+        ...
+
     def probes(
         self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
     ) -> tuple[list[Probe], dict[str, str]]:
@@ -184,6 +188,10 @@ class FileSamples:
     def name(self, number: int) -> str:
         """Name of a file, for messages."""
         return self.source[number].name
+
+    def classes(self) -> np.ndarray | None:
+        """Class number of each item."""
+        return _classes(self.labels, (item.label for item in self.source))
 
     def probes(
         self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
@@ -255,6 +263,11 @@ class DatasetSamples:
     def name(self, number: int) -> str:
         """Name of the file an example was made of, for messages."""
         return self.dataset.line(number)["name"]
+
+    def classes(self) -> np.ndarray | None:
+        """Class number of each example, among the loader's classes."""
+        found = () if self.dataset.labels is None else self.dataset.labels.tolist()
+        return _classes(self.labels, (None if label < 0 else self.renumbered(label) for label in found))
 
     def probes(
         self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
@@ -435,6 +448,14 @@ def _used_classes(dataset: BuiltDataset) -> list[int]:
     labels = np.asarray(dataset.labels)
     found = np.unique(labels[labels >= 0]) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
     return [int(number) for number in found]
+
+
+def _classes(labels: BatchLabels, found: Iterable[Label | None]) -> np.ndarray | None:
+    """Class numbers as an array, where the task has them and none is missing."""
+    if labels.task != "classify":
+        return None
+    numbers = np.array([-1 if label is None else label for label in found], np.int64)
+    return None if numbers.size == 0 or numbers.min() < 0 else numbers
 
 
 def _same(label: Any) -> Any:

@@ -151,6 +151,10 @@ class Order:
         """Return the images at places of the order."""
         return index_at(places, self.count, seed=self.seed, epoch=self.epoch) if self.shuffled else places
 
+    def epochs(self, places: np.ndarray) -> list[int]:
+        """Return the epochs in the addresses of the images at places: that of the order."""
+        return [self.epoch] * len(places)
+
 
 def permutation(count: int, *, seed: int, epoch: int) -> np.ndarray:
     """Permutation of ``count`` items by address, as a list: the order of the examples in a build.

@@ -122,7 +122,7 @@ def _coloured(markup: str) -> str:
 
 
 def _batch(batch: Batch, class_names: Sequence[str]) -> list[Shown]:
-    images = list(islice(batch.image, _MOST))
+    images = [_channels_last(image) for image in islice(batch.image, _MOST)]
     bounds = draw.common_range(images)
     shown = []
     for number, image in enumerate(images):
@@ -137,6 +137,14 @@ def _batch(batch: Batch, class_names: Sequence[str]) -> list[Shown]:
             rgb = mark(rgb, [batch.objects.of_image(number, rgb.shape[:2])], class_names=class_names)
         shown.append((rgb, caption))
     return shown
+
+
+def _channels_last(image: np.ndarray) -> np.ndarray:
+    """An image of a batch with its channels last, in a dtype that can be drawn."""
+    if image.dtype.kind == "V":  # bfloat16
+        image = image.astype(np.float32)
+    first = image.ndim > 2 and image.shape[0] <= 4 < image.shape[-1]
+    return np.moveaxis(image, 0, -1) if first else image
 
 
 def _axes_of(axes: int, shape: tuple[int, ...]) -> str:
