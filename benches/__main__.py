@@ -1,4 +1,4 @@
-"""`python -m benches [operations|threads|pipeline|stored|plan] [--only NAME] [--photos FOLDER] [--rounds N]`."""
+"""`python -m benches [operations|threads|pipeline|loading|stored|plan] [--only NAME] [--photos FOLDER] [--rounds N]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benches import operations, pipeline, plan, stored, threads
+from benches import loading, operations, pipeline, plan, stored, threads
 from benches.timing import keep
 from offgraph import _native
 
@@ -24,18 +24,27 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["operations", "threads", "pipeline", "stored", "plan", "all"],
+        choices=["operations", "threads", "pipeline", "loading", "stored", "plan", "all"],
         default="all",
     )
-    parser.add_argument("--only", default="", help="time only the operations whose name holds this")
+    parser.add_argument(
+        "--only", default="", help="time only the operations, or parts of loading, whose name holds this"
+    )
     parser.add_argument("--photos", type=Path, help="a folder of JPEG files for the whole path")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        help="an interpreter that has OpenCV, DALI or TensorFlow, for loading",
+    )
     options = parser.parse_args()
     photos = options.photos or (PHOTOS if PHOTOS.is_dir() else None)
     measures: dict[str, Callable[[], list[dict]]] = {
         at_level("operations"): lambda: operations.run(options.only, options.rounds),
         at_level("threads"): lambda: threads.run(options.only, options.rounds),
         "pipeline": lambda: pipeline.run(photos, options.rounds),
+        "loading": lambda: loading.run(photos, options.rounds, options.only, options.python),
         "stored": lambda: stored.run(photos, options.rounds),
         at_level("plan"): lambda: plan.measure(options.rounds),
     }
