@@ -231,13 +231,10 @@ def crop(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list
 
 
 class Spinner:
-    """A thread that runs Python without end while it is entered, and counts."""
-
-    def __init__(self) -> None:
-        self.ticks = 0
+    """A thread that runs Python without end while it is entered."""
 
     def __enter__(self) -> Spinner:
-        self._stop = False
+        self._stop, self._began = False, time.perf_counter()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
         return self
@@ -250,7 +247,13 @@ class Spinner:
         while not self._stop:
             for _ in range(100):
                 pass
-            self.ticks += 1
+
+    def blocked(self) -> float:
+        """Seconds so far in which the thread neither ran nor waited for a processor (Linux)."""
+        path = f"/proc/self/task/{self._thread.native_id}/schedstat"
+        _, waiting, _ = map(int, Path(path).read_text().split())
+        running = time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident))
+        return time.perf_counter() - self._began - running - waiting * 1e-9
 
 
 def beside(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[dict]:
@@ -285,38 +288,38 @@ def denoise(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> l
 
 
 def gil(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[dict]:
-    """Interpreter lock held per image, from what a thread that needs it misses.
+    """Interpreter lock held per image, from how long a thread that always wants it is kept from it.
 
-    A thread counts in Python, which it can only do while it has the lock. Its speed with the lock to itself is measured
-    beside a thread that works as hard in native code without the lock, and so takes as much of the processor from it as
-    a loader with one thread does. What it counts fewer during a pass is the time that others held the lock, the cost of
-    handing it over among it. A loader asks for the lock again at once (`sys.setswitchinterval`), so that it is
-    not starved.
+    A thread runs Python without end. What the kernel counts of it as neither running nor waiting for a processor, it was
+    blocked, and it blocks for nothing but the lock. It is the time that others held the lock, handing it over included,
+    whatever else the machine does. Whoever waits for the lock asks for it after a millisecond (`sys.setswitchinterval`):
+    later the loader would starve, earlier the thread would run while it waits. The same is measured without a loader,
+    and must be next to nothing. One thread loads, so that there is a processor for each: the one that is kept from the lock
+    would otherwise wait for a processor at the same time, and be counted so. Needs a machine without other work.
     """
-    import zlib
-
     loader = og.Loader(og.open_source(root), TRAIN, batch_size=BATCH, threads=1)
-    noise = np.random.default_rng(0).integers(0, 256, 32 << 20, np.uint8).tobytes()
     before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
+    sys.setswitchinterval(1e-3)
     held: list[float] = []
+    idle: list[float] = []
     try:
         for _ in loader:
             pass
         for _ in range(rounds):
             with Spinner() as spinner:
-                first, began = spinner.ticks, time.perf_counter()
-                while time.perf_counter() - began < 0.4:
-                    zlib.crc32(noise)
-                free = (spinner.ticks - first) / (time.perf_counter() - began)
-                first, began = spinner.ticks, time.perf_counter()
+                first, began = spinner.blocked(), time.perf_counter()
+                time.sleep(0.5)
+                idle.append((spinner.blocked() - first) / (time.perf_counter() - began))
+                first = spinner.blocked()
                 images = sum(len(batch) for batch in loader)
-                spent, counted = time.perf_counter() - began, spinner.ticks - first
-            held.append((spent - counted / free) / images * 1e6)
+                held.append((spinner.blocked() - first) / images * 1e6)
     finally:
         sys.setswitchinterval(before)
     found = statistics.median(held)
-    print(f"gil      {found:8.0f} µs per image (from {min(held):.0f} to {max(held):.0f})")
+    print(
+        f"gil      {found:8.1f} µs per image (from {min(held):.1f} to {max(held):.1f}); without a loader the thread is "
+        f"blocked {statistics.median(idle):.2%} of the time"
+    )
     return [
         {
             "part": "gil",
