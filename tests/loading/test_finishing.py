@@ -149,3 +149,46 @@ def test_a_notebook_draws_them(photos: Path) -> None:
     pytest.importorskip("ml_dtypes")
     for options in ({"data_format": "channels_first"}, {"dtype": "bfloat16"}, {"dtype": "float16"}):
         assert "<img" in og.Loader(photos, recipe(), batch_size=2, **options).batch(0, 0)._repr_html_()
+
+
+def test_a_process_of_its_own_gives_the_same_batches(photos: Path) -> None:
+    options: dict[str, Any] = {
+        "batch_size": 4, "one_hot": True, "mix": [og.MixUp(1.0), og.CutMix()], "sampling": "balanced",
+        "dtype": "float16", "data_format": "channels_first", "seed": 3,
+    }  # fmt: skip
+    here, there = og.Loader(photos, recipe(), **options), og.Loader(photos, recipe(), process=True, **options)
+    for one, two in zip(here.epoch(2), there.epoch(2), strict=True):
+        assert two.image.dtype == np.float16 and two.image.tobytes() == one.image.tobytes()
+        assert two.label.tobytes() == one.label.tobytes() and list(two.records) == list(one.records)
+
+
+def test_a_sample_on_its_own_is_finished_as_well(photos: Path) -> None:
+    loader = og.Loader(
+        photos, recipe(), dtype="float16", data_format="channels_first", sampling="balanced", batch_size=9
+    )
+    (batch,) = loader.epoch(1)
+    assert np.array_equal(loader.addresses(1)[:, 1], batch.index)
+    for row, (epoch, number) in enumerate(loader.addresses(1).tolist()):
+        assert loader.sample(number, epoch=epoch).image[0].tobytes() == batch.image[row].tobytes()
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_torch_moves_channels_that_stand_elsewhere(photos: Path, layout: Any) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch: pip install 'offgraph[torch]'")
+    for data_format in ("channels_last", "channels_first"):
+        loader = og.Loader(photos, recipe(), batch_size=9, data_format=data_format)
+        image, _ = next(iter(loader.torch(layout=layout, epoch=0)))
+        want = og.Loader(photos, recipe(), batch_size=9).batch(0, 0).image
+        assert np.array_equal(image.numpy(), want.transpose(0, 3, 1, 2) if layout == "NCHW" else want)
+
+
+def test_grain_draws_images_that_come_again_anew(photos: Path) -> None:
+    pytest.importorskip("grain", reason="needs Grain: pip install 'offgraph[grain]'")
+    loader = og.Loader(photos, recipe(), batch_size=9, sampling=[5, 1, 1, 1, 1, 1, 1, 1, 1], one_hot=True)
+    batch = loader.batch(0, 0)
+    for row, element in enumerate(loader.grain(epoch=0)):
+        assert element["image"].tobytes() == batch.image[row].tobytes()
+    with pytest.raises(
+        og.ArgumentError, match="mix= mixes the images of a batch, and Grain makes its batches itself"
+    ):
+        og.Loader(photos, recipe(), one_hot=True, mix=og.MixUp()).grain()
