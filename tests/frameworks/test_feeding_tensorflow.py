@@ -165,6 +165,22 @@ def test_keras_trains_a_model_of_several_inputs_and_outputs(cells: og.Source) ->
     assert predicted["kind"].shape == (9, 2) and predicted["pixels"].shape == (9, 8, 8, 2)
 
 
+def test_images_that_fill_up_a_batch_count_for_nothing(cells: og.Source) -> None:
+    plain = og.Loader(cells, FLOATS, batch_size=9)
+    padded = og.Loader(cells, FLOATS, batch_size=12, pad_last=True)
+    model = model_of_several()
+    (want, found) = (
+        model.evaluate(one.tensorflow(**PARTS), verbose=0, return_dict=True) for one in (plain, padded)
+    )
+    for name in ("loss", "kind_loss", "pixels_loss"):
+        assert found[name] * 12 == pytest.approx(want[name] * 9, rel=1e-4)  # Keras divides by the batch size
+    _, outputs, weights = padded.keras(**PARTS)[0]
+    assert weights["kind"].tolist() == [1.0] * 9 + [0.0] * 3 and weights["pixels"].shape == (12, 1, 1)
+    assert outputs["kind"].shape == (12,)
+    _, mask, weight = next(iter(padded.tensorflow(outputs="mask")))
+    assert mask.shape == (12, 8, 8) and weight.shape == (12, 1, 1)
+
+
 DISTRIBUTED = """
 import sys
 import numpy as np, tensorflow as tf

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Elements", "Part", "leaves", "mapped"]
 
+_VALID, _VALID_PIXELS = "valid", "valid pixels"
+"""Weights of images, and of their masks: Keras takes one per image to be one per column of a mask."""
+
 Structure = Any
 """Names of parts: one, or a tuple or dict of structures."""
 
@@ -95,22 +98,31 @@ class Elements:
                 parts["visible"] = Part((rows, layout.keypoints), "int64", ragged)
         parts["index"] = Part((), "int64")
         if loader.pad_last:
-            parts["valid"] = Part((), "float32")
+            parts[_VALID] = Part((), "float32")
+            if self._mask is not None:
+                parts[_VALID_PIXELS] = Part((1,) * len(self._mask.shape), "float32")
         return parts
 
     def _default(self) -> Structure:
         if "label" in self.parts:
-            return ("image", "label", "valid") if "valid" in self.parts else ("image", "label")
+            return self._weighed("image", "label")
         if "boxes" in self.parts:
             learnt = {n: n for n in ("boxes", "classes", "points", "visible") if n in self.parts}
             return "image", learnt | ({"masks": "mask"} if "mask" in self.parts else {})
-        return ("image", "mask") if "mask" in self.parts else "image"
+        return self._weighed("image", "mask") if "mask" in self.parts else "image"
+
+    def _weighed(self, taken: Structure, learnt: Structure) -> Structure:
+        """What is taken and learnt, with weights where images fill up the last batch."""
+        if not self.loader.pad_last:
+            return taken, learnt
+        weights = (_VALID_PIXELS if name == "mask" else _VALID for name in leaves(learnt))
+        return taken, learnt, mapped(learnt, weights)
 
     def _asked(self, inputs: Any, outputs: Any) -> Structure:
         default = self._default()
         taken = "image" if inputs is None else self._parsed("inputs", inputs)
         if outputs is not None:
-            return taken, self._parsed("outputs", outputs)
+            return self._weighed(taken, self._parsed("outputs", outputs))
         return (taken, *default[1:]) if isinstance(default, tuple) else taken
 
     def _parsed(self, argument: str, given: Any) -> Structure:
@@ -144,8 +156,9 @@ class Elements:
         if name == "image":
             self._check(batch.image, self._image, name)
             return batch.image.reshape(len(batch), *self.parts[name].shape)  # type: ignore[arg-type]  # all are known
-        if name == "valid":
-            return batch.valid.astype(np.float32)  # type: ignore[union-attr]  # of a loader with pad_last
+        if name in (_VALID, _VALID_PIXELS):
+            shape = self.parts[name].shape
+            return batch.valid.astype(np.float32).reshape(len(batch), *shape)  # type: ignore[union-attr,arg-type]  # of a loader with pad_last
         if name == "mask":
             self._check(batch.mask, self._mask, name)
         return getattr(batch if name in ("mask", "label", "index") else batch.objects, name)

@@ -42,7 +42,8 @@ def dataset(
     ``boxes="ragged"`` ragged tensors; with keypoints also ``"points"`` (B, N, K, 2) and ``"visible"`` (B, N, K), with masks
     ``"masks"``. ``inputs`` and ``outputs`` choose otherwise, for models of several inputs or outputs. Images without a
     channel axis get one, of length 1, as convolutions want it. Shapes are static; the batch axis is ``None`` only where
-    a short last batch is possible.
+    a short last batch is possible. With ``pad_last=True`` weights follow, in the structure of what is learnt: 0 for images
+    that fill up the last batch.
 
     Every pass over the dataset is the next epoch; ``take(n)``, ``skip(n)`` and ``shard(n, i)`` start a pass each, so where
     the loader shuffles they are parts of one order only with ``advance=False``. Keras warns about its own
@@ -120,9 +121,9 @@ def dataset(
         return [array for column, part in zip(columns, parts) for array in column.arrays(part)]
 
     def begin() -> Iterator[Batch]:
-        follows = numbers is None
-        batches = loader.next_pass(one_shape=True) if follows else loader.epoch(next(numbers), one_shape=True)
-        return _timed(loader, batches)
+        if numbers is None:
+            return _timed(loader, loader.next_pass(one_shape=True))
+        return _timed(loader, loader.epoch(next(numbers), one_shape=True))
 
     def empty() -> list[np.ndarray]:
         return [np.empty((0, *spec.shape[1:]), spec.dtype.as_numpy_dtype) for spec in specs]
@@ -164,7 +165,8 @@ def _elements(passes: _Passes, count: int, specs: Sequence[Any], *, may_be_short
             shaped
         )
 
-    made: Any = tf.data.Dataset.range(count).scan(_Passes.NO_TICKET, following)
+    made: Any = tf.data.Dataset.range(count)
+    made = made.scan(_Passes.NO_TICKET, following)
     if not may_be_short:
         return made
     made = made.take_while(lambda more, *_: more)

@@ -106,7 +106,7 @@ def _kind() -> type[Any]:
                 said += f", {numbers['data_wait']:.0%} of the time spent waiting for data"
             if logs is not None:
                 logs |= numbers
-            if self.verbose and not self.params.get("verbose"):  # else Keras prints them
+            if self.verbose and not (self.params or {}).get("verbose"):  # else Keras prints them
                 print(said)
 
     return Throughput
