@@ -344,13 +344,14 @@ def memory(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> li
         )
 
     after: dict[str, tuple[float, int, int]] = {}
+    data: Any = loader.tensorflow()
     for epoch in range(1, 101):
-        for _ in loader.tensorflow():
+        for _ in data:
             pass
-        if epoch in (3, 100):
+        if epoch in (3, 25, 50, 75, 100):
             after[f"epoch {epoch}"] = state()
     for _ in range(50):
-        for number, _ in enumerate(loader.tensorflow()):
+        for number, _ in enumerate(data):
             if number == 2:
                 break
     time.sleep(0.5)  # TensorFlow drops what it held on a thread of its own
