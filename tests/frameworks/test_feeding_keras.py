@@ -8,6 +8,7 @@ import random
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,15 @@ def test_fit_takes_each_batch_once_per_epoch_and_the_epochs_in_turn(
     loader = og.Loader(photos, recipe(), batch_size=4)
     dataset = loader.keras(epoch=3, **how)
     asked: list[tuple[int, int]] = []
-    plain = loader.batch
+    plain, whole = loader.batch, loader.epoch
+
+    def ahead(epoch: int) -> Any:
+        for number, batch in enumerate(whole(epoch)):
+            asked.append((epoch, number))
+            yield batch
+
     loader.batch = lambda epoch, number: (asked.append((epoch, number)), plain(epoch, number))[1]  # type: ignore[method-assign]
+    loader.epoch = ahead  # type: ignore[method-assign]
     seen = Seen(dataset)
     keras.utils.set_random_seed(4)
     model = small_model()
@@ -122,6 +130,33 @@ def test_fit_takes_each_batch_once_per_epoch_and_the_epochs_in_turn(
         order = [number for of, number in asked if of == 5][:4]
         assert (order == [0, 1, 2, 3]) is not shuffle
     assert np.isfinite(model.evaluate(dataset, verbose=0))
+
+
+@pytest.mark.parametrize("asked", [[0, 1, 2, 3], [0, 1, 3, 2], [2, 0, 1, 3], [0, 0, 1, 2], [1, 2, 3, 0]])
+def test_batches_are_those_of_their_numbers_however_they_are_asked_for(
+    photos: Path, asked: list[int]
+) -> None:
+    loader = og.Loader(photos, recipe(), batch_size=4)
+    dataset = loader.keras()
+    want = [[batch.image.tobytes() for batch in loader.epoch(epoch)] for epoch in (0, 1)]
+    assert dataset[1][0].tobytes() == want[0][1]  # before an epoch, as Keras looks at shapes
+    for epoch in (0, 1):
+        dataset.on_epoch_begin()
+        assert [dataset[number][0].tobytes() for number in asked] == [want[epoch][number] for number in asked]
+        dataset.on_epoch_end()
+    assert dataset.epoch == 2
+
+
+def test_an_epoch_that_ends_early_leaves_no_thread(photos: Path) -> None:
+    before = threading.active_count()
+    dataset = og.Loader(photos, recipe(), batch_size=2).keras()
+    for end in (dataset.on_epoch_end, dataset.on_epoch_begin, lambda: dataset[5]):
+        dataset.on_epoch_begin()
+        dataset[0], dataset[1]
+        assert threading.active_count() > before
+        end()
+        dataset.on_epoch_end()
+        assert threading.active_count() == before
 
 
 def test_ragged_boxes_and_wrong_arguments_are_refused(photos: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from offgraph.core.arguments import whole_number
@@ -12,6 +14,7 @@ from offgraph.frameworks.elements import Elements, mapped
 if TYPE_CHECKING:
     import keras
 
+    from offgraph.loading.batch import Batch
     from offgraph.loading.loader import Loader
 
 __all__ = ["py_dataset"]
@@ -33,8 +36,9 @@ def py_dataset(
     as its batch k. ``fit`` goes on to the next epoch by itself. With ``shuffle=True``, which is its default, it takes the
     batches of an epoch in an order of its own, drawn from Python's `random`; the images in each batch stay together, and the
     loader's own order already differs from epoch to epoch, so ``shuffle=False`` loses nothing and repeats exactly. TensorFlow
-    is not imported unless it is Keras' backend. With that backend ``loader.tensorflow()`` is faster, as it works ahead and
-    hands over memory without a copy.
+    is not imported unless it is Keras' backend. With that backend ``loader.tensorflow()`` is faster.
+
+    With one worker and ``shuffle=False``, batches are made ahead, as in a pass over the loader.
 
     Parameters
     ----------
@@ -111,6 +115,7 @@ def _kind() -> type[Any]:
             super().__init__(**options)
             self.epoch = epoch
             self._in_epoch = False
+            self._ahead = _Ahead(loader, self.workers <= 1 and not self.use_multiprocessing)
             self._loader, self._given = loader, (inputs, outputs, options)
             self._elements = Elements(loader, inputs, outputs)
             ragged = [name for name in self._elements.names if self._elements.parts[name].ragged]
@@ -133,17 +138,70 @@ def _kind() -> type[Any]:
             return len(self._loader)
 
         def __getitem__(self, index: int) -> Any:
-            arrays = self._elements.arrays(self._loader.batch(self.epoch, index))
-            made = mapped(self._elements.structure, iter(arrays))
+            batch = self._ahead.batch(self.epoch, index)
+            if batch is None:
+                batch = self._loader.batch(self.epoch, index)
+            made = mapped(self._elements.structure, iter(self._elements.arrays(batch)))
             return made if isinstance(made, tuple) else (made,)
 
         def on_epoch_begin(self) -> None:
             """Note that an epoch has begun: Keras says that one ends before the first begins, too."""
             self._in_epoch = True
+            self._ahead.begin()
 
         def on_epoch_end(self) -> None:
             """Go on to the next epoch."""
+            self._ahead.end()
             self.epoch += self._in_epoch
             self._in_epoch = False
 
     return LoaderDataset
+
+
+class _Ahead:
+    """A pass that makes batches ahead, for as long as those of an epoch are asked for in their order.
+
+    Parameters
+    ----------
+    loader : Loader
+    useful : bool
+        Whether one worker asks, in this process.
+    """
+
+    def __init__(self, loader: Loader, useful: bool) -> None:
+        self._loader = loader
+        # What a pass leaves out, it replaces by the next image, so that its batches are not those of their numbers.
+        self._useful = useful and not loader.leaves_out
+        self._lock = threading.Lock()
+        self._passing: Iterator[Batch] | None = None
+        self._wanted: int | None = None
+
+    def begin(self) -> None:
+        """Expect the first batch of an epoch."""
+        with self._lock:
+            self._wanted = 0
+
+    def batch(self, epoch: int, index: int) -> Batch | None:
+        """Return a batch if it is the next one; after any other, the pass ends."""
+        if not self._useful:
+            return None
+        with self._lock:
+            if index != self._wanted:
+                self._stop()
+                return None
+            if index == 0:
+                self._stop()
+                self._passing = self._loader.epoch(epoch)
+            self._wanted = index + 1
+            return None if self._passing is None else next(self._passing, None)
+
+    def end(self) -> None:
+        """End the pass."""
+        with self._lock:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._wanted = None
+        if isinstance(self._passing, Generator):
+            self._passing.close()
+        self._passing = None
