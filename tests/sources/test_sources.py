@@ -43,7 +43,7 @@ def test_class_folders_are_sorted_and_files_are_in_natural_order(tmp_path) -> No
     assert [item.label for item in source] == [0, 0, 1, 1, 1]
     sample = source.read(4)
     assert (
-        sample.image.axes == "YXC" and sample.label == 1 and sample.mask is None and sample.item is source[4]
+        sample.image.axes == "YXC" and sample.label == 1 and sample.mask is None and sample.item == source[4]
     )
 
 

@@ -20,10 +20,11 @@ from offgraph.core.errors import (
 )
 from offgraph.core.machine import Mount, Read
 from offgraph.formats.decoding import DecodedImage, read
+from offgraph.sources.items import Item, ItemColumns, Label
 from offgraph.sources.masks import background, read_mask
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
 from offgraph.sources.object_targets import object_targets
-from offgraph.sources.objects import Keypoints, Objects
+from offgraph.sources.objects import Keypoints
 from offgraph.sources.reading import Reading
 from offgraph.targets import Boxes, Image, Mask, Points, Target, Targets
 
@@ -40,47 +41,10 @@ __all__ = [
     "spread",
 ]
 
-Label = int | tuple[int, ...] | tuple[float, ...]
-"""A class number (classify), class numbers in ascending order (multilabel), or one float per target (regress)."""
-
-
 _TYPICAL = 7
 """Items read to find out what most of a source holds. Odd, so that two kinds cannot tie."""
 
 MASK_ADVICE = "write missing_mask='skip' to leave them out, or missing_mask='background' for masks of zeros"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One image of a source.
-
-    Parameters
-    ----------
-    name : str
-        Path relative to the source's root, with ``/`` on every system. It is the item's identity: splits and
-        records are made from it.
-    path : Path
-        The file.
-    label : int, tuple of int, tuple of float, or None
-        What the source's task says: an index into the class names (``"classify"``); the indices of all classes that
-        the image shows, ascending (``"multilabel"``); one number per target (``"regress"``).
-    mask : Path or None
-        File with the label mask.
-    group : str or None
-        What must stay on one side of a split, such as a patient.
-    copy_of : str or None
-        Name of the item with the same file that a table repeats here; `offgraph.split` keeps copies together.
-    objects : Objects or None
-        Its annotated objects, of a source with the task ``"detect"``: read when the source was opened.
-    """
-
-    name: str
-    path: Path
-    label: Label | None = None
-    mask: Path | None = None
-    group: str | None = None
-    copy_of: str | None = None
-    objects: Objects | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +107,9 @@ class Source(NotebookView, Sequence[Item]):
 
     Parameters
     ----------
-    items : tuple of Item
-        In natural order of their names; names are unique.
+    items : sequence of Item
+        In natural order of their names; names are unique. Those of a folder or a table without masks are made when they are
+        asked for.
     class_names : tuple of str
         In the order of the class numbers; empty where items have no class.
     root : Path
@@ -198,7 +163,7 @@ class Source(NotebookView, Sequence[Item]):
     (('cat', 'dog'), 'dog/1.png', (4, 5, 3))
     """
 
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     class_names: tuple[str, ...]
     root: Path
     reading: Reading = Reading()  # noqa: RUF009  # frozen
@@ -226,7 +191,8 @@ class Source(NotebookView, Sequence[Item]):
         if not self.typical:
             object.__setattr__(self, "typical", tuple(self.items[i] for i in spread(len(self), _TYPICAL)))
         if self.has_masks is None:
-            files = any(item.mask is not None for item in self.items)
+            columns = isinstance(self.items, ItemColumns)
+            files = not columns and any(item.mask is not None for item in self.items)
             object.__setattr__(self, "has_masks", files or self.reading.object_masks is not None)
         if self.has_masks and not self.reading.object_masks and self.reading.missing_mask != "background":
             bare = [item.name for item in self.items if item.mask is None]
@@ -239,7 +205,8 @@ class Source(NotebookView, Sequence[Item]):
         if self.target_names:
             return "regress"
         if self.class_names:
-            several = any(isinstance(item.label, tuple) for item in self.items)
+            columns = isinstance(self.items, ItemColumns)
+            several = not columns and any(isinstance(item.label, tuple) for item in self.items)
             return "multilabel" if several else "classify"
         return "segment" if self.has_masks else None
 
@@ -272,9 +239,15 @@ class Source(NotebookView, Sequence[Item]):
     def digest(self) -> str:
         """Digest of the names of the items, in their order, as 32 hexadecimal digits."""
         found = hashlib.sha256()
-        for item in self:
-            found.update(item.name.encode("utf-8", "surrogateescape") + b"\0")
+        for name in self.names():
+            found.update(name.encode("utf-8", "surrogateescape") + b"\0")
         return found.hexdigest()[:32]
+
+    def names(self) -> Iterator[str]:
+        """Names of the items, in order; faster than from the items."""
+        if isinstance(self.items, ItemColumns):
+            return self.items.names()
+        return (item.name for item in self.items)
 
     def holds(self, out: Path) -> str | None:
         """Say why nothing is to be written to a path: there it would be taken for more images. Else None."""
@@ -288,7 +261,11 @@ class Source(NotebookView, Sequence[Item]):
         """Return the source of some of the items, in the order given; class names stay."""
         return replace(
             self,
-            items=tuple(self.items[i] for i in indices),
+            items=(
+                self.items.selected(indices)
+                if isinstance(self.items, ItemColumns)
+                else tuple(self.items[i] for i in indices)
+            ),
             skipped={},
             left_out={},
             skipped_boxes={},
@@ -299,6 +276,8 @@ class Source(NotebookView, Sequence[Item]):
     @property
     def most_objects(self) -> int:
         """The largest number of objects that an item has."""
+        if isinstance(self.items, ItemColumns):
+            return 0
         return max((len(item.objects) for item in self.items if item.objects is not None), default=0)
 
     def of_typical(self) -> Source:
@@ -343,8 +322,11 @@ class Source(NotebookView, Sequence[Item]):
         if not self.class_names:
             return self
         used = set[int]()
-        for item in self.items:
-            used.update(classes_of(item))
+        if isinstance(self.items, ItemColumns):
+            used = self.items.classes()
+        else:
+            for item in self.items:
+                used.update(classes_of(item))
         refuse_classes(self.where, {self.class_names[number] for number in used}, names)
         known = {name: number for number, name in enumerate(names)}
         renumbered = {i: known[nfc(name)] for i, name in enumerate(self.class_names) if nfc(name) in known}
@@ -354,6 +336,8 @@ class Source(NotebookView, Sequence[Item]):
                 return tuple(sorted(renumbered[int(number)] for number in label))
             return None if label is None else renumbered[label]
 
+        if isinstance(self.items, ItemColumns):
+            return replace(self, items=self.items.relabelled(renumbered), class_names=names)
         items = tuple(
             replace(
                 item,
@@ -416,6 +400,10 @@ class Source(NotebookView, Sequence[Item]):
 
     def watch(self) -> None:
         """Note which folders the files lie in now, so that a drive among them that goes away is noticed."""
+        if isinstance(self.items, ItemColumns):
+            for folder in {name.rpartition("/")[0] for name in self.items.names()}:
+                self._mount.found(self.items.root / folder / "_")
+            return
         for index in range(len(self)):
             for path in self._files(index):
                 self._mount.found(path)

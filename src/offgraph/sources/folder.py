@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import numpy as np
+
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Source, refuse_classes
+from offgraph.sources.base import Source, refuse_classes
+from offgraph.sources.items import ItemColumns
 from offgraph.sources.layout import look, nothing_found
 from offgraph.sources.names import class_order, nfc, printable, warn_of_likeness
 from offgraph.sources.reading import LabelOptions, Reading
@@ -74,37 +77,38 @@ def open_folder(root: Path, reading: Reading, wanted: LabelOptions) -> Source:
     if not found:
         raise nothing_found(root, listing)
     left_out.warn(where)
-    direct = [one for one in found if "/" not in one.name]
+    names = listing.names
+    direct = [name for name in names if "/" not in name]
     if labels == "auto":
         look(root, listing, wanted)
         labels = None if direct else "folders"
     class_names: tuple[str, ...] = ()
-    label_of: Sequence[int | None] = [None] * len(found)
+    label_of, rows = None, None
     if labels == "folders":
-        left_out.add("in no class folder", *(one.name for one in direct))
-        found = [one for one in found if "/" in one.name]
-        class_names, label_of = folders_as_classes(
-            where, [one.name for one in found], listing.classes, wanted
-        )
+        left_out.add("in no class folder", *direct)
+        if direct:
+            rows = np.array([i for i, name in enumerate(names) if "/" in name], np.int64)
+        below = names if rows is None else names.taken(rows)
+        class_names, numbers = folders_as_classes(where, below, listing.classes, wanted)
+        label_of = numbers
+        if rows is not None:
+            label_of = np.full(len(names), -1, np.int32)
+            label_of[rows] = numbers
     wanted.check_task(where, has_classes=labels == "folders", has_masks=False)
-    copies = listing.copies()
-    items = tuple(
-        Item(one.name, one.path, label, copy_of=copies.get(one.name))
-        for one, label in zip(found, label_of, strict=True)
-    )
+    items = ItemColumns(root, names, label_of, found.copies(), rows)
     return Source(items, class_names, root, reading, left_out.counts, walked=True, left_out=left_out.names)
 
 
 def folders_as_classes(
-    where: str, names: Sequence[str], classes: Collection[str], wanted: LabelOptions
-) -> tuple[tuple[str, ...], list[int]]:
-    """Class names, and the class number of each name: its first folder.
+    where: str, names: Iterable[str], classes: Collection[str], wanted: LabelOptions
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Class names, and the class number of each name, that of its first folder, as an array of int32.
 
     Parameters
     ----------
     where : str
         For messages.
-    names : sequence of str
+    names : iterable of str
         Paths with at least one folder.
     classes : collection of str
         All folders that are classes, those without an image among them.
@@ -116,7 +120,9 @@ def folders_as_classes(
     SourceError
         Where a folder is not among the class names given.
     """
-    folders = [nfc(name.split("/")[0]) for name in names]
+    seen: dict[str, int] = {}
+    places = np.fromiter((seen.setdefault(name[: name.index("/")], len(seen)) for name in names), np.int32)
+    folders = [nfc(folder) for folder in seen]
     if wanted.class_names is not None:
         refuse_classes(where, set(folders), wanted.class_names)
         class_names = wanted.class_names
@@ -124,4 +130,4 @@ def folders_as_classes(
         class_names = class_order(map(nfc, classes))
         warn_of_likeness(where, class_names)
     number = {name: i for i, name in enumerate(class_names)}
-    return class_names, [number[name] for name in folders]
+    return class_names, np.array([number[name] for name in folders], np.int32)[places]

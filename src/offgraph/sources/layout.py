@@ -96,8 +96,8 @@ def look(root: Path, listing: Listing, wanted: LabelOptions) -> None:
     OffgraphWarning
         Where it may be meant: a single class, parts among other names, masks among the images.
     """
-    direct = [one.name for one in listing.found if "/" not in one.name]
-    holding = Counter(one.name.split("/")[0] for one in listing.found if "/" in one.name)
+    direct = [name for name in listing.names if "/" not in name]
+    holding = Counter(name[: name.index("/")] for name in listing.names if "/" in name)
     known = set(wanted.class_names or ())
     if known and not direct and {nfc(name) for name in holding} <= known:
         return  # the caller has named these folders as classes
@@ -241,10 +241,12 @@ class _Here:
 
     def no_stacks_of_folders(self) -> None:
         """One folder per image, with images/ and masks/ in each."""
-        inner = {PurePosixPath(one.name).parts[1:2] for one in self.listing.found if one.name.count("/") > 1}
-        deep = all(one.name.count("/") > 1 for one in self.listing.found)
+        names = self.listing.names
+        if not all(name.count("/") > 1 for name in names):
+            return
+        inner = {PurePosixPath(name).parts[1:2] for name in names}
         words = {part[0].lower() for part in inner if part}
-        if deep and words & IMAGE_WORDS and words & MASK_WORDS and words <= IMAGE_WORDS | MASK_WORDS:
+        if words & IMAGE_WORDS and words & MASK_WORDS and words <= IMAGE_WORDS | MASK_WORDS:
             shown = named(part[0] for part in inner)
             raise SourceError(
                 f"{self.where}: each folder in it holds {shown}, which are images and masks, no classes: bring them "
@@ -254,10 +256,10 @@ class _Here:
 
     def not_one_class(self, only: str) -> None:
         found = self.listing.found
-        below = {one.name.split("/")[1] for one in found if one.name.count("/") > 1}
+        below = {name.split("/")[1] for name in found.names if name.count("/") > 1}
         empty = self.listing.classes - {only}
         beside = f" (empty: {named(empty)})" if empty else ""
-        if below and all(one.name.count("/") > 1 for one in found):
+        if below and all(name.count("/") > 1 for name in found.names):
             raise SourceError(
                 f"{self.where}: all {count_of(len(found), 'image')} lie in {printable(only)}/{beside}, in the folders "
                 f"{named(below)}: write open_source({self.at(only)}) if these are the classes, labels=None for no "
@@ -282,17 +284,21 @@ class _Here:
                 return
 
     def no_masks_among_images(self) -> None:
-        _warn_of_masks_among(self.where, (one.name for one in self.listing.found))
+        _warn_of_masks_among(self.where, self.listing.names)
 
 
-def _warn_of_masks_among(where: str, names: Iterable[str]) -> None:
+def _warn_of_masks_among(where: str, names: Sequence[str]) -> None:
+    named_so = re.compile(r"mask|seg|gt|label", re.IGNORECASE).search
+    if not any(map(named_so, names)):  # of a million names, a set would take 150 MB
+        return
     stems = {splitext(name)[0] for name in names}  # noqa: PTH122  # many
+    likely = [stem for stem in stems if named_so(stem)]
     for pattern in (
         r"(.*)([_\-. ](?:mask|masks|seg|segmentation|gt|label|labels))",
         r"(.*/)?(mask_|seg_)([^/]*)",
     ):
         pairs: Counter[str] = Counter()
-        for stem in stems:
+        for stem in likely:
             found = re.fullmatch(pattern, stem, re.IGNORECASE)
             if found is None:
                 continue

@@ -18,6 +18,7 @@ __all__ = [
     "first_repeated",
     "named",
     "natural_key",
+    "natural_text",
     "nfc",
     "parse_class_names",
     "printable",
@@ -49,6 +50,20 @@ def natural_key(name: str) -> tuple:
         )
 
     return (*(split(part) for part in name.split("/")), (((0, name),)))
+
+
+def natural_text(part: str) -> str:
+    """Text that sorts as a part of a path does in `natural_key`; those of all parts, joined, sort as the path does.
+
+    A text ends with NUL, which no name holds and which sorts before everything: so the shorter one comes first. A run of
+    digits begins with its length. The end of a part is another NUL, where a run of digits would begin. Paths of which one
+    is the beginning of the other, as far as this order sees, are the exception: there `natural_key` decides by the names.
+    """
+    pieces = _DIGITS.split(part)
+    for i in range(1, len(pieces), 2):
+        digits = pieces[i].lstrip("0")
+        pieces[i] = f"\0{chr(1 + len(digits))}{digits}"
+    return "".join(pieces) + "\0\0"
 
 
 def class_order(names: Iterable[str]) -> tuple[str, ...]:

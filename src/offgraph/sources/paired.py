@@ -92,7 +92,8 @@ def open_paired(root: Path, masks: Path, reading: Reading, wanted: LabelOptions)
     label_of: Sequence[int | None] = [None] * len(images_by_key)
     if with_classes:
         names = [one.name for one in images_by_key.values()]
-        class_names, label_of = folders_as_classes(where, names, listing.classes, wanted)
+        class_names, numbers = folders_as_classes(where, names, listing.classes, wanted)
+        label_of = numbers.tolist()
     copies = listing.copies()
     items = tuple(
         Item(
@@ -170,7 +171,7 @@ def _stem(name: str) -> str:
     return nfc(PurePosixPath(name).with_suffix("").as_posix())
 
 
-def _by_key(folder: Path, found: list[Found], key: Callable[[str], str]) -> dict[str, Found]:
+def _by_key(folder: Path, found: Sequence[Found], key: Callable[[str], str]) -> dict[str, Found]:
     keys: dict[str, Found] = {}
     twice = []
     for one in found:

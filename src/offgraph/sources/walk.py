@@ -5,18 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from array import array
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import splitext
 from pathlib import Path
+from typing import overload
+
+import numpy as np
 
 from offgraph.core.errors import MachineError, SourceError
 from offgraph.core.machine import is_machine, machine_error
 from offgraph.formats import FORMATS
-from offgraph.sources.names import natural_key, printable, warn_caller
+from offgraph.sources.columns import Names
+from offgraph.sources.names import natural_key, natural_text, printable, warn_caller
 
-__all__ = ["Found", "LeftOut", "Listing", "is_folder", "is_image", "list_images", "refused"]
+__all__ = ["Found", "FoundFiles", "LeftOut", "Listing", "is_folder", "is_image", "list_images", "refused"]
 
 _READABLE = {suffix for known in FORMATS for suffix in known.suffixes}
 # Images too, though not readable here: they are listed and fail by name, instead of being lost without a word.
@@ -130,13 +135,77 @@ class Found:
     is_link: bool = False
 
 
+class FoundFiles(Sequence[Found]):
+    """The files that were found, each made when it is asked for.
+
+    Parameters
+    ----------
+    root : Path
+    names : Names
+    inodes, devices : ndarray of uint64
+        Of the file that a link leads to; of other files, the device is 0, as it takes a call to know it.
+    links : ndarray of bool
+        Which are links.
+    """
+
+    def __init__(
+        self, root: Path, names: Names, inodes: np.ndarray, devices: np.ndarray, links: np.ndarray
+    ) -> None:
+        self.root, self.names, self.inodes, self.devices, self.links = root, names, inodes, devices, links
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Found: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Found]: ...
+    def __getitem__(self, index: int | slice) -> Found | Sequence[Found]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._found(index, self.names[index])
+
+    def __iter__(self) -> Iterator[Found]:
+        return (self._found(index, name) for index, name in enumerate(self.names))
+
+    def _found(self, index: int, name: str) -> Found:
+        return Found(name, self.root / name, int(self.inodes[index]), bool(self.links[index]))
+
+    def copies(self) -> np.ndarray | None:
+        """For each file the number of the one that it is a link to, under the first of its names; -1 for others.
+
+        None where there is no link.
+        """
+        links = np.flatnonzero(self.links)
+        if not links.size:
+            return None
+        files = np.flatnonzero(~self.links)
+        files = files[np.isin(self.inodes[files], np.unique(self.inodes[links]))]
+        devices = self.devices.copy()
+        kept = np.ones(len(files), bool)
+        for place, number in enumerate(files.tolist()):  # few need a call
+            try:
+                devices[number] = (self.root / self.names[number]).stat().st_dev
+            except OSError:
+                kept[place] = False  # it vanished; reading it will say so
+        rows = np.concatenate([files[kept], links])  # a file is the original of links, wherever it stands
+        by_file = np.lexsort((np.arange(len(rows)), devices[rows], self.inodes[rows]))
+        ordered = rows[by_file]
+        begins = np.ones(len(rows), bool)
+        begins[1:] = (np.diff(self.inodes[ordered]) != 0) | (np.diff(devices[ordered]) != 0)
+        originals = ordered[np.maximum.accumulate(np.where(begins, np.arange(len(rows)), 0))]
+        copies = np.full(len(self), -1, np.int32)
+        copies[ordered] = np.where(self.links[ordered] & (originals != ordered), originals, -1)
+        return copies
+
+
 @dataclass(frozen=True)
 class Listing:
     """The images below a folder.
 
     Parameters
     ----------
-    found : list of Found
+    found : FoundFiles
         In natural order of their names.
     left_out : LeftOut
         What was not taken, by reason.
@@ -147,36 +216,32 @@ class Listing:
         image yet, and so is one whose images could not be listed.
     """
 
-    found: list[Found]
+    found: FoundFiles
     left_out: LeftOut
     folders: set[str] = field(default_factory=set)
     classes: set[str] = field(default_factory=set)
 
+    @property
+    def names(self) -> Names:
+        """Names of the images."""
+        return self.found.names
+
     def copies(self) -> Mapping[str, str]:
         """Links to files that are listed under another name too, and that name."""
-        links = [one for one in self.found if one.is_link]
-        inodes = {one.inode for one in links}
-        files = [one for one in self.found if not one.is_link and one.inode in inodes]  # few need a call
-        first: dict[tuple[int, int], str] = {}
-        copies: dict[str, str] = {}
-        for one in (*files, *links):
-            try:
-                status = one.path.stat()
-            except OSError:
-                continue  # it vanished; reading it will say so
-            name = first.setdefault((status.st_dev, status.st_ino), one.name)
-            if name != one.name and one.is_link:
-                copies[one.name] = name
-        return copies
+        copies, names = self.found.copies(), self.found.names
+        if copies is None:
+            return {}
+        return {names[i]: names[copies[i]] for i in np.flatnonzero(copies >= 0).tolist()}
 
 
 @dataclass(slots=True)
 class _Folder:
-    """An entry that may be a folder, and the first folder below the root that it lies in."""
+    """A folder, the first folder below the root that it lies in, and the key that its files' keys begin with."""
 
     name: str
     path: str
     top: str
+    key: str
     is_link: bool = False
 
 
@@ -209,7 +274,9 @@ class _Walk:
     def __init__(self, root: Path, leave_out: Path | None) -> None:
         self.root = root
         self.left_out = LeftOut()
-        self.found: list[Found] = []
+        self.names = Names()
+        self.keys: list[str] = []
+        self.inodes, self.devices, self.links = array("Q"), array("Q"), bytearray()
         self.holding: set[str] = set()  # first folders with images, or with images that were lost
         self.others: set[str] = set()  # first folders with files of other kinds
         self.tops: set[str] = set()
@@ -223,7 +290,7 @@ class _Walk:
         """Walk level by level: without recursion, and so that the shortest path to a folder is met first."""
         status = self.root.stat()
         self.entered.add((status.st_dev, status.st_ino))
-        level = [_Folder("", os.fspath(self.root), "")]
+        level = [_Folder("", os.fspath(self.root), "", "")]
         while level:
             below: list[_Folder] = []
             for folder in level:  # in their order, so that only the last parts of names are compared
@@ -232,8 +299,28 @@ class _Walk:
                 below += sorted(inside, key=lambda one: natural_key(one.name.rpartition("/")[2]))
             below.sort(key=lambda one: one.is_link)
             level = [folder for folder in below if self.enters(folder)]
-        self.found.sort(key=lambda one: natural_key(one.name))
-        return Listing(self.found, self.left_out, self.tops, self.tops - (self.others - self.holding))
+        order = self.in_order()
+        found = FoundFiles(
+            self.root,
+            self.names.taken(order),
+            np.frombuffer(self.inodes, np.uint64)[order],
+            np.frombuffer(self.devices, np.uint64)[order],
+            np.frombuffer(self.links, bool)[order],
+        )
+        return Listing(found, self.left_out, self.tops, self.tops - (self.others - self.holding))
+
+    def in_order(self) -> np.ndarray:
+        """Numbers of the files, as they were found, in natural order of their names."""
+        keys, self.keys = self.keys, []
+        keys.sort()
+        before = None
+        for key in keys:  # if any begin alike, neighbours do
+            this = key[: key.rindex("\0")]
+            if before is not None and (this.startswith(before) or before.startswith(this)):
+                numbers = sorted(range(len(keys)), key=lambda i: natural_key(self.names[i]))
+                return np.array(numbers, np.int64)
+            before = this
+        return np.fromiter((int(key[key.rindex("\0") + 1 :]) for key in keys), np.int64, len(keys))
 
     def enters(self, folder: _Folder) -> bool:
         """Whether a folder is to be scanned: under another name it has not been."""
@@ -254,38 +341,49 @@ class _Walk:
         return True
 
     def scan(self, folder: _Folder, below: list[_Folder]) -> None:
+        listed = self.entries(folder)
+        for entry in listed:
+            name = f"{folder.name}/{entry.name}" if folder.name else entry.name
+            try:
+                self.sort_in(entry, name, folder, below)
+            except OSError as error:
+                self.fail(name, folder.top, error)
+
+    def entries(self, folder: _Folder) -> Iterator[os.DirEntry[str]]:
+        """Entries of a folder, one by one; a folder that cannot be listed to its end is left out from there on."""
         try:
             with os.scandir(folder.path) as entries:
-                listing = list(entries)
+                yield from entries
         except OSError as error:
             if not folder.name:
                 raise refused(self.root, error) from error
             self.fail(folder.name, folder.top, error)
-            return
-        for entry in listing:
-            name = f"{folder.name}/{entry.name}" if folder.name else entry.name
-            try:
-                self.sort_in(entry, _Folder(name, entry.path, folder.top, entry.is_symlink()), below)
-            except OSError as error:
-                self.fail(name, folder.top, error)
 
-    def sort_in(self, entry: os.DirEntry[str], one: _Folder, below: list[_Folder]) -> None:
-        if entry.name.startswith("."):
-            self.left_out.add("hidden", one.name)
-        elif entry.name.lower() in _TOOLS:
-            self.left_out.add("of a system or a tool", one.name)
-        elif entry.is_dir():
-            below.append(one)
+    def sort_in(self, entry: os.DirEntry[str], name: str, folder: _Folder, below: list[_Folder]) -> None:
+        last, top = entry.name, folder.top
+        if last[0] == ".":
+            self.left_out.add("hidden", name)
+            return
+        if last.lower() in _TOOLS:
+            self.left_out.add("of a system or a tool", name)
+            return
+        is_link = entry.is_symlink()
+        if entry.is_dir():
+            below.append(_Folder(name, entry.path, top, folder.key + natural_text(last), is_link))
         elif not entry.is_file():
-            self.holding.add(one.top)
-            self.left_out.add("broken link" if one.is_link else "not a regular file", one.name)
+            self.holding.add(top)
+            self.left_out.add("broken link" if is_link else "not a regular file", name)
         elif _is_image(entry):
-            self.holding.add(one.top)
-            inode = entry.stat().st_ino if one.is_link else entry.inode()
-            self.found.append(Found(one.name, Path(entry.path), inode, one.is_link))
+            status = entry.stat() if is_link else None
+            self.holding.add(top)
+            self.keys.append(f"{folder.key}{natural_text(last)}\0{len(self.names)}")
+            self.names.append(name)
+            self.inodes.append(entry.inode() if status is None else status.st_ino)
+            self.devices.append(0 if status is None else status.st_dev)
+            self.links.append(is_link)
         else:
-            self.others.add(one.top)
-            self.left_out.add("not an image", one.name)
+            self.others.add(top)
+            self.left_out.add("not an image", name)
 
     def fail(self, name: str, top: str, error: OSError) -> None:
         """Leave out an entry that cannot be looked at; what it holds counts as lost images of its class."""
