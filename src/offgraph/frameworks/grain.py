@@ -184,7 +184,7 @@ def _transform_class() -> type[Any]:
         def __reduce__(self) -> Any:  # a class of a function is not found by name
             return _restored, (self._recipe,)
 
-        def random_map(self, element: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+        def random_map(self, element: dict[str, Any], rng: np.random.Generator) -> Any:
             """Run the recipe on an element."""
             key = Key(int(rng.integers(1 << 63)))
             if "image" not in element:
@@ -193,7 +193,7 @@ def _transform_class() -> type[Any]:
                 )
             targets = {name: element[name] for name in KINDS if name in element}
             with num_threads(1):
-                made = self._recipe(**targets, key=key).targets
+                made: Any = self._recipe(**targets, key=key).targets
             return {**element, **{name: made[name].array for name in targets}}
 
         def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -13,8 +14,7 @@ from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.frameworks.elements import Elements, mapped
 
 if TYPE_CHECKING:
-    import torch
-    from torch.utils.data import IterableDataset
+    from torch.utils.data import IterableDataset  # type: ignore[import-not-found]  # no part of the test extra
 
     from offgraph.loading.batch import Batch
     from offgraph.loading.loader import Loader
@@ -79,12 +79,7 @@ def dataset(
     ArgumentError
         For an argument that cannot be used; names it.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise OffgraphError(
-            "PyTorch is not installed; run: pip install 'offgraph[torch]', or iterate over the loader itself"
-        ) from error
+    torch = _torch()
     if not isinstance(advance, bool | np.bool_):
         raise ArgumentError(f"advance={advance!r:.80}: give True or False")
     if layout not in get_args(Layout):
@@ -128,28 +123,36 @@ class _Options:
         return tensor
 
 
-def _shared(array: np.ndarray) -> torch.Tensor:
-    """A tensor in the memory of an array."""
-    import torch
+def _torch() -> Any:
+    try:
+        return importlib.import_module("torch")
+    except ImportError as error:
+        raise OffgraphError(
+            "PyTorch is not installed; run: pip install 'offgraph[torch]', or iterate over the loader itself"
+        ) from error
 
+
+def _shared(array: np.ndarray) -> Any:
+    """A tensor in the memory of an array."""
+    torch = _torch()
     if array.dtype.name == "bfloat16":  # a dtype that NumPy does not know itself
         return torch.from_numpy(array.view(np.uint16)).view(torch.bfloat16)
     return torch.from_numpy(array)
 
 
-def _restored(options: _Options, passes: torch.Tensor) -> IterableDataset:
+def _restored(options: _Options, passes: Any) -> IterableDataset:
     return _dataset_class()(options, passes)
 
 
 @functools.cache
 def _dataset_class() -> type[IterableDataset]:
     """The class of the datasets, made when torch is first asked for."""
-    from torch.utils.data import IterableDataset, get_worker_info
+    data = importlib.import_module("torch.utils.data")
 
-    class OffgraphBatches(IterableDataset):
+    class OffgraphBatches(data.IterableDataset):
         """Batches of an Offgraph loader."""
 
-        def __init__(self, options: _Options, passes: torch.Tensor) -> None:
+        def __init__(self, options: _Options, passes: Any) -> None:
             self._options, self._passes = options, passes
             self._part: Loader | None = None  # of this worker
 
@@ -157,7 +160,7 @@ def _dataset_class() -> type[IterableDataset]:
             return _restored, (self._options, self._passes)
 
         def __iter__(self) -> Iterator[Any]:
-            loader, worker = self._options.elements.loader, get_worker_info()
+            loader, worker = self._options.elements.loader, data.get_worker_info()
             if worker is not None:
                 self._part = self._part or loader.every(worker.num_workers, worker.id)
                 batches = self._part.epoch(self._next(1 + worker.id), one_shape=True)

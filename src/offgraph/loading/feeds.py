@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import grain
     import keras
     import tensorflow as tf
-    from torch.utils.data import IterableDataset
+    from torch.utils.data import IterableDataset  # type: ignore[import-not-found]  # no part of the test extra
 
     from offgraph.frameworks.jax import JaxBatches
     from offgraph.frameworks.torch import Layout as TorchLayout

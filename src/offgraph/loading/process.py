@@ -186,7 +186,8 @@ class LoaderProcess:
                     raise _error(frame)
                 if batch is None:
                     return
-                yield batch, Position(made.begin.epoch, *frame.header["position"], made.begin.cuts)
+                images, batches, left_out = frame.header["position"]
+                yield batch, Position(made.begin.epoch, images, batches, left_out, made.begin.cuts)
                 del batch
         except ChannelClosed:
             if not _is_ending():

@@ -95,7 +95,7 @@ class SharedBuffers(Buffers):
         size = math.prod(shape) * dtype.itemsize
         with self._lock:
             self._collect()
-            segment = self._taken(size)
+            segment = self._unused_or_new(size)
             segment.filling = True
         array, held = lease(segment.memory, size)
         held.give_back = _Appended(self._filled, segment.number)
@@ -155,7 +155,7 @@ class SharedBuffers(Buffers):
                 return Location(segment.number, offset) if not segment.held else None
         return None
 
-    def _taken(self, size: int) -> _Segment:
+    def _unused_or_new(self, size: int) -> _Segment:
         """Take a free segment of about a size, what was written last first, or make one."""
         for place in reversed(range(len(self._unused))):
             segment = self._segments[self._unused[place]]
