@@ -23,12 +23,19 @@ PAGES = [
 ]
 
 
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """Blocks of Python and of commands, each with blank lines before it so that tracebacks give the page's line."""
+BLOCK = re.compile(r"^```(python|console)(?: needs (\w+))?\n(.*?)^```", re.M | re.S)
+"""A block, and the library that it needs where the tests do not install it."""
+
+
+def blocks(page: Path, *libraries: str) -> list[tuple[str, str]]:
+    """Blocks of Python and of commands, each with blank lines before it so that tracebacks give the page's line;
+    with those that need one of some libraries.
+    """
     text = page.read_text()
     return [
-        (match.group(1), "\n" * text[: match.start(2)].count("\n") + match.group(2))
-        for match in re.finditer(r"^```(python|console)\n(.*?)^```", text, re.M | re.S)
+        (match.group(1), "\n" * text[: match.start(3)].count("\n") + match.group(3))
+        for match in BLOCK.finditer(text)
+        if match.group(2) in (None, *libraries)
     ]
 
 
@@ -56,7 +63,7 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-NEEDED = {"datasets.md": ("pyarrow", "tensorflow")}
+NEEDED = {"datasets.md": ("pyarrow", "tensorflow"), "feeding.md": ("tensorflow", "jax", "grain")}
 """Optional libraries that a page shows."""
 
 
@@ -64,8 +71,22 @@ NEEDED = {"datasets.md": ("pyarrow", "tensorflow")}
 def test_blocks_of_the_page_run(page, workplace):
     for library in NEEDED.get(page.name, ()):
         pytest.importorskip(library, reason=f"the page shows {library}")
+    run(page)
+
+
+MORE = sorted({(page, m.group(2)) for page in PAGES for m in BLOCK.finditer(page.read_text()) if m.group(2)})
+
+
+@pytest.mark.parametrize(("page", "library"), MORE, ids=lambda value: getattr(value, "name", value))
+def test_blocks_that_need_another_library_run(page, library, workplace):
+    for needed in (library, *NEEDED.get(page.name, ())):
+        pytest.importorskip(needed, reason=f"the page shows {needed}")
+    run(page, library)
+
+
+def run(page: Path, *libraries: str) -> None:
     namespace: dict = {}
-    for kind, block in blocks(page):
+    for kind, block in blocks(page, *libraries):
         if kind == "python":
             exec(compile(block, str(page), "exec", dont_inherit=True), namespace)
             continue
