@@ -26,6 +26,7 @@ from offgraph.dataset.built import BuiltDataset
 from offgraph.loading.bad_images import Substitute, parse_policy
 from offgraph.loading.batch import Batch
 from offgraph.loading.caching import Caching
+from offgraph.loading.explanation import SampleExplanation, explain_sample
 from offgraph.loading.feeds import Feeds
 from offgraph.loading.finishing import (
     DataFormat,
@@ -643,6 +644,47 @@ class Loader(Feeds, Caching, NotebookView):
         other._every = first * apart + before, step * apart
         other._take = None if self._take is None else max(0, -(-(self._take - first) // step))
         return other
+
+    def explain(self, epoch: int, index: int) -> SampleExplanation:
+        """Make a sample of an epoch again, and say how it came about.
+
+        Parameters
+        ----------
+        epoch : int
+        index : int
+            Of the image, as ``Batch.index`` says.
+
+        Returns
+        -------
+        SampleExplanation
+            The image before and after, what was drawn, and how the recipe ran, in words; a notebook shows both images.
+
+        Raises
+        ------
+        ArgumentError
+            For an index that the source does not have.
+        OffgraphError
+            Where the image cannot be used, whatever ``on_error`` says; names it.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import offgraph as og
+        >>> with tempfile.TemporaryDirectory() as photos:
+        ...     og.imwrite(f"{photos}/a.png", np.zeros((20, 30, 3), np.uint8))
+        ...     print(og.Loader(photos, [og.Resize((8, 8))]).explain(epoch=3, index=0))
+        a.png: index 0 of epoch 3
+        image: 20 x 30 x 3 YXC uint8
+        1. resize to 8 x 8: kernel 'triangle', antialiased  [step 1 Resize]
+           reads 1,800 values, writes 192 values; up to 5 + 8 weights each, axis after axis
+           gives 8 x 8 x 3 YXC uint8
+        """
+        number = whole_number("index", index, least=0)
+        if number >= len(self._samples):
+            raise ArgumentError(
+                f"index={number}: {self._samples} has the indices 0 to {len(self._samples) - 1}; give one of Batch.index"
+            )
+        return explain_sample(self._maker, Key(self.seed, epoch).epoch, number)
 
     def state_dict(self) -> dict[str, Any]:
         """Say where the loader is, as a few hundred bytes of plain JSON.

@@ -297,7 +297,7 @@ class DatasetSamples:
         # Copy k is what a loader over the files gives in epoch k; later passes count on from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
-        given = self._given(stored, image)
+        given = self.given(stored, image)
         done = run_checked(recipe, given, key, start=start, non_finite=rules.non_finite)
         record = done.record
         if self.own_recipe:
@@ -336,8 +336,8 @@ class DatasetSamples:
             "steps": [*self.dataset.line(number)["record"]["steps"], *record["steps"]],
         }
 
-    def _given(self, stored: StoredExample, image: Image) -> Targets:
-        """The image with its mask, its boxes, whose classes are numbered as the loader's are, and its keypoints."""
+    def given(self, stored: StoredExample, image: Image) -> Targets:
+        """Return the image with its mask, its boxes, whose classes are numbered as the loader's are, and its keypoints."""
         targets: dict[str, Target] = dict(Targets.of_image(image, stored.mask))
         boxes = stored.boxes
         if boxes is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from offgraph.inference.predictor import Prediction
     from offgraph.loading.batch import Batch
     from offgraph.loading.benchmark_report import BenchmarkReport
+    from offgraph.loading.explanation import SampleExplanation
     from offgraph.loading.loader import Loader
     from offgraph.recipe.compose import Compose
     from offgraph.recipe.result import Result
@@ -32,6 +33,7 @@ __all__ = [
     "VIEWS",
     "of_batch",
     "of_benchmark",
+    "of_explanation",
     "of_loader",
     "of_prediction",
     "of_recipe",
@@ -56,6 +58,16 @@ def of_result(result: Result) -> str:
     if marked:
         shown.append((mark(shown[0][0], result.targets.values()), ", ".join(marked)))
     return _figures(repr(result), shown)
+
+
+def of_explanation(sample: SampleExplanation) -> str:
+    """The image before and after the recipe, each with its mask, boxes and points drawn over it."""
+    shown: list[Shown] = []
+    for name, targets in (("before", sample.given), ("after", sample.targets)):
+        image, mask = targets.image, targets.mask
+        rgb = _overlaid(image.array, None if mask is None else mask.array, image.axes, None)
+        shown.append((mark(rgb, targets.values()), f"{name} {_about(image.array)}"))
+    return _figures(str(sample), shown, side=320)
 
 
 def of_batch(batch: Batch) -> str:
@@ -192,6 +204,7 @@ VIEWS: dict[str, Callable[[Any], str]] = {
     "Loader": of_loader,
     "Prediction": of_prediction,
     "Result": of_result,
+    "SampleExplanation": of_explanation,
     "Source": of_source,
 }
 """The view of each class, by its name."""

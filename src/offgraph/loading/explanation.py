@@ -1,0 +1,107 @@
+"""One sample of an epoch, made again: what was read, what was drawn, and what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from offgraph.core.display import NotebookView
+from offgraph.core.errors import OffgraphError
+from offgraph.core.random import Key
+from offgraph.loading.cached_samples import CachedSamples
+from offgraph.loading.maker import SampleMaker
+from offgraph.loading.samples import DatasetSamples, Samples, TrainingSample
+from offgraph.pipeline.failures import name_file
+from offgraph.recipe.compose import Compose
+from offgraph.sources.base import Label
+from offgraph.targets import Targets
+
+__all__ = ["SampleExplanation", "explain_sample"]
+
+
+@dataclass(frozen=True, eq=False)
+class SampleExplanation(NotebookView):
+    """How a sample of a batch came about. ``print`` says it in words, a notebook shows the images before and after.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, relative to the source's root.
+    epoch, index : int
+        Its address, as ``Batch.index`` says.
+    label : int, tuple of int, tuple of float, or None
+        As in `Item.label`.
+    given : Targets
+        Image and targets before the first step that is run: as read from the file, or as a built dataset stores them.
+    targets : Targets
+        After the recipe: what stands in the batch.
+    record : dict
+        What was drawn.
+    plan : str
+        How the recipe ran on this image.
+    converted : str or None
+        What was done to the image to bring it to the depth of the others.
+    """
+
+    name: str
+    epoch: int
+    index: int
+    label: Label | None
+    given: Targets
+    targets: Targets
+    record: dict[str, Any]
+    plan: str
+    converted: str | None
+
+    def __str__(self) -> str:
+        label = "" if self.label is None else f", label {self.label}"
+        lines = [f"{self.name}: index {self.index} of epoch {self.epoch}{label}"]
+        lines += [f"the image is {self.converted}"] if self.converted else []
+        return "\n".join([*lines, self.plan])
+
+    def __repr__(self) -> str:
+        given, made = (f"{t.image.array.dtype} {t.image.array.shape}" for t in (self.given, self.targets))
+        return f"<{self.name}, index {self.index} of epoch {self.epoch}: from {given} to {made}>"
+
+
+def explain_sample(maker: SampleMaker, epoch: int, index: int) -> SampleExplanation:
+    """Make a sample again, with what it was made of.
+
+    Raises
+    ------
+    OffgraphError
+        Where the image cannot be used; names it.
+    """
+    samples = maker.samples.files if isinstance(maker.samples, CachedSamples) else maker.samples
+    made = _made(maker, samples, maker.recipe, epoch, index)
+    if isinstance(samples, DatasetSamples):
+        stored = samples.dataset.read(index)
+        given = samples.given(stored, stored.image)
+        start = stored.start if samples.own_recipe else 0
+    else:
+        given, start = _made(maker, samples, Compose([]), epoch, index).targets, 0
+    key = Key(**made.record["key"])
+    recipe = maker.recipe
+    plan = recipe.explain(given.image.spec, key) if start == 0 else _drawn(made.record)
+    return SampleExplanation(
+        made.name, epoch, index, made.label, given, made.targets, made.record, plan, made.converted
+    )
+
+
+def _made(maker: SampleMaker, samples: Samples, recipe: Compose, epoch: int, index: int) -> TrainingSample:
+    try:
+        return samples.sample(index, recipe, maker.seed, epoch, maker.rules())
+    except OffgraphError as error:
+        named = name_file(error, samples.name(index))
+        if named is error:
+            raise
+        raise named from error
+
+
+def _drawn(record: dict[str, Any]) -> str:
+    """The steps of a record, with what was drawn for each."""
+    lines = [
+        f"{number}. {step['step']}: {', '.join(f'{name} {value}' for name, value in step['params'].items())}"
+        for number, step in enumerate(record["steps"], 1)
+    ]
+    return "\n".join(lines)
