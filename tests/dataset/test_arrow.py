@@ -20,7 +20,7 @@ import pytest
 from tests.support.made import class_folder, forge, image_file, paired_folder, recipe, tree
 
 import offgraph as og
-from offgraph.dataset import BuiltDataset
+from offgraph.dataset import BuiltDataset, arrow
 from offgraph.dataset.arrow_messages import record_batches
 
 pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'offgraph[arrow]'")
@@ -330,3 +330,18 @@ def test_a_batch_that_is_kept_holds_no_memory_that_was_read(photos: Path, tmp_pa
     gc.collect()
     assert len(held) == len(dataset) and not any(ref() is not None for ref in held)
     assert [record["key"]["index"] for batch in batches for record in batch.records]
+
+
+def test_record_batches_are_filled_in_place(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = []
+
+    def join(arrays: Any) -> Any:
+        joined.append(real(arrays))
+        return joined[-1]
+
+    real = arrow._joined
+    monkeypatch.setattr(arrow, "_joined", join)
+    og.build(photos, tmp_path / "out", [og.Resize((8, 8))], format="arrow", workers=2)
+    assert joined and all(isinstance(whole, np.ndarray) for whole in joined)  # bytes where they were copied

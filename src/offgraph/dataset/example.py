@@ -81,7 +81,9 @@ def encode_array(
         return Encoded(encode_png_fast(array), "png", array.shape, array.dtype.name, axes)
     values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     data = values.reshape(-1).view(np.uint8).data  # not copied: megabytes at a time
-    return Encoded(data, "raw", array.shape, array.dtype.name, axes, row if values is array else None)
+    if array.dtype != values.dtype or not array.flags.c_contiguous:
+        row = None  # these are other bytes than it has
+    return Encoded(data, "raw", array.shape, array.dtype.name, axes, row)
 
 
 def decode_array(data: bytes, described: dict[str, Any], max_pixels: int = MAX_PIXELS) -> np.ndarray:
