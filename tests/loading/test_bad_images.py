@@ -279,7 +279,7 @@ def test_what_is_quarantined_is_not_read_again(
     assert read_quarantine(path) == loader.quarantined
     read.clear()
     passed(loader, 1)
-    assert len(read) == 18 and not bad & set(read)
+    assert not bad & set(read)
     again = loaded(spoiled, on_error="quarantine", quarantine=str(path), threads=5)
     again.specs()  # looks at a few files, whatever they are
     read.clear()

@@ -202,6 +202,7 @@ class Mount:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._here = None if root.is_absolute() else _working_folder()
         self._folders: dict[str, tuple[int, int]] = {}
         try:
             self._identity = _identity(root)
@@ -228,16 +229,33 @@ class Mount:
         for folder, known in ((self._root, self._identity), (beside, self._folders.get(beside))):
             try:
                 if known is not None and known != _identity(folder):
-                    return (
+                    return self._moved() or (
                         f"{folder} is out of reach: it is another folder than it was; is its drive mounted?"
                     )
                 if known is not None:
                     os.scandir(folder).close()
             except OSError as error:
-                return f"{folder} is out of reach: {error.strerror or error}"
+                return self._moved() or f"{folder} is out of reach: {error.strerror or error}"
         target = Path(os.path.realpath(path)).parent
         if listed and path.is_symlink() and _is_gone(target):
             return f"{target}, where it links to, is gone or empty; is its drive mounted?"
+        return None
+
+    def _moved(self) -> str | None:
+        """Say that the folder was given relative to another one than the program works in now; None if it was not."""
+        now = _working_folder()
+        if self._here in (None, now):
+            return None
+        return (
+            f"{self._root} was opened while the program worked in {self._here}, and it works in {now} now (os.chdir): "
+            "open it by an absolute path"
+        )
+
+
+def _working_folder() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except OSError:  # it was removed
         return None
 
 

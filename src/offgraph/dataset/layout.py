@@ -7,15 +7,19 @@ from typing import Any
 
 from offgraph.core.axes import name_axes
 from offgraph.core.choices import Store
+from offgraph.core.errors import BuildError, StepError
 from offgraph.core.specs import ArraySpec
 from offgraph.pipeline.checks import check_alike, fit_mask
 from offgraph.pipeline.depth import to_depth
+from offgraph.pipeline.failures import BAD_FILE
 from offgraph.pipeline.probe import Reference, look_at_source
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
 from offgraph.targets import Image, Mask
 
 __all__ = ["Layout", "layout_of"]
+
+_OTHER_FORMAT = "build in a format that stores each mask with its own, such as 'webdataset'"
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Layout:
         check_alike(image.spec, self.like, self.image, recipe, kind="image")
         if mask is None or self.mask is None:
             return mask
-        mask = fit_mask(mask, self.mask.dtype, self.like)
+        mask = fit_mask(mask, self.mask.dtype, self.like, _OTHER_FORMAT)
         check_alike(mask.spec, self.like, self.mask, recipe, kind="mask")
         return mask
 
@@ -74,9 +78,15 @@ def layout_of(source: Source, recipe: Compose, store: Store, threads: int = 1) -
 
     They have one shape where the recipe gives one whatever the size of the files, as by `Resize` or a crop. Depth and
     channels are those of most of the images that are looked at, up to seven.
+
+    Raises
+    ------
+    BuildError
+        Where the recipe takes none of the images that can be read.
     """
     probes, _ = look_at_source(source, recipe, threads)
     if not probes:
+        _refuse_recipe(source, recipe)
         return None
     known = Reference.of(probes)
     end = recipe.stored(known.stored) if store == "integers" else len(recipe.steps)
@@ -86,6 +96,22 @@ def layout_of(source: Source, recipe: Compose, store: Store, threads: int = 1) -
         return None
     mask = None if known.mask is None else known.mask.resized(stored.size)
     return Layout(known.name, known.stored, stored, mask if isinstance(mask, ArraySpec) else None)
+
+
+def _refuse_recipe(source: Source, recipe: Compose) -> None:
+    """Raise the error of the recipe, where it takes none of the images; return where none can be read."""
+    typical = source.of_typical()
+    for number in range(len(typical)):
+        try:
+            read = typical.read(number)
+        except BAD_FILE:
+            continue
+        try:
+            recipe.output_spec(read.image.spec)
+        except StepError as error:
+            raise BuildError(
+                f"{read.item.name}: {error}. The recipe takes none of the {len(source):,} images of {source.where}"
+            ) from error
 
 
 def _described(spec: ArraySpec) -> dict[str, Any]:

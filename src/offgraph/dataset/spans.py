@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from offgraph.core.errors import BuildError
+from offgraph.core.machine import Read
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.output import inside, read_part
 from offgraph.dataset.schema import PLACES, parse, size_trouble
@@ -97,8 +98,8 @@ class SpanReader:
 
     Notes
     -----
-    The bytes of an example are compared with their digest the first time that this process reads them. Later reads fail
-    only where the file has become too short.
+    The bytes of an example are compared with their digest the first time that this process reads them, and again once
+    the file was written to: its size or its time of change is another then.
     """
 
     def __init__(self, root: Path, max_pixels: int) -> None:
@@ -112,6 +113,7 @@ class SpanReader:
         self._entry = {kind: numbers("l") for kind in _KINDS}
         self._stored: list[_Stored | None] = [None]
         self._known: dict[Any, int] = {}
+        self._stamps: dict[int, tuple[int, int]] = {}
         self._prepare()
 
     def _prepare(self) -> None:
@@ -203,18 +205,30 @@ class SpanReader:
 
     def _bytes(self, number: int, kind: Kind, start: int, length: int) -> np.ndarray:
         file = self._file[number]
-        opened = self._open.get(file) or self._opened(file)
-        # What a record says is not allocated before the file was once so long.
-        data = self._empty(length) if opened.reaches(start + length) else None
-        if data is None or not opened.read(data, start):
-            name = self._files[file]
-            raise BuildError(f"{name} does not hold the {length:,} bytes at {start:,} that its record says")
+        with Read(self._files[file]):
+            data = self._read(file, start, length)
         if not self._checked[kind][number]:
             digest = self._digests[kind][_DIGEST * number : _DIGEST * (number + 1)]
             if hashlib.sha256(data.data).digest() != digest:
                 raise BuildError(f"{self._files[file]} at {start} is not as it was written")
             self._checked[kind][number] = 1
         data.flags.writeable = False
+        return data
+
+    def _read(self, file: int, start: int, length: int) -> np.ndarray:
+        opened = self._open.get(file) or self._opened(file)
+        stamp = opened.stamp()
+        if self._stamps.setdefault(file, stamp) != stamp:  # somebody wrote into it
+            self._stamps[file] = stamp
+            for number, of in enumerate(self._file):
+                if of == file:
+                    for kind in _KINDS:
+                        self._checked[kind][number] = 0
+        # What a record says is not allocated before the file was once so long.
+        data = self._empty(length) if opened.reaches(start + length) else None
+        if data is None or not opened.read(data, start):
+            name = self._files[file]
+            raise BuildError(f"{name} does not hold the {length:,} bytes at {start:,} that its record says")
         return data
 
     def _empty(self, length: int) -> np.ndarray:
@@ -249,6 +263,11 @@ class _File:
         if end > self._length:
             self._length = os.fstat(self._handle.fileno()).st_size
         return end <= self._length
+
+    def stamp(self) -> tuple[int, int]:
+        """What tells that something wrote into it: its time of change, and its size."""
+        status = os.fstat(self._handle.fileno())
+        return status.st_mtime_ns, status.st_size
 
     def read(self, data: np.ndarray, start: int) -> bool:
         """Fill an array with the bytes from a position on; False where the file ends before."""

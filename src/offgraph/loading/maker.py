@@ -175,8 +175,18 @@ class SampleMaker:
             None for one that is left out.
         """
         made: list[TrainingSample | None] = [None] * len(numbers)
-        if rows is not None and not any(map(self._quarantined, numbers)):
-            made = self.samples.rows(numbers, rows, self.recipe, self.seed, epoch, self.rules())
+        if rows is not None:
+            places = [place for place, number in enumerate(numbers) if self._quarantined(number) is None]
+            found = self.samples.rows(
+                [numbers[place] for place in places],
+                [rows[place] for place in places],
+                self.recipe,
+                self.seed,
+                epoch,
+                self.rules(),
+            )
+            for place, sample in zip(places, found):
+                made[place] = sample
         return [
             self.sample(epoch, number, alike) if sample is None else sample
             for number, sample in zip(numbers, made)

@@ -88,10 +88,19 @@ def advice(kind: str, one: OpenSpec, other: OpenSpec, recipe: Compose) -> str:
     return "look at the last step that changes the size: it gives every image a size of its own"
 
 
-def fit_mask(mask: Mask, dtype: str, name: str) -> Mask:
+def fit_mask(mask: Mask, dtype: str, name: str, instead: str | None = None) -> Mask:
     """Bring a mask of labels to the dtype of its source's masks; every label keeps its number.
 
     A narrower mask is widened. A wider one is narrowed where all its labels fit.
+
+    Parameters
+    ----------
+    mask : Mask
+    dtype : str
+    name : str
+        Name of an image whose mask has that dtype, for the message.
+    instead : str, optional
+        What else to do where a label does not fit; to pass ``mask_dtype`` unless given.
 
     Raises
     ------
@@ -106,9 +115,10 @@ def fit_mask(mask: Mask, dtype: str, name: str) -> Mask:
         ends = int(mask.array.min()), int(mask.array.max())
         outside = [label for label in ends if not low <= label <= high]
         if outside:
+            instead = instead or f"pass mask_dtype={have.name!r}"
             raise StepError(
                 f"the mask is {have.name} and holds the label {outside[-1]}, but the masks of its source, such as that "
-                f"of {name}, are {want.name}, which ends at {high}; save all masks with the same dtype, or pass mask_dtype={have.name!r}"
+                f"of {name}, are {want.name}, which ends at {high}; save all masks with the same dtype, or {instead}"
             )
     return Mask(mask.array.astype(want), mask.axes)
 

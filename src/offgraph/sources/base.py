@@ -424,7 +424,10 @@ class Source(NotebookView, Sequence[Item]):
             page=how.page,
         )
         try:
-            image = Image(decoded.array, decoded.axes)
+            array = decoded.array
+            if array.dtype == np.float16:  # widened without rounding: no step works in so few digits
+                array = array.astype(np.float32)
+            image = Image(array, decoded.axes)
         except ValueError as error:
             raise DecodeError(f"{item.path}: {error}") from error
         targets: dict[str, Target] = {"image": image}
