@@ -192,3 +192,14 @@ def test_grain_draws_images_that_come_again_anew(photos: Path) -> None:
         og.ArgumentError, match="mix= mixes the images of a batch, and Grain makes its batches itself"
     ):
         og.Loader(photos, recipe(), one_hot=True, mix=og.MixUp()).grain()
+
+
+def test_a_benchmark_measures_parts_of_the_recipe_unfinished(photos: Path) -> None:
+    options: dict[str, Any] = {
+        "one_hot": True,
+        "mix": og.MixUp(),
+        "dtype": "float16",
+        "data_format": "channels_first",
+    }
+    report = og.Loader(photos, recipe(), batch_size=4, **options).benchmark(seconds=0.2)
+    assert [part.name for part in report.parts][-1] == "store in batches"

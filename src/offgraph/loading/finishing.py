@@ -13,7 +13,7 @@ from offgraph.loading.batch import Batch
 from offgraph.loading.mixing import Mixing
 from offgraph.pipeline.buffers import Buffers
 
-__all__ = ["DataFormat", "Finishing", "ImageDtype", "parse_data_format", "parse_image_dtype"]
+__all__ = ["UNFINISHED", "DataFormat", "Finishing", "ImageDtype", "parse_data_format", "parse_image_dtype"]
 
 ImageDtype = Literal["float32", "float16", "bfloat16", "uint8"]
 """What the images of a batch may be converted to."""
@@ -109,6 +109,8 @@ class Finishing:
         )
 
 
+UNFINISHED = Finishing(None, None, "channels_last")
+"""Leaves batches as they are."""
 _DIGITS = {"float32": 24, "float16": 11, "bfloat16": 8}
 """Bits of the largest whole numbers below which none is skipped."""
 

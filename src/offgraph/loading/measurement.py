@@ -30,6 +30,7 @@ from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec, spec_of
 from offgraph.formats.decoding import read_bytes
 from offgraph.loading.benchmark_report import BenchmarkReport, MeasuredPart, ModelTiming, part_times
+from offgraph.loading.finishing import UNFINISHED
 from offgraph.loading.samples import DatasetSamples, FileSamples
 from offgraph.pipeline.workers import ordered_map
 from offgraph.plan.draw import draw
@@ -43,7 +44,7 @@ from offgraph.sources.base import count_of
 
 if TYPE_CHECKING:
     from offgraph.loading.loader import Loader
-    from offgraph.loading.maker import SampleMaker
+from offgraph.loading.maker import SampleMaker
 
 __all__ = ["FRAMEWORKS", "measure", "operations_of"]
 
@@ -268,6 +269,8 @@ class _Benchmark:
         other = self.loader.take(-(-count // size))
         other.recipe, other.threads, other.batch_size = recipe, threads, size
         other._maker = self.maker.with_recipe(recipe)
+        if recipe is not self.loader.recipe:  # mixing and dtype need not fit the images of a part of it
+            other._finishing = UNFINISHED
         return other
 
     def _in_batches(self, recipe: Compose) -> Callable[[int], float]:
