@@ -197,7 +197,7 @@ class BenchmarkReport(NotebookView):
     def summary(self) -> str:
         """What was measured, in a line."""
         return (
-            f"{printable(self.source)}: {count_of(self.images, 'image')}"
+            f"{printable(self.source)}: {count_of(self.images, 'image')} measured"
             + (f" ({self.left_out:,} of them left out)" if self.left_out else "")
             + f" in batches of {self.batch_size}; "
             f"{self.one:,.0f} images/s on 1 thread"

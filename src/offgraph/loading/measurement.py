@@ -30,6 +30,7 @@ from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec, spec_of
 from offgraph.formats.decoding import read_bytes
 from offgraph.loading.benchmark_report import BenchmarkReport, MeasuredPart, ModelTiming, part_times
+from offgraph.loading.cached_samples import CachedSamples
 from offgraph.loading.finishing import UNFINISHED
 from offgraph.loading.samples import DatasetSamples, FileSamples
 from offgraph.pipeline.workers import ordered_map
@@ -163,12 +164,13 @@ class _Stage:
 
     Parameters
     ----------
-    name : str
+    part : MeasuredPart
+        The last part of it, without its times.
     run : callable
         Does it for all images of the sample with so many threads, and returns the seconds per image.
     """
 
-    name: str
+    part: MeasuredPart
     run: Callable[[int], float]
 
 
@@ -309,24 +311,18 @@ class _Benchmark:
     def report(self, step: Step | None, framework: str) -> BenchmarkReport:
         """Run all measurements in turn, several times, and take their medians."""
         loader, recipe = self.loader, self.loader.recipe
-        alone, batches = self._singly(self.whole), self._in_batches(recipe)
+        batches = self._in_batches(recipe)
         counts = [1, loader.threads] if loader.threads > 1 else [1]
-        alone(loader.threads), batches(loader.threads)  # caches of files and tables are filled
-        together = batches(loader.threads) < _FASTER * alone(loader.threads)
-        stages: list[_Stage] = []
-        read = self._read()
-        if read is not None:
-            stages.append(_Stage("read", read))
-        for name, stop in (("decode", self.start), *((one.name, one.stop) for one in self.operations)):
-            cut = self._prefix(stop)
-            whole = together and self._one_shape(stop)
-            stages.append(
-                _Stage(name, self._in_batches(cut) if whole else self._singly(self.maker.with_recipe(cut)))
-            )
-        stages.append(_Stage("the loader", batches))
+        for threads in counts:
+            batches(threads)  # caches are filled, processes are started
+        stages = self._stages(batches)
         medians = _medians(stages, counts, self.seconds)
-        times = {threads: [1000 * t for t in part_times(found)] for threads, found in medians.items()}
-        parts = self._parts(stages, times[1], times[loader.threads])
+        # The loader is the truth: what takes longer alone than all of it together takes no longer than that in it.
+        one, many = (
+            part_times([1000 * min(time, found[-1]) for time in found])
+            for found in (medians[1], medians[loader.threads])
+        )
+        parts = [replace(stage.part, one=a, many=b) for stage, a, b in zip(stages, one, many, strict=True)]
         if framework != "numpy":
             handed = 1000 * self._handing_over(framework)
             parts.append(MeasuredPart("hand over", "hand over", handed, handed))
@@ -344,22 +340,33 @@ class _Benchmark:
             model=None if step is None else self._model(step, framework),
         )
 
-    def _parts(
-        self, stages: Sequence[_Stage], one: Sequence[float], many: Sequence[float]
-    ) -> list[MeasuredPart]:
-        operations: Iterator[Operation] = iter(self.operations)
-        parts: list[MeasuredPart] = []
-        for stage, alone, shared in zip(stages, one, many, strict=True):
-            if stage.name in ("read", "decode") and len(parts) < 2 and stage is not stages[-1]:
-                both = stage.name == "decode" and stages[0] is stage
-                name = "read and decode" if both else stage.name
-                parts.append(MeasuredPart(name, "read" if stage.name == "read" else "decode", alone, shared))
-            elif stage is stages[-1]:
-                parts.append(MeasuredPart("store in batches", "store", alone, shared))
-            else:
-                here = next(operations)
-                parts.append(MeasuredPart(here.name, "operation", alone, shared, here.python, here.drawn))
-        return parts
+    def _stages(self, batches: Callable[[int], float]) -> list[_Stage]:
+        """All the work up to each point, the whole of it last, which is `batches`."""
+        if isinstance(self.samples, CachedSamples):  # another recipe would not find its images in the cache
+            done = self.samples.resumed.done
+            names = ", ".join(
+                ["images from the cache", *(one.name for one in self.operations if one.stop > done)]
+            )
+            return [_Stage(MeasuredPart(names, "operation", 0, 0, drawn=True), batches)]
+        alone = self._singly(self.whole)
+        threads = self.loader.threads
+        alone(threads)
+        together = batches(threads) < _FASTER * alone(threads)
+
+        def upto(stop: int) -> Callable[[int], float]:
+            cut = self._prefix(stop)
+            if together and self._one_shape(stop):
+                return self._in_batches(cut)
+            return self._singly(self.maker.with_recipe(cut))
+
+        read = self._read()
+        stages = [] if read is None else [_Stage(MeasuredPart("read", "read", 0, 0), read)]
+        name = "decode" if stages else "read and decode"
+        stages.append(_Stage(MeasuredPart(name, "decode", 0, 0), upto(self.start)))
+        for here in self.operations:
+            part = MeasuredPart(here.name, "operation", 0, 0, here.python, here.drawn)
+            stages.append(_Stage(part, upto(here.stop)))
+        return [*stages, _Stage(MeasuredPart("store in batches", "store", 0, 0), batches)]
 
     def _feed(self, loader: Loader, framework: str, images: int) -> Iterator[Any]:
         """Batches as the framework gets them."""
