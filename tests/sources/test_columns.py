@@ -117,11 +117,19 @@ def test_many_files_take_little_memory(tmp_path: Path) -> None:
         (tmp_path / ("cat", "dog")[number % 2] / f"img_{number:07}.png").hardlink_to(
             tmp_path / "cat" / "img_0000000.png"
         )
-    tracemalloc.start()
-    source = og.open_source(tmp_path)
-    held, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert held < 60 * 10_000 and peak < 290 * 10_000
-    assert len(source) == 10_000 and source.class_names == ("cat", "dog")
-    assert list(source.names())[:3] == [f"cat/img_{2 * n:07}.png" for n in range(3)]
-    assert source.items[-1] == Item("dog/img_0009999.png", tmp_path / "dog/img_0009999.png", 1)
+    (tmp_path.parent / f"{tmp_path.name}.csv").write_text(
+        "path,label\n"
+        + "".join(f"{('cat', 'dog')[n % 2]}/img_{n:07}.png,{('cat', 'dog')[n % 2]}\n" for n in range(10_000))
+    )
+    opened = []
+    for path, options in ((tmp_path, {}), (tmp_path.parent / f"{tmp_path.name}.csv", {"root": tmp_path})):
+        tracemalloc.start()
+        source = og.open_source(path, **options)
+        held, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert held < 60 * 10_000 and peak < 290 * 10_000
+        opened.append(source)
+    folder, table = opened
+    assert len(folder) == 10_000 and folder.class_names == ("cat", "dog")
+    assert list(folder.names())[:3] == [f"cat/img_{2 * n:07}.png" for n in range(3)]
+    assert {item.name: item.label for item in folder} == {item.name: item.label for item in table}

@@ -6,14 +6,14 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from offgraph.core.choices import Task
 from offgraph.core.errors import SourceError
 from offgraph.sources.base import Label, refuse_classes
 from offgraph.sources.names import class_order, named, nfc, printable, warn_caller, warn_of_likeness
 
-__all__ = ["Labels", "Row", "read_labels"]
+__all__ = ["Labels", "Row", "Rows", "read_labels"]
 
 _FEW = 20  # up to this many different whole numbers are classes without a question, unless each row has another one
 _FEW_WITH_GAPS = (
@@ -38,6 +38,38 @@ class Row:
     cells: dict[str, str]
 
 
+class Rows(Sequence[Row]):
+    """The rows of a table, in columns; each row is made when it is asked for.
+
+    Parameters
+    ----------
+    lines : sequence of int
+        The line of each row in the file.
+    columns : dict of list of str
+        Cells by column.
+    """
+
+    def __init__(self, lines: Sequence[int], columns: dict[str, list[str]]) -> None:
+        self.lines, self.columns = lines, columns
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return self.taken(range(*index.indices(len(self))))
+        return Row(self.lines[index], {name: cells[index] for name, cells in self.columns.items()})
+
+    def taken(self, indices: Sequence[int]) -> Rows:
+        """Return some of them."""
+        columns = {name: [cells[i] for i in indices] for name, cells in self.columns.items()}
+        return Rows([self.lines[i] for i in indices], columns)
+
+
 @dataclass(frozen=True)
 class Labels:
     """The labels of all rows, and what they mean."""
@@ -53,12 +85,18 @@ class _Columns:
     """The columns that hold what there is to learn, and where they stand, for messages."""
 
     table: str
-    rows: Sequence[Row]
+    rows: Rows
     names: tuple[str, ...]
 
     @property
     def cells(self) -> list[str]:
-        return [row.cells[self.names[0]] for row in self.rows]
+        return self.rows.columns[self.names[0]]
+
+    @property
+    def first_empty(self) -> Row | None:
+        """The first row without a label."""
+        cells = self.cells
+        return self.rows[cells.index("")] if "" in cells else None
 
     def error(self, row: Row, text: str) -> SourceError:
         return SourceError(f"{self.table}, row {row.line}: {text}")
@@ -72,7 +110,7 @@ class _Columns:
 
 def read_labels(
     table: str,
-    rows: Sequence[Row],
+    rows: Rows,
     others: tuple[str, ...],
     *,
     task: Task | None,
@@ -85,7 +123,7 @@ def read_labels(
     ----------
     table : str
         For messages.
-    rows : sequence of Row
+    rows : Rows
     others : tuple of str
         Columns with names that mean nothing here: all but path, label, mask and group.
     task, class_names, targets
@@ -98,7 +136,7 @@ def read_labels(
     """
     if task == "segment":
         return Labels((None,) * len(rows))
-    header = rows[0].cells
+    header = rows.columns
     if targets is None:
         targets = ("label",) if "label" in header else _unnamed_targets(table, rows, others, task)
     if not targets:
@@ -123,12 +161,10 @@ def read_labels(
     return reads[task]()
 
 
-def _unnamed_targets(
-    table: str, rows: Sequence[Row], others: tuple[str, ...], task: Task | None
-) -> tuple[str, ...]:
+def _unnamed_targets(table: str, rows: Rows, others: tuple[str, ...], task: Task | None) -> tuple[str, ...]:
     """Columns to learn where none is called label: none, unless a task is asked for that all the others fit."""
     columns = _Columns(table, rows, others)
-    values = {row.cells[name] for row in rows for name in others}
+    values = {cell for name in others for cell in rows.columns[name]}
     flags = len(others) > 1 and values <= {"0", "1"}
     numbers = bool(others) and all(map(_NUMBER.fullmatch, values))
     if task is None:
@@ -159,7 +195,7 @@ def _unnamed_targets(
         return others
     like = [name for name in others if name.casefold() in _LIKE_LABEL]
     example = (like or [*others, "age"])[0]
-    known = f"; columns are {named(rows[0].cells, 20)}" if others else ""
+    known = f"; columns are {named(rows.columns, 20)}" if others else ""
     raise SourceError(
         f"{table}: task={task!r}, but there is no column label: say which columns to learn, such as "
         f"targets=['{printable(example)}']{known}"
@@ -170,7 +206,7 @@ def _unnamed_targets(
 
 
 def _task_of_several(columns: _Columns) -> Task:
-    values = {row.cells[name] for row in columns.rows for name in columns.names}
+    values = {cell for name in columns.names for cell in columns.rows.columns[name]}
     if values <= {"0", "1"}:
         raise columns.question(
             "hold only 0 and 1",
@@ -182,7 +218,7 @@ def _task_of_several(columns: _Columns) -> Task:
 
 
 def _task_of_one(columns: _Columns, class_names: tuple[str, ...] | None) -> Task:
-    empty = next((row for row in columns.rows if not row.cells[columns.names[0]]), None)
+    empty = columns.first_empty
     if empty is not None:
         raise columns.error(
             empty,
@@ -301,9 +337,9 @@ def _numbered(columns: _Columns, found: set[str], class_names: tuple[str, ...] |
 
 
 def _classify(columns: _Columns, class_names: tuple[str, ...] | None) -> Labels:
-    for row in columns.rows:
-        if not row.cells[columns.names[0]]:
-            raise columns.error(row, f"no label for {printable(row.cells['path'])}")
+    row = columns.first_empty
+    if row is not None:
+        raise columns.error(row, f"no label for {printable(row.cells['path'])}")
     cells = [nfc(cell) for cell in columns.cells]
     number = _numbered(columns, set(cells), class_names)
     return Labels(tuple(number[cell] for cell in cells), "classify", tuple(number))

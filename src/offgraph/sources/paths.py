@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from offgraph.core.errors import SourceError
@@ -24,6 +25,8 @@ class Place:
     home: str
     root: Path
     called: str
+    folders: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Real paths of the folders met so far."""
 
     @classmethod
     def of(cls, root: Path, called: str) -> Place:
@@ -45,6 +48,11 @@ class Place:
         SourceError
             Where it is not a path, or it, or a link on it, leads out of the folder.
         """
+        name, real = self.locate(value, where)
+        return name, self.root / name, real
+
+    def locate(self, value: str, where: str) -> tuple[str, str]:
+        """Name and real path, as `find` gives them."""
         if not value:
             raise SourceError(f"{where}: an empty path")
         if "\0" in value:
@@ -54,36 +62,56 @@ class Place:
         value = _as_on_disk(self.home, value)
         plain = os.path.normpath(os.path.join(self.home, value))  # noqa: PTH118  # pathlib keeps the ..
         try:
-            real = os.path.realpath(plain)
+            real = self._real(plain)
         except OSError as error:
             raise SourceError(f"{where}: {value!r:.200}: {error.strerror or error}") from error
-        for candidate in (plain, real):
-            if os.path.commonpath((self.home, candidate)) != self.home or candidate == self.home:
-                raise SourceError(
-                    f"{where}: {value!r:.200} leads out of {self.shown}; if the images lie elsewhere, {_ROOT_ADVICE}"
-                )
-        name = Path(plain).relative_to(self.home).as_posix()
-        return name, self.root / name, real
+        begin = self.home if self.home.endswith(os.sep) else self.home + os.sep
+        if not (plain.startswith(begin) and real.startswith(begin)):
+            raise SourceError(
+                f"{where}: {value!r:.200} leads out of {self.shown}; if the images lie elsewhere, {_ROOT_ADVICE}"
+            )
+        return plain[len(begin) :].replace(os.sep, "/"), real
 
-    @property
-    def shown(self) -> str:
-        """The folder, for messages."""
-        return self.called + printable(self.root)
+    def _real(self, path: str) -> str:
+        """The real path, with one call per file for all but links: folders are looked at once."""
+        folder, name = os.path.split(path)
+        if folder not in self.folders:
+            self.folders[folder] = os.path.realpath(folder)
+        beside = self.folders[folder]
+        here = beside + name if beside.endswith(os.sep) else f"{beside}{os.sep}{name}"
+        try:
+            status = os.lstat(here)  # no Path for each of many
+        except (OSError, ValueError):
+            return os.path.realpath(path)
+        return here if not _may_lead_elsewhere(status) else os.path.realpath(here)
 
-    def must_hold_one_of(self, where: str, found: Sequence[tuple[str, str]]) -> None:
+    def must_hold_one_of(self, where: str, found: Iterable[tuple[str, str]], count: int) -> None:
         """Refuse names and real paths of which not one is there: they are relative to another folder.
 
         Raises
         ------
         SourceError
         """
-        if any(os.path.lexists(real) for _, real in found):  # the first, of all but a few files
-            return
-        what = "the image" if len(found) == 1 else f"not one of the {len(found):,} images"
-        there = "is not there" if len(found) == 1 else "is there"
+        first = None
+        for one in found:
+            if os.path.lexists(one[1]):  # the first, of all but a few files
+                return
+            first = first or one
+        what = "the image" if count == 1 else f"not one of the {count:,} images"
+        there = "is not there" if count == 1 else "is there"
         raise SourceError(
-            f"{where}: {what} {there}, such as {printable(found[0][0])!r} in {self.shown}; {_ROOT_ADVICE}"
+            f"{where}: {what} {there}, such as {printable((first or ('',))[0])!r} in {self.shown}; {_ROOT_ADVICE}"
         )
+
+    @property
+    def shown(self) -> str:
+        """The folder, for messages."""
+        return self.called + printable(self.root)
+
+
+def _may_lead_elsewhere(status: os.stat_result) -> bool:
+    """Whether a file is a link; on Windows, a reparse point of any kind."""
+    return stat.S_ISLNK(status.st_mode) or bool(getattr(status, "st_reparse_tag", 0))
 
 
 def _as_on_disk(home: str, value: str) -> str:

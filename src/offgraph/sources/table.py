@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Sequence
+import itertools
+import os
+from array import array
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TextIO
+
+import numpy as np
 
 from offgraph.core.errors import SourceError
 from offgraph.core.tables import delimiter_of, restored
 from offgraph.sources.base import MASK_ADVICE, Item, Source, printable
-from offgraph.sources.labels import Labels, Row, read_labels
+from offgraph.sources.columns import Names
+from offgraph.sources.items import ItemColumns
+from offgraph.sources.labels import Labels, Rows, read_labels
 from offgraph.sources.names import warn_caller
 from offgraph.sources.paths import Place
 from offgraph.sources.reading import LabelOptions, Reading
@@ -18,6 +25,7 @@ from offgraph.sources.walk import LeftOut, refused
 
 __all__ = ["open_table"]
 
+_TEXTS_KEPT = 100_000
 _KNOWN = ("path", "label", "mask", "group")
 
 
@@ -41,22 +49,31 @@ def open_table(table: Path, reading: Reading, wanted: LabelOptions, root: Path |
     if not rows:
         raise SourceError(f"{where}: no rows below the header")
     place = Place.of(root or table.parent, "root=" if root is not None else "the table's folder ")
-    found: list[tuple[str, Path, str, Path | None]] = []
-    for row in rows:
-        here = f"{where}, row {row.line}"
-        name, path, real = place.find(row.cells["path"], here)
-        mask = place.find(row.cells["mask"], here)[1] if row.cells.get("mask") else None
-        found.append((name, path, real, mask))
-    place.must_hold_one_of(where, [(name, real) for name, _, real, _ in found])
+    names: list[str] = []
+    files = array("q")  # hashes of real paths: the paths themselves would take as much as all else
+    missing: list[tuple[str, str]] = []
+    there = False
+    for line, path in zip(rows.lines, rows.columns["path"]):
+        name, real = place.locate(path, f"{where}, row {line}")
+        names.append(path if name == path else name)  # one text where they are the same
+        files.append(hash(real))
+        if not there:
+            there = os.path.lexists(real)
+            missing.append((name, real))
+    if not there:
+        place.must_hold_one_of(where, missing, len(names))
+    masks = _masks(where, rows, place)
     left_out = LeftOut()
-    if any(mask is not None for *_, mask in found):
-        bare = [row.line for row, (*_, mask) in zip(rows, found, strict=True) if mask is None]
+    if masks is not None:
+        bare = [line for line, mask in zip(rows.lines, masks) if mask is None]
         if bare and reading.missing_mask == "error":
             raise SourceError(f"{where}, {_in_rows(bare)}: no mask, and other rows have one; {MASK_ADVICE}")
         if bare and reading.missing_mask == "skip":
-            left_out.add("without a mask", *(one[0] for one in found if one[-1] is None))
-            kept = [i for i, (*_, mask) in enumerate(found) if mask is not None]
-            rows, found = [rows[i] for i in kept], [found[i] for i in kept]
+            left_out.add("without a mask", *(name for name, mask in zip(names, masks) if mask is None))
+            kept = [i for i, mask in enumerate(masks) if mask is not None]
+            names, masks = [names[i] for i in kept], [masks[i] for i in kept]
+            files = array("q", [files[i] for i in kept])
+            rows = rows.taken(kept)
     others = tuple(name for name in header if name not in _KNOWN)
     parsed = (
         Labels((None,) * len(rows))
@@ -65,22 +82,40 @@ def open_table(table: Path, reading: Reading, wanted: LabelOptions, root: Path |
             where, rows, others, task=wanted.task, class_names=wanted.class_names, targets=wanted.targets
         )
     )
-    names, copies = _identities(where, rows, [(one[0], one[2]) for one in found], parsed, wanted.repeats)
-    items = tuple(
-        Item(name, path, label, mask, row.cells.get("group") or None, copy_of)
-        for name, (_, path, _, mask), label, row, copy_of in zip(
-            names, found, parsed.values, rows, copies, strict=True
+    groups = rows.columns.get("group", ())
+    items: Sequence[Item]
+    if (
+        masks is None
+        and not any(groups)
+        and parsed.task in ("classify", None)
+        and _distinct(map(hash, names))
+    ):
+        labels = None if parsed.task is None else np.array(parsed.values, np.int32)
+        links = _links(place, names, files)
+        items = ItemColumns(place.root, Names(names), labels, links)
+    else:
+        reals = [place.locate(path, where)[1] for path in names]
+        own_names, copies = _identities(where, rows, list(zip(names, reals)), parsed, wanted.repeats)
+        items = tuple(
+            Item(
+                name,
+                place.root / path,
+                label,
+                None if masks is None else masks[i],
+                (groups[i] or None) if groups else None,
+                copies[i],
+            )
+            for i, (name, path, label) in enumerate(zip(own_names, names, parsed.values, strict=True))
         )
-    )
     if parsed.task is None:
-        wanted.check_task(where, has_classes=False, has_masks=any(item.mask is not None for item in items))
+        wanted.check_task(where, has_classes=False, has_masks=masks is not None)
     return Source(
         items,
         parsed.class_names,
         place.root,
         reading,
         left_out.counts,
-        columns={name: tuple(row.cells[name] for row in rows) for name in others},
+        columns={name: tuple(rows.columns[name]) for name in others},
         table=table,
         task=parsed.task or wanted.task,
         target_names=parsed.target_names,
@@ -88,8 +123,42 @@ def open_table(table: Path, reading: Reading, wanted: LabelOptions, root: Path |
     )
 
 
+def _distinct(hashes: Iterable[int]) -> bool:
+    """Whether all differ."""
+    found = np.sort(np.fromiter(hashes, np.int64))
+    return bool((found[1:] != found[:-1]).all())
+
+
+def _links(place: Place, names: Sequence[str], files: Sequence[int]) -> np.ndarray | None:
+    """For each name the number of the first one with the same real path, -1 where it is the first; None without any."""
+    if _distinct(files):
+        return None
+    found = np.array(files, np.int64)
+    _, group, counts = np.unique(found, return_inverse=True, return_counts=True)
+    again = np.flatnonzero(counts[group] > 1)
+    if not again.size:
+        return None
+    copies = np.full(len(names), -1, np.int32)
+    first: dict[str, int] = {}
+    for number in again.tolist():
+        original = first.setdefault(place.locate(names[number], "")[1], number)
+        if original != number:
+            copies[number] = original
+    return copies
+
+
+def _masks(where: str, rows: Rows, place: Place) -> list[Path | None] | None:
+    """The mask of each row; None where no row has one."""
+    cells = rows.columns.get("mask")
+    if cells is None or not any(cells):
+        return None
+    return [
+        place.find(cell, f"{where}, row {line}")[1] if cell else None for line, cell in zip(rows.lines, cells)
+    ]
+
+
 def _identities(
-    where: str, rows: Sequence[Row], paths: Sequence[tuple[str, str]], parsed: Labels, repeats: bool | None
+    where: str, rows: Rows, paths: Sequence[tuple[str, str]], parsed: Labels, repeats: bool | None
 ) -> tuple[list[str], list[str | None]]:
     """Give each row a name of its own, and say which other name has the same file; `paths` are names and real paths."""
     first: dict[str, int] = {}
@@ -107,7 +176,7 @@ def _identities(
             copies.append(None if original == path else original)
             continue
         other = first[path]
-        stands = f"{where}, row {rows[i].line}: {printable(path)} stands in row {rows[other].line} already"
+        stands = f"{where}, row {rows.lines[i]}: {printable(path)} stands in row {rows.lines[other]} already"
         if parsed.task in ("classify", "multilabel") and parsed.values[i] != parsed.values[other]:
             raise SourceError(
                 f"{stands}, with another label; several labels of one image are one row, 'cat|dog', read with "
@@ -122,7 +191,7 @@ def _identities(
         names.append(f"{path}#{following}")
         taken.add(names[-1])
         copies.append(original)
-        again.append(rows[i].line)
+        again.append(rows.lines[i])
     if again and repeats is None:
         warn_caller(
             f"{where}, {_in_rows(again)}: paths that stand in earlier rows already; each row is taken as an item, and "
@@ -132,42 +201,69 @@ def _identities(
     return names, copies
 
 
-def _in_rows(lines: list[int]) -> str:
+def _in_rows(lines: Sequence[int]) -> str:
     shown = ", ".join(map(str, lines[:5]))
     more = f" and {len(lines) - 5:,} more" if len(lines) > 5 else ""
     return f"row{'' if len(lines) == 1 else 's'} {shown}{more}"
 
 
-def _read_rows(table: Path) -> tuple[list[str], list[Row]]:
+def _read_rows(table: Path) -> tuple[list[str], Rows]:
     """Column names, and the rows; those without any text are left out."""
     where = printable(table)
     try:
-        text = table.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            f"{where}: not UTF-8 text at byte {error.start}; save the table as UTF-8"
-        ) from error
+        with table.open(encoding="utf-8-sig") as file:
+            return _parsed_rows(where, file)
+    except UnicodeDecodeError:
+        try:
+            table.read_text("utf-8-sig")  # as a whole, to know the byte
+        except UnicodeDecodeError as error:
+            raise SourceError(
+                f"{where}: not UTF-8 text at byte {error.start}; save the table as UTF-8"
+            ) from error
+        raise
     except OSError as error:
         raise refused(table, error) from error
-    first = text.partition("\n")[0]
-    delimiter = delimiter_of(first)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+
+
+def _parsed_rows(where: str, file: TextIO) -> tuple[list[str], Rows]:
+    first = file.readline()
+    reader = csv.reader(
+        itertools.chain([first], file), delimiter=delimiter_of(first.rstrip("\n")), strict=True
+    )
+    problem = None
+    lines = array("q")
+    cells: list[list[str]] = []
     try:
         header = [name.strip() for name in next(reader, [])]
-        lines = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
+        sound = "path" in header and len(set(header)) == len(header)
+        cells = [[] for _ in header]
+        known: list[dict[str, str]] = [{} for _ in header]
+        plain = [name in ("path", "mask") for name in header]
+        for values in reader:
+            values = [value.strip() for value in values]
+            if not any(values) or not sound or problem:
+                continue
+            if len(values) != len(header):
+                problem = f"{where}, row {reader.line_num}: {len(values)} values for {len(header)} columns"
+                continue
+            lines.append(reader.line_num)
+            for column, value, texts, as_it_is in zip(cells, values, known, plain):
+                if as_it_is:
+                    column.append(value)
+                else:  # a text that stands in many rows is kept once
+                    text = texts.get(value)
+                    if text is None:
+                        text = restored(value)
+                        if len(texts) < _TEXTS_KEPT:
+                            texts[value] = text
+                    column.append(text)
     except csv.Error as error:
         raise SourceError(f"{where}, row {reader.line_num}: {error}") from error
-    if "path" not in header or len(set(header)) < len(header):
+    if not sound:
         raise SourceError(
             f"{where}: the first row must name the columns, each once, one of them 'path' "
             f"(and 'label', if there is one); it is {first.strip()[:200]!r}"
         )
-    rows = []
-    for line, values in lines:
-        if len(values) != len(header):
-            raise SourceError(f"{where}, row {line}: {len(values)} values for {len(header)} columns")
-        cells = dict(zip(header, (value.strip() for value in values), strict=True))
-        rows.append(
-            Row(line, {name: v if name in ("path", "mask") else restored(v) for name, v in cells.items()})
-        )
-    return header, rows
+    if problem:
+        raise SourceError(problem)
+    return header, Rows(lines, dict(zip(header, cells)))
