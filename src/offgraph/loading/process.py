@@ -172,6 +172,8 @@ class LoaderProcess:
         """
         here, there = socket.socketpair()
         channel = Channel(here)
+        taken = 0
+        self._returns.flush()
         try:
             with there, self._lock:
                 self._channel.send({"ahead": ahead}, _pickled(made), [there.fileno()])
@@ -180,7 +182,11 @@ class LoaderProcess:
                     "this pass was begun", "begin another one in this process, with iter(loader)"
                 )
                 frame = _received(channel)
-                batch = self._taken(frame, channel)
+                batch = self._taken(frame)
+                taken += 1
+                if not channel.pending:  # one system call for all that came with one
+                    self._say_taken(channel, taken)
+                    taken = 0
                 self._tell(frame.header)
                 if "error" in frame.header:
                     raise _error(frame)
@@ -193,7 +199,9 @@ class LoaderProcess:
             if not _is_ending():
                 raise self._lost() from None
         finally:
+            self._say_taken(channel, taken)
             channel.close()
+            self._returns.flush()
 
     def end(self) -> None:
         """End the process; a pass in progress ends with an error."""
@@ -217,8 +225,17 @@ class LoaderProcess:
         if os.getpid() != self._returns.process_id:  # the sockets are the parent's
             raise OffgraphError(f"{what} before the process forked: {instead}")
 
-    def _taken(self, frame: Frame, channel: Channel) -> Batch | None:
-        """Make the batch of a frame and say so: from then on its segments are given back by this side alone."""
+    def _say_taken(self, channel: Channel, count: int) -> None:
+        """Say how many frames were taken: their segments are given back by this side alone."""
+        try:
+            if count:
+                channel.signal(count)
+        except BaseException:  # Ctrl-C: the other side would use again what is held here
+            self.end()
+            raise
+
+    def _taken(self, frame: Frame) -> Batch | None:
+        """Make the batch of a frame."""
         try:
             for number, handle in zip(frame.header.get("mapped", ()), frame.handles, strict=True):
                 self._borrowed.map(number, handle)
@@ -226,7 +243,6 @@ class LoaderProcess:
             if "batch" in frame.header:
                 batch = unpack(frame.header["batch"], frame.body, self._borrowed, self._records_of)
             self._borrowed.discard(frame.header.get("discarded", ()))
-            channel.signal()
         except BaseException:  # Ctrl-C as well: it is not known what was taken, so nothing more is
             self.end()
             raise

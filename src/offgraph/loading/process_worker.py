@@ -135,7 +135,7 @@ class _ServedPass:
 
     def __init__(self, server: _Server, channel: Channel, described: bytes, ahead: int) -> None:
         self._server, self._channel, self._described = server, channel, described
-        self._places = threading.Semaphore(ahead)
+        self._places = threading.Semaphore(ahead + 1)  # what was taken is said a batch late
         self._sent: deque[_Sent] = deque()
         self._reported: dict[str, dict[str, Any]] = {}
         self._stop = threading.Event()

@@ -125,10 +125,10 @@ class Channel:
         header, body, _ = _LENGTHS.unpack_from(self._data)
         return len(self._data) >= _LENGTHS.size + header + body
 
-    def signal(self) -> None:
-        """Send one byte outside any frame; `signals` counts them. Nothing happens where the other side is gone."""
+    def signal(self, count: int = 1) -> None:
+        """Send bytes outside any frame; `signals` counts them. Nothing happens where the other side is gone."""
         with suppress(OSError):  # the next frame says so
-            self._socket.send(b".")
+            self._socket.send(b"." * count)
 
     def signals(self) -> int:
         """Wait for bytes of `signal`; 0 once the other side is gone."""

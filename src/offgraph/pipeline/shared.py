@@ -31,6 +31,10 @@ __all__ = ["BorrowedBuffers", "Location", "Returns", "SharedBuffers", "read_retu
 
 _RETURN = struct.Struct("<Bq")
 """What is given back through the pipe: its kind and its number. Writes of so few bytes never mix."""
+_TOGETHER = 8
+"""Things that are given back at a time: the segments and records of four batches."""
+_MOST_WRITTEN = 4000
+"""Bytes of one write; it has to be whole, whatever other threads write."""
 _MOST_HELD = 64
 """Segments that a holder has at a time, each with a file descriptor in both processes; what comes on top is copied."""
 
@@ -204,13 +208,26 @@ class Returns:
 
     def __init__(self, handle: int) -> None:
         self._handle: int | None = handle
+        self._waiting: deque[tuple[int, int]] = deque()
         self.process_id = os.getpid()
 
     def give(self, kind: int, number: int) -> None:
-        """Give back something of a kind (0 to 255). A forked child gives nothing back: the parent still has it."""
-        if self._handle is not None and os.getpid() == self.process_id:
+        """Give back something of a kind (0 to 255), a few at a time: each system call gives the GIL away."""
+        self._waiting.append((kind, number))
+        if len(self._waiting) >= _TOGETHER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Give back what waits for others. A forked child gives nothing back: the parent still has it."""
+        if self._handle is None or os.getpid() != self.process_id:
+            return
+        data = bytearray()
+        with suppress(IndexError):  # empty; another thread may take from it, too
+            while len(data) < _MOST_WRITTEN:
+                data += _RETURN.pack(*self._waiting.popleft())
+        if data:
             with suppress(OSError):  # the maker is gone
-                os.write(self._handle, _RETURN.pack(kind, number))
+                os.write(self._handle, data)
 
     def close(self) -> None:
         """Give back nothing more."""
