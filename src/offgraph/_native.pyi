@@ -1,6 +1,7 @@
 """The compiled loops. Private: arguments are checked by the Python that calls them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import Any, TypedDict
 
 import numpy as np
@@ -32,6 +33,22 @@ class ResizeTables:
 
 class FilterPasses:
     def __init__(self, passes: tuple[tuple[Any, ...], ...]) -> None: ...
+
+class EncodedImage:
+    @property
+    def header(self) -> tuple[int, int, int, int, int]: ...
+    @property
+    def data(self) -> bytes: ...
+
+class ReadProgress:
+    @property
+    def files(self) -> int: ...
+    @property
+    def parts(self) -> int: ...
+
+def read_images(
+    paths: Sequence[str | PathLike[str]], max_bytes: int, progress: ReadProgress
+) -> list[EncodedImage | None]: ...
 
 class NativePlan:
     @property
@@ -67,7 +84,7 @@ def cos_sin_degrees(angles: list[float]) -> list[tuple[float, float]]: ...
 def rounded_dot(code: int, a: float, b: float, x: float, y: float) -> float: ...
 
 # Input, output, number of outer axes, number of spatial axes, operations: see `offgraph/engine/native_plan.py`.
-Target = tuple[Array, Array, int, int, tuple[tuple[Any, ...], ...] | NativePlan]
+Target = tuple[Array | tuple[EncodedImage, bool], Array, int, int, tuple[tuple[Any, ...], ...] | NativePlan]
 
 def run_plan(targets: tuple[Target, ...]) -> None: ...
 

@@ -7,7 +7,11 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 mod exec;
+mod exif;
+mod file;
 pub mod jpeg;
+
+pub use file::{ImageFile, decode_jpeg};
 
 /// Why a file is not decoded here. It may be sound all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! Run the plan of one sample, or of many.
 //!
-//! A sample begins with arrays. Whatever else it may begin with later, such as the bytes of a file, gives the first
-//! workspace of its target.
+//! A target begins with an array, or with a file that gives its first workspace ([`crate::source`]).
 
 use crate::dtype::{DType, match_pair};
 use crate::op::Op;
+use crate::source::Source;
 use crate::workspace::Workspace;
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
@@ -17,7 +17,7 @@ use std::cell::Cell;
 #[derive(Debug)]
 pub struct Target<'a> {
     /// What is read, with the axes `[outer…, spatial…, inner…]`.
-    pub input: View<'a>,
+    pub input: Source<'a>,
     /// What is written; it shares no memory with any input.
     pub output: ViewMut<'a>,
     /// How the axes of both are used.
@@ -89,6 +89,15 @@ impl Drop for OneThread {
     }
 }
 
+/// What the operations so far have made.
+fn latest<'a>(made: &'a Option<Workspace>, input: &'a Source<'_>) -> View<'a> {
+    match (made, input) {
+        (Some(made), _) => made.view(),
+        (None, Source::Array(array)) => array.view(),
+        (None, Source::File(_)) => unreachable!("it was decoded"),
+    }
+}
+
 /// Run one target; `at` is the operation that it has come to.
 fn run(target: Target<'_>, at: &Cell<usize>) -> Result<()> {
     let Target { input, mut output, axes, ops } = target;
@@ -96,32 +105,40 @@ fn run(target: Target<'_>, at: &Cell<usize>) -> Result<()> {
         let wanted = (output.shape(), DType::of_mut(output));
         Err(KernelError::shape(format!("a plan that makes {shape:?} of {dtype:?} cannot fill {wanted:?}")))
     };
-    let mut made: Option<Workspace> = None;
-    for (number, op) in ops.iter().enumerate() {
+    at.set(0);
+    let (mut made, done) = match &input {
+        Source::Array(_) => (None, 0),
+        Source::File(image) => {
+            let (decoded, done) = image.decode(ops)?;
+            (Some(decoded), done)
+        }
+    };
+    for (number, op) in ops.iter().enumerate().skip(done) {
         at.set(number);
-        let source = made.as_ref().map_or_else(|| input.view(), Workspace::view);
-        let (shape, dtype) = op.output(source.shape(), DType::of(&source), axes);
+        let input = latest(&made, &input);
+        let (shape, dtype) = op.output(input.shape(), DType::of(&input), axes);
         if number + 1 == ops.len() {
             if shape != output.shape() || dtype != DType::of_mut(&output) {
                 at.set(ops.len());
                 return refused(&shape, dtype, &output);
             }
-            return op.run(&source, output.reborrow(), axes);
+            return op.run(&input, output.reborrow(), axes);
         }
         let mut next = Workspace::new(dtype, &shape);
-        op.run(&source, next.view_mut(), axes)?;
-        drop(source);
+        op.run(&input, next.view_mut(), axes)?;
+        drop(input);
         made = Some(next);
     }
     at.set(ops.len());
-    if input.shape() != output.shape() {
-        return refused(input.shape(), DType::of(&input), &output);
+    let last = latest(&made, &input);
+    if last.shape() != output.shape() {
+        return refused(last.shape(), DType::of(&last), &output);
     }
-    match_pair!(input.view(), output.reborrow(), (from, to) => {
+    match_pair!(last.view(), output.reborrow(), (from, to) => {
         let mut to = to;
         to.assign(&from);
         Ok(())
-    }, _ => refused(input.shape(), DType::of(&input), &output))
+    }, _ => refused(last.shape(), DType::of(&last), &output))
 }
 
 #[cfg(test)]
@@ -162,7 +179,7 @@ mod tests {
             let samples = outputs.iter_mut().zip(&ops).map(|(output, ops)| {
                 let output = ViewMut::U8(output.view_mut());
                 vec![Target {
-                    input: View::U8(input.view()),
+                    input: Source::Array(View::U8(input.view())),
                     output,
                     axes: Axes { outer: 0, spatial: 2 },
                     ops,

@@ -45,6 +45,12 @@ impl GridAxis {
         let clip = |position: isize| position.clamp(0, self.len as isize) as usize;
         clip(first)..clip(end).max(clip(first))
     }
+
+    /// The pixels of the input that it reads, if none lies outside.
+    pub(crate) fn reads(&self) -> Range<usize> {
+        let (first, last) = (self.start as usize, self.at(self.len.saturating_sub(1)) as usize);
+        first.min(last)..first.max(last) + 1
+    }
 }
 
 /// A map of whole pixels, and what lies beyond the border.
@@ -59,6 +65,30 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// Whether it leaves some pixels of an input of this size, each spatial axis once, and reads none outside.
+    pub(crate) fn stays_inside(&self, size: &[usize]) -> bool {
+        let is_inside = |map: &GridAxis| {
+            let Some(&len) = size.get(map.axis) else { return false };
+            map.len > 0 && map.inside(len) == (0..map.len)
+        };
+        let is_once = |axis| self.axes.iter().filter(|map| map.axis == axis).count() == 1;
+        self.axes.len() == size.len() && self.axes.iter().all(is_inside) && (0..size.len()).all(is_once)
+    }
+
+    /// This map and then another, as one; both stay inside.
+    pub(crate) fn then(&self, next: &Self) -> Self {
+        let join = |map: &GridAxis| {
+            let before = &self.axes[map.axis];
+            GridAxis {
+                axis: before.axis,
+                flip: before.flip != map.flip,
+                start: before.at(map.start as usize),
+                len: map.len,
+            }
+        };
+        Self { axes: next.axes.iter().map(join).collect_vec(), border: next.border, fill: next.fill }
+    }
+
     /// Move the pixels of `input` into `output`, both with axes `[outer…, spatial…, inner…]`.
     pub fn run(&self, input: &View<'_>, output: ViewMut<'_>, axes: Axes) -> Result<()> {
         let (outer, rank) = (axes.outer, axes.spatial);

@@ -1,7 +1,7 @@
 //! The plan of a sample: the operations of each of its targets, run in one call, alone or with other samples.
 //!
-//! The mirror of `offgraph/steps/ops.py`, without Python. A [`Target`] is an input, an output, and the [`Op`]s between
-//! them; what lies between two operations is a workspace that the thread keeps for the next sample ([`workspace`]).
+//! The mirror of `offgraph/steps/ops.py`, without Python. A [`Target`] is an input, an array or a file ([`source`]), an
+//! output, and the [`Op`]s between them; what lies between two operations is a workspace that the thread keeps for the next sample ([`workspace`]).
 //! Every operation has the bytes of the Python runner's: most call one kernel, and what is done here is to move whole
 //! pixels ([`grid`]), to hide those that earlier images did not hold ([`clip`]), and to make coordinates ([`warp`]).
 //! [`invert`] leads back through a displacement. [`recipe`] makes the operations of whole recipes.
@@ -18,6 +18,7 @@ pub mod op;
 pub mod pointwise;
 pub mod recipe;
 pub mod resample;
+pub mod source;
 pub mod split_linear;
 pub mod warp;
 pub mod workspace;

@@ -1,17 +1,17 @@
-//! Bindings: image files decoded into arrays.
+//! Bindings: image files read, and decoded into arrays.
 
 use crate::array::Output;
-use crate::call::catch_memory_error;
-use offgraph_codecs::jpeg::{self, Decoder, Window};
+use crate::call::{catch_memory_error, detached};
+use offgraph_codecs::ImageFile;
+use offgraph_codecs::jpeg::{self, Window};
 use offgraph_kernels::array::view::ViewMut;
+use offgraph_kernels::exec::threads;
+use offgraph_kernels::memory::{self, CollectVec};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use std::cell::RefCell;
-
-thread_local! {
-    /// A thread keeps its tables and workspaces from one file to the next.
-    static DECODER: RefCell<Decoder> = RefCell::default();
-}
+use pyo3::types::PyBytes;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Height, width and channels of a JPEG that is decoded here; `None` if it is not.
 #[pyfunction]
@@ -38,16 +38,91 @@ pub fn decode_jpeg(
     };
     py.detach(|| {
         catch_memory_error(|| {
-            DECODER.with_borrow_mut(|decoder| {
-                let result = match window {
-                    None => decoder.decode(data, output),
-                    Some((top, bottom, left, right)) => {
-                        let window = Window { rows: top..bottom, columns: left..right };
-                        decoder.decode_window(data, window, output)
-                    }
-                };
-                Ok(result.err().map(|refused| refused.0))
-            })
+            let window =
+                window.map(|(top, bottom, left, right)| Window { rows: top..bottom, columns: left..right });
+            Ok(offgraph_codecs::decode_jpeg(data, window, output).err().map(|refused| refused.0))
         })
+    })
+}
+
+/// A file of one of the kinds that are decoded here.
+#[pyclass(frozen, module = "offgraph._native")]
+pub struct EncodedImage(ImageFile);
+
+impl EncodedImage {
+    pub fn file(&self) -> &ImageFile {
+        &self.0
+    }
+}
+
+#[pymethods]
+impl EncodedImage {
+    /// Height, width and channels as stored, EXIF orientation, and bytes of the file.
+    #[getter]
+    fn header(&self) -> (usize, usize, usize, u8, usize) {
+        let (height, width) = self.0.size();
+        (height, width, self.0.channels(), self.0.orientation(), self.0.data().len())
+    }
+
+    /// The contents of the file.
+    #[getter]
+    fn data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.data())
+    }
+}
+
+/// How far [`read_images`] has come, for a thread that looks on.
+#[pyclass(frozen, module = "offgraph._native")]
+#[derive(Default)]
+pub struct ReadProgress {
+    files: AtomicUsize,
+    parts: AtomicUsize,
+}
+
+#[pymethods]
+impl ReadProgress {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Files that are done.
+    #[getter]
+    fn files(&self) -> usize {
+        self.files.load(Ordering::Relaxed)
+    }
+
+    /// Parts of files that were read.
+    #[getter]
+    fn parts(&self) -> usize {
+        self.parts.load(Ordering::Relaxed)
+    }
+}
+
+/// Read files of at most `max_bytes` each; `None` for those that are not decoded here, for whatever reason.
+#[pyfunction]
+pub fn read_images(
+    py: Python<'_>,
+    paths: Vec<PathBuf>,
+    max_bytes: u64,
+    progress: &Bound<'_, ReadProgress>,
+) -> PyResult<Vec<Option<EncodedImage>>> {
+    let progress = progress.get();
+    catch_memory_error(|| {
+        let mut files: Vec<Option<ImageFile>> = memory::with_capacity(paths.len());
+        files.resize_with(paths.len(), || None);
+        let places = paths.iter().zip(&mut files).collect_vec();
+        let count = |number: &AtomicUsize| number.fetch_add(1, Ordering::Relaxed);
+        detached(py, || {
+            threads::for_each_block(places, |(path, file)| {
+                let read = ImageFile::read(path, max_bytes, || {
+                    count(&progress.parts);
+                });
+                *file = read.ok();
+                count(&progress.files);
+            });
+            Ok(())
+        })?;
+        Ok(files.into_iter().map(|file| file.map(EncodedImage)).collect_vec())
     })
 }

@@ -43,6 +43,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(pointwise::lookup, module)?,
         wrap_pyfunction!(codecs::jpeg_shape, module)?,
         wrap_pyfunction!(codecs::decode_jpeg, module)?,
+        wrap_pyfunction!(codecs::read_images, module)?,
         wrap_pyfunction!(resize::resize, module)?,
         wrap_pyfunction!(spline::spline_filter1d, module)?,
         wrap_pyfunction!(interpolate::affine, module)?,
@@ -61,6 +62,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ] {
         module.add_function(function)?;
     }
+    module.add_class::<codecs::EncodedImage>()?;
+    module.add_class::<codecs::ReadProgress>()?;
     module.add_class::<plan::LookupTable>()?;
     module.add_class::<plan::ResizeTables>()?;
     module.add_class::<plan_filter::FilterPasses>()?;

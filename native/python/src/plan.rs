@@ -5,6 +5,7 @@
 
 use crate::array::{Input, Output};
 use crate::call::{catch_memory_error, detached};
+use crate::codecs::EncodedImage;
 use crate::error::{border, to_python};
 use crate::plan_filter::FilterPasses;
 use crate::recipe::NativePlan;
@@ -23,6 +24,7 @@ use offgraph_plan::grid::{Grid, GridAxis};
 use offgraph_plan::invert::{Field, invert};
 use offgraph_plan::pointwise::{Arithmetic, Lookup, Operation, Table};
 use offgraph_plan::resample::{Affine, Policy, Resize, Zoom};
+use offgraph_plan::source::{FileImage, Source};
 use offgraph_plan::warp::{Map, Rule, Stage, Warp, Window};
 use offgraph_plan::{Op, Refused, Target, execute, execute_each};
 use pyo3::exceptions::{PyBaseException, PyValueError};
@@ -311,9 +313,45 @@ pub fn to_tuple<'py>(py: Python<'py>, op: &Op) -> PyResult<Bound<'py, PyTuple>> 
     })
 }
 
+/// What a target begins with, as it was read.
+enum Begin<'py> {
+    Array(Input<'py>),
+    /// A file, and whether grey is repeated for three channels.
+    File(Bound<'py, EncodedImage>, bool),
+}
+
+impl<'py> Begin<'py> {
+    /// An array, or a tuple of a file and whether its image is to be RGB.
+    fn read(object: &Bound<'py, PyAny>, axes: Axes) -> PyResult<Self> {
+        let (begin, ndim) = match object.cast::<PyTuple>() {
+            Ok(parts) => {
+                let (file, is_rgb) = parts.extract::<(Bound<'py, EncodedImage>, bool)>()?;
+                let ndim = if axes.outer == 0 { 2 } else { 0 };
+                (Self::File(file, is_rgb), ndim)
+            }
+            Err(_) => {
+                let array = object.cast::<PyUntypedArray>();
+                let ndim = array.map_or(0, |array| array.ndim());
+                (Self::Array(object.extract()?), ndim)
+            }
+        };
+        if axes.spatial == 0 || axes.outer.saturating_add(axes.spatial) > ndim {
+            return Err(PyValueError::new_err("an array without the spatial axes of its plan"));
+        }
+        Ok(begin)
+    }
+
+    fn source(&self) -> Source<'_> {
+        match self {
+            Self::Array(array) => Source::Array(array.view()),
+            Self::File(file, is_rgb) => Source::File(FileImage { file: file.get().file(), is_rgb: *is_rgb }),
+        }
+    }
+}
+
 /// A target as it was read.
 struct Read<'py> {
-    input: Input<'py>,
+    input: Begin<'py>,
     output: Output<'py>,
     axes: Axes,
     ops: Ops<'py>,
@@ -348,16 +386,13 @@ impl<'py> Ops<'py> {
 fn read<'py>(object: &Bound<'py, PyAny>) -> PyResult<Read<'py>> {
     let parts = object.cast::<PyTuple>()?;
     let axes = Axes { outer: parts.get_item(2)?.extract()?, spatial: parts.get_item(3)?.extract()? };
-    let ndim = parts.get_item(0)?.cast::<PyUntypedArray>().map_or(0, |array| array.ndim());
-    if axes.spatial == 0 || axes.outer.saturating_add(axes.spatial) > ndim {
-        return Err(PyValueError::new_err("an array without the spatial axes of its plan"));
-    }
+    let input = Begin::read(&parts.get_item(0)?, axes)?;
     let ops = Ops::read(&parts.get_item(4)?, axes)?;
-    Ok(Read { input: parts.get_item(0)?.extract()?, output: parts.get_item(1)?.extract()?, axes, ops })
+    Ok(Read { input, output: parts.get_item(1)?.extract()?, axes, ops })
 }
 
 /// The targets of a sample: `(input, output, outer, spatial, ops)` each, the arrays with the axes
-/// `[outer…, spatial…, inner…]`.
+/// `[outer…, spatial…, inner…]`. An input may be a file: `(EncodedImage, whether its image is to be RGB)`.
 fn read_all<'py>(targets: &Bound<'py, PyTuple>) -> PyResult<Vec<Read<'py>>> {
     let mut all = memory::with_capacity(targets.len());
     for target in targets.iter() {
@@ -371,7 +406,7 @@ fn parts<'a>(all: &'a mut [Read<'_>]) -> Vec<Target<'a>> {
     for Read { input, output, axes, ops } in all {
         memory::push(
             &mut parts,
-            Target { input: input.view(), output: output.view_mut(), axes: *axes, ops: ops.all() },
+            Target { input: input.source(), output: output.view_mut(), axes: *axes, ops: ops.all() },
         );
     }
     parts

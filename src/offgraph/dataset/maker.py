@@ -167,11 +167,8 @@ class Maker:
             self._read(*address, row) if one is None else None
             for address, row, one in zip(addresses, given, kept)
         ]
-        try:
-            run_prepared([one.prepared for one in read if one is not None and one.prepared is not None])
-            made = [one and self._finished(one) for one in read]
-        except Exception:  # it is not known which, so each is made alone, and raises it again
-            made = [None] * len(addresses)
+        done = run_prepared([one and one.prepared for one in read])
+        made = [self._finished(one) if one and ran else None for one, ran in zip(read, done)]
         made = [one or new for one, new in zip(kept, made)]
         return [
             self._alone(address, one and one.sample) if done is None else done
@@ -234,7 +231,7 @@ class Maker:
             return self._example(
                 read.sample, prepared.key, read.end, prepared.targets(), prepared.record(), read.row
             )
-        except BAD_FILE:  # as above
+        except Exception:  # whatever it is, it is raised again where the example is made alone
             return None
 
     # ---- alone

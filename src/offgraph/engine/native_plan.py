@@ -35,6 +35,7 @@ __all__ = [
     "grid_op",
     "lookup_op",
     "lookup_table",
+    "native_file_target",
     "native_target",
     "on_border",
     "projective_pull",
@@ -279,6 +280,23 @@ def native_target(input: np.ndarray, output: np.ndarray, axes: Sequence[int], op
 
 def _operations(ops: NativeOps) -> tuple[NativeOp, ...] | core.NativePlan:
     return ops if isinstance(ops, core.NativePlan) else tuple(ops)
+
+
+def native_file_target(
+    file: core.EncodedImage, output: np.ndarray, ops: NativeOps, *, is_rgb: bool
+) -> NativeTarget:
+    """Return a target that begins with a file: the call decodes what of it the first operations keep.
+
+    Parameters
+    ----------
+    file : EncodedImage
+        Its image has the axes YX, or YXC, and stands upright by its EXIF orientation.
+    output : ndarray
+    ops : sequence of NativeOp, or NativePlan
+    is_rgb : bool
+        Whether grey is repeated for red, green and blue.
+    """
+    return ((file, is_rgb), arranged(output, (0, 1))[0], 0, 2, _operations(ops))
 
 
 def run_plan(targets: Sequence[NativeTarget]) -> None:

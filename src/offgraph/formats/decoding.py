@@ -21,12 +21,12 @@ from offgraph.formats.base import cause_of
 from offgraph.formats.display import paint
 from offgraph.formats.exif import upright
 
-__all__ = ["MAX_PIXELS", "DecodedImage", "imread", "read", "read_bytes"]
+__all__ = ["FILE_OVERHEAD", "MAX_PIXELS", "DecodedImage", "imread", "read", "read_bytes"]
 
 MAX_PIXELS = 178_956_970
 """Default limit on height × width × frames: where Pillow raises its decompression bomb error, too."""
 
-_FILE_OVERHEAD = 1 << 24  # metadata that a file may hold beyond its pixels
+FILE_OVERHEAD = 1 << 24  # metadata that a file may hold beyond its pixels
 _PART = 1 << 24  # bytes of a large file that are read at a time
 
 
@@ -144,9 +144,7 @@ def read(
     name = "<bytes>" if in_memory else os.fspath(path_of("path", path_or_bytes))
     try:
         data = (
-            bytes(path_or_bytes)
-            if in_memory
-            else read_bytes(path_or_bytes, limits.max_bytes + _FILE_OVERHEAD)
+            bytes(path_or_bytes) if in_memory else read_bytes(path_or_bytes, limits.max_bytes + FILE_OVERHEAD)
         )
         if not data:
             raise FormatError("the file is empty")

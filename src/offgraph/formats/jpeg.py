@@ -14,7 +14,7 @@ from offgraph.formats.base import FormatError, Limits, StoredImage
 from offgraph.formats.exif import find_orientation
 from offgraph.formats.jpeg_scans import check_scans, check_whole, decode_whole
 
-__all__ = ["Header", "decode", "read_header"]
+__all__ = ["PIXELS_PER_BYTE", "Header", "decode", "read_header"]
 
 _COLOURS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _STANDALONE = {0x01, 0xD8, *range(0xD0, 0xD8)}
@@ -27,7 +27,7 @@ _MARKER = re.compile(rb"\xff([\x01-\xfe])")
 _MOST_MARKERS = 10_000
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _LOSSLESS = {0xC3, 0xC7}
-_PIXELS_PER_BYTE = (
+PIXELS_PER_BYTE = (
     8 * 1024
 )  # a bit at least for a block of 8 × 8, of which a 4 × 4 sampled channel has one for 16
 _LOSSLESS_PIXELS_PER_BYTE = 8  # a bit at least for a sample
@@ -91,7 +91,7 @@ def decode(data: bytes, limits: Limits) -> StoredImage:
     header = read_header(data)
     limits.check(header.height, header.width, pixel_bytes=header.pixel_bytes)
     if header.process <= _HUFFMAN_LAST:
-        per_byte = _LOSSLESS_PIXELS_PER_BYTE if header.process in _LOSSLESS else _PIXELS_PER_BYTE
+        per_byte = _LOSSLESS_PIXELS_PER_BYTE if header.process in _LOSSLESS else PIXELS_PER_BYTE
         limits.check_plausible(header.height * header.width, len(data), per_byte)
     whole = True
     if header.process in _PROGRESSIVE or data[header.scans + 4 : header.scans + 5] != bytes(

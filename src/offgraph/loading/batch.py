@@ -13,7 +13,7 @@ from offgraph.core.display import NotebookView
 from offgraph.core.errors import StepError
 from offgraph.loading.labels import BatchLabels
 from offgraph.loading.objects import BatchObjects, ObjectLayout
-from offgraph.loading.samples import TrainingSample
+from offgraph.loading.training_sample import TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike
 from offgraph.pipeline.failures import name_file

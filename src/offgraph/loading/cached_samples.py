@@ -15,16 +15,10 @@ from offgraph.core.machine import READ_TIMEOUT, Read
 from offgraph.core.random import Key
 from offgraph.formats.decoding import DecodedImage
 from offgraph.loading.kept import ImageCache, KeptImage, ProcessLock, Stamp
-from offgraph.loading.samples import (
-    FileSamples,
-    Row,
-    Rules,
-    TrainingSample,
-    _admit,
-    _check_targets,
-    _fitted,
-)
+from offgraph.loading.samples import FileSamples, check_targets
+from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.probe import Probe
+from offgraph.pipeline.rows import Row
 from offgraph.plan.batch import unread
 from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
 from offgraph.recipe.resumed import ResumedRecipe
@@ -202,12 +196,9 @@ class CachedSamples:
             for number, kept, row in zip(numbers, found, rows)
         ]
         made: list[TrainingSample | None] = [None] * len(numbers)
-        try:
-            run_prepared([one for one in begun if one is not None])
-        except Exception:  # it is not known which, so each is run alone, and raises it again
-            return made
+        done = run_prepared(begun)
         for place, (number, kept, one, row) in enumerate(zip(numbers, found, begun, rows)):
-            if kept is not None and one is not None:
+            if done[place] and kept is not None and one is not None:
                 made[place] = self._finished(number, kept, one, row, rules)
         self._count("used", sum(sample is not None for sample in made))
         # What is not kept, because there is no room or it cannot be used, is left to the files.
@@ -248,7 +239,7 @@ class CachedSamples:
 
     def _made(self, number: int, rules: Rules) -> KeptImage:
         read = self.files.source.read(number)
-        image, converted = _admit(read.image, rules, scale=self.files.source.color == "rgb")
+        image, converted = rules.admit(read.image, scale=self.files.source.color == "rgb")
         kept = self.resumed.keep(image)
         mask = read.mask if read.item.mask is not None and read.mask is not None else None
         for target in (kept, mask):
@@ -285,7 +276,7 @@ class CachedSamples:
             )
             targets |= found
         mask = targets.get("mask")
-        _check_targets(mask if isinstance(mask, Mask) else None, item.label, self.files)
+        check_targets(mask if isinstance(mask, Mask) else None, item.label, self.files)
         return Targets(targets)
 
     def _resumed(self, number: int, kept: KeptImage, key: Key, rules: Rules) -> TrainingSample | None:
@@ -296,7 +287,7 @@ class CachedSamples:
             done = self.resumed.run(self._given(number, kept, rules), kept.image, key)
             if done is None or not _may_be_used(done.targets.image, rules):
                 return None
-            targets = _fitted(done.targets, rules)
+            targets = rules.fitted(done.targets)
         except Exception:  # whatever it is, the run from the file raises it
             return None
         record, item = done.record, self.files.source[number]
@@ -326,7 +317,7 @@ class CachedSamples:
         mask = None
         if not prepared.is_alone:
             try:
-                made = _fitted(prepared.targets(), rules)
+                made = rules.fitted(prepared.targets())
             except Exception:  # as above
                 return None
             mask = made.mask

@@ -20,7 +20,8 @@ from offgraph.core.versions import library_versions
 from offgraph.loading.cache_folder import CacheFolder
 from offgraph.loading.cached_samples import CachedSamples, CacheInfo
 from offgraph.loading.kept import ImageCache, MemoryCache
-from offgraph.loading.samples import FileSamples, Rules, Samples
+from offgraph.loading.samples import FileSamples, Samples
+from offgraph.loading.training_sample import Rules
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import canonical
 from offgraph.recipe.resumed import ResumedRecipe

@@ -16,12 +16,14 @@ from offgraph.core.specs import OpenSpec
 from offgraph.loading.bad_images import BadImages, Substitute, candidates, named_once, no_substitute
 from offgraph.loading.batch import Batch, collate
 from offgraph.loading.objects import ObjectLayout
-from offgraph.loading.samples import Row, Rules, Samples, TrainingSample
+from offgraph.loading.samples import Samples
+from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike
 from offgraph.pipeline.depth import converted_warning, scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file
 from offgraph.pipeline.probe import Reference
+from offgraph.pipeline.rows import Row
 from offgraph.recipe.compose import Compose
 
 __all__ = ["SampleMaker"]
@@ -155,9 +157,16 @@ class SampleMaker:
         return self._specs
 
     def make(
-        self, epoch: int, numbers: Sequence[int], rows: Sequence[Row] | None, alike: bool
+        self,
+        epoch: int,
+        numbers: Sequence[int],
+        rows: Sequence[Row] | None,
+        alike: bool,
+        stop: threading.Event | None = None,
     ) -> list[TrainingSample | None]:
         """Make samples, in one call where they have rows of a batch to be written into.
+
+        A sample that fails for want of the machine is tried again by itself.
 
         Parameters
         ----------
@@ -168,6 +177,8 @@ class SampleMaker:
             The rows of a batch that their images may be written into.
         alike : bool
             Whether images of another shape than most cannot be used.
+        stop : threading.Event, optional
+            Once it is set, nothing is tried again.
 
         Returns
         -------
@@ -188,9 +199,21 @@ class SampleMaker:
             for place, sample in zip(places, found):
                 made[place] = sample
         return [
-            self.sample(epoch, number, alike) if sample is None else sample
+            sample
+            if sample is not None and self._fits(sample)
+            else with_retries(partial(self.sample, epoch, number, alike), stop)
             for number, sample in zip(numbers, made)
         ]
+
+    def _fits(self, sample: TrainingSample) -> bool:
+        """Whether the objects of a sample fit into a batch; where they do not, `sample` says why."""
+        if self.objects is None:
+            return True
+        try:
+            self.objects.check(sample.targets)
+        except OffgraphError:
+            return False
+        return True
 
     def sample(self, epoch: int, number: int, alike: bool = True) -> TrainingSample | None:
         """Make one sample, or the one that takes its place; None where it is left out."""

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.errors import OffgraphError, OffgraphWarning
-from offgraph.core.machine import with_retries
 from offgraph.dataset.allowed import MaxBad
 from offgraph.loading.batch import Batch
 from offgraph.loading.finishing import Finishing
 from offgraph.loading.maker import SampleMaker
 from offgraph.loading.position import Position
-from offgraph.loading.samples import BatchRows, Row, TrainingSample
 from offgraph.loading.sampling import SampledOrder
 from offgraph.loading.share import Share
+from offgraph.loading.training_sample import TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.order import Order
+from offgraph.pipeline.rows import BatchRows, Row
 from offgraph.pipeline.workers import ordered_map
 
 __all__ = ["Batching", "Pass"]
@@ -143,7 +143,7 @@ class Pass:
         left_out, images, used = at.left_out, at.images, at.images > at.left_out
 
         def samples_of(piece: Piece) -> list[tuple[int, TrainingSample | None]]:
-            made = with_retries(lambda: self.maker.make(*piece, self.alike), stop)
+            made = self.maker.make(*piece, self.alike, stop)
             return list(zip(piece[1], made))
 
         mapped = ordered_map(

@@ -5,100 +5,28 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from offgraph.core.choices import NonFinite
 from offgraph.core.errors import StepError
 from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample
+from offgraph.formats.ordinary import OrdinaryFile
 from offgraph.loading.labels import BatchLabels
-from offgraph.pipeline.checks import fit_mask, run_checked
-from offgraph.pipeline.depth import to_depth
-from offgraph.pipeline.probe import Probe, Reference, look_at, look_at_source, probe_sample
-from offgraph.pipeline.rows import BatchRows, Row
-from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
+from offgraph.loading.native_rows import BegunSample, run_rows
+from offgraph.loading.training_sample import Rules, TrainingSample
+from offgraph.pipeline.checks import run_checked
+from offgraph.pipeline.probe import Probe, look_at, look_at_source, probe_sample
+from offgraph.pipeline.rows import Row
+from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
-from offgraph.sources.base import Label, count_of, refuse_classes, spread
+from offgraph.sources.base import Label, Sample, count_of, refuse_classes, spread
 from offgraph.sources.names import nfc, parse_class_names
 from offgraph.targets import Boxes, Image, Mask, Target, Targets
 
-__all__ = ["BatchRows", "DatasetSamples", "FileSamples", "Row", "Rules", "Samples", "TrainingSample"]
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingSample:
-    """One image after the recipe, with its targets, ready for a batch.
-
-    Parameters
-    ----------
-    number : int
-        Number of the item in its source, or of the example in its dataset.
-    named : callable
-        Gives the name of the file, relative to the source's root.
-    made : Targets or callable
-        The image and what lies on its grid, or what gives them.
-    mask : Mask or None
-        Its mask.
-    label : int, tuple of int, tuple of float, or None
-        As in `Item.label`.
-    recorded : callable
-        Gives what was drawn.
-    converted : str or None
-        How the image was brought to the depth of the others.
-    row : Row, optional
-        Where in a batch the image lies already.
-    """
-
-    number: int
-    named: Callable[[], str]
-    made: Targets | Callable[[], Targets]
-    mask: Mask | None
-    label: Label | None
-    recorded: Callable[[], dict[str, Any]]
-    converted: str | None = None
-    row: Row | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the file."""
-        return self.named()
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What was drawn."""
-        return self.recorded()
-
-    @property
-    def image(self) -> Image:
-        """The image."""
-        return self.targets.image
-
-    @functools.cached_property
-    def targets(self) -> Targets:
-        """The image and what lies on its grid."""
-        return self.made if isinstance(self.made, Targets) else self.made()
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a loader takes into a batch.
-
-    Parameters
-    ----------
-    reference : Reference or None
-        What most images look like; None where no image could be looked at.
-    any_depth : bool
-        Whether the recipe gives the same result for every depth.
-    non_finite : {"error", "allow"}
-        What NaN and infinity do.
-    """
-
-    reference: Reference | None
-    any_depth: bool
-    non_finite: NonFinite
+__all__ = ["DatasetSamples", "FileSamples", "Samples", "check_targets"]
 
 
 class Samples(Protocol):
@@ -172,7 +100,7 @@ class FileSamples:
         self.most_boxes = source.most_objects if source.task == "detect" else None
         self.keypoints = None if source.keypoints is None else len(source.keypoints.names)
 
-    in_rows = False
+    in_rows = True
 
     @functools.cached_property
     def digest(self) -> str:
@@ -206,12 +134,12 @@ class FileSamples:
     def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
         """Read one sample and run the whole recipe on it."""
         read = self.source.read(number)
-        _check_targets(read.mask, read.label, self)
+        check_targets(read.mask, read.label, self)
         # Only the policy for photographs converts: elsewhere the numbers of a file may be measurements.
-        image, converted = _admit(read.image, rules, scale=self.source.color == "rgb")
+        image, converted = rules.admit(read.image, scale=self.source.color == "rgb")
         key = Key(seed, epoch, number)
         done = run_checked(recipe, read.targets.replaced(image=image), key, non_finite=rules.non_finite)
-        targets = _fitted(done.targets, rules)
+        targets = rules.fitted(done.targets)
         return TrainingSample(
             number, lambda: read.item.name, targets, targets.mask, read.label, lambda: done.record, converted
         )
@@ -225,9 +153,21 @@ class FileSamples:
         epoch: int,
         rules: Rules,
     ) -> list[TrainingSample | None]:
-        """Leave all to `sample`: files are decoded one by one."""
-        del rows, recipe, seed, epoch, rules
-        return [None] * len(numbers)
+        """Read, decode and run many files in two calls: the first one reads, the second one does the rest."""
+        read = self.source.read_ordinary(numbers)
+        begun = [
+            None if one is None else self._begun(number, *one, Key(seed, epoch, number))
+            for number, one in zip(numbers, read)
+        ]
+        return run_rows(begun, rows, recipe, rules)
+
+    def _begun(self, number: int, file: OrdinaryFile, sample: Sample, key: Key) -> BegunSample | None:
+        try:
+            check_targets(sample.mask, sample.label, self)
+        except StepError:
+            return None
+        item = sample.item
+        return BegunSample(number, sample.targets, sample.label, key, 0, lambda: item.name, _same, file)
 
 
 class DatasetSamples:
@@ -292,8 +232,8 @@ class DatasetSamples:
         """Read one example and run the rest of the recipe on it."""
         stored = self.dataset.read(number)
         label = self.renumbered(stored.label)
-        _check_targets(stored.mask, label, self)
-        image, converted = _admit(stored.image, rules, scale=self.dataset.color == "rgb")
+        check_targets(stored.mask, label, self)
+        image, converted = rules.admit(stored.image, scale=self.dataset.color == "rgb")
         # Copy k is what a loader over the files gives in epoch k; later passes count on from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
@@ -302,7 +242,7 @@ class DatasetSamples:
         record = done.record
         if self.own_recipe:
             record = {**record, "start": 0, "steps": [*stored.record["steps"], *record["steps"]]}
-        targets = _fitted(done.targets, rules)
+        targets = rules.fitted(done.targets)
         return TrainingSample(
             number, lambda: stored.name, targets, targets.mask, label, lambda: record, converted
         )
@@ -317,14 +257,29 @@ class DatasetSamples:
         rules: Rules,
     ) -> list[TrainingSample | None]:
         """Run the rest of the recipe on many examples in one call."""
-        reader = _Reader(self, recipe, seed, epoch, rules)
-        found = [reader.prepared(number, row) for number, row in zip(numbers, rows)]
-        ready = [one for one in found if one is not None]
+        return run_rows([self._begun(number, seed, epoch) for number in numbers], rows, recipe, rules)
+
+    def _begun(self, number: int, seed: int, epoch: int) -> BegunSample | None:
+        """Read an example; None where anything about it is unusual."""
+        dataset = self.dataset
         try:
-            run_prepared([one.prepared for one in ready])
-        except Exception:  # it is not known which, so each is run alone, and raises it again
-            return [None] * len(numbers)
-        return [None if one is None else reader.finished(one) for one in found]
+            stored = dataset.stored(number)
+            label = self.renumbered(stored.label)
+            check_targets(stored.mask, label, self)
+            key = Key(seed, epoch * dataset.copies + stored.copy, stored.item)
+            given = Targets.of_image(stored.image, stored.mask)
+        except Exception:  # whatever it is, it is raised again where the sample is run alone
+            return None
+        start = stored.start if self.own_recipe else 0
+        return BegunSample(
+            number,
+            given,
+            label,
+            key,
+            start,
+            lambda: self.name(number),
+            functools.partial(self.whole_record, number),
+        )
 
     def whole_record(self, number: int, record: dict[str, Any]) -> dict[str, Any]:
         """One record of the whole run, of an example and the rest of its recipe: it replays on the image of the source."""
@@ -349,76 +304,6 @@ class DatasetSamples:
         if stored.points is not None:
             targets["points"] = stored.points
         return Targets(targets)
-
-
-class _Ready(NamedTuple):
-    """A stored example that is prepared."""
-
-    number: int
-    row: Row
-    prepared: PreparedSample
-    label: Label | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Reader:
-    """Prepares stored examples for one call, and makes samples of them after it."""
-
-    samples: DatasetSamples
-    recipe: Compose
-    seed: int
-    epoch: int
-    rules: Rules
-
-    def prepared(self, number: int, row: Row) -> _Ready | None:
-        """Prepare an example; None where anything about it is unusual."""
-        samples, rules, dataset = self.samples, self.rules, self.samples.dataset
-        try:
-            stored = dataset.stored(number)
-            image, mask = stored.image, stored.mask
-            label = samples.renumbered(stored.label)
-            _check_targets(mask, label, samples)
-            like = rules.reference
-            if like is None or not (rules.any_depth or image.spec.dtype == like.stored.dtype):
-                return None
-            if (
-                image.array.dtype.kind == "f"
-                and rules.non_finite == "error"
-                and not np.isfinite(image.array).all()
-            ):
-                return None
-            key = Key(self.seed, self.epoch * dataset.copies + stored.copy, stored.item)
-            start = stored.start if samples.own_recipe else 0
-            given = Targets.of_image(image, mask)
-            prepared = self.recipe.prepare(given, key, row, start)
-        except Exception:  # whatever it is, it is raised again where the sample is run alone
-            return None
-        return None if prepared is None else _Ready(number, row, prepared, label)
-
-    def finished(self, ready: _Ready) -> TrainingSample | None:
-        """Make the sample; None where its values are not finite, or its mask is another than the others'."""
-        prepared, row, number = ready.prepared, ready.row, ready.number
-        if self.rules.non_finite == "error" and not (prepared.finite or np.isfinite(row.array()).all()):
-            return None
-        released = prepared.released()  # a batch keeps it until its records are asked for
-        made: Targets | Callable[[], Targets] = released.targets
-        mask = None
-        if not prepared.is_alone:
-            try:
-                made = _fitted(prepared.targets(), self.rules)
-            except Exception:  # as above
-                return None
-            mask = made.mask
-        samples = self.samples
-        return TrainingSample(
-            number,
-            lambda: samples.name(number),
-            made,
-            mask,
-            ready.label,
-            lambda: samples.whole_record(number, released.record()),
-            row=row,
-        )
 
 
 def _renumber(
@@ -474,22 +359,8 @@ class _Renumber:
         return None if label is None else self.numbers[label]
 
 
-def _check_targets(mask: Mask | None, label: Label | None, samples: Samples) -> None:
+def check_targets(mask: Mask | None, label: Label | None, samples: Samples) -> None:
     """Refuse a sample without the mask or label that others of its source have."""
     if samples.has_masks and mask is None:
         raise StepError("has no mask, and others of its source have one")
     samples.labels.check(label)
-
-
-def _admit(image: Image, rules: Rules, *, scale: bool) -> tuple[Image, str | None]:
-    if rules.any_depth or rules.reference is None:
-        return image, None
-    return to_depth(image, rules.reference.stored, rules.reference.name, scale=scale)
-
-
-def _fitted(targets: Targets, rules: Rules) -> Targets:
-    """Bring the mask among targets to the dtype of its source's masks."""
-    reference, mask = rules.reference, targets.mask
-    if mask is None or reference is None or reference.mask is None:
-        return targets
-    return targets.replaced(mask=fit_mask(mask, reference.mask.dtype, reference.name))

@@ -1,7 +1,8 @@
 """Many samples in one native call: each is prepared alone, and all run together, without the interpreter lock.
 
-What a step refuses, and what only Python can run, is left to `offgraph.plan.run.run`, sample by sample: its errors and its
-results are the ones that count, and these are equal to them.
+What a step refuses is left to `offgraph.plan.run.run`, sample by sample: its errors and its results are the ones that
+count, and these are equal to them. Where only Python can run an operation, the call ends with what precedes it, and the
+rest follows in Python.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ import numpy as np
 from offgraph.core.lazy import lazy_property
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.native_plan import NativeOp, NativeTarget, native_target, run_plan
+from offgraph.engine.native_plan import NativeOp, NativeOps, NativeTarget, native_target, run_plans
 from offgraph.plan.compiled import CompiledPlan, RecipePlanner, is_surely_finite
 from offgraph.plan.draw import draw
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import PlannedOp, lower
-from offgraph.plan.native import Companion, native_op
+from offgraph.plan.native import Companion, native_op, run_image
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.run import TransformHistory, companions, finish
 from offgraph.targets import Image, Targets
 
-__all__ = ["Pending", "Place", "Preparer", "lowered", "run_pending", "unread"]
+__all__ = ["EncodedFile", "Pending", "Place", "Preparer", "lowered", "run_pending", "unread"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,12 @@ class _Lowered:
 
     applied: tuple[AppliedStep, ...]
     chain: tuple[PlannedOp, ...]
-    ops: tuple[NativeOp, ...] | None
+    ops: tuple[NativeOp, ...]
+    """Those that the call runs."""
+    made: ArraySpec
+    """What these make."""
+    rest: tuple[PlannedOp, ...]
+    """From the first one on that only Python can run."""
     after: ArraySpec
     dtype: np.dtype[Any]
     finite: bool
@@ -46,7 +52,9 @@ class _Compiled:
     def __init__(self, placed: Sequence[PlacedStep], spec: ArraySpec, key: Key, plan: CompiledPlan) -> None:
         self._placed, self._spec, self._key = placed, spec, key
         self.ops, self.after, self.finite = plan.native, plan.after, plan.finite
-        self.dtype = plan.dtype
+        self.dtype, self.made = plan.dtype, plan.after
+
+    rest: tuple[PlannedOp, ...] = ()
 
     @lazy_property
     def _drawn(self) -> tuple[tuple[AppliedStep, ...], tuple[PlannedOp, ...]]:
@@ -80,6 +88,14 @@ class Place(Protocol):
         ...
 
 
+class EncodedFile(Protocol):
+    """A file that the call decodes."""
+
+    def target(self, output: np.ndarray, ops: NativeOps) -> NativeTarget:
+        """What the call is given."""
+        ...
+
+
 class Pending(NamedTuple):
     """A sample that is prepared, and whose image the call writes into `output`.
 
@@ -87,6 +103,8 @@ class Pending(NamedTuple):
     ----------
     given : Targets
     output : ndarray
+    place : ndarray
+        Where the image goes; `output`, unless operations are left for Python.
     lowered : _Lowered or _Compiled
     fused : bool
     natives : list of NativeTarget
@@ -95,6 +113,7 @@ class Pending(NamedTuple):
 
     given: Targets
     output: np.ndarray
+    place: np.ndarray
     lowered: _Lowered | _Compiled
     fused: bool
     natives: list[NativeTarget]
@@ -113,11 +132,21 @@ class Pending(NamedTuple):
     def finished(self) -> tuple[Targets, TransformHistory]:
         """Return all targets after the call, and the way that they went."""
         given, chain = self.given, self.lowered.chain
-        image = Image(self.output, self.lowered.after.axes)
+        image = Image(self.place, self.lowered.after.axes)
         history = TransformHistory(given.image.size, chain)
         if not chain and len(given) == 1:
             return Targets({"image": image}, given.metadata), history
         return finish(chain, given, {"image": image}, self.beside, self.fused), history
+
+    def run_rest(self) -> None:
+        """Run the operations that are left for Python, after the call."""
+        rest = self.lowered.rest
+        if not rest:
+            return
+        made = run_image(rest, Image(self.output, self.lowered.made.axes)).array
+        if made.shape != self.place.shape or made.dtype != self.place.dtype:
+            raise ValueError("a step makes something else than it says")
+        self.place[...] = made
 
     def released(self) -> Pending:
         """Return the same, after the call, without the memory that was given.
@@ -125,20 +154,17 @@ class Pending(NamedTuple):
         Enough for what was drawn, and for the targets of an image that has no others beside it.
         """
         alone = Targets({"image": unread(self.given.image.spec)}, self.given.metadata)
-        return self._replace(given=alone, natives=[], beside={})
+        return self._replace(given=alone, output=self.place, natives=[], beside={})
 
 
 def unread(spec: ArraySpec) -> Image:
-    """Return an image whose pixels are all one zero in memory: it stands for one that nobody will read.
+    """Return an image without pixels of its own: it stands for one that nobody will read.
 
     Parameters
     ----------
     spec : ArraySpec
     """
-    dtype = np.dtype(spec.dtype)
-    # `np.broadcast_to` takes ten times as long.
-    zeros = np.ndarray(spec.shape, dtype, bytes(dtype.itemsize), strides=(0,) * len(spec.shape))
-    return Image(zeros, spec.axes)
+    return Image(spec.stand_in(), spec.axes)
 
 
 class Preparer:
@@ -157,7 +183,9 @@ class Preparer:
         self._planner = RecipePlanner(placed, fused=fused)
         self._kept: dict[ArraySpec, _Lowered | _Compiled] = {}
 
-    def prepare(self, targets: Targets, key: Key, place: Place) -> Pending | None:
+    def prepare(
+        self, targets: Targets, key: Key, place: Place, file: EncodedFile | None = None
+    ) -> Pending | None:
         """Prepare one sample; None where it has to be run alone.
 
         Parameters
@@ -166,11 +194,15 @@ class Preparer:
         key : Key
         place : Place
             Of the shape and dtype that the image is to get; else the sample has to be run alone.
+        file : EncodedFile, optional
+            Whose image stands among the targets without its pixels.
         """
         lead = targets.image
         try:
             lowered = self._lowered(lead.spec, key, len(targets) == 1)
-            if lowered.ops is None or lowered.after.shape != place.shape or lowered.dtype != place.dtype:
+            if lowered.after.shape != place.shape or lowered.dtype != place.dtype:
+                return None
+            if lowered.rest and not lowered.ops and file is None:  # Python alone is as fast
                 return None
             beside: dict[str, Companion] = {}
             if len(targets) > 1:
@@ -178,12 +210,16 @@ class Preparer:
                     return None
                 if lowered.chain:
                     beside = companions(lowered.chain, targets, self._fused)
-            output = place.array()
-            own = native_target(lead.array, output, lead.spec.spatial, lowered.ops)
+            row = place.array()
+            output = np.empty(lowered.made.shape, lowered.made.dtype) if lowered.rest else row
+            if file is None:
+                own = native_target(lead.array, output, lead.spec.spatial, lowered.ops)
+            else:
+                own = file.target(output, lowered.ops)
         except Exception:  # whatever it is, it is raised again where the sample is run alone
             return None
         natives = [own, *(companion.native for companion in beside.values())]
-        return Pending(targets, output, lowered, self._fused, natives, beside)
+        return Pending(targets, output, row, lowered, self._fused, natives, beside)
 
     def _lowered(self, spec: ArraySpec, key: Key, is_alone: bool) -> _Lowered | _Compiled:
         if self._draws:
@@ -225,18 +261,31 @@ def lowered(
     before, after : ArraySpec
         Of the image that they are run on, and of the result.
     """
+    if 0 in before.shape:
+        raise ValueError("an image without pixels")
     natives = tuple(native_op(planned.op, planned.before) for planned in ops)
-    whole = None if None in natives or 0 in before.shape else natives
-    return _Lowered(applied, chain, whole, after, np.dtype(after.dtype), _finite(ops, after))  # type: ignore[arg-type]
+    count = natives.index(None) if None in natives else len(natives)
+    made = ops[count].before if count < len(ops) else after
+    own, rest = natives[:count], tuple(ops[count:])
+    return _Lowered(applied, chain, own, made, rest, after, np.dtype(after.dtype), _finite(ops, after))  # type: ignore[arg-type]
 
 
 _MOST_KEPT = 64
 """Specs whose operations are kept, of a recipe that draws nothing."""
 
 
-def run_pending(pending: Sequence[Pending]) -> None:
-    """Run prepared samples in one call; what it raises says nothing of which of them."""
-    run_plan([native for sample in pending for native in sample.natives])
+def run_pending(pending: Sequence[Pending]) -> list[bool]:
+    """Run prepared samples in one call, and what is left of them in Python; return which of them are done."""
+    failures = run_plans([sample.natives for sample in pending])
+    return [failure is None and _is_done(sample) for sample, failure in zip(pending, failures)]
+
+
+def _is_done(sample: Pending) -> bool:
+    try:
+        sample.run_rest()
+    except Exception:  # whatever it is, it is raised again where the sample is run alone
+        return False
+    return True
 
 
 def _finite(ops: Sequence[PlannedOp], after: ArraySpec) -> bool:

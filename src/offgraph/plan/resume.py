@@ -144,7 +144,7 @@ class Resumer:
             if plan.left is None:
                 return None
             made = lowered(plan.applied, plan.chain, plan.left, kept.spec, plan.after)
-            if made.ops is None or made.after.shape != place.shape or made.dtype != place.dtype:
+            if made.rest or made.after.shape != place.shape or made.dtype != place.dtype:
                 return None
             beside: dict[str, native.Companion] = {}
             if len(given) > 1 and plan.chain:
@@ -154,7 +154,7 @@ class Resumer:
         except Exception:  # whatever it is, it is raised again where the sample is run alone
             return None
         natives = [own, *(companion.native for companion in beside.values())]
-        return Pending(given, output, made, self._fused, natives, beside)
+        return Pending(given, output, output, made, self._fused, natives, beside)
 
     def run(
         self, given: Targets, kept: Image, key: Key

@@ -18,7 +18,7 @@ from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, Re
 from offgraph.core.lazy import lazy_property
 from offgraph.core.random import Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
-from offgraph.plan.batch import Pending, Place, Preparer, run_pending
+from offgraph.plan.batch import EncodedFile, Pending, Place, Preparer, run_pending
 from offgraph.plan.draw import draw, drawn_spec
 from offgraph.plan.explain import explain as explain_plan
 from offgraph.plan.explain import spec_text
@@ -307,7 +307,14 @@ class Compose(NotebookView):
         return Result(made, record_of(digest, key, start, part, log), history)
 
     def prepare(
-        self, targets: Targets, key: Key, place: Place, start: int = 0, stop: int | None = None
+        self,
+        targets: Targets,
+        key: Key,
+        place: Place,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        file: EncodedFile | None = None,
     ) -> PreparedSample | None:
         """Prepare a sample to be run with others in one native call, from step `start` up to `stop`.
 
@@ -320,11 +327,13 @@ class Compose(NotebookView):
         start : int
         stop : int, optional
             Left out, to the last step.
+        file : EncodedFile, optional
+            Whose image stands among the targets without its pixels.
 
         Returns
         -------
         PreparedSample or None
-            None where `run` has to be asked: for a step that only Python can run, one that refuses the image, where
+            None where `run` has to be asked: for a recipe of Python steps alone, a step that refuses the image, where
             the image gets another shape or dtype than `place` has, and of a subclass with a `run` of its own.
         """
         if type(self).run is not Compose.run:
@@ -333,7 +342,7 @@ class Compose(NotebookView):
         found = self._preparers.get(part)
         if found is None:
             found = self._preparers[part] = Preparer(self._placed[start:stop], fused=self.fuse)
-        pending = found.prepare(targets, key, place)
+        pending = found.prepare(targets, key, place, file)
         return None if pending is None else PreparedSample(self, key, start, pending)
 
     @functools.cached_property
@@ -486,15 +495,13 @@ class PreparedSample(NamedTuple):
         return record_of(recipe.digest, self.key, self.start, part, applied)
 
 
-def run_prepared(samples: Sequence[PreparedSample]) -> None:
-    """Run prepared samples in one call, without the interpreter lock.
+def run_prepared(samples: Sequence[PreparedSample | None]) -> list[bool]:
+    """Run prepared samples in one call, without the interpreter lock; return which of them are done.
 
-    Raises
-    ------
-    ValueError, MemoryError, RuntimeError
-        What the first that fails raises; it says nothing of which of them.
+    None is a sample that is not prepared. `Compose.run` says why others are not done.
     """
-    run_pending([sample.pending for sample in samples])
+    done = iter(run_pending([sample.pending for sample in samples if sample is not None]))
+    return [sample is not None and next(done) for sample in samples]
 
 
 def record_of(

@@ -20,6 +20,7 @@ from offgraph.core.errors import (
 )
 from offgraph.core.machine import Mount, Read
 from offgraph.formats.decoding import DecodedImage, read
+from offgraph.formats.ordinary import OrdinaryFile, read_ordinary
 from offgraph.sources.items import Item, ItemColumns, Label
 from offgraph.sources.masks import background, read_mask
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
@@ -423,6 +424,42 @@ class Source(NotebookView, Sequence[Item]):
             max_pixels=how.max_pixels,
             page=how.page,
         )
+        return self._sample(item, decoded)
+
+    def read_ordinary(self, indices: Sequence[int]) -> list[tuple[OrdinaryFile, Sample] | None]:
+        """Read items as far as the headers of their images: a native call decodes them with others.
+
+        Parameters
+        ----------
+        indices : sequence of int
+
+        Returns
+        -------
+        list of (OrdinaryFile, Sample) or None
+            The sample has all targets, but an image that has a shape and no pixels. None for an item that `read` has
+            to be asked for, whatever the reason.
+        """
+        how = self.reading
+        if how.axes is not None or how.page:
+            return [None] * len(indices)
+        items = [self.items[index] for index in indices]
+        files = read_ordinary([item.path for item in items], how.color, how.max_pixels)
+        return [
+            None if file is None else self._begun(index, item, file)
+            for index, item, file in zip(indices, items, files)
+        ]
+
+    def _begun(self, index: int, item: Item, file: OrdinaryFile) -> tuple[OrdinaryFile, Sample] | None:
+        try:
+            sample = self._sample(item, file.unread())
+        except Exception:  # whatever it is, `read` raises it again
+            return None
+        for path in self._files(index):
+            self._mount.found(path)
+        return file, sample
+
+    def _sample(self, item: Item, decoded: DecodedImage) -> Sample:
+        how = self.reading
         try:
             array = decoded.array
             if array.dtype == np.float16:  # widened without rounding: no step works in so few digits

@@ -4,7 +4,7 @@
 //! 4:2:0, whose only scan holds all components.
 
 use super::huffman::Code;
-use crate::Refused;
+use crate::{Refused, exif};
 
 /// The most pixels per side that libjpeg takes.
 const MAX_SIDE: usize = 65_500;
@@ -49,6 +49,8 @@ pub struct Header {
     pub width: usize,
     /// Components, and how they are sampled.
     pub sampling: Sampling,
+    /// EXIF orientation, 1 to 8; `None` if an XMP packet may have it, which is not read here.
+    pub orientation: Option<u8>,
 }
 
 /// Everything that precedes the coded data.
@@ -76,6 +78,36 @@ struct Segments {
     has_jfif: bool,
     adobe_transform: Option<u8>,
     profile: Profile,
+    metadata: Metadata,
+}
+
+/// What is said of the orientation.
+#[derive(Default)]
+struct Metadata {
+    has_exif: bool,
+    orientation: Option<u32>,
+    is_in_xmp: bool,
+}
+
+impl Metadata {
+    fn read(&mut self, body: &[u8]) {
+        if let Some(block) = body.strip_prefix(exif::START) {
+            if !self.has_exif {
+                self.orientation = exif::orientation(block);
+            }
+            self.has_exif = true;
+        } else {
+            self.is_in_xmp |= body.windows(exif::XMP_NAME.len()).any(|part| part == exif::XMP_NAME);
+        }
+    }
+
+    fn orientation(&self) -> Option<u8> {
+        match self.orientation {
+            Some(number @ 1..=8) => Some(number as u8),
+            None if self.is_in_xmp => None,
+            _ => Some(1),
+        }
+    }
 }
 
 /// The parts of a colour profile. It is not read, but libjpeg-turbo warns about parts that do not fit together.
@@ -179,8 +211,12 @@ impl Segments {
                 }
                 Ok(())
             }
+            0xE1 => {
+                self.metadata.read(body);
+                Ok(())
+            }
             0xE2 => self.profile.read(body),
-            0xE1..=0xEF | 0xFE => Ok(()),
+            0xE3..=0xED | 0xEF | 0xFE => Ok(()),
             _ => Err(Refused("it is neither baseline nor extended sequential")),
         }
     }
@@ -216,7 +252,8 @@ impl Segments {
         if matches!(sampling, Sampling::HalfWidth | Sampling::HalfBoth) && width <= 4 {
             return Err(Refused("its colours have two columns or less"));
         }
-        self.frame = Some(Frame { header: Header { height, width, sampling }, ids, quantization });
+        let header = Header { height, width, sampling, orientation: None };
+        self.frame = Some(Frame { header, ids, quantization });
         Ok(())
     }
 
@@ -258,7 +295,7 @@ impl Segments {
         }
         let missing = Refused("a table is missing");
         let mut tables = Tables {
-            header: frame.header,
+            header: Header { orientation: self.metadata.orientation(), ..frame.header },
             quantization: [[0; 64]; 3],
             dc: Default::default(),
             ac: Default::default(),

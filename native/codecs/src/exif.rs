@@ -1,0 +1,78 @@
+//! The orientation of an image in its EXIF data, as `offgraph/formats/exif.py` reads it.
+
+/// What precedes EXIF data in a segment.
+pub(crate) const START: &[u8] = b"Exif\0\0";
+/// The name that an XMP packet gives the orientation.
+pub(crate) const XMP_NAME: &[u8] = b"tiff:Orientation";
+
+const ORIENTATION: u32 = 0x0112;
+const SHORT: u32 = 3;
+const LONG: u32 = 4;
+
+/// The number that stands for the orientation in a TIFF header and its first directory: `None` if there is none, or if
+/// the data are damaged. Any number may stand there.
+pub(crate) fn orientation(block: &[u8]) -> Option<u32> {
+    let is_little = match block.get(..2)? {
+        b"II" => true,
+        b"MM" => false,
+        _ => return None,
+    };
+    let number = |at: usize, len: usize| -> Option<u32> {
+        let bytes = block.get(at..at.checked_add(len)?)?;
+        let join = |number: u32, byte: &u8| number << 8 | u32::from(*byte);
+        Some(if is_little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) })
+    };
+    let start = number(4, 4)? as usize;
+    for entry in 0..number(start, 2)? as usize {
+        let at = start.checked_add(2 + 12 * entry)?;
+        let (tag, kind, count) = (number(at, 2)?, number(at + 2, 2)?, number(at + 4, 4)?);
+        if tag == ORIENTATION && matches!(kind, SHORT | LONG) && count == 1 {
+            return number(at + 8, if kind == SHORT { 2 } else { 4 });
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(order: &[u8], entries: &[(u16, u16, u32, [u8; 4])]) -> Vec<u8> {
+        let swap = |mut bytes: Vec<u8>| {
+            if order == b"II" {
+                bytes.reverse();
+            }
+            bytes
+        };
+        let mut block = order.to_vec();
+        block.extend(swap(42_u16.to_be_bytes().to_vec()));
+        block.extend(swap(8_u32.to_be_bytes().to_vec()));
+        block.extend(swap((entries.len() as u16).to_be_bytes().to_vec()));
+        for (tag, kind, count, value) in entries {
+            block.extend(swap(tag.to_be_bytes().to_vec()));
+            block.extend(swap(kind.to_be_bytes().to_vec()));
+            block.extend(swap(count.to_be_bytes().to_vec()));
+            block.extend(value);
+        }
+        block
+    }
+
+    #[test]
+    fn the_first_entry_that_is_one_number_counts() {
+        let little = block(b"II", &[(7, 3, 1, [9; 4]), (0x112, 3, 2, [5; 4]), (0x112, 3, 1, [6, 0, 9, 9])]);
+        assert_eq!(orientation(&little), Some(6));
+        let big = block(b"MM", &[(0x112, 4, 1, [0, 0, 0, 8]), (0x112, 3, 1, [0, 3, 0, 0])]);
+        assert_eq!(orientation(&big), Some(8));
+        assert_eq!(orientation(&block(b"MM", &[(0x112, 3, 1, [0x12, 0x34, 0, 0])])), Some(0x1234));
+    }
+
+    #[test]
+    fn damaged_data_have_none() {
+        let sound = block(b"II", &[(7, 3, 1, [9; 4]), (0x112, 3, 1, [6, 0, 0, 0])]);
+        for len in 0..sound.len() - 2 {
+            assert_eq!(orientation(&sound[..len]), None, "{len}");
+        }
+        assert_eq!(orientation(b"II*\0\xff\xff\xff\xff"), None);
+        assert_eq!(orientation(b"xx"), None);
+    }
+}

@@ -1,0 +1,121 @@
+"""Ordinary image files of a batch: read in one call of the native core, and decoded in the call that runs their plans.
+
+Only what `offgraph.formats.decoding.read` would decode to the same bytes without a word: everything else, errors
+included, is left to it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from offgraph.core.choices import Color
+from offgraph.core.machine import Read
+from offgraph.core.specs import ArraySpec
+from offgraph.engine.files import EncodedImage, Header, ReadProgress, header, read_images
+from offgraph.engine.native_plan import NativeOps, NativeTarget, native_file_target
+from offgraph.formats.base import Limits
+from offgraph.formats.decoding import FILE_OVERHEAD, DecodedImage
+from offgraph.formats.jpeg import PIXELS_PER_BYTE
+
+__all__ = ["OrdinaryFile", "read_ordinary"]
+
+
+class OrdinaryFile(NamedTuple):
+    """A file that the native core decodes.
+
+    Parameters
+    ----------
+    encoded : EncodedImage
+    header : Header
+    spec : ArraySpec
+        Of the image as it is read: upright, with the colours that were asked for.
+    """
+
+    encoded: EncodedImage
+    header: Header
+    spec: ArraySpec
+
+    def target(self, output: np.ndarray, ops: NativeOps) -> NativeTarget:
+        """What a native call is given to decode the file and run operations on its image.
+
+        Parameters
+        ----------
+        output : ndarray
+        ops : sequence of NativeOp, or NativePlan
+        """
+        return native_file_target(self.encoded, output, ops, is_rgb="C" in self.spec.axes)
+
+    def unread(self) -> DecodedImage:
+        """Return the image without its pixels, for what looks at its size alone."""
+        found = self.header
+        layout = "grey" if found.channels == 1 else "rgb"
+        size = (found.height, found.width)
+        return DecodedImage(
+            self.spec.stand_in(), self.spec.axes, found.orientation, size, "JPEG", layout=layout
+        )
+
+
+def read_ordinary(
+    paths: Sequence[str | os.PathLike[str]], color: Color, max_pixels: int
+) -> list[OrdinaryFile | None]:
+    """Read files as far as their headers.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    color, max_pixels
+        As for `offgraph.formats.decoding.read`.
+
+    Returns
+    -------
+    list of OrdinaryFile or None
+        None for a file that `offgraph.formats.decoding.read` has to be asked for.
+    """
+    most = Limits(max_pixels).max_bytes + FILE_OVERHEAD
+    with _ReadFiles(paths) as read:
+        files = read_images(paths, most, read.progress)
+    return [_ordinary(encoded, color, max_pixels) for encoded in files]
+
+
+class _ReadFiles(Read):
+    """Marks the file that a native call is reading."""
+
+    __slots__ = ("_paths", "progress")
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
+        self._paths, self.progress = paths, ReadProgress()
+
+    @property
+    def path(self) -> object:  # type: ignore[override]  # it changes
+        """The file."""
+        return self._paths[min(self.progress.files, len(self._paths) - 1)]
+
+    @property
+    def steps(self) -> int:  # type: ignore[override]
+        """What was read so far."""
+        return self.progress.files + self.progress.parts
+
+
+def _ordinary(encoded: EncodedImage | None, color: Color, max_pixels: int) -> OrdinaryFile | None:
+    if encoded is None:
+        return None
+    found = header(encoded)
+    pixels = found.height * found.width
+    if pixels > min(max_pixels, found.num_bytes * PIXELS_PER_BYTE) or (
+        found.channels > 1 and color == "grey"
+    ):
+        return None
+    is_turned = found.orientation >= 5
+    is_grey = found.channels == 1 and color != "rgb"
+    return OrdinaryFile(encoded, found, _spec(found.height, found.width, is_turned, is_grey))
+
+
+@functools.lru_cache(maxsize=1024)
+def _spec(height: int, width: int, is_turned: bool, is_grey: bool) -> ArraySpec:
+    size = (width, height) if is_turned else (height, width)
+    return ArraySpec(size, "uint8", "YX") if is_grey else ArraySpec((*size, 3), "uint8", "YXC")

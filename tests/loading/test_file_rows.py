@@ -1,0 +1,284 @@
+"""Files that are read, decoded and run together: the batches of files that are read one by one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+import offgraph as og
+from offgraph.formats.decoding import read
+from offgraph.formats.ordinary import read_ordinary
+from offgraph.loading.samples import FileSamples
+
+XMP = b"""http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/>"""
+
+
+def photo(height: int, width: int, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 20, (height, width, 3))
+    ramp = np.mgrid[:height, :width].sum(0)[..., None] * [1.0, 2.0, 3.0]
+    return np.clip(ramp + noise, 0, 255).astype(np.uint8)
+
+
+def save_jpeg(path: Path, image: np.ndarray, orientation: int | None = None, **how: Any) -> None:
+    exif = Pillow.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    Pillow.fromarray(image).save(path, "JPEG", exif=exif.tobytes() if orientation is not None else b"", **how)
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all kinds of files: most decoded natively, some by Python, some by nobody."""
+    root = tmp_path_factory.mktemp("odd")
+    for orientation in range(1, 9):
+        save_jpeg(root / f"a{orientation}.jpg", photo(40 + orientation, 60, orientation), orientation)
+    save_jpeg(root / "b_grey.jpg", photo(50, 40, 20)[..., 0])
+    save_jpeg(root / "b_grey_turned.jpg", photo(50, 41, 21)[..., 1], 6)
+    save_jpeg(root / "c_full.jpg", photo(33, 47, 22), subsampling=0, quality=90)
+    save_jpeg(root / "c_half.jpg", photo(34, 47, 23), subsampling=1, quality=90)
+    save_jpeg(root / "d_progressive.jpg", photo(41, 43, 24), progressive=True)
+    Pillow.fromarray(photo(41, 43, 25)).convert("CMYK").save(root / "d_cmyk.jpg")
+    data = (root / "c_full.jpg").read_bytes()
+    (root / "e_xmp.jpg").write_bytes(
+        data[:2] + b"\xff\xe1" + (len(XMP) + 2).to_bytes(2, "big") + XMP + data[2:]
+    )
+    (root / "f_cut.jpg").write_bytes(data[: len(data) // 2])
+    (root / "f_empty.jpg").write_bytes(b"")
+    (root / "f_text.jpg").write_bytes(b"not an image")
+    (root / "g_named_jpg.jpg").write_bytes(b"")
+    Pillow.fromarray(photo(30, 31, 26)).save(root / "g_named_jpg.jpg", "PNG")
+    Pillow.fromarray(photo(30, 31, 27)).save(root / "g.png")
+    Pillow.fromarray(photo(30, 31, 28)[..., 0].astype(np.uint16) * 257).save(root / "g16.png")
+    (root / "h_folder.jpg").mkdir()
+    return root
+
+
+RECIPES: dict[str, list[Any]] = {
+    "size": [og.Resize((24, 20))],
+    "train": [
+        og.Resize((32, 28)),
+        og.Augment(og.Rotate((-15, 15)), og.Affine(shear=(-0.2, 0.2))),
+        og.Normalize(mean=0.5, std=0.25),
+    ],
+    "crop": [
+        og.Augment(og.RandomCrop((16, 17)), og.Flip("X", p=0.5)),
+        og.MedianFilter(3),
+        og.Rescale(1 / 255),
+    ],
+    "centre": [og.CenterCrop((20, 24))],
+}
+
+
+class Invert(og.FilterStep):
+    """Invert, and refuse what is white."""
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        if image.min() > 250:
+            raise ValueError("too bright")
+        return 255 - image
+
+
+def same(one: og.Batch, other: og.Batch) -> bool:
+    for a, b in zip((one.image, one.mask, one.label, one.index), (other.image, other.mask, other.label, other.index)):  # fmt: skip
+        if (a is None) != (b is None) or (
+            a is not None and b is not None and (a.dtype != b.dtype or not np.array_equal(a, b))
+        ):
+            return False
+    if one.objects is not None and other.objects is not None:
+        pairs = zip(one.objects.boxes, other.objects.boxes, strict=True)
+        if not all(np.array_equal(a, b) for a, b in pairs):
+            return False
+    return one.records == other.records
+
+
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every sample be read by itself."""
+    monkeypatch.setattr(FileSamples, "rows", lambda self, numbers, *rest: [None] * len(numbers))
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the samples that are read by themselves from now on."""
+    numbers: list[int] = []
+    sample = FileSamples.sample
+    lock = threading.Lock()
+
+    def counting(self: FileSamples, number: int, *rest: Any) -> Any:
+        with lock:
+            numbers.append(number)
+        return sample(self, number, *rest)
+
+    monkeypatch.setattr(FileSamples, "sample", counting)
+    return numbers
+
+
+def check_same(make: Callable[..., og.Loader], epochs: Sequence[int] = (0, 3)) -> None:
+    """Batches of files run together, by any number of threads, are those of files run one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        alone(patch)
+        one_by_one = make(threads=2)
+        wanted = [list(one_by_one.epoch(epoch)) for epoch in epochs]
+    for threads in (1, 2, 5):
+        loader = make(threads=threads)
+        for epoch, want in zip(epochs, wanted):
+            for one, found in zip(want, loader.epoch(epoch), strict=True):
+                assert same(one, found)
+                assert found.image.ctypes.data % 64 == 0 and found.image.flags.writeable
+        assert loader.skipped == one_by_one.skipped and loader.converted == one_by_one.converted
+
+
+@pytest.mark.filterwarnings("ignore::offgraph.OffgraphWarning")
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("color", ["rgb", "grey", "keep"])
+@pytest.mark.parametrize("name", RECIPES)
+def test_batches_are_those_of_the_files(odd: Path, name: str, color: Any, fuse: bool) -> None:
+    recipe = og.Compose(RECIPES[name], fuse=fuse)
+    check_same(
+        lambda threads: og.Loader(
+            odd,
+            recipe,
+            batch_size=4,
+            color=color,
+            threads=threads,
+            shuffle=True,
+            on_error="skip",
+            max_bad=1.0,
+        )
+    )
+
+
+@pytest.mark.filterwarnings("ignore::offgraph.OffgraphWarning")
+def test_ordinary_files_are_run_together(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = og.Loader(odd, RECIPES["train"], batch_size=4, on_error="skip")
+    loader.specs()
+    numbers = counted(monkeypatch)
+    names = [loader._maker.samples.name(number) for number in range(loader.num_images)]
+    list(loader.epoch(0))
+    assert sorted(names[number][0] for number in numbers) == sorted("ddefffggg")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    orientation=st.integers(1, 8),
+    size=st.tuples(st.integers(9, 70), st.integers(9, 70)),
+    grey=st.booleans(),
+    subsampling=st.sampled_from([0, 1, 2]),
+    data=st.data(),
+)
+def test_only_what_is_kept_is_decoded_and_it_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory,
+    orientation: int,
+    size: tuple[int, int],
+    grey: bool,
+    subsampling: int,
+    data: st.DataObject,
+) -> None:
+    folder = tmp_path_factory.mktemp("one")
+    image = photo(*size, seed=size[0])
+    how = {} if grey else {"subsampling": subsampling}
+    save_jpeg(folder / "1.jpg", image[..., 0] if grey else image, orientation, quality=85, **how)
+    height, width = size if orientation < 5 else size[::-1]
+    crop = data.draw(st.tuples(st.integers(1, height), st.integers(1, width)))
+    steps: list[Any] = [
+        og.RandomCrop(crop),
+        og.Flip(data.draw(st.sampled_from(["X", "Y"])), p=0.5),
+        og.CenterCrop((max(1, crop[0] // 2), crop[1])),
+    ]
+    if data.draw(st.booleans()):
+        steps.append(og.Resize((7, 5)))
+    make = partial(og.Loader, folder, steps, color="keep", seed=size[1])
+    check_same(make, (0, 1, 2))
+    whole = og.imread(folder / "1.jpg")
+    (batch,) = make(threads=1).epoch(0)
+    replayed = og.Compose(steps).replay(batch.records[0], image=whole, axes="YX" if grey else None)
+    assert np.array_equal(replayed.image, batch.image[0])
+
+
+def test_targets_lie_on_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    images.mkdir(), masks.mkdir()
+    for number in range(1, 9):
+        image = photo(40, 50, number)
+        save_jpeg(images / f"{number}.jpg", image, number if number % 2 else None)
+        grid = (40, 50) if number < 5 or number % 2 == 0 else (50, 40)
+        Pillow.fromarray((np.mgrid[: grid[0], : grid[1]].sum(0) // 9 % 7).astype(np.uint8)).save(
+            masks / f"{number}.png"
+        )
+    source = og.open_source(images, masks=masks)
+    recipe = og.Compose(RECIPES["train"])
+    make = partial(og.Loader, source, recipe, batch_size=3)
+    check_same(make)
+    loader = make(threads=2)
+    loader.specs()
+    numbers = counted(monkeypatch)
+    assert sum(len(batch) for batch in loader) == 8 and not numbers
+
+
+def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    images.mkdir(), masks.mkdir()
+    for number in range(12):
+        save_jpeg(images / f"{number:02}.jpg", photo(40, 50, number))
+        size = (40, 50) if number != 5 else (50, 40)
+        Pillow.fromarray(np.ones(size, np.uint8)).save(masks / f"{number:02}.png")
+    with pytest.raises(og.DecodeError, match=r"05\.png: a mask of \(50, 40\) for an image of \(40, 50\)"):
+        list(og.Loader(og.open_source(images, masks=masks), RECIPES["size"], batch_size=4, shuffle=False))
+
+
+def test_python_steps_end_the_native_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        save_jpeg(tmp_path / f"{number}.jpg", photo(40, 50, number))
+    steps = [og.Resize((30, 20)), Invert(), og.Rotate((-9, 9)), og.Rescale(1 / 255)]
+    make = partial(og.Loader, tmp_path, steps, batch_size=4)
+    check_same(make)
+    loader = make(threads=2)
+    loader.specs()
+    numbers = counted(monkeypatch)
+    assert sum(len(batch) for batch in loader) == 6 and not numbers
+
+
+def test_an_error_of_a_python_step_names_it_and_the_file(tmp_path: Path) -> None:
+    for number in range(12):
+        image = photo(40, 50, number)
+        if number == 7:
+            image[:] = 255
+        save_jpeg(tmp_path / f"{number:02}.jpg", image)
+    loader = og.Loader(tmp_path, [og.Resize((30, 20)), Invert()], batch_size=4, shuffle=False)
+    with pytest.raises(og.StepError, match=r"07\.jpg: .*Invert.*too bright"):
+        list(loader)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    for number in range(9):
+        save_jpeg(tmp_path / f"{number}.jpg", photo(40, 50, number))
+    loader = og.Loader(tmp_path, RECIPES["size"], batch_size=4, on_error="skip", shuffle=False)
+    loader.specs()
+    (tmp_path / "4.jpg").unlink()
+    os.mkfifo(tmp_path / "4.jpg")
+    with pytest.warns(og.OffgraphWarning, match="1 of 9"):
+        assert sum(len(batch) for batch in loader) == 8
+    assert "not a regular file" in loader.skipped["4.jpg"]
+
+
+def test_headers_say_what_is_decoded(odd: Path) -> None:
+    paths = sorted(path for path in odd.iterdir() if path.is_file() and path.name != "f_cut.jpg")
+    for color in ("rgb", "keep"):
+        for path, file in zip(paths, read_ordinary(paths, color, 10_000)):
+            if file is None:
+                assert path.name[0] in "defg"
+                continue
+            whole, header = read(path, color=color), file.unread()
+            assert (whole.array.shape, whole.axes) == (file.spec.shape, file.spec.axes)
+            assert (whole.orientation, whole.stored_size, whole.layout) == (
+                header.orientation, header.stored_size, header.layout,
+            )  # fmt: skip
+    assert set(read_ordinary(paths, "rgb", 100)) == {None}
