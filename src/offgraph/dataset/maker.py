@@ -2,7 +2,8 @@
 
 What is unusual about an image, errors included, is left to the way of one alone, so that messages and bytes are its own:
 
-    for each address: read, draw, lower; nothing where anything is unusual
+    read the files of all in one call, without decoding what that can do later
+    for each address: draw, lower; nothing where anything is unusual
     run all that are ready in one call, each into its place
     for each address: encode what was run, or make it alone
 """
@@ -10,6 +11,7 @@ What is unusual about an image, errors included, is left to the way of one alone
 from __future__ import annotations
 
 import errno
+import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ from offgraph.dataset.objects import describe_objects
 from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import size_trouble
 from offgraph.formats.decoding import MAX_PIXELS
+from offgraph.formats.ordinary import OrdinaryFile
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.depth import scales_by_dtype
@@ -72,6 +75,8 @@ class _Read(NamedTuple):
     end: int = 0
     row: Row | None = None
     prepared: PreparedSample | None = None
+    digest: str | None = None
+    """Of the bytes of a file that the call decodes."""
 
 
 @dataclass(eq=False)
@@ -163,35 +168,47 @@ class Maker:
         """
         given = [None] * len(addresses) if rows is None else rows
         kept = [self.kept and self.kept.example(one, self.source[one[0]]) for one in addresses]
-        read = [
-            self._read(*address, row) if one is None else None
-            for address, row, one in zip(addresses, given, kept)
-        ]
+        wanted = [place for place, one in enumerate(kept) if one is None]
+        begun = self.source.read_ordinary([addresses[place][0] for place in wanted])
+        read = [self._read(*addresses[place], given[place], file) for place, file in zip(wanted, begun)]
         done = run_prepared([one and one.prepared for one in read])
-        made = [self._finished(one) if one and ran else None for one, ran in zip(read, done)]
-        made = [one or new for one, new in zip(kept, made)]
-        return [
-            self._alone(address, one and one.sample) if done is None else done
-            for address, one, done in zip(addresses, read, made)
-        ]
+        made: list[Example | BadFile | None] = [*kept]
+        for place, one, is_done in zip(wanted, read, done):
+            made[place] = self._finished(one) if one and is_done else None
+            if made[place] is None:
+                # One whose file the call was to decode has no pixels: it is read again.
+                sample = one.sample if one and one.digest is None else None
+                made[place] = self._alone(addresses[place], sample)
+        return [one for one in made if one is not None]  # all of them
 
     # ---- with others
 
-    def _read(self, index: int, copy: int, row: Row | None) -> _Read | None:
+    def _read(
+        self, index: int, copy: int, row: Row | None, begun: tuple[OrdinaryFile, Sample] | None
+    ) -> _Read | None:
         """Read an example, and prepare it unless anything about it is unusual; None where it cannot be read."""
+        key = Key(self.seed, copy, index)
         try:
+            if begun is not None:
+                file, sample = begun
+                found = self._prepared(sample, key, row, file)
+                if found is not None:
+                    return found
             sample = self.source.read(index)
         except Exception:  # whatever it is, it is raised again where the example is made alone
             return None
         try:
-            return self._prepared(sample, Key(self.seed, copy, index), row) or _Read(sample)
+            return self._prepared(sample, key, row) or _Read(sample)
         except Exception:  # as above
             return _Read(sample)
 
-    def _prepared(self, sample: Sample, key: Key, row: Row | None) -> _Read | None:
+    def _prepared(
+        self, sample: Sample, key: Key, row: Row | None, file: OrdinaryFile | None = None
+    ) -> _Read | None:
+        """Prepare an example, whose image is read or is to be decoded from a file; None where it has to be made alone."""
         image = sample.image
         spec = image.spec
-        if self._unusual_depth(spec) or not self._finite(image.array):
+        if self._unusual_depth(spec) or not (file or self._finite(image.array)):
             return None
         end = self._end(spec)
         made = end.spec if end.spec is not None else self.recipe.output_spec(spec, stop=end.step)
@@ -200,8 +217,11 @@ class Maker:
         dtype = np.dtype(made.dtype)
         if row is None or (row.shape, row.dtype) != (made.shape, dtype):
             row = Row(BatchRows(self.buffers, 1, made.shape, dtype), 0)
-        prepared = self.recipe.prepare(sample.targets, key, row, stop=end.step)
-        return None if prepared is None else _Read(sample, end.step, row, prepared)
+        prepared = self.recipe.prepare(sample.targets, key, row, stop=end.step, file=file)
+        if prepared is None:
+            return None
+        digest = None if file is None else hashlib.sha256(file.encoded.data).hexdigest()
+        return _Read(sample, end.step, row, prepared, digest)
 
     def _unusual_depth(self, spec: ArraySpec) -> bool:
         """Whether an image may have to be converted to the depth of the others."""
@@ -228,9 +248,8 @@ class Maker:
         if prepared is None or read.row is None or not (prepared.finite or self._finite(read.row.array())):
             return None
         try:
-            return self._example(
-                read.sample, prepared.key, read.end, prepared.targets(), prepared.record(), read.row
-            )
+            targets, record = prepared.targets(), prepared.record()
+            return self._example(read.sample, prepared.key, read.end, targets, record, read.row, read.digest)
         except Exception:  # whatever it is, it is raised again where the example is made alone
             return None
 
@@ -279,6 +298,7 @@ class Maker:
         targets: Targets,
         record: dict[str, Any],
         row: Row | None = None,
+        digest: str | None = None,
     ) -> Example:
         """Check what a recipe made, and encode it."""
         item, image, mask = sample.item, targets.image, targets.mask
@@ -298,7 +318,7 @@ class Maker:
             copy=key.epoch,
             name=item.name,
             label=sample.label,
-            source=_hash(item.path),
+            source=digest or _hash(item.path),
             mask_source=None if item.mask is None else _hash(item.mask),
             start=end,
             image=self._encoded(image, row),
