@@ -32,7 +32,7 @@ __all__ = ["Batching", "Pass"]
 Piece = tuple[int, Sequence[int], list[Row] | None]
 """The epoch in the addresses of samples, their numbers, and the rows of a batch that their images may be written into."""
 
-_MOST_IN_PIECE = 16
+_MOST_IN_PIECE = 8
 _PIECE_BYTES = 16 << 20
 """Images that take more are pieces of their own, so that a pass can be ended between them."""
 _CHUNK = 4096
