@@ -100,3 +100,12 @@ def test_a_relative_path_and_another_working_folder(
             match=rf"{name} was opened while the program worked in .*and it works in / now \(os\.chdir\)",
         ):
             thing.read(0)
+
+
+def test_an_image_of_a_dataset_that_becomes_a_pipe_is_not_waited_for(photos: Path, tmp_path: Path) -> None:
+    og.build(photos, tmp_path / "out", recipe(), progress=False)
+    victim = tmp_path / "out" / BuiltDataset(tmp_path / "out").line(4)["at"]["images"]["file"]
+    victim.unlink()
+    os.mkfifo(victim)
+    with pytest.raises(og.DecodeError, match=r"example 4 \(.*is not a file"):
+        BuiltDataset(tmp_path / "out").read(4)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from offgraph.core.errors import BuildError, MachineError
-from offgraph.core.machine import is_machine, machine_error, with_retries
+from offgraph.core.machine import Read, is_machine, machine_error, with_retries
 from offgraph.core.tables import dumps
 
 __all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "read_part", "sha256_of"]
@@ -115,17 +115,27 @@ def read_part(root: Path, entry: dict[str, Any], most: int, offset: int = 0) -> 
     OSError
         Where the file cannot be read.
     """
-    with inside(root, entry["file"]).open("rb") as file:
+    path = inside(root, entry["file"])
+    with Read(path):
+        if not path.is_file():  # opening a pipe could wait for ever
+            path.stat()
+            raise BuildError(f"{entry['file']} is not a file")
+        data = _part(path, entry, most, offset)
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise BuildError(f"{entry['file']}{f' at {offset}' if offset else ''} is not as it was written")
+    return data
+
+
+def _part(path: Path, entry: dict[str, Any], most: int, offset: int) -> bytes:
+    """Read bytes of a file, as many as its record says and as there are."""
+    with path.open("rb") as file:
         left = os.fstat(file.fileno()).st_size - offset
         if not entry["bytes"] <= min(left, most):
             raise BuildError(
                 f"{entry['file']} does not hold the {entry['bytes']:,} bytes that its record says"
             )
         file.seek(offset)
-        data = file.read(entry["bytes"])
-    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        raise BuildError(f"{entry['file']}{f' at {offset}' if offset else ''} is not as it was written")
-    return data
+        return file.read(entry["bytes"])
 
 
 class OutputFolder:
