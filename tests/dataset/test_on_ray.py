@@ -21,6 +21,7 @@ from tests.support.made import class_folder, recipe, tree
 import offgraph as og
 from offgraph.dataset import on_ray
 from offgraph.dataset.maker import Maker
+from offgraph.steps.base import STEPS
 
 try:
     ray: Any = on_ray.import_ray()
@@ -38,7 +39,12 @@ class Slow(og.PointwiseStep):
         return image + image.dtype.type(1)
 
 
-og.register(Slow)
+@pytest.fixture
+def slow() -> Iterator[type[Slow]]:
+    """The step, under its name as long as a test needs it; the tests of all steps know none that tests register."""
+    og.register(Slow)
+    yield Slow
+    del STEPS["Slow"]
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +89,10 @@ def test_the_bytes_are_those_of_threads(
 
 
 @needs_ray
-def test_a_lost_machine_s_shards_are_made_again(photos: Path, tmp_path: Path, cluster: Any) -> None:
-    steps = [og.Resize((8, 8)), Slow()]
+def test_a_lost_machine_s_shards_are_made_again(
+    photos: Path, tmp_path: Path, cluster: Any, slow: type[Slow]
+) -> None:
+    steps = [og.Resize((8, 8)), slow()]
     how: dict[str, Any] = {"recipe": steps, "copies": 1, "shard_size": 5}
     out = tmp_path / "spread"
     lost = cluster.add_node(num_cpus=1, resources={"lost": 1})
