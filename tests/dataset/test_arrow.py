@@ -277,6 +277,41 @@ def test_files_that_were_cut_or_damaged_name_themselves(
             BuiltDataset(tmp_path / "out").read(1)
 
 
+@pytest.mark.parametrize("compression", ["none", "lz4"])
+def test_examples_that_are_read_together_are_those_read_alone(
+    whole: Path, tmp_path: Path, compression: str
+) -> None:
+    shutil.copytree(whole / compression, tmp_path / "out")
+    dataset = BuiltDataset(tmp_path / "out")
+    reader = dataset.places
+    assert reader is not None
+    order = [2, 0, 1, 0]
+    assert reader.read_many(order, "image") == [None] * 4  # not yet compared with their digests
+    alone = {number: dataset.stored(number) for number in order}
+    for kind in ("image", "mask"):
+        found = reader.read_many(order, kind)
+        for number, array in zip(order, found):
+            expected = getattr(alone[number], kind).array
+            if compression == "none":
+                assert array is not None and not array.flags.writeable
+                assert (array.dtype, array.shape, array.tobytes()) == (
+                    expected.dtype,
+                    expected.shape,
+                    expected.tobytes(),
+                )
+            else:
+                assert array is None
+    for number, stored in zip(order, dataset.stored_many(order)):
+        assert stored is not None and stored.label == alone[number].label
+        assert (stored.image.array == alone[number].image.array).all()
+        assert stored.mask is not None and (stored.mask.array == alone[number].mask.array).all()
+    (path,) = (tmp_path / "out").glob("data-*")
+    last = max(order, key=lambda number: dataset.line(number)["at"]["mask"]["offset"])
+    with path.open("r+b") as file:  # the same file, which is open
+        file.truncate(dataset.line(last)["at"]["mask"]["offset"] + 1)
+    assert [stored is None for stored in dataset.stored_many(order)] == [number == last for number in order]
+
+
 @pytest.mark.parametrize("compression", ["lz4", "zstd"])
 def test_compressed_bytes_that_lie_with_a_digest_that_fits(
     whole: Path, tmp_path: Path, compression: str

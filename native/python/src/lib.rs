@@ -15,6 +15,7 @@ mod pointwise;
 mod rank;
 mod recipe;
 mod resize;
+mod spans;
 mod spline;
 
 use offgraph_kernels::exec::{simd, threads};
@@ -44,6 +45,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(codecs::jpeg_shape, module)?,
         wrap_pyfunction!(codecs::decode_jpeg, module)?,
         wrap_pyfunction!(codecs::read_images, module)?,
+        wrap_pyfunction!(spans::read_spans, module)?,
         wrap_pyfunction!(resize::resize, module)?,
         wrap_pyfunction!(spline::spline_filter1d, module)?,
         wrap_pyfunction!(interpolate::affine, module)?,

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 from array import array as numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -313,17 +314,43 @@ class BuiltDataset:
         if self.places is None:
             whole = self.read(number)
             return StoredTargets(whole.image, whole.mask, whole.label, whole.index, whole.copy, whole.start)
-        image = self._target(Image, number, "image")
-        if image is None:
-            raise BuildError("without an image")
+        return self._found(number, None, None)
+
+    def stored_many(self, numbers: Sequence[int]) -> list[StoredTargets | None]:
+        """Return images, masks and labels of several examples, read together.
+
+        Returns
+        -------
+        list of StoredTargets or None
+            None for one that `stored` has to be asked for, whatever the reason.
+        """
+        if self.places is None:
+            return [self._tried(number, None, None) for number in numbers]
+        images, masks = (self.places.read_many(numbers, kind) for kind in ("image", "mask"))
+        return [self._tried(*each) for each in zip(numbers, images, masks)]
+
+    def _tried(self, number: int, image: np.ndarray | None, mask: np.ndarray | None) -> StoredTargets | None:
+        try:
+            return self.stored(number) if image is None else self._found(number, image, mask)
+        except Exception:  # whatever it is, it is raised again where the example is read alone
+            return None
+
+    def _found(self, number: int, image: np.ndarray | None, mask: np.ndarray | None) -> StoredTargets:
+        """An example read by its places; arrays that are None are read now."""
         item, copy, start = (column[number] for column in self._addresses)
+        found = self._target(Image, number, "image", image)
+        if found is None:
+            raise BuildError("without an image")
         return StoredTargets(
-            image, self._target(Mask, number, "mask"), self._labels[number], item, copy, start
+            found, self._target(Mask, number, "mask", mask), self._labels[number], item, copy, start
         )
 
-    def _target(self, kind: type[_Grid], number: int, name: Literal["image", "mask"]) -> _Grid | None:
+    def _target(
+        self, kind: type[_Grid], number: int, name: Literal["image", "mask"], array: np.ndarray | None
+    ) -> _Grid | None:
         places = self.places
-        array = None if places is None else places.read(number, name)
+        if array is None and places is not None:
+            array = places.read(number, name)
         if array is None or places is None:
             return None
         # Those that are alike are checked once.

@@ -15,6 +15,7 @@ import math
 import os
 import threading
 from array import array as numbers
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from offgraph.core.machine import Read
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.output import inside, read_part
 from offgraph.dataset.schema import PLACES, parse, size_trouble
+from offgraph.engine.native import core
 from offgraph.pipeline.buffers import Buffers
 
 __all__ = ["SpanReader", "read_span"]
@@ -73,6 +75,7 @@ class _Stored:
         self.shape = tuple(entry["shape"])
         self.size = math.prod(self.shape) * self.dtype.itemsize
         self.trouble = size_trouble(entry, max_pixels)
+        self.is_plain = entry["encoding"] == "raw" and compression is None and not self.trouble
 
     def array(self, data: np.ndarray) -> np.ndarray:
         """The values in their bytes."""
@@ -203,6 +206,62 @@ class SpanReader:
             raise BuildError(f"stored as {dtype} of shape {shape}, but there are {len(data)} bytes")
         return stored.array(data)
 
+    def read_many(self, examples: Sequence[int], kind: Kind) -> list[np.ndarray | None]:
+        """Read arrays of several examples in one call, into one piece of memory.
+
+        Returns
+        -------
+        list of ndarray or None
+            None where `read` has to be asked, which says what is wrong: for an array that is coded or compressed, one that this
+            process has not yet compared with its digest, and one that is not there.
+        """
+        starts, lengths = self._spans[kind]
+        files: dict[int, _File] = {}
+        places: list[tuple[int, _Stored] | None] = []
+        spans: list[tuple[int, int, int]] = []
+        total = 0
+        for number in examples:
+            stored = self._stored[self._entry[kind][number]]
+            start, length = starts[number], lengths[number]
+            if (
+                stored is None
+                or not (stored.is_plain and self._checked[kind][number])
+                or length != stored.size
+                or total + length > _REUSED[-1][0]
+            ):
+                places.append(None)
+                continue
+            try:
+                file = self._held(self._file[number], files)
+            except (BuildError, OSError):
+                places.append(None)
+                continue
+            if not file.reaches(start + length):
+                places.append(None)
+                continue
+            places.append((total, stored))
+            spans.append((file.number, start, length))
+            total += length
+        if not spans:
+            return [None] * len(examples)
+        memory = self._empty(total)
+        with Read(self._files[next(iter(files))]):
+            found = iter(core.read_spans(memory, spans))
+        memory.flags.writeable = False
+        return [
+            place[1].array(memory[place[0] : place[0] + place[1].size]) if place and next(found) else None
+            for place in places
+        ]
+
+    def _held(self, name: int, files: dict[int, _File]) -> _File:
+        """An open file, which stays open as long as `files` holds it."""
+        if name not in files:
+            opened = self._open.get(name) or self._opened(name)
+            if self._stamps.get(name) != opened.stamp():
+                raise BuildError("written to, and not compared again with its digests")
+            files[name] = opened
+        return files[name]
+
     def _bytes(self, number: int, kind: Kind, start: int, length: int) -> np.ndarray:
         file = self._file[number]
         with Read(self._files[file]):
@@ -257,6 +316,11 @@ class _File:
             raise BuildError(f"{path.name} is not a file")
         self._handle = path.open("rb", buffering=0)
         self._length = 0
+
+    @property
+    def number(self) -> int:
+        """Of its descriptor, which is open as long as this object lives."""
+        return self._handle.fileno()
 
     def reaches(self, end: int) -> bool:
         """Whether the file has, or once had, so many bytes."""

@@ -12,7 +12,7 @@ import numpy as np
 from offgraph.core.errors import StepError
 from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key
-from offgraph.dataset.built import BuiltDataset, StoredExample
+from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
 from offgraph.formats.ordinary import OrdinaryFile
 from offgraph.loading.labels import BatchLabels
 from offgraph.loading.native_rows import BegunSample, run_rows
@@ -257,13 +257,16 @@ class DatasetSamples:
         rules: Rules,
     ) -> list[TrainingSample | None]:
         """Run the rest of the recipe on many examples in one call."""
-        return run_rows([self._begun(number, seed, epoch) for number in numbers], rows, recipe, rules)
+        read = self.dataset.stored_many(numbers)
+        begun = [self._begun(number, stored, seed, epoch) for number, stored in zip(numbers, read)]
+        return run_rows(begun, rows, recipe, rules)
 
-    def _begun(self, number: int, seed: int, epoch: int) -> BegunSample | None:
-        """Read an example; None where anything about it is unusual."""
+    def _begun(self, number: int, stored: StoredTargets | None, seed: int, epoch: int) -> BegunSample | None:
+        """An example that was read; None where anything about it is unusual."""
         dataset = self.dataset
+        if stored is None:
+            return None
         try:
-            stored = dataset.stored(number)
             label = self.renumbered(stored.label)
             check_targets(stored.mask, label, self)
             key = Key(seed, epoch * dataset.copies + stored.copy, stored.item)

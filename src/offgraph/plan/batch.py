@@ -7,6 +7,7 @@ rest follows in Python.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -157,6 +158,7 @@ class Pending(NamedTuple):
         return self._replace(given=alone, output=self.place, natives=[], beside={})
 
 
+@functools.lru_cache(maxsize=256)
 def unread(spec: ArraySpec) -> Image:
     """Return an image without pixels of its own: it stands for one that nobody will read.
 
