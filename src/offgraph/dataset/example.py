@@ -86,7 +86,9 @@ def encode_array(
     return Encoded(data, "raw", array.shape, array.dtype.name, axes, row)
 
 
-def decode_array(data: bytes, described: dict[str, Any], max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_array(
+    data: bytes | memoryview, described: dict[str, Any], max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """Decode what ``encode_array`` encoded.
 
     Raises
@@ -106,7 +108,7 @@ def decode_array(data: bytes, described: dict[str, Any], max_pixels: int = MAX_P
         if size > len(data) * 1100:  # deflate expands a byte to at most 1032
             raise BuildError(f"{len(data)} bytes cannot hold {dtype.name} of shape {shape}")
         try:
-            array = np.asarray(imagecodecs.png_decode(data))
+            array = np.asarray(imagecodecs.png_decode(bytes(data)))
         except (RuntimeError, ValueError) as error:
             raise BuildError(f"damaged PNG: {error}") from error
     else:

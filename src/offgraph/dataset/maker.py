@@ -167,7 +167,9 @@ class Maker:
             Where the image of each is to lie. What does not fit there lies elsewhere.
         """
         given = [None] * len(addresses) if rows is None else rows
-        kept = [self.kept and self.kept.example(one, self.source[one[0]]) for one in addresses]
+        kept = [
+            None if self.kept is None else self.kept.example(one, self.source[one[0]]) for one in addresses
+        ]
         wanted = [place for place, one in enumerate(kept) if one is None]
         begun = self.source.read_ordinary([addresses[place][0] for place in wanted])
         read = [self._read(*addresses[place], given[place], file) for place, file in zip(wanted, begun)]

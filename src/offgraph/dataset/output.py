@@ -222,7 +222,7 @@ class OutputFolder:
             self._pool.shutdown()
             self._pool = None
 
-    def write(self, name: str, data: bytes, *, sync: bool = True) -> None:
+    def write(self, name: str, data: bytes | memoryview, *, sync: bool = True) -> None:
         """Write a file whole or not at all: under another name, onto the disk, then renamed.
 
         What may pass, such as a network drive that does not answer, is tried again for a moment; a full disk is not.

@@ -62,14 +62,14 @@ class DigestingFile(io.RawIOBase):
         """Write bytes, and take them into the digest."""
         view = memoryview(data).cast("B")
         self._file.write(view)
-        known = self._known and self._known.pop(_address(view), None)
+        known = self._known.pop(_address(view), None) if self._known else None
         self._digest.update(known or view)
         self.length += len(view)
         if self.length - self._started >= _STARTED_BYTES:
             self._start()
         return len(view)
 
-    def know(self, memory: bytes | np.ndarray, arrays: Sequence[Encoded]) -> None:
+    def know(self, memory: Any, arrays: Sequence[Encoded]) -> None:
         """Expect that this memory, which holds arrays one after another, is written at once.
 
         Their digests then go into that of the file in place of their bytes: these need not be digested twice.

@@ -105,7 +105,8 @@ class Kept:
         else:
             data = read_span(self.root, line, "image")
             mask = None if line["mask"] is None else read_span(self.root, line, "mask")
-        return _encoded(data, line["image"]), None if mask is None else _encoded(mask, line["mask"])
+        entry = line["mask"]
+        return _encoded(data, line["image"]), None if mask is None or entry is None else _encoded(mask, entry)
 
 
 def _encoded(data: bytes, entry: dict[str, Any]) -> Encoded:

@@ -65,7 +65,8 @@ class SampleMaker:
         read_timeout: float | None,
     ) -> None:
         self.samples, self.recipe, self.seed = samples, recipe, seed
-        self.objects, self.mask_dtype, self.non_finite = objects, mask_dtype, non_finite
+        self.objects, self.mask_dtype = objects, mask_dtype
+        self.non_finite: NonFinite = non_finite
         self.bad, self.threads, self.read_timeout = bad, threads, read_timeout
         self.converted: dict[str, str] = {}
         """Name → what was done to the images that were brought to the depth of the others."""

@@ -102,9 +102,13 @@ class FileSamples:
 
     in_rows = True
 
-    @functools.cached_property
+    @property
     def digest(self) -> str:
         """Digest of the names, in their order."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
         return self.source.digest
 
     def __len__(self) -> int:

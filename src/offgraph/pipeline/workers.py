@@ -151,12 +151,12 @@ class _Member(threading.Thread):
                 return
 
 
-class _Team:
+class _Team(Generic[Given, Made]):
     """Threads that take jobs from one queue, each started when there is something to do."""
 
-    def __init__(self, function: Callable[..., object], threads: int) -> None:
+    def __init__(self, function: Callable[[Given], Made], threads: int) -> None:
         self.function, self.threads = function, threads
-        self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.jobs: queue.SimpleQueue[_Job[Given, Made] | None] = queue.SimpleQueue()
         self.closed = threading.Event()
         self.members: list[_Member] = []
         for team in [team for team in _teams if team.is_over]:
@@ -168,11 +168,11 @@ class _Team:
         """Whether it is closed, and no thread is left."""
         return self.closed.is_set() and not any(member.is_alive() for member in self.members)
 
-    def submit(self, thing: object) -> _Job:
+    def submit(self, thing: Given) -> _Job[Given, Made]:
         """Hand a call to the threads."""
         if len(self.members) < self.threads:
             self._start()
-        job = _Job(thing)
+        job: _Job[Given, Made] = _Job(thing)
         self.jobs.put(job)
         return job
 
@@ -182,7 +182,9 @@ class _Team:
             member.start()
         self.members.append(member)
 
-    def result(self, job: _Job, read_timeout: float | None, ended: threading.Event | None) -> object:
+    def result(
+        self, job: _Job[Given, Made], read_timeout: float | None, ended: threading.Event | None
+    ) -> Made:
         """Wait for a job; raise its exception with its own traceback."""
         patience = None
         while not job.done.acquire(timeout=_TICK):
@@ -294,7 +296,7 @@ if hasattr(os, "register_at_fork"):
 
 def read_ahead(
     things: Generator[Made, None, None], depth: int, stop: threading.Event | None = None
-) -> Iterator[Made]:
+) -> Generator[Made, None, None]:
     """Run a generator on a thread of its own, at most ``depth`` results ahead of the consumer.
 
     The generator is closed on that thread, when it ends or when the consumer stops early, and the

@@ -73,9 +73,9 @@ class RecipePlanner:
 
     def __init__(self, placed: Sequence[PlacedStep], *, fused: bool) -> None:
         self._placed = placed
-        steps = [_compiled(here) for here in placed]
+        steps = [step for here in placed if (step := _compiled(here)) is not None]
         self.core = None
-        if None not in steps:
+        if len(steps) == len(placed):
             self.core = core.CompiledRecipe(tuple(steps), fused, MAX_PIXELS, product_roundings() or (0, 0))
 
     def plan(self, spec: ArraySpec, key: Key) -> CompiledPlan | None:

@@ -35,7 +35,11 @@ class Names(Sequence[str]):
     def __getitem__(self, index: slice) -> Sequence[str]: ...
     def __getitem__(self, index: int | slice) -> str | Sequence[str]:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+            return [self.text(i) for i in range(*index.indices(len(self)))]
+        return self.text(index)
+
+    def text(self, index: int) -> str:
+        """Return one of them."""
         index = range(len(self))[index]
         start = self._ends[index - 1] if index else 0
         return self._bytes[start : self._ends[index] - 1].decode("utf-8", "surrogateescape")

@@ -118,7 +118,7 @@ class ItemColumns(Sequence[Item]):
 
     def names(self) -> Iterator[str]:
         """Their names, in order."""
-        return iter(self._names) if self._rows is None else (self._names[row] for row in self._rows.tolist())
+        return iter(self._names) if self._rows is None else map(self._names.text, self._rows.tolist())
 
     def classes(self) -> set[int]:
         """Class numbers that items have."""

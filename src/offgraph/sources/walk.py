@@ -185,7 +185,7 @@ class FoundFiles(Sequence[Found]):
         kept = np.ones(len(files), bool)
         for place, number in enumerate(files.tolist()):  # few need a call
             try:
-                devices[number] = (self.root / self.names[number]).stat().st_dev
+                devices[number] = (self.root / self.names.text(number)).stat().st_dev
             except OSError:
                 kept[place] = False  # it vanished; reading it will say so
         rows = np.concatenate([files[kept], links])  # a file is the original of links, wherever it stands
@@ -231,7 +231,7 @@ class Listing:
         copies, names = self.found.copies(), self.found.names
         if copies is None:
             return {}
-        return {names[i]: names[copies[i]] for i in np.flatnonzero(copies >= 0).tolist()}
+        return {names.text(i): names.text(copies[i]) for i in np.flatnonzero(copies >= 0).tolist()}
 
 
 @dataclass(slots=True)
