@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -260,6 +261,24 @@ def test_loading_can_be_seen():
 @pytest.mark.parametrize("name", sorted(set(offgraph.__all__) - {"__version__"}))
 def test_public_names_are_there(name: str):
     assert getattr(offgraph, name).__doc__
+
+
+def test_classes_of_what_a_loader_returns_are_public():
+    classes = {
+        node.name
+        for path in FILES
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+    returned: set[str] = set()
+    for name in dir(offgraph.Loader):
+        member = inspect.getattr_static(offgraph.Loader, name)
+        function = member.fget if isinstance(member, property) else member
+        if not name.startswith("_") and inspect.isfunction(function):
+            annotation = ast.parse(str(function.__annotations__["return"]))
+            returned |= {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+    assert {"Batch", "BenchmarkReport", "SampleExplanation"} <= returned
+    assert returned & classes <= set(offgraph.__all__)
 
 
 def test_names_that_are_not_there():

@@ -40,12 +40,15 @@ from offgraph.geometry import (
     Resampling as Resampling,
     orientation_map as orientation_map,
 )
+from offgraph.loading.bad_images import Substitute as Substitute
 from offgraph.loading.batch import Batch as Batch
 from offgraph.loading.benchmark_report import (
     BenchmarkReport as BenchmarkReport,
     MeasuredPart as MeasuredPart,
     ModelTiming as ModelTiming,
 )
+from offgraph.loading.cached_samples import CacheInfo as CacheInfo
+from offgraph.loading.explanation import SampleExplanation as SampleExplanation
 from offgraph.loading.loader import Loader as Loader
 from offgraph.loading.mixing import CutMix as CutMix
 from offgraph.loading.mixing import MixUp as MixUp
@@ -97,6 +100,7 @@ from offgraph.targets.image import Image as Image
 from offgraph.targets.mask import Mask as Mask
 from offgraph.targets.points import Points as Points
 from offgraph.frameworks.grain import grain_transform as grain_transform
+from offgraph.frameworks.jax import JaxBatches as JaxBatches
 from offgraph.frameworks.keras import load as load, save as save
 from offgraph.core.threads import num_threads as num_threads, set_num_threads as set_num_threads
 from offgraph.transforms.filters import (

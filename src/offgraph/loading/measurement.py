@@ -32,6 +32,7 @@ from offgraph.formats.decoding import read_bytes
 from offgraph.loading.benchmark_report import BenchmarkReport, MeasuredPart, ModelTiming, part_times
 from offgraph.loading.cached_samples import CachedSamples
 from offgraph.loading.finishing import UNFINISHED
+from offgraph.loading.maker import SampleMaker
 from offgraph.loading.samples import DatasetSamples, FileSamples
 from offgraph.pipeline.workers import ordered_map
 from offgraph.plan.draw import draw
@@ -45,7 +46,6 @@ from offgraph.sources.base import count_of
 
 if TYPE_CHECKING:
     from offgraph.loading.loader import Loader
-from offgraph.loading.maker import SampleMaker
 
 __all__ = ["FRAMEWORKS", "measure", "operations_of"]
 
