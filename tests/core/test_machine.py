@@ -387,7 +387,7 @@ def test_a_pause_is_interrupted(
     real, tries = Source.read, []
 
     def read(self: og.Source, index: int) -> object:
-        if index == 3:
+        if index == 2:  # a PNG; JPEGs are read by the native core
             if not tries:
                 root.rename(tmp_path / "gone")
                 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
@@ -400,7 +400,9 @@ def test_a_pause_is_interrupted(
         cli.main(
             ["build", str(root), str(tmp_path / "out"), "-r", str(tmp_path / "r.yaml"), "--workers", "2"]
         )
-    assert left.value.code == 130 and time.perf_counter() - started < 30 and len(tries) == 1
+    assert (
+        left.value.code == 130 and time.perf_counter() - started < 30 and len(tries) == 2
+    )  # with others, then alone
     assert "run the same command again" in capsys.readouterr().err
 
 

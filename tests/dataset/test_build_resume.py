@@ -179,7 +179,7 @@ def test_a_build_that_finished_nothing_leaves_its_folder_free(
     photos: Path, tmp_path: Path, undisturbed: dict[str, dict[str, bytes]], format: str
 ) -> None:
     out = tmp_path / "out"
-    with pytest.raises(og.BuildError, match="could be used"):
+    with pytest.raises(og.BuildError, match=r"could be used|takes none of"):  # Arrow asks for one shape first
         og.build(photos, out, og.Compose([og.CenterCrop((500, 500))]), format=format)
     assert finish(photos, out, format).resumed == 0
     assert tree(out) == undisturbed[format]

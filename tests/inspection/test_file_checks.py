@@ -103,7 +103,6 @@ def refused(tmp_path):
     """Sound files that a loader with its own options does not take."""
     home = tmp_path / "refused"
     home.mkdir()
-    tifffile.imwrite(home / "half.tif", np.zeros((8, 9), np.float16))
     tifffile.imwrite(home / "fourier.tif", np.zeros((8, 9), np.complex64))
     tifffile.imwrite(home / "stack.tif", STACK, imagej=True, metadata={"axes": "ZYX"})
     tifffile.imwrite(home / "unnamed.tif", STACK, photometric="minisblack", metadata=None)
@@ -136,11 +135,8 @@ def test_what_opens_a_file_is_said(refused) -> None:
     said = {finding.file: finding.said for finding in doctor(refused).bad}
     assert said["stack.tif"].endswith("opens with color='keep' (--color keep): 3 × 8 × 9 uint8, axes ZYX")
     assert "color='keep' (--color keep): 8 × 9 × 5 uint8" in said["bands.tif"]
-    assert "axes='ZYX'" in said["unnamed.tif"] and "astype('float32')" in said["half.tif"]
-    assert [finding.file for finding in doctor(refused, color="keep", axes="ZYX").bad] == [
-        "fourier.tif",
-        "half.tif",
-    ]
+    assert "axes='ZYX'" in said["unnamed.tif"]
+    assert [finding.file for finding in doctor(refused, color="keep", axes="ZYX").bad] == ["fourier.tif"]
 
 
 def test_equal_findings_are_one_line(folder) -> None:

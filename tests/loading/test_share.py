@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offgraph.dataset.allowed import MaxBad
+from offgraph.loading.finishing import UNFINISHED
 from offgraph.loading.passes import Batching
 from offgraph.loading.share import Cut, EveryNth, Share
 
@@ -72,6 +73,7 @@ def test_every_nth_batch(
         1,
         MaxBad.of(0.5),
         None,
+        UNFINISHED,
     )
     for shard in range(min(shards, count)):
         whole = Share(count, shard, shards)

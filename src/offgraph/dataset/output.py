@@ -192,7 +192,11 @@ class OutputFolder:
         """
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_SYNCS, thread_name_prefix="offgraph-sync")
-        self._syncing[name] = self._pool.submit(self._sync, name)
+        try:
+            self._syncing[name] = self._pool.submit(self._sync, name)
+        except RuntimeError:  # there is no thread left for it
+            self._sync(name)
+            return
         if len(self._syncing) > _MOST_SYNCING:  # the disk is slower than the build
             self._settle(next(iter(self._syncing)))
 

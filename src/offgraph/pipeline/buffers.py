@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import deque
 from collections.abc import Callable
 
@@ -84,8 +85,9 @@ class Lease:
         self.memory = memory
         self.__array_interface__ = memory.__array_interface__
 
-    def __del__(self) -> None:  # `weakref.finalize` takes 4 µs more
-        if self.give_back is not None:
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # `weakref.finalize` takes 4 µs more. When the interpreter ends, modules are empty, and nobody takes the memory.
+        if self.give_back is not None and not _is_finalizing():
             self.give_back(self.memory)
 
 

@@ -22,7 +22,7 @@ class Names(Sequence[str]):
 
     def append(self, text: str) -> None:
         """Add a text."""
-        self._bytes += text.encode("utf-8", "surrogateescape")
+        self._bytes += text.encode("utf-8", "surrogatepass")
         self._bytes.append(0)
         self._ends.append(len(self._bytes))
 
@@ -42,14 +42,14 @@ class Names(Sequence[str]):
         """Return one of them."""
         index = range(len(self))[index]
         start = self._ends[index - 1] if index else 0
-        return self._bytes[start : self._ends[index] - 1].decode("utf-8", "surrogateescape")
+        return self._bytes[start : self._ends[index] - 1].decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
         start = 0
         for last in range(_CHUNK, len(self) + _CHUNK, _CHUNK):
             end = self._ends[min(last, len(self)) - 1] if len(self) else 0
             if end > start:  # one call for many
-                yield from self._bytes[start : end - 1].decode("utf-8", "surrogateescape").split("\0")
+                yield from self._bytes[start : end - 1].decode("utf-8", "surrogatepass").split("\0")
             start = end
 
     def taken(self, order: Iterable[int]) -> Names:
