@@ -28,9 +28,9 @@ from tests.support.made import (
 import offgraph as og
 from offgraph.dataset import BuiltDataset
 from offgraph.dataset.example import decode_array, encode_array
+from offgraph.dataset.mixed_order import mixed_order
 from offgraph.dataset.output import OutputFolder
 from offgraph.pipeline import order
-from offgraph.pipeline.order import permutation
 from offgraph.pipeline.workers import ordered_map, read_ahead
 from offgraph.targets import Targets
 
@@ -422,10 +422,10 @@ def test_without_its_library_nothing_is_begun(
 
 
 def test_permutation_is_one_and_has_an_address() -> None:
-    assert permutation(5, seed=7, epoch=0).tolist() == [4, 1, 3, 0, 2]  # pinned: orders must never change
-    assert sorted(permutation(1000, seed=1, epoch=2)) == list(range(1000))
-    assert permutation(0, seed=0, epoch=0).tolist() == []
-    assert not np.array_equal(permutation(50, seed=1, epoch=0), permutation(50, seed=1, epoch=1))
+    assert mixed_order(5, seed=7) == [4, 1, 3, 0, 2]  # pinned: orders of shards must never change
+    assert sorted(mixed_order(1000, seed=1)) == list(range(1000))
+    assert mixed_order(0, seed=0) == []
+    assert mixed_order(50, seed=1) != mixed_order(50, seed=2)
 
 
 def test_ordered_map_holds_few_things_and_keeps_order() -> None:

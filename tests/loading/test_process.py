@@ -252,7 +252,7 @@ def test_own_steps_of_a_module(photos: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.syspath_prepend(str(tmp_path))
     from own_steps_of_a_process import Dark  # type: ignore[import-not-found]
 
-    monkeypatch.delitem(STEPS, "Dark")  # the tests of all steps know none that tests register
+    del STEPS["Dark"]  # the tests of all steps know none that tests register
     with pytest.raises(Exception, match="1 of 2") as told:
         list(og.Loader(photos, [og.Resize((8, 8)), Dark()], process=True))
     with pytest.raises(Exception, match="1 of 2") as plain:

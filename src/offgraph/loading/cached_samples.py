@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,17 +14,16 @@ from offgraph.core.machine import READ_TIMEOUT, Read
 from offgraph.core.random import Key
 from offgraph.formats.decoding import DecodedImage
 from offgraph.loading.kept import ImageCache, KeptImage, ProcessLock, Stamp
+from offgraph.loading.native_rows import BegunSample, finish_row
 from offgraph.loading.samples import FileSamples, check_targets
 from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.probe import Probe
 from offgraph.pipeline.rows import Row
 from offgraph.plan.batch import unread
-from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
+from offgraph.recipe.compose import Compose, run_prepared
 from offgraph.recipe.resumed import ResumedRecipe
 from offgraph.sources.base import Item, count_of
-from offgraph.sources.masks import background
-from offgraph.sources.object_targets import object_targets
-from offgraph.targets import Image, Mask, Target, Targets
+from offgraph.targets import Image, Targets
 
 __all__ = ["CacheInfo", "CachedSamples"]
 
@@ -192,14 +190,19 @@ class CachedSamples:
         """Run the rest of the recipe on many kept images in one call; see `Samples.rows`."""
         found = [self._kept(number, recipe, rules) for number in numbers]
         begun = [
-            None if kept is None else self._prepared(number, kept, Key(seed, epoch, number), row, rules)
-            for number, kept, row in zip(numbers, found, rows)
+            None if kept is None else self._begun(number, kept, Key(seed, epoch, number), rules)
+            for number, kept in zip(numbers, found)
         ]
-        made: list[TrainingSample | None] = [None] * len(numbers)
-        done = run_prepared(begun)
-        for place, (number, kept, one, row) in enumerate(zip(numbers, found, begun, rows)):
-            if done[place] and kept is not None and one is not None:
-                made[place] = self._finished(number, kept, one, row, rules)
+        prepared = [
+            None
+            if one is None or kept is None
+            else self.resumed.prepare(one.targets, kept.image, one.key, row)
+            for one, kept, row in zip(begun, found, rows)
+        ]
+        made: list[TrainingSample | None] = [
+            finish_row(one, ready, row, rules) if done and one is not None and ready is not None else None
+            for one, ready, row, done in zip(begun, prepared, rows, run_prepared(prepared))
+        ]
         self._count("used", sum(sample is not None for sample in made))
         # What is not kept, because there is no room or it cannot be used, is left to the files.
         rest = [place for place, kept in enumerate(found) if kept is None]
@@ -253,7 +256,7 @@ class CachedSamples:
 
     # ---- the rest of the recipe
 
-    def _given(self, number: int, kept: KeptImage, rules: Rules) -> Targets:
+    def _given(self, number: int, kept: KeptImage) -> Targets:
         """The targets at the start of the recipe, without the pixels of the image.
 
         Raises
@@ -262,29 +265,18 @@ class CachedSamples:
             For what `FileSamples.sample` refuses, too.
         """
         source = self.files.source
-        item, how = source[number], source.reading
-        image = unread(kept.start)
-        targets: dict[str, Target] = {"image": image}
-        if item.mask is not None and kept.mask is not None:
-            targets["mask"] = kept.mask
-        elif source.has_masks and item.objects is None:
-            targets["mask"] = background(image)
-        if item.objects is not None:
-            decoded = DecodedImage(image.array, image.axes, 1, kept.stored_size, "")
-            found = object_targets(
-                item.path, item.objects, image, decoded, how.object_masks, source.keypoints
-            )
-            targets |= found
-        mask = targets.get("mask")
-        check_targets(mask if isinstance(mask, Mask) else None, item.label, self.files)
-        return Targets(targets)
+        item, image = source[number], unread(kept.start)
+        decoded = DecodedImage(image.array, image.axes, 1, kept.stored_size, "")
+        given = source.targets_of(item, image, decoded, kept.mask)
+        check_targets(given.mask, item.label, self.files)
+        return given
 
     def _resumed(self, number: int, kept: KeptImage, key: Key, rules: Rules) -> TrainingSample | None:
         """Make a sample alone; None where the file is asked instead."""
         if not _may_be_used(kept.image, rules):
             return None
         try:
-            done = self.resumed.run(self._given(number, kept, rules), kept.image, key)
+            done = self.resumed.run(self._given(number, kept), kept.image, key)
             if done is None or not _may_be_used(done.targets.image, rules):
                 return None
             targets = rules.fitted(done.targets)
@@ -295,36 +287,15 @@ class CachedSamples:
             number, lambda: item.name, targets, targets.mask, item.label, lambda: record, kept.converted
         )
 
-    def _prepared(
-        self, number: int, kept: KeptImage, key: Key, row: Row, rules: Rules
-    ) -> PreparedSample | None:
+    def _begun(self, number: int, kept: KeptImage, key: Key, rules: Rules) -> BegunSample | None:
         if kept.converted is not None or not _may_be_used(kept.image, rules):
             return None
         try:
-            given = self._given(number, kept, rules)
+            given = self._given(number, kept)
         except Exception:  # as above
             return None
-        return self.resumed.prepare(given, kept.image, key, row)
-
-    def _finished(
-        self, number: int, kept: KeptImage, prepared: PreparedSample, row: Row, rules: Rules
-    ) -> TrainingSample | None:
-        """Make the sample; None where its values are not finite, or its mask is another than the others'."""
-        if rules.non_finite == "error" and not (prepared.finite or np.isfinite(row.array()).all()):
-            return None
-        released = prepared.released()
-        made: Any = released.targets
-        mask = None
-        if not prepared.is_alone:
-            try:
-                made = rules.fitted(prepared.targets())
-            except Exception:  # as above
-                return None
-            mask = made.mask
         item = self.files.source[number]
-        return TrainingSample(
-            number, lambda: item.name, made, mask, item.label, released.record, kept.converted, row
-        )
+        return BegunSample(number, given, item.label, key, 0, lambda: item.name, lambda record: record)
 
 
 def stamp_of(item: Item) -> Stamp | None:

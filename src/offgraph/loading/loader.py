@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +13,7 @@ from offgraph.core.arguments import seconds, whole_number
 from offgraph.core.choices import Color, NonFinite, OnBadImage, Task
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, BuildError
-from offgraph.core.machine import READ_TIMEOUT, with_retries
+from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key
 from offgraph.core.specs import OpenSpec
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
@@ -24,7 +22,6 @@ from offgraph.loading.bad_images import Substitute, parse_policy
 from offgraph.loading.batch import Batch
 from offgraph.loading.caching import Caching
 from offgraph.loading.epochs import Epochs
-from offgraph.loading.explanation import SampleExplanation, explain_sample
 from offgraph.loading.feeds import Feeds
 from offgraph.loading.finishing import (
     DataFormat,
@@ -426,47 +423,6 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         """Start the next epoch, or go on in the middle of one after :meth:`load_state_dict`."""
         return self.next_pass()
 
-    def explain(self, epoch: int, index: int) -> SampleExplanation:
-        """Make a sample of an epoch again, and say how it came about.
-
-        Parameters
-        ----------
-        epoch : int
-        index : int
-            Of the image, as ``Batch.index`` says.
-
-        Returns
-        -------
-        SampleExplanation
-            The image before and after, what was drawn, and how the recipe ran, in words; a notebook shows both images.
-
-        Raises
-        ------
-        ArgumentError
-            For an index that the source does not have.
-        OffgraphError
-            Where the image cannot be used, whatever ``on_error`` says; names it.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> import offgraph as og
-        >>> with tempfile.TemporaryDirectory() as photos:
-        ...     og.imwrite(f"{photos}/a.png", np.zeros((20, 30, 3), np.uint8))
-        ...     print(og.Loader(photos, [og.Resize((8, 8))]).explain(epoch=3, index=0))
-        a.png: index 0 of epoch 3
-        image: 20 x 30 x 3 YXC uint8
-        1. resize to 8 x 8: kernel 'triangle', antialiased  [step 1 Resize]
-           reads 1,800 values, writes 192 values; up to 5 + 8 weights each, axis after axis
-           gives 8 x 8 x 3 YXC uint8
-        """
-        number = whole_number("index", index, least=0)
-        if number >= len(self._samples):
-            raise ArgumentError(
-                f"index={number}: {self._samples} has the indices 0 to {len(self._samples) - 1}; give one of Batch.index"
-            )
-        return explain_sample(self._maker, Key(self.seed, epoch).epoch, number)
-
     def class_weights(self) -> dict[int, float]:
         """Weight of each class for ``model.fit(..., class_weight=...)``: rare classes count more.
 
@@ -505,50 +461,6 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         """
         image, mask = self._maker.specs()
         return self._finishing.spec(image), mask
-
-    def sample(self, index: int, *, epoch: int = 0) -> Batch | None:
-        """Make one sample by its address, as a batch of one.
-
-        It is the sample that the batches of an epoch hold, whatever their order and size, before it is mixed with others
-        (`mix`).
-
-        Parameters
-        ----------
-        index : int
-            Number of the image in its source, or of the example in a built dataset.
-        epoch : int
-
-        Returns
-        -------
-        Batch or None
-            None where the image is left out, with ``on_error="skip"``.
-
-        Raises
-        ------
-        ArgumentError
-            Where there is no such image.
-        MachineError, OffgraphError
-            Where it cannot be used.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> import offgraph as og
-        >>> with tempfile.TemporaryDirectory() as photos:
-        ...     for number in range(3):
-        ...         og.imwrite(f"{photos}/{number}.png", np.full((4, 4), number, np.uint8))
-        ...     og.Loader(photos).sample(2).image[0, 0, 0].tolist()
-        [2, 2, 2]
-        """
-        number, epoch = whole_number("index", index, least=0), Key(self.seed, epoch).epoch
-        if number >= len(self._samples):
-            raise ArgumentError(f"index={number}: the source has {count_of(len(self._samples), 'image')}")
-        made = with_retries(partial(self._maker.sample, epoch, number))
-        if made is None:
-            return None
-        batch = self._maker.collated([made], self._buffers)
-        batch = self._finishing(batch, epoch, made.image.axes, self._buffers)
-        return replace(batch, valid=np.ones(1, bool)) if self.pad_last else batch
 
     def benchmark(
         self,

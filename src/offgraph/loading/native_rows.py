@@ -15,7 +15,7 @@ from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
 from offgraph.sources.base import Label
 from offgraph.targets import Targets
 
-__all__ = ["BegunSample", "run_rows"]
+__all__ = ["BegunSample", "finish_row", "run_rows"]
 
 
 class BegunSample(NamedTuple):
@@ -60,7 +60,7 @@ def run_rows(
     """
     found = [_prepared(sample, row, recipe, rules) for sample, row in zip(samples, rows)]
     return [
-        _finished(sample, one, row, rules) if done and sample is not None and one is not None else None
+        finish_row(sample, one, row, rules) if done and sample is not None and one is not None else None
         for sample, one, row, done in zip(samples, found, rows, run_prepared(found))
     ]
 
@@ -74,8 +74,10 @@ def _prepared(sample: BegunSample | None, row: Row, recipe: Compose, rules: Rule
     return recipe.prepare(sample.targets, sample.key, row, sample.start, file=sample.file)
 
 
-def _finished(sample: BegunSample, prepared: PreparedSample, row: Row, rules: Rules) -> TrainingSample | None:
-    """Make the sample; None where its values are not finite, or its mask is another than the others'."""
+def finish_row(
+    sample: BegunSample, prepared: PreparedSample, row: Row, rules: Rules
+) -> TrainingSample | None:
+    """Make a sample whose image lies in its row; None where it is not finite, or has a mask unlike the others'."""
     if rules.non_finite == "error" and not (prepared.finite or np.isfinite(row.array()).all()):
         return None
     released = prepared.released()  # a batch keeps it until its records are asked for

@@ -28,7 +28,7 @@ from typing import overload
 
 import numpy as np
 
-__all__ = ["Order", "index_at", "permutation"]
+__all__ = ["Order", "index_at"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -154,27 +154,3 @@ class Order:
     def epochs(self, places: np.ndarray) -> list[int]:
         """Return the epochs in the addresses of the images at places: that of the order."""
         return [self.epoch] * len(places)
-
-
-def permutation(count: int, *, seed: int, epoch: int) -> np.ndarray:
-    """Permutation of ``count`` items by address, as a list: the order of the examples in a build.
-
-    Entry i is ranked by a 64-bit hash of (seed, epoch, i), so nothing is drawn in sequence and no state is kept.
-    The hash is a bijection of i, so there are no ties to break. Datasets are continued in this order: it never changes.
-
-    Returns
-    -------
-    ndarray of int64, shape (count,)
-
-    Examples
-    --------
-    >>> permutation(5, seed=7, epoch=0).tolist()
-    [4, 1, 3, 0, 2]
-    """
-    start = np.uint64(_hash(f"offgraph order {seed} {epoch}"))
-    with np.errstate(over="ignore"):  # SplitMix64 counts and mixes modulo 2**64
-        z = np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN + start
-        z = (z ^ (z >> np.uint64(30))) * _MIX[0]
-        z = (z ^ (z >> np.uint64(27))) * _MIX[1]
-        z ^= z >> np.uint64(31)
-    return np.argsort(z, kind="stable")

@@ -459,7 +459,6 @@ class Source(NotebookView, Sequence[Item]):
         return file, sample
 
     def _sample(self, item: Item, decoded: DecodedImage) -> Sample:
-        how = self.reading
         try:
             array = decoded.array
             if array.dtype == np.float16:  # widened without rounding: no step works in so few digits
@@ -467,16 +466,37 @@ class Source(NotebookView, Sequence[Item]):
             image = Image(array, decoded.axes)
         except ValueError as error:
             raise DecodeError(f"{item.path}: {error}") from error
+        mask = None if item.mask is None else read_mask(item.mask, image, decoded, self.reading)
+        return Sample(self.targets_of(item, image, decoded, mask), item.label, decoded, item)
+
+    def targets_of(self, item: Item, image: Image, decoded: DecodedImage, mask: Mask | None) -> Targets:
+        """Return an image with what lies on its grid.
+
+        Parameters
+        ----------
+        item : Item
+        image : Image
+            Its pixels are not looked at.
+        decoded : DecodedImage
+            For its orientation and its stored size.
+        mask : Mask or None
+            That of the item's file, where it has one.
+
+        Raises
+        ------
+        DecodeError
+            Where the annotated objects of the item do not fit the image.
+        """
         targets: dict[str, Target] = {"image": image}
-        if item.mask is not None:
-            targets["mask"] = read_mask(item.mask, image, decoded, how)
+        if mask is not None:
+            targets["mask"] = mask
         elif self.has_masks and item.objects is None:
             targets["mask"] = background(image)
         if item.objects is not None:
             targets |= object_targets(
-                item.path, item.objects, image, decoded, how.object_masks, self.keypoints
+                item.path, item.objects, image, decoded, self.reading.object_masks, self.keypoints
             )
-        return Sample(Targets(targets), item.label, decoded, item)
+        return Targets(targets)
 
 
 def class_numbers(label: Label | None) -> tuple[int, ...]:

@@ -15,14 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.plan.test_native import AXES, DTYPES, VALUES, assert_same, chain, geometric, image_of
 from tests.plan.test_native_filters import FILTERS
+from tests.support import native_samples
+from tests.support.native_samples import SamplePlan, run_images
 
 import offgraph as og
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.filter_passes import Correlate1d, FilterPass
 from offgraph.engine.native import core
-from offgraph.plan import native, native_batch
+from offgraph.plan import native
 from offgraph.plan.lower import PlannedOp
-from offgraph.plan.native_batch import SamplePlan, run_images
 from offgraph.plan.run import run_image
 from offgraph.steps.kinds import FilterStep
 from offgraph.targets.mask import Mask
@@ -138,8 +139,8 @@ def test_results_are_written_into_slices_of_a_batch(threads: int, layout: str) -
 
 def test_all_native_operations_of_all_samples_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    run_plans = native_batch.run_plans
-    monkeypatch.setattr(native_batch, "run_plans", lambda all: (calls.append(len(all)), run_plans(all))[1])
+    run_plans = native_samples.run_plans
+    monkeypatch.setattr(native_samples, "run_plans", lambda all: (calls.append(len(all)), run_plans(all))[1])
     plans, batch = batch_of(5, TRAIN)
     run_images([SamplePlan(*plan, output=out) for plan, out in zip(plans, batch)])
     assert calls == [5]
@@ -215,13 +216,13 @@ def test_a_batch_can_be_interrupted(threads: int, monkeypatch: pytest.MonkeyPatc
     ops = chain([og.MedianFilter(41)], image.spec, 0)
     timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
 
-    run_plans = native_batch.run_plans
+    run_plans = native_samples.run_plans
 
     def run(samples: Any) -> Any:
         timer.start()  # before this call it could end a callback of the garbage collector instead, which says nothing
         return run_plans(samples)
 
-    monkeypatch.setattr(native_batch, "run_plans", run)
+    monkeypatch.setattr(native_samples, "run_plans", run)
     before = time.monotonic()
     with og.num_threads(threads), pytest.raises(KeyboardInterrupt):
         run_images([SamplePlan(ops, image)] * 3000)
