@@ -110,6 +110,7 @@ from offgraph.transforms.filters import (
 from offgraph.transforms.geometric import (
     Affine as Affine,
     CenterCrop as CenterCrop,
+    D4 as D4,
     Elastic as Elastic,
     Flip as Flip,
     GridDistortion as GridDistortion,
@@ -120,6 +121,8 @@ from offgraph.transforms.geometric import (
     RandomResizedCrop as RandomResizedCrop,
     Resize as Resize,
     Rotate as Rotate,
+    Rotate90 as Rotate90,
+    Transpose as Transpose,
     Zoom as Zoom,
 )
 from offgraph.transforms.pointwise import (

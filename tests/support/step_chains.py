@@ -12,7 +12,7 @@ from scipy import ndimage
 import offgraph as og
 from offgraph.geometry import Frame
 
-WHOLE = ("CenterCrop", "Flip", "Pad", "RandomCrop")
+WHOLE = ("CenterCrop", "D4", "Flip", "Pad", "RandomCrop", "Rotate90", "Transpose")
 """Steps that only move whole pixels."""
 CONSTANT = st.just("constant")
 MODES = st.sampled_from(["constant", "nearest", "reflect", "mirror", "grid-wrap"])
@@ -32,6 +32,7 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
             translate=st.tuples(*[st.floats(-3, 3)] * n), **rule,
         ),
         "CenterCrop": st.builds(og.CenterCrop, shares, **rule),
+        "D4": st.builds(og.D4, **plane),
         "Elastic": st.builds(
             og.Elastic, st.sampled_from(["2%", "4%"]), nodes=st.integers(3, 6), **rule
         ),
@@ -47,6 +48,8 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
         ),
         "Resize": st.builds(og.Resize, scale=st.sampled_from([0.85, 1.0, 1.3])),
         "Rotate": st.builds(og.Rotate, angle, reshape=st.booleans(), **plane, **rule),
+        "Rotate90": st.builds(og.Rotate90, st.sampled_from([(0, 3), 1, 2]), **plane),
+        "Transpose": st.builds(og.Transpose, **plane),
         "Zoom": st.builds(
             og.Zoom, st.sampled_from([1.25, 0.9]), grid=st.sampled_from(["corners", "pixels"]), order=st.just(1), **rule
         ),

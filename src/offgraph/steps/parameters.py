@@ -31,6 +31,7 @@ __all__ = [
     "OrPerAxis",
     "Order",
     "Padding",
+    "Parsed",
     "PerAxis",
     "PerChannel",
     "PositiveAxisRange",
@@ -44,6 +45,7 @@ __all__ = [
     "along_axes",
     "in_pixels",
     "is_range",
+    "whole",
 ]
 
 Mode = Literal[
@@ -67,7 +69,8 @@ def _number(value: object) -> float | None:
     )  # adding 0 makes 0 of -0: one value, one fingerprint
 
 
-def _whole(value: object) -> int | None:
+def whole(value: object) -> int | None:
+    """Return an int that fits 32 bits, or None for anything else; bool is not a number."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 31:
@@ -200,13 +203,21 @@ def _worked_out(value: object) -> str:
         return ""
 
 
-class _Parsed:
+class Parsed:
     """A pydantic annotation that parses with one function and describes itself in JSON Schema."""
 
     def parse(self, value: Any) -> Any:
+        """Return the canonical value.
+
+        Raises
+        ------
+        ValueError
+            Saying what is expected and what was given.
+        """
         raise NotImplementedError
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of what is taken."""
         raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
@@ -217,7 +228,7 @@ class _Parsed:
 
 
 @dataclass(frozen=True)
-class _Number(_Parsed):
+class _Number(Parsed):
     above: float | None = None
     at_least: float | None = None
 
@@ -264,7 +275,7 @@ class NumberOrRange(_Number):
 
 
 @dataclass(frozen=True)
-class OrPerAxis(_Parsed):
+class OrPerAxis(Parsed):
     """One value for all spatial axes, or one for each axis by its name.
 
     Parameters
@@ -275,7 +286,7 @@ class OrPerAxis(_Parsed):
         That in words, for errors.
     """
 
-    one: _Parsed
+    one: Parsed
     says: str
 
     def parse(self, value: Any) -> Any:
@@ -303,7 +314,7 @@ def _range_per_axis(**bounds: float) -> OrPerAxis:
 
 
 @dataclass(frozen=True)
-class _Shift(_Parsed):
+class _Shift(Parsed):
     """Pixels or shares of each spatial axis, fixed or drawn."""
 
     def parse(self, value: Any) -> tuple[Any, ...] | PerAxis:
@@ -356,12 +367,12 @@ class _Extent(_Shift):
 
 
 @dataclass(frozen=True)
-class _Whole(_Parsed):
+class _Whole(Parsed):
     at_least: int | None = None
     at_most: int | None = None
 
     def parse(self, value: Any) -> int:
-        number = _whole(value)
+        number = whole(value)
         low, high = self.at_least, self.at_most
         if number is None or (low is not None and number < low) or (high is not None and number > high):
             bounds = (
@@ -376,7 +387,7 @@ class _Whole(_Parsed):
 
 
 @dataclass(frozen=True)
-class _Size(_Parsed):
+class _Size(Parsed):
     """One length for all spatial axes, or one for each.
 
     Parameters
@@ -412,7 +423,7 @@ class _Size(_Parsed):
             return None
         if self.also == "10%" and (share := _percent(value)) is not None and float(share[:-1]) > 0:
             return share
-        number = _whole(value)
+        number = whole(value)
         return number if number is not None and number > 0 else False
 
     def schema(self) -> dict[str, Any]:
@@ -423,7 +434,7 @@ class _Size(_Parsed):
 
 
 @dataclass(frozen=True)
-class _PerChannel(_Parsed):
+class _PerChannel(Parsed):
     def parse(self, value: Any) -> float | tuple[float, ...]:
         if isinstance(value, tuple | list | np.ndarray) and len(value) > 0:
             parts = [_number(part) for part in value]
@@ -438,7 +449,7 @@ class _PerChannel(_Parsed):
 
 
 @dataclass(frozen=True)
-class _Padding(_Parsed):
+class _Padding(Parsed):
     def parse(self, value: Any) -> int | str | tuple[tuple[int | str, int | str], ...]:
         if (number := self._side(value)) is not None:
             return number
@@ -461,7 +472,7 @@ class _Padding(_Parsed):
     def _side(self, value: Any) -> int | str | None:
         if (share := _percent(value)) is not None:
             return share if float(share[:-1]) >= 0 else None
-        number = _whole(value)
+        number = whole(value)
         return number if number is not None and number >= 0 else None
 
     def schema(self) -> dict[str, Any]:
@@ -472,7 +483,7 @@ class _Padding(_Parsed):
 
 
 @dataclass(frozen=True)
-class _Matrix(_Parsed):
+class _Matrix(Parsed):
     def parse(self, value: Any) -> tuple[tuple[float, ...], ...]:
         says = (
             "expected a matrix of 2 x 2, 2 x 3 or 3 x 3 numbers for images, 3 x 3, 3 x 4 or 4 x 4 for volumes"

@@ -2,6 +2,7 @@
 
 from offgraph.transforms.geometric.affine import Affine
 from offgraph.transforms.geometric.center_crop import CenterCrop
+from offgraph.transforms.geometric.d4 import D4
 from offgraph.transforms.geometric.elastic import Elastic
 from offgraph.transforms.geometric.flip import Flip
 from offgraph.transforms.geometric.grid_distortion import GridDistortion
@@ -12,9 +13,12 @@ from offgraph.transforms.geometric.random_crop import RandomCrop
 from offgraph.transforms.geometric.random_resized_crop import RandomResizedCrop
 from offgraph.transforms.geometric.resize import Resize
 from offgraph.transforms.geometric.rotate import Rotate
+from offgraph.transforms.geometric.rotate90 import Rotate90
+from offgraph.transforms.geometric.transpose import Transpose
 from offgraph.transforms.geometric.zoom import Zoom
 
 __all__ = [
+    "D4",
     "Affine",
     "CenterCrop",
     "Elastic",
@@ -27,5 +31,7 @@ __all__ = [
     "RandomResizedCrop",
     "Resize",
     "Rotate",
+    "Rotate90",
+    "Transpose",
     "Zoom",
 ]

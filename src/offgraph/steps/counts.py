@@ -1,0 +1,69 @@
+"""Whole numbers as step parameters: fixed, or drawn evenly from both ends of a pair and all between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from offgraph.core.random import Draw
+from offgraph.steps.parameters import Parsed, whole
+
+__all__ = ["CountRange", "QuarterTurns", "drawn_count"]
+
+
+@dataclass(frozen=True)
+class CountRange(Parsed):
+    """A whole number is fixed; a pair (low, high) is a range from which each image draws evenly, both ends included.
+
+    Parameters
+    ----------
+    at_least, at_most : int, optional
+        What is taken.
+    """
+
+    at_least: int | None = None
+    at_most: int | None = None
+
+    def parse(self, value: Any) -> int | tuple[int, int]:
+        """Return an int, or a tuple of two with low <= high."""
+        if isinstance(value, tuple | list | np.ndarray):
+            pair = tuple(self._one(part) for part in value)
+            if len(pair) == 2 and pair[0] is not None and pair[1] is not None and pair[0] <= pair[1]:
+                return pair[0], pair[1]
+        elif (number := self._one(value)) is not None:
+            return number
+        raise ValueError(
+            f"expected a whole number{self._bounds()}, or a pair (low, high) with low <= high, got {value!r:.80}"
+        )
+
+    def _one(self, value: Any) -> int | None:
+        number = whole(value)
+        low, high = self.at_least, self.at_most
+        if number is None or (low is not None and number < low) or (high is not None and number > high):
+            return None
+        return number
+
+    def _bounds(self) -> str:
+        if self.at_least is None:
+            return ""
+        return (
+            f" of at least {self.at_least}"
+            if self.at_most is None
+            else f" from {self.at_least} to {self.at_most}"
+        )
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of both forms."""
+        bounds = {"minimum": self.at_least, "maximum": self.at_most}
+        one = {"type": "integer"} | {name: bound for name, bound in bounds.items() if bound is not None}
+        return {"anyOf": [one, {"type": "array", "prefixItems": [one, one], "minItems": 2, "maxItems": 2}]}
+
+
+def drawn_count(draw: Draw, setting: int | tuple[int, int]) -> int:
+    """Return a fixed number as it is (nothing is drawn), or draw evenly from a pair."""
+    return draw.integer(*setting) if isinstance(setting, tuple) else setting
+
+
+QuarterTurns = Annotated[int | tuple[int, int], CountRange(-1000, 1000)]
