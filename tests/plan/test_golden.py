@@ -142,8 +142,11 @@ def test_there_are_cases_of_every_step():
         "Elastic",
         "GridDistortion",
         "LensDistortion",
+        "LetterBox",
         "Perspective",
         "RandomResizedCrop",
+        "ResizeLonger",
+        "ResizeShorter",
         "Rotate90",
         "Transpose",
     }  # came later

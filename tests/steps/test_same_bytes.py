@@ -143,12 +143,17 @@ def hold_to_their_definitions(step: Step, given: dict[str, Target], out: og.Resu
             labels = labels_by_definition(step, target, params, leg)
             same_bytes(found.array, exchanged(labels, target.swap) if mirrored else labels)
         elif isinstance(target, Heatmap):
-            for each in legs[:-1]:
-                assert each.map.is_exact  # whole pixels: the values are interpolated once
-                target = og.Heatmap(
-                    each.map.take(target.array, (0, 1)), target.axes, target.fill, target.density
-                )
-            agree_but_for_rounding(found.array, heatmap_by_definition(target, legs[-1]), legs[-1])
+            # All but one move whole pixels: the values are interpolated once.
+            read = next((place for place, leg in enumerate(legs) if not leg.map.is_exact), len(legs) - 1)
+            spatial = tuple(range(len(target.size)))
+            for each in legs[:read]:
+                target = target.with_array(each.map.take(target.array, spatial))
+            made = found.array
+            for each in reversed(legs[read + 1 :]):  # bars of one value around it
+                inner = each.map.inverse().take(made, spatial)
+                same_bytes(each.map.take(inner, spatial, cval=target.fill), made)
+                made = inner
+            agree_but_for_rounding(made, heatmap_by_definition(target, legs[read]), legs[read])
         elif isinstance(target, og.Points):
             places = found.places[found.visible.astype(bool)]
             came_from = found.ids[found.visible.astype(bool)]
@@ -166,13 +171,16 @@ def labels_by_definition(step: Step, mask: Mask, params: dict[str, Any], leg: Le
     if isinstance(step, ResampledStep | WindowStep | og.Pad):
         order = {"order": 0} if isinstance(step, ResampledStep) else {}
         index = dataclasses.replace(step, cval=-1.0, **order).reference(ndimage, index, params)  # type: ignore[call-arg]
-    elif isinstance(step, og.Resize | og.RandomResizedCrop):
+    elif hasattr(step, "kernel"):
         # The pixel that holds the centre, of two the later one, in whole numbers.
         for axis, (start, m) in enumerate(zip(params.get("start", ()), params.get("window", ()))):
             index = np.take(index, range(start, start + m), axis=axis)
-        size = index.shape
-        for axis, (m, length) in enumerate(zip(size, leg.map.output_size)):
+        size, output = index.shape, leg.map.output_size
+        fitted = [round(m / ratio) for m, ratio in zip(size, np.diag(leg.map.matrix))]
+        for axis, (m, length) in enumerate(zip(size, fitted)):
             index = np.take(index, [(2 * i + 1) * m // (2 * length) for i in range(length)], axis=axis)
+        bars = [(b, n - b - m) for b, m, n in zip(params.get("before", [0] * len(size)), fitted, output)]
+        index = np.pad(index, bars, constant_values=-1)
     else:
         index = step.reference(ndimage, index, params)
     return np.where(index < 0, getattr(step, "mask_cval", 0), mask.array.ravel()[index]).astype(

@@ -7,11 +7,14 @@ from offgraph.transforms.geometric.elastic import Elastic
 from offgraph.transforms.geometric.flip import Flip
 from offgraph.transforms.geometric.grid_distortion import GridDistortion
 from offgraph.transforms.geometric.lens_distortion import LensDistortion
+from offgraph.transforms.geometric.letter_box import LetterBox
 from offgraph.transforms.geometric.pad import Pad
 from offgraph.transforms.geometric.perspective import Perspective
 from offgraph.transforms.geometric.random_crop import RandomCrop
 from offgraph.transforms.geometric.random_resized_crop import RandomResizedCrop
 from offgraph.transforms.geometric.resize import Resize
+from offgraph.transforms.geometric.resize_longer import ResizeLonger
+from offgraph.transforms.geometric.resize_shorter import ResizeShorter
 from offgraph.transforms.geometric.rotate import Rotate
 from offgraph.transforms.geometric.rotate90 import Rotate90
 from offgraph.transforms.geometric.transpose import Transpose
@@ -25,11 +28,14 @@ __all__ = [
     "Flip",
     "GridDistortion",
     "LensDistortion",
+    "LetterBox",
     "Pad",
     "Perspective",
     "RandomCrop",
     "RandomResizedCrop",
     "Resize",
+    "ResizeLonger",
+    "ResizeShorter",
     "Rotate",
     "Rotate90",
     "Transpose",

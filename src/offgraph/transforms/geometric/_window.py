@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.resampling import Resampling
@@ -18,10 +19,22 @@ from offgraph.steps.base import CONFIG
 from offgraph.steps.kinds import GeometricStep, resampling_rule
 from offgraph.steps.parameters import Number, Whole
 
-__all__ = ["NUMPY_MODES", "WindowStep", "crop_size", "open_crop_size", "reference_window", "whole_pixels"]
+__all__ = [
+    "NUMPY_MODES",
+    "Position",
+    "WindowStep",
+    "crop_size",
+    "open_crop_size",
+    "placed",
+    "reference_window",
+    "whole_pixels",
+]
 
 Size = int | str | tuple[int | str, ...]
 """Lengths of a crop: pixels, or shares such as ``"80%"``; one for all axes, or one per axis."""
+
+Position = Literal["centre", "start", "end", "random"]
+"""Where something lies on an axis that is longer."""
 
 NUMPY_MODES = {
     "constant": "constant",
@@ -105,6 +118,13 @@ def _too_large(size: Size, have: tuple[int | None, ...]) -> ValueError:
         f"size={lengths} is larger than the image of {have}; write pad=True to add what is missing, "
         "or put Resize before it"
     )
+
+
+def placed(position: Position, free: int, draw: Draw) -> int:
+    """Return how many of the free pixels of an axis come first: of an odd number in the middle the smaller half."""
+    if position == "random":
+        return draw.integer(0, free)
+    return {"start": 0, "centre": free // 2, "end": free}[position]
 
 
 def whole_pixels(length: int | str, n: int, *, at_least: int = 0) -> int:
