@@ -11,7 +11,10 @@ from offgraph.steps.description import signature
 KINDS = {
     "geometric": "Geometric: one coordinate map moves every target, and leads back to the original grid",
     "filter": "Filter: mixes neighbours on the spatial axes; masks stay as they are",
-    "pointwise": "Pointwise: changes values; masks stay as they are",
+    "pointwise": "Pointwise: changes each value by itself; masks stay as they are",
+    "color": "Colour: changes the channels of each pixel together; masks stay as they are",
+    "statistics": "Statistics: changes each value by what all values of the image are; masks stay as they are",
+    "noise": "Noise: what sensors, files and gaps do to an image; masks stay as they are",
     "result": "Result: refines what a model outputs",
 }
 

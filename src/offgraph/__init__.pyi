@@ -129,9 +129,15 @@ from offgraph.transforms.geometric import (
     Zoom as Zoom,
 )
 from offgraph.transforms.pointwise import (
+    Brightness as Brightness,
+    Clip as Clip,
+    Contrast as Contrast,
     Gamma as Gamma,
+    Invert as Invert,
     Normalize as Normalize,
+    Posterize as Posterize,
     Rescale as Rescale,
+    Solarize as Solarize,
 )
 
 __version__: str

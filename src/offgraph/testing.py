@@ -14,7 +14,7 @@ from offgraph.core.random import Draw, Key
 from offgraph.recipe.compose import Compose
 from offgraph.steps.base import Step, field_names
 from offgraph.steps.description import documentation
-from offgraph.steps.kinds import GeometricStep, PointwiseStep, ResultStep
+from offgraph.steps.kinds import GeometricStep, ImageStep, PointwiseStep, ResultStep
 from offgraph.steps.registry import KINDS
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
@@ -168,6 +168,11 @@ def _defined(step: Step, image: Image, params: dict[str, Any]) -> np.ndarray:
 
     module: Any = np if isinstance(step, PointwiseStep) else ndimage
     place = image.axes.find("C")
+    if isinstance(step, ImageStep):
+        channels_last = np.moveaxis(image.array, place, -1) if place >= 0 else image.array[..., np.newaxis]
+        out = step.reference(module, np.ascontiguousarray(channels_last), params)
+        kept = "C" in step.output_spec(image.spec, params).axes
+        return np.moveaxis(out, -1, place) if kept else out[..., 0]
     if place < 0 or isinstance(step, ResultStep):
         return step.reference(module, image.array, params)
     planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(image.array, place, 0)]

@@ -79,8 +79,8 @@ RECIPES: dict[str, list[Any]] = {
 }
 
 
-class Invert(og.FilterStep):
-    """Invert, and refuse what is white."""
+class Negative(og.FilterStep):
+    """Negative, and refuse what is white."""
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         if image.min() > 250:
@@ -237,7 +237,7 @@ def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
 def test_python_steps_end_the_native_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(6):
         save_jpeg(tmp_path / f"{number}.jpg", photo(40, 50, number))
-    steps = [og.Resize((30, 20)), Invert(), og.Rotate((-9, 9)), og.Rescale(1 / 255)]
+    steps = [og.Resize((30, 20)), Negative(), og.Rotate((-9, 9)), og.Rescale(1 / 255)]
     make = partial(og.Loader, tmp_path, steps, batch_size=4)
     check_same(make)
     loader = make(threads=2)
@@ -252,8 +252,8 @@ def test_an_error_of_a_python_step_names_it_and_the_file(tmp_path: Path) -> None
         if number == 7:
             image[:] = 255
         save_jpeg(tmp_path / f"{number:02}.jpg", image)
-    loader = og.Loader(tmp_path, [og.Resize((30, 20)), Invert()], batch_size=4, shuffle=False)
-    with pytest.raises(og.StepError, match=r"07\.jpg: .*Invert.*too bright"):
+    loader = og.Loader(tmp_path, [og.Resize((30, 20)), Negative()], batch_size=4, shuffle=False)
+    with pytest.raises(og.StepError, match=r"07\.jpg: .*Negative.*too bright"):
         list(loader)
 
 

@@ -36,7 +36,14 @@ from offgraph.engine.resize import KERNELS
 from offgraph.recipe.schema import schema
 from offgraph.steps.base import Step, field_names
 from offgraph.steps.description import documentation, field_schema
-from offgraph.steps.kinds import FilterStep, GeometricStep, PointwiseStep, ResampledStep, ResultStep
+from offgraph.steps.kinds import (
+    FilterStep,
+    GeometricStep,
+    ImageStep,
+    PointwiseStep,
+    ResampledStep,
+    ResultStep,
+)
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 from offgraph.transforms.geometric._window import WindowStep
@@ -49,6 +56,9 @@ PACKAGES = {
     "transforms.geometric": "geometric",
     "transforms.filters": "filter",
     "transforms.pointwise": "pointwise",
+    "transforms.color": "color",
+    "transforms.statistics": "statistics",
+    "transforms.noise": "noise",
     "postprocess": "result",
 }
 
@@ -253,7 +263,7 @@ def test_mask_is_the_reference_at_order_0(step: Step, n: int):
         same_bytes(out, labelled.reference(scipy_ndimage, mask, params))
 
 
-@cases(FilterStep, PointwiseStep)
+@cases(FilterStep, PointwiseStep, ImageStep)
 def test_mask_stays(step: Step, n: int):
     mask = labels(n, "uint32")
     out = og.Compose([always(step)])(image=make_images(step, n)[0], mask=mask, key=KEY)

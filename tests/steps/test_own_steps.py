@@ -224,11 +224,21 @@ def test_every_step_of_offgraph_keeps_the_contract(name):
     if isinstance(step, og.ResultStep):
         labels = np.random.default_rng(2).integers(0, 4, (9, 12)).astype(np.uint8)
         images = [np.random.default_rng(2).random((9, 12), np.float32)] if name == "Threshold" else [labels]
-    elif name in ("Gamma", "Normalize"):
-        images = [IMAGE]  # floats have to say their range
     else:
-        images = [og.Image(IMAGE), og.Image(IMAGE[..., 0].astype(np.float32))]
+        images = [og.Image(IMAGE)]
+        images += [image for image in [og.Image(IMAGE[..., 0].astype(np.float32))] if is_taken(step, image)]
     og.testing.check_step(step, images)
+
+
+def is_taken(step: og.Step, image: og.Image) -> bool:
+    """Floats have to say their range, some steps need colours or bytes."""
+    try:
+        og.Compose([step]).output_spec(image.spec)
+    except og.StepError as error:
+        if not any(part in str(error) for part in ("range= is needed", "channel", "takes uint8")):
+            raise
+        return False
+    return True
 
 
 def broken(**methods: Any) -> og.Step:

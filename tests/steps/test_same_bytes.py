@@ -57,6 +57,7 @@ REFUSED = {
     "takes probabilities, floats from 0 to 1": ("Threshold",),
     "statistics of 3 channels": ("Normalize",),
     "more than an image of dtype uint8 holds": ("Gamma",),
+    "range= is needed": ("Brightness", "Contrast", "Invert", "Posterize", "Solarize"),
 }
 """What a step says of images that it does not take, by its name: nothing else may be left out here."""
 

@@ -22,7 +22,7 @@ from scipy import ndimage as scipy_ndimage
 
 import offgraph as og
 from offgraph.steps.base import Step
-from offgraph.steps.kinds import ResultStep
+from offgraph.steps.kinds import ImageStep, ResultStep
 from offgraph.targets.base import Target
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
@@ -120,6 +120,12 @@ def expected(step: Step, image: Image, params: dict[str, Any]) -> np.ndarray:
         return step.reference(scipy_ndimage, image.array[..., np.newaxis], params)
     if isinstance(step, ResultStep):
         return step.reference(scipy_ndimage, image.array, params)
+    if isinstance(step, ImageStep):
+        place = image.axes.find("C")
+        lined = np.moveaxis(image.array, place, -1) if place >= 0 else image.array[..., np.newaxis]
+        out = step.reference(scipy_ndimage, np.ascontiguousarray(lined), params)
+        kept = "C" in step.output_spec(image.spec, params).axes
+        return np.ascontiguousarray(np.moveaxis(out, -1, place) if kept else out[..., 0])
     results = [
         step.reference(scipy_ndimage, np.ascontiguousarray(plane), params, channel)
         for channel, plane in enumerate(planes(image))

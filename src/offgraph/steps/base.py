@@ -19,6 +19,7 @@ from offgraph.core.errors import StepError
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.steps.compiled import CompiledStep
+from offgraph.steps.counts import CountRange, drawn_count
 from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.parameters import PerAxis, Probability, is_range
 from offgraph.targets.image import Image
@@ -183,7 +184,11 @@ class Step:
 @functools.cache
 def _ranged(cls: type[Step]) -> tuple[str, ...]:
     fields = fields_of(cls).items()
-    return tuple(name for name, field in fields if any(map(is_range, field.metadata)))
+    return tuple(
+        name
+        for name, field in fields
+        if any(is_range(given) or isinstance(given, CountRange) for given in field.metadata)
+    )
 
 
 def fields_of(cls: type[Step]) -> dict[str, FieldInfo]:
@@ -206,10 +211,14 @@ def positional_names(cls: type[Step]) -> tuple[str, ...]:
 
 
 def drawn(draw: Draw, setting: Any) -> Any:
-    """Return one value drawn from a setting, plain JSON: a number, or one for each key of `PerAxis`."""
+    """Return one value drawn from a setting, plain JSON: a number, or one for each key of `PerAxis`.
+
+    A setting of whole numbers, which only a `CountRange` parses to, gives a whole number.
+    """
     if isinstance(setting, PerAxis):
         return {axes: draw.value(part) for axes, part in setting.items()}
-    return draw.value(setting)
+    ends = setting if isinstance(setting, tuple) else (setting,)
+    return drawn_count(draw, setting) if all(isinstance(end, int) for end in ends) else draw.value(setting)
 
 
 def varies(setting: Any) -> bool:

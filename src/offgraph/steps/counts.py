@@ -10,7 +10,7 @@ import numpy as np
 from offgraph.core.random import Draw
 from offgraph.steps.parameters import Parsed, whole
 
-__all__ = ["CountRange", "QuarterTurns", "SideLengths", "drawn_count"]
+__all__ = ["CountOrRange", "CountRange", "QuarterTurns", "SideLengths", "drawn_count"]
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,5 @@ def drawn_count(draw: Draw, setting: int | tuple[int, int]) -> int:
 QuarterTurns = Annotated[int | tuple[int, int], CountRange(-1000, 1000)]
 SideLengths = Annotated[int | tuple[int, int], CountRange(1)]
 """Pixels of a side, fixed or a range."""
+CountOrRange = Annotated[int | tuple[int, int], CountRange(1)]
+"""A whole number from 1, or a pair (low, high) to draw one from."""

@@ -1,4 +1,4 @@
-"""The kinds of steps: geometric, filter, pointwise and result."""
+"""The kinds of steps: geometric, filter, pointwise, color, statistics, noise and result."""
 
 from __future__ import annotations
 
@@ -21,14 +21,19 @@ from offgraph.geometry.resampling import Leg, Resampling
 from offgraph.steps.base import CONFIG, Step
 from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample
 from offgraph.steps.parameters import Mode, Number, Order, Whole
+from offgraph.targets.image import Image
 
 __all__ = [
     "Arithmetic",
+    "ColorStep",
     "FilterStep",
     "GeometricStep",
+    "ImageStep",
+    "NoiseStep",
     "PointwiseStep",
     "ResampledStep",
     "ResultStep",
+    "StatisticsStep",
     "resampling_rule",
     "value_range",
 ]
@@ -256,6 +261,66 @@ class PointwiseStep(Step):
     def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
         """One operation, which looks up or computes what `reference` gives."""
         return (Pointwise(self, params, self.output_spec(spec, params).dtype),)
+
+
+class ImageStep(Step):
+    """A step that changes values and moves nothing, and whose definition needs all channels of an image at once.
+
+    `reference` takes the spatial axes in order and the channels last, (H, W, C) or (D, H, W, C), with one channel where
+    the image has no channel axis. Its `channel` is the number of the frame along a time axis, else 0.
+    """
+
+    @property
+    def averages(self) -> bool:
+        """Unless a step says otherwise."""
+        return True
+
+    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+        """Apply `reference` to the image, or to each frame."""
+        after = self.output_spec(image.spec, params)
+        if 0 in image.array.shape:
+            return Image(np.empty(after.shape, after.dtype), after.axes)
+        order = "".join(sorted(image.axes, key="TZYXC".index))
+        array = image.array.transpose([image.axes.index(name) for name in order])
+        if "C" not in order:
+            array, order = array[..., np.newaxis], order + "C"
+        frames = array if "T" in order else array[np.newaxis]
+        made = [
+            self.reference(ndimage, np.ascontiguousarray(frame), params, number)
+            for number, frame in enumerate(frames)
+        ]
+        out = np.stack(made) if "T" in order else made[0]
+        if "C" not in after.axes:
+            out, order = out[..., 0], order[:-1]
+        out = np.ascontiguousarray(out.transpose([order.index(name) for name in after.axes]))
+        if np.may_share_memory(out, image.array):
+            out = out.copy()
+        return Image(out, after.axes)
+
+
+class ColorStep(ImageStep):
+    """A step that changes the channels of each pixel together; masks stay as they are."""
+
+    kind = "color"
+
+
+class StatisticsStep(ImageStep):
+    """A step that changes each value by what all values of the image are; masks stay as they are."""
+
+    kind = "statistics"
+
+
+class NoiseStep(ImageStep):
+    """A step that adds noise or takes something away, independently of where the image came from.
+
+    What is random about single pixels is not drawn number by number: `sample` draws a seed.
+    """
+
+    kind = "noise"
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Draw a value for every range, and a seed for the pixels: a whole number below 2**53, which JSON holds."""
+        return {**super().sample(draw, spec), "seed": draw.word() >> 11}
 
 
 def value_range(dtype: str, declared: float | None) -> float:

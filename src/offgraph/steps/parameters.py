@@ -39,6 +39,8 @@ __all__ = [
     "PositiveRange",
     "Probability",
     "Range",
+    "Share",
+    "ShareRange",
     "Shift",
     "Size",
     "Whole",
@@ -231,24 +233,28 @@ class Parsed:
 class _Number(Parsed):
     above: float | None = None
     at_least: float | None = None
+    at_most: float | None = None
 
     def _says(self) -> str:
         if self.above is not None:
             return f"a number above {self.above:g}"
+        if self.at_most is not None:
+            return f"a number from {self.at_least:g} to {self.at_most:g}"
         return "a number" if self.at_least is None else f"a number of at least {self.at_least:g}"
 
     def parse(self, value: Any) -> Any:
         number = _number(value)
-        too_low = number is not None and (
+        outside = number is not None and (
             (self.above is not None and number <= self.above)
             or (self.at_least is not None and number < self.at_least)
+            or (self.at_most is not None and number > self.at_most)
         )
-        if number is None or too_low:
+        if number is None or outside:
             raise ValueError(f"expected {self._says()}, got {value!r:.80}{_worked_out(value)}")
         return number
 
     def schema(self) -> dict[str, Any]:
-        bounds = {"exclusiveMinimum": self.above, "minimum": self.at_least}
+        bounds = {"exclusiveMinimum": self.above, "minimum": self.at_least, "maximum": self.at_most}
         return {"type": "number"} | {name: bound for name, bound in bounds.items() if bound is not None}
 
 
@@ -515,6 +521,9 @@ Range = Annotated[float | tuple[float, float], NumberOrRange()]
 """A fixed number, or a pair (low, high) to draw from."""
 PositiveRange = Annotated[float | tuple[float, float], NumberOrRange(above=0)]
 NaturalRange = Annotated[float | tuple[float, float], NumberOrRange(at_least=0)]
+Share = Annotated[float, _Number(at_least=0, at_most=1)]
+"""A number from 0 to 1."""
+ShareRange = Annotated[float | tuple[float, float], NumberOrRange(at_least=0, at_most=1)]
 AxisRange = Annotated[float | tuple[float, float] | PerAxis, _range_per_axis()]
 """A `Range` for all spatial axes, or one for each by its name: ``{"Z": 1, "YX": (1, 2)}``."""
 PositiveAxisRange = Annotated[float | tuple[float, float] | PerAxis, _range_per_axis(above=0)]

@@ -20,7 +20,7 @@ __all__ = ["GROUP", "all_steps", "find_step", "register"]
 GROUP = "offgraph.steps"
 """Entry points of this group name modules that register steps when they are imported."""
 
-KINDS = ("geometric", "filter", "pointwise", "result")
+KINDS = ("geometric", "filter", "pointwise", "color", "statistics", "noise", "result")
 
 _S = TypeVar("_S", bound="type[Step]")
 
@@ -50,14 +50,14 @@ def register(cls: _S) -> _S:
     >>> import numpy as np
     >>> import offgraph as og
     >>> @og.register
-    ... class Invert(og.PointwiseStep):
+    ... class Negative(og.PointwiseStep):
     ...     '''Make bright dark.'''
     ...
     ...     top: int = 255
     ...
     ...     def reference(self, ndi, image, params, channel=0):
     ...         return (self.top - image).astype(image.dtype)
-    >>> og.Compose.from_yaml("offgraph: 1\nsteps: [Invert]\n")(image=np.array([[0, 255]], np.uint8)).image
+    >>> og.Compose.from_yaml("offgraph: 1\nsteps: [Negative]\n")(image=np.array([[0, 255]], np.uint8)).image
     array([[255,   0]], dtype=uint8)
     """
     if not (isinstance(cls, type) and issubclass(cls, Step)):

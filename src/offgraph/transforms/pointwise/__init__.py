@@ -1,7 +1,23 @@
 """Steps that change each value by itself. A new one adds its line here."""
 
+from offgraph.transforms.pointwise.brightness import Brightness
+from offgraph.transforms.pointwise.clip import Clip
+from offgraph.transforms.pointwise.contrast import Contrast
 from offgraph.transforms.pointwise.gamma import Gamma
+from offgraph.transforms.pointwise.invert import Invert
 from offgraph.transforms.pointwise.normalize import Normalize
+from offgraph.transforms.pointwise.posterize import Posterize
 from offgraph.transforms.pointwise.rescale import Rescale
+from offgraph.transforms.pointwise.solarize import Solarize
 
-__all__ = ["Gamma", "Normalize", "Rescale"]
+__all__ = [
+    "Brightness",
+    "Clip",
+    "Contrast",
+    "Gamma",
+    "Invert",
+    "Normalize",
+    "Posterize",
+    "Rescale",
+    "Solarize",
+]

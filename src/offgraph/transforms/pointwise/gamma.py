@@ -11,6 +11,7 @@ from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep, value_range
 from offgraph.steps.parameters import PositiveNumber, PositiveRange
+from offgraph.steps.values import held_range
 
 __all__ = ["Gamma"]
 
@@ -43,10 +44,7 @@ class Gamma(PointwiseStep):
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """The same; the range must be known, and fit the dtype."""
-        top = value_range(spec.dtype, self.range)
-        kind = np.dtype(spec.dtype)
-        if kind.kind in "ui" and top > np.iinfo(kind).max:
-            raise ValueError(f"range={top:g} is more than an image of dtype {kind} holds")
+        held_range(spec.dtype, self.range)
         return spec
 
     def compiled(self) -> CompiledStep | None:

@@ -1,0 +1,67 @@
+"""What steps share that change values: the range that they are in, casts that round, channels that are colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import OpenSpec
+from offgraph.steps.kinds import value_range
+
+__all__ = ["as_dtype", "channel_count", "check_rgb", "held_range", "working_dtype"]
+
+
+def held_range(dtype: str, declared: float | None) -> float:
+    """Return the value that counts as white, which the dtype has to hold: see `value_range`.
+
+    Raises
+    ------
+    ValueError
+        For a float or signed image whose range nobody declared, and for more than an integer dtype holds.
+    """
+    kind = np.dtype(dtype)
+    if kind.kind == "b":
+        return 1.0
+    top = value_range(dtype, declared)
+    if kind.kind in "ui" and top > np.iinfo(kind).max:
+        raise ValueError(f"range={top:g} is more than an image of dtype {kind} holds")
+    return top
+
+
+def as_dtype(values: np.ndarray, dtype: np.dtype[Any], top: float | None) -> np.ndarray:
+    """Limit values to 0 to `top` where it is given, round them for integers half to even, and cast them."""
+    if top is not None:
+        values = np.clip(values, 0, top)
+    if dtype.kind in "ui":
+        values = np.rint(values)
+        if np.iinfo(dtype).max > 2**53:  # float64 rounds the largest values up, beyond the dtype
+            return np.where(values >= 2.0 ** np.iinfo(dtype).bits, np.iinfo(dtype).max, values).astype(dtype)
+    return np.rint(values).astype(dtype) if dtype.kind == "b" else values.astype(dtype)
+
+
+def working_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """Return float32 for images of up to 16 bits and of float32, float64 for all others."""
+    return np.float32 if dtype.itemsize <= 2 or dtype == np.float32 else np.float64
+
+
+def channel_count(spec: OpenSpec) -> int | None:
+    """Return how many channels an image has, 1 without a channel axis; None where it is not known."""
+    return spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
+
+
+def check_rgb(spec: OpenSpec, why: str) -> None:
+    """Refuse an image that is not red, green and blue.
+
+    Parameters
+    ----------
+    spec : OpenSpec
+    why : str
+        What needs them, for the error.
+    """
+    count = channel_count(spec)
+    if count not in (3, None):
+        raise ValueError(
+            f"{why} needs red, green and blue, the image has {count} channel{'s' * (count != 1)} (axes {spec.axes}); "
+            "read it with color='rgb', or put ToRGB before this step"
+        )
