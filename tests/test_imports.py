@@ -254,6 +254,16 @@ def test_recipes_load_no_framework():
     assert loaded_by(code) & FRAMEWORKS == set()
 
 
+def test_scipy_is_loaded_where_it_computes():
+    """It takes longer to import than everything else; each process of a build or a loader would wait for it."""
+    code = (
+        "import offgraph as og, numpy as np; og.Loader, og.build, og.predict, og.Rotate\n"
+        "og.ndimage.median_filter(np.eye(4), 3)"
+    )
+    assert "scipy" not in loaded_by(code)
+    assert "scipy" in loaded_by("import offgraph as og; og.ndimage.label")
+
+
 def test_loading_can_be_seen():
     assert "jinja2" in loaded_by("import jinja2")
 

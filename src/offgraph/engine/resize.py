@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 
 from offgraph.engine.calls import call_native, native_input, parts
 from offgraph.engine.native import core
@@ -303,5 +302,7 @@ def resize_reference(
             weight = weights[rows, tap].reshape(-1, *[1] * (values.ndim - 1))
             sums[rows] += values[starts[rows] + tap] * weight
         values = np.moveaxis(sums, 0, axis)
+    from scipy import ndimage  # takes a quarter of a second to import
+
     # Order 0 without movement: only SciPy's cast of every value.
-    return scipy.ndimage.shift(values, 0, order=0, output=image.dtype.newbyteorder("="))
+    return ndimage.shift(values, 0, order=0, output=image.dtype.newbyteorder("="))

@@ -2,7 +2,7 @@
 
 Every one of SciPy's names is here. Those in :data:`NATIVE` run Offgraph's own loops, return the bytes of the
 installed SciPy, release the interpreter lock and may use several threads (:mod:`offgraph.core.threads`). The others are
-SciPy's own objects, imported by name in the modules below. Deliberate differences are listed in
+SciPy's own objects, which the modules below import when they are first asked for. Deliberate differences are listed in
 ``docs/differences.md``. :mod:`offgraph.ndimage.batch` is Offgraph's own: warps of many images in one call.
 
 Examples
@@ -18,6 +18,8 @@ True
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from offgraph.ndimage import (
     batch,  # noqa: F401  not one of SciPy's names
@@ -36,8 +38,6 @@ from offgraph.ndimage.filters import (
     gaussian_filter1d,
     gaussian_gradient_magnitude,
     gaussian_laplace,
-    generic_filter,
-    generic_filter1d,
     generic_gradient_magnitude,
     generic_laplace,
     laplace,
@@ -52,9 +52,7 @@ from offgraph.ndimage.filters import (
     sobel,
     uniform_filter,
     uniform_filter1d,
-    vectorized_filter,
 )
-from offgraph.ndimage.fourier import fourier_ellipsoid, fourier_gaussian, fourier_shift, fourier_uniform
 from offgraph.ndimage.interpolation import (
     affine_transform,
     geometric_transform,
@@ -65,26 +63,6 @@ from offgraph.ndimage.interpolation import (
     spline_filter1d,
     zoom,
 )
-from offgraph.ndimage.measurements import (
-    center_of_mass,
-    extrema,
-    find_objects,
-    histogram,
-    label,
-    labeled_comprehension,
-    maximum,
-    maximum_position,
-    mean,
-    median,
-    minimum,
-    minimum_position,
-    standard_deviation,
-    sum,
-    sum_labels,
-    value_indices,
-    variance,
-    watershed_ift,
-)
 from offgraph.ndimage.morphology import (
     binary_closing,
     binary_dilation,
@@ -94,9 +72,6 @@ from offgraph.ndimage.morphology import (
     binary_opening,
     binary_propagation,
     black_tophat,
-    distance_transform_bf,
-    distance_transform_cdt,
-    distance_transform_edt,
     generate_binary_structure,
     grey_closing,
     grey_dilation,
@@ -107,6 +82,39 @@ from offgraph.ndimage.morphology import (
     morphological_laplace,
     white_tophat,
 )
+from offgraph.ndimage.scipys_own import scipys_own
+
+if TYPE_CHECKING:
+    from scipy.ndimage import (
+        center_of_mass,
+        distance_transform_bf,
+        distance_transform_cdt,
+        distance_transform_edt,
+        extrema,
+        find_objects,
+        fourier_ellipsoid,
+        fourier_gaussian,
+        fourier_shift,
+        fourier_uniform,
+        generic_filter,
+        generic_filter1d,
+        histogram,
+        label,
+        labeled_comprehension,
+        maximum,
+        maximum_position,
+        mean,
+        median,
+        minimum,
+        minimum_position,
+        standard_deviation,
+        sum,
+        sum_labels,
+        value_indices,
+        variance,
+        vectorized_filter,
+        watershed_ift,
+    )
 
 __all__ = [
     "affine_transform",
@@ -190,3 +198,9 @@ NATIVE: frozenset[str] = frozenset(
     (*filters.NATIVE, *fourier.NATIVE, *interpolation.NATIVE, *measurements.NATIVE, *morphology.NATIVE)
 )
 """Names of the functions that run Offgraph's own loops; every other name is SciPy's own function."""
+
+__getattr__ = scipys_own(__name__, frozenset(__all__) - NATIVE)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

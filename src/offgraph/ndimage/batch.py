@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from offgraph.engine.resample import affine_planes, zoom_planes
 from offgraph.ndimage.arguments import check_axes, normalize_sequence
@@ -66,13 +65,15 @@ def rotate(
     >>> rotate(images, [90, 180], order=1).tolist()
     [[[2, 4], [1, 3]], [[4, 3], [2, 1]]]
     """
+    from scipy.special import cosdg, sindg  # takes a quarter of a second to import
+
     images = _images(images, order)
     down, right = rotation_plane(axes, images.ndim - 1)
     count = len(images)
     angles = np.asarray(angle)
     if angles.shape not in ((), (count,)):
         raise ValueError(f"angles of shape {angles.shape} for {count} images: give one, or one for each")
-    c, s = special.cosdg(angles), special.sindg(angles)
+    c, s = cosdg(angles), sindg(angles)
     matrices = np.empty((count, 2, 2))
     matrices[:, 0, 0] = matrices[:, 1, 1] = c
     matrices[:, 0, 1], matrices[:, 1, 0] = s, -s

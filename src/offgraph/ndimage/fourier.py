@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from scipy.ndimage import (
-    fourier_ellipsoid,
-    fourier_gaussian,
-    fourier_shift,
-    fourier_uniform,
-)
+from typing import TYPE_CHECKING
+
+from offgraph.ndimage.scipys_own import scipys_own
+
+if TYPE_CHECKING:
+    from scipy.ndimage import (
+        fourier_ellipsoid,
+        fourier_gaussian,
+        fourier_shift,
+        fourier_uniform,
+    )
 
 __all__ = [
     "fourier_ellipsoid",
@@ -17,3 +22,5 @@ __all__ = [
 ]
 
 NATIVE: tuple[str, ...] = ()
+
+__getattr__ = scipys_own(__name__, __all__)

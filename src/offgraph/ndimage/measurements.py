@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from scipy.ndimage import (
-    center_of_mass,
-    extrema,
-    find_objects,
-    histogram,
-    label,
-    labeled_comprehension,
-    maximum,
-    maximum_position,
-    mean,
-    median,
-    minimum,
-    minimum_position,
-    standard_deviation,
-    sum,
-    sum_labels,
-    value_indices,
-    variance,
-    watershed_ift,
-)
+from typing import TYPE_CHECKING
+
+from offgraph.ndimage.scipys_own import scipys_own
+
+if TYPE_CHECKING:
+    from scipy.ndimage import (
+        center_of_mass,
+        extrema,
+        find_objects,
+        histogram,
+        label,
+        labeled_comprehension,
+        maximum,
+        maximum_position,
+        mean,
+        median,
+        minimum,
+        minimum_position,
+        standard_deviation,
+        sum,
+        sum_labels,
+        value_indices,
+        variance,
+        watershed_ift,
+    )
 
 __all__ = [
     "center_of_mass",
@@ -45,3 +50,5 @@ __all__ = [
 ]
 
 NATIVE: tuple[str, ...] = ()
+
+__getattr__ = scipys_own(__name__, __all__)

@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy.special import cosdg, sindg
 
 from offgraph.engine.native import core
 from offgraph.engine.resize import KERNELS
@@ -129,6 +128,8 @@ def product_roundings() -> tuple[int, int] | None:
     tuple of (int, int), or None
         Numbers of `Rounding` in ``native/plan/src/recipe/products.rs``; None where one is not known.
     """
+    from scipy.special import cosdg, sindg  # takes a quarter of a second to import
+
     random = np.random.default_rng(0)
     angles = [*random.uniform(-720, 720, 500).tolist(), *range(-720, 721, 15)]
     if core.cos_sin_degrees(angles) != [(float(cosdg(angle)), float(sindg(angle))) for angle in angles]:

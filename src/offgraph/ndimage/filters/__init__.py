@@ -6,7 +6,7 @@ functions by family; functions that call a Python function for every window are 
 
 from __future__ import annotations
 
-from scipy.ndimage import generic_filter, generic_filter1d, vectorized_filter
+from typing import TYPE_CHECKING
 
 from offgraph.ndimage.filters.derivatives import (
     gaussian_gradient_magnitude,
@@ -33,6 +33,10 @@ from offgraph.ndimage.filters.linear import (
     uniform_filter1d,
 )
 from offgraph.ndimage.filters.rank import median_filter, percentile_filter, rank_filter
+from offgraph.ndimage.scipys_own import scipys_own
+
+if TYPE_CHECKING:
+    from scipy.ndimage import generic_filter, generic_filter1d, vectorized_filter
 
 __all__ = [
     "convolve",
@@ -86,3 +90,5 @@ NATIVE: tuple[str, ...] = (
     "uniform_filter",
     "uniform_filter1d",
 )
+
+__getattr__ = scipys_own(__name__, ["generic_filter", "generic_filter1d", "vectorized_filter"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
 
 from offgraph.engine.calls import as_double, call_native, check_output, native_input, output_array, parts
 from offgraph.engine.native import core
@@ -148,7 +147,9 @@ def geometric_transform(
     extra = {"extra_arguments": extra_arguments, "extra_keywords": extra_keywords}
     if not callable(mapping):
         # Compiled functions; it also refuses everything else.
-        return scipy.ndimage.geometric_transform(
+        from scipy import ndimage
+
+        return ndimage.geometric_transform(
             input, mapping, output_shape, output, cval=cval, **options, **extra
         )
     if order < 0 or order > 5:

@@ -7,7 +7,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from offgraph.engine.calls import mode_code, output_array
 from offgraph.engine.resample import affine_into, affine_planes, zoom_factors, zoom_into
@@ -333,12 +332,14 @@ def rotate(
     array([[2, 4],
            [1, 3]])
     """
+    from scipy.special import cosdg, sindg  # takes a quarter of a second to import
+
     image = np.asarray(input)
     ndim = image.ndim
     down, right = rotation_plane(axes, ndim)
     if type(angle) is int and abs(angle) < 2**53:
         angle = float(angle)  # cosdg and sindg take a float in a fifth of the time
-    c, s = special.cosdg(angle), special.sindg(angle)
+    c, s = cosdg(angle), sindg(angle)
     matrix = np.array([[c, s], [-s, c]])
     if matrix.ndim != 2:  # several angles, which SciPy refuses where its arrays do not fit
         return _refuse_angles(matrix, np.array([image.shape[down], image.shape[right]]), reshape)

@@ -5,7 +5,7 @@ Binary arrays are those of any real dtype, of which only "zero or not" counts. T
 
 from __future__ import annotations
 
-from scipy.ndimage import distance_transform_bf, distance_transform_cdt, distance_transform_edt
+from typing import TYPE_CHECKING
 
 from offgraph.ndimage.morphology.binary import (
     binary_closing,
@@ -28,6 +28,10 @@ from offgraph.ndimage.morphology.grey import (
     morphological_laplace,
     white_tophat,
 )
+from offgraph.ndimage.scipys_own import scipys_own
+
+if TYPE_CHECKING:
+    from scipy.ndimage import distance_transform_bf, distance_transform_cdt, distance_transform_edt
 
 __all__ = [
     "binary_closing",
@@ -53,3 +57,5 @@ __all__ = [
 ]
 
 NATIVE: tuple[str, ...] = tuple(name for name in __all__ if not name.startswith("distance_transform"))
+
+__getattr__ = scipys_own(__name__, [name for name in __all__ if name not in NATIVE])

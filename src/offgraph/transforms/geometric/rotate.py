@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import cosdg, sindg
 
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec
@@ -116,6 +115,8 @@ class Rotate(ResampledStep):
 
 def rotation(angle: float) -> np.ndarray:
     """Return SciPy's 2 x 2 pull matrix of a turn by degrees; quarter turns are exact."""
+    from scipy.special import cosdg, sindg  # takes a quarter of a second to import
+
     cosine, sine = cosdg(angle), sindg(angle)
     if cosine == sine == 0:  # SciPy's answer where the angle has no digits after the full turns
         raise ValueError(f"an angle of {angle:g} degrees is beyond what float64 can turn by")
