@@ -110,6 +110,7 @@ from offgraph.transforms.filters import (
 from offgraph.transforms.geometric import (
     Affine as Affine,
     CenterCrop as CenterCrop,
+    CropToAspect as CropToAspect,
     D4 as D4,
     Elastic as Elastic,
     Flip as Flip,
@@ -117,6 +118,7 @@ from offgraph.transforms.geometric import (
     LensDistortion as LensDistortion,
     LetterBox as LetterBox,
     Pad as Pad,
+    PadTo as PadTo,
     Perspective as Perspective,
     RandomCrop as RandomCrop,
     RandomResizedCrop as RandomResizedCrop,
@@ -125,6 +127,9 @@ from offgraph.transforms.geometric import (
     ResizeShorter as ResizeShorter,
     Rotate as Rotate,
     Rotate90 as Rotate90,
+    Scale as Scale,
+    Shift as Shift,
+    ShiftScaleRotate as ShiftScaleRotate,
     Transpose as Transpose,
     Zoom as Zoom,
 )

@@ -95,6 +95,14 @@ def steps() -> st.SearchStrategy[Step]:
             ),
             direction=st.sampled_from(["pull", "push"]), anchor=st.sampled_from(["centre", "origin"]), **resampled,
         ),
+        st.builds(og.Scale, per_axis(ranges(0.3, 3)), anchor=st.sampled_from(["centre", "origin"]), **resampled),
+        st.builds(
+            og.Shift, st.one_of(st.tuples(SHIFTS, SHIFTS), per_axis(SHIFTS).filter(lambda v: isinstance(v, dict))), **resampled
+        ),
+        st.builds(
+            og.ShiftScaleRotate, st.one_of(st.none(), st.tuples(SHIFTS, SHIFTS), per_axis(SHIFTS).filter(lambda v: isinstance(v, dict))),
+            scale=per_axis(ranges(0.3, 3)), rotate=angle, **resampled,
+        ),
         st.builds(og.Zoom, per_axis(st.one_of(st.just(1.0), ranges(0.02, 3))), grid=st.sampled_from(["corners", "pixels"]), **resampled),
         st.builds(og.Flip, st.sampled_from(["X", "Y", "X", "Y", "Z"]), p=CHANCES),
         st.builds(og.CenterCrop, st.one_of(LENGTHS, st.tuples(LENGTHS, LENGTHS)), pad=st.booleans(), **window),

@@ -138,16 +138,21 @@ def test_there_are_cases_of_every_step():
     named = {name for name in og.STEPS if f'"{name}"' in FILE.read_text()}
     pixels = {name for name, cls in og.STEPS.items() if cls.kind != "result"}
     assert pixels - named <= {
+        "CropToAspect",
         "D4",
         "Elastic",
         "GridDistortion",
         "LensDistortion",
         "LetterBox",
+        "PadTo",
         "Perspective",
         "RandomResizedCrop",
         "ResizeLonger",
         "ResizeShorter",
         "Rotate90",
+        "Scale",
+        "Shift",
+        "ShiftScaleRotate",
         "Transpose",
     } | {name for name, cls in og.STEPS.items() if cls.kind in ("color", "statistics", "noise")} | {
         "Brightness",

@@ -12,7 +12,7 @@ from scipy import ndimage
 import offgraph as og
 from offgraph.geometry import Frame
 
-WHOLE = ("CenterCrop", "D4", "Flip", "Pad", "RandomCrop", "Rotate90", "Transpose")
+WHOLE = ("CenterCrop", "CropToAspect", "D4", "Flip", "Pad", "PadTo", "RandomCrop", "Rotate90", "Transpose")
 """Steps that only move whole pixels."""
 CONSTANT = st.just("constant")
 MODES = st.sampled_from(["constant", "nearest", "reflect", "mirror", "grid-wrap"])
@@ -32,6 +32,7 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
             translate=st.tuples(*[st.floats(-3, 3)] * n), **rule,
         ),
         "CenterCrop": st.builds(og.CenterCrop, shares, **rule),
+        "CropToAspect": st.builds(og.CropToAspect, st.floats(0.8, 1.3), position=st.sampled_from(["centre", "random"])),
         "D4": st.builds(og.D4, **plane),
         "Elastic": st.builds(
             og.Elastic, st.sampled_from(["2%", "4%"]), nodes=st.integers(3, 6), **rule
@@ -41,6 +42,7 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
         "LensDistortion": st.builds(og.LensDistortion, st.floats(-0.2, 0.3), **rule),
         "LetterBox": st.builds(og.LetterBox, st.sampled_from([70, (60,) * (n - 1) + (80,)]), st.sampled_from(["centre", "random"])),
         "Pad": st.builds(og.Pad, st.integers(0, 5), **rule),
+        "PadTo": st.builds(og.PadTo, multiple=st.sampled_from([8, 15]), position=st.sampled_from(["centre", "random"]), **rule),
         "Perspective": st.builds(og.Perspective, st.sampled_from([0.05, 0.12]), inwards=st.booleans(), **rule),
         "RandomCrop": st.builds(og.RandomCrop, shares, **rule),
         "RandomResizedCrop": st.builds(
@@ -52,6 +54,11 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
         "ResizeShorter": st.builds(og.ResizeShorter, st.sampled_from([60, (50, 75)]), st.sampled_from([None, 80])),
         "Rotate": st.builds(og.Rotate, angle, reshape=st.booleans(), **plane, **rule),
         "Rotate90": st.builds(og.Rotate90, st.sampled_from([(0, 3), 1, 2]), **plane),
+        "Scale": st.builds(og.Scale, st.floats(0.85, 1.3), **rule),
+        "Shift": st.builds(og.Shift, st.tuples(*[st.one_of(st.floats(-3, 3), st.just(2.0))] * n), **rule),
+        "ShiftScaleRotate": st.builds(
+            og.ShiftScaleRotate, st.tuples(*[st.floats(-3, 3)] * n), scale=st.floats(0.85, 1.2), rotate=st.floats(-20, 20), **rule
+        ),
         "Transpose": st.builds(og.Transpose, **plane),
         "Zoom": st.builds(
             og.Zoom, st.sampled_from([1.25, 0.9]), grid=st.sampled_from(["corners", "pixels"]), order=st.just(1), **rule

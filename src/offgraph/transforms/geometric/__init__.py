@@ -2,6 +2,7 @@
 
 from offgraph.transforms.geometric.affine import Affine
 from offgraph.transforms.geometric.center_crop import CenterCrop
+from offgraph.transforms.geometric.crop_to_aspect import CropToAspect
 from offgraph.transforms.geometric.d4 import D4
 from offgraph.transforms.geometric.elastic import Elastic
 from offgraph.transforms.geometric.flip import Flip
@@ -9,6 +10,7 @@ from offgraph.transforms.geometric.grid_distortion import GridDistortion
 from offgraph.transforms.geometric.lens_distortion import LensDistortion
 from offgraph.transforms.geometric.letter_box import LetterBox
 from offgraph.transforms.geometric.pad import Pad
+from offgraph.transforms.geometric.pad_to import PadTo
 from offgraph.transforms.geometric.perspective import Perspective
 from offgraph.transforms.geometric.random_crop import RandomCrop
 from offgraph.transforms.geometric.random_resized_crop import RandomResizedCrop
@@ -17,6 +19,9 @@ from offgraph.transforms.geometric.resize_longer import ResizeLonger
 from offgraph.transforms.geometric.resize_shorter import ResizeShorter
 from offgraph.transforms.geometric.rotate import Rotate
 from offgraph.transforms.geometric.rotate90 import Rotate90
+from offgraph.transforms.geometric.scale import Scale
+from offgraph.transforms.geometric.shift import Shift
+from offgraph.transforms.geometric.shift_scale_rotate import ShiftScaleRotate
 from offgraph.transforms.geometric.transpose import Transpose
 from offgraph.transforms.geometric.zoom import Zoom
 
@@ -24,12 +29,14 @@ __all__ = [
     "D4",
     "Affine",
     "CenterCrop",
+    "CropToAspect",
     "Elastic",
     "Flip",
     "GridDistortion",
     "LensDistortion",
     "LetterBox",
     "Pad",
+    "PadTo",
     "Perspective",
     "RandomCrop",
     "RandomResizedCrop",
@@ -38,6 +45,9 @@ __all__ = [
     "ResizeShorter",
     "Rotate",
     "Rotate90",
+    "Scale",
+    "Shift",
+    "ShiftScaleRotate",
     "Transpose",
     "Zoom",
 ]

@@ -8,11 +8,9 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.geometry.affine_map import AffineMap
 from offgraph.steps.base import drawn, varies
 from offgraph.steps.compiled import CompiledStep, compiled_axes, compiled_shifts, has_known_roundings
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import (
     AxisRange,
     Matrix,
@@ -23,13 +21,14 @@ from offgraph.steps.parameters import (
     along_axes,
     in_pixels,
 )
-from offgraph.transforms.geometric.rotate import angle_hints, rotation
+from offgraph.transforms.geometric._matrix import MatrixStep, centre_of, drawn_shift, pull_matrix
+from offgraph.transforms.geometric.rotate import angle_hints
 
 __all__ = ["Affine"]
 
 
 @step
-class Affine(ResampledStep):
+class Affine(MatrixStep):
     """Scale, shear, rotate and translate in one resampling, or apply a given matrix.
 
     A geometric step; the size stays. The image is scaled, sheared, turned, then shifted. Coordinates are
@@ -126,25 +125,8 @@ class Affine(ResampledStep):
             "scale": drawn(draw, self.scale),
             "shear": drawn(draw, self.shear),
             "rotate": draw.value(self.rotate),
-            "translate": self._shift(draw, spec),
+            "translate": drawn_shift("translate", self.translate, draw, spec),
         }
-
-    def _shift(self, draw: Draw, spec: ArraySpec) -> list[float]:
-        """One value in pixels for each axis; axes under one name share the number that was drawn, and not the share."""
-        size = spec.size
-        if isinstance(self.translate, PerAxis):
-            along_axes("translate", self.translate, spec.spatial_names, 0.0)
-            result = [0.0] * len(size)
-            for axes, entry in self.translate.items():
-                places = [spec.spatial_names.index(axis) for axis in axes]
-                shared = draw.value(in_pixels(entry, 100))
-                for place in places:
-                    result[place] = shared * size[place] / 100 if _is_share(entry) else shared
-            return result
-        shift = self.translate or (0.0,) * len(size)
-        if len(shift) != len(size):
-            raise ValueError(f"translate={shift} is for {len(shift)} spatial axes, the image has {len(size)}")
-        return [draw.value(in_pixels(entry, n)) for entry, n in zip(shift, size)]
 
     def _given(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """The given matrix as n x n, pull, and its offset."""
@@ -162,48 +144,12 @@ class Affine(ResampledStep):
         return matrix, offset
 
     def pull(self, params: dict[str, Any], size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Matrix and offset as `scipy.ndimage.affine_transform` takes them: ``input = matrix @ output + offset``."""
-        n, is_centred = len(size), self.anchor == "centre"
-        centre = np.array([(length - 1) / 2 if is_centred else 0.0 for length in size])
+        """The given matrix about its anchor, or that of the four values."""
         if self.matrix is not None:
-            matrix, offset = self._given(n)
+            centre = centre_of(size, self.anchor)
+            matrix, offset = self._given(len(size))
             return matrix, offset + centre - matrix @ centre
-        names = "ZYX"[-n:]
-        if not set(self.plane) <= set(names):
-            raise ValueError(f"plane={self.plane!r}: the image has the spatial axes {names}")
-        with np.errstate(over="ignore", invalid="ignore"):  # the map refuses what is not finite
-            turned = self._sheared(params["shear"]) @ rotation(params["rotate"])
-            if self.plane != names:
-                in_plane, turned = turned, np.eye(n)
-                turned[np.ix_(*[[names.index(name) for name in self.plane]] * 2)] = in_plane
-            scale = params["scale"]
-            if isinstance(scale, dict):
-                scale = np.array(along_axes("scale", scale, names, 1.0))[:, np.newaxis]
-            matrix = turned / scale
-            return matrix, centre - matrix @ (centre + params["translate"])
-
-    def _sheared(self, shear: Any) -> np.ndarray:
-        """The pull matrix of the shear, in the plane."""
-        if not isinstance(shear, dict):
-            return np.array([[1, shear], [0, 1]])
-        down, right = along_axes("shear", shear, self.plane, 0.0)
-        if down * right == 1:
-            raise ValueError(f"shear={shear} flattens the image: its determinant is 0")
-        return np.array([[1, down], [right, 1]])
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The same."""
-        return size
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The same."""
-        return size
-
-    def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
-        """The pull matrix, on the same size."""
-        size = spec.size
-        matrix, offset = self.pull(params, size)
-        return AffineMap.of_rows(tuple(zip(map(tuple, matrix.tolist()), offset.tolist())), size, size)
+        return pull_matrix(params, size, anchor=self.anchor, plane=self.plane)
 
     def compiled(self) -> CompiledStep | None:
         """The four settings, or the matrix."""
@@ -223,11 +169,6 @@ class Affine(ResampledStep):
         by_name = isinstance(self.translate, PerAxis)
         return ("affine", scale, shear, self.rotate, shifts, by_name, is_centred)
 
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """`ndimage.affine_transform` by the pull matrix."""
-        matrix, offset = self.pull(params, image.shape)
-        return ndi.affine_transform(image, matrix, offset, order=self.order, mode=self.mode, cval=self.cval)
-
 
 def _values(setting: Any) -> list[float]:
     """All numbers of a setting, shares in percent."""
@@ -235,7 +176,3 @@ def _values(setting: Any) -> list[float]:
         parts = setting.values() if isinstance(setting, PerAxis) else setting
         return [value for part in parts for value in _values(part)]
     return [] if setting is None else [in_pixels(setting, 100)]
-
-
-def _is_share(entry: Any) -> bool:
-    return isinstance(entry[0] if isinstance(entry, tuple) else entry, str)
