@@ -15,6 +15,7 @@ KINDS = {
     "color": "Colour: changes the channels of each pixel together; masks stay as they are",
     "statistics": "Statistics: changes each value by what all values of the image are; masks stay as they are",
     "noise": "Noise: what sensors, files and gaps do to an image; masks stay as they are",
+    "structure": "Structure: applies other steps, some of them or all, or a function",
     "result": "Result: refines what a model outputs",
 }
 

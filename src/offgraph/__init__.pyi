@@ -144,5 +144,12 @@ from offgraph.transforms.pointwise import (
     Rescale as Rescale,
     Solarize as Solarize,
 )
+from offgraph.transforms.structure import (
+    Identity as Identity,
+    OneOf as OneOf,
+    RandomOrder as RandomOrder,
+    Sequence as Sequence,
+    SomeOf as SomeOf,
+)
 
 __version__: str

@@ -154,6 +154,11 @@ def test_there_are_cases_of_every_step():
         "Shift",
         "ShiftScaleRotate",
         "Transpose",
+        "SomeOf",
+        "Sequence",
+        "RandomOrder",
+        "OneOf",
+        "Identity",
     } | {name for name, cls in og.STEPS.items() if cls.kind in ("color", "statistics", "noise")} | {
         "Brightness",
         "Clip",

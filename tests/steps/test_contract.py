@@ -59,6 +59,7 @@ PACKAGES = {
     "transforms.color": "color",
     "transforms.statistics": "statistics",
     "transforms.noise": "noise",
+    "transforms.structure": "structure",
     "postprocess": "result",
 }
 

@@ -40,9 +40,12 @@ import offgraph as og
 from offgraph.geometry import GridMap, Leg, compose
 from offgraph.plan import native
 from offgraph.plan.fuse import fuse
-from offgraph.plan.run import leg_of, run_image, run_labels
+from offgraph.plan.placed import AppliedStep, place
+from offgraph.plan.run import leg_of, run, run_image, run_labels
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import GeometricStep, ResampledStep
+from offgraph.steps.structure import StructureStep
+from offgraph.targets import Targets
 from offgraph.targets.base import Target
 from offgraph.targets.heatmap import Heatmap
 from offgraph.targets.image import Image
@@ -105,7 +108,7 @@ def test_definition_runners_threads_and_records_agree(step: Step, n: int, dtype:
             same_bytes(run_image(ops, image).contiguous().array, out.image)
         assert {target.size for target in out.targets.values()} == {out.targets.image.size}
         if whole:
-            hold_to_their_definitions(step, given, out)
+            hold_to_their_definitions(step, image, given, out)
         # What lies beside the image does not depend on its dtype and channels.
         first = first or out
         assert maps_of(out) == maps_of(first)
@@ -128,10 +131,20 @@ def maps_of(out: og.Result) -> str:
     return json.dumps([leg_of(planned).map.to_json() for planned in out.history.chain if leg_of(planned)])
 
 
-def hold_to_their_definitions(step: Step, given: dict[str, Target], out: og.Result) -> None:
-    """All targets beside the image: labels at order 0, heatmaps at order 1, points through the map, boxes about labels."""
+def hold_to_their_definitions(step: Step, image: Image, given: dict[str, Target], out: og.Result) -> None:
+    """All targets beside the image: labels at order 0, heatmaps at order 1, points through the map, boxes about labels.
+
+    What is made of other steps gives what these give, one after the other.
+    """
     params = out.record["steps"][0]["params"]
     legs = [leg for planned in out.history.chain if (leg := leg_of(planned)) is not None]
+    if isinstance(step, StructureStep):
+        chosen = step.parts(params)
+        placed = place((dataclasses.replace(part, id=None), False) for part, _ in chosen)
+        applied = [AppliedStep(here.address, True, values) for here, (_, values) in zip(placed, chosen)]
+        sample = Targets({"image": image, **given})
+        same_targets(run(placed, sample, KEY, applied, fused=True)[0].items(), out)
+        return
     if not isinstance(step, GeometricStep):
         assert not legs
         same_targets(given.items(), out)

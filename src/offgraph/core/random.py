@@ -103,6 +103,11 @@ class Draw:
     step_id : str
         Address of the step inside its recipe, such as ``"Rotate.0"``.
 
+    Attributes
+    ----------
+    address : str
+        The same.
+
     Examples
     --------
     >>> Draw(Key(seed=7), "Rotate.0").uniform(-15, 15) == Draw(Key(seed=7), "Rotate.0").uniform(-15, 15)
@@ -110,15 +115,20 @@ class Draw:
     """
 
     def __init__(self, key: Key, step_id: str) -> None:
+        self._of, self.address = key, step_id
         self._key = (key.seed, _PROGRAM)
-        self._address = (hash64(step_id), key.index, key.epoch)
+        self._counter = (hash64(step_id), key.index, key.epoch)
         self._block = 0
         self._words: list[int] = []
+
+    def at(self, address: str) -> Draw:
+        """Return the draws of the same key at another address, such as that of a step inside this one."""
+        return Draw(self._of, address)
 
     def word(self) -> int:
         """Return the next 64 random bits."""
         if not self._words:
-            self._words = list(philox4x64((self._block, *self._address), self._key))[::-1]
+            self._words = list(philox4x64((self._block, *self._counter), self._key))[::-1]
             self._block += 1
         return self._words.pop()
 

@@ -8,6 +8,7 @@ from offgraph.core.errors import OffgraphWarning
 from offgraph.pipeline.probe import Reference, look_at_source
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
+from offgraph.steps.structure import with_members
 
 __all__ = ["warn_of_step_order"]
 
@@ -22,7 +23,11 @@ def warn_of_step_order(source: Source, recipe: Compose, threads: int, stacklevel
     kinds = ["masks"] if source.has_masks and recipe.fuse else []
     if source.task == "detect":
         kinds.append("boxes")
-    moving = [number for number, step in enumerate(recipe.steps) if step.kind == "geometric"]
+    moving = [
+        number
+        for number, step in enumerate(recipe.steps)
+        if any(each.kind == "geometric" for each in with_members(step))
+    ]
     if not kinds or len(moving) < 2:
         return
     probes, _ = look_at_source(source, recipe, threads)

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from offgraph.core.random import Draw, Key
-from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec, spec_of
+from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.refusals import named, refuse
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import FilterStep, PointwiseStep
+from offgraph.steps.structure import StructureStep, check_input, open_spec_after
 
 __all__ = [
     "MAX_SIDE",
@@ -76,8 +77,8 @@ def draw(
                 check_input(step, spec)
                 drawn = _draw(here, key, spec) if recorded is None else recorded[position]
                 after = _spec_after(step, spec, drawn.params) if drawn.applied else spec
-            if after is not spec:
-                _check_memory(step, spec, after, drawn.params, max_pixels)
+            if after is not spec or isinstance(step, StructureStep):
+                _check_limits(step, spec, after, drawn, max_pixels)
         except Exception as error:
             refuse((here,), spec, error)
         applied.append(drawn)
@@ -121,6 +122,18 @@ def _spec_after(step: Step, spec: ArraySpec, params: dict[str, Any]) -> ArraySpe
     return step.output_spec(spec, params)
 
 
+def _check_limits(step: Step, spec: ArraySpec, after: ArraySpec, drawn: AppliedStep, max_pixels: int) -> None:
+    """Refuse what would take memory without bound, in the middle of a step that is made of others too."""
+    if not isinstance(step, StructureStep):
+        _check_memory(step, spec, after, drawn.params, max_pixels)
+        return
+    for part, values in step.parts(drawn.params) if drawn.applied else ():
+        check_input(part, spec)
+        between = _spec_after(part, spec, values)
+        _check_limits(part, spec, between, AppliedStep(drawn.address, True, values), max_pixels)
+        spec = between
+
+
 def _check_memory(
     step: Step, spec: ArraySpec, after: ArraySpec, params: dict[str, Any], max_pixels: int
 ) -> None:
@@ -156,37 +169,8 @@ def drawn_spec(placed: Sequence[PlacedStep], spec: OpenSpec) -> list[OpenSpec]:
     for here in placed:
         before = specs[-1]
         with named((here,), before):
-            specs.append(_after(here.step, before))
+            specs.append(open_spec_after(here.step, before))
     return specs
-
-
-def _after(step: Step, before: OpenSpec) -> OpenSpec:
-    check_input(step, before)
-    after = step.output_spec(before)
-    if step.p == 1 or after == before:
-        return after
-    if step.p == 0:
-        return before
-    if after.dtype != before.dtype or after.axes != before.axes:
-        raise ValueError(
-            f"p={step.p} would leave some images {before.dtype} and make others {after.dtype}: "
-            "a step that changes the dtype needs p=1"
-        )
-    lengths = (a if a == b else None for a, b in zip(after.shape, before.shape))
-    return spec_of(tuple(lengths), after.dtype, after.axes)
-
-
-def check_input(step: Step, spec: OpenSpec) -> None:
-    """Refuse an image with a number of spatial axes that the step does not take, or of bool where it would average."""
-    if spec.dtype == "bool" and step.averages:
-        order = " or use order=0," if hasattr(step, "order") else ""
-        raise ValueError(
-            f"cannot average a bool image, whose averages are neither true nor false;{order} "
-            "write image.astype('uint8') * 255, or pass it as mask="
-        )
-    if len(spec.spatial) not in step.dimensions:
-        taken = " or ".join(map(str, step.dimensions))
-        raise ValueError(f"takes {taken} spatial axes, the image has {len(spec.spatial)} (axes {spec.axes})")
 
 
 def size_text(spec: ArraySpec) -> str:

@@ -11,6 +11,7 @@ from offgraph.plan.draw import fixed
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.refusals import refuse
 from offgraph.steps.ops import Op
+from offgraph.steps.structure import StructureStep
 from offgraph.targets.image import Image
 
 __all__ = ["PlannedOp", "lower"]
@@ -104,10 +105,16 @@ def _planned(
     here: PlacedStep, params: dict[str, Any], before: ArraySpec, promised: ArraySpec
 ) -> list[PlannedOp]:
     ops: list[PlannedOp] = []
-    for op in here.step.operations(params, before):
-        after = op.output_spec(before)
-        ops.append(PlannedOp(op, (here,), before, after))
-        before = after
+    if isinstance(here.step, StructureStep):
+        for step, values in here.step.parts(params):
+            after = step.output_spec(before, values)
+            ops += _planned(here.part(step), values, before, after)
+            before = after
+    else:
+        for op in here.step.operations(params, before):
+            after = op.output_spec(before)
+            ops.append(PlannedOp(op, (here,), before, after))
+            before = after
     if before is not promised and before != promised:
         raise ValueError(
             f"its operations give {before.shape}, {before.dtype}, but output_spec says {promised.shape}, "

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from offgraph.core.errors import StepError
 from offgraph.core.lazy import lazy_property
 from offgraph.steps.base import Step
+from offgraph.steps.structure import with_members
 
 __all__ = ["AppliedStep", "PlacedStep", "place"]
 
@@ -28,12 +29,15 @@ class PlacedStep:
         Whether it stands inside `Augment`.
     number : int
         Position among all steps of the recipe, from 1, for messages.
+    within : str
+        Name of the step that it is a part of, where it is.
     """
 
     step: Step
     address: str
     augment: bool
     number: int
+    within: str = ""
 
     @lazy_property
     def draws(self) -> bool:
@@ -50,7 +54,13 @@ class PlacedStep:
         """How messages call it."""
         layer = " of Augment" if self.augment else ""
         named = f" ({self.step.id})" if self.step.id else ""
-        return f"step {self.number}{layer}, {self.step.name}{named}"
+        within = f" in {self.within}" if self.within else ""
+        return f"step {self.number}{layer}, {self.step.name}{named}{within}"
+
+    def part(self, step: Step) -> PlacedStep:
+        """Return a step that this one is made of, at the same place."""
+        within = " in ".join(filter(None, (self.step.name, self.within)))
+        return PlacedStep(step, self.address, self.augment, self.number, within)
 
 
 class AppliedStep(NamedTuple):
@@ -72,6 +82,7 @@ class AppliedStep(NamedTuple):
 
 def place(steps: Iterable[tuple[Step, bool]]) -> tuple[PlacedStep, ...]:
     """Give every step its address; `steps` are pairs (step, inside Augment)."""
+    steps = tuple(steps)
     counts: Counter[str] = Counter()
     placed: list[PlacedStep] = []
     for number, (step, augment) in enumerate(steps, 1):
@@ -82,7 +93,8 @@ def place(steps: Iterable[tuple[Step, bool]]) -> tuple[PlacedStep, ...]:
             address = f"{layer}/{step.name}.{counts[f'{layer}/{step.name}']}"
             counts[f"{layer}/{step.name}"] += 1
         placed.append(PlacedStep(step, address, augment, number))
-    twice = [address for address, n in Counter(p.address for p in placed).items() if n > 1]
+    ids = Counter(each.id for step, _ in steps for each in with_members(step) if each.id is not None)
+    twice = [name for name, n in ids.items() if n > 1]
     if twice:
-        raise StepError(f"id={twice[0][1:]!r} is given to more than one step; an id names one")
+        raise StepError(f"id={twice[0]!r} is given to more than one step; an id names one")
     return tuple(placed)

@@ -20,9 +20,10 @@ from offgraph.core.errors import OffgraphWarning, RecipeError
 from offgraph.core.suggestions import did_you_mean
 from offgraph.recipe.identity import FORMAT
 from offgraph.recipe.layers import Augment
-from offgraph.steps.base import STEPS, Step, fields_of
+from offgraph.steps.base import STEPS, Step, fields_of, positional_names
 from offgraph.steps.declaration import explain
 from offgraph.steps.registry import find_step
+from offgraph.steps.structure import StructureStep
 
 if TYPE_CHECKING:
     from offgraph.recipe.compose import Compose
@@ -43,13 +44,7 @@ _Path = tuple[str | int, ...]
 
 def to_dict(recipe: Compose, *, defaults: bool = True) -> dict[str, Any]:
     """Return a recipe as plain JSON values; without `defaults`, only what differs from them."""
-
-    def entry(step: Step) -> dict[str, Any] | str:
-        if defaults:
-            return {step.name: step.fields()}
-        changed = _changed(step)
-        return {step.name: changed} if changed else step.name
-
+    entry = _whole_entry if defaults else _short_entry
     steps = [
         {"Augment": [entry(step) for step in item.steps]} if isinstance(item, Augment) else entry(item)
         for item in recipe.items
@@ -60,11 +55,21 @@ def to_dict(recipe: Compose, *, defaults: bool = True) -> dict[str, Any]:
     return {**head, "steps": steps}
 
 
-def _changed(step: Step) -> dict[str, Any]:
+def _whole_entry(step: Step) -> dict[str, Any]:
+    return {step.name: step.fields()}
+
+
+def _short_entry(step: Step) -> dict[str, Any] | str:
+    """Without defaults, also in the steps that it is made of."""
     known = fields_of(type(step))
-    return {
-        name: value for name, value in step.fields().items() if getattr(step, name) != known[name].default
-    }
+    changed: dict[str, Any] = {}
+    for name, value in step.fields().items():
+        held = getattr(step, name)
+        if held == known[name].default:
+            continue
+        is_nested = isinstance(held, tuple) and any(isinstance(part, Step) for part in held)
+        changed[name] = [_short_entry(part) for part in held] if is_nested else value
+    return {step.name: changed} if changed else step.name
 
 
 def to_yaml(recipe: Compose, path: str | Path | None = None) -> str:
@@ -135,7 +140,7 @@ def read_dict(
         path: _Path = ("steps", position)
         name, value = reader.entry(entry, path)
         if name == "Augment":
-            items.append(Augment(*reader.group(value, (*path, name))))
+            items.append(Augment(*reader.group(value, (*path, name), name)))
         elif name is not None and (step := reader.step(name, value, (*path, name))) is not None:
             items.append(step)
     if reader.problems:
@@ -203,16 +208,17 @@ class _Reader:
         self.complain(path, f"a step is written 'Name: {{field: value}}' or 'Name: value', got {entry!r:.80}")
         return None, None
 
-    def group(self, value: Any, path: _Path) -> list[Step]:
+    def group(self, value: Any, path: _Path, owner: str) -> list[Step]:
         if not isinstance(value, list):
-            self.complain(path, f"Augment takes a list of steps, got {value!r:.80}")
+            self.complain(path, f"{owner} takes a list of steps, got {value!r:.80}")
             return []
         steps: list[Step] = []
         for position, entry in enumerate(value):
             name, fields = self.entry(entry, (*path, position))
             if name == "Augment":
                 self.complain(
-                    (*path, position), "Augment stands in the list of steps, not inside another Augment"
+                    (*path, position),
+                    f"Augment stands in the list of steps, not inside {'another ' * (owner == name)}{owner}",
                 )
             elif name is not None and (step := self.step(name, fields, (*path, position, name))) is not None:
                 steps.append(step)
@@ -225,6 +231,11 @@ class _Reader:
             known = f"; known are {', '.join(sorted(STEPS))}; a custom step needs @og.register, and its module has to be imported, or named by an installed package as an entry point of offgraph.steps"
             self.complain(path, f"unknown step {name!r:.60}{near or known}")
             return None
+        if issubclass(cls, StructureStep):
+            known_problems = len(self.problems)
+            fields = self.nested(cls, fields, path)
+            if len(self.problems) > known_problems:
+                return None
         if fields is None or isinstance(fields, Mapping):
             given = ArgsKwargs((), dict(fields or {}))
         else:  # the first parameter alone, as in Rotate(30)
@@ -241,6 +252,14 @@ class _Reader:
         for hint in built.hints():
             warnings.warn(f"{self.source}: {name}: {hint}", OffgraphWarning, stacklevel=5)
         return built
+
+    def nested(self, cls: type[Step], fields: Any, path: _Path) -> Any:
+        """Return the fields of a step that is made of others, with those steps in place of their entries."""
+        if isinstance(fields, list) and positional_names(cls)[:1] == ("steps",):
+            return self.group(fields, path, cls.__name__)
+        if isinstance(fields, Mapping) and "steps" in fields:
+            return {**fields, "steps": self.group(fields["steps"], (*path, "steps"), cls.__name__)}
+        return fields
 
 
 # YAML → plain values, without trust: only mappings, lists and scalars, no tags, no aliases

@@ -20,11 +20,19 @@ FORMAT = 1
 def canonical(steps: tuple[Step, ...], *, ids: bool) -> list[dict[str, Any]]:
     """Return steps with versions and all defaults written out; without ids, which only name draws."""
     hidden = () if ids else ("id",)
+
+    def plain(step: Step, name: str, value: Any) -> Any:
+        held = getattr(step, name)
+        is_nested = isinstance(held, tuple) and any(isinstance(part, Step) for part in held)
+        return canonical(held, ids=ids) if is_nested else value
+
     return [
         {
             "step": step.name,
             "version": step.version,
-            "fields": {name: value for name, value in step.fields().items() if name not in hidden},
+            "fields": {
+                name: plain(step, name, value) for name, value in step.fields().items() if name not in hidden
+            },
         }
         for step in steps
     ]

@@ -29,12 +29,20 @@ def example(cls: type[Step]) -> str:
     code = re.findall(r"^\s*(?:>>>|\.\.\.) ?(.*)$", cls.__doc__ or "", re.MULTILINE)
     for node in ast.walk(ast.parse("\n".join(code))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in (cls.__name__, f"og.{cls.__name__}"):
-            given = [ast.literal_eval(argument) for argument in node.args]
-            named = {keyword.arg or "": ast.literal_eval(keyword.value) for keyword in node.keywords}
-            return Compose([cls(*given, **named)]).to_yaml()
+            return Compose([_evaluated(node)]).to_yaml()
     if not field_schema(cls).get("required"):
         return Compose([cls()]).to_yaml()
     raise RecipeError(f"{cls.__name__}: its docstring shows no example with {cls.__name__}(…)")
+
+
+def _evaluated(node: ast.expr) -> Any:
+    """The value of plain constants, lists of them, and calls of steps: nothing else is looked up."""
+    if isinstance(node, ast.List | ast.Tuple):
+        return [_evaluated(part) for part in node.elts]
+    if isinstance(node, ast.Call) and (cls := STEPS.get(ast.unparse(node.func).removeprefix("og."))):
+        named = {keyword.arg or "": _evaluated(keyword.value) for keyword in node.keywords}
+        return cls(*map(_evaluated, node.args), **named)
+    return ast.literal_eval(node)
 
 
 def _parameters(cls: type[Step]) -> dict[str, Any]:

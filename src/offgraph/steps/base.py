@@ -233,6 +233,8 @@ def varies(setting: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Step):
+        return {value.name: value.fields()}
     if isinstance(value, PerAxis):
         return {axes: _plain(part) for axes, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, tuple) else value

@@ -71,3 +71,5 @@ SideLengths = Annotated[int | tuple[int, int], CountRange(1)]
 """Pixels of a side, fixed or a range."""
 CountOrRange = Annotated[int | tuple[int, int], CountRange(1)]
 """A whole number from 1, or a pair (low, high) to draw one from."""
+PartCount = Annotated[int | tuple[int, int], CountRange(0, 1000)]
+"""How many of some steps, fixed or a range."""

@@ -11,7 +11,11 @@ from pydantic import TypeAdapter
 
 from offgraph.steps.base import Step, field_names
 
-__all__ = ["documentation", "field_schema", "signature"]
+__all__ = ["STEP_SCHEMA", "documentation", "field_schema", "signature"]
+
+
+STEP_SCHEMA: dict[str, Any] = {"step": True}
+"""Stands for a step inside another until the schema is made: pydantic refuses references to what it did not define."""
 
 
 @functools.cache
@@ -42,7 +46,7 @@ def signature(cls: type[Step]) -> str:
 @functools.cache
 def field_schema(cls: type[Step]) -> dict[str, Any]:
     """Return the JSON Schema of a step's parameters, described by its docstring."""
-    schema = TypeAdapter(cls).json_schema()
+    schema = _with_references(TypeAdapter(cls).json_schema())
     texts = documentation(cls)
     schema["properties"] = {name: schema["properties"][name] for name in field_names(cls)}
     for name, entry in schema["properties"].items():
@@ -50,3 +54,12 @@ def field_schema(cls: type[Step]) -> dict[str, Any]:
         entry["description"] = texts[name]
     schema["description"] = inspect.cleandoc(cls.__doc__ or "").split("\n", 1)[0]
     return schema
+
+
+def _with_references(schema: Any) -> Any:
+    """Put references to the schema of a step where a step is to stand."""
+    if schema == STEP_SCHEMA:
+        return {"$ref": "#/$defs/step"}
+    if isinstance(schema, dict):
+        return {name: _with_references(part) for name, part in schema.items()}
+    return [_with_references(part) for part in schema] if isinstance(schema, list) else schema

@@ -20,7 +20,7 @@ __all__ = ["GROUP", "all_steps", "find_step", "register"]
 GROUP = "offgraph.steps"
 """Entry points of this group name modules that register steps when they are imported."""
 
-KINDS = ("geometric", "filter", "pointwise", "color", "statistics", "noise", "result")
+KINDS = ("geometric", "filter", "pointwise", "color", "statistics", "noise", "structure", "result")
 
 _S = TypeVar("_S", bound="type[Step]")
 
