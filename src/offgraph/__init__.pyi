@@ -103,6 +103,14 @@ from offgraph.frameworks.grain import grain_transform as grain_transform
 from offgraph.frameworks.jax import JaxBatches as JaxBatches
 from offgraph.frameworks.keras import load as load, save as save
 from offgraph.core.threads import num_threads as num_threads, set_num_threads as set_num_threads
+from offgraph.transforms.color import (
+    ChannelDrop as ChannelDrop,
+    ChannelShuffle as ChannelShuffle,
+    ColorJitter as ColorJitter,
+    HueSaturation as HueSaturation,
+    ToGrey as ToGrey,
+    ToRGB as ToRGB,
+)
 from offgraph.transforms.filters import (
     GaussianFilter as GaussianFilter,
     MedianFilter as MedianFilter,
@@ -133,6 +141,18 @@ from offgraph.transforms.geometric import (
     Transpose as Transpose,
     Zoom as Zoom,
 )
+from offgraph.transforms.noise import (
+    BiasField as BiasField,
+    CoarseDropout as CoarseDropout,
+    Downscale as Downscale,
+    GaussianNoise as GaussianNoise,
+    GridDropout as GridDropout,
+    JpegCompression as JpegCompression,
+    PixelDropout as PixelDropout,
+    PoissonNoise as PoissonNoise,
+    SaltAndPepper as SaltAndPepper,
+    Speckle as Speckle,
+)
 from offgraph.transforms.pointwise import (
     Brightness as Brightness,
     Clip as Clip,
@@ -143,6 +163,12 @@ from offgraph.transforms.pointwise import (
     Posterize as Posterize,
     Rescale as Rescale,
     Solarize as Solarize,
+)
+from offgraph.transforms.statistics import (
+    AutoContrast as AutoContrast,
+    Equalize as Equalize,
+    PercentileNormalize as PercentileNormalize,
+    ZScore as ZScore,
 )
 from offgraph.transforms.structure import (
     Identity as Identity,

@@ -311,16 +311,9 @@ class StatisticsStep(ImageStep):
 
 
 class NoiseStep(ImageStep):
-    """A step that adds noise or takes something away, independently of where the image came from.
-
-    What is random about single pixels is not drawn number by number: `sample` draws a seed.
-    """
+    """A step that adds noise or takes something away, wherever in the image it is; masks stay as they are."""
 
     kind = "noise"
-
-    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
-        """Draw a value for every range, and a seed for the pixels: a whole number below 2**53, which JSON holds."""
-        return {**super().sample(draw, spec), "seed": draw.word() >> 11}
 
 
 def value_range(dtype: str, declared: float | None) -> float:

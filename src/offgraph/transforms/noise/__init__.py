@@ -1,3 +1,25 @@
 """Steps that add noise or take something away. A new one adds its line here."""
 
-__all__: list[str] = []
+from offgraph.transforms.noise.bias_field import BiasField
+from offgraph.transforms.noise.coarse_dropout import CoarseDropout
+from offgraph.transforms.noise.downscale import Downscale
+from offgraph.transforms.noise.gaussian_noise import GaussianNoise
+from offgraph.transforms.noise.grid_dropout import GridDropout
+from offgraph.transforms.noise.jpeg_compression import JpegCompression
+from offgraph.transforms.noise.pixel_dropout import PixelDropout
+from offgraph.transforms.noise.poisson_noise import PoissonNoise
+from offgraph.transforms.noise.salt_and_pepper import SaltAndPepper
+from offgraph.transforms.noise.speckle import Speckle
+
+__all__ = [
+    "BiasField",
+    "CoarseDropout",
+    "Downscale",
+    "GaussianNoise",
+    "GridDropout",
+    "JpegCompression",
+    "PixelDropout",
+    "PoissonNoise",
+    "SaltAndPepper",
+    "Speckle",
+]

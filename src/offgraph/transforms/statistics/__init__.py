@@ -1,3 +1,8 @@
 """Steps that change each value by what all values of the image are. A new one adds its line here."""
 
-__all__: list[str] = []
+from offgraph.transforms.statistics.auto_contrast import AutoContrast
+from offgraph.transforms.statistics.equalize import Equalize
+from offgraph.transforms.statistics.percentile_normalize import PercentileNormalize
+from offgraph.transforms.statistics.zscore import ZScore
+
+__all__ = ["AutoContrast", "Equalize", "PercentileNormalize", "ZScore"]

@@ -1,0 +1,76 @@
+"""Turn hues, make colours paler or stronger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import SpecT
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import ColorStep
+from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
+from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
+from offgraph.transforms.color._hsv import hexcone, of_hexcone
+
+__all__ = ["HueSaturation"]
+
+
+@step
+class HueSaturation(ColorStep):
+    """Turn the hue, and multiply saturation and value of HSV; the dtype stays.
+
+    A color step: of hue, saturation and value of each pixel (HSV) the hue is turned, saturation and value are multiplied and
+    limited to 1. Values are limited to 0 to `range` first. Exactness: the bytes of these formulas by NumPy in float32, in
+    float64 for images of float64 and of more than 16 bits; whole numbers are rounded once, at the end, half to even.
+
+    Parameters
+    ----------
+    hue : float or (low, high)
+        In degrees: 120 makes red green, green blue and blue red.
+    saturation : float or (low, high)
+        Factor of at least 0: 0 leaves greys, 1 the image as it is.
+    value : float or (low, high)
+        Factor of at least 0 of the brightest channel, and with it of the others: 0 makes the image black.
+    range : float, optional
+        The value of white. By default the largest of the dtype, 255 for uint8 and 65535 for uint16; a 12-bit image
+        stored in uint16 says ``range=4095``. A float or signed image must say its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> pale = np.array([[[200, 150, 150]]], np.uint8)
+    >>> og.Compose([og.HueSaturation(120, saturation=2)])(image=pale).image
+    array([[[100, 200, 100]]], dtype=uint8)
+    """
+
+    hue: Range = 0.0
+    saturation: NaturalRange = 1.0
+    value: NaturalRange = 1.0
+    range: PositiveNumber | None = None
+
+    def hints(self) -> list[str]:
+        """Shares of a turn."""
+        ends = self.hue if isinstance(self.hue, tuple) else (self.hue,)
+        return (
+            [f"hue={self.hue} is in degrees: 0.1 of a turn is 36"] if 0 < max(map(abs, ends)) <= 0.5 else []
+        )
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same, of three channels; the range must be known, and fit the dtype."""
+        check_rgb(spec, "it")
+        held_range(spec.dtype, self.range)
+        return spec
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """HSV and back, with chroma = saturation * value."""
+        top = held_range(image.dtype.name, self.range)
+        number = working_dtype(image.dtype)
+        hue, chroma, value = hexcone(np.clip(image.astype(number), 0, top))
+        brighter = np.minimum(value * number(params["value"]), number(top))
+        stronger = np.minimum(
+            chroma / np.where(value > 0, value, 1) * number(params["saturation"]), number(1)
+        )
+        turned = hue + number(params["hue"]) / 60
+        return as_dtype(of_hexcone(turned, stronger * brighter, brighter), image.dtype, top)

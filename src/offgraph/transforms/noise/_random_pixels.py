@@ -1,0 +1,75 @@
+"""Random numbers for whole images, from a seed that a step has drawn.
+
+They come from the raw words of NumPy's Philox, which NumPy promises to leave as they are, and not from its
+distributions, which it does not: the same seed gives the same numbers with every release of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.random import Draw
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.kinds import NoiseStep
+
+__all__ = ["SeededStep", "chosen", "generator", "normal", "words"]
+
+_PROGRAM = int.from_bytes(b"Pixels", "big")
+"""Second word of the key: keeps these numbers apart from those that steps draw."""
+
+
+class SeededStep(NoiseStep):
+    """A step that is random in every pixel: a record holds one seed for all of them."""
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Draw a value for every range, and `seed`: a whole number below 2**53, which any JSON reader keeps."""
+        return {**super().sample(draw, spec), "seed": draw.word() >> 11}
+
+
+def generator(seed: int, frame: int) -> np.random.Philox:
+    """Return the bit generator of a seed, for one frame."""
+    return np.random.Philox(key=np.array([seed, _PROGRAM], np.uint64), counter=[0, 0, 0, frame])
+
+
+def words(seed: int, frame: int, shape: tuple[int, ...], bits: int) -> np.ndarray:
+    """Return random numbers of 16 or 32 bits, each as likely as the others."""
+    count = math.prod(shape)
+    raw = generator(seed, frame).random_raw(-(-count * bits // 64))
+    return np.asarray(raw).astype("<u8", copy=False).view(f"<u{bits // 8}")[:count].reshape(shape)
+
+
+def chosen(seed: int, frame: int, shape: tuple[int, ...], *shares: float) -> list[np.ndarray]:
+    """Return where each of some disjoint events of these probabilities happens, bool of the shape."""
+    drawn = words(seed, frame, shape, 32)
+    found, low = [], 0
+    for share in np.cumsum(shares).tolist():
+        high = round(min(share, 1.0) * 2.0**32)
+        found.append((drawn >= low) & (drawn < high))
+        low = high
+    return found
+
+
+def normal(seed: int, frame: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return numbers of the standard normal distribution, float32.
+
+    Each is the sum of two quantiles over the root of two: 16 random bits choose one of 65,536 values of equal probability, two of
+    them make 4 billion sums that reach to 6.1 standard deviations.
+    """
+    pairs = words(seed, frame, (2, *shape), 16)
+    out = _quantiles()[pairs[0]]
+    out += _quantiles()[pairs[1]]
+    return out
+
+
+@functools.cache
+def _quantiles() -> np.ndarray:
+    from scipy.special import ndtri  # loaded where it computes
+
+    values = ndtri((np.arange(1 << 16) + 0.5) / (1 << 16))
+    values = (values / values.std() / math.sqrt(2)).astype(np.float32)
+    values.flags.writeable = False
+    return values

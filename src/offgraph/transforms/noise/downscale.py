@@ -1,0 +1,59 @@
+"""Lose resolution."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from offgraph.core.specs import SpecT, scaled
+from offgraph.engine.resize import resize
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import NoiseStep
+from offgraph.steps.parameters import ShareRange
+
+__all__ = ["Downscale"]
+
+
+@step
+class Downscale(NoiseStep):
+    """Shrink the image and enlarge it again to its size: detail is lost; the dtype stays.
+
+    A noise step, of the two resizes of `Resize`: antialiased when it shrinks. Masks, boxes and points stay, as the size does.
+    Exactness: the bytes of `Resize` to the rounded size, at least one pixel, and back.
+
+    Parameters
+    ----------
+    scale : float or (low, high)
+        Size of the small image as a share of each axis, above 0 and at most 1.
+    kernel : str
+        Of both resizes: 'box' shows the small image's pixels as squares, 'triangle' is linear and 'cubic' smooth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> og.Compose([og.Downscale(0.5)])(image=np.array([[0, 2], [4, 6]], np.uint8)).image
+    array([[3, 3],
+           [3, 3]], dtype=uint8)
+    """
+
+    scale: ShareRange = 0.5
+    kernel: Literal["box", "triangle", "cubic", "lanczos3"] = "box"
+
+    def __post_init__(self) -> None:
+        if np.min(self.scale) <= 0:
+            raise ValueError(f"scale={self.scale}: expected a share above 0 and at most 1")
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same."""
+        return spec
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`Resize` twice."""
+        size = image.shape[:-1]
+        small = [max(1, scaled(n, params["scale"])) for n in size]
+        axes = tuple(range(len(size)))
+        return resize(
+            resize(image, small, axes=axes, kernel=self.kernel), size, axes=axes, kernel=self.kernel
+        )

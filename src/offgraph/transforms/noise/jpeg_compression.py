@@ -1,0 +1,69 @@
+"""What a JPEG file leaves of an image."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from offgraph.core.specs import SpecT
+from offgraph.steps.counts import CountRange
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import NoiseStep
+from offgraph.steps.values import channel_count
+
+__all__ = ["JpegCompression"]
+
+_LONGEST = 65500
+"""Pixels along an axis that libjpeg takes."""
+
+
+@step
+class JpegCompression(NoiseStep):
+    """Write the image as JPEG into memory and read it again: blocks, ringing, washed-out colours; the dtype stays.
+
+    A noise step, for uint8 of one or three channels. Exactness: the bytes of libjpeg-turbo, as the installed simplejpeg has it.
+
+    Parameters
+    ----------
+    quality : int or (low, high)
+        From 1 to 100, as libjpeg counts: below 50 blocks are seen, 95 is nearly the image.
+    subsampling : str
+        '420' halves the resolution of colours on both axes, as most cameras do, '422' on one, '444' on none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> dot = np.zeros((16, 16), np.uint8)
+    >>> dot[4, 4] = 255
+    >>> bool((og.Compose([og.JpegCompression(20)])(image=dot).image[:8, :8] > 0).sum() > 8)
+    True
+    """
+
+    dimensions = (2,)
+
+    quality: Annotated[int | tuple[int, int], CountRange(1, 100)]
+    subsampling: Literal["444", "422", "420"] = "420"
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same; uint8 of one or three channels."""
+        count = channel_count(spec)
+        if spec.dtype != "uint8" or count not in (1, 3, None):
+            raise ValueError(
+                f"JPEG takes uint8 of 1 or 3 channels, the image is {spec.dtype} of {count} (axes {spec.axes}); put it "
+                "before steps that make floats"
+            )
+        if any(n is not None and n > _LONGEST for n in spec.size):
+            raise ValueError(f"JPEG holds at most {_LONGEST:,} pixels per side, the image has {spec.size}")
+        return spec
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """Encode and decode."""
+        import simplejpeg
+
+        colours, sampling = ("GRAY", "Gray") if image.shape[-1] == 1 else ("RGB", self.subsampling)
+        data = simplejpeg.encode_jpeg(
+            np.ascontiguousarray(image), params["quality"], colours, sampling, fastdct=False
+        )
+        return simplejpeg.decode_jpeg(data, colours, fastdct=False, fastupsample=False)

@@ -1,0 +1,67 @@
+"""Make single pixels white or black."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import SpecT
+from offgraph.steps.declaration import step
+from offgraph.steps.parameters import PositiveNumber, Share, ShareRange
+from offgraph.steps.values import held_range
+from offgraph.transforms.noise._random_pixels import SeededStep, chosen
+
+__all__ = ["SaltAndPepper"]
+
+
+@step
+class SaltAndPepper(SeededStep):
+    """Make some pixels white and some black, as dead and hot pixels of a sensor are; the dtype stays.
+
+    A noise step: each pixel is white with probability ``amount * salt``, and black with ``amount * (1 - salt)``. Exactness: all
+    other values are copied. A record holds a seed, which chooses the same pixels anywhere.
+
+    Parameters
+    ----------
+    amount : float or (low, high)
+        Share of the pixels that are changed, from 0 to 1.
+    salt : float
+        Share of these that become white, from 0 to 1.
+    per_channel : bool
+        Whether each channel is changed at places of its own, or all at the same.
+    range : float, optional
+        The value of white. By default the largest of the dtype, 255 for uint8 and 65535 for uint16; a 12-bit image
+        stored in uint16 says ``range=4095``. A float or signed image must say its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> out = og.Compose([og.SaltAndPepper(0.1)])(image=np.full((200, 200), 9, np.uint8), key=og.Key(seed=1)).image
+    >>> np.unique(out).tolist(), bool(abs((out != 9).mean() - 0.1) < 0.01)
+    ([0, 9, 255], True)
+    """
+
+    amount: ShareRange
+    salt: Share = 0.5
+    per_channel: bool = False
+    range: PositiveNumber | None = None
+
+    @property
+    def averages(self) -> bool:
+        """Never."""
+        return False
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same; the range must be known, and fit the dtype."""
+        held_range(spec.dtype, self.range)
+        return spec
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """Two calls of `numpy.where`."""
+        top = image.dtype.type(held_range(image.dtype.name, self.range))
+        amount, shape = params["amount"], image.shape if self.per_channel else (*image.shape[:-1], 1)
+        shares = amount * self.salt, amount * (1 - self.salt)
+        white, black = chosen(params["seed"], channel, shape, *shares)
+        return np.where(black, image.dtype.type(0), np.where(white, top, image))

@@ -1,0 +1,68 @@
+"""Stretch values to the whole range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import SpecT
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import StatisticsStep
+from offgraph.steps.parameters import NaturalRange, PositiveNumber
+from offgraph.steps.values import held_range
+
+__all__ = ["AutoContrast"]
+
+
+@step
+class AutoContrast(StatisticsStep):
+    """Stretch the values of each channel so that the darkest becomes 0 and the brightest white; the dtype stays.
+
+    A statistics step: ``(value - low) * range / (high - low)``, limited to 0 to `range`, where `low` and `high` are the
+    smallest and largest values that are left without `cutoff` percent of the pixels at either end. A channel of one value
+    stays as it is, but for the limits. Exactness: float64 by NumPy, for integers cut off, not rounded; for uint8 the bytes of
+    Pillow's `ImageOps.autocontrast`.
+
+    Parameters
+    ----------
+    cutoff : float or (low, high)
+        Percent of the pixels that are left out at each end, from 0 to below 50; of a pair each image draws its own.
+    range : float, optional
+        The value of white. By default the largest of the dtype, 255 for uint8 and 65535 for uint16; a 12-bit image
+        stored in uint16 says ``range=4095``. A float or signed image must say its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> og.Compose([og.AutoContrast()])(image=np.array([[50, 100, 150]], np.uint8)).image
+    array([[  0, 127, 255]], dtype=uint8)
+    """
+
+    cutoff: NaturalRange = 0.0
+    range: PositiveNumber | None = None
+
+    def __post_init__(self) -> None:
+        if np.max(self.cutoff) >= 50:
+            raise ValueError(f"cutoff={self.cutoff}: expected percent at each end, below 50")
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same; the range must be known, and fit the dtype."""
+        held_range(spec.dtype, self.range)
+        return spec
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """Pillow's formula, channel by channel."""
+        top = held_range(image.dtype.name, self.range)
+        out = np.empty_like(image)
+        for place in range(image.shape[-1]):
+            values = np.clip(image[..., place].astype(np.float64), 0, top)
+            cut = int(values.size * params["cutoff"] // 100)
+            ends = np.partition(values, (cut, values.size - 1 - cut), axis=None)
+            low, high = float(ends[cut]), float(ends[values.size - 1 - cut])
+            if high > low:
+                scale = top / (high - low)
+                values = np.clip(values * scale + -low * scale, 0, top)
+            out[..., place] = np.trunc(values) if image.dtype.kind in "ui" else values
+        return out

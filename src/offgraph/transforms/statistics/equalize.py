@@ -1,0 +1,67 @@
+"""Spread grey levels so that each is as frequent as the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import SpecT
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import StatisticsStep
+from offgraph.steps.parameters import PositiveNumber
+from offgraph.steps.values import held_range
+
+__all__ = ["Equalize"]
+
+
+@step
+class Equalize(StatisticsStep):
+    """Equalize the histogram of each channel, so that every grey level is about as frequent; the dtype stays.
+
+    A statistics step, for uint8 and uint16: a value v becomes ``(step // 2 + below) // step``, where `below` is the number of
+    pixels with values less than v and `step` the number of pixels, but for those of the highest value, over `range`. An image
+    of too few pixels or one value stays as it is. Exactness: whole numbers, for uint8 the bytes of Pillow's
+    `ImageOps.equalize`.
+
+    Parameters
+    ----------
+    range : float, optional
+        The value of white, a whole number. By default the largest of the dtype; a 12-bit image stored in uint16 says
+        ``range=4095``. Values above it are limited to it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> dark = np.repeat(np.arange(50, 60, dtype=np.uint8), 52).reshape(20, 26)
+    >>> og.Compose([og.Equalize()])(image=dark).image.max()
+    np.uint8(255)
+    """
+
+    range: PositiveNumber | None = None
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same; whole numbers of 8 or 16 bits."""
+        if spec.dtype not in ("uint8", "uint16"):
+            raise ValueError(
+                f"takes uint8 or uint16, whose levels can be counted, the image is {spec.dtype}; put it before steps that "
+                "make floats, or write image.astype('uint16') on purpose"
+            )
+        if held_range(spec.dtype, self.range) % 1:
+            raise ValueError(f"range={self.range}: levels are whole numbers")
+        return spec
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """Pillow's integer formula, channel by channel."""
+        top = int(held_range(image.dtype.name, self.range))
+        limited = np.minimum(image, image.dtype.type(top))
+        out = np.empty_like(image)
+        for place in range(image.shape[-1]):
+            counts = np.bincount(limited[..., place].ravel(), minlength=top + 1)
+            step = (image[..., place].size - counts[counts.nonzero()[0][-1]]) // top
+            levels = np.arange(top + 1)
+            if step:
+                levels = np.minimum((step // 2 + np.cumsum(counts) - counts) // step, top)
+            out[..., place] = levels.astype(image.dtype)[limited[..., place]]
+        return out

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+import offgraph as og
+
+CASES = {2: [og.ZScore(), og.ZScore(per_channel=False)], 3: [og.ZScore(nonzero=True)]}
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_scores_of_scipy(dtype):
+    image = RNG.integers(0, 200, (30, 40, 3)).astype(dtype)
+    out = og.Compose([og.ZScore()])(image=image).image
+    np.testing.assert_allclose(out, stats.zscore(image.astype(float), axis=(0, 1)), rtol=0, atol=1e-6)
+    whole = og.Compose([og.ZScore(per_channel=False)])(image=image).image
+    np.testing.assert_allclose(whole, stats.zscore(image.astype(float), axis=None), rtol=0, atol=1e-6)
+
+
+def test_zeros_stay_out_of_it():
+    image = RNG.integers(1, 200, (6, 7, 8)).astype(np.int16)
+    image[:, :3] = 0
+    out = og.Compose([og.ZScore(nonzero=True)])(image=image, axes="ZYX").image
+    assert (out[image == 0] == 0).all()
+    np.testing.assert_allclose(
+        out[image != 0], stats.zscore(image[image != 0].astype(float)), rtol=0, atol=1e-6
+    )
+    assert (og.Compose([og.ZScore(nonzero=True)])(image=np.zeros((4, 5), np.uint8)).image == 0).all()
+
+
+def test_one_value_becomes_0():
+    assert (og.Compose([og.ZScore()])(image=np.full((4, 5), 200, np.uint8)).image == 0).all()
+
+
+def test_it_cannot_be_drawn():
+    with pytest.raises(og.StepError, match="needs p=1"):
+        og.Compose([og.ZScore(p=0.5)]).output_spec(og.ArraySpec((4, 5), "uint8", "YX"))
