@@ -77,6 +77,38 @@ class CompiledRecipe:
         finite: bool,
     ) -> None: ...
 
+# Paths, or descriptor, position, shape, dtype and axes; seed, epoch and index of each.
+class SampleRows:
+    @staticmethod
+    def of_files(
+        paths: Sequence[str | PathLike[str]],
+        keys: Sequence[tuple[int, int, int]],
+        color: str,
+        max_bytes: int,
+        max_pixels: int,
+        pixels_per_byte: int,
+        is_finite: bool,
+        has_digests: bool,
+    ) -> SampleRows: ...
+    @staticmethod
+    def of_arrays(
+        arrays: Sequence[tuple[int, int, tuple[int, ...], str, str] | None],
+        keys: Sequence[tuple[int, int, int]],
+        is_finite: bool,
+    ) -> SampleRows: ...
+    # What has to be made first, as of `CompiledRecipe.plan`.
+    def run(self, recipe: CompiledRecipe, output: Array) -> list[tuple[Any, ...]]: ...
+    @property
+    def made(self) -> list[tuple[int, ...] | None]: ...
+    @property
+    def unplanned(self) -> int: ...
+    @property
+    def digests(self) -> list[bytes | None]: ...
+    @property
+    def reading(self) -> int | None: ...
+    @property
+    def steps(self) -> int: ...
+
 def drawn_values(
     seed: int, epoch: int, index: int, address: int, calls: tuple[tuple[str, float, float], ...]
 ) -> list[Any]: ...

@@ -106,14 +106,16 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return read(source, index)
 
     monkeypatch.setattr(Source, "read", noted)
-    ordinary = getattr(Source, "read_ordinary", None)
-    if ordinary is not None:
+    for name in ("read_ordinary", "make_rows"):
+        read_many = getattr(Source, name)
 
-        def noted_all(source: Source, indices: Any) -> Any:
+        def noted_all(
+            source: Source, indices: Any, *rest: Any, read_many: Any = read_many, **how: Any
+        ) -> Any:
             found.extend(source[index].name for index in indices)
-            return ordinary(source, indices)
+            return read_many(source, indices, *rest, **how)
 
-        monkeypatch.setattr(Source, "read_ordinary", noted_all)
+        monkeypatch.setattr(Source, name, noted_all)
     return found
 
 

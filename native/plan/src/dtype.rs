@@ -99,6 +99,18 @@ macro_rules! dtypes {
             };
         }
         pub(crate) use match_pair;
+
+        /// Fill an array in C order with values in little-endian order, as many bytes as it has.
+        pub(crate) fn fill_from_le_bytes(array: ViewMut<'_>, bytes: &[u8]) {
+            match array {
+                $(ViewMut::$name(mut values) => {
+                    let (parts, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
+                    for (value, part) in values.iter_mut().zip(parts) {
+                        *value = <$type>::from_le_bytes(*part);
+                    }
+                }),*
+            }
+        }
     };
 }
 

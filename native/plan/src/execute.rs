@@ -32,7 +32,12 @@ pub struct Target<'a> {
 ///
 /// Where an operation does not fit its input; outputs may hold a part of the result then.
 pub fn execute(targets: Vec<Target<'_>>) -> Result<()> {
-    targets.into_iter().try_for_each(|target| run(target, &Cell::new(0)))
+    targets.into_iter().try_for_each(execute_target)
+}
+
+/// Run the plan of one target.
+pub(crate) fn execute_target(target: Target<'_>) -> Result<()> {
+    run(target, &Cell::new(0))
 }
 
 /// Why a sample of several has no result.
@@ -75,10 +80,10 @@ fn execute_one(targets: Vec<Target<'_>>) -> Option<Refused> {
 }
 
 /// RAII guard: calls from this thread use one thread until it is dropped.
-struct OneThread(usize);
+pub(crate) struct OneThread(usize);
 
 impl OneThread {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(threads::set_local_threads(1))
     }
 }

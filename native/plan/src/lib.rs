@@ -18,6 +18,7 @@ pub mod op;
 pub mod pointwise;
 pub mod recipe;
 pub mod resample;
+pub mod rows;
 pub mod source;
 pub mod split_linear;
 pub mod warp;

@@ -112,7 +112,8 @@ impl Spec {
         lengths.fold(1, |pixels, (length, _)| usize::saturating_mul(pixels, *length))
     }
 
-    fn bytes(&self) -> usize {
+    /// Bytes of an array.
+    pub fn bytes(&self) -> usize {
         self.shape().iter().fold(item_size(self.dtype), |bytes, length| bytes.saturating_mul(*length))
     }
 }

@@ -15,6 +15,7 @@ mod pointwise;
 mod rank;
 mod recipe;
 mod resize;
+mod rows;
 mod spans;
 mod spline;
 
@@ -71,6 +72,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<plan_filter::FilterPasses>()?;
     module.add_class::<recipe::CompiledRecipe>()?;
     module.add_class::<recipe::NativePlan>()?;
+    module.add_class::<rows::SampleRows>()?;
     Ok(())
 }
 

@@ -182,7 +182,7 @@ fn rounding(code: u8) -> PyResult<Rounding> {
 }
 
 /// What `plan` returns where Python has to do something first.
-fn request<'py>(py: Python<'py>, unplanned: &Unplanned) -> PyResult<Option<Bound<'py, PyTuple>>> {
+pub fn request<'py>(py: Python<'py>, unplanned: &Unplanned) -> PyResult<Option<Bound<'py, PyTuple>>> {
     Ok(Some(match unplanned {
         Unplanned::NeedsPython => return Ok(None),
         Unplanned::NeedsWeights(ResizeKey { input, output, kernel, antialias }) => {

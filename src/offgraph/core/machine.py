@@ -166,6 +166,11 @@ class Read:
         self.path = path
         self.steps = 0
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the thread waits for the drive at this moment."""
+        return True
+
     def step(self) -> None:
         """Note progress: the time counts from here."""
         self.steps += 1
@@ -186,7 +191,8 @@ class Read:
 
 def read_of(thread: int | None) -> Read | None:
     """Return the read that a thread is in, by the thread's number; None where it is in none."""
-    return None if thread is None else _reads.get(thread)
+    read = None if thread is None else _reads.get(thread)
+    return None if read is None or not read.is_waiting else read
 
 
 class Mount:

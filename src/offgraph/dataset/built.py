@@ -329,6 +329,15 @@ class BuiltDataset:
         images, masks = (self.places.read_many(numbers, kind) for kind in ("image", "mask"))
         return [self._tried(*each) for each in zip(numbers, images, masks)]
 
+    def address(self, number: int) -> tuple[int, int, int]:
+        """Return item, copy, and the step that the recipe goes on with, of an example that is read by its places."""
+        item, copy, start = self._addresses
+        return item[number], copy[number], start[number]
+
+    def label(self, number: int) -> Label | None:
+        """Return the label of an example that is read by its places."""
+        return self._labels[number]
+
     def _tried(self, number: int, image: np.ndarray | None, mask: np.ndarray | None) -> StoredTargets | None:
         try:
             return self.stored(number) if image is None else self._found(number, image, mask)
@@ -337,7 +346,7 @@ class BuiltDataset:
 
     def _found(self, number: int, image: np.ndarray | None, mask: np.ndarray | None) -> StoredTargets:
         """An example read by its places; arrays that are None are read now."""
-        item, copy, start = (column[number] for column in self._addresses)
+        item, copy, start = self.address(number)
         found = self._target(Image, number, "image", image)
         if found is None:
             raise BuildError("without an image")

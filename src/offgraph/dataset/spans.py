@@ -15,19 +15,24 @@ import math
 import os
 import threading
 from array import array as numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from offgraph.core.axes import name_axes
 from offgraph.core.errors import BuildError
 from offgraph.core.machine import Read
+from offgraph.core.specs import ArraySpec
 from offgraph.dataset.example import decode_array
 from offgraph.dataset.output import inside, read_part
 from offgraph.dataset.schema import PLACES, parse, size_trouble
+from offgraph.engine.files import ReadRows, SampleRows
 from offgraph.engine.native import core
 from offgraph.pipeline.buffers import Buffers
+from offgraph.plan.compiled import RecipePlanner
 
 __all__ = ["SpanReader", "read_span"]
 
@@ -75,6 +80,10 @@ class _Stored:
         self.shape = tuple(entry["shape"])
         self.size = math.prod(self.shape) * self.dtype.itemsize
         self.trouble = size_trouble(entry, max_pixels)
+        self.described = (self.shape, self.dtype.name, entry["axes"])
+        self.spec = None
+        with suppress(ValueError):
+            self.spec = ArraySpec(self.shape, self.dtype.name, name_axes(self.shape, entry["axes"]))
         self.is_plain = entry["encoding"] == "raw" and compression is None and not self.trouble
 
     def array(self, data: np.ndarray) -> np.ndarray:
@@ -180,6 +189,11 @@ class SpanReader:
         stored = self._stored[self._entry[kind][number]]
         return None if stored is None else stored.entry["axes"]
 
+    def spec(self, number: int) -> ArraySpec | None:
+        """Return shape, dtype and axes of an image; None where they cannot be those of one."""
+        stored = self._stored[self._entry["image"][number]]
+        return None if stored is None else stored.spec
+
     def read(self, number: int, kind: Kind) -> np.ndarray | None:
         """Return the image or mask of an example; None where it has none.
 
@@ -215,33 +229,19 @@ class SpanReader:
             None where `read` has to be asked, which says what is wrong: for an array that is coded or compressed, one that this
             process has not yet compared with its digest, and one that is not there.
         """
-        starts, lengths = self._spans[kind]
         files: dict[int, _File] = {}
         places: list[tuple[int, _Stored] | None] = []
         spans: list[tuple[int, int, int]] = []
         total = 0
         for number in examples:
-            stored = self._stored[self._entry[kind][number]]
-            start, length = starts[number], lengths[number]
-            if (
-                stored is None
-                or not (stored.is_plain and self._checked[kind][number])
-                or length != stored.size
-                or total + length > _REUSED[-1][0]
-            ):
+            found = self._plain(number, kind, files)
+            if found is None or total + found[2].size > _REUSED[-1][0]:
                 places.append(None)
                 continue
-            try:
-                file = self._held(self._file[number], files)
-            except (BuildError, OSError):
-                places.append(None)
-                continue
-            if not file.reaches(start + length):
-                places.append(None)
-                continue
+            file, start, stored = found
             places.append((total, stored))
-            spans.append((file.number, start, length))
-            total += length
+            spans.append((file.number, start, stored.size))
+            total += stored.size
         if not spans:
             return [None] * len(examples)
         memory = self._empty(total)
@@ -252,6 +252,61 @@ class SpanReader:
             place[1].array(memory[place[0] : place[0] + place[1].size]) if place and next(found) else None
             for place in places
         ]
+
+    def make_rows(
+        self,
+        examples: Sequence[int],
+        planner: RecipePlanner,
+        keys: Sequence[tuple[int, int, int]],
+        output: Callable[[], np.ndarray],
+        *,
+        finite: bool,
+    ) -> list[bool]:
+        """Make samples of images of examples, each read into its row of an array by the call that runs its plan.
+
+        Parameters
+        ----------
+        examples : sequence of int
+        planner : RecipePlanner
+        keys : sequence of tuple of int
+            Seed, epoch and index of each.
+        output : callable
+            Gives an array (n, *shape), C-contiguous, of the shape and dtype that the recipe gives. It is called once an
+            image is known to be there: no memory is taken on the word of a record.
+        finite : bool
+            Whether an image with NaN or infinity in it is left.
+
+        Returns
+        -------
+        list of bool
+            False for one that `read` has to be asked for, as in `read_many`, and for one that does not become a row.
+        """
+        files: dict[int, _File] = {}
+        found = [self._plain(number, "image", files) for number in examples]
+        if not any(found):
+            return [False] * len(examples)
+        rows = SampleRows.of_arrays(
+            [None if each is None else (each[0].number, each[1], *each[2].described) for each in found],
+            keys,
+            finite,
+        )
+        with ReadRows([self._files[self._file[number]] for number in examples], rows):
+            return [shape is not None for shape in planner.run_rows(rows, output())]
+
+    def _plain(self, number: int, kind: Kind, files: dict[int, _File]) -> tuple[_File, int, _Stored] | None:
+        """Where the values of an array lie uncoded, compared with their digest before; None for any other array."""
+        stored = self._stored[self._entry[kind][number]]
+        if stored is None or not (stored.is_plain and self._checked[kind][number]):
+            return None
+        starts, lengths = self._spans[kind]
+        start, length = starts[number], lengths[number]
+        if length != stored.size:
+            return None
+        try:
+            file = self._held(self._file[number], files)
+        except (BuildError, OSError):
+            return None
+        return (file, start, stored) if file.reaches(start + length) else None
 
     def _held(self, name: int, files: dict[int, _File]) -> _File:
         """An open file, which stays open as long as `files` holds it."""

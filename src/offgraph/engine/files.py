@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from offgraph.core.machine import Read
 from offgraph.engine.native import core
 
-__all__ = ["EncodedImage", "Header", "ReadProgress", "header", "read_images"]
+__all__ = ["EncodedImage", "Header", "ReadProgress", "ReadRows", "SampleRows", "header", "read_images"]
 
 EncodedImage = core.EncodedImage
 """A file in the native core's memory."""
@@ -16,6 +17,10 @@ EncodedImage = core.EncodedImage
 
 ReadProgress = core.ReadProgress
 """How far a call of :func:`read_images` has come."""
+
+
+SampleRows = core.SampleRows
+"""Samples that one call reads, plans, decodes and runs, each into the row of its number."""
 
 
 class Header(NamedTuple):
@@ -64,3 +69,34 @@ def read_images(
 def header(image: EncodedImage) -> Header:
     """Return the header of a file that was read."""
     return Header(*image.header)
+
+
+class ReadRows(Read):
+    """Marks the file that a call of `SampleRows.run` is reading, while it reads one.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        For each row.
+    rows : SampleRows
+    """
+
+    __slots__ = ("_paths", "_rows")
+
+    def __init__(self, paths: Sequence[str], rows: SampleRows) -> None:
+        self._paths, self._rows = paths, rows
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is reading at this moment."""
+        return self._rows.reading is not None
+
+    @property
+    def path(self) -> object:  # type: ignore[override]  # it changes
+        """The file."""
+        return self._paths[self._rows.reading or 0]
+
+    @property
+    def steps(self) -> int:  # type: ignore[override]
+        """What was read so far."""
+        return self._rows.steps

@@ -1,4 +1,7 @@
-"""Ordinary image files of a batch: read in one call of the native core, and decoded in the call that runs their plans.
+"""Ordinary image files of a batch: read, planned, decoded and run in one call of the native core.
+
+Where Python has to plan them, or something lies beside the images, they are read in a call of their own, which gives
+their headers, and decoded in the call that runs their plans.
 
 Only what `offgraph.formats.decoding.read` would decode to the same bytes without a word: everything else, errors
 included, is left to it.
@@ -16,13 +19,22 @@ import numpy as np
 from offgraph.core.choices import Color
 from offgraph.core.machine import Read
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.files import EncodedImage, Header, ReadProgress, header, read_images
+from offgraph.engine.files import (
+    EncodedImage,
+    Header,
+    ReadProgress,
+    ReadRows,
+    SampleRows,
+    header,
+    read_images,
+)
 from offgraph.engine.native_plan import NativeOps, NativeTarget, native_file_target
 from offgraph.formats.base import Limits
 from offgraph.formats.decoding import FILE_OVERHEAD, DecodedImage
 from offgraph.formats.jpeg import PIXELS_PER_BYTE
+from offgraph.plan.compiled import RecipePlanner
 
-__all__ = ["OrdinaryFile", "read_ordinary"]
+__all__ = ["MadeOrdinary", "OrdinaryFile", "make_ordinary", "read_ordinary"]
 
 
 class OrdinaryFile(NamedTuple):
@@ -82,6 +94,65 @@ def read_ordinary(
     return [_ordinary(encoded, color, max_pixels) for encoded in files]
 
 
+class MadeOrdinary(NamedTuple):
+    """What a row was made of.
+
+    Parameters
+    ----------
+    spec : ArraySpec
+        Of the image as it was read.
+    digest : bytes or None
+        SHA-256 of the file, where it was asked for.
+    """
+
+    spec: ArraySpec
+    digest: bytes | None
+
+
+def make_ordinary(
+    planner: RecipePlanner,
+    paths: Sequence[str],
+    keys: Sequence[tuple[int, int, int]],
+    output: np.ndarray,
+    *,
+    color: Color,
+    max_pixels: int,
+    finite: bool,
+    digests: bool = False,
+) -> list[MadeOrdinary | None]:
+    """Make samples of files, each into its row of an array.
+
+    Parameters
+    ----------
+    planner : RecipePlanner
+    paths : sequence of str
+    keys : sequence of tuple of int
+        Seed, epoch and index of each.
+    output : ndarray, (n, *shape)
+        C-contiguous, of the shape and dtype that the recipe gives.
+    color, max_pixels
+        As for `offgraph.formats.decoding.read`.
+    finite : bool
+        Whether an image with NaN or infinity in it is left.
+    digests : bool
+        Whether the digests of files are wanted.
+
+    Returns
+    -------
+    list of MadeOrdinary or None
+        None for a file that `offgraph.formats.decoding.read` has
+        to be asked for, and for one that does not become a row.
+    """
+    most = Limits(max_pixels).max_bytes + FILE_OVERHEAD
+    rows = SampleRows.of_files(paths, keys, color, most, max_pixels, PIXELS_PER_BYTE, finite, digests)
+    with ReadRows(paths, rows):
+        shapes = planner.run_rows(rows, output)
+    return [
+        None if shape is None else MadeOrdinary(_file_spec(shape), digest)
+        for shape, digest in zip(shapes, rows.digests)
+    ]
+
+
 class _ReadFiles(Read):
     """Marks the file that a native call is reading."""
 
@@ -113,6 +184,11 @@ def _ordinary(encoded: EncodedImage | None, color: Color, max_pixels: int) -> Or
     is_turned = found.orientation >= 5
     is_grey = found.channels == 1 and color != "rgb"
     return OrdinaryFile(encoded, found, _spec(found.height, found.width, is_turned, is_grey))
+
+
+@functools.lru_cache(maxsize=1024)
+def _file_spec(shape: tuple[int, ...]) -> ArraySpec:
+    return ArraySpec(shape, "uint8", "YX" if len(shape) == 2 else "YXC")
 
 
 @functools.lru_cache(maxsize=1024)

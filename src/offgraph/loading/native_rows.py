@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offgraph.core.random import Key
+from offgraph.core.specs import ArraySpec
 from offgraph.formats.ordinary import OrdinaryFile
 from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.rows import Row
 from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
 from offgraph.sources.base import Label
-from offgraph.targets import Targets
+from offgraph.targets import Image, Targets
 
-__all__ = ["BegunSample", "finish_row", "run_rows"]
+__all__ = ["BegunSample", "MadeRow", "are_neighbours", "block_of", "finish_row", "run_rows"]
 
 
 class BegunSample(NamedTuple):
@@ -48,6 +49,50 @@ class BegunSample(NamedTuple):
     file: OrdinaryFile | None = None
 
 
+class MadeRow(NamedTuple):
+    """A sample that was made from where it is stored, without an object for its image.
+
+    Parameters
+    ----------
+    recipe : Compose
+    key : tuple of int
+        Seed, epoch and index.
+    start : int
+        The first step of the recipe that ran.
+    spec : ArraySpec
+        Of the image that it ran on.
+    row : Row
+    recorded : callable or None
+        Makes the record of the sample of that of the steps that ran; None where it is that.
+    """
+
+    recipe: Compose
+    key: tuple[int, int, int]
+    start: int
+    spec: ArraySpec
+    row: Row
+    recorded: Callable[[dict[str, Any]], dict[str, Any]] | None
+
+    def targets(self) -> Targets:
+        """Return the image in its row."""
+        return Targets({"image": Image(self.row.array(), self.spec.axes)})
+
+    def record(self) -> dict[str, Any]:
+        """Return what was drawn, drawn again."""
+        record = self.recipe.drawn_record(self.spec, Key(*self.key), self.start)
+        return record if self.recorded is None else self.recorded(record)
+
+
+def are_neighbours(rows: Sequence[Row]) -> bool:
+    """Whether rows follow each other in one array."""
+    return len(rows) > 0 and rows[-1].number - rows[0].number + 1 == len(rows)
+
+
+def block_of(rows: Sequence[Row]) -> np.ndarray:
+    """Return neighbours as one array."""
+    return rows[0].batch.array()[rows[0].number : rows[-1].number + 1]
+
+
 def run_rows(
     samples: Sequence[BegunSample | None], rows: Sequence[Row], recipe: Compose, rules: Rules
 ) -> list[TrainingSample | None]:
@@ -66,7 +111,7 @@ def run_rows(
 
 
 def _prepared(sample: BegunSample | None, row: Row, recipe: Compose, rules: Rules) -> PreparedSample | None:
-    if sample is None or not rules.has_usual_depth(sample.targets.image):
+    if sample is None or not rules.has_usual_depth(sample.targets.image.spec.dtype):
         return None
     array = sample.targets.image.array
     if array.dtype.kind == "f" and rules.non_finite == "error" and not np.isfinite(array).all():

@@ -15,7 +15,7 @@ from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
 from offgraph.formats.ordinary import OrdinaryFile
 from offgraph.loading.labels import BatchLabels
-from offgraph.loading.native_rows import BegunSample, run_rows
+from offgraph.loading.native_rows import BegunSample, MadeRow, are_neighbours, block_of, run_rows
 from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.probe import Probe, look_at, look_at_source, probe_sample
@@ -157,13 +157,52 @@ class FileSamples:
         epoch: int,
         rules: Rules,
     ) -> list[TrainingSample | None]:
-        """Read, decode and run many files in two calls: the first one reads, the second one does the rest."""
+        """Make many samples in one call; where Python plans them, a first one reads, and a second one does the rest."""
+        made = self._made(numbers, rows, recipe, seed, epoch, rules)
+        if made is not None:
+            return made
         read = self.source.read_ordinary(numbers)
         begun = [
             None if one is None else self._begun(number, *one, Key(seed, epoch, number))
             for number, one in zip(numbers, read)
         ]
         return run_rows(begun, rows, recipe, rules)
+
+    def _made(
+        self,
+        numbers: Sequence[int],
+        rows: Sequence[Row],
+        recipe: Compose,
+        seed: int,
+        epoch: int,
+        rules: Rules,
+    ) -> list[TrainingSample | None] | None:
+        """Samples whose images alone are made, without Python; None where that is not possible."""
+        planner = recipe.planner()
+        if planner is None or not are_neighbours(rows) or not rules.has_usual_depth("uint8"):
+            return None
+        keys = [(seed, epoch, number) for number in numbers]
+        found = self.source.make_rows(
+            numbers, planner, keys, block_of(rows), finite=rules.non_finite == "error"
+        )
+        if found is None or planner.gives_up:
+            return None
+        samples: list[TrainingSample | None] = []
+        for number, key, row, label, one in zip(numbers, keys, rows, self.source.labels(numbers), found):
+            if one is None or not self._has_label(label):
+                samples.append(None)
+                continue
+            made = MadeRow(recipe, key, 0, one.spec, row, None)
+            named = functools.partial(self.name, number)
+            samples.append(TrainingSample(number, named, made.targets, None, label, made.record, row=row))
+        return samples
+
+    def _has_label(self, label: Label | None) -> bool:
+        try:
+            self.labels.check(label)
+        except StepError:
+            return False
+        return True
 
     def _begun(self, number: int, file: OrdinaryFile, sample: Sample, key: Key) -> BegunSample | None:
         try:
@@ -260,10 +299,60 @@ class DatasetSamples:
         epoch: int,
         rules: Rules,
     ) -> list[TrainingSample | None]:
-        """Run the rest of the recipe on many examples in one call."""
-        read = self.dataset.stored_many(numbers)
-        begun = [self._begun(number, stored, seed, epoch) for number, stored in zip(numbers, read)]
-        return run_rows(begun, rows, recipe, rules)
+        """Make many samples in one call; those that it leaves are read by Python, and run in a second one."""
+        made = self._made(numbers, rows, recipe, seed, epoch, rules)
+        left = [place for place, one in enumerate(made) if one is None]
+        if left:
+            some = [numbers[place] for place in left]
+            read = self.dataset.stored_many(some)
+            begun = [self._begun(number, stored, seed, epoch) for number, stored in zip(some, read)]
+            for place, one in zip(left, run_rows(begun, [rows[place] for place in left], recipe, rules)):
+                made[place] = one
+        return made
+
+    def _made(
+        self,
+        numbers: Sequence[int],
+        rows: Sequence[Row],
+        recipe: Compose,
+        seed: int,
+        epoch: int,
+        rules: Rules,
+    ) -> list[TrainingSample | None]:
+        """Samples whose images alone are made, without Python; None for each of which that is not possible."""
+        none: list[TrainingSample | None] = [None] * len(numbers)
+        dataset, places = self.dataset, self.dataset.places
+        if not are_neighbours(rows) or places is None or self.has_masks or self.most_boxes is not None:
+            return none
+        addresses = [dataset.address(number) for number in numbers]
+        starts = {start for _, _, start in addresses} if self.own_recipe else {0}
+        planner = recipe.planner(*starts) if len(starts) == 1 else None
+        if planner is None:
+            return none
+        (start,) = starts
+        keys = [(seed, epoch * dataset.copies + copy, item) for item, copy, _ in addresses]
+        done = places.make_rows(
+            numbers, planner, keys, lambda: block_of(rows), finite=rules.non_finite == "error"
+        )
+        if planner.gives_up:
+            return none
+        samples: list[TrainingSample | None] = []
+        for number, row, key, is_done in zip(numbers, rows, keys, done):
+            spec = places.spec(number)
+            if not is_done or spec is None or not rules.has_usual_depth(spec.dtype):
+                samples.append(None)
+                continue
+            try:
+                label = self.renumbered(dataset.label(number))
+                self.labels.check(label)
+            except (StepError, LookupError):  # raised again where the sample is made alone
+                samples.append(None)
+                continue
+            recorded = functools.partial(self.whole_record, number)
+            made = MadeRow(recipe, key, start, spec, row, recorded)
+            named = functools.partial(self.name, number)
+            samples.append(TrainingSample(number, named, made.targets, None, label, made.record, row=row))
+        return samples
 
     def _begun(self, number: int, stored: StoredTargets | None, seed: int, epoch: int) -> BegunSample | None:
         """An example that was read; None where anything about it is unusual."""

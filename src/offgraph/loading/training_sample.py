@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from offgraph.core.choices import NonFinite
@@ -66,6 +66,14 @@ class TrainingSample:
         """The image."""
         return self.targets.image
 
+    def copied_to(self, row: Row) -> TrainingSample:
+        """Return the sample with its image in a row too, where it fits: a batch whose images all lie in theirs is not copied."""
+        array = self.image.array
+        if array.shape != row.shape or array.dtype != row.dtype:
+            return self
+        row.array()[...] = array
+        return replace(self, row=row)
+
     @functools.cached_property
     def targets(self) -> Targets:
         """The image and what lies on its grid."""
@@ -103,8 +111,6 @@ class Rules:
             return image, None
         return to_depth(image, self.reference.stored, self.reference.name, scale=scale)
 
-    def has_usual_depth(self, image: Image) -> bool:
+    def has_usual_depth(self, dtype: str) -> bool:
         """Whether an image is of the depth that most have, or may be of any; others are converted or refused."""
-        return self.reference is not None and (
-            self.any_depth or image.spec.dtype == self.reference.stored.dtype
-        )
+        return self.reference is not None and (self.any_depth or dtype == self.reference.stored.dtype)

@@ -69,7 +69,11 @@ class RecipePlanner:
     ----------
     core : CompiledRecipe or None
         None where a step has no plain form.
+    gives_up : bool
+        Whether only Python could plan any of the samples that the last call was to make: it is not worth another try.
     """
+
+    gives_up = False
 
     def __init__(self, placed: Sequence[PlacedStep], *, fused: bool) -> None:
         self._placed = placed
@@ -92,6 +96,31 @@ class RecipePlanner:
                 return CompiledPlan(native, after, kind, finite)
             self.supply(made)
         return None
+
+    def run_rows(self, rows: core.SampleRows, output: np.ndarray) -> list[tuple[int, ...] | None]:
+        """Make samples from where they are stored, each into its row; the planner must have a core.
+
+        Parameters
+        ----------
+        rows : SampleRows
+        output : ndarray, (n, *shape)
+            C-contiguous, of the shape and dtype that the recipe gives.
+
+        Returns
+        -------
+        list of tuple of int, or None
+            Shape of the image that each row was made of; None for one that has to be run alone.
+        """
+        assert self.core is not None
+        for _ in range(_MOST_REQUESTS):
+            requests = rows.run(self.core, output)
+            if not requests:
+                break
+            for request in requests:
+                self.supply(request)
+        made = rows.made
+        self.gives_up = rows.unplanned == len(made)
+        return made
 
     def supply(self, request: tuple[Any, ...]) -> None:
         """Make what the core asks for: weights along an axis, or the operation of a step that moves nothing."""

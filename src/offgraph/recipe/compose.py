@@ -19,6 +19,7 @@ from offgraph.core.lazy import lazy_property
 from offgraph.core.random import Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
 from offgraph.plan.batch import EncodedFile, Pending, Place, Preparer, run_pending
+from offgraph.plan.compiled import RecipePlanner
 from offgraph.plan.draw import draw, drawn_spec
 from offgraph.plan.explain import explain as explain_plan
 from offgraph.plan.explain import spec_text
@@ -345,12 +346,39 @@ class Compose(NotebookView):
         pending = found.prepare(targets, key, place, file)
         return None if pending is None else PreparedSample(self, key, start, pending)
 
+    def planner(self, start: int = 0, stop: int | None = None) -> RecipePlanner | None:
+        """Return what plans samples without Python, from one step on, and up to another.
+
+        Returns
+        -------
+        RecipePlanner or None
+            None where only Python can plan a step, and for a subclass with a `run` of its own.
+        """
+        if type(self).run is not Compose.run:
+            return None
+        part = (start, stop)
+        found = self._planners.get(part)
+        if found is None:
+            found = self._planners[part] = RecipePlanner(self._placed[start:stop], fused=self.fuse)
+        return None if found.core is None or found.gives_up else found
+
+    @functools.cached_property
+    def _planners(self) -> dict[tuple[int, int | None], RecipePlanner]:
+        return {}
+
+    def drawn_record(
+        self, spec: ArraySpec, key: Key, start: int = 0, stop: int | None = None
+    ) -> dict[str, Any]:
+        """Return what is drawn for an image, as in `Result.record`, without running anything."""
+        part = self._placed[start:stop]
+        return record_of(self.digest, key, start, part, draw(part, spec, key)[0])
+
     @functools.cached_property
     def _preparers(self) -> dict[tuple[int, int | None], Preparer]:
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_preparers"}
+        return {name: value for name, value in vars(self).items() if name not in ("_preparers", "_planners")}
 
     def output_spec(self, spec: OpenSpec, start: int = 0, stop: int | None = None) -> OpenSpec:
         """Return shape, dtype and axes of the output: an `ArraySpec`, or an `OpenSpec` where lengths are drawn.

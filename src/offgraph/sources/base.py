@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,8 @@ from offgraph.core.errors import (
 )
 from offgraph.core.machine import Mount, Read
 from offgraph.formats.decoding import DecodedImage, read
-from offgraph.formats.ordinary import OrdinaryFile, read_ordinary
+from offgraph.formats.ordinary import MadeOrdinary, OrdinaryFile, make_ordinary, read_ordinary
+from offgraph.plan.compiled import RecipePlanner
 from offgraph.sources.items import Item, ItemColumns, Label
 from offgraph.sources.masks import background, read_mask
 from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
@@ -425,6 +427,55 @@ class Source(NotebookView, Sequence[Item]):
             page=how.page,
         )
         return self._sample(item, decoded)
+
+    @functools.cached_property
+    def _has_images_alone(self) -> bool:
+        """Whether nothing lies beside the images, and they are read as they are."""
+        if self.reading.axes is not None or self.reading.page or self.has_masks:
+            return False
+        return isinstance(self.items, ItemColumns) or not any(
+            item.mask is not None or item.objects is not None for item in self.items
+        )
+
+    def make_rows(
+        self,
+        indices: Sequence[int],
+        planner: RecipePlanner,
+        keys: Sequence[tuple[int, int, int]],
+        output: np.ndarray,
+        *,
+        finite: bool,
+        digests: bool = False,
+    ) -> list[MadeOrdinary | None] | None:
+        """Make samples of items that are images alone, each into its row of an array; None for other sources.
+
+        Parameters
+        ----------
+        indices : sequence of int
+        planner, keys, output, finite, digests
+            As for `offgraph.formats.ordinary.make_ordinary`, whose result is returned.
+        """
+        if not self._has_images_alone:
+            return None
+        how, items = self.reading, self.items
+        columns = isinstance(items, ItemColumns)
+        paths = items.paths(indices) if columns else [str(items[index].path) for index in indices]
+        return make_ordinary(
+            planner,
+            paths,
+            keys,
+            output,
+            color=how.color,
+            max_pixels=how.max_pixels,
+            finite=finite,
+            digests=digests,
+        )
+
+    def labels(self, indices: Sequence[int]) -> Sequence[Label | None]:
+        """Labels of items, as in `Item.label`."""
+        if isinstance(self.items, ItemColumns):
+            return self.items.labels(indices)
+        return [self.items[index].label for index in indices]
 
     def read_ordinary(self, indices: Sequence[int]) -> list[tuple[OrdinaryFile, Sample] | None]:
         """Read items as far as the headers of their images: a native call decodes them with others.

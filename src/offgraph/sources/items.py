@@ -5,6 +5,7 @@ An item of its own takes about 700 bytes, most of them for its path. In columns 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,20 @@ class ItemColumns(Sequence[Item]):
     def names(self) -> Iterator[str]:
         """Their names, in order."""
         return iter(self._names) if self._rows is None else map(self._names.text, self._rows.tolist())
+
+    def paths(self, indices: Sequence[int]) -> list[str]:
+        """Files of some of them; faster than from the items."""
+        begin = os.path.join(self.root, "")  # noqa: PTH118
+        return [begin + self._names[row] for row in self._rows_of(indices)]
+
+    def labels(self, indices: Sequence[int]) -> list[int | None]:
+        """Class numbers of some of them, as in `Item.label`."""
+        if self._labels is None:
+            return [None] * len(indices)
+        return self._labels[self._rows_of(indices)].tolist()
+
+    def _rows_of(self, indices: Sequence[int]) -> list[int]:
+        return list(indices) if self._rows is None else self._rows[list(indices)].tolist()
 
     def classes(self) -> set[int]:
         """Class numbers that items have."""

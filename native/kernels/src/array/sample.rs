@@ -36,6 +36,13 @@ pub fn to_u64_like_x86(x: f64) -> u64 {
 #[repr(transparent)]
 pub struct Bool(pub u8);
 
+impl Bool {
+    /// A stored byte: any other than 0 is true.
+    pub fn from_le_bytes([byte]: [u8; 1]) -> Self {
+        Self(u8::from(byte != 0))
+    }
+}
+
 // SAFETY: one byte, and zero is a valid value.
 unsafe impl Zero for Bool {}
 

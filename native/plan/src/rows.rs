@@ -1,0 +1,281 @@
+//! Samples made from where they are stored to their rows of a batch: read, planned, decoded and run in one go.
+//!
+//! ```text
+//! for each row that is not decided yet:
+//!     read its file, or its part of a shard    → a spec                 (kept until the row is decided)
+//!     plan the recipe for this spec            → operations, or what Python has to make first
+//!     run them, from the encoded file on       → the row
+//! ```
+//!
+//! Nothing is allocated for a sample in Python. A row for which anything is unusual is [`State::Left`]: it is made, or
+//! refused in words, by the reader in Python.
+
+use crate::dtype::{DType, fill_from_le_bytes};
+use crate::execute::{OneThread, Target, execute_target};
+use crate::recipe::random::Key;
+use crate::recipe::{Plan, Recipe, Spec, Unplanned};
+use crate::source::{FileImage, Source};
+use crate::workspace::Workspace;
+use offgraph_codecs::ImageFile;
+use offgraph_kernels::array::axes::Axes;
+use offgraph_kernels::array::view::{View, ViewMut};
+use offgraph_kernels::exec::threads;
+use offgraph_kernels::memory;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Where the image of a sample is.
+#[derive(Debug)]
+pub enum Place {
+    /// Only Python reads it.
+    Elsewhere,
+    /// A file of one of the kinds that are decoded here.
+    File(PathBuf),
+    /// The values of an array in little-endian C order, from a position of an open file on.
+    Array {
+        /// The file.
+        file: Arc<File>,
+        /// Where the values begin.
+        start: u64,
+        /// What they are.
+        spec: Spec,
+    },
+}
+
+/// The colours that images are read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// Grey is repeated.
+    Rgb,
+    /// Files of colours are left to Python.
+    Grey,
+    /// As stored.
+    Keep,
+}
+
+/// How files are read, and what a row may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Of the images.
+    pub color: Color,
+    /// Larger files are left to Python.
+    pub max_bytes: u64,
+    /// Larger images are left to Python.
+    pub max_pixels: usize,
+    /// Images with more pixels for each byte of their file are left to Python.
+    pub pixels_per_byte: usize,
+    /// Whether an image with NaN or infinity in it is left to Python.
+    pub is_finite: bool,
+    /// Whether the digests of files are taken.
+    pub has_digests: bool,
+}
+
+/// How far a row has come.
+#[derive(Debug)]
+pub enum State {
+    /// Nothing is done.
+    Waiting,
+    /// Python has to make something before its plan can be made.
+    Read(ImageFile),
+    /// It is made, of an image with this spec.
+    Made(Spec),
+    /// Python has to make it, or to say why it cannot be.
+    Left,
+    /// Only Python can plan it, or say why it cannot be planned.
+    Unplanned,
+}
+
+/// A sample, and how far it has come.
+#[derive(Debug)]
+pub struct Row {
+    /// Where it is.
+    pub place: Place,
+    /// What its draws depend on.
+    pub key: Key,
+    /// How far it has come.
+    pub state: State,
+    /// SHA-256 of its file, if the rules ask for it.
+    pub digest: Option<[u8; 32]>,
+}
+
+impl Row {
+    /// A row of which nothing is done.
+    pub fn new(place: Place, key: Key) -> Self {
+        Self { place, key, state: State::Waiting, digest: None }
+    }
+}
+
+/// Which file a call is reading, for another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// One more than the number of the row that is being read; 0 for none.
+    pub row: AtomicUsize,
+    /// Files and parts of files that were read.
+    pub steps: AtomicUsize,
+}
+
+impl Progress {
+    fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Make all rows that are not decided yet, each in the output of its number, on as many threads as the call may use.
+///
+/// Returns what Python has to make before others can be.
+pub fn make_rows(
+    rows: &mut [Row],
+    outputs: Vec<ViewMut<'_>>,
+    recipe: &Recipe,
+    rules: &Rules,
+    progress: &Progress,
+) -> Vec<Unplanned> {
+    let mut wanted = memory::with_capacity(rows.len());
+    memory::resize(&mut wanted, rows.len(), None);
+    let mut blocks = memory::with_capacity(rows.len());
+    memory::extend(&mut blocks, rows.iter_mut().zip(outputs).zip(&mut wanted).enumerate());
+    let is_alone = blocks.len() == 1;
+    threads::for_each_block(blocks, |(number, ((row, output), wanted))| {
+        let _one = (!is_alone).then(OneThread::new);
+        *wanted = row.advance(number, output, recipe, rules, progress);
+    });
+    let mut requests: Vec<Unplanned> = Vec::new();
+    for request in wanted.into_iter().flatten() {
+        if !requests.contains(&request) {
+            memory::push(&mut requests, request);
+        }
+    }
+    requests
+}
+
+impl Row {
+    /// Make the row, or as much of it as can be made now. Returns what Python has to make first.
+    fn advance(
+        &mut self,
+        number: usize,
+        output: ViewMut<'_>,
+        recipe: &Recipe,
+        rules: &Rules,
+        progress: &Progress,
+    ) -> Option<Unplanned> {
+        let mut request = None;
+        let state = std::mem::replace(&mut self.state, State::Left);
+        // Running out of memory leaves the row to Python, which says so.
+        let next = memory::catch_memory_error(|| {
+            Ok(match (state, &self.place) {
+                (State::Waiting, Place::File(path)) => {
+                    progress.row.store(number + 1, Ordering::Relaxed);
+                    let read = ImageFile::read(path, rules.max_bytes, || progress.step());
+                    progress.row.store(0, Ordering::Relaxed);
+                    match read {
+                        Ok(file) => {
+                            self.digest = rules.has_digests.then(|| Sha256::digest(file.data()).into());
+                            self.decode(file, output, recipe, rules, &mut request)
+                        }
+                        Err(_) => State::Left,
+                    }
+                }
+                (State::Read(file), _) => self.decode(file, output, recipe, rules, &mut request),
+                (State::Waiting, Place::Array { file, start, spec }) => match recipe.plan(self.key, spec) {
+                    Ok(plan) => {
+                        progress.row.store(number + 1, Ordering::Relaxed);
+                        let read = read_array(file, *start, spec);
+                        progress.row.store(0, Ordering::Relaxed);
+                        progress.step();
+                        read.filter(|array| run(&Input::Array(array), &plan, output, rules))
+                            .map_or(State::Left, |_| State::Made(*spec))
+                    }
+                    Err(unplanned) => refused(unplanned, State::Waiting, &mut request),
+                },
+                (State::Waiting, Place::Elsewhere) => State::Left,
+                (decided, _) => decided,
+            })
+        });
+        self.state = next.unwrap_or(State::Left);
+        request
+    }
+
+    fn decode(
+        &self,
+        file: ImageFile,
+        output: ViewMut<'_>,
+        recipe: &Recipe,
+        rules: &Rules,
+        request: &mut Option<Unplanned>,
+    ) -> State {
+        let Some((spec, is_rgb)) = spec_of(&file, rules) else { return State::Left };
+        match recipe.plan(self.key, &spec) {
+            Ok(plan) => {
+                let input = Input::File(FileImage { file: &file, is_rgb });
+                if run(&input, &plan, output, rules) { State::Made(spec) } else { State::Left }
+            }
+            Err(unplanned) => refused(unplanned, State::Read(file), request),
+        }
+    }
+}
+
+/// The state of a row that is not planned, and what Python has to make for it.
+fn refused(unplanned: Unplanned, waiting: State, request: &mut Option<Unplanned>) -> State {
+    if unplanned == Unplanned::NeedsPython {
+        return State::Unplanned;
+    }
+    *request = Some(unplanned);
+    waiting
+}
+
+/// The spec of a file's image as it is read, upright, and whether it has three channels; `None` if Python reads it.
+fn spec_of(file: &ImageFile, rules: &Rules) -> Option<(Spec, bool)> {
+    let (height, width) = file.size();
+    let pixels = height.saturating_mul(width);
+    let most = rules.max_pixels.min(file.data().len().saturating_mul(rules.pixels_per_byte));
+    if pixels > most || (file.channels() > 1 && rules.color == Color::Grey) {
+        return None;
+    }
+    let (height, width) = if file.orientation() >= 5 { (width, height) } else { (height, width) };
+    if file.channels() == 1 && rules.color != Color::Rgb {
+        Spec::new(&[height, width], DType::U8, b"YX").map(|spec| (spec, false))
+    } else {
+        Spec::new(&[height, width, 3], DType::U8, b"YXC").map(|spec| (spec, true))
+    }
+}
+
+/// The values of an array in a file; `None` if they are not there.
+fn read_array(file: &File, start: u64, spec: &Spec) -> Option<Workspace> {
+    use std::os::unix::fs::FileExt;
+    let mut array = Workspace::new(spec.dtype, spec.shape());
+    if let ViewMut::U8(mut values) = array.view_mut() {
+        file.read_exact_at(values.as_slice_mut()?, start).ok()?;
+        return Some(array);
+    }
+    let mut bytes = Workspace::new(DType::U8, &[spec.bytes()]);
+    let ViewMut::U8(mut values) = bytes.view_mut() else { unreachable!("made as bytes") };
+    let values = values.as_slice_mut()?;
+    file.read_exact_at(values, start).ok()?;
+    fill_from_le_bytes(array.view_mut(), values);
+    Some(array)
+}
+
+/// What a plan reads.
+enum Input<'a> {
+    Array(&'a Workspace),
+    File(FileImage<'a>),
+}
+
+/// Run a plan; whether the output holds its result.
+fn run(input: &Input<'_>, plan: &Plan, mut output: ViewMut<'_>, rules: &Rules) -> bool {
+    if plan.after.shape() != output.shape() || plan.after.dtype != DType::of_mut(&output) {
+        return false;
+    }
+    let is_sound = |values: &View<'_>| !rules.is_finite || values.is_finite();
+    let input = match input {
+        Input::Array(array) if !is_sound(&array.view()) => return false,
+        Input::Array(array) => Source::Array(array.view()),
+        Input::File(image) => Source::File(*image),
+    };
+    let axes = Axes { outer: 0, spatial: 2 };
+    let target = Target { input, output: output.reborrow(), axes, ops: &plan.ops };
+    execute_target(target).is_ok() && (plan.is_finite || is_sound(&output.view()))
+}

@@ -1,0 +1,193 @@
+//! Bindings: samples made from their files, or their parts of shards, to rows of a batch.
+
+use crate::array::Output;
+use crate::call::{catch_memory_error, detached};
+use crate::list::List;
+use crate::recipe::{CompiledRecipe, dtype_of, request};
+use offgraph_kernels::memory::{self, CollectVec};
+use offgraph_plan::recipe::Spec;
+use offgraph_plan::recipe::random::Key;
+use offgraph_plan::rows::{Color, Place, Progress, Row, Rules, State, make_rows};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Samples that are made together, each into the row of its number.
+#[pyclass(frozen, module = "offgraph._native")]
+pub struct SampleRows {
+    rows: Mutex<Vec<Row>>,
+    rules: Rules,
+    progress: Progress,
+}
+
+impl SampleRows {
+    fn new(rows: Vec<Row>, rules: Rules) -> Self {
+        Self { rows: Mutex::new(rows), rules, progress: Progress::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Seed, epoch and index of a sample.
+type Address = (u64, u64, u64);
+
+fn key((seed, epoch, index): Address) -> Key {
+    Key { seed, epoch, index }
+}
+
+#[pymethods]
+impl SampleRows {
+    /// Samples of files: paths, and the addresses of their draws. The colour is `"rgb"`, `"grey"` or `"keep"`.
+    #[staticmethod]
+    fn of_files(
+        paths: List<PathBuf>,
+        keys: List<Address>,
+        color: &str,
+        max_bytes: u64,
+        max_pixels: usize,
+        pixels_per_byte: usize,
+        is_finite: bool,
+        has_digests: bool,
+    ) -> PyResult<Self> {
+        let color = match color {
+            "rgb" => Color::Rgb,
+            "grey" => Color::Grey,
+            "keep" => Color::Keep,
+            _ => return Err(PyValueError::new_err("a colour that is not known")),
+        };
+        catch_memory_error(|| {
+            let mut rows = memory::with_capacity(paths.len());
+            for (path, address) in paths.into_iter().zip(keys.iter()) {
+                let (place, key) = (Place::File(path), key(*address));
+                memory::push(&mut rows, Row::new(place, key));
+            }
+            let limits = Rules { color, max_bytes, max_pixels, pixels_per_byte, is_finite, has_digests };
+            Ok(Self::new(rows, limits))
+        })
+    }
+
+    /// Samples of arrays: descriptor of an open file, position in it, shape, dtype and axes, or `None` for one that only
+    /// Python reads, and the addresses of their draws.
+    #[staticmethod]
+    fn of_arrays(
+        arrays: List<Option<(i32, u64, List<usize>, String, String)>>,
+        keys: List<Address>,
+        is_finite: bool,
+    ) -> PyResult<Self> {
+        catch_memory_error(|| {
+            let mut rows = memory::with_capacity(arrays.len());
+            let mut last: Option<(i32, Arc<File>)> = None;
+            for (array, address) in arrays.iter().zip(keys.iter()) {
+                let mut place = Place::Elsewhere;
+                if let Some((descriptor, start, shape, dtype, axes)) = array
+                    && axes.starts_with("YX")
+                    && let Some(dtype) = dtype_of(dtype)
+                    && let Some(spec) = Spec::new(shape, dtype, axes.as_bytes())
+                {
+                    let file = match &last {
+                        Some((known, file)) if known == descriptor => Arc::clone(file),
+                        _ => Arc::new(duplicate(*descriptor)?),
+                    };
+                    last = Some((*descriptor, Arc::clone(&file)));
+                    place = Place::Array { file, start: *start, spec };
+                }
+                memory::push(&mut rows, Row::new(place, key(*address)));
+            }
+            let rules = Rules {
+                color: Color::Keep,
+                max_bytes: 0,
+                max_pixels: 0,
+                pixels_per_byte: 0,
+                is_finite,
+                has_digests: false,
+            };
+            Ok(Self::new(rows, rules))
+        })
+    }
+
+    /// Make what is not decided yet; returns what Python has to make first, as `CompiledRecipe.plan` does.
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        recipe: &Bound<'py, CompiledRecipe>,
+        mut output: Output<'_>,
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let recipe = &recipe.get().0;
+        catch_memory_error(|| {
+            let images = output.view_mut();
+            let mut rows = std::mem::take(&mut *self.lock());
+            if images.ndim() == 0 || images.shape()[0] != rows.len() || rows.is_empty() {
+                return Err(PyValueError::new_err("an array with another number of rows"));
+            }
+            let images = images.into_images();
+            let (rules, progress) = (&self.rules, &self.progress);
+            let requests = detached(py, || Ok(make_rows(&mut rows, images, recipe, rules, progress)));
+            *self.lock() = rows;
+            let requests = requests?;
+            let mut asked = memory::with_capacity(requests.len());
+            for unplanned in requests {
+                if let Some(request) = request(py, &unplanned)? {
+                    memory::push(&mut asked, request);
+                }
+            }
+            Ok(asked)
+        })
+    }
+
+    /// The shape of the image that each row was made of; `None` for one that Python has to make.
+    #[getter]
+    fn made<'py>(&self, py: Python<'py>) -> PyResult<Vec<Option<Bound<'py, PyTuple>>>> {
+        let rows = self.lock();
+        let mut shapes = memory::with_capacity(rows.len());
+        for row in rows.iter() {
+            let shape = match &row.state {
+                State::Made(spec) => Some(PyTuple::new(py, spec.shape())?),
+                _ => None,
+            };
+            memory::push(&mut shapes, shape);
+        }
+        Ok(shapes)
+    }
+
+    /// How many rows only Python can plan.
+    #[getter]
+    fn unplanned(&self) -> usize {
+        self.lock().iter().filter(|row| matches!(row.state, State::Unplanned)).count()
+    }
+
+    /// SHA-256 of each file that was read, where these were asked for.
+    #[getter]
+    fn digests<'py>(&self, py: Python<'py>) -> Vec<Option<Bound<'py, PyBytes>>> {
+        let rows = self.lock();
+        rows.iter().map(|row| row.digest.map(|digest| PyBytes::new(py, &digest))).collect_vec()
+    }
+
+    /// Number of the row whose file is being read now; `None` if none is.
+    #[getter]
+    fn reading(&self) -> Option<usize> {
+        self.progress.row.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Files and parts of files that were read.
+    #[getter]
+    fn steps(&self) -> usize {
+        self.progress.steps.load(Ordering::Relaxed)
+    }
+}
+
+/// A file of its own for an open descriptor.
+fn duplicate(descriptor: i32) -> PyResult<File> {
+    if descriptor < 0 {
+        return Err(PyValueError::new_err("a file that is not open"));
+    }
+    // SAFETY: the caller holds the descriptor open during the call, and it is only duplicated here.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    Ok(borrowed.as_fd().try_clone_to_owned()?.into())
+}
