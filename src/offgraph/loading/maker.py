@@ -199,12 +199,12 @@ class SampleMaker:
             )
             for place, sample in zip(places, found):
                 made[place] = sample
-        return [
-            sample
-            if sample is not None and self._fits(sample)
-            else with_retries(partial(self.sample, epoch, number, alike), stop)
-            for number, sample in zip(numbers, made)
-        ]
+        for place, number in enumerate(numbers):
+            sample = made[place]
+            if sample is None or not self._fits(sample):
+                alone = with_retries(partial(self.sample, epoch, number, alike), stop)
+                made[place] = alone if alone is None or rows is None else alone.copied_to(rows[place])
+        return made
 
     def _fits(self, sample: TrainingSample) -> bool:
         """Whether the objects of a sample fit into a batch; where they do not, `sample` says why."""

@@ -32,7 +32,9 @@ __all__ = ["Batching", "Pass"]
 Piece = tuple[int, Sequence[int], list[Row] | None]
 """The epoch in the addresses of samples, their numbers, and the rows of a batch that their images may be written into."""
 
-_MOST_IN_PIECE = 8
+_MOST_IN_PIECE = 16
+_LAST_PIECES = 4
+"""Samples in a piece at the end of a pass, where threads would wait for the one with the largest piece."""
 _PIECE_BYTES = 16 << 20
 """Images that take more are pieces of their own, so that a pass can be ended between them."""
 _CHUNK = 4096
@@ -187,11 +189,17 @@ class Pass:
                 stacklevel=2,
             )
 
-    def _addresses(self) -> Iterator[tuple[int, int]]:
-        """Epoch and number of each sample, from where the pass begins."""
+    @property
+    def _last(self) -> int:
+        """Where the samples of the pass end in their share."""
         end = len(self.share) if self.end is None else min(len(self.share), self.end)
         if self.limit is not None and not self.maker.bad.leaves_out:  # else others take the place of bad ones
             end = min(end, self.limit * self.batching.batch_size)
+        return end
+
+    def _addresses(self) -> Iterator[tuple[int, int]]:
+        """Epoch and number of each sample, from where the pass begins."""
+        end = self._last
         for start in range(self.begin.images, end, _CHUNK):
             places = self.share.places(start, min(start + _CHUNK, end))
             yield from zip(self.order.epochs(places), self.order.numbers(places).tolist())
@@ -206,7 +214,11 @@ class Pass:
         shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
         fit = _PIECE_BYTES // max(1, math.prod(shape) * dtype.itemsize)  # type: ignore[arg-type]  # no None in it
         length = max(1, min(-(-size // self.batching.threads), fit, _MOST_IN_PIECE))
+        left = self._last - self.begin.images
         while taken := list(itertools.islice(addresses, size)):
+            if left <= 2 * self.batching.threads * length:
+                length = min(length, _LAST_PIECES)
+            left -= len(taken)
             batch = BatchRows(self.buffers, len(taken), shape, dtype)  # type: ignore[arg-type]  # no None in it
             for first in range(0, len(taken), length):
                 places = range(first, min(first + length, len(taken)))
