@@ -28,8 +28,8 @@ LARGE = (
 )
 
 
-@pytest.mark.parametrize("name", LARGE)
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", LARGE)
 def test_a_call_takes_little_more_memory_than_scipys(name, threads):
     ours, scipys = measured(name, threads)
     assert ours <= allowed(scipys, threads), f"{ours / 2**20:.1f} MB, SciPy {scipys / 2**20:.1f} MB"

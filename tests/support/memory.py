@@ -10,6 +10,7 @@ allocations count as NumPy's do. A call may take 1.25 times what SciPy takes and
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import subprocess
@@ -247,20 +248,28 @@ def status(line: str) -> int:
 
 def measured(name: str, threads: int = 1) -> tuple[int, int]:
     """Bytes of ours and of SciPy's."""
-    taken = []
-    for module in ("offgraph.ndimage", "scipy.ndimage"):
-        told = subprocess.run(
-            [sys.executable, "-m", "tests.support.memory", "--measure", module, name],
-            cwd=ROOT,
-            env=os.environ | {"OFFGRAPH_NUM_THREADS": str(threads)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if told.returncode:
-            raise RuntimeError(f"{name} on {module}:\n{told.stderr}")
-        taken.append(json.loads(told.stdout))
-    return taken[0], taken[1]
+    return bytes_taken("offgraph.ndimage", name, threads), scipys_bytes(name)
+
+
+@functools.cache
+def scipys_bytes(name: str) -> int:
+    """Bytes of SciPy's, which has no threads: they are the same beside any number of ours."""
+    return bytes_taken("scipy.ndimage", name, 1)
+
+
+def bytes_taken(module: str, name: str, threads: int) -> int:
+    """What a case takes in a process of its own."""
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.support.memory", "--measure", module, name],
+        cwd=ROOT,
+        env=os.environ | {"OFFGRAPH_NUM_THREADS": str(threads)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if told.returncode:
+        raise RuntimeError(f"{name} on {module}:\n{told.stderr}")
+    return json.loads(told.stdout)
 
 
 def allowed(scipys: int, threads: int) -> int:
