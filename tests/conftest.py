@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import compileall
 from pathlib import Path
 
 import pytest
 
+import offgraph
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """Compile the package once: where PYTHONDONTWRITEBYTECODE is set, each program that a test starts would do it anew."""
+    compileall.compile_dir(Path(offgraph.__file__).parent, quiet=2)
 
 
 @pytest.fixture(scope="session")
