@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
-from xml.sax.saxutils import escape
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
@@ -326,4 +325,6 @@ def _xml(text: str) -> str:
         raise SourceError(
             f"{printable(text)[:80]!r} holds the character {bad!r:.20}, which XML cannot: rename it"
         )
+    from xml.sax.saxutils import escape  # imports http and ssl, which no loader needs
+
     return escape(text)
