@@ -114,6 +114,7 @@ from offgraph.transforms.color import (
 from offgraph.transforms.filters import (
     GaussianFilter as GaussianFilter,
     MedianFilter as MedianFilter,
+    Ndimage as Ndimage,
 )
 from offgraph.transforms.geometric import (
     Affine as Affine,

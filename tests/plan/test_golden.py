@@ -145,6 +145,7 @@ def test_there_are_cases_of_every_step():
         "LensDistortion",
         "LetterBox",
         "PadTo",
+        "Ndimage",
         "Perspective",
         "RandomResizedCrop",
         "ResizeLonger",

@@ -58,6 +58,7 @@ REFUSED = {
     "takes labels, whole numbers": ("FillHoles", "KeepLargest", "Label", "RemoveSmall"),
     "takes labels on spatial axes only": ("FillHoles", "KeepLargest", "Label", "RemoveSmall"),
     "takes probabilities, floats from 0 to 1": ("Threshold",),
+    "wraps around below 0": ("Ndimage",),
     "statistics of 3 channels": ("Normalize",),
     "more than an image of dtype uint8 holds": ("Gamma",),
     "range= is needed": (

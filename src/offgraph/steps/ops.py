@@ -383,6 +383,10 @@ class Filter(Op):
     step: FilterStep
     params: dict[str, Any]
 
+    def output_spec(self, spec: ArraySpec) -> ArraySpec:
+        """The same, of the dtype that the step promises."""
+        return self.step.output_spec(spec, self.params)
+
     def run(self, image: Image) -> Image:
         """Filter all channels."""
         return Image(self.step.filter(image.array, image.axes, self.params), image.axes)

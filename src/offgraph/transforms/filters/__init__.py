@@ -2,5 +2,10 @@
 
 from offgraph.transforms.filters.gaussian_filter import GaussianFilter
 from offgraph.transforms.filters.median_filter import MedianFilter
+from offgraph.transforms.filters.ndimage import Ndimage
 
-__all__ = ["GaussianFilter", "MedianFilter"]
+__all__ = [
+    "GaussianFilter",
+    "MedianFilter",
+    "Ndimage",
+]
