@@ -112,9 +112,20 @@ from offgraph.transforms.color import (
     ToRGB as ToRGB,
 )
 from offgraph.transforms.filters import (
+    Defocus as Defocus,
+    DifferenceOfGaussians as DifferenceOfGaussians,
     GaussianFilter as GaussianFilter,
+    GradientMagnitude as GradientMagnitude,
+    Laplacian as Laplacian,
+    MaxFilter as MaxFilter,
     MedianFilter as MedianFilter,
+    MinFilter as MinFilter,
+    MotionBlur as MotionBlur,
     Ndimage as Ndimage,
+    PercentileFilter as PercentileFilter,
+    UniformFilter as UniformFilter,
+    UnsharpMask as UnsharpMask,
+    WhiteTopHat as WhiteTopHat,
 )
 from offgraph.transforms.geometric import (
     Affine as Affine,

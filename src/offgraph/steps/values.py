@@ -9,7 +9,7 @@ import numpy as np
 from offgraph.core.specs import OpenSpec
 from offgraph.steps.kinds import value_range
 
-__all__ = ["as_dtype", "channel_count", "check_rgb", "held_range", "working_dtype"]
+__all__ = ["as_dtype", "channel_count", "check_rgb", "held_range", "limited", "working_dtype"]
 
 
 def held_range(dtype: str, declared: float | None) -> float:
@@ -30,14 +30,34 @@ def held_range(dtype: str, declared: float | None) -> float:
 
 
 def as_dtype(values: np.ndarray, dtype: np.dtype[Any], top: float | None) -> np.ndarray:
-    """Limit values to 0 to `top` where it is given, round them for integers half to even, and cast them."""
+    """Limit values to 0 to `top` where it is given, round them for integers half to even, and cast them.
+
+    Parameters
+    ----------
+    values : ndarray of float
+        Overwritten: nobody else may need them.
+    dtype : dtype
+    top : float or None
+        At most what the dtype holds.
+    """
     if top is not None:
-        values = np.clip(values, 0, top)
+        values = np.clip(values, 0, top, out=values)
     if dtype.kind in "ui":
-        values = np.rint(values)
+        values = np.rint(values, out=values)
         if np.iinfo(dtype).max > 2**53:  # float64 rounds the largest values up, beyond the dtype
             return np.where(values >= 2.0 ** np.iinfo(dtype).bits, np.iinfo(dtype).max, values).astype(dtype)
     return np.rint(values).astype(dtype) if dtype.kind == "b" else values.astype(dtype)
+
+
+def limited(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Round values for integers half to even, limit them to what the dtype holds, and cast them."""
+    if dtype.kind not in "ui":
+        return values.astype(dtype)
+    kind = np.iinfo(dtype)
+    below, above = values <= kind.min, values >= kind.max
+    with np.errstate(invalid="ignore"):  # values beyond the dtype are replaced
+        cast = np.rint(values).astype(dtype)
+    return np.where(below, kind.min, np.where(above, kind.max, cast)).astype(dtype)
 
 
 def working_dtype(dtype: np.dtype[Any]) -> type[np.floating[Any]]:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from offgraph.engine.filter_passes import Correlate1d, Extremum, FilterPass, Rank
+from offgraph.engine.filter_passes import Correlate1d, Extremum, FilterPass, Rank, Uniform1d
 from offgraph.ndimage.filters.extremes import compares_alike
 from offgraph.ndimage.filters.gaussian import reversed_weights
 
-__all__ = ["extremum_passes", "gaussian_passes", "median_passes", "rank_passes"]
+__all__ = ["extremum_passes", "gaussian_passes", "median_passes", "rank_passes", "uniform_passes"]
 
 _MOST_KEPT_RADIUS = 256
 """Weights of a Gaussian that reach further are made anew for each image."""
@@ -74,3 +74,8 @@ def extremum_passes(
         )
         for group in groups
     )
+
+
+def uniform_passes(sizes: Sequence[int], *, mode: str, cval: float) -> tuple[FilterPass, ...]:
+    """`uniform_filter` with a size for each spatial axis."""
+    return tuple(Uniform1d(mode, float(cval), axis, size) for axis, size in enumerate(sizes) if size > 1)

@@ -65,7 +65,7 @@ class ToGrey(ColorStep):
         if image.shape[-1] == 3:
             red, green, blue = (image[..., place : place + 1] for place in (0, 1, 2))
             if self.method == "luma" and image.dtype.kind == "u" and image.dtype.itemsize <= 2:
-                red, green, blue = (part.astype(np.uint64) for part in (red, green, blue))
+                red, green, blue = (part.astype(np.uint32) for part in (red, green, blue))
                 grey = ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(image.dtype)
             else:
                 weights = (0.299, 0.587, 0.114) if self.method == "luma" else (1 / 3, 1 / 3, 1 / 3)
