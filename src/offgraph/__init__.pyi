@@ -116,6 +116,7 @@ from offgraph.transforms.filters import (
     DifferenceOfGaussians as DifferenceOfGaussians,
     GaussianFilter as GaussianFilter,
     GradientMagnitude as GradientMagnitude,
+    Kernel as Kernel,
     Laplacian as Laplacian,
     MaxFilter as MaxFilter,
     MedianFilter as MedianFilter,
@@ -159,6 +160,7 @@ from offgraph.transforms.noise import (
     Downscale as Downscale,
     GaussianNoise as GaussianNoise,
     GridDropout as GridDropout,
+    ISONoise as ISONoise,
     JpegCompression as JpegCompression,
     PixelDropout as PixelDropout,
     PoissonNoise as PoissonNoise,
@@ -172,13 +174,16 @@ from offgraph.transforms.pointwise import (
     Gamma as Gamma,
     Invert as Invert,
     Normalize as Normalize,
+    PlanckianJitter as PlanckianJitter,
     Posterize as Posterize,
     Rescale as Rescale,
     Solarize as Solarize,
 )
 from offgraph.transforms.statistics import (
     AutoContrast as AutoContrast,
+    CLAHE as CLAHE,
     Equalize as Equalize,
+    MatchHistogram as MatchHistogram,
     PercentileNormalize as PercentileNormalize,
     ZScore as ZScore,
 )

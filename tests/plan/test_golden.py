@@ -174,7 +174,7 @@ def test_there_are_cases_of_every_step():
             "MinFilter",
             "MotionBlur",
         ),
-        *("PercentileFilter", "UniformFilter", "UnsharpMask", "WhiteTopHat"),
+        *("PercentileFilter", "UniformFilter", "Kernel", "UnsharpMask", "WhiteTopHat"),
         "PlanckianJitter",
         "Posterize",
         "Solarize",

@@ -4,6 +4,7 @@ from offgraph.transforms.filters.defocus import Defocus
 from offgraph.transforms.filters.difference_of_gaussians import DifferenceOfGaussians
 from offgraph.transforms.filters.gaussian_filter import GaussianFilter
 from offgraph.transforms.filters.gradient_magnitude import GradientMagnitude
+from offgraph.transforms.filters.kernel import Kernel
 from offgraph.transforms.filters.laplacian import Laplacian
 from offgraph.transforms.filters.max_filter import MaxFilter
 from offgraph.transforms.filters.median_filter import MedianFilter
@@ -20,6 +21,7 @@ __all__ = [
     "DifferenceOfGaussians",
     "GaussianFilter",
     "GradientMagnitude",
+    "Kernel",
     "Laplacian",
     "MaxFilter",
     "MedianFilter",

@@ -5,6 +5,7 @@ from offgraph.transforms.noise.coarse_dropout import CoarseDropout
 from offgraph.transforms.noise.downscale import Downscale
 from offgraph.transforms.noise.gaussian_noise import GaussianNoise
 from offgraph.transforms.noise.grid_dropout import GridDropout
+from offgraph.transforms.noise.isonoise import ISONoise
 from offgraph.transforms.noise.jpeg_compression import JpegCompression
 from offgraph.transforms.noise.pixel_dropout import PixelDropout
 from offgraph.transforms.noise.poisson_noise import PoissonNoise
@@ -17,6 +18,7 @@ __all__ = [
     "Downscale",
     "GaussianNoise",
     "GridDropout",
+    "ISONoise",
     "JpegCompression",
     "PixelDropout",
     "PoissonNoise",

@@ -6,6 +6,7 @@ from offgraph.transforms.pointwise.contrast import Contrast
 from offgraph.transforms.pointwise.gamma import Gamma
 from offgraph.transforms.pointwise.invert import Invert
 from offgraph.transforms.pointwise.normalize import Normalize
+from offgraph.transforms.pointwise.planckian_jitter import PlanckianJitter
 from offgraph.transforms.pointwise.posterize import Posterize
 from offgraph.transforms.pointwise.rescale import Rescale
 from offgraph.transforms.pointwise.solarize import Solarize
@@ -17,6 +18,7 @@ __all__ = [
     "Gamma",
     "Invert",
     "Normalize",
+    "PlanckianJitter",
     "Posterize",
     "Rescale",
     "Solarize",

@@ -1,0 +1,64 @@
+"""Weigh neighbours by numbers of your own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import FilterStep
+from offgraph.steps.number_rows import NumberRows
+from offgraph.steps.parameters import Mode, Number
+from offgraph.transforms.filters._plane_kernel import correlate_plane
+
+__all__ = ["Kernel"]
+
+Weights = Annotated[tuple[tuple[float, ...], ...], NumberRows("weights of a window", 10_000)]
+
+
+@step
+class Kernel(FilterStep):
+    """Replace each value by a weighted sum of its neighbourhood, with weights that you give; the dtype stays.
+
+    A filter step, in the plane of rows and columns, slice by slice in volumes; channels never mix. The weights lie as they are
+    written (a correlation), the middle one on the pixel, and are not scaled. Exactness: `scipy.ndimage.correlate` on each channel
+    in float64; integers are rounded half to even and limited to what the dtype holds.
+
+    Parameters
+    ----------
+    weights : list of lists of float
+        Rows of equally many numbers, 10,000 at most. Of an even number the middle is the first of the second half.
+    mode : str
+        SciPy's name for what lies beyond the border.
+    cval : float
+        Value beyond the border in mode 'constant', in the image's own units.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> emboss = og.Compose([og.Kernel([[-1, 0, 0], [0, 1, 0], [0, 0, 1]])])
+    >>> emboss(image=np.array([[10, 10, 10], [10, 10, 90], [10, 90, 90]], np.uint8)).image
+    array([[ 10,  90,  90],
+           [ 90,  90, 170],
+           [ 90, 170, 170]], dtype=uint8)
+    """
+
+    weights: Weights
+    mode: Mode = "reflect"
+    cval: Number = 0.0
+
+    @property
+    def averages(self) -> bool:
+        """Always."""
+        return True
+
+    def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
+        """The weights."""
+        return len(self.weights) * len(self.weights[0])
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`ndimage.correlate`."""
+        return correlate_plane(ndi, image, np.array(self.weights), self.mode, self.cval)
