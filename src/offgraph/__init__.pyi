@@ -68,6 +68,7 @@ from offgraph.inspection.previews import preview as preview
 from offgraph.core.random import Draw as Draw, Key as Key
 from offgraph.recipe.files import STEPS as STEPS
 from offgraph.recipe.identity import explain_mismatch as explain_mismatch
+from offgraph.steps.functions import function as function
 from offgraph.steps.registry import register as register
 from offgraph.views.benchmark_page import save_benchmark as save_benchmark
 from offgraph.views.html import Figure as Figure, Report as Report
@@ -189,6 +190,7 @@ from offgraph.transforms.statistics import (
 )
 from offgraph.transforms.structure import (
     Identity as Identity,
+    Lambda as Lambda,
     OneOf as OneOf,
     RandomOrder as RandomOrder,
     Sequence as Sequence,

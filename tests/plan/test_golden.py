@@ -142,6 +142,7 @@ def test_there_are_cases_of_every_step():
         "D4",
         "Elastic",
         "GridDistortion",
+        "Lambda",
         "LensDistortion",
         "LetterBox",
         "PadTo",

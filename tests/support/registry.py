@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
+import keyword
 import re
 import warnings
 from collections.abc import Iterable, Iterator
@@ -37,7 +38,8 @@ KEY = og.Key(seed=7, epoch=3, index=1234)
 
 
 def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    found = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return f"{found}_" if keyword.iskeyword(found) else found
 
 
 def case_module(name: str) -> ModuleType:

@@ -11,6 +11,7 @@ from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import FORMAT
 from offgraph.steps.base import STEPS, Step, positional_names
 from offgraph.steps.description import field_schema
+from offgraph.steps.functions import function
 from offgraph.steps.registry import all_steps
 
 __all__ = ["example", "schema"]
@@ -35,8 +36,18 @@ def example(cls: type[Step]) -> str:
     raise RecipeError(f"{cls.__name__}: its docstring shows no example with {cls.__name__}(…)")
 
 
+def _yours(array: Any) -> Any:
+    """Stands for a function of the reader's own, and changes nothing."""
+    return array
+
+
 def _evaluated(node: ast.expr) -> Any:
-    """The value of plain constants, lists of them, and calls of steps: nothing else is looked up."""
+    """The value of plain constants, lists of them, and calls of steps: nothing else is looked up.
+
+    A name stands for a function of the reader's own.
+    """
+    if isinstance(node, ast.Name):
+        return function(f"your_module:{node.id}", _yours)
     if isinstance(node, ast.List | ast.Tuple):
         return [_evaluated(part) for part in node.elts]
     if isinstance(node, ast.Call) and (cls := STEPS.get(ast.unparse(node.func).removeprefix("og."))):

@@ -20,6 +20,7 @@ from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.counts import CountRange, drawn_count
+from offgraph.steps.functions import NamedFunction
 from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.parameters import PerAxis, Probability, is_range
 from offgraph.targets.image import Image
@@ -235,6 +236,8 @@ def varies(setting: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Step):
         return {value.name: value.fields()}
+    if isinstance(value, NamedFunction):
+        return value.name
     if isinstance(value, PerAxis):
         return {axes: _plain(part) for axes, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, tuple) else value

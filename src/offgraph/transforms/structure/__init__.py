@@ -1,6 +1,7 @@
 """Steps that apply other steps. A new one adds its line here."""
 
 from offgraph.transforms.structure.identity import Identity
+from offgraph.transforms.structure.lambda_ import Lambda
 from offgraph.transforms.structure.one_of import OneOf
 from offgraph.transforms.structure.random_order import RandomOrder
 from offgraph.transforms.structure.sequence import Sequence
@@ -8,6 +9,7 @@ from offgraph.transforms.structure.some_of import SomeOf
 
 __all__ = [
     "Identity",
+    "Lambda",
     "OneOf",
     "RandomOrder",
     "Sequence",
