@@ -298,7 +298,7 @@ def of_range(**methods: Any) -> type[og.Step]:
     doc = "Scale.\n\nParameters\n----------\nby : float or (low, high)\n    Factor.\nto : int\n    Top.\n"
     fields = {"by": og.parameters.Range, "to": int}
     return og.register(
-        type("Scale", (og.PointwiseStep,), {"__doc__": doc, "__annotations__": fields, "to": 255, **methods})
+        type("Scaled", (og.PointwiseStep,), {"__doc__": doc, "__annotations__": fields, "to": 255, **methods})
     )
 
 

@@ -31,6 +31,15 @@ def test_bytes_are_limited_and_rounded():
     assert og.Compose([og.Kernel([[0.013]])])(image=image).image.tolist() == [[0, 3, 1]]
 
 
+def test_weights_of_a_volume():
+    weights = np.random.default_rng(1).normal(0, 1, (3, 1, 5))
+    volume = np.random.default_rng(0).random((6, 7, 8))
+    out = og.Compose([og.Kernel(weights)])(image=volume, axes="ZYX").image
+    np.testing.assert_array_equal(out, ndimage.correlate(volume, weights))
+    with pytest.raises(og.StepError, match="weights of 3 axes need a volume, the image has axes YX"):
+        og.Compose([og.Kernel(weights)])(image=volume[0])
+
+
 def test_slices_and_channels_stay_apart():
     volume = np.zeros((3, 5, 5, 2), np.uint8)
     volume[1, 2, 2, 1] = 9
@@ -44,5 +53,5 @@ def test_slices_and_channels_stay_apart():
     "weights", [[], [[]], [1, 2], [[1, 2], [3]], [["1"]], [[np.nan]], np.ones((101, 100)), 3]
 )
 def test_what_are_no_weights(weights):
-    with pytest.raises(og.StepError, match="weights: expected weights of a window"):
+    with pytest.raises(og.StepError, match="weights: expected"):
         og.Kernel(weights)

@@ -45,7 +45,6 @@ __all__ = [
     "Size",
     "Whole",
     "along_axes",
-    "finite_number",
     "in_pixels",
     "is_range",
     "whole",
@@ -57,7 +56,7 @@ Mode = Literal[
 """SciPy's names for what lies beyond the border."""
 
 
-def finite_number(value: object) -> float | None:
+def _number(value: object) -> float | None:
     """Return a finite float, or None for anything that is not a number; numbers in strings are not."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -181,7 +180,7 @@ def _named_axes(value: Any) -> str:
     """What to write in place of one number for each axis in a row, which SciPy takes; nothing for other values."""
     if not isinstance(value, tuple | list | np.ndarray) or len(value) not in (2, 3):
         return ""
-    if any(finite_number(part) is None for part in value):
+    if any(_number(part) is None for part in value):
         return ""
     return f"; for one value per axis write {dict(zip(SPATIAL[-len(value) :], value))}"
 
@@ -244,7 +243,7 @@ class _Number(Parsed):
         return "a number" if self.at_least is None else f"a number of at least {self.at_least:g}"
 
     def parse(self, value: Any) -> Any:
-        number = finite_number(value)
+        number = _number(value)
         outside = number is not None and (
             (self.above is not None and number <= self.above)
             or (self.at_least is not None and number < self.at_least)
@@ -266,10 +265,10 @@ class NumberOrRange(_Number):
     def parse(self, value: Any) -> Any:
         """Return a float, or a tuple of two floats with low <= high."""
         if isinstance(value, tuple | list | np.ndarray):
-            pair = [finite_number(part) for part in value]
+            pair = [_number(part) for part in value]
             if len(pair) == 2 and pair[0] is not None and pair[1] is not None and pair[0] <= pair[1]:
                 return (super().parse(pair[0]), super().parse(pair[1]))
-        elif (number := finite_number(value)) is not None:
+        elif (number := _number(value)) is not None:
             return super().parse(number)
         raise ValueError(
             f"expected {self._says()}, or a pair (low, high) with low <= high, got {value!r:.80}{_worked_out(value)}"
@@ -444,10 +443,10 @@ class _Size(Parsed):
 class _PerChannel(Parsed):
     def parse(self, value: Any) -> float | tuple[float, ...]:
         if isinstance(value, tuple | list | np.ndarray) and len(value) > 0:
-            parts = [finite_number(part) for part in value]
+            parts = [_number(part) for part in value]
             if None not in parts:
                 return tuple(part for part in parts if part is not None)
-        elif (number := finite_number(value)) is not None:
+        elif (number := _number(value)) is not None:
             return number
         raise ValueError(f"expected a number, or a list of one number per channel, got {value!r:.80}")
 
@@ -500,9 +499,7 @@ class _Matrix(Parsed):
         rows: list[tuple[float, ...]] = []
         for row in value:
             numbers = (
-                [finite_number(part) for part in row]
-                if isinstance(row, tuple | list | np.ndarray)
-                else [None]
+                [_number(part) for part in row] if isinstance(row, tuple | list | np.ndarray) else [None]
             )
             rows.append(tuple(number for number in numbers if number is not None))
             if None in numbers:

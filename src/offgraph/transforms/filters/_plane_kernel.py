@@ -20,9 +20,10 @@ def correlate_plane(ndi: Any, image: np.ndarray, weights: np.ndarray, mode: str,
         `scipy.ndimage` or `offgraph.ndimage`.
     image : ndarray
         One channel, spatial axes only.
-    weights : ndarray, two axes
+    weights : ndarray
+        Of two axes, or of all that the image has.
     mode, cval
         Border of the image.
     """
-    lying = weights.reshape((1,) * (image.ndim - 2) + weights.shape)
+    lying = weights.reshape((1,) * (image.ndim - weights.ndim) + weights.shape)
     return limited(ndi.correlate(image.astype(np.float64), lying, mode=mode, cval=cval), image.dtype)

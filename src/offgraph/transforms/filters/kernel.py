@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.steps.arrays import NumberArray
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
-from offgraph.steps.number_rows import NumberRows
 from offgraph.steps.parameters import Mode, Number
 from offgraph.transforms.filters._plane_kernel import correlate_plane
 
 __all__ = ["Kernel"]
-
-Weights = Annotated[tuple[tuple[float, ...], ...], NumberRows("weights of a window", 10_000)]
 
 
 @step
 class Kernel(FilterStep):
     """Replace each value by a weighted sum of its neighbourhood, with weights that you give; the dtype stays.
 
-    A filter step, in the plane of rows and columns, slice by slice in volumes; channels never mix. The weights lie as they are
+    A filter step, in the plane of rows and columns, slice by slice in volumes, or in space with weights of three axes; channels
+    never mix. The weights lie as they are
     written (a correlation), the middle one on the pixel, and are not scaled. Exactness: `scipy.ndimage.correlate` on each channel
     in float64; integers are rounded half to even and limited to what the dtype holds.
 
     Parameters
     ----------
     weights : list of lists of float
-        Rows of equally many numbers, 10,000 at most. Of an even number the middle is the first of the second half.
+        Rows of equally many numbers, for volumes slices of rows too, 10,000 numbers at most. Of an even number the middle is the first of the second half.
     mode : str
         SciPy's name for what lies beyond the border.
     cval : float
@@ -46,7 +45,7 @@ class Kernel(FilterStep):
            [ 90, 170, 170]], dtype=uint8)
     """
 
-    weights: Weights
+    weights: NumberArray
     mode: Mode = "reflect"
     cval: Number = 0.0
 
@@ -55,9 +54,15 @@ class Kernel(FilterStep):
         """Always."""
         return True
 
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same; weights of three axes need a volume."""
+        if np.ndim(self.weights) > len(spec.spatial):
+            raise ValueError(f"weights of 3 axes need a volume, the image has axes {spec.axes}")
+        return spec
+
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """The weights."""
-        return len(self.weights) * len(self.weights[0])
+        return np.size(self.weights)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.correlate`."""

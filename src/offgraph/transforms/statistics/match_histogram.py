@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from offgraph.core.specs import SpecT
+from offgraph.steps.arrays import NumberArray
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
-from offgraph.steps.number_rows import NumberRows
 from offgraph.steps.values import channel_count, limited
 
 __all__ = ["MatchHistogram"]
-
-Quantiles = Annotated[tuple[tuple[float, ...], ...], NumberRows("quantiles of each channel", 100_000)]
 
 
 @step
@@ -30,7 +28,7 @@ class MatchHistogram(StatisticsStep):
     ----------
     quantiles : list of lists of float
         A row for each channel, or one for all: at least two rising values, those of the probabilities 0 to 1 in even steps, in
-        the image's own units. ``MatchHistogram.like(image)`` takes them from an image.
+        the image's own units; 10,000 numbers at most. ``MatchHistogram.like(image)`` takes them from an image.
 
     Examples
     --------
@@ -40,11 +38,11 @@ class MatchHistogram(StatisticsStep):
     array([[ 50, 100, 150, 200]], dtype=uint8)
     """
 
-    quantiles: Quantiles
+    quantiles: NumberArray
 
     def __post_init__(self) -> None:
         rows = np.array(self.quantiles)
-        if rows.shape[1] < 2 or (np.diff(rows, axis=1) < 0).any():
+        if rows.ndim != 2 or rows.shape[1] < 2 or (np.diff(rows, axis=1) < 0).any():
             raise ValueError("expected at least two quantiles in each row, none below the one before it")
 
     @classmethod
