@@ -64,6 +64,10 @@ from offgraph.inference.predictor import (
     Predictions as Predictions,
     predict as predict,
 )
+from offgraph.inspection.image_statistics import (
+    ImageStatistics as ImageStatistics,
+    statistics as statistics,
+)
 from offgraph.inspection.previews import preview as preview
 from offgraph.core.random import Draw as Draw, Key as Key
 from offgraph.recipe.files import STEPS as STEPS
