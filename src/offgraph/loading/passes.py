@@ -23,6 +23,7 @@ from offgraph.loading.sampling import SampledOrder
 from offgraph.loading.share import Share
 from offgraph.loading.training_sample import TrainingSample
 from offgraph.pipeline.buffers import Buffers
+from offgraph.pipeline.freed import give_back_freed
 from offgraph.pipeline.order import Order
 from offgraph.pipeline.rows import BatchRows, Row
 from offgraph.pipeline.workers import ordered_map
@@ -137,6 +138,13 @@ class Pass:
 
     def batches(self, stop: threading.Event) -> Generator[tuple[Batch, Position], None, None]:
         """Make the batches, each with the position after it; once `stop` is set, nothing is waited for."""
+        try:
+            yield from self._made(stop)
+        finally:
+            self.buffers.end_pass()
+            give_back_freed()
+
+    def _made(self, stop: threading.Event) -> Generator[tuple[Batch, Position], None, None]:
         waiting: list[TrainingSample] = []
         sample: TrainingSample | None = None
         at, size, total = self.begin, self.batching.batch_size, len(replace(self.share, cuts=()))

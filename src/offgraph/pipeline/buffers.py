@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+import mmap
 import sys
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import numpy as np
 
 from offgraph.pipeline.workers import ALIGNMENT
 
 __all__ = ["Buffers", "Lease", "aligned_empty", "lease", "leased"]
+
+_MAPPED = 1 << 20
+"""Bytes from which a buffer is a mapping of its own, which the system takes back at once when it is let go of."""
+_HUGE = 4 << 20
+"""Bytes from which huge pages are asked for, as NumPy does: one page fault for 512."""
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -20,6 +27,21 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     raw = np.empty(size + ALIGNMENT, np.uint8)
     offset = -raw.ctypes.data % ALIGNMENT
     return raw[offset : offset + size].view(dtype).reshape(shape)
+
+
+def _mapped(size: int) -> np.ndarray:
+    """Map memory of its own for a buffer; it starts on a page."""
+    try:
+        if hasattr(mmap, "MAP_PRIVATE"):
+            memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        else:  # Windows
+            memory = mmap.mmap(-1, size)
+    except OSError as error:
+        raise MemoryError(f"no memory for a batch of {size:,} bytes") from error
+    if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint8)
 
 
 class Buffers:
@@ -32,21 +54,43 @@ class Buffers:
     ----------
     most : int
         Number of unused buffers that are kept.
+    alike : int, optional
+        Number of those of one size; as many unless given. How many batches are on their way at a time depends on how
+        fast they are taken: one moment of it is not to decide for good how much memory is kept.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, alike: int | None = None) -> None:
         # Taken from the end where they are put: what was written last may still be in a cache.
         self._free: deque[np.ndarray] = deque(maxlen=most)
+        self._alike = most if alike is None else alike
+        self._asked: Counter[int] = Counter()
+        self._before: Mapping[int, int] | None = None  # what the pass before this one asked for
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Allocate a C-contiguous array whose first byte lies on a 64-byte boundary."""
         size = math.prod(shape) * dtype.itemsize
         memory = self._taken(size)
         if memory is None:
-            memory = aligned_empty((size,), np.dtype(np.uint8))
+            memory = aligned_empty((size,), np.dtype(np.uint8)) if size < _MAPPED else _mapped(size)
+        self._asked[memory.size] += 1
         array, held = lease(memory, size)
-        held.give_back = self._free.append
+        held.give_back = self._keep
         return array.view(dtype).reshape(shape)
+
+    def end_pass(self) -> None:
+        """Note the end of a pass: what it asked for once, as for its last batch, is not kept until the next one does."""
+        self._before, self._asked = self._asked, Counter()
+        for _ in range(len(self._free)):
+            with suppress(IndexError):
+                self._keep(self._free.popleft())
+
+    def _keep(self, memory: np.ndarray) -> None:
+        """Keep memory that nobody uses if it is likely to be asked for again; any thread may call it, at any moment."""
+        before, size = self._before, memory.size
+        if before is not None and before.get(size, 0) <= 1 and self._asked.get(size, 0) <= 1:
+            return
+        if sum(other.size == size for other in self._free.copy()) < self._alike:
+            self._free.append(memory)
 
     def _taken(self, size: int) -> np.ndarray | None:
         """Take unused memory of about a size; other memory, such as that of an epoch's last batch, stays.

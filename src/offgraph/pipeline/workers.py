@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from offgraph.core.errors import MachineError, OffgraphError
@@ -99,6 +100,10 @@ _LEAVING = 0.7
 """Seconds to wait for calls in progress, so that Ctrl-C ends a pass within a second."""
 
 
+_LOOK, _LOOKS = 0.0005, 40
+"""Seconds between two looks at whether the system has ended the threads, and how many there are at most."""
+
+
 class _Ended(Exception):
     """Nobody wants the results any more."""
 
@@ -149,6 +154,11 @@ class _Member(threading.Thread):
             self.join(timeout=_TICK)
             if seconds is None and patience.is_over(read_of(self.ident)):
                 return
+
+    @property
+    def is_in_system(self) -> bool:
+        """Whether the system has yet to end the thread: native code frees its memory after Python's part of it."""
+        return Path(f"/proc/self/task/{self.native_id}").exists()  # never, where the system is not Linux
 
 
 class _Team(Generic[Given, Made]):
@@ -210,8 +220,13 @@ class _Team(Generic[Given, Made]):
         until = None if patience is None else time.monotonic() + patience
         for member in self.members:
             member.wait(None if until is None else until - time.monotonic())
-        if self.is_over:
-            _teams.discard(self)
+        if not self.is_over:
+            return
+        _teams.discard(self)
+        looks = 0
+        while looks < _LOOKS and any(member.is_in_system for member in self.members):
+            time.sleep(_LOOK)
+            looks += 1
 
 
 _teams: set[_Team] = set()
