@@ -156,6 +156,7 @@ from offgraph.transforms.geometric import (
     Scale as Scale,
     Shift as Shift,
     ShiftScaleRotate as ShiftScaleRotate,
+    ThinPlateSpline as ThinPlateSpline,
     Transpose as Transpose,
     Zoom as Zoom,
 )

@@ -155,6 +155,7 @@ def test_there_are_cases_of_every_step():
         "Scale",
         "Shift",
         "ShiftScaleRotate",
+        "ThinPlateSpline",
         "Transpose",
         "SomeOf",
         "Sequence",

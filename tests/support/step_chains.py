@@ -59,6 +59,7 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
         "ShiftScaleRotate": st.builds(
             og.ShiftScaleRotate, st.tuples(*[st.floats(-3, 3)] * n), scale=st.floats(0.85, 1.2), rotate=st.floats(-20, 20), **rule
         ),
+        "ThinPlateSpline": st.builds(og.ThinPlateSpline, st.sampled_from(["2%", "3%"]), points=st.integers(2, 4), **rule),
         "Transpose": st.builds(og.Transpose, **plane),
         "Zoom": st.builds(
             og.Zoom, st.sampled_from([1.25, 0.9]), grid=st.sampled_from(["corners", "pixels"]), order=st.just(1), **rule

@@ -22,6 +22,7 @@ from offgraph.transforms.geometric.rotate90 import Rotate90
 from offgraph.transforms.geometric.scale import Scale
 from offgraph.transforms.geometric.shift import Shift
 from offgraph.transforms.geometric.shift_scale_rotate import ShiftScaleRotate
+from offgraph.transforms.geometric.thin_plate_spline import ThinPlateSpline
 from offgraph.transforms.geometric.transpose import Transpose
 from offgraph.transforms.geometric.zoom import Zoom
 
@@ -48,6 +49,7 @@ __all__ = [
     "Scale",
     "Shift",
     "ShiftScaleRotate",
+    "ThinPlateSpline",
     "Transpose",
     "Zoom",
 ]

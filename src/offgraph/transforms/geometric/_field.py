@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.random import Draw
+from offgraph.core.specs import ArraySpec
 from offgraph.geometry.base import on_border
 from offgraph.geometry.displacement_map import ROUNDING
+from offgraph.steps.parameters import PerAxis, along_axes, in_pixels
 
-__all__ = ["read_displaced"]
+__all__ = ["drawn_reach", "read_displaced"]
 
 
 def read_displaced(
@@ -42,3 +45,25 @@ def read_displaced(
         dense[np.abs(dense) < np.float32(ROUNDING * np.abs(field).max())] = 0
     places = on_border(np.indices(image.shape) + dense, image.shape)
     return ndi.map_coordinates(image, places, order=order, mode=mode, cval=cval)
+
+
+def drawn_reach(magnitude: Any, draw: Draw, spec: ArraySpec) -> list[float]:
+    """Draw the largest displacement along each axis, in pixels; axes under one name share what they draw.
+
+    Parameters
+    ----------
+    magnitude : Extent
+    draw : Draw
+    spec : ArraySpec
+        Of the image.
+    """
+    size, names = spec.size, spec.spatial_names
+    given = magnitude if isinstance(magnitude, PerAxis) else PerAxis({names: magnitude})
+    along_axes("magnitude", given, names, 0.0)
+    reach = dict.fromkeys(names, 0.0)
+    for axes, entry in given.items():
+        value = draw.value(in_pixels(entry, 100))
+        is_share = isinstance(entry[0] if isinstance(entry, tuple) else entry, str)
+        for axis in axes:
+            reach[axis] = value * size[names.index(axis)] / 100 if is_share else value
+    return list(reach.values())

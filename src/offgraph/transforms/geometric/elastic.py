@@ -13,7 +13,7 @@ from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.steps.declaration import hint_once, step
 from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import AxisCount, Extent, PerAxis, along_axes, in_pixels
-from offgraph.transforms.geometric._field import read_displaced
+from offgraph.transforms.geometric._field import drawn_reach, read_displaced
 
 __all__ = ["Elastic"]
 
@@ -84,7 +84,7 @@ class Elastic(ResampledStep):
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the magnitude, then a displacement for each node: `field`, in pixels, n x nodes."""
         size, names = spec.size, spec.spatial_names
-        reach = self._reach(draw, size, names)
+        reach = drawn_reach(self.magnitude, draw, spec)
         grid = tuple(along_axes("nodes", self.nodes, names, 1))
         if math.prod(grid) > MAX_NODES:
             raise ValueError(
@@ -97,18 +97,6 @@ class Elastic(ResampledStep):
         for axis in range(1, field.ndim):
             field = _through(field, axis, self.fixed_border)
         return {"field": field.tolist()}
-
-    def _reach(self, draw: Draw, size: tuple[int, ...], names: str) -> list[float]:
-        """The drawn magnitude along each axis, in pixels; axes under one name share what they draw."""
-        given = self.magnitude if isinstance(self.magnitude, PerAxis) else PerAxis({names: self.magnitude})
-        along_axes("magnitude", given, names, 0.0)
-        reach = dict.fromkeys(names, 0.0)
-        for axes, entry in given.items():
-            value = draw.value(in_pixels(entry, 100))
-            is_share = isinstance(entry[0] if isinstance(entry, tuple) else entry, str)
-            for axis in axes:
-                reach[axis] = value * size[names.index(axis)] / 100 if is_share else value
-        return list(reach.values())
 
     def _hint(self, reach: list[float], size: tuple[int, ...], grid: tuple[int, ...]) -> None:
         for far, n, count in zip(reach, size, grid):
