@@ -43,6 +43,7 @@ PACKAGES = (
     "inference",
     "inspection",
     "apps",
+    "__main__",
 )
 RANK = {name: rank for rank, name in enumerate(PACKAGES)}
 # The compiled module is private to the package; these two give it out.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 import textwrap
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -204,13 +206,23 @@ def test_preview_of_nothing_fails_and_hints_are_one_line(photos, capsys):
     page = photos / "page.html"
     status, _, err = run(capsys, "preview", photos / "photos", "-r", wrong, "-o", page)
     assert status == 1 and "not one of the 7 images" in err and not page.exists()
-    typed = [sys.executable, "-m", "offgraph.apps.cli", "preview", photos / "photos", "-o", page]
+    typed = [sys.executable, "-m", "offgraph", "preview", photos / "photos", "-o", page]
     done = subprocess.run(typed, capture_output=True, text=True, check=True)
     assert "wrote" in done.stdout
     assert (
         done.stderr.startswith("offgraph: warning: 1 of 7 images could not be drawn")
         and done.stderr.count("\n") == 1
     )
+
+
+def test_the_package_is_the_command():
+    (script,) = metadata.entry_points(group="console_scripts", name="offgraph")
+    module = importlib.import_module("offgraph.__main__")
+    assert module.main is script.load() is cli.main
+    done = subprocess.run(
+        [sys.executable, "-m", "offgraph", "build"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "Usage: python -m offgraph build" in done.stderr
 
 
 @pytest.mark.parametrize("name", sorted(og.STEPS))
