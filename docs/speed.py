@@ -26,6 +26,8 @@ else: the median of rounds in which all take turns, and the answer compared with
 SciPy's; it is there as a speed to look at. `make bench` measures again.
 """
 OPERATION = ("milliseconds", "times_scipy")
+INKS = {"light": "#1b1c1e", "dark": "#d5d7da"}
+"""Colour of text and lines by theme; of two images the docs' theme shows the one for the reader's."""
 
 
 def records(*measured: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -55,9 +57,12 @@ def ratios() -> dict[str, str]:
     }
 
 
-def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draw one bar per case, the ratio to SciPy, and one mark, the ratio to OpenCV; the line marks equal speed."""
-    figure = Figure(figsize=(8, 0.6 + 0.24 * len(rows)), layout="constrained")
+def plot(rows: list[dict[str, Any]], path: Path, ink: str) -> None:
+    """Draw one bar per case, the ratio to SciPy, and one mark, the ratio to OpenCV; the line marks equal speed.
+
+    The page shows through; `ink` is the colour of text and lines on it.
+    """
+    figure = Figure(figsize=(8, 0.8 + 0.24 * len(rows)), layout="constrained")
     axes = figure.subplots()
     places = range(len(rows))
     axes.barh(
@@ -66,15 +71,17 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     near = [(place, row["times_opencv"]) for place, row in enumerate(rows) if row.get("times_opencv")]
     if near:
         at, ratios = zip(*near)
-        axes.plot(ratios, at, "o", color="#b5482e", markersize=4, label="OpenCV's time / Offgraph's")
-    axes.axvline(1, color="black", linewidth=0.8)
+        axes.plot(ratios, at, "o", color="#d0603f", markersize=4, label="OpenCV's time / Offgraph's")
+    axes.axvline(1, color=ink, linewidth=0.8)
     axes.set_xscale("log")
     axes.set_yticks(places, [row["case"] for row in rows], fontsize=7)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.grid(axis="x", linewidth=0.4)
-    axes.legend(loc="lower right", fontsize=7)
-    figure.savefig(path, dpi=110)
+    axes.grid(axis="x", color=ink, alpha=0.3, linewidth=0.4)
+    axes.tick_params(which="both", color=ink, labelcolor=ink)
+    axes.spines[:].set_color(ink)
+    figure.legend(loc="outside upper right", ncols=2, fontsize=7, labelcolor=ink, frameon=False)
+    figure.savefig(path, dpi=110, transparent=True)
 
 
 def write(page: Path) -> None:
@@ -86,9 +93,12 @@ def write(page: Path) -> None:
         return
     lines = [HEAD]
     for number, (title, rows) in enumerate(found):
-        image = f"speed-{number}.png"
-        plot(rows, page.parent / image)
-        lines += [f"## {title}", "", f"![{title}: ratios of {len(rows)} operations]({image})", ""]
+        lines += [f"## {title}", ""]
+        for theme, ink in INKS.items():
+            image = f"speed-{number}-{theme}.png"
+            plot(rows, page.parent / image, ink)
+            lines += [f"```{{image}} {image}", f":alt: {title}, ratios of {len(rows)} operations"]
+            lines += [f":class: only-{theme}", "```", ""]
         lines += ["| operation | ms | × SciPy | × OpenCV |", "|---|---|---|---|"]
         lines += [
             f"| {row['case']} | {row['milliseconds']} | {row['times_scipy']} | {row.get('times_opencv') or ''} |"

@@ -6,7 +6,9 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 DOCS = Path(__file__).parents[2] / "docs"
 ROWS = [
@@ -50,7 +52,13 @@ def test_ratios_are_drawn_and_listed(pages, tmp_path):
     speed.write(tmp_path / "speed.md")
     text = (tmp_path / "speed.md").read_text()
     assert "| rotate 33° order 1 u8 | 1.2 | 18.5 | 1.3 |" in text
-    assert (tmp_path / "speed-0.png").stat().st_size > 5000
+    for theme, brightness in (("light", 30), ("dark", 210)):
+        assert f"```{{image}} speed-0-{theme}.png\n:alt: some-processor, operations" in text
+        assert text.count(f":class: only-{theme}\n") == 1
+        drawn = np.asarray(Image.open(tmp_path / f"speed-0-{theme}.png"))
+        assert drawn[0, 0, 3] == 0 and drawn[..., 3].mean() < 128  # the page shows through
+        grey = drawn[(drawn[..., 3] == 255) & (np.ptp(drawn[..., :3], axis=-1) < 12)]
+        assert len(grey) > 500 and abs(np.median(grey[:, :3]) - brightness) < 20
     assert speed.ratios() == {"median_filter": "280.0 (210.0 to 350.0)", "rotate": "18.5 (18.5 to 18.5)"}
 
 
