@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.errors import ArgumentError, OffgraphError
+from offgraph.core.errors import ArgumentError
 from offgraph.core.random import Key
 from offgraph.core.threads import num_threads
 from offgraph.frameworks.elements import Elements
+from offgraph.frameworks.missing import not_installed
 from offgraph.targets.collection import KINDS
 
 if TYPE_CHECKING:
@@ -160,9 +161,7 @@ def _grain() -> Any:
     try:
         import grain
     except ImportError as error:
-        raise OffgraphError(
-            "Grain is not installed; run: pip install 'offgraph[grain]', or iterate over the loader itself"
-        ) from error
+        raise not_installed("Grain", "grain") from error
     return grain
 
 

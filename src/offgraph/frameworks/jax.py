@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.errors import ArgumentError, OffgraphError
+from offgraph.core.errors import ArgumentError
 from offgraph.frameworks.elements import Elements
+from offgraph.frameworks.missing import not_installed
 
 if TYPE_CHECKING:
     import jax
@@ -58,9 +59,7 @@ def batches(
     try:
         import jax  # noqa: F401  # so that it is missed here and not with the first batch
     except ImportError as error:
-        raise OffgraphError(
-            "JAX is not installed; run: pip install 'offgraph[jax]', or iterate over the loader itself"
-        ) from error
+        raise not_installed("JAX", "jax") from error
     if not isinstance(advance, bool | np.bool_):
         raise ArgumentError(f"advance={advance!r:.80}: give True or False")
     if epoch is not None:

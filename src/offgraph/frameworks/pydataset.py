@@ -8,8 +8,9 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.errors import ArgumentError, OffgraphError
+from offgraph.core.errors import ArgumentError
 from offgraph.frameworks.elements import Elements, mapped
+from offgraph.frameworks.missing import not_installed
 
 if TYPE_CHECKING:
     import keras
@@ -102,9 +103,7 @@ def _kind() -> type[Any]:
     try:
         from keras.utils import PyDataset
     except ImportError as error:
-        raise OffgraphError(
-            "Keras is not installed; run: pip install 'offgraph[tensorflow]', or iterate over the loader itself"
-        ) from error
+        raise not_installed("Keras", "tensorflow") from error
 
     class LoaderDataset(PyDataset):
         """Batches of a loader by their numbers."""

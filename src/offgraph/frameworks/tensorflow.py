@@ -13,6 +13,7 @@ import numpy as np
 from offgraph.core.arguments import whole_number
 from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.frameworks.elements import Elements, Part, mapped
+from offgraph.frameworks.missing import not_installed
 from offgraph.pipeline.buffers import leased
 
 if TYPE_CHECKING:
@@ -98,9 +99,7 @@ def dataset(
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise OffgraphError(
-            "TensorFlow is not installed; run: pip install 'offgraph[tensorflow]', or iterate over the loader itself"
-        ) from error
+        raise not_installed("TensorFlow", "tensorflow") from error
     if not isinstance(advance, bool | np.bool_):
         raise ArgumentError(f"advance={advance!r:.80}: give True or False")
     first = loader.start_epoch if epoch is None else whole_number("epoch", epoch, least=0)

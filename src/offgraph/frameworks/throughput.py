@@ -6,7 +6,8 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any
 
-from offgraph.core.errors import ArgumentError, OffgraphError
+from offgraph.core.errors import ArgumentError
+from offgraph.frameworks.missing import not_installed
 
 if TYPE_CHECKING:
     import keras
@@ -61,7 +62,7 @@ def _kind() -> type[Any]:
         from keras.backend import backend
         from keras.callbacks import Callback
     except ImportError as error:
-        raise OffgraphError("Keras is not installed; run: pip install 'offgraph[tensorflow]'") from error
+        raise not_installed("Keras", "tensorflow", instead="") from error
 
     class Throughput(Callback):
         """Measures the epochs of one model."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.errors import ArgumentError, OffgraphError
+from offgraph.core.errors import ArgumentError
 from offgraph.frameworks.elements import Elements, mapped
+from offgraph.frameworks.missing import not_installed
 
 if TYPE_CHECKING:
     from torch.utils.data import IterableDataset  # type: ignore[import-not-found]  # no part of the test extra
@@ -127,9 +128,7 @@ def _torch() -> Any:
     try:
         return importlib.import_module("torch")
     except ImportError as error:
-        raise OffgraphError(
-            "PyTorch is not installed; run: pip install 'offgraph[torch]', or iterate over the loader itself"
-        ) from error
+        raise not_installed("PyTorch", "torch") from error
 
 
 def _shared(array: np.ndarray) -> Any:
