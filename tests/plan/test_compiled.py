@@ -119,6 +119,12 @@ def steps() -> st.SearchStrategy[Step]:
         st.builds(og.Rescale, st.just(1 / 255), offset=number),
         st.builds(og.Gamma, st.sampled_from([0.5, 2.0, 1.0]), range=st.sampled_from([None, 255.0]), p=CHANCES),
         st.builds(og.MedianFilter, st.integers(1, 5), p=CHANCES),
+        st.builds(og.Brightness, st.sampled_from([0.5, 1.2]), range=st.sampled_from([None, 255.0]), p=CHANCES),
+        st.builds(og.Solarize, st.sampled_from([0.5, 0.2]), range=st.sampled_from([None, 255.0]), p=CHANCES),
+        st.builds(og.Clip, st.sampled_from([0.0, -1.0, 9.0]), p=CHANCES),
+        st.builds(og.UniformFilter, st.integers(1, 5), p=CHANCES),
+        st.builds(og.MinFilter, st.integers(1, 5), p=CHANCES),
+        st.builds(og.MaxFilter, st.integers(1, 5), p=CHANCES),
         st.builds(og.GaussianFilter, st.sampled_from([0.0, 0.8, 2.0]), p=CHANCES),
     )  # fmt: skip
 

@@ -75,6 +75,12 @@ VALUES = st.one_of(
     st.builds(og.Gamma, st.sampled_from([0.7, (0.5, 2.0)]), range=st.just(100.0)),
     st.builds(og.GaussianFilter, st.just(0.8)),
     st.builds(og.MedianFilter, st.integers(1, 4)),
+    st.builds(og.Brightness, st.sampled_from([0.7, (0.5, 2.0)]), range=st.just(100.0)),
+    st.builds(og.Posterize, st.sampled_from([2, (1, 5)]), range=st.just(100.0)),
+    st.builds(og.UniformFilter, st.integers(1, 4)),
+    st.builds(og.MinFilter, st.integers(1, 4)) | st.builds(og.MaxFilter, st.integers(1, 4)),
+    st.builds(og.PercentileFilter, st.sampled_from([0.0, 30.0, 100.0, (20.0, 80.0)]), st.integers(1, 4)),
+    st.builds(og.ChannelShuffle),
 )
 
 
