@@ -63,7 +63,7 @@ class MadeRow(NamedTuple):
         Of the image that it ran on.
     row : Row
     recorded : callable or None
-        Makes the record of the sample of that of the steps that ran; None where it is that.
+        Makes the record of the sample of that of the steps that ran; the same unless given.
     """
 
     recipe: Compose
@@ -71,7 +71,7 @@ class MadeRow(NamedTuple):
     start: int
     spec: ArraySpec
     row: Row
-    recorded: Callable[[dict[str, Any]], dict[str, Any]] | None
+    recorded: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
     def targets(self) -> Targets:
         """Return the image in its row."""

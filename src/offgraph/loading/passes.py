@@ -150,7 +150,7 @@ class Pass:
         at, size, total = self.begin, self.batching.batch_size, len(replace(self.share, cuts=()))
         if self.limit is not None and at.batches >= self.limit:
             return
-        left_out, images, used = at.left_out, at.images, at.images > at.left_out
+        left_out, images, used, counted = at.left_out, at.images, at.images > at.left_out, False
 
         def samples_of(piece: Piece) -> list[tuple[int, TrainingSample | None]]:
             made = self.maker.make(*piece, self.alike, stop)
@@ -166,10 +166,13 @@ class Pass:
         with closing(mapped) as made, self.maker.bad.written():
             for number, found in itertools.chain.from_iterable(made):
                 images += 1
-                left_out += found is None or found.number != number
+                if found is None or found.number != number:
+                    left_out, counted = left_out + 1, False
                 used = used or found is not None
-                if used and self.batching.allowed.exceeded(left_out, total):
-                    raise self._too_many(left_out, total)
+                if used and not counted:  # once for each that is left out: it takes as long as all else here
+                    counted = True
+                    if self.batching.allowed.exceeded(left_out, total):
+                        raise self._too_many(left_out, total)
                 if found is None:
                     continue
                 sample = found
@@ -205,34 +208,36 @@ class Pass:
             end = min(end, self.limit * self.batching.batch_size)
         return end
 
-    def _addresses(self) -> Iterator[tuple[int, int]]:
-        """Epoch and number of each sample, from where the pass begins."""
-        end = self._last
-        for start in range(self.begin.images, end, _CHUNK):
-            places = self.share.places(start, min(start + _CHUNK, end))
-            yield from zip(self.order.epochs(places), self.order.numbers(places).tolist())
+    def _addresses(self, most: int) -> Iterator[tuple[list[int], list[int]]]:
+        """Epochs and numbers of up to so many samples at a time, from where the pass begins."""
+        end, chunk = self._last, max(most, _CHUNK // most * most)
+        for start in range(self.begin.images, end, chunk):
+            places = self.share.places(start, min(start + chunk, end))
+            epochs, numbers = self.order.epochs(places), self.order.numbers(places).tolist()
+            for first in range(0, len(numbers), most):
+                yield epochs[first : first + most], numbers[first : first + most]
 
     def _pieces(self) -> Iterator[Piece]:
         """What is worked on at a time: one sample, or a part of a batch whose images are written into its array."""
-        reference, addresses = self.maker.rules().reference, self._addresses()
+        reference = self.maker.rules().reference
         if not self.maker.samples.in_rows or reference is None or None in reference.image.shape:
-            yield from ((epoch, [number], None) for epoch, number in addresses)
+            for epochs, numbers in self._addresses(_CHUNK):
+                yield from ((epoch, [number], None) for epoch, number in zip(epochs, numbers))
             return
         size = self.batching.batch_size
         shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
         fit = _PIECE_BYTES // max(1, math.prod(shape) * dtype.itemsize)  # type: ignore[arg-type]  # no None in it
         length = max(1, min(-(-size // self.batching.threads), fit, _MOST_IN_PIECE))
         left = self._last - self.begin.images
-        while taken := list(itertools.islice(addresses, size)):
+        for epochs, numbers in self._addresses(size):
             if left <= 2 * self.batching.threads * length:
                 length = min(length, _LAST_PIECES)
-            left -= len(taken)
-            batch = BatchRows(self.buffers, len(taken), shape, dtype)  # type: ignore[arg-type]  # no None in it
-            for first in range(0, len(taken), length):
-                places = range(first, min(first + length, len(taken)))
-                for epoch, run in itertools.groupby(places, key=lambda place: taken[place][0]):
-                    same = list(run)
-                    yield epoch, [taken[place][1] for place in same], [Row(batch, place) for place in same]
+            left -= len(numbers)
+            batch = BatchRows(self.buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
+            for first in range(0, len(numbers), length):
+                for start, stop in _runs(epochs, first, min(first + length, len(numbers))):
+                    rows = [Row(batch, place) for place in range(start, stop)]
+                    yield epochs[start], numbers[start:stop], rows
 
     def _padded(self, samples: list[TrainingSample], last: TrainingSample | None) -> Batch:
         """A batch filled up with its own samples again, or with any where it has none."""
@@ -276,3 +281,11 @@ class Pass:
             f"max_bad={self.batching.allowed.text} allows{self.maker.first_bad()}. Look at these files and at the "
             "recipe, or raise max_bad"
         )
+
+
+def _runs(epochs: list[int], first: int, stop: int) -> list[tuple[int, int]]:
+    """Parts of a piece that are of one epoch: nearly always the whole."""
+    if epochs[first:stop].count(epochs[first]) == stop - first:
+        return [(first, stop)]
+    bounds = [place for place in range(first + 1, stop) if epochs[place] != epochs[place - 1]]
+    return list(itertools.pairwise([first, *bounds, stop]))

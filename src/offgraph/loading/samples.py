@@ -192,7 +192,7 @@ class FileSamples:
             if one is None or not self._has_label(label):
                 samples.append(None)
                 continue
-            made = MadeRow(recipe, key, 0, one.spec, row, None)
+            made = MadeRow(recipe, key, 0, one.spec, row)
             named = functools.partial(self.name, number)
             samples.append(TrainingSample(number, named, made.targets, None, label, made.record, row=row))
         return samples

@@ -18,7 +18,7 @@ from offgraph.targets import Image, Mask, Targets
 __all__ = ["Rules", "TrainingSample"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen, which takes three times as long: one is made for each image
 class TrainingSample:
     """One image after the recipe, with its targets, ready for a batch.
 
