@@ -2,8 +2,10 @@
 
 /// What precedes EXIF data in a segment.
 pub(crate) const START: &[u8] = b"Exif\0\0";
+/// What an XMP packet in a segment begins with.
+pub(crate) const XMP_START: &[u8] = b"http://ns.adobe.com/xap/";
 /// The name that an XMP packet gives the orientation.
-pub(crate) const XMP_NAME: &[u8] = b"tiff:Orientation";
+const XMP_NAME: &[u8] = b"tiff:Orientation";
 
 const ORIENTATION: u32 = 0x0112;
 const SHORT: u32 = 3;
@@ -31,6 +33,24 @@ pub(crate) fn orientation(block: &[u8]) -> Option<u32> {
         }
     }
     None
+}
+
+/// The first digit that an XMP packet gives as the orientation, `name="6"` or `name>6`; `None` if there is none.
+pub(crate) fn xmp_orientation(packet: &[u8]) -> Option<u32> {
+    let names = packet.windows(XMP_NAME.len()).enumerate().filter(|(_, part)| *part == XMP_NAME);
+    names.map(|(at, _)| &packet[at + XMP_NAME.len()..]).find_map(|rest| {
+        let value = match trimmed(rest).strip_prefix(b"=") {
+            Some(quoted) => trimmed(quoted).strip_prefix(b"\"").or(trimmed(quoted).strip_prefix(b"'")),
+            None => rest.strip_prefix(b">"),
+        };
+        trimmed(value?).first().filter(|digit| digit.is_ascii_digit()).map(|digit| u32::from(digit - b'0'))
+    })
+}
+
+/// Without the space before it, as regular expressions of Python know it.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    &text[text.iter().position(|byte| !is_space(byte)).unwrap_or(text.len())..]
 }
 
 #[cfg(test)]
@@ -64,6 +84,24 @@ mod tests {
         let big = block(b"MM", &[(0x112, 4, 1, [0, 0, 0, 8]), (0x112, 3, 1, [0, 3, 0, 0])]);
         assert_eq!(orientation(&big), Some(8));
         assert_eq!(orientation(&block(b"MM", &[(0x112, 3, 1, [0x12, 0x34, 0, 0])])), Some(0x1234));
+    }
+
+    #[test]
+    fn packets_give_an_attribute_or_an_element() {
+        let packets: [(&[u8], Option<u32>); 9] = [
+            (b"<x tiff:Orientation=\"6\"/>", Some(6)),
+            (b"<x tiff:Orientation =\n ' 8'/>", Some(8)),
+            (b"<tiff:Orientation>\t3</tiff:Orientation>", Some(3)),
+            (b"tiff:Orientation x tiff:Orientation=\"60\"", Some(6)),
+            (b"tiff:Orientation >3", None),
+            (b"tiff:Orientation=6", None),
+            (b"tiff:Orientation=\"x6\"", None),
+            (b"tiff:Orientation=\"", None),
+            (b"tiff:Orientation", None),
+        ];
+        for (packet, wanted) in packets {
+            assert_eq!(xmp_orientation(packet), wanted, "{}", String::from_utf8_lossy(packet));
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl ImageFile {
     /// [`Refused`] if the file is not decoded here.
     pub fn new(data: Vec<u8>) -> Result<Self, Refused> {
         let header = jpeg::read_header(&data)?;
-        let orientation = header.orientation.ok_or(Refused("its orientation is in XMP"))?;
+        let orientation = header.orientation;
         Ok(Self { data, header, orientation })
     }
 

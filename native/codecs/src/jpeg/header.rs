@@ -49,8 +49,8 @@ pub struct Header {
     pub width: usize,
     /// Components, and how they are sampled.
     pub sampling: Sampling,
-    /// EXIF orientation, 1 to 8; `None` if an XMP packet may have it, which is not read here.
-    pub orientation: Option<u8>,
+    /// EXIF orientation, 1 to 8; that of an XMP packet if EXIF has none.
+    pub orientation: u8,
 }
 
 /// Everything that precedes the coded data.
@@ -86,7 +86,8 @@ struct Segments {
 struct Metadata {
     has_exif: bool,
     orientation: Option<u32>,
-    is_in_xmp: bool,
+    has_xmp: bool,
+    in_xmp: Option<u32>,
 }
 
 impl Metadata {
@@ -96,16 +97,16 @@ impl Metadata {
                 self.orientation = exif::orientation(block);
             }
             self.has_exif = true;
-        } else {
-            self.is_in_xmp |= body.windows(exif::XMP_NAME.len()).any(|part| part == exif::XMP_NAME);
+        } else if body.starts_with(exif::XMP_START) && !self.has_xmp {
+            self.has_xmp = true;
+            self.in_xmp = exif::xmp_orientation(body);
         }
     }
 
-    fn orientation(&self) -> Option<u8> {
-        match self.orientation {
-            Some(number @ 1..=8) => Some(number as u8),
-            None if self.is_in_xmp => None,
-            _ => Some(1),
+    fn orientation(&self) -> u8 {
+        match self.orientation.or(self.in_xmp) {
+            Some(number @ 1..=8) => number as u8,
+            _ => 1,
         }
     }
 }
@@ -252,7 +253,7 @@ impl Segments {
         if matches!(sampling, Sampling::HalfWidth | Sampling::HalfBoth) && width <= 4 {
             return Err(Refused("its colours have two columns or less"));
         }
-        let header = Header { height, width, sampling, orientation: None };
+        let header = Header { height, width, sampling, orientation: 1 };
         self.frame = Some(Frame { header, ids, quantization });
         Ok(())
     }
