@@ -6,6 +6,8 @@ What is unusual about an image, errors included, is left to the way of one alone
     for each address: draw, lower; nothing where anything is unusual
     run all that are ready in one call, each into its place
     for each address: encode what was run, or make it alone
+
+Images alone that become one size need neither of the first two steps: one call reads, plans, decodes and runs them.
 """
 
 from __future__ import annotations
@@ -32,15 +34,16 @@ from offgraph.dataset.objects import describe_objects
 from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import size_trouble
 from offgraph.formats.decoding import MAX_PIXELS
-from offgraph.formats.ordinary import OrdinaryFile
+from offgraph.formats.ordinary import MadeOrdinary, OrdinaryFile
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.depth import scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file, reason
-from offgraph.pipeline.rows import BatchRows, Row
+from offgraph.pipeline.rows import BatchRows, Row, are_neighbours, block_of
+from offgraph.plan.batch import unread
 from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
 from offgraph.sources import Item, Source
-from offgraph.sources.base import Sample
+from offgraph.sources.base import Label, Sample
 from offgraph.targets import Image, Mask, Targets
 
 __all__ = ["Address", "Maker"]
@@ -167,14 +170,18 @@ class Maker:
             Where the image of each is to lie. What does not fit there lies elsewhere.
         """
         given = [None] * len(addresses) if rows is None else rows
-        kept = [
+        made: list[Example | BadFile | None] = [
             None if self.kept is None else self.kept.example(one, self.source[one[0]]) for one in addresses
         ]
-        wanted = [place for place, one in enumerate(kept) if one is None]
+        wanted = [place for place, one in enumerate(made) if one is None]
+        together = self._together([addresses[place] for place in wanted], [given[place] for place in wanted])
+        if together is not None:
+            for place, one in zip(wanted, together):
+                made[place] = self._alone(addresses[place], None) if one is None else one
+            return [one for one in made if one is not None]  # all of them
         begun = self.source.read_ordinary([addresses[place][0] for place in wanted])
         read = [self._read(*addresses[place], given[place], file) for place, file in zip(wanted, begun)]
         done = run_prepared([one and one.prepared for one in read])
-        made: list[Example | BadFile | None] = [*kept]
         for place, one, is_done in zip(wanted, read, done):
             made[place] = self._finished(one) if one and is_done else None
             if made[place] is None:
@@ -182,6 +189,67 @@ class Maker:
                 sample = one.sample if one and one.digest is None else None
                 made[place] = self._alone(addresses[place], sample)
         return [one for one in made if one is not None]  # all of them
+
+    # ---- without an object for each image
+
+    def _together(
+        self, addresses: Sequence[Address], rows: Sequence[Row | None]
+    ) -> list[Example | None] | None:
+        """Make examples of images alone in one call: None for one that has to be made alone.
+
+        Returns
+        -------
+        list of Example or None, or None
+            None where only Python can plan them, or where the recipe gives images of several sizes.
+        """
+        axes = {"rgb": "YXC", "grey": "YX"}.get(self.source.color)
+        if axes is None or not addresses:  # what the files hold decides
+            return None
+        spec = ArraySpec((1, 1, 3)[: len(axes)], "uint8", axes)
+        end = None if self._unusual_depth(spec) else self._end(spec)
+        if end is None or end.spec is None:
+            return None
+        planner = self.recipe.planner(stop=end.step)
+        if planner is None:
+            return None
+        places = self._places(end.spec, rows)
+        keys = [(self.seed, copy, index) for index, copy in addresses]
+        found = self.source.make_rows(
+            [index for index, _ in addresses],
+            planner,
+            keys,
+            block_of(places),
+            finite=self.non_finite == "error",
+            digests=True,
+        )
+        if found is None or planner.gives_up:
+            return None
+        return [
+            None if one is None else self._of_row(Key(*key), end.step, one, row)
+            for key, row, one in zip(keys, places, found)
+        ]
+
+    def _places(self, spec: ArraySpec, rows: Sequence[Row | None]) -> list[Row]:
+        """The rows, if images of this spec fit into them and they are neighbours; others of their own if not."""
+        dtype = np.dtype(spec.dtype)
+        fitting = [row for row in rows if row is not None and (row.shape, row.dtype) == (spec.shape, dtype)]
+        if len(fitting) == len(rows) and are_neighbours(fitting):
+            return fitting
+        batch = BatchRows(self.buffers, len(rows), spec.shape, dtype)
+        return [Row(batch, number) for number in range(len(rows))]
+
+    def _of_row(self, key: Key, end: int, made: MadeOrdinary, row: Row) -> Example | None:
+        """The example of an image that was made in its row; None where it has to be made alone."""
+        assert made.digest is not None
+        try:
+            image = Image(row.array(), made.spec.axes)
+            record = self.recipe.drawn_record(made.spec, key, stop=end)
+            item, given = self.source[key.index], unread(made.spec)
+            return self._example(
+                item, item.label, given, key, end, Targets({"image": image}), record, row, made.digest.hex()
+            )
+        except Exception:  # whatever it is, it is raised again where the example is made alone
+            return None
 
     # ---- with others
 
@@ -251,7 +319,10 @@ class Maker:
             return None
         try:
             targets, record = prepared.targets(), prepared.record()
-            return self._example(read.sample, prepared.key, read.end, targets, record, read.row, read.digest)
+            item, label, image = read.sample.item, read.sample.label, read.sample.image
+            return self._example(
+                item, label, image, prepared.key, read.end, targets, record, read.row, read.digest
+            )
         except Exception:  # whatever it is, it is raised again where the example is made alone
             return None
 
@@ -290,11 +361,13 @@ class Maker:
             self.depth.warn_of(sample.item.name, how)
         given = sample.targets.replaced(image=image)
         done = run_checked(self.recipe, given, key, stop=end, non_finite=self.non_finite)
-        return self._example(sample, key, end, done.targets, done.record)
+        return self._example(sample.item, sample.label, sample.image, key, end, done.targets, done.record)
 
     def _example(
         self,
-        sample: Sample,
+        item: Item,
+        label: Label | None,
+        given: Image,
         key: Key,
         end: int,
         targets: Targets,
@@ -303,10 +376,10 @@ class Maker:
         digest: str | None = None,
     ) -> Example:
         """Check what a recipe made, and encode it."""
-        item, image, mask = sample.item, targets.image, targets.mask
+        image, mask = targets.image, targets.mask
         if self.layout is not None:
             mask = self.layout.fit(image, mask, self.recipe)
-        self.largest = max(self.largest, sample.image.array.nbytes + image.array.nbytes)
+        self.largest = max(self.largest, given.array.nbytes + image.array.nbytes)
         for kind, target in (("image", image), ("mask", mask)):
             trouble = target is not None and size_trouble(_entry(target), self.max_pixels)
             if trouble:
@@ -319,7 +392,7 @@ class Maker:
             index=key.index,
             copy=key.epoch,
             name=item.name,
-            label=sample.label,
+            label=label,
             source=digest or _hash(item.path),
             mask_source=None if item.mask is None else _hash(item.mask),
             start=end,

@@ -16,7 +16,7 @@ from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
 from offgraph.sources.base import Label
 from offgraph.targets import Image, Targets
 
-__all__ = ["BegunSample", "MadeRow", "are_neighbours", "block_of", "finish_row", "run_rows"]
+__all__ = ["BegunSample", "MadeRow", "finish_row", "run_rows"]
 
 
 class BegunSample(NamedTuple):
@@ -81,16 +81,6 @@ class MadeRow(NamedTuple):
         """Return what was drawn, drawn again."""
         record = self.recipe.drawn_record(self.spec, Key(*self.key), self.start)
         return record if self.recorded is None else self.recorded(record)
-
-
-def are_neighbours(rows: Sequence[Row]) -> bool:
-    """Whether rows follow each other in one array."""
-    return len(rows) > 0 and rows[-1].number - rows[0].number + 1 == len(rows)
-
-
-def block_of(rows: Sequence[Row]) -> np.ndarray:
-    """Return neighbours as one array."""
-    return rows[0].batch.array()[rows[0].number : rows[-1].number + 1]
 
 
 def run_rows(

@@ -15,11 +15,11 @@ from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
 from offgraph.formats.ordinary import OrdinaryFile
 from offgraph.loading.labels import BatchLabels
-from offgraph.loading.native_rows import BegunSample, MadeRow, are_neighbours, block_of, run_rows
+from offgraph.loading.native_rows import BegunSample, MadeRow, run_rows
 from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.probe import Probe, look_at, look_at_source, probe_sample
-from offgraph.pipeline.rows import Row
+from offgraph.pipeline.rows import Row, are_neighbours, block_of
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
 from offgraph.sources.base import Label, Sample, count_of, refuse_classes, spread

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from offgraph.pipeline.buffers import Buffers
 
-__all__ = ["BatchRows", "Row"]
+__all__ = ["BatchRows", "Row", "are_neighbours", "block_of"]
 
 
 class BatchRows:
@@ -59,3 +60,13 @@ class Row(NamedTuple):
     def array(self) -> np.ndarray:
         """Return the memory of the image."""
         return self.batch.array()[self.number]
+
+
+def are_neighbours(rows: Sequence[Row]) -> bool:
+    """Whether rows follow each other in one array."""
+    return len(rows) > 0 and rows[-1].number - rows[0].number + 1 == len(rows)
+
+
+def block_of(rows: Sequence[Row]) -> np.ndarray:
+    """Return neighbours as one array."""
+    return rows[0].batch.array()[rows[0].number : rows[-1].number + 1]
