@@ -106,7 +106,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return read(source, index)
 
     monkeypatch.setattr(Source, "read", noted)
-    for name in ("read_ordinary", "make_rows"):
+    for name in ("read_ordinary", "ordinary_rows"):
         read_many = getattr(Source, name)
 
         def noted_all(

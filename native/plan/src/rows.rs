@@ -23,7 +23,7 @@ use offgraph_kernels::exec::threads;
 use offgraph_kernels::memory;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -151,7 +151,68 @@ pub fn make_rows(
     requests
 }
 
+/// Read and plan all rows that are not decided yet, for outputs that are allocated when their shapes are known.
+///
+/// Returns the spec that each row is to get, `None` for those that are left, and what Python has to make first.
+pub fn plan_rows(
+    rows: &mut [Row],
+    recipe: &Recipe,
+    rules: &Rules,
+    progress: &Progress,
+) -> (Vec<Option<Spec>>, Vec<Unplanned>) {
+    let (mut specs, mut requests) = (memory::with_capacity(rows.len()), memory::with_capacity(rows.len()));
+    for (number, row) in rows.iter_mut().enumerate() {
+        let planned = memory::catch_memory_error(|| Ok(row.planned(number, recipe, rules, progress)));
+        let planned = planned.unwrap_or_else(|_| {
+            row.state = State::Left;
+            None
+        });
+        match planned {
+            Some(Err(request)) => {
+                memory::push(&mut specs, None);
+                memory::push(&mut requests, request);
+            }
+            planned => memory::push(&mut specs, planned.and_then(Result::ok)),
+        }
+    }
+    (specs, requests)
+}
+
 impl Row {
+    /// What its plan makes, or what Python has to make first; `None` if it is decided already.
+    fn planned(
+        &mut self,
+        number: usize,
+        recipe: &Recipe,
+        rules: &Rules,
+        progress: &Progress,
+    ) -> Option<Result<Spec, Unplanned>> {
+        if let (State::Waiting, Place::File(path)) = (&self.state, &self.place) {
+            let read = read_file(path, number, rules, progress);
+            self.digest = read.as_ref().and_then(|file| digest_of(file, rules));
+            self.state = read.map_or(State::Left, State::Read);
+        }
+        let spec = match (&self.state, &self.place) {
+            (State::Read(file), _) => spec_of(file, rules).map(|(spec, _)| spec),
+            (State::Waiting, Place::Array { spec, .. }) => Some(*spec),
+            _ => None,
+        };
+        let Some(spec) = spec else {
+            if matches!(self.state, State::Waiting | State::Read(_)) {
+                self.state = State::Left;
+            }
+            return None;
+        };
+        match recipe.plan(self.key, &spec) {
+            Ok(plan) => Some(Ok(plan.after)),
+            Err(Unplanned::NeedsPython) => {
+                self.state = State::Unplanned;
+                None
+            }
+            Err(request) => Some(Err(request)),
+        }
+    }
+
     /// Make the row, or as much of it as can be made now. Returns what Python has to make first.
     fn advance(
         &mut self,
@@ -167,16 +228,9 @@ impl Row {
         let next = memory::catch_memory_error(|| {
             Ok(match (state, &self.place) {
                 (State::Waiting, Place::File(path)) => {
-                    progress.row.store(number + 1, Ordering::Relaxed);
-                    let read = ImageFile::read(path, rules.max_bytes, || progress.step());
-                    progress.row.store(0, Ordering::Relaxed);
-                    match read {
-                        Ok(file) => {
-                            self.digest = rules.has_digests.then(|| Sha256::digest(file.data()).into());
-                            self.decode(file, output, recipe, rules, &mut request)
-                        }
-                        Err(_) => State::Left,
-                    }
+                    let read = read_file(path, number, rules, progress);
+                    self.digest = read.as_ref().and_then(|file| digest_of(file, rules));
+                    read.map_or(State::Left, |file| self.decode(file, output, recipe, rules, &mut request))
                 }
                 (State::Read(file), _) => self.decode(file, output, recipe, rules, &mut request),
                 (State::Waiting, Place::Array { file, start, spec }) => match recipe.plan(self.key, spec) {
@@ -215,6 +269,18 @@ impl Row {
             Err(unplanned) => refused(unplanned, State::Read(file), request),
         }
     }
+}
+
+/// The contents of a file, unless only Python reads it.
+fn read_file(path: &Path, number: usize, rules: &Rules, progress: &Progress) -> Option<ImageFile> {
+    progress.row.store(number + 1, Ordering::Relaxed);
+    let read = ImageFile::read(path, rules.max_bytes, || progress.step());
+    progress.row.store(0, Ordering::Relaxed);
+    read.ok()
+}
+
+fn digest_of(file: &ImageFile, rules: &Rules) -> Option<[u8; 32]> {
+    rules.has_digests.then(|| Sha256::digest(file.data()).into())
 }
 
 /// The state of a row that is not planned, and what Python has to make for it.

@@ -3,11 +3,11 @@
 use crate::array::Output;
 use crate::call::{catch_memory_error, detached};
 use crate::list::List;
-use crate::recipe::{CompiledRecipe, dtype_of, request};
+use crate::recipe::{CompiledRecipe, dtype_of, name_of, request};
 use offgraph_kernels::memory::{self, CollectVec};
-use offgraph_plan::recipe::Spec;
 use offgraph_plan::recipe::random::Key;
-use offgraph_plan::rows::{Color, Place, Progress, Row, Rules, State, make_rows};
+use offgraph_plan::recipe::{Spec, Unplanned};
+use offgraph_plan::rows::{Color, Place, Progress, Row, Rules, State, make_rows, plan_rows};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -130,14 +130,32 @@ impl SampleRows {
             let (rules, progress) = (&self.rules, &self.progress);
             let requests = detached(py, || Ok(make_rows(&mut rows, images, recipe, rules, progress)));
             *self.lock() = rows;
-            let requests = requests?;
-            let mut asked = memory::with_capacity(requests.len());
-            for unplanned in requests {
-                if let Some(request) = request(py, &unplanned)? {
-                    memory::push(&mut asked, request);
-                }
+            asked(py, &requests?)
+        })
+    }
+
+    /// Read and plan what is not decided yet: shape and dtype that each row is to get, `None` for one that Python has to
+    /// make, and what Python has to make first.
+    fn plan<'py>(
+        &self,
+        py: Python<'py>,
+        recipe: &Bound<'py, CompiledRecipe>,
+    ) -> PyResult<(Vec<Option<Bound<'py, PyTuple>>>, Vec<Bound<'py, PyTuple>>)> {
+        let recipe = &recipe.get().0;
+        catch_memory_error(|| {
+            let mut rows = std::mem::take(&mut *self.lock());
+            let (rules, progress) = (&self.rules, &self.progress);
+            let planned = detached(py, || Ok(plan_rows(&mut rows, recipe, rules, progress)));
+            *self.lock() = rows;
+            let (specs, requests) = planned?;
+            let mut shapes = memory::with_capacity(specs.len());
+            for spec in &specs {
+                let shape = spec.as_ref().map(|spec| -> PyResult<_> {
+                    (PyTuple::new(py, spec.shape())?, name_of(spec.dtype)).into_pyobject(py)
+                });
+                memory::push(&mut shapes, shape.transpose()?);
             }
-            Ok(asked)
+            Ok((shapes, asked(py, &requests)?))
         })
     }
 
@@ -180,6 +198,17 @@ impl SampleRows {
     fn steps(&self) -> usize {
         self.progress.steps.load(Ordering::Relaxed)
     }
+}
+
+/// What Python has to make first, as `CompiledRecipe.plan` says it.
+fn asked<'py>(py: Python<'py>, unplanned: &[Unplanned]) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+    let mut asked = memory::with_capacity(unplanned.len());
+    for unplanned in unplanned {
+        if let Some(request) = request(py, unplanned)? {
+            memory::push(&mut asked, request);
+        }
+    }
+    Ok(asked)
 }
 
 /// A file of its own for an open descriptor.

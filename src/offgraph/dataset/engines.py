@@ -120,6 +120,8 @@ class _Pieces:
                 # The first are made one by one: they tell how large the others are.
                 largest = self._maker.largest
                 size = min(_PIECE, max(1, _PIECE_BYTES // largest)) if largest else 1
+                if self._block:  # a piece of one array is made in place
+                    size = min(size, self._block - first % self._block)
                 part = addresses[first : first + size]
                 yield part, list(itertools.islice(rows, len(part)))
                 first += size

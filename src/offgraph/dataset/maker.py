@@ -175,11 +175,13 @@ class Maker:
         ]
         wanted = [place for place, one in enumerate(made) if one is None]
         together = self._together([addresses[place] for place in wanted], [given[place] for place in wanted])
-        if together is not None:
+        if together is None:
+            begun = self.source.read_ordinary([addresses[place][0] for place in wanted])
+        else:
             for place, one in zip(wanted, together):
-                made[place] = self._alone(addresses[place], None) if one is None else one
-            return [one for one in made if one is not None]  # all of them
-        begun = self.source.read_ordinary([addresses[place][0] for place in wanted])
+                made[place] = one
+            wanted = [place for place in wanted if made[place] is None]  # the core does not decode these
+            begun = [None] * len(wanted)
         read = [self._read(*addresses[place], given[place], file) for place, file in zip(wanted, begun)]
         done = run_prepared([one and one.prepared for one in read])
         for place, one, is_done in zip(wanted, read, done):
@@ -212,17 +214,14 @@ class Maker:
         planner = self.recipe.planner(stop=end.step)
         if planner is None:
             return None
-        places = self._places(end.spec, rows)
         keys = [(self.seed, copy, index) for index, copy in addresses]
-        found = self.source.make_rows(
-            [index for index, _ in addresses],
-            planner,
-            keys,
-            block_of(places),
-            finite=self.non_finite == "error",
-            digests=True,
-        )
-        if found is None or planner.gives_up:
+        numbers, finite = [index for index, _ in addresses], self.non_finite == "error"
+        samples = self.source.ordinary_rows(numbers, planner, keys, finite=finite, digests=True)
+        if samples is None:
+            return None
+        places = self._places(end.spec, rows)
+        found = samples.make(block_of(places))
+        if planner.in_vain:
             return None
         return [
             None if one is None else self._of_row(Key(*key), end.step, one, row)

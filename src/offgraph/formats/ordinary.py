@@ -34,7 +34,7 @@ from offgraph.formats.decoding import FILE_OVERHEAD, DecodedImage
 from offgraph.formats.jpeg import PIXELS_PER_BYTE
 from offgraph.plan.compiled import RecipePlanner
 
-__all__ = ["MadeOrdinary", "OrdinaryFile", "make_ordinary", "read_ordinary"]
+__all__ = ["MadeOrdinary", "OrdinaryFile", "OrdinaryRows", "read_ordinary"]
 
 
 class OrdinaryFile(NamedTuple):
@@ -109,18 +109,8 @@ class MadeOrdinary(NamedTuple):
     digest: bytes | None
 
 
-def make_ordinary(
-    planner: RecipePlanner,
-    paths: Sequence[str],
-    keys: Sequence[tuple[int, int, int]],
-    output: np.ndarray,
-    *,
-    color: Color,
-    max_pixels: int,
-    finite: bool,
-    digests: bool = False,
-) -> list[MadeOrdinary | None]:
-    """Make samples of files, each into its row of an array.
+class OrdinaryRows:
+    """Samples of files that are made in one native call, each in its row of an array.
 
     Parameters
     ----------
@@ -128,29 +118,56 @@ def make_ordinary(
     paths : sequence of str
     keys : sequence of tuple of int
         Seed, epoch and index of each.
-    output : ndarray, (n, *shape)
-        C-contiguous, of the shape and dtype that the recipe gives.
     color, max_pixels
         As for `offgraph.formats.decoding.read`.
     finite : bool
         Whether an image with NaN or infinity in it is left.
     digests : bool
         Whether the digests of files are wanted.
-
-    Returns
-    -------
-    list of MadeOrdinary or None
-        None for a file that `offgraph.formats.decoding.read` has
-        to be asked for, and for one that does not become a row.
     """
-    most = Limits(max_pixels).max_bytes + FILE_OVERHEAD
-    rows = SampleRows.of_files(paths, keys, color, most, max_pixels, PIXELS_PER_BYTE, finite, digests)
-    with ReadRows(paths, rows):
-        shapes = planner.run_rows(rows, output)
-    return [
-        None if shape is None else MadeOrdinary(_file_spec(shape), digest)
-        for shape, digest in zip(shapes, rows.digests)
-    ]
+
+    def __init__(
+        self,
+        planner: RecipePlanner,
+        paths: Sequence[str],
+        keys: Sequence[tuple[int, int, int]],
+        *,
+        color: Color,
+        max_pixels: int,
+        finite: bool,
+        digests: bool = False,
+    ) -> None:
+        most = Limits(max_pixels).max_bytes + FILE_OVERHEAD
+        self._planner, self._paths = planner, paths
+        self._rows = SampleRows.of_files(
+            paths, keys, color, most, max_pixels, PIXELS_PER_BYTE, finite, digests
+        )
+
+    def plan(self) -> list[tuple[tuple[int, ...], str] | None]:
+        """Read and plan them: shape and dtype that each becomes; None for one that has to be run alone."""
+        with ReadRows(self._paths, self._rows):
+            return self._planner.plan_rows(self._rows)
+
+    def make(self, output: np.ndarray) -> list[MadeOrdinary | None]:
+        """Make them.
+
+        Parameters
+        ----------
+        output : ndarray, (n, *shape)
+            C-contiguous, of the shape and dtype that the recipe gives.
+
+        Returns
+        -------
+        list of MadeOrdinary or None
+            None for a file that `offgraph.formats.decoding.read` has to be asked for, and for one that does not become a
+            row.
+        """
+        with ReadRows(self._paths, self._rows):
+            shapes = self._planner.run_rows(self._rows, output)
+        return [
+            None if shape is None else MadeOrdinary(_file_spec(shape), digest)
+            for shape, digest in zip(shapes, self._rows.digests)
+        ]
 
 
 class _ReadFiles(Read):

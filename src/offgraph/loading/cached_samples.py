@@ -220,6 +220,12 @@ class CachedSamples:
                 made[place] = sample
         return made
 
+    def lone(
+        self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
+    ) -> TrainingSample | None:
+        """Return nothing: what is kept is looked for first."""
+        return None
+
     # ---- what is kept
 
     def _kept(self, number: int, recipe: Compose, rules: Rules) -> KeptImage | None:

@@ -199,6 +199,8 @@ class SampleMaker:
             )
             for place, sample in zip(places, found):
                 made[place] = sample
+        elif len(numbers) == 1 and self._quarantined(numbers[0]) is None:
+            made[0] = self.samples.lone(numbers[0], self.recipe, self.seed, epoch, self.rules())
         for place, number in enumerate(numbers):
             sample = made[place]
             if sample is None or not self._fits(sample):

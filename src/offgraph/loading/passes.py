@@ -220,7 +220,8 @@ class Pass:
     def _pieces(self) -> Iterator[Piece]:
         """What is worked on at a time: one sample, or a part of a batch whose images are written into its array."""
         reference = self.maker.rules().reference
-        if not self.maker.samples.in_rows or reference is None or None in reference.image.shape:
+        is_alone = self.batching.batch_size == 1  # such images may have any shape
+        if is_alone or not self.maker.samples.in_rows or reference is None or None in reference.image.shape:
             for epochs, numbers in self._addresses(_CHUNK):
                 yield from ((epoch, [number], None) for epoch, number in zip(epochs, numbers))
             return

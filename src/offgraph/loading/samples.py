@@ -13,13 +13,15 @@ from offgraph.core.errors import StepError
 from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
-from offgraph.formats.ordinary import OrdinaryFile
+from offgraph.formats.ordinary import MadeOrdinary, OrdinaryFile, OrdinaryRows
 from offgraph.loading.labels import BatchLabels
 from offgraph.loading.native_rows import BegunSample, MadeRow, run_rows
 from offgraph.loading.training_sample import Rules, TrainingSample
+from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.probe import Probe, look_at, look_at_source, probe_sample
-from offgraph.pipeline.rows import Row, are_neighbours, block_of
+from offgraph.pipeline.rows import BatchRows, Row, are_neighbours, block_of
+from offgraph.plan.compiled import RecipePlanner
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
 from offgraph.sources.base import Label, Sample, count_of, refuse_classes, spread
@@ -27,6 +29,10 @@ from offgraph.sources.names import nfc, parse_class_names
 from offgraph.targets import Boxes, Image, Mask, Target, Targets
 
 __all__ = ["DatasetSamples", "FileSamples", "Samples", "check_targets"]
+
+
+_KEPT = 8
+"""Unused buffers of single images that are kept."""
 
 
 class Samples(Protocol):
@@ -88,6 +94,12 @@ class Samples(Protocol):
         """
         ...
 
+    def lone(
+        self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
+    ) -> TrainingSample | None:
+        """Make one sample in one call, in an array of its own; None where `sample` has to be asked."""
+        ...
+
 
 class FileSamples:
     """Samples read from the files of a source."""
@@ -99,6 +111,18 @@ class FileSamples:
         self.has_masks = source.has_masks
         self.most_boxes = source.most_objects if source.task == "detect" else None
         self.keypoints = None if source.keypoints is None else len(source.keypoints.names)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Create what belongs to this process and is not pickled."""
+        self._buffers = Buffers(_KEPT)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_buffers"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._prepare()
 
     in_rows = True
 
@@ -168,6 +192,18 @@ class FileSamples:
         ]
         return run_rows(begun, rows, recipe, rules)
 
+    def lone(
+        self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
+    ) -> TrainingSample | None:
+        """Make one sample in one call: what its plan makes is known once its file is read."""
+        planner = self._planner(recipe, rules)
+        files = planner and self._files([number], planner, seed, epoch, rules)
+        spec = None if files is None else files.plan()[0]
+        if files is None or spec is None:
+            return None
+        row = Row(BatchRows(self._buffers, 1, spec[0], np.dtype(spec[1])), 0)
+        return self._samples([number], [row], files.make(block_of([row])), recipe, seed, epoch)[0]
+
     def _made(
         self,
         numbers: Sequence[int],
@@ -178,21 +214,37 @@ class FileSamples:
         rules: Rules,
     ) -> list[TrainingSample | None] | None:
         """Samples whose images alone are made, without Python; None where that is not possible."""
-        planner = recipe.planner()
-        if planner is None or not are_neighbours(rows) or not rules.has_usual_depth("uint8"):
+        planner = self._planner(recipe, rules)
+        files = planner and self._files(numbers, planner, seed, epoch, rules)
+        if planner is None or files is None or not are_neighbours(rows):
             return None
+        found = files.make(block_of(rows))
+        return None if planner.in_vain else self._samples(numbers, rows, found, recipe, seed, epoch)
+
+    def _planner(self, recipe: Compose, rules: Rules) -> RecipePlanner | None:
+        return recipe.planner() if rules.has_usual_depth("uint8") else None
+
+    def _files(
+        self, numbers: Sequence[int], planner: RecipePlanner, seed: int, epoch: int, rules: Rules
+    ) -> OrdinaryRows | None:
         keys = [(seed, epoch, number) for number in numbers]
-        found = self.source.make_rows(
-            numbers, planner, keys, block_of(rows), finite=rules.non_finite == "error"
-        )
-        if found is None or planner.gives_up:
-            return None
+        return self.source.ordinary_rows(numbers, planner, keys, finite=rules.non_finite == "error")
+
+    def _samples(
+        self,
+        numbers: Sequence[int],
+        rows: Sequence[Row],
+        found: Sequence[MadeOrdinary | None],
+        recipe: Compose,
+        seed: int,
+        epoch: int,
+    ) -> list[TrainingSample | None]:
         samples: list[TrainingSample | None] = []
-        for number, key, row, label, one in zip(numbers, keys, rows, self.source.labels(numbers), found):
+        for number, row, label, one in zip(numbers, rows, self.source.labels(numbers), found):
             if one is None or not self._has_label(label):
                 samples.append(None)
                 continue
-            made = MadeRow(recipe, key, 0, one.spec, row)
+            made = MadeRow(recipe, (seed, epoch, number), 0, one.spec, row)
             named = functools.partial(self.name, number)
             samples.append(TrainingSample(number, named, made.targets, None, label, made.record, row=row))
         return samples
@@ -310,6 +362,12 @@ class DatasetSamples:
                 made[place] = one
         return made
 
+    def lone(
+        self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
+    ) -> TrainingSample | None:
+        """Return nothing: an example is read in one call already."""
+        return None
+
     def _made(
         self,
         numbers: Sequence[int],
@@ -334,7 +392,7 @@ class DatasetSamples:
         done = places.make_rows(
             numbers, planner, keys, lambda: block_of(rows), finite=rules.non_finite == "error"
         )
-        if planner.gives_up:
+        if planner.in_vain:
             return none
         samples: list[TrainingSample | None] = []
         for number, row, key, is_done in zip(numbers, rows, keys, done):

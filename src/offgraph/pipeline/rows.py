@@ -64,7 +64,9 @@ class Row(NamedTuple):
 
 def are_neighbours(rows: Sequence[Row]) -> bool:
     """Whether rows follow each other in one array."""
-    return len(rows) > 0 and rows[-1].number - rows[0].number + 1 == len(rows)
+    if not rows or rows[0].batch is not rows[-1].batch:
+        return False
+    return rows[-1].number - rows[0].number + 1 == len(rows)
 
 
 def block_of(rows: Sequence[Row]) -> np.ndarray:

@@ -32,6 +32,10 @@ _MOST_REQUESTS = 64
 """More than the steps of a recipe can ask for one after the other, but for a mistake."""
 
 
+_MOST_IN_VAIN = 4
+"""More than the calls in which a step may have something to say first."""
+
+
 class CompiledPlan(NamedTuple):
     """What a sample goes through.
 
@@ -69,11 +73,9 @@ class RecipePlanner:
     ----------
     core : CompiledRecipe or None
         None where a step has no plain form.
-    gives_up : bool
-        Whether only Python could plan any of the samples that the last call was to make: it is not worth another try.
     """
 
-    gives_up = False
+    _calls_in_vain = 0
 
     def __init__(self, placed: Sequence[PlacedStep], *, fused: bool) -> None:
         self._placed = placed
@@ -118,9 +120,41 @@ class RecipePlanner:
                 break
             for request in requests:
                 self.supply(request)
-        made = rows.made
-        self.gives_up = rows.unplanned == len(made)
-        return made
+        self._count(rows)
+        return rows.made
+
+    def plan_rows(self, rows: core.SampleRows) -> list[tuple[tuple[int, ...], str] | None]:
+        """Read and plan samples, to be made by :meth:`run_rows` once there are arrays for them.
+
+        Returns
+        -------
+        list of (shape, dtype) or None
+            What each becomes; None for one that has to be run alone.
+        """
+        assert self.core is not None
+        specs, requests = rows.plan(self.core)
+        for _ in range(_MOST_REQUESTS):
+            if not requests:
+                break
+            for request in requests:
+                self.supply(request)
+            specs, requests = rows.plan(self.core)
+        self._count(rows)
+        return specs
+
+    def _count(self, rows: core.SampleRows) -> None:
+        unplanned = rows.unplanned
+        self._calls_in_vain = self._calls_in_vain + 1 if unplanned and unplanned == len(rows.made) else 0
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether only Python could plan any of the samples of the last call."""
+        return self._calls_in_vain > 0
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether so many calls were in vain that another is not worth a try."""
+        return self._calls_in_vain >= _MOST_IN_VAIN
 
     def supply(self, request: tuple[Any, ...]) -> None:
         """Make what the core asks for: weights along an axis, or the operation of a step that moves nothing."""

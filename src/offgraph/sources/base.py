@@ -21,7 +21,7 @@ from offgraph.core.errors import (
 )
 from offgraph.core.machine import Mount, Read
 from offgraph.formats.decoding import DecodedImage, read
-from offgraph.formats.ordinary import MadeOrdinary, OrdinaryFile, make_ordinary, read_ordinary
+from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows, read_ordinary
 from offgraph.plan.compiled import RecipePlanner
 from offgraph.sources.items import Item, ItemColumns, Label
 from offgraph.sources.masks import background, read_mask
@@ -437,34 +437,32 @@ class Source(NotebookView, Sequence[Item]):
             item.mask is not None or item.objects is not None for item in self.items
         )
 
-    def make_rows(
+    def ordinary_rows(
         self,
         indices: Sequence[int],
         planner: RecipePlanner,
         keys: Sequence[tuple[int, int, int]],
-        output: np.ndarray,
         *,
         finite: bool,
         digests: bool = False,
-    ) -> list[MadeOrdinary | None] | None:
-        """Make samples of items that are images alone, each into its row of an array; None for other sources.
+    ) -> OrdinaryRows | None:
+        """Return samples of items that are images alone, to be made in one call; None for other sources.
 
         Parameters
         ----------
         indices : sequence of int
-        planner, keys, output, finite, digests
-            As for `offgraph.formats.ordinary.make_ordinary`, whose result is returned.
+        planner, keys, finite, digests
+            As for `offgraph.formats.ordinary.OrdinaryRows`.
         """
         if not self._has_images_alone:
             return None
         how, items = self.reading, self.items
         columns = isinstance(items, ItemColumns)
         paths = items.paths(indices) if columns else [str(items[index].path) for index in indices]
-        return make_ordinary(
+        return OrdinaryRows(
             planner,
             paths,
             keys,
-            output,
             color=how.color,
             max_pixels=how.max_pixels,
             finite=finite,
