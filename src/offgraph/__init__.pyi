@@ -90,11 +90,14 @@ from offgraph.core.specs import (
     OpenSpec as OpenSpec,
 )
 from offgraph.steps.kinds import (
+    ColorStep as ColorStep,
     FilterStep as FilterStep,
     GeometricStep as GeometricStep,
+    NoiseStep as NoiseStep,
     PointwiseStep as PointwiseStep,
     ResampledStep as ResampledStep,
     ResultStep as ResultStep,
+    StatisticsStep as StatisticsStep,
 )
 from offgraph.steps.base import Step as Step
 from offgraph.targets.base import Target as Target

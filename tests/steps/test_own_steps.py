@@ -302,6 +302,29 @@ def of_range(**methods: Any) -> type[og.Step]:
     )
 
 
+def test_a_color_step_has_all_channels_and_each_frame():
+    """Whatever the order of the axes; `channel` is the number of the frame; what it gives may not be its input."""
+    step = made(
+        og.ColorStep,
+        reference=lambda self, ndi, image, params, channel=0: image[..., ::-1] + image.dtype.type(channel),
+    )
+    image = np.random.default_rng(0).integers(0, 9, (4, 5, 3, 2), np.uint8)
+    expected = image[..., ::-1, :] + np.arange(2, dtype=np.uint8)
+    for axes in ("YXCT", "TCYX", "CYTX", "YTCX"):
+        given = image.transpose(["YXCT".index(name) for name in axes])
+        out = og.Compose([step])(image=given, axes=axes).image
+        np.testing.assert_array_equal(out, expected.transpose(["YXCT".index(name) for name in axes]))
+    same = made(og.NoiseStep, reference=lambda self, ndi, image, params, channel=0: image)
+    out = og.Compose([same])(image=image[..., 0]).image
+    assert not np.shares_memory(out, image) and (out == image[..., 0]).all()
+    wrong = made(og.ColorStep, reference=lambda self, ndi, image, params, channel=0: image / 2)
+    with pytest.raises(og.StepError, match=r"made .*float64.*output_spec promised.*uint8"):
+        og.Compose([wrong])(image=image[..., 0])
+    flat = made(og.ColorStep, reference=lambda self, ndi, image, params, channel=0: image[..., 0])
+    with pytest.raises(og.StepError, match=r"gives an array of shape \(4, 5\), expected \(4, 5, C\)"):
+        og.Compose([flat])(image=image[..., 0])
+
+
 def test_the_check_says_where_values_are_read_from():
     """A range read from the step is a pair; a parameter without a range is not in params; floats have no iinfo."""
     scale = of_range(

@@ -289,6 +289,11 @@ class ImageStep(Step):
             self.reference(ndimage, np.ascontiguousarray(frame), params, number)
             for number, frame in enumerate(frames)
         ]
+        if made[0].ndim != frames.ndim - 1:
+            raise ValueError(
+                f"reference gives an array of shape {made[0].shape}, expected "
+                f"({', '.join(map(str, frames.shape[1:-1]))}, C), channels last"
+            )
         out = np.stack(made) if "T" in order else made[0]
         if "C" not in after.axes:
             out, order = out[..., 0], order[:-1]

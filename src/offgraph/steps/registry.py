@@ -32,8 +32,8 @@ def register(cls: _S) -> _S:
     Parameters
     ----------
     cls : type
-        A class derived from `GeometricStep`, `ResampledStep`, `FilterStep`, `PointwiseStep` or `ResultStep`. Its
-        annotated fields are its parameters, its docstring describes them, `reference` is its definition.
+        A class derived from `GeometricStep`, `ResampledStep`, `FilterStep`, `PointwiseStep`, `ColorStep`, `StatisticsStep`,
+        `NoiseStep` or `ResultStep`. Its annotated fields are its parameters, its docstring describes them, `reference` is its definition.
 
     Returns
     -------
@@ -67,8 +67,8 @@ def register(cls: _S) -> _S:
     name = cls.__name__
     if cls.kind not in KINDS:
         raise StepError(
-            f"{name}: derive it from GeometricStep, ResampledStep, FilterStep, PointwiseStep or ResultStep, "
-            "which say what happens to masks"
+            f"{name}: derive it from GeometricStep, ResampledStep, FilterStep, PointwiseStep, ColorStep, StatisticsStep, "
+            "NoiseStep or ResultStep, which say what happens to masks"
         )
     there = STEPS.get(name)
     if name == "Augment" or (there is not None and _home(there) != _home(cls)):
