@@ -42,11 +42,11 @@ def as_dtype(values: np.ndarray, dtype: np.dtype[Any], top: float | None) -> np.
     """
     if top is not None:
         values = np.clip(values, 0, top, out=values)
-    if dtype.kind in "ui":
+    if dtype.kind in "ui" and np.iinfo(dtype).max > 2**53:
+        return limited(values, dtype)  # float64 rounds the largest values up, beyond the dtype
+    if dtype.kind in "uib":
         values = np.rint(values, out=values)
-        if np.iinfo(dtype).max > 2**53:  # float64 rounds the largest values up, beyond the dtype
-            return np.where(values >= 2.0 ** np.iinfo(dtype).bits, np.iinfo(dtype).max, values).astype(dtype)
-    return np.rint(values).astype(dtype) if dtype.kind == "b" else values.astype(dtype)
+    return values.astype(dtype)
 
 
 def limited(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

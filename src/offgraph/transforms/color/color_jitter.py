@@ -13,7 +13,7 @@ from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
 from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
-from offgraph.transforms.color._hsv import hexcone, luma, of_hexcone
+from offgraph.transforms.color._hsv import blocks, hexcone, luma, of_hexcone
 
 __all__ = ["ColorJitter"]
 
@@ -98,19 +98,24 @@ class ColorJitter(ColorStep):
         """Torchvision's formulas, one after the other."""
         top = held_range(image.dtype.name, self.range)
         number = working_dtype(image.dtype)
-        values = np.clip(image.astype(number), 0, top)
-        for part in params["order"]:
-            amount = number(params[part])
-            if part == "brightness":
-                values = values * amount
-            elif part == "contrast":
+        values = np.clip(image.reshape(-1, 3).astype(number), 0, top)
+        for name in params["order"]:
+            amount, mean = number(params[name]), number(0)
+            if name == "contrast":
                 mean = number(luma(values).mean(dtype=np.float64))
-                values = (values - mean) * amount + mean
-            elif part == "saturation":
-                grey = luma(values)[..., np.newaxis]
-                values = (values - grey) * amount + grey
-            else:
-                hue, chroma, value = hexcone(values)
-                values = of_hexcone(hue + amount / 60, chroma, value)
-            values = np.clip(values, 0, top)
-        return as_dtype(values, image.dtype, top)
+            for part in blocks(len(values)):
+                values[part] = np.clip(_changed(values[part], name, amount, mean), 0, top)
+        return as_dtype(values, image.dtype, top).reshape(image.shape)
+
+
+def _changed(values: np.ndarray, name: str, amount: Any, mean: Any) -> np.ndarray:
+    """One part, of pixels in a line."""
+    if name == "brightness":
+        return values * amount
+    if name == "contrast":
+        return (values - mean) * amount + mean
+    if name == "saturation":
+        grey = luma(values)[..., np.newaxis]
+        return (values - grey) * amount + grey
+    hue, chroma, value = hexcone(values)
+    return of_hexcone(hue + amount / 60, chroma, value)

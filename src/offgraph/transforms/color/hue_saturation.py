@@ -11,7 +11,7 @@ from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
 from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
-from offgraph.transforms.color._hsv import hexcone, of_hexcone
+from offgraph.transforms.color._hsv import blocks, hexcone, of_hexcone
 
 __all__ = ["HueSaturation"]
 
@@ -67,10 +67,12 @@ class HueSaturation(ColorStep):
         """HSV and back, with chroma = saturation * value."""
         top = held_range(image.dtype.name, self.range)
         number = working_dtype(image.dtype)
-        hue, chroma, value = hexcone(np.clip(image.astype(number), 0, top))
-        brighter = np.minimum(value * number(params["value"]), number(top))
-        stronger = np.minimum(
-            chroma / np.where(value > 0, value, 1) * number(params["saturation"]), number(1)
-        )
-        turned = hue + number(params["hue"]) / 60
-        return as_dtype(of_hexcone(turned, stronger * brighter, brighter), image.dtype, top)
+        pixels, out = image.reshape(-1, 3), np.empty((image.size // 3, 3), image.dtype)
+        for part in blocks(len(pixels)):
+            hue, chroma, value = hexcone(np.clip(pixels[part].astype(number), 0, top))
+            brighter = np.minimum(value * number(params["value"]), number(top))
+            saturation = chroma / np.where(value > 0, value, 1) * number(params["saturation"])
+            stronger = np.minimum(saturation, number(1)) * brighter
+            turned = hue + number(params["hue"]) / 60
+            out[part] = as_dtype(of_hexcone(turned, stronger, brighter), image.dtype, top)
+        return out.reshape(image.shape)
