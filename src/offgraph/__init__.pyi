@@ -200,9 +200,11 @@ from offgraph.transforms.structure import (
     Identity as Identity,
     Lambda as Lambda,
     OneOf as OneOf,
+    RandAugment as RandAugment,
     RandomOrder as RandomOrder,
     Sequence as Sequence,
     SomeOf as SomeOf,
+    TrivialAugment as TrivialAugment,
 )
 
 __version__: str

@@ -16,6 +16,7 @@ from offgraph.steps.base import Step, field_names
 from offgraph.steps.description import documentation
 from offgraph.steps.kinds import GeometricStep, ImageStep, PointwiseStep, ResultStep
 from offgraph.steps.registry import KINDS
+from offgraph.steps.structure import StructureStep
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
@@ -166,6 +167,11 @@ def _defined(step: Step, image: Image, params: dict[str, Any]) -> np.ndarray:
     """The step's definition, channel by channel."""
     from scipy import ndimage
 
+    if isinstance(step, StructureStep):
+        for part, values in step.parts(params):
+            axes = part.output_spec(image.spec, values).axes
+            image = Image(_defined(part, image, values), axes)
+        return image.array
     module: Any = np if isinstance(step, PointwiseStep) else ndimage
     place = image.axes.find("C")
     if isinstance(step, ImageStep):

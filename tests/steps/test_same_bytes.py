@@ -77,15 +77,17 @@ REFUSED = {
             "PlanckianJitter",
             "PoissonNoise",
             "Posterize",
+            "RandAugment",
             "SaltAndPepper",
             "Solarize",
             "Speckle",
+            "TrivialAugment",
         ),
     ),
     "needs red, green and blue": ("ColorJitter", "HueSaturation", "ISONoise", "PlanckianJitter"),
     "takes 1 or 3 channels": ("ToGrey", "ToRGB"),
     "would fill every channel": ("ChannelDrop",),
-    "takes uint8 or uint16": ("CLAHE", "Equalize"),
+    "takes uint8 or uint16": ("CLAHE", "Equalize", "RandAugment", "TrivialAugment"),
     "JPEG takes uint8 of 1 or 3 channels": ("JpegCompression",),
 }
 """What a step says of images that it does not take, by its name: nothing else may be left out here."""

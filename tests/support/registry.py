@@ -24,6 +24,7 @@ from scipy import ndimage as scipy_ndimage
 import offgraph as og
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import ImageStep, ResultStep
+from offgraph.steps.structure import StructureStep
 from offgraph.targets.base import Target
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
@@ -122,6 +123,10 @@ def expected(step: Step, image: Image, params: dict[str, Any]) -> np.ndarray:
         return step.reference(scipy_ndimage, image.array[..., np.newaxis], params)
     if isinstance(step, ResultStep):
         return step.reference(scipy_ndimage, image.array, params)
+    if isinstance(step, StructureStep):
+        for part, values in step.parts(params):
+            image = Image(expected(part, image, values), part.output_spec(image.spec, values).axes)
+        return image.array
     if isinstance(step, ImageStep):
         place = image.axes.find("C")
         lined = np.moveaxis(image.array, place, -1) if place >= 0 else image.array[..., np.newaxis]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from offgraph.core.random import Draw
-from offgraph.steps.parameters import Parsed, whole
+from offgraph.steps.parameters import Parsed, WholeNumber, whole
 
 __all__ = ["CountOrRange", "CountRange", "QuarterTurns", "SideLengths", "drawn_count"]
 
@@ -73,3 +73,7 @@ CountOrRange = Annotated[int | tuple[int, int], CountRange(1)]
 """A whole number from 1, or a pair (low, high) to draw one from."""
 PartCount = Annotated[int | tuple[int, int], CountRange(0, 1000)]
 """How many of some steps, fixed or a range."""
+Changes = Annotated[int | tuple[int, int], CountRange(1, 14)]
+"""How many of the changes of a policy, fixed or a range."""
+Magnitude = Annotated[int, WholeNumber(1, 30)]
+"""The strength of a policy, of 30."""

@@ -44,6 +44,7 @@ __all__ = [
     "Shift",
     "Size",
     "Whole",
+    "WholeNumber",
     "along_axes",
     "in_pixels",
     "is_range",
@@ -373,7 +374,15 @@ class _Extent(_Shift):
 
 
 @dataclass(frozen=True)
-class _Whole(Parsed):
+class WholeNumber(Parsed):
+    """A whole number.
+
+    Parameters
+    ----------
+    at_least, at_most : int, optional
+        What is taken.
+    """
+
     at_least: int | None = None
     at_most: int | None = None
 
@@ -537,13 +546,13 @@ Extent = Annotated[
 Padding = Annotated[int | str | tuple[int | tuple[int, int], ...], _Padding()]
 """Pixels on every side, or for each spatial axis; parsed to (before, after) for each."""
 Matrix = Annotated[tuple[tuple[float, ...], ...], _Matrix()]
-Whole = Annotated[int, _Whole()]
+Whole = Annotated[int, WholeNumber()]
 """A whole number."""
-Natural = Annotated[int, _Whole(at_least=0)]
-Count = Annotated[int, _Whole(at_least=1)]
-AxisCount = Annotated[int | PerAxis, OrPerAxis(_Whole(at_least=1), "a whole number")]
+Natural = Annotated[int, WholeNumber(at_least=0)]
+Count = Annotated[int, WholeNumber(at_least=1)]
+AxisCount = Annotated[int | PerAxis, OrPerAxis(WholeNumber(at_least=1), "a whole number")]
 """A whole number from 1 for all spatial axes, or one for each by its name."""
-Order = Annotated[int, _Whole(at_least=0, at_most=5)]
+Order = Annotated[int, WholeNumber(at_least=0, at_most=5)]
 """Spline order: 0 nearest, 1 linear, 2 to 5 smoother."""
 Size = Annotated[int | tuple[int | None, ...], _Size("None")]
 """One length for all spatial axes, or (H, W) or (D, H, W); all but one None keeps the aspect."""

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-import numpy as np
-
 from offgraph.core.errors import StepError
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, OpenSpec, SpecT, spec_of
@@ -22,7 +20,15 @@ from offgraph.steps.description import STEP_SCHEMA
 from offgraph.steps.ops import Op
 from offgraph.steps.parameters import Parsed
 
-__all__ = ["Steps", "StructureStep", "check_input", "either", "open_spec_after", "with_members"]
+__all__ = [
+    "Steps",
+    "StructureStep",
+    "check_input",
+    "either",
+    "member_spec_after",
+    "open_spec_after",
+    "with_members",
+]
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class _Steps(Parsed):
         return {"type": "array", "items": STEP_SCHEMA, "minItems": 1}
 
 
-Steps = Annotated[tuple[Step, ...], _Steps()]
+Steps = Annotated[Sequence[Step], _Steps()]
 """One step or more, each with its own parameters."""
 
 
@@ -55,7 +61,7 @@ def with_members(step: Step) -> Iterator[Step]:
 
 
 class StructureStep(Step):
-    """A step that applies other steps."""
+    """A step that applies other steps: its definition is theirs, one after the other."""
 
     kind = "structure"
 
@@ -86,7 +92,7 @@ class StructureStep(Step):
         Parameters
         ----------
         order : iterable of int
-            Positions among `members`, from 0.
+            Positions among `members`, from 0; a step that comes again draws anew.
         draw : Draw
             Of the structure step.
         spec : ArraySpec
@@ -96,8 +102,12 @@ class StructureStep(Step):
         """
         parts = []
         addresses = self._addresses(draw.address)
+        before: Counter[int] = Counter()
         for place in order:
-            step, address = self.members[place], addresses[place]
+            step = self.members[place]
+            again = f"/{before[place]}" if before[place] else ""
+            address = addresses[place] + again
+            before[place] += 1
             with _named(step):
                 check_input(step, spec)
                 if not chosen and step.p < 1 and not draw.at(f"p of {address}").chance(step.p):
@@ -137,12 +147,6 @@ class StructureStep(Step):
                 ops += step.operations(values, spec)
                 spec = step.output_spec(spec, values)
         return tuple(ops)
-
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """The definitions of the steps that are applied, one after the other."""
-        for step, values in self.parts(params):
-            image = np.ascontiguousarray(step.reference(ndi, image, values, channel))
-        return image
 
 
 @contextmanager
@@ -194,6 +198,12 @@ def open_spec_after(step: Step, before: OpenSpec, *, chosen: bool = False) -> Op
             "a step that changes the dtype needs p=1"
         )
     return either(before, after)
+
+
+def member_spec_after(step: Step, before: OpenSpec, *, chosen: bool = False) -> OpenSpec:
+    """Return the same of a step inside another, whose name an error has."""
+    with _named(step):
+        return open_spec_after(step, before, chosen=chosen)
 
 
 def either(*specs: OpenSpec) -> OpenSpec:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from offgraph.core.specs import OpenSpec
 from offgraph.steps.base import Step
-from offgraph.steps.structure import either, open_spec_after
+from offgraph.steps.structure import either, member_spec_after
 
 __all__ = ["after_any_order"]
 
@@ -35,10 +35,10 @@ def after_any_order(steps: Sequence[Step], spec: OpenSpec, *, chosen: bool, all_
         for order in itertools.permutations(steps):
             ends.append(spec)
             for each in order:
-                ends[-1] = open_spec_after(each, ends[-1], chosen=chosen)
+                ends[-1] = member_spec_after(each, ends[-1], chosen=chosen)
         return either(*ends)
     while True:
-        after = either(spec, *(open_spec_after(each, spec, chosen=chosen) for each in steps))
+        after = either(spec, *(member_spec_after(each, spec, chosen=chosen) for each in steps))
         if after == spec:
             return after
         spec = after

@@ -7,7 +7,7 @@ from typing import Any
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.steps.declaration import step
-from offgraph.steps.structure import Steps, StructureStep, either, open_spec_after
+from offgraph.steps.structure import Steps, StructureStep, either, member_spec_after
 from offgraph.transforms.structure._choice import choose
 
 __all__ = ["OneOf"]
@@ -45,7 +45,7 @@ class OneOf(StructureStep):
     @property
     def members(self) -> tuple[Any, ...]:
         """All of them."""
-        return self.steps
+        return tuple(self.steps)
 
     @property
     def _possible(self) -> list[Any]:
@@ -64,4 +64,4 @@ class OneOf(StructureStep):
 
     def open_spec(self, spec: OpenSpec) -> OpenSpec:
         """What all of the steps would leave."""
-        return either(*(open_spec_after(each, spec, chosen=True) for each in self._possible))
+        return either(*(member_spec_after(each, spec, chosen=True) for each in self._possible))

@@ -39,7 +39,7 @@ class RandomOrder(StructureStep):
     @property
     def members(self) -> tuple[Any, ...]:
         """All of them."""
-        return self.steps
+        return tuple(self.steps)
 
     @property
     def varies(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.steps.declaration import step
-from offgraph.steps.structure import Steps, StructureStep, open_spec_after
+from offgraph.steps.structure import Steps, StructureStep, member_spec_after
 
 __all__ = ["Sequence"]
 
@@ -40,7 +40,7 @@ class Sequence(StructureStep):
     @property
     def members(self) -> tuple[Any, ...]:
         """All of them."""
-        return self.steps
+        return tuple(self.steps)
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw each step's values, and whether it applies."""
@@ -49,5 +49,5 @@ class Sequence(StructureStep):
     def open_spec(self, spec: OpenSpec) -> OpenSpec:
         """What the last step leaves."""
         for each in self.steps:
-            spec = open_spec_after(each, spec)
+            spec = member_spec_after(each, spec)
         return spec

@@ -9,7 +9,7 @@ from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.steps.base import varies
 from offgraph.steps.counts import PartCount, drawn_count
 from offgraph.steps.declaration import step
-from offgraph.steps.structure import Steps, StructureStep, either, open_spec_after
+from offgraph.steps.structure import Steps, StructureStep, either, member_spec_after
 from offgraph.transforms.structure._choice import choose
 from offgraph.transforms.structure._order import after_any_order
 
@@ -57,7 +57,7 @@ class SomeOf(StructureStep):
     @property
     def members(self) -> tuple[Any, ...]:
         """All of them."""
-        return self.steps
+        return tuple(self.steps)
 
     @property
     def _counts(self) -> tuple[int, int]:
@@ -98,5 +98,5 @@ class SomeOf(StructureStep):
         if self.shuffle:
             return after_any_order(possible, spec, chosen=True, all_of_them=True)
         for each in possible:
-            spec = open_spec_after(each, spec, chosen=True)
+            spec = member_spec_after(each, spec, chosen=True)
         return either(spec)
