@@ -33,10 +33,10 @@ __all__ = ["Batching", "Pass"]
 Piece = tuple[int, Sequence[int], list[Row] | None]
 """The epoch in the addresses of samples, their numbers, and the rows of a batch that their images may be written into."""
 
-_MOST_IN_PIECE = 16
+_MOST_IN_PIECE = 32
 _LAST_PIECES = 4
 """Samples in a piece at the end of a pass, where threads would wait for the one with the largest piece."""
-_PIECE_BYTES = 16 << 20
+_PIECE_BYTES = 24 << 20
 """Images that take more are pieces of their own, so that a pass can be ended between them."""
 _CHUNK = 4096
 """Places whose numbers are found at a time."""
@@ -231,7 +231,7 @@ class Pass:
         length = max(1, min(-(-size // self.batching.threads), fit, _MOST_IN_PIECE))
         left = self._last - self.begin.images
         for epochs, numbers in self._addresses(size):
-            if left <= 2 * self.batching.threads * length:
+            if self.batching.threads > 1 and left <= 2 * self.batching.threads * length:
                 length = min(length, _LAST_PIECES)
             left -= len(numbers)
             batch = BatchRows(self.buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
