@@ -157,6 +157,8 @@ def test_there_are_cases_of_every_step():
         "Scale",
         "Shift",
         "ShiftScaleRotate",
+        "Orientation",
+        "Spacing",
         "ThinPlateSpline",
         "Transpose",
         "TrivialAugment",

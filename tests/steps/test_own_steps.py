@@ -224,6 +224,8 @@ def test_every_step_of_offgraph_keeps_the_contract(name):
     if isinstance(step, og.ResultStep):
         labels = np.random.default_rng(2).integers(0, 4, (9, 12)).astype(np.uint8)
         images = [np.random.default_rng(2).random((9, 12), np.float32)] if name == "Threshold" else [labels]
+    elif 2 not in step.dimensions:
+        images = [og.Image(np.random.default_rng(2).integers(0, 256, (5, 6, 7)).astype(np.uint8), "ZYX")]
     else:
         images = [og.Image(IMAGE)]
         images += [image for image in [og.Image(IMAGE[..., 0].astype(np.float32))] if is_taken(step, image)]

@@ -12,7 +12,18 @@ from scipy import ndimage
 import offgraph as og
 from offgraph.geometry import Frame
 
-WHOLE = ("CenterCrop", "CropToAspect", "D4", "Flip", "Pad", "PadTo", "RandomCrop", "Rotate90", "Transpose")
+WHOLE = (
+    "CenterCrop",
+    "CropToAspect",
+    "D4",
+    "Flip",
+    "Orientation",
+    "Pad",
+    "PadTo",
+    "RandomCrop",
+    "Rotate90",
+    "Transpose",
+)
 """Steps that only move whole pixels."""
 CONSTANT = st.just("constant")
 MODES = st.sampled_from(["constant", "nearest", "reflect", "mirror", "grid-wrap"])
@@ -41,6 +52,7 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
         "GridDistortion": st.builds(og.GridDistortion, st.sampled_from([0.2, 0.4]), cells=st.integers(2, 5), **rule),
         "LensDistortion": st.builds(og.LensDistortion, st.floats(-0.2, 0.3), **rule),
         "LetterBox": st.builds(og.LetterBox, st.sampled_from([70, (60,) * (n - 1) + (80,)]), st.sampled_from(["centre", "random"])),
+        "Orientation": st.builds(og.Orientation, st.sampled_from(["SAR", "LIP"]), st.sampled_from(["SAR", "RPI"])),
         "Pad": st.builds(og.Pad, st.integers(0, 5), **rule),
         "PadTo": st.builds(og.PadTo, multiple=st.sampled_from([8, 15]), position=st.sampled_from(["centre", "random"]), **rule),
         "Perspective": st.builds(og.Perspective, st.sampled_from([0.05, 0.12]), inwards=st.booleans(), **rule),
@@ -59,6 +71,7 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
         "ShiftScaleRotate": st.builds(
             og.ShiftScaleRotate, st.tuples(*[st.floats(-3, 3)] * n), scale=st.floats(0.85, 1.2), rotate=st.floats(-20, 20), **rule
         ),
+        "Spacing": st.builds(og.Spacing, st.sampled_from([1.0, 1.25]), st.just(1.1)),
         "ThinPlateSpline": st.builds(og.ThinPlateSpline, st.sampled_from(["2%", "3%"]), points=st.integers(2, 4), **rule),
         "Transpose": st.builds(og.Transpose, **plane),
         "Zoom": st.builds(

@@ -18,6 +18,7 @@ from offgraph.core.axes import SPATIAL
 __all__ = [
     "AxisCount",
     "AxisRange",
+    "AxisSize",
     "Count",
     "CropSize",
     "Extent",
@@ -552,6 +553,8 @@ Natural = Annotated[int, WholeNumber(at_least=0)]
 Count = Annotated[int, WholeNumber(at_least=1)]
 AxisCount = Annotated[int | PerAxis, OrPerAxis(WholeNumber(at_least=1), "a whole number")]
 """A whole number from 1 for all spatial axes, or one for each by its name."""
+AxisSize = Annotated[float | PerAxis, OrPerAxis(_Number(above=0), "a number above 0")]
+"""A number above 0 for all spatial axes, or one for each by its name."""
 Order = Annotated[int, WholeNumber(at_least=0, at_most=5)]
 """Spline order: 0 nearest, 1 linear, 2 to 5 smoother."""
 Size = Annotated[int | tuple[int | None, ...], _Size("None")]

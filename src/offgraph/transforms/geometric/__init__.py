@@ -9,6 +9,7 @@ from offgraph.transforms.geometric.flip import Flip
 from offgraph.transforms.geometric.grid_distortion import GridDistortion
 from offgraph.transforms.geometric.lens_distortion import LensDistortion
 from offgraph.transforms.geometric.letter_box import LetterBox
+from offgraph.transforms.geometric.orientation import Orientation
 from offgraph.transforms.geometric.pad import Pad
 from offgraph.transforms.geometric.pad_to import PadTo
 from offgraph.transforms.geometric.perspective import Perspective
@@ -22,6 +23,7 @@ from offgraph.transforms.geometric.rotate90 import Rotate90
 from offgraph.transforms.geometric.scale import Scale
 from offgraph.transforms.geometric.shift import Shift
 from offgraph.transforms.geometric.shift_scale_rotate import ShiftScaleRotate
+from offgraph.transforms.geometric.spacing import Spacing
 from offgraph.transforms.geometric.thin_plate_spline import ThinPlateSpline
 from offgraph.transforms.geometric.transpose import Transpose
 from offgraph.transforms.geometric.zoom import Zoom
@@ -36,6 +38,7 @@ __all__ = [
     "GridDistortion",
     "LensDistortion",
     "LetterBox",
+    "Orientation",
     "Pad",
     "PadTo",
     "Perspective",
@@ -49,6 +52,7 @@ __all__ = [
     "Scale",
     "Shift",
     "ShiftScaleRotate",
+    "Spacing",
     "ThinPlateSpline",
     "Transpose",
     "Zoom",
