@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,17 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def pytest_configure() -> None:
     """Compile the package once: where PYTHONDONTWRITEBYTECODE is set, each program that a test starts would do it anew."""
     compileall.compile_dir(Path(offgraph.__file__).parent, quiet=2)
+
+
+def pytest_collection() -> None:
+    """Collect garbage when all tests are known: they live to the end, and searching them over and over takes seconds."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
