@@ -34,3 +34,13 @@ def test_what_is_drawn():
 def test_half_of_the_pixels_at_each_end():
     with pytest.raises(og.StepError, match="expected percent at each end, below 50"):
         og.AutoContrast((1, 50))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("cutoff", [0, 3, 40])
+def test_levels_that_are_counted_give_what_sorted_values_give(dtype, cutoff):
+    """Wider integers are sorted."""
+    image = np.clip(RNG.normal(120, 60, (30, 41, 2)), 0, 250).astype(dtype)
+    step = og.AutoContrast(cutoff, range=200)
+    wide = og.Compose([step])(image=image.astype(np.uint32), axes="YXC").image
+    np.testing.assert_array_equal(og.Compose([step])(image=image, axes="YXC").image, wide)

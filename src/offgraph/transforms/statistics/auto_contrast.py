@@ -53,16 +53,31 @@ class AutoContrast(StatisticsStep):
         return spec
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """Pillow's formula, channel by channel."""
+        """Pillow's formula, channel by channel; of 8- and 16-bit images for every level, which is then looked up."""
         top = held_range(image.dtype.name, self.range)
         out = np.empty_like(image)
         for place in range(image.shape[-1]):
-            values = np.clip(image[..., place].astype(np.float64), 0, top)
-            cut = int(values.size * params["cutoff"] // 100)
+            plane = np.ascontiguousarray(image[..., place])
+            cut = int(plane.size * params["cutoff"] // 100)
+            if image.dtype.kind == "u" and image.dtype.itemsize <= 2:
+                levels = np.arange(np.iinfo(image.dtype).max + 1.0)
+                below = np.cumsum(np.bincount(plane.ravel(), minlength=len(levels)))
+                # Of all pixels in order, the one with `cut` before it and the one with `cut` after it.
+                low, high = levels[np.searchsorted(below, (cut, plane.size - 1 - cut), side="right")]
+                out[..., place] = np.trunc(_stretched(levels, low, high, top)).astype(image.dtype)[plane]
+                continue
+            values = plane.astype(np.float64)
             ends = np.partition(values, (cut, values.size - 1 - cut), axis=None)
-            low, high = float(ends[cut]), float(ends[values.size - 1 - cut])
-            if high > low:
-                scale = top / (high - low)
-                values = np.clip(values * scale + -low * scale, 0, top)
+            values = _stretched(values, ends[cut], ends[values.size - 1 - cut], top)
             out[..., place] = np.trunc(values) if image.dtype.kind in "ui" else values
         return out
+
+
+def _stretched(values: np.ndarray, low: float, high: float, top: float) -> np.ndarray:
+    """What becomes of values whose ends are to be 0 and `top`."""
+    values = np.clip(values, 0, top)
+    low, high = min(max(float(low), 0.0), top), min(max(float(high), 0.0), top)
+    if high > low:
+        scale = top / (high - low)
+        values = np.clip(values * scale + -low * scale, 0, top)
+    return values
