@@ -1,7 +1,8 @@
 //! An image file in memory, ready to be decoded.
 
 use crate::Refused;
-use crate::jpeg::{self, Decoder, Header, Window};
+use crate::jpeg::{self, Decoder, Window};
+use crate::png;
 use offgraph_kernels::memory;
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -14,6 +15,22 @@ const PART: usize = 16 << 20;
 thread_local! {
     /// A thread keeps its tables and workspaces from one file to the next.
     static DECODER: RefCell<Decoder> = RefCell::default();
+    static PNG_DECODER: RefCell<png::Decoder> = RefCell::default();
+}
+
+/// A file format that is decoded here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG.
+    Jpeg,
+    /// PNG of 8 bits.
+    Png,
+}
+
+#[derive(Debug)]
+enum Header {
+    Jpeg(jpeg::Header),
+    Png(png::Header),
 }
 
 /// The contents of a file that is decoded here, as far as its header tells.
@@ -41,9 +58,27 @@ impl ImageFile {
     ///
     /// [`Refused`] if the file is not decoded here.
     pub fn new(data: Vec<u8>) -> Result<Self, Refused> {
+        if data.starts_with(&png::SIGNATURE) {
+            let header = png::read_header(&data)?;
+            if header.depth != 8 || !matches!(header.channels, 1 | 3) {
+                return Err(Refused("it has more than 8 bits, or an alpha channel"));
+            }
+            if !header.is_plausible(data.len()) {
+                return Err(Refused("it is too short for its pixels"));
+            }
+            return Ok(Self { data, header: Header::Png(header), orientation: 1 });
+        }
         let header = jpeg::read_header(&data)?;
         let orientation = header.orientation;
-        Ok(Self { data, header, orientation })
+        Ok(Self { data, header: Header::Jpeg(header), orientation })
+    }
+
+    /// Its format.
+    pub fn format(&self) -> Format {
+        match self.header {
+            Header::Jpeg(_) => Format::Jpeg,
+            Header::Png(_) => Format::Png,
+        }
     }
 
     /// The contents.
@@ -53,12 +88,18 @@ impl ImageFile {
 
     /// Rows and columns as stored.
     pub fn size(&self) -> (usize, usize) {
-        (self.header.height, self.header.width)
+        match &self.header {
+            Header::Jpeg(header) => (header.height, header.width),
+            Header::Png(header) => (header.height, header.width),
+        }
     }
 
     /// 1 for grey, 3 for RGB.
     pub fn channels(&self) -> usize {
-        self.header.sampling.channels()
+        match &self.header {
+            Header::Jpeg(header) => header.sampling.channels(),
+            Header::Png(header) => header.channels,
+        }
     }
 
     /// EXIF orientation, 1 to 8.
@@ -70,11 +111,52 @@ impl ImageFile {
     ///
     /// # Errors
     ///
-    /// As for [`Decoder::decode_window`].
+    /// As for [`Decoder::decode_window`] and [`png::Decoder::decode`].
     pub fn decode(&self, window: Window, out: &mut [u8]) -> Result<(), Refused> {
-        let window = (window != Window::whole(&self.header)).then_some(window);
-        decode_jpeg(&self.data, window, out)
+        match &self.header {
+            Header::Jpeg(header) => {
+                let window = (window != Window::whole(header)).then_some(window);
+                decode_jpeg(&self.data, window, out)
+            }
+            Header::Png(header) => {
+                PNG_DECODER.with_borrow_mut(|decoder| decoder.decode(&self.data, header, &window, out))
+            }
+        }
     }
+}
+
+/// Pixels to be filled, of an array (height, width, channels) in C order.
+#[derive(Debug)]
+pub enum Samples<'a> {
+    /// Of 8 bits.
+    U8(&'a mut [u8]),
+    /// Of 16 bits.
+    U16(&'a mut [u16]),
+}
+
+/// Decode a PNG whose shape, (height, width, channels), and depth are known, with the decoder of this thread.
+///
+/// # Errors
+///
+/// [`Refused`] if the file is not decoded here, or holds another image; `out` may have been written to.
+pub fn decode_png(data: &[u8], shape: [usize; 3], out: Samples<'_>) -> Result<(), Refused> {
+    let header = png::read_header(data)?;
+    let depth = if matches!(out, Samples::U8(_)) { 8 } else { 16 };
+    if [header.height, header.width, header.channels] != shape || header.depth != depth {
+        return Err(Refused("it holds another image"));
+    }
+    let window = Window { rows: 0..header.height, columns: 0..header.width };
+    PNG_DECODER.with_borrow_mut(|decoder| match out {
+        Samples::U8(out) => decoder.decode(data, &header, &window, out),
+        Samples::U16(out) => {
+            let mut bytes = memory::zeros(2 * out.len());
+            decoder.decode(data, &header, &window, &mut bytes)?;
+            for (sample, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+                *sample = u16::from_be_bytes(*bytes);
+            }
+            Ok(())
+        }
+    })
 }
 
 /// Decode a JPEG, or a window of it, with the decoder of this thread; as [`Decoder::decode_window`].
@@ -121,4 +203,37 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(not(unix))]
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::png::tests::photograph;
+
+    fn png(channels: usize) -> (Vec<u8>, Vec<u8>) {
+        let pixels = photograph(60, 50, channels);
+        (png::encode(&pixels, 60, 50, channels).expect("suits the encoder"), pixels)
+    }
+
+    #[test]
+    fn a_png_is_an_image_file() {
+        for channels in [1, 3] {
+            let (data, pixels) = png(channels);
+            let file = ImageFile::new(data.clone()).expect("ordinary");
+            assert_eq!((file.format(), file.size(), file.channels()), (Format::Png, (60, 50), channels));
+            assert_eq!(file.orientation(), 1);
+            let mut out = vec![0; pixels.len()];
+            assert_eq!(file.decode(Window { rows: 0..60, columns: 0..50 }, &mut out), Ok(()));
+            assert_eq!(out, pixels);
+            out.fill(0);
+            assert_eq!(decode_png(&data, [60, 50, channels], Samples::U8(&mut out)), Ok(()));
+            assert_eq!(out, pixels);
+            assert!(decode_png(&data, [50, 60, channels], Samples::U8(&mut out)).is_err());
+            let mut deep = vec![0; pixels.len()];
+            assert!(decode_png(&data, [60, 50, channels], Samples::U16(&mut deep)).is_err());
+        }
+        for channels in [2, 4] {
+            assert!(ImageFile::new(png(channels).0).is_err(), "alpha");
+        }
+    }
 }

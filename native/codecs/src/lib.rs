@@ -1,4 +1,4 @@
-//! Image files decoded into a caller's memory, whole or in part.
+//! Image files decoded into a caller's memory, whole or in part, and PNGs encoded.
 //!
 //! Only ordinary files are decoded here, and to the bytes that libjpeg-turbo gives. Anything else is [`Refused`]: odd,
 //! damaged and rare files, and whatever libjpeg warns about. The decoders in Python (`offgraph/formats/`) read or
@@ -10,8 +10,9 @@ mod exec;
 mod exif;
 mod file;
 pub mod jpeg;
+pub mod png;
 
-pub use file::{ImageFile, decode_jpeg};
+pub use file::{Format, ImageFile, Samples, decode_jpeg, decode_png};
 
 /// Why a file is not decoded here. It may be sound all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! Bindings: image files read, and decoded into arrays.
 
-use crate::array::Output;
+use crate::array::{Input, Output};
 use crate::call::{catch_memory_error, detached};
-use offgraph_codecs::ImageFile;
+use crate::list::List;
 use offgraph_codecs::jpeg::{self, Window};
-use offgraph_kernels::array::view::ViewMut;
+use offgraph_codecs::png;
+use offgraph_codecs::{Format, ImageFile, Samples, decode_png};
+use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::exec::threads;
 use offgraph_kernels::memory::{self, CollectVec};
 use pyo3::exceptions::PyTypeError;
@@ -45,6 +47,66 @@ pub fn decode_jpeg(
     })
 }
 
+/// Encode an array (height, width) or (height, width, channels) as PNG; `None` if it is not one that is encoded here.
+#[pyfunction]
+pub fn encode_png<'py>(py: Python<'py>, image: Input<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let View::U8(pixels) = image.view() else {
+        return Err(PyTypeError::new_err("images are encoded from arrays of uint8"));
+    };
+    let [height, width, channels] = image_shape(pixels.shape())?;
+    let Some(pixels) = pixels.to_slice() else {
+        return Err(PyTypeError::new_err("images are encoded from arrays in C order"));
+    };
+    let file = detached(py, || Ok(png::encode(pixels, height, width, channels)))?;
+    Ok(file.map(|file| PyBytes::new(py, &file)))
+}
+
+/// Decode PNGs, each into its array (height, width) or (height, width, channels) of uint8 or uint16. Returns for each why
+/// it is not decoded here, or `None`.
+#[pyfunction]
+pub fn decode_pngs<'py>(
+    py: Python<'py>,
+    mut images: List<(Output<'py>, Input<'py>)>,
+) -> PyResult<Vec<Option<&'static str>>> {
+    catch_memory_error(|| {
+        let mut refusals = memory::filled(None, images.len());
+        let mut parts = memory::with_capacity(images.len());
+        for ((output, file), refusal) in images.iter_mut().zip(&mut refusals) {
+            let View::U8(file) = file.view() else {
+                return Err(PyTypeError::new_err("files are arrays of uint8"));
+            };
+            let Some(file) = file.to_slice() else {
+                return Err(PyTypeError::new_err("files are arrays without gaps"));
+            };
+            let (shape, samples) = match output.view_mut() {
+                ViewMut::U8(output) => (image_shape(output.shape())?, output.into_slice().map(Samples::U8)),
+                ViewMut::U16(output) => (image_shape(output.shape())?, output.into_slice().map(Samples::U16)),
+                _ => return Err(PyTypeError::new_err("PNGs are decoded into arrays of uint8 or uint16")),
+            };
+            let Some(samples) = samples else {
+                return Err(PyTypeError::new_err("images are decoded into arrays in C order"));
+            };
+            memory::push(&mut parts, (file, shape, samples, refusal));
+        }
+        detached(py, || {
+            threads::for_each_block(parts, |(file, shape, samples, refusal)| {
+                *refusal = decode_png(file, shape, samples).err().map(|refused| refused.0);
+            });
+            Ok(())
+        })?;
+        Ok(refusals)
+    })
+}
+
+/// Height, width and channels of an array that is an image.
+fn image_shape(shape: &[usize]) -> PyResult<[usize; 3]> {
+    match *shape {
+        [height, width] => Ok([height, width, 1]),
+        [height, width, channels] => Ok([height, width, channels]),
+        _ => Err(PyTypeError::new_err("images are arrays of 2 or 3 axes")),
+    }
+}
+
 /// A file of one of the kinds that are decoded here.
 #[pyclass(frozen, module = "offgraph._native")]
 pub struct EncodedImage(ImageFile);
@@ -62,6 +124,15 @@ impl EncodedImage {
     fn header(&self) -> (usize, usize, usize, u8, usize) {
         let (height, width) = self.0.size();
         (height, width, self.0.channels(), self.0.orientation(), self.0.data().len())
+    }
+
+    /// Name of its format.
+    #[getter]
+    fn format(&self) -> &'static str {
+        match self.0.format() {
+            Format::Jpeg => "JPEG",
+            Format::Png => "PNG",
+        }
     }
 
     /// The contents of the file.

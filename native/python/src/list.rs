@@ -4,7 +4,7 @@ use crate::call::catch_memory_error;
 use offgraph_kernels::memory;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::prelude::*;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 /// The items of a Python sequence.
 pub struct List<T>(Vec<T>);
@@ -37,5 +37,11 @@ impl<T> Deref for List<T> {
 
     fn deref(&self) -> &[T] {
         &self.0
+    }
+}
+
+impl<T> DerefMut for List<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
     }
 }
