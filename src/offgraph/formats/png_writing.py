@@ -1,7 +1,8 @@
-"""PNG written fast: one filter for all rows, in NumPy, and libdeflate at its first level.
+"""PNG written fast: by the native core where its one code suits the image, else in NumPy and by libdeflate.
 
-A photograph of 224² takes 1.1 ms, where Pillow takes 13 ms and chooses a filter for each row; the file is 5 % larger.
-``benches/NOTES.md`` has what was tried.
+A photograph of 224² takes 0.3 ms in the core, where Pillow takes 13 ms and chooses a filter for each row; the file is
+6 % larger. The other way takes 1 ms: one filter for all rows, and libdeflate at its first level. It is taken for 16 bits,
+whose low bytes are noise to a fixed code, and for what repeats. ``benches/NOTES.md`` has what was tried.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import zlib
 from typing import Any
 
 import numpy as np
+
+from offgraph.engine import png
 
 __all__ = ["encode_png_fast"]
 
@@ -39,6 +42,14 @@ def encode_png_fast(array: np.ndarray) -> bytes:
     >>> bool((read(encode_png_fast(array)).array == array).all())
     True
     """
+    if array.dtype == np.uint8:
+        encoded = png.encode(np.ascontiguousarray(array))
+        if encoded is not None:
+            return encoded
+    return _encode_any(array)
+
+
+def _encode_any(array: np.ndarray) -> bytes:
     import imagecodecs
 
     height, width, *rest = array.shape
