@@ -94,7 +94,7 @@ class SampleRows:
     ) -> SampleRows: ...
     @staticmethod
     def of_arrays(
-        arrays: Sequence[tuple[int, int, tuple[int, ...], str, str] | None],
+        arrays: Sequence[tuple[int, int, tuple[int, ...], str, str, int | None] | None],
         keys: Sequence[tuple[int, int, int]],
         is_finite: bool,
     ) -> SampleRows: ...

@@ -69,6 +69,18 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Pillow.fromarray(photo(30, 31, 27)).save(root / "g.png")
     Pillow.fromarray(photo(30, 31, 28)[..., 0].astype(np.uint16) * 257).save(root / "g16.png")
     (root / "h_folder.jpg").mkdir()
+    Pillow.fromarray(photo(30, 31, 29)).quantize(8).save(root / "i_palette.png")
+    Pillow.fromarray(photo(30, 31, 30)).save(root / "i_key.png", transparency=(1, 2, 3))
+    Pillow.fromarray(photo(30, 31, 31)).convert("RGBA").save(root / "i_alpha.png")
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    Pillow.fromarray(photo(30, 31, 32)).save(root / "i_turned.png", exif=exif.tobytes())
+    data = (root / "g.png").read_bytes()
+    (root / "i_cut.png").write_bytes(data[:-300])
+    (root / "i_no_end.png").write_bytes(data[:-12])
+    (root / "i_sum.png").write_bytes(data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
+    Pillow.fromarray(photo(30, 31, 33)[..., 2]).save(root / "j_grey.png", compress_level=0)
+    Pillow.fromarray(photo(71, 53, 34)).save(root / "j_large.png", optimize=True, dpi=(300, 300))
     return root
 
 
@@ -172,7 +184,7 @@ def test_ordinary_files_are_run_together(odd: Path, monkeypatch: pytest.MonkeyPa
     numbers = counted(monkeypatch)
     names = [loader._maker.samples.name(number) for number in range(loader.num_images)]
     list(loader.epoch(0))
-    assert sorted(names[number][0] for number in numbers) == sorted("ddfffggg")
+    assert sorted(names[number][0] for number in numbers) == sorted("ddfffgiiiiiii")
 
 
 @settings(max_examples=60, deadline=None)
@@ -209,6 +221,33 @@ def test_only_what_is_kept_is_decoded_and_it_is_the_same(
     whole = og.imread(folder / "1.jpg")
     (batch,) = make(threads=1).epoch(0)
     replayed = og.Compose(steps).replay(batch.records[0], image=whole, axes="YX" if grey else None)
+    assert np.array_equal(replayed.image, batch.image[0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(9, 70), st.integers(9, 70)),
+    grey=st.booleans(),
+    level=st.integers(0, 9),
+    data=st.data(),
+)
+def test_of_a_png_only_what_is_kept_is_decoded(
+    tmp_path_factory: pytest.TempPathFactory,
+    size: tuple[int, int],
+    grey: bool,
+    level: int,
+    data: st.DataObject,
+) -> None:
+    folder = tmp_path_factory.mktemp("one")
+    image = photo(*size, seed=size[0])
+    image = np.ascontiguousarray(image[..., 0]) if grey else image
+    Pillow.fromarray(image).save(folder / "1.png", compress_level=level)
+    crop = data.draw(st.tuples(st.integers(1, size[0]), st.integers(1, size[1])))
+    steps: list[Any] = [og.RandomCrop(crop), og.Flip("X", p=0.5)]
+    make = partial(og.Loader, folder, steps, color="keep", seed=size[1])
+    check_same(make, (0, 1, 2))
+    (batch,) = make(threads=1).epoch(0)
+    replayed = og.Compose(steps).replay(batch.records[0], image=image, axes="YX" if grey else None)
     assert np.array_equal(replayed.image, batch.image[0])
 
 
@@ -283,11 +322,11 @@ def test_headers_say_what_is_decoded(odd: Path) -> None:
     for color in ("rgb", "keep"):
         for path, file in zip(paths, read_ordinary(paths, color, 10_000)):
             if file is None:
-                assert path.name[0] in "dfg"
+                assert path.name[0] in "dfgi"
                 continue
             whole, header = read(path, color=color), file.unread()
             assert (whole.array.shape, whole.axes) == (file.spec.shape, file.spec.axes)
-            assert (whole.orientation, whole.stored_size, whole.layout) == (
-                header.orientation, header.stored_size, header.layout,
+            assert (whole.orientation, whole.stored_size, whole.layout, whole.format) == (
+                header.orientation, header.stored_size, header.layout, header.format,
             )  # fmt: skip
     assert set(read_ordinary(paths, "rgb", 100)) == {None}

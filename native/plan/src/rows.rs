@@ -16,7 +16,7 @@ use crate::recipe::random::Key;
 use crate::recipe::{Plan, Recipe, Spec, Unplanned};
 use crate::source::{FileImage, Source};
 use crate::workspace::Workspace;
-use offgraph_codecs::ImageFile;
+use offgraph_codecs::{ImageFile, Samples, decode_png};
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::exec::threads;
@@ -34,13 +34,15 @@ pub enum Place {
     Elsewhere,
     /// A file of one of the kinds that are decoded here.
     File(PathBuf),
-    /// The values of an array in little-endian C order, from a position of an open file on.
+    /// An array, from a position of an open file on.
     Array {
         /// The file.
         file: Arc<File>,
-        /// Where the values begin.
+        /// Where the array begins.
         start: u64,
-        /// What they are.
+        /// Bytes of the PNG that it is; `None` for values in little-endian C order.
+        png: Option<usize>,
+        /// What it is.
         spec: Spec,
     },
 }
@@ -233,17 +235,24 @@ impl Row {
                     read.map_or(State::Left, |file| self.decode(file, output, recipe, rules, &mut request))
                 }
                 (State::Read(file), _) => self.decode(file, output, recipe, rules, &mut request),
-                (State::Waiting, Place::Array { file, start, spec }) => match recipe.plan(self.key, spec) {
-                    Ok(plan) => {
-                        progress.row.store(number + 1, Ordering::Relaxed);
-                        let read = read_array(file, *start, spec);
-                        progress.row.store(0, Ordering::Relaxed);
-                        progress.step();
-                        read.filter(|array| run(&Input::Array(array), &plan, output, rules))
-                            .map_or(State::Left, |_| State::Made(*spec))
+                (State::Waiting, Place::Array { file, start, png, spec }) => {
+                    match recipe.plan(self.key, spec) {
+                        Ok(plan) => {
+                            progress.row.store(number + 1, Ordering::Relaxed);
+                            let read = match png {
+                                None => read_array(file, *start, spec),
+                                Some(len) => read_bytes(file, *start, *len),
+                            };
+                            progress.row.store(0, Ordering::Relaxed);
+                            progress.step();
+                            let read =
+                                if png.is_some() { read.and_then(|file| decoded(&file, spec)) } else { read };
+                            read.filter(|array| run(&Input::Array(array), &plan, output, rules))
+                                .map_or(State::Left, |_| State::Made(*spec))
+                        }
+                        Err(unplanned) => refused(unplanned, State::Waiting, &mut request),
                     }
-                    Err(unplanned) => refused(unplanned, State::Waiting, &mut request),
-                },
+                }
                 (State::Waiting, Place::Elsewhere) => State::Left,
                 (decided, _) => decided,
             })
@@ -310,17 +319,46 @@ fn spec_of(file: &ImageFile, rules: &Rules) -> Option<(Spec, bool)> {
 
 /// The values of an array in a file; `None` if they are not there.
 fn read_array(file: &File, start: u64, spec: &Spec) -> Option<Workspace> {
-    use std::os::unix::fs::FileExt;
-    let mut array = Workspace::new(spec.dtype, spec.shape());
-    if let ViewMut::U8(mut values) = array.view_mut() {
-        file.read_exact_at(values.as_slice_mut()?, start).ok()?;
+    if spec.dtype != DType::U8 {
+        let bytes = read_bytes(file, start, spec.bytes())?;
+        let View::U8(values) = bytes.view() else { unreachable!("made as bytes") };
+        let mut array = Workspace::new(spec.dtype, spec.shape());
+        fill_from_le_bytes(array.view_mut(), values.as_slice()?);
         return Some(array);
     }
-    let mut bytes = Workspace::new(DType::U8, &[spec.bytes()]);
-    let ViewMut::U8(mut values) = bytes.view_mut() else { unreachable!("made as bytes") };
-    let values = values.as_slice_mut()?;
-    file.read_exact_at(values, start).ok()?;
-    fill_from_le_bytes(array.view_mut(), values);
+    let mut array = Workspace::new(DType::U8, spec.shape());
+    fill_from_file(&mut array, file, start)?;
+    Some(array)
+}
+
+/// Bytes of a file; `None` if they are not there.
+fn read_bytes(file: &File, start: u64, len: usize) -> Option<Workspace> {
+    let mut bytes = Workspace::new(DType::U8, &[len]);
+    fill_from_file(&mut bytes, file, start)?;
+    Some(bytes)
+}
+
+fn fill_from_file(bytes: &mut Workspace, file: &File, start: u64) -> Option<()> {
+    use std::os::unix::fs::FileExt;
+    let ViewMut::U8(mut bytes) = bytes.view_mut() else { unreachable!("made as bytes") };
+    file.read_exact_at(bytes.as_slice_mut()?, start).ok()
+}
+
+/// The image of a PNG; `None` if it is another one, or not decoded here.
+fn decoded(file: &Workspace, spec: &Spec) -> Option<Workspace> {
+    let View::U8(file) = file.view() else { unreachable!("made as bytes") };
+    let shape = match *spec.shape() {
+        [height, width] => [height, width, 1],
+        [height, width, channels] => [height, width, channels],
+        _ => return None,
+    };
+    let mut array = Workspace::new(spec.dtype, spec.shape());
+    let samples = match array.view_mut() {
+        ViewMut::U8(values) => Samples::U8(values.into_slice()?),
+        ViewMut::U16(values) => Samples::U16(values.into_slice()?),
+        _ => return None,
+    };
+    decode_png(file.as_slice()?, shape, samples).ok()?;
     Some(array)
 }
 

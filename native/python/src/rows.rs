@@ -35,6 +35,9 @@ impl SampleRows {
     }
 }
 
+/// Descriptor of an open file, position in it, shape, dtype, axes, and bytes if it is a PNG.
+type StoredArray = (i32, u64, List<usize>, String, String, Option<usize>);
+
 /// Seed, epoch and index of a sample.
 type Address = (u64, u64, u64);
 
@@ -73,20 +76,16 @@ impl SampleRows {
         })
     }
 
-    /// Samples of arrays: descriptor of an open file, position in it, shape, dtype and axes, or `None` for one that only
-    /// Python reads, and the addresses of their draws.
+    /// Samples of arrays: descriptor of an open file, position in it, shape, dtype, axes, and bytes if it is a PNG, or
+    /// `None` for one that only Python reads, and the addresses of their draws.
     #[staticmethod]
-    fn of_arrays(
-        arrays: List<Option<(i32, u64, List<usize>, String, String)>>,
-        keys: List<Address>,
-        is_finite: bool,
-    ) -> PyResult<Self> {
+    fn of_arrays(arrays: List<Option<StoredArray>>, keys: List<Address>, is_finite: bool) -> PyResult<Self> {
         catch_memory_error(|| {
             let mut rows = memory::with_capacity(arrays.len());
             let mut last: Option<(i32, Arc<File>)> = None;
             for (array, address) in arrays.iter().zip(keys.iter()) {
                 let mut place = Place::Elsewhere;
-                if let Some((descriptor, start, shape, dtype, axes)) = array
+                if let Some((descriptor, start, shape, dtype, axes, png)) = array
                     && axes.starts_with("YX")
                     && let Some(dtype) = dtype_of(dtype)
                     && let Some(spec) = Spec::new(shape, dtype, axes.as_bytes())
@@ -96,7 +95,7 @@ impl SampleRows {
                         _ => Arc::new(duplicate(*descriptor)?),
                     };
                     last = Some((*descriptor, Arc::clone(&file)));
-                    place = Place::Array { file, start: *start, spec };
+                    place = Place::Array { file, start: *start, png: *png, spec };
                 }
                 memory::push(&mut rows, Row::new(place, key(*address)));
             }

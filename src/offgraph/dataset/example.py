@@ -14,12 +14,21 @@ import numpy as np
 from offgraph.core.choices import ArrayEncoding
 from offgraph.core.errors import BuildError
 from offgraph.dataset.schema import size_trouble
+from offgraph.engine import png
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.formats.png_writing import encode_png_fast
 from offgraph.pipeline.rows import Row
 from offgraph.sources.base import Label
 
-__all__ = ["BadFile", "Encoded", "Example", "decode_array", "encode_array"]
+__all__ = [
+    "BadFile",
+    "Encoded",
+    "Example",
+    "decode_array",
+    "encode_array",
+    "is_png_array",
+    "png_trouble",
+]
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,18 @@ def encode_array(
     return Encoded(data, "raw", array.shape, array.dtype.name, axes, row)
 
 
+def is_png_array(shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Whether an array can be that of a PNG that the native core decodes."""
+    return dtype in (np.uint8, np.uint16) and len(shape) in (2, 3)
+
+
+def png_trouble(stored_bytes: int, shape: tuple[int, ...], dtype: np.dtype) -> str | None:
+    """Say that a file of some size cannot hold an array, however well compressed; or None."""
+    if math.prod(shape) * dtype.itemsize <= stored_bytes * 1100:  # deflate expands a byte to at most 1032
+        return None
+    return f"{stored_bytes} bytes cannot hold {dtype.name} of shape {shape}"
+
+
 def decode_array(
     data: bytes | memoryview, described: dict[str, Any], max_pixels: int = MAX_PIXELS
 ) -> np.ndarray:
@@ -105,8 +126,13 @@ def decode_array(
         if data[16:24] != struct.pack(">II", shape[1], shape[0]):
             raise BuildError(f"stored as an image of shape {shape}, but the PNG is of another size")
         _refuse_size(described, max_pixels)
-        if size > len(data) * 1100:  # deflate expands a byte to at most 1032
-            raise BuildError(f"{len(data)} bytes cannot hold {dtype.name} of shape {shape}")
+        trouble = png_trouble(len(data), shape, dtype)
+        if trouble:
+            raise BuildError(trouble)
+        if is_png_array(shape, dtype):
+            array = np.empty(shape, dtype)
+            if png.decode_many([(array, np.frombuffer(data, np.uint8))]) == [None]:
+                return array
         try:
             array = np.asarray(imagecodecs.png_decode(bytes(data)))
         except (RuntimeError, ValueError) as error:

@@ -11,6 +11,7 @@ names the file.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import os
 import threading
@@ -26,12 +27,14 @@ from offgraph.core.axes import name_axes
 from offgraph.core.errors import BuildError
 from offgraph.core.machine import Read
 from offgraph.core.specs import ArraySpec
-from offgraph.dataset.example import decode_array
+from offgraph.dataset.example import decode_array, is_png_array, png_trouble
 from offgraph.dataset.output import inside, read_part
 from offgraph.dataset.schema import PLACES, parse, size_trouble
+from offgraph.engine import png
 from offgraph.engine.files import ReadRows, SampleRows
 from offgraph.engine.native import core
 from offgraph.pipeline.buffers import Buffers
+from offgraph.pipeline.workers import ALIGNMENT
 from offgraph.plan.compiled import RecipePlanner
 
 __all__ = ["SpanReader", "read_span"]
@@ -84,7 +87,19 @@ class _Stored:
         self.spec = None
         with suppress(ValueError):
             self.spec = ArraySpec(self.shape, self.dtype.name, name_axes(self.shape, entry["axes"]))
-        self.is_plain = entry["encoding"] == "raw" and compression is None and not self.trouble
+        is_here = compression is None and not self.trouble
+        self.is_plain = is_here and entry["encoding"] == "raw"
+        self.is_png = is_here and entry["encoding"] == "png" and is_png_array(self.shape, self.dtype)
+
+    def fits(self, length: int) -> bool:
+        """Whether so many bytes can be an array that the native core reads together with others."""
+        if self.is_png:
+            return png_trouble(length, self.shape, self.dtype) is None
+        return self.is_plain and length == self.size
+
+    def room(self, length: int) -> int:
+        """Bytes that are taken to read so many: for a PNG those of its values, too."""
+        return length + self.size if self.is_png else length
 
     def array(self, data: np.ndarray) -> np.ndarray:
         """The values in their bytes."""
@@ -221,37 +236,59 @@ class SpanReader:
         return stored.array(data)
 
     def read_many(self, examples: Sequence[int], kind: Kind) -> list[np.ndarray | None]:
-        """Read arrays of several examples in one call, into one piece of memory.
+        """Read arrays of several examples in one call, into one piece of memory; those that are PNGs are decoded in another.
 
         Returns
         -------
         list of ndarray or None
-            None where `read` has to be asked, which says what is wrong: for an array that is coded or compressed, one that this
+            None where `read` has to be asked, which says what is wrong: for an array that is compressed, one that this
             process has not yet compared with its digest, and one that is not there.
         """
         files: dict[int, _File] = {}
-        places: list[tuple[int, _Stored] | None] = []
+        places: list[tuple[int, int, _Stored] | None] = []
         spans: list[tuple[int, int, int]] = []
-        total = 0
+        total = room = 0
         for number in examples:
-            found = self._plain(number, kind, files)
-            if found is None or total + found[2].size > _REUSED[-1][0]:
+            found = self._found(number, kind, files)
+            if found is None or room + found[3].room(found[2]) > _REUSED[-1][0]:
                 places.append(None)
                 continue
-            file, start, stored = found
-            places.append((total, stored))
-            spans.append((file.number, start, stored.size))
-            total += stored.size
+            file, start, length, stored = found
+            places.append((total, length, stored))
+            spans.append((file.number, start, length))
+            total += length
+            room += stored.room(length)
         if not spans:
             return [None] * len(examples)
         memory = self._empty(total)
         with Read(self._files[next(iter(files))]):
             found = iter(core.read_spans(memory, spans))
         memory.flags.writeable = False
-        return [
-            place[1].array(memory[place[0] : place[0] + place[1].size]) if place and next(found) else None
+        read = [
+            (memory[place[0] : place[0] + place[1]], place[2]) if place and next(found) else None
             for place in places
         ]
+        decoded = iter(
+            self._decoded([(data, stored) for data, stored in filter(None, read) if stored.is_png])
+        )
+        return [
+            None if one is None else next(decoded) if one[1].is_png else one[1].array(one[0]) for one in read
+        ]
+
+    def _decoded(self, files: list[tuple[np.ndarray, _Stored]]) -> list[np.ndarray | None]:
+        """The arrays of PNGs, in one piece of memory; None for one that `read` has to be asked for."""
+        if not files:
+            return []
+        ends = list(itertools.accumulate(-(-stored.size // ALIGNMENT) * ALIGNMENT for _, stored in files))
+        memory = self._empty(ends[-1])
+        arrays = [
+            memory[start : start + stored.size].view(stored.dtype).reshape(stored.shape)
+            for start, (_, stored) in zip([0, *ends], files)
+        ]
+        refused = png.decode_many([(array, data) for array, (data, _) in zip(arrays, files)])
+        for array in arrays:
+            array.flags.writeable = False
+        return [array if why is None else None for array, why in zip(arrays, refused)]
 
     def make_rows(
         self,
@@ -282,31 +319,39 @@ class SpanReader:
             False for one that `read` has to be asked for, as in `read_many`, and for one that does not become a row.
         """
         files: dict[int, _File] = {}
-        found = [self._plain(number, "image", files) for number in examples]
+        found = [self._found(number, "image", files) for number in examples]
         if not any(found):
             return [False] * len(examples)
         rows = SampleRows.of_arrays(
-            [None if each is None else (each[0].number, each[1], *each[2].described) for each in found],
+            [
+                None
+                if each is None
+                else (each[0].number, each[1], *each[3].described, each[2] if each[3].is_png else None)
+                for each in found
+            ],
             keys,
             finite,
         )
         with ReadRows([self._files[self._file[number]] for number in examples], rows):
             return [shape is not None for shape in planner.run_rows(rows, output())]
 
-    def _plain(self, number: int, kind: Kind, files: dict[int, _File]) -> tuple[_File, int, _Stored] | None:
-        """Where the values of an array lie uncoded, compared with their digest before; None for any other array."""
+    def _found(
+        self, number: int, kind: Kind, files: dict[int, _File]
+    ) -> tuple[_File, int, int, _Stored] | None:
+        """Where the values or the PNG of an array lie, and how many bytes they are, compared with their digest before.
+
+        None for any other array.
+        """
         stored = self._stored[self._entry[kind][number]]
-        if stored is None or not (stored.is_plain and self._checked[kind][number]):
-            return None
         starts, lengths = self._spans[kind]
         start, length = starts[number], lengths[number]
-        if length != stored.size:
+        if stored is None or not (self._checked[kind][number] and stored.fits(length)):
             return None
         try:
             file = self._held(self._file[number], files)
         except (BuildError, OSError):
             return None
-        return (file, start, stored) if file.reaches(start + length) else None
+        return (file, start, length, stored) if file.reaches(start + length) else None
 
     def _held(self, name: int, files: dict[int, _File]) -> _File:
         """An open file, which stays open as long as `files` holds it."""

@@ -68,7 +68,7 @@ class OrdinaryFile(NamedTuple):
         layout = "grey" if found.channels == 1 else "rgb"
         size = (found.height, found.width)
         return DecodedImage(
-            self.spec.stand_in(), self.spec.axes, found.orientation, size, "JPEG", layout=layout
+            self.spec.stand_in(), self.spec.axes, found.orientation, size, self.encoded.format, layout=layout
         )
 
 
