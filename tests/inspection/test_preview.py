@@ -108,6 +108,15 @@ def test_captions_leave_out_what_was_not_drawn():
     assert "translate" not in describe_record(record, recipe)
 
 
+def test_records_of_steps_made_of_others():
+    one = og.OneOf([og.Sequence([og.Rotate((-15, 15)), og.Flip()])])
+    recipe = og.Compose([one, og.SomeOf([og.Flip(), og.Identity()], n=0), og.Sequence([og.MedianFilter(3)])])
+    record = recipe(image=np.zeros((4, 4), np.uint8), key=og.Key(seed=1)).record
+    angle = record["steps"][0]["params"]["steps"][0]["params"]["steps"][0]["params"]["angle"]
+    told = f"OneOf (Sequence (Rotate angle={angle:.3g}, Flip)); Sequence (MedianFilter)"
+    assert describe_record(record, recipe) == told
+
+
 def test_before_and_after_stand_alone_in_their_row(photos, tmp_path):
     page = preview(photos, [og.MedianFilter(3)], tmp_path / "page.html", n=3)
     assert "grid columns-2" in page.read_text()

@@ -19,6 +19,7 @@ from offgraph.recipe.layers import Augment
 from offgraph.sources import Source, open_source
 from offgraph.sources.base import count_of
 from offgraph.steps.base import Step
+from offgraph.steps.structure import StructureStep
 from offgraph.targets import Targets
 from offgraph.transforms import Normalize, Rescale
 from offgraph.views import draw
@@ -176,13 +177,21 @@ def describe_record(record: dict[str, Any], recipe: Compose) -> str:
     """
     parts = []
     for step, entry in zip(recipe.steps[record["start"] :], record["steps"]):
-        fixed = step.fields()
-        drawn = {k: v for k, v in entry["params"].items() if not _is(v, fixed.get(k, _UNKNOWN))}
         if not entry["applied"]:
             parts.append(f"without {step.name}")
-        elif drawn:
-            parts.append(step.name + "".join(f" {name}={_short(value)}" for name, value in drawn.items()))
+        elif (told := _told(step, entry["params"])) != step.name:
+            parts.append(told)
     return "; ".join(parts)
+
+
+def _told(step: Step, params: dict[str, Any]) -> str:
+    """A step's name and what it drew; the steps that were chosen in parentheses."""
+    if isinstance(step, StructureStep):
+        chosen = [_told(part, values) for part, values in step.parts(params)]
+        return f"{step.name} ({', '.join(chosen)})" if chosen else step.name
+    fixed = step.fields()
+    drawn = {k: v for k, v in params.items() if not _is(v, fixed.get(k, _UNKNOWN))}
+    return step.name + "".join(f" {name}={_short(value)}" for name, value in drawn.items())
 
 
 def _is(value: Any, fixed: Any) -> bool:
