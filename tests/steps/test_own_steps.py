@@ -304,6 +304,20 @@ def of_range(**methods: Any) -> type[og.Step]:
     )
 
 
+def test_defaults_of_whole_numbers_are_still_ranges_of_all_numbers():
+    """A default is not parsed: what is drawn follows from the parameter's type, not from how its default is written."""
+    fields = {"amount": og.parameters.Range, "count": og.parameters.NaturalRange}
+    doc = "Drawn.\n\nParameters\n----------\namount, count : float\n    How much.\n"
+    body = {"__doc__": doc, "__annotations__": fields, "amount": (0, 2), "count": 3}
+    step = og.register(type("Drawn", (og.FilterStep,), body))()
+    found = step.sample(og.Draw(og.Key(seed=1), "Drawn.0"), og.ArraySpec((4, 5), "uint8", "YX"))
+    assert found["amount"] % 1 != 0 and type(found["count"]) is float
+    assert (
+        type(og.Posterize((2, 6)).sample(og.Draw(og.Key(), "x"), og.ArraySpec((4, 5), "uint8", "YX"))["bits"])
+        is int
+    )
+
+
 def test_a_color_step_has_all_channels_and_each_frame():
     """Whatever the order of the axes; `channel` is the number of the frame; what it gives may not be its input."""
     step = made(

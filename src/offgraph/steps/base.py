@@ -100,7 +100,13 @@ class Step:
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw this image's values as plain JSON: by default one for every parameter that takes a range."""
-        return {name: drawn(draw, getattr(self, name)) for name in _ranged(type(self))}
+        counts = _counted(type(self))
+        return {
+            name: drawn_count(draw, getattr(self, name))
+            if name in counts
+            else drawn(draw, getattr(self, name))
+            for name in _ranged(type(self))
+        }
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """Return shape, dtype and axes after the step; without params, ``None`` for lengths that are drawn."""
@@ -192,6 +198,15 @@ def _ranged(cls: type[Step]) -> tuple[str, ...]:
     )
 
 
+@functools.cache
+def _counted(cls: type[Step]) -> frozenset[str]:
+    """Names of the parameters that are whole numbers, fixed or drawn."""
+    fields = fields_of(cls).items()
+    return frozenset(
+        name for name, field in fields if any(isinstance(given, CountRange) for given in field.metadata)
+    )
+
+
 def fields_of(cls: type[Step]) -> dict[str, FieldInfo]:
     """Return the declarations of a step's parameters."""
     return cls.__pydantic_fields__  # type: ignore[attr-defined]  # the dataclass decorator puts it there
@@ -212,14 +227,10 @@ def positional_names(cls: type[Step]) -> tuple[str, ...]:
 
 
 def drawn(draw: Draw, setting: Any) -> Any:
-    """Return one value drawn from a setting, plain JSON: a number, or one for each key of `PerAxis`.
-
-    A setting of whole numbers, which only a `CountRange` parses to, gives a whole number.
-    """
+    """Return one value drawn from a setting, plain JSON: a number, or one for each key of `PerAxis`."""
     if isinstance(setting, PerAxis):
         return {axes: draw.value(part) for axes, part in setting.items()}
-    ends = setting if isinstance(setting, tuple) else (setting,)
-    return drawn_count(draw, setting) if all(isinstance(end, int) for end in ends) else draw.value(setting)
+    return draw.value(setting)
 
 
 def varies(setting: Any) -> bool:

@@ -8,8 +8,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT, held_by
-from offgraph.steps.base import drawn
-from offgraph.steps.counts import CountOrRange
+from offgraph.steps.counts import CountOrRange, drawn_count
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import Number
@@ -61,7 +60,9 @@ class ChannelDrop(ColorStep):
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw how many, then which: `channels`, in order."""
         left = list(range(channel_count(spec) or 0))
-        chosen = [left.pop(draw.integer(0, len(left) - 1)) for _ in range(drawn(draw, self.count)) if left]
+        chosen = [
+            left.pop(draw.integer(0, len(left) - 1)) for _ in range(drawn_count(draw, self.count)) if left
+        ]
         return {"channels": sorted(chosen)}
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

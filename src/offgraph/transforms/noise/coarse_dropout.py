@@ -8,8 +8,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
-from offgraph.steps.base import drawn
-from offgraph.steps.counts import CountOrRange
+from offgraph.steps.counts import CountOrRange, drawn_count
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import NoiseStep
 from offgraph.steps.ops import Op, PythonStep
@@ -78,7 +77,7 @@ class CoarseDropout(NoiseStep):
             raise ValueError(f"size names {', '.join(sorted(unknown))}, the image has axes {spec.axes}")
         settings = {name: setting for axes, setting in given.items() for name in axes}
         holes = []
-        for _ in range(drawn(draw, self.holes)):
+        for _ in range(drawn_count(draw, self.holes)):
             hole = []
             for name, n in zip(spec.spatial_names, spec.size):
                 length = n if name not in settings else round(draw.value(in_pixels(settings[name], n)))

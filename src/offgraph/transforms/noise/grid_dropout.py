@@ -8,8 +8,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
-from offgraph.steps.base import drawn
-from offgraph.steps.counts import CountOrRange
+from offgraph.steps.counts import CountOrRange, drawn_count
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import NoiseStep
 from offgraph.steps.parameters import PerChannel, ShareRange
@@ -59,7 +58,7 @@ class GridDropout(NoiseStep):
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw unit and ratio, and where the grid begins along each axis."""
-        unit, ratio = drawn(draw, self.unit), draw.value(self.ratio)
+        unit, ratio = drawn_count(draw, self.unit), draw.value(self.ratio)
         return {"unit": unit, "ratio": ratio, "offset": [draw.integer(0, unit - 1) for _ in spec.size]}
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
