@@ -20,6 +20,7 @@ import pytest
 from tests.support.made import class_folder, recipe
 
 import offgraph as og
+from offgraph import ndimage
 from offgraph.core.errors import FileAccessError
 from offgraph.core.machine import Read, read_of
 from offgraph.formats import decoding
@@ -146,6 +147,7 @@ def test_a_program_ends_though_a_read_hangs(photos: Path) -> None:
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 import offgraph as og
+from offgraph import ndimage
 from offgraph.formats import decoding
 from tests.support.made import recipe
 ours, theirs = os.pipe()
@@ -272,6 +274,7 @@ import os, signal, sys, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 sys.path.insert(0, {root!r})
 import offgraph as og
+from offgraph import ndimage
 from tests.support.made import recipe
 
 class Slow(og.Compose):
@@ -385,3 +388,42 @@ def test_no_thread_is_left_behind(photos: Path) -> None:
     gc.collect()
     assert not ours() and not workers._teams and not workers._reading
     assert open_files() <= handles
+
+
+LONG = "ndimage.median_filter(np.random.default_rng(0).random((3000, 3000)), 101)"
+"""Takes far longer than a test may."""
+
+
+def test_a_native_call_ends_with_its_pass() -> None:
+    image, ended = np.random.default_rng(0).random((3000, 3000)), threading.Event()
+    made = ordered_map(lambda size: ndimage.median_filter(image, size), [101], threads=1, ended=ended)
+    timer = threading.Timer(0.3, ended.set)
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(Exception):  # whatever says that nobody waits
+        next(made)
+    while [thread for thread in threading.enumerate() if thread.name == "offgraph-worker"]:
+        assert time.monotonic() - began < 2.0
+        time.sleep(0.01)
+    timer.join()
+
+
+def test_a_program_ends_while_a_worker_is_in_a_long_call() -> None:
+    program = f"""
+import threading, time
+import numpy as np
+from offgraph import ndimage
+from offgraph.pipeline.workers import ordered_map, read_ahead
+begun, stop = threading.Event(), threading.Event()
+def call(_):
+    begun.set()
+    return {LONG}
+passed = read_ahead(ordered_map(call, [0], threads=1, ended=stop), 1, stop)
+threading.Thread(target=next, args=(passed,), daemon=True).start()
+begun.wait()
+time.sleep(0.3)
+print(time.time(), flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert time.time() - float(done.stdout) < 2.0

@@ -8,15 +8,48 @@ use offgraph_kernels::filter::line_filter;
 use offgraph_kernels::memory;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 thread_local! {
     /// The exception that a signal handler raised while a kernel was running.
     static RAISED: Cell<Option<PyErr>> = const { Cell::new(None) };
+    /// What ends the calls of this thread, if it is a worker.
+    static ENDING: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
-/// Whether a signal handler raised an exception. Handlers only run on Python's main thread.
+/// Ends the calls of the threads that watch it, once it is set.
+#[pyclass(frozen, module = "offgraph._native")]
+#[derive(Default)]
+pub struct Ending(Arc<AtomicBool>);
+
+#[pymethods]
+impl Ending {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// End the calls, now and from now on.
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Let calls from this thread end when it is set, and not when a signal comes.
+    fn watch(&self) {
+        ENDING.set(Some(Arc::clone(&self.0)));
+    }
+}
+
+/// Whether the call should end: a worker's when it is told to, any other's when a signal handler raised an exception.
+///
+/// Handlers only run on Python's main thread: a worker would wait for the GIL in vain.
 fn interrupted() -> bool {
+    if let Some(is_set) = ENDING.with_borrow(|ending| ending.as_ref().map(|set| set.load(Ordering::Relaxed)))
+    {
+        return is_set;
+    }
     let raised = Python::attach(|py| py.check_signals()).err();
     let any = raised.is_some();
     RAISED.set(raised);

@@ -67,6 +67,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ] {
         module.add_function(function)?;
     }
+    module.add_class::<call::Ending>()?;
     module.add_class::<codecs::EncodedImage>()?;
     module.add_class::<codecs::ReadProgress>()?;
     module.add_class::<plan::LookupTable>()?;

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 
 from offgraph import _native
 
-__all__ = ["get_num_threads", "num_threads", "set_num_threads"]
+__all__ = ["Ending", "get_num_threads", "num_threads", "set_num_threads"]
+
+Ending = _native.Ending
+"""Ends native calls of other threads: those of threads that ``watch()`` it, once it is ``set()``.
+
+They raise KeyboardInterrupt there, within about 50 ms. A call of any other thread ends where a signal handler of the main
+thread raises.
+"""
 
 
 def _checked(count: int) -> int:

@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 
 from offgraph.core.errors import MachineError, OffgraphError
 from offgraph.core.machine import READ_TIMEOUT, Read, read_of
-from offgraph.core.threads import num_threads
+from offgraph.core.threads import Ending, num_threads
 
 __all__ = ["ALIGNMENT", "Given", "Made", "default_threads", "ordered_map", "read_ahead"]
 
@@ -137,10 +137,16 @@ class _Member(threading.Thread):
 
     def __init__(self, team: _Team) -> None:
         super().__init__(name="offgraph-worker", daemon=True)
-        self.function, self.jobs, self.closed = team.function, team.jobs, team.closed
+        self.function, self.jobs, self.closed, self.ending = (
+            team.function,
+            team.jobs,
+            team.closed,
+            team.ending,
+        )
 
     def run(self) -> None:
-        """Work on one job after another until the team is closed."""
+        """Work on one job after another until the team is closed, which ends a native call as well."""
+        self.ending.watch()
         while (job := self.jobs.get()) is not None:
             if not self.closed.is_set():
                 job.work(self.function, self)
@@ -167,7 +173,7 @@ class _Team(Generic[Given, Made]):
     def __init__(self, function: Callable[[Given], Made], threads: int) -> None:
         self.function, self.threads = function, threads
         self.jobs: queue.SimpleQueue[_Job[Given, Made] | None] = queue.SimpleQueue()
-        self.closed = threading.Event()
+        self.closed, self.ending = threading.Event(), Ending()
         self.members: list[_Member] = []
         for team in [team for team in _teams if team.is_over]:
             _teams.discard(team)
@@ -215,6 +221,7 @@ class _Team(Generic[Given, Made]):
     def close(self, patience: float | None) -> None:
         """Cancel what has not begun and end the threads; wait so long for those that are at work."""
         self.closed.set()
+        self.ending.set()
         for _ in self.members:
             self.jobs.put(None)
         until = None if patience is None else time.monotonic() + patience
