@@ -60,7 +60,7 @@ def test_the_spec_after_it():
 
 def test_fused_across_its_border():
     recipe = og.Compose([og.OneOf([og.Rotate(5)]), og.Affine(scale=1.1)])
-    assert "[steps 1 Rotate, 2 Affine]" in recipe.explain(og.ArraySpec((40, 40), "uint8", "YX"))
+    assert "[steps 1 Rotate in OneOf, 2 Affine]" in recipe.explain(og.ArraySpec((40, 40), "uint8", "YX"))
 
 
 def test_bool_images_are_refused_where_one_step_would_average():

@@ -52,7 +52,7 @@ def explain(placed: Sequence[PlacedStep], applied: Sequence[AppliedStep], ops: S
     """
     lines: list[str] = []
     for number, planned in enumerate(ops, 1):
-        titles = ", ".join(dict.fromkeys(f"{step.number} {step.step.name}" for step in planned.steps))
+        titles = ", ".join(dict.fromkeys(f"{step.number} {step.name}" for step in planned.steps))
         word = "steps" if len({step.number for step in planned.steps}) > 1 else "step"
         lines.append(f"{number}. {_does(planned.op)}  [{word} {titles}]")
         if planned.reason:

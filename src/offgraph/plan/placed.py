@@ -50,6 +50,11 @@ class PlacedStep:
         return self.step.p == 1 and not self.draws
 
     @property
+    def name(self) -> str:
+        """The step's name, and of what it is a part."""
+        return f"{self.step.name} in {self.within}" if self.within else self.step.name
+
+    @property
     def where(self) -> str:
         """How messages call it."""
         layer = " of Augment" if self.augment else ""
