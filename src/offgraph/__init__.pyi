@@ -120,6 +120,7 @@ from offgraph.transforms.color import (
     ToRGB as ToRGB,
 )
 from offgraph.transforms.filters import (
+    BackgroundSubtract as BackgroundSubtract,
     Defocus as Defocus,
     DifferenceOfGaussians as DifferenceOfGaussians,
     GaussianFilter as GaussianFilter,

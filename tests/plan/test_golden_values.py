@@ -50,6 +50,7 @@ EVERY: list[list[Any]] = [
     [{"GradientMagnitude": {"sigma": 1.0}}],
     [{"Laplacian": {"sigma": 1.0}}],
     [{"DifferenceOfGaussians": {"sigma": 1.0}}],
+    [{"BackgroundSubtract": {"radius": [2, 5]}}],
     [{"ZScore": {}}],
     [{"PercentileNormalize": {}}],
 ]

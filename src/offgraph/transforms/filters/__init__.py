@@ -1,5 +1,6 @@
 """Steps that mix neighbours along the spatial axes. A new one adds its line here."""
 
+from offgraph.transforms.filters.background_subtract import BackgroundSubtract
 from offgraph.transforms.filters.defocus import Defocus
 from offgraph.transforms.filters.difference_of_gaussians import DifferenceOfGaussians
 from offgraph.transforms.filters.gaussian_filter import GaussianFilter
@@ -17,6 +18,7 @@ from offgraph.transforms.filters.unsharp_mask import UnsharpMask
 from offgraph.transforms.filters.white_top_hat import WhiteTopHat
 
 __all__ = [
+    "BackgroundSubtract",
     "Defocus",
     "DifferenceOfGaussians",
     "GaussianFilter",
