@@ -257,18 +257,20 @@ class Spinner:
 
 
 def beside(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[dict]:
-    """Work "train" beside a busy Python thread: speed as a share of its own without that thread."""
+    """Work "train" beside a busy Python thread, inside its process and in one of its own: speed as a share of its own."""
     source = og.open_source(root)
     rows = []
-    for threads in (1, 2):
-        alone = passes(og.Loader(source, TRAIN, batch_size=BATCH, threads=threads))
+    for apart in (False, True):
+        for threads in (1, 2):
+            loader = og.Loader(source, TRAIN, batch_size=BATCH, threads=threads, process=apart)
+            alone = passes(loader, tensorflow=False)
 
-        def disturbed(alone: Callable[[], float] = alone) -> float:
-            with Spinner():
-                return alone()
+            def disturbed(alone: Callable[[], float] = alone) -> float:
+                with Spinner():
+                    return alone()
 
-        name = f"alone, {threads} thread{'s' * (threads > 1)}"
-        rows += measured({name: alone, f"beside Python, {threads}": disturbed}, rounds, name, "beside")
+            name = f"{'apart' if apart else 'inside'}, {threads} thread{'s' * (threads > 1)}"
+            rows += measured({name: alone, f"beside Python, {name}": disturbed}, rounds, name, "beside")
     return rows
 
 
