@@ -2,7 +2,8 @@
 
 Run as ``python -m tests.fuzz.jpeg --minutes 30``. File N follows from the seed and N alone: ``--only N`` makes it again.
 A child process decodes, within limits that the kernel keeps: bytes of address space, and CPU seconds for each file. The
-parent notes which file ended it, and starts another one after it.
+parent notes which file ended it, and starts another one after it. Each file is decoded from memory, whole and in part, and
+by the path that a loader takes (`tests.fuzz.files`).
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 from PIL import Image
+from tests.fuzz.files import path_outcome
 from tests.support.odd_files import gradient, saved
 
+from offgraph.engine.files import ReadProgress, read_images
 from offgraph.engine.jpeg import decode_into, shape
 
 SECONDS = 10.0
@@ -37,6 +40,8 @@ MOST_PIXELS = 2_000_000
 """Larger headers are read and not decoded: the caller allocates the image, within a limit of its own."""
 STUCK = 600
 """Seconds of wall time without a further file: waiting takes no processor time."""
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where files are written: no drive is worn by them."""
 SHARE_OF_PHOTOGRAPHS = 0.1
 _COUNTERS = struct.Struct("<q")
 
@@ -51,7 +56,25 @@ def small_files() -> list[bytes]:
         for subsampling, blocks in ((0, 0), (1, 2), (2, 0), (2, 3))
     ]
     made += [saved(noise, "JPEG", "RGB", optimize=True), saved(noise, "JPEG", "RGB", progressive=True)]
-    return made
+    return made + [
+        saved(
+            gradient(19, 45),
+            "JPEG",
+            mode,
+            quality=80,
+            subsampling=orientation % 3,
+            exif=oriented(orientation),
+        )
+        for orientation in range(1, 9)
+        for mode in ("L", "RGB")
+    ]
+
+
+def oriented(orientation: int) -> bytes:
+    """An EXIF segment that holds an orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
 
 
 def published_files(folders: list[Path]) -> list[bytes]:
@@ -178,11 +201,13 @@ def by_turbo(data: bytes, channels: int) -> np.ndarray | None:
         return None
 
 
-def outcome(data: bytes, draws: random.Random) -> str:
-    """What became of a file; begins with "DIFFERENCE" where it is a fault."""
+def outcome(data: bytes, draws: random.Random, path: Path) -> str:
+    """What became of a file; begins with "DIFFERENCE" where it is a fault. It is written to `path`."""
     size = shape(data)
     if size is None:
-        return "refused by its header"
+        path.write_bytes(data)
+        (file,) = read_images([path], len(data), ReadProgress())
+        return "refused by its header" if file is None else "DIFFERENCE: refused, and read as a file"
     if size[0] * size[1] > MOST_PIXELS:
         return "too large to be decoded here"
     image = np.full(size, 77, np.uint8)
@@ -191,6 +216,9 @@ def outcome(data: bytes, draws: random.Random) -> str:
     columns = sorted(draws.sample(range(size[1] + 1), 2))
     part = np.full((rows[1] - rows[0], columns[1] - columns[0], size[2]), 77, np.uint8)
     part_refused = decode_into(part, data, ((rows[0], rows[1]), (columns[0], columns[1]))) is not None
+    wrong = path_outcome(path, data, None if refused else image, size, draws)
+    if wrong is not None:
+        return f"DIFFERENCE: {wrong}"
     if refused:
         return "refused" if part_refused else "refused, and a part above the damage decoded"
     if part_refused:
@@ -221,7 +249,7 @@ def decode_all(args: argparse.Namespace) -> None:
             _COUNTERS.pack_into(current, 0, number)
             signal.setitimer(signal.ITIMER_PROF, SECONDS)  # its signal ends the process, in native code too
             try:
-                said = outcome(data, random.Random(number))
+                said = outcome(data, random.Random(number), args.status.with_name("file"))
             except Exception as error:
                 said = f"DIFFERENCE: {type(error).__name__}: {error}"
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -308,14 +336,16 @@ def main() -> int:
         return 0
     if args.only is not None:
         path = keep(args, args.only)
-        print(f"{path}: {outcome(path.read_bytes(), random.Random(args.only))}")
+        with tempfile.TemporaryDirectory() as folder:
+            said = outcome(path.read_bytes(), random.Random(args.only), Path(folder) / "file")
+        print(f"{path}: {said}")
         return 0
     args.until = time.time() + args.minutes * 60
     args.last = args.first + args.files
     began, first = time.monotonic(), args.first
     outcomes: Counter[str] = Counter()
     faults: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
         while first < args.last and time.time() < args.until:
             counted, found, ended_by = run_child(args, first, Path(folder) / "status")
             outcomes += counted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fuzz import jpeg
+from tests.fuzz import files, jpeg
 
 
 def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
@@ -32,11 +32,30 @@ def test_a_file_follows_from_seed_and_number() -> None:
     ("turbo", "said"), [(None, "libjpeg-turbo warns"), (np.zeros((33, 41, 3), np.uint8), "another image")]
 )
 def test_a_difference_is_noticed(
-    monkeypatch: pytest.MonkeyPatch, turbo: np.ndarray | None, said: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, turbo: np.ndarray | None, said: str
 ) -> None:
+    def outcome(data: bytes) -> str:
+        return jpeg.outcome(data, random.Random(0), tmp_path / "file")
+
     data = next(data for data in jpeg.small_files() if jpeg.shape(data) == (33, 41, 3))
-    assert jpeg.outcome(data, random.Random(0)) == "decoded"
+    assert outcome(data) == "decoded"
     monkeypatch.setattr(jpeg, "by_turbo", lambda *_: turbo)
-    assert jpeg.outcome(data, random.Random(0)).startswith("DIFFERENCE") and said in jpeg.outcome(
-        data, random.Random(0)
-    )
+    assert outcome(data).startswith("DIFFERENCE") and said in outcome(data)
+
+
+def test_a_difference_of_the_path_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (data,) = [
+        data for data in jpeg.small_files() if jpeg.oriented(6) in data and jpeg.shape(data) == (19, 45, 3)
+    ]
+    image = np.full((19, 45, 3), 77, np.uint8)
+    assert jpeg.decode_into(image, data) is None
+
+    def wrong(image: np.ndarray, number: int = 0) -> str | None:
+        return files.path_outcome(tmp_path / "file", data, image, (19, 45, 3), random.Random(number))
+
+    assert not any(wrong(image, number) for number in range(50))
+    other = image.copy()
+    other[9:12] ^= 1
+    assert sum("another image" in str(wrong(other, number)) for number in range(50)) > 10
+    monkeypatch.setattr(files, "said_header", lambda _: (19, 45, 8))
+    assert "the reader in Python finds (19, 45, 8)" in str(wrong(image))

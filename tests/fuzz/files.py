@@ -1,0 +1,109 @@
+"""Mutated files through the whole native path: read, header and orientation, and decoded within a plan.
+
+A plan begins with maps of whole pixels, and of the file only what they keep is decoded. The oracle is the file decoded
+whole, turned upright and moved by NumPy.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+
+from offgraph.core.specs import ArraySpec
+from offgraph.engine.files import ReadProgress, header, read_images
+from offgraph.engine.native_plan import native_file_target, run_plans
+from offgraph.formats.base import FormatError
+from offgraph.formats.exif import upright
+from offgraph.formats.jpeg import read_header
+from offgraph.geometry import GridMap, Resampling
+from offgraph.plan.native import native_op
+from offgraph.steps.ops import Grid
+
+FILL = 7
+"""The value outside an image."""
+MOST_MAPS = 3
+
+
+def drawn_maps(size: tuple[int, int], draws: random.Random) -> list[GridMap]:
+    """Crops, flips, turns, and crops that reach over a border, one after the other."""
+    maps: list[GridMap] = []
+    for _ in range(draws.randrange(MOST_MAPS + 1)):
+        match draws.randrange(8):
+            case 0:
+                made = GridMap.flip(draws.choice([(0,), (1,), (0, 1)]), size)
+            case 1:
+                made = GridMap.transpose((1, 0), size)
+            case 2:
+                start = [draws.randrange(-9, length) for length in size]
+                made = GridMap.crop(start, [draws.randrange(1, 30) for _ in size], size)
+            case _:
+                start = [draws.randrange(length) for length in size]
+                lengths = [
+                    draws.randrange(1, length - first + 1) for first, length in zip(start, size, strict=True)
+                ]
+                made = GridMap.crop(start, lengths, size)
+        maps.append(made)
+        size = (made.output_size[0], made.output_size[1])
+    return maps
+
+
+def said_header(data: bytes) -> tuple[int, int, int] | None:
+    """Height, width and orientation by the reader in Python; None where it refuses the file."""
+    try:
+        found = read_header(data)
+    except FormatError:
+        return None
+    return found.height, found.width, found.orientation
+
+
+def path_outcome(
+    path: Path, data: bytes, image: np.ndarray | None, size: tuple[int, int, int], draws: random.Random
+) -> str | None:
+    """What is wrong with the path of a file; None if nothing is.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is written.
+    data : bytes
+    image : ndarray of uint8, shape (height, width, channels), or None
+        Decoded whole, as stored; None where that is refused, and a part above the damage may be decoded.
+    size : tuple of int
+        Height, width and channels by its header.
+    draws : Random
+    """
+    path.write_bytes(data)
+    (file,) = read_images([path], len(data), ReadProgress())
+    if file is None:
+        return "a file with a good header is not read"
+    found = header(file)
+    if (found.height, found.width, found.channels, found.num_bytes) != (*size, len(data)):
+        return f"the file's header is {found}"
+    if image is not None and said_header(data) != (found.height, found.width, found.orientation):
+        return f"the reader in Python finds {said_header(data)}, not {found}"
+    is_rgb = draws.random() < 0.5
+    axes = "YXC" if is_rgb or found.channels == 3 else "YX"
+    turned = found.orientation >= 5
+    at: tuple[int, int] = (found.width, found.height) if turned else (found.height, found.width)
+    maps = drawn_maps(at, draws)
+    ops, spec = [], ArraySpec((*at, 3)[: len(axes)], "uint8", axes)
+    for each in maps:
+        op = native_op(Grid(each, Resampling(0, "constant", FILL)), spec)
+        assert op is not None
+        ops.append(op)
+        spec = spec.resized(each.output_size)
+    output = np.full(spec.shape, 77, np.uint8)
+    (failure,) = run_plans([[native_file_target(file, output, ops, is_rgb=is_rgb)]])
+    if image is None:
+        return None
+    chain = f"orientation {found.orientation}, {maps}"
+    if failure is not None:
+        return f"decoded whole, and not in a plan: {failure[2]!r}; {chain}"
+    wanted = upright(image if axes == "YXC" else image[..., 0], found.orientation, axes)
+    if axes == "YXC" and wanted.shape[2] == 1:
+        wanted = wanted.repeat(3, 2)
+    for each in maps:
+        wanted = each.take(wanted, (0, 1), "constant", FILL)
+    return None if np.array_equal(output, wanted) else f"a plan makes another image; {chain}"
