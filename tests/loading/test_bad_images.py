@@ -242,6 +242,22 @@ def test_lists_come_from_the_process_of_a_loader(spoiled: Path) -> None:
             assert here.quarantined == there.quarantined
 
 
+@pytest.mark.parametrize("policy", ["skip", "substitute", "quarantine"])
+def test_batches_of_one_have_one_shape_where_that_is_asked(tmp_path: Path, policy: str) -> None:
+    for number in range(6):
+        shape = (20, 32) if number == 2 else (24, 32)
+        (tmp_path / f"{number}.jpg").write_bytes(saved(gradient(*shape), "JPEG"))
+    loader = og.Loader(tmp_path, [og.Invert()], batch_size=1, on_error=policy)  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", og.OffgraphWarning)
+        shapes = [batch.image.shape for batch in loader.epoch(0, one_shape=True)]
+    assert set(shapes) == {(1, 24, 32, 3)}
+    assert len(shapes) == (6 if policy == "substitute" else 5)
+    assert [*loader.skipped, *loader.substituted] == ["2.jpg"]
+    any_shape = og.Loader(tmp_path, [og.Invert()], batch_size=1, on_error="skip")
+    assert [batch.image.shape[1] for batch in any_shape] == [24, 24, 20, 24, 24, 24]
+
+
 def test_tensorflow_knows_the_length_where_nothing_is_left_out(spoiled: Path) -> None:
     tf = pytest.importorskip("tensorflow")
     known = loaded(spoiled, on_error="substitute").tensorflow()

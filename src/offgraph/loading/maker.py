@@ -203,20 +203,26 @@ class SampleMaker:
             made[0] = self.samples.lone(numbers[0], self.recipe, self.seed, epoch, self.rules())
         for place, number in enumerate(numbers):
             sample = made[place]
-            if sample is None or not self._fits(sample):
+            if sample is None or not self._fits(sample, alike and rows is None):
                 alone = with_retries(partial(self.sample, epoch, number, alike), stop)
                 made[place] = alone if alone is None or rows is None else alone.copied_to(rows[place])
         return made
 
-    def _fits(self, sample: TrainingSample) -> bool:
-        """Whether the objects of a sample fit into a batch; where they do not, `sample` says why."""
-        if self.objects is None:
-            return True
+    def _fits(self, sample: TrainingSample, alike: bool) -> bool:
+        """Whether a sample fits into a batch, with its objects; where it does not, `sample` says why."""
         try:
-            self.objects.check(sample.targets)
+            self._check(sample, alike)
         except OffgraphError:
             return False
         return True
+
+    def _check(self, sample: TrainingSample, alike: bool) -> None:
+        """Refuse a sample whose objects have no room in a batch, or that is unlike most of the others."""
+        if self.objects is not None:
+            self.objects.check(sample.targets)
+        like = self.rules().reference
+        if self.bad.goes_on and alike and like is not None:
+            check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
 
     def sample(self, epoch: int, number: int, alike: bool = True) -> TrainingSample | None:
         """Make one sample, or the one that takes its place; None where it is left out."""
@@ -240,11 +246,7 @@ class SampleMaker:
         """Make one sample that fits with most of the others, or raise its error."""
         rules = self.rules()
         sample = self.samples.sample(number, self.recipe, self.seed, epoch, rules)
-        if self.objects is not None:
-            self.objects.check(sample.targets)
-        if self.bad.goes_on and alike and rules.reference is not None:
-            like = rules.reference
-            check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
+        self._check(sample, alike)
         if sample.converted is not None:
             self._tell_converted(sample.name, sample.converted)
         return sample
