@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.odd_files import gradient, saved
 
+import offgraph as og
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.freed import _Giving, give_back_freed
 
@@ -146,3 +149,30 @@ def test_sixty_passes_take_no_more_memory_than_three() -> None:
     )
     assert told.returncode == 0, told.stderr[-1500:]
     assert float(told.stdout) < 1.04  # 2 % of a small process is one arena more or less
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("stored", ["JPEG", "PNG", "dataset"])
+def test_a_batch_keeps_no_memory_of_what_it_was_made_of(tmp_path: Path, stored: str, batch_size: int) -> None:
+    recipe, kind = [og.Resize((120, 120)), og.Normalize("imagenet")], "PNG" if stored == "PNG" else "JPEG"
+    source = tmp_path / "images"
+    source.mkdir()
+    for number in range(8):
+        (source / f"{number}.{kind.lower()}").write_bytes(saved(gradient(60, 50), kind))
+    if stored == "dataset":
+        pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'offgraph[arrow]'")
+        source = og.build(source, tmp_path / "out", recipe, format="arrow").path
+    given = None if stored == "dataset" else recipe
+
+    loader = og.Loader(source, given, batch_size=batch_size, dtype="float16", threads=1)
+    for epoch in range(2):  # what is kept for later batches, and the digests of a dataset
+        list(loader.epoch(epoch))
+    tracemalloc.start()
+    try:
+        batches = [batch for epoch in range(6) for batch in loader.epoch(epoch)]
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken < 1.5 * sum(batch.image.nbytes for batch in batches)
+    assert batches[0].records[0]["steps"]  # they are made when they are asked for

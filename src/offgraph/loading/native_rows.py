@@ -16,7 +16,7 @@ from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
 from offgraph.sources.base import Label
 from offgraph.targets import Image, Targets
 
-__all__ = ["BegunSample", "MadeRow", "finish_row", "run_rows"]
+__all__ = ["BegunSample", "MadeSample", "finish_row", "run_rows"]
 
 
 class BegunSample(NamedTuple):
@@ -49,8 +49,8 @@ class BegunSample(NamedTuple):
     file: OrdinaryFile | None = None
 
 
-class MadeRow(NamedTuple):
-    """A sample that was made from where it is stored, without an object for its image.
+class MadeSample(NamedTuple):
+    """A sample that was made from where it is stored, without an object for its image; it holds on to no memory.
 
     Parameters
     ----------
@@ -61,7 +61,6 @@ class MadeRow(NamedTuple):
         The first step of the recipe that ran.
     spec : ArraySpec
         Of the image that it ran on.
-    row : Row
     recorded : callable or None
         Makes the record of the sample of that of the steps that ran; the same unless given.
     """
@@ -70,12 +69,11 @@ class MadeRow(NamedTuple):
     key: tuple[int, int, int]
     start: int
     spec: ArraySpec
-    row: Row
     recorded: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
-    def targets(self) -> Targets:
+    def targets(self, row: Row) -> Targets:
         """Return the image in its row."""
-        return Targets({"image": Image(self.row.array(), self.spec.axes)})
+        return Targets({"image": Image(row.array(), self.spec.axes)})
 
     def record(self) -> dict[str, Any]:
         """Return what was drawn, drawn again."""
@@ -115,8 +113,8 @@ def finish_row(
     """Make a sample whose image lies in its row; None where it is not finite, or has a mask unlike the others'."""
     if rules.non_finite == "error" and not (prepared.finite or np.isfinite(row.array()).all()):
         return None
-    released = prepared.released()  # a batch keeps it until its records are asked for
-    made: Targets | Callable[[], Targets] = released.targets
+    record = prepared.recorder()
+    made: Targets | Callable[[], Targets] = prepared.released().targets  # kept until its batch is full
     mask = None
     if not prepared.is_alone:
         try:
@@ -131,6 +129,6 @@ def finish_row(
         made,
         mask,
         sample.label,
-        lambda: recorded(released.record()),
+        lambda: recorded(record()),
         row=row,
     )

@@ -15,7 +15,7 @@ from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
 from offgraph.formats.ordinary import MadeOrdinary, OrdinaryFile, OrdinaryRows
 from offgraph.loading.labels import BatchLabels
-from offgraph.loading.native_rows import BegunSample, MadeRow, run_rows
+from offgraph.loading.native_rows import BegunSample, MadeSample, run_rows
 from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import run_checked
@@ -167,9 +167,9 @@ class FileSamples:
         image, converted = rules.admit(read.image, scale=self.source.color == "rgb")
         key = Key(seed, epoch, number)
         done = run_checked(recipe, read.targets.replaced(image=image), key, non_finite=rules.non_finite)
-        targets = rules.fitted(done.targets)
+        targets, record = rules.fitted(done.targets), done.record
         return TrainingSample(
-            number, lambda: read.item.name, targets, targets.mask, read.label, lambda: done.record, converted
+            number, lambda: read.item.name, targets, targets.mask, read.label, lambda: record, converted
         )
 
     def rows(
@@ -244,9 +244,9 @@ class FileSamples:
             if one is None or not self._has_label(label):
                 samples.append(None)
                 continue
-            made = MadeRow(recipe, (seed, epoch, number), 0, one.spec, row)
-            named = functools.partial(self.name, number)
-            samples.append(TrainingSample(number, named, made.targets, None, label, made.record, row=row))
+            made = MadeSample(recipe, (seed, epoch, number), 0, one.spec)
+            named, targets = functools.partial(self.name, number), functools.partial(made.targets, row)
+            samples.append(TrainingSample(number, named, targets, None, label, made.record, row=row))
         return samples
 
     def _has_label(self, label: Label | None) -> bool:
@@ -407,9 +407,9 @@ class DatasetSamples:
                 samples.append(None)
                 continue
             recorded = functools.partial(self.whole_record, number)
-            made = MadeRow(recipe, key, start, spec, row, recorded)
-            named = functools.partial(self.name, number)
-            samples.append(TrainingSample(number, named, made.targets, None, label, made.record, row=row))
+            made = MadeSample(recipe, key, start, spec, recorded)
+            named, targets = functools.partial(self.name, number), functools.partial(made.targets, row)
+            samples.append(TrainingSample(number, named, targets, None, label, made.record, row=row))
         return samples
 
     def _begun(self, number: int, stored: StoredTargets | None, seed: int, epoch: int) -> BegunSample | None:

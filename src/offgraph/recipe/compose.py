@@ -6,7 +6,7 @@ import functools
 import operator
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -517,10 +517,12 @@ class PreparedSample(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """Return what was drawn, as in `Result.record`."""
-        recipe = self.recipe
-        applied = self.pending.applied
-        part = recipe._placed[self.start : self.start + len(applied)]
-        return record_of(recipe.digest, self.key, self.start, part, applied)
+        return self.recorder()()
+
+    def recorder(self) -> Callable[[], dict[str, Any]]:
+        """Return what gives the record and keeps no memory of images: a batch holds it until it is asked for."""
+        recipe, key, start, lowered = self.recipe, self.key, self.start, self.pending.lowered
+        return lambda: record_of(recipe.digest, key, start, recipe._placed[start:], lowered.applied)
 
 
 def run_prepared(samples: Sequence[PreparedSample | None]) -> list[bool]:
