@@ -1,7 +1,7 @@
 """The process that runs the passes of a loader, as the program sees it.
 
 A busy thread of the program lets others have the GIL only every 5 ms, and a loader in the same process waits for that
-several times per image. In a process of its own it waits for nobody; the program takes whole batches, one system call
+several times per batch. In a process of its own it waits for nobody; the program takes whole batches, one system call
 each, out of memory that both share (`pipeline/shared.py`).
 
 Each pass has a socket of its own, whose other end is sent to the process: closing it ends the pass, and the end of
