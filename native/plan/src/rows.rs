@@ -383,3 +383,97 @@ fn run(input: &Input<'_>, plan: &Plan, mut output: ViewMut<'_>, rules: &Rules) -
     let target = Target { input, output: output.reborrow(), axes, ops: &plan.ops };
     execute_target(target).is_ok() && (plan.is_finite || is_sound(&output.view()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::products::{Products, Rounding};
+    use ndarray::{ArrayD, IxDyn};
+    use std::io::Write;
+
+    const RULES: Rules = Rules {
+        color: Color::Keep,
+        max_bytes: 1 << 20,
+        max_pixels: 1 << 20,
+        pixels_per_byte: 1000,
+        is_finite: true,
+        has_digests: false,
+    };
+
+    fn nothing() -> Recipe {
+        let products =
+            Products { vector: Rounding::from_code(0).unwrap(), matrix: Rounding::from_code(0).unwrap() };
+        Recipe::new(Vec::new(), true, 1 << 20, products)
+    }
+
+    fn key(index: u64) -> Key {
+        Key { seed: 1, epoch: 2, index }
+    }
+
+    /// A file of its own with these bytes, removed at once: it lives as long as it is open.
+    fn file(bytes: &[u8]) -> Arc<File> {
+        let path = std::env::temp_dir().join(format!("offgraph-rows-{}-{:p}", std::process::id(), bytes));
+        let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file.write_all(bytes).unwrap();
+        Arc::new(file)
+    }
+
+    fn array(file: &Arc<File>, start: u64, dtype: DType) -> Row {
+        let spec = Spec::new(&[2, 3], dtype, b"YX").unwrap();
+        Row::new(Place::Array { file: Arc::clone(file), start, spec, png: None }, key(start))
+    }
+
+    fn made(rows: &[Row]) -> Vec<bool> {
+        rows.iter().map(|row| matches!(row.state, State::Made(_))).collect()
+    }
+
+    #[test]
+    fn arrays_are_read_where_they_lie() {
+        let bytes: Vec<u8> = (0..40).collect();
+        let file = file(&bytes);
+        let mut rows =
+            vec![array(&file, 1, DType::U8), array(&file, 34, DType::U8), array(&file, 35, DType::U8)];
+        let mut output = ArrayD::<u8>::zeros(IxDyn(&[3, 2, 3]));
+        let outputs = ViewMut::U8(output.view_mut()).into_images();
+        assert!(make_rows(&mut rows, outputs, &nothing(), &RULES, &Progress::default()).is_empty());
+        assert_eq!(made(&rows), [true, true, false]); // the last one reaches over the end
+        assert_eq!(output.as_slice().unwrap()[..12], [1, 2, 3, 4, 5, 6, 34, 35, 36, 37, 38, 39]);
+    }
+
+    #[test]
+    fn values_are_little_endian_and_finite() {
+        let values = [1.5_f32, -2.0, 0.0, 4.0, 5.0, 1e30, f32::NAN, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let file = file(&bytes);
+        for (is_finite, wanted) in [(true, [true, false]), (false, [true, true])] {
+            let mut rows = vec![array(&file, 0, DType::F32), array(&file, 24, DType::F32)];
+            let mut output = ArrayD::<f32>::zeros(IxDyn(&[2, 2, 3]));
+            let outputs = ViewMut::F32(output.view_mut()).into_images();
+            let rules = Rules { is_finite, ..RULES };
+            make_rows(&mut rows, outputs, &nothing(), &rules, &Progress::default());
+            assert_eq!(made(&rows), wanted);
+            assert_eq!(output.as_slice().unwrap()[..6], values[..6]);
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_is_left() {
+        let file = file(&[7; 64]);
+        let missing = Place::File(PathBuf::from("/nowhere/offgraph.jpg"));
+        let mut rows = vec![
+            Row::new(Place::Elsewhere, key(0)),
+            Row::new(missing, key(1)),
+            array(&file, 0, DType::U16),
+            array(&file, 0, DType::U8),
+        ];
+        let mut output = ArrayD::<u8>::zeros(IxDyn(&[4, 2, 3]));
+        let outputs = ViewMut::U8(output.view_mut()).into_images();
+        let progress = Progress::default();
+        make_rows(&mut rows, outputs, &nothing(), &RULES, &progress);
+        assert_eq!(made(&rows), [false, false, false, true]); // the third one gives another type
+        assert_eq!(progress.row.load(Ordering::Relaxed), 0);
+        let (specs, requests) = plan_rows(&mut rows, &nothing(), &RULES, &progress);
+        assert!(specs.iter().all(Option::is_none) && requests.is_empty()); // all are decided
+    }
+}
