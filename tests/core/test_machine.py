@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.made import class_folder, image_file, paired_folder, recipe, tree
+from tests.support.made import class_folder, image_file, paired_folder, read_by_python, recipe, tree
 
 import offgraph as og
 from offgraph.apps import cli
@@ -384,10 +384,11 @@ def test_a_pause_is_interrupted(
     root = class_folder(tmp_path / "in", each=4)
     (tmp_path / "r.yaml").write_text(recipe().to_yaml())
     monkeypatch.setattr(machine, "PAUSES", (600.0,))
+    read_by_python(monkeypatch)
     real, tries = Source.read, []
 
     def read(self: og.Source, index: int) -> object:
-        if index == 2:  # a PNG; JPEGs are read by the native core
+        if index == 2:
             if not tries:
                 root.rename(tmp_path / "gone")
                 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()

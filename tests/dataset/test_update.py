@@ -6,7 +6,7 @@ import contextlib
 import doctest
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def write(path: Path, number: int, size: tuple[int, ...] = (9, 11, 3)) -> None:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the images that are read."""
+    """Names of the images that are read, some of them twice: with others, and alone."""
     names: list[str] = []
     real = Source.read
 
@@ -38,6 +38,16 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return real(source, index)
 
     monkeypatch.setattr(Source, "read", reading)
+    for name in ("read_ordinary", "ordinary_rows"):
+        read_many = getattr(Source, name)
+
+        def reading_many(
+            source: Source, indices: Sequence[int], *rest: Any, read_many: Any = read_many, **how: Any
+        ) -> Any:
+            names.extend(source[index].name for index in indices)
+            return read_many(source, indices, *rest, **how)
+
+        monkeypatch.setattr(Source, name, reading_many)
     return names
 
 
@@ -76,7 +86,7 @@ def test_only_what_changed_is_made(
     assert (report.examples, report.kept, len(report.quarantined)) == (9, 6, 1)
     assert "6 examples taken over, 3 made" in report.summary()
     probed = 2 * 7 if format == "arrow" else 0  # those that the shape of all is seen on
-    assert set(read) >= made and len(read) <= len(made) + 2 + probed  # a bad file is tried again
+    assert made <= set(read) and len(set(read) - made) <= 1 + probed  # a bad file is tried again
     read.clear()
     again = og.build(photos, out, STILL, format=format, update=True, **options)
     assert again.resumed == 9 and not again.kept and len(read) <= probed
@@ -217,7 +227,7 @@ def test_of_two_thousand_files_those_that_changed(tmp_path: Path, read: list[str
         (photos / f"{100 + 180 * number:05d}.png").unlink()
     read.clear()
     report = og.build(photos, out, steps, update=True, **how)
-    assert (report.examples, report.kept, len(read)) == (2040, 1985, 55)
+    assert (report.examples, report.kept, len(set(read))) == (2040, 1985, 55)
     og.build(photos, fresh, steps, **how)
     assert tree(out) == tree(fresh)
 

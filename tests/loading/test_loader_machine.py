@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.support.made import class_folder
+from tests.support.made import class_folder, read_by_python
 
 import offgraph as og
 from offgraph.core import machine
@@ -31,6 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failing_machine_ends_the_pass_and_leaves_nothing_out(
     photos: Path, monkeypatch: pytest.MonkeyPatch, quick: None, on_error: str, number: int
 ) -> None:
+    read_by_python(monkeypatch)
     loader = og.Loader(photos, [og.Resize((8, 8))], on_error=on_error, batch_size=2, threads=2)
     passing = iter(loader)
     assert len(next(passing)) == 2

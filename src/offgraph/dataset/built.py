@@ -161,7 +161,7 @@ class BuiltDataset:
         if manifest["format"] not in FORMATS:
             raise BuildError(f"{where}: damaged: format {manifest['format']!r:.60}; {_ADVICE}")
         format = FORMATS[manifest["format"]]
-        self._read = format.read
+        self._read, self._located = format.read, format.located
         self.places = SpanReader(self.path, self.max_pixels) if format.places(manifest) else None
         """Where arrays lie, in formats whose records say that; None in others."""
         has_masks = manifest.get("has_masks")
@@ -216,7 +216,8 @@ class BuiltDataset:
                 where.append((number, offset, len(text)))
                 line = self._line(text, f"{path}, line {place + 2}")
                 if self.places is not None:
-                    self.places.add(line, f"{path}, line {place + 2}", _ADVICE)
+                    where_at = f"{path}, line {place + 2}"
+                    self.places.add(line, self._located(line, where_at, _ADVICE), where_at, _ADVICE)
                     for column, name in zip(self._addresses, ("index", "copy", "start")):
                         column.append(line[name])
                     self._labels.append(as_label(line["label"], self.task))

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import math
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NotRequired
 from urllib.parse import quote
 
-import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import TypedDict
 
 from offgraph.core.errors import BuildError
 from offgraph.core.tables import TableWriter, dumps, open_table_file
-from offgraph.dataset.example import Encoded, Example, decode_array
+from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
-from offgraph.dataset.output import PART, OutputFolder, inside, read_part, sha256_of
-from offgraph.dataset.schema import FileEntry, parse
+from offgraph.dataset.npy import npy_file
+from offgraph.dataset.output import PART, OutputFolder, inside, sha256_of
+from offgraph.dataset.schema import Kind, Located, WholeFileEntry, parse
 
 __all__ = ["FolderFormat"]
 
-_FILE_OVERHEAD = 1 << 16  # bytes of a file beyond its values
 _LONGEST = 180  # bytes of one path component; 255 is the common limit, and endings are added
 
 
@@ -36,8 +32,8 @@ _KINDS = ("images", "masks")
 
 class _At(TypedDict):
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid")  # type: ignore[misc]
-    images: FileEntry
-    masks: NotRequired[FileEntry]
+    images: WholeFileEntry
+    masks: NotRequired[WholeFileEntry]
 
 
 _AT: TypeAdapter[Any] = TypeAdapter(_At)
@@ -64,9 +60,9 @@ class FolderFormat:
 
     @staticmethod
     def places(options: dict[str, Any]) -> bool:
-        """Each array is a file."""
+        """Arrays are always read by their places: whole files."""
         del options
-        return False
+        return True
 
     def write(self, shard: int, examples: Iterator[Example]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Write one block of files, each whole or not at all.
@@ -96,7 +92,7 @@ class FolderFormat:
         if array.encoding == "png":
             name, data = f"{stem}.png", array.data
         else:
-            name, data = f"{stem}.npy", _npy(array)
+            name, data = f"{stem}.npy", npy_file(array)
         self.folder.write(name, data, sync=False)
         return {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
@@ -117,18 +113,20 @@ class FolderFormat:
         return None
 
     @staticmethod
+    def located(line: dict[str, Any], where: str, advice: str) -> dict[Kind, Located]:
+        """Each array is a file."""
+        at = parse(_AT, line["at"], f"{where}: at", advice)
+        kinds: tuple[tuple[Kind, str], ...] = (("image", "images"), ("mask", "masks"))
+        return {
+            kind: Located(**at[name], offset=0, wrapped="npy" if line[kind]["encoding"] == "raw" else None)
+            for kind, name in kinds
+            if name in at and line[kind] is not None
+        }
+
+    @staticmethod
     def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:
-        """Give the encoded image and mask of one example back."""
-        at = parse(_AT, line["at"], "its record", "")
-        found = []
-        for kind, described in (("images", line["image"]), ("masks", line["mask"])):
-            if described is None:
-                found.append(None)
-                continue
-            size = math.prod(described["shape"]) * np.dtype(described["dtype"]).itemsize
-            data = read_part(root, at[kind], size + size // 8 + _FILE_OVERHEAD)
-            found.append(_from_npy(data, described) if described["encoding"] == "raw" else data)
-        return found[0], found[1]
+        """Refuse: arrays are read by `located`."""
+        raise BuildError(f"{root}: the record of {line.get('name')!r:.80} does not say where its arrays lie")
 
     def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:
         """Write the table ``labels.csv``, one row per example.
@@ -176,32 +174,6 @@ class FolderFormat:
                 with contextlib.suppress(OSError):  # something else lies in it
                     Path(folder).rmdir()
         self.folder.remove("labels.csv")
-
-
-def _npy(array: Encoded) -> bytes:
-    file = io.BytesIO()
-    described = array.describe()
-    np.lib.format.write_array(
-        file, decode_array(array.data, described, sys.maxsize), version=(1, 0), allow_pickle=False
-    )
-    return file.getvalue()
-
-
-def _from_npy(data: bytes, described: dict[str, Any]) -> bytes:
-    """The values of a .npy file, after its header was compared with the record, so that it cannot claim any memory."""
-    file = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"version {version}")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    except Exception as error:  # NumPy's parser lets out what Python's own raises on odd text
-        raise BuildError(f"a damaged .npy file ({error})") from error
-    if shape != tuple(described["shape"]) or fortran or dtype.newbyteorder("=").name != described["dtype"]:
-        raise BuildError(
-            f"stored as {described['dtype']} of shape {described['shape']}, but its header says otherwise"
-        )
-    return data[file.tell() :]
 
 
 _SEPARATORS = frozenset("|;,")

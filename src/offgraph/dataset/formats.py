@@ -11,6 +11,7 @@ from offgraph.dataset.example import Example
 from offgraph.dataset.folder import FolderFormat
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import OutputFolder
+from offgraph.dataset.schema import Kind, Located
 from offgraph.dataset.tfrecord import TFRecordFormat
 from offgraph.dataset.webdataset import WebDatasetFormat
 
@@ -59,6 +60,17 @@ class DatasetFormat(Protocol):
 
     def clear(self) -> None:
         """Remove only what a build that finished no shard may have left."""
+        ...
+
+    @staticmethod
+    def located(line: dict[str, Any], where: str, advice: str) -> dict[Kind, Located]:
+        """Say where the arrays of an example lie, where `places` says that its record says so.
+
+        Raises
+        ------
+        BuildError
+            Where the record does not; names the line, `where`, and what to do, `advice`.
+        """
         ...
 
     @staticmethod

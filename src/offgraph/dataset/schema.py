@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -28,8 +28,11 @@ __all__ = [
     "MANIFEST_FILE",
     "PLACES",
     "FileEntry",
+    "Kind",
     "LineCheck",
+    "Located",
     "SpanEntry",
+    "WholeFileEntry",
     "array_trouble",
     "as_label",
     "labels_array",
@@ -38,6 +41,9 @@ __all__ = [
     "size_trouble",
     "validate",
 ]
+
+Kind = Literal["image", "mask"]
+"""The arrays of an example."""
 
 FORMAT_VERSION = 1
 """Of the layout of all files of a dataset."""
@@ -92,6 +98,15 @@ class SpanEntry(FileEntry):
     offset: _Count
 
 
+class WholeFileEntry(TypedDict):
+    """A file that is an array of an example."""
+
+    __pydantic_config__ = _CONFIG  # type: ignore[misc]
+    file: _Name
+    bytes: _Count
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 class PlaceEntry(TypedDict):
     """Where an array lies in a file that is named elsewhere."""
 
@@ -109,6 +124,25 @@ class PlacesEntry(TypedDict):
     image: PlaceEntry
     mask: NotRequired[PlaceEntry]
     compression: NotRequired[Literal["lz4", "zstd"]]
+
+
+class Located(NamedTuple):
+    """Where the bytes of an array lie.
+
+    Parameters
+    ----------
+    file : str
+    offset, bytes : int
+    sha256 : str
+    wrapped : str or None
+        What its values are wrapped in: ``"lz4"``, ``"zstd"`` or ``"npy"``.
+    """
+
+    file: str
+    offset: int
+    bytes: int
+    sha256: str
+    wrapped: str | None = None
 
 
 class Record(TypedDict):

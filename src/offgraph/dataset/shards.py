@@ -20,7 +20,7 @@ from offgraph.core.machine import is_machine, machine_error
 from offgraph.dataset.example import Encoded
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import PART, OutputFolder, inside, sha256_of
-from offgraph.dataset.schema import PLACES, parse
+from offgraph.dataset.schema import PLACES, Kind, Located, parse
 
 __all__ = ["OF_ARRAYS", "DigestingFile", "ShardedFormat", "digest_of_arrays", "place", "place_of"]
 
@@ -160,6 +160,17 @@ class ShardedFormat:
         """Arrays are always read by their places."""
         del options
         return True
+
+    @staticmethod
+    def located(line: dict[str, Any], where: str, advice: str) -> dict[Kind, Located]:
+        """Arrays lie in the shard of their example."""
+        at = parse(PLACES, line["at"], f"{where}: at", advice)
+        kinds: tuple[Kind, Kind] = ("image", "mask")
+        return {
+            kind: Located(at["file"], **at[kind], wrapped=at.get("compression"))
+            for kind in kinds
+            if kind in at
+        }
 
     @staticmethod
     def read(root: Path, line: dict[str, Any]) -> tuple[bytes, bytes | None]:

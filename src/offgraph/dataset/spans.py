@@ -1,11 +1,7 @@
-"""Random access to arrays that lie uncoded, or coded one by one, in large files: the shards of several formats.
+"""Random access to arrays that lie uncoded, or coded one by one, in files: the shards of several formats, and folders.
 
 The record of an example says where its image and its mask lie: file, offset, length and digest. Nothing of the
 file's own format is parsed, so a file can make no more of itself than its record says.
-
-Files are read, not mapped into memory: another program may cut a file at any moment, and touching a mapped page that
-the file no longer has ends the process (SIGBUS), whatever was checked before. A read that comes short is an error that
-names the file.
 """
 
 from __future__ import annotations
@@ -13,13 +9,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-import os
-import threading
 from array import array as numbers
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +22,10 @@ from offgraph.core.errors import BuildError
 from offgraph.core.machine import Read
 from offgraph.core.specs import ArraySpec
 from offgraph.dataset.example import decode_array, is_png_array, png_trouble
-from offgraph.dataset.output import inside, read_part
-from offgraph.dataset.schema import PLACES, parse, size_trouble
+from offgraph.dataset.npy import npy_values
+from offgraph.dataset.output import read_part
+from offgraph.dataset.schema import Kind, Located, size_trouble
+from offgraph.dataset.span_files import OpenFile, SpanFiles
 from offgraph.engine import png
 from offgraph.engine.files import ReadRows, SampleRows
 from offgraph.engine.native import core
@@ -39,10 +35,7 @@ from offgraph.plan.compiled import RecipePlanner
 
 __all__ = ["SpanReader", "read_span"]
 
-Kind = Literal["image", "mask"]
 _KINDS: tuple[Kind, Kind] = ("image", "mask")
-_MOST_OPEN = 128
-"""Files that are open at a time."""
 _REUSED = ((1 << 20, 32), (16 << 20, 4))
 """Memory for arrays of up to so many bytes is kept for so many of them: two pieces of a batch and their like."""
 _BYTE = np.dtype(np.uint8)
@@ -55,8 +48,8 @@ _OVERHEAD = 1 << 16
 """Bytes that an array may take beyond its values: what a PNG, or a compressed buffer, begins with."""
 
 
-def read_span(root: Path, line: dict[str, Any], kind: Kind) -> bytes:
-    """Return the bytes of the image or mask of an example as they were given to its writer: not compressed.
+def read_span(root: Path, place: Located, entry: dict[str, Any]) -> bytes:
+    """Return the bytes of an array that a record describes as they were given to its writer: not wrapped.
 
     Raises
     ------
@@ -65,20 +58,21 @@ def read_span(root: Path, line: dict[str, Any], kind: Kind) -> bytes:
     OSError
         Where it cannot be read.
     """
-    at = parse(PLACES, line["at"], "its record: at", "")
-    size = math.prod(line[kind]["shape"]) * np.dtype(line[kind]["dtype"]).itemsize
-    data = read_part(root, {"file": at["file"], **at[kind]}, size + size // 8 + _OVERHEAD, at[kind]["offset"])
-    compression = at.get("compression")
-    if compression is None:
+    size = math.prod(entry["shape"]) * np.dtype(entry["dtype"]).itemsize
+    described = {"file": place.file, "bytes": place.bytes, "sha256": place.sha256}
+    data = read_part(root, described, size + size // 8 + _OVERHEAD, place.offset)
+    if place.wrapped is None:
         return data
-    return _unpacked(np.frombuffer(data, np.uint8), size, compression).tobytes()
+    if place.wrapped == "npy":
+        return npy_values(data, entry)
+    return _unpacked(np.frombuffer(data, np.uint8), size, place.wrapped).tobytes()
 
 
 class _Stored:
     """How arrays of one description are stored: worked out once for all of them."""
 
-    def __init__(self, entry: dict[str, Any], compression: str | None, max_pixels: int) -> None:
-        self.entry, self.compression = dict(entry), compression
+    def __init__(self, entry: dict[str, Any], wrapped: str | None, max_pixels: int) -> None:
+        self.entry, self.wrapped = dict(entry), wrapped
         self.dtype = np.dtype(entry["dtype"])
         self.shape = tuple(entry["shape"])
         self.size = math.prod(self.shape) * self.dtype.itemsize
@@ -87,7 +81,7 @@ class _Stored:
         self.spec = None
         with suppress(ValueError):
             self.spec = ArraySpec(self.shape, self.dtype.name, name_axes(self.shape, entry["axes"]))
-        is_here = compression is None and not self.trouble
+        is_here = wrapped is None and not self.trouble
         self.is_plain = is_here and entry["encoding"] == "raw"
         self.is_png = is_here and entry["encoding"] == "png" and is_png_array(self.shape, self.dtype)
 
@@ -131,69 +125,59 @@ class SpanReader:
 
     def __init__(self, root: Path, max_pixels: int) -> None:
         self.root, self.max_pixels = root, max_pixels
-        self._files: list[str] = []
-        self._numbers: dict[str, int] = {}
-        self._file = numbers("l")
+        self._files = SpanFiles(root)
+        self._file = {kind: numbers("l") for kind in _KINDS}
         self._spans = {kind: (numbers("q"), numbers("q")) for kind in _KINDS}
         self._digests = {kind: bytearray() for kind in _KINDS}
         self._checked = {kind: bytearray() for kind in _KINDS}
         self._entry = {kind: numbers("l") for kind in _KINDS}
         self._stored: list[_Stored | None] = [None]
         self._known: dict[Any, int] = {}
-        self._stamps: dict[int, tuple[int, int]] = {}
         self._prepare()
 
     def _prepare(self) -> None:
         """Create what belongs to this process and is not pickled."""
-        self._open: dict[int, _File] = {}
         self._buffers = [(most, Buffers(count)) for most, count in _REUSED]
-        self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: value for name, value in vars(self).items() if name not in ("_open", "_buffers", "_lock")
-        }
+        return {name: value for name, value in vars(self).items() if name != "_buffers"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._prepare()
 
-    def add(self, line: dict[str, Any], where: str, advice: str) -> None:
-        """Take in the record of the next example, which fits its schema.
+    def add(self, line: dict[str, Any], places: dict[Kind, Located], where: str, advice: str) -> None:
+        """Take in the record of the next example, which fits its schema, and where its arrays lie.
 
         Raises
         ------
         BuildError
-            Where its entry ``at`` does not; names the line.
+            Where a mask has no place, or the other way round; names the line.
         """
-        at = parse(PLACES, line["at"], f"{where}: at", advice)
-        if at["file"] not in self._numbers:
-            self._numbers[at["file"]] = len(self._files)
-            self._files.append(at["file"])
-        if ("mask" in at) != (line["mask"] is not None):
+        if ("mask" in places) != (line["mask"] is not None):
             raise BuildError(f"{where}: damaged: at: a mask in one of two places; {advice}")
-        self._file.append(self._numbers[at["file"]])
         for kind in _KINDS:
-            span, described = at.get(kind), line[kind]
+            place = places.get(kind)
             starts, lengths = self._spans[kind]
-            starts.append(span["offset"] if span else 0)
-            lengths.append(span["bytes"] if span else 0)
-            self._digests[kind] += bytes.fromhex(span["sha256"]) if span else bytes(_DIGEST)
+            starts.append(place.offset if place else 0)
+            lengths.append(place.bytes if place else 0)
+            self._file[kind].append(self._files.add(place.file) if place else 0)
+            self._digests[kind] += bytes.fromhex(place.sha256) if place else bytes(_DIGEST)
             self._checked[kind].append(0)
-            self._entry[kind].append(self._described(described, at.get("compression")))
+            self._entry[kind].append(self._described(line[kind], place.wrapped if place else None))
 
-    def _described(self, entry: dict[str, Any] | None, compression: str | None) -> int:
+    def _described(self, entry: dict[str, Any] | None, wrapped: str | None) -> int:
         """Number of a description: most examples share one."""
         if entry is None:
             return 0
-        key = (entry["encoding"], tuple(entry["shape"]), entry["dtype"], entry["axes"], compression)
+        key = (entry["encoding"], tuple(entry["shape"]), entry["dtype"], entry["axes"], wrapped)
         if key not in self._known:
             self._known[key] = len(self._stored)
-            self._stored.append(_Stored(entry, compression, self.max_pixels))
+            self._stored.append(_Stored(entry, wrapped, self.max_pixels))
         return self._known[key]
 
     def __len__(self) -> int:
-        return len(self._file)
+        return len(self._checked["image"])
 
     def described(self, number: int, kind: Kind) -> int:
         """Number of the description of an array, the same for arrays that are alike; 0 where there is none."""
@@ -228,8 +212,10 @@ class SpanReader:
             return decode_array(data.tobytes(), stored.entry, self.max_pixels)
         if stored.trouble:
             raise BuildError(stored.trouble)
-        if stored.compression is not None:
-            data = _unpacked(data, stored.size, stored.compression)
+        if stored.wrapped == "npy":
+            data = np.frombuffer(npy_values(data.tobytes(), stored.entry), np.uint8)
+        elif stored.wrapped is not None:
+            data = _unpacked(data, stored.size, stored.wrapped)
         if len(data) != stored.size:
             shape, dtype = tuple(stored.entry["shape"]), stored.entry["dtype"]
             raise BuildError(f"stored as {dtype} of shape {shape}, but there are {len(data)} bytes")
@@ -244,7 +230,7 @@ class SpanReader:
             None where `read` has to be asked, which says what is wrong: for an array that is compressed, one that this
             process has not yet compared with its digest, and one that is not there.
         """
-        files: dict[int, _File] = {}
+        files: dict[int, OpenFile] = {}
         places: list[tuple[int, int, _Stored] | None] = []
         spans: list[tuple[int, int, int]] = []
         total = room = 0
@@ -261,7 +247,7 @@ class SpanReader:
         if not spans:
             return [None] * len(examples)
         memory = self._empty(total)
-        with Read(self._files[next(iter(files))]):
+        with Read(self._files.name(next(iter(files)))):
             found = iter(core.read_spans(memory, spans))
         memory.flags.writeable = False
         read = [
@@ -318,7 +304,7 @@ class SpanReader:
         list of bool
             False for one that `read` has to be asked for, as in `read_many`, and for one that does not become a row.
         """
-        files: dict[int, _File] = {}
+        files: dict[int, OpenFile] = {}
         found = [self._found(number, "image", files) for number in examples]
         if not any(found):
             return [False] * len(examples)
@@ -332,12 +318,12 @@ class SpanReader:
             keys,
             finite,
         )
-        with ReadRows([self._files[self._file[number]] for number in examples], rows):
+        with ReadRows([self._files.name(self._file["image"][number]) for number in examples], rows):
             return [shape is not None for shape in planner.run_rows(rows, output())]
 
     def _found(
-        self, number: int, kind: Kind, files: dict[int, _File]
-    ) -> tuple[_File, int, int, _Stored] | None:
+        self, number: int, kind: Kind, files: dict[int, OpenFile]
+    ) -> tuple[OpenFile, int, int, _Stored] | None:
         """Where the values or the PNG of an array lie, and how many bytes they are, compared with their digest before.
 
         None for any other array.
@@ -348,45 +334,45 @@ class SpanReader:
         if stored is None or not (self._checked[kind][number] and stored.fits(length)):
             return None
         try:
-            file = self._held(self._file[number], files)
+            file = self._held(self._file[kind][number], files)
         except (BuildError, OSError):
             return None
         return (file, start, length, stored) if file.reaches(start + length) else None
 
-    def _held(self, name: int, files: dict[int, _File]) -> _File:
+    def _held(self, number: int, files: dict[int, OpenFile]) -> OpenFile:
         """An open file, which stays open as long as `files` holds it."""
-        if name not in files:
-            opened = self._open.get(name) or self._opened(name)
-            if self._stamps.get(name) != opened.stamp():
+        if number not in files:
+            opened = self._files.opened(number)
+            if not self._files.is_known(number, opened):
                 raise BuildError("written to, and not compared again with its digests")
-            files[name] = opened
-        return files[name]
+            files[number] = opened
+        return files[number]
 
     def _bytes(self, number: int, kind: Kind, start: int, length: int) -> np.ndarray:
-        file = self._file[number]
-        with Read(self._files[file]):
+        file = self._file[kind][number]
+        name = self._files.name(file)
+        with Read(name):
             data = self._read(file, start, length)
         if not self._checked[kind][number]:
             digest = self._digests[kind][_DIGEST * number : _DIGEST * (number + 1)]
             if hashlib.sha256(data.data).digest() != digest:
-                raise BuildError(f"{self._files[file]} at {start} is not as it was written")
+                raise BuildError(f"{name}{f' at {start}' if start else ''} is not as it was written")
             self._checked[kind][number] = 1
         data.flags.writeable = False
         return data
 
     def _read(self, file: int, start: int, length: int) -> np.ndarray:
-        opened = self._open.get(file) or self._opened(file)
-        stamp = opened.stamp()
-        if self._stamps.setdefault(file, stamp) != stamp:  # somebody wrote into it
-            self._stamps[file] = stamp
-            for number, of in enumerate(self._file):
-                if of == file:
-                    for kind in _KINDS:
-                        self._checked[kind][number] = 0
+        opened = self._files.opened(file)
+        if self._files.note(file, opened):  # somebody wrote into it
+            for kind in _KINDS:
+                for number in np.flatnonzero(
+                    np.frombuffer(self._file[kind], self._file[kind].typecode) == file
+                ):
+                    self._checked[kind][number] = 0
         # What a record says is not allocated before the file was once so long.
         data = self._empty(length) if opened.reaches(start + length) else None
         if data is None or not opened.read(data, start):
-            name = self._files[file]
+            name = self._files.name(file)
             raise BuildError(f"{name} does not hold the {length:,} bytes at {start:,} that its record says")
         return data
 
@@ -396,61 +382,6 @@ class SpanReader:
             if length <= most:
                 return buffers.empty((length,), _BYTE)
         return np.empty(length, _BYTE)
-
-    def _opened(self, file: int) -> _File:
-        with self._lock:
-            found = self._open.get(file)
-            if found is None:
-                if len(self._open) >= _MOST_OPEN:
-                    del self._open[next(iter(self._open))]  # closed once no thread reads it
-                found = self._open[file] = _File(inside(self.root, self._files[file]))
-            return found
-
-
-class _File:
-    """An open file that any thread may read anywhere; closed when nobody holds it."""
-
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():  # opening a pipe could wait for ever
-            path.stat()
-            raise BuildError(f"{path.name} is not a file")
-        self._handle = path.open("rb", buffering=0)
-        self._length = 0
-
-    @property
-    def number(self) -> int:
-        """Of its descriptor, which is open as long as this object lives."""
-        return self._handle.fileno()
-
-    def reaches(self, end: int) -> bool:
-        """Whether the file has, or once had, so many bytes."""
-        if end > self._length:
-            self._length = os.fstat(self._handle.fileno()).st_size
-        return end <= self._length
-
-    def stamp(self) -> tuple[int, int]:
-        """What tells that something wrote into it: its time of change, and its size."""
-        status = os.fstat(self._handle.fileno())
-        return status.st_mtime_ns, status.st_size
-
-    def read(self, data: np.ndarray, start: int) -> bool:
-        """Fill an array with the bytes from a position on; False where the file ends before."""
-        number, done = self._handle.fileno(), 0
-        while done < len(data):  # a call may give less than was asked for
-            count = _read_into(number, data[done:] if done else data, start + done)
-            if not count:
-                return False
-            done += count
-        return True
-
-
-def _read_into(number: int, data: np.ndarray, start: int) -> int:
-    """Read bytes of a file from a position; their number, which is 0 only at or past the end."""
-    if hasattr(os, "preadv"):
-        return os.preadv(number, [data.data], start)
-    read = os.pread(number, len(data), start)  # macOS before 11
-    data[: len(read)] = np.frombuffer(read, np.uint8)
-    return len(read)
 
 
 def _unpacked(data: np.ndarray, size: int, compression: str) -> np.ndarray:

@@ -82,7 +82,7 @@ class Kept:
                 file.seek(at.offset)
                 line = validate(EXAMPLE, file.read(at.length))
             image, mask = self._arrays(line)
-        except (BuildError, OSError, ValueError):  # damaged since it was looked at: it is made again
+        except (BuildError, OSError, ValueError, LookupError):  # damaged since then: it is made again
             return None
         record = line["record"]
         return Example(
@@ -100,11 +100,13 @@ class Kept:
         )
 
     def _arrays(self, line: dict[str, Any]) -> tuple[Encoded, Encoded | None]:
-        if "images" in line["at"] or "offset" in line["at"]:  # files of their own; or of an earlier version
-            data, mask = FORMATS[self.format].read(self.root, line)
+        format = FORMATS[self.format]
+        if "offset" in line["at"]:  # of an earlier version
+            data, mask = format.read(self.root, line)
         else:
-            data = read_span(self.root, line, "image")
-            mask = None if line["mask"] is None else read_span(self.root, line, "mask")
+            places = format.located(line, "its record", "")
+            data = read_span(self.root, places["image"], line["image"])
+            mask = None if line["mask"] is None else read_span(self.root, places["mask"], line["mask"])
         entry = line["mask"]
         return _encoded(data, line["image"]), None if mask is None or entry is None else _encoded(mask, entry)
 
