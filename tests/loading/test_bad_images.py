@@ -258,6 +258,29 @@ def test_batches_of_one_have_one_shape_where_that_is_asked(tmp_path: Path, polic
     assert [batch.image.shape[1] for batch in any_shape] == [24, 24, 20, 24, 24, 24]
 
 
+@pytest.mark.parametrize("policy", ["raise", "skip", "substitute"])
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_recipe_that_may_change_the_dtype_is_refused_in_words(
+    spoiled: Path, tmp_path: Path, stored: bool, batch_size: int, policy: str
+) -> None:
+    source: Path = spoiled
+    if stored:
+        source = og.build(spoiled, tmp_path / "out", [og.Resize((24, 20))], format="folder", max_bad=1.0).path
+    steps = [og.Resize((16, 16)), og.Augment(og.Normalize("imagenet", p=0.5))]
+    loader = og.Loader(
+        source,
+        steps,
+        other_recipe=stored,
+        batch_size=batch_size,
+        on_error=policy,
+        max_bad=1.0,  # type: ignore[arg-type]
+    )
+    for one in (loader,) if stored else (loader, loader.cache("memory")):
+        with pytest.raises(og.OffgraphError, match=r"Normalize: p=0\.5 would leave some images uint8"):
+            list(one.epoch(0))
+
+
 def test_tensorflow_knows_the_length_where_nothing_is_left_out(spoiled: Path) -> None:
     tf = pytest.importorskip("tensorflow")
     known = loaded(spoiled, on_error="substitute").tensorflow()

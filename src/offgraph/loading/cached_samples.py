@@ -232,7 +232,7 @@ class CachedSamples:
         """The image that is kept, now if not before; None where it is read from its file every time."""
         item = self.files.source[number]
         stamp = stamp_of(item)
-        if stamp is None or recipe is not self.resumed.recipe:
+        if stamp is None or recipe is not self.resumed.recipe or rules.reference is None:
             return None
         found = self.cache.get(number, stamp)
         if found is not None or self.cache.full:

@@ -165,6 +165,7 @@ class FileSamples:
         check_targets(read.mask, read.label, self)
         # Only the policy for photographs converts: elsewhere the numbers of a file may be measurements.
         image, converted = rules.admit(read.image, scale=self.source.color == "rgb")
+        rules.check_recipe(recipe, image)
         key = Key(seed, epoch, number)
         done = run_checked(recipe, read.targets.replaced(image=image), key, non_finite=rules.non_finite)
         targets, record = rules.fitted(done.targets), done.record
@@ -332,6 +333,7 @@ class DatasetSamples:
         # Copy k is what a loader over the files gives in epoch k; later passes count on from there.
         key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
+        rules.check_recipe(recipe, image, start)
         given = self.given(stored, image)
         done = run_checked(recipe, given, key, start=start, non_finite=rules.non_finite)
         record = done.record

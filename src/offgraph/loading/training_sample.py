@@ -12,6 +12,7 @@ from offgraph.pipeline.checks import fit_mask
 from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Reference
 from offgraph.pipeline.rows import Row
+from offgraph.recipe.compose import Compose
 from offgraph.sources.base import Label
 from offgraph.targets import Image, Mask, Targets
 
@@ -110,6 +111,11 @@ class Rules:
         if self.any_depth or self.reference is None:
             return image, None
         return to_depth(image, self.reference.stored, self.reference.name, scale=scale)
+
+    def check_recipe(self, recipe: Compose, image: Image, start: int = 0) -> None:
+        """Refuse a recipe that makes of an image now one dtype, now another, where no image could be looked at before."""
+        if self.reference is None:
+            recipe.output_spec(image.spec, start)
 
     def has_usual_depth(self, dtype: str) -> bool:
         """Whether an image is of the depth that most have, or may be of any; others are converted or refused."""
