@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.made import class_folder, read_by_python
@@ -29,7 +30,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE, errno.ENOMEM])
 def test_a_failing_machine_ends_the_pass_and_leaves_nothing_out(
-    photos: Path, monkeypatch: pytest.MonkeyPatch, quick: None, on_error: str, number: int
+    photos: Path, monkeypatch: pytest.MonkeyPatch, quick: None, on_error: Any, number: int
 ) -> None:
     read_by_python(monkeypatch)
     loader = og.Loader(photos, [og.Resize((8, 8))], on_error=on_error, batch_size=2, threads=2)
@@ -116,7 +117,7 @@ def test_whoever_waits_to_try_again_is_not_waited_for(photos: Path, monkeypatch:
 
 @pytest.mark.parametrize(("format", "kept"), [("folder", False), ("folder", True), ("tfrecord", False)])
 def test_a_dataset_out_of_reach_ends_the_pass(
-    photos: Path, tmp_path: Path, quick: None, format: str, kept: bool
+    photos: Path, tmp_path: Path, quick: None, format: Any, kept: bool
 ) -> None:
     og.build(photos, tmp_path / "out", [og.Resize((8, 8))], format=format)
     loader = og.Loader(tmp_path / "out", on_error="skip")
