@@ -107,6 +107,15 @@ def test_sixteen_bits_are_kept(tmp_path: Path) -> None:
         assert stored.dtype == np.uint16 and np.array_equal(stored, array[::-1])
 
 
+@pytest.mark.parametrize("format", DATASETS)
+def test_a_recipe_that_takes_no_image_is_an_error_that_names_one(
+    photos: Path, tmp_path: Path, format: str
+) -> None:
+    wraps = [og.Resize((24, 20)), og.Ndimage("sobel", axis="Y")]
+    with pytest.raises(og.BuildError, match=r"ant/0\.png: step 2, Ndimage: sobel of uint8 wraps around"):
+        og.build(photos, tmp_path / "out", wraps, format=format, color="grey", max_bad=1.0)
+
+
 def test_arrays_survive_encoding_whatever_they_are() -> None:
     rng = np.random.default_rng(0)
     shapes = [((5, 4), "YX"), ((5, 4, 1), "YXC"), ((5, 4, 2), "YXC"), ((5, 4, 3), "YXC"), ((5, 4, 4), "YXC"),

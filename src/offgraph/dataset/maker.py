@@ -208,7 +208,12 @@ class Maker:
         if axes is None or not addresses:  # what the files hold decides
             return None
         spec = ArraySpec((1, 1, 3)[: len(axes)], "uint8", axes)
-        end = None if self._unusual_depth(spec) else self._end(spec)
+        try:
+            end = None if self._unusual_depth(spec) else self._end(spec)
+        except (
+            StepError
+        ):  # a recipe for images of another kind; it is raised again for each that is of this one
+            return None
         if end is None or end.spec is None:
             return None
         planner = self.recipe.planner(stop=end.step)
