@@ -35,6 +35,7 @@ from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.resize import KERNELS
 from offgraph.recipe.schema import schema
+from offgraph.steps import functions
 from offgraph.steps.base import Step, field_names
 from offgraph.steps.description import documentation, field_schema
 from offgraph.steps.kinds import (
@@ -95,7 +96,8 @@ def test_documented(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_example_runs(name: str):
+def test_example_runs(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(functions, "FUNCTIONS", {})  # other tests may have run it in a module of another name
     runner = doctest.DocTestRunner()
     tests = doctest.DocTestFinder(recurse=False).find(og.STEPS[name], name, globs={})
     assert tests and tests[0].examples

@@ -24,7 +24,7 @@ from offgraph.loading.finishing import Finishing
 from offgraph.loading.maker import SampleMaker
 from offgraph.loading.mixing import Mix
 from offgraph.loading.passes import Batching, Pass
-from offgraph.loading.position import Identity, Position, resumed, state_of
+from offgraph.loading.position import LoaderIdentity, Position, resumed, state_of
 from offgraph.loading.process import OwnProcess
 from offgraph.loading.samples import Samples
 from offgraph.loading.sampling import SampledOrder, Sampling
@@ -446,8 +446,8 @@ class Epochs:
         sampling = "" if self._sampling is None else self._sampling.digest
         return hashlib.sha256(f"{self.recipe.digest} {self.mix} {sampling}".encode()).hexdigest()
 
-    def _identity(self) -> Identity:
-        return Identity(
+    def _identity(self) -> LoaderIdentity:
+        return LoaderIdentity(
             self.seed,
             self.shuffle,
             self.batch_size,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from offgraph.core.errors import ArgumentError, RecipeMismatch
 from offgraph.loading.share import Cut, Share
 
-__all__ = ["Identity", "Position", "resumed", "state_of"]
+__all__ = ["LoaderIdentity", "Position", "resumed", "state_of"]
 
 _VERSION = 1
 _Count = Annotated[int, Field(ge=0, lt=1 << 60)]
@@ -45,7 +45,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Identity:
+class LoaderIdentity:
     """What a state belongs to.
 
     Parameters
@@ -111,7 +111,7 @@ class _State(BaseModel):
         return self.left_out <= self.images <= len(Share(self.count, index, shards, cuts))
 
 
-def state_of(position: Position, identity: Identity) -> dict[str, Any]:
+def state_of(position: Position, identity: LoaderIdentity) -> dict[str, Any]:
     """Return a position as plain JSON."""
     return {
         "offgraph_loader": _VERSION,
@@ -132,7 +132,7 @@ def state_of(position: Position, identity: Identity) -> dict[str, Any]:
     }
 
 
-def resumed(given: Any, identity: Identity) -> Position:
+def resumed(given: Any, identity: LoaderIdentity) -> Position:
     """Return the position of a state, or of the states of all shards of a run, for the loader with an identity.
 
     Raises
@@ -169,7 +169,7 @@ def _parsed(given: Any) -> _State:
     return state
 
 
-def _check(state: _State, identity: Identity) -> None:
+def _check(state: _State, identity: LoaderIdentity) -> None:
     """Refuse the state of another run."""
     if (state.count, state.source) != (identity.count, identity.source):
         counts = (
