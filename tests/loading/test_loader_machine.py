@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.support.made import class_folder, read_by_python
 
 import offgraph as og
 from offgraph.core import machine
 from offgraph.formats import decoding
+from offgraph.loading.samples import FileSamples
 
 
 @pytest.fixture
@@ -165,3 +167,22 @@ def test_want_of_memory_in_a_step_ends_the_pass(
     with pytest.raises(og.MachineError, match=r"\.(png|jpg): .*not enough memory"):
         list(loader)
     assert loader.skipped == {}
+
+
+def test_want_of_memory_for_a_batch_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of a batch is asked for before its images are read: those are then made one by one."""
+    loader = og.Loader(class_folder(tmp_path / "in"), [og.Resize((8, 8))], batch_size=4)
+    wanted = list(loader.epoch(0))
+    for names in ("rows", "lone"):
+        real, failures = getattr(FileSamples, names), iter([True])
+
+        def failing(self: FileSamples, *given: Any, real: Any = real, failures: Any = failures) -> Any:
+            if next(failures, False):
+                raise MemoryError
+            return real(self, *given)
+
+        monkeypatch.setattr(FileSamples, names, failing)
+    for one, found in zip(wanted, loader.epoch(0), strict=True):
+        assert np.array_equal(one.image, found.image) and one.records == found.records
+    single = og.Loader(tmp_path / "in", [og.Resize((8, 8))], batch_size=1)
+    assert sum(len(batch) for batch in single) == sum(map(len, wanted))

@@ -187,20 +187,21 @@ class SampleMaker:
             None for one that is left out.
         """
         made: list[TrainingSample | None] = [None] * len(numbers)
-        if rows is not None:
-            places = [place for place, number in enumerate(numbers) if self._quarantined(number) is None]
-            found = self.samples.rows(
-                [numbers[place] for place in places],
-                [rows[place] for place in places],
-                self.recipe,
-                self.seed,
-                epoch,
-                self.rules(),
-            )
-            for place, sample in zip(places, found):
-                made[place] = sample
-        elif len(numbers) == 1 and self._quarantined(numbers[0]) is None:
-            made[0] = self.samples.lone(numbers[0], self.recipe, self.seed, epoch, self.rules())
+        with suppress(MemoryError):  # each sample is then made by itself, and again if need be, and is named
+            if rows is not None:
+                places = [place for place, number in enumerate(numbers) if self._quarantined(number) is None]
+                found = self.samples.rows(
+                    [numbers[place] for place in places],
+                    [rows[place] for place in places],
+                    self.recipe,
+                    self.seed,
+                    epoch,
+                    self.rules(),
+                )
+                for place, sample in zip(places, found):
+                    made[place] = sample
+            elif len(numbers) == 1 and self._quarantined(numbers[0]) is None:
+                made[0] = self.samples.lone(numbers[0], self.recipe, self.seed, epoch, self.rules())
         for place, number in enumerate(numbers):
             sample = made[place]
             if sample is None or not self._fits(sample, alike and rows is None):
