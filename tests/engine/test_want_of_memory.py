@@ -35,6 +35,8 @@ floats, tall = image.astype("f4"), np.ascontiguousarray(image.T).astype("f4")
 gaps = rng.random((400, 3000))[:, ::2]
 mask, cross = image > 100, np.ones((3, 3), bool)
 run, long = np.ones((1, 50_001)), np.arange(50_001)[None] % 3 > 0
+marked = image.astype("i4") // 40
+marked_tall = np.ascontiguousarray(marked.T)
 points = np.indices((3, 200_000)) * 0.99
 CALLS = {
     "affine_transform": lambda: ndimage.affine_transform(floats, np.eye(2) * 0.9),
@@ -87,6 +89,15 @@ CALLS = {
     "spline_filter1d": lambda: ndimage.spline_filter1d(gaps, axis=0),
     "uniform_filter": lambda: ndimage.uniform_filter(floats, 7),
     "uniform_filter1d": lambda: ndimage.uniform_filter1d(tall, 9999, 0),
+    "label": lambda: ndimage.label(image > 200)[0],
+    "find_objects": lambda: np.array(repr(ndimage.find_objects(marked))),
+    "value_indices": lambda: np.concatenate(list(ndimage.value_indices(marked).values()), axis=1),
+    **{
+        name: lambda name=name: np.array(getattr(ndimage, name)(tall, marked_tall, range(9)))
+        for name in ("sum", "sum_labels", "mean", "variance", "standard_deviation", "center_of_mass")
+        + ("minimum", "maximum", "minimum_position", "maximum_position")
+    },
+    "extrema": lambda: np.array(ndimage.extrema(tall, marked_tall, range(9))[0]),
     "white_tophat": lambda: ndimage.white_tophat(tall, (9, 3)),
     "zoom": lambda: ndimage.zoom(floats, (1, 1.01)),
     "zoom, order 1": lambda: ndimage.zoom(image, (2, 0.5), order=1),

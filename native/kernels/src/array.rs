@@ -2,6 +2,7 @@
 
 pub mod axes;
 pub mod index;
+pub(crate) mod packing;
 pub mod pixels;
 pub mod sample;
 pub(crate) mod scratch;

@@ -26,6 +26,11 @@
 //! | `map_coordinates`, `geometric_transform` | `interpolate/warp.rs` |
 //! | `zoom`, `shift` | `interpolate/zoom.rs` |
 //! | `spline_filter`, `spline_filter1d` | `interpolate/spline.rs` |
+//! | `label` | `measure/label.rs` |
+//! | `find_objects` | `measure/objects.rs` |
+//! | `value_indices` | `measure/groups.rs` |
+//! | `sum_labels`, `sum`, `mean`, `variance`, `standard_deviation`, `center_of_mass` | `measure/sums.rs` |
+//! | `minimum`, `maximum`, `minimum_position`, `maximum_position`, `extrema` | `measure/extremes.rs` |
 //! | `generic_laplace`, `generic_gradient_magnitude`, `generate_binary_structure` | Python |
 //!
 //! The other functions of `scipy.ndimage` are SciPy's own. Not SciPy's: `interpolate/resize.rs` (antialiased resizing),
@@ -43,6 +48,7 @@ pub mod error;
 pub mod exec;
 pub mod filter;
 pub mod interpolate;
+pub mod measure;
 pub mod memory;
 pub mod morphology;
 pub mod pointwise;

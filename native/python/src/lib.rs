@@ -8,6 +8,7 @@ mod error;
 mod filter;
 mod interpolate;
 mod list;
+mod measure;
 mod morphology;
 mod plan;
 mod plan_filter;
@@ -61,6 +62,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(filter::correlate_nd, module)?,
         wrap_pyfunction!(filter::uniform1d, module)?,
         wrap_pyfunction!(morphology::binary_erosion, module)?,
+        wrap_pyfunction!(measure::label, module)?,
+        wrap_pyfunction!(measure::find_objects, module)?,
+        wrap_pyfunction!(measure::group_by_value, module)?,
+        wrap_pyfunction!(measure::label_counts, module)?,
+        wrap_pyfunction!(measure::label_sums, module)?,
+        wrap_pyfunction!(measure::label_moments, module)?,
+        wrap_pyfunction!(measure::label_extremes, module)?,
         wrap_pyfunction!(rank::rank_filter, module)?,
         wrap_pyfunction!(rank::box_extremum, module)?,
         wrap_pyfunction!(rank::raised_extremum, module)?,

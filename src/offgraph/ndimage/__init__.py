@@ -63,6 +63,22 @@ from offgraph.ndimage.interpolation import (
     spline_filter1d,
     zoom,
 )
+from offgraph.ndimage.measurements import (
+    center_of_mass,
+    extrema,
+    find_objects,
+    label,
+    maximum,
+    maximum_position,
+    mean,
+    minimum,
+    minimum_position,
+    standard_deviation,
+    sum,
+    sum_labels,
+    value_indices,
+    variance,
+)
 from offgraph.ndimage.morphology import (
     binary_closing,
     binary_dilation,
@@ -86,12 +102,9 @@ from offgraph.ndimage.scipys_own import scipys_own
 
 if TYPE_CHECKING:
     from scipy.ndimage import (
-        center_of_mass,
         distance_transform_bf,
         distance_transform_cdt,
         distance_transform_edt,
-        extrema,
-        find_objects,
         fourier_ellipsoid,
         fourier_gaussian,
         fourier_shift,
@@ -99,19 +112,8 @@ if TYPE_CHECKING:
         generic_filter,
         generic_filter1d,
         histogram,
-        label,
         labeled_comprehension,
-        maximum,
-        maximum_position,
-        mean,
         median,
-        minimum,
-        minimum_position,
-        standard_deviation,
-        sum,
-        sum_labels,
-        value_indices,
-        variance,
         vectorized_filter,
         watershed_ift,
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.parity.calls.binary import BINARY
 from tests.parity.calls.call import Call
 from tests.parity.calls.linear import LINEAR, linear
+from tests.parity.calls.measures import MEASURES
 from tests.parity.calls.warps import SPLINES, WARPS, splined, warped
 from tests.parity.calls.windows import WINDOWS
 
@@ -20,6 +21,7 @@ FUNCTIONS = {
     **dict.fromkeys(LINEAR, linear),
     **WINDOWS,
     **BINARY,
+    **MEASURES,
 }
 
 

@@ -15,6 +15,8 @@ use crate::interpolate::options::Options;
 use crate::interpolate::resize::{self, Taps};
 use crate::interpolate::zoom::AxisMap;
 use crate::interpolate::{batch, spline, warp, zoom};
+use crate::measure::extremes::ExtremeTables;
+use crate::measure::{extremes, groups, label, objects, sums};
 use crate::memory::*;
 use crate::morphology::{Erosion, LaterMask, Passes, Structure};
 use crate::pointwise::lookup;
@@ -353,6 +355,42 @@ fn morphology() {
     }
 }
 
+fn measures() {
+    for shape in SHAPES {
+        let input = image(shape, |number| u8::from(number % 3 == 0));
+        let marked = image(shape, |number| (number % 7) as i32);
+        // Not contiguous, so that lines are copied.
+        let turned: Vec<usize> = (0..shape.len()).rev().collect();
+        let (turned, back) = (marked.view().permuted_axes(turned), floats(shape).reversed_axes());
+        let structure = ArrayD::from_elem(vec![3; shape.len()], Bool(1));
+        try_all("label", shape, |output: &mut ArrayD<i32>| {
+            let input = View::U8(input.view());
+            label::label(ViewMut::I32(output.view_mut()), &input, &structure.view()).map(|_| ())
+        });
+        try_all("find objects", &[6, 2 * shape.len()], |bounds: &mut ArrayD<i64>| {
+            objects::find_objects(bounds.view_mut(), &View::I32(turned.view()))
+        });
+        try_all("group by value", &[shape.len(), 10], |indices: &mut ArrayD<i64>| {
+            groups::group_by_value(indices.view_mut(), &mut [0, 5], &View::I32(turned.view()), 3, None)
+        });
+        try_all("sums", &[7], |output: &mut ArrayD<f64>| {
+            let (output, values) = (output.as_slice_mut().unwrap(), View::F32(back.view()));
+            output.fill(0.0);
+            sums::sum(output, &View::I32(turned.view()), &values, None)
+        });
+        try_all("extremes", &[5000], |output: &mut ArrayD<i64>| {
+            let (mut other, mut tied, mut other_tied) = (vec![0; 5000], vec![0; 5000], vec![0; 5000]);
+            let tables = ExtremeTables {
+                least: output.as_slice_mut().unwrap(),
+                least_tied: &mut tied,
+                largest: &mut other,
+                largest_tied: &mut other_tied,
+            };
+            extremes::extremes(tables, &View::I32(turned.view()), &View::F32(back.view())).map(|_| ())
+        });
+    }
+}
+
 #[test]
 fn want_of_memory_is_an_error_of_every_kernel() {
     interpolation();
@@ -361,6 +399,7 @@ fn want_of_memory_is_an_error_of_every_kernel() {
     filters();
     ranks();
     morphology();
+    measures();
 }
 
 /// More than any machine has, and more than can be counted.

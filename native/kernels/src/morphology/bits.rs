@@ -3,6 +3,8 @@
 //! Guard bits with the border value separate rows and planes. So a neighbour is always at one fixed distance in the
 //! string, inside the array and outside, and an erosion is a plain loop over words.
 
+pub(super) use crate::array::packing::WORD;
+use crate::array::packing::{low_bits, pack_row};
 use crate::array::sample::Sample;
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
@@ -11,9 +13,6 @@ use crate::exec::threads;
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
-
-/// Bits per word.
-pub(super) const WORD: usize = 64;
 
 /// Shorter rows would leave most of a word unused: a longer axis is packed instead.
 const SHORT_ROW: usize = 16;
@@ -232,10 +231,6 @@ pub(super) fn all(bit: bool) -> u64 {
     if bit { u64::MAX } else { 0 }
 }
 
-fn low_bits(count: usize) -> u64 {
-    (1 << count) - 1
-}
-
 struct Pack<'a, T> {
     grid: &'a BitGrid,
     array: ArrayViewD<'a, T>,
@@ -265,56 +260,6 @@ impl<T: Sample> Kernel for Pack<'_, T> {
             }
         }
     }
-}
-
-#[inline(always)]
-fn pack_row<T: Sample>(row: &[T], words: &mut [u64], flip: u64, outside: u64) {
-    let (whole, rest) = row.as_chunks::<WORD>();
-    for (word, samples) in words.iter_mut().zip(whole) {
-        *word = pack_word(samples) ^ flip;
-    }
-    if !rest.is_empty() {
-        let mut samples = [T::default(); WORD];
-        samples[..rest.len()].copy_from_slice(rest);
-        let valid = low_bits(rest.len());
-        words[whole.len()] = ((pack_word(&samples) ^ flip) & valid) | (outside & !valid);
-    }
-}
-
-#[inline(always)]
-fn pack_word<T: Sample>(samples: &[T; WORD]) -> u64 {
-    let mut bytes = [0_u8; WORD];
-    for (byte, sample) in bytes.iter_mut().zip(samples) {
-        *byte = if *sample != T::default() { 0xff } else { 0 };
-    }
-    let mut word = 0;
-    for (part, bytes) in bytes.as_chunks::<16>().0.iter().enumerate() {
-        word |= u64::from(high_bits(u128::from_le_bytes(*bytes))) << (16 * part);
-    }
-    word
-}
-
-/// The highest bit of each of sixteen bytes: one instruction, which compilers do not find on their own.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn high_bits(bytes: u128) -> u16 {
-    use std::arch::x86_64::{_mm_movemask_epi8, _mm_set_epi64x};
-    // SAFETY: every x86-64 processor has SSE2, and no memory is accessed.
-    unsafe { _mm_movemask_epi8(_mm_set_epi64x((bytes >> 64) as i64, bytes as i64)) as u16 }
-}
-
-/// The highest bit of each of sixteen bytes that are all ones or all zeros.
-#[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-fn high_bits(bytes: u128) -> u16 {
-    let gather = |bytes: u64| {
-        // Each step joins the bits of twice as many bytes; other bits end up above them.
-        let ones = bytes & 0x0101_0101_0101_0101;
-        let pairs = ones | (ones >> 7);
-        let fours = pairs | (pairs >> 14);
-        ((fours | (fours >> 28)) & 0xff) as u16
-    };
-    gather(bytes as u64) | gather((bytes >> 64) as u64) << 8
 }
 
 /// The eight samples for each byte of pixels.

@@ -1,0 +1,139 @@
+//! Bindings: connected components and measurements. Tables of labels are C-contiguous arrays made by the caller.
+
+use crate::array::{Input, Output};
+use crate::call::detached;
+use ndarray::ArrayViewMutD;
+use offgraph_kernels::array::view::{View, ViewMut};
+use offgraph_kernels::measure::extremes::ExtremeTables;
+use offgraph_kernels::measure::{extremes, groups, label as components, objects, sums};
+use offgraph_kernels::memory::CollectVec;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+/// The elements of a C-contiguous table of this type.
+macro_rules! table {
+    ($output:expr, $variant:ident) => {
+        match $output.view_mut() {
+            ViewMut::$variant(array) => elements(array),
+            _ => Err(PyTypeError::new_err(concat!("a table of another type than ", stringify!($variant)))),
+        }
+    };
+}
+
+fn elements<T>(array: ArrayViewMutD<'_, T>) -> PyResult<&mut [T]> {
+    array.into_slice().ok_or_else(|| PyValueError::new_err("a table that is not C-contiguous"))
+}
+
+/// Lines lie along the last axis; returns the number of components.
+#[pyfunction]
+pub fn label(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    structure: Input<'_>,
+) -> PyResult<usize> {
+    let View::Bool(structure) = structure.view() else {
+        return Err(PyTypeError::new_err("a structure of another type than bool"));
+    };
+    let (output, input) = (output.view_mut(), input.view());
+    detached(py, || components::label(output, &input, &structure))
+}
+
+/// `bounds` has a row per label: first indices, then last indices plus one; -1 without elements.
+#[pyfunction]
+pub fn find_objects(py: Python<'_>, mut bounds: Output<'_>, labels: Input<'_>) -> PyResult<()> {
+    let ViewMut::I64(bounds) = bounds.view_mut() else {
+        return Err(PyTypeError::new_err("bounds of another type than int64"));
+    };
+    let labels = labels.view();
+    detached(py, || objects::find_objects(bounds, &labels))
+}
+
+/// `starts` holds the first place of each value's group.
+#[pyfunction]
+pub fn group_by_value(
+    py: Python<'_>,
+    mut indices: Output<'_>,
+    mut starts: Output<'_>,
+    values: Input<'_>,
+    base: i64,
+    skipped: Option<u32>,
+) -> PyResult<()> {
+    let ViewMut::I64(indices) = indices.view_mut() else {
+        return Err(PyTypeError::new_err("indices of another type than int64"));
+    };
+    let (starts, values) = (table!(starts, I64)?, values.view());
+    detached(py, || groups::group_by_value(indices, starts, &values, base, skipped))
+}
+
+/// Add how often each label less `base` occurs.
+#[pyfunction]
+pub fn label_counts(py: Python<'_>, mut counts: Output<'_>, labels: Input<'_>, base: i64) -> PyResult<()> {
+    let (counts, labels) = (table!(counts, I64)?, labels.view());
+    detached(py, || {
+        sums::count(counts, &labels, base);
+        Ok(())
+    })
+}
+
+/// Add the values of each label, or the squares of their differences from `means`.
+#[pyfunction]
+pub fn label_sums(
+    py: Python<'_>,
+    mut sums: Output<'_>,
+    labels: Input<'_>,
+    values: Input<'_>,
+    means: Option<Input<'_>>,
+) -> PyResult<()> {
+    let (sums, labels, values) = (table!(sums, F64)?, labels.view(), values.view());
+    let means = match means.as_ref().map(Input::view) {
+        None => None,
+        Some(View::F64(means)) => {
+            Some(means.to_slice().ok_or_else(|| PyValueError::new_err("means that are not C-contiguous"))?)
+        }
+        Some(_) => return Err(PyTypeError::new_err("means of another type than float64")),
+    };
+    detached(py, || sums::sum(sums, &labels, &values, means))
+}
+
+/// Add the values of each label times their indices: `sums` has a row per axis.
+#[pyfunction]
+pub fn label_moments(
+    py: Python<'_>,
+    mut sums: Output<'_>,
+    labels: Input<'_>,
+    values: Input<'_>,
+) -> PyResult<()> {
+    let (labels, values) = (labels.view(), values.view());
+    let count = sums.view_mut().shape().last().copied().unwrap_or(0).max(1);
+    let rows = table!(sums, F64)?;
+    if rows.len() / count != labels.ndim() {
+        return Err(PyValueError::new_err("moments have a row per axis"));
+    }
+    detached(py, || {
+        let mut rows = rows.chunks_exact_mut(count).collect_vec();
+        sums::moments(&mut rows, &labels, &values)
+    })
+}
+
+/// Positions of the smallest and largest element of each label, and whether they are tied; returns whether there is a
+/// NaN.
+#[pyfunction]
+pub fn label_extremes(
+    py: Python<'_>,
+    mut least: Output<'_>,
+    mut least_tied: Output<'_>,
+    mut largest: Output<'_>,
+    mut largest_tied: Output<'_>,
+    labels: Input<'_>,
+    values: Input<'_>,
+) -> PyResult<bool> {
+    let tables = ExtremeTables {
+        least: table!(least, I64)?,
+        least_tied: table!(least_tied, U8)?,
+        largest: table!(largest, I64)?,
+        largest_tied: table!(largest_tied, U8)?,
+    };
+    let (labels, values) = (labels.view(), values.view());
+    detached(py, || extremes::extremes(tables, &labels, &values))
+}

@@ -1,0 +1,103 @@
+"""Measurements: connected components, and statistics of labelled regions.
+
+Left out: an output that is read-only, which SciPy's `label` writes all the same, and for `value_indices` foreign byte order,
+and ranges of values for which it takes too much memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from tests.parity.calls.binary import pixels
+from tests.parity.calls.call import Call, flags, images, outputs, seeds
+from tests.support.cases import laid_out
+
+SUMS = ("sum", "sum_labels", "mean", "variance", "standard_deviation", "center_of_mass")
+EXTREMES = ("minimum", "maximum", "minimum_position", "maximum_position", "extrema")
+WITHOUT_OUTPUT = (*SUMS, *EXTREMES, "find_objects", "value_indices")
+
+LABEL_DTYPES = ("i4", "i4", "i8", "u1", "u2", "i1", "i2", "u4", "u8", "f4", "f8", "?")
+LAYOUTS = ("C", "C", "C", "F", "reversed", "strided", "swapped", "misaligned")
+
+
+def symmetric(draw: st.DrawFn, rank: int) -> np.ndarray | None:
+    """A structure of `label`: mostly symmetric, of any elements."""
+    if draw(st.integers(0, 2)) == 0:
+        return None
+    elements = np.random.default_rng(draw(seeds)).random((3,) * rank) < draw(st.sampled_from((0.1, 0.4, 1.0)))
+    if draw(st.integers(0, 19)):
+        elements = elements | elements[(slice(None, None, -1),) * rank]
+    return laid_out(np.asarray(elements), draw(st.sampled_from(("C", "F", "reversed"))))
+
+
+def components(draw: st.DrawFn, name: str) -> Call:
+    image = draw(pixels())
+    form = draw(outputs(image))
+    if form is not None and form.layout == "readonly":
+        form = None
+    return Call(name, image, {"structure": symmetric(draw, image.ndim)}, form)
+
+
+def marks(draw: st.DrawFn, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Labels in blocks or as noise; now and then with negative ones, or far more than there are elements."""
+    rng = np.random.default_rng(draw(seeds))
+    few = draw(st.sampled_from((2, 5, 40)))
+    labels = np.asarray(rng.integers(0, few, shape))
+    if draw(flags) and labels.size:
+        coarse = tuple(max(1, -(-length // 5)) for length in shape)
+        labels = np.asarray(rng.integers(0, few, coarse))
+        for axis in range(len(shape)):
+            labels = labels.repeat(5, axis).take(range(shape[axis]), axis)
+    if draw(st.integers(0, 5)) == 0:
+        labels = labels * draw(st.sampled_from((-1, 3, 1000))) + draw(st.sampled_from((0, -2, 10**6)))
+    return laid_out(np.asarray(labels).astype(dtype), draw(st.sampled_from(LAYOUTS)))
+
+
+def objects(draw: st.DrawFn, name: str) -> Call:
+    image = draw(images(empty=True)) if draw(flags) else None
+    shape = image.shape if image is not None else tuple(draw(st.lists(st.integers(1, 12), max_size=3)))
+    labels = marks(draw, shape, draw(st.sampled_from(LABEL_DTYPES)))
+    return Call(name, labels, {"max_label": draw(st.sampled_from((0, 0, 1, 7, -3, 1000, 2.5)))})
+
+
+def grouped(draw: st.DrawFn, name: str) -> Call:
+    shape = tuple(draw(st.lists(st.integers(0, 12), max_size=4)))
+    labels = marks(draw, shape, draw(st.sampled_from(LABEL_DTYPES)))
+    # SciPy's keys have the bytes of foreign order in the wrong order.
+    labels = np.asarray(labels, labels.dtype.newbyteorder("="))
+    return Call(name, labels, {"ignore_value": draw(st.sampled_from((None, None, 0, 3, -1, 2.7)))})
+
+
+def measured(draw: st.DrawFn, name: str) -> Call:
+    image = draw(images(empty=draw(st.integers(0, 9)) == 0))
+    arguments: dict[str, Any] = {}
+    if draw(st.integers(0, 5)):
+        shape = list(image.shape)
+        if draw(st.integers(0, 9)) == 0 and image.ndim:
+            shape[draw(st.integers(0, image.ndim - 1))] = 1
+        arguments["labels"] = marks(draw, tuple(shape), draw(st.sampled_from(LABEL_DTYPES)))
+        kinds = ("none", "one", "some", "some", "some", "some", "array", "floats", "scalar array", "table")
+        match draw(st.sampled_from(kinds)):
+            case "one":
+                arguments["index"] = draw(st.integers(-1, 6))
+            case "some":
+                arguments["index"] = draw(st.lists(st.integers(-2, 45), max_size=9))
+            case "array":
+                arguments["index"] = np.arange(draw(st.integers(0, 50)))
+            case "floats":
+                arguments["index"] = [1.0, 2.5, 0.0]
+            case "scalar array":
+                arguments["index"] = np.array(draw(st.integers(0, 3)))
+            case "table":
+                arguments["index"] = np.arange(6).reshape(2, 3)
+    return Call(name, image, arguments)
+
+
+MEASURES = {
+    "label": components,
+    "find_objects": objects,
+    "value_indices": grouped,
+    **dict.fromkeys((*SUMS, *EXTREMES), measured),
+}
