@@ -378,13 +378,15 @@ fn measures() {
             output.fill(0.0);
             sums::sum(output, &View::I32(turned.view()), &values, None)
         });
+        // Made outside, where no allocation fails.
+        let other_tables = std::cell::RefCell::new((vec![0; 5000], vec![0; 5000], vec![0; 5000]));
         try_all("extremes", &[5000], |output: &mut ArrayD<i64>| {
-            let (mut other, mut tied, mut other_tied) = (vec![0; 5000], vec![0; 5000], vec![0; 5000]);
+            let (other, tied, other_tied) = &mut *other_tables.borrow_mut();
             let tables = ExtremeTables {
                 least: output.as_slice_mut().unwrap(),
-                least_tied: &mut tied,
-                largest: &mut other,
-                largest_tied: &mut other_tied,
+                least_tied: tied,
+                largest: other,
+                largest_tied: other_tied,
             };
             extremes::extremes(tables, &View::I32(turned.view()), &View::F32(back.view())).map(|_| ())
         });
