@@ -38,6 +38,9 @@ impl SampleRows {
 /// Descriptor of an open file, position in it, shape, dtype, axes, and bytes if it is a PNG.
 type StoredArray = (i32, u64, List<usize>, String, String, Option<usize>);
 
+/// Shape and dtype of each row, and what Python has to make first.
+type Planned<'py> = (Vec<Option<Bound<'py, PyTuple>>>, Vec<Bound<'py, PyTuple>>);
+
 /// Seed, epoch and index of a sample.
 type Address = (u64, u64, u64);
 
@@ -135,11 +138,7 @@ impl SampleRows {
 
     /// Read and plan what is not decided yet: shape and dtype that each row is to get, `None` for one that Python has to
     /// make, and what Python has to make first.
-    fn plan<'py>(
-        &self,
-        py: Python<'py>,
-        recipe: &Bound<'py, CompiledRecipe>,
-    ) -> PyResult<(Vec<Option<Bound<'py, PyTuple>>>, Vec<Bound<'py, PyTuple>>)> {
+    fn plan<'py>(&self, py: Python<'py>, recipe: &Bound<'py, CompiledRecipe>) -> PyResult<Planned<'py>> {
         let recipe = &recipe.get().0;
         catch_memory_error(|| {
             let mut rows = std::mem::take(&mut *self.lock());
