@@ -314,7 +314,7 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
 
     def _prepare(self) -> None:
         """Create what belongs to this process and is not pickled."""
-        self._buffers = Buffers(self.prefetch + 4, alike=max(1, self.prefetch))
+        self._buffers = Buffers(self.prefetch + 4, alike=self.prefetch + 1)
         self._own_process = OwnProcess(self.prefetch)
         self._lock = threading.Lock()
 

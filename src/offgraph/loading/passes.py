@@ -38,6 +38,8 @@ _LAST_PIECES = 4
 """Samples in a piece at the end of a pass, where threads would wait for the one with the largest piece."""
 _PIECE_BYTES = 24 << 20
 """Images that take more are pieces of their own, so that a pass can be ended between them."""
+_AHEAD = 1
+"""Pieces under way beyond those that threads work on: more would only take the memory of more batches."""
 _CHUNK = 4096
 """Places whose numbers are found at a time."""
 _MANY = 0.05
@@ -160,6 +162,7 @@ class Pass:
             samples_of,
             self._pieces(),
             threads=self.batching.threads,
+            ahead=self.batching.threads + _AHEAD,
             ended=stop,
             read_timeout=self.batching.read_timeout,
         )

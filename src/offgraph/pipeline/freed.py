@@ -14,6 +14,8 @@ __all__ = ["give_back_freed"]
 
 _SHARE = 0.01
 """Of the time, at most, that is spent on it."""
+_PAUSE = 0.5
+"""Seconds between two times, at least: pages that were given back are faulted in again."""
 
 
 def _trim() -> Callable[[int], int] | None:
@@ -38,12 +40,17 @@ class _Giving:
         self.trim, self.clock, self.work = trim, clock, work
         self.not_before = 0.0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a call does anything now."""
+        return self.trim is not None and self.clock() >= self.not_before
+
     def __call__(self) -> None:
-        if self.trim is None or self.clock() < self.not_before:
+        if self.trim is None or not self.is_due:
             return
         begun = self.work()  # a thread that waits for a processor does not work
         self.trim(0)
-        self.not_before = self.clock() + (self.work() - begun) / _SHARE
+        self.not_before = self.clock() + max(_PAUSE, (self.work() - begun) / _SHARE)
 
 
 give_back_freed = _Giving(_trim())

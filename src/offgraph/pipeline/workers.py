@@ -23,6 +23,7 @@ from typing import Generic, TypeVar
 from offgraph.core.errors import MachineError, OffgraphError
 from offgraph.core.machine import READ_TIMEOUT, Read, read_of
 from offgraph.core.threads import Ending, num_threads
+from offgraph.pipeline.freed import give_back_freed
 
 __all__ = ["ALIGNMENT", "Given", "Made", "default_threads", "ordered_map", "read_ahead"]
 
@@ -231,7 +232,9 @@ class _Team(Generic[Given, Made]):
             return
         _teams.discard(self)
         looks = 0
-        while looks < _LOOKS and any(member.is_in_system for member in self.members):
+        while (
+            give_back_freed.is_due and looks < _LOOKS and any(member.is_in_system for member in self.members)
+        ):
             time.sleep(_LOOK)
             looks += 1
 
