@@ -21,7 +21,7 @@ def regions(labels: np.ndarray) -> Iterator[tuple[Any, tuple[slice, ...], np.nda
         return
     values, compact = _counted(labels)
     for number, (value, box) in enumerate(zip(values, ndimage.find_objects(compact)), 1):
-        if value != 0:
+        if value != 0 and box is not None:  # each rank is there
             yield value, box, compact[box] == number
 
 
