@@ -49,7 +49,7 @@ def test_the_method_written_out(size, tiles, clip_limit):
 
 
 def test_near_scikit_image():
-    """Its clipping and borders differ; the picture is the same."""
+    """Its clipping and borders differ; the image is the same."""
     rows, columns = np.indices((128, 128))
     image = (90 + 30 * np.sin(rows / 9) * np.cos(columns / 13) + rows / 4).astype(np.uint8)
     out = og.Compose([og.CLAHE(256, tiles=4)])(image=image).image
