@@ -1,4 +1,4 @@
-"""`python -m benches [operations|threads|pipeline|loading|stored|plan] [--only NAME] [--photos FOLDER] [--rounds N]`."""
+"""`python -m benches [operations|threads|pipeline|loading|stored|plan|steps] [--only NAME] [--photos FOLDER] [--rounds N]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benches import loading, operations, pipeline, plan, stored, threads
+from benches import loading, operations, pipeline, plan, steps, stored, threads
 from benches.timing import keep
 from offgraph import _native
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["operations", "threads", "pipeline", "loading", "stored", "plan", "all"],
+        choices=["operations", "threads", "pipeline", "loading", "stored", "plan", "steps", "all"],
         default="all",
     )
     parser.add_argument(
@@ -47,6 +47,7 @@ def main() -> None:
         "loading": lambda: loading.run(photos, options.rounds, options.only, options.python),
         "stored": lambda: stored.run(photos, options.rounds),
         at_level("plan"): lambda: plan.measure(options.rounds),
+        at_level("steps"): lambda: steps.run(options.only, options.rounds),
     }
     for name, measure in measures.items():
         if options.what == "all" or name.startswith(options.what):
