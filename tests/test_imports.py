@@ -31,6 +31,7 @@ PACKAGES = (
     "postprocess",
     "plan",
     "recipe",
+    "migration",
     "testing",
     "formats",
     "decode",

@@ -6,6 +6,12 @@ from offgraph.inspection.comparison import compare as compare
 from offgraph.recipe.layers import Augment as Augment
 from offgraph.recipe.compose import Compose as Compose
 from offgraph.recipe.result import Result as Result
+from offgraph.migration import (
+    Migration as Migration,
+    MigrationReport as MigrationReport,
+    StepReport as StepReport,
+    from_keras as from_keras,
+)
 from offgraph.dataset import (
     BuildReport as BuildReport,
     BuiltDataset as BuiltDataset,
