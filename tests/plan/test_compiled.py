@@ -21,7 +21,7 @@ from offgraph.plan.draw import draw
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import lower
 from offgraph.plan.native import native_op
-from offgraph.recipe.compose import run_prepared
+from offgraph.recipe.prepared import run_prepared
 from offgraph.steps.base import Step
 from offgraph.steps.compiled import product_roundings
 

@@ -12,7 +12,7 @@ from tests.support.step_chains import MODES, step_chains
 
 import offgraph as og
 from offgraph.plan.batch import unread
-from offgraph.recipe.compose import run_prepared
+from offgraph.recipe.prepared import run_prepared
 from offgraph.recipe.resumed import ResumedRecipe
 from offgraph.targets import Image, Targets
 

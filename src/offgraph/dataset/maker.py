@@ -41,7 +41,8 @@ from offgraph.pipeline.depth import scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.pipeline.rows import BatchRows, Row, are_neighbours, block_of
 from offgraph.plan.batch import unread
-from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
+from offgraph.recipe.compose import Compose
+from offgraph.recipe.prepared import PreparedSample, run_prepared
 from offgraph.sources import Item, Source
 from offgraph.sources.base import Label, Sample
 from offgraph.targets import Image, Mask, Targets

@@ -20,7 +20,8 @@ from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.probe import Probe
 from offgraph.pipeline.rows import Row
 from offgraph.plan.batch import unread
-from offgraph.recipe.compose import Compose, run_prepared
+from offgraph.recipe.compose import Compose
+from offgraph.recipe.prepared import run_prepared
 from offgraph.recipe.resumed import ResumedRecipe
 from offgraph.sources.base import Item, count_of
 from offgraph.targets import Image, Targets

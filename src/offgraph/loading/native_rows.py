@@ -12,7 +12,8 @@ from offgraph.core.specs import ArraySpec
 from offgraph.formats.ordinary import OrdinaryFile
 from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.rows import Row
-from offgraph.recipe.compose import Compose, PreparedSample, run_prepared
+from offgraph.recipe.compose import Compose
+from offgraph.recipe.prepared import PreparedSample, run_prepared
 from offgraph.sources.base import Label
 from offgraph.targets import Image, Targets
 

@@ -6,9 +6,9 @@ import functools
 import operator
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, Re
 from offgraph.core.lazy import lazy_property
 from offgraph.core.random import Key
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
-from offgraph.plan.batch import EncodedFile, Pending, Place, Preparer, run_pending
+from offgraph.plan.batch import EncodedFile, Place, Preparer
 from offgraph.plan.compiled import RecipePlanner
 from offgraph.plan.draw import draw, drawn_spec
 from offgraph.plan.explain import explain as explain_plan
@@ -29,12 +29,13 @@ from offgraph.plan.placed import AppliedStep, PlacedStep, place
 from offgraph.plan.run import run
 from offgraph.recipe import files, identity
 from offgraph.recipe.layers import Augment
+from offgraph.recipe.prepared import PreparedSample, record_of
 from offgraph.recipe.result import Result
 from offgraph.steps.base import Step
 from offgraph.targets import Heatmap, Image, Mask, Target, Targets
 from offgraph.targets.gridded import GriddedTarget
 
-__all__ = ["Compose", "PreparedSample", "as_recipe", "record_of", "run_prepared"]
+__all__ = ["Compose", "as_recipe"]
 
 _NO_DRAWS = Key()
 """The key where nothing is drawn."""
@@ -479,79 +480,6 @@ class Compose(NotebookView):
             return cls(items, fuse=fuse)
         except StepError as error:
             raise RecipeError(f"{source}: {error}") from None
-
-
-class PreparedSample(NamedTuple):
-    """A sample that `Compose.prepare` prepared; `run_prepared` runs it.
-
-    Parameters
-    ----------
-    recipe : Compose
-    key : Key
-    start : int
-    pending : Pending
-    """
-
-    recipe: Compose
-    key: Key
-    start: int
-    pending: Pending
-
-    @property
-    def finite(self) -> bool:
-        """Whether it is certain that the image will hold finite values."""
-        return self.pending.finite
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether there is no target beside the image."""
-        return len(self.pending.given) == 1
-
-    def targets(self) -> Targets:
-        """Return all targets, after the call."""
-        return self.pending.finished()[0]
-
-    def released(self) -> PreparedSample:
-        """Return the same, after the call, without the memory of the targets that were given; see `Pending.released`."""
-        return self._replace(pending=self.pending.released())
-
-    def record(self) -> dict[str, Any]:
-        """Return what was drawn, as in `Result.record`."""
-        return self.recorder()()
-
-    def recorder(self) -> Callable[[], dict[str, Any]]:
-        """Return what gives the record and keeps no memory of images: a batch holds it until it is asked for."""
-        recipe, key, start, lowered = self.recipe, self.key, self.start, self.pending.lowered
-        return lambda: record_of(recipe.digest, key, start, recipe._placed[start:], lowered.applied)
-
-
-def run_prepared(samples: Sequence[PreparedSample | None]) -> list[bool]:
-    """Run prepared samples in one call, without the interpreter lock; return which of them are done.
-
-    None is a sample that is not prepared. `Compose.run` says why others are not done.
-    """
-    done = iter(run_pending([sample.pending for sample in samples if sample is not None]))
-    return [sample is not None and next(done) for sample in samples]
-
-
-def record_of(
-    digest: str, key: Key, start: int, part: Sequence[PlacedStep], applied: Sequence[AppliedStep]
-) -> dict[str, Any]:
-    """Return what was drawn as plain JSON: `Result.record`."""
-    return {
-        "recipe": digest,
-        "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
-        "start": start,
-        "steps": [
-            {
-                "step": placed.step.name,
-                "address": drawn.address,
-                "applied": drawn.applied,
-                "params": drawn.params,
-            }
-            for placed, drawn in zip(part, applied)
-        ],
-    }
 
 
 def as_recipe(recipe: Any) -> Compose:

@@ -8,7 +8,8 @@ from offgraph.core.specs import ArraySpec
 from offgraph.plan.batch import Place
 from offgraph.plan.draw import draw
 from offgraph.plan.resume import Resumer
-from offgraph.recipe.compose import Compose, PreparedSample, record_of
+from offgraph.recipe.compose import Compose
+from offgraph.recipe.prepared import PreparedSample, record_of
 from offgraph.recipe.result import Result
 from offgraph.targets import Image, Targets
 

@@ -1,0 +1,89 @@
+"""Samples prepared to be run with others in one native call, and the record of what was drawn for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from offgraph.core.random import Key
+from offgraph.plan.batch import Pending, run_pending
+from offgraph.plan.placed import AppliedStep, PlacedStep
+from offgraph.targets import Targets
+
+if TYPE_CHECKING:
+    from offgraph.recipe.compose import Compose
+
+__all__ = ["PreparedSample", "record_of", "run_prepared"]
+
+
+class PreparedSample(NamedTuple):
+    """A sample that `Compose.prepare` prepared; `run_prepared` runs it.
+
+    Parameters
+    ----------
+    recipe : Compose
+    key : Key
+    start : int
+    pending : Pending
+    """
+
+    recipe: Compose
+    key: Key
+    start: int
+    pending: Pending
+
+    @property
+    def finite(self) -> bool:
+        """Whether it is certain that the image will hold finite values."""
+        return self.pending.finite
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is no target beside the image."""
+        return len(self.pending.given) == 1
+
+    def targets(self) -> Targets:
+        """Return all targets, after the call."""
+        return self.pending.finished()[0]
+
+    def released(self) -> PreparedSample:
+        """Return the same, after the call, without the memory of the targets that were given; see `Pending.released`."""
+        return self._replace(pending=self.pending.released())
+
+    def record(self) -> dict[str, Any]:
+        """Return what was drawn, as in `Result.record`."""
+        return self.recorder()()
+
+    def recorder(self) -> Callable[[], dict[str, Any]]:
+        """Return what gives the record and keeps no memory of images: a batch holds it until it is asked for."""
+        recipe, key, start, lowered = self.recipe, self.key, self.start, self.pending.lowered
+        return lambda: record_of(recipe.digest, key, start, recipe._placed[start:], lowered.applied)
+
+
+def run_prepared(samples: Sequence[PreparedSample | None]) -> list[bool]:
+    """Run prepared samples in one call, without the interpreter lock; return which of them are done.
+
+    None is a sample that is not prepared. `Compose.run` says why others are not done.
+    """
+    done = iter(run_pending([sample.pending for sample in samples if sample is not None]))
+    return [sample is not None and next(done) for sample in samples]
+
+
+def record_of(
+    digest: str, key: Key, start: int, part: Sequence[PlacedStep], applied: Sequence[AppliedStep]
+) -> dict[str, Any]:
+    """Return what was drawn as plain JSON: `Result.record`."""
+    return {
+        "recipe": digest,
+        "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
+        "start": start,
+        "steps": [
+            {
+                "step": placed.step.name,
+                "address": drawn.address,
+                "applied": drawn.applied,
+                "params": drawn.params,
+            }
+            for placed, drawn in zip(part, applied)
+        ],
+    }
