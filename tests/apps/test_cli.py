@@ -125,6 +125,38 @@ def test_doctor_lists_the_broken_file(photos, capsys):
     assert status == 3 and "broken.jpg" in out
 
 
+def test_doctor_looks_at_a_recipe(photos, capsys):
+    recipe = photos / "careless.yaml"
+    recipe.write_text("offgraph: 1\nsteps:\n  - Rotate: 0.26\n  - RandomCrop: 28\n  - Rescale: 0.00392\n")
+    status, out, err = run(capsys, "doctor", "--recipe", recipe)
+    assert status == 0 and "- Rotate: {angle: 14.89" in out and "crop" not in out
+    assert "3 steps, 1 finding" in out and err == ""
+    status, out, err = run(capsys, "doctor", photos / "photos", "-r", recipe, "--json")
+    found = json.loads(out)["recipe"]
+    assert (
+        status == 0
+        and err == ""
+        and [(one["rule"], one["step"], one["field"]) for one in found]
+        == [
+            ("radians", "Rotate", "angle"),
+            ("crop-too-large", "RandomCrop", "size"),
+        ]
+    )
+    (photos / "photos" / "a" / "broken.jpg").unlink()
+    assert run(capsys, "doctor", photos / "photos", "--strict")[0] == 0
+    status, out, _ = run(capsys, "doctor", photos / "photos", "-r", recipe, "--strict")
+    assert status == 3 and "RandomCrop: {size: 28, pad: true}" in " ".join(out.split())
+
+
+def test_doctor_looks_at_a_recipe_that_takes_other_images(photos, capsys):
+    recipe = photos / "result.yaml"
+    recipe.write_text("offgraph: 1\nsteps: [Threshold, Label]\n")
+    status, out, _ = run(capsys, "doctor", "--recipe", recipe, "--strict")
+    assert status == 0 and "no findings, for any image" in out
+    assert json.loads(run(capsys, "doctor", "--recipe", recipe, "--json")[1]) == {"recipe": []}
+    assert run(capsys, "doctor")[0] == 2
+
+
 def test_steps(capsys):
     status, out, _ = run(capsys, "steps", "Rotate")
     assert status == 0 and "angle" in out and "Degrees" in out

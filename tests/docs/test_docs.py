@@ -7,7 +7,10 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +87,57 @@ def test_blocks_that_need_another_library_run(page, library, workplace):
     run(page, library)
 
 
+ON_PURPOSE = {("scripts.md", "antialias"), ("recipes.md", "value-range")}
+"""Pages that show a trap, and the rule that names it."""
+
+
 def run(page: Path, *libraries: str) -> None:
+    """Run the blocks of a page; of its recipes nothing is said that they do not show on purpose."""
+    with recipes_made() as made:
+        run_blocks(page, *libraries)
+    found = {(page.name, one.rule): str(one) for recipe, spec in made for one in recipe.lint(spec)}
+    assert {key: text for key, text in found.items() if key not in ON_PURPOSE} == {}
+
+
+def recipe_files() -> dict[str, str]:
+    """Recipes in YAML by the file that they stand in."""
+    found = {path.name: path.read_text() for path in sorted((ROOT / "examples").glob("*.yaml"))}
+    for page in sorted({ROOT / "README.md", *(ROOT / "docs").glob("*.md")}):
+        for number, text in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.M | re.S)):
+            if text.startswith("offgraph: 1"):
+                found[f"{page.name} {number}"] = text
+    return found
+
+
+@pytest.mark.parametrize("name", recipe_files())
+def test_of_the_recipes_that_are_shown_nothing_is_said(name):
+    recipe = og.Compose.from_yaml(recipe_files()[name])
+    for spec in (None, og.ArraySpec((375, 500, 3), "uint8", "YXC")):
+        assert [str(one) for one in recipe.lint(spec)] == []
+
+
+@contextmanager
+def recipes_made() -> Iterator[list[tuple[og.Compose, og.ArraySpec | None]]]:
+    """Collect recipes that are made, and those that are run with the specs of their images."""
+    made: list[tuple[og.Compose, og.ArraySpec | None]] = []
+    begin, go = og.Compose.__init__, og.Compose.run
+
+    def beginning(self: og.Compose, *args: Any, **options: Any) -> None:
+        begin(self, *args, **options)
+        made.append((self, None))
+
+    def running(self: og.Compose, targets: Any, *args: Any, **options: Any) -> og.Result:
+        result = go(self, targets, *args, **options)
+        made.append((self, targets.image.spec))
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(og.Compose, "__init__", beginning)
+        patch.setattr(og.Compose, "run", running)
+        yield made
+
+
+def run_blocks(page: Path, *libraries: str) -> None:
     namespace: dict = {}
     for kind, block in blocks(page, *libraries):
         if kind == "python":

@@ -257,3 +257,23 @@ def test_the_opacity_is_that_of_the_page(tmp_path):
             file.write(page, photometric="rgb", extrasamples=["unassalpha"])
     for page, said in ((0, "opaque everywhere"), (1, "partly transparent")):
         assert said in [one.said for one in doctor(tmp_path, page=page).findings if one.kind == "alpha"]
+
+
+def test_a_recipe_is_looked_at_for_the_images_that_are_there(folder) -> None:
+    imwrite(folder / "small.png", gradient(30, 60))
+    imwrite(folder / "deep.png", gradient(20, 20, 3, 65535))
+    recipe = og.Compose([og.CenterCrop((30, 50)), og.Rescale(1 / 255)])
+    assert doctor(folder, recipe).recipe == ()
+    (found,) = doctor(folder, [og.CenterCrop((31, 50))]).recipe
+    assert found.rule == "crop-too-large" and "30 x 50" in found.said and found.fails
+
+
+def test_sides_are_found_in_the_classes_of_the_source(tmp_path) -> None:
+    for name in ("left hand", "right hand"):
+        (tmp_path / name).mkdir()
+        imwrite(tmp_path / name / "0.png", gradient(20, 20))
+    (found,) = doctor(tmp_path, [og.Augment(og.Flip())]).recipe
+    assert found.rule == "left-right" and "'right hand'" in found.said
+    out = io.StringIO()
+    doctor(tmp_path, [og.Flip()]).render(Console(file=out, width=200))
+    assert "step 1, Flip, field axis" in out.getvalue() and "probably not meant (1)" in out.getvalue()

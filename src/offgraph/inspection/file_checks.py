@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -22,15 +22,19 @@ from offgraph.core.machine import with_retries
 from offgraph.core.specs import ArraySpec
 from offgraph.dataset.output import sha256_of
 from offgraph.formats.decoding import read
+from offgraph.recipe.compose import Compose, as_recipe
+from offgraph.recipe.layers import Augment
+from offgraph.recipe.lint_rules import RecipeFinding
 from offgraph.sources import Item, Source, open_source
 from offgraph.sources.base import count_of, said_task
 from offgraph.sources.masks import WHITE_MASKS
 from offgraph.sources.names import printable
+from offgraph.steps.base import Step
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["KINDS", "DoctorReport", "Finding", "doctor"]
+__all__ = ["KINDS", "DoctorReport", "Finding", "doctor", "render_recipe"]
 
 KINDS = {
     "source": "the folder or table as a whole",
@@ -113,6 +117,8 @@ class DoctorReport:
         What the labels are taken for, such as ``"classify: 3 classes"``; empty where there are none.
     refused : bool
         Whether `offgraph.open_source` refuses the source as a whole; its files were looked at all the same.
+    recipe : tuple of RecipeFinding
+        What `Compose.lint` says about the recipe, for the images that were looked at.
     """
 
     path: str
@@ -121,6 +127,7 @@ class DoctorReport:
     findings: tuple[Finding, ...]
     learnt: str = ""
     refused: bool = False
+    recipe: tuple[RecipeFinding, ...] = ()
 
     @property
     def bad(self) -> tuple[Finding, ...]:
@@ -142,6 +149,7 @@ class DoctorReport:
             "skipped": self.skipped,
             "counts": self.counts,
             "findings": [asdict(one) for one in self.findings],
+            "recipe": [one.to_json() for one in self.recipe],
         }
 
     def render(self, console: Console) -> None:
@@ -167,6 +175,9 @@ class DoctorReport:
                 table.add_row(Text(_files(group), style="cyan"), Text(printable(said)))
             console.print(table)
             console.print()
+        if self.recipe:
+            render_recipe(self.recipe, console)
+            console.print()
         console.print(Text(self._summary()))
 
     def _summary(self) -> str:
@@ -181,6 +192,34 @@ class DoctorReport:
         learnt = f" ({printable(self.learnt)})" if self.learnt else ""
         whole = "; the source is refused as a whole, see above" if self.refused else ""
         return f"{count_of(self.files, 'image')}{learnt}: {len(self.bad)} cannot be used, {odd} are odd{left_out}{whole}"
+
+
+def render_recipe(findings: Sequence[RecipeFinding], console: Console) -> None:
+    """Print what was found in a recipe: step and field, what is wrong, what to write."""
+    from rich.table import Table
+    from rich.text import Text
+
+    fails = any(finding.fails for finding in findings)
+    title = (
+        f"recipe: {'ends in an error, or is' if fails else 'what is'} probably not meant ({len(findings)})"
+    )
+    style = "bold red" if fails else "bold"
+    table = Table(
+        title=Text(title, style=style),
+        title_justify="left",
+        show_header=False,
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for finding in findings:
+        text = Text(printable(finding.said))
+        text.append(f"\n→ {printable(finding.mend)}")
+        if finding.line:
+            text.append(f"\n  {printable(finding.line)}", style="bold")
+        table.add_row(Text(printable(finding.where), style="cyan"), text)
+    console.print(table)
 
 
 def _joined(groups: dict[str, list[Finding]]) -> list[tuple[str, list[Finding]]]:
@@ -235,6 +274,7 @@ class _Examined:
 
 def doctor(
     path: Source | str | os.PathLike[str],
+    recipe: Compose | Sequence[Step | Augment] | str | os.PathLike[str] | None = None,
     *,
     workers: int = 2,
     on_progress: Callable[[int, int], None] | None = None,
@@ -246,6 +286,9 @@ def doctor(
     ----------
     path : path or Source
         Whatever `offgraph.open_source` opens, or a source.
+    recipe : Compose, list of steps or path of a recipe file, optional
+        What it would do to these images, and is probably not meant, is listed too: see `Compose.lint`. It is looked at for
+        the kind of image that most files are, of the smallest height and width among them.
     workers : int
         Threads.
     on_progress : callable, optional
@@ -277,6 +320,9 @@ def doctor(
     (1, {'bad': 1})
     """
     workers = whole_number("workers", workers)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OffgraphWarning)  # hints of its steps are among the findings
+        steps = None if recipe is None else as_recipe(recipe)
     source, refused, warned = _open(path, options)
     examined: list[_Examined] = []
     with ThreadPoolExecutor(workers) as pool:
@@ -311,7 +357,26 @@ def doctor(
         tuple(findings),
         learnt,
         bool(refused),
+        () if steps is None else steps.lint(_usual_spec(examined), class_names=_texts(source.class_names)),
     )
+
+
+def _usual_spec(examined: Iterable[_Examined]) -> ArraySpec | None:
+    """The spec that most images have but for their size, with the smallest length that is found along each axis."""
+    kinds: dict[tuple[str, str, int | None], list[ArraySpec]] = defaultdict(list)
+    for one in examined:
+        if (spec := one.spec) is not None:
+            channels = spec.shape[spec.axes.index("C")] if "C" in spec.axes else None
+            kinds[spec.dtype, spec.axes, channels].append(spec)
+    if not kinds:
+        return None
+    usual = max(kinds.values(), key=len)
+    shape = tuple(map(min, zip(*(spec.shape for spec in usual))))
+    return ArraySpec(shape, usual[0].dtype, usual[0].axes)
+
+
+def _texts(class_names: Iterable[object] | None) -> list[str]:
+    return [str(name) for name in class_names or ()]
 
 
 def _open(

@@ -29,6 +29,7 @@ from offgraph.plan.placed import AppliedStep, PlacedStep, place
 from offgraph.plan.run import run
 from offgraph.recipe import files, identity
 from offgraph.recipe.layers import Augment
+from offgraph.recipe.lint_rules import RecipeFinding, lint_steps
 from offgraph.recipe.prepared import PreparedSample, record_of
 from offgraph.recipe.result import Result
 from offgraph.steps.base import Step
@@ -430,6 +431,58 @@ class Compose(NotebookView):
         text = explain_plan(self._placed, applied, fuse(chain) if self.fuse else chain)
         chained = "" if self.fuse else "\nfuse=False: each step runs alone"
         return f"image: {spec_text(spec)}{drawn}{chained}\n{text}"
+
+    def lint(
+        self, spec: OpenSpec | None = None, *, class_names: Iterable[str] = ()
+    ) -> tuple[RecipeFinding, ...]:
+        """Look for what runs and is probably not meant, or will end in an error.
+
+        Angles in radians, values scaled twice, ranges that do not fit, crops larger than the image, images shrunk without
+        averaging, resampled several times where one would do, and more; nothing is run.
+
+        Parameters
+        ----------
+        spec : OpenSpec or ArraySpec, optional
+            Of the images, such as ``Image(array).spec``. Without it, what depends on their size and dtype is left out.
+        class_names : iterable of str
+            Of the labels, such as ``["left hand", "right hand"]``, which no mirrored image may be given.
+
+        Returns
+        -------
+        tuple of RecipeFinding
+            In the order of the steps; empty where nothing is found. Each names step and field, says what is wrong and what
+            to write instead, and whether the recipe fails.
+
+        Raises
+        ------
+        ArgumentError
+            Where `spec` is not a spec, or a class name is not a string.
+
+        Examples
+        --------
+        >>> import offgraph as og
+        >>> recipe = og.Compose([og.Rescale(1 / 255), og.RandomCrop(256), og.Normalize("imagenet", range=255)])
+        >>> for finding in recipe.lint(og.ArraySpec((300, 200, 3), "uint8", "YXC")):
+        ...     print(finding.where, "|", finding.mend, "|", finding.line)
+        step 2, RandomCrop, field size | put ResizeShorter, or a larger size, before it; or fill what is missing with pad=True | - RandomCrop: {size: 256, pad: true}
+        step 3, Normalize, field range | write range=1 | - Normalize: {stats: imagenet, range: 1.0}
+        """
+        if spec is not None and not isinstance(spec, OpenSpec):
+            raise ArgumentError(
+                f"spec={spec!r:.80}: write ArraySpec(shape, dtype, axes), or Image(array).spec"
+            )
+        names = [class_names] if isinstance(class_names, str) else list(class_names)
+        if not all(isinstance(name, str) for name in names):
+            raise ArgumentError(f"class_names={names!r:.80}: expected the names of classes")
+        layers = [
+            number
+            for number, item in enumerate(self.items)
+            for _ in (item.steps if isinstance(item, Augment) else (item,))
+        ]
+        for at in range(1, len(layers)):  # neighbours in the prepare layer belong together
+            if not self._placed[at].augment and not self._placed[at - 1].augment:
+                layers[at] = layers[at - 1]
+        return lint_steps(self._placed, layers, fuse=self.fuse, spec=spec, class_names=names)
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -28,7 +28,7 @@ from offgraph.steps.structure import StructureStep
 if TYPE_CHECKING:
     from offgraph.recipe.compose import Compose
 
-__all__ = ["STEPS", "read_dict", "read_yaml", "to_dict", "to_yaml"]
+__all__ = ["STEPS", "read_dict", "read_yaml", "recipe_line", "to_dict", "to_yaml"]
 
 _MAX_BYTES = 1 << 20
 _MAX_DEPTH = 20
@@ -70,6 +70,14 @@ def _short_entry(step: Step) -> dict[str, Any] | str:
         is_nested = isinstance(held, tuple) and any(isinstance(part, Step) for part in held)
         changed[name] = [_short_entry(part) for part in held] if is_nested else value
     return {step.name: changed} if changed else step.name
+
+
+def recipe_line(step: Step) -> str:
+    """Return a step as a recipe file has it, on one line: ``"- Rotate: {angle: 30.0}"``; defaults are left out."""
+    text = yaml.dump(
+        [_short_entry(step)], Dumper=_Dumper, sort_keys=False, default_flow_style=True, width=10_000
+    )
+    return f"- {text.strip()[1:-1].removeprefix('{').removesuffix('}')}"
 
 
 def to_yaml(recipe: Compose, path: str | Path | None = None) -> str:
