@@ -145,7 +145,9 @@ from offgraph.transforms.filters import (
 )
 from offgraph.transforms.geometric import (
     Affine as Affine,
+    BBoxSafeCrop as BBoxSafeCrop,
     CenterCrop as CenterCrop,
+    CropAroundMask as CropAroundMask,
     CropToAspect as CropToAspect,
     D4 as D4,
     Elastic as Elastic,
@@ -180,6 +182,7 @@ from offgraph.transforms.noise import (
     GridDropout as GridDropout,
     ISONoise as ISONoise,
     JpegCompression as JpegCompression,
+    MaskDropout as MaskDropout,
     PixelDropout as PixelDropout,
     PoissonNoise as PoissonNoise,
     SaltAndPepper as SaltAndPepper,

@@ -16,9 +16,8 @@ from offgraph.steps.base import Step, field_names
 from offgraph.steps.description import documentation
 from offgraph.steps.kinds import GeometricStep, ImageStep, PointwiseStep, ResultStep
 from offgraph.steps.registry import KINDS
-from offgraph.steps.structure import StructureStep
-from offgraph.targets.image import Image
-from offgraph.targets.mask import Mask
+from offgraph.steps.structure import StructureStep, draws_from
+from offgraph.targets import Boxes, Image, Mask
 
 __all__ = ["check_step"]
 
@@ -133,10 +132,21 @@ def _check_on(step: Step, image: Image) -> None:
     _same(out.array, _defined(step, image, params), f"{where}: apply is not what reference defines")
     recipe = Compose([step])
     mask = np.arange(np.prod(_size(image)), dtype=np.uint32).reshape(_size(image)) % 5
-    result = recipe(image=image, mask=Mask(mask, _spatial(image)), key=_KEY)
+    n = len(_size(image))
+    boxes = Boxes([[1.0] * n + [2.0] * n], size=_size(image)) if draws_from(step) == "boxes" else None
+    result = recipe(image=image, mask=Mask(mask, _spatial(image)), boxes=boxes, key=_KEY)
+    if draws_from(step):  # until here of an empty target
+        params = result.record["steps"][0]["params"]
+        promised = step.output_spec(image.spec, params)
+        _same(
+            result.image,
+            _defined(step, image, params),
+            f"{where}: the recipe gives something else than reference",
+        )
     again = recipe.replay(json.loads(json.dumps(result.record)), image=image)
     _same(again.image, result.image, f"{where}: the record replays to another image")
-    labels = {*np.unique(mask).tolist(), getattr(step, "mask_cval", 0)}
+    fills = getattr(step, "mask_cval", 0), getattr(step, "mask_fill", None) or 0
+    labels = {*np.unique(mask).tolist(), *fills}
     moved = result.targets.mask
     assert moved is not None
     _expect(

@@ -18,7 +18,8 @@ import offgraph as og
 from offgraph.core.specs import ArraySpec
 from offgraph.plan import native
 from offgraph.plan.fuse import fuse
-from offgraph.plan.run import leg_of, run_image
+from offgraph.plan.move import leg_of
+from offgraph.plan.run import run_image
 from offgraph.steps.ops import Resample
 from offgraph.targets.image import Image
 

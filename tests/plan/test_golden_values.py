@@ -53,6 +53,9 @@ EVERY: list[list[Any]] = [
     [{"BackgroundSubtract": {"radius": [2, 5]}}],
     [{"ZScore": {}}],
     [{"PercentileNormalize": {}}],
+    [{"Flip": {"axis": "X"}}, {"CropAroundMask": {"size": 7, "labels": [2, 5], "ignore": 5}}],
+    [{"MaskDropout": {"objects": [1, 3], "fill": 7}}, {"MaskDropout": {"objects": 2, "labels": 3}}],
+    [{"BBoxSafeCrop": {"erosion": 0.2}}, {"BBoxSafeCrop": {"size": 12}}],
 ]
 
 

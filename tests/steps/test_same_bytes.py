@@ -34,14 +34,16 @@ from tests.support.registry import (
     refusal,
     same_bytes,
     same_targets,
+    seen,
 )
 
 import offgraph as og
 from offgraph.geometry import GridMap, Leg, compose
 from offgraph.plan import native
 from offgraph.plan.fuse import fuse
+from offgraph.plan.move import leg_of, run_labels
 from offgraph.plan.placed import AppliedStep, place
-from offgraph.plan.run import leg_of, run, run_image, run_labels
+from offgraph.plan.run import run, run_image
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import GeometricStep, ResampledStep
 from offgraph.steps.structure import StructureStep
@@ -118,7 +120,9 @@ def test_definition_runners_threads_and_records_agree(step: Step, n: int, dtype:
             return
         whole = number == DTYPES.index(dtype) % len(images)
         given = {
-            name: target for name, target in beside(n).items() if whole or isinstance(target, Mask | Heatmap)
+            name: target
+            for name, target in beside(n).items()
+            if whole or isinstance(target, Mask | Heatmap) or name in seen(step, n)
         }
         other = Image(
             image.array[::-1].astype("uint16" if image.array.dtype.kind == "u" else "float64"), image.axes
@@ -177,7 +181,11 @@ def hold_to_their_definitions(step: Step, image: Image, given: dict[str, Target]
         return
     if not isinstance(step, GeometricStep):
         assert not legs
-        same_targets(given.items(), out)
+        fills = getattr(step, "mask_fill", None) is not None
+        for name, target in given.items():
+            if fills and isinstance(target, Mask):
+                target = step.apply_mask(target, params)
+            same_targets([(name, target)], out)
         return
     leg = Leg(compose([leg.map for leg in legs]), legs[-1].resampling)
     mirrored = np.linalg.det(leg.map.jacobian((np.array(leg.map.output_size) - 1) / 2)) < 0
@@ -215,7 +223,7 @@ def labels_by_definition(step: Step, mask: Mask, params: dict[str, Any], leg: Le
     if isinstance(step, ResampledStep | WindowStep | og.Pad):
         order = {"order": 0} if isinstance(step, ResampledStep) else {}
         index = dataclasses.replace(step, cval=-1.0, **order).reference(ndimage, index, params)  # type: ignore[call-arg]
-    elif hasattr(step, "kernel"):
+    elif hasattr(step, "kernel") and step.averages:
         # The pixel that holds the centre, of two the later one, in whole numbers.
         for axis, (start, m) in enumerate(zip(params.get("start", ()), params.get("window", ()))):
             index = np.take(index, range(start, start + m), axis=axis)
@@ -308,6 +316,7 @@ def test_threads_share_large_images_and_give_the_same_bytes(step: Step, n: int, 
         more["mask"] = Mask(rng.integers(0, 9, (*LARGE[n], 7), np.uint16), axes + "C")
         more["wide"] = Mask(more["mask"].array[..., 0].astype(np.int64) << 40, axes)
         more["heatmap"] = Heatmap(rng.random((*LARGE[n], 7), np.float32), axes + "C")
+    more = {**seen(step, n, LARGE[n]), **more}
     outs = []
     for threads in (1, 2):
         with og.num_threads(threads):

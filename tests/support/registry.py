@@ -24,7 +24,7 @@ from scipy import ndimage as scipy_ndimage
 import offgraph as og
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import ImageStep, ResultStep
-from offgraph.steps.structure import StructureStep
+from offgraph.steps.structure import StructureStep, draws_from
 from offgraph.targets.base import Target
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
@@ -177,6 +177,16 @@ def beside(n: int) -> dict[str, Target]:
     return found
 
 
+def seen(step: Step, n: int, size: tuple[int, ...] | None = None) -> dict[str, Target]:
+    """The target that a step draws from, on the grid of its images; nothing for most steps."""
+    size, kind = size or SIZES[n], draws_from(step)
+    if kind == "mask":
+        return {"mask": Mask(255 - np.indices(size).sum(axis=0).astype(np.uint8) % 9 % 4 * 85, "ZYX"[-n:])}
+    lower = np.array(size) / 4
+    low, high = lower[::-1].tolist(), (2 * lower)[::-1].tolist()
+    return {"boxes": og.Boxes([[*low, *high]], size=size)} if kind else {}
+
+
 # bytes
 
 
@@ -233,6 +243,7 @@ def digests(cases: Iterable[tuple[Step, int]] = CASES) -> Iterator[tuple[str, st
                     continue
                 # What lies beside the image does not depend on its dtype and channels: once is enough.
                 more, targets = (targets, {}) if image.size == SIZES[n] else ({}, targets)
+                more = {**seen(step, n, image.size), **more}
                 yield f"{n}D {step!r} {image!r}", digest(recipe(image=image, **more, key=KEY))
 
 

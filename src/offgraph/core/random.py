@@ -10,10 +10,11 @@ import functools
 import hashlib
 import sys
 from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 from offgraph.core.errors import ArgumentError
 
-__all__ = ["Draw", "Key", "hash64", "philox4x64"]
+__all__ = ["Draw", "Key", "TargetView", "hash64", "philox4x64"]
 
 _WORD = (1 << 64) - 1
 _MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
@@ -92,6 +93,22 @@ class Key:
             object.__setattr__(self, name, value.__index__())
 
 
+class TargetView(Protocol):
+    """The targets of a sample where a step stands, for steps that draw from them."""
+
+    def at(self, here: Any) -> Self:
+        """Return the view of a placed step."""
+        ...
+
+    def after(self, step: Any, params: dict[str, Any], before: Any) -> Self:
+        """Return the view after a step, or one that it is made of."""
+        ...
+
+    def target(self, kind: str) -> Any:
+        """Return the target of a kind as it is there; ValueError where there is none."""
+        ...
+
+
 class Draw:
     """Values drawn at one address: a key and a step.
 
@@ -102,10 +119,14 @@ class Draw:
     key : Key
     step_id : str
         Address of the step inside its recipe, such as ``"Rotate.0"``.
+    view : TargetView, optional
+        Of the targets where the step stands.
 
     Attributes
     ----------
     address : str
+        The same.
+    view : TargetView or None
         The same.
 
     Examples
@@ -114,16 +135,36 @@ class Draw:
     True
     """
 
-    def __init__(self, key: Key, step_id: str) -> None:
-        self._of, self.address = key, step_id
+    def __init__(self, key: Key, step_id: str, view: TargetView | None = None) -> None:
+        self._of, self.address, self.view = key, step_id, view
         self._key = (key.seed, _PROGRAM)
         self._counter = (hash64(step_id), key.index, key.epoch)
         self._block = 0
         self._words: list[int] = []
 
-    def at(self, address: str) -> Draw:
+    def at(self, address: str, view: TargetView | None = None) -> Draw:
         """Return the draws of the same key at another address, such as that of a step inside this one."""
-        return Draw(self._of, address)
+        return Draw(self._of, address, self.view if view is None else view)
+
+    def target(self, kind: str) -> Any:
+        """Return the target that a step draws from, as it is where the step stands.
+
+        Parameters
+        ----------
+        kind : str
+            The step's `draws_from`.
+
+        Returns
+        -------
+        Mask, Boxes or None
+            None where only the spec of an image is known, as in `Compose.explain`: the step draws as from an empty target.
+
+        Raises
+        ------
+        ValueError
+            Where the sample has no such target.
+        """
+        return None if self.view is None else self.view.target(kind)
 
     def word(self) -> int:
         """Return the next 64 random bits."""

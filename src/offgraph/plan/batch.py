@@ -22,9 +22,11 @@ from offgraph.plan.compiled import CompiledPlan, RecipePlanner, is_surely_finite
 from offgraph.plan.draw import draw
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import PlannedOp, lower
+from offgraph.plan.move import companions, finish
 from offgraph.plan.native import Companion, native_op, run_image
 from offgraph.plan.placed import AppliedStep, PlacedStep
-from offgraph.plan.run import TransformHistory, companions, finish
+from offgraph.plan.run import TransformHistory
+from offgraph.plan.target_view import view_of
 from offgraph.targets import Image, Targets
 
 __all__ = ["EncodedFile", "Pending", "Place", "Preparer", "lowered", "run_pending", "unread"]
@@ -201,7 +203,7 @@ class Preparer:
         """
         lead = targets.image
         try:
-            lowered = self._lowered(lead.spec, key, len(targets) == 1)
+            lowered = self._lowered(lead.spec, key, targets)
             if lowered.after.shape != place.shape or lowered.dtype != place.dtype:
                 return None
             if lowered.rest and not lowered.ops and file is None:  # Python alone is as fast
@@ -223,23 +225,23 @@ class Preparer:
         natives = [own, *(companion.native for companion in beside.values())]
         return Pending(targets, output, row, lowered, self._fused, natives, beside)
 
-    def _lowered(self, spec: ArraySpec, key: Key, is_alone: bool) -> _Lowered | _Compiled:
+    def _lowered(self, spec: ArraySpec, key: Key, targets: Targets) -> _Lowered | _Compiled:
         if self._draws:
-            return self._planned(spec, key, is_alone)
+            return self._planned(spec, key, targets)
         found = self._kept.get(spec)
         if found is None:
-            found = self._planned(spec, key, is_alone)
+            found = self._planned(spec, key, targets)
             if len(self._kept) < _MOST_KEPT:
                 self._kept[spec] = found
         return found
 
-    def _planned(self, spec: ArraySpec, key: Key, is_alone: bool) -> _Lowered | _Compiled:
+    def _planned(self, spec: ArraySpec, key: Key, targets: Targets) -> _Lowered | _Compiled:
         """Targets beside the image need the operations one by one, which Python makes."""
-        plan = self._planner.plan(spec, key) if is_alone else None
-        return self._lower(spec, key) if plan is None else _Compiled(self._placed, spec, key, plan)
+        plan = self._planner.plan(spec, key) if len(targets) == 1 else None
+        return self._lower(spec, key, targets) if plan is None else _Compiled(self._placed, spec, key, plan)
 
-    def _lower(self, spec: ArraySpec, key: Key) -> _Lowered:
-        applied, specs = draw(self._placed, spec, key)
+    def _lower(self, spec: ArraySpec, key: Key, targets: Targets) -> _Lowered:
+        applied, specs = draw(self._placed, spec, key, view=view_of(self._placed, targets))
         chain = lower(self._placed, applied, specs)
         return lowered(applied, chain, fuse(chain) if self._fused else chain, spec, specs[-1])
 

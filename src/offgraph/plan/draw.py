@@ -1,4 +1,4 @@
-"""Draw: what each step does to one image, decided from specs alone, and checked against limits before anything runs."""
+"""Draw: what each step does to one image, decided from specs alone (and from a target where a step says so), and checked against limits before anything runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from offgraph.core.random import Draw, Key
+from offgraph.core.random import Draw, Key, TargetView
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.refusals import named, refuse
@@ -38,8 +38,11 @@ def draw(
     key: Key,
     recorded: Sequence[AppliedStep] | None = None,
     max_pixels: int = MAX_PIXELS,
+    view: TargetView | None = None,
 ) -> tuple[tuple[AppliedStep, ...], tuple[ArraySpec, ...]]:
     """Draw the values of every step for one image, without a look at its pixels.
+
+    A step that draws from a target sees the mask or the boxes, as they are where it stands, and nothing else.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ def draw(
     max_pixels : int
         Most pixels that a step may make of an image that has fewer, channels not counted; memory is limited to 8 bytes
         for each.
+    view : TargetView, optional
+        Where steps that draw from a target look it up; without one they draw as from an empty target.
 
     Returns
     -------
@@ -69,19 +74,22 @@ def draw(
     specs = [spec]
     for position, here in enumerate(placed):
         step = here.step
+        view = view and view.at(here)
         try:
             if recorded is None and here.is_fixed:
                 params, after = fixed(here, spec)
                 drawn = AppliedStep(here.address, True, _copied(params))
             else:
                 check_input(step, spec)
-                drawn = _draw(here, key, spec) if recorded is None else recorded[position]
+                drawn = _draw(here, key, spec, view) if recorded is None else recorded[position]
                 after = _spec_after(step, spec, drawn.params) if drawn.applied else spec
             if after is not spec or isinstance(step, StructureStep):
                 _check_limits(step, spec, after, drawn, max_pixels)
         except Exception as error:
             refuse((here,), spec, error)
         applied.append(drawn)
+        if view is not None and drawn.applied:
+            view = view.after(step, drawn.params, spec)
         specs.append(spec := after)
     return tuple(applied), tuple(specs)
 
@@ -101,11 +109,11 @@ def _copied(params: Any) -> Any:
     return [_copied(value) for value in params] if isinstance(params, list) else params
 
 
-def _draw(here: PlacedStep, key: Key, spec: ArraySpec) -> AppliedStep:
+def _draw(here: PlacedStep, key: Key, spec: ArraySpec, view: TargetView | None) -> AppliedStep:
     """Draw whether the step applies at a separate address, so that another `p` leaves the other values alone."""
     if here.step.p < 1 and not Draw(key, chance_address(here)).chance(here.step.p):
         return AppliedStep(here.address, False, {})
-    return AppliedStep(here.address, True, here.step.sample(Draw(key, here.address), spec))
+    return AppliedStep(here.address, True, here.step.sample(Draw(key, here.address, view), spec))
 
 
 def chance_address(here: PlacedStep) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from offgraph.core.errors import StepError
 from offgraph.core.lazy import lazy_property
 from offgraph.steps.base import Step
-from offgraph.steps.structure import with_members
+from offgraph.steps.structure import draws_from, with_members
 
 __all__ = ["AppliedStep", "PlacedStep", "place"]
 
@@ -48,6 +48,11 @@ class PlacedStep:
     def is_fixed(self) -> bool:
         """Whether the step is applied to every image, with values that depend on its spec alone."""
         return self.step.p == 1 and not self.draws
+
+    @lazy_property
+    def draws_from(self) -> str:
+        """The target that it, or a step that it is made of, looks at when it draws; empty for none."""
+        return draws_from(self.step)
 
     @property
     def name(self) -> str:

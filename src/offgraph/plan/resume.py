@@ -26,8 +26,10 @@ from offgraph.plan.batch import Pending, Place, lowered
 from offgraph.plan.draw import draw
 from offgraph.plan.fuse import copies_inside, fuse
 from offgraph.plan.lower import PlannedOp, lower
+from offgraph.plan.move import companions, finish
 from offgraph.plan.placed import AppliedStep, PlacedStep
-from offgraph.plan.run import TransformHistory, companions, finish
+from offgraph.plan.run import TransformHistory
+from offgraph.plan.target_view import view_of
 from offgraph.steps.base import Step
 from offgraph.steps.ops import Filter, Grid, PythonStep, Resize
 from offgraph.targets import Image, Targets
@@ -100,7 +102,7 @@ class Resumer:
         vars(self).update(state)
         self._prepare()
 
-    def plan(self, spec: ArraySpec, key: Key) -> ResumedPlan:
+    def plan(self, spec: ArraySpec, key: Key, targets: Targets | None = None) -> ResumedPlan:
         """Say what is left to run.
 
         Parameters
@@ -108,6 +110,8 @@ class Resumer:
         spec : ArraySpec
             Of the image at the start of the recipe.
         key : Key
+        targets : Targets, optional
+            At the start of the recipe, for steps that draw from one; without them these draw as from an empty one.
 
         Raises
         ------
@@ -116,7 +120,8 @@ class Resumer:
         """
         if not self._draws and (known := self._plans.get(spec)) is not None:
             return known
-        applied, specs = draw(self._placed, spec, key)
+        view = None if targets is None else view_of(self._placed, targets)
+        applied, specs = draw(self._placed, spec, key, view=view)
         chain = lower(self._placed, applied, specs)
         left = self._left(chain, spec, specs[self._done])
         if isinstance(left, str):
@@ -140,7 +145,7 @@ class Resumer:
             Of the shape and dtype that the image is to get; else the sample has to be run alone.
         """
         try:
-            plan = self.plan(given.image.spec, key)
+            plan = self.plan(given.image.spec, key, given)
             if plan.left is None:
                 return None
             made = lowered(plan.applied, plan.chain, plan.left, kept.spec, plan.after)
@@ -166,7 +171,7 @@ class Resumer:
         StepError
             As for a run from the start.
         """
-        plan = self.plan(given.image.spec, key)
+        plan = self.plan(given.image.spec, key, given)
         if plan.left is None:
             return None
         history = TransformHistory(given.size, plan.chain)

@@ -429,6 +429,9 @@ class Compose(NotebookView):
         chain = lower(self._placed, applied, specs)
         drawn = f", drawn for {key!r}" if self.draws else ""
         text = explain_plan(self._placed, applied, fuse(chain) if self.fuse else chain)
+        seen = [f"{here.where}" for here in self._placed if here.draws_from]
+        if seen:
+            drawn += f"\n{', '.join(seen)}: drawn as from an empty target, as no sample is given"
         chained = "" if self.fuse else "\nfuse=False: each step runs alone"
         return f"image: {spec_text(spec)}{drawn}{chained}\n{text}"
 

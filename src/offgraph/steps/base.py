@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from inspect import get_annotations
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import ConfigDict, Field
@@ -67,6 +67,9 @@ class Step:
     kind: ClassVar[str] = ""
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
     """Numbers of spatial axes that the step takes."""
+    draws_from: ClassVar[Literal["", "mask", "boxes"]] = ""
+    """The target that `sample` looks at, by ``draw.target(self.draws_from)``: what it takes from there is plain JSON in the
+    drawn values, so that a record replays without the target. Empty for all other steps: they draw from specs alone."""
 
     @property
     def name(self) -> str:
@@ -87,7 +90,7 @@ class Step:
         cls = type(self)
         if cls.sample is not Step.sample and cls.varies is Step.varies:
             return True
-        return any(varies(getattr(self, name)) for name in _ranged(type(self)))
+        return bool(cls.draws_from) or any(varies(getattr(self, name)) for name in _ranged(cls))
 
     @property
     def averages(self) -> bool:

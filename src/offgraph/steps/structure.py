@@ -24,6 +24,7 @@ __all__ = [
     "Steps",
     "StructureStep",
     "check_input",
+    "draws_from",
     "either",
     "member_spec_after",
     "open_spec_after",
@@ -58,6 +59,11 @@ def with_members(step: Step) -> Iterator[Step]:
     yield step
     for member in step.members if isinstance(step, StructureStep) else ():
         yield from with_members(member)
+
+
+def draws_from(step: Step) -> str:
+    """Return the target that a step looks at when it draws, or one of those that it is made of; empty for none."""
+    return next((each.draws_from for each in with_members(step) if each.draws_from), "")
 
 
 class StructureStep(Step):
@@ -103,6 +109,7 @@ class StructureStep(Step):
         parts = []
         addresses = self._addresses(draw.address)
         before: Counter[int] = Counter()
+        view = draw.view
         for place in order:
             step = self.members[place]
             again = f"/{before[place]}" if before[place] else ""
@@ -112,7 +119,9 @@ class StructureStep(Step):
                 check_input(step, spec)
                 if not chosen and step.p < 1 and not draw.at(f"p of {address}").chance(step.p):
                     continue
-                params = step.sample(draw.at(address), spec)
+                params = step.sample(draw.at(address, view), spec)
+                if view is not None:
+                    view = view.after(step, params, spec)
                 spec = step.output_spec(spec, params)
             parts.append({"number": place + 1, "step": step.name, "params": params})
         return {"steps": parts}

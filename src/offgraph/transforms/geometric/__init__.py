@@ -1,7 +1,9 @@
 """Steps that move pixels: each is one coordinate map. A new one adds its line here."""
 
 from offgraph.transforms.geometric.affine import Affine
+from offgraph.transforms.geometric.bbox_safe_crop import BBoxSafeCrop
 from offgraph.transforms.geometric.center_crop import CenterCrop
+from offgraph.transforms.geometric.crop_around_mask import CropAroundMask
 from offgraph.transforms.geometric.crop_to_aspect import CropToAspect
 from offgraph.transforms.geometric.d4 import D4
 from offgraph.transforms.geometric.elastic import Elastic
@@ -31,7 +33,9 @@ from offgraph.transforms.geometric.zoom import Zoom
 __all__ = [
     "D4",
     "Affine",
+    "BBoxSafeCrop",
     "CenterCrop",
+    "CropAroundMask",
     "CropToAspect",
     "Elastic",
     "Flip",

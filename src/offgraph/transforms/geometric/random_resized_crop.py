@@ -6,19 +6,12 @@ import functools
 import math
 from typing import Any, Literal
 
-import numpy as np
-
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.resize import resize_reference
-from offgraph.geometry.base import CoordinateMap
-from offgraph.geometry.grid_map import GridMap
-from offgraph.geometry.resampling import Resampling
-from offgraph.steps import ops
 from offgraph.steps.compiled import CompiledStep, compiled_resize
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import GeometricStep, resampling_rule
 from offgraph.steps.parameters import PositiveRange, Size
+from offgraph.transforms.geometric._resized_window import ResizedWindowStep, resize_step
 from offgraph.transforms.geometric.resize import Resize
 
 __all__ = ["RandomResizedCrop"]
@@ -30,7 +23,7 @@ _BITS = 32
 
 
 @step
-class RandomResizedCrop(GeometricStep):
+class RandomResizedCrop(ResizedWindowStep):
     """Crop a random area of a random aspect ratio, and resize it to a fixed size without aliasing.
 
     A geometric step that always draws: the crop with which ImageNet classifiers are trained, as in torchvision and Albumentations.
@@ -81,11 +74,6 @@ class RandomResizedCrop(GeometricStep):
             raise ValueError(f"size={self.size} has {len(self.size)} lengths: expected (height, width)")
 
     @property
-    def averages(self) -> bool:
-        """Always, as `Resize`."""
-        return True
-
-    @property
     def varies(self) -> bool:
         """Always: the place is drawn."""
         return True
@@ -112,53 +100,14 @@ class RandomResizedCrop(GeometricStep):
             return height, min(width, max(1, round(height * high)))
         return height, width
 
-    def _resize(self) -> Resize:
-        return _resize(self.size, self.kernel, self.antialias)
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The given size."""
-        return self._resize().output_size(tuple(params["window"]), {})
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The given size; a length that the aspect of the window decides is not known."""
-        return self._resize().open_size((None,) * len(size))
-
-    def map(self, params: dict[str, Any], spec: ArraySpec) -> CoordinateMap:
-        """The window's pixels, then a half-pixel grid on them."""
-        crop = self._crop(params, spec)
-        return crop.then(self._resize().map({}, spec.resized(crop.output_size)))
-
-    def _crop(self, params: dict[str, Any], spec: ArraySpec) -> GridMap:
-        if 0 in spec.size:
-            raise ValueError(f"an image of {spec.size} has no pixels to resize")
-        return GridMap.crop(params["start"], params["window"], spec.size)
-
-    def resampling(self, params: dict[str, Any]) -> Resampling:
-        """No output pixel reads beyond the border."""
-        return resampling_rule(1, "nearest", 0.0, 0)
-
-    def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[ops.Op, ...]:
-        """Two operations: a crop, of which a file's decoder can make use, and a resize."""
-        crop = self._crop(params, spec)
-        resize = self._resize().lower({}, spec.resized(crop.output_size))
-        return (ops.Grid(crop, self.resampling(params)), *resize)
+    def resize(self) -> Resize:
+        """To the given size."""
+        return resize_step(self.size, self.kernel, self.antialias)
 
     def compiled(self) -> CompiledStep | None:
         """All parameters."""
         resize = compiled_resize(self.size, None, self.kernel, self.antialias)
         return None if resize is None else ("resized crop", resize[1], self.scale, self.ratio, *resize[3:])
-
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """A slice, then two weight matrices."""
-        (top, left), (high, wide) = params["start"], params["window"]
-        window = image[top : top + high, left : left + wide]
-        size = self.output_size(image.shape, params)
-        return resize_reference(window, size, axes=(0, 1), kernel=self.kernel, antialias=self.antialias)
-
-
-@functools.lru_cache(maxsize=64)
-def _resize(size: Any, kernel: Any, antialias: bool) -> Resize:
-    return Resize(size, kernel=kernel, antialias=antialias)
 
 
 def _bounds(setting: float | tuple[float, float]) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from offgraph.transforms.noise.gaussian_noise import GaussianNoise
 from offgraph.transforms.noise.grid_dropout import GridDropout
 from offgraph.transforms.noise.isonoise import ISONoise
 from offgraph.transforms.noise.jpeg_compression import JpegCompression
+from offgraph.transforms.noise.mask_dropout import MaskDropout
 from offgraph.transforms.noise.pixel_dropout import PixelDropout
 from offgraph.transforms.noise.poisson_noise import PoissonNoise
 from offgraph.transforms.noise.salt_and_pepper import SaltAndPepper
@@ -20,6 +21,7 @@ __all__ = [
     "GridDropout",
     "ISONoise",
     "JpegCompression",
+    "MaskDropout",
     "PixelDropout",
     "PoissonNoise",
     "SaltAndPepper",

@@ -14,7 +14,7 @@ from offgraph.steps.kinds import NoiseStep
 from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.parameters import Extent, PerAxis, PerChannel, Whole, in_pixels
 from offgraph.targets.mask import Mask
-from offgraph.transforms.noise._fill import check_fill, fill_of
+from offgraph.transforms.noise._fill import check_fill, fill_labels, fill_of
 
 __all__ = ["CoarseDropout"]
 
@@ -96,18 +96,8 @@ class CoarseDropout(NoiseStep):
         """Fill the same rectangles with `mask_fill`; by default the same mask."""
         if self.mask_fill is None:
             return mask
-        held = np.can_cast(np.min_scalar_type(self.mask_fill), mask.array.dtype, "safe")
-        if not held and not np.array(self.mask_fill).astype(mask.array.dtype) == self.mask_fill:
-            raise ValueError(
-                f"mask_fill={self.mask_fill} cannot be held by a mask of dtype {mask.array.dtype}"
-            )
-        labels = mask.array.copy()
-        for hole in params["holes"]:
-            place = [slice(None)] * labels.ndim
-            for axis, ends in zip(mask.spec.spatial, hole):
-                place[axis] = slice(*ends)
-            labels[tuple(place)] = self.mask_fill
-        return mask.with_array(labels)
+        holes = (tuple(slice(*ends) for ends in hole) for hole in params["holes"])
+        return fill_labels(mask, self.mask_fill, holes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One assignment for each rectangle."""
