@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import conformance  # noqa: E402
+import gallery  # noqa: E402
 import speed  # noqa: E402
 
 import steps  # noqa: E402
@@ -23,5 +24,6 @@ numpydoc_show_class_members = False
 myst_heading_anchors = 3
 
 steps.write(HERE / "generated" / "steps.md")
+gallery.write(HERE / "generated" / "gallery.md")
 conformance.write(HERE / "generated" / "conformance.md")
 speed.write(HERE / "generated" / "speed.md")

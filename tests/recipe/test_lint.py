@@ -56,6 +56,7 @@ with warnings.catch_warnings():
         ],
         "crop-too-large": [
             ([og.CenterCrop(256)], "size"),
+        ([og.CropAroundMask((301, 20))], "size"),
             ([og.Resize(128), A(og.RandomCrop((128, 160)))], "size"),
             ([og.RandomCrop(1000, pad=True)], "size"),
         ],

@@ -18,16 +18,27 @@ from offgraph.steps.kinds import (
     ColorStep,
     FilterStep,
     GeometricStep,
-    NoiseStep,
     PointwiseStep,
     ResampledStep,
 )
 from offgraph.steps.ops import Resample, Zoom
-from offgraph.transforms import CenterCrop, CropToAspect, RandomCrop
+from offgraph.transforms import (
+    CenterCrop,
+    CropAroundMask,
+    CropToAspect,
+    GaussianNoise,
+    ISONoise,
+    PoissonNoise,
+    RandomCrop,
+    Speckle,
+)
 
 _UNKNOWN_LENGTH = 256
 _KEPT = 0.5
 """A crop that leaves more than this share of the pixels is not worth a word."""
+
+_NOISES = (GaussianNoise, PoissonNoise, ISONoise, Speckle)
+"""Steps that treat each pixel alike, so that it does not matter where they stand; others depend on the image's size."""
 
 
 @rule("resampled-again", "images that are resampled several times where one would do")
@@ -66,9 +77,9 @@ def heavy_before_crop(recipe: LintedRecipe) -> Iterator[RecipeFinding]:
     for run in _runs(recipe, every=True):
         heavy: list[LintedStep] = []
         for here in run:
-            if isinstance(here.step, FilterStep | NoiseStep):
+            if isinstance(here.step, (FilterStep, *_NOISES)):
                 heavy.append(here)
-            elif isinstance(here.step, CenterCrop | RandomCrop | CropToAspect):
+            elif isinstance(here.step, CenterCrop | RandomCrop | CropAroundMask | CropToAspect):
                 if (kept := _kept(here)) is not None and kept <= _KEPT:
                     for before in heavy:
                         yield before.finding(

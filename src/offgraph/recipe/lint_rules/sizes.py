@@ -12,6 +12,7 @@ from offgraph.steps.parameters import PerAxis
 from offgraph.transforms import (
     Affine,
     CenterCrop,
+    CropAroundMask,
     RandomCrop,
     RandomResizedCrop,
     Resize,
@@ -60,7 +61,7 @@ def crop_too_large(recipe: LintedRecipe) -> Iterator[RecipeFinding]:
     """An error without ``pad``; with it, an image that is mostly border."""
     for here in recipe.steps:
         step = here.step
-        if not isinstance(step, CenterCrop | RandomCrop) or here.before is None:
+        if not isinstance(step, CenterCrop | RandomCrop | CropAroundMask) or here.before is None:
             continue
         have, want = here.before.size, _crop(step.size, here.before.size)
         known = [(w, n) for w, n in zip(want, have) if w is not None and n is not None]

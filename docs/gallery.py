@@ -1,0 +1,171 @@
+"""Draw each step on the same image, mask and boxes, before and after: a page, or `python docs/gallery.py sheet.png` on one sheet."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from gallery_examples import EXAMPLES
+
+import offgraph as og
+from offgraph import ndimage
+from offgraph.inspection.previews import describe_record
+from offgraph.recipe.files import STEPS, recipe_line
+from offgraph.steps.base import Step
+from offgraph.views import draw
+from offgraph.views.marks import mark
+from offgraph.views.sheets import sheet
+from offgraph.views.text import shorten
+from steps import KINDS
+
+KEY = og.Key(seed=3)
+GAP = 8
+MOST_LETTERS = 120
+SIZE = (190, 224)
+PART = (slice(20, 300), slice(70, 400))
+PARTS = {1: (115, 171, 30, 36), 2: (136, 318, 26, 23), 3: (244, 262, 18, 27)}
+"""Row, column and half lengths of two eyes and a nose in the photograph."""
+NAMES = {1: "eye", 2: "eye", 3: "nose"}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A step's images before and after it.
+
+    Parameters
+    ----------
+    step : Step
+    before, after : ndarray of uint8, shape (H, W, 3)
+        As they are shown, with outlines and boxes.
+    drawn : str
+        What was drawn for it; empty where nothing was.
+    """
+
+    step: Step
+    before: np.ndarray
+    after: np.ndarray
+    drawn: str
+
+    @property
+    def pair(self) -> np.ndarray:
+        """Both side by side on white."""
+        height = max(self.before.shape[0], self.after.shape[0])
+        width = self.before.shape[1] + GAP + self.after.shape[1]
+        shown = np.full((height, width, 3), 255, np.uint8)
+        shown[: self.before.shape[0], : self.before.shape[1]] = self.before
+        shown[: self.after.shape[0], self.before.shape[1] + GAP :] = self.after
+        return shown
+
+
+def scene() -> tuple[np.ndarray, np.ndarray, og.Boxes]:
+    """The photograph, labels of eyes and nose, and a box around each."""
+    photo = og.imread(Path(__file__).parent / "images" / "cat.jpg")
+    rows, columns = np.indices(photo.shape[:2])
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    for label, (y, x, down, across) in PARTS.items():
+        mask[((rows - y) / down) ** 2 + ((columns - x) / across) ** 2 <= 1] = label
+    small = og.Compose([og.Resize(SIZE)])(image=photo[PART], mask=mask[PART])
+    assert small.mask is not None
+    return small.image, small.mask, og.Boxes.of_labels(og.Mask(small.mask), labels=NAMES)
+
+
+def probabilities() -> np.ndarray:
+    """What a model might give for the eyes and the nose: blurred, with a hole and with specks."""
+    _, mask, _ = scene()
+    hole = ndimage.binary_erosion(mask == 1, iterations=10)
+    found = ndimage.gaussian_filter(((mask > 0) & ~hole).astype(np.float32), 1.5)
+    specks = np.random.default_rng(5).random(mask.shape) > 0.9993
+    return np.clip(found + 8 * ndimage.gaussian_filter(specks.astype(np.float32), 1.2), 0, 1)
+
+
+def example(step: Step) -> Example:
+    """Run a step on the scene; steps for results on what a model might give."""
+    if step.kind == "result":
+        return _of_result(step)
+    recipe = og.Compose([step])
+    image, mask, boxes = scene()
+    if 2 not in step.dimensions:
+        volume = og.Mask(np.stack([mask] * 3), "ZYX")
+        boxes = og.Boxes.of_labels(volume, labels=NAMES)
+        before = og.Targets(
+            {"image": og.Image(np.stack([image] * 3), "ZYXC"), "mask": volume, "boxes": boxes}
+        )
+    else:
+        if step.name == "ToRGB":
+            image = og.Compose([og.ToGrey(1)])(image=image).image
+        before = og.Targets({"image": og.Image(image), "mask": og.Mask(mask), "boxes": boxes})
+    out = recipe.run(before, KEY)
+    drawn = describe_record(out.record, recipe).removeprefix(f"{step.name} ") if step.draws else ""
+    return Example(step, _shown(before), _shown(out.targets), drawn)
+
+
+def _of_result(step: Step) -> Example:
+    given = probabilities()
+    if step.name != "Threshold":
+        given = (given > 0.5).astype(np.uint8)
+    out = og.Compose([step])(image=given).image
+    return Example(step, _result_shown(given), _result_shown(out), "")
+
+
+def _result_shown(array: np.ndarray) -> np.ndarray:
+    """Probabilities as greys; labels in their colours on black."""
+    if array.dtype.kind == "f":
+        return draw.to_rgb(array)
+    return draw.overlay(np.zeros((*array.shape, 3), np.uint8), array.astype(np.uint8), opacity=1.0)
+
+
+def _shown(targets: og.Targets) -> np.ndarray:
+    image, mask, boxes = targets.image.array, targets["mask"].value, targets["boxes"]
+    assert isinstance(boxes, og.Boxes)
+    if mask.ndim == 3:
+        middle = mask.shape[0] // 2
+        plane = boxes.edges[:, [2, 1, 5, 4]] + 0.5
+        image, mask = image[middle], mask[middle]
+        boxes = og.Boxes(plane, size=mask.shape, labels=boxes.labels)
+    return mark(draw.overlay(image, mask, opacity=0.0, outline=1), [boxes])
+
+
+def write(page: Path) -> None:
+    """Write a page with an image per step, and the images beside it."""
+    lines = [
+        "# Gallery",
+        "",
+        "Each step on the same photograph, with the outlines of a mask and with boxes: before, and after. Floats are scaled to be",
+        "seen. Every step's name leads to its description.",
+        "",
+    ]
+    folder = page.parent / "gallery"
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, heading in KINDS.items():
+        lines += [f"## {heading}", ""]
+        for name in sorted(name for name, step in STEPS.items() if step.kind == kind):
+            one = example(EXAMPLES[name])
+            og.imwrite(folder / f"{name}.jpg", one.pair)
+            drawn = f", drawn: {shorten(one.drawn, MOST_LETTERS)}" if one.drawn else ""
+            lines += [
+                f"### {name}",
+                "",
+                f"[`{recipe_line(one.step).removeprefix('- ')}`](steps.md#{name.lower()}){drawn}",
+                "",
+                f"![Before and after {name}](gallery/{name}.jpg)",
+                "",
+            ]
+    page.write_text("\n".join(lines))
+
+
+def contact_sheet(columns: int = 5) -> np.ndarray:
+    """Every step on one image, captioned with its name."""
+    names = [name for kind in KINDS for name in sorted(STEPS) if STEPS[name].kind == kind]
+    tiles = []
+    for name in names:
+        one = example(EXAMPLES[name])
+        tiles += [(one.before, ""), (one.after, name)]
+    return sheet([tiles[at : at + 2 * columns] for at in range(0, len(tiles), 2 * columns)], side=SIZE[1])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("write the file to make: python docs/gallery.py sheet.png")
+    og.imwrite(sys.argv[1], contact_sheet())
