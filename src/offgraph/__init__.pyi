@@ -77,6 +77,8 @@ from offgraph.inspection.image_statistics import (
 from offgraph.inspection.previews import preview as preview
 from offgraph.core.random import Draw as Draw, Key as Key
 from offgraph.recipe.files import STEPS as STEPS
+from offgraph.pipeline.scaled_decoding import DecodingError as DecodingError
+from offgraph.pipeline.scaled_decoding import decoding_error as decoding_error
 from offgraph.recipe.identity import explain_mismatch as explain_mismatch
 from offgraph.steps.functions import function as function
 from offgraph.steps.registry import register as register

@@ -56,6 +56,7 @@ class ReadProgress:
 def read_images(
     paths: Sequence[str | PathLike[str]], max_bytes: int, progress: ReadProgress
 ) -> list[EncodedImage | None]: ...
+def open_image(data: bytes) -> EncodedImage | None: ...
 
 class NativePlan:
     @property
@@ -64,7 +65,12 @@ class NativePlan:
 class CompiledRecipe:
     # The steps are those of `offgraph/plan/compiled.py`.
     def __init__(
-        self, steps: tuple[tuple[Any, ...], ...], fused: bool, max_pixels: int, products: tuple[int, int]
+        self,
+        steps: tuple[tuple[Any, ...], ...],
+        fused: bool,
+        max_pixels: int,
+        products: tuple[int, int],
+        decoding: str,
     ) -> None: ...
     # ("plan", NativePlan, shape, dtype, finite), what has to be made first, or None where Python has to plan.
     def plan(

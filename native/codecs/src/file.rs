@@ -1,7 +1,7 @@
 //! An image file in memory, ready to be decoded.
 
 use crate::Refused;
-use crate::jpeg::{self, Decoder, Window};
+use crate::jpeg::{self, Decoder, Scale, Window};
 use crate::png;
 use offgraph_kernels::memory;
 use std::cell::RefCell;
@@ -122,6 +122,28 @@ impl ImageFile {
                 PNG_DECODER.with_borrow_mut(|decoder| decoder.decode(&self.data, header, &window, out))
             }
         }
+    }
+}
+
+impl ImageFile {
+    /// Whether the image is decoded at a scale.
+    pub fn has_scale(&self, scale: Scale) -> bool {
+        match &self.header {
+            Header::Jpeg(header) => header.has_scale(scale),
+            Header::Png(_) => scale == Scale::Full,
+        }
+    }
+
+    /// As [`Self::decode`], of the image at a scale that it is decoded at.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Decoder::decode_scaled`].
+    pub fn decode_scaled(&self, scale: Scale, window: Window, out: &mut [u8]) -> Result<(), Refused> {
+        if scale == Scale::Full {
+            return self.decode(window, out);
+        }
+        DECODER.with_borrow_mut(|decoder| decoder.decode_scaled(&self.data, scale, window, out))
     }
 }
 

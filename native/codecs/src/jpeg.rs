@@ -9,12 +9,17 @@
 //! A window is decoded with a margin of one colour sample on each side, so that each pixel sees the neighbours it has in
 //! the full image. Codes have no addresses, so MCUs before the window are passed over code by code; those after its last
 //! row are not decoded.
+//!
+//! An image may be decoded at a half, a quarter or an eighth of its size: each block's lowest frequencies alone are
+//! transformed, to fewer samples (`scaled_idct`). Colours with half the samples both ways are transformed to twice as many
+//! per block, and so need no upsampling.
 
 mod bits;
 mod color;
 mod header;
 mod huffman;
 mod idct;
+mod scaled_idct;
 mod scan;
 mod transpose;
 mod upsample;
@@ -34,6 +39,32 @@ use std::ops::Range;
 const BLOCK: usize = 8;
 /// Workspaces for coded data beyond this many bytes are freed after their file.
 const KEPT_BYTES: usize = 16 << 20;
+
+/// By how much the sides of a decoded image are divided, rounded up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scale {
+    /// By one.
+    #[default]
+    Full,
+    /// By two.
+    Half,
+    /// By four.
+    Quarter,
+    /// By eight.
+    Eighth,
+}
+
+impl Scale {
+    /// The divisor.
+    pub fn divisor(self) -> usize {
+        match self {
+            Self::Full => 1,
+            Self::Half => 2,
+            Self::Quarter => 4,
+            Self::Eighth => 8,
+        }
+    }
+}
 
 /// A rectangle of pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +113,7 @@ impl Decoder {
     /// [`Refused`] if the file is not decoded here, or `out` has another size; `out` may have been written to.
     pub fn decode(&mut self, data: &[u8], out: &mut [u8]) -> Result<(), Refused> {
         let tables = Tables::read(data)?;
-        self.run(data, &tables, Window::whole(&tables.header), out)
+        self.run(data, &tables, Scale::Full, Window::whole(&tables.header), out)
     }
 
     /// Decode the pixels of a window, equal to those of [`Self::decode`].
@@ -95,27 +126,54 @@ impl Decoder {
     /// As for [`Self::decode`], and [`Refused`] if the window is empty or reaches out of the image.
     pub fn decode_window(&mut self, data: &[u8], window: Window, out: &mut [u8]) -> Result<(), Refused> {
         let tables = Tables::read(data)?;
-        let Header { height, width, .. } = tables.header;
+        self.run(data, &tables, Scale::Full, window, out)
+    }
+
+    /// Decode a window of the image at another scale, to libjpeg-turbo's bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::decode_window`], whose image is the scaled one, and [`Refused`] where colours sampled 4:2:2 would be
+    /// scaled to an eighth.
+    pub fn decode_scaled(
+        &mut self,
+        data: &[u8],
+        scale: Scale,
+        window: Window,
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
+        let tables = Tables::read(data)?;
+        if !tables.header.has_scale(scale) {
+            return Err(Refused("it is not decoded at this scale"));
+        }
+        self.run(data, &tables, scale, window, out)
+    }
+
+    fn run(
+        &mut self,
+        data: &[u8],
+        file: &Tables,
+        scale: Scale,
+        window: Window,
+        out: &mut [u8],
+    ) -> Result<(), Refused> {
+        let (height, width) = file.header.scaled_size(scale);
         let inside = window.rows.end <= height && window.columns.end <= width;
         if !inside || window.rows.is_empty() || window.columns.is_empty() {
             return Err(Refused("the window is empty, or not inside the image"));
         }
-        self.run(data, &tables, window, out)
-    }
-
-    fn run(&mut self, data: &[u8], file: &Tables, window: Window, out: &mut [u8]) -> Result<(), Refused> {
         let sampling = file.header.sampling;
         let channels = sampling.channels();
         if window.pixels().checked_mul(channels) != Some(out.len()) {
             return Err(Refused("the output has another size than the image"));
         }
-        let layout = Layout::new(&file.header, window);
+        let layout = Layout::new(&file.header, scale, window);
         for component in 0..channels {
-            self.tables[component].fill(file, component);
-            let (down, across) = if component == 0 { sampling.blocks() } else { (1, 1) };
+            self.tables[component].fill(file, component, layout.side(component));
+            let (down, across) = if component == 0 { layout.sampling.blocks() } else { (1, 1) };
             let strip = &mut self.strips[component];
-            strip.stride = layout.mcu_columns.len() * across * BLOCK;
-            grow(&mut strip.samples, (1 + down * BLOCK) * strip.stride);
+            strip.stride = layout.mcu_columns.len() * across * layout.colour_side;
+            grow(&mut strip.samples, (1 + down * layout.colour_side) * strip.stride);
         }
         if layout.is_upsampled() {
             let samples = self.strips[1].stride;
@@ -165,7 +223,11 @@ fn grow<T: Default + Clone>(workspace: &mut Vec<T>, len: usize) {
 
 /// Where a window lies among the MCUs of an image.
 struct Layout {
+    /// Of the samples that the blocks are transformed to.
     sampling: Sampling,
+    /// Samples per side of a block of luminance, and of one of colour; of an image in grey, both are the same.
+    luminance_side: usize,
+    colour_side: usize,
     window: Window,
     /// MCUs that are decoded.
     mcu_rows: Range<usize>,
@@ -177,13 +239,35 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(header: &Header, window: Window) -> Self {
-        let sampling = header.sampling;
+    fn new(header: &Header, scale: Scale, window: Window) -> Self {
+        let luminance_side = BLOCK / scale.divisor();
+        let (sampling, colour_side) = match (header.sampling, scale) {
+            (Sampling::HalfBoth, Scale::Half | Scale::Quarter | Scale::Eighth) => {
+                (Sampling::Full, 2 * luminance_side)
+            }
+            (sampling, _) => (sampling, luminance_side),
+        };
+        let (height, width) = header.scaled_size(scale);
         let (down, across) = sampling.blocks();
-        let (mcu_rows, rows_of_mcus) = mcu_range(&window.rows, header.height, down);
-        let (mcu_columns, mcus_per_row) = mcu_range(&window.columns, header.width, across);
-        let colour_size = (header.height.div_ceil(down), header.width.div_ceil(across));
-        Self { sampling, window, mcu_rows, mcu_columns, mcus_per_row, rows_of_mcus, colour_size }
+        let (mcu_rows, rows_of_mcus) = mcu_range(&window.rows, height, down, colour_side);
+        let (mcu_columns, mcus_per_row) = mcu_range(&window.columns, width, across, colour_side);
+        let colour_size = (height.div_ceil(down), width.div_ceil(across));
+        Self {
+            sampling,
+            luminance_side,
+            colour_side,
+            window,
+            mcu_rows,
+            mcu_columns,
+            mcus_per_row,
+            rows_of_mcus,
+            colour_size,
+        }
+    }
+
+    /// Samples per side of a block.
+    fn side(&self, component: usize) -> usize {
+        if component == 0 { self.luminance_side } else { self.colour_side }
     }
 
     fn is_upsampled(&self) -> bool {
@@ -192,18 +276,18 @@ impl Layout {
 
     /// The first column of pixels in a strip.
     fn first_column(&self) -> usize {
-        self.mcu_columns.start * self.sampling.blocks().1 * BLOCK
+        self.mcu_columns.start * self.sampling.blocks().1 * self.colour_side
     }
 }
 
 /// The MCUs that pixels need along an axis, and how many the image has. With `factor` 2 colour has half the samples, and
-/// that before and that after the pixels' own are needed too.
-fn mcu_range(pixels: &Range<usize>, len: usize, factor: usize) -> (Range<usize>, usize) {
+/// that before and that after the pixels' own are needed too. An MCU has `side` of them.
+fn mcu_range(pixels: &Range<usize>, len: usize, factor: usize, side: usize) -> (Range<usize>, usize) {
     let margin = if factor == 1 { 0 } else { 1 };
     let samples = len.div_ceil(factor);
     let first = (pixels.start / factor).saturating_sub(margin);
     let last = ((pixels.end - 1) / factor + margin).min(samples - 1);
-    (first / BLOCK..last / BLOCK + 1, samples.div_ceil(BLOCK))
+    (first / side..last / side + 1, samples.div_ceil(side))
 }
 
 /// Turn the strips of a row of MCUs into pixels.
@@ -225,13 +309,10 @@ impl Kernel for Emit<'_> {
         let Self { layout, mcu_row, strips, upsampled, out } = self;
         let (down, _) = layout.sampling.blocks();
         let window = &layout.window;
-        let first = mcu_row * down * BLOCK;
+        let height = down * layout.colour_side;
+        let first = mcu_row * height;
         let delayed = down - 1;
-        let end = if mcu_row + 1 == layout.rows_of_mcus {
-            first + down * BLOCK
-        } else {
-            first + down * BLOCK - delayed
-        };
+        let end = if mcu_row + 1 == layout.rows_of_mcus { first + height } else { first + height - delayed };
         let start = first.saturating_sub(delayed).max(window.rows.start);
         let width = window.columns.len();
         let offset = window.columns.start - layout.first_column();
@@ -254,7 +335,7 @@ impl Kernel for Emit<'_> {
                 continue;
             }
             // Samples right of the image are not read.
-            let first_sample = layout.mcu_columns.start * BLOCK;
+            let first_sample = layout.mcu_columns.start * layout.colour_side;
             let samples = strips[1].stride.min(layout.colour_size.1 - first_sample);
             let padded = &mut upsampled.padded[..samples + 2];
             for (component, doubled) in (1..).zip(&mut upsampled.rows) {

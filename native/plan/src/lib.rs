@@ -19,6 +19,7 @@ pub mod pointwise;
 pub mod recipe;
 pub mod resample;
 pub mod rows;
+mod scaled;
 pub mod source;
 pub mod split_linear;
 pub mod warp;

@@ -25,6 +25,7 @@ use crate::dtype::DType;
 use crate::grid::{Grid, GridAxis};
 use crate::op::Op;
 use crate::resample::{Affine, Policy, Resize, Zoom};
+use crate::source::Decoding;
 use maps::{AffineMap, GridMap, Size};
 use offgraph_kernels::border::Border;
 use offgraph_kernels::interpolate::zoom::AxisMap;
@@ -260,13 +261,25 @@ pub struct Recipe {
     is_fused: bool,
     max_pixels: usize,
     products: Products,
+    decoding: Decoding,
     tables: RwLock<Tables>,
 }
 
 impl Recipe {
     /// A recipe of these steps.
-    pub fn new(steps: Vec<Step>, is_fused: bool, max_pixels: usize, products: Products) -> Self {
-        Self { steps, is_fused, max_pixels, products, tables: RwLock::default() }
+    pub fn new(
+        steps: Vec<Step>,
+        is_fused: bool,
+        max_pixels: usize,
+        products: Products,
+        decoding: Decoding,
+    ) -> Self {
+        Self { steps, is_fused, max_pixels, products, decoding, tables: RwLock::default() }
+    }
+
+    /// What of a file is decoded for it.
+    pub fn decoding(&self) -> Decoding {
+        self.decoding
     }
 
     /// Work out the operations of a sample.
@@ -407,7 +420,9 @@ impl Recipe {
                     Some(tables) => tables,
                     None => self.write_tables().keep_resize(resizing, before.size())?,
                 };
-                Op::Resize(Resize { size: memory::copy(&size), tables })
+                let ratio = |(given, made): (usize, usize)| given.checked_div(made).unwrap_or(0);
+                let ratios = before.size().into_iter().zip(resizing.size).map(ratio).collect_vec();
+                Op::Resize(Resize { size: memory::copy(&size), tables, ratios })
             }
             Work::Pointwise(_) | Work::Filter(_) => unreachable!("they move nothing"),
         })

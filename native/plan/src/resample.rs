@@ -213,6 +213,8 @@ pub struct Resize {
     pub size: Vec<usize>,
     /// A table for each spatial axis.
     pub tables: Arc<Vec<Taps>>,
+    /// Whole pixels of the input for each pixel of the result, on each spatial axis: 0 where it grows.
+    pub ratios: Vec<usize>,
 }
 
 impl Resize {

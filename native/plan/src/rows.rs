@@ -272,7 +272,7 @@ impl Row {
         let Some((spec, is_rgb)) = spec_of(&file, rules) else { return State::Left };
         match recipe.plan(self.key, &spec) {
             Ok(plan) => {
-                let input = Input::File(FileImage { file: &file, is_rgb });
+                let input = Input::File(FileImage { file: &file, is_rgb, decoding: recipe.decoding() });
                 if run(&input, &plan, output, rules) { State::Made(spec) } else { State::Left }
             }
             Err(unplanned) => refused(unplanned, State::Read(file), request),
@@ -388,6 +388,7 @@ fn run(input: &Input<'_>, plan: &Plan, mut output: ViewMut<'_>, rules: &Rules) -
 mod tests {
     use super::*;
     use crate::recipe::products::{Products, Rounding};
+    use crate::source::Decoding;
     use ndarray::{ArrayD, IxDyn};
     use std::io::Write;
 
@@ -403,7 +404,7 @@ mod tests {
     fn nothing() -> Recipe {
         let products =
             Products { vector: Rounding::from_code(0).unwrap(), matrix: Rounding::from_code(0).unwrap() };
-        Recipe::new(Vec::new(), true, 1 << 20, products)
+        Recipe::new(Vec::new(), true, 1 << 20, products, Decoding::Window)
     }
 
     fn key(index: u64) -> Key {

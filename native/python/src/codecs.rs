@@ -142,6 +142,12 @@ impl EncodedImage {
     }
 }
 
+/// The file with these contents; `None` if it is not decoded here.
+#[pyfunction]
+pub fn open_image(data: &[u8]) -> PyResult<Option<EncodedImage>> {
+    catch_memory_error(|| Ok(ImageFile::new(memory::copy(data)).ok().map(EncodedImage)))
+}
+
 /// How far [`read_images`] has come, for a thread that looks on.
 #[pyclass(frozen, module = "offgraph._native")]
 #[derive(Default)]

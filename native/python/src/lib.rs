@@ -47,6 +47,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(codecs::jpeg_shape, module)?,
         wrap_pyfunction!(codecs::decode_jpeg, module)?,
         wrap_pyfunction!(codecs::read_images, module)?,
+        wrap_pyfunction!(codecs::open_image, module)?,
         wrap_pyfunction!(codecs::encode_png, module)?,
         wrap_pyfunction!(codecs::decode_pngs, module)?,
         wrap_pyfunction!(spans::read_spans, module)?,

@@ -24,7 +24,7 @@ use offgraph_plan::grid::{Grid, GridAxis};
 use offgraph_plan::invert::{Field, invert};
 use offgraph_plan::pointwise::{Arithmetic, Lookup, Operation, Table};
 use offgraph_plan::resample::{Affine, Policy, Resize, Zoom};
-use offgraph_plan::source::{FileImage, Source};
+use offgraph_plan::source::{Decoding, FileImage, Source};
 use offgraph_plan::warp::{Map, Rule, Stage, Warp, Window};
 use offgraph_plan::{Op, Refused, Target, execute, execute_each};
 use pyo3::exceptions::{PyBaseException, PyValueError};
@@ -213,7 +213,7 @@ pub fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
         }
         kind::RESIZE => {
             let tables = part(2)?.cast::<ResizeTables>()?.get().0.clone();
-            Op::Resize(Resize { size: numbers(&part(1)?)?, tables })
+            Op::Resize(Resize { size: numbers(&part(1)?)?, tables, ratios: numbers(&part(3)?)? })
         }
         kind::LOOKUP => {
             let table = part(1)?.cast::<LookupTable>()?.get().0.clone();
@@ -295,7 +295,8 @@ pub fn to_tuple<'py>(py: Python<'py>, op: &Op) -> PyResult<Bound<'py, PyTuple>> 
             (kind::ZOOM, sizes(&zoom.size)?, factors, grid, order, border(mode), fill).into_pyobject(py)?
         }
         Op::Resize(resize) => {
-            (kind::RESIZE, sizes(&resize.size)?, ResizeTables(resize.tables.clone())).into_pyobject(py)?
+            let (size, ratios) = (sizes(&resize.size)?, sizes(&resize.ratios)?);
+            (kind::RESIZE, size, ResizeTables(resize.tables.clone()), ratios).into_pyobject(py)?
         }
         Op::Lookup(lookup) => {
             (kind::LOOKUP, LookupTable(lookup.table.clone()), lookup.channel).into_pyobject(py)?
@@ -313,21 +314,31 @@ pub fn to_tuple<'py>(py: Python<'py>, op: &Op) -> PyResult<Bound<'py, PyTuple>> 
     })
 }
 
+/// What of a file is decoded, by its name.
+pub fn read_decoding(name: &str) -> PyResult<Decoding> {
+    Ok(match name {
+        "window" => Decoding::Window,
+        "full" => Decoding::Full,
+        "scaled" => Decoding::Scaled,
+        _ => return Err(PyValueError::new_err("a way of decoding that is not known")),
+    })
+}
+
 /// What a target begins with, as it was read.
 enum Begin<'py> {
     Array(Input<'py>),
-    /// A file, and whether grey is repeated for three channels.
-    File(Bound<'py, EncodedImage>, bool),
+    /// A file, whether grey is repeated for three channels, and what of it is decoded.
+    File(Bound<'py, EncodedImage>, bool, Decoding),
 }
 
 impl<'py> Begin<'py> {
-    /// An array, or a tuple of a file and whether its image is to be RGB.
+    /// An array, or a tuple of a file, whether its image is to be RGB, and what of it is decoded.
     fn read(object: &Bound<'py, PyAny>, axes: Axes) -> PyResult<Self> {
         let (begin, ndim) = match object.cast::<PyTuple>() {
             Ok(parts) => {
-                let (file, is_rgb) = parts.extract::<(Bound<'py, EncodedImage>, bool)>()?;
+                let (file, is_rgb, decoding) = parts.extract::<(Bound<'py, EncodedImage>, bool, String)>()?;
                 let ndim = if axes.outer == 0 { 2 } else { 0 };
-                (Self::File(file, is_rgb), ndim)
+                (Self::File(file, is_rgb, read_decoding(&decoding)?), ndim)
             }
             Err(_) => {
                 let array = object.cast::<PyUntypedArray>();
@@ -344,7 +355,9 @@ impl<'py> Begin<'py> {
     fn source(&self) -> Source<'_> {
         match self {
             Self::Array(array) => Source::Array(array.view()),
-            Self::File(file, is_rgb) => Source::File(FileImage { file: file.get().file(), is_rgb: *is_rgb }),
+            Self::File(file, is_rgb, decoding) => {
+                Source::File(FileImage { file: file.get().file(), is_rgb: *is_rgb, decoding: *decoding })
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! `offgraph/plan/compiled.py` writes it.
 
 use crate::call::catch_memory_error;
-use crate::plan::{op as read_op, to_tuple};
+use crate::plan::{op as read_op, read_decoding, to_tuple};
 use crate::resize::{Table, taps};
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::memory::{self, CollectVec};
@@ -200,14 +200,20 @@ pub fn request<'py>(py: Python<'py>, unplanned: &Unplanned) -> PyResult<Option<B
 impl CompiledRecipe {
     /// `products` are the numbers of the roundings of a matrix times a vector, and times a matrix.
     #[new]
-    fn new(steps: Items<'_>, fused: bool, max_pixels: usize, products: (u8, u8)) -> PyResult<Self> {
+    fn new(
+        steps: Items<'_>,
+        fused: bool,
+        max_pixels: usize,
+        products: (u8, u8),
+        decoding: &str,
+    ) -> PyResult<Self> {
         catch_memory_error(|| {
             let mut read = memory::with_capacity(steps.len());
             for item in steps.iter() {
                 memory::push(&mut read, step(&item)?);
             }
             let products = Products { vector: rounding(products.0)?, matrix: rounding(products.1)? };
-            Ok(Self(Arc::new(Recipe::new(read, fused, max_pixels, products))))
+            Ok(Self(Arc::new(Recipe::new(read, fused, max_pixels, products, read_decoding(decoding)?))))
         })
     }
 

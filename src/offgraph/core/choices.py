@@ -14,6 +14,7 @@ __all__ = [
     "BadBoxes",
     "Color",
     "Compression",
+    "Decoding",
     "FileColor",
     "LabelSource",
     "MissingMask",
@@ -76,6 +77,9 @@ ArrayEncoding = Literal["raw", "png"]
 
 Compression = Literal["none", "lz4", "zstd"]
 """How the values of a dataset are compressed, one example at a time."""
+
+Decoding = Literal["window", "full", "scaled"]
+"""What of an image file is decoded: what the first crops keep; all of it; or no more detail than a resize shows."""
 
 Outputs = Literal["probabilities", "logits"]
 """What the numbers that a model outputs are."""

@@ -12,6 +12,7 @@ from offgraph.dataset.job import Job, class_counts
 from offgraph.dataset.maker import Maker
 from offgraph.dataset.records import Quarantined
 from offgraph.dataset.report import BuildReport
+from offgraph.pipeline.scaled_decoding import error_of_scaled
 from offgraph.pipeline.workers import ordered_map
 
 __all__ = ["estimate"]
@@ -48,6 +49,7 @@ def estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12) 
         seconds=each * job.total,
         dry_run=True,
         draws=maker.recipe.draws,
+        decoding=error_of_scaled(maker.source, maker.recipe),
     )
 
 

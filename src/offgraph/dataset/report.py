@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from offgraph.dataset.records import Quarantined
+from offgraph.pipeline.scaled_decoding import DecodingError
 from offgraph.sources.base import count_of
 from offgraph.sources.names import printable
 
@@ -39,6 +40,8 @@ class BuildReport:
         Examples that an earlier run had finished.
     kept : int
         Examples that an update took over from the dataset as it was.
+    decoding : DecodingError or None
+        How far images are from full decoding, where the recipe decodes them at another scale.
     repaired : tuple of str
         What was found missing or damaged, and written again.
     dry_run : bool
@@ -66,6 +69,7 @@ class BuildReport:
     draws: bool = False
     parts: Mapping[str, BuildReport] = field(default_factory=dict)
     kept: int = 0
+    decoding: DecodingError | None = None
 
     @property
     def pictures(self) -> int:
@@ -91,6 +95,8 @@ class BuildReport:
                 "  drawn once and stored, so that every epoch sees the same; copies= (--copies) draws each image "
                 "more often, a Loader of the source itself in every epoch anew"
             )
+        if self.decoding is not None:
+            lines.append(f"  {self.decoding}")
         lines.extend(f"  written again: {what}" for what in self.repaired)
         if self.resumed and not self.dry_run:
             new = self.examples - self.resumed

@@ -20,6 +20,7 @@ from offgraph.dataset.output import OutputFolder, sha256_of
 from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import BAD_TABLE, MANIFEST, Records, quarantined
 from offgraph.dataset.report import BuildReport
+from offgraph.pipeline.scaled_decoding import error_of_scaled
 from offgraph.sources.base import count_of
 
 __all__ = ["Run"]
@@ -198,4 +199,5 @@ class Run:
             repaired=tuple(repaired),
             max_bad=self.allowed.text,
             draws=self.maker.recipe.draws,
+            decoding=error_of_scaled(self.maker.source, self.maker.recipe),
         )

@@ -9,7 +9,16 @@ from typing import NamedTuple
 from offgraph.core.machine import Read
 from offgraph.engine.native import core
 
-__all__ = ["EncodedImage", "Header", "ReadProgress", "ReadRows", "SampleRows", "header", "read_images"]
+__all__ = [
+    "EncodedImage",
+    "Header",
+    "ReadProgress",
+    "ReadRows",
+    "SampleRows",
+    "header",
+    "open_image",
+    "read_images",
+]
 
 EncodedImage = core.EncodedImage
 """A file in the native core's memory."""
@@ -64,6 +73,11 @@ def read_images(
         the reader in Python says why, or decodes it.
     """
     return core.read_images(paths, max_bytes, progress)
+
+
+def open_image(data: bytes) -> EncodedImage | None:
+    """Return a file from its contents; None for one that the core does not decode."""
+    return core.open_image(data)
 
 
 def header(image: EncodedImage) -> Header:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.choices import Decoding
 from offgraph.engine.calls import mode_code, native_input
 from offgraph.engine.filter_passes import FilterPass, native_passes
 from offgraph.engine.native import core
@@ -210,7 +211,9 @@ def resize_op(
 ) -> NativeOp:
     """Weigh the pixels that an output pixel covers, as :func:`offgraph.engine.resize.resize`."""
     tables = resize_tables(tuple(zip(input_size, size)), kernel, antialias, window)
-    return (_RESIZE, tuple(size) if window is None else tuple(length for _, length in window), tables)
+    made = tuple(size) if window is None else tuple(length for _, length in window)
+    ratios = tuple(given // length if length else 0 for given, length in zip(input_size, size))
+    return (_RESIZE, made, tables, ratios)
 
 
 def lookup_table(
@@ -283,7 +286,12 @@ def _operations(ops: NativeOps) -> tuple[NativeOp, ...] | core.NativePlan:
 
 
 def native_file_target(
-    file: core.EncodedImage, output: np.ndarray, ops: NativeOps, *, is_rgb: bool
+    file: core.EncodedImage,
+    output: np.ndarray,
+    ops: NativeOps,
+    *,
+    is_rgb: bool,
+    decoding: Decoding = "window",
 ) -> NativeTarget:
     """Return a target that begins with a file: the call decodes what of it the first operations keep.
 
@@ -295,8 +303,10 @@ def native_file_target(
     ops : sequence of NativeOp, or NativePlan
     is_rgb : bool
         Whether grey is repeated for red, green and blue.
+    decoding : {"window", "full", "scaled"}
+        What of it is decoded.
     """
-    return ((file, is_rgb), arranged(output, (0, 1))[0], 0, 2, _operations(ops))
+    return ((file, is_rgb, decoding), arranged(output, (0, 1))[0], 0, 2, _operations(ops))
 
 
 def run_plan(targets: Sequence[NativeTarget]) -> None:

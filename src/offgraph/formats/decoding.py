@@ -53,6 +53,8 @@ class DecodedImage:
         ``"palette"``, ``"cmyk"`` or ``"channels"``.
     frames : int
         Images in the file.
+    contents : bytes or None
+        The file itself, where a recipe may decode it at another scale.
     """
 
     array: np.ndarray
@@ -63,6 +65,7 @@ class DecodedImage:
     notes: tuple[str, ...] = ()
     layout: str = field(default="grey", kw_only=True)
     frames: int = field(default=1, kw_only=True)
+    contents: bytes | None = field(default=None, kw_only=True)
 
 
 def read(
@@ -179,7 +182,15 @@ def read(
             raise DecodeError(f"{name}: {error}") from error
         raise DecodeError(f"{name}: {cause_of(error)}") from error
     return DecodedImage(
-        array, named, stored.orientation, size, kind.name, notes, layout=stored.layout, frames=stored.frames
+        array,
+        named,
+        stored.orientation,
+        size,
+        kind.name,
+        notes,
+        layout=stored.layout,
+        frames=stored.frames,
+        contents=data if kind.name == "JPEG" else None,
     )
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from offgraph.core.choices import Color
+from offgraph.core.choices import Color, Decoding
 from offgraph.core.machine import Read
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.files import (
@@ -52,15 +52,17 @@ class OrdinaryFile(NamedTuple):
     header: Header
     spec: ArraySpec
 
-    def target(self, output: np.ndarray, ops: NativeOps) -> NativeTarget:
+    def target(self, output: np.ndarray, ops: NativeOps, decoding: Decoding = "window") -> NativeTarget:
         """What a native call is given to decode the file and run operations on its image.
 
         Parameters
         ----------
         output : ndarray
         ops : sequence of NativeOp, or NativePlan
+        decoding : {"window", "full", "scaled"}
         """
-        return native_file_target(self.encoded, output, ops, is_rgb="C" in self.spec.axes)
+        is_rgb = "C" in self.spec.axes
+        return native_file_target(self.encoded, output, ops, is_rgb=is_rgb, decoding=decoding)
 
     def unread(self) -> DecodedImage:
         """Return the image without its pixels, for what looks at its size alone."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from offgraph.core.display import NotebookView
+from offgraph.pipeline.scaled_decoding import DecodingError
 from offgraph.sources.base import count_of
 from offgraph.sources.names import printable
 
@@ -94,6 +95,8 @@ class BenchmarkReport(NotebookView):
         The loop with a model; None where no step was given.
     left_out : int
         Images of those measured that could not be used, with ``on_error="skip"``.
+    decoding : DecodingError or None
+        How far images are from full decoding, where the recipe decodes them at another scale.
     """
 
     source: str
@@ -107,6 +110,7 @@ class BenchmarkReport(NotebookView):
     framework: str = "numpy"
     model: ModelTiming | None = None
     left_out: int = 0
+    decoding: DecodingError | None = None
 
     @property
     def total(self) -> float:
@@ -236,6 +240,8 @@ class BenchmarkReport(NotebookView):
                     f"waiting {self.model.waiting:.0%} of the time"
                 )
             )
+        if self.decoding is not None:
+            console.print(Text(str(self.decoding)))
         for sentence in self.verdict:
             console.print(Text(sentence))
 

@@ -186,6 +186,7 @@ def fingerprint(recipe: Compose, done: int, reading: dict[str, Any], depth: str 
         "libraries": library_versions(),
         "byteorder": sys.byteorder,
         "fuse": recipe.fuse,
+        **({"decode": "scaled"} if recipe.decode == "scaled" else {}),
         "steps": canonical(recipe.steps[:done], ids=False),
         "reading": reading,
         "depth": depth,
@@ -196,9 +197,9 @@ def fingerprint(recipe: Compose, done: int, reading: dict[str, Any], depth: str 
 def _point(recipe: Compose, spec: ArraySpec | None, after: Any) -> tuple[ResumedRecipe, str]:
     """Where images are kept, and why not after the next step."""
     if after is not None:
-        done = _named(recipe, after)
+        done, scaled = _named(recipe, after), recipe.decode == "scaled"
         resumed = ResumedRecipe(recipe, done)
-        refusal = resumed.refusal(spec) if spec is not None and done else ""
+        refusal = resumed.refusal(spec) if spec is not None and (done or scaled) else ""
         if refusal:
             raise ArgumentError(
                 f"after={after!r:.80}: {refusal}; keep images after an earlier step, after='decode', or leave after out"
@@ -214,7 +215,12 @@ def _point(recipe: Compose, spec: ArraySpec | None, after: Any) -> tuple[Resumed
             chosen = done
         if step.draws:
             break
-    return ResumedRecipe(recipe, chosen), (*refusals, "")[chosen + 1]
+    whole = ResumedRecipe(recipe, chosen)
+    if recipe.decode == "scaled" and (refusal := whole.refusal(spec)):
+        raise ArgumentError(
+            f"cache(): {refusal}, so nothing can be kept before it; write decode='window' for a cache"
+        )
+    return whole, (*refusals, "")[chosen + 1]
 
 
 def _named(recipe: Compose, after: Any) -> int:

@@ -34,6 +34,7 @@ from offgraph.loading.cached_samples import CachedSamples
 from offgraph.loading.finishing import UNFINISHED
 from offgraph.loading.maker import SampleMaker
 from offgraph.loading.samples import DatasetSamples, FileSamples
+from offgraph.pipeline.scaled_decoding import error_of_scaled
 from offgraph.pipeline.workers import ordered_map
 from offgraph.plan.draw import draw
 from offgraph.plan.fuse import fuse
@@ -225,7 +226,7 @@ class _Benchmark:
             left -= len(steps)
             if kept:
                 items.append(Augment(*kept) if isinstance(item, Augment) else item)
-        prefix = Compose(items, fuse=recipe.fuse)
+        prefix = Compose(items, fuse=recipe.fuse, decode=recipe.decode)
         prefix.training = recipe.training
         return prefix
 
@@ -338,6 +339,9 @@ class _Benchmark:
             framework=framework,
             left_out=len(self.whole.bad.unusable),
             model=None if step is None else self._model(step, framework),
+            decoding=error_of_scaled(self.samples.source, loader.recipe)
+            if isinstance(self.samples, FileSamples)
+            else None,
         )
 
     def _stages(self, batches: Callable[[int], float]) -> list[_Stage]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from offgraph.core.choices import Decoding
 from offgraph.core.lazy import lazy_property
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
@@ -94,7 +95,7 @@ class Place(Protocol):
 class EncodedFile(Protocol):
     """A file that the call decodes."""
 
-    def target(self, output: np.ndarray, ops: NativeOps) -> NativeTarget:
+    def target(self, output: np.ndarray, ops: NativeOps, decoding: Decoding) -> NativeTarget:
         """What the call is given."""
         ...
 
@@ -179,10 +180,13 @@ class Preparer:
     placed : sequence of PlacedStep
     fused : bool
         Whether operations are joined.
+    decoding : {"window", "full", "scaled"}
+        What of image files is decoded.
     """
 
-    def __init__(self, placed: Sequence[PlacedStep], *, fused: bool) -> None:
+    def __init__(self, placed: Sequence[PlacedStep], *, fused: bool, decoding: Decoding) -> None:
         self._placed, self._fused = placed, fused
+        self._decoding: Decoding = decoding
         self._draws = any(here.step.draws for here in placed)
         self._planner = RecipePlanner(placed, fused=fused)
         self._kept: dict[ArraySpec, _Lowered | _Compiled] = {}
@@ -219,7 +223,7 @@ class Preparer:
             if file is None:
                 own = native_target(lead.array, output, lead.spec.spatial, lowered.ops)
             else:
-                own = file.target(output, lowered.ops)
+                own = file.target(output, lowered.ops, self._decoding)
         except Exception:  # whatever it is, it is raised again where the sample is run alone
             return None
         natives = [own, *(companion.native for companion in beside.values())]

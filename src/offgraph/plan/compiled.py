@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from offgraph.core.choices import Decoding
 from offgraph.core.random import Key, hash64
 from offgraph.core.specs import MAX_PIXELS, ArraySpec
 from offgraph.engine.native import core
@@ -68,6 +69,8 @@ class RecipePlanner:
     placed : sequence of PlacedStep
     fused : bool
         Whether operations are joined.
+    decoding : {"window", "full", "scaled"}
+        What of image files is decoded.
 
     Attributes
     ----------
@@ -77,12 +80,13 @@ class RecipePlanner:
 
     _calls_in_vain = 0
 
-    def __init__(self, placed: Sequence[PlacedStep], *, fused: bool) -> None:
+    def __init__(self, placed: Sequence[PlacedStep], *, fused: bool, decoding: Decoding = "window") -> None:
         self._placed = placed
         steps = [step for here in placed if (step := _compiled(here)) is not None]
         self.core = None
         if len(steps) == len(placed):
-            self.core = core.CompiledRecipe(tuple(steps), fused, MAX_PIXELS, product_roundings() or (0, 0))
+            roundings = product_roundings() or (0, 0)
+            self.core = core.CompiledRecipe(tuple(steps), fused, MAX_PIXELS, roundings, decoding)
 
     def plan(self, spec: ArraySpec, key: Key) -> CompiledPlan | None:
         """Return the operations of a sample; None where Python has to make them, or to say why there are none."""

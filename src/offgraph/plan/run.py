@@ -16,6 +16,7 @@ from offgraph.plan.lower import PlannedOp, lower
 from offgraph.plan.move import companions, finish, leg_of
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.refusals import named
+from offgraph.plan.scaled import begin_scaled
 from offgraph.plan.target_view import view_of
 from offgraph.targets import Image, Target, Targets
 from offgraph.targets.gridded import GriddedTarget
@@ -57,6 +58,7 @@ def run(
     max_pixels: int = MAX_PIXELS,
     *,
     fused: bool = False,
+    scaled: bool = False,
 ) -> tuple[Targets, tuple[AppliedStep, ...], TransformHistory]:
     """Draw, lower and run placed steps on an image and the targets beside it.
 
@@ -74,6 +76,8 @@ def run(
         As for `draw`.
     fused : bool
         Whether operations are joined, and labels read once; else each step runs alone.
+    scaled : bool
+        Whether a resize at the beginning may read an image that is decoded at another scale.
 
     Raises
     ------
@@ -96,7 +100,10 @@ def run(
         if isinstance(target, Image):
             own = chain if target is lead else lower(placed, applied, _specs_of(placed, applied, target.spec))
             with_it = list(beside.values()) if target is lead else []
-            made[name] = native.run_image(fuse(own) if fused else own, target, with_it).contiguous()
+            ops: Sequence[PlannedOp] = fuse(own) if fused else own
+            if scaled:
+                ops, target = begin_scaled(ops, target)
+            made[name] = native.run_image(ops, target, with_it).contiguous()
     return finish(chain, targets, made, beside, fused), applied, history
 
 

@@ -8,11 +8,12 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from offgraph.core.arguments import whole_number
+from offgraph.core.choices import Decoding
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError, RecipeMismatch, StepError
 from offgraph.core.lazy import lazy_property
@@ -61,6 +62,11 @@ class Compose(NotebookView):
         Whether neighbouring geometric steps are joined into one resampling of the image, and labels are read once
         through all of them: sharper, and faster. It agrees with the chain of single steps within the interpolation
         error. False is that chain, each step with SciPy's bytes.
+    decode : {"window", "full", "scaled"}
+        What of an image file is decoded. ``"window"`` decodes what the crops at the beginning keep, and ``"full"`` all: the
+        pixels are the same. ``"scaled"`` decodes a JPEG at a half, a quarter or an eighth where a resize at the beginning
+        shrinks it as much: faster, and not equal. How far it is off depends on the images: `decoding_error` measures
+        it. Grey and RGB baseline JPEGs are decoded so, others in full; at an eighth, not those with colours sampled 4:2:2.
 
     Attributes
     ----------
@@ -72,6 +78,8 @@ class Compose(NotebookView):
         False for what `eval` returns.
     fuse : bool
         As given; part of `fingerprint` and `digest`.
+    decode : str
+        As given; ``"scaled"`` is part of `fingerprint` and `digest`.
 
     Raises
     ------
@@ -91,7 +99,9 @@ class Compose(NotebookView):
     True
     """
 
-    def __init__(self, steps: Iterable[Step | Augment] = (), *, fuse: bool = True) -> None:
+    def __init__(
+        self, steps: Iterable[Step | Augment] = (), *, fuse: bool = True, decode: Decoding = "window"
+    ) -> None:
         if isinstance(steps, Step | Augment):
             raise StepError(f"Compose takes a list of steps: Compose([{steps!r:.60}])")
         if isinstance(steps, str | bytes | Mapping) or not isinstance(steps, Iterable):
@@ -105,8 +115,11 @@ class Compose(NotebookView):
                 raise StepError(f"Compose takes steps and Augment(…); got {item!r:.80}{_instead(item)}")
         if not isinstance(fuse, bool):
             raise StepError(f"fuse={fuse!r:.40}: write fuse=True or fuse=False")
+        if decode not in get_args(Decoding):
+            raise StepError(f"decode={decode!r:.40}: write 'window', 'full' or 'scaled'")
         self.items = items
         self.fuse = fuse
+        self.decode: Decoding = decode
         self.training = True
         self._placed = place(
             (step, isinstance(item, Augment))
@@ -122,8 +135,9 @@ class Compose(NotebookView):
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        chain = "" if self.fuse else ", fuse=False"
-        return f"Compose([{', '.join(map(repr, self.items))}]{chain})"
+        options = "" if self.fuse else ", fuse=False"
+        options += "" if self.decode == "window" else f", decode={self.decode!r}"
+        return f"Compose([{', '.join(map(repr, self.items))}]{options})"
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -153,7 +167,8 @@ class Compose(NotebookView):
                 OffgraphWarning,
                 stacklevel=2,
             )
-        prepare = Compose((item for item in self.items if not isinstance(item, Augment)), fuse=self.fuse)
+        kept = (item for item in self.items if not isinstance(item, Augment))
+        prepare = Compose(kept, fuse=self.fuse, decode=self.decode)
         prepare.training = False
         return prepare
 
@@ -305,7 +320,8 @@ class Compose(NotebookView):
         self, targets: Targets, key: Key, start: int, part: tuple[PlacedStep, ...],
         recorded: list[AppliedStep] | None, max_pixels: int, fuse: bool,
     ) -> Result:  # fmt: skip
-        made, log, history = run(part, targets, key, recorded, max_pixels, fused=fuse)
+        scaled = self.decode == "scaled" and start == 0
+        made, log, history = run(part, targets, key, recorded, max_pixels, fused=fuse, scaled=scaled)
         digest = self.digest if fuse == self.fuse else identity.digest(self, fuse=fuse)
         return Result(made, record_of(digest, key, start, part, log), history)
 
@@ -344,7 +360,9 @@ class Compose(NotebookView):
         part = (start, stop)
         found = self._preparers.get(part)
         if found is None:
-            found = self._preparers[part] = Preparer(self._placed[start:stop], fused=self.fuse)
+            found = self._preparers[part] = Preparer(
+                self._placed[start:stop], fused=self.fuse, decoding=self.decode
+            )
         pending = found.prepare(targets, key, place, file)
         return None if pending is None else PreparedSample(self, key, start, pending)
 
@@ -361,7 +379,9 @@ class Compose(NotebookView):
         part = (start, stop)
         found = self._planners.get(part)
         if found is None:
-            found = self._planners[part] = RecipePlanner(self._placed[start:stop], fused=self.fuse)
+            found = self._planners[part] = RecipePlanner(
+                self._placed[start:stop], fused=self.fuse, decoding=self.decode
+            )
         return None if found.core is None or found.gives_up else found
 
     @functools.cached_property
@@ -510,7 +530,8 @@ class Compose(NotebookView):
         RecipeError
             Naming every step and field that is wrong.
         """
-        return cls._of(*files.read_dict(data, source=source), source)
+        items, options = files.read_dict(data, source=source)
+        return cls._of(items, options, source)
 
     def to_yaml(self, path: str | Path | None = None) -> str:
         """Return the recipe as YAML, and write it to `path` where one is given; defaults are left out."""
@@ -531,9 +552,9 @@ class Compose(NotebookView):
         return cls._of(*files.read_yaml(path_or_text))
 
     @classmethod
-    def _of(cls, items: list[Step | Augment], fuse: bool, source: str) -> Compose:
+    def _of(cls, items: list[Step | Augment], options: dict[str, Any], source: str) -> Compose:
         try:
-            return cls(items, fuse=fuse)
+            return cls(items, **options)
         except StepError as error:
             raise RecipeError(f"{source}: {error}") from None
 

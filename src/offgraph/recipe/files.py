@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from pydantic_core import ArgsKwargs
 
 from offgraph import postprocess, transforms  # noqa: F401  each step enters STEPS when its file is imported
 from offgraph.core.arguments import path_of
+from offgraph.core.choices import Decoding
 from offgraph.core.errors import OffgraphWarning, RecipeError
 from offgraph.core.suggestions import did_you_mean
 from offgraph.recipe.identity import FORMAT
@@ -52,6 +53,8 @@ def to_dict(recipe: Compose, *, defaults: bool = True) -> dict[str, Any]:
     head: dict[str, Any] = {"offgraph": FORMAT}
     if defaults or not recipe.fuse:
         head["fuse"] = recipe.fuse
+    if recipe.decode != "window":
+        head["decode"] = recipe.decode
     return {**head, "steps": steps}
 
 
@@ -121,8 +124,8 @@ _Dumper.add_representer(str, _represent_text)
 
 def read_dict(
     data: Any, *, source: str = "recipe", lines: Mapping[_Path, int] | None = None, fuse: bool = False
-) -> tuple[list[Step | Augment], bool]:
-    """Return the items of a recipe given as plain values, and whether its operations are fused.
+) -> tuple[list[Step | Augment], dict[str, Any]]:
+    """Return the items of a recipe given as plain values, and its options, as `Compose` takes them.
 
     Parameters
     ----------
@@ -133,7 +136,7 @@ def read_dict(
     lines : mapping, optional
         Line number of each path inside `data`.
     fuse : bool
-        What it is where `data` does not say: `to_dict` always does, but did not before there was fusion.
+        Whether operations are fused where `data` does not say: `to_dict` always does, but did not before there was fusion.
 
     Raises
     ------
@@ -155,7 +158,7 @@ def read_dict(
         more = len(reader.problems) - _MAX_PROBLEMS
         shown = reader.problems[:_MAX_PROBLEMS] + [f"{source}: and {more} problems more"] * (more > 0)
         raise RecipeError("\n".join(shown))
-    return items, data.get("fuse", fuse)
+    return items, {"fuse": fuse} | {name: data[name] for name in ("fuse", "decode") if name in data}
 
 
 def _check_values(data: Any, source: str) -> None:
@@ -194,12 +197,14 @@ class _Reader:
         if not isinstance(data, Mapping) or not isinstance(data.get("steps"), list):
             self.complain((), "a recipe has the keys 'offgraph: 1' and 'steps:' with a list of steps")
             return []
-        known = ("offgraph", "fuse", "steps")
+        known = ("offgraph", "fuse", "decode", "steps")
         for key in data:
             if key not in known:
                 self.complain((key,), f"unknown key {key!r:.60}{did_you_mean(str(key), known)}")
         if not isinstance(data.get("fuse", True), bool):
             self.complain(("fuse",), f"fuse is true or false, got {data['fuse']!r:.40}")
+        if (decode := data.get("decode", "window")) not in get_args(Decoding):
+            self.complain(("decode",), f"decode is window, full or scaled, got {decode!r:.40}")
         if "offgraph" not in data:
             self.complain((), f"a recipe begins with the line 'offgraph: {FORMAT}', which is missing")
         elif (form := data["offgraph"]) != FORMAT or isinstance(form, bool):
@@ -273,10 +278,10 @@ class _Reader:
 # YAML → plain values, without trust: only mappings, lists and scalars, no tags, no aliases
 
 
-def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], bool, str]:
+def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], dict[str, Any], str]:
     """Return the items of a recipe in a YAML or JSON file, or in a text: see `_is_text`.
 
-    Also whether its operations are fused, which they are unless it says no, and the file's name.
+    Also its options, with operations fused unless it says no, and the file's name.
     """
     if isinstance(path_or_text, str) and not path_or_text.strip(" \t"):
         raise RecipeError(

@@ -48,13 +48,14 @@ def _layer(recipe: Compose) -> tuple[Step, ...]:
 
 
 def fingerprint(recipe: Compose) -> str:
-    """SHA-256 over the prepare layer and `fuse`; steps in `Augment`, key order and ids do not change it."""
+    """SHA-256 over the prepare layer, `fuse` and scaled decoding; steps in `Augment`, key order and ids do not change it."""
     steps = canonical(_layer(recipe), ids=False)
-    return _hash({"fuse": True, "steps": steps} if recipe.fuse else steps)
+    options = {**({"fuse": True} if recipe.fuse else {}), **_scaled(recipe)}
+    return _hash({**options, "steps": steps} if options else steps)
 
 
 def digest(recipe: Compose, *, fuse: bool | None = None) -> str:
-    """SHA-256 over all steps in their order, with ids and layers, and `fuse`: the recipe's own, or another.
+    """SHA-256 over all steps in their order, with ids and layers, scaled decoding, and `fuse`: its own, or another.
 
     Without fusion it equals the digest of versions that had no fusion.
     """
@@ -65,7 +66,12 @@ def digest(recipe: Compose, *, fuse: bool | None = None) -> str:
         for item in recipe.items
     ]
     fused = {"fuse": True} if (recipe.fuse if fuse is None else fuse) else {}
-    return _hash({"offgraph": FORMAT, **fused, "steps": layers})
+    return _hash({"offgraph": FORMAT, **fused, **_scaled(recipe), "steps": layers})
+
+
+def _scaled(recipe: Compose) -> dict[str, str]:
+    """Decoding at another scale; whether windows or all pixels are decoded makes no difference."""
+    return {"decode": "scaled"} if recipe.decode == "scaled" else {}
 
 
 def explain_mismatch(a: Compose, b: Compose, *, names: tuple[str, str] = ("the first", "the second")) -> str:
@@ -87,6 +93,8 @@ def explain_mismatch(a: Compose, b: Compose, *, names: tuple[str, str] = ("the f
     differences: list[str] = []
     if a.fuse != b.fuse:
         differences.append(f"fuse is {a.fuse} in {names[0]} and {b.fuse} in {names[1]}")
+    if _scaled(a) != _scaled(b):
+        differences.append(f"decode is {a.decode!r} in {names[0]} and {b.decode!r} in {names[1]}")
     for (number, one), (there, other) in zip(left, right):
         where = f"step {number}" + (f" ({there} in {names[1]})" if there != number else "")
         if one["step"] != other["step"]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
 from offgraph.plan.batch import Place
 from offgraph.plan.draw import draw
+from offgraph.plan.lower import PlannedOp
 from offgraph.plan.resume import Resumer
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.prepared import PreparedSample, record_of
 from offgraph.recipe.result import Result
+from offgraph.steps.ops import Grid, Resize
 from offgraph.targets import Image, Targets
 
 __all__ = ["ResumedRecipe"]
@@ -69,6 +73,8 @@ class ResumedRecipe:
                 plan = self._resumer.plan(spec, Key(index=index))
                 if plan.left is None:
                     return plan.reason
+                if self.recipe.decode == "scaled" and _resizes(plan.left):
+                    return "the recipe decodes files at another scale, for a resize that comes later"
                 if not self.recipe.draws:
                     break
         except StepError as error:
@@ -126,3 +132,9 @@ class ResumedRecipe:
         targets, applied, history = done
         recipe = self.recipe
         return Result(targets, record_of(recipe.digest, key, 0, recipe._placed, applied), history)
+
+
+def _resizes(ops: Sequence[PlannedOp]) -> bool:
+    """Whether a resize follows, with nothing but crops and flips before it."""
+    first = next((planned.op for planned in ops if not isinstance(planned.op, Grid)), None)
+    return isinstance(first, Resize)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any
+from typing import Any, get_args
 
+from offgraph.core.choices import Decoding
 from offgraph.core.errors import RecipeError
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import FORMAT
@@ -101,6 +102,11 @@ def schema() -> dict[str, Any]:
                 "type": "boolean",
                 "default": True,
                 "description": "Whether neighbouring geometric steps are joined into one resampling.",
+            },
+            "decode": {
+                "enum": list(get_args(Decoding)),
+                "default": "window",
+                "description": "What of an image file is decoded; scaled is faster, and not equal.",
             },
             "steps": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/step"}, group]}},
         },

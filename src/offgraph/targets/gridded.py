@@ -85,6 +85,7 @@ class GriddedTarget(Target):
         other = object.__new__(type(self))
         kept = vars(other)
         kept.update(vars(self), array=array)
+        kept.pop("contents", None)
         if array.shape != self.array.shape or array.dtype != self.array.dtype:
             for name in ("spec", "size"):
                 kept.pop(name, None)

@@ -45,6 +45,22 @@ class Image(GriddedTarget):
     kind: ClassVar[str] = "image"
     what: ClassVar[str] = "an image"
 
+    contents: ClassVar[bytes | None] = None
+    """Of the file that the pixels were decoded from, where a recipe may decode it at another scale."""
+
+    def read_from(self, contents: bytes | None) -> Self:
+        """Return the same, decoded from a file with these contents.
+
+        Parameters
+        ----------
+        contents : bytes or None
+        """
+        if contents is None:
+            return self
+        image = self.with_array(self.array)
+        vars(image)["contents"] = contents
+        return image
+
     def moved(self, legs: Sequence[Leg]) -> Self:
         """Return the image after a chain, resampled step by step with each step's order and border mode.
 

@@ -3,6 +3,7 @@
 //! Accepted: Huffman-coded baseline or extended sequential frames of 8 bits, grey, or YCbCr sampled 4:4:4, 4:2:2 or
 //! 4:2:0, whose only scan holds all components.
 
+use super::Scale;
 use super::huffman::Code;
 use crate::{Refused, exif};
 
@@ -51,6 +52,25 @@ pub struct Header {
     pub sampling: Sampling,
     /// EXIF orientation, 1 to 8; that of an XMP packet if EXIF has none.
     pub orientation: u8,
+}
+
+impl Header {
+    /// Rows and columns of the image at a scale.
+    pub fn scaled_size(&self, scale: Scale) -> (usize, usize) {
+        let divisor = scale.divisor();
+        (self.height.div_ceil(divisor), self.width.div_ceil(divisor))
+    }
+
+    /// Whether the image is decoded at a scale: at an eighth, libjpeg-turbo has another way with colours sampled 4:2:2,
+    /// and so it has with colours of at most two columns.
+    pub fn has_scale(&self, scale: Scale) -> bool {
+        match self.sampling {
+            Sampling::HalfWidth => {
+                scale == Scale::Full || scale != Scale::Eighth && self.scaled_size(scale).1 > 4
+            }
+            Sampling::Grey | Sampling::Full | Sampling::HalfBoth => true,
+        }
+    }
 }
 
 /// Everything that precedes the coded data.

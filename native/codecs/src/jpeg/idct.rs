@@ -11,9 +11,9 @@ use super::transpose::transpose;
 /// the sum of any two of them must fit into 16 bits: 2 · 5.55 · 2950 < 32768.
 pub(super) const COLUMN_LIMIT: i32 = 2950;
 
-const FRACTION: u32 = 13;
+pub(super) const FRACTION: u32 = 13;
 /// Bits of fraction that the columns' results keep.
-const KEPT: u32 = 2;
+pub(super) const KEPT: u32 = 2;
 
 /// For each column, the largest sum of absolute coefficients so far.
 pub(super) type ColumnSums = [i32; 8];
@@ -40,20 +40,7 @@ pub(super) fn transform<const N: usize>(
     out: &mut [u8],
     stride: usize,
 ) {
-    let mut block = [0_i16; 64];
-    let mut column_sums = [0_i32; 8];
-    for row in 0..N {
-        for (column, sum) in column_sums.iter_mut().enumerate() {
-            let at = 8 * row + column;
-            let product = i32::from(coefficients[at]) * i32::from(quantization[at]);
-            *sum += product.abs();
-            block[at] = product as i16;
-        }
-    }
-    for (most, sum) in sums.iter_mut().zip(column_sums) {
-        *most = (*most).max(sum);
-    }
-
+    let block = dequantize::<N>(coefficients, quantization, sums);
     let mut columns = [0_i16; 64];
     for lane in 0..8 {
         let results = transform_line::<N>(|k| block[8 * k + lane]);
@@ -77,6 +64,29 @@ pub(super) fn transform<const N: usize>(
             *out = (sample + 128) as u8;
         }
     }
+}
+
+/// The first `N` rows of a block's coefficients times their factors, with note of the columns' sums.
+#[inline(always)]
+pub(super) fn dequantize<const N: usize>(
+    coefficients: &[i16; 64],
+    quantization: &[i16; 64],
+    sums: &mut ColumnSums,
+) -> [i16; 64] {
+    let mut block = [0_i16; 64];
+    let mut column_sums = [0_i32; 8];
+    for row in 0..N {
+        for (column, sum) in column_sums.iter_mut().enumerate() {
+            let at = 8 * row + column;
+            let product = i32::from(coefficients[at]) * i32::from(quantization[at]);
+            *sum += product.abs();
+            block[at] = product as i16;
+        }
+    }
+    for (most, sum) in sums.iter_mut().zip(column_sums) {
+        *most = (*most).max(sum);
+    }
+    block
 }
 
 /// Transform eight numbers, of which those from `N` on are zero. Grouped as libjpeg-turbo's SIMD code groups them, so
@@ -117,7 +127,7 @@ fn transform_line<const N: usize>(get: impl Fn(usize) -> i16) -> [i32; 8] {
 }
 
 #[inline(always)]
-fn descale<const BITS: u32>(value: i32) -> i32 {
+pub(super) fn descale<const BITS: u32>(value: i32) -> i32 {
     value.wrapping_add(1 << (BITS - 1)) >> BITS
 }
 

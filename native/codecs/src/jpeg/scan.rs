@@ -4,6 +4,7 @@ use super::bits::{Bits, Position, Source};
 use super::header::Tables as FileTables;
 use super::huffman::{Entry, Table};
 use super::idct::{self, ColumnSums};
+use super::{BLOCK, scaled_idct};
 use crate::Refused;
 use crate::exec::dispatch;
 use offgraph_kernels::exec::simd::Kernel;
@@ -41,6 +42,8 @@ pub(super) struct ComponentTables {
     quantization: Quantization,
     /// Blocks of an MCU, down and across.
     blocks: (usize, usize),
+    /// Samples per side that a block is transformed to.
+    side: usize,
 }
 
 struct Quantization([i16; 64]);
@@ -52,13 +55,14 @@ impl Default for Quantization {
 }
 
 impl ComponentTables {
-    pub(super) fn fill(&mut self, file: &FileTables, component: usize) {
+    pub(super) fn fill(&mut self, file: &FileTables, component: usize, side: usize) {
         self.dc.fill(&file.dc[component]);
         self.ac.fill(&file.ac[component]);
         for (&position, &factor) in ZIGZAG.iter().zip(&file.quantization[component]) {
             self.quantization.0[usize::from(position)] = factor.into();
         }
         self.blocks = if component == 0 { file.header.sampling.blocks() } else { (1, 1) };
+        self.side = side;
     }
 }
 
@@ -128,7 +132,11 @@ impl<'a> Scan<'a> {
             // MCUs left of the window are passed over, then those of the window decoded, then those right of it passed over.
             let (from, to) = (columns.start.clamp(mcu, end), columns.end.clamp(mcu, end));
             dispatch(Part { run: &mut run, mcus: mcu..from, wanted: false })?;
-            dispatch(Part { run: &mut run, mcus: from..to, wanted: true })?;
+            if self.tables[0].side == BLOCK {
+                dispatch(Part { run: &mut run, mcus: from..to, wanted: true })?;
+            } else {
+                dispatch(ScaledPart { run: &mut run, mcus: from..to })?;
+            }
             dispatch(Part { run: &mut run, mcus: to..end, wanted: false })?;
             (self.last_dc, self.sums) = (run.last_dc, run.sums);
             self.position = run.bits.position();
@@ -229,6 +237,61 @@ impl Kernel for Part<'_, '_> {
                             idct::transform::<4>(&coefficients, quantization, sums, out, strip.stride);
                         } else {
                             idct::transform::<8>(&coefficients, quantization, sums, out, strip.stride);
+                        }
+                        coefficients = [0; 64];
+                    }
+                }
+            }
+        }
+        *run_bits = bits;
+        Ok(())
+    }
+}
+
+/// Some of a run's MCUs, to be decoded to fewer samples.
+struct ScaledPart<'a, 'b> {
+    run: &'a mut Run<'b>,
+    mcus: Range<usize>,
+}
+
+impl Kernel for ScaledPart<'_, '_> {
+    type Output = Result<(), Refused>;
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let Run { bits: run_bits, tables, last_dc, sums, first_column, strips } = self.run;
+        let mut bits = run_bits.clone();
+        let mut coefficients = [0; 64];
+        for mcu in self.mcus {
+            for ((tables, last_dc), strip) in tables.iter().zip(last_dc.iter_mut()).zip(strips.iter_mut()) {
+                let ((down, across), side) = (tables.blocks, tables.side);
+                for row in 0..down {
+                    for column in 0..across {
+                        *last_dc += decode_dc(&mut bits, &tables.dc)?;
+                        if i32::from(*last_dc as i16) != *last_dc {
+                            return Err(Refused("a DC coefficient is too large"));
+                        }
+                        let column = (mcu - *first_column) * across + column;
+                        let out = &mut strip.samples[(1 + side * row) * strip.stride + side * column..];
+                        let quantization = &tables.quantization.0;
+                        let end = if side == 1 {
+                            pass_over(&mut bits, &tables.ac)?;
+                            1
+                        } else {
+                            decode_ac(&mut bits, &tables.ac, &mut coefficients)?
+                        };
+                        if end == 1 {
+                            let dc = *last_dc * i32::from(quantization[0]);
+                            sums[0] = sums[0].max(dc.abs());
+                            let sample = idct::flat_sample(dc);
+                            (0..side).for_each(|k| out[k * strip.stride..][..side].fill(sample));
+                            continue;
+                        }
+                        coefficients[0] = *last_dc as i16;
+                        match side {
+                            8 => idct::transform::<8>(&coefficients, quantization, sums, out, strip.stride),
+                            4 => scaled_idct::half(&coefficients, quantization, sums, out, strip.stride),
+                            _ => scaled_idct::quarter(&coefficients, quantization, sums, out, strip.stride),
                         }
                         coefficients = [0; 64];
                     }

@@ -55,6 +55,11 @@ impl Taps {
         window
     }
 
+    /// The taps of each position: the first pixel, and their weights.
+    pub fn positions(&self) -> impl Iterator<Item = (usize, &[f64])> {
+        (0..self.table.len()).map(|position| self.table.at(position))
+    }
+
     /// Whether there are as many positions.
     pub fn has_positions(&self, len: usize) -> bool {
         self.table.len() == len
