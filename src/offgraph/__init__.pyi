@@ -10,6 +10,7 @@ from offgraph.migration import (
     Migration as Migration,
     MigrationReport as MigrationReport,
     StepReport as StepReport,
+    from_albumentations as from_albumentations,
     from_keras as from_keras,
 )
 from offgraph.dataset import (

@@ -1,6 +1,7 @@
 """From the pipelines of other libraries to recipes, with a report of what differs."""
 
+from offgraph.migration.albumentations import from_albumentations
 from offgraph.migration.keras import from_keras
 from offgraph.migration.report import Migration, MigrationReport, StepReport
 
-__all__ = ["Migration", "MigrationReport", "StepReport", "from_keras"]
+__all__ = ["Migration", "MigrationReport", "StepReport", "from_albumentations", "from_keras"]

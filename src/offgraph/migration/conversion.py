@@ -160,9 +160,10 @@ class _Conversion:
             ]
             made = guarded(a, lambda: row.convert(a, parts))
         for name in a.unread():
-            a.differs(
-                f"{name}={a.values[name]!r:.60} is left out: the meaning of this argument is not known here"
-            )
+            if a.values[name] is not None:
+                a.differs(
+                    f"{name}={a.values[name]!r:.60} is left out: the meaning of this argument is not known here"
+                )
         self._tell_row(a, row, bool(made))
         self.lines[number] = self._line(place, a, row, made)
         if not made:

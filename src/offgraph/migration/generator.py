@@ -167,7 +167,10 @@ def _function(a: Arguments) -> Sequence[Step]:
 
 
 def _rescale(a: Arguments) -> Sequence[Step]:
-    scale = a.number("rescale", 0) if a.has("rescale") else 0
+    if isinstance(a.get("rescale"), bool):
+        a.tell("rescale=True multiplies by 1: nothing changes; 1/255 was probably meant")
+        return ()
+    scale = a.number("rescale", 0)
     return (Rescale(scale),) if scale else ()
 
 

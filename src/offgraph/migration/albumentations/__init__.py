@@ -1,0 +1,7 @@
+"""Albumentations' steps: one table, entered file by file."""
+
+from offgraph.migration.albumentations import filters, geometric, noise, sizes, structure, values
+from offgraph.migration.albumentations.reading import from_albumentations
+from offgraph.migration.albumentations.table import TABLE
+
+__all__ = ["TABLE", "filters", "from_albumentations", "geometric", "noise", "sizes", "structure", "values"]

@@ -1,0 +1,143 @@
+"""Albumentations' steps that blur, sharpen and filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from offgraph.migration.albumentations.table import TABLE, odd_sizes
+from offgraph.migration.arguments import Arguments
+from offgraph.steps.base import Step
+from offgraph.steps.parameters import PerAxis
+from offgraph.transforms.filters import (
+    Defocus,
+    GaussianFilter,
+    MaxFilter,
+    MedianFilter,
+    MinFilter,
+    MotionBlur,
+    UniformFilter,
+    UnsharpMask,
+)
+from offgraph.transforms.structure import OneOf
+
+__all__: list[str] = []
+
+
+def _one_of(sizes: Sequence[int], make: Callable[[int], Step]) -> Sequence[Step]:
+    return (OneOf([make(size) for size in sizes]),) if len(sizes) > 1 else (make(sizes[0]),)
+
+
+@TABLE.add(
+    "Blur", ours="UniformFilter", verdict="close", levels=2,
+    why="SciPy cuts fractions off after each axis, OpenCV rounds once; each size that is drawn is a part of OneOf",
+)  # fmt: skip
+def _blur(a: Arguments) -> Sequence[Step]:
+    return _one_of(odd_sizes(a, "blur_limit", (3, 7)), lambda size: UniformFilter(size, mode="mirror"))
+
+
+@TABLE.add("MedianBlur", ours="MedianFilter", why="each size that is drawn is a part of OneOf")
+def _median(a: Arguments) -> Sequence[Step]:
+    return _one_of(odd_sizes(a, "blur_limit", (3, 7)), lambda size: MedianFilter(size, mode="nearest"))
+
+
+@TABLE.add(
+    "GaussianBlur", ours="GaussianFilter", verdict="close", levels=2,
+    why="SciPy cuts fractions off after each axis, OpenCV rounds once",
+)  # fmt: skip
+def _gaussian(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("sigma_limit", 0 if a.old else (0.5, 3.0))
+    if isinstance(a.get("sigma_limit"), int | float) and high > 0:
+        low = 0.0
+    given = a.get("blur_limit", (3, 7) if a.old else 0)
+    if high > 0:
+        if given not in (0, [0, 0], (0, 0), None):
+            a.differs(f"blur_limit={given!r:.30} is left out: the window follows sigma")
+        return (GaussianFilter((low, high), mode="mirror"),)
+    sizes = odd_sizes(a, "blur_limit", (3, 7))
+
+    def blurred(size: int) -> Step:
+        sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8  # OpenCV's for a window
+        return GaussianFilter(round(sigma, 4), mode="mirror", truncate=size // 2 / sigma)
+
+    return _one_of(sizes, blurred)
+
+
+@TABLE.add(
+    "MotionBlur", ours="MotionBlur", verdict="differs",
+    why="the line is drawn into the window in another way, always through its middle, by parts of pixels",
+)  # fmt: skip
+def _motion(a: Arguments) -> Sequence[Step]:
+    sizes = odd_sizes(a, "blur_limit", (3, 7))
+    angle = a.pair("angle_range", (0, 360))
+    a.ignore("allow_shifted", neutral=bool(a.get("allow_shifted", True)))
+    a.ignore("direction_range", neutral=(-1, 1), why="lines reach as far to both sides")
+    return (MotionBlur((sizes[0], sizes[-1]), angle=angle, mode="mirror"),)
+
+
+@TABLE.add(
+    "Defocus", ours="Defocus", verdict="differs", why="the disk has a soft edge of one pixel, alias_blur apart",
+)  # fmt: skip
+def _defocus(a: Arguments) -> Sequence[Step]:
+    value = a.get("radius", (3, 10))
+    radius = a.pair("radius") if isinstance(value, list | tuple) else (1.0, a.number("radius", 3))
+    a.get("alias_blur")
+    return (Defocus(radius, mode="mirror"),)
+
+
+@TABLE.add(
+    "AdvancedBlur", ours="GaussianFilter", verdict="differs",
+    why="a Gaussian along rows and columns, neither turned nor made heavier, without noise in the kernel",
+)  # fmt: skip
+def _advanced(a: Arguments) -> Sequence[Step]:
+    across = a.pair("sigma_x_limit" if a.has("sigma_x_limit") else "sigmaX_limit", (0.2, 1.0))
+    down = a.pair("sigma_y_limit" if a.has("sigma_y_limit") else "sigmaY_limit", (0.2, 1.0))
+    for name in ("blur_limit", "rotate_limit", "beta_limit", "noise_limit", "sigma_x_limit", "sigma_y_limit"):
+        a.get(name)
+    return (GaussianFilter(PerAxis({"Y": down, "X": across}), mode="mirror"),)
+
+
+@TABLE.add(
+    "UnsharpMask", ours="UnsharpMask", verdict="close", levels=1,
+)  # fmt: skip
+def _unsharp(a: Arguments) -> Sequence[Step]:
+    sizes = odd_sizes(a, "blur_limit", (3, 7))
+    low, high = a.pair("sigma_limit", 0.0)
+    if high == 0:
+        low, high = (0.3 * ((size - 1) * 0.5 - 1) + 0.8 for size in (sizes[0], sizes[-1]))
+    a.ignore("threshold", neutral=0, why="all differences count")
+    return (UnsharpMask(a.pair("alpha", (0.2, 0.5)), sigma=(low, high), mode="mirror"),)
+
+
+@TABLE.add(
+    "Sharpen", "IAASharpen", ours="UnsharpMask", verdict="differs",
+    why="Albumentations blends with a kernel of 3 x 3, which also changes the brightness unless lightness is 1; here a Gaussian of "
+    "about that size is subtracted",
+)  # fmt: skip
+def _sharpen(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("alpha", (0.2, 0.5))
+    a.get("lightness")
+    if a.get("method", "kernel") == "gaussian":
+        a.get("kernel_size")
+        return (UnsharpMask((low, high), sigma=a.number("sigma", 1.0), mode="mirror"),)
+    a.get("kernel_size"), a.get("sigma")
+    return (UnsharpMask((9 * low, 9 * high), sigma=0.85, mode="mirror"),)
+
+
+@TABLE.add(
+    "Morphological", ours="MaxFilter or MinFilter", verdict="differs", why="the window is a square, there it is an ellipse",
+)  # fmt: skip
+def _morphological(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("scale", (2, 3))
+    cls = MinFilter if a.get("operation", "dilation") == "erosion" else MaxFilter
+    return _one_of(list(range(max(int(low), 1), max(int(high), 1) + 1)), lambda size: cls(size))
+
+
+TABLE.none(
+    "Emboss",
+    "IAAEmboss",
+    instead="Kernel(weights) with the weights of an emboss filter; its strength is fixed",
+)
+TABLE.none(
+    "GlassBlur", "ZoomBlur", instead="GaussianFilter, MotionBlur and Defocus blur; Elastic moves neighbours"
+)
+TABLE.none("RingingOvershoot", "Superpixels", "IAASuperpixels", instead="no step of this kind")

@@ -1,0 +1,273 @@
+"""Albumentations' steps that add noise, and take away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from offgraph.migration.albumentations.table import TABLE
+from offgraph.migration.arguments import Arguments
+from offgraph.steps.base import Step
+from offgraph.steps.parameters import PerAxis
+from offgraph.transforms.noise import (
+    CoarseDropout,
+    Downscale,
+    GaussianNoise,
+    GridDropout,
+    ISONoise,
+    JpegCompression,
+    PixelDropout,
+    PoissonNoise,
+    SaltAndPepper,
+    Speckle,
+)
+from offgraph.transforms.pointwise import Brightness
+
+__all__: list[str] = []
+
+
+@TABLE.add("GaussNoise", ours="GaussianNoise", why="noise of the same distribution")
+def _gauss(a: Arguments) -> Sequence[Step]:
+    a.ignore("noise_scale_factor", neutral=1, why="each pixel has noise of its own")
+    per_channel = a.flag("per_channel", True)
+    if a.has("var_limit") or (a.old and not a.has("std_range")):
+        value = a.get("var_limit", (10.0, 50.0))
+        low, high = (
+            a.pair("var_limit", (10, 50)) if isinstance(value, list | tuple) else (0.0, a.number("var_limit"))
+        )
+        sigma = max(low, 0) ** 0.5 / 255, max(high, 0) ** 0.5 / 255
+        if low != high:
+            a.tell("the standard deviation is drawn evenly, in old versions the variance", "close", 1)
+        mean = a.number("mean", 0) / 255
+        return (GaussianNoise(sigma, mean=mean, per_channel=per_channel),)
+    sigma, mean = a.pair("std_range", (0.2, 0.44)), a.pair("mean_range", (0.0, 0.0))
+    return (GaussianNoise(sigma, mean=mean, per_channel=per_channel),)
+
+
+@TABLE.add("IAAAdditiveGaussianNoise", ours="GaussianNoise", why="noise of the same distribution")
+def _imgaug(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("scale", (2.55, 12.75))
+    return (
+        GaussianNoise(
+            (low / 255, high / 255), mean=a.number("loc", 0) / 255, per_channel=a.flag("per_channel")
+        ),
+    )
+
+
+@TABLE.add(
+    "ISONoise", ours="ISONoise", verdict="differs",
+    why="Albumentations adds Poisson numbers to the lightness of HLS, which grow with its spread over the image; here noise follows the "
+    "light of each pixel",
+)  # fmt: skip
+def _iso(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("intensity", (0.1, 0.5))
+    return (ISONoise(a.pair("color_shift", (0.01, 0.05)), intensity=(low / 5, high / 5)),)
+
+
+@TABLE.add("MultiplicativeNoise", ours="Brightness or Speckle", verdict="close", levels=1)
+def _multiplied(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("multiplier", (0.9, 1.1))
+    per_channel, elementwise = a.flag("per_channel"), a.flag("elementwise")
+    if low < 0:
+        a.refuse("multiplier", "factors of at least 0", a.get("multiplier"))
+    if elementwise:
+        a.differs(
+            f"factors of each pixel: normally distributed about 1, with the spread of even ones from {low:g} to {high:g}"
+        )
+        return (Speckle((high - low) / 12**0.5, per_channel=per_channel),)
+    if per_channel:
+        a.differs("per_channel=True: here all channels have one factor")
+    return (Brightness(factor=(low, high)),)
+
+
+@TABLE.add(
+    "ShotNoise", ours="PoissonNoise", verdict="differs", why="Albumentations counts photons of linear light, here of the values",
+)  # fmt: skip
+def _shot(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("scale_range", (0.1, 0.3))
+    if low <= 0:
+        a.refuse("scale_range", "above 0", a.get("scale_range"))
+    return (PoissonNoise((1 / high, 1 / low)),)
+
+
+@TABLE.add("SaltAndPepper", ours="SaltAndPepper", why="noise of the same distribution")
+def _salt(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("salt_vs_pepper", (0.4, 0.6))
+    if low != high:
+        a.tell(f"the share of salt is {(low + high) / 2:g}, there drawn from {low:g} to {high:g}", "differs")
+    return (SaltAndPepper(a.pair("amount", (0.01, 0.06)), salt=(low + high) / 2),)
+
+
+_RANDOM_FILLS = ("random", "random_uniform", "inpaint_telea", "inpaint_ns")
+
+
+def _filled(a: Arguments, *names: str) -> Any:
+    """What fills a hole: a number, one per channel, or 0 where it is made up of noise."""
+    for name in names:
+        value = a.get(name)
+        if isinstance(value, str) and value in _RANDOM_FILLS:
+            a.differs(f"{name}={value!r}: holes are filled with 0")
+            return 0.0
+        if value is not None:
+            numbers = a.numbers(name)
+            return numbers[0] if len(set(numbers)) == 1 else numbers
+    return 0.0
+
+
+def _mask_fill(a: Arguments, *names: str) -> int | None:
+    for name in names:
+        if a.has(name):
+            return int(a.numbers(name)[0])
+    return None
+
+
+def _length(a: Arguments, pair: tuple[float, float]) -> Any:
+    """A length of holes: numbers up to 1 are shares of the side."""
+    low, high = pair
+    if high <= 1 and not (low == high == 1 and isinstance(low, int)):
+        return f"{100 * low:g}%", f"{100 * high:g}%"
+    return low, high
+
+
+def _between(a: Arguments, least: str, most: str, default: float) -> tuple[float, float]:
+    high = a.number(most, default)
+    return (a.number(least) if a.has(least) else high), high
+
+
+@TABLE.add("CoarseDropout", ours="CoarseDropout")
+def _coarse(a: Arguments) -> Sequence[Step]:
+    for name in (
+        "num_holes_range",
+        "hole_height_range",
+        "hole_width_range",
+        "min_holes",
+        "min_height",
+        "min_width",
+    ):
+        a.get(name)
+    if (
+        a.has("max_holes")
+        or a.has("max_height")
+        or a.has("max_width")
+        or (a.old and not a.has("num_holes_range"))
+    ):
+        holes = _between(a, "min_holes", "max_holes", 8)
+        high = _between(a, "min_height", "max_height", 8)
+        wide = _between(a, "min_width", "max_width", 8)
+    else:
+        holes = a.pair("num_holes_range", (1, 2))
+        high, wide = a.pair("hole_height_range", (0.1, 0.2)), a.pair("hole_width_range", (0.1, 0.2))
+    return (
+        CoarseDropout(
+            (int(holes[0]), int(holes[1])),
+            size=PerAxis({"Y": _length(a, high), "X": _length(a, wide)}),
+            fill=_filled(a, "fill", "fill_value"),
+            mask_fill=_mask_fill(a, "fill_mask", "mask_fill_value"),
+        ),
+    )
+
+
+@TABLE.add(
+    "Cutout", ours="CoarseDropout", verdict="close", why="holes lie within the image; there their middles did"
+)
+def _cutout(a: Arguments) -> Sequence[Step]:
+    size = PerAxis({"Y": a.number("max_h_size", 8), "X": a.number("max_w_size", 8)})
+    return (CoarseDropout(a.whole("num_holes", 8), size=size, fill=_filled(a, "fill_value")),)
+
+
+@TABLE.add(
+    "Erasing", ours="CoarseDropout", verdict="differs", why="height and width are drawn each by itself, not area and aspect",
+)  # fmt: skip
+def _erasing(a: Arguments) -> Sequence[Step]:
+    low, high = a.pair("scale", (0.02, 0.33))
+    a.get("ratio")
+    side = f"{100 * max(low, 1e-4) ** 0.5:.3g}%", f"{100 * min(high, 1) ** 0.5:.3g}%"
+    return (CoarseDropout(1, size=side, fill=_filled(a, "fill"), mask_fill=_mask_fill(a, "fill_mask")),)
+
+
+@TABLE.add("GridDropout", ours="GridDropout", verdict="close", levels=0)
+def _grid(a: Arguments) -> Sequence[Step]:
+    if a.has("unit_size_range"):
+        low, high = a.pair("unit_size_range")
+    elif a.has("unit_size_min") and a.has("unit_size_max"):
+        low, high = a.number("unit_size_min"), a.number("unit_size_max")
+    else:
+        low, high = 16, 64
+        a.differs(
+            "the edge of a cell is not given: Albumentations derives it from the image, here it is 16 to 64 pixels"
+        )
+    for name in ("unit_size_range", "unit_size_min", "unit_size_max", "shift_xy", "shift_x", "shift_y"):
+        a.get(name)
+    a.ignore("holes_number_xy", "holes_number_x", "holes_number_y")
+    if not a.flag("random_offset", not a.old):
+        a.differs("the grid begins at a drawn place")
+    a.ignore("fill_mask", "mask_fill_value", why="masks stay")
+    return (
+        GridDropout(
+            (int(low), int(high)), ratio=a.number("ratio", 0.5), fill=_filled(a, "fill", "fill_value")
+        ),
+    )
+
+
+@TABLE.add("PixelDropout", ours="PixelDropout")
+def _pixels(a: Arguments) -> Sequence[Step]:
+    fill: Any = 0.0
+    if a.get("drop_value", 0) is None:
+        a.differs("drop_value=None fills with random values; here with 0")
+    else:
+        numbers = a.numbers("drop_value", 0)
+        fill = numbers[0] if len(numbers) == 1 else numbers
+    a.ignore("mask_drop_value", "mask_fill_value", why="masks stay")
+    return (PixelDropout(a.number("dropout_prob", 0.01), per_channel=a.flag("per_channel"), fill=fill),)
+
+
+@TABLE.add(
+    "ImageCompression", "JpegCompression", ours="JpegCompression", verdict="differs",
+    why="Albumentations lets OpenCV take red for blue when it writes, and OpenCV's JPEG library rounds differently; both are nearly the same",
+)  # fmt: skip
+def _jpeg(a: Arguments) -> Sequence[Step]:
+    kind = a.get("compression_type", "jpeg")
+    if kind not in ("jpeg", 0, "ImageCompressionType.JPEG"):
+        a.tell(f"compression_type={kind!r:.30}: only JPEG is written", "none")
+    if a.has("quality_range"):
+        low, high = a.pair("quality_range")
+    else:
+        low, high = a.number("quality_lower", 99), a.number("quality_upper", 100)
+    for name in ("quality_range", "quality_lower", "quality_upper"):
+        a.get(name)
+    if a.verdict == "none":
+        return ()
+    return (JpegCompression((max(int(low), 1), max(int(high), 1))),)
+
+
+@TABLE.add(
+    "Downscale", ours="Downscale", verdict="differs",
+    why="the image is averaged when it shrinks; Albumentations takes single pixels by default",
+)  # fmt: skip
+def _downscale(a: Arguments) -> Sequence[Step]:
+    if a.has("scale_range"):
+        low, high = a.pair("scale_range")
+    else:
+        low, high = a.number("scale_min", 0.25), a.number("scale_max", 0.25)
+    for name in ("scale_range", "scale_min", "scale_max", "interpolation", "interpolation_pair"):
+        a.get(name)
+    return (Downscale((low, high)),)
+
+
+TABLE.none("AdditiveNoise", instead="GaussianNoise, Speckle, PoissonNoise and SaltAndPepper are noise")
+TABLE.none(
+    "MaskDropout", "XYMasking", "ConstrainedCoarseDropout", "FrequencyMasking", "TimeMasking", "TimeReverse",
+    instead="CoarseDropout fills rectangles; along a whole axis with a size for the other, such as size={'X': 12}",
+)  # fmt: skip
+TABLE.none(
+    "RandomRain", "RandomSnow", "RandomFog", "RandomSunFlare", "RandomShadow", "RandomGravel", "Spatter",
+    instead="no step draws weather; ISONoise, BiasField, Brightness and Defocus are near, or a Lambda",
+)  # fmt: skip
+TABLE.none(
+    "RandomGridShuffle",
+    "Mosaic",
+    "OverlayElements",
+    "TextImage",
+    "MixUp",
+    instead="no step puts images together",
+)
