@@ -31,6 +31,7 @@ from offgraph.core.errors import (
     OffgraphWarning as OffgraphWarning,
     RecipeError as RecipeError,
     RecipeMismatch as RecipeMismatch,
+    ScriptError as ScriptError,
     SourceError as SourceError,
     StepError as StepError,
     WriteError as WriteError,
@@ -74,6 +75,11 @@ from offgraph.inference.predictor import (
 from offgraph.inspection.image_statistics import (
     ImageStatistics as ImageStatistics,
     statistics as statistics,
+)
+from offgraph.inspection.script_audit import audit as audit
+from offgraph.inspection.scripts.report import (
+    AuditReport as AuditReport,
+    ScriptFinding as ScriptFinding,
 )
 from offgraph.inspection.previews import preview as preview
 from offgraph.core.random import Draw as Draw, Key as Key

@@ -14,6 +14,7 @@ __all__ = [
     "OffgraphWarning",
     "RecipeError",
     "RecipeMismatch",
+    "ScriptError",
     "SourceError",
     "StepError",
     "WriteError",
@@ -50,6 +51,10 @@ class RecipeError(OffgraphError, ValueError):
 
 class RecipeMismatch(OffgraphError, ValueError):
     """A recipe that is not the one a dataset or a model was made with; names step and field."""
+
+
+class ScriptError(OffgraphError):
+    """A script that cannot be audited; names file, line and cause."""
 
 
 class BuildError(OffgraphError):
