@@ -32,7 +32,7 @@ def literal(image, clip_limit, tiles, top=255):
         tables[tile] = np.rint(np.cumsum(counts) * (top / part.size))
     out = np.zeros(image.shape)
     for y, x in np.ndindex(*image.shape):
-        v, u = (y + 0.5) / height - 0.5, (x + 0.5) / width - 0.5
+        v, u = y / height - 0.5, x / width - 0.5
         for j, wy in ((int(np.floor(v)), 1 - v % 1), (int(np.floor(v)) + 1, v % 1)):
             for i, wx in ((int(np.floor(u)), 1 - u % 1), (int(np.floor(u)) + 1, u % 1)):
                 tile = min(max(j, 0), tiles - 1), min(max(i, 0), tiles - 1)
@@ -55,6 +55,29 @@ def test_near_scikit_image():
     out = og.Compose([og.CLAHE(256, tiles=4)])(image=image).image
     other = equalize_adapthist(image, kernel_size=32, clip_limit=1.0)
     assert np.corrcoef(out.ravel(), other.ravel())[0, 1] > 0.97
+
+
+def test_a_pixel_where_a_tile_is_weighed_alone_has_its_table():
+    """OpenCV's place of a tile: its first pixel and half its length, half a pixel after its centre."""
+    image = RNG.integers(0, 256, (32, 48), np.uint8)
+    out = og.Compose([og.CLAHE(3, tiles=2)])(image=image).image
+    for y, x in np.ndindex(2, 2):
+        tile = image[16 * y : 16 * y + 16, 24 * x : 24 * x + 24]
+        alone = og.Compose([og.CLAHE(3, tiles=1)])(image=tile).image
+        assert out[16 * y + 8, 24 * x + 12] == alone[8, 12]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(
+    ("size", "tiles", "clip_limit"), [((64, 80), 8, 2), ((61, 83), 4, 40), ((50, 50), 1, 3)]
+)
+def test_one_level_from_opencv(size, tiles, clip_limit, dtype):
+    cv2 = pytest.importorskip("cv2", reason="it is compared with OpenCV")
+    image = RNG.integers(0, np.iinfo(dtype).max, size, dtype)
+    out = og.Compose([og.CLAHE(clip_limit, tiles=tiles)])(image=image).image
+    theirs = cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles)).apply(image)
+    far = np.abs(out.astype(int) - theirs)
+    assert far.max() <= 1 and far.mean() < 0.02
 
 
 def test_16_bits_and_volumes():

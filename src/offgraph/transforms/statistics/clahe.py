@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,8 +26,8 @@ class CLAHE(StatisticsStep):
     The image is cut into tiles, mirrored at its end where it does not divide evenly. Counts of a tile's histogram above
     ``max(1, clip_limit * pixels // levels)`` are spread over all levels, what is left of them over evenly spaced ones, and each
     level becomes its share of the pixels up to it, times `range`, rounded. A pixel takes the values of the tiles around it,
-    linearly interpolated between their centres. Clipping and spreading are OpenCV's. Exactness: whole numbers, and float64 for the
-    interpolation, rounded half to even.
+    linearly interpolated between their centres, each taken half a pixel further on. All of it is OpenCV's, which interpolates in
+    float32: the two are at most one level apart. Exactness: whole numbers, and float64 for the interpolation, rounded half to even.
 
     Parameters
     ----------
@@ -48,6 +48,9 @@ class CLAHE(StatisticsStep):
     >>> int(np.ptp(dull)), int(np.ptp(og.Compose([og.CLAHE(40.0)])(image=dull).image))
     (15, 251)
     """
+
+    version: ClassVar[int] = 2
+    """2: tiles are interpolated at the places where OpenCV has them, half a pixel after their centres."""
 
     clip_limit: PositiveRange = 4.0
     tiles: AxisCount = 8
@@ -112,7 +115,7 @@ def _tables(
 
 def _neighbours(n: int, count: int, length: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """The tiles before and after each pixel along an axis, and their shares."""
-    place = (np.arange(n) + 0.5) / length - 0.5
+    place = np.arange(n) / length - 0.5  # OpenCV's: half a pixel after the centres
     before = np.floor(place).astype(np.intp)
     share = place - before
     last = count - 1
