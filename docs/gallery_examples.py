@@ -9,6 +9,7 @@ __all__ = ["EXAMPLES"]
 
 SHARPEN = [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
 FADED = [[60, 75, 95, 120, 160, 200]]
+SEPIA = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
 
 EXAMPLES: dict[str, Step] = {
     # geometric
@@ -74,6 +75,8 @@ EXAMPLES: dict[str, Step] = {
     "ChannelShuffle": og.ChannelShuffle(),
     "ColorJitter": og.ColorJitter((0.6, 1.4), (0.6, 1.4), (0.4, 1.6), (-30, 30)),
     "HueSaturation": og.HueSaturation(hue=60, saturation=1.3),
+    "ColorMatrix": og.ColorMatrix(SEPIA),  # type: ignore[arg-type]  # parsed
+    "RGBShift": og.RGBShift(0.15, 0, -0.15),
     "ToGrey": og.ToGrey(),
     "ToRGB": og.ToRGB(),
     # statistics

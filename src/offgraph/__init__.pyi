@@ -130,7 +130,9 @@ from offgraph.transforms.color import (
     ChannelDrop as ChannelDrop,
     ChannelShuffle as ChannelShuffle,
     ColorJitter as ColorJitter,
+    ColorMatrix as ColorMatrix,
     HueSaturation as HueSaturation,
+    RGBShift as RGBShift,
     ToGrey as ToGrey,
     ToRGB as ToRGB,
 )

@@ -21,6 +21,7 @@ BYTES: list[list[Any]] = [
     [{"PlanckianJitter": {}}],
     [{"ColorJitter": {"brightness": [0.8, 1.2], "contrast": [0.8, 1.2], "saturation": [0.5, 1.5], "hue": [-30, 30]}}],
     [{"HueSaturation": {"hue": [-90, 90], "saturation": [0.5, 2], "value": [0.8, 1.2]}}],
+    [{"RGBShift": {}}, {"ColorMatrix": {"matrix": [[0, 0, 1], [0.2, 0.5, 0.3], [1, 0, 0]]}}],
     [{"ChannelShuffle": {}}, {"ChannelDrop": {"count": [1, 2], "fill": 7}}],
     [{"ToGrey": {"channels": 1}}, {"ToRGB": {}}, {"ToGrey": {"method": "mean"}}],
     [{"Equalize": {}}],

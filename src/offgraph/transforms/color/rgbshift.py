@@ -1,0 +1,58 @@
+"""Add a number of its own to each of red, green and blue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import SpecT
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import ColorStep
+from offgraph.steps.parameters import PositiveNumber, Range
+from offgraph.steps.values import as_dtype, check_rgb, held_range
+
+__all__ = ["RGBShift"]
+
+
+@step
+class RGBShift(ColorStep):
+    """Add to red, green and blue, to each what it drew; the dtype stays.
+
+    A color step: ``value + shift * range`` per channel, limited to 0 to `range`. Exactness: the bytes of this expression in
+    float64 by NumPy, for integers rounded half to even.
+
+    Parameters
+    ----------
+    red, green, blue : float or (low, high)
+        What is added, in shares of the range: 0.1 adds 25.5 to an image of uint8. Albumentations' 20 is (-20 / 255, 20 / 255)
+        here.
+    range : float, optional
+        The value of white. By default the largest of the dtype, 255 for uint8 and 65535 for uint16; a 12-bit image
+        stored in uint16 says ``range=4095``. A float or signed image must say its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> grey = np.full((1, 1, 3), 100, np.uint8)
+    >>> og.Compose([og.RGBShift(0.2, 0, -0.2)])(image=grey).image
+    array([[[151, 100,  49]]], dtype=uint8)
+    """
+
+    red: Range = (-0.08, 0.08)
+    green: Range = (-0.08, 0.08)
+    blue: Range = (-0.08, 0.08)
+    range: PositiveNumber | None = None
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same, of three channels; the range must be known, and fit the dtype."""
+        check_rgb(spec, "it")
+        held_range(spec.dtype, self.range)
+        return spec
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """One NumPy expression."""
+        top = held_range(image.dtype.name, self.range)
+        shifts = np.array([params["red"], params["green"], params["blue"]]) * top
+        return as_dtype(image.astype(np.float64) + shifts, image.dtype, top)
