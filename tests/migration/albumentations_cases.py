@@ -39,6 +39,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("RandomGamma", {"gamma_limit": (63, 63)}),
     ("RandomGamma", {"gamma_limit": (170, 170)}),
     ("MultiplicativeNoise", {"multiplier": (1.3, 1.3)}),
+    ("RGBShift", {"r_shift_limit": (30, 30), "g_shift_limit": (-12.5, -12.5), "b_shift_limit": (0, 0)}),
+    ("ToSepia", {}),
     ("InvertImg", {}),
     ("Solarize", {"threshold_range": (0.4, 0.4)}),
     ("Posterize", {"num_bits": (3, 3)}),

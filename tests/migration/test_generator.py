@@ -144,11 +144,13 @@ def test_of_two_pixels_equally_near_the_other_is_taken(photo):
     assert 0.5 < equal.mean() < 1 and "equally near" in str(report)
 
 
-@pytest.mark.parametrize("model", ["mobilenet_v2", "densenet", "efficientnet", "resnet_v2", "nasnet"])
+@pytest.mark.parametrize(
+    "model", ["mobilenet_v2", "densenet", "efficientnet", "resnet_v2", "vgg16", "resnet"]
+)
 def test_the_input_of_a_known_model(photo, model):
     applications = pytest.importorskip("keras.applications")
     function = getattr(applications, model).preprocess_input
-    theirs = function(photo.astype(np.float32))
+    theirs = function(photo.astype(np.float32).copy())
     for given in (function, f"keras.applications.{model}.preprocess_input"):
         recipe, report = og.from_keras(preprocessing_function=given)
         np.testing.assert_allclose(recipe(image=photo).image, theirs, atol=1e-5)
@@ -160,10 +162,10 @@ def test_what_has_no_equal_is_said():
         zca_whitening=True,
         featurewise_center=True,
         samplewise_center=True,
-        preprocessing_function="tf.keras.applications.vgg16.preprocess_input",
+        preprocessing_function="mine.brighter",
     )
     assert recipe.steps == () and report.counts["none"] == 4 and report.mapped == 0
-    for word in ("statistics", "Lambda", "ZCA", "blue, green, red"):
+    for word in ("statistics", "Lambda", "ZCA", "og.function"):
         assert word in str(report)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from offgraph.core.errors import StepError
 from offgraph.migration.arguments import Arguments
 from offgraph.steps.base import Step
+from offgraph.transforms.color import ColorMatrix
 from offgraph.transforms.pointwise import Normalize, Rescale
 from offgraph.transforms.structure import Lambda
 
@@ -23,6 +24,8 @@ _AS_THEY_ARE = ("convnext", "efficientnet", "efficientnet_v2", "mobilenet_v3", "
 _IMAGENET = ("densenet",)
 _BGR = ("imagenet_utils", "resnet", "resnet50", "vgg16", "vgg19")
 """Blue, green and red, less their means."""
+_SWAPPED: Any = [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+_CAFFE = (103.939, 116.779, 123.68)
 
 
 def preprocessing(a: Arguments, function: Any) -> Sequence[Step]:
@@ -48,12 +51,7 @@ def preprocessing(a: Arguments, function: Any) -> Sequence[Step]:
         a.tell(f"{model}.preprocess_input changes nothing: the model scales its input itself")
         return ()
     if model in _BGR:
-        a.tell(
-            f"{model}.preprocess_input gives blue, green, red less their means, and no step swaps channels; write it with "
-            "og.Lambda, or feed Normalize(mean=(123.68, 116.779, 103.939), std=1, range=1) and swap the model's first "
-            "weights", "none",
-        )  # fmt: skip
-        return ()
+        return (ColorMatrix(_SWAPPED, range=255), Normalize(mean=_CAFFE, std=1.0, range=1))
     if not callable(function):
         a.tell(
             f"{called:.80} is a function of yours: give it a name by og.function(name, function), then Lambda(name)",

@@ -257,7 +257,9 @@ ARGUMENTS = (
         _brightness,
         1,
     ),
-    ArgumentGroup(("preprocessing_function",), "Rescale, Normalize or Lambda", "exact", "", _function),
+    ArgumentGroup(
+        ("preprocessing_function",), "Rescale, Normalize, ColorMatrix or Lambda", "exact", "", _function
+    ),
     ArgumentGroup(("rescale",), "Rescale", "exact", "", _rescale),
     ArgumentGroup(("samplewise_center", "samplewise_std_normalization"), "ZScore", "exact", "", _samplewise),
     ArgumentGroup(

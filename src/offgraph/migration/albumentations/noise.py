@@ -16,6 +16,7 @@ from offgraph.transforms.noise import (
     GridDropout,
     ISONoise,
     JpegCompression,
+    MaskDropout,
     PixelDropout,
     PoissonNoise,
     SaltAndPepper,
@@ -207,6 +208,15 @@ def _grid(a: Arguments) -> Sequence[Step]:
             (int(low), int(high)), ratio=a.number("ratio", 0.5), fill=_filled(a, "fill", "fill_value")
         ),
     )
+
+
+@TABLE.add("MaskDropout", ours="MaskDropout")
+def _objects(a: Arguments) -> Sequence[Step]:
+    value = a.get("max_objects", (1, 1))
+    low, high = (1, a.whole("max_objects")) if isinstance(value, int) else a.pair("max_objects", (1, 1))
+    mask = _mask_fill(a, "fill_mask", "mask_fill_value")
+    fill = _filled(a, "fill", "image_fill_value")
+    return (MaskDropout((int(low), int(high)), fill=fill, mask_fill=0 if mask is None else mask),)
 
 
 @TABLE.add("PixelDropout", ours="PixelDropout")

@@ -10,7 +10,9 @@ from offgraph.migration.arguments import MISSING, Arguments
 from offgraph.migration.opencv import border, fill_value, kernel
 from offgraph.steps.base import Step
 from offgraph.transforms.geometric import (
+    BBoxSafeCrop,
     CenterCrop,
+    CropAroundMask,
     RandomCrop,
     RandomResizedCrop,
     Resize,
@@ -114,14 +116,46 @@ def _center_crop(a: Arguments) -> Sequence[Step]:
     return (CenterCrop(_size(a), **_window(a)),)
 
 
+@TABLE.add("RandomSizedBBoxSafeCrop", ours="BBoxSafeCrop", verdict="close", levels=1, p=1.0)
+def _sized_box_crop(a: Arguments) -> Sequence[Step]:
+    return (BBoxSafeCrop(_size(a), erosion=a.number("erosion_rate", 0.0), **kernel(a)),)
+
+
+@TABLE.add("BBoxSafeRandomCrop", ours="BBoxSafeCrop", p=1.0)
+def _box_crop(a: Arguments) -> Sequence[Step]:
+    return (BBoxSafeCrop(erosion=a.number("erosion_rate", 0.0)),)
+
+
+@TABLE.add(
+    "AtLeastOneBBoxRandomCrop",
+    "AtLeastOneBboxRandomCrop",
+    ours="RandomCrop",
+    verdict="differs",
+    why="the window may hold no box; og.Boxes(…, min_visibility=) says which are kept",
+    p=1.0,
+)
+def _one_box_crop(a: Arguments) -> Sequence[Step]:
+    a.get("erosion_factor")
+    return (RandomCrop(_size(a), pad=True),)
+
+
+@TABLE.add(
+    "CropNonEmptyMaskIfExists",
+    ours="CropAroundMask",
+    verdict="differs",
+    why="of the windows that hold the labelled pixel each is as likely; Albumentations moves those beyond the border back",
+    p=1.0,
+)
+def _mask_crop(a: Arguments) -> Sequence[Step]:
+    a.ignore("ignore_channels", neutral=(), why="a mask has no channels here")
+    ignored = [int(value) for value in a.numbers("ignore_values")] if a.has("ignore_values") else []
+    a.get("ignore_values")
+    return (CropAroundMask(_size(a), ignore=ignored or 0, pad=True),)
+
+
 TABLE.none("Crop", instead="no step keeps a fixed window; cut the images before, or use CenterCrop")
 TABLE.none(
     "RandomCropFromBorders",
-    instead='RandomCrop with shares, such as RandomCrop("90%"), cuts as much off in all',
+    instead='RandomCrop with a share, such as RandomCrop("90%"), cuts as much off in all',
 )
-TABLE.none(
-    "BBoxSafeRandomCrop", "RandomSizedBBoxSafeCrop", "AtLeastOneBBoxRandomCrop", "AtLeastOneBboxRandomCrop",
-    "RandomCropNearBBox",
-    instead="no step draws its window from boxes; RandomResizedCrop with og.Boxes(…, min_visibility=0.3) drops what is cut off",
-)  # fmt: skip
-TABLE.none("CropNonEmptyMaskIfExists", instead="no step draws its window from a mask; RandomCrop takes any")
+TABLE.none("RandomCropNearBBox", instead="BBoxSafeCrop crops around all boxes, and RandomCrop anywhere")

@@ -13,7 +13,9 @@ from offgraph.transforms.color import (
     ChannelDrop,
     ChannelShuffle,
     ColorJitter,
+    ColorMatrix,
     HueSaturation,
+    RGBShift,
     ToGrey,
     ToRGB,
 )
@@ -268,14 +270,24 @@ def _to_tensor_v2(a: Arguments) -> Sequence[Step]:
     return ()
 
 
+@TABLE.add("RGBShift", ours="RGBShift", verdict="close", levels=1, why=_CUT)
+def _rgb_shift(a: Arguments) -> Sequence[Step]:
+    red, green, blue = (limits(a, f"{name}_shift_limit", 20, scale=1 / 255) for name in "rgb")
+    return (RGBShift(red, green, blue),)
+
+
+_SEPIA: Any = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
+
+
+@TABLE.add("ToSepia", ours="ColorMatrix", verdict="close", levels=1)
+def _sepia(a: Arguments) -> Sequence[Step]:
+    return (ColorMatrix(_SEPIA),)
+
+
 TABLE.none(
     "FromFloat",
     instead="images keep whole numbers until Normalize or Rescale; leave ToFloat and FromFloat out",
 )
-TABLE.none(
-    "RGBShift", instead="no step adds a draw of its own to each channel; ColorJitter changes colours too"
-)
-TABLE.none("ToSepia", instead="no step mixes channels by a matrix; write it with og.Lambda")
 TABLE.none(
     "FancyPCA", "RandomToneCurve", "HEStain", "ChromaticAberration", "Illumination", "PlasmaBrightnessContrast",
     "PlasmaShadow", instead="ColorJitter, Gamma, PlanckianJitter and BiasField change colours and light",
