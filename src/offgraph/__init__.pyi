@@ -82,6 +82,15 @@ from offgraph.inspection.scripts.report import (
     ScriptFinding as ScriptFinding,
 )
 from offgraph.inspection.previews import preview as preview
+from offgraph.core.distributions import (
+    Beta as Beta,
+    Choice as Choice,
+    Distribution as Distribution,
+    Integer as Integer,
+    LogUniform as LogUniform,
+    Normal as Normal,
+    Uniform as Uniform,
+)
 from offgraph.core.random import Draw as Draw, Key as Key
 from offgraph.recipe.files import STEPS as STEPS
 from offgraph.pipeline.scaled_decoding import DecodingError as DecodingError

@@ -83,7 +83,7 @@ def test_an_object_that_one_step_takes_away_is_not_seen_by_the_next():
     for index in range(40):
         out = recipe(image=IMAGE, mask=LABELS, key=og.Key(index=index))
         first, second, last = (out.record["steps"][number]["params"] for number in (0, 2, 3))
-        assert first["objects"] == 3 and second["objects"] == 2 and last["labelled"] in (1, 84, 130)
+        assert first["found"] == 3 and second["found"] == 2 and last["labelled"] in (1, 84, 130)
         flipped = LABELS[:, ::-1].copy()
         for params, of in ((first, LABELS.copy()), (second, flipped)):
             for start, length in zip(params["runs"][::2], params["runs"][1::2]):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import offgraph as og
+from offgraph.core.distributions import drawn_log_uniform
 from offgraph.core.random import Draw
-from offgraph.transforms.geometric.random_resized_crop import _log_uniform
 
 CASES = {
     2: [
@@ -71,7 +71,7 @@ def test_shares_are_even_and_aspects_log_uniform():
 def test_the_ratio_is_the_power_of_its_word(index, ratio):
     key = og.Key(index=index)
     fraction = (Draw(key, "x").word() >> 32) / 2**32
-    drawn = _log_uniform(Draw(key, "x"), ratio)
+    drawn = drawn_log_uniform(Draw(key, "x"), *ratio)
     assert ratio[0] <= drawn <= ratio[1]
     assert drawn == pytest.approx(ratio[0] * (ratio[1] / ratio[0]) ** fraction, rel=1e-13)
 

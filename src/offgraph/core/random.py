@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from offgraph.core.distributions import Distribution
 from offgraph.core.errors import ArgumentError
 
 __all__ = ["Draw", "Key", "TargetView", "hash64", "philox4x64"]
@@ -202,7 +203,9 @@ class Draw:
         return (self.word() >> 11) * 2.0**-53 < p
 
     def value(self, setting: float | tuple[float, float]) -> float:
-        """Return a fixed number as it is (nothing is drawn), or draw evenly from a pair (low, high)."""
+        """Return a fixed number as it is (nothing is drawn), or draw: evenly from a pair (low, high), or as a distribution says."""
+        if isinstance(setting, Distribution):
+            return float(setting.drawn(self))
         if isinstance(setting, tuple):
             return self.uniform(*setting)
         return float(setting)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offgraph.core.choices import Decoding
+from offgraph.core.distributions import Distribution
 from offgraph.core.random import Key, hash64
 from offgraph.core.specs import MAX_PIXELS, ArraySpec
 from offgraph.engine.native import core
@@ -22,10 +23,11 @@ from offgraph.engine.resize import weight_table
 from offgraph.plan.draw import chance_address, fixed
 from offgraph.plan.native import native_op
 from offgraph.plan.placed import PlacedStep
-from offgraph.steps.base import Step
+from offgraph.steps.base import Step, field_names
 from offgraph.steps.compiled import CompiledStep, kernel_name, product_roundings
 from offgraph.steps.kinds import FilterStep, GeometricStep, PointwiseStep
 from offgraph.steps.ops import Filter, Op, Pointwise, value_table
+from offgraph.steps.parameters import PerAxis
 
 __all__ = ["CompiledPlan", "RecipePlanner", "is_surely_finite"]
 
@@ -206,11 +208,23 @@ def _compiled(here: PlacedStep) -> tuple[Any, ...] | None:
 
 
 def _numbers(step: Step) -> CompiledStep | None:
+    if any(_has_distribution(getattr(step, name)) for name in field_names(type(step))):
+        return None
     if "compiled" in vars(type(step)):
         return step.compiled()
     if isinstance(step, FilterStep | PointwiseStep) and not step.varies:
         return ("values", isinstance(step, FilterStep), True)
     return None
+
+
+def _has_distribution(setting: Any) -> bool:
+    """Whether something else than a range is drawn from, which the core does not know."""
+    if isinstance(setting, Distribution):
+        return True
+    parts = (
+        setting.values() if isinstance(setting, PerAxis) else setting if isinstance(setting, tuple) else ()
+    )
+    return any(map(_has_distribution, parts))
 
 
 def is_surely_finite(op: Op, spec: ArraySpec) -> bool:

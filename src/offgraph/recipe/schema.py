@@ -7,6 +7,7 @@ import re
 from typing import Any, get_args
 
 from offgraph.core.choices import Decoding
+from offgraph.core.distributions import distribution_schema
 from offgraph.core.errors import RecipeError
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import FORMAT
@@ -112,5 +113,5 @@ def schema() -> dict[str, Any]:
         },
         "required": ["offgraph", "steps"],
         "additionalProperties": False,
-        "$defs": {"step": one},
+        "$defs": {"step": one, "distribution": distribution_schema()},
     }

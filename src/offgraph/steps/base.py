@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.fields import FieldInfo
 
+from offgraph.core.distributions import Distribution
 from offgraph.core.errors import StepError
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
@@ -252,6 +253,8 @@ def _plain(value: Any) -> Any:
         return {value.name: value.fields()}
     if isinstance(value, NamedFunction):
         return value.name
+    if isinstance(value, Distribution):
+        return value.to_json()
     if isinstance(value, PerAxis):
         return {axes: _plain(part) for axes, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, tuple) else value

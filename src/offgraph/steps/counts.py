@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from offgraph.core.distributions import Choice, Distribution, Integer, is_distribution, parse_distribution
 from offgraph.core.random import Draw
-from offgraph.steps.parameters import Parsed, WholeNumber, whole
+from offgraph.steps.parameters import DISTRIBUTION_SCHEMA, Parsed, WholeNumber, whole
 
 __all__ = ["CountOrRange", "CountRange", "QuarterTurns", "SideLengths", "drawn_count"]
 
@@ -27,7 +28,9 @@ class CountRange(Parsed):
     at_most: int | None = None
 
     def parse(self, value: Any) -> int | tuple[int, int]:
-        """Return an int, or a tuple of two with low <= high."""
+        """Return an int, a tuple of two with low <= high, or a `Choice` of whole numbers."""
+        if is_distribution(value):
+            return self._distribution(parse_distribution(value))
         if isinstance(value, tuple | list | np.ndarray):
             pair = tuple(self._one(part) for part in value)
             if len(pair) == 2 and pair[0] is not None and pair[1] is not None and pair[0] <= pair[1]:
@@ -37,6 +40,21 @@ class CountRange(Parsed):
         raise ValueError(
             f"expected a whole number{self._bounds()}, or a pair (low, high) with low <= high, got {value!r:.80}"
         )
+
+    def _distribution(self, found: Any) -> Any:
+        if isinstance(found, Choice):
+            wrong = [number for number in found.numbers if number % 1 or self._one(int(number)) is None]
+            if not wrong:
+                return found.whole()
+            raise ValueError(
+                f"expected a whole number{self._bounds()}, and {found!r:.80} may give {wrong[0]:g}"
+            )
+        ends = [self._one(int(end)) if end % 1 == 0 else None for end in found]
+        if None in ends or (isinstance(found, Distribution) and not isinstance(found, Integer)):
+            raise ValueError(
+                f"expected whole numbers{self._bounds()}, from Integer or Choice, got {found!r:.80}"
+            )
+        return tuple(ends)
 
     def _one(self, value: Any) -> int | None:
         number = whole(value)
@@ -58,11 +76,14 @@ class CountRange(Parsed):
         """JSON Schema of both forms."""
         bounds = {"minimum": self.at_least, "maximum": self.at_most}
         one = {"type": "integer"} | {name: bound for name, bound in bounds.items() if bound is not None}
-        return {"anyOf": [one, {"type": "array", "prefixItems": [one, one], "minItems": 2, "maxItems": 2}]}
+        pair = {"type": "array", "prefixItems": [one, one], "minItems": 2, "maxItems": 2}
+        return {"anyOf": [one, pair, DISTRIBUTION_SCHEMA]}
 
 
 def drawn_count(draw: Draw, setting: int | tuple[int, int]) -> int:
-    """Return a fixed number as it is (nothing is drawn), or draw evenly from a pair."""
+    """Return a fixed number as it is (nothing is drawn), or draw: evenly from a pair, or one of a `Choice`."""
+    if isinstance(setting, Distribution):
+        return int(setting.drawn(draw))
     return draw.integer(*setting) if isinstance(setting, tuple) else setting
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from offgraph.steps.base import Step, field_names
+from offgraph.steps.parameters import DISTRIBUTION_SCHEMA
 
 __all__ = ["STEP_SCHEMA", "documentation", "field_schema", "signature"]
 
@@ -57,9 +58,11 @@ def field_schema(cls: type[Step]) -> dict[str, Any]:
 
 
 def _with_references(schema: Any) -> Any:
-    """Put references to the schema of a step where a step is to stand."""
+    """Put references to the schemas of a step and a distribution where they are to stand."""
     if schema == STEP_SCHEMA:
         return {"$ref": "#/$defs/step"}
+    if schema == DISTRIBUTION_SCHEMA:
+        return {"$ref": "#/$defs/distribution"}
     if isinstance(schema, dict):
         return {name: _with_references(part) for name, part in schema.items()}
     return [_with_references(part) for part in schema] if isinstance(schema, list) else schema

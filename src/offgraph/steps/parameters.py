@@ -14,8 +14,10 @@ from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from offgraph.core.axes import SPATIAL
+from offgraph.core.distributions import Distribution, is_distribution, parse_distribution
 
 __all__ = [
+    "DISTRIBUTION_SCHEMA",
     "AxisCount",
     "AxisRange",
     "AxisSize",
@@ -51,6 +53,9 @@ __all__ = [
     "is_range",
     "whole",
 ]
+
+DISTRIBUTION_SCHEMA: dict[str, Any] = {"distribution": True}
+"""Stands for a distribution until the schema is made, as `STEP_SCHEMA` for a step."""
 
 Mode = Literal[
     "reflect", "grid-mirror", "constant", "grid-constant", "nearest", "mirror", "grid-wrap", "wrap"
@@ -95,6 +100,8 @@ def _percent(value: object) -> str | None:
 
 def in_pixels(setting: Any, n: int) -> Any:
     """Return a length, or a pair of them, in pixels: a share such as ``"10%"`` is one of an axis of `n`."""
+    if isinstance(setting, Distribution):
+        return setting
     if isinstance(setting, tuple):
         return tuple(in_pixels(part, n) for part in setting)
     return n * float(setting[:-1]) / 100 if isinstance(setting, str) else setting
@@ -262,10 +269,12 @@ class _Number(Parsed):
 
 @dataclass(frozen=True)
 class NumberOrRange(_Number):
-    """A number is fixed; a pair (low, high) is a range from which each image draws evenly."""
+    """A number is fixed; a pair (low, high) is a range from which each image draws evenly, a distribution says how."""
 
     def parse(self, value: Any) -> Any:
-        """Return a float, or a tuple of two floats with low <= high."""
+        """Return a float, a tuple of two floats with low <= high, or a distribution."""
+        if is_distribution(value):
+            return self._distribution(parse_distribution(value))
         if isinstance(value, tuple | list | np.ndarray):
             pair = [_number(part) for part in value]
             if len(pair) == 2 and pair[0] is not None and pair[1] is not None and pair[0] <= pair[1]:
@@ -276,10 +285,19 @@ class NumberOrRange(_Number):
             f"expected {self._says()}, or a pair (low, high) with low <= high, got {value!r:.80}{_worked_out(value)}"
         )
 
+    def _distribution(self, found: Any) -> Any:
+        for end in found:
+            try:
+                super().parse(end)
+            except ValueError:
+                raise ValueError(f"expected {self._says()}, and {found!r:.80} may give {end:g}") from None
+        return found
+
     def schema(self) -> dict[str, Any]:
         """JSON Schema of both forms."""
         one = super().schema()
-        return {"anyOf": [one, {"type": "array", "prefixItems": [one, one], "minItems": 2, "maxItems": 2}]}
+        pair = {"type": "array", "prefixItems": [one, one], "minItems": 2, "maxItems": 2}
+        return {"anyOf": [one, pair, DISTRIBUTION_SCHEMA]}
 
 
 @dataclass(frozen=True)
@@ -299,7 +317,7 @@ class OrPerAxis(Parsed):
 
     def parse(self, value: Any) -> Any:
         """Return what `one` gives, or `PerAxis` of them."""
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not is_distribution(value):
             return _parse_axes(value, self.one.parse, self.says)
         try:
             return self.one.parse(value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any, Literal
 
+from offgraph.core.distributions import Distribution, drawn_log_uniform
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.compiled import CompiledStep, compiled_resize
@@ -18,8 +18,6 @@ __all__ = ["RandomResizedCrop"]
 
 _TRIES = 10
 """Draws of area and aspect ratio, as in torchvision and Albumentations, before the central crop is taken."""
-_BITS = 32
-"""Of the exponent of a drawn aspect ratio."""
 
 
 @step
@@ -83,7 +81,7 @@ class RandomResizedCrop(ResizedWindowStep):
         height, width = spec.size
         area = float(height * width)
         for _ in range(_TRIES):
-            share, aspect = draw.value(self.scale), _log_uniform(draw, self.ratio)
+            share, aspect = draw.value(self.scale), _ratio(draw, self.ratio)
             wide, high = round(math.sqrt(area * share * aspect)), round(math.sqrt(area * share / aspect))
             if 0 < high <= height and 0 < wide <= width:
                 start = [draw.integer(0, height - high), draw.integer(0, width - wide)]
@@ -114,26 +112,8 @@ def _bounds(setting: float | tuple[float, float]) -> tuple[float, float]:
     return setting if isinstance(setting, tuple) else (setting, setting)
 
 
-def _log_uniform(draw: Draw, setting: float | tuple[float, float]) -> float:
-    """Draw from (low, high) such that the logarithm is uniform: low * (high / low) ** u, u a fraction of 32 bits.
-
-    `pow` and `exp` round differently from one C library to the next. The power is the product, over the bits of u, of
-    the square root of high / low, its square root, and so on.
-    """
-    if not isinstance(setting, tuple):
-        return setting
-    word = draw.word() >> (64 - _BITS)
-    value = setting[0]
-    for place, root in enumerate(_roots(*setting), 1):
-        if word >> (_BITS - place) & 1:
-            value *= root
-    return min(value, setting[1])
-
-
-@functools.lru_cache(maxsize=64)
-def _roots(low: float, high: float) -> tuple[float, ...]:
-    """(high / low) to the powers 1/2, 1/4, ..., 2 ** -32."""
-    roots = [math.sqrt(high / low)]
-    while len(roots) < _BITS:
-        roots.append(math.sqrt(roots[-1]))
-    return tuple(roots)
+def _ratio(draw: Draw, setting: float | tuple[float, float]) -> float:
+    """Draw from (low, high) such that the logarithm is uniform; a distribution says for itself how."""
+    if not isinstance(setting, tuple) or isinstance(setting, Distribution):
+        return draw.value(setting)
+    return drawn_log_uniform(draw, *setting)

@@ -51,7 +51,7 @@ class MaskDropout(NoiseStep):
     >>> out = og.Compose([og.MaskDropout(1)])(image=mask + 5, mask=mask, key=og.Key(seed=7))
     >>> out.image, out.record["steps"][0]["params"]
     (array([[6, 6, 5, 5, 0],
-           [6, 5, 5, 5, 0]], dtype=uint8), {'objects': 2, 'runs': [4, 1, 9, 1]})
+           [6, 5, 5, 5, 0]], dtype=uint8), {'found': 2, 'runs': [4, 1, 9, 1]})
     """
 
     draws_from = "mask"
@@ -72,16 +72,16 @@ class MaskDropout(NoiseStep):
         return spec
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
-        """Draw how many objects, then which; `runs` are their pixels."""
+        """Draw how many objects, then which; `found` is how many there are, `runs` are their pixels."""
         mask = draw.target(self.draws_from)
         wanted = drawn_count(draw, self.objects)
         if mask is None:
-            return {"objects": 0, "runs": []}
+            return {"found": 0, "runs": []}
         numbers, count = self._objects(mask)
         left, chosen = list(range(1, count + 1)), np.zeros(count + 1, bool)
         for _ in range(min(wanted, count)):
             chosen[left.pop(draw.integer(0, len(left) - 1))] = True
-        return {"objects": count, "runs": _runs(chosen[numbers])}
+        return {"found": count, "runs": _runs(chosen[numbers])}
 
     def _objects(self, mask: Mask) -> tuple[np.ndarray, int]:
         """The object that each pixel belongs to, counted from 1 by label and place, and how many there are."""
