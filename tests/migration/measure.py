@@ -1,19 +1,22 @@
 """``python -m tests.migration.measure``: how far our steps and those of other libraries are apart, into `measured.json`.
 
-Needs Albumentations 2 (not installed by the tests): each case of `albumentations_cases` runs through the live library and
-through what `from_albumentations` makes of it, on the photograph of the docs.
+Each case of `albumentations_cases` and `keras_cases` runs through the live library and through what we make of it, on the
+photograph of the docs. Albumentations 2 is not installed by the tests; what is not there is left as it was measured.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
+import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tests.migration.albumentations_cases import CASES, GREY
+from tests.migration.keras_cases import CASES as KERAS
 
 import offgraph as og
 from offgraph.migration import report
@@ -39,39 +42,54 @@ def both(name: str, arguments: dict[str, Any], image: np.ndarray) -> tuple[np.nd
     return np.asarray(theirs), np.asarray(ours), told
 
 
-def distances(name: str, arguments: dict[str, Any], image: np.ndarray) -> tuple[float, float]:
+def both_of_keras(
+    name: str, arguments: dict[str, Any], image: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Their image, ours of uint8, and our report."""
+    import keras
+
+    layer = getattr(keras.layers, name)(**arguments)
+    recipe, told = og.from_keras(layer)
+    theirs = np.asarray(layer(image[np.newaxis].astype(np.float32), training=True))[0]
+    ours = recipe(image=image, key=og.Key(seed=1)).image
+    return theirs if ours.dtype.kind == "f" else np.clip(theirs, 0, 255), ours, told
+
+
+def distances(theirs: np.ndarray, ours: np.ndarray) -> tuple[float, float]:
     """Largest and mean distance; a step of another size is as far away as can be."""
-    theirs, ours, _ = both(name, arguments, image)
     if theirs.shape != ours.shape:
         theirs = theirs.reshape(ours.shape) if theirs.size == ours.size else np.full(ours.shape, 1e9)
     apart = np.abs(theirs.astype(np.float64) - ours.astype(np.float64))
     return float(apart.max()), float(apart.mean())
 
 
-def measured() -> Iterator[tuple[str, float, float]]:
+def measured(cases: list[Any], run: Any, library: str) -> dict[str, list[Any]]:
+    """The largest and the mean distance of all cases of a step, and the library."""
     image = photo()
-    for name, arguments in CASES:
-        largest, mean = distances(name, arguments, image[..., 1] if (name, arguments) in GREY else image)
+    found: dict[str, list[Any]] = {}
+    for name, arguments in cases:
+        shown = np.ascontiguousarray(image[..., 1]) if (name, arguments) in GREY else image
+        theirs, ours, _ = run(name, arguments, shown)
+        largest, mean = distances(theirs, ours)
         print(f"{name:28} {largest:10.4g} {mean:10.4g}  {arguments}")
-        yield name, largest, mean
+        if ours.dtype.kind != "f":  # floats are no grey levels
+            before = found.get(name, [0.0, 0.0])
+            found[name] = [max(before[0], round(largest, 3)), max(before[1], float(f"{mean:.3g}")), library]
+    return {name: found[name] for name in sorted(found)}
 
 
 def main() -> None:
-    import albumentations  # pyright: ignore[reportMissingImports]
-
-    found: dict[str, list[Any]] = {}
-    for name, largest, mean in measured():
-        before = found.get(name, [0.0, 0.0])
-        if name not in ("Normalize", "ToFloat"):  # floats, and not grey levels
-            found[name] = [
-                max(before[0], round(largest, 3)), max(before[1], float(f"{mean:.3g}")),
-                f"Albumentations {albumentations.__version__}",
-            ]  # fmt: skip
     known = json.loads(RESULT.read_text())
-    known["albumentations"] = {name: found[name] for name in sorted(found)}
+    for key, package, cases, run in (
+        ("albumentations", "albumentations", CASES, both),
+        ("keras", "keras", KERAS, both_of_keras),
+    ):
+        if importlib.util.find_spec(package) is not None:
+            version = importlib.import_module(package).__version__
+            known[key] = measured(cases, run, f"{package.capitalize()} {version}")
+    text = json.dumps(known, indent=1)
     RESULT.write_text(
-        json.dumps(known, indent=1).replace("[\n   ", "[").replace(",\n   ", ", ").replace("\n  ]", "]")
-        + "\n"
+        re.sub(r"\[\s+([^\]]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
     )
 
 

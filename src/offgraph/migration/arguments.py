@@ -12,10 +12,15 @@ from offgraph.core.errors import RecipeError
 from offgraph.core.suggestions import did_you_mean
 from offgraph.migration.report import VERDICTS, Verdict
 
-__all__ = ["MISSING", "Arguments"]
+__all__ = ["MISSING", "Arguments", "one_or_all"]
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()
 """The default of an argument that must be there."""
+
+
+def one_or_all(values: Sequence[float]) -> Any:
+    """Return one number alone, and several as they are."""
+    return values[0] if len(values) == 1 else tuple(values)
 
 
 class Arguments:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offgraph.core.distributions import Choice
 from offgraph.core.errors import RecipeError
 from offgraph.core.suggestions import did_you_mean
 from offgraph.migration.applications import preprocessing
@@ -68,28 +69,37 @@ def _resized(a: Arguments) -> Sequence[Step]:
     return (CropToAspect(width / height), resize) if a.flag("keep_aspect_ratio") else (resize,)
 
 
-def _share_or_pixels(a: Arguments, name: str) -> tuple[Any, Any] | None:
-    """A range along an axis: numbers below 1 are shares of its length, a whole number n is -n to n here."""
+def _share_or_pixels(a: Arguments, name: str) -> Any:
+    """What is drawn along an axis: numbers below 1 are shares of its length, a whole number n those from -(n - 1) to n - 1."""
     value = a.get(name)
-    if value is None or value == 0:
+    if value is None or value is False or (isinstance(value, int | float) and value == 0):
         return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        count = abs(value)
+        if count > 500:
+            a.differs(f"{name}={value}: parts of pixels are drawn too")
+            return (float(1 - count), float(count - 1))
+        return _signed(range(count)) if count > 1 else None
     if isinstance(value, list | tuple | np.ndarray):
         values = a.numbers(name)
+        if max(values) >= 1:
+            return _signed(values)
         far = max(map(abs, values))
         a.differs(
-            f"{name}: Keras takes one of {list(values)} with either sign, here numbers are drawn evenly up to {far:g}"
+            f"{name}: Keras takes one of {list(values)} with either sign, here shares are drawn evenly up to {far:g}"
         )
-    elif isinstance(value, int) and not isinstance(value, bool):
-        far = abs(value)
-        a.differs(
-            f"{name}={value}: Keras shifts by a whole number of pixels from 0 to {value - 1}, with either sign"
-        )
-        far = max(value - 1, 0)
     else:
         far = abs(a.number(name))
-    if far == 0:
-        return None
     return (f"{-100 * far:.12g}%", f"{100 * far:.12g}%") if far < 1 else (-far, far)
+
+
+def _signed(values: Sequence[float]) -> Any:
+    """One of some numbers, with either sign, each as likely."""
+    signed = [sign * float(value) for value in values for sign in (1, -1)]
+    ends = sorted({value + 0.0 for value in signed})
+    if len(ends) == 1:
+        return ends[0] or None
+    return Choice(ends, weights=[signed.count(value) for value in ends])
 
 
 def _affine(a: Arguments) -> Sequence[Step]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from offgraph.migration.albumentations.table import TABLE, limits
-from offgraph.migration.arguments import MISSING, Arguments
+from offgraph.migration.arguments import MISSING, Arguments, one_or_all
 from offgraph.migration.opencv import fill_value
 from offgraph.steps.base import Step
 from offgraph.transforms.color import (
@@ -220,10 +220,6 @@ def _drop(a: Arguments) -> Sequence[Step]:
     return (ChannelDrop((int(low), int(high)), fill=fill_value(a, "fill", "fill_value")),)
 
 
-def _statistic(values: tuple[float, ...]) -> Any:
-    return values[0] if len(values) == 1 else values
-
-
 @TABLE.add("Normalize", ours="Normalize", p=1.0)
 def _normalize(a: Arguments) -> Sequence[Step]:
     kind = a.get("normalization", "standard")
@@ -237,7 +233,7 @@ def _normalize(a: Arguments) -> Sequence[Step]:
         a.refuse("normalization", "standard, image, image_per_channel, min_max or min_max_per_channel", kind)
     if len(mean) != len(std):
         mean, std = (value * (max(len(mean), len(std)) if len(value) == 1 else 1) for value in (mean, std))
-    return (Normalize(mean=_statistic(mean), std=_statistic(std), range=top),)
+    return (Normalize(mean=one_or_all(mean), std=one_or_all(std), range=top),)
 
 
 @TABLE.add("ToFloat", ours="Normalize", p=1.0)
@@ -257,7 +253,7 @@ def _to_tensor(a: Arguments) -> Sequence[Step]:
     if isinstance(normalize, dict):
         inner = Arguments(a.name, normalize, f"{a.where}, field normalize")
         mean, std = inner.numbers("mean", MISSING), inner.numbers("std", MISSING)
-        return (Normalize(mean=_statistic(mean), std=_statistic(std)),)
+        return (Normalize(mean=one_or_all(mean), std=one_or_all(std)),)
     return (Rescale(1 / 255),)
 
 
