@@ -10,6 +10,7 @@ import conformance  # noqa: E402
 import gallery  # noqa: E402
 import speed  # noqa: E402
 
+import references  # noqa: E402
 import steps  # noqa: E402
 
 project = "Offgraph"
@@ -24,6 +25,7 @@ numpydoc_show_class_members = False
 myst_heading_anchors = 3
 
 steps.write(HERE / "generated" / "steps.md")
+references.write(HERE / "generated" / "references.md")
 gallery.write(HERE / "generated" / "gallery.md")
 conformance.write(HERE / "generated" / "conformance.md")
 speed.write(HERE / "generated" / "speed.md")

@@ -91,3 +91,22 @@ def test_the_records_of_the_repository_make_a_page(monkeypatch, tmp_path):
 
     speed.write(tmp_path / "speed.md")
     assert "| rotate" in (tmp_path / "speed.md").read_text()
+
+
+def test_every_comparison_with_another_library_is_in_its_table(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(DOCS))
+    sys.modules.pop("references", None)
+    import references
+
+    references.write(tmp_path / "generated" / "references.md")
+    page = (tmp_path / "generated" / "references.md").read_text()
+    rows = json.loads((DOCS / "references.json").read_text())
+    lines = [line for line in page.splitlines() if line.startswith("| `")]
+    assert len(lines) == len(rows) and f"{len(rows)} comparisons" in page
+    assert sum("**same bytes**" in line for line in lines) == sum(row["bound"] == 0 for row in rows)
+    for library in ("SciPy", "scikit-image", "Pillow", "OpenCV", "Albumentations 2.0.8", "Keras 3"):
+        assert f"\n## {library}" in page
+    assert (
+        "| `CLAHE(clip_limit=2.0)` | `createCLAHE(2, (8, 8)).apply(channel)` |" in page
+        and "at most 1 (" in page
+    )
