@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import threading
+import time
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -18,7 +20,7 @@ from tests.support.odd_files import gradient, saved
 import offgraph as og
 from offgraph.core.errors import WriteError
 from offgraph.formats import decoding
-from offgraph.loading.bad_images import candidates
+from offgraph.loading.bad_images import BadImages, candidates
 from offgraph.loading.quarantine_file import read_quarantine, write_quarantine
 
 THREADS = (1, 2, 5)
@@ -349,6 +351,27 @@ def test_the_list_is_written_where_a_pass_is_left(spoiled: Path, tmp_path: Path)
         pass
     del passing
     assert set(read_quarantine(path)) == set(loader.quarantined) >= {"ant/cut.png", "ant/empty.jpg"}
+
+
+def test_what_workers_find_while_a_pass_ends_is_written(
+    spoiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bad.jsonl"
+    loader = loaded(spoiled, on_error="quarantine", quarantine=path, shuffle=False, batch_size=1)
+    found, leave_out = threading.Event(), BadImages.leave_out
+
+    def late(self: BadImages, name: str, error: BaseException) -> None:
+        found.set()
+        time.sleep(0.2)
+        leave_out(self, name, error)
+
+    monkeypatch.setattr(BadImages, "leave_out", late)
+    passing = iter(loader)
+    while not found.is_set():
+        next(passing)
+    del passing
+    assert set(read_quarantine(path)) == set(loader.quarantined)
+    assert loader.quarantined
 
 
 def test_lists_of_two_loaders_are_joined(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ class Pass:
             ended=stop,
             read_timeout=self.batching.read_timeout,
         )
-        with closing(mapped) as made, self.maker.bad.written():
+        with self.maker.bad.written(), closing(mapped) as made:  # workers add to the list until they end
             for number, found in itertools.chain.from_iterable(made):
                 images += 1
                 if found is None or found.number != number:
