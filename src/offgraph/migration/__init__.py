@@ -3,5 +3,13 @@
 from offgraph.migration.albumentations import from_albumentations
 from offgraph.migration.keras import from_keras
 from offgraph.migration.report import Migration, MigrationReport, StepReport
+from offgraph.migration.torchvision import from_torchvision
 
-__all__ = ["Migration", "MigrationReport", "StepReport", "from_albumentations", "from_keras"]
+__all__ = [
+    "Migration",
+    "MigrationReport",
+    "StepReport",
+    "from_albumentations",
+    "from_keras",
+    "from_torchvision",
+]

@@ -35,10 +35,21 @@ class Arguments:
         What messages begin with: file and step.
     old : bool
         Whether the defaults are those of an old version of the library.
+    state : dict, optional
+        What earlier steps of the same pipeline left to know, such as that values are floats now.
     """
 
-    def __init__(self, name: str, values: dict[str, Any], where: str, *, old: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        values: dict[str, Any],
+        where: str,
+        *,
+        old: bool = False,
+        state: dict[str, Any] | None = None,
+    ) -> None:
         self.name, self.values, self.where, self.old = name, values, where, old
+        self.state: dict[str, Any] = {} if state is None else state
         self.notes: list[str] = []
         self.verdict: Verdict = "exact"
         self.levels = 0.0

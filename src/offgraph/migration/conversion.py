@@ -38,12 +38,15 @@ class Given:
         The steps that it is made of.
     trouble : str
         Why its arguments are not known, where they are not.
+    live : bool
+        Whether `values` are all attributes of an object, so that others than arguments are among them.
     """
 
     name: str
     values: dict[str, Any] = field(default_factory=dict)
     parts: tuple[Given, ...] = ()
     trouble: str = ""
+    live: bool = False
 
 
 def assembled(steps: Iterable[Step]) -> Compose:
@@ -132,6 +135,7 @@ class _Conversion:
     def __init__(self, table: Table, source: str, old: bool) -> None:
         self.table, self.source, self.old = table, source, old
         self.lines: list[StepReport] = []
+        self.state: dict[str, Any] = {}
 
     def convert(self, given: Given, place: str, depth: int, *, choice: bool = False) -> tuple[Step, ...]:
         """Return our steps; as part of a choice exactly one, whose p is its weight."""
@@ -140,13 +144,13 @@ class _Conversion:
             raise RecipeError(f"{where}: nested more than {MAX_DEPTH} deep")
         if len(self.lines) >= MAX_STEPS:
             raise RecipeError(f"{where}: more than {MAX_STEPS} steps")
-        a = Arguments(given.name, given.values, where, old=self.old)
+        a = Arguments(given.name, given.values, where, old=self.old, state=self.state)
         number = len(self.lines)
         self.lines.append(StepReport(place, given.name, (), "none"))
         row = self._row(given, a)
         if row is None:
             return self._stand_in(a, 1.0, choice)
-        p = a.number("p", row.p)
+        p = row.p if not isinstance(given.values.get("p"), int | float | str) else a.number("p")
         if not 0 <= p <= 1:
             a.refuse("p", "a probability from 0 to 1", p)
         a.probability = p
@@ -159,7 +163,7 @@ class _Conversion:
                 for step in self.convert(part, f"{place}.{n}", depth + 1, choice=row.kind == "choice")
             ]
             made = guarded(a, lambda: row.convert(a, parts))
-        for name in a.unread():
+        for name in [] if given.live else a.unread():
             if a.values[name] is not None:
                 a.differs(
                     f"{name}={a.values[name]!r:.60} is left out: the meaning of this argument is not known here"

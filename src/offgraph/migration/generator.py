@@ -63,7 +63,9 @@ def _resized(a: Arguments) -> Sequence[Step]:
             "of two pixels equally near to the place that is read Pillow takes the later, this the earlier"
         )
     else:
-        a.tell("Pillow rounds to whole numbers after each axis", "close", 1)
+        a.tell(
+            "Pillow rounds to whole numbers after each axis", "close", 1 if name in ("bilinear", "box") else 3
+        )
     height, width = int(size[0]), int(size[1])
     resize = Resize((height, width), kernel=kernel, antialias=name != "nearest")
     return (CropToAspect(width / height), resize) if a.flag("keep_aspect_ratio") else (resize,)
