@@ -11,16 +11,16 @@ HEAD = """# Beside other libraries
 
 What each step gives, beside the function that it stands for elsewhere: {rows} comparisons of {steps} steps. **Same bytes** means the
 same type and every bit. Else the bound is the largest difference of any value, which a test holds wherever the library is installed,
-and the figure behind it what was measured. Where values are bytes, 1 is a grey level; *floats* are from 0 to 1. Draws are fixed on both
-sides. The call is written for `image`, or for each `channel`; the step beside it is what you would put into a recipe.
+and the figure behind it what was measured. Images are of bytes, where 1 is a grey level, unless said; floats are from 0 to 1. Draws are
+fixed on both sides. The call is written for `image`, or for each `channel`; the step beside it is what you would put into a recipe.
 
 The tests measure SciPy, scikit-image, Pillow and Keras anew in each run. OpenCV and Albumentations (2.0.8, the last version under the
 MIT licence) are optional, and what was measured with them is kept with their versions. torchvision is compared by the formulas in its
 documentation. `python -m tests.references` measures all that is installed.
 """
 KINDS = {
-    "photo": "photograph, bytes", "grey": "grey photograph, bytes", "noise": "noise, bytes", "words": "noise, 16 bits",
-    "floats": "floats", "doubles": "floats of 64 bits", "objects": "binary objects",
+    "photo": "photograph", "grey": "grey photograph", "noise": "noise", "words": "16-bit noise",
+    "floats": "float32 photograph", "doubles": "float64 photograph", "objects": "binary objects",
 }  # fmt: skip
 
 

@@ -225,6 +225,26 @@ def test_boxes_of_labels_follow_their_mask():
     np.testing.assert_array_equal(back.edges[0], _tight(after[::-1] == 2**40))
 
 
+@pytest.mark.parametrize("mode", ["reflect", "mirror", "grid-wrap", "nearest"])
+def test_copies_of_an_object_at_the_border_are_not_the_object(mode):
+    """What is seen again in a border that mirrors, repeats or smears the image is no part of a box, as of boxes without a mask."""
+    size = (40, 40)
+    labels = np.zeros(size, np.uint8)
+    labels[0:10, 3:12], labels[30:40, 20:30] = 1, 2
+    legs = [Leg(AffineMap(np.eye(2), np.array([-12.0, -15.0]), size, size), Resampling(order=1, mode=mode))]
+    mask = Mask(labels)
+    ghosts = mask.moved(legs)
+    assert (ghosts.array[:12] > 0).any() or (ghosts.array[:, :15] > 0).any()
+    tight = Boxes.of_labels(mask)
+    loose = Boxes(tight.array, size=size)
+    for moved in (tight.moved(legs), tight.moved(legs, ghosts)):
+        np.testing.assert_array_equal(moved.edges, loose.moved(legs).edges)
+        np.testing.assert_array_equal(moved.visibility, loose.moved(legs).visibility)
+        assert moved.ids.tolist() == [0]
+    filled = [Leg(legs[0].map, Resampling(mask_cval=2))]
+    assert tight.moved(filled).ids.tolist() == [0]
+
+
 def test_a_box_comes_back():
     size = (30, 40)
     boxes = Boxes([[12, 8, 20, 15], [0, 0, 5, 5]], size=size)

@@ -299,7 +299,8 @@ class Boxes(Target):
         legs : sequence of Leg
             The first begins on this grid.
         mask : Mask, optional
-            For boxes of an instance mask: that mask after the chain, if the caller has it already.
+            For boxes of an instance mask: that mask after the chain, if the caller has it already. It serves where
+            nothing lies outside an image but background: what a border mode shows again is no part of an object.
 
         Returns
         -------
@@ -317,8 +318,7 @@ class Boxes(Target):
         result = copy.copy(self)
         result._size = legs[-1].map.output_size
         if self._instances is not None:
-            moved_mask = self._instances.mask.moved(legs) if mask is None else mask
-            result._instances, edges, share = self._instances.moved(legs, moved_mask)
+            result._instances, edges, share = self._instances.moved(legs, mask)
         else:
             edges, share, result._polygons = self._carried(legs)
         result.edges = edges

@@ -54,12 +54,16 @@ class Instances:
         counts = np.array([count for _, _, count in found], np.int64)
         return cls(mask, labels, counts), np.array(edges, np.float64).reshape(-1, 2 * mask.array.ndim)
 
-    def moved(self, legs: Sequence[Leg], mask: Mask) -> tuple[Self, np.ndarray, np.ndarray]:
+    def moved(self, legs: Sequence[Leg], mask: Mask | None = None) -> tuple[Self, np.ndarray, np.ndarray]:
         """Return the objects in the mask after a chain, their edges, and an estimate of the share left of each.
 
+        A copy that a border mode shows of an object is no part of it: beyond the border there is background. `mask` is
+        the mask after the chain, for a caller that has it; it is used where no step shows anything else there.
         An object of which no pixel is left has edges of NaN. The share compares numbers of pixels, with how much the
         chain magnifies at the centres of its outputs.
         """
+        if mask is None or any(map(_shows_labels_outside, legs)):
+            mask = self.mask.moved([_with_background_outside(leg) for leg in legs])
         after, edges = Instances.of(mask)
         magnified = 1.0
         for leg in legs:
@@ -76,3 +80,17 @@ class Instances:
     def rows(self, kept: np.ndarray) -> Instances:
         """Return some of the objects."""
         return replace(self, labels=self.labels[kept], counts=self.counts[kept])
+
+
+def _shows_labels_outside(leg: Leg) -> bool:
+    """Whether there may be a label beyond the border: one that a mode shows again, or `mask_cval`."""
+    return not leg.resampling.is_constant or leg.resampling.mask_cval != 0
+
+
+def _with_background_outside(leg: Leg) -> Leg:
+    """Return the same step with background beyond the border."""
+    if not _shows_labels_outside(leg):
+        return leg
+    rule = leg.resampling
+    mode = rule.mode if rule.is_constant else "constant" if leg.map.is_exact else "grid-constant"
+    return replace(leg, resampling=replace(rule, mode=mode, mask_cval=0))
