@@ -12,6 +12,7 @@ from offgraph.migration import (
     StepReport as StepReport,
     from_albumentations as from_albumentations,
     from_keras as from_keras,
+    from_tfa as from_tfa,
     from_torchvision as from_torchvision,
 )
 from offgraph.dataset import (
