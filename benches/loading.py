@@ -1,7 +1,7 @@
 """Files to batches: images per second beside the decoder alone and beside other libraries, whose answers are checked first.
 
     train      Resize 224, Rotate ±15°, shear 0.2, Normalize → float32 batches of 32 held by TensorFlow; fused and not
-    crop       RandomResizedCrop 224, decoding the window alone and the whole image
+    crop       RandomResizedCrop 224, decoding the window alone, the whole image, and the window at a scale
     beside     work "train" beside a thread that runs Python without end, and without it
     denoise    zoom 0.5 of order 3, rotate 45°, shear 0.2, median 3 × 3, [0, 1], each step by itself
     gil        how long the interpreter lock is held per image
@@ -24,13 +24,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 import offgraph as og
 from benches import rivals
 from benches.pipeline import BATCH, THREADS, photographs
+from offgraph.core.choices import Decoding
 
 TRAIN = og.Compose(
     [og.Resize((224, 224)), og.Augment(og.Rotate((-15, 15)), og.Affine(shear=0.2)), og.Normalize("imagenet")]
@@ -206,24 +207,21 @@ def train(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> lis
 
 
 def crop(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[dict]:
-    """RandomResizedCrop by region and by whole images, where the loader takes `decode=`."""
+    """RandomResizedCrop by what it keeps of a file, and by whole images, with equal bytes; and scaled."""
     found = start(["decoder"], pythons, root)
     source = og.open_source(root)
     calls: Calls = {"decoder": found["decoder"].speed}
     digests = {}
-    for how in ("region", "full"):
-        try:
-            loader = og.Loader(source, CROP, batch_size=BATCH, threads=THREADS, decode=how)  # type: ignore[call-arg]
-        except TypeError:
-            print("crop: this loader decodes whole images alone")
-            calls["offgraph"] = passes(og.Loader(source, CROP, batch_size=BATCH, threads=THREADS))
-            break
-        digests[how] = hashlib.sha256(
-            b"".join(batch.image.tobytes() for batch in loader.epoch(0))
-        ).hexdigest()
+    for how in get_args(Decoding):
+        recipe = og.Compose(CROP.items, decode=how)
+        loader = og.Loader(source, recipe, batch_size=BATCH, threads=THREADS)
+        if how != "scaled":
+            digests[how] = hashlib.sha256(
+                b"".join(batch.image.tobytes() for batch in loader.epoch(0))
+            ).hexdigest()
         calls[f"offgraph, decode={how}"] = passes(loader)
     if len(set(digests.values())) > 1:
-        raise SystemExit("decoding the region alone gives other bytes")
+        raise SystemExit("decoding what is kept alone gives other bytes")
     try:
         return measured(calls, rounds, "decoder", "crop")
     finally:
