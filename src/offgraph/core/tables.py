@@ -26,7 +26,9 @@ __all__ = [
     "cell",
     "delimiter_of",
     "dumps",
+    "escaped",
     "header_of",
+    "line",
     "open_table_file",
     "restored",
     "unescaped",
@@ -87,15 +89,25 @@ def dumps(value: Any, **options: Any) -> str:
     '["caf\\\\xe9.png", "\\n"]'
     """
     text = json.dumps(value, **options)
-    return json.dumps(_readable(value), **options) if _SUSPECT.search(text) else text
+    return json.dumps(escaped(value), **options) if _SUSPECT.search(text) else text
 
 
-def _readable(value: Any) -> Any:
+def line(value: Any) -> str:
+    """Return a value as `dumps` does, on one line: the same text for the same value."""
+    text = _LINE.encode(value)
+    return _LINE.encode(escaped(value)) if _SUSPECT.search(text) else text
+
+
+_LINE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def escaped(value: Any) -> Any:
+    """Return a value with characters escaped that are not valid Unicode, in all its texts: what `dumps` writes."""
     if isinstance(value, str):
         return _NO_TEXT.sub(_escape, value)
     if isinstance(value, dict):
-        return {_readable(key): _readable(entry) for key, entry in value.items()}
-    return [_readable(entry) for entry in value] if isinstance(value, list | tuple) else value
+        return {escaped(key): escaped(entry) for key, entry in value.items()}
+    return [escaped(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def delimiter_of(first: str) -> str:

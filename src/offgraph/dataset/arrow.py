@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import itertools
-import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Literal
@@ -17,7 +16,7 @@ import numpy as np
 
 from offgraph.core.errors import OffgraphError
 from offgraph.core.specs import ArraySpec
-from offgraph.core.tables import dumps
+from offgraph.core.tables import escaped
 from offgraph.dataset.arrow_messages import record_batches
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
@@ -219,7 +218,7 @@ class ArrowFormat(ShardedFormat):
             "label": example.label,
             "labels": example.label,
             "targets": example.label,
-            "name": json.loads(dumps(example.name)),
+            "name": escaped(example.name),
             "copy": example.copy,
             "steps": example.start,
             "record": json_line(example.record).decode().strip(),

@@ -14,7 +14,7 @@ from typing import Any
 
 from offgraph.core.errors import BuildError, MachineError
 from offgraph.core.machine import Read, is_machine, machine_error, with_retries
-from offgraph.core.tables import dumps
+from offgraph.core.tables import dumps, line
 
 __all__ = ["PART", "OutputFolder", "inside", "json_bytes", "json_line", "read_part", "sha256_of"]
 
@@ -39,7 +39,7 @@ _ADVICE = {
 
 def json_line(value: Any) -> bytes:
     """One JSON value on one line, the same bytes for the same value."""
-    return dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+    return line(value).encode("ascii") + b"\n"
 
 
 def json_bytes(value: Any) -> bytes:

@@ -86,8 +86,9 @@ def probe_sample(
 
 
 def _probe_source(source: Source, number: int, recipe: Compose) -> Probe:
-    """Read one item, and say what it looks like after a recipe."""
-    read = source.read(number)
+    """Read one item, of an ordinary file its header alone, and say what it looks like after a recipe."""
+    (begun,) = source.read_ordinary([number])
+    read = source.read(number) if begun is None else begun[1]
     mask = None if read.mask is None else read.mask.spec
     return probe_sample(read.item.name, read.image.spec, mask, recipe)
 
