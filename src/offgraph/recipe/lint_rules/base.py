@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from offgraph.core.distributions import Normal
 from offgraph.core.errors import OffgraphError
 from offgraph.core.specs import OpenSpec
 from offgraph.plan.placed import PlacedStep
@@ -16,7 +17,7 @@ from offgraph.steps.structure import StructureStep, open_spec_after
 from offgraph.transforms import RandAugment, TrivialAugment
 from offgraph.transforms import Sequence as StepSequence
 
-__all__ = ["RULES", "LintedRecipe", "LintedStep", "RecipeFinding", "linted_steps", "rule"]
+__all__ = ["RULES", "LintedRecipe", "LintedStep", "RecipeFinding", "likely_ends", "linted_steps", "rule"]
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,15 @@ def _parts(here: PlacedStep, spec: OpenSpec | None) -> Iterator[LintedStep]:
         yield from _parts(part, spec)
         if isinstance(step, StepSequence):
             spec = found.after
+
+
+def likely_ends(setting: Any) -> tuple[float, float]:
+    """Return between which numbers nearly all draws lie: of a normal distribution two standard deviations to each side."""
+    if isinstance(setting, Normal):
+        mean, sd = setting.numbers[:2]
+        return max(setting[0], mean - 2 * sd), min(setting[1], mean + 2 * sd)
+    parts = setting if isinstance(setting, tuple) else (setting,)
+    return float(min(parts)), float(max(parts))
 
 
 Rule = Callable[[LintedRecipe], Iterator[RecipeFinding]]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from offgraph.recipe.lint_rules.base import LintedRecipe, RecipeFinding, rule
+from offgraph.core.distributions import Distribution
+from offgraph.recipe.lint_rules.base import LintedRecipe, RecipeFinding, likely_ends, rule
 from offgraph.transforms import Brightness, GaussianNoise, MotionBlur, Speckle
 from offgraph.transforms.geometric.rotate import angle_hints
 
@@ -23,17 +24,17 @@ def radians(recipe: LintedRecipe) -> Iterator[RecipeFinding]:
     for here in recipe.steps:
         for name in _ANGLES:
             angle: Any = getattr(here.step, name, None)
-            if not _is_numbers(angle) or not angle_hints(name, angle):
+            if not _is_numbers(angle) or not angle_hints(name, likely_ends(angle)):
                 continue
             if isinstance(here.step, MotionBlur) and _largest(angle) < 1:
                 continue  # a direction, and no small turn
+            said = f"{name}={angle} is in degrees, hardly different from 0"
+            if isinstance(angle, Distribution):
+                yield here.finding(name, said, "if it is in radians, multiply its numbers by 57.3")
+                continue
             degrees = _each(angle, lambda value: round(math.degrees(value), 6))
-            yield here.finding(
-                name,
-                f"{name}={angle} is in degrees, hardly different from 0",
-                f"if it is in radians, write {name}={_text(degrees)}",
-                instead=replace(here.step, **{name: degrees}),
-            )
+            mend = f"if it is in radians, write {name}={_text(degrees)}"
+            yield here.finding(name, said, mend, instead=replace(here.step, **{name: degrees}))
 
 
 @rule("levels", "grey levels where a step takes shares of the range")
@@ -45,13 +46,16 @@ def levels(recipe: LintedRecipe) -> Iterator[RecipeFinding]:
             if not _is_numbers(value) or _largest(value) <= 1:
                 continue
             white = 65535 if here.before is not None and here.before.dtype == "uint16" else 255
-            shares = _each(value, lambda number: round(number / white, 6))  # noqa: B023  # called at once
-            yield here.finding(
-                name,
-                f"{name}={_text(value)} is a share of the range: 1 is from black to white",
-                f"divide grey levels by {white}: {name}={_text(shares)}",
-                instead=replace(here.step, **{name: shares}),
+            said, mend = (
+                f"{name}={value} is a share of the range: 1 is all of it",
+                f"divide grey levels by {white}",
             )
+            if isinstance(value, Distribution):
+                yield here.finding(name, said, mend)
+                continue
+            shares = _each(value, lambda number: round(number / white, 6))  # noqa: B023  # called at once
+            mend += f": {name}={_text(shares)}"
+            yield here.finding(name, said, mend, instead=replace(here.step, **{name: shares}))
 
 
 @rule("hint", "what steps themselves say about their parameters")
@@ -61,7 +65,7 @@ def hints(recipe: LintedRecipe) -> Iterator[RecipeFinding]:
         for text in here.step.hints():
             named = re.match(r"(\w+)=", text)
             field = named[1] if named and hasattr(here.step, named[1]) else ""
-            if field in _ANGLES:
+            if field in _ANGLES and "radians" in text:
                 continue
             said, _, mend = text.rpartition("; ")
             if not said:
@@ -75,7 +79,7 @@ def _is_numbers(value: Any) -> bool:
 
 
 def _largest(value: Any) -> float:
-    return max(map(abs, value)) if isinstance(value, tuple) else abs(value)
+    return max(map(abs, likely_ends(value)))
 
 
 def _each(value: Any, function: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from offgraph.recipe.lint_rules.base import LintedRecipe, LintedStep, RecipeFinding, rule
+from offgraph.recipe.lint_rules.base import LintedRecipe, LintedStep, RecipeFinding, likely_ends, rule
 from offgraph.steps.parameters import PerAxis
 from offgraph.transforms import (
     Affine,
@@ -99,7 +99,7 @@ def _lowest(setting: Any) -> float:
     """Return the smallest number that may be drawn, on any axis."""
     if isinstance(setting, PerAxis):
         return min(map(_lowest, setting.values()))
-    return float(min(setting)) if isinstance(setting, tuple) else float(setting)
+    return likely_ends(setting)[0]
 
 
 def _crop(size: Any, have: tuple[int | None, ...]) -> tuple[int | None, ...]:
