@@ -8,6 +8,7 @@ sys.path.insert(0, str(HERE))
 
 import conformance  # noqa: E402
 import gallery  # noqa: E402
+import migration_tables  # noqa: E402
 import speed  # noqa: E402
 
 import references  # noqa: E402
@@ -27,5 +28,6 @@ myst_heading_anchors = 3
 steps.write(HERE / "generated" / "steps.md")
 references.write(HERE / "generated" / "references.md")
 gallery.write(HERE / "generated" / "gallery.md")
+migration_tables.write(HERE / "generated" / "migration.md")
 conformance.write(HERE / "generated" / "conformance.md")
 speed.write(HERE / "generated" / "speed.md")

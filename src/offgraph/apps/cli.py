@@ -1,7 +1,7 @@
 """The command line: every command is a few lines over public names.
 
 Exit status: 0 done, 1 an error (one line on standard error), 2 wrong usage, 3 done but with files set aside, or traps
-found by ``audit``, under ``--strict``, 70 a bug in the program.
+found by ``audit`` or steps without an equal by ``convert``, under ``--strict``, 70 a bug in the program.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import typer.core
 
 from offgraph.apps.audit_command import audit
 from offgraph.apps.bench_command import bench
+from offgraph.apps.convert_command import convert
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
 from offgraph.core.choices import ArrayEncoding, Color, Compression, NonFinite, OnError, Outputs, Store
 
@@ -394,6 +395,7 @@ def _lint(path: Path, *, as_json: bool, strict: bool) -> None:
 
 app.command("audit")(audit)
 app.command("bench")(opens_source(bench))
+app.command("convert")(convert)
 
 
 @app.command()

@@ -55,7 +55,7 @@ def from_keras(given: Any = None, /, **arguments: Any) -> Migration:
     Keras ImageDataGenerator: 3 steps: 2 the same, 1 within 1 grey level
     >>> layers = [{"class_name": "Resizing", "config": {"height": 64, "width": 64}}, {"class_name": "RandomFlip", "config": {}}]
     >>> og.from_keras(layers).recipe
-    Compose([Resize(size=(64, 64), antialias=False), Augment(Flip(p=0.5), Flip('Y', p=0.5))])
+    Compose([Resize(size=(64, 64), antialias=False), Augment(Flip(p=0.5), Flip(axis='Y', p=0.5))])
     """
     if given is None:
         return from_generator(arguments)

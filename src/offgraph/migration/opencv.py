@@ -91,5 +91,9 @@ def kernel(a: Arguments, name: str = "interpolation", default: Any = 1) -> dict[
     if found == "lanczos4":
         a.tell("OpenCV's Lanczos kernel has 8 taps, ours 6", "close", 6)
         return {"kernel": "lanczos3", "antialias": False}
-    a.tell("OpenCV rounds its weights to 11 bits", "close", 1)
+    a.tell(
+        "OpenCV rounds its weights to 11 bits, and does not average where it shrinks: leave antialias=False out if you may",
+        "close",
+        1,
+    )
     return {"kernel": "triangle", "antialias": False}
