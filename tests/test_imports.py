@@ -40,6 +40,7 @@ PACKAGES = (
     "frameworks",
     "dataset",
     "loading",
+    "generators",
     "views",
     "inference",
     "inspection",

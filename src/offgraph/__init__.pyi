@@ -93,6 +93,7 @@ from offgraph.core.distributions import (
     Normal as Normal,
     Uniform as Uniform,
 )
+from offgraph.generators.image_data_generator import ImageDataGenerator as ImageDataGenerator
 from offgraph.core.random import Draw as Draw, Key as Key
 from offgraph.recipe.files import STEPS as STEPS
 from offgraph.pipeline.scaled_decoding import DecodingError as DecodingError

@@ -66,7 +66,11 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-NEEDED = {"datasets.md": ("pyarrow", "tensorflow"), "feeding.md": ("tensorflow", "jax", "grain")}
+NEEDED = {
+    "datasets.md": ("pyarrow", "tensorflow"),
+    "feeding.md": ("tensorflow", "jax", "grain"),
+    "image-data-generator.md": ("keras",),
+}
 """Optional libraries that a page shows."""
 
 
@@ -89,6 +93,7 @@ def test_blocks_that_need_another_library_run(page, library, workplace):
 
 ON_PURPOSE = {
     ("scripts.md", "antialias"),
+    ("image-data-generator.md", "antialias"),
     ("recipes.md", "value-range"),
     ("from-albumentations.md", "antialias"),
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offgraph.loading.batch import Batch
     from offgraph.loading.loader import Loader
 
-__all__ = ["py_dataset"]
+__all__ = ["Ahead", "py_dataset", "pydataset_class"]
 
 
 def py_dataset(
@@ -114,7 +114,7 @@ def _kind() -> type[Any]:
             super().__init__(**options)
             self.epoch = epoch
             self._in_epoch = False
-            self._ahead = _Ahead(loader, self.workers <= 1 and not self.use_multiprocessing)
+            self._ahead = Ahead(loader, self.workers <= 1 and not self.use_multiprocessing)
             self._loader, self._given = loader, (inputs, outputs, options)
             self._elements = Elements(loader, inputs, outputs)
             ragged = [name for name in self._elements.names if self._elements.parts[name].ragged]
@@ -157,7 +157,17 @@ def _kind() -> type[Any]:
     return LoaderDataset
 
 
-class _Ahead:
+@functools.cache
+def pydataset_class() -> type[Any]:
+    """Return Keras' ``PyDataset``, or ``object`` where Keras is not installed."""
+    try:
+        from keras.utils import PyDataset
+    except ImportError:
+        return object
+    return PyDataset
+
+
+class Ahead:
     """A pass that makes batches ahead, for as long as those of an epoch are asked for in their order.
 
     Parameters

@@ -85,6 +85,6 @@ def gone(name: str) -> tuple[str, str] | None:
     if name == "keras.preprocessing.image.ImageDataGenerator":
         return (
             "ImageDataGenerator is deprecated, and no longer among the names of Keras 3",
-            "og.Loader(source, og.Compose([og.Resize((224, 224)), og.Augment(…)])).tensorflow()",
+            "og.ImageDataGenerator(…)  # the same arguments; or og.from_keras(…).recipe with og.Loader",
         )
     return None
