@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +19,7 @@ PILLOW = {
     "triangle": Image.Resampling.BILINEAR,
     "cubic": Image.Resampling.BICUBIC,
     "lanczos3": Image.Resampling.LANCZOS,
+    "nearest": Image.Resampling.NEAREST,
 }
 
 
@@ -35,7 +38,7 @@ def test_bytes_of_the_definition(data, image, kernel, antialias):
         assert_equal_arrays(resize(image, size, **options), resize_reference(image, size, **options))
 
 
-@pytest.mark.parametrize("kernel", sorted(KERNELS))
+@pytest.mark.parametrize("kernel", sorted(PILLOW))
 @pytest.mark.parametrize("size", [(40, 30), (7, 91), (120, 200), (1, 1), (61, 83)])
 def test_pillow_within_float32(kernel, size):
     image = values((61, 83), "f4", 1)
@@ -48,11 +51,54 @@ def test_pillow_within_float32(kernel, size):
 @pytest.mark.parametrize("planes", [1, 2, 3, 4])
 def test_images_on_every_level_and_any_threads(simd_level, planes):
     image = values((150, 201, planes), "u1", planes)
-    for size in ((64, 64), (200, 300)):
-        expected = resize_reference(image, size, axes=(0, 1))
+    for size, kernel in [
+        ((64, 64), "triangle"),
+        ((200, 300), "triangle"),
+        ((70, 93), "area"),
+        ((64, 64), "lanczos5"),
+        ((200, 300), "lanczos5"),
+        ((200, 300), "cubic75"),
+        ((70, 310), "nearest"),
+    ]:
+        expected = resize_reference(image, size, axes=(0, 1), kernel=kernel)
         for threads in (1, 2):
             with num_threads(threads):
-                assert_equal_arrays(resize(image, size, axes=(0, 1)), expected)
+                assert_equal_arrays(resize(image, size, axes=(0, 1), kernel=kernel), expected)
+
+
+@examples(100)
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_an_area_is_what_a_pixel_covers(n, length):
+    starts, counts, weights = weight_table(n, length, "area", True)
+    for pixel, (start, count, row) in enumerate(zip(starts, counts, weights, strict=True)):
+        covered = {}
+        for given_pixel in range(n):
+            low, high = Fraction(pixel * n, length), Fraction((pixel + 1) * n, length)
+            part = min(high, Fraction(given_pixel + 1)) - max(low, Fraction(given_pixel))
+            if part > 0:
+                covered[given_pixel] = part * Fraction(length, n)
+        assert sum(covered.values()) == 1
+        assert list(covered) == list(range(start, start + count))
+        assert row[:count].tolist() == [float(part) for part in covered.values()]
+
+
+@pytest.mark.parametrize(
+    ("method", "kernel", "size"),
+    [
+        (method, kernel, size)
+        for method, kernel in [("area", "area"), ("lanczos5", "lanczos5"), ("bicubic", "cubic")]
+        for size in [(40, 30), (61, 83), (20, 27), (90, 91)]
+        if method != "area" or size != (90, 91)  # TensorFlow's area repeats pixels where an image grows
+    ],
+)
+def test_tensorflow_within_float32(method, kernel, size):
+    tensorflow = pytest.importorskip(
+        "tensorflow", reason="needs TensorFlow: pip install 'offgraph[tensorflow]'"
+    )
+    image = values((61, 83, 3), "f4", 1)
+    theirs = tensorflow.image.resize(image, size, method=method, antialias=True).numpy()
+    ours = resize(image, size, axes=(0, 1), kernel=kernel)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-5 * np.abs(image).max())
 
 
 @examples(100)
@@ -67,7 +113,7 @@ def test_tables_stay_inside_and_sum_to_one(n, length, kernel, antialias):
 
 def test_the_same_size_is_a_copy_even_of_what_is_no_number():
     image = values((9, 8), "f8", 1, "special")
-    for kernel in ("box", "triangle"):
+    for kernel in ("box", "triangle", "area", "nearest"):
         assert_equal_arrays(resize(image, (9, 8), axes=(0, 1), kernel=kernel), image)
 
 
@@ -77,7 +123,7 @@ def test_the_same_size_is_a_copy_even_of_what_is_no_number():
         ((0, 3), (0, 1), "box", "cannot resize axis 0 from 4 to 0"),
         ((3,), (0, 1), "box", "must name each spatial axis once"),
         ((3, 3), (1, 1), "box", "must name each spatial axis once"),
-        ((3, 3), (0, 1), "gauss", "'box', 'triangle', 'cubic', 'lanczos3'"),
+        ((3, 3), (0, 1), "gauss", "'box', 'triangle', 'cubic', 'lanczos3', 'nearest'"),
     ],
 )
 def test_wrong_arguments_are_named(size, axes, kernel, message):

@@ -189,6 +189,22 @@ compare(
 )
 compare(
     OPENCV,
+    "resize(image, (91, 67), INTER_AREA)",
+    lambda: og.Resize((67, 91), kernel="area"),
+    lambda i: cv2.resize(i, (91, 67), interpolation=cv2.INTER_AREA),
+)
+for kernel, flag in [("cubic75", "INTER_CUBIC"), ("lanczos4", "INTER_LANCZOS4")]:
+    compare(
+        OPENCV,
+        f"resize(image, (400, 300), {flag})",
+        lambda kernel=kernel: og.Resize((300, 400), kernel=kernel, antialias=False),
+        lambda i, flag=flag: cv2.resize(i, (400, 300), interpolation=getattr(cv2, flag)),
+        bound=1,
+        inside=8,
+        why=f"{FIXED}; at the border it repeats pixels",
+    )
+compare(
+    OPENCV,
     "warpAffine(image, matrix, INTER_LINEAR)",
     lambda: og.Affine(matrix=((1.1, 0.05, -8), (0.1, 0.9, 3)), anchor="origin", mode="grid-constant"),
     lambda i: _warp(i, 1),

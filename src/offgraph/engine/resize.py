@@ -1,23 +1,28 @@
 """Antialiased resizing: a weight for every input pixel that an output pixel covers.
 
 The scheme is Pillow's: half-pixel centres, a kernel as wide as the shrink factor, cut off at the edges of the image
-and normalised. All sums are float64, one spatial axis after the other in the order given, from the lowest pixel to
+and normalised. "area" weighs each input pixel by the part of it that an output pixel covers, and "nearest" takes one;
+both are decided in integers. All sums are float64, one spatial axis after the other in the order given, from the lowest pixel to
 the highest; the result is rounded once, by the rule of the interpolating functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Literal
 
 import numpy as np
 
 from offgraph.engine.calls import call_native, native_input, parts
 from offgraph.engine.native import core
+from offgraph.engine.nearest import on_half_pixels
 from offgraph.engine.resample import arranged
 
-__all__ = ["KERNELS", "resize", "resize_reference", "weight_table"]
+__all__ = ["KERNELS", "Kernel", "resize", "resize_reference", "weight_table"]
+
+Kernel = Literal["box", "triangle", "cubic", "lanczos3", "nearest", "area", "cubic75", "lanczos4", "lanczos5"]
+"""Shape of the weights of a resize."""
 
 
 def _box(x: np.ndarray) -> np.ndarray:
@@ -28,23 +33,28 @@ def _triangle(x: np.ndarray) -> np.ndarray:
     return np.maximum(1 - np.abs(x), 0)
 
 
-def _cubic(x: np.ndarray) -> np.ndarray:
-    """Keys' cubic convolution with a = -0.5."""
-    a, x = -0.5, np.abs(x)
+def _keys(a: float, x: np.ndarray) -> np.ndarray:
+    """Keys' cubic convolution."""
+    x = np.abs(x)
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * a
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
-def _lanczos3(x: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+def _lanczos(lobes: int, x: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(x) < lobes, np.sinc(x) * np.sinc(x / lobes), 0.0)
 
 
 KERNELS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
     "box": (_box, 0.5),
     "triangle": (_triangle, 1.0),
-    "cubic": (_cubic, 2.0),
-    "lanczos3": (_lanczos3, 3.0),
+    "cubic": (partial(_keys, -0.5), 2.0),
+    "lanczos3": (partial(_lanczos, 3), 3.0),
+    "nearest": (_box, 0.5),
+    "area": (_box, 0.5),
+    "cubic75": (partial(_keys, -0.75), 2.0),
+    "lanczos4": (partial(_lanczos, 4), 4.0),
+    "lanczos5": (partial(_lanczos, 5), 5.0),
 }
 """Each kernel by name, with its half width in output pixels."""
 
@@ -90,6 +100,10 @@ def _weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
     weights : ndarray of float64, shape (length, widest)
         Their weights, each row of sum 1 over its `counts` first entries, zero after them.
     """
+    if kernel == "nearest":
+        return _frozen(on_half_pixels(n, length), np.ones(length, np.int64), np.ones((length, 1)))
+    if kernel == "area":
+        return _covered(n, length)
     function, half_width = KERNELS[kernel]
     ratio = n / length
     scale = max(ratio, 1.0) if antialias else 1.0
@@ -113,10 +127,24 @@ def _weight_table(n: int, length: int, kernel: str, antialias: bool) -> _Table:
     chosen = np.minimum(first[:, None] + taps, weights.shape[1] - 1)
     weights = np.where(taps < counts[:, None], np.take_along_axis(weights, chosen, axis=1), 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    table = (starts + first, counts, weights)
+    return _frozen(starts + first, counts, weights)
+
+
+def _covered(n: int, length: int) -> _Table:
+    """The part of each input pixel that an output pixel covers, over all that this covers: exact before one division."""
+    begin, end = (np.arange(length + shift, dtype=np.int64)[shift:] * n for shift in (0, 1))
+    starts = begin // length
+    counts = -(-end // length) - starts
+    pixels = starts[:, None] + np.arange(int(counts.max(initial=1)))
+    parts = np.minimum(end[:, None], (pixels + 1) * length) - np.maximum(begin[:, None], pixels * length)
+    return _frozen(starts, counts, np.maximum(parts, 0) / n)
+
+
+def _frozen(*table: np.ndarray) -> _Table:
     for array in table:
         array.flags.writeable = False
-    return table
+    starts, counts, weights = table
+    return starts, counts, weights
 
 
 _kept_table = lru_cache(maxsize=256)(_weight_table)
@@ -226,7 +254,7 @@ def resize(
         Length of each spatial axis of the result, at least 1.
     axes : sequence of int
         The spatial axes, counted from 0, in the order in which they are summed. All others are carried along.
-    kernel : {"triangle", "box", "cubic", "lanczos3"}, optional
+    kernel : {"triangle", "box", "cubic", "lanczos3", "nearest", "area", "cubic75", "lanczos4", "lanczos5"}, optional
         Shape of the weights.
     antialias : bool, optional
         Whether the kernel is as wide as an output pixel where that is wider than an input pixel.

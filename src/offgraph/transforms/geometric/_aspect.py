@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.resize import resize_reference
+from offgraph.engine.resize import Kernel, resize_reference
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.resampling import Resampling
 from offgraph.steps import ops
@@ -21,8 +21,6 @@ from offgraph.steps.kinds import GeometricStep
 from offgraph.transforms.geometric.resize import Resize
 
 __all__ = ["AspectStep", "KernelStep", "resize_to", "scaled_sides"]
-
-Kernel = Literal["box", "triangle", "cubic", "lanczos3"]
 
 
 @functools.lru_cache(maxsize=256)
@@ -43,7 +41,8 @@ class KernelStep(GeometricStep):
     Parameters
     ----------
     kernel : str
-        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
+        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5), 'cubic75' (a = -0.75), 'lanczos3', 'lanczos4', 'lanczos5', 'area'
+        (the mean of what a pixel covers) or 'nearest'; the last two are the same with and without `antialias`.
     antialias : bool
         Widen the kernel when shrinking. Without it pixels are skipped, and fine patterns alias into false coarse ones.
     """

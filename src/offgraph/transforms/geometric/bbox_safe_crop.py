@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.resize import Kernel
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import Share, Size
 from offgraph.transforms.geometric._resized_window import ResizedWindowStep, resize_step
@@ -42,7 +43,8 @@ class BBoxSafeCrop(ResizedWindowStep):
         By how much of its lengths the rectangle around the boxes is made smaller, evenly on both sides, 0 to 1: boxes
         at its edge may then be cut.
     kernel : str
-        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
+        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5), 'cubic75' (a = -0.75), 'lanczos3', 'lanczos4', 'lanczos5', 'area'
+        (the mean of what a pixel covers) or 'nearest'; the last two are the same with and without `antialias`.
     antialias : bool
         Widen the kernel when shrinking.
 
@@ -62,7 +64,7 @@ class BBoxSafeCrop(ResizedWindowStep):
 
     size: Size | None = None
     erosion: Share = 0.0
-    kernel: Literal["box", "triangle", "cubic", "lanczos3"] = "triangle"
+    kernel: Kernel = "triangle"
     antialias: bool = True
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:

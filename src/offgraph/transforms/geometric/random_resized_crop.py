@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 from offgraph.core.distributions import Distribution, drawn_log_uniform
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.resize import Kernel
 from offgraph.steps.compiled import CompiledStep, compiled_resize
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PositiveRange, Size
@@ -43,7 +44,8 @@ class RandomResizedCrop(ResizedWindowStep):
     ratio : float or (low, high)
         Aspect ratio of the window, width divided by height, before it is resized.
     kernel : str
-        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
+        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5), 'cubic75' (a = -0.75), 'lanczos3', 'lanczos4', 'lanczos5', 'area'
+        (the mean of what a pixel covers) or 'nearest'; the last two are the same with and without `antialias`.
     antialias : bool
         Widen the kernel when shrinking. Without it pixels are skipped, and fine patterns alias into false coarse ones.
 
@@ -62,7 +64,7 @@ class RandomResizedCrop(ResizedWindowStep):
     size: Size
     scale: PositiveRange = (0.08, 1.0)
     ratio: PositiveRange = (3 / 4, 4 / 3)
-    kernel: Literal["box", "triangle", "cubic", "lanczos3"] = "triangle"
+    kernel: Kernel = "triangle"
     antialias: bool = True
 
     def __post_init__(self) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec, scaled
-from offgraph.engine.resize import resize_reference
+from offgraph.engine.resize import Kernel, resize_reference
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.resampling import Resampling
 from offgraph.steps import ops
@@ -42,7 +42,8 @@ class Resize(GeometricStep):
         Factor on every spatial axis, above 0; the size is rounded to whole pixels, at least 1. ``{"Z": 2, "YX": 0.5}``
         gives each axis of a volume its own factor; axes that are not named keep their length.
     kernel : str
-        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5) or 'lanczos3'.
+        'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5), 'cubic75' (a = -0.75), 'lanczos3', 'lanczos4', 'lanczos5', 'area'
+        (the mean of what a pixel covers) or 'nearest'; the last two are the same with and without `antialias`.
     antialias : bool
         Widen the kernel when shrinking. Without it pixels are skipped, and fine patterns alias into false coarse ones.
 
@@ -59,7 +60,7 @@ class Resize(GeometricStep):
 
     size: Size | None = None
     scale: PositiveAxisRange | None = None
-    kernel: Literal["box", "triangle", "cubic", "lanczos3"] = "triangle"
+    kernel: Kernel = "triangle"
     antialias: bool = True
 
     def __post_init__(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from offgraph.core.specs import SpecT, scaled
-from offgraph.engine.resize import resize
+from offgraph.engine.resize import Kernel, resize
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import NoiseStep
 from offgraph.steps.parameters import ShareRange
@@ -39,7 +39,7 @@ class Downscale(NoiseStep):
     """
 
     scale: ShareRange = 0.5
-    kernel: Literal["box", "triangle", "cubic", "lanczos3"] = "box"
+    kernel: Kernel = "box"
 
     def __post_init__(self) -> None:
         if np.min(self.scale) <= 0:
