@@ -233,3 +233,10 @@ compare(
     _of(lambda: A.ToFloat(255, p=1)),
     images=BYTES,
 )
+compare(
+    ALBUMENTATIONS,
+    "ImageCompression(60) of a grey image",
+    lambda: og.JpegCompression(60),
+    _of(lambda: A.ImageCompression("jpeg", (60, 60), p=1)),
+    images=("grey",),
+)

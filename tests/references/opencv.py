@@ -243,3 +243,12 @@ compare(
     lambda i: cv2.connectedComponents(i, connectivity=4)[1],
     images=("objects",),
 )
+compare(
+    OPENCV,
+    "imencode('.jpg', image, quality 60), imdecode",
+    lambda: og.JpegCompression(60),
+    lambda i: cv2.imdecode(cv2.imencode(".jpg", i[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 60])[1], 1)[
+        ..., ::-1
+    ],
+    images=BYTES,
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -22,7 +22,8 @@ _LONGEST = 65500
 class JpegCompression(NoiseStep):
     """Write the image as JPEG into memory and read it again: blocks, ringing, washed-out colours; the dtype stays.
 
-    A noise step, for uint8 of one or three channels. Exactness: the bytes of libjpeg-turbo, as the installed simplejpeg has it.
+    A noise step, for uint8 of one or three channels. Exactness: the bytes of libjpeg-turbo with the accurate
+    transform (`JDCT_ISLOW`), which Pillow's files have too.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ class JpegCompression(NoiseStep):
     True
     """
 
+    version: ClassVar[int] = 2
+    """2: encoded with libjpeg's accurate transform instead of the fast one."""
     dimensions = (2,)
 
     quality: Annotated[int | tuple[int, int], CountRange(1, 100)]
@@ -61,9 +64,11 @@ class JpegCompression(NoiseStep):
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Encode and decode."""
         import simplejpeg
+        from imagecodecs import (
+            jpeg8_encode,
+        )  # with the accurate transform, which simplejpeg has above 95 only
 
-        colours, sampling = ("GRAY", "Gray") if image.shape[-1] == 1 else ("RGB", self.subsampling)
-        data = simplejpeg.encode_jpeg(
-            np.ascontiguousarray(image), params["quality"], colours, sampling, fastdct=False
-        )
-        return simplejpeg.decode_jpeg(data, colours, fastdct=False, fastupsample=False)
+        grey = image.shape[-1] == 1
+        pixels = np.ascontiguousarray(image[..., 0] if grey else image)
+        data = jpeg8_encode(pixels, params["quality"], subsampling=None if grey else self.subsampling)
+        return simplejpeg.decode_jpeg(data, "GRAY" if grey else "RGB", fastdct=False, fastupsample=False)
