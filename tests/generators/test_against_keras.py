@@ -278,7 +278,8 @@ def test_the_function_of_a_model_is_a_step_and_another_is_called():
     images = RNG.integers(0, 255, (4, 8, 8, 3), np.uint8)
     for function in (mobilenet_v2.preprocess_input, vgg16.preprocess_input, darker):
         ours = og.ImageDataGenerator(preprocessing_function=function).flow(images, shuffle=False)
-        np.testing.assert_allclose(ours[0], function(images.astype(np.float32)), atol=1e-4)
+        expected: Any = function(images.astype(np.float32))
+        np.testing.assert_allclose(ours[0], expected, atol=1e-4)
         assert (ours.work.standardize is None) is (function is not darker)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,25 @@ def test_batches_belong_to_the_caller(photos):
     flow[0][0][...] = 7
     next(flow)[0][...] = 9
     assert np.array_equal(flow[0][0], kept)
+
+
+@pytest.mark.parametrize("of", ["files", "arrays"])
+def test_an_iterator_goes_to_another_process(photos, of):
+    generator = og.ImageDataGenerator(**DRAWS)
+    flow: Any = (
+        generator.flow_from_directory(photos, (24, 20), seed=2)
+        if of == "files"
+        else generator.flow(images(), seed=2)
+    )
+    next(flow)
+    other = pickle.loads(pickle.dumps(flow))
+    mine, theirs = flow[0], other[0]
+    assert all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True)) and other.epoch == flow.epoch
+
+
+def test_from_keras_takes_it_as_well():
+    recipe = og.from_keras(og.ImageDataGenerator(rotation_range=5, rescale=0.5)).recipe
+    assert "rotate=(-5" in str(recipe) and "Rescale" in str(recipe)
 
 
 # ---- arrays

@@ -159,8 +159,34 @@ def test_several_outputs_of_a_table(data):
     pooled = keras.layers.GlobalAveragePooling2D()(given)
     model = keras.Model(given, [keras.layers.Dense(1)(pooled), keras.layers.Dense(1)(pooled)])
     model.compile("adam", ["mse", "mse"])
-    batches = ((x, tuple(y)) for x, y in train)
-    assert np.isfinite(model.fit(batches, steps_per_epoch=6, verbose=0).history["loss"]).all()
+    assert np.isfinite(model.fit(train, epochs=2, verbose=0).history["loss"]).all()
+
+
+def test_several_inputs_of_arrays():
+    rng = np.random.default_rng(2)
+    x, more, y = (
+        rng.integers(0, 255, (12, *SIZE, 3), np.uint8),
+        rng.normal(size=(12, 4)),
+        rng.normal(size=(12, 1)),
+    )
+    image, numbers = keras.Input((*SIZE, 3)), keras.Input((4,))
+    joined = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(image), numbers])
+    model = keras.Model([image, numbers], keras.layers.Dense(1)(joined))
+    model.compile("adam", "mse")
+    datagen = og.ImageDataGenerator(rotation_range=20, rescale=1 / 255)
+    assert np.isfinite(model.fit(datagen.flow((x, more), y, batch_size=5), verbose=0).history["loss"]).all()
+    assert model.predict(datagen.flow((x, more), batch_size=5, shuffle=False), verbose=0).shape == (12, 1)
+
+
+def test_the_settings_of_keras_are_the_defaults(monkeypatch):
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    monkeypatch.setattr(keras.config, "floatx", lambda: "float64")
+    generator = og.ImageDataGenerator()
+    assert (generator.data_format, generator.dtype, generator.channel_axis) == (
+        "channels_first",
+        "float64",
+        1,
+    )
 
 
 def test_an_autoencoder_learns_its_input(data):

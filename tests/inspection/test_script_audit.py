@@ -240,6 +240,22 @@ def test_one_line_at_a_time(line, traps):
     assert kinds(HEAD + line) == traps
 
 
+LOAD = "from keras.utils import img_to_array, load_img\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "traps"),
+    [
+        ("target = img_to_array(load_img(target_paths[i], target_size=(8, 8)))\n", []),
+        ("def path_to_target(path):\n    return load_img(path, target_size=(8, 8))\n", []),
+        ("x = load_img(label_path, target_size=(8, 8), interpolation='bilinear')\n", ["mask-interpolated"]),
+        ("x = load_img('photo.png', target_size=(8, 8))\n", ["aliasing"]),
+    ],
+)
+def test_files_of_labels_are_known_by_the_names_around_them(text, traps):
+    assert kinds(LOAD + text) == traps
+
+
 def test_the_drop_in_has_the_same_traps():
     text = "from offgraph import ndimage as ndi\nimport offgraph as og\nimage = og.imread('a.png', color='rgb')\n"
     assert kinds(text + "ndi.median_filter(image, 3)") == ["channels-filtered"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from offgraph.loading.batch import Batch
     from offgraph.loading.loader import Loader
 
-__all__ = ["Ahead", "py_dataset", "pydataset_class"]
+__all__ = ["Ahead", "keras_setting", "py_dataset", "pydataset_class"]
 
 
 def py_dataset(
@@ -165,6 +166,12 @@ def pydataset_class() -> type[Any]:
     except ImportError:
         return object
     return PyDataset
+
+
+def keras_setting(name: str, otherwise: str) -> str:
+    """Return what `keras.config` says, such as ``"floatx"``; a value of one's own where Keras is not loaded."""
+    keras = sys.modules.get("keras")
+    return otherwise if keras is None else str(getattr(keras.config, name)())
 
 
 class Ahead:

@@ -11,6 +11,7 @@ import numpy as np
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.errors import ArgumentError
+from offgraph.frameworks.pydataset import keras_setting
 from offgraph.generators.iterators import ArrayFlow, DataFrameFlow, DirectoryFlow, made
 from offgraph.generators.saving import SaveTo
 from offgraph.generators.statistics import check_values, learnt_of, standardized
@@ -70,13 +71,13 @@ class ImageDataGenerator:
         Called with each image, float of three axes, before `rescale`. The `preprocess_input` of a model of
         `keras.applications` becomes a step of the recipe where there is one.
     data_format : {"channels_last", "channels_first"}, optional
-        Where channels stand; last by default.
+        Where channels stand; by default as Keras is set, else last.
     validation_split : float
         Share of the images that ``subset="validation"`` takes, from 0 to 1: the first of each class.
     interpolation_order : int
         Of the spline that images are read by, 0 to 5. Masks that go through a generator of their own want 0.
     dtype : str
-        Of the batches, ``"float32"`` by default.
+        Of the batches; by default as Keras is set, else ``"float32"``.
 
     Raises
     ------
@@ -137,8 +138,8 @@ class ImageDataGenerator:
         self.validation_split = validation_split
         if not 0 <= validation_split < 1:
             raise ArgumentError(f"validation_split={validation_split!r:.80}: give a share from 0 to below 1")
-        self.dtype = np.dtype("float32" if dtype is None else dtype).name
-        self.data_format = "channels_last" if data_format is None else data_format
+        self.dtype = np.dtype(keras_setting("floatx", "float32") if dtype is None else dtype).name
+        self.data_format: Any = data_format or keras_setting("image_data_format", "channels_last")
         axes = {"channels_last": (3, 1, 2), "channels_first": (1, 2, 3)}
         if self.data_format not in axes:
             raise ArgumentError(
@@ -221,7 +222,8 @@ class ImageDataGenerator:
         Returns
         -------
         iterator
-            A ``keras.utils.PyDataset`` whose batches are ``x``, ``(x, y)`` or ``(x, y, weights)``; ``next`` never ends.
+            A ``keras.utils.PyDataset`` whose batches are ``x``, ``(x, y)`` or ``(x, y, weights)``; ``next`` never ends. With
+            further arrays x is a tuple.
 
         Raises
         ------
@@ -337,7 +339,7 @@ class ImageDataGenerator:
         weight_col : str, optional
             Column of a weight per image.
         class_mode : {"categorical", "binary", "sparse", "input", "multi_output", "raw", None}
-            Classes by name (a list of names in a cell is several), the images, a list of arrays, numbers as they are,
+            Classes by name (a list of names in a cell is several), the images, a tuple of arrays, numbers as they are,
             or nothing.
         validate_filenames : bool
             Leave out rows whose file is not there, with a warning.

@@ -49,6 +49,13 @@ def made(kind: type[FlowType], *args: Any, **options: Any) -> FlowType:
     return _class_of(kind)(*args, **options)
 
 
+def _restored(kind: type[Any], state: dict[str, Any]) -> Any:
+    made = _class_of(kind)
+    flow: Any = object.__new__(made)
+    vars(flow).update(state, lock=threading.Lock())
+    return flow
+
+
 class Flow:
     """Batches of images that a generator draws, for ever, or by their numbers in an epoch.
 
@@ -95,6 +102,11 @@ class Flow:
         self._save, self._threads, self._on_error = save, threads, on_error
         self._given = False
         self._prepared: tuple[tuple[int, ...], Work, Loader, Ahead] | None = None
+
+    def __reduce__(self) -> Any:
+        kind = next(each for each in type(self).__mro__[1:] if issubclass(each, Flow))
+        state = {name: value for name, value in vars(self).items() if name != "lock"} | {"_prepared": None}
+        return _restored, (kind, state)
 
     # what a kind of iterator says
 
@@ -319,7 +331,7 @@ class FileFlow(Flow):
             case "categorical":
                 return self._one_hot(numbers)
             case "multi_output":
-                return [target[numbers] for target in self.labels]
+                return tuple(target[numbers] for target in self.labels)
             case "raw":
                 return self.labels[numbers]
             case _:
@@ -448,9 +460,11 @@ class ArrayFlow(Flow):
 
     def _element(self, images: np.ndarray, batch: Batch) -> Any:
         numbers = batch.index
-        given: Any = [images, *(each[numbers] for each in self.x_misc)] if self.x_misc else images
+        given: Any = images
+        if self.x_misc:  # tuples: `fit` of Keras 3 takes no lists
+            given = (images, *(each[numbers] for each in self.x_misc))
         if self.y is None:
-            return given
+            return (given,) if self.x_misc else given
         rest = () if self.sample_weight is None else (self.sample_weight[numbers],)
         return (given, self.y[numbers], *rest)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from offgraph.inspection.scripts.calls import Arguments, Call, function, method, source_of
@@ -16,10 +17,11 @@ def _ending(path: Value) -> str:
 
 def kind_of_path(call: Call, path: Value) -> Literal["image", "mask"]:
     """Whether a file holds an image or a mask, by the names around it."""
-    text = path.constant if isinstance(path.constant, str) else ""
-    return (
-        "mask" if expected_of(text) == "mask" or call.expected == "mask" or "mask" in path.facts else "image"
-    )
+    texts = [path.constant if isinstance(path.constant, str) else ""]
+    texts += [source_of(node) for node in call.node.args[:1]]
+    named = any(expected_of(text) == "mask" for text in texts)
+    target = re.search(r"(?:^|[^a-z])(target|label)s?(?:[^a-z]|$)", texts[-1].lower())
+    return "mask" if named or target or call.expected == "mask" or "mask" in path.facts else "image"
 
 
 def exif_ignored(call: Call, path: Value, what: str, kind: str, mend: str = "") -> None:

@@ -268,7 +268,8 @@ class _Flow(Expressions):
         try:
             if isinstance(node, ast.Lambda):
                 return self.value(node.body)
-            self.expected = expected_of(node.name) or expected
+            gives_labels = node.name.endswith(("_target", "_targets"))
+            self.expected = expected_of(node.name) or ("mask" if gives_labels else expected)
             self.block(node.body)
             result = self._returned[0] if self._returned else UNKNOWN
             for each in self._returned[1:]:
