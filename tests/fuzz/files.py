@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from offgraph.core.choices import Decoding
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.files import ReadProgress, header, read_images
-from offgraph.engine.native_plan import native_file_target, run_plans
+from offgraph.engine.files import EncodedImage, ReadProgress, header, read_images
+from offgraph.engine.native_plan import NativeOp, native_file_target, resize_op, run_plans
 from offgraph.formats.base import FormatError
 from offgraph.formats.exif import upright
 from offgraph.formats.jpeg import read_header
@@ -95,10 +96,14 @@ def path_outcome(
         ops.append(op)
         spec = spec.resized(each.output_size)
     output = np.full(spec.shape, 77, np.uint8)
-    (failure,) = run_plans([[native_file_target(file, output, ops, is_rgb=is_rgb)]])
+    decoding: Decoding = draws.choice(("window", "full"))
+    (failure,) = run_plans([[native_file_target(file, output, ops, is_rgb=is_rgb, decoding=decoding)]])
+    scaled = _scaled_outcome(file, spec, ops, is_rgb, draws)
     if image is None:
         return None
     chain = f"orientation {found.orientation}, {maps}"
+    if scaled is not None:
+        return f"decoded whole, and not at a scale: {scaled!r}; {chain}"
     if failure is not None:
         return f"decoded whole, and not in a plan: {failure[2]!r}; {chain}"
     wanted = upright(image if axes == "YXC" else image[..., 0], found.orientation, axes)
@@ -107,3 +112,17 @@ def path_outcome(
     for each in maps:
         wanted = each.take(wanted, (0, 1), "constant", FILL)
     return None if np.array_equal(output, wanted) else f"a plan makes another image; {chain}"
+
+
+def _scaled_outcome(
+    file: EncodedImage, spec: ArraySpec, ops: list[NativeOp], is_rgb: bool, draws: random.Random
+) -> object:
+    """What ends a resize of an image that is decoded at a scale; None where it is made, of whatever values."""
+    size = tuple(max(1, length // draws.choice((2, 4, 8))) for length in spec.size)
+    kernel = draws.choice(("triangle", "cubic", "box"))
+    resize = resize_op(spec.size, size, kernel=kernel, antialias=True)
+    output = np.full(spec.resized(size).shape, 77, np.uint8)
+    (failure,) = run_plans(
+        [[native_file_target(file, output, [*ops, resize], is_rgb=is_rgb, decoding="scaled")]]
+    )
+    return None if failure is None else failure[2]
