@@ -100,6 +100,8 @@ def _layers(given: Any, source: str, depth: int = 0) -> list[Any]:
         )
     elif hasattr(given, "get_config"):
         inner = getattr(given, "layers", None)
+    elif depth:
+        raise RecipeError(f"{source}: expected layers, got {given!r:.60}")
     else:
         raise ArgumentError(
             f"given={given!r:.60}: expected layers of Keras, their configuration, or an ImageDataGenerator"
