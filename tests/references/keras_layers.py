@@ -187,3 +187,14 @@ compare(
     bound=1e-5,
     why=FLOATS,
 )
+KERNELS: Any = (("cubic", "bicubic"), ("lanczos3", "lanczos3"), ("lanczos5", "lanczos5"))
+for kernel, name in KERNELS:
+    compare(
+        KERAS,
+        f"layers.Resizing(100, 150, '{name}', antialias=True)",
+        lambda kernel=kernel: og.Resize((100, 150), kernel=kernel),
+        _layer(lambda name=name: keras.layers.Resizing(100, 150, name, antialias=True)),
+        images=("floats",),
+        bound=1e-5,
+        why=FLOATS,
+    )

@@ -13,6 +13,7 @@ from offgraph.transforms import (
     Affine,
     CenterCrop,
     CropAroundMask,
+    Downscale,
     RandomCrop,
     RandomResizedCrop,
     Resize,
@@ -32,8 +33,15 @@ _MOSTLY_PADDING = 0.5
 def antialias(recipe: LintedRecipe) -> Iterator[RecipeFinding]:
     """`antialias=False` where an image becomes smaller, `Zoom` below 1, and content scaled below a half."""
     for here in recipe.steps:
-        step = here.step
-        if getattr(step, "antialias", True) is False and (text := _shrinks(here)):
+        step, kernel = here.step, getattr(here.step, "kernel", "")
+        if kernel == "nearest" and not isinstance(step, Downscale) and (text := _shrinks(here)):
+            yield here.finding(
+                "kernel",
+                f"kernel='nearest' skips pixels where the image shrinks ({text})",
+                "write kernel='area', which averages over what a pixel covers",
+                instead=replace(step, kernel="area"),
+            )
+        elif getattr(step, "antialias", True) is False and kernel != "area" and (text := _shrinks(here)):
             yield here.finding(
                 "antialias",
                 f"antialias=False skips pixels where the image shrinks ({text})",
