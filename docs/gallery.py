@@ -27,6 +27,9 @@ SIZE = (190, 224)
 PART = (slice(20, 300), slice(70, 400))
 PARTS = {1: (115, 171, 30, 36), 2: (136, 318, 26, 23), 3: (244, 262, 18, 27)}
 """Row, column and half lengths of two eyes and a nose in the photograph."""
+LOGITS = ("ArgMax", "Sigmoid", "Softmax")
+PROBABILITIES = ("SmoothProbabilities", "Threshold")
+"""Result steps by what they take; all others take labels."""
 NAMES = {1: "eye", 2: "eye", 3: "nose"}
 
 
@@ -80,6 +83,12 @@ def probabilities() -> np.ndarray:
     return np.clip(found + 8 * ndimage.gaussian_filter(specks.astype(np.float32), 1.2), 0, 1)
 
 
+def logits(probability: np.ndarray) -> np.ndarray:
+    """What a model that ends without a sigmoid gives."""
+    near = np.clip(probability, 1e-3, 1 - 1e-3)
+    return np.log(near / (1 - near)).astype(np.float32)
+
+
 def example(step: Step) -> Example:
     """Run a step on the scene; steps for results on what a model might give."""
     if step.kind == "result":
@@ -103,14 +112,20 @@ def example(step: Step) -> Example:
 
 def _of_result(step: Step) -> Example:
     given = probabilities()
-    if step.name != "Threshold":
+    if step.name in LOGITS:
+        given = logits(given)
+        if step.name != "Sigmoid":
+            given = np.stack([np.zeros_like(given), given], axis=-1)
+    elif step.name not in PROBABILITIES:
         given = (given > 0.5).astype(np.uint8)
     out = og.Compose([step])(image=given).image
     return Example(step, _result_shown(given), _result_shown(out), "")
 
 
 def _result_shown(array: np.ndarray) -> np.ndarray:
-    """Probabilities as greys; labels in their colours on black."""
+    """Probabilities and logits as greys, of two classes the second; labels in their colours on black."""
+    if array.ndim == 3:
+        array = array[..., 1]
     if array.dtype.kind == "f":
         return draw.to_rgb(array)
     return draw.overlay(np.zeros((*array.shape, 3), np.uint8), array.astype(np.uint8), opacity=1.0)

@@ -109,10 +109,14 @@ EXAMPLES: dict[str, Step] = {
     "SomeOf": og.SomeOf([og.Rotate(20), og.Invert(), og.Posterize(2)], 2),
     "TrivialAugment": og.TrivialAugment(),
     # a model's output
+    "ArgMax": og.ArgMax(),
     "FillHoles": og.FillHoles(),
     "KeepLargest": og.KeepLargest(2),
     "Label": og.Label(),
     "RemoveSmall": og.RemoveSmall(60),
+    "Sigmoid": og.Sigmoid(),
+    "SmoothProbabilities": og.SmoothProbabilities(4),
+    "Softmax": og.Softmax(),
     "Threshold": og.Threshold(0.5),
 }
 """By the step's name; every step of the registry has one."""

@@ -63,10 +63,14 @@ from offgraph.loading.loader import Loader as Loader
 from offgraph.loading.mixing import CutMix as CutMix
 from offgraph.loading.mixing import MixUp as MixUp
 from offgraph.postprocess import (
+    ArgMax as ArgMax,
     FillHoles as FillHoles,
     KeepLargest as KeepLargest,
     Label as Label,
     RemoveSmall as RemoveSmall,
+    Sigmoid as Sigmoid,
+    SmoothProbabilities as SmoothProbabilities,
+    Softmax as Softmax,
     Threshold as Threshold,
 )
 from offgraph.inference.predictor import (

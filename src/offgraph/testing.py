@@ -189,7 +189,7 @@ def _defined(step: Step, image: Image, params: dict[str, Any]) -> np.ndarray:
         out = step.reference(module, np.ascontiguousarray(channels_last), params)
         kept = "C" in step.output_spec(image.spec, params).axes
         return np.moveaxis(out, -1, place) if kept else out[..., 0]
-    if place < 0 or isinstance(step, ResultStep):
+    if place < 0 or (isinstance(step, ResultStep) and not step.per_channel):
         return step.reference(module, image.array, params)
     planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(image.array, place, 0)]
     return np.stack(

@@ -121,7 +121,7 @@ def expected(step: Step, image: Image, params: dict[str, Any]) -> np.ndarray:
     """The step's definition on SciPy, channel by channel."""
     if isinstance(step, og.Threshold) and image.axes == "ZYX":  # its definition takes channels, last
         return step.reference(scipy_ndimage, image.array[..., np.newaxis], params)
-    if isinstance(step, ResultStep):
+    if isinstance(step, ResultStep) and not step.per_channel:
         return step.reference(scipy_ndimage, image.array, params)
     if isinstance(step, StructureStep):
         for part, values in step.parts(params):

@@ -328,8 +328,8 @@ def result_steps(
     for step in steps.steps:
         if not isinstance(step, ResultStep):
             raise OffgraphError(
-                f"postprocess: {step.name} is not a result step; it takes Threshold, FillHoles, RemoveSmall, "
-                "KeepLargest and Label"
+                f"postprocess: {step.name} is not a result step; it takes steps such as Threshold, FillHoles, "
+                "RemoveSmall and Label"
             )
     spatial = taken.axes.replace("C", "")
     channels, axes = ((), spatial) if outputs == 1 else ((outputs,), spatial + "C")

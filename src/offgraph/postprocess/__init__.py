@@ -1,15 +1,23 @@
 """Steps on a model's output, one file each: a new one adds its line here."""
 
+from offgraph.postprocess.arg_max import ArgMax
 from offgraph.postprocess.fill_holes import FillHoles
 from offgraph.postprocess.keep_largest import KeepLargest
 from offgraph.postprocess.label import Label
 from offgraph.postprocess.remove_small import RemoveSmall
+from offgraph.postprocess.sigmoid import Sigmoid
+from offgraph.postprocess.smooth_probabilities import SmoothProbabilities
+from offgraph.postprocess.softmax import Softmax
 from offgraph.postprocess.threshold import Threshold
 
 __all__ = [
+    "ArgMax",
     "FillHoles",
     "KeepLargest",
     "Label",
     "RemoveSmall",
+    "Sigmoid",
+    "SmoothProbabilities",
+    "Softmax",
     "Threshold",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -350,3 +350,5 @@ class ResultStep(Step):
     """A step that refines a model's output: probabilities to a mask, a mask to objects."""
 
     kind = "result"
+    per_channel: ClassVar[bool] = False
+    """Whether `reference` defines one channel, on spatial axes only; else the whole output, channels last."""
