@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import re
 import shlex
 import shutil
@@ -123,6 +124,18 @@ def test_of_the_recipes_that_are_shown_nothing_is_said(name):
     recipe = og.Compose.from_yaml(recipe_files()[name])
     for spec in (None, og.ArraySpec((375, 500, 3), "uint8", "YXC")):
         assert [str(one) for one in recipe.lint(spec)] == []
+
+
+@pytest.mark.parametrize("name", ["coins", "digits", "speed"])
+def test_of_the_recipes_of_the_demo_nothing_is_said(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "demo"))
+    spec = importlib.util.spec_from_file_location(f"demo_{name}", ROOT / "examples" / "demo" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    for image in (None, og.ArraySpec((375, 500, 3), "uint8", "YXC"), og.ArraySpec((303, 384), "uint8", "YX")):
+        assert [str(one) for one in module.RECIPE.lint(image) if one.rule != "refused"] == []
 
 
 @contextmanager

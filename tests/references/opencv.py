@@ -193,7 +193,8 @@ compare(
     lambda: og.Resize((67, 91), kernel="area"),
     lambda i: cv2.resize(i, (91, 67), interpolation=cv2.INTER_AREA),
 )
-for kernel, flag in [("cubic75", "INTER_CUBIC"), ("lanczos4", "INTER_LANCZOS4")]:
+KERNELS: Any = (("cubic75", "INTER_CUBIC"), ("lanczos4", "INTER_LANCZOS4"))
+for kernel, flag in KERNELS:
     compare(
         OPENCV,
         f"resize(image, (400, 300), {flag})",
