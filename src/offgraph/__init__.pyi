@@ -64,9 +64,14 @@ from offgraph.loading.mixing import CutMix as CutMix
 from offgraph.loading.mixing import MixUp as MixUp
 from offgraph.postprocess import (
     ArgMax as ArgMax,
+    ClearBorder as ClearBorder,
+    Close as Close,
+    Dilate as Dilate,
+    Erode as Erode,
     FillHoles as FillHoles,
     KeepLargest as KeepLargest,
     Label as Label,
+    Open as Open,
     RemoveSmall as RemoveSmall,
     Sigmoid as Sigmoid,
     SmoothProbabilities as SmoothProbabilities,

@@ -56,9 +56,20 @@ from offgraph.transforms.geometric._window import WindowStep
 
 pytestmark = pytest.mark.filterwarnings("ignore::offgraph.OffgraphWarning")  # hints of single cases
 
+LABELS = (
+    "ClearBorder",
+    "Close",
+    "Dilate",
+    "Erode",
+    "FillHoles",
+    "KeepLargest",
+    "Label",
+    "Open",
+    "RemoveSmall",
+)
 REFUSED = {
-    "takes labels, whole numbers": ("FillHoles", "KeepLargest", "Label", "RemoveSmall"),
-    "takes labels on spatial axes only": ("FillHoles", "KeepLargest", "Label", "RemoveSmall"),
+    "takes labels, whole numbers": LABELS,
+    "takes labels on spatial axes only": LABELS,
     "takes probabilities, floats from 0 to 1": ("Threshold",),
     "takes one probability per pixel": ("Threshold",),
     "takes a model's output, floats": ("ArgMax", "Sigmoid", "SmoothProbabilities", "Softmax"),

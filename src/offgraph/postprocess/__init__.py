@@ -1,9 +1,14 @@
 """Steps on a model's output, one file each: a new one adds its line here."""
 
 from offgraph.postprocess.arg_max import ArgMax
+from offgraph.postprocess.clear_border import ClearBorder
+from offgraph.postprocess.close import Close
+from offgraph.postprocess.dilate import Dilate
+from offgraph.postprocess.erode import Erode
 from offgraph.postprocess.fill_holes import FillHoles
 from offgraph.postprocess.keep_largest import KeepLargest
 from offgraph.postprocess.label import Label
+from offgraph.postprocess.open import Open
 from offgraph.postprocess.remove_small import RemoveSmall
 from offgraph.postprocess.sigmoid import Sigmoid
 from offgraph.postprocess.smooth_probabilities import SmoothProbabilities
@@ -12,9 +17,14 @@ from offgraph.postprocess.threshold import Threshold
 
 __all__ = [
     "ArgMax",
+    "ClearBorder",
+    "Close",
+    "Dilate",
+    "Erode",
     "FillHoles",
     "KeepLargest",
     "Label",
+    "Open",
     "RemoveSmall",
     "Sigmoid",
     "SmoothProbabilities",
