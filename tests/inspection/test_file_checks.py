@@ -120,7 +120,7 @@ def test_the_loader_skips_exactly_what_is_bad(refused, options) -> None:
     imwrite(refused / "fine.png", np.zeros((8, 9), np.uint8))
     bad = {finding.file for finding in doctor(refused, **options).bad}
     source = og.open_source(refused, labels=None, **options)
-    loader = og.Loader(source, [og.Resize((4, 4))], batch_size=1, on_error="skip")
+    loader = og.Loader(source, [og.Resize((4, 4))], batch_size=1, on_error="skip", max_bad=5)
     with contextlib.suppress(og.OffgraphError):
         list(loader)
     assert bad == {name for name, why in loader.skipped.items() if "Resize" not in why}
