@@ -16,6 +16,7 @@ EXAMPLES: dict[str, Step] = {
     "Affine": og.Affine(shear=0.25, rotate=10, scale=0.9, mode="reflect"),
     "BBoxSafeCrop": og.BBoxSafeCrop(),
     "CenterCrop": og.CenterCrop((120, 160)),
+    "Crop": og.Crop((100, 120), (30, 40)),
     "CropAroundMask": og.CropAroundMask((80, 100), labels=3),  # type: ignore[arg-type]  # parsed
     "CropToAspect": og.CropToAspect(1.0),
     "D4": og.D4("hvt"),
@@ -43,9 +44,11 @@ EXAMPLES: dict[str, Step] = {
     "Transpose": og.Transpose(),
     "Zoom": og.Zoom(0.6),
     # filters
+    "Bilateral": og.Bilateral(9, sigma=3, sigma_value=0.15),
     "BackgroundSubtract": og.BackgroundSubtract(12),
     "Defocus": og.Defocus(4),
     "DifferenceOfGaussians": og.DifferenceOfGaussians(2),
+    "Emboss": og.Emboss(0.8, 0.6),
     "GaussianFilter": og.GaussianFilter(3),
     "GradientMagnitude": og.GradientMagnitude(1),
     "Kernel": og.Kernel(SHARPEN),  # type: ignore[arg-type]  # parsed
@@ -70,6 +73,7 @@ EXAMPLES: dict[str, Step] = {
     "Posterize": og.Posterize(2),
     "Rescale": og.Rescale(1 / 255),
     "Solarize": og.Solarize(0.5),
+    "ToneCurve": og.ToneCurve(0.05, 0.95),
     # colours
     "ChannelDrop": og.ChannelDrop(),
     "ChannelShuffle": og.ChannelShuffle(),
@@ -82,6 +86,7 @@ EXAMPLES: dict[str, Step] = {
     # statistics
     "AutoContrast": og.AutoContrast(2),
     "CLAHE": og.CLAHE(4),
+    "FancyPCA": og.FancyPCA(3),
     "Equalize": og.Equalize(),
     "MatchHistogram": og.MatchHistogram(FADED),  # type: ignore[arg-type]  # parsed
     "PercentileNormalize": og.PercentileNormalize(5, 95, clip=True),

@@ -159,8 +159,10 @@ from offgraph.transforms.color import (
 )
 from offgraph.transforms.filters import (
     BackgroundSubtract as BackgroundSubtract,
+    Bilateral as Bilateral,
     Defocus as Defocus,
     DifferenceOfGaussians as DifferenceOfGaussians,
+    Emboss as Emboss,
     GaussianFilter as GaussianFilter,
     GradientMagnitude as GradientMagnitude,
     Kernel as Kernel,
@@ -179,6 +181,7 @@ from offgraph.transforms.geometric import (
     Affine as Affine,
     BBoxSafeCrop as BBoxSafeCrop,
     CenterCrop as CenterCrop,
+    Crop as Crop,
     CropAroundMask as CropAroundMask,
     CropToAspect as CropToAspect,
     D4 as D4,
@@ -231,11 +234,13 @@ from offgraph.transforms.pointwise import (
     Posterize as Posterize,
     Rescale as Rescale,
     Solarize as Solarize,
+    ToneCurve as ToneCurve,
 )
 from offgraph.transforms.statistics import (
     AutoContrast as AutoContrast,
     CLAHE as CLAHE,
     Equalize as Equalize,
+    FancyPCA as FancyPCA,
     MatchHistogram as MatchHistogram,
     PercentileNormalize as PercentileNormalize,
     ZScore as ZScore,

@@ -35,6 +35,8 @@ BYTES: list[list[Any]] = [
     [{"SaltAndPepper": {"amount": [0.05, 0.3]}}, {"PixelDropout": {"amount": 0.1, "per_channel": True}}],
     [{"JpegCompression": {"quality": 100, "subsampling": "444"}}],
     [{"BiasField": {"coefficients": [0.1, 0.5]}}],
+    [{"Bilateral": {}}, {"ToneCurve": {}}],
+    [{"FancyPCA": {"sigma": [0.1, 1]}}],
 ]  # fmt: skip
 EVERY: list[list[Any]] = [
     [{"Clip": {"low": 20, "high": 200}}],
@@ -57,6 +59,7 @@ EVERY: list[list[Any]] = [
     [{"Flip": {"axis": "X"}}, {"CropAroundMask": {"size": 7, "labels": [2, 5], "ignore": 5}}],
     [{"MaskDropout": {"objects": [1, 3], "fill": 7}}, {"MaskDropout": {"objects": 2, "labels": 3}}],
     [{"BBoxSafeCrop": {"erosion": 0.2}}, {"BBoxSafeCrop": {"size": 12}}],
+    [{"Emboss": {}}, {"Crop": {"size": "60%", "corner": 2}}],
 ]
 
 

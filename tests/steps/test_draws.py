@@ -180,6 +180,7 @@ DRAWS: list[Drawn] = [
     # The first of two cells takes (1 + u) / (2 + u + v) of the axis.
     Drawn(og.GridDistortion(0.3, cells=2), "lines", lambda p: math.log(p["lines"][0][1] / (1 - p["lines"][0][1])),
           about(0, math.sqrt(2) * float(np.log1p(np.linspace(-0.3, 0.3, 200_001)).std()), 1.2)),
+    Drawn(og.FancyPCA(0.5), "alphas", at("alphas", 2), about(0, 0.5, 1.2)),
     Drawn(og.GridDropout((4, 9)), "unit", lambda p: p["unit"], among(*range(4, 10))),
     Drawn(og.GridDropout(7), "offset", at("offset", 1), among(*range(7))),
     Drawn(og.LetterBox(50, "random"), "before", at("before", 0), among(*range(18))),

@@ -14,6 +14,7 @@ from offgraph.geometry import Frame
 
 WHOLE = (
     "CenterCrop",
+    "Crop",
     "CropToAspect",
     "D4",
     "Flip",
@@ -43,6 +44,7 @@ def steps(mode: st.SearchStrategy[str] = CONSTANT, n: int = 2) -> dict[str, st.S
             translate=st.tuples(*[st.floats(-3, 3)] * n), **rule,
         ),
         "CenterCrop": st.builds(og.CenterCrop, shares, **rule),
+        "Crop": st.builds(og.Crop, st.just("80%"), st.integers(0, 4), pad=st.just(True), **rule),
         "CropToAspect": st.builds(og.CropToAspect, st.floats(0.8, 1.3), position=st.sampled_from(["centre", "random"])),
         "D4": st.builds(og.D4, **plane),
         "Elastic": st.builds(

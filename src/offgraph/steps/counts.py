@@ -98,3 +98,23 @@ Changes = Annotated[int | tuple[int, int], CountRange(1, 14)]
 """How many of the changes of a policy, fixed or a range."""
 Magnitude = Annotated[int, WholeNumber(1, 30)]
 """The strength of a policy, of 30."""
+
+
+@dataclass(frozen=True)
+class _Corner(Parsed):
+    def parse(self, value: Any) -> int | tuple[int, ...]:
+        parts = tuple(value) if isinstance(value, tuple | list | np.ndarray) else (value,)
+        numbers = [number for part in parts if (number := whole(part)) is not None and number >= 0]
+        if len(numbers) == len(parts) and (len(parts) in (2, 3) or not isinstance(value, tuple | list)):
+            return tuple(numbers) if len(parts) > 1 else numbers[0]
+        raise ValueError(
+            f"expected a pixel from 0 for all axes, or (row, column) or (slice, row, column), got {value!r:.80}"
+        )
+
+    def schema(self) -> dict[str, Any]:
+        one = {"type": "integer", "minimum": 0}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 2, "maxItems": 3}]}
+
+
+Corner = Annotated[int | tuple[int, ...], _Corner()]
+"""A pixel counted from 0, one number for all spatial axes or one for each."""

@@ -1,8 +1,10 @@
 """Steps that mix neighbours along the spatial axes. A new one adds its line here."""
 
 from offgraph.transforms.filters.background_subtract import BackgroundSubtract
+from offgraph.transforms.filters.bilateral import Bilateral
 from offgraph.transforms.filters.defocus import Defocus
 from offgraph.transforms.filters.difference_of_gaussians import DifferenceOfGaussians
+from offgraph.transforms.filters.emboss import Emboss
 from offgraph.transforms.filters.gaussian_filter import GaussianFilter
 from offgraph.transforms.filters.gradient_magnitude import GradientMagnitude
 from offgraph.transforms.filters.kernel import Kernel
@@ -19,8 +21,10 @@ from offgraph.transforms.filters.white_top_hat import WhiteTopHat
 
 __all__ = [
     "BackgroundSubtract",
+    "Bilateral",
     "Defocus",
     "DifferenceOfGaussians",
+    "Emboss",
     "GaussianFilter",
     "GradientMagnitude",
     "Kernel",

@@ -3,6 +3,7 @@
 from offgraph.transforms.geometric.affine import Affine
 from offgraph.transforms.geometric.bbox_safe_crop import BBoxSafeCrop
 from offgraph.transforms.geometric.center_crop import CenterCrop
+from offgraph.transforms.geometric.crop import Crop
 from offgraph.transforms.geometric.crop_around_mask import CropAroundMask
 from offgraph.transforms.geometric.crop_to_aspect import CropToAspect
 from offgraph.transforms.geometric.d4 import D4
@@ -35,6 +36,7 @@ __all__ = [
     "Affine",
     "BBoxSafeCrop",
     "CenterCrop",
+    "Crop",
     "CropAroundMask",
     "CropToAspect",
     "Elastic",

@@ -10,6 +10,7 @@ from offgraph.transforms.pointwise.planckian_jitter import PlanckianJitter
 from offgraph.transforms.pointwise.posterize import Posterize
 from offgraph.transforms.pointwise.rescale import Rescale
 from offgraph.transforms.pointwise.solarize import Solarize
+from offgraph.transforms.pointwise.tone_curve import ToneCurve
 
 __all__ = [
     "Brightness",
@@ -22,4 +23,5 @@ __all__ = [
     "Posterize",
     "Rescale",
     "Solarize",
+    "ToneCurve",
 ]
