@@ -276,6 +276,7 @@ def deep(n: int) -> dict[str, Any]:
         (saved(entry("Resize", height=-5, width=5)), "step 1 (Resize): no step of Offgraph takes these arguments"),
         (saved(entry("Resize", height=1.5, width=5)), "field height: expected a whole number"),
         (saved(entry("Blur", blur_limit=10**9)), "field blur_limit: expected odd sizes"),
+        (saved(entry("Morphological", scale=[2, 10**9])), "field scale: expected sizes of at most 99"),
         (saved(entry("Normalize", mean="imagenet")), "field mean"),
         (saved(entry("Normalize", std=[0, 0, 0])), "step 1 (Normalize)"),
         (saved(entry("RandomScale", scale_limit=-2)), "field scale_limit"),

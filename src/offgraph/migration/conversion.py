@@ -196,7 +196,7 @@ class _Conversion:
         if row.why:
             a.notes.insert(0, row.why)
         figure = measured(self.table.origin, row.name)
-        if figure is not None and figure.largest > 0:
+        if figure is not None and figure.largest > 0 and a.verdict == row.verdict:
             a.tell(str(figure))
 
     def _line(self, place: str, a: Arguments, row: Equivalent, made: Sequence[Step]) -> StepReport:

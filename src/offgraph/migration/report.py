@@ -41,7 +41,7 @@ class Measured(NamedTuple):
     library: str
 
     def __str__(self) -> str:
-        return f"at most {self.largest:g} grey levels, {self.mean:.2g} on average, measured against {self.library}"
+        return f"measured against {self.library}: at most {_levels(self.largest)}, {self.mean:.2g} on average"
 
 
 @functools.cache

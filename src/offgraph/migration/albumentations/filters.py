@@ -129,7 +129,9 @@ def _sharpen(a: Arguments) -> Sequence[Step]:
 def _morphological(a: Arguments) -> Sequence[Step]:
     low, high = a.pair("scale", (2, 3))
     cls = MinFilter if a.get("operation", "dilation") == "erosion" else MaxFilter
-    return _one_of(list(range(max(int(low), 1), max(int(high), 1) + 1)), lambda size: cls(size))
+    if high > 99:
+        a.refuse("scale", "sizes of at most 99 pixels", a.get("scale"))
+    return _one_of(range(max(int(low), 1), max(int(high), 1) + 1), lambda size: cls(size))
 
 
 TABLE.none(

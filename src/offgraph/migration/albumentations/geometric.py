@@ -72,6 +72,19 @@ def _rotate(a: Arguments) -> Sequence[Step]:
     return (Rotate(angle, **resampling(a)),)
 
 
+_OF_AFFINE = (
+    "balanced_scale",
+    "fit_output",
+    "keep_ratio",
+    "rotate",
+    "scale",
+    "shear",
+    "translate_px",
+    "translate_percent",
+)
+"""Of the class that Albumentations derives `SafeRotate` from: they stand in its files, and say nothing."""
+
+
 @TABLE.add(
     "SafeRotate", ours="Rotate", verdict="differs",
     why="Albumentations shrinks the turned image into the old size; here the size grows, so put a Resize after it",
@@ -79,6 +92,8 @@ def _rotate(a: Arguments) -> Sequence[Step]:
 def _safe_rotate(a: Arguments) -> Sequence[Step]:
     angle = limits(a, "limit", (-90, 90))
     a.ignore("rotate_method", neutral="largest_box")
+    for name in _OF_AFFINE:
+        a.get(name)
     return (Rotate(angle, reshape=True, **resampling(a)),)
 
 
@@ -295,6 +310,7 @@ _POSITIONS = {
 
 @TABLE.add("PadIfNeeded", ours="PadTo", p=1.0)
 def _pad_to(a: Arguments) -> Sequence[Step]:
+    a.ignore("padding", neutral=0)
     by_divisor = {"Y": a.get("pad_height_divisor"), "X": a.get("pad_width_divisor")}
     divisors = {axis: value for axis, value in by_divisor.items() if value is not None}
     if a.get("position", "center") not in _POSITIONS:

@@ -268,6 +268,13 @@ def _to_tensor_v2(a: Arguments) -> Sequence[Step]:
 
 @TABLE.add("RGBShift", ours="RGBShift", verdict="close", levels=1, why=_CUT)
 def _rgb_shift(a: Arguments) -> Sequence[Step]:
+    for name in (
+        "approximation",
+        "noise_params",
+        "noise_type",
+        "spatial_mode",
+    ):  # of the class that it is derived from
+        a.get(name)
     red, green, blue = (limits(a, f"{name}_shift_limit", 20, scale=1 / 255) for name in "rgb")
     return (RGBShift(red, green, blue),)
 
