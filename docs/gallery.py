@@ -27,6 +27,7 @@ SIZE = (190, 224)
 PART = (slice(20, 300), slice(70, 400))
 PARTS = {1: (115, 171, 30, 36), 2: (136, 318, 26, 23), 3: (244, 262, 18, 27)}
 """Row, column and half lengths of two eyes and a nose in the photograph."""
+TOUCHING = ("DistanceWatershed", "SeededWatershed")
 LOGITS = ("ArgMax", "Sigmoid", "Softmax")
 PROBABILITIES = ("SmoothProbabilities", "Threshold")
 """Result steps by what they take; all others take labels."""
@@ -83,6 +84,26 @@ def probabilities() -> np.ndarray:
     return np.clip(found + 8 * ndimage.gaussian_filter(specks.astype(np.float32), 1.2), 0, 1)
 
 
+def touching() -> np.ndarray:
+    """Ten round objects that touch, in three heaps."""
+    found = np.zeros(SIZE, np.float32)
+    rows, columns = np.indices(SIZE)
+    for y, x in (
+        (45, 45),
+        (45, 81),
+        (76, 63),
+        (40, 150),
+        (66, 175),
+        (130, 50),
+        (130, 88),
+        (130, 126),
+        (150, 160),
+        (115, 160),
+    ):
+        found = np.maximum(found, np.clip(20.5 - np.hypot(rows - y, columns - x), 0, 1))
+    return found
+
+
 def logits(probability: np.ndarray) -> np.ndarray:
     """What a model that ends without a sigmoid gives."""
     near = np.clip(probability, 1e-3, 1 - 1e-3)
@@ -111,8 +132,12 @@ def example(step: Step) -> Example:
 
 
 def _of_result(step: Step) -> Example:
-    given = probabilities()
-    if step.name in LOGITS:
+    given = touching() if step.name in TOUCHING else probabilities()
+    if step.name == "SeededWatershed":
+        given = np.stack([given, ndimage.gaussian_filter(given, 9) > 0.5], axis=-1).astype(np.float32)[
+            ..., ::-1
+        ]
+    elif step.name in LOGITS:
         given = logits(given)
         if step.name != "Sigmoid":
             given = np.stack([np.zeros_like(given), given], axis=-1)

@@ -4,12 +4,14 @@ from offgraph.postprocess.arg_max import ArgMax
 from offgraph.postprocess.clear_border import ClearBorder
 from offgraph.postprocess.close import Close
 from offgraph.postprocess.dilate import Dilate
+from offgraph.postprocess.distance_watershed import DistanceWatershed
 from offgraph.postprocess.erode import Erode
 from offgraph.postprocess.fill_holes import FillHoles
 from offgraph.postprocess.keep_largest import KeepLargest
 from offgraph.postprocess.label import Label
 from offgraph.postprocess.open import Open
 from offgraph.postprocess.remove_small import RemoveSmall
+from offgraph.postprocess.seeded_watershed import SeededWatershed
 from offgraph.postprocess.sigmoid import Sigmoid
 from offgraph.postprocess.smooth_probabilities import SmoothProbabilities
 from offgraph.postprocess.softmax import Softmax
@@ -20,12 +22,14 @@ __all__ = [
     "ClearBorder",
     "Close",
     "Dilate",
+    "DistanceWatershed",
     "Erode",
     "FillHoles",
     "KeepLargest",
     "Label",
     "Open",
     "RemoveSmall",
+    "SeededWatershed",
     "Sigmoid",
     "SmoothProbabilities",
     "Softmax",

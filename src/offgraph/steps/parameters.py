@@ -29,6 +29,7 @@ __all__ = [
     "Natural",
     "NaturalAxisRange",
     "NaturalRange",
+    "NonNegativeNumber",
     "Number",
     "NumberOrRange",
     "OrPerAxis",
@@ -548,6 +549,7 @@ PositiveNumber = Annotated[float, _Number(above=0)]
 Range = Annotated[float | tuple[float, float], NumberOrRange()]
 """A fixed number, or a pair (low, high) to draw from."""
 PositiveRange = Annotated[float | tuple[float, float], NumberOrRange(above=0)]
+NonNegativeNumber = Annotated[float, _Number(at_least=0)]
 NaturalRange = Annotated[float | tuple[float, float], NumberOrRange(at_least=0)]
 Share = Annotated[float, _Number(at_least=0, at_most=1)]
 """A number from 0 to 1."""

@@ -1,0 +1,147 @@
+"""Shared by the watersheds: markers that are at least `h` high, and the flood from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph import ndimage
+from offgraph.core.errors import OffgraphError
+from offgraph.postprocess._labels import neighbours
+
+__all__ = ["flooded", "markers", "renumbered"]
+
+
+def _scikit_image(name: str) -> Any:
+    try:
+        from skimage import morphology, segmentation
+    except ImportError:
+        raise OffgraphError(
+            f"{name} floods by scikit-image, which is not installed; run: pip install 'offgraph[objects]'"
+        ) from None
+    return morphology, segmentation
+
+
+def flooded(
+    name: str, height: np.ndarray, seeds: np.ndarray, inside: np.ndarray, connectivity: int
+) -> np.ndarray:
+    """Return the basin of each seed: pixels inside go to the seed that the highest path leads to, from high to low.
+
+    Parameters
+    ----------
+    name : str
+        Of the step, for an error.
+    height : ndarray of floats
+        Seeds lie on its summits.
+    seeds : ndarray of int32
+        Numbers from 1, 0 elsewhere.
+    inside : ndarray of bool
+        What is flooded.
+    connectivity : int
+
+    Returns
+    -------
+    ndarray of int32
+    """
+    if not seeds.any():
+        return np.zeros(seeds.shape, np.int32)
+    _, segmentation = _scikit_image(name)
+    neighbours(ndimage, height.ndim, connectivity)  # says what is wrong with it
+    return segmentation.watershed(-height, seeds, mask=inside, connectivity=connectivity).astype(
+        np.int32, copy=False
+    )
+
+
+def markers(
+    name: str, height: np.ndarray, inside: np.ndarray, h: float, min_distance: int, connectivity: int
+) -> np.ndarray:
+    """Return numbered summits of each connected component, at least one of each.
+
+    Parameters
+    ----------
+    name : str
+        Of the step, for an error.
+    height : ndarray of floats
+        Positive inside, 0 elsewhere.
+    inside : ndarray of bool
+    h : float
+        How far one has to go down from a summit on the way to a higher one; 0 takes every summit.
+    min_distance : int
+        Of summits whose centres are nearer along every axis, in one component, the highest stays.
+    connectivity : int
+
+    Returns
+    -------
+    ndarray of int32
+        Numbers from 1, in no certain order.
+    """
+    if not inside.any():
+        return np.zeros(inside.shape, np.int32)
+    morphology, _ = _scikit_image(name)
+    structure = neighbours(ndimage, height.ndim, connectivity)
+    summits = (
+        morphology.h_maxima(height, h, footprint=structure)
+        if h > 0
+        else morphology.local_maxima(height, footprint=structure)
+    )
+    summits = summits.astype(np.bool_) & inside
+    pieces: Any = ndimage.label(inside, structure)
+    found: Any = ndimage.label(summits, structure)
+    seeds, count = found[0].astype(np.int32), found[1]
+    if min_distance > 1 and count > 1:
+        seeds = _spaced(seeds, count, height, pieces[0], min_distance)
+    without = np.ones(pieces[1] + 1, np.bool_)
+    without[0] = False
+    without[pieces[0][seeds > 0]] = False
+    if without.any():  # too low to be a summit
+        top: Any = ndimage.maximum(height, pieces[0], np.arange(pieces[1] + 1))
+        highest = without[pieces[0]] & (height == np.asarray(top)[pieces[0]])
+        seeds = np.where(highest, count + pieces[0], seeds).astype(np.int32)
+    return seeds
+
+
+def _spaced(
+    seeds: np.ndarray, count: int, height: np.ndarray, pieces: np.ndarray, min_distance: int
+) -> np.ndarray:
+    """Take away seeds that lie near a higher one of the same piece; of equal ones the first stays."""
+    from scipy.spatial import KDTree
+
+    places = np.argwhere(seeds > 0)
+    number = seeds[tuple(places.T)] - 1
+    area = np.bincount(number, minlength=count)
+    centres = np.stack(
+        [np.bincount(number, axis, minlength=count) / area for axis in places.T.astype(float)], axis=-1
+    )
+    first = np.full(count, len(places))
+    np.minimum.at(first, number, np.arange(len(places)))
+    first = tuple(places[first].T)
+    tops, piece = height[first], pieces[first]
+    pairs = KDTree(centres).query_pairs(min_distance, p=np.inf, output_type="ndarray")
+    near = np.abs(centres[pairs[:, 0]] - centres[pairs[:, 1]]).max(axis=1, initial=0) < min_distance
+    pairs = pairs[near & (piece[pairs[:, 0]] == piece[pairs[:, 1]])]
+    rank = np.empty(count, int)
+    rank[np.argsort(-tops, kind="stable")] = np.arange(count)
+    higher = np.where(rank[pairs[:, 0]] < rank[pairs[:, 1]], pairs[:, 0], pairs[:, 1])
+    lower = pairs.sum(axis=1) - higher
+    gone = np.zeros(count + 1, np.bool_)
+    for one, other in zip(
+        *(each[np.argsort(rank[higher], kind="stable")].tolist() for each in (higher, lower))
+    ):
+        if not gone[one + 1]:
+            gone[other + 1] = True
+    return np.where(gone[seeds], 0, seeds)
+
+
+def renumbered(basins: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the basins numbered from 1, label after label, and those of a label by their first pixels."""
+    flat = basins.ravel()
+    places = np.flatnonzero(flat)
+    count = int(flat.max(initial=0))
+    first = np.full(count + 1, flat.size)
+    np.minimum.at(first, flat[places], places)
+    there = np.flatnonzero(first < flat.size)
+    order = there[np.lexsort((first[there], labels.ravel()[first[there]]))]
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[order] = np.arange(1, len(order) + 1)
+    return numbers[basins]

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+from skimage import segmentation
+
+import offgraph as og
+
+CASES = {
+    2: [og.SeededWatershed(), og.SeededWatershed(2, 0, threshold=0.3, seed_threshold=0.8, connectivity=2)],
+    3: [og.SeededWatershed(), og.SeededWatershed(0, 2, threshold=0.3, connectivity=3)],
+}
+
+
+def make_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return (rng.random(shape) if dtype.startswith("float") else rng.integers(0, 2, shape)).astype(dtype)
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.float64, (7, 8, 2), elements=st.floats(0, 1, width=16), fill=st.nothing()))
+def test_scikit_images_recipe(output):
+    mask, middle = output[..., 0], output[..., 1]
+    seeds = ndimage.label((middle > 0.5) & (mask > 0.5))[0]
+    wanted = segmentation.watershed(-mask, seeds, mask=mask > 0.5) if seeds.any() else seeds
+    out = og.Compose([og.SeededWatershed()])(image=output).image
+    pairs = set(zip(out.ravel().tolist(), wanted.ravel().tolist()))
+    assert len(pairs) == out.max() + (0 in out) == len(np.unique(wanted))
+
+
+def test_two_discs_with_a_middle_each_and_one_without():
+    rows, columns = np.indices((30, 60))
+    centres = ((15, 12), (15, 27), (15, 48))
+    away = np.min([np.hypot(rows - r, columns - c) for r, c in centres], axis=0)
+    middles = np.min([np.hypot(rows - r, columns - c) for r, c in centres[:2]], axis=0)
+    output = np.stack([np.clip(1 - away / 18, 0, 1), middles < 3], axis=-1).astype(np.float32)
+    out = og.Compose([og.SeededWatershed()])(image=output).image
+    assert out.dtype == np.int32 and out.max() == 2
+    assert [out[centre] for centre in centres] == [1, 2, 0]
+
+
+def test_channels_first():
+    output = np.random.default_rng(2).random((9, 8, 3))
+    first = og.Image(np.ascontiguousarray(np.moveaxis(output, -1, 0)), "CYX")
+    recipe = og.Compose([og.SeededWatershed(1, 2)])
+    np.testing.assert_array_equal(recipe(image=first).image, recipe(image=output).image)
+
+
+@pytest.mark.parametrize("size", [(5, 5, 2), (0, 7, 2), (1, 1, 2)])
+def test_nothing_and_one_object_that_fills_the_image(size):
+    for value in (0, 1):
+        out = og.Compose([og.SeededWatershed()])(
+            image=og.Image(np.full(size, value, np.float32), "YXC")
+        ).image
+        np.testing.assert_array_equal(out, np.full(size[:2], value))
+
+
+def test_refused():
+    with pytest.raises(og.StepError, match="mask and seeds are both channel 1"):
+        og.SeededWatershed(1, 1)
+    for axes, shape in (("YX", (4, 4)), ("YXC", (4, 4, 1))):
+        with pytest.raises(og.StepError, match="the image has only 1 channels, counted from 0"):
+            og.Compose([og.SeededWatershed()])(image=og.Image(np.zeros(shape, np.float32), axes))
+    with pytest.raises(og.StepError, match="SeededWatershed: 32 of 32 values are NaN"):
+        og.Compose([og.SeededWatershed()])(image=np.full((4, 4, 2), np.nan, np.float32))
