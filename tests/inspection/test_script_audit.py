@@ -152,10 +152,16 @@ MANY = "import numpy as np\nimage = np.zeros((4, 4, 3))\n" + "image = image + im
 CALLS = "\n".join(f"def f{n}(x):\n    return f{n + 1}(x) + f{n + 1}(x * 2)" for n in range(60)) + "\nf0(1)\n"
 ELIFS = "if x == 0:\n    pass\n" + "".join(f"elif x == {n}:\n    y = {n}\n" for n in range(80))
 RECURSIVE = "def f(image):\n    return f(g(image))\ndef g(image):\n    return f(image)\nf(1)\n"
+LONG = (
+    "def f(n):\n"
+    + "    x = n * 2 + n\n" * 600
+    + "    return n\n"
+    + "".join(f"y{n} = f({n})\n" for n in range(3000))
+)
 CHAIN = "x = y" + ".a(1)" * 150 + "\n"
 
 
-@pytest.mark.parametrize("text", [NESTED, MANY, CALLS, ELIFS, RECURSIVE, CHAIN], ids=range(6))
+@pytest.mark.parametrize("text", [NESTED, MANY, CALLS, ELIFS, RECURSIVE, LONG, CHAIN], ids=range(7))
 def test_scripts_that_would_take_for_ever_do_not(text):
     assert og.audit(text).findings == ()
 
@@ -234,6 +240,15 @@ HEAD = "import numpy as np\nimport scipy.ndimage as ndi\nfrom skimage.data impor
         ("np.clip(image + 10.0, 0, 255).astype(np.uint8)", []),
         ("(image + 10.0).astype(np.uint8)", ["cast-wrap"]),
         ("for i in range(3):\n    image = image / 255", ["scaled-twice"]),
+        ("(image / 2 + image / 2).astype(np.uint8)", []),
+        ("(image * 0.3 + image * 0.7).astype(np.uint8)", []),
+        ("(image * 0.3 + image).astype(np.uint8)", ["cast-wrap"]),
+        ("(image * alpha).astype(np.uint8)", []),
+        ("white = np.zeros((8, 8, 3), dtype='uint8') + 255", []),
+        ("white = np.zeros_like(image) + 255", []),
+        ("out = np.zeros_like(image)\nout[:8] = image[:8]\nout + 50", ["uint8-wrap"]),
+        ("import os\nmasks = os.listdir('masks')\nphotos = os.listdir('images')", ["unsorted"]),
+        ("import os\nmasks = sorted(os.listdir('masks'))\nphotos = sorted(os.listdir('images'))", []),
     ],
 )
 def test_one_line_at_a_time(line, traps):

@@ -266,7 +266,7 @@ def _pairs_by_order(notes: Notes) -> None:
     if masks and len(listings) > len(masks):
         said = f"{source_of(masks[0])} lists files in the order of the file system: pairs may not match"
         mend = 'og.open_source("images/", masks="masks/")  # paired by name'
-        notes.found.append((masks[0], "unsorted", said, mend, True))
+        notes.found.append((masks[0], "unsorted", said, mend, False))  # unless they are paired by name
 
 
 def _skew(notes: Notes) -> None:

@@ -96,7 +96,7 @@ def divided(notes: Notes, node: ast.AST, image: Value, by: Value) -> Value:
         elif image.kind == "image":
             notes.steps.append((node, "og.Rescale(1 / 255)"))
         return image.but(dtype="float", scaled=True, beyond="")
-    return image.but(dtype="float")
+    return image.but(dtype="float").with_facts("dimmed") if number > 1 else image.but(dtype="float")
 
 
 def _wraps(
@@ -105,6 +105,8 @@ def _wraps(
     """Note arithmetic whose result does not fit into the type of its operands."""
     if not isinstance(operator, ast.Add | ast.Sub | ast.Mult | ast.Pow) or left.is_mask or right.is_mask:
         return
+    if "zeros" in left.facts | right.facts:
+        return  # an even image is made
     both = left.dtype in _NARROW and right.dtype in _NARROW
     image, other = (left, right) if left.dtype in _NARROW else (right, left)
     if image.dtype not in _NARROW:
@@ -147,19 +149,22 @@ def _result(left: Value, operator: ast.operator, right: Value, image: Value) -> 
         dtype = image.dtype if image.dtype == "float" else ""
     if dtype != "float" or isinstance(operator, ast.FloorDiv | ast.Mod | ast.BitAnd | ast.BitOr | ast.RShift):
         return image.but(dtype=dtype)
-    beyond, scaled = image.beyond, image.scaled
+    beyond, scaled, facts = image.beyond, image.scaled, image.facts
+    number = other.number
     if isinstance(operator, ast.Add | ast.Sub):
-        beyond = (
-            "noise"
-            if "random" in other.facts
-            else "addition"
-            if isinstance(operator, ast.Add)
-            else "subtraction"
-        )
-        if isinstance(operator, ast.Sub) and other.number in (127.5, 128, 0.5, 1):
+        blended = "dimmed" in left.facts & right.facts
+        if "random" in other.facts:
+            beyond = "noise"
+        elif (number or other.is_array) and not blended:
+            beyond = "addition" if isinstance(operator, ast.Add) else "subtraction"
+        if isinstance(operator, ast.Sub) and number in (127.5, 128, 0.5, 1):
             scaled = scaled or None
-    elif isinstance(operator, ast.Mult) and (other.number is None or other.number > 1):
-        if other.number is not None and other.number >= 255:
+        facts -= {"dimmed"}
+    elif isinstance(operator, ast.Mult) and number is not None:
+        if number >= 255:
             return image.but(dtype=dtype, scaled=None)  # from 0 to 1 back to 0 to 255
-        beyond = "multiplication"
-    return image.but(dtype=dtype, beyond=beyond, scaled=scaled, kind=image.kind)
+        if number > 1:
+            beyond = "multiplication"
+        elif number > 0:
+            facts |= {"dimmed"}
+    return image.but(dtype=dtype, beyond=beyond, scaled=scaled, facts=facts)

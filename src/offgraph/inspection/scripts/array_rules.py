@@ -117,6 +117,8 @@ def _made(call: Call) -> Value:
     facts = {"three"} if len(lengths) == 3 else set()
     if lengths and lengths[-1].number == 1:
         facts.add("single")
+    if call.short in ("zeros", "ones"):
+        facts.add("zeros")
     kind = call.expected or ("image" if len(lengths) == 3 and lengths[-1].number in (3, 4) else "")
     if not kind:
         return Value(facts=frozenset(facts))
@@ -128,7 +130,10 @@ def _made(call: Call) -> Value:
     "numpy.zeros_like", "numpy.ones_like", "numpy.empty_like", "numpy.copy", "copy.deepcopy", "copy.copy"
 )
 def _alike(call: Call) -> Value:
-    return call.args[0] if call.args else UNKNOWN
+    value = call.args[0] if call.args else UNKNOWN
+    return (
+        value.with_facts("zeros") if call.short in ("zeros_like", "ones_like") and value.is_array else value
+    )
 
 
 @method("copy", "squeeze", "numpy", "batch", "prefetch", "cache", "take", "skip", "repeat")

@@ -8,6 +8,7 @@ names of its parameters say. What is not known stays unknown: rules then say not
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -20,7 +21,8 @@ __all__ = ["follow"]
 
 _DEEPEST = 60
 _MOST = 400_000
-_MOST_CALLS = 2_000
+_MOST_CALLS = 20
+"""Of one function, with different arguments."""
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -45,6 +47,7 @@ class _Flow(Expressions):
         self._returned: list[Value] = []
         self._followed: set[int] = set()
         self._results: dict[tuple[str, tuple[Value, ...]], Value] = {}
+        self._calls: Counter[str] = Counter()
         self._depth = self._steps = self._loops = 0
 
     # What names hold ------------------------------------------------------------------------------------------------
@@ -81,6 +84,8 @@ class _Flow(Expressions):
         if not isinstance(into, ast.Name | ast.Attribute):
             return
         held = self.value(into)
+        if "zeros" in held.facts:
+            self.assign(into, held.but(facts=held.facts - {"zeros"}))
         if held.kind == "sequence" or (held == UNKNOWN and value.is_array):
             self.assign(
                 into,
@@ -250,8 +255,9 @@ class _Flow(Expressions):
         key = function.name, tuple(arguments)
         if key in self._results:
             return self._results[key]
-        if len(self._results) >= _MOST_CALLS or len(self.scopes) > 12:
+        if self._calls[function.name] >= _MOST_CALLS or len(self.scopes) > 12:
             return UNKNOWN
+        self._calls[function.name] += 1
         self._results[key] = UNKNOWN  # what a function that calls itself finds
         self._results[key] = result = self._run(int(function.name), arguments)
         return result
