@@ -105,6 +105,7 @@ EXAMPLES: dict[str, Step] = {
     "SaltAndPepper": og.SaltAndPepper(0.06),
     "Speckle": og.Speckle(0.3),
     # structure
+    "AugMix": og.AugMix(8, alpha=2),
     "Identity": og.Identity(),
     "Lambda": og.Lambda(og.function("gallery:blue_first", lambda image: image[..., ::-1].copy())),
     "OneOf": og.OneOf([og.Invert(), og.GaussianFilter(4)]),

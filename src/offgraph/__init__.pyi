@@ -248,6 +248,7 @@ from offgraph.transforms.statistics import (
     ZScore as ZScore,
 )
 from offgraph.transforms.structure import (
+    AugMix as AugMix,
     Identity as Identity,
     Lambda as Lambda,
     OneOf as OneOf,

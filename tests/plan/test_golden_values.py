@@ -37,6 +37,7 @@ BYTES: list[list[Any]] = [
     [{"BiasField": {"coefficients": [0.1, 0.5]}}],
     [{"Bilateral": {}}, {"ToneCurve": {}}],
     [{"FancyPCA": {"sigma": [0.1, 1]}}],
+    [{"AugMix": {"severity": 5}}],
 ]  # fmt: skip
 EVERY: list[list[Any]] = [
     [{"Clip": {"low": 20, "high": 200}}],

@@ -155,6 +155,12 @@ SPLINE = (1 + 16 + 1) / 36  # root of the sum of squared weights, on two axes
 DRAWS: list[Drawn] = [
     Drawn(og.Affine(translate=((-3, 3), ("-10%", "10%"))), "translate", at("translate", 0), even(-3, 3)),
     Drawn(og.Affine(translate=((-3, 3), ("-10%", "10%"))), "translate", at("translate", 1), even(-6, 6)),
+    Drawn(og.AugMix(), "share", lambda p: p["share"], even(0, 1)),
+    Drawn(og.AugMix(alpha=0.5), "share", lambda p: p["share"], about(0.5, math.sqrt(1 / 8), 1.2)),
+    Drawn(og.AugMix(), "weights", lambda p: p["weights"][1], about(1 / 3, math.sqrt(2 / 36), 1.2)),
+    Drawn(og.AugMix(), "weights", lambda p: p["weights"][2], about(1 / 3, math.sqrt(2 / 36), 1.2)),
+    Drawn(og.AugMix(), "versions", lambda p: len(p["versions"][1]), among(1, 2, 3)),
+    Drawn(og.AugMix(depth=1), "versions", lambda p: str(p["versions"][2][0]["number"]), among(*WAYS)),
     Drawn(og.BBoxSafeCrop(), "start", at("start", 0), among(*range(11)), "around"),
     Drawn(
         og.BBoxSafeCrop(), "window", lambda p: p["start"][1] + p["window"][1], among(*range(50, 61)), "around"

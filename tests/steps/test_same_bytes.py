@@ -87,6 +87,7 @@ REFUSED = {
     "more than an image of dtype uint8 holds": ("Gamma",),
     "range= is needed": (
         *(
+            "AugMix",
             "AutoContrast",
             "BiasField",
             "Bilateral",
@@ -124,7 +125,7 @@ REFUSED = {
     "matrix is for 3 channels": ("ColorMatrix",),
     "takes 1 or 3 channels": ("ToGrey", "ToRGB"),
     "would fill every channel": ("ChannelDrop",),
-    "takes uint8 or uint16": ("CLAHE", "Equalize", "RandAugment", "TrivialAugment"),
+    "takes uint8 or uint16": ("AugMix", "CLAHE", "Equalize", "RandAugment", "TrivialAugment"),
     "JPEG takes uint8 of 1 or 3 channels": ("JpegCompression",),
 }
 """What a step says of images that it does not take, by its name: nothing else may be left out here."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from itertools import product
 from typing import Annotated, Any, Literal
 
@@ -84,7 +83,7 @@ class Bilateral(FilterStep):
         values = image.astype(np.float64)
         padded = np.pad(values, reach, _PAD[self.mode])
         sums, weights = np.zeros(image.shape), np.zeros(image.shape)
-        for offset in product(builtins.range(-reach, reach + 1), repeat=image.ndim):
+        for offset in product(range(-reach, reach + 1), repeat=image.ndim):
             if sum(k * k for k in offset) > reach * reach:
                 continue
             part = padded[tuple(slice(reach + k, reach + k + n) for k, n in zip(offset, image.shape))]

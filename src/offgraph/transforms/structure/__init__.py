@@ -1,5 +1,6 @@
 """Steps that apply other steps. A new one adds its line here."""
 
+from offgraph.transforms.structure.aug_mix import AugMix
 from offgraph.transforms.structure.identity import Identity
 from offgraph.transforms.structure.lambda_ import Lambda
 from offgraph.transforms.structure.one_of import OneOf
@@ -10,6 +11,7 @@ from offgraph.transforms.structure.some_of import SomeOf
 from offgraph.transforms.structure.trivial_augment import TrivialAugment
 
 __all__ = [
+    "AugMix",
     "Identity",
     "Lambda",
     "OneOf",

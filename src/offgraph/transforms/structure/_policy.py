@@ -28,7 +28,7 @@ from offgraph.transforms.statistics.equalize import Equalize
 from offgraph.transforms.structure.identity import Identity
 from offgraph.transforms.structure.one_of import OneOf
 
-__all__ = ["PolicyStep", "Strength", "ways"]
+__all__ = ["PolicyStep", "Strength", "places", "ways"]
 
 
 class Strength(NamedTuple):
@@ -157,16 +157,17 @@ class PolicyStep(StructureStep):
     def chosen(self, count: int, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw some ways, with repetition, then their values; refuse an image that one of all ways does not take."""
         _check(self, spec)
-        places = _places(spec)
-        order = [places[draw.integer(0, len(places) - 1)] for _ in range(count)]
+        allowed = places(spec)
+        order = [allowed[draw.integer(0, len(allowed) - 1)] for _ in range(count)]
         return self.drawn_parts(order, draw, spec, chosen=True)
 
     def open_spec(self, spec: OpenSpec) -> OpenSpec:
         """The same; each way has to take such an image."""
-        return either(spec, *(member_spec_after(self.members[place], spec) for place in _places(spec)))
+        return either(spec, *(member_spec_after(self.members[place], spec) for place in places(spec)))
 
 
-def _places(spec: OpenSpec) -> tuple[int, ...]:
+def places(spec: OpenSpec) -> tuple[int, ...]:
+    """Return which of the steps an image of these channels has as its fourteen ways, counted from 0."""
     return _FOR_COLORS if channel_count(spec) == 3 else _FOR_OTHERS
 
 
