@@ -41,7 +41,7 @@ def records(*measured: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 def function_of(case: str) -> str | None:
     """The function that a case's first word means: `median 3×3 u8` is one of `median_filter`."""
     word = case.split()[0].rstrip(",")
-    return next((n for n in (word, f"{word}_filter", f"{word}_transform") if n in ndimage.NATIVE), None)
+    return next((n for n in (f"{word}_filter", f"{word}_transform", word) if n in ndimage.NATIVE), None)
 
 
 def ratios() -> dict[str, str]:

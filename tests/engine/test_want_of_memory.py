@@ -89,6 +89,19 @@ CALLS = {
     "spline_filter1d": lambda: ndimage.spline_filter1d(gaps, axis=0),
     "uniform_filter": lambda: ndimage.uniform_filter(floats, 7),
     "uniform_filter1d": lambda: ndimage.uniform_filter1d(tall, 9999, 0),
+    **{
+        name: lambda name=name: getattr(ndimage, name)(tall, 3)
+        for name in ("fourier_gaussian", "fourier_uniform", "fourier_ellipsoid", "fourier_shift")
+    },
+    "watershed_ift": lambda: ndimage.watershed_ift(image, marked % 50 // 4),
+    "median": lambda: np.array(ndimage.median(tall, marked_tall, range(9))),
+    "histogram": lambda: np.array(repr(ndimage.histogram(tall, 0, 9, 3, marked_tall, range(9)))),
+    "labeled_comprehension": lambda: ndimage.labeled_comprehension(tall, marked_tall, range(9), np.max, float, 0),
+    "distance_transform_edt": lambda: ndimage.distance_transform_edt(mask),
+    "distance_transform_edt, indices": lambda: ndimage.distance_transform_edt(mask, 0.3, False, True),
+    "distance_transform_cdt": lambda: ndimage.distance_transform_cdt(mask),
+    "distance_transform_cdt, indices": lambda: ndimage.distance_transform_cdt(mask.T, "taxicab", False, True),
+    "distance_transform_bf": lambda: ndimage.distance_transform_bf(mask[:, :300], return_indices=True)[1],
     "label": lambda: ndimage.label(image > 200)[0],
     "find_objects": lambda: np.array(repr(ndimage.find_objects(marked))),
     "value_indices": lambda: np.concatenate(list(ndimage.value_indices(marked).values()), axis=1),

@@ -4,7 +4,7 @@
 
 The harness swaps every public function that is ours before SciPy's tests are collected, counts the calls, and fails if
 one of them ran SciPy's ndimage (NDI_NO_SCIPY) or a native function was not called at all (NDI_REQUIRE).
-Nothing of the four files is exempt: `generic_laplace` and `generic_gradient_magnitude` call the caller's function,
+Nothing of these files is exempt: `generic_laplace` and `generic_gradient_magnitude` call the caller's function,
 which in these tests is one that was swapped. What is SciPy's own object is not swapped and not counted.
 """
 
@@ -17,7 +17,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-FILES = ("test_interpolation", "test_filters", "test_splines", "test_morphology")
+FILES = (
+    "test_interpolation",
+    "test_filters",
+    "test_splines",
+    "test_morphology",
+    "test_measurements",
+    "test_fourier",
+)
 
 
 def main() -> int:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.parity.calls.call import Call, assert_call
+from tests.parity.calls.distances import TRANSFORMS
 from tests.parity.calls.every import FUNCTIONS, calls
 from tests.parity.calls.measures import WITHOUT_OUTPUT
+from tests.parity.calls.spectra import FILTERS
 from tests.parity.calls.windows import RANKS
 from tests.support.cases import REAL_DTYPES, OutputForm, examples
 
@@ -37,7 +39,9 @@ def test_equal_bytes(name, data, level, threads):
         _native.set_simd_level(before)
 
 
-@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - set(WITHOUT_OUTPUT)))
+@pytest.mark.parametrize(
+    "name", sorted(set(FUNCTIONS) - {*WITHOUT_OUTPUT, *TRANSFORMS, *FILTERS, "watershed_ift"})
+)
 @examples(25)
 @given(
     data=st.data(),

@@ -168,3 +168,46 @@ def test_complex_values_are_measured_as_scipy_does(name):
     labels = rng.integers(0, 4, image.shape)
     for index in (None, 2, [1, 2, 9]):
         assert_call(Call(name, image, {"labels": labels, "index": index}))
+
+
+def test_a_watershed_needs_an_axis():
+    with pytest.raises(ValueError, match="at least one axis"):
+        ndimage.watershed_ift(np.array(3, np.uint8), np.array(1))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "f8"])
+@pytest.mark.parametrize("marks", ["i1", "i8", ">i4", "u1", "f8"])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (1, 7), (7, 1), (3, 1, 4), (1,) * 7, (1,) * 8])
+def test_watersheds_of_odd_arrays(dtype, marks, shape):
+    image = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    markers = np.zeros(shape, marks)
+    markers[..., :1] = 3
+    for form in (None, OutputForm("array", "i2", "readonly"), OutputForm("array", "i2")):
+        assert_call(Call("watershed_ift", image, {"markers": markers}, form))
+
+
+def test_markers_of_all_elements_and_of_none():
+    image = np.random.default_rng(3).integers(0, 9, (12, 13)).astype("u1")
+    for markers in (np.zeros(image.shape, int), np.arange(image.size).reshape(image.shape) - 70):
+        assert_call(Call("watershed_ift", image, {"markers": markers}))
+        assert_call(Call("watershed_ift", image, {"markers": markers, "structure": np.ones((3, 3))}))
+
+
+@pytest.mark.parametrize("count", [3, 300, 70_000])
+def test_medians_of_many_labels(count):
+    rng = np.random.default_rng(count)
+    for values in (rng.normal(size=80_000).astype("f4"), rng.integers(0, 256, 80_000).astype("u1")):
+        labels = rng.integers(0, count, values.shape)
+        assert_call(Call("median", values, {"labels": labels, "index": np.arange(count + 2)}))
+
+
+@pytest.mark.parametrize("name", ["median", "histogram", "labeled_comprehension"])
+def test_what_describes_a_region_refuses_alike(name):
+    more: dict[str, Any] = {"labels": None, "index": None}
+    if name == "histogram":
+        more |= {"min": 0, "max": 3, "bins": 2}
+    if name == "labeled_comprehension":
+        more |= {"func": np.sum, "out_dtype": float, "default": 0}
+    image = np.arange(6).reshape(2, 3)
+    for labels, index in ((None, 2), (np.ones((5, 5)), 1), (np.ones((2, 3), "u1"), [1, 300]), (image, [1.5])):
+        assert_call(Call(name, image, more | {"labels": labels, "index": index}))

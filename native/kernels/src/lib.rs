@@ -22,6 +22,9 @@
 //! | `morphological_gradient`, `morphological_laplace` | `rank/boxes.rs`, `rank/raised.rs` |
 //! | `binary_erosion`, `binary_dilation`, `binary_opening`, `binary_closing` | `morphology.rs` |
 //! | `binary_propagation`, `binary_fill_holes`, `binary_hit_or_miss`, `iterate_structure` | `morphology.rs` |
+//! | `distance_transform_edt` | `distance/euclidean.rs` |
+//! | `distance_transform_cdt` | `distance/chamfer.rs` |
+//! | `distance_transform_bf` | `distance/brute_force.rs` |
 //! | `affine_transform`, `rotate` | `interpolate/warp.rs`, `interpolate/affine2d.rs` |
 //! | `map_coordinates`, `geometric_transform` | `interpolate/warp.rs` |
 //! | `zoom`, `shift` | `interpolate/zoom.rs` |
@@ -31,6 +34,9 @@
 //! | `value_indices` | `measure/groups.rs` |
 //! | `sum_labels`, `sum`, `mean`, `variance`, `standard_deviation`, `center_of_mass` | `measure/sums.rs` |
 //! | `minimum`, `maximum`, `minimum_position`, `maximum_position`, `extrema` | `measure/extremes.rs` |
+//! | `watershed_ift` | `measure/watershed.rs` |
+//! | `fourier_gaussian`, `fourier_uniform`, `fourier_ellipsoid`, `fourier_shift` | `pointwise/fourier.rs` |
+//! | `median`, `histogram`, `labeled_comprehension` | Python |
 //! | `generic_laplace`, `generic_gradient_magnitude`, `generate_binary_structure` | Python |
 //!
 //! The other functions of `scipy.ndimage` are SciPy's own. Not SciPy's: `interpolate/resize.rs` (antialiased resizing),
@@ -43,6 +49,7 @@
 
 pub mod array;
 pub mod border;
+pub mod distance;
 mod doubling;
 pub mod error;
 pub mod exec;

@@ -9,3 +9,4 @@ pub mod label;
 mod labelled;
 pub mod objects;
 pub mod sums;
+pub mod watershed;

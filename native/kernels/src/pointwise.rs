@@ -1,4 +1,5 @@
 //! Pointwise operations.
 
+pub mod fourier;
 pub mod linear;
 pub mod lookup;

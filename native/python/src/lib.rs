@@ -4,8 +4,10 @@
 mod array;
 mod call;
 mod codecs;
+mod distance;
 mod error;
 mod filter;
+mod fourier;
 mod interpolate;
 mod list;
 mod measure;
@@ -63,6 +65,14 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(filter::correlate_nd, module)?,
         wrap_pyfunction!(filter::uniform1d, module)?,
         wrap_pyfunction!(morphology::binary_erosion, module)?,
+        wrap_pyfunction!(fourier::multiply_spectrum, module)?,
+        wrap_pyfunction!(fourier::multiply_spectrum_by, module)?,
+        wrap_pyfunction!(fourier::ball_spectrum, module)?,
+        wrap_pyfunction!(measure::watershed, module)?,
+        wrap_pyfunction!(distance::euclidean_distances, module)?,
+        wrap_pyfunction!(distance::chamfer_distances, module)?,
+        wrap_pyfunction!(distance::brute_force_distances, module)?,
+        wrap_pyfunction!(distance::indices_of_positions, module)?,
         wrap_pyfunction!(measure::label, module)?,
         wrap_pyfunction!(measure::find_objects, module)?,
         wrap_pyfunction!(measure::group_by_value, module)?,

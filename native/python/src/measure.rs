@@ -2,9 +2,11 @@
 
 use crate::array::{Input, Output};
 use crate::call::detached;
+use crate::list::List;
 use ndarray::ArrayViewMutD;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::measure::extremes::ExtremeTables;
+use offgraph_kernels::measure::watershed::watershed as flood;
 use offgraph_kernels::measure::{extremes, groups, label as components, objects, sums};
 use offgraph_kernels::memory::CollectVec;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -76,11 +78,12 @@ pub fn label_counts(py: Python<'_>, mut counts: Output<'_>, labels: Input<'_>, b
     })
 }
 
-/// Add the values of each label, or the squares of their differences from `means`.
+/// Add the values of each label, or the squares of their differences from `means`, and how often it occurs.
 #[pyfunction]
 pub fn label_sums(
     py: Python<'_>,
     mut sums: Output<'_>,
+    mut counts: Option<Output<'_>>,
     labels: Input<'_>,
     values: Input<'_>,
     means: Option<Input<'_>>,
@@ -93,7 +96,11 @@ pub fn label_sums(
         }
         Some(_) => return Err(PyTypeError::new_err("means of another type than float64")),
     };
-    detached(py, || sums::sum(sums, &labels, &values, means))
+    let counts = match &mut counts {
+        None => &mut [],
+        Some(counts) => table!(counts, I64)?,
+    };
+    detached(py, || sums::sum(sums, counts, &labels, &values, means))
 }
 
 /// Add the values of each label times their indices: `sums` has a row per axis.
@@ -136,4 +143,17 @@ pub fn label_extremes(
     };
     let (labels, values) = (labels.view(), values.view());
     detached(py, || extremes::extremes(tables, &labels, &values))
+}
+
+/// `structure` tells the neighbours: three elements along each axis, in C order.
+#[pyfunction]
+pub fn watershed(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    markers: Input<'_>,
+    structure: List<bool>,
+) -> PyResult<()> {
+    let (output, input, markers) = (output.view_mut(), input.view(), markers.view());
+    detached(py, || flood(output, &input, &markers, &structure))
 }

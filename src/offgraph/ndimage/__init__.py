@@ -53,6 +53,7 @@ from offgraph.ndimage.filters import (
     uniform_filter,
     uniform_filter1d,
 )
+from offgraph.ndimage.fourier import fourier_ellipsoid, fourier_gaussian, fourier_shift, fourier_uniform
 from offgraph.ndimage.interpolation import (
     affine_transform,
     geometric_transform,
@@ -67,10 +68,13 @@ from offgraph.ndimage.measurements import (
     center_of_mass,
     extrema,
     find_objects,
+    histogram,
     label,
+    labeled_comprehension,
     maximum,
     maximum_position,
     mean,
+    median,
     minimum,
     minimum_position,
     standard_deviation,
@@ -78,6 +82,7 @@ from offgraph.ndimage.measurements import (
     sum_labels,
     value_indices,
     variance,
+    watershed_ift,
 )
 from offgraph.ndimage.morphology import (
     binary_closing,
@@ -88,6 +93,9 @@ from offgraph.ndimage.morphology import (
     binary_opening,
     binary_propagation,
     black_tophat,
+    distance_transform_bf,
+    distance_transform_cdt,
+    distance_transform_edt,
     generate_binary_structure,
     grey_closing,
     grey_dilation,
@@ -101,22 +109,7 @@ from offgraph.ndimage.morphology import (
 from offgraph.ndimage.scipys_own import scipys_own
 
 if TYPE_CHECKING:
-    from scipy.ndimage import (
-        distance_transform_bf,
-        distance_transform_cdt,
-        distance_transform_edt,
-        fourier_ellipsoid,
-        fourier_gaussian,
-        fourier_shift,
-        fourier_uniform,
-        generic_filter,
-        generic_filter1d,
-        histogram,
-        labeled_comprehension,
-        median,
-        vectorized_filter,
-        watershed_ift,
-    )
+    from scipy.ndimage import generic_filter, generic_filter1d, vectorized_filter
 
 __all__ = [
     "affine_transform",

@@ -60,6 +60,8 @@ def in_bytes(value: Any) -> Any:
         return [(in_bytes(key), in_bytes(each)) for key, each in value.items()]
     if isinstance(value, list | tuple):
         return type(value), [in_bytes(each) for each in value]
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        return value.shape, [in_bytes(each) for each in value.ravel().tolist()]
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
         if array.dtype.kind == "f":
@@ -80,7 +82,8 @@ def assert_call(call: Call) -> None:
     if isinstance(theirs.error, SystemError):
         # NumPy's, over any error of SciPy's with an output of foreign byte order.
         return
-    if isinstance(theirs.value, tuple | list | dict | np.generic):
+    has_objects = isinstance(theirs.value, np.ndarray) and theirs.value.dtype.hasobject
+    if has_objects or isinstance(theirs.value, tuple | list | dict | np.generic):
         ours.value, theirs.value = in_bytes(ours.value), in_bytes(theirs.value)
     assert_same(ours, theirs)
     if theirs.error is None and isinstance(written, np.ndarray):

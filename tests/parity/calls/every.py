@@ -10,8 +10,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from tests.parity.calls.binary import BINARY
 from tests.parity.calls.call import Call
+from tests.parity.calls.distances import DISTANCES
 from tests.parity.calls.linear import LINEAR, linear
 from tests.parity.calls.measures import MEASURES
+from tests.parity.calls.spectra import SPECTRA
 from tests.parity.calls.warps import SPLINES, WARPS, splined, warped
 from tests.parity.calls.windows import WINDOWS
 
@@ -22,6 +24,8 @@ FUNCTIONS = {
     **WINDOWS,
     **BINARY,
     **MEASURES,
+    **DISTANCES,
+    **SPECTRA,
 }
 
 

@@ -12,11 +12,12 @@ import numpy as np
 from hypothesis import strategies as st
 from tests.parity.calls.binary import pixels
 from tests.parity.calls.call import Call, flags, images, outputs, seeds
-from tests.support.cases import laid_out
+from tests.support.cases import OutputForm, laid_out
 
 SUMS = ("sum", "sum_labels", "mean", "variance", "standard_deviation", "center_of_mass")
 EXTREMES = ("minimum", "maximum", "minimum_position", "maximum_position", "extrema")
-WITHOUT_OUTPUT = (*SUMS, *EXTREMES, "find_objects", "value_indices")
+ANY_FUNCTION = ("median", "histogram", "labeled_comprehension")
+WITHOUT_OUTPUT = (*SUMS, *EXTREMES, *ANY_FUNCTION, "find_objects", "value_indices")
 
 LABEL_DTYPES = ("i4", "i4", "i8", "u1", "u2", "i1", "i2", "u4", "u8", "f4", "f8", "?")
 LAYOUTS = ("C", "C", "C", "F", "reversed", "strided", "swapped", "misaligned")
@@ -95,7 +96,65 @@ def measured(draw: st.DrawFn, name: str) -> Call:
     return Call(name, image, arguments)
 
 
+def described(draw: st.DrawFn, name: str) -> Call:
+    """Calls of what takes functions, with functions that tell the order of what they get."""
+    call = measured(draw, name)
+    if name == "histogram":
+        low = draw(st.sampled_from((0, -3.5, 100)))
+        call.arguments |= {"min": low, "max": low + draw(st.sampled_from((1, 255, -2))), "bins": 5}
+    if name != "median":
+        call.arguments |= {"labels": call.arguments.get("labels"), "index": call.arguments.get("index")}
+    if name == "labeled_comprehension":
+        with_positions = draw(st.booleans())
+        call.arguments |= {
+            "func": weighted_at if with_positions else weighted,
+            "out_dtype": draw(st.sampled_from((float, "f4", int, object))),
+            "default": draw(st.sampled_from((0, -1))),
+            "pass_positions": with_positions,
+        }
+    return call
+
+
+def weighted(values: np.ndarray) -> Any:
+    with np.errstate(all="ignore"):
+        return float((np.nan_to_num(values) * np.arange(1, values.size + 1) % 1000).sum())
+
+
+def weighted_at(values: np.ndarray, positions: np.ndarray) -> Any:
+    return weighted(values) + weighted(positions)
+
+
+def flooded(draw: st.DrawFn, name: str) -> Call:
+    """Calls of a watershed, on noise, slopes and plains."""
+    shape = tuple(draw(st.lists(st.integers(1, 14), min_size=1, max_size=4)))
+    rng = np.random.default_rng(draw(seeds))
+    image = np.asarray(rng.integers(0, draw(st.sampled_from((1, 3, 12, 256))), shape))
+    if draw(st.integers(0, 9)) == 0:
+        image = image * 257
+    if draw(flags):
+        image = image * 0 + np.indices(shape).sum(0)
+    dtype = "u2" if image.max() > 255 or draw(flags) else "u1"
+    image = laid_out(image.astype(dtype), draw(st.sampled_from(LAYOUTS)))
+    marked = rng.integers(-4, 5, shape) * (rng.random(shape) < draw(st.sampled_from((0.02, 0.2, 0.7))))
+    if draw(st.integers(0, 9)) == 0:
+        marked = marked * 1000
+    markers = laid_out(marked.astype(draw(st.sampled_from(("i1", "i2", "i4", "i8", "i8")))), "C")
+    structure = None
+    if draw(flags):
+        structure = rng.random((3,) * len(shape)) < draw(st.sampled_from((0.3, 1.0)))
+    form = None
+    if draw(flags):
+        kinds = ("array", "array", "array", "wrong shape", "type")
+        dtypes = ("i1", "i2", "i4", "i8", "u1")
+        form = OutputForm(
+            draw(st.sampled_from(kinds)), draw(st.sampled_from(dtypes)), draw(st.sampled_from(LAYOUTS))
+        )
+    return Call(name, image, {"markers": markers, "structure": structure}, form)
+
+
 MEASURES = {
+    **dict.fromkeys(ANY_FUNCTION, described),
+    "watershed_ift": flooded,
     "label": components,
     "find_objects": objects,
     "value_indices": grouped,

@@ -38,6 +38,47 @@ pub(crate) fn run_end<T: Sample>(samples: &[T], start: usize) -> usize {
     at + samples[at..].iter().take_while(|sample| **sample == value).count()
 }
 
+/// Call `work` with the place of each sample that differs from the one before it.
+#[inline(always)]
+pub(crate) fn for_each_change<T: Sample>(samples: &[T], mut work: impl FnMut(usize)) {
+    let mut at = 1;
+    while let (Some(before), Some(own)) =
+        (samples.get(at - 1..).and_then(<[T]>::first_chunk), samples.get(at..).and_then(<[T]>::first_chunk))
+    {
+        let mut changes = changes(before, own);
+        while changes != 0 {
+            work(at + changes.trailing_zeros() as usize);
+            changes &= changes - 1;
+        }
+        at += WORD;
+    }
+    for at in at..samples.len() {
+        if samples[at] != samples[at - 1] {
+            work(at);
+        }
+    }
+}
+
+/// One bit per sample: whether both differ.
+#[inline(always)]
+fn changes<T: Sample>(before: &[T; WORD], own: &[T; WORD]) -> u64 {
+    let mut bytes = [0_u8; WORD];
+    for ((byte, before), own) in bytes.iter_mut().zip(before).zip(own) {
+        *byte = if *own != *before { 0xff } else { 0 };
+    }
+    word_of(&bytes)
+}
+
+/// One bit per byte, all ones or all zeros.
+#[inline(always)]
+fn word_of(bytes: &[u8; WORD]) -> u64 {
+    let mut word = 0;
+    for (part, bytes) in bytes.as_chunks::<16>().0.iter().enumerate() {
+        word |= u64::from(high_bits(u128::from_le_bytes(*bytes))) << (16 * part);
+    }
+    word
+}
+
 /// One bit per sample of `row`: whether it is not zero, exclusive-or `flip`; bits after the last are those of `outside`.
 #[inline(always)]
 pub(crate) fn pack_row<T: Sample>(row: &[T], words: &mut [u64], flip: u64, outside: u64) {
@@ -59,11 +100,7 @@ fn pack_word<T: Sample>(samples: &[T; WORD]) -> u64 {
     for (byte, sample) in bytes.iter_mut().zip(samples) {
         *byte = if *sample != T::default() { 0xff } else { 0 };
     }
-    let mut word = 0;
-    for (part, bytes) in bytes.as_chunks::<16>().0.iter().enumerate() {
-        word |= u64::from(high_bits(u128::from_le_bytes(*bytes))) << (16 * part);
-    }
-    word
+    word_of(&bytes)
 }
 
 /// The highest bit of each of sixteen bytes: one instruction, which compilers do not find on their own.
@@ -98,6 +135,10 @@ mod tests {
         #[test]
         fn runs_end_where_samples_change(samples in prop::collection::vec(0_i32..2, 1..90), repeat in 1_usize..40) {
             let samples: Vec<i32> = samples.iter().flat_map(|sample| std::iter::repeat_n(*sample, repeat)).collect();
+            let mut changes = Vec::new();
+            for_each_change(&samples, |at| changes.push(at));
+            let plain: Vec<usize> = (1..samples.len()).filter(|at| samples[*at] != samples[at - 1]).collect();
+            prop_assert_eq!(changes, plain);
             let mut start = 0;
             while start < samples.len() {
                 let end = run_end(&samples, start);

@@ -1,6 +1,6 @@
 //! Bounding boxes of labelled objects: one update per run of equal labels.
 
-use crate::array::packing::run_end;
+use crate::array::packing::for_each_change;
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
@@ -22,7 +22,6 @@ pub fn find_objects(mut bounds: ArrayViewMutD<'_, i64>, labels: &View<'_>) -> Re
     }
     let bounds =
         bounds.as_slice_mut().ok_or_else(|| KernelError::shape("bounds that are not C-contiguous"))?;
-    bounds.fill(-1);
     match_dtype!(View, labels, array => dispatch(FindObjects { bounds, array: array.view() }));
     Ok(())
 }
@@ -39,29 +38,37 @@ impl<T: Label> Kernel for FindObjects<'_, T> {
     fn run(self) {
         let last = self.array.ndim() - 1;
         let row = 2 * (last + 1);
+        for object in self.bounds.chunks_exact_mut(row) {
+            object[..=last].fill(i64::MAX);
+            object[last + 1..].fill(-1);
+        }
         let count = self.bounds.len() / row;
         for_each_line(&self.array, |line, labels| {
-            let mut start = 0;
-            while start < labels.len() {
-                let end = run_end(labels, start);
+            let mut widen = |start: usize, end: usize| {
                 let object = usize::try_from(labels[start].object()).unwrap_or(usize::MAX);
                 if object < count {
-                    let bounds = &mut self.bounds[object * row..(object + 1) * row];
-                    let (first, beyond) = bounds.split_at_mut(last + 1);
-                    let seen = first[0] >= 0;
-                    let mut widen = |axis: usize, from: usize, to: usize| {
-                        let (from, to) = (from as i64, to as i64);
-                        first[axis] = if seen { first[axis].min(from) } else { from };
-                        beyond[axis] = if seen { beyond[axis].max(to) } else { to };
-                    };
-                    for (axis, at) in line.iter().enumerate() {
-                        widen(axis, *at, at + 1);
+                    let (first, beyond) = self.bounds[object * row..][..row].split_at_mut(last + 1);
+                    for ((first, beyond), at) in first.iter_mut().zip(beyond.iter_mut()).zip(line) {
+                        *first = (*first).min(*at as i64);
+                        *beyond = (*beyond).max(*at as i64 + 1);
                     }
-                    widen(last, start, end);
+                    first[last] = first[last].min(start as i64);
+                    beyond[last] = beyond[last].max(end as i64);
                 }
-                start = end;
+            };
+            if labels.is_empty() {
+                return;
             }
+            let mut start = 0;
+            for_each_change(labels, |at| {
+                widen(start, at);
+                start = at;
+            });
+            widen(start, labels.len());
         });
+        for object in self.bounds.chunks_exact_mut(row).filter(|object| object[last + 1] < 0) {
+            object.fill(-1);
+        }
     }
 }
 

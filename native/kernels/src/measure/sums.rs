@@ -17,17 +17,23 @@ pub fn count(counts: &mut [i64], labels: &View<'_>, base: i64) {
     for_each_block(labels, base, &mut |block| dispatch(CountLabels { counts, labels: block.labels }));
 }
 
-/// Add to `sums` the values of each label; labels beyond the table are passed over. With `means`, one per label, the
-/// squares of the differences from them.
+/// Add to `sums` the values of each label, and to `counts` how often it occurs; labels beyond the table are passed over.
+/// With `means`, one per label, the squares of the differences from them are added, and nothing is counted.
 ///
 /// # Errors
 ///
 /// If the shapes are not equal, or the arrays have no axis.
-pub fn sum(sums: &mut [f64], labels: &View<'_>, values: &View<'_>, means: Option<&[f64]>) -> Result<()> {
+pub fn sum(
+    sums: &mut [f64],
+    counts: &mut [i64],
+    labels: &View<'_>,
+    values: &View<'_>,
+    means: Option<&[f64]>,
+) -> Result<()> {
     let any_order = means.is_none() && sums_are_exact(values);
     for_each_pair(labels, values, &mut |block, values: &[f64]| match means {
         Some(means) => dispatch(SumSquares { sums, means, labels: block.labels, values }),
-        None => dispatch(Sum { sums, labels: block.labels, values, any_order }),
+        None => dispatch(Sum { sums, counts, labels: block.labels, values, any_order }),
     })
 }
 
@@ -91,6 +97,7 @@ impl Kernel for CountLabels<'_> {
 
 struct Sum<'a> {
     sums: &'a mut [f64],
+    counts: &'a mut [i64],
     labels: &'a [u32],
     values: &'a [f64],
     any_order: bool,
@@ -101,11 +108,14 @@ impl Kernel for Sum<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { sums, labels, values, any_order } = self;
+        let Self { sums, counts, labels, values, any_order } = self;
         if changes(labels) * SHORT_RUN > labels.len() {
             for (label, value) in labels.iter().zip(values) {
                 if let Some(sum) = sums.get_mut(*label as usize) {
                     *sum += value;
+                }
+                if let Some(count) = counts.get_mut(*label as usize) {
+                    *count += 1;
                 }
             }
             return;
@@ -113,6 +123,9 @@ impl Kernel for Sum<'_> {
         let mut start = 0;
         while start < labels.len() {
             let end = run_end(labels, start);
+            if let Some(count) = counts.get_mut(labels[start] as usize) {
+                *count += (end - start) as i64;
+            }
             if let Some(sum) = sums.get_mut(labels[start] as usize) {
                 let values = &values[start..end];
                 *sum = if any_order {
@@ -236,11 +249,13 @@ mod tests {
             let (labels, values) = (View::I32(labels.view()), View::F64(values.view()));
             let (mut counts, mut sums, mut squares) = (vec![0; 8], vec![0.0; 8], vec![0.0; 8]);
             count(&mut counts, &labels, 0);
-            sum(&mut sums, &labels, &values, None).unwrap();
-            sum(&mut squares, &labels, &values, Some(&means)).unwrap();
+            let mut fused = vec![0; 8];
+            sum(&mut sums, &mut fused, &labels, &values, None).unwrap();
+            prop_assert_eq!(&fused, &counts);
+            sum(&mut squares, &mut [], &labels, &values, Some(&means)).unwrap();
             let (mut along_rows, mut along_columns, mut wholes) = (vec![0.0; 8], vec![0.0; 8], vec![0.0; 8]);
             moments(&mut [&mut along_rows, &mut along_columns], &labels, &values).unwrap();
-            sum(&mut wholes, &labels, &View::I16(whole.view()), None).unwrap();
+            sum(&mut wholes, &mut [], &labels, &View::I16(whole.view()), None).unwrap();
             prop_assert_eq!((counts, sums, squares, along_rows, along_columns, wholes), expected);
         }
     }

@@ -6,6 +6,8 @@
 use crate::array::sample::Bool;
 use crate::array::view::{View, ViewMut};
 use crate::border::Border;
+use crate::distance::brute_force::{self, Metric};
+use crate::distance::{chamfer, euclidean};
 use crate::exec::threads::{self, LocalThreads};
 use crate::filter::correlate_nd::{self, Weights};
 use crate::filter::correlate1d::{self, AxisPass};
@@ -16,9 +18,10 @@ use crate::interpolate::resize::{self, Taps};
 use crate::interpolate::zoom::AxisMap;
 use crate::interpolate::{batch, spline, warp, zoom};
 use crate::measure::extremes::ExtremeTables;
-use crate::measure::{extremes, groups, label, objects, sums};
+use crate::measure::{extremes, groups, label, objects, sums, watershed};
 use crate::memory::*;
 use crate::morphology::{Erosion, LaterMask, Passes, Structure};
+use crate::pointwise::fourier::{self, Factors};
 use crate::pointwise::lookup;
 use crate::rank::{self, BoxWindow, Outside, Window};
 use std::alloc::{GlobalAlloc, System};
@@ -355,9 +358,51 @@ fn morphology() {
     }
 }
 
+fn distances() {
+    for shape in SHAPES {
+        let input = image(shape, |number| u8::from(number % 50 != 3));
+        let view = || View::U8(input.view());
+        let per_axis: Vec<usize> = [shape.len()].iter().chain(shape).copied().collect();
+        for spacing in [1.0, 0.3] {
+            let sampling = vec![spacing; shape.len()];
+            try_all("euclidean distances", shape, |output: &mut ArrayD<f64>| {
+                let output = Some(ViewMut::F64(output.view_mut()));
+                euclidean::euclidean(output, None, &view(), Some(&sampling)).map(|_| ())
+            });
+            try_all("nearest zeros", &per_axis, |output: &mut ArrayD<i32>| {
+                let output = Some(ViewMut::I32(output.view_mut()));
+                euclidean::euclidean(None, output, &view(), Some(&sampling)).map(|_| ())
+            });
+        }
+        try_all("steps", shape, |output: &mut ArrayD<i32>| {
+            let before = vec![true; 3_usize.pow(shape.len() as u32) / 2];
+            chamfer::chamfer(ViewMut::I32(output.view_mut()), None, &view(), &before)
+        });
+        let marks = image(shape, |number| if number % 50 == 3 { -1 } else { 1_i8 });
+        for metric in [Metric::Euclidean, Metric::CityBlock] {
+            try_all("brute force", shape, |output: &mut ArrayD<i32>| {
+                let output = Some(ViewMut::I32(output.view_mut()));
+                brute_force::brute_force(None, output, &View::I8(marks.view()), metric, None)
+            });
+        }
+    }
+}
+
+fn spectra() {
+    for shape in SHAPES {
+        let input = floats(shape);
+        let tables: Vec<Vec<f64>> = shape.iter().map(|len| vec![0.5; *len]).collect();
+        let tables: Vec<&[f64]> = tables.iter().map(|table| &table[..]).collect();
+        try_all("multiply spectrum", shape, |output: &mut ArrayD<f64>| {
+            let output = ViewMut::F64(output.view_mut());
+            fourier::multiply(output, &View::F32(input.view()), (1, 1), &Factors::Product(&tables))
+        });
+    }
+}
+
 fn measures() {
     for shape in SHAPES {
-        let input = image(shape, |number| u8::from(number % 3 == 0));
+        let (input, heights) = (image(shape, |number| u8::from(number % 3 == 0)), bytes(shape));
         let marked = image(shape, |number| (number % 7) as i32);
         // Not contiguous, so that lines are copied.
         let turned: Vec<usize> = (0..shape.len()).rev().collect();
@@ -366,6 +411,11 @@ fn measures() {
         try_all("label", shape, |output: &mut ArrayD<i32>| {
             let input = View::U8(input.view());
             label::label(ViewMut::I32(output.view_mut()), &input, &structure.view()).map(|_| ())
+        });
+        try_all("watershed", shape, |output: &mut ArrayD<i32>| {
+            let structure = vec![true; 3_usize.pow(shape.len() as u32)];
+            let (output, markers) = (ViewMut::I32(output.view_mut()), View::I32(marked.view()));
+            watershed::watershed(output, &View::U8(heights.view()), &markers, &structure)
         });
         try_all("find objects", &[6, 2 * shape.len()], |bounds: &mut ArrayD<i64>| {
             objects::find_objects(bounds.view_mut(), &View::I32(turned.view()))
@@ -376,7 +426,7 @@ fn measures() {
         try_all("sums", &[7], |output: &mut ArrayD<f64>| {
             let (output, values) = (output.as_slice_mut().unwrap(), View::F32(back.view()));
             output.fill(0.0);
-            sums::sum(output, &View::I32(turned.view()), &values, None)
+            sums::sum(output, &mut [], &View::I32(turned.view()), &values, None)
         });
         // Made outside, where no allocation fails.
         let other_tables = std::cell::RefCell::new((vec![0; 5000], vec![0; 5000], vec![0; 5000]));
@@ -402,6 +452,8 @@ fn want_of_memory_is_an_error_of_every_kernel() {
     ranks();
     morphology();
     measures();
+    spectra();
+    distances();
 }
 
 /// More than any machine has, and more than can be counted.

@@ -1,10 +1,9 @@
-"""Labels and statistics of labelled regions; ``median``, ``histogram`` and what takes a function are SciPy's own."""
+"""Labels and statistics of labelled regions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from offgraph.ndimage.measurements.components import find_objects, label, value_indices
+from offgraph.ndimage.measurements.comprehension import histogram, labeled_comprehension, median
 from offgraph.ndimage.measurements.extremes import (
     extrema,
     maximum,
@@ -20,10 +19,7 @@ from offgraph.ndimage.measurements.sums import (
     sum_labels,
     variance,
 )
-from offgraph.ndimage.scipys_own import scipys_own
-
-if TYPE_CHECKING:
-    from scipy.ndimage import histogram, labeled_comprehension, median, watershed_ift
+from offgraph.ndimage.measurements.watershed import watershed_ift
 
 __all__ = [
     "center_of_mass",
@@ -46,8 +42,4 @@ __all__ = [
     "watershed_ift",
 ]
 
-_SCIPYS = ("histogram", "labeled_comprehension", "median", "watershed_ift")
-
-NATIVE: tuple[str, ...] = tuple(name for name in __all__ if name not in _SCIPYS)
-
-__getattr__ = scipys_own(__name__, _SCIPYS)
+NATIVE: tuple[str, ...] = tuple(__all__)

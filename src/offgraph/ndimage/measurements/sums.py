@@ -209,8 +209,7 @@ def _statistics(
     if np.isscalar(index):
         return _of_one(input[labels == index], squared)
     rows = rows_of(labels, index)
-    counts = _counts(rows) if counted else np.zeros(rows.size, np.intp)
-    sums = _sums(rows, input)
+    counts, sums = _counts_and_sums(rows, input, counted)
     tables = [counts, sums, _squares(rows, input, sums / counts)] if squared else [counts, sums]
     return tuple(_chosen(rows, table) for table in tables)
 
@@ -232,29 +231,24 @@ def _chosen(rows: LabelRows, table: np.ndarray) -> Any:
     return found
 
 
-def _counts(rows: LabelRows) -> np.ndarray:
-    lines = rows.lines(rows.labels)
-    if lines is None:
-        return np.bincount(rows.labels.ravel())
-    counts = np.zeros(rows.size, np.int64)
-    core.label_counts(counts, lines[0], 0)
-    return counts
-
-
-def _sums(rows: LabelRows, values: np.ndarray) -> np.ndarray:
+def _counts_and_sums(rows: LabelRows, values: np.ndarray, counted: bool) -> tuple[np.ndarray, np.ndarray]:
+    """How many values each row has, zeros unless `counted`, and their sums."""
     lines = rows.lines(values)
-    if lines is None:
-        return np.bincount(rows.labels.ravel(), weights=values.ravel())
-    sums = np.zeros(rows.size)
-    core.label_sums(sums, *lines, None)
-    return sums
+    counts = np.zeros(rows.size, np.int64)
+    if lines is not None:
+        sums = np.zeros(rows.size)
+        core.label_sums(sums, counts if counted else None, *lines, None)
+        return counts, sums
+    if counted:
+        counts = np.bincount(rows.labels.ravel())
+    return counts, np.bincount(rows.labels.ravel(), weights=values.ravel())
 
 
 def _squares(rows: LabelRows, values: np.ndarray, means: np.ndarray) -> np.ndarray:
     lines = rows.lines(values)
     if lines is not None:
         sums = np.zeros(rows.size)
-        core.label_sums(sums, *lines, means)
+        core.label_sums(sums, None, *lines, means)
         if np.isfinite(sums).all():
             return sums
     centred = values - means[rows.labels]

@@ -1,11 +1,9 @@
 """Morphology: erosion and dilation of binary and grey arrays, and the operations composed of them.
 
-Binary arrays are those of any real dtype, of which only "zero or not" counts. The distance transforms are SciPy's.
+Binary arrays are those of any real dtype, of which only "zero or not" counts. Distance transforms are in `distances`.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from offgraph.ndimage.morphology.binary import (
     binary_closing,
@@ -18,6 +16,11 @@ from offgraph.ndimage.morphology.binary import (
     generate_binary_structure,
     iterate_structure,
 )
+from offgraph.ndimage.morphology.distances import (
+    distance_transform_bf,
+    distance_transform_cdt,
+    distance_transform_edt,
+)
 from offgraph.ndimage.morphology.grey import (
     black_tophat,
     grey_closing,
@@ -28,10 +31,6 @@ from offgraph.ndimage.morphology.grey import (
     morphological_laplace,
     white_tophat,
 )
-from offgraph.ndimage.scipys_own import scipys_own
-
-if TYPE_CHECKING:
-    from scipy.ndimage import distance_transform_bf, distance_transform_cdt, distance_transform_edt
 
 __all__ = [
     "binary_closing",
@@ -56,6 +55,4 @@ __all__ = [
     "white_tophat",
 ]
 
-NATIVE: tuple[str, ...] = tuple(name for name in __all__ if not name.startswith("distance_transform"))
-
-__getattr__ = scipys_own(__name__, [name for name in __all__ if name not in NATIVE])
+NATIVE: tuple[str, ...] = tuple(__all__)
