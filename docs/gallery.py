@@ -134,9 +134,9 @@ def example(step: Step) -> Example:
 def _of_result(step: Step) -> Example:
     given = touching() if step.name in TOUCHING else probabilities()
     if step.name == "SeededWatershed":
-        given = np.stack([given, ndimage.gaussian_filter(given, 9) > 0.5], axis=-1).astype(np.float32)[
-            ..., ::-1
-        ]
+        given = np.stack([given, ndimage.distance_transform_edt(given > 0.5) > 14], axis=-1).astype(
+            np.float32
+        )[..., ::-1]
     elif step.name in LOGITS:
         given = logits(given)
         if step.name != "Sigmoid":

@@ -36,6 +36,7 @@ PACKAGES = (
     "formats",
     "decode",
     "sources",
+    "objects",
     "pipeline",
     "frameworks",
     "dataset",

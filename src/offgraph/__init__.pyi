@@ -80,6 +80,13 @@ from offgraph.postprocess import (
     Softmax as Softmax,
     Threshold as Threshold,
 )
+from offgraph.objects import (
+    coco_annotations as coco_annotations,
+    contours as contours,
+    geojson as geojson,
+    measure as measure,
+    non_maximum_suppression as non_maximum_suppression,
+)
 from offgraph.inference.predictor import (
     Prediction as Prediction,
     Predictions as Predictions,

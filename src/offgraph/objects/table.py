@@ -1,0 +1,161 @@
+"""Measure every object of a label image, all in one pass over its pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from offgraph.core.errors import ArgumentError
+
+__all__ = ["label_image", "measure"]
+
+
+def measure(labels: ArrayLike, image: ArrayLike | None = None) -> dict[str, np.ndarray]:
+    """Measure the objects of a label image, and the values of an image in them.
+
+    Parameters
+    ----------
+    labels : array_like of int or bool, shape (H, W) or (D, H, W)
+        Each label but 0 is an object, wherever its pixels are; 0 is background.
+    image : array_like, shape of the labels, or with channels as the last axis
+        Numbers whose statistics in each object are wanted.
+
+    Returns
+    -------
+    dict of str to ndarray
+        A column for each measure, a row for each object, in the order of the labels; ``pandas.DataFrame`` takes it. The
+        names are those of scikit-image's `regionprops_table`:
+
+        - ``label``; ``area`` in pixels; ``bbox-0``, …: first row, first column, and one past the last ones;
+        - ``centroid-0``, …: mean row and column, in pixels; ``extent``: area per area of the box;
+          ``equivalent_diameter_area``: diameter of the disc, or the ball, of this area, in pixels;
+        - of images ``perimeter`` in pixels, and ``axis_major_length``, ``axis_minor_length`` and ``eccentricity`` (0 for a
+          disc, towards 1 for a line) of the ellipse with the same second moments;
+        - with ``image`` ``intensity_mean``, ``intensity_min``, ``intensity_max`` and ``intensity_std``; with channels, each
+          followed by ``-0``, ``-1``, ….
+
+    Raises
+    ------
+    ArgumentError
+        For labels that are not whole numbers of 2 or 3 axes, or an image of another shape.
+
+    Notes
+    -----
+    Exactness: counts, boxes, centroids and extremes are scikit-image's; other numbers agree with it to 1e-9 of their size,
+    of images of float64: sums are float64 always, and scikit-image has those of float32 in float32.
+    A NaN in the image makes the statistics of its object NaN, and of no other.
+
+    Examples
+    --------
+    >>> table = measure([[0, 7, 7], [0, 0, 7]], image=[[0, 10, 20], [0, 0, 60]])
+    >>> {name: column.tolist() for name, column in table.items() if name in ("label", "area", "intensity_mean")}
+    {'label': [7], 'area': [3.0], 'intensity_mean': [30.0]}
+    """
+    array = label_image(labels)
+    pixels = np.nonzero(array)
+    values, number = np.unique(array[pixels], return_inverse=True)
+    count = len(values)
+    area = np.bincount(number, minlength=count).astype(float)
+    table: dict[str, np.ndarray] = {"label": values, "area": area}
+    low = [_extreme(np.minimum, place, number, count) for place in pixels]
+    high = [_extreme(np.maximum, place, number, count) + 1 for place in pixels]
+    table |= {f"bbox-{axis}": column for axis, column in enumerate([*low, *high])}
+    centre = [np.bincount(number, place, count) / area for place in pixels]
+    table |= {f"centroid-{axis}": column for axis, column in enumerate(centre)}
+    table["extent"] = area / np.prod([b - a for a, b in zip(low, high)], axis=0)
+    table["equivalent_diameter_area"] = (2 * array.ndim * area / np.pi) ** (1 / array.ndim)
+    if array.ndim == 2:
+        table["perimeter"] = _perimeter(array, pixels, number, count)
+        table |= _ellipse([place - c[number] for place, c in zip(pixels, centre)], number, area)
+    if image is not None:
+        table |= _intensity(np.asarray(image), array, pixels, number, area)
+    return table
+
+
+def label_image(labels: ArrayLike) -> np.ndarray:
+    """Return labels as an array of whole numbers with 2 or 3 axes.
+
+    Raises
+    ------
+    ArgumentError
+        For anything else.
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind not in "bui" or array.ndim not in (2, 3):
+        raise ArgumentError(
+            f"labels: expected whole numbers of shape (H, W) or (D, H, W), got {array.dtype} of shape {array.shape}"
+        )
+    return array
+
+
+def _extreme(function: Any, values: np.ndarray, number: np.ndarray, count: int) -> np.ndarray:
+    """The least or the greatest value of each object, each of which has pixels."""
+    order = np.argsort(number, kind="stable")
+    starts = np.searchsorted(number[order], np.arange(count))
+    return function.reduceat(values[order], starts) if count else values[:0]
+
+
+def _perimeter(array: np.ndarray, pixels: Any, number: np.ndarray, count: int) -> np.ndarray:
+    """Benkrid's and Crookes' estimate: a pixel of the outline counts 1, √2 or between, by where it goes on."""
+    around = np.pad(array, 1)
+    shape = array.shape
+
+    def moved(source: np.ndarray, down: int, across: int) -> np.ndarray:
+        return source[1 + down : 1 + down + shape[0], 1 + across : 1 + across + shape[1]]
+
+    sides, corners = ((-1, 0), (1, 0), (0, -1), (0, 1)), ((-1, -1), (-1, 1), (1, -1), (1, 1))
+    outline = (array != 0) & np.any([moved(around, *side) != array for side in sides], axis=0)
+    wide = np.pad(outline, 1)
+    code = outline.astype(np.uint8)
+    for weight, steps in ((2, sides), (10, corners)):
+        for each in steps:
+            code += np.uint8(weight) * (outline & moved(wide, *each) & (moved(around, *each) == array))
+    found = code[pixels]
+    straight, diagonal, between = (
+        np.bincount(number, np.isin(found, codes), count)
+        for codes in ((5, 7, 15, 17, 25, 27), (21, 33), (13, 23))
+    )
+    return straight + np.sqrt(2) * diagonal + (1 + np.sqrt(2)) / 2 * between
+
+
+def _ellipse(away: list[np.ndarray], number: np.ndarray, area: np.ndarray) -> dict[str, np.ndarray]:
+    """Axes from the second moments about the centroid."""
+    rows, columns, both = (
+        np.bincount(number, one * other, len(area)) / area
+        for one, other in ((away[0], away[0]), (away[1], away[1]), (away[0], away[1]))
+    )
+    spread = np.sqrt((rows - columns) ** 2 + 4 * both**2)
+    long, short = (rows + columns + spread) / 2, np.maximum((rows + columns - spread) / 2, 0)
+    share = np.divide(short, long, out=np.ones_like(long), where=long > 0)
+    return {
+        "axis_major_length": 4 * np.sqrt(long),
+        "axis_minor_length": 4 * np.sqrt(short),
+        "eccentricity": np.sqrt(1 - share),
+    }
+
+
+def _intensity(
+    image: np.ndarray, array: np.ndarray, pixels: Any, number: np.ndarray, area: np.ndarray
+) -> dict[str, np.ndarray]:
+    if (
+        image.shape[: array.ndim] != array.shape
+        or image.ndim > array.ndim + 1
+        or image.dtype.kind not in "buif"
+    ):
+        raise ArgumentError(
+            f"image: expected numbers of shape {array.shape}, or with channels last, got {image.dtype} of shape {image.shape}"
+        )
+    found: dict[str, dict[str, np.ndarray]] = {"mean": {}, "min": {}, "max": {}, "std": {}}
+    for channel in range(image.shape[-1]) if image.ndim > array.ndim else [None]:
+        values = (image if channel is None else image[..., channel])[pixels]
+        end, count = "" if channel is None else f"-{channel}", len(area)
+        mean = np.bincount(number, values, count) / area
+        found["mean"][end] = mean
+        found["min"][end] = _extreme(np.minimum, values, number, count)
+        found["max"][end] = _extreme(np.maximum, values, number, count)
+        found["std"][end] = np.sqrt(np.bincount(number, (values - mean[number]) ** 2, count) / area)
+    return {
+        f"intensity_{name}{end}": column for name, columns in found.items() for end, column in columns.items()
+    }
