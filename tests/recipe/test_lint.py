@@ -104,6 +104,7 @@ with warnings.catch_warnings():
         ],
         "heavy-before-crop": [
             ([og.MedianFilter(3), og.CenterCrop(100)], ""),
+        ([og.Bilateral(9), og.Invert(), og.Crop(100)], ""),
             ([A(og.GaussianNoise(0.1), og.Gamma((0.8, 1.2)), og.RandomCrop("50%"))], ""),
         ],
         "labels-averaged": [],

@@ -24,6 +24,7 @@ from offgraph.steps.kinds import (
 from offgraph.steps.ops import Resample, Zoom
 from offgraph.transforms import (
     CenterCrop,
+    Crop,
     CropAroundMask,
     CropToAspect,
     GaussianNoise,
@@ -79,7 +80,7 @@ def heavy_before_crop(recipe: LintedRecipe) -> Iterator[RecipeFinding]:
         for here in run:
             if isinstance(here.step, (FilterStep, *_NOISES)):
                 heavy.append(here)
-            elif isinstance(here.step, CenterCrop | RandomCrop | CropAroundMask | CropToAspect):
+            elif isinstance(here.step, CenterCrop | Crop | RandomCrop | CropAroundMask | CropToAspect):
                 if (kept := _kept(here)) is not None and kept <= _KEPT:
                     for before in heavy:
                         yield before.finding(
