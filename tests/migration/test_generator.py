@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image as PIL
 import pytest
 
 import offgraph as og
@@ -126,22 +125,16 @@ def test_a_generator_after_fit_brings_its_statistics(generator_class, photo):
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos"])
 def test_sizes_are_made_as_keras_loads_images(photo, interpolation, tmp_path):
-    photo = photo[:199, :197]
     load_img = pytest.importorskip("keras.utils").load_img
     og.imwrite(tmp_path / "a.png", photo)
-    theirs = np.asarray(load_img(tmp_path / "a.png", target_size=(64, 91), interpolation=interpolation))
-    recipe, report = og.from_keras(target_size=(64, 91), interpolation=interpolation)
-    far = np.abs(recipe(image=photo).image.astype(int) - theirs).max()
-    assert far == 0 if interpolation == "nearest" else far <= (report.steps[0].levels or 0)
-    assert report.steps[0].verdict == ("differs" if interpolation == "nearest" else "close")
-
-
-def test_of_two_pixels_equally_near_the_other_is_taken(photo):
-    recipe, report = og.from_keras(target_size=(150, 150))
-    equal = recipe(image=photo).image == np.asarray(
-        PIL.fromarray(photo).resize((150, 150), PIL.Resampling.NEAREST)
-    )
-    assert 0.5 < equal.mean() < 1 and "equally near" in str(report)
+    theirs = np.asarray(load_img(tmp_path / "a.png", target_size=(150, 91), interpolation=interpolation))
+    recipe, report = og.from_keras(target_size=(150, 91), interpolation=interpolation)
+    apart = np.abs(recipe(image=photo).image.astype(int) - theirs)
+    assert report.steps[0].verdict == "close"
+    if interpolation == "nearest":
+        assert (apart > 0).mean() < 0.2  # 200 to 150 has a place between two pixels for every third
+    else:
+        assert apart.max() <= (report.steps[0].levels or 0)
 
 
 @pytest.mark.parametrize(

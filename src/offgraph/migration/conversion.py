@@ -202,7 +202,12 @@ class _Conversion:
     def _line(self, place: str, a: Arguments, row: Equivalent, made: Sequence[Step]) -> StepReport:
         shown = tuple(repr(step) if row.kind == "step" else step.name for step in made)
         return StepReport(
-            place, a.name, shown, a.verdict, tuple(a.notes), a.levels if a.verdict == "close" else None
+            place,
+            a.name,
+            shown,
+            a.verdict,
+            tuple(a.notes),
+            (a.levels or None) if a.verdict == "close" else None,
         )
 
     def _stand_in(self, a: Arguments, p: float, choice: bool) -> tuple[Step, ...]:

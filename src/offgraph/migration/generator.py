@@ -33,7 +33,7 @@ LIBRARY = "Keras ImageDataGenerator"
 
 _MODES = {"nearest": "nearest", "constant": "constant", "reflect": "reflect", "wrap": "wrap"}
 _KERNELS = {
-    "nearest": "box", "bilinear": "triangle", "bicubic": "cubic", "box": "box", "lanczos": "lanczos3",
+    "nearest": "nearest", "bilinear": "triangle", "bicubic": "cubic", "box": "box", "lanczos": "lanczos3",
 }  # fmt: skip
 _ELSEWHERE = {
     "batch_size": "Loader(batch_size=)",
@@ -59,15 +59,16 @@ def _resized(a: Arguments) -> Sequence[Step]:
     name = a.text("interpolation", "nearest")
     kernel = a.choice("interpolation", _KERNELS, "nearest")
     if name == "nearest":
-        a.differs(
-            "of two pixels equally near to the place that is read Pillow takes the later, this the earlier"
+        a.tell(
+            "of a place exactly between two pixels Pillow's sums of floats may fall to the other side",
+            "close",
         )
     else:
         a.tell(
             "Pillow rounds to whole numbers after each axis", "close", 1 if name in ("bilinear", "box") else 3
         )
     height, width = int(size[0]), int(size[1])
-    resize = Resize((height, width), kernel=kernel, antialias=name != "nearest")
+    resize = Resize((height, width), kernel=kernel, antialias=True)
     return (CropToAspect(width / height), resize) if a.flag("keep_aspect_ratio") else (resize,)
 
 
@@ -330,7 +331,7 @@ def from_generator(arguments: dict[str, Any], source: str = "ImageDataGenerator"
                 a.tell(group.why)
             _tell_measured(a, told)
         shown = ", ".join(f"{name}={_short(arguments[name])}" for name in told)
-        levels = a.levels if a.verdict == "close" else None
+        levels = (a.levels or None) if a.verdict == "close" else None
         written = tuple(map(repr, made))
         lines.append(StepReport(str(len(lines) + 1), shown, written, a.verdict, tuple(a.notes), levels))
         steps += made

@@ -38,8 +38,8 @@ _FLOATS = "Keras computes in float32 and keeps fractions, images of whole number
 _MODES = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid-wrap"}
 _ORDERS = {"nearest": 0, "bilinear": 1}
 _KERNELS = {
-    "nearest": "box", "bilinear": "triangle", "bicubic": "cubic", "area": "box", "lanczos3": "lanczos3",
-    "lanczos5": "lanczos3", "gaussian": "triangle", "mitchellcubic": "cubic",
+    "nearest": "nearest", "bilinear": "triangle", "bicubic": "cubic", "area": "area", "lanczos3": "lanczos3",
+    "lanczos5": "lanczos5", "gaussian": "triangle", "mitchellcubic": "cubic",
 }  # fmt: skip
 
 
@@ -114,14 +114,11 @@ def _resizing(a: Arguments) -> Sequence[Step]:
     name = a.text("interpolation", "bilinear")
     kernel = a.choice("interpolation", _KERNELS, "bilinear")
     antialias = a.flag("antialias")
-    if name == "nearest":
-        a.differs(
-            "of two pixels equally near to the place that is read Keras takes the later, this the earlier"
-        )
-    elif name in ("lanczos5", "gaussian", "mitchellcubic", "area"):
+    if name in ("gaussian", "mitchellcubic"):
         a.differs(f"interpolation={name!r} is near to kernel={kernel!r}")
-        antialias = antialias or name == "area"
-    resize = Resize(size, kernel=kernel, antialias=antialias and name != "nearest")
+    elif kernel in ("nearest", "area"):
+        antialias = True  # it makes no difference
+    resize = Resize(size, kernel=kernel, antialias=antialias)
     aspect = size[1] / size[0]
     if a.flag("crop_to_aspect_ratio"):
         return (CropToAspect(aspect), resize)

@@ -9,7 +9,15 @@ from offgraph.migration.arguments import MISSING, Arguments
 __all__ = ["border", "fill_value", "kernel", "resampling"]
 
 _ORDERS = {0: 0, 1: 1, 2: 3, 3: 1, 4: 3, 5: 1, 6: 0}
-_INTERPOLATIONS = {0: "nearest", 1: "linear", 2: "cubic", 3: "area", 4: "lanczos4", 5: "linear", 6: "nearest"}
+_INTERPOLATIONS = {
+    0: "nearest",
+    1: "linear",
+    2: "cubic",
+    3: "area",
+    4: "lanczos4",
+    5: "linear",
+    6: "nearest-exact",
+}
 _BORDERS = {0: "constant", 1: "nearest", 2: "reflect", 3: "grid-wrap", 4: "mirror"}
 _BY_NAME = {
     "constant": 0,
@@ -79,21 +87,14 @@ def kernel(a: Arguments, name: str = "interpolation", default: Any = 1) -> dict[
         a.differs(
             "OpenCV's nearest takes the pixel at floor(i * n / N), half a pixel up and to the left of ours"
         )
-        return {"kernel": "box", "antialias": False}
+        return {"kernel": "nearest"}
+    if found == "nearest-exact":
+        return {"kernel": "nearest"}
     if found == "area":
-        a.differs(
-            "OpenCV weighs the pixels at a cell's edges by the part inside; the same where sizes divide"
-        )
-        return {"kernel": "box", "antialias": True}
-    if found == "cubic":
-        a.tell("OpenCV's cubic has a = -0.75, ours a = -0.5: slightly softer", "close", 8)
-        return {"kernel": "cubic", "antialias": False}
-    if found == "lanczos4":
-        a.tell("OpenCV's Lanczos kernel has 8 taps, ours 6", "close", 6)
-        return {"kernel": "lanczos3", "antialias": False}
+        a.tell("where it enlarges, OpenCV's area is another kind of linear", "close", 1)
+        return {"kernel": "area"}
     a.tell(
         "OpenCV rounds its weights to 11 bits, and does not average where it shrinks: leave antialias=False out if you may",
-        "close",
-        1,
-    )
-    return {"kernel": "triangle", "antialias": False}
+        "close", 1 if found == "linear" else 2,
+    )  # fmt: skip
+    return {"kernel": {"linear": "triangle", "cubic": "cubic75"}.get(found, found), "antialias": False}

@@ -15,6 +15,7 @@ from offgraph.transforms.filters import GaussianFilter, MedianFilter, UniformFil
 from offgraph.transforms.geometric import (
     Affine,
     CenterCrop,
+    Crop,
     Flip,
     LetterBox,
     RandomCrop,
@@ -37,8 +38,8 @@ _MODES = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect
 _ORDERS = {"nearest": 0, "bilinear": 1}
 _PADDINGS = {"reflect": "mirror", "symmetric": "reflect", "constant": "constant"}
 _KERNELS = {
-    "nearest": "box", "bilinear": "triangle", "bicubic": "cubic", "area": "box", "lanczos3": "lanczos3",
-    "lanczos5": "lanczos3", "gaussian": "triangle", "mitchellcubic": "cubic",
+    "nearest": "nearest", "bilinear": "triangle", "bicubic": "cubic", "area": "area", "lanczos3": "lanczos3",
+    "lanczos5": "lanczos5", "gaussian": "triangle", "mitchellcubic": "cubic",
 }  # fmt: skip
 _FLOATS = "TensorFlow computes in float32, images of whole numbers are rounded here"
 _OPTIONS = ("name", "output_shape", "seed")
@@ -258,13 +259,9 @@ def _kernel(a: Arguments) -> dict[str, Any]:
     kernel = _KERNELS.get(name)
     if kernel is None:
         a.refuse("method", f"one of {', '.join(_KERNELS)}", a.get("method"))
-    if name == "nearest":
-        a.differs(
-            "of two pixels equally near to the place that is read TensorFlow takes the later, this the earlier"
-        )
-    elif name not in ("bilinear", "bicubic", "lanczos3"):
+    if name in ("gaussian", "mitchellcubic"):
         a.differs(f"method={name!r} is near to kernel={kernel!r}")
-    return {"kernel": kernel, "antialias": (a.flag("antialias") or name == "area") and name != "nearest"}
+    return {"kernel": kernel, "antialias": a.flag("antialias") or kernel in ("nearest", "area")}
 
 
 @TABLE.add("resize", ours="Resize", verdict="close", levels=1, why=_FLOATS)
@@ -305,6 +302,12 @@ def _crop_or_pad(a: Arguments) -> Sequence[Step]:
 def _central_crop(a: Arguments) -> Sequence[Step]:
     _skip(a)
     return (CenterCrop(f"{100 * a.number('central_fraction', MISSING):.12g}%"),)
+
+
+@TABLE.add("crop_to_bounding_box", ours="Crop")
+def _crop(a: Arguments) -> Sequence[Step]:
+    _skip(a)
+    return (Crop(_size(a), corner=(a.whole("offset_height", MISSING), a.whole("offset_width", MISSING))),)
 
 
 @TABLE.add("random_crop", ours="RandomCrop")
@@ -426,7 +429,6 @@ TABLE.none(
     instead="og.ndimage.distance_transform_edt and og.ndimage.label; Ndimage('distance_transform_edt') in a recipe",
 )
 TABLE.none(
-    "crop_to_bounding_box",
     "pad_to_bounding_box",
     "sample_distorted_bounding_box",
     "crop_and_resize",

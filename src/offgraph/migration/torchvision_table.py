@@ -37,8 +37,8 @@ __all__ = ["TABLE"]
 TABLE = Table("torchvision", "torchvision")
 
 _KERNELS = {
-    "nearest": "box", "nearest-exact": "box", "bilinear": "triangle", "bicubic": "cubic", "lanczos": "lanczos3", "box": "box",
-    "hamming": "triangle", 0: "box", 1: "lanczos3", 2: "triangle", 3: "cubic", 4: "box", 5: "triangle",
+    "nearest": "nearest", "nearest-exact": "nearest", "bilinear": "triangle", "bicubic": "cubic", "lanczos": "lanczos3", "box": "box",
+    "hamming": "triangle", 0: "nearest", 1: "lanczos3", 2: "triangle", 3: "cubic", 4: "box", 5: "triangle",
 }  # fmt: skip
 _ORDERS = {"nearest": 0, "nearest-exact": 0, "bilinear": 1, "bicubic": 3, 0: 0, 2: 1, 3: 3}
 _MODES = {"constant": "constant", "edge": "nearest", "reflect": "mirror", "symmetric": "reflect"}
@@ -54,17 +54,16 @@ def _kernel(a: Arguments, default: str = "bilinear") -> dict[str, Any]:
     name = a.get("interpolation", default)
     kernel = a.choice("interpolation", _KERNELS, default)
     antialias = a.get("antialias", True)
-    if name in ("nearest", 0, "nearest-exact"):
-        a.differs("of pixels near to the place that is read another one may be taken")
-        antialias = False
+    if name in ("nearest", 0):
+        a.tell(
+            "of images of PIL; of tensors PyTorch takes the pixel at floor(i * n / N), as nearest-exact does not"
+        )
     elif kernel in ("cubic", "lanczos3"):
         a.tell("", "close", 3)
     elif name in ("hamming", 5):
         a.differs("a Hamming window: the triangle is near to it")
-    return {
-        "kernel": kernel,
-        "antialias": (antialias is not False and antialias is not None) or antialias == "warn",
-    }
+    averages = antialias not in (None, False) or kernel == "nearest"
+    return {"kernel": kernel if averages or kernel != "cubic" else "cubic75", "antialias": averages}
 
 
 def _resampling(a: Arguments, default: str = "nearest") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from offgraph.steps.base import Step
 from offgraph.steps.parameters import PerAxis
 from offgraph.transforms.filters import (
     Defocus,
+    Emboss,
     GaussianFilter,
     MaxFilter,
     MedianFilter,
@@ -134,11 +135,12 @@ def _morphological(a: Arguments) -> Sequence[Step]:
     return _one_of(range(max(int(low), 1), max(int(high), 1) + 1), lambda size: cls(size))
 
 
-TABLE.none(
-    "Emboss",
-    "IAAEmboss",
-    instead="Kernel(weights) with the weights of an emboss filter; its strength is fixed",
-)
+@TABLE.add("Emboss", "IAAEmboss", ours="Emboss", verdict="close", levels=1)
+def _emboss(a: Arguments) -> Sequence[Step]:
+    alpha, strength = a.pair("alpha", (0.2, 0.5)), a.pair("strength", (0.2, 0.7))
+    return (Emboss(alpha, strength=strength, mode="mirror"),)
+
+
 TABLE.none(
     "GlassBlur", "ZoomBlur", instead="GaussianFilter, MotionBlur and Defocus blur; Elastic moves neighbours"
 )

@@ -12,6 +12,7 @@ from offgraph.steps.base import Step
 from offgraph.transforms.geometric import (
     BBoxSafeCrop,
     CenterCrop,
+    Crop,
     CropAroundMask,
     RandomCrop,
     RandomResizedCrop,
@@ -153,7 +154,15 @@ def _mask_crop(a: Arguments) -> Sequence[Step]:
     return (CropAroundMask(_size(a), ignore=ignored or 0, pad=True),)
 
 
-TABLE.none("Crop", instead="no step keeps a fixed window; cut the images before, or use CenterCrop")
+@TABLE.add("Crop", ours="Crop", p=1.0)
+def _crop(a: Arguments) -> Sequence[Step]:
+    left, top = a.whole("x_min", 0), a.whole("y_min", 0)
+    size = a.whole("y_max", 1024) - top, a.whole("x_max", 1024) - left
+    if min(size) < 1 or min(left, top) < 0:
+        a.refuse("x_max", "a window of at least 1 pixel within the image", a.get("x_max"))
+    return (Crop(size, corner=(top, left), **_window(a)),)
+
+
 TABLE.none(
     "RandomCropFromBorders",
     instead='RandomCrop with a share, such as RandomCrop("90%"), cuts as much off in all',

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from offgraph.core.distributions import Normal
 from offgraph.migration.albumentations.table import TABLE, limits
 from offgraph.migration.arguments import MISSING, Arguments, one_or_all
 from offgraph.migration.opencv import fill_value
@@ -28,8 +29,16 @@ from offgraph.transforms.pointwise import (
     Posterize,
     Rescale,
     Solarize,
+    ToneCurve,
 )
-from offgraph.transforms.statistics import CLAHE, AutoContrast, Equalize, PercentileNormalize, ZScore
+from offgraph.transforms.statistics import (
+    CLAHE,
+    AutoContrast,
+    Equalize,
+    FancyPCA,
+    PercentileNormalize,
+    ZScore,
+)
 
 __all__: list[str] = []
 
@@ -287,12 +296,29 @@ def _sepia(a: Arguments) -> Sequence[Step]:
     return (ColorMatrix(_SEPIA),)
 
 
+@TABLE.add("RandomToneCurve", ours="ToneCurve", verdict="close", levels=1, why=_CUT)
+def _tone_curve(a: Arguments) -> Sequence[Step]:
+    a.ignore("per_channel", neutral=False, why="all channels have one curve")
+    scale = a.number("scale", 0.1)
+    if scale <= 0:
+        return (ToneCurve(0.25, high=0.75),)
+    return (ToneCurve(Normal(0.25, scale, 0, 1), high=Normal(0.75, scale, 0, 1)),)
+
+
+@TABLE.add(
+    "FancyPCA", ours="FancyPCA", verdict="differs",
+    why="Albumentations multiplies each pixel's distance from the mean colour, here colours are shifted, as in the paper",
+)  # fmt: skip
+def _fancy_pca(a: Arguments) -> Sequence[Step]:
+    return (FancyPCA(a.number("alpha", 0.1)),)
+
+
 TABLE.none(
     "FromFloat",
     instead="images keep whole numbers until Normalize or Rescale; leave ToFloat and FromFloat out",
 )
 TABLE.none(
-    "FancyPCA", "RandomToneCurve", "HEStain", "ChromaticAberration", "Illumination", "PlasmaBrightnessContrast",
+    "HEStain", "ChromaticAberration", "Illumination", "PlasmaBrightnessContrast",
     "PlasmaShadow", instead="ColorJitter, Gamma, PlanckianJitter and BiasField change colours and light",
 )  # fmt: skip
 TABLE.none(
