@@ -62,6 +62,7 @@ from offgraph.loading.explanation import SampleExplanation as SampleExplanation
 from offgraph.loading.loader import Loader as Loader
 from offgraph.loading.mixing import CutMix as CutMix
 from offgraph.loading.mixing import MixUp as MixUp
+from offgraph.loading.mixing import Mosaic as Mosaic
 from offgraph.postprocess import (
     ArgMax as ArgMax,
     ClearBorder as ClearBorder,

@@ -1,4 +1,4 @@
-"""MixUp and CutMix against their definition, one image and one pixel at a time."""
+"""MixUp, CutMix and Mosaic against their definition, one image and one pixel at a time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaincinv
+from tests.support.even import is_even_among
 from tests.support.made import class_folder, image_file, paired_folder, recipe
 
 import offgraph as og
@@ -45,6 +46,25 @@ def definition(
         if not u[0] < mix.p:
             continue
         others = [other for other in range(count) if other != row % count]
+        if isinstance(mix, og.Mosaic):
+            more = [draw.uniform(0, 1) for _ in range(4)]
+            cross = [int(np.floor(n * (mix.margin + (1 - 2 * mix.margin) * v))) for n, v in zip(size, u[4:])]
+            partners = [others[int(np.floor(v * len(others)))] for v in more[1:]]
+            shown = np.zeros(size, int)
+            shown[:, cross[1] :] += 1
+            shown[cross[0] :] += 2
+            own = int(np.floor(4 * more[0]))
+            sources = [*partners[:own], row, *partners[own:]]
+            mixed = None if label is None else batch.label[row] * np.float32((shown == own).mean())
+            for quadrant, source in enumerate(sources):
+                image[row][shown == quadrant] = batch.image[source][shown == quadrant]
+                if mask is not None:
+                    mask[row][shown == quadrant] = batch.mask[source][shown == quadrant]
+                if mixed is not None and quadrant != own:
+                    mixed = mixed + batch.label[source] * np.float32((shown == quadrant).mean())
+            if label is not None:
+                label[row] = mixed
+            continue
         partner = others[int(np.floor(u[3] * len(others)))]
         lam = round(float(betaincinv(mix.alpha, mix.alpha, u[2])) * 2**24) / 2**24
         if isinstance(mix, og.MixUp):
@@ -85,6 +105,7 @@ MIXES = st.lists(
     st.one_of(
         st.builds(og.MixUp, st.floats(0.05, 4), st.floats(0.1, 1)),
         st.builds(og.CutMix, st.floats(0.05, 4), st.floats(0.1, 1)),
+        st.builds(og.Mosaic, st.floats(0, 0.5), st.floats(0.1, 1)),
     ),
     min_size=1,
     max_size=3,
@@ -104,6 +125,8 @@ def test_batches_are_mixed_as_defined(mixes, layout, rows, labels, address, dtyp
     axes, size = layout
     batch = made_batch((rows, *size), dtype, labels, rows)
     before = batch.image.tobytes()
+    if "Z" in axes:
+        mixes = [mix for mix in mixes if not isinstance(mix, og.Mosaic)] or [og.CutMix()]
     made = Mixing(tuple(mixes), address[0])(batch, address[1], axes, Buffers(2))
     image, label, _ = definition(batch, mixes, *address, axes)
     assert made.image.dtype == dtype and made.image.tobytes() == image.tobytes()
@@ -114,13 +137,13 @@ def test_batches_are_mixed_as_defined(mixes, layout, rows, labels, address, dtyp
 @settings(max_examples=40, deadline=None)
 @given(
     layout=st.sampled_from([("YX", (7, 9), "-"), ("YXC", (6, 5, 3), "C"), ("ZYX", (4, 5, 6), "-")]),
-    alpha=st.floats(0.1, 3),
+    mix=st.one_of(st.builds(og.CutMix, st.floats(0.1, 3)), st.builds(og.Mosaic, st.floats(0, 0.5))),
     seed=st.integers(0, 2**32),
 )
-def test_masks_of_any_integers_get_the_same_box(layout, alpha, seed) -> None:
+def test_masks_of_any_integers_get_the_same_box(layout, mix, seed) -> None:
     axes, size, masks = layout
     batch = made_batch((4, *size), "uint8", None, seed, masks)
-    mixes = (og.CutMix(alpha),)
+    mixes = (og.CutMix() if "Z" in axes else mix,)
     made = Mixing(mixes, seed)(batch, 3, axes, Buffers(2))
     image, _, mask = definition(batch, mixes, seed, 3, axes)
     assert np.array_equal(made.image, image) and np.array_equal(made.mask, mask)
@@ -144,7 +167,9 @@ def test_the_shares_are_those_of_the_distribution() -> None:
 # ---- in a loader
 
 
-@pytest.mark.parametrize("mix", [og.MixUp(0.4), og.CutMix(), [og.MixUp(1.0), og.CutMix(p=0.5)]])
+@pytest.mark.parametrize(
+    "mix", [og.MixUp(0.4), og.CutMix(), og.Mosaic(), [og.MixUp(1.0), og.CutMix(p=0.5), og.Mosaic(0.5)]]
+)
 def test_a_loader_gives_mixed_batches(photos: Path, mix: Any) -> None:
     options = {"batch_size": 4, "one_hot": True, "seed": 9, "shuffle": True}
     plain = og.Loader(photos, recipe(), **options)
@@ -179,6 +204,44 @@ def test_a_record_says_what_an_image_was_mixed_with(photos: Path) -> None:
         assert partner != row and mix["step"] == "CutMix"
         assert np.array_equal(made.image[row, y0:y1, x0:x1], plain.image[partner, y0:y1, x0:x1])
         assert mix["lam"] == 1 - (y1 - y0) * (x1 - x0) / (24 * 20)
+
+
+def test_the_record_of_a_mosaic_puts_it_together_again(photos: Path) -> None:
+    loader = og.Loader(photos, recipe(), batch_size=5, one_hot=True, mix=og.Mosaic(0.1))
+    plain = og.Loader(photos, recipe(), batch_size=5, one_hot=True, shuffle=True).batch(0, 1)
+    made = loader.batch(0, 1)
+    for row, record in enumerate(made.records):
+        mix, image = record["mix"], plain.image[row].copy()
+        share = mix["lam"]
+        for part in mix["parts"]:
+            (partner,) = np.flatnonzero(plain.index == part["partner"]["index"])
+            (y0, y1), (x0, x1) = part["box"]
+            image[y0:y1, x0:x1] = plain.image[partner, y0:y1, x0:x1]
+            share += (y1 - y0) * (x1 - x0) / (24 * 20)
+        assert len(mix["parts"]) == 3 and abs(share - 1) < 1e-12 and np.array_equal(made.image[row], image)
+
+
+def test_a_mosaic_is_of_images(tmp_path: Path) -> None:
+    batch = made_batch((3, 4, 5, 6), "float32", None, 1)
+    with pytest.raises(
+        og.StepError, match=r"Mosaic takes images of two spatial axes, these have 3 \(axes ZYX\)"
+    ):
+        Mixing((og.Mosaic(),), 1)(batch, 0, "ZYX", Buffers(2))
+    for options in ({"margin": 0.6}, {"margin": "x"}, {"p": 0}, {"p": True}):
+        with pytest.raises(og.ArgumentError, match=f"Mosaic: {next(iter(options))}="):
+            og.Mosaic(**options)
+
+
+def test_each_quadrant_and_each_place_of_the_cross_is_as_likely() -> None:
+    batch, owns, rows = made_batch((4, 20, 20), "float32", None, 1), [], []
+    for epoch in range(1500):
+        mix = Mixing((og.Mosaic(0.2),), 5)(batch, epoch, "YX", Buffers(1)).records[0]["mix"]
+        corners = [(part["box"][0][0] > 0, part["box"][1][0] > 0) for part in mix["parts"]]
+        (own,) = {(y, x) for y in (False, True) for x in (False, True)} - set(corners)
+        owns.append(own)
+        rows.append(max(part["box"][0][0] for part in mix["parts"]))
+    assert is_even_among(owns, [(y, x) for y in (False, True) for x in (False, True)])
+    assert is_even_among(rows, range(4, 16))
 
 
 def test_rows_that_fill_up_a_batch_are_mixed_as_their_images(photos: Path) -> None:
@@ -221,7 +284,7 @@ def test_another_mix_is_another_run(photos: Path) -> None:
     ("options", "says"),
     [
         ({"mix": og.MixUp()}, "give one_hot=True as well"),
-        ({"mix": "mixup"}, r"mix='mixup': give MixUp\(...\), CutMix\(...\), or a list"),
+        ({"mix": "mixup"}, r"mix='mixup': give MixUp\(...\), CutMix\(...\), Mosaic\(...\), or a list"),
         ({"mix": []}, "mix="),
     ],
 )

@@ -143,9 +143,9 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         images say, in the order of the source. Image i comes floor or ceil of ``n * weight[i] / sum(weight)`` times, and
         each class as often as the others, give or take one. An image that comes again is drawn anew: the k-th time, from
         0, at ``Key(seed, epoch + k * 2**32, index)``. Takes about 40 bytes of memory per image. Shuffled by default.
-    mix : MixUp, CutMix or a list of them, optional
-        Mix each image of a batch with another one of it, and their labels; of a list, one is drawn for each image. See
-        :class:`offgraph.MixUp` and :class:`offgraph.CutMix`. Shuffled by default.
+    mix : MixUp, CutMix, Mosaic or a list of them, optional
+        Mix each image of a batch with others of it, and their labels; of a list, one is drawn for each image. See
+        :class:`offgraph.MixUp`, :class:`offgraph.CutMix` and :class:`offgraph.Mosaic`. Shuffled by default.
     dtype : {"float32", "float16", "bfloat16", "uint8"}, optional
         What images are converted to after recipe and mixing, rounded to the nearest value, ties to even. Default: what the
         recipe gives. Integers are converted only where every value of their dtype stays exact, and floats never to
