@@ -81,6 +81,16 @@ def test_a_hundred_thousand_objects():
     assert set(table["area"]) == {2} and set(table["axis_minor_length"]) == {0}
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint64, np.int64])
+def test_labels_of_every_type_and_size(dtype):
+    high = 1 if dtype is bool else np.iinfo(dtype).max
+    table = og.measure(np.array([[0, high, high], [0, 0, high]], dtype))
+    assert table["label"].dtype == dtype and table["label"].tolist() == [high]
+    assert table["area"].tolist() == [3] and table["bbox-2"].tolist() == [2]
+    small = og.measure(np.array([[3, 0, 2]], dtype if dtype is not bool else int))
+    assert small["label"].tolist() == [2, 3] and small["centroid-1"].tolist() == [2, 0]
+
+
 def test_a_nan_stays_in_its_object():
     table = og.measure(np.array([[1, 1, 2]]), np.array([[np.nan, 1, 5]]))
     assert np.isnan([table[name][0] for name in INTENSITY]).all()

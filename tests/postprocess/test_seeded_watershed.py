@@ -10,7 +10,7 @@ import offgraph as og
 
 CASES = {
     2: [og.SeededWatershed(), og.SeededWatershed(2, 0, threshold=0.3, seed_threshold=0.8, connectivity=2)],
-    3: [og.SeededWatershed(), og.SeededWatershed(0, 2, threshold=0.3, connectivity=3)],
+    3: [og.SeededWatershed(), og.SeededWatershed([0, 1], 1, threshold=0.3, connectivity=3)],
 }
 
 
@@ -56,11 +56,34 @@ def test_nothing_and_one_object_that_fills_the_image(size):
         np.testing.assert_array_equal(out, np.full(size[:2], value))
 
 
+def test_classes_of_inside_and_outline():
+    """A line of the outline's class between two objects, which both get back."""
+    inside, line = (0.1, 0.9, 0.0), (0.1, 0.2, 0.7)
+    output = np.array([[inside, inside, line, line, inside, (1, 0, 0)]], np.float32)
+    step = og.SeededWatershed(mask=(1, 2), seeds=1)
+    assert og.Compose([step])(image=output).image.tolist() == [[1, 1, 1, 2, 2, 0]]
+
+
+def test_one_channel_and_two_thresholds():
+    output = np.array([[[0.95], [0.6], [0.99], [0.2], [0.7]]], np.float32)
+    step = og.SeededWatershed(mask=0, seeds=0, seed_threshold=0.9)
+    assert og.Compose([step])(image=output).image.tolist() == [
+        [1, 2, 2, 0, 0]
+    ]  # the higher seed is there first
+
+
+@pytest.mark.parametrize("mask", [-1, [], [0, 0], 1.5, "0", [0, None]])
+def test_no_channels(mask):
+    with pytest.raises(og.StepError, match="mask: expected a channel, counted from 0, or a list"):
+        og.SeededWatershed(mask)
+
+
 def test_refused():
-    with pytest.raises(og.StepError, match="mask and seeds are both channel 1"):
-        og.SeededWatershed(1, 1)
-    for axes, shape in (("YX", (4, 4)), ("YXC", (4, 4, 1))):
-        with pytest.raises(og.StepError, match="the image has only 1 channels, counted from 0"):
+    for shape, axes, says in (
+        ((4, 4), "YX", "takes a channel for the foreground and one for the seeds, the image has no channels"),
+        ((4, 4, 1), "YXC", r"mask=\[0\], seeds=1: the image has 1 channels, counted from 0"),
+    ):
+        with pytest.raises(og.StepError, match=says):
             og.Compose([og.SeededWatershed()])(image=og.Image(np.zeros(shape, np.float32), axes))
     with pytest.raises(og.StepError, match="SeededWatershed: 32 of 32 values are NaN"):
         og.Compose([og.SeededWatershed()])(image=np.full((4, 4, 2), np.nan, np.float32))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 import offgraph as og
 from offgraph.steps.base import Step
@@ -197,6 +198,12 @@ IMAGES: dict[str, Callable[[], np.ndarray]] = {
     "words": lambda: np.random.default_rng(4).integers(0, 65536, (97, 83, 3), np.uint16),
     "floats": lambda: (_photo() / 255).astype(np.float32),
     "doubles": lambda: _photo() / 255,
+    "blobs": lambda: (ndimage.gaussian_filter(np.random.default_rng(8).random((120, 130)), 3) > 0.51).astype(
+        np.uint8
+    ),
+    "probabilities": lambda: np.clip(
+        ndimage.gaussian_filter(np.random.default_rng(9).random((120, 130)), 1.5) * 5 - 2, 0, 1
+    ),
     "objects": lambda: (np.random.default_rng(5).random((120, 130)) < 0.55).astype(np.uint8),
 }
 """Images by name: a photograph of 192 x 256 in bytes and in floats from 0 to 1, its green channel, noise of bytes and of 16 bits,

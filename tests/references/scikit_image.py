@@ -9,9 +9,19 @@ from tests.references.declared import IMAGES, Lazy, compare, each_channel
 
 import offgraph as og
 
-color, exposure, filters, measure, morphology, restoration, transform, util = (
+color, exposure, filters, measure, morphology, restoration, segmentation, transform, util = (
     Lazy(f"skimage.{name}")
-    for name in ("color", "exposure", "filters", "measure", "morphology", "restoration", "transform", "util")
+    for name in (
+        "color",
+        "exposure",
+        "filters",
+        "measure",
+        "morphology",
+        "restoration",
+        "segmentation",
+        "transform",
+        "util",
+    )
 )
 SKIMAGE = "scikit-image"
 FLOATS = "rounded to float32, and other orders of the same sums"
@@ -158,4 +168,53 @@ compare(
     lambda: og.RemoveSmall(20),
     lambda i: morphology.remove_small_objects(i.astype(bool), max_size=19, connectivity=1).astype(np.uint8),
     images=("objects",),
+)
+compare(
+    SKIMAGE,
+    "segmentation.clear_border(image)",
+    lambda: og.ClearBorder(connectivity=2),
+    lambda i: segmentation.clear_border(i),
+    images=("blobs",),
+)
+compare(
+    SKIMAGE,
+    "morphology.erosion(image, ones((3, 3)))",
+    lambda: og.Erode(connectivity=2),
+    lambda i: morphology.erosion(i, np.ones((3, 3), np.uint8)),
+    images=("blobs",),
+)
+compare(
+    SKIMAGE,
+    "morphology.dilation(image, ones((3, 3)))",
+    lambda: og.Dilate(connectivity=2),
+    lambda i: morphology.dilation(i, np.ones((3, 3), np.uint8)),
+    images=("blobs",),
+)
+compare(
+    SKIMAGE,
+    "morphology.opening(image, ones((5, 5)))",
+    lambda: og.Open(2, connectivity=2),
+    lambda i: morphology.opening(i, np.ones((5, 5), np.uint8)),
+    images=("blobs",),
+)
+compare(
+    SKIMAGE,
+    "morphology.closing(image, ones((5, 5)))",
+    lambda: og.Close(2, connectivity=2),
+    lambda i: morphology.closing(i, np.ones((5, 5), np.uint8)),
+    images=("blobs",),
+)
+compare(
+    SKIMAGE,
+    "(image > filters.threshold_otsu(image)).astype('uint8')",
+    lambda: og.Threshold(method="otsu"),
+    lambda i: (i > filters.threshold_otsu(i)).astype(np.uint8),
+    images=("probabilities",),
+)
+compare(
+    SKIMAGE,
+    "filters.apply_hysteresis_threshold(image, 0.4, 0.8).astype('uint8')",
+    lambda: og.Threshold(0.8, method="hysteresis", low=0.4),
+    lambda i: filters.apply_hysteresis_threshold(i, 0.4, 0.8).astype(np.uint8),
+    images=("probabilities",),
 )

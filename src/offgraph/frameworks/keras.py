@@ -329,7 +329,7 @@ def result_steps(
         if not isinstance(step, ResultStep):
             raise OffgraphError(
                 f"postprocess: {step.name} is not a result step; it takes steps such as Threshold, FillHoles, "
-                "RemoveSmall and Label"
+                "RemoveSmall, Label and DistanceWatershed"
             )
     spatial = taken.axes.replace("C", "")
     channels, axes = ((), spatial) if outputs == 1 else ((outputs,), spatial + "C")

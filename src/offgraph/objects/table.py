@@ -11,6 +11,9 @@ from offgraph.core.errors import ArgumentError
 
 __all__ = ["label_image", "measure"]
 
+_COUNTED = 1 << 24
+"""Labels below this are found by counting, which takes memory in proportion to the largest."""
+
 
 def measure(labels: ArrayLike, image: ArrayLike | None = None) -> dict[str, np.ndarray]:
     """Measure the objects of a label image, and the values of an image in them.
@@ -55,7 +58,7 @@ def measure(labels: ArrayLike, image: ArrayLike | None = None) -> dict[str, np.n
     """
     array = label_image(labels)
     pixels = np.nonzero(array)
-    values, number = np.unique(array[pixels], return_inverse=True)
+    values, number = _numbered(array[pixels])
     count = len(values)
     area = np.bincount(number, minlength=count).astype(float)
     table: dict[str, np.ndarray] = {"label": values, "area": area}
@@ -90,11 +93,22 @@ def label_image(labels: ArrayLike) -> np.ndarray:
     return array
 
 
+def _numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values in increasing order, and for each pixel the place of its own among them."""
+    if labels.size and labels.dtype.kind != "b" and labels.min() >= 0 and labels.max() < _COUNTED:
+        whole = labels.astype(np.intp, copy=False)
+        present = np.bincount(whole) > 0  # finds what sorting finds, many times as fast
+        return np.flatnonzero(present).astype(labels.dtype), (np.cumsum(present) - 1)[whole]
+    return np.unique(labels, return_inverse=True)
+
+
 def _extreme(function: Any, values: np.ndarray, number: np.ndarray, count: int) -> np.ndarray:
     """The least or the greatest value of each object, each of which has pixels."""
-    order = np.argsort(number, kind="stable")
-    starts = np.searchsorted(number[order], np.arange(count))
-    return function.reduceat(values[order], starts) if count else values[:0]
+    found = np.empty(count, values.dtype)
+    found[number] = values  # any of its own to begin with
+    with np.errstate(invalid="ignore"):  # NaN is passed on
+        function.at(found, number, values)
+    return found
 
 
 def _perimeter(array: np.ndarray, pixels: Any, number: np.ndarray, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Shared by the watersheds: markers that are at least `h` high, and the flood from them."""
+"""Shared by the watersheds: summits that stand out by more than `h`, and the flood from them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def markers(
         Positive inside, 0 elsewhere.
     inside : ndarray of bool
     h : float
-        How far one has to go down from a summit on the way to a higher one; 0 takes every summit.
+        Summits from which a way leads to one as high or higher, and never down by more than this, are one with it; 0 takes every
+        summit.
     min_distance : int
         Of summits whose centres are nearer along every axis, in one component, the highest stays.
     connectivity : int
@@ -75,17 +76,18 @@ def markers(
     -------
     ndarray of int32
         Numbers from 1, in no certain order.
+
+    Notes
+    -----
+    The h-maxima transform cuts every summit off by `h`, and those of one plateau then are one: scikit-image's `h_maxima`, which looks
+    for what was cut off by all of `h`, keeps summits of equal height apart however shallow the dip between them.
     """
     if not inside.any():
         return np.zeros(inside.shape, np.int32)
     morphology, _ = _scikit_image(name)
     structure = neighbours(ndimage, height.ndim, connectivity)
-    summits = (
-        morphology.h_maxima(height, h, footprint=structure)
-        if h > 0
-        else morphology.local_maxima(height, footprint=structure)
-    )
-    summits = summits.astype(np.bool_) & inside
+    raised = morphology.reconstruction(height - h, height, footprint=structure) if h > 0 else height
+    summits = morphology.local_maxima(raised, footprint=structure).astype(np.bool_) & inside
     pieces: Any = ndimage.label(inside, structure)
     found: Any = ndimage.label(summits, structure)
     seeds, count = found[0].astype(np.int32), found[1]

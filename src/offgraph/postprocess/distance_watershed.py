@@ -9,7 +9,7 @@ import numpy as np
 from offgraph import ndimage
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import SpecT
-from offgraph.postprocess._labels import Connectivity, LabelStep
+from offgraph.postprocess._labels import Connectivity, LabelStep, neighbours
 from offgraph.postprocess._watershed import flooded, markers, renumbered
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import AxisSize, Count, NonNegativeNumber, along_axes
@@ -27,13 +27,14 @@ class DistanceWatershed(LabelStep):
     each, and the line between them is where it is lowest. Every connected component of a label gets at least one number, and
     no pixel is lost. Gives int32: 1, 2, 3, …, label after label, by their first pixels. Needs scikit-image, the extra
     `objects`; each label is worked on by itself, so put it before steps that number objects. Exactness:
-    `scipy.ndimage.distance_transform_edt` of each label, scikit-image's `h_maxima` and `watershed`.
+    `scipy.ndimage.distance_transform_edt` of each label, scikit-image's `local_maxima` of its `reconstruction` from below by
+    `h`, and its `watershed`.
 
     Parameters
     ----------
     h : float
-        How prominent a summit is: by how much, in units of the distance, the way to a higher one has to lead down. Larger
-        values split less; 0 splits at every summit.
+        Two summits are two objects if every way between them leads down from the lower one by more than this, in units of the
+        distance. Larger values split less; 0 splits at every summit.
     min_distance : int
         Summits of one component whose centres are nearer than this along every axis, in pixels, are one object: the highest
         stays, of equal ones the first.
@@ -58,6 +59,7 @@ class DistanceWatershed(LabelStep):
     [np.int32(1), np.int32(2)]
     """
 
+    numbers_objects = True
     h: NonNegativeNumber = 1.0
     min_distance: Count = 1
     sigma: NonNegativeNumber = 0.0
@@ -88,6 +90,9 @@ class DistanceWatershed(LabelStep):
             height = ndi.distance_transform_edt(inside, sampling=sampling)
         if self.sigma:
             height = np.where(inside, ndi.gaussian_filter(height, self.sigma, mode="nearest"), 0)
+        lowest = min(along_axes("sampling", self.sampling, axes, 1.0))
+        if not self.sigma and height.max(initial=0) - lowest <= self.h:  # no way inside leads down by more
+            return ndi.label(inside, neighbours(ndi, inside.ndim, self.connectivity))[0]
         seeds = markers(self.name, height, inside, self.h, self.min_distance, self.connectivity)
         return flooded(self.name, height, seeds, inside, self.connectivity)
 

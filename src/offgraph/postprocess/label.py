@@ -35,6 +35,7 @@ class Label(LabelStep):
     array([[1, 0, 2, 2]], dtype=int32)
     """
 
+    numbers_objects = True
     connectivity: Connectivity = 1
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:

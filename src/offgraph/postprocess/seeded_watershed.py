@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -12,17 +14,40 @@ from offgraph.postprocess._labels import Connectivity, neighbours
 from offgraph.postprocess._outputs import OutputStep
 from offgraph.postprocess._watershed import flooded, renumbered
 from offgraph.steps.declaration import step
-from offgraph.steps.parameters import Natural, Probability
+from offgraph.steps.parameters import Natural, Parsed, Probability, whole
 from offgraph.targets.image import Image
 
 __all__ = ["SeededWatershed"]
+
+
+@dataclass(frozen=True)
+class _Channels(Parsed):
+    """Numbers of channels, each once and in order."""
+
+    def parse(self, value: Any) -> tuple[int, ...]:
+        numbers = [whole(each) for each in (value if isinstance(value, tuple | list) else (value,))]
+        found = sorted({number for number in numbers if number is not None and number >= 0})
+        if not found or None in numbers or len(found) != len(numbers):
+            raise ValueError(
+                f"expected a channel, counted from 0, or a list of different ones, got {value!r:.80}"
+            )
+        return tuple(found)
+
+    def schema(self) -> dict[str, Any]:
+        one = {"type": "integer", "minimum": 0}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "uniqueItems": True}]}
+
+
+Channels = Annotated[int | Sequence[int], _Channels()]
+"""Channels, whose probabilities are added."""
 
 
 @step
 class SeededWatershed(OutputStep):
     """Number objects by one output that says where they are and another that says where each has its middle.
 
-    A result step on a model's output, floats with several channels: those of two outputs, one after the other. Connected
+    A result step on a model's output, floats with several channels: those of two outputs, one after the other, or
+    the classes background, inside and outline: ``SeededWatershed(mask=(1, 2), seeds=1)``. Connected
     pixels whose seed probability is above `seed_threshold`, and which lie in the foreground, are a seed; every
     foreground pixel goes to the seed that it is joined to over the highest probabilities. Foreground that no seed reaches
     becomes background. Gives int32: 1, 2, 3, …, by their first pixels. NaN is refused. Needs scikit-image, the extra
@@ -30,10 +55,10 @@ class SeededWatershed(OutputStep):
 
     Parameters
     ----------
-    mask : int
-        The channel of the foreground's probability, counted from 0.
+    mask : int or list of int
+        The channel of the foreground's probability, counted from 0; those of several are added.
     seeds : int
-        The channel of the seeds' probability.
+        The channel of the seeds' probability; it may be one of the foreground's, with a higher `seed_threshold`.
     threshold : float
         Foreground is above this, from 0 to 1.
     seed_threshold : float
@@ -53,26 +78,31 @@ class SeededWatershed(OutputStep):
     array([[0, 1, 1, 1, 2, 2, 0, 0]], dtype=int32)
     """
 
-    mask: Natural = 0
+    numbers_objects = True
+    mask: Channels = (0,)
     seeds: Natural = 1
     threshold: Probability = 0.5
     seed_threshold: Probability = 0.5
     connectivity: Connectivity = 1
 
-    def __post_init__(self) -> None:
-        if self.mask == self.seeds:
-            raise ValueError(f"mask and seeds are both channel {self.mask}: expected two channels")
-
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """int32 on the axes without the channels."""
         spec, place = super().output_spec(spec, params), spec.axes.find("C")
-        count = spec.shape[place] if place >= 0 else 1
-        if count is not None and max(self.mask, self.seeds) >= count:
+        if place < 0:
             raise ValueError(
-                f"mask={self.mask}, seeds={self.seeds}: the image has only {count} channels, counted from 0"
+                "takes a channel for the foreground and one for the seeds, the image has no channels"
+            )
+        count = spec.shape[place]
+        if count is not None and max(*self._channels, self.seeds) >= count:
+            raise ValueError(
+                f"mask={list(self._channels)}, seeds={self.seeds}: the image has {count} channels, counted from 0"
             )
         shape = spec.shape[:place] + spec.shape[place + 1 :]
         return type(spec)(shape, "int32", spec.axes.replace("C", ""))  # type: ignore[arg-type]  # without one axis
+
+    @property
+    def _channels(self) -> tuple[int, ...]:
+        return self.mask  # type: ignore[return-value]  # as parsed
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Channels last."""
@@ -82,7 +112,7 @@ class SeededWatershed(OutputStep):
         return Image(renumbered(basins, np.zeros(basins.shape, np.uint8)), made.axes)
 
     def _basins(self, ndi: Any, image: np.ndarray) -> np.ndarray:
-        height = np.ascontiguousarray(image[..., self.mask])
+        height = sum(image[..., channel] for channel in self._channels[1:]) + image[..., self._channels[0]]
         inside = height > height.dtype.type(self.threshold)
         middles = (image[..., self.seeds] > height.dtype.type(self.seed_threshold)) & inside
         seeds = ndi.label(middles, neighbours(ndi, inside.ndim, self.connectivity))[0]

@@ -352,3 +352,5 @@ class ResultStep(Step):
     kind = "result"
     per_channel: ClassVar[bool] = False
     """Whether `reference` defines one channel, on spatial axes only; else the whole output, channels last."""
+    numbers_objects: ClassVar[bool] = False
+    """Whether each object gets a number of its own, so that labels are no classes any more."""
