@@ -77,7 +77,7 @@ def measured(cases: list[Any], run: Any, table: Table, library: str) -> dict[str
         print(f"{name:28} {largest:10.4g} {mean:10.4g}  {arguments}")
         if (
             ours.dtype.kind != "f" and told.steps[0].verdict == table[name].verdict
-        ):  # floats are no grey levels
+        ):  # floats are no grey levels, a grey image no photograph
             before = found.get(name, [0.0, 0.0])
             found[name] = [max(before[0], round(largest, 3)), max(before[1], float(f"{mean:.3g}")), library]
     return {name: found[name] for name in sorted(found)}

@@ -283,7 +283,7 @@ ARGUMENTS = (
         _featurewise,
         options=("mean", "std"),
     ),
-    ArgumentGroup(("zca_whitening",), "", "none", "", _whitening),
+    ArgumentGroup(("zca_whitening",), "", "none", "a matrix of your data mixes all pixels", _whitening),
 )
 """In the order in which Keras applies them."""
 

@@ -184,7 +184,7 @@ def _equalize(a: Arguments) -> Sequence[Step]:
 
 @TABLE.add(
     "CLAHE", ours="CLAHE", verdict="differs",
-    why="of colours Albumentations equalizes the lightness of L*a*b*, here each channel is; grey images are nearly the same",
+    why="of colours Albumentations equalizes the lightness of CIE Lab, here each channel is; grey images are nearly the same",
 )  # fmt: skip
 def _clahe(a: Arguments) -> Sequence[Step]:
     value = a.get("clip_limit", 4.0)
