@@ -59,6 +59,7 @@ def read_images(
 def open_image(data: bytes) -> EncodedImage | None: ...
 
 class NativePlan:
+    def __new__(cls, ops: tuple[tuple[Any, ...], ...], outer: int, spatial: int) -> NativePlan: ...
     @property
     def ops(self) -> tuple[tuple[Any, ...], ...]: ...
 
@@ -145,6 +146,58 @@ def invert_displacement(
     places: Array, goals: Array, coefficients: Array, order: int, size: tuple[int, ...], nothing: float
 ) -> None: ...
 def lookup(output: Array, input: Array, table: Array) -> None: ...
+def recolor(output: Array, input: Array, list: tuple[tuple[str | float, ...], ...], top: float) -> None: ...
+def luma_sum(input: Array, list: tuple[tuple[str | float, ...], ...], top: float) -> float: ...
+def grey(output: Array, input: Array) -> None: ...
+def reorder_channels(output: Array, input: Array, order: tuple[int, ...]) -> None: ...
+def histogram(counts: Array, input: Array) -> None: ...
+
+# Of an axis: the number of tiles, the pixel of each place, the tiles before and after each pixel and their weights.
+def equalize_tiles(
+    output: Array,
+    input: Array,
+    rows: tuple[int, Array, Array, Array, Array, Array],
+    columns: tuple[int, Array, Array, Array, Array, Array],
+    limit: int,
+    top: int,
+) -> None: ...
+def add_normal(
+    output: Array,
+    input: Array,
+    quantiles: Array,
+    seed: int,
+    frame: int,
+    kind: str,
+    values: tuple[float, ...],
+    is_shared: bool,
+    top: float | None,
+) -> None: ...
+def replace_values(
+    output: Array,
+    input: Array,
+    values: Array,
+    ranges: tuple[tuple[int, int], ...],
+    seed: int,
+    frame: int,
+    is_shared: bool,
+) -> None: ...
+
+# Of each tap: rows down, columns to the right and its weight.
+def correlate_plane(
+    output: Array, input: Array, taps: tuple[tuple[int, int, float], ...], mode: int, fill: float
+) -> None: ...
+def multiply_pixels(output: Array, input: Array, field: Array, top: float | None) -> None: ...
+def count_photons(
+    output: Array,
+    input: Array,
+    means: Array,
+    zeros: Array,
+    photons: float,
+    top: float,
+    quantiles: Array,
+    seed: int,
+    frame: int,
+) -> None: ...
 def jpeg_shape(data: bytes) -> tuple[int, int, int] | None: ...
 def decode_jpeg(output: Array, data: bytes, window: tuple[int, int, int, int] | None) -> str | None: ...
 def encode_png(image: Array) -> bytes | None: ...

@@ -2,8 +2,10 @@
 
 pub mod axes;
 pub mod index;
+pub(crate) mod level;
 pub(crate) mod packing;
 pub mod pixels;
 pub mod sample;
 pub(crate) mod scratch;
+pub mod triples;
 pub mod view;

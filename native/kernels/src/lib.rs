@@ -40,7 +40,9 @@
 //! | `generic_laplace`, `generic_gradient_magnitude`, `generate_binary_structure` | Python |
 //!
 //! The other functions of `scipy.ndimage` are SciPy's own. Not SciPy's: `interpolate/resize.rs` (antialiased resizing),
-//! `interpolate/batch.rs` (affine maps of a whole batch) and `pointwise/lookup.rs` (lookup tables).
+//! `interpolate/batch.rs` (affine maps of a whole batch), `filter/plane_kernel.rs` (weights in the plane, of all channels
+//! at once), `pointwise/` (lookup tables, colours, histograms, equalization of tiles) and `noise/` (random numbers by
+//! position, and what they do to pixels).
 //!
 //! Modules import in one direction, which `tests/test_rust_layout.py` checks: `error`, `memory`, `exec`, `array`, then
 //! `border`, `window` and `doubling`, then `walk`, then the families. Families do not import each other.
@@ -58,6 +60,7 @@ pub mod interpolate;
 pub mod measure;
 pub mod memory;
 pub mod morphology;
+pub mod noise;
 pub mod pointwise;
 pub mod rank;
 pub mod walk;

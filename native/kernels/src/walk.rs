@@ -2,5 +2,6 @@
 
 pub mod line_batches;
 pub(crate) mod line_tiles;
+pub(crate) mod pixel_blocks;
 pub mod rows;
 pub(crate) mod transpose;

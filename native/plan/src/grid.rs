@@ -8,10 +8,11 @@ use crate::dtype::match_pair;
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis, Slice};
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::sample::Sample;
+use offgraph_kernels::array::triples;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::border::Border;
 use offgraph_kernels::error::{KernelError, Result};
-use offgraph_kernels::memory::CollectVec;
+use offgraph_kernels::memory::{self, CollectVec};
 use std::ops::Range;
 
 /// Where the pixels along one axis of the output come from.
@@ -121,9 +122,62 @@ impl Grid {
         let order =
             (0..outer).chain(self.axes.iter().map(|axis| outer + axis.axis)).chain(inner).collect_vec();
         match_pair!(input.view().permuted(&order), output, (from, to) => {
-            self.fill(0, axes, from, to);
+            let mut to = to;
+            let (shape, shape_to) = (memory::copy(from.shape()), memory::copy(to.shape()));
+            match (from.as_slice(), to.as_slice_mut()) {
+                (Some(from), Some(to)) if rank == 2 => self.fill_in_c_order(outer, (from, &shape), (to, &shape_to)),
+                _ => self.fill(0, axes, from, to),
+            }
             Ok(())
         }, _ => Err(KernelError::parameter("a grid map keeps the element type")))
+    }
+
+    /// Fill the output row by row, where both arrays lie in C order: a row takes some nanoseconds besides its pixels.
+    fn fill_in_c_order<T: Sample>(
+        &self,
+        outer: usize,
+        (from, shape): (&[T], &[usize]),
+        (to, shape_to): (&mut [T], &[usize]),
+    ) {
+        let planes: usize = shape[outer + 2..].iter().product();
+        let (row, row_to) = (shape[outer + 1] * planes, shape_to[outer + 1] * planes);
+        let rows_to = shape_to[outer];
+        for (image, to) in to.chunks_exact_mut(rows_to * row_to).enumerate() {
+            let from = &from[image * shape[outer] * row..][..shape[outer] * row];
+            for (position, to) in to.chunks_exact_mut(row_to).enumerate() {
+                match self.source(&self.axes[0], position, shape[outer]) {
+                    Some(index) => self.fill_run(&from[index * row..][..row], to, planes),
+                    None => to.fill(T::from_f64_truncated(self.fill)),
+                }
+            }
+        }
+    }
+
+    /// Fill a row of so many planes.
+    fn fill_run<T: Sample>(&self, from: &[T], to: &mut [T], planes: usize) {
+        let map = &self.axes[1];
+        let len = from.len() / planes;
+        let inside = map.inside(len);
+        let is_filled = matches!(self.border, Border::Constant | Border::GridConstant) || len == 0;
+        for beyond in [0..inside.start, inside.end..map.len] {
+            if is_filled {
+                let value = T::from_f64_truncated(self.fill);
+                to[beyond.start * planes..beyond.end * planes].fill(value);
+                continue;
+            }
+            for position in beyond {
+                if let Some(index) = self.source(map, position, len) {
+                    to[position * planes..][..planes].copy_from_slice(&from[index * planes..][..planes]);
+                }
+            }
+        }
+        if inside.is_empty() {
+            return;
+        }
+        let (first, last) = (map.at(inside.start) as usize, map.at(inside.end - 1) as usize);
+        let from = &from[first.min(last) * planes..(first.max(last) + 1) * planes];
+        let to = &mut to[inside.start * planes..inside.end * planes];
+        if map.flip { reverse_pixels(from, to, planes) } else { to.copy_from_slice(from) }
     }
 
     /// Fill from the axis `axis` on; the axes before were gone through, and the arrays no longer have them.
@@ -196,17 +250,7 @@ impl Grid {
         let planes = from.len() / from.len_of(Axis(0));
         match (from.as_slice(), to.as_slice_mut()) {
             (Some(from), Some(to)) if !map.flip => to.copy_from_slice(from),
-            (Some(from), Some(to)) => match planes {
-                1 => reverse::<T, 1>(from, to),
-                2 => reverse::<T, 2>(from, to),
-                3 => reverse::<T, 3>(from, to),
-                4 => reverse::<T, 4>(from, to),
-                _ => {
-                    for (to, from) in to.chunks_exact_mut(planes).zip(from.chunks_exact(planes).rev()) {
-                        to.copy_from_slice(from);
-                    }
-                }
-            },
+            (Some(from), Some(to)) => reverse_pixels(from, to, planes),
             _ if !map.flip => to.assign(&from),
             _ => to.assign(&from.slice_axis(Axis(0), Slice::new(0, None, -1))),
         }
@@ -214,6 +258,26 @@ impl Grid {
 }
 
 /// Copy the pixels of a row backwards.
+fn reverse_pixels<T: Sample>(from: &[T], to: &mut [T], planes: usize) {
+    if planes == 3
+        && let (Some(from), Some(to)) = (T::as_bytes(from), T::as_bytes_mut(to))
+    {
+        return triples::reverse(from, to);
+    }
+    match planes {
+        1 => reverse::<T, 1>(from, to),
+        2 => reverse::<T, 2>(from, to),
+        3 => reverse::<T, 3>(from, to),
+        4 => reverse::<T, 4>(from, to),
+        _ => {
+            for (to, from) in to.chunks_exact_mut(planes).zip(from.chunks_exact(planes).rev()) {
+                to.copy_from_slice(from);
+            }
+        }
+    }
+}
+
+/// The same for a known number of planes.
 fn reverse<T: Sample, const PLANES: usize>(from: &[T], to: &mut [T]) {
     let (from, _) = from.as_chunks::<PLANES>();
     let (to, _) = to.as_chunks_mut::<PLANES>();

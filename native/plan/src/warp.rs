@@ -214,33 +214,39 @@ impl Warp {
             for (axis, line) in block.from[..rank * count].chunks_exact(count).enumerate() {
                 to[axis * pixels + first..][..count].copy_from_slice(line);
             }
-            for x in 0..count {
-                let is_lost = || (0..rank).any(|axis| !block.from[axis * count + x].is_finite());
-                if block.filled[x].is_none() && is_lost() {
-                    block.filled[x] = Some(self.policy.fill);
+            for axis in 0..rank {
+                if !dispatch(AllWithin {
+                    line: &block.from[axis * count..][..count],
+                    low: f64::MIN,
+                    high: f64::MAX,
+                }) {
+                    block.fill_where(axis, self.policy.fill, |along, filled| {
+                        filled.is_none() && !along.is_finite()
+                    });
                 }
             }
-            let mut found = std::mem::take(&mut block.filled);
             for window in &self.windows {
-                block.begin(count);
                 block.from[..rank * count].copy_from_slice(&start[..rank * count]);
                 block.pass(&window.stages)?;
                 for (axis, len) in window.size.iter().enumerate() {
-                    let line = &block.from[axis * count..][..count];
-                    for (found, along) in found.iter_mut().zip(line) {
-                        if !(0.0..=*len as f64 - 1.0).contains(&on_border(*along, *len)) {
-                            *found = Some(self.policy.fill);
-                        }
+                    let last = *len as f64 - 1.0;
+                    if !dispatch(AllWithin {
+                        line: &block.from[axis * count..][..count],
+                        low: 0.0,
+                        high: last,
+                    }) {
+                        block.fill_where(axis, self.policy.fill, |along, _| {
+                            !(0.0..=last).contains(&on_border(along, *len))
+                        });
                     }
                 }
             }
-            for (x, value) in found.iter().enumerate() {
+            for (x, value) in block.filled().iter().enumerate() {
                 if let Some(value) = value {
                     memory::push(&mut filled, (first + x, *value));
                     (0..rank).for_each(|axis| to[axis * pixels + first + x] = 0.0);
                 }
             }
-            block.filled = found;
         }
         Ok(filled)
     }
@@ -283,23 +289,43 @@ struct Block {
     from: Vec<f64>,
     next: Vec<f64>,
     filled: Vec<Option<f64>>,
+    /// Whether any of `filled` may be a value.
+    is_any_filled: bool,
 }
 
 impl Block {
     fn new(rank: usize, most: usize) -> Self {
         let (from, next) = (memory::zeros(rank * most), memory::zeros((rank + 1) * most));
-        Self { rank, count: most, from, next, filled: memory::filled(None, most) }
+        Self { rank, count: most, from, next, filled: memory::filled(None, most), is_any_filled: false }
     }
 
     fn begin(&mut self, count: usize) {
         self.count = count;
-        self.filled.clear();
-        memory::resize(&mut self.filled, count, None);
+        if self.is_any_filled {
+            self.filled.fill(None);
+            self.is_any_filled = false;
+        }
+    }
+
+    /// The values that pixels get, if any do.
+    fn filled(&self) -> &[Option<f64>] {
+        if self.is_any_filled { &self.filled[..self.count] } else { &[] }
+    }
+
+    /// Give pixels a value by their coordinate along an axis.
+    fn fill_where(&mut self, axis: usize, value: f64, is_filled: impl Fn(f64, &Option<f64>) -> bool) {
+        self.is_any_filled = true;
+        let line = &self.from[axis * self.count..][..self.count];
+        for (filled, along) in self.filled.iter_mut().zip(line) {
+            if is_filled(*along, filled) {
+                *filled = Some(value);
+            }
+        }
     }
 
     /// Take the coordinates through stages.
     fn pass(&mut self, stages: &[Stage]) -> Result<()> {
-        let Self { rank, count, from, next, filled } = self;
+        let Self { rank, count, from, next, filled, is_any_filled } = self;
         let (count, len) = (*count, *rank * *count);
         for stage in stages {
             match stage {
@@ -311,18 +337,53 @@ impl Block {
                     from[..len].copy_from_slice(&next[..len]);
                 }
                 Stage::Border(rule) => {
+                    *is_any_filled = true;
                     for (line, n) in from[..len].chunks_exact_mut(count).zip(&rule.size) {
                         rule.apply(line, *n, filled);
                     }
                 }
                 Stage::OnBorder(size) => {
                     for (line, n) in from[..len].chunks_exact_mut(count).zip(size) {
-                        line.iter_mut().for_each(|along| *along = on_border(*along, *n));
+                        dispatch(ToBorder { line, n: *n });
                     }
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Whether all numbers lie between two, these included; one that is no number does not.
+struct AllWithin<'a> {
+    line: &'a [f64],
+    low: f64,
+    high: f64,
+}
+
+impl Kernel for AllWithin<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Self { line, low, high } = self;
+        line.chunks(64)
+            .all(|part| part.iter().fold(true, |all, along| all & (*along >= low) & (*along <= high)))
+    }
+}
+
+/// Moves what rounding has carried over the border onto it.
+struct ToBorder<'a> {
+    line: &'a mut [f64],
+    n: usize,
+}
+
+impl Kernel for ToBorder<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let n = self.n;
+        self.line.iter_mut().for_each(|along| *along = on_border(*along, n));
     }
 }
 
@@ -473,6 +534,7 @@ fn gather(input: &View<'_>, output: ViewMut<'_>, axes: Axes, coordinates: &View<
 }
 
 /// Move a coordinate that rounding has carried over the border of an image of this length back onto it.
+#[inline(always)]
 fn on_border(place: f64, len: usize) -> f64 {
     let last = len as f64 - 1.0;
     if (-SLACK..0.0).contains(&place) {

@@ -21,6 +21,7 @@ mod resize;
 mod rows;
 mod spans;
 mod spline;
+mod values;
 
 use offgraph_kernels::exec::{simd, threads};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
@@ -46,6 +47,17 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(recipe::cos_sin_degrees, module)?,
         wrap_pyfunction!(recipe::rounded_dot, module)?,
         wrap_pyfunction!(pointwise::lookup, module)?,
+        wrap_pyfunction!(values::recolor, module)?,
+        wrap_pyfunction!(values::luma_sum, module)?,
+        wrap_pyfunction!(values::grey, module)?,
+        wrap_pyfunction!(values::reorder_channels, module)?,
+        wrap_pyfunction!(values::histogram, module)?,
+        wrap_pyfunction!(values::equalize_tiles, module)?,
+        wrap_pyfunction!(values::add_normal, module)?,
+        wrap_pyfunction!(values::replace_values, module)?,
+        wrap_pyfunction!(values::count_photons, module)?,
+        wrap_pyfunction!(values::correlate_plane, module)?,
+        wrap_pyfunction!(values::multiply_pixels, module)?,
         wrap_pyfunction!(codecs::jpeg_shape, module)?,
         wrap_pyfunction!(codecs::decode_jpeg, module)?,
         wrap_pyfunction!(codecs::read_images, module)?,

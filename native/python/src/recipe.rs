@@ -30,6 +30,18 @@ pub struct NativePlan(pub Vec<Op>);
 
 #[pymethods]
 impl NativePlan {
+    /// Operations as Python writes them, read once, for images with so many outer and spatial axes.
+    #[new]
+    fn new(ops: &Bound<'_, PyTuple>, outer: usize, spatial: usize) -> PyResult<Self> {
+        catch_memory_error(|| {
+            let mut read = memory::with_capacity(ops.len());
+            for op in ops.iter() {
+                memory::push(&mut read, read_op(&op, Axes { outer, spatial })?);
+            }
+            Ok(Self(read))
+        })
+    }
+
     /// The operations as Python writes them.
     #[getter]
     fn ops<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

@@ -232,6 +232,12 @@ Arithmetic = tuple[tuple[str, tuple[float, ...]], ...]
 """Operations with numbers: see `PointwiseStep.arithmetic`."""
 
 
+@functools.cache
+def _declares(cls: type[Step], method: str, other: str) -> bool:
+    """Whether `method` belongs to the class that defines a step; one with an `other` of its own inherits a wrong one."""
+    return method in vars(next(base for base in cls.__mro__ if {method, other} & vars(base).keys()))
+
+
 class PointwiseStep(Step):
     """A step that changes each value by itself; masks stay as they are.
 
@@ -239,6 +245,13 @@ class PointwiseStep(Step):
     """
 
     kind = "pointwise"
+    same_in_all_channels: ClassVar[bool] = False
+    """Whether `reference` leaves out of account which channel it is given: one table then serves all of them."""
+
+    @property
+    def has_one_table(self) -> bool:
+        """Whether `same_in_all_channels` is said of this class' own `reference`."""
+        return self.same_in_all_channels and _declares(type(self), "same_in_all_channels", "reference")
 
     def arithmetic(self, params: dict[str, Any], dtype: str) -> Arithmetic | None:
         """Return `reference` as operations in float64, one after another, whose result is rounded once; or None.
@@ -275,26 +288,54 @@ class ImageStep(Step):
         """Unless a step says otherwise."""
         return True
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """Return a new array with the bytes of `reference`, made by the native core; or None.
+
+        Parameters
+        ----------
+        image : ndarray
+            As `reference` takes it, C-contiguous.
+        params : dict
+            What `sample` gave.
+        channel : int
+            The number of the frame.
+
+        Returns
+        -------
+        ndarray or None
+            None, the default, where only `reference` knows the answer. A subclass that has a `reference` of its own does
+            not inherit this.
+        """
+        return None
+
+    def _made(self, image: np.ndarray, params: dict[str, Any], number: int) -> np.ndarray:
+        """One frame, by the core where it can."""
+        made = self.compute(image, params, number) if _declares(type(self), "compute", "reference") else None
+        return self.reference(ndimage, image, params, number) if made is None else made
+
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Apply `reference` to the image, or to each frame."""
         after = self.output_spec(image.spec, params)
         if 0 in image.array.shape:
             return Image(np.empty(after.shape, after.dtype), after.axes)
+        if image.axes in ("YXC", "ZYXC") and after.axes == image.axes:
+            made = self._made(np.ascontiguousarray(image.array), params, 0)
+            if made.ndim == image.array.ndim and made.flags.c_contiguous:
+                return image.with_array(made.copy() if np.may_share_memory(made, image.array) else made)
         order = "".join(sorted(image.axes, key="TZYXC".index))
         array = image.array.transpose([image.axes.index(name) for name in order])
         if "C" not in order:
             array, order = array[..., np.newaxis], order + "C"
         frames = array if "T" in order else array[np.newaxis]
-        made = [
-            self.reference(ndimage, np.ascontiguousarray(frame), params, number)
-            for number, frame in enumerate(frames)
+        parts = [
+            self._made(np.ascontiguousarray(frame), params, number) for number, frame in enumerate(frames)
         ]
-        if made[0].ndim != frames.ndim - 1:
+        if parts[0].ndim != frames.ndim - 1:
             raise ValueError(
-                f"reference gives an array of shape {made[0].shape}, expected "
+                f"reference gives an array of shape {parts[0].shape}, expected "
                 f"({', '.join(map(str, frames.shape[1:-1]))}, C), channels last"
             )
-        out = np.stack(made) if "T" in order else made[0]
+        out = np.stack(parts) if "T" in order else parts[0]
         if "C" not in after.axes:
             out, order = out[..., 0], order[:-1]
         out = np.ascontiguousarray(out.transpose([order.index(name) for name in after.axes]))
@@ -321,6 +362,7 @@ class NoiseStep(ImageStep):
     kind = "noise"
 
 
+@functools.lru_cache(maxsize=256)
 def value_range(dtype: str, declared: float | None) -> float:
     """Return the value that counts as 1: the declared one, or the largest of an unsigned dtype.
 

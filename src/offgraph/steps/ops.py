@@ -347,6 +347,9 @@ def value_table(
     """
     kind = np.dtype(dtype)
     values = np.arange(1 << 8 * kind.itemsize).astype(f"u{kind.itemsize}").view(kind)
+    if step.has_one_table or channels == 1:
+        row = np.asarray(_of_dtype(step.reference(np, values, params, 0), result)).astype(result, copy=False)
+        return np.tile(row, (channels, 1))
     rows = [_of_dtype(step.reference(np, values, params, channel), result) for channel in range(channels)]
     return np.stack(rows).astype(result, copy=False)
 

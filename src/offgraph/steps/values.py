@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from offgraph.steps.kinds import value_range
 __all__ = ["as_dtype", "channel_count", "check_rgb", "held_range", "limited", "working_dtype"]
 
 
+@functools.lru_cache(maxsize=256)
 def held_range(dtype: str, declared: float | None) -> float:
     """Return the value that counts as white, which the dtype has to hold: see `value_range`.
 

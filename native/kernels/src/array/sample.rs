@@ -56,6 +56,11 @@ pub trait Sample: Zero + Send + Sync + Default + PartialEq + std::fmt::Debug + '
         None
     }
 
+    /// The same elements as `u8` to be written, if that is their type.
+    fn as_bytes_mut(_elements: &mut [Self]) -> Option<&mut [u8]> {
+        None
+    }
+
     /// The same elements as `f64`, if that is their type.
     fn as_doubles(_elements: &[Self]) -> Option<&[f64]> {
         None
@@ -119,9 +124,9 @@ macro_rules! signed_sample {
 }
 
 macro_rules! unsigned_sample {
-    ($type:ty, $convert:ident, $convert_clipped:ident $(, $own:item)?) => {
+    ($type:ty, $convert:ident, $convert_clipped:ident $(, $own:item)*) => {
         impl Sample for $type {
-            $($own)?
+            $($own)*
 
             #[inline(always)]
             fn to_f64(self) -> f64 {
@@ -162,6 +167,9 @@ unsigned_sample!(
     to_i32_like_x86,
     clipped_to_i32,
     fn as_bytes(elements: &[u8]) -> Option<&[u8]> {
+        Some(elements)
+    },
+    fn as_bytes_mut(elements: &mut [u8]) -> Option<&mut [u8]> {
         Some(elements)
     }
 );

@@ -2,6 +2,7 @@
 
 mod column_sums;
 mod division;
+mod shifted_sums;
 
 use crate::array::scratch::Element;
 use crate::array::view::{View, ViewMut};
@@ -28,6 +29,11 @@ pub fn uniform1d(lines: LineFilterArgs<'_>, size: usize) -> Result<()> {
         && let Some(division) = Division::new(size)
         && let Some(fill) = border.fill_as(fill)
     {
+        if let Some(input) = input
+            && shifted_sums::is_suitable(input, &output, &walk)
+        {
+            return shifted_sums::means(input, output, &walk, fill, division);
+        }
         // Sums of bytes are exact, wherever they start.
         let divide = |sum| division.of(sum);
         return means_same_type::<u8, u16, 32>(input, output, &walk, fill, u16::from, divide);

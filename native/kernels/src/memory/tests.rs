@@ -12,7 +12,7 @@ use crate::exec::threads::{self, LocalThreads};
 use crate::filter::correlate_nd::{self, Weights};
 use crate::filter::correlate1d::{self, AxisPass};
 use crate::filter::line_filter::LineFilterArgs;
-use crate::filter::{separable, uniform1d};
+use crate::filter::{plane_kernel, separable, uniform1d};
 use crate::interpolate::options::Options;
 use crate::interpolate::resize::{self, Taps};
 use crate::interpolate::zoom::AxisMap;
@@ -21,8 +21,10 @@ use crate::measure::extremes::ExtremeTables;
 use crate::measure::{extremes, groups, label, objects, sums, watershed};
 use crate::memory::*;
 use crate::morphology::{Erosion, LaterMask, Passes, Structure};
+use crate::noise::philox::Stream;
+use crate::noise::{events, normal, poisson};
 use crate::pointwise::fourier::{self, Factors};
-use crate::pointwise::lookup;
+use crate::pointwise::{clahe, color, histogram, lookup};
 use crate::rank::{self, BoxWindow, Outside, Window};
 use std::alloc::{GlobalAlloc, System};
 use std::cell::Cell;
@@ -201,6 +203,61 @@ fn batches() {
     try_all("lookup", &[400, 9, 1], |output: &mut ArrayD<u8>| {
         let output = ViewMut::U8(output.view_mut());
         lookup::lookup(output, &View::U8(flat.view()), &View::U8(table.view()))
+    });
+}
+
+/// What changes values: pixels of three bytes.
+fn values() {
+    let shape = [6000, 3];
+    let pixels = bytes(&shape);
+    let (stream, view) = (Stream { seed: 1, frame: 0 }, View::U8(pixels.view()));
+    let quantiles = zeros::<f32>(normal::QUANTILES);
+    try_all("recolor", &shape, |output: &mut ArrayD<u8>| {
+        color::recolor(ViewMut::U8(output.view_mut()), &view, &[color::ColorChange::Hue(1.0)], 255.0)
+    });
+    try_all("histogram", &[3, 256], |output: &mut ArrayD<i64>| {
+        histogram::count(ViewMut::I64(output.view_mut()), &view)
+    });
+    try_all("noise", &shape, |output: &mut ArrayD<u8>| {
+        let noise = normal::NormalNoise::Add { spread: 9.0, mean: 0.0 };
+        normal::add(ViewMut::U8(output.view_mut()), &view, &quantiles, stream, noise, false, Some(255.0))
+    });
+    let black = bytes(&[1, 3]);
+    try_all("events", &shape, |output: &mut ArrayD<u8>| {
+        let event = events::Event { low: 0, high: 1 << 30 };
+        events::replace(
+            ViewMut::U8(output.view_mut()),
+            &view,
+            &View::U8(black.view()),
+            &[event],
+            stream,
+            true,
+        )
+    });
+    let means = filled(3.0, 256);
+    try_all("photons", &shape, |output: &mut ArrayD<u8>| {
+        let means = poisson::Means { means: &means, zeros: &means, photons: 1.0, top: 255.0 };
+        poisson::count(ViewMut::U8(output.view_mut()), &view, means, &quantiles, stream)
+    });
+    let plane = [60, 100, 3];
+    let cube = pixels.clone().into_shape_with_order(IxDyn(&plane)).expect("as many values");
+    let view = View::U8(cube.view());
+    try_all("weights in the plane", &plane, |output: &mut ArrayD<u8>| {
+        let taps = [plane_kernel::PlaneTap { row: -1, column: 2, weight: 0.5 }];
+        plane_kernel::correlate(ViewMut::U8(output.view_mut()), &view, &taps, Border::Reflect, 0.0)
+    });
+    let numbers = |len: i64| (0..len).collect_vec();
+    let (rows, columns, ones) = (numbers(60), numbers(100), filled(0.5, 100));
+    let first = zeros::<i64>(100);
+    let axis = |sources, len: usize| clahe::TiledAxis {
+        tiles: 1,
+        sources,
+        before: (&first[..len], &ones[..len]),
+        after: (&first[..len], &ones[..len]),
+    };
+    let (rows, columns) = (axis(&rows, 60), axis(&columns, 100));
+    try_all("tiles", &plane, |output: &mut ArrayD<u8>| {
+        clahe::equalize(ViewMut::U8(output.view_mut()), &view, [&rows, &columns], 90, 255)
     });
 }
 
@@ -448,6 +505,7 @@ fn want_of_memory_is_an_error_of_every_kernel() {
     interpolation();
     parts();
     batches();
+    values();
     filters();
     ranks();
     morphology();

@@ -1,7 +1,11 @@
 //! Lookup: a table holds the result for every value that an 8- or 16-bit image can have.
 
+#[cfg(target_arch = "x86_64")]
+mod registers;
+
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
+use crate::exec::simd::{Level, level};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// `output[.., c] = table[c, input[.., c]]` for C-contiguous arrays whose last axis is the channel.
@@ -17,7 +21,45 @@ pub fn lookup(output: ViewMut<'_>, input: &View<'_>, table: &View<'_>) -> Result
             }
         };
     }
+    if let (ViewMut::U8(_), View::U8(from), View::U8(table)) = (&output, input, table)
+        && level() == Level::Avx512
+    {
+        let ViewMut::U8(to) = output else { unreachable!("it was looked at") };
+        return bytes(to, from, table);
+    }
     of_one_type!(Bool U8 I8 U16 I16 U32 I32 U64 I64 F32 F64)
+}
+
+/// Bytes by bytes: in registers where the processor can, else one by one.
+fn bytes(
+    mut output: ArrayViewMutD<'_, u8>,
+    input: &ArrayViewD<'_, u8>,
+    table: &ArrayViewD<'_, u8>,
+) -> Result<()> {
+    #[cfg(target_arch = "x86_64")]
+    if registers::is_supported() && output.shape() == input.shape() {
+        let channels = input.shape().last().copied().unwrap_or(1);
+        if let (Some(to), Some(from), Some(rows)) =
+            (output.as_slice_mut(), input.as_slice(), table.as_slice())
+            && rows.len() == 256 * channels
+            && !rows.is_empty()
+        {
+            let (tables, _) = rows.as_chunks::<256>();
+            let is_one = tables.iter().all(|row| row == &tables[0]);
+            let done = match tables {
+                // SAFETY: the processor has the instructions.
+                [one, ..] if is_one => unsafe { registers::lookup::<1>(to, from, &[*one]) },
+                // SAFETY: as above.
+                [a, b, c] => unsafe { registers::lookup::<3>(to, from, &[*a, *b, *c]) },
+                _ => return typed::<u8, u8, 256>(output, input, table),
+            };
+            for (place, (to, from)) in to.iter_mut().zip(from).enumerate().skip(done) {
+                *to = tables[place % channels][usize::from(*from)];
+            }
+            return Ok(());
+        }
+    }
+    typed::<u8, u8, 256>(output, input, table)
 }
 
 fn by_index<O: Copy>(
@@ -106,6 +148,7 @@ fn by_pixel<I: Index, O: Copy, const ENTRIES: usize, const CHANNELS: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::simd::testing::at_every_level;
     use ndarray::{Array2, Array3};
     use proptest::prelude::*;
 
@@ -127,6 +170,29 @@ mod tests {
             for ((y, x, c), found) in output.indexed_iter() {
                 prop_assert_eq!(*found, (c * 100_000) as u32 + u32::from(input[(y, x, c)]));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_looked_up_at_every_level(
+            (pixels, channels) in (0_usize..200, 1_usize..5), is_one in any::<bool>(), seed in any::<u8>(),
+        ) {
+            let input = Array2::from_shape_fn((pixels, channels), |(p, c)| (p * 37 + c * 11) as u8 ^ seed);
+            let table = Array2::from_shape_fn((channels, 256), |(c, v)| {
+                (v * 7 + if is_one { 0 } else { c * 50 }) as u8 ^ seed
+            });
+            at_every_level(1, || {
+                let mut output = Array2::<u8>::zeros(input.raw_dim());
+                lookup(
+                    ViewMut::U8(output.view_mut().into_dyn()), &View::U8(input.view().into_dyn()),
+                    &View::U8(table.view().into_dyn()),
+                ).unwrap();
+                for ((pixel, channel), found) in output.indexed_iter() {
+                    prop_assert_eq!(*found, table[[channel, usize::from(input[[pixel, channel]])]]);
+                }
+                Ok(())
+            })?;
         }
     }
 

@@ -48,7 +48,7 @@ def of_hexcone(hue: np.ndarray, chroma: np.ndarray, value: np.ndarray) -> np.nda
     out = np.empty((*hue.shape, 3), hue.dtype)
     for channel, place in enumerate((5, 3, 1)):
         sixth = hue + place
-        sixth -= np.floor(sixth / 6) * 6
+        sixth -= np.floor(sixth * hue.dtype.type(1 / 6)) * 6
         share = np.minimum(sixth, 4 - sixth)
         out[..., channel] = value - chroma * np.clip(share, 0, 1, out=share)
     return out

@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT, held_by
+from offgraph.engine.lookup import lookup
 from offgraph.steps.counts import CountOrRange, drawn_count
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
@@ -64,6 +65,14 @@ class ChannelDrop(ColorStep):
             left.pop(draw.integer(0, len(left) - 1)) for _ in range(drawn_count(draw, self.count)) if left
         ]
         return {"channels": sorted(chosen)}
+
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """Bytes are looked up: their own values, or `fill`."""
+        if image.dtype != np.uint8 or not image.size:
+            return None
+        table = np.tile(np.arange(256, dtype=np.uint8), (image.shape[-1], 1))
+        table[params["channels"]] = self.fill
+        return lookup(image, table)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One assignment."""

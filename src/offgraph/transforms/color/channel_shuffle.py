@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.values import reorder_channels
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.values import channel_count
@@ -43,6 +44,11 @@ class ChannelShuffle(ColorStep):
             other = draw.integer(0, last)
             order[last], order[other] = order[other], order[last]
         return {"order": order}
+
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """One pass."""
+        order = params["order"]
+        return reorder_channels(image, order) if len(order) == image.shape[-1] and image.size else None
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Advanced indexing."""

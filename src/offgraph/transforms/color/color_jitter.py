@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.values import MOST_PIXELS, Change, mean_luma, recolor, takes_levels
 from offgraph.steps.base import varies
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
@@ -26,7 +27,7 @@ class ColorJitter(ColorStep):
 
     A color step, with torchvision's formulas: brightness multiplies values; contrast multiplies their distances from the mean
     luma of the image, saturation those from the luma of the pixel; hue turns the colour circle (HSV). The luma is
-    ``0.299 R + 0.587 G + 0.114 B``; after each part values are limited to 0 to `range`. Exactness: the bytes of these
+    ``0.299 R + 0.587 G + 0.114 B``, to 2**-24 of the range where it is averaged; after each part values are limited to 0 to `range`. Exactness: the bytes of these
     formulas by NumPy in float32, in float64 for images of float64 and of more than 16 bits; whole numbers are rounded once,
     at the end, half to even.
 
@@ -94,6 +95,20 @@ class ColorJitter(ColorStep):
             order[last], order[other] = order[other], order[last]
         return {**params, "order": order}
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """All parts in one pass; up to a contrast, whose mean takes one of its own."""
+        if not takes_levels(image) or image.size > 3 * MOST_PIXELS:
+            return None
+        top, number = held_range(image.dtype.name, self.range), np.float32
+        changes: list[Change] = []
+        for name in params["order"]:
+            amount = number(params[name])
+            if name == "contrast":
+                changes.append((name, float(amount), mean_luma(image, changes, top)))
+            else:
+                changes.append((name, float(amount / 60 if name == "hue" else amount)))
+        return recolor(image, changes, top)
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Torchvision's formulas, one after the other."""
         top = held_range(image.dtype.name, self.range)
@@ -102,10 +117,17 @@ class ColorJitter(ColorStep):
         for name in params["order"]:
             amount, mean = number(params[name]), number(0)
             if name == "contrast":
-                mean = number(luma(values).mean(dtype=np.float64))
+                mean = number(_mean(luma(values), top))
             for part in blocks(len(values)):
                 values[part] = np.clip(_changed(values[part], name, amount, mean), 0, top)
         return as_dtype(values, image.dtype, top).reshape(image.shape)
+
+
+def _mean(lumas: np.ndarray, top: float) -> float:
+    """The mean; of single precision each value is rounded to 2**-24 of the range first, for the same sum in any order."""
+    if lumas.dtype == np.float64:
+        return float(lumas.mean())
+    return float(np.rint(lumas.astype(np.float64) * (2**24 / top)).sum()) / lumas.size * (top / 2**24)
 
 
 def _changed(values: np.ndarray, name: str, amount: Any, mean: Any) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.engine.values import Change, recolor, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
@@ -62,6 +63,14 @@ class HueSaturation(ColorStep):
         check_rgb(spec, "it")
         held_range(spec.dtype, self.range)
         return spec
+
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """One pass."""
+        if not takes_levels(image):
+            return None
+        turn = float(np.float32(params["hue"]) / 60)
+        change: Change = ("hsv", turn, params["saturation"], params["value"])
+        return recolor(image, [change], held_range(image.dtype.name, self.range))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """HSV and back, with chroma = saturation * value."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from offgraph.core.specs import SpecT, spec_of
+from offgraph.engine.values import grey
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.values import as_dtype, channel_count
@@ -59,18 +60,24 @@ class ToGrey(ColorStep):
         shape[spec.axes.index("C")] = self.channels
         return cast("SpecT", spec_of(tuple(shape), spec.dtype, spec.axes))
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """Pillow's integers in one pass."""
+        if image.shape[-1] != 3 or self.method != "luma" or image.dtype not in (np.uint8, np.uint16):
+            return None
+        return grey(image, self.channels or 3) if image.size else None
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Pillow's integers, or one NumPy expression."""
-        grey = image[..., :1]
+        single = image[..., :1]
         if image.shape[-1] == 3:
             red, green, blue = (image[..., place : place + 1] for place in (0, 1, 2))
             if self.method == "luma" and image.dtype.kind == "u" and image.dtype.itemsize <= 2:
                 red, green, blue = (part.astype(np.uint32) for part in (red, green, blue))
-                grey = ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(image.dtype)
+                single = ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(image.dtype)
             else:
                 weights = (0.299, 0.587, 0.114) if self.method == "luma" else (1 / 3, 1 / 3, 1 / 3)
                 sums = sum(
                     part.astype(np.float64) * weight for part, weight in zip((red, green, blue), weights)
                 )
-                grey = as_dtype(cast("np.ndarray", sums), image.dtype, None)
-        return np.repeat(grey, self.channels or image.shape[-1], axis=-1)
+                single = as_dtype(cast("np.ndarray", sums), image.dtype, None)
+        return np.repeat(single, self.channels or image.shape[-1], axis=-1)

@@ -8,15 +8,14 @@ import numpy as np
 
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import Mode, NaturalRange, Number
-from offgraph.transforms.filters._plane_kernel import correlate_plane
+from offgraph.transforms.filters._plane_kernel import PlaneKernelStep
 
 __all__ = ["Defocus"]
 
 
 @step
-class Defocus(FilterStep):
+class Defocus(PlaneKernelStep):
     """Blur by a disk, as a lens out of focus does; the dtype stays.
 
     A filter step: each value becomes the mean of a disk around its pixel, in the plane of rows and columns; channels never mix. A
@@ -46,19 +45,14 @@ class Defocus(FilterStep):
     mode: Mode = "reflect"
     cval: Number = 0.0
 
-    @property
-    def averages(self) -> bool:
-        """Always."""
-        return True
-
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """The square around the disk."""
         return (2 * params["radius"] + 3) ** 2
 
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """`ndimage.correlate`."""
+    def kernel(self, params: dict[str, Any]) -> np.ndarray:
+        """The disk."""
         radius = params["radius"]
         reach = max(int(np.ceil(radius - 0.5)), 0)
         rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
         weights = np.clip(radius + 0.5 - np.sqrt(rows * rows + columns * columns), 0, 1)
-        return correlate_plane(ndi, image, weights / weights.sum(), self.mode, self.cval)
+        return weights / weights.sum()

@@ -9,15 +9,14 @@ import numpy as np
 from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.steps.arrays import NumberArray
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import Mode, Number
-from offgraph.transforms.filters._plane_kernel import correlate_plane
+from offgraph.transforms.filters._plane_kernel import PlaneKernelStep
 
 __all__ = ["Kernel"]
 
 
 @step
-class Kernel(FilterStep):
+class Kernel(PlaneKernelStep):
     """Replace each value by a weighted sum of its neighbourhood, with weights that you give; the dtype stays.
 
     A filter step, in the plane of rows and columns, slice by slice in volumes, or in space with weights of three axes; channels
@@ -49,11 +48,6 @@ class Kernel(FilterStep):
     mode: Mode = "reflect"
     cval: Number = 0.0
 
-    @property
-    def averages(self) -> bool:
-        """Always."""
-        return True
-
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """The same; weights of three axes need a volume."""
         if np.ndim(self.weights) > len(spec.spatial):
@@ -64,6 +58,6 @@ class Kernel(FilterStep):
         """The weights."""
         return np.size(self.weights)
 
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """`ndimage.correlate`."""
-        return correlate_plane(ndi, image, np.array(self.weights), self.mode, self.cval)
+    def kernel(self, params: dict[str, Any]) -> np.ndarray:
+        """As given."""
+        return np.array(self.weights)

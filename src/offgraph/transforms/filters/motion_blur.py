@@ -8,9 +8,8 @@ import numpy as np
 
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import Mode, NaturalRange, Number, Range
-from offgraph.transforms.filters._plane_kernel import correlate_plane
+from offgraph.transforms.filters._plane_kernel import PlaneKernelStep
 
 __all__ = ["MotionBlur"]
 
@@ -19,7 +18,7 @@ _POINTS = 16
 
 
 @step
-class MotionBlur(FilterStep):
+class MotionBlur(PlaneKernelStep):
     """Blur along a line, as a moving camera or object does; the dtype stays.
 
     A filter step: each value becomes the mean along a line through its pixel, in the plane of rows and columns; channels never
@@ -52,19 +51,13 @@ class MotionBlur(FilterStep):
     mode: Mode = "reflect"
     cval: Number = 0.0
 
-    @property
-    def averages(self) -> bool:
-        """Always."""
-        return True
-
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """The square around the line."""
         return (params["length"] + 3) ** 2
 
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """`ndimage.correlate`."""
-        weights = _line(params["length"], params["angle"])
-        return correlate_plane(ndi, image, weights, self.mode, self.cval)
+    def kernel(self, params: dict[str, Any]) -> np.ndarray:
+        """The line."""
+        return _line(params["length"], params["angle"])
 
 
 def _line(length: float, angle: float) -> np.ndarray:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.values import replace_values
 from offgraph.steps.kinds import NoiseStep
 
-__all__ = ["SeededStep", "chosen", "generator", "normal", "words"]
+__all__ = ["SeededStep", "chosen", "chosen_values", "generator", "normal", "quantiles", "ranges", "words"]
 
 _PROGRAM = int.from_bytes(b"Pixels", "big")
 """Second word of the key: keeps these numbers apart from those that steps draw."""
@@ -45,12 +48,28 @@ def words(seed: int, frame: int, shape: tuple[int, ...], bits: int) -> np.ndarra
 def chosen(seed: int, frame: int, shape: tuple[int, ...], *shares: float) -> list[np.ndarray]:
     """Return where each of some disjoint events of these probabilities happens, bool of the shape."""
     drawn = words(seed, frame, shape, 32)
-    found, low = [], 0
-    for share in np.cumsum(shares).tolist():
-        high = round(min(share, 1.0) * 2.0**32)
-        found.append((drawn >= low) & (drawn < high))
-        low = high
-    return found
+    return [(drawn >= low) & (drawn < high) for low, high in ranges(shares)]
+
+
+def ranges(shares: Sequence[float]) -> list[tuple[int, int]]:
+    """Return the numbers of 32 bits, from one on and below another, at which each event happens."""
+    ends = [0, *(round(min(share, 1.0) * 2.0**32) for share in np.cumsum(shares).tolist())]
+    return list(pairwise(ends))
+
+
+def chosen_values(
+    image: np.ndarray,
+    values: np.ndarray,
+    seed: int,
+    frame: int,
+    shares: Sequence[float],
+    *,
+    per_channel: bool,
+) -> np.ndarray | None:
+    """Return an image with row i of `values` where event i of `chosen` happens, by the native core; None if it is empty."""
+    if not image.size:
+        return None
+    return replace_values(image, values, ranges(shares), seed, frame, per_channel=per_channel)
 
 
 def normal(seed: int, frame: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -60,13 +79,14 @@ def normal(seed: int, frame: int, shape: tuple[int, ...]) -> np.ndarray:
     them make 4 billion sums that reach to 6.1 standard deviations.
     """
     pairs = words(seed, frame, (2, *shape), 16)
-    out = _quantiles()[pairs[0]]
-    out += _quantiles()[pairs[1]]
+    out = quantiles()[pairs[0]]
+    out += quantiles()[pairs[1]]
     return out
 
 
 @functools.cache
-def _quantiles() -> np.ndarray:
+def quantiles() -> np.ndarray:
+    """Return the values that `normal` adds: 65,536 of equal probability, float32."""
     from scipy.special import ndtri  # loaded where it computes
 
     values = ndtri((np.arange(1 << 16) + 0.5) / (1 << 16))

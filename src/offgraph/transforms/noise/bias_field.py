@@ -9,6 +9,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.values import multiply_pixels, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import NoiseStep
 from offgraph.steps.parameters import NaturalRange, Order, PositiveNumber
@@ -68,15 +69,31 @@ class BiasField(NoiseStep):
         strength = draw.value(self.coefficients)
         return {"coefficients": [draw.uniform(-strength, strength) for _ in self._powers(len(spec.size))]}
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """The field by NumPy, the products by the core."""
+        if not takes_levels(image):
+            return None
+        field = self._field(image.shape[:-1], params["coefficients"])
+        return multiply_pixels(image, field, self._limit(image.dtype.name))
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """The polynomial, term by term."""
-        size = image.shape[:-1]
-        places = np.meshgrid(*(np.linspace(-1, 1, n) for n in size), indexing="ij", sparse=True)
-        exponent = np.zeros(size)
-        for factor, powers in zip(params["coefficients"], self._powers(len(size))):
-            term: Any = factor
-            for place, power in zip(places, powers):
-                term = term * place**power
-            exponent += term
-        values = image.astype(np.float64) * np.exp(exponent)[..., np.newaxis]
+        """One product for each value."""
+        field = self._field(image.shape[:-1], params["coefficients"])
+        values = image.astype(np.float64) * field[..., np.newaxis]
         return as_dtype(values, image.dtype, self._limit(image.dtype.name))
+
+    def _field(self, size: tuple[int, ...], coefficients: list[float]) -> np.ndarray:
+        """The exponential of the polynomial: by Horner's rule along the last axis, term by term along the others."""
+        *others, last = np.meshgrid(*(np.linspace(-1, 1, n) for n in size), indexing="ij", sparse=True)
+        exponent = np.zeros(size)
+        for power in range(self.order, -1, -1):
+            part: Any = 0.0
+            for factor, powers in zip(coefficients, self._powers(len(size))):
+                if powers[-1] == power:
+                    term: Any = factor
+                    for place, own in zip(others, powers):
+                        term = term * place**own
+                    part = part + term
+            exponent *= last
+            exponent += part
+        return np.exp(exponent, out=exponent)

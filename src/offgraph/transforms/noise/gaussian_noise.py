@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.engine.values import add_normal, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, normal
+from offgraph.transforms.noise._random_pixels import SeededStep, normal, quantiles
 
 __all__ = ["GaussianNoise"]
 
@@ -56,6 +57,24 @@ class GaussianNoise(SeededStep):
         """The same; the range must be known, and fit the dtype."""
         held_range(spec.dtype, self.range)
         return spec
+
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """One pass."""
+        if not takes_levels(image):
+            return None
+        top = held_range(image.dtype.name, self.range)
+        values = (params["sigma"] * top, params["mean"] * top)
+        limit = top if self.clip or image.dtype.kind != "f" else None
+        return add_normal(
+            image,
+            quantiles(),
+            params["seed"],
+            channel,
+            "add",
+            values,
+            per_channel=self.per_channel,
+            top=limit,
+        )
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

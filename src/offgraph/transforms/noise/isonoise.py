@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.engine.values import add_normal, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
 from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, normal
+from offgraph.transforms.noise._random_pixels import SeededStep, normal, quantiles
 
 __all__ = ["ISONoise"]
 
@@ -55,6 +56,14 @@ class ISONoise(SeededStep):
         check_rgb(spec, "it")
         held_range(spec.dtype, self.range)
         return spec
+
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """One pass."""
+        if not takes_levels(image):
+            return None
+        top = held_range(image.dtype.name, self.range)
+        values = (params["color_shift"] * top, params["intensity"], top)
+        return add_normal(image, quantiles(), params["seed"], channel, "sensor", values, top=top)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """The sum of three expressions."""

@@ -10,7 +10,7 @@ from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PerChannel, ShareRange
 from offgraph.transforms.noise._fill import check_fill, fill_of
-from offgraph.transforms.noise._random_pixels import SeededStep, chosen
+from offgraph.transforms.noise._random_pixels import SeededStep, chosen, chosen_values
 
 __all__ = ["PixelDropout"]
 
@@ -52,6 +52,13 @@ class PixelDropout(SeededStep):
         """The same; the dtype must hold `fill`."""
         check_fill(spec, self.fill)
         return spec
+
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """One pass."""
+        fill = np.broadcast_to(fill_of(self.fill, image), (1, image.shape[-1]))
+        return chosen_values(
+            image, fill, params["seed"], channel, [params["amount"]], per_channel=self.per_channel
+        )
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.where`."""

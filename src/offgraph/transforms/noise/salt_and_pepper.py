@@ -10,7 +10,7 @@ from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PositiveNumber, Share, ShareRange
 from offgraph.steps.values import held_range
-from offgraph.transforms.noise._random_pixels import SeededStep, chosen
+from offgraph.transforms.noise._random_pixels import SeededStep, chosen, chosen_values
 
 __all__ = ["SaltAndPepper"]
 
@@ -58,10 +58,21 @@ class SaltAndPepper(SeededStep):
         held_range(spec.dtype, self.range)
         return spec
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """One pass."""
+        ends = np.array([held_range(image.dtype.name, self.range), 0]).astype(image.dtype)
+        values = np.broadcast_to(ends[:, np.newaxis], (2, image.shape[-1]))
+        return chosen_values(
+            image, values, params["seed"], channel, self._shares(params), per_channel=self.per_channel
+        )
+
+    def _shares(self, params: dict[str, Any]) -> tuple[float, float]:
+        """Of white and of black pixels."""
+        return params["amount"] * self.salt, params["amount"] * (1 - self.salt)
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Two calls of `numpy.where`."""
         top = image.dtype.type(held_range(image.dtype.name, self.range))
-        amount, shape = params["amount"], image.shape if self.per_channel else (*image.shape[:-1], 1)
-        shares = amount * self.salt, amount * (1 - self.salt)
-        white, black = chosen(params["seed"], channel, shape, *shares)
+        shape = image.shape if self.per_channel else (*image.shape[:-1], 1)
+        white, black = chosen(params["seed"], channel, shape, *self._shares(params))
         return np.where(black, image.dtype.type(0), np.where(white, top, image))

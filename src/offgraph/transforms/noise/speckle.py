@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.engine.values import add_normal, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, normal
+from offgraph.transforms.noise._random_pixels import SeededStep, normal, quantiles
 
 __all__ = ["Speckle"]
 
@@ -57,6 +58,15 @@ class Speckle(SeededStep):
     def _limit(self, dtype: str) -> float | None:
         """The largest value of a result."""
         return held_range(dtype, self.range) if self.clip or np.dtype(dtype).kind != "f" else None
+
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """One pass."""
+        if not takes_levels(image):
+            return None
+        return add_normal(
+            image, quantiles(), params["seed"], channel, "multiply", (params["sigma"],), per_channel=self.per_channel,
+            top=self._limit(image.dtype.name),
+        )  # fmt: skip
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

@@ -41,6 +41,8 @@ class Brightness(PointwiseStep):
     array([[ 26, 176, 255]], dtype=uint8)
     """
 
+    same_in_all_channels = True
+
     factor: NaturalRange = 1.0
     shift: Range = 0.0
     range: PositiveNumber | None = None

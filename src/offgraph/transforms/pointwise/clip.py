@@ -35,6 +35,8 @@ class Clip(PointwiseStep):
     array([[ 20,  40, 200]], dtype=int16)
     """
 
+    same_in_all_channels = True
+
     low: Number | None = None
     high: Number | None = None
 

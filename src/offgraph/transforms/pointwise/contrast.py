@@ -41,6 +41,8 @@ class Contrast(PointwiseStep):
     array([[  0,  72, 255]], dtype=uint8)
     """
 
+    same_in_all_channels = True
+
     factor: NaturalRange
     centre: Share = 0.5
     range: PositiveNumber | None = None

@@ -39,6 +39,8 @@ class Gamma(PointwiseStep):
     array([[  0, 128, 255]], dtype=uint8)
     """
 
+    same_in_all_channels = True
+
     gamma: PositiveRange
     range: PositiveNumber | None = None
 

@@ -36,6 +36,8 @@ class Invert(PointwiseStep):
     array([[255, 155,   0]], dtype=uint8)
     """
 
+    same_in_all_channels = True
+
     range: PositiveNumber | None = None
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:

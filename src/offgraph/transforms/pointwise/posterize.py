@@ -40,6 +40,8 @@ class Posterize(PointwiseStep):
     array([[  0,  64, 192, 192]], dtype=uint8)
     """
 
+    same_in_all_channels = True
+
     bits: CountOrRange = 4
     range: PositiveNumber | None = None
 

@@ -37,6 +37,8 @@ class Rescale(PointwiseStep):
     array([[-1.,  1.]], dtype=float32)
     """
 
+    same_in_all_channels = True
+
     scale: Number
     offset: Number = 0.0
 

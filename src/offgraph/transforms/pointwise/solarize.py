@@ -39,6 +39,8 @@ class Solarize(PointwiseStep):
     array([[  0, 100,  55]], dtype=uint8)
     """
 
+    same_in_all_channels = True
+
     threshold: ShareRange = 0.5
     range: PositiveNumber | None = None
 

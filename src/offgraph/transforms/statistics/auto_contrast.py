@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.engine.lookup import lookup
+from offgraph.engine.values import histogram
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
@@ -52,6 +54,16 @@ class AutoContrast(StatisticsStep):
         held_range(spec.dtype, self.range)
         return spec
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """Count, and look up."""
+        if not (image.dtype.kind == "u" and image.dtype.itemsize <= 2 and image.size):
+            return None
+        top, pixels = held_range(image.dtype.name, self.range), image.size // image.shape[-1]
+        cut = int(pixels * params["cutoff"] // 100)
+        return lookup(
+            image, np.stack([_table(counts, pixels, cut, top, image.dtype) for counts in histogram(image)])
+        )
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Pillow's formula, channel by channel; of 8- and 16-bit images for every level, which is then looked up."""
         top = held_range(image.dtype.name, self.range)
@@ -60,17 +72,22 @@ class AutoContrast(StatisticsStep):
             plane = np.ascontiguousarray(image[..., place])
             cut = int(plane.size * params["cutoff"] // 100)
             if image.dtype.kind == "u" and image.dtype.itemsize <= 2:
-                levels = np.arange(np.iinfo(image.dtype).max + 1.0)
-                below = np.cumsum(np.bincount(plane.ravel(), minlength=len(levels)))
-                # Of all pixels in order, the one with `cut` before it and the one with `cut` after it.
-                low, high = levels[np.searchsorted(below, (cut, plane.size - 1 - cut), side="right")]
-                out[..., place] = np.trunc(_stretched(levels, low, high, top)).astype(image.dtype)[plane]
+                counts = np.bincount(plane.ravel(), minlength=np.iinfo(image.dtype).max + 1)
+                out[..., place] = _table(counts, plane.size, cut, top, image.dtype)[plane]
                 continue
             values = plane.astype(np.float64)
             ends = np.partition(values, (cut, values.size - 1 - cut), axis=None)
             values = _stretched(values, ends[cut], ends[values.size - 1 - cut], top)
             out[..., place] = np.trunc(values) if image.dtype.kind in "ui" else values
         return out
+
+
+def _table(counts: np.ndarray, pixels: int, cut: int, top: float, dtype: np.dtype[Any]) -> np.ndarray:
+    """What becomes of each level that occurs so often."""
+    levels = np.arange(len(counts), dtype=np.float64)
+    # Of all pixels in order, the one with `cut` before it and the one with `cut` after it.
+    low, high = levels[np.searchsorted(np.cumsum(counts), (cut, pixels - 1 - cut), side="right")]
+    return np.trunc(_stretched(levels, low, high, top)).astype(dtype)
 
 
 def _stretched(values: np.ndarray, low: float, high: float, top: float) -> np.ndarray:

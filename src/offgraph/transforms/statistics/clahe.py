@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from itertools import product
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import SpecT
+from offgraph.engine.values import TiledAxis, equalize_tiles
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
 from offgraph.steps.parameters import AxisCount, PositiveNumber, PositiveRange, along_axes
@@ -67,6 +69,17 @@ class CLAHE(StatisticsStep):
             raise ValueError(f"range={self.range}: levels are whole numbers")
         return spec
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """Tables and sums of bytes in two dimensions."""
+        if image.dtype != np.uint8 or image.ndim != 3 or not image.size:
+            return None
+        top = int(held_range(image.dtype.name, self.range))
+        tiles = along_axes("tiles", self.tiles, SPATIAL[-2:], 1)
+        lengths = [-(-n // count) for n, count in zip(image.shape, tiles)]
+        rows, columns = map(_tiled, image.shape[:2], tiles, lengths)
+        limit = _limit(params["clip_limit"], math.prod(lengths), top + 1)
+        return equalize_tiles(image, rows, columns, limit, top)
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Tables of all tiles, then a weighted sum of those around each pixel."""
         top = int(held_range(image.dtype.name, self.range))
@@ -104,13 +117,26 @@ def _tables(
     bins, pixels = top + 1, math.prod(lengths)
     counts = np.bincount((number * bins + whole).ravel(), minlength=math.prod(tiles) * bins)
     counts = counts.reshape(-1, bins)
-    limit = max(1, int(clip_limit * pixels / bins))
+    limit = _limit(clip_limit, pixels, bins)
     excess = np.maximum(counts - limit, 0).sum(axis=1)
     counts = np.minimum(counts, limit) + (excess // bins)[:, np.newaxis]
     for row, left in zip(counts, (excess % bins).tolist()):
         if left:
             row[: left * max(bins // left, 1) : max(bins // left, 1)] += 1
     return np.rint(np.cumsum(counts, axis=1) * (top / pixels)), lengths
+
+
+def _limit(clip_limit: float, pixels: int, bins: int) -> int:
+    """The largest count of a level in a tile."""
+    return max(1, int(min(clip_limit * pixels / bins, pixels)))
+
+
+@functools.lru_cache(maxsize=64)
+def _tiled(n: int, count: int, length: int) -> TiledAxis:
+    """An axis for the native core; the same for all images of a size."""
+    sources = np.pad(np.arange(n), (0, length * count - n), mode="reflect")
+    (before, first), (after, second) = _neighbours(n, count, length)
+    return TiledAxis(count, *(np.ascontiguousarray(part) for part in (sources, before, first, after, second)))
 
 
 def _neighbours(n: int, count: int, length: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.engine.lookup import lookup
+from offgraph.engine.values import histogram
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
 from offgraph.steps.parameters import PositiveNumber
@@ -52,6 +54,19 @@ class Equalize(StatisticsStep):
             raise ValueError(f"range={self.range}: levels are whole numbers")
         return spec
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """Count, and look up."""
+        if not image.size:
+            return None
+        top = int(held_range(image.dtype.name, self.range))
+        counts = histogram(image)
+        table = np.empty(counts.shape, image.dtype)
+        for row, count in zip(table, counts):
+            count[top] += count[top + 1 :].sum()
+            row[: top + 1] = _levels(count[: top + 1], top)
+            row[top + 1 :] = row[top]
+        return lookup(image, table)
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Pillow's integer formula, channel by channel."""
         top = int(held_range(image.dtype.name, self.range))
@@ -59,9 +74,13 @@ class Equalize(StatisticsStep):
         out = np.empty_like(image)
         for place in range(image.shape[-1]):
             counts = np.bincount(limited[..., place].ravel(), minlength=top + 1)
-            step = (image[..., place].size - counts[counts.nonzero()[0][-1]]) // top
-            levels = np.arange(top + 1)
-            if step:
-                levels = np.minimum((step // 2 + np.cumsum(counts) - counts) // step, top)
-            out[..., place] = levels.astype(image.dtype)[limited[..., place]]
+            out[..., place] = _levels(counts, top).astype(image.dtype)[limited[..., place]]
         return out
+
+
+def _levels(counts: np.ndarray, top: int) -> np.ndarray:
+    """What becomes of each level that occurs so often."""
+    step = (counts.sum() - counts[counts.nonzero()[0][-1]]) // top
+    if not step:
+        return np.arange(top + 1)
+    return np.minimum((step // 2 + np.cumsum(counts) - counts) // step, top)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from offgraph.core.specs import SpecT
+from offgraph.engine.lookup import lookup
+from offgraph.engine.values import histogram
 from offgraph.steps.arrays import NumberArray
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
@@ -78,13 +80,27 @@ class MatchHistogram(StatisticsStep):
             )
         return spec
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """Count, and look up."""
+        if image.dtype not in (np.uint8, np.uint16) or not image.size:
+            return None
+        counts = histogram(image)
+        table = np.zeros(counts.shape, image.dtype)
+        for place, (row, count) in enumerate(zip(table, counts)):
+            levels = np.flatnonzero(count)
+            row[levels] = self._found(count[levels], place, image.dtype)
+        return lookup(image, table)
+
+    def _found(self, counts: np.ndarray, place: int, dtype: np.dtype[Any]) -> np.ndarray:
+        """What becomes of the values of a channel that occur so often, in order."""
+        shares = np.cumsum(counts) / counts.sum()
+        row = self.quantiles[place % len(self.quantiles)]
+        return limited(np.interp(shares, np.linspace(0, 1, len(row)), row), dtype)
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.interp` of the share of pixels up to each value."""
         out = np.empty_like(image)
         for place in range(image.shape[-1]):
             _, group, counts = np.unique(image[..., place], return_inverse=True, return_counts=True)
-            shares = np.cumsum(counts) / image[..., place].size
-            row = self.quantiles[place % len(self.quantiles)]
-            found = np.interp(shares, np.linspace(0, 1, len(row)), row)
-            out[..., place] = limited(found, image.dtype)[group].reshape(image.shape[:-1])
+            out[..., place] = self._found(counts, place, image.dtype)[group].reshape(image.shape[:-1])
         return out

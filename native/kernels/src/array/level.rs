@@ -1,0 +1,86 @@
+//! Grey levels: values of images of 8 and 16 bits and of `f32`, with which colours and noise compute in `f32`.
+
+use crate::array::sample::Sample;
+
+/// Values of 8 or 16 bits, or `f32`, computed in `f32`.
+pub(crate) trait GreyLevel: Sample {
+    /// The same number.
+    fn to_f32(self) -> f32;
+
+    /// A value from 0 to the largest of the type, rounded half to even; `f32` stays as it is.
+    fn of_f32(value: f32) -> Self;
+
+    /// The same of a double: for `f32` the nearest.
+    fn of_f64(value: f64) -> Self;
+}
+
+macro_rules! level {
+    ($($type:ty),*) => {
+        $(impl GreyLevel for $type {
+            #[inline(always)]
+            fn to_f32(self) -> f32 {
+                f32::from(self)
+            }
+
+            #[inline(always)]
+            fn of_f32(value: f32) -> Self {
+                // Not a number is 0. The sum is past the last bit for a fraction.
+                let value = if value > 0.0 { value } else { 0.0 };
+                let value = (value.min(<$type>::MAX as f32) + 12_582_912.0) - 12_582_912.0;
+                // SAFETY: it is from 0 to the largest value of the type.
+                (unsafe { value.to_int_unchecked::<i32>() }) as $type
+            }
+
+            #[inline(always)]
+            fn of_f64(value: f64) -> Self {
+                let value = if value > 0.0 { value } else { 0.0 };
+                let value = (value.min(f64::from(<$type>::MAX)) + 6_755_399_441_055_744.0) - 6_755_399_441_055_744.0;
+                // SAFETY: as above.
+                (unsafe { value.to_int_unchecked::<i32>() }) as $type
+            }
+        })*
+    };
+}
+
+level!(u8, u16);
+
+impl GreyLevel for f32 {
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn of_f32(value: f32) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn of_f64(value: f64) -> Self {
+        value as f32
+    }
+}
+
+/// NumPy's `clip` to 0 and `top`: what is not a number stays that.
+#[inline(always)]
+pub(crate) fn clipped(value: f32, top: f32) -> f32 {
+    let value = if value < 0.0 { 0.0 } else { value };
+    if value > top { top } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_rounded_half_to_even() {
+        for value in [0.0, 0.5, 1.5, 2.5, 2.499_999_8, 254.5, 300.0, -3.0, f32::NAN] {
+            let wanted = value.clamp(0.0, 255.0).round_ties_even() as u8;
+            assert_eq!((u8::of_f32(value), u8::of_f64(f64::from(value))), (wanted, wanted), "{value}");
+            assert_eq!(u16::of_f32(value), if value > 255.0 { 300 } else { u16::from(wanted) });
+        }
+        assert_eq!((f32::of_f32(0.3), f32::of_f64(0.3), u16::MAX.to_f32()), (0.3, 0.3, 65535.0));
+        assert_eq!((clipped(-1.0, 5.0), clipped(7.0, 5.0), clipped(2.5, 5.0)), (0.0, 5.0, 2.5));
+        assert!(clipped(f32::NAN, 5.0).is_nan());
+    }
+}
