@@ -85,6 +85,14 @@ class Key:
     index: int = 0
 
     def __post_init__(self) -> None:
+        seed, epoch, index = self.seed, self.epoch, self.index
+        if (
+            type(seed) is type(epoch) is type(index) is int
+            and 0 <= seed <= _WORD
+            and 0 <= epoch <= _WORD
+            and 0 <= index <= _WORD
+        ):
+            return
         for name in ("seed", "epoch", "index"):
             value = getattr(self, name)
             if type(value) is int and 0 <= value <= _WORD:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -176,12 +177,25 @@ class ProjectiveMap(CoordinateMap):
         self, low: Sequence[float] | None = None, high: Sequence[float] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Exact where the box lies in front of the horizon: the corners bound it. Infinite otherwise."""
-        corners = np.array(list(itertools.product(*zip(*box_of(self, low, high)))))
-        places = self(np.where(np.isfinite(corners), corners, np.nan))
-        if not np.isfinite(places).all():
-            n = len(self.input_size)
+        n, rows = len(self.input_size), self.matrix.tolist()
+        # Few numbers, and asked for with every image: as `pull` computes them, without arrays.
+        ends = [np.asarray(end, np.float64).tolist() for end in box_of(self, low, high)]
+        places = []
+        for corner in itertools.product(*zip(*ends)):
+            sums = []
+            for row in rows:
+                total = row[n]
+                for factor, along in zip(row, corner):
+                    total = total + factor * along
+                sums.append(total)
+            scale = sums.pop()
+            if not (scale > 0 and all(map(math.isfinite, (*corner, *sums)))):
+                return np.full(n, -np.inf), np.full(n, np.inf)
+            places.append([total / scale for total in sums])
+        found = np.array(places)
+        if not np.isfinite(found).all():
             return np.full(n, -np.inf), np.full(n, np.inf)
-        return places.min(axis=0), places.max(axis=0)
+        return found.min(axis=0), found.max(axis=0)
 
     def fields(self) -> dict[str, Any]:
         """The matrix."""

@@ -27,7 +27,8 @@ from offgraph.plan.explain import spec_text
 from offgraph.plan.fuse import fuse
 from offgraph.plan.lower import lower
 from offgraph.plan.placed import AppliedStep, PlacedStep, place
-from offgraph.plan.run import run
+from offgraph.plan.quick import QuickRunner
+from offgraph.plan.run import TransformHistory, run
 from offgraph.recipe import files, identity
 from offgraph.recipe.layers import Augment
 from offgraph.recipe.lint_rules import RecipeFinding, lint_steps
@@ -247,9 +248,29 @@ class Compose(NotebookView):
             key = _NO_DRAWS
         elif not isinstance(key, Key):
             raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
+        if (
+            type(image) is np.ndarray
+            and max_pixels is MAX_PIXELS
+            and mask is heatmap is boxes is points is axes is metadata is None
+            and not targets
+            and (quick := self._quick) is not None
+            and (found := quick.run(image, key)) is not None
+        ):
+            return Result.later(Targets.alone(found[1]), functools.partial(self._explained, found[0], key))
         given = _parsed(image, (mask, heatmap, boxes, points), targets, axes, metadata)
         max_pixels = whole_number("max_pixels", max_pixels)
         return _copy_if_shared(self.run(given, key, max_pixels=max_pixels), given)
+
+    @lazy_property
+    def _quick(self) -> QuickRunner | None:
+        """What runs bare images; None for a subclass with a `run` of its own."""
+        return QuickRunner(self._placed, fused=self.fuse) if type(self).run is Compose.run else None
+
+    def _explained(self, spec: ArraySpec, key: Key) -> tuple[dict[str, Any], TransformHistory]:
+        """The record of an image, and the way that it went: drawn again."""
+        applied, specs = draw(self._placed, spec, key)
+        history = TransformHistory(spec.size, lower(self._placed, applied, specs))
+        return record_of(self.digest, key, 0, self._placed, applied), history
 
     def run(
         self,
@@ -400,7 +421,8 @@ class Compose(NotebookView):
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_preparers", "_planners")}
+        made = ("_preparers", "_planners", "_quick")
+        return {name: value for name, value in vars(self).items() if name not in made}
 
     def output_spec(self, spec: OpenSpec, start: int = 0, stop: int | None = None) -> OpenSpec:
         """Return shape, dtype and axes of the output: an `ArraySpec`, or an `OpenSpec` where lengths are drawn.

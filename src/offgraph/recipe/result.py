@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,23 @@ class Result(NotebookView):
         """The way back to the grid of the given image."""
         return self.history.frame()
 
+    @classmethod
+    def later(
+        cls, targets: Targets, explain: Callable[[], tuple[dict[str, Any], TransformHistory]]
+    ) -> Result:
+        """Return a result whose record and history are worked out when they are asked for."""
+        made = object.__new__(cls)
+        vars(made).update(targets=targets, _explain=explain)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "record": self.record, "history": self.history, "_explain": None}
+
     def __getattr__(self, name: str) -> Any:
+        if name in ("record", "history") and self.__dict__.get("_explain"):
+            record, history = self.__dict__["_explain"]()
+            vars(self).update(record=record, history=history)
+            return self.__dict__[name]
         targets = self.__dict__.get("targets", {})
         if name in targets:
             return targets[name].value

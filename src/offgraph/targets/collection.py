@@ -67,6 +67,13 @@ class Targets(Mapping[str, Target]):
         return cls({"image": image} if mask is None else {"image": image, "mask": mask})
 
     @classmethod
+    def alone(cls, image: Image) -> Targets:
+        """Return an image that has nothing beside it."""
+        made = object.__new__(cls)
+        made._targets, made.metadata = {"image": image}, {}
+        return made
+
+    @classmethod
     def parse(
         cls, values: Mapping[str, Any], axes: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> Targets:

@@ -52,6 +52,13 @@ class GriddedTarget(Target):
         vars(self).update(array=array, axes=name_axes(array.shape, self.axes))
 
     @classmethod
+    def checked(cls, array: np.ndarray, spec: ArraySpec) -> Self:
+        """Return a target of an array that has this spec, without another look at it; settings are the defaults."""
+        made = object.__new__(cls)
+        vars(made).update(array=array, axes=spec.axes, spec=spec, size=spec.size)
+        return made
+
+    @classmethod
     def given(cls, value: Any, size: tuple[int, ...], axes: str) -> Self:
         """An array on the image's grid, with or without its further axes."""
         spatial = "".join(name for name in axes if name in SPATIAL)
