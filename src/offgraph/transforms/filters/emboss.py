@@ -8,15 +8,14 @@ import numpy as np
 
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import Mode, NaturalRange, Number, ShareRange
-from offgraph.transforms.filters._plane_kernel import correlate_plane
+from offgraph.transforms.filters._plane_kernel import PlaneKernelStep
 
 __all__ = ["Emboss"]
 
 
 @step
-class Emboss(FilterStep):
+class Emboss(PlaneKernelStep):
     """Make edges look raised, as if lit from the upper left; the dtype stays.
 
     A filter step: a mean of the image and of what ``[[-1 - s, -s, 0], [-s, 1, s], [0, s, 1 + s]]`` makes of it, in the plane
@@ -48,18 +47,13 @@ class Emboss(FilterStep):
     mode: Mode = "reflect"
     cval: Number = 0.0
 
-    @property
-    def averages(self) -> bool:
-        """Always."""
-        return True
-
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """Three by three."""
         return 9
 
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """`ndimage.correlate`."""
+    def kernel(self, params: dict[str, Any]) -> np.ndarray:
+        """The mean of both."""
         s, alpha = params["strength"], params["alpha"]
         raised = np.array([[-1 - s, -s, 0], [-s, 1, s], [0, s, 1 + s]])
         same = np.array([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])
-        return correlate_plane(ndi, image, (1 - alpha) * same + alpha * raised, self.mode, self.cval)
+        return (1 - alpha) * same + alpha * raised
