@@ -91,6 +91,7 @@ from offgraph.objects import (
 from offgraph.inference.predictor import (
     Prediction as Prediction,
     Predictions as Predictions,
+    Predictor as Predictor,
     predict as predict,
 )
 from offgraph.inspection.image_statistics import (

@@ -23,7 +23,17 @@ from offgraph.apps.audit_command import audit
 from offgraph.apps.bench_command import bench
 from offgraph.apps.convert_command import convert
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
-from offgraph.core.choices import ArrayEncoding, Color, Compression, NonFinite, OnError, Outputs, Store
+from offgraph.core.choices import (
+    ArrayEncoding,
+    Color,
+    Compression,
+    Merge,
+    NonFinite,
+    OnError,
+    Outputs,
+    Store,
+    TestTimeVariants,
+)
 
 __all__ = ["app", "main"]
 
@@ -284,6 +294,16 @@ def predict(
     color: Annotated[
         Color | None, typer.Option(help="How images are read, instead of as the model takes them.")
     ] = None,
+    tta: Annotated[
+        TestTimeVariants | None,
+        typer.Option(
+            help="Ask the model about variants of each image, too: mirrored, or all symmetries of a square."
+        ),
+    ] = None,
+    merge: Annotated[Merge, typer.Option(help="How the answers to variants become one.")] = "mean",
+    raw: Annotated[
+        bool, typer.Option(help="Also write all outputs of the model, as it gives them: raw/NAME.npz.")
+    ] = False,
     strict: Strict = False,
     *,
     reading: dict[str, Any],
@@ -310,8 +330,10 @@ def predict(
         outputs=outputs,
         threshold=threshold,
         pad_to=_pad_to(pad_to),
+        tta=tta,
+        merge=merge,
     )
-    report = og.save_predictions(predictions, out, max_bad=max_bad)
+    report = og.save_predictions(predictions, out, max_bad=max_bad, raw=raw)
     typer.echo(_shown(report.summary()))
     if report.too_many is not None:
         raise typer.Exit(1)

@@ -17,6 +17,7 @@ __all__ = [
     "Decoding",
     "FileColor",
     "LabelSource",
+    "Merge",
     "MissingMask",
     "ModelTask",
     "NonFinite",
@@ -26,6 +27,7 @@ __all__ = [
     "Outputs",
     "Store",
     "Task",
+    "TestTimeVariants",
 ]
 
 Color = Literal["rgb", "grey", "keep"]
@@ -71,6 +73,12 @@ OnError = Literal["quarantine", "stop"]
 
 Store = Literal["integers", "final"]
 """What a dataset holds: images after the last step that gives integers, or the final floats."""
+
+Merge = Literal["mean", "geometric", "max"]
+"""How the answers of a model to several variants of an image become one: their mean, geometric mean, or the largest."""
+
+TestTimeVariants = Literal["flips", "d4"]
+"""What a model is asked about besides the image itself: its mirror images, or all symmetries of a square."""
 
 ArrayEncoding = Literal["raw", "png"]
 """How a dataset holds the pixels of an image: the values as they are, or as a PNG where that can hold them."""

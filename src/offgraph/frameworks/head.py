@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args
 
 from offgraph.core.choices import ModelTask, Outputs
 from offgraph.core.errors import OffgraphError
+from offgraph.frameworks.several_outputs import output_names
 
 __all__ = ["TASKS", "Head", "head_of", "outputs_of", "shape_of", "task_of"]
 
-# A detector has two outputs, classes and boxes; a saved model has one.
+# A detector's two outputs, classes and boxes, are not one task yet.
 TASKS: tuple[ModelTask, ...] = get_args(ModelTask)
 
 # Layers that give probabilities where they take them, and logits where they take those.
@@ -91,7 +92,10 @@ def shape_of(model: Any, kind: Literal["input", "output"]) -> tuple[int | None, 
 
 
 def _several(model: Any, kind: str, ends: Any) -> str:
-    names = getattr(model, f"{kind}_names", None) or [getattr(end, "name", "?") for end in ends]
+    if kind == "output":
+        names = output_names(model)
+    else:
+        names = getattr(model, "input_names", None) or [getattr(end, "name", "?") for end in ends]
     listed = ", ".join(f"{name!r} {tuple(end.shape)}" for name, end in zip(names, ends))
     if kind == "input":
         return (
@@ -99,9 +103,9 @@ def _several(model: Any, kind: str, ends: Any) -> str:
             "input"
         )
     return (
-        f"the model has {len(ends)} outputs ({listed}); a saved model has one. Save one model for each, with "
-        "keras.Model(model.inputs, model.outputs[0]) for the first, model.outputs[1] for the second; the weights are "
-        "shared"
+        f"the model has {len(ends)} outputs ({listed}); say which one is predicted, output={names[0]!r}: predictions hold "
+        "the others as they are. Or save one model for each, with keras.Model(model.inputs, model.outputs[0]) for the "
+        "first, model.outputs[1] for the second; the weights are shared"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import warnings
@@ -20,6 +21,7 @@ from offgraph.core.specs import OpenSpec, spec_of
 from offgraph.core.versions import library_versions
 from offgraph.frameworks.head import outputs_of, shape_of, task_of
 from offgraph.frameworks.member import MEMBER, VERSION, read_description
+from offgraph.frameworks.several_outputs import output_names, with_one_output
 from offgraph.frameworks.weights import refuse_weights_that_are_not_there
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources.names import first_repeated
@@ -50,6 +52,8 @@ class SavedModel:
         Of a regression model: what each output is; empty where no names were saved.
     outputs : {"probabilities", "logits"} or None
         What the model outputs, where that was certain when it was saved.
+    output : str or None
+        Of a model of several outputs: the one that task, names and result steps are about.
     """
 
     model: Any
@@ -61,6 +65,17 @@ class SavedModel:
     path: Path
     target_names: tuple[str, ...] = ()
     outputs: Outputs | None = None
+    output: str | None = None
+
+    @functools.cached_property
+    def main(self) -> Any:
+        """The model with its main output alone; of a model of one output the model itself."""
+        return self.model if self.output is None else with_one_output(self.model, self.output)
+
+    @functools.cached_property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of all outputs, in the model's order; ``("output",)`` of a model of one."""
+        return output_names(self.model)
 
 
 def save(
@@ -73,6 +88,7 @@ def save(
     postprocess: Compose | Sequence[Any] | None = None,
     task: ModelTask | None = None,
     outputs: Outputs | None = None,
+    output: str | None = None,
 ) -> Path:
     """Save a Keras model with its recipe, whole or not at all.
 
@@ -84,7 +100,7 @@ def save(
     Parameters
     ----------
     model : keras.Model
-        With one input and one output.
+        With one input, and one output or a main one that `output` names.
     recipe : Compose, list of steps, or path of a recipe file
         The recipe it was trained with. Its prepare layer must give what the model takes.
     path : path
@@ -103,6 +119,9 @@ def save(
         activation and without such a loss are classes where `class_names` are given.
     outputs : {"probabilities", "logits"}, optional
         What the model outputs, where neither its last layer nor its loss shows it.
+    output : str, optional
+        Of a model of several outputs: the name of the one that is predicted, which `task`, `class_names`,
+        `postprocess` and `outputs` are about. Predictions hold the others as the model gives them.
 
     Returns
     -------
@@ -111,7 +130,7 @@ def save(
     Raises
     ------
     OffgraphError
-        Where the model has several inputs or outputs or is not built, its task is in doubt, recipe, names, task or
+        Where the model has several inputs, or several outputs and no `output`, or is not built, its task is in doubt, recipe, names, task or
         ``postprocess`` do not fit it, the file could not be loaded again (a Lambda layer, an unregistered layer of
         your own), or it cannot be written.
 
@@ -136,8 +155,9 @@ def save(
     recipe = as_recipe(recipe)
     if outputs not in (None, "probabilities", "logits"):
         raise OffgraphError(f"outputs={outputs!r:.80}: choose 'probabilities' or 'logits', or leave it out")
-    names = _class_names(model, class_names)
-    task = task_of(model, task, named=bool(names))
+    main = model if output is None else with_one_output(model, output)
+    names = _class_names(main, class_names)
+    task = task_of(main, task, named=bool(names))
     if task == "regress" and (names or outputs):
         given = "class_names" if names else "outputs"
         raise OffgraphError(
@@ -146,21 +166,22 @@ def save(
         )
     taken = _input(model)
     spec = spec_of(tuple(taken["shape"]), taken["dtype"], taken["axes"])
-    _check_names(names, task, shape_of(model, "output")[-1])
+    _check_names(names, task, shape_of(main, "output")[-1])
     _check_recipe(recipe, spec)
     steps = (
-        None if postprocess is None else result_steps(postprocess, task, spec, shape_of(model, "output")[-1])
+        None if postprocess is None else result_steps(postprocess, task, spec, shape_of(main, "output")[-1])
     )
     described = {
         "offgraph": VERSION,
         "versions": library_versions(("keras",)),
         "task": task,
-        "outputs": outputs or outputs_of(model, task),
+        "output": output,
+        "outputs": outputs or outputs_of(main, task),
         "recipe": recipe.to_dict(),
         "prepare": recipe.eval().to_dict(),
         "fingerprint": recipe.fingerprint,
         "class_names": list(names),
-        "target_names": list(_target_names(model, target_names, task)),
+        "target_names": list(_target_names(main, target_names, task)),
         "postprocess": None if steps is None else steps.to_dict(),
         "input": taken,
     }
@@ -202,8 +223,7 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
             f"{path}: {MEMBER} in it says that the model takes {description.input_spec.shape}, but it takes {taken}; save it "
             "again with offgraph.save(model, recipe, path)"
         )
-    task_of(model, description.task, named=False)
-    return SavedModel(
+    saved = SavedModel(
         model,
         description.recipe,
         description.class_names,
@@ -213,7 +233,10 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
         path,
         description.target_names,
         description.outputs,
+        description.output,
     )
+    task_of(saved.main, description.task, named=False)
+    return saved
 
 
 def _load_model(path: Path, compile: bool) -> Any:

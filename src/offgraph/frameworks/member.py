@@ -57,6 +57,7 @@ class Description:
     task: ModelTask
     outputs: Outputs | None
     input_spec: OpenSpec
+    output: str | None = None
 
 
 def read_description(path: Path) -> Description:
@@ -80,6 +81,9 @@ def read_description(path: Path) -> Description:
             raise OffgraphError(
                 f"it says of the outputs {outputs!r:.80}; known are 'probabilities' and 'logits'"
             )
+        output = described.get("output")
+        if output is not None and not isinstance(output, str):
+            raise OffgraphError(f"it names the output {output!r:.80}, which is not a name")
         steps = described["postprocess"]
         return Description(
             Compose.from_dict(described["recipe"]),
@@ -89,6 +93,7 @@ def read_description(path: Path) -> Description:
             task,
             outputs,
             _spec_of(described["input"]),
+            output,
         )
     except (OffgraphError, *_DAMAGED) as error:
         if isinstance(error, OffgraphError) and not isinstance(error, StepError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import zipfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from offgraph.formats.encoding import encode_png, encode_tiff, write_bytes
 if TYPE_CHECKING:
     from offgraph.inference.prediction import Prediction
 
-__all__ = ["write_drawing", "write_mask"]
+__all__ = ["write_drawing", "write_mask", "write_raw"]
 
 _LONGEST = 180  # bytes of a file name; with suffix and a temporary name it stays below 255
 
@@ -34,6 +36,17 @@ def write_drawing(prediction: Prediction, folder: Path, rgb: np.ndarray | None =
     """Write a drawn prediction below `folder`, as PNG; `rgb` where it is drawn already."""
     drawn = prediction.draw() if rgb is None else rgb
     return _write(folder, prediction, ".drawn.png", encode_png(drawn))
+
+
+def write_raw(prediction: Prediction, folder: Path) -> Path:
+    """Write all outputs of the model for an image below `folder`, as it gave them: an .npz with an array per output."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:  # and not np.savez, which takes no output called file
+        for name, values in prediction.raw.items():
+            array = io.BytesIO()
+            np.save(array, np.ascontiguousarray(values), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), array.getvalue())
+    return _write(folder, prediction, ".npz", buffer.getvalue())
 
 
 def _write(folder: Path, prediction: Prediction, suffix: str, data: bytes) -> Path:

@@ -114,7 +114,7 @@ def color_for(spec: OpenSpec) -> Color:
 
 def class_names_of(saved: SavedModel) -> tuple[str, ...]:
     """The saved names, or the numbers as names; with one class per image, one output stands for two classes."""
-    count = saved.model.output_shape[-1]
+    count = saved.main.output_shape[-1]
     if saved.task == "regress":
         return ()
     count = 2 if count == 1 and saved.task != "multilabel" else count
@@ -129,7 +129,7 @@ def target_names_of(saved: SavedModel, source: Source) -> tuple[str, ...]:
     """Name of each number of the model: as saved, else the source's column, else numbered."""
     if saved.task != "regress":
         return ()
-    count = saved.model.output_shape[-1] or 1
+    count = saved.main.output_shape[-1] or 1
     names = saved.target_names or source.target_names
     if len(names) == count:
         return names

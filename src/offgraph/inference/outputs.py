@@ -75,7 +75,7 @@ def reader_of(saved: SavedModel, outputs: Outputs | None) -> OutputReader:
     declared = outputs or saved.outputs
     if declared is not None or task == "regress":
         return OutputReader(task, declared == "logits", known=True)
-    head = head_of(saved.model)
+    head = head_of(saved.main)
     if head.activation in ("softmax", "sigmoid"):
         return OutputReader(task, logits=False, known=True)
     if head.activation == "linear":

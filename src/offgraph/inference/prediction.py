@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from offgraph.core.choices import ModelTask
 from offgraph.core.display import NotebookView
 from offgraph.core.machine import with_retries
 from offgraph.formats.encoding import show
+from offgraph.geometry.frame import Frame
 from offgraph.inference.files import write_drawing, write_mask
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Item, Sample, Source
@@ -62,6 +63,13 @@ class Prediction(NotebookView):
         Of a multilabel model: the numbers of the classes above the run's threshold.
     values : tuple of float or None
         Of a regression model: one for each of ``run.target_names``.
+    raw : mapping of str to ndarray
+        All outputs of the model for this image, by name, as it gave them: logits where it gives logits. A model of one
+        output has the name ``"output"``. Of several models, the first one's; with test-time augmentation, those
+        for the image as it is.
+    frame : Frame or None
+        From the original to the grid that the model takes, of a segmentation model to the one that it outputs:
+        ``frame.undo(heatmap=raw["distance"])`` brings a further output on that grid back.
     """
 
     item: Item
@@ -76,6 +84,8 @@ class Prediction(NotebookView):
     index: int
     labels: tuple[int, ...] | None = None
     values: tuple[float, ...] | None = None
+    raw: Mapping[str, np.ndarray] = field(default_factory=dict)
+    frame: Frame | None = None
 
     def __repr__(self) -> str:
         if self.mask is not None:
@@ -252,7 +262,7 @@ class Predictions(Iterator[Prediction]):
         self.task: ModelTask = saved.task
         self.class_names, self.target_names, self.threshold = class_names, target_names, threshold
         self.numbered = numbered
-        self.outputs: int = saved.model.output_shape[-1] or 1
+        self.outputs: int = saved.main.output_shape[-1] or 1
         self.class_numbers = {nfc(name): number for number, name in enumerate(class_names)}
         self.target_places = _places(target_names, source.target_names)
         self.quarantined: list[tuple[str, str]] = []

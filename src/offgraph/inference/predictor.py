@@ -1,90 +1,322 @@
-"""A model's predictions for files, on the pixel grid of the images as they were.
+"""A model's predictions for images, on the pixel grid of the images as they were.
 
 The recipe comes out of the model file, so that an image is prepared as in training. What a segmentation model outputs
 goes back to the original grid as probabilities and becomes a mask there: a probability of 0.5 between two coarse
 pixels has a position, so the outline falls between them; a mask scaled up would have steps as large as the model's
 pixels. Sizes in the result steps are in pixels of the original.
+
+`predict`, the command line and `Predictor` are one: each image is read, prepared, batched and run in `Work`.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.choices import OnError, Outputs
-from offgraph.core.errors import OffgraphError, OffgraphWarning, RecipeMismatch
+from offgraph.core.choices import Merge, ModelTask, OnError, Outputs, TestTimeVariants
+from offgraph.core.errors import OffgraphError
+from offgraph.inference.images import is_one_image, source_of
+from offgraph.inference.members import opened, recipe_for, refuse_unlike, result_steps_of, threshold_of
+from offgraph.inference.merging import check_merge
+from offgraph.inference.model_run import ModelRun
 from offgraph.inference.model_source import class_names_of, source_for, target_names_of, warn_of_other_names
 from offgraph.inference.outputs import reader_of
 from offgraph.inference.prediction import Prediction, Predictions
+from offgraph.inference.variants import variants_of
 from offgraph.inference.work import Work
 from offgraph.pipeline.workers import default_threads
-from offgraph.postprocess import Label, Threshold
+from offgraph.postprocess import Label
 from offgraph.recipe.compose import Compose, as_recipe
-from offgraph.recipe.identity import explain_mismatch
 from offgraph.sources import Source
 from offgraph.steps.base import Step
 
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
 
-__all__ = ["Prediction", "Predictions", "predict", "source_for"]
+__all__ = ["Prediction", "Predictions", "Predictor", "predict", "source_for"]
 
 
-def predict(
-    model: SavedModel | str | os.PathLike[str],
-    src: Source | str | os.PathLike[str],
-    *,
-    recipe: Compose | list[Any] | str | os.PathLike[str] | None = None,
-    other_recipe: bool = False,
-    postprocess: Compose | Sequence[Step] | None = None,
-    outputs: Outputs | None = None,
-    threshold: float = 0.5,
-    masks: str | os.PathLike[str] | None = None,
-    pad_to: int | Literal["auto"] | None = None,
-    batch_size: int = 32,
-    threads: int | None = None,
-    on_error: OnError = "quarantine",
-    **options: Any,
-) -> Predictions:
-    """Predict every image of a source with a saved model, in order and batch by batch.
+class Predictor:
+    """A model, or several, ready to predict images with the recipe that belongs to it.
 
     Parameters
     ----------
-    model : path or SavedModel
-        A ``.keras`` file that `offgraph.save` wrote.
-    src : path or Source
-        Images. From a path they are read as the model takes them: one channel grey, three channels RGB.
-        Where they have classes, these must be among the model's.
+    model : path, SavedModel, keras.Model, callable, or sequence of them
+        A ``.keras`` file that `offgraph.save` wrote, or what `offgraph.load` returns. Or any function that takes a batch,
+        (B, H, W, C), and returns an array, a tuple or a dictionary of arrays with the batch axis first; it needs
+        `recipe`, as does a Keras model that is in memory. Several are an ensemble: the mean of their probabilities (of
+        a regression model, of the numbers), each with its own recipe; for masks, on the original grid, before the
+        result steps.
     recipe : Compose, list of steps, or path of a recipe file, optional
-        The recipe to use; only its prepare layer counts. By default the model's own.
+        The recipe to use; only its prepare layer counts. By default the one saved with the model.
     other_recipe : bool
         Allow a recipe that differs from the model's.
     postprocess : Compose or sequence of result steps, optional
-        What makes a mask of probabilities, on the original grid. By default the steps saved with the model; where
-        there are none, above 0.5 is 1 for a model with one output, else the likeliest class is taken.
+        What makes a mask of probabilities, on the original grid. By default the steps saved with the (first) model;
+        where there are none, above 0.5 is 1 for a model with one output, else the likeliest class is taken.
     outputs : {"probabilities", "logits"}, optional
         What the model outputs. By default the file says it, or the last layer does: softmax and sigmoid give
         probabilities, a layer without activation logits (with a warning that says so); else the values must be
         probabilities that sum to 1. Logits go through softmax, of one output or of several labels per image
         through the sigmoid.
     threshold : float
-        Of a multilabel model: a class whose probability is above it is one of the labels.
-    masks : path, optional
-        Folder of the true label masks, with the images' names, where `src` is a folder of images.
+        Of a multilabel model: a class whose probability is above it is one of the labels. At least 0, below 1.
     pad_to : int or "auto", optional
         Extend what the recipe makes, by reflection at its end, to lengths that are a multiple of this, for models whose
         poolings take no others; what is predicted for the margin is cut off again. ``"auto"`` finds the smallest
         multiple that the model takes.
     batch_size : int
+        Images that a model is run on at a time; of variants, each in a batch of its own.
     threads : int, optional
         Threads that read and prepare images. Default: one per processor.
     on_error : {"quarantine", "stop"}
         What to do with an image that cannot be read, does not fit the recipe or the model, or for which the model
         gives NaN: set it aside, or stop at it.
+    tta : {"flips", "d4"} or sequence of recipes, optional
+        Test-time augmentation: ask the model about variants of the image, too. ``"flips"``: mirrored along every
+        combination of the spatial axes, 4 in all, of volumes 8; ``"d4"``: the 8 symmetries of a square; or the image
+        and one variant for each recipe (a step, a `Compose`, a list of steps or a file). Variants are made of what
+        the model's recipe made; masks come back through each variant's frame before they are merged, without the
+        pixels that a variant cut off.
+    merge : {"mean", "geometric", "max"}
+        How the probabilities of variants are merged. Numbers of a regression model: ``"mean"`` alone.
+    task, class_names, target_names, input_shape, output
+        Of a model that was not saved with `offgraph.save`: as there, and the shape of what it takes, (H, W, C), (H, W)
+        or (D, H, W, C), None for lengths that are free; by default what the recipe makes of an image of three
+        channels.
+
+    Attributes
+    ----------
+    saved : SavedModel
+        The first model, with what belongs to it.
+    class_names : tuple of str
+        By class number; empty for a regression model.
+    recipe : Compose
+        What each image gets, of the first model.
+
+    Raises
+    ------
+    RecipeMismatch
+        For a recipe that differs in its prepare layer from the model's; names step and field.
+    OffgraphError
+        For a model whose outputs are neither declared nor seen to be probabilities, models of an ensemble that
+        predict different things, variants that the model does not take, and options that the task does not have.
+
+    Notes
+    -----
+    Exactness: with variants that move whole pixels (flips, quarter turns), a model that is equivariant in bytes gives
+    the bytes that it gives without them, under each `merge`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> def brightness(batch):  # (B, 8, 8, 3) -> (B, 2)
+    ...     light = batch.mean(axis=(1, 2, 3))
+    ...     return np.stack([1 - light, light], axis=1)
+    >>> predictor = og.Predictor(
+    ...     brightness, recipe=[og.Resize((8, 8)), og.Rescale(1 / 255)], task="classify",
+    ...     class_names=["dark", "light"], tta="flips",
+    ... )
+    >>> predictor(np.full((20, 30, 3), 204, np.uint8)).summary
+    'light 80.0%'
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        recipe: Compose | list[Any] | str | os.PathLike[str] | None = None,
+        other_recipe: bool = False,
+        postprocess: Compose | Sequence[Step] | None = None,
+        outputs: Outputs | None = None,
+        threshold: float = 0.5,
+        pad_to: int | Literal["auto"] | None = None,
+        batch_size: int = 32,
+        threads: int | None = None,
+        on_error: OnError = "quarantine",
+        tta: TestTimeVariants | Sequence[Any] | None = None,
+        merge: Merge = "mean",
+        task: ModelTask | None = None,
+        class_names: Sequence[str] | None = None,
+        target_names: Sequence[str] | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        output: str | None = None,
+    ) -> None:
+        self._batch_size = whole_number("batch_size", batch_size)
+        self._threads = whole_number("threads", default_threads() if threads is None else threads)
+        if on_error not in ("quarantine", "stop"):
+            raise OffgraphError(f"on_error={on_error!r}: choose 'quarantine' or 'stop'")
+        self._stop = on_error == "stop"
+        if outputs not in (None, "probabilities", "logits"):
+            raise OffgraphError(f"outputs={outputs!r}: choose 'probabilities' or 'logits', or leave it out")
+        if pad_to is not None and pad_to != "auto":
+            pad_to = whole_number("pad_to", pad_to)
+        self._threshold = threshold_of(threshold)
+        chosen = None if recipe is None else as_recipe(recipe)
+        described = {
+            "task": task,
+            "class_names": class_names,
+            "target_names": target_names,
+            "input_shape": input_shape,
+            "output": output,
+        }
+        models = [opened(one, chosen, described) for one in _several(model)]
+        self.saved: SavedModel = models[0]
+        prepare = [recipe_for(saved, chosen, other_recipe) for saved in models]
+        self.recipe: Compose = prepare[0]
+        for saved in models:
+            if outputs is not None and saved.task == "regress":
+                raise OffgraphError(f"outputs={outputs!r}: {saved.path} predicts numbers, which are neither")
+        self.class_names: tuple[str, ...] = class_names_of(self.saved)
+        refuse_unlike(models)
+        merge = check_merge(merge, self.saved.task)
+        self._steps = result_steps_of(self.saved, postprocess)
+        self._models = tuple(
+            ModelRun(
+                saved,
+                made,
+                reader_of(saved, outputs),
+                variants_of(tta, saved.input_spec),
+                merge,
+                pad_to,
+            )
+            for saved, made in zip(models, prepare)
+        )
+
+    def __repr__(self) -> str:
+        named = ", ".join(str(model.saved.path) for model in self._models)
+        variants = len(self._models[0].variants)
+        return (
+            f"<Predictor of {named}, task {self.saved.task!r}"
+            + (f", {variants + 1} variants" if variants else "")
+            + ">"
+        )
+
+    @overload
+    def __call__(
+        self, images: np.ndarray, *, masks: str | os.PathLike[str] | None = None, **options: Any
+    ) -> Any: ...
+    @overload
+    def __call__(
+        self,
+        images: Source | str | os.PathLike[str] | Sequence[Any],
+        *,
+        masks: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> Predictions: ...
+    def __call__(
+        self,
+        images: Any,
+        *,
+        masks: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> Predictions | Prediction:
+        """Predict images, in order and batch by batch.
+
+        Parameters
+        ----------
+        images : path, Source, ndarray, or sequence of paths or arrays
+            From a path images are read as the model takes them: one channel grey, three channels RGB. Where they have
+            classes, these must be among the model's. An array has the axes that the model takes (the channel axis
+            may be left out where it takes one channel): one image, or with one more axis before them a batch.
+        masks : path, optional
+            Folder of the true label masks, with the images' names, where `images` is a folder of images.
+        **options
+            Passed on to `open_source` with a path, such as ``labels=None``, ``missing_mask`` and ``axes``.
+
+        Returns
+        -------
+        Predictions or Prediction
+            An iterator of `Prediction`; it ends with an OffgraphError where no image could be predicted. For one image
+            as an array its `Prediction`. Memory does not grow with the number of images. A batch holds images of one
+            shape, so that a fully convolutional model takes images of different sizes.
+
+        Raises
+        ------
+        SourceError
+            For a source with classes that the model does not know; names them.
+        ArgumentError
+            For what is not an image, and arrays of another shape.
+        MachineError
+            From the iterator, where the machine fails, such as for lack of memory; no image is set aside for it.
+        """
+        source = source_of(self.saved, images, masks=masks, **options)
+        warn_of_other_names(self.saved, source)
+        one = is_one_image(self.saved, images)
+        work = Work(
+            self._models,
+            source,
+            self._steps,
+            self._threshold,
+            self._batch_size,
+            self._threads,
+            stop=self._stop or one,
+        )
+        predictions = Predictions(
+            self.saved,
+            source,
+            self.recipe,
+            work.run,
+            class_names=self.class_names,
+            target_names=target_names_of(self.saved, source),
+            threshold=self._threshold,
+            numbered=any(isinstance(step, Label) for step in self._steps.steps),
+        )
+        if not one:
+            return predictions
+        try:
+            return next(predictions)
+        finally:
+            predictions.close()
+
+
+def _several(model: Any) -> list[Any]:
+    """The models of an ensemble; one alone as such."""
+    if not isinstance(model, list | tuple):
+        return [model]
+    if not model:
+        raise OffgraphError("model=[]: an ensemble needs at least one model")
+    return list(model)
+
+
+def predict(
+    model: Any,
+    src: Any,
+    *,
+    masks: str | os.PathLike[str] | None = None,
+    recipe: Compose | list[Any] | str | os.PathLike[str] | None = None,
+    other_recipe: bool = False,
+    postprocess: Compose | Sequence[Step] | None = None,
+    outputs: Outputs | None = None,
+    threshold: float = 0.5,
+    pad_to: int | Literal["auto"] | None = None,
+    batch_size: int = 32,
+    threads: int | None = None,
+    on_error: OnError = "quarantine",
+    tta: TestTimeVariants | Sequence[Any] | None = None,
+    merge: Merge = "mean",
+    **options: Any,
+) -> Predictions:
+    """Predict every image of a source with a saved model, in order and batch by batch.
+
+    ``predict(model, src, …)`` is ``Predictor(model, …)(src, …)``: `Predictor` says what each option means, which models
+    it takes, and which errors there are. Make a `Predictor` to predict again and again.
+
+    Parameters
+    ----------
+    model : path, SavedModel, or sequence of them
+        A ``.keras`` file that `offgraph.save` wrote; several are an ensemble.
+    src : path, Source, ndarray, or sequence of paths or arrays
+        Images. An array is one image or a batch.
+    masks : path, optional
+        Folder of the true label masks, with the images' names, where `src` is a folder of images.
+    recipe, other_recipe, postprocess, outputs, threshold, pad_to, batch_size, threads, on_error, tta, merge
+        As for `Predictor`.
     **options
         Passed on to `open_source` with a path, such as ``labels=None``, ``missing_mask`` and ``axes``.
 
@@ -92,8 +324,7 @@ def predict(
     -------
     Predictions
         An iterator of `Prediction`; it ends with an OffgraphError where no image could be predicted. Memory does
-        not grow with the number of images. A batch holds images of one shape, so that a fully convolutional model
-        takes images of different sizes.
+        not grow with the number of images.
 
     Raises
     ------
@@ -111,101 +342,19 @@ def predict(
     >>> for result in predict("flowers.keras", "new/"):  # doctest: +SKIP
     ...     print(result.item.name, result.class_name, result.probability)
     """
-    batch_size = whole_number("batch_size", batch_size)
-    threads = whole_number("threads", default_threads() if threads is None else threads)
-    if on_error not in ("quarantine", "stop"):
-        raise OffgraphError(f"on_error={on_error!r}: choose 'quarantine' or 'stop'")
-    if outputs not in (None, "probabilities", "logits"):
-        raise OffgraphError(f"outputs={outputs!r}: choose 'probabilities' or 'logits', or leave it out")
-    if pad_to is not None and pad_to != "auto":
-        pad_to = whole_number("pad_to", pad_to)
-    threshold = _threshold(threshold)
-    chosen = None if recipe is None else as_recipe(recipe)
-    saved = _load(model)
-    if chosen is not None and not other_recipe and chosen.fingerprint != saved.recipe.fingerprint:
-        differs = explain_mismatch(saved.recipe, chosen, names=("the model's recipe", "the given one"))
-        raise RecipeMismatch(
-            f"{saved.path}: {differs}. Leave the recipe out to use the model's own, or choose the other one on "
-            "purpose with other_recipe=True (--other-recipe)"
-        )
-    prepare = (saved.recipe if chosen is None else chosen).eval()
-    if outputs is not None and saved.task == "regress":
-        raise OffgraphError(f"outputs={outputs!r}: {saved.path} predicts numbers, which are neither")
-    names = class_names_of(saved)
-    source = source_for(saved, src, masks=masks, **options)
-    warn_of_other_names(saved, source)
-    steps = _result_steps(saved, postprocess)
-    work = Work(
-        saved,
-        source,
-        prepare,
-        steps,
-        reader_of(saved, outputs),
-        threshold,
-        pad_to,
-        batch_size,
-        threads,
-        stop=on_error == "stop",
-    )
-    return Predictions(
-        saved,
-        source,
-        prepare,
-        work.run,
-        class_names=names,
-        target_names=target_names_of(saved, source),
+    predictor = Predictor(
+        model,
+        recipe=recipe,
+        other_recipe=other_recipe,
+        postprocess=postprocess,
+        outputs=outputs,
         threshold=threshold,
-        numbered=any(isinstance(step, Label) for step in steps.steps),
+        pad_to=pad_to,
+        batch_size=batch_size,
+        threads=threads,
+        on_error=on_error,
+        tta=tta,
+        merge=merge,
     )
-
-
-def _load(model: SavedModel | str | os.PathLike[str]) -> SavedModel:
-    from offgraph.frameworks.keras import SavedModel, load
-
-    if isinstance(model, SavedModel):
-        return model
-    if not isinstance(model, str | os.PathLike):
-        raise OffgraphError(
-            f"a model is given as the path of a .keras file that offgraph.save wrote, or as what offgraph.load "
-            f"returns; got {type(model).__name__}"
-        )
-    return load(model)
-
-
-def _threshold(value: Any) -> float:
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number < 1:
-        raise OffgraphError(f"threshold={value!r:.80}: give a probability of at least 0 and below 1")
-    return number
-
-
-def _result_steps(saved: SavedModel, given: Compose | Sequence[Step] | None) -> Compose:
-    """The steps that make a mask of the model's probabilities, checked here once and not at every image.
-
-    Raises
-    ------
-    OffgraphError
-        Where the steps are not result steps, do not fit one another, or end without a mask.
-    """
-    from offgraph.frameworks.head import head_of
-    from offgraph.frameworks.keras import result_steps
-
-    count = saved.model.output_shape[-1]
-    steps = saved.postprocess if given is None else given
-    if steps is None and saved.task != "segment":
-        return Compose([])
-    if steps is None and count != 1 and head_of(saved.model).activation == "sigmoid":
-        warnings.warn(
-            f"{saved.path}: the model outputs {count} values per pixel, each an independent sigmoid, and a pixel gets the "
-            "likeliest of them even where all are low, the first as background; say with postprocess=[og.Threshold(0.5)] "
-            "how likely it must be, or train with a softmax whose first output is the background",
-            OffgraphWarning,
-            stacklevel=3,
-        )
-    if steps is None:
-        # Threshold(0) takes the likeliest class; background where the model saw nothing and all probabilities are 0.
-        return Compose([Threshold(0.5 if count == 1 else 0.0)])
-    return result_steps(steps, saved.task, saved.input_spec, count)
+    images = [src] if is_one_image(predictor.saved, src) else src
+    return predictor(images, masks=masks, **options)

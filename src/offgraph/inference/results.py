@@ -17,7 +17,7 @@ from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.core.tables import TableWriter, dumps, open_table_file
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
 from offgraph.inference.classes import ClassOutcome, LabelOutcome
-from offgraph.inference.files import write_drawing, write_mask
+from offgraph.inference.files import write_drawing, write_mask, write_raw
 from offgraph.inference.masks import MaskOutcome
 from offgraph.inference.measures import ClassScore, ErrorScore, OverlapScore, objects
 from offgraph.inference.numbers import NumberOutcome
@@ -124,6 +124,7 @@ def save_predictions(
     out: str | os.PathLike[str],
     *,
     max_bad: float | str = DEFAULT_MAX_BAD,
+    raw: bool = False,
 ) -> PredictionReport:
     """Run through predictions and write them into a folder.
 
@@ -143,6 +144,8 @@ def save_predictions(
         Images set aside that are tolerated: a share such as ``0.05`` or ``"5%"``, or a number of images such as
         ``12``. With more, everything is written, and the report's ``too_many`` and summary say so. Half of the images
         unless given.
+    raw : bool
+        Also write ``raw/``: for each image an ``.npz`` with all outputs of the model, by name, as it gave them.
 
     Raises
     ------
@@ -177,7 +180,7 @@ def save_predictions(
         out.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".offgraph-predictions-", dir=out.parent))
         try:
-            report = _fill(part, entries, run, out, allowed)
+            report = _fill(part, entries, run, out, allowed, raw)
             part.chmod(0o755)
             if out.exists():
                 out.rmdir()
@@ -196,7 +199,7 @@ def save_predictions(
 
 
 def _fill(
-    folder: Path, entries: Iterable[Prediction], run: Predictions, out: Path, allowed: MaxBad
+    folder: Path, entries: Iterable[Prediction], run: Predictions, out: Path, allowed: MaxBad, raw: bool
 ) -> PredictionReport:
     with ExitStack() as stack:
         outcome = _outcome(run, folder, stack)
@@ -216,6 +219,8 @@ def _fill(
         for number, prediction in enumerate(entries):
             entry = {"path": prediction.item.name, "orientation": prediction.orientation}
             entry |= outcome.take(prediction)
+            if raw:
+                entry["raw"] = write_raw(prediction, folder / "raw").relative_to(folder).as_posix()
             stream.write((",\n  " if number else "\n  ") + dumps(entry))
             table.writerow(outcome.row(entry))
         stream.write("\n ]\n}\n")

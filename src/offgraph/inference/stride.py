@@ -70,7 +70,7 @@ def _ratio(saved: SavedModel, multiple: int, odd: tuple[int, ...]) -> tuple[floa
     if None in spec.size and math.prod(given[axis] for axis in spec.spatial) > _MOST_PIXELS:
         return None
     try:
-        made = np.shape(saved.model(np.zeros((1, *given), spec.dtype), training=False))[1:-1]
+        made = np.shape(saved.main(np.zeros((1, *given), spec.dtype), training=False))[1:-1]
     except Exception:  # whatever a layer raises for a size it does not take
         return None
     if saved.task != "segment":

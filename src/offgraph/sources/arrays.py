@@ -46,20 +46,21 @@ class ArraySource(Source):
 
     Parameters
     ----------
-    arrays : ndarray
-        (N, H, W, C), or (N, H, W); its images are read where they lie, without a copy.
+    arrays : sequence of ndarray
+        One array such as (N, H, W, C), whose images are read where they lie, without a copy; or a list of images.
     axes : str
-        Of one image: ``"YXC"`` or ``"YX"``.
+        Of one image: ``"YXC"``, ``"YX"``, or those of a volume.
     """
 
-    arrays: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1), np.uint8), repr=False)
+    arrays: Sequence[np.ndarray] | np.ndarray = field(default=(), repr=False)
     axes: str = "YXC"
 
     def read(self, index: int) -> Sample:
         """Return one image, as the array holds it."""
         item = self.items[index]
         array = np.ascontiguousarray(self.arrays[int(item.name)])
-        decoded = DecodedImage(array, self.axes, 1, (array.shape[0], array.shape[1]), "array")
+        size = array.shape[self.axes.index("Y")], array.shape[self.axes.index("X")]
+        decoded = DecodedImage(array, self.axes, 1, size, "array")
         return Sample(Targets.of_image(Image(array, self.axes)), None, decoded, item)
 
     def read_ordinary(self, indices: Sequence[int]) -> list[Any]:
@@ -78,13 +79,15 @@ class ArraySource(Source):
         """Do nothing: no drive can go away."""
 
 
-def array_source(arrays: np.ndarray) -> ArraySource:
+def array_source(arrays: Sequence[np.ndarray] | np.ndarray, axes: str | None = None) -> ArraySource:
     """Return the source of the images of an array.
 
     Parameters
     ----------
-    arrays : ndarray
-        (N, H, W, C) or (N, H, W).
+    arrays : ndarray or sequence of ndarray
+        (N, H, W, C) or (N, H, W); or images of any sizes, with `axes`.
+    axes : str, optional
+        Of one image. By default ``"YXC"`` or ``"YX"``, by the shape of the one array.
 
     Examples
     --------
@@ -100,5 +103,5 @@ def array_source(arrays: np.ndarray) -> ArraySource:
         reading=Reading(color="keep"),
         has_masks=False,
         arrays=arrays,
-        axes="YXC" if arrays.ndim == 4 else "YX",
+        axes=axes or ("YXC" if np.ndim(arrays) == 4 else "YX"),
     )

@@ -1,0 +1,100 @@
+"""What a predictor is called with: a source, a path, arrays or a list of either."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from offgraph.core.errors import ArgumentError, SourceError
+from offgraph.inference.model_source import color_for, source_for
+from offgraph.sources import Item, Source
+from offgraph.sources.arrays import array_source
+from offgraph.sources.names import first_repeated, printable
+from offgraph.sources.reading import Reading
+
+if TYPE_CHECKING:
+    from offgraph.frameworks.keras import SavedModel
+
+__all__ = ["is_one_image", "source_of"]
+
+
+def source_of(
+    saved: SavedModel, images: Any, *, masks: str | os.PathLike[str] | None = None, **reading: Any
+) -> Source:
+    """Return the source of what is to be predicted.
+
+    Parameters
+    ----------
+    saved : SavedModel
+    images : Source, path, ndarray, or sequence of paths or of ndarray
+        An array is one image with the axes that the model takes (the channel axis may be left out where it takes one
+        channel), or a batch of them.
+    masks, **reading
+        As for `source_for`, with a path.
+
+    Raises
+    ------
+    SourceError
+        For a source that cannot be opened, or options that go with a path alone.
+    ArgumentError
+        For anything else, and for arrays of another shape.
+    """
+    if isinstance(images, Source | str | os.PathLike):
+        return source_for(saved, images, masks=masks, **reading)
+    if masks is not None or (reading.keys() - {"labels"}):
+        named = "masks" if masks is not None else sorted(reading.keys() - {"labels"})[0]
+        raise SourceError(f"{named}=: only where the images are a path")
+    if isinstance(images, np.ndarray):
+        return _of_arrays(saved, [images] if is_one_image(saved, images) else images)
+    if isinstance(images, Sequence) and not isinstance(images, bytes) and len(images):
+        if all(isinstance(one, str | os.PathLike) for one in images):
+            return _of_files(saved, [Path(one) for one in images])
+        if all(isinstance(one, np.ndarray) for one in images):
+            return _of_arrays(saved, images)
+    raise ArgumentError(
+        f"images={images!r:.80}: give a path, a source, an array, or a list of paths or of arrays that is not empty"
+    )
+
+
+def is_one_image(saved: SavedModel, images: Any) -> bool:
+    """Whether an array is one image as the model takes it, and not a batch of them."""
+    spec = saved.input_spec
+    return isinstance(images, np.ndarray) and (
+        images.ndim == len(spec.axes) or (images.ndim == len(spec.axes) - 1 and _one_channel(saved))
+    )
+
+
+def _one_channel(saved: SavedModel) -> bool:
+    spec = saved.input_spec
+    return "C" in spec.axes and spec.shape[spec.axes.index("C")] == 1
+
+
+def _of_arrays(saved: SavedModel, arrays: Any) -> Source:
+    axes, shape = saved.input_spec.axes, saved.input_spec.shape
+    for number, array in enumerate(arrays):
+        if not is_one_image(saved, array):
+            raise ArgumentError(
+                f"images: array {number} has the shape {array.shape}; the model takes {shape}, axes {axes}; a batch has "
+                "one axis more, before them"
+            )
+        if array.dtype.kind not in "buif":
+            raise ArgumentError(f"images: array {number} is {array.dtype}; give numbers that are not complex")
+    if _one_channel(saved):  # read as files with one channel are: without an axis for it
+        axes = axes.replace("C", "")
+        arrays = [one[..., 0] if one.ndim > len(axes) else one for one in arrays]
+    if any(array.dtype == np.float16 for array in arrays):
+        arrays = [one.astype(np.float32) if one.dtype == np.float16 else one for one in arrays]
+    return array_source(arrays, axes)
+
+
+def _of_files(saved: SavedModel, paths: list[Path]) -> Source:
+    names = [path.as_posix() for path in paths]
+    twice = first_repeated(names)
+    if twice is not None:
+        raise ArgumentError(f"images: {printable(twice)} is in the list twice")
+    items = tuple(Item(name, path) for name, path in zip(names, paths))
+    return Source(items, (), Path(), Reading(color=color_for(saved.input_spec)))
