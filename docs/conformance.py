@@ -23,7 +23,7 @@ HEAD = """# What was compared with SciPy
 bytes, element type, shape, warnings and exceptions are equal in all of them but **{differing}**; {crashes} processes crashed. Sizes
 from none and one to beyond any register, every memory layout, `output=` of every kind, origins, axes, footprints, NaN and
 infinities; at the levels {levels}, with {threads} threads. `python -m tests.parity.long --cases {cases} --seed {seed}`
-makes the same calls again; `docs/conformance.json` has every count.
+makes the same calls again{added}; `docs/conformance.json` has every count.
 
 What is left out on purpose stands in [the list of differences](../differences.md), with the test of each.
 
@@ -72,6 +72,11 @@ def write(page: Path) -> None:
     found = json.loads(COUNTS.read_text())
     functions = {name: list(cells(dtypes)) for name, dtypes in found["functions"].items()}
     listed = {key: ", ".join(map(str, found[key])) for key in ("levels", "threads")}
+    later = (
+        f", and `python -m tests.parity.long {words}` those that came later"
+        for words in found.get("added", [])
+    )
+    listed["added"] = "".join(later)
     lines = [HEAD.format(**found | listed | {"functions": len(ndimage.NATIVE)}), ""]
     speeds = speed.ratios()
     lines += table(

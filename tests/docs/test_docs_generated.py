@@ -66,7 +66,7 @@ def test_counts_become_tables(pages, tmp_path):
     kept(tmp_path)
     conformance, _ = pages
     head = {"scipy": "1", "numpy": "2", "seed": 1, "levels": ["avx2"], "threads": [1, 2]}
-    head |= {"cases": 9, "differing": 1, "crashes": 0}
+    head |= {"cases": 9, "differing": 1, "crashes": 0, "added": ["--seed 5 --add"]}
     functions = {
         "zoom": {
             "uint8": {"order 1, wrap": {"2": [4, 1, 0], "3": [2, 0, 0]}},
@@ -82,6 +82,7 @@ def test_counts_become_tables(pages, tmp_path):
     assert "| `median_filter` |  | **1 of 2 differ** |" in text
     assert "| order 1, wrap | 4 | 2 |" in text
     assert "`rotate` | 0 | 0 | not compared |" in text
+    assert "calls again, and `python -m tests.parity.long --seed 5 --add` those that came later;" in text
 
 
 def test_the_records_of_the_repository_make_a_page(monkeypatch, tmp_path):

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LEVELS = ("avx512", "avx2", "baseline")
@@ -44,6 +45,8 @@ class Part:
     threads: int
     seed: int
     factor: float
+    select: str = ""
+    """Which of its tests: an expression of pytest's -k."""
 
     @property
     def command(self) -> list[str]:
@@ -64,6 +67,7 @@ class Part:
             "pytest",
             *options,
             f"--hypothesis-seed={self.seed}",
+            *(["-k", self.select] if self.select else []),
             self.file,
         ]
 
@@ -81,14 +85,14 @@ class Part:
 
 
 def parts(
-    files: list[str], levels: list[str], threads: list[int], seed: int, factor: float
+    files: list[str], levels: list[str], threads: list[int], seed: int, factor: float, select: str = ""
 ) -> Iterator[Part]:
     """Without an end: every file at one level and number of threads, then at the next, always with another seed."""
     turn = 0
     while True:
         level, count = levels[turn % len(levels)], threads[turn // len(levels) % len(threads)]
         for place, file in enumerate(files):
-            yield Part(file, level, count, seed * 1_000_003 + turn * 101 + place, factor)
+            yield Part(file, level, count, seed * 1_000_003 + turn * 101 + place, factor, select)
         turn += 1
 
 
@@ -103,12 +107,12 @@ def run(part: Part, limit: float) -> dict:
             told = subprocess.run(
                 part.command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=limit
             )
-            code, text = told.returncode, told.stdout + told.stderr
+            code, text = str(told.returncode), told.stdout + told.stderr
         except subprocess.TimeoutExpired as stopped:
             code, text = "time limit", (stopped.stdout or b"").decode(errors="replace")
         rows = json.loads(record.read_text()) if record.exists() else None
     # 0: all passed. 1: some failed. 5: the file draws no cases. Anything else is a crash.
-    ended = {0: "passed", 1: "differs", 5: "passed"}.get(code, f"crash ({code})")
+    ended = {"0": "passed", "1": "differs", "5": "passed"}.get(code, f"crash ({code})")
     entry = {**asdict(part), "ended": ended if rows is not None else f"crash ({code})", "rows": rows or []}
     entry["seconds"] = round(time.monotonic() - began)
     return entry if entry["ended"] == "passed" else {**entry, "output": text[-20000:]}
@@ -133,22 +137,44 @@ def gathered(entries: list[dict]) -> dict[str, dict[str, dict[str, dict[str, lis
     return table
 
 
+def _sum(table: dict, place: int) -> int:
+    """The counts at this place of all cells."""
+    cells = (cell for dtypes in table.values() for how in dtypes.values() for cell in how.values())
+    return sum(counts[place] for cell in cells for counts in cell.values())
+
+
 def write(path: Path, entries: list[dict], options: argparse.Namespace) -> None:
     """The counts of all parts, one line a function and type."""
     import numpy as np
     import scipy
 
     table = gathered(entries)
-    head = {
+    kept: dict[str, Any] = {"functions": {}}
+    if options.add and path.exists():
+        kept = json.loads(path.read_text())
+    others = {name: dtypes for name, dtypes in kept["functions"].items() if name not in table}
+    table = dict(sorted({**table, **others}.items()))
+    head: dict[str, Any] = {
         "scipy": scipy.__version__,
         "numpy": np.__version__,
         "seed": options.seed,
-        "levels": sorted({entry["level"] for entry in entries}),
-        "threads": sorted({entry["threads"] for entry in entries}),
-        "cases": sum(row[4] for entry in entries for row in entry["rows"]),
-        "differing": sum(row[6] for entry in entries for row in entry["rows"]),
-        "crashes": sum(entry["ended"].startswith("crash") for entry in entries),
+        "levels": sorted(
+            {entry["level"] for entry in entries}.union(kept.get("levels", ()) if others else ())
+        ),
+        "threads": sorted(
+            {entry["threads"] for entry in entries}.union(kept.get("threads", ()) if others else ())
+        ),
+        "cases": _sum(table, 0),
+        "differing": _sum(table, 2),
+        "crashes": sum(entry["ended"].startswith("crash") for entry in entries) + kept.get("crashes", 0),
     }
+    if others:
+        # How what is new was compared; the rest by the seed that was there.
+        words = f"--cases {_sum(gathered(entries), 0)} --seed {options.seed} --factor {options.factor:g}"
+        words += f" --only {options.only}" * bool(options.only)
+        words += f' --select "{options.select}"' * bool(options.select)
+        head["added"] = [*kept.get("added", []), f"{words} --add"]
+        head["seed"] = kept.get("seed", options.seed)
     functions = ",\n".join(
         f"  {json.dumps(name)}: {{\n"
         + ",\n".join(f"   {json.dumps(dtype)}: {json.dumps(cells)}" for dtype, cells in dtypes.items())
@@ -159,7 +185,9 @@ def write(path: Path, entries: list[dict], options: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.parity.long", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.parity.long", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--cases", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--levels", nargs="+", default=list(LEVELS), choices=LEVELS)
@@ -170,6 +198,12 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     parser.add_argument("--limit", type=float, default=3600, help="seconds a part may take")
     parser.add_argument("--only", default="", help="files whose name holds this")
+    parser.add_argument("--select", default="", help="tests to run, an expression of pytest's -k")
+    parser.add_argument(
+        "--add",
+        action="store_true",
+        help="keep what --out holds of functions that are not compared this time",
+    )
     parser.add_argument("--journal", type=Path, help="default: build/long-SEED-CODE.jsonl")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "conformance.json")
     options = parser.parse_args()
@@ -179,8 +213,11 @@ def main() -> int:
     journal = options.journal or ROOT / "build" / f"long-{options.seed}-{code()}.jsonl"
     journal.parent.mkdir(parents=True, exist_ok=True)
     kept = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
-    done = {Part(**{key: entry[key] for key in Part.__dataclass_fields__}): entry for entry in kept}
-    queue = parts(files, options.levels, options.threads, options.seed, options.factor)
+    done = {
+        Part(**{key: entry[key] for key in Part.__dataclass_fields__ if key in entry}): entry
+        for entry in kept
+    }
+    queue = parts(files, options.levels, options.threads, options.seed, options.factor, options.select)
     entries: list[dict] = []
     with ThreadPoolExecutor(options.jobs) as pool:
         while (total := sum(row[4] for entry in entries for row in entry["rows"])) < options.cases:
