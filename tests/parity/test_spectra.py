@@ -64,3 +64,10 @@ def test_an_output_that_overlaps_the_input_is_no_danger():
     expected = scipy.ndimage.fourier_gaussian(values[:-1].copy(), 1)
     ndimage.fourier_gaussian(values[:-1], 1, output=values[1:])
     assert np.array_equal(values[1:], expected)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_an_output_whose_steps_are_no_multiples_of_its_elements(name):
+    parameter = "sigma" if "gauss" in name else "shift" if "shift" in name else "size"
+    for shape in ((1, 2), (1, 1), (3, 4)):
+        assert_call(Call(name, np.ones(shape), {parameter: 1.5}, OutputForm("array", "c8", "packed")))

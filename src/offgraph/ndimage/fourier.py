@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.engine.calls import is_native, native_input
+from offgraph.engine.calls import even_strides, is_native, native_input
 from offgraph.engine.native import core
 from offgraph.ndimage.arguments import normalize_axis, normalize_sequence
 
@@ -271,7 +271,8 @@ def _multiplied(output: np.ndarray, input: np.ndarray, factors: Any, is_phase: b
         return output
     source, source_parts = _with_parts(input)
     plain = output
-    direct = output.flags.c_contiguous and output.flags.aligned and output.dtype.isnative
+    flags = output.flags
+    direct = flags.c_contiguous and flags.aligned and output.dtype.isnative and even_strides(output)
     if not direct or np.may_share_memory(input, output):
         plain = np.empty(output.shape, output.dtype.newbyteorder("="))
     target, parts = _with_parts(plain)

@@ -326,6 +326,7 @@ def _can_be_written(distances: Any, shape: tuple[int, ...], input: np.ndarray, f
         and distances.flags.writeable
         and distances.flags.c_contiguous
         and distances.flags.aligned
+        and even_strides(distances)
         and not np.may_share_memory(distances, input)
         and not (features is not None and np.may_share_memory(distances, features))
     )
