@@ -231,10 +231,11 @@ def test_true_masks_give_iou_and_dice(halves, tmp_path, bright):
     ]
     assert "mean IoU 83.33%, mean Dice 90.91%" in report.summary()
     assert "found 3 labels in the masks, which are classes and not objects: " in report.summary()
-    counted = save_predictions(
-        predict(path, images, postprocess=[og.Threshold(0.5), og.Label()]), tmp_path / "counted"
-    )
-    assert "found 3 objects\n" in counted.summary() and "Label numbers" not in counted.summary()
+    for step in (og.Label(), og.DistanceWatershed()):
+        counted = save_predictions(
+            predict(path, images, postprocess=[og.Threshold(0.5), step]), tmp_path / step.name
+        )
+        assert "found 3 objects\n" in counted.summary() and "Label numbers" not in counted.summary()
     page = self_contained(tmp_path / "out" / "report.html")
     assert page.images[0]["alt"].startswith("b.png") and "true mask" in page.words and len(page.images) == 6
     plain = save_predictions(predict(path, images), tmp_path / "plain")

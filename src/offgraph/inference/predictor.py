@@ -29,10 +29,10 @@ from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.inference.variants import variants_of
 from offgraph.inference.work import Work
 from offgraph.pipeline.workers import default_threads
-from offgraph.postprocess import Label
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source
 from offgraph.steps.base import Step
+from offgraph.steps.kinds import ResultStep
 
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
@@ -265,7 +265,7 @@ class Predictor:
             class_names=self.class_names,
             target_names=target_names_of(self.saved, source),
             threshold=self._threshold,
-            numbered=any(isinstance(step, Label) for step in self._steps.steps),
+            numbered=any(isinstance(step, ResultStep) and step.numbers_objects for step in self._steps.steps),
         )
         if not one:
             return predictions

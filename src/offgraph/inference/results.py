@@ -63,7 +63,7 @@ class PredictionReport:
     several : bool
         Whether an image may have several labels.
     numbered : bool
-        Whether labels number objects, as `Label` among the postprocessing makes them.
+        Whether labels number objects, as `Label` or a watershed among the postprocessing makes them.
     too_many : str or None
         The limit, where more images were set aside than ``max_bad`` allows.
     """
