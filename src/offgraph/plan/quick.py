@@ -62,6 +62,7 @@ class QuickRunner:
         self._placed, self._fused = placed, fused
         self._planner: RecipePlanner | None = None
         self._draws = any(here.draws for here in placed)
+        self._looks = any(here.draws_from for here in placed)
         if self._draws:
             self._planner = RecipePlanner(placed, fused=fused)
         self._kept: dict[tuple[tuple[int, ...], np.dtype[Any]], _Known | None] = {}
@@ -115,6 +116,8 @@ class QuickRunner:
         return known
 
     def _known(self, image: Image) -> _Known | None:
+        if self._looks:  # at a target, which is not here: `run` says so
+            return None
         spec = image.spec
         source, outer = arranged(image.array, spec.spatial)
         if source is not image.array or not image.array.dtype.isnative or 0 in spec.shape or not self._placed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class PoissonNoise(SeededStep):
     >>> bool(abs(noisy.std() - (100 * 255 / 51) ** 0.5) < 0.5)
     True
     """
+
+    version: ClassVar[int] = 2
 
     peak: PositiveRange
     range: PositiveNumber | None = None
