@@ -230,3 +230,31 @@ def test_models_that_predict_different_things_are_refused(tmp_path: Path) -> Non
     two = og.save(bright_model(), [], tmp_path / "two.keras", class_names=["light", "dark"])
     with pytest.raises(og.OffgraphError, match=r"one\.keras and .*two\.keras: the class names"):
         og.Predictor([one, two])
+
+
+@pytest.mark.parametrize("kind", ["class", "mask", "two, of a dictionary"])
+def test_a_saved_model_folder_is_the_model_that_was_exported(kind: str, photos: Path, tmp_path: Path) -> None:
+    model, described = trained_by_chance(kind)
+    model.export(tmp_path / "exported", verbose=False)
+    options: dict[str, Any] = {"recipe": RECIPE, "outputs": "logits", **described}
+    expected = list(og.Predictor(model, **options)(photos))
+    found = list(og.Predictor(tmp_path / "exported", **options)(photos))
+    for one, other in zip(expected, found, strict=True):
+        assert set(one.raw) == set(other.raw)
+        for name, values in one.raw.items():
+            np.testing.assert_allclose(other.raw[name], values, rtol=1e-5, atol=1e-6)
+        assert one.label == other.label
+
+
+def test_a_saved_model_folder_needs_a_recipe_and_is_checked(tmp_path: Path) -> None:
+    bright_model().export(tmp_path / "exported", verbose=False)
+    with pytest.raises(og.OffgraphError, match=r"exported: a SavedModel holds no recipe"):
+        og.Predictor(tmp_path / "exported")
+    with pytest.raises(og.OffgraphError, match=r"makes images of \(8, 8\)"):
+        og.Predictor(
+            tmp_path / "exported", recipe=[og.Resize((8, 8))], input_shape=(9, 9, 3), task="classify"
+        )
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"nothing of the kind")
+    with pytest.raises(og.OffgraphError, match=r"damaged: TensorFlow cannot load it"):
+        og.Predictor(tmp_path / "damaged", recipe=[])

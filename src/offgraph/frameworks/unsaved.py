@@ -118,6 +118,7 @@ def unsaved_model(
     target_names: Sequence[str] | None = None,
     input_shape: Sequence[int | None] | None = None,
     output: str | None = None,
+    name: str | None = None,
 ) -> SavedModel:
     """Return a function or a Keras model in memory with what belongs to it, as if it had been saved.
 
@@ -126,7 +127,9 @@ def unsaved_model(
     OffgraphError
         Where its task is in doubt, names do not fit it, or the function does not take what the recipe makes.
     """
-    name = str(getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__)
+    name = name or str(
+        getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__
+    )
     if hasattr(model, "predict_on_batch") and hasattr(model, "inputs"):
         if input_shape is not None:
             raise OffgraphError("input_shape=: a Keras model says itself what it takes")

@@ -6,6 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offgraph.core.errors import OffgraphError, OffgraphWarning, RecipeMismatch
@@ -37,8 +38,18 @@ def opened(model: Any, recipe: Compose | None, described: Mapping[str, Any]) -> 
         Where it is no model, cannot be loaded, or lacks what must be said about it.
     """
     from offgraph.frameworks.keras import SavedModel, load
+    from offgraph.frameworks.saved_model_folder import is_saved_model_folder, open_saved_model_folder
     from offgraph.frameworks.unsaved import unsaved_model
 
+    if isinstance(model, str | os.PathLike) and is_saved_model_folder(Path(model)):
+        if recipe is None:
+            raise OffgraphError(
+                f"{Path(model)}: a SavedModel holds no recipe; say how its images are prepared: recipe=[…]"
+            )
+        function, shape = open_saved_model_folder(Path(model))
+        if described.get("input_shape") is None:
+            described = {**described, "input_shape": shape}
+        return unsaved_model(function, recipe, name=str(Path(model)), **described)
     if isinstance(model, SavedModel | str | os.PathLike):
         given = [name for name, value in described.items() if value is not None]
         if given:

@@ -48,7 +48,8 @@ class Predictor:
     model : path, SavedModel, keras.Model, callable, or sequence of them
         A ``.keras`` file that `offgraph.save` wrote, or what `offgraph.load` returns. Or any function that takes a batch,
         (B, H, W, C), and returns an array, a tuple or a dictionary of arrays with the batch axis first; it needs
-        `recipe`, as does a Keras model that is in memory. Several are an ensemble: the mean of their probabilities (of
+        `recipe`, as do a Keras model that is in memory and the folder of a TensorFlow SavedModel, whose graph runs
+        whatever it holds: open none of strangers. Several are an ensemble: the mean of their probabilities (of
         a regression model, of the numbers), each with its own recipe; for masks, on the original grid, before the
         result steps.
     recipe : Compose, list of steps, or path of a recipe file, optional
