@@ -20,7 +20,7 @@ MAX_MAPS = 256
 
 @dataclass(frozen=True, eq=False)
 class ChainMap(CoordinateMap):
-    """Maps in the order in which the images are made: ``input = maps[0](maps[1](... output))``.
+    """Maps in the order in which the images are made: ``input = maps[0](maps[1](output))``.
 
     Neighbours that join are joined, chains inside are unpacked.
 
