@@ -21,6 +21,7 @@ documentation. `python -m tests.references` measures all that is installed.
 KINDS = {
     "photo": "photograph", "grey": "grey photograph", "noise": "noise", "words": "16-bit noise",
     "floats": "float32 photograph", "doubles": "float64 photograph", "objects": "binary objects",
+    "blobs": "blobs of two values", "probabilities": "probabilities",
 }  # fmt: skip
 
 
