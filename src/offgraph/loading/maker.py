@@ -189,7 +189,9 @@ class SampleMaker:
         made: list[TrainingSample | None] = [None] * len(numbers)
         with suppress(MemoryError):  # each sample is then made by itself, and again if need be, and is named
             if rows is not None:
-                places = [place for place, number in enumerate(numbers) if self._quarantined(number) is None]
+                places: Sequence[int] = range(len(numbers))
+                if self.bad.quarantined:
+                    places = [place for place in places if self._quarantined(numbers[place]) is None]
                 found = self.samples.rows(
                     [numbers[place] for place in places],
                     [rows[place] for place in places],
@@ -202,9 +204,11 @@ class SampleMaker:
                     made[place] = sample
             elif len(numbers) == 1 and self._quarantined(numbers[0]) is None:
                 made[0] = self.samples.lone(numbers[0], self.recipe, self.seed, epoch, self.rules())
+        alike_alone = alike and rows is None
+        is_checked = self.objects is not None or (self.bad.goes_on and alike_alone)
         for place, number in enumerate(numbers):
             sample = made[place]
-            if sample is None or not self._fits(sample, alike and rows is None):
+            if sample is None or (is_checked and not self._fits(sample, alike_alone)):
                 alone = with_retries(partial(self.sample, epoch, number, alike), stop)
                 made[place] = alone if alone is None or rows is None else alone.copied_to(rows[place])
         return made
@@ -221,8 +225,8 @@ class SampleMaker:
         """Refuse a sample whose objects have no room in a batch, or that is unlike most of the others."""
         if self.objects is not None:
             self.objects.check(sample.targets)
-        like = self.rules().reference
-        if self.bad.goes_on and alike and like is not None:
+        like = self.rules().reference if self.bad.goes_on and alike else None
+        if like is not None:
             check_alike(sample.image.spec, like.name, like.image, self.recipe, kind="image")
 
     def sample(self, epoch: int, number: int, alike: bool = True) -> TrainingSample | None:
