@@ -115,6 +115,8 @@ def test_images_and_masks_by_two_generators(data):
     model = segmenter()
     history = model.fit(train_generator, steps_per_epoch=6, epochs=8, verbose=0)
     assert history.history["accuracy"][-1] > 0.9
+    image_generator.reset()  # TensorFlow keeps what it was given
+    mask_generator.reset()
 
 
 def test_images_and_masks_together(data):

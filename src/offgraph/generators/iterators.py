@@ -220,9 +220,14 @@ class Flow:
         return self.__next__()
 
     def reset(self) -> None:
-        """Begin with the first batch of a new epoch."""
+        """Begin with the first batch of a new epoch, and make none ahead until it is asked for.
+
+        Keras keeps the last generator that `fit` was given: call this to end its threads.
+        """
         with self.lock:
             self.batch_index = 0
+            if self._prepared is not None:
+                self._prepared[3].end()
 
     def on_epoch_begin(self) -> None:
         """Note that Keras asks for the batches of an epoch, in their order or another."""
