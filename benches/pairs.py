@@ -180,6 +180,7 @@ def _values(photo: np.ndarray) -> Iterator[Pair]:
         lambda a: a.RandomBrightnessContrast((0, 0), (0.3, 0.3), **once),
     )
     yield Pair("Gamma", og.Gamma(1.5), lambda a: a.RandomGamma((150, 150), **once), 1)
+    yield Pair("Gamma, drawn", og.Gamma((1.4, 1.6)), lambda a: a.RandomGamma((140, 160), **once))
     yield Pair("Invert", og.Invert(), lambda a: a.InvertImg(**once), 0)
     yield Pair("Posterize", og.Posterize(4), lambda a: a.Posterize(4, **once), 0)
     yield Pair("Solarize", og.Solarize(0.5), lambda a: a.Solarize((0.5, 0.5), **once), 1)
