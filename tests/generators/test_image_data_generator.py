@@ -132,9 +132,9 @@ def test_from_keras_takes_it_as_well():
 def test_arrays_come_with_labels_weights_and_other_arrays():
     x, y, w, z = images(), np.arange(10) * 2, np.linspace(0, 1, 10), np.arange(30).reshape(10, 3)
     flow = og.ImageDataGenerator().flow((x, [z, z[:, 0]]), y, batch_size=4, seed=2, sample_weight=w)
-    (picture, first, second), labels, weights = flow[0]
+    (image, first, second), labels, weights = flow[0]
     numbers = labels // 2
-    assert np.array_equal(picture, x[numbers]) and picture.dtype == np.float32
+    assert np.array_equal(image, x[numbers]) and image.dtype == np.float32
     assert np.array_equal(first, z[numbers]) and np.array_equal(second, z[numbers, 0])
     assert np.array_equal(weights, w[numbers])
 
