@@ -21,6 +21,7 @@ from offgraph.dataset import (
     build as build,
 )
 from offgraph.formats.decoding import DecodedImage as DecodedImage, imread as imread
+from offgraph.inspection.error_report import ErrorReport as ErrorReport, report as report
 from offgraph.inspection.file_checks import doctor as doctor
 from offgraph.formats.encoding import imwrite as imwrite, show as show
 from offgraph.core.errors import (

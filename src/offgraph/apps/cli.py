@@ -22,6 +22,7 @@ import typer.core
 from offgraph.apps.audit_command import audit
 from offgraph.apps.bench_command import bench
 from offgraph.apps.convert_command import convert
+from offgraph.apps.report_command import report
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
 from offgraph.core.choices import (
     ArrayEncoding,
@@ -418,6 +419,7 @@ def _lint(path: Path, *, as_json: bool, strict: bool) -> None:
 app.command("audit")(audit)
 app.command("bench")(opens_source(bench))
 app.command("convert")(convert)
+app.command("report")(opens_source(report))
 
 
 @app.command()

@@ -98,6 +98,8 @@ class Predictor:
         By class number; empty for a regression model.
     recipe : Compose
         What each image gets, of the first model.
+    postprocess : Compose
+        The result steps that make a mask of the probabilities; empty for other tasks.
 
     Raises
     ------
@@ -176,7 +178,7 @@ class Predictor:
         self.class_names: tuple[str, ...] = class_names_of(self.saved)
         refuse_unlike(models)
         merge = check_merge(merge, self.saved.task)
-        self._steps = result_steps_of(self.saved, postprocess)
+        self.postprocess: Compose = result_steps_of(self.saved, postprocess)
         self._models = tuple(
             ModelRun(
                 saved,
@@ -252,7 +254,7 @@ class Predictor:
         work = Work(
             self._models,
             source,
-            self._steps,
+            self.postprocess,
             self._threshold,
             self._batch_size,
             self._threads,
@@ -266,7 +268,9 @@ class Predictor:
             class_names=self.class_names,
             target_names=target_names_of(self.saved, source),
             threshold=self._threshold,
-            numbered=any(isinstance(step, ResultStep) and step.numbers_objects for step in self._steps.steps),
+            numbered=any(
+                isinstance(step, ResultStep) and step.numbers_objects for step in self.postprocess.steps
+            ),
         )
         if not one:
             return predictions

@@ -13,7 +13,7 @@ import numpy as np
 from offgraph.core.errors import StepError
 from offgraph.views.text import clean, shorten
 
-__all__ = ["Chart", "bars", "confusion_matrix", "scatter", "training_curves"]
+__all__ = ["Chart", "bars", "confusion_matrix", "reliability_curve", "scatter", "training_curves"]
 
 _FONT = 12
 _ROW_LABEL = 44  # characters of a name beside a bar
@@ -134,6 +134,55 @@ def scatter(true: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.
         parts.append(f'<circle class="dot" cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="3"/>')
     shown = f"{clean(name)}: predicted and true values"
     return _chart(parts, plot.width, plot.height, shown, shown)
+
+
+def reliability_curve(bins: Sequence[tuple[float, float, int]], quantity: str = "correct") -> Chart:
+    """Chart the accuracy of decisions against their confidence; points on the diagonal are calibrated.
+
+    Parameters
+    ----------
+    bins : sequence of (float, float, int)
+        Mean confidence, accuracy and number of decisions of each range of confidence that has any.
+    quantity : str
+        What the share on the upright axis is of.
+
+    Raises
+    ------
+    StepError
+        For shares outside 0 to 1.
+
+    Examples
+    --------
+    >>> reliability_curve([(0.6, 0.5, 10), (0.9, 1.0, 40)]).markup.count("<circle")
+    2
+    """
+    for confidence, accuracy, count in bins:
+        if not (0 <= confidence <= 1.001 and 0 <= accuracy <= 1 and count > 0):
+            raise StepError(
+                f"({confidence}, {accuracy}, {count}): expected two shares of 0 to 1, and a count"
+            )
+    plot = _Plot(_Axis(0, 1), _Axis(0, 1), 300, 300)
+    parts = [*plot.frame("confidence", f"share {quantity}")]
+    a, b = plot.place(0, 0), plot.place(1, 1)
+    parts.append(f'<line class="guide" x1="{a[0]:.1f}" y1="{a[1]:.1f}" x2="{b[0]:.1f}" y2="{b[1]:.1f}"/>')
+    places = [plot.place(confidence, accuracy) for confidence, accuracy, _ in bins]
+    if places:
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        parts.append(f'<path class="line" d="M{path}"/>')
+    most = max((count for _, _, count in bins), default=1)
+    for (x, y), (confidence, accuracy, count) in zip(places, bins):
+        text = f"{count:,} decisions, {confidence:.1%} sure, {accuracy:.1%} {quantity}"
+        parts.append(
+            f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="{3 + 5 * math.sqrt(count / most):.1f}">'
+            f"<title>{html.escape(text)}</title></circle>"
+        )
+    return _chart(
+        parts,
+        plot.width,
+        plot.height,
+        "Reliability: the area of a dot is the number of decisions",
+        f"Share {quantity} by confidence, in {len(bins)} ranges",
+    )
 
 
 def training_curves(history: Mapping[str, Sequence[float]] | Any) -> list[Chart]:
