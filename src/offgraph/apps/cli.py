@@ -24,6 +24,7 @@ from offgraph.apps.bench_command import bench
 from offgraph.apps.convert_command import convert
 from offgraph.apps.report_command import report
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
+from offgraph.apps.tile_options import BlendOption, OverlapOption, TilesOption, numbers
 from offgraph.core.choices import (
     ArrayEncoding,
     Color,
@@ -305,6 +306,9 @@ def predict(
     raw: Annotated[
         bool, typer.Option(help="Also write all outputs of the model, as it gives them: raw/NAME.npz.")
     ] = False,
+    tiles: TilesOption = None,
+    overlap: OverlapOption = "auto",
+    blend: BlendOption = "gaussian",
     strict: Strict = False,
     *,
     reading: dict[str, Any],
@@ -333,6 +337,9 @@ def predict(
         pad_to=_pad_to(pad_to),
         tta=tta,
         merge=merge,
+        tiles=numbers(tiles),
+        overlap=numbers(overlap),
+        blend=blend,
     )
     report = og.save_predictions(predictions, out, max_bad=max_bad, raw=raw)
     typer.echo(_shown(report.summary()))

@@ -12,6 +12,7 @@ __all__ = [
     "AnnotationFormat",
     "ArrayEncoding",
     "BadBoxes",
+    "Blend",
     "Color",
     "Compression",
     "Decoding",
@@ -79,6 +80,10 @@ Merge = Literal["mean", "geometric", "max"]
 
 TestTimeVariants = Literal["flips", "d4"]
 """What a model is asked about besides the image itself: its mirror images, or all symmetries of a square."""
+
+Blend = Literal["gaussian", "linear", "none"]
+"""How tiles that overlap become one: weighted by a Gaussian around their middle, by the distance from their edge, or cut
+in the middle of what they share."""
 
 ArrayEncoding = Literal["raw", "png"]
 """How a dataset holds the pixels of an image: the values as they are, or as a PNG where that can hold them."""

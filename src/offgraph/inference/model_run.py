@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,9 +16,12 @@ from offgraph.core.random import Key
 from offgraph.frameworks.several_outputs import named_outputs
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.frame import Frame
+from offgraph.inference.answer import Answer
 from offgraph.inference.merging import merged
 from offgraph.inference.outputs import OutputReader
 from offgraph.inference.stride import Grid, grid_of
+from offgraph.inference.tiling.options import ModelTiles, Tiling
+from offgraph.inference.tiling.whole import run_on_tiles
 from offgraph.pipeline.checks import run_checked
 from offgraph.recipe.compose import Compose
 from offgraph.targets import Image, Targets
@@ -26,7 +29,7 @@ from offgraph.targets import Image, Targets
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
 
-__all__ = ["Answer", "ModelRun", "View", "Views"]
+__all__ = ["ModelRun", "View", "Views"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,25 +63,12 @@ class Views:
         return tuple((view.array.shape, view.array.dtype) for view in self.views)
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What the model says of one view.
-
-    Parameters
-    ----------
-    values : ndarray of float32
-        Its main output as probabilities, or as numbers.
-    raw : mapping of str to ndarray
-        All outputs as it gives them.
-    """
-
-    values: np.ndarray
-    raw: Mapping[str, np.ndarray]
-
-
 @dataclass(eq=False)
 class ModelRun:
-    """A model with its recipe, the variants that it is run on, and the sizes that it takes."""
+    """A model with its recipe, the variants that it is run on, and the sizes that it takes.
+
+    With `tiling` it is run on tiles of each image, and says what it says of the whole.
+    """
 
     saved: SavedModel
     recipe: Compose
@@ -86,15 +76,19 @@ class ModelRun:
     variants: tuple[Compose, ...]
     merge: Merge
     pad_to: int | Literal["auto"] | None
+    tiling: Tiling | None = None
     _refused: dict[tuple[int, ...], str] = field(default_factory=dict, init=False)
     _asked: bool = field(default=False, init=False)
     _found: Grid | None = field(default=None, init=False)
+    _tiles: ModelTiles | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Find what images are padded to, where the model is to say it; before threads ask."""
         if self.pad_to == "auto":
             grid = self.grid()
             self.pad_to = None if grid is None else grid.multiple
+        if self.tiling is not None:
+            self.tiles()
 
     def grid(self) -> Grid | None:
         """The sizes that the model takes and gives, found once, on first use."""
@@ -102,12 +96,22 @@ class ModelRun:
             self._found, self._asked = grid_of(self.saved), True
         return self._found
 
+    def tiles(self) -> ModelTiles:
+        """How the model's images are cut into tiles, found once."""
+        if self._tiles is None:
+            assert self.tiling is not None, "asked of tiled models alone"
+            free = None in self.saved.input_spec.size
+            grid = self.grid() if free else None
+            self._tiles = ModelTiles.of(self.saved, self.tiling, grid.multiple if grid else 1)
+        return self._tiles
+
     def prepares_like(self, other: ModelRun) -> bool:
         """Whether another model is given the same arrays."""
         return (
             self.recipe == other.recipe
             and self.variants == other.variants
             and self.pad_to == other.pad_to
+            and (self.tiling is None or self.tiles() == other.tiles())
             and self.saved.input_spec == other.saved.input_spec
         )
 
@@ -139,8 +143,12 @@ class ModelRun:
             array, axes = array[..., 0], axes[:-1]
         if isinstance(self.pad_to, int) and axes == spec.axes:
             array, frame = _padded(array, frame, spec.spatial, spec.shape, self.pad_to)
+        if self.tiling is not None and axes == spec.axes:
+            array, frame = self._cut_out(array, frame)
+        free = spec.spatial if self.tiling is not None else ()
         fits = len(axes) == len(spec.shape) and all(
-            b is None or a == b for a, b in zip(array.shape, spec.shape)
+            b is None or a == b or (i in free and a >= b)
+            for i, (a, b) in enumerate(zip(array.shape, spec.shape))
         )
         if axes != spec.axes or not fits:
             raise StepError(
@@ -148,7 +156,36 @@ class ModelRun:
             )
         return array, frame
 
+    def _cut_out(self, array: np.ndarray, frame: Frame) -> tuple[np.ndarray, Frame]:
+        """Extend an image to where its tiles end."""
+        spatial = self.saved.input_spec.spatial
+        grid = self.tiles().grid(tuple(array.shape[axis] for axis in spatial))
+        return _extended(array, frame, spatial, grid.padded)
+
     def run(self, arrays: Sequence[np.ndarray]) -> list[Answer]:
+        """Run the model on arrays of one shape: as one batch, or each tile by tile.
+
+        Raises
+        ------
+        StepError
+            Where it does not take them.
+        MachineError
+            Where there is not enough memory.
+        """
+        if self.tiling is None:
+            return self.run_batch(arrays)
+        spatial = self.saved.input_spec.spatial
+        return [
+            run_on_tiles(
+                self.run_batch,
+                array,
+                self.tiles().grid(tuple(array.shape[axis] for axis in spatial)),
+                self.tiling,
+            )
+            for array in arrays
+        ]
+
+    def run_batch(self, arrays: Sequence[np.ndarray]) -> list[Answer]:
         """Run the model on arrays of one shape, as one batch.
 
         Raises
@@ -244,14 +281,23 @@ def _padded(
     array: np.ndarray, frame: Frame, spatial: tuple[int, ...], wanted: tuple[int | None, ...], multiple: int
 ) -> tuple[np.ndarray, Frame]:
     """Extend the spatial axes of free length at their end to multiples, by reflection; the frame follows."""
+    size = tuple(
+        array.shape[axis] if wanted[axis] is not None else -(-array.shape[axis] // multiple) * multiple
+        for axis in spatial
+    )
+    return _extended(array, frame, spatial, size)
+
+
+def _extended(
+    array: np.ndarray, frame: Frame, spatial: tuple[int, ...], size: tuple[int, ...]
+) -> tuple[np.ndarray, Frame]:
+    """Extend the spatial axes at their end to these lengths, by reflection; the frame follows."""
     added = [(0, 0)] * array.ndim
-    for axis in spatial:
-        if wanted[axis] is None:
-            added[axis] = (0, -array.shape[axis] % multiple)
+    for axis, length in zip(spatial, size):
+        added[axis] = (0, length - array.shape[axis])
     if not any(end for _, end in added) or 0 in array.shape:
         return array, frame
     larger = np.pad(array, added, mode="symmetric")
-    size = tuple(larger.shape[axis] for axis in spatial)
     return larger, frame.then(AffineMap.window((0,) * len(size), size, frame.output_size))
 
 

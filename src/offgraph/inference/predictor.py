@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.choices import Merge, ModelTask, OnError, Outputs, TestTimeVariants
+from offgraph.core.choices import Blend, Merge, ModelTask, OnError, Outputs, TestTimeVariants
 from offgraph.core.errors import OffgraphError
 from offgraph.inference.images import is_one_image, source_of
 from offgraph.inference.members import opened, recipe_for, refuse_unlike, result_steps_of, threshold_of
@@ -26,6 +26,7 @@ from offgraph.inference.model_run import ModelRun
 from offgraph.inference.model_source import class_names_of, source_for, target_names_of, warn_of_other_names
 from offgraph.inference.outputs import reader_of
 from offgraph.inference.prediction import Prediction, Predictions
+from offgraph.inference.tiling.options import Tiling
 from offgraph.inference.variants import variants_of
 from offgraph.inference.work import Work
 from offgraph.pipeline.workers import default_threads
@@ -85,6 +86,16 @@ class Predictor:
         pixels that a variant cut off.
     merge : {"mean", "geometric", "max"}
         How the probabilities of variants are merged. Numbers of a regression model: ``"mean"`` alone.
+    tiles : int or tuple of int, optional
+        Run the model on tiles of this size, (H, W) or (D, H, W), and put what it says together: for images on which the model
+        as a whole would not fit into memory, and for models of a fixed size. Of models that make masks. The recipe and the
+        result steps see the whole image. `batch_size` then counts tiles.
+    overlap : int, tuple of int, or "auto"
+        How many pixels neighbouring tiles share at least. ``"auto"``: twice as many as the model looks to each side, read from the
+        layers of a Keras model; of another model it has to be given.
+    blend : {"gaussian", "linear", "none"}
+        How tiles that share a pixel are averaged: weighted by a Gaussian around the middle of each (its standard deviation is an
+        eighth of the tile), by the distance from its edge, or not at all: each pixel from the tile in which it lies farther inside.
     task, class_names, target_names, input_shape, output
         Of a model that was not saved with `offgraph.save`: as there, and the shape of what it takes, (H, W, C), (H, W)
         or (D, H, W, C), None for lengths that are free; by default what the recipe makes of an image of three
@@ -113,6 +124,12 @@ class Predictor:
     -----
     Exactness: with variants that move whole pixels (flips, quarter turns), a model that is equivariant in bytes gives
     the bytes that it gives without them, under each `merge`.
+
+    Tiles: an edge of a tile is one of the image, or its pixels up to where the model looks beyond it do not count, as far as the
+    overlap allows. With ``overlap="auto"`` each pixel is what the model says of the whole image, but for the rounding of its own sums:
+    to the byte where the model computes a pixel alike in every tile. Tiles begin at multiples of the poolings, and
+    the image is extended by reflection to such a multiple, as by `pad_to`. With less overlap, or where it is
+    declared and the model's layers are not known, seams may be seen.
 
     Examples
     --------
@@ -144,6 +161,9 @@ class Predictor:
         on_error: OnError = "quarantine",
         tta: TestTimeVariants | Sequence[Any] | None = None,
         merge: Merge = "mean",
+        tiles: int | Sequence[int] | None = None,
+        overlap: int | Sequence[int] | Literal["auto"] = "auto",
+        blend: Blend = "gaussian",
         task: ModelTask | None = None,
         class_names: Sequence[str] | None = None,
         target_names: Sequence[str] | None = None,
@@ -187,9 +207,12 @@ class Predictor:
                 variants_of(tta, saved.input_spec),
                 merge,
                 pad_to,
+                Tiling.of(saved, tiles, overlap, blend, self._batch_size),
             )
             for saved, made in zip(models, prepare)
         )
+        if tiles is not None:
+            self._batch_size = 1  # of images; tiles make the batches
 
     def __repr__(self) -> str:
         named = ", ".join(str(model.saved.path) for model in self._models)
@@ -305,6 +328,9 @@ def predict(
     on_error: OnError = "quarantine",
     tta: TestTimeVariants | Sequence[Any] | None = None,
     merge: Merge = "mean",
+    tiles: int | Sequence[int] | None = None,
+    overlap: int | Sequence[int] | Literal["auto"] = "auto",
+    blend: Blend = "gaussian",
     **options: Any,
 ) -> Predictions:
     """Predict every image of a source with a saved model, in order and batch by batch.
@@ -320,7 +346,7 @@ def predict(
         Images. An array is one image or a batch.
     masks : path, optional
         Folder of the true label masks, with the images' names, where `src` is a folder of images.
-    recipe, other_recipe, postprocess, outputs, threshold, pad_to, batch_size, threads, on_error, tta, merge
+    recipe, other_recipe, postprocess, outputs, threshold, pad_to, batch_size, threads, on_error, tta, merge, tiles, overlap, blend
         As for `Predictor`.
     **options
         Passed on to `open_source` with a path, such as ``labels=None``, ``missing_mask`` and ``axes``.
@@ -360,6 +386,9 @@ def predict(
         on_error=on_error,
         tta=tta,
         merge=merge,
+        tiles=tiles,
+        overlap=overlap,
+        blend=blend,
     )
     images = [src] if is_one_image(predictor.saved, src) else src
     return predictor(images, masks=masks, **options)

@@ -14,8 +14,9 @@ from offgraph.core.machine import is_machine, machine_error, with_retries
 from offgraph.core.random import Key
 from offgraph.core.threads import num_threads
 from offgraph.geometry.frame import Frame
+from offgraph.inference.answer import Answer
 from offgraph.inference.merging import merged
-from offgraph.inference.model_run import Answer, ModelRun, Views
+from offgraph.inference.model_run import ModelRun, Views
 from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.pipeline.workers import ordered_map

@@ -1,0 +1,26 @@
+"""What a model says of one array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Answer"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the model says of one view.
+
+    Parameters
+    ----------
+    values : ndarray of float32
+        Its main output as probabilities, or as numbers.
+    raw : mapping of str to ndarray
+        All outputs as it gives them.
+    """
+
+    values: np.ndarray
+    raw: Mapping[str, np.ndarray]
