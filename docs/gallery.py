@@ -131,12 +131,21 @@ def example(step: Step) -> Example:
     return Example(step, _shown(before), _shown(out.targets), drawn)
 
 
+def cut_off() -> np.ndarray:
+    """Numbered round objects, of which the edges of the image cut some."""
+    inside = (touching()[30:, 30:] > 0.5).astype(np.uint8)
+    return og.Compose([og.DistanceWatershed()])(image=inside).image
+
+
 def _of_result(step: Step) -> Example:
     given = touching() if step.name in TOUCHING else probabilities()
+    seen = None
     if step.name == "SeededWatershed":
-        given = np.stack([given, ndimage.distance_transform_edt(given > 0.5) > 14], axis=-1).astype(
-            np.float32
-        )[..., ::-1]
+        seeds = (ndimage.distance_transform_edt(given > 0.5) > 14).astype(np.float32)
+        seen = 0.45 * given + 0.55 * seeds  # both outputs in one image
+        given = np.stack([seeds, given], axis=-1)
+    elif step.name == "ClearBorder":
+        given = cut_off()
     elif step.name in LOGITS:
         given = logits(given)
         if step.name != "Sigmoid":
@@ -144,7 +153,7 @@ def _of_result(step: Step) -> Example:
     elif step.name not in PROBABILITIES:
         given = (given > 0.5).astype(np.uint8)
     out = og.Compose([step])(image=given).image
-    return Example(step, _result_shown(given), _result_shown(out), "")
+    return Example(step, _result_shown(given if seen is None else seen), _result_shown(out), "")
 
 
 def _result_shown(array: np.ndarray) -> np.ndarray:

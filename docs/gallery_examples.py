@@ -116,7 +116,7 @@ EXAMPLES: dict[str, Step] = {
     "TrivialAugment": og.TrivialAugment(),
     # a model's output
     "ArgMax": og.ArgMax(),
-    "ClearBorder": og.ClearBorder(60),
+    "ClearBorder": og.ClearBorder(),
     "Close": og.Close(8),
     "Dilate": og.Dilate(4),
     "DistanceWatershed": og.DistanceWatershed(),

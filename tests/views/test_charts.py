@@ -141,6 +141,29 @@ def test_a_scatter_shows_each_pair_where_it_lies():
     parsed(charts.scatter([], [], HOSTILE[0]))
 
 
+def test_a_reliability_curve_has_a_dot_for_each_range_as_large_as_its_decisions():
+    chart = charts.reliability_curve([(0.25, 0.5, 1), (0.75, 0.75, 4)])
+    dots = [element for element in parsed(chart).iter() if element.tag.endswith("circle")]
+    (x, y, r), (other_x, other_y, other_r) = (
+        tuple(float(dot.get(key) or 0) for key in ("cx", "cy", "r")) for dot in dots
+    )
+    assert x < other_x and y > other_y and r < other_r == 8
+    (guide,) = [one for one in parsed(chart).iter() if one.get("class") == "guide"]
+    ends = [float(guide.get(key) or 0) for key in ("x1", "y1", "x2", "y2")]
+    assert other_x - ends[0] == pytest.approx(0.75 * (ends[2] - ends[0]), abs=0.2)
+    assert other_y - ends[1] == pytest.approx(0.75 * (ends[3] - ends[1]), abs=0.2), (
+        "calibrated: on the diagonal"
+    )
+    assert "4 decisions, 75.0% sure, 75.0% correct" in chart.markup
+    assert "circle" not in charts.reliability_curve([]).markup
+
+
+@pytest.mark.parametrize("wrong", [(1.2, 0.5, 3), (0.5, -0.1, 3), (0.5, 0.5, 0), (float("nan"), 0.5, 3)])
+def test_a_reliability_curve_takes_shares(wrong):
+    with pytest.raises(StepError, match="expected two shares"):
+        charts.reliability_curve([wrong])
+
+
 def test_bars_are_as_long_as_their_amounts():
     rows = [("read", [0.5, 0.25]), ("decode", [2.0, 1.0]), ("store", [0.0, 0.0])]
     chart = charts.bars(rows, ["1 thread", "2 threads"], "ms")
