@@ -10,13 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from offgraph.inspection.errors import instances
 from offgraph.inspection.errors.instances import THRESHOLDS, InstanceScores, match_objects
 
 
 def labels(shape):
     """Small label images, with numbers that are far apart, too."""
-    kinds = st.sampled_from([np.uint8, np.int32, np.uint64])
-    return kinds.flatmap(lambda kind: hnp.arrays(kind, shape, elements=st.sampled_from([0, 0, 1, 2, 3, 200])))
+    kinds = st.sampled_from([(np.uint8, 200), (np.int32, -7), (np.int64, 2**40), (np.uint64, 2**63)])
+    return kinds.flatmap(
+        lambda kind: hnp.arrays(kind[0], shape, elements=st.sampled_from([0, 0, 1, 2, 3, kind[1]]))
+    )
 
 
 @st.composite
@@ -118,6 +121,20 @@ def test_a_million_objects():
     scores = InstanceScores()
     assert scores.add(match_objects(true, predicted)) == 1.0
     assert scores.panoptic().quality == 1.0
+
+
+def test_runs_of_pixels_are_counted_as_pixels_are(monkeypatch):
+    """Images of many objects take another way to the same pairs."""
+    rng = np.random.default_rng(2)
+    true = np.kron(rng.integers(0, 9, (6, 5)), np.ones((4, 7), np.int32))
+    predicted = np.roll(true, 2, axis=1)
+    counted = match_objects(true, predicted)
+    monkeypatch.setattr(instances, "_COUNTED", 1)
+    sorted_runs = match_objects(true, predicted)
+    assert np.array_equal(counted.pairs, sorted_runs.pairs) and np.array_equal(
+        counted.common, sorted_runs.common
+    )
+    assert np.array_equal(counted.true_area, sorted_runs.true_area) and len(counted.pairs) > 20
 
 
 def test_one_object_that_fills_the_image_and_none():

@@ -102,6 +102,8 @@ def report(
 
     Examples
     --------
+    >>> import tempfile
+    >>> from pathlib import Path
     >>> import numpy as np
     >>> import offgraph as og
     >>> def brightness(batch):  # (B, 8, 8, 3) -> (B, 2)
@@ -110,9 +112,15 @@ def report(
     >>> predictor = og.Predictor(
     ...     brightness, recipe=[og.Resize((8, 8)), og.Rescale(1 / 255)], task="classify", class_names=["dark", "light"]
     ... )
-    >>> found = og.report(predictor, "shades/", "errors.html")  # doctest: +SKIP
-    >>> found.classes.accuracy, found.classes.calibration.error  # doctest: +SKIP
-    (0.8, 0.1765)
+    >>> with tempfile.TemporaryDirectory() as shades:
+    ...     for name, value in (("dark/0.png", 51), ("light/1.png", 204), ("light/2.png", 102)):
+    ...         Path(shades, name).parent.mkdir(exist_ok=True)
+    ...         og.imwrite(Path(shades, name), np.full((20, 30, 3), value, np.uint8))
+    ...     found = og.report(predictor, shades, occlusion=0)
+    >>> [(one.name, one.predicted, one.true) for one in found.mistakes]
+    [('light/2.png', 'dark 60.0%', 'light')]
+    >>> round(found.classes.accuracy, 4), round(found.classes.calibration.error, 4)
+    (0.6667, 0.3333)
     """
     path = None if out is None else path_of("out", out)
     shown, bins = whole_number("shown", shown), whole_number("bins", bins)

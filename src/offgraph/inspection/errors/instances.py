@@ -15,6 +15,9 @@ __all__ = ["THRESHOLDS", "InstanceScores", "Matches", "PanopticQuality", "Thresh
 THRESHOLDS = tuple(range(50, 100, 5))
 """IoU thresholds, in hundredths: whole numbers, so that an IoU of exactly 0.55 is compared without rounding."""
 
+_COUNTED = 1 << 24
+"""Numbers below this are counted in a table; more would take much memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class Matches:
@@ -84,14 +87,12 @@ def match_objects(true: np.ndarray, predicted: np.ndarray) -> Matches:
     """
     if true.shape != predicted.shape:
         raise ValueError(f"masks of shapes {true.shape} and {predicted.shape} cannot be compared")
-    labels, places = np.unique(true, return_inverse=True)
-    others, other_places = np.unique(predicted, return_inverse=True)
-    codes, common = np.unique(
-        places.ravel().astype(np.int64) * max(len(others), 1) + other_places.ravel(), return_counts=True
-    )
+    labels, places = _ranked(true)
+    others, other_places = _ranked(predicted)
+    codes, common = _counted(places * max(len(others), 1) + other_places, len(labels) * len(others))
     pairs = np.stack([codes // max(len(others), 1), codes % max(len(others), 1)], axis=1)
-    area = np.bincount(places.ravel(), minlength=len(labels))
-    other_area = np.bincount(other_places.ravel(), minlength=len(others))
+    area = np.bincount(places, minlength=len(labels))
+    other_area = np.bincount(other_places, minlength=len(others))
     # Background has a place, too; places of objects move up where it is there.
     kept, others_kept = labels != 0, others != 0
     number, other_number = np.cumsum(kept) - 1, np.cumsum(others_kept) - 1
@@ -105,6 +106,31 @@ def match_objects(true: np.ndarray, predicted: np.ndarray) -> Matches:
         np.stack([number[pairs[:, 0]], other_number[pairs[:, 1]]], axis=1).astype(np.int64),
         common[both].astype(np.int64),
     )
+
+
+def _ranked(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values in increasing order, and for each pixel the place of its value among them, int64."""
+    flat = labels.ravel()
+    if flat.size and flat.min() >= 0 and flat.max() < _COUNTED:
+        # Counting finds what sorting finds, ten times as fast on a large image.
+        whole = flat.astype(np.int64)
+        there = np.bincount(whole) > 0
+        return np.flatnonzero(there), (np.cumsum(there) - 1)[whole]
+    values, places = np.unique(flat, return_inverse=True)
+    return values, places.ravel().astype(np.int64)
+
+
+def _counted(codes: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the codes that occur, in increasing order, and how often; all are below `most`."""
+    if most > _COUNTED:
+        # Neighbours have mostly the same code: sort runs of them, and not single pixels.
+        first = np.flatnonzero(np.diff(codes, prepend=-1))
+        found, run = np.unique(codes[first], return_inverse=True)
+        length = np.diff(first, append=codes.size)
+        return found, np.bincount(run, weights=length, minlength=len(found)).astype(np.int64)
+    counts = np.bincount(codes)
+    there = np.flatnonzero(counts)
+    return there, counts[there]
 
 
 @dataclass(frozen=True)
