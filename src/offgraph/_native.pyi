@@ -103,6 +103,7 @@ class SampleRows:
         pixels_per_byte: int,
         is_finite: bool,
         has_digests: bool,
+        has_row_digests: bool,
     ) -> SampleRows: ...
     @staticmethod
     def of_arrays(
@@ -122,6 +123,8 @@ class SampleRows:
     def unplanned(self) -> int: ...
     @property
     def digests(self) -> list[bytes | None]: ...
+    @property
+    def row_digests(self) -> list[bytes | None]: ...
     @property
     def reading(self) -> int | None: ...
     @property

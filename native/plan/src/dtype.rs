@@ -100,6 +100,13 @@ macro_rules! dtypes {
         }
         pub(crate) use match_pair;
 
+        /// Give the bytes of an array's values in little-endian C order, some thousands at a time.
+        pub(crate) fn le_bytes(array: &View<'_>, take: impl FnMut(&[u8])) {
+            match array {
+                $(View::$name(values) => le_bytes_of(values, take)),*
+            }
+        }
+
         /// Fill an array in C order with values in little-endian order, as many bytes as it has.
         pub(crate) fn fill_from_le_bytes(array: ViewMut<'_>, bytes: &[u8]) {
             match array {
@@ -117,6 +124,46 @@ macro_rules! dtypes {
 dtypes!(
     Bool: Bool, U8: u8, I8: i8, U16: u16, I16: i16, U32: u32, I32: i32, U64: u64, I64: i64, F32: f32, F64: f64
 );
+
+/// Bytes that are given at a time: whole elements of every type.
+const GIVEN: usize = 4096;
+
+/// An element whose bytes are stored.
+trait Stored: Copy {
+    /// Store its bytes in little-endian order.
+    fn store(self, bytes: &mut [u8]);
+}
+
+macro_rules! stored {
+    ($($type:ty)*) => {
+        $(impl Stored for $type {
+            fn store(self, bytes: &mut [u8]) {
+                bytes.copy_from_slice(&self.to_le_bytes());
+            }
+        })*
+    };
+}
+
+stored!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64);
+
+impl Stored for Bool {
+    fn store(self, bytes: &mut [u8]) {
+        bytes.copy_from_slice(&[self.0]);
+    }
+}
+
+fn le_bytes_of<T: Stored>(values: &ArrayViewD<'_, T>, mut take: impl FnMut(&[u8])) {
+    let (mut bytes, mut filled) = ([0; GIVEN], 0);
+    for value in values {
+        let end = filled + size_of::<T>();
+        value.store(&mut bytes[filled..end]);
+        filled = end % GIVEN;
+        if filled == 0 {
+            take(&bytes);
+        }
+    }
+    take(&bytes[..filled]);
+}
 
 /// An array in C order that owns its elements.
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))]
 
 pub mod clip;
+mod digests;
 pub mod dtype;
 mod execute;
 pub mod filter;

@@ -10,6 +10,7 @@
 //! Nothing is allocated for a sample in Python. A row for which anything is unusual is [`State::Left`]: it is made, or
 //! refused in words, by the reader in Python.
 
+use crate::digests::{Sha, bytes_of, digest, digest_both, digest_of_values};
 use crate::dtype::{DType, fill_from_le_bytes};
 use crate::execute::{OneThread, Target, execute_target};
 use crate::recipe::random::Key;
@@ -21,7 +22,6 @@ use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::exec::threads;
 use offgraph_kernels::memory;
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,6 +73,8 @@ pub struct Rules {
     pub is_finite: bool,
     /// Whether the digests of files are taken.
     pub has_digests: bool,
+    /// Whether those of the values in the rows are.
+    pub has_row_digests: bool,
 }
 
 /// How far a row has come.
@@ -100,13 +102,15 @@ pub struct Row {
     /// How far it has come.
     pub state: State,
     /// SHA-256 of its file, if the rules ask for it.
-    pub digest: Option<[u8; 32]>,
+    pub digest: Option<Sha>,
+    /// SHA-256 of the values that were made of a file, if the rules ask for it.
+    pub row_digest: Option<Sha>,
 }
 
 impl Row {
     /// A row of which nothing is done.
     pub fn new(place: Place, key: Key) -> Self {
-        Self { place, key, state: State::Waiting, digest: None }
+        Self { place, key, state: State::Waiting, digest: None, row_digest: None }
     }
 }
 
@@ -190,9 +194,7 @@ impl Row {
         progress: &Progress,
     ) -> Option<Result<Spec, Unplanned>> {
         if let (State::Waiting, Place::File(path)) = (&self.state, &self.place) {
-            let read = read_file(path, number, rules, progress);
-            self.digest = read.as_ref().and_then(|file| digest_of(file, rules));
-            self.state = read.map_or(State::Left, State::Read);
+            self.state = read_file(path, number, rules, progress).map_or(State::Left, State::Read);
         }
         let spec = match (&self.state, &self.place) {
             (State::Read(file), _) => spec_of(file, rules).map(|(spec, _)| spec),
@@ -231,10 +233,17 @@ impl Row {
             Ok(match (state, &self.place) {
                 (State::Waiting, Place::File(path)) => {
                     let read = read_file(path, number, rules, progress);
-                    self.digest = read.as_ref().and_then(|file| digest_of(file, rules));
-                    read.map_or(State::Left, |file| self.decode(file, output, recipe, rules, &mut request))
+                    let made = read.map(|file| decode(file, self.key, output, recipe, rules, &mut request));
+                    made.map_or(State::Left, |(state, digests)| {
+                        (self.digest, self.row_digest) = digests;
+                        state
+                    })
                 }
-                (State::Read(file), _) => self.decode(file, output, recipe, rules, &mut request),
+                (State::Read(file), _) => {
+                    let (state, digests) = decode(file, self.key, output, recipe, rules, &mut request);
+                    (self.digest, self.row_digest) = digests;
+                    state
+                }
                 (State::Waiting, Place::Array { file, start, png, spec }) => {
                     match recipe.plan(self.key, spec) {
                         Ok(plan) => {
@@ -260,23 +269,30 @@ impl Row {
         self.state = next.unwrap_or(State::Left);
         request
     }
+}
 
-    fn decode(
-        &self,
-        file: ImageFile,
-        output: ViewMut<'_>,
-        recipe: &Recipe,
-        rules: &Rules,
-        request: &mut Option<Unplanned>,
-    ) -> State {
-        let Some((spec, is_rgb)) = spec_of(&file, rules) else { return State::Left };
-        match recipe.plan(self.key, &spec) {
-            Ok(plan) => {
-                let input = Input::File(FileImage { file: &file, is_rgb, decoding: recipe.decoding() });
-                if run(&input, &plan, output, rules) { State::Made(spec) } else { State::Left }
+/// The digests of a file, and of the values that were made of it.
+type Digests = (Option<Sha>, Option<Sha>);
+
+fn decode(
+    file: ImageFile,
+    key: Key,
+    mut output: ViewMut<'_>,
+    recipe: &Recipe,
+    rules: &Rules,
+    request: &mut Option<Unplanned>,
+) -> (State, Digests) {
+    let Some((spec, is_rgb)) = spec_of(&file, rules) else { return (State::Left, (None, None)) };
+    match recipe.plan(key, &spec) {
+        Ok(plan) => {
+            let input = Input::File(FileImage { file: &file, is_rgb, decoding: recipe.decoding() });
+            if run(&input, &plan, output.reborrow(), rules) {
+                (State::Made(spec), digests_of(&file, &output.view(), rules))
+            } else {
+                (State::Left, (None, None))
             }
-            Err(unplanned) => refused(unplanned, State::Read(file), request),
         }
+        Err(unplanned) => (refused(unplanned, State::Read(file), request), (None, None)),
     }
 }
 
@@ -288,8 +304,17 @@ fn read_file(path: &Path, number: usize, rules: &Rules, progress: &Progress) -> 
     read.ok()
 }
 
-fn digest_of(file: &ImageFile, rules: &Rules) -> Option<[u8; 32]> {
-    rules.has_digests.then(|| Sha256::digest(file.data()).into())
+/// The digests that the rules ask for. The values were written a moment ago: they are still in a cache.
+fn digests_of(file: &ImageFile, values: &View<'_>, rules: &Rules) -> Digests {
+    if rules.has_digests
+        && rules.has_row_digests
+        && let Some(bytes) = bytes_of(values)
+    {
+        let (of_file, of_row) = digest_both(file.data(), bytes);
+        return (Some(of_file), Some(of_row));
+    }
+    let of_file = rules.has_digests.then(|| digest(file.data()));
+    (of_file, rules.has_row_digests.then(|| digest_of_values(values)))
 }
 
 /// The state of a row that is not planned, and what Python has to make for it.
@@ -399,6 +424,7 @@ mod tests {
         pixels_per_byte: 1000,
         is_finite: true,
         has_digests: false,
+        has_row_digests: false,
     };
 
     fn nothing() -> Recipe {

@@ -61,6 +61,7 @@ impl SampleRows {
         pixels_per_byte: usize,
         is_finite: bool,
         has_digests: bool,
+        has_row_digests: bool,
     ) -> PyResult<Self> {
         let color = match color {
             "rgb" => Color::Rgb,
@@ -74,7 +75,15 @@ impl SampleRows {
                 let (place, key) = (Place::File(path), key(*address));
                 memory::push(&mut rows, Row::new(place, key));
             }
-            let limits = Rules { color, max_bytes, max_pixels, pixels_per_byte, is_finite, has_digests };
+            let limits = Rules {
+                color,
+                max_bytes,
+                max_pixels,
+                pixels_per_byte,
+                is_finite,
+                has_digests,
+                has_row_digests,
+            };
             Ok(Self::new(rows, limits))
         })
     }
@@ -109,6 +118,7 @@ impl SampleRows {
                 pixels_per_byte: 0,
                 is_finite,
                 has_digests: false,
+                has_row_digests: false,
             };
             Ok(Self::new(rows, rules))
         })
@@ -178,11 +188,18 @@ impl SampleRows {
         self.lock().iter().filter(|row| matches!(row.state, State::Unplanned)).count()
     }
 
-    /// SHA-256 of each file that was read, where these were asked for.
+    /// SHA-256 of each file that a row was made of, where these were asked for.
     #[getter]
     fn digests<'py>(&self, py: Python<'py>) -> Vec<Option<Bound<'py, PyBytes>>> {
         let rows = self.lock();
         rows.iter().map(|row| row.digest.map(|digest| PyBytes::new(py, &digest))).collect_vec()
+    }
+
+    /// SHA-256 of the values in each row that was made of a file, in little-endian C order, where these were asked for.
+    #[getter]
+    fn row_digests<'py>(&self, py: Python<'py>) -> Vec<Option<Bound<'py, PyBytes>>> {
+        let rows = self.lock();
+        rows.iter().map(|row| row.row_digest.map(|digest| PyBytes::new(py, &digest))).collect_vec()
     }
 
     /// Number of the row whose file is being read now; `None` if none is.

@@ -6,13 +6,16 @@ import functools
 import hashlib
 import math
 import struct
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from offgraph.core.choices import ArrayEncoding
 from offgraph.core.errors import BuildError
+from offgraph.core.specs import ArraySpec
 from offgraph.dataset.schema import size_trouble
 from offgraph.engine import png
 from offgraph.formats.decoding import MAX_PIXELS
@@ -26,8 +29,10 @@ __all__ = [
     "Example",
     "decode_array",
     "encode_array",
+    "encode_rows",
     "is_png_array",
     "png_trouble",
+    "stores_png",
 ]
 
 
@@ -60,6 +65,11 @@ class Encoded:
         """SHA-256 of the bytes, in hexadecimal digits."""
         return hashlib.sha256(self.data).hexdigest()
 
+    def known_by(self, digest: bytes) -> Self:
+        """Note the digest, which was taken where the bytes were made; return the same."""
+        vars(self)["sha256"] = digest.hex()
+        return self
+
     def describe(self) -> dict[str, Any]:
         """Everything but the bytes, as plain JSON."""
         return {"encoding": self.encoding, "shape": list(self.shape), "dtype": self.dtype, "axes": self.axes}
@@ -79,20 +89,46 @@ def encode_array(
     row : Row, optional
         Whose memory the array is.
     """
-    channels = array.shape[-1] if axes == "YXC" else 1
-    if (
-        encoding == "png"
-        and array.dtype in (np.uint8, np.uint16)
-        and axes in ("YX", "YXC")
-        and channels in (1, 3, 4)
-        and array.size
-    ):
+    if array.dtype.isnative and stores_png(ArraySpec.of(array, axes), encoding):
         return Encoded(encode_png_fast(array), "png", array.shape, array.dtype.name, axes)
     values = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     data = values.reshape(-1).view(np.uint8).data  # not copied: megabytes at a time
     if array.dtype != values.dtype or not array.flags.c_contiguous:
         row = None  # these are other bytes than it has
     return Encoded(data, "raw", array.shape, array.dtype.name, axes, row)
+
+
+def encode_rows(rows: Sequence[Row], spec: ArraySpec, encoding: ArrayEncoding) -> list[Encoded]:
+    """Encode images that lie in rows of one array, each as `encode_array` does.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Of one `BatchRows`, whose dtype has the byte order of this machine.
+    spec : ArraySpec
+        Of each image.
+    encoding : {"png", "raw"}
+    """
+    if stores_png(spec, encoding) or sys.byteorder != "little" or not all(spec.shape):
+        return [encode_array(row.array(), spec.axes, encoding, row) for row in rows]
+    if not rows:
+        return []
+    whole = rows[0].batch.array()
+    values = whole.reshape(len(whole), -1).view(np.uint8)
+    shape, dtype, axes = spec.shape, spec.dtype, spec.axes
+    return [Encoded(values[row.number].data, "raw", shape, dtype, axes, row) for row in rows]
+
+
+def stores_png(spec: ArraySpec, encoding: ArrayEncoding) -> bool:
+    """Whether an array is stored as a PNG under an option of what holds pixels."""
+    channels = spec.shape[-1] if spec.axes == "YXC" else 1
+    return (
+        encoding == "png"
+        and spec.dtype in ("uint8", "uint16")
+        and spec.axes in ("YX", "YXC")
+        and channels in (1, 3, 4)
+        and all(spec.shape)
+    )
 
 
 def is_png_array(shape: tuple[int, ...], dtype: np.dtype) -> bool:

@@ -57,6 +57,16 @@ class Layout:
         """Bring an image as it is read to the depth of the others; see `offgraph.pipeline.depth.to_depth`."""
         return to_depth(image, self.source, self.like, scale=scale)
 
+    def fit_image(self, image: ArraySpec, recipe: Compose) -> None:
+        """Check the spec of an image as it is stored.
+
+        Raises
+        ------
+        StepError
+            Where it is another one; names the image that the shape was seen on.
+        """
+        check_alike(image, self.like, self.image, recipe, kind="image")
+
     def fit(self, image: Image, mask: Mask | None, recipe: Compose) -> Mask | None:
         """Check an image as it is stored, and bring its mask to the dtype of the others.
 
@@ -65,7 +75,7 @@ class Layout:
         StepError
             Where they do not fit; names the image that the shape was seen on.
         """
-        check_alike(image.spec, self.like, self.image, recipe, kind="image")
+        self.fit_image(image.spec, recipe)
         if mask is None or self.mask is None:
             return mask
         mask = fit_mask(mask, self.mask.dtype, self.like, _OTHER_FORMAT)

@@ -28,11 +28,11 @@ from offgraph.core.machine import with_retries
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec, OpenSpec
 from offgraph.dataset.depth import SourceDepth
-from offgraph.dataset.example import BadFile, Encoded, Example, encode_array
+from offgraph.dataset.example import BadFile, Encoded, Example, encode_array, encode_rows, stores_png
 from offgraph.dataset.layout import Layout
 from offgraph.dataset.objects import describe_objects
 from offgraph.dataset.output import sha256_of
-from offgraph.dataset.schema import size_trouble
+from offgraph.dataset.schema import Kind, size_trouble
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.formats.ordinary import MadeOrdinary, OrdinaryFile
 from offgraph.pipeline.buffers import Buffers
@@ -40,9 +40,8 @@ from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.depth import scales_by_dtype
 from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.pipeline.rows import BatchRows, Row, are_neighbours, block_of
-from offgraph.plan.batch import unread
 from offgraph.recipe.compose import Compose
-from offgraph.recipe.prepared import PreparedSample, run_prepared
+from offgraph.recipe.prepared import PreparedSample, drawn_records, run_prepared
 from offgraph.sources import Item, Source
 from offgraph.sources.base import Label, Sample
 from offgraph.targets import Image, Mask, Targets
@@ -222,17 +221,24 @@ class Maker:
             return None
         keys = [(self.seed, copy, index) for index, copy in addresses]
         numbers, finite = [index for index, _ in addresses], self.non_finite == "error"
-        samples = self.source.ordinary_rows(numbers, planner, keys, finite=finite, digests=True)
+        of_values = self.digests and not stores_png(end.spec, self.encoding)
+        samples = self.source.ordinary_rows(
+            numbers, planner, keys, finite=finite, digests=True, row_digests=of_values
+        )
         if samples is None:
             return None
         places = self._places(end.spec, rows)
         found = samples.make(block_of(places))
         if planner.in_vain:
             return None
-        return [
-            None if one is None else self._of_row(Key(*key), end.step, one, row)
-            for key, row, one in zip(keys, places, found)
-        ]
+        made = [place for place, one in enumerate(found) if one is not None]
+        examples: list[Example | None] = [None] * len(found)
+        if made:
+            done = [one for one in found if one is not None]
+            of_made = [Key(*keys[place]) for place in made], [places[place] for place in made]
+            for place, example in zip(made, self._of_rows(end.step, end.spec, done, *of_made)):
+                examples[place] = example
+        return examples
 
     def _places(self, spec: ArraySpec, rows: Sequence[Row | None]) -> list[Row]:
         """The rows, if images of this spec fit into them and they are neighbours; others of their own if not."""
@@ -243,18 +249,44 @@ class Maker:
         batch = BatchRows(self.buffers, len(rows), spec.shape, dtype)
         return [Row(batch, number) for number in range(len(rows))]
 
-    def _of_row(self, key: Key, end: int, made: MadeOrdinary, row: Row) -> Example | None:
-        """The example of an image that was made in its row; None where it has to be made alone."""
-        assert made.digest is not None
+    def _of_rows(
+        self,
+        end: int,
+        spec: ArraySpec,
+        made: Sequence[MadeOrdinary],
+        keys: Sequence[Key],
+        rows: Sequence[Row],
+    ) -> Sequence[Example | None]:
+        """The examples of images that were made in rows of one array; None where they have to be made alone."""
+        numbers = [key.index for key in keys]
         try:
-            image = Image(row.array(), made.spec.axes)
-            record = self.recipe.drawn_record(made.spec, key, stop=end)
-            item, given = self.source[key.index], unread(made.spec)
-            return self._example(
-                item, item.label, given, key, end, Targets({"image": image}), record, row, made.digest.hex()
+            if self.layout is not None:
+                self.layout.fit_image(spec, self.recipe)
+            self._check_storable("image", spec)
+            records = drawn_records(self.recipe, [one.spec for one in made], keys, end)
+            images = encode_rows(rows, spec, self.encoding)
+        except Exception:  # whatever it is, it is raised again where the examples are made alone
+            return [None] * len(rows)
+        self.largest = max(self.largest, max(one.spec.nbytes for one in made) + spec.nbytes)
+        names, labels = self.source.names_of(numbers), self.source.labels(numbers)
+        sources = [one.digest.hex() for one in made if one.digest is not None]  # asked for of all
+        return [
+            Example(
+                index=key.index,
+                copy=key.epoch,
+                name=name,
+                label=label,
+                source=source,
+                mask_source=None,
+                start=end,
+                image=self._digested(image, one.row_digest),
+                mask=None,
+                record=record,
             )
-        except Exception:  # whatever it is, it is raised again where the example is made alone
-            return None
+            for key, name, label, source, one, image, record in zip(
+                keys, names, labels, sources, made, images, records, strict=True
+            )
+        ]
 
     # ---- with others
 
@@ -385,14 +417,9 @@ class Maker:
         if self.layout is not None:
             mask = self.layout.fit(image, mask, self.recipe)
         self.largest = max(self.largest, given.array.nbytes + image.array.nbytes)
-        for kind, target in (("image", image), ("mask", mask)):
-            trouble = target is not None and size_trouble(_entry(target), self.max_pixels)
-            if trouble:
-                raise StepError(f"the {kind} is not stored: {trouble}")
-        if self.store == "integers" and image.array.dtype.kind not in "bui":
-            raise StepError(
-                f"the image is {image.array.dtype.name}, so there are no integers to store; build with store='final'"
-            )
+        self._check_storable("image", image.spec)
+        if mask is not None:
+            self._check_storable("mask", mask.spec)
         return Example(
             index=key.index,
             copy=key.epoch,
@@ -407,15 +434,27 @@ class Maker:
             objects=describe_objects(targets),
         )
 
+    def _check_storable(self, kind: Kind, spec: ArraySpec) -> None:
+        """Refuse an array that is larger than the limit, and an image of floats where integers are stored."""
+        described = {"shape": spec.shape, "dtype": spec.dtype, "axes": spec.axes}
+        trouble = size_trouble(described, self.max_pixels)
+        if trouble:
+            raise StepError(f"the {kind} is not stored: {trouble}")
+        if kind == "image" and self.store == "integers" and np.dtype(spec.dtype).kind not in "bui":
+            raise StepError(
+                f"the image is {spec.dtype}, so there are no integers to store; build with store='final'"
+            )
+
     def _encoded(self, target: Image | Mask, row: Row | None = None) -> Encoded:
-        encoded = encode_array(target.array, target.axes, self.encoding, row)
+        return self._digested(encode_array(target.array, target.axes, self.encoding, row))
+
+    def _digested(self, encoded: Encoded, digest: bytes | None = None) -> Encoded:
+        """An array whose digest is known if it is needed: examples are made on several threads, and written on one."""
+        if digest is not None:
+            return encoded.known_by(digest)
         if self.digests:
-            _ = encoded.sha256  # here, since examples are made on several threads and written on one
+            _ = encoded.sha256
         return encoded
-
-
-def _entry(target: Image | Mask) -> dict[str, Any]:
-    return Encoded(b"", "raw", target.array.shape, target.array.dtype.name, target.axes).describe()
 
 
 def _hash(path: Path) -> str:

@@ -105,10 +105,13 @@ class MadeOrdinary(NamedTuple):
         Of the image as it was read.
     digest : bytes or None
         SHA-256 of the file, where it was asked for.
+    row_digest : bytes or None
+        SHA-256 of the row's values in little-endian C order, where it was asked for.
     """
 
     spec: ArraySpec
     digest: bytes | None
+    row_digest: bytes | None = None
 
 
 class OrdinaryRows:
@@ -126,6 +129,8 @@ class OrdinaryRows:
         Whether an image with NaN or infinity in it is left.
     digests : bool
         Whether the digests of files are wanted.
+    row_digests : bool
+        Whether those of the values in the rows are.
     """
 
     def __init__(
@@ -138,11 +143,12 @@ class OrdinaryRows:
         max_pixels: int,
         finite: bool,
         digests: bool = False,
+        row_digests: bool = False,
     ) -> None:
         most = Limits(max_pixels).max_bytes + FILE_OVERHEAD
         self._planner, self._paths = planner, paths
         self._rows = SampleRows.of_files(
-            paths, keys, color, most, max_pixels, PIXELS_PER_BYTE, finite, digests
+            paths, keys, color, most, max_pixels, PIXELS_PER_BYTE, finite, digests, row_digests
         )
 
     def plan(self) -> list[tuple[tuple[int, ...], str] | None]:
@@ -167,8 +173,8 @@ class OrdinaryRows:
         with ReadRows(self._paths, self._rows):
             shapes = self._planner.run_rows(self._rows, output)
         return [
-            None if shape is None else MadeOrdinary(_file_spec(shape), digest)
-            for shape, digest in zip(shapes, self._rows.digests)
+            None if shape is None else MadeOrdinary(_file_spec(shape), digest, row_digest)
+            for shape, digest, row_digest in zip(shapes, self._rows.digests, self._rows.row_digests)
         ]
 
 

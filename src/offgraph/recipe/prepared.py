@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offgraph.core.random import Key
+from offgraph.core.specs import ArraySpec
 from offgraph.plan.batch import Pending, run_pending
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.targets import Targets
@@ -13,7 +14,7 @@ from offgraph.targets import Targets
 if TYPE_CHECKING:
     from offgraph.recipe.compose import Compose
 
-__all__ = ["PreparedSample", "record_of", "run_prepared"]
+__all__ = ["PreparedSample", "drawn_records", "record_of", "run_prepared"]
 
 
 class PreparedSample(NamedTuple):
@@ -75,7 +76,7 @@ def record_of(
     """Return what was drawn as plain JSON: `Result.record`."""
     return {
         "recipe": digest,
-        "key": {"seed": key.seed, "epoch": key.epoch, "index": key.index},
+        "key": _described_key(key),
         "start": start,
         "steps": [
             {
@@ -87,3 +88,27 @@ def record_of(
             for placed, drawn in zip(part, applied)
         ],
     }
+
+
+def drawn_records(
+    recipe: Compose, specs: Sequence[ArraySpec], keys: Sequence[Key], stop: int | None = None
+) -> list[dict[str, Any]]:
+    """Return what `Compose.drawn_record` does for each of several images; for plain reading, as they may share parts.
+
+    Parameters
+    ----------
+    recipe : Compose
+    specs : sequence of ArraySpec
+        Of each image.
+    keys : sequence of Key
+    stop : int, optional
+        Step before which the record ends.
+    """
+    if not all(here.is_fixed for here in recipe._placed[:stop]):
+        return [recipe.drawn_record(spec, key, stop=stop) for spec, key in zip(specs, keys)]
+    made = {spec: recipe.drawn_record(spec, Key(), stop=stop) for spec in set(specs)}
+    return [{**made[spec], "key": _described_key(key)} for spec, key in zip(specs, keys)]
+
+
+def _described_key(key: Key) -> dict[str, int]:
+    return {"seed": key.seed, "epoch": key.epoch, "index": key.index}

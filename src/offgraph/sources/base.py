@@ -445,13 +445,14 @@ class Source(NotebookView, Sequence[Item]):
         *,
         finite: bool,
         digests: bool = False,
+        row_digests: bool = False,
     ) -> OrdinaryRows | None:
         """Return samples of items that are images alone, to be made in one call; None for other sources.
 
         Parameters
         ----------
         indices : sequence of int
-        planner, keys, finite, digests
+        planner, keys, finite, digests, row_digests
             As for `offgraph.formats.ordinary.OrdinaryRows`.
         """
         if not self._has_images_alone:
@@ -467,7 +468,14 @@ class Source(NotebookView, Sequence[Item]):
             max_pixels=how.max_pixels,
             finite=finite,
             digests=digests,
+            row_digests=row_digests,
         )
+
+    def names_of(self, indices: Sequence[int]) -> list[str]:
+        """Names of some of the items; faster than from the items."""
+        if isinstance(self.items, ItemColumns):
+            return self.items.names_of(indices)
+        return [self.items[index].name for index in indices]
 
     def labels(self, indices: Sequence[int]) -> Sequence[Label | None]:
         """Labels of items, as in `Item.label`."""

@@ -121,6 +121,10 @@ class ItemColumns(Sequence[Item]):
         """Their names, in order."""
         return iter(self._names) if self._rows is None else map(self._names.text, self._rows.tolist())
 
+    def names_of(self, indices: Sequence[int]) -> list[str]:
+        """Names of some of them; faster than from the items."""
+        return [self._names.text(row) for row in self._rows_of(indices)]
+
     def paths(self, indices: Sequence[int]) -> list[str]:
         """Files of some of them; faster than from the items."""
         begin = os.path.join(self.root, "")  # noqa: PTH118
