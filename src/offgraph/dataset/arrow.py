@@ -7,10 +7,9 @@ Where the recipe gives all images one shape, ``image`` is a column of Arrow's ca
 from __future__ import annotations
 
 import errno
-import itertools
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -22,13 +21,14 @@ from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout
 from offgraph.dataset.output import OutputFolder, json_line
-from offgraph.dataset.shards import OF_ARRAYS, DigestingFile, ShardedFormat, place, place_of
+from offgraph.dataset.schema import Kind
+from offgraph.dataset.shards import OF_ARRAYS, DigestingFile, KnownMemory, ShardedFormat, place, place_of
 
 __all__ = ["ArrowFormat", "import_pyarrow"]
 
 _BATCH_BYTES = 4 << 20
 """A record batch ends once its images take so many bytes. Compressed ones hold one example, as a buffer is unpacked whole."""
-_VALUES = {"image": 2, "mask": 5}
+_VALUES: dict[Kind, int] = {"image": 2, "mask": 5}
 """Which buffer of a batch holds the values: a column of tensors or of binary values has three, and these come first."""
 
 
@@ -76,17 +76,23 @@ class ArrowFormat(ShardedFormat):
         """
         name, pa = self.file(shard), self.arrow
         lines: list[dict[str, Any]] = []
-        lengths: list[int] = []
+        written: list[_WrittenBatch] = []
         options = pa.ipc.IpcWriteOptions(compression=self._compression)
         with self.part(name) as part, self.folder.writing(name):
             with DigestingFile(part) as file, pa.ipc.new_file(file, self._schema, options=options) as writer:
                 for batch in _batches(examples, 1 if self._compression else _BATCH_BYTES):
-                    writer.write_batch(self._record_batch(batch, file))
-                    lines.extend(self._line(name, example) for example in batch)
-                    lengths.append(len(batch))
-            with part.open("rb") as written:
-                self._place(written, lengths, lines)
-            digest = file.hexdigest() if file.knew_all else self._of_arrays(part, lines)
+                    columns, known = self._record_batch(batch, file)
+                    writer.write_batch(columns)
+                    described = [self._line(name, example) for example in batch]
+                    written.append(_WrittenBatch(described, known))
+                    lines.extend(described)
+            if file.knew_all and not self._compression:
+                _place_known(written)
+                digest = file.hexdigest()
+            else:
+                with part.open("rb") as found:
+                    self._place(found, written)
+                digest = file.hexdigest() if file.knew_all else self._of_arrays(part, lines)
             entry = self.publish(part, name, file.length, digest)
             return {"files": [entry if self._compression else {**entry, "digest": OF_ARRAYS}]}, lines
 
@@ -99,16 +105,14 @@ class ArrowFormat(ShardedFormat):
             at["compression"] = self._compression
         return {**example.describe(), "at": at}
 
-    def _place(self, file: BinaryIO, lengths: list[int], lines: list[dict[str, Any]]) -> None:
+    def _place(self, file: BinaryIO, written: list[_WrittenBatch]) -> None:
         """Write the offsets of the arrays into the records, and compare what lies there with what was written."""
-        rest = iter(lines)
         batches = list(record_batches(file))
-        if len(batches) != len(lengths):
+        if len(batches) != len(written):
             raise OSError(
-                errno.EIO, f"{len(batches)} record batches reached the disk of {len(lengths)} written"
+                errno.EIO, f"{len(batches)} record batches reached the disk of {len(written)} written"
             )
-        for buffers, length in zip(batches, lengths):
-            here = list(itertools.islice(rest, length))
+        for buffers, (here, _) in zip(batches, written):
             for kind, number in _VALUES.items():
                 if kind not in here[0]["at"]:
                     continue
@@ -116,9 +120,7 @@ class ArrowFormat(ShardedFormat):
                 if self._compression:  # one example, and the digest is that of the bytes in the file
                     here[0]["at"][kind] = place(offset, _bytes_at(file, offset, size))
                     continue
-                for line in here:
-                    line["at"][kind]["offset"] = offset
-                    offset += line["at"][kind]["bytes"]
+                _place_from(offset, kind, here)
                 for line in (here[0], here[-1]):  # what lies between them lies right, too
                     found = line["at"][kind]
                     if place(found["offset"], _bytes_at(file, found["offset"], found["bytes"])) != found:
@@ -131,27 +133,33 @@ class ArrowFormat(ShardedFormat):
 
     # ---- columns
 
-    def _record_batch(self, examples: Sequence[Example], file: DigestingFile) -> Any:
-        arrays = [self._arrays("image", [example.image for example in examples], file)]
+    def _record_batch(
+        self, examples: Sequence[Example], file: DigestingFile
+    ) -> tuple[Any, dict[Kind, KnownMemory]]:
+        """Examples as columns, and the memory of arrays that the file was told of."""
+        known: dict[Kind, KnownMemory] = {}
+        arrays = [self._arrays("image", [example.image for example in examples], file, known)]
         if self.job.has_masks:
             masks = [example.mask for example in examples if example.mask is not None]
-            arrays.append(self._arrays("mask", masks, file))
+            arrays.append(self._arrays("mask", masks, file, known))
         for (_, kind), value in zip(self._columns, zip(*map(self._values, examples))):
             arrays.append(self.arrow.array(value, kind))
-        return self.arrow.record_batch(arrays, schema=self._schema)
+        return self.arrow.record_batch(arrays, schema=self._schema), known
 
-    def _arrays(self, kind: Literal["image", "mask"], arrays: Sequence[Encoded], file: DigestingFile) -> Any:
+    def _arrays(
+        self, kind: Kind, arrays: Sequence[Encoded], file: DigestingFile, known: dict[Kind, KnownMemory]
+    ) -> Any:
         """The column of arrays, whose memory the file is told of before it is to write it."""
         pa, layout = self.arrow, self._layout
         spec = layout and getattr(layout, kind)
         if spec is None:
             column = pa.array([array.data for array in arrays], pa.large_binary())
             if not self._compression:
-                file.know(np.frombuffer(column.buffers()[2], np.uint8), arrays)
+                known[kind] = file.know(np.frombuffer(column.buffers()[2], np.uint8), arrays)
             return column
         joined = _joined(arrays)
         if not self._compression:
-            file.know(joined, arrays)
+            known[kind] = file.know(joined, arrays)
         whole = pa.py_buffer(joined)
         kept = self._schema.field(kind).type
         values = pa.Array.from_buffers(
@@ -236,6 +244,28 @@ class ArrowFormat(ShardedFormat):
                 example.objects.get("visible"),
             )
         return [values[name] for name, _ in self._columns]
+
+
+class _WrittenBatch(NamedTuple):
+    """A record batch: the records of its examples, and where the memory of its arrays went."""
+
+    lines: list[dict[str, Any]]
+    known: dict[Kind, KnownMemory]
+
+
+def _place_known(written: Iterable[_WrittenBatch]) -> None:
+    """Write the offsets of the arrays into the records: each lies where the file took the memory that holds it."""
+    for lines, known in written:
+        for kind, memory in known.items():
+            assert memory.offset is not None, "the file knew all"
+            _place_from(memory.offset, kind, lines)
+
+
+def _place_from(offset: int, kind: Kind, lines: Iterable[dict[str, Any]]) -> None:
+    """Write the offsets of arrays that lie one after another."""
+    for line in lines:
+        line["at"][kind]["offset"] = offset
+        offset += line["at"][kind]["bytes"]
 
 
 def _joined(arrays: Sequence[Encoded]) -> bytes | np.ndarray:

@@ -7,9 +7,9 @@ import errno
 import hashlib
 import io
 import operator
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,17 +17,24 @@ import numpy as np
 
 from offgraph.core.errors import BuildError
 from offgraph.core.machine import is_machine, machine_error
+from offgraph.dataset.direct_file import DirectFile
 from offgraph.dataset.example import Encoded
 from offgraph.dataset.job import Job
 from offgraph.dataset.output import PART, OutputFolder, inside, sha256_of
 from offgraph.dataset.schema import PLACES, Kind, Located, parse
 
-__all__ = ["OF_ARRAYS", "DigestingFile", "ShardedFormat", "digest_of_arrays", "place", "place_of"]
+__all__ = [
+    "OF_ARRAYS",
+    "DigestingFile",
+    "KnownMemory",
+    "ShardedFormat",
+    "digest_of_arrays",
+    "place",
+    "place_of",
+]
 
 OF_ARRAYS = "of arrays"
 """Says that the digest of a file has those of the arrays in it, one after another as they lie, in place of their bytes."""
-_STARTED_BYTES = 4 << 20
-"""Bytes after which the system is told to begin writing."""
 
 
 def place(offset: int, data: bytes) -> dict[str, Any]:
@@ -40,6 +47,22 @@ def place_of(offset: int, array: Encoded) -> dict[str, Any]:
     return {"offset": offset, "bytes": len(array.data), "sha256": array.sha256}
 
 
+@dataclass(eq=False)
+class KnownMemory:
+    """Memory that holds arrays one after another, and that is to be written as it lies.
+
+    Parameters
+    ----------
+    digests : bytes
+        Those of the arrays, one after another.
+    offset : int or None
+        Where it went in the file; None until it is written.
+    """
+
+    digests: bytes
+    offset: int | None = None
+
+
 class DigestingFile(io.RawIOBase):
     """A new file whose digest is known once it is written, without reading it again.
 
@@ -49,10 +72,10 @@ class DigestingFile(io.RawIOBase):
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
+        self._file = DirectFile(path)
         self._digest = hashlib.sha256()
-        self._known: dict[tuple[int, int], bytes] = {}
-        self.length = self._started = 0
+        self._known: dict[tuple[int, int], KnownMemory] = {}
+        self.length = 0
 
     def writable(self) -> bool:
         """Yes."""
@@ -61,46 +84,41 @@ class DigestingFile(io.RawIOBase):
     def write(self, data: Any) -> int:
         """Write bytes, and take them into the digest."""
         view = memoryview(data).cast("B")
-        self._file.write(view)
         known = self._known.pop(_address(view), None) if self._known else None
-        self._digest.update(known or view)
+        if known is not None:
+            known.offset = self.length
+        self._file.write(view)
+        self._digest.update(view if known is None else known.digests)
         self.length += len(view)
-        if self.length - self._started >= _STARTED_BYTES:
-            self._start()
         return len(view)
 
-    def know(self, memory: Any, arrays: Sequence[Encoded]) -> None:
+    def know(self, memory: Any, arrays: Sequence[Encoded]) -> KnownMemory:
         """Expect that this memory, which holds arrays one after another, is written at once.
 
         Their digests then go into that of the file in place of their bytes: these need not be digested twice.
         """
-        self._known[_address(memoryview(memory))] = b"".join(bytes.fromhex(one.sha256) for one in arrays)
+        known = KnownMemory(b"".join(bytes.fromhex(one.sha256) for one in arrays))
+        self._known[_address(memoryview(memory))] = known
+        return known
 
     @property
     def knew_all(self) -> bool:
         """Whether everything that was expected came."""
         return not self._known
 
-    def _start(self) -> None:
-        """Have the system begin to write to the disk, so that `fsync` has little left to wait for."""
-        self._file.flush()
-        if hasattr(os, "posix_fadvise"):
-            length = self.length - self._started
-            os.posix_fadvise(self._file.fileno(), self._started, length, os.POSIX_FADV_DONTNEED)
-        self._started = self.length
-
     def tell(self) -> int:
         """How many bytes were written."""
         return self.length
 
-    def flush(self) -> None:
-        """Hand all bytes to the system."""
-        if not self._file.closed:
-            self._file.flush()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._file.close(whole=False)  # it is not kept
+        self.close()
 
     def close(self) -> None:
-        """Close the file; its digest stays."""
-        self._file.close()
+        """Hand the last bytes to the system and close the file; its digest stays."""
+        if not self.closed:
+            self._file.close()
         super().close()
 
     def hexdigest(self) -> str:
