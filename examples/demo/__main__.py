@@ -1,7 +1,8 @@
-"""The main job on real images, in two scenes: `make demo`, or `python examples/demo [OUT]`.
+"""The main job on real images, in three scenes: `make demo`, or `python examples/demo [OUT]`.
 
 1. Coins: half a photograph → masks → network → the coins of the other half, counted and drawn.
 2. Digits: files of which some are broken → dataset → CNN → predictions, with the recipe kept in the model.
+3. Nuclei: images with instance masks → U-Net → probabilities → a watershed tells touching nuclei apart → an error report.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import coins
 import digits
+import nuclei
 import numpy as np
 import speed
 
@@ -36,11 +38,13 @@ def main() -> None:
     segmented = coins.run(out)
     say("Scene 2: 1,797 digits and some photographs as files, five of them broken → a dataset → a CNN")
     classified = digits.run(out)
+    say("Scene 3: drawn nuclei of which many touch → a U-Net → nuclei one by one, and where it is wrong")
+    counted = nuclei.run(out)
 
     measured = speed.measure(out)
 
-    page = write_page(classified, segmented, out / "report.html")
-    tell(classified, segmented, page, time.perf_counter() - began)
+    page = write_page(classified, segmented, counted, out / "report.html")
+    tell(classified, segmented, counted, page, time.perf_counter() - began)
     print(f"\n{measured}", flush=True)
     if classified.accuracy < digits.GOAL:
         raise SystemExit(f"the digits came out at {classified.accuracy:.1%}, below {digits.GOAL:.0%}")
@@ -48,6 +52,9 @@ def main() -> None:
         raise SystemExit(
             f"{segmented.found} coins were found, {segmented.right} of {segmented.typed} in their place"
         )
+    gain = counted.report.masks.gain if counted.report.masks else None
+    if gain is None or gain < nuclei.GOAL:
+        raise SystemExit(f"the watershed changed the nuclei's AP by {gain}, and not by {nuclei.GOAL} or more")
 
 
 def start_again(out: Path) -> None:
@@ -73,7 +80,9 @@ def say(text: str) -> None:
     print(f"\n{text}\n", flush=True)
 
 
-def write_page(classified: digits.Classified, segmented: coins.Segmented, path: Path) -> Path:
+def write_page(
+    classified: digits.Classified, segmented: coins.Segmented, counted: nuclei.Counted, path: Path
+) -> Path:
     """Everything on one page."""
     page = Report(
         "Offgraph: the main job, on real images",
@@ -146,7 +155,29 @@ def write_page(classified: digits.Classified, segmented: coins.Segmented, path: 
         columns=8,
         pixels=True,
     )
+    add_nuclei(page, counted)
     return page.save(path)
+
+
+def add_nuclei(page: Report, counted: nuclei.Counted) -> None:
+    """Held-out nuclei before and after the watershed, and what it is worth."""
+    masks = counted.report.masks
+    assert masks is not None and masks.instances is not None and masks.against is not None
+    page.section("Nuclei: objects that touch, told apart")
+    page.facts(
+        [
+            ("true nuclei", masks.instances.true),
+            ("found", masks.instances.predicted),
+            ("AP at IoU 0.5", f"{masks.instances.average_precision:.3f}"),
+            ("AP of connected components", f"{masks.against.average_precision:.3f}"),
+        ]
+    )
+    page.text(
+        "Held-out images; their true masks; connected components of what the U-Net takes for nuclei; and those after the "
+        f"watershed. {counted.report.path.name if counted.report.path else 'The error report'} shows the worst of them."
+    )
+    page.figures([Figure(image, said, name) for image, said, name in nuclei.drawn(counted)], columns=1)
+    page.charts(charts.training_curves(counted.history))
 
 
 def enlarged(image: np.ndarray) -> np.ndarray:
@@ -166,9 +197,17 @@ def drawn_values(result: og.Result) -> str:
     return ", ".join(f"{k} {v:.2f}" for k, v in values.items() if isinstance(v, float) and v)
 
 
-def tell(classified: digits.Classified, segmented: coins.Segmented, page: Path, seconds: float) -> None:
+def tell(
+    classified: digits.Classified,
+    segmented: coins.Segmented,
+    counted: nuclei.Counted,
+    page: Path,
+    seconds: float,
+) -> None:
     """Where each result lies, and what to try next."""
     out = page.parent
+    masks = counted.report.masks
+    assert masks is not None and masks.instances is not None and masks.against is not None
     say("Set aside, with the reason:")
     for name, reason in classified.set_aside:
         print(f"  {name}: {reason}")
@@ -176,16 +215,19 @@ def tell(classified: digits.Classified, segmented: coins.Segmented, page: Path, 
         f"""
 Coins   {segmented.found} found, {segmented.right} of {segmented.typed} in their place
 Digits  {classified.accuracy:.1%} of {len(classified.predictions)} held-out images are correct
+Nuclei  AP at IoU 0.5 is {masks.instances.average_precision:.3f} by the watershed, {masks.against.average_precision:.3f} by connected components
 Took    {seconds:.0f} s
 
 Look at                         {page}
+Where the U-Net is wrong        {counted.report.path}
 The files it began with         {classified.images}
 Datasets (plain TFRecords)      {out / "digits-dataset"}, {out / "coins-dataset"}
-Models with their recipes       {classified.model}, {segmented.model}
+Models with their recipes       {classified.model}, {segmented.model}, {counted.model}
 The coins as tables and masks   {segmented.tables}
 
 Try next
   offgraph predict {classified.model} {classified.images} -o {out / "predicted"}
+  offgraph report {classified.model} {classified.images} -o {out / "digits-errors.html"}
   offgraph doctor {classified.images}
   offgraph compare {out / "coins" / "lower" / "coins.png"} --vary MedianFilter.size=1,3,5,7 -o {out / "by-eye.html"}
   offgraph steps"""

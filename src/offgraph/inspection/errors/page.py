@@ -27,7 +27,7 @@ __all__ = ["error_page"]
 _SIDE = 240
 _MATRIX = 200  # classes up to which their matrix is drawn
 _LISTED = 200
-_KINDS = {"missed": "not found", "outlined": "badly outlined", "false": "nothing there"}
+_KINDS = {"missed": "not found", "outlined": "badly outlined or merged", "false": "nothing there"}
 
 
 def error_page(report: ErrorReport, source: Source, recipe: str) -> Report:
