@@ -49,6 +49,7 @@ from offgraph.geometry import (
     ProjectiveMap as ProjectiveMap,
     RadialMap as RadialMap,
     Resampling as Resampling,
+    TileMap as TileMap,
     orientation_map as orientation_map,
 )
 from offgraph.loading.bad_images import Substitute as Substitute
@@ -166,6 +167,7 @@ from offgraph.transforms.color import (
     ColorMatrix as ColorMatrix,
     HueSaturation as HueSaturation,
     RGBShift as RGBShift,
+    Snow as Snow,
     ToGrey as ToGrey,
     ToRGB as ToRGB,
 )
@@ -185,9 +187,12 @@ from offgraph.transforms.filters import (
     MotionBlur as MotionBlur,
     Ndimage as Ndimage,
     PercentileFilter as PercentileFilter,
+    Ringing as Ringing,
+    Sharpen as Sharpen,
     UniformFilter as UniformFilter,
     UnsharpMask as UnsharpMask,
     WhiteTopHat as WhiteTopHat,
+    ZoomBlur as ZoomBlur,
 )
 from offgraph.transforms.geometric import (
     Affine as Affine,
@@ -200,6 +205,7 @@ from offgraph.transforms.geometric import (
     Elastic as Elastic,
     Flip as Flip,
     GridDistortion as GridDistortion,
+    GridShuffle as GridShuffle,
     LensDistortion as LensDistortion,
     LetterBox as LetterBox,
     Orientation as Orientation,
@@ -225,15 +231,21 @@ from offgraph.transforms.noise import (
     BiasField as BiasField,
     CoarseDropout as CoarseDropout,
     Downscale as Downscale,
+    Fog as Fog,
     GaussianNoise as GaussianNoise,
+    GlassBlur as GlassBlur,
     GridDropout as GridDropout,
     ISONoise as ISONoise,
     JpegCompression as JpegCompression,
     MaskDropout as MaskDropout,
     PixelDropout as PixelDropout,
     PoissonNoise as PoissonNoise,
+    Rain as Rain,
     SaltAndPepper as SaltAndPepper,
+    Shadow as Shadow,
     Speckle as Speckle,
+    Spatter as Spatter,
+    SunFlare as SunFlare,
 )
 from offgraph.transforms.pointwise import (
     Brightness as Brightness,

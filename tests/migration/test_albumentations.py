@@ -184,7 +184,7 @@ def test_what_is_drawn_is_what_albumentations_draws():
 
 def test_a_choice_keeps_its_chances_without_a_step_that_has_no_equal():
     (step,), report = (
-        only("OneOf", transforms=[entry("RandomRain", p=0.75), entry("InvertImg", p=0.25)])[0].steps[:1],
+        only("OneOf", transforms=[entry("Superpixels", p=0.75), entry("InvertImg", p=0.25)])[0].steps[:1],
         None,
     )
     assert step == og.Identity(p=0.75) and report is None
@@ -226,7 +226,7 @@ def test_the_report_in_words_and_as_json():
             entry("HorizontalFlip"),
             entry("RandomGamma", gamma_limit=[80, 120]),
             entry("Equalize"),
-            entry("GlassBlur"),
+            entry("Superpixels"),
         )
     ).report
     assert (

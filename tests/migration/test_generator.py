@@ -102,6 +102,7 @@ def test_flips_and_brightness_are_those_of_keras(generator_class, photo):
     "arguments",
     [
         {"rescale": 1 / 255},
+        {"samplewise_center": True},
         {"samplewise_center": True, "samplewise_std_normalization": True},
         {"rescale": 1 / 127.5, "samplewise_std_normalization": True},
     ],
@@ -150,15 +151,46 @@ def test_the_input_of_a_known_model(photo, model):
         assert report.counts["exact"] == 1
 
 
-def test_what_has_no_equal_is_said():
-    recipe, report = og.from_keras(
-        zca_whitening=True,
-        featurewise_center=True,
-        samplewise_center=True,
-        preprocessing_function="mine.brighter",
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"featurewise_center": True},
+        {"featurewise_center": True, "featurewise_std_normalization": True, "rescale": 1 / 255},
+        {"featurewise_center": True, "zca_whitening": True},
+    ],
+    ids=str,
+)
+def test_statistics_that_nobody_found_change_nothing_and_are_warned_of(generator_class, photo, arguments):
+    live = generator_class(**arguments)
+    with pytest.warns(UserWarning, match="hasn't been fit"):
+        theirs = live.standardize(photo.astype(np.float32))
+    for given in (arguments, live):
+        with pytest.warns(og.OffgraphWarning, match="nothing before fit"):
+            recipe, report = og.from_keras(given)
+        np.testing.assert_allclose(recipe(image=photo).image, theirs, rtol=1e-6)
+        assert report.counts["none"] == 0 and "Keras changes nothing" in str(report)
+
+
+def test_a_fitted_whitening_is_that_of_the_generator_and_of_no_recipe(generator_class):
+    images = np.random.default_rng(0).normal(100, 30, (40, 6, 7, 3)).astype(np.float32)
+    live, ours = (
+        cls(featurewise_center=True, zca_whitening=True) for cls in (generator_class, og.ImageDataGenerator)
     )
-    assert recipe.steps == () and report.counts["none"] == 4 and report.mapped == 0
-    for word in ("statistics", "Lambda", "ZCA", "og.function"):
+    live.fit(images), ours.fit(images)
+    np.testing.assert_allclose(
+        ours.standardize(images.copy()), live.standardize(images.copy()), rtol=1e-3, atol=1e-3
+    )
+    _, report = og.from_keras(live)
+    assert [step.verdict for step in report.steps] == ["exact", "none"] and "og.ImageDataGenerator" in str(
+        report
+    )
+    assert ours.flow(images).report.counts == {"exact": 2, "close": 0, "differs": 0, "none": 0}
+
+
+def test_what_has_no_equal_is_said():
+    recipe, report = og.from_keras(preprocessing_function="mine.brighter")
+    assert recipe.steps == () and report.counts["none"] == 1 and report.mapped == 0
+    for word in ("Lambda", "og.function"):
         assert word in str(report)
 
 

@@ -34,7 +34,7 @@ def test_every_row_stands_in_the_page(tables, tmp_path):
     assert all(f"`{name}`" in text for group in ARGUMENTS for name in group.names)
     assert (
         "| `Rotate` | Rotate | within 1 grey level (measured: " in text
-        and "| `RandomFog` | – | no equal |" in text
+        and "| `Superpixels` | – | no equal |" in text
     )
 
 

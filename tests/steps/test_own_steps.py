@@ -30,9 +30,9 @@ def own_registry(monkeypatch):
     registry._load_plugins.cache_clear()
 
 
-def sharpen() -> Any:
+def crispen() -> Any:
     @og.register
-    class Sharpen(og.FilterStep):
+    class Crispen(og.FilterStep):
         """Add what a blur takes away.
 
         Parameters
@@ -47,11 +47,11 @@ def sharpen() -> Any:
             wide = image.astype(np.float64)
             return (wide + params["amount"] * (wide - ndi.gaussian_filter(wide, 1))).astype(image.dtype)
 
-    return Sharpen
+    return Crispen
 
 
 def test_a_reference_alone_makes_a_filter():
-    own = sharpen()
+    own = crispen()
     og.testing.check_step(own((0, 2), p=0.5))
     recipe = og.Compose([og.Augment(own((0, 2), id="crisp"))])
     assert og.Compose.from_yaml(recipe.to_yaml()) == recipe
@@ -149,19 +149,19 @@ def test_python_code_of_its_own_still_runs():
 
 
 def test_it_is_in_schema_and_messages():
-    sharpen()
+    crispen()
     named = [entry["properties"] for entry in schema()["$defs"]["step"]["anyOf"] if "properties" in entry]
-    (entry,) = [properties["Sharpen"] for properties in named if "Sharpen" in properties]
+    (entry,) = [properties["Crispen"] for properties in named if "Crispen" in properties]
     assert entry["anyOf"][0]["properties"]["amount"]["description"] == "How much."
-    with pytest.raises(og.RecipeError, match="unknown step 'Sharpenn'; did you mean Sharpen"):
-        og.Compose.from_yaml("offgraph: 1\nsteps: [Sharpenn]\n")
-    with pytest.raises(og.StepError, match="Sharpen: amount: expected a number of at least 0"):
-        STEPS["Sharpen"](-1)
+    with pytest.raises(og.RecipeError, match="unknown step 'Crispenn'; did you mean Crispen"):
+        og.Compose.from_yaml("offgraph: 1\nsteps: [Crispenn]\n")
+    with pytest.raises(og.StepError, match="Crispen: amount: expected a number of at least 0"):
+        STEPS["Crispen"](-1)
 
 
 def test_a_class_may_be_declared_again():
     """As a notebook does, whose cell is run twice."""
-    assert sharpen() is not sharpen()
+    assert crispen() is not crispen()
 
 
 def other_rotate() -> type:

@@ -4,7 +4,10 @@ from scipy import stats
 
 import offgraph as og
 
-CASES = {2: [og.ZScore(), og.ZScore(per_channel=False)], 3: [og.ZScore(nonzero=True)]}
+CASES = {
+    2: [og.ZScore(), og.ZScore(per_channel=False), og.ZScore(divide=False)],
+    3: [og.ZScore(nonzero=True)],
+}
 RNG = np.random.default_rng(0)
 
 
@@ -35,3 +38,9 @@ def test_one_value_becomes_0():
 def test_it_cannot_be_drawn():
     with pytest.raises(og.StepError, match="needs p=1"):
         og.Compose([og.ZScore(p=0.5)]).output_spec(og.ArraySpec((4, 5), "uint8", "YX"))
+
+
+def test_centred_values_keep_their_spread():
+    image = RNG.integers(0, 200, (30, 40, 3), np.uint8)
+    out = og.Compose([og.ZScore(per_channel=False, divide=False)])(image=image).image
+    np.testing.assert_allclose(out, image - image.mean(), atol=1e-4)

@@ -77,7 +77,20 @@ def work_of(generator: Any, dtype: str, loading: dict[str, Any]) -> Work:
     )
     # Steps one after another, as Keras runs them: joined, they would read the image at its full size.
     recipe = Compose(_layered(made.recipe.steps, dtype), fuse=False)
-    return Work(recipe, told, generator.standardize if standardized else None)
+    return Work(
+        recipe, _by_batches(told) if standardized else told, generator.standardize if standardized else None
+    )
+
+
+def _by_batches(report: MigrationReport) -> MigrationReport:
+    """The same report, where values are standardized by the generator itself: nothing that it does is without an equal."""
+    steps = tuple(
+        replace(step, verdict="exact", notes=("done to whole batches, by Keras' formulas in its order",))
+        if step.verdict == "none"
+        else step
+        for step in report.steps
+    )
+    return replace(report, steps=steps)
 
 
 def _has_steps(values: dict[str, Any]) -> bool:
@@ -97,6 +110,8 @@ def _statistics(generator: Any) -> dict[str, Any]:
         found["mean"] = np.ravel(generator.mean).tolist()
     if generator.std is not None:
         found["std"] = np.ravel(generator.std).tolist()
+    if generator.zca_whitening_matrix is not None:
+        found["zca_whitening_matrix"] = generator.zca_whitening_matrix
     return found
 
 

@@ -12,6 +12,7 @@ from offgraph.geometry.projective_map import ProjectiveMap
 from offgraph.geometry.radial_map import RadialMap
 from offgraph.geometry.reading import read, read_labels
 from offgraph.geometry.resampling import BorderMode, Leg, Resampling
+from offgraph.geometry.tile_map import TileMap
 
 __all__ = [
     "AffineMap",
@@ -26,6 +27,7 @@ __all__ = [
     "ProjectiveMap",
     "RadialMap",
     "Resampling",
+    "TileMap",
     "compose",
     "map_from_json",
     "orientation_map",

@@ -9,7 +9,7 @@ alone the images are the same, with several the distribution differs a little.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from offgraph.transforms.geometric import Affine, CropToAspect, Flip, Resize
 from offgraph.transforms.pointwise import Brightness, Normalize, Rescale
 from offgraph.transforms.statistics import ZScore
 
-__all__ = ["ARGUMENTS", "ArgumentGroup", "arguments_of", "from_generator", "is_generator"]
+__all__ = ["ARGUMENTS", "ArgumentGroup", "arguments_of", "from_generator", "is_generator", "unfitted"]
 
 LIBRARY = "Keras ImageDataGenerator"
 
@@ -191,31 +191,43 @@ def _samplewise(a: Arguments) -> Sequence[Step]:
     centre, scale = a.flag("samplewise_center"), a.flag("samplewise_std_normalization")
     if scale:
         return (ZScore(per_channel=False),)
-    if centre:
-        a.tell("samplewise_center alone: ZScore also divides by the standard deviation; use a Lambda", "none")
-    return ()
+    return (ZScore(per_channel=False, divide=False),) if centre else ()
+
+
+UNFITTED = "{0}: its statistics are those of your data, and Keras changes nothing, and warns, before fit(images) has found them; so does "
+"""What is told of an argument whose statistics are not known; what is done instead follows."""
 
 
 def _featurewise(a: Arguments) -> Sequence[Step]:
-    if not (a.flag("featurewise_center") or a.flag("featurewise_std_normalization")):
+    centre, scale = a.flag("featurewise_center"), a.flag("featurewise_std_normalization")
+    if not (centre or scale):
         return ()
     mean = a.get("mean")
     if mean is None:
+        name = "featurewise_std_normalization" if scale else "featurewise_center"
         a.tell(
-            "its statistics are those of your data: og.statistics(source, recipe).normalize() gives the step",
-            "none",
+            UNFITTED.format(name)
+            + "this recipe: og.statistics(source, recipe).normalize() gives the step that is missing"
         )
         return ()
     std: tuple[float, ...] = (1.0,)
-    if a.flag("featurewise_std_normalization") and a.has("std"):
+    if scale and a.has("std"):
         std = tuple(value + 1e-6 for value in a.numbers("std"))
     return (Normalize(mean=a.numbers("mean"), std=std, range=1),)
 
 
 def _whitening(a: Arguments) -> Sequence[Step]:
-    if a.flag("zca_whitening"):
+    if not a.flag("zca_whitening"):
+        return ()
+    if a.get("zca_whitening_matrix") is None:
         a.tell(
-            "ZCA whitening mixes all pixels by a matrix of your data; compute it with NumPy and use a Lambda",
+            UNFITTED.format("zca_whitening")
+            + "this recipe: og.ImageDataGenerator(zca_whitening=True).fit(images) finds Keras' matrix and whitens by it"
+        )
+    else:
+        a.tell(
+            "the matrix mixes all pixels of an image and holds a number for each pair of them, too many for a recipe; og.ImageDataGenerator "
+            "whitens by the same numbers",
             "none",
         )
     return ()
@@ -283,7 +295,7 @@ ARGUMENTS = (
         _featurewise,
         options=("mean", "std"),
     ),
-    ArgumentGroup(("zca_whitening",), "", "none", "a matrix of your data mixes all pixels", _whitening),
+    ArgumentGroup(("zca_whitening",), "", "exact", "", _whitening, options=("zca_whitening_matrix",)),
 )
 """In the order in which Keras applies them."""
 
@@ -303,7 +315,8 @@ def from_generator(arguments: dict[str, Any], source: str = "ImageDataGenerator"
     ----------
     arguments : dict
         Such as ``{"rotation_range": 20, "horizontal_flip": True}``; ``target_size``, ``interpolation`` and
-        ``keep_aspect_ratio`` of `flow_from_directory` may be among them, and ``mean`` and ``std``, which `fit` finds.
+        ``keep_aspect_ratio`` of `flow_from_directory` may be among them, and ``mean``, ``std`` and ``zca_whitening_matrix``,
+        which `fit` finds.
     source : str
         What messages call it.
 
@@ -351,6 +364,16 @@ def arguments_of(generator: Any) -> dict[str, Any]:
     held = {_ATTRIBUTES.get(name, name): value for name, value in vars(generator).items()}
     found = {name: value for name, value in held.items() if name in _KNOWN and value is not None}
     return {name: value for name, value in found.items() if name not in ("data_format", "dtype")}
+
+
+def unfitted(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the arguments that ask for statistics which nobody has given, and without which they do nothing."""
+    needs = {
+        "featurewise_center": "mean",
+        "featurewise_std_normalization": "std",
+        "zca_whitening": "zca_whitening_matrix",
+    }
+    return [name for name, found in needs.items() if arguments.get(name) and arguments.get(found) is None]
 
 
 def _is_set(value: Any) -> bool:

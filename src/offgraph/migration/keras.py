@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from offgraph.core.errors import ArgumentError, RecipeError
+from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError
 from offgraph.migration.conversion import Given, migrate
 from offgraph.migration.entries import described, is_entry
-from offgraph.migration.generator import arguments_of, from_generator, is_generator
+from offgraph.migration.generator import arguments_of, from_generator, is_generator, unfitted
 from offgraph.migration.keras_layers import TABLE
 from offgraph.migration.reading import checked, read_values
 from offgraph.migration.report import Migration
@@ -47,6 +48,11 @@ def from_keras(given: Any = None, /, **arguments: Any) -> Migration:
     RecipeError
         For an argument that Keras does not have, or a value that it does not take.
 
+    Warns
+    -----
+    OffgraphWarning
+        Where a generator asks for statistics that `fit` has not found: Keras changes nothing then, and warns too.
+
     Examples
     --------
     >>> import offgraph as og
@@ -58,14 +64,14 @@ def from_keras(given: Any = None, /, **arguments: Any) -> Migration:
     Compose([Resize(size=(64, 64), antialias=False), Augment(Flip(p=0.5), Flip(axis='Y', p=0.5))])
     """
     if given is None:
-        return from_generator(arguments)
+        return _of_generator(arguments)
     source = "layers"
     if isinstance(given, str | Path):
         source, given = str(given), read_values(given)
     if is_generator(given):
-        return from_generator({**arguments_of(given), **arguments})
+        return _of_generator({**arguments_of(given), **arguments})
     if isinstance(given, Mapping) and not is_entry(given) and "layers" not in given:
-        return from_generator({**given, **arguments})
+        return _of_generator({**given, **arguments})
     if arguments:
         raise ArgumentError(f"layers take no further arguments, got {', '.join(arguments)}")
     if isinstance(given, Mapping | list | tuple):
@@ -78,6 +84,19 @@ def from_keras(given: Any = None, /, **arguments: Any) -> Migration:
     return migrate(
         TABLE, [layer for layer in layers[:kept] if layer.name != "InputLayer"], source, notes=notes
     )
+
+
+def _of_generator(arguments: dict[str, Any]) -> Migration:
+    """The recipe of a generator's arguments; warn where Keras does, of statistics that nobody has found."""
+    made = from_generator(arguments)
+    if missing := unfitted(arguments):
+        warnings.warn(
+            f"{', '.join(missing)} {'change' if len(missing) > 1 else 'changes'} nothing before fit(images) has found the statistics, here as "
+            "in Keras; print(report) says how to find them",
+            OffgraphWarning,
+            stacklevel=3,
+        )
+    return made
 
 
 def _layers(given: Any, source: str, depth: int = 0) -> list[Any]:

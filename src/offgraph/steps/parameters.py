@@ -43,6 +43,7 @@ __all__ = [
     "PositiveRange",
     "Probability",
     "Range",
+    "Reach",
     "Share",
     "ShareRange",
     "Shift",
@@ -564,6 +565,8 @@ Extent = Annotated[
     float | str | tuple[Any, Any] | PerAxis, OrPerAxis(_Extent(), "pixels, a share or a pair (low, high)")
 ]
 """Pixels or a share of the axis such as ``"5%"``, from 0, fixed or a range; or one of them for each axis by its name."""
+Reach = Annotated[float | str | tuple[Any, Any], _Extent()]
+"""Pixels or a share of a side such as ``"5%"``, from 0, fixed or a range."""
 Padding = Annotated[int | str | tuple[int | tuple[int, int], ...], _Padding()]
 """Pixels on every side, or for each spatial axis; parsed to (before, after) for each."""
 Matrix = Annotated[tuple[tuple[float, ...], ...], _Matrix()]

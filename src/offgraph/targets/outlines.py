@@ -17,6 +17,7 @@ import numpy as np
 from offgraph.geometry.base import CoordinateMap
 from offgraph.geometry.projective_map import ProjectiveMap
 from offgraph.geometry.resampling import Leg
+from offgraph.geometry.tile_map import TileMap
 from offgraph.targets.bent_boxes import bounds_of_cut, bounds_of_uncut, is_bounded, maps_of, widens
 from offgraph.targets.composed import border_rule, forward_through, output_slabs
 from offgraph.targets.polygons import clipped, contains, corners_of, cut, densified, volume
@@ -190,6 +191,24 @@ def _through(step: CoordinateMap, parts: Sequence[np.ndarray]) -> list[np.ndarra
     return [place[there] for place, there in zip(np.split(places, ends), np.split(has_place, ends))]
 
 
+def _through_tiles(
+    step: TileMap, parts: Sequence[tuple[int, np.ndarray]]
+) -> tuple[list[tuple[int, np.ndarray]], list[np.ndarray]]:
+    """Cut polygons along the cells of a grid, and move each piece with its cell; return the pieces before and after."""
+    starts, stops = step.starts.T, step.stops.T
+    pieces, places = [], []
+    for to, of in enumerate(step.order):
+        low, high = starts[of] - 0.5, stops[of] - 0.5
+        for number, part in parts:
+            if (part.max(axis=0) <= low).any() or (part.min(axis=0) >= high).any():
+                continue
+            piece = clipped(part, low, high)
+            if len(piece):
+                pieces.append((number, piece))
+                places.append(piece + (starts[to] - starts[of]))
+    return pieces, places
+
+
 def _widened(corners: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """Continue a polygon or body from the centres of an image's border pixels to their edges, as the image is continued there."""
     for axis, n in enumerate(size):
@@ -229,9 +248,12 @@ def _carry_parts(
         if position and widens(leg):
             parts = [(number, _widened(part, leg.map.input_size)) for number, part in parts]
         parts = [(number, part) for number, part in parts if len(part)]
-        places = [part for _, part in parts]
-        for step in maps_of(leg.map):
-            places = _through(step, places)
+        if isinstance(leg.map, TileMap):
+            parts, places = _through_tiles(leg.map, parts)
+        else:
+            places = [part for _, part in parts]
+            for step in maps_of(leg.map):
+                places = _through(step, places)
         low, high = _limits(leg.map.output_size)
         kept = [clipped(place, low, high) for place in places]
         cropped = {

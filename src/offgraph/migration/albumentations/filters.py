@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from offgraph.migration.albumentations.table import TABLE, odd_sizes
@@ -16,8 +17,11 @@ from offgraph.transforms.filters import (
     MedianFilter,
     MinFilter,
     MotionBlur,
+    Ringing,
+    Sharpen,
     UniformFilter,
     UnsharpMask,
+    ZoomBlur,
 )
 from offgraph.transforms.structure import OneOf
 
@@ -109,19 +113,48 @@ def _unsharp(a: Arguments) -> Sequence[Step]:
     return (UnsharpMask(a.pair("alpha", (0.2, 0.5)), sigma=(low, high), mode="mirror"),)
 
 
-@TABLE.add(
-    "Sharpen", "IAASharpen", ours="UnsharpMask", verdict="differs",
-    why="Albumentations blends with a kernel of 3 x 3, which also changes the brightness unless lightness is 1; here a Gaussian of "
-    "about that size is subtracted",
-)  # fmt: skip
+@TABLE.add("Sharpen", "IAASharpen", ours="Sharpen", verdict="close", levels=1)
 def _sharpen(a: Arguments) -> Sequence[Step]:
     low, high = a.pair("alpha", (0.2, 0.5))
-    a.get("lightness")
+    lightness = a.pair("lightness", (0.5, 1.0))
     if a.get("method", "kernel") == "gaussian":
-        a.get("kernel_size")
+        size = a.whole("kernel_size", 5)
+        a.differs(
+            f"method='gaussian': the window follows sigma, there it is {size} pixels; and a rounded blur is subtracted"
+        )
         return (UnsharpMask((low, high), sigma=a.number("sigma", 1.0), mode="mirror"),)
     a.get("kernel_size"), a.get("sigma")
-    return (UnsharpMask((9 * low, 9 * high), sigma=0.85, mode="mirror"),)
+    return (Sharpen((low, high), lightness=lightness, mode="mirror"),)
+
+
+@TABLE.add(
+    "RingingOvershoot", ours="Ringing", verdict="close", levels=1,
+)  # fmt: skip
+def _ringing(a: Arguments) -> Sequence[Step]:
+    sizes = odd_sizes(a, "blur_limit", (7, 15))
+    low, high = a.pair("cutoff", (math.pi / 4, math.pi / 2))
+    if not 0 < high <= math.pi:
+        a.refuse("cutoff", "radians per pixel, above 0 to pi", a.get("cutoff"))
+    if max(sizes) > 101:
+        a.refuse("blur_limit", "sizes of at most 101 pixels", a.get("blur_limit"))
+    return (Ringing((sizes[0] // 2, sizes[-1] // 2), cutoff=(max(low, 1e-3), high), mode="mirror"),)
+
+
+@TABLE.add(
+    "ZoomBlur", ours="ZoomBlur", verdict="differs",
+    why="a fixed number of images is averaged, from 1 to the drawn factor; there their distance is drawn, and the image itself counts twice",
+)  # fmt: skip
+def _zoomed(a: Arguments) -> Sequence[Step]:
+    low, high = (
+        (1.0, a.number("max_factor"))
+        if isinstance(a.get("max_factor"), int | float)
+        else a.pair("max_factor", (1, 1.31))
+    )
+    step = sum(a.pair("step_factor", (0.01, 0.03))) / 2
+    if not 1 <= low <= high <= 10 or step <= 0:
+        a.refuse("max_factor", "factors from 1 to 10, in steps above 0", a.get("max_factor"))
+    parts = min(max(round(((low + high) / 2 - 1) / step) + 1, 2), 100)
+    return (ZoomBlur((low, high), parts=parts),)
 
 
 @TABLE.add(
@@ -142,6 +175,5 @@ def _emboss(a: Arguments) -> Sequence[Step]:
 
 
 TABLE.none(
-    "GlassBlur", "ZoomBlur", instead="GaussianFilter, MotionBlur and Defocus blur; Elastic moves neighbours"
+    "Superpixels", "IAASuperpixels", instead="no step of this kind; Bilateral flattens what lies within edges"
 )
-TABLE.none("RingingOvershoot", "Superpixels", "IAASuperpixels", instead="no step of this kind")

@@ -17,6 +17,7 @@ from offgraph.transforms.geometric import (
     Elastic,
     Flip,
     GridDistortion,
+    GridShuffle,
     LensDistortion,
     Pad,
     PadTo,
@@ -34,7 +35,7 @@ __all__: list[str] = []
 _ROUNDED = "OpenCV computes with fewer digits; its older releases round coordinates to 1/32 of a pixel"
 
 
-@TABLE.add("HorizontalFlip", "IAAFliplr", ours="Flip")
+@TABLE.add("HorizontalFlip", "IAAFliplr", "TimeReverse", ours="Flip")
 def _across(a: Arguments) -> Sequence[Step]:
     return (Flip("X"),)
 
@@ -258,6 +259,16 @@ def _grid_distortion(a: Arguments) -> Sequence[Step]:
     if low != -high:
         a.differs(f"distort_limit=({low:g}, {high:g}) is drawn from -{share:g} to {share:g}")
     return (GridDistortion(share, cells=min(a.whole("num_steps", 5), 64), **resampling(a)),)
+
+
+@TABLE.add(
+    "RandomGridShuffle", ours="GridShuffle",
+    why="cells of the same distribution; where they do not divide the image Albumentations also draws which are larger, and boxes are no "
+    "target there",
+)  # fmt: skip
+def _grid_shuffle(a: Arguments) -> Sequence[Step]:
+    rows, columns = (int(n) for n in a.numbers("grid", (3, 3)))
+    return (GridShuffle(rows if rows == columns else PerAxis({"Y": rows, "X": columns})),)
 
 
 @TABLE.add(

@@ -13,6 +13,7 @@ from offgraph.transforms.noise import (
     CoarseDropout,
     Downscale,
     GaussianNoise,
+    GlassBlur,
     GridDropout,
     ISONoise,
     JpegCompression,
@@ -23,6 +24,7 @@ from offgraph.transforms.noise import (
     Speckle,
 )
 from offgraph.transforms.pointwise import Brightness
+from offgraph.transforms.structure import Sequence as Chain
 
 __all__: list[str] = []
 
@@ -265,16 +267,80 @@ def _downscale(a: Arguments) -> Sequence[Step]:
 
 
 TABLE.none("AdditiveNoise", instead="GaussianNoise, Speckle, PoissonNoise and SaltAndPepper are noise")
-TABLE.none(
-    "MaskDropout", "XYMasking", "ConstrainedCoarseDropout", "FrequencyMasking", "TimeMasking", "TimeReverse",
-    instead="CoarseDropout fills rectangles; along a whole axis with a size for the other, such as size={'X': 12}",
+
+
+def _bands_across(
+    count: tuple[float, float], axis: str, length: tuple[float, float], fill: Any, label: int | None
+) -> list[Step]:
+    """Bands across the whole image; where there may be none the step has a probability."""
+    low, high = (int(n) for n in count)
+    if high < 1 or length[1] <= 0:
+        return []
+    size = PerAxis({axis: (max(length[0], 1.0), max(length[1], 1.0))})
+    holes = (max(low, 1), high)
+    if low >= 1:
+        return [CoarseDropout(holes, size=size, fill=fill, mask_fill=label)]
+    return [Chain([CoarseDropout(holes, size=size, fill=fill, mask_fill=label, p=high / (high + 1))])]
+
+
+def _from_nothing(a: Arguments, name: str, default: float) -> tuple[float, float]:
+    """A pair, or a number, which is the largest."""
+    value = a.get(name, default)
+    return a.pair(name, default) if isinstance(value, list | tuple) else (0.0, a.number(name, default))
+
+
+@TABLE.add(
+    "XYMasking",
+    ours="CoarseDropout",
+    verdict="close",
+    why="bands across the whole image, of at least one pixel",
+)
+def _bands(a: Arguments) -> Sequence[Step]:
+    fill, label = _filled(a, "fill", "fill_value"), _mask_fill(a, "fill_mask", "mask_fill_value")
+    found: list[Step] = []
+    for axis in "xy":
+        count, length = _from_nothing(a, f"num_masks_{axis}", 0), _from_nothing(a, f"mask_{axis}_length", 0)
+        found += _bands_across(count, axis.upper(), length, fill, label)
+    if not found:
+        a.refuse("num_masks_x", "at least one band along an axis, with a length", a.get("num_masks_x"))
+    return found
+
+
+@TABLE.add(
+    "TimeMasking",
+    ours="CoarseDropout",
+    verdict="close",
+    why="a band of columns, of at least one pixel, or none",
+)
+def _time(a: Arguments) -> Sequence[Step]:
+    return _bands_across((0, 1), "X", (0, a.number("time_mask_param", 40)), 0.0, None)
+
+
+@TABLE.add(
+    "FrequencyMasking",
+    ours="CoarseDropout",
+    verdict="close",
+    why="a band of rows, of at least one pixel, or none",
+)
+def _frequency(a: Arguments) -> Sequence[Step]:
+    return _bands_across((0, 1), "Y", (0, a.number("freq_mask_param", 30)), 0.0, None)
+
+
+@TABLE.add(
+    "GlassBlur", ours="GlassBlur", verdict="differs",
+    why="each pixel takes the value of a neighbour; Albumentations exchanges the two, leaves a margin, and rounds between the parts",
 )  # fmt: skip
+def _glass(a: Arguments) -> Sequence[Step]:
+    a.get("mode")
+    reach, times = a.whole("max_delta", 4), a.whole("iterations", 2)
+    return (GlassBlur(a.number("sigma", 0.7), reach=min(max(reach, 0), 100), times=min(max(times, 1), 20)),)
+
+
 TABLE.none(
-    "RandomRain", "RandomSnow", "RandomFog", "RandomSunFlare", "RandomShadow", "RandomGravel", "Spatter",
-    instead="no step draws weather; ISONoise, BiasField, Brightness and Defocus are near, or a Lambda",
-)  # fmt: skip
+    "ConstrainedCoarseDropout",
+    instead="CoarseDropout fills rectangles anywhere, MaskDropout objects of the mask",
+)
 TABLE.none(
-    "RandomGridShuffle",
     "Mosaic",
     "OverlayElements",
     "TextImage",

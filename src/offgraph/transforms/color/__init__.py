@@ -6,6 +6,7 @@ from offgraph.transforms.color.color_jitter import ColorJitter
 from offgraph.transforms.color.color_matrix import ColorMatrix
 from offgraph.transforms.color.hue_saturation import HueSaturation
 from offgraph.transforms.color.rgbshift import RGBShift
+from offgraph.transforms.color.snow import Snow
 from offgraph.transforms.color.to_grey import ToGrey
 from offgraph.transforms.color.to_rgb import ToRGB
 
@@ -16,6 +17,7 @@ __all__ = [
     "ColorMatrix",
     "HueSaturation",
     "RGBShift",
+    "Snow",
     "ToGrey",
     "ToRGB",
 ]

@@ -15,9 +15,12 @@ from offgraph.transforms.filters.min_filter import MinFilter
 from offgraph.transforms.filters.motion_blur import MotionBlur
 from offgraph.transforms.filters.ndimage import Ndimage
 from offgraph.transforms.filters.percentile_filter import PercentileFilter
+from offgraph.transforms.filters.ringing import Ringing
+from offgraph.transforms.filters.sharpen import Sharpen
 from offgraph.transforms.filters.uniform_filter import UniformFilter
 from offgraph.transforms.filters.unsharp_mask import UnsharpMask
 from offgraph.transforms.filters.white_top_hat import WhiteTopHat
+from offgraph.transforms.filters.zoom_blur import ZoomBlur
 
 __all__ = [
     "BackgroundSubtract",
@@ -35,7 +38,10 @@ __all__ = [
     "MotionBlur",
     "Ndimage",
     "PercentileFilter",
+    "Ringing",
+    "Sharpen",
     "UniformFilter",
     "UnsharpMask",
     "WhiteTopHat",
+    "ZoomBlur",
 ]

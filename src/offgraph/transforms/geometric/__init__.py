@@ -10,6 +10,7 @@ from offgraph.transforms.geometric.d4 import D4
 from offgraph.transforms.geometric.elastic import Elastic
 from offgraph.transforms.geometric.flip import Flip
 from offgraph.transforms.geometric.grid_distortion import GridDistortion
+from offgraph.transforms.geometric.grid_shuffle import GridShuffle
 from offgraph.transforms.geometric.lens_distortion import LensDistortion
 from offgraph.transforms.geometric.letter_box import LetterBox
 from offgraph.transforms.geometric.orientation import Orientation
@@ -42,6 +43,7 @@ __all__ = [
     "Elastic",
     "Flip",
     "GridDistortion",
+    "GridShuffle",
     "LensDistortion",
     "LetterBox",
     "Orientation",

@@ -17,7 +17,7 @@ __all__ = ["ZScore"]
 class ZScore(StatisticsStep):
     """Subtract the mean of the image and divide by its standard deviation; gives float32.
 
-    A statistics step: ``(value - mean) / std`` with the image's own statistics; `Normalize` takes those of a data set.
+    A statistics step: ``(value - mean) / std``, or ``value - mean`` alone, with the image's own statistics; `Normalize` takes those of a data set.
     Where all values are equal they become 0. Exactness: the bytes of this expression in float64 by NumPy, rounded once to
     float32.
 
@@ -27,6 +27,8 @@ class ZScore(StatisticsStep):
         Whether each channel has statistics of its own, or all share them.
     nonzero : bool
         Whether zeros, such as the air around a scanned head, are left out of the statistics and stay 0.
+    divide : bool
+        Whether values are divided by the standard deviation; without it they are centred only.
 
     Examples
     --------
@@ -39,6 +41,7 @@ class ZScore(StatisticsStep):
 
     per_channel: bool = True
     nonzero: bool = False
+    divide: bool = True
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """float32."""
@@ -53,6 +56,8 @@ class ZScore(StatisticsStep):
             taken = values[values != 0] if self.nonzero else values
             if not taken.size:
                 continue
-            made = (values - taken.mean()) / (taken.std() or 1.0)
+            made = values - taken.mean()
+            if self.divide:
+                made /= taken.std() or 1.0
             out[group] = np.where(values != 0, made, 0) if self.nonzero else made
         return out

@@ -1,0 +1,65 @@
+"""Turn dark ground white."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offgraph.core.specs import SpecT
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import ColorStep
+from offgraph.steps.parameters import NaturalRange, PositiveNumber, ShareRange
+from offgraph.steps.values import as_dtype, held_range, working_dtype
+
+__all__ = ["Snow"]
+
+
+@step
+class Snow(ColorStep):
+    """Brighten what is dark, as fresh snow does: hue and saturation of HLS stay; the dtype stays.
+
+    A color step: where the lightness of a pixel, the mean of its largest and its smallest channel, is below `threshold`, it is
+    multiplied by `factor` and limited to white; its colours keep their hue and their saturation in HLS. Values are limited to 0 to
+    `range`. Exactness: these formulas by NumPy in float32, in float64 for images of float64 and of more than 16 bits; integers are
+    rounded once, half to even.
+
+    Parameters
+    ----------
+    threshold : float or (low, high)
+        A lightness from 0, black, to 1, white.
+    factor : float or (low, high)
+        Of at least 0; 1 leaves the image as it is.
+    range : float, optional
+        The value of white. By default the largest of the dtype, 255 for uint8 and 65535 for uint16; a 12-bit image
+        stored in uint16 says ``range=4095``. A float or signed image must say its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> ground = np.array([[[60, 40, 20], [200, 200, 210]]], np.uint8)
+    >>> og.Compose([og.Snow(0.4, factor=2.5)])(image=ground).image.tolist()
+    [[[150, 100, 50], [200, 200, 210]]]
+    """
+
+    threshold: ShareRange = (0.35, 0.5)
+    factor: NaturalRange = (1.5, 2.5)
+    range: PositiveNumber | None = None
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same; the range must be known, and fit the dtype."""
+        held_range(spec.dtype, self.range)
+        return spec
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """Distances from the lightness, multiplied by how much wider HLS is at the new one."""
+        top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
+        values = np.clip(image.astype(number), 0, top)
+        light = (values.max(axis=-1, keepdims=True) + values.min(axis=-1, keepdims=True)) / number(2 * top)
+        dark = light < number(params["threshold"])
+        brighter = np.where(dark, np.minimum(light * number(params["factor"]), number(1)), light)
+        before, after = (1 - np.abs(2 * each - 1) for each in (light, brighter))
+        wider = np.where(dark, after / np.where(before > 0, before, 1), number(1))
+        changed = brighter * number(top) + (values - light * number(top)) * wider
+        return as_dtype(np.where(dark, changed, values), image.dtype, top)

@@ -1,0 +1,91 @@
+"""Cast shadows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+
+from offgraph.core.random import Draw
+from offgraph.core.specs import ArraySpec
+from offgraph.steps.counts import CountOrRange, CountRange, drawn_count
+from offgraph.steps.declaration import step
+from offgraph.steps.kinds import NoiseStep
+from offgraph.steps.parameters import ShareRange
+from offgraph.steps.values import as_dtype, working_dtype
+from offgraph.targets.polygons import contains
+from offgraph.transforms.noise._light import inside
+
+__all__ = ["Shadow"]
+
+MAX_SHADOWS = 100
+"""Most shadows of an image: a record holds their corners."""
+
+
+@step
+class Shadow(NoiseStep):
+    """Darken polygons, as shadows of things outside the image do; the dtype stays.
+
+    A noise step for images: ``value * (1 - strength)`` at each pixel whose centre lies in a polygon, by the even-odd rule; shadows
+    that overlap darken one after the other. Exactness: this product by NumPy in float32, in float64 for images of float64 and of
+    more than 16 bits, integers rounded half to even; all other values are copied. A record holds the polygons.
+
+    Parameters
+    ----------
+    shadows : int or (low, high)
+        How many, from 1 to 100.
+    strength : float or (low, high)
+        By how much values are darkened, from 0 to 1; of a pair each shadow draws its own.
+    corners : int or (low, high)
+        Of each polygon, from 3 to 50.
+    rows, columns : (low, high)
+        Between which shares of the height and the width each corner is drawn, evenly: ``rows=(0.5, 1)`` is the lower half.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import offgraph as og
+    >>> recipe = og.Compose([og.Shadow(1, strength=0.4)])
+    >>> out = recipe(image=np.full((40, 60), 100, np.uint8), key=og.Key(seed=1)).image
+    >>> np.unique(out[:20]).tolist(), np.unique(out[20:]).tolist()
+    ([100], [60, 100])
+    """
+
+    dimensions = (2,)
+
+    shadows: CountOrRange = (1, 2)
+    strength: ShareRange = (0.3, 0.6)
+    corners: Annotated[int | tuple[int, int], CountRange(3, 50)] = 5
+    rows: ShareRange = (0.5, 1.0)
+    columns: ShareRange = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if np.max(self.shadows) > MAX_SHADOWS:
+            raise ValueError(
+                f"shadows={self.shadows}: expected at most {MAX_SHADOWS}; a record holds them all"
+            )
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Draw `shadows`: of each its strength, and its corners, (row, column) in shares of the height and the width."""
+        found = []
+        for _ in range(drawn_count(draw, self.shadows)):
+            strength, count = draw.value(self.strength), drawn_count(draw, self.corners)
+            corners = [[draw.value(self.rows), draw.value(self.columns)] for _ in range(count)]
+            found.append({"strength": strength, "corners": corners})
+        return {"shadows": found}
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """One product for each shadow, of the pixels in its polygon."""
+        number, (height, width) = working_dtype(image.dtype), image.shape[:2]
+        centres = np.indices((height, width)).reshape(2, -1).T
+        values, dark = image.astype(number), np.zeros((height, width), bool)
+        for shadow in params["shadows"]:
+            polygon = np.array(
+                [[inside(row, height), inside(column, width)] for row, column in shadow["corners"]]
+            )
+            shaded = contains(polygon, centres).reshape(height, width)
+            values[shaded] *= number(1) - number(shadow["strength"])
+            dark |= shaded
+        out = image.copy()
+        out[dark] = as_dtype(values[dark], image.dtype, None)
+        return out
