@@ -114,7 +114,7 @@ EXAMPLES: dict[str, Step] = {
     "Shadow": og.Shadow(2, strength=0.5),
     "Spatter": og.Spatter(0.15, opacity=0.9),
     "Speckle": og.Speckle(0.3),
-    "SunFlare": og.SunFlare("40%", strength=1),
+    "SunFlare": og.SunFlare("80%", strength=1, rows=0.2, columns=0.3),
     # structure
     "AugMix": og.AugMix(8, alpha=2),
     "Identity": og.Identity(),

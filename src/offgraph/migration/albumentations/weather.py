@@ -70,7 +70,7 @@ def _rain(a: Arguments) -> Sequence[Step]:
         Rain(
             1000 * kind / _WIDTH,
             length=length + 1,
-            angle=tuple(math.degrees(math.atan(slant / length)) for slant in (low, high)),
+            angle=(math.degrees(math.atan(low / length)), math.degrees(math.atan(high / length))),
             width=min(max(a.whole("drop_width", 1), 1), 50),
             blur=min(max(a.whole("blur_value", 7), 1), 50),
             brightness=min(max(a.number("brightness_coefficient", 0.7), 0.0), 1.0),

@@ -70,7 +70,7 @@ class SunFlare(NoiseStep):
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the sun, its radius in pixels, then of each ghost how far along the line it lies (1 is the middle of the image), radius and light."""
-        sun = {
+        sun: dict[str, Any] = {
             "radius": draw.value(in_pixels(self.radius, max(spec.size))),
             "strength": draw.value(self.strength),
         }
