@@ -78,6 +78,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("HueSaturationValue", {"hue_shift_limit": (0, 0), "sat_shift_limit": (20, 20), "val_shift_limit": (10, 10)}),
     ("CLAHE", {"clip_limit": (3, 3)}),
     ("Sharpen", {"alpha": (0.3, 0.3), "lightness": (1, 1)}),
+    ("Sharpen", {"alpha": (0.5, 0.5), "lightness": (0.6, 0.6)}),
+    ("RingingOvershoot", {"blur_limit": (9, 9), "cutoff": (1.2, 1.2)}),
     ("UnsharpMask", {"blur_limit": (5, 5), "sigma_limit": (1, 1), "alpha": (0.5, 0.5), "threshold": 0}),
     ("Downscale", {"scale_range": (0.5, 0.5)}),
     ("ImageCompression", {"quality_range": (40, 40)}),

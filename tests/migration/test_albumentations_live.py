@@ -35,6 +35,7 @@ def test_pixels_are_as_near_as_the_report_says(name: str, arguments: dict[str, A
         ("PixelDropout", {"dropout_prob": 0.1, "drop_value": 7}),
         ("CoarseDropout", {"num_holes_range": (3, 3), "hole_height_range": (10, 10), "hole_width_range": (18, 22)}),
         ("ChannelDropout", {}),
+        ("XYMasking", {"num_masks_y": 3, "mask_y_length": (10, 20), "fill": 250}),
         ("GridDropout", {"unit_size_range": (20, 21), "ratio": 0.5, "fill": 3, "random_offset": True}),
     ],
     ids=str,
@@ -48,6 +49,34 @@ def test_what_is_drawn_is_distributed_alike(name: str, arguments: dict[str, Any]
     ours = np.stack([recipe(image=image, key=og.Key(index=n)).image for n in range(12)]).astype(np.float64)
     assert abs(theirs.mean() - ours.mean()) < 0.012 * 255
     assert abs(theirs.std() - ours.std()) < 0.012 * 255
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("RandomRain", {}),
+        ("RandomRain", {"drop_length": 20, "rain_type": "heavy", "brightness_coefficient": 0.9}),
+        ("RandomSnow", {"snow_point_range": (0.3, 0.3)}),
+        ("RandomFog", {}),
+        ("RandomFog", {"fog_coef_range": (0.6, 0.8), "alpha_coef": 0.2}),
+        ("RandomShadow", {"num_shadows_limit": (2, 2)}),
+        ("RandomSunFlare", {"src_radius": 300}),
+        ("Spatter", {"mode": "mud"}),
+        ("GlassBlur", {}),
+        ("ZoomBlur", {}),
+    ],
+    ids=str,
+)
+def test_what_differs_is_about_as_strong(name: str, arguments: dict[str, Any]):
+    """Mean brightness within 6 grey levels, and the change of the image within half of theirs."""
+    image = photo()
+    live = A.Compose([getattr(A, name)(**arguments, p=1)], seed=5)
+    recipe, report = og.from_albumentations(live)
+    assert report.steps[0].verdict == "differs", report
+    theirs = np.stack([live(image=image)["image"] for _ in range(20)]).astype(np.float64)
+    ours = np.stack([recipe(image=image, key=og.Key(index=n)).image for n in range(20)]).astype(np.float64)
+    assert abs(theirs.mean() - ours.mean()) < 6
+    assert 0.5 < np.abs(ours - image).mean() / np.abs(theirs - image).mean() < 1.5
 
 
 def test_every_step_of_the_library_is_in_the_table():

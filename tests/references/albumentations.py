@@ -240,3 +240,21 @@ compare(
     _of(lambda: A.ImageCompression("jpeg", (60, 60), p=1)),
     images=("grey",),
 )
+compare(
+    ALBUMENTATIONS,
+    "Sharpen, alpha 0.3, lightness 0.8",
+    lambda: og.Sharpen(0.3, lightness=0.8, mode="mirror"),
+    _of(lambda: A.Sharpen((0.3, 0.3), (0.8, 0.8), p=1)),
+    images=BYTES,
+    bound=1,
+    why=OPENCV,
+)
+compare(
+    ALBUMENTATIONS,
+    "RingingOvershoot(9, cutoff 1.2)",
+    lambda: og.Ringing(4, cutoff=1.2, mode="mirror"),
+    _of(lambda: A.RingingOvershoot((9, 9), (1.2, 1.2), p=1)),
+    images=BYTES,
+    bound=1,
+    why="OpenCV computes in float32",
+)

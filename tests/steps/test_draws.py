@@ -224,6 +224,7 @@ DRAWS: list[Drawn] = [
     Drawn(og.ShiftScaleRotate(((-5, 5), ("-10%", "10%"))), "shift", at("shift", 1), even(-6, 6)),
     Drawn(og.SomeOf([A, B, C], n=(1, 2)), "steps", lambda p: len(p["steps"]), among(1, 2)),
     Drawn(og.SomeOf([A, B, C]), "steps", lambda p: chosen(p) == (2,), share(0.5)),
+    Drawn(og.SunFlare(), "radius", lambda p: p["radius"], even(18, 36)),
     Drawn(og.SunFlare(), "sun", at("sun", 0), even(0, 0.5)),
     Drawn(og.SunFlare(), "sun", at("sun", 1), even(0, 1)),
     Drawn(og.SunFlare(ghosts=(0, 3)), "ghosts", lambda p: len(p["ghosts"]), among(0, 1, 2, 3)),

@@ -289,6 +289,12 @@ def _from_nothing(a: Arguments, name: str, default: float) -> tuple[float, float
     return a.pair(name, default) if isinstance(value, list | tuple) else (0.0, a.number(name, default))
 
 
+def _of_xy_masking(a: Arguments) -> None:
+    """Read what the class inherits, which follows from its own argument."""
+    for name in ("fill", "fill_mask", "mask_x_length", "mask_y_length", "num_masks_x", "num_masks_y"):
+        a.get(name)
+
+
 @TABLE.add(
     "XYMasking",
     ours="CoarseDropout",
@@ -313,6 +319,7 @@ def _bands(a: Arguments) -> Sequence[Step]:
     why="a band of columns, of at least one pixel, or none",
 )
 def _time(a: Arguments) -> Sequence[Step]:
+    _of_xy_masking(a)
     return _bands_across((0, 1), "X", (0, a.number("time_mask_param", 40)), 0.0, None)
 
 
@@ -323,6 +330,7 @@ def _time(a: Arguments) -> Sequence[Step]:
     why="a band of rows, of at least one pixel, or none",
 )
 def _frequency(a: Arguments) -> Sequence[Step]:
+    _of_xy_masking(a)
     return _bands_across((0, 1), "Y", (0, a.number("freq_mask_param", 30)), 0.0, None)
 
 
