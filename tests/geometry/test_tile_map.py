@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offgraph.core.errors import OffgraphError
@@ -25,6 +25,7 @@ def tile_maps(draw: st.DrawFn) -> TileMap:
     return TileMap(tuple(edges), tuple(draw(st.permutations(range(cells)))), size, size)
 
 
+@settings(deadline=None)
 @given(tile_maps(), st.integers(0, 2**32))
 def test_pulling_by_points_and_by_pixels_and_back(step: TileMap, seed: int):
     pixels = np.stack(np.indices(step.output_size), -1).reshape(-1, step.ndim).astype(float)
@@ -44,6 +45,7 @@ def test_pulling_by_points_and_by_pixels_and_back(step: TileMap, seed: int):
     assert step.is_identity == bool((pulled == pixels).all())
 
 
+@settings(deadline=None)
 @given(tile_maps(), st.integers(0, 2**32))
 def test_bounds_hold_what_a_box_shows(step: TileMap, seed: int):
     rng = np.random.default_rng(seed)
@@ -52,10 +54,14 @@ def test_bounds_hold_what_a_box_shows(step: TileMap, seed: int):
     low, high = step.bounds(*ends)
     points = step(rng.uniform(ends[0], ends[1], (200, step.ndim)))
     assert (points >= low - 1e-9).all() and (points <= high + 1e-9).all()
-    whole = step.bounds()
-    assert (whole[0] == 0).all() and (whole[1] == size - 1).all() and step.reads_inside(0)
+    low, high = step.bounds()  # between pixel centres a box reaches over half a pixel into the next cell
+    assert (
+        (low >= -0.5).all() and (low <= 0).all() and (high >= size - 1).all() and (high <= size - 0.5).all()
+    )
+    assert step.reads_inside(0)
 
 
+@settings(deadline=None)
 @given(tile_maps())
 def test_it_travels_as_json_and_joins_others(step: TileMap):
     assert map_from_json(json.loads(json.dumps(step.to_json()))) == step

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import offgraph as og
@@ -11,6 +11,7 @@ CASES = {
 }
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6), st.integers(1, 6), st.integers(0, 999))
 def test_the_same_pixels_in_blocks(height, width, rows, columns, seed):
     image = np.arange(height * width).reshape(height, width)
