@@ -74,6 +74,14 @@ compare(
     bound=1e-5,
     why=FLOATS,
 )
+for antialias in (False, True):
+    compare(
+        KERAS,
+        f"layers.Resizing(100, 150, antialias={antialias})",
+        lambda antialias=antialias: og.Resize((100, 150), like="tf", antialias=antialias),
+        _layer(lambda antialias=antialias: keras.layers.Resizing(100, 150, antialias=antialias)),
+        images=("floats",),
+    )
 compare(
     KERAS,
     "layers.Resizing(300, 400)",

@@ -204,6 +204,15 @@ for kernel, flag in KERNELS:
         inside=8,
         why=f"{FIXED}; at the border it repeats pixels",
     )
+LIKE: Any = (("triangle", "INTER_LINEAR"), ("area", "INTER_AREA"), ("lanczos4", "INTER_LANCZOS4"))
+for kernel, flag in LIKE:
+    compare(
+        OPENCV,
+        f"resize(image, (100, 75), {flag})",
+        lambda kernel=kernel: og.Resize((75, 100), kernel=kernel, like="opencv"),
+        lambda i, flag=flag: cv2.resize(i, (100, 75), interpolation=getattr(cv2, flag)),
+        images=BYTES,
+    )
 compare(
     OPENCV,
     "warpAffine(image, matrix, INTER_LINEAR)",

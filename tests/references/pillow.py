@@ -142,6 +142,13 @@ for kernel, name in KERNELS:
         bound=1,
         why="Pillow rounds after each axis, and limits to bytes; Offgraph rounds once",
     )
+    compare(
+        PILLOW,
+        f"image.resize((100, 77), {name})",
+        lambda kernel=kernel: og.Resize((77, 100), kernel=kernel, like="pillow"),
+        of_pillow(lambda i, name=name: i.resize((100, 77), getattr(Image.Resampling, name))),
+        images=BYTES,
+    )
 compare(
     PILLOW,
     "image.save(JPEG, quality=60), opened again",

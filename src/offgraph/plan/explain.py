@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.library_resize import LIBRARIES
 from offgraph.engine.resize import weight_table
 from offgraph.geometry import (
     AffineMap,
@@ -22,7 +23,7 @@ from offgraph.plan.lower import PlannedOp
 from offgraph.plan.native import native_op
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.refusals import named
-from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample, Resize, Zoom
+from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample, Resize, ResizeLike, Zoom
 
 __all__ = ["explain", "spec_text"]
 
@@ -96,6 +97,11 @@ def _does(op: Op) -> str:
                 )
             antialias = "antialiased" if op.antialias else "not antialiased"
             return f"resize to {size}: kernel {op.kernel!r}, {antialias}{part}"
+        case ResizeLike():
+            size = " x ".join(map(str, op.map.output_size))
+            library = LIBRARIES[op.like]
+            antialias = ", antialiased" if op.antialias and library.chooses else ""
+            return f"resize to {size} as {library.title} does: {library.kernels[op.kernel]}{antialias}"
         case Pointwise():
             return f"change each value: {op.step.name}"
         case Filter():

@@ -4,7 +4,7 @@ The contract: a fused run equals one exact resample by the composed map, and eve
 of steps within the interpolation error. What a border rule or a cut-off region decides has to come out the same:
 
     for each operation, after crops have been moved in front of pointwise operations:
-        it changes values, or is a Resize               → the group ends
+        it changes values, or is a Resize or ResizeLike → the group ends
         it copies whole pixels that are all there       → joins
         the group ended in a displacement               → the group ends
         it has another spline order                     → the group ends
@@ -29,7 +29,7 @@ import numpy as np
 from offgraph.core.specs import held_by
 from offgraph.geometry import AffineMap, CoordinateMap, GridMap, Resampling
 from offgraph.plan.lower import PlannedOp
-from offgraph.steps.ops import Clip, Filter, GeometricOp, Grid, Pointwise, Resample, Resize, Zoom
+from offgraph.steps.ops import Clip, Filter, GeometricOp, Grid, Pointwise, Resample, Resize, ResizeLike, Zoom
 
 __all__ = ["copies_inside", "fuse"]
 
@@ -56,7 +56,11 @@ def fuse(ops: Sequence[PlannedOp]) -> tuple[PlannedOp, ...]:
     between = ""  # what stands between the last operation that moves pixels and the next one
     for planned in _crops_first(ops):
         op = planned.op
-        joins = isinstance(op, GeometricOp) and not isinstance(op, Resize) and bool(planned.after.pixels)
+        joins = (
+            isinstance(op, GeometricOp)
+            and not isinstance(op, Resize | ResizeLike)
+            and bool(planned.after.pixels)
+        )
         if group is not None:
             reason = planned.reason or (group.refuses(op) if joins else _separates(planned))  # type: ignore[arg-type]
             if not reason:
@@ -87,7 +91,7 @@ def _separates(planned: PlannedOp) -> str:
             return f"{names} mixes neighbours in between"
         case Pointwise():
             return f"{names} changes values in between"
-        case Resize():
+        case Resize() | ResizeLike():
             return f"{names} weighs pixels in between"
     return f"{names} stands in between"
 

@@ -31,7 +31,7 @@ from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.run import TransformHistory
 from offgraph.plan.target_view import view_of
 from offgraph.steps.base import Step
-from offgraph.steps.ops import Filter, Grid, PythonStep, Resize
+from offgraph.steps.ops import Filter, Grid, PythonStep, Resize, ResizeLike
 from offgraph.targets import Image, Targets
 from offgraph.targets.gridded import GriddedTarget
 
@@ -194,7 +194,7 @@ class Resumer:
             return tuple(chain[done:])
         if not done:
             return fuse(chain)
-        if isinstance(chain[done - 1].op, Resize | Filter | PythonStep) and not any(
+        if isinstance(chain[done - 1].op, Resize | ResizeLike | Filter | PythonStep) and not any(
             copies_inside(planned.op) for planned in chain[done:]
         ):
             return fuse(chain[done:])  # a group ended, and nothing is moved in front of it

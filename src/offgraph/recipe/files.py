@@ -21,7 +21,7 @@ from offgraph.core.errors import OffgraphWarning, RecipeError
 from offgraph.core.suggestions import did_you_mean
 from offgraph.recipe.identity import FORMAT
 from offgraph.recipe.layers import Augment
-from offgraph.steps.base import STEPS, Step, fields_of, positional_names
+from offgraph.steps.base import STEPS, Step, positional_names
 from offgraph.steps.declaration import explain
 from offgraph.steps.registry import find_step
 from offgraph.steps.structure import StructureStep
@@ -64,11 +64,10 @@ def _whole_entry(step: Step) -> dict[str, Any]:
 
 def _short_entry(step: Step) -> dict[str, Any] | str:
     """Without defaults, also in the steps that it is made of."""
-    known = fields_of(type(step))
     changed: dict[str, Any] = {}
     for name, value in step.fields().items():
         held = getattr(step, name)
-        if held == known[name].default:
+        if held == step.default(name):
             continue
         is_nested = isinstance(held, tuple) and any(isinstance(part, Step) for part in held)
         changed[name] = [_short_entry(part) for part in held] if is_nested else value

@@ -31,7 +31,10 @@ def canonical(steps: tuple[Step, ...], *, ids: bool) -> list[dict[str, Any]]:
             "step": step.name,
             "version": step.version,
             "fields": {
-                name: plain(step, name, value) for name, value in step.fields().items() if name not in hidden
+                name: plain(step, name, value)
+                for name, value in step.fields().items()
+                if name not in hidden
+                and not (name in step.later and getattr(step, name) == step.default(name))
             },
         }
         for step in steps
@@ -105,8 +108,9 @@ def explain_mismatch(a: Compose, b: Compose, *, names: tuple[str, str] = ("the f
             differences.append(
                 f"{where}: version {one['version']} in {names[0]} and {other['version']} in {names[1]}"
             )
-        for field, value in one["fields"].items():
-            if value != (given := other["fields"][field]):
+        for field in dict.fromkeys((*one["fields"], *other["fields"])):
+            value, given = (fields["fields"].get(field) for fields in (one, other))
+            if value != given:
                 differences.append(f"{where}: {field} is {value!r} in {names[0]} and {given!r} in {names[1]}")
     for longer, name, shorter in ((left, names[0], right), (right, names[1], left)):
         for number, extra in longer[len(shorter) :]:

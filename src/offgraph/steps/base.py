@@ -68,6 +68,9 @@ class Step:
     kind: ClassVar[str] = ""
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
     """Numbers of spatial axes that the step takes."""
+    later: ClassVar[tuple[str, ...]] = ()
+    """Parameters that the class got afterwards: at their defaults they are left out of fingerprints and digests, so that
+    recipes from before keep theirs."""
     draws_from: ClassVar[Literal["", "mask", "boxes"]] = ""
     """The target that `sample` looks at, by ``draw.target(self.draws_from)``: what it takes from there is plain JSON in the
     drawn values, so that a record replays without the target. Empty for all other steps: they draw from specs alone."""
@@ -186,9 +189,12 @@ class Step:
         """Return all parameters as plain JSON values, pairs as lists; the step's own come first."""
         return {name: _plain(getattr(self, name)) for name in field_names(type(self))}
 
+    def default(self, name: str) -> Any:
+        """Return the value of a parameter that is left out, beside the others of this step."""
+        return fields_of(type(self))[name].default
+
     def __repr__(self) -> str:
-        known = fields_of(type(self))
-        changed = [name for name in field_names(type(self)) if getattr(self, name) != known[name].default]
+        changed = [name for name in field_names(type(self)) if getattr(self, name) != self.default(name)]
         return f"{self.name}({', '.join(f'{name}={getattr(self, name)!r}' for name in changed)})"
 
 

@@ -7,11 +7,12 @@ An operation is frozen and plain: a map, sizes, numbers, names. It knows nothing
     Resample    read between pixels through one map    affine_transform, or map_coordinates for maps that are not affine
     Zoom        SciPy's zoom, separable
     Resize      weighted sums along each axis          antialiased; a window makes only some output pixels
+    ResizeLike  the resize of another library          by its definition; only Python can run it
     Pointwise   one value to one value                 by table for 8- and 16-bit integers
     Filter      neighbours along the spatial axes
     PythonStep  a step with its own `apply`            only Python can run it
 
-The first four move pixels: they have a `map`, output to input coordinates, and a `resampling`, from which boxes, points
+The first five move pixels: they have a `map`, output to input coordinates, and a `resampling`, from which boxes, points
 and the way back follow.
 """
 
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offgraph.core.specs import ArraySpec, held_by
+from offgraph.engine.library_resize import Library, resize_like
 from offgraph.engine.lookup import lookup
 from offgraph.engine.nearest import between_corners, on_half_pixels
 from offgraph.engine.resample import stored_value, zoom_planes
@@ -51,6 +53,7 @@ __all__ = [
     "PythonStep",
     "Resample",
     "Resize",
+    "ResizeLike",
     "Zoom",
     "value_table",
 ]
@@ -263,12 +266,57 @@ class Resize(GeometricOp):
 
     def run_labels(self, mask: Mask) -> Mask:
         """Look up the nearest label, found in integer arithmetic."""
-        array = mask.array
-        window = self.window or tuple((0, length) for length in self.size)
-        for axis, length, (start, count) in zip(mask.spec.spatial, self.size, window):
-            index = on_half_pixels(array.shape[axis], length)[start : start + count]
-            array = np.take(array, index, axis=axis)
-        return mask.with_array(np.ascontiguousarray(array))
+        return _nearest_labels(mask, self.size, self.window)
+
+
+@dataclass(frozen=True, eq=False)
+class ResizeLike(GeometricOp):
+    """Resize as another library does.
+
+    Parameters
+    ----------
+    map : AffineMap
+        Half-pixel grid.
+    like : str
+        The library.
+    kernel : str
+    antialias : bool
+    dtype : str
+        Of the result.
+    """
+
+    map: AffineMap
+    like: Library = "pillow"
+    kernel: str = "triangle"
+    antialias: bool = True
+    dtype: str = "uint8"
+
+    def output_spec(self, spec: ArraySpec) -> ArraySpec:
+        """Of the new size and the result's dtype."""
+        return spec.resized(self.map.output_size).cast(self.dtype)
+
+    def run(self, image: Image) -> Image:
+        """By the library's definition."""
+        array = resize_like(
+            image.array, self.map.output_size, axes=image.spec.spatial, like=self.like, kernel=self.kernel,
+            antialias=self.antialias,
+        )  # fmt: skip
+        return Image(array, image.axes)
+
+    def run_labels(self, mask: Mask) -> Mask:
+        """Look up the nearest label, as `Resize` does."""
+        return _nearest_labels(mask, self.map.output_size)
+
+
+def _nearest_labels(
+    mask: Mask, size: tuple[int, ...], window: tuple[tuple[int, int], ...] | None = None
+) -> Mask:
+    """Take the label at the centre of each output pixel, in integer arithmetic."""
+    array = mask.array
+    for axis, length, (start, count) in zip(mask.spec.spatial, size, window or [(0, n) for n in size]):
+        index = on_half_pixels(array.shape[axis], length)[start : start + count]
+        array = np.take(array, index, axis=axis)
+    return mask.with_array(np.ascontiguousarray(array))
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,6 +34,8 @@ def antialias(recipe: LintedRecipe) -> Iterator[RecipeFinding]:
     """`antialias=False` where an image becomes smaller, `Zoom` below 1, and content scaled below a half."""
     for here in recipe.steps:
         step, kernel = here.step, getattr(here.step, "kernel", "")
+        if getattr(step, "like", None) is not None:  # another library's resize, on purpose
+            continue
         if kernel == "nearest" and not isinstance(step, Downscale) and (text := _shrinks(here)):
             yield here.finding(
                 "kernel",

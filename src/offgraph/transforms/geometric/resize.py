@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 import numpy as np
+from pydantic import Field
 
 from offgraph.core.axes import SPATIAL
-from offgraph.core.specs import ArraySpec, scaled
-from offgraph.engine.resize import Kernel, resize_reference
+from offgraph.core.specs import ArraySpec, SpecT, scaled
+from offgraph.core.suggestions import did_you_mean
+from offgraph.engine.library_resize import (
+    LIBRARIES,
+    Library,
+    LibraryKernel,
+    refusal,
+    refuse_image,
+    resize_like,
+)
+from offgraph.engine.resize import KERNELS, resize_reference
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.resampling import Resampling
 from offgraph.steps import ops
@@ -17,9 +27,28 @@ from offgraph.steps.base import drawn, varies
 from offgraph.steps.compiled import CompiledStep, compiled_resize
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import GeometricStep, resampling_rule
-from offgraph.steps.parameters import PositiveAxisRange, Size, along_axes
+from offgraph.steps.parameters import Parsed, PositiveAxisRange, Size, along_axes
 
 __all__ = ["Resize"]
+
+
+class _KernelName(Parsed):
+    """A kernel's name, or another word for it."""
+
+    _WORDS: ClassVar = {"bilinear": "triangle", "bicubic": "cubic"}
+
+    def parse(self, value: Any) -> str:
+        """Return the name."""
+        known = get_args(LibraryKernel)
+        name = self._WORDS.get(value, value) if isinstance(value, str) else value
+        if name not in known:
+            near = did_you_mean(str(value), (*known, *self._WORDS))
+            raise ValueError(f"expected one of {', '.join(map(repr, known))}, got {value!r:.80}{near}")
+        return name
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of all words."""
+        return {"enum": [*get_args(LibraryKernel), *self._WORDS]}
 
 
 @step
@@ -32,6 +61,13 @@ class Resize(GeometricStep):
     one rounding at the end. Masks take the nearest pixel on the same grid, of two equally near the later one:
     pixel ``floor((2 i + 1) n / (2 N))`` of n for pixel i of N, in integer arithmetic.
 
+    With `like` the image's pixels are those that another library's resize gives, so that pretrained weights get what they
+    were trained with; every other target moves as without. Its exactness, for what the library's own release gives:
+    'pillow' and 'pillow12' the bytes; 'opencv' the bytes of its own code, of bytes with 'cubic' within 1, of float32 and
+    16 bits within 1e-6 of the largest value, and where a build leaves it to Intel's IPP within 1 and 2e-5; 'tf' the
+    bytes, with the lanczos kernels within 1e-6 of the largest value; 'torch' the bytes of uint8 on processors with AVX2,
+    on others within 1, and floats within 2e-6 of the largest value, without AVX2 within 1e-5.
+
     Parameters
     ----------
     size : int or tuple of int, optional
@@ -43,9 +79,20 @@ class Resize(GeometricStep):
         gives each axis of a volume its own factor; axes that are not named keep their length.
     kernel : str
         'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5), 'cubic75' (a = -0.75), 'lanczos3', 'lanczos4', 'lanczos5', 'area'
-        (the mean of what a pixel covers) or 'nearest'; the last two are the same with and without `antialias`.
-    antialias : bool
-        Widen the kernel when shrinking. Without it pixels are skipped, and fine patterns alias into false coarse ones.
+        (the mean of what a pixel covers) or 'nearest'; the last two are the same with and without `antialias`. 'bilinear' and
+        'bicubic' are other words for 'triangle' and 'cubic'. With `like`, one of the library's, with its own numbers:
+        Pillow: nearest, box, triangle, hamming, cubic, lanczos3. OpenCV: nearest, triangle, cubic (a = -0.75), area, lanczos4.
+        TensorFlow: nearest, triangle, cubic, area, lanczos3, lanczos5, gaussian, mitchell. PyTorch: nearest,
+        nearest-exact, triangle, cubic (a = -0.75 without antialiasing), area, lanczos3.
+    antialias : bool, optional
+        Widen the kernel when shrinking. Without it pixels are skipped, and fine patterns alias into false coarse ones. By
+        default True, and with `like` what the library does unless it is told: True of Pillow, which always does, and of
+        torchvision; False of OpenCV, which never does, and of `tf.image.resize`.
+    like : {"pillow", "pillow12", "opencv", "tf", "torch"}, optional
+        The library whose resize it is, for images of two spatial axes. Pillow's axes come in another order from version 13
+        on, 'pillow12' is what there was before. 'tf' gives float32, but for 'nearest'. 'torch' is that of tensors; of
+        PIL images torchvision's is Pillow's. Pillow takes uint8, uint16, int32 and float32; OpenCV uint8, uint16, int16,
+        float32 and float64; TensorFlow and PyTorch most.
 
     Examples
     --------
@@ -53,19 +100,43 @@ class Resize(GeometricStep):
     >>> import offgraph as og
     >>> og.Compose([og.Resize((1, 2))])(image=np.array([[0, 10, 20, 30]], np.uint8)).image
     array([[ 7, 23]], dtype=uint8)
+    >>> og.Compose([og.Resize((1, 2), like="opencv")])(image=np.array([[0, 10, 20, 30]], np.uint8)).image
+    array([[ 5, 25]], dtype=uint8)
     """
 
+    later: ClassVar[tuple[str, ...]] = ("like",)
     version: ClassVar[int] = 2
     """2: nearest neighbour, of masks and by the box kernel without antialiasing, is decided in integer arithmetic."""
 
     size: Size | None = None
     scale: PositiveAxisRange | None = None
-    kernel: Kernel = "triangle"
-    antialias: bool = True
+    kernel: Annotated[LibraryKernel, _KernelName()] = "triangle"
+    antialias: bool | None = None
+    like: Library | None = Field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if (self.size is None) == (self.scale is None):
             raise ValueError("expected either size=(height, width) or scale=factor, got both or none of them")
+        if self.antialias is None:
+            object.__setattr__(self, "antialias", self.default("antialias"))
+        if self.like is not None:
+            if text := refusal(self.like, self.kernel, self.averaging):
+                raise ValueError(text)
+        elif self.kernel not in KERNELS:
+            raise ValueError(
+                f"kernel={self.kernel!r} is another library's; give like=, or one of {', '.join(KERNELS)}"
+            )
+
+    def default(self, name: str) -> Any:
+        """Of `antialias`, what the library does."""
+        if name == "antialias":
+            return True if self.like is None else LIBRARIES[self.like].antialias
+        return super().default(name)
+
+    @property
+    def averaging(self) -> bool:
+        """`antialias`, which is known once the step is made."""
+        return bool(self.antialias)
 
     @property
     def averages(self) -> bool:
@@ -117,6 +188,11 @@ class Resize(GeometricStep):
             for length, n in zip(given, size)
         )
 
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The new size; of the same dtype, but where TensorFlow gives float32."""
+        after = super().output_spec(spec, params)
+        return after.cast("float32") if self.like == "tf" and self.kernel != "nearest" else after
+
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Half-pixel grid: ``input = (output + 0.5) * ratio - 0.5``."""
         size = spec.size
@@ -134,15 +210,22 @@ class Resize(GeometricStep):
         """Weigh the pixels of an image; look up the nearest of a mask."""
         grid = self.map(params, spec)
         size, rule = grid.output_size, self.resampling(params)
-        return (ops.Resize(grid, rule, size=size, kernel=self.kernel, antialias=self.antialias),)
+        if self.like is None:
+            return (ops.Resize(grid, rule, size=size, kernel=self.kernel, antialias=self.averaging),)
+        refuse_image(self.like, spec.dtype, len(spec.size))
+        dtype = self.output_spec(spec, params).dtype
+        return (ops.ResizeLike(grid, rule, self.like, self.kernel, self.averaging, dtype),)
 
     def compiled(self) -> CompiledStep | None:
         """Size or scale, and the kernel."""
-        return compiled_resize(self.size, self.scale, self.kernel, self.antialias)
+        if self.like is not None:
+            return None
+        return compiled_resize(self.size, self.scale, self.kernel, self.averaging)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """Two weight matrices; no ndimage function antialiases."""
-        size = self.output_size(image.shape, params)
-        return resize_reference(
-            image, size, axes=tuple(range(image.ndim)), kernel=self.kernel, antialias=self.antialias
-        )
+        """Two weight matrices; no ndimage function antialiases. With `like` the library's definition."""
+        size, axes = self.output_size(image.shape, params), tuple(range(image.ndim))
+        options: dict[str, Any] = {"axes": axes, "kernel": self.kernel, "antialias": self.averaging}
+        if self.like is None:
+            return resize_reference(image, size, **options)
+        return resize_like(image, size, like=self.like, **options)
