@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, ShareRange
 from offgraph.steps.values import as_dtype, held_range, working_dtype
+from offgraph.transforms.color._hsv import blocks
 
 __all__ = ["Snow"]
 
@@ -55,11 +57,22 @@ class Snow(ColorStep):
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Distances from the lightness, multiplied by how much wider HLS is at the new one."""
         top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
-        values = np.clip(image.astype(number), 0, top)
-        light = (values.max(axis=-1, keepdims=True) + values.min(axis=-1, keepdims=True)) / number(2 * top)
-        dark = light < number(params["threshold"])
-        brighter = np.where(dark, np.minimum(light * number(params["factor"]), number(1)), light)
-        before, after = (1 - np.abs(2 * each - 1) for each in (light, brighter))
-        wider = np.where(dark, after / np.where(before > 0, before, 1), number(1))
-        changed = brighter * number(top) + (values - light * number(top)) * wider
-        return as_dtype(np.where(dark, changed, values), image.dtype, top)
+        pixels, out = (
+            image.reshape(-1, image.shape[-1]),
+            np.empty((image.size // image.shape[-1], image.shape[-1]), image.dtype),
+        )
+        for part in blocks(len(pixels)):
+            values = np.clip(pixels[part].astype(number), 0, top)
+            planes = [values[:, channel] for channel in range(values.shape[1])]
+            light = (functools.reduce(np.maximum, planes) + functools.reduce(np.minimum, planes)) / number(
+                2 * top
+            )
+            dark = np.flatnonzero(light < number(params["threshold"]))
+            before = light[dark]
+            after = np.minimum(before * number(params["factor"]), number(1))
+            width, wider = (1 - np.abs(2 * each - 1) for each in (before, after))
+            stretch = wider / np.where(width > 0, width, 1)
+            for plane in planes:
+                plane[dark] = after * number(top) + (plane[dark] - before * number(top)) * stretch
+            out[part] = as_dtype(values, image.dtype, top)
+        return out.reshape(image.shape)

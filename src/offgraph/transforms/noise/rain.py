@@ -88,14 +88,16 @@ class Rain(SeededStep):
         """Where a streak lies, 0 or 1: the pixels where drops begin, moved along their way."""
         height, width = size
         length, slope = params["length"], math.tan(math.radians(params["angle"]))
-        ways = [round(down * slope) for down in range(length)]
-        left, right = max(0, *ways), -min(0, *ways)
+        down = np.arange(length)
+        across = np.rint(down * slope).astype(int)
+        left, right = int(across.max()), -int(across.min())
         canvas = (height + length - 1, width + left + right)  # drops begin outside the image too
-        (begins,) = chosen(params["seed"], frame, canvas, params["density"] / 1000)
+        begins = np.flatnonzero(chosen(params["seed"], frame, canvas, params["density"] / 1000)[0])
+        rows = begins[:, np.newaxis] // canvas[1] + (down - (length - 1))
+        columns = begins[:, np.newaxis] % canvas[1] + (across - left)
+        seen = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
         covered = np.zeros(size, np.uint8)
-        for down, across in enumerate(ways):
-            row, column = length - 1 - down, left - across
-            covered |= begins[row : row + height, column : column + width]
+        covered[rows[seen], columns[seen]] = 1
         return (
             ndi.maximum_filter1d(covered, self.width, axis=1, mode="nearest") if self.width > 1 else covered
         )

@@ -76,16 +76,21 @@ class Shadow(NoiseStep):
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One product for each shadow, of the pixels in its polygon."""
-        number, (height, width) = working_dtype(image.dtype), image.shape[:2]
-        centres = np.indices((height, width)).reshape(2, -1).T
-        values, dark = image.astype(number), np.zeros((height, width), bool)
+        number, size = working_dtype(image.dtype), image.shape[:2]
+        values, dark = image.astype(number), np.zeros(size, bool)
         for shadow in params["shadows"]:
             polygon = np.array(
-                [[inside(row, height), inside(column, width)] for row, column in shadow["corners"]]
+                [[inside(share, n) for share, n in zip(corner, size)] for corner in shadow["corners"]]
             )
-            shaded = contains(polygon, centres).reshape(height, width)
-            values[shaded] *= number(1) - number(shadow["strength"])
-            dark |= shaded
+            low = np.maximum(np.ceil(polygon.min(axis=0)), 0).astype(int)
+            high = np.minimum(np.floor(polygon.max(axis=0)) + 1, size).astype(int)
+            if (low >= high).any():
+                continue
+            window = tuple(map(slice, low, high))
+            centres = np.stack(np.meshgrid(*map(np.arange, low, high), indexing="ij"), -1).reshape(-1, 2)
+            shaded = contains(polygon, centres).reshape(high - low)
+            values[window][shaded] *= number(1) - number(shadow["strength"])
+            dark[window] |= shaded
         out = image.copy()
         out[dark] = as_dtype(values[dark], image.dtype, None)
         return out
