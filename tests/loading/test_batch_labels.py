@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.made import class_folder, image_file, paired_folder
 
 import offgraph as og
+from offgraph.core.errors import StepError
+from offgraph.loading.labels import BatchLabels
 
 
 def table(root: Path, text: str, count: int = 4) -> Path:
@@ -189,3 +194,28 @@ def test_a_source_with_classes_and_masks_gives_what_its_task_says(tmp_path: Path
     assert batch.mask is not None and said(batch.label) == ("int64", [0, 1])
     image, mask = og.Loader(path, task="segment").tensorflow().element_spec
     assert mask.dtype == tf.uint16 and mask.shape.as_list() == [None, 32, 40] and image.shape.rank == 4
+
+
+@given(
+    st.sampled_from(["classify", "multilabel", "regress", None]),
+    st.lists(
+        st.integers(-2, 4)
+        | st.none()
+        | st.booleans()
+        | st.tuples(st.integers(-1, 3))
+        | st.tuples(st.floats(), st.floats())
+        | st.just(1e60),
+        max_size=5,
+    ),
+)
+def test_labels_fit_where_each_of_them_does(task: Any, labels: list[Any]) -> None:
+    kept = BatchLabels(task, ("a", "b", "c"), ("x", "y"))
+
+    def is_taken(label: Any) -> bool:
+        try:
+            kept.check(label)
+        except StepError:
+            return False
+        return True
+
+    assert kept.fit(labels) is all(map(is_taken, labels))

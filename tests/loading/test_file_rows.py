@@ -19,6 +19,7 @@ import offgraph as og
 from offgraph.formats.decoding import read
 from offgraph.formats.ordinary import read_ordinary
 from offgraph.loading.samples import FileSamples
+from offgraph.loading.training_sample import TrainingSample
 
 _START = b"http://ns.adobe.com/xap/1.0/\0"
 XMP = {
@@ -185,6 +186,30 @@ def test_ordinary_files_are_run_together(odd: Path, monkeypatch: pytest.MonkeyPa
     names = [loader._maker.samples.name(number) for number in range(loader.num_images)]
     list(loader.epoch(0))
     assert sorted(names[number][0] for number in numbers) == sorted("ddfffgiiiiiii")
+
+
+def test_ordinary_images_have_no_object_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would be most of what holds the interpreter lock; what they say is there when it is asked for."""
+    for number in range(10):
+        save_jpeg(tmp_path / f"{number}.jpg", photo(20 + number, 30, number))
+    loader = og.Loader(tmp_path, RECIPES["train"], batch_size=4, shuffle=True, threads=2)
+    alone = {number: loader.sample(number, epoch=1) for number in range(10)}
+    made: list[int] = []
+    plain = TrainingSample.__init__
+
+    def noted(self: TrainingSample, number: int, *others: Any, **named: Any) -> None:
+        made.append(number)
+        plain(self, number, *others, **named)
+
+    monkeypatch.setattr(TrainingSample, "__init__", noted)
+    batches = list(loader.epoch(1))
+    assert not made and [len(batch) for batch in batches] == [4, 4, 2]
+    for batch in batches:
+        assert len(batch.records) == len(batch)
+        for place, number in enumerate(batch.index.tolist()):
+            one = alone[number]
+            assert one is not None and np.array_equal(batch.image[place], one.image[0])
+            assert batch.records[place] == one.records[0]
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,10 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +53,42 @@ def test_the_buffer_of_a_last_batch_is_not_kept_for_the_next_pass() -> None:
         buffers.end_pass()
         assert [memory.size for memory in buffers._free] == [5000] * 3
         assert places(buffers, 5000, 3) == whole
+
+
+VIEWS: dict[str, Callable[[np.ndarray], Any]] = {
+    "part": lambda array: array[1:],
+    "part of a part": lambda array: array[1:][:, 2:],
+    "turned": lambda array: array.T,
+    "other type": lambda array: array.view(np.int32).reshape(-1),
+    "memoryview": lambda array: array.data[1:],
+    "dlpack": np.from_dlpack,
+    "buffer": lambda array: np.frombuffer(array, np.uint8),
+    "array": lambda array: np.ndarray(3, np.uint8, array),
+    "interface": lambda array: np.asarray(
+        SimpleNamespace(__array_interface__=array.__array_interface__, of=array)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_buffer_is_in_use_while_anything_of_it_lives(name: str, dtype: type) -> None:
+    buffers = Buffers(6)
+    for shape in ((40, 30), (400, 500)):  # in the heap, and in a mapping of its own
+        whole = buffers.empty(shape, np.dtype(dtype))
+        assert type(whole) is np.ndarray and whole.flags.c_contiguous and whole.flags.writeable
+        made = VIEWS[name](whole)
+        kept = VIEWS["part"](np.asarray(made)) if name != "interface" else made
+        del whole, made
+        assert not buffers._free
+        del kept
+        assert len(buffers._free) == 1
+        buffers._free.clear()
+
+
+def test_a_buffer_may_hold_nothing() -> None:
+    assert Buffers(1).empty((0, 3), np.dtype(np.float32)).shape == (0, 3)
+    assert Buffers(1).empty((), np.dtype(np.float32)).shape == ()
 
 
 @needs_proc

@@ -29,6 +29,7 @@ def test_names_are_texts(texts: list[str], data: st.DataObject) -> None:
     assert [names[i] for i in range(-len(texts), len(texts))] == texts * 2
     order = data.draw(st.permutations(range(len(texts))))
     assert list(names.taken(order)) == [texts[i] for i in order]
+    assert names.texts(order, "é/") == ["é/" + texts[i] for i in order]
     for wrong in (len(texts), -len(texts) - 1):
         with pytest.raises(IndexError):
             names[wrong]

@@ -34,7 +34,7 @@ from offgraph.formats.decoding import FILE_OVERHEAD, DecodedImage
 from offgraph.formats.jpeg import PIXELS_PER_BYTE
 from offgraph.plan.compiled import RecipePlanner
 
-__all__ = ["MadeOrdinary", "OrdinaryFile", "OrdinaryRows", "read_ordinary"]
+__all__ = ["MadeOrdinary", "OrdinaryFile", "OrdinaryRows", "file_spec", "read_ordinary"]
 
 
 class OrdinaryFile(NamedTuple):
@@ -170,12 +170,15 @@ class OrdinaryRows:
             None for a file that `offgraph.formats.decoding.read` has to be asked for, and for one that does not become a
             row.
         """
-        with ReadRows(self._paths, self._rows):
-            shapes = self._planner.run_rows(self._rows, output)
         return [
-            None if shape is None else MadeOrdinary(_file_spec(shape), digest, row_digest)
-            for shape, digest, row_digest in zip(shapes, self._rows.digests, self._rows.row_digests)
+            None if shape is None else MadeOrdinary(file_spec(shape), digest, row_digest)
+            for shape, digest, row_digest in zip(self.run(output), self._rows.digests, self._rows.row_digests)
         ]
+
+    def run(self, output: np.ndarray) -> list[tuple[int, ...] | None]:
+        """Make them as `make` does; return the shape of each image as it was read (`file_spec`), or None."""
+        with ReadRows(self._paths, self._rows):
+            return self._planner.run_rows(self._rows, output)
 
 
 class _ReadFiles(Read):
@@ -212,7 +215,8 @@ def _ordinary(encoded: EncodedImage | None, color: Color, max_pixels: int) -> Or
 
 
 @functools.lru_cache(maxsize=1024)
-def _file_spec(shape: tuple[int, ...]) -> ArraySpec:
+def file_spec(shape: tuple[int, ...]) -> ArraySpec:
+    """Return the spec of an image of bytes that was read from a file."""
     return ArraySpec(shape, "uint8", "YX" if len(shape) == 2 else "YXC")
 
 

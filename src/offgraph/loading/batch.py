@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import numpy as np
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import StepError
 from offgraph.loading.labels import BatchLabels
+from offgraph.loading.native_rows import MadeRows
 from offgraph.loading.objects import BatchObjects, ObjectLayout
 from offgraph.loading.training_sample import TrainingSample
 from offgraph.pipeline.buffers import Buffers
@@ -21,7 +23,7 @@ from offgraph.recipe.compose import Compose
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
-__all__ = ["Batch", "LazyRecords", "collate"]
+__all__ = ["Batch", "LazyRecords", "collate", "each"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,19 +72,26 @@ class Batch(NotebookView):
 
 
 class LazyRecords(Sequence[dict[str, Any]]):
-    """Records that are made when they are asked for, once."""
+    """Records that are made when they are asked for, once.
 
-    def __init__(self, makers: Sequence[Callable[[], dict[str, Any]]]) -> None:
-        self._makers = makers
+    Parameters
+    ----------
+    count : int
+    make : callable
+        Makes all of them.
+    """
+
+    def __init__(self, count: int, make: Callable[[], Iterable[dict[str, Any]]]) -> None:
+        self._count, self._make = count, make
 
     @functools.cached_property
     def _made(self) -> tuple[dict[str, Any], ...]:
-        made = tuple(make() for make in self._makers)
-        self._makers = ()  # they hold on to the samples
+        made = tuple(self._make())
+        self._make = tuple  # it holds on to the samples
         return made
 
     def __len__(self) -> int:
-        return len(self._makers or self._made)
+        return self._count
 
     def __getitem__(self, place: Any) -> Any:
         return self._made[place]
@@ -99,8 +108,19 @@ class LazyRecords(Sequence[dict[str, Any]]):
         return tuple, (self._made,)
 
 
+def each(parts: Sequence[TrainingSample | MadeRows]) -> list[TrainingSample]:
+    """Return the single samples of what a batch is put together of."""
+    samples: list[TrainingSample] = []
+    for part in parts:
+        if isinstance(part, MadeRows):
+            samples.extend(part)
+        else:
+            samples.append(part)
+    return samples
+
+
 def collate(
-    samples: Sequence[TrainingSample],
+    parts: Sequence[TrainingSample | MadeRows],
     labels: BatchLabels,
     recipe: Compose,
     buffers: Buffers,
@@ -110,8 +130,8 @@ def collate(
 
     Parameters
     ----------
-    samples : sequence of TrainingSample
-        With masks in all of them or in none.
+    parts : sequence of TrainingSample or MadeRows
+        The samples, in order; with masks in all of them or in none.
     labels : BatchLabels
         What the labels are made into.
     recipe : Compose
@@ -126,14 +146,43 @@ def collate(
     StepError
         Where images or masks differ in shape or dtype; names the file and both shapes.
     """
+    blocks = [part for part in parts if isinstance(part, MadeRows)]
+    if objects is None and len(blocks) == len(parts) and (filled := _filled_by(blocks)) is not None:
+        numbers = list(itertools.chain.from_iterable(block.numbers for block in blocks))
+        return Batch(
+            image=filled,
+            label=labels.stack(list(itertools.chain.from_iterable(block.labels for block in blocks))),
+            mask=None,
+            index=np.array(numbers, np.int64),
+            records=LazyRecords(len(numbers), functools.partial(_recorded, [b.recorded for b in blocks])),
+        )
+    samples = each(parts)
     return Batch(
         image=_stacked(samples, "image", recipe, buffers),
         label=labels.stack([sample.label for sample in samples]),
         mask=None if samples[0].mask is None else _stacked(samples, "mask", recipe, buffers),
         index=np.array([sample.number for sample in samples], np.int64),
-        records=LazyRecords(tuple(sample.recorded for sample in samples)),
+        records=LazyRecords(len(samples), functools.partial(_each_recorded, [s.recorded for s in samples])),
         objects=None if objects is None else objects.stack([sample.targets for sample in samples]),
     )
+
+
+def _each_recorded(makers: Sequence[Callable[[], dict[str, Any]]]) -> Iterable[dict[str, Any]]:
+    return (make() for make in makers)
+
+
+def _recorded(makers: Sequence[Callable[[], Iterable[dict[str, Any]]]]) -> Iterable[dict[str, Any]]:
+    return itertools.chain.from_iterable(make() for make in makers)
+
+
+def _filled_by(blocks: Sequence[MadeRows]) -> np.ndarray | None:
+    """The array whose first rows blocks fill, one after another; None where that is not so."""
+    batch, end = blocks[0].rows.batch, 0
+    for block in blocks:
+        if block.rows.batch is not batch or block.rows.start != end:
+            return None
+        end = block.rows.stop
+    return batch.array()[:end]
 
 
 def _filled(samples: Sequence[TrainingSample]) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,22 @@ class BatchLabels:
             raise StepError(
                 f"its label is {label!r:.80}; the task {self.task!r} takes {wanted[str(self.task)]}"
             )
+
+    def fit(self, labels: Sequence[Any]) -> bool:
+        """Whether `check` takes all labels of a list."""
+        if self.shape is None:
+            return True
+        if self.task == "classify" and all(type(label) is int for label in labels):
+            return not labels or 0 <= min(labels) <= max(labels) < len(self.class_names)
+        return all(map(self.fits, labels))
+
+    def fits(self, label: Any) -> bool:
+        """Whether `check` takes a label."""
+        try:
+            self.check(label)
+        except StepError:
+            return False
+        return True
 
     def stack(self, labels: list[Any]) -> np.ndarray | None:
         """Array of the labels of a batch: what `shape` and `dtype` say for each."""

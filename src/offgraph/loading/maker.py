@@ -15,6 +15,7 @@ from offgraph.core.machine import with_retries
 from offgraph.core.specs import OpenSpec
 from offgraph.loading.bad_images import BadImages, Substitute, candidates, named_once, no_substitute
 from offgraph.loading.batch import Batch, collate
+from offgraph.loading.native_rows import MadeRows
 from offgraph.loading.objects import ObjectLayout
 from offgraph.loading.samples import Samples
 from offgraph.loading.training_sample import Rules, TrainingSample
@@ -123,6 +124,9 @@ class SampleMaker:
 
     def rules(self) -> Rules:
         """Say what is taken into a batch, known before the first one; made once."""
+        known = self._known
+        if known is not None:
+            return known
         with self._looking:
             if self._known is None:
                 self._known = Rules(self._reference(), scales_by_dtype(self.recipe), self.non_finite)
@@ -164,7 +168,7 @@ class SampleMaker:
         rows: Sequence[Row] | None,
         alike: bool,
         stop: threading.Event | None = None,
-    ) -> list[TrainingSample | None]:
+    ) -> Sequence[TrainingSample | None]:
         """Make samples, in one call where they have rows of a batch to be written into.
 
         A sample that fails for want of the machine is tried again by itself.
@@ -183,27 +187,26 @@ class SampleMaker:
 
         Returns
         -------
-        list of TrainingSample or None
-            None for one that is left out.
+        sequence of TrainingSample or None
+            None for one that is left out; `MadeRows` where nothing about any of them is unusual.
         """
         made: list[TrainingSample | None] = [None] * len(numbers)
-        with suppress(MemoryError):  # each sample is then made by itself, and again if need be, and is named
+        try:
             if rows is not None:
                 places: Sequence[int] = range(len(numbers))
+                asked, into = numbers, rows
                 if self.bad.quarantined:
                     places = [place for place in places if self._quarantined(numbers[place]) is None]
-                found = self.samples.rows(
-                    [numbers[place] for place in places],
-                    [rows[place] for place in places],
-                    self.recipe,
-                    self.seed,
-                    epoch,
-                    self.rules(),
-                )
+                    asked, into = [numbers[place] for place in places], [rows[place] for place in places]
+                found = self.samples.rows(asked, into, self.recipe, self.seed, epoch, self.rules())
+                if isinstance(found, MadeRows) and len(found) == len(numbers) and self.objects is None:
+                    return found
                 for place, sample in zip(places, found):
                     made[place] = sample
             elif len(numbers) == 1 and self._quarantined(numbers[0]) is None:
                 made[0] = self.samples.lone(numbers[0], self.recipe, self.seed, epoch, self.rules())
+        except MemoryError:  # each sample is then made by itself, and again if need be, and is named
+            pass
         alike_alone = alike and rows is None
         is_checked = self.objects is not None or (self.bad.goes_on and alike_alone)
         for place, number in enumerate(numbers):
@@ -292,7 +295,7 @@ class SampleMaker:
             raise error
         raise named from error
 
-    def collated(self, samples: Sequence[TrainingSample], buffers: Buffers) -> Batch:
+    def collated(self, samples: Sequence[TrainingSample | MadeRows], buffers: Buffers) -> Batch:
         """Put samples together to a batch, whose arrays come from the buffers."""
         return collate(samples, self.samples.labels, self.recipe, buffers, self.objects)
 

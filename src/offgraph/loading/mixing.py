@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -242,7 +241,8 @@ class Mixing:
         label = batch.label if batch.label is None else _mixed_labels(batch.label, plans)
         # They are made when they are asked for: nothing is read for them before.
         records = LazyRecords(
-            [partial(_recorded, batch.records, row, plan) for row, plan in enumerate(plans)]
+            len(plans),
+            lambda: (_recorded(batch.records, row, plan) for row, plan in enumerate(plans)),
         )
         return replace(batch, image=image, mask=mask, label=label, records=records)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
 from offgraph.formats.ordinary import OrdinaryFile
 from offgraph.loading.training_sample import Rules, TrainingSample
-from offgraph.pipeline.rows import Row
+from offgraph.pipeline.rows import Row, RowBlock
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.prepared import PreparedSample, run_prepared
 from offgraph.sources.base import Label
 from offgraph.targets import Image, Targets
 
-__all__ = ["BegunSample", "MadeSample", "finish_row", "run_rows"]
+__all__ = ["BegunSample", "MadeImages", "MadeRows", "finish_row", "run_rows"]
 
 
 class BegunSample(NamedTuple):
@@ -50,36 +51,115 @@ class BegunSample(NamedTuple):
     file: OrdinaryFile | None = None
 
 
-class MadeSample(NamedTuple):
-    """A sample that was made from where it is stored, without an object for its image; it holds on to no memory.
+class MadeImages:
+    """What images were made of that were made without an object for each; it holds on to no memory of a batch.
 
     Parameters
     ----------
     recipe : Compose
-    key : tuple of int
-        Seed, epoch and index.
+    numbers : sequence of int
+        Of the samples.
+    keys : sequence of tuple of int
+        Seed, epoch and index of each.
     start : int
         The first step of the recipe that ran.
-    spec : ArraySpec
-        Of the image that it ran on.
+    given : sequence
+        Of each the image that the recipe ran on, as `spec_of` takes it.
+    spec_of : callable
+        Gives its spec.
     recorded : callable or None
-        Makes the record of the sample of that of the steps that ran; the same unless given.
+        Makes the record of a sample of its number and the record of the steps that ran; the same unless given.
     """
 
-    recipe: Compose
-    key: tuple[int, int, int]
-    start: int
-    spec: ArraySpec
-    recorded: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    __slots__ = ("_given", "_keys", "_numbers", "_recipe", "_recorded", "_spec_of", "_start")
 
-    def targets(self, row: Row) -> Targets:
-        """Return the image in its row."""
-        return Targets({"image": Image(row.array(), self.spec.axes)})
+    def __init__(
+        self,
+        recipe: Compose,
+        numbers: Sequence[int],
+        keys: Sequence[tuple[int, int, int]],
+        start: int,
+        given: Sequence[Any],
+        spec_of: Callable[[Any], ArraySpec],
+        recorded: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
+        self._recipe, self._numbers, self._keys, self._start = recipe, numbers, keys, start
+        self._given, self._spec_of, self._recorded = given, spec_of, recorded
 
-    def record(self) -> dict[str, Any]:
-        """Return what was drawn, drawn again."""
-        record = self.recipe.drawn_record(self.spec, Key(*self.key), self.start)
-        return record if self.recorded is None else self.recorded(record)
+    def targets(self, place: int, row: Row) -> Targets:
+        """Return an image in its row."""
+        return Targets({"image": Image(row.array(), self._spec_of(self._given[place]).axes)})
+
+    def record(self, place: int) -> dict[str, Any]:
+        """Return what was drawn for an image, drawn again."""
+        spec = self._spec_of(self._given[place])
+        record = self._recipe.drawn_record(spec, Key(*self._keys[place]), self._start)
+        return record if self._recorded is None else self._recorded(self._numbers[place], record)
+
+    def records(self, places: range) -> Iterable[dict[str, Any]]:
+        """Return those of several."""
+        return map(self.record, places)
+
+
+class MadeRows(Sequence[TrainingSample]):
+    """Samples of which one call made the images, each in its row, and that have a label and nothing else.
+
+    A batch is put together of a few of these without looking at single samples, whose objects are made when they are
+    asked for: they would take the interpreter lock for most of the time that a batch holds it.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+    labels : sequence
+        As in `TrainingSample.label`.
+    rows : RowBlock
+    named : callable
+        Gives the name of the file of a number.
+    made : MadeImages
+    places : range
+        Theirs among these.
+    """
+
+    __slots__ = ("_made", "_named", "labels", "numbers", "places", "rows")
+
+    def __init__(
+        self,
+        numbers: Sequence[int],
+        labels: Sequence[Label | None],
+        rows: RowBlock,
+        named: Callable[[int], str],
+        made: MadeImages,
+        places: range,
+    ) -> None:
+        self.numbers, self.labels, self.rows = numbers, labels, rows
+        self._named, self._made, self.places = named, made, places
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> TrainingSample: ...
+    @overload
+    def __getitem__(self, place: slice) -> MadeRows: ...
+    def __getitem__(self, place: int | slice) -> TrainingSample | MadeRows:
+        if isinstance(place, slice):
+            parts = self.numbers[place], self.labels[place], self.rows[place]
+            return MadeRows(*parts, self._named, self._made, self.places[place])
+        number, row, at = self.numbers[place], self.rows[place], self.places[place]
+        return TrainingSample(
+            number,
+            functools.partial(self._named, number),
+            functools.partial(self._made.targets, at, row),
+            None,
+            self.labels[place],
+            functools.partial(self._made.record, at),
+            row=row,
+        )
+
+    @property
+    def recorded(self) -> Callable[[], Iterable[dict[str, Any]]]:
+        """Gives what was drawn; it holds on to no memory of a batch."""
+        return functools.partial(self._made.records, self.places)
 
 
 def run_rows(

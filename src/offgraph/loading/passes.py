@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,9 +15,10 @@ import numpy as np
 
 from offgraph.core.errors import OffgraphError, OffgraphWarning
 from offgraph.dataset.allowed import MaxBad
-from offgraph.loading.batch import Batch
+from offgraph.loading.batch import Batch, each
 from offgraph.loading.finishing import Finishing
 from offgraph.loading.maker import SampleMaker
+from offgraph.loading.native_rows import MadeRows
 from offgraph.loading.position import Position
 from offgraph.loading.sampling import SampledOrder
 from offgraph.loading.share import Share
@@ -25,13 +26,16 @@ from offgraph.loading.training_sample import TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.freed import give_back_freed
 from offgraph.pipeline.order import Order
-from offgraph.pipeline.rows import BatchRows, Row
+from offgraph.pipeline.rows import BatchRows, RowBlock
 from offgraph.pipeline.workers import ordered_map
 
 __all__ = ["Batching", "Pass"]
 
-Piece = tuple[int, Sequence[int], list[Row] | None]
+Piece = tuple[int, Sequence[int], RowBlock | None]
 """The epoch in the addresses of samples, their numbers, and the rows of a batch that their images may be written into."""
+
+_Parts = Sequence[TrainingSample | MadeRows]
+"""The samples of a batch."""
 
 _MOST_IN_PIECE = 32
 _LAST_PIECES = 4
@@ -147,19 +151,14 @@ class Pass:
             give_back_freed()
 
     def _made(self, stop: threading.Event) -> Generator[tuple[Batch, Position], None, None]:
-        waiting: list[TrainingSample] = []
-        sample: TrainingSample | None = None
         at, size, total = self.begin, self.batching.batch_size, len(replace(self.share, cuts=()))
         if self.limit is not None and at.batches >= self.limit:
             return
+        waiting = _Waiting(size)
+        last: TrainingSample | MadeRows | None = None
         left_out, images, used, counted = at.left_out, at.images, at.images > at.left_out, False
-
-        def samples_of(piece: Piece) -> list[tuple[int, TrainingSample | None]]:
-            made = self.maker.make(*piece, self.alike, stop)
-            return list(zip(piece[1], made))
-
         mapped = ordered_map(
-            samples_of,
+            lambda piece: (piece[1], self.maker.make(*piece, self.alike, stop)),
             self._pieces(),
             threads=self.batching.threads,
             ahead=self.batching.threads + _AHEAD,
@@ -167,23 +166,22 @@ class Pass:
             read_timeout=self.batching.read_timeout,
         )
         with self.maker.bad.written(), closing(mapped) as made:  # workers add to the list until they end
-            for number, found in itertools.chain.from_iterable(made):
-                images += 1
-                if found is None or found.number != number:
-                    left_out, counted = left_out + 1, False
-                used = used or found is not None
+            for count, replaced, part in waiting.parts_of(made):
+                images += count
+                if replaced:
+                    left_out, counted = left_out + replaced, False
+                used = used or part is not None
                 if used and not counted:  # once for each that is left out: it takes as long as all else here
                     counted = True
-                    if self.batching.allowed.exceeded(left_out, total):
+                    if left_out and self.batching.allowed.exceeded(left_out, total):
                         raise self._too_many(left_out, total)
-                if found is None:
+                if part is None:
                     continue
-                sample = found
-                waiting.append(found)
-                if len(waiting) == size:
+                last = part
+                waiting.add(part, count)
+                if waiting.count == size:
                     at = at.after(images, left_out)
-                    yield self._collated(waiting), at
-                    waiting = []
+                    yield self._collated(waiting.taken()), at
                     if at.batches == self.limit:
                         break
         if left_out and not used:
@@ -191,10 +189,9 @@ class Pass:
         if self.batching.pad_last:
             while at.batches < self.batching.batches(self.share):
                 at = at.after(images, left_out)
-                yield self._padded(waiting, sample), at
-                waiting = []
-        elif waiting and not self.batching.drop_last:
-            yield self._collated(waiting), at.after(images, left_out)
+                yield self._padded(waiting.taken(), last), at
+        elif waiting.count and not self.batching.drop_last:
+            yield self._collated(waiting.taken()), at.after(images, left_out)
         if left_out > _MANY * images and not self.maker.warned:
             self.maker.warned = True
             warnings.warn(
@@ -240,15 +237,12 @@ class Pass:
             batch = BatchRows(self.buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
             for first in range(0, len(numbers), length):
                 for start, stop in _runs(epochs, first, min(first + length, len(numbers))):
-                    rows = [Row(batch, place) for place in range(start, stop)]
-                    yield epochs[start], numbers[start:stop], rows
+                    yield epochs[start], numbers[start:stop], RowBlock(batch, start, stop)
 
-    def _padded(self, samples: list[TrainingSample], last: TrainingSample | None) -> Batch:
+    def _padded(self, parts: _Parts, last: TrainingSample | MadeRows | None) -> Batch:
         """A batch filled up with its own samples again, or with any where it has none."""
-        if not samples:
-            filling = [self._any_sample() if last is None else last]
-        else:
-            filling = samples
+        samples = each(parts)
+        filling = samples or (each([last])[-1:] if last is not None else [self._any_sample()])
         size = self.batching.batch_size
         valid = np.arange(size) < len(samples)
         cycled = itertools.islice(itertools.cycle(filling), size - len(samples))
@@ -264,14 +258,15 @@ class Pass:
                 return sample
         raise self.maker.none_usable()
 
-    def _collated(self, samples: list[TrainingSample], valid: np.ndarray | None = None) -> Batch:
-        batch = self.maker.collated(samples, self.buffers)
+    def _collated(self, parts: _Parts, valid: np.ndarray | None = None) -> Batch:
+        batch = self.maker.collated(parts, self.buffers)
         if self.batching.pad_last:
             batch = replace(batch, valid=np.ones(len(batch), bool) if valid is None else valid)
         if self.batching.finishing.is_nothing:
             return batch
         reference = self.maker.rules().reference
-        axes = samples[0].image.axes if samples[0].row is None or reference is None else reference.image.axes
+        first = parts[0][0] if isinstance(parts[0], MadeRows) else parts[0]
+        axes = first.image.axes if first.row is None or reference is None else reference.image.axes
         return self.batching.finishing(batch, self.epoch, axes, self.buffers)
 
     @property
@@ -285,6 +280,52 @@ class Pass:
             f"max_bad={self.batching.allowed.text} allows{self.maker.first_bad()}. Look at these files and at the "
             "recipe, or raise max_bad"
         )
+
+
+class _Waiting:
+    """The samples of the batch that is not full yet.
+
+    Parameters
+    ----------
+    size : int
+        Of a full batch.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self._size, self._parts = size, list[TrainingSample | MadeRows]()
+
+    def add(self, part: TrainingSample | MadeRows, count: int) -> None:
+        """Add a sample, or a block of them."""
+        self._parts.append(part)
+        self.count += count
+
+    def taken(self) -> list[TrainingSample | MadeRows]:
+        """Return what waits, and begin the next batch."""
+        parts, self._parts, self.count = self._parts, [], 0
+        return parts
+
+    def parts_of(
+        self, made: Iterable[tuple[Sequence[int], Sequence[TrainingSample | None]]]
+    ) -> Iterator[tuple[int, int, TrainingSample | MadeRows | None]]:
+        """Single samples of pieces with these numbers, and blocks that end where the batch is full.
+
+        Yields
+        ------
+        tuple of (int, int, part)
+            How many samples, of how many none or another one was made, and what was made.
+        """
+        for numbers, found in made:
+            if isinstance(found, MadeRows):
+                room = self._size - self.count
+                if len(found) <= room:
+                    yield len(found), 0, found
+                else:  # after samples that were left out, a piece is of two batches
+                    yield room, 0, found[:room]
+                    yield len(found) - room, 0, found[room:]
+                continue
+            for number, sample in zip(numbers, found):
+                yield 1, int(sample is None or sample.number != number), sample
 
 
 def _runs(epochs: list[int], first: int, stop: int) -> list[tuple[int, int]]:

@@ -254,7 +254,7 @@ class LoaderProcess:
     def _records_of(self, given: list[int]) -> LazyRecords:
         number, count = given
         records = _RemoteRecords(self, self._returns, number)
-        return LazyRecords([partial(records.one, place) for place in range(count)])
+        return LazyRecords(count, lambda: map(records.one, range(count)))
 
     def _tell(self, header: dict[str, Any]) -> None:
         """Bring what the maker of this process lists up to date, and repeat the warnings."""

@@ -13,14 +13,14 @@ from offgraph.core.errors import StepError
 from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key
 from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
-from offgraph.formats.ordinary import MadeOrdinary, OrdinaryFile, OrdinaryRows
+from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows, file_spec
 from offgraph.loading.labels import BatchLabels
-from offgraph.loading.native_rows import BegunSample, MadeSample, run_rows
+from offgraph.loading.native_rows import BegunSample, MadeImages, MadeRows, run_rows
 from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.probe import Probe, look_at, look_at_source, probe_sample
-from offgraph.pipeline.rows import BatchRows, Row, are_neighbours, block_of
+from offgraph.pipeline.rows import BatchRows, Row, RowBlock, are_neighbours, as_block, block_of
 from offgraph.plan.compiled import RecipePlanner
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
@@ -87,7 +87,7 @@ class Samples(Protocol):
         seed: int,
         epoch: int,
         rules: Rules,
-    ) -> list[TrainingSample | None]:
+    ) -> Sequence[TrainingSample | None]:
         """Read samples and run the recipe on all of them in one call, which writes their images into rows.
 
         None stands for one that `sample` has to be asked for, whatever the reason.
@@ -181,7 +181,7 @@ class FileSamples:
         seed: int,
         epoch: int,
         rules: Rules,
-    ) -> list[TrainingSample | None]:
+    ) -> Sequence[TrainingSample | None]:
         """Make many samples in one call; where Python plans them, a first one reads, and a second one does the rest."""
         made = self._made(numbers, rows, recipe, seed, epoch, rules)
         if made is not None:
@@ -197,13 +197,13 @@ class FileSamples:
         self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
     ) -> TrainingSample | None:
         """Make one sample in one call: what its plan makes is known once its file is read."""
-        planner = self._planner(recipe, rules)
-        files = planner and self._files([number], planner, seed, epoch, rules)
+        planner, keys = self._planner(recipe, rules), [(seed, epoch, number)]
+        files = planner and self._files([number], planner, keys, rules)
         spec = None if files is None else files.plan()[0]
         if files is None or spec is None:
             return None
-        row = Row(BatchRows(self._buffers, 1, spec[0], np.dtype(spec[1])), 0)
-        return self._samples([number], [row], files.make(block_of([row])), recipe, seed, epoch)[0]
+        row = RowBlock(BatchRows(self._buffers, 1, spec[0], np.dtype(spec[1])), 0, 1)
+        return self._samples([number], row, files.run(block_of(row)), recipe, keys)[0]
 
     def _made(
         self,
@@ -213,49 +213,49 @@ class FileSamples:
         seed: int,
         epoch: int,
         rules: Rules,
-    ) -> list[TrainingSample | None] | None:
+    ) -> Sequence[TrainingSample | None] | None:
         """Samples whose images alone are made, without Python; None where that is not possible."""
         planner = self._planner(recipe, rules)
-        files = planner and self._files(numbers, planner, seed, epoch, rules)
-        if planner is None or files is None or not are_neighbours(rows):
+        if planner is None or not are_neighbours(rows):
             return None
-        found = files.make(block_of(rows))
-        return None if planner.in_vain else self._samples(numbers, rows, found, recipe, seed, epoch)
+        keys = [(seed, epoch, number) for number in numbers]
+        files = self._files(numbers, planner, keys, rules)
+        if files is None:
+            return None
+        shapes = files.run(block_of(rows))
+        if planner.in_vain:
+            return None
+        return self._samples(numbers, as_block(rows), shapes, recipe, keys)
 
     def _planner(self, recipe: Compose, rules: Rules) -> RecipePlanner | None:
         return recipe.planner() if rules.has_usual_depth("uint8") else None
 
     def _files(
-        self, numbers: Sequence[int], planner: RecipePlanner, seed: int, epoch: int, rules: Rules
+        self,
+        numbers: Sequence[int],
+        planner: RecipePlanner,
+        keys: Sequence[tuple[int, int, int]],
+        rules: Rules,
     ) -> OrdinaryRows | None:
-        keys = [(seed, epoch, number) for number in numbers]
         return self.source.ordinary_rows(numbers, planner, keys, finite=rules.non_finite == "error")
 
     def _samples(
         self,
         numbers: Sequence[int],
-        rows: Sequence[Row],
-        found: Sequence[MadeOrdinary | None],
+        rows: RowBlock,
+        shapes: Sequence[tuple[int, ...] | None],
         recipe: Compose,
-        seed: int,
-        epoch: int,
-    ) -> list[TrainingSample | None]:
-        samples: list[TrainingSample | None] = []
-        for number, row, label, one in zip(numbers, rows, self.source.labels(numbers), found):
-            if one is None or not self._has_label(label):
-                samples.append(None)
-                continue
-            made = MadeSample(recipe, (seed, epoch, number), 0, one.spec)
-            named, targets = functools.partial(self.name, number), functools.partial(made.targets, row)
-            samples.append(TrainingSample(number, named, targets, None, label, made.record, row=row))
-        return samples
-
-    def _has_label(self, label: Label | None) -> bool:
-        try:
-            self.labels.check(label)
-        except StepError:
-            return False
-        return True
+        keys: Sequence[tuple[int, int, int]],
+    ) -> Sequence[TrainingSample | None]:
+        labels = self.source.labels(numbers)
+        made = MadeImages(recipe, numbers, keys, 0, shapes, file_spec)
+        samples = MadeRows(numbers, labels, rows, self.name, made, range(len(numbers)))
+        if None not in shapes and self.labels.fit(labels):
+            return samples
+        return [
+            None if shape is None or not self.labels.fits(label) else samples[place]
+            for place, (shape, label) in enumerate(zip(shapes, labels))
+        ]
 
     def _begun(self, number: int, file: OrdinaryFile, sample: Sample, key: Key) -> BegunSample | None:
         try:
@@ -352,9 +352,12 @@ class DatasetSamples:
         seed: int,
         epoch: int,
         rules: Rules,
-    ) -> list[TrainingSample | None]:
+    ) -> Sequence[TrainingSample | None]:
         """Make many samples in one call; those that it leaves are read by Python, and run in a second one."""
-        made = self._made(numbers, rows, recipe, seed, epoch, rules)
+        found = self._made(numbers, rows, recipe, seed, epoch, rules)
+        if isinstance(found, MadeRows):
+            return found
+        made = list(found)
         left = [place for place, one in enumerate(made) if one is None]
         if left:
             some = [numbers[place] for place in left]
@@ -378,7 +381,7 @@ class DatasetSamples:
         seed: int,
         epoch: int,
         rules: Rules,
-    ) -> list[TrainingSample | None]:
+    ) -> Sequence[TrainingSample | None]:
         """Samples whose images alone are made, without Python; None for each of which that is not possible."""
         none: list[TrainingSample | None] = [None] * len(numbers)
         dataset, places = self.dataset, self.dataset.places
@@ -396,23 +399,23 @@ class DatasetSamples:
         )
         if planner.in_vain:
             return none
-        samples: list[TrainingSample | None] = []
-        for number, row, key, is_done in zip(numbers, rows, keys, done):
-            spec = places.spec(number)
-            if not is_done or spec is None or not rules.has_usual_depth(spec.dtype):
-                samples.append(None)
-                continue
+        specs = [places.spec(number) for number in numbers]
+        usual = [spec is not None and rules.has_usual_depth(spec.dtype) for spec in specs]
+        labels: list[Label | None] = []
+        for place, number in enumerate(numbers):
             try:
-                label = self.renumbered(dataset.label(number))
-                self.labels.check(label)
-            except (StepError, LookupError):  # raised again where the sample is made alone
-                samples.append(None)
-                continue
-            recorded = functools.partial(self.whole_record, number)
-            made = MadeSample(recipe, key, start, spec, recorded)
-            named, targets = functools.partial(self.name, number), functools.partial(made.targets, row)
-            samples.append(TrainingSample(number, named, targets, None, label, made.record, row=row))
-        return samples
+                labels.append(self.renumbered(dataset.label(number)))
+            except LookupError:  # raised again where the sample is made alone
+                labels.append(None)
+                usual[place] = False
+        images = MadeImages(recipe, numbers, keys, start, specs, _same, self.whole_record)
+        samples = MadeRows(numbers, labels, as_block(rows), self.name, images, range(len(numbers)))
+        if all(done) and all(usual) and self.labels.fit(labels):
+            return samples
+        return [
+            samples[place] if is_done and is_usual and self.labels.fits(label) else None
+            for place, (is_done, is_usual, label) in enumerate(zip(done, usual, labels))
+        ]
 
     def _begun(self, number: int, stored: StoredTargets | None, seed: int, epoch: int) -> BegunSample | None:
         """An example that was read; None where anything about it is unusual."""

@@ -73,9 +73,9 @@ class Buffers:
         if memory is None:
             memory = aligned_empty((size,), np.dtype(np.uint8)) if size < _MAPPED else _mapped(size)
         self._asked[memory.size] += 1
-        array, held = lease(memory, size)
+        array, held = lease(memory, shape, dtype)
         held.give_back = self._keep
-        return array.view(dtype).reshape(shape)
+        return array
 
     def end_pass(self) -> None:
         """Note the end of a pass: what it asked for once, as for its last batch, is not kept until the next one does."""
@@ -108,26 +108,32 @@ class Buffers:
                 found = memory
             else:
                 aside.append(memory)
-        self._free.extend(reversed(aside))
+        if aside:
+            self._free.extend(reversed(aside))
         return found
 
 
 def leased(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, object]:
     """Allocate an array like `aligned_empty`, and an object that lives as long as any array or tensor in its memory."""
     memory = aligned_empty(shape, dtype)
-    array, held = lease(memory.reshape(-1).view(np.uint8), memory.nbytes)
-    return array.view(dtype).reshape(shape), held
+    return lease(memory.reshape(-1).view(np.uint8), shape, dtype)
 
 
-class Lease:
-    """Keeps a buffer in use while it lives."""
+class _Leased(np.ndarray):
+    """What a lease stands on."""
 
+
+class Lease(np.ndarray):
+    """Keeps a buffer in use while it lives: arrays made of it have it as their base.
+
+    NumPy replaces the base of a new array by the base of that, and so on, as long as those are arrays of the new one's
+    class. So it has a class of its own, and so has what it stands on. To ask an object for its ``__array_interface__``
+    takes twice as long.
+    """
+
+    memory: np.ndarray
     give_back: Callable[[np.ndarray], None] | None = None
     """Takes the memory after the last array in it."""
-
-    def __init__(self, memory: np.ndarray) -> None:
-        self.memory = memory
-        self.__array_interface__ = memory.__array_interface__
 
     def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # `weakref.finalize` takes 4 µs more. When the interpreter ends, modules are empty, and nobody takes the memory.
@@ -135,7 +141,8 @@ class Lease:
             self.give_back(self.memory)
 
 
-def lease(memory: np.ndarray, size: int) -> tuple[np.ndarray, Lease]:
-    """The first `size` bytes; arrays made of them keep the lease: NumPy follows their bases to an array, no further."""
-    held = Lease(memory)
-    return np.asarray(held)[:size], held
+def lease(memory: np.ndarray, shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, Lease]:
+    """An array in the first bytes of a memory; all arrays made of it keep the lease."""
+    held = memory.view(_Leased).view(Lease)
+    held.memory = memory
+    return np.ndarray(shape, dtype, held), held

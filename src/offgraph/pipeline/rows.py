@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
 from offgraph.pipeline.buffers import Buffers
 
-__all__ = ["BatchRows", "Row", "are_neighbours", "block_of"]
+__all__ = ["BatchRows", "Row", "RowBlock", "are_neighbours", "as_block", "block_of"]
 
 
 class BatchRows:
@@ -62,13 +62,54 @@ class Row(NamedTuple):
         return self.batch.array()[self.number]
 
 
+class RowBlock(Sequence[Row]):
+    """Rows that follow each other in one array, without an object for each.
+
+    Parameters
+    ----------
+    batch : BatchRows
+    start, stop : int
+        The first of them, and the one after the last.
+    """
+
+    __slots__ = ("batch", "start", "stop")
+
+    def __init__(self, batch: BatchRows, start: int, stop: int) -> None:
+        self.batch, self.start, self.stop = batch, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> RowBlock: ...
+    def __getitem__(self, place: int | slice) -> Row | RowBlock:
+        found = range(self.start, self.stop)[place]
+        if isinstance(found, int):
+            return Row(self.batch, found)
+        if found.step != 1:
+            raise ValueError(f"{place}: rows of a block follow each other")
+        return RowBlock(self.batch, found.start, found.stop)
+
+
 def are_neighbours(rows: Sequence[Row]) -> bool:
     """Whether rows follow each other in one array."""
+    if isinstance(rows, RowBlock):
+        return len(rows) > 0
     if not rows or rows[0].batch is not rows[-1].batch:
         return False
     return rows[-1].number - rows[0].number + 1 == len(rows)
 
 
+def as_block(rows: Sequence[Row]) -> RowBlock:
+    """Return neighbours as a block."""
+    if isinstance(rows, RowBlock):
+        return rows
+    return RowBlock(rows[0].batch, rows[0].number, rows[-1].number + 1)
+
+
 def block_of(rows: Sequence[Row]) -> np.ndarray:
     """Return neighbours as one array."""
-    return rows[0].batch.array()[rows[0].number : rows[-1].number + 1]
+    block = as_block(rows)
+    return block.batch.array()[block.start : block.stop]

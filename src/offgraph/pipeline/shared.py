@@ -101,9 +101,9 @@ class SharedBuffers(Buffers):
             self._collect()
             segment = self._unused_or_new(size)
             segment.filling = True
-        array, held = lease(segment.memory, size)
+        array, held = lease(segment.memory, shape, dtype)
         held.give_back = _Appended(self._filled, segment.number)
-        return array.view(dtype).reshape(shape)
+        return array
 
     def lend(self, array: np.ndarray) -> tuple[Location, int | None]:
         """Mark the segment that an array lies in as held by the other process.
@@ -282,9 +282,9 @@ class BorrowedBuffers:
             self._give_back(location.segment)
             return copy
         self._held.add(location.segment)
-        array, held = lease(part, size)
+        array, held = lease(part, shape, dtype)
         held.give_back = _Returned(self._held, location.segment, self._give_back)
-        return array.view(dtype).reshape(shape)
+        return array
 
     def discard(self, numbers: list[int]) -> None:
         """Unmap segments that the maker has given up."""

@@ -5,6 +5,7 @@ An item of its own takes about 700 bytes, most of them for its path. In columns 
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -127,17 +128,20 @@ class ItemColumns(Sequence[Item]):
 
     def paths(self, indices: Sequence[int]) -> list[str]:
         """Files of some of them; faster than from the items."""
-        begin = os.path.join(self.root, "")  # noqa: PTH118
-        return [begin + self._names[row] for row in self._rows_of(indices)]
+        return self._names.texts(self._rows_of(indices), self._begin)
+
+    @functools.cached_property
+    def _begin(self) -> str:
+        return os.path.join(self.root, "")  # noqa: PTH118
 
     def labels(self, indices: Sequence[int]) -> list[int | None]:
         """Class numbers of some of them, as in `Item.label`."""
         if self._labels is None:
             return [None] * len(indices)
-        return self._labels[self._rows_of(indices)].tolist()
+        return self._labels[list(self._rows_of(indices))].tolist()
 
-    def _rows_of(self, indices: Sequence[int]) -> list[int]:
-        return list(indices) if self._rows is None else self._rows[list(indices)].tolist()
+    def _rows_of(self, indices: Sequence[int]) -> Sequence[int]:
+        return indices if self._rows is None else self._rows[list(indices)].tolist()
 
     def classes(self) -> set[int]:
         """Class numbers that items have."""
