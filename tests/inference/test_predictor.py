@@ -258,3 +258,22 @@ def test_a_saved_model_folder_needs_a_recipe_and_is_checked(tmp_path: Path) -> N
     (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"nothing of the kind")
     with pytest.raises(og.OffgraphError, match=r"damaged: TensorFlow cannot load it"):
         og.Predictor(tmp_path / "damaged", recipe=[])
+
+
+def test_images_of_several_sizes_through_layers_that_are_compiled_for_one(tmp_path: Path) -> None:
+    """Keras cannot compile a bilinear `UpSampling2D` for any size, which it tries when a second one comes."""
+    keras.utils.set_random_seed(3)
+    given = keras.Input((None, None, 1))
+    coarse = layers.MaxPooling2D()(layers.Conv2D(4, 3, padding="same", activation="relu")(given))
+    fine = layers.UpSampling2D(interpolation="bilinear")(coarse)
+    model = keras.Model(given, layers.Conv2D(1, 1, activation="sigmoid")(fine))
+    sizes = [(16, 20), (24, 12), (16, 20), (30, 30)]
+    arrays = [np.random.default_rng(n).integers(0, 256, size, np.uint8) for n, size in enumerate(sizes)]
+    expected = [np.asarray(model((array / np.float32(255))[None, ..., None]))[0] for array in arrays]
+    found = og.Predictor(model, recipe=[og.Rescale(1 / 255)])(arrays)
+    made = [one.raw["output"] for one in found]
+    assert found.quarantined == [] and [one.shape for one in made] == [(*size, 1) for size in sizes]
+    for one, other in zip(made, expected):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    (odd,) = [og.Predictor(model, recipe=[og.Rescale(1 / 255)])([*arrays, np.zeros((15, 20), np.uint8)])]
+    assert len(list(odd)) == 4 and "multiples of 2" in odd.quarantined[0][1]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from offgraph.apps.tile_options import BlendOption, OverlapOption, TilesOption, numbers
 from offgraph.core.choices import Color, Merge, Outputs, TestTimeVariants
 
 __all__ = ["report"]
@@ -68,6 +69,9 @@ def report(
         typer.Option(help="Ask the model about mirrored or turned variants of each image, too."),
     ] = None,
     merge: Annotated[Merge, typer.Option(help="How the answers to variants become one.")] = "mean",
+    tiles: TilesOption = None,
+    overlap: OverlapOption = "auto",
+    blend: BlendOption = "gaussian",
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON instead of a summary.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit with status 3 when files were set aside.")] = False,
     *,
@@ -95,6 +99,9 @@ def report(
         threads=threads,
         tta=tta,
         merge=merge,
+        tiles=numbers(tiles),
+        overlap=numbers(overlap),
+        blend=blend,
     )
     found = og.report(
         predictor,

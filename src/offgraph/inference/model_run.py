@@ -13,6 +13,7 @@ import numpy as np
 from offgraph.core.choices import Merge
 from offgraph.core.errors import MachineError, OffgraphError, StepError
 from offgraph.core.random import Key
+from offgraph.frameworks.every_shape import predict_batch
 from offgraph.frameworks.several_outputs import named_outputs
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.frame import Frame
@@ -199,7 +200,7 @@ class ModelRun:
         if shape in self._refused:  # it takes no image of this shape
             raise StepError(self._refused[shape])
         try:
-            made = named_outputs(self.saved.model.predict_on_batch(np.stack(arrays)), self.saved.output_names)
+            made = named_outputs(predict_batch(self.saved.model, np.stack(arrays)), self.saved.output_names)
         except Exception as error:  # a model raises what its layers raise: ValueError, tf.errors.…, TypeError
             if _out_of_memory(error):
                 raise MachineError(
