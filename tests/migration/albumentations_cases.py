@@ -76,6 +76,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("GaussianBlur", {"blur_limit": 0, "sigma_limit": (3, 3)}),
     ("HueSaturationValue", {"hue_shift_limit": (10, 10), "sat_shift_limit": (0, 0), "val_shift_limit": (0, 0)}),
     ("HueSaturationValue", {"hue_shift_limit": (0, 0), "sat_shift_limit": (20, 20), "val_shift_limit": (10, 10)}),
+    ("HueSaturationValue", {"hue_shift_limit": (-15, -15), "sat_shift_limit": (-25, -25), "val_shift_limit": (-20, -20)}),
     ("CLAHE", {"clip_limit": (3, 3)}),
     ("Sharpen", {"alpha": (0.3, 0.3), "lightness": (1, 1)}),
     ("Sharpen", {"alpha": (0.5, 0.5), "lightness": (0.6, 0.6)}),

@@ -162,7 +162,9 @@ def test_what_is_drawn_is_what_albumentations_draws():
     step, _ = only("Blur", blur_limit=7)
     assert [part.size for part in step.steps] == [3, 5, 7]
     step, _ = only("HueSaturationValue", hue_shift_limit=10, sat_shift_limit=0, val_shift_limit=0)
-    assert (step.hue, step.saturation, step.value) == ((-20, 20), (1, 1), (1, 1))
+    assert (step.hue, step.saturation_shift, step.value_shift) == ((-20, 20), (0, 0), (0, 0))
+    step, _ = only("HueSaturationValue", sat_shift_limit=(-51, 102), val_shift_limit=0.2)
+    assert (step.saturation_shift, step.saturation, step.value) == ((-0.2, 0.4), 1, 1)
     step, _ = only("Affine", scale=(0.8, 1.2), rotate=(-5, 5), shear={"x": (-45, 45), "y": (0, 0)})
     assert dict(step.scale) == {"Y": (0.8, 1.2), "X": (0.8, 1.2)} and dict(step.shear)["X"] == pytest.approx(
         (-1, 1)

@@ -38,6 +38,17 @@ BYTES: list[list[Any]] = [
     [{"Bilateral": {}}, {"ToneCurve": {}}],
     [{"FancyPCA": {"sigma": [0.1, 1]}}],
     [{"AugMix": {"severity": 5}}],
+    [{"Fog": {}}],
+    [{"Rain": {"density": [20, 40], "length": [3, 6]}}],
+    [{"Shadow": {"shadows": [1, 3]}}],
+    [{"SunFlare": {}}],
+    [{"Snow": {}}],
+    [{"Spatter": {}}],
+    [{"GlassBlur": {"sigma": [0, 1], "reach": [1, 3]}}],
+    [{"Sharpen": {"lightness": [0.5, 1]}}, {"Ringing": {"radius": [1, 3]}}],
+    [{"ZoomBlur": {}}],
+    [{"GridShuffle": {"cells": {"Y": 2, "X": 3}}}],
+    [{"HueSaturation": {"saturation_shift": [-0.3, 0.3], "value_shift": [-0.2, 0.2]}}],
 ]  # fmt: skip
 EVERY: list[list[Any]] = [
     [{"Clip": {"low": 20, "high": 200}}],

@@ -1,4 +1,5 @@
 import colorsys
+import dataclasses
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import offgraph as og
 
 CASES = {
     2: [og.HueSaturation((-30, 30), (0.5, 1.5), (0.8, 1.2), range=255)],
-    3: [og.HueSaturation(40, saturation=0.5)],
+    3: [og.HueSaturation(40, saturation=0.5, saturation_shift=(-0.3, 0.3), value_shift=(-0.5, 0.5))],
 }
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 
@@ -33,6 +34,28 @@ def test_one_step_of_rounding_from_scikit_image(hue, saturation, value):
     np.testing.assert_allclose(out, expected, rtol=0, atol=1e-12)
     bytes_ = og.Compose([og.HueSaturation(hue, saturation, value)])(image=PHOTO).image
     assert np.abs(bytes_ - expected * 255).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize(("saturation", "value"), [(0.2, 0.1), (-0.4, 0.3), (0.9, -0.6), (-1, 0)])
+def test_shifts_are_added_and_greys_stay_grey(saturation, value):
+    image = np.concatenate([PHOTO / 255, np.repeat(PHOTO[..., :1] / 255, 3, -1)])
+    hsv = rgb2hsv(image)
+    stronger = np.where(hsv[..., 1] > 0, np.clip(hsv[..., 1] * 0.9 + saturation, 0, 1), 0)
+    brighter = np.clip(hsv[..., 2] * 1.1 + value, 0, 1)
+    expected = hsv2rgb(np.stack([hsv[..., 0], stronger, brighter], -1))
+    step = og.HueSaturation(0, 0.9, 1.1, saturation_shift=saturation, value_shift=value)
+    out = og.Compose([dataclasses.replace(step, range=1.0)])(image=image).image
+    np.testing.assert_allclose(out, expected, rtol=0, atol=1e-12)
+    bytes_ = np.rint(image * 255).astype(np.uint8)
+    assert np.abs(og.Compose([step])(image=bytes_).image - expected * 255).max() <= 0.5 + 1e-3
+
+
+def test_without_shifts_records_and_identity_are_those_from_before_there_were_any():
+    recipe = og.Compose([og.HueSaturation((10, 20))])
+    record = recipe(image=PHOTO, key=og.Key(seed=1)).record
+    assert record["steps"][0]["params"].keys() == {"hue", "saturation", "value"}
+    shifted = og.Compose([og.HueSaturation((10, 20), value_shift=0.1)])
+    assert recipe.digest != shifted.digest
 
 
 def test_nothing_changed_is_the_image_for_every_colour():

@@ -87,17 +87,16 @@ def _gamma(a: Arguments) -> Sequence[Step]:
 
 
 @TABLE.add(
-    "HueSaturationValue", ours="HueSaturation", verdict="differs",
-    why="Albumentations adds to saturation and value, here they are multiplied, alike for a saturation or value of half; and "
-    "OpenCV has 180 hues of uint8",
+    "HueSaturationValue", ours="HueSaturation", verdict="close", levels=6,
+    why="OpenCV has 180 hues of uint8, and whole numbers for saturation and value",
 )  # fmt: skip
 def _hue(a: Arguments) -> Sequence[Step]:
     turn = limits(a, "hue_shift_limit", 20, scale=2)  # OpenCV's hue counts 180 to a turn
-    factors: dict[str, Any] = {}
-    for name, default in (("sat", 30), ("val", 20)):
-        low, high = limits(a, f"{name}_shift_limit", default, scale=1 / 127.5)
-        factors[name] = (max(1 + low, 0.0), max(1 + high, 0.0))
-    return (HueSaturation(turn, saturation=factors["sat"], value=factors["val"]),)
+    shifts: dict[str, Any] = {}
+    for name, default, ours in (("sat", 30, "saturation_shift"), ("val", 20, "value_shift")):
+        low, high = limits(a, f"{name}_shift_limit", default, scale=1 / 255)
+        shifts[ours] = (min(max(low, -1.0), 1.0), min(max(high, -1.0), 1.0))
+    return (HueSaturation(turn, **shifts),)
 
 
 def _factors(a: Arguments, name: str, default: Any) -> tuple[float, float]:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
+from offgraph.core.random import Draw
+from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.engine.values import Change, recolor, takes_levels
+from offgraph.steps.base import varies
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
-from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
+from offgraph.steps.parameters import NaturalRange, NumberOrRange, PositiveNumber, Range
 from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
 from offgraph.transforms.color._hsv import blocks, hexcone, of_hexcone
 
 __all__ = ["HueSaturation"]
 
+ShiftRange = Annotated[float | tuple[float, float], NumberOrRange(at_least=-1, at_most=1)]
+
 
 @step
 class HueSaturation(ColorStep):
-    """Turn the hue, and multiply saturation and value of HSV; the dtype stays.
+    """Turn the hue, and multiply or shift saturation and value of HSV; the dtype stays.
 
-    A color step: of hue, saturation and value of each pixel (HSV) the hue is turned, saturation and value are multiplied and
-    limited to 1. Values are limited to 0 to `range` first. Exactness: the bytes of these formulas by NumPy in float32, in
+    A color step: of hue, saturation and value of each pixel (HSV) the hue is turned, saturation and value are multiplied, shifted
+    and limited to 0 to 1; greys stay grey. Values are limited to 0 to `range` first. Exactness: the bytes of these formulas by NumPy in float32, in
     float64 for images of float64 and of more than 16 bits; whole numbers are rounded once, at the end, half to even.
 
     Parameters
@@ -36,6 +40,10 @@ class HueSaturation(ColorStep):
     range : float, optional
         The value of white. By default the largest of the dtype, 255 for uint8 and 65535 for uint16; a 12-bit image
         stored in uint16 says ``range=4095``. A float or signed image must say its range.
+    saturation_shift : float or (low, high)
+        Added to the saturation, -1 to 1; 0.1 makes pale colours stronger, and leaves greys as they are.
+    value_shift : float or (low, high)
+        Added to the value, in shares of the range, -1 to 1.
 
     Examples
     --------
@@ -46,10 +54,19 @@ class HueSaturation(ColorStep):
     array([[[100, 200, 100]]], dtype=uint8)
     """
 
+    later: ClassVar[tuple[str, ...]] = ("saturation_shift", "value_shift")
+
     hue: Range = 0.0
     saturation: NaturalRange = 1.0
     value: NaturalRange = 1.0
     range: PositiveNumber | None = None
+    saturation_shift: ShiftRange = 0.0
+    value_shift: ShiftRange = 0.0
+
+    @property
+    def varies(self) -> bool:
+        """Where a parameter is a range."""
+        return any(varies(getattr(self, name)) for name in ("hue", "saturation", "value", *self.later))
 
     def hints(self) -> list[str]:
         """Shares of a turn."""
@@ -58,6 +75,15 @@ class HueSaturation(ColorStep):
             [f"hue={self.hue} is in degrees: 0.1 of a turn is 36"] if 0 < max(map(abs, ends)) <= 0.5 else []
         )
 
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """Draw a value for every range; a shift of 0 has no part in the record, as before there were shifts."""
+        params = super().sample(draw, spec)
+        return {
+            name: value
+            for name, value in params.items()
+            if name not in self.later or getattr(self, name) != 0
+        }
+
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """The same, of three channels; the range must be known, and fit the dtype."""
         check_rgb(spec, "it")
@@ -65,8 +91,8 @@ class HueSaturation(ColorStep):
         return spec
 
     def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
-        """One pass."""
-        if not takes_levels(image):
+        """One pass; shifts are left to NumPy."""
+        if not takes_levels(image) or params.get("saturation_shift") or params.get("value_shift"):
             return None
         turn = float(np.float32(params["hue"]) / 60)
         change: Change = ("hsv", turn, params["saturation"], params["value"])
@@ -76,12 +102,17 @@ class HueSaturation(ColorStep):
         """HSV and back, with chroma = saturation * value."""
         top = held_range(image.dtype.name, self.range)
         number = working_dtype(image.dtype)
+        paler, darker = (
+            number(params.get("saturation_shift", 0.0)),
+            number(params.get("value_shift", 0.0) * top),
+        )
         pixels, out = image.reshape(-1, 3), np.empty((image.size // 3, 3), image.dtype)
         for part in blocks(len(pixels)):
             hue, chroma, value = hexcone(np.clip(pixels[part].astype(number), 0, top))
-            brighter = np.minimum(value * number(params["value"]), number(top))
+            brighter = np.clip(value * number(params["value"]) + darker, number(0), number(top))
             saturation = chroma / np.where(value > 0, value, 1) * number(params["saturation"])
-            stronger = np.minimum(saturation, number(1)) * brighter
+            saturation += np.where(chroma > 0, paler, number(0))
+            stronger = np.clip(saturation, number(0), number(1)) * brighter
             turned = hue + number(params["hue"]) / 60
             out[part] = as_dtype(of_hexcone(turned, stronger, brighter), image.dtype, top)
         return out.reshape(image.shape)

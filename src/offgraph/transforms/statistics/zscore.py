@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class ZScore(StatisticsStep):
     array([[-1.,  1.],
            [-1.,  1.]], dtype=float32)
     """
+
+    later: ClassVar[tuple[str, ...]] = ("divide",)
 
     per_channel: bool = True
     nonzero: bool = False
