@@ -96,6 +96,7 @@ from offgraph.inference.predictor import (
     Predictor as Predictor,
     predict as predict,
 )
+from offgraph.inference.tiling.stream import TiledFile as TiledFile
 from offgraph.inspection.image_statistics import (
     ImageStatistics as ImageStatistics,
     statistics as statistics,

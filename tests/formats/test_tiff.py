@@ -357,7 +357,7 @@ def test_a_fault_of_this_package_is_told_apart_from_damage(monkeypatch) -> None:
     with pytest.raises(DecodeError, match=r"^<bytes>: damaged \(IndexError: list index out of range\)$"):
         read(data)
     monkeypatch.setattr(
-        tiff_format, "_interpret", tiff_format._name_axes
+        tiff_format, "_interpret", tiff_format.name_series_axes
     )  # called with what it does not take
     with pytest.raises(
         DecodeError,

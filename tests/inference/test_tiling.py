@@ -283,12 +283,12 @@ def test_a_model_that_fails_on_one_tile_is_an_error_that_names_it() -> None:
     assert found.mask is not None and not found.mask.any()
 
 
-def test_the_command_line_predicts_by_tiles(tmp_path: Any) -> None:
+def test_the_command_line_predicts_by_tiles(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
     rng = np.random.default_rng(5)
     for number, size in enumerate(((50, 70), (33, 64))):
-        og.imwrite(folder / f"{number}.png", rng.integers(0, 256, size, np.uint8))
+        og.imwrite(folder / f"{number}.tif", rng.integers(0, 256, size, np.uint8))
     path = og.save(network(), [og.Rescale(1 / 255)], tmp_path / "model.keras")
     with pytest.raises(SystemExit) as ended:
         cli.main(
@@ -299,6 +299,22 @@ def test_the_command_line_predicts_by_tiles(tmp_path: Any) -> None:
     for result in og.predict(path, folder, pad_to=2):
         written = og.imread(tmp_path / "out" / "masks" / f"{result.item.name}.png")
         assert (written == result.mask).mean() > 0.999
+    with pytest.raises(SystemExit) as ended:
+        cli.main(
+            [
+                "predict",
+                str(path),
+                str(folder / "0.tif"),
+                "-o",
+                str(tmp_path / "mask.tif"),
+                "--tiles",
+                "32,40",
+            ]
+        )
+    assert not ended.value.code
+    assert "labels up to" in capsys.readouterr().out
+    expected = og.Predictor(path, tiles=(32, 40))(og.imread(folder / "0.tif"))
+    assert (og.imread(tmp_path / "mask.tif") == expected.mask).mean() > 0.999
     with pytest.raises(SystemExit) as ended:
         cli.main(["predict", str(path), str(folder), "-o", str(tmp_path / "other"), "--tiles", "32x40"])
     assert ended.value.code

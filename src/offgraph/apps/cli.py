@@ -24,7 +24,14 @@ from offgraph.apps.bench_command import bench
 from offgraph.apps.convert_command import convert
 from offgraph.apps.report_command import report
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
-from offgraph.apps.tile_options import BlendOption, OverlapOption, TilesOption, numbers
+from offgraph.apps.tile_options import (
+    BlendOption,
+    OverlapOption,
+    TilesOption,
+    is_mask_file,
+    numbers,
+    predict_to_file,
+)
 from offgraph.core.choices import (
     ArrayEncoding,
     Color,
@@ -254,7 +261,12 @@ def predict(
     model: Annotated[Path, typer.Argument(help="A .keras file written by og.save; it holds its recipe.")],
     source: Source,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The folder for tables, masks, images and report.html.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The folder for tables, masks, images and report.html; or a mask, .tif or .npy, with --tiles.",
+        ),
     ],
     recipe: RecipeFile = None,
     other_recipe: Annotated[
@@ -321,25 +333,33 @@ def predict(
     if model.is_file():
         load_tensorflow("keras")
     saved = og.load(model)
+    predictor = {
+        "recipe": None if recipe is None else og.Compose.from_yaml(recipe),
+        "other_recipe": other_recipe,
+        "batch_size": batch_size,
+        "threads": threads,
+        "on_error": on_error,
+        "postprocess": None if postprocess is None else og.Compose.from_yaml(postprocess),
+        "outputs": outputs,
+        "threshold": threshold,
+        "pad_to": numbers(pad_to),
+        "tta": tta,
+        "merge": merge,
+        "tiles": numbers(tiles),
+        "overlap": numbers(overlap),
+        "blend": blend,
+    }
+    if is_mask_file(out):
+        typer.echo(
+            _shown(predict_to_file(og.Predictor(saved, **predictor), source, out, reading.get("axes")))
+        )
+        return
     if color is not None:
         reading["color"] = color
     predictions = og.predict(
         saved,
         source_for(saved, source, masks=masks, **reading),
-        recipe=None if recipe is None else og.Compose.from_yaml(recipe),
-        other_recipe=other_recipe,
-        batch_size=batch_size,
-        threads=threads,
-        on_error=on_error,
-        postprocess=None if postprocess is None else og.Compose.from_yaml(postprocess),
-        outputs=outputs,
-        threshold=threshold,
-        pad_to=_pad_to(pad_to),
-        tta=tta,
-        merge=merge,
-        tiles=numbers(tiles),
-        overlap=numbers(overlap),
-        blend=blend,
+        **predictor,
     )
     report = og.save_predictions(predictions, out, max_bad=max_bad, raw=raw)
     typer.echo(_shown(report.summary()))
@@ -347,11 +367,6 @@ def predict(
         raise typer.Exit(1)
     if strict and report.quarantined:
         raise typer.Exit(3)
-
-
-def _pad_to(text: str | None) -> Any:
-    """A number as a number; `offgraph.predict` refuses other texts than auto."""
-    return int(text) if text is not None and text.isdecimal() else text
 
 
 @app.command()

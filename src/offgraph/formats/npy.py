@@ -11,7 +11,7 @@ from offgraph.core.axes import name_axes
 from offgraph.core.errors import StepError
 from offgraph.formats.base import FormatError, Limits, StoredImage, no_such_page
 
-__all__ = ["decode"]
+__all__ = ["decode", "read_header"]
 
 _LONGEST_HEADER = 10_000  # NumPy's own limit; it is parsed as Python literals
 
@@ -32,7 +32,7 @@ def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | Non
     """
     if page:
         raise FormatError(no_such_page(page, 1))
-    shape, fortran, dtype, at = _read_header(data)
+    shape, fortran, dtype, at = read_header(data)
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         what = "Python objects, which would be unpickled" if dtype.hasobject else f"dtype {dtype}"
         raise FormatError(
@@ -55,7 +55,7 @@ def decode(data: bytes, limits: Limits, axes: str | None = None, page: int | Non
     return StoredImage(array, named, "rgb" if named == "YXC" and samples == 3 else layout)
 
 
-def _read_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def read_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     file = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(file)

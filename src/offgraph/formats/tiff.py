@@ -29,7 +29,7 @@ from offgraph.formats.tiff_strips import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["decode", "decode_here"]
+__all__ = ["check_directories", "check_numbers", "choose_series", "decode", "decode_here", "name_series_axes"]
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR, _CIELAB = 0, 1, 2, 3, 4, 5, 6, 8
 _ORIENTATION, _SUBPAGES, _XMP = 274, 330, 700
@@ -133,13 +133,13 @@ def _decode(
 ) -> StoredImage:
     import tifffile
 
-    _check_directories(data, page)
+    check_directories(data, page)
     with _collected_log() as complaints:
         try:
             with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-                series = _choose(tiff, page)
-                _check_numbers(series)
-                shape, named, notes = _name_axes(series, axes)
+                series = choose_series(tiff, page)
+                check_numbers(series)
+                shape, named, notes = name_series_axes(series, axes)
                 _check_size(series, shape, named, limits)
                 check_segments(series, len(data))
                 check_streams(series, data)
@@ -159,7 +159,7 @@ def _decode(
     return replace(stored, notes=(*stored.notes, *dict.fromkeys(complaints)))
 
 
-def _check_numbers(series: Any) -> None:
+def check_numbers(series: Any) -> None:
     """Raise where a tag that takes one number holds several, or a string."""
     for keyframe in {id(page.keyframe): page.keyframe for page in series.pages if page is not None}.values():
         for name in _NUMBERS:
@@ -167,7 +167,7 @@ def _check_numbers(series: Any) -> None:
                 raise FormatError(f"damaged: its {name} is {value!r:.40}")
 
 
-def _check_directories(data: bytes, page: int | None) -> None:
+def check_directories(data: bytes, page: int | None) -> None:
     """Walk the chain of pages before tifffile does, which would follow a cycle, or overlapping pages, for ever.
 
     Directories of an honest file do not share bytes, so that together they are no longer than the file. A tag whose
@@ -207,7 +207,7 @@ def _check_directories(data: bytes, page: int | None) -> None:
         return
 
 
-def _choose(tiff: Any, page: int | None) -> Any:
+def choose_series(tiff: Any, page: int | None) -> Any:
     """The first series, or a series of the one page that is asked for."""
     import tifffile
 
@@ -274,7 +274,7 @@ def _check_size(series: Any, shape: tuple[int, ...], named: str, limits: Limits)
         )
 
 
-def _name_axes(series: Any, axes: str | None) -> tuple[tuple[int, ...], str, list[str]]:
+def name_series_axes(series: Any, axes: str | None) -> tuple[tuple[int, ...], str, list[str]]:
     """Shape and axes of the array: named by the caller, else by the metadata, else an error that asks.
 
     Axes of length 1 that have no name leave no doubt: they are dropped, unless the caller counts them.

@@ -19,7 +19,15 @@ import numpy as np
 from offgraph.formats import jpeg
 from offgraph.formats.base import FormatError
 
-__all__ = ["IN_PROCESS", "JPEG", "check_segments", "check_streams", "read_array", "read_chroma"]
+__all__ = [
+    "IN_PROCESS",
+    "JPEG",
+    "bytes_decoder",
+    "check_segments",
+    "check_streams",
+    "read_array",
+    "read_chroma",
+]
 
 _NONE, _LZW, _PACKBITS, _LZMA, _ZSTANDARD = 1, 5, 32773, 34925, 50000
 _DEFLATE = {8, 32946}
@@ -98,7 +106,7 @@ def read_array(series: Any) -> np.ndarray:
     """Decode all pages of a series into one array in native byte order, by tifffile with the decoders of this module."""
     for keyframe in {id(page.keyframe): page.keyframe for page in series.pages}.values():
         if keyframe.compression in _BYTES:
-            keyframe.decode = _bytes_decoder(keyframe)
+            keyframe.decode = bytes_decoder(keyframe)
         elif keyframe.compression in JPEG:
             keyframe.decode = _noticing(keyframe.decode, _jpeg_tails, "JPEG")
         elif keyframe.compression in _CCITT:
@@ -196,7 +204,7 @@ def read_chroma(page: Any, data: bytes) -> np.ndarray | None:
 # codecs of bytes
 
 
-def _bytes_decoder(page: Any) -> Callable[..., Any]:
+def bytes_decoder(page: Any) -> Callable[..., Any]:
     """A decoder of one segment, as `tifffile.TiffPage.decode` is: decompressed here, unpacked by tifffile."""
     import tifffile
 

@@ -101,9 +101,8 @@ class ModelRun:
         """How the model's images are cut into tiles, found once."""
         if self._tiles is None:
             assert self.tiling is not None, "asked of tiled models alone"
-            free = None in self.saved.input_spec.size
-            grid = self.grid() if free else None
-            self._tiles = ModelTiles.of(self.saved, self.tiling, grid.multiple if grid else 1)
+            grid = self.grid() or Grid(1)
+            self._tiles = ModelTiles.of(self.saved, self.tiling, grid.multiple, grid.ratio)
         return self._tiles
 
     def prepares_like(self, other: ModelRun) -> bool:
@@ -125,7 +124,17 @@ class ModelRun:
             Where a step refuses it, or what the recipe makes is not what the model takes.
         """
         result = run_checked(self.recipe, Targets.of_image(image), Key(0, 0, index))
-        array, frame = self._fitted(result.targets.image, result.frame, "the recipe makes")
+        return self.views_of(result.targets.image, result.frame, result.record, index)
+
+    def views_of(self, image: Image, frame: Frame, record: dict[str, Any], index: int) -> Views:
+        """Make all views of an image that the recipe has made.
+
+        Raises
+        ------
+        StepError
+            Where it is not what the model takes, or a variant cannot be made of it.
+        """
+        array, frame = self._fitted(image, frame, "the recipe makes")
         views = [View(array)]
         for number, variant in enumerate(self.variants, 1):
             given = Targets.of_image(Image(array, self.saved.input_spec.axes))
@@ -133,7 +142,7 @@ class ModelRun:
             views.append(
                 View(*self._fitted(made.targets.image, made.frame, f"variant {number} of tta= makes"))
             )
-        return Views(tuple(views), frame, result.record)
+        return Views(tuple(views), frame, record)
 
     def _fitted(self, image: Image, frame: Frame, maker: str) -> tuple[np.ndarray, Frame]:
         """The array with the model's axes, padded where that was asked for; or an error that names both shapes."""

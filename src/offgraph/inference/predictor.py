@@ -11,7 +11,7 @@ pixels. Sizes in the result steps are in pixels of the original.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from offgraph.core.arguments import whole_number
 from offgraph.core.choices import Blend, Merge, ModelTask, OnError, Outputs, TestTimeVariants
 from offgraph.core.errors import OffgraphError
+from offgraph.formats.regions import open_regions
 from offgraph.inference.images import is_one_image, source_of
 from offgraph.inference.members import opened, recipe_for, refuse_unlike, result_steps_of, threshold_of
 from offgraph.inference.merging import check_merge
@@ -27,6 +28,7 @@ from offgraph.inference.model_source import class_names_of, source_for, target_n
 from offgraph.inference.outputs import reader_of
 from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.inference.tiling.options import Tiling
+from offgraph.inference.tiling.stream import Stream, TiledFile
 from offgraph.inference.variants import variants_of
 from offgraph.inference.work import Work
 from offgraph.pipeline.workers import default_threads
@@ -301,6 +303,81 @@ class Predictor:
             return next(predictions)
         finally:
             predictions.close()
+
+    def to_file(
+        self,
+        image: Any,
+        out: str | os.PathLike[str],
+        *,
+        axes: str | None = None,
+        probabilities: str | os.PathLike[str] | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> TiledFile:
+        """Predict the mask of one image that does not fit into memory, from disk to disk.
+
+        The image is read, predicted and written tile by tile; of the mask no more than some rows of tiles is in memory. A run
+        that was killed goes on where it was when it is called again, and ends with the same bytes.
+
+        Parameters
+        ----------
+        image : path or array
+            A TIFF (grey or RGB, without compression or with LZW, deflate or PackBits), an ``.npy``, a Zarr array, or anything with
+            ``shape``, ``dtype`` and slices: a memory map, a dataset of h5py. Numbers are taken as they are stored.
+        out : path
+            The mask: ``.npy``, or ``.tif`` (BigTIFF without compression). Until it is finished, a folder of this name with
+            ``.tiles`` after it holds the run.
+        axes : str, optional
+            One letter per stored axis, of Z, Y, X and C, where the file leaves a doubt.
+        probabilities : path, optional
+            An ``.npy`` to write the probabilities to, float32, (H, W) or (H, W, K), or the same with a depth before it.
+        progress : callable, optional
+            Called with the share that is done, from 0 to 1.
+
+        Returns
+        -------
+        TiledFile
+
+        Raises
+        ------
+        StepError
+            For recipes with steps that move pixels, draw or look at the whole image (`Resize`, `ZScore`), result steps that
+            cannot be done part by part (Otsu's threshold, `SeededWatershed`), objects too large for a watershed, and where the model
+            does not take a tile or gives NaN for it; names step or tile.
+        OffgraphError
+            Without ``tiles=``, where `out` exists, or its folder holds a run with other options.
+        DecodeError, MachineError, WriteError
+            Where the image cannot be read or not by parts, the machine fails, or a file cannot be written.
+
+        Notes
+        -----
+        Exactness: the mask has the bytes that the result steps give for the whole of the probabilities; numbers of `Label` and
+        `DistanceWatershed` included. Filters in the recipe see what they see in the whole image; `UniformFilter` on floats, whose sums run
+        along lines, may differ in the last digits.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np, offgraph as og
+        >>> def bright(batch):  # (B, H, W, 1) -> (B, H, W, 1)
+        ...     return batch
+        >>> predictor = og.Predictor(
+        ...     bright, recipe=[og.Rescale(1 / 255)], task="segment", outputs="probabilities", input_shape=(None, None, 1),
+        ...     postprocess=[og.Threshold(0.5), og.Label()], tiles=(64, 64), overlap=0,
+        ... )
+        >>> image = np.zeros((300, 200), np.uint8)
+        >>> image[50:250, 20:30] = image[100:110, 60:190] = 255
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     predictor.to_file(image, folder + "/mask.tif").highest
+        2
+        """
+        if self._models[0].tiling is None:
+            raise OffgraphError(
+                "to_file: how the image is cut has to be said; give the predictor tiles=, such as (512, 512)"
+            )
+        reader = open_regions(image, axes)
+        try:
+            return Stream(self._models, self.postprocess, reader, out, probabilities, progress).run()
+        finally:
+            reader.close()
 
 
 def _several(model: Any) -> list[Any]:

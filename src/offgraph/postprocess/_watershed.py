@@ -48,9 +48,25 @@ def flooded(
         return np.zeros(seeds.shape, np.int32)
     _, segmentation = _scikit_image(name)
     neighbours(ndimage, height.ndim, connectivity)  # says what is wrong with it
-    return segmentation.watershed(-height, seeds, mask=inside, connectivity=connectivity).astype(
-        np.int32, copy=False
-    )
+    return segmentation.watershed(
+        _order(height, seeds, inside), seeds, mask=inside, connectivity=connectivity
+    ).astype(np.int32, copy=False)
+
+
+def _order(height: np.ndarray, seeds: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the order in which pixels are flooded, the highest first, and of equally high ones seeds, by their places.
+
+    scikit-image takes seeds of one height as its queue happens to hold them, which depends on all other seeds. In this order
+    an object is flooded alike whatever else is in the image. Pixels without a seed keep the order in which they are reached.
+    """
+    flat = inside.ravel()
+    _, rank = np.unique(-height.ravel()[flat], return_inverse=True)
+    rank = rank.astype(np.float64)
+    seeded = np.flatnonzero(seeds.ravel()[flat])
+    rank[seeded] -= 0.5 - np.arange(len(seeded)) / (2 * len(seeded))
+    order = np.zeros(height.size)
+    order[flat] = rank
+    return order.reshape(height.shape)
 
 
 def markers(

@@ -28,7 +28,7 @@ class DistanceWatershed(LabelStep):
     no pixel is lost. Gives int32: 1, 2, 3, …, label after label, by their first pixels. Needs scikit-image, the extra
     `objects`; each label is worked on by itself, so put it before steps that number objects. Exactness:
     `scipy.ndimage.distance_transform_edt` of each label, scikit-image's `local_maxima` of its `reconstruction` from below by
-    `h`, and its `watershed`.
+    `h`, and its `watershed`, which is given the summits of one height in the order of their places.
 
     Parameters
     ----------

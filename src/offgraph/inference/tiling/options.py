@@ -114,7 +114,7 @@ class ModelTiles:
     fixed: tuple[bool, ...]
 
     @classmethod
-    def of(cls, saved: SavedModel, tiling: Tiling, multiple: int) -> ModelTiles:
+    def of(cls, saved: SavedModel, tiling: Tiling, multiple: int, ratio: Sequence[float]) -> ModelTiles:
         """Ask a model how it is to be tiled.
 
         Parameters
@@ -123,6 +123,8 @@ class ModelTiles:
         tiling : Tiling
         multiple : int
             Of which the lengths that it takes are multiples.
+        ratio : sequence of float
+            Input pixels per output pixel, where they are known: between coarse ones is interpolated, which looks one farther.
 
         Raises
         ------
@@ -140,6 +142,8 @@ class ModelTiles:
                     f"tiles={tiling.size}: {saved.path} pools by {two}, so that tiles must be multiples of it; take {nearest}"
                 )
         reach = field.reach if field else (0,) * count
+        if field and any(one > 1 for one in ratio):
+            reach = tuple(n + math.ceil(one) for n, one in zip(reach, ratio))
         overlap = tiling.overlap
         if overlap is None:
             if field is None:
