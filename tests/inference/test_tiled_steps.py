@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -87,7 +87,7 @@ def in_strips(steps: list[Any], image: np.ndarray, most: int) -> np.ndarray:
         return array[tuple(slice(0, n) for n in array.shape)]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(images(), st.sampled_from(STEPS), st.integers(1, 300))
 def test_a_step_in_strips_gives_the_bytes_of_the_whole(image: np.ndarray, step: Any, most: int) -> None:
     expected, found = whole([step], image), in_strips([step], image, most)
@@ -106,7 +106,7 @@ def test_each_step_on_many_objects_over_many_seams(step: Any) -> None:
         assert np.array_equal(in_strips([step], volume, most), whole([step], volume))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(images(), st.integers(1, 300), st.integers(1, 3))
 def test_components_are_counted_measured_and_boxed(image: np.ndarray, most: int, connectivity: int) -> None:
     """Equal to the untiled ones up to numbering: SciPy's labels of each value, its areas, boxes and first pixels."""

@@ -18,6 +18,7 @@ __all__ = [
     "Decoding",
     "FileColor",
     "LabelSource",
+    "Layout",
     "Merge",
     "MissingMask",
     "ModelTask",
@@ -93,6 +94,9 @@ Compression = Literal["none", "lz4", "zstd"]
 
 Decoding = Literal["window", "full", "scaled"]
 """What of an image file is decoded: what the first crops keep; all of it; or no more detail than a resize shows."""
+
+Layout = Literal["channels_first", "channels_last"]
+"""Where the batches of a model have their channels: before or after the spatial axes."""
 
 Outputs = Literal["probabilities", "logits"]
 """What the numbers that a model outputs are."""

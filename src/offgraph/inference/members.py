@@ -7,8 +7,9 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from offgraph.core.choices import Layout
 from offgraph.core.errors import OffgraphError, OffgraphWarning, RecipeMismatch
 from offgraph.inference.model_source import class_names_of
 from offgraph.postprocess import Threshold
@@ -30,7 +31,7 @@ def opened(model: Any, recipe: Compose | None, described: Mapping[str, Any]) -> 
     model : path, SavedModel, keras.Model or callable
     recipe : Compose or None
     described : mapping of str to object
-        The arguments `task`, `class_names`, `target_names`, `input_shape` and `output`, None where they were not given.
+        The arguments `task`, `class_names`, `target_names`, `input_shape`, `output` and `layout`, None where they were not given.
 
     Raises
     ------
@@ -38,9 +39,25 @@ def opened(model: Any, recipe: Compose | None, described: Mapping[str, Any]) -> 
         Where it is no model, cannot be loaded, or lacks what must be said about it.
     """
     from offgraph.frameworks.keras import SavedModel, load
+    from offgraph.frameworks.onnx_file import is_onnx_file, open_onnx_file
     from offgraph.frameworks.saved_model_folder import is_saved_model_folder, open_saved_model_folder
     from offgraph.frameworks.unsaved import unsaved_model
 
+    layout, described = described.get("layout"), {k: v for k, v in described.items() if k != "layout"}
+    if layout not in (None, *get_args(Layout)):
+        raise OffgraphError(f"layout={layout!r:.80}: choose 'channels_first' or 'channels_last'")
+    is_onnx = isinstance(model, str | os.PathLike) and is_onnx_file(Path(model))
+    if layout is not None and not is_onnx:
+        raise OffgraphError("layout=: of ONNX files alone; other models take channels last")
+    if is_onnx:
+        if recipe is None:
+            raise OffgraphError(
+                f"{Path(model)}: an ONNX file holds no recipe; say how its images are prepared: recipe=[…]"
+            )
+        function, shape = open_onnx_file(Path(model), layout)
+        if described.get("input_shape") is None:
+            described = {**described, "input_shape": shape}
+        return unsaved_model(function, recipe, name=str(Path(model)), **described)
     if isinstance(model, str | os.PathLike) and is_saved_model_folder(Path(model)):
         if recipe is None:
             raise OffgraphError(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from offgraph.core.arguments import whole_number
-from offgraph.core.choices import Blend, Merge, ModelTask, OnError, Outputs, TestTimeVariants
+from offgraph.core.choices import Blend, Layout, Merge, ModelTask, OnError, Outputs, TestTimeVariants
 from offgraph.core.errors import OffgraphError
 from offgraph.formats.regions import open_regions
 from offgraph.inference.images import is_one_image, source_of
@@ -51,7 +51,8 @@ class Predictor:
     model : path, SavedModel, keras.Model, callable, or sequence of them
         A ``.keras`` file that `offgraph.save` wrote, or what `offgraph.load` returns. Or any function that takes a batch,
         (B, H, W, C), and returns an array, a tuple or a dictionary of arrays with the batch axis first; it needs
-        `recipe`, as do a Keras model that is in memory and the folder of a TensorFlow SavedModel, whose graph runs
+        `recipe`, as do a Keras model that is in memory, an ``.onnx`` file (run by onnxruntime, the extra ``onnx``), and the folder of
+        a TensorFlow SavedModel, whose graph runs
         whatever it holds: open none of strangers. Several are an ensemble: the mean of their probabilities (of
         a regression model, of the numbers), each with its own recipe; for masks, on the original grid, before the
         result steps.
@@ -102,6 +103,10 @@ class Predictor:
         Of a model that was not saved with `offgraph.save`: as there, and the shape of what it takes, (H, W, C), (H, W)
         or (D, H, W, C), None for lengths that are free; by default what the recipe makes of an image of three
         channels.
+
+    layout : {"channels_first", "channels_last"}, optional
+        Of an ONNX file: where its batches have their channels; its masks have them there, too. By default read from the input's
+        shape, where one end of it is a number of channels (1 to 4). Images and raw outputs have them last in any case.
 
     Attributes
     ----------
@@ -171,6 +176,7 @@ class Predictor:
         target_names: Sequence[str] | None = None,
         input_shape: Sequence[int | None] | None = None,
         output: str | None = None,
+        layout: Layout | None = None,
     ) -> None:
         self._batch_size = whole_number("batch_size", batch_size)
         self._threads = whole_number("threads", default_threads() if threads is None else threads)
@@ -189,6 +195,7 @@ class Predictor:
             "target_names": target_names,
             "input_shape": input_shape,
             "output": output,
+            "layout": layout,
         }
         models = [opened(one, chosen, described) for one in _several(model)]
         self.saved: SavedModel = models[0]

@@ -280,6 +280,8 @@ def _identity(model: ModelRun) -> str:
     """A model by its weights, where it has some, else by its name."""
     digest = hashlib.sha256(str(model.saved.path.name).encode())
     weights: Any = getattr(model.saved.main, "get_weights", None)
+    if model.saved.path.is_file():
+        digest.update(str(model.saved.path.stat().st_mtime_ns).encode())
     arrays: Any = weights() if callable(weights) else ()
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
