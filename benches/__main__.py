@@ -28,7 +28,9 @@ def main() -> None:
         default="all",
     )
     parser.add_argument(
-        "--only", default="", help="time only the operations, or parts of loading, whose name holds this"
+        "--only",
+        default="",
+        help="time only the operations, parts of loading, or builds and feeds whose name holds this",
     )
     parser.add_argument("--photos", type=Path, help="a folder of JPEG files for the whole path")
     parser.add_argument("--rounds", type=int, default=5)
@@ -45,7 +47,7 @@ def main() -> None:
         at_level("threads"): lambda: threads.run(options.only, options.rounds),
         "pipeline": lambda: pipeline.run(photos, options.rounds),
         "loading": lambda: loading.run(photos, options.rounds, options.only, options.python),
-        "stored": lambda: stored.run(photos, options.rounds),
+        "stored": lambda: stored.run(photos, options.rounds, options.only),
         at_level("plan"): lambda: plan.measure(options.rounds),
         at_level("steps"): lambda: steps.run(options.only, options.rounds),
     }

@@ -56,8 +56,11 @@ def with_tensorflow(folder: Path) -> Callable[[], int]:
     return lambda: sum(int(batch.shape[0]) for batch in data)
 
 
-def run(folder: Path | None, rounds: int = 5) -> list[dict]:
-    """Build each format, feed from all in turn, and print images per second and quotients."""
+def run(folder: Path | None, rounds: int = 5, only: str = "") -> list[dict]:
+    """Build each format, feed from all in turn, and print images per second and quotients.
+
+    With `only`, of those whose name holds it: ``"build"`` or ``"build arrow"`` feeds from none.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
@@ -67,6 +70,7 @@ def run(folder: Path | None, rounds: int = 5) -> list[dict]:
     source = og.open_source(root)
     home = Path(tempfile.mkdtemp(prefix="offgraph-stored-"))
     calls: dict[str, Callable[[], int]] = {"decode alone": lambda: decode(files)}
+    has_feeds = not only.startswith("build")
     loaders = {"the files": og.Loader(source, RECIPE, batch_size=BATCH, threads=THREADS, shuffle=True)}
     for name, (format, options) in FORMATS.items():
 
@@ -77,8 +81,12 @@ def run(folder: Path | None, rounds: int = 5) -> list[dict]:
             ).examples
 
         calls[f"build {name}"] = build
+        if not has_feeds:
+            continue
         og.build(source, home / name, RECIPE, format=format, workers=THREADS, progress=False, **options)  # type: ignore[arg-type]
         loaders[name] = og.Loader(home / name, batch_size=BATCH, threads=THREADS, shuffle=True)
+    if not has_feeds:
+        return _measured(_chosen(calls, only), rounds)
     loaders["arrow, with Rotate and shear"] = og.Loader(
         home / "arrow", DRAWN, other_recipe=True, batch_size=BATCH, threads=THREADS, shuffle=True
     )
@@ -86,7 +94,12 @@ def run(folder: Path | None, rounds: int = 5) -> list[dict]:
         calls[f"feed {name}"] = lambda loader=loader: sum(len(batch) for batch in loader)
     calls["tf.data of tfrecord, raw"] = with_tensorflow(home / "tfrecord, raw")
     calls["feed arrow to TensorFlow"] = _to_tensorflow(loaders["arrow"])
-    return _measured(calls, rounds)
+    return _measured(_chosen(calls, only), rounds)
+
+
+def _chosen(calls: dict[str, Callable[[], int]], only: str) -> dict[str, Callable[[], int]]:
+    """Those whose name holds a text, and what they are compared with."""
+    return {name: call for name, call in calls.items() if only in name or name == "decode alone"}
 
 
 def _to_tensorflow(loader: og.Loader) -> Callable[[], int]:

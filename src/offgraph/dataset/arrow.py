@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
 from offgraph.core.specs import ArraySpec
 from offgraph.core.tables import escaped
+from offgraph.core.tables import line as one_line
 from offgraph.dataset.arrow_messages import record_batches
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
@@ -86,6 +87,7 @@ class ArrowFormat(ShardedFormat):
                     described = [self._line(name, example) for example in batch]
                     written.append(_WrittenBatch(described, known))
                     lines.extend(described)
+                    del batch, columns  # their memory is that of the next images
             if file.knew_all and not self._compression:
                 _place_known(written)
                 digest = file.hexdigest()
@@ -142,8 +144,7 @@ class ArrowFormat(ShardedFormat):
         if self.job.has_masks:
             masks = [example.mask for example in examples if example.mask is not None]
             arrays.append(self._arrays("mask", masks, file, known))
-        for (_, kind), value in zip(self._columns, zip(*map(self._values, examples))):
-            arrays.append(self.arrow.array(value, kind))
+        arrays += [self.arrow.array(_VALUES_OF[name](examples), kind) for name, kind in self._columns]
         return self.arrow.record_batch(arrays, schema=self._schema), known
 
     def _arrays(
@@ -220,30 +221,46 @@ class ArrowFormat(ShardedFormat):
         said = [("name", pa.string()), ("copy", pa.int64()), ("steps", pa.int64()), ("record", pa.string())]
         return columns + said
 
-    def _values(self, example: Example) -> list[Any]:
-        """What an example has in the columns after its arrays."""
-        values: dict[str, Any] = {
-            "label": example.label,
-            "labels": example.label,
-            "targets": example.label,
-            "name": escaped(example.name),
-            "copy": example.copy,
-            "steps": example.start,
-            "record": json_line(example.record).decode().strip(),
-        }
-        for kind, array in (("image", example.image), ("mask", example.mask)):
-            if array is not None:
-                said = {"shape": array.shape, "dtype": array.dtype, "axes": array.axes}
-                values.update({f"{kind}_{name}": value for name, value in said.items()})
-        if example.objects is not None:
-            edges = np.array(example.objects["edges"], np.float64).reshape(-1, 4)
-            values["boxes"] = (edges[:, [1, 0, 3, 2]] + 0.5).tolist()
-            values["box_labels"] = example.objects["labels"]
-            values["points"], values["visible"] = (
-                example.objects.get("points"),
-                example.objects.get("visible"),
-            )
-        return [values[name] for name, _ in self._columns]
+
+def _of_array(
+    kind: Kind, said: Literal["shape", "dtype", "axes"]
+) -> Callable[[Sequence[Example]], list[Any]]:
+    return lambda examples: [getattr(getattr(example, kind), said) for example in examples]
+
+
+def _of_objects(said: str) -> Callable[[Sequence[Example]], list[Any]]:
+    return lambda examples: [
+        None if example.objects is None else example.objects.get(said) for example in examples
+    ]
+
+
+def _labels(examples: Sequence[Example]) -> list[Any]:
+    return [example.label for example in examples]
+
+
+def _boxes(examples: Sequence[Example]) -> list[Any]:
+    """Boxes as (x, y, x, y) from the corner of a pixel; they are kept as edges from its centre."""
+    edges = [
+        np.array((example.objects or {}).get("edges", []), np.float64).reshape(-1, 4) for example in examples
+    ]
+    return [(of_one[:, [1, 0, 3, 2]] + 0.5).tolist() for of_one in edges]
+
+
+_VALUES_OF: dict[str, Callable[[Sequence[Example]], list[Any]]] = {
+    "label": _labels,
+    "labels": _labels,
+    "targets": _labels,
+    "boxes": _boxes,
+    "box_labels": _of_objects("labels"),
+    "points": _of_objects("points"),
+    "visible": _of_objects("visible"),
+    "name": lambda examples: [escaped(example.name) for example in examples],
+    "copy": lambda examples: [example.copy for example in examples],
+    "steps": lambda examples: [example.start for example in examples],
+    "record": lambda examples: [one_line(example.record) for example in examples],
+    **{f"{kind}_{said}": _of_array(kind, said) for kind in _VALUES for said in ("shape", "dtype", "axes")},
+}
+"""The values of some examples in each of the columns after their arrays."""
 
 
 class _WrittenBatch(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple, Protocol
 
@@ -19,7 +19,7 @@ from offgraph.pipeline.workers import ordered_map
 __all__ = ["Engine", "Tell", "Threads", "WrittenShard"]
 
 _PIECE = 8
-"""Most examples that a thread makes at a time: more save little, and leave threads idle at the end."""
+"""Most examples that a thread makes at a time: more save little."""
 _PIECE_BYTES = 16 << 20
 """Memory that the examples of a piece may take."""
 
@@ -64,7 +64,7 @@ class Threads:
         self, maker: Maker, writer: DatasetFormat, todo: Mapping[int, Sequence[Address]], tell: Tell
     ) -> Generator[WrittenShard, None, None]:
         """Make shards in their order; the threads go on with the next while one is brought onto the disk."""
-        pieces = _Pieces(maker, writer.block).of(todo.values())
+        pieces = _Pieces(maker, writer.block, self.count).of(list(todo.values()))
         make = functools.partial(_make, maker)
         with closing(ordered_map(make, pieces, threads=self.count, stop=maker.ended)) as made:
             examples = (one for piece in made for one in piece)
@@ -100,31 +100,38 @@ def _written(
 
 
 class _Pieces:
-    """Divides shards into pieces for one thread each, smaller where images are large.
+    """Divides shards into pieces for one thread each: smaller where images are large, and towards the end.
 
     Parameters
     ----------
     maker : Maker
     block : int
         Images in a row that are made in one array; 0 where each may lie anywhere.
+    threads : int
+        How many there are: the last pieces are small, so that all of them end at about the same time.
     """
 
-    def __init__(self, maker: Maker, block: int) -> None:
-        self._maker, self._block = maker, block
+    def __init__(self, maker: Maker, block: int, threads: int) -> None:
+        self._maker, self._block, self._threads = maker, block, threads
+        layout = maker.layout
+        self._typical = 0 if layout is None else layout.source.nbytes + layout.image.nbytes
 
-    def of(self, shards: Iterable[Sequence[Address]]) -> Iterator[_Piece]:
+    def of(self, shards: Sequence[Sequence[Address]]) -> Iterator[_Piece]:
         """Give the pieces of shards, each of one shard."""
+        left = sum(map(len, shards))
         for addresses in shards:
             rows, first = self._rows(len(addresses)), 0
             while first < len(addresses):
-                # The first are made one by one: they tell how large the others are.
-                largest = self._maker.largest
+                # Where nothing tells how large they are, the first are made one by one.
+                largest = self._maker.largest or self._typical
                 size = min(_PIECE, max(1, _PIECE_BYTES // largest)) if largest else 1
+                size = min(size, max(1, left // (self._threads + 1)))
                 if self._block:  # a piece of one array is made in place
                     size = min(size, self._block - first % self._block)
                 part = addresses[first : first + size]
                 yield part, list(itertools.islice(rows, len(part)))
                 first += size
+                left -= len(part)
 
     def _rows(self, count: int) -> Iterator[Row | None]:
         layout = self._maker.layout

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from offgraph.core.choices import Task
@@ -48,7 +50,7 @@ class ListedImage:
 
     def row(self) -> list[Any]:
         """The image as a row of plain JSON values."""
-        return [getattr(self, field.name) for field in fields(self)]
+        return [self.name, self.size, self.label, self.mask, self.mask_size]
 
 
 @dataclass(frozen=True)
@@ -89,22 +91,12 @@ class Job:
     def of(cls, source: Source, recipe: Compose, options: dict[str, Any], extra: Sequence[str] = ()) -> Job:
         """Describe a job; ``extra`` names further libraries the written bytes depend on."""
         versions = library_versions(extra)
-        images = tuple(
-            ListedImage(
-                name=item.name,
-                size=_size(item.path),
-                label=item.label,
-                mask=None if item.mask is None else item.mask.name,
-                mask_size=None if item.mask is None else _size(item.mask),
-            )
-            for item in source
-        )
         return cls(
             recipe=json.loads(json_line(recipe.to_dict())),
             options=json.loads(json_line({**options, "training": recipe.training, **asdict(source.reading)})),
             class_names=source.class_names,
             versions=versions,
-            images=images,
+            images=_listed(source),
             task=source.task,
             target_names=source.target_names,
             has_masks=source.has_masks,
@@ -301,9 +293,20 @@ def _same(old: ListedImage, new: ListedImage) -> bool:
     return replace(old, **sizes) == new
 
 
-def _size(path: Any) -> int:
+def _listed(source: Source) -> tuple[ListedImage, ...]:
+    """The images of a source, with the sizes of their files."""
+    everything = range(len(source))
+    names, labels, paths = source.names(), source.labels(everything), source.paths_of(everything)
+    masks = [item.mask for item in source] if source.has_masks else [None] * len(source)
+    return tuple(
+        ListedImage(name, _size(path), label, mask and mask.name, None if mask is None else _size(mask))
+        for name, path, label, mask in zip(names, paths, labels, masks, strict=True)
+    )
+
+
+def _size(path: str | Path) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116  # of a million texts
     except OSError as error:
         if is_machine(error):
             raise machine_error(str(path), error) from error

@@ -457,12 +457,10 @@ class Source(NotebookView, Sequence[Item]):
         """
         if not self._has_images_alone:
             return None
-        how, items = self.reading, self.items
-        columns = isinstance(items, ItemColumns)
-        paths = items.paths(indices) if columns else [str(items[index].path) for index in indices]
+        how = self.reading
         return OrdinaryRows(
             planner,
-            paths,
+            self.paths_of(indices),
             keys,
             color=how.color,
             max_pixels=how.max_pixels,
@@ -476,6 +474,12 @@ class Source(NotebookView, Sequence[Item]):
         if isinstance(self.items, ItemColumns):
             return self.items.names_of(indices)
         return [self.items[index].name for index in indices]
+
+    def paths_of(self, indices: Sequence[int]) -> list[str]:
+        """Files of some of the items; faster than from the items."""
+        if isinstance(self.items, ItemColumns):
+            return self.items.paths(indices)
+        return [str(self.items[index].path) for index in indices]
 
     def labels(self, indices: Sequence[int]) -> Sequence[Label | None]:
         """Labels of items, as in `Item.label`."""
