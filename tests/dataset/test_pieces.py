@@ -56,7 +56,7 @@ def test_the_first_pieces_are_as_large_as_the_layout_allows() -> None:
     first = [len(addresses) for addresses, _ in _Pieces(maker(), 28, 2).of(shard)][:3]
     assert first == [1, 1, 1]
     first = [len(addresses) for addresses, _ in _Pieces(maker(layout(224)), 28, 2).of(shard)][:3]
-    assert first == [8, 8, 8]
+    assert first == [engines._PIECE] * 3
     side = int(np.sqrt(engines._PIECE_BYTES / 3))
     first = [len(addresses) for addresses, _ in _Pieces(maker(layout(side)), 28, 2).of(shard)][:3]
     assert first == [1, 1, 1]

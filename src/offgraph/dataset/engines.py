@@ -18,7 +18,7 @@ from offgraph.pipeline.workers import ordered_map
 
 __all__ = ["Engine", "Tell", "Threads", "WrittenShard"]
 
-_PIECE = 8
+_PIECE = 14
 """Most examples that a thread makes at a time: more save little."""
 _PIECE_BYTES = 16 << 20
 """Memory that the examples of a piece may take."""
