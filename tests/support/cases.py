@@ -164,7 +164,7 @@ class Outcome:
     warnings: list[str]
 
 
-def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
+def outcome(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outcome:
     """Call the function; an exception is a result like any other."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

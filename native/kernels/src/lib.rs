@@ -38,8 +38,9 @@
 //! | `fourier_gaussian`, `fourier_uniform`, `fourier_ellipsoid`, `fourier_shift` | `pointwise/fourier.rs` |
 //! | `median`, `histogram`, `labeled_comprehension` | Python |
 //! | `generic_laplace`, `generic_gradient_magnitude`, `generate_binary_structure` | Python |
+//! | `generic_filter`, `generic_filter1d`, `vectorized_filter` | Python |
 //!
-//! The other functions of `scipy.ndimage` are SciPy's own. Not SciPy's: `interpolate/resize.rs` (antialiased resizing),
+//! Not SciPy's: `interpolate/resize.rs` (antialiased resizing),
 //! `interpolate/batch.rs` (affine maps of a whole batch), `filter/plane_kernel.rs` (weights in the plane, of all channels
 //! at once), `pointwise/` (lookup tables, colours, histograms, equalization of tiles) and `noise/` (random numbers by
 //! position, and what they do to pixels).

@@ -1,9 +1,8 @@
 """The functions of ``scipy.ndimage``, with its signatures and results, at native speed where it matters.
 
-Every one of SciPy's names is here. Those in :data:`NATIVE` run Offgraph's own loops, return the bytes of the
-installed SciPy, release the interpreter lock and may use several threads (:mod:`offgraph.core.threads`). The others are
-SciPy's own objects, which the modules below import when they are first asked for. Deliberate differences are listed in
-``docs/differences.md``. :mod:`offgraph.ndimage.batch` is Offgraph's own: warps of many images in one call.
+Every one of SciPy's names is here. They run Offgraph's own loops, return the bytes of the installed SciPy, release the
+interpreter lock and may use several threads (:mod:`offgraph.core.threads`); functions that take a Python function call it, and
+compiled ones (`scipy.LowLevelCallable`) are given to SciPy. Deliberate differences are listed in ``docs/differences.md``. :mod:`offgraph.ndimage.batch` is Offgraph's own: warps of many images in one call.
 
 Examples
 --------
@@ -18,8 +17,6 @@ True
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from offgraph.ndimage import (
     batch,  # noqa: F401  not one of SciPy's names
@@ -38,6 +35,8 @@ from offgraph.ndimage.filters import (
     gaussian_filter1d,
     gaussian_gradient_magnitude,
     gaussian_laplace,
+    generic_filter,
+    generic_filter1d,
     generic_gradient_magnitude,
     generic_laplace,
     laplace,
@@ -52,6 +51,7 @@ from offgraph.ndimage.filters import (
     sobel,
     uniform_filter,
     uniform_filter1d,
+    vectorized_filter,
 )
 from offgraph.ndimage.fourier import fourier_ellipsoid, fourier_gaussian, fourier_shift, fourier_uniform
 from offgraph.ndimage.interpolation import (
@@ -106,10 +106,6 @@ from offgraph.ndimage.morphology import (
     morphological_laplace,
     white_tophat,
 )
-from offgraph.ndimage.scipys_own import scipys_own
-
-if TYPE_CHECKING:
-    from scipy.ndimage import generic_filter, generic_filter1d, vectorized_filter
 
 __all__ = [
     "affine_transform",
@@ -192,9 +188,7 @@ __all__ = [
 NATIVE: frozenset[str] = frozenset(
     (*filters.NATIVE, *fourier.NATIVE, *interpolation.NATIVE, *measurements.NATIVE, *morphology.NATIVE)
 )
-"""Names of the functions that run Offgraph's own loops; every other name is SciPy's own function."""
-
-__getattr__ = scipys_own(__name__, frozenset(__all__) - NATIVE)
+"""Names of the functions that run Offgraph's own loops: all of them."""
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from tests.parity.calls.binary import BINARY
 from tests.parity.calls.call import Call
+from tests.parity.calls.callables import CALLABLES
 from tests.parity.calls.distances import DISTANCES
 from tests.parity.calls.linear import LINEAR, linear
 from tests.parity.calls.measures import MEASURES
@@ -23,6 +24,7 @@ FUNCTIONS = {
     **dict.fromkeys(LINEAR, linear),
     **WINDOWS,
     **BINARY,
+    **CALLABLES,
     **MEASURES,
     **DISTANCES,
     **SPECTRA,

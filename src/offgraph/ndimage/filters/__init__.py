@@ -1,13 +1,12 @@
 """Filters.
 
 The argument checks, their order and messages, and the weights are SciPy's; the loops are native. The modules group the
-functions by family; functions that call a Python function for every window are SciPy's own.
+functions by family.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from offgraph.ndimage.filters.callables import generic_filter, generic_filter1d
 from offgraph.ndimage.filters.derivatives import (
     gaussian_gradient_magnitude,
     gaussian_laplace,
@@ -33,10 +32,7 @@ from offgraph.ndimage.filters.linear import (
     uniform_filter1d,
 )
 from offgraph.ndimage.filters.rank import median_filter, percentile_filter, rank_filter
-from offgraph.ndimage.scipys_own import scipys_own
-
-if TYPE_CHECKING:
-    from scipy.ndimage import generic_filter, generic_filter1d, vectorized_filter
+from offgraph.ndimage.filters.vectorized import vectorized_filter
 
 __all__ = [
     "convolve",
@@ -66,29 +62,4 @@ __all__ = [
     "vectorized_filter",
 ]
 
-NATIVE: tuple[str, ...] = (
-    "convolve",
-    "convolve1d",
-    "correlate",
-    "correlate1d",
-    "gaussian_filter",
-    "gaussian_filter1d",
-    "gaussian_gradient_magnitude",
-    "gaussian_laplace",
-    "generic_gradient_magnitude",
-    "generic_laplace",
-    "laplace",
-    "maximum_filter",
-    "maximum_filter1d",
-    "median_filter",
-    "minimum_filter",
-    "minimum_filter1d",
-    "percentile_filter",
-    "prewitt",
-    "rank_filter",
-    "sobel",
-    "uniform_filter",
-    "uniform_filter1d",
-)
-
-__getattr__ = scipys_own(__name__, ["generic_filter", "generic_filter1d", "vectorized_filter"])
+NATIVE: tuple[str, ...] = tuple(__all__)
