@@ -3,6 +3,8 @@
 from offgraph import ndimage as ndimage, testing as testing
 from offgraph.steps import parameters as parameters
 from offgraph.inspection.comparison import compare as compare
+from offgraph.inspection.model_skew import skew as skew
+from offgraph.inspection.skew_report import SkewReport as SkewReport
 from offgraph.recipe.layers import Augment as Augment
 from offgraph.recipe.compose import Compose as Compose
 from offgraph.recipe.result import Result as Result
@@ -126,6 +128,7 @@ from offgraph.steps.functions import function as function
 from offgraph.steps.registry import register as register
 from offgraph.views.benchmark_page import save_benchmark as save_benchmark
 from offgraph.views.html import Figure as Figure, Report as Report
+from offgraph.views.skew_page import save_skew as save_skew
 from offgraph.inference.results import save_predictions as save_predictions
 from offgraph.sources import (
     Item as Item,

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ import offgraph as og
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.recipe.identity import explain_mismatch
 
+PER_AXIS: Any = [{"Y": 2, "X": 0.7}, {"Z": 2, "YX": (0.5, 1.5)}]
 CASES = {
     2: [
         og.Resize((12, 40)),
@@ -13,7 +16,7 @@ CASES = {
         og.Resize(16),
         og.Resize((12, None)),
         og.Resize((None, 50)),
-        og.Resize(scale={"Y": 2, "X": 0.7}),
+        og.Resize(scale=PER_AXIS[0]),
         og.Resize(scale=0.5, kernel="box"),
         og.Resize(scale=(0.6, 1.7), kernel="lanczos3"),
     ],
@@ -21,7 +24,7 @@ CASES = {
         og.Resize((5, 14, 6)),
         og.Resize(scale=1.5),
         og.Resize(12),
-        og.Resize(scale={"Z": 2, "YX": (0.5, 1.5)}),
+        og.Resize(scale=PER_AXIS[1]),
     ],
 }
 
@@ -62,6 +65,7 @@ def test_other_targets_do_not_ask_whose_resize_it_is(like):
         image=image, mask=mask, boxes=boxes, points=points
     )
     np.testing.assert_array_equal(made.mask, want.mask)
+    assert made.boxes and want.boxes and made.points and want.points
     np.testing.assert_array_equal(made.boxes.edges, want.boxes.edges)
     np.testing.assert_array_equal(made.points.places, want.points.places)
     predicted = rng.integers(0, 3, (11, 20))
@@ -111,6 +115,7 @@ def test_libraries_and_their_kernels():
         og.Resize(8, kernel="bilinear").kernel == "triangle"
         and og.Resize(8, kernel="bicubic").kernel == "cubic"
     )
+    wrong: dict[str, Any]
     for wrong, says in (
         ({"like": "opencv", "antialias": True}, "OpenCV widens no kernel; .*'area', which averages"),
         ({"like": "pillow", "antialias": False}, "Pillow always averages"),
@@ -141,4 +146,5 @@ def test_a_bool_image_is_refused_and_a_bool_mask_is_not():
     recipe = og.Compose([og.Resize((2, 2))])
     with pytest.raises(og.StepError, match=r"Resize: cannot average a bool image, .*pass it as mask="):
         recipe(image=image)
-    assert recipe(image=image.astype(np.uint8), mask=image).mask.dtype == bool
+    made = recipe(image=image.astype(np.uint8), mask=image).mask
+    assert made is not None and made.dtype == bool

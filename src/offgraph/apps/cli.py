@@ -23,6 +23,7 @@ from offgraph.apps.audit_command import audit
 from offgraph.apps.bench_command import bench
 from offgraph.apps.convert_command import convert
 from offgraph.apps.report_command import report
+from offgraph.apps.skew_command import skew
 from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
 from offgraph.apps.tile_options import (
     BlendOption,
@@ -442,6 +443,7 @@ app.command("audit")(audit)
 app.command("bench")(opens_source(bench))
 app.command("convert")(convert)
 app.command("report")(opens_source(report))
+app.command("skew")(opens_source(skew))
 
 
 @app.command()

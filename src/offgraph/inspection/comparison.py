@@ -34,7 +34,7 @@ from offgraph.targets import Image, Targets
 from offgraph.views import draw
 from offgraph.views.html import Figure, Report
 
-__all__ = ["Vary", "compare", "parse_vary"]
+__all__ = ["Setting", "Vary", "compare", "parse_vary", "settings_of"]
 
 _MOST = 64
 _SIDE = 1024
@@ -158,7 +158,7 @@ def compare(
     given = [vary] if isinstance(vary, str | Vary) else list(vary)
     varied = [entry if isinstance(entry, Vary) else parse_vary(entry) for entry in given]
     recipe = None if recipe is None else as_recipe(recipe)
-    settings = _settings(varied, recipe)
+    settings = settings_of(varied, recipe)
     if isinstance(image, np.ndarray):
         name, original, notes = "image", Image(image), ()
     else:
@@ -191,7 +191,7 @@ class _Shown:
 
 
 @dataclass(frozen=True)
-class _Setting:
+class Setting:
     """One combination of values, its recipe, and what its steps hint at."""
 
     caption: str
@@ -199,7 +199,7 @@ class _Setting:
     hints: tuple[str, ...]
 
 
-def _settings(varied: list[Vary], recipe: Compose | None) -> list[_Setting]:
+def settings_of(varied: list[Vary], recipe: Compose | None) -> list[Setting]:
     """Every combination of the values, each with its recipe."""
     if not varied:
         raise RecipeError("nothing is varied; give at least one STEP.field=a,b,c")
@@ -228,7 +228,7 @@ def _settings(varied: list[Vary], recipe: Compose | None) -> list[_Setting]:
             warnings.simplefilter("always")
             chosen = Compose.from_dict(changed, source=f"--vary, {caption}")
         hints = tuple(str(one.message).removeprefix("--vary, ") for one in caught)
-        settings.append(_Setting(caption, chosen, hints))
+        settings.append(Setting(caption, chosen, hints))
     return settings
 
 

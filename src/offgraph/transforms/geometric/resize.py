@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from pydantic import Field
@@ -110,7 +110,7 @@ class Resize(GeometricStep):
 
     size: Size | None = None
     scale: PositiveAxisRange | None = None
-    kernel: Annotated[LibraryKernel, _KernelName()] = "triangle"
+    kernel: Annotated[Literal[LibraryKernel, "bilinear", "bicubic"], _KernelName()] = "triangle"
     antialias: bool | None = None
     like: Library | None = Field(default=None, kw_only=True)
 

@@ -1,0 +1,290 @@
+"""What `offgraph.skew` found, as data: a row for each way to prepare the images, with intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from offgraph.sources.base import count_of
+from offgraph.sources.names import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from offgraph.sources import Source
+
+__all__ = ["Absent", "Estimate", "Flip", "SkewReport", "SkewRow", "estimate"]
+
+_AT_ONCE = 1 << 20
+"""Resampled values in memory at a time."""
+
+
+class Estimate(NamedTuple):
+    """A mean over images, and the interval that holds 95 % of the means of resampled images."""
+
+    value: float
+    low: float
+    high: float
+
+    def text(self, sign: str = "") -> str:
+        """Return it in percent, with its interval."""
+        return f"{100 * self.value:{sign}.1f} % ({100 * self.low:{sign}.1f} to {100 * self.high:{sign}.1f})"
+
+
+def estimate(values: np.ndarray, seed: int, resamples: int) -> Estimate | None:
+    """Return the mean of values and its bootstrap interval, from the 2.5th to the 97.5th percentile.
+
+    Equal seeds draw the same images, so that the rows of a report are paired.
+
+    Parameters
+    ----------
+    values : ndarray, shape (images,)
+    seed : int
+    resamples : int
+
+    Returns
+    -------
+    Estimate or None
+        None without values.
+
+    Examples
+    --------
+    >>> estimate(np.zeros(5), 0, 100)
+    Estimate(value=0.0, low=0.0, high=0.0)
+    """
+    if not len(values):
+        return None
+    numbers = np.asarray(values, np.float64)
+    if (numbers == numbers[0]).all():
+        return Estimate(*(float(numbers[0]),) * 3)
+    rng, means = np.random.default_rng(seed), []
+    chunk = max(1, _AT_ONCE // len(numbers))
+    for start in range(0, resamples, chunk):
+        drawn = rng.integers(0, len(numbers), (min(chunk, resamples - start), len(numbers)))
+        means.append(numbers[drawn].mean(axis=1))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return Estimate(float(numbers.mean()), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An image whose answer is another one.
+
+    Parameters
+    ----------
+    index : int
+        In the source.
+    name : str
+    before, after : str
+        What the model says, with its own recipe and with the other.
+    truth : str
+        Empty where it is not known.
+    same : float
+        How much of the answer stayed: 0 for another class, the share of pixels for masks.
+    """
+
+    index: int
+    name: str
+    before: str
+    after: str
+    truth: str
+    same: float
+
+
+@dataclass(frozen=True)
+class SkewRow:
+    """What one other way to prepare images does to the model's answers.
+
+    Parameters
+    ----------
+    name : str
+    kind : {"vary", "resize", "decode", "both", "recipe"}
+    images : int
+        Images that both ways could be predicted for.
+    score : Estimate or None
+        Accuracy, of masks the mean IoU; None where no truth is known.
+    change : Estimate or None
+        Score less that of the model's own recipe, on the same images.
+    agreement : Estimate
+        Share of images with the same answer, of masks the mean share of pixels.
+    flips : tuple of Flip
+        Every image whose answer changed, those that changed most first.
+    helped, hurt : int
+        Flips of which the score rose, and fell.
+    shift : float or None
+        Mean over images of the largest change of a probability; None for masks.
+    set_aside : tuple of (str, str)
+        Images that could not be predicted in this way alone, with the reason.
+    notes : tuple of str
+        What is not quite what was asked for.
+    """
+
+    name: str
+    kind: str
+    images: int
+    score: Estimate | None
+    change: Estimate | None
+    agreement: Estimate
+    flips: tuple[Flip, ...]
+    helped: int
+    hurt: int
+    shift: float | None
+    set_aside: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as plain JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "images": self.images,
+            "score": _listed(self.score),
+            "change": _listed(self.change),
+            "agreement": _listed(self.agreement),
+            "flipped": len(self.flips),
+            "helped": self.helped,
+            "hurt": self.hurt,
+            "shift": self.shift,
+            "flips": [
+                {
+                    "name": f.name,
+                    "before": f.before,
+                    "after": f.after,
+                    "truth": f.truth or None,
+                    "same": f.same,
+                }
+                for f in self.flips
+            ],
+            "set_aside": [list(one) for one in self.set_aside],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A way that could not be tried, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class SkewReport:
+    """What other preprocessing does to a model that was trained with its own.
+
+    Parameters
+    ----------
+    model : str
+    task : str
+    source : Source
+    score_name : str
+        'accuracy', 'exact labels' or 'mean IoU'.
+    images : int
+        Predicted with the model's own recipe.
+    score : Estimate or None
+        Of that.
+    rows : tuple of SkewRow
+        The worst first: by agreement, then by how far probabilities moved.
+    absent : tuple of Absent
+    set_aside : tuple of (str, str)
+        Images that could not be predicted with the model's own recipe.
+    recipe : str
+        That recipe, as YAML.
+    resamples, seed : int
+        Of the intervals.
+    """
+
+    model: str
+    task: str
+    source: Source
+    score_name: str
+    images: int
+    score: Estimate | None
+    rows: tuple[SkewRow, ...]
+    absent: tuple[Absent, ...]
+    set_aside: tuple[tuple[str, str], ...]
+    recipe: str
+    resamples: int
+    seed: int
+    header: tuple[str, ...] = field(
+        default=("what is different", "score", "change", "agreement", "flipped", "helped", "hurt", "moved"),
+        init=False,
+        repr=False,
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON; intervals are [value, low, high]."""
+        return {
+            "model": self.model,
+            "task": self.task,
+            "score_name": self.score_name,
+            "images": self.images,
+            "score": _listed(self.score),
+            "resamples": self.resamples,
+            "seed": self.seed,
+            "rows": [row.to_json() for row in self.rows],
+            "absent": [{"name": one.name, "reason": one.reason} for one in self.absent],
+            "set_aside": [list(one) for one in self.set_aside],
+            "recipe": self.recipe,
+        }
+
+    def cells(self, row: SkewRow) -> tuple[str, ...]:
+        """Return a row as text, in the order of `header`."""
+        return (
+            row.name,
+            "" if row.score is None else row.score.text(),
+            "" if row.change is None else row.change.text("+"),
+            row.agreement.text(),
+            str(len(row.flips)),
+            str(row.helped) if row.score is not None else "",
+            str(row.hurt) if row.score is not None else "",
+            "" if row.shift is None else f"{row.shift:.3g}",
+        )
+
+    @property
+    def summary(self) -> str:
+        """The result in a sentence."""
+        own = f"{count_of(self.images, 'image')}"
+        if self.score is not None:
+            own += f", {self.score_name} {self.score.text()} with the model's own recipe"
+        if not self.rows:
+            return own
+        worst = self.rows[0]
+        if not worst.flips:
+            return f"{own}; nothing that was tried changes an answer"
+        return (
+            f"{own}; worst is {worst.name}: {count_of(len(worst.flips), 'answer')} of {worst.images} changed"
+        )
+
+    def render(self, console: Console) -> None:
+        """Print the report as a table, with what could not be tried."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for heading in (self.header[0], self.score_name, *self.header[2:]):
+            table.add_column(heading, overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(printable(cell)) for cell in self.cells(row)))
+        console.print(table)
+        for row in self.rows:
+            for note in row.notes:
+                console.print(Text(printable(f"{row.name}: {note}")))
+            if row.set_aside:
+                name, why = row.set_aside[0]
+                console.print(
+                    Text(
+                        printable(
+                            f"{row.name}: {count_of(len(row.set_aside), 'image')} set aside, {name}: {why}"
+                        )
+                    )
+                )
+        for one in self.absent:
+            console.print(Text(printable(f"not tried: {one.name}: {one.reason}"), style="yellow"))
+        console.print(Text(printable(self.summary)))
+
+
+def _listed(value: Estimate | None) -> list[float] | None:
+    return None if value is None else [float(f"{number:.6g}") for number in value]

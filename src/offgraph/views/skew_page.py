@@ -1,0 +1,101 @@
+"""What other preprocessing does to a model, as a page: the ways in order, and images whose answer changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offgraph.core.errors import OffgraphError
+from offgraph.views import draw
+from offgraph.views.charts import bars
+from offgraph.views.html import Figure, Report
+
+if TYPE_CHECKING:
+    from offgraph.inspection.skew_report import SkewReport, SkewRow
+
+__all__ = ["save_skew"]
+
+_SIDE = 320
+_DRAWN, _ROWS = 8, 4
+
+
+def save_skew(report: SkewReport, path: str | os.PathLike[str]) -> Path:
+    """Write what `offgraph.skew` found as one HTML page, with the images whose answers changed.
+
+    Parameters
+    ----------
+    report : SkewReport
+    path : path
+        The file to write.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OffgraphError
+        Where the file cannot be written.
+    """
+    page = Report("Can the preprocessing change?", report.summary)
+    page.section(
+        "What was tried",
+        "Each row prepares the same images in another way, and asks the same model. The worst is first. In brackets is "
+        f"where 95 % of {report.resamples:,} resampled sets of images lie. Agreement is with the model's own recipe; "
+        "helped and hurt are answers that became better and worse; moved is the mean of the largest change of a "
+        "probability.",
+    )
+    facts: list[tuple[str, object]] = [("model", report.model), ("images", report.images)]
+    if report.score is not None:
+        facts.append((f"{report.score_name}, own recipe", report.score.text()))
+    page.facts(facts)
+    if report.rows:
+        page.charts(
+            [
+                bars(
+                    [(row.name, [100 * (1 - row.agreement.value)]) for row in report.rows],
+                    ["answers"],
+                    "% changed",
+                )
+            ]
+        )
+    header = [report.header[0], report.score_name, *report.header[2:]]
+    page.table(header, [report.cells(row) for row in report.rows])
+    for row in report.rows:
+        for note in row.notes:
+            page.text(f"{row.name}: {note}.")
+        if row.set_aside:
+            name, why = row.set_aside[0]
+            page.text(
+                f"{row.name}: images that could not be predicted: {len(row.set_aside)}, the first {name}: {why}"
+            )
+    if report.absent:
+        page.section("Not tried")
+        page.table(["what", "why"], [[one.name, one.reason] for one in report.absent])
+    for row in report.rows[:_ROWS]:
+        if figures := _figures(report, row):
+            page.section(
+                row.name, f"{len(row.flips)} of {row.images} answers changed; those that changed most:"
+            )
+            page.figures(figures, columns=4)
+    page.section("The model's own recipe")
+    page.code(report.recipe)
+    return page.save(path)
+
+
+def _figures(report: SkewReport, row: SkewRow) -> list[Figure]:
+    """The images whose answers changed most, read again; one that is gone meanwhile is left out."""
+    figures = []
+    for flip in row.flips[:_DRAWN]:
+        try:
+            image = report.source.read(flip.index).image
+        except (OffgraphError, OSError):
+            continue
+        shown = draw.fit(draw.to_rgb(image.array, image.axes), _SIDE)
+        truth = f"; it is {flip.truth}" if flip.truth else ""
+        caption = f"{flip.before} → {flip.after}"
+        kept = "" if report.task != "segment" else f", {flip.same:.1%} of the pixels stay"
+        figures.append(Figure(shown, caption, f"{flip.name}{truth}{kept}", alt=f"{flip.name}: {caption}"))
+    return figures
