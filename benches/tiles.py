@@ -100,9 +100,9 @@ def mosaic(folder: Path, images: Path, side: int) -> dict[str, Any]:
         "postprocess": [og.Threshold(0.2), og.FillHoles(), og.RemoveSmall(30), og.DistanceWatershed()],
     }
     start = time.perf_counter()
-    found = og.Predictor(smoothed, tiles=(1024, 1024), overlap=16, blend="none", batch_size=1, **options).to_file(
-        folder / "mosaic.tif", folder / "mask.npy"
-    )
+    found = og.Predictor(
+        smoothed, tiles=(1024, 1024), overlap=16, blend="none", batch_size=1, **options
+    ).to_file(folder / "mosaic.tif", folder / "mask.npy")
     tiled, start = time.perf_counter() - start, time.perf_counter()
     whole: Any = og.Predictor(smoothed, **options)(made)
     return {

@@ -51,7 +51,8 @@ class SeededWatershed(OutputStep):
     pixels whose seed probability is above `seed_threshold`, and which lie in the foreground, are a seed; every
     foreground pixel goes to the seed that it is joined to over the highest probabilities. Foreground that no seed reaches
     becomes background. Gives int32: 1, 2, 3, …, by their first pixels. NaN is refused. Needs scikit-image, the extra
-    `objects`. Exactness: `scipy.ndimage.label` of the seeds, scikit-image's `watershed`.
+    `objects`. Exactness: `scipy.ndimage.label` of the seeds, scikit-image's `watershed`, which is given
+    seeds of one probability in the order of their places.
 
     Parameters
     ----------
