@@ -148,6 +148,18 @@ def test_a_network_says_of_tiles_what_it_says_of_the_whole(kind: str, blend: Ble
     assert tiled.frame.output_size == untiled.frame.output_size  # pyright: ignore[reportOptionalMemberAccess]
 
 
+@pytest.mark.parametrize("kind", ["same", "coarse"])
+def test_a_network_from_disk_to_disk(kind: str, tmp_path: Any) -> None:
+    """Coarse masks are brought to the pixels of each tile, whose inner edges do not count."""
+    image = np.random.default_rng(4).integers(0, 256, (96, 104), np.uint8)
+    model, recipe = network(kind), [og.GaussianFilter(1), og.Rescale(1 / 255)]
+    expected = og.Predictor(model, recipe=recipe)(image).probabilities
+    og.Predictor(model, recipe=recipe, tiles=(40, 48), batch_size=2).to_file(
+        image, tmp_path / "mask.npy", probabilities=tmp_path / "p.npy"
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "p.npy"), expected, atol=2e-6)
+
+
 def test_a_model_of_a_fixed_size_takes_any_image() -> None:
     model, free = network("fixed"), network()
     free.set_weights(model.get_weights())
