@@ -34,6 +34,9 @@ class ResizeTables:
 class FilterPasses:
     def __init__(self, passes: tuple[tuple[Any, ...], ...]) -> None: ...
 
+class NormalQuantiles:
+    def __init__(self, values: Array) -> None: ...
+
 # Ends the native calls of the threads that watch it.
 class Ending:
     def set(self) -> None: ...
@@ -83,6 +86,18 @@ class CompiledRecipe:
     def add_values(
         self,
         number: int,
+        shape: tuple[int, ...],
+        dtype: str,
+        axes: str,
+        op: tuple[Any, ...] | None,
+        result: str,
+        finite: bool,
+    ) -> None: ...
+    # Of a sample, by seed, epoch and index.
+    def add_drawn(
+        self,
+        number: int,
+        key: tuple[int, int, int],
         shape: tuple[int, ...],
         dtype: str,
         axes: str,
@@ -149,10 +164,7 @@ def invert_displacement(
     places: Array, goals: Array, coefficients: Array, order: int, size: tuple[int, ...], nothing: float
 ) -> None: ...
 def lookup(output: Array, input: Array, table: Array) -> None: ...
-def recolor(output: Array, input: Array, list: tuple[tuple[str | float, ...], ...], top: float) -> None: ...
-def luma_sum(input: Array, list: tuple[tuple[str | float, ...], ...], top: float) -> float: ...
 def grey(output: Array, input: Array) -> None: ...
-def reorder_channels(output: Array, input: Array, order: tuple[int, ...]) -> None: ...
 def histogram(counts: Array, input: Array) -> None: ...
 
 # Of an axis: the number of tiles, the pixel of each place, the tiles before and after each pixel and their weights.
@@ -163,31 +175,6 @@ def equalize_tiles(
     columns: tuple[int, Array, Array, Array, Array, Array],
     limit: int,
     top: int,
-) -> None: ...
-def add_normal(
-    output: Array,
-    input: Array,
-    quantiles: Array,
-    seed: int,
-    frame: int,
-    kind: str,
-    values: tuple[float, ...],
-    is_shared: bool,
-    top: float | None,
-) -> None: ...
-def replace_values(
-    output: Array,
-    input: Array,
-    values: Array,
-    ranges: tuple[tuple[int, int], ...],
-    seed: int,
-    frame: int,
-    is_shared: bool,
-) -> None: ...
-
-# Of each tap: rows down, columns to the right and its weight.
-def correlate_plane(
-    output: Array, input: Array, taps: tuple[tuple[int, int, float], ...], mode: int, fill: float
 ) -> None: ...
 def multiply_pixels(output: Array, input: Array, field: Array, top: float | None) -> None: ...
 def count_photons(

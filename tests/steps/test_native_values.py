@@ -24,12 +24,17 @@ from offgraph.transforms.filters._plane_kernel import PlaneKernelStep
 LEVELS = ("baseline", "avx2", "avx512")
 RANGES = {"uint8": 255, "uint16": 4095, "float32": 1, "float64": 255, "int16": 255, "bool": None}
 TILES: Any = {"Y": 3, "X": 4}
+LENGTHS: Any = {"X": 2, "Y": (1, 9)}
 FIXED: dict[str, list[Any]] = {
     "BiasField": [lambda r: og.BiasField((0, 0.9), order=2, range=r), lambda r: og.BiasField(0.4, order=3, range=r)],
     "AutoContrast": [lambda r: og.AutoContrast((0, 20), range=r)],
     "CLAHE": [lambda r: og.CLAHE((0.5, 9), tiles=TILES, range=r), lambda r: og.CLAHE(4, tiles=8, range=r)],
     "ChannelDrop": [lambda r: og.ChannelDrop((1, 2), fill=1)],
     "ChannelShuffle": [lambda r: og.ChannelShuffle()],
+    "CoarseDropout": [
+        lambda r: og.CoarseDropout((1, 5), size=("5%", "60%"), fill=1),
+        lambda r: og.CoarseDropout(3, size=LENGTHS, fill=(0, 1, 0)),
+    ],
     "ColorJitter": [
         lambda r: og.ColorJitter((0.5, 1.5), (0.4, 1.6), (0, 2), (-200, 200), range=r),
         lambda r: og.ColorJitter(hue=(-30, 30), range=r),
@@ -79,7 +84,9 @@ def made_image(shape: tuple[int, ...], dtype: str, top: float | None, seed: int)
 
 def test_every_step_with_a_native_way_is_here():
     native = {
-        name for name, cls in all_steps().items() if issubclass(cls, ImageStep) and "compute" in vars(cls)
+        name
+        for name, cls in all_steps().items()
+        if issubclass(cls, ImageStep) and {"compute", "work"} & vars(cls).keys()
     }
     assert native == set(FIXED)
 
@@ -124,7 +131,7 @@ def test_native_bytes_are_those_of_the_reference(name, size, dtype, seed, thread
 def test_bytes_of_photographs_are_made_natively(name):
     """The way that people call: it must not fall back to the definition."""
     image = made_image((30, 41, 3), "uint8", 255, 1)
-    step = FIXED[name][0](255 if name not in ("PixelDropout",) else None)
+    step = FIXED[name][0](255 if name not in ("PixelDropout", "CoarseDropout") else None)
     params = step.sample(Draw(og.Key(), "here"), Image(image).spec)
     assert step.compute(image, params) is not None
 

@@ -14,6 +14,7 @@ pub mod dtype;
 mod execute;
 pub mod filter;
 pub mod grid;
+pub mod image;
 pub mod invert;
 pub mod op;
 pub mod pointwise;

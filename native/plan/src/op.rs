@@ -3,6 +3,7 @@
 use crate::dtype::DType;
 use crate::filter::Filter;
 use crate::grid::Grid;
+use crate::image::ImageOp;
 use crate::pointwise::{Arithmetic, Lookup};
 use crate::resample::{Affine, Resize, Zoom};
 use crate::warp::Warp;
@@ -30,6 +31,8 @@ pub enum Op {
     Arithmetic(Arithmetic),
     /// Neighbours along the spatial axes are mixed.
     Filter(Filter),
+    /// Values of the whole image are changed.
+    Image(ImageOp),
 }
 
 impl Op {
@@ -52,7 +55,7 @@ impl Op {
             }
             Self::Lookup(lookup) => dtype = lookup.table.dtype(),
             Self::Arithmetic(arithmetic) => dtype = arithmetic.dtype,
-            Self::Filter(_) => {}
+            Self::Filter(_) | Self::Image(_) => {}
         }
         (shape, dtype)
     }
@@ -68,6 +71,7 @@ impl Op {
             Self::Lookup(lookup) => lookup.run(input, output),
             Self::Arithmetic(arithmetic) => arithmetic.run(input, output),
             Self::Filter(filter) => filter.run(input, output, axes),
+            Self::Image(image) => image.run(input, output, axes),
         }
     }
 }

@@ -114,7 +114,7 @@ fn around(shape: &[usize], channel: Option<usize>) -> Result<[usize; 3]> {
 }
 
 /// Call `work` with arrays of one shape in C order: those given, or workspaces.
-fn in_c_order(
+pub(crate) fn in_c_order(
     input: &View<'_>,
     output: ViewMut<'_>,
     work: impl FnOnce(&View<'_>, ViewMut<'_>) -> Result<()>,

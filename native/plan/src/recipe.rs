@@ -16,9 +16,11 @@ pub mod degrees;
 mod fuse;
 mod maps;
 pub mod products;
+mod projective;
 pub mod random;
 pub mod steps;
 mod tables;
+pub mod values;
 
 use crate::clip::Clip;
 use crate::dtype::DType;
@@ -26,13 +28,15 @@ use crate::grid::{Grid, GridAxis};
 use crate::op::Op;
 use crate::resample::{Affine, Policy, Resize, Zoom};
 use crate::source::Decoding;
-use maps::{AffineMap, GridMap, Size};
+use crate::warp::{self, Stage, Warp, Window};
+use maps::{AffineMap, GridMap, Map, Size};
 use offgraph_kernels::border::Border;
 use offgraph_kernels::interpolate::zoom::AxisMap;
 use offgraph_kernels::memory::{self, CollectVec};
 use products::Products;
+use projective::ProjectiveMap;
 use random::{Draw, Key};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use steps::{Kind, Lowered, Step};
 pub use tables::{ResizeKey, Tables, Values};
 
@@ -51,6 +55,8 @@ pub enum Unplanned {
     NeedsWeights(ResizeKey),
     /// Python has to make the operation of the step with this number first, for images of this spec.
     NeedsValues(usize, Spec),
+    /// Python has to draw for the step with this number first, for this sample and images of this spec.
+    NeedsDraw(usize, Key, Spec),
 }
 
 /// Shape, dtype and axes of an image.
@@ -212,13 +218,16 @@ pub struct Rule {
 #[derive(Debug, Clone)]
 enum Work {
     Grid(GridMap, Rule),
-    Resample(AffineMap, Rule, Vec<(AffineMap, Size)>),
+    Resample(AffineMap, Rule, Vec<(Map, Size)>),
+    Project(ProjectiveMap, Rule, Vec<(Map, Size)>),
     Zoom(AffineMap, Rule, OnEdges),
     Resize(Resizing),
     /// The step with this number changes each value by itself.
     Pointwise(usize),
     /// The step with this number mixes neighbours.
     Filter(usize),
+    /// What a step drew that moves nothing, and whether it changes each value by itself.
+    Drawn(Arc<Values>, bool),
 }
 
 /// Whether the edges of an image stay edges, and not the centres of its corner pixels.
@@ -300,16 +309,21 @@ impl Recipe {
             if step.p < 1.0 && !Draw::new(key, step.chance_address).chance(step.p) {
                 continue;
             }
-            let values = match step.kind {
+            let (work, after) = match &step.kind {
                 Kind::Values { is_filter, .. } => {
-                    Some((is_filter, self.read_tables().values(number, step, &before)?.dtype))
+                    let after = before.cast(self.read_tables().values(number, step, &before)?.dtype);
+                    (if *is_filter { Work::Filter(number) } else { Work::Pointwise(number) }, after)
                 }
-                _ => None,
-            };
-            let (work, after) = match values {
-                Some((true, dtype)) => (Work::Filter(number), before.cast(dtype)),
-                Some((false, dtype)) => (Work::Pointwise(number), before.cast(dtype)),
-                None => {
+                Kind::Drawn(drawn) => {
+                    let dtype = before.dtype;
+                    let values = match drawn.lower(&mut Draw::new(key, step.address), &before) {
+                        Some(op) => Arc::new(Values { op: Some(op), dtype, is_finite: false }),
+                        None => self.read_tables().drawn(number, key, &before)?,
+                    };
+                    let after = before.cast(values.dtype);
+                    (Work::Drawn(values, drawn.is_pointwise), after)
+                }
+                _ => {
                     let mut draw = Draw::new(key, step.address);
                     let Lowered { crop, work, size } = step.lower(&mut draw, before.size(), self.products)?;
                     let after = before.resized(size);
@@ -355,6 +369,10 @@ impl Recipe {
                     is_finite |= number + 1 == ops.len() && values.is_finite;
                     values.copied().ok_or(Unplanned::NeedsPython)?
                 }
+                Work::Drawn(values, _) => {
+                    is_finite |= number + 1 == ops.len() && values.is_finite;
+                    values.copied().ok_or(Unplanned::NeedsPython)?
+                }
                 work => self.moving(work, &planned.before)?,
             };
             memory::push(&mut written, op);
@@ -364,7 +382,6 @@ impl Recipe {
 
     /// An operation that moves pixels.
     fn moving(&self, work: &Work, before: &Spec) -> Result<Op, Unplanned> {
-        let floats = |size: Size| size.iter().map(|length| *length as f64 - 1.0).collect_vec();
         Ok(match work {
             Work::Grid(grid, rule) => {
                 if rule.mode.is_constant() && grid.reaches_outside() && !holds(before.dtype, rule.cval) {
@@ -382,21 +399,30 @@ impl Recipe {
                     fill: rule.cval,
                 })
             }
-            Work::Resample(map, rule, clips) => {
-                let clip = |(map, size): &(AffineMap, Size)| Clip {
-                    matrix: memory::copy(map.matrix.as_flattened()),
-                    offset: memory::copy(&map.offset),
-                    low: memory::filled(0.0, 2),
-                    high: floats(*size),
-                    fill: rule.cval,
-                };
-                Op::Affine(Affine {
+            Work::Resample(map, rule, clips) => Op::Affine(Affine {
+                size: memory::copy(&map.output_size),
+                moved: Vec::new(),
+                matrix: memory::copy(map.matrix.as_flattened()),
+                offset: memory::copy(&map.offset),
+                policy: policy(*rule),
+                clips: boxes(clips, *rule),
+                is_labels: false,
+            }),
+            Work::Project(map, rule, clips) => {
+                let mut windows = memory::with_capacity(clips.len());
+                for (map, size) in clips {
+                    if let Map::Projective(map) = map {
+                        let stages = [pull(map)].into_iter().collect_vec();
+                        memory::push(&mut windows, Window { stages, size: memory::copy(size) });
+                    }
+                }
+                let stages = [pull(map), Stage::OnBorder(memory::copy(&map.input_size))];
+                Op::Warp(Warp {
                     size: memory::copy(&map.output_size),
-                    moved: Vec::new(),
-                    matrix: memory::copy(map.matrix.as_flattened()),
-                    offset: memory::copy(&map.offset),
+                    stages: stages.into_iter().collect_vec(),
                     policy: policy(*rule),
-                    clips: clips.iter().map(clip).collect_vec(),
+                    clips: boxes(clips, *rule),
+                    windows,
                     is_labels: false,
                 })
             }
@@ -424,8 +450,15 @@ impl Recipe {
                 let ratios = before.size().into_iter().zip(resizing.size).map(ratio).collect_vec();
                 Op::Resize(Resize { size: memory::copy(&size), tables, ratios })
             }
-            Work::Pointwise(_) | Work::Filter(_) => unreachable!("they move nothing"),
+            Work::Pointwise(_) | Work::Filter(_) | Work::Drawn(..) => unreachable!("they move nothing"),
         })
+    }
+
+    /// Drop what Python drew for a sample, whose plan is made.
+    pub fn forget(&self, key: Key) {
+        if self.read_tables().has_drawn(key) {
+            self.write_tables().forget(key);
+        }
     }
 
     /// What was computed once.
@@ -442,6 +475,22 @@ impl Recipe {
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
+}
+
+/// The rectangles of earlier images to which affine maps lead.
+fn boxes(clips: &[(Map, Size)], rule: Rule) -> Vec<Clip> {
+    let clip = |map: AffineMap, size: &Size| Clip {
+        matrix: memory::copy(map.matrix.as_flattened()),
+        offset: memory::copy(&map.offset),
+        low: memory::filled(0.0, 2),
+        high: size.iter().map(|length| *length as f64 - 1.0).collect_vec(),
+        fill: rule.cval,
+    };
+    clips.iter().filter_map(|(map, size)| map.affine().map(|map| clip(map, size))).collect_vec()
+}
+
+fn pull(map: &ProjectiveMap) -> Stage {
+    Stage::Map(warp::Map::Projective { matrix: memory::copy(map.matrix.as_flattened()) })
 }
 
 fn policy(rule: Rule) -> Policy {

@@ -247,6 +247,7 @@ impl Row {
                 (State::Waiting, Place::Array { file, start, png, spec }) => {
                     match recipe.plan(self.key, spec) {
                         Ok(plan) => {
+                            recipe.forget(self.key);
                             progress.row.store(number + 1, Ordering::Relaxed);
                             let read = match png {
                                 None => read_array(file, *start, spec),
@@ -285,6 +286,7 @@ fn decode(
     let Some((spec, is_rgb)) = spec_of(&file, rules) else { return (State::Left, (None, None)) };
     match recipe.plan(key, &spec) {
         Ok(plan) => {
+            recipe.forget(key);
             let input = Input::File(FileImage { file: &file, is_rgb, decoding: recipe.decoding() });
             if run(&input, &plan, output.reborrow(), rules) {
                 (State::Made(spec), digests_of(&file, &output.view(), rules))

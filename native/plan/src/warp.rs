@@ -13,6 +13,8 @@
 //! Border rules stand between the maps of labels, which are read once through a whole chain of steps
 //! (`offgraph/targets/composed.py`); labels are looked up at the nearest pixel.
 
+mod projective;
+
 use crate::clip::{Clip, hide};
 use crate::dtype::{Array, DType, match_pair};
 use crate::resample::{Policy, coefficients};
@@ -30,6 +32,7 @@ use offgraph_kernels::interpolate::warp;
 use offgraph_kernels::interpolate::zoom::{self, AxisMap};
 use offgraph_kernels::match_dtype;
 use offgraph_kernels::memory::{self, CollectVec};
+use projective::ProjectiveRows;
 
 /// Slack in pixels where a coordinate decides between two pixels, or between a pixel and the fill value.
 const SLACK: f64 = 1e-9;
@@ -189,6 +192,11 @@ impl Warp {
             return Err(KernelError::parameter("coordinates are float64"));
         };
         let to = to.as_slice_mut().ok_or_else(|| KernelError::shape("coordinates lie in C order"))?;
+        if let Some(maps) = ProjectiveRows::of(self).filter(|_| !self.is_labels) {
+            let found = maps.fill(to, width);
+            memory::extend(&mut filled, found.into_iter().map(|number| (number, self.policy.fill)));
+            return Ok(filled);
+        }
         let most = (BLOCK / width).max(1) * width;
         let mut block = Block::new(rank, most);
         let mut start = memory::zeros::<f64>(if self.windows.is_empty() { 0 } else { rank * most });
@@ -537,13 +545,9 @@ fn gather(input: &View<'_>, output: ViewMut<'_>, axes: Axes, coordinates: &View<
 #[inline(always)]
 fn on_border(place: f64, len: usize) -> f64 {
     let last = len as f64 - 1.0;
-    if (-SLACK..0.0).contains(&place) {
-        0.0
-    } else if place > last && place <= last + SLACK {
-        last
-    } else {
-        place
-    }
+    // Without branches, so that several are moved at once.
+    let place = if (place >= -SLACK) & (place < 0.0) { 0.0 } else { place };
+    if (place > last) & (place <= last + SLACK) { last } else { place }
 }
 
 /// Sample a field at all pixels: SciPy's zoom in mode 'mirror'; a field of the output's size as it is.

@@ -14,6 +14,7 @@ mod measure;
 mod morphology;
 mod plan;
 mod plan_filter;
+mod plan_image;
 mod pointwise;
 mod rank;
 mod recipe;
@@ -47,16 +48,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(recipe::cos_sin_degrees, module)?,
         wrap_pyfunction!(recipe::rounded_dot, module)?,
         wrap_pyfunction!(pointwise::lookup, module)?,
-        wrap_pyfunction!(values::recolor, module)?,
-        wrap_pyfunction!(values::luma_sum, module)?,
         wrap_pyfunction!(values::grey, module)?,
-        wrap_pyfunction!(values::reorder_channels, module)?,
         wrap_pyfunction!(values::histogram, module)?,
         wrap_pyfunction!(values::equalize_tiles, module)?,
-        wrap_pyfunction!(values::add_normal, module)?,
-        wrap_pyfunction!(values::replace_values, module)?,
         wrap_pyfunction!(values::count_photons, module)?,
-        wrap_pyfunction!(values::correlate_plane, module)?,
         wrap_pyfunction!(values::multiply_pixels, module)?,
         wrap_pyfunction!(codecs::jpeg_shape, module)?,
         wrap_pyfunction!(codecs::decode_jpeg, module)?,
@@ -104,6 +99,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<plan::LookupTable>()?;
     module.add_class::<plan::ResizeTables>()?;
     module.add_class::<plan_filter::FilterPasses>()?;
+    module.add_class::<plan_image::NormalQuantiles>()?;
     module.add_class::<recipe::CompiledRecipe>()?;
     module.add_class::<recipe::NativePlan>()?;
     module.add_class::<rows::SampleRows>()?;

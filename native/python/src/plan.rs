@@ -8,6 +8,7 @@ use crate::call::{catch_memory_error, detached};
 use crate::codecs::EncodedImage;
 use crate::error::{border, to_python};
 use crate::plan_filter::FilterPasses;
+use crate::plan_image::{self, read_work};
 use crate::recipe::NativePlan;
 use crate::resize::{Table as WeightTable, taps};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
@@ -21,6 +22,7 @@ use offgraph_plan::clip::Clip;
 use offgraph_plan::dtype::{Array, DType};
 use offgraph_plan::filter::Filter;
 use offgraph_plan::grid::{Grid, GridAxis};
+use offgraph_plan::image::ImageOp;
 use offgraph_plan::invert::{Field, invert};
 use offgraph_plan::pointwise::{Arithmetic, Lookup, Operation, Table};
 use offgraph_plan::resample::{Affine, Policy, Resize, Zoom};
@@ -123,6 +125,7 @@ mod kind {
     pub const ARITHMETIC: u8 = 5;
     pub const WARP: u8 = 6;
     pub const FILTER: u8 = 7;
+    pub const IMAGE: u8 = 8;
 }
 
 /// Read what happens to coordinates: a map, or a rule about a border.
@@ -251,6 +254,7 @@ pub fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
                 is_labels: part(8)?.extract()?,
             })
         }
+        kind::IMAGE => Op::Image(ImageOp { work: read_work(parts)? }),
         kind::FILTER => {
             let passes = part(1)?.cast::<FilterPasses>()?.get().0.clone();
             Op::Filter(Filter { passes })
@@ -260,7 +264,32 @@ pub fn op(object: &Bound<'_, PyAny>, axes: Axes) -> PyResult<Op> {
     Ok(read)
 }
 
-/// The operation as [`op`] reads it; a warp is never written.
+/// Stages as [`stages`] reads them: projective maps, and coordinates that lie on a border. Others are never written.
+fn written_stages<'py>(py: Python<'py>, stages: &[Stage]) -> PyResult<Bound<'py, PyTuple>> {
+    let mut written = memory::with_capacity(stages.len());
+    for stage in stages {
+        let stage = match stage {
+            Stage::Map(Map::Projective { matrix }) => (1_u8, PyTuple::new(py, matrix)?).into_pyobject(py)?,
+            Stage::OnBorder(size) => (5_u8, PyTuple::new(py, size)?).into_pyobject(py)?,
+            _ => return Err(PyValueError::new_err("a stage of a warp is not written")),
+        };
+        memory::push(&mut written, stage);
+    }
+    PyTuple::new(py, written)
+}
+
+/// Clips as [`clips`] reads them.
+fn written_clips<'py>(py: Python<'py>, clips: &[Clip]) -> PyResult<Bound<'py, PyTuple>> {
+    let mut written = memory::with_capacity(clips.len());
+    for clip in clips {
+        let numbers = [&clip.matrix, &clip.offset, &clip.low, &clip.high];
+        let [matrix, offset, low, high] = numbers.map(|numbers| PyTuple::new(py, numbers));
+        memory::push(&mut written, (matrix?, offset?, low?, high?, clip.fill).into_pyobject(py)?);
+    }
+    PyTuple::new(py, written)
+}
+
+/// The operation as [`op`] reads it; of warps, projective ones.
 pub fn to_tuple<'py>(py: Python<'py>, op: &Op) -> PyResult<Bound<'py, PyTuple>> {
     let border = |border: Border| border as i32;
     let sizes = |numbers: &[usize]| PyTuple::new(py, numbers);
@@ -274,14 +303,8 @@ pub fn to_tuple<'py>(py: Python<'py>, op: &Op) -> PyResult<Bound<'py, PyTuple>> 
             (kind::GRID, axes, flips, starts, lens, border(grid.border), grid.fill).into_pyobject(py)?
         }
         Op::Affine(affine) => {
-            let mut clips = memory::with_capacity(affine.clips.len());
-            for clip in &affine.clips {
-                let numbers = [&clip.matrix, &clip.offset, &clip.low, &clip.high];
-                let [matrix, offset, low, high] = numbers.map(|numbers| floats(numbers));
-                memory::push(&mut clips, (matrix?, offset?, low?, high?, clip.fill).into_pyobject(py)?);
-            }
             let Policy { order, border: mode, fill } = affine.policy;
-            let clips = PyTuple::new(py, clips)?;
+            let clips = written_clips(py, &affine.clips)?;
             let (size, moved) = (sizes(&affine.size)?, sizes(&affine.moved)?);
             let (matrix, offset) = (floats(&affine.matrix)?, floats(&affine.offset)?);
             let rule = (order, border(mode), fill);
@@ -310,7 +333,20 @@ pub fn to_tuple<'py>(py: Python<'py>, op: &Op) -> PyResult<Bound<'py, PyTuple>> 
             (kind::ARITHMETIC, PyTuple::new(py, steps)?, is_double, arithmetic.channel).into_pyobject(py)?
         }
         Op::Filter(filter) => (kind::FILTER, FilterPasses(filter.passes.clone())).into_pyobject(py)?,
-        Op::Warp(_) => return Err(PyValueError::new_err("a warp is not written")),
+        Op::Image(image) => plan_image::to_tuple(py, kind::IMAGE, &image.work)?,
+        Op::Warp(warp) => {
+            let Policy { order, border: mode, fill } = warp.policy;
+            let mut windows = memory::with_capacity(warp.windows.len());
+            for window in &warp.windows {
+                let way = written_stages(py, &window.stages)?;
+                memory::push(&mut windows, (way, sizes(&window.size)?).into_pyobject(py)?);
+            }
+            let (stages, clips) = (written_stages(py, &warp.stages)?, written_clips(py, &warp.clips)?);
+            let windows = PyTuple::new(py, windows)?;
+            let size = sizes(&warp.size)?;
+            (kind::WARP, size, stages, order, border(mode), fill, clips, windows, warp.is_labels)
+                .into_pyobject(py)?
+        }
     })
 }
 

@@ -4,7 +4,8 @@
 //! `offgraph/plan/compiled.py` writes it.
 
 use crate::call::catch_memory_error;
-use crate::plan::{op as read_op, read_decoding, to_tuple};
+use crate::plan::{numbers, op as read_op, read_decoding, to_tuple};
+use crate::plan_image::NormalQuantiles;
 use crate::resize::{Table, taps};
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::memory::{self, CollectVec};
@@ -13,6 +14,7 @@ use offgraph_plan::dtype::DType;
 use offgraph_plan::recipe::products::{Products, Rounding};
 use offgraph_plan::recipe::random::{Draw, Key};
 use offgraph_plan::recipe::steps::{AffineValues, Kind, Length, NewSize, PerAxis, Setting, Shift, Step};
+use offgraph_plan::recipe::values::{Count, Curve, DrawnValues, Extent, Extents, NoiseKind, ValueWork};
 use offgraph_plan::recipe::{Mode, Plan, Recipe, ResizeKey, Rule, Spec, Unplanned, Values, degrees};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -97,6 +99,67 @@ fn shift(object: &Bound<'_, PyAny>) -> PyResult<Shift> {
     Ok(Shift { setting: setting(&value)?, is_share, moves: moves.into() })
 }
 
+/// A whole number, or a range of them.
+fn count(object: &Bound<'_, PyAny>) -> PyResult<Count> {
+    if let Ok((low, high)) = object.extract() {
+        return Ok(Count::Range(low, high));
+    }
+    Ok(Count::Fixed(object.extract()?))
+}
+
+/// A length: its number, and whether it is in percent.
+type Written = (f64, bool);
+
+/// Lengths of rows or columns: number and whether it is in percent, once or twice; None for the whole axis.
+fn extents(object: &Bound<'_, PyAny>) -> PyResult<Option<Extents>> {
+    let given: Option<(Written, Option<Written>)> = object.extract()?;
+    let extent = |(number, is_share): Written| Extent { number, is_share };
+    Ok(given.map(|(low, high)| (extent(low), high.map(extent))))
+}
+
+/// A step that moves nothing: whether it is pointwise, the value of white, the name of its work, and its numbers.
+fn drawn(parts: &Items<'_>) -> PyResult<DrawnValues> {
+    let part = |place: usize| parts.get_item(place);
+    let set = |place: usize| setting(&part(place)?);
+    let name: String = part(3)?.extract()?;
+    let work = match name.as_str() {
+        "asked" => ValueWork::Asked,
+        "brightness" => ValueWork::Curve(Curve::Brightness { factor: set(4)?, shift: set(5)? }),
+        "contrast" => ValueWork::Curve(Curve::Contrast { factor: set(4)?, centre: part(5)?.extract()? }),
+        "gamma" => ValueWork::Curve(Curve::Gamma(set(4)?)),
+        "solarize" => ValueWork::Curve(Curve::Solarize(set(4)?)),
+        "posterize" => ValueWork::Curve(Curve::Posterize(count(&part(4)?)?)),
+        "jitter" => {
+            let settings = [set(4)?, set(5)?, set(6)?, set(7)?];
+            let active: Vec<usize> = numbers(&part(8)?)?;
+            if active.iter().any(|number| *number >= settings.len()) {
+                return Err(unknown("part of a change of colours"));
+            }
+            ValueWork::Jitter { settings, active }
+        }
+        "hsv" => ValueWork::Hsv([set(4)?, set(5)?, set(6)?]),
+        "noise" => {
+            let kind: String = part(4)?.extract()?;
+            let kind = match kind.as_str() {
+                "add" => NoiseKind::Add(set(5)?, set(6)?),
+                "multiply" => NoiseKind::Multiply(set(5)?),
+                "sensor" => NoiseKind::Sensor(set(5)?, set(6)?),
+                _ => return Err(unknown("noise")),
+            };
+            let (per_channel, clip) = (part(7)?.extract()?, part(8)?.extract()?);
+            let quantiles = Arc::clone(&part(9)?.cast::<NormalQuantiles>()?.get().0);
+            ValueWork::Normal { kind, per_channel, clip, quantiles }
+        }
+        "blank" => {
+            let size = [extents(&part(5)?)?, extents(&part(6)?)?];
+            ValueWork::Blank { holes: count(&part(4)?)?, size, fill: numbers(&part(7)?)? }
+        }
+        "shuffle" => ValueWork::Shuffle,
+        _ => return Err(unknown("step that draws values")),
+    };
+    Ok(DrawnValues { work, is_pointwise: part(1)?.extract()?, range: part(2)?.extract()? })
+}
+
 fn kind(parts: &Items<'_>) -> PyResult<Kind> {
     let part = |place: usize| parts.get_item(place);
     let flag = |place: usize| part(place)?.extract::<bool>();
@@ -117,6 +180,7 @@ fn kind(parts: &Items<'_>) -> PyResult<Kind> {
             Kind::ResizedCrop { size: size.into(), scale, ratio, kernel, antialias }
         }
         "rotate" => Kind::Rotate { angle: setting(&part(1)?)?, reshape: flag(2)? },
+        "perspective" => Kind::Perspective { distortion: setting(&part(1)?)?, inwards: flag(2)? },
         "affine" => {
             let mut translate = Vec::new();
             for item in part(4)?.cast::<PyTuple>()?.iter() {
@@ -146,6 +210,7 @@ fn kind(parts: &Items<'_>) -> PyResult<Kind> {
             let sides = part(1)?.cast_into::<PyTuple>()?;
             Kind::Pad { sides: [lengths(&sides.get_item(0)?)?, lengths(&sides.get_item(1)?)?] }
         }
+        "drawn" => Kind::Drawn(drawn(parts)?),
         "values" => Kind::Values { is_filter: flag(1)?, by_size: flag(2)? },
         _ => return Err(unknown("step")),
     })
@@ -205,6 +270,12 @@ pub fn request<'py>(py: Python<'py>, unplanned: &Unplanned) -> PyResult<Option<B
             let axes = String::from_utf8_lossy(spec.axes()).into_owned();
             ("values", *number, shape, name_of(spec.dtype), axes).into_pyobject(py)?
         }
+        Unplanned::NeedsDraw(number, key, spec) => {
+            let shape = PyTuple::new(py, spec.shape())?;
+            let axes = String::from_utf8_lossy(spec.axes()).into_owned();
+            let Key { seed, epoch, index } = *key;
+            ("drawn", *number, (seed, epoch, index), shape, name_of(spec.dtype), axes).into_pyobject(py)?
+        }
     }))
 }
 
@@ -249,6 +320,7 @@ impl CompiledRecipe {
             Ok(plan) => plan,
             Err(unplanned) => return request(py, &unplanned),
         };
+        self.0.forget(Key { seed, epoch, index });
         let shape = PyTuple::new(py, after.shape())?;
         Ok(Some(("plan", NativePlan(ops), shape, name_of(after.dtype), is_finite).into_pyobject(py)?))
     }
@@ -289,14 +361,45 @@ impl CompiledRecipe {
             return Err(unknown("step or spec"));
         };
         catch_memory_error(|| {
-            let (op, dtype) = match (op, dtype_of(result)) {
-                (Some(op), Some(dtype)) => (Some(read_op(&op, Axes { outer: 0, spatial: 2 })?), dtype),
-                _ => (None, spec.dtype),
-            };
-            self.0.write_tables().add_values(number, step, &spec, Values { op, dtype, is_finite: finite });
+            let values = made_values(op, result, finite, &spec)?;
+            self.0.write_tables().add_values(number, step, &spec, values);
             Ok(())
         })
     }
+
+    /// Keep what was drawn for a step that moves nothing, for a sample and images of a spec, until it is planned; None
+    /// where only Python can run it.
+    fn add_drawn(
+        &self,
+        number: usize,
+        key: (u64, u64, u64),
+        shape: crate::list::List<usize>,
+        dtype: &str,
+        axes: &str,
+        op: Option<Bound<'_, PyAny>>,
+        result: &str,
+        finite: bool,
+    ) -> PyResult<()> {
+        let spec = dtype_of(dtype).and_then(|dtype| Spec::new(&shape, dtype, axes.as_bytes()));
+        let Some(spec) = spec.filter(|_| number < self.0.steps().len()) else {
+            return Err(unknown("step or spec"));
+        };
+        let (seed, epoch, index) = key;
+        catch_memory_error(|| {
+            let values = made_values(op, result, finite, &spec)?;
+            self.0.write_tables().add_drawn(number, Key { seed, epoch, index }, spec, values);
+            Ok(())
+        })
+    }
+}
+
+/// The operation of a step that moves nothing.
+fn made_values(op: Option<Bound<'_, PyAny>>, result: &str, is_finite: bool, spec: &Spec) -> PyResult<Values> {
+    let (op, dtype) = match (op, dtype_of(result)) {
+        (Some(op), Some(dtype)) => (Some(read_op(&op, Axes { outer: 0, spatial: 2 })?), dtype),
+        _ => (None, spec.dtype),
+    };
+    Ok(Values { op, dtype, is_finite })
 }
 
 /// Values drawn one after the other: `("uniform", low, high)`, `("integer", low, high)` or `("chance", p, 0)`.

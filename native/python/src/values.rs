@@ -1,23 +1,14 @@
-//! Bindings: values changed by colours, histograms and noise. Images are C-contiguous, channels last.
+//! Bindings: values of images that no plan changes. Images are C-contiguous, channels last.
 
 use crate::array::{Input, Output};
-use crate::call::{catch_memory_error, detached};
-use crate::error::border;
-use crate::plan::numbers;
+use crate::call::detached;
 use offgraph_kernels::array::view::View;
-use offgraph_kernels::filter::plane_kernel::{self, PlaneTap};
-use offgraph_kernels::memory;
-use offgraph_kernels::noise::events::Event;
-use offgraph_kernels::noise::normal::NormalNoise;
 use offgraph_kernels::noise::philox::Stream;
-use offgraph_kernels::noise::poisson::Means;
-use offgraph_kernels::noise::{events, normal, poisson};
+use offgraph_kernels::noise::poisson::{self, Means};
 use offgraph_kernels::pointwise::clahe::TiledAxis;
-use offgraph_kernels::pointwise::color::ColorChange;
 use offgraph_kernels::pointwise::{clahe, color, field as fields, histogram as counting};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 /// The elements of a C-contiguous array of this type.
 macro_rules! elements {
@@ -31,65 +22,11 @@ macro_rules! elements {
     };
 }
 
-/// Changes of colours: a name and its numbers each.
-fn changes(object: &Bound<'_, PyTuple>) -> PyResult<Vec<ColorChange>> {
-    let mut changes = memory::with_capacity(object.len());
-    for item in object.iter() {
-        let part = item.cast::<PyTuple>()?;
-        let number = |place: usize| part.get_item(place)?.extract::<f32>();
-        let name: String = part.get_item(0)?.extract()?;
-        let change = match name.as_str() {
-            "brightness" => ColorChange::Brightness(number(1)?),
-            "contrast" => ColorChange::Contrast { factor: number(1)?, mean: number(2)? },
-            "saturation" => ColorChange::Saturation(number(1)?),
-            "hue" => ColorChange::Hue(number(1)?),
-            "hsv" => ColorChange::Hsv { hue: number(1)?, saturation: number(2)?, value: number(3)? },
-            _ => return Err(PyValueError::new_err(format!("a change {name:?} that is not known"))),
-        };
-        memory::push(&mut changes, change);
-    }
-    Ok(changes)
-}
-
-/// Make changes one after another.
-#[pyfunction]
-pub fn recolor(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Input<'_>,
-    list: &Bound<'_, PyTuple>,
-    top: f32,
-) -> PyResult<()> {
-    let list = catch_memory_error(|| changes(list))?;
-    let (output, input) = (output.view_mut(), input.view());
-    detached(py, || color::recolor(output, &input, &list, top))
-}
-
-/// Sum of the luma after these changes, in units of 2^-24 of `top`.
-#[pyfunction]
-pub fn luma_sum(py: Python<'_>, input: Input<'_>, list: &Bound<'_, PyTuple>, top: f32) -> PyResult<f64> {
-    let list = catch_memory_error(|| changes(list))?;
-    let input = input.view();
-    detached(py, || color::luma_sum(&input, &list, top))
-}
-
 /// The luma in Pillow's integers, in every channel of the output.
 #[pyfunction]
 pub fn grey(py: Python<'_>, mut output: Output<'_>, input: Input<'_>) -> PyResult<()> {
     let (output, input) = (output.view_mut(), input.view());
     detached(py, || color::grey(output, &input))
-}
-
-/// Channels in another order.
-#[pyfunction]
-pub fn reorder_channels(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Input<'_>,
-    order: crate::list::List<usize>,
-) -> PyResult<()> {
-    let (output, input) = (output.view_mut(), input.view());
-    detached(py, || color::reorder(output, &input, &order))
 }
 
 /// How often each value occurs in each channel.
@@ -127,57 +64,6 @@ pub fn equalize_tiles(
     detached(py, || clahe::equalize(output, &input, [&rows, &columns], limit, top))
 }
 
-/// Add normally distributed noise: `kind` is "add" with spread and mean, "multiply" with spread, or "sensor" with
-/// shift, intensity and white.
-#[pyfunction]
-#[pyo3(signature = (output, input, quantiles, seed, frame, kind, values, is_shared, top))]
-pub fn add_normal(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Input<'_>,
-    quantiles: Input<'_>,
-    seed: u64,
-    frame: u64,
-    kind: &str,
-    values: &Bound<'_, PyAny>,
-    is_shared: bool,
-    top: Option<f32>,
-) -> PyResult<()> {
-    let values = catch_memory_error(|| numbers::<f32>(values))?;
-    let noise = match (kind, values.as_slice()) {
-        ("add", &[spread, mean]) => NormalNoise::Add { spread, mean },
-        ("multiply", &[spread]) => NormalNoise::Multiply { spread },
-        ("sensor", &[shift, intensity, top]) => NormalNoise::Sensor { shift, intensity, top },
-        _ => return Err(PyValueError::new_err(format!("noise {kind:?} of {} numbers", values.len()))),
-    };
-    let stream = Stream { seed, frame };
-    let quantiles = elements!(quantiles.view(), F32)?;
-    let (output, input) = (output.view_mut(), input.view());
-    detached(py, || normal::add(output, &input, quantiles, stream, noise, is_shared, top))
-}
-
-/// Put a row of `values` where a random number of 32 bits lies in its range.
-#[pyfunction]
-pub fn replace_values(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Input<'_>,
-    values: Input<'_>,
-    ranges: crate::list::List<[u64; 2]>,
-    seed: u64,
-    frame: u64,
-    is_shared: bool,
-) -> PyResult<()> {
-    let mut found = Vec::new();
-    catch_memory_error(|| {
-        memory::extend(&mut found, ranges.iter().map(|[low, high]| Event { low: *low, high: *high }));
-        Ok(())
-    })?;
-    let stream = Stream { seed, frame };
-    let (output, input, values) = (output.view_mut(), input.view(), values.view());
-    detached(py, || events::replace(output, &input, &values, &found, stream, is_shared))
-}
-
 /// Counts of photons about means, which are given for each byte or for each value, with `exp(-mean)`.
 #[pyfunction]
 pub fn count_photons(
@@ -197,28 +83,6 @@ pub fn count_photons(
     let quantiles = elements!(quantiles.view(), F32)?;
     let (output, input) = (output.view_mut(), input.view());
     detached(py, || poisson::count(output, &input, means, quantiles, Stream { seed, frame }))
-}
-
-/// Sums of neighbours in the plane: `taps` are rows down, columns to the right and a weight each.
-#[pyfunction]
-pub fn correlate_plane(
-    py: Python<'_>,
-    mut output: Output<'_>,
-    input: Input<'_>,
-    taps: crate::list::List<(isize, isize, f64)>,
-    mode: i32,
-    fill: f64,
-) -> PyResult<()> {
-    let mut found = Vec::new();
-    catch_memory_error(|| {
-        memory::extend(
-            &mut found,
-            taps.iter().map(|&(row, column, weight)| PlaneTap { row, column, weight }),
-        );
-        Ok(())
-    })?;
-    let (output, input, border) = (output.view_mut(), input.view(), border(mode)?);
-    detached(py, || plane_kernel::correlate(output, &input, &found, border, fill))
 }
 
 /// Pixels times a number of their own.

@@ -19,6 +19,7 @@ from offgraph.engine.resample import arranged, zoom_factors
 from offgraph.engine.resize import resize_tables
 
 __all__ = [
+    "IMAGE",
     "LookupTable",
     "NativeClip",
     "NativeOp",
@@ -67,7 +68,7 @@ NativeTarget = tuple[Any, ...]
 Numbers = np.ndarray | Sequence[float]
 """An array, or its values in C order."""
 
-_GRID, _AFFINE, _ZOOM, _RESIZE, _LOOKUP, _ARITHMETIC, _WARP, _FILTER = range(8)
+_GRID, _AFFINE, _ZOOM, _RESIZE, _LOOKUP, _ARITHMETIC, _WARP, _FILTER, IMAGE = range(9)
 _OPERATIONS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3}
 
 

@@ -1,4 +1,4 @@
-"""Values of whole images changed by the native core: colours, histograms, noise.
+"""Values of whole images changed by single calls of the native core: grey, histograms, photons.
 
 Images are C-contiguous with the channels last, as the `reference` of a step gets them. Results are new arrays. Each
 function has the bytes of the NumPy expressions in the steps that call it, at every SIMD level and number of threads.
@@ -7,38 +7,23 @@ function has the bytes of the NumPy expressions in the steps that call it, at ev
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from offgraph.engine.calls import mode_code
 from offgraph.engine.native import core
 
 __all__ = [
-    "Change",
     "TiledAxis",
-    "add_normal",
-    "correlate_plane",
     "count_photons",
     "equalize_tiles",
     "grey",
     "histogram",
-    "mean_luma",
     "multiply_pixels",
-    "recolor",
-    "reorder_channels",
-    "replace_values",
     "takes_levels",
 ]
 
 _LEVELS = frozenset(map(np.dtype, ("uint8", "uint16", "float32")))
-MOST_PIXELS = 1 << 28
-"""Pixels whose luma is summed without rounding."""
-
-Change = tuple[str, *tuple[float, ...]]
-"""A change of colours: ('brightness', factor), ('contrast', factor, mean), ('saturation', factor), ('hue', turn) or
-('hsv', turn, saturation, value); turns in sixths."""
 
 
 def takes_levels(image: np.ndarray) -> bool:
@@ -51,31 +36,10 @@ def _lines(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image).reshape(-1, image.shape[-1])
 
 
-def recolor(image: np.ndarray, changes: Sequence[Change], top: float) -> np.ndarray:
-    """Make changes of red, green and blue one after another, each limited to 0 to `top`."""
-    output = np.empty(image.shape, image.dtype)
-    core.recolor(_lines(output), _lines(image), tuple(changes), top)
-    return output
-
-
-def mean_luma(image: np.ndarray, changes: Sequence[Change], top: float) -> float:
-    """Return the mean luma after these changes, each pixel's rounded to 2**-24 of `top`; up to 2**28 pixels."""
-    total = core.luma_sum(_lines(image), tuple(changes), top)
-    return total / (image.size // 3) * (top / 2**24)
-
-
 def grey(image: np.ndarray, channels: int) -> np.ndarray:
     """Return the luma of red, green and blue of uint8 or uint16, in Pillow's integers, in 1 or 3 channels."""
     output = np.empty((*image.shape[:-1], channels), image.dtype)
     core.grey(_lines(output), _lines(image))
-    return output
-
-
-def reorder_channels(image: np.ndarray, order: Sequence[int]) -> np.ndarray:
-    """Return ``image[..., order]``; as many channels as there are, of any dtype of up to 8 bytes."""
-    output = np.empty(image.shape, image.dtype)
-    bits = f"u{image.itemsize}"
-    core.reorder_channels(_lines(output).view(bits), _lines(image).view(bits), tuple(order))
     return output
 
 
@@ -119,97 +83,6 @@ def equalize_tiles(
     """Equalize the histograms of tiles of uint8, (rows, columns, channels), and interpolate between their tables."""
     output = np.empty(image.shape, image.dtype)
     core.equalize_tiles(output, np.ascontiguousarray(image), rows, columns, limit, top)
-    return output
-
-
-def add_normal(
-    image: np.ndarray,
-    quantiles: np.ndarray,
-    seed: int,
-    frame: int,
-    kind: str,
-    values: Sequence[float],
-    *,
-    per_channel: bool = True,
-    top: float | None,
-) -> np.ndarray:
-    """Add numbers of the normal distribution.
-
-    Parameters
-    ----------
-    image : ndarray
-        Of a dtype that `takes_levels`.
-    quantiles : ndarray of float32, shape (65536,)
-    seed, frame : int
-    kind : str
-        'add', with `values` (spread, mean); 'multiply', with (spread,); 'sensor', with (shift, intensity, white).
-    values : sequence of float
-        Rounded to float32.
-    per_channel : bool
-        Whether each channel has numbers of its own.
-    top : float or None
-        Results are limited to 0 and this.
-    """
-    output = np.empty(image.shape, image.dtype)
-    core.add_normal(
-        _lines(output), _lines(image), quantiles, seed, frame, kind, tuple(values), not per_channel, top
-    )
-    return output
-
-
-def replace_values(
-    image: np.ndarray,
-    values: np.ndarray,
-    ranges: Sequence[tuple[int, int]],
-    seed: int,
-    frame: int,
-    *,
-    per_channel: bool,
-) -> np.ndarray:
-    """Put row i of `values` where a random number of 32 bits lies in range i, its end excluded; any dtype.
-
-    Parameters
-    ----------
-    image : ndarray
-    values : ndarray, shape (ranges, channels)
-        Of the image's dtype.
-    ranges : sequence of (int, int)
-        Within 0 to 2**32; they do not overlap.
-    seed, frame : int
-    per_channel : bool
-        Whether each value has a number of its own, or each pixel.
-    """
-    output = np.empty(image.shape, image.dtype)
-    bits = f"u{image.itemsize}"
-    core.replace_values(
-        _lines(output).view(bits), _lines(image).view(bits), np.ascontiguousarray(values).view(bits), tuple(ranges),
-        seed, frame, not per_channel,
-    )  # fmt: skip
-    return output
-
-
-def correlate_plane(image: np.ndarray, weights: np.ndarray, mode: str, cval: float) -> np.ndarray:
-    """Weigh neighbours in the plane of rows and columns, as SciPy's `correlate` in float64, rounded half to even once.
-
-    Parameters
-    ----------
-    image : ndarray, shape (rows, columns, channels)
-        Of a dtype that `takes_levels`.
-    weights : ndarray of float64, shape (rows, columns)
-        The middle one lies on the pixel.
-    mode, cval
-        As SciPy's.
-    """
-    output = np.empty(image.shape, image.dtype)
-    places = np.argwhere(np.abs(weights) > np.finfo(np.float64).eps)  # SciPy leaves the others out
-    offsets = places - np.array(weights.shape) // 2
-    taps = tuple(
-        (row, column, weight)
-        for (row, column), weight in zip(offsets.tolist(), weights[tuple(places.T)].tolist())
-    )
-    core.correlate_plane(
-        output, np.ascontiguousarray(image), taps, mode_code(mode, is_filter=True), float(cval)
-    )
     return output
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from offgraph.core.errors import OffgraphError
 from offgraph.core.lazy import lazy_property
-from offgraph.geometry.base import CoordinateMap, finite_array, numbers, whole_size
+from offgraph.geometry.base import CoordinateMap, dot, finite_array, numbers, whole_size
 from offgraph.geometry.projective_map import ProjectiveMap
 
 __all__ = ["AffineMap"]
@@ -154,7 +154,7 @@ class AffineMap(CoordinateMap):
         columns = list(zip(*[row for row, _ in after.rows]))
         shift = [first for _, first in after.rows]
         rows = tuple(
-            (tuple([_dot(row, column) for column in columns]), _dot(row, shift) + first)
+            (tuple([dot(row, column) for column in columns]), dot(row, shift) + first)
             for row, first in self.rows
         )
         return AffineMap.of_rows(rows, self.input_size, after.output_size)
@@ -234,11 +234,3 @@ class AffineMap(CoordinateMap):
         """Read them."""
         matrix, offset = numbers(data["matrix"], 64), numbers(data["offset"], 8)
         return cls(matrix, offset, tuple(data["input_size"]), tuple(data["output_size"]))
-
-
-def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    """The sum of products in their order. `sum` would compensate for rounding from Python 3.12 on, and give other bits."""
-    total = 0.0
-    for a, b in zip(one, other):
-        total += a * b
-    return total

@@ -27,6 +27,7 @@ __all__ = [
     "CoordinateMap",
     "box_of",
     "compose",
+    "dot",
     "finite_array",
     "map_from_json",
     "numbers",
@@ -399,6 +400,14 @@ def box_of(
     start = np.zeros(step.ndim) if low is None else np.asarray(low, np.float64)
     stop = np.array(step.output_size, np.float64) - 1 if high is None else np.asarray(high, np.float64)
     return start, np.maximum(start, stop)
+
+
+def dot(one: Sequence[float], other: Sequence[float]) -> float:
+    """The sum of products in their order. `sum` would compensate for rounding from Python 3.12 on, and give other bits."""
+    total = 0.0
+    for a, b in zip(one, other):
+        total += a * b
+    return total
 
 
 def whole_size(size: Any) -> tuple[int, ...]:

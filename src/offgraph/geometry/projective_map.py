@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
-from offgraph.geometry.base import CoordinateMap, box_of, finite_array, numbers, whole_size
+from offgraph.geometry.base import CoordinateMap, box_of, dot, finite_array, numbers, whole_size
 
 __all__ = ["ProjectiveMap"]
 
@@ -99,7 +99,8 @@ class ProjectiveMap(CoordinateMap):
         back = _solved(sides[0].T, sides[1].T)
         assert back is not None
         matrix = back.T
-        scales = matrix[-1] @ np.vstack([np.asarray(output, np.float64).T, np.ones(len(output))])
+        last = matrix[-1].tolist()
+        scales = np.array([dot(last, (*point, 1.0)) for point in np.asarray(output, np.float64).tolist()])
         if scales.max() < 0:
             matrix, scales = -matrix, -scales
         if scales.min() <= 0:
@@ -118,8 +119,12 @@ class ProjectiveMap(CoordinateMap):
         return self
 
     def times(self, after: ProjectiveMap) -> ProjectiveMap:
-        """Join two projective maps into one; a common factor keeps the numbers near 1."""
-        matrix = self.matrix @ after.matrix
+        """Join two projective maps into one, by plain sums of products: the same bits on every machine.
+
+        A common factor keeps the numbers near 1.
+        """
+        columns = list(zip(*after.matrix.tolist()))
+        matrix = np.array([[dot(row, column) for column in columns] for row in self.matrix.tolist()])
         largest = float(np.abs(matrix).max())
         return ProjectiveMap(matrix / largest if largest > 0 else matrix, self.input_size, after.output_size)
 

@@ -1,8 +1,9 @@
 """Recipes that the native core draws, lowers and joins itself: the operations of a sample without Python.
 
-A recipe is compiled where each of its steps has a plain form (`Step.compiled`), or changes values or mixes neighbours
-without a draw. What the core does not know, such as the weights of a resize, it asks for once; what it does not take, a
-volume or anything that a step refuses, goes through `draw`, `lower` and `fuse`, whose operations are the same.
+A recipe is compiled where each of its steps has a plain form (`Step.compiled`), or moves nothing and has an operation of
+the core. What the core does not know, such as the weights of a resize, it asks for once; a step whose draws it does not
+know it asks for with each sample. What it does not take, a volume or anything that a step refuses, goes through `draw`,
+`lower` and `fuse`, whose operations are the same.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from offgraph.core.specs import MAX_PIXELS, ArraySpec
 from offgraph.engine.native import core
 from offgraph.engine.native_plan import NativeOp
 from offgraph.engine.resize import weight_table
-from offgraph.plan.draw import chance_address, fixed
+from offgraph.plan.draw import chance_address, drawn_at, fixed
 from offgraph.plan.native import native_op
 from offgraph.plan.placed import PlacedStep
 from offgraph.steps.base import Step, field_names
-from offgraph.steps.compiled import CompiledStep, kernel_name, product_roundings
-from offgraph.steps.kinds import FilterStep, GeometricStep, PointwiseStep
-from offgraph.steps.ops import Filter, Op, Pointwise, value_table
+from offgraph.steps.compiled import CompiledStep, compiled_values, kernel_name, product_roundings
+from offgraph.steps.kinds import FilterStep, GeometricStep, ImageStep, PointwiseStep
+from offgraph.steps.ops import Filter, Op, Pointwise, PythonStep, value_table
 from offgraph.steps.parameters import PerAxis
 
 __all__ = ["CompiledPlan", "RecipePlanner", "is_surely_finite"]
@@ -163,7 +164,9 @@ class RecipePlanner:
         return self._calls_in_vain >= _MOST_IN_VAIN
 
     def supply(self, request: tuple[Any, ...]) -> None:
-        """Make what the core asks for: weights along an axis, or the operation of a step that moves nothing."""
+        """Make what the core asks for: weights along an axis, or the operation of a step that moves nothing, which it
+        keeps, or which was drawn for one sample.
+        """
         assert self.core is not None
         kind, *numbers = request
         if kind == "weights":
@@ -174,17 +177,23 @@ class RecipePlanner:
                 table = None
             self.core.add_weights(n, length, kernel, antialias, table)
             return
+        if kind == "drawn":
+            number, key, shape, dtype, axes = numbers
+            found = self._values(self._placed[number], _spec(shape, dtype, axes)[0], Key(*key))
+            self.core.add_drawn(number, key, shape, dtype, axes, *found)
+            return
         number, shape, dtype, axes = numbers
-        spec = ArraySpec(shape, dtype, axes)
-        op, result, finite = self._values(self._placed[number], spec)
-        self.core.add_values(number, shape, dtype, axes, op, result, finite)
+        found = self._values(self._placed[number], ArraySpec(shape, dtype, axes), None)
+        self.core.add_values(number, shape, dtype, axes, *found)
 
-    def _values(self, here: PlacedStep, spec: ArraySpec) -> tuple[NativeOp | None, str, bool]:
+    def _values(
+        self, here: PlacedStep, spec: ArraySpec, key: Key | None
+    ) -> tuple[NativeOp | None, str, bool]:
         """The operation of a step that moves nothing, the dtype of its result, and whether that is surely finite."""
         try:
-            params, after = fixed(here, spec)
+            params, after = fixed(here, spec) if key is None else drawn_at(here, key, spec)
             found = here.step.operations(params, spec)
-            if len(found) == 1 and isinstance(found[0], Filter | Pointwise):
+            if len(found) == 1 and isinstance(found[0], Filter | Pointwise | PythonStep):
                 op = found[0]
                 if op.output_spec(spec) == after == spec.cast(after.dtype):
                     return native_op(op, spec), after.dtype, is_surely_finite(op, spec)
@@ -208,13 +217,24 @@ def _compiled(here: PlacedStep) -> tuple[Any, ...] | None:
 
 
 def _numbers(step: Step) -> CompiledStep | None:
-    if any(_has_distribution(getattr(step, name)) for name in field_names(type(step))):
-        return None
-    if "compiled" in vars(type(step)):
-        return step.compiled()
-    if isinstance(step, FilterStep | PointwiseStep) and not step.varies:
-        return ("values", isinstance(step, FilterStep), True)
-    return None
+    known = not any(_has_distribution(getattr(step, name)) for name in field_names(type(step)))
+    numbers = step.compiled() if known and "compiled" in vars(type(step)) else None
+    if isinstance(step, GeometricStep) or step.draws_from or not _has_operation(step):
+        return numbers
+    if not step.varies:
+        is_kept = numbers is not None and numbers[0] == "values"
+        return numbers if is_kept else ("values", not isinstance(step, PointwiseStep), True)
+    return numbers or compiled_values("asked", pointwise=isinstance(step, PointwiseStep))
+
+
+def _has_operation(step: Step) -> bool:
+    """Whether a step that moves nothing may have an operation of the core, for some images."""
+    if isinstance(step, ImageStep):
+        return type(step).work is not ImageStep.work
+    if isinstance(step, FilterStep):
+        cls = type(step)
+        return not step.varies or cls.passes is not FilterStep.passes or cls.work is not FilterStep.work
+    return isinstance(step, PointwiseStep)
 
 
 def _has_distribution(setting: Any) -> bool:

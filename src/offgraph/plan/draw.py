@@ -21,6 +21,7 @@ __all__ = [
     "chance_address",
     "check_input",
     "draw",
+    "drawn_at",
     "drawn_spec",
     "fixed",
     "size_text",
@@ -99,6 +100,13 @@ def fixed(here: PlacedStep, spec: ArraySpec) -> tuple[dict[str, Any], ArraySpec]
     """Return the values of a step that draws nothing, and the spec after it: the same for all images of a spec."""
     check_input(here.step, spec)
     params = here.step.sample(Draw(Key(), here.address), spec)
+    return params, _spec_after(here.step, spec, params)
+
+
+def drawn_at(here: PlacedStep, key: Key, spec: ArraySpec) -> tuple[dict[str, Any], ArraySpec]:
+    """Return what a step that is applied and moves nothing draws for one image, and the spec after it."""
+    check_input(here.step, spec)
+    params = here.step.sample(Draw(key, here.address), spec)
     return params, _spec_after(here.step, spec, params)
 
 

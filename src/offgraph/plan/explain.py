@@ -23,6 +23,7 @@ from offgraph.plan.lower import PlannedOp
 from offgraph.plan.native import native_op
 from offgraph.plan.placed import AppliedStep, PlacedStep
 from offgraph.plan.refusals import named
+from offgraph.steps.kinds import ImageStep
 from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample, Resize, ResizeLike, Zoom
 
 __all__ = ["explain", "spec_text"]
@@ -106,6 +107,8 @@ def _does(op: Op) -> str:
             return f"change each value: {op.step.name}"
         case Filter():
             return f"filter: {op.step.name}"
+        case PythonStep() if isinstance(op.step, ImageStep):
+            return f"change the image: {op.step.name}"
         case PythonStep():
             return f"run {op.step.name}'s own Python code"
     return type(op).__name__

@@ -16,6 +16,7 @@ import numpy as np
 from offgraph.core.errors import StepError
 from offgraph.core.specs import ArraySpec, held_by
 from offgraph.engine.calls import is_native
+from offgraph.engine.image_ops import takes_images
 from offgraph.engine.native_plan import (
     LookupTable,
     NativeClip,
@@ -53,8 +54,19 @@ from offgraph.geometry.resampling import Leg
 from offgraph.plan.lower import PlannedOp
 from offgraph.plan.refusals import refuse
 from offgraph.steps.base import Step
-from offgraph.steps.kinds import Arithmetic, PointwiseStep
-from offgraph.steps.ops import Clip, Filter, Grid, Op, Pointwise, Resample, Resize, Zoom, value_table
+from offgraph.steps.kinds import Arithmetic, ImageStep, PointwiseStep
+from offgraph.steps.ops import (
+    Clip,
+    Filter,
+    Grid,
+    Op,
+    Pointwise,
+    PythonStep,
+    Resample,
+    Resize,
+    Zoom,
+    value_table,
+)
 from offgraph.targets.composed import (
     SLACK,
     check_grid,
@@ -102,6 +114,8 @@ def native_op(op: Op, spec: ArraySpec) -> NativeOp | None:
             return _pointwise(op, spec)
         case Filter():
             return _filter(op, spec)
+        case PythonStep():
+            return _image(op, spec)
     return None
 
 
@@ -218,10 +232,24 @@ def _pointwise(op: Pointwise, spec: ArraySpec) -> NativeOp | None:
 
 
 def _filter(op: Filter, spec: ArraySpec) -> NativeOp | None:
-    if not (_declares(type(op.step), "passes", "filter", "reference") and is_native(spec.dtype)):
+    cls = type(op.step)
+    if not is_native(spec.dtype):
         return None
-    passes = op.step.passes(op.params, spec)
-    return None if passes is None else filter_op(passes)
+    if _declares(cls, "passes", "filter", "reference"):
+        passes = op.step.passes(op.params, spec)
+        return None if passes is None else filter_op(passes)
+    is_own = _declares(cls, "work", "filter", "reference") and takes_images(spec.axes, spec.dtype)
+    return op.step.work(op.params, spec) if is_own and op.output_spec(spec) == spec else None
+
+
+def _image(op: PythonStep, spec: ArraySpec) -> NativeOp | None:
+    """The work of a step on a whole image, which leaves shape and dtype."""
+    step = op.step
+    if not isinstance(step, ImageStep) or not takes_images(spec.axes, spec.dtype) or op.spec != spec:
+        return None
+    return (
+        step.work(op.params, spec) if _declares(type(step), "work", "compute", "reference", "apply") else None
+    )
 
 
 @functools.cache

@@ -19,9 +19,11 @@ from offgraph.steps.parameters import PerAxis
 __all__ = [
     "CompiledStep",
     "compiled_axes",
+    "compiled_extent",
     "compiled_lengths",
     "compiled_resize",
     "compiled_shifts",
+    "compiled_values",
     "has_known_roundings",
     "kernel_code",
     "kernel_name",
@@ -99,6 +101,37 @@ def compiled_resize(size: Any, scale: Any, kernel: str, antialias: bool) -> Comp
         return None if scales is None else ("resize", None, scales, kernel_code(kernel), antialias)
     lengths = (size, size) if isinstance(size, int) else size
     return ("resize", lengths, None, kernel_code(kernel), antialias) if len(lengths) == 2 else None
+
+
+def compiled_values(
+    name: str, *numbers: Any, range: float | None = None, pointwise: bool = False
+) -> CompiledStep:
+    """Return a step that draws and moves nothing.
+
+    Parameters
+    ----------
+    name : str
+        Of its work, as `ValueWork` of ``native/plan/src/recipe/values.rs`` has it; ``"asked"`` where Python draws it.
+    *numbers
+        What that work reads.
+    range : float, optional
+        The value of white, where the step says it.
+    pointwise : bool
+        Whether it changes each value by itself.
+    """
+    return ("drawn", pointwise, range, name, *numbers)
+
+
+def compiled_extent(setting: Any) -> tuple[Any, Any] | None:
+    """Return a length of pixels or a share such as ``"10%"``, or the two ends of a range; None for a whole axis."""
+    if setting is None:
+        return None
+    low, high = setting if isinstance(setting, tuple) else (setting, None)
+    return _extent(low), None if high is None else _extent(high)
+
+
+def _extent(length: float | str) -> tuple[float, bool]:
+    return (float(length[:-1]), True) if isinstance(length, str) else (float(length), False)
 
 
 def kernel_code(kernel: str) -> int:

@@ -14,6 +14,8 @@ from offgraph.core.axes import SPATIAL
 from offgraph.core.random import Draw, Key
 from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.engine.filter_passes import FilterPass
+from offgraph.engine.image_ops import applied, takes_images
+from offgraph.engine.native_plan import NativeOp
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap
 from offgraph.geometry.grid_map import GridMap
@@ -223,8 +225,25 @@ class FilterStep(Step):
         """
         return None
 
+    def work(self, params: dict[str, Any], spec: ArraySpec) -> NativeOp | None:
+        """Return one operation of the native core that has the bytes of `filter`, where there are no `passes`; or None.
+
+        Parameters
+        ----------
+        params : dict
+            What `sample` gave.
+        spec : ArraySpec
+            Of the image.
+
+        Returns
+        -------
+        NativeOp, or None
+            As the functions of :mod:`offgraph.engine.image_ops` make it.
+        """
+        return None
+
     def lower(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
-        """One operation, which runs as `filter` or as `passes`."""
+        """One operation, which runs as `filter`, as `passes` or as `work`."""
         return (Filter(self, params),)
 
 
@@ -288,8 +307,30 @@ class ImageStep(Step):
         """Unless a step says otherwise."""
         return True
 
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
+        """Return one operation of the native core that has the bytes of `reference`, and leaves shape and dtype; or None.
+
+        A step that has it stands in a plan like any other, and is no Python code that splits one.
+
+        Parameters
+        ----------
+        params : dict
+            What `sample` gave.
+        spec : ArraySpec
+            Of the image, or of a frame; its axes are those that `offgraph.engine.image_ops.takes_images` takes.
+        frame : int
+            The number of the frame.
+
+        Returns
+        -------
+        NativeOp, or None
+            As the functions of :mod:`offgraph.engine.image_ops` make it. None, the default, where there is none for images
+            of this spec. A subclass that has a `reference` of its own does not inherit this.
+        """
+        return None
+
     def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
-        """Return a new array with the bytes of `reference`, made by the native core; or None.
+        """Return a new array with the bytes of `reference`, made by the native core; or None. By default by `work`.
 
         Parameters
         ----------
@@ -303,14 +344,22 @@ class ImageStep(Step):
         Returns
         -------
         ndarray or None
-            None, the default, where only `reference` knows the answer. A subclass that has a `reference` of its own does
-            not inherit this.
+            None where only `reference` knows the answer. A subclass that has a `reference` of its own does not inherit
+            this.
         """
-        return None
+        axes = SPATIAL[1 - image.ndim :] + "C"
+        if not (
+            _declares(type(self), "work", "reference") and image.size and takes_images(axes, image.dtype.name)
+        ):
+            return None
+        op = self.work(params, ArraySpec.of(image, axes), channel)
+        return None if op is None else applied(image, op)
 
     def _made(self, image: np.ndarray, params: dict[str, Any], number: int) -> np.ndarray:
         """One frame, by the core where it can."""
-        made = self.compute(image, params, number) if _declares(type(self), "compute", "reference") else None
+        cls = type(self)
+        is_own = _declares(cls, "compute", "reference") or _declares(cls, "work", "reference")
+        made = self.compute(image, params, number) if is_own else None
         return self.reference(ndimage, image, params, number) if made is None else made
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:

@@ -187,6 +187,9 @@ trait PlaneSum: Zero + Send + Sync + std::ops::Add<Output = Self> + std::ops::Mu
     fn of_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
 
+    /// Rounded to the image's type.
+    fn stored<T: GreyLevel>(self) -> T;
+
     /// Whether a sum that is less than `error` away may be rounded to another integer.
     fn is_unsure(self, error: f64) -> bool;
 }
@@ -205,6 +208,11 @@ impl PlaneSum for f64 {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self
+    }
+
+    #[inline(always)]
+    fn stored<T: GreyLevel>(self) -> T {
+        T::of_f64(self)
     }
 
     #[inline(always)]
@@ -227,6 +235,11 @@ impl PlaneSum for f32 {
     #[inline(always)]
     fn to_f64(self) -> f64 {
         self.into()
+    }
+
+    #[inline(always)]
+    fn stored<T: GreyLevel>(self) -> T {
+        T::of_f32(self)
     }
 
     #[inline(always)]
@@ -289,7 +302,7 @@ impl<T: GreyLevel, S: PlaneSum> Kernel for PlaneSums<'_, T, S> {
             }
             let mut is_any_unsure = false;
             for (to, sum) in to.iter_mut().zip(&*sums) {
-                *to = T::of_f64(sum.to_f64());
+                *to = sum.stored();
                 is_any_unsure |= sum.is_unsure(error);
             }
             if is_any_unsure {

@@ -1,6 +1,6 @@
 //! Neighbouring operations that move pixels, joined into one: the mirror of `offgraph/plan/fuse.py`, which says why.
 
-use crate::recipe::maps::{AffineMap, Map, Size};
+use crate::recipe::maps::{Map, Size};
 use crate::recipe::{Mode, PlannedOp, Resizing, Rule, Spec, Unplanned, Work, holds, is_float};
 use offgraph_kernels::memory;
 
@@ -10,12 +10,18 @@ impl Work {
         match self {
             Self::Grid(grid, rule) => Some((Map::Grid(*grid), *rule)),
             Self::Resample(map, rule, _) | Self::Zoom(map, rule, _) => Some((Map::Affine(*map), *rule)),
-            Self::Resize(_) | Self::Pointwise(_) | Self::Filter(_) => None,
+            Self::Project(map, rule, _) => Some((Map::Projective(*map), *rule)),
+            Self::Resize(_) | Self::Pointwise(_) | Self::Filter(_) | Self::Drawn(..) => None,
         }
     }
 
     fn moves(&self) -> bool {
-        !matches!(self, Self::Pointwise(_) | Self::Filter(_))
+        !matches!(self, Self::Pointwise(_) | Self::Filter(_) | Self::Drawn(..))
+    }
+
+    /// Whether it changes each value by itself.
+    fn is_pointwise(&self) -> bool {
+        matches!(self, Self::Pointwise(_) | Self::Drawn(_, true))
     }
 
     /// Whether it copies whole pixels that are all there.
@@ -29,7 +35,7 @@ pub fn fuse(ops: Vec<PlannedOp>) -> Result<Vec<PlannedOp>, Unplanned> {
     let crops_after_values = ops
         .iter()
         .zip(ops.iter().skip(1))
-        .any(|(before, after)| matches!(before.work, Work::Pointwise(_)) && after.work.is_inside());
+        .any(|(before, after)| before.work.is_pointwise() && after.work.is_inside());
     if ops.iter().filter(|planned| planned.work.moves()).count() < 2 && !crops_after_values {
         return Ok(ops);
     }
@@ -66,8 +72,7 @@ fn crops_first(ops: Vec<PlannedOp>) -> Vec<PlannedOp> {
             memory::push(&mut moved, planned);
             continue;
         }
-        let first =
-            moved.iter().rposition(|each| !matches!(each.work, Work::Pointwise(_))).map_or(0, |at| at + 1);
+        let first = moved.iter().rposition(|each| !each.work.is_pointwise()).map_or(0, |at| at + 1);
         let mut later = memory::with_capacity(moved.len() - first);
         memory::extend(&mut later, moved.drain(first..));
         let size = planned.after.size();
@@ -201,16 +206,18 @@ impl Group {
             (rule, map) => (rule.unwrap_or(border), map),
         };
         let rule = Rule { order: rule.order, ..border };
-        let mut clips: Vec<(AffineMap, Size)> = memory::with_capacity(self.clips.len());
-        let hiding = self.clips.iter().filter(|(map, _)| !map.reads_inside());
-        hiding.for_each(|(map, size)| memory::push(&mut clips, (map.affine(), *size)));
+        let mut clips: Vec<(Map, Size)> = memory::with_capacity(self.clips.len());
+        memory::extend(&mut clips, self.clips.iter().filter(|(map, _)| !map.reads_inside()).copied());
         let whole = map.whole_pixels();
         if let Some(grid) = whole.filter(|_| clips.is_empty())
             && (!grid.reaches_outside() || self.can_hold(rule))
         {
             return Work::Grid(grid, rule);
         }
-        Work::Resample(whole.map_or_else(|| map.affine(), |grid| grid.affine()), rule, clips)
+        match (whole.map(|grid| grid.affine()).or(map.affine()), map) {
+            (Some(affine), _) => Work::Resample(affine, rule, clips),
+            (None, map) => Work::Project(map.projective(), rule, clips),
+        }
     }
 
     /// Whether the image's dtype holds the fill value, as a copy demands; a resampling casts it.

@@ -3,6 +3,7 @@
 //! Sums and products stand in Python's order, each rounded, so that composed maps have the same bits.
 
 use crate::recipe::Unplanned;
+use crate::recipe::projective::ProjectiveMap;
 
 /// Lengths of the two spatial axes.
 pub type Size = [usize; 2];
@@ -181,13 +182,25 @@ impl AffineMap {
 pub enum Map {
     Grid(GridMap),
     Affine(AffineMap),
+    Projective(ProjectiveMap),
 }
 
 impl Map {
-    pub fn affine(&self) -> AffineMap {
+    /// The affine map that it is; None for a projective one.
+    pub fn affine(&self) -> Option<AffineMap> {
         match self {
-            Self::Grid(grid) => grid.affine(),
-            Self::Affine(affine) => *affine,
+            Self::Grid(grid) => Some(grid.affine()),
+            Self::Affine(affine) => Some(*affine),
+            Self::Projective(_) => None,
+        }
+    }
+
+    /// The same as a projective map.
+    pub fn projective(&self) -> ProjectiveMap {
+        match self {
+            Self::Grid(grid) => grid.affine().into(),
+            Self::Affine(affine) => (*affine).into(),
+            Self::Projective(map) => *map,
         }
     }
 
@@ -195,15 +208,18 @@ impl Map {
     pub fn then(&self, after: &Self) -> Result<Self, Unplanned> {
         match (self, after) {
             (Self::Grid(first), Self::Grid(second)) => first.times(second).map(Self::Grid),
-            _ => self.affine().times(&after.affine()).map(Self::Affine),
+            _ => match (self.affine(), after.affine()) {
+                (Some(first), Some(second)) => first.times(&second).map(Self::Affine),
+                _ => self.projective().times(&after.projective()).map(Self::Projective),
+            },
         }
     }
 
     pub fn output_size(&self) -> Size {
         match self {
-            Self::Grid(GridMap { output_size, .. }) | Self::Affine(AffineMap { output_size, .. }) => {
-                *output_size
-            }
+            Self::Grid(GridMap { output_size, .. })
+            | Self::Affine(AffineMap { output_size, .. })
+            | Self::Projective(ProjectiveMap { output_size, .. }) => *output_size,
         }
     }
 
@@ -212,6 +228,7 @@ impl Map {
         match self {
             Self::Grid(grid) => !grid.reaches_outside(),
             Self::Affine(affine) => affine.reads_inside(),
+            Self::Projective(map) => map.reads_inside(),
         }
     }
 
@@ -220,6 +237,7 @@ impl Map {
         match self {
             Self::Grid(grid) => Some(*grid),
             Self::Affine(affine) => affine.whole_pixels(),
+            Self::Projective(_) => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use offgraph_kernels::noise::philox::philox4x64;
 const PROGRAM: u64 = u64::from_be_bytes(*b"Offgraph");
 
 /// The address of a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
     /// The run's seed.
     pub seed: u64,

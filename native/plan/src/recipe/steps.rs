@@ -4,7 +4,9 @@
 use crate::recipe::degrees::cos_sin;
 use crate::recipe::maps::{AffineMap, GridMap, Size};
 use crate::recipe::products::{Matrix, Products};
+use crate::recipe::projective::perspective;
 use crate::recipe::random::Draw;
+use crate::recipe::values::DrawnValues;
 use crate::recipe::{Mode, Resizing, Rule, Unplanned, Work};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +20,7 @@ pub enum Setting {
 }
 
 impl Setting {
-    fn draw(self, draw: &mut Draw) -> f64 {
+    pub(super) fn draw(self, draw: &mut Draw) -> f64 {
         match self {
             Self::Fixed(value) => value,
             Self::Range(low, high) => draw.uniform(low, high),
@@ -170,6 +172,13 @@ pub enum Kind {
         /// Whether all of the image stays inside.
         reshape: bool,
     },
+    /// `Perspective`.
+    Perspective {
+        /// How far a corner may move, as a share of each side.
+        distortion: Setting,
+        /// Whether corners move into the image only.
+        inwards: bool,
+    },
     /// `Affine`.
     Affine {
         /// The map.
@@ -212,6 +221,8 @@ pub enum Kind {
         /// Whether the operation depends on the image's size.
         by_size: bool,
     },
+    /// A step that moves nothing and draws.
+    Drawn(DrawnValues),
 }
 
 /// A step at its place in a recipe.
@@ -270,6 +281,10 @@ impl Step {
             Kind::Rotate { angle, reshape } => {
                 resampled(rotated(angle.draw(draw), *reshape, size, products)?)
             }
+            Kind::Perspective { distortion, inwards } => {
+                let map = perspective(draw, *distortion, *inwards, size)?;
+                alone(Work::Project(map, rule, Vec::new()), size)
+            }
             Kind::Affine { values, is_centred } => {
                 resampled(values.map(draw, *is_centred, size, products)?)
             }
@@ -308,7 +323,7 @@ impl Step {
                 let made = [0, 1].map(|i: usize| (size[i] as i64 + before[i] + after[i]) as usize);
                 grid(GridMap::crop(before.map(|pixels| -pixels), made, size)?)
             }
-            Kind::Values { .. } => unreachable!("Python lowers it"),
+            Kind::Values { .. } | Kind::Drawn(_) => unreachable!("it moves nothing"),
         }
     }
 }

@@ -6,6 +6,7 @@
 use crate::dtype::DType;
 use crate::op::Op;
 use crate::recipe::maps::Size;
+use crate::recipe::random::Key;
 use crate::recipe::steps::{Kind, Step};
 use crate::recipe::{Resizing, Spec, Unplanned, item_size};
 use offgraph_kernels::interpolate::resize::Taps;
@@ -22,6 +23,9 @@ const MOST_PAIRS: usize = 128;
 
 /// Most operations that are kept; beyond, all are dropped.
 const MOST_VALUES: usize = 1024;
+
+/// Most samples whose drawn operations wait to be used; beyond, all are dropped.
+const MOST_DRAWN: usize = 4096;
 
 /// What the weights along one axis depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,6 +60,7 @@ impl Values {
             Op::Lookup(lookup) => Op::Lookup(lookup.clone()),
             Op::Arithmetic(arithmetic) => Op::Arithmetic(arithmetic.clone()),
             Op::Filter(filter) => Op::Filter(filter.clone()),
+            Op::Image(image) => Op::Image(image.clone()),
             _ => return None,
         })
     }
@@ -69,6 +74,8 @@ pub struct Tables {
     positions: usize,
     pairs: HashMap<PairKey, Arc<Vec<Taps>>>,
     values: HashMap<(usize, Spec), Arc<Values>>,
+    /// Of samples that are being planned: the step, the image that it is given, and what Python drew for it.
+    drawn: HashMap<Key, Vec<(usize, Spec, Arc<Values>)>>,
 }
 
 impl Tables {
@@ -96,6 +103,35 @@ impl Tables {
             Some(values) if values.op.is_none() => Err(Unplanned::NeedsPython),
             Some(values) => Ok(Arc::clone(values)),
         }
+    }
+
+    /// Keep what Python drew for a step of a sample, until [`forget`](Self::forget).
+    pub fn add_drawn(&mut self, number: usize, key: Key, spec: Spec, values: Values) {
+        if self.drawn.len() >= MOST_DRAWN {
+            self.drawn.clear();
+        }
+        let of_key = self.drawn.entry(key).or_default();
+        of_key.retain(|(known, given, _)| (*known, given) != (number, &spec));
+        memory::push(of_key, (number, spec, Arc::new(values)));
+    }
+
+    pub(super) fn drawn(&self, number: usize, key: Key, spec: &Spec) -> Result<Arc<Values>, Unplanned> {
+        let of_key = self.drawn.get(&key).map_or(&[][..], Vec::as_slice);
+        match of_key.iter().find(|(known, given, _)| (*known, given) == (number, spec)) {
+            None => Err(Unplanned::NeedsDraw(number, key, *spec)),
+            Some((_, _, values)) if values.op.is_none() => Err(Unplanned::NeedsPython),
+            Some((_, _, values)) => Ok(Arc::clone(values)),
+        }
+    }
+
+    /// Whether anything was drawn for a sample.
+    pub(super) fn has_drawn(&self, key: Key) -> bool {
+        self.drawn.contains_key(&key)
+    }
+
+    /// Drop what was drawn for a sample.
+    pub(super) fn forget(&mut self, key: Key) {
+        self.drawn.remove(&key);
     }
 
     pub(super) fn resize(

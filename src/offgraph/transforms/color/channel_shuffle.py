@@ -8,7 +8,9 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.values import reorder_channels
+from offgraph.engine.image_ops import reorder_op
+from offgraph.engine.native_plan import NativeOp
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.values import channel_count
@@ -45,10 +47,14 @@ class ChannelShuffle(ColorStep):
             order[last], order[other] = order[other], order[last]
         return {"order": order}
 
-    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass."""
         order = params["order"]
-        return reorder_channels(image, order) if len(order) == image.shape[-1] and image.size else None
+        return reorder_op(order) if len(order) == channel_count(spec) else None
+
+    def compiled(self) -> CompiledStep:
+        """Nothing but the draw."""
+        return compiled_values("shuffle")
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Advanced indexing."""

@@ -8,8 +8,10 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
-from offgraph.engine.values import MOST_PIXELS, Change, mean_luma, recolor, takes_levels
+from offgraph.engine.image_ops import MOST_PIXELS, Change, has_levels, recolor_op
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.base import varies
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
@@ -95,19 +97,21 @@ class ColorJitter(ColorStep):
             order[last], order[other] = order[other], order[last]
         return {**params, "order": order}
 
-    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """All parts in one pass; up to a contrast, whose mean takes one of its own."""
-        if not takes_levels(image) or image.size > 3 * MOST_PIXELS:
+        if not has_levels(spec.dtype) or spec.pixels > MOST_PIXELS:
             return None
-        top, number = held_range(image.dtype.name, self.range), np.float32
         changes: list[Change] = []
         for name in params["order"]:
-            amount = number(params[name])
-            if name == "contrast":
-                changes.append((name, float(amount), mean_luma(image, changes, top)))
-            else:
-                changes.append((name, float(amount / 60 if name == "hue" else amount)))
-        return recolor(image, changes, top)
+            amount = np.float32(params[name])
+            changes.append((name, float(amount / 60 if name == "hue" else amount)))
+        return recolor_op(changes, held_range(spec.dtype, self.range))
+
+    def compiled(self) -> CompiledStep:
+        """Four settings, and which of them are put into an order."""
+        settings = (self.brightness, self.contrast, self.saturation, self.hue)
+        active = tuple(_PARTS.index(name) for name in self._active)
+        return compiled_values("jitter", *settings, active, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Torchvision's formulas, one after the other."""

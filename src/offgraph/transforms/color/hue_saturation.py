@@ -8,8 +8,10 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
-from offgraph.engine.values import Change, recolor, takes_levels
+from offgraph.engine.image_ops import Change, has_levels, recolor_op
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.base import varies
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, NumberOrRange, PositiveNumber, Range
@@ -90,13 +92,19 @@ class HueSaturation(ColorStep):
         held_range(spec.dtype, self.range)
         return spec
 
-    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass; shifts are left to NumPy."""
-        if not takes_levels(image) or params.get("saturation_shift") or params.get("value_shift"):
+        if not has_levels(spec.dtype) or params.get("saturation_shift") or params.get("value_shift"):
             return None
-        turn = float(np.float32(params["hue"]) / 60)
-        change: Change = ("hsv", turn, params["saturation"], params["value"])
-        return recolor(image, [change], held_range(image.dtype.name, self.range))
+        hue, saturation, value = (np.float32(params[name]) for name in ("hue", "saturation", "value"))
+        change: Change = ("hsv", float(hue / 60), float(saturation), float(value))
+        return recolor_op([change], held_range(spec.dtype, self.range))
+
+    def compiled(self) -> CompiledStep | None:
+        """Three settings."""
+        if self.saturation_shift != 0 or self.value_shift != 0:
+            return None
+        return compiled_values("hsv", self.hue, self.saturation, self.value, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """HSV and back, with chroma = saturation * value."""

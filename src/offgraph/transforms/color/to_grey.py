@@ -6,7 +6,9 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from offgraph.core.specs import SpecT, spec_of
+from offgraph.core.specs import ArraySpec, SpecT, spec_of
+from offgraph.engine.image_ops import grey_op
+from offgraph.engine.native_plan import NativeOp
 from offgraph.engine.values import grey
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
@@ -59,6 +61,11 @@ class ToGrey(ColorStep):
         shape = list(spec.shape)
         shape[spec.axes.index("C")] = self.channels
         return cast("SpecT", spec_of(tuple(shape), spec.dtype, spec.axes))
+
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
+        """Pillow's integers in one pass, where the channels stay three."""
+        is_own = self.method == "luma" and spec.dtype in ("uint8", "uint16")
+        return grey_op() if is_own and channel_count(spec) == 3 and self.channels != 1 else None
 
     def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
         """Pillow's integers in one pass."""

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.engine.values import correlate_plane, takes_levels
+from offgraph.core.specs import ArraySpec
+from offgraph.engine.image_ops import applied, correlate_op, has_levels
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.values import limited
 
@@ -38,11 +40,17 @@ class PlaneKernelStep(FilterStep):
         return limited(found, image.dtype)
 
     def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
-        """All channels of an image of 8 or 16 bits or float32 at once, else one after another."""
-        weights = self.kernel(params)
-        is_own = type(self).reference is PlaneKernelStep.reference
-        if not is_own or axes not in ("YX", "YXC") or weights.ndim != 2 or not takes_levels(array):
+        """All channels at once where `work` takes them, else one after another."""
+        op = self.work(params, ArraySpec.of(array, axes)) if array.size else None
+        if op is None:
             return super().filter(array, axes, params)
         image = array[..., np.newaxis] if axes == "YX" else array
-        found = correlate_plane(image, weights.astype(np.float64), *self.border())
-        return found.reshape(array.shape)
+        return applied(image, op).reshape(array.shape)
+
+    def work(self, params: dict[str, Any], spec: ArraySpec) -> NativeOp | None:
+        """Sums of all channels at once, of images of 8 or 16 bits or float32."""
+        is_own = type(self).reference is PlaneKernelStep.reference
+        if not is_own or spec.axes not in ("YX", "YXC") or not has_levels(spec.dtype):
+            return None
+        weights = self.kernel(params)
+        return correlate_op(weights.astype(np.float64), *self.border()) if weights.ndim == 2 else None

@@ -9,6 +9,7 @@ import numpy as np
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.projective_map import ProjectiveMap
+from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import NaturalRange
@@ -78,6 +79,10 @@ class Perspective(ResampledStep):
                 steps = [draw.uniform(low, share) if share else 0.0 for _ in range(2)]
                 corners.append([end - far if end else far for end, far in zip((row, column), steps)])
         return {"corners": corners}
+
+    def compiled(self) -> CompiledStep:
+        """How far corners move, and where to."""
+        return ("perspective", self.distortion, self.inwards)
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> ProjectiveMap:
         """The projective map of the four corners, which lie at the outer edges of the corner pixels."""

@@ -16,10 +16,21 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.values import replace_values
+from offgraph.engine.image_ops import NormalQuantiles, replace_op
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.kinds import NoiseStep
 
-__all__ = ["SeededStep", "chosen", "chosen_values", "generator", "normal", "quantiles", "ranges", "words"]
+__all__ = [
+    "SeededStep",
+    "chosen",
+    "chosen_values",
+    "generator",
+    "native_quantiles",
+    "normal",
+    "quantiles",
+    "ranges",
+    "words",
+]
 
 _PROGRAM = int.from_bytes(b"Pixels", "big")
 """Second word of the key: keeps these numbers apart from those that steps draw."""
@@ -58,18 +69,18 @@ def ranges(shares: Sequence[float]) -> list[tuple[int, int]]:
 
 
 def chosen_values(
-    image: np.ndarray,
-    values: np.ndarray,
+    spec: ArraySpec,
+    values: Sequence[Sequence[float]],
     seed: int,
     frame: int,
     shares: Sequence[float],
     *,
     per_channel: bool,
-) -> np.ndarray | None:
-    """Return an image with row i of `values` where event i of `chosen` happens, by the native core; None if it is empty."""
-    if not image.size:
-        return None
-    return replace_values(image, values, ranges(shares), seed, frame, per_channel=per_channel)
+) -> NativeOp:
+    """Put row i of `values`, for each channel or for all, where event i of `chosen` happens."""
+    channels = spec.shape[-1] if "C" in spec.axes else 1
+    rows = np.array([np.broadcast_to(np.array(row).astype(spec.dtype), channels) for row in values])
+    return replace_op(rows, ranges(shares), seed, frame, per_channel=per_channel)
 
 
 def normal(seed: int, frame: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -93,3 +104,9 @@ def quantiles() -> np.ndarray:
     values = (values / values.std() / math.sqrt(2)).astype(np.float32)
     values.flags.writeable = False
     return values
+
+
+@functools.cache
+def native_quantiles() -> NormalQuantiles:
+    """Return the same, held by the native core."""
+    return NormalQuantiles(quantiles())

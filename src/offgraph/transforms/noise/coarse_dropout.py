@@ -8,6 +8,9 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.image_ops import blank_op
+from offgraph.engine.native_plan import NativeOp
+from offgraph.steps.compiled import CompiledStep, compiled_extent, compiled_values
 from offgraph.steps.counts import CountOrRange, drawn_count
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import NoiseStep
@@ -98,6 +101,20 @@ class CoarseDropout(NoiseStep):
             return mask
         holes = (tuple(slice(*ends) for ends in hole) for hole in params["holes"])
         return fill_labels(mask, self.mask_fill, holes)
+
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp:
+        """One copy, and each rectangle row by row."""
+        return blank_op(params["holes"], self.fill)
+
+    def compiled(self) -> CompiledStep | None:
+        """Their number, and the lengths along rows and columns."""
+        given = self.size if isinstance(self.size, PerAxis) else PerAxis({"YX": self.size})
+        if not set("".join(given)) <= set("YX"):
+            return None
+        settings = {name: setting for axes, setting in given.items() for name in axes}
+        rows, columns = (compiled_extent(settings.get(name)) for name in "YX")
+        fill = self.fill if isinstance(self.fill, tuple) else (self.fill,)
+        return compiled_values("blank", self.holes, rows, columns, fill)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One assignment for each rectangle."""

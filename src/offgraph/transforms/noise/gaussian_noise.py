@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
-from offgraph.engine.values import add_normal, takes_levels
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.image_ops import has_levels, normal_op
+from offgraph.engine.native_plan import NativeOp
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, normal, quantiles
+from offgraph.transforms.noise._random_pixels import SeededStep, native_quantiles, normal
 
 __all__ = ["GaussianNoise"]
 
@@ -58,23 +60,21 @@ class GaussianNoise(SeededStep):
         held_range(spec.dtype, self.range)
         return spec
 
-    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass."""
-        if not takes_levels(image):
+        if not has_levels(spec.dtype):
             return None
-        top = held_range(image.dtype.name, self.range)
+        top = held_range(spec.dtype, self.range)
         values = (params["sigma"] * top, params["mean"] * top)
-        limit = top if self.clip or image.dtype.kind != "f" else None
-        return add_normal(
-            image,
-            quantiles(),
-            params["seed"],
-            channel,
-            "add",
-            values,
-            per_channel=self.per_channel,
-            top=limit,
+        limit = top if self.clip or spec.dtype != "float32" else None
+        return normal_op(
+            native_quantiles(), params["seed"], frame, "add", values, per_channel=self.per_channel, top=limit
         )
+
+    def compiled(self) -> CompiledStep:
+        """Two settings."""
+        numbers = ("add", self.sigma, self.mean, self.per_channel, self.clip, native_quantiles())
+        return compiled_values("noise", *numbers, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

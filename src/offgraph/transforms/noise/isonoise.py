@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
-from offgraph.engine.values import add_normal, takes_levels
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.image_ops import has_levels, normal_op
+from offgraph.engine.native_plan import NativeOp
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
 from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, normal, quantiles
+from offgraph.transforms.noise._random_pixels import SeededStep, native_quantiles, normal
 
 __all__ = ["ISONoise"]
 
@@ -57,13 +59,18 @@ class ISONoise(SeededStep):
         held_range(spec.dtype, self.range)
         return spec
 
-    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass."""
-        if not takes_levels(image):
+        if not has_levels(spec.dtype):
             return None
-        top = held_range(image.dtype.name, self.range)
+        top = held_range(spec.dtype, self.range)
         values = (params["color_shift"] * top, params["intensity"], top)
-        return add_normal(image, quantiles(), params["seed"], channel, "sensor", values, top=top)
+        return normal_op(native_quantiles(), params["seed"], frame, "sensor", values, top=top)
+
+    def compiled(self) -> CompiledStep:
+        """Two settings."""
+        numbers = ("sensor", self.color_shift, self.intensity, True, True, native_quantiles())
+        return compiled_values("noise", *numbers, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """The sum of three expressions."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PerChannel, ShareRange
 from offgraph.transforms.noise._fill import check_fill, fill_of
@@ -53,11 +54,11 @@ class PixelDropout(SeededStep):
         check_fill(spec, self.fill)
         return spec
 
-    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp:
         """One pass."""
-        fill = np.broadcast_to(fill_of(self.fill, image), (1, image.shape[-1]))
+        values = [self.fill if isinstance(self.fill, tuple) else (self.fill,)]
         return chosen_values(
-            image, fill, params["seed"], channel, [params["amount"]], per_channel=self.per_channel
+            spec, values, params["seed"], frame, [params["amount"]], per_channel=self.per_channel
         )
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PositiveNumber, Share, ShareRange
 from offgraph.steps.values import held_range
@@ -58,12 +59,11 @@ class SaltAndPepper(SeededStep):
         held_range(spec.dtype, self.range)
         return spec
 
-    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp:
         """One pass."""
-        ends = np.array([held_range(image.dtype.name, self.range), 0]).astype(image.dtype)
-        values = np.broadcast_to(ends[:, np.newaxis], (2, image.shape[-1]))
+        values = [[held_range(spec.dtype, self.range)], [0]]
         return chosen_values(
-            image, values, params["seed"], channel, self._shares(params), per_channel=self.per_channel
+            spec, values, params["seed"], frame, self._shares(params), per_channel=self.per_channel
         )
 
     def _shares(self, params: dict[str, Any]) -> tuple[float, float]:

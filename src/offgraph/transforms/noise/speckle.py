@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
-from offgraph.engine.values import add_normal, takes_levels
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.image_ops import has_levels, normal_op
+from offgraph.engine.native_plan import NativeOp
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, normal, quantiles
+from offgraph.transforms.noise._random_pixels import SeededStep, native_quantiles, normal
 
 __all__ = ["Speckle"]
 
@@ -59,14 +61,19 @@ class Speckle(SeededStep):
         """The largest value of a result."""
         return held_range(dtype, self.range) if self.clip or np.dtype(dtype).kind != "f" else None
 
-    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass."""
-        if not takes_levels(image):
+        if not has_levels(spec.dtype):
             return None
-        return add_normal(
-            image, quantiles(), params["seed"], channel, "multiply", (params["sigma"],), per_channel=self.per_channel,
-            top=self._limit(image.dtype.name),
+        return normal_op(
+            native_quantiles(), params["seed"], frame, "multiply", (params["sigma"],), per_channel=self.per_channel,
+            top=self._limit(spec.dtype),
         )  # fmt: skip
+
+    def compiled(self) -> CompiledStep:
+        """One setting; the second is not used."""
+        numbers = ("multiply", self.sigma, 0.0, self.per_channel, self.clip, native_quantiles())
+        return compiled_values("noise", *numbers, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

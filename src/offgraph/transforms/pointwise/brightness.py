@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
@@ -56,6 +57,10 @@ class Brightness(PointwiseStep):
         """The same; the range must be known, and fit the dtype."""
         held_range(spec.dtype, self.range)
         return spec
+
+    def compiled(self) -> CompiledStep:
+        """Two settings."""
+        return compiled_values("brightness", self.factor, self.shift, range=self.range, pointwise=True)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

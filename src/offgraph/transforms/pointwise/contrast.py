@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Share
@@ -56,6 +57,10 @@ class Contrast(PointwiseStep):
         """The same; the range must be known, and fit the dtype."""
         held_range(spec.dtype, self.range)
         return spec
+
+    def compiled(self) -> CompiledStep:
+        """A setting and a grey."""
+        return compiled_values("contrast", self.factor, self.centre, range=self.range, pointwise=True)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
-from offgraph.steps.compiled import CompiledStep
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep, value_range
 from offgraph.steps.parameters import PositiveNumber, PositiveRange
@@ -50,8 +50,10 @@ class Gamma(PointwiseStep):
         return spec
 
     def compiled(self) -> CompiledStep | None:
-        """The operation depends on dtype and axes alone."""
-        return None if self.varies else ("values", False, False)
+        """One setting; without a draw the operation depends on dtype and axes alone."""
+        if not self.varies:
+            return ("values", False, False)
+        return compiled_values("gamma", self.gamma, range=self.range, pointwise=True)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

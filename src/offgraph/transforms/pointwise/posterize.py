@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.counts import CountOrRange
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
@@ -54,6 +55,10 @@ class Posterize(PointwiseStep):
         """The same; the range must be known, and fit the dtype."""
         held_range(spec.dtype, self.range)
         return spec
+
+    def compiled(self) -> CompiledStep:
+        """One setting."""
+        return compiled_values("posterize", self.bits, range=self.range, pointwise=True)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Three NumPy expressions."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import SpecT
+from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import PositiveNumber, ShareRange
@@ -53,6 +54,10 @@ class Solarize(PointwiseStep):
         """The same; the range must be known, and fit the dtype."""
         held_range(spec.dtype, self.range)
         return spec
+
+    def compiled(self) -> CompiledStep:
+        """One setting."""
+        return compiled_values("solarize", self.threshold, range=self.range, pointwise=True)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Two NumPy expressions."""

@@ -1,0 +1,166 @@
+//! Work on whole images as plain numbers, as `offgraph/engine/image_ops.py` writes it.
+
+use crate::array::Input;
+use crate::call::catch_memory_error;
+use crate::error::border;
+use crate::plan::numbers;
+use offgraph_kernels::array::view::View;
+use offgraph_kernels::filter::plane_kernel::PlaneTap;
+use offgraph_kernels::memory::{self, CollectVec};
+use offgraph_kernels::noise::events::Event;
+use offgraph_kernels::noise::normal::NormalNoise;
+use offgraph_kernels::noise::philox::Stream;
+use offgraph_kernels::pointwise::color::ColorChange;
+use offgraph_plan::dtype::Array;
+use offgraph_plan::image::ImageWork;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::sync::Arc;
+
+/// The 65,536 quantiles of which two make a normally distributed number.
+#[pyclass(frozen, module = "offgraph._native")]
+pub struct NormalQuantiles(pub Arc<Vec<f32>>);
+
+#[pymethods]
+impl NormalQuantiles {
+    #[new]
+    fn new(values: Input<'_>) -> PyResult<Self> {
+        match values.view() {
+            View::F32(values) => {
+                catch_memory_error(|| Ok(Self(Arc::new(values.iter().copied().collect_vec()))))
+            }
+            _ => Err(PyTypeError::new_err("quantiles are float32")),
+        }
+    }
+
+    /// Whether both are the same.
+    fn __eq__(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+fn unknown(what: &str) -> PyErr {
+    PyValueError::new_err(format!("{what} that is not known"))
+}
+
+/// A change of colours: a name and its numbers.
+fn change(object: &Bound<'_, PyAny>) -> PyResult<ColorChange> {
+    let part = object.cast::<PyTuple>()?;
+    let number = |place: usize| part.get_item(place)?.extract::<f32>();
+    let name: String = part.get_item(0)?.extract()?;
+    Ok(match name.as_str() {
+        "brightness" => ColorChange::Brightness(number(1)?),
+        "contrast" => ColorChange::Contrast { factor: number(1)?, mean: 0.0 },
+        "saturation" => ColorChange::Saturation(number(1)?),
+        "hue" => ColorChange::Hue(number(1)?),
+        "hsv" => ColorChange::Hsv { hue: number(1)?, saturation: number(2)?, value: number(3)? },
+        _ => return Err(unknown("a change of colours")),
+    })
+}
+
+/// Read work: its name, and its own values.
+pub fn read_work(parts: &Bound<'_, PyTuple>) -> PyResult<ImageWork> {
+    let part = |place: usize| parts.get_item(place);
+    let stream = |place: usize| -> PyResult<Stream> {
+        Ok(Stream { seed: part(place)?.extract()?, frame: part(place + 1)?.extract()? })
+    };
+    let name: String = part(1)?.extract()?;
+    Ok(match name.as_str() {
+        "recolor" => {
+            let mut changes = Vec::new();
+            for item in part(2)?.cast::<PyTuple>()?.iter() {
+                memory::push(&mut changes, change(&item)?);
+            }
+            ImageWork::Recolor { changes, top: part(3)?.extract()? }
+        }
+        "grey" => ImageWork::Grey,
+        "reorder" => ImageWork::Reorder(numbers(&part(2)?)?),
+        "normal" => {
+            let (kind, values): (String, Vec<f32>) = (part(2)?.extract()?, numbers(&part(3)?)?);
+            let noise = match (kind.as_str(), values.as_slice()) {
+                ("add", &[spread, mean]) => NormalNoise::Add { spread, mean },
+                ("multiply", &[spread]) => NormalNoise::Multiply { spread },
+                ("sensor", &[shift, intensity, top]) => NormalNoise::Sensor { shift, intensity, top },
+                _ => return Err(unknown("noise")),
+            };
+            let quantiles = Arc::clone(&part(8)?.cast::<NormalQuantiles>()?.get().0);
+            let (is_shared, top) = (part(6)?.extract()?, part(7)?.extract()?);
+            ImageWork::Normal { noise, stream: stream(4)?, is_shared, top, quantiles }
+        }
+        "replace" => {
+            let values: Input<'_> = part(2)?.extract()?;
+            let mut events = Vec::new();
+            for item in part(3)?.cast::<PyTuple>()?.iter() {
+                let (low, high): (u64, u64) = item.extract()?;
+                memory::push(&mut events, Event { low, high });
+            }
+            let (values, is_shared) = (Arc::new(Array::copy(&values.view())), part(6)?.extract()?);
+            ImageWork::Replace { values, events, stream: stream(4)?, is_shared }
+        }
+        "blank" => {
+            let mut holes = Vec::new();
+            for item in part(2)?.cast::<PyTuple>()?.iter() {
+                let (start, stop): (usize, usize) = item.extract()?;
+                memory::push(&mut holes, start..stop);
+            }
+            ImageWork::Blank { holes, fill: numbers(&part(3)?)? }
+        }
+        "correlate" => {
+            let mut taps = Vec::new();
+            for item in part(2)?.cast::<PyTuple>()?.iter() {
+                let (row, column, weight): (isize, isize, f64) = item.extract()?;
+                memory::push(&mut taps, PlaneTap { row, column, weight });
+            }
+            ImageWork::Correlate { taps, border: border(part(3)?.extract()?)?, fill: part(4)?.extract()? }
+        }
+        _ => return Err(unknown("work on images")),
+    })
+}
+
+/// Work as [`read_work`] reads it, without the number before it.
+pub fn to_tuple<'py>(py: Python<'py>, kind: u8, work: &ImageWork) -> PyResult<Bound<'py, PyTuple>> {
+    let floats = |numbers: &[f32]| PyTuple::new(py, numbers);
+    match work {
+        ImageWork::Recolor { changes, top } => {
+            let mut written = memory::with_capacity(changes.len());
+            for change in changes {
+                let one = |name: &str, amount: f32| (name, amount).into_pyobject(py);
+                let change = match *change {
+                    ColorChange::Brightness(factor) => one("brightness", factor)?,
+                    ColorChange::Contrast { factor, .. } => one("contrast", factor)?,
+                    ColorChange::Saturation(factor) => one("saturation", factor)?,
+                    ColorChange::Hue(turn) => one("hue", turn)?,
+                    ColorChange::Hsv { hue, saturation, value } => {
+                        ("hsv", hue, saturation, value).into_pyobject(py)?
+                    }
+                };
+                memory::push(&mut written, change);
+            }
+            (kind, "recolor", PyTuple::new(py, written)?, *top).into_pyobject(py)
+        }
+        ImageWork::Grey => (kind, "grey").into_pyobject(py),
+        ImageWork::Reorder(order) => (kind, "reorder", PyTuple::new(py, order)?).into_pyobject(py),
+        ImageWork::Normal { noise, stream, is_shared, top, quantiles } => {
+            let (name, values) = match *noise {
+                NormalNoise::Add { spread, mean } => ("add", floats(&[spread, mean])?),
+                NormalNoise::Multiply { spread } => ("multiply", floats(&[spread])?),
+                NormalNoise::Sensor { shift, intensity, top } => {
+                    ("sensor", floats(&[shift, intensity, top])?)
+                }
+            };
+            let quantiles = NormalQuantiles(Arc::clone(quantiles));
+            let Stream { seed, frame } = *stream;
+            (kind, "normal", name, values, seed, frame, *is_shared, *top, quantiles).into_pyobject(py)
+        }
+        ImageWork::Blank { holes, fill } => {
+            let ends = holes.iter().map(|ends| (ends.start, ends.end)).collect_vec();
+            (kind, "blank", PyTuple::new(py, ends)?, PyTuple::new(py, fill)?).into_pyobject(py)
+        }
+        ImageWork::Correlate { taps, border, fill } => {
+            let taps = taps.iter().map(|tap| (tap.row, tap.column, tap.weight)).collect_vec();
+            (kind, "correlate", PyTuple::new(py, taps)?, *border as i32, *fill).into_pyobject(py)
+        }
+        ImageWork::Replace { .. } => Err(PyValueError::new_err("values that are replaced are not written")),
+    }
+}

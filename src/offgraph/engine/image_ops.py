@@ -1,0 +1,160 @@
+"""Work on whole images as operations of a plan: colours, noise, blanks, and sums of neighbours in the plane.
+
+Nothing moves, and shape and dtype stay. Images have spatial axes alone, or the channels after them. Each function makes
+an operation as :mod:`offgraph.engine.native_plan` does; :func:`applied` runs one by itself. They have the bytes of the NumPy
+expressions in the steps that make them, at every SIMD level and number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from offgraph.engine.calls import is_native, mode_code
+from offgraph.engine.native import core
+from offgraph.engine.native_plan import IMAGE, NativeOp, run_plan
+
+__all__ = [
+    "MOST_PIXELS",
+    "Change",
+    "NormalQuantiles",
+    "applied",
+    "blank_op",
+    "correlate_op",
+    "grey_op",
+    "has_levels",
+    "normal_op",
+    "recolor_op",
+    "reorder_op",
+    "replace_op",
+    "takes_images",
+]
+
+_LEVELS = frozenset(("uint8", "uint16", "float32"))
+MOST_PIXELS = 1 << 28
+"""Pixels whose luma is summed without rounding."""
+
+Change = tuple[str, *tuple[float, ...]]
+"""A change of colours: ('brightness', factor), ('contrast', factor), ('saturation', factor), ('hue', turn) or
+('hsv', turn, saturation, value); turns in sixths."""
+
+NormalQuantiles = core.NormalQuantiles
+"""The values of which two make a normally distributed number, held by the native core."""
+
+
+def has_levels(dtype: str) -> bool:
+    """Return whether the core computes with a dtype in float32: uint8, uint16 and float32."""
+    return dtype in _LEVELS
+
+
+def takes_images(axes: str, dtype: str) -> bool:
+    """Return whether these operations take images of these axes and this dtype."""
+    return axes in ("YX", "YXC", "ZYX", "ZYXC") and is_native(dtype)
+
+
+def applied(image: np.ndarray, op: NativeOp) -> np.ndarray:
+    """Run one operation on an image, channels last; return a new array."""
+    output = np.empty(image.shape, image.dtype)
+    run_plan(((np.ascontiguousarray(image), output, 0, image.ndim - 1, (op,)),))
+    return output
+
+
+def recolor_op(changes: Sequence[Change], top: float) -> NativeOp:
+    """Make changes of red, green and blue one after another, each limited to 0 to `top`.
+
+    A contrast is one about the mean luma of the image before it, each pixel's rounded to 2**-24 of `top`; of up to
+    `MOST_PIXELS` pixels.
+    """
+    return (IMAGE, "recolor", tuple(changes), float(top))
+
+
+def grey_op() -> NativeOp:
+    """Put the luma of red, green and blue of uint8 or uint16, in Pillow's integers, in all three channels."""
+    return (IMAGE, "grey")
+
+
+def reorder_op(order: Sequence[int]) -> NativeOp:
+    """``image[..., order]``, as many channels as there are."""
+    return (IMAGE, "reorder", tuple(order))
+
+
+def normal_op(
+    quantiles: NormalQuantiles,
+    seed: int,
+    frame: int,
+    kind: str,
+    values: Sequence[float],
+    *,
+    per_channel: bool = True,
+    top: float | None,
+) -> NativeOp:
+    """Add numbers of the normal distribution, to a dtype that `has_levels`.
+
+    Parameters
+    ----------
+    quantiles : NormalQuantiles
+    seed, frame : int
+    kind : str
+        'add', with `values` (spread, mean); 'multiply', with (spread,); 'sensor', with (shift, intensity, white).
+    values : sequence of float
+        Rounded to float32.
+    per_channel : bool
+        Whether each channel has numbers of its own, or all the same.
+    top : float or None
+        Results are limited to 0 and this.
+    """
+    numbers = tuple(float(np.float32(value)) for value in values)
+    limit = None if top is None else float(np.float32(top))
+    return (IMAGE, "normal", kind, numbers, seed, frame, not per_channel, limit, quantiles)
+
+
+def replace_op(
+    values: np.ndarray, ranges: Iterable[tuple[int, int]], seed: int, frame: int, *, per_channel: bool
+) -> NativeOp:
+    """Put row i of `values` where a random number of 32 bits lies in range i, its end excluded.
+
+    Parameters
+    ----------
+    values : ndarray, shape (ranges, channels)
+        Of the image's dtype.
+    ranges : iterable of (int, int)
+        Within 0 to 2**32; they do not overlap.
+    seed, frame : int
+    per_channel : bool
+        Whether each value has a number of its own, or each pixel.
+    """
+    return (IMAGE, "replace", np.ascontiguousarray(values), tuple(ranges), seed, frame, not per_channel)
+
+
+def blank_op(holes: Iterable[Sequence[Sequence[int]]], fill: float | Sequence[float]) -> NativeOp:
+    """Fill rectangles.
+
+    Parameters
+    ----------
+    holes : iterable
+        For each (start, stop) of every spatial axis.
+    fill : float or sequence of float
+        For all channels, or for each; values that the image's dtype holds.
+    """
+    ends = tuple((start, stop) for hole in holes for start, stop in hole)
+    return (IMAGE, "blank", ends, tuple(map(float, fill)) if isinstance(fill, Sequence) else (float(fill),))
+
+
+def correlate_op(weights: np.ndarray, mode: str, cval: float) -> NativeOp:
+    """Weigh neighbours in the plane of rows and columns, as SciPy's `correlate` in float64, rounded half to even once.
+
+    Of a dtype that `has_levels`.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (rows, columns)
+        The middle one lies on the pixel.
+    mode, cval
+        As SciPy's.
+    """
+    places = np.argwhere(np.abs(weights) > np.finfo(np.float64).eps)  # SciPy leaves the others out
+    offsets = places - np.array(weights.shape) // 2
+    kept = weights[tuple(places.T)].tolist()
+    taps = tuple((row, column, weight) for (row, column), weight in zip(offsets.tolist(), kept))
+    return (IMAGE, "correlate", taps, mode_code(mode, is_filter=True), float(cval))
