@@ -240,6 +240,25 @@ def test_libraries_decode(library: str, photos: Path, tmp_path: Path):
         decoder.read(tmp_path / "broken.png", grey=False)
 
 
+def test_pillow_leaves_a_turned_jpeg_as_it_is_stored(tmp_path: Path):
+    from PIL import Image
+
+    stored = Image.fromarray(striped(0.0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown, it is turned by a quarter
+    (tmp_path / "images").mkdir()
+    stored.save(tmp_path / "images" / "turned.jpg", exif=exif, quality=95)
+    source = og.open_source(tmp_path / "images", labels=None)
+    decoded = decoded_by(source, decoders.decoder_of("pillow"))
+    assert source.read(0).image.array.shape == (90, 60, 3)
+    assert decoded.read(0).image.array.shape == (60, 90, 3)
+    (tmp_path / "masks").mkdir()
+    og.imwrite(tmp_path / "masks" / "turned.png", np.zeros((90, 60), np.uint8))
+    masked = og.open_source(tmp_path / "images", masks=tmp_path / "masks")
+    with pytest.raises(og.DecodeError, match="its mask does not fit"):
+        decoded_by(masked, decoders.decoder_of("pillow")).read(0)
+
+
 def test_report_as_json_table_and_page(
     model: Any, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -61,7 +61,7 @@ LIBRARIES: dict[str, LibraryResize] = {
         "Pillow before 13", pillow.KERNELS, pillow.DTYPES, True, False, pillow.resize12
     ),
     "opencv": LibraryResize("OpenCV", opencv.KERNELS, opencv.DTYPES, False, False, opencv.resize),
-    "tf": LibraryResize("tf.image.resize", tf.KERNELS, tf.DTYPES, False, True, tf.resize),
+    "tf": LibraryResize("TensorFlow", tf.KERNELS, tf.DTYPES, False, True, tf.resize),
     "torch": LibraryResize("PyTorch", torch.KERNELS, torch.DTYPES, True, True, torch.resize),
 }
 """Each library by the name that recipes have for it."""
