@@ -156,11 +156,14 @@ def _area(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _bytes(array: np.ndarray, size: tuple[int, int], kernel: str) -> np.ndarray:
-    lines = summed(array, 1, _fixed_point(array.shape[1], size[1], kernel, 1), np.int32)
+    lines = np.ascontiguousarray(summed(array, 1, _fixed_point(array.shape[1], size[1], kernel, 1), np.int32))
     rows = _fixed_point(array.shape[0], size[0], kernel, 0)
     if kernel in ("triangle", "area"):
         ends = [
-            (rows.weight[:, side].reshape(-1, *(1,) * (array.ndim - 1)) * (lines >> 4)[rows.pixel[:, side]])
+            (
+                rows.weight[:, side].astype(np.int32).reshape(-1, *(1,) * (array.ndim - 1))
+                * (lines >> 4)[rows.pixel[:, side]]
+            )
             >> 16
             for side in (0, 1)
         ]

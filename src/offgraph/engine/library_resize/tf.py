@@ -62,10 +62,11 @@ def _between(low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray
 
 def _bilinear(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     rows, columns = (_linear(n, length) for n, length in zip(array.shape, size))
-    across = columns[2].reshape(1, -1, *(1,) * (array.ndim - 2))
-    down = rows[2].reshape(-1, *(1,) * (array.ndim - 1))
-    left, right = (np.take(array, columns[side], axis=1) for side in (0, 1))
-    lines = _between(left, right, across)
+    across, down = (lengths[2].reshape(-1, *(1,) * (array.ndim - 1)) for lengths in (columns, rows))
+    # Whole lines of memory are taken faster than pixels.
+    turned = np.ascontiguousarray(np.moveaxis(array, 1, 0))
+    made = _between(turned[columns[0]], turned[columns[1]], across)
+    lines = np.ascontiguousarray(np.moveaxis(made, 0, 1))
     return _between(lines[rows[0]], lines[rows[1]], down)
 
 
