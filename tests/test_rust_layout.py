@@ -20,7 +20,7 @@ LAYERS = (
     ("array",),
     ("border", "window", "doubling"),
     ("walk",),
-    ("filter", "rank", "morphology", "distance", "measure", "interpolate", "pointwise", "noise"),
+    ("filter", "rank", "morphology", "distance", "measure", "interpolate", "pointwise", "noise", "segment"),
 )
 LAYER_OF = {family: level for level, families in enumerate(LAYERS) for family in families}
 

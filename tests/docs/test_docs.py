@@ -19,6 +19,7 @@ import pytest
 import offgraph as og
 from offgraph import ndimage
 from offgraph.apps import cli
+from offgraph.engine import segmentation
 from offgraph.recipe.files import STEPS
 
 ROOT = Path(__file__).parents[2]
@@ -220,6 +221,11 @@ def test_the_examples_of_native_functions_give_what_they_show(name):
     function = getattr(ndimage, name)
     assert ">>>" in (function.__doc__ or ""), f"ndimage.{name} shows no example"
     run_examples(function, f"ndimage.{name}")
+
+
+@pytest.mark.parametrize("name", segmentation.__all__)
+def test_the_examples_of_segmentation_give_what_they_show(name):
+    run_examples(getattr(segmentation, name), f"objects.{name}")
 
 
 @pytest.mark.parametrize("name", ndimage.batch.__all__)

@@ -163,6 +163,8 @@ def test_several_results_of_each_window():
 
     assert_call(Call("vectorized_filter", image, {"function": quartiles, "size": 3, "batch_memory": np.inf}))
     assert_call(Call("vectorized_filter", np.array(3.0), {"function": np.max, "size": ()}))
+    for footprint in (True, False):
+        assert_call(Call("vectorized_filter", np.array(3.0), {"function": np.sum, "footprint": footprint}))
     assert_call(Call("vectorized_filter", np.zeros((0, 3)), {"function": np.max, "size": 3}))
 
 

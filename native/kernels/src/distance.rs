@@ -5,6 +5,7 @@ pub mod chamfer;
 mod envelope;
 pub mod euclidean;
 mod nearby;
+pub mod per_label;
 pub mod positions;
 
 use crate::array::view::View;

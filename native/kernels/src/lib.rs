@@ -42,8 +42,9 @@
 //!
 //! Not SciPy's: `interpolate/resize.rs` (antialiased resizing),
 //! `interpolate/batch.rs` (affine maps of a whole batch), `filter/plane_kernel.rs` (weights in the plane, of all channels
-//! at once), `pointwise/` (lookup tables, colours, histograms, equalization of tiles) and `noise/` (random numbers by
-//! position, and what they do to pixels).
+//! at once), `pointwise/` (lookup tables, colours, histograms, equalization of tiles), `noise/` (random numbers by
+//! position, and what they do to pixels), `segment/` (priority flood, reconstruction by dilation, regional maxima),
+//! `measure/regions.rs` (connected components of equal labels) and `distance/per_label.rs` (distances to other labels).
 //!
 //! Modules import in one direction, which `tests/test_rust_layout.py` checks: `error`, `memory`, `exec`, `array`, then
 //! `border`, `window` and `doubling`, then `walk`, then the families. Families do not import each other.
@@ -64,5 +65,6 @@ pub mod morphology;
 pub mod noise;
 pub mod pointwise;
 pub mod rank;
+pub mod segment;
 pub mod walk;
 pub mod window;

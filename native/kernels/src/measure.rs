@@ -8,5 +8,6 @@ pub mod groups;
 pub mod label;
 mod labelled;
 pub mod objects;
+pub mod regions;
 pub mod sums;
 pub mod watershed;

@@ -3,10 +3,11 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use crate::list::List;
+use offgraph_kernels::array::view::ViewMut;
 use offgraph_kernels::distance::brute_force::{self, Metric};
 use offgraph_kernels::distance::positions::indices_of;
-use offgraph_kernels::distance::{chamfer, euclidean};
-use pyo3::exceptions::PyValueError;
+use offgraph_kernels::distance::{chamfer, euclidean, per_label};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// Distances, and indices per axis, of the nearest zeros; returns whether there is a zero.
@@ -60,4 +61,22 @@ pub fn brute_force_distances(
 pub fn indices_of_positions(py: Python<'_>, mut indices: Output<'_>, positions: Input<'_>) -> PyResult<()> {
     let (indices, positions) = (indices.view_mut(), positions.view());
     detached(py, || indices_of(indices, &positions))
+}
+
+/// Distances of each element to the nearest one of another label; all arrays are C-contiguous.
+#[pyfunction]
+pub fn label_distances(
+    py: Python<'_>,
+    mut distances: Output<'_>,
+    labels: Input<'_>,
+    spacings: List<f64>,
+    edges: bool,
+) -> PyResult<()> {
+    let ViewMut::F32(distances) = distances.view_mut() else {
+        return Err(PyTypeError::new_err("distances of another type than float32"));
+    };
+    let distances =
+        distances.into_slice().ok_or_else(|| PyValueError::new_err("distances that are not C-contiguous"))?;
+    let labels = labels.view();
+    detached(py, || per_label::label_distances(distances, &labels, &spacings, edges))
 }

@@ -20,6 +20,7 @@ mod rank;
 mod recipe;
 mod resize;
 mod rows;
+mod segment;
 mod spans;
 mod spline;
 mod values;
@@ -82,6 +83,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(distance::indices_of_positions, module)?,
         wrap_pyfunction!(measure::label, module)?,
         wrap_pyfunction!(measure::find_objects, module)?,
+        wrap_pyfunction!(measure::box_slices, module)?,
+        wrap_pyfunction!(measure::label_regions, module)?,
+        wrap_pyfunction!(distance::label_distances, module)?,
+        wrap_pyfunction!(segment::priority_flood, module)?,
+        wrap_pyfunction!(segment::reconstruct, module)?,
+        wrap_pyfunction!(segment::regional_maxima, module)?,
         wrap_pyfunction!(measure::group_by_value, module)?,
         wrap_pyfunction!(measure::label_counts, module)?,
         wrap_pyfunction!(measure::label_sums, module)?,

@@ -7,10 +7,13 @@ use ndarray::ArrayViewMutD;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::measure::extremes::ExtremeTables;
 use offgraph_kernels::measure::watershed::watershed as flood;
-use offgraph_kernels::measure::{extremes, groups, label as components, objects, sums};
-use offgraph_kernels::memory::CollectVec;
+use offgraph_kernels::measure::{extremes, groups, label as components, objects, regions, sums};
+use offgraph_kernels::memory::{self, CollectVec};
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyInt, PyList, PyTuple};
+use std::ptr;
 
 /// The elements of a C-contiguous table of this type.
 macro_rules! table {
@@ -49,6 +52,53 @@ pub fn find_objects(py: Python<'_>, mut bounds: Output<'_>, labels: Input<'_>) -
     };
     let labels = labels.view();
     detached(py, || objects::find_objects(bounds, &labels))
+}
+
+/// Boxes as `scipy.ndimage.find_objects` gives them: a tuple of slices per row of bounds, or None.
+#[pyfunction]
+pub fn box_slices<'py>(py: Python<'py>, mut bounds: Output<'py>) -> PyResult<Bound<'py, PyList>> {
+    let width = bounds.view_mut().shape().last().copied().unwrap_or(0);
+    let bounds = table!(bounds, I64)?;
+    let boxes = PyList::empty(py);
+    if width < 2 {
+        return Ok(boxes);
+    }
+    let mut sides = memory::with_capacity(width / 2);
+    for row in bounds.chunks_exact(width) {
+        if row[0] < 0 {
+            boxes.append(py.None())?;
+            continue;
+        }
+        let (first, beyond) = row.split_at(width / 2);
+        for (first, beyond) in first.iter().zip(beyond) {
+            memory::push(&mut sides, slice(py, *first, *beyond)?);
+        }
+        boxes.append(PyTuple::new(py, sides.drain(..))?)?;
+    }
+    Ok(boxes)
+}
+
+/// A slice without a step, which PyO3's `PySlice` cannot be.
+fn slice<'py>(py: Python<'py>, first: i64, beyond: i64) -> PyResult<Bound<'py, PyAny>> {
+    let (first, beyond) = (PyInt::new(py, first), PyInt::new(py, beyond));
+    // SAFETY: both are Python objects; without a step the pointer is null. It returns a new reference, or null with an
+    // exception set.
+    unsafe {
+        let slice = ffi::PySlice_New(first.as_ptr(), beyond.as_ptr(), ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, slice)
+    }
+}
+
+/// Number the connected pixels of equal labels, in C order; returns how many components there are.
+#[pyfunction]
+pub fn label_regions(
+    py: Python<'_>,
+    mut numbers: Output<'_>,
+    labels: Input<'_>,
+    connectivity: usize,
+) -> PyResult<usize> {
+    let (numbers, labels) = (table!(numbers, I32)?, labels.view());
+    detached(py, || regions::label_regions(numbers, &labels, connectivity))
 }
 
 /// `starts` holds the first place of each value's group.

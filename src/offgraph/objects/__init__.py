@@ -1,7 +1,27 @@
-"""What results say of objects: tables of measures, outlines, and boxes without repetitions."""
+"""What results say of objects: regions of images, tables of measures, outlines, and boxes without repetitions."""
 
+from offgraph.engine.segmentation import (
+    h_maxima,
+    label_distances,
+    label_regions,
+    reconstruction,
+    regional_maxima,
+    watershed,
+)
 from offgraph.objects.outlines import coco_annotations, contours, geojson
 from offgraph.objects.suppression import non_maximum_suppression
 from offgraph.objects.table import measure
 
-__all__ = ["coco_annotations", "contours", "geojson", "measure", "non_maximum_suppression"]
+__all__ = [
+    "coco_annotations",
+    "contours",
+    "geojson",
+    "h_maxima",
+    "label_distances",
+    "label_regions",
+    "measure",
+    "non_maximum_suppression",
+    "reconstruction",
+    "regional_maxima",
+    "watershed",
+]

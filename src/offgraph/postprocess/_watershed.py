@@ -7,31 +7,17 @@ from typing import Any
 import numpy as np
 
 from offgraph import ndimage
-from offgraph.core.errors import OffgraphError
+from offgraph.engine.segmentation import h_maxima, watershed
 from offgraph.postprocess._labels import neighbours
 
 __all__ = ["flooded", "markers", "renumbered"]
 
 
-def _scikit_image(name: str) -> Any:
-    try:
-        from skimage import morphology, segmentation
-    except ImportError:
-        raise OffgraphError(
-            f"{name} floods by scikit-image, which is not installed; run: pip install 'offgraph[objects]'"
-        ) from None
-    return morphology, segmentation
-
-
-def flooded(
-    name: str, height: np.ndarray, seeds: np.ndarray, inside: np.ndarray, connectivity: int
-) -> np.ndarray:
+def flooded(height: np.ndarray, seeds: np.ndarray, inside: np.ndarray, connectivity: int) -> np.ndarray:
     """Return the basin of each seed: pixels inside go to the seed that the highest path leads to, from high to low.
 
     Parameters
     ----------
-    name : str
-        Of the step, for an error.
     height : ndarray of floats
         Seeds lie on its summits.
     seeds : ndarray of int32
@@ -46,11 +32,8 @@ def flooded(
     """
     if not seeds.any():
         return np.zeros(seeds.shape, np.int32)
-    _, segmentation = _scikit_image(name)
     neighbours(ndimage, height.ndim, connectivity)  # says what is wrong with it
-    return segmentation.watershed(
-        _order(height, seeds, inside), seeds, mask=inside, connectivity=connectivity
-    ).astype(np.int32, copy=False)
+    return watershed(_order(height, seeds, inside), seeds, inside, connectivity)
 
 
 def _order(height: np.ndarray, seeds: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -70,14 +53,12 @@ def _order(height: np.ndarray, seeds: np.ndarray, inside: np.ndarray) -> np.ndar
 
 
 def markers(
-    name: str, height: np.ndarray, inside: np.ndarray, h: float, min_distance: int, connectivity: int
+    height: np.ndarray, inside: np.ndarray, h: float, min_distance: int, connectivity: int
 ) -> np.ndarray:
     """Return numbered summits of each connected component, at least one of each.
 
     Parameters
     ----------
-    name : str
-        Of the step, for an error.
     height : ndarray of floats
         Positive inside, 0 elsewhere.
     inside : ndarray of bool
@@ -100,10 +81,8 @@ def markers(
     """
     if not inside.any():
         return np.zeros(inside.shape, np.int32)
-    morphology, _ = _scikit_image(name)
     structure = neighbours(ndimage, height.ndim, connectivity)
-    raised = morphology.reconstruction(height - h, height, footprint=structure) if h > 0 else height
-    summits = morphology.local_maxima(raised, footprint=structure).astype(np.bool_) & inside
+    summits = h_maxima(height, h, connectivity) & inside
     pieces: Any = ndimage.label(inside, structure)
     found: Any = ndimage.label(summits, structure)
     seeds, count = found[0].astype(np.int32), found[1]

@@ -25,10 +25,10 @@ class DistanceWatershed(LabelStep):
 
     A result step on a label image, in place of `Label`. Round objects that touch have a summit of the distance transform
     each, and the line between them is where it is lowest. Every connected component of a label gets at least one number, and
-    no pixel is lost. Gives int32: 1, 2, 3, …, label after label, by their first pixels. Needs scikit-image, the extra
-    `objects`; each label is worked on by itself, so put it before steps that number objects. Exactness:
-    `scipy.ndimage.distance_transform_edt` of each label, scikit-image's `local_maxima` of its `reconstruction` from below by
-    `h`, and its `watershed`, which is given the summits of one height in the order of their places.
+    no pixel is lost. Gives int32: 1, 2, 3, …, label after label, by their first pixels. Each label is worked on by itself, so
+    put it before steps that number objects. Exactness: `scipy.ndimage.distance_transform_edt` of each label,
+    scikit-image's `local_maxima` of its `reconstruction` from below by `h`, and its `watershed`, which is given the summits
+    of one height in the order of their places; computed natively.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ class DistanceWatershed(LabelStep):
         lowest = min(along_axes("sampling", self.sampling, axes, 1.0))
         if not self.sigma and height.max(initial=0) - lowest <= self.h:  # no way inside leads down by more
             return ndi.label(inside, neighbours(ndi, inside.ndim, self.connectivity))[0]
-        seeds = markers(self.name, height, inside, self.h, self.min_distance, self.connectivity)
-        return flooded(self.name, height, seeds, inside, self.connectivity)
+        seeds = markers(height, inside, self.h, self.min_distance, self.connectivity)
+        return flooded(height, seeds, inside, self.connectivity)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Each label on the whole grid, its basins by their first pixels."""

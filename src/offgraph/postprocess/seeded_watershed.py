@@ -50,9 +50,9 @@ class SeededWatershed(OutputStep):
     the classes background, inside and outline: ``SeededWatershed(mask=(1, 2), seeds=1)``. Connected
     pixels whose seed probability is above `seed_threshold`, and which lie in the foreground, are a seed; every
     foreground pixel goes to the seed that it is joined to over the highest probabilities. Foreground that no seed reaches
-    becomes background. Gives int32: 1, 2, 3, …, by their first pixels. NaN is refused. Needs scikit-image, the extra
-    `objects`. Exactness: `scipy.ndimage.label` of the seeds, scikit-image's `watershed`, which is given
-    seeds of one probability in the order of their places.
+    becomes background. Gives int32: 1, 2, 3, …, by their first pixels. NaN is refused. Exactness: `scipy.ndimage.label` of
+    the seeds, scikit-image's `watershed`, which is given seeds of one probability in the order of their places; computed
+    natively.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class SeededWatershed(OutputStep):
         inside = height > height.dtype.type(self.threshold)
         middles = (image[..., self.seeds] > height.dtype.type(self.seed_threshold)) & inside
         seeds = ndi.label(middles, neighbours(ndi, inside.ndim, self.connectivity))[0]
-        return flooded(self.name, height, seeds.astype(np.int32), inside, self.connectivity)
+        return flooded(height, seeds.astype(np.int32), inside, self.connectivity)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Basins by their first pixels; takes all channels, last."""

@@ -36,24 +36,38 @@ impl<T: Label> Kernel for FindObjects<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let last = self.array.ndim() - 1;
-        let row = 2 * (last + 1);
+        match self.array.ndim() {
+            1 => self.scan::<1>(),
+            2 => self.scan::<2>(),
+            3 => self.scan::<3>(),
+            _ => self.scan::<0>(),
+        }
+    }
+}
+
+impl<T: Label> FindObjects<'_, T> {
+    /// Scan an array of `AXES` axes, or of any number if that is 0.
+    #[inline(always)]
+    fn scan<const AXES: usize>(self) {
+        let axes = if AXES == 0 { self.array.ndim() } else { AXES };
+        let (last, row) = (axes - 1, 2 * axes);
         for object in self.bounds.chunks_exact_mut(row) {
-            object[..=last].fill(i64::MAX);
-            object[last + 1..].fill(-1);
+            object[..axes].fill(i64::MAX);
+            object[axes..].fill(-1);
         }
         let count = self.bounds.len() / row;
         for_each_line(&self.array, |line, labels| {
+            let line = &line[..last];
             let mut widen = |start: usize, end: usize| {
                 let object = usize::try_from(labels[start].object()).unwrap_or(usize::MAX);
                 if object < count {
-                    let (first, beyond) = self.bounds[object * row..][..row].split_at_mut(last + 1);
-                    for ((first, beyond), at) in first.iter_mut().zip(beyond.iter_mut()).zip(line) {
-                        *first = (*first).min(*at as i64);
-                        *beyond = (*beyond).max(*at as i64 + 1);
+                    let bounds = &mut self.bounds[object * row..][..row];
+                    for (axis, at) in line.iter().enumerate() {
+                        bounds[axis] = bounds[axis].min(*at as i64);
+                        bounds[axes + axis] = bounds[axes + axis].max(*at as i64 + 1);
                     }
-                    first[last] = first[last].min(start as i64);
-                    beyond[last] = beyond[last].max(end as i64);
+                    bounds[last] = bounds[last].min(start as i64);
+                    bounds[axes + last] = bounds[axes + last].max(end as i64);
                 }
             };
             if labels.is_empty() {
@@ -66,7 +80,7 @@ impl<T: Label> Kernel for FindObjects<'_, T> {
             });
             widen(start, labels.len());
         });
-        for object in self.bounds.chunks_exact_mut(row).filter(|object| object[last + 1] < 0) {
+        for object in self.bounds.chunks_exact_mut(row).filter(|object| object[axes] < 0) {
             object.fill(-1);
         }
     }

@@ -1,16 +1,28 @@
 //! Sums per label, added in the order of `numpy.bincount`: element after element.
 //!
-//! Whole numbers whose sums stay below 2^53 have the same sum in any order; then runs of one label are summed with
-//! several accumulators. Where labels change often, runs do not pay, and elements are added one by one.
+//! Whole numbers whose sums stay below 2^53 have the same sum in any order. Then each label has [`LANES`] sums, which
+//! neighbouring elements are added to in turn: an addition waits for none of the seven before it, wherever labels change.
+//! Otherwise they wait for each other, and runs of one label are added in a register; where labels change often, runs do
+//! not pay.
 
-use crate::array::packing::run_end;
+use crate::array::packing::{for_each_change, run_end};
 use crate::array::view::View;
 use crate::error::Result;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::measure::labelled::{LabelBlock, for_each_block, for_each_pair};
+use crate::memory;
 
 /// In a block with more runs than one per this many elements, they are added one by one.
 const SHORT_RUN: usize = 4;
+
+/// Sums of a label where any order will do.
+const LANES: usize = 8;
+
+/// Labels whose sums stay in the second cache.
+const MOST_LABELS: usize = 1 << 14;
+
+/// Labels per element that are worth adding up the sums of.
+const LABELS_PER_ELEMENT: usize = 4;
 
 /// Add up how often each label occurs; labels beyond the table are passed over.
 pub fn count(counts: &mut [i64], labels: &View<'_>, base: i64) {
@@ -30,10 +42,29 @@ pub fn sum(
     values: &View<'_>,
     means: Option<&[f64]>,
 ) -> Result<()> {
-    let any_order = means.is_none() && sums_are_exact(values);
-    for_each_pair(labels, values, &mut |block, values: &[f64]| match means {
-        Some(means) => dispatch(SumSquares { sums, means, labels: block.labels, values }),
-        None => dispatch(Sum { sums, counts, labels: block.labels, values, any_order }),
+    if let Some(means) = means {
+        return for_each_pair(labels, values, &mut |block, values: &[f64]| {
+            dispatch(SumSquares { sums, means, labels: block.labels, values });
+        });
+    }
+    let few = sums.len() <= MOST_LABELS && sums.len() <= values.len() / LABELS_PER_ELEMENT;
+    let rows = sums.len();
+    // Sums that are not zero are no part of the proof.
+    if few && sums_are_exact(values) && sums.iter().all(|sum| *sum == 0.0) {
+        let mut table = memory::zeros::<[f64; LANES]>(rows + 1);
+        for_each_pair(labels, values, &mut |block, values: &[f64]| {
+            dispatch(SumLanes { table: &mut table, labels: block.labels, values });
+        })?;
+        for (sum, lanes) in sums.iter_mut().zip(&table) {
+            *sum = lanes.iter().sum();
+        }
+        if !counts.is_empty() {
+            counts.iter_mut().zip(count_in_lanes(labels, rows)).for_each(|(count, more)| *count += more);
+        }
+        return Ok(());
+    }
+    for_each_pair(labels, values, &mut |block, values: &[f64]| {
+        dispatch(Sum { sums, counts, labels: block.labels, values });
     })
 }
 
@@ -84,13 +115,93 @@ impl Kernel for CountLabels<'_> {
             }
             return;
         }
-        let mut start = 0;
-        while start < labels.len() {
-            let end = run_end(labels, start);
+        let mut add = |start: usize, end: usize| {
             if let Some(count) = counts.get_mut(labels[start] as usize) {
                 *count += (end - start) as i64;
             }
-            start = end;
+        };
+        let mut start = 0;
+        for_each_change(labels, |at| {
+            add(start, at);
+            start = at;
+        });
+        if !labels.is_empty() {
+            add(start, labels.len());
+        }
+    }
+}
+
+/// How often each label below `rows` occurs.
+fn count_in_lanes(labels: &View<'_>, rows: usize) -> Vec<i64> {
+    let mut table = memory::zeros::<[u32; LANES]>(rows + 1);
+    let mut counts = memory::zeros(rows);
+    let mut unflushed = 0;
+    let mut flush = |table: &mut [[u32; LANES]]| {
+        for (count, lanes) in counts.iter_mut().zip(table) {
+            *count += lanes.iter().map(|lane| i64::from(*lane)).sum::<i64>();
+            *lanes = [0; LANES];
+        }
+    };
+    for_each_block(labels, 0, &mut |block| {
+        dispatch(CountLanes { table: &mut table, labels: block.labels });
+        unflushed += block.labels.len();
+        if unflushed > u32::MAX as usize / 2 {
+            unflushed = 0;
+            flush(&mut table);
+        }
+    });
+    flush(&mut table);
+    counts
+}
+
+/// Count each element for its label and place modulo [`LANES`]; the last row of the table is for other labels.
+struct CountLanes<'a> {
+    table: &'a mut [[u32; LANES]],
+    labels: &'a [u32],
+}
+
+impl Kernel for CountLanes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { table, labels } = self;
+        let Some(last) = table.len().checked_sub(1) else { return };
+        let (groups, labels) = labels.as_chunks::<LANES>();
+        for labels in groups {
+            for lane in 0..LANES {
+                table[(labels[lane] as usize).min(last)][lane] += 1;
+            }
+        }
+        for (lane, label) in labels.iter().enumerate() {
+            table[(*label as usize).min(last)][lane] += 1;
+        }
+    }
+}
+
+/// Add each element to its label's sum for this place modulo [`LANES`]; the last row of the table is for other labels.
+struct SumLanes<'a> {
+    table: &'a mut [[f64; LANES]],
+    labels: &'a [u32],
+    values: &'a [f64],
+}
+
+impl Kernel for SumLanes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { table, labels, values } = self;
+        let Some(last) = table.len().checked_sub(1) else { return };
+        let (label_groups, labels) = labels.as_chunks::<LANES>();
+        let (value_groups, values) = values.as_chunks::<LANES>();
+        for (labels, values) in label_groups.iter().zip(value_groups) {
+            for lane in 0..LANES {
+                table[(labels[lane] as usize).min(last)][lane] += values[lane];
+            }
+        }
+        for (lane, (label, value)) in labels.iter().zip(values).enumerate() {
+            table[(*label as usize).min(last)][lane] += value;
         }
     }
 }
@@ -100,7 +211,6 @@ struct Sum<'a> {
     counts: &'a mut [i64],
     labels: &'a [u32],
     values: &'a [f64],
-    any_order: bool,
 }
 
 impl Kernel for Sum<'_> {
@@ -108,7 +218,7 @@ impl Kernel for Sum<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { sums, counts, labels, values, any_order } = self;
+        let Self { sums, counts, labels, values } = self;
         if changes(labels) * SHORT_RUN > labels.len() {
             for (label, value) in labels.iter().zip(values) {
                 if let Some(sum) = sums.get_mut(*label as usize) {
@@ -127,26 +237,11 @@ impl Kernel for Sum<'_> {
                 *count += (end - start) as i64;
             }
             if let Some(sum) = sums.get_mut(labels[start] as usize) {
-                let values = &values[start..end];
-                *sum = if any_order {
-                    *sum + sum_in_any_order(values)
-                } else {
-                    values.iter().fold(*sum, |s, v| s + v)
-                };
+                *sum = values[start..end].iter().fold(*sum, |sum, value| sum + value);
             }
             start = end;
         }
     }
-}
-
-#[inline(always)]
-fn sum_in_any_order(values: &[f64]) -> f64 {
-    let (groups, rest) = values.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for group in groups {
-        sums.iter_mut().zip(group).for_each(|(sum, value)| *sum += value);
-    }
-    sums.iter().chain(rest).sum()
 }
 
 struct SumSquares<'a> {

@@ -11,7 +11,10 @@
 //! Positive labels enter queues at their beginning, negative ones at their end. What SciPy's lists do beyond that is
 //! kept, since labels depend on it: neighbours are found by positions in C order alone, so that the end of a line
 //! touches the start of the next; an element that is alone in its queue stays there when it moves to another one; the
-//! last element of a queue is remembered after it was taken.
+//! last element of a queue is remembered after it was taken. Without negative labels all that matters is at the beginning
+//! of queues: [`stacks`].
+
+mod stacks;
 
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
@@ -19,6 +22,7 @@ use crate::exec::threads;
 use crate::match_dtype;
 use crate::measure::labelled::Label;
 use crate::memory::{self, CollectVec};
+use ndarray::ArrayViewD;
 
 /// Elements between two checks for an interrupt.
 const CHECK_EVERY: usize = 1 << 18;
@@ -75,13 +79,11 @@ pub fn watershed(
         return Err(KernelError::parameter("a watershed of more than 2^32 elements"));
     }
     let heights = match input {
-        View::U8(array) => array.iter().map(|height| u16::from(*height)).collect_vec(),
-        View::U16(array) => array.iter().copied().collect_vec(),
+        View::U8(array) => read(array, |height| u16::from(*height)),
+        View::U16(array) => read(array, |height| *height),
         _ => return Err(KernelError::parameter("only arrays of 8 or 16 bits without sign have a watershed")),
     };
-    let markers = match_dtype!(View, markers, array => {
-        array.iter().map(|marker| marker.to_i64() as i32).collect_vec()
-    });
+    let markers = match_dtype!(View, markers, array => read(array, |marker| marker.to_i64() as i32));
     let neighbours = neighbours_of(&shape, structure);
     let refused = || KernelError::shape("an output that is not C-contiguous");
     match output {
@@ -100,7 +102,15 @@ pub fn watershed(
     Ok(())
 }
 
-/// Distances in C order to the neighbours, without 0.
+/// The elements in C order.
+fn read<T, R>(array: &ArrayViewD<'_, T>, of: impl Fn(&T) -> R) -> Vec<R> {
+    match array.as_slice() {
+        Some(elements) => elements.iter().map(of).collect_vec(),
+        None => array.iter().map(of).collect_vec(),
+    }
+}
+
+/// Distances in C order to the neighbours, without 0 and each once: a second look at a neighbour changes nothing.
 fn neighbours_of(shape: &[usize], structure: &[bool]) -> Vec<isize> {
     let mut neighbours = Vec::new();
     for (cell, _) in structure.iter().enumerate().filter(|(_, is_set)| **is_set) {
@@ -110,7 +120,7 @@ fn neighbours_of(shape: &[usize], structure: &[bool]) -> Vec<isize> {
             stride *= *len as isize;
             rest /= 3;
         }
-        if distance != 0 {
+        if distance != 0 && !neighbours.contains(&distance) {
             memory::push(&mut neighbours, distance);
         }
     }
@@ -207,6 +217,14 @@ impl Queues {
 }
 
 fn flood<O: StoredLabel>(labels: &mut [O], heights: &[u16], markers: &[i32], neighbours: &[isize]) {
+    let label_of = |marker| O::store(marker).load();
+    if stacks::flood(heights, markers, neighbours, label_of, |at, label| labels[at] = O::store(label)) {
+        return;
+    }
+    flood_by_queues(labels, heights, markers, neighbours);
+}
+
+fn flood_by_queues<O: StoredLabel>(labels: &mut [O], heights: &[u16], markers: &[i32], neighbours: &[isize]) {
     let Some(highest) = heights.iter().max() else { return };
     let highest = usize::from(*highest);
     let unreached = Node { cost: highest as u32 + 1, next: NONE, previous: NONE, finished: false };
@@ -287,6 +305,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn stacks_give_the_labels_of_queues(
+            shape in prop::collection::vec(1_usize..9, 1..4),
+            levels in prop::sample::select(vec![2_u16, 6, 255]),
+            elements in prop::collection::vec((0_u16..1000, 0_i32..40), 500),
+            structure in prop::collection::vec(any::<bool>(), 27),
+        ) {
+            let count = shape.iter().product();
+            let heights = elements.iter().map(|(height, _)| height % levels).cycle().take(count).collect_vec();
+            let label = |(_, label): &(u16, i32)| if *label < 4 { *label } else { 0 };
+            let markers = elements.iter().map(label).cycle().take(count).collect_vec();
+            let neighbours = neighbours_of(&shape, &structure[..3_usize.pow(shape.len() as u32)]);
+            let (mut found, mut expected) = (vec![0_i32; count], vec![0_i32; count]);
+            prop_assert!(stacks::flood(&heights, &markers, &neighbours, |marker| marker, |at, label| found[at] = label));
+            flood_by_queues(&mut expected, &heights, &markers, &neighbours);
+            prop_assert_eq!(found, expected);
+        }
+
         // Negative labels get lost in SciPy's lists.
         #[test]
         fn costs_are_those_of_the_cheapest_paths(

@@ -7,7 +7,7 @@ use crate::array::sample::Bool;
 use crate::array::view::{View, ViewMut};
 use crate::border::Border;
 use crate::distance::brute_force::{self, Metric};
-use crate::distance::{chamfer, euclidean};
+use crate::distance::{chamfer, euclidean, per_label};
 use crate::exec::threads::{self, LocalThreads};
 use crate::filter::correlate_nd::{self, Weights};
 use crate::filter::correlate1d::{self, AxisPass};
@@ -18,7 +18,7 @@ use crate::interpolate::resize::{self, Taps};
 use crate::interpolate::zoom::AxisMap;
 use crate::interpolate::{batch, spline, warp, zoom};
 use crate::measure::extremes::ExtremeTables;
-use crate::measure::{extremes, groups, label, objects, sums, watershed};
+use crate::measure::{extremes, groups, label, objects, regions, sums, watershed};
 use crate::memory::*;
 use crate::morphology::{Erosion, LaterMask, Passes, Structure};
 use crate::noise::philox::Stream;
@@ -26,6 +26,7 @@ use crate::noise::{events, normal, poisson};
 use crate::pointwise::fourier::{self, Factors};
 use crate::pointwise::{clahe, color, histogram, lookup};
 use crate::rank::{self, BoxWindow, Outside, Window};
+use crate::segment::{flood, reconstruct};
 use std::alloc::{GlobalAlloc, System};
 use std::cell::Cell;
 
@@ -461,6 +462,8 @@ fn measures() {
     for shape in SHAPES {
         let (input, heights) = (image(shape, |number| u8::from(number % 3 == 0)), bytes(shape));
         let marked = image(shape, |number| (number % 7) as i32);
+        let mask = vec![Bool(1); marked.len()];
+        let (below, levels) = (image(shape, |number| (number % 7) as i32 - 1), floats(shape));
         // Not contiguous, so that lines are copied.
         let turned: Vec<usize> = (0..shape.len()).rev().collect();
         let (turned, back) = (marked.view().permuted_axes(turned), floats(shape).reversed_axes());
@@ -473,6 +476,44 @@ fn measures() {
             let structure = vec![true; 3_usize.pow(shape.len() as u32)];
             let (output, markers) = (ViewMut::I32(output.view_mut()), View::I32(marked.view()));
             watershed::watershed(output, &View::U8(heights.view()), &markers, &structure)
+        });
+        try_all("watershed with a label below zero", shape, |output: &mut ArrayD<i32>| {
+            let structure = vec![true; 3_usize.pow(shape.len() as u32)];
+            let signed = View::I32(below.view());
+            watershed::watershed(
+                ViewMut::I32(output.view_mut()),
+                &View::U8(heights.view()),
+                &signed,
+                &structure,
+            )
+        });
+        try_all("regions", shape, |output: &mut ArrayD<i32>| {
+            regions::label_regions(output.as_slice_mut().unwrap(), &View::I32(marked.view()), 1).map(|_| ())
+        });
+        try_all("label distances", shape, |output: &mut ArrayD<f32>| {
+            let spacings = vec![1.0; shape.len()];
+            per_label::label_distances(
+                output.as_slice_mut().unwrap(),
+                &View::I32(marked.view()),
+                &spacings,
+                true,
+            )
+        });
+        try_all("priority flood", shape, |output: &mut ArrayD<i32>| {
+            let structure = vec![true; 3_usize.pow(shape.len() as u32)];
+            let labels = output.as_slice_mut().unwrap();
+            labels.copy_from_slice(marked.as_slice().unwrap());
+            flood::flood(labels, &View::F32(levels.view()), &mask, &structure)
+        });
+        try_all("reconstruction", shape, |output: &mut ArrayD<f32>| {
+            let structure = vec![true; 3_usize.pow(shape.len() as u32)];
+            output.assign(&levels);
+            output.mapv_inplace(|level| level - 1.0);
+            reconstruct::reconstruct(ViewMut::F32(output.view_mut()), &View::F32(levels.view()), &structure)
+        });
+        try_all("regional maxima", shape, |output: &mut ArrayD<Bool>| {
+            let structure = vec![true; 3_usize.pow(shape.len() as u32)];
+            reconstruct::maxima(output.as_slice_mut().unwrap(), &View::F32(levels.view()), &structure)
         });
         try_all("find objects", &[6, 2 * shape.len()], |bounds: &mut ArrayD<i64>| {
             objects::find_objects(bounds.view_mut(), &View::I32(turned.view()))

@@ -107,16 +107,17 @@ def vectorized_filter(
     to = None if output is None else np.moveaxis(output, chosen, last)
     if moved.size == 0:
         return moved
+
+    def reduced(windows: np.ndarray) -> Any:
+        return function(windows, axis=last) if window is None else function(windows[..., window], axis=-1)
+
     if moved.ndim == 0 and lengths == ():
-        return np.asarray(function(moved) if window is None else function(moved[window]))
+        return np.asarray(reduced(moved if window is None else moved[window]))
     if padding != "valid":
         filled = {"constant_values": np.asarray(value)[()]} if padding == "constant" else {}
         sides = [(n // 2 + shift, (n - 1) // 2 - shift) for n, shift in zip(lengths, shifts)]
         moved = np.pad(moved, [(0, 0)] * (moved.ndim - count) + sides, mode=padding, **filled)  # type: ignore[call-overload]  # its modes
     windows = np.lib.stride_tricks.sliding_window_view(moved, lengths, last)
-
-    def reduced(windows: np.ndarray) -> Any:
-        return function(windows, axis=last) if window is None else function(windows[..., window], axis=-1)
 
     return np.moveaxis(_in_chunks(reduced, windows, to, batch_memory, count), last, chosen)
 

@@ -204,15 +204,9 @@ def find_objects(input: Any, max_label: Any = 0) -> list[tuple[slice, ...] | Non
     except ValueError as error:
         raise MemoryError(f"no memory for the boxes of {count} labels") from error
     core.find_objects(bounds, labels)
-    columns = [column.tolist() for column in bounds.T]
     if input.ndim == 0:
-        objects: list[Any] = [()] * count
-    else:
-        pairs = zip(columns[: input.ndim], columns[input.ndim :])
-        objects = list(zip(*(map(slice, first, beyond) for first, beyond in pairs)))
-    for missing in np.flatnonzero(bounds[:, 0] < 0).tolist():
-        objects[missing] = None
-    return objects
+        return [() if first >= 0 else None for first in bounds[:, 0].tolist()]
+    return core.box_slices(bounds)
 
 
 def value_indices(arr: Any, *, ignore_value: Any = None) -> dict[Any, tuple[np.ndarray, ...]]:
