@@ -543,6 +543,7 @@ fn gather(input: &View<'_>, output: ViewMut<'_>, axes: Axes, coordinates: &View<
 
 /// Move a coordinate that rounding has carried over the border of an image of this length back onto it.
 #[inline(always)]
+#[allow(clippy::manual_range_contains)] // `contains` branches
 fn on_border(place: f64, len: usize) -> f64 {
     let last = len as f64 - 1.0;
     // Without branches, so that several are moved at once.
