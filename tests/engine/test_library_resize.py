@@ -143,7 +143,9 @@ def test_fifty_photographs_in_five_sizes(like: str, shared_data: Path):
 def test_random_images_of_every_dtype_and_size(like: str, data: st.DataObject):
     _, kernel, antialias = data.draw(st.sampled_from([case for case in CASES if case[0] == like]))
     dtype = data.draw(st.sampled_from(DTYPES[like]))
-    n, m, rows, columns = (data.draw(st.integers(1, 40)) for _ in range(4))
+    # PyTorch 2.15 repeats the first row of images of floats that are one pixel wide, and ends in an error for bytes.
+    least = 2 if like == "torch" else 1
+    n, m, rows, columns = (data.draw(st.integers(least, 40)) for _ in range(4))
     if data.draw(st.booleans()):
         n, m = rows * data.draw(st.integers(1, 4)), columns * data.draw(st.integers(1, 4))
     rng = np.random.default_rng(data.draw(st.integers(0, 1 << 30)))

@@ -7,7 +7,8 @@
 
 With antialiasing kernels are as wide as the shrink factor, cut off at the edges and divided by their sum, and Keys' a is
 -0.5; without it pixels beyond the border are those on it, and a is -0.75. 'nearest' takes pixel ``floor(i * n / N)``, and
-'area' the mean of all pixels that an output pixel touches.
+'area' the mean of all pixels that an output pixel touches. Not reproduced: PyTorch 2.15 repeats the first row of an image of floats that is one
+pixel wide, and stays so, where it antialiases.
 """
 
 from __future__ import annotations
