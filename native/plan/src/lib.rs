@@ -4,7 +4,7 @@
 //! output, and the [`Op`]s between them; what lies between two operations is a workspace that the thread keeps for the next sample ([`workspace`]).
 //! Every operation has the bytes of the Python runner's: most call one kernel, and what is done here is to move whole
 //! pixels ([`grid`]), to hide those that earlier images did not hold ([`clip`]), and to make coordinates ([`warp`]).
-//! [`invert`] leads back through a displacement. [`recipe`] makes the operations of whole recipes.
+//! [`invert`] leads back through a displacement. [`recipe`] makes the operations of whole recipes. [`order`] is the order of samples in an epoch.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_macros))]
 
@@ -17,6 +17,7 @@ pub mod grid;
 pub mod image;
 pub mod invert;
 pub mod op;
+pub mod order;
 pub mod pointwise;
 pub mod recipe;
 pub mod resample;

@@ -12,6 +12,7 @@ mod interpolate;
 mod list;
 mod measure;
 mod morphology;
+mod order;
 mod plan;
 mod plan_filter;
 mod plan_image;
@@ -45,6 +46,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(plan::run_plan, module)?,
         wrap_pyfunction!(plan::run_plans, module)?,
         wrap_pyfunction!(plan::invert_displacement, module)?,
+        wrap_pyfunction!(order::permute, module)?,
         wrap_pyfunction!(recipe::drawn_values, module)?,
         wrap_pyfunction!(recipe::cos_sin_degrees, module)?,
         wrap_pyfunction!(recipe::rounded_dot, module)?,
