@@ -54,7 +54,13 @@ fn change(object: &Bound<'_, PyAny>) -> PyResult<ColorChange> {
         "contrast" => ColorChange::Contrast { factor: number(1)?, mean: 0.0 },
         "saturation" => ColorChange::Saturation(number(1)?),
         "hue" => ColorChange::Hue(number(1)?),
-        "hsv" => ColorChange::Hsv { hue: number(1)?, saturation: number(2)?, value: number(3)? },
+        "hsv" => ColorChange::Hsv {
+            hue: number(1)?,
+            saturation: number(2)?,
+            value: number(3)?,
+            saturation_shift: number(4)?,
+            value_shift: number(5)?,
+        },
         _ => return Err(unknown("a change of colours")),
     })
 }
@@ -131,8 +137,8 @@ pub fn to_tuple<'py>(py: Python<'py>, kind: u8, work: &ImageWork) -> PyResult<Bo
                     ColorChange::Contrast { factor, .. } => one("contrast", factor)?,
                     ColorChange::Saturation(factor) => one("saturation", factor)?,
                     ColorChange::Hue(turn) => one("hue", turn)?,
-                    ColorChange::Hsv { hue, saturation, value } => {
-                        ("hsv", hue, saturation, value).into_pyobject(py)?
+                    ColorChange::Hsv { hue, saturation, value, saturation_shift, value_shift } => {
+                        ("hsv", hue, saturation, value, saturation_shift, value_shift).into_pyobject(py)?
                     }
                 };
                 memory::push(&mut written, change);

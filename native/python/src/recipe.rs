@@ -137,7 +137,7 @@ fn drawn(parts: &Items<'_>) -> PyResult<DrawnValues> {
             }
             ValueWork::Jitter { settings, active }
         }
-        "hsv" => ValueWork::Hsv([set(4)?, set(5)?, set(6)?]),
+        "hsv" => ValueWork::Hsv([set(4)?, set(5)?, set(6)?, set(7)?, set(8)?]),
         "noise" => {
             let kind: String = part(4)?.extract()?;
             let kind = match kind.as_str() {

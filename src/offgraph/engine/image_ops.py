@@ -37,7 +37,7 @@ MOST_PIXELS = 1 << 28
 
 Change = tuple[str, *tuple[float, ...]]
 """A change of colours: ('brightness', factor), ('contrast', factor), ('saturation', factor), ('hue', turn) or
-('hsv', turn, saturation, value); turns in sixths."""
+('hsv', turn, saturation, value, shift of the saturation, shift of the value); turns in sixths."""
 
 NormalQuantiles = core.NormalQuantiles
 """The values of which two make a normally distributed number, held by the native core."""

@@ -34,7 +34,7 @@ pub enum ColorChange {
     Saturation(f32),
     /// The hue turned, in sixths of a turn.
     Hue(f32),
-    /// Hue turned, saturation and value times a factor and limited to 1.
+    /// Hue turned, saturation and value times a factor, shifted, and limited to 0 to 1; greys stay grey.
     Hsv {
         /// In sixths of a turn.
         hue: f32,
@@ -42,6 +42,10 @@ pub enum ColorChange {
         saturation: f32,
         /// A factor.
         value: f32,
+        /// Added to the saturation, which is 0 to 1.
+        saturation_shift: f32,
+        /// Added to the value, in units of the image.
+        value_shift: f32,
     },
 }
 
@@ -317,12 +321,13 @@ impl ColorChange {
                     [*red, *green, *blue] = colours.map(|value| clipped(value, top));
                 }
             }
-            Self::Hsv { hue: turn, saturation, value: brightness } => {
+            Self::Hsv { hue: turn, saturation, value: brightness, saturation_shift, value_shift } => {
                 for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
                     let (hue, chroma, value) = hexcone(*red, *green, *blue);
-                    let brighter = smaller(value * brightness, top);
+                    let brighter = clipped(value * brightness + value_shift, top);
                     let divisor = if value > 0.0 { value } else { 1.0 };
-                    let stronger = smaller(chroma / divisor * saturation, 1.0) * brighter;
+                    let shift = if chroma > 0.0 { saturation_shift } else { 0.0 };
+                    let stronger = clipped(chroma / divisor * saturation + shift, 1.0) * brighter;
                     let colours = of_hexcone(hue + turn, stronger, brighter);
                     [*red, *green, *blue] = colours.map(|value| clipped(value, top));
                 }
@@ -432,11 +437,15 @@ mod tests {
             (factor(), 0.0_f32..255.0).prop_map(|(factor, mean)| ColorChange::Contrast { factor, mean }),
             factor().prop_map(ColorChange::Saturation),
             (-9.0_f32..9.0).prop_map(ColorChange::Hue),
-            (-9.0_f32..9.0, factor(), factor()).prop_map(|(hue, saturation, value)| ColorChange::Hsv {
-                hue,
-                saturation,
-                value
-            }),
+            (-9.0_f32..9.0, factor(), factor(), -1.0_f32..1.0, -255.0_f32..255.0).prop_map(
+                |(hue, saturation, value, saturation_shift, value_shift)| ColorChange::Hsv {
+                    hue,
+                    saturation,
+                    value,
+                    saturation_shift,
+                    value_shift
+                }
+            ),
         ]
     }
 
@@ -469,9 +478,37 @@ mod tests {
         for (changes, from, to) in [
             (vec![ColorChange::Hue(2.0)], [200, 0, 0], [0, 200, 0]),
             (
-                vec![ColorChange::Hsv { hue: 2.0, saturation: 2.0, value: 1.0 }],
+                vec![ColorChange::Hsv {
+                    hue: 2.0,
+                    saturation: 2.0,
+                    value: 1.0,
+                    saturation_shift: 0.0,
+                    value_shift: 0.0,
+                }],
                 [200, 150, 150],
                 [100, 200, 100],
+            ),
+            (
+                vec![ColorChange::Hsv {
+                    hue: 0.0,
+                    saturation: 1.0,
+                    value: 1.0,
+                    saturation_shift: 0.25,
+                    value_shift: -40.0,
+                }],
+                [200, 150, 150],
+                [160, 80, 80],
+            ),
+            (
+                vec![ColorChange::Hsv {
+                    hue: 0.0,
+                    saturation: 1.0,
+                    value: 1.0,
+                    saturation_shift: 0.5,
+                    value_shift: 20.0,
+                }],
+                [90, 90, 90],
+                [110, 110, 110],
             ),
             (vec![ColorChange::Saturation(0.0)], [255, 0, 0], [76, 76, 76]),
             (vec![ColorChange::Contrast { factor: 2.0, mean: 100.0 }], [90, 100, 200], [80, 100, 255]),

@@ -99,8 +99,8 @@ pub enum ValueWork {
         /// Which of them change something, as numbers of these.
         active: Vec<usize>,
     },
-    /// `HueSaturation`: degrees and two factors.
-    Hsv([Setting; 3]),
+    /// `HueSaturation`: degrees, two factors and two shifts.
+    Hsv([Setting; 5]),
     /// `GaussianNoise`, `Speckle` and `ISONoise`: one, two or three kinds of settings.
     Normal {
         /// What is done with the numbers.
@@ -188,8 +188,14 @@ impl DrawnValues {
             }
             ValueWork::Hsv(settings) => {
                 let top = self.white(spec.dtype).filter(|_| channels == 3)?;
-                let [hue, saturation, value] = settings.map(|setting| setting.draw(draw) as f32);
-                let change = ColorChange::Hsv { hue: hue / 60.0, saturation, value };
+                let [hue, saturation, value, paler, darker] = settings.map(|setting| setting.draw(draw));
+                let change = ColorChange::Hsv {
+                    hue: hue as f32 / 60.0,
+                    saturation: saturation as f32,
+                    value: value as f32,
+                    saturation_shift: paler as f32,
+                    value_shift: (darker * top) as f32,
+                };
                 ImageWork::Recolor { changes: memory::filled(change, 1), top }
             }
             ValueWork::Normal { kind, per_channel, clip, quantiles } => {

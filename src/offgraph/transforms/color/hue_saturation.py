@@ -93,18 +93,20 @@ class HueSaturation(ColorStep):
         return spec
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
-        """One pass; shifts are left to NumPy."""
-        if not has_levels(spec.dtype) or params.get("saturation_shift") or params.get("value_shift"):
+        """One pass."""
+        if not has_levels(spec.dtype):
             return None
         hue, saturation, value = (np.float32(params[name]) for name in ("hue", "saturation", "value"))
-        change: Change = ("hsv", float(hue / 60), float(saturation), float(value))
-        return recolor_op([change], held_range(spec.dtype, self.range))
+        top = held_range(spec.dtype, self.range)
+        paler = float(np.float32(params.get("saturation_shift", 0.0)))
+        darker = float(np.float32(params.get("value_shift", 0.0) * top))
+        change: Change = ("hsv", float(hue / 60), float(saturation), float(value), paler, darker)
+        return recolor_op([change], top)
 
     def compiled(self) -> CompiledStep | None:
-        """Three settings."""
-        if self.saturation_shift != 0 or self.value_shift != 0:
-            return None
-        return compiled_values("hsv", self.hue, self.saturation, self.value, range=self.range)
+        """Five settings."""
+        settings = (self.hue, self.saturation, self.value, self.saturation_shift, self.value_shift)
+        return compiled_values("hsv", *settings, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """HSV and back, with chroma = saturation * value."""
