@@ -50,17 +50,22 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Write the words of the blocks from `first` on. NumPy counts before it encrypts: its first counter is 1.
+    /// The words of the blocks with these numbers. NumPy counts before it encrypts: its first counter is 1.
+    #[inline(always)]
+    pub(super) fn blocks<const N: usize>(self, numbers: [usize; N]) -> [[u64; 4]; N] {
+        encrypted(numbers.map(|number| [number as u64 + 1, 0, 0, self.frame]), [self.seed, PROGRAM])
+    }
+
+    /// Write the words of the blocks from `first` on.
     fn fill(self, first: usize, blocks: &mut [[u64; 4]]) {
-        let key = [self.seed, PROGRAM];
-        let counter = |number: usize| [(first + number) as u64 + 1, 0, 0, self.frame];
         let (pairs, rest) = blocks.as_chunks_mut::<SIDE_BY_SIDE>();
         for (number, pair) in pairs.iter_mut().enumerate() {
-            *pair = encrypted([counter(SIDE_BY_SIDE * number), counter(SIDE_BY_SIDE * number + 1)], key);
+            let at = first + SIDE_BY_SIDE * number;
+            *pair = self.blocks([at, at + 1]);
         }
-        let done = SIDE_BY_SIDE * pairs.len();
+        let done = first + SIDE_BY_SIDE * pairs.len();
         for (number, block) in rest.iter_mut().enumerate() {
-            *block = philox4x64(counter(done + number), key);
+            [*block] = self.blocks([done + number]);
         }
     }
 
