@@ -170,6 +170,7 @@ def test_empty_arrays():
         (lambda: objects.reconstruction([1.0, 1.0], [1.0]), "seed: expected the shape of mask"),
         (lambda: objects.h_maxima([np.inf], 1), "height: expected finite numbers"),
         (lambda: objects.h_maxima([1.0], -1), "h: expected a number of at least 0, got -1"),
+        (lambda: objects.h_maxima([1.0], "1"), "h: expected a number of at least 0, got '1'"),
         (lambda: objects.regional_maxima([np.nan]), "height: expected numbers, got NaN"),
         (lambda: objects.label_distances([1], 0), "sampling: expected a positive number"),
         (lambda: objects.label_distances([[1]], (1, 2, 3)), "one for each of 2 axes"),

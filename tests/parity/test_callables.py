@@ -139,6 +139,15 @@ def test_the_exception_of_a_function_comes_through(name, key):
         getattr(ndimage, name)(np.ones((3, 4)), fail, **{key: 2})
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_a_function_that_runs_out_of_items(last):
+    """A StopIteration is an exception as any other, in the first window and in the last."""
+    for module in (ndimage, scipy.ndimage):
+        items = iter([1.0] * 11 if last else [])
+        with pytest.raises(StopIteration):
+            module.generic_filter(np.ones((3, 4)), lambda window, items=items: next(items), 2)
+
+
 def test_an_unknown_mode_of_many_windows():
     """SciPy lists the modes in an order that changes from run to run."""
     for module in (ndimage, scipy.ndimage):

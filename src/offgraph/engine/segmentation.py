@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,7 @@ def h_maxima(height: ArrayLike, h: float, connectivity: int = 1) -> np.ndarray:
     levels = _levels("height", height)
     if not np.isfinite(levels).all():
         raise ArgumentError("height: expected finite numbers")
-    if not h >= 0:
+    if not isinstance(h, numbers.Real) or not h >= 0:
         raise ArgumentError(f"h: expected a number of at least 0, got {h!r}")
     return regional_maxima(
         reconstruction(levels - levels.dtype.type(h), levels, connectivity) if h else levels, connectivity

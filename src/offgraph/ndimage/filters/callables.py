@@ -286,7 +286,8 @@ def _called(
         gathered = windows[place][block][..., window]
         block_rows = np.empty((math.prod(gathered.shape[:-1]), stride))[:, :width]
         block_rows[...] = gathered.reshape(block_rows.shape)
-        results.extend(map(call, block_rows))
+        for row in block_rows:  # not extend(map(…)), which takes a StopIteration of the function for its end
+            results.append(call(row))
     return np.frombuffer(results, np.float64).reshape(shape)
 
 
