@@ -1,8 +1,7 @@
-"""Shared by the steps on label images: connected components of equal labels, found inside their bounding boxes."""
+"""Shared by the steps on label images: connected components of equal labels, all found in one pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -10,10 +9,10 @@ import numpy as np
 from offgraph import ndimage
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import SpecT
+from offgraph.engine.segmentation import label_regions
 from offgraph.steps.kinds import ResultStep
-from offgraph.targets.regions import regions
 
-__all__ = ["Connectivity", "LabelStep", "components", "neighbours"]
+__all__ = ["Connectivity", "LabelStep", "components", "first_places", "neighbours"]
 
 Connectivity = Literal[1, 2, 3]
 """How many axes a step to a neighbour may cross: 1 for sides, 2 also for corners."""
@@ -48,9 +47,24 @@ def neighbours(ndi: Any, dimensions: int, connectivity: int) -> np.ndarray:
     return ndi.generate_binary_structure(dimensions, connectivity)
 
 
-def components(labels: np.ndarray, connectivity: int) -> Iterator[tuple[tuple[slice, ...], np.ndarray, int]]:
-    """Yield for each label its bounding box, its connected components numbered in it, and their number."""
-    structure = neighbours(ndimage, labels.ndim, connectivity)
-    for _, box, inside in regions(labels):
-        found: Any = ndimage.label(inside, structure)
-        yield box, found[0], found[1]
+def components(labels: np.ndarray, connectivity: int) -> tuple[np.ndarray, int]:
+    """Return the connected components of all labels, numbered by their first pixels from 1, and how many there are.
+
+    One pass over the image, however many labels it has.
+
+    Raises
+    ------
+    ValueError
+        Where the connectivity is more than the dimensions.
+    """
+    neighbours(ndimage, labels.ndim, connectivity)  # says what is wrong with it
+    return label_regions(labels, connectivity)
+
+
+def first_places(numbers: np.ndarray, count: int) -> np.ndarray:
+    """Return the place of the first pixel of each number from 0 to `count`, in C order; of absent ones the size."""
+    flat = numbers.ravel()
+    first = np.full(count + 1, flat.size)
+    places = np.flatnonzero(flat)
+    np.minimum.at(first, flat[places], places)
+    return first

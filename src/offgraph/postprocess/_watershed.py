@@ -8,7 +8,7 @@ import numpy as np
 
 from offgraph import ndimage
 from offgraph.engine.segmentation import h_maxima, watershed
-from offgraph.postprocess._labels import neighbours
+from offgraph.postprocess._labels import first_places, neighbours
 
 __all__ = ["flooded", "markers", "renumbered"]
 
@@ -132,12 +132,9 @@ def _spaced(
 
 def renumbered(basins: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the basins numbered from 1, label after label, and those of a label by their first pixels."""
-    flat = basins.ravel()
-    places = np.flatnonzero(flat)
-    count = int(flat.max(initial=0))
-    first = np.full(count + 1, flat.size)
-    np.minimum.at(first, flat[places], places)
-    there = np.flatnonzero(first < flat.size)
+    count = int(basins.max(initial=0))
+    first = first_places(basins, count)
+    there = np.flatnonzero(first < basins.size)
     order = there[np.lexsort((first[there], labels.ravel()[first[there]]))]
     numbers = np.zeros(count + 1, np.int32)
     numbers[order] = np.arange(1, len(order) + 1)

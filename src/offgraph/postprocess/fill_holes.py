@@ -35,7 +35,11 @@ class FillHoles(LabelStep):
         """Fill inside each label's box, which holds all that it can enclose."""
         self.output_spec(image.spec)
         out = image.array.copy()
+        if not _has_enclosed(image.array == 0):
+            return Image(out, image.axes)
         for value, box, inside in regions(image.array):
+            if min(inside.shape) < 3 or inside.all():  # a hole has the label on both sides along every axis
+                continue
             part = out[box]
             part[ndimage.binary_fill_holes(inside) & (part == 0)] = value
         return Image(out, image.axes)
@@ -46,3 +50,15 @@ class FillHoles(LabelStep):
         for value in np.unique(image[image != 0]):
             out[ndi.binary_fill_holes(image == value) & (out == 0)] = value
         return out
+
+
+def _has_enclosed(background: np.ndarray) -> bool:
+    """Whether some background does not reach the edge of the image. Without it there is nothing to fill, however many labels."""
+    if not background.size:
+        return False
+    found: Any = ndimage.label(background)
+    at_edge = np.zeros(found[1] + 1, np.bool_)
+    at_edge[0] = True
+    for axis in range(background.ndim):
+        at_edge[found[0].take((0, -1), axis)] = True
+    return not at_edge.all()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.postprocess._labels import Connectivity, LabelStep, components, neighbours
+from offgraph.postprocess._labels import Connectivity, LabelStep, components, first_places, neighbours
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import Count
 from offgraph.targets.image import Image
@@ -41,13 +41,20 @@ class KeepLargest(LabelStep):
     connectivity: Connectivity = 1
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """Count inside each label's box."""
+        """Sort components by label and by area, and count off."""
         self.output_spec(image.spec)
+        numbers, count = components(image.array, self.connectivity)
+        areas = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
+        labels = image.array.ravel()[first_places(numbers, count)[1:]]
+        order = np.lexsort((-areas, labels))  # stable: of equal ones the first stays
+        new = np.ones(count, np.bool_)
+        new[1:] = labels[order][1:] != labels[order][:-1]
+        begins = np.flatnonzero(new)
+        rank = np.arange(count) - np.repeat(begins, np.diff(begins, append=count))
+        lost = np.zeros(count + 1, np.bool_)
+        lost[order[rank >= self.count] + 1] = True
         out = image.array.copy()
-        for box, numbered, count in components(image.array, self.connectivity):
-            areas = np.bincount(numbered.ravel(), minlength=count + 1)[1:]
-            kept = np.argsort(-areas, kind="stable")[: self.count] + 1
-            out[box][(numbered > 0) & ~np.isin(numbered, kept)] = 0
+        out[lost[numbers]] = 0
         return Image(out, image.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from offgraph.core.specs import SpecT
 from offgraph.postprocess._labels import Connectivity, LabelStep, components, neighbours
+from offgraph.postprocess._watershed import renumbered
 from offgraph.steps.declaration import step
 from offgraph.targets.image import Image
 
@@ -43,15 +44,10 @@ class Label(LabelStep):
         return super().output_spec(spec, params).cast("int32")
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """Number inside each label's box."""
+        """Number all components, then sort the numbers by label."""
         self.output_spec(image.spec)
-        out = np.zeros(image.array.shape, np.int32)
-        total = 0
-        for box, numbered, count in components(image.array, self.connectivity):
-            inside = numbered > 0
-            out[box][inside] = numbered[inside] + total
-            total += count
-        return Image(out, image.axes)
+        numbers, _ = components(image.array, self.connectivity)
+        return Image(renumbered(numbers, image.array), image.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Each label on the whole grid."""

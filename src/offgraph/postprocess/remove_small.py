@@ -40,13 +40,11 @@ class RemoveSmall(LabelStep):
     connectivity: Connectivity = 1
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """Count inside each label's box."""
+        """Count the pixels of all components."""
         self.output_spec(image.spec)
         out = image.array.copy()
-        for box, numbered, count in components(image.array, self.connectivity):
-            small = np.bincount(numbered.ravel(), minlength=count + 1) < self.size
-            small[0] = False
-            out[box][small[numbered]] = 0
+        numbers, count = components(image.array, self.connectivity)
+        out[(np.bincount(numbers.ravel(), minlength=count + 1) < self.size)[numbers]] = 0
         return Image(out, image.axes)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
