@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
 
-__all__ = ["ONLY", "named_outputs", "output_names", "with_one_output"]
+__all__ = ["ONLY", "check_numbers", "listed_outputs", "named_outputs", "output_names", "with_one_output"]
 
 ONLY = "output"
 """Name of the output of a model that has one."""
@@ -68,3 +69,21 @@ def named_outputs(values: Any, names: tuple[str, ...]) -> dict[str, np.ndarray]:
             f"the model gives {len(values)} outputs, {len(names)} are expected: {', '.join(names)}"
         )
     return {name: np.asarray(value) for name, value in zip(names, values)}
+
+
+def listed_outputs(names: Iterable[str]) -> str:
+    """Return the names of outputs for a message."""
+    listed = ", ".join(map(repr, names))
+    return f"the outputs {listed}" if "," in listed else f"the output {listed}" if listed else "no output"
+
+
+def check_numbers(values: np.ndarray, named: str) -> None:
+    """Refuse outputs that are not real numbers.
+
+    Raises
+    ------
+    OffgraphError
+    """
+    # 'V' holds the small floats of ml_dtypes, such as bfloat16.
+    if values.dtype.kind not in "buifV" or values.dtype.names is not None:
+        raise OffgraphError(f"{named} has the type {values.dtype}; a model gives real numbers")

@@ -13,7 +13,7 @@ from offgraph.core.errors import OffgraphError, StepError
 from offgraph.core.specs import OpenSpec, spec_of
 from offgraph.frameworks.head import outputs_of, shape_of, task_of
 from offgraph.frameworks.keras import SavedModel
-from offgraph.frameworks.several_outputs import ONLY, named_outputs
+from offgraph.frameworks.several_outputs import ONLY, check_numbers, named_outputs
 from offgraph.recipe.compose import Compose
 from offgraph.sources.names import first_repeated
 
@@ -86,8 +86,11 @@ class BatchFunction:
                 if None not in self.spec.shape:
                     break
                 continue
+            if not made:
+                raise OffgraphError(f"{self.name}: it gives no output for a batch of one image")
             free = [None in self.spec.size] * len(self.spec.size)
             for name, values in made.items():
+                check_numbers(values, f"{self.name}: {name!r}")
                 if values.ndim < 2 or values.shape[0] != 1:
                     raise OffgraphError(
                         f"{self.name}: {name!r} has the shape {values.shape} for a batch of 1 image of {tuple(given)}; a model "

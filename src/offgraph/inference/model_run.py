@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,8 @@ from offgraph.core.choices import Merge
 from offgraph.core.errors import MachineError, OffgraphError, StepError
 from offgraph.core.random import Key
 from offgraph.frameworks.every_shape import predict_batch
-from offgraph.frameworks.several_outputs import named_outputs
+from offgraph.frameworks.head import shape_of
+from offgraph.frameworks.several_outputs import check_numbers, listed_outputs, named_outputs
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.frame import Frame
 from offgraph.inference.answer import Answer
@@ -182,7 +183,7 @@ class ModelRun:
         MachineError
             Where there is not enough memory.
         """
-        if self.tiling is None:
+        if self.tiling is None or 0 in arrays[0].shape:  # nothing to cut into tiles
             return self.run_batch(arrays)
         spatial = self.saved.input_spec.spatial
         return [
@@ -218,17 +219,41 @@ class ModelRun:
                     OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
                 ) from error
             raise StepError(self._refusal(shape, error)) from error
-        for name, values in made.items():
-            if values.shape[:1] != (len(arrays),):
-                raise OffgraphError(
-                    f"{self.saved.path}: {name!r} has the shape {values.shape} for a batch of {len(arrays)} images; a model "
-                    "gives one output per image, along the first axis"
-                )
-        main = made[self.saved.output or self.saved.output_names[0]]
+        main = self._checked(made, len(arrays))
         read = self.reader(np.asarray(main, np.float32), str(self.saved.path))
         return [
             Answer(read[i], {name: values[i] for name, values in made.items()}) for i in range(len(arrays))
         ]
+
+    def _checked(self, made: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+        """Return the main output for a batch, after all outputs were found to be what the model said of itself.
+
+        Raises
+        ------
+        OffgraphError
+            Where an output is missing, is not numbers, or has another shape.
+        """
+        path, names = self.saved.path, self.saved.output_names
+        if set(made) != set(names):
+            raise OffgraphError(
+                f"{path}: the model gives {listed_outputs(made)} for a batch of {count} images; at first it gave "
+                f"{listed_outputs(names)}"
+            )
+        for name, values in made.items():
+            check_numbers(values, f"{path}: {name!r}")
+            if values.shape[:1] != (count,):
+                raise OffgraphError(
+                    f"{path}: {name!r} has the shape {values.shape} for a batch of {count} images; a model "
+                    "gives one output per image, along the first axis"
+                )
+        name = self.saved.output or names[0]
+        expected = shape_of(self.saved.main, "output")
+        if made[name].ndim != len(expected) or expected[-1] not in (None, made[name].shape[-1]):
+            raise OffgraphError(
+                f"{path}: {name!r} has the shape {made[name].shape} for a batch of {count} images; the model said of itself "
+                f"that it gives {expected}".replace("None", "any")
+            )
+        return made[name]
 
     def _refusal(self, shape: tuple[int, ...], error: Exception) -> str:
         """Explain why the model does not take images of this shape, and which it takes."""
