@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,3 +43,12 @@ def test_it_is_named_with_the_extra_that_installs_it(
 
 def test_examples_run() -> None:
     assert doctest.testmod(missing) == (0, 1)
+
+
+def test_an_onnx_file_says_what_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"")
+    says = "model.onnx: an ONNX file is run by onnxruntime, which is not installed; run: pip install 'offgraph[onnx]'"
+    with pytest.raises(og.OffgraphError, match=re.escape(says)):
+        og.Predictor(path, recipe=[])

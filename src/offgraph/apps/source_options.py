@@ -196,4 +196,4 @@ def as_options(message: str) -> str:
     message = _ASSIGNED.sub(_option, message)
     message = re.sub(r"\bmax_bad(?==)|(?<=raise )max_bad\b", "--max-bad", message)
     message = re.sub(r"(?<=not among )class_names\b", "--class-names", message)
-    return re.sub(r"(--\S+ \S+) \(\1\)", r"\1", message)
+    return re.sub(r"(--[\w-]+(?: \S+)?) \(\1\)", r"\1", message)

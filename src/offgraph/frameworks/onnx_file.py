@@ -10,7 +10,6 @@ import numpy as np
 
 from offgraph.core.choices import Layout
 from offgraph.core.errors import OffgraphError
-from offgraph.frameworks.missing import not_installed
 
 __all__ = ["is_onnx_file", "open_onnx_file"]
 
@@ -50,7 +49,9 @@ def open_onnx_file(
     try:
         import onnxruntime  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise not_installed("onnxruntime", "onnx", instead=f"it alone runs {path.name}") from error
+        raise OffgraphError(
+            f"{path}: an ONNX file is run by onnxruntime, which is not installed; run: pip install 'offgraph[onnx]'"
+        ) from error
     try:
         session: Any = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except (

@@ -274,8 +274,8 @@ def _fields(data: dict[str, Any], entry: Vary) -> dict[str, Any]:
     name, fields = found[0]
     known = field_schema(STEPS[name])["properties"]
     if entry.field not in known:
-        near = did_you_mean(entry.field, known)
-        raise RecipeError(f"{name} has no field {entry.field!r}{near}; it takes {', '.join(known)}")
+        near = f"{near} It" if (near := did_you_mean(entry.field, known)) else "; it"
+        raise RecipeError(f"{name} has no field {entry.field!r}{near} takes {', '.join(known)}")
     return fields
 
 

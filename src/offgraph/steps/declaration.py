@@ -58,7 +58,8 @@ def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
         case "missing" | "missing_argument" | "missing_keyword_only_argument":
             says = "is needed"
         case "unexpected_keyword_argument":
-            says = f"is not a parameter{did_you_mean(str(field), fields)}; known are {', '.join(field_names(cls))}"
+            near = f"{near} Known" if (near := did_you_mean(str(field), fields)) else "; known"
+            says = f"is not a parameter{near} are {', '.join(field_names(cls))}"
         case "unexpected_positional_argument":
             says = f"is one too many; without names it takes {', '.join(positional) or 'nothing'}"
         case _:

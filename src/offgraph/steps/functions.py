@@ -125,8 +125,8 @@ class _Function(Parsed):
         if isinstance(value, str):
             if value not in FUNCTIONS:
                 raise ValueError(
-                    f"no function {value!r:.80} is known{did_you_mean(value, FUNCTIONS)}; import the module that makes it "
-                    "known by og.function(name, function), or by Lambda(function), before the recipe is read"
+                    f"no function {value!r:.80} is known; import the module that makes it known by og.function(name, function), "
+                    f"or by Lambda(function), before the recipe is read{did_you_mean(value, FUNCTIONS)}"
                 )
             return FUNCTIONS[value]
         if not callable(value):
