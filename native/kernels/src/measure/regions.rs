@@ -211,9 +211,9 @@ mod tests {
                 expected[start] = number;
                 let mut stack = vec![start];
                 while let Some(at) = stack.pop() {
-                    for place in 0..count {
-                        if expected[place] == 0 && connected(at, place) {
-                            expected[place] = number;
+                    for (place, expected) in expected.iter_mut().enumerate() {
+                        if *expected == 0 && connected(at, place) {
+                            *expected = number;
                             stack.push(place);
                         }
                     }
