@@ -88,6 +88,7 @@ from offgraph.postprocess import (
 from offgraph.objects import (
     coco_annotations as coco_annotations,
     contours as contours,
+    fuse_boxes as fuse_boxes,
     geojson as geojson,
     measure as measure,
     non_maximum_suppression as non_maximum_suppression,

@@ -8,6 +8,7 @@ from offgraph.engine.segmentation import (
     regional_maxima,
     watershed,
 )
+from offgraph.objects.fusion import fuse_boxes
 from offgraph.objects.outlines import coco_annotations, contours, geojson
 from offgraph.objects.suppression import non_maximum_suppression
 from offgraph.objects.table import measure
@@ -15,6 +16,7 @@ from offgraph.objects.table import measure
 __all__ = [
     "coco_annotations",
     "contours",
+    "fuse_boxes",
     "geojson",
     "h_maxima",
     "label_distances",

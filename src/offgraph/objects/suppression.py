@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from offgraph.core.errors import ArgumentError
 from offgraph.targets.boxes import Boxes
 
-__all__ = ["non_maximum_suppression"]
+__all__ = ["non_maximum_suppression", "parsed_boxes"]
 
 
 def non_maximum_suppression(
@@ -56,6 +56,33 @@ def non_maximum_suppression(
     >>> non_maximum_suppression([[0, 0, 4, 4], [0, 0, 4, 5], [6, 6, 9, 9]], [0.8, 0.9, 0.5])
     array([1, 2])
     """
+    edges, score, kind = parsed_boxes(boxes, scores, iou, classes)
+    low, high = np.split(edges, 2, axis=1)
+    size = np.prod(high - low, axis=1)
+    left = np.argsort(-score, kind="stable")
+    left = left if min_score is None else left[score[left] >= min_score]
+    kept: list[int] = []
+    while len(left) and (max_boxes is None or len(kept) < max_boxes):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        sides = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
+        shared = np.prod(np.maximum(sides, 0), axis=1)
+        together = size[left] + size[best] - shared
+        share = np.divide(shared, together, out=np.zeros_like(shared), where=together > 0)
+        left = left[(share <= iou) | (kind[left] != kind[best])]
+    return np.array(kept, np.int64)
+
+
+def parsed_boxes(
+    boxes: Boxes | ArrayLike, scores: ArrayLike, iou: float, classes: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return edges and scores as float64, and classes, all 0 where none are given.
+
+    Raises
+    ------
+    ArgumentError
+        For another shape, an upper edge below its lower one, values that are not finite, or an `iou` beyond 0 to 1.
+    """
     edges = np.asarray(boxes.edges if isinstance(boxes, Boxes) else boxes, np.float64)
     if not edges.size:
         edges = edges.reshape(0, 4)
@@ -76,16 +103,4 @@ def non_maximum_suppression(
         raise ArgumentError(
             f"box {at} is {edges[at].tolist()} with score {score[at]}: expected finite, low <= high"
         )
-    size = np.prod(high - low, axis=1)
-    left = np.argsort(-score, kind="stable")
-    left = left if min_score is None else left[score[left] >= min_score]
-    kept: list[int] = []
-    while len(left) and (max_boxes is None or len(kept) < max_boxes):
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        sides = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
-        shared = np.prod(np.maximum(sides, 0), axis=1)
-        together = size[left] + size[best] - shared
-        share = np.divide(shared, together, out=np.zeros_like(shared), where=together > 0)
-        left = left[(share <= iou) | (kind[left] != kind[best])]
-    return np.array(kept, np.int64)
+    return edges, score, kind
