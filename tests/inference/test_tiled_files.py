@@ -312,5 +312,6 @@ def test_nan_wrong_shapes_and_wrong_channels_name_the_tile(tmp_path: Path) -> No
             predictor(model, **options).to_file(image, tmp_path / f"{number}.npy")
     with pytest.raises(og.StepError, match=r"the recipe makes .* the model takes"):
         predictor(**options).to_file(np.zeros((70, 70, 3), np.uint8), tmp_path / "colour.npy")
+    assert not (tmp_path / "colour.npy.tiles").exists(), "nothing is done that another run could go on with"
     made = predictor(**options).to_file(np.zeros((70, 70), np.uint8), tmp_path / "empty.npy")
     assert made.highest == 0 and not np.load(made.path).any()

@@ -101,6 +101,11 @@ class TileJob:
             os.fsync(file.fileno())
         new.replace(self._path)
 
+    def forget_nothing_done(self) -> None:
+        """Remove the folder of a run that was refused before its first row was done: it only stands in the next one's way."""
+        if not (self.rows or self.passes):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def end(self) -> None:
         """Remove the folder, when all that is wanted lies elsewhere."""
         shutil.rmtree(self.folder)

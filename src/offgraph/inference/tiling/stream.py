@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.arguments import path_of
-from offgraph.core.errors import ArgumentError, OffgraphError, WriteError
+from offgraph.core.errors import ArgumentError, OffgraphError, StepError, WriteError
 from offgraph.core.specs import ArraySpec
 from offgraph.formats.regions import RegionReader
 from offgraph.inference.model_run import ModelRun
@@ -149,6 +149,9 @@ class Stream:
         """
         try:
             return self._run()
+        except StepError:
+            self._job.forget_nothing_done()
+            raise
         except OSError as error:
             if isinstance(error, OffgraphError):
                 raise
