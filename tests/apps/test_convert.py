@@ -15,7 +15,7 @@ ALBUMENTATIONS = {
         "__class_fullname__": "Compose",
         "transforms": [
             {"__class_fullname__": "HorizontalFlip", "p": 0.5},
-            {"__class_fullname__": "RandomRain", "p": 0.5},
+            {"__class_fullname__": "RandomGravel", "p": 0.5},
         ],
     },
 }
@@ -36,7 +36,7 @@ def test_the_recipe_is_printed_and_the_report_on_standard_error(tmp_path, capsys
     assert run(tmp_path / "a.json") == 0
     said = capsys.readouterr()
     assert og.Compose.from_yaml(said.out) == og.Compose([og.Augment(og.Flip("X", p=0.5))])
-    assert "1 has no equal" in said.err and "RandomRain" in said.err
+    assert "1 has no equal" in said.err and "RandomGravel" in said.err
 
 
 @pytest.mark.parametrize(

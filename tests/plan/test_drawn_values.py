@@ -53,6 +53,9 @@ def drawn_by_the_core() -> st.SearchStrategy[Step]:
         ),
         st.builds(og.ColorJitter, st.sampled_from([1.0, 1.5]), contrast=ranges(0.5, 2), p=CHANCES),
         st.builds(og.HueSaturation, ranges(-90, 90), saturation=ranges(0, 2), value=ranges(0, 2), range=TOPS),
+        st.builds(
+            og.HueSaturation, st.just(5.0), saturation_shift=ranges(-1, 1), value_shift=ranges(-1, 1), range=TOPS, p=CHANCES
+        ),
         st.builds(og.GaussianNoise, ranges(0, 0.3), mean=ranges(-0.1, 0.1), per_channel=st.booleans(), range=TOPS),
         st.builds(og.Speckle, ranges(0, 0.3), per_channel=st.booleans(), clip=st.booleans(), range=TOPS),
         st.builds(og.ISONoise, ranges(0, 0.1), intensity=ranges(0, 0.2), range=TOPS),
