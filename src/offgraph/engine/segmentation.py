@@ -49,7 +49,7 @@ def watershed(
     Raises
     ------
     ArgumentError
-        For another shape, a height that is not a number, markers that are no whole numbers of 32 bits, or a connectivity that
+        For another shape, a height that is not a number, markers that are not whole numbers of 32 bits, or a connectivity that
         the array does not have.
 
     See Also

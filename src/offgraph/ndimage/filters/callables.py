@@ -84,7 +84,7 @@ def generic_filter(
     Raises
     ------
     TypeError
-        For complex input, or a result that is no number.
+        For complex input, or a result that is not a number.
     RuntimeError
         Without a window, for one that does not fit the axes, an unknown mode, or extra arguments of another type.
     ValueError
