@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,14 +192,14 @@ def test_a_drive_that_goes_away_and_comes_back(
 def test_a_drive_that_fails_while_its_files_are_listed(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, real = og.open_source(photos), Path.stat
+    source, real = og.open_source(photos), os.stat
 
-    def stat(self: Path, **options: bool) -> os.stat_result:
-        if self.name == "1.jpg":
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self))
-        return real(self, **options)
+    def stat(path: str | Path, **options: Any) -> os.stat_result:
+        if str(path).endswith("1.jpg"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, **options)
 
-    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr(os, "stat", stat)
     with pytest.raises(
         og.MachineError, match=r"out: stopped, .*1\.jpg: Input/output error\. .*run the same build again"
     ):
@@ -389,10 +390,11 @@ def test_a_pause_is_interrupted(
 
     def read(self: og.Source, index: int) -> object:
         if index == 2:
-            if not tries:
-                root.rename(tmp_path / "gone")
-                threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
             tries.append(index)
+            if len(tries) == 1:
+                root.rename(tmp_path / "gone")
+            else:
+                threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         return real(self, index)
 
     monkeypatch.setattr(Source, "read", read)

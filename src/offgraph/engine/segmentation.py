@@ -59,7 +59,7 @@ def watershed(
     Examples
     --------
     >>> watershed([0.0, 0.1, 0.9, 0.2, 0.0], [1, 0, 0, 0, 2])
-    array([1, 1, 2, 2, 2], dtype=int32)
+    array([1, 1, 1, 2, 2], dtype=int32)
     """
     height = _levels("height", height)
     markers = np.asarray(markers)

@@ -128,7 +128,7 @@ class MigrationReport:
     Examples
     --------
     >>> import offgraph as og
-    >>> report = og.from_keras(horizontal_flip=True, zca_whitening=True).report
+    >>> report = og.from_tfa([("flip_left_right", {}), ("sparse_image_warp", {})]).report
     >>> report.counts
     {'exact': 1, 'close': 0, 'differs': 0, 'none': 1}
     >>> report.mapped
