@@ -70,7 +70,7 @@ class ResizedWindowStep(GeometricStep):
             return kept
         size = self.output_size(image.shape, params)
         axes = tuple(range(image.ndim))
-        return resize_reference(kept, size, axes=axes, kernel=resize.kernel, antialias=resize.antialias)
+        return resize_reference(kept, size, axes=axes, kernel=resize.kernel, antialias=resize.averaging)
 
 
 @functools.lru_cache(maxsize=64)
