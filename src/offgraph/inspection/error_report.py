@@ -1,4 +1,4 @@
-"""Where a model is wrong: its scores on a source whose answers are known, and the images behind them."""
+"""Where a model is wrong: its scores on a source whose answers are known, and the images that they come from."""
 
 from __future__ import annotations
 

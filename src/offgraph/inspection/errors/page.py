@@ -284,7 +284,7 @@ def _occlusion(page: Report, report: ErrorReport, source: Source) -> None:
     limit = max(float(np.abs(one.map).max(initial=0)) for one in report.occlusion)
     page.section("What the answer depends on")
     page.text(
-        "One part of the image after another is hidden behind the image's mean. Red: the answer falls without it. Blue: it "
+        "One part of the image after another is covered with the image's mean. Red: the answer falls without it. Blue: it "
         f"rises. Full colour is a change of {limit:.3g}."
     )
     figures = []

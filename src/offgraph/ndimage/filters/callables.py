@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from offgraph.engine.calls import as_double, check_output, mode_code, native_input, output_array
-from offgraph.ndimage.arguments import check_axes, normalize_axis, normalize_sequence, whole_origins
+from offgraph.ndimage.arguments import check_axes, normalize_axis, whole_origins
 from offgraph.ndimage.filters.linear import correlate, correlate1d
-from offgraph.ndimage.filters.windows import check_window, expand_entries, expand_footprint
+from offgraph.ndimage.filters.windows import check_window, expand_entries, window_of
 
 __all__ = ["generic_filter", "generic_filter1d"]
 
@@ -105,13 +105,7 @@ def generic_filter(
     if np.iscomplexobj(input):
         raise TypeError("Complex type not supported")
     chosen = check_axes(axes, input.ndim)
-    if footprint is None:
-        if size is None:
-            raise RuntimeError("no footprint or filter size provided")
-        window = np.ones(normalize_sequence(size, len(chosen)), dtype=bool)
-    else:
-        window = np.asarray(footprint, dtype=bool)
-    window = expand_footprint(window, chosen, input.ndim)
+    window = window_of(size, footprint, chosen, input.ndim)
     origins = expand_entries(origin, chosen, input.ndim)
     check_window(window, origins, chosen, input.ndim)
     output = output_array(output, input)

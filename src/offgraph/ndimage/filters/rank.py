@@ -18,10 +18,10 @@ from offgraph.ndimage.filters.extremes import maximum_filter, minimum_filter
 from offgraph.ndimage.filters.windows import (
     check_window,
     expand_entries,
-    expand_footprint,
     filter_ranks,
     rank_as_double,
     warn_of_two_windows,
+    window_of,
 )
 
 __all__ = ["median_filter", "percentile_filter", "rank_filter"]
@@ -176,13 +176,7 @@ def _rank(
     if np.iscomplexobj(input):
         raise TypeError("Complex type not supported")
     axes = check_axes(axes, input.ndim)
-    if footprint is None:
-        if size is None:
-            raise RuntimeError("no footprint or filter size provided")
-        footprint = np.ones(normalize_sequence(size, len(axes)), dtype=bool)
-    else:
-        footprint = np.asarray(footprint, dtype=bool)
-    footprint = expand_footprint(footprint, axes, input.ndim)
+    footprint = window_of(size, footprint, axes, input.ndim)
     origins = expand_entries(origin, axes, input.ndim)
     if not isinstance(mode, str) and isinstance(mode, Iterable):
         modes = ["constant"] * input.ndim

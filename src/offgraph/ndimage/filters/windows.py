@@ -29,6 +29,17 @@ def warn_of_two_windows(size: Any, footprint: Any) -> None:
         warnings.warn("ignoring size because footprint is set", UserWarning, stacklevel=4)
 
 
+def window_of(size: Any, footprint: Any, axes: tuple[int, ...], ndim: int) -> np.ndarray:
+    """The window of a filter, with an axis for each of the array's: the footprint, or all of a size."""
+    if footprint is None:
+        if size is None:
+            raise RuntimeError("no footprint or filter size provided")
+        window = np.ones(normalize_sequence(size, len(axes)), dtype=bool)
+    else:
+        window = np.asarray(footprint, dtype=bool)
+    return expand_footprint(window, axes, ndim)
+
+
 def expand_footprint(footprint: np.ndarray, axes: tuple[int, ...], ndim: int) -> np.ndarray:
     """The footprint with an axis of length 1 for every axis that is not filtered."""
     if len(axes) == ndim:
