@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from offgraph.core.choices import Outputs
+from offgraph.apps.arguments import AsJson, for_terminal
+from offgraph.apps.model_options import ModelFile, load_model
 
 __all__ = ["skew"]
 
 
 def skew(
-    model: Annotated[Path, typer.Argument(help="A .keras file written by og.save; it holds its recipe.")],
+    model: ModelFile,
     source: Annotated[Path, typer.Argument(help="A folder of images, or a CSV with path,label.")],
     vary: Annotated[
         list[str] | None,
@@ -29,21 +30,14 @@ def skew(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="An HTML page to write, with images.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
     masks: Annotated[
         Path | None, typer.Option(help="A folder of true masks with the images' names, to measure IoU.")
     ] = None,
     resamples: Annotated[int, typer.Option(min=1, help="Resampled sets of images for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of these.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")] = None,
-    outputs: Annotated[
-        Outputs | None, typer.Option(help="What the model outputs, where its last layer leaves it open.")
-    ] = None,
-    threshold: Annotated[
-        float, typer.Option(help="For multilabel models: classes above it are labels.")
-    ] = 0.5,
     *,
+    asking: dict[str, Any],
     reading: dict[str, Any],
 ) -> None:
     """Measure what changed steps, or another library's decoder and resize, do to a saved model's answers."""
@@ -51,13 +45,9 @@ def skew(
 
     import offgraph as og
     from offgraph.core.tables import dumps
-    from offgraph.frameworks.quiet import load_tensorflow
-    from offgraph.sources.names import printable
 
-    if model.is_file():
-        load_tensorflow("keras")
     report = og.skew(
-        og.load(model),
+        load_model(model),
         source,
         vary=vary or (),
         against=against or (),
@@ -65,10 +55,7 @@ def skew(
         masks=masks,
         seed=seed,
         resamples=resamples,
-        batch_size=batch_size,
-        threads=threads,
-        outputs=outputs,
-        threshold=threshold,
+        **asking,
         **reading,
     )
     if as_json:
@@ -78,4 +65,4 @@ def skew(
     if out is not None:
         written = og.save_skew(report, out)
         if not as_json:
-            typer.echo(printable(f"wrote {written}"))
+            typer.echo(for_terminal(f"wrote {written}"))

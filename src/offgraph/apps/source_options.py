@@ -1,16 +1,15 @@
-"""Options for opening a source: declared once, and added to every command that opens one."""
+"""Options for opening a source, and messages about its arguments written as options."""
 
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 
+from offgraph.apps.shared_options import Option, adding
 from offgraph.core.choices import Alpha, BadBoxes, LabelSource, MissingMask, ObjectMasks, Task
 
 __all__ = ["AxesOption", "PageOption", "as_options", "opens_source"]
@@ -63,78 +62,43 @@ _MISSING = "An image without a mask where others have one: refuse, leave out, or
 _VALUES = "What the values in masks mean: 255=1, or 128=1,255=2. Other values but 0 are refused."
 _ROOT = "The folder that the paths of a table are relative to, instead of the table's own."
 _REPEATS = "Whether a table may name an image in several rows."
+_ALPHA = "Transparency: drop the alpha channel, or composite onto white or black."
 
 AxesOption = Annotated[
     str | None, typer.Option(help="Axes of stacks as stored, such as ZYX, where the files do not say.")
 ]
 PageOption = Annotated[int | None, typer.Option(min=0, help="The page of multi-page TIFFs to read, from 0.")]
 
-# name: (type with its option, default, conversion to the argument of open_source)
-_OPTIONS: dict[str, tuple[Any, Any, Callable[[Any], Any]]] = {
-    "masks": (Annotated[Path | None, typer.Option(help=_MASKS)], None, _masks),
-    "annotations": (
-        Annotated[str, typer.Option(help=_ANNOTATIONS)],
-        "auto",
-        lambda v: None if v == "none" else v,
+_OPTIONS = {
+    "masks": Option(Annotated[Path | None, typer.Option(help=_MASKS)], None, _masks),
+    "annotations": Option(
+        Annotated[str, typer.Option(help=_ANNOTATIONS)], "auto", lambda v: None if v == "none" else v
     ),
-    "bad_boxes": (Annotated[BadBoxes | None, typer.Option(help=_BAD_BOXES)], None, lambda v: v),
-    "crowds": (Annotated[bool, typer.Option("--crowds", help=_CROWDS)], False, lambda v: v),
-    "missing_mask": (
-        Annotated[MissingMask, typer.Option(help=_MISSING)],
-        "error",
-        lambda v: v,
-    ),
-    "mask_values": (Annotated[str | None, typer.Option(help=_VALUES)], None, _values),
-    "labels": (
+    "bad_boxes": Option(Annotated[BadBoxes | None, typer.Option(help=_BAD_BOXES)]),
+    "crowds": Option(Annotated[bool, typer.Option("--crowds", help=_CROWDS)], False),
+    "missing_mask": Option(Annotated[MissingMask, typer.Option(help=_MISSING)], "error"),
+    "mask_values": Option(Annotated[str | None, typer.Option(help=_VALUES)], None, _values),
+    "labels": Option(
         Annotated[Literal[LabelSource, "none"], typer.Option(help=_LABELS)],
         "auto",
         lambda v: None if v == "none" else v,
     ),
-    "task": (Annotated[Task | None, typer.Option(help=_TASK)], None, lambda v: v),
-    "class_names": (
-        Annotated[str | None, typer.Option(help=_CLASSES)],
-        None,
-        lambda v: _list("--class-names", v),
+    "task": Option(Annotated[Task | None, typer.Option(help=_TASK)]),
+    "class_names": Option(
+        Annotated[str | None, typer.Option(help=_CLASSES)], None, lambda v: _list("--class-names", v)
     ),
-    "targets": (Annotated[str | None, typer.Option(help=_TARGETS)], None, lambda v: _list("--targets", v)),
-    "root": (Annotated[Path | None, typer.Option(help=_ROOT)], None, lambda v: v),
-    "repeats": (Annotated[bool | None, typer.Option(help=_REPEATS)], None, lambda v: v),
-    "axes": (AxesOption, None, lambda v: v),
-    "page": (PageOption, None, lambda v: v),
-    "alpha": (
-        Annotated[
-            Alpha,
-            typer.Option(help="Transparency: drop the alpha channel, or composite onto white or black."),
-        ],
-        "drop",
-        lambda v: v,
+    "targets": Option(
+        Annotated[str | None, typer.Option(help=_TARGETS)], None, lambda v: _list("--targets", v)
     ),
+    "root": Option(Annotated[Path | None, typer.Option(help=_ROOT)]),
+    "repeats": Option(Annotated[bool | None, typer.Option(help=_REPEATS)]),
+    "axes": Option(AxesOption),
+    "page": Option(PageOption),
+    "alpha": Option(Annotated[Alpha, typer.Option(help=_ALPHA)], "drop"),
 }
 
-
-def opens_source(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options above to a command, except those that it declares itself.
-
-    The command gets them as the dict `reading`: those keywords of `offgraph.open_source` that were given.
-    """
-    own = inspect.signature(command, eval_str=True)
-    parameters = [one for name, one in own.parameters.items() if name != "reading"]
-    shared = {name: option for name, option in _OPTIONS.items() if name not in own.parameters}
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default, _) in shared.items()
-    ]
-
-    def run(**given: Any) -> None:
-        values = {name: given.pop(name) for name in shared}
-        reading = {name: shared[name][2](value) for name, value in values.items() if value != shared[name][1]}
-        command(**given, reading=reading)
-
-    run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
-    return run
-
+opens_source = adding(_OPTIONS, "reading")
+"""Add the options above to a command: its dict `reading` holds the keywords of `offgraph.open_source` that were given."""
 
 # Arguments of Python functions that are options of a command under the same name, with hyphens.
 _ARGUMENTS = (

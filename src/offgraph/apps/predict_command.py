@@ -1,0 +1,85 @@
+"""`offgraph predict`: classes, labels, numbers or masks of new images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from offgraph.apps.arguments import MaxBad, OnErrorOption, Source, Strict, for_terminal
+from offgraph.apps.model_options import ColorOfModel, ModelFile, load_model
+
+__all__ = ["predict"]
+
+
+def predict(
+    model: ModelFile,
+    source: Source,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The folder for tables, masks, images and report.html; or a mask, .tif or .npy, with --tiles.",
+        ),
+    ],
+    on_error: OnErrorOption = "quarantine",
+    max_bad: MaxBad = "50%",
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of true masks with the images' names, to measure the predicted ones against."
+        ),
+    ] = None,
+    color: ColorOfModel = None,
+    raw: Annotated[
+        bool, typer.Option(help="Also write all outputs of the model, as it gives them: raw/NAME.npz.")
+    ] = False,
+    strict: Strict = False,
+    *,
+    asking: dict[str, Any],
+    reading: dict[str, Any],
+) -> None:
+    """Predict classes, labels, numbers or masks, with the recipe saved in the model, on the original images."""
+    import offgraph as og
+    from offgraph.inference.model_source import source_for
+
+    saved = load_model(model)
+    if _is_mask_file(out):
+        _predict_to_file(og.Predictor(saved, on_error=on_error, **asking), source, out, reading.get("axes"))
+        return
+    if color is not None:
+        reading["color"] = color
+    predictions = og.predict(
+        saved, source_for(saved, source, masks=masks, **reading), on_error=on_error, **asking
+    )
+    report = og.save_predictions(predictions, out, max_bad=max_bad, raw=raw)
+    typer.echo(for_terminal(report.summary()))
+    if report.too_many is not None:
+        raise typer.Exit(1)
+    if strict and report.quarantined:
+        raise typer.Exit(3)
+
+
+def _is_mask_file(out: Path) -> bool:
+    """Whether an output is one mask, and no folder."""
+    return out.suffix.lower() in (".npy", ".tif", ".tiff") and not out.is_dir()
+
+
+def _predict_to_file(predictor: Any, source: Path, out: Path, axes: str | None) -> None:
+    """Predict one image tile by tile into a file, with a progress bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("predicting", total=1.0)
+        made = predictor.to_file(
+            source, out, axes=axes, progress=lambda share: bar.update(task, completed=share)
+        )
+    size = " × ".join(map(str, made.shape))
+    said = (
+        f"predicted {made.tiles:,} tiles{', going on with an earlier run' if made.resumed else ''}: {made.path}\n"
+        f"{size} pixels, {made.dtype}, labels up to {made.highest:,}"
+    )
+    typer.echo(for_terminal(said))
