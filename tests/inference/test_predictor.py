@@ -277,3 +277,22 @@ def test_images_of_several_sizes_through_layers_that_are_compiled_for_one(tmp_pa
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
     (odd,) = [og.Predictor(model, recipe=[og.Rescale(1 / 255)])([*arrays, np.zeros((15, 20), np.uint8)])]
     assert len(list(odd)) == 4 and "multiples of 2" in odd.quarantined[0][1]
+
+
+def test_what_a_function_takes_was_assumed():
+    """A refusal of grey images says how to say that the function takes them."""
+
+    def same(batch: np.ndarray) -> np.ndarray:
+        return batch[..., :1]
+
+    options: dict[str, Any] = {"recipe": [og.Rescale(1 / 255)], "task": "segment"}
+    grey = np.zeros((8, 8), np.uint8)
+    for image in (grey, grey[..., None]):
+        with pytest.raises(og.OffgraphError, match=r"colour images were assumed: say .* input_shape="):
+            og.Predictor(same, **options)(image)
+    with pytest.raises(og.OffgraphError, match="input_shape="):
+        og.Predictor(same, recipe=[og.Resize((4, 4, 4))], task="segment")
+    assert og.Predictor(same, input_shape=(None, None, 1), **options)(grey).mask.shape == (8, 8)
+    with pytest.raises(og.OffgraphError) as said:
+        og.Predictor(same, input_shape=(None, None, 3), **options)(grey[..., None])
+    assert "assumed" not in str(said.value)

@@ -243,6 +243,8 @@ def dark(batch: np.ndarray) -> np.ndarray:
         (dark, {"tiles": 0, "overlap": 0}, "tiles=0: give a whole number of at least 1"),
         (dark, {"overlap": 2}, "and there are none; give tiles="),
         (dark, {"tiles": 8, "overlap": 2, "blend": "mean"}, "choose 'gaussian'"),
+        (dark, {"blend": "mean"}, "choose 'gaussian'"),
+        (dark, {"blend": "gaussian"}, "blend='gaussian': of tiles, and there are none; give tiles="),
         ("net", {"tiles": 33}, r"pools by 2, so that tiles must be multiples of it; take \(34, 34\)"),
         ("net", {"tiles": 8}, "say nothing for sure; take larger tiles"),
         ("net", {"tiles": 8, "overlap": 7}, "do not move on by a multiple of 2"),

@@ -273,6 +273,16 @@ def test_report_as_json_table_and_page(
     report.render(Console(width=200))
     text = capsys.readouterr().out
     assert "corner <b>grid" in text and "worst is corner <b>grid" in text and " % (" in text
+    report.render(Console(width=80))
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[: lines.index(next(line for line in lines if line.startswith("Pillow: decode:")))]
+    assert len(table) == 1 + 2 * len(report.rows), "no cell is folded"
+    for row in report.rows:
+        at = next(i for i, line in enumerate(table) if line.startswith(row.name + " "))
+        assert row.score is not None and row.change is not None
+        for said in (row.score.lines(), row.change.lines("+"), row.agreement.lines()):
+            assert all(text in table[at + i] for i, text in enumerate(said.split("\n")))
+        assert f"+{row.helped} -{row.hurt}" in table[at + 1] and "…" in table[at + 1]
     written = og.save_skew(report, tmp_path / "skew.html")
     self_contained(written)
     page = written.read_text()

@@ -1,6 +1,6 @@
 """Floods, reconstructions and images of many labels: scikit-image's answers, and SciPy's of each label by itself."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -170,10 +170,12 @@ def test_empty_arrays():
         (lambda: objects.reconstruction([1.0, 1.0], [1.0]), "seed: expected the shape of mask"),
         (lambda: objects.h_maxima([np.inf], 1), "height: expected finite numbers"),
         (lambda: objects.h_maxima([1.0], -1), "h: expected a number of at least 0, got -1"),
-        (lambda: objects.h_maxima([1.0], "1"), "h: expected a number of at least 0, got '1'"),
+        (lambda: objects.h_maxima([1.0], cast(Any, "1")), "h: expected a number of at least 0, got '1'"),
         (lambda: objects.regional_maxima([np.nan]), "height: expected numbers, got NaN"),
         (lambda: objects.label_distances([1], 0), "sampling: expected a positive number"),
         (lambda: objects.label_distances([[1]], (1, 2, 3)), "one for each of 2 axes"),
+        (lambda: objects.label_distances([1], edges=cast(Any, "x")), "edges='x': give True or False"),
+        (lambda: objects.label_distances([1], edges=cast(Any, 1)), "edges=1: give True or False"),
         (lambda: objects.label_distances([1j]), "labels: expected an array of numbers, got complex128"),
         (lambda: objects.label_regions(3), "labels: expected an array of numbers"),
     ],

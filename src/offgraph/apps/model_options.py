@@ -41,7 +41,7 @@ _VARIANTS = "Ask the model about variants of each image, too: mirrored, or all s
 _MERGE = "How the answers to variants become one."
 _TILES = "Run the model on tiles of this size, such as 512,512: masks of images that it does not take whole."
 _OVERLAP = "Pixels that tiles share; auto: twice as many as the model looks to each side."
-_BLEND = "How tiles that share pixels are averaged."
+_BLEND = "How tiles that share pixels are averaged; gaussian by default."
 
 _PLAIN = {
     "batch_size": Option(Annotated[int, typer.Option(min=1)], 32),
@@ -63,7 +63,7 @@ _OPTIONS = {
     "merge": Option(Annotated[Merge, typer.Option(help=_MERGE)], "mean"),
     "tiles": Option(Annotated[str | None, typer.Option(help=_TILES)], None, _numbers),
     "overlap": Option(Annotated[str, typer.Option(help=_OVERLAP)], "auto", _numbers),
-    "blend": Option(Annotated[Blend, typer.Option(help=_BLEND)], "gaussian"),
+    "blend": Option(Annotated[Blend | None, typer.Option(help=_BLEND)]),
 }
 
 asks_model = adding(_OPTIONS, "asking")

@@ -225,7 +225,8 @@ def label_distances(labels: ArrayLike, sampling: Any = 1.0, *, edges: bool = Fal
     Raises
     ------
     ArgumentError
-        For labels without an axis or of other types, or a sampling that is not positive or has another length.
+        For labels without an axis or of other types, a sampling that is not positive or has another length, or `edges` that is
+        neither True nor False.
 
     Examples
     --------
@@ -241,6 +242,8 @@ def label_distances(labels: ArrayLike, sampling: Any = 1.0, *, edges: bool = Fal
         raise ArgumentError(
             f"sampling: expected a positive number, or one for each of {labels.ndim} axes, got {sampling!r:.80}"
         )
+    if not isinstance(edges, bool | np.bool_):
+        raise ArgumentError(f"edges={edges!r:.80}: give True or False")
     distances = np.zeros(labels.shape, np.float32)
     if labels.size:
         core.label_distances(distances, labels, spacings, bool(edges))

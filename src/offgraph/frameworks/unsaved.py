@@ -17,11 +17,14 @@ from offgraph.frameworks.several_outputs import ONLY, check_numbers, named_outpu
 from offgraph.recipe.compose import Compose
 from offgraph.sources.names import first_repeated
 
-__all__ = ["BatchFunction", "unsaved_model"]
+__all__ = ["BatchFunction", "assumption_about", "unsaved_model"]
 
 _AXES = {2: "YX", 3: "YXC", 4: "ZYXC"}
 _TRIED = (64, 224, 32)
 """Lengths, where any will do, of the image of zeros that a function is first called with, to see what it returns."""
+_ASSUMED = (
+    "; colour images were assumed: say what it takes with input_shape=, such as (None, None, 1) for grey ones"
+)
 
 
 class BatchFunction:
@@ -34,10 +37,14 @@ class BatchFunction:
     spec : OpenSpec
         What it takes, without the batch axis.
     name : str
+    assumed : bool
+        Whether nobody said what it takes, so that it was taken to be colour images.
     """
 
-    def __init__(self, function: Callable[[np.ndarray], Any], spec: OpenSpec, name: str) -> None:
-        self.function, self.spec, self.name = function, spec, name
+    def __init__(
+        self, function: Callable[[np.ndarray], Any], spec: OpenSpec, name: str, *, assumed: bool = False
+    ) -> None:
+        self.function, self.spec, self.name, self.assumed = function, spec, name, assumed
         self.input_shape = (None, *spec.shape)
         self._shapes = self._tried()
         self.output_names = tuple(self._shapes)
@@ -141,7 +148,7 @@ def unsaved_model(
         served: Any = model
     else:
         spec = _made_by(recipe, input_shape)
-        served = BatchFunction(model, spec, name)
+        served = BatchFunction(model, spec, name, assumed=input_shape is None)
     names, targets = tuple(class_names or ()), tuple(target_names or ())
     for argument, given in (("class_names", names), ("target_names", targets)):
         twice = first_repeated(given)
@@ -154,6 +161,11 @@ def unsaved_model(
     return SavedModel(
         served, recipe, names, None, task, spec, Path(name), targets, outputs_of(saved.main, task), output
     )
+
+
+def assumption_about(model: Any) -> str:
+    """What to add to a refusal of an image where what a function takes was assumed; else nothing."""
+    return _ASSUMED if getattr(model, "assumed", False) else ""
 
 
 def _spec(shape: Sequence[int | None], dtype: str) -> OpenSpec:
@@ -175,7 +187,9 @@ def _made_by(recipe: Compose, input_shape: Sequence[int | None] | None) -> OpenS
     try:
         made = recipe.eval().output_spec(given)
     except StepError as error:
-        raise OffgraphError(f"the recipe does not fit a model that takes {wanted.shape}: {error}") from error
+        raise OffgraphError(
+            f"the recipe does not fit a model that takes {wanted.shape}: {error}{_ASSUMED if input_shape is None else ''}"
+        ) from error
     size = [have if want is None else want for have, want in zip(made.size, wanted.size)]
     for have, want in zip(made.size, wanted.size):
         if None not in (have, want) and have != want:

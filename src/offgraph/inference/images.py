@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offgraph.core.errors import ArgumentError, SourceError
+from offgraph.frameworks.unsaved import assumption_about
 from offgraph.inference.model_source import color_for, source_for
 from offgraph.sources import Item, Source
 from offgraph.sources.arrays import array_source
@@ -79,7 +80,7 @@ def _of_arrays(saved: SavedModel, arrays: Any) -> Source:
         if not is_one_image(saved, array):
             raise ArgumentError(
                 f"images: array {number} has the shape {array.shape}; the model takes {shape}, axes {axes}; a batch has "
-                "one axis more, before them"
+                f"one axis more, before them{assumption_about(saved.model)}"
             )
         if array.dtype.kind not in "buif":
             raise ArgumentError(f"images: array {number} is {array.dtype}; give numbers that are not complex")

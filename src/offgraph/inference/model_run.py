@@ -16,6 +16,7 @@ from offgraph.core.random import Key
 from offgraph.frameworks.every_shape import predict_batch
 from offgraph.frameworks.head import shape_of
 from offgraph.frameworks.several_outputs import check_numbers, listed_outputs, named_outputs
+from offgraph.frameworks.unsaved import assumption_about
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.frame import Frame
 from offgraph.inference.answer import Answer
@@ -164,6 +165,7 @@ class ModelRun:
         if axes != spec.axes or not fits:
             raise StepError(
                 f"{maker} {array.shape} of it, axes {axes}; the model takes {spec.shape}, axes {spec.axes}"
+                f"{assumption_about(self.saved.model)}"
             )
         return array, frame
 

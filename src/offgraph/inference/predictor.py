@@ -96,9 +96,9 @@ class Predictor:
     overlap : int, tuple of int, or "auto"
         How many pixels neighbouring tiles share at least. ``"auto"``: twice as many as the model looks to each side, read from the
         layers of a Keras model; of another model it has to be given.
-    blend : {"gaussian", "linear", "none"}
-        How tiles that share a pixel are averaged: weighted by a Gaussian around the middle of each (its standard deviation is an
-        eighth of the tile), by the distance from its edge, or not at all: each pixel from the tile in which it lies farther inside.
+    blend : {"gaussian", "linear", "none"}, optional
+        How tiles that share a pixel are averaged: by default weighted by a Gaussian around the middle of each (its standard deviation
+        is an eighth of the tile), or by the distance from its edge, or not at all: each pixel from the tile in which it lies farther inside.
     task, class_names, target_names, input_shape, output
         Of a model that was not saved with `offgraph.save`: as there, and the shape of what it takes, (H, W, C), (H, W)
         or (D, H, W, C), None for lengths that are free; by default what the recipe makes of an image of three
@@ -170,7 +170,7 @@ class Predictor:
         merge: Merge = "mean",
         tiles: int | Sequence[int] | None = None,
         overlap: int | Sequence[int] | Literal["auto"] = "auto",
-        blend: Blend = "gaussian",
+        blend: Blend | None = None,
         task: ModelTask | None = None,
         class_names: Sequence[str] | None = None,
         target_names: Sequence[str] | None = None,
@@ -414,7 +414,7 @@ def predict(
     merge: Merge = "mean",
     tiles: int | Sequence[int] | None = None,
     overlap: int | Sequence[int] | Literal["auto"] = "auto",
-    blend: Blend = "gaussian",
+    blend: Blend | None = None,
     **options: Any,
 ) -> Predictions:
     """Predict every image of a source with a saved model, in order and batch by batch.

@@ -20,6 +20,9 @@ __all__ = ["Absent", "Estimate", "Flip", "SkewReport", "SkewRow", "estimate"]
 _AT_ONCE = 1 << 20
 """Resampled values in memory at a time."""
 
+_WIDE = 140
+"""Columns of a console on which a row of the table is one line."""
+
 
 class Estimate(NamedTuple):
     """A mean over images, and the interval that holds 95 % of the means of resampled images."""
@@ -31,6 +34,10 @@ class Estimate(NamedTuple):
     def text(self, sign: str = "") -> str:
         """Return it in percent, with its interval."""
         return f"{100 * self.value:{sign}.1f} % ({100 * self.low:{sign}.1f} to {100 * self.high:{sign}.1f})"
+
+    def lines(self, sign: str = "") -> str:
+        """Return the same in two short lines."""
+        return f"{100 * self.value:{sign}.1f} %\n{100 * self.low:{sign}.1f}…{100 * self.high:{sign}.1f}"
 
 
 def estimate(values: np.ndarray, seed: int, resamples: int) -> Estimate | None:
@@ -259,15 +266,18 @@ class SkewReport:
         )
 
     def render(self, console: Console) -> None:
-        """Print the report as a table, with what could not be tried."""
+        """Print the report as a table, with what could not be tried; on a narrow console intervals have lines of their own."""
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in (self.header[0], self.score_name, *self.header[2:]):
+        wide = console.width >= _WIDE
+        table = Table(box=None, padding=(0, 2 if wide else 1, 0, 0))
+        headings = (self.header[0], self.score_name, *self.header[2:])
+        for heading in headings if wide else (*headings[:4], "flipped", "moved"):
             table.add_column(heading, overflow="fold")
         for row in self.rows:
-            table.add_row(*(Text(printable(cell)) for cell in self.cells(row)))
+            cells = self.cells(row) if wide else _narrow(row)
+            table.add_row(*(Text("\n".join(map(printable, cell.split("\n")))) for cell in cells))
         console.print(table)
         for row in self.rows:
             for note in row.notes:
@@ -284,6 +294,19 @@ class SkewReport:
         for one in self.absent:
             console.print(Text(printable(f"not tried: {one.name}: {one.reason}"), style="yellow"))
         console.print(Text(printable(self.summary)))
+
+
+def _narrow(row: SkewRow) -> tuple[str, ...]:
+    """A row for a console of 80 columns: under the number of flips, how many helped and hurt."""
+    flipped = f"{len(row.flips)}" + ("" if row.score is None else f"\n+{row.helped} -{row.hurt}")
+    return (
+        row.name,
+        "" if row.score is None else row.score.lines(),
+        "" if row.change is None else row.change.lines("+"),
+        row.agreement.lines(),
+        flipped,
+        "" if row.shift is None else f"{row.shift:.3g}",
+    )
 
 
 def _listed(value: Estimate | None) -> list[float] | None:

@@ -50,13 +50,14 @@ class Tiling:
         OffgraphError
             For a model that makes no masks, and for sizes that it does not take.
         """
-        if blend not in get_args(Blend):
+        if blend not in (None, *get_args(Blend)):
             raise ArgumentError(f"blend={blend!r:.80}: choose 'gaussian', 'linear' or 'none'")
         if tiles is None:
-            if overlap != "auto":
-                raise ArgumentError(
-                    f"overlap={overlap!r:.80}: of tiles, and there are none; give tiles=, such as (512, 512)"
-                )
+            for name, value, default in (("overlap", overlap, "auto"), ("blend", blend, None)):
+                if value != default:
+                    raise ArgumentError(
+                        f"{name}={value!r:.80}: of tiles, and there are none; give tiles=, such as (512, 512)"
+                    )
             return None
         if saved.task != "segment":
             raise OffgraphError(
@@ -77,7 +78,7 @@ class Tiling:
                 raise ArgumentError(
                     f"overlap={overlap!r:.80}: less than a tile, of {' × '.join(map(str, size))} pixels here"
                 )
-        return cls(size, shared, blend, batch)
+        return cls(size, shared, blend or "gaussian", batch)
 
 
 def _lengths(name: str, value: Any, count: int, least: int) -> tuple[int, ...]:
