@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import compileall
 import gc
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,14 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_configure() -> None:
-    """Compile the package once: where PYTHONDONTWRITEBYTECODE is set, each program that a test starts would do it anew."""
+    """Compile the package once, and take interrupts.
+
+    Where PYTHONDONTWRITEBYTECODE is set, each program that a test starts would compile it anew. A shell that starts the tests
+    in the background has them ignore Ctrl-C, and the tests that send one would wait for ever.
+    """
     compileall.compile_dir(Path(offgraph.__file__).parent, quiet=2)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection() -> None:

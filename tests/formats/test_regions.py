@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +94,74 @@ def test_parts_of_arrays_in_other_orders(tmp_path: Path) -> None:
     check(np.load(tmp_path / "image.npy", mmap_mode="r"), inner, "CZYX")
 
 
-def test_parts_of_a_zarr_array(tmp_path: Path) -> None:
+ZARRS: list[dict[str, Any]] = [
+    {"chunks": (16, 16)},
+    {"chunks": (7, 31), "zarr_format": 2},
+    {"chunks": (8, 8), "shards": (16, 32)},
+    {"chunks": (40, 5), "compressors": None},
+]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", ">u2", "float32", "bool"])
+@pytest.mark.parametrize("options", ZARRS, ids=str)
+def test_parts_of_a_zarr_array(tmp_path: Path, options: dict[str, Any], dtype: str) -> None:
     zarr = pytest.importorskip("zarr", reason="zarr is not installed, which alone reads its folders")
-    whole = np.random.default_rng(5).integers(0, 255, (40, 31), np.uint8)
-    array = zarr.open_array(
-        str(tmp_path / "image.zarr"), mode="w", shape=whole.shape, dtype="u1", chunks=(16, 16)
+    whole = np.random.default_rng(5).integers(0, 2 if dtype == "bool" else 255, (40, 31)).astype(dtype)
+    if whole.dtype.byteorder == ">" and options.get("zarr_format") != 2:
+        options = options | {"serializer": zarr.codecs.BytesCodec(endian="big"), "dtype": "uint16"}
+    array = zarr.create_array(
+        str(tmp_path / "image.zarr"), **({"shape": whole.shape, "dtype": dtype} | options)
     )
-    array[:] = whole
-    check(tmp_path / "image.zarr", whole)
+    array[:25] = whole[:25]  # chunks that were never written hold the fill value
+    whole[25:] = 0
+    native = whole.astype(whole.dtype.newbyteorder("="))
+    check(tmp_path / "image.zarr", native)
+    check(array, native)
+
+
+@pytest.mark.parametrize("axes", ["ZYXC", "CZYX"])
+def test_volumes_of_a_zarr_array(tmp_path: Path, axes: str) -> None:
+    zarr = pytest.importorskip("zarr")
+    stored = np.random.default_rng(5).integers(0, 60000, (4, 12, 20, 13), np.uint16)
+    zarr.create_array(str(tmp_path / "volume.zarr"), data=stored, chunks=(2, 8, 8, 5))
+    check(tmp_path / "volume.zarr", stored if axes == "ZYXC" else np.moveaxis(stored, 0, -1), axes)
+    with pytest.raises(og.DecodeError, match=r"volume\.zarr: .*axes='ZYXC'"):
+        open_regions(tmp_path / "volume.zarr")
+
+
+def test_a_zarr_array_written_again_is_another(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "image.zarr"
+    array = zarr.create_array(str(path), data=np.ones((40, 40), np.uint8), chunks=(8, 8))
+    first = open_regions(path).identity
+    assert open_regions(path).identity == first
+    array[20:24, 20:24] = 7
+    assert open_regions(path).identity != first
+
+
+def test_a_damaged_zarr_array_is_named(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / "image.zarr"
+    values = np.random.default_rng(1).integers(0, 255, (16, 16), np.uint8)
+    zarr.create_array(str(path), data=values, chunks=(8, 8))
+    reader = open_regions(path)
+    (path / "c" / "0" / "1").write_bytes(b"no chunk")
+    assert np.array_equal(reader.read((slice(8, 16), slice(0, 16))), values[8:])
+    with pytest.raises(og.DecodeError, match=r"image\.zarr: "):
+        reader.read((slice(0, 4), slice(4, 12)))
+    (path / "zarr.json").write_text("{")
+    with pytest.raises(og.DecodeError, match=r"image\.zarr: is no Zarr array"):
+        open_regions(path)
+    zarr.create_group(str(tmp_path / "group.zarr"))
+    with pytest.raises(og.DecodeError, match=r"group\.zarr: is no Zarr array"):
+        open_regions(tmp_path / "group.zarr")
+
+
+def test_a_zarr_array_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "image.zarr").mkdir()
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(og.DecodeError, match="zarr, which is not installed: pip install zarr"):
+        open_regions(tmp_path / "image.zarr")
 
 
 def test_an_image_is_known_again(tmp_path: Path) -> None:
@@ -142,7 +203,7 @@ def test_what_cannot_be_read_by_parts(tmp_path: Path) -> None:
     with pytest.raises(og.DecodeError, match="holds complex128"):
         open_regions(np.zeros((5, 5), complex))
     (tmp_path / "folder").mkdir()
-    with pytest.raises(og.DecodeError, match=r"zarr, which is not installed|no Zarr array"):
+    with pytest.raises(og.DecodeError, match=r"folder: is no Zarr array|zarr, which is not installed"):
         open_regions(tmp_path / "folder")
 
 

@@ -243,7 +243,7 @@ def _of_npy(path: Path, axes: str | None) -> RegionReader:
 
 def _of_zarr(path: Path, axes: str | None) -> RegionReader:
     try:
-        import zarr  # pyright: ignore[reportMissingImports]
+        import zarr
     except ImportError as error:
         raise DecodeError(
             f"{path}: is a folder; a Zarr array is opened by zarr, which is not installed: pip install zarr"
@@ -253,5 +253,15 @@ def _of_zarr(path: Path, axes: str | None) -> RegionReader:
     except Exception as error:  # whatever zarr raises for a folder that is none
         raise DecodeError(f"{path}: is no Zarr array: {error!s:.200}") from error
     shape = tuple(int(n) for n in array.shape)
-    identity = {"path": str(path.resolve()), "written": path.stat().st_mtime_ns}
+    identity = _identity_of_folder(path)
     return _reader(str(path), shape, _named(str(path), shape, axes), array.dtype, identity, array.__getitem__)
+
+
+def _identity_of_folder(path: Path) -> dict[str, Any]:
+    """Of all files below: a chunk that is written again leaves the date of the folder itself as it was."""
+    files = bytes_ = written = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            found = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118  # there may be a million chunks
+            files, bytes_, written = files + 1, bytes_ + found.st_size, max(written, found.st_mtime_ns)
+    return {"path": str(path.resolve()), "files": files, "bytes": bytes_, "written": written}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -304,9 +304,9 @@ class ImageDataGenerator:
         self,
         dataframe: Any,
         directory: str | os.PathLike[str] | None = None,
-        x_col: str = "filename",
-        y_col: str | Sequence[str] | None = "class",
-        weight_col: str | None = None,
+        x_col: Hashable = "filename",
+        y_col: Hashable | Sequence[Hashable] = "class",
+        weight_col: Hashable = None,
         target_size: Sequence[int] = (256, 256),
         color_mode: str = "rgb",
         classes: Sequence[str] | None = None,
@@ -333,14 +333,14 @@ class ImageDataGenerator:
         directory : path, optional
             What the names in `x_col` are relative to.
         x_col : str
-            Column of the files' names.
-        y_col : str or sequence of str
+            Column of the files' names; as the other columns, by whatever names it in the table.
+        y_col : str, or list or tuple of str
             Column, or columns, of what is learnt.
         weight_col : str, optional
-            Column of a weight per image.
+            Column of a weight per image. Missing ones become NaN, with a warning.
         class_mode : {"categorical", "binary", "sparse", "input", "multi_output", "raw", None}
-            Classes by name (a list of names in a cell is several), the images, a tuple of arrays, numbers as they are,
-            or nothing.
+            Classes by name (a list of names in a cell is several, an empty one none of them), the images, a tuple of arrays
+            with one per column, the columns' numbers in their dtype (missing ones are NaN), or nothing.
         validate_filenames : bool
             Leave out rows whose file is not there, with a warning.
         target_size, color_mode, classes, interpolation, keep_aspect_ratio

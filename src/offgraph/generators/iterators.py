@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -387,8 +387,8 @@ class DataFrameFlow(FileFlow):
     allowed_class_modes = frozenset({"binary", "categorical", "input", "multi_output", "raw", "sparse", None})
 
     def __init__(
-        self, generator: Any, dataframe: Any, directory: str | os.PathLike[str] | None, *, x_col: str, y_col: Any,
-        weight_col: str | None, target_size: Sequence[int], color_mode: str, classes: Sequence[str] | None,
+        self, generator: Any, dataframe: Any, directory: str | os.PathLike[str] | None, *, x_col: Hashable, y_col: Any,
+        weight_col: Hashable, target_size: Sequence[int], color_mode: str, classes: Sequence[str] | None,
         class_mode: str | None, batch_size: int, shuffle: bool, seed: int | None, save: SaveTo, subset: str | None,
         interpolation: str, keep_aspect_ratio: bool, validate_filenames: bool, threads: int | None, on_error: Any,
     ) -> None:  # fmt: skip
