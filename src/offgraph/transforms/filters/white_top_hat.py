@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from offgraph import ndimage
-from offgraph.core.axes import SPATIAL
-from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import FilterStep
-from offgraph.steps.parameters import AxisCount, Mode, Number, along_axes
+from offgraph.transforms.filters._window import WindowFilter
 
 __all__ = ["WhiteTopHat"]
 
 
 @step
-class WhiteTopHat(FilterStep):
+class WhiteTopHat(WindowFilter):
     """Keep what is bright and smaller than a window, and take the background away; the dtype stays.
 
     A filter step: the image minus its grey opening; channels never mix. Exactness: the bytes of `scipy.ndimage.white_tophat`
@@ -45,23 +40,6 @@ class WhiteTopHat(FilterStep):
     (30, 30)
     """
 
-    size: AxisCount
-    mode: Mode = "reflect"
-    cval: Number = 0.0
-
-    def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
-        """The square, in volumes the cube."""
-        return math.prod(self._sizes(spec.spatial_names))
-
-    def _sizes(self, axes: str) -> list[int]:
-        return along_axes("size", self.size, axes, 1)
-
-    def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
-        """Filter all channels in one call."""
-        spec = ArraySpec.of(array, axes)
-        sizes = self._sizes(spec.spatial_names)
-        return ndimage.white_tophat(array, sizes, axes=spec.spatial, mode=self.mode, cval=self.cval)
-
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+    def windowed(self, ndi: Any, array: np.ndarray, size: list[int], axes: tuple[int, ...]) -> np.ndarray:
         """`ndimage.white_tophat`."""
-        return ndi.white_tophat(image, self._sizes(SPATIAL[-image.ndim :]), mode=self.mode, cval=self.cval)
+        return ndi.white_tophat(array, size, axes=axes, mode=self.mode, cval=self.cval)
