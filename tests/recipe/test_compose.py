@@ -7,11 +7,13 @@ import inspect
 import json
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
 
 import offgraph as og
+from offgraph.loading.mixing import Mix
 from offgraph.recipe import compose as compose_module
 from offgraph.targets import Image, Mask, Targets
 
@@ -368,3 +370,16 @@ def test_records_that_are_none(field, value):
     record = usual()(image=PHOTO, key=KEY).record
     with pytest.raises(og.StepError, match="not the record"):
         usual().replay({**record, field: value}, image=PHOTO)
+
+
+@pytest.mark.parametrize("mix", get_args(Mix))
+def test_what_mixes_a_batch_is_no_step_and_says_where_it_goes(mix, tmp_path) -> None:
+    for build in (lambda: og.Compose([mix()]), lambda: og.Augment(mix())):
+        with pytest.raises(og.StepError, match=rf"Loader\(…, mix={mix.__name__}\(…\)\)"):
+            build()
+    file = tmp_path / "recipe.yaml"
+    file.write_text(f"offgraph: 1\nsteps:\n- {mix.__name__}\n")
+    with pytest.raises(
+        og.RecipeError, match=rf"line 3: .* Loader\(…, mix=og\.{mix.__name__}\(…\)\) takes it"
+    ):
+        og.Compose.from_yaml(file)

@@ -30,7 +30,7 @@ from offgraph.plan.placed import AppliedStep, PlacedStep, place
 from offgraph.plan.quick import QuickRunner
 from offgraph.plan.run import TransformHistory, run
 from offgraph.recipe import files, identity
-from offgraph.recipe.layers import Augment
+from offgraph.recipe.layers import Augment, advice_for
 from offgraph.recipe.lint_rules import RecipeFinding, lint_steps
 from offgraph.recipe.prepared import PreparedSample, record_of
 from offgraph.recipe.result import Result
@@ -42,12 +42,6 @@ __all__ = ["Compose", "as_recipe"]
 
 _NO_DRAWS = Key()
 """The key where nothing is drawn."""
-
-
-def _instead(item: Any) -> str:
-    """What to write where a step's class is given."""
-    is_step = isinstance(item, type) and issubclass(item, Step)
-    return f"; write {item.__name__}(…), with its parameters" if is_step else ""
 
 
 class Compose(NotebookView):
@@ -113,7 +107,7 @@ class Compose(NotebookView):
         items = tuple(steps)
         for item in items:
             if not isinstance(item, Step | Augment):
-                raise StepError(f"Compose takes steps and Augment(…); got {item!r:.80}{_instead(item)}")
+                raise StepError(f"Compose takes steps and Augment(…); got {item!r:.80}{advice_for(item)}")
         if not isinstance(fuse, bool):
             raise StepError(f"fuse={fuse!r:.40}: write fuse=True or fuse=False")
         if decode not in get_args(Decoding):

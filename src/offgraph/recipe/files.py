@@ -20,7 +20,7 @@ from offgraph.core.choices import Decoding
 from offgraph.core.errors import OffgraphWarning, RecipeError
 from offgraph.core.suggestions import did_you_mean
 from offgraph.recipe.identity import FORMAT
-from offgraph.recipe.layers import Augment
+from offgraph.recipe.layers import Augment, is_of_the_loader
 from offgraph.steps.base import STEPS, Step, positional_names
 from offgraph.steps.declaration import explain
 from offgraph.steps.registry import find_step
@@ -239,6 +239,12 @@ class _Reader:
     def step(self, name: str, fields: Any, path: _Path) -> Step | None:
         cls = find_step(name)
         if cls is None:
+            if is_of_the_loader(name):
+                self.complain(
+                    path,
+                    f"{name} mixes images of a batch and is no step: Loader(…, mix=og.{name}(…)) takes it",
+                )
+                return None
             near = did_you_mean(name, (*STEPS, "Augment"))
             known = f"; known are {', '.join(sorted(STEPS))}; a custom step needs @og.register, and its module has to be imported, or named by an installed package as an entry point of offgraph.steps"
             self.complain(path, f"unknown step {name!r:.60}{near or known}")
