@@ -5,6 +5,7 @@ from offgraph.steps import parameters as parameters
 from offgraph.inspection.comparison import compare as compare
 from offgraph.inspection.model_skew import skew as skew
 from offgraph.inspection.skew_report import SkewReport as SkewReport
+from offgraph.inspection.tta_choice import TtaChoice as TtaChoice, choose_tta as choose_tta
 from offgraph.recipe.layers import Augment as Augment
 from offgraph.recipe.compose import Compose as Compose
 from offgraph.recipe.result import Result as Result

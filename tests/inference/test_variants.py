@@ -220,8 +220,8 @@ def test_numbers_and_several_labels() -> None:
 @pytest.mark.parametrize(
     ("tta", "said"),
     [
-        ("mirror", "choose 'flips' or 'd4'"),
-        ([], "choose 'flips' or 'd4'"),
+        ("mirror", "choose 'mirrored', 'flips' or 'd4'"),
+        ([], "choose 'mirrored', 'flips' or 'd4'"),
         (
             "d4",
             r"tta='d4': it makes images of \(12, 8, 3\), the model takes \(8, 12, 3\); 'flips' keeps the size",

@@ -29,6 +29,7 @@ from offgraph.apps.arguments import (
 )
 from offgraph.apps.audit_command import audit
 from offgraph.apps.bench_command import bench
+from offgraph.apps.choose_tta_command import choose_tta
 from offgraph.apps.convert_command import convert
 from offgraph.apps.doctor_command import doctor
 from offgraph.apps.model_options import asks_model, asks_plain_model
@@ -239,6 +240,7 @@ def compare(
 
 app.command("audit")(audit)
 app.command("bench")(opens_source(bench))
+app.command("choose-tta")(opens_source(asks_plain_model(choose_tta)))
 app.command("convert")(convert)
 app.command("doctor")(opens_source(doctor))
 app.command("predict")(opens_source(asks_model(predict)))

@@ -79,8 +79,9 @@ Store = Literal["integers", "final"]
 Merge = Literal["mean", "geometric", "max"]
 """How the answers of a model to several variants of an image become one: their mean, geometric mean, or the largest."""
 
-TestTimeVariants = Literal["flips", "d4"]
-"""What a model is asked about besides the image itself: its mirror images, or all symmetries of a square."""
+TestTimeVariants = Literal["mirrored", "flips", "d4"]
+"""What a model is asked about besides the image itself: it mirrored left to right, along all axes, or all symmetries of a
+square."""
 
 Blend = Literal["gaussian", "linear", "none"]
 """How tiles that overlap become one: weighted by a Gaussian around their middle, by the distance from their edge, or cut

@@ -29,6 +29,7 @@ from offgraph.inference.outputs import reader_of
 from offgraph.inference.prediction import Prediction, Predictions
 from offgraph.inference.tiling.options import Tiling
 from offgraph.inference.tiling.stream import Stream, TiledFile
+from offgraph.inference.trained_variants import warn_of_untrained
 from offgraph.inference.variants import variants_of
 from offgraph.inference.work import Work
 from offgraph.pipeline.workers import default_threads
@@ -81,12 +82,13 @@ class Predictor:
     on_error : {"quarantine", "stop"}
         What to do with an image that cannot be read, does not fit the recipe or the model, or for which the model
         gives NaN: set it aside, or stop at it.
-    tta : {"flips", "d4"} or sequence of recipes, optional
-        Test-time augmentation: ask the model about variants of the image, too. ``"flips"``: mirrored along every
+    tta : {"mirrored", "flips", "d4"} or sequence of recipes, optional
+        Test-time augmentation: ask the model about variants of the image, too. ``"mirrored"``: left to right; ``"flips"``: along every
         combination of the spatial axes, 4 in all, of volumes 8; ``"d4"``: the 8 symmetries of a square; or the image
         and one variant for each recipe (a step, a `Compose`, a list of steps or a file). Variants are made of what
         the model's recipe made; masks come back through each variant's frame before they are merged, without the
-        pixels that a variant cut off.
+        pixels that a variant cut off. Variants that the recipe's `Augment` never drew in training are warned of; `choose_tta`
+        finds by validation images which are worth it.
     merge : {"mean", "geometric", "max"}
         How the probabilities of variants are merged. Numbers of a regression model: ``"mean"`` alone.
     tiles : int or tuple of int, optional
@@ -220,6 +222,8 @@ class Predictor:
             )
             for saved, made in zip(models, prepare)
         )
+        for run in self._models:
+            warn_of_untrained(run.saved, run.variants, tta)
         if tiles is not None:
             self._batch_size = 1  # of images; tiles make the batches
 

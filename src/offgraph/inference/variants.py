@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, get_args
 
+from offgraph.core.choices import TestTimeVariants
 from offgraph.core.errors import ArgumentError, OffgraphError, StepError
 from offgraph.core.specs import OpenSpec
 from offgraph.recipe.compose import Compose, as_recipe
@@ -20,8 +21,8 @@ def variants_of(tta: Any, taken: OpenSpec) -> tuple[Compose, ...]:
 
     Parameters
     ----------
-    tta : None, "flips", "d4", or sequence of recipes
-        ``"flips"``: mirrored along every combination of the spatial axes, 4 variants, of volumes 8. ``"d4"``: the
+    tta : None, "mirrored", "flips", "d4", or sequence of recipes
+        ``"mirrored"``: the image mirrored left to right, 2 variants. ``"flips"``: mirrored along every combination of the spatial axes, 4 variants, of volumes 8. ``"d4"``: the
         8 symmetries of a square, in the plane of rows and columns. A recipe is a step, a `Compose`, a list of steps
         or a file.
     taken : OpenSpec
@@ -36,26 +37,29 @@ def variants_of(tta: Any, taken: OpenSpec) -> tuple[Compose, ...]:
     """
     if tta is None:
         return ()
-    if isinstance(tta, str) and tta in ("flips", "d4"):
-        axes = [axis for axis in taken.axes if axis != "C"]
-        found = (
-            [
-                Compose([Flip(axis) for axis in some])  # type: ignore[arg-type]  # one of X, Y and Z
-                for count in range(1, len(axes) + 1)
-                for some in combinations(axes, count)
-            ]
-            if tta == "flips"
-            else [Compose([D4(element)]) for element in ("r90", "r180", "r270", "v", "h", "t", "hvt")]
-        )
+    if isinstance(tta, str) and tta in get_args(TestTimeVariants):
+        found = _named(tta, [axis for axis in taken.axes if axis != "C"])
     elif isinstance(tta, Sequence) and not isinstance(tta, str | bytes) and tta:
         found = [Compose([entry]) if isinstance(entry, Step) else as_recipe(entry) for entry in tta]
     else:
         raise ArgumentError(
-            f"tta={tta!r:.80}: choose 'flips' or 'd4', or give a list of recipes, one for each variant"
+            f"tta={tta!r:.80}: choose 'mirrored', 'flips' or 'd4', or give a list of recipes, one for each variant"
         )
     for number, variant in enumerate(found, 1):
         _check(variant, taken, f"tta={tta!r}" if isinstance(tta, str) else f"tta=: recipe {number}")
     return tuple(found)
+
+
+def _named(tta: str, axes: list[str]) -> list[Compose]:
+    if tta == "mirrored":
+        return [Compose([Flip("X")])]
+    if tta == "d4":
+        return [Compose([D4(element)]) for element in ("r90", "r180", "r270", "v", "h", "t", "hvt")]
+    return [
+        Compose([Flip(axis) for axis in some])  # type: ignore[arg-type]  # one of X, Y and Z
+        for count in range(1, len(axes) + 1)
+        for some in combinations(axes, count)
+    ]
 
 
 def _check(variant: Compose, taken: OpenSpec, named: str) -> None:

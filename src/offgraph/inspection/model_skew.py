@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import os
 import warnings
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, get_args
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 
@@ -17,10 +16,9 @@ from offgraph.core.choices import Outputs
 from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.engine.library_resize import LIBRARIES, Library
 from offgraph.frameworks.decoders import DECODERS, decoder_of
-from offgraph.inference.measures import Overlaps
 from offgraph.inference.model_source import source_for
-from offgraph.inference.prediction import Prediction
 from offgraph.inference.predictor import Predictor
+from offgraph.inspection.answers import SCORES, Answers, answers_of, known_scores, largest_change, share_alike
 from offgraph.inspection.comparison import Vary, parse_vary, settings_of
 from offgraph.inspection.library_variants import decoded_by, resized_by
 from offgraph.inspection.skew_report import Absent, Flip, SkewReport, SkewRow, estimate
@@ -28,8 +26,6 @@ from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source
 
 __all__ = ["skew"]
-
-_SCORES = {"classify": "accuracy", "multilabel": "exact labels", "segment": "mean IoU"}
 
 
 def skew(
@@ -117,7 +113,7 @@ def skew(
     made = {"batch_size": batch_size, "threads": threads, "outputs": outputs, "threshold": threshold}
     own = Predictor(model, **made)
     task = own.saved.task
-    if task not in _SCORES:
+    if task not in SCORES:
         raise OffgraphError(
             f"{own.saved.path}: skew compares classes, labels and masks; this model's task is {task!r}"
         )
@@ -127,12 +123,12 @@ def skew(
         raise ArgumentError(
             "nothing is compared: give vary=, against= or recipes= (--vary, --against, --recipe)"
         )
-    base = _answers(own, source)
+    base = answers_of(own, source)
     rows = []
     for way in ways:
         try:
             predictor = Predictor(own.saved, recipe=way.recipe, other_recipe=True, **made)
-            other = _answers(predictor, way.source)
+            other = answers_of(predictor, way.source)
         except OffgraphError as error:
             absent.append(Absent(way.name, str(error)))
             continue
@@ -142,9 +138,9 @@ def skew(
         str(own.saved.path),
         str(task),
         source,
-        _SCORES[str(task)],
+        SCORES[str(task)],
         len(base.said),
-        estimate(_known(base.scores.values()), seed, resamples),
+        estimate(known_scores(base.scores.values()), seed, resamples),
         tuple(rows),
         tuple(absent),
         tuple(base.set_aside.items()),
@@ -248,86 +244,11 @@ def _not_decodable(source: Source) -> str:
     return ""
 
 
-class _Said(NamedTuple):
-    """An answer in a form that can be compared: a class, labels, or a compressed mask with its shape and dtype."""
-
-    answer: Any
-    text: str
-    truth: str
-    probabilities: np.ndarray | None
-
-
-@dataclass
-class _Answers:
-    """What a model says of a source, by the images' numbers."""
-
-    said: dict[int, _Said] = field(default_factory=dict)
-    scores: dict[int, float] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
-    set_aside: dict[str, str] = field(default_factory=dict)
-    numbered: bool = False
-
-
-def _answers(predictor: Predictor, source: Source) -> _Answers:
-    found = _Answers()
-    predictions = predictor(source)
-    names = predictions.class_names
-    if len(names) == predictions.outputs - 1:
-        names = ("background", *names)
-    found.numbered = predictions.numbered
-    overlaps = Overlaps(names or ("0", "1"), numbered=predictions.numbered)
-    for one in predictions:
-        found.names[one.index] = one.item.name
-        found.said[one.index], found.scores[one.index] = _read(one, overlaps)
-    found.set_aside = dict(predictions.quarantined)
-    return found
-
-
-def _read(one: Prediction, overlaps: Overlaps) -> tuple[_Said, float]:
-    """An answer, and its score: NaN where no truth is known."""
-    if one.mask is not None:
-        packed = (zlib.compress(np.ascontiguousarray(one.mask).tobytes(), 1), one.mask.shape, one.mask.dtype)
-        score = math.nan
-        if one.run.source.has_masks:
-            truth = one.sample().mask
-            if truth is not None:
-                score = overlaps.add(truth.array, one.mask)[0]
-        foreground = np.count_nonzero(one.mask) / max(one.mask.size, 1)
-        return _Said(packed, f"{foreground:.1%} foreground", "", None), score
-    true = one.true_labels
-    answer = one.labels if one.labels is not None else (one.label,)
-    score = math.nan if true is None else float(tuple(answer) == tuple(true))
-    text = "" if true is None else ", ".join(one.class_names[number] for number in true)
-    return _Said(tuple(answer), one.summary, text, one.probabilities), score
-
-
-def _same(a: _Said, b: _Said, numbered: bool) -> float:
-    """How much of an answer is the same, from 0 to 1."""
-    if a.probabilities is not None:
-        return float(a.answer == b.answer)
-    one, other = (_mask(said.answer) for said in (a, b))
-    if one.shape != other.shape:
-        return 0.0
-    if numbered:  # which number an object has says nothing
-        one, other = one != 0, other != 0
-    return float(np.mean(one == other)) if one.size else 1.0
-
-
-def _mask(packed: tuple[bytes, tuple[int, ...], np.dtype[Any]]) -> np.ndarray:
-    data, shape, dtype = packed
-    return np.frombuffer(zlib.decompress(data), dtype).reshape(shape)
-
-
-def _known(scores: Any) -> np.ndarray:
-    values = np.array(list(scores), np.float64)
-    return values[~np.isnan(values)]
-
-
-def _row(way: _Way, base: _Answers, other: _Answers, seed: int, resamples: int) -> SkewRow:
+def _row(way: _Way, base: Answers, other: Answers, seed: int, resamples: int) -> SkewRow:
     both = [index for index in base.said if index in other.said]
     if not both:
         raise OffgraphError(f"{way.name}: no image was predicted in both ways")
-    same = np.array([_same(base.said[i], other.said[i], base.numbered) for i in both])
+    same = np.array([share_alike(base.said[i], other.said[i], base.numbered) for i in both])
     scored = [i for i in both if not (math.isnan(base.scores[i]) or math.isnan(other.scores[i]))]
     before, after = (np.array([found.scores[i] for i in scored]) for found in (base, other))
     flips = [
@@ -337,7 +258,7 @@ def _row(way: _Way, base: _Answers, other: _Answers, seed: int, resamples: int) 
     ]
     flipped = {one.index for one in flips}
     moved = np.array([i in flipped for i in scored], bool)
-    shifts = [_moved(base.said[i], other.said[i]) for i in both]
+    shifts = [largest_change(base.said[i], other.said[i]) for i in both]
     agreement = estimate(same, seed, resamples)
     assert agreement is not None
     return SkewRow(
@@ -354,10 +275,3 @@ def _row(way: _Way, base: _Answers, other: _Answers, seed: int, resamples: int) 
         tuple((name, why) for name, why in other.set_aside.items() if name not in base.set_aside),
         way.notes,
     )
-
-
-def _moved(a: _Said, b: _Said) -> float | None:
-    """The largest change of a probability."""
-    if a.probabilities is None or b.probabilities is None:
-        return None
-    return float(np.abs(a.probabilities.astype(np.float64) - b.probabilities).max(initial=0.0))

@@ -40,8 +40,8 @@ class Estimate(NamedTuple):
         return f"{100 * self.value:{sign}.1f} %\n{100 * self.low:{sign}.1f}…{100 * self.high:{sign}.1f}"
 
 
-def estimate(values: np.ndarray, seed: int, resamples: int) -> Estimate | None:
-    """Return the mean of values and its bootstrap interval, from the 2.5th to the 97.5th percentile.
+def estimate(values: np.ndarray, seed: int, resamples: int, coverage: float = 0.95) -> Estimate | None:
+    """Return the mean of values and its bootstrap interval, by default from the 2.5th to the 97.5th percentile.
 
     Equal seeds draw the same images, so that the rows of a report are paired.
 
@@ -50,6 +50,8 @@ def estimate(values: np.ndarray, seed: int, resamples: int) -> Estimate | None:
     values : ndarray, shape (images,)
     seed : int
     resamples : int
+    coverage : float
+        Share of the resampled means that the interval holds.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def estimate(values: np.ndarray, seed: int, resamples: int) -> Estimate | None:
     for start in range(0, resamples, chunk):
         drawn = rng.integers(0, len(numbers), (min(chunk, resamples - start), len(numbers)))
         means.append(numbers[drawn].mean(axis=1))
-    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    low, high = np.quantile(np.concatenate(means), [(1 - coverage) / 2, (1 + coverage) / 2])
     return Estimate(float(numbers.mean()), float(low), float(high))
 
 

@@ -1,0 +1,62 @@
+"""`offgraph choose-tta`: whether variants of images make a saved model's answers better."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from offgraph.apps.arguments import AsJson
+from offgraph.apps.model_options import ModelFile, load_model
+from offgraph.core.choices import Merge
+
+__all__ = ["choose_tta"]
+
+
+def choose_tta(
+    model: ModelFile,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Validation images whose classes, labels or masks are known: a folder or a CSV; not those that were trained on."
+        ),
+    ],
+    candidates: Annotated[
+        str, typer.Option(help="What is tried, of none, mirrored, flips and d4.")
+    ] = "none,mirrored,flips,d4",
+    merge: Annotated[Merge, typer.Option(help="How the answers to variants become one.")] = "mean",
+    masks: Annotated[Path | None, typer.Option(help="A folder of true masks with the images' names.")] = None,
+    pad_to: Annotated[
+        str | None,
+        typer.Option(help="Extend images to a multiple of this, or of what the model takes: auto."),
+    ] = None,
+    as_json: AsJson = False,
+    resamples: Annotated[int, typer.Option(min=1, help="Resampled sets of images for the intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of these.")] = 0,
+    *,
+    asking: dict[str, Any],
+    reading: dict[str, Any],
+) -> None:
+    """Choose test-time augmentation by validation images: none, unless one of the candidates is better by evidence."""
+    from rich.console import Console
+
+    import offgraph as og
+    from offgraph.core.tables import dumps
+
+    choice = og.choose_tta(
+        load_model(model),
+        source,
+        candidates=[name.strip() for name in candidates.split(",") if name.strip()],
+        merge=merge,
+        masks=masks,
+        pad_to=cast(Any, int(pad_to) if pad_to is not None and pad_to.isdecimal() else pad_to),
+        seed=seed,
+        resamples=resamples,
+        **asking,
+        **reading,
+    )
+    if as_json:
+        typer.echo(dumps(choice.to_json(), indent=1))
+    else:
+        choice.render(Console())
