@@ -17,7 +17,7 @@ demo: $(STAMPS)/demo  ## the main job on real images: demo-out/report.html
 
 test: $(STAMPS)/test  ## every test, Rust and Python
 	cargo test --release --quiet --workspace
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m tests.parts $(PYTEST)
 
 check: $(STAMPS)/test  ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -7,10 +7,34 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.parts import PARTS, belongs
 
 import offgraph
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--part", choices=PARTS, help="run a part of the tests; all together: python -m tests.parts"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    part = config.getoption("--part")
+    return True if part and not belongs(collection_path, part) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests marked `alone` to the part of that name."""
+    part = config.getoption("--part")
+    if part:
+        others = [
+            item for item in items if (part == "alone") != (item.get_closest_marker("alone") is not None)
+        ]
+        config.hook.pytest_deselected(items=others)
+        left_out = set(others)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_configure() -> None:

@@ -348,6 +348,7 @@ def test_a_program_ends_with_a_pass_in_progress(photos: Path) -> None:
     assert (run.stdout, run.stderr) == ("2\n", "")
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_a_pass(photos: Path, tmp_path: Path) -> None:
     program = (
         "import offgraph as og, signal, sys, time\n"

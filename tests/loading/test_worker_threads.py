@@ -301,6 +301,7 @@ CONSUMERS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 @pytest.mark.parametrize("consumer", CONSUMERS)
 def test_ctrl_c_ends_a_pass_within_a_second(photos: Path, tmp_path: Path, consumer: str) -> None:
@@ -315,6 +316,7 @@ def test_ctrl_c_ends_a_pass_within_a_second(photos: Path, tmp_path: Path, consum
     assert ended - asked < 2.0  # a second on a machine that does nothing else
 
 
+@pytest.mark.alone
 def test_what_is_left_at_work_ends_by_itself() -> None:
     going = threading.Event()
 
@@ -335,6 +337,7 @@ def test_what_is_left_at_work_ends_by_itself() -> None:
     assert not ours()
 
 
+@pytest.mark.alone
 def test_a_stopped_reader_is_not_waited_for() -> None:
     stop = threading.Event()
     made = read_ahead(
@@ -394,6 +397,7 @@ LONG = "ndimage.median_filter(np.random.default_rng(0).random((3000, 3000)), 101
 """Takes far longer than a test may."""
 
 
+@pytest.mark.alone
 def test_a_native_call_ends_with_its_pass() -> None:
     image, ended = np.random.default_rng(0).random((3000, 3000)), threading.Event()
     made = ordered_map(lambda size: ndimage.median_filter(image, size), [101], threads=1, ended=ended)
@@ -408,6 +412,7 @@ def test_a_native_call_ends_with_its_pass() -> None:
     timer.join()
 
 
+@pytest.mark.alone
 def test_a_program_ends_while_a_worker_is_in_a_long_call() -> None:
     program = f"""
 import threading, time

@@ -55,24 +55,23 @@ def recipe_of(rng: random.Random) -> og.Compose:
 
 
 @examples(60)
-@given(seed=st.integers(0, 1 << 40))
-def test_forty_steps_come_back_from_files(seed: int, tmp_path_factory: pytest.TempPathFactory):
+@given(seed=st.integers(0, 1 << 40), by=st.sampled_from(["file", "text"]))
+def test_forty_steps_come_back_from_files(seed: int, by: str, tmp_path_factory: pytest.TempPathFactory):
     recipe = recipe_of(random.Random(seed))
     assert len(recipe.steps) == LENGTH
     folder = Path(tmp_path_factory.getbasetemp())
-    recipe.to_yaml(folder / "forty.yaml")
-    (folder / "forty.json").write_text(json.dumps(recipe.to_dict(), indent=1), encoding="utf-8")
-    for read in (
-        og.Compose.from_yaml(recipe.to_yaml()),
-        og.Compose.from_yaml(folder / "forty.yaml"),
-        og.Compose.from_yaml(folder / "forty.json"),
-        og.Compose.from_yaml(json.dumps(recipe.to_dict())),
-        og.Compose.from_dict(json.loads(json.dumps(recipe.to_dict()))),
-    ):
+    as_yaml, as_json = recipe.to_yaml(), json.dumps(recipe.to_dict(), indent=1)
+    if by == "file":
+        recipe.to_yaml(folder / "forty.yaml")
+        (folder / "forty.json").write_text(as_json, encoding="utf-8")
+        read_again = [og.Compose.from_yaml(folder / f"forty.{ending}") for ending in ("yaml", "json")]
+    else:
+        read_again = [og.Compose.from_yaml(as_yaml), og.Compose.from_yaml(as_json)]
+    for read in (*read_again, og.Compose.from_dict(json.loads(as_json))):
         assert read.items == recipe.items and read.fuse == recipe.fuse
         assert [step.id for step in read.steps] == [step.id for step in recipe.steps]
         assert (read.digest, read.fingerprint) == (recipe.digest, recipe.fingerprint)
-        assert read.to_yaml() == recipe.to_yaml()
+        assert read.to_yaml() == as_yaml
 
 
 def written(steps: list[Step]) -> tuple[list[str], dict[tuple[int, str], int]]:
