@@ -112,6 +112,8 @@ def logits(probability: np.ndarray) -> np.ndarray:
 
 def example(step: Step) -> Example:
     """Run a step on the scene; steps for results on what a model might give."""
+    if step.name == "NonMaximumSuppression":
+        return _of_boxes(step)
     if step.kind == "result":
         return _of_result(step)
     recipe = og.Compose([step])
@@ -135,6 +137,19 @@ def cut_off() -> np.ndarray:
     """Numbered round objects, of which the edges of the image cut some."""
     inside = (touching()[30:, 30:] > 0.5).astype(np.uint8)
     return og.Compose([og.DistanceWatershed()])(image=inside).image
+
+
+def _of_boxes(step: Step) -> Example:
+    """Several boxes around each part of the photograph, as a detector gives them."""
+    image, _, boxes = scene()
+    shifts = np.array([[0, 0], [-5, 4], [6, 5], [2, -7]])
+    edges = (boxes.array[:, np.newaxis] + np.tile(shifts, 2)).reshape(-1, 4)
+    scores = np.tile([0.9, 0.6, 0.5, 0.4], len(boxes))
+    labels = np.repeat(boxes.labels, len(shifts))  # type: ignore[arg-type]  # the scene's have some
+    found = og.Boxes(edges, size=boxes.size, labels=labels, extra={"score": scores})
+    out = og.Compose([step])(image=image, boxes=found).boxes
+    assert out is not None
+    return Example(step, mark(image, [found]), mark(image, [out]), "")
 
 
 def _of_result(step: Step) -> Example:

@@ -135,6 +135,7 @@ EXAMPLES: dict[str, Step] = {
     "FillHoles": og.FillHoles(),
     "KeepLargest": og.KeepLargest(2),
     "Label": og.Label(),
+    "NonMaximumSuppression": og.NonMaximumSuppression(0.3),
     "Open": og.Open(6),
     "RemoveSmall": og.RemoveSmall(60),
     "SeededWatershed": og.SeededWatershed(mask=1, seeds=0),

@@ -78,6 +78,7 @@ from offgraph.postprocess import (
     FillHoles as FillHoles,
     KeepLargest as KeepLargest,
     Label as Label,
+    NonMaximumSuppression as NonMaximumSuppression,
     Open as Open,
     RemoveSmall as RemoveSmall,
     SeededWatershed as SeededWatershed,

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from offgraph.core.errors import ArgumentError
 from offgraph.targets.boxes import Boxes
+from offgraph.targets.suppression import kept_boxes
 
 __all__ = ["non_maximum_suppression", "parsed_boxes"]
 
@@ -57,20 +58,7 @@ def non_maximum_suppression(
     array([1, 2])
     """
     edges, score, kind = parsed_boxes(boxes, scores, iou, classes)
-    low, high = np.split(edges, 2, axis=1)
-    size = np.prod(high - low, axis=1)
-    left = np.argsort(-score, kind="stable")
-    left = left if min_score is None else left[score[left] >= min_score]
-    kept: list[int] = []
-    while len(left) and (max_boxes is None or len(kept) < max_boxes):
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        sides = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
-        shared = np.prod(np.maximum(sides, 0), axis=1)
-        together = size[left] + size[best] - shared
-        share = np.divide(shared, together, out=np.zeros_like(shared), where=together > 0)
-        left = left[(share <= iou) | (kind[left] != kind[best])]
-    return np.array(kept, np.int64)
+    return kept_boxes(edges, score, kind, iou, min_score, max_boxes)
 
 
 def parsed_boxes(

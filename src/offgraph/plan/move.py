@@ -9,7 +9,7 @@ from offgraph.geometry.resampling import Leg
 from offgraph.plan import native
 from offgraph.plan.lower import PlannedOp
 from offgraph.plan.refusals import named
-from offgraph.steps.kinds import GeometricStep
+from offgraph.steps.kinds import GeometricStep, ResultStep
 from offgraph.steps.ops import GeometricOp, PythonStep
 from offgraph.targets import Boxes, Heatmap, Image, Mask, Target, Targets
 
@@ -79,12 +79,26 @@ def finish(
 
 
 def _moved_by_maps(chain: Sequence[PlannedOp], target: Target, *more: Mask) -> Target:
-    """Move boxes, points and other targets without pixels through all maps of a chain."""
+    """Move boxes, points and other targets without pixels through all maps of a chain; result steps refine boxes on their way."""
+    if isinstance(target, Boxes):
+        places = [at for at, planned in enumerate(chain) if _refines_boxes(planned)]
+        if places:
+            before, planned, after = chain[: places[0]], chain[places[0]], chain[places[0] + 1 :]
+            moved = _moved_by_maps(before, target)
+            assert isinstance(moved, Boxes)
+            with named(planned.steps, planned.before):
+                moved = planned.op.step.apply_boxes(moved, planned.op.params)  # type: ignore[attr-defined]  # a ResultStep's
+            return _moved_by_maps(after, moved)
     moving = [(planned, leg) for planned in chain if (leg := leg_of(planned)) is not None]
     if not moving:
         return target
     with named(tuple(step for planned, _ in moving for step in planned.steps), moving[0][0].before):
         return target.moved([leg for _, leg in moving], *more)
+
+
+def _refines_boxes(planned: PlannedOp) -> bool:
+    step = planned.op.step if isinstance(planned.op, PythonStep) else None
+    return isinstance(step, ResultStep) and type(step).apply_boxes is not ResultStep.apply_boxes
 
 
 def companions(chain: Sequence[PlannedOp], targets: Targets, fused: bool) -> dict[str, native.Companion]:

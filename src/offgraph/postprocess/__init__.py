@@ -9,6 +9,7 @@ from offgraph.postprocess.erode import Erode
 from offgraph.postprocess.fill_holes import FillHoles
 from offgraph.postprocess.keep_largest import KeepLargest
 from offgraph.postprocess.label import Label
+from offgraph.postprocess.non_maximum_suppression import NonMaximumSuppression
 from offgraph.postprocess.open import Open
 from offgraph.postprocess.remove_small import RemoveSmall
 from offgraph.postprocess.seeded_watershed import SeededWatershed
@@ -27,6 +28,7 @@ __all__ = [
     "FillHoles",
     "KeepLargest",
     "Label",
+    "NonMaximumSuppression",
     "Open",
     "RemoveSmall",
     "SeededWatershed",

@@ -23,6 +23,7 @@ from offgraph.geometry.resampling import Leg, Resampling
 from offgraph.steps.base import CONFIG, Step
 from offgraph.steps.ops import Filter, Grid, Op, Pointwise, PythonStep, Resample
 from offgraph.steps.parameters import Mode, Number, Order, Whole
+from offgraph.targets.boxes import Boxes
 from offgraph.targets.image import Image
 
 __all__ = [
@@ -445,3 +446,7 @@ class ResultStep(Step):
     """Whether `reference` defines one channel, on spatial axes only; else the whole output, channels last."""
     numbers_objects: ClassVar[bool] = False
     """Whether each object gets a number of its own, so that labels are no classes any more."""
+
+    def apply_boxes(self, boxes: Boxes, params: dict[str, Any]) -> Boxes:
+        """Refine the boxes beside the image; the same boxes, as by default, where the step is about the image."""
+        return boxes

@@ -333,6 +333,21 @@ class Boxes(Target):
         check_size("boxes", self._size, frame.output_size)
         return self.moved(returning_legs(frame.maps))
 
+    def taken(self, rows: np.ndarray, reason: str) -> Self:
+        """Return some of the boxes, in the order of `rows`; the others are listed in `dropped` with a reason.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Places among these boxes, none twice.
+        reason : str
+        """
+        result = copy.copy(self)
+        gone = np.setdiff1d(np.arange(len(self)), rows)
+        result.dropped = (*self.dropped, *(Dropped(int(self.ids[row]), reason) for row in gone))
+        result._take(rows)
+        return result
+
     def _carried(self, legs: Sequence[Leg]) -> tuple[np.ndarray, np.ndarray, Any]:
         """Edges and shares after a chain, and the outlines."""
         polygons: Any = self._polygons
@@ -365,14 +380,17 @@ class Boxes(Target):
     def _keep(self, kept: np.ndarray, reasons: Mapping[int, str]) -> None:
         """Leave out boxes in place; only for objects that nobody else has yet."""
         self.dropped = (*self.dropped, *(Dropped(int(self.ids[i]), reason) for i, reason in reasons.items()))
-        if kept.all():
-            return
-        self.edges, self.ids, self.visibility = self.edges[kept], self.ids[kept], self.visibility[kept]
-        self._columns = self._columns.rows(kept)
+        if not kept.all():
+            self._take(np.flatnonzero(kept))
+
+    def _take(self, rows: np.ndarray) -> None:
+        """Keep some boxes, in a new order, in place."""
+        self.edges, self.ids, self.visibility = self.edges[rows], self.ids[rows], self.visibility[rows]
+        self._columns = self._columns.rows(rows)
         if self._polygons is not None:
-            self._polygons = [parts for parts, keep in zip(self._polygons, kept) if keep]
+            self._polygons = [self._polygons[row] for row in rows]
         if self._instances is not None:
-            self._instances = self._instances.rows(kept)
+            self._instances = self._instances.rows(rows)
 
 
 def _parse_boxes(array: Any, dimensions: int) -> np.ndarray:
