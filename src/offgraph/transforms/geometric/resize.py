@@ -81,8 +81,8 @@ class Resize(GeometricStep):
         'triangle' (linear), 'box', 'cubic' (Keys, a = -0.5), 'cubic75' (a = -0.75), 'lanczos3', 'lanczos4', 'lanczos5', 'area'
         (the mean of what a pixel covers) or 'nearest'; the last two are the same with and without `antialias`. 'bilinear' and
         'bicubic' are other words for 'triangle' and 'cubic'. With `like`, one of the library's, with its own numbers:
-        Pillow: nearest, box, triangle, hamming, cubic, lanczos3. OpenCV: nearest, triangle, cubic (a = -0.75), area, lanczos4.
-        TensorFlow: nearest, triangle, cubic, area, lanczos3, lanczos5, gaussian, mitchell. PyTorch: nearest,
+        Pillow: nearest, box, triangle, hamming, cubic, lanczos3. OpenCV: nearest, nearest-exact (as of version 5),
+        triangle, cubic (a = -0.75), area, lanczos4. TensorFlow: nearest, triangle, cubic, area, lanczos3, lanczos5, gaussian, mitchell. PyTorch: nearest,
         nearest-exact, triangle, cubic (a = -0.75 without antialiasing), area, lanczos3.
     antialias : bool, optional
         Widen the kernel when shrinking. Without it pixels are skipped, and fine patterns alias into false coarse ones. By
