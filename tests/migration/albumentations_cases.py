@@ -83,6 +83,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("RingingOvershoot", {"blur_limit": (9, 9), "cutoff": (1.2, 1.2)}),
     ("UnsharpMask", {"blur_limit": (5, 5), "sigma_limit": (1, 1), "alpha": (0.5, 0.5), "threshold": 0}),
     ("Downscale", {"scale_range": (0.5, 0.5)}),
+    ("Downscale", {"scale_range": (0.37, 0.37)}),
+    ("Downscale", {"scale_range": (0.25, 0.25), "interpolation_pair": {"downscale": 3, "upscale": 0}}),
     ("ImageCompression", {"quality_range": (40, 40)}),
     ("OpticalDistortion", {"distort_limit": (0.3, 0.3)}),
     ("Defocus", {"radius": (5, 5), "alias_blur": (0.1, 0.1)}),
@@ -90,5 +92,5 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 """Name and arguments; ``p=1`` is added."""
 
-GREY = [("CLAHE", {"clip_limit": (3, 3)}), ("ImageCompression", {"quality_range": (40, 40)})]
+GREY = [("CLAHE", {"clip_limit": (3, 3)})]
 """What is the same for grey images, and not for colours."""

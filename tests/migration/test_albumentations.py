@@ -227,7 +227,7 @@ def test_the_report_in_words_and_as_json():
         saved(
             entry("HorizontalFlip"),
             entry("RandomGamma", gamma_limit=[80, 120]),
-            entry("Equalize"),
+            entry("OpticalDistortion"),
             entry("Superpixels"),
         )
     ).report

@@ -242,6 +242,26 @@ compare(
 )
 compare(
     ALBUMENTATIONS,
+    "ImageCompression(60)",
+    lambda: og.JpegCompression(60, channels="bgr"),
+    _of(lambda: A.ImageCompression("jpeg", (60, 60), p=1)),
+    images=("photo",),
+)
+compare(
+    ALBUMENTATIONS,
+    "Downscale(0.37)",
+    lambda: og.Downscale(0.37, like="opencv"),
+    _of(lambda: A.Downscale((0.37, 0.37), p=1)),
+)
+compare(
+    ALBUMENTATIONS,
+    "Equalize()",
+    lambda: og.Equalize(like="opencv"),
+    _of(lambda: A.Equalize(p=1)),
+    images=("photo",),
+)
+compare(
+    ALBUMENTATIONS,
     "Sharpen, alpha 0.3, lightness 0.8",
     lambda: og.Sharpen(0.3, lightness=0.8, mode="mirror"),
     _of(lambda: A.Sharpen((0.3, 0.3), (0.8, 0.8), p=1)),

@@ -6,8 +6,8 @@ import offgraph as og
 from offgraph.engine.resize import resize_reference
 
 CASES = {
-    2: [og.Downscale(), og.Downscale((0.2, 0.9), kernel="triangle")],
-    3: [og.Downscale(0.4, kernel="cubic")],
+    2: [og.Downscale(), og.Downscale((0.2, 0.9), kernel="triangle"), og.Downscale(0.3, like="opencv")],
+    3: [og.Downscale(0.4, kernel="cubic"), og.Downscale((0.3, 0.5), like="opencv")],
 }
 RNG = np.random.default_rng(0)
 
@@ -44,3 +44,20 @@ def test_what_is_drawn():
 def test_what_is_no_scale(scale):
     with pytest.raises(og.StepError, match="scale"):
         og.Downscale(scale)
+
+
+def test_single_pixels_of_opencv():
+    """Numbers that `cv2.resize` gave, by the factor 0.37 and back, with INTER_NEAREST."""
+    image = np.arange(11 * 7, dtype=np.uint8).reshape(11, 7)
+    out = og.Compose([og.Downscale(0.37, like="opencv")])(image=image).image
+    np.testing.assert_array_equal(out[:, 0], [0, 0, 0, 14, 14, 14, 35, 35, 35, 56, 56])
+    np.testing.assert_array_equal(out[0], [0, 0, 0, 2, 2, 5, 5])
+    np.testing.assert_array_equal(out, out[:, :1] + out[:1])
+    assert set(np.unique(out)) <= set(np.unique(image))
+    np.testing.assert_array_equal(og.Compose([og.Downscale(1.0, like="opencv")])(image=image).image, image)
+    assert np.unique(og.Compose([og.Downscale(0.01, like="opencv")])(image=image).image).tolist() == [0]
+
+
+def test_a_kernel_that_averages_takes_no_single_pixels():
+    with pytest.raises(og.StepError, match="kernel='cubic' averages"):
+        og.Downscale(0.5, kernel="cubic", like="opencv")

@@ -7,7 +7,13 @@ from tests.support.even import drawn, is_even_among
 
 import offgraph as og
 
-CASES = {2: [og.JpegCompression(30), og.JpegCompression((20, 90), subsampling="444")]}
+CASES = {
+    2: [
+        og.JpegCompression(30),
+        og.JpegCompression((20, 90), subsampling="444"),
+        og.JpegCompression(40, channels="bgr"),
+    ]
+}
 
 
 def photo(channels=3):
@@ -74,3 +80,22 @@ def test_what_jpeg_does_not_hold(shape, dtype):
 def test_what_is_no_quality(quality):
     with pytest.raises(og.StepError, match="quality: expected a whole number from 1 to 100"):
         og.JpegCompression(quality)
+
+
+@pytest.mark.parametrize("subsampling", ["444", "420"])
+def test_channels_in_the_order_of_opencv(subsampling):
+    """As if the image were turned round before and after; one channel has no order."""
+    options = {"subsampling": subsampling}
+    image = photo()
+    out = og.Compose([og.JpegCompression(40, channels="bgr", **options)])(image=image).image
+    turned = og.Compose([og.JpegCompression(40, **options)])(image=image[..., ::-1].copy()).image
+    np.testing.assert_array_equal(out, turned[..., ::-1])
+    assert (
+        out.flags.c_contiguous
+        and (out != og.Compose([og.JpegCompression(40, **options)])(image=image).image).any()
+    )
+    grey = photo(1)
+    one, other = (
+        og.Compose([og.JpegCompression(40, channels=order)])(image=grey).image for order in ("rgb", "bgr")
+    )
+    np.testing.assert_array_equal(one, other)

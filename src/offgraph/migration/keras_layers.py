@@ -298,12 +298,13 @@ def _solarization(a: Arguments) -> Sequence[Step]:
 @TABLE.add(
     "Equalization",
     ours="Equalize",
-    verdict="differs",
-    why="Keras counts a level with those below it, and interpolates between bins",
+    verdict="close",
+    levels=1,
+    why="Keras multiplies and divides in another order",
 )
 def _equalization(a: Arguments) -> Sequence[Step]:
     a.ignore("bins", neutral=256)
-    return (Equalize(range=_top(a)),)
+    return (Equalize(range=_top(a), like="opencv"),)
 
 
 @TABLE.add(

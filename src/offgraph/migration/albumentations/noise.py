@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from offgraph.migration.albumentations.table import TABLE
@@ -27,6 +27,8 @@ from offgraph.transforms.pointwise import Brightness
 from offgraph.transforms.structure import Sequence as Chain
 
 __all__: list[str] = []
+
+_NEAREST = 0  # OpenCV's INTER_NEAREST, Albumentations' default for Downscale
 
 
 @TABLE.add("GaussNoise", ours="GaussianNoise", why="noise of the same distribution")
@@ -234,8 +236,8 @@ def _pixels(a: Arguments) -> Sequence[Step]:
 
 
 @TABLE.add(
-    "ImageCompression", "JpegCompression", ours="JpegCompression", verdict="differs",
-    why="Albumentations lets OpenCV take red for blue when it writes, so that the two lose different colours; grey images are equal",
+    "ImageCompression", "JpegCompression", ours="JpegCompression",
+    why="Albumentations lets OpenCV take red for blue when it writes, and channels='bgr' does so; 'rgb' loses less of red",
 )  # fmt: skip
 def _jpeg(a: Arguments) -> Sequence[Step]:
     kind = a.get("compression_type", "jpeg")
@@ -249,20 +251,24 @@ def _jpeg(a: Arguments) -> Sequence[Step]:
         a.get(name)
     if a.verdict == "none":
         return ()
-    return (JpegCompression((max(int(low), 1), max(int(high), 1))),)
+    return (JpegCompression((max(int(low), 1), max(int(high), 1)), channels="bgr"),)
 
 
-@TABLE.add(
-    "Downscale", ours="Downscale", verdict="differs",
-    why="the image is averaged when it shrinks; Albumentations takes single pixels by default",
-)  # fmt: skip
+@TABLE.add("Downscale", ours="Downscale")
 def _downscale(a: Arguments) -> Sequence[Step]:
     if a.has("scale_range"):
         low, high = a.pair("scale_range")
     else:
         low, high = a.number("scale_min", 0.25), a.number("scale_max", 0.25)
-    for name in ("scale_range", "scale_min", "scale_max", "interpolation", "interpolation_pair"):
+    for name in ("scale_range", "scale_min", "scale_max"):
         a.get(name)
+    kernels = [a.get(name) for name in ("interpolation", "interpolation_pair")]
+    given = next((each for each in kernels if each is not None), _NEAREST)
+    if all(kernel == _NEAREST for kernel in (given.values() if isinstance(given, Mapping) else [given])):
+        return (Downscale((low, high), like="opencv"),)
+    a.differs(
+        "the image is averaged when it shrinks, as by INTER_AREA where its size divides evenly, and its pixels are shown as squares"
+    )
     return (Downscale((low, high)),)
 
 

@@ -170,14 +170,15 @@ def _flat(value: Any) -> list[Any]:
     return [part for each in value for part in (_flat(each) if isinstance(each, list | tuple) else [each])]
 
 
-@TABLE.add(
-    "Equalize", ours="Equalize", verdict="differs",
-    why="OpenCV counts the pixels of a level with those below it, Pillow, whose way this is, does not: some grey levels",
-)  # fmt: skip
+@TABLE.add("Equalize", ours="Equalize")
 def _equalize(a: Arguments) -> Sequence[Step]:
-    a.get("mode")
     a.ignore("by_channels", neutral=True, why="each channel is equalized")
     a.ignore("mask", "mask_params", neutral=())
+    if a.get("mode", "cv") == "cv":
+        return (Equalize(like="opencv"),)
+    a.differs(
+        "mode='pil' counts the pixels of a level with those below it, Pillow itself, whose bytes these are, does not: some grey levels"
+    )
     return (Equalize(),)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from offgraph.core.specs import SpecT
 from offgraph.steps.counts import CountRange
@@ -23,7 +24,7 @@ class JpegCompression(NoiseStep):
     """Write the image as JPEG into memory and read it again: blocks, ringing, washed-out colours; the dtype stays.
 
     A noise step, for uint8 of one or three channels. Exactness: the bytes of libjpeg-turbo with the accurate
-    transform (`JDCT_ISLOW`), which Pillow's files have too.
+    transform (`JDCT_ISLOW`), which Pillow's and OpenCV's files have too.
 
     Parameters
     ----------
@@ -31,6 +32,9 @@ class JpegCompression(NoiseStep):
         From 1 to 100, as libjpeg counts: below 50 blocks are seen, 95 is nearly the image.
     subsampling : str
         '420' halves the resolution of colours on both axes, as most cameras do, '422' on one, '444' on none.
+    channels : {"rgb", "bgr"}
+        What the three are taken for. JPEG keeps less of blue than of red; "bgr" is for images in OpenCV's order, and for
+        the bytes of Albumentations, which hands RGB images to OpenCV as they are.
 
     Examples
     --------
@@ -45,9 +49,11 @@ class JpegCompression(NoiseStep):
     version: ClassVar[int] = 2
     """2: encoded with libjpeg's accurate transform instead of the fast one."""
     dimensions = (2,)
+    later: ClassVar[tuple[str, ...]] = ("channels",)
 
     quality: Annotated[int | tuple[int, int], CountRange(1, 100)]
     subsampling: Literal["444", "422", "420"] = "420"
+    channels: Literal["rgb", "bgr"] = Field(default="rgb", kw_only=True)
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """The same; uint8 of one or three channels."""
@@ -69,6 +75,8 @@ class JpegCompression(NoiseStep):
         )  # with the accurate transform, which simplejpeg has above 95 only
 
         grey = image.shape[-1] == 1
-        pixels = np.ascontiguousarray(image[..., 0] if grey else image)
+        order = slice(None, None, -1 if self.channels == "bgr" else 1)
+        pixels = np.ascontiguousarray(image[..., 0] if grey else image[..., order])
         data = jpeg8_encode(pixels, params["quality"], subsampling=None if grey else self.subsampling)
-        return simplejpeg.decode_jpeg(data, "GRAY" if grey else "RGB", fastdct=False, fastupsample=False)
+        made = simplejpeg.decode_jpeg(data, "GRAY" if grey else "RGB", fastdct=False, fastupsample=False)
+        return np.ascontiguousarray(made[..., order])
