@@ -18,7 +18,7 @@ __all__ = ["PARTS", "belongs"]
 
 PARTS = ("first", "second", "alone")
 FIRST = {
-    "apps", "core", "dataset", "docs", "engine", "foreign", "formats", "frameworks", "fuzz", "generators", "inference",
+    "apps", "core", "dataset", "docs", "foreign", "formats", "frameworks", "fuzz", "generators", "inference",
     "inspection", "loading", "migration",
 }  # fmt: skip
 """Folders of the first half: what loads TensorFlow, and what starts programs."""

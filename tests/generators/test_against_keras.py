@@ -288,3 +288,95 @@ def test_shears_are_drawn_in_degrees():
     flow = og.ImageDataGenerator(shear_range=20).flow(images, seed=1)
     slopes = [record["steps"][0]["params"]["shear"]["X"] for record in flow.loader.batch(0, 0).records]
     assert max(map(abs, slopes)) < math.sin(math.radians(20))
+
+
+# ---- what `fit` and `predict` get
+
+
+def flows(kind: Any, how: str, root: Path) -> Any:
+    """An iterator without draws, in order, of one of the three kinds."""
+    options: dict[str, Any] = {"target_size": (24, 20), "batch_size": 5, "shuffle": False}
+    generator = kind(rescale=1 / 255)
+    if how == "directory":
+        return generator.flow_from_directory(str(root), **options)
+    if how == "dataframe":
+        pandas = pytest.importorskip("pandas")
+        names = sorted(str(path.relative_to(root)) for path in root.rglob("*.png"))
+        rows = pandas.DataFrame({"file": names, "kind": [Path(name).parts[0] for name in names]})
+        return generator.flow_from_dataframe(rows.iloc[::-1], str(root), "file", "kind", **options)
+    images = np.stack([smooth(24, 20, 11 * number) for number in range(13)])
+    return generator.flow(images, np.arange(13) % 3, batch_size=5, shuffle=False)
+
+
+@pytest.mark.parametrize("how", ["directory", "dataframe", "arrays"])
+def test_predictions_come_in_the_order_of_keras_again_and_again(photos, how):
+    import keras
+
+    keras.utils.set_random_seed(3)
+    layers = [
+        keras.Input((24, 20, 3)),
+        keras.layers.Conv2D(4, 5, activation="tanh"),
+        keras.layers.GlobalMaxPooling2D(),
+    ]
+    model = keras.Sequential([*layers, keras.layers.Dense(3)])
+    theirs, ours = flows(Keras, how, photos), flows(og.ImageDataGenerator, how, photos)
+    scores = []
+    for flow in (theirs, ours):
+        first = model.predict(flow, verbose=0)
+        flow.reset()
+        assert np.array_equal(model.predict(flow, verbose=0), first)
+        next(flow)
+        flow.reset()
+        assert np.array_equal(model.predict(flow, verbose=0), first)
+        one_by_one = np.concatenate(
+            [model.predict(flow[number][0], verbose=0) for number in range(len(flow))]
+        )
+        np.testing.assert_allclose(one_by_one, first, atol=1e-5)
+        scores.append(first)
+    apart = np.abs(scores[0] - scores[1]).max()
+    between = np.abs(scores[1][:, None] - scores[1][None]).max(-1)[~np.eye(len(scores[1]), dtype=bool)].min()
+    assert apart < min(0.02, between / 2 or 0.02), (apart, between)
+    if how != "arrays":
+        assert (ours.filenames, ours.class_indices) == (theirs.filenames, theirs.class_indices)
+        assert list(ours.classes) == list(theirs.classes)
+
+
+@pytest.mark.parametrize("how", ["directory", "dataframe", "arrays"])
+def test_a_model_learns_from_both_alike(photos, how):
+    """The same batches in the same order: two models of equal weights end an epoch within rounding of each other."""
+    import keras
+
+    losses = []
+    for kind in (Keras, og.ImageDataGenerator):
+        keras.utils.set_random_seed(5)
+        model = keras.Sequential(
+            [keras.Input((24, 20, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)]
+        )
+        model.compile(keras.optimizers.SGD(0.05), "mse")
+        flow = flows(kind, how, photos)
+        if how != "arrays":
+            flow.class_mode = "sparse"
+        losses.append(model.fit(flow, epochs=3, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=5e-3)
+    assert losses[0][-1] != losses[0][0]
+
+
+def test_images_and_masks_by_two_generators_are_the_pairs_of_keras(photos, tmp_path):
+    for path in sorted((photos / "C").glob("*.png")):
+        (tmp_path / "C").mkdir(exist_ok=True)
+        og.imwrite(tmp_path / "C" / path.name, (og.imread(path)[..., 0] > 90).astype(np.uint8) * 255)
+    pairs = []
+    for kind in (Keras, og.ImageDataGenerator):
+        shared = {
+            "classes": ["C"],
+            "class_mode": None,
+            "target_size": (45, 37),
+            "batch_size": 2,
+            "shuffle": False,
+        }
+        images = kind().flow_from_directory(str(photos), **shared)
+        masks = kind().flow_from_directory(str(tmp_path), color_mode="grayscale", **shared)
+        pairs.append([next(images), next(masks), next(images), next(masks)])
+        assert images.filenames == masks.filenames
+    for mine, other in zip(pairs[1], pairs[0], strict=True):
+        assert mine.shape == other.shape and np.abs(mine - other).mean() < 2
