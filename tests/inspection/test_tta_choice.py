@@ -92,7 +92,7 @@ def test_none_where_nothing_is_better(shaded: Path):
     choice = og.choose_tta(saved(whole), shaded)
     assert choice.chosen == "none" and choice.tta is None
     assert all(row.change == Estimate(0.0, 0.0, 0.0) for row in choice.rows)
-    assert "none: no candidate is better by evidence on 24 validation images" in choice.summary
+    assert "none: no candidate is better by evidence on 24 images" in choice.summary
 
 
 def test_one_image_more_is_no_evidence(tmp_path: Path):

@@ -126,7 +126,7 @@ class TtaChoice:
     @property
     def summary(self) -> str:
         """The choice in a sentence."""
-        of = f"on {count_of(self.images, 'validation image')}"
+        of = f"on {count_of(self.images, 'image')}"
         if self.chosen == NONE:
             best = max(self.rows[1:], key=lambda row: row.change.value, default=None)
             why = "" if best is None else f"; the best, {best.name}, changes the {self.score_name} by "
