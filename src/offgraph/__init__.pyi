@@ -101,6 +101,7 @@ from offgraph.inference.predictor import (
     Predictor as Predictor,
     predict as predict,
 )
+from offgraph.frameworks.detection_outputs import DetectionOutputs as DetectionOutputs
 from offgraph.inference.tiling.stream import TiledFile as TiledFile
 from offgraph.inspection.image_statistics import (
     ImageStatistics as ImageStatistics,

@@ -41,10 +41,10 @@ FileColor = Literal[Color, "labels"]
 Alpha = Literal["drop", "white", "black"]
 """How transparency is handled: the alpha channel is dropped, or the image composited onto white or black."""
 
-ModelTask = Literal["classify", "multilabel", "regress", "segment"]
+ModelTask = Literal["classify", "multilabel", "regress", "segment", "detect"]
 """What a saved model predicts."""
 
-Task = Literal[ModelTask, "detect"]
+Task = ModelTask
 """What a model is to learn of a source: one class per image, several classes, numbers, a label per pixel, or boxes."""
 
 LabelSource = Literal["auto", "folders"]

@@ -12,7 +12,6 @@ from offgraph.frameworks.several_outputs import output_names
 
 __all__ = ["TASKS", "Head", "head_of", "outputs_of", "shape_of", "task_of"]
 
-# A detector's two outputs, classes and boxes, are not one task yet.
 TASKS: tuple[ModelTask, ...] = get_args(ModelTask)
 
 # Layers that give probabilities where they take them, and logits where they take those.
@@ -209,6 +208,8 @@ def task_of(model: Any, task: ModelTask | None, named: bool) -> ModelTask:
     if task is not None and task not in TASKS:
         raise OffgraphError(f"task={task!r:.80}: choose one of {', '.join(map(repr, TASKS))}")
     taken, made = shape_of(model, "input"), shape_of(model, "output")
+    if task == "detect":  # what its outputs mean is declared
+        return task
     if len(made) not in (2, len(taken) if len(taken) > 3 else 4):
         raise OffgraphError(
             f"the model outputs {made}; one for classes or numbers outputs (batch, count), one for masks (batch, "
@@ -256,7 +257,7 @@ def _vector_task(model: Any, count: int | None, named: bool) -> ModelTask:
 
 def outputs_of(model: Any, task: ModelTask) -> Outputs | None:
     """What the outputs are, where the model is certain about it."""
-    if task == "regress":
+    if task in ("regress", "detect"):
         return None
     head = head_of(model)
     if head.activation in ("softmax", "sigmoid"):

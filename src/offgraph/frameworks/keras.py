@@ -19,6 +19,7 @@ from offgraph.core.choices import ModelTask, Outputs
 from offgraph.core.errors import OffgraphError, StepError
 from offgraph.core.specs import OpenSpec, spec_of
 from offgraph.core.versions import library_versions
+from offgraph.frameworks.detection_outputs import DetectionOutputs
 from offgraph.frameworks.head import outputs_of, shape_of, task_of
 from offgraph.frameworks.member import MEMBER, VERSION, read_description
 from offgraph.frameworks.several_outputs import output_names, with_one_output
@@ -44,7 +45,7 @@ class SavedModel:
         Empty where none were saved.
     postprocess : Compose or None
         Result steps that refine what the model outputs.
-    task : {"classify", "multilabel", "regress", "segment"}
+    task : {"classify", "multilabel", "regress", "segment", "detect"}
     input_spec : OpenSpec
         Shape without the batch axis (None for any length), dtype and axes of the model's input.
     path : Path
@@ -54,6 +55,8 @@ class SavedModel:
         What the model outputs, where that was certain when it was saved.
     output : str or None
         Of a model of several outputs: the one that task, names and result steps are about.
+    detection : DetectionOutputs or None
+        Of a detector: what its outputs mean, with their names.
     """
 
     model: Any
@@ -66,6 +69,7 @@ class SavedModel:
     target_names: tuple[str, ...] = ()
     outputs: Outputs | None = None
     output: str | None = None
+    detection: DetectionOutputs | None = None
 
     @functools.cached_property
     def main(self) -> Any:
@@ -89,6 +93,7 @@ def save(
     task: ModelTask | None = None,
     outputs: Outputs | None = None,
     output: str | None = None,
+    detection: DetectionOutputs | None = None,
 ) -> Path:
     """Save a Keras model with its recipe, whole or not at all.
 
@@ -110,9 +115,9 @@ def save(
     target_names : sequence of str, optional
         Of a regression model: what each output is, as ``source.target_names``.
     postprocess : Compose or sequence of result steps, optional
-        Such as ``[Threshold(0.5), FillHoles()]``; of a segmentation model only.
-    task : {"classify", "multilabel", "regress", "segment"}, optional
-        What the model does: one class per image, several labels per image, numbers, or a mask. (B, H, W, K) and
+        Such as ``[Threshold(0.5), FillHoles()]``, of a segmentation model; of a detector steps such as `NonMaximumSuppression`.
+    task : {"classify", "multilabel", "regress", "segment", "detect"}, optional
+        What the model does: one class per image, several labels per image, numbers, a mask, or boxes. (B, H, W, K) and
         (B, D, H, W, K) segment. For (B, K) the last layer and the loss decide where they leave no doubt: softmax or a
         categorical loss classify, a sigmoid of one output too; a sigmoid of several outputs or a binary loss on
         them is ``"multilabel"``; a loss such as ``"mse"`` on another layer is ``"regress"``. Outputs without
@@ -122,6 +127,9 @@ def save(
     output : str, optional
         Of a model of several outputs: the name of the one that is predicted, which `task`, `class_names`,
         `postprocess` and `outputs` are about. Predictions hold the others as the model gives them.
+    detection : DetectionOutputs, optional
+        Of a detector: which output holds boxes, scores, labels and keypoints, and what their numbers are. The task is then
+        ``"detect"``; with that task alone the outputs have the usual names, and boxes are xyxy in pixels.
 
     Returns
     -------
@@ -155,9 +163,12 @@ def save(
     recipe = as_recipe(recipe)
     if outputs not in (None, "probabilities", "logits"):
         raise OffgraphError(f"outputs={outputs!r:.80}: choose 'probabilities' or 'logits', or leave it out")
+    task, output, detection = detector_output(task, output, detection, output_names(model))
     main = model if output is None else with_one_output(model, output)
-    names = _class_names(main, class_names)
+    names = _class_names(main, class_names, task)
     task = task_of(main, task, named=bool(names))
+    if task == "detect" and outputs is not None:
+        raise OffgraphError(f"outputs={outputs!r}: of a detector say it by DetectionOutputs(activation=…)")
     if task == "regress" and (names or outputs):
         given = "class_names" if names else "outputs"
         raise OffgraphError(
@@ -167,6 +178,10 @@ def save(
     taken = _input(model)
     spec = spec_of(tuple(taken["shape"]), taken["dtype"], taken["axes"])
     _check_names(names, task, shape_of(main, "output")[-1])
+    if detection is not None:
+        detection.check_shape(shape_of(main, "output"), "the model")
+    if task == "detect" and len(spec.spatial) != 2:
+        raise OffgraphError(f"task='detect': boxes are predicted for images; the model takes {spec.shape}")
     _check_recipe(recipe, spec)
     steps = (
         None if postprocess is None else result_steps(postprocess, task, spec, shape_of(main, "output")[-1])
@@ -177,6 +192,7 @@ def save(
         "task": task,
         "output": output,
         "outputs": outputs or outputs_of(main, task),
+        "detection": None if detection is None else detection.to_dict(),
         "recipe": recipe.to_dict(),
         "prepare": recipe.eval().to_dict(),
         "fingerprint": recipe.fingerprint,
@@ -234,7 +250,10 @@ def load(path: str | os.PathLike[str], *, compile: bool = False) -> SavedModel:
         description.target_names,
         description.outputs,
         description.output,
+        description.detection,
     )
+    if saved.detection is not None:
+        saved.detection.resolved(saved.output_names)
     task_of(saved.main, description.task, named=False)
     return saved
 
@@ -319,6 +338,28 @@ def _layers(model: Any) -> Iterator[Any]:
     yield from found
 
 
+def detector_output(
+    task: ModelTask | None, output: str | None, detection: DetectionOutputs | None, names: Sequence[str]
+) -> tuple[ModelTask | None, str | None, DetectionOutputs | None]:
+    """Return task and main output of a model, and of a detector what its outputs are, with their names.
+
+    Raises
+    ------
+    OffgraphError
+        Where they contradict one another.
+    """
+    if detection is None and task != "detect":
+        return task, output, None
+    if detection is not None and not isinstance(detection, DetectionOutputs):
+        raise OffgraphError(f"detection={detection!r:.80}: give offgraph.DetectionOutputs(…)")
+    if task not in (None, "detect"):
+        raise OffgraphError(f"detection=: what a detector's outputs are; the task is {task!r}")
+    if output is not None:
+        raise OffgraphError(f"output={output!r:.80}: of a detector detection= names the outputs")
+    resolved = (detection or DetectionOutputs()).resolved(names)
+    return "detect", resolved.main if len(names) > 1 else None, resolved
+
+
 def result_steps(
     given: Compose | Sequence[Any], task: ModelTask, taken: OpenSpec, outputs: int | None
 ) -> Compose:
@@ -339,7 +380,7 @@ def result_steps(
         Where the model makes no masks, or the steps are not result steps, do not fit one another, or end without
         a mask.
     """
-    if task != "segment":
+    if task not in ("segment", "detect"):
         kind = "numbers" if task == "regress" else "classes"
         raise OffgraphError(f"postprocess makes masks; this model predicts {kind}")
     try:
@@ -354,6 +395,13 @@ def result_steps(
                 f"postprocess: {step.name} is not a result step; it takes steps such as Threshold, FillHoles, "
                 "RemoveSmall, Label and DistanceWatershed"
             )
+        if step.refines_boxes != (task == "detect"):
+            takes = "masks" if task == "detect" else "boxes"
+            raise OffgraphError(
+                f"postprocess: {step.name} is for {takes}, which a model of the task {task!r} does not make"
+            )
+    if task == "detect":
+        return steps
     spatial = taken.axes.replace("C", "")
     channels, axes = ((), spatial) if outputs == 1 else ((outputs,), spatial + "C")
     try:
@@ -382,13 +430,15 @@ def _check_recipe(recipe: Compose, taken: OpenSpec) -> None:
         )
 
 
-def _class_names(model: Any, given: Sequence[str] | None) -> tuple[str, ...]:
+def _class_names(model: Any, given: Sequence[str] | None, task: ModelTask | None) -> tuple[str, ...]:
     names = _names("class_names", given, "['cat', 'dog']")
-    _check_names(names, None, shape_of(model, "output")[-1])
+    _check_names(names, task if task == "detect" else None, shape_of(model, "output")[-1])
     return names
 
 
 def _check_names(names: tuple[str, ...], task: ModelTask | None, count: int | None) -> None:
+    if task == "detect":  # scores and labels are held against them
+        return
     # With one class per image, one output stands for two classes.
     allowed = {count, 2} if count == 1 and task in (None, "classify", "segment") else {count}
     if names and count is not None and len(names) not in allowed:

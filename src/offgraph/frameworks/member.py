@@ -15,6 +15,7 @@ from offgraph.core.axes import name_axes
 from offgraph.core.choices import ModelTask, Outputs
 from offgraph.core.errors import OffgraphError, StepError
 from offgraph.core.specs import OpenSpec, spec_of
+from offgraph.frameworks.detection_outputs import DetectionOutputs
 from offgraph.frameworks.head import TASKS
 from offgraph.recipe.compose import Compose
 
@@ -58,6 +59,7 @@ class Description:
     outputs: Outputs | None
     input_spec: OpenSpec
     output: str | None = None
+    detection: DetectionOutputs | None = None
 
 
 def read_description(path: Path) -> Description:
@@ -84,6 +86,11 @@ def read_description(path: Path) -> Description:
         output = described.get("output")
         if output is not None and not isinstance(output, str):
             raise OffgraphError(f"it names the output {output!r:.80}, which is not a name")
+        detection = described.get("detection")
+        if (detection is None) != (task != "detect"):
+            raise OffgraphError(
+                f"it names the task {task!r}, and says of a detector's outputs {detection!r:.80}"
+            )
         steps = described["postprocess"]
         return Description(
             Compose.from_dict(described["recipe"]),
@@ -94,6 +101,7 @@ def read_description(path: Path) -> Description:
             outputs,
             _spec_of(described["input"]),
             output,
+            None if detection is None else DetectionOutputs.from_dict(detection),
         )
     except (OffgraphError, *_DAMAGED) as error:
         if isinstance(error, OffgraphError) and not isinstance(error, StepError):

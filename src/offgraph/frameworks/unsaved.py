@@ -11,9 +11,10 @@ import numpy as np
 from offgraph.core.choices import ModelTask
 from offgraph.core.errors import OffgraphError, StepError
 from offgraph.core.specs import OpenSpec, spec_of
+from offgraph.frameworks.detection_outputs import DetectionOutputs
 from offgraph.frameworks.head import outputs_of, shape_of, task_of
-from offgraph.frameworks.keras import SavedModel
-from offgraph.frameworks.several_outputs import ONLY, check_numbers, named_outputs
+from offgraph.frameworks.keras import SavedModel, detector_output
+from offgraph.frameworks.several_outputs import ONLY, check_numbers, named_outputs, output_names
 from offgraph.recipe.compose import Compose
 from offgraph.sources.names import first_repeated
 
@@ -98,7 +99,8 @@ class BatchFunction:
             free = [None in self.spec.size] * len(self.spec.size)
             for name, values in made.items():
                 check_numbers(values, f"{self.name}: {name!r}")
-                if values.ndim < 2 or values.shape[0] != 1:
+                # One number an image, beside other outputs, is how many of a detector's boxes count.
+                if values.ndim < 2 - (len(made) > 1) or values.shape[0] != 1:
                     raise OffgraphError(
                         f"{self.name}: {name!r} has the shape {values.shape} for a batch of 1 image of {tuple(given)}; a model "
                         "gives (B, count) or (B, height, width, count)"
@@ -128,6 +130,7 @@ def unsaved_model(
     target_names: Sequence[str] | None = None,
     input_shape: Sequence[int | None] | None = None,
     output: str | None = None,
+    detection: DetectionOutputs | None = None,
     name: str | None = None,
 ) -> SavedModel:
     """Return a function or a Keras model in memory with what belongs to it, as if it had been saved.
@@ -154,12 +157,27 @@ def unsaved_model(
         twice = first_repeated(given)
         if twice is not None:
             raise OffgraphError(f"{argument}: {twice!r} is in it twice")
+    task, output, detection = detector_output(task, output, detection, output_names(served))
+    if task == "detect" and len(spec.spatial) != 2:
+        raise OffgraphError(f"task='detect': boxes are predicted for images; {name} takes {spec.shape}")
     saved = SavedModel(served, recipe, names, None, "classify", spec, Path(name), targets, output=output)
+    if detection is not None:
+        detection.check_shape(shape_of(saved.main, "output"), name)
     task = task_of(saved.main, task, named=bool(names))
     if targets and task != "regress":
         raise OffgraphError(f"target_names: they name numbers, and the task is {task!r}")
     return SavedModel(
-        served, recipe, names, None, task, spec, Path(name), targets, outputs_of(saved.main, task), output
+        served,
+        recipe,
+        names,
+        None,
+        task,
+        spec,
+        Path(name),
+        targets,
+        outputs_of(saved.main, task),
+        output,
+        detection,
     )
 
 

@@ -31,7 +31,7 @@ def opened(model: Any, recipe: Compose | None, described: Mapping[str, Any]) -> 
     model : path, SavedModel, keras.Model or callable
     recipe : Compose or None
     described : mapping of str to object
-        The arguments `task`, `class_names`, `target_names`, `input_shape`, `output` and `layout`, None where they were not given.
+        The arguments `task`, `class_names`, `target_names`, `input_shape`, `output`, `detection` and `layout`, None where they were not given.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def refuse_unlike(models: Sequence[SavedModel]) -> None:
     for other in others:
         for what, one, two in (
             ("task", first.task, other.task),
-            ("number of outputs", first.main.output_shape[-1], other.main.output_shape[-1]),
+            ("number of outputs", _outputs(first), _outputs(other)),
             ("class names", class_names_of(first), class_names_of(other)),
             ("target names", first.target_names, other.target_names),
             ("axes of the input", first.input_spec.axes, other.input_spec.axes),
@@ -127,6 +127,11 @@ def refuse_unlike(models: Sequence[SavedModel]) -> None:
                     f"{first.path} and {other.path}: the {what} of an ensemble's models must be equal, here {one!r:.120} "
                     f"and {two!r:.120}"
                 )
+
+
+def _outputs(saved: SavedModel) -> int | None:
+    """Values that are averaged; boxes are, whatever their detector's outputs look like."""
+    return None if saved.task == "detect" else saved.main.output_shape[-1]
 
 
 def _channels(saved: SavedModel) -> int | None:
@@ -158,7 +163,7 @@ def result_steps_of(saved: SavedModel, given: Compose | Sequence[Step] | None) -
 
     count = saved.main.output_shape[-1]
     steps = saved.postprocess if given is None else given
-    if steps is None and saved.task != "segment":
+    if steps is None and saved.task != "segment":  # a detector's boxes stay as they are
         return Compose([])
     if steps is None and count != 1 and head_of(saved.main).activation == "sigmoid":
         warnings.warn(

@@ -17,6 +17,8 @@ def check_merge(merge: object, task: str) -> Merge:
     """Return how answers are merged, or refuse what the task does not take."""
     if merge not in get_args(Merge):
         raise ArgumentError(f"merge={merge!r:.80}: choose 'mean', 'geometric' or 'max'")
+    if task == "detect" and merge != "mean":
+        raise OffgraphError(f"merge={merge!r}: boxes are merged by weighted fusion, which is a mean")
     if task == "regress" and merge != "mean":
         raise OffgraphError(
             f"merge={merge!r}: numbers are merged by their mean; the others are for probabilities"

@@ -52,18 +52,21 @@ def source_for(
             f"task={reading['task']!r:.80}: {saved.path} predicts for {saved.task!r}; leave task out, or write labels=None "
             "to predict without what is known"
         )
-    named = saved.task in ("classify", "multilabel") and bool(saved.class_names)
+    named = saved.task in ("classify", "multilabel", "detect") and bool(saved.class_names)
     chosen = "labels" in reading
     try:
         if isinstance(src, Source):
             given = (["masks"] if masks is not None else []) + sorted(reading)
             if given:
                 raise SourceError(f"{given[0]}=: only where src is a path; an open source has its own")
-            if src.task == "detect":  # no saved model makes boxes
+            if src.task == "detect" and saved.task != "detect":
                 return src.without_objects()
             return src.with_class_names(saved.class_names) if named else src
         reading.setdefault("color", color_for(saved.input_spec))
-        reading.setdefault("annotations", None)  # no saved model makes boxes
+        if saved.task == "detect":
+            source = _open_annotated(src, reading)
+            return source.with_class_names(saved.class_names) if named else source
+        reading.setdefault("annotations", None)
         if not reading.keys() & {"task", "targets"}:
             reading = _labels_for(saved, src, reading.get("labels", "auto")) | reading
         elif saved.task != "segment" and reading.get("labels", "auto") is not None:
@@ -82,6 +85,18 @@ def source_for(
             raise
         message = message.replace("class_names", f"those that {saved.path} was saved with")
         raise SourceError(message.replace("labels=None", "labels=None (--labels none)")) from error
+
+
+def _open_annotated(src: str | os.PathLike[str], reading: dict[str, Any]) -> Source:
+    """Open images with their annotations, if there are some; folders below the images are not classes."""
+    if reading.get("labels", "auto") == "auto" and reading.get("annotations", "auto") is not None:
+        try:
+            return open_source(src, **{**reading, "task": "detect"})
+        except SourceError as error:
+            if "none are found here" not in str(error) or "annotations" in reading:
+                raise
+    plain = {name: value for name, value in reading.items() if name != "task"}
+    return open_source(src, **{**plain, "labels": None, "annotations": None})
 
 
 def _labels_for(saved: SavedModel, src: str | os.PathLike[str], labels: str | None) -> dict[str, Any]:
@@ -114,6 +129,8 @@ def color_for(spec: OpenSpec) -> Color:
 
 def class_names_of(saved: SavedModel) -> tuple[str, ...]:
     """The saved names, or the numbers as names; with one class per image, one output stands for two classes."""
+    if saved.task == "detect":
+        return saved.class_names
     count = saved.main.output_shape[-1]
     if saved.task == "regress":
         return ()

@@ -45,6 +45,8 @@ class OutputReader:
         OffgraphError
             Where they cannot be probabilities.
         """
+        if self.task == "detect":  # read image by image, by what is declared
+            return np.zeros((len(values), 0), np.float32)
         if self.task == "regress":
             return values
         alone = self.task == "multilabel" or values.shape[-1] == 1
@@ -72,8 +74,10 @@ def reader_of(saved: SavedModel, outputs: Outputs | None) -> OutputReader:
     from offgraph.frameworks.head import head_of
 
     task = saved.task
+    if task == "detect" and outputs is not None:
+        raise OffgraphError(f"outputs={outputs!r}: of a detector say it by DetectionOutputs(activation=…)")
     declared = outputs or saved.outputs
-    if declared is not None or task == "regress":
+    if declared is not None or task in ("regress", "detect"):
         return OutputReader(task, declared == "logits", known=True)
     head = head_of(saved.main)
     if head.activation in ("softmax", "sigmoid"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +21,18 @@ from offgraph.recipe.compose import Compose
 from offgraph.sources import Item, Sample, Source
 from offgraph.sources.base import class_numbers
 from offgraph.sources.names import nfc
+from offgraph.targets import Boxes, Points
 from offgraph.views.draw import overlay, to_rgb
+from offgraph.views.marks import mark
 from offgraph.views.sheets import sheet
 
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
 
-__all__ = ["Prediction", "Predictions"]
+__all__ = ["DRAWN_FROM", "Prediction", "Predictions", "draw_mask", "draw_objects"]
+
+DRAWN_FROM = 0.3
+"""Score from which a box is drawn."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,7 +66,7 @@ class Prediction(NotebookView):
     index : int
         Number of the image in its source.
     labels : tuple of int or None
-        Of a multilabel model: the numbers of the classes above the run's threshold.
+        Of a multilabel model: the numbers of the classes above the run's threshold. Of a detector: the class of each box.
     values : tuple of float or None
         Of a regression model: one for each of ``run.target_names``.
     raw : mapping of str to ndarray
@@ -70,6 +76,11 @@ class Prediction(NotebookView):
     frame : Frame or None
         From the original to the grid that the model takes, of a segmentation model to the one that it outputs:
         ``frame.undo(heatmap=raw["distance"])`` brings a further output on that grid back.
+    boxes : Boxes or None
+        Of a detector: the boxes on the original, by falling score; class numbers are `labels`, scores the column ``"score"``.
+        ``boxes.array`` has them as left, upper, right and lower edge in pixels.
+    points : Points or None
+        Keypoints of each box, or of the image where the model gives no boxes, with their scores as the column ``"score"``.
     """
 
     item: Item
@@ -86,6 +97,8 @@ class Prediction(NotebookView):
     values: tuple[float, ...] | None = None
     raw: Mapping[str, np.ndarray] = field(default_factory=dict)
     frame: Frame | None = None
+    boxes: Boxes | None = None
+    points: Points | None = None
 
     def __repr__(self) -> str:
         if self.mask is not None:
@@ -100,6 +113,11 @@ class Prediction(NotebookView):
         """The result in a few words, such as ``"cat 98.2%"``, ``"cat, dog"`` or ``"age 31.5"``; a mask has none."""
         if self.values is not None:
             return ", ".join(f"{name} {value:.5g}" for name, value in zip(self.target_names, self.values))
+        if self.boxes is not None:
+            counted = Counter(self.labelled)
+            return ", ".join(f"{count:,} {name}" for name, count in counted.most_common()) or "no box"
+        if self.points is not None:
+            return f"{int((self.points.visible != 0).sum()):,} points"
         if self.labels is not None:
             return ", ".join(self.labelled) or "no label"
         return "" if self.label is None else f"{self.class_name} {self.probability:.1%}"
@@ -116,8 +134,21 @@ class Prediction(NotebookView):
 
     @property
     def labelled(self) -> tuple[str, ...]:
-        """Names of the classes in `labels`, of a multilabel model."""
-        return tuple(self.class_names[number] for number in self.labels or ())
+        """Names of the classes in `labels`: of a multilabel model, or of each box of a detector."""
+        names = self.class_names or _Numbered()
+        return tuple(names[number] for number in self.labels or ())
+
+    @property
+    def scores(self) -> np.ndarray | None:
+        """Of a detector: the probability of each of `boxes`, float64."""
+        return None if self.boxes is None else self.boxes.extra["score"]
+
+    @property
+    def true_boxes(self) -> Boxes | None:
+        """The boxes of the source, with class numbers of the model as labels; None where there are none. Reads the file again."""
+        if self.run.task != "detect" or self.item.objects is None:
+            return None
+        return self.sample().boxes
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -163,7 +194,9 @@ class Prediction(NotebookView):
         return with_retries(lambda: self.run.source.read(self.index))
 
     def draw(self, *, numbers: bool = False, scale: int = 1, image: np.ndarray | None = None) -> np.ndarray:
-        """Draw the prediction: the mask over the original, or the original with its class below.
+        """Draw the prediction: the mask or the boxes over the original, or the original with its class below.
+
+        Boxes are drawn from a score of 0.3 on, or half of the highest where none has that.
 
         Parameters
         ----------
@@ -181,6 +214,8 @@ class Prediction(NotebookView):
             uint8, (H, W, 3), `scale` times the original's size for a mask. Of a volume the middle slice.
         """
         array = self.image if image is None else image
+        if self.run.task == "detect":
+            return draw_objects(array, self.axes, (self.boxes, self.points), self.class_names, scale=scale)
         if self.mask is None:
             rgb = to_rgb(array, self.axes)
             return sheet([[(rgb, self.summary)]], side=320)
@@ -205,6 +240,38 @@ class Prediction(NotebookView):
         if self.mask is not None:
             written["mask"] = write_mask(self, Path(folder))
         return written
+
+
+def draw_objects(
+    array: np.ndarray,
+    axes: str,
+    targets: tuple[Boxes | None, Points | None],
+    class_names: Sequence[str],
+    *,
+    scale: int = 1,
+) -> np.ndarray:
+    """Draw boxes and keypoints over their image; of those with scores the likely ones."""
+    boxes, points = targets
+    rgb = to_rgb(array, axes)
+    if scale > 1:
+        rgb = rgb.repeat(scale, 0).repeat(scale, 1)
+    if boxes is not None and "score" in boxes.extra:
+        score = boxes.extra["score"]
+        rows = np.flatnonzero(score >= min(DRAWN_FROM, score.max(initial=0.0) / 2))
+        boxes = boxes.taken(rows, "not drawn")
+        if points is not None:
+            points = Points(points.places[rows], size=points.size, visible=points.visible[rows])
+    return mark(rgb, [one for one in (boxes, points) if one is not None], class_names=class_names)
+
+
+class _Numbered(Sequence[str]):
+    """Numbers as the names of classes whose count is not known."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, number: Any) -> Any:
+        return str(number)
 
 
 def draw_mask(
@@ -234,7 +301,7 @@ class Predictions(Iterator[Prediction]):
         Of a regression model: what each number is.
     target_places : tuple of int or None
         Where the labels of the source hold each of them; None where they do not hold them all.
-    task : {"classify", "multilabel", "regress", "segment"}
+    task : {"classify", "multilabel", "regress", "segment", "detect"}
         What the model does.
     threshold : float
         Of a multilabel model: a class above it is one of the image's labels.

@@ -20,6 +20,7 @@ from offgraph.core.arguments import whole_number
 from offgraph.core.choices import Blend, Layout, Merge, ModelTask, OnError, Outputs, TestTimeVariants
 from offgraph.core.errors import OffgraphError
 from offgraph.formats.regions import open_regions
+from offgraph.frameworks.detection_outputs import DetectionOutputs
 from offgraph.inference.images import is_one_image, source_of
 from offgraph.inference.members import opened, recipe_for, refuse_unlike, result_steps_of, threshold_of
 from offgraph.inference.merging import check_merge
@@ -109,6 +110,9 @@ class Predictor:
     layout : {"channels_first", "channels_last"}, optional
         Of an ONNX file: where its batches have their channels; its masks have them there, too. By default read from the input's
         shape, where one end of it is a number of channels (1 to 4). Images and raw outputs have them last in any case.
+    detection : DetectionOutputs, optional
+        Of a detector that was not saved with `offgraph.save`: what its outputs are, as there. Boxes of variants and of several models
+        are merged by `offgraph.fuse_boxes`, keypoints by their mean, on the original image.
 
     Attributes
     ----------
@@ -179,6 +183,7 @@ class Predictor:
         input_shape: Sequence[int | None] | None = None,
         output: str | None = None,
         layout: Layout | None = None,
+        detection: DetectionOutputs | None = None,
     ) -> None:
         self._batch_size = whole_number("batch_size", batch_size)
         self._threads = whole_number("threads", default_threads() if threads is None else threads)
@@ -198,6 +203,7 @@ class Predictor:
             "input_shape": input_shape,
             "output": output,
             "layout": layout,
+            "detection": detection,
         }
         models = [opened(one, chosen, described) for one in _several(model)]
         self.saved: SavedModel = models[0]

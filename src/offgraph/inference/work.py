@@ -15,6 +15,8 @@ from offgraph.core.random import Key
 from offgraph.core.threads import num_threads
 from offgraph.geometry.frame import Frame
 from offgraph.inference.answer import Answer
+from offgraph.inference.detection_merging import boxes_of, merged_detections, points_of, refined
+from offgraph.inference.detections import Detections, on_original, read_detections
 from offgraph.inference.merging import merged
 from offgraph.inference.model_run import ModelRun, Views
 from offgraph.inference.prediction import Prediction, Predictions
@@ -22,7 +24,7 @@ from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.pipeline.workers import ordered_map
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
-from offgraph.targets import Image, Targets
+from offgraph.targets import Boxes, Image, Points, Targets
 
 __all__ = ["Work"]
 
@@ -192,6 +194,8 @@ class Work:
     ) -> Prediction:
         """Make the prediction for one image, by the task."""
         first, raw = self.models[0].saved, answers[0][0].raw
+        if first.task == "detect":
+            return self._detected(predictions, entry, answers)
         values = [
             model.brought_together(views, of) for model, views, of in zip(self.models, entry.views, answers)
         ]
@@ -212,6 +216,35 @@ class Work:
                     one = np.array([1 - one[0], one[0]], np.float32)
                 return self._prediction(predictions, entry, one, frame, raw, label=int(one.argmax()))
         raise StepError(f"the outputs of a {first.task} model are not read here; call the model itself")
+
+    def _detected(
+        self, predictions: Predictions, entry: _Prepared, answers: Sequence[Sequence[Answer]]
+    ) -> Prediction:
+        """Boxes and keypoints of all models and views, brought to the original and merged there."""
+        found: list[Detections] = []
+        for model, views, of in zip(self.models, entry.views, answers):
+            declared, spatial = model.saved.detection, model.saved.input_spec.spatial
+            assert declared is not None, "a detector says what its outputs are"
+            for view, answer in zip(views.views, of):
+                size = tuple(view.array.shape[axis] for axis in spatial)
+                read = read_detections(
+                    answer.raw, declared, size, len(predictions.class_names), str(model.saved.path)
+                )
+                frame = views.frame if view.frame is None else views.frame.then(view.frame)
+                found.append(on_original(read, size, frame, declared.pairs))
+        frame, pairs = entry.views[0].frame, self.models[0].saved.detection.pairs  # type: ignore[union-attr]
+        size = frame.input_size
+        made = merged_detections(found, lambda one: refined(one, self.postprocess, size, entry.index))
+        return self._prediction(
+            predictions,
+            entry,
+            np.zeros(0, np.float32),
+            frame,
+            answers[0][0].raw,
+            labels=None if made.edges is None else tuple(made.labels.tolist()),
+            boxes=None if made.edges is None else boxes_of(made, size),
+            points=points_of(made, size, pairs),
+        )
 
     def _segmented(
         self,
@@ -253,6 +286,8 @@ class Work:
         mask: np.ndarray | None = None,
         labels: tuple[int, ...] | None = None,
         values: tuple[float, ...] | None = None,
+        boxes: Boxes | None = None,
+        points: Points | None = None,
     ) -> Prediction:
         return Prediction(
             self.source[entry.index],
@@ -269,4 +304,6 @@ class Work:
             values,
             raw,
             frame,
+            boxes,
+            points,
         )

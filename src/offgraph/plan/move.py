@@ -98,7 +98,7 @@ def _moved_by_maps(chain: Sequence[PlannedOp], target: Target, *more: Mask) -> T
 
 def _refines_boxes(planned: PlannedOp) -> bool:
     step = planned.op.step if isinstance(planned.op, PythonStep) else None
-    return isinstance(step, ResultStep) and type(step).apply_boxes is not ResultStep.apply_boxes
+    return isinstance(step, ResultStep) and step.refines_boxes
 
 
 def companions(chain: Sequence[PlannedOp], targets: Targets, fused: bool) -> dict[str, native.Companion]:

@@ -447,6 +447,11 @@ class ResultStep(Step):
     numbers_objects: ClassVar[bool] = False
     """Whether each object gets a number of its own, so that labels are no classes any more."""
 
+    @property
+    def refines_boxes(self) -> bool:
+        """Whether the step is about boxes, and not about the image."""
+        return type(self).apply_boxes is not ResultStep.apply_boxes
+
     def apply_boxes(self, boxes: Boxes, params: dict[str, Any]) -> Boxes:
         """Refine the boxes beside the image; the same boxes, as by default, where the step is about the image."""
         return boxes
