@@ -393,6 +393,84 @@ def test_no_thread_is_left_behind(photos: Path) -> None:
     assert open_files() <= handles
 
 
+def test_batches_that_are_filled_where_they_lie_take_no_thread_but_workers(photos: Path) -> None:
+    options = {"batch_size": 4, "threads": 2, "shuffle": True, "seed": 3}
+    filled, read_ahead_of = (
+        og.Loader(photos, recipe(), **options),
+        og.Loader(photos, recipe(), on_error="skip", **options),
+    )
+    for loader, names in (
+        (filled, {"offgraph-worker"}),
+        (read_ahead_of, {"offgraph-worker", "offgraph-read-ahead"}),
+    ):
+        passing = loader.epoch(0)
+        next(passing)
+        assert {thread.name for thread in ours()} <= names
+        assert ("offgraph-read-ahead" in names) == any(
+            thread.name == "offgraph-read-ahead" for thread in ours()
+        )
+        passing.close()  # type: ignore[attr-defined]
+    for one, other in zip(filled.epoch(1), read_ahead_of.epoch(1), strict=True):
+        assert one.image.tobytes() == other.image.tobytes() and one.index.tolist() == other.index.tolist()
+    assert not ours()
+
+
+def test_batches_are_made_ahead_as_far_as_asked(photos: Path) -> None:
+    seen: list[int] = []
+
+    class Noted(og.Compose):
+        def run(self, *args: object, **options: object) -> og.Result:
+            seen.append(1)
+            return super().run(*args, **options)  # type: ignore[arg-type]
+
+    loader = og.Loader(photos, Noted(recipe().items), batch_size=2, threads=1, prefetch=3, shuffle=False)
+    passing = iter(loader)
+    next(passing)
+    until = time.monotonic() + 20
+    while len(seen) < 8 and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert 8 <= len(seen) <= 10  # the one that was taken, three that wait, and one at most that is being made
+    assert sum(len(batch) for batch in passing) == 13 and len(seen) == 15
+
+
+TAKEN_AT_THE_END = """
+import sys, threading, time
+sys.path.insert(0, {root!r})
+import offgraph as og
+from tests.support.made import recipe
+
+class Slow(og.Compose):
+    def run(self, *args, **options):
+        time.sleep(0.3)
+        return super().run(*args, **options)
+
+loader = og.Loader({photos!r}, Slow(recipe().items), batch_size=3, threads=2, on_error={on_error!r})
+{consume}
+print("the end", flush=True)
+"""
+TAKERS = {
+    "a thread": "threading.Thread(target=list, args=(loader,), daemon=True).start(); time.sleep(0.5)",
+    "tensorflow": "waiting = iter(loader.tensorflow().repeat().map(lambda image, label: image).prefetch(2)); next(waiting)",
+}
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+@pytest.mark.parametrize("taker", TAKERS)
+def test_a_program_ends_while_another_thread_waits_for_a_batch(
+    photos: Path, taker: str, on_error: str
+) -> None:
+    if taker == "tensorflow":
+        pytest.importorskip("tensorflow")
+    code = TAKEN_AT_THE_END.format(
+        root=str(ROOT), photos=str(photos), consume=TAKERS[taker], on_error=on_error
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "the end\n"), done.stderr
+
+
 LONG = "ndimage.median_filter(np.random.default_rng(0).random((3000, 3000)), 101)"
 """Takes far longer than a test may."""
 

@@ -31,7 +31,7 @@ from offgraph.loading.sampling import SampledOrder, Sampling
 from offgraph.loading.share import Cut, EveryNth, Share
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.order import Order
-from offgraph.pipeline.workers import read_ahead
+from offgraph.pipeline.workers import Ended, read_ahead
 from offgraph.recipe.compose import Compose
 from offgraph.sources.base import count_of
 
@@ -123,11 +123,14 @@ class Epochs:
         if noted:
             self._at = begin
         with closing(self._ahead(made)) as ahead:
-            for batch, position in ahead:
-                if noted:
-                    self._at = position
-                yield batch
-                del batch
+            try:
+                for batch, position in ahead:
+                    if noted:
+                        self._at = position
+                    yield batch
+                    del batch
+            except Ended:  # with the program: the thread of a framework gets no more
+                return
         if noted:
             self._at = Position(begin.epoch + 1)
 
@@ -136,6 +139,8 @@ class Epochs:
         if self.process:
             return self._own_process.batches(made)
         stop = threading.Event()
+        if made.fills_rows:
+            return made.batches(stop, ahead=self.prefetch)
         return read_ahead(made.batches(stop), self.prefetch, stop)
 
     def batch(self, epoch: int, number: int) -> Batch:

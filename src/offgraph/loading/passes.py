@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import threading
@@ -142,15 +143,38 @@ class Pass:
         """Set what a copy in another process has of its own."""
         self.maker, self.buffers = maker, buffers
 
-    def batches(self, stop: threading.Event) -> Generator[tuple[Batch, Position], None, None]:
-        """Make the batches, each with the position after it; once `stop` is set, nothing is waited for."""
+    @property
+    def fills_rows(self) -> bool:
+        """Whether images are written to where they lie in their batch, of which nothing is left to make but an object.
+
+        Such batches need no thread between those that make them and the one that takes them, for which the interpreter
+        lock would change hands once more per batch.
+        """
+        maker = self.maker
+        is_bare = not maker.samples.has_masks and maker.objects is None and self.batching.finishing.is_nothing
+        return (
+            is_bare and not maker.bad.leaves_out and self._row is not None
+        )  # others move up where one is left out
+
+    def batches(
+        self, stop: threading.Event, *, ahead: int = 0
+    ) -> Generator[tuple[Batch, Position], None, None]:
+        """Make the batches, each with the position after it.
+
+        Parameters
+        ----------
+        stop : threading.Event
+            Once it is set, nothing is waited for.
+        ahead : int
+            Batches that wait to be taken, at most, beside those that threads work on: none where another thread takes them.
+        """
         try:
-            yield from self._made(stop)
+            yield from self._made(stop, ahead)
         finally:
             self.buffers.end_pass()
             give_back_freed()
 
-    def _made(self, stop: threading.Event) -> Generator[tuple[Batch, Position], None, None]:
+    def _made(self, stop: threading.Event, ahead: int) -> Generator[tuple[Batch, Position], None, None]:
         at, size, total = self.begin, self.batching.batch_size, len(replace(self.share, cuts=()))
         if self.limit is not None and at.batches >= self.limit:
             return
@@ -161,7 +185,8 @@ class Pass:
             lambda piece: (piece[1], self.maker.make(*piece, self.alike, stop)),
             self._pieces(),
             threads=self.batching.threads,
-            ahead=self.batching.threads + _AHEAD,
+            ahead=self.batching.threads + _AHEAD + ahead * -(-size // self._length),
+            stop=stop if ahead else None,
             ended=stop,
             read_timeout=self.batching.read_timeout,
         )
@@ -217,24 +242,37 @@ class Pass:
             for first in range(0, len(numbers), most):
                 yield epochs[first : first + most], numbers[first : first + most]
 
-    def _pieces(self) -> Iterator[Piece]:
-        """What is worked on at a time: one sample, or a part of a batch whose images are written into its array."""
+    @functools.cached_property
+    def _row(self) -> tuple[tuple[int, ...], np.dtype] | None:
+        """Shape and dtype of the rows that images are written into; None where each has an array of its own."""
         reference = self.maker.rules().reference
         is_alone = self.batching.batch_size == 1  # such images may have any shape
         if is_alone or not self.maker.samples.in_rows or reference is None or None in reference.image.shape:
+            return None
+        return reference.image.shape, np.dtype(reference.image.dtype)  # type: ignore[return-value]  # no None in it
+
+    @functools.cached_property
+    def _length(self) -> int:
+        """Samples of a piece."""
+        if self._row is None:
+            return 1
+        shape, dtype = self._row
+        fit = _PIECE_BYTES // max(1, math.prod(shape) * dtype.itemsize)
+        return max(1, min(-(-self.batching.batch_size // self.batching.threads), fit, _MOST_IN_PIECE))
+
+    def _pieces(self) -> Iterator[Piece]:
+        """What is worked on at a time: one sample, or a part of a batch whose images are written into its array."""
+        if self._row is None:
             for epochs, numbers in self._addresses(_CHUNK):
                 yield from ((epoch, [number], None) for epoch, number in zip(epochs, numbers))
             return
-        size = self.batching.batch_size
-        shape, dtype = reference.image.shape, np.dtype(reference.image.dtype)
-        fit = _PIECE_BYTES // max(1, math.prod(shape) * dtype.itemsize)  # type: ignore[arg-type]  # no None in it
-        length = max(1, min(-(-size // self.batching.threads), fit, _MOST_IN_PIECE))
+        (shape, dtype), size, length = self._row, self.batching.batch_size, self._length
         left = self._last - self.begin.images
         for epochs, numbers in self._addresses(size):
             if self.batching.threads > 1 and left <= 2 * self.batching.threads * length:
                 length = min(length, _LAST_PIECES)
             left -= len(numbers)
-            batch = BatchRows(self.buffers, len(numbers), shape, dtype)  # type: ignore[arg-type]  # no None in it
+            batch = BatchRows(self.buffers, len(numbers), shape, dtype)
             for first in range(0, len(numbers), length):
                 for start, stop in _runs(epochs, first, min(first + length, len(numbers))):
                     yield epochs[start], numbers[start:stop], RowBlock(batch, start, stop)

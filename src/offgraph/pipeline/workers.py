@@ -12,6 +12,7 @@ import errno
 import math
 import os
 import queue
+import sys
 import threading
 import time
 from collections import deque
@@ -25,8 +26,7 @@ from offgraph.core.machine import READ_TIMEOUT, Read, read_of
 from offgraph.core.threads import Ending, num_threads
 from offgraph.pipeline.freed import give_back_freed
 
-__all__ = ["ALIGNMENT", "Given", "Made", "default_threads", "ordered_map", "read_ahead"]
-
+__all__ = ["ALIGNMENT", "Ended", "Given", "Made", "default_threads", "ordered_map", "read_ahead"]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -78,7 +78,13 @@ def ordered_map(
     ------
     MachineError
         Where a read takes longer; names the file. Where a thread cannot be started.
+    OffgraphError
+        In a process that was forked after the map began.
+    Ended
+        Once `ended` is set; on a thread of a framework also when the program ends.
     """
+    if _is_frameworks_at_exit():
+        raise Ended
     ahead = 2 * threads + 2 if ahead is None else ahead
     waiting: deque[_Job[Given, Made]] = deque()
     team = _Team(function, threads)
@@ -94,6 +100,7 @@ def ordered_map(
         if stop is not None:
             stop.set()
         team.close(_LEAVING)
+        _waiting.discard(threading.get_ident())
 
 
 _TICK = 0.1
@@ -106,8 +113,8 @@ _LOOK, _LOOKS = 0.0005, 40
 """Seconds between two looks at whether the system has ended the threads, and how many there are at most."""
 
 
-class _Ended(Exception):
-    """Nobody wants the results any more."""
+class Ended(Exception):
+    """Nobody wants the results any more, or the program ends."""
 
 
 class _Job(Generic[Given, Made]):
@@ -176,6 +183,7 @@ class _Team(Generic[Given, Made]):
         self.function, self.threads = function, threads
         self.jobs: queue.SimpleQueue[_Job[Given, Made] | None] = queue.SimpleQueue()
         self.closed, self.ending = threading.Event(), Ending()
+        self.process = os.getpid()
         self.members: list[_Member] = []
         for team in [team for team in _teams if team.is_over]:
             _teams.discard(team)
@@ -209,13 +217,10 @@ class _Team(Generic[Given, Made]):
         self, job: _Job[Given, Made], read_timeout: float | None, ended: threading.Event | None
     ) -> Made:
         """Wait for a job; raise its exception with its own traceback."""
-        patience = None
-        while not job.done.acquire(timeout=_TICK):
-            if ended is not None and ended.is_set():
-                raise _Ended
-            patience = patience or _Patience(read_timeout)
-            if job.member is not None and patience.is_over(read_of(job.member.ident)):
-                raise patience.error()
+        if os.getpid() != self.process:  # its threads are not here
+            raise forked()
+        if not job.done.acquire(blocking=False):
+            self._wait(job, read_timeout, ended)
         if job.error is None:
             return job.made
         try:
@@ -224,6 +229,20 @@ class _Team(Generic[Given, Made]):
             raise job.error
         finally:
             del job  # its exception holds this frame
+
+    def _wait(
+        self, job: _Job[Given, Made], read_timeout: float | None, ended: threading.Event | None
+    ) -> None:
+        patience, thread = None, threading.get_ident()
+        _waiting.add(thread)  # where it is to leave, until the team is closed
+        while not _is_frameworks_at_exit() and not (ended is not None and ended.is_set()):
+            if job.done.acquire(timeout=_TICK):
+                _waiting.discard(thread)
+                return
+            patience = patience or _Patience(read_timeout)
+            if job.member is not None and patience.is_over(read_of(job.member.ident)):
+                raise patience.error()
+        raise Ended
 
     def close(self, patience: float | None) -> None:
         """Cancel what has not begun and end the threads; wait so long for those that are at work."""
@@ -246,6 +265,24 @@ class _Team(Generic[Given, Made]):
 
 _teams: set[_Team] = set()
 """Those with threads, for the end of the program."""
+
+
+_exiting = threading.Event()
+"""Set when the program ends."""
+_waiting: set[int] = set()
+"""Threads that wait for a result, or were told to leave and have not left."""
+
+
+def _is_frameworks_at_exit() -> bool:
+    """Whether the program ends, and this is a thread of a framework: those of the program itself have ended before."""
+    return _exiting.is_set() and threading.current_thread() is not threading.main_thread()
+
+
+def forked() -> OffgraphError:
+    """Return the error for a pass that goes on in a child of its process, where its threads are not."""
+    return OffgraphError(
+        "this pass was begun before the process forked: begin another one in this process, with iter(loader)"
+    )
 
 
 class _Patience:
@@ -297,25 +334,35 @@ class _End:
         self.error = error
 
 
-_reading: dict[threading.Thread, threading.Event] = {}
-"""Threads that read ahead, each with its stop event."""
+_reading: dict[threading.Thread, tuple[threading.Event, Callable[[], None]]] = {}
+"""Threads that read ahead, each with its stop event, and what tells whoever waits for it that nothing more comes."""
 
 
 @atexit.register
 def _stop_threads() -> None:
     """End all threads at exit, while they still run; later, joining them would never return.
 
-    A thread that comes back from native code once the interpreter is gone ends the process with an error.
+    A thread that comes back from native code once the interpreter is gone ends the process with an error; so those that
+    wait for a result, which look up now and then, are told to leave. TensorFlow waits for its own.
     """
-    for thread, stop in list(_reading.items()):
+    _exiting.set()
+    are_any = bool(_reading or _teams)
+    for thread, (stop, end) in list(_reading.items()):
         stop.set()
         thread.join()
+        end()
     for team in list(_teams):
         team.close(None)
+    until = time.monotonic() + 2 * _LEAVING
+    while _waiting and time.monotonic() < until:
+        time.sleep(0.002)
+    if are_any and "tensorflow" in sys.modules:
+        time.sleep(0.05)  # its threads may ask for more, see the end once more, and leave
 
 
 def _forget_threads() -> None:
     """In a forked child: there are none of them."""
+    _waiting.clear()
     _reading.clear()
     _teams.clear()
 
@@ -365,8 +412,8 @@ def read_ahead(
                     if not offer(thing):
                         return
             offer(_End())
-        except _Ended:
-            pass
+        except Ended:
+            ready.put(_End())
         except BaseException as error:  # handed over whole: raised where the results are taken
             offer(_End(error))
 
@@ -374,14 +421,12 @@ def read_ahead(
     thread = threading.Thread(target=work, name="offgraph-read-ahead", daemon=True)
     with _starting("end some of the program's threads"):
         thread.start()
-    _reading[thread] = stop
+    _reading[thread] = stop, lambda: ready.put(_End())
     process = os.getpid()
     try:
         while True:
             if os.getpid() != process:  # its thread is not here, and its locks may be held for ever
-                raise OffgraphError(
-                    "this pass was begun before the process forked: begin another one in this process, with iter(loader)"
-                )
+                raise forked()
             thing = ready.get()
             room.put(None)
             if isinstance(thing, _End):
