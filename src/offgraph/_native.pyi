@@ -1,5 +1,6 @@
 """The compiled loops. Private: arguments are checked by the Python that calls them."""
 
+from array import array
 from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, TypedDict
@@ -41,6 +42,7 @@ class NormalQuantiles:
 class Ending:
     def set(self) -> None: ...
     def watch(self) -> None: ...
+    def is_set(self) -> bool: ...
 
 class EncodedImage:
     @property
@@ -107,11 +109,9 @@ class CompiledRecipe:
     ) -> None: ...
 
 # Paths, or descriptor, position, shape, dtype and axes; seed, epoch and index of each.
-class SampleRows:
-    @staticmethod
-    def of_files(
-        paths: Sequence[str | PathLike[str]],
-        keys: Sequence[tuple[int, int, int]],
+class FileRules:
+    def __init__(
+        self,
         color: str,
         max_bytes: int,
         max_pixels: int,
@@ -119,6 +119,23 @@ class SampleRows:
         is_finite: bool,
         has_digests: bool,
         has_row_digests: bool,
+    ) -> None: ...
+
+class SampleRows:
+    @staticmethod
+    def of_files(
+        paths: Sequence[str | PathLike[str]], keys: Sequence[tuple[int, int, int]], rules: FileRules
+    ) -> SampleRows: ...
+    # Names in UTF-8 with a NUL after each, where each ends, and where that of each number is, unless they are in order.
+    @staticmethod
+    def of_names(
+        before: bytes,
+        names: tuple[bytearray, array[int]],
+        order: Array | None,
+        numbers: Sequence[int],
+        seed: int,
+        epoch: int,
+        rules: FileRules,
     ) -> SampleRows: ...
     @staticmethod
     def of_arrays(
@@ -135,6 +152,8 @@ class SampleRows:
     @property
     def made(self) -> list[tuple[int, ...] | None]: ...
     @property
+    def left(self) -> int: ...
+    @property
     def unplanned(self) -> int: ...
     @property
     def digests(self) -> list[bytes | None]: ...
@@ -145,8 +164,12 @@ class SampleRows:
     @property
     def steps(self) -> int: ...
 
-# Places, all below the count, are replaced by the numbers that stand there.
-def permute(places: Array, count: int, keys: Sequence[int]) -> None: ...
+# Places, all below the count, are replaced by the numbers that stand there; the keys of so many rounds are hashes of a text
+# and the number of each.
+def permute(places: Array, count: int, text: str, rounds: int) -> None: ...
+
+# The numbers at places `first`, `first` + `step`, …, so many.
+def permuted(first: int, step: int, length: int, count: int, text: str, rounds: int) -> list[int]: ...
 def drawn_values(
     seed: int, epoch: int, index: int, address: int, calls: tuple[tuple[str, float, float], ...]
 ) -> list[Any]: ...

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 import offgraph as og
+from offgraph.engine.files import SampleRows
 from offgraph.formats.decoding import read
-from offgraph.formats.ordinary import read_ordinary
+from offgraph.formats.ordinary import file_rules, read_ordinary
 from offgraph.loading.samples import FileSamples
 from offgraph.loading.training_sample import TrainingSample
+from offgraph.sources.columns import Names
 
 _START = b"http://ns.adobe.com/xap/1.0/\0"
 XMP = {
@@ -340,6 +342,47 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.warns(og.OffgraphWarning, match="1 of 9"):
         assert sum(len(batch) for batch in loader) == 8
     assert "not a regular file" in loader.skipped["4.jpg"]
+
+
+def test_names_of_all_kinds_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths are made of the names by the native core, those that are no UTF-8 too."""
+    home = tmp_path / "pässe \N{CJK UNIFIED IDEOGRAPH-65E5}"
+    names = [
+        b"a.jpg",
+        "\N{LATIN SMALL LETTER E WITH ACUTE}.jpg".encode(),
+        "e\N{COMBINING ACUTE ACCENT}.jpg".encode(),
+    ]
+    names += [
+        "\N{HANGUL SYLLABLE HAN}\N{GRINNING FACE}.jpg".encode(),
+        b"\xff\xe9 \x80.jpg",
+        b"\xed\xb2.jpg",
+        b"b" * 200 + b".jpg",
+    ]
+    for number, name in enumerate(names):
+        path = home / "kind" / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_jpeg(path, photo(20 + number, 30, number))
+    source = og.open_source(home, labels=None)
+    assert len(source) == len(names)
+    alone = counted(monkeypatch)
+    for part in (source, source.subset([4, 1, 6, 3, 5])):
+        loader = og.Loader(part, RECIPES["train"], batch_size=3, shuffle=True, seed=1)
+        found = {int(n): image for batch in loader.epoch(2) for n, image in zip(batch.index, batch.image)}
+        assert not alone and sorted(found) == list(range(len(part)))
+        for number, image in found.items():
+            one = og.Compose(RECIPES["train"])(image=og.imread(part[number].path), key=og.Key(1, 2, number))
+            assert np.array_equal(image, one.image)
+
+
+def test_names_that_are_not_there_are_refused() -> None:
+    names, rules = Names(["a.jpg", "b.jpg", "\ud800.jpg"]).blocks, file_rules("rgb", 100, True)
+    for order, number in ((None, 3), (np.array([0, 3], np.int64), 1), (np.array([-1], np.int64), 0)):
+        with pytest.raises(ValueError, match="names that are not there"):
+            SampleRows.of_names(b"/", names, order, [number], 0, 0, rules)
+    rows = SampleRows.of_names(
+        b"/nowhere/", names, None, [0, 2], 0, 0, rules
+    )  # the last one stands for no bytes
+    assert rows.left == 2 and rows.made == [None, None]
 
 
 def test_headers_say_what_is_decoded(odd: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from offgraph.pipeline import order
-from offgraph.pipeline.order import index_at
+from offgraph.pipeline.order import Order, index_at
 
 WORD = (1 << 64) - 1
 RARE = 1e-6
@@ -127,6 +127,17 @@ def test_an_order_has_no_trend_and_no_fixed_share_of_parities() -> None:
 def test_seed_and_epoch_give_other_orders() -> None:
     orders = [whole(1000, seed, epoch).tobytes() for seed in range(5) for epoch in range(5)]
     assert len(set(orders)) == 25
+
+
+@given(st.integers(1, 300), st.integers(1, 5), st.booleans(), st.data())
+def test_places_at_equal_distances_have_the_same_numbers(
+    count: int, step: int, shuffled: bool, data: st.DataObject
+) -> None:
+    start, stop = data.draw(st.integers(0, count)), data.draw(st.integers(0, count))
+    order, places = Order(count, 5, 6, shuffled), range(start, stop, step)
+    assert order.numbers_of(places) == order.numbers(np.array(places, np.int64)).tolist()
+    with pytest.raises(ValueError, match="places of another order"):
+        Order(count, 5, 6, True).numbers_of(range(start, count + 1))
 
 
 def test_a_billion_images_cost_no_memory() -> None:

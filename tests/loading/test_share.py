@@ -24,6 +24,9 @@ def test_shards_divide_an_epoch(count: int, shards: int) -> None:
     parts = [Share(count, i, shards) for i in range(shards)]
     assert [places(part) for part in parts] == [list(range(i, count, shards)) for i in range(shards)]
     lengths = list(map(len, parts))
+    for part in parts:
+        even = part.even_places(1, len(part) + 3)
+        assert even is not None and list(even) == part.places(1, len(part) + 3).tolist()
     assert (min(lengths), max(lengths)) == (parts[0].least, parts[0].most)
     assert parts[0].most - parts[0].least <= 1
 

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def open_files() -> int:
     indirect=["hanging"],
 )
 def test_a_read_that_hangs_ends_the_pass_with_its_name(
-    photos: Path, hanging: str, threads: int, on_error: str
+    photos: Path, hanging: str, threads: int, on_error: Any
 ) -> None:
     loader = og.Loader(
         photos, recipe(), batch_size=1, shuffle=False, threads=threads, read_timeout=0.5, on_error=on_error
@@ -232,7 +233,7 @@ def raising(kind: type[BaseException]) -> og.Compose:
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 @pytest.mark.parametrize("kind", [LookupError, Unsayable, Odd, KeyboardInterrupt, SystemExit, Demanding])
 def test_an_exception_arrives_as_it_was_raised_and_names_its_sample(
-    photos: Path, kind: type[BaseException], on_error: str
+    photos: Path, kind: type[BaseException], on_error: Any
 ) -> None:
     before = set(threading.enumerate())
     loader = og.Loader(
@@ -394,7 +395,7 @@ def test_no_thread_is_left_behind(photos: Path) -> None:
 
 
 def test_batches_that_are_filled_where_they_lie_take_no_thread_but_workers(photos: Path) -> None:
-    options = {"batch_size": 4, "threads": 2, "shuffle": True, "seed": 3}
+    options: dict[str, Any] = {"batch_size": 4, "threads": 2, "shuffle": True, "seed": 3}
     filled, read_ahead_of = (
         og.Loader(photos, recipe(), **options),
         og.Loader(photos, recipe(), on_error="skip", **options),
@@ -458,7 +459,7 @@ TAKERS = {
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 @pytest.mark.parametrize("taker", TAKERS)
 def test_a_program_ends_while_another_thread_waits_for_a_batch(
-    photos: Path, taker: str, on_error: str
+    photos: Path, taker: str, on_error: Any
 ) -> None:
     if taker == "tensorflow":
         pytest.importorskip("tensorflow")

@@ -3,10 +3,26 @@
 //! A Feistel network over two ranges, with cycle walking; `offgraph/pipeline/order.py` says how it works. A round waits for the
 //! one before it, so several numbers go through it side by side.
 
+use blake2::digest::consts::U8;
+use blake2::{Blake2b, Digest};
+
 /// Numbers that go through the network side by side.
 const LANES: usize = 8;
 /// Odd and near 2**64 divided by the golden ratio: the step of SplitMix64's counter.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Most rounds that there are keys for.
+pub const MOST_ROUNDS: usize = 32;
+
+/// A key for each round: the first eight bytes of the BLAKE2b digest of a text that ends with its number, lowest first.
+pub fn round_keys(text: &str) -> [u64; MOST_ROUNDS] {
+    std::array::from_fn(|round| {
+        let digits = [round / 10, round % 10].map(|digit| b'0' + digit as u8);
+        let digits = if round < 10 { &digits[1..] } else { &digits[..] };
+        let digest = Blake2b::<U8>::new().chain_update(text).chain_update(digits).finalize();
+        u64::from_le_bytes(digest.into())
+    })
+}
 
 /// The high 32 bits of a hash of `half`, scaled to a range.
 fn scaled_hash(half: u64, key: u64, length: u64) -> u64 {
@@ -78,6 +94,16 @@ pub fn permute(places: &mut [u64], count: u64, keys: &[u64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_pythons() {
+        // hashlib.blake2b(b"offgraph order 7 3 round 0", digest_size=8), and of rounds 9, 10 and 31
+        let keys = round_keys("offgraph order 7 3 round ");
+        assert_eq!(
+            [keys[0], keys[9], keys[10], keys[31]],
+            [0xf210_44f4_52cc_1118, 0x38d9_c01e_1eb0_11eb, 0x55c4_811a_50b0_8bc9, 0x6090_645a_6a47_58f0]
+        );
+    }
     use proptest::prelude::*;
 
     /// The network on single numbers, with modulo for the sums.

@@ -36,6 +36,11 @@ impl Ending {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether calls are to end.
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Let calls from this thread end when it is set, and not when a signal comes.
     fn watch(&self) {
         ENDING.set(Some(Arc::clone(&self.0)));

@@ -47,6 +47,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(plan::run_plans, module)?,
         wrap_pyfunction!(plan::invert_displacement, module)?,
         wrap_pyfunction!(order::permute, module)?,
+        wrap_pyfunction!(order::permuted, module)?,
         wrap_pyfunction!(recipe::drawn_values, module)?,
         wrap_pyfunction!(recipe::cos_sin_degrees, module)?,
         wrap_pyfunction!(recipe::rounded_dot, module)?,
@@ -111,6 +112,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<plan_image::NormalQuantiles>()?;
     module.add_class::<recipe::CompiledRecipe>()?;
     module.add_class::<recipe::NativePlan>()?;
+    module.add_class::<rows::FileRules>()?;
     module.add_class::<rows::SampleRows>()?;
     Ok(())
 }

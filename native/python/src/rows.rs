@@ -8,11 +8,14 @@ use offgraph_kernels::memory::{self, CollectVec};
 use offgraph_plan::recipe::random::Key;
 use offgraph_plan::recipe::{Spec, Unplanned};
 use offgraph_plan::rows::{Color, Place, Progress, Row, Rules, State, make_rows, plan_rows};
+use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +38,68 @@ impl SampleRows {
     }
 }
 
+/// How files are read, and what of them is left to Python.
+#[pyclass(frozen, module = "offgraph._native")]
+pub struct FileRules(Rules);
+
+#[pymethods]
+impl FileRules {
+    /// The colour is `"rgb"`, `"grey"` or `"keep"`.
+    #[new]
+    fn new(
+        color: &str,
+        max_bytes: u64,
+        max_pixels: usize,
+        pixels_per_byte: usize,
+        is_finite: bool,
+        has_digests: bool,
+        has_row_digests: bool,
+    ) -> PyResult<Self> {
+        let color = match color {
+            "rgb" => Color::Rgb,
+            "grey" => Color::Grey,
+            "keep" => Color::Keep,
+            _ => return Err(PyValueError::new_err("a colour that is not known")),
+        };
+        Ok(Self(Rules {
+            color,
+            max_bytes,
+            max_pixels,
+            pixels_per_byte,
+            is_finite,
+            has_digests,
+            has_row_digests,
+        }))
+    }
+}
+
+/// Texts in UTF-8, each with a NUL after it, and where each ends.
+type Names = (PyBuffer<u8>, PyBuffer<i64>);
+
+/// The name of a file as the system knows it, of how Python writes it in UTF-8, lone surrogates as they are: these stand for
+/// bytes that are none. `None` for surrogates that stand for nothing.
+fn system_name(before: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+    let mut name = memory::with_capacity(before.len() + text.len());
+    memory::extend(&mut name, before.iter().copied());
+    let mut at = 0;
+    while let Some(byte) = text.get(at).copied() {
+        let second = text.get(at + 1).copied().unwrap_or(0);
+        if byte != 0xED || second < 0xA0 {
+            memory::push(&mut name, byte);
+            at += 1;
+            continue;
+        }
+        let third = *text.get(at + 2)?;
+        let code = u32::from(second & 0x3F) << 6 | u32::from(third & 0x3F); // below 0xD000
+        if !(0xC80..=0xCFF).contains(&code) {
+            return None;
+        }
+        memory::push(&mut name, code as u8);
+        at += 3;
+    }
+    Some(name)
+}
+
 /// Descriptor of an open file, position in it, shape, dtype, axes, and bytes if it is a PNG.
 type StoredArray = (i32, u64, List<usize>, String, String, Option<usize>);
 
@@ -50,41 +115,52 @@ fn key((seed, epoch, index): Address) -> Key {
 
 #[pymethods]
 impl SampleRows {
-    /// Samples of files: paths, and the addresses of their draws. The colour is `"rgb"`, `"grey"` or `"keep"`.
+    /// Samples of files: paths, and the addresses of their draws.
     #[staticmethod]
-    fn of_files(
-        paths: List<PathBuf>,
-        keys: List<Address>,
-        color: &str,
-        max_bytes: u64,
-        max_pixels: usize,
-        pixels_per_byte: usize,
-        is_finite: bool,
-        has_digests: bool,
-        has_row_digests: bool,
-    ) -> PyResult<Self> {
-        let color = match color {
-            "rgb" => Color::Rgb,
-            "grey" => Color::Grey,
-            "keep" => Color::Keep,
-            _ => return Err(PyValueError::new_err("a colour that is not known")),
-        };
+    fn of_files(paths: List<PathBuf>, keys: List<Address>, rules: &Bound<'_, FileRules>) -> PyResult<Self> {
         catch_memory_error(|| {
             let mut rows = memory::with_capacity(paths.len());
             for (path, address) in paths.into_iter().zip(keys.iter()) {
                 let (place, key) = (Place::File(path), key(*address));
                 memory::push(&mut rows, Row::new(place, key));
             }
-            let limits = Rules {
-                color,
-                max_bytes,
-                max_pixels,
-                pixels_per_byte,
-                is_finite,
-                has_digests,
-                has_row_digests,
+            Ok(Self::new(rows, rules.get().0))
+        })
+    }
+
+    /// Samples of files below one folder, whose path comes before each name: the names, where the name of each number is
+    /// among them unless they are in order, the numbers, and seed and epoch of the addresses of their draws.
+    #[staticmethod]
+    fn of_names(
+        before: &[u8],
+        names: Names,
+        order: Option<PyBuffer<i64>>,
+        numbers: List<u64>,
+        seed: u64,
+        epoch: u64,
+        rules: &Bound<'_, FileRules>,
+    ) -> PyResult<Self> {
+        let (texts, ends) = (items(&names.0)?, items(&names.1)?);
+        let order = order.as_ref().map(items).transpose()?;
+        let text_at = |number: u64| -> Option<&[u8]> {
+            let number = usize::try_from(number).ok()?;
+            let place = match order {
+                Some(order) => usize::try_from(*order.get(number)?).ok()?,
+                None => number,
             };
-            Ok(Self::new(rows, limits))
+            let first = place.checked_sub(1).map_or(Some(0), |before| Some(*ends.get(before)?))?;
+            let (first, end) = (usize::try_from(first).ok()?, usize::try_from(*ends.get(place)?).ok()?);
+            texts.get(first..end.checked_sub(1)?)
+        };
+        catch_memory_error(|| {
+            let mut rows = memory::with_capacity(numbers.len());
+            for index in numbers.iter().copied() {
+                let name = system_name(before, text_at(index).ok_or_else(no_such_name)?);
+                let place =
+                    name.map_or(Place::Elsewhere, |name| Place::File(OsString::from_vec(name).into()));
+                memory::push(&mut rows, Row::new(place, Key { seed, epoch, index }));
+            }
+            Ok(Self::new(rows, rules.get().0))
         })
     }
 
@@ -182,6 +258,12 @@ impl SampleRows {
         Ok(shapes)
     }
 
+    /// How many rows are not made.
+    #[getter]
+    fn left(&self) -> usize {
+        self.lock().iter().filter(|row| !matches!(row.state, State::Made(_))).count()
+    }
+
     /// How many rows only Python can plan.
     #[getter]
     fn unplanned(&self) -> usize {
@@ -224,6 +306,17 @@ fn asked<'py>(py: Python<'py>, unplanned: &[Unplanned]) -> PyResult<Vec<Bound<'p
         }
     }
     Ok(asked)
+}
+
+/// The items of a buffer, for a function that runs no Python meanwhile.
+fn items<T: Element>(buffer: &PyBuffer<T>) -> PyResult<&[T]> {
+    let items = buffer.as_slice_ptr().ok_or_else(no_such_name)?;
+    // SAFETY: the buffer keeps its memory, and nobody writes to it, as the interpreter lock is held.
+    Ok(unsafe { items.as_ref() })
+}
+
+fn no_such_name() -> PyErr {
+    PyValueError::new_err("names that are not there")
 }
 
 /// A file of its own for an open descriptor.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, overload
 
 from offgraph.core.distributions import Distribution
 from offgraph.core.errors import ArgumentError
 
-__all__ = ["Draw", "Key", "TargetView", "hash64", "philox4x64"]
+__all__ = ["Draw", "Key", "KeysOfEpoch", "TargetView", "hash64", "philox4x64"]
 
 _WORD = (1 << 64) - 1
 _MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
@@ -100,6 +101,38 @@ class Key:
             if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value <= _WORD:
                 raise ArgumentError(f"{name}={value!r:.80}: give a whole number from 0 to 2**64 - 1")
             object.__setattr__(self, name, value.__index__())
+
+
+class KeysOfEpoch(Sequence[tuple[int, int, int]]):
+    """Seed, epoch and index of samples of one epoch, without an object for each.
+
+    Parameters
+    ----------
+    seed, epoch : int
+    numbers : sequence of int
+
+    Examples
+    --------
+    >>> list(KeysOfEpoch(7, 3, [5, 2]))
+    [(7, 3, 5), (7, 3, 2)]
+    """
+
+    __slots__ = ("epoch", "numbers", "seed")
+
+    def __init__(self, seed: int, epoch: int, numbers: Sequence[int]) -> None:
+        self.seed, self.epoch, self.numbers = seed, epoch, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[int, int, int]: ...
+    @overload
+    def __getitem__(self, place: slice) -> KeysOfEpoch: ...
+    def __getitem__(self, place: int | slice) -> tuple[int, int, int] | KeysOfEpoch:
+        if isinstance(place, slice):
+            return KeysOfEpoch(self.seed, self.epoch, self.numbers[place])
+        return self.seed, self.epoch, self.numbers[place]
 
 
 class TargetView(Protocol):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from offgraph import _native
 
-__all__ = ["Ending", "get_num_threads", "num_threads", "set_num_threads"]
+__all__ = ["Ending", "get_num_threads", "keep_to_threads", "num_threads", "set_num_threads"]
 
 Ending = _native.Ending
 """Ends native calls of other threads: those of threads that ``watch()`` it, once it is ``set()``.
@@ -56,6 +56,11 @@ def set_num_threads(count: int) -> int:
         If `count` is less than 1.
     """
     return _native.set_num_threads(_checked(count))
+
+
+def keep_to_threads(count: int) -> None:
+    """Let calls from this thread use `count` threads, at least 1, from now on: for threads that do nothing else."""
+    _native.set_local_num_threads(_checked(count))
 
 
 @contextmanager

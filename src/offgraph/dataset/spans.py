@@ -318,8 +318,10 @@ class SpanReader:
             keys,
             finite,
         )
-        with ReadRows([self._files.name(self._file["image"][number]) for number in examples], rows):
-            return [shape is not None for shape in planner.run_rows(rows, output())]
+        with ReadRows(lambda place: self._files.name(self._file["image"][examples[place]]), rows):
+            if planner.run_rows(rows, output()):
+                return [True] * len(examples)
+            return [shape is not None for shape in rows.made]
 
     def _found(
         self, number: int, kind: Kind, files: dict[int, OpenFile]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from offgraph.core.machine import Read
@@ -11,6 +11,7 @@ from offgraph.engine.native import core
 
 __all__ = [
     "EncodedImage",
+    "FileRules",
     "Header",
     "ReadProgress",
     "ReadRows",
@@ -26,6 +27,10 @@ EncodedImage = core.EncodedImage
 
 ReadProgress = core.ReadProgress
 """How far a call of :func:`read_images` has come."""
+
+
+FileRules = core.FileRules
+"""How files are read, and which of them are left to Python."""
 
 
 SampleRows = core.SampleRows
@@ -90,15 +95,15 @@ class ReadRows(Read):
 
     Parameters
     ----------
-    paths : sequence of str
-        For each row.
+    path_of : callable
+        Gives the file of a row.
     rows : SampleRows
     """
 
-    __slots__ = ("_paths", "_rows")
+    __slots__ = ("_path_of", "_rows")
 
-    def __init__(self, paths: Sequence[str], rows: SampleRows) -> None:
-        self._paths, self._rows = paths, rows
+    def __init__(self, path_of: Callable[[int], object], rows: SampleRows) -> None:
+        self._path_of, self._rows = path_of, rows
 
     @property
     def is_waiting(self) -> bool:
@@ -108,7 +113,7 @@ class ReadRows(Read):
     @property
     def path(self) -> object:  # type: ignore[override]  # it changes
         """The file."""
-        return self._paths[self._rows.reading or 0]
+        return self._path_of(self._rows.reading or 0)
 
     @property
     def steps(self) -> int:  # type: ignore[override]

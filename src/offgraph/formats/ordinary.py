@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from offgraph.core.machine import Read
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.files import (
     EncodedImage,
+    FileRules,
     Header,
     ReadProgress,
     ReadRows,
@@ -34,7 +36,15 @@ from offgraph.formats.decoding import FILE_OVERHEAD, DecodedImage
 from offgraph.formats.jpeg import PIXELS_PER_BYTE
 from offgraph.plan.compiled import RecipePlanner
 
-__all__ = ["MadeOrdinary", "OrdinaryFile", "OrdinaryRows", "file_spec", "read_ordinary"]
+__all__ = [
+    "MadeOrdinary",
+    "NamedFiles",
+    "OrdinaryFile",
+    "OrdinaryRows",
+    "file_rules",
+    "file_spec",
+    "read_ordinary",
+]
 
 
 class OrdinaryFile(NamedTuple):
@@ -114,15 +124,32 @@ class MadeOrdinary(NamedTuple):
     row_digest: bytes | None = None
 
 
-class OrdinaryRows:
-    """Samples of files that are made in one native call, each in its row of an array.
+class NamedFiles(NamedTuple):
+    """Files below one folder by their names, for `SampleRows.of_names`.
 
     Parameters
     ----------
-    planner : RecipePlanner
-    paths : sequence of str
-    keys : sequence of tuple of int
-        Seed, epoch and index of each.
+    before : bytes
+        What comes before each name.
+    names : tuple of bytearray and array of int64
+        As of `offgraph.sources.columns.Names.blocks`.
+    order : ndarray of int64, or None
+        Where the name of each file is among these, unless they are in order.
+    """
+
+    before: bytes
+    names: tuple[bytearray, array[int]]
+    order: np.ndarray | None
+
+
+@functools.lru_cache(maxsize=64)
+def file_rules(
+    color: Color, max_pixels: int, finite: bool, digests: bool = False, row_digests: bool = False
+) -> FileRules:
+    """How files are read, and which are left to Python.
+
+    Parameters
+    ----------
     color, max_pixels
         As for `offgraph.formats.decoding.read`.
     finite : bool
@@ -132,28 +159,28 @@ class OrdinaryRows:
     row_digests : bool
         Whether those of the values in the rows are.
     """
+    most = Limits(max_pixels).max_bytes + FILE_OVERHEAD
+    return FileRules(color, most, max_pixels, PIXELS_PER_BYTE, finite, digests, row_digests)
 
-    def __init__(
-        self,
-        planner: RecipePlanner,
-        paths: Sequence[str],
-        keys: Sequence[tuple[int, int, int]],
-        *,
-        color: Color,
-        max_pixels: int,
-        finite: bool,
-        digests: bool = False,
-        row_digests: bool = False,
-    ) -> None:
-        most = Limits(max_pixels).max_bytes + FILE_OVERHEAD
-        self._planner, self._paths = planner, paths
-        self._rows = SampleRows.of_files(
-            paths, keys, color, most, max_pixels, PIXELS_PER_BYTE, finite, digests, row_digests
-        )
+
+class OrdinaryRows:
+    """Samples of files that are made in one native call, each in its row of an array.
+
+    Parameters
+    ----------
+    planner : RecipePlanner
+    rows : SampleRows
+        Of files, with the rules of `file_rules`.
+    path_of : callable
+        Gives the file of a row.
+    """
+
+    def __init__(self, planner: RecipePlanner, rows: SampleRows, path_of: Callable[[int], object]) -> None:
+        self._planner, self._rows, self._path_of = planner, rows, path_of
 
     def plan(self) -> list[tuple[tuple[int, ...], str] | None]:
         """Read and plan them: shape and dtype that each becomes; None for one that has to be run alone."""
-        with ReadRows(self._paths, self._rows):
+        with ReadRows(self._path_of, self._rows):
             return self._planner.plan_rows(self._rows)
 
     def make(self, output: np.ndarray) -> list[MadeOrdinary | None]:
@@ -170,15 +197,27 @@ class OrdinaryRows:
             None for a file that `offgraph.formats.decoding.read` has to be asked for, and for one that does not become a
             row.
         """
+        self.run(output)
+        found = zip(self._rows.made, self._rows.digests, self._rows.row_digests)
         return [
             None if shape is None else MadeOrdinary(file_spec(shape), digest, row_digest)
-            for shape, digest, row_digest in zip(self.run(output), self._rows.digests, self._rows.row_digests)
+            for shape, digest, row_digest in found
         ]
 
-    def run(self, output: np.ndarray) -> list[tuple[int, ...] | None]:
-        """Make them as `make` does; return the shape of each image as it was read (`file_spec`), or None."""
-        with ReadRows(self._paths, self._rows):
+    def run(self, output: np.ndarray) -> bool:
+        """Make them as `make` does; return whether all are made."""
+        with ReadRows(self._path_of, self._rows):
             return self._planner.run_rows(self._rows, output)
+
+    def are_made(self) -> list[bool]:
+        """Which are made."""
+        return [shape is not None for shape in self._rows.made]
+
+    def spec(self, place: int) -> ArraySpec:
+        """Spec of the image, as it was read, that a row was made of."""
+        shape = self._rows.made[place]
+        assert shape is not None, "asked of rows that are made"
+        return file_spec(shape)
 
 
 class _ReadFiles(Read):

@@ -148,13 +148,17 @@ def collate(
     """
     blocks = [part for part in parts if isinstance(part, MadeRows)]
     if objects is None and len(blocks) == len(parts) and (filled := _filled_by(blocks)) is not None:
-        numbers = list(itertools.chain.from_iterable(block.numbers for block in blocks))
+        numbers, stacked, recorded = blocks[0].numbers, blocks[0].labels, blocks[0].recorded
+        if len(blocks) > 1:
+            numbers = list(itertools.chain.from_iterable(block.numbers for block in blocks))
+            stacked = list(itertools.chain.from_iterable(block.labels for block in blocks))
+            recorded = functools.partial(_recorded, [block.recorded for block in blocks])
         return Batch(
             image=filled,
-            label=labels.stack(list(itertools.chain.from_iterable(block.labels for block in blocks))),
+            label=labels.stack(stacked),
             mask=None,
             index=np.array(numbers, np.int64),
-            records=LazyRecords(len(numbers), functools.partial(_recorded, [b.recorded for b in blocks])),
+            records=LazyRecords(len(numbers), recorded),
         )
     samples = each(parts)
     return Batch(

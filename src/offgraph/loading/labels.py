@@ -99,7 +99,7 @@ class BatchLabels:
             return False
         return True
 
-    def stack(self, labels: list[Any]) -> np.ndarray | None:
+    def stack(self, labels: Sequence[Any]) -> np.ndarray | None:
         """Array of the labels of a batch: what `shape` and `dtype` say for each."""
         if self.shape is None:
             return None

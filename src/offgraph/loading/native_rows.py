@@ -63,15 +63,13 @@ class MadeImages:
         Seed, epoch and index of each.
     start : int
         The first step of the recipe that ran.
-    given : sequence
-        Of each the image that the recipe ran on, as `spec_of` takes it.
     spec_of : callable
-        Gives its spec.
+        Gives the spec of the image that the recipe ran on for the one at a place among these.
     recorded : callable or None
         Makes the record of a sample of its number and the record of the steps that ran; the same unless given.
     """
 
-    __slots__ = ("_given", "_keys", "_numbers", "_recipe", "_recorded", "_spec_of", "_start")
+    __slots__ = ("_keys", "_numbers", "_recipe", "_recorded", "_spec_of", "_start")
 
     def __init__(
         self,
@@ -79,20 +77,19 @@ class MadeImages:
         numbers: Sequence[int],
         keys: Sequence[tuple[int, int, int]],
         start: int,
-        given: Sequence[Any],
-        spec_of: Callable[[Any], ArraySpec],
+        spec_of: Callable[[int], ArraySpec],
         recorded: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self._recipe, self._numbers, self._keys, self._start = recipe, numbers, keys, start
-        self._given, self._spec_of, self._recorded = given, spec_of, recorded
+        self._spec_of, self._recorded = spec_of, recorded
 
     def targets(self, place: int, row: Row) -> Targets:
         """Return an image in its row."""
-        return Targets({"image": Image(row.array(), self._spec_of(self._given[place]).axes)})
+        return Targets({"image": Image(row.array(), self._spec_of(place).axes)})
 
     def record(self, place: int) -> dict[str, Any]:
         """Return what was drawn for an image, drawn again."""
-        spec = self._spec_of(self._given[place])
+        spec = self._spec_of(place)
         record = self._recipe.drawn_record(spec, Key(*self._keys[place]), self._start)
         return record if self._recorded is None else self._recorded(self._numbers[place], record)
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from offgraph.core.errors import StepError
 from offgraph.core.machine import READ_TIMEOUT
-from offgraph.core.random import Key
+from offgraph.core.random import Key, KeysOfEpoch
 from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
-from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows, file_spec
+from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows
 from offgraph.loading.labels import BatchLabels
 from offgraph.loading.native_rows import BegunSample, MadeImages, MadeRows, run_rows
 from offgraph.loading.training_sample import Rules, TrainingSample
@@ -197,13 +197,13 @@ class FileSamples:
         self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
     ) -> TrainingSample | None:
         """Make one sample in one call: what its plan makes is known once its file is read."""
-        planner, keys = self._planner(recipe, rules), [(seed, epoch, number)]
+        planner, keys = self._planner(recipe, rules), KeysOfEpoch(seed, epoch, [number])
         files = planner and self._files([number], planner, keys, rules)
         spec = None if files is None else files.plan()[0]
         if files is None or spec is None:
             return None
         row = RowBlock(BatchRows(self._buffers, 1, spec[0], np.dtype(spec[1])), 0, 1)
-        return self._samples([number], row, files.run(block_of(row)), recipe, keys)[0]
+        return self._samples(files, files.run(block_of(row)), row, recipe, keys)[0]
 
     def _made(
         self,
@@ -218,14 +218,14 @@ class FileSamples:
         planner = self._planner(recipe, rules)
         if planner is None or not are_neighbours(rows):
             return None
-        keys = [(seed, epoch, number) for number in numbers]
+        keys = KeysOfEpoch(seed, epoch, numbers)
         files = self._files(numbers, planner, keys, rules)
         if files is None:
             return None
-        shapes = files.run(block_of(rows))
+        are_all = files.run(block_of(rows))
         if planner.in_vain:
             return None
-        return self._samples(numbers, as_block(rows), shapes, recipe, keys)
+        return self._samples(files, are_all, as_block(rows), recipe, keys)
 
     def _planner(self, recipe: Compose, rules: Rules) -> RecipePlanner | None:
         return recipe.planner() if rules.has_usual_depth("uint8") else None
@@ -234,27 +234,28 @@ class FileSamples:
         self,
         numbers: Sequence[int],
         planner: RecipePlanner,
-        keys: Sequence[tuple[int, int, int]],
+        keys: KeysOfEpoch,
         rules: Rules,
     ) -> OrdinaryRows | None:
         return self.source.ordinary_rows(numbers, planner, keys, finite=rules.non_finite == "error")
 
     def _samples(
         self,
-        numbers: Sequence[int],
+        files: OrdinaryRows,
+        are_all: bool,
         rows: RowBlock,
-        shapes: Sequence[tuple[int, ...] | None],
         recipe: Compose,
-        keys: Sequence[tuple[int, int, int]],
+        keys: KeysOfEpoch,
     ) -> Sequence[TrainingSample | None]:
+        numbers = keys.numbers
         labels = self.source.labels(numbers)
-        made = MadeImages(recipe, numbers, keys, 0, shapes, file_spec)
+        made = MadeImages(recipe, numbers, keys, 0, files.spec)
         samples = MadeRows(numbers, labels, rows, self.name, made, range(len(numbers)))
-        if None not in shapes and self.labels.fit(labels):
+        if are_all and self.labels.fit(labels):
             return samples
         return [
-            None if shape is None or not self.labels.fits(label) else samples[place]
-            for place, (shape, label) in enumerate(zip(shapes, labels))
+            samples[place] if is_made and self.labels.fits(label) else None
+            for place, (is_made, label) in enumerate(zip(files.are_made(), labels))
         ]
 
     def _begun(self, number: int, file: OrdinaryFile, sample: Sample, key: Key) -> BegunSample | None:
@@ -399,7 +400,7 @@ class DatasetSamples:
         )
         if planner.in_vain:
             return none
-        specs = [places.spec(number) for number in numbers]
+        specs: list[Any] = [places.spec(number) for number in numbers]
         usual = [spec is not None and rules.has_usual_depth(spec.dtype) for spec in specs]
         labels: list[Label | None] = []
         for place, number in enumerate(numbers):
@@ -408,7 +409,7 @@ class DatasetSamples:
             except LookupError:  # raised again where the sample is made alone
                 labels.append(None)
                 usual[place] = False
-        images = MadeImages(recipe, numbers, keys, start, specs, _same, self.whole_record)
+        images = MadeImages(recipe, numbers, keys, start, specs.__getitem__, self.whole_record)
         samples = MadeRows(numbers, labels, as_block(rows), self.name, images, range(len(numbers)))
         if all(done) and all(usual) and self.labels.fit(labels):
             return samples

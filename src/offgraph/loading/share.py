@@ -113,6 +113,13 @@ class Share:
         """Places, in the order of the epoch, of the images from `start` to before `stop` of this shard."""
         return self._in_epoch(np.arange(start, min(stop, len(self)), dtype=np.int64))
 
+    def even_places(self, start: int, stop: int) -> range | None:
+        """The same as a range; None where they are no multiples of one number apart."""
+        if self.cuts:
+            return None
+        shards = self.shards
+        return range(start * shards + self.index, min(stop, len(self)) * shards + self.index, shards)
+
     def _in_epoch(self, own: np.ndarray) -> np.ndarray:
         """Places, in the order of the epoch, of images of this shard."""
         found = own * self.shards + self.index
@@ -154,6 +161,10 @@ class EveryNth(Share):
     def most(self) -> int:
         """Images of the batches that the largest shard has, the last one filled up."""
         return self._batches(-(-super().most // self.batch_size)) * self.batch_size
+
+    def even_places(self, start: int, stop: int) -> range | None:
+        """Return None: there is a gap after each batch."""
+        return None
 
     def _batches(self, of_shard: int) -> int:
         return _length(of_shard, self.first, self.step)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from offgraph.core.choices import NonFinite
 from offgraph.pipeline.checks import fit_mask
 from offgraph.pipeline.depth import to_depth
@@ -98,6 +100,13 @@ class Rules:
     reference: Reference | None
     any_depth: bool
     non_finite: NonFinite
+
+    @functools.cached_property
+    def row(self) -> tuple[tuple[int, ...], np.dtype] | None:
+        """Shape and dtype of a row of a batch, as far as most images have one shape."""
+        if self.reference is None or None in self.reference.image.shape:
+            return None
+        return self.reference.image.shape, np.dtype(self.reference.image.dtype)  # type: ignore[return-value]  # no None in it
 
     def fitted(self, targets: Targets) -> Targets:
         """Bring the mask among targets to the dtype of its source's masks."""

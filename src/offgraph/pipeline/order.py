@@ -16,19 +16,19 @@ Whatever the hash, each round can be undone, so the whole is a bijection of the 
     while x >= count
 
 With a and b near the square root of ``count``, a·b is above it by less than a, and walking is rare. The rounds are run by
-the native core (``native/plan/src/order.rs``): in NumPy, 400 calls for the order of 200 images took half a millisecond with the
+the native core (``native/plan/src/order.rs``), which makes their keys as well (`offgraph.core.random.hash64` of a text with
+seed, epoch and round): in NumPy, 400 calls for the order of 200 images took half a millisecond with the
 interpreter lock held.
 """
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
 
-from offgraph.core.random import hash64
 from offgraph.engine.native import core
 
 __all__ = ["Order", "index_at"]
@@ -73,20 +73,18 @@ def index_at(place: int | np.ndarray, count: int, *, seed: int, epoch: int) -> i
     if not 0 <= count <= _MOST:
         raise ValueError(f"count={count}: from 0 to 2**60")
     places = np.asarray(place, np.int64)
-    if places.size and not (places.min() >= 0 and places.max() < count):
-        raise ValueError(f"place={place!r:.80}: from 0 to {count - 1}")
-    numbers = places.reshape(-1).astype(np.uint64)  # a copy
-    core.permute(numbers, count, _keys(seed, epoch)[: _ROUNDS if count > _SMALL else _ROUNDS_OF_SMALL])
+    numbers = places.reshape(-1).astype(np.uint64)  # a copy, in which negative ones are large
+    try:
+        core.permute(numbers, count, *_rounds(count, seed, epoch))
+    except ValueError:
+        raise ValueError(f"place={place!r:.80}: from 0 to {count - 1}") from None
     found = numbers.view(np.int64).reshape(places.shape)
     return found if isinstance(place, np.ndarray) else int(found)
 
 
-@functools.lru_cache(maxsize=16)
-def _keys(seed: int, epoch: int) -> tuple[int, ...]:
-    """A key for each round."""
-    return tuple(
-        hash64(f"offgraph order {seed} {epoch} round {number}") for number in range(_ROUNDS_OF_SMALL)
-    )
+def _rounds(count: int, seed: int, epoch: int) -> tuple[str, int]:
+    """What the keys of the rounds are hashes of, and how many rounds there are."""
+    return f"offgraph order {seed} {epoch} round ", _ROUNDS if count > _SMALL else _ROUNDS_OF_SMALL
 
 
 @dataclass(frozen=True)
@@ -111,6 +109,13 @@ class Order:
         """Return the images at places of the order."""
         return index_at(places, self.count, seed=self.seed, epoch=self.epoch) if self.shuffled else places
 
-    def epochs(self, places: np.ndarray) -> list[int]:
+    def epochs(self, places: Sized) -> list[int]:
         """Return the epochs in the addresses of the images at places: that of the order."""
         return [self.epoch] * len(places)
+
+    def numbers_of(self, places: range) -> list[int]:
+        """Return the images at places of the order, as `numbers` does, without an array."""
+        if not self.shuffled:
+            return list(places)
+        rounds = _rounds(self.count, self.seed, self.epoch)
+        return core.permuted(places.start, places.step, len(places), self.count, *rounds)

@@ -18,12 +18,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from offgraph.core.errors import MachineError, OffgraphError
 from offgraph.core.machine import READ_TIMEOUT, Read, read_of
-from offgraph.core.threads import Ending, num_threads
+from offgraph.core.threads import Ending, keep_to_threads
 from offgraph.pipeline.freed import give_back_freed
 
 __all__ = ["ALIGNMENT", "Ended", "Given", "Made", "default_threads", "ordered_map", "read_ahead"]
@@ -145,21 +144,16 @@ class _Member(threading.Thread):
 
     def __init__(self, team: _Team) -> None:
         super().__init__(name="offgraph-worker", daemon=True)
-        self.function, self.jobs, self.closed, self.ending = (
-            team.function,
-            team.jobs,
-            team.closed,
-            team.ending,
-        )
+        self.function, self.jobs, self.ending = team.function, team.jobs, team.ending
 
     def run(self) -> None:
         """Work on one job after another until the team is closed, which ends a native call as well."""
         self.ending.watch()
-        with num_threads(1):
-            while (job := self.jobs.get()) is not None:
-                if not self.closed.is_set():
-                    job.work(self.function, self)
-                del job
+        keep_to_threads(1)
+        while (job := self.jobs.get()) is not None:
+            if not self.ending.is_set():
+                job.work(self.function, self)
+            del job
 
     def wait(self, seconds: float | None) -> None:
         """Wait for its end; with None however long that takes, except for a read that does not come to an end."""
@@ -173,7 +167,7 @@ class _Member(threading.Thread):
     @property
     def is_in_system(self) -> bool:
         """Whether the system has yet to end the thread: native code frees its memory after Python's part of it."""
-        return Path(f"/proc/self/task/{self.native_id}").exists()  # never, where the system is not Linux
+        return os.path.exists(f"/proc/self/task/{self.native_id}")  # noqa: PTH110  never, where it is not Linux
 
 
 class _Team(Generic[Given, Made]):
@@ -182,7 +176,7 @@ class _Team(Generic[Given, Made]):
     def __init__(self, function: Callable[[Given], Made], threads: int) -> None:
         self.function, self.threads = function, threads
         self.jobs: queue.SimpleQueue[_Job[Given, Made] | None] = queue.SimpleQueue()
-        self.closed, self.ending = threading.Event(), Ending()
+        self.ending = Ending()
         self.process = os.getpid()
         self.members: list[_Member] = []
         for team in [team for team in _teams if team.is_over]:
@@ -192,7 +186,7 @@ class _Team(Generic[Given, Made]):
     @property
     def is_over(self) -> bool:
         """Whether it is closed, and no thread is left."""
-        return self.closed.is_set() and not any(member.is_alive() for member in self.members)
+        return self.ending.is_set() and not any(member.is_alive() for member in self.members)
 
     def submit(self, thing: Given) -> _Job[Given, Made]:
         """Hand a call to the threads; a new one finds it there."""
@@ -246,7 +240,6 @@ class _Team(Generic[Given, Made]):
 
     def close(self, patience: float | None) -> None:
         """Cancel what has not begun and end the threads; wait so long for those that are at work."""
-        self.closed.set()
         self.ending.set()
         self.no_more()
         until = None if patience is None else time.monotonic() + patience

@@ -106,7 +106,7 @@ class RecipePlanner:
             self.supply(made)
         return None
 
-    def run_rows(self, rows: core.SampleRows, output: np.ndarray) -> list[tuple[int, ...] | None]:
+    def run_rows(self, rows: core.SampleRows, output: np.ndarray) -> bool:
         """Make samples from where they are stored, each into its row; the planner must have a core.
 
         Parameters
@@ -117,8 +117,8 @@ class RecipePlanner:
 
         Returns
         -------
-        list of tuple of int, or None
-            Shape of the image that each row was made of; None for one that has to be run alone.
+        bool
+            Whether all are made; else ``rows.made`` says which have to be run alone.
         """
         assert self.core is not None
         for _ in range(_MOST_REQUESTS):
@@ -127,8 +127,7 @@ class RecipePlanner:
                 break
             for request in requests:
                 self.supply(request)
-        self._count(rows)
-        return rows.made
+        return self._count(rows)
 
     def plan_rows(self, rows: core.SampleRows) -> list[tuple[tuple[int, ...], str] | None]:
         """Read and plan samples, to be made by :meth:`run_rows` once there are arrays for them.
@@ -149,9 +148,14 @@ class RecipePlanner:
         self._count(rows)
         return specs
 
-    def _count(self, rows: core.SampleRows) -> None:
+    def _count(self, rows: core.SampleRows) -> bool:
+        """Note whether only Python could plan them; return whether all are made."""
+        if rows.left == 0:
+            self._calls_in_vain = 0
+            return True
         unplanned = rows.unplanned
         self._calls_in_vain = self._calls_in_vain + 1 if unplanned and unplanned == len(rows.made) else 0
+        return False
 
     @property
     def in_vain(self) -> bool:

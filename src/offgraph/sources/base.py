@@ -20,8 +20,10 @@ from offgraph.core.errors import (
     SourceError,
 )
 from offgraph.core.machine import Mount, Read
+from offgraph.core.random import KeysOfEpoch
+from offgraph.engine.files import SampleRows
 from offgraph.formats.decoding import DecodedImage, read
-from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows, read_ordinary
+from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows, file_rules, read_ordinary
 from offgraph.plan.compiled import RecipePlanner
 from offgraph.sources.items import Item, ItemColumns, Label
 from offgraph.sources.masks import background, read_mask
@@ -452,22 +454,22 @@ class Source(NotebookView, Sequence[Item]):
         Parameters
         ----------
         indices : sequence of int
-        planner, keys, finite, digests, row_digests
-            As for `offgraph.formats.ordinary.OrdinaryRows`.
+        planner : RecipePlanner
+        keys : sequence of tuple of int
+            Seed, epoch and index of each; `KeysOfEpoch` where the indices are those of the keys.
+        finite, digests, row_digests
+            As for `offgraph.formats.ordinary.file_rules`.
         """
         if not self._has_images_alone:
             return None
         how = self.reading
-        return OrdinaryRows(
-            planner,
-            self.paths_of(indices),
-            keys,
-            color=how.color,
-            max_pixels=how.max_pixels,
-            finite=finite,
-            digests=digests,
-            row_digests=row_digests,
-        )
+        rules = file_rules(how.color, how.max_pixels, finite, digests, row_digests)
+        named = self.items.named_files if isinstance(self.items, ItemColumns) else None
+        if named is not None and isinstance(keys, KeysOfEpoch):
+            rows = SampleRows.of_names(*named, indices, keys.seed, keys.epoch, rules)
+        else:
+            rows = SampleRows.of_files(self.paths_of(indices), keys, rules)
+        return OrdinaryRows(planner, rows, lambda place: self.paths_of([indices[place]])[0])
 
     def names_of(self, indices: Sequence[int]) -> list[str]:
         """Names of some of the items; faster than from the items."""

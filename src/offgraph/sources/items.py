@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import overload
 
 import numpy as np
 
+from offgraph.formats.ordinary import NamedFiles
 from offgraph.sources.columns import Names
 from offgraph.sources.objects import Objects
 
@@ -133,6 +135,14 @@ class ItemColumns(Sequence[Item]):
     @functools.cached_property
     def _begin(self) -> str:
         return os.path.join(self.root, "")  # noqa: PTH118
+
+    @functools.cached_property
+    def named_files(self) -> NamedFiles | None:
+        """Where the names of their files lie, for calls without a text for each; None where the system writes others."""
+        if os.name != "posix" or sys.getfilesystemencoding() != "utf-8":
+            return None
+        order = None if self._rows is None else np.ascontiguousarray(self._rows, np.int64)
+        return NamedFiles(os.fsencode(self._begin), self._names.blocks, order)
 
     def labels(self, indices: Sequence[int]) -> list[int | None]:
         """Class numbers of some of them, as in `Item.label`."""
