@@ -206,6 +206,10 @@ def _grid(a: Arguments) -> Sequence[Step]:
     a.ignore("holes_number_xy", "holes_number_x", "holes_number_y")
     if not a.flag("random_offset", not a.old):
         a.differs("the grid begins at a drawn place")
+    elif not a.old:
+        a.tell(
+            "each square has a drawn place of its own in its cell; here all squares of an image lie alike in theirs"
+        )
     a.ignore("fill_mask", "mask_fill_value", why="masks stay")
     return (
         GridDropout(
