@@ -26,6 +26,10 @@ class Pair:
         differ: then the mean change of the image is to be that of the other one, within a factor of two.
     beside : mapping
         What the other library's recipe is given beside the image.
+    own_beside : mapping
+        What the own recipe is given beside it.
+    options : callable of the module `albumentations`
+        Gives further arguments of the other library's `Compose`.
     """
 
     name: str
@@ -33,14 +37,19 @@ class Pair:
     other: Callable[[Any], Any]
     near: float | None = None
     beside: Mapping[str, Any] = field(default_factory=dict)
+    own_beside: Mapping[str, Any] = field(default_factory=dict)
+    options: Callable[[Any], Mapping[str, Any]] = lambda a: {}
 
 
 def pairs(size: int, photo: np.ndarray) -> Iterator[Pair]:
     """All pairs for a square image."""
     yield from _geometric(size)
+    yield from _targets(size)
     yield from _filters()
     yield from _values(photo)
+    yield from _colors(photo)
     yield from _noise()
+    yield from _weather(size)
 
 
 def _geometric(size: int) -> Iterator[Pair]:
@@ -124,6 +133,50 @@ def _geometric(size: int) -> Iterator[Pair]:
     yield Pair(
         "PadTo", og.PadTo((size + 32, size + 32)), lambda a: a.PadIfNeeded(size + 32, size + 32, **once), 0
     )
+    yield Pair(
+        "Crop",
+        og.Crop((crop, crop), corner=(3, 5)),
+        lambda a: a.Crop(x_min=5, y_min=3, x_max=crop + 5, y_max=crop + 3, **once),
+        0,
+    )
+    yield Pair("GridShuffle", og.GridShuffle(4), lambda a: a.RandomGridShuffle((4, 4), **once))
+
+
+def _targets(size: int) -> Iterator[Pair]:
+    """Steps that look at a mask or at boxes."""
+    once, crop = {"p": 1}, size * 3 // 4
+    mask = np.zeros((size, size), np.uint8)
+    for number, (row, column) in enumerate(((0.2, 0.3), (0.6, 0.1), (0.5, 0.7)), 1):
+        mask[int(row * size) : int((row + 0.2) * size), int(column * size) : int((column + 0.2) * size)] = (
+            number
+        )
+    masks = {"mask": mask}
+    yield Pair(
+        "CropAroundMask",
+        og.CropAroundMask((crop, crop)),
+        lambda a: a.CropNonEmptyMaskIfExists(crop, crop, **once),
+        None,
+        masks,
+        masks,
+    )
+    yield Pair(
+        "MaskDropout",
+        og.MaskDropout(1),
+        lambda a: a.MaskDropout((1, 1), fill=0, fill_mask=0, **once),
+        None,
+        masks,
+        masks,
+    )
+    corners = np.array([[0.2, 0.3, 0.5, 0.6], [0.4, 0.5, 0.7, 0.8]]) * size
+    yield Pair(
+        "BBoxSafeCrop",
+        og.BBoxSafeCrop((crop, crop), antialias=False),
+        lambda a: a.RandomSizedBBoxSafeCrop(crop, crop, **once),
+        None,
+        {"bboxes": corners, "labels": [0, 1]},
+        {"boxes": og.Boxes(corners, size=(size, size))},
+        lambda a: {"bbox_params": a.BboxParams("pascal_voc", label_fields=["labels"])},
+    )
 
 
 def _filters() -> Iterator[Pair]:
@@ -162,6 +215,34 @@ def _filters() -> Iterator[Pair]:
     )
     yield Pair(
         "MinFilter", og.MinFilter(3), lambda a: a.Morphological(scale=(3, 3), operation="erosion", **once), 8
+    )
+    yield Pair(
+        "Sharpen",
+        og.Sharpen(0.3, lightness=0.9, mode="mirror"),
+        lambda a: a.Sharpen(alpha=(0.3, 0.3), lightness=(0.9, 0.9), **once),
+        1,
+    )
+    yield Pair(
+        "Emboss",
+        og.Emboss(0.4, strength=0.5, mode="mirror"),
+        lambda a: a.Emboss(alpha=(0.4, 0.4), strength=(0.5, 0.5), **once),
+        1,
+    )
+    yield Pair(
+        "Ringing",
+        og.Ringing(4, cutoff=1.0, mode="mirror"),
+        lambda a: a.RingingOvershoot(blur_limit=(9, 9), cutoff=(1.0, 1.0), **once),
+        1,
+    )
+    yield Pair(
+        "ZoomBlur",
+        og.ZoomBlur(1.2, parts=11),
+        lambda a: a.ZoomBlur(max_factor=(1.2, 1.2), step_factor=(0.02, 0.02), **once),
+    )
+    yield Pair(
+        "GlassBlur",
+        og.GlassBlur(0.7, reach=2, times=1),
+        lambda a: a.GlassBlur(sigma=0.7, max_delta=2, iterations=1, **once),
     )
 
 
@@ -232,6 +313,32 @@ def _values(photo: np.ndarray) -> Iterator[Pair]:
         lambda a: a.Normalize(normalization="min_max_per_channel", **once),
         1e-3,
     )
+    yield Pair(
+        "ToneCurve",
+        og.ToneCurve(og.Normal(0.25, 0.1, 0, 1), high=og.Normal(0.75, 0.1, 0, 1)),
+        lambda a: a.RandomToneCurve(0.1, **once),
+    )
+
+
+_SEPIA = ((0.393, 0.769, 0.189), (0.349, 0.686, 0.168), (0.272, 0.534, 0.131))
+
+
+def _colors(photo: np.ndarray) -> Iterator[Pair]:
+    once = {"p": 1}
+    yield Pair(
+        "RGBShift",
+        og.RGBShift(20 / 255, 10 / 255, -15 / 255),
+        lambda a: a.RGBShift((20, 20), (10, 10), (-15, -15), **once),
+        1,
+    )
+    yield Pair("ColorMatrix, sepia", og.ColorMatrix(_SEPIA), lambda a: a.ToSepia(**once), 1)
+    yield Pair("FancyPCA", og.FancyPCA(0.02), lambda a: a.FancyPCA(alpha=0.1, **once))
+    yield Pair(
+        "Snow",
+        og.Snow(0.2 / 2 + 1 / 3, factor=2.5),
+        lambda a: a.RandomSnow(snow_point_range=(0.2, 0.2), brightness_coeff=2.5, **once),
+        2,
+    )
 
 
 def _noise() -> Iterator[Pair]:
@@ -272,3 +379,36 @@ def _noise() -> Iterator[Pair]:
         4,
     )
     yield Pair("BiasField", og.BiasField(0.3), lambda a: a.Illumination(intensity_range=(0.1, 0.1), **once))
+
+
+def _weather(size: int) -> Iterator[Pair]:
+    """What weather and light do: streaks, drifts, polygons and disks of the same number and size."""
+    once = {"p": 1}
+    for name, kind in (("drizzle", 500 / 270), ("heavy", 500 / 600), ("torrential", 1.0)):
+        yield Pair(
+            f"Rain, {name}",
+            og.Rain(
+                kind * 1000 / size,
+                length=21,
+                angle=(-20, 20),
+                width=1,
+                blur=7,
+                brightness=0.7,
+                color=200 / 255,
+            ),
+            lambda a, name=name: a.RandomRain(
+                slant_range=(-7, 7), drop_length=20, brightness_coefficient=0.7, rain_type=name, **once
+            ),
+        )
+    yield Pair("Fog", og.Fog(0.25), lambda a: a.RandomFog(fog_coef_range=(0.5, 0.5), **once))
+    yield Pair(
+        "Shadow",
+        og.Shadow(2, strength=0.5),
+        lambda a: a.RandomShadow(num_shadows_limit=(2, 2), shadow_intensity_range=(0.5, 0.5), **once),
+    )
+    yield Pair(
+        "SunFlare",
+        og.SunFlare(size * 0.35, strength=0.9, ghosts=8),
+        lambda a: a.RandomSunFlare(src_radius=int(size * 0.4), num_flare_circles_range=(8, 8), **once),
+    )
+    yield Pair("Spatter", og.Spatter(0.25, sigma=2.0, opacity=0.6), lambda a: a.Spatter(mode="mud", **once))

@@ -52,6 +52,7 @@ FIXED: dict[str, list[Any]] = {
         lambda r: og.PixelDropout(0.3, per_channel=True, fill=(0, 1, 0)),
     ],
     "PoissonNoise": [lambda r: og.PoissonNoise((2, 20), range=r), lambda r: og.PoissonNoise((20, 5000), range=r)],
+    "RGBShift": [lambda r: og.RGBShift((-1, 1), 0.1, (-0.2, 0), range=r)],
     "SaltAndPepper": [
         lambda r: og.SaltAndPepper((0, 0.6), salt=0.3, range=r),
         lambda r: og.SaltAndPepper(0.3, per_channel=True, range=r),
@@ -108,6 +109,8 @@ def test_native_bytes_are_those_of_the_reference(name, size, dtype, seed, thread
         try:
             step.output_spec(spec)
         except ValueError:  # a dtype that the step does not take
+            continue
+        if len(size) not in step.dimensions:
             continue
         params = step.sample(Draw(og.Key(seed=seed), "here"), spec)
         if name in ("CLAHE", "AutoContrast") and image.ndim == 4 and dtype != "uint8":

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.native_plan import NativeOp, lookup_op, lookup_table
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import PositiveNumber, Range
 from offgraph.steps.values import as_dtype, check_rgb, held_range
 
 __all__ = ["RGBShift"]
+
+_BYTES = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3)
 
 
 @step
@@ -50,6 +53,13 @@ class RGBShift(ColorStep):
         check_rgb(spec, "it")
         held_range(spec.dtype, self.range)
         return spec
+
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
+        """A table for each channel, of 8 bits."""
+        if spec.dtype != "uint8":
+            return None
+        made = self.reference(None, _BYTES, params)
+        return lookup_op(lookup_table(np.ascontiguousarray(made[0].T)), len(spec.axes) - 1)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

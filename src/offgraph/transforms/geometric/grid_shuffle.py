@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from typing import Any
 
@@ -58,23 +60,21 @@ class GridShuffle(GeometricStep):
         """The same."""
         return size
 
-    def _edges(self, size: tuple[int, ...], names: str) -> list[list[int]]:
+    def _edges(self, size: tuple[int, ...], names: str) -> tuple[tuple[int, ...], ...]:
         counts = along_axes("cells", self.cells, names, 1)
         if math.prod(counts) > MAX_TILES:
             raise ValueError(
                 f"cells={self.cells} makes {math.prod(counts):,} cells of {len(size)} axes, more than {MAX_TILES:,}"
             )
-        return [[n * number // count for number in range(count + 1)] for n, count in zip(size, counts)]
+        return tuple(
+            tuple(n * number // count for number in range(count + 1)) for n, count in zip(size, counts)
+        )
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw `order`: for each cell which one it shows, every order of the cells of one shape as likely."""
-        lengths = [np.diff(along).tolist() for along in self._edges(spec.size, spec.spatial_names)]
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for number, place in enumerate(np.ndindex(*map(len, lengths))):
-            shape = tuple(along[at] for along, at in zip(lengths, place))
-            groups.setdefault(shape, []).append(number)
-        order = list(range(sum(map(len, groups.values()))))
-        for alike in groups.values():
+        groups = _alike(self._edges(spec.size, spec.spatial_names))
+        order = list(range(sum(map(len, groups))))
+        for alike in groups:
             for last in range(len(alike) - 1, 0, -1):
                 one, other = alike[last], alike[draw.integer(0, last)]
                 order[one], order[other] = order[other], order[one]
@@ -82,7 +82,7 @@ class GridShuffle(GeometricStep):
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> TileMap:
         """The cells in their order."""
-        edges = tuple(map(tuple, self._edges(spec.size, spec.spatial_names)))
+        edges = self._edges(spec.size, spec.spatial_names)
         return TileMap(edges, tuple(params["order"]), spec.size, spec.size)
 
     def resampling(self, params: dict[str, Any]) -> Resampling:
@@ -91,17 +91,34 @@ class GridShuffle(GeometricStep):
 
     def apply(self, image: Image, params: dict[str, Any]) -> Image:
         """Copy each cell: an operation of its own, since a resampling joined to it would read across the cuts."""
-        tiles = self.map(params, image.spec)
-        planes = np.moveaxis(image.array, image.spec.spatial, range(tiles.ndim))
+        spec = image.spec
+        cells = _cells(self._edges(spec.size, spec.spatial_names))
         out = np.empty_like(image.array, order="C")
-        target = np.moveaxis(out, image.spec.spatial, range(tiles.ndim))
-        starts, stops = tiles.starts.T, tiles.stops.T
-        for to, of in enumerate(tiles.order):
-            here, there = (tuple(map(slice, starts[n], stops[n])) for n in (to, of))
-            target[here] = planes[there]
+        planes, target = image.array, out
+        if spec.spatial != tuple(range(len(spec.size))):
+            planes, target = (
+                np.moveaxis(array, spec.spatial, range(len(spec.size))) for array in (planes, out)
+            )
+        for here, of in zip(cells, params["order"], strict=True):
+            target[here] = planes[cells[of]]
         return image.with_array(out)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """An index for every pixel."""
         places = self.map(params, ArraySpec.of(image, "ZYX"[-image.ndim :])).coordinates()
         return image[tuple(places.astype(np.intp))]
+
+
+@functools.lru_cache(maxsize=64)
+def _cells(edges: tuple[tuple[int, ...], ...]) -> list[tuple[slice, ...]]:
+    """The pixels of each cell, the last axis running fastest."""
+    return list(itertools.product(*([slice(*ends) for ends in itertools.pairwise(along)] for along in edges)))
+
+
+@functools.lru_cache(maxsize=64)
+def _alike(edges: tuple[tuple[int, ...], ...]) -> list[list[int]]:
+    """The numbers of the cells of each shape, in the order of their first ones."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for number, cell in enumerate(_cells(edges)):
+        groups.setdefault(tuple(along.stop - along.start for along in cell), []).append(number)
+    return list(groups.values())

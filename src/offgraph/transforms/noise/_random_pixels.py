@@ -16,7 +16,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.image_ops import NormalQuantiles, replace_op
+from offgraph.engine.image_ops import NormalQuantiles, applied, replace_op
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.kinds import NoiseStep
 
@@ -25,6 +25,7 @@ __all__ = [
     "chosen",
     "chosen_values",
     "generator",
+    "happens",
     "native_quantiles",
     "normal",
     "quantiles",
@@ -60,6 +61,13 @@ def chosen(seed: int, frame: int, shape: tuple[int, ...], *shares: float) -> lis
     """Return where each of some disjoint events of these probabilities happens, bool of the shape."""
     drawn = words(seed, frame, shape, 32)
     return [(drawn >= low) & (drawn < high) for low, high in ranges(shares)]
+
+
+def happens(seed: int, frame: int, shape: tuple[int, ...], share: float) -> np.ndarray:
+    """Return where an event of this probability happens, bool of the shape: the first of `chosen`, by the core."""
+    nothing = np.zeros((*shape, 1), bool)
+    event = ranges([share])
+    return applied(nothing, replace_op(np.ones((1, 1), bool), event, seed, frame, per_channel=False))[..., 0]
 
 
 def ranges(shares: Sequence[float]) -> list[tuple[int, int]]:

@@ -109,9 +109,11 @@ class MaskDropout(NoiseStep):
         return fill_labels(mask, self.mask_fill, [_places(params["runs"], mask.size)])
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """One assignment."""
-        out = image.copy()
-        out[_places(params["runs"], image.shape[:-1])] = fill_of(self.fill, image)
+        """One assignment for each run."""
+        out, value = image.copy(), fill_of(self.fill, image)
+        pixels, runs = out.reshape(-1, image.shape[-1]), params["runs"]
+        for start, length in zip(runs[::2], runs[1::2]):
+            pixels[start : start + length] = value
         return out
 
 

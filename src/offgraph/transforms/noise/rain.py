@@ -13,7 +13,7 @@ from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PerChannel, PositiveNumber, Range, ShareRange, WholeNumber
 from offgraph.steps.values import as_dtype, held_range, working_dtype
 from offgraph.transforms.noise._light import check_color, color_of
-from offgraph.transforms.noise._random_pixels import SeededStep, chosen
+from offgraph.transforms.noise._random_pixels import SeededStep, happens
 
 __all__ = ["Rain"]
 
@@ -92,7 +92,7 @@ class Rain(SeededStep):
         across = np.rint(down * slope).astype(int)
         left, right = int(across.max()), -int(across.min())
         canvas = (height + length - 1, width + left + right)  # drops begin outside the image too
-        begins = np.flatnonzero(chosen(params["seed"], frame, canvas, params["density"] / 1000)[0])
+        begins = np.flatnonzero(happens(params["seed"], frame, canvas, params["density"] / 1000))
         rows = begins[:, np.newaxis] // canvas[1] + (down - (length - 1))
         columns = begins[:, np.newaxis] % canvas[1] + (across - left)
         seen = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)

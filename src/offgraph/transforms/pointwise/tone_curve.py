@@ -41,6 +41,8 @@ class ToneCurve(PointwiseStep):
     array([[  0,  54, 128, 202, 255]], dtype=uint8)
     """
 
+    same_in_all_channels = True
+
     low: ShareRange = (0.15, 0.45)
     high: ShareRange = (0.55, 0.85)
     range: PositiveNumber | None = None
