@@ -132,6 +132,7 @@ def test_want_of_memory_is_the_machine_s_unless_the_file_asks_for_more_than_its_
     )
 
 
+@pytest.mark.alone
 def test_tries_again_for_a_moment_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 

@@ -74,6 +74,7 @@ def test_a_flipped_bit_in_a_png_is_found_by_its_checksum() -> None:
 # limits
 
 
+@pytest.mark.alone
 def test_a_true_one_bit_png_of_50_000_squared(tmp_path) -> None:
     path = tmp_path / "vast.png"
     path.write_bytes(png(50_000, 50_000, 1, 0, zeros(50_000 * 6251)))
@@ -120,6 +121,7 @@ LIARS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", LIARS)
 def test_a_lying_file_is_refused_before_it_costs_anything(kind: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -184,6 +186,7 @@ FILLERS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", FILLERS)
 def test_a_file_of_fillers_is_refused_at_once(kind: str) -> None:
     data, said = FILLERS[kind]
@@ -390,6 +393,7 @@ def tiff_pages(count: int, tags: list[tuple[int, int]]) -> bytes:
 ONE_PIXEL = [(256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 8), (278, 1), (279, 1)]
 
 
+@pytest.mark.alone
 def test_work_on_pages_and_tiles_is_bounded() -> None:
     assert read(tiff_pages(500, ONE_PIXEL), axes="ZYX").array.shape == (500, 1, 1)
     megapixel = [(256, 1000), (257, 1000), *ONE_PIXEL[2:5], (322, 1), (323, 1)]

@@ -166,6 +166,7 @@ def with_scans(count: int, size: int = 2000) -> bytes:
     return data[:-2] + data[last:-2] * count + b"\xff\xd9"
 
 
+@pytest.mark.alone
 def test_a_progressive_jpeg_of_endless_scans_is_refused_at_once() -> None:
     for data, most in ((with_scans(1000, 64), 500), (with_scans(60, 13_000), 29)):
         began = time.perf_counter()
@@ -177,6 +178,7 @@ def test_a_progressive_jpeg_of_endless_scans_is_refused_at_once() -> None:
     assert read(with_scans(2)).array.shape == (2000, 2000)
 
 
+@pytest.mark.alone
 def test_endless_markers_are_refused_at_once() -> None:
     began = time.perf_counter()
     with pytest.raises(DecodeError, match="truncated: the file ends before its frame header"):

@@ -40,6 +40,7 @@ CALLS = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", CALLS)
