@@ -16,6 +16,7 @@ from offgraph.core.arguments import path_of
 from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.core.tables import TableWriter, dumps, open_table_file
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
+from offgraph.inference.boxes import BoxOutcome
 from offgraph.inference.classes import ClassOutcome, LabelOutcome
 from offgraph.inference.files import write_drawing, write_mask, write_raw
 from offgraph.inference.masks import MaskOutcome
@@ -44,9 +45,9 @@ class PredictionReport:
     quarantined : tuple of (name, reason)
         Images that were set aside.
     classes : dict of str to int
-        Of a model of classes: images of each predicted class or label.
+        Of a model of classes: images of each predicted class or label; of a detector: boxes of each class.
     objects : int or None
-        Of a segmentation model: objects in all masks; where `numbered` is false, the classes in each, added up.
+        Of a detector: boxes in all images. Of a segmentation model: objects in all masks; where `numbered` is false, the classes in each, added up.
     accuracy : float or None
         Share of images whose predicted class, or whose labels without exception, are the source's own; None where it
         has none.
@@ -132,7 +133,8 @@ def save_predictions(
     them, or the overlap with the true mask), ``predictions.json`` (the same with classes, objects and the recipe's
     fingerprint), ``objects.csv`` (one row per object: label, area in pixels, centroid and box, in row and column of the
     upright original, of a volume with the slice before them), ``masks/`` and ``drawn/`` of a segmentation model,
-    ``quarantine.csv`` and ``report.html``, which shows mistakes first. It is written under a temporary name and renamed, so that it is there as a whole or not at all.
+    ``boxes.csv``, ``coco_results.json`` (COCO's form of results; ``image_id`` counts the images of the source from 1, ``category_id`` the classes), and
+    ``points.csv`` where there are keypoints, of a detector, ``quarantine.csv`` and ``report.html``, which shows mistakes first. It is written under a temporary name and renamed, so that it is there as a whole or not at all.
 
     Parameters
     ----------
@@ -234,7 +236,7 @@ def _fill(
         tuple(run.quarantined),
         **found,
         several=run.task == "multilabel",
-        numbered=run.numbered,
+        numbered=run.numbered or run.task == "detect",
         too_many=allowed.text if allowed.exceeded(bad, outcome.count + bad) else None,
     )
     _page(outcome, run).save(folder / "report.html")
@@ -251,6 +253,8 @@ def _outcome(run: Predictions, folder: Path, stack: ExitStack) -> Outcome:
             return NumberOutcome(run, folder)
         case "segment":
             return MaskOutcome(run, folder, stack.enter_context(open_table_file(folder / "objects.csv")))
+        case "detect":
+            return BoxOutcome(run, folder, stack)
     raise OffgraphError(f"predictions of a {run.task} model have no page yet; read them one by one")
 
 

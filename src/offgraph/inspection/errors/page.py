@@ -8,7 +8,9 @@ import numpy as np
 
 from offgraph.core.errors import OffgraphError
 from offgraph.inference.outcome import share
+from offgraph.inference.prediction import DRAWN_FROM
 from offgraph.inspection.errors.results import (
+    BoxErrors,
     ErrorReport,
     InstanceErrors,
     MaskErrors,
@@ -53,6 +55,8 @@ def error_page(report: ErrorReport, source: Source, recipe: str) -> Report:
         _classes(page, report)
     if report.masks is not None:
         _masks(page, report.masks)
+    if report.boxes is not None:
+        _boxes(page, report.boxes)
     if report.numbers:
         page.table(
             ["number", "mean error", "root mean square", "bias", "R²"],
@@ -95,6 +99,11 @@ def _facts(report: ErrorReport) -> list[tuple[str, object]]:
                 ("AP at IoU 0.5 to 0.95", share(report.masks.instances.mean)),
                 ("panoptic quality", share(report.masks.instances.panoptic.quality)),
             ]
+    if report.boxes is not None:
+        facts += [
+            ("AP at IoU 0.5", share(report.boxes.at_half)),
+            ("AP at IoU 0.5 to 0.95", share(report.boxes.mean)),
+        ]
     facts += [(f"mean error of {score.name}", score.mean) for score in report.numbers[:4]]
     return [*[(name, _percent(value)) for name, value in facts], ("files set aside", len(report.quarantined))]
 
@@ -203,6 +212,26 @@ def _masks(page: Report, found: MaskErrors) -> None:
     )
 
 
+def _boxes(page: Report, found: BoxErrors) -> None:
+    page.table(
+        ["class", "true", "predicted", "AP at 0.5", "AP at 0.75", "AP, 0.5 to 0.95", "recall at 0.5"],
+        [
+            (
+                s.name,
+                s.true,
+                s.predicted,
+                share(s.at_half),
+                share(None if s.by_threshold is None else s.by_threshold[5]),
+                share(s.mean),
+                share(s.recall),
+            )
+            for s in found.scores
+        ],
+        "Average precision as COCO has it: the surest 100 boxes of each class in an image, each matched to the free true box with the "
+        "largest IoU; the mean of the precisions at 101 recalls. Predicted: how many of these there are.",
+    )
+
+
 def _instance_row(name: str, one: InstanceErrors) -> tuple[object, ...]:
     return (
         name,
@@ -218,7 +247,7 @@ def _instance_row(name: str, one: InstanceErrors) -> tuple[object, ...]:
 
 
 def _mistakes(page: Report, report: ErrorReport, source: Source) -> None:
-    masks = report.masks is not None
+    masks = report.masks is not None or report.boxes is not None
     page.section(
         "Worst images"
         if masks
@@ -230,7 +259,11 @@ def _mistakes(page: Report, report: ErrorReport, source: Source) -> None:
         page.text("None.")
         return
     if masks:
-        page.text("The image, stretched from black to white, the true mask and the predicted one.")
+        page.text(
+            "The image, stretched from black to white, the true mask and the predicted one."
+            if report.masks is not None
+            else f"True boxes on the left, predicted ones from a score of {DRAWN_FROM:g} on the right."
+        )
         page.figures([_drawn(one) for one in report.mistakes], columns=1)
         return
     figures = []
@@ -250,7 +283,7 @@ def _mistakes(page: Report, report: ErrorReport, source: Source) -> None:
 
 def _drawn(one: Mistake) -> Figure:
     assert one.drawn is not None
-    return Figure(one.drawn, one.predicted, one.name, alt=f"{one.name}: image, true mask, predicted mask")
+    return Figure(one.drawn, one.predicted, one.name, alt=f"{one.name}: what is true, then what is predicted")
 
 
 def _image(source: Source, index: int) -> np.ndarray | None:

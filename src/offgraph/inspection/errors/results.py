@@ -11,11 +11,13 @@ import numpy as np
 
 from offgraph.core.choices import ModelTask
 from offgraph.inference.measures import ClassScore, ErrorScore, OverlapScore
+from offgraph.inspection.errors.box_scores import BoxScore
 from offgraph.inspection.errors.calibration import ReliabilityBin
 from offgraph.inspection.errors.instances import InstanceScores, PanopticQuality, ThresholdScore
 from offgraph.sources.base import count_of
 
 __all__ = [
+    "BoxErrors",
     "CalibrationErrors",
     "ClassErrors",
     "ErrorReport",
@@ -141,6 +143,35 @@ class MaskErrors:
         return None if one is None or other is None else one - other
 
 
+@dataclass(frozen=True)
+class BoxErrors:
+    """How well boxes are found.
+
+    Parameters
+    ----------
+    scores : tuple of BoxScore
+        Of each class: ``true`` and ``predicted`` boxes, ``at_half`` and ``mean``, its average precision at an IoU of 0.5, and as the mean over
+        0.5 to 0.95, ``by_threshold`` and ``recall``.
+    """
+
+    scores: tuple[BoxScore, ...]
+
+    @property
+    def at_half(self) -> float | None:
+        """Average precision at an IoU of 0.5, the mean over the classes that have true boxes."""
+        return self._mean([one.at_half for one in self.scores])
+
+    @property
+    def mean(self) -> float | None:
+        """Average precision as the mean over the IoU thresholds 0.5 to 0.95 and over the classes that have true boxes."""
+        return self._mean([one.mean for one in self.scores])
+
+    @staticmethod
+    def _mean(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else None
+
+
 @dataclass(frozen=True, eq=False)
 class Mistake:
     """An image that is predicted wrongly, or worst.
@@ -154,9 +185,10 @@ class Mistake:
         What the model says, and what is known.
     rank : float
         How bad it is: the confidence of a wrong answer; of a multilabel model how many labels are wrong and how far the worst
-        is from the threshold; of numbers the error as a multiple of the mean error; of masks 1 - IoU.
+        is from the threshold; of numbers the error as a multiple of the mean error; of masks 1 - IoU; of boxes the share of wrong ones,
+        1 - found / (found + missed + false), at an IoU of 0.5 and a score of at least 0.3.
     drawn : ndarray of uint8 or None
-        Of masks: image, true and predicted mask side by side, (H, W, 3).
+        Of masks: image, true and predicted mask side by side, (H, W, 3); of boxes the true and the predicted ones over the image.
     """
 
     name: str
@@ -232,7 +264,7 @@ class ErrorReport:
         The page, where one was written.
     model, source : str
         What was measured, and on what.
-    task : {"classify", "multilabel", "regress", "segment"}
+    task : {"classify", "multilabel", "regress", "segment", "detect"}
     count : int
         Images that were compared.
     unknown : int
@@ -250,7 +282,9 @@ class ErrorReport:
     objects : tuple of ObjectError
         The worst first: most pixels lost.
     occlusion : tuple of OcclusionMap
-        Of the first mistakes, then of other images; none for masks.
+        Of the first mistakes, then of other images; none for masks and boxes.
+    boxes : BoxErrors or None
+        Of a detector.
     """
 
     path: Path | None
@@ -266,6 +300,7 @@ class ErrorReport:
     mistakes: tuple[Mistake, ...] = ()
     objects: tuple[ObjectError, ...] = ()
     occlusion: tuple[OcclusionMap, ...] = field(default=(), repr=False)
+    boxes: BoxErrors | None = None
 
     def summary(self) -> str:
         """Return a few lines for people."""
@@ -277,6 +312,16 @@ class ErrorReport:
             if self.classes.calibration.error is not None:
                 lines.append(f"expected calibration error: {self.classes.calibration.error:.4f}")
         lines += [f"mean error of {score.name}: {score.mean:.4g}" for score in self.numbers]
+        if self.boxes is not None:
+            true = sum(one.true for one in self.boxes.scores)
+            lines.append(
+                f"{true:,} true boxes: AP at IoU 0.5 {said(self.boxes.at_half)}, 0.5 to 0.95 {said(self.boxes.mean)}"
+            )
+            lines += [
+                f"  {one.name}: {said(one.at_half)}, {said(one.mean)}"
+                for one in self.boxes.scores
+                if one.true
+            ]
         if self.masks is not None:
             lines.append(f"mean IoU {self.masks.iou:.2%}, mean Dice {self.masks.dice:.2%}")
             lines += self._of_objects(self.masks)
@@ -316,6 +361,7 @@ class ErrorReport:
             "quarantined": [{"name": name, "reason": why} for name, why in self.quarantined],
             "classes": None if self.classes is None else _of_classes(self.classes),
             "masks": None if self.masks is None else _of_masks(self.masks),
+            "boxes": None if self.boxes is None else _of_boxes(self.boxes),
             "numbers": [
                 {"name": s.name, "mean": s.mean, "root": s.root, "bias": s.bias, "explained": s.explained}
                 for s in self.numbers
@@ -373,6 +419,25 @@ def _of_classes(found: ClassErrors) -> dict[str, Any]:
                 for b in found.calibration.bins
             ],
         },
+    }
+
+
+def _of_boxes(found: BoxErrors) -> dict[str, Any]:
+    return {
+        "average_precision": found.at_half,
+        "mean_average_precision": found.mean,
+        "scores": [
+            {
+                "name": s.name,
+                "true": s.true,
+                "predicted": s.predicted,
+                "average_precision": s.at_half,
+                "mean_average_precision": s.mean,
+                "by_threshold": None if s.by_threshold is None else list(s.by_threshold),
+                "recall": s.recall,
+            }
+            for s in found.scores
+        ],
     }
 
 
