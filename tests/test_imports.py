@@ -49,8 +49,8 @@ PACKAGES = (
     "__main__",
 )
 RANK = {name: rank for rank, name in enumerate(PACKAGES)}
-# The compiled module is private to the package; these two give it out.
-GIVE_OUT_NATIVE = {"offgraph.core.threads", "offgraph.engine.native"}
+# The compiled module is private to the package; these give out what the packages after them need.
+GIVE_OUT_NATIVE = {"offgraph.core.threads", "offgraph.core.random", "offgraph.engine.native"}
 FRAMEWORKS = {
     "tensorflow",
     "keras",

@@ -39,7 +39,12 @@ FIXED: dict[str, list[Any]] = {
         lambda r: og.ColorJitter((0.5, 1.5), (0.4, 1.6), (0, 2), (-200, 200), range=r),
         lambda r: og.ColorJitter(hue=(-30, 30), range=r),
     ],
+    "ColorMatrix": [
+        lambda r: og.ColorMatrix(((0.393, 0.769, 0.189), (0.349, 0.686, 0.168), (0.272, 0.534, 0.131)), range=r),
+        lambda r: og.ColorMatrix(((0.5, 0.5, 0), (1.5, -0.25, 0.125), (1e6, 0, -1e6)), range=r),
+    ],
     "Equalize": [lambda r: og.Equalize(range=r)],
+    "Fog": [lambda r: og.Fog((0, 1), patchiness=1, range=r), lambda r: og.Fog(0.7, color=(0.9, 0, 1), range=r)],
     "GaussianNoise": [
         lambda r: og.GaussianNoise((0, 0.3), mean=(-0.1, 0.1), range=r),
         lambda r: og.GaussianNoise(0.2, per_channel=False, clip=False, range=r),
@@ -53,10 +58,16 @@ FIXED: dict[str, list[Any]] = {
     ],
     "PoissonNoise": [lambda r: og.PoissonNoise((2, 20), range=r), lambda r: og.PoissonNoise((20, 5000), range=r)],
     "RGBShift": [lambda r: og.RGBShift((-1, 1), 0.1, (-0.2, 0), range=r)],
+    "Rain": [
+        lambda r: og.Rain((0, 40), length=(1, 9), blur=3, range=r),
+        lambda r: og.Rain(30, width=2, blur=1, color=(0.9, 0, 1), range=r),
+    ],
     "SaltAndPepper": [
         lambda r: og.SaltAndPepper((0, 0.6), salt=0.3, range=r),
         lambda r: og.SaltAndPepper(0.3, per_channel=True, range=r),
     ],
+    "Shadow": [lambda r: og.Shadow((1, 4), strength=(0, 1), corners=(3, 9), rows=(0, 1), columns=(0, 1))],
+    "Spatter": [lambda r: og.Spatter((0, 1), color=(0.25, 0.16, 0.08), range=r)],
     "Speckle": [lambda r: og.Speckle((0, 0.6), range=r), lambda r: og.Speckle(0.3, per_channel=False, range=r)],
     "ToGrey": [lambda r: og.ToGrey(), lambda r: og.ToGrey(channels=1)],
 }  # fmt: skip

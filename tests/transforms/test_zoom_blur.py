@@ -1,4 +1,6 @@
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
 import offgraph as og
@@ -21,3 +23,23 @@ def test_it_is_the_mean_of_enlarged_images():
     np.testing.assert_allclose(out, (image + enlarged) / 2, atol=1e-9)
     same = og.Compose([og.ZoomBlur(1.0)])(image=image).image
     np.testing.assert_allclose(same, image, atol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 30), st.integers(1, 40)),
+    channels=st.integers(0, 4),
+    dtype=st.sampled_from(["uint8", "uint16"]),
+    factor=st.floats(1, 10),
+    parts=st.integers(2, 9),
+    seed=st.integers(0, 99),
+)
+def test_images_of_integers_have_the_bytes_of_scipy(size, channels, dtype, factor, parts, seed):
+    shape = (*size, channels) if channels else size
+    top = np.iinfo(dtype).max
+    image = np.random.default_rng(seed).integers(0, top, shape, dtype, endpoint=True)
+    step = og.ZoomBlur(factor, parts=parts)
+    out = og.Compose([step])(image=image).image
+    planes = [image[..., channel] for channel in range(channels)] if channels else [image]
+    wanted = [step.reference(ndimage, plane, {"factor": factor}) for plane in planes]
+    np.testing.assert_array_equal(out, np.stack(wanted, axis=-1) if channels else wanted[0])

@@ -17,3 +17,4 @@ pub mod resize;
 pub mod spline;
 pub mod warp;
 pub mod zoom;
+pub mod zoom_blur;

@@ -12,12 +12,16 @@ use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::border::Border;
 use offgraph_kernels::error::{KernelError, Result};
 use offgraph_kernels::filter::plane_kernel::{self, PlaneTap};
+use offgraph_kernels::interpolate::zoom::AxisMap;
+use offgraph_kernels::interpolate::zoom_blur;
 use offgraph_kernels::match_dtype;
 use offgraph_kernels::memory;
 use offgraph_kernels::noise::events::{self, Event};
 use offgraph_kernels::noise::normal::{self, NormalNoise};
 use offgraph_kernels::noise::philox::Stream;
 use offgraph_kernels::pointwise::color::{self, ColorChange};
+use offgraph_kernels::pointwise::color_matrix;
+use offgraph_kernels::pointwise::shade::{self, Shade};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -67,6 +71,17 @@ pub enum ImageWork {
         /// One for each channel, or one for all.
         fill: Vec<f64>,
     },
+    /// Channels as weighted sums of all channels.
+    Mix {
+        /// A row of weights for each channel of the result.
+        weights: Vec<f64>,
+        /// Results are limited to 0 and this.
+        top: f64,
+    },
+    /// Polygons in the plane of rows and columns that are darkened.
+    Darken(Vec<Shade>),
+    /// The mean of zooms, each with a map for rows and one for columns.
+    ZoomBlur(Vec<[AxisMap; 2]>),
     /// Weighted sums of neighbours.
     Correlate {
         /// The neighbours.
@@ -120,16 +135,37 @@ impl ImageOp {
                 events::replace(output, &lines()?, &values, events, *stream, *is_shared)
             }
             ImageWork::Blank { holes, fill } => blank(input, output, holes, fill, size, channels),
+            ImageWork::Mix { weights, top } => {
+                color_matrix::mix(output.into_shape(&pixels)?, &lines()?, weights, *top)
+            }
+            ImageWork::Darken(shades) => {
+                let (input, output) = planes(input, output, size, channels)?;
+                shade::darken(output, &input, shades)
+            }
+            ImageWork::ZoomBlur(zooms) => {
+                let (input, output) = planes(input, output, size, channels)?;
+                zoom_blur::mean_of_zooms(output, &input, zooms)
+            }
             ImageWork::Correlate { taps, border, fill } => {
-                let &[rows, columns] = size else {
-                    return Err(KernelError::shape("a plane has rows and columns"));
-                };
-                let shape = [rows, columns, channels];
-                let (input, output) = (input.view().into_shape(&shape)?, output.into_shape(&shape)?);
+                let (input, output) = planes(input, output, size, channels)?;
                 plane_kernel::correlate(output, &input, taps, *border, *fill)
             }
         }
     }
+}
+
+/// Both arrays as (rows, columns, channels).
+fn planes<'a, 'b>(
+    input: &'a View<'_>,
+    output: ViewMut<'b>,
+    size: &[usize],
+    channels: usize,
+) -> Result<(View<'a>, ViewMut<'b>)> {
+    let &[rows, columns] = size else {
+        return Err(KernelError::shape("a plane has rows and columns"));
+    };
+    let shape = [rows, columns, channels];
+    Ok((input.view().into_shape(&shape)?, output.into_shape(&shape)?))
 }
 
 /// Changes of colours whose contrasts have the mean luma of the image before them.

@@ -57,6 +57,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(values::equalize_tiles, module)?,
         wrap_pyfunction!(values::count_photons, module)?,
         wrap_pyfunction!(values::multiply_pixels, module)?,
+        wrap_pyfunction!(values::shine, module)?,
+        wrap_pyfunction!(values::philox4x64, module)?,
         wrap_pyfunction!(codecs::jpeg_shape, module)?,
         wrap_pyfunction!(codecs::decode_jpeg, module)?,
         wrap_pyfunction!(codecs::read_images, module)?,

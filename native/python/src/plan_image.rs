@@ -6,11 +6,13 @@ use crate::error::border;
 use crate::plan::numbers;
 use offgraph_kernels::array::view::View;
 use offgraph_kernels::filter::plane_kernel::PlaneTap;
+use offgraph_kernels::interpolate::zoom::AxisMap;
 use offgraph_kernels::memory::{self, CollectVec};
 use offgraph_kernels::noise::events::Event;
 use offgraph_kernels::noise::normal::NormalNoise;
 use offgraph_kernels::noise::philox::Stream;
 use offgraph_kernels::pointwise::color::ColorChange;
+use offgraph_kernels::pointwise::shade::Shade;
 use offgraph_plan::dtype::Array;
 use offgraph_plan::image::ImageWork;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -112,6 +114,30 @@ pub fn read_work(parts: &Bound<'_, PyTuple>) -> PyResult<ImageWork> {
             }
             ImageWork::Blank { holes, fill: numbers(&part(3)?)? }
         }
+        "mix" => ImageWork::Mix { weights: numbers(&part(2)?)?, top: part(3)?.extract()? },
+        "darken" => {
+            let mut shades = Vec::new();
+            for item in part(2)?.cast::<PyTuple>()?.iter() {
+                let shade = item.cast::<PyTuple>()?;
+                let corners: Vec<f64> = numbers(&shade.get_item(1)?)?;
+                let corners = corners.as_chunks::<2>().0.iter().copied().collect_vec();
+                memory::push(&mut shades, Shade { factor: shade.get_item(0)?.extract()?, corners });
+            }
+            ImageWork::Darken(shades)
+        }
+        "zoom blur" => {
+            let mut zooms = Vec::new();
+            for item in part(2)?.cast::<PyTuple>()?.iter() {
+                let (rows, columns): ((f64, f64), (f64, f64)) = item.extract()?;
+                let maps = [rows, columns].map(|(zoom, shift)| AxisMap {
+                    shift: Some(shift),
+                    zoom: Some(zoom),
+                    grid: false,
+                });
+                memory::push(&mut zooms, maps);
+            }
+            ImageWork::ZoomBlur(zooms)
+        }
         "correlate" => {
             let mut taps = Vec::new();
             for item in part(2)?.cast::<PyTuple>()?.iter() {
@@ -166,6 +192,20 @@ pub fn to_tuple<'py>(py: Python<'py>, kind: u8, work: &ImageWork) -> PyResult<Bo
         ImageWork::Correlate { taps, border, fill } => {
             let taps = taps.iter().map(|tap| (tap.row, tap.column, tap.weight)).collect_vec();
             (kind, "correlate", PyTuple::new(py, taps)?, *border as i32, *fill).into_pyobject(py)
+        }
+        ImageWork::Mix { weights, top } => (kind, "mix", PyTuple::new(py, weights)?, *top).into_pyobject(py),
+        ImageWork::Darken(shades) => {
+            let mut written = memory::with_capacity(shades.len());
+            for Shade { factor, corners } in shades {
+                let corners = PyTuple::new(py, corners.as_flattened())?;
+                memory::push(&mut written, (*factor, corners).into_pyobject(py)?);
+            }
+            (kind, "darken", PyTuple::new(py, written)?).into_pyobject(py)
+        }
+        ImageWork::ZoomBlur(zooms) => {
+            let pair = |map: &AxisMap| (map.zoom.unwrap_or(1.0), map.shift.unwrap_or(0.0));
+            let zooms = zooms.iter().map(|[rows, columns]| (pair(rows), pair(columns))).collect_vec();
+            (kind, "zoom blur", PyTuple::new(py, zooms)?).into_pyobject(py)
         }
         ImageWork::Replace { .. } => Err(PyValueError::new_err("values that are replaced are not written")),
     }

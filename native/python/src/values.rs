@@ -3,9 +3,10 @@
 use crate::array::{Input, Output};
 use crate::call::detached;
 use offgraph_kernels::array::view::View;
-use offgraph_kernels::noise::philox::Stream;
+use offgraph_kernels::noise::philox::{self, Stream};
 use offgraph_kernels::noise::poisson::{self, Means};
 use offgraph_kernels::pointwise::clahe::TiledAxis;
+use offgraph_kernels::pointwise::light::{self, LightMode};
 use offgraph_kernels::pointwise::{clahe, color, field as fields, histogram as counting};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -98,4 +99,28 @@ pub fn multiply_pixels(
     let field = elements!(field.view(), F64)?;
     let (output, input) = (output.view_mut(), input.view());
     detached(py, || fields::multiply(output, &input, field, top))
+}
+
+/// Light of one color, as much at each pixel as is given: added and then times a factor, or mixed.
+#[pyfunction]
+#[pyo3(signature = (output, input, amounts, color, factor, top))]
+pub fn shine(
+    py: Python<'_>,
+    mut output: Output<'_>,
+    input: Input<'_>,
+    amounts: Input<'_>,
+    color: Input<'_>,
+    factor: Option<f32>,
+    top: f32,
+) -> PyResult<()> {
+    let (amounts, color) = (elements!(amounts.view(), F32)?, elements!(color.view(), F32)?);
+    let mode = factor.map_or(LightMode::Mix, LightMode::Add);
+    let (output, input) = (output.view_mut(), input.view());
+    detached(py, || light::shine(output, &input, amounts, color, mode, top))
+}
+
+/// Encrypt one counter block.
+#[pyfunction]
+pub fn philox4x64(counter: [u64; 4], key: [u64; 2]) -> (u64, u64, u64, u64) {
+    philox::philox4x64(counter, key).into()
 }

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, overload
 
+from offgraph import _native
 from offgraph.core.distributions import Distribution
 from offgraph.core.errors import ArgumentError
 
 __all__ = ["Draw", "Key", "KeysOfEpoch", "TargetView", "hash64", "philox4x64"]
 
 _WORD = (1 << 64) - 1
-_MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
-_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 _LARGEST = sys.float_info.max
 _PROGRAM = int.from_bytes(b"Offgraph", "big")
 """Second word of the key: keeps Offgraph's draws apart from other uses of Philox with the same seed."""
@@ -41,18 +40,7 @@ def philox4x64(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tupl
     tuple of four int
         64 random bits each.
     """
-    c0, c1, c2, c3 = counter
-    one, other = _MULTIPLIERS
-    for k0, k1 in _round_keys(*key):
-        first, second = c0 * one, c2 * other
-        c0, c1, c2, c3 = (second >> 64) ^ c1 ^ k0, second & _WORD, (first >> 64) ^ c3 ^ k1, first & _WORD
-    return c0, c1, c2, c3
-
-
-@functools.lru_cache(maxsize=16)
-def _round_keys(k0: int, k1: int) -> tuple[tuple[int, int], ...]:
-    """The key of each round: a Weyl sequence."""
-    return tuple(((k0 + n * _WEYL[0]) & _WORD, (k1 + n * _WEYL[1]) & _WORD) for n in range(10))
+    return _native.philox4x64(counter, key)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -22,13 +22,16 @@ __all__ = [
     "applied",
     "blank_op",
     "correlate_op",
+    "darken_op",
     "grey_op",
     "has_levels",
+    "mix_op",
     "normal_op",
     "recolor_op",
     "reorder_op",
     "replace_op",
     "takes_images",
+    "zoom_blur_op",
 ]
 
 _LEVELS = frozenset(("uint8", "uint16", "float32"))
@@ -77,6 +80,41 @@ def grey_op() -> NativeOp:
 def reorder_op(order: Sequence[int]) -> NativeOp:
     """``image[..., order]``, as many channels as there are."""
     return (IMAGE, "reorder", tuple(order))
+
+
+def mix_op(weights: np.ndarray, top: float) -> NativeOp:
+    """Make each channel a sum of all, weighted, in float64 and term after term, limited to 0 to `top`.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (channels, channels)
+        A row for each channel of the result.
+    top : float
+    """
+    return (IMAGE, "mix", tuple(weights.ravel().tolist()), float(top))
+
+
+def darken_op(shades: Iterable[tuple[float, np.ndarray]]) -> NativeOp:
+    """Multiply what lies in polygons, by the even-odd rule of pixel centres, in float32.
+
+    Parameters
+    ----------
+    shades : iterable of (float, ndarray of float64, shape (corners, 2))
+        A factor that float32 holds, and corners (row, column).
+    """
+    return (IMAGE, "darken", tuple((factor, tuple(corners.ravel().tolist())) for factor, corners in shades))
+
+
+def zoom_blur_op(zooms: Iterable[tuple[tuple[float, float], tuple[float, float]]]) -> NativeOp:
+    """Average zooms of order 1 with the mode 'nearest' in float64, rounded half to even; of up to four channels of 8 or 16 bits.
+
+    Parameters
+    ----------
+    zooms : iterable
+        For each, of the rows and of the columns: input pixels per output pixel, and what is added to a position before it is
+        multiplied by them.
+    """
+    return (IMAGE, "zoom blur", tuple(zooms))
 
 
 def normal_op(

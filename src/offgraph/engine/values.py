@@ -20,6 +20,7 @@ __all__ = [
     "grey",
     "histogram",
     "multiply_pixels",
+    "shine",
     "takes_levels",
 ]
 
@@ -99,6 +100,29 @@ def multiply_pixels(image: np.ndarray, field: np.ndarray, top: float | None) -> 
     """
     output = np.empty(image.shape, image.dtype)
     core.multiply_pixels(_lines(output), _lines(image), np.ascontiguousarray(field).ravel(), top)
+    return output
+
+
+def shine(
+    image: np.ndarray, amounts: np.ndarray, color: np.ndarray, top: float, factor: float | None = None
+) -> np.ndarray:
+    """Mix values with a color, or add it to them and multiply them by a factor, in float32, limited to 0 to `top`.
+
+    Parameters
+    ----------
+    image : ndarray
+        Of a dtype that `takes_levels`.
+    amounts : ndarray of float32
+        Of the color at each pixel: of the image's shape without the channels.
+    color : ndarray of float32
+        For each channel, or for all.
+    top : float
+    factor : float, optional
+        Where it is given, the color is added, and the sum, at most `top`, multiplied by it.
+    """
+    output = np.empty(image.shape, image.dtype)
+    amounts = np.ascontiguousarray(amounts).ravel()
+    core.shine(_lines(output), _lines(image), amounts, np.ascontiguousarray(color), factor, top)
     return output
 
 

@@ -1,6 +1,7 @@
 //! Grey levels: values of images of 8 and 16 bits and of `f32`, with which colours and noise compute in `f32`.
 
 use crate::array::sample::Sample;
+use crate::array::triples;
 
 /// Values of 8 or 16 bits, or `f32`, computed in `f32`.
 pub(crate) trait GreyLevel: Sample {
@@ -12,11 +13,44 @@ pub(crate) trait GreyLevel: Sample {
 
     /// The same of a double: for `f32` the nearest.
     fn of_f64(value: f64) -> Self;
+
+    /// The channels of some pixels, each by itself.
+    #[inline(always)]
+    fn split(from: &[Self; VALUES]) -> [ColorPlane; 3] {
+        let mut planes = [[0.0; PIXELS]; 3];
+        for pixel in 0..PIXELS {
+            for (channel, plane) in planes.iter_mut().enumerate() {
+                plane[pixel] = from[3 * pixel + channel].to_f32();
+            }
+        }
+        planes
+    }
+
+    /// The pixels of these channels, each value as `of_f32` has it.
+    #[inline(always)]
+    fn join(planes: &[ColorPlane; 3], to: &mut [Self; VALUES]) {
+        for pixel in 0..PIXELS {
+            for (channel, plane) in planes.iter().enumerate() {
+                to[3 * pixel + channel] = Self::of_f32(plane[pixel]);
+            }
+        }
+    }
 }
 
+/// Pixels of red, green and blue whose channels are taken apart together.
+pub(crate) const PIXELS: usize = triples::SPLIT;
+
+/// Their values.
+pub(crate) const VALUES: usize = 3 * PIXELS;
+
+/// One channel of them.
+pub(crate) type ColorPlane = [f32; PIXELS];
+
 macro_rules! level {
-    ($($type:ty),*) => {
+    ($($type:ty { $($own:tt)* })*) => {
         $(impl GreyLevel for $type {
+            $($own)*
+
             #[inline(always)]
             fn to_f32(self) -> f32 {
                 f32::from(self)
@@ -42,7 +76,20 @@ macro_rules! level {
     };
 }
 
-level!(u8, u16);
+level! {
+    u8 {
+        #[inline(always)]
+        fn split(from: &[u8; VALUES]) -> [ColorPlane; 3] {
+            triples::split(from).map(|plane| plane.map(f32::from))
+        }
+
+        #[inline(always)]
+        fn join(planes: &[ColorPlane; 3], to: &mut [u8; VALUES]) {
+            triples::join(&planes.map(|plane| plane.map(u8::of_f32)), to);
+        }
+    }
+    u16 {}
+}
 
 impl GreyLevel for f32 {
     #[inline(always)]
@@ -71,6 +118,29 @@ pub(crate) fn clipped(value: f32, top: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::simd::testing::at_every_level;
+
+    #[test]
+    fn channels_are_taken_apart_and_put_together() {
+        at_every_level(1, || -> Result<(), ()> {
+            fn goes_back<T: GreyLevel + std::fmt::Debug>(from: [T; VALUES]) {
+                let planes = T::split(&from);
+                for (channel, plane) in planes.iter().enumerate() {
+                    for (pixel, value) in plane.iter().enumerate() {
+                        assert_eq!(*value, from[3 * pixel + channel].to_f32());
+                    }
+                }
+                let mut to = [T::default(); VALUES];
+                T::join(&planes, &mut to);
+                assert_eq!(to, from);
+            }
+            goes_back::<u8>(std::array::from_fn(|i| (i * 37 % 256) as u8));
+            goes_back::<u16>(std::array::from_fn(|i| (i * 337) as u16));
+            goes_back::<f32>(std::array::from_fn(|i| i as f32 / 3.0));
+            Ok(())
+        })
+        .unwrap();
+    }
 
     #[test]
     fn levels_are_rounded_half_to_even() {

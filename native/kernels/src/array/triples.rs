@@ -49,6 +49,99 @@ pub fn reverse(from: &[u8], to: &mut [u8]) {
     move_each(from, to, &OPPOSITE, |pixel, pixels, count| pixels - pixel - count);
 }
 
+/// Pixels whose channels are taken apart together: those of three registers.
+pub(crate) const SPLIT: usize = 64;
+
+/// A channel of so many pixels.
+type BytePlane = [u8; SPLIT];
+
+/// For each of three results, which byte of two registers each of its bytes is, and then, of that and a third register.
+type TwoSteps = [[BytePlane; 2]; PLANES];
+
+/// The channels of pixels from three registers of them.
+const APART: TwoSteps = two_steps(true);
+
+/// Three registers of pixels from their channels.
+const TOGETHER: TwoSteps = two_steps(false);
+
+const fn two_steps(is_apart: bool) -> TwoSteps {
+    let mut steps = [[[0; SPLIT]; 2]; PLANES];
+    let mut number = 0;
+    while number < PLANES * SPLIT {
+        let (result, place) = (number / SPLIT, number % SPLIT);
+        // The register that the byte comes from, and its place there.
+        let (source, at) = if is_apart {
+            let byte = PLANES * place + result;
+            (byte / SPLIT, byte % SPLIT)
+        } else {
+            (number % PLANES, number / PLANES)
+        };
+        steps[result][0][place] = if source == 1 { (SPLIT + at) as u8 } else { at as u8 };
+        steps[result][1][place] = if source == 2 { (SPLIT + at) as u8 } else { place as u8 };
+        number += 1;
+    }
+    steps
+}
+
+/// The channels of 64 pixels, each by itself.
+#[inline(always)]
+pub(crate) fn split(from: &[u8; PLANES * SPLIT]) -> [BytePlane; PLANES] {
+    let mut planes = [[0; SPLIT]; PLANES];
+    #[cfg(target_arch = "x86_64")]
+    if has_many() {
+        let (parts, _) = from.as_chunks();
+        // SAFETY: the processor has the instructions.
+        unsafe { permute_three([&parts[0], &parts[1], &parts[2]], &APART, &mut planes) };
+        return planes;
+    }
+    for pixel in 0..SPLIT {
+        for (channel, plane) in planes.iter_mut().enumerate() {
+            plane[pixel] = from[PLANES * pixel + channel];
+        }
+    }
+    planes
+}
+
+/// 64 pixels of these channels.
+#[inline(always)]
+pub(crate) fn join(planes: &[BytePlane; PLANES], to: &mut [u8; PLANES * SPLIT]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_many() {
+        let mut made = [[0; SPLIT]; PLANES];
+        // SAFETY: the processor has the instructions.
+        unsafe { permute_three([&planes[0], &planes[1], &planes[2]], &TOGETHER, &mut made) };
+        to.copy_from_slice(made.as_flattened());
+        return;
+    }
+    for pixel in 0..SPLIT {
+        for (channel, plane) in planes.iter().enumerate() {
+            to[PLANES * pixel + channel] = plane[pixel];
+        }
+    }
+}
+
+/// Whether any byte of two registers can be moved anywhere by one instruction.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn has_many() -> bool {
+    level() == Level::Avx512 && is_x86_feature_detected!("avx512vbmi")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn permute_three(from: [&BytePlane; PLANES], steps: &TwoSteps, to: &mut [BytePlane; PLANES]) {
+    use std::arch::x86_64::*;
+    // SAFETY: 64 bytes, without alignment.
+    let load = |bytes: &BytePlane| unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+    let [a, b, c] = from.map(load);
+    for ([first, second], to) in steps.iter().zip(to) {
+        let of_two = _mm512_permutex2var_epi8(a, load(first), b);
+        let made = _mm512_permutex2var_epi8(of_two, load(second), c);
+        // SAFETY: as above.
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), made) };
+    }
+}
+
 /// Put pixels, the first of them number p, from those that begin at `start(p, number of all, how many)` into an order.
 #[inline(always)]
 fn move_each(from: &[u8], to: &mut [u8], order: &Order, start: impl Fn(usize, usize, usize) -> usize) {
@@ -57,7 +150,7 @@ fn move_each(from: &[u8], to: &mut [u8], order: &Order, start: impl Fn(usize, us
     let mut done = 0..pixels;
     #[cfg(target_arch = "x86_64")]
     if level() >= Level::Avx2 {
-        done = if level() == Level::Avx512 && is_x86_feature_detected!("avx512vbmi") {
+        done = if has_many() {
             // SAFETY: the processor has the instructions.
             unsafe { move_many(from, to, order, &start) }
         } else {
@@ -193,20 +286,22 @@ fn move_many(
     let pixels = from.len() / PLANES;
     // SAFETY: 64 bytes, without alignment.
     let places = unsafe { _mm512_loadu_si512(order.many.as_ptr().cast()) };
+    let is_reversed = usize::from(order.many[0]) >= PLANES;
     let mut done = 0;
-    while done + MANY < pixels {
-        let source = PLANES * start(done, pixels, MANY);
-        if source + 64 > from.len() {
-            one_by_one(from, to, done..done + MANY, order, &start);
-        } else {
-            // SAFETY: 64 bytes from `source` on lie in `from`; in `to` there is a pixel after these.
-            unsafe {
-                let bytes = _mm512_loadu_si512(from.as_ptr().add(source).cast());
-                let target = to.as_mut_ptr().add(PLANES * done).cast();
-                _mm512_storeu_si512(target, _mm512_permutexvar_epi8(places, bytes));
-            }
+    while done < pixels {
+        let count = MANY.min(pixels - done);
+        // The last pixels are fewer: the opposite order reads them from the first byte on.
+        let less = if is_reversed { MANY - count } else { 0 };
+        let source = PLANES * start(done, pixels, count);
+        let places = _mm512_sub_epi8(places, _mm512_set1_epi8((PLANES * less) as i8));
+        let read = u64::MAX >> (64 - PLANES * count);
+        // SAFETY: only the bytes of `count` pixels are read and written.
+        unsafe {
+            let bytes = _mm512_maskz_loadu_epi8(read, from.as_ptr().add(source).cast());
+            let target = to.as_mut_ptr().add(PLANES * done).cast();
+            _mm512_mask_storeu_epi8(target, read, _mm512_permutexvar_epi8(places, bytes));
         }
-        done += MANY;
+        done += count;
     }
     done..pixels
 }

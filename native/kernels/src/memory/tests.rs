@@ -16,7 +16,7 @@ use crate::filter::{plane_kernel, separable, uniform1d};
 use crate::interpolate::options::Options;
 use crate::interpolate::resize::{self, Taps};
 use crate::interpolate::zoom::AxisMap;
-use crate::interpolate::{batch, spline, warp, zoom};
+use crate::interpolate::{batch, spline, warp, zoom, zoom_blur};
 use crate::measure::extremes::ExtremeTables;
 use crate::measure::{extremes, groups, label, objects, regions, sums, watershed};
 use crate::memory::*;
@@ -24,7 +24,7 @@ use crate::morphology::{Erosion, LaterMask, Passes, Structure};
 use crate::noise::philox::Stream;
 use crate::noise::{events, normal, poisson};
 use crate::pointwise::fourier::{self, Factors};
-use crate::pointwise::{clahe, color, histogram, lookup};
+use crate::pointwise::{clahe, color, histogram, lookup, shade};
 use crate::rank::{self, BoxWindow, Outside, Window};
 use crate::segment::{flood, reconstruct};
 use std::alloc::{GlobalAlloc, System};
@@ -246,6 +246,14 @@ fn values() {
     try_all("weights in the plane", &plane, |output: &mut ArrayD<u8>| {
         let taps = [plane_kernel::PlaneTap { row: -1, column: 2, weight: 0.5 }];
         plane_kernel::correlate(ViewMut::U8(output.view_mut()), &view, &taps, Border::Reflect, 0.0)
+    });
+    try_all("zooms", &plane, |output: &mut ArrayD<u8>| {
+        let map = AxisMap { shift: Some(0.5), zoom: Some(0.9), grid: false };
+        zoom_blur::mean_of_zooms(ViewMut::U8(output.view_mut()), &view, &[[map; 2]; 3])
+    });
+    try_all("shade", &plane, |output: &mut ArrayD<u8>| {
+        let corners = (0..300).map(|i| [f64::from(i % 7) * 9.0, f64::from(i)]).collect_vec();
+        shade::darken(ViewMut::U8(output.view_mut()), &view, &[shade::Shade { factor: 0.5, corners }])
     });
     let numbers = |len: i64| (0..len).collect_vec();
     let (rows, columns, ones) = (numbers(60), numbers(100), filled(0.5, 100));

@@ -3,7 +3,7 @@
 //! A chain of changes is made of 64 pixels at a time, whose three channels lie in the first-level cache meanwhile. The
 //! hexcone is that of Smith (1978) without its division by the value: hue in sixths of a turn, chroma, value.
 
-use crate::array::level::{GreyLevel, clipped};
+use crate::array::level::{ColorPlane, GreyLevel, PIXELS, VALUES, clipped};
 use crate::array::triples;
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
@@ -11,12 +11,6 @@ use crate::exec::simd::{Kernel, dispatch};
 use crate::walk::pixel_blocks;
 use ndarray::{ArrayViewD, ArrayViewMutD};
 use std::sync::Mutex;
-
-/// Pixels that are changed together.
-const PIXELS: usize = 64;
-
-/// Red, green or blue of so many pixels.
-type ColorPlane = [f32; PIXELS];
 
 /// A change of a pixel's colour; results are limited to 0 to white.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -194,16 +188,16 @@ impl<T: GreyLevel> Kernel for Recolor<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { from, to, changes, top } = self;
-        let (blocks, rest) = from.as_chunks::<{ 3 * PIXELS }>();
-        let (blocks_to, rest_to) = to.as_chunks_mut::<{ 3 * PIXELS }>();
+        let (blocks, rest) = from.as_chunks::<VALUES>();
+        let (blocks_to, rest_to) = to.as_chunks_mut::<VALUES>();
         for (to, from) in blocks_to.iter_mut().zip(blocks) {
-            store(&after(from, changes, top), to);
+            T::join(&after(from, changes, top), to);
         }
         if !rest.is_empty() {
-            let mut last = [T::default(); 3 * PIXELS];
+            let mut last = [T::default(); VALUES];
             last[..rest.len()].copy_from_slice(rest);
-            let mut made = [T::default(); 3 * PIXELS];
-            store(&after(&last, changes, top), &mut made);
+            let mut made = [T::default(); VALUES];
+            T::join(&after(&last, changes, top), &mut made);
             rest_to.copy_from_slice(&made[..rest.len()]);
         }
     }
@@ -223,7 +217,7 @@ impl<T: GreyLevel> Kernel for LumaSum<'_, T> {
         let Self { from, changes, top } = self;
         let scale = 16_777_216.0 / f64::from(top);
         let mut sums = [0.0; 16];
-        let (blocks, rest) = from.as_chunks::<{ 3 * PIXELS }>();
+        let (blocks, rest) = from.as_chunks::<VALUES>();
         for from in blocks {
             let [red, green, blue] = after(from, changes, top);
             for start in (0..PIXELS).step_by(sums.len()) {
@@ -233,7 +227,7 @@ impl<T: GreyLevel> Kernel for LumaSum<'_, T> {
                 }
             }
         }
-        let mut last = [T::default(); 3 * PIXELS];
+        let mut last = [T::default(); VALUES];
         last[..rest.len()].copy_from_slice(rest);
         let [red, green, blue] = after(&last, changes, top);
         let colours = red.iter().zip(&green).zip(&blue).take(rest.len() / 3);
@@ -250,27 +244,12 @@ fn rounded(value: f64) -> f64 {
 
 /// The channels of some pixels after all changes.
 #[inline(always)]
-fn after<T: GreyLevel>(from: &[T; 3 * PIXELS], changes: &[ColorChange], top: f32) -> [ColorPlane; 3] {
-    let mut planes = [[0.0; PIXELS]; 3];
-    let [red, green, blue] = &mut planes;
-    for pixel in 0..PIXELS {
-        red[pixel] = clipped(from[3 * pixel].to_f32(), top);
-        green[pixel] = clipped(from[3 * pixel + 1].to_f32(), top);
-        blue[pixel] = clipped(from[3 * pixel + 2].to_f32(), top);
-    }
+fn after<T: GreyLevel>(from: &[T; VALUES], changes: &[ColorChange], top: f32) -> [ColorPlane; 3] {
+    let mut planes = T::split(from).map(|plane| plane.map(|value| clipped(value, top)));
     for change in changes {
         change.make(&mut planes, top);
     }
     planes
-}
-
-#[inline(always)]
-fn store<T: GreyLevel>([red, green, blue]: &[ColorPlane; 3], to: &mut [T; 3 * PIXELS]) {
-    for pixel in 0..PIXELS {
-        to[3 * pixel] = T::of_f32(red[pixel]);
-        to[3 * pixel + 1] = T::of_f32(green[pixel]);
-        to[3 * pixel + 2] = T::of_f32(blue[pixel]);
-    }
 }
 
 /// By the weights of ITU-R BT.601.

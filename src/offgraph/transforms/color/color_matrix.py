@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.image_ops import has_levels, mix_op
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.arrays import NumberArray
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
@@ -61,6 +63,12 @@ class ColorMatrix(ColorStep):
             raise ValueError(f"matrix is for {rows} channels, the image has {count} (axes {spec.axes})")
         held_range(spec.dtype, self.range)
         return spec
+
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
+        """One pass."""
+        if not has_levels(spec.dtype):
+            return None
+        return mix_op(np.array(self.matrix, np.float64), held_range(spec.dtype, self.range))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """A sum for each channel, term after term."""

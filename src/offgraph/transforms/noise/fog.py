@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from offgraph import ndimage
 from offgraph.core.specs import SpecT
+from offgraph.engine.values import shine, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PerChannel, PositiveNumber, Share, ShareRange
 from offgraph.steps.values import as_dtype, held_range, working_dtype
@@ -61,16 +63,24 @@ class Fog(SeededStep):
         held_range(spec.dtype, self.range)
         return spec
 
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """`ndimage.zoom`, and one NumPy expression."""
-        top, number, size = (
-            held_range(image.dtype.name, self.range),
-            working_dtype(image.dtype),
-            image.shape[:-1],
-        )
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """The density by `ndimage`, what it does to values by the core."""
+        if not takes_levels(image):
+            return None
+        top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
+        density = self._density(ndimage, image.shape[:-1], params, number)
+        return shine(image, density, color_of(self.color, top, number), top)
+
+    def _density(self, ndi: Any, size: tuple[int, ...], params: dict[str, Any], number: Any) -> np.ndarray:
+        """How much of the fog lies before each pixel."""
         drawn = words(params["seed"], 0, (_NODES,) * len(size), 16).astype(number) / number(65535)
         drifts = ndi.zoom(drawn, [n / _NODES for n in size], order=1, mode="nearest")
-        density = number(params["amount"]) * (1 - number(self.patchiness) * drifts)
+        return number(params["amount"]) * (1 - number(self.patchiness) * drifts)
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`ndimage.zoom`, and one NumPy expression."""
+        top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
+        density = self._density(ndi, image.shape[:-1], params, number)
         values = np.clip(image.astype(number), 0, top)
         values += (color_of(self.color, top, number) - values) * density[..., np.newaxis]
         return as_dtype(values, image.dtype, top)

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from offgraph import ndimage
 from offgraph.core.specs import SpecT
+from offgraph.engine.values import shine, takes_levels
 from offgraph.steps.counts import CountRange
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PerChannel, PositiveNumber, Range, ShareRange, WholeNumber
@@ -102,10 +104,26 @@ class Rain(SeededStep):
             ndi.maximum_filter1d(covered, self.width, axis=1, mode="nearest") if self.width > 1 else covered
         )
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """The streaks by NumPy, what they do to values by the core."""
+        if not takes_levels(image):
+            return None
+        top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
+        light = self._light(ndimage, image.shape[:-1], params, channel, number)
+        return shine(
+            image, light, color_of(self.color, top, number), top, float(number(params["brightness"]))
+        )
+
+    def _light(
+        self, ndi: Any, size: tuple[int, ...], params: dict[str, Any], frame: int, number: Any
+    ) -> np.ndarray:
+        """The streaks, averaged."""
+        streaks = self._streaks(ndi, size, params, frame).astype(number)
+        return ndi.uniform_filter(streaks, self.blur, mode="nearest")
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`ndimage.uniform_filter` of the streaks, and one NumPy expression."""
         top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
-        streaks = self._streaks(ndi, image.shape[:-1], params, channel).astype(number)
-        light = ndi.uniform_filter(streaks, self.blur, mode="nearest")[..., np.newaxis]
+        light = self._light(ndi, image.shape[:-1], params, channel, number)[..., np.newaxis]
         values = np.clip(image.astype(number), 0, top) + color_of(self.color, top, number) * light
         return as_dtype(np.minimum(values, number(top)) * number(params["brightness"]), image.dtype, top)

@@ -8,6 +8,8 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.image_ops import darken_op, has_levels
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.counts import CountOrRange, CountRange, drawn_count
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import NoiseStep
@@ -74,14 +76,22 @@ class Shadow(NoiseStep):
             found.append({"strength": strength, "corners": corners})
         return {"shadows": found}
 
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
+        """All polygons, row by row."""
+        if not has_levels(spec.dtype) or spec.axes not in ("YX", "YXC"):
+            return None
+        one = np.float32(1)
+        return darken_op(
+            (float(one - np.float32(shadow["strength"])), _polygon(shadow, spec.size))
+            for shadow in params["shadows"]
+        )
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One product for each shadow, of the pixels in its polygon."""
         number, size = working_dtype(image.dtype), image.shape[:2]
         values, dark = image.astype(number), np.zeros(size, bool)
         for shadow in params["shadows"]:
-            polygon = np.array(
-                [[inside(share, n) for share, n in zip(corner, size)] for corner in shadow["corners"]]
-            )
+            polygon = _polygon(shadow, size)
             low = np.maximum(np.ceil(polygon.min(axis=0)), 0).astype(int)
             high = np.minimum(np.floor(polygon.max(axis=0)) + 1, size).astype(int)
             if (low >= high).any():
@@ -94,3 +104,8 @@ class Shadow(NoiseStep):
         out = image.copy()
         out[dark] = as_dtype(values[dark], image.dtype, None)
         return out
+
+
+def _polygon(shadow: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
+    """Corners (row, column) in pixels."""
+    return np.array([[inside(share, n) for share, n in zip(corner, size)] for corner in shadow["corners"]])

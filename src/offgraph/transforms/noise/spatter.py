@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from offgraph import ndimage
 from offgraph.core.specs import SpecT
+from offgraph.engine.values import shine, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PerChannel, PositiveNumber, PositiveRange, ShareRange
 from offgraph.steps.values import as_dtype, held_range, working_dtype
@@ -62,14 +64,26 @@ class Spatter(SeededStep):
         held_range(spec.dtype, self.range)
         return spec
 
+    def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
+        """The blots by `ndimage` and NumPy, what they do to values by the core."""
+        if not takes_levels(image):
+            return None
+        top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
+        covered = self._covered(ndimage, image.shape[:-1], params, channel, number)
+        return shine(image, covered, color_of(self.color, top, number), top)
+
+    def _covered(
+        self, ndi: Any, size: tuple[int, ...], params: dict[str, Any], frame: int, number: Any
+    ) -> np.ndarray:
+        """How much of the blots lies before each pixel."""
+        smooth = ndi.gaussian_filter(normal(params["seed"], frame, size), params["sigma"], mode="nearest")
+        blots = (smooth > np.quantile(smooth, 1 - params["amount"])).astype(number)
+        return ndi.gaussian_filter(blots, 1.0, mode="nearest") * number(params["opacity"])
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Smoothed noise above one of its quantiles, softened, and one NumPy expression."""
         top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
-        smooth = ndi.gaussian_filter(
-            normal(params["seed"], channel, image.shape[:-1]), params["sigma"], mode="nearest"
-        )
-        blots = (smooth > np.quantile(smooth, 1 - params["amount"])).astype(number)
-        covered = ndi.gaussian_filter(blots, 1.0, mode="nearest") * number(params["opacity"])
+        covered = self._covered(ndi, image.shape[:-1], params, channel, number)
         values = np.clip(image.astype(number), 0, top)
         values += (color_of(self.color, top, number) - values) * covered[..., np.newaxis]
         return as_dtype(values, image.dtype, top)

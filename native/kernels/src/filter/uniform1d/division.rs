@@ -167,6 +167,12 @@ impl Division {
 
     #[inline(always)]
     pub fn of(self, sum: u16) -> u8 {
-        (((u32::from(sum) * u32::from(self.factor)) >> 16) as u16 >> self.shift) as u8
+        self.quotient(sum) as u8
+    }
+
+    /// The same, which is at most 255, as a number of 16 bits.
+    #[inline(always)]
+    pub fn quotient(self, sum: u16) -> u16 {
+        ((u32::from(sum) * u32::from(self.factor)) >> 16) as u16 >> self.shift
     }
 }

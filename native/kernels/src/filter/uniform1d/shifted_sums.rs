@@ -86,6 +86,44 @@ impl Kernel for MovedSums<'_> {
 
     #[inline(always)]
     fn run(self) {
+        match self.size {
+            2 => self.at_once::<2>(),
+            3 => self.at_once::<3>(),
+            4 => self.at_once::<4>(),
+            5 => self.at_once::<5>(),
+            6 => self.at_once::<6>(),
+            7 => self.at_once::<7>(),
+            8 => self.at_once::<8>(),
+            9 => self.at_once::<9>(),
+            _ => self.one_by_one(),
+        }
+    }
+}
+
+impl MovedSums<'_> {
+    /// A window of so many samples: the sums stay in registers, those of even and of odd bytes apart.
+    #[inline(always)]
+    fn at_once<const SIZE: usize>(self) {
+        let Self { line, to, inner, division, .. } = self;
+        let (pairs, last) = to.as_chunks_mut::<2>();
+        let moved: [&[[u8; 2]]; SIZE] =
+            std::array::from_fn(|sample| &line[sample * inner..].as_chunks::<2>().0[..pairs.len()]);
+        for (place, to) in pairs.iter_mut().enumerate() {
+            let (mut even, mut odd) = (0, 0);
+            for moved in moved {
+                let pair = u16::from_le_bytes(moved[place]);
+                (even, odd) = (even + (pair & 255), odd + (pair >> 8));
+            }
+            *to = (division.quotient(even) | division.quotient(odd) << 8).to_le_bytes();
+        }
+        if let [last] = last {
+            let at = 2 * pairs.len();
+            *last = division.of((0..SIZE).map(|sample| u16::from(line[at + sample * inner])).sum());
+        }
+    }
+
+    #[inline(always)]
+    fn one_by_one(self) {
         let Self { line, to, size, inner, division } = self;
         // Of known length only at run time: a loop of a known one would be unrolled, and not made of wide registers.
         let mut room = [0_u16; LANES];

@@ -1,0 +1,213 @@
+//! Channels as weighted sums of all channels.
+//!
+//! The sums are made in `f64`, term after term. Red, green and blue of bytes are summed in `f32` first, 64 pixels at a
+//! time; the error of such a sum has a bound, and where it might carry the sum over the middle between two integers, the
+//! sum is made again in `f64`.
+
+use crate::array::level::{GreyLevel, PIXELS, VALUES};
+use crate::array::triples;
+use crate::array::view::{View, ViewMut};
+use crate::error::{KernelError, Result};
+use crate::exec::simd::{Kernel, dispatch};
+use crate::walk::pixel_blocks;
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// The largest sum of bytes whose nearest integer is found by adding 1.5 * 2^23.
+const MOST: f64 = 65536.0;
+
+/// `output[p, i] = sum over j of weights[i][j] * input[p, j]`, limited to 0 to `top`, for arrays (pixels, channels) of
+/// `u8`, `u16` or `f32` in C order.
+pub fn mix(output: ViewMut<'_>, input: &View<'_>, weights: &[f64], top: f64) -> Result<()> {
+    let channels = input.shape().last().copied().unwrap_or(0);
+    if input.ndim() != 2 || output.shape() != input.shape() || weights.len() != channels * channels {
+        let shapes = (input.shape(), output.shape(), weights.len());
+        return Err(KernelError::shape(format!("pixels and weights of shapes {shapes:?}")));
+    }
+    match (output, input) {
+        (ViewMut::U8(to), View::U8(from)) => {
+            let narrow = NarrowWeights::new(weights, top);
+            blocks(to, from, channels, |from, to| match &narrow {
+                Some(narrow) => dispatch(MixBytes { from, to, narrow }),
+                None => dispatch(MixPixels { from, to, weights, channels, top }),
+            })
+        }
+        (ViewMut::U16(to), View::U16(from)) => {
+            blocks(to, from, channels, |from, to| dispatch(MixPixels { from, to, weights, channels, top }))
+        }
+        (ViewMut::F32(to), View::F32(from)) => {
+            blocks(to, from, channels, |from, to| dispatch(MixPixels { from, to, weights, channels, top }))
+        }
+        _ => Err(KernelError::parameter("channels of uint8, uint16 or float32 are mixed")),
+    }
+}
+
+fn blocks<T: GreyLevel>(
+    to: ArrayViewMutD<'_, T>,
+    from: &ArrayViewD<'_, T>,
+    channels: usize,
+    work: impl Fn(&[T], &mut [T]) + Sync,
+) -> Result<()> {
+    let (Some(to), Some(from)) = (to.into_slice(), from.as_slice()) else {
+        return Err(KernelError::shape("channels are mixed in C order"));
+    };
+    if !to.is_empty() {
+        let cost = channels * channels;
+        pixel_blocks::for_each((from, to), (channels, channels), cost, |_, from, to| work(from, to));
+    }
+    Ok(())
+}
+
+/// The definition, of any number of channels.
+struct MixPixels<'a, T> {
+    from: &'a [T],
+    to: &'a mut [T],
+    weights: &'a [f64],
+    channels: usize,
+    top: f64,
+}
+
+impl<T: GreyLevel> Kernel for MixPixels<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, to, weights, channels, top } = self;
+        for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(channels)) {
+            for (to, weights) in to.iter_mut().zip(weights.chunks_exact(channels)) {
+                let mut terms =
+                    from.iter().zip(weights).map(|(value, weight)| f64::from(value.to_f32()) * weight);
+                let first = terms.next().unwrap_or(0.0);
+                *to = limited(terms.fold(first, |sum, term| sum + term), top);
+            }
+        }
+    }
+}
+
+/// Not a number stays that.
+#[inline(always)]
+fn limited<T: GreyLevel>(sum: f64, top: f64) -> T {
+    let sum = if sum < 0.0 { 0.0 } else { sum };
+    T::of_f64(if sum > top { top } else { sum })
+}
+
+/// Weights of red, green and blue whose sums of bytes are found in `f32`, but for a few.
+struct NarrowWeights {
+    exact: [[f64; 3]; 3],
+    weights: [[f32; 3]; 3],
+    top: f64,
+    /// Further than this from the middle between two integers a sum in `f32` is on the same side as the one in `f64`.
+    error: f32,
+}
+
+impl NarrowWeights {
+    /// None where too many sums would have to be made again, or white is no integer.
+    fn new(weights: &[f64], top: f64) -> Option<Self> {
+        let ([a, b, c], []) = weights.as_chunks::<3>() else { return None };
+        let exact = [*a, *b, *c];
+        let most = exact.iter().map(|row| row.iter().map(|weight| weight.abs()).sum::<f64>() * 255.0);
+        let most = most.fold(0.0, f64::max);
+        // Each weight, product and sum is rounded by half a unit in the last place: four of all magnitudes together.
+        // Two more leave room for the sum in `f64`.
+        let error = 6.0 * most * f64::from(f32::EPSILON / 2.0);
+        let is_narrow = most < MOST && error < 0.01 && top == top.trunc() && top <= 255.0;
+        let weights = exact.map(|row| row.map(|weight| weight as f32));
+        is_narrow.then_some(Self { exact, weights, top, error: error as f32 })
+    }
+}
+
+struct MixBytes<'a> {
+    from: &'a [u8],
+    to: &'a mut [u8],
+    narrow: &'a NarrowWeights,
+}
+
+impl Kernel for MixBytes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, to, narrow } = self;
+        let (blocks, rest) = from.as_chunks::<VALUES>();
+        let (blocks_to, rest_to) = to.as_chunks_mut::<VALUES>();
+        for (to, from) in blocks_to.iter_mut().zip(blocks) {
+            narrow.block(from, to);
+        }
+        if !rest.is_empty() {
+            let (mut last, mut made) = ([0; VALUES], [0; VALUES]);
+            last[..rest.len()].copy_from_slice(rest);
+            narrow.block(&last, &mut made);
+            rest_to.copy_from_slice(&made[..rest.len()]);
+        }
+    }
+}
+
+impl NarrowWeights {
+    #[inline(always)]
+    fn block(&self, from: &[u8; VALUES], to: &mut [u8; VALUES]) {
+        let planes = u8::split(from);
+        let [red, green, blue] = &planes;
+        let (top, error) = (self.top as f32, self.error);
+        let mut made = [[0_u8; PIXELS]; 3];
+        let mut unsure = [[0_u8; PIXELS]; 3];
+        for ((made, unsure), [a, b, c]) in made.iter_mut().zip(&mut unsure).zip(self.weights) {
+            for pixel in 0..PIXELS {
+                let sum = red[pixel] * a + green[pixel] * b + blue[pixel] * c;
+                // The nearest integer: past the last bit for a fraction.
+                let nearest = (sum + 12_582_912.0) - 12_582_912.0;
+                unsure[pixel] = u8::from((sum - nearest).abs() > 0.5 - error);
+                made[pixel] = u8::of_f32(if nearest > top { top } else { nearest });
+            }
+        }
+        triples::join(&made, to);
+        for (channel, unsure) in unsure.iter().enumerate() {
+            for (eight, flags) in unsure.as_chunks::<8>().0.iter().enumerate() {
+                if u64::from_ne_bytes(*flags) == 0 {
+                    continue;
+                }
+                for pixel in (0..8).filter(|place| flags[*place] != 0).map(|place| 8 * eight + place) {
+                    let [a, b, c] = self.exact[channel];
+                    let [red, green, blue] = [0, 1, 2].map(|channel| f64::from(from[3 * pixel + channel]));
+                    to[3 * pixel + channel] = limited(red * a + green * b + blue * c, self.top);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::simd::testing::at_every_level;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_channel_is_the_sum_of_its_terms(
+            (pixels, channels) in (0_usize..200, 1_usize..6), seed in any::<u64>(), numbers in prop::collection::vec(-8_i8..20, 25),
+            threads in 1_usize..3, is_whole in any::<bool>(),
+        ) {
+            // Eighths give sums in the middle between two integers, sevenths such that are nearly there.
+            let part = if is_whole { 8.0 } else { 7.0 };
+            let weights: Vec<f64> =
+                numbers[..channels * channels].iter().map(|number| f64::from(*number) / part).collect();
+            let value = |p: usize, c: usize| (seed.wrapping_mul((p * 31 + c * 7 + 1) as u64) >> 40) as u8;
+            let input = Array2::from_shape_fn((pixels, channels), |(p, c)| value(p, c));
+            let wanted = Array2::from_shape_fn((pixels, channels), |(p, c)| {
+                let terms = (0..channels).map(|j| f64::from(value(p, j)) * weights[c * channels + j]);
+                terms.reduce(|sum, term| sum + term).unwrap_or(0.0)
+            });
+            at_every_level(threads, || {
+                for top in [255.0, 250.0] {
+                    let mut bytes = Array2::<u8>::zeros(input.raw_dim());
+                    mix(ViewMut::U8(bytes.view_mut().into_dyn()), &View::U8(input.view().into_dyn()), &weights, top).unwrap();
+                    prop_assert_eq!(bytes, wanted.map(|sum| sum.clamp(0.0, top).round_ties_even() as u8));
+                    let (floats, mut found) = (input.map(|v| f32::from(*v)), Array2::<f32>::zeros(input.raw_dim()));
+                    mix(ViewMut::F32(found.view_mut().into_dyn()), &View::F32(floats.view().into_dyn()), &weights, top).unwrap();
+                    prop_assert_eq!(found, wanted.map(|sum| sum.clamp(0.0, top) as f32));
+                }
+                Ok(())
+            })?;
+        }
+    }
+}
