@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -342,6 +344,44 @@ def test_a_state_counts_what_tensorflow_took(photos: Path) -> None:
         while len(given) < 8:
             given += [image.numpy().tobytes() for image, _ in rest]
         assert given == run
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 5}, {"batch_size": 4, "drop_last": True}, {"batch_size": 4, "pad_last": True}]
+)
+def test_the_rest_of_an_epoch_of_full_batches(photos: Path, options: dict[str, Any]) -> None:
+    run = [
+        batch.image.tobytes()
+        for epoch in range(2)
+        for batch in og.Loader(photos, recipe(), **options).epoch(epoch)
+    ]
+    for after in range(1, len(run) // 2):
+        taken, resumed = (og.Loader(photos, recipe(), **options) for _ in range(2))
+        list(itertools.islice(taken, after))
+        resumed.load_state_dict(taken.state_dict())
+        rest = resumed.tensorflow()
+        assert rest.element_spec[0].shape.as_list() == [options["batch_size"], 24, 20, 3]
+        assert [image.numpy().tobytes() for _ in range(2) for image, *_ in rest] == run[after:]
+
+
+@pytest.mark.parametrize("size", [4, 5, 6])
+def test_the_rest_of_an_epoch_in_batches_of_another_size(photos: Path, size: int) -> None:
+    begun = og.Loader(photos, recipe(), batch_size=size)
+    next(iter(begun))
+    resumed, plain = (og.Loader(photos, recipe(), batch_size=5) for _ in range(2))
+    for loader in (resumed, plain):
+        loader.load_state_dict(begun.state_dict())
+    rest = resumed.tensorflow()
+    for _ in range(2):
+        assert [image.numpy().tobytes() for image, _ in rest] == [batch.image.tobytes() for batch in plain]
+
+
+def test_full_batches_of_what_is_not_left_out(tmp_path: Path) -> None:
+    spoiled = class_folder(tmp_path / "in", each=2, bad=True)
+    options = {"batch_size": 4, "on_error": "skip", "drop_last": True}
+    dataset = og.Loader(spoiled, recipe(), **options).tensorflow()
+    with pytest.warns(og.OffgraphWarning, match="2 of 8 images"):
+        assert [len(image) for image, _ in dataset] == [4]
 
 
 def test_images_that_fill_up_a_batch_weigh_nothing(photos: Path) -> None:

@@ -104,16 +104,15 @@ def dataset(
         raise ArgumentError(f"advance={advance!r:.80}: give True or False")
     first = loader.start_epoch if epoch is None else whole_number("epoch", epoch, least=0)
     numbers = None if epoch is None and advance else itertools.count(first, int(advance))
-    skips = loader.leaves_out
     # The number of skipped images is known only at the end of a pass, and the rest of an epoch is shorter than others.
-    may_be_short = skips or loader.resumes
-    whole = loader.drop_last or loader.pad_last or (loader.num_images % loader.batch_size == 0 and not skips)
+    may_be_short = loader.leaves_out or loader.resumes
     elements = Elements(loader, inputs, outputs)
     columns = [
         _RaggedColumn(elements.parts[name]) if elements.parts[name].ragged else _Column(elements.parts[name])
         for name in elements.names
     ]
-    specs = [spec for column in columns for spec in column.specs(loader.batch_size if whole else None)]
+    size = loader.batch_size if loader.fills_batches else None
+    specs = [spec for column in columns for spec in column.specs(size)]
 
     def arrays(batch: Batch) -> list[np.ndarray]:
         parts = elements.arrays(batch)
@@ -124,8 +123,8 @@ def dataset(
             return _timed(loader, loader.next_pass(one_shape=True))
         return _timed(loader, loader.epoch(next(numbers), one_shape=True))
 
-    def empty() -> list[np.ndarray]:
-        return [np.empty((0, *spec.shape[1:]), spec.dtype.as_numpy_dtype) for spec in specs]
+    def empty() -> list[np.ndarray]:  # of a shape that the specs allow
+        return [np.empty((spec.shape[0] or 0, *spec.shape[1:]), spec.dtype.as_numpy_dtype) for spec in specs]
 
     passes = _Passes(begin, arrays, empty if may_be_short else None)
     made = _elements(passes, len(loader), specs, may_be_short=may_be_short)

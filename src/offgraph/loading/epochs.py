@@ -75,6 +75,8 @@ class Epochs:
 
         @property
         def num_images(self) -> int: ...
+        @property
+        def leaves_out(self) -> bool: ...
 
     def next_pass(self, *, one_shape: bool | None = None) -> Iterator[Batch]:
         """Start the next epoch, or go on in the middle of one after :meth:`load_state_dict`.
@@ -95,6 +97,15 @@ class Epochs:
     def resumes(self) -> bool:
         """Whether the next pass goes on in the middle of its epoch, and is shorter than others."""
         return self._resumed is not None and self._resumed != Position(self._resumed.epoch)
+
+    @property
+    def fills_batches(self) -> bool:
+        """Whether all batches of the next pass, and of those after it, have ``batch_size`` images."""
+        if self.drop_last or self.pad_last:
+            return True
+        begin = self._resumed or Position(0)
+        left = len(self._share(begin.cuts)) - begin.images
+        return not self.leaves_out and left % self.batch_size == self.num_images % self.batch_size == 0
 
     def next_epoch(self) -> int:
         """Reserve and return the number of the next epoch."""
