@@ -113,6 +113,7 @@ class OpenFile:
             raise BuildError(f"{path.name} is not a file")
         self._handle = path.open("rb", buffering=0)
         self._length = 0
+        weakref.finalize(self, self._handle.close).atexit = False  # Python warns of a file that only goes away
 
     @property
     def number(self) -> int:

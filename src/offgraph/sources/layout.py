@@ -333,11 +333,16 @@ def _pair(holding: Iterable[str], folders: Iterable[str]) -> tuple[str, str] | N
         partner = next((name for name in others if name.lower() in MASK_WORDS), None)
         if partner is not None:
             return first, partner
+    named: dict[str, list[tuple[str, str]]] = {}  # folders, by what may be the name of their images
+    for other in others:
+        lower = other.lower()
+        for at in range(len(lower)):
+            if lower[at] in "_- ":
+                named.setdefault(lower[:at], []).append((other, lower[at + 1 :]))
     for name in images:
-        for other in others:
-            rest = other.lower().removeprefix(name.lower())
-            # wine and wine_label may be classes, train and train_label are not
-            words = MASK_WORDS if name.lower() in IMAGE_WORDS | PART_WORDS else _PLAINLY_MASKS
-            if other != name and rest != other.lower() and rest[:1] in "_- " and rest[1:] in words:
+        # wine and wine_label may be classes, train and train_label are not
+        words = MASK_WORDS if name.lower() in IMAGE_WORDS | PART_WORDS else _PLAINLY_MASKS
+        for other, rest in named.get(name.lower(), ()):
+            if rest in words:
                 return name, other
     return None
