@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import hashlib
 import json
 import os
@@ -450,3 +451,15 @@ def test_whatever_its_files_hold_a_dataset_is_read_or_refused(
                 kept.write_bytes(before)
     assert refused > 20
     assert "already finished and whole" in og.build(source, out, made, store=store, format="folder" if format == "final" else format).summary()  # type: ignore[arg-type]  # fmt: skip
+
+
+@pytest.mark.parametrize("format", DATASETS)
+def test_python_says_nothing_of_files_that_a_reader_leaves_behind(tmp_path: Path, format: str) -> None:
+    og.build(class_folder(tmp_path / "in", each=2), tmp_path / "out", SMALL, format=format)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        loader = og.Loader(tmp_path / "out", batch_size=4)
+        assert sum(len(batch) for batch in loader) == 6
+        del loader
+        gc.collect()
+    assert [str(one.message) for one in said if one.category is ResourceWarning] == []

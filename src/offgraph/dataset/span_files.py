@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from array import array as numbers
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,9 @@ class OpenFile:
             raise BuildError(f"{path.name} is not a file")
         self._handle = path.open("rb", buffering=0)
         self._length = 0
-        weakref.finalize(self, self._handle.close).atexit = False  # Python warns of a file that only goes away
+        weakref.finalize(
+            self, self._handle.close
+        ).atexit = False  # Python warns of a file that only goes away
 
     @property
     def number(self) -> int:
