@@ -1,31 +1,27 @@
 //! Watershed from markers by a priority flood (Meyer, 1992; Barnes, Lehman and Mulla, 2014), as scikit-image defines it.
 //!
 //! ```text
-//! put each marker into a heap, with its height and age 0
-//! while the heap is not empty: take the lowest element, of equally low ones that of the least age
+//! put each marker into a queue, with its height and age 0
+//! while the queue is not empty: take the lowest element, of equally low ones that of the least age
 //!     each neighbour that is open gets its label, is closed, and enters with the next age, no lower than the element
 //! ```
 //!
-//! Among markers of one height and age the heap decides by where they happen to lie in it. Labels depend on that, so this is
-//! the same heap, binary, with the same comparisons; elements of 16 bytes lie in it side by side. An element that is taken
-//! is replaced by the last one, which sinks: it nearly always belongs far down. So the path of smaller children is followed
-//! to its end, without a comparison with the element, and gone back up to where that belongs.
+//! Only the order of heights counts, so they are replaced by their [`ranks`], the levels of the flood. Then the queue is a list
+//! per level ([`levels`]). Equal markers leave scikit-image's queue in an order that only its heap knows. Where their labels
+//! differ, the flood by lists finds out whether the order counts, mostly after a few elements, and is begun again by the
+//! same heap if it does ([`heap`]).
+
+mod heap;
+mod levels;
+mod map;
+mod ranks;
 
 use crate::array::sample::Bool;
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
-use crate::exec::threads;
-use crate::memory;
 use crate::segment::grid::BorderedGrid;
-
-/// Elements between two checks for an interrupt.
-const CHECK_EVERY: usize = 1 << 18;
-
-/// The key of infinity: above are those of NaN.
-const INFINITE_KEY: u64 = f64::INFINITY.to_bits() | 1 << 63;
-
-/// The key of the border.
-const OUTSIDE_KEY: u64 = 0;
+use levels::Levels;
+use map::{FloodMap, Marker, NONE};
 
 /// The marker's label goes to each element that its flood reaches first; others, and those outside the mask, get 0.
 ///
@@ -41,127 +37,75 @@ pub fn flood(labels: &mut [i32], heights: &View<'_>, mask: &[Bool], structure: &
     if labels.len() != heights.len() || mask.len() != heights.len() {
         return Err(KernelError::shape("labels or a mask of another shape than the heights"));
     }
-    let keys = match heights {
+    let scattered = || KernelError::shape("heights that are not C-contiguous");
+    let (ranks, highest) = match heights {
         View::F32(array) => {
-            array.as_slice().map(|heights| grid.pad(heights, OUTSIDE_KEY, |height| key(height.into())))
+            let heights = array.as_slice().ok_or_else(scattered)?;
+            check(heights.iter().any(|height| height.is_nan()))?;
+            ranks::ranks(heights, mask, |height| key(height.into()))
         }
-        View::F64(array) => array.as_slice().map(|heights| grid.pad(heights, OUTSIDE_KEY, key)),
+        View::F64(array) => {
+            let heights = array.as_slice().ok_or_else(scattered)?;
+            check(heights.iter().any(|height| height.is_nan()))?;
+            ranks::ranks(heights, mask, key)
+        }
         _ => return Err(KernelError::parameter("heights that are not floats")),
     };
-    let keys = keys.ok_or_else(|| KernelError::shape("heights that are not C-contiguous"))?;
-    if keys.iter().any(|key| *key > INFINITE_KEY) {
-        return Err(KernelError::parameter("a height that is not a number"));
+    match neighbours.len() {
+        2 => flood_map(labels, &grid, &ranks, highest, &fixed::<2>(&neighbours)),
+        4 => flood_map(labels, &grid, &ranks, highest, &fixed::<4>(&neighbours)),
+        6 => flood_map(labels, &grid, &ranks, highest, &fixed::<6>(&neighbours)),
+        8 => flood_map(labels, &grid, &ranks, highest, &fixed::<8>(&neighbours)),
+        _ => flood_map(labels, &grid, &ranks, highest, &neighbours),
     }
-    labels.iter_mut().zip(mask).for_each(|(label, inside)| *label = if inside.0 == 0 { 0 } else { *label });
-    let mut flooded = grid.pad(labels, 0, |label| label);
-    let mut open = grid.pad(mask, false, |inside| inside.0 != 0);
-    open.iter_mut().zip(&flooded).for_each(|(open, label)| *open &= *label == 0);
-    let mut heap = FloodHeap::default();
-    for (at, _) in flooded.iter().enumerate().filter(|(_, label)| **label != 0) {
-        heap.push(HeapElement { key: keys[at], age: 0, at: at as u32 });
-    }
-    let (mut age, mut unchecked) = (0, 0);
-    while let Some(element) = heap.pop() {
-        let at = element.at as usize;
-        for distance in &neighbours {
-            let place = at.wrapping_add_signed(*distance);
-            if open[place] {
-                open[place] = false;
-                flooded[place] = flooded[at];
-                age += 1;
-                heap.push(HeapElement { key: keys[place].max(element.key), age, at: place as u32 });
-            }
-        }
-        unchecked += 1;
-        if unchecked == CHECK_EVERY {
-            unchecked = 0;
-            threads::check_interrupt();
-        }
-    }
-    grid.crop(&flooded, labels, |label| label);
     Ok(())
 }
 
-/// An integer in the order of the floats, in which both zeros are equal.
+fn check(has_nan: bool) -> Result<()> {
+    if has_nan { Err(KernelError::parameter("a height that is not a number")) } else { Ok(()) }
+}
+
+/// An integer in the order of the floats, in which both zeros are equal; never 0.
 fn key(height: f64) -> u64 {
-    let bits = if height.is_nan() { f64::NAN.abs().to_bits() } else { (height + 0.0).to_bits() };
+    let bits = (height + 0.0).to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
 }
 
-#[derive(Clone, Copy, Default)]
-struct HeapElement {
-    key: u64,
-    age: u32,
-    at: u32,
+/// As many neighbours as the loop over them is compiled for.
+fn fixed<const K: usize>(neighbours: &[isize]) -> [isize; K] {
+    std::array::from_fn(|at| neighbours[at])
 }
 
-impl HeapElement {
-    #[inline(always)]
-    fn is_before(&self, other: &Self) -> bool {
-        self.key < other.key || (self.key == other.key && self.age < other.age)
+fn flood_map<N: AsRef<[isize]>>(
+    labels: &mut [i32],
+    grid: &BorderedGrid,
+    ranks: &[u32],
+    highest: usize,
+    neighbours: &N,
+) {
+    let mut map = FloodMap::new(grid, highest);
+    let markers = map.begin(labels, grid, ranks);
+    let tie = map.last_tie(&markers);
+    if tie == 0 {
+        flood_levels::<false, N>(&mut map, &markers, neighbours);
+    } else if !flood_levels::<true, N>(&mut map, &markers, neighbours) {
+        map.begin(labels, grid, ranks);
+        heap::flood(&mut map, &markers, tie, neighbours);
     }
+    grid.crop(&map.elements, labels, |element| element.label);
 }
 
-#[derive(Default)]
-struct FloodHeap {
-    elements: Vec<HeapElement>,
-}
-
-impl FloodHeap {
-    fn push(&mut self, element: HeapElement) {
-        memory::push(&mut self.elements, element);
-        self.rise(0, self.elements.len() - 1, element);
+/// Flood by queues of levels; return false if that does not decide, and the flood is to be begun again.
+fn flood_levels<const SORTED: bool, N: AsRef<[isize]>>(
+    map: &mut FloodMap,
+    markers: &[Marker],
+    neighbours: &N,
+) -> bool {
+    let mut levels = Levels::new(map.highest, SORTED);
+    for Marker { place, rank } in markers {
+        levels.push::<SORTED>(&mut map.elements, *place, *rank as usize, NONE);
     }
-
-    /// Put an element where it belongs on the way from a place up to `top`.
-    #[inline(always)]
-    fn rise(&mut self, top: usize, mut place: usize, element: HeapElement) {
-        let elements = &mut self.elements[..];
-        while place > top {
-            let parent = (place - 1) / 2;
-            if !element.is_before(&elements[parent]) {
-                break;
-            }
-            elements[place] = elements[parent];
-            place = parent;
-        }
-        elements[place] = element;
-    }
-
-    fn pop(&mut self) -> Option<HeapElement> {
-        let last = self.elements.pop()?;
-        let Some(taken) = self.elements.first().copied() else { return Some(last) };
-        let elements = &mut self.elements[..];
-        let mut place = 0;
-        while 2 * place + 2 < elements.len() {
-            let left = 2 * place + 1;
-            let child = left + usize::from(elements[left + 1].is_before(&elements[left]));
-            elements[place] = elements[child];
-            place = child;
-        }
-        if 2 * place + 1 < elements.len() {
-            elements[place] = elements[2 * place + 1];
-            place = 2 * place + 1;
-        }
-        // Among equal elements it stays above: it sinks only below what is before it.
-        self.settle(place, last);
-        Some(taken)
-    }
-
-    /// Put an element on the way from a hole up, above all that are not before it.
-    #[inline(always)]
-    fn settle(&mut self, mut place: usize, element: HeapElement) {
-        let elements = &mut self.elements[..];
-        while place > 0 {
-            let parent = (place - 1) / 2;
-            if elements[parent].is_before(&element) {
-                break;
-            }
-            elements[place] = elements[parent];
-            place = parent;
-        }
-        elements[place] = element;
-    }
+    levels.flood::<SORTED, N>(map, neighbours)
 }
 
 #[cfg(test)]
@@ -170,50 +114,82 @@ mod tests {
     use ndarray::ArrayD;
     use proptest::prelude::*;
 
-    /// The heap by swaps, as textbooks have it.
-    fn pop_by_swaps(elements: &mut Vec<(u64, u32, u32)>) -> (u64, u32, u32) {
-        let before = |a: (u64, u32, u32), b: (u64, u32, u32)| (a.0, a.1) < (b.0, b.1);
-        let taken = elements[0];
-        let last = elements.pop().unwrap();
-        if elements.is_empty() {
-            return taken;
+    /// By a sorted list. Of equal markers, those of a later place come first if `turned`.
+    fn plain(heights: &[f64], markers: &[i32], columns: usize, turned: bool) -> Vec<i32> {
+        let mut labels = markers.to_vec();
+        let mut queue: Vec<(f64, usize, usize)> = Vec::new();
+        for at in (0..labels.len()).filter(|at| labels[*at] != 0) {
+            queue.push((heights[at], 0, if turned { labels.len() - at } else { at }));
         }
-        elements[0] = last;
-        let mut at = 0;
-        loop {
-            let mut least = at;
-            for child in [2 * at + 1, 2 * at + 2] {
-                if child < elements.len() && before(elements[child], elements[least]) {
-                    least = child;
+        let place_of = |entry: &(f64, usize, usize)| {
+            if entry.1 == 0 && turned { markers.len() - entry.2 } else { entry.2 }
+        };
+        let mut age = 0;
+        while let Some(first) = (0..queue.len()).min_by(|a, b| queue[*a].partial_cmp(&queue[*b]).unwrap()) {
+            let entry = queue.remove(first);
+            let at = place_of(&entry);
+            let (row, column) = (at / columns, at % columns);
+            let near = [
+                row.checked_sub(1).map(|row| row * columns + column),
+                column.checked_sub(1).map(|column| row * columns + column),
+                Some(at + 1).filter(|_| column + 1 < columns),
+                Some(at + columns).filter(|at| *at < labels.len()),
+            ];
+            for place in near.into_iter().flatten().filter(|place| markers[*place] == 0) {
+                if labels[place] == 0 {
+                    labels[place] = labels[at];
+                    age += 1;
+                    queue.push((heights[place].max(entry.0), age, place));
                 }
             }
-            if least == at {
-                return taken;
-            }
-            elements.swap(at, least);
-            at = least;
         }
-    }
-
-    fn contents(heap: &FloodHeap) -> Vec<(u64, u32, u32)> {
-        heap.elements.iter().map(|element| (element.key, element.age, element.at)).collect()
+        labels
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
         #[test]
-        fn equal_elements_lie_where_swaps_leave_them(
-            keys in prop::collection::vec((0_u64..4, 0_u32..2, any::<bool>()), 1..80),
+        fn where_no_order_counts_all_orders_give_the_same(
+            columns in 1_usize..9,
+            elements in prop::collection::vec((0_u8..200, 0_i32..30), 1..120),
+            levels in prop::sample::select(vec![2_u8, 6, 200]),
+            kinds in prop::sample::select(vec![2_i32, 9]),
         ) {
-            let mut heap = FloodHeap::default();
-            for (at, (key, age, pops)) in keys.iter().enumerate() {
-                heap.push(HeapElement { key: *key, age: *age, at: at as u32 });
-                if *pops {
-                    let mut swapped = contents(&heap);
-                    let expected = pop_by_swaps(&mut swapped);
-                    let taken = heap.pop().unwrap();
-                    prop_assert_eq!((taken.key, taken.age, taken.at), expected);
-                    prop_assert_eq!(contents(&heap), swapped);
-                }
+            let rows = elements.len().div_ceil(columns);
+            let count = rows * columns;
+            let heights: Vec<f64> =
+                elements.iter().map(|(height, _)| f64::from(height % levels)).cycle().take(count).collect();
+            let markers: Vec<i32> = elements
+                .iter()
+                .map(|(_, label)| if *label < 5 { 1 + label % kinds } else { 0 })
+                .cycle()
+                .take(count)
+                .collect();
+            let grid = BorderedGrid::new(&[rows, columns]).unwrap();
+            let cross = [false, true, false, true, false, true, false, true, false];
+            let neighbours = grid.neighbours(&cross).unwrap();
+            let (ranks, highest) = ranks::ranks(&heights, &vec![Bool(1); count], key);
+            let mut map = FloodMap::new(&grid, highest);
+            let places = map.begin(&markers, &grid, &ranks);
+            let (one, other) = (plain(&heights, &markers, columns, false), plain(&heights, &markers, columns, true));
+            let mut found = vec![0; count];
+            if flood_levels::<true, _>(&mut map, &places, &neighbours) {
+                grid.crop(&map.elements, &mut found, |element| element.label);
+                prop_assert_eq!(&found, &one);
+                prop_assert_eq!(&found, &other);
+            }
+            // The heap decides by itself, or has no say.
+            let tie = map.last_tie(&places);
+            map.begin(&markers, &grid, &ranks);
+            heap::flood(&mut map, &places, tie, &neighbours);
+            let mut by_heap = vec![0; count];
+            grid.crop(&map.elements, &mut by_heap, |element| element.label);
+            let mut whole = markers.clone();
+            let image = ArrayD::from_shape_vec(vec![rows, columns], heights).unwrap();
+            flood(&mut whole, &View::F64(image.view()), &vec![Bool(1); count], &cross).unwrap();
+            prop_assert_eq!(&whole, &by_heap);
+            if tie == 0 {
+                prop_assert_eq!(&whole, &one);
             }
         }
     }

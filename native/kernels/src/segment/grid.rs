@@ -32,7 +32,7 @@ impl BorderedGrid {
     }
 
     /// Call `work` with the place of the first element of each line, with and without the border.
-    fn for_each_line(&self, mut work: impl FnMut(usize, usize)) {
+    pub(super) fn for_each_line(&self, mut work: impl FnMut(usize, usize)) {
         let Some((length, outer)) = self.shape.split_last() else { return };
         if self.shape.contains(&0) {
             return;
@@ -68,7 +68,13 @@ impl BorderedGrid {
         });
     }
 
-    fn length(&self) -> usize {
+    /// Elements, with the border.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Elements of a line, without the border.
+    pub(super) fn length(&self) -> usize {
         self.shape.last().copied().unwrap_or(0)
     }
 
