@@ -7,28 +7,20 @@ linear warps, a 4-tap kernel instead of an interpolating spline, other borders):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.ndimage
 
 import offgraph
+from benches import measurements
+from benches.cases import Case, same
 from benches.timing import in_turn, ratio
 from offgraph.ndimage import batch
 
 SHEAR = np.array([[1, 0.2, 0], [0, 1, 0], [0, 0, 1.0]])
 DISK = np.hypot(*np.mgrid[-7:8, -7:8]) <= 7
 SMALL = (224 / 512, 224 / 512, 1)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One operation: `call(ndi)` runs it on either module, `opencv()` is the nearest thing there."""
-
-    name: str
-    call: Callable[[Any], np.ndarray]
-    opencv: Callable[[], object] | None = None
 
 
 def photograph(size: int = 512) -> np.ndarray:
@@ -149,6 +141,7 @@ def cases() -> Iterator[Case]:
     yield Case("affine 96³ order 3 f32", lambda ndi: ndi.affine_transform(volume, np.eye(3) + 0.05, order=3))
     yield Case("affine 96³ order 1 f32", lambda ndi: ndi.affine_transform(volume, np.eye(3) + 0.05, order=1))
     yield from elastic(photo, against)
+    yield from measurements.cases()
 
 
 def elastic(photo: np.ndarray, against: Callable[..., Any]) -> Iterator[Case]:
@@ -206,11 +199,6 @@ def small_images(photo: np.ndarray) -> Iterator[Case]:
     )
 
 
-def same(ours: np.ndarray, theirs: np.ndarray) -> bool:
-    """Equal dtype, shape and bytes; signed zeros compare equal."""
-    return ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
-
-
 def run(only: str = "", rounds: int = 5) -> list[dict]:
     """Check, time and print every case whose name holds `only`."""
     rows = []
@@ -223,7 +211,7 @@ def run(only: str = "", rounds: int = 5) -> list[dict]:
                 continue
             if not same(case.call(offgraph.ndimage), case.call(scipy.ndimage)):
                 raise SystemExit(f"{case.name}: the answer is not SciPy's; nothing is timed")
-            calls = {
+            calls: dict[str, Callable[[], object]] = {
                 "offgraph": lambda case=case: case.call(offgraph.ndimage),
                 "scipy": lambda case=case: case.call(scipy.ndimage),
             }

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 import offgraph
-from benches.operations import photograph, same
+from benches.cases import same
+from benches.operations import photograph
 from benches.timing import in_turn, ratio
 from offgraph import ndimage
 
