@@ -146,6 +146,50 @@ def test_values_that_are_not_finite_warn_alike(name, special, dtype):
         assert_call(Call(name, image, {"labels": labels, "index": index}))
 
 
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("index", [np.array(1), np.array("a"), [None], [[1], [1, 2]]])
+@pytest.mark.parametrize("first", [-2, 0, 2.5])
+def test_an_index_is_refused_after_the_warnings(name, index, first):
+    """SciPy computes before it looks at the index."""
+    labels = np.array([1, 1, first, 0])
+    for special in (np.inf, 1e300, 1.0):
+        assert_call(Call(name, np.array([special, 1, -special, 2]), {"labels": labels, "index": index}))
+
+
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("special", [np.nan, np.inf, 1e200, 1e308, 1.0])
+def test_labels_that_are_not_asked_for_warn_too(name, special):
+    rng = np.random.default_rng(8)
+    image = rng.normal(size=(20, 60))
+    labels = np.repeat(rng.integers(0, 40, (20, 12)), 5, axis=1)
+    with np.errstate(over="ignore"):
+        image[labels < 9] *= special
+    for index in ([10, 12, 39], np.arange(9, 60)):
+        assert_call(Call(name, image, {"labels": labels, "index": index}))
+
+
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u2", "i2", "i4", "u8", "f4", "f8"])
+def test_sums_over_runs_of_any_length(name, dtype):
+    """Runs with their labels apart and not, longer than a block, and lines of all lengths."""
+    rng = np.random.default_rng(9)
+    for shape, labels_in_all, longest in (
+        ((7, 700), 60, 30),
+        ((3, 5000), 900, 12),
+        ((50, 97), 3, 40),
+        ((9, 5, 64), 30, 90),
+    ):
+        runs = rng.integers(0, labels_in_all, 20_000)
+        labels = np.repeat(runs, rng.integers(1, longest + 1, runs.size))[: np.prod(shape)].reshape(shape)
+        image = (rng.normal(size=shape) * 90).astype(dtype)
+        for own, marks in (
+            (image, labels),
+            (image.T, labels.T),
+            (image[::-1, ::2], labels[::-1, ::2].astype(np.uint16)),
+        ):
+            assert_call(Call(name, own, {"labels": marks, "index": np.arange(1, labels_in_all + 2)}))
+
+
 @pytest.mark.parametrize("name", EXTREMES)
 @pytest.mark.parametrize("dtype", ["u8", "i8", "f8", "u1"])
 @pytest.mark.parametrize("has_ties", [False, True])

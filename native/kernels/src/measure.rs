@@ -9,5 +9,6 @@ pub mod label;
 mod labelled;
 pub mod objects;
 pub mod regions;
+mod runs;
 pub mod sums;
 pub mod watershed;

@@ -56,13 +56,26 @@ pub fn find_objects(py: Python<'_>, mut bounds: Output<'_>, labels: Input<'_>) -
 
 /// Boxes as `scipy.ndimage.find_objects` gives them: a tuple of slices per row of bounds, or None.
 #[pyfunction]
-pub fn box_slices<'py>(py: Python<'py>, mut bounds: Output<'py>) -> PyResult<Bound<'py, PyList>> {
+pub fn box_slices<'py>(py: Python<'py>, bounds: Output<'py>) -> PyResult<Bound<'py, PyList>> {
+    // Python would look for cycles after every 700 objects, and look at all objects of the program from time to time.
+    // SAFETY: the interpreter is attached, and nothing below detaches it.
+    let collects = unsafe { ffi::PyGC_Disable() } != 0;
+    let boxes = make_boxes(py, bounds);
+    if collects {
+        // SAFETY: as above.
+        unsafe { ffi::PyGC_Enable() };
+    }
+    boxes
+}
+
+fn make_boxes<'py>(py: Python<'py>, mut bounds: Output<'py>) -> PyResult<Bound<'py, PyList>> {
     let width = bounds.view_mut().shape().last().copied().unwrap_or(0);
     let bounds = table!(bounds, I64)?;
     let boxes = PyList::empty(py);
     if width < 2 {
         return Ok(boxes);
     }
+    let mut numbers = Numbers::below(bounds.iter().max().map_or(0, |most| most.saturating_add(1)));
     let mut sides = memory::with_capacity(width / 2);
     for row in bounds.chunks_exact(width) {
         if row[0] < 0 {
@@ -71,16 +84,38 @@ pub fn box_slices<'py>(py: Python<'py>, mut bounds: Output<'py>) -> PyResult<Bou
         }
         let (first, beyond) = row.split_at(width / 2);
         for (first, beyond) in first.iter().zip(beyond) {
-            memory::push(&mut sides, slice(py, *first, *beyond)?);
+            memory::push(&mut sides, slice(py, &numbers.get(py, *first), &numbers.get(py, *beyond))?);
         }
         boxes.append(PyTuple::new(py, sides.drain(..))?)?;
     }
     Ok(boxes)
 }
 
+/// Python's numbers, each made once: boxes share theirs.
+struct Numbers<'py>(Vec<Option<Bound<'py, PyInt>>>);
+
+impl<'py> Numbers<'py> {
+    /// A table longer than this is not kept.
+    const MOST: i64 = 1 << 16;
+
+    fn below(end: i64) -> Self {
+        Self(memory::filled(None, if end > Self::MOST { 0 } else { end.max(0) as usize }))
+    }
+
+    fn get(&mut self, py: Python<'py>, number: i64) -> Bound<'py, PyInt> {
+        match usize::try_from(number).ok().and_then(|at| self.0.get_mut(at)) {
+            Some(kept) => kept.get_or_insert_with(|| PyInt::new(py, number)).clone(),
+            None => PyInt::new(py, number),
+        }
+    }
+}
+
 /// A slice without a step, which PyO3's `PySlice` cannot be.
-fn slice<'py>(py: Python<'py>, first: i64, beyond: i64) -> PyResult<Bound<'py, PyAny>> {
-    let (first, beyond) = (PyInt::new(py, first), PyInt::new(py, beyond));
+fn slice<'py>(
+    py: Python<'py>,
+    first: &Bound<'py, PyInt>,
+    beyond: &Bound<'py, PyInt>,
+) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: both are Python objects; without a step the pointer is null. It returns a new reference, or null with an
     // exception set.
     unsafe {
@@ -128,7 +163,8 @@ pub fn label_counts(py: Python<'_>, mut counts: Output<'_>, labels: Input<'_>, b
     })
 }
 
-/// Add the values of each label, or the squares of their differences from `means`, and how often it occurs.
+/// Add the values of each label, or the squares of their differences from `means`, and how often it occurs. Sums of labels
+/// below `least` mean nothing.
 #[pyfunction]
 pub fn label_sums(
     py: Python<'_>,
@@ -137,6 +173,7 @@ pub fn label_sums(
     labels: Input<'_>,
     values: Input<'_>,
     means: Option<Input<'_>>,
+    least: u32,
 ) -> PyResult<()> {
     let (sums, labels, values) = (table!(sums, F64)?, labels.view(), values.view());
     let means = match means.as_ref().map(Input::view) {
@@ -150,16 +187,17 @@ pub fn label_sums(
         None => &mut [],
         Some(counts) => table!(counts, I64)?,
     };
-    detached(py, || sums::sum(sums, counts, &labels, &values, means))
+    detached(py, || sums::sum(sums, counts, &labels, &values, means, least))
 }
 
-/// Add the values of each label times their indices: `sums` has a row per axis.
+/// Add the values of each label times their indices: `sums` has a row per axis. Sums of labels below `least` mean nothing.
 #[pyfunction]
 pub fn label_moments(
     py: Python<'_>,
     mut sums: Output<'_>,
     labels: Input<'_>,
     values: Input<'_>,
+    least: u32,
 ) -> PyResult<()> {
     let (labels, values) = (labels.view(), values.view());
     let count = sums.view_mut().shape().last().copied().unwrap_or(0).max(1);
@@ -169,7 +207,7 @@ pub fn label_moments(
     }
     detached(py, || {
         let mut rows = rows.chunks_exact_mut(count).collect_vec();
-        sums::moments(&mut rows, &labels, &values)
+        sums::moments(&mut rows, &labels, &values, least)
     })
 }
 

@@ -59,9 +59,9 @@ pub(crate) fn for_each_change<T: Sample>(samples: &[T], mut work: impl FnMut(usi
     }
 }
 
-/// One bit per sample: whether both differ.
+/// One bit per sample: whether it differs from the one before it.
 #[inline(always)]
-fn changes<T: Sample>(before: &[T; WORD], own: &[T; WORD]) -> u64 {
+pub(crate) fn changes<T: Sample>(before: &[T; WORD], own: &[T; WORD]) -> u64 {
     let mut bytes = [0_u8; WORD];
     for ((byte, before), own) in bytes.iter_mut().zip(before).zip(own) {
         *byte = if *own != *before { 0xff } else { 0 };

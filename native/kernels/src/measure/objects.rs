@@ -1,12 +1,13 @@
 //! Bounding boxes of labelled objects: one update per run of equal labels.
 
-use crate::array::packing::for_each_change;
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
-use crate::match_dtype;
-use crate::measure::labelled::{Label, for_each_line};
-use ndarray::{ArrayViewD, ArrayViewMutD};
+use crate::measure::runs::{BlockLines, Numbering, RunBlock, for_each_run_block};
+use ndarray::ArrayViewMutD;
+
+/// No element yet: less than all that is compared with it, and than its negative.
+const NONE: i64 = i64::MIN;
 
 /// Write a row per label from 1 on: the first index along each axis, then the last plus one along each axis, or -1
 /// everywhere if no element has the label. Labels without a row are passed over.
@@ -22,66 +23,73 @@ pub fn find_objects(mut bounds: ArrayViewMutD<'_, i64>, labels: &View<'_>) -> Re
     }
     let bounds =
         bounds.as_slice_mut().ok_or_else(|| KernelError::shape("bounds that are not C-contiguous"))?;
-    match_dtype!(View, labels, array => dispatch(FindObjects { bounds, array: array.view() }));
+    // First indices are kept as their negatives, so that all bounds of a row widen by one maximum.
+    bounds.fill(NONE);
+    for_each_run_block(labels, BlockLines::Kept, Numbering::Object, &mut |block| {
+        dispatch(Widen { bounds, block });
+    });
+    for object in bounds.chunks_exact_mut(2 * rank) {
+        if object[0] == NONE {
+            object.fill(-1);
+        } else {
+            object[..rank].iter_mut().for_each(|first| *first = -*first);
+        }
+    }
     Ok(())
 }
 
-struct FindObjects<'a, T> {
+/// Widen the boxes of the runs of a block.
+struct Widen<'a, 'b> {
     bounds: &'a mut [i64],
-    array: ArrayViewD<'a, T>,
+    block: &'a RunBlock<'b>,
 }
 
-impl<T: Label> Kernel for FindObjects<'_, T> {
+impl Kernel for Widen<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        match self.array.ndim() {
-            1 => self.scan::<1>(),
-            2 => self.scan::<2>(),
-            3 => self.scan::<3>(),
-            _ => self.scan::<0>(),
+        match self.block.line.len() {
+            0 => self.widen::<2>(),
+            1 => self.widen::<4>(),
+            2 => self.widen::<6>(),
+            _ => self.widen_any(),
         }
     }
 }
 
-impl<T: Label> FindObjects<'_, T> {
-    /// Scan an array of `AXES` axes, or of any number if that is 0.
+impl Widen<'_, '_> {
+    /// For rows of so many bounds.
     #[inline(always)]
-    fn scan<const AXES: usize>(self) {
-        let axes = if AXES == 0 { self.array.ndim() } else { AXES };
-        let (last, row) = (axes - 1, 2 * axes);
-        for object in self.bounds.chunks_exact_mut(row) {
-            object[..axes].fill(i64::MAX);
-            object[axes..].fill(-1);
+    fn widen<const ROW: usize>(self) {
+        let (rows, _) = self.bounds.as_chunks_mut::<ROW>();
+        let last = ROW / 2 - 1;
+        let mut run = [0; ROW];
+        for (axis, at) in self.block.line.iter().enumerate() {
+            (run[axis], run[last + 1 + axis]) = (-(*at as i64), *at as i64 + 1);
         }
-        let count = self.bounds.len() / row;
-        for_each_line(&self.array, |line, labels| {
-            let line = &line[..last];
-            let mut widen = |start: usize, end: usize| {
-                let object = usize::try_from(labels[start].object()).unwrap_or(usize::MAX);
-                if object < count {
-                    let bounds = &mut self.bounds[object * row..][..row];
-                    for (axis, at) in line.iter().enumerate() {
-                        bounds[axis] = bounds[axis].min(*at as i64);
-                        bounds[axes + axis] = bounds[axes + axis].max(*at as i64 + 1);
-                    }
-                    bounds[last] = bounds[last].min(start as i64);
-                    bounds[axes + last] = bounds[axes + last].max(end as i64);
-                }
-            };
-            if labels.is_empty() {
-                return;
+        for (object, start, end) in self.block.iter() {
+            if let Some(row) = rows.get_mut(object as usize) {
+                run[last] = -((self.block.start + start) as i64);
+                run[ROW - 1] = (self.block.start + end) as i64;
+                row.iter_mut().zip(run).for_each(|(bound, own)| *bound = (*bound).max(own));
             }
-            let mut start = 0;
-            for_each_change(labels, |at| {
-                widen(start, at);
-                start = at;
-            });
-            widen(start, labels.len());
-        });
-        for object in self.bounds.chunks_exact_mut(row).filter(|object| object[axes] < 0) {
-            object.fill(-1);
+        }
+    }
+
+    #[inline(always)]
+    fn widen_any(self) {
+        let last = self.block.line.len();
+        let axes = last + 1;
+        for (object, start, end) in self.block.iter() {
+            let Some(row) = self.bounds.chunks_exact_mut(2 * axes).nth(object as usize) else { continue };
+            let (first, beyond) = row.split_at_mut(axes);
+            for (axis, at) in self.block.line.iter().enumerate() {
+                first[axis] = first[axis].max(-(*at as i64));
+                beyond[axis] = beyond[axis].max(*at as i64 + 1);
+            }
+            first[last] = first[last].max(-((self.block.start + start) as i64));
+            beyond[last] = beyond[last].max((self.block.start + end) as i64);
         }
     }
 }
@@ -95,7 +103,7 @@ mod tests {
     proptest! {
         #[test]
         fn equals_bounds_pixel_by_pixel(
-            shape in prop::collection::vec(1_usize..7, 1..4),
+            shape in prop::collection::vec(1_usize..7, 1..6),
             labels in prop::collection::vec(-2_i32..6, 1..300),
         ) {
             let mut labels = labels.iter().cycle();

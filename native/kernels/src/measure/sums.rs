@@ -1,36 +1,42 @@
 //! Sums per label, added in the order of `numpy.bincount`: element after element.
 //!
-//! Whole numbers whose sums stay below 2^53 have the same sum in any order. Then each label has [`LANES`] sums, which
-//! neighbouring elements are added to in turn: an addition waits for none of the seven before it, wherever labels change.
-//! Otherwise they wait for each other, and runs of one label are added in a register; where labels change often, runs do
-//! not pay.
+//! Runs of different labels are added up side by side ([`by_run`]). Whole numbers whose sums stay below 2^53 have the same
+//! sum in any order: those of 8 and 16 bits are added up before they are told apart ([`whole`]). Where labels change often,
+//! runs do not pay, and elements are added one by one ([`by_element`]).
 
-use crate::array::packing::{for_each_change, run_end};
+mod by_element;
+mod by_run;
+mod whole;
+
+use crate::array::packing::for_each_change;
+use crate::array::sample::Sample;
 use crate::array::view::View;
-use crate::error::Result;
-use crate::exec::simd::{Kernel, dispatch};
-use crate::measure::labelled::{LabelBlock, for_each_block, for_each_pair};
-use crate::memory;
+use crate::error::{KernelError, Result};
+use crate::exec::simd::{Convert, Kernel, dispatch};
+use crate::match_dtype;
+use crate::measure::labelled::for_each_block;
+use crate::measure::runs::{BLOCK, BlockLines, Numbering, RunBlock, for_each_run_block};
+use crate::memory::CollectVec;
+use by_element::{AddElements, LaneTables};
+use by_run::{AddRuns, BEYOND, Itself, RunList, SquareFrom, Term, Times, TimesPlace};
+use ndarray::ArrayViewD;
+use std::borrow::Cow;
+use whole::{AddWhole, PackedSample};
 
-/// In a block with more runs than one per this many elements, they are added one by one.
+/// In a block with more runs than one per this many elements, they are counted one by one.
 const SHORT_RUN: usize = 4;
 
-/// Sums of a label where any order will do.
-const LANES: usize = 8;
-
-/// Labels whose sums stay in the second cache.
-const MOST_LABELS: usize = 1 << 14;
-
-/// Labels per element that are worth adding up the sums of.
-const LABELS_PER_ELEMENT: usize = 4;
+/// Fewer values of 16 bits than this have sums below 2^53, which are exact.
+const MOST_EXACT: usize = 1 << 37;
 
 /// Add up how often each label occurs; labels beyond the table are passed over.
 pub fn count(counts: &mut [i64], labels: &View<'_>, base: i64) {
     for_each_block(labels, base, &mut |block| dispatch(CountLabels { counts, labels: block.labels }));
 }
 
-/// Add to `sums` the values of each label, and to `counts` how often it occurs; labels beyond the table are passed over.
-/// With `means`, one per label, the squares of the differences from them are added, and nothing is counted.
+/// Add to `sums` the values of each label from `least` on, and to `counts` how often every label occurs; labels beyond the
+/// tables are passed over, and sums of labels below `least` mean nothing. With `means`, one per label, the squares of the
+/// differences from them are added, and nothing is counted.
 ///
 /// # Errors
 ///
@@ -41,53 +47,182 @@ pub fn sum(
     labels: &View<'_>,
     values: &View<'_>,
     means: Option<&[f64]>,
+    least: u32,
 ) -> Result<()> {
-    if let Some(means) = means {
-        return for_each_pair(labels, values, &mut |block, values: &[f64]| {
-            dispatch(SumSquares { sums, means, labels: block.labels, values });
-        });
-    }
-    let few = sums.len() <= MOST_LABELS && sums.len() <= values.len() / LABELS_PER_ELEMENT;
-    let rows = sums.len();
+    check(labels, values)?;
     // Sums that are not zero are no part of the proof.
-    if few && sums_are_exact(values) && sums.iter().all(|sum| *sum == 0.0) {
-        let mut table = memory::zeros::<[f64; LANES]>(rows + 1);
-        for_each_pair(labels, values, &mut |block, values: &[f64]| {
-            dispatch(SumLanes { table: &mut table, labels: block.labels, values });
-        })?;
-        for (sum, lanes) in sums.iter_mut().zip(&table) {
-            *sum = lanes.iter().sum();
-        }
-        if !counts.is_empty() {
-            counts.iter_mut().zip(count_in_lanes(labels, rows)).for_each(|(count, more)| *count += more);
-        }
-        return Ok(());
+    let exact = means.is_none() && values.len() < MOST_EXACT && sums.iter().all(|sum| *sum == 0.0);
+    match values {
+        View::Bool(array) if exact => add_whole(sums, counts, labels, array),
+        View::U8(array) if exact => add_whole(sums, counts, labels, array),
+        View::I8(array) if exact => add_whole(sums, counts, labels, array),
+        View::U16(array) if exact => add_whole(sums, counts, labels, array),
+        View::I16(array) if exact => add_whole(sums, counts, labels, array),
+        _ => add_in_order(sums, counts, labels, values, means, least),
     }
-    for_each_pair(labels, values, &mut |block, values: &[f64]| {
-        dispatch(Sum { sums, counts, labels: block.labels, values });
-    })
+    Ok(())
 }
 
-/// Add to each row of `sums` the values of each label times their index along one axis.
+/// Add each label's values, or squares, in the order of its elements, and count labels.
+fn add_in_order(
+    sums: &mut [f64],
+    counts: &mut [i64],
+    labels: &View<'_>,
+    values: &View<'_>,
+    means: Option<&[f64]>,
+    least: u32,
+) {
+    let mut adding = Adding::new(sums.len(), least);
+    adding.for_each_block(labels, values, BlockLines::Joined, &mut |block, own| match means {
+        Some(means) => own.add(sums, SquareFrom(means)),
+        None => {
+            own.add(sums, Itself);
+            count_runs(block, counts);
+        }
+    });
+}
+
+/// Add to each row of `sums` the values of each label from `least` on times their index along one axis; sums of labels below
+/// mean nothing.
 ///
 /// # Errors
 ///
 /// If the shapes are not equal, or the arrays have no axis.
-pub fn moments(sums: &mut [&mut [f64]], labels: &View<'_>, values: &View<'_>) -> Result<()> {
-    for_each_pair(labels, values, &mut |block, values: &[f64]| {
-        dispatch(Moments { sums, block, values });
-    })
+pub fn moments(sums: &mut [&mut [f64]], labels: &View<'_>, values: &View<'_>, least: u32) -> Result<()> {
+    check(labels, values)?;
+    let mut adding = Adding::new(sums.first().map_or(0, |sums| sums.len()), least);
+    let Some((along, outer)) = sums.split_last_mut() else { return Ok(()) };
+    adding.for_each_block(labels, values, BlockLines::Kept, &mut |block, own| {
+        for (sums, index) in outer.iter_mut().zip(block.line) {
+            own.add(sums, Times(*index as f64));
+        }
+        own.add(along, TimesPlace(block.start));
+    });
+    Ok(())
 }
 
-/// Whether every sum of these values is exact: they are whole numbers, and no sum reaches 2^53.
-fn sums_are_exact(values: &View<'_>) -> bool {
-    let bits = match values {
-        View::Bool(_) | View::U8(_) | View::I8(_) => 8,
-        View::U16(_) | View::I16(_) => 16,
-        View::U32(_) | View::I32(_) => 32,
-        _ => return false,
-    };
-    (values.len() as u64) < 1 << (53 - bits)
+fn check(labels: &View<'_>, values: &View<'_>) -> Result<()> {
+    let shape = labels.shape();
+    if values.shape() == shape && !shape.is_empty() {
+        return Ok(());
+    }
+    let message = format!("labels of shape {shape:?} of values of shape {:?}", values.shape());
+    Err(KernelError::shape(message))
+}
+
+/// The elements in C order.
+fn in_c_order<'a, T: Sample>(array: &'a ArrayViewD<'_, T>) -> Cow<'a, [T]> {
+    array.as_slice().map_or_else(|| Cow::Owned(array.iter().copied().collect_vec()), Cow::Borrowed)
+}
+
+/// What sums of all blocks have in common.
+struct Adding {
+    /// Length of the tables.
+    rows: usize,
+    /// Labels below have no sum.
+    least: u32,
+    list: RunList,
+    doubles: [f64; BLOCK + BEYOND],
+}
+
+/// A block with its values as doubles.
+struct Doubles<'a> {
+    /// Labels element by element where runs are short; else empty.
+    each: &'a [u32],
+    list: &'a RunList,
+    /// From the first of the block on, and some that follow it.
+    values: &'a [f64],
+}
+
+impl Doubles<'_> {
+    /// Add the terms of the block's elements.
+    fn add<M: Term>(&self, sums: &mut [f64], term: M) {
+        if self.each.is_empty() {
+            dispatch(AddRuns { sums, list: self.list, values: self.values, term });
+        } else {
+            dispatch(AddElements { sums, labels: self.each, values: self.values, term });
+        }
+    }
+}
+
+impl Adding {
+    fn new(rows: usize, least: u32) -> Self {
+        Self { rows, least, list: RunList::new(), doubles: [0.0; BLOCK + BEYOND] }
+    }
+
+    /// Call `work` with each block and its values.
+    fn for_each_block(
+        &mut self,
+        labels: &View<'_>,
+        values: &View<'_>,
+        lines: BlockLines,
+        work: &mut dyn FnMut(&RunBlock<'_>, &Doubles<'_>),
+    ) {
+        match_dtype!(View, values, array => {
+            let all = in_c_order(array);
+            for_each_run_block(labels, lines, Numbering::Modulo, &mut |block| {
+                let own = &all[block.position..];
+                let values = match Sample::as_doubles(own) {
+                    Some(doubles) => doubles,
+                    None => {
+                        self.convert(&own[..block.len()]);
+                        &self.doubles
+                    }
+                };
+                if block.each.is_empty() {
+                    self.list.fill(block, self.least, self.rows);
+                }
+                work(block, &Doubles { each: block.each, list: &self.list, values });
+            });
+        });
+    }
+
+    /// Read a block's values as doubles.
+    fn convert<T: Sample>(&mut self, values: &[T]) {
+        dispatch(Convert { from: values, to: &mut self.doubles, convert: Sample::to_f64 });
+    }
+}
+
+/// Add values whose sums are exact, and count labels.
+fn add_whole<T: PackedSample>(
+    sums: &mut [f64],
+    counts: &mut [i64],
+    labels: &View<'_>,
+    array: &ArrayViewD<'_, T>,
+) {
+    let values = in_c_order(array);
+    let mut lanes = LaneTables::new(sums.len(), values.len());
+    let mut adding = Adding::new(sums.len(), 0);
+    for_each_run_block(labels, BlockLines::Joined, Numbering::Modulo, &mut |block| {
+        let values = &values[block.position..][..block.len()];
+        match &mut lanes {
+            Some(lanes) if !block.each.is_empty() => {
+                adding.convert(values);
+                lanes.add(block.each, &adding.doubles);
+                if !counts.is_empty() {
+                    lanes.count(block.each, counts);
+                }
+            }
+            _ => {
+                dispatch(AddWhole { sums, block, values });
+                count_runs(block, counts);
+            }
+        }
+    });
+    if let Some(lanes) = lanes {
+        lanes.flush(sums, counts);
+    }
+}
+
+/// Count a block's labels.
+fn count_runs(block: &RunBlock<'_>, counts: &mut [i64]) {
+    if !counts.is_empty() {
+        for (label, start, end) in block.iter() {
+            if let Some(count) = counts.get_mut(label as usize) {
+                *count += (end - start) as i64;
+            }
+        }
+    }
 }
 
 /// How many elements differ from the one before them.
@@ -131,227 +266,115 @@ impl Kernel for CountLabels<'_> {
     }
 }
 
-/// How often each label below `rows` occurs.
-fn count_in_lanes(labels: &View<'_>, rows: usize) -> Vec<i64> {
-    let mut table = memory::zeros::<[u32; LANES]>(rows + 1);
-    let mut counts = memory::zeros(rows);
-    let mut unflushed = 0;
-    let mut flush = |table: &mut [[u32; LANES]]| {
-        for (count, lanes) in counts.iter_mut().zip(table) {
-            *count += lanes.iter().map(|lane| i64::from(*lane)).sum::<i64>();
-            *lanes = [0; LANES];
-        }
-    };
-    for_each_block(labels, 0, &mut |block| {
-        dispatch(CountLanes { table: &mut table, labels: block.labels });
-        unflushed += block.labels.len();
-        if unflushed > u32::MAX as usize / 2 {
-            unflushed = 0;
-            flush(&mut table);
-        }
-    });
-    flush(&mut table);
-    counts
-}
-
-/// Count each element for its label and place modulo [`LANES`]; the last row of the table is for other labels.
-struct CountLanes<'a> {
-    table: &'a mut [[u32; LANES]],
-    labels: &'a [u32],
-}
-
-impl Kernel for CountLanes<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { table, labels } = self;
-        let Some(last) = table.len().checked_sub(1) else { return };
-        let (groups, labels) = labels.as_chunks::<LANES>();
-        for labels in groups {
-            for lane in 0..LANES {
-                table[(labels[lane] as usize).min(last)][lane] += 1;
-            }
-        }
-        for (lane, label) in labels.iter().enumerate() {
-            table[(*label as usize).min(last)][lane] += 1;
-        }
-    }
-}
-
-/// Add each element to its label's sum for this place modulo [`LANES`]; the last row of the table is for other labels.
-struct SumLanes<'a> {
-    table: &'a mut [[f64; LANES]],
-    labels: &'a [u32],
-    values: &'a [f64],
-}
-
-impl Kernel for SumLanes<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { table, labels, values } = self;
-        let Some(last) = table.len().checked_sub(1) else { return };
-        let (label_groups, labels) = labels.as_chunks::<LANES>();
-        let (value_groups, values) = values.as_chunks::<LANES>();
-        for (labels, values) in label_groups.iter().zip(value_groups) {
-            for lane in 0..LANES {
-                table[(labels[lane] as usize).min(last)][lane] += values[lane];
-            }
-        }
-        for (lane, (label, value)) in labels.iter().zip(values).enumerate() {
-            table[(*label as usize).min(last)][lane] += value;
-        }
-    }
-}
-
-struct Sum<'a> {
-    sums: &'a mut [f64],
-    counts: &'a mut [i64],
-    labels: &'a [u32],
-    values: &'a [f64],
-}
-
-impl Kernel for Sum<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { sums, counts, labels, values } = self;
-        if changes(labels) * SHORT_RUN > labels.len() {
-            for (label, value) in labels.iter().zip(values) {
-                if let Some(sum) = sums.get_mut(*label as usize) {
-                    *sum += value;
-                }
-                if let Some(count) = counts.get_mut(*label as usize) {
-                    *count += 1;
-                }
-            }
-            return;
-        }
-        let mut start = 0;
-        while start < labels.len() {
-            let end = run_end(labels, start);
-            if let Some(count) = counts.get_mut(labels[start] as usize) {
-                *count += (end - start) as i64;
-            }
-            if let Some(sum) = sums.get_mut(labels[start] as usize) {
-                *sum = values[start..end].iter().fold(*sum, |sum, value| sum + value);
-            }
-            start = end;
-        }
-    }
-}
-
-struct SumSquares<'a> {
-    sums: &'a mut [f64],
-    means: &'a [f64],
-    labels: &'a [u32],
-    values: &'a [f64],
-}
-
-impl Kernel for SumSquares<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { sums, means, labels, values } = self;
-        let by_run = changes(labels) * SHORT_RUN <= labels.len();
-        let mut start = 0;
-        while start < labels.len() {
-            let end = if by_run { run_end(labels, start) } else { start + 1 };
-            let label = labels[start] as usize;
-            if let (Some(sum), Some(mean)) = (sums.get_mut(label), means.get(label)) {
-                *sum = values[start..end].iter().fold(*sum, |sum, value| {
-                    let difference = value - mean;
-                    sum + difference * difference
-                });
-            }
-            start = end;
-        }
-    }
-}
-
-struct Moments<'a, 'b, 's> {
-    sums: &'a mut [&'s mut [f64]],
-    block: LabelBlock<'b>,
-    values: &'a [f64],
-}
-
-impl Kernel for Moments<'_, '_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { sums, block, values } = self;
-        let labels = block.labels;
-        let by_run = changes(labels) * SHORT_RUN <= labels.len();
-        let Some((along, outer)) = sums.split_last_mut() else { return };
-        let mut start = 0;
-        while start < labels.len() {
-            let end = if by_run { run_end(labels, start) } else { start + 1 };
-            let label = labels[start] as usize;
-            let values = &values[start..end];
-            for (sums, index) in outer.iter_mut().zip(block.line) {
-                if let Some(sum) = sums.get_mut(label) {
-                    let index = *index as f64;
-                    *sum = values.iter().fold(*sum, |sum, value| sum + value * index);
-                }
-            }
-            if let Some(sum) = along.get_mut(label) {
-                let first = block.start + start;
-                *sum = values
-                    .iter()
-                    .enumerate()
-                    .fold(*sum, |sum, (at, value)| sum + value * (first + at) as f64);
-            }
-            start = end;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::array::sample::Bool;
+    use crate::exec::simd::testing::at_every_level;
     use ndarray::{ArrayD, IxDyn};
     use proptest::prelude::*;
+
+    /// Counts, sums, squares from means, and moments along both axes, element by element.
+    type Tables = (Vec<i64>, Vec<f64>, Vec<f64>, Vec<f64>, Vec<f64>);
+
+    fn plain(labels: &ArrayD<i32>, values: &ArrayD<f64>, means: &[f64]) -> Tables {
+        let zeros = || vec![0.0; means.len()];
+        let mut tables = (vec![0; means.len()], zeros(), zeros(), zeros(), zeros());
+        for ((index, label), value) in labels.indexed_iter().zip(values) {
+            let label = *label as usize;
+            if label < means.len() {
+                tables.0[label] += 1;
+                tables.1[label] += value;
+                tables.2[label] += (value - means[label]) * (value - means[label]);
+                tables.3[label] += value * index[0] as f64;
+                tables.4[label] += value * index[1] as f64;
+            }
+        }
+        tables
+    }
+
+    fn found(labels: &View<'_>, values: &View<'_>, means: &[f64]) -> Tables {
+        let zeros = || vec![0.0; means.len()];
+        let mut tables = (vec![0; means.len()], zeros(), zeros(), zeros(), zeros());
+        sum(&mut tables.1, &mut tables.0, labels, values, None, 0).unwrap();
+        sum(&mut tables.2, &mut [], labels, values, Some(means), 0).unwrap();
+        moments(&mut [&mut tables.3, &mut tables.4], labels, values, 0).unwrap();
+        tables
+    }
 
     proptest! {
         #[test]
         fn equals_sums_element_by_element(
             (rows, columns) in (1_usize..5, 1_usize..1500),
-            runs in prop::collection::vec((0_i32..9, 1_usize..60), 1..90),
+            longest in prop::sample::select(vec![2_usize, 5, 12, 25, 200]),
+            known in prop::sample::select(vec![3_usize, 40]),
+            runs in prop::collection::vec((0_usize..50, 1_usize..200), 1..90),
             values in prop::collection::vec(-1e3_f64..1e3, 1..300),
+            turned in any::<bool>(),
         ) {
-            let shape = IxDyn(&[rows, columns]);
-            let labels: Vec<i32> = runs.iter().flat_map(|(label, len)| std::iter::repeat_n(*label, *len)).collect();
+            let shape = if turned { [columns, rows] } else { [rows, columns] };
+            let labels: Vec<i32> = runs
+                .iter()
+                .flat_map(|(label, len)| std::iter::repeat_n((label % (known + 2)) as i32, 1 + len % longest))
+                .collect();
             let (mut labels, mut values) = (labels.iter().cycle(), values.iter().cycle());
-            let labels = ArrayD::from_shape_simple_fn(shape.clone(), || *labels.next().unwrap());
-            let values = ArrayD::from_shape_simple_fn(shape, || *values.next().unwrap());
-            let whole = values.mapv(|value| value as i16);
-            let means: Vec<f64> = (0..8).map(|label| f64::from(label) * 1.5).collect();
-            let mut expected = (vec![0_i64; 8], vec![0.0; 8], vec![0.0; 8], vec![0.0; 8], vec![0.0; 8], vec![0.0; 8]);
-            for ((index, label), value) in labels.indexed_iter().zip(&values).filter(|((_, label), _)| **label < 8) {
-                let label = *label as usize;
-                expected.0[label] += 1;
-                expected.1[label] += value;
-                expected.2[label] += (value - means[label]) * (value - means[label]);
-                expected.3[label] += value * index[0] as f64;
-                expected.4[label] += value * index[1] as f64;
-                expected.5[label] += f64::from(*value as i16);
+            let mut labels = ArrayD::from_shape_simple_fn(IxDyn(&shape), || *labels.next().unwrap());
+            let mut values = ArrayD::from_shape_simple_fn(IxDyn(&shape), || *values.next().unwrap());
+            if turned {
+                (labels, values) = (labels.reversed_axes(), values.reversed_axes());
             }
-            let (labels, values) = (View::I32(labels.view()), View::F64(values.view()));
-            let (mut counts, mut sums, mut squares) = (vec![0; 8], vec![0.0; 8], vec![0.0; 8]);
-            count(&mut counts, &labels, 0);
-            let mut fused = vec![0; 8];
-            sum(&mut sums, &mut fused, &labels, &values, None).unwrap();
-            prop_assert_eq!(&fused, &counts);
-            sum(&mut squares, &mut [], &labels, &values, Some(&means)).unwrap();
-            let (mut along_rows, mut along_columns, mut wholes) = (vec![0.0; 8], vec![0.0; 8], vec![0.0; 8]);
-            moments(&mut [&mut along_rows, &mut along_columns], &labels, &values).unwrap();
-            sum(&mut wholes, &mut [], &labels, &View::I16(whole.view()), None).unwrap();
-            prop_assert_eq!((counts, sums, squares, along_rows, along_columns, wholes), expected);
+            let means: Vec<f64> = (0..known).map(|label| label as f64 * 1.5).collect();
+            let marks = View::I32(labels.view());
+            at_every_level(1, || {
+                macro_rules! compare {
+                    ($($variant:ident $type:ty),*) => {
+                        $(
+                            let own = values.mapv(|value| value as $type);
+                            let expected = plain(&labels, &own.mapv(|value| value as f64), &means);
+                            prop_assert_eq!(found(&marks, &View::$variant(own.view()), &means), expected);
+                        )*
+                    };
+                }
+                compare!(F64 f64, F32 f32, U8 u8, I8 i8, U16 u16, I16 i16, I32 i32, U64 u64);
+                let mut counts = vec![0; known];
+                count(&mut counts, &marks, 0);
+                prop_assert_eq!(counts, plain(&labels, &values, &means).0);
+                Ok(())
+            })?;
         }
+
+        #[test]
+        fn labels_below_the_least_are_counted_only(
+            runs in prop::collection::vec((0_u16..12, 1_usize..30), 1..90),
+            values in prop::collection::vec(-1e3_f32..1e3, 3000),
+        ) {
+            let labels: Vec<u16> = runs.iter().flat_map(|(label, len)| std::iter::repeat_n(*label, *len)).collect();
+            let values = ArrayD::from_shape_vec(vec![labels.len()], values[..labels.len()].to_vec()).unwrap();
+            let labels = ArrayD::from_shape_vec(vec![labels.len()], labels).unwrap();
+            let (marks, values) = (View::U16(labels.view()), View::F32(values.view()));
+            let (mut all, mut some) = ((vec![0.0; 12], vec![0; 12]), (vec![0.0; 12], vec![0; 12]));
+            sum(&mut all.0, &mut all.1, &marks, &values, None, 0).unwrap();
+            sum(&mut some.0, &mut some.1, &marks, &values, None, 5).unwrap();
+            prop_assert_eq!(&some.0[5..], &all.0[5..]);
+            prop_assert_eq!(some.1, all.1);
+        }
+    }
+
+    #[test]
+    fn bytes_of_booleans_are_added_as_they_are() {
+        let labels = ArrayD::from_shape_vec(vec![9], vec![1_u8, 1, 1, 1, 1, 0, 2, 2, 2]).unwrap();
+        let values =
+            ArrayD::from_shape_vec(vec![9], [1, 0, 1, 7, 255, 1, 0, 0, 1].map(Bool).to_vec()).unwrap();
+        let mut sums = [0.0; 3];
+        sum(&mut sums, &mut [], &View::U8(labels.view()), &View::Bool(values.view()), None, 0).unwrap();
+        assert_eq!(sums, [1.0, 264.0, 1.0]);
+    }
+
+    #[test]
+    fn shapes_must_be_equal() {
+        let (labels, values) = (ArrayD::<u8>::zeros(vec![2, 3]), ArrayD::<f32>::zeros(vec![3, 2]));
+        let (labels, values) = (View::U8(labels.view()), View::F32(values.view()));
+        assert!(sum(&mut [0.0], &mut [], &labels, &values, None, 0).is_err());
+        assert!(moments(&mut [&mut [0.0], &mut [0.0]], &labels, &values, 0).is_err());
     }
 }

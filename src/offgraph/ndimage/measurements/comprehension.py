@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.ndimage.measurements.rows import rows_of
+from offgraph.ndimage.measurements.rows import table_of
 
 __all__ = ["histogram", "labeled_comprehension", "median"]
 
@@ -170,11 +170,11 @@ def median(input: Any, labels: Any = None, index: Any = None) -> Any:
     values, labels = np.broadcast_arrays(values, np.asarray(labels))
     if index is None or np.isscalar(index):
         return np.median(values[labels > 0 if index is None else labels == index])
-    rows = rows_of(labels, np.asarray(index))
+    rows = table_of(labels)
+    chosen, found = rows.rows(np.asarray(index))
     # In the type of the labels, as SciPy has it: it may overflow, and so may the length of the tables.
     last = rows.labels.max()
-    chosen = rows.chosen
-    chosen[~rows.found] = last + 1
+    chosen[~found] = last + 1
     values, labels = _sorted_by_label(values.ravel(), rows.labels.ravel())
     places = np.arange(len(labels))
     first_of, last_of = (np.zeros(last + 2, np.int_) for _ in range(2))

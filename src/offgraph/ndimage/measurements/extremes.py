@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.engine.native import core
-from offgraph.ndimage.measurements.rows import LabelRows, rows_of
+from offgraph.ndimage.measurements.rows import LabelTable, table_of
 
 __all__ = ["extrema", "maximum", "maximum_position", "minimum", "minimum_position"]
 
@@ -176,13 +176,14 @@ def _select(input: Any, labels: Any, index: Any, wanted: tuple[str, ...]) -> lis
     if index is None or np.isscalar(index):
         mask = labels > 0 if index is None else labels == index
         return _of_one(input[mask], None if positions is None else positions[mask], wanted)
-    rows = rows_of(labels, np.asarray(index))
+    rows = table_of(labels)
+    chosen, found = rows.rows(np.asarray(index))
     # In the type of the labels, as SciPy has it: it may overflow, and so may the length of the tables.
     beyond = rows.labels.max() + 1
-    chosen = rows.chosen
-    chosen[~rows.found] = beyond
+    asked = chosen[found]
+    chosen[~found] = beyond
     overflows = beyond != rows.size or rows.size >= np.iinfo(rows.labels.dtype).max
-    native = None if overflows else _native_extremes(rows, input, wanted)
+    native = None if overflows else _native_extremes(rows, asked, input, wanted)
     return [table[chosen] for table in native or _sorted_extremes(rows, input, positions, wanted)]
 
 
@@ -194,8 +195,13 @@ def _of_one(values: np.ndarray, positions: Any, wanted: tuple[str, ...]) -> list
     return found
 
 
-def _native_extremes(rows: LabelRows, values: np.ndarray, wanted: tuple[str, ...]) -> list[np.ndarray] | None:
-    """A table for each thing wanted, with a row per label and one of zeros; None where SciPy's answer depends on its sort."""
+def _native_extremes(
+    rows: LabelTable, chosen: np.ndarray, values: np.ndarray, wanted: tuple[str, ...]
+) -> list[np.ndarray] | None:
+    """A table for each thing wanted, with a row per label and one of zeros; None where SciPy's answer depends on its sort.
+
+    `chosen` holds the rows that are asked for.
+    """
     lines = rows.lines(values)
     if lines is None:
         return None
@@ -205,7 +211,7 @@ def _native_extremes(rows: LabelRows, values: np.ndarray, wanted: tuple[str, ...
         return None
     flat = values.ravel()
     asked = np.zeros(rows.size, bool)
-    asked[np.asarray(rows.chosen)[np.asarray(rows.found)]] = True
+    asked[chosen] = True
     tables = []
     for what in wanted:
         end = what[:3]
@@ -228,7 +234,7 @@ def _native_extremes(rows: LabelRows, values: np.ndarray, wanted: tuple[str, ...
 
 
 def _sorted_extremes(
-    rows: LabelRows, values: np.ndarray, positions: Any, wanted: tuple[str, ...]
+    rows: LabelTable, values: np.ndarray, positions: Any, wanted: tuple[str, ...]
 ) -> list[np.ndarray]:
     """The same tables by SciPy's way: of equal labels, the one stored last stays."""
     order = values.ravel().argsort()

@@ -9,20 +9,37 @@ import numpy as np
 
 from offgraph.engine.calls import is_native, native_input
 
-__all__ = ["LabelRows", "rows_of"]
+__all__ = ["LabelTable", "table_of"]
 
 
 @dataclass(frozen=True)
-class LabelRows:
+class LabelTable:
     """A table with a row per label: `labels` holds the row of each element."""
 
     labels: np.ndarray
     size: int
     """Rows of the table."""
-    chosen: Any
-    """The row of each label that was asked for."""
-    found: Any
-    """Whether there is one."""
+    known: np.ndarray | None
+    """The label of each row, in order; None if that is its number."""
+
+    def rows(self, index: Any) -> tuple[Any, Any]:
+        """The row of each label that is asked for, and whether there is one; by SciPy's steps, which fail for some indices."""
+        if self.known is None:
+            chosen = np.asanyarray(index, np.int_).copy()
+            return chosen, (chosen >= 0) & (chosen < self.size)
+        chosen = np.searchsorted(self.known, index)
+        chosen[chosen >= self.known.size] = 0
+        return chosen, self.known[chosen] == index
+
+    def least_row(self, index: Any) -> int:
+        """A row that no row of a label that is asked for lies before."""
+        try:
+            asked = np.asarray(index)
+        except ValueError:
+            return 0
+        if self.known is not None or asked.dtype.kind not in "iu" or not asked.size:
+            return 0
+        return min(max(int(asked.min()), 0), self.size)
 
     def lines(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Labels and values as the native module takes them; None where it does not."""
@@ -33,16 +50,14 @@ class LabelRows:
         return (labels, values) if labels.ndim else (labels.reshape(1), values.reshape(1))
 
 
-def rows_of(labels: np.ndarray, index: Any) -> LabelRows:
+def table_of(labels: np.ndarray) -> LabelTable:
     """The table for these labels: a row per integer if they are few and not negative, else one per label that occurs."""
-    if not _fits_int(labels.dtype) or labels.min() < 0 or labels.max() > labels.size:
-        known, rows = np.unique(labels, return_inverse=True)
-        chosen = np.searchsorted(known, index)
-        chosen[chosen >= known.size] = 0
-        return LabelRows(rows.reshape(labels.shape), known.size, chosen, known[chosen] == index)
-    size = int(labels.max()) + 1
-    chosen = np.asanyarray(index, np.int_).copy()
-    return LabelRows(labels, size, chosen, (chosen >= 0) & (chosen < size))
+    if _fits_int(labels.dtype) and labels.min() >= 0:
+        largest = labels.max()
+        if largest <= labels.size:
+            return LabelTable(labels, int(largest) + 1, None)
+    known, rows = np.unique(labels, return_inverse=True)
+    return LabelTable(rows.reshape(labels.shape), known.size, known)
 
 
 def _fits_int(dtype: Any) -> bool:

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from offgraph.engine.native import core
-from offgraph.ndimage.measurements.rows import LabelRows, rows_of
+from offgraph.ndimage.measurements.rows import LabelTable, table_of
 
 __all__ = ["center_of_mass", "mean", "standard_deviation", "sum", "sum_labels", "variance"]
+
+# Squares of numbers below this, and of their differences, are finite, and so are their products with any index.
+_SAFE = 1e150
 
 
 def sum(input: Any, labels: Any = None, index: Any = None) -> Any:
@@ -173,6 +176,8 @@ def center_of_mass(input: Any, labels: Any = None, index: Any = None) -> Any:
     centres = [moment / total for moment in moments]
     if np.isscalar(centres[0]):
         return tuple(centres)
+    if centres[0].ndim == 1:
+        return list(zip(*centres, strict=True))
     return [tuple(centre) for centre in np.array(centres).T]
 
 
@@ -183,13 +188,15 @@ def _native_moments(input: np.ndarray, labels: Any, index: Any) -> list[np.ndarr
     labels = np.asarray(labels)
     if labels.shape != input.shape:
         return None
-    rows = rows_of(labels, index)
+    rows = table_of(labels)
     lines = rows.lines(input)
     if lines is None:
         return None
     table = np.zeros((input.ndim, rows.size))
-    core.label_moments(table, *lines)
-    return [_chosen(rows, moments) for moments in table] if np.isfinite(table).all() else None
+    least = rows.least_row(index)
+    core.label_moments(table, *lines, least if least and _is_safe(input) else 0)
+    asked = rows.rows(index)
+    return [_chosen(asked, moments) for moments in table] if np.isfinite(table).all() else None
 
 
 def _statistics(
@@ -208,10 +215,24 @@ def _statistics(
         return _of_one(input[labels > 0], squared)
     if np.isscalar(index):
         return _of_one(input[labels == index], squared)
-    rows = rows_of(labels, index)
-    counts, sums = _counts_and_sums(rows, input, counted)
-    tables = [counts, sums, _squares(rows, input, sums / counts)] if squared else [counts, sums]
-    return tuple(_chosen(rows, table) for table in tables)
+    rows = table_of(labels)
+    least = rows.least_row(index)
+    if squared and least and not _is_safe(input):
+        least = 0
+    counts, sums = _counts_and_sums(rows, input, counted, least)
+    tables = [counts, sums]
+    if squared:
+        tables.append(_squares(rows, input, sums / counts, least))
+    # Not before: SciPy computes, with warnings, before it reads an index that it refuses.
+    asked = rows.rows(index)
+    return tuple(_chosen(asked, table) for table in tables)
+
+
+def _is_safe(values: np.ndarray) -> bool:
+    """Whether no square and no product with an index is infinite or not a number, so that NumPy has nothing to warn of."""
+    if values.dtype.kind != "f":
+        return values.dtype.kind in "biu"
+    return bool(values.size and float(values.min()) > -_SAFE and float(values.max()) < _SAFE)
 
 
 def _of_one(values: np.ndarray, squared: bool) -> tuple[Any, ...]:
@@ -222,33 +243,37 @@ def _of_one(values: np.ndarray, squared: bool) -> tuple[Any, ...]:
     return values.size, values.sum(), (centred * centred.conjugate()).sum()
 
 
-def _chosen(rows: LabelRows, table: np.ndarray) -> Any:
+def _chosen(asked: tuple[Any, Any], table: np.ndarray) -> Any:
     """The rows asked for; 0 for those that are not there."""
-    chosen = rows.chosen.copy()
-    chosen[~rows.found] = 0
-    found = table[chosen]
-    found[~rows.found] = 0
+    rows, are_there = asked
+    rows = rows.copy()
+    rows[~are_there] = 0
+    found = table[rows]
+    found[~are_there] = 0
     return found
 
 
-def _counts_and_sums(rows: LabelRows, values: np.ndarray, counted: bool) -> tuple[np.ndarray, np.ndarray]:
-    """How many values each row has, zeros unless `counted`, and their sums."""
+def _counts_and_sums(
+    rows: LabelTable, values: np.ndarray, counted: bool, least: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many values each row has, zeros unless `counted`, and their sums: of rows before `least`, any number."""
     lines = rows.lines(values)
     counts = np.zeros(rows.size, np.int64)
     if lines is not None:
         sums = np.zeros(rows.size)
-        core.label_sums(sums, counts if counted else None, *lines, None)
+        core.label_sums(sums, counts if counted else None, *lines, None, least)
         return counts, sums
     if counted:
         counts = np.bincount(rows.labels.ravel())
     return counts, np.bincount(rows.labels.ravel(), weights=values.ravel())
 
 
-def _squares(rows: LabelRows, values: np.ndarray, means: np.ndarray) -> np.ndarray:
+def _squares(rows: LabelTable, values: np.ndarray, means: np.ndarray, least: int) -> np.ndarray:
+    """The sums of squared differences from the means: of rows before `least`, any number."""
     lines = rows.lines(values)
     if lines is not None:
         sums = np.zeros(rows.size)
-        core.label_sums(sums, None, *lines, means)
+        core.label_sums(sums, None, *lines, means, least)
         if np.isfinite(sums).all():
             return sums
     centred = values - means[rows.labels]
