@@ -394,6 +394,41 @@ def test_no_thread_is_left_behind(photos: Path) -> None:
     assert open_files() <= handles
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("offgraph-worker", {}),
+        ("offgraph-worker", {"threads": 1}),
+        ("offgraph-read-ahead", {"on_error": "skip"}),
+    ],
+)
+def test_ctrl_c_while_a_thread_starts_leaves_none_behind(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any]
+) -> None:
+    loader, start = (
+        og.Loader(photos, recipe(), batch_size=4, **{"threads": 2, **options}),
+        threading.Thread.start,
+    )
+    want = [batch.image.tobytes() for batch in loader.epoch(0)]
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)  # it waits until the thread runs
+        if thread.name == name:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(loader.epoch(0))
+    until = time.monotonic() + 10
+    while (
+        left := [thread.name for thread in threading.enumerate() if thread.name == name]
+    ) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not left
+    assert [batch.image.tobytes() for batch in loader.epoch(0)] == want
+
+
 def test_batches_that_are_filled_where_they_lie_take_no_thread_but_workers(photos: Path) -> None:
     options: dict[str, Any] = {"batch_size": 4, "threads": 2, "shuffle": True, "seed": 3}
     filled, read_ahead_of = (

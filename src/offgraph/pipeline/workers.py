@@ -96,6 +96,7 @@ def ordered_map(
         while waiting:
             yield team.result(waiting.popleft(), read_timeout, ended)
     finally:
+        team.end()  # first, and without a wait: Ctrl-C may come in the middle of what follows
         if stop is not None:
             stop.set()
         team.close(_LEAVING)
@@ -154,6 +155,7 @@ class _Member(threading.Thread):
             if not self.ending.is_set():
                 job.work(self.function, self)
             del job
+        self.jobs.put(None)  # for the next one, known to its team or not
 
     def wait(self, seconds: float | None) -> None:
         """Wait for its end; with None however long that takes, except for a read that does not come to an end."""
@@ -198,14 +200,13 @@ class _Team(Generic[Given, Made]):
 
     def no_more(self) -> None:
         """Let each thread end after its last job, so that none has to be woken for it."""
-        for _ in self.members:
-            self.jobs.put(None)
+        self.jobs.put(None)
 
     def _start(self) -> None:
         member = _Member(self)
+        self.members.append(member)  # before: Ctrl-C may end the wait for its start, and not the start
         with _starting(f"use fewer than {self.threads} threads"):
             member.start()
-        self.members.append(member)
 
     def result(
         self, job: _Job[Given, Made], read_timeout: float | None, ended: threading.Event | None
@@ -238,10 +239,14 @@ class _Team(Generic[Given, Made]):
                 raise patience.error()
         raise Ended
 
-    def close(self, patience: float | None) -> None:
-        """Cancel what has not begun and end the threads; wait so long for those that are at work."""
+    def end(self) -> None:
+        """Cancel what has not begun, and let the threads end."""
         self.ending.set()
         self.no_more()
+
+    def close(self, patience: float | None) -> None:
+        """Cancel what has not begun and end the threads; wait so long for those that are at work."""
+        self.end()
         until = None if patience is None else time.monotonic() + patience
         for member in self.members:
             member.wait(None if until is None else until - time.monotonic())
@@ -412,11 +417,11 @@ def read_ahead(
 
     # A daemon: the end of the program does not wait for a pass that nobody will finish, but ends it (below).
     thread = threading.Thread(target=work, name="offgraph-read-ahead", daemon=True)
-    with _starting("end some of the program's threads"):
-        thread.start()
-    _reading[thread] = stop, lambda: ready.put(_End())
     process = os.getpid()
-    try:
+    try:  # Ctrl-C may end the wait for the start of the thread, and not the start
+        with _starting("end some of the program's threads"):
+            thread.start()
+        _reading[thread] = stop, lambda: ready.put(_End())
         while True:
             if os.getpid() != process:  # its thread is not here, and its locks may be held for ever
                 raise forked()
