@@ -409,6 +409,9 @@ def _weather(size: int) -> Iterator[Pair]:
     yield Pair(
         "SunFlare",
         og.SunFlare(size * 0.45, strength=0.9, ghosts=8),
-        lambda a: a.RandomSunFlare(src_radius=int(size * 0.4), num_flare_circles_range=(8, 8), **once),
+        # Its ghosts have a size in pixels: they make most of the change to large images, and none to small ones.
+        lambda a: a.RandomSunFlare(
+            src_radius=int(size * (0.4 if size > 300 else 0.65)), num_flare_circles_range=(8, 8), **once
+        ),
     )
     yield Pair("Spatter", og.Spatter(0.25, sigma=2.0, opacity=0.6), lambda a: a.Spatter(mode="mud", **once))

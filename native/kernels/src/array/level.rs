@@ -80,12 +80,21 @@ level! {
     u8 {
         #[inline(always)]
         fn split(from: &[u8; VALUES]) -> [ColorPlane; 3] {
-            triples::split(from).map(|plane| plane.map(f32::from))
+            let bytes = triples::split(from);
+            let mut planes = [[0.0; PIXELS]; 3];
+            for (plane, bytes) in planes.iter_mut().zip(&bytes) {
+                plane.iter_mut().zip(bytes).for_each(|(value, byte)| *value = f32::from(*byte));
+            }
+            planes
         }
 
         #[inline(always)]
         fn join(planes: &[ColorPlane; 3], to: &mut [u8; VALUES]) {
-            triples::join(&planes.map(|plane| plane.map(u8::of_f32)), to);
+            let mut bytes = [[0; PIXELS]; 3];
+            for (bytes, plane) in bytes.iter_mut().zip(planes) {
+                bytes.iter_mut().zip(plane).for_each(|(byte, value)| *byte = u8::of_f32(*value));
+            }
+            triples::join(&bytes, to);
         }
     }
     u16 {}

@@ -120,6 +120,45 @@ pub(crate) fn join(planes: &[BytePlane; PLANES], to: &mut [u8; PLANES * SPLIT]) 
     }
 }
 
+/// [`split`] of several blocks of pixels: the processor is asked once.
+#[inline(always)]
+pub(crate) fn split_each(from: &[[u8; PLANES * SPLIT]], to: &mut [[BytePlane; PLANES]]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_many() {
+        // SAFETY: the processor has the instructions.
+        unsafe { permute_each(from, to, &APART) };
+        return;
+    }
+    for (from, to) in from.iter().zip(to) {
+        *to = split(from);
+    }
+}
+
+/// [`join`] of several blocks of pixels.
+#[inline(always)]
+pub(crate) fn join_each(planes: &[[BytePlane; PLANES]], to: &mut [[u8; PLANES * SPLIT]]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_many() {
+        let (from, _) = planes.as_flattened().as_flattened().as_chunks();
+        let (parts, _) = to.as_flattened_mut().as_chunks_mut();
+        // SAFETY: the processor has the instructions.
+        unsafe { permute_each(from, parts.as_chunks_mut().0, &TOGETHER) };
+        return;
+    }
+    for (planes, to) in planes.iter().zip(to) {
+        join(planes, to);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn permute_each(from: &[[u8; PLANES * SPLIT]], to: &mut [[BytePlane; PLANES]], steps: &TwoSteps) {
+    for (from, to) in from.iter().zip(to) {
+        let (parts, _) = from.as_chunks();
+        permute_three([&parts[0], &parts[1], &parts[2]], steps, to);
+    }
+}
+
 /// Whether any byte of two registers can be moved anywhere by one instruction.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]

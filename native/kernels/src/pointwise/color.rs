@@ -245,7 +245,10 @@ fn rounded(value: f64) -> f64 {
 /// The channels of some pixels after all changes.
 #[inline(always)]
 fn after<T: GreyLevel>(from: &[T; VALUES], changes: &[ColorChange], top: f32) -> [ColorPlane; 3] {
-    let mut planes = T::split(from).map(|plane| plane.map(|value| clipped(value, top)));
+    let mut planes = T::split(from);
+    for plane in &mut planes {
+        plane.iter_mut().for_each(|value| *value = clipped(*value, top));
+    }
     for change in changes {
         change.make(&mut planes, top);
     }

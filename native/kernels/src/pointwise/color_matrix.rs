@@ -4,7 +4,7 @@
 //! time; the error of such a sum has a bound, and where it might carry the sum over the middle between two integers, the
 //! sum is made again in `f64`.
 
-use crate::array::level::{GreyLevel, PIXELS, VALUES};
+use crate::array::level::{ColorPlane, GreyLevel, PIXELS, VALUES};
 use crate::array::triples;
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
@@ -129,49 +129,111 @@ impl Kernel for MixBytes<'_> {
         let Self { from, to, narrow } = self;
         let (blocks, rest) = from.as_chunks::<VALUES>();
         let (blocks_to, rest_to) = to.as_chunks_mut::<VALUES>();
-        for (to, from) in blocks_to.iter_mut().zip(blocks) {
-            narrow.block(from, to);
+        let mut scratch = Scratch::default();
+        for (to, from) in blocks_to.chunks_mut(TOGETHER).zip(blocks.chunks(TOGETHER)) {
+            narrow.blocks(from, to, &mut scratch);
         }
         if !rest.is_empty() {
-            let (mut last, mut made) = ([0; VALUES], [0; VALUES]);
-            last[..rest.len()].copy_from_slice(rest);
-            narrow.block(&last, &mut made);
-            rest_to.copy_from_slice(&made[..rest.len()]);
+            let (mut last, mut made) = ([[0; VALUES]], [[0; VALUES]]);
+            last[0][..rest.len()].copy_from_slice(rest);
+            narrow.blocks(&last, &mut made, &mut scratch);
+            rest_to.copy_from_slice(&made[0][..rest.len()]);
         }
     }
 }
 
+/// Blocks of pixels whose channels are taken apart in one call.
+const TOGETHER: usize = 8;
+
+/// Pixels whose sums fit the widest registers.
+const LANES: usize = 16;
+
+/// Of [`TOGETHER`] blocks.
+struct Scratch {
+    planes: [[[u8; PIXELS]; 3]; TOGETHER],
+    made: [[[u8; PIXELS]; 3]; TOGETHER],
+    /// How far the sums of a pixel are from integers, at the most.
+    farthest: [ColorPlane; TOGETHER],
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        let bytes = [[[0; PIXELS]; 3]; TOGETHER];
+        Self { planes: bytes, made: bytes, farthest: [[0.0; PIXELS]; TOGETHER] }
+    }
+}
+
 impl NarrowWeights {
+    /// At most [`TOGETHER`] blocks.
     #[inline(always)]
-    fn block(&self, from: &[u8; VALUES], to: &mut [u8; VALUES]) {
-        let planes = u8::split(from);
-        let [red, green, blue] = &planes;
-        let (top, error) = (self.top as f32, self.error);
-        let mut made = [[0_u8; PIXELS]; 3];
-        let mut unsure = [[0_u8; PIXELS]; 3];
-        for ((made, unsure), [a, b, c]) in made.iter_mut().zip(&mut unsure).zip(self.weights) {
-            for pixel in 0..PIXELS {
-                let sum = red[pixel] * a + green[pixel] * b + blue[pixel] * c;
-                // The nearest integer: past the last bit for a fraction.
-                let nearest = (sum + 12_582_912.0) - 12_582_912.0;
-                unsure[pixel] = u8::from((sum - nearest).abs() > 0.5 - error);
-                made[pixel] = u8::of_f32(if nearest > top { top } else { nearest });
-            }
+    fn blocks(&self, from: &[[u8; VALUES]], to: &mut [[u8; VALUES]], scratch: &mut Scratch) {
+        let Scratch { planes, made, farthest } = scratch;
+        let (planes, made) = (&mut planes[..from.len()], &mut made[..from.len()]);
+        triples::split_each(from, planes);
+        for ((planes, made), farthest) in planes.iter().zip(&mut *made).zip(&mut *farthest) {
+            self.block(planes, made, farthest);
         }
-        triples::join(&made, to);
-        for (channel, unsure) in unsure.iter().enumerate() {
-            for (eight, flags) in unsure.as_chunks::<8>().0.iter().enumerate() {
-                if u64::from_ne_bytes(*flags) == 0 {
-                    continue;
-                }
-                for pixel in (0..8).filter(|place| flags[*place] != 0).map(|place| 8 * eight + place) {
-                    let [a, b, c] = self.exact[channel];
-                    let [red, green, blue] = [0, 1, 2].map(|channel| f64::from(from[3 * pixel + channel]));
-                    to[3 * pixel + channel] = limited(red * a + green * b + blue * c, self.top);
-                }
+        triples::join_each(made, to);
+        let sure = 0.5 - self.error;
+        for ((from, to), farthest) in from.iter().zip(to).zip(&*farthest) {
+            if is_beyond(farthest, sure) {
+                self.repair(from, to, farthest, sure);
             }
         }
     }
+
+    /// The sums of some pixels, and how far those of each pixel are from integers, at the most.
+    #[inline(always)]
+    fn block(&self, planes: &[[u8; PIXELS]; 3], made: &mut [[u8; PIXELS]; 3], farthest: &mut ColorPlane) {
+        let top = self.top as f32;
+        for (group, farthest) in farthest.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            let [red, green, blue] = planes.each_ref().map(|plane| {
+                let mut values = [0.0; LANES];
+                let bytes = &plane.as_chunks::<LANES>().0[group];
+                values.iter_mut().zip(bytes).for_each(|(value, byte)| *value = f32::from(*byte));
+                values
+            });
+            let mut most = [0.0; LANES];
+            for (made, [a, b, c]) in made.iter_mut().zip(self.weights) {
+                let made = &mut made.as_chunks_mut::<LANES>().0[group];
+                for pixel in 0..LANES {
+                    let sum = red[pixel] * a + green[pixel] * b + blue[pixel] * c;
+                    // The nearest integer: past the last bit for a fraction.
+                    let nearest = (sum + 12_582_912.0) - 12_582_912.0;
+                    let distance = (sum - nearest).abs();
+                    most[pixel] = if distance > most[pixel] { distance } else { most[pixel] };
+                    let nearest = if nearest > 0.0 { nearest } else { 0.0 };
+                    let nearest = if nearest < top { nearest } else { top };
+                    // SAFETY: it is from 0 to `top`, which is at most 255.
+                    made[pixel] = (unsafe { nearest.to_int_unchecked::<i32>() }) as u8;
+                }
+            }
+            *farthest = most;
+        }
+    }
+
+    /// Make the pixels of a block again of which a sum may lie on the other side of the middle between two integers.
+    #[cold]
+    fn repair(&self, from: &[u8; VALUES], to: &mut [u8; VALUES], farthest: &ColorPlane, sure: f32) {
+        const BYTES: usize = 3 * LANES;
+        let groups = from.as_chunks::<BYTES>().0.iter().zip(to.as_chunks_mut::<BYTES>().0);
+        for ((from, to), farthest) in groups.zip(farthest.as_chunks::<LANES>().0) {
+            if !is_beyond(farthest, sure) {
+                continue;
+            }
+            let pixels = from.as_chunks::<3>().0.iter().zip(to.as_chunks_mut::<3>().0);
+            for ((from, to), _) in pixels.zip(farthest).filter(|(_, distance)| **distance > sure) {
+                let [red, green, blue] = from.map(f64::from);
+                *to = self.exact.map(|[a, b, c]| limited(red * a + green * b + blue * c, self.top));
+            }
+        }
+    }
+}
+
+/// Whether any of them is larger.
+#[inline(always)]
+fn is_beyond(distances: &[f32], sure: f32) -> bool {
+    distances.iter().fold(false, |found, distance| found | (*distance > sure))
 }
 
 #[cfg(test)]
