@@ -41,7 +41,7 @@ def predict(
     asking: dict[str, Any],
     reading: dict[str, Any],
 ) -> None:
-    """Predict classes, labels, numbers or masks, with the recipe saved in the model, on the original images."""
+    """Predict classes, labels, numbers, masks or boxes, with the recipe saved in the model, on the original images."""
     import offgraph as og
     from offgraph.inference.model_source import source_for
 

@@ -17,7 +17,9 @@ def report(
     model: ModelFile,
     source: Annotated[
         Path,
-        typer.Argument(help="Images whose classes, labels, numbers or masks are known: a folder or a CSV."),
+        typer.Argument(
+            help="Images whose classes, labels, numbers, masks or boxes are known: a folder or a CSV."
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The HTML page to write; NAME.json is written beside it.")

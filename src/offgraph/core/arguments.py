@@ -29,7 +29,8 @@ def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -
     """
     given = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(given, str) or "\0" in given:
-        raise error(f"{name}={value!r:.80}: give a path, such as 'images/1.png'")
+        shown = " ".join(repr(value).split())
+        raise error(f"{name}={shown:.80}: give a path, such as 'images/1.png'")
     return value if isinstance(value, Path) else Path(given)
 
 
@@ -53,5 +54,5 @@ def seconds(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -
         or not isinstance(value, numbers.Real)
         or not 0 < (limit := float(value)) < math.inf
     ):
-        raise error(f"{name}={value!r:.80}: give a number of seconds, or None for no limit")
+        raise error(f"{name}={value!r:.80}: give a number of seconds above 0, or None for no limit")
     return limit
