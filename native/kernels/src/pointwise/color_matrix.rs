@@ -129,7 +129,7 @@ impl Kernel for MixBytes<'_> {
         let Self { from, to, narrow } = self;
         let (blocks, rest) = from.as_chunks::<VALUES>();
         let (blocks_to, rest_to) = to.as_chunks_mut::<VALUES>();
-        let mut scratch = Scratch::default();
+        let mut scratch = BlockScratch::default();
         for (to, from) in blocks_to.chunks_mut(TOGETHER).zip(blocks.chunks(TOGETHER)) {
             narrow.blocks(from, to, &mut scratch);
         }
@@ -149,14 +149,14 @@ const TOGETHER: usize = 8;
 const LANES: usize = 16;
 
 /// Of [`TOGETHER`] blocks.
-struct Scratch {
+struct BlockScratch {
     planes: [[[u8; PIXELS]; 3]; TOGETHER],
     made: [[[u8; PIXELS]; 3]; TOGETHER],
     /// How far the sums of a pixel are from integers, at the most.
     farthest: [ColorPlane; TOGETHER],
 }
 
-impl Default for Scratch {
+impl Default for BlockScratch {
     fn default() -> Self {
         let bytes = [[[0; PIXELS]; 3]; TOGETHER];
         Self { planes: bytes, made: bytes, farthest: [[0.0; PIXELS]; TOGETHER] }
@@ -166,8 +166,8 @@ impl Default for Scratch {
 impl NarrowWeights {
     /// At most [`TOGETHER`] blocks.
     #[inline(always)]
-    fn blocks(&self, from: &[[u8; VALUES]], to: &mut [[u8; VALUES]], scratch: &mut Scratch) {
-        let Scratch { planes, made, farthest } = scratch;
+    fn blocks(&self, from: &[[u8; VALUES]], to: &mut [[u8; VALUES]], scratch: &mut BlockScratch) {
+        let BlockScratch { planes, made, farthest } = scratch;
         let (planes, made) = (&mut planes[..from.len()], &mut made[..from.len()]);
         triples::split_each(from, planes);
         for ((planes, made), farthest) in planes.iter().zip(&mut *made).zip(&mut *farthest) {
