@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from offgraph.apps.arguments import AsJson
 from offgraph.apps.model_options import ModelFile, load_model
-from offgraph.core.choices import Merge
 
 __all__ = ["choose_tta"]
 
@@ -25,12 +24,7 @@ def choose_tta(
     candidates: Annotated[
         str, typer.Option(help="What is tried, of none, mirrored, flips and d4.")
     ] = "none,mirrored,flips,d4",
-    merge: Annotated[Merge, typer.Option(help="How the answers to variants become one.")] = "mean",
     masks: Annotated[Path | None, typer.Option(help="A folder of true masks with the images' names.")] = None,
-    pad_to: Annotated[
-        str | None,
-        typer.Option(help="Extend images to a multiple of this, or of what the model takes: auto."),
-    ] = None,
     as_json: AsJson = False,
     resamples: Annotated[int, typer.Option(min=1, help="Resampled sets of images for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of these.")] = 0,
@@ -48,9 +42,7 @@ def choose_tta(
         load_model(model),
         source,
         candidates=[name.strip() for name in candidates.split(",") if name.strip()],
-        merge=merge,
         masks=masks,
-        pad_to=cast(Any, int(pad_to) if pad_to is not None and pad_to.isdecimal() else pad_to),
         seed=seed,
         resamples=resamples,
         **asking,

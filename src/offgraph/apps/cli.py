@@ -32,7 +32,7 @@ from offgraph.apps.bench_command import bench
 from offgraph.apps.choose_tta_command import choose_tta
 from offgraph.apps.convert_command import convert
 from offgraph.apps.doctor_command import doctor
-from offgraph.apps.model_options import asks_model, asks_plain_model
+from offgraph.apps.model_options import asks_model, asks_plain_model, asks_variants
 from offgraph.apps.predict_command import predict
 from offgraph.apps.report_command import report
 from offgraph.apps.skew_command import skew
@@ -240,7 +240,7 @@ def compare(
 
 app.command("audit")(audit)
 app.command("bench")(opens_source(bench))
-app.command("choose-tta")(opens_source(asks_plain_model(choose_tta)))
+app.command("choose-tta")(opens_source(asks_variants(choose_tta)))
 app.command("convert")(convert)
 app.command("doctor")(opens_source(doctor))
 app.command("predict")(opens_source(asks_model(predict)))

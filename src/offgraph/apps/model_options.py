@@ -10,7 +10,7 @@ import typer
 from offgraph.apps.shared_options import Option, adding
 from offgraph.core.choices import Blend, Color, Merge, Outputs, TestTimeVariants
 
-__all__ = ["ColorOfModel", "ModelFile", "asks_model", "asks_plain_model", "load_model"]
+__all__ = ["ColorOfModel", "ModelFile", "asks_model", "asks_plain_model", "asks_variants", "load_model"]
 
 ModelFile = Annotated[Path, typer.Argument(help="A .keras file written by og.save; it holds its recipe.")]
 ColorOfModel = Annotated[
@@ -71,6 +71,9 @@ asks_model = adding(_OPTIONS, "asking")
 
 asks_plain_model = adding(_PLAIN, "asking")
 """The same without variants, tiles and other recipes."""
+
+asks_variants = adding({**_PLAIN, **{name: _OPTIONS[name] for name in ("merge", "pad_to")}}, "asking")
+"""The same for variants that the command names itself."""
 
 
 def load_model(path: Path) -> Any:
