@@ -406,7 +406,7 @@ def test_declarations_that_mean_nothing(options, says):
         ({"detection": og.DetectionOutputs(), "task": "segment"}, "the task is 'segment'"),
         ({"output": "boxes"}, "of a detector detection= names the outputs"),
         ({"merge": "max"}, "merged by weighted fusion"),
-        ({"tiles": 32}, "tiles are for models that make masks"),
+        ({"tiles": 32, "blend": "none"}, "of masks; boxes of several tiles are joined"),
         ({"outputs": "logits"}, "say it by DetectionOutputs"),
         ({"input_shape": (None, None, None, 1)}, "boxes are predicted for images"),
     ],

@@ -13,22 +13,30 @@ import offgraph as og
 ROWS = 12
 
 
-def blobs(batch: np.ndarray) -> dict[str, np.ndarray]:
-    """A box around each bright component, whose score and class follow from its values: turned with the image, it turns too.
+def finding(rows: int = ROWS) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Make a detector that gives a box around each bright component, whose score and class follow from its values.
 
-    (B, H, W, C) from 0 to 1 → boxes (B, 12, 4) as xyxy in pixels from the image's edge, scores (B, 12), labels (B, 12), padded with -1.
+    (B, H, W, C) from 0 to 1 → boxes (B, rows, 4) as xyxy in pixels from the image's edge, scores (B, rows), labels (B, rows), padded
+    with -1. Turned with the image, its answer turns too.
     """
-    boxes = np.full((len(batch), ROWS, 4), -1.0, np.float32)
-    scores = np.zeros((len(batch), ROWS), np.float32)
-    labels = np.full((len(batch), ROWS), -1, np.int32)
-    for number, image in enumerate(batch):
-        found: Any = ndimage.label(image[..., 0] > 0.3)[0]  # type: ignore[index]
-        for row, place in enumerate(ndimage.find_objects(found)[:ROWS]):
-            value = float(image[..., 0][place][found[place] == found[place].max()].max())
-            boxes[number, row] = [place[1].start, place[0].start, place[1].stop, place[0].stop]
-            scores[number, row] = value
-            labels[number, row] = int(value > 0.7)
-    return {"boxes": boxes, "scores": scores, "labels": labels}
+
+    def model(batch: np.ndarray) -> dict[str, np.ndarray]:
+        boxes = np.full((len(batch), rows, 4), -1.0, np.float32)
+        scores = np.zeros((len(batch), rows), np.float32)
+        labels = np.full((len(batch), rows), -1, np.int32)
+        for number, image in enumerate(batch):
+            found: Any = ndimage.label(image[..., 0] > 0.3)[0]  # type: ignore[index]
+            for row, place in enumerate(ndimage.find_objects(found)[:rows]):
+                value = float(image[..., 0][place][found[place] == found[place].max()].max())
+                boxes[number, row] = [place[1].start, place[0].start, place[1].stop, place[0].stop]
+                scores[number, row] = value
+                labels[number, row] = int(value > 0.7)
+        return {"boxes": boxes, "scores": scores, "labels": labels}
+
+    return model
+
+
+blobs = finding()
 
 
 def bright(size: tuple[int, int], boxes: list[tuple[int, int, int, int]], values: list[int]) -> np.ndarray:
@@ -53,3 +61,9 @@ def boxes_in(result: Any) -> og.Boxes:
     """The boxes of a prediction, which are there."""
     assert isinstance(result.boxes, og.Boxes)
     return result.boxes
+
+
+def listed(result: Any) -> list[tuple[float, ...]]:
+    """The boxes of a prediction with scores and labels, in an order of their own."""
+    boxes = boxes_in(result)
+    return sorted(zip(*boxes.edges.T.tolist(), result.scores.tolist(), result.labels))

@@ -39,8 +39,8 @@ _THRESHOLD = "For multilabel models: classes above it are labels."
 _PAD = "Extend images to a multiple of this, or of what the model takes: auto; cut off again."
 _VARIANTS = "Ask the model about variants of each image, too: mirrored left to right, along all axes, or all symmetries of a square."
 _MERGE = "How the answers to variants become one."
-_TILES = "Run the model on tiles of this size, such as 512,512: masks of images that it does not take whole."
-_OVERLAP = "Pixels that tiles share; auto: twice as many as the model looks to each side."
+_TILES = "Run the model on tiles of this size, such as 512,512: masks or boxes of images that it does not take whole."
+_OVERLAP = "Pixels that tiles share; auto: twice as many as the model looks to each side, of boxes a quarter of a tile."
 _BLEND = "How tiles that share pixels are averaged; gaussian by default."
 
 _PLAIN = {

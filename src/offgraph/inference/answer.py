@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offgraph.inference.detections import Detections
+
 __all__ = ["Answer"]
 
 
@@ -20,7 +22,10 @@ class Answer:
         Its main output as probabilities, or as numbers.
     raw : mapping of str to ndarray
         All outputs as it gives them.
+    tiles : tuple of Detections, optional
+        Of a detector that is run on tiles: what it says of each, in C order, on the grid of the view.
     """
 
     values: np.ndarray
     raw: Mapping[str, np.ndarray]
+    tiles: tuple[Detections, ...] | None = None

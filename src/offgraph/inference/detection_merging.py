@@ -14,7 +14,7 @@ from offgraph.recipe.compose import Compose
 from offgraph.targets import Boxes, Image, Points, Targets
 from offgraph.targets.box_formats import boxes_of_edges
 
-__all__ = ["FUSED_ABOVE", "boxes_of", "merged_detections", "points_of", "refined"]
+__all__ = ["FUSED_ABOVE", "boxes_of", "merged_detections", "points_of", "refined", "refined_rows"]
 
 FUSED_ABOVE = 0.55
 """IoU above which boxes of different answers are one object."""
@@ -98,11 +98,21 @@ def refined(found: Detections, steps: Compose, size: tuple[int, ...], index: int
     """
     if found.edges is None or not steps.steps:
         return found
+    return found.rows(refined_rows(boxes_of(found, size), steps, size, index))
+
+
+def refined_rows(boxes: Boxes, steps: Compose, size: tuple[int, ...], index: int) -> np.ndarray:
+    """Return the numbers, `Boxes.ids`, of the boxes that result steps keep of those of an image of a size, in their order.
+
+    Raises
+    ------
+    StepError
+        What a step refuses.
+    """
     blank = Image(np.zeros(size, np.uint8), "YX")
-    boxes = boxes_of(found, size)
     made = steps.run(Targets({"image": blank, "boxes": boxes}), Key(0, 0, index)).targets["boxes"]
     assert isinstance(made, Boxes)
-    return found.rows(made.ids)
+    return made.ids
 
 
 def boxes_of(found: Detections, size: tuple[int, ...]) -> Boxes:

@@ -20,11 +20,12 @@ from offgraph.frameworks.unsaved import assumption_about
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.frame import Frame
 from offgraph.inference.answer import Answer
+from offgraph.inference.detections import Detections, read_detections
 from offgraph.inference.merging import merged
 from offgraph.inference.outputs import OutputReader
 from offgraph.inference.stride import Grid, grid_of
 from offgraph.inference.tiling.options import ModelTiles, Tiling
-from offgraph.inference.tiling.whole import run_on_tiles
+from offgraph.inference.tiling.whole import run_detector_on_tiles, run_on_tiles
 from offgraph.pipeline.checks import run_checked
 from offgraph.recipe.compose import Compose
 from offgraph.targets import Image, Targets
@@ -107,6 +108,11 @@ class ModelRun:
             self._tiles = ModelTiles.of(self.saved, self.tiling, grid.multiple, grid.ratio)
         return self._tiles
 
+    @property
+    def classes(self) -> int:
+        """Of a detector: how many classes there are; 0 where nobody knows."""
+        return len(self.saved.class_names)
+
     def prepares_like(self, other: ModelRun) -> bool:
         """Whether another model is given the same arrays."""
         return (
@@ -187,16 +193,20 @@ class ModelRun:
         """
         if self.tiling is None or 0 in arrays[0].shape:  # nothing to cut into tiles
             return self.run_batch(arrays)
-        spatial = self.saved.input_spec.spatial
-        return [
-            run_on_tiles(
-                self.run_batch,
-                array,
-                self.tiles().grid(tuple(array.shape[axis] for axis in spatial)),
-                self.tiling,
-            )
-            for array in arrays
-        ]
+        return [self._run_on_tiles(array, self.tiling) for array in arrays]
+
+    def _run_on_tiles(self, array: np.ndarray, tiling: Tiling) -> Answer:
+        """What the model says of the whole, asked tile by tile."""
+        grid = self.tiles().grid(tuple(array.shape[axis] for axis in self.saved.input_spec.spatial))
+        if self.saved.task != "detect":
+            return run_on_tiles(self.run_batch, array, grid, tiling)
+
+        def read(answer: Answer) -> Detections:
+            declared = self.saved.detection
+            assert declared is not None, "a detector says what its outputs are"
+            return read_detections(answer.raw, declared, grid.size, self.classes, str(self.saved.path))
+
+        return run_detector_on_tiles(self.run_batch, read, array, grid, tiling.batch)
 
     def run_batch(self, arrays: Sequence[np.ndarray]) -> list[Answer]:
         """Run the model on arrays of one shape, as one batch.

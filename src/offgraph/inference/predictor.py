@@ -94,11 +94,12 @@ class Predictor:
         How the probabilities of variants are merged. Numbers of a regression model: ``"mean"`` alone.
     tiles : int or tuple of int, optional
         Run the model on tiles of this size, (H, W) or (D, H, W), and put what it says together: for images on which the model
-        as a whole would not fit into memory, and for models of a fixed size. Of models that make masks. The recipe and the
+        as a whole would not fit into memory, and for models of a fixed size. Of models that make masks or boxes. The recipe and the
         result steps see the whole image. `batch_size` then counts tiles.
     overlap : int, tuple of int, or "auto"
         How many pixels neighbouring tiles share at least. ``"auto"``: twice as many as the model looks to each side, read from the
-        layers of a Keras model; of another model it has to be given.
+        layers of a Keras model; of another model it has to be given. Of a detector a quarter of a tile; give as many as the largest
+        object is long.
     blend : {"gaussian", "linear", "none"}, optional
         How tiles that share a pixel are averaged: by default weighted by a Gaussian around the middle of each (its standard deviation
         is an eighth of the tile), or by the distance from its edge, or not at all: each pixel from the tile in which it lies farther inside.
@@ -143,6 +144,11 @@ class Predictor:
     to the byte where the model computes a pixel alike in every tile. Tiles begin at multiples of the poolings, and
     the image is extended by reflection to such a multiple, as by `pad_to`. With less overlap, or where it is
     declared and the model's layers are not known, seams may be seen.
+
+    Tiles of a detector: boxes of neighbouring tiles that are alike where both tiles see (IoU above 0.5, of one class) are one object, with
+    the box of the tile in which it lies farthest inside; one that is cut by a tile's edge loses against a whole one, and parts of an object that
+    no tile holds whole are put together. Two boxes of one tile are never made one. An object that is shorter than the overlap has the
+    box that a whole tile gives it. The result steps see the boxes of each tile, and then those of the image. `Prediction.raw` is empty.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from offgraph.core.threads import num_threads
 from offgraph.geometry.frame import Frame
 from offgraph.inference.answer import Answer
 from offgraph.inference.detection_merging import boxes_of, merged_detections, points_of, refined
-from offgraph.inference.detections import Detections, on_original, read_detections
+from offgraph.inference.detector_answers import found_in_views
 from offgraph.inference.merging import merged
 from offgraph.inference.model_run import ModelRun, Views
 from offgraph.inference.prediction import Prediction, Predictions
@@ -221,17 +221,11 @@ class Work:
         self, predictions: Predictions, entry: _Prepared, answers: Sequence[Sequence[Answer]]
     ) -> Prediction:
         """Boxes and keypoints of all models and views, brought to the original and merged there."""
-        found: list[Detections] = []
-        for model, views, of in zip(self.models, entry.views, answers):
-            declared, spatial = model.saved.detection, model.saved.input_spec.spatial
-            assert declared is not None, "a detector says what its outputs are"
-            for view, answer in zip(views.views, of):
-                size = tuple(view.array.shape[axis] for axis in spatial)
-                read = read_detections(
-                    answer.raw, declared, size, len(predictions.class_names), str(model.saved.path)
-                )
-                frame = views.frame if view.frame is None else views.frame.then(view.frame)
-                found.append(on_original(read, size, frame, declared.pairs))
+        found = [
+            one
+            for model, views, of in zip(self.models, entry.views, answers)
+            for one in found_in_views(model, views, of, self.postprocess, entry.index)
+        ]
         frame, pairs = entry.views[0].frame, self.models[0].saved.detection.pairs  # type: ignore[union-attr]
         size = frame.input_size
         made = merged_detections(found, lambda one: refined(one, self.postprocess, size, entry.index))

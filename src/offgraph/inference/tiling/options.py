@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelTiles", "Tiling", "common_tiles"]
 
+_SHARED = 4
+"""What part of a tile a detector's tiles share: one in so many pixels."""
+
 
 @dataclass(frozen=True)
 class Tiling:
@@ -48,7 +51,7 @@ class Tiling:
         ArgumentError
             For values that are none, or other numbers of axes than the model's.
         OffgraphError
-            For a model that makes no masks, and for sizes that it does not take.
+            For a model that makes neither masks nor boxes, and for sizes that it does not take.
         """
         if blend not in (None, *get_args(Blend)):
             raise ArgumentError(f"blend={blend!r:.80}: choose 'gaussian', 'linear' or 'none'")
@@ -59,11 +62,13 @@ class Tiling:
                         f"{name}={value!r:.80}: of tiles, and there are none; give tiles=, such as (512, 512)"
                     )
             return None
-        if saved.task != "segment":
+        if saved.task not in ("segment", "detect") or (saved.detection and saved.detection.boxes is None):
             raise OffgraphError(
                 f"tiles={tiles!r:.80}: {saved.path} gives one answer for an image, its task is {saved.task!r}; tiles are for "
-                "models that make masks"
+                "models that make masks or boxes"
             )
+        if saved.task == "detect" and blend is not None:
+            raise ArgumentError(f"blend={blend!r}: of masks; boxes of several tiles are joined, not averaged")
         count = len(saved.input_spec.size)
         size = _lengths("tiles", tiles, count, 1)
         shared = None if overlap == "auto" else _lengths("overlap", overlap, count, 0)
@@ -102,7 +107,8 @@ class ModelTiles:
     multiple : tuple of int
         Tiles begin at multiples of these.
     reach : tuple of int
-        Pixels next to inner edges that do not count: how far the model looks, where its layers say it, else 0.
+        Pixels next to inner edges that do not count: how far the model looks, where its layers say it, else 0. Of a detector 0: its
+        boxes count by where they lie.
     overlap : tuple of int
     fixed : tuple of bool
         Along which axes the model takes the tile's size alone.
@@ -142,10 +148,14 @@ class ModelTiles:
                 raise OffgraphError(
                     f"tiles={tiling.size}: {saved.path} pools by {two}, so that tiles must be multiples of it; take {nearest}"
                 )
+        overlap = tiling.overlap
+        if saved.task == "detect":
+            shared = tuple(-(-(n // _SHARED) // m) * m for n, m in zip(tiling.size, multiples))
+            fixed = tuple(length is not None for length in saved.input_spec.size)
+            return cls(tiling, multiples, (0,) * count, shared if overlap is None else overlap, fixed)
         reach = field.reach if field else (0,) * count
         if field and any(one > 1 for one in ratio):
             reach = tuple(n + math.ceil(one) for n, one in zip(reach, ratio))
-        overlap = tiling.overlap
         if overlap is None:
             if field is None:
                 raise OffgraphError(

@@ -9,11 +9,13 @@ import numpy as np
 
 from offgraph.core.errors import StepError
 from offgraph.inference.answer import Answer
+from offgraph.inference.detections import Detections
 from offgraph.inference.tiling.blending import Blender
 from offgraph.inference.tiling.grid import TileGrid
 from offgraph.inference.tiling.options import Tiling
+from offgraph.inference.tiling.seams import placed
 
-__all__ = ["run_on_tiles"]
+__all__ = ["run_detector_on_tiles", "run_on_tiles", "tile_batches"]
 
 
 def run_on_tiles(
@@ -50,7 +52,7 @@ def run_on_tiles(
     alike: tuple[str, ...] = ()  # outputs that are read as they are
     made_of: tuple[int, ...] | None = None
 
-    for windows in _batches(grid, tiling.batch):
+    for windows in tile_batches(grid, tiling.batch):
         for window, answer in zip(windows, run([array[window] for window in windows])):
             check_tile(window, answer.values)
             size = answer.values.shape[:-1]
@@ -74,8 +76,49 @@ def run_on_tiles(
     return Answer(values, made | dict.fromkeys(alike, values))
 
 
-def _batches(grid: TileGrid, count: int) -> Iterator[list[tuple[slice, ...]]]:
-    """Some tiles at a time, never of two rows: what the model is run on together does not depend on where a run began."""
+def run_detector_on_tiles(
+    run: Callable[[Sequence[np.ndarray]], list[Answer]],
+    read: Callable[[Answer], Detections],
+    array: np.ndarray,
+    grid: TileGrid,
+    batch: int,
+) -> Answer:
+    """Run a detector on the tiles of an image.
+
+    Parameters
+    ----------
+    run : callable
+        The model, of tiles of one shape.
+    read : callable
+        What its outputs say, on the tile's grid.
+    array : ndarray
+        As long as the tiles reach, spatial axes first.
+    grid : TileGrid
+    batch : int
+        Tiles that the model is run on at a time.
+
+    Returns
+    -------
+    Answer
+        With `tiles`, and no other outputs: those are of tiles, and there are none of the image.
+
+    Raises
+    ------
+    StepError
+        Where the model does not take a tile, or its outputs for one make no sense; says which tile.
+    """
+    tiles: list[Detections] = []
+    for windows in tile_batches(grid, batch):
+        for window, answer in zip(windows, run([array[window] for window in windows])):
+            try:
+                tiles.append(placed(read(answer), window))
+            except StepError as error:
+                raise StepError(f"{error} (in the tile at {_place(window)})") from error
+    return Answer(np.zeros(0, np.float32), {}, tuple(tiles))
+
+
+def tile_batches(grid: TileGrid, count: int) -> Iterator[list[tuple[slice, ...]]]:
+    """Some tiles at a time, in C order, never of two rows: what the model is run on together does not depend on where a run began."""
     for row in range(len(grid.axes[0])):
         windows = grid.windows(row)
         while batch := list(itertools.islice(windows, count)):
