@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from gallery_examples import EXAMPLES
+from PIL import Image, ImageDraw
 
 import offgraph as og
 from offgraph import ndimage
@@ -30,6 +31,7 @@ PARTS = {1: (115, 171, 30, 36), 2: (136, 318, 26, 23), 3: (244, 262, 18, 27)}
 TOUCHING = ("DistanceWatershed", "SeededWatershed")
 LOGITS = ("ArgMax", "Sigmoid", "Softmax")
 PROBABILITIES = ("SmoothProbabilities", "Threshold")
+DESCRIBED = ("Contours", "Measure")
 """Result steps by what they take; all others take labels."""
 NAMES = {1: "eye", 2: "eye", 3: "nose"}
 
@@ -159,7 +161,7 @@ def _of_result(step: Step) -> Example:
         seeds = (ndimage.distance_transform_edt(given > 0.5) > 14).astype(np.float32)
         seen = 0.45 * given + 0.55 * seeds  # both outputs in one image
         given = np.stack([seeds, given], axis=-1)
-    elif step.name == "ClearBorder":
+    elif step.name in ("ClearBorder", *DESCRIBED):
         given = cut_off()
     elif step.name in LOGITS:
         given = logits(given)
@@ -168,7 +170,32 @@ def _of_result(step: Step) -> Example:
     elif step.name not in PROBABILITIES:
         given = (given > 0.5).astype(np.uint8)
     out = og.Compose([step])(image=given).image
+    if step.name in DESCRIBED:
+        return Example(step, _result_shown(given), _described(step, out), "")
     return Example(step, _result_shown(given if seen is None else seen), _result_shown(out), "")
+
+
+def _described(step: Step, labels: np.ndarray) -> np.ndarray:
+    """Outlines alone, or each object's area at its centroid."""
+    picture = Image.fromarray(_result_shown(labels))
+    pen = ImageDraw.Draw(picture)
+    if step.name == "Contours":
+        pen.rectangle((0, 0, *picture.size), fill=0)
+        for polygons in og.contours(labels).values():
+            for ring in (ring for polygon in polygons for ring in polygon):
+                pen.line([(x, y) for y, x in (*ring, ring[0])], fill=(255, 220, 0))
+    else:
+        table = og.measure(labels)
+        for area, y, x in zip(table["area"], table["centroid-0"], table["centroid-1"]):
+            pen.text(
+                (x, y),
+                f"{area:.0f}",
+                fill=(255, 255, 255),
+                anchor="mm",
+                stroke_width=1,
+                stroke_fill=(0, 0, 0),
+            )
+    return np.asarray(picture)
 
 
 def _result_shown(array: np.ndarray) -> np.ndarray:

@@ -59,12 +59,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::offgraph.OffgraphWarning")  # h
 LABELS = (
     "ClearBorder",
     "Close",
+    "Contours",
     "Dilate",
     "DistanceWatershed",
     "Erode",
     "FillHoles",
     "KeepLargest",
     "Label",
+    "Measure",
     "Open",
     "RemoveSmall",
 )

@@ -389,11 +389,16 @@ def result_steps(
         )
     except StepError as error:
         raise OffgraphError(f"postprocess: {error}") from error
-    for step in steps.steps:
+    for place, step in enumerate(steps.steps):
         if not isinstance(step, ResultStep):
             raise OffgraphError(
                 f"postprocess: {step.name} is not a result step; it takes steps such as Threshold, FillHoles, "
                 "RemoveSmall, Label and DistanceWatershed"
+            )
+        before = steps.steps[place - 1] if place else step
+        if isinstance(before, ResultStep) and before.describes and not step.describes:
+            raise OffgraphError(
+                f"postprocess: {step.name} changes the mask that {before.name} before it describes: put {before.name} last"
             )
         if step.refines_boxes != (task == "detect"):
             takes = "masks" if task == "detect" else "boxes"

@@ -7,17 +7,18 @@ import io
 import os
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
+from offgraph.core.tables import dumps
 from offgraph.formats.encoding import encode_png, encode_tiff, write_bytes
 
 if TYPE_CHECKING:
     from offgraph.inference.prediction import Prediction
 
-__all__ = ["write_drawing", "write_mask", "write_raw"]
+__all__ = ["write_drawing", "write_mask", "write_outlines", "write_raw"]
 
 _LONGEST = 180  # bytes of a file name; with suffix and a temporary name it stays below 255
 
@@ -36,6 +37,11 @@ def write_drawing(prediction: Prediction, folder: Path, rgb: np.ndarray | None =
     """Write a drawn prediction below `folder`, as PNG; `rgb` where it is drawn already."""
     drawn = prediction.draw() if rgb is None else rgb
     return _write(folder, prediction, ".drawn.png", encode_png(drawn))
+
+
+def write_outlines(prediction: Prediction, folder: Path, collection: dict[str, Any]) -> Path:
+    """Write the outlines of a prediction's objects below `folder`, as GeoJSON."""
+    return _write(folder, prediction, ".geojson", dumps(collection).encode())
 
 
 def write_raw(prediction: Prediction, folder: Path) -> Path:

@@ -16,6 +16,7 @@ from offgraph.core.display import NotebookView
 from offgraph.core.machine import with_retries
 from offgraph.formats.encoding import show
 from offgraph.geometry.frame import Frame
+from offgraph.inference.described import object_table, outlines
 from offgraph.inference.files import write_drawing, write_mask
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Item, Sample, Source
@@ -189,6 +190,24 @@ class Prediction(NotebookView):
         """The original, upright, read from its file again: predictions in a list do not hold their images."""
         return self.sample().image.array
 
+    @property
+    def table(self) -> dict[str, np.ndarray] | None:
+        """Measures of the objects of `mask`, a column each, as `Measure` among the result steps says; all without it.
+
+        See :func:`offgraph.measure` for the columns. Reads the original where its values are measured. None for other tasks.
+        """
+        if self.mask is None:
+            return None
+        return object_table(self.run.postprocess, self.mask, self.axes, lambda: self.image)
+
+    @property
+    def geojson(self) -> dict[str, Any] | None:
+        """Outlines of the objects of `mask` as GeoJSON, with the columns of `table` as properties; None for other tasks.
+
+        See :func:`offgraph.geojson`. Of volumes there are none: ArgumentError.
+        """
+        return None if self.mask is None else outlines(self.run.postprocess, self.mask, self.table)
+
     def sample(self) -> Sample:
         """Read the original and its mask, where the source has masks, from their files again."""
         return with_retries(lambda: self.run.source.read(self.index))
@@ -307,6 +326,8 @@ class Predictions(Iterator[Prediction]):
         Of a multilabel model: a class above it is one of the image's labels.
     numbered : bool
         Of a segmentation model: whether its labels number objects, and are not classes.
+    postprocess : Compose or None
+        The result steps.
     outputs : int
         Values that the model outputs, of a segmentation model per pixel.
     quarantined : list of (name, reason)
@@ -324,8 +345,9 @@ class Predictions(Iterator[Prediction]):
         target_names: tuple[str, ...] = (),
         threshold: float = 0.5,
         numbered: bool = False,
+        postprocess: Compose | None = None,
     ) -> None:
-        self.source, self.recipe = source, recipe
+        self.source, self.recipe, self.postprocess = source, recipe, postprocess
         self.task: ModelTask = saved.task
         self.class_names, self.target_names, self.threshold = class_names, target_names, threshold
         self.numbered = numbered

@@ -319,6 +319,7 @@ class Predictor:
             numbered=any(
                 isinstance(step, ResultStep) and step.numbers_objects for step in self.postprocess.steps
             ),
+            postprocess=self.postprocess,
         )
         if not one:
             return predictions

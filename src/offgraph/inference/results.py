@@ -65,6 +65,8 @@ class PredictionReport:
         Whether an image may have several labels.
     numbered : bool
         Whether labels number objects, as `Label` or a watershed among the postprocessing makes them.
+    notes : tuple of str
+        What is to be known of the files.
     too_many : str or None
         The limit, where more images were set aside than ``max_bad`` allows.
     """
@@ -82,6 +84,7 @@ class PredictionReport:
     dice: float | None = None
     several: bool = False
     numbered: bool = True
+    notes: tuple[str, ...] = ()
     too_many: str | None = None
 
     def summary(self) -> str:
@@ -106,6 +109,7 @@ class PredictionReport:
         lines += [f"mean error of {score.name}: {score.mean:.4g}" for score in self.errors]
         if self.iou is not None and self.dice is not None:
             lines.append(f"against the true masks: mean IoU {self.iou:.2%}, mean Dice {self.dice:.2%}")
+        lines += self.notes
         if self.quarantined:
             lines.append(
                 f"set aside {count_of(len(self.quarantined), 'file')}: {self.path / 'quarantine.csv'}"
@@ -132,7 +136,8 @@ def save_predictions(
     The folder holds ``predictions.csv`` (one row per image, with the true class, labels or numbers where the source has
     them, or the overlap with the true mask), ``predictions.json`` (the same with classes, objects and the recipe's
     fingerprint), ``objects.csv`` (one row per object: label, area in pixels, centroid and box, in row and column of the
-    upright original, of a volume with the slice before them), ``masks/`` and ``drawn/`` of a segmentation model,
+    upright original, of a volume with the slice before them; or the columns of `Measure`, where the result steps have it), ``masks/`` and
+    ``drawn/`` of a segmentation model, ``contours/`` or ``contours.json`` where they have `Contours`,
     ``boxes.csv``, ``coco_results.json`` (COCO's form of results; ``image_id`` counts the images of the source from 1, ``category_id`` the classes), and
     ``points.csv`` where there are keypoints, of a detector, ``quarantine.csv`` and ``report.html``, which shows mistakes first. It is written under a temporary name and renamed, so that it is there as a whole or not at all.
 
@@ -252,7 +257,7 @@ def _outcome(run: Predictions, folder: Path, stack: ExitStack) -> Outcome:
         case "regress":
             return NumberOutcome(run, folder)
         case "segment":
-            return MaskOutcome(run, folder, stack.enter_context(open_table_file(folder / "objects.csv")))
+            return MaskOutcome(run, folder, stack)
         case "detect":
             return BoxOutcome(run, folder, stack)
     raise OffgraphError(f"predictions of a {run.task} model have no page yet; read them one by one")

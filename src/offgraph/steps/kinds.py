@@ -446,6 +446,8 @@ class ResultStep(Step):
     """Whether `reference` defines one channel, on spatial axes only; else the whole output, channels last."""
     numbers_objects: ClassVar[bool] = False
     """Whether each object gets a number of its own, so that labels are no classes any more."""
+    describes: ClassVar[bool] = False
+    """Whether the step leaves the image as it is, and says what is written of its labels."""
 
     @property
     def refines_boxes(self) -> bool:

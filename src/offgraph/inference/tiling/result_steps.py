@@ -45,6 +45,7 @@ from offgraph.postprocess import (
 )
 from offgraph.recipe.compose import Compose
 from offgraph.steps.base import Step
+from offgraph.steps.kinds import ResultStep
 from offgraph.steps.parameters import along_axes
 from offgraph.targets import Image, Targets
 
@@ -78,6 +79,8 @@ def _reach(step: Step, spatial: str) -> tuple[int, ...] | None:
     if isinstance(step, Sigmoid | Softmax | ArgMax) or (
         isinstance(step, Threshold) and step.method == "fixed"
     ):
+        return (0,) * len(spatial)
+    if isinstance(step, ResultStep) and step.describes:
         return (0,) * len(spatial)
     if isinstance(step, SmoothProbabilities):
         return tuple(int(4 * sigma + 0.5) for sigma in along_axes("sigma", step.sigma, spatial, 0.0))
