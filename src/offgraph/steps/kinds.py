@@ -183,7 +183,7 @@ class FilterStep(Step):
         return 1
 
     def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
-        """Filter an image by `reference`, channel by channel and frame by frame.
+        """Filter an image by `work`, or else by `reference`, channel by channel and frame by frame.
 
         A step that can take all of them in one call does so.
 
@@ -196,6 +196,11 @@ class FilterStep(Step):
         params : dict
             What `sample` gave.
         """
+        is_own = _declares(type(self), "work", "reference") and takes_images(axes, array.dtype.name)
+        op = self.work(params, ArraySpec.of(array, axes)) if is_own and array.size else None
+        if op is not None:
+            image = array if axes.endswith("C") else array[..., np.newaxis]
+            return applied(image, op).reshape(array.shape)
         others = [place for place, name in enumerate(axes) if name not in SPATIAL]
         if not others:
             return self.reference(ndimage, array, params)

@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from offgraph.core.specs import OpenSpec
+from offgraph.core.specs import OpenSpec, SpecT
+from offgraph.steps.base import Step
 from offgraph.steps.kinds import value_range
 
-__all__ = ["as_dtype", "channel_count", "check_rgb", "held_range", "limited", "working_dtype"]
+__all__ = [
+    "KnownRange",
+    "as_dtype",
+    "channel_count",
+    "check_levels",
+    "check_rgb",
+    "held_range",
+    "limited",
+    "working_dtype",
+]
+
+
+class KnownRange(Step):
+    """A step, of any kind, with a parameter `range`: the value of white, which must be known and fit the dtype."""
+
+    needs_rgb: ClassVar[bool] = False
+    """Whether the image has to be red, green and blue."""
+
+    if TYPE_CHECKING:  # each class declares it, in its place among its parameters
+        range: float | None
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same, once the range is known."""
+        if self.needs_rgb:
+            check_rgb(spec, "it")
+        held_range(spec.dtype, self.range)
+        return spec
 
 
 @functools.lru_cache(maxsize=256)
@@ -87,3 +114,14 @@ def check_rgb(spec: OpenSpec, why: str) -> None:
             f"{why} needs red, green and blue, the image has {count} channel{'s' * (count != 1)} (axes {spec.axes}); "
             "read it with color='rgb', or put ToRGB before this step"
         )
+
+
+def check_levels(spec: OpenSpec, declared: float | None) -> None:
+    """Refuse an image whose grey levels cannot be counted, and a value of white between two of them."""
+    if spec.dtype not in ("uint8", "uint16"):
+        raise ValueError(
+            f"takes uint8 or uint16, whose levels can be counted, the image is {spec.dtype}; put it before steps that "
+            "make floats, or write image.astype('uint16') on purpose"
+        )
+    if held_range(spec.dtype, declared) % 1:
+        raise ValueError(f"range={declared}: levels are whole numbers")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.random import Draw
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.engine.image_ops import MOST_PIXELS, Change, has_levels, recolor_op
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.base import varies
@@ -15,7 +15,7 @@ from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
-from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
+from offgraph.steps.values import KnownRange, as_dtype, held_range, working_dtype
 from offgraph.transforms.color._hsv import blocks, hexcone, luma, of_hexcone
 
 __all__ = ["ColorJitter"]
@@ -24,7 +24,7 @@ _PARTS = ("brightness", "contrast", "saturation", "hue")
 
 
 @step
-class ColorJitter(ColorStep):
+class ColorJitter(KnownRange, ColorStep):
     """Change brightness, contrast, saturation and hue, in an order drawn for each image; the dtype stays.
 
     A color step, with torchvision's formulas: brightness multiplies values; contrast multiplies their distances from the mean
@@ -51,6 +51,8 @@ class ColorJitter(ColorStep):
     >>> og.Compose([og.ColorJitter(hue=120)])(image=red).image
     array([[[  0, 200,   0]]], dtype=uint8)
     """
+
+    needs_rgb = True
 
     brightness: NaturalRange = 1.0
     contrast: NaturalRange = 1.0
@@ -81,12 +83,6 @@ class ColorJitter(ColorStep):
         if 0 < max(map(abs, ends)) <= 0.5:
             found.append(f"hue={self.hue} is in degrees: 0.1 of a turn is 36")
         return found
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same, of three channels; the range must be known, and fit the dtype."""
-        check_rgb(spec, "it")
-        held_range(spec.dtype, self.range)
-        return spec
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw each value, then the order of the parts: every order as likely."""

@@ -13,7 +13,7 @@ from offgraph.steps.arrays import NumberArray
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import PositiveNumber
-from offgraph.steps.values import as_dtype, channel_count, held_range
+from offgraph.steps.values import KnownRange, as_dtype, channel_count, held_range
 
 __all__ = ["ColorMatrix"]
 
@@ -21,7 +21,7 @@ MAX_CHANNELS = 16
 
 
 @step
-class ColorMatrix(ColorStep):
+class ColorMatrix(KnownRange, ColorStep):
     """Make each channel a weighted sum of all channels; the dtype stays, and so does the number of channels.
 
     A color step: ``out[i] = matrix[i][0] * image[0] + matrix[i][1] * image[1] + …``, limited to 0 to `range`. For sepia, for
@@ -61,8 +61,7 @@ class ColorMatrix(ColorStep):
         rows, count = len(self.matrix), channel_count(spec)
         if count not in (rows, None):
             raise ValueError(f"matrix is for {rows} channels, the image has {count} (axes {spec.axes})")
-        held_range(spec.dtype, self.range)
-        return spec
+        return super().output_spec(spec, params)
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass."""

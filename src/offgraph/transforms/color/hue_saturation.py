@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from offgraph.core.random import Draw
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.engine.image_ops import Change, has_levels, recolor_op
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.base import varies
@@ -15,7 +15,7 @@ from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, NumberOrRange, PositiveNumber, Range
-from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
+from offgraph.steps.values import KnownRange, as_dtype, held_range, working_dtype
 from offgraph.transforms.color._hsv import blocks, hexcone, of_hexcone
 
 __all__ = ["HueSaturation"]
@@ -24,7 +24,7 @@ ShiftRange = Annotated[float | tuple[float, float], NumberOrRange(at_least=-1, a
 
 
 @step
-class HueSaturation(ColorStep):
+class HueSaturation(KnownRange, ColorStep):
     """Turn the hue, and multiply or shift saturation and value of HSV; the dtype stays.
 
     A color step: of hue, saturation and value of each pixel (HSV) the hue is turned, saturation and value are multiplied, shifted
@@ -56,6 +56,8 @@ class HueSaturation(ColorStep):
     array([[[100, 200, 100]]], dtype=uint8)
     """
 
+    needs_rgb = True
+
     later: ClassVar[tuple[str, ...]] = ("saturation_shift", "value_shift")
 
     hue: Range = 0.0
@@ -85,12 +87,6 @@ class HueSaturation(ColorStep):
             for name, value in params.items()
             if name not in self.later or getattr(self, name) != 0
         }
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same, of three channels; the range must be known, and fit the dtype."""
-        check_rgb(spec, "it")
-        held_range(spec.dtype, self.range)
-        return spec
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass."""

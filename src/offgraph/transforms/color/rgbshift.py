@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.engine.native_plan import NativeOp, lookup_op, lookup_table
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import PositiveNumber, Range
-from offgraph.steps.values import as_dtype, check_rgb, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["RGBShift"]
 
@@ -19,7 +19,7 @@ _BYTES = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3)
 
 
 @step
-class RGBShift(ColorStep):
+class RGBShift(KnownRange, ColorStep):
     """Add to red, green and blue, to each what it drew; the dtype stays.
 
     A color step: ``value + shift * range`` per channel, limited to 0 to `range`. Exactness: the bytes of this expression in
@@ -43,16 +43,12 @@ class RGBShift(ColorStep):
     array([[[151, 100,  49]]], dtype=uint8)
     """
 
+    needs_rgb = True
+
     red: Range = (-0.08, 0.08)
     green: Range = (-0.08, 0.08)
     blue: Range = (-0.08, 0.08)
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same, of three channels; the range must be known, and fit the dtype."""
-        check_rgb(spec, "it")
-        held_range(spec.dtype, self.range)
-        return spec
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """A table for each channel, of 8 bits."""

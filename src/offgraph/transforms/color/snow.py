@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, ShareRange
-from offgraph.steps.values import as_dtype, held_range, working_dtype
+from offgraph.steps.values import KnownRange, as_dtype, held_range, working_dtype
 from offgraph.transforms.color._hsv import blocks
 
 __all__ = ["Snow"]
 
 
 @step
-class Snow(ColorStep):
+class Snow(KnownRange, ColorStep):
     """Brighten what is dark, as fresh snow does: hue and saturation of HLS stay; the dtype stays.
 
     A color step: where the lightness of a pixel, the mean of its largest and its smallest channel, is below `threshold`, it is
@@ -48,11 +47,6 @@ class Snow(ColorStep):
     threshold: ShareRange = (0.35, 0.5)
     factor: NaturalRange = (1.5, 2.5)
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Distances from the lightness, multiplied by how much wider HLS is at the new one."""

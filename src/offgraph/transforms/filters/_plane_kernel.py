@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.image_ops import applied, correlate_op, has_levels
+from offgraph.engine.image_ops import correlate_op, has_levels
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.values import limited
@@ -39,18 +39,9 @@ class PlaneKernelStep(FilterStep):
         found = ndi.correlate(image.astype(np.float64), lying, mode=mode, cval=cval)
         return limited(found, image.dtype)
 
-    def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
-        """All channels at once where `work` takes them, else one after another."""
-        op = self.work(params, ArraySpec.of(array, axes)) if array.size else None
-        if op is None:
-            return super().filter(array, axes, params)
-        image = array[..., np.newaxis] if axes == "YX" else array
-        return applied(image, op).reshape(array.shape)
-
     def work(self, params: dict[str, Any], spec: ArraySpec) -> NativeOp | None:
         """Sums of all channels at once, of images of 8 or 16 bits or float32."""
-        is_own = type(self).reference is PlaneKernelStep.reference
-        if not is_own or spec.axes not in ("YX", "YXC") or not has_levels(spec.dtype):
+        if spec.axes not in ("YX", "YXC") or not has_levels(spec.dtype):
             return None
         weights = self.kernel(params)
         return correlate_op(weights.astype(np.float64), *self.border()) if weights.ndim == 2 else None

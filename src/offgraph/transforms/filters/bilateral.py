@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import PositiveNumber, PositiveRange, WholeNumber
-from offgraph.steps.values import as_dtype, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["Bilateral"]
 
@@ -21,7 +21,7 @@ _PAD: dict[str, Any] = {"reflect": "symmetric", "mirror": "reflect", "nearest": 
 
 
 @step
-class Bilateral(FilterStep):
+class Bilateral(KnownRange, FilterStep):
     """Smooth areas and keep edges: a mean of the neighbours whose values are alike; the dtype stays.
 
     A filter step: neighbours weigh ``exp(-d**2 / (2 sigma**2)) * exp(-v**2 / (2 sigma_value**2))``, d the distance in pixels and v
@@ -65,11 +65,6 @@ class Bilateral(FilterStep):
     def averages(self) -> bool:
         """Always."""
         return True
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """The square around the disk."""

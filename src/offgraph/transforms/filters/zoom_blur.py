@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.image_ops import applied, zoom_blur_op
+from offgraph.engine.image_ops import zoom_blur_op
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import FilterStep
@@ -55,14 +55,6 @@ class ZoomBlur(FilterStep):
     def window(self, params: dict[str, Any], spec: ArraySpec) -> float:
         """None is kept in memory."""
         return 1
-
-    def filter(self, array: np.ndarray, axes: str, params: dict[str, Any]) -> np.ndarray:
-        """All channels at once where `work` takes them, else one after another."""
-        op = self.work(params, ArraySpec.of(array, axes)) if array.size else None
-        if op is None:
-            return super().filter(array, axes, params)
-        image = array[..., np.newaxis] if axes == "YX" else array
-        return applied(image, op).reshape(array.shape)
 
     def work(self, params: dict[str, Any], spec: ArraySpec) -> NativeOp | None:
         """All zooms of a row at once, of images of 8 or 16 bits."""

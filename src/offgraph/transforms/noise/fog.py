@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from offgraph import ndimage
-from offgraph.core.specs import SpecT
 from offgraph.engine.values import shine, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PerChannel, PositiveNumber, Share, ShareRange
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._light import check_color, color_of
+from offgraph.transforms.noise._light import ColoredStep, color_of
 from offgraph.transforms.noise._random_pixels import SeededStep, words
 
 __all__ = ["Fog"]
@@ -22,7 +21,7 @@ _NODES = 6
 
 
 @step
-class Fog(SeededStep):
+class Fog(ColoredStep, SeededStep):
     """Mix values with the colour of fog, in drifts of uneven density; the dtype stays.
 
     A noise step: ``value + (color * range - value) * density`` with ``density = amount * (1 - patchiness * u)``, where u is
@@ -56,12 +55,6 @@ class Fog(SeededStep):
     patchiness: Share = 0.5
     color: PerChannel = 1.0
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        check_color(spec, self.color)
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
         """The density by `ndimage`, what it does to values by the core."""

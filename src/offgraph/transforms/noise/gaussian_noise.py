@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.engine.image_ops import has_levels, normal_op
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
-from offgraph.steps.values import as_dtype, held_range, working_dtype
+from offgraph.steps.values import KnownRange, as_dtype, held_range, working_dtype
 from offgraph.transforms.noise._random_pixels import SeededStep, native_quantiles, normal
 
 __all__ = ["GaussianNoise"]
 
 
 @step
-class GaussianNoise(SeededStep):
+class GaussianNoise(KnownRange, SeededStep):
     """Add normally distributed noise to every value; the dtype stays.
 
     A noise step: ``value + range * (mean + sigma * z)`` with z of the standard normal distribution, limited to 0 to `range`
@@ -54,11 +54,6 @@ class GaussianNoise(SeededStep):
     per_channel: bool = True
     clip: bool = True
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass."""

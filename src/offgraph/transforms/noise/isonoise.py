@@ -6,20 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.engine.image_ops import has_levels, normal_op
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
-from offgraph.steps.values import as_dtype, check_rgb, held_range, working_dtype
+from offgraph.steps.values import KnownRange, as_dtype, held_range, working_dtype
 from offgraph.transforms.noise._random_pixels import SeededStep, native_quantiles, normal
 
 __all__ = ["ISONoise"]
 
 
 @step
-class ISONoise(SeededStep):
+class ISONoise(KnownRange, SeededStep):
     """Add the noise of a camera at a high ISO setting, in brightness and in colour; the dtype stays.
 
     A noise step: to all channels ``intensity * sqrt(luma * range) * z`` is added, as photons make it, and to each
@@ -49,15 +49,11 @@ class ISONoise(SeededStep):
     (True, True)
     """
 
+    needs_rgb = True
+
     color_shift: NaturalRange = (0.01, 0.05)
     intensity: NaturalRange = (0.02, 0.1)
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same, of three channels; the range must be known, and fit the dtype."""
-        check_rgb(spec, "it")
-        held_range(spec.dtype, self.range)
-        return spec
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
         """One pass."""

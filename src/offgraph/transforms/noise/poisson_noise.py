@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.engine.values import count_photons, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PositiveNumber, PositiveRange
-from offgraph.steps.values import as_dtype, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 from offgraph.transforms.noise._poisson import poisson
 from offgraph.transforms.noise._random_pixels import SeededStep, quantiles, words
 
@@ -18,7 +17,7 @@ __all__ = ["PoissonNoise"]
 
 
 @step
-class PoissonNoise(SeededStep):
+class PoissonNoise(KnownRange, SeededStep):
     """Replace every value by a count of photons about it: shot noise, strongest where there is little light; the dtype stays.
 
     A noise step: ``n * range / peak`` with n of the Poisson distribution of mean ``value * peak / range``; values are limited to
@@ -52,11 +51,6 @@ class PoissonNoise(SeededStep):
     def __post_init__(self) -> None:
         if np.max(self.peak) > 1e9:
             raise ValueError(f"peak={self.peak}: expected at most 1e9 photons, which leave no noise")
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
         """One pass; of bytes with a table for each level."""

@@ -8,13 +8,12 @@ from typing import Annotated, Any
 import numpy as np
 
 from offgraph import ndimage
-from offgraph.core.specs import SpecT
 from offgraph.engine.values import shine, takes_levels
 from offgraph.steps.counts import CountRange
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PerChannel, PositiveNumber, Range, ShareRange, WholeNumber
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._light import check_color, color_of
+from offgraph.transforms.noise._light import ColoredStep, color_of
 from offgraph.transforms.noise._random_pixels import SeededStep, happens
 
 __all__ = ["Rain"]
@@ -24,7 +23,7 @@ _STEEPEST = 80.0
 
 
 @step
-class Rain(SeededStep):
+class Rain(ColoredStep, SeededStep):
     """Draw streaks of rain and darken the image, as under clouds; the dtype stays.
 
     A noise step for images: each pixel begins a drop with the same probability, a drop leaves a streak of `length` pixels
@@ -79,12 +78,6 @@ class Rain(SeededStep):
             raise ValueError(
                 f"angle={self.angle}: write degrees from the vertical, -{_STEEPEST:g} to {_STEEPEST:g}"
             )
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        check_color(spec, self.color)
-        held_range(spec.dtype, self.range)
-        return spec
 
     def _streaks(self, ndi: Any, size: tuple[int, ...], params: dict[str, Any], frame: int) -> np.ndarray:
         """Where a streak lies, 0 or 1: the pixels where drops begin, moved along their way."""

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PositiveNumber, Share, ShareRange
-from offgraph.steps.values import held_range
+from offgraph.steps.values import KnownRange, held_range
 from offgraph.transforms.noise._random_pixels import SeededStep, chosen, chosen_values
 
 __all__ = ["SaltAndPepper"]
 
 
 @step
-class SaltAndPepper(SeededStep):
+class SaltAndPepper(KnownRange, SeededStep):
     """Make some pixels white and some black, as dead and hot pixels of a sensor are; the dtype stays.
 
     A noise step: each pixel is white with probability ``amount * salt``, and black with ``amount * (1 - salt)``. Exactness: all
@@ -53,11 +53,6 @@ class SaltAndPepper(SeededStep):
     def averages(self) -> bool:
         """Never."""
         return False
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp:
         """One pass."""

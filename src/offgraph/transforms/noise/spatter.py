@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 
 from offgraph import ndimage
-from offgraph.core.specs import SpecT
 from offgraph.engine.values import shine, takes_levels
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PerChannel, PositiveNumber, PositiveRange, ShareRange
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._light import check_color, color_of
+from offgraph.transforms.noise._light import ColoredStep, color_of
 from offgraph.transforms.noise._random_pixels import SeededStep, normal
 
 __all__ = ["Spatter"]
 
 
 @step
-class Spatter(SeededStep):
+class Spatter(ColoredStep, SeededStep):
     """Cover a share of the image with blots, as drops or mud on a lens do; the dtype stays.
 
     A noise step: normally distributed noise is smoothed by a Gaussian of `sigma`, the largest `amount` of it are the blots, whose
@@ -57,12 +56,6 @@ class Spatter(SeededStep):
     opacity: ShareRange = (0.5, 0.9)
     color: PerChannel = 0.2
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        check_color(spec, self.color)
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
         """The blots by `ndimage` and NumPy, what they do to values by the core."""

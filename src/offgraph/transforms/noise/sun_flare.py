@@ -7,19 +7,19 @@ from typing import Annotated, Any
 import numpy as np
 
 from offgraph.core.random import Draw
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.steps.counts import CountRange, drawn_count
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import NoiseStep
 from offgraph.steps.parameters import PerChannel, PositiveNumber, Reach, ShareRange, in_pixels
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._light import check_color, color_of, inside
+from offgraph.transforms.noise._light import ColoredStep, color_of, inside
 
 __all__ = ["SunFlare"]
 
 
 @step
-class SunFlare(NoiseStep):
+class SunFlare(ColoredStep, NoiseStep):
     """Put a glaring sun into an image, and the ghosts that a lens makes of it; the dtype stays.
 
     A noise step for images: a sun whose light fades as ``strength * (1 - distance / radius) ** 2``, and disks of one light each
@@ -61,12 +61,6 @@ class SunFlare(NoiseStep):
     columns: ShareRange = (0.0, 1.0)
     color: PerChannel = 1.0
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        check_color(spec, self.color)
-        held_range(spec.dtype, self.range)
-        return spec
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the sun, its radius in pixels, then of each ghost how far along the line it lies (1 is the middle of the image), radius and light."""

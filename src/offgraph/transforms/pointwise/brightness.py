@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
-from offgraph.steps.values import as_dtype, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["Brightness"]
 
 
 @step
-class Brightness(PointwiseStep):
+class Brightness(KnownRange, PointwiseStep):
     """Multiply values by a factor and add a share of the range; the dtype stays.
 
     A pointwise step: ``value * factor + shift * range``, limited to 0 to `range`. With `factor` alone it is torchvision's
@@ -52,11 +51,6 @@ class Brightness(PointwiseStep):
     def averages(self) -> bool:
         """Always."""
         return True
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compiled(self) -> CompiledStep:
         """Two settings."""

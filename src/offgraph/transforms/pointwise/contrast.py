@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Share
-from offgraph.steps.values import as_dtype, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["Contrast"]
 
 
 @step
-class Contrast(PointwiseStep):
+class Contrast(KnownRange, PointwiseStep):
     """Multiply the distances of values from a grey by a factor; the dtype stays.
 
     A pointwise step: ``(value - centre * range) * factor + centre * range``, limited to 0 to `range`. The grey is the same
@@ -52,11 +51,6 @@ class Contrast(PointwiseStep):
     def averages(self) -> bool:
         """Always."""
         return True
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compiled(self) -> CompiledStep:
         """A setting and a grey."""

@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep, value_range
 from offgraph.steps.parameters import PositiveNumber, PositiveRange
-from offgraph.steps.values import held_range
+from offgraph.steps.values import KnownRange
 
 __all__ = ["Gamma"]
 
 
 @step
-class Gamma(PointwiseStep):
+class Gamma(KnownRange, PointwiseStep):
     """Raise values, scaled to 0 to 1, to a power; the dtype stays.
 
     A pointwise step: ``range * (value / range) ** gamma``. Values outside 0 to `range` are clipped first. Exactness:
@@ -43,11 +42,6 @@ class Gamma(PointwiseStep):
 
     gamma: PositiveRange
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compiled(self) -> CompiledStep | None:
         """One setting; without a draw the operation depends on dtype and axes alone."""

@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import PositiveNumber
-from offgraph.steps.values import as_dtype, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["Invert"]
 
 
 @step
-class Invert(PointwiseStep):
+class Invert(KnownRange, PointwiseStep):
     """Subtract values from white: a negative; the dtype stays.
 
     A pointwise step: ``range - value``, limited to 0 to `range`; true and false change places in a bool image. Exactness:
@@ -39,11 +38,6 @@ class Invert(PointwiseStep):
     same_in_all_channels = True
 
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import PositiveNumber, PositiveRange
-from offgraph.steps.values import as_dtype, check_rgb, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["PlanckianJitter"]
 
@@ -20,7 +19,7 @@ _NEUTRAL = 6500.0
 
 
 @step
-class PlanckianJitter(PointwiseStep):
+class PlanckianJitter(KnownRange, PointwiseStep):
     """Show an image as in the light of a hot body of some temperature: warm as a bulb, cold as a clear sky; the dtype stays.
 
     A pointwise step: red and blue are multiplied by factors that depend on the temperature alone, values limited to 0 to
@@ -46,6 +45,8 @@ class PlanckianJitter(PointwiseStep):
     [[[136, 100, 58]]]
     """
 
+    needs_rgb = True
+
     temperature: PositiveRange = (3000.0, 15000.0)
     range: PositiveNumber | None = None
 
@@ -57,12 +58,6 @@ class PlanckianJitter(PointwiseStep):
     def averages(self) -> bool:
         """Always."""
         return True
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same, of three channels; the range must be known, and fit the dtype."""
-        check_rgb(spec, "it")
-        held_range(spec.dtype, self.range)
-        return spec
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One product."""

@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.counts import CountOrRange
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import PositiveNumber
-from offgraph.steps.values import as_dtype, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["Posterize"]
 
 
 @step
-class Posterize(PointwiseStep):
+class Posterize(KnownRange, PointwiseStep):
     """Keep the highest bits of values: few levels are left; the dtype stays.
 
     A pointwise step: values, limited to 0 to `range`, are rounded down to a multiple of ``step``, the range over 2**bits;
@@ -50,11 +49,6 @@ class Posterize(PointwiseStep):
     def averages(self) -> bool:
         """Always: a bool image has one bit."""
         return True
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compiled(self) -> CompiledStep:
         """One setting."""

@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep
 from offgraph.steps.parameters import PositiveNumber, ShareRange
-from offgraph.steps.values import as_dtype, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["Solarize"]
 
 
 @step
-class Solarize(PointwiseStep):
+class Solarize(KnownRange, PointwiseStep):
     """Subtract values from white where they are at or above a threshold; the dtype stays.
 
     A pointwise step: ``range - value`` where ``value >= threshold * range``, else the value; first limited to 0 to `range`.
@@ -49,11 +48,6 @@ class Solarize(PointwiseStep):
     def averages(self) -> bool:
         """Always: a bool image has nothing between black and white."""
         return True
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compiled(self) -> CompiledStep:
         """One setting."""

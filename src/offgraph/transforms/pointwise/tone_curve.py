@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import PointwiseStep, value_range
 from offgraph.steps.parameters import PositiveNumber, ShareRange
-from offgraph.steps.values import as_dtype, held_range
+from offgraph.steps.values import KnownRange, as_dtype
 
 __all__ = ["ToneCurve"]
 
 
 @step
-class ToneCurve(PointwiseStep):
+class ToneCurve(KnownRange, PointwiseStep):
     """Bend the tone curve by its shadows and its lights, as in a photo editor; the dtype stays.
 
     A pointwise step: with t = value / range, limited to 0 to 1, ``3 * low * t * (1 - t)**2 + 3 * high * t**2 * (1 - t) + t**3`` times the range,
@@ -46,11 +45,6 @@ class ToneCurve(PointwiseStep):
     low: ShareRange = (0.15, 0.45)
     high: ShareRange = (0.55, 0.85)
     range: PositiveNumber | None = None
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """One NumPy expression."""

@@ -6,19 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
 from offgraph.engine.lookup import lookup
 from offgraph.engine.values import histogram
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
-from offgraph.steps.values import held_range
+from offgraph.steps.values import KnownRange, held_range
 
 __all__ = ["AutoContrast"]
 
 
 @step
-class AutoContrast(StatisticsStep):
+class AutoContrast(KnownRange, StatisticsStep):
     """Stretch the values of each channel so that the darkest becomes 0 and the brightest white; the dtype stays.
 
     A statistics step: ``(value - low) * range / (high - low)``, limited to 0 to `range`, where `low` and `high` are the
@@ -48,11 +47,6 @@ class AutoContrast(StatisticsStep):
     def __post_init__(self) -> None:
         if np.max(self.cutoff) >= 50:
             raise ValueError(f"cutoff={self.cutoff}: expected percent at each end, below 50")
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the range must be known, and fit the dtype."""
-        held_range(spec.dtype, self.range)
-        return spec
 
     def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:
         """Count, and look up."""

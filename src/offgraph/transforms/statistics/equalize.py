@@ -13,7 +13,7 @@ from offgraph.engine.values import histogram
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
 from offgraph.steps.parameters import PositiveNumber
-from offgraph.steps.values import held_range
+from offgraph.steps.values import check_levels, held_range
 
 __all__ = ["Equalize"]
 
@@ -52,13 +52,7 @@ class Equalize(StatisticsStep):
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """The same; whole numbers of 8 or 16 bits."""
-        if spec.dtype not in ("uint8", "uint16"):
-            raise ValueError(
-                f"takes uint8 or uint16, whose levels can be counted, the image is {spec.dtype}; put it before steps that "
-                "make floats, or write image.astype('uint16') on purpose"
-            )
-        if held_range(spec.dtype, self.range) % 1:
-            raise ValueError(f"range={self.range}: levels are whole numbers")
+        check_levels(spec, self.range)
         return spec
 
     def compute(self, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray | None:

@@ -8,12 +8,12 @@ import numpy as np
 
 from offgraph.core.distributions import Normal
 from offgraph.core.random import Draw
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.steps.base import drawn
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
-from offgraph.steps.values import as_dtype, check_rgb, held_range
+from offgraph.steps.values import KnownRange, as_dtype, held_range
 
 __all__ = ["FancyPCA"]
 
@@ -21,7 +21,7 @@ _STANDARD = Normal(0.0, 1.0)
 
 
 @step
-class FancyPCA(StatisticsStep):
+class FancyPCA(KnownRange, StatisticsStep):
     """Shift all colours along the directions in which those of the image vary, by as much as they do; the dtype stays.
 
     A statistics step, of Krizhevsky, Sutskever and Hinton (2012): to every pixel is added ``sum(a[k] * e[k] * v[k])``, with v the eigenvectors of
@@ -46,6 +46,8 @@ class FancyPCA(StatisticsStep):
     [[[0, 0, 0], [113, 57, 0]]]
     """
 
+    needs_rgb = True
+
     sigma: NaturalRange = 0.1
     range: PositiveNumber | None = None
 
@@ -53,12 +55,6 @@ class FancyPCA(StatisticsStep):
     def varies(self) -> bool:
         """Always, but with a `sigma` of 0."""
         return self.sigma != 0
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same, of three channels; the range must be known, and fit the dtype."""
-        check_rgb(spec, "it")
-        held_range(spec.dtype, self.range)
-        return spec
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the standard deviation, then a number for each direction."""
