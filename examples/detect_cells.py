@@ -10,7 +10,6 @@ cell of each class has its centre there, and how wide and high it is (X. Zhou, D
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+import typer
 from keras import layers, ops
 
 import offgraph as og
@@ -28,19 +28,14 @@ UNIT = 16.0
 WIDTHS = (16, 32, 48, 64)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("images", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--size", type=int, nargs=2, default=(144, 192), metavar=("HEIGHT", "WIDTH"))
-    given = parser.parse_args()
-    source = og.open_source(given.images, bad_boxes="skip")
-    path, held_out = train(source, given.out, tuple(given.size), given.epochs)
+def main(images: Path, out: Path, epochs: int = 60, size: tuple[int, int] = (144, 192)) -> None:
+    """Train on two thirds of the images, and report on the rest."""
+    source = og.open_source(images, bad_boxes="skip")
+    path, held_out = train(source, out, size, epochs)
     for name, tta in (("plain", None), ("mirrored", "mirrored"), ("flips", "flips")):
-        found = og.report(og.Predictor(path, tta=tta), held_out, given.out / f"{name}.html")
+        found = og.report(og.Predictor(path, tta=tta), held_out, out / f"{name}.html")
         print(f"--- {name}\n{found.summary()}")
-    print(og.save_predictions(og.predict(path, held_out), given.out / "predictions").summary())
+    print(og.save_predictions(og.predict(path, held_out), out / "predictions").summary())
 
 
 def train(source: Any, out: Path, size: tuple[int, int], epochs: int, seed: int = 7) -> tuple[Path, Any]:
@@ -167,4 +162,4 @@ def shape_loss(true: Any, shape: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

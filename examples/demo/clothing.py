@@ -10,7 +10,6 @@ keeps the centres of the corner pixels where they are, and skips pixels.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import typer
+from rich.console import Console
 
 import offgraph as og
 
@@ -124,22 +125,10 @@ def learn(
     )
 
 
-def main() -> None:
-    """Train, choose, report; the numbers lie in OUT/clothing.json."""
-    parser = argparse.ArgumentParser(
-        description="Train a classifier with all symmetries, and choose its variants."
-    )
-    parser.add_argument("train", type=Path)
-    parser.add_argument("test", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-
-    from rich.console import Console
-
-    given.out.mkdir(parents=True, exist_ok=True)
-    trained = learn(given.train, given.test, given.out, epochs=given.epochs, seed=given.seed)
+def main(train: Path, test: Path, out: Path, epochs: int = 100, seed: int = 1) -> None:
+    """Train a classifier with all symmetries, choose its variants, and report; the numbers lie in OUT/clothing.json."""
+    out.mkdir(parents=True, exist_ok=True)
+    trained = learn(train, test, out, epochs=epochs, seed=seed)
     console = Console()
     console.print(
         f"\n{trained.weights:,} weights, trained for {trained.seconds:.0f} s, {trained.cpu_seconds:.0f} s of processors"
@@ -155,9 +144,9 @@ def main() -> None:
     )
     console.print("\nHeld-out images, resized in other ways:")
     trained.resized.render(console)
-    (given.out / "clothing.json").write_text(json.dumps(trained.to_json(), indent=1) + "\n")
+    (out / "clothing.json").write_text(json.dumps(trained.to_json(), indent=1) + "\n")
 
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    main()
+    typer.run(main)

@@ -11,16 +11,16 @@ the whole; ``--no-whole`` leaves it out, and compares tiles with tiles of twice 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
 import offgraph as og
 from offgraph.frameworks.receptive_field import receptive_field
@@ -130,24 +130,19 @@ def compare(
     return told
 
 
-def main() -> None:
-    """Compare, print, and write the numbers to OUT/mosaic.json."""
-    parser = argparse.ArgumentParser(description="Predict a mosaic as a whole and by tiles, and compare.")
-    parser.add_argument("model", type=Path)
-    parser.add_argument("images", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--side", type=int, default=6000, help="of the mosaic, in pixels")
-    parser.add_argument("--tiles", type=int, default=1024)
-    parser.add_argument(
-        "--no-whole", action="store_true", help="compare with tiles of twice the size instead"
-    )
-    given = parser.parse_args()
-    told = compare(
-        given.model, sorted(given.images.iterdir()), given.side, given.tiles, whole=not given.no_whole
-    )
-    given.out.mkdir(parents=True, exist_ok=True)
+def main(
+    model: Path,
+    images: Path,
+    out: Path,
+    side: Annotated[int, typer.Option(help="of the mosaic, in pixels")] = 6000,
+    tiles: int = 1024,
+    whole: Annotated[bool, typer.Option(help="or compare with tiles of twice the size instead")] = True,
+) -> None:
+    """Predict a mosaic as a whole and by tiles, compare, and write the numbers to OUT/mosaic.json."""
+    told = compare(model, sorted(images.iterdir()), side, tiles, whole=whole)
+    out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(told, indent=1)
-    (given.out / "mosaic.json").write_text(text + "\n")
+    (out / "mosaic.json").write_text(text + "\n")
     print(text)
     compared = [one for one in told.values() if isinstance(one, dict)]
     if not all(one["same_objects"] for one in compared):
@@ -156,4 +151,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    main()
+    typer.run(main)

@@ -10,15 +10,15 @@ The scene draws its own images. On a folder of yours, with instance masks of the
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from unet import inside_loss, unet
 
 import offgraph as og
@@ -218,46 +218,34 @@ def drawn(counted: Counted, count: int = 3) -> list[tuple[np.ndarray, str, str]]
     return shown
 
 
-def main() -> None:
-    """Train and report on a folder of images with instance masks."""
-    parser = argparse.ArgumentParser(description="Train a U-Net on a folder of images with instance masks.")
-    parser.add_argument("images", type=Path)
-    parser.add_argument("masks", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument(
-        "--held-out", type=int, default=30, help="images for the final scores, used for nothing else"
-    )
-    parser.add_argument("--validation", type=int, default=12, help="images that choose how heaps are split")
-    parser.add_argument("--epochs", type=int, default=32)
-    given = parser.parse_args()
-
+def main(
+    images: Path,
+    masks: Path,
+    out: Path,
+    held_out: Annotated[int, typer.Option(help="images for the final scores, used for nothing else")] = 30,
+    validation: Annotated[int, typer.Option(help="images that choose how heaps are split")] = 12,
+    epochs: int = 32,
+) -> None:
+    """Train a U-Net on a folder of images with instance masks, and report on those held out."""
     import keras
 
     keras.utils.set_random_seed(SEED)
-    given.out.mkdir(parents=True, exist_ok=True)
-    source = og.open_source(given.images, masks=given.masks, color="grey")
-    widths = (16, 24, 32, 48, 64)
+    out.mkdir(parents=True, exist_ok=True)
+    source = og.open_source(images, masks=masks, color="grey")
     counted = learn(
-        source,
-        given.held_out,
-        given.validation,
-        given.out,
-        widths=widths,
-        crop=160,
-        epochs=given.epochs,
-        batch_size=6,
+        source, held_out, validation, out, widths=(16, 24, 32, 48, 64), crop=160, epochs=epochs, batch_size=6
     )
-    masks, split = counted.report.masks, counted.split
-    assert masks is not None and masks.gain is not None
+    scores, split = counted.report.masks, counted.split
+    assert scores is not None and scores.gain is not None
     print(
         f"\n{counted.weights:,} weights, trained for {counted.seconds:.0f} s\n"
         f"DistanceWatershed(h={split.h}, sigma={split.sigma}) is the best of {len(DEPTHS) * len(SMOOTHING)} on {split.images} "
         f"validation images: AP@0.5 {split.precision:.3f}\n"
-        f"on {given.held_out} held-out images it changes the AP@0.5 of connected components by {masks.gain:+.3f}\n\n"
+        f"on {held_out} held-out images it changes the AP@0.5 of connected components by {scores.gain:+.3f}\n\n"
         f"{counted.report.summary()}"
     )
 
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    main()
+    typer.run(main)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from tests.support.models import keras
 
 import offgraph as og
@@ -24,9 +25,12 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(name: str, *arguments: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a script's `main` with a command line."""
+    """Run a script with a command line."""
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
-    __import__(name).main()
+    script = __import__(name)
+    with pytest.raises(SystemExit) as ended:
+        typer.run(script.main)
+    assert not ended.value.code
 
 
 @pytest.mark.usefixtures("scripts")
