@@ -291,7 +291,7 @@ def deep(n: int) -> dict[str, Any]:
         (saved(deep(30)), "nested more than"),
         (deep(1000), "nested more than"),
         (saved(*[entry("HorizontalFlip")] * 2000), "more than 1000 steps"),
-        ([[0] * 200_000], "more than 100000 values"),
+        ([[0] * 200_000], "more than 100000 entries"),
     ],
     ids=lambda value: value[:60] if isinstance(value, str) else "",
 )  # fmt: skip
@@ -330,7 +330,7 @@ def test_a_laughing_file_is_refused_soon(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     (tmp_path / "laugh.yaml").write_text("\n".join(lines))
-    with pytest.raises(og.RecipeError, match="more than 100000 values"):
+    with pytest.raises(og.RecipeError, match="more than 100000 entries"):
         og.from_albumentations(tmp_path / "laugh.yaml")
 
 

@@ -6,12 +6,13 @@ import math
 import numbers
 import operator
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from offgraph.core.errors import ArgumentError, OffgraphError
+from offgraph.core.errors import ArgumentError, OffgraphError, RecipeError
 
-__all__ = ["path_of", "seconds", "whole_number"]
+__all__ = ["path_of", "refuse_endless", "seconds", "whole_number"]
 
 
 def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> Path:
@@ -56,3 +57,35 @@ def seconds(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -
     ):
         raise error(f"{name}={value!r:.80}: give a number of seconds above 0, or None for no limit")
     return limit
+
+
+def refuse_endless(values: Any, source: str, *, depth: int, most: int, what: str) -> None:
+    """Refuse plain values nested so deep that Python's own stack would end, or more of them than anything real holds.
+
+    Parameters
+    ----------
+    values : object
+        Lists, mappings, and what they hold; values that stand in several places count in each.
+    source : str
+        What the message begins with.
+    depth, most : int
+        The limits.
+    what : str
+        What the values are to be, for the message.
+
+    Raises
+    ------
+    RecipeError
+    """
+    waiting, seen = [(values, 0)], 0
+    while waiting:
+        value, level = waiting.pop()
+        seen += 1
+        if level > depth:
+            raise RecipeError(f"{source}: nested more than {depth} deep; this is not a {what}")
+        if seen > most:
+            raise RecipeError(f"{source}: more than {most} entries; this is not a {what}")
+        if isinstance(value, Mapping):
+            waiting.extend((part, level + 1) for part in value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend((part, level + 1) for part in value)

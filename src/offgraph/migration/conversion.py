@@ -164,7 +164,7 @@ class _Conversion:
             ]
             made = guarded(a, lambda: row.convert(a, parts))
         for name in [] if given.live else a.unread():
-            if a.values[name] is not None:
+            if a.values[name] is not None and name not in self.table.ignored:
                 a.differs(
                     f"{name}={a.values[name]!r:.60} is left out: the meaning of this argument is not known here"
                 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from offgraph.core.errors import ArgumentError, OffgraphWarning, RecipeError
@@ -12,7 +11,7 @@ from offgraph.migration.conversion import Given, migrate
 from offgraph.migration.entries import described, is_entry
 from offgraph.migration.generator import arguments_of, from_generator, is_generator, unfitted
 from offgraph.migration.keras_layers import TABLE
-from offgraph.migration.reading import checked, read_values
+from offgraph.migration.reading import opened
 from offgraph.migration.report import Migration
 
 __all__ = ["from_keras"]
@@ -65,17 +64,13 @@ def from_keras(given: Any = None, /, **arguments: Any) -> Migration:
     """
     if given is None:
         return _of_generator(arguments)
-    source = "layers"
-    if isinstance(given, str | Path):
-        source, given = str(given), read_values(given)
+    given, source = opened(given, "layers")
     if is_generator(given):
         return _of_generator({**arguments_of(given), **arguments})
     if isinstance(given, Mapping) and not is_entry(given) and "layers" not in given:
         return _of_generator({**given, **arguments})
     if arguments:
         raise ArgumentError(f"layers take no further arguments, got {', '.join(arguments)}")
-    if isinstance(given, Mapping | list | tuple):
-        checked(given, source)
     layers = [_layer(each, f"{source}, step {n}") for n, each in enumerate(_layers(given, source), 1)]
     kept = next((n for n, layer in enumerate(layers) if _is_the_models_own(layer)), len(layers))
     notes = []

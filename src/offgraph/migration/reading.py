@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from offgraph.core.arguments import path_of
+from offgraph.core.arguments import path_of, refuse_endless
 from offgraph.core.errors import RecipeError
 
-__all__ = ["checked", "read_values"]
+__all__ = ["opened", "read_values"]
 
 MAX_BYTES = 4 << 20
 MAX_VALUES = 100_000
@@ -48,24 +47,27 @@ def read_values(path: str | Path) -> Any:
         raise RecipeError(f"{file}: not a text in UTF-8") from None
     except (OSError, ValueError) as error:
         raise RecipeError(f"{file}: cannot be read: {error}") from None
-    return checked(_parsed(text, str(file)), str(file))
-
-
-def checked(values: Any, source: str) -> Any:
-    """Return plain values; refuse what is nested too deeply, or so large that no pipeline is."""
-    waiting, seen = [(values, 0)], 0
-    while waiting:
-        value, depth = waiting.pop()
-        seen += 1
-        if depth > MAX_DEPTH:
-            raise RecipeError(f"{source}: nested more than {MAX_DEPTH} deep; this is not a pipeline")
-        if seen > MAX_VALUES:
-            raise RecipeError(f"{source}: more than {MAX_VALUES} values; this is not a pipeline")
-        if isinstance(value, Mapping):
-            waiting.extend((part, depth + 1) for part in value.values())
-        elif isinstance(value, list | tuple):
-            waiting.extend((part, depth + 1) for part in value)
+    values = _parsed(text, str(file))
+    _check(values, str(file))
     return values
+
+
+def opened(given: Any, source: str) -> tuple[Any, str]:
+    """Return what a function of this package was given, a file's values for its path; and what messages call it.
+
+    Raises
+    ------
+    RecipeError
+        As `read_values` does, and for values nested too deeply, or so many that no pipeline holds them.
+    """
+    if isinstance(given, str | Path):
+        return read_values(given), str(given)
+    _check(given, source)
+    return given, source
+
+
+def _check(values: Any, source: str) -> None:
+    refuse_endless(values, source, depth=MAX_DEPTH, most=MAX_VALUES, what="pipeline")
 
 
 def _parsed(text: str, source: str) -> Any:
@@ -103,7 +105,7 @@ class _Builder:
             line = event.start_mark.line + 1
             if number > MAX_VALUES:
                 raise RecipeError(
-                    f"{self.source}, line {line}: more than {MAX_VALUES} values; this is not a pipeline"
+                    f"{self.source}, line {line}: more than {MAX_VALUES} entries; this is not a pipeline"
                 )
             self._take(event, line)
         return self.whole

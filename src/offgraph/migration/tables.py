@@ -60,10 +60,12 @@ class Table:
         As messages call it.
     p : float
         Probability of a step that does not say its own.
+    ignored : tuple of str
+        Arguments that any step may have, and that change no pixel.
     """
 
-    def __init__(self, origin: str, library: str, *, p: float = 1.0) -> None:
-        self.origin, self.library, self.p = origin, library, p
+    def __init__(self, origin: str, library: str, *, p: float = 1.0, ignored: tuple[str, ...] = ()) -> None:
+        self.origin, self.library, self.p, self.ignored = origin, library, p, ignored
         self._rows: dict[str, Equivalent] = {}
 
     def add(

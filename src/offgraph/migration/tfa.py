@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from offgraph.core.errors import ArgumentError, RecipeError
 from offgraph.migration.conversion import Given, migrate
-from offgraph.migration.reading import checked, read_values
+from offgraph.migration.reading import opened
 from offgraph.migration.report import Migration
 from offgraph.migration.tfa_table import TABLE
 
@@ -44,11 +43,7 @@ def from_tfa(given: Any, /) -> Migration:
     >>> recipe.steps[1]
     Flip(p=0.5)
     """
-    source = "calls"
-    if isinstance(given, str | Path):
-        source, given = str(given), read_values(given)
-    if isinstance(given, Mapping | list | tuple):
-        checked(given, source)
+    given, source = opened(given, "calls")
     if not isinstance(given, list) or _is_call(given):
         given = [given]
     return migrate(TABLE, [_call(each, f"{source}, step {n}") for n, each in enumerate(given, 1)], source)

@@ -32,7 +32,7 @@ from offgraph.transforms.statistics import Equalize, ZScore
 
 __all__ = ["TABLE"]
 
-TABLE = Table("tfa", "TensorFlow image functions")
+TABLE = Table("tfa", "TensorFlow image functions", ignored=("name", "output_shape", "seed"))
 
 _MODES = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid-wrap"}
 _ORDERS = {"nearest": 0, "bilinear": 1}
@@ -42,16 +42,17 @@ _KERNELS = {
     "lanczos5": "lanczos5", "gaussian": "triangle", "mitchellcubic": "cubic",
 }  # fmt: skip
 _FLOATS = "TensorFlow computes in float32, images of whole numbers are rounded here"
-_OPTIONS = ("name", "output_shape", "seed")
 
 
-def _skip(a: Arguments, *names: str) -> None:
-    for name in (*_OPTIONS, *names):
-        a.get(name)
+def _draws(a: Arguments) -> bool:
+    return a.name.startswith("random")
+
+
+def _shift(a: Arguments) -> tuple[float, float]:
+    return a.pair("max_delta", MISSING, about=0) if _draws(a) else a.pair("delta", MISSING)
 
 
 def _resampling(a: Arguments, interpolation: str = "nearest") -> dict[str, Any]:
-    _skip(a)
     order = _ORDERS.get(str(a.get("interpolation", interpolation)).lower())
     if order is None:
         a.refuse("interpolation", "nearest or bilinear", a.get("interpolation"))
@@ -86,7 +87,6 @@ def _translate(a: Arguments) -> Sequence[Step]:
 
 @TABLE.add("shear_x", "shear_y", ours="Affine", verdict="close", levels=1, why=_FLOATS)
 def _shear(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     axis = "X" if a.name == "shear_x" else "Y"
     fill = a.numbers("replace", 0)
     if len(set(fill)) > 1:
@@ -111,17 +111,19 @@ def _transform(a: Arguments) -> Sequence[Step]:
 
 
 def _window(a: Arguments) -> dict[str, Any]:
-    _skip(a)
     mode = _PADDINGS.get(str(a.get("padding", "reflect")).lower())
     if mode is None:
         a.refuse("padding", "REFLECT, SYMMETRIC or CONSTANT", a.get("padding"))
     return {"mode": mode, "cval": a.number("constant_values", 0)}
 
 
+def _both(a: Arguments, name: str, default: Any) -> tuple[float, ...]:
+    """One number for both axes, or two of them."""
+    return (a.numbers(name, default) * 2)[:2]
+
+
 def _shape(a: Arguments) -> Any:
-    numbers = [int(number) for number in (a.numbers("filter_shape", 3) * 2)[:2]]
-    if len(a.numbers("filter_shape", 3)) == 2:
-        numbers = [int(number) for number in a.numbers("filter_shape", 3)]
+    numbers = [int(number) for number in _both(a, "filter_shape", 3)]
     if min(numbers) < 1:
         a.refuse("filter_shape", "lengths of at least 1", a.get("filter_shape"))
     return numbers[0] if numbers[0] == numbers[1] else PerAxis({"Y": numbers[0], "X": numbers[1]})
@@ -168,7 +170,6 @@ def _gaussian(a: Arguments) -> Sequence[Step]:
     why="the function blends with a smoothed image of 3 x 3",
 )
 def _sharpness(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     low, high = a.pair("factor", MISSING)
     return (UnsharpMask((max(low - 1, 0), max(high - 1, 0)), sigma=0.7),)
 
@@ -176,7 +177,6 @@ def _sharpness(a: Arguments) -> Sequence[Step]:
 @TABLE.add("equalize", ours="Equalize", verdict="close", levels=1)
 def _equalize(a: Arguments) -> Sequence[Step]:
     a.ignore("bins", neutral=256)
-    _skip(a)
     return (Equalize(),)
 
 
@@ -187,13 +187,8 @@ def _equalize(a: Arguments) -> Sequence[Step]:
     why="holes lie within the image, there their middles do",
 )
 def _cutout(a: Arguments) -> Sequence[Step]:
-    _skip(a)
-    sizes = (
-        (a.numbers("mask_size", MISSING) * 2)[:2]
-        if len(a.numbers("mask_size", MISSING)) == 1
-        else a.numbers("mask_size")
-    )
-    size = PerAxis({"Y": sizes[0], "X": sizes[1]})
+    height, width = _both(a, "mask_size", MISSING)
+    size = PerAxis({"Y": height, "X": width})
     return (CoarseDropout(1, size=size, fill=a.number("constant_values", 0)),)
 
 
@@ -205,7 +200,6 @@ def _cutout(a: Arguments) -> Sequence[Step]:
     why="the functions turn colours in YIQ, here in HSV",
 )
 def _yiq(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     if a.name == "adjust_hsv_in_yiq":
         turn, factors = a.pair("delta_hue", 0), (a.pair("scale_saturation", 1), a.pair("scale_value", 1))
     else:
@@ -220,28 +214,19 @@ def _yiq(a: Arguments) -> Sequence[Step]:
 # tf.image
 
 
-@TABLE.add("flip_left_right", "random_flip_left_right", ours="Flip")
-def _across(a: Arguments) -> Sequence[Step]:
-    _skip(a)
-    return (Flip("X", p=0.5 if a.name.startswith("random") else 1.0),)
-
-
-@TABLE.add("flip_up_down", "random_flip_up_down", ours="Flip")
-def _down(a: Arguments) -> Sequence[Step]:
-    _skip(a)
-    return (Flip("Y", p=0.5 if a.name.startswith("random") else 1.0),)
+@TABLE.add("flip_left_right", "random_flip_left_right", "flip_up_down", "random_flip_up_down", ours="Flip")
+def _flip(a: Arguments) -> Sequence[Step]:
+    return (Flip("X" if a.name.endswith("left_right") else "Y", p=0.5 if _draws(a) else 1.0),)
 
 
 @TABLE.add("rot90", ours="Rotate90")
 def _rot90(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     low, high = (int(number) for number in a.pair("k", 1))
     return (Rotate90((low, high) if low != high else low),)
 
 
 @TABLE.add("transpose", ours="Transpose")
 def _transpose(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     return (Transpose(),)
 
 
@@ -266,7 +251,6 @@ def _kernel(a: Arguments) -> dict[str, Any]:
 
 @TABLE.add("resize", ours="Resize", verdict="close", levels=1, why=_FLOATS)
 def _resize(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     size, options = _size(a), _kernel(a)
     if not a.flag("preserve_aspect_ratio"):
         return (Resize(size, **options),)
@@ -283,13 +267,11 @@ def _resize(a: Arguments) -> Sequence[Step]:
     why="lengths are rounded, there cut off: one pixel more or less",
 )
 def _resize_with_pad(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     return (LetterBox(_size(a), **_kernel(a)),)
 
 
 @TABLE.add("resize_with_crop_or_pad", ours="CenterCrop")
 def _crop_or_pad(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     return (CenterCrop(_size(a), pad=True),)
 
 
@@ -300,19 +282,16 @@ def _crop_or_pad(a: Arguments) -> Sequence[Step]:
     why="lengths are rounded, there to even differences: one pixel more or less",
 )
 def _central_crop(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     return (CenterCrop(f"{100 * a.number('central_fraction', MISSING):.12g}%"),)
 
 
 @TABLE.add("crop_to_bounding_box", ours="Crop")
 def _crop(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     return (Crop(_size(a), corner=(a.whole("offset_height", MISSING), a.whole("offset_width", MISSING))),)
 
 
 @TABLE.add("random_crop", ours="RandomCrop")
 def _random_crop(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     numbers = a.numbers("size", MISSING)
     if len(numbers) not in (2, 3):
         a.refuse("size", "(height, width, channels)", a.get("size"))
@@ -323,9 +302,7 @@ def _random_crop(a: Arguments) -> Sequence[Step]:
     "random_brightness", "adjust_brightness", ours="Brightness", verdict="close", levels=1, why=_FLOATS
 )
 def _brightness(a: Arguments) -> Sequence[Step]:
-    _skip(a)
-    shift = a.pair("max_delta", MISSING, about=0) if a.name.startswith("random") else a.pair("delta", MISSING)
-    return (Brightness(shift=shift),)
+    return (Brightness(shift=_shift(a)),)
 
 
 @TABLE.add(
@@ -337,8 +314,7 @@ def _contrast(a: Arguments) -> Sequence[Step]:
 
 
 def _bounds(a: Arguments, name: str) -> tuple[float, float]:
-    _skip(a)
-    if a.name.startswith("random"):
+    if _draws(a):
         return a.number("lower", MISSING), a.number("upper", MISSING)
     return a.pair(name, MISSING)
 
@@ -352,10 +328,7 @@ def _saturation(a: Arguments) -> Sequence[Step]:
 
 @TABLE.add("random_hue", "adjust_hue", ours="HueSaturation", verdict="close", levels=1, why=_FLOATS)
 def _hue(a: Arguments) -> Sequence[Step]:
-    _skip(a)
-    low, high = (
-        a.pair("max_delta", MISSING, about=0) if a.name.startswith("random") else a.pair("delta", MISSING)
-    )
+    low, high = _shift(a)
     return (HueSaturation((360 * low, 360 * high)),)
 
 
@@ -374,25 +347,22 @@ def _gamma(a: Arguments) -> Sequence[Step]:
     why="TensorFlow has 0.2989, 0.587 and 0.114, and cuts off",
 )
 def _grey(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     return (ToGrey(1),)
 
 
 @TABLE.add("grayscale_to_rgb", ours="ToRGB")
 def _rgb(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     return (ToRGB(),)
 
 
 @TABLE.add("per_image_standardization", ours="ZScore")
 def _standardization(a: Arguments) -> Sequence[Step]:
-    _skip(a)
     return (ZScore(per_channel=False),)
 
 
 @TABLE.add("convert_image_dtype", ours="Rescale")
 def _convert(a: Arguments) -> Sequence[Step]:
-    _skip(a, "saturate")
+    a.get("saturate")
     if "float" in str(a.get("dtype", "float32")):
         return (Rescale(1 / 255),)
     a.tell("images keep their dtype until Rescale or Normalize makes floats")
@@ -408,8 +378,8 @@ def _convert(a: Arguments) -> Sequence[Step]:
     why="libraries round differently",
 )
 def _jpeg(a: Arguments) -> Sequence[Step]:
-    _skip(a, "dct_method")
-    if a.name.startswith("random"):
+    a.get("dct_method")
+    if _draws(a):
         low, high = a.number("min_jpeg_quality", MISSING), a.number("max_jpeg_quality", MISSING) - 1
     else:
         low, high = a.pair("jpeg_quality", MISSING)

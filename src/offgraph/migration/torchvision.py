@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from offgraph.core.errors import ArgumentError, RecipeError
 from offgraph.migration.conversion import Given, migrate
 from offgraph.migration.entries import described, is_entry
-from offgraph.migration.reading import checked, read_values
+from offgraph.migration.reading import opened
 from offgraph.migration.report import Migration
 from offgraph.migration.torchvision_table import TABLE
 from offgraph.recipe.compose import Compose
@@ -50,11 +49,7 @@ def from_torchvision(given: Any, /) -> Migration:
     >>> recipe.steps[1]
     Normalize(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     """
-    source = "transforms"
-    if isinstance(given, str | Path):
-        source, given = str(given), read_values(given)
-    if isinstance(given, Mapping | list | tuple):
-        checked(given, source)
+    given, source = opened(given, "transforms")
     if (
         isinstance(given, Mapping)
         and not is_entry(given)

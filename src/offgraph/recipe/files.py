@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ArgsKwargs
 
 from offgraph import postprocess, transforms  # noqa: F401  each step enters STEPS when its file is imported
-from offgraph.core.arguments import path_of
+from offgraph.core.arguments import path_of, refuse_endless
 from offgraph.core.choices import Decoding
 from offgraph.core.errors import OffgraphWarning, RecipeError
 from offgraph.core.suggestions import did_you_mean
@@ -142,7 +142,7 @@ def read_dict(
     RecipeError
         Naming every step and field that is wrong.
     """
-    _check_values(data, source)
+    refuse_endless(data, source, depth=_MAX_DEPTH, most=_MAX_EVENTS, what="recipe")
     reader = _Reader(source, lines or {})
     steps = reader.document(data)
     items: list[Step | Augment] = []
@@ -158,23 +158,6 @@ def read_dict(
         shown = reader.problems[:_MAX_PROBLEMS] + [f"{source}: and {more} problems more"] * (more > 0)
         raise RecipeError("\n".join(shown))
     return items, {"fuse": fuse} | {name: data[name] for name in ("fuse", "decode") if name in data}
-
-
-def _check_values(data: Any, source: str) -> None:
-    """Refuse values nested so deep that Python's own stack would end, or so many that no recipe holds them."""
-    waiting = [(data, 0)]
-    seen = 0
-    while waiting:
-        value, depth = waiting.pop()
-        seen += 1
-        if depth > _MAX_DEPTH:
-            raise RecipeError(f"{source}: nested more than {_MAX_DEPTH} deep")
-        if seen > _MAX_EVENTS:
-            raise RecipeError(f"{source}: more than {_MAX_EVENTS} entries; this is not a recipe")
-        if isinstance(value, Mapping):
-            waiting.extend((part, depth + 1) for part in value.values())
-        elif isinstance(value, list | tuple):
-            waiting.extend((part, depth + 1) for part in value)
 
 
 class _Reader:

@@ -10,7 +10,7 @@ from offgraph.core.errors import ArgumentError, RecipeError
 from offgraph.migration.albumentations.table import TABLE
 from offgraph.migration.conversion import Given, migrate
 from offgraph.migration.entries import described, is_entry
-from offgraph.migration.reading import checked, read_values
+from offgraph.migration.reading import opened
 from offgraph.migration.report import Migration
 
 __all__ = ["from_albumentations"]
@@ -54,13 +54,9 @@ def from_albumentations(given: Any, /, *, key: str | None = None) -> Migration:
     >>> print(report.summary())
     Albumentations: 2 steps: 1 the same, 1 within 1 grey level
     """
-    source, values = "pipeline", given
-    if isinstance(given, str | Path):
-        source, values = str(given), read_values(given)
-    elif not isinstance(given, Mapping | list | tuple):
-        values = _live(given)
-    else:
-        checked(values, source)
+    if not isinstance(given, str | Path | Mapping | list | tuple):
+        given = _live(given)
+    values, source = opened(given, "pipeline")
     values = _found(values, key, source)
     version = ""
     if isinstance(values, Mapping) and not is_entry(values):
