@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 import os
 import warnings
 from collections.abc import Iterable, Mapping
@@ -32,11 +31,10 @@ from offgraph.plan.run import TransformHistory, run
 from offgraph.recipe import files, identity
 from offgraph.recipe.layers import Augment, advice_for
 from offgraph.recipe.lint_rules import RecipeFinding, lint_steps
-from offgraph.recipe.prepared import PreparedSample, record_of
+from offgraph.recipe.prepared import PreparedSample, read_record, record_of
 from offgraph.recipe.result import Result
 from offgraph.steps.base import Step
 from offgraph.targets import Heatmap, Image, Mask, Target, Targets
-from offgraph.targets.gridded import GriddedTarget
 
 __all__ = ["Compose", "as_recipe"]
 
@@ -253,7 +251,7 @@ class Compose(NotebookView):
             return Result.later(Targets.alone(found[1]), functools.partial(self._explained, found[0], key))
         given = _parsed(image, (mask, heatmap, boxes, points), targets, axes, metadata)
         max_pixels = whole_number("max_pixels", max_pixels)
-        return _copy_if_shared(self.run(given, key, max_pixels=max_pixels), given)
+        return self.run(given, key, max_pixels=max_pixels)._copied_if_shared(given)
 
     @lazy_property
     def _quick(self) -> QuickRunner | None:
@@ -302,17 +300,7 @@ class Compose(NotebookView):
         StepError
             Where it is not a record, or a step cannot be applied.
         """
-        try:
-            made_by, start = record["recipe"], operator.index(record["start"])
-            key = Key(**record["key"])
-            drawn = [
-                AppliedStep(entry["address"], entry["applied"], dict(entry["params"]))
-                for entry in record["steps"]
-            ]
-            if not 0 <= start <= len(self._placed):
-                raise ValueError(f"start={start} of {len(self._placed)} steps")
-        except (KeyError, TypeError, ValueError) as error:
-            raise StepError(f"this is not the record of a recipe's run: {error!r}") from None
+        made_by, key, start, drawn = read_record(record, len(self._placed))
         part = self._placed[start : start + len(drawn)]
         # A record of the same steps with the other `fuse` is replayed as it was made: fusion draws nothing.
         fuse = self.fuse if made_by == self.digest else not self.fuse
@@ -329,7 +317,7 @@ class Compose(NotebookView):
             result = self._result(given, key, start, part, drawn, max_pixels, fuse)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
             raise StepError(f"the record holds values that its steps do not take: {error!r}") from error
-        return _copy_if_shared(result, given)
+        return result._copied_if_shared(given)
 
     def _result(
         self, targets: Targets, key: Key, start: int, part: tuple[PlacedStep, ...],
@@ -513,15 +501,7 @@ class Compose(NotebookView):
         names = [class_names] if isinstance(class_names, str) else list(class_names)
         if not all(isinstance(name, str) for name in names):
             raise ArgumentError(f"class_names={names!r:.80}: expected the names of classes")
-        layers = [
-            number
-            for number, item in enumerate(self.items)
-            for _ in (item.steps if isinstance(item, Augment) else (item,))
-        ]
-        for at in range(1, len(layers)):  # neighbours in the prepare layer belong together
-            if not self._placed[at].augment and not self._placed[at - 1].augment:
-                layers[at] = layers[at - 1]
-        return lint_steps(self._placed, layers, fuse=self.fuse, spec=spec, class_names=names)
+        return lint_steps(self._placed, self.items, fuse=self.fuse, spec=spec, class_names=names)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -618,12 +598,3 @@ def _parsed(
         if value is not None:
             named[name] = value
     return Targets.parse({**named, **others} if others else named, axes, metadata)
-
-
-def _copy_if_shared(result: Result, given: Targets) -> Result:
-    """Copy what is still the caller's own memory, so that writing to a result changes no input."""
-    shared: dict[str, Target] = {}
-    for name, target in result.targets.items():
-        if isinstance(target, GriddedTarget) and np.may_share_memory(target.array, given[name].value):
-            shared[name] = target.with_array(target.array.copy())
-    return Result(result.targets.replaced(**shared), result.record, result.history) if shared else result

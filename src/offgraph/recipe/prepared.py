@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
 from offgraph.plan.batch import Pending, run_pending
@@ -14,7 +16,7 @@ from offgraph.targets import Targets
 if TYPE_CHECKING:
     from offgraph.recipe.compose import Compose
 
-__all__ = ["PreparedSample", "drawn_records", "record_of", "run_prepared"]
+__all__ = ["PreparedSample", "drawn_records", "read_record", "record_of", "run_prepared"]
 
 
 class PreparedSample(NamedTuple):
@@ -88,6 +90,35 @@ def record_of(
             for placed, drawn in zip(part, applied)
         ],
     }
+
+
+def read_record(record: Mapping[str, Any], number: int) -> tuple[str, Key, int, list[AppliedStep]]:
+    """Return the digest of the recipe that made a record, its key, the first step and what all of them drew.
+
+    Parameters
+    ----------
+    record : mapping
+        What `record_of` gave.
+    number : int
+        Of steps that the recipe has.
+
+    Raises
+    ------
+    StepError
+        Where it is not a record.
+    """
+    try:
+        made_by, start = record["recipe"], operator.index(record["start"])
+        key = Key(**record["key"])
+        drawn = [
+            AppliedStep(entry["address"], entry["applied"], dict(entry["params"]))
+            for entry in record["steps"]
+        ]
+        if not 0 <= start <= number:
+            raise ValueError(f"start={start} of {number} steps")
+    except (KeyError, TypeError, ValueError) as error:
+        raise StepError(f"this is not the record of a recipe's run: {error!r}") from None
+    return made_by, key, start, drawn
 
 
 def drawn_records(

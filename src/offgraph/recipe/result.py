@@ -12,7 +12,8 @@ import numpy as np
 from offgraph.core.display import NotebookView
 from offgraph.geometry.frame import Frame
 from offgraph.plan.run import TransformHistory
-from offgraph.targets import KINDS, Boxes, Points, Targets
+from offgraph.targets import KINDS, Boxes, Points, Target, Targets
+from offgraph.targets.gridded import GriddedTarget
 
 __all__ = ["Result"]
 
@@ -61,6 +62,14 @@ class Result(NotebookView):
         made = object.__new__(cls)
         vars(made).update(targets=targets, _explain=explain)
         return made
+
+    def _copied_if_shared(self, given: Targets) -> Result:
+        """Return the same, with copies of what is still the caller's own memory: writing to a result changes no input."""
+        shared: dict[str, Target] = {}
+        for name, target in self.targets.items():
+            if isinstance(target, GriddedTarget) and np.may_share_memory(target.array, given[name].value):
+                shared[name] = target.with_array(target.array.copy())
+        return Result(self.targets.replaced(**shared), self.record, self.history) if shared else self
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "record": self.record, "history": self.history, "_explain": None}

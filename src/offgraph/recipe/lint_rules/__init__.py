@@ -9,6 +9,7 @@ from dataclasses import replace
 from offgraph.core.errors import OffgraphWarning
 from offgraph.core.specs import OpenSpec
 from offgraph.plan.placed import PlacedStep
+from offgraph.recipe.layers import Augment
 from offgraph.recipe.lint_rules import (  # noqa: F401  each enters its rules
     chains,
     classes,
@@ -18,13 +19,14 @@ from offgraph.recipe.lint_rules import (  # noqa: F401  each enters its rules
     values,
 )
 from offgraph.recipe.lint_rules.base import RULES, LintedRecipe, RecipeFinding, linted_steps
+from offgraph.steps.base import Step
 
 __all__ = ["RULES", "RecipeFinding", "lint_steps"]
 
 
 def lint_steps(
     placed: Sequence[PlacedStep],
-    layers: Sequence[int],
+    items: Sequence[Step | Augment],
     *,
     fuse: bool,
     spec: OpenSpec | None,
@@ -35,8 +37,8 @@ def lint_steps(
     Parameters
     ----------
     placed : sequence of PlacedStep
-    layers : sequence of int
-        As `LintedRecipe` has them.
+    items : sequence of Step or Augment
+        The same, as the recipe declares them.
     fuse : bool
     spec : OpenSpec or None
         Of the image; rules that need it find nothing without it.
@@ -48,6 +50,14 @@ def lint_steps(
         In the order of the steps; those about the recipe as a whole come first. A step that fails for a reason that a
         rule knows is listed once.
     """
+    layers = [
+        number
+        for number, item in enumerate(items)
+        for _ in (item.steps if isinstance(item, Augment) else (item,))
+    ]
+    for at in range(1, len(layers)):  # neighbours in the prepare layer belong together
+        if not placed[at].augment and not placed[at - 1].augment:
+            layers[at] = layers[at - 1]
     steps = tuple(linted_steps(placed, spec))
     recipe = LintedRecipe(placed, steps, tuple(layers), fuse, spec, tuple(class_names))
     found: dict[RecipeFinding, None] = {}
