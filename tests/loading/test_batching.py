@@ -11,9 +11,9 @@ import tifffile
 from tests.support.made import image_file, paired_folder
 
 import offgraph as og
+from offgraph.core.counting import spread
 from offgraph.core.specs import ArraySpec
 from offgraph.pipeline.depth import to_depth
-from offgraph.sources.base import spread
 from offgraph.targets.image import Image
 
 

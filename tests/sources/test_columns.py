@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from tests.support.made import image_file
 
 import offgraph as og
-from offgraph.sources.base import natural_key
 from offgraph.sources.columns import Names
 from offgraph.sources.items import Item, ItemColumns
-from offgraph.sources.names import natural_text
+from offgraph.sources.names import natural_key, natural_text
 from offgraph.sources.walk import list_images
 
 LETTERS = st.text("ab01 29é\udce9.-", min_size=1, max_size=6)

@@ -14,7 +14,7 @@ import offgraph as og
 from offgraph.core.errors import DecodeError, SourceError
 from offgraph.formats.encoding import encode_png, imwrite
 from offgraph.sources import open_source
-from offgraph.sources.base import natural_key
+from offgraph.sources.names import natural_key
 from offgraph.sources.walk import list_images
 
 
@@ -368,6 +368,12 @@ def test_wrong_options_are_named_at_the_door(tmp_path, options, says):
 @pytest.mark.parametrize("source", [3, None, [1]])
 def test_what_is_no_path_is_refused(source):
     with pytest.raises(SourceError, match=r"source=.*give a path"):
+        open_source(source)
+
+
+@pytest.mark.parametrize("source", [np.zeros((2, 4, 4, 3)), [np.zeros((4, 4))]])
+def test_arrays_are_told_what_trains_on_them(source):
+    with pytest.raises(SourceError, match=r"^source is .*array.*ImageDataGenerator.*\.flow"):
         open_source(source)
 
 

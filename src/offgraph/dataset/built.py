@@ -28,7 +28,7 @@ from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_a
 from offgraph.dataset.spans import SpanReader
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.recipe.compose import Compose
-from offgraph.sources.base import Label
+from offgraph.sources.items import Label
 from offgraph.targets import Boxes, Image, Mask, Points
 
 __all__ = ["BuiltDataset", "StoredExample"]

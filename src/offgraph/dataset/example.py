@@ -21,7 +21,7 @@ from offgraph.engine import png
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.formats.png_writing import encode_png_fast
 from offgraph.pipeline.rows import Row
-from offgraph.sources.base import Label
+from offgraph.sources.items import Label
 
 __all__ = [
     "BadFile",

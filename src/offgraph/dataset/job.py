@@ -21,7 +21,8 @@ from offgraph.dataset.schema import FORMAT_VERSION, JOB, as_label, parse_version
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import explain_mismatch
 from offgraph.sources import Reading, Source
-from offgraph.sources.base import Label, class_numbers
+from offgraph.sources.classes import class_numbers
+from offgraph.sources.items import Label
 
 __all__ = [
     "FORMAT_VERSION",

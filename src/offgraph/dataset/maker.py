@@ -43,7 +43,8 @@ from offgraph.pipeline.rows import BatchRows, Row, are_neighbours, block_of
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.prepared import PreparedSample, drawn_records, run_prepared
 from offgraph.sources import Item, Source
-from offgraph.sources.base import Label, Sample
+from offgraph.sources.items import Label
+from offgraph.sources.sample import Sample
 from offgraph.targets import Image, Mask, Targets
 
 __all__ = ["Address", "Maker"]

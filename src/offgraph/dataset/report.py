@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from offgraph.core.counting import count_of
 from offgraph.dataset.records import Quarantined
 from offgraph.pipeline.scaled_decoding import DecodingError
-from offgraph.sources.base import count_of
 from offgraph.sources.names import printable
 
 __all__ = ["BuildReport"]
@@ -39,7 +39,7 @@ class BuildReport:
     resumed : int
         Examples that an earlier run had finished.
     kept : int
-        Examples that an update took over from the dataset as it was.
+        Examples that an update took over from the dataset as it was: all of them where nothing had changed.
     decoding : DecodingError or None
         How far images are from full decoding, where the recipe decodes them at another scale.
     repaired : tuple of str
@@ -101,7 +101,7 @@ class BuildReport:
         if self.resumed and not self.dry_run:
             new = self.examples - self.resumed
             lines.append(f"  {count_of(self.resumed, 'example')} already there, {new} new")
-        if self.kept:
+        if self.kept not in (0, self.resumed):
             lines.append(f"  {count_of(self.kept, 'example')} taken over, {self.examples - self.kept} made")
         if self.quarantined:
             count, what = len(self.quarantined), count_of(len(self.quarantined), "image")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from offgraph.core.counting import count_of
 from offgraph.core.errors import BuildError
 from offgraph.dataset.allowed import MaxBad
 from offgraph.dataset.engines import Engine
@@ -21,7 +22,6 @@ from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import BAD_TABLE, MANIFEST, Records, quarantined
 from offgraph.dataset.report import BuildReport
 from offgraph.pipeline.scaled_decoding import error_of_scaled
-from offgraph.sources.base import count_of
 
 __all__ = ["Run"]
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.counting import count_of
 from offgraph.core.tables import TableWriter, dumps, open_table_file
 from offgraph.inference.files import write_drawing
 from offgraph.inference.measures import Kept
 from offgraph.inference.outcome import ON_PAGE, Outcome, rounded
 from offgraph.inference.prediction import DRAWN_FROM, Prediction, Predictions
-from offgraph.sources.base import count_of
 from offgraph.views import draw
 from offgraph.views.html import Figure, Report
 

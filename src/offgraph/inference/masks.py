@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.counting import count_of
 from offgraph.core.tables import TableWriter, open_table_file
 from offgraph.inference.described import CocoFile, declared, object_table, outlines
 from offgraph.inference.files import write_drawing, write_mask, write_outlines
@@ -15,7 +16,6 @@ from offgraph.inference.measures import Kept, Overlaps, objects
 from offgraph.inference.outcome import ON_PAGE, Outcome, rounded, share
 from offgraph.inference.prediction import Prediction, Predictions, draw_mask
 from offgraph.postprocess import Contours, Measure
-from offgraph.sources.base import count_of
 from offgraph.views import draw
 from offgraph.views.html import Figure, Report
 

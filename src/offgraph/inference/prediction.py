@@ -20,7 +20,7 @@ from offgraph.inference.described import object_table, outlines
 from offgraph.inference.files import write_drawing, write_mask
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Item, Sample, Source
-from offgraph.sources.base import class_numbers
+from offgraph.sources.classes import class_numbers
 from offgraph.sources.names import nfc
 from offgraph.targets import Boxes, Points
 from offgraph.views.draw import overlay, to_rgb

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from offgraph.core.arguments import path_of
+from offgraph.core.counting import count_of
 from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.core.tables import TableWriter, dumps, open_table_file
 from offgraph.dataset.allowed import DEFAULT_MAX_BAD, MaxBad
@@ -24,7 +25,6 @@ from offgraph.inference.measures import ClassScore, ErrorScore, OverlapScore, ob
 from offgraph.inference.numbers import NumberOutcome
 from offgraph.inference.outcome import Outcome
 from offgraph.inference.prediction import Prediction, Predictions
-from offgraph.sources.base import count_of
 from offgraph.views.html import Report
 
 __all__ = ["PredictionReport", "objects", "save_predictions", "write_drawing", "write_mask"]

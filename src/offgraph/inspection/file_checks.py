@@ -17,6 +17,7 @@ import numpy as np
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.choices import ObjectMasks
+from offgraph.core.counting import count_of
 from offgraph.core.errors import DecodeError, OffgraphWarning, SourceError
 from offgraph.core.machine import with_retries
 from offgraph.core.specs import ArraySpec
@@ -26,7 +27,7 @@ from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.recipe.layers import Augment
 from offgraph.recipe.lint_rules import RecipeFinding
 from offgraph.sources import Item, Source, open_source
-from offgraph.sources.base import count_of, said_task
+from offgraph.sources.classes import said_task
 from offgraph.sources.masks import WHITE_MASKS
 from offgraph.sources.names import printable
 from offgraph.steps.base import Step

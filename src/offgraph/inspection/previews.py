@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.arguments import path_of, whole_number
+from offgraph.core.counting import count_of
 from offgraph.core.errors import OffgraphError, OffgraphWarning
 from offgraph.core.random import Key
 from offgraph.pipeline.failures import BAD_FILE, reason
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.recipe.layers import Augment
 from offgraph.sources import Source, open_source
-from offgraph.sources.base import count_of
 from offgraph.steps.base import Step
 from offgraph.steps.structure import StructureStep
 from offgraph.targets import Targets

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from offgraph.sources.base import count_of
+from offgraph.core.counting import count_of
 from offgraph.sources.names import printable
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import numpy as np
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.choices import Merge, Outputs, TestTimeVariants
+from offgraph.core.counting import count_of
 from offgraph.core.errors import ArgumentError, OffgraphError, OffgraphWarning, SourceError
 from offgraph.inference.model_source import source_for
 from offgraph.inference.predictor import Predictor
@@ -20,7 +21,6 @@ from offgraph.inference.variants import variants_of
 from offgraph.inspection.answers import SCORES, Answers, answers_of
 from offgraph.inspection.skew_report import Absent, Estimate, estimate
 from offgraph.sources import Source
-from offgraph.sources.base import count_of
 from offgraph.sources.names import printable
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from offgraph.core.counting import count_of
 from offgraph.core.display import NotebookView
 from offgraph.pipeline.scaled_decoding import DecodingError
-from offgraph.sources.base import count_of
 from offgraph.sources.names import printable
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offgraph.core.counting import count_of
 from offgraph.core.errors import OffgraphError
 from offgraph.core.machine import READ_TIMEOUT, Read
 from offgraph.core.random import Key
@@ -23,7 +24,7 @@ from offgraph.plan.batch import unread
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.prepared import run_prepared
 from offgraph.recipe.resumed import ResumedRecipe
-from offgraph.sources.base import Item, count_of
+from offgraph.sources.items import Item
 from offgraph.targets import Image, Targets
 
 __all__ = ["CacheInfo", "CachedSamples"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from offgraph.core.arguments import whole_number
+from offgraph.core.counting import count_of
 from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.core.machine import with_retries
 from offgraph.core.random import Key
@@ -33,7 +34,6 @@ from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.order import Order
 from offgraph.pipeline.workers import Ended, read_ahead
 from offgraph.recipe.compose import Compose
-from offgraph.sources.base import count_of
 
 if TYPE_CHECKING:
     from offgraph.loading.loader import Loader

@@ -13,7 +13,7 @@ from offgraph.loading.maker import SampleMaker
 from offgraph.loading.samples import DatasetSamples, Samples, TrainingSample
 from offgraph.pipeline.failures import name_file
 from offgraph.recipe.compose import Compose
-from offgraph.sources.base import Label
+from offgraph.sources.items import Label
 from offgraph.targets import Targets
 
 __all__ = ["SampleExplanation", "explain_sample"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from offgraph.core.arguments import seconds, whole_number
 from offgraph.core.choices import Color, NonFinite, OnBadImage, Task
+from offgraph.core.counting import count_of
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import ArgumentError, BuildError
 from offgraph.core.machine import READ_TIMEOUT
@@ -43,7 +44,8 @@ from offgraph.pipeline.checks import check_non_finite_option, parse_mask_dtype
 from offgraph.pipeline.workers import default_threads
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source
-from offgraph.sources.base import count_of, printable, said_task
+from offgraph.sources.classes import said_task
+from offgraph.sources.names import printable
 from offgraph.targets.box_formats import BoxFormat
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offgraph.core.arguments import whole_number
+from offgraph.core.counting import count_of
 from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec, spec_of
@@ -43,7 +44,6 @@ from offgraph.plan.native import native_op
 from offgraph.plan.placed import place
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.layers import Augment
-from offgraph.sources.base import count_of
 
 if TYPE_CHECKING:
     from offgraph.loading.loader import Loader

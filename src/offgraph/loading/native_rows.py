@@ -15,7 +15,7 @@ from offgraph.loading.training_sample import Rules, TrainingSample
 from offgraph.pipeline.rows import Row, RowBlock
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.prepared import PreparedSample, run_prepared
-from offgraph.sources.base import Label
+from offgraph.sources.items import Label
 from offgraph.targets import Image, Targets
 
 __all__ = ["BegunSample", "MadeImages", "MadeRows", "finish_row", "run_rows"]

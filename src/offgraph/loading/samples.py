@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from offgraph.core.counting import count_of, spread
 from offgraph.core.errors import StepError
 from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key, KeysOfEpoch
@@ -24,8 +25,10 @@ from offgraph.pipeline.rows import BatchRows, Row, RowBlock, are_neighbours, as_
 from offgraph.plan.compiled import RecipePlanner
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source
-from offgraph.sources.base import Label, Sample, count_of, refuse_classes, spread
+from offgraph.sources.classes import refuse_classes
+from offgraph.sources.items import Label
 from offgraph.sources.names import nfc, parse_class_names
+from offgraph.sources.sample import Sample
 from offgraph.targets import Boxes, Image, Mask, Target, Targets
 
 __all__ = ["DatasetSamples", "FileSamples", "Samples", "check_targets"]

@@ -15,7 +15,7 @@ from offgraph.pipeline.depth import to_depth
 from offgraph.pipeline.probe import Reference
 from offgraph.pipeline.rows import Row
 from offgraph.recipe.compose import Compose
-from offgraph.sources.base import Label
+from offgraph.sources.items import Label
 from offgraph.targets import Image, Mask, Targets
 
 __all__ = ["Rules", "TrainingSample"]

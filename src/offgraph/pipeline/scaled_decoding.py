@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from offgraph.core.counting import count_of, spread
 from offgraph.core.errors import OffgraphError
 from offgraph.core.random import Key
 from offgraph.core.threads import get_num_threads
@@ -14,7 +15,6 @@ from offgraph.pipeline.workers import ordered_map
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.recipe.layers import Augment
 from offgraph.sources import Source, open_source
-from offgraph.sources.base import count_of, spread
 from offgraph.steps.base import Step
 
 __all__ = ["DecodingError", "decoding_error", "error_of_scaled"]

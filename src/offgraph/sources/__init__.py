@@ -1,9 +1,11 @@
 """Where images come from: folders, tables, pairs."""
 
-from offgraph.sources.base import Item, Sample, Source
+from offgraph.sources.base import Source
 from offgraph.sources.folder import is_built
+from offgraph.sources.items import Item
 from offgraph.sources.opening import open_source
 from offgraph.sources.reading import Reading
+from offgraph.sources.sample import Sample
 from offgraph.sources.split import split
 from offgraph.sources.writing import write_annotations
 

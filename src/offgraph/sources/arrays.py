@@ -10,9 +10,10 @@ from typing import Any, overload
 import numpy as np
 
 from offgraph.formats.decoding import DecodedImage
-from offgraph.sources.base import Sample, Source
+from offgraph.sources.base import Source
 from offgraph.sources.items import Item
 from offgraph.sources.reading import Reading
+from offgraph.sources.sample import Sample
 from offgraph.targets import Image, Targets
 
 __all__ = ["ArraySource", "array_source"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from offgraph.core.choices import Color, Task
+from offgraph.core.counting import count_of, spread
 from offgraph.core.display import NotebookView
 from offgraph.core.errors import (
     DecodeError,
@@ -25,85 +26,22 @@ from offgraph.engine.files import SampleRows
 from offgraph.formats.decoding import DecodedImage, read
 from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows, file_rules, read_ordinary
 from offgraph.plan.compiled import RecipePlanner
+from offgraph.sources.classes import class_numbers, classes_of, refuse_classes, said_task
 from offgraph.sources.items import Item, ItemColumns, Label
 from offgraph.sources.masks import background, read_mask
-from offgraph.sources.names import named, natural_key, nfc, parse_class_names, printable
+from offgraph.sources.names import named, nfc, parse_class_names, printable
 from offgraph.sources.object_targets import object_targets
 from offgraph.sources.objects import Keypoints
 from offgraph.sources.reading import Reading
-from offgraph.targets import Boxes, Image, Mask, Points, Target, Targets
+from offgraph.sources.sample import Sample
+from offgraph.targets import Image, Mask, Target, Targets
 
-__all__ = [
-    "Item",
-    "Label",
-    "Sample",
-    "Source",
-    "Task",
-    "count_of",
-    "natural_key",
-    "printable",
-    "said_task",
-    "spread",
-]
+__all__ = ["MASK_ADVICE", "Source"]
 
 _TYPICAL = 7
 """Items read to find out what most of a source holds. Odd, so that two kinds cannot tie."""
 
 MASK_ADVICE = "write missing_mask='skip' to leave them out, or missing_mask='background' for masks of zeros"
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """What `Source.read` gives: an item with its pixels.
-
-    Parameters
-    ----------
-    targets : Targets
-        ``image``, upright, with named axes; and on the same grid, where the source has them, ``mask``, ``boxes`` and
-        ``points``.
-    label : int, tuple of int, tuple of float, or None
-        As in `Item`.
-    decoded : DecodedImage
-        What the file declares: orientation, stored size, format, notes.
-    item : Item
-        Where it came from.
-    """
-
-    targets: Targets
-    label: Label | None
-    decoded: DecodedImage
-    item: Item
-
-    @property
-    def picture(self) -> DecodedImage:
-        """Former name of `decoded`."""
-        return self.decoded
-
-    @property
-    def image(self) -> Image:
-        """The image."""
-        return self.targets.image
-
-    @property
-    def mask(self) -> Mask | None:
-        """Its label mask."""
-        return self.targets.mask
-
-    @property
-    def boxes(self) -> Boxes | None:
-        """The boxes around its objects, with class numbers as labels."""
-        return self.targets.of(Boxes).get("boxes")
-
-    @property
-    def points(self) -> Points | None:
-        """The keypoints of its objects, in the order of the boxes."""
-        return self.targets.of(Points).get("points")
-
-    def __repr__(self) -> str:
-        image = f"{self.image.array.dtype} {self.image.array.shape} {self.image.axes}"
-        mask = "none" if self.mask is None else f"{self.mask.array.dtype} {self.mask.array.shape}"
-        boxes = "" if self.boxes is None else f", {count_of(len(self.boxes), 'box', 'boxes')}"
-        return f"<Sample {self.item.name}: image {image}, label {self.label}, mask {mask}{boxes}>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -560,66 +498,3 @@ class Source(NotebookView, Sequence[Item]):
                 item.path, item.objects, image, decoded, self.reading.object_masks, self.keypoints
             )
         return Targets(targets)
-
-
-def class_numbers(label: Label | None) -> tuple[int, ...]:
-    """Class numbers of a label of one or several classes."""
-    if label is None:
-        return ()
-    return tuple(map(int, label)) if isinstance(label, tuple) else (label,)
-
-
-def classes_of(item: Item) -> tuple[int, ...]:
-    """Class numbers of an item: of its label, or of its objects, each once."""
-    return (
-        class_numbers(item.label) if item.objects is None else tuple(np.unique(item.objects.labels).tolist())
-    )
-
-
-def refuse_classes(
-    where: str,
-    found: set[str],
-    class_names: tuple[str, ...],
-    advice: str | None = None,
-) -> None:
-    """Raise where a class is not among the names that were given.
-
-    Raises
-    ------
-    SourceError
-        Naming the classes that are there and those that were given.
-    """
-    known = set(class_names)
-    others = [name for name in found if nfc(name) not in known]
-    if others:
-        plural = len(others) != 1
-        them = "them" if plural else "it"
-        advice = advice or f"move or rename {them}, or give labels=None to take all images without classes"
-        raise SourceError(
-            f"{where}: the {'classes' if plural else 'class'} {named(others)} {'are' if plural else 'is'} not among "
-            f"class_names ({named(class_names, 20)}); {advice}"
-        )
-
-
-def said_task(task: Task | None, class_names: Sequence[str], target_names: Sequence[str]) -> str:
-    """Say what there is to learn: ``"classify: 3 classes"``, ``"regress: age"``; empty where there is nothing."""
-    count = len(class_names)
-    more = {
-        "classify": f": {count} {'class' if count == 1 else 'classes'}",
-        "multilabel": f": {count} {'class' if count == 1 else 'classes'}",
-        "detect": f": {count} {'class' if count == 1 else 'classes'}",
-        "regress": f": {', '.join(target_names)}" if target_names else "",
-    }
-    return "" if task is None else f"{task}{more.get(task, '')}"
-
-
-def spread(count: int, most: int) -> list[int]:
-    """Numbers of a few things spread evenly over many, the first and the last among them."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
-
-
-def count_of(number: int, what: str, several: str | None = None) -> str:
-    """Say how many: ``"1 image"``, ``"2 images"``, ``"12,000 images"``."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {several or what + 's'}"

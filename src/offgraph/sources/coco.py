@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Source, refuse_classes
+from offgraph.sources.base import Source
+from offgraph.sources.classes import refuse_classes
+from offgraph.sources.items import Item
 from offgraph.sources.names import first_repeated, natural_key, nfc, printable
 from offgraph.sources.objects import Keypoints, ObjectRow, ObjectsKept, number_of, read_annotation
 from offgraph.sources.paths import Place

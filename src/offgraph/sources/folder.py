@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Source, refuse_classes
+from offgraph.sources.base import Source
+from offgraph.sources.classes import refuse_classes
 from offgraph.sources.items import ItemColumns
 from offgraph.sources.layout import look, nothing_found
 from offgraph.sources.names import class_order, nfc, printable, warn_of_likeness

@@ -10,7 +10,8 @@ from typing import Any, overload
 
 from offgraph.core.choices import Task
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Label, refuse_classes
+from offgraph.sources.classes import refuse_classes
+from offgraph.sources.items import Label
 from offgraph.sources.names import class_order, named, nfc, printable, warn_caller, warn_of_likeness
 
 __all__ = ["Labels", "Row", "Rows", "read_labels"]

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from os.path import splitext
 from pathlib import Path, PurePosixPath
 
+from offgraph.core.counting import count_of
 from offgraph.core.errors import SourceError
 from offgraph.core.tables import header_of
 from offgraph.formats import AS_ARRAY
-from offgraph.sources.base import count_of
 from offgraph.sources.names import named, natural_key, nfc, printable, warn_caller
 from offgraph.sources.reading import LabelOptions
 from offgraph.sources.walk import Listing

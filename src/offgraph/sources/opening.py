@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
 from offgraph.core.arguments import path_of
 from offgraph.core.choices import (
     Alpha,
@@ -20,15 +22,17 @@ from offgraph.core.choices import (
     ObjectMasks,
     Task,
 )
+from offgraph.core.counting import count_of
 from offgraph.core.errors import SourceError
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.sources.annotated import open_annotated, parse_annotations
-from offgraph.sources.base import Item, Source, count_of, printable
+from offgraph.sources.base import Source
 from offgraph.sources.coco import looks_like_coco
 from offgraph.sources.folder import is_built, open_folder
+from offgraph.sources.items import Item
 from offgraph.sources.layout import advice_on
 from offgraph.sources.masks import hint_at_white
-from offgraph.sources.names import named, warn_caller
+from offgraph.sources.names import named, printable, warn_caller
 from offgraph.sources.objects import ObjectsKept, parse_bad_boxes
 from offgraph.sources.paired import open_paired
 from offgraph.sources.reading import LabelOptions, Reading
@@ -140,6 +144,12 @@ def open_source(
     if isinstance(source, Source):
         return source if class_names is None else source.with_class_names(class_names)
     wanted = LabelOptions(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
+    first = source[0] if isinstance(source, list | tuple) and source else source
+    if isinstance(first, np.ndarray):
+        raise SourceError(
+            f"source is {'an array' if first is source else 'a list of arrays'}, and images are read from files: give a path, such as 'photos/'. "
+            "Arrays are trained on by og.ImageDataGenerator(…).flow(images, labels), or written as files by og.imwrite"
+        )
     path = path_of("source", source, SourceError)
     where = printable(path)
     drawn = _object_masks(masks, annotations)

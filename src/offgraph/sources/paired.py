@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import MASK_ADVICE, Item, Source
+from offgraph.sources.base import MASK_ADVICE, Source
 from offgraph.sources.folder import folders_as_classes
+from offgraph.sources.items import Item
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import named, nfc, printable
 from offgraph.sources.reading import LabelOptions, Reading

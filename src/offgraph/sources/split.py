@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from offgraph.core.counting import count_of
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Source, classes_of, count_of
+from offgraph.sources.base import Source
+from offgraph.sources.classes import classes_of
+from offgraph.sources.items import Item
 from offgraph.sources.names import nfc
 from offgraph.sources.opening import open_source
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from offgraph.core.errors import SourceError
 from offgraph.core.tables import delimiter_of, restored
-from offgraph.sources.base import MASK_ADVICE, Item, Source, printable
+from offgraph.sources.base import MASK_ADVICE, Source
 from offgraph.sources.columns import Names
-from offgraph.sources.items import ItemColumns
+from offgraph.sources.items import Item, ItemColumns
 from offgraph.sources.labels import Labels, Rows, read_labels
-from offgraph.sources.names import warn_caller
+from offgraph.sources.names import printable, warn_caller
 from offgraph.sources.paths import Place
 from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.walk import LeftOut, refused

@@ -13,7 +13,9 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Source, refuse_classes
+from offgraph.sources.base import Source
+from offgraph.sources.classes import refuse_classes
+from offgraph.sources.items import Item
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import class_order, named, nfc, printable, warn_of_likeness
 from offgraph.sources.objects import ObjectRow, ObjectsKept, number_of, read_annotation

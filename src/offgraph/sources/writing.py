@@ -16,8 +16,9 @@ from offgraph.core.choices import AnnotationFormat
 from offgraph.core.errors import ArgumentError, SourceError, WriteError
 from offgraph.formats.decoding import read
 from offgraph.formats.encoding import write_bytes
-from offgraph.sources.base import Item, Source
+from offgraph.sources.base import Source
 from offgraph.sources.coco import coco_json
+from offgraph.sources.items import Item
 from offgraph.sources.names import parse_class_names, printable
 from offgraph.sources.objects import Keypoints, Objects
 from offgraph.sources.polygons import RunLengths

@@ -12,7 +12,8 @@ import yaml
 from yaml.composer import ComposerError
 
 from offgraph.core.errors import SourceError
-from offgraph.sources.base import Item, Source
+from offgraph.sources.base import Source
+from offgraph.sources.items import Item
 from offgraph.sources.layout import nothing_found
 from offgraph.sources.names import first_repeated, named, nfc, printable
 from offgraph.sources.objects import Keypoints, ObjectRow, ObjectsKept, number_of, read_annotation

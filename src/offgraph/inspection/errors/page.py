@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 import numpy as np
 
+from offgraph.core.counting import count_of
 from offgraph.core.errors import OffgraphError
 from offgraph.inference.outcome import share
 from offgraph.inference.prediction import DRAWN_FROM
@@ -19,7 +20,6 @@ from offgraph.inspection.errors.results import (
     said,
 )
 from offgraph.sources import Source
-from offgraph.sources.base import count_of
 from offgraph.views import charts, draw
 from offgraph.views.html import NONE, Figure, Report, Share
 from offgraph.views.mask_errors import heat

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.choices import ModelTask
+from offgraph.core.counting import count_of
 from offgraph.inference.measures import ClassScore, ErrorScore, OverlapScore
 from offgraph.inspection.errors.box_scores import BoxScore
 from offgraph.inspection.errors.calibration import ReliabilityBin
 from offgraph.inspection.errors.instances import InstanceScores, PanopticQuality, ThresholdScore
-from offgraph.sources.base import count_of
 
 __all__ = [
     "BoxErrors",
