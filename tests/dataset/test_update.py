@@ -89,7 +89,8 @@ def test_only_what_changed_is_made(
     assert made <= set(read) and len(set(read) - made) <= 1 + probed  # a bad file is tried again
     read.clear()
     again = og.build(photos, out, STILL, format=format, update=True, **options)
-    assert again.resumed == 9 and not again.kept and len(read) <= probed
+    assert again.kept == again.resumed == 9 and len(read) <= probed
+    assert "already finished and whole" in again.summary() and "taken over" not in again.summary()
     assert tree(out) == tree(fresh)
 
 

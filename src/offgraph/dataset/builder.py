@@ -309,7 +309,8 @@ class _How:
             old = _started(folder, job, files=False) if self.update else None
             kept = old and plan_update(folder, old, job, part.source, part.recipe, self.threads)
             if old is None or kept is None:
-                return self._run(folder, job, maker)
+                report = self._run(folder, job, maker)
+                return report if old is None else replace(report, kept=report.resumed)
             new = OutputFolder(folder.path / UPDATE)
             with new:
                 if is_outdated(new, job, part.source):

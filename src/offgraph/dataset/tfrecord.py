@@ -217,7 +217,9 @@ class TFRecordFormat(ShardedFormat):
             try:
                 return act()
             except errors.OpError as error:
-                raise OSError(numbers.get(type(error), errno.EIO), error.message) from error
+                number = numbers.get(type(error))  # TensorFlow's message names the file once more
+                cause = error.message if number is None else os.strerror(number)
+                raise OSError(number or errno.EIO, cause) from error
 
 
 def _find(data: bytes, part: bytes | memoryview) -> int:
