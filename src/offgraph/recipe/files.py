@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import yaml
 from pydantic import ValidationError
 from pydantic_core import ArgsKwargs
+from yaml.composer import Composer
+from yaml.resolver import BaseResolver
 
 from offgraph import postprocess, transforms  # noqa: F401  each step enters STEPS when its file is imported
 from offgraph.core.arguments import path_of, refuse_endless
@@ -284,8 +286,7 @@ def read_yaml(path_or_text: str | Path) -> tuple[list[Step | Augment], dict[str,
     if len(text) > _MAX_BYTES:
         raise RecipeError(f"{source}: larger than {_MAX_BYTES} characters; this is not a recipe")
     try:
-        _check_events(text, source)
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
+        node = _Composer(_checked_events(text, source)).get_single_node()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = source if mark is None else f"{source}, line {mark.line + 1}"
@@ -320,10 +321,29 @@ def _read(path: Path) -> str:
         raise RecipeError(f"{path}: cannot be read: {error}") from None
 
 
-def _check_events(text: str, source: str) -> None:
+class _Composer(Composer, BaseResolver):
+    """Composes a document of events that are known already: parsing them is most of the work."""
+
+    def __init__(self, events: list[yaml.Event]) -> None:
+        Composer.__init__(self)
+        BaseResolver.__init__(self)
+        self._events = events[::-1]
+
+    def check_event(self, *kinds: type[yaml.Event]) -> bool:
+        return bool(self._events) and isinstance(self._events[-1], kinds or yaml.Event)
+
+    def peek_event(self) -> yaml.Event:
+        return self._events[-1]
+
+    def get_event(self) -> yaml.Event:
+        return self._events.pop()
+
+
+def _checked_events(text: str, source: str) -> list[yaml.Event]:
     """Refuse what a recipe has no use for before anything is built: aliases grow, deep nesting exhausts the stack."""
-    depth = 0
+    depth, events = 0, list[yaml.Event]()
     for number, event in enumerate(yaml.parse(text, Loader=yaml.BaseLoader)):
+        events.append(event)
         line = event.start_mark.line + 1
         if number > _MAX_EVENTS:
             raise RecipeError(f"{source}, line {line}: more than {_MAX_EVENTS} entries; this is not a recipe")
@@ -339,6 +359,7 @@ def _check_events(text: str, source: str) -> None:
                 raise RecipeError(f"{source}, line {line}: nested more than {_MAX_DEPTH} deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+    return events
 
 
 def _value(node: yaml.Node | None, path: _Path, lines: dict[_Path, int], source: str) -> Any:
