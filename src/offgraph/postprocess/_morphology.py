@@ -8,11 +8,12 @@ import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph import ndimage
-from offgraph.postprocess._labels import Connectivity, LabelStep
+from offgraph.postprocess._labels import Connectivity, LabelStep, neighbours
 from offgraph.steps.base import CONFIG
 from offgraph.steps.parameters import Count
+from offgraph.targets.image import Image
 
-__all__ = ["MorphologyStep", "dilated", "eroded", "numbered", "restored"]
+__all__ = ["MorphologyStep", "dilated", "eroded"]
 
 
 @pydantic_dataclass(frozen=True, repr=False, config=CONFIG)
@@ -34,6 +35,18 @@ class MorphologyStep(LabelStep):
     def steps(self, shape: tuple[int, ...]) -> int:
         """Return the iterations, of which no more count than lead from one corner to the other."""
         return min(self.iterations, sum(shape) + 1)
+
+    def reshaped(self, numbers: np.ndarray, structure: np.ndarray, count: int) -> np.ndarray:
+        """Return what becomes of all labels of an image, as int32 each, background 0, after so many iterations."""
+        raise NotImplementedError
+
+    def apply(self, image: Image, params: dict[str, Any]) -> Image:
+        """All labels at once."""
+        self.output_spec(image.spec)
+        numbers, meant = numbered(image.array)
+        structure = neighbours(ndimage, numbers.ndim, self.connectivity)
+        out = self.reshaped(numbers, structure, self.steps(numbers.shape))
+        return Image(restored(out, meant, image.array.dtype), image.axes)
 
 
 def numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from offgraph import ndimage
 from offgraph.postprocess._labels import neighbours
-from offgraph.postprocess._morphology import MorphologyStep, dilated, numbered, restored
+from offgraph.postprocess._morphology import MorphologyStep, dilated
 from offgraph.steps.declaration import step
-from offgraph.targets.image import Image
 
 __all__ = ["Dilate"]
 
@@ -39,13 +37,9 @@ class Dilate(MorphologyStep):
     array([[1, 1, 2, 2, 0]], dtype=uint8)
     """
 
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """All labels at once."""
-        self.output_spec(image.spec)
-        numbers, meant = numbered(image.array)
-        structure = neighbours(ndimage, numbers.ndim, self.connectivity)
-        out = dilated(numbers, structure, self.steps(numbers.shape))
-        return Image(restored(out, meant, image.array.dtype), image.axes)
+    def reshaped(self, numbers: np.ndarray, structure: np.ndarray, count: int) -> np.ndarray:
+        """Background gets the smallest label beside it."""
+        return dilated(numbers, structure, count)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Each label on the whole grid, the smallest last."""

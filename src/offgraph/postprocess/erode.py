@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from offgraph import ndimage
 from offgraph.postprocess._labels import neighbours
-from offgraph.postprocess._morphology import MorphologyStep, eroded, numbered, restored
+from offgraph.postprocess._morphology import MorphologyStep, eroded
 from offgraph.steps.declaration import step
-from offgraph.targets.image import Image
 
 __all__ = ["Erode"]
 
@@ -38,13 +36,9 @@ class Erode(MorphologyStep):
     array([[1, 1, 0, 0, 2, 2]], dtype=uint8)
     """
 
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """All labels at once."""
-        self.output_spec(image.spec)
-        numbers, meant = numbered(image.array)
-        structure = neighbours(ndimage, numbers.ndim, self.connectivity)
-        out = eroded(numbers, structure, self.steps(numbers.shape))
-        return Image(restored(out, meant, image.array.dtype), image.axes)
+    def reshaped(self, numbers: np.ndarray, structure: np.ndarray, count: int) -> np.ndarray:
+        """Labels lose what lies at their outlines."""
+        return eroded(numbers, structure, count)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Each label on the whole grid."""

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from offgraph import ndimage
 from offgraph.postprocess._labels import neighbours
-from offgraph.postprocess._morphology import MorphologyStep, dilated, eroded, numbered, restored
+from offgraph.postprocess._morphology import MorphologyStep, dilated, eroded
 from offgraph.steps.declaration import step
-from offgraph.targets.image import Image
 
 __all__ = ["Open"]
 
@@ -39,13 +37,9 @@ class Open(MorphologyStep):
     array([[0, 0, 0, 0, 3, 3, 3, 0]], dtype=uint8)
     """
 
-    def apply(self, image: Image, params: dict[str, Any]) -> Image:
-        """All labels at once: an opened label lies within itself, so that no two meet."""
-        self.output_spec(image.spec)
-        numbers, meant = numbered(image.array)
-        structure, count = neighbours(ndimage, numbers.ndim, self.connectivity), self.steps(numbers.shape)
-        out = dilated(eroded(numbers, structure, count), structure, count)
-        return Image(restored(out, meant, image.array.dtype), image.axes)
+    def reshaped(self, numbers: np.ndarray, structure: np.ndarray, count: int) -> np.ndarray:
+        """An opened label lies within itself, so that no two meet."""
+        return dilated(eroded(numbers, structure, count), structure, count)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Each label on the whole grid."""
