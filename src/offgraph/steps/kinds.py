@@ -46,6 +46,8 @@ class GeometricStep(Step):
     """A step defined by one coordinate map and how pixels are read; every target and the way back follow from it."""
 
     kind = "geometric"
+    keeps_size: ClassVar[bool] = False
+    """Whether images keep their size, whatever is drawn: then nothing else need say it."""
 
     def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
         """Return the spatial lengths after the step; may be left to the map."""
@@ -57,7 +59,7 @@ class GeometricStep(Step):
         By default known lengths that a draw leaves as they are stay known; the others too where nothing varies. A step
         that is given its size says more.
         """
-        if None in size or type(self).map is GeometricStep.map:
+        if None in size or self._keeps_size or type(self).map is GeometricStep.map:
             return size
         spec = ArraySpec(cast("tuple[int, ...]", size), "float64", SPATIAL[-len(size) :])
         made = self._drawn_size(spec, self.sample(Draw(Key(), self.name), spec))
@@ -65,12 +67,17 @@ class GeometricStep(Step):
             return made
         return tuple(n if n == given else None for n, given in zip(made, size))
 
+    @property
+    def _keeps_size(self) -> bool:
+        """Whether `keeps_size` holds: a class with an `output_size` of its own inherits a wrong one."""
+        return self.keeps_size and type(self).output_size is GeometricStep.output_size
+
     def _drawn_size(self, spec: ArraySpec, params: dict[str, Any]) -> tuple[int, ...]:
         if type(self).output_size is not GeometricStep.output_size:
             return self.output_size(spec.size, params)
-        return (
-            spec.size if type(self).map is GeometricStep.map else self._checked_map(params, spec).output_size
-        )
+        if self._keeps_size or type(self).map is GeometricStep.map:
+            return spec.size
+        return self._checked_map(params, spec).output_size
 
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """Same dtype and axes, and the spatial lengths of `output_size`, or those of the map where it is not written."""

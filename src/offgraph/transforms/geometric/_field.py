@@ -12,7 +12,7 @@ from offgraph.geometry.base import on_border
 from offgraph.geometry.displacement_map import ROUNDING
 from offgraph.steps.parameters import PerAxis, along_axes, in_pixels
 
-__all__ = ["drawn_reach", "read_displaced"]
+__all__ = ["drawn_reach", "reaches", "read_displaced"]
 
 
 def read_displaced(
@@ -45,6 +45,12 @@ def read_displaced(
         dense[np.abs(dense) < np.float32(ROUNDING * np.abs(field).max())] = 0
     places = on_border(np.indices(image.shape) + dense, image.shape)
     return ndi.map_coordinates(image, places, order=order, mode=mode, cval=cval)
+
+
+def reaches(magnitude: Any) -> bool:
+    """Whether a magnitude moves anything."""
+    given = magnitude.values() if isinstance(magnitude, PerAxis) else [magnitude]
+    return any(high > 0 for entry in given for high in np.atleast_1d(in_pixels(entry, 100)).tolist())
 
 
 def drawn_reach(magnitude: Any, draw: Draw, spec: ArraySpec) -> list[float]:

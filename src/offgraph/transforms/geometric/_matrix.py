@@ -21,17 +21,11 @@ __all__ = ["MatrixStep", "centre_of", "drawn_shift", "pull_matrix", "shift_varie
 class MatrixStep(ResampledStep):
     """A resampled step whose map is a matrix and an offset, on the same size."""
 
+    keeps_size = True
+
     def pull(self, params: dict[str, Any], size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Return matrix and offset as `scipy.ndimage.affine_transform` takes them: ``input = matrix @ output + offset``."""
         raise NotImplementedError
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The same."""
-        return size
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The same."""
-        return size
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """The pull matrix, on the same size."""

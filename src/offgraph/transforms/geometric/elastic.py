@@ -12,8 +12,8 @@ from offgraph.core.specs import ArraySpec
 from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.steps.declaration import hint_once, step
 from offgraph.steps.kinds import ResampledStep
-from offgraph.steps.parameters import AxisCount, Extent, PerAxis, along_axes, in_pixels
-from offgraph.transforms.geometric._field import drawn_reach, read_displaced
+from offgraph.steps.parameters import AxisCount, Extent, PerAxis, along_axes
+from offgraph.transforms.geometric._field import drawn_reach, reaches, read_displaced
 
 __all__ = ["Elastic"]
 
@@ -56,6 +56,8 @@ class Elastic(ResampledStep):
     True
     """
 
+    keeps_size = True
+
     magnitude: Extent
     nodes: AxisCount = 5
     fixed_border: bool = False
@@ -70,16 +72,7 @@ class Elastic(ResampledStep):
     @property
     def varies(self) -> bool:
         """Unless nothing is moved."""
-        given = self.magnitude.values() if isinstance(self.magnitude, PerAxis) else [self.magnitude]
-        return any(high > 0 for entry in given for high in np.atleast_1d(in_pixels(entry, 100)).tolist())
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The same."""
-        return size
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The same."""
-        return size
+        return reaches(self.magnitude)
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the magnitude, then a displacement for each node: `field`, in pixels, n x nodes."""

@@ -49,6 +49,8 @@ class GridDistortion(ResampledStep):
     (np.float64(0.0), np.float64(16.0), True)
     """
 
+    keeps_size = True
+
     distortion: NaturalAxisRange = 0.3
     cells: AxisCount = 5
 
@@ -65,14 +67,6 @@ class GridDistortion(ResampledStep):
         """Unless no strip varies."""
         given = self.distortion.values() if isinstance(self.distortion, PerAxis) else [self.distortion]
         return any(high > 0 for entry in given for high in np.atleast_1d(entry).tolist())
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The same."""
-        return size
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The same."""
-        return size
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw `lines`: for each axis where the lines between cells are read from, 0 to 1 from border to border."""

@@ -43,6 +43,8 @@ class GridShuffle(GeometricStep):
     [[3, 4, 1, 2, 5, 6]]
     """
 
+    keeps_size = True
+
     cells: AxisCount = 3
 
     def __post_init__(self) -> None:
@@ -51,14 +53,6 @@ class GridShuffle(GeometricStep):
             raise ValueError(
                 f"cells={self.cells} makes more than {MAX_TILES:,} cells; a record holds the place of each"
             )
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The same."""
-        return size
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The same."""
-        return size
 
     def _edges(self, size: tuple[int, ...], names: str) -> tuple[tuple[int, ...], ...]:
         counts = along_axes("cells", self.cells, names, 1)

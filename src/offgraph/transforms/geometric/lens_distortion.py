@@ -42,6 +42,8 @@ class LensDistortion(ResampledStep):
     (np.float64(1.0), np.float64(0.0))
     """
 
+    keeps_size = True
+
     k1: Range
     k2: Range = 0.0
 
@@ -61,14 +63,6 @@ class LensDistortion(ResampledStep):
             f"k1={self.k1}, k2={self.k2} fold the image before its corners: what lies near them is seen twice; "
             "write k1 above -1/3, with k2=0",
         ]
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The same."""
-        return size
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The same."""
-        return size
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> RadialMap:
         """About the centre of the image; the distance 1 is half its diagonal, from edge to edge."""

@@ -19,7 +19,7 @@ _OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "S": "I", "I": "S"}
 
 @step
 class Orientation(GeometricStep):
-    """Swap and mirror the axes of a volume of the body, so that they point where those of all others do.
+    """Swap and mirror the axes of a medical volume, so that all volumes point the same way.
 
     A geometric step for volumes. A code has a letter for each axis, slices first, then rows, then columns: where the body
     is at the end of that axis, L(eft) or R(ight), A(nterior) or P(osterior), S(uperior) or I(nferior). Axes of

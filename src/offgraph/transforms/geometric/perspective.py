@@ -42,6 +42,8 @@ class Perspective(ResampledStep):
     1.0
     """
 
+    keeps_size = True
+
     distortion: NaturalRange = 0.1
     inwards: bool = False
 
@@ -57,14 +59,6 @@ class Perspective(ResampledStep):
     def varies(self) -> bool:
         """Unless no corner moves."""
         return bool(np.max(self.distortion) > 0)
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The same."""
-        return size
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The same."""
-        return size
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw `corners`: where the upper left, upper right, lower left and lower right corner of the output are read.

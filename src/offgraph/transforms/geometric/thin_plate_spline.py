@@ -13,8 +13,8 @@ from offgraph.core.specs import ArraySpec
 from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ResampledStep
-from offgraph.steps.parameters import AxisCount, Extent, PerAxis, along_axes, in_pixels
-from offgraph.transforms.geometric._field import drawn_reach, read_displaced
+from offgraph.steps.parameters import AxisCount, Extent, PerAxis, along_axes
+from offgraph.transforms.geometric._field import drawn_reach, reaches, read_displaced
 
 __all__ = ["ThinPlateSpline"]
 
@@ -52,6 +52,8 @@ class ThinPlateSpline(ResampledStep):
     True
     """
 
+    keeps_size = True
+
     magnitude: Extent
     points: AxisCount = 4
 
@@ -64,16 +66,7 @@ class ThinPlateSpline(ResampledStep):
     @property
     def varies(self) -> bool:
         """Unless nothing is moved."""
-        given = self.magnitude.values() if isinstance(self.magnitude, PerAxis) else [self.magnitude]
-        return any(high > 0 for entry in given for high in np.atleast_1d(in_pixels(entry, 100)).tolist())
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The same."""
-        return size
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The same."""
-        return size
+        return reaches(self.magnitude)
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw the magnitude, then for each control point a displacement along each axis: `shifts`, in pixels."""
