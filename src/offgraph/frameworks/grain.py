@@ -133,7 +133,7 @@ class MakeSample:
 
 
 def grain_transform(recipe: Compose) -> Any:
-    """Return a recipe as a transformation that Grain runs, for sources of others.
+    """Return a recipe as a transformation for Grain's own data sources.
 
     It takes and gives a dict. What stands under ``"image"``, ``"mask"``, ``"heatmap"``, ``"boxes"`` and ``"points"`` goes through the
     recipe, as arrays; the rest stays. Draws follow from the random numbers that Grain gives for each element, which

@@ -55,7 +55,7 @@ class MeasuredPart:
 
 @dataclass(frozen=True)
 class ModelTiming:
-    """A loop of batches and model steps.
+    """How long a loop of batches and model steps takes, and waits for data.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ _BYTES = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3)
 
 @step
 class RGBShift(KnownRange, ColorStep):
-    """Add to red, green and blue, to each what it drew; the dtype stays.
+    """Add a number to red, to green and to blue, each drawn by itself; the dtype stays.
 
     A color step: ``value + shift * range`` per channel, limited to 0 to `range`. Exactness: the bytes of this expression in
     float64 by NumPy, for integers rounded half to even.
