@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.detectors import boxes_in, bright, finding, listed
+from tests.support.detectors import boxes_in, bright, centres, finding, listed, squares
 
 import offgraph as og
 from offgraph.errors import ArgumentError, OffgraphError, StepError
@@ -212,36 +212,6 @@ def test_refused() -> None:
 
 
 # ---- a Keras model
-
-
-def centres() -> Any:
-    """A fully convolutional detector of bright squares of 7 pixels: boxes around the peaks of the mean over 7 × 7 pixels."""
-    from tests.support.models import keras
-
-    layers, ops = keras.layers, keras.ops
-    image = keras.Input((None, None, 1))
-    mean = layers.Conv2D(1, 7, padding="same", use_bias=False, kernel_initializer="ones")(image) / 49
-    highest = layers.MaxPooling2D(5, 1, "same")(mean)
-    score = mean * ops.cast(ops.equal(mean, highest), "float32")
-    ones = ops.ones_like(score)
-    places = ops.concatenate([ops.cumsum(ones, axis=2), ops.cumsum(ones, axis=1)], axis=-1) - 0.5
-    boxes = ops.concatenate([places, 7 * ones, 7 * ones], axis=-1)
-    return keras.Model(
-        image, {"boxes": layers.Reshape((-1, 4))(boxes), "scores": layers.Reshape((-1, 1))(score)}
-    )
-
-
-def squares(seed: int, size: tuple[int, int], count: int = 60) -> tuple[np.ndarray, int]:
-    """An image with bright squares of 7 pixels, apart from one another, and how many there are."""
-    rng = np.random.default_rng(seed)
-    image, taken, found = np.zeros(size, np.uint8), np.zeros(size, bool), 0
-    for _ in range(count):
-        top, left = rng.integers(0, size[0] - 7), rng.integers(0, size[1] - 7)
-        if not taken[max(0, top - 7) : top + 14, max(0, left - 7) : left + 14].any():
-            taken[top : top + 7, left : left + 7] = True
-            image[top : top + 7, left : left + 7] = 255
-            found += 1
-    return image, found
 
 
 def test_a_saved_keras_model(tmp_path: Any) -> None:

@@ -156,7 +156,7 @@ def test_wrong_arguments_are_named(model: Any, photos: Path, options: dict[str, 
 def test_numbers_are_refused(photos: Path):
     model = og.Predictor(lambda b: b.mean(axis=(1, 2, 3))[:, None], recipe=RECIPE, task="regress").saved
     with pytest.raises(
-        og.OffgraphError, match="compares classes, labels and masks; this model's task is 'regress'"
+        og.OffgraphError, match="compares classes, labels, masks and boxes; this model's task is 'regress'"
     ):
         og.skew(model, photos, vary="MedianFilter.size=1", labels=None)
 

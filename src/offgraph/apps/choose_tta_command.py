@@ -18,16 +18,13 @@ def choose_tta(
     source: Annotated[
         Path,
         typer.Argument(
-            help="Validation images whose classes, labels or masks are known: a folder or a CSV; not those that were trained on."
+            help="Validation images whose classes, labels, masks or boxes are known: a folder or a CSV; not those that were trained on."
         ),
     ],
     candidates: Annotated[
         str, typer.Option(help="What is tried, of none, mirrored, flips and d4.")
     ] = "none,mirrored,flips,d4",
-    masks: Annotated[Path | None, typer.Option(help="A folder of true masks with the images' names.")] = None,
     as_json: AsJson = False,
-    resamples: Annotated[int, typer.Option(min=1, help="Resampled sets of images for the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of these.")] = 0,
     *,
     asking: dict[str, Any],
     reading: dict[str, Any],
@@ -42,9 +39,6 @@ def choose_tta(
         load_model(model),
         source,
         candidates=[name.strip() for name in candidates.split(",") if name.strip()],
-        masks=masks,
-        seed=seed,
-        resamples=resamples,
         **asking,
         **reading,
     )

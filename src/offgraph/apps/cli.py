@@ -32,11 +32,17 @@ from offgraph.apps.bench_command import bench
 from offgraph.apps.choose_tta_command import choose_tta
 from offgraph.apps.convert_command import convert
 from offgraph.apps.doctor_command import doctor
-from offgraph.apps.model_options import asks_model, asks_plain_model, asks_variants
+from offgraph.apps.model_options import asks_comparison, asks_model, asks_variants
 from offgraph.apps.predict_command import predict
 from offgraph.apps.report_command import report
 from offgraph.apps.skew_command import skew
-from offgraph.apps.source_options import AxesOption, PageOption, as_options, opens_source
+from offgraph.apps.source_options import (
+    AxesOption,
+    PageOption,
+    as_options,
+    opens_source,
+    opens_source_of_model,
+)
 from offgraph.apps.steps_command import steps
 from offgraph.core.choices import (
     ArrayEncoding,
@@ -240,12 +246,12 @@ def compare(
 
 app.command("audit")(audit)
 app.command("bench")(opens_source(bench))
-app.command("choose-tta")(opens_source(asks_variants(choose_tta)))
+app.command("choose-tta")(opens_source_of_model(asks_variants(choose_tta)))
 app.command("convert")(convert)
 app.command("doctor")(opens_source(doctor))
-app.command("predict")(opens_source(asks_model(predict)))
-app.command("report")(opens_source(asks_model(report)))
-app.command("skew")(opens_source(asks_plain_model(skew)))
+app.command("predict")(opens_source_of_model(asks_model(predict)))
+app.command("report")(opens_source_of_model(asks_model(report)))
+app.command("skew")(opens_source_of_model(asks_comparison(skew)))
 app.command("steps")(steps)
 
 

@@ -8,14 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from offgraph.apps.shared_options import Option, adding
-from offgraph.core.choices import Blend, Color, Merge, Outputs, TestTimeVariants
+from offgraph.core.choices import Blend, Merge, Outputs, TestTimeVariants
 
-__all__ = ["ColorOfModel", "ModelFile", "asks_model", "asks_plain_model", "asks_variants", "load_model"]
+__all__ = ["ModelFile", "asks_comparison", "asks_model", "asks_variants", "load_model"]
 
 ModelFile = Annotated[Path, typer.Argument(help="A .keras file written by og.save; it holds its recipe.")]
-ColorOfModel = Annotated[
-    Color | None, typer.Option(help="How images are read, instead of as the model takes them.")
-]
 
 
 def _numbers(text: str) -> Any:
@@ -49,6 +46,12 @@ _PLAIN = {
     "outputs": Option(Annotated[Outputs | None, typer.Option(help=_OUTPUTS)]),
     "threshold": Option(Annotated[float, typer.Option(help=_THRESHOLD)], 0.5),
 }
+_RESAMPLED = {
+    "resamples": Option(
+        Annotated[int, typer.Option(min=1, help="Resampled sets of images for the intervals.")], 1000
+    ),
+    "seed": Option(Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of these.")], 0),
+}
 _OPTIONS = {
     "recipe": Option(
         Annotated[Path | None, typer.Option("--recipe", "-r", help="The recipe, a YAML or JSON file.")],
@@ -69,11 +72,13 @@ _OPTIONS = {
 asks_model = adding(_OPTIONS, "asking")
 """Add the options above to a command: its dict `asking` holds the keywords of `offgraph.Predictor` that were given."""
 
-asks_plain_model = adding(_PLAIN, "asking")
-"""The same without variants, tiles and other recipes."""
+asks_comparison = adding({**_PLAIN, **_RESAMPLED}, "asking")
+"""The same for `offgraph.skew`: without variants, tiles and other recipes, with what its intervals are made of."""
 
-asks_variants = adding({**_PLAIN, **{name: _OPTIONS[name] for name in ("merge", "pad_to")}}, "asking")
-"""The same for variants that the command names itself."""
+asks_variants = adding(
+    {**_PLAIN, **{name: _OPTIONS[name] for name in ("merge", "pad_to")}, **_RESAMPLED}, "asking"
+)
+"""The same for `offgraph.choose_tta`."""
 
 
 def load_model(path: Path) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from offgraph.apps.arguments import MaxBad, OnErrorOption, Source, Strict, for_terminal
-from offgraph.apps.model_options import ColorOfModel, ModelFile, load_model
+from offgraph.apps.model_options import ModelFile, load_model
 
 __all__ = ["predict"]
 
@@ -26,13 +26,6 @@ def predict(
     ],
     on_error: OnErrorOption = "quarantine",
     max_bad: MaxBad = "50%",
-    masks: Annotated[
-        Path | None,
-        typer.Option(
-            help="A folder of true masks with the images' names, to measure the predicted ones against."
-        ),
-    ] = None,
-    color: ColorOfModel = None,
     raw: Annotated[
         bool, typer.Option(help="Also write all outputs of the model, as it gives them: raw/NAME.npz.")
     ] = False,
@@ -49,11 +42,7 @@ def predict(
     if _is_mask_file(out):
         _predict_to_file(og.Predictor(saved, on_error=on_error, **asking), source, out, reading.get("axes"))
         return
-    if color is not None:
-        reading["color"] = color
-    predictions = og.predict(
-        saved, source_for(saved, source, masks=masks, **reading), on_error=on_error, **asking
-    )
+    predictions = og.predict(saved, source_for(saved, source, **reading), on_error=on_error, **asking)
     report = og.save_predictions(predictions, out, max_bad=max_bad, raw=raw)
     typer.echo(for_terminal(report.summary()))
     if report.too_many is not None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from offgraph.apps.arguments import AsJson, Strict, for_terminal
-from offgraph.apps.model_options import ColorOfModel, ModelFile, load_model
+from offgraph.apps.model_options import ModelFile, load_model
 
 __all__ = ["report"]
 
@@ -24,7 +24,6 @@ def report(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The HTML page to write; NAME.json is written beside it.")
     ] = Path("report.html"),
-    masks: Annotated[Path | None, typer.Option(help="A folder of true masks with the images' names.")] = None,
     against: Annotated[
         Path | None,
         typer.Option(help="A recipe of other result steps, whose objects are scored beside the model's own."),
@@ -39,7 +38,6 @@ def report(
     occlusion: Annotated[
         int, typer.Option(min=0, help="Images to map what the answer depends on; 0 for none.")
     ] = 6,
-    color: ColorOfModel = None,
     as_json: AsJson = False,
     strict: Strict = False,
     *,
@@ -50,13 +48,10 @@ def report(
     import offgraph as og
     from offgraph.core.tables import dumps
 
-    if color is not None:
-        reading["color"] = color
     found = og.report(
         og.Predictor(load_model(model), **asking),
         source,
         out,
-        masks=masks,
         against=None if against is None else og.Compose.from_yaml(against),
         instances=instances,
         shown=shown,

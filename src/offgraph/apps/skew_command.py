@@ -31,11 +31,6 @@ def skew(
         Path | None, typer.Option("--out", "-o", help="An HTML page to write, with images.")
     ] = None,
     as_json: AsJson = False,
-    masks: Annotated[
-        Path | None, typer.Option(help="A folder of true masks with the images' names, to measure IoU.")
-    ] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Resampled sets of images for the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="The seed of these.")] = 0,
     *,
     asking: dict[str, Any],
     reading: dict[str, Any],
@@ -52,9 +47,6 @@ def skew(
         vary=vary or (),
         against=against or (),
         recipes={str(path): path for path in recipe or ()},
-        masks=masks,
-        seed=seed,
-        resamples=resamples,
         **asking,
         **reading,
     )

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from offgraph.apps.shared_options import Option, adding
-from offgraph.core.choices import Alpha, BadBoxes, LabelSource, MissingMask, ObjectMasks, Task
+from offgraph.core.choices import Alpha, BadBoxes, Color, LabelSource, MissingMask, ObjectMasks, Task
 
-__all__ = ["AxesOption", "PageOption", "as_options", "opens_source"]
+__all__ = ["AxesOption", "PageOption", "as_options", "opens_source", "opens_source_of_model"]
 
 
 def _list(option: str, text: str | None) -> list[str] | None:
@@ -61,6 +61,8 @@ _CROWDS = "Take COCO's regions of many objects (iscrowd) too."
 _MISSING = "An image without a mask where others have one: refuse, leave out, or take zeros for its mask."
 _VALUES = "What the values in masks mean: 255=1, or 128=1,255=2. Other values but 0 are refused."
 _ROOT = "The folder that the paths of a table are relative to, instead of the table's own."
+_TRUE_MASKS = "A folder of true masks with the images' names, to measure predicted ones against."
+_COLOR = "How images are read, instead of as the model takes them."
 _REPEATS = "Whether a table may name an image in several rows."
 _ALPHA = "Transparency: drop the alpha channel, or composite onto white or black."
 
@@ -99,6 +101,14 @@ _OPTIONS = {
 
 opens_source = adding(_OPTIONS, "reading")
 """Add the options above to a command: its dict `reading` holds the keywords of `offgraph.open_source` that were given."""
+
+_OF_MODEL = {
+    "masks": Option(Annotated[Path | None, typer.Option(help=_TRUE_MASKS)]),
+    "color": Option(Annotated[Color | None, typer.Option(help=_COLOR)]),
+}
+
+opens_source_of_model = adding({**_OPTIONS, **_OF_MODEL}, "reading")
+"""The same for images of a saved model: masks are the true ones, which predicted ones are measured against."""
 
 # Arguments of Python functions that are options of a command under the same name, with hyphens.
 _ARGUMENTS = (

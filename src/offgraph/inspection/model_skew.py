@@ -18,7 +18,15 @@ from offgraph.engine.library_resize import LIBRARIES, Library
 from offgraph.frameworks.decoders import DECODERS, decoder_of
 from offgraph.inference.model_source import source_for
 from offgraph.inference.predictor import Predictor
-from offgraph.inspection.answers import SCORES, Answers, answers_of, known_scores, largest_change, share_alike
+from offgraph.inspection.answers import (
+    SCORES,
+    Answers,
+    answers_of,
+    change_of,
+    largest_change,
+    score_of,
+    share_alike,
+)
 from offgraph.inspection.comparison import Vary, parse_vary, settings_of
 from offgraph.inspection.library_variants import decoded_by, resized_by
 from offgraph.inspection.skew_report import Absent, Flip, SkewReport, SkewRow, estimate
@@ -55,7 +63,7 @@ def skew(
         A ``.keras`` file that `offgraph.save` wrote, or what `offgraph.load` returns; ``predictor.saved`` of a `Predictor`
         made of any function.
     src : path or Source
-        Images. Where they have classes or masks, accuracy or IoU are measured too.
+        Images. Where they have classes, masks or boxes, accuracy, IoU or average precision are measured too.
     vary : str, Vary, or several
         What changes in the model's recipe: ``"MedianFilter.size=1,3,5"`` is three rows. Each is varied alone.
     against : str or sequence of {"pillow", "pillow12", "opencv", "tf", "torch"}
@@ -85,12 +93,14 @@ def skew(
     ArgumentError
         Where nothing is to be compared, or a library is not known.
     OffgraphError
-        For a model of another task than classes, labels and masks, or where no image can be predicted.
+        For a model of another task than classes, labels, masks and boxes, or where no image can be predicted.
 
     Notes
     -----
     Exactness: a recipe that equals the model's own gives exactly 0 change, agreement 1 and no flip, with empty intervals.
-    An image that only one of both ways can predict is left out of the row and listed.
+    An image that only one of both ways can predict is left out of the row and listed. Of a detector, average precision is COCO's, the mean
+    over IoU 0.5 to 0.95 and classes; boxes with a score of 0.3 or more are its answer, and two of one class with an IoU of 0.5 or more
+    are the same.
 
     Examples
     --------
@@ -115,7 +125,7 @@ def skew(
     task = own.saved.task
     if task not in SCORES:
         raise OffgraphError(
-            f"{own.saved.path}: skew compares classes, labels and masks; this model's task is {task!r}"
+            f"{own.saved.path}: skew compares classes, labels, masks and boxes; this model's task is {task!r}"
         )
     source = source_for(own.saved, src, masks=masks, **options)
     ways, absent = _ways(own.recipe, source, vary, libraries, recipes or {})
@@ -140,7 +150,7 @@ def skew(
         source,
         SCORES[str(task)],
         len(base.said),
-        estimate(known_scores(base.scores.values()), seed, resamples),
+        score_of(base, _known(base), seed, resamples),
         tuple(rows),
         tuple(absent),
         tuple(base.set_aside.items()),
@@ -148,6 +158,11 @@ def skew(
         resamples,
         seed,
     )
+
+
+def _known(found: Answers) -> list[int]:
+    """The images of which the truth is known."""
+    return [index for index, score in found.scores.items() if not math.isnan(score)]
 
 
 def _libraries(against: str | Sequence[str]) -> list[Library]:
@@ -265,8 +280,8 @@ def _row(way: _Way, base: Answers, other: Answers, seed: int, resamples: int) ->
         way.name,
         way.kind,
         len(both),
-        estimate(after, seed, resamples),
-        estimate(after - before, seed, resamples),
+        score_of(other, scored, seed, resamples),
+        change_of(base, other, scored, seed, resamples),
         agreement,
         tuple(sorted(flips, key=lambda one: (one.same, one.index))),
         int(np.count_nonzero(moved & (after > before))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from offgraph.sources import Source
 
-__all__ = ["Absent", "Estimate", "Flip", "SkewReport", "SkewRow", "estimate"]
+__all__ = ["Absent", "Estimate", "Flip", "SkewReport", "SkewRow", "drawn_images", "estimate", "interval"]
 
 _AT_ONCE = 1 << 20
 """Resampled values in memory at a time."""
@@ -68,13 +69,24 @@ def estimate(values: np.ndarray, seed: int, resamples: int, coverage: float = 0.
     numbers = np.asarray(values, np.float64)
     if (numbers == numbers[0]).all():
         return Estimate(*(float(numbers[0]),) * 3)
-    rng, means = np.random.default_rng(seed), []
-    chunk = max(1, _AT_ONCE // len(numbers))
+    means = [numbers[drawn].mean(axis=1) for drawn in drawn_images(len(numbers), seed, resamples)]
+    return interval(float(numbers.mean()), np.concatenate(means), coverage)
+
+
+def drawn_images(count: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
+    """Draw sets of as many images as there are, with replacement: some sets at a time, (sets, count)."""
+    rng = np.random.default_rng(seed)
+    chunk = max(1, _AT_ONCE // count)
     for start in range(0, resamples, chunk):
-        drawn = rng.integers(0, len(numbers), (min(chunk, resamples - start), len(numbers)))
-        means.append(numbers[drawn].mean(axis=1))
-    low, high = np.quantile(np.concatenate(means), [(1 - coverage) / 2, (1 + coverage) / 2])
-    return Estimate(float(numbers.mean()), float(low), float(high))
+        yield rng.integers(0, count, (min(chunk, resamples - start), count))
+
+
+def interval(value: float, resampled: np.ndarray, coverage: float) -> Estimate:
+    """Return a value with the interval that holds this share of its resampled ones."""
+    if not len(resampled):
+        return Estimate(value, value, value)
+    low, high = np.quantile(resampled, [(1 - coverage) / 2, (1 + coverage) / 2])
+    return Estimate(value, float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ class Flip:
     truth : str
         Empty where it is not known.
     same : float
-        How much of the answer stayed: 0 for another class, the share of pixels for masks.
+        How much of the answer stayed: 0 for another class, the share of pixels for masks, of boxes those that both answers have.
     """
 
     index: int
@@ -113,17 +125,17 @@ class SkewRow:
     images : int
         Images that both ways could be predicted for.
     score : Estimate or None
-        Accuracy, of masks the mean IoU; None where no truth is known.
+        Accuracy, of masks the mean IoU, of boxes the mean average precision; None where no truth is known.
     change : Estimate or None
         Score less that of the model's own recipe, on the same images.
     agreement : Estimate
-        Share of images with the same answer, of masks the mean share of pixels.
+        Share of images with the same answer; of masks the mean share of pixels, of boxes that of those that both answers have.
     flips : tuple of Flip
         Every image whose answer changed, those that changed most first.
     helped, hurt : int
-        Flips of which the score rose, and fell.
+        Flips of which the score rose, and fell; of boxes, the share of found ones among the found, missed and false.
     shift : float or None
-        Mean over images of the largest change of a probability; None for masks.
+        Mean over images of the largest change of a probability, of boxes that both answers have; None for masks.
     set_aside : tuple of (str, str)
         Images that could not be predicted in this way alone, with the reason.
     notes : tuple of str
@@ -189,7 +201,7 @@ class SkewReport:
     task : str
     source : Source
     score_name : str
-        'accuracy', 'exact labels' or 'mean IoU'.
+        'accuracy', 'exact labels', 'mean IoU' or 'mean AP'.
     images : int
         Predicted with the model's own recipe.
     score : Estimate or None

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from offgraph.inference.model_source import source_for
 from offgraph.inference.predictor import Predictor
 from offgraph.inference.trained_variants import never_drawn
 from offgraph.inference.variants import variants_of
-from offgraph.inspection.answers import SCORES, Answers, answers_of
-from offgraph.inspection.skew_report import Absent, Estimate, estimate
+from offgraph.inspection.answers import SCORES, Answers, answers_of, change_of, score_of
+from offgraph.inspection.skew_report import Absent, Estimate
 from offgraph.sources import Source
 from offgraph.sources.names import printable
 
@@ -42,12 +42,12 @@ class TtaRow:
     variants : int
         How often the model is run on each image.
     score : Estimate
-        Accuracy, of masks the mean IoU, with the interval of 95 %.
+        Accuracy, of masks the mean IoU, of boxes the mean average precision, with the interval of 95 %.
     change : Estimate
         Score less that without variants, on the same images. Its intervals hold for all candidates together: each covers
         1 - 0.05 / k of k candidates.
     helped, hurt : int
-        Images of which the score rose, and fell.
+        Images of which the score rose, and fell; of boxes, the share of found ones among the found, missed and false.
     untrained : tuple of str
         What these variants do to an image that training never drew, as far as the model's recipe says.
     """
@@ -81,7 +81,7 @@ class TtaChoice:
     ----------
     model : str
     score_name : str
-        'accuracy', 'exact labels' or 'mean IoU'.
+        'accuracy', 'exact labels', 'mean IoU' or 'mean AP'.
     images : int
         Validation images that all candidates were compared on.
     chosen : str
@@ -190,7 +190,7 @@ def choose_tta(
         A ``.keras`` file that `offgraph.save` wrote, or what `offgraph.load` returns; ``predictor.saved`` of a `Predictor`
         made of any function.
     src : path or Source
-        Validation images whose classes, labels or masks are known.
+        Validation images whose classes, labels, masks or boxes are known.
     candidates : sequence of {"none", "mirrored", "flips", "d4"}, or mapping of str to tta
         What is tried. A mapping names other variants, ``{"turned": [og.Rotate(8), og.Rotate(-8)]}``. 'none' is tried in any
         case.
@@ -215,7 +215,7 @@ def choose_tta(
     SourceError
         Where of no image that was predicted the truth is known.
     OffgraphError
-        For a model of another task than classes, labels and masks, or where no image can be predicted.
+        For a model of another task than classes, labels, masks and boxes, or where no image can be predicted.
 
     Notes
     -----
@@ -259,15 +259,15 @@ def choose_tta(
     saved = own.saved
     if saved.task not in SCORES:
         raise OffgraphError(
-            f"{saved.path}: variants are chosen for classes, labels and masks; this model's task is {saved.task!r}"
+            f"{saved.path}: variants are chosen for classes, labels, masks and boxes; this model's task is {saved.task!r}"
         )
     source = source_for(saved, src, masks=masks, **options)
     base = answers_of(own, source)
     known = [index for index, score in base.scores.items() if not np.isnan(score)]
-    if not known:
+    if not known or (base.judged and not any(one.true for one in base.judged.values())):
         raise SourceError(
             f"{source.where}: the truth is known of no image, so that nothing can be chosen by it; give images in class folders, a "
-            "table of them, or the folder of true masks by masks= (--masks)"
+            "table of them, annotations of boxes, or the folder of true masks by masks= (--masks)"
         )
     found: list[tuple[str, Answers, tuple[str, ...], int]] = []
     absent: list[Absent] = []
@@ -287,14 +287,14 @@ def choose_tta(
             continue
         found.append((name, answers, never_drawn(saved, variants), 1 + len(variants)))
     images = [index for index in known if all(index in answers.scores for _, answers, _, _ in found)]
-    if not images:
-        raise OffgraphError(f"{source.where}: no image was predicted with every candidate")
-    before = np.array([base.scores[index] for index in images])
-    coverage = 1 - 0.05 / max(1, len(found))
-    rows = [_row(NONE, before, before, 1, (), seed, resamples, coverage)]
+    if not images or (base.judged and not any(base.judged[index].true for index in images)):
+        raise OffgraphError(
+            f"{source.where}: no image of which something is known was predicted with every candidate"
+        )
+    drawing = _Drawing(images, seed, resamples, 1 - 0.05 / max(1, len(found)))
+    rows = [_row(NONE, base, base, 1, (), drawing)]
     for name, answers, untrained, runs in found:
-        after = np.array([answers.scores[index] for index in images])
-        rows.append(_row(name, before, after, runs, untrained, seed, resamples, coverage))
+        rows.append(_row(name, base, answers, runs, untrained, drawing))
     better = [row for row in rows if row.change.low > 0]
     chosen = max(better, key=lambda row: row.change.value).name if better else NONE
     return TtaChoice(
@@ -331,21 +331,23 @@ def _candidates(given: Any) -> dict[str, Any]:
     return several
 
 
+class _Drawing(NamedTuple):
+    """What all rows are compared on."""
+
+    images: list[int]
+    seed: int
+    resamples: int
+    coverage: float
+
+
 def _row(
-    name: str,
-    before: np.ndarray,
-    after: np.ndarray,
-    runs: int,
-    untrained: tuple[str, ...],
-    seed: int,
-    resamples: int,
-    coverage: float,
+    name: str, base: Answers, found: Answers, runs: int, untrained: tuple[str, ...], drawing: _Drawing
 ) -> TtaRow:
-    score, change = (
-        estimate(after, seed, resamples),
-        estimate(after - before, seed, resamples, coverage),
-    )
-    assert score is not None and change is not None
+    images, seed, resamples, coverage = drawing
+    score = score_of(found, images, seed, resamples)
+    change = change_of(base, found, images, seed, resamples, coverage)
+    assert score is not None and change is not None, "some truth is known of these images"
+    before, after = (np.array([of.scores[index] for index in images]) for of in (base, found))
     return TtaRow(
         name,
         runs,

@@ -96,6 +96,7 @@ def _figures(report: SkewReport, row: SkewRow) -> list[Figure]:
         shown = draw.fit(draw.to_rgb(image.array, image.axes), _SIDE)
         truth = f"; it is {flip.truth}" if flip.truth else ""
         caption = f"{flip.before} → {flip.after}"
-        kept = "" if report.task != "segment" else f", {flip.same:.1%} of the pixels stay"
+        what = {"segment": "pixels", "detect": "boxes"}.get(report.task)
+        kept = "" if what is None else f", {flip.same:.1%} of the {what} stay"
         figures.append(Figure(shown, caption, f"{flip.name}{truth}{kept}", alt=f"{flip.name}: {caption}"))
     return figures

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["MOST_BOXES", "BoxScore", "BoxScores", "overlaps"]
+__all__ = ["MOST_BOXES", "RECALLS", "BoxScore", "BoxScores", "JudgedBoxes", "judged_boxes", "overlaps"]
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 """IoU at which boxes match, as `numpy.linspace` makes them in COCO's own code."""
@@ -26,7 +26,8 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)
 MOST_BOXES = 100
 """Boxes of one class that count in an image."""
 
-_RECALLS = np.linspace(0.0, 1.0, 101)
+RECALLS = np.linspace(0.0, 1.0, 101)
+"""At which precision is averaged."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +99,12 @@ class BoxScores:
         ndarray of bool
             Which predicted boxes are right at an IoU of 0.5.
         """
-        found = np.zeros(len(edges), bool)
-        for label in np.unique(np.concatenate([true_labels, labels])).tolist():
-            ours = np.flatnonzero(labels == label)
-            ours = ours[np.argsort(-scores[ours], kind="stable")][:MOST_BOXES]
-            theirs = true[true_labels == label]
-            right = _matched(overlaps(edges[ours], theirs))
-            self._true[label] += len(theirs)
-            self._scores[label].append(scores[ours])
+        judged = judged_boxes(true, true_labels, edges, labels, scores)
+        for label, (of, right) in judged.found.items():
+            self._true[label] += judged.true.get(label, 0)
+            self._scores[label].append(of)
             self._right[label].append(right)
-            found[ours] = right[:, 0]
-        return found
+        return judged.right
 
     def scores(self) -> tuple[BoxScore, ...]:
         """Return the scores of every class that has a name or a box."""
@@ -125,6 +121,45 @@ class BoxScores:
         right = right[np.argsort(-scores, kind="stable")]
         values = tuple(_average(column, true) for column in right.T)
         return BoxScore(name, true, len(scores), values, int(right[:, 0].sum()) / true)
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedBoxes:
+    """The boxes of one image, held against the true ones.
+
+    Parameters
+    ----------
+    true : dict of int to int
+        How many true boxes there are, for each class that has some.
+    found : dict of int to (ndarray, ndarray)
+        For each class with true or predicted boxes: scores of the surest 100, falling, and which of them are right at each IoU
+        threshold, (n, 10).
+    right : ndarray of bool
+        Which predicted boxes are right at an IoU of 0.5.
+    """
+
+    true: dict[int, int]
+    found: dict[int, tuple[np.ndarray, np.ndarray]]
+    right: np.ndarray
+
+
+def judged_boxes(
+    true: np.ndarray, true_labels: np.ndarray, edges: np.ndarray, labels: np.ndarray, scores: np.ndarray
+) -> JudgedBoxes:
+    """Say which boxes of an image are right; arguments as for `BoxScores.add`."""
+    counts: dict[int, int] = {}
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    hit = np.zeros(len(edges), bool)
+    for label in np.unique(np.concatenate([true_labels, labels])).tolist():
+        ours = np.flatnonzero(labels == label)
+        ours = ours[np.argsort(-scores[ours], kind="stable")][:MOST_BOXES]
+        theirs = true[true_labels == label]
+        right = _matched(overlaps(edges[ours], theirs))
+        if len(theirs):
+            counts[label] = len(theirs)
+        found[label] = scores[ours], right
+        hit[ours] = right[:, 0]
+    return JudgedBoxes(counts, found, hit)
 
 
 def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -159,5 +194,5 @@ def _average(right: np.ndarray, true: int) -> float:
     recall = found / true
     precision = found / np.arange(1, len(right) + 1)
     highest = np.maximum.accumulate(precision[::-1])[::-1]
-    places = np.searchsorted(recall, _RECALLS, side="left")
+    places = np.searchsorted(recall, RECALLS, side="left")
     return float(np.concatenate([highest, [0.0]])[np.minimum(places, len(right))].mean())
