@@ -15,6 +15,8 @@ from offgraph.inference.files import write_drawing
 from offgraph.inference.measures import Kept
 from offgraph.inference.outcome import ON_PAGE, Outcome, rounded
 from offgraph.inference.prediction import DRAWN_FROM, Prediction, Predictions
+from offgraph.sources.coco import category_ids
+from offgraph.sources.names import nfc
 from offgraph.views import draw
 from offgraph.views.html import Figure, Report
 
@@ -41,6 +43,7 @@ class BoxOutcome(Outcome):
         self.classes: Counter[str] = Counter()
         self.boxes = self.points = 0
         self._stack = stack
+        self._ids = category_ids(map(nfc, run.class_names), run.source.category_ids)
         self._shown: Kept[Figure] = Kept(ON_PAGE)
         self._table = TableWriter(
             stack.enter_context(open_table_file(folder / "boxes.csv")),
@@ -55,7 +58,9 @@ class BoxOutcome(Outcome):
         self.count += 1
         drawn = prediction.draw()
         written = write_drawing(prediction, self.folder / "drawn", drawn)
-        name, image_id = prediction.item.name, prediction.index + 1
+        name, objects = prediction.item.name, prediction.item.objects
+        known = None if objects is None else objects.image_id
+        image_id = prediction.index + 1 if known is None else known
         points = self._keypoints(prediction)
         found = self._listed(prediction, points)
         for one in found:
@@ -110,11 +115,11 @@ class BoxOutcome(Outcome):
                 self._points_table.writerow((*row, *known, rounded(score)))
         return _plain(values)
 
-    def _write_coco(self, image_id: int, one: dict[str, Any]) -> None:
+    def _write_coco(self, image_id: int | str, one: dict[str, Any]) -> None:
         left, upper, right, lower = one["xyxy"]
         entry: dict[str, Any] = {
             "image_id": image_id,
-            "category_id": one["label"] + 1,
+            "category_id": self._category(one["label"]),
             "bbox": [left, upper, right - left, lower - upper],
             "score": one["score"],
         }
@@ -123,6 +128,10 @@ class BoxOutcome(Outcome):
                 0.0 if value is None else value for point in one["points"] for value in point
             ]
         self._coco.write(("," if self._coco.tell() > 1 else "") + "\n " + dumps(entry))
+
+    def _category(self, label: int) -> int | str:
+        """The id of a class: that of the COCO file that the images are from, else counted from 1."""
+        return self._ids[label] if label < len(self._ids) else label + 1
 
     def row(self, entry: dict[str, Any]) -> tuple[Any, ...]:
         boxes = entry["boxes"]

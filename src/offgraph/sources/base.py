@@ -82,6 +82,8 @@ class Source(NotebookView, Sequence[Item]):
         File and place of these, by reason: the first 1,000 of each.
     keypoints : Keypoints or None
         What the keypoints of each object are.
+    category_ids : mapping of str to int or str
+        Of a COCO file: the id that each class has there.
     typical : tuple of Item
         A few items spread over the source, by which depth and dtype of most of it are known; a part has its source's,
         so that training and validation are held against the same.
@@ -122,6 +124,7 @@ class Source(NotebookView, Sequence[Item]):
     skipped_boxes: Mapping[str, int] = field(default_factory=dict)
     left_out_boxes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keypoints: Keypoints | None = None
+    category_ids: Mapping[str, int | str] = field(default_factory=dict)
     _mount: Mount = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

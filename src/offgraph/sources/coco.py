@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from offgraph.sources.polygons import Region, RunLengths
 from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.rle import RunLengthError, runs_of_text
 
-__all__ = ["CocoFile", "looks_like_coco", "open_coco", "parse_coco"]
+__all__ = ["CocoFile", "category_ids", "coco_json", "looks_like_coco", "open_coco", "parse_coco"]
 
 MOST_BYTES = 1 << 30
 """Of a JSON file; that of all training images of COCO 2017 has 470 million."""
@@ -39,6 +40,7 @@ class CocoImage:
     size: tuple[int, int] | None
     rows: list[ObjectRow]
     """With the position of their category in `CocoFile.class_names`."""
+    identity: int | str
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,15 @@ class CocoFile:
         In the order of the file.
     keypoints : Keypoints or None
         Of the categories that have some: they are the same in all of them.
+    identities : tuple of int or str
+        Ids of the categories, in the order of `class_names`.
     """
 
     file: Path
     class_names: tuple[str, ...]
     images: tuple[CocoImage, ...]
     keypoints: Keypoints | None
+    identities: tuple[int | str, ...]
 
 
 def looks_like_coco(file: Path) -> bool:
@@ -96,7 +101,7 @@ def parse_coco(file: Path) -> CocoFile:
         name = entry.get("file_name")
         if not isinstance(name, str) or not name:
             raise SourceError(f"{here} (id {identity!r}): file_name is {name!r:.80}, and no name of a file")
-        images[identity] = CocoImage(name, _size(f"{here} (id {identity!r})", entry), [])
+        images[identity] = CocoImage(name, _size(f"{here} (id {identity!r})", entry), [], identity)
     seen: set[int | str] = set()
     for number, entry in enumerate(data["annotations"], 1):
         image, row = _annotation(where, number, entry, images, categories, keypoints)
@@ -107,7 +112,7 @@ def parse_coco(file: Path) -> CocoFile:
             )
         seen.add(identity)
         image.rows.append(row)
-    return CocoFile(file, class_names, tuple(images.values()), keypoints)
+    return CocoFile(file, class_names, tuple(images.values()), keypoints, tuple(categories))
 
 
 def _lists(where: str, data: bytes) -> dict[str, list[Any]]:
@@ -356,6 +361,7 @@ def open_coco(
     for name, path, real, image in sorted(found, key=lambda one: natural_key(one[0])):
         original = of_file.setdefault(real, name)
         objects = kept.gather(file, file.name, "coco", image.rows, _from(renumber), image.size)
+        objects = replace(objects, image_id=image.identity)
         items.append(Item(name, path, copy_of=None if original == name else original, objects=objects))
     return Source(
         tuple(items),
@@ -367,6 +373,7 @@ def open_coco(
         skipped_boxes=kept.left_out.counts,
         left_out_boxes=kept.left_out.names,
         keypoints=coco.keypoints,
+        category_ids=dict(zip(coco.class_names, coco.identities)),
     )
 
 
@@ -374,10 +381,26 @@ def _from(renumber: Mapping[int, int]) -> Callable[[str | int], int]:
     return lambda number: renumber[int(number)]
 
 
+def category_ids(class_names: Iterable[str], known: Mapping[str, int | str] | None = None) -> list[int | str]:
+    """Return the id of each class for a COCO file: the known one, else the next number that is free, from 1.
+
+    Examples
+    --------
+    >>> category_ids(["cat", "dog", "owl"]), category_ids(["cat", "dog", "owl"], {"dog": 17, "cat": 1})
+    ([1, 2, 3], [1, 17, 2])
+    """
+    names, ids = list(class_names), dict(known or {})
+    free = (number for number in itertools.count(1) if number not in set(ids.values()))
+    return [ids[name] if name in ids else next(free) for name in names]
+
+
 def coco_json(
     images: Iterable[tuple[str, tuple[int, int], list[dict[str, Any]]]],
     class_names: Iterable[str],
     keypoints: Keypoints | None = None,
+    *,
+    categories: Sequence[int | str] | None = None,
+    image_ids: Sequence[int | str] | None = None,
 ) -> dict[str, Any]:
     """Return the JSON of annotations.
 
@@ -389,6 +412,8 @@ def coco_json(
     class_names : iterable of str
     keypoints : Keypoints, optional
         Names of the keypoints, written into every category.
+    categories, image_ids : sequence of int or str, optional
+        The ids of the classes and of the images; by default they are counted from 1.
     """
     points: dict[str, Any] = {}
     if keypoints is not None:
@@ -396,9 +421,12 @@ def coco_json(
             "keypoints": list(keypoints.names),
             "skeleton": [[a + 1, b + 1] for a, b in keypoints.skeleton],
         }
-    categories = [{"id": i, "name": name, **points} for i, name in enumerate(class_names, 1)]
+    names = list(class_names)
+    ids = category_ids(names) if categories is None else list(categories)
+    described = [{"id": i, "name": name, **points} for i, name in zip(ids, names, strict=True)]
     listed, annotations = [], []
-    for image_id, (name, (height, width), objects) in enumerate(images, 1):
+    for number, (name, (height, width), objects) in enumerate(images):
+        image_id = number + 1 if image_ids is None else image_ids[number]
         listed.append({"id": image_id, "file_name": name, "width": width, "height": height})
         for one in objects:
             known = {key: value for key, value in one.items() if key != "category" and value is not None}
@@ -407,10 +435,10 @@ def coco_json(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image_id,
-                    "category_id": one["category"] + 1,
+                    "category_id": ids[one["category"]],
                     "area": width_of_box * height_of_box,
                     "iscrowd": 0,
                     **known,
                 }
             )
-    return {"images": listed, "annotations": annotations, "categories": categories}
+    return {"images": listed, "annotations": annotations, "categories": described}

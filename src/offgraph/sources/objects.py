@@ -112,6 +112,8 @@ class Objects:
         Polygons or run lengths of each object; None where the file has none.
     keypoints : ndarray of float64, shape (n, K, 3), or None
         x, y and visibility: 0 is not labelled, 1 is hidden, 2 is visible.
+    image_id : int, str or None
+        Of a COCO file: the id of the image there.
     """
 
     file: Path
@@ -123,6 +125,7 @@ class Objects:
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     regions: tuple[Region | None, ...] | None = None
     keypoints: np.ndarray | None = None
+    image_id: int | str | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

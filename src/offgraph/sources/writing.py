@@ -17,7 +17,7 @@ from offgraph.core.errors import ArgumentError, SourceError, WriteError
 from offgraph.formats.decoding import read
 from offgraph.formats.encoding import write_bytes
 from offgraph.sources.base import Source
-from offgraph.sources.coco import coco_json
+from offgraph.sources.coco import category_ids, coco_json
 from offgraph.sources.items import Item
 from offgraph.sources.names import parse_class_names, printable
 from offgraph.sources.objects import Keypoints, Objects
@@ -56,7 +56,7 @@ def write_annotations(
     format : {"voc", "coco", "yolo"}
         ``"voc"``: ``Annotations/*.xml``. Boxes, classes, and the flags ``truncated``, ``difficult`` and ``occluded``.
         ``"coco"``: ``annotations/instances.json``. Boxes, classes, ``iscrowd``, ``area``, polygons, run lengths and
-        keypoints. ``"yolo"``: ``labels/*.txt`` and ``data.yaml``. Boxes and classes; keypoints where the source has
+        keypoints; images and categories have the ids that they have in a COCO source. ``"yolo"``: ``labels/*.txt`` and ``data.yaml``. Boxes and classes; keypoints where the source has
         some, or else polygons, in place of boxes, where each object has exactly one.
     class_names : sequence of str, optional
         All classes, in the order of their numbers; needed for a mapping. Those of a source, unless given: its classes are
@@ -120,8 +120,14 @@ def write_annotations(
         return home
     if format == "coco":
         file = folder / "instances.json"
+        known = source.category_ids if isinstance(source, Source) else {}
+        images_of = [objects.image_id for *_, objects in listed]
         made = coco_json(
-            ((name, size, list(_coco(size, objects))) for name, size, objects in listed), names, keypoints
+            ((name, size, list(_coco(size, objects))) for name, size, objects in listed),
+            names,
+            keypoints,
+            categories=category_ids(names, known),
+            image_ids=None if None in images_of else images_of,  # type: ignore[arg-type]  # all of them are ids
         )
         _write(file, json.dumps(made, allow_nan=False))
         return file
