@@ -104,6 +104,7 @@ from offgraph.inference.predictor import (
     predict as predict,
 )
 from offgraph.frameworks.detection_outputs import DetectionOutputs as DetectionOutputs
+from offgraph.inference.tiling.box_stream import TiledBoxes as TiledBoxes
 from offgraph.inference.tiling.stream import TiledFile as TiledFile
 from offgraph.inspection.image_statistics import (
     ImageStatistics as ImageStatistics,

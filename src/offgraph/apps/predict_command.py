@@ -21,7 +21,8 @@ def predict(
         typer.Option(
             "--out",
             "-o",
-            help="The folder for tables, masks, images and report.html; or a mask, .tif or .npy, with --tiles.",
+            help="The folder for tables, masks, images and report.html; or, with --tiles, one file: a mask, .tif or .npy, or boxes, "
+            ".csv, .geojson or .json.",
         ),
     ],
     on_error: OnErrorOption = "quarantine",
@@ -39,7 +40,7 @@ def predict(
     from offgraph.inference.model_source import source_for
 
     saved = load_model(model)
-    if _is_mask_file(out):
+    if _is_one_file(out, saved.task):
         _predict_to_file(og.Predictor(saved, on_error=on_error, **asking), source, out, reading.get("axes"))
         return
     predictions = og.predict(saved, source_for(saved, source, **reading), on_error=on_error, **asking)
@@ -51,9 +52,10 @@ def predict(
         raise typer.Exit(3)
 
 
-def _is_mask_file(out: Path) -> bool:
-    """Whether an output is one mask, and no folder."""
-    return out.suffix.lower() in (".npy", ".tif", ".tiff") and not out.is_dir()
+def _is_one_file(out: Path, task: str) -> bool:
+    """Whether an output is one mask, or the boxes of one image, and no folder."""
+    suffixes = (".csv", ".geojson", ".json") if task == "detect" else (".npy", ".tif", ".tiff")
+    return out.suffix.lower() in suffixes and not out.is_dir()
 
 
 def _predict_to_file(predictor: Any, source: Path, out: Path, axes: str | None) -> None:
@@ -66,9 +68,10 @@ def _predict_to_file(predictor: Any, source: Path, out: Path, axes: str | None) 
         made = predictor.to_file(
             source, out, axes=axes, progress=lambda share: bar.update(task, completed=share)
         )
-    size = " × ".join(map(str, made.shape))
-    said = (
-        f"predicted {made.tiles:,} tiles{', going on with an earlier run' if made.resumed else ''}: {made.path}\n"
-        f"{size} pixels, {made.dtype}, labels up to {made.highest:,}"
-    )
+    said = f"predicted {made.tiles:,} tiles{', going on with an earlier run' if made.resumed else ''}: {made.path}\n"
+    if predictor.saved.task == "detect":
+        said += f"{len(made.boxes):,} boxes"
+    else:
+        size = " × ".join(map(str, made.shape))
+        said += f"{size} pixels, {made.dtype}, labels up to {made.highest:,}"
     typer.echo(for_terminal(said))

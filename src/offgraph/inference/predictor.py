@@ -18,7 +18,7 @@ import numpy as np
 
 from offgraph.core.arguments import whole_number
 from offgraph.core.choices import Blend, Layout, Merge, ModelTask, OnError, Outputs, TestTimeVariants
-from offgraph.core.errors import OffgraphError
+from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.formats.regions import open_regions
 from offgraph.frameworks.detection_outputs import DetectionOutputs
 from offgraph.inference.images import is_one_image, source_of
@@ -28,8 +28,9 @@ from offgraph.inference.model_run import ModelRun
 from offgraph.inference.model_source import class_names_of, source_for, target_names_of, warn_of_other_names
 from offgraph.inference.outputs import reader_of
 from offgraph.inference.prediction import Prediction, Predictions
+from offgraph.inference.tiling.box_stream import BoxStream
 from offgraph.inference.tiling.options import Tiling
-from offgraph.inference.tiling.stream import Stream, TiledFile
+from offgraph.inference.tiling.stream import Stream
 from offgraph.inference.trained_variants import warn_of_untrained
 from offgraph.inference.variants import variants_of
 from offgraph.inference.work import Work
@@ -336,8 +337,8 @@ class Predictor:
         axes: str | None = None,
         probabilities: str | os.PathLike[str] | None = None,
         progress: Callable[[float], None] | None = None,
-    ) -> TiledFile:
-        """Predict the mask of one image that does not fit into memory, from disk to disk.
+    ) -> Any:  # by the task, which a type checker does not know
+        """Predict the mask or the boxes of one image that does not fit into memory, from disk to disk.
 
         The image is read, predicted and written tile by tile; of the mask no more than some rows of tiles is in memory. A run
         that was killed goes on where it was when it is called again, and ends with the same bytes.
@@ -348,18 +349,19 @@ class Predictor:
             A TIFF (grey or RGB, without compression or with LZW, deflate or PackBits), an ``.npy``, a Zarr array, or anything with
             ``shape``, ``dtype`` and slices: a memory map, a dataset of h5py. Numbers are taken as they are stored.
         out : path
-            The mask: ``.npy``, or ``.tif`` (BigTIFF without compression). Until it is finished, a folder of this name with
-            ``.tiles`` after it holds the run.
+            The mask: ``.npy``, or ``.tif`` (BigTIFF without compression). The boxes of a detector: ``.csv``, ``.geojson``, or ``.json`` for
+            COCO's results. Until it is finished, a folder of this name with ``.tiles`` after it holds the run.
         axes : str, optional
             One letter per stored axis, of Z, Y, X and C, where the file leaves a doubt.
         probabilities : path, optional
-            An ``.npy`` to write the probabilities to, float32, (H, W) or (H, W, K), or the same with a depth before it.
+            Of a mask: an ``.npy`` to write the probabilities to, float32, (H, W) or (H, W, K), or the same with a depth before it.
         progress : callable, optional
             Called with the share that is done, from 0 to 1.
 
         Returns
         -------
-        TiledFile
+        TiledFile or TiledBoxes
+            Of a mask, and of boxes.
 
         Raises
         ------
@@ -374,7 +376,7 @@ class Predictor:
 
         Notes
         -----
-        Exactness: the mask has the bytes that the result steps give for the whole of the probabilities; numbers of `Label` and
+        Exactness: boxes are those that the predictor gives for the image in memory. The mask has the bytes that the result steps give for the whole of the probabilities; numbers of `Label` and
         `DistanceWatershed` included. Filters in the recipe see what they see in the whole image; `UniformFilter` on floats, whose sums run
         along lines, may differ in the last digits.
 
@@ -399,7 +401,11 @@ class Predictor:
             )
         reader = open_regions(image, axes)
         try:
-            return Stream(self._models, self.postprocess, reader, out, probabilities, progress).run()
+            if self.saved.task != "detect":
+                return Stream(self._models, self.postprocess, reader, out, probabilities, progress).run()
+            if probabilities is not None:
+                raise ArgumentError("probabilities=: of masks; boxes have scores")
+            return BoxStream(self._models, self.postprocess, reader, out, progress).run()
         finally:
             reader.close()
 

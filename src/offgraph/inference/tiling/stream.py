@@ -13,7 +13,6 @@ run again, so that sums are made of the same numbers in the same order.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.arguments import path_of
-from offgraph.core.errors import ArgumentError, OffgraphError, StepError, WriteError
+from offgraph.core.errors import OffgraphError, StepError, WriteError
 from offgraph.core.specs import ArraySpec
 from offgraph.formats.regions import RegionReader
 from offgraph.inference.model_run import ModelRun
 from offgraph.inference.tiling.blending import Blender
+from offgraph.inference.tiling.described_run import described_run, target_file
 from offgraph.inference.tiling.job import TileJob
 from offgraph.inference.tiling.result_steps import applied, leading_pointwise, run_stage, stages_of
 from offgraph.inference.tiling.strips import MOST, DiskArray, strips
@@ -96,8 +95,10 @@ class Stream:
         progress: Callable[[float], None] | None,
     ) -> None:
         self._reader, self._steps = reader, list(postprocess.steps)
-        self.out = _target("out", out, _SUFFIXES)
-        self.wanted = None if probabilities is None else _target("probabilities", probabilities, (".npy",))
+        self.out = target_file("out", out, _SUFFIXES)
+        self.wanted = (
+            None if probabilities is None else target_file("probabilities", probabilities, (".npy",))
+        )
         self._progress = progress or (lambda _: None)
         self._model = TileModel(models, reader)
         self._axes = reader.axes.replace("C", "")
@@ -114,26 +115,8 @@ class Stream:
             raise OffgraphError(
                 f"the result steps end with {made.axes}, and no mask; add Threshold or ArgMax"
             )
-        self._job = TileJob(self.out, self._described(models))
-
-    def _described(self, models: Sequence[ModelRun]) -> dict[str, Any]:
-        tiles = self._model.tiles
-        return {
-            "image": dict(self._reader.identity),
-            "models": [_identity(model) for model in models],
-            "recipes": [model.recipe.fingerprint for model in models],
-            "tiles": [
-                list(self._model.grid.size),
-                list(tiles.overlap),
-                tiles.tiling.blend,
-                tiles.tiling.batch,
-            ],
-            "variants": [[str(one.to_dict()) for one in model.variants] for model in models],
-            "merge": [model.merge for model in models],
-            "outputs": [model.reader.logits for model in models],
-            "postprocess": Compose(self._steps).to_dict(),
-            "probabilities": self.wanted is not None,
-        }
+        described = described_run(models, self._model, reader, postprocess)
+        self._job = TileJob(self.out, described | {"probabilities": self.wanted is not None})
 
     def run(self) -> TiledFile:
         """Do what is left of it.
@@ -263,29 +246,3 @@ def _write_tiff(labels: DiskArray, axes: str, path: Path) -> None:
         part: Any = np.memmap(path, at, "r+", offset, labels.shape)
         part[window] = labels[window]
         part.flush()
-
-
-def _target(name: str, given: Any, suffixes: tuple[str, ...]) -> Path:
-    """A file that does not exist yet, of a kind that can be written part by part."""
-    path = path_of(name, given)
-    if path.suffix.lower() not in suffixes:
-        raise ArgumentError(f"{name}={str(path)!r:.80}: give a file that ends in {' or '.join(suffixes)}")
-    if not path.parent.is_dir():
-        raise OffgraphError(f"{path}: cannot be written: there is no folder {path.parent}; make it first")
-    if path.exists():
-        raise OffgraphError(
-            f"{path}: is there already; nothing is overwritten. Give another name, or remove it"
-        )
-    return path
-
-
-def _identity(model: ModelRun) -> str:
-    """A model by its weights, where it has some, else by its name."""
-    digest = hashlib.sha256(str(model.saved.path.name).encode())
-    weights: Any = getattr(model.saved.main, "get_weights", None)
-    if model.saved.path.is_file():
-        digest.update(str(model.saved.path.stat().st_mtime_ns).encode())
-    arrays: Any = weights() if callable(weights) else ()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -7,18 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 
+from offgraph.core.errors import StepError
 from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
 from offgraph.formats.regions import RegionReader
 from offgraph.geometry.frame import Frame
+from offgraph.inference.detection_merging import merged_detections, refined
+from offgraph.inference.detections import Detections
+from offgraph.inference.detector_answers import found_in_views
 from offgraph.inference.merging import merged
 from offgraph.inference.model_run import ModelRun, Views
 from offgraph.inference.tiling.grid import TileGrid
 from offgraph.inference.tiling.options import common_tiles
 from offgraph.inference.tiling.reach import reach_of
 from offgraph.inference.tiling.strips import grown, inner
-from offgraph.inference.tiling.whole import check_tile
+from offgraph.inference.tiling.whole import check_tile, place_of
 from offgraph.pipeline.checks import run_checked
+from offgraph.recipe.compose import Compose
 from offgraph.targets import Image, Targets
 
 __all__ = ["TileModel"]
@@ -78,6 +83,38 @@ class TileModel:
         if len(found) == 1:
             return found[0]
         return [merged(of, None, "mean", exclusive=False) for of in zip(*found)]
+
+    def detect(self, windows: Sequence[tuple[slice, ...]], steps: Compose) -> list[Detections]:
+        """Return what detectors say of some tiles, on the tiles' pixels; of several answers what is made of them.
+
+        Raises
+        ------
+        StepError
+            Where a tile cannot be prepared, the model does not take it, or its outputs make no sense; says which tile.
+        """
+        several: list[list[Detections]] = [[] for _ in windows]
+        views: list[list[Views]] = []
+        for number, model in enumerate(self._models):
+            first = self._alike[number]
+            views.append(
+                views[first]
+                if first < number
+                else [self._prepared(model, window, number) for window in windows]
+            )
+            answers = [
+                model.run([one.views[view].array for one in views[number]])
+                for view in range(len(views[number][0].views))
+            ]
+            for at, (one, window) in enumerate(zip(views[number], windows)):
+                try:
+                    several[at] += found_in_views(model, one, [of[at] for of in answers], steps, 0)
+                except StepError as error:
+                    raise StepError(f"{error} (in the tile at {place_of(window)})") from error
+        size = self.grid.size
+        return [
+            of[0] if len(of) == 1 else merged_detections(of, lambda one: refined(one, steps, size, 0))
+            for of in several
+        ]
 
     def _said(
         self, model: ModelRun, views: list[Views], windows: Sequence[tuple[slice, ...]]

@@ -15,7 +15,7 @@ from offgraph.inference.tiling.grid import TileGrid
 from offgraph.inference.tiling.options import Tiling
 from offgraph.inference.tiling.seams import placed
 
-__all__ = ["run_detector_on_tiles", "run_on_tiles", "tile_batches"]
+__all__ = ["check_tile", "place_of", "run_detector_on_tiles", "run_on_tiles", "tile_batches"]
 
 
 def run_on_tiles(
@@ -66,7 +66,7 @@ def run_on_tiles(
                     made[name] = np.empty((*scaled.lengths, values.shape[-1]), np.float32)
             elif size != made_of:
                 raise StepError(
-                    f"the model makes {size} of the tile at {_place(window)}, and {made_of} of the first one"
+                    f"the model makes {size} of the tile at {place_of(window)}, and {made_of} of the first one"
                 )
             for name, blender in blenders.items():
                 finished = blender.add(answer.values if not name else answer.raw[name])
@@ -113,7 +113,7 @@ def run_detector_on_tiles(
             try:
                 tiles.append(placed(read(answer), window))
             except StepError as error:
-                raise StepError(f"{error} (in the tile at {_place(window)})") from error
+                raise StepError(f"{error} (in the tile at {place_of(window)})") from error
     return Answer(np.zeros(0, np.float32), {}, tuple(tiles))
 
 
@@ -133,7 +133,7 @@ def check_tile(window: tuple[slice, ...], values: np.ndarray) -> None:
     StepError
     """
     if not np.isfinite(values).all():
-        raise StepError(f"the model's output for the tile at {_place(window)} has NaN or infinite values")
+        raise StepError(f"the model's output for the tile at {place_of(window)} has NaN or infinite values")
 
 
 def scaled_grid(grid: TileGrid, size: tuple[int, ...]) -> TileGrid:
@@ -161,5 +161,6 @@ def scaled_grid(grid: TileGrid, size: tuple[int, ...]) -> TileGrid:
     return grid.scaled(ratio)
 
 
-def _place(window: tuple[slice, ...]) -> tuple[int, ...]:
+def place_of(window: tuple[slice, ...]) -> tuple[int, ...]:
+    """Where a tile begins, for messages."""
     return tuple(one.start for one in window)
