@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import importlib.util
 import json
 import keyword
 import re
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,11 +82,18 @@ def random_image(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -
     return rng.integers(0, 256 if dtype == "uint8" else 4096, shape).astype(dtype)
 
 
+@functools.cache
+def drawn_once(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """The image that nearly all steps are given: drawing its numbers takes longer than most steps do."""
+    return random_image(np.random.default_rng(5), shape, dtype)
+
+
 def make_image(step: Step, n: int, dtype: str, channels: int, size: tuple[int, ...] | None = None) -> Image:
     """An image such as the step takes, without a channel axis for 0 channels."""
-    make = getattr(MODULES[step.name], "make_image", random_image)
+    make = getattr(MODULES[step.name], "make_image", None)
     shape = (size or SIZES[n]) + ((channels,) if channels else ())
-    return Image(make(np.random.default_rng(5), shape, dtype), "ZYX"[-n:] + "C" * bool(channels))
+    made = make(np.random.default_rng(5), shape, dtype) if make else drawn_once(shape, dtype).copy()
+    return Image(made, "ZYX"[-n:] + "C" * bool(channels))
 
 
 def large_image(step: Step, n: int, dtype: str) -> Image:
@@ -151,6 +161,11 @@ def labels(n: int, dtype: str) -> np.ndarray:
 
 def beside(n: int) -> dict[str, Target]:
     """Targets of every type on the grid of the images, two of each by name or more."""
+    return dict(made_once(n))
+
+
+@functools.cache
+def made_once(n: int) -> dict[str, Target]:
     size, axes = SIZES[n], "ZYX"[-n:]
     rng = np.random.default_rng(8)
     grid = np.stack(np.indices(size), -1)
@@ -232,19 +247,22 @@ def digest(out: og.Result) -> str:
 
 
 def digests(cases: Iterable[tuple[Step, int]] = CASES) -> Iterator[tuple[str, str]]:
-    """A name and a digest for each step with every target, with each dtype and channels, and with large images."""
+    """A name and a digest for each step with every target, with each dtype and channels, and with a large image."""
     for step, n in cases:
         step = always(step)
         recipe, targets = og.Compose([step]), beside(n)
-        for dtype in DTYPES:
-            images = [make_image(step, n, dtype, channels) for channels in (0, *CHANNELS)]
-            for image in (*images, large_image(step, n, dtype)):
-                if refusal(step, image):
-                    continue
-                # What lies beside the image does not depend on its dtype and channels: once is enough.
-                more, targets = (targets, {}) if image.size == SIZES[n] else ({}, targets)
-                more = {**seen(step, n, image.size), **more}
-                yield f"{n}D {step!r} {image!r}", digest(recipe(image=image, **more, key=KEY))
+        images = [make_image(step, n, dtype, channels) for dtype in DTYPES for channels in (0, *CHANNELS)]
+        # Large images are most of the work: of each step one, in one dtype after another.
+        first = zlib.crc32(repr(step).encode()) % len(DTYPES)
+        large = (large_image(step, n, dtype) for dtype in (*DTYPES[first:], *DTYPES[:first]))
+        images += islice((image for image in large if not refusal(step, image)), 1)
+        for image in images:
+            if refusal(step, image):
+                continue
+            # What lies beside the image does not depend on its dtype and channels: once is enough.
+            more, targets = (targets, {}) if image.size == SIZES[n] else ({}, targets)
+            more = {**seen(step, n, image.size), **more}
+            yield f"{n}D {step!r} {image!r}", digest(recipe(image=image, **more, key=KEY))
 
 
 if __name__ == "__main__":
