@@ -36,7 +36,7 @@ _NEAR = 1.0
 _NEAR_SHARE = 0.05
 """The same as a share of the box's side, where that is more."""
 
-_AT_ONCE = 1 << 22
+_AT_ONCE = 1 << 20
 """Pairs of boxes that are compared at a time."""
 
 
@@ -170,19 +170,41 @@ def _compared(
             begins[n] + np.flatnonzero(_meets(boxes.edges[begins[n] : begins[n + 1]], low, high))
             for n in (a, b)
         )
-        chunk = max(1, _AT_ONCE // max(1, len(theirs)))
-        for start in range(0, len(ours), chunk):
-            some = ours[start : start + chunk]
-            same = boxes.labels[some][:, np.newaxis] == boxes.labels[theirs]
-            one, other = boxes.edges[some], boxes.edges[theirs]
-            share = _overlap(_seen(one, low, high), _seen(other, low, high))
-            for row, column in np.argwhere(same & (share > _ALIKE)).tolist():
-                alike.append((-float(share[row, column]), int(some[row]), int(theirs[column])))
-            for row, column in np.argwhere(same & (_overlap(one, other, of_first=True) > _ALIKE)).tolist():
-                inside.append((int(some[row]), int(theirs[column])))
-            for row, column in np.argwhere(same.T & (_overlap(other, one, of_first=True) > _ALIKE)).tolist():
-                inside.append((int(theirs[row]), int(some[column])))
+        along = int(np.argmax(high - low))
+        for one, other in _meeting(boxes.edges, ours, theirs, along):
+            same = boxes.labels[one] == boxes.labels[other]
+            one, other = one[same], other[same]
+            first, second = boxes.edges[one], boxes.edges[other]
+            share = _overlap(_seen(first, low, high), _seen(second, low, high))
+            found = np.flatnonzero(share > _ALIKE)
+            alike += zip((-share[found]).tolist(), one[found].tolist(), other[found].tolist())
+            for part, whole, of, more in ((first, second, one, other), (second, first, other, one)):
+                found = np.flatnonzero(_overlap(part, whole, of_first=True) > _ALIKE)
+                inside += zip(of[found].tolist(), more[found].tolist())
     return sorted(alike), inside
+
+
+def _meeting(
+    edges: np.ndarray, ours: np.ndarray, theirs: np.ndarray, along: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of boxes that may meet, by their places along one axis: some at a time."""
+    if not len(ours) or not len(theirs):
+        return
+    axes = edges.shape[1] // 2
+    theirs = theirs[np.argsort(edges[theirs, along], kind="stable")]
+    starts = edges[theirs, along]
+    longest = (edges[theirs, axes + along] - starts).max()
+    first = np.searchsorted(starts, edges[ours, along] - longest)
+    count = np.searchsorted(starts, edges[ours, axes + along]) - first
+    ends = np.cumsum(count)
+    begin = 0
+    while begin < len(ours):
+        before = int(ends[begin - 1]) if begin else 0
+        end = max(begin + 1, int(np.searchsorted(ends, before + _AT_ONCE, side="right")))
+        some = count[begin:end]
+        within = np.arange(some.sum()) - np.repeat(np.cumsum(some) - some, some)
+        yield np.repeat(ours[begin:end], some), theirs[np.repeat(first[begin:end], some) + within]
+        begin = end
 
 
 def _meets(edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -198,14 +220,12 @@ def _seen(edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _overlap(edges: np.ndarray, others: np.ndarray, *, of_first: bool = False) -> np.ndarray:
-    """Shared volume of each box with each other one, over what both cover, or over the first alone."""
+    """Shared volume of each box with its partner, over what both cover, or over the first alone."""
     axes = edges.shape[1] // 2
-    sides = np.minimum(edges[:, np.newaxis, axes:], others[:, axes:]) - np.maximum(
-        edges[:, np.newaxis, :axes], others[:, :axes]
-    )
-    shared = np.prod(np.maximum(sides, 0), axis=2)
+    sides = np.minimum(edges[:, axes:], others[:, axes:]) - np.maximum(edges[:, :axes], others[:, :axes])
+    shared = np.prod(np.maximum(sides, 0), axis=1)
     one, two = (np.prod(given[:, axes:] - given[:, :axes], axis=1) for given in (edges, others))
-    of = one[:, np.newaxis] + 0 * shared if of_first else one[:, np.newaxis] + two - shared
+    of = one if of_first else one + two - shared
     return np.divide(shared, of, out=np.zeros_like(shared), where=of > 0)
 
 
