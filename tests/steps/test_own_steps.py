@@ -119,6 +119,29 @@ def test_a_map_decides_on_the_size():
     assert recipe(image=IMAGE).image.shape == (13, 16, 3)
 
 
+def test_a_size_of_its_own_counts_and_not_that_it_was_kept():
+    """`Affine` keeps the size; a step made of it that does not says so by `output_size`."""
+
+    @og.register
+    class Upper(og.Affine):
+        """Turn, and keep the upper half."""
+
+        def output_size(self, size, params):
+            return (size[0] // 2, *size[1:])
+
+        def map(self, params, spec):
+            kept = self.output_size(spec.size, params)
+            return super().map(params, spec).then(og.GridMap.crop((0,) * len(kept), kept, spec.size))
+
+    assert og.Affine.keeps_size
+    recipe = og.Compose([Upper(rotate=(-9, 9))])
+    whole = og.Compose([og.Affine(rotate=(-9, 9))])
+    assert recipe.output_spec(og.Image(IMAGE).spec).shape == (None, 12, 3)  # it draws: other lengths are open
+    assert whole.output_spec(og.Image(IMAGE).spec).shape == IMAGE.shape
+    out, before = (each(image=IMAGE, key=og.Key(1)).image for each in (recipe, whole))
+    assert out.shape == (4, 12, 3) and out.any() and before.shape == IMAGE.shape
+
+
 def test_python_code_of_its_own_still_runs():
     """With `apply` and `apply_mask` a step is not fused; with a map besides, other targets and the way back follow."""
 
