@@ -97,6 +97,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(measure::group_by_value, module)?,
         wrap_pyfunction!(measure::label_counts, module)?,
         wrap_pyfunction!(measure::label_sums, module)?,
+        wrap_pyfunction!(measure::asked_sums, module)?,
         wrap_pyfunction!(measure::label_moments, module)?,
         wrap_pyfunction!(measure::label_extremes, module)?,
         wrap_pyfunction!(rank::rank_filter, module)?,

@@ -187,7 +187,30 @@ pub fn label_sums(
         None => &mut [],
         Some(counts) => table!(counts, I64)?,
     };
-    detached(py, || sums::sum(sums, counts, &labels, &values, means, least))
+    detached(py, || sums::sum(sums, counts, &labels, &values, means, least).map(|_| ()))
+}
+
+/// Write the sum of each label that is asked for, and how often it occurs: zero for one that does not. Returns whether the
+/// largest label is at most the number of labels, and none is negative; else what was written means nothing.
+#[pyfunction]
+pub fn asked_sums(
+    py: Python<'_>,
+    mut sums: Output<'_>,
+    mut counts: Option<Output<'_>>,
+    labels: Input<'_>,
+    values: Input<'_>,
+    asked: Input<'_>,
+) -> PyResult<bool> {
+    let View::I64(asked) = asked.view() else {
+        return Err(PyTypeError::new_err("labels asked for of another type than int64"));
+    };
+    let asked = asked.as_slice().ok_or_else(|| PyValueError::new_err("an index that is not C-contiguous"))?;
+    let (sums, labels, values) = (table!(sums, F64)?, labels.view(), values.view());
+    let counts = match &mut counts {
+        None => None,
+        Some(counts) => Some(table!(counts, I64)?),
+    };
+    detached(py, || sums::sum_asked(sums, counts, &labels, &values, asked))
 }
 
 /// Add the values of each label times their indices: `sums` has a row per axis. Sums of labels below `least` mean nothing.

@@ -4,8 +4,12 @@ use crate::array::index::advance;
 use crate::array::sample::{Bool, Sample, to_i64_like_x86};
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
+use crate::exec::simd::{Level, level};
 use crate::exec::threads;
 use crate::match_dtype;
+#[cfg(target_arch = "x86_64")]
+use crate::measure::runs::avx512;
+use crate::measure::runs::{Numbering, RunBuffer};
 use crate::memory;
 use ndarray::{ArrayViewD, Axis};
 
@@ -28,12 +32,39 @@ pub(super) trait Label: Sample {
 
     /// The label less one, in C's arithmetic of the element's type: the index of its object.
     fn object(self) -> i64;
+
+    /// Find runs with AVX-512, if they are integers and the processor has it; return whether they are found.
+    fn find_wide(_labels: &[Self], _buffer: &mut RunBuffer, _numbering: Numbering) -> bool {
+        false
+    }
+}
+
+/// Finding runs of integers.
+macro_rules! find_wide {
+    () => {
+        #[cfg(target_arch = "x86_64")]
+        fn find_wide(labels: &[Self], buffer: &mut RunBuffer, numbering: Numbering) -> bool {
+            if level() != Level::Avx512 {
+                return false;
+            }
+            // SAFETY: the level says that the processor has it.
+            unsafe {
+                match numbering {
+                    Numbering::Itself => avx512::find::<Self, false>(labels, buffer),
+                    Numbering::Object => avx512::find::<Self, true>(labels, buffer),
+                }
+            }
+            true
+        }
+    };
 }
 
 macro_rules! integer_label {
     ($($type:ty),*) => {
         $(
             impl Label for $type {
+                find_wide!();
+
                 #[inline(always)]
                 fn to_i64(self) -> i64 {
                     self as i64
@@ -51,6 +82,8 @@ macro_rules! integer_label {
 integer_label!(u8, i8, u16, i16, i32, i64);
 
 impl Label for u64 {
+    find_wide!();
+
     #[inline(always)]
     fn to_i64(self) -> i64 {
         self as i64
@@ -68,6 +101,8 @@ impl Label for u64 {
 }
 
 impl Label for u32 {
+    find_wide!();
+
     #[inline(always)]
     fn to_i64(self) -> i64 {
         i64::from(self)

@@ -1,9 +1,13 @@
 //! Bounding boxes of labelled objects: one update per run of equal labels.
+//!
+//! Of lines that follow one another with the same labels at the same places, the first and the last one of a plane count.
 
+use crate::array::index::advance;
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
 use crate::measure::runs::{BlockLines, Numbering, RunBlock, for_each_run_block};
+use crate::memory;
 use ndarray::ArrayViewMutD;
 
 /// No element yet: less than all that is compared with it, and than its negative.
@@ -25,8 +29,18 @@ pub fn find_objects(mut bounds: ArrayViewMutD<'_, i64>, labels: &View<'_>) -> Re
         bounds.as_slice_mut().ok_or_else(|| KernelError::shape("bounds that are not C-contiguous"))?;
     // First indices are kept as their negatives, so that all bounds of a row widen by one maximum.
     bounds.fill(NONE);
+    let outer = &labels.shape()[..rank - 1];
+    let lines = outer.last().copied().unwrap_or(0);
+    let mut index = memory::zeros(rank - 1);
     for_each_run_block(labels, BlockLines::Kept, Numbering::Object, &mut |block| {
-        dispatch(Widen { bounds, block });
+        index.copy_from_slice(block.line);
+        for repeat in 0..block.repeats {
+            let is_between = index.last().is_some_and(|line| *line > 0 && line + 1 < lines);
+            if repeat == 0 || repeat + 1 == block.repeats || !is_between {
+                dispatch(Widen { bounds, block, line: &index });
+            }
+            advance(&mut index, outer);
+        }
     });
     for object in bounds.chunks_exact_mut(2 * rank) {
         if object[0] == NONE {
@@ -42,6 +56,7 @@ pub fn find_objects(mut bounds: ArrayViewMutD<'_, i64>, labels: &View<'_>) -> Re
 struct Widen<'a, 'b> {
     bounds: &'a mut [i64],
     block: &'a RunBlock<'b>,
+    line: &'a [usize],
 }
 
 impl Kernel for Widen<'_, '_> {
@@ -49,7 +64,7 @@ impl Kernel for Widen<'_, '_> {
 
     #[inline(always)]
     fn run(self) {
-        match self.block.line.len() {
+        match self.line.len() {
             0 => self.widen::<2>(),
             1 => self.widen::<4>(),
             2 => self.widen::<6>(),
@@ -65,7 +80,7 @@ impl Widen<'_, '_> {
         let (rows, _) = self.bounds.as_chunks_mut::<ROW>();
         let last = ROW / 2 - 1;
         let mut run = [0; ROW];
-        for (axis, at) in self.block.line.iter().enumerate() {
+        for (axis, at) in self.line.iter().enumerate() {
             (run[axis], run[last + 1 + axis]) = (-(*at as i64), *at as i64 + 1);
         }
         for (object, start, end) in self.block.iter() {
@@ -79,12 +94,12 @@ impl Widen<'_, '_> {
 
     #[inline(always)]
     fn widen_any(self) {
-        let last = self.block.line.len();
+        let last = self.line.len();
         let axes = last + 1;
         for (object, start, end) in self.block.iter() {
             let Some(row) = self.bounds.chunks_exact_mut(2 * axes).nth(object as usize) else { continue };
             let (first, beyond) = row.split_at_mut(axes);
-            for (axis, at) in self.block.line.iter().enumerate() {
+            for (axis, at) in self.line.iter().enumerate() {
                 first[axis] = first[axis].max(-(*at as i64));
                 beyond[axis] = beyond[axis].max(*at as i64 + 1);
             }
@@ -105,9 +120,20 @@ mod tests {
         fn equals_bounds_pixel_by_pixel(
             shape in prop::collection::vec(1_usize..7, 1..6),
             labels in prop::collection::vec(-2_i32..6, 1..300),
+            lines in prop::collection::vec(0_usize..3, 1..9),
         ) {
-            let mut labels = labels.iter().cycle();
-            let image = ArrayD::from_shape_simple_fn(IxDyn(&shape), || *labels.next().unwrap());
+            // Lines of three kinds, so that many are like the one before.
+            let mut lines = lines.iter().cycle();
+            let mut line = 0;
+            let length = *shape.last().unwrap();
+            let mut at = 0;
+            let image = ArrayD::from_shape_simple_fn(IxDyn(&shape), || {
+                if at % length == 0 {
+                    line = *lines.next().unwrap();
+                }
+                at += 1;
+                labels[(line * length + at % length) % labels.len()]
+            });
             let rank = shape.len();
             let mut expected = ArrayD::<i64>::from_elem(IxDyn(&[4, 2 * rank]), -1);
             for (index, label) in image.indexed_iter().filter(|(_, label)| (1..=4).contains(*label)) {

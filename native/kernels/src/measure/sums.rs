@@ -1,27 +1,49 @@
 //! Sums per label, added in the order of `numpy.bincount`: element after element.
 //!
-//! Runs of different labels are added up side by side ([`by_run`]). Whole numbers whose sums stay below 2^53 have the same
-//! sum in any order: those of 8 and 16 bits are added up before they are told apart ([`whole`]). Where labels change often,
-//! runs do not pay, and elements are added one by one ([`by_element`]).
+//! Runs of different labels are added up side by side ([`by_run`]); from line to line, sums stay where they are while labels
+//! do ([`by_line`]). Whole numbers whose sums stay below 2^53 have the same
+//! sum in any order: without wide registers, those of 8 and 16 bits are added up before they are told apart ([`whole`]). Where
+//! labels change often, runs do not pay, and elements are added one by one ([`by_element`]).
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod by_element;
+mod by_line;
 mod by_run;
+mod list;
+mod term;
 mod whole;
 
+use crate::array::index::advance;
 use crate::array::packing::for_each_change;
 use crate::array::sample::Sample;
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
-use crate::exec::simd::{Convert, Kernel, dispatch};
+use crate::exec::simd::{Convert, Kernel, Level, dispatch, level};
 use crate::match_dtype;
 use crate::measure::labelled::for_each_block;
 use crate::measure::runs::{BLOCK, BlockLines, Numbering, RunBlock, for_each_run_block};
-use crate::memory::CollectVec;
-use by_element::{AddElements, LaneTables};
-use by_run::{AddRuns, BEYOND, Itself, RunList, SquareFrom, Term, Times, TimesPlace};
+use crate::memory::{self, CollectVec};
+#[cfg(not(target_arch = "x86_64"))]
+use Sample as Lanes;
+#[cfg(target_arch = "x86_64")]
+use avx512::Lanes;
+use by_element::LaneTables;
+use by_line::{Lines, Table, Way};
+use list::RunList;
 use ndarray::ArrayViewD;
 use std::borrow::Cow;
+use term::{Itself, SquareFrom, Term, Times, TimesPlace};
 use whole::{AddWhole, PackedSample};
+
+/// Runs added up side by side, and elements of each that are transposed at once.
+const SIDE: usize = 8;
+
+/// Elements of a run that are added side by side with others.
+const LOCKSTEP: usize = 64;
+
+/// Elements after a block that may be read.
+const BEYOND: usize = LOCKSTEP + SIDE;
 
 /// In a block with more runs than one per this many elements, they are counted one by one.
 const SHORT_RUN: usize = 4;
@@ -36,7 +58,8 @@ pub fn count(counts: &mut [i64], labels: &View<'_>, base: i64) {
 
 /// Add to `sums` the values of each label from `least` on, and to `counts` how often every label occurs; labels beyond the
 /// tables are passed over, and sums of labels below `least` mean nothing. With `means`, one per label, the squares of the
-/// differences from them are added, and nothing is counted.
+/// differences from them are added, and nothing is counted. Returns the largest label; `u32::MAX` if one is negative or
+/// larger.
 ///
 /// # Errors
 ///
@@ -48,38 +71,77 @@ pub fn sum(
     values: &View<'_>,
     means: Option<&[f64]>,
     least: u32,
-) -> Result<()> {
+) -> Result<u32> {
     check(labels, values)?;
     // Sums that are not zero are no part of the proof.
     let exact = means.is_none() && values.len() < MOST_EXACT && sums.iter().all(|sum| *sum == 0.0);
-    match values {
-        View::Bool(array) if exact => add_whole(sums, counts, labels, array),
-        View::U8(array) if exact => add_whole(sums, counts, labels, array),
-        View::I8(array) if exact => add_whole(sums, counts, labels, array),
-        View::U16(array) if exact => add_whole(sums, counts, labels, array),
-        View::I16(array) if exact => add_whole(sums, counts, labels, array),
-        _ => add_in_order(sums, counts, labels, values, means, least),
-    }
-    Ok(())
+    Ok(match values {
+        View::Bool(array) if exact => add_whole(sums, counts, labels, array, least),
+        View::U8(array) if exact => add_whole(sums, counts, labels, array, least),
+        View::I8(array) if exact => add_whole(sums, counts, labels, array, least),
+        View::U16(array) if exact => add_whole(sums, counts, labels, array, least),
+        View::I16(array) if exact => add_whole(sums, counts, labels, array, least),
+        _ => match_dtype!(View, values, array => match means {
+            Some(means) => add_terms(sums, &mut [], labels, array, SquareFrom(means), least),
+            None => add_terms(sums, counts, labels, array, Itself, least),
+        }),
+    })
 }
 
-/// Add each label's values, or squares, in the order of its elements, and count labels.
-fn add_in_order(
+/// Write the sum of each label that is asked for, and how often it occurs: zero for one that does not. Returns whether no label
+/// is negative, and none larger than the number of labels; else what was written means nothing.
+///
+/// # Errors
+///
+/// If the shapes are not equal, there are 2^32 - 1 labels or more, the arrays have no axis, or there is another number of sums
+/// or counts than of labels asked for.
+pub fn sum_asked(
+    sums: &mut [f64],
+    counts: Option<&mut [i64]>,
+    labels: &View<'_>,
+    values: &View<'_>,
+    asked: &[i64],
+) -> Result<bool> {
+    let most = labels.len();
+    let counted = counts.as_ref().map_or(asked.len(), |counts| counts.len());
+    if sums.len() != asked.len() || counted != asked.len() || most >= u32::MAX as usize {
+        let message =
+            format!("{} sums and {counted} counts of {} labels, of {most}", sums.len(), asked.len());
+        return Err(KernelError::shape(message));
+    }
+    let bounded = |label: i64| label.clamp(0, most as i64 + 1);
+    let (least, end) = asked.iter().fold((most as i64, 0), |(least, end), label| {
+        (least.min(bounded(*label)), end.max(bounded(label.saturating_add(1))))
+    });
+    let mut sums_of_all = memory::zeros(end as usize);
+    let mut counts_of_all = memory::zeros(if counts.is_some() { end as usize } else { 0 });
+    let largest = sum(&mut sums_of_all, &mut counts_of_all, labels, values, None, least as u32)?;
+    let row = |label: &i64| usize::try_from(*label).unwrap_or(usize::MAX);
+    for (sum, label) in sums.iter_mut().zip(asked) {
+        *sum = sums_of_all.get(row(label)).copied().unwrap_or(0.0);
+    }
+    for (count, label) in counts.unwrap_or_default().iter_mut().zip(asked) {
+        *count = counts_of_all.get(row(label)).copied().unwrap_or(0);
+    }
+    Ok(largest as usize <= most)
+}
+
+/// Add the terms of the elements of each label in their order, and count labels; return the largest label.
+fn add_terms<T: Lanes, M: Term>(
     sums: &mut [f64],
     counts: &mut [i64],
     labels: &View<'_>,
-    values: &View<'_>,
-    means: Option<&[f64]>,
+    array: &ArrayViewD<'_, T>,
+    term: M,
     least: u32,
-) {
+) -> u32 {
     let mut adding = Adding::new(sums.len(), least);
-    adding.for_each_block(labels, values, BlockLines::Joined, &mut |block, own| match means {
-        Some(means) => own.add(sums, SquareFrom(means)),
-        None => {
-            own.add(sums, Itself);
-            count_runs(block, counts);
-        }
+    let mut table = Table::new(sums);
+    adding.for_each_block(labels, array, BlockLines::Joined, &mut |turn| {
+        table.add(turn, |_| term);
+        count_runs(turn.block, counts);
     });
+    adding.largest
 }
 
 /// Add to each row of `sums` the values of each label from `least` on times their index along one axis; sums of labels below
@@ -91,12 +153,24 @@ fn add_in_order(
 pub fn moments(sums: &mut [&mut [f64]], labels: &View<'_>, values: &View<'_>, least: u32) -> Result<()> {
     check(labels, values)?;
     let mut adding = Adding::new(sums.first().map_or(0, |sums| sums.len()), least);
-    let Some((along, outer)) = sums.split_last_mut() else { return Ok(()) };
-    adding.for_each_block(labels, values, BlockLines::Kept, &mut |block, own| {
-        for (sums, index) in outer.iter_mut().zip(block.line) {
-            own.add(sums, Times(*index as f64));
-        }
-        own.add(along, TimesPlace(block.start));
+    let mut tables = sums.iter_mut().map(|sums| Table::new(sums)).collect_vec();
+    let Some((along, outer)) = tables.split_last_mut() else { return Ok(()) };
+    let shape = &labels.shape()[..outer.len()];
+    let mut index = memory::zeros(outer.len());
+    match_dtype!(View, values, array => {
+        adding.for_each_block(labels, array, BlockLines::Kept, &mut |turn| {
+            for (axis, table) in outer.iter_mut().enumerate() {
+                index.copy_from_slice(turn.block.line);
+                table.add(turn, |repeat| {
+                    if repeat > 0 {
+                        advance(&mut index, shape);
+                    }
+                    Times(index[axis] as f64)
+                });
+            }
+            let start = turn.block.start;
+            along.add(turn, |_| TimesPlace(start));
+        });
     });
     Ok(())
 }
@@ -117,94 +191,110 @@ fn in_c_order<'a, T: Sample>(array: &'a ArrayViewD<'_, T>) -> Cow<'a, [T]> {
 
 /// What sums of all blocks have in common.
 struct Adding {
-    /// Length of the tables.
-    rows: usize,
-    /// Labels below have no sum.
-    least: u32,
-    list: RunList,
+    lines: Lines,
+    /// The largest label so far.
+    largest: u32,
     doubles: [f64; BLOCK + BEYOND],
 }
 
-/// A block with its values as doubles.
-struct Doubles<'a> {
-    /// Labels element by element where runs are short; else empty.
-    each: &'a [u32],
-    list: &'a RunList,
-    /// From the first of the block on, and some that follow it.
-    values: &'a [f64],
+/// The values of the lines of a block.
+struct BlockValues<'a, T> {
+    /// From the first of the block on.
+    all: &'a [T],
+    /// Values of a line.
+    length: usize,
+    /// Whether loops take values as they are stored.
+    is_wide: bool,
+    buffer: &'a mut [f64; BLOCK + BEYOND],
 }
 
-impl Doubles<'_> {
-    /// Add the terms of the block's elements.
-    fn add<M: Term>(&self, sums: &mut [f64], term: M) {
-        if self.each.is_empty() {
-            dispatch(AddRuns { sums, list: self.list, values: self.values, term });
-        } else {
-            dispatch(AddElements { sums, labels: self.each, values: self.values, term });
+/// A block, and how it is added.
+struct Turn<'a, T> {
+    block: &'a RunBlock<'a>,
+    way: Way,
+    list: &'a RunList,
+    values: BlockValues<'a, T>,
+}
+
+impl<T: Lanes> BlockValues<'_, T> {
+    /// Those of a line, and [`BEYOND`] that follow, if loops take them as they are stored.
+    #[inline(always)]
+    fn own(&self, line: usize) -> Option<&[T]> {
+        let own = &self.all[line * self.length..];
+        (self.is_wide && own.len() >= self.length + BEYOND).then_some(own)
+    }
+
+    /// Those of a line, and [`BEYOND`] numbers more.
+    fn doubles(&mut self, line: usize) -> &[f64] {
+        let own = &self.all[line * self.length..];
+        if let Some(doubles) = T::as_doubles(own).filter(|own| own.len() >= self.length + BEYOND) {
+            return doubles;
         }
+        dispatch(Convert { from: &own[..self.length], to: self.buffer, convert: Sample::to_f64 });
+        self.buffer
     }
 }
 
 impl Adding {
     fn new(rows: usize, least: u32) -> Self {
-        Self { rows, least, list: RunList::new(), doubles: [0.0; BLOCK + BEYOND] }
+        Self { lines: Lines::new(rows, least), largest: 0, doubles: [0.0; BLOCK + BEYOND] }
     }
 
     /// Call `work` with each block and its values.
-    fn for_each_block(
+    fn for_each_block<T: Lanes>(
         &mut self,
         labels: &View<'_>,
-        values: &View<'_>,
+        array: &ArrayViewD<'_, T>,
         lines: BlockLines,
-        work: &mut dyn FnMut(&RunBlock<'_>, &Doubles<'_>),
+        work: &mut dyn FnMut(&mut Turn<'_, T>),
     ) {
-        match_dtype!(View, values, array => {
-            let all = in_c_order(array);
-            for_each_run_block(labels, lines, Numbering::Modulo, &mut |block| {
-                let own = &all[block.position..];
-                let values = match Sample::as_doubles(own) {
-                    Some(doubles) => doubles,
-                    None => {
-                        self.convert(&own[..block.len()]);
-                        &self.doubles
-                    }
-                };
-                if block.each.is_empty() {
-                    self.list.fill(block, self.least, self.rows);
-                }
-                work(block, &Doubles { each: block.each, list: &self.list, values });
-            });
+        let all = in_c_order(array);
+        let is_wide = has_wide_registers();
+        for_each_run_block(labels, lines, Numbering::Itself, &mut |block| {
+            self.largest = self.largest.max(block.largest);
+            let way = self.lines.list(block);
+            let (all, length) = (&all[block.position..], block.len());
+            let values = BlockValues { all, length, is_wide, buffer: &mut self.doubles };
+            work(&mut Turn { block, way, list: &self.lines.list, values });
         });
-    }
-
-    /// Read a block's values as doubles.
-    fn convert<T: Sample>(&mut self, values: &[T]) {
-        dispatch(Convert { from: values, to: &mut self.doubles, convert: Sample::to_f64 });
     }
 }
 
-/// Add values whose sums are exact, and count labels.
-fn add_whole<T: PackedSample>(
+/// Add values whose sums are exact, and count labels; return the largest label.
+fn add_whole<T: PackedSample + Lanes>(
     sums: &mut [f64],
     counts: &mut [i64],
     labels: &View<'_>,
     array: &ArrayViewD<'_, T>,
-) {
-    let values = in_c_order(array);
-    let mut lanes = LaneTables::new(sums.len(), values.len());
-    let mut adding = Adding::new(sums.len(), 0);
-    for_each_run_block(labels, BlockLines::Joined, Numbering::Modulo, &mut |block| {
-        let values = &values[block.position..][..block.len()];
+    least: u32,
+) -> u32 {
+    let all = in_c_order(array);
+    let mut lanes = LaneTables::new(sums.len(), all.len());
+    let mut adding = Adding::new(sums.len(), least);
+    let mut table = Table::new(sums);
+    let is_wide = has_wide_registers();
+    for_each_run_block(labels, BlockLines::Joined, Numbering::Itself, &mut |block| {
+        adding.largest = adding.largest.max(block.largest);
+        let (all, length) = (&all[block.position..], block.len());
+        let mut values = BlockValues { all, length, is_wide, buffer: &mut adding.doubles };
         match &mut lanes {
             Some(lanes) if !block.each.is_empty() => {
-                adding.convert(values);
-                lanes.add(block.each, &adding.doubles);
-                if !counts.is_empty() {
-                    lanes.count(block.each, counts);
+                for repeat in 0..block.repeats {
+                    lanes.add(block.each, values.doubles(repeat));
+                    if !counts.is_empty() {
+                        lanes.count(block.each, counts);
+                    }
                 }
             }
             _ => {
-                dispatch(AddWhole { sums, block, values });
+                if is_wide {
+                    let way = adding.lines.list(block);
+                    table.add(&mut Turn { block, way, list: &adding.lines.list, values }, |_| Itself);
+                } else {
+                    for values in all.chunks(length).take(block.repeats) {
+                        dispatch(AddWhole { sums: table.sums, block, values });
+                    }
+                }
                 count_runs(block, counts);
             }
         }
@@ -212,6 +302,12 @@ fn add_whole<T: PackedSample>(
     if let Some(lanes) = lanes {
         lanes.flush(sums, counts);
     }
+    adding.largest
+}
+
+/// Whether eight sums fit a register.
+fn has_wide_registers() -> bool {
+    cfg!(target_arch = "x86_64") && level() == Level::Avx512
 }
 
 /// Count a block's labels.
@@ -219,7 +315,7 @@ fn count_runs(block: &RunBlock<'_>, counts: &mut [i64]) {
     if !counts.is_empty() {
         for (label, start, end) in block.iter() {
             if let Some(count) = counts.get_mut(label as usize) {
-                *count += (end - start) as i64;
+                *count += (block.repeats * (end - start)) as i64;
             }
         }
     }
@@ -271,7 +367,7 @@ mod tests {
     use super::*;
     use crate::array::sample::Bool;
     use crate::exec::simd::testing::at_every_level;
-    use ndarray::{ArrayD, IxDyn};
+    use ndarray::{ArrayD, Axis, IxDyn};
     use proptest::prelude::*;
 
     /// Counts, sums, squares from means, and moments along both axes, element by element.
@@ -296,7 +392,9 @@ mod tests {
     fn found(labels: &View<'_>, values: &View<'_>, means: &[f64]) -> Tables {
         let zeros = || vec![0.0; means.len()];
         let mut tables = (vec![0; means.len()], zeros(), zeros(), zeros(), zeros());
-        sum(&mut tables.1, &mut tables.0, labels, values, None, 0).unwrap();
+        let largest = sum(&mut tables.1, &mut tables.0, labels, values, None, 0).unwrap();
+        let View::I32(array) = labels else { unreachable!("labels of another type") };
+        assert_eq!(Some(largest as i32), array.iter().copied().max());
         sum(&mut tables.2, &mut [], labels, values, Some(means), 0).unwrap();
         moments(&mut [&mut tables.3, &mut tables.4], labels, values, 0).unwrap();
         tables
@@ -311,6 +409,7 @@ mod tests {
             runs in prop::collection::vec((0_usize..50, 1_usize..200), 1..90),
             values in prop::collection::vec(-1e3_f64..1e3, 1..300),
             turned in any::<bool>(),
+            repeated in any::<bool>(),
         ) {
             let shape = if turned { [columns, rows] } else { [rows, columns] };
             let labels: Vec<i32> = runs
@@ -320,6 +419,10 @@ mod tests {
             let (mut labels, mut values) = (labels.iter().cycle(), values.iter().cycle());
             let mut labels = ArrayD::from_shape_simple_fn(IxDyn(&shape), || *labels.next().unwrap());
             let mut values = ArrayD::from_shape_simple_fn(IxDyn(&shape), || *values.next().unwrap());
+            for row in (1..shape[0]).filter(|row| repeated && row % 4 != 0) {
+                let before = labels.index_axis(Axis(0), row - 1).to_owned();
+                labels.index_axis_mut(Axis(0), row).assign(&before);
+            }
             if turned {
                 (labels, values) = (labels.reversed_axes(), values.reversed_axes());
             }
@@ -335,7 +438,7 @@ mod tests {
                         )*
                     };
                 }
-                compare!(F64 f64, F32 f32, U8 u8, I8 i8, U16 u16, I16 i16, I32 i32, U64 u64);
+                compare!(F64 f64, F32 f32, U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64);
                 let mut counts = vec![0; known];
                 count(&mut counts, &marks, 0);
                 prop_assert_eq!(counts, plain(&labels, &values, &means).0);
@@ -358,6 +461,24 @@ mod tests {
             prop_assert_eq!(&some.0[5..], &all.0[5..]);
             prop_assert_eq!(some.1, all.1);
         }
+    }
+
+    #[test]
+    fn sums_that_are_asked_for_are_those_of_labels_that_occur() {
+        let labels = ArrayD::from_shape_vec(vec![5], vec![3_i16, 1, 1, 3, 0]).unwrap();
+        let values = ArrayD::from_shape_vec(vec![5], vec![1.0_f32, 2.0, 4.0, 8.0, 16.0]).unwrap();
+        let (marks, values) = (View::I16(labels.view()), View::F32(values.view()));
+        let asked = [3, 2, i64::MAX, -1, 1, i64::MIN, 3, 6];
+        let (mut sums, mut counts) = ([7.0; 8], [7; 8]);
+        assert!(sum_asked(&mut sums, Some(&mut counts), &marks, &values, &asked).unwrap());
+        assert_eq!(sums, [9.0, 0.0, 0.0, 0.0, 6.0, 0.0, 9.0, 0.0]);
+        assert_eq!(counts, [2, 0, 0, 0, 2, 0, 2, 0]);
+        for odd in [-1_i16, 6] {
+            let labels = labels.mapv(|label| if label == 0 { odd } else { label });
+            assert!(!sum_asked(&mut sums, None, &View::I16(labels.view()), &values, &asked).unwrap());
+        }
+        assert!(sum_asked(&mut [], None, &marks, &values, &[]).unwrap());
+        assert!(sum_asked(&mut sums, None, &marks, &values, &asked[1..]).is_err());
     }
 
     #[test]

@@ -532,7 +532,7 @@ fn measures() {
         try_all("sums", &[7], |output: &mut ArrayD<f64>| {
             let (output, values) = (output.as_slice_mut().unwrap(), View::F32(back.view()));
             output.fill(0.0);
-            sums::sum(output, &mut [], &View::I32(turned.view()), &values, None, 0)
+            sums::sum(output, &mut [], &View::I32(turned.view()), &values, None, 0).map(|_| ())
         });
         // Made outside, where no allocation fails.
         let other_tables = std::cell::RefCell::new((vec![0; 5000], vec![0; 5000], vec![0; 5000]));

@@ -9,7 +9,7 @@ import numpy as np
 
 from offgraph.engine.calls import is_native, native_input
 
-__all__ = ["LabelTable", "table_of"]
+__all__ = ["LabelTable", "fits_int", "table_of"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class LabelTable:
 
 def table_of(labels: np.ndarray) -> LabelTable:
     """The table for these labels: a row per integer if they are few and not negative, else one per label that occurs."""
-    if _fits_int(labels.dtype) and labels.min() >= 0:
+    if fits_int(labels.dtype) and labels.min() >= 0:
         largest = labels.max()
         if largest <= labels.size:
             return LabelTable(labels, int(largest) + 1, None)
@@ -60,5 +60,6 @@ def table_of(labels: np.ndarray) -> LabelTable:
     return LabelTable(rows.reshape(labels.shape), known.size, known)
 
 
-def _fits_int(dtype: Any) -> bool:
+def fits_int(dtype: Any) -> bool:
+    """Whether labels of this type are numbers of rows, if they are few and not negative."""
     return (dtype.kind == "i" and dtype.itemsize <= 8) or (dtype.kind == "u" and dtype.itemsize < 8)

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.engine.calls import is_native, native_input
 from offgraph.engine.native import core
-from offgraph.ndimage.measurements.rows import LabelTable, table_of
+from offgraph.ndimage.measurements.rows import LabelTable, fits_int, table_of
 
 __all__ = ["center_of_mass", "mean", "standard_deviation", "sum", "sum_labels", "variance"]
 
@@ -210,11 +211,16 @@ def _statistics(
     if labels is None:
         return _of_one(input, squared)
     labels = np.asarray(labels)
-    input, labels = np.broadcast_arrays(input, labels)
+    if input.shape != labels.shape:
+        input, labels = np.broadcast_arrays(input, labels)
     if index is None:
         return _of_one(input[labels > 0], squared)
     if np.isscalar(index):
         return _of_one(input[labels == index], squared)
+    if not squared:
+        found = _native_sums(input, labels, index, counted)
+        if found is not None:
+            return found
     rows = table_of(labels)
     least = rows.least_row(index)
     if squared and least and not _is_safe(input):
@@ -226,6 +232,27 @@ def _statistics(
     # Not before: SciPy computes, with warnings, before it reads an index that it refuses.
     asked = rows.rows(index)
     return tuple(_chosen(asked, table) for table in tables)
+
+
+def _native_sums(
+    values: np.ndarray, labels: np.ndarray, index: Any, counted: bool
+) -> tuple[np.ndarray | None, np.ndarray] | None:
+    """How many values each label has, if `counted`, and their sum; None where labels or index are unusual."""
+    if not (
+        fits_int(labels.dtype) and is_native(values.dtype) and labels.ndim and 0 < labels.size < 2**32 - 1
+    ):
+        return None
+    try:
+        asked = np.asanyarray(index)
+    except ValueError:
+        return None
+    if type(asked) is not np.ndarray or asked.dtype.kind not in "iu" or not asked.ndim:
+        return None
+    sums = np.empty(asked.shape)
+    counts = np.empty(asked.shape, np.int64) if counted else None
+    asked = np.ascontiguousarray(asked, np.int64)
+    fits = core.asked_sums(sums, counts, native_input(labels), native_input(values), asked)
+    return (counts, sums) if fits else None
 
 
 def _is_safe(values: np.ndarray) -> bool:

@@ -3,7 +3,7 @@
 //! Where sums are exact, each label has [`LANES`], which neighbouring elements are added to in turn: an addition waits for
 //! none of the seven before it, wherever labels change.
 
-use super::by_run::Term;
+use super::term::Term;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::memory;
 

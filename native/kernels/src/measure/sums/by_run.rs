@@ -4,7 +4,7 @@
 //! added up side by side, an element of each at a time, as lanes of one register.
 //!
 //! ```text
-//! for SIDE runs after one another: if no two have the same label, and not all is at the end of the array:
+//! for SIDE runs after one another: if no two have the same label:
 //!     for each SIDE elements of the longest: read as many of each run, transpose them
 //!         add the first ones to the sums of their labels, then the second ones ...; a run that has ended keeps its sum
 //! else: add up one run after the other
@@ -12,146 +12,16 @@
 //!
 //! What lies after a run's end is read and not added. Beyond [`LOCKSTEP`] elements, each run is gone on with by itself.
 
-use crate::exec::simd::{Kernel, dispatch};
-use crate::measure::runs::{ROOM, RunBlock};
-
-/// Runs added up side by side, and elements of each that are transposed at once.
-const SIDE: usize = 8;
-
-/// Elements of a run that are added side by side with others.
-const LOCKSTEP: usize = 64;
-
-/// Elements after a block that may be read.
-pub(super) const BEYOND: usize = LOCKSTEP + SIDE;
-
-/// What is added for an element.
-pub(super) trait Term: Copy {
-    /// A number that the terms of a run have in common.
-    fn of_run(&self, label: u32, start: usize) -> f64;
-
-    /// The term of the element this far from the start of its run.
-    fn of_element(&self, value: f64, of_run: f64, place: f64) -> f64;
-}
-
-/// The value.
-#[derive(Clone, Copy)]
-pub(super) struct Itself;
-
-impl Term for Itself {
-    #[inline(always)]
-    fn of_run(&self, _: u32, _: usize) -> f64 {
-        0.0
-    }
-
-    #[inline(always)]
-    fn of_element(&self, value: f64, _: f64, _: f64) -> f64 {
-        value
-    }
-}
-
-/// The square of the difference from the label's mean.
-#[derive(Clone, Copy)]
-pub(super) struct SquareFrom<'a>(pub &'a [f64]);
-
-impl Term for SquareFrom<'_> {
-    #[inline(always)]
-    fn of_run(&self, label: u32, _: usize) -> f64 {
-        self.0.get(label as usize).copied().unwrap_or(0.0)
-    }
-
-    #[inline(always)]
-    fn of_element(&self, value: f64, mean: f64, _: f64) -> f64 {
-        let difference = value - mean;
-        difference * difference
-    }
-}
-
-/// The value times a number.
-#[derive(Clone, Copy)]
-pub(super) struct Times(pub f64);
-
-impl Term for Times {
-    #[inline(always)]
-    fn of_run(&self, _: u32, _: usize) -> f64 {
-        0.0
-    }
-
-    #[inline(always)]
-    fn of_element(&self, value: f64, _: f64, _: f64) -> f64 {
-        value * self.0
-    }
-}
-
-/// The value times its place in the line, in which the block starts at this one.
-#[derive(Clone, Copy)]
-pub(super) struct TimesPlace(pub usize);
-
-impl Term for TimesPlace {
-    #[inline(always)]
-    fn of_run(&self, _: u32, start: usize) -> f64 {
-        (self.0 + start) as f64
-    }
-
-    #[inline(always)]
-    fn of_element(&self, value: f64, first: f64, place: f64) -> f64 {
-        // Whole numbers, of which the sum is exact.
-        value * (first + place)
-    }
-}
-
-/// The runs of a block that have a sum, as loops take them.
-pub(super) struct RunList {
-    labels: [u32; ROOM],
-    starts: [u32; ROOM],
-    lengths: [u32; ROOM],
-    /// Empty ones not counted, which fill up the last [`SIDE`].
-    count: usize,
-}
-
-impl RunList {
-    pub(super) fn new() -> Self {
-        Self { labels: [0; ROOM], starts: [0; ROOM], lengths: [0; ROOM], count: 0 }
-    }
-
-    /// Take the runs of labels from `least` on and below `rows`.
-    pub(super) fn fill(&mut self, block: &RunBlock<'_>, least: u32, rows: usize) {
-        dispatch(Fill { list: self, block, least, rows });
-    }
-}
-
-struct Fill<'a, 'b> {
-    list: &'a mut RunList,
-    block: &'a RunBlock<'b>,
-    least: u32,
-    rows: usize,
-}
-
-impl Kernel for Fill<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { list, block, least, rows } = self;
-        let mut count = 0;
-        for (label, start, end) in block.iter() {
-            (list.labels[count], list.starts[count]) = (label, start as u32);
-            list.lengths[count] = (end - start) as u32;
-            count += usize::from((label >= least) & ((label as usize) < rows));
-        }
-        for lane in 0..SIDE {
-            // Labels that no table has, and no two alike.
-            list.labels[count + lane] = u32::MAX - lane as u32;
-            (list.starts[count + lane], list.lengths[count + lane]) = (0, 0);
-        }
-        list.count = count;
-    }
-}
+use super::list::RunList;
+use super::term::Term;
+use super::{LOCKSTEP, SIDE};
+use crate::exec::simd::Kernel;
 
 /// Add the terms of the elements of runs to the sums of their labels.
 pub(super) struct AddRuns<'a, M> {
     pub sums: &'a mut [f64],
     pub list: &'a RunList,
-    /// From the first element of the block on: [`BEYOND`] more than it has, or all.
+    /// From the first element of the block on, and [`BEYOND`](super::BEYOND) more than it has.
     pub values: &'a [f64],
     pub term: M,
 }
@@ -163,48 +33,51 @@ impl<M: Term> Kernel for AddRuns<'_, M> {
     fn run(self) {
         let Self { sums, list, values, term } = self;
         for at in (0..list.count).step_by(SIDE) {
-            add_batch(sums, list, at, values, term);
+            let Some(labels) = list.labels[at..].first_chunk::<{ 2 * SIDE }>() else { return };
+            if has_twins(labels) {
+                add_one_by_one(sums, list, at, 0, values, term);
+                continue;
+            }
+            let (mut lanes, mut of_run) = ([0.0; SIDE], [0.0; SIDE]);
+            for lane in 0..SIDE {
+                lanes[lane] = sums.get(labels[lane] as usize).copied().unwrap_or(0.0);
+                of_run[lane] = term.of_run(labels[lane], list.starts[at + lane] as usize);
+            }
+            let is_done = add_batch(&mut lanes, list, at, &of_run, values, term);
+            for lane in 0..SIDE {
+                if let Some(sum) = sums.get_mut(labels[lane] as usize) {
+                    *sum = lanes[lane];
+                }
+            }
+            if !is_done {
+                add_one_by_one(sums, list, at, LOCKSTEP, values, term);
+            }
         }
     }
 }
 
-/// Add the runs of a list from `at` on, side by side if they allow it.
-#[inline(always)]
-fn add_batch<M: Term>(sums: &mut [f64], list: &RunList, at: usize, values: &[f64], term: M) {
-    let (Some(labels), Some(starts), Some(lengths)) = (
-        list.labels[at..].first_chunk::<{ 2 * SIDE }>(),
-        list.starts[at..].first_chunk::<SIDE>(),
-        list.lengths[at..].first_chunk::<SIDE>(),
-    ) else {
-        return;
-    };
-    let longest = lengths.iter().fold(0, |longest, length| longest.max(*length)) as usize;
-    let last = starts.iter().fold(0, |last, start| last.max(*start)) as usize;
-    let together = longest.min(LOCKSTEP);
-    if has_twins(labels) || last + together + SIDE > values.len() {
-        return add_one_by_one(sums, list, at, 0, values, term);
-    }
-    let (mut lanes, mut of_run) = ([0.0; SIDE], [0.0; SIDE]);
-    for lane in 0..SIDE {
-        lanes[lane] = sums.get(labels[lane] as usize).copied().unwrap_or(0.0);
-        of_run[lane] = term.of_run(labels[lane], starts[lane] as usize);
-    }
-    let mut place = 0;
-    while place + SIDE / 2 < together {
-        add_tile::<M, SIDE, { SIDE * SIDE }>(&mut lanes, starts, lengths, &of_run, place, values, term);
-        place += SIDE;
-    }
-    if place < together {
-        const HALF: usize = SIDE / 2;
-        add_tile::<M, HALF, { HALF * SIDE }>(&mut lanes, starts, lengths, &of_run, place, values, term);
-    }
-    for lane in 0..SIDE {
-        if let Some(sum) = sums.get_mut(labels[lane] as usize) {
-            *sum = lanes[lane];
+/// Add the terms of the elements of runs to sums that are in the order of the runs.
+pub(super) struct AddLine<'a, M> {
+    pub sums: &'a mut [f64],
+    pub of_run: &'a [f64],
+    pub list: &'a RunList,
+    /// As of [`AddRuns`].
+    pub values: &'a [f64],
+    pub term: M,
+}
+
+impl<M: Term> Kernel for AddLine<'_, M> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { sums, of_run, list, values, term } = self;
+        let lanes = sums.as_chunks_mut::<SIDE>().0.iter_mut().zip(of_run.as_chunks::<SIDE>().0);
+        for ((lanes, of_run), at) in lanes.zip((0..list.count).step_by(SIDE)) {
+            if !add_batch(lanes, list, at, of_run, values, term) {
+                add_rest(lanes, list, at, of_run, values, term);
+            }
         }
-    }
-    if longest > LOCKSTEP {
-        add_one_by_one(sums, list, at, LOCKSTEP, values, term);
     }
 }
 
@@ -218,6 +91,35 @@ fn has_twins(labels: &[u32; 2 * SIDE]) -> bool {
         }
     }
     any
+}
+
+/// Add [`LOCKSTEP`] elements, or all, of each run from `at` on to its lane; return whether that were all.
+#[inline(always)]
+fn add_batch<M: Term>(
+    lanes: &mut [f64; SIDE],
+    list: &RunList,
+    at: usize,
+    of_run: &[f64; SIDE],
+    values: &[f64],
+    term: M,
+) -> bool {
+    let (Some(starts), Some(lengths)) =
+        (list.starts[at..].first_chunk::<SIDE>(), list.lengths[at..].first_chunk::<SIDE>())
+    else {
+        return true;
+    };
+    let longest = lengths.iter().fold(0, |longest, length| longest.max(*length)) as usize;
+    let together = longest.min(LOCKSTEP);
+    let mut place = 0;
+    while place + SIDE / 2 < together {
+        add_tile::<M, SIDE, { SIDE * SIDE }>(lanes, starts, lengths, of_run, place, values, term);
+        place += SIDE;
+    }
+    if place < together {
+        const HALF: usize = SIDE / 2;
+        add_tile::<M, HALF, { HALF * SIDE }>(lanes, starts, lengths, of_run, place, values, term);
+    }
+    longest <= LOCKSTEP
 }
 
 /// Add `WIDTH` elements of each run, from `place` on.
@@ -254,6 +156,17 @@ fn add_tile<M: Term, const WIDTH: usize, const TILE: usize>(
     }
 }
 
+/// The elements of both halves in turn.
+#[inline(always)]
+fn riffle<const TILE: usize>(from: &[f64; TILE]) -> [f64; TILE] {
+    let mut to = [0.0; TILE];
+    for at in 0..TILE / 2 {
+        to[2 * at] = from[at];
+        to[2 * at + 1] = from[at + TILE / 2];
+    }
+    to
+}
+
 /// Add the elements of each run from `place` on, one after the other. Not inlined: it would take registers from the loop.
 #[inline(never)]
 fn add_one_by_one<M: Term>(
@@ -265,25 +178,39 @@ fn add_one_by_one<M: Term>(
     term: M,
 ) {
     for run in at..at + SIDE {
-        let (label, start, length) =
-            (list.labels[run], list.starts[run] as usize, list.lengths[run] as usize);
-        let Some(sum) = sums.get_mut(label as usize).filter(|_| place < length) else { continue };
-        let of_run = term.of_run(label, start);
-        let rest = &values[start + place..start + length];
-        *sum = rest
-            .iter()
-            .enumerate()
-            .fold(*sum, |sum, (at, value)| sum + term.of_element(*value, of_run, (place + at) as f64));
+        let Some(sum) = sums.get_mut(list.labels[run] as usize) else { continue };
+        let of_run = term.of_run(list.labels[run], list.starts[run] as usize);
+        *sum = add_elements(*sum, list, run, place, of_run, values, term);
     }
 }
 
-/// The elements of both halves in turn.
-#[inline(always)]
-fn riffle<const TILE: usize>(from: &[f64; TILE]) -> [f64; TILE] {
-    let mut to = [0.0; TILE];
-    for at in 0..TILE / 2 {
-        to[2 * at] = from[at];
-        to[2 * at + 1] = from[at + TILE / 2];
+/// Add the elements of each run after [`LOCKSTEP`] to its lane.
+#[inline(never)]
+fn add_rest<M: Term>(
+    lanes: &mut [f64; SIDE],
+    list: &RunList,
+    at: usize,
+    of_run: &[f64; SIDE],
+    values: &[f64],
+    term: M,
+) {
+    for lane in 0..SIDE {
+        lanes[lane] = add_elements(lanes[lane], list, at + lane, LOCKSTEP, of_run[lane], values, term);
     }
-    to
+}
+
+/// Add the elements of a run from `place` on.
+#[inline(always)]
+fn add_elements<M: Term>(
+    sum: f64,
+    list: &RunList,
+    run: usize,
+    place: usize,
+    of_run: f64,
+    values: &[f64],
+    term: M,
+) -> f64 {
+    let (start, length) = (list.starts[run] as usize, list.lengths[run] as usize);
+    let rest = values[start..start + length].iter().enumerate().skip(place);
+    rest.fold(sum, |sum, (at, value)| sum + term.of_element(*value, of_run, at as f64))
 }
