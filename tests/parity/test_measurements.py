@@ -190,6 +190,28 @@ def test_sums_over_runs_of_any_length(name, dtype):
             assert_call(Call(name, own, {"labels": marks, "index": np.arange(1, labels_in_all + 2)}))
 
 
+@pytest.mark.parametrize("name", [*SUMS, "find_objects"])
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(45, 48), (6, 11, 96), (30, 130), (9, 2500), (50, 20)])
+def test_copies_of_lines(name, dtype, shape):
+    """Lines like the one before, some with labels that occur twice, some with labels that few others have."""
+    rng = np.random.default_rng(len(name))
+    columns = shape[-1]
+    kinds = [
+        np.sort(rng.integers(0, 14, columns)),
+        np.arange(columns) // 9 % 12,
+        np.arange(columns) // 70 + 20,
+    ]
+    chosen = np.repeat(rng.integers(0, 3, 200), rng.integers(1, 9, 200))[: np.prod(shape[:-1])]
+    labels = np.stack([kinds[kind] for kind in chosen]).reshape(shape).astype(rng.choice(["u1", "i4", "i8"]))
+    values: Any = (rng.normal(size=shape) * 100).astype("i8" if dtype[0] in "?ui" else "f8").astype(dtype)
+    if name == "find_objects":
+        assert_call(Call(name, labels))
+        return
+    for index in (range(1, 45), [0, 3, 3, 21], np.arange(5, 25)):
+        assert_call(Call(name, values, {"labels": labels, "index": index}))
+
+
 @pytest.mark.parametrize("name", EXTREMES)
 @pytest.mark.parametrize("dtype", ["u8", "i8", "f8", "u1"])
 @pytest.mark.parametrize("has_ties", [False, True])
