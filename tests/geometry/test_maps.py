@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import scipy.ndimage
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+import offgraph as og
 from offgraph.core.errors import OffgraphError
 from offgraph.geometry import (
     AffineMap,
@@ -338,6 +340,47 @@ def test_a_fold_is_found():
     goals = np.random.default_rng(0).uniform(1, 31, (500, 2))
     many = triangles_over(lattice, goals) > 1
     assert many.sum() > 50 and not step.forward(goals)[1][many].any()
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_a_wild_field_takes_no_memory_for_what_lies_far_outside(order):
+    field = np.random.default_rng(1).uniform(-1, 1, (2, 5, 5))
+    step = DisplacementMap(field * 2e6, (64, 48), (64, 48), order)
+    tracemalloc.start()
+    try:
+        places, ok = step.forward(np.array([[5.0, 5], [1e5, 7], [-3e6, 2e6]]))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20e6
+    assert not ok.any() and np.isnan(places).all()
+
+
+@pytest.mark.parametrize("order", [1, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_folds_that_reach_outside_hide_what_lies_there(seed, order):
+    """Beyond the output the field continues: a fold at its border goes on, and places there are found by brute force."""
+    rng = np.random.default_rng(seed)
+    step = DisplacementMap(rng.normal(0, 4 + 6 * seed, (2, 3, 3)), (12, 12), (12, 12), order)
+    goals = rng.uniform(-6, 17, (40, 2))
+    places, ok = step.forward(goals)
+    np.testing.assert_allclose(step(places[ok]), goals[ok], atol=1e-6)
+    fine = np.linspace(-120, 131, 4 * 251 + 1)
+    fine = fine[
+        (abs(fine - 5.5) < 7) | (np.arange(len(fine)) % 8 == 0)
+    ]  # outside, the field is constant along the axis
+    lattice = step(np.stack(np.meshgrid(fine, fine, indexing="ij"), axis=-1))
+    assert (triangles_over(lattice, goals[ok]) <= 1).all()
+
+
+def test_a_displacement_beyond_all_images_is_refused():
+    with pytest.raises(og.OffgraphError, match=r"a displacement of 1e\+10 pixels is beyond"):
+        DisplacementMap(np.full((2, 3, 3), 1e10), (9, 9), (9, 9))
+    with (
+        pytest.warns(og.OffgraphWarning, match="fold over itself"),
+        pytest.raises(og.StepError, match=r"Elastic: a displacement of .* pixels is beyond"),
+    ):
+        og.Compose([og.Elastic(1e300)])(image=np.zeros((9, 9), np.uint8), points=[[2, 3]], key=og.Key(seed=1))
 
 
 def test_maps_that_move_nothing_are_left_out():

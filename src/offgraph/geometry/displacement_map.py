@@ -48,6 +48,12 @@ _PAD = 3
 _INJECTIVE = {1: 0.5, 2: 0.48, 3: 0.40}
 """By axes: displacements of control points, in distances between them, below which a cubic spline is injective."""
 
+_NEAR = 64
+"""Pixels outside the input, besides half its length, to which it is known exactly what folds cover."""
+
+_FARTHEST = 2.0**31
+"""Largest displacement in pixels: far beyond any image, and float32 and whole numbers hold it."""
+
 _MOST_TURNS = 40
 """Steps with a derivative before the slow way is taken; three or four are usual."""
 
@@ -72,7 +78,8 @@ class DisplacementMap(NumericMap):
     Raises
     ------
     OffgraphError
-        For a shape that does not fit the sizes, an order that is not known, or numbers that are not finite.
+        For a shape that does not fit the sizes, an order that is not known, numbers that are not finite, and displacements
+        beyond 2**31 pixels.
 
     Examples
     --------
@@ -102,6 +109,10 @@ class DisplacementMap(NumericMap):
             )
         if isinstance(self.order, bool) or self.order not in range(1, 6):
             raise OffgraphError(f"order={self.order!r:.80}: the spline order of a field is 1, 2, 3, 4 or 5")
+        if np.abs(field).max() > _FARTHEST:
+            raise OffgraphError(
+                f"a displacement of {np.abs(field).max():.3g} pixels is beyond {_FARTHEST:.3g}; give a smaller one"
+            )
         for name, value in zip(("field", "input_size", "output_size"), (field, *sizes)):
             object.__setattr__(self, name, value)
 
@@ -448,40 +459,49 @@ class _Folds:
         low, high = _folded_cells(step, margin) if step.order == 1 else _folded_boxes(step, margin)
         self._origin = np.zeros(n)
         self._raster = np.zeros((0,) * n, bool)
-        if low.size:
+        # What a wild field covers may not fit into memory: far from the input all of it counts as covered, if any.
+        size = np.array(step.input_size, float)[:, None]
+        first, last = window = -(size // 2 + _NEAR), size + size // 2 + _NEAR
+        self._window = window if ((low < first) | (high > last)).any() else None
+        near = ((high >= first) & (low <= last)).all(axis=0)
+        if near.any():
+            low, high = (np.clip(ends[:, near], first, last) for ends in (low, high))
             corner, end = np.floor(low - 0.5).astype(np.intp), np.ceil(high + 0.5).astype(np.intp)
-            first = corner.min(axis=1)
-            self._origin = first.astype(np.float64)
-            self._raster = _boxes_on(corner - first[:, None], end - first[:, None])
+            least = corner.min(axis=1)
+            self._origin = least.astype(np.float64)
+            self._raster = _boxes_on(corner - least[:, None], end - least[:, None])
 
     def cover(self, points: np.ndarray) -> np.ndarray:
         """Return which points, shape (n, k), a folded part may cover."""
+        result = np.zeros(points.shape[1], bool)
+        if self._window is not None:
+            result |= ((points < self._window[0]) | (points > self._window[1])).any(axis=0)
         if not self._raster.size:
-            return np.zeros(points.shape[1], bool)
+            return result
         with np.errstate(invalid="ignore"):
             index = np.round(np.nan_to_num(points, nan=-1e9) - self._origin[:, None])
         limits = np.array(self._raster.shape)[:, None]
         inside = ((index >= 0) & (index < limits)).all(axis=0)
-        result = np.zeros(points.shape[1], bool)
-        result[inside] = self._raster[tuple(index[:, inside].astype(np.intp))]
+        result[inside] |= self._raster[tuple(index[:, inside].astype(np.intp))]
         return result
 
 
 def _folded_boxes(step: DisplacementMap, margin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of the input, shape (n, k), about samples of the output at which the map folds, and what lies between them.
 
-    One sample for each output pixel, and two for each cell of the field's grid.
+    One sample for each output pixel, and two for each cell of the field's grid. Outside the output the field goes on as
+    it ends: one sample on each side stands for all as far as the margin, its box stretched over them.
     """
     n = len(step.input_size)
-    places, gaps = [], []
+    places, gaps, outside = [], [], []
     for axis in range(n):
         cells = max(step.grid[axis] - 1, 1)
         length = max(step.output_size[axis] - 1, 1)
         count = int(np.ceil(length / min(1.0, length / cells / 2)))
         gap = length / count
-        outside = int(np.ceil(margin[axis] / gap))
-        places.append(np.arange(-outside, count + outside + 1) * gap)
+        places.append(np.arange(-1, count + 2) * gap)
         gaps.append(gap)
+        outside.append((np.ceil(margin[axis] / gap) - 1) * gap)
     matrices = _lattice_matrices(step, places)
     slopes = _sampled_slopes(step, places)
     folded = ~(_determinant(slopes) > 0)
@@ -490,7 +510,11 @@ def _folded_boxes(step: DisplacementMap, margin: np.ndarray) -> tuple[np.ndarray
         [places[i][index[i]] + _on_lattice(step, matrices, i, None)[folded] for i in range(n)]
     )
     reach = np.einsum("ijk,j->ik", np.abs(slopes[:, :, folded]), np.array(gaps))
-    return positions - reach, positions + reach
+    low, high = positions - reach, positions + reach
+    for i in range(n):
+        low[i, index[i] == 0] -= outside[i]
+        high[i, index[i] == len(places[i]) - 1] += outside[i]
+    return low, high
 
 
 def _folded_cells(step: DisplacementMap, margin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
