@@ -60,3 +60,10 @@ def test_scipys_wrap_is_hinted_at(make):
     assert og.Compose([short])(image=line).image.tolist() == [[2, 3, 0, 1, 2]]
     whole = og.Affine(translate=(0, 2), mode="grid-wrap", order=0)
     assert og.Compose([whole])(image=line).image.tolist() == [[3, 4, 0, 1, 2]]
+
+
+def test_a_plane_that_a_reshaped_image_lacks_is_named():
+    with pytest.raises(
+        og.StepError, match="Rotate: plane='ZX' needs an axis Z, the image has the spatial axes YX"
+    ):
+        og.Compose([og.Rotate(10, plane="ZX", reshape=True)])(image=np.zeros((6, 7), np.uint8))

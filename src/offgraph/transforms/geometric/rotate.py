@@ -56,7 +56,9 @@ class Rotate(ResampledStep):
 
     def _index(self, spec: ArraySpec, name: str) -> int:
         if name not in spec.axes:
-            raise ValueError(f"plane={self.plane!r} needs an axis {name}, the image has axes {spec.axes}")
+            raise ValueError(
+                f"plane={self.plane!r} needs an axis {name}, the image has the spatial axes {spec.spatial_names}"
+            )
         return spec.axes.index(name)
 
     def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
@@ -83,7 +85,13 @@ class Rotate(ResampledStep):
         return tuple(turned[i] if i in places else n for i, n in enumerate(size))
 
     def _places(self, size: tuple[int | None, ...]) -> list[int]:
-        return [SPATIAL[-len(size) :].index(name) for name in self.plane]
+        names = SPATIAL[-len(size) :]
+        for name in self.plane:
+            if name not in names:
+                raise ValueError(
+                    f"plane={self.plane!r} needs an axis {name}, the image has the spatial axes {names}"
+                )
+        return [names.index(name) for name in self.plane]
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
         """Turn about the centre of both grids."""
