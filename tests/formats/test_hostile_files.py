@@ -241,7 +241,10 @@ def test_text_and_noise_are_no_images(tmp_path) -> None:
         (b"\0\0\1\x5c" + bytes(400), "a NIfTI volume, which"),
         (bytes(128) + b"DICM" + bytes(9), "a DICOM file, which"),
         (b"\x89HDF\r\n\x1a\n" + bytes(9), "an HDF5 file, which"),
-        (b"\x1f\x8b\x08" + bytes(9), "a file compressed by gzip; unpack it first"),
+        (
+            b"\x1f\x8b\x08" + bytes(9),
+            "a file compressed by gzip, which is not read here; unpack it, or, as of a .nii.gz, save its array as .npy",
+        ),
     ):
         with pytest.raises(DecodeError, match=f"<bytes>: {says}"):
             read(data)

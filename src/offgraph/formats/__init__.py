@@ -96,7 +96,9 @@ def recognise(data: bytes) -> ImageFormat:
         if any(data.startswith(magic, at) for at, magic in magics):
             raise FormatError(f"{name}, which is not read here; {AS_ARRAY}")
     if data.startswith(b"\x1f\x8b"):
-        raise FormatError("a file compressed by gzip; unpack it first")
+        raise FormatError(
+            f"a file compressed by gzip, which is not read here; unpack it, or, as of a .nii.gz, {AS_ARRAY}"
+        )
     begins = data[:8].hex(" ")
     known = ", ".join(candidate.name for candidate in FORMATS)
     raise FormatError(f"not an image in a known format ({known}); it begins with bytes {begins}")
