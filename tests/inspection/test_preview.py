@@ -101,6 +101,17 @@ def test_a_wrong_seed_and_a_recipe_that_is_none(photos, tmp_path):
         preview(photos, 3, tmp_path / "page.html")
 
 
+def test_captions_give_the_extent_of_a_field_and_not_its_numbers():
+    recipe = og.Compose([og.Elastic(1.5), og.Shift(((1, 2), 0)), og.Flip("X", p=0.5)])
+    record = recipe(image=np.zeros((20, 20), np.uint8), key=og.Key(seed=1)).record
+    field = np.array(record["steps"][0]["params"]["field"])
+    told = describe_record(record, recipe)
+    assert told.startswith(
+        f"Elastic field=(50 numbers from {field.min():.3g} to {field.max():.3g}); Shift shift=[1."
+    )
+    assert len(told) < 100
+
+
 def test_captions_leave_out_what_was_not_drawn():
     recipe = og.Compose([og.Augment(og.Affine(shear=(-0.2, 0.2)))])
     record = recipe(image=np.zeros((4, 4), np.uint8), key=og.Key(seed=1)).record

@@ -30,6 +30,10 @@ __all__ = ["describe_record", "preview"]
 
 _DRAWS = 3
 _SIDE = 320
+
+_MOST_NUMBERS = 8
+"""Numbers of one parameter that a caption lists: corners, a matrix of two rows."""
+
 _UNKNOWN = object()
 
 
@@ -203,5 +207,18 @@ def _is(value: Any, fixed: Any) -> bool:
 
 def _short(value: Any) -> str:
     if isinstance(value, list):
+        numbers = _numbers(value)
+        if (
+            len(numbers) > _MOST_NUMBERS
+        ):  # a field or a grid: a caption that is cut in it hides the steps after it
+            return f"({len(numbers)} numbers from {_short(min(numbers))} to {_short(max(numbers))})"
         return "[" + ", ".join(map(_short, value)) + "]"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _numbers(value: Any) -> list[int | float]:
+    """All numbers of lists within lists; none where anything else is in them."""
+    if isinstance(value, list):
+        parts = [_numbers(part) for part in value]
+        return [number for part in parts for number in part] if all(parts) else []
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
