@@ -7,6 +7,7 @@ import inspect
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -229,7 +230,7 @@ def test_an_error_names_step_cause_and_image_once():
         (np.zeros((4, 4, 9), np.uint8), None, "needs its axes named"),
         (np.zeros((4, 4, 3), np.uint8), "YX", "names 2 axes"),
         (np.zeros(4, np.uint8), None, "needs its axes named"),
-        (None, None, "an image of dtype object"),
+        (None, None, "an image is an array, not None"),
     ],
 )
 def test_images_that_are_none(image, axes, says):
@@ -383,3 +384,11 @@ def test_what_mixes_a_batch_is_no_step_and_says_where_it_goes(mix, tmp_path) -> 
         og.RecipeError, match=rf"line 3: .* Loader\(…, mix=og\.{mix.__name__}\(…\)\) takes it"
     ):
         og.Compose.from_yaml(file)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("cat.png", "a path, 'cat.png'"), (Path("cat.png"), "a path"), (None, "None")]
+)
+def test_a_path_in_place_of_an_array_is_told_from_one(given, said):
+    with pytest.raises(og.StepError, match=f"an image is an array, not {said}.*og.imread"):
+        og.Compose([og.Flip("X")])(image=given)

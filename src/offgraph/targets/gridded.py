@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -41,6 +42,11 @@ class GriddedTarget(Target):
     """How messages call it, such as ``"an image"``."""
 
     def __post_init__(self) -> None:
+        if self.array is None or isinstance(self.array, str | os.PathLike):
+            raise StepError(
+                f"{self.what} is an array, not {'None' if self.array is None else f'a path, {self.array!r:.80}'}; "
+                "og.imread(path) reads an image file, og.imread(path, color='labels') a mask"
+            )
         array = np.asarray(self.array)
         if not _is_understood(array.dtype):
             raise StepError(
