@@ -184,7 +184,7 @@ def test_masks(tmp_path: Path):
         recipes={"same": [og.Resize((16, 16)), og.Rescale(1 / 255)], "blurred": [og.GaussianFilter(3), og.Resize((16, 16)), og.Rescale(1 / 255)]},
     )  # fmt: skip
     blurred, same = report.rows
-    assert (blurred.name, same.name, report.score_name) == ("blurred", "same", "mean IoU")
+    assert (blurred.name, same.name, report.score_name) == ("blurred", "same", "mean IoU per image")
     assert (
         same.agreement == Estimate(1.0, 1.0, 1.0)
         and same.change == Estimate(0.0, 0.0, 0.0)

@@ -184,7 +184,7 @@ def test_masks(tmp_path: Path):
         model, tmp_path / "images", masks=tmp_path / "masks", candidates=["mirrored"], merge="max",
         outputs="probabilities",
     )  # fmt: skip
-    assert choice.score_name == "mean IoU" and choice.chosen == "mirrored"
+    assert choice.score_name == "mean IoU per image" and choice.chosen == "mirrored"
     assert choice.rows[0].score.value < 0.8 and choice.rows[1].score.value == 1
 
 

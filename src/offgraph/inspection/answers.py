@@ -32,7 +32,7 @@ __all__ = [
 SCORES = {
     "classify": "accuracy",
     "multilabel": "exact labels",
-    "segment": "mean IoU",
+    "segment": "mean IoU per image",
     "detect": "mean AP",
 }
 """What answers are scored by, for each task that there are scores of."""

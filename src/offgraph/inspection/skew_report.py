@@ -201,7 +201,7 @@ class SkewReport:
     task : str
     source : Source
     score_name : str
-        'accuracy', 'exact labels', 'mean IoU' or 'mean AP'.
+        'accuracy', 'exact labels', 'mean IoU per image' or 'mean AP'.
     images : int
         Predicted with the model's own recipe.
     score : Estimate or None

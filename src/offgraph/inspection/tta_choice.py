@@ -81,7 +81,7 @@ class TtaChoice:
     ----------
     model : str
     score_name : str
-        'accuracy', 'exact labels', 'mean IoU' or 'mean AP'.
+        'accuracy', 'exact labels', 'mean IoU per image' or 'mean AP'.
     images : int
         Validation images that all candidates were compared on.
     chosen : str
