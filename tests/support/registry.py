@@ -13,9 +13,7 @@ import json
 import keyword
 import re
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -247,22 +245,19 @@ def digest(out: og.Result) -> str:
 
 
 def digests(cases: Iterable[tuple[Step, int]] = CASES) -> Iterator[tuple[str, str]]:
-    """A name and a digest for each step with every target, with each dtype and channels, and with a large image."""
+    """A name and a digest for each step with every target, with each dtype and channels, and with large images."""
     for step, n in cases:
         step = always(step)
         recipe, targets = og.Compose([step]), beside(n)
-        images = [make_image(step, n, dtype, channels) for dtype in DTYPES for channels in (0, *CHANNELS)]
-        # Large images are most of the work: of each step one, in one dtype after another.
-        first = zlib.crc32(repr(step).encode()) % len(DTYPES)
-        large = (large_image(step, n, dtype) for dtype in (*DTYPES[first:], *DTYPES[:first]))
-        images += islice((image for image in large if not refusal(step, image)), 1)
-        for image in images:
-            if refusal(step, image):
-                continue
-            # What lies beside the image does not depend on its dtype and channels: once is enough.
-            more, targets = (targets, {}) if image.size == SIZES[n] else ({}, targets)
-            more = {**seen(step, n, image.size), **more}
-            yield f"{n}D {step!r} {image!r}", digest(recipe(image=image, **more, key=KEY))
+        for dtype in DTYPES:
+            images = [make_image(step, n, dtype, channels) for channels in (0, *CHANNELS)]
+            for image in (*images, large_image(step, n, dtype)):
+                if refusal(step, image):
+                    continue
+                # What lies beside the image does not depend on its dtype and channels: once is enough.
+                more, targets = (targets, {}) if image.size == SIZES[n] else ({}, targets)
+                more = {**seen(step, n, image.size), **more}
+                yield f"{n}D {step!r} {image!r}", digest(recipe(image=image, **more, key=KEY))
 
 
 if __name__ == "__main__":
