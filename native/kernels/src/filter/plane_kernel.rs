@@ -3,31 +3,28 @@
 //! The sums are those of SciPy's `correlate` in `f64`, tap after tap, and are rounded once to the image's own type. Rows
 //! are converted once, with what lies beyond the border on both sides; as many are kept as the taps reach.
 //!
-//! Of bytes the sums are made in `f32` first, twice as many at once. Their error has a bound; where it might carry a
-//! sum over the middle between two integers, the sum is made again in `f64`.
+//! Of bytes the sums are made in integers first (`dot_products`), or in `f32`, twice as many at once. Their error has a bound;
+//! where it might carry a sum over the middle between two integers, the sum is made again in `f64`.
+
+#[cfg(target_arch = "x86_64")]
+mod dot_products;
+mod taps;
 
 use crate::array::level::GreyLevel;
 use crate::array::view::{View, ViewMut};
 use crate::border::Border;
 use crate::error::{KernelError, Result};
+#[cfg(target_arch = "x86_64")]
+use crate::exec::simd::{self, Level};
 use crate::exec::simd::{Kernel, dispatch};
 use crate::exec::threads;
-use crate::memory::{self, CollectVec, Zero};
+use crate::memory::{self, Zero};
 use ndarray::{ArrayViewD, ArrayViewMutD};
+use taps::KernelPlane;
+pub use taps::PlaneTap;
 
 /// PlaneSums that are made together.
 const LANES: usize = 256;
-
-/// A neighbour, by its distance, and its weight.
-#[derive(Debug, Clone, Copy)]
-pub struct PlaneTap {
-    /// Rows down.
-    pub row: isize,
-    /// Columns to the right.
-    pub column: isize,
-    /// What its value is multiplied by.
-    pub weight: f64,
-}
 
 /// PlaneSum up the taps at every pixel of an image (rows, columns, channels) of `u8`, `u16` or `f32` in C order.
 pub fn correlate(
@@ -64,25 +61,11 @@ pub fn correlate(
         beside: reach(&|tap| tap.column),
     };
     match (output, input) {
-        (ViewMut::U8(to), View::U8(from)) if plane.is_narrow() => plane.run::<_, f32>(to, from),
-        (ViewMut::U8(to), View::U8(from)) => plane.run::<_, f64>(to, from),
-        (ViewMut::U16(to), View::U16(from)) => plane.run::<_, f64>(to, from),
-        (ViewMut::F32(to), View::F32(from)) => plane.run::<_, f64>(to, from),
+        (ViewMut::U8(to), View::U8(from)) => plane.run_bytes(to, from),
+        (ViewMut::U16(to), View::U16(from)) => plane.run(to, from, KernelPlane::fill_rows::<_, f64>),
+        (ViewMut::F32(to), View::F32(from)) => plane.run(to, from, KernelPlane::fill_rows::<_, f64>),
         _ => Err(KernelError::parameter("sums of neighbours are made of uint8, uint16 and float32")),
     }
-}
-
-struct KernelPlane<'a> {
-    rows: usize,
-    columns: usize,
-    channels: usize,
-    taps: &'a [PlaneTap],
-    border: Border,
-    fill: f64,
-    /// Rows above and below that are read.
-    above: (usize, usize),
-    /// Columns before and after.
-    beside: (usize, usize),
 }
 
 impl KernelPlane<'_> {
@@ -108,10 +91,27 @@ impl KernelPlane<'_> {
         (self.taps.len() + 3) as f64 * self.most() * f64::from(f32::EPSILON / 2.0)
     }
 
-    fn run<T: GreyLevel, S: PlaneSum>(
+    fn run_bytes(&self, to: ArrayViewMutD<'_, u8>, from: &ArrayViewD<'_, u8>) -> Result<()> {
+        #[cfg(target_arch = "x86_64")]
+        if simd::level() == Level::Avx512
+            && f64::from(self.fill as u8) == self.fill
+            && let Some(taps) = dot_products::QuadTaps::new(self.taps)
+        {
+            return self.run(to, from, |plane, from, to, first| taps.fill_rows(plane, from, to, first));
+        }
+        if self.is_narrow() {
+            self.run(to, from, Self::fill_rows::<_, f32>)
+        } else {
+            self.run(to, from, Self::fill_rows::<_, f64>)
+        }
+    }
+
+    /// Call `fill_rows(self, from, rows of the output, the number of the first of them)` with all rows.
+    fn run<T: GreyLevel>(
         &self,
         to: ArrayViewMutD<'_, T>,
         from: &ArrayViewD<'_, T>,
+        fill_rows: impl Fn(&Self, &[T], &mut [T], usize) + Sync,
     ) -> Result<()> {
         let (Some(to), Some(from)) = (to.into_slice(), from.as_slice()) else {
             return Err(KernelError::shape("sums of neighbours are made in C order"));
@@ -121,7 +121,7 @@ impl KernelPlane<'_> {
         let rows = self.rows.div_ceil(threads::blocks_for(cost).min(self.rows));
         let mut blocks = memory::with_capacity(self.rows.div_ceil(rows));
         memory::extend(&mut blocks, to.chunks_mut(rows * row).enumerate());
-        threads::for_each_block(blocks, |(number, to)| self.fill_rows::<T, S>(from, to, number * rows));
+        threads::for_each_block(blocks, |(number, to)| fill_rows(self, from, to, number * rows));
         Ok(())
     }
 
@@ -132,11 +132,7 @@ impl KernelPlane<'_> {
         let width = (before + self.columns + after) * self.channels;
         let kept = self.above.0 + self.above.1 + 1;
         let mut ring = memory::zeros::<S>(kept * width);
-        let columns = (0..before)
-            .map(|column| column as isize - before as isize)
-            .chain((0..after).map(|column| (self.columns + column) as isize))
-            .map(|column| self.border.index(column, self.columns))
-            .collect_vec();
+        let columns = self.columns_beside();
         // Rows are numbered from the topmost one that is read.
         let mut made = 0;
         let mut sums = memory::with_capacity(self.taps.len());
@@ -336,21 +332,25 @@ mod tests {
         #[test]
         fn every_sum_is_that_of_its_taps(
             (rows, columns, channels) in (1_usize..9, 1_usize..60, 1_usize..5),
-            offsets in prop::collection::vec((-4_isize..5, -5_isize..6, -2.0..2.0_f64), 0..7),
-            code in 0_i32..7, threads in 1_usize..3,
+            offsets in prop::collection::vec((-4_isize..5, -5_isize..6, -2.0..2.0_f64), 0..30),
+            code in 0_i32..7, threads in 1_usize..3, is_short in any::<bool>(), fill in prop::sample::select(vec![0.0, 7.5, 9.0]),
         ) {
+            // Few bits, or all; together about one, so that few sums are limited.
+            let whole = offsets.iter().map(|offset| offset.2.abs()).sum::<f64>().max(1.0);
+            let weigh = |weight: f64| if is_short { (weight * 4.0).round() / 8.0 } else { weight * 1.5 / whole };
+            let offsets = offsets.into_iter().map(|(row, column, weight)| (row, column, weigh(weight)));
             let border = Border::from_code(code).unwrap();
             let taps: Vec<PlaneTap> =
-                offsets.iter().map(|&(row, column, weight)| PlaneTap { row, column, weight }).collect();
+                offsets.map(|(row, column, weight)| PlaneTap { row, column, weight }).collect();
             let input = Array3::from_shape_fn((rows, columns, channels), |(y, x, c)| (y * 91 + x * 37 + c * 5) as u8);
             at_every_level(threads, || {
                 let mut found = Array3::<u8>::zeros(input.raw_dim());
                 let view = View::U8(input.view().into_dyn());
-                correlate(ViewMut::U8(found.view_mut().into_dyn()), &view, &taps, border, 7.5).unwrap();
+                correlate(ViewMut::U8(found.view_mut().into_dyn()), &view, &taps, border, fill).unwrap();
                 for ((y, x, c), value) in found.indexed_iter() {
                     let sum = taps.iter().fold(0.0, |sum, tap| {
                         let at = (border.index(y as isize + tap.row, rows), border.index(x as isize + tap.column, columns));
-                        let value = if let (Some(y), Some(x)) = at { f64::from(input[[y, x, c]]) } else { 7.5 };
+                        let value = if let (Some(y), Some(x)) = at { f64::from(input[[y, x, c]]) } else { fill };
                         sum + value * tap.weight
                     });
                     prop_assert_eq!(*value, sum.clamp(0.0, 255.0).round_ties_even() as u8);
