@@ -4,11 +4,14 @@
 //! time; the error of such a sum has a bound, and where it might carry the sum over the middle between two integers, the
 //! sum is made again in `f64`.
 
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
 use crate::array::level::{ColorPlane, GreyLevel, PIXELS, VALUES};
 use crate::array::triples;
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
-use crate::exec::simd::{Kernel, dispatch};
+use crate::exec::simd::{self, Kernel, Level, dispatch};
 use crate::walk::pixel_blocks;
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -97,6 +100,8 @@ struct NarrowWeights {
     top: f64,
     /// Further than this from the middle between two integers a sum in `f32` is on the same side as the one in `f64`.
     error: f32,
+    /// Whether the level in use is AVX-512.
+    is_wide: bool,
 }
 
 impl NarrowWeights {
@@ -111,7 +116,8 @@ impl NarrowWeights {
         let error = 6.0 * most * f64::from(f32::EPSILON / 2.0);
         let is_narrow = most < MOST && error < 0.01 && top == top.trunc() && top <= 255.0;
         let weights = exact.map(|row| row.map(|weight| weight as f32));
-        is_narrow.then_some(Self { exact, weights, top, error: error as f32 })
+        let is_wide = simd::level() == Level::Avx512;
+        is_narrow.then_some(Self { exact, weights, top, error: error as f32, is_wide })
     }
 }
 
@@ -185,6 +191,12 @@ impl NarrowWeights {
     /// The sums of some pixels, and how far those of each pixel are from integers, at the most.
     #[inline(always)]
     fn block(&self, planes: &[[u8; PIXELS]; 3], made: &mut [[u8; PIXELS]; 3], farthest: &mut ColorPlane) {
+        #[cfg(target_arch = "x86_64")]
+        if self.is_wide {
+            // SAFETY: the level in use has these instructions.
+            unsafe { wide::sums(&self.weights, self.top as f32, planes, made, farthest) };
+            return;
+        }
         let top = self.top as f32;
         for (group, farthest) in farthest.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
             let [red, green, blue] = planes.each_ref().map(|plane| {
