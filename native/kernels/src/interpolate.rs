@@ -12,6 +12,7 @@ pub(crate) mod edges;
 pub(crate) mod intervals;
 pub mod linear_coords;
 pub mod options;
+pub mod projective2d;
 pub(crate) mod read_row;
 pub mod resize;
 pub mod spline;

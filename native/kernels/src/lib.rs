@@ -42,7 +42,7 @@
 //!
 //! Not SciPy's: `interpolate/resize.rs` (antialiased resizing),
 //! `interpolate/batch.rs` (affine maps of a whole batch), `filter/plane_kernel.rs` (weights in the plane, of all channels
-//! at once), `interpolate/zoom_blur.rs` (the mean of several zooms), `pointwise/` (lookup tables, colours and their
+//! at once), `interpolate/zoom_blur.rs` (the mean of several zooms), `interpolate/projective2d.rs` (projective maps), `pointwise/` (lookup tables, colours and their
 //! matrices, light and shade, histograms, equalization of tiles), `noise/` (random numbers by
 //! position, and what they do to pixels), `segment/` (priority flood, reconstruction by dilation, regional maxima),
 //! `measure/regions.rs` (connected components of equal labels) and `distance/per_label.rs` (distances to other labels).

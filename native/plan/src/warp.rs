@@ -28,14 +28,12 @@ use offgraph_kernels::border::Border;
 use offgraph_kernels::error::{KernelError, Result};
 use offgraph_kernels::exec::simd::{Kernel, dispatch};
 use offgraph_kernels::interpolate::options::Options;
+use offgraph_kernels::interpolate::projective2d::{SLACK, on_border};
 use offgraph_kernels::interpolate::warp;
 use offgraph_kernels::interpolate::zoom::{self, AxisMap};
 use offgraph_kernels::match_dtype;
 use offgraph_kernels::memory::{self, CollectVec};
 use projective::ProjectiveRows;
-
-/// Slack in pixels where a coordinate decides between two pixels, or between a pixel and the fill value.
-const SLACK: f64 = 1e-9;
 
 /// Pixels whose coordinates are made at once: they stay in the cache.
 const BLOCK: usize = 2048;
@@ -146,6 +144,11 @@ impl Warp {
     pub fn run(&self, input: &View<'_>, mut output: ViewMut<'_>, axes: Axes) -> Result<()> {
         let Self { size, policy, clips, .. } = self;
         self.check(axes.spatial)?;
+        if let Some(maps) = ProjectiveRows::of(self).filter(|_| !self.is_labels)
+            && maps.read(self, input, &mut output, axes.outer)
+        {
+            return hide(clips, output, axes);
+        }
         let shape = std::iter::once(axes.spatial).chain(size.iter().copied()).collect_vec();
         let mut coordinates = Workspace::new(DType::F64, &shape);
         let filled = self.fill(coordinates.view_mut())?;
@@ -539,16 +542,6 @@ fn gather(input: &View<'_>, output: ViewMut<'_>, axes: Axes, coordinates: &View<
             }, _ => Err(KernelError::parameter("labels keep their type")))
         })
     })
-}
-
-/// Move a coordinate that rounding has carried over the border of an image of this length back onto it.
-#[inline(always)]
-#[allow(clippy::manual_range_contains)] // `contains` branches
-fn on_border(place: f64, len: usize) -> f64 {
-    let last = len as f64 - 1.0;
-    // Without branches, so that several are moved at once.
-    let place = if (place >= -SLACK) & (place < 0.0) { 0.0 } else { place };
-    if (place > last) & (place <= last + SLACK) { last } else { place }
 }
 
 /// Sample a field at all pixels: SciPy's zoom in mode 'mirror'; a field of the output's size as it is.

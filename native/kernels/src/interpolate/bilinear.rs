@@ -16,7 +16,7 @@
 //! u, and the vertical one by 3 u for its inputs and u each for the difference, the weight, the product and the sum: 7
 //! u. SciPy's own sum is off by less than 1e-12.
 
-mod bytes;
+pub(super) mod bytes;
 mod pairs;
 pub(crate) mod points;
 mod sum;

@@ -8,7 +8,7 @@ use crate::interpolate::bilinear::sum::{blend, prefetch_neighbours};
 
 /// Points whose neighbours are fetched before any is blended: loading in one piece what was just stored in several is
 /// slow.
-const FETCH_CHUNK: usize = 2 * BLOCK;
+pub(crate) const FETCH_CHUNK: usize = 2 * BLOCK;
 
 /// Values closer than this to a rounding boundary are not certain: 8 u = 2^-14, a little more than the error bound derived in
 /// [`bilinear`](crate::interpolate::bilinear).
@@ -73,7 +73,7 @@ impl BlendBytes<'_> {
 
 /// Store the first planes of every word; for three planes two words at a time, overlapping with the next two.
 #[inline(always)]
-fn store(to: &mut [u8], words: &[u32; BLOCK], planes: usize) {
+pub(crate) fn store(to: &mut [u8], words: &[u32; BLOCK], planes: usize) {
     let mut stored = 0;
     if planes == 3 {
         let mut pairs = [0_u64; BLOCK / 2];
@@ -95,7 +95,14 @@ fn store(to: &mut [u8], words: &[u32; BLOCK], planes: usize) {
 /// Not inlined, so that it is compiled for the baseline: wider levels would use gather instructions here, which take
 /// twice the time.
 #[inline(never)]
-fn fetch(elements: &[u8], down: usize, starts: &[u32], last: u32, near: &mut [u64], far: &mut [u64]) {
+pub(crate) fn fetch(
+    elements: &[u8],
+    down: usize,
+    starts: &[u32],
+    last: u32,
+    near: &mut [u64],
+    far: &mut [u64],
+) {
     let words = starts.iter().zip(near.iter_mut().zip(far));
     if last as usize + down + 8 <= elements.len() {
         for (start, (near, far)) in words {
@@ -143,7 +150,7 @@ fn byte(word: u32, plane: usize) -> i32 {
 
 /// Blends in `f32`, rounded; and whether any is uncertain.
 #[inline(always)]
-fn approximate<const PLANES: usize>(
+pub(crate) fn approximate<const PLANES: usize>(
     near: &[u64; BLOCK],
     far: &[u64; BLOCK],
     y: &[f64; BLOCK],
@@ -175,7 +182,7 @@ fn approximate<const PLANES: usize>(
 
 /// Runs [`Exact`]. Not inlined, so that [`approximate`] need not keep anything in memory for it.
 #[inline(never)]
-fn recompute<const PLANES: usize>(
+pub(crate) fn recompute<const PLANES: usize>(
     near: &[u64; BLOCK],
     far: &[u64; BLOCK],
     y: &[f64; BLOCK],

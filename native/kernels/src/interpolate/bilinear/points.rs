@@ -173,21 +173,23 @@ impl Kernel for LocateLinear<'_> {
 }
 
 /// Computes the start and distances of a point.
-struct Finder {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finder {
     last: [i32; 2],
     strides: [f64; 2],
 }
 
 impl Finder {
+    /// For an image of these lengths, 2 to 2^31; the products of stride and length stay below 2^31 in total.
     #[inline(always)]
-    fn new(lens: [usize; 2], strides: [usize; 2]) -> Self {
+    pub fn new(lens: [usize; 2], strides: [usize; 2]) -> Self {
         // Integers below 2^31 are exact in f64, where they multiply faster than in integer registers.
         Self { last: lens.map(|len| len as i32 - 2), strides: strides.map(|stride| stride as f64) }
     }
 
     /// The offset of the first neighbour, and the vertical and horizontal distance from it.
     #[inline(always)]
-    fn find(&self, y: f64, x: f64) -> (u32, f64, f64) {
+    pub fn find(&self, y: f64, x: f64) -> (u32, f64, f64) {
         // SAFETY: callers pass coordinates from 0 to a length below 2^31. They are not negative, so truncation is
         // `floor`.
         let (row, column) = unsafe { (y.to_int_unchecked::<i32>(), x.to_int_unchecked::<i32>()) };
