@@ -35,9 +35,6 @@ class ResizeTables:
 class FilterPasses:
     def __init__(self, passes: tuple[tuple[Any, ...], ...]) -> None: ...
 
-class NormalQuantiles:
-    def __init__(self, values: Array) -> None: ...
-
 # Ends the native calls of the threads that watch it.
 class Ending:
     def set(self) -> None: ...

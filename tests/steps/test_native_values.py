@@ -67,6 +67,7 @@ FIXED: dict[str, list[Any]] = {
         lambda r: og.SaltAndPepper(0.3, per_channel=True, range=r),
     ],
     "Shadow": [lambda r: og.Shadow((1, 4), strength=(0, 1), corners=(3, 9), rows=(0, 1), columns=(0, 1))],
+    "Snow": [lambda r: og.Snow((0, 1), factor=(0, 4), range=r)],
     "Spatter": [lambda r: og.Spatter((0, 1), color=(0.25, 0.16, 0.08), range=r)],
     "Speckle": [lambda r: og.Speckle((0, 0.6), range=r), lambda r: og.Speckle(0.3, per_channel=False, range=r)],
     "ToGrey": [lambda r: og.ToGrey(), lambda r: og.ToGrey(channels=1)],

@@ -50,8 +50,6 @@ pub enum ImageWork {
         is_shared: bool,
         /// Results are limited to 0 and this.
         top: Option<f32>,
-        /// The values that are added up.
-        quantiles: Arc<Vec<f32>>,
     },
     /// Values that are replaced where a random number says so.
     Replace {
@@ -126,9 +124,9 @@ impl ImageOp {
             }
             ImageWork::Grey => color::grey(output.into_shape(&pixels)?, &lines()?),
             ImageWork::Reorder(order) => color::reorder(output.into_shape(&pixels)?, &lines()?, order),
-            ImageWork::Normal { noise, stream, is_shared, top, quantiles } => {
+            ImageWork::Normal { noise, stream, is_shared, top } => {
                 let output = output.into_shape(&pixels)?;
-                normal::add(output, &lines()?, quantiles, *stream, *noise, *is_shared, *top)
+                normal::add(output, &lines()?, *stream, *noise, *is_shared, *top)
             }
             ImageWork::Replace { values, events, stream, is_shared } => {
                 let (output, values) = (output.into_shape(&pixels)?, values.view());

@@ -112,7 +112,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<plan::LookupTable>()?;
     module.add_class::<plan::ResizeTables>()?;
     module.add_class::<plan_filter::FilterPasses>()?;
-    module.add_class::<plan_image::NormalQuantiles>()?;
     module.add_class::<recipe::CompiledRecipe>()?;
     module.add_class::<recipe::NativePlan>()?;
     module.add_class::<rows::FileRules>()?;

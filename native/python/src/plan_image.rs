@@ -1,10 +1,8 @@
 //! Work on whole images as plain numbers, as `offgraph/engine/image_ops.py` writes it.
 
 use crate::array::Input;
-use crate::call::catch_memory_error;
 use crate::error::border;
 use crate::plan::numbers;
-use offgraph_kernels::array::view::View;
 use offgraph_kernels::filter::plane_kernel::PlaneTap;
 use offgraph_kernels::interpolate::zoom::AxisMap;
 use offgraph_kernels::memory::{self, CollectVec};
@@ -15,32 +13,10 @@ use offgraph_kernels::pointwise::color::ColorChange;
 use offgraph_kernels::pointwise::shade::Shade;
 use offgraph_plan::dtype::Array;
 use offgraph_plan::image::ImageWork;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::Arc;
-
-/// The 65,536 quantiles of which two make a normally distributed number.
-#[pyclass(frozen, module = "offgraph._native")]
-pub struct NormalQuantiles(pub Arc<Vec<f32>>);
-
-#[pymethods]
-impl NormalQuantiles {
-    #[new]
-    fn new(values: Input<'_>) -> PyResult<Self> {
-        match values.view() {
-            View::F32(values) => {
-                catch_memory_error(|| Ok(Self(Arc::new(values.iter().copied().collect_vec()))))
-            }
-            _ => Err(PyTypeError::new_err("quantiles are float32")),
-        }
-    }
-
-    /// Whether both are the same.
-    fn __eq__(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
 
 fn unknown(what: &str) -> PyErr {
     PyValueError::new_err(format!("{what} that is not known"))
@@ -63,6 +39,7 @@ fn change(object: &Bound<'_, PyAny>) -> PyResult<ColorChange> {
             saturation_shift: number(4)?,
             value_shift: number(5)?,
         },
+        "lightness" => ColorChange::Lightness { threshold: number(1)?, factor: number(2)? },
         _ => return Err(unknown("a change of colours")),
     })
 }
@@ -92,9 +69,8 @@ pub fn read_work(parts: &Bound<'_, PyTuple>) -> PyResult<ImageWork> {
                 ("sensor", &[shift, intensity, top]) => NormalNoise::Sensor { shift, intensity, top },
                 _ => return Err(unknown("noise")),
             };
-            let quantiles = Arc::clone(&part(8)?.cast::<NormalQuantiles>()?.get().0);
             let (is_shared, top) = (part(6)?.extract()?, part(7)?.extract()?);
-            ImageWork::Normal { noise, stream: stream(4)?, is_shared, top, quantiles }
+            ImageWork::Normal { noise, stream: stream(4)?, is_shared, top }
         }
         "replace" => {
             let values: Input<'_> = part(2)?.extract()?;
@@ -166,6 +142,9 @@ pub fn to_tuple<'py>(py: Python<'py>, kind: u8, work: &ImageWork) -> PyResult<Bo
                     ColorChange::Hsv { hue, saturation, value, saturation_shift, value_shift } => {
                         ("hsv", hue, saturation, value, saturation_shift, value_shift).into_pyobject(py)?
                     }
+                    ColorChange::Lightness { threshold, factor } => {
+                        ("lightness", threshold, factor).into_pyobject(py)?
+                    }
                 };
                 memory::push(&mut written, change);
             }
@@ -173,7 +152,7 @@ pub fn to_tuple<'py>(py: Python<'py>, kind: u8, work: &ImageWork) -> PyResult<Bo
         }
         ImageWork::Grey => (kind, "grey").into_pyobject(py),
         ImageWork::Reorder(order) => (kind, "reorder", PyTuple::new(py, order)?).into_pyobject(py),
-        ImageWork::Normal { noise, stream, is_shared, top, quantiles } => {
+        ImageWork::Normal { noise, stream, is_shared, top } => {
             let (name, values) = match *noise {
                 NormalNoise::Add { spread, mean } => ("add", floats(&[spread, mean])?),
                 NormalNoise::Multiply { spread } => ("multiply", floats(&[spread])?),
@@ -181,9 +160,8 @@ pub fn to_tuple<'py>(py: Python<'py>, kind: u8, work: &ImageWork) -> PyResult<Bo
                     ("sensor", floats(&[shift, intensity, top])?)
                 }
             };
-            let quantiles = NormalQuantiles(Arc::clone(quantiles));
             let Stream { seed, frame } = *stream;
-            (kind, "normal", name, values, seed, frame, *is_shared, *top, quantiles).into_pyobject(py)
+            (kind, "normal", name, values, seed, frame, *is_shared, *top).into_pyobject(py)
         }
         ImageWork::Blank { holes, fill } => {
             let ends = holes.iter().map(|ends| (ends.start, ends.end)).collect_vec();

@@ -5,7 +5,6 @@
 
 use crate::call::catch_memory_error;
 use crate::plan::{numbers, op as read_op, read_decoding, to_tuple};
-use crate::plan_image::NormalQuantiles;
 use crate::resize::{Table, taps};
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::memory::{self, CollectVec};
@@ -147,8 +146,7 @@ fn drawn(parts: &Items<'_>) -> PyResult<DrawnValues> {
                 _ => return Err(unknown("noise")),
             };
             let (per_channel, clip) = (part(7)?.extract()?, part(8)?.extract()?);
-            let quantiles = Arc::clone(&part(9)?.cast::<NormalQuantiles>()?.get().0);
-            ValueWork::Normal { kind, per_channel, clip, quantiles }
+            ValueWork::Normal { kind, per_channel, clip }
         }
         "blank" => {
             let size = [extents(&part(5)?)?, extents(&part(6)?)?];

@@ -12,13 +12,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from offgraph.engine.calls import is_native, mode_code
-from offgraph.engine.native import core
 from offgraph.engine.native_plan import IMAGE, NativeOp, run_plan
 
 __all__ = [
     "MOST_PIXELS",
     "Change",
-    "NormalQuantiles",
     "applied",
     "blank_op",
     "correlate_op",
@@ -39,11 +37,8 @@ MOST_PIXELS = 1 << 28
 """Pixels whose luma is summed without rounding."""
 
 Change = tuple[str, *tuple[float, ...]]
-"""A change of colours: ('brightness', factor), ('contrast', factor), ('saturation', factor), ('hue', turn) or
-('hsv', turn, saturation, value, shift of the saturation, shift of the value); turns in sixths."""
-
-NormalQuantiles = core.NormalQuantiles
-"""The values of which two make a normally distributed number, held by the native core."""
+"""A change of colours: ('brightness', factor), ('contrast', factor), ('saturation', factor), ('hue', turn), ('hsv', turn,
+saturation, value, shift of the saturation, shift of the value) or ('lightness', threshold, factor); turns in sixths."""
 
 
 def has_levels(dtype: str) -> bool:
@@ -118,7 +113,6 @@ def zoom_blur_op(zooms: Iterable[tuple[tuple[float, float], tuple[float, float]]
 
 
 def normal_op(
-    quantiles: NormalQuantiles,
     seed: int,
     frame: int,
     kind: str,
@@ -131,7 +125,6 @@ def normal_op(
 
     Parameters
     ----------
-    quantiles : NormalQuantiles
     seed, frame : int
     kind : str
         'add', with `values` (spread, mean); 'multiply', with (spread,); 'sensor', with (shift, intensity, white).
@@ -144,7 +137,7 @@ def normal_op(
     """
     numbers = tuple(float(np.float32(value)) for value in values)
     limit = None if top is None else float(np.float32(top))
-    return (IMAGE, "normal", kind, numbers, seed, frame, not per_channel, limit, quantiles)
+    return (IMAGE, "normal", kind, numbers, seed, frame, not per_channel, limit)
 
 
 def replace_op(

@@ -14,6 +14,7 @@ use crate::filter::correlate1d::{self, AxisPass};
 use crate::filter::line_filter::LineFilterArgs;
 use crate::filter::{plane_kernel, separable, uniform1d};
 use crate::interpolate::options::Options;
+use crate::interpolate::projective2d;
 use crate::interpolate::resize::{self, Taps};
 use crate::interpolate::zoom::AxisMap;
 use crate::interpolate::{batch, spline, warp, zoom, zoom_blur};
@@ -212,7 +213,7 @@ fn values() {
     let shape = [6000, 3];
     let pixels = bytes(&shape);
     let (stream, view) = (Stream { seed: 1, frame: 0 }, View::U8(pixels.view()));
-    let quantiles = zeros::<f32>(normal::QUANTILES);
+    let quantiles = zeros::<f32>(poisson::QUANTILES);
     try_all("recolor", &shape, |output: &mut ArrayD<u8>| {
         color::recolor(ViewMut::U8(output.view_mut()), &view, &[color::ColorChange::Hue(1.0)], 255.0)
     });
@@ -221,7 +222,7 @@ fn values() {
     });
     try_all("noise", &shape, |output: &mut ArrayD<u8>| {
         let noise = normal::NormalNoise::Add { spread: 9.0, mean: 0.0 };
-        normal::add(ViewMut::U8(output.view_mut()), &view, &quantiles, stream, noise, false, Some(255.0))
+        normal::add(ViewMut::U8(output.view_mut()), &view, stream, noise, false, Some(255.0))
     });
     let black = bytes(&[1, 3]);
     try_all("events", &shape, |output: &mut ArrayD<u8>| {
@@ -243,8 +244,14 @@ fn values() {
     let plane = [60, 100, 3];
     let cube = pixels.clone().into_shape_with_order(IxDyn(&plane)).expect("as many values");
     let view = View::U8(cube.view());
+    try_all("projective", &plane, |output: &mut ArrayD<u8>| {
+        let matrix = [1.0, 0.1, 2.0, -0.1, 1.0, 1.0, 1e-4, 0.0, 1.0];
+        let map = (&matrix[..], [plane[0], plane[1]]);
+        let is_read = projective2d::read_bytes(&view, &mut ViewMut::U8(output.view_mut()), 0, map, &[map], 0);
+        is_read.then_some(()).ok_or_else(|| KernelError::shape("bytes of order 1"))
+    });
     try_all("weights in the plane", &plane, |output: &mut ArrayD<u8>| {
-        let taps = [plane_kernel::PlaneTap { row: -1, column: 2, weight: 0.5 }];
+        let taps = [-1, 1].map(|row| plane_kernel::PlaneTap { row, column: 2, weight: 0.3 });
         plane_kernel::correlate(ViewMut::U8(output.view_mut()), &view, &taps, Border::Reflect, 0.0)
     });
     try_all("zooms", &plane, |output: &mut ArrayD<u8>| {

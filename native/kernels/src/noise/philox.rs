@@ -1,4 +1,6 @@
 //! Philox4x64-10 (Salmon et al., 2011): encrypted counters as random words, each found by its position.
+//!
+//! Normally distributed numbers have a narrower one (`box_muller`).
 
 use std::ops::Range;
 
@@ -50,83 +52,50 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The words of the blocks with these numbers. NumPy counts before it encrypts: its first counter is 1.
-    #[inline(always)]
-    pub(super) fn blocks<const N: usize>(self, numbers: [usize; N]) -> [[u64; 4]; N] {
-        encrypted(numbers.map(|number| [number as u64 + 1, 0, 0, self.frame]), [self.seed, PROGRAM])
-    }
-
-    /// Write the words of the blocks from `first` on.
+    /// Write the words of the blocks from `first` on. NumPy counts before it encrypts: its first counter is 1.
     fn fill(self, first: usize, blocks: &mut [[u64; 4]]) {
+        let key = [self.seed, PROGRAM];
+        let counter = |number: usize| [(first + number) as u64 + 1, 0, 0, self.frame];
         let (pairs, rest) = blocks.as_chunks_mut::<SIDE_BY_SIDE>();
         for (number, pair) in pairs.iter_mut().enumerate() {
-            let at = first + SIDE_BY_SIDE * number;
-            *pair = self.blocks([at, at + 1]);
+            *pair = encrypted([counter(SIDE_BY_SIDE * number), counter(SIDE_BY_SIDE * number + 1)], key);
         }
-        let done = first + SIDE_BY_SIDE * pairs.len();
+        let done = SIDE_BY_SIDE * pairs.len();
         for (number, block) in rest.iter_mut().enumerate() {
-            [*block] = self.blocks([done + number]);
+            *block = philox4x64(counter(done + number), key);
         }
     }
 
-    /// The numbers of `BITS` bits at these positions, written to `room`; at most [`MOST`] of them.
+    /// The numbers of 32 bits at these positions, two to a word, written to `room`; at most [`MOST`] of them.
     #[inline(always)]
-    fn numbers<T, const A_BLOCK: usize>(
-        self,
-        at: Range<usize>,
-        room: &mut [[T; A_BLOCK]; ROOM],
-        split: impl Fn([u64; 4]) -> [T; A_BLOCK],
-    ) -> &[T] {
+    pub fn thirty_two_bits(self, at: Range<usize>, room: &mut Room32) -> &[u32] {
         let (first, last) = (at.start / A_BLOCK, at.end.div_ceil(A_BLOCK));
         let mut words = [[0; 4]; ROOM];
         let words = &mut words[..last.saturating_sub(first)];
         self.fill(first, words);
-        for (room, words) in room.iter_mut().zip(&*words) {
-            *room = split(*words);
+        for (room, words) in room.0.iter_mut().zip(&*words) {
+            *room = std::array::from_fn(|place| (words[place / 2] >> (32 * (place % 2))) as u32);
         }
-        &room.as_flattened()[at.start - first * A_BLOCK..][..at.len()]
-    }
-
-    /// Numbers of 16 bits, four to a word.
-    #[inline(always)]
-    pub fn sixteen_bits(self, at: Range<usize>, room: &mut Room16) -> &[u16] {
-        self.numbers(at, &mut room.0, |words| {
-            std::array::from_fn(|place| (words[place / 4] >> (16 * (place % 4))) as u16)
-        })
-    }
-
-    /// Numbers of 32 bits, two to a word.
-    #[inline(always)]
-    pub fn thirty_two_bits(self, at: Range<usize>, room: &mut Room32) -> &[u32] {
-        self.numbers(at, &mut room.0, |words| {
-            std::array::from_fn(|place| (words[place / 2] >> (32 * (place % 2))) as u32)
-        })
+        &room.0.as_flattened()[at.start - first * A_BLOCK..][..at.len()]
     }
 }
+
+/// Numbers of 32 bits in a block.
+const A_BLOCK: usize = 8;
 
 /// Most numbers that are asked for at once.
 pub const MOST: usize = 512;
 
 /// Blocks that hold so many numbers of 32 bits, wherever the first of them lies.
-const ROOM: usize = MOST / 8 + 1;
-
-/// Room for numbers of 16 bits.
-#[derive(Debug)]
-pub struct Room16([[u16; 16]; ROOM]);
-
-impl Default for Room16 {
-    fn default() -> Self {
-        Self([[0; 16]; ROOM])
-    }
-}
+const ROOM: usize = MOST / A_BLOCK + 1;
 
 /// Room for numbers of 32 bits.
 #[derive(Debug)]
-pub struct Room32([[u32; 8]; ROOM]);
+pub struct Room32([[u32; A_BLOCK]; ROOM]);
 
 impl Default for Room32 {
     fn default() -> Self {
-        Self([[0; 8]; ROOM])
+        Self([[0; A_BLOCK]; ROOM])
     }
 }
 
@@ -149,12 +118,10 @@ mod tests {
         let stream = Stream { seed: 7, frame: 3 };
         let words: Vec<u64> =
             (1..30).flat_map(|block| philox4x64([block, 0, 0, 3], [7, 0x5069_7865_6c73])).collect();
-        let (mut room, mut wide) = (Room16::default(), Room32::default());
+        let mut room = Room32::default();
         for (start, end) in [(0, 0), (0, 16), (3, 5), (15, 33), (40, 200)] {
-            let expected: Vec<u16> = (start..end).map(|i| (words[i / 4] >> (16 * (i % 4))) as u16).collect();
-            assert_eq!(stream.sixteen_bits(start..end, &mut room), expected);
             let expected: Vec<u32> = (start..end).map(|i| (words[i / 2] >> (32 * (i % 2))) as u32).collect();
-            assert_eq!(stream.thirty_two_bits(start..end, &mut wide), expected);
+            assert_eq!(stream.thirty_two_bits(start..end, &mut room), expected);
         }
     }
 }

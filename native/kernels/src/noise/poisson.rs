@@ -15,9 +15,11 @@ use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
 use crate::memory::CollectVec;
-use crate::noise::normal::QUANTILES;
 use crate::noise::philox::{MOST, Room32, Stream};
 use crate::walk::pixel_blocks;
+
+/// Entries of the table of quantiles, of which 16 random bits choose one.
+pub const QUANTILES: usize = 1 << 16;
 
 /// The smallest mean whose counts are taken from the expansion.
 const LIMIT: f64 = 16.0;

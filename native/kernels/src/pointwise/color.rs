@@ -41,6 +41,13 @@ pub enum ColorChange {
         /// Added to the value, in units of the image.
         value_shift: f32,
     },
+    /// Lightness of HLS below a threshold times a factor, and limited to 1; hue and saturation stay.
+    Lightness {
+        /// From 0 to 1.
+        threshold: f32,
+        /// The factor.
+        factor: f32,
+    },
 }
 
 /// Make changes one after another of an image (pixels, 3) in C order, into one of the same type: `u8`, `u16` or `f32`.
@@ -314,6 +321,19 @@ impl ColorChange {
                     [*red, *green, *blue] = colours.map(|value| clipped(value, top));
                 }
             }
+            Self::Lightness { threshold, factor } => {
+                for ((red, green), blue) in red.iter_mut().zip(green).zip(blue) {
+                    let most = larger(larger(*red, *green), *blue);
+                    let light = (most + smaller(smaller(*red, *green), *blue)) / (2.0 * top);
+                    let after = smaller(light * factor, 1.0);
+                    let [width, wider] = [light, after].map(|light| 1.0 - (2.0 * light - 1.0).abs());
+                    let stretch = wider / if width > 0.0 { width } else { 1.0 };
+                    for value in [red, green, blue] {
+                        let changed = clipped(after * top + (*value - light * top) * stretch, top);
+                        *value = if light < threshold { changed } else { *value };
+                    }
+                }
+            }
         }
     }
 }
@@ -419,6 +439,8 @@ mod tests {
             (factor(), 0.0_f32..255.0).prop_map(|(factor, mean)| ColorChange::Contrast { factor, mean }),
             factor().prop_map(ColorChange::Saturation),
             (-9.0_f32..9.0).prop_map(ColorChange::Hue),
+            (0.0_f32..1.0, factor())
+                .prop_map(|(threshold, factor)| ColorChange::Lightness { threshold, factor }),
             (-9.0_f32..9.0, factor(), factor(), -1.0_f32..1.0, -255.0_f32..255.0).prop_map(
                 |(hue, saturation, value, saturation_shift, value_shift)| ColorChange::Hsv {
                     hue,
@@ -492,6 +514,8 @@ mod tests {
                 [90, 90, 90],
                 [110, 110, 110],
             ),
+            (vec![ColorChange::Lightness { threshold: 0.4, factor: 2.5 }], [60, 40, 20], [150, 100, 50]),
+            (vec![ColorChange::Lightness { threshold: 0.4, factor: 2.5 }], [200, 200, 210], [200, 200, 210]),
             (vec![ColorChange::Saturation(0.0)], [255, 0, 0], [76, 76, 76]),
             (vec![ColorChange::Contrast { factor: 2.0, mean: 100.0 }], [90, 100, 200], [80, 100, 255]),
         ] {

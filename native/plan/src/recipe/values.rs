@@ -109,8 +109,6 @@ pub enum ValueWork {
         per_channel: bool,
         /// Whether floats are limited.
         clip: bool,
-        /// The values that are added up.
-        quantiles: Arc<Vec<f32>>,
     },
     /// `CoarseDropout`.
     Blank {
@@ -198,7 +196,7 @@ impl DrawnValues {
                 };
                 ImageWork::Recolor { changes: memory::filled(change, 1), top }
             }
-            ValueWork::Normal { kind, per_channel, clip, quantiles } => {
+            ValueWork::Normal { kind, per_channel, clip } => {
                 let is_float = spec.dtype == DType::F32;
                 if !matches!(spec.dtype, DType::U8 | DType::U16 | DType::F32) {
                     return None;
@@ -228,7 +226,6 @@ impl DrawnValues {
                     stream: Stream { seed: draw.word() >> 11, frame: 0 },
                     is_shared: !per_channel,
                     top: is_limited.then_some(top as f32),
-                    quantiles: Arc::clone(quantiles),
                 }
             }
         };

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.specs import ArraySpec
+from offgraph.engine.image_ops import has_levels, recolor_op
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import ColorStep
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, ShareRange
@@ -14,6 +17,8 @@ from offgraph.steps.values import KnownRange, as_dtype, held_range, working_dtyp
 from offgraph.transforms.color._hsv import blocks
 
 __all__ = ["Snow"]
+
+_RGB = 3
 
 
 @step
@@ -47,6 +52,13 @@ class Snow(KnownRange, ColorStep):
     threshold: ShareRange = (0.35, 0.5)
     factor: NaturalRange = (1.5, 2.5)
     range: PositiveNumber | None = None
+
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
+        """One pass over red, green and blue."""
+        if not has_levels(spec.dtype) or "C" not in spec.axes or spec.shape[-1] != _RGB:
+            return None
+        threshold, factor = (float(np.float32(params[name])) for name in ("threshold", "factor"))
+        return recolor_op([("lightness", threshold, factor)], held_range(spec.dtype, self.range))
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Distances from the lightness, multiplied by how much wider HLS is at the new one."""

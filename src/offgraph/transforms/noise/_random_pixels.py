@@ -1,7 +1,8 @@
 """Random numbers for whole images, from a seed that a step has drawn.
 
 They come from the raw words of NumPy's Philox, which NumPy promises to leave as they are, and not from its
-distributions, which it does not: the same seed gives the same numbers with every release of it.
+distributions, which it does not: the same seed gives the same numbers with every release of it. Normally distributed
+ones are those of `_normal.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.engine.image_ops import NormalQuantiles, applied, replace_op
+from offgraph.engine.image_ops import applied, replace_op
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.kinds import NoiseStep
 
@@ -26,8 +27,6 @@ __all__ = [
     "chosen_values",
     "generator",
     "happens",
-    "native_quantiles",
-    "normal",
     "quantiles",
     "ranges",
     "words",
@@ -91,30 +90,12 @@ def chosen_values(
     return replace_op(rows, ranges(shares), seed, frame, per_channel=per_channel)
 
 
-def normal(seed: int, frame: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return numbers of the standard normal distribution, float32.
-
-    Each is the sum of two quantiles over the root of two: 16 random bits choose one of 65,536 values of equal probability, two of
-    them make 4 billion sums that reach to 6.1 standard deviations.
-    """
-    pairs = words(seed, frame, (2, *shape), 16)
-    out = quantiles()[pairs[0]]
-    out += quantiles()[pairs[1]]
-    return out
-
-
 @functools.cache
 def quantiles() -> np.ndarray:
-    """Return the values that `normal` adds: 65,536 of equal probability, float32."""
+    """Return 65,536 values of equal probability, float32: the sum of two is nearly of the standard normal distribution."""
     from scipy.special import ndtri  # loaded where it computes
 
     values = ndtri((np.arange(1 << 16) + 0.5) / (1 << 16))
     values = (values / values.std() / math.sqrt(2)).astype(np.float32)
     values.flags.writeable = False
     return values
-
-
-@functools.cache
-def native_quantiles() -> NormalQuantiles:
-    """Return the same, held by the native core."""
-    return NormalQuantiles(quantiles())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber, Range
 from offgraph.steps.values import KnownRange, as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, native_quantiles, normal
+from offgraph.transforms.noise._normal import normal
+from offgraph.transforms.noise._random_pixels import SeededStep
 
 __all__ = ["GaussianNoise"]
 
@@ -49,6 +50,8 @@ class GaussianNoise(KnownRange, SeededStep):
     True
     """
 
+    version: ClassVar[int] = 2
+
     sigma: NaturalRange
     mean: Range = 0.0
     per_channel: bool = True
@@ -62,13 +65,11 @@ class GaussianNoise(KnownRange, SeededStep):
         top = held_range(spec.dtype, self.range)
         values = (params["sigma"] * top, params["mean"] * top)
         limit = top if self.clip or spec.dtype != "float32" else None
-        return normal_op(
-            native_quantiles(), params["seed"], frame, "add", values, per_channel=self.per_channel, top=limit
-        )
+        return normal_op(params["seed"], frame, "add", values, per_channel=self.per_channel, top=limit)
 
     def compiled(self) -> CompiledStep:
         """Two settings."""
-        numbers = ("add", self.sigma, self.mean, self.per_channel, self.clip, native_quantiles())
+        numbers = ("add", self.sigma, self.mean, self.per_channel, self.clip)
         return compiled_values("noise", *numbers, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
 from offgraph.steps.values import KnownRange, as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, native_quantiles, normal
+from offgraph.transforms.noise._normal import normal
+from offgraph.transforms.noise._random_pixels import SeededStep
 
 __all__ = ["ISONoise"]
 
@@ -49,6 +50,7 @@ class ISONoise(KnownRange, SeededStep):
     (True, True)
     """
 
+    version: ClassVar[int] = 2
     needs_rgb = True
 
     color_shift: NaturalRange = (0.01, 0.05)
@@ -61,18 +63,20 @@ class ISONoise(KnownRange, SeededStep):
             return None
         top = held_range(spec.dtype, self.range)
         values = (params["color_shift"] * top, params["intensity"], top)
-        return normal_op(native_quantiles(), params["seed"], frame, "sensor", values, top=top)
+        return normal_op(params["seed"], frame, "sensor", values, top=top)
 
     def compiled(self) -> CompiledStep:
         """Two settings."""
-        numbers = ("sensor", self.color_shift, self.intensity, True, True, native_quantiles())
+        numbers = ("sensor", self.color_shift, self.intensity, True, True)
         return compiled_values("noise", *numbers, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """The sum of three expressions."""
         top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
         values = np.clip(image.astype(number), 0, top)
-        brightness, *colours = normal(params["seed"], channel, (4, *image.shape[:-1]))
+        brightness, *colours = (
+            normal(params["seed"], channel, image.shape[:-1], plane) for plane in (0, 1, 2, 3)
+        )
         mean = (colours[0] + colours[1] + colours[2]) / 3
         red, green, blue = (values[..., place] for place in (0, 1, 2))
         luma = red * number(0.299) + green * number(0.587) + blue * number(0.114)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PerChannel, PositiveNumber, PositiveRange, ShareRange
 from offgraph.steps.values import as_dtype, held_range, working_dtype
 from offgraph.transforms.noise._light import ColoredStep, color_of
-from offgraph.transforms.noise._random_pixels import SeededStep, normal
+from offgraph.transforms.noise._normal import native_normal, normal
+from offgraph.transforms.noise._random_pixels import SeededStep
 
 __all__ = ["Spatter"]
 
@@ -51,6 +52,8 @@ class Spatter(ColoredStep, SeededStep):
     True
     """
 
+    version: ClassVar[int] = 2
+
     amount: ShareRange = (0.05, 0.15)
     sigma: PositiveRange = (2.0, 4.0)
     opacity: ShareRange = (0.5, 0.9)
@@ -62,21 +65,21 @@ class Spatter(ColoredStep, SeededStep):
         if not takes_levels(image):
             return None
         top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
-        covered = self._covered(ndimage, image.shape[:-1], params, channel, number)
+        noise = native_normal(params["seed"], channel, image.shape[:-1])
+        covered = self._covered(ndimage, noise, params, number)
         return shine(image, covered, color_of(self.color, top, number), top)
 
-    def _covered(
-        self, ndi: Any, size: tuple[int, ...], params: dict[str, Any], frame: int, number: Any
-    ) -> np.ndarray:
+    def _covered(self, ndi: Any, noise: np.ndarray, params: dict[str, Any], number: Any) -> np.ndarray:
         """How much of the blots lies before each pixel."""
-        smooth = ndi.gaussian_filter(normal(params["seed"], frame, size), params["sigma"], mode="nearest")
+        smooth = ndi.gaussian_filter(noise, params["sigma"], mode="nearest")
         blots = (smooth > np.quantile(smooth, 1 - params["amount"])).astype(number)
         return ndi.gaussian_filter(blots, 1.0, mode="nearest") * number(params["opacity"])
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """Smoothed noise above one of its quantiles, softened, and one NumPy expression."""
         top, number = held_range(image.dtype.name, self.range), working_dtype(image.dtype)
-        covered = self._covered(ndi, image.shape[:-1], params, channel, number)
+        noise = normal(params["seed"], channel, image.shape[:-1])
+        covered = self._covered(ndi, noise, params, number)
         values = np.clip(image.astype(number), 0, top)
         values += (color_of(self.color, top, number) - values) * covered[..., np.newaxis]
         return as_dtype(values, image.dtype, top)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from offgraph.steps.compiled import CompiledStep, compiled_values
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import NaturalRange, PositiveNumber
 from offgraph.steps.values import as_dtype, held_range, working_dtype
-from offgraph.transforms.noise._random_pixels import SeededStep, native_quantiles, normal
+from offgraph.transforms.noise._normal import normal
+from offgraph.transforms.noise._random_pixels import SeededStep
 
 __all__ = ["Speckle"]
 
@@ -47,6 +48,8 @@ class Speckle(SeededStep):
     True
     """
 
+    version: ClassVar[int] = 2
+
     sigma: NaturalRange
     per_channel: bool = True
     clip: bool = True
@@ -66,13 +69,13 @@ class Speckle(SeededStep):
         if not has_levels(spec.dtype):
             return None
         return normal_op(
-            native_quantiles(), params["seed"], frame, "multiply", (params["sigma"],), per_channel=self.per_channel,
+            params["seed"], frame, "multiply", (params["sigma"],), per_channel=self.per_channel,
             top=self._limit(spec.dtype),
         )  # fmt: skip
 
     def compiled(self) -> CompiledStep:
         """One setting; the second is not used."""
-        numbers = ("multiply", self.sigma, 0.0, self.per_channel, self.clip, native_quantiles())
+        numbers = ("multiply", self.sigma, 0.0, self.per_channel, self.clip)
         return compiled_values("noise", *numbers, range=self.range)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
