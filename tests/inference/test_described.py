@@ -67,6 +67,12 @@ def test_the_table_of_a_prediction(saved, cells):
     assert list(table_of(everything)) == list(og.measure(mask_of(everything), everything.image))
 
 
+def test_lengths_are_in_units_of_a_pixel(saved, cells):
+    first, _ = predicted(saved, cells, og.Measure(("area", "centroid"), sampling={"Y": 0.5, "X": 0.25}))
+    assert table_of(first)["area"].tolist() == [100 / 8, 196 / 8]
+    assert table_of(first)["centroid-0"].tolist() == [9.5 / 2, 24.5 / 2]
+
+
 def test_channels_stand_last_wherever_they_are(saved, tmp_path):
     image = np.zeros((6, 8, 3), np.uint8)
     image[2:4, 2:6] = (200, 220, 240)

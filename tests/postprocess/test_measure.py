@@ -35,3 +35,11 @@ def test_a_volume_has_no_perimeter():
 def test_names_that_are_none(columns: Any):
     with pytest.raises(og.StepError, match="columns"):
         og.Measure(columns)
+
+
+def test_pixels_that_are_no_squares_have_no_perimeter():
+    recipe = og.Compose([og.Measure(("perimeter",), sampling={"Y": 2})])
+    with pytest.raises(og.StepError, match="no squares"):
+        recipe(image=np.eye(3, dtype=np.uint8))
+    with pytest.raises(og.StepError, match="names the axis Z"):
+        og.Compose([og.Measure(sampling={"Z": 2})])(image=np.eye(3, dtype=np.uint8))

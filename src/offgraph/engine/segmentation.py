@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = [
     "h_maxima",
     "label_distances",
     "label_regions",
+    "pixel_sides",
     "reconstruction",
     "regional_maxima",
     "watershed",
@@ -201,6 +203,25 @@ def regional_maxima(height: ArrayLike, connectivity: int = 1) -> np.ndarray:
     return marks
 
 
+def pixel_sides(sampling: float | Sequence[float], axes: int) -> list[float]:
+    """Return the size of a pixel along each axis.
+
+    Raises
+    ------
+    ArgumentError
+        Where it is not positive and finite, or there is another number of them.
+    """
+    try:
+        sides = np.broadcast_to(np.asarray(sampling, float), (axes,)).tolist()
+    except (TypeError, ValueError):
+        sides = [np.nan]
+    if not all(0 < side < np.inf for side in sides):
+        raise ArgumentError(
+            f"sampling: expected a positive number, or one for each of {axes} axes, got {sampling!r:.80}"
+        )
+    return sides
+
+
 def label_distances(labels: ArrayLike, sampling: Any = 1.0, *, edges: bool = False) -> np.ndarray:
     """Return how far each pixel lies from the nearest one of another label, the background among them.
 
@@ -234,14 +255,7 @@ def label_distances(labels: ArrayLike, sampling: Any = 1.0, *, edges: bool = Fal
     array([0., 1., 2., 1., 1., 2.], dtype=float32)
     """
     labels = _labels(labels)
-    try:
-        spacings = np.broadcast_to(np.asarray(sampling, float), (labels.ndim,)).tolist()
-    except (TypeError, ValueError):
-        spacings = []
-    if not spacings or not all(0 < spacing < np.inf for spacing in spacings):
-        raise ArgumentError(
-            f"sampling: expected a positive number, or one for each of {labels.ndim} axes, got {sampling!r:.80}"
-        )
+    spacings = pixel_sides(sampling, labels.ndim)
     if not isinstance(edges, bool | np.bool_):
         raise ArgumentError(f"edges={edges!r:.80}: give True or False")
     distances = np.zeros(labels.shape, np.float32)

@@ -14,6 +14,7 @@ from offgraph.objects.table import measure
 from offgraph.postprocess import Contours, Measure
 from offgraph.postprocess.measure import INTENSITIES
 from offgraph.recipe.compose import Compose
+from offgraph.steps.parameters import along_axes
 
 __all__ = ["CocoFile", "declared", "object_table", "outlines"]
 
@@ -47,7 +48,9 @@ def object_table(
     if not wanted or set(wanted) & set(INTENSITIES):
         order = [name for name in (*SPATIAL, "C") if name in axes]
         values = image().transpose([axes.index(name) for name in order])
-    found = measure(mask, values)
+    spatial = "".join(name for name in SPATIAL if name in axes)
+    sides = 1.0 if step is None else along_axes("sampling", step.sampling, spatial, 1.0)
+    found = measure(mask, values, sampling=sides)
     if not wanted:
         return found
     return {name: found[name] for name in found if name == "label"} | {

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 from offgraph.core.specs import SpecT
 from offgraph.postprocess._describing import DescribingStep
 from offgraph.steps.declaration import step
+from offgraph.steps.parameters import AxisSize, along_axes
 
 __all__ = ["INTENSITIES", "IN_PLANES", "MEASURES", "Measure", "Measurement"]
 
@@ -46,6 +47,9 @@ class Measure(DescribingStep):
         Names as in :func:`offgraph.measure`: ``"area"`` and other lengths in pixels of the original; ``"bbox"`` and ``"centroid"``
         stand for all their columns; ``"intensity_mean"`` and its like are statistics of the original's values, with a column per
         channel. Volumes have no ``"perimeter"``, no axes and no ``"eccentricity"``. By default all that the image has.
+    sampling : float or mapping
+        Size of a pixel of the original, as `scipy.ndimage.distance_transform_edt` takes it: one for all axes, or one for each by
+        its name, such as ``{"Z": 2.5, "YX": 0.4}`` in micrometres. Lengths, areas and centroids are in these units.
 
     Examples
     --------
@@ -57,6 +61,7 @@ class Measure(DescribingStep):
     """
 
     columns: tuple[Measurement, ...] = ()
+    sampling: AxisSize = 1.0
 
     def __post_init__(self) -> None:
         twice = next((name for place, name in enumerate(self.columns) if name in self.columns[:place]), None)
@@ -66,6 +71,11 @@ class Measure(DescribingStep):
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """Return the spec unchanged; refuse measures that a volume does not have."""
         made = super().output_spec(spec, params)
+        sides = along_axes("sampling", self.sampling, spec.axes, 1.0)
+        if "perimeter" in self.columns and len(set(sides)) > 1:
+            raise ValueError(
+                f"pixels of {sides} are no squares, and the perimeter is not known: leave it out of columns"
+            )
         flat = [name for name in self.columns if name in IN_PLANES]
         if flat and len(spec.axes) == 3:
             raise ValueError(f"a volume has no {', '.join(flat)}: leave it out of columns")
