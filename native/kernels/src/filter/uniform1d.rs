@@ -34,11 +34,6 @@ pub fn uniform1d(lines: LineFilterArgs<'_>, size: usize) -> Result<()> {
         {
             return shifted_sums::means(input, output, &walk, fill, division);
         }
-        if let Some(input) = input
-            && shifted_sums::is_of_rows(input, &output, &walk)
-        {
-            return shifted_sums::means_of_rows(input, output, &walk, fill, division);
-        }
         // Sums of bytes are exact, wherever they start.
         let divide = |sum| division.of(sum);
         return means_same_type::<u8, u16, 32>(input, output, &walk, fill, u16::from, divide);
