@@ -9,6 +9,7 @@ pub mod label;
 mod labelled;
 pub mod objects;
 pub mod regions;
+mod run_buffer;
 mod runs;
 pub mod sums;
 pub mod watershed;

@@ -7,9 +7,9 @@ use crate::error::{KernelError, Result};
 use crate::exec::simd::{Level, level};
 use crate::exec::threads;
 use crate::match_dtype;
+use crate::measure::run_buffer::{Numbering, RunBuffer};
 #[cfg(target_arch = "x86_64")]
 use crate::measure::runs::avx512;
-use crate::measure::runs::{Numbering, RunBuffer};
 use crate::memory;
 use ndarray::{ArrayViewD, Axis};
 

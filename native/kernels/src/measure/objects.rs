@@ -6,7 +6,8 @@ use crate::array::index::advance;
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
-use crate::measure::runs::{BlockLines, Numbering, RunBlock, for_each_run_block};
+use crate::measure::run_buffer::Numbering;
+use crate::measure::runs::{BlockLines, RunBlock, for_each_run_block};
 use crate::memory;
 use ndarray::ArrayViewMutD;
 

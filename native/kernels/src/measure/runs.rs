@@ -17,20 +17,9 @@ use crate::exec::simd::{Kernel, dispatch};
 use crate::exec::threads;
 use crate::match_dtype;
 use crate::measure::labelled::{Label, for_each_line};
+use crate::measure::run_buffer::{BLOCK, Numbering, PLACES, ROOM, RunBuffer, SHORT_RUN};
 use crate::memory;
 use ndarray::ArrayViewD;
-
-/// Most elements per block: their labels and values stay in the first cache.
-pub(super) const BLOCK: usize = 2048;
-
-/// Places that are written at once.
-const PLACES: usize = 8;
-
-/// Room for the runs of a block, what is written in vain after them, and the end of the last one.
-pub(super) const ROOM: usize = BLOCK + 2 * PLACES;
-
-/// In a block with more runs than one per this many elements, loops go element by element.
-const SHORT_RUN: usize = 4;
 
 /// Shorter lines are taken together, whether they are copies or not.
 const SHORT_LINE: usize = 48;
@@ -40,15 +29,6 @@ const MOST_REPEATS: usize = 1 << 9;
 
 /// Elements between two checks for an interrupt.
 const CHECK_EVERY: usize = 1 << 20;
-
-/// What number of 32 bits a label is read as.
-#[derive(Clone, Copy)]
-pub(super) enum Numbering {
-    /// The label; those that are no number of 32 bits are `u32::MAX`, and may be one run if they are neighbours.
-    Itself,
-    /// The label less one, in C's arithmetic of its type; those without an object are `u32::MAX`.
-    Object,
-}
 
 /// The runs of a part of a line, of equal numbers.
 pub(super) struct RunBlock<'a> {
@@ -101,8 +81,7 @@ pub(super) fn for_each_run_block(
     numbering: Numbering,
     work: &mut dyn FnMut(&RunBlock<'_>),
 ) {
-    let buffer = RunBuffer { labels: [0; ROOM], ends: [0; ROOM], each: [0; BLOCK], runs: 0, largest: 0 };
-    let mut blocks = Blocks { buffer, numbering, position: 0, work };
+    let mut blocks = Blocks { buffer: RunBuffer::new(), numbering, position: 0, work };
     let length = labels.shape().last().copied().unwrap_or(0);
     match_dtype!(View, labels, array => match (array.as_slice(), lines) {
         (Some(elements), BlockLines::Kept) => blocks.take_lines(array, elements),
@@ -175,7 +154,7 @@ impl Blocks<'_> {
     /// Take a line that occurs so often; more than once only if it is no longer than a block.
     fn take<T: Label>(&mut self, line: &[usize], labels: &[T], repeats: usize) {
         for (number, labels) in labels.chunks(BLOCK).enumerate() {
-            self.buffer.find(labels, self.numbering);
+            find(labels, &mut self.buffer, self.numbering);
             let RunBuffer { labels: of_runs, ends, each, runs, largest } = &self.buffer;
             (self.work)(&RunBlock {
                 position: self.position,
@@ -192,31 +171,20 @@ impl Blocks<'_> {
     }
 }
 
-/// The runs of a block.
-pub(super) struct RunBuffer {
-    labels: [u32; ROOM],
-    ends: [u32; ROOM],
-    each: [u32; BLOCK],
-    runs: usize,
-    largest: u32,
-}
-
-impl RunBuffer {
-    /// Find the runs of a block.
-    fn find<T: Label>(&mut self, labels: &[T], numbering: Numbering) {
-        if !T::find_wide(labels, self, numbering) {
-            dispatch(FindRuns { labels, buffer: self, numbering });
-        }
+/// Find the runs of a block.
+fn find<T: Label>(labels: &[T], buffer: &mut RunBuffer, numbering: Numbering) {
+    if !T::find_wide(labels, buffer, numbering) {
+        dispatch(FindLabelRuns { labels, buffer, numbering });
     }
 }
 
-struct FindRuns<'a, T> {
+struct FindLabelRuns<'a, T> {
     labels: &'a [T],
     buffer: &'a mut RunBuffer,
     numbering: Numbering,
 }
 
-impl<T: Label> Kernel for FindRuns<'_, T> {
+impl<T: Label> Kernel for FindLabelRuns<'_, T> {
     type Output = ();
 
     #[inline(always)]

@@ -19,31 +19,19 @@ use crate::array::packing::for_each_change;
 use crate::array::sample::Sample;
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
-use crate::exec::simd::{Convert, Kernel, Level, dispatch, level};
+use crate::exec::simd::{Kernel, dispatch};
 use crate::match_dtype;
 use crate::measure::labelled::for_each_block;
-use crate::measure::runs::{BLOCK, BlockLines, Numbering, RunBlock, for_each_run_block};
+use crate::measure::run_buffer::{BLOCK, Numbering};
+use crate::measure::runs::{BlockLines, RunBlock, for_each_run_block};
 use crate::memory::{self, CollectVec};
-#[cfg(not(target_arch = "x86_64"))]
-use Sample as Lanes;
-#[cfg(target_arch = "x86_64")]
-use avx512::Lanes;
 use by_element::LaneTables;
-use by_line::{Lines, Table, Way};
-use list::RunList;
+use by_line::{BlockValues, Lanes, ListedRuns, Table, Turn, has_wide_registers};
+use list::{BEYOND, BlockDoubles};
 use ndarray::ArrayViewD;
 use std::borrow::Cow;
 use term::{Itself, SquareFrom, Term, Times, TimesPlace};
 use whole::{AddWhole, PackedSample};
-
-/// Runs added up side by side, and elements of each that are transposed at once.
-const SIDE: usize = 8;
-
-/// Elements of a run that are added side by side with others.
-const LOCKSTEP: usize = 64;
-
-/// Elements after a block that may be read.
-const BEYOND: usize = LOCKSTEP + SIDE;
 
 /// In a block with more runs than one per this many elements, they are counted one by one.
 const SHORT_RUN: usize = 4;
@@ -138,7 +126,7 @@ fn add_terms<T: Lanes, M: Term>(
     let mut adding = Adding::new(sums.len(), least);
     let mut table = Table::new(sums);
     adding.for_each_block(labels, array, BlockLines::Joined, &mut |turn| {
-        table.add(turn, |_| term);
+        table.add_alike(turn, term);
         count_runs(turn.block, counts);
     });
     adding.largest
@@ -169,7 +157,7 @@ pub fn moments(sums: &mut [&mut [f64]], labels: &View<'_>, values: &View<'_>, le
                 });
             }
             let start = turn.block.start;
-            along.add(turn, |_| TimesPlace(start));
+            along.add_alike(turn, TimesPlace(start));
         });
     });
     Ok(())
@@ -191,53 +179,15 @@ fn in_c_order<'a, T: Sample>(array: &'a ArrayViewD<'_, T>) -> Cow<'a, [T]> {
 
 /// What sums of all blocks have in common.
 struct Adding {
-    lines: Lines,
+    lists: ListedRuns,
     /// The largest label so far.
     largest: u32,
-    doubles: [f64; BLOCK + BEYOND],
-}
-
-/// The values of the lines of a block.
-struct BlockValues<'a, T> {
-    /// From the first of the block on.
-    all: &'a [T],
-    /// Values of a line.
-    length: usize,
-    /// Whether loops take values as they are stored.
-    is_wide: bool,
-    buffer: &'a mut [f64; BLOCK + BEYOND],
-}
-
-/// A block, and how it is added.
-struct Turn<'a, T> {
-    block: &'a RunBlock<'a>,
-    way: Way,
-    list: &'a RunList,
-    values: BlockValues<'a, T>,
-}
-
-impl<T: Lanes> BlockValues<'_, T> {
-    /// Those of a line, and [`BEYOND`] that follow, if loops take them as they are stored.
-    #[inline(always)]
-    fn own(&self, line: usize) -> Option<&[T]> {
-        let own = &self.all[line * self.length..];
-        (self.is_wide && own.len() >= self.length + BEYOND).then_some(own)
-    }
-
-    /// Those of a line, and [`BEYOND`] numbers more.
-    fn doubles(&mut self, line: usize) -> &[f64] {
-        let own = &self.all[line * self.length..];
-        if let Some(doubles) = T::as_doubles(own).filter(|own| own.len() >= self.length + BEYOND) {
-            return doubles;
-        }
-        dispatch(Convert { from: &own[..self.length], to: self.buffer, convert: Sample::to_f64 });
-        self.buffer
-    }
+    doubles: BlockDoubles,
 }
 
 impl Adding {
     fn new(rows: usize, least: u32) -> Self {
-        Self { lines: Lines::new(rows, least), largest: 0, doubles: [0.0; BLOCK + BEYOND] }
+        Self { lists: ListedRuns::new(rows, least), largest: 0, doubles: [0.0; BLOCK + BEYOND] }
     }
 
     /// Call `work` with each block and its values.
@@ -252,10 +202,10 @@ impl Adding {
         let is_wide = has_wide_registers();
         for_each_run_block(labels, lines, Numbering::Itself, &mut |block| {
             self.largest = self.largest.max(block.largest);
-            let way = self.lines.list(block);
+            let way = self.lists.list(block);
             let (all, length) = (&all[block.position..], block.len());
             let values = BlockValues { all, length, is_wide, buffer: &mut self.doubles };
-            work(&mut Turn { block, way, list: &self.lines.list, values });
+            work(&mut Turn { block, way, list: &self.lists.list, values });
         });
     }
 }
@@ -288,8 +238,8 @@ fn add_whole<T: PackedSample + Lanes>(
             }
             _ => {
                 if is_wide {
-                    let way = adding.lines.list(block);
-                    table.add(&mut Turn { block, way, list: &adding.lines.list, values }, |_| Itself);
+                    let way = adding.lists.list(block);
+                    table.add_alike(&mut Turn { block, way, list: &adding.lists.list, values }, Itself);
                 } else {
                     for values in all.chunks(length).take(block.repeats) {
                         dispatch(AddWhole { sums: table.sums, block, values });
@@ -303,11 +253,6 @@ fn add_whole<T: PackedSample + Lanes>(
         lanes.flush(sums, counts);
     }
     adding.largest
-}
-
-/// Whether eight sums fit a register.
-fn has_wide_registers() -> bool {
-    cfg!(target_arch = "x86_64") && level() == Level::Avx512
 }
 
 /// Count a block's labels.

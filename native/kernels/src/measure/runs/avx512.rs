@@ -5,8 +5,8 @@
 //!     write them, and go on as many places further
 //! ```
 
-use super::{RunBuffer, SHORT_RUN};
 use crate::array::sample::Sample;
+use crate::measure::run_buffer::{RunBuffer, SHORT_RUN};
 use std::arch::x86_64::*;
 
 /// Labels that are compared at once.
@@ -17,7 +17,7 @@ const FEW: usize = 4;
 
 /// Integers that are read as labels.
 pub(in crate::measure) trait Sixteen: Sample {
-    /// Those of sixteen labels that the mask has, as [`super::Numbering`] says: less one if `OBJECT`.
+    /// Those of sixteen labels that the mask has, as [`Numbering`](crate::measure::run_buffer::Numbering) says: less one if `OBJECT`.
     ///
     /// # Safety
     ///
@@ -37,16 +37,24 @@ unsafe fn signed<const OBJECT: bool>(labels: __m512i) -> __m512i {
     }
 }
 
+/// Eight numbers of 64 bits as labels.
+#[inline(always)]
+unsafe fn half<const OBJECT: bool>(labels: *const i64, mask: u8) -> __m256i {
+    // SAFETY: the caller's.
+    unsafe {
+        let labels = _mm512_maskz_loadu_epi64(mask, labels);
+        _mm512_cvtusepi64_epi32(_mm512_sub_epi64(labels, _mm512_set1_epi64(i64::from(OBJECT))))
+    }
+}
+
 /// Numbers of 64 bits as labels.
 #[inline(always)]
 unsafe fn wide<const OBJECT: bool>(labels: *const i64, mask: u16) -> __m512i {
+    const HALF: usize = GROUP / 2;
     // SAFETY: the caller's.
     unsafe {
-        let half = |labels: *const i64, mask: u16| {
-            let labels = _mm512_maskz_loadu_epi64(mask as u8, labels);
-            _mm512_cvtusepi64_epi32(_mm512_sub_epi64(labels, _mm512_set1_epi64(i64::from(OBJECT))))
-        };
-        let (lower, upper) = (half(labels, mask), half(labels.wrapping_add(GROUP / 2), mask >> (GROUP / 2)));
+        let lower = half::<OBJECT>(labels, mask as u8);
+        let upper = half::<OBJECT>(labels.wrapping_add(HALF), (mask >> HALF) as u8);
         _mm512_inserti64x4::<1>(_mm512_castsi256_si512(lower), upper)
     }
 }
@@ -85,7 +93,7 @@ fn mask_of(count: usize) -> u16 {
     if count < GROUP { (1 << count) - 1 } else { u16::MAX }
 }
 
-/// Find the runs of at most [`super::BLOCK`] labels.
+/// Find the runs of at most [`BLOCK`](crate::measure::run_buffer::BLOCK) labels.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
 pub(in crate::measure) fn find<T: Sixteen, const OBJECT: bool>(labels: &[T], buffer: &mut RunBuffer) {
     assert!(labels.len() <= buffer.each.len());

@@ -1,13 +1,14 @@
 //! Sums of runs with AVX-512: as in [`by_run`](super::by_run), of values as they are stored.
+//!
+//! Closures have no target features of their own, and are not always inlined: there are none around instructions here.
 
-use super::list::{PLACES, RunList};
+use super::list::{LOCKSTEP, PLACES, RunList, SIDE};
 use super::term::Term;
-use super::{LOCKSTEP, SIDE};
 use crate::array::sample::{Bool, Sample};
 use crate::measure::runs::RunBlock;
 use std::arch::x86_64::*;
-use std::array::from_fn;
 use std::ops::Range;
+use std::ptr;
 
 /// Runs that a list is made of at once.
 const LISTED: usize = 16;
@@ -53,11 +54,11 @@ lanes! {
     f64: values => _mm512_loadu_pd(values);
 }
 
-/// As [`super::by_run::AddRuns`]; `values` has [`BEYOND`](super::BEYOND) more than the block.
+/// As [`super::by_run::AddRuns`]; `values` has [`BEYOND`](super::list::BEYOND) more than the block.
 ///
 /// # Safety
 ///
-/// Each run of the list has a sum, and lies in a block of fewer than `values`, less [`BEYOND`](super::BEYOND).
+/// Each run of the list has a sum, and lies in a block of fewer than `values`, less [`BEYOND`](super::list::BEYOND).
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
 pub(super) unsafe fn add_runs<T: Lanes, M: Term>(sums: &mut [f64], list: &RunList, values: &[T], term: M) {
     let sums = sums.as_mut_ptr();
@@ -69,16 +70,15 @@ pub(super) unsafe fn add_runs<T: Lanes, M: Term>(sums: &mut [f64], list: &RunLis
             at += live;
             continue;
         }
-        let labels = &list.labels[at..at + SIDE];
         // Lanes without a run have a spare sum.
         let mut spare = [0.0; SIDE];
-        let place = |lane: usize| sums.wrapping_add(labels[lane] as usize);
-        let places: [*mut f64; SIDE] = if live == SIDE {
-            from_fn(place)
-        } else {
-            from_fn(|lane| if lane < live { place(lane) } else { &raw mut spare[lane] })
-        };
-        let of_run: [_; SIDE] = from_fn(|lane| term.of_run(labels[lane], list.starts[at + lane] as usize));
+        let mut places = [ptr::null_mut(); SIDE];
+        let mut of_run = [0.0; SIDE];
+        for lane in 0..SIDE {
+            let (label, start) = (list.labels[at + lane], list.starts[at + lane]);
+            places[lane] = if lane < live { sums.wrapping_add(label as usize) } else { &raw mut spare[lane] };
+            of_run[lane] = term.of_run(label, start as usize);
+        }
         // SAFETY: each run has a sum of its own: no two have the same label.
         unsafe {
             let of_run = _mm512_loadu_pd(of_run.as_ptr());
@@ -88,39 +88,44 @@ pub(super) unsafe fn add_runs<T: Lanes, M: Term>(sums: &mut [f64], list: &RunLis
     }
 }
 
-/// As [`super::by_run::AddLine`].
+/// As [`super::by_run::AddLine`], of so many lines of this length that follow one another; `values` has
+/// [`BEYOND`](super::list::BEYOND) more than they.
 ///
 /// # Safety
 ///
-/// As of [`add_runs`].
+/// Each run of the list has a sum, and lies in a line.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) unsafe fn add_line<T: Lanes, M: Term>(
+pub(super) unsafe fn add_lines<T: Lanes, M: Term>(
     sums: &mut [f64],
     of_run: &[f64],
     list: &RunList,
     values: &[T],
+    (length, lines): (usize, usize),
     term: M,
 ) {
-    let lanes = sums.as_chunks_mut::<SIDE>().0.iter_mut().zip(of_run.as_chunks::<SIDE>().0);
-    for ((lanes, of_run), at) in lanes.zip((0..list.count).step_by(SIDE)) {
-        if list.count - at <= FEW {
-            for lane in 0..list.count - at {
-                lanes[lane] = add_elements(lanes[lane], list, at + lane, 0, of_run[lane], values, term);
+    for line in 0..lines {
+        let values = &values[line * length..];
+        let lanes = sums.as_chunks_mut::<SIDE>().0.iter_mut().zip(of_run.as_chunks::<SIDE>().0);
+        for ((lanes, of_run), at) in lanes.zip((0..list.count).step_by(SIDE)) {
+            if list.count - at <= FEW {
+                for lane in 0..list.count - at {
+                    lanes[lane] = add_elements(lanes[lane], list, at + lane, 0, of_run[lane], values, term);
+                }
+                continue;
             }
-            return;
-        }
-        // SAFETY: the caller's.
-        unsafe {
-            let of_run = _mm512_loadu_pd(of_run.as_ptr());
-            let sums = add_batch(_mm512_loadu_pd(lanes.as_ptr()), list, at, SIDE, of_run, values, term);
-            _mm512_storeu_pd(lanes.as_mut_ptr(), sums);
+            // SAFETY: the caller's.
+            unsafe {
+                let of_run = _mm512_loadu_pd(of_run.as_ptr());
+                let sums = add_batch(_mm512_loadu_pd(lanes.as_ptr()), list, at, SIDE, of_run, values, term);
+                _mm512_storeu_pd(lanes.as_mut_ptr(), sums);
+            }
         }
     }
 }
 
-/// As [`super::list::Fill`]; returns how many runs there are.
+/// As [`RunList::fill`].
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
-pub(super) fn fill(list: &mut RunList, block: &RunBlock<'_>, least: u32, rows: usize) -> usize {
+pub(super) fn fill(list: &mut RunList, block: &RunBlock<'_>, least: u32, rows: usize) {
     let rows = u32::try_from(rows).unwrap_or(u32::MAX).saturating_sub(least);
     let runs = block.labels.len();
     // All of them, and the end of the last one; as many can be written, and `LISTED` in vain.
@@ -135,36 +140,40 @@ pub(super) fn fill(list: &mut RunList, block: &RunBlock<'_>, least: u32, rows: u
             let ends = _mm512_maskz_loadu_epi32(there, block.ends.as_ptr().add(at + 1).cast());
             let row = _mm512_sub_epi32(labels, _mm512_set1_epi32(least as i32));
             let asked = _mm512_mask_cmplt_epu32_mask(there, row, _mm512_set1_epi32(rows as i32));
-            let write = |to: &mut [u32; PLACES], numbers| {
-                _mm512_storeu_si512(
-                    to.as_mut_ptr().add(count).cast(),
-                    _mm512_maskz_compress_epi32(asked, numbers),
-                );
-            };
-            write(&mut list.labels, labels);
-            write(&mut list.starts, starts);
-            write(&mut list.lengths, _mm512_sub_epi32(ends, starts));
+            append(&mut list.labels, count, asked, labels);
+            append(&mut list.starts, count, asked, starts);
+            append(&mut list.lengths, count, asked, _mm512_sub_epi32(ends, starts));
             count += asked.count_ones() as usize;
         }
     }
-    count
+    list.count = count;
+    list.fill_up();
+}
+
+/// Write the numbers whose bits are set one after the other, and others in vain.
+#[inline(always)]
+unsafe fn append(to: &mut [u32; PLACES], at: usize, asked: u16, numbers: __m512i) {
+    // SAFETY: the caller's.
+    unsafe {
+        _mm512_storeu_si512(to.as_mut_ptr().add(at).cast(), _mm512_maskz_compress_epi32(asked, numbers));
+    }
 }
 
 /// How many runs from `at` on, of [`SIDE`], have different labels.
 #[inline(always)]
 fn different(list: &RunList, at: usize) -> usize {
     let labels = list.labels[at..at + SIDE].as_ptr();
-    let read = |turn: usize| {
-        let later = 0xff << turn;
-        // SAFETY: of those before the eight runs no bit is set, and so they are not read. The caller has AVX-512.
-        unsafe { _mm256_maskz_loadu_epi32(later, labels.wrapping_sub(turn).cast()) }
-    };
-    let own = read(0);
-    let again = (1..SIDE).fold(0, |again: u8, turn| {
-        // SAFETY: as above.
-        again | unsafe { _mm256_mask_cmpeq_epi32_mask(0xff << turn, own, read(turn)) }
-    });
-    again.trailing_zeros() as usize
+    // SAFETY: of those before the eight runs no bit is set, and so they are not read. The caller has AVX-512.
+    unsafe {
+        let own = _mm256_loadu_si256(labels.cast());
+        let mut again = 0;
+        for turn in 1..SIDE {
+            let later = 0xff << turn;
+            let earlier = _mm256_maskz_loadu_epi32(later, labels.wrapping_sub(turn).cast());
+            again |= _mm256_mask_cmpeq_epi32_mask(later, own, earlier);
+        }
+        again.trailing_zeros() as usize
+    }
 }
 
 /// Add the elements of each run, one after the other.
@@ -223,19 +232,28 @@ unsafe fn add_batch<T: Lanes, M: Term>(
         let lengths = _mm256_maskz_loadu_epi32(((1_u32 << live) - 1) as u8, lengths);
         let longest = longest_of(lengths);
         let together = longest.min(LOCKSTEP);
-        let rows: [*const T; SIDE] = from_fn(|lane| values.as_ptr().add(starts[lane] as usize));
+        let mut rows = [ptr::null(); SIDE];
+        for lane in 0..SIDE {
+            rows[lane] = values.as_ptr().add(starts[lane] as usize);
+        }
         let mut place = 0;
         while place + SIDE / 2 < together {
-            let rows: [_; SIDE] = from_fn(|lane| T::eight(rows[lane].add(place)));
-            let first = transpose(from_fn(|lane| _mm512_castpd512_pd256(rows[lane])));
-            lanes = add_columns(lanes, lengths, place, first, of_run, term);
-            let second = transpose(from_fn(|lane| _mm512_extractf64x4_pd::<1>(rows[lane])));
-            lanes = add_columns(lanes, lengths, place + SIDE / 2, second, of_run, term);
+            let (mut first, mut second) = ([_mm256_setzero_pd(); SIDE], [_mm256_setzero_pd(); SIDE]);
+            for lane in 0..SIDE {
+                let row = T::eight(rows[lane].add(place));
+                first[lane] = _mm512_castpd512_pd256(row);
+                second[lane] = _mm512_extractf64x4_pd::<1>(row);
+            }
+            lanes = add_columns(lanes, lengths, place, transpose(first), of_run, term);
+            lanes = add_columns(lanes, lengths, place + SIDE / 2, transpose(second), of_run, term);
             place += SIDE;
         }
         if place < together {
-            let row = |lane: usize| _mm512_castpd512_pd256(T::eight(rows[lane].add(place)));
-            lanes = add_columns(lanes, lengths, place, transpose(from_fn(row)), of_run, term);
+            let mut first = [_mm256_setzero_pd(); SIDE];
+            for lane in 0..SIDE {
+                first[lane] = _mm512_castpd512_pd256(T::eight(rows[lane].add(place)));
+            }
+            lanes = add_columns(lanes, lengths, place, transpose(first), of_run, term);
         }
         if longest > LOCKSTEP {
             lanes = add_rest(lanes, list, at, live, of_run, values, term);
@@ -249,21 +267,21 @@ unsafe fn add_batch<T: Lanes, M: Term>(
 /// A run that has ended has 0 added, which changes no sum: none is -0, as all were 0 at first. To keep its sum by a mask would
 /// make the next addition wait a cycle longer.
 #[inline(always)]
-unsafe fn add_columns<M: Term, const WIDTH: usize>(
+unsafe fn add_columns<M: Term>(
     mut lanes: __m512d,
     lengths: __m256i,
     place: usize,
-    columns: [__m512d; WIDTH],
+    columns: [__m512d; SIDE / 2],
     of_run: __m512d,
     term: M,
 ) -> __m512d {
     // SAFETY: the caller's.
     unsafe {
         let left = _mm256_sub_epi32(lengths, _mm256_set1_epi32(place as i32));
-        for (column, values) in columns.into_iter().enumerate() {
+        for (column, values) in columns.iter().enumerate() {
             let at = place + column;
             let reaches = _mm256_cmpgt_epi32_mask(left, _mm256_set1_epi32(column as i32));
-            let terms = _mm512_maskz_mov_pd(reaches, term.of_eight(values, of_run, at as f64));
+            let terms = _mm512_maskz_mov_pd(reaches, term.of_eight(*values, of_run, at as f64));
             lanes = _mm512_add_pd(lanes, terms);
         }
         lanes
@@ -309,9 +327,13 @@ unsafe fn longest_of(lengths: __m256i) -> usize {
 unsafe fn read(places: &[*mut f64; SIDE]) -> __m512d {
     // SAFETY: the caller's.
     unsafe {
-        let pair = |at: usize| _mm_loadh_pd(_mm_load_sd(places[at]), places[at + 1]);
-        let four = |at: usize| _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(pair(at)), pair(at + 2));
-        _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(four(0)), four(4))
+        let mut pairs = [_mm_setzero_pd(); SIDE / 2];
+        for pair in 0..SIDE / 2 {
+            pairs[pair] = _mm_loadh_pd(_mm_load_sd(places[2 * pair]), places[2 * pair + 1]);
+        }
+        let lower = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(pairs[0]), pairs[1]);
+        let upper = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(pairs[2]), pairs[3]);
+        _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(lower), upper)
     }
 }
 
@@ -319,16 +341,17 @@ unsafe fn read(places: &[*mut f64; SIDE]) -> __m512d {
 unsafe fn write(places: &[*mut f64; SIDE], sums: __m512d) {
     // SAFETY: the caller's.
     unsafe {
-        let pair = |at: usize, sums| {
-            _mm_storel_pd(places[at], sums);
-            _mm_storeh_pd(places[at + 1], sums);
-        };
-        let four = |at: usize, sums| {
-            pair(at, _mm256_castpd256_pd128(sums));
-            pair(at + 2, _mm256_extractf128_pd::<1>(sums));
-        };
-        four(0, _mm512_castpd512_pd256(sums));
-        four(4, _mm512_extractf64x4_pd::<1>(sums));
+        let (lower, upper) = (_mm512_castpd512_pd256(sums), _mm512_extractf64x4_pd::<1>(sums));
+        let pairs = [
+            _mm256_castpd256_pd128(lower),
+            _mm256_extractf128_pd::<1>(lower),
+            _mm256_castpd256_pd128(upper),
+            _mm256_extractf128_pd::<1>(upper),
+        ];
+        for pair in 0..SIDE / 2 {
+            _mm_storel_pd(places[2 * pair], pairs[pair]);
+            _mm_storeh_pd(places[2 * pair + 1], pairs[pair]);
+        }
     }
 }
 
@@ -337,13 +360,16 @@ unsafe fn write(places: &[*mut f64; SIDE], sums: __m512d) {
 unsafe fn transpose(rows: [__m256d; SIDE]) -> [__m512d; SIDE / 2] {
     // SAFETY: the caller's.
     unsafe {
-        let join = |a, b| _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(a), b);
-        let rows: [_; 4] = from_fn(|row| join(rows[row], rows[row + 4]));
+        let mut joined = [_mm512_setzero_pd(); SIDE / 2];
+        for row in 0..SIDE / 2 {
+            joined[row] = _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(rows[row]), rows[row + SIDE / 2]);
+        }
         let lower = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
         let upper = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
-        let (even, odd) = (_mm512_unpacklo_pd(rows[0], rows[1]), _mm512_unpackhi_pd(rows[0], rows[1]));
+        let (even, odd) =
+            (_mm512_unpacklo_pd(joined[0], joined[1]), _mm512_unpackhi_pd(joined[0], joined[1]));
         let (next_even, next_odd) =
-            (_mm512_unpacklo_pd(rows[2], rows[3]), _mm512_unpackhi_pd(rows[2], rows[3]));
+            (_mm512_unpacklo_pd(joined[2], joined[3]), _mm512_unpackhi_pd(joined[2], joined[3]));
         [
             _mm512_permutex2var_pd(even, lower, next_even),
             _mm512_permutex2var_pd(odd, lower, next_odd),

@@ -9,13 +9,18 @@
 //!     else: for each line: add its runs to the table
 //! ```
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use super::avx512::Lanes;
 use super::by_element::AddElements;
 use super::by_run::{AddLine, AddRuns};
-use super::list::RunList;
+use super::list::{BEYOND, BlockDoubles, RunList, SIDE};
 use super::term::Term;
-use super::{Lanes, SIDE, Turn};
-use crate::exec::simd::dispatch;
-use crate::measure::runs::{ROOM, RunBlock};
+use crate::array::sample::Sample;
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) use crate::array::sample::Sample as Lanes;
+use crate::exec::simd::{Convert, Level, dispatch, level};
+use crate::measure::run_buffer::ROOM;
+use crate::measure::runs::RunBlock;
 
 /// How the lines of a block are added.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub(super) enum Way {
 }
 
 /// The runs of a block.
-pub(super) struct Lines {
+pub(super) struct ListedRuns {
     /// Length of the tables.
     rows: usize,
     /// Labels below have no sum.
@@ -36,7 +41,7 @@ pub(super) struct Lines {
     marks: Vec<u32>,
 }
 
-impl Lines {
+impl ListedRuns {
     pub(super) fn new(rows: usize, least: u32) -> Self {
         Self { rows, least, list: RunList::new(), marks: Vec::new() }
     }
@@ -46,10 +51,63 @@ impl Lines {
         if !block.each.is_empty() {
             return Way::Elements;
         }
-        self.list.fill(block, self.least, self.rows);
+        self.fill(block);
         let is_kept = block.repeats > 1 && self.list.is_distinct(&mut self.marks, self.rows);
         if is_kept { Way::Kept } else { Way::Runs }
     }
+
+    fn fill(&mut self, block: &RunBlock<'_>) {
+        #[cfg(target_arch = "x86_64")]
+        if has_wide_registers() {
+            // SAFETY: there are such registers only with AVX-512.
+            unsafe { super::avx512::fill(&mut self.list, block, self.least, self.rows) };
+            return;
+        }
+        self.list.fill(block, self.least, self.rows);
+    }
+}
+
+/// The values of the lines of a block.
+pub(super) struct BlockValues<'a, T> {
+    /// From the first of the block on.
+    pub all: &'a [T],
+    /// Values of a line.
+    pub length: usize,
+    /// Whether loops take values as they are stored.
+    pub is_wide: bool,
+    pub buffer: &'a mut BlockDoubles,
+}
+
+/// A block, and how it is added.
+pub(super) struct Turn<'a, T> {
+    pub block: &'a RunBlock<'a>,
+    pub way: Way,
+    pub list: &'a RunList,
+    pub values: BlockValues<'a, T>,
+}
+
+impl<T: Lanes> BlockValues<'_, T> {
+    /// Those of a line, and [`BEYOND`] that follow, if loops take them as they are stored.
+    #[inline(always)]
+    fn own(&self, line: usize) -> Option<&[T]> {
+        let own = &self.all[line * self.length..];
+        (self.is_wide && own.len() >= self.length + BEYOND).then_some(own)
+    }
+
+    /// Those of a line, and [`BEYOND`] numbers more.
+    pub(super) fn doubles(&mut self, line: usize) -> &[f64] {
+        let own = &self.all[line * self.length..];
+        if let Some(doubles) = T::as_doubles(own).filter(|own| own.len() >= self.length + BEYOND) {
+            return doubles;
+        }
+        dispatch(Convert { from: &own[..self.length], to: self.buffer, convert: Sample::to_f64 });
+        self.buffer
+    }
+}
+
+/// Whether eight sums fit a register.
+pub(super) fn has_wide_registers() -> bool {
+    cfg!(target_arch = "x86_64") && level() == Level::Avx512
 }
 
 /// Sums of labels, to which one term is added.
@@ -87,7 +145,8 @@ impl<'a> Table<'a> {
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 (Way::Kept, Some(values)) => unsafe {
-                    super::avx512::add_line(&mut self.kept, &self.of_run, list, values, term);
+                    let lines = (block.len(), 1);
+                    super::avx512::add_lines(&mut self.kept, &self.of_run, list, values, lines, term);
                 },
                 (Way::Runs, _) => {
                     dispatch(AddRuns { sums: self.sums, list, values: values.doubles(repeat), term });
@@ -105,6 +164,21 @@ impl<'a> Table<'a> {
         if way == Way::Kept {
             self.write(list);
         }
+    }
+
+    /// Add the lines of a block, of all of which the same is added.
+    pub(super) fn add_alike<T: Lanes, M: Term>(&mut self, turn: &mut Turn<'_, T>, term: M) {
+        #[cfg(target_arch = "x86_64")]
+        if turn.way == Way::Kept && turn.values.own(turn.block.repeats - 1).is_some() {
+            let (list, lines) = (turn.list, (turn.block.len(), turn.block.repeats));
+            self.read(list, term);
+            // SAFETY: there are such values only where the processor has AVX-512, and every run of the list has a row.
+            unsafe {
+                super::avx512::add_lines(&mut self.kept, &self.of_run, list, turn.values.all, lines, term);
+            }
+            return self.write(list);
+        }
+        self.add(turn, |_| term);
     }
 
     /// Read the sums of a list's runs.

@@ -12,16 +12,15 @@
 //!
 //! What lies after a run's end is read and not added. Beyond [`LOCKSTEP`] elements, each run is gone on with by itself.
 
-use super::list::RunList;
+use super::list::{LOCKSTEP, RunList, SIDE};
 use super::term::Term;
-use super::{LOCKSTEP, SIDE};
 use crate::exec::simd::Kernel;
 
 /// Add the terms of the elements of runs to the sums of their labels.
 pub(super) struct AddRuns<'a, M> {
     pub sums: &'a mut [f64],
     pub list: &'a RunList,
-    /// From the first element of the block on, and [`BEYOND`](super::BEYOND) more than it has.
+    /// From the first element of the block on, and [`BEYOND`](super::list::BEYOND) more than it has.
     pub values: &'a [f64],
     pub term: M,
 }

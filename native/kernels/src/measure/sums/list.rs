@@ -1,9 +1,21 @@
 //! The runs of a block that have a sum, as loops take them.
 
-use super::SIDE;
-use crate::exec::simd::{Kernel, Level, dispatch, level};
-use crate::measure::runs::{ROOM, RunBlock};
+use crate::exec::simd::{Kernel, dispatch};
+use crate::measure::run_buffer::{BLOCK, ROOM};
+use crate::measure::runs::RunBlock;
 use crate::memory;
+
+/// Runs added up side by side, and elements of each that are transposed at once.
+pub(super) const SIDE: usize = 8;
+
+/// Elements of a run that are added side by side with others.
+pub(super) const LOCKSTEP: usize = 64;
+
+/// Elements after a block that may be read.
+pub(super) const BEYOND: usize = LOCKSTEP + SIDE;
+
+/// A block's values as doubles, and what may be read after them.
+pub(super) type BlockDoubles = [f64; BLOCK + BEYOND];
 
 /// Room for the runs of a block, and what is read in vain after them.
 pub(super) const PLACES: usize = ROOM + 2 * SIDE;
@@ -24,18 +36,12 @@ impl RunList {
 
     /// Take the runs of labels from `least` on and below `rows`.
     pub(super) fn fill(&mut self, block: &RunBlock<'_>, least: u32, rows: usize) {
-        #[cfg(target_arch = "x86_64")]
-        if level() == Level::Avx512 {
-            // SAFETY: the level says that the processor has it.
-            self.count = unsafe { super::avx512::fill(self, block, least, rows) };
-            return self.fill_up();
-        }
         dispatch(Fill { list: self, block, least, rows });
         self.fill_up();
     }
 
     /// Fill up the last [`SIDE`] with empty runs.
-    fn fill_up(&mut self) {
+    pub(super) fn fill_up(&mut self) {
         for lane in 0..SIDE {
             let at = self.count + lane;
             // Labels that no table has, and no two alike.

@@ -5,7 +5,8 @@
 
 use crate::array::sample::{Bool, Sample};
 use crate::exec::simd::Kernel;
-use crate::measure::runs::{BLOCK, RunBlock};
+use crate::measure::run_buffer::BLOCK;
+use crate::measure::runs::RunBlock;
 
 /// Words of a block, at least.
 const WORDS: usize = BLOCK / 4 + 1;

@@ -9,7 +9,7 @@
 use super::levels::Levels;
 use super::map::{FloodMap, Marker, NONE};
 use crate::exec::threads;
-use crate::memory;
+use crate::memory::{self, CollectVec};
 
 /// Elements between two checks for an interrupt.
 const CHECK_EVERY: usize = 1 << 18;
@@ -45,8 +45,13 @@ pub(super) fn flood<N: AsRef<[isize]>>(map: &mut FloodMap, markers: &[Marker], l
             threads::check_interrupt();
         }
     }
-    let mut left = memory::with_capacity(heap.keys.len());
-    memory::extend(&mut left, heap.keys.iter().copied().zip(heap.places.iter().copied()));
+    // Most of what is left has no neighbour that is open, and adds nothing.
+    let elements = &map.elements[..];
+    let is_open =
+        |at: u32, distance: &isize| elements[(at as usize).wrapping_add_signed(*distance)].rank != 0;
+    let left = heap.keys.iter().copied().zip(heap.places.iter().copied());
+    let left = left.filter(|(_, at)| neighbours.as_ref().iter().any(|distance| is_open(*at, distance)));
+    let mut left = left.collect_vec();
     left.sort_unstable();
     let mut levels = Levels::new(map.highest, false);
     for (key, at) in left {
