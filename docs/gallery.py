@@ -177,10 +177,10 @@ def _of_result(step: Step) -> Example:
 
 def _described(step: Step, labels: np.ndarray) -> np.ndarray:
     """Outlines alone, or each object's area at its centroid."""
-    picture = Image.fromarray(_result_shown(labels))
-    pen = ImageDraw.Draw(picture)
+    drawn = Image.fromarray(_result_shown(labels))
+    pen = ImageDraw.Draw(drawn)
     if step.name == "Contours":
-        pen.rectangle((0, 0, *picture.size), fill=0)
+        pen.rectangle((0, 0, *drawn.size), fill=0)
         for polygons in og.contours(labels).values():
             for ring in (ring for polygon in polygons for ring in polygon):
                 pen.line([(x, y) for y, x in (*ring, ring[0])], fill=(255, 220, 0))
@@ -195,7 +195,7 @@ def _described(step: Step, labels: np.ndarray) -> np.ndarray:
                 stroke_width=1,
                 stroke_fill=(0, 0, 0),
             )
-    return np.asarray(picture)
+    return np.asarray(drawn)
 
 
 def _result_shown(array: np.ndarray) -> np.ndarray:

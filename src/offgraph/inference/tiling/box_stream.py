@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.errors import OffgraphError, StepError, WriteError
 from offgraph.core.tables import TableWriter, dumps
 from offgraph.formats.regions import RegionReader
 from offgraph.geometry.affine_map import AffineMap
@@ -114,15 +113,8 @@ class BoxStream:
         WriteError
             Where a file cannot be written.
         """
-        try:
+        with self._job.at_work():
             return self._run()
-        except StepError:
-            self._job.forget_nothing_done()
-            raise
-        except OSError as error:
-            if isinstance(error, OffgraphError):
-                raise
-            raise WriteError(f"{self.out}: cannot be written: {error.strerror or error}", error) from error
 
     def _run(self) -> TiledBoxes:
         grid, job = self._model.grid, self._job

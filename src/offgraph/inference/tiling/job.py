@@ -14,11 +14,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from offgraph.core.errors import OffgraphError, WriteError
+from offgraph.core.errors import OffgraphError, StepError, WriteError
 from offgraph.core.tables import dumps
 
 __all__ = ["TileJob"]
@@ -52,6 +53,7 @@ class TileJob:
     """
 
     def __init__(self, out: Path, described: Mapping[str, Any]) -> None:
+        self._out = out
         self.folder = out.with_name(out.name + ".tiles")
         self._path = self.folder / "job.json"
         self._described: dict[str, Any] = json.loads(dumps(dict(described)))
@@ -101,10 +103,22 @@ class TileJob:
             os.fsync(file.fileno())
         new.replace(self._path)
 
-    def forget_nothing_done(self) -> None:
-        """Remove the folder of a run that was refused before its first row was done: it only stands in the next one's way."""
-        if not (self.rows or self.passes):
-            shutil.rmtree(self.folder, ignore_errors=True)
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Name the file where it cannot be written, and leave no folder of a run that was refused before its first row was done.
+
+        Such a folder only stands in the next run's way.
+        """
+        try:
+            yield
+        except StepError:
+            if not (self.rows or self.passes):
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        except OSError as error:
+            if isinstance(error, OffgraphError):
+                raise
+            raise WriteError(f"{self._out}: cannot be written: {error.strerror or error}", error) from error
 
     def end(self) -> None:
         """Remove the folder, when all that is wanted lies elsewhere."""

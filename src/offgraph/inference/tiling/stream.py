@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.errors import OffgraphError, StepError, WriteError
+from offgraph.core.errors import OffgraphError
 from offgraph.core.specs import ArraySpec
 from offgraph.formats.regions import RegionReader
 from offgraph.inference.model_run import ModelRun
@@ -130,15 +130,8 @@ class Stream:
         WriteError
             Where a file cannot be written.
         """
-        try:
+        with self._job.at_work():
             return self._run()
-        except StepError:
-            self._job.forget_nothing_done()
-            raise
-        except OSError as error:
-            if isinstance(error, OffgraphError):
-                raise
-            raise WriteError(f"{self.out}: cannot be written: {error.strerror or error}", error) from error
 
     def _run(self) -> TiledFile:
         share = 1 / (1 + 0.1 * len(self._stages))  # of the time that the tiles take, about
