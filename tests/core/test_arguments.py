@@ -43,7 +43,8 @@ def test_what_is_no_path(call, odd, photos):
     if odd is IMAGE and call is TAKES_PATHS["compare"]:
         return  # an image
     with pytest.raises(
-        (og.ArgumentError, og.SourceError), match=r"(?s)^(source( is an array|=)|(masks|image|path\w*|out)=).*give a path"
+        (og.ArgumentError, og.SourceError),
+        match=r"(?s)^(source( is an array|=)|(masks|image|path\w*|out)=).*give a path",
     ):
         call(photos, odd)
 
