@@ -158,17 +158,42 @@ pub(crate) fn prefetch<T>(elements: &[T], at: usize) {
 pub(crate) mod testing {
     use super::*;
     use crate::exec::threads::LocalThreads;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
-    /// Run `test` with `threads` threads at every level that the processor supports.
+    /// Keeps the level in use as it is; one test holds it at a time, so that none changes the level under another.
+    pub(crate) struct LevelLock {
+        before: Level,
+        _held: MutexGuard<'static, ()>,
+    }
+
+    impl LevelLock {
+        pub(crate) fn new() -> Self {
+            static HELD: Mutex<()> = Mutex::new(());
+            let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+            Self { before: level(), _held: held }
+        }
+    }
+
+    impl Drop for LevelLock {
+        fn drop(&mut self) {
+            force(self.before);
+        }
+    }
+
+    /// Every level that the processor supports, each in use until the next is asked for.
+    pub(crate) fn every_level() -> impl Iterator<Item = Level> {
+        let held = LevelLock::new();
+        let levels = [Level::Baseline, Level::Avx2, Level::Avx512].into_iter();
+        levels.filter(|level| *level <= detected()).map(move |level| {
+            let _held = &held;
+            force(level)
+        })
+    }
+
+    /// Run `test` with `threads` threads at every level.
     pub(crate) fn at_every_level<E>(threads: usize, test: impl Fn() -> Result<(), E>) -> Result<(), E> {
         let _threads = LocalThreads::new(threads);
-        let before = level();
-        let tried = [Level::Baseline, Level::Avx2, Level::Avx512].into_iter().try_for_each(|wanted| {
-            force(wanted);
-            test()
-        });
-        force(before);
-        tried
+        every_level().try_for_each(|_| test())
     }
 }
 
@@ -193,15 +218,12 @@ mod tests {
     fn every_level_gives_the_same_bytes() {
         let a: Vec<f64> = (0..101).map(|i| 1.0 / f64::from(i + 3)).collect();
         let b: Vec<f64> = (0..101).map(|i| 0.1 * f64::from(i)).collect();
-        let before = level();
         let mut results = Vec::new();
-        for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-            assert!(force(wanted) <= detected());
+        for _ in testing::every_level() {
             let mut c = vec![0.3; 101];
             dispatch(Products(&a, &b, &mut c));
             results.push(c.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
         }
-        force(before);
         // The black box keeps product and sum apart in the reference.
         let plain: Vec<u64> =
             a.iter().zip(&b).map(|(a, b)| (0.3 + std::hint::black_box(a * b)).to_bits()).collect();

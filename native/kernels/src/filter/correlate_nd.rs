@@ -296,8 +296,8 @@ impl PaddedWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::simd::{Level, force, level};
-    use crate::exec::threads::set_local_threads;
+    use crate::exec::simd::testing::every_level;
+    use crate::exec::threads::LocalThreads;
     use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 
@@ -344,9 +344,7 @@ mod tests {
             });
             let border = Border::from_code(code).unwrap();
             let expected = plain(&array, &weights, &[0; 4], border);
-            let before = level();
-            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-                force(wanted);
+            for _ in every_level() {
                 let mut output = ArrayD::<f64>::zeros(array.raw_dim());
                 let mut narrow = ArrayD::<f32>::zeros(array.raw_dim());
                 for view in [ViewMut::F64(output.view_mut()), ViewMut::F32(narrow.view_mut())] {
@@ -357,7 +355,6 @@ mod tests {
                 prop_assert_eq!(&output, &expected);
                 prop_assert_eq!(&narrow, &expected.mapv(f32::from_f64_filtered));
             }
-            force(before);
         }
     }
 
@@ -384,9 +381,8 @@ mod tests {
             });
             let border = Border::from_code(code).unwrap();
             let expected = plain(&array, &weights, &origins, border);
-            let (threads, before) = (set_local_threads(threads), level());
-            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-                force(wanted);
+            let _threads = LocalThreads::new(threads);
+            for _ in every_level() {
                 let mut output = ArrayD::<f64>::zeros(array.raw_dim());
                 let view = ViewMut::F64(output.view_mut());
                 let values = weights.as_slice().unwrap();
@@ -394,8 +390,6 @@ mod tests {
                 correlate(&View::I16(array.view()), view, weights, border, 7.0).unwrap();
                 prop_assert_eq!(&output, &expected);
             }
-            force(before);
-            set_local_threads(threads);
         }
     }
 }

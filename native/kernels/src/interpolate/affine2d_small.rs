@@ -84,7 +84,7 @@ mod tests {
     use crate::array::pixels::Pixels;
     use crate::array::view::ViewMut;
     use crate::border::Border;
-    use crate::exec::simd::{Level, force, level};
+    use crate::exec::simd::testing::every_level;
     use crate::interpolate::options::Options;
     use crate::walk::rows::make_rows;
     use ndarray::ArrayD;
@@ -111,9 +111,7 @@ mod tests {
             let matrix = [scale * turn.cos(), turn.sin(), -turn.sin(), scale * turn.cos()];
             let pixels = Pixels::new(image.view(), Axes { outer: 1, spatial: 2 });
             let affine = Affine2d::new(&pixels, &matrix, &offset, &options, to.1).unwrap();
-            let before = level();
-            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-                force(wanted);
+            for _ in every_level() {
                 let mut rows = ArrayD::<u8>::zeros(vec![2, to.0, to.1, size.2]);
                 make_rows(ViewMut::U8(rows.view_mut()), Axes { outer: 1, spatial: 2 }, 1, &affine);
                 let mut found = vec![0; rows.len()];
@@ -124,7 +122,6 @@ mod tests {
                 }
                 prop_assert_eq!(&found, rows.as_slice().unwrap());
             }
-            force(before);
         }
     }
 }

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use crate::array::sample::Sample;
     use crate::border::Border;
-    use crate::exec::simd::{Level, force, level};
+    use crate::exec::simd::testing::every_level;
     use crate::interpolate::border_taps::{first_tap, tap_index};
     use crate::interpolate::spline::weights;
     use ndarray::ArrayD;
@@ -251,9 +251,7 @@ mod tests {
                 let point = [maps[0].coordinate(at[0], 0), maps[1].coordinate(at[1], 0)];
                 plain(&image, point, at[2], &options)
             });
-            let before = level();
-            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-                force(wanted);
+            for _ in every_level() {
                 let mut found = ArrayD::<u8>::zeros(shape.clone());
                 zoom(&View::U8(bytes.view()), ViewMut::U8(found.view_mut()), 0, &maps, &options).unwrap();
                 prop_assert_eq!(found, sums.mapv(u8::from_f64_rounded));
@@ -262,7 +260,6 @@ mod tests {
                 zoom(&View::F32(floats.view()), ViewMut::F32(found.view_mut()), 0, &maps, &options).unwrap();
                 prop_assert_eq!(found, sums.mapv(f32::from_f64_rounded));
             }
-            force(before);
         }
     }
 }

@@ -221,7 +221,7 @@ mod tests {
     use crate::array::sample::Sample;
     use crate::array::view::{View, ViewMut};
     use crate::border::Border;
-    use crate::exec::simd::{Level, force, level};
+    use crate::exec::simd::testing::every_level;
     use crate::filter::correlate1d::{AxisPass, correlate_rows};
     use ndarray::{ArrayD, Axis};
     use proptest::prelude::*;
@@ -257,15 +257,12 @@ mod tests {
             let pass = AxisPass { axis, weights: &weights, border, fill: 7.0, origin: 0 };
             correlate_rows(None, ViewMut::F64(sums.view_mut()), pass, 0).unwrap();
             let expected = sums.mapv(u8::from_f64_truncated);
-            let before = level();
-            for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-                force(wanted);
+            for _ in every_level() {
                 let mut output = bytes.clone();
                 let view = ViewMut::U8(output.view_mut());
                 correlate_rows(Some(&View::U8(bytes.view())), view, pass, 0).unwrap();
                 prop_assert_eq!(&output, &expected);
             }
-            force(before);
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::exec::simd::{self, Level, force};
+use crate::exec::simd::testing::every_level;
 use crate::interpolate::bilinear::points::{BLOCK, Locate, Points};
 use crate::interpolate::bilinear::*;
 use proptest::prelude::*;
@@ -68,9 +68,7 @@ proptest! {
         let sums: Vec<f64> = (0..count * planes)
             .map(|i| plain(&image, strides, inner[i % planes], y[i / planes], x[i / planes]))
             .collect();
-        let before = simd::level();
-        for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-            force(wanted);
+        for _ in every_level() {
             let mut points = Points::new(count);
             let intervals = SIZE.map(|len| (0.0, len as f64 - 1.0));
             let (mut outside, points_mut) = (vec![true; count], &mut points);
@@ -101,7 +99,6 @@ proptest! {
                 prop_assert_eq!(&to, &rounded);
             }
         }
-        force(before);
     }
 
     #[test]
@@ -110,9 +107,7 @@ proptest! {
         end in prop_oneof![Just(5.0_f64), Just(5.0_f64.next_down())],
     ) {
         let x: Vec<f64> = y.iter().rev().map(|y| y + 1.0).collect();
-        let before = simd::level();
-        for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-            force(wanted);
+        for _ in every_level() {
             let (mut points, mut outside) = (Points::new(y.len()), vec![false; y.len()]);
             let intervals = [(0.0, 4.0), (0.0, end)];
             let (lens, strides) = (SIZE, [SIZE[1], 1]);
@@ -126,6 +121,5 @@ proptest! {
                 prop_assert_eq!((points.down[i], points.right[i]), (y - row, x - column));
             }
         }
-        force(before);
     }
 }

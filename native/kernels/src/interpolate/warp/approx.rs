@@ -296,7 +296,7 @@ mod tests {
     use super::super::inside::{InteriorTaps, SumInterior};
     use super::*;
     use crate::array::axes::Axes;
-    use crate::exec::simd::{Level, force, level};
+    use crate::exec::simd::testing::every_level;
     use crate::interpolate::intervals::interior;
     use ndarray::ArrayD;
     use proptest::prelude::*;
@@ -330,9 +330,7 @@ mod tests {
         }
         let places = &places;
         let (elements, spatial) = (pixels.elements(), &pixels.spatial);
-        let before = level();
-        for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-            force(wanted);
+        for _ in every_level() {
             let mut sums = vec![0.0; points[0].len()];
             dispatch(SumInterior { taps: &inside, pixels: &pixels, base: 0, to: &mut sums });
             for inner in [vec![0], vec![0; 3]] {
@@ -362,7 +360,6 @@ mod tests {
                 }
             }
         }
-        force(before);
         Ok(())
     }
 

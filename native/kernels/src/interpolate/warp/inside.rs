@@ -295,7 +295,7 @@ fn sum_planes<T: Sample, const TAPS: usize, const RANK: usize, const WIDTH: usiz
 mod tests {
     use super::*;
     use crate::array::axes::Axes;
-    use crate::exec::simd::{Level, force, level};
+    use crate::exec::simd::testing::every_level;
     use crate::interpolate::intervals::interior;
     use crate::interpolate::spline::weights;
     use ndarray::ArrayD;
@@ -322,9 +322,7 @@ mod tests {
         let (rank, planes) = (points.len(), image.shape()[points.len()]);
         let pixels = Pixels::new(image.view(), Axes { outer: 0, spatial: rank });
         let count = points[0].len();
-        let before = level();
-        for wanted in [Level::Baseline, Level::Avx2, Level::Avx512] {
-            force(wanted);
+        for _ in every_level() {
             let mut inside = InteriorTaps::<TAPS>::new(count, rank);
             for (axis, points) in points.iter().enumerate() {
                 let (len, stride) = pixels.spatial[axis];
@@ -338,7 +336,6 @@ mod tests {
                 prop_assert_eq!(*sum, plain::<TAPS>(image, &point, at % planes));
             }
         }
-        force(before);
         Ok(())
     }
 
