@@ -2,9 +2,10 @@
 
     train      Resize 224, Rotate ±15°, shear 0.2, Normalize → float32 batches of 32 held by TensorFlow; fused and not
     crop       RandomResizedCrop 224, decoding the window alone, the whole image, and the window at a scale
-    beside     work "train" beside a thread that runs Python without end, and without it
+    beside     work "train" beside a thread that runs Python without end, beside such a process, and alone
     denoise    zoom 0.5 of order 3, rotate 45°, shear 0.2, median 3 × 3, [0, 1], each step by itself
     gil        how long the interpreter lock is held per image
+    enter      milliseconds from a filled batch to TensorFlow's tensor of it, and to the loop that asked for it
     memory     100 epochs, and 50 passes given up in the middle: memory, threads and file handles
 
 All measurements of a part run in turn, round after round; medians of the rounds, and of their quotients.
@@ -250,25 +251,52 @@ class Spinner:
         """Seconds so far in which the thread neither ran nor waited for a processor (Linux)."""
         path = f"/proc/self/task/{self._thread.native_id}/schedstat"
         _, waiting, _ = map(int, Path(path).read_text().split())
+        assert self._thread.ident is not None, "it runs"
         running = time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident))
         return time.perf_counter() - self._began - running - waiting * 1e-9
 
 
+class Neighbour:
+    """A process that wants a processor without end while it is entered, and no interpreter lock of ours."""
+
+    def __enter__(self) -> Neighbour:
+        self._process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
 def beside(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[dict]:
-    """Work "train" beside a busy Python thread, inside its process and in one of its own: speed as a share of its own."""
+    """Work "train" beside a busy Python thread, inside its process and in one of its own: speed as a share of its own.
+
+    Where there are no more processors than threads, the busy thread takes one of them. What that alone costs is seen
+    beside a busy process; the rest is the interpreter lock's.
+    """
     source = og.open_source(root)
     rows = []
     for apart in (False, True):
-        for threads in (1, 2):
+        for threads in (1, 2, 4):
             loader = og.Loader(source, TRAIN, batch_size=BATCH, threads=threads, process=apart)
             alone = passes(loader, tensorflow=False)
 
-            def disturbed(alone: Callable[[], float] = alone) -> float:
-                with Spinner():
-                    return alone()
+            def disturbed(
+                by: type[Spinner] | type[Neighbour], alone: Callable[[], float] = alone
+            ) -> Callable[[], float]:
+                def speed() -> float:
+                    with by():
+                        return alone()
+
+                return speed
 
             name = f"{'apart' if apart else 'inside'}, {threads} thread{'s' * (threads > 1)}"
-            rows += measured({name: alone, f"beside Python, {name}": disturbed}, rounds, name, "beside")
+            calls = {
+                name: alone,
+                f"beside Python, {name}": disturbed(Spinner),
+                f"beside a process, {name}": disturbed(Neighbour),
+            }
+            rows += measured(calls, rounds, name, "beside")
     return rows
 
 
@@ -330,6 +358,66 @@ def gil(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[
     ]
 
 
+def enter(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[dict]:
+    """The way of a batch into TensorFlow, which takes the memory that the batch was filled in.
+
+    Two ends are timed: TensorFlow has the tensor, and the loop has the element, for which TensorFlow wakes the loop's
+    thread. Batches are dropped after the pass: freeing one would be added to the next.
+    """
+    from tensorflow.python.ops import script_ops
+
+    from offgraph.frameworks import tensorflow as feeding
+
+    registry: Any = script_ops.FuncRegistry
+    filled: list[tuple[float, int]] = []
+    entered: list[float] = []
+    timed, convert = feeding._timed, registry.__call__
+
+    def noted(loader: og.Loader, batches: Any) -> Any:
+        for batch in timed(loader, batches):
+            filled.append((time.perf_counter(), batch.image.ctypes.data))
+            yield batch
+
+    def converted(self: Any, *arguments: Any) -> Any:
+        tensors = convert(self, *arguments)
+        entered.append(time.perf_counter())
+        return tensors
+
+    feeding._timed, registry.__call__ = noted, converted
+    rows = []
+    try:
+        for size in (25, 100):
+            for threads in (1, 2):
+                loader = og.Loader(og.open_source(root), TRAIN, batch_size=size, threads=threads)
+                data: Any = loader.tensorflow()
+                found: dict[str, list[tuple[float, float]]] = {"first": [], "other": []}
+                for turn in range(2 * rounds + 1):
+                    filled.clear()
+                    entered.clear()
+                    elements, had = [], []
+                    for element in data:
+                        had.append(time.perf_counter())
+                        elements.append(element)
+                    for (_, address), (image, *_) in zip(filled, elements, strict=True):
+                        if np.asarray(memoryview(image)).ctypes.data != address:
+                            raise SystemExit("a batch was copied on its way into TensorFlow")
+                    for number, (start, inside, end) in enumerate(zip(filled, entered, had, strict=True)):
+                        if turn:
+                            found["other" if number else "first"].append(
+                                (1e3 * (inside - start[0]), 1e3 * (end - start[0]))
+                            )
+                for which, times in found.items():
+                    inside, end = (statistics.median(column) for column in zip(*times, strict=True))
+                    case = f"batches of {size}, {threads} thread{'s' * (threads > 1)}, {which} of a pass"
+                    print(f"enter    {case:44s} {inside:6.3f} ms, the loop has it after {end:6.3f} ms")
+                    rows.append(
+                        {"part": "enter", "case": case, "ms": round(inside, 3), "to the loop": round(end, 3)}
+                    )
+    finally:
+        feeding._timed, registry.__call__ = timed, convert
+    return rows
+
+
 def memory(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[dict]:
     """What 100 epochs leave behind, and 50 that are given up in the middle."""
     loader = og.Loader(og.open_source(root), TRAIN, batch_size=BATCH, threads=THREADS)
@@ -372,6 +460,7 @@ PARTS: dict[str, Callable[[Path, list[Path], int, list[str]], list[dict]]] = {
     "beside": beside,
     "denoise": denoise,
     "gil": gil,
+    "enter": enter,
     "memory": memory,
 }
 
