@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from offgraph.steps.base import Step
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
 
-__all__ = ["opened", "recipe_for", "refuse_unlike", "result_steps_of", "threshold_of"]
+__all__ = ["opened", "recipe_for", "refuse_unlike", "result_steps_of"]
 
 
 def opened(model: Any, recipe: Compose | None, described: Mapping[str, Any]) -> SavedModel:
@@ -137,17 +136,6 @@ def _outputs(saved: SavedModel) -> int | None:
 def _channels(saved: SavedModel) -> int | None:
     spec = saved.input_spec
     return spec.shape[spec.axes.index("C")] if "C" in spec.axes else 1
-
-
-def threshold_of(value: Any) -> float:
-    """Parse the probability above which a class is one of an image's labels."""
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number < 1:
-        raise OffgraphError(f"threshold={value!r:.80}: give a probability of at least 0 and below 1")
-    return number
 
 
 def result_steps_of(saved: SavedModel, given: Compose | Sequence[Step] | None) -> Compose:

@@ -12,29 +12,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from offgraph.core.arguments import whole_number
 from offgraph.core.choices import Blend, Layout, Merge, ModelTask, OnError, Outputs, TestTimeVariants
 from offgraph.core.errors import ArgumentError, OffgraphError
 from offgraph.formats.regions import open_regions
 from offgraph.frameworks.detection_outputs import DetectionOutputs
 from offgraph.inference.images import is_one_image, source_of
-from offgraph.inference.members import opened, recipe_for, refuse_unlike, result_steps_of, threshold_of
+from offgraph.inference.members import opened, recipe_for, refuse_unlike, result_steps_of
 from offgraph.inference.merging import check_merge
 from offgraph.inference.model_run import ModelRun
 from offgraph.inference.model_source import class_names_of, source_for, target_names_of, warn_of_other_names
 from offgraph.inference.outputs import reader_of
 from offgraph.inference.prediction import Prediction, Predictions
+from offgraph.inference.run_options import RunOptions
 from offgraph.inference.tiling.box_stream import BoxStream
 from offgraph.inference.tiling.options import Tiling
 from offgraph.inference.tiling.stream import Stream
 from offgraph.inference.trained_variants import warn_of_untrained
 from offgraph.inference.variants import variants_of
 from offgraph.inference.work import Work
-from offgraph.pipeline.workers import default_threads
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source
 from offgraph.steps.base import Step
@@ -192,16 +192,14 @@ class Predictor:
         layout: Layout | None = None,
         detection: DetectionOutputs | None = None,
     ) -> None:
-        self._batch_size = whole_number("batch_size", batch_size)
-        self._threads = whole_number("threads", default_threads() if threads is None else threads)
-        if on_error not in ("quarantine", "stop"):
-            raise OffgraphError(f"on_error={on_error!r}: choose 'quarantine' or 'stop'")
-        self._stop = on_error == "stop"
-        if outputs not in (None, "probabilities", "logits"):
-            raise OffgraphError(f"outputs={outputs!r}: choose 'probabilities' or 'logits', or leave it out")
-        if pad_to is not None and pad_to != "auto":
-            pad_to = whole_number("pad_to", pad_to)
-        self._threshold = threshold_of(threshold)
+        run = RunOptions.of(
+            batch_size=batch_size,
+            threads=threads,
+            on_error=on_error,
+            outputs=outputs,
+            threshold=threshold,
+            pad_to=pad_to,
+        )
         chosen = None if recipe is None else as_recipe(recipe)
         described = {
             "task": task,
@@ -230,15 +228,14 @@ class Predictor:
                 reader_of(saved, outputs),
                 variants_of(tta, saved.input_spec),
                 merge,
-                pad_to,
-                Tiling.of(saved, tiles, overlap, blend, self._batch_size),
+                run.pad_to,
+                Tiling.of(saved, tiles, overlap, blend, run.batch_size),
             )
             for saved, made in zip(models, prepare)
         )
-        for run in self._models:
-            warn_of_untrained(run.saved, run.variants, tta)
-        if tiles is not None:
-            self._batch_size = 1  # of images; tiles make the batches
+        for one in self._models:
+            warn_of_untrained(one.saved, one.variants, tta)
+        self._run = run if tiles is None else replace(run, batch_size=1)  # of images; tiles make the batches
 
     def __repr__(self) -> str:
         named = ", ".join(str(model.saved.path) for model in self._models)
@@ -304,10 +301,8 @@ class Predictor:
             self._models,
             source,
             self.postprocess,
-            self._threshold,
-            self._batch_size,
-            self._threads,
-            stop=self._stop or one,
+            self._run,
+            stop=one or self._run.on_error == "stop",
         )
         predictions = Predictions(
             self.saved,
@@ -316,7 +311,7 @@ class Predictor:
             work.run,
             class_names=self.class_names,
             target_names=target_names_of(self.saved, source),
-            threshold=self._threshold,
+            threshold=self._run.threshold,
             numbered=any(
                 isinstance(step, ResultStep) and step.numbers_objects for step in self.postprocess.steps
             ),

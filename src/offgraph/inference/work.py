@@ -20,6 +20,7 @@ from offgraph.inference.detector_answers import found_in_views
 from offgraph.inference.merging import merged
 from offgraph.inference.model_run import ModelRun, Views
 from offgraph.inference.prediction import Prediction, Predictions
+from offgraph.inference.run_options import RunOptions
 from offgraph.pipeline.failures import BAD_FILE, name_file, reason
 from offgraph.pipeline.workers import ordered_map
 from offgraph.recipe.compose import Compose
@@ -55,9 +56,7 @@ class Work:
     models: tuple[ModelRun, ...]
     source: Source
     postprocess: Compose
-    threshold: float
-    batch_size: int
-    threads: int
+    options: RunOptions
     stop: bool
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
     _alike: list[int] = field(default_factory=list, init=False)
@@ -120,20 +119,20 @@ class Work:
         prepared = ordered_map(
             self._prepare,
             range(len(self.source)),
-            threads=self.threads,
-            ahead=self.threads + self.batch_size,
+            threads=self.options.threads,
+            ahead=self.options.threads + self.options.batch_size,
             stop=self._ended,
         )
         with closing(prepared):
             for entry in prepared:
                 if isinstance(entry, _Prepared):
                     found = tuple(views.kinds for views in entry.views)
-                    if count == self.batch_size or (shape is not None and found != shape):
+                    if count == self.options.batch_size or (shape is not None and found != shape):
                         yield batch
                         batch, count = [], 0
                     shape, count = found, count + 1
                 batch.append(entry)
-                if len(batch) >= 4 * self.batch_size:  # report a long run of bad files while it lasts
+                if len(batch) >= 4 * self.options.batch_size:  # report a long run of bad files while it lasts
                     yield batch
                     batch, count, shape = [], 0, None
         if batch:
@@ -209,7 +208,7 @@ class Work:
                 numbers = tuple(float(value) for value in one.ravel())
                 return self._prediction(predictions, entry, nothing, frame, raw, values=numbers)
             case "multilabel":
-                above = tuple(int(number) for number in np.flatnonzero(one > self.threshold))
+                above = tuple(int(number) for number in np.flatnonzero(one > self.options.threshold))
                 return self._prediction(predictions, entry, one, frame, raw, labels=above)
             case "classify":
                 if one.shape == (1,):

@@ -18,6 +18,7 @@ from offgraph.engine.library_resize import LIBRARIES, Library
 from offgraph.frameworks.decoders import DECODERS, decoder_of
 from offgraph.inference.model_source import source_for
 from offgraph.inference.predictor import Predictor
+from offgraph.inference.run_options import RunOptions
 from offgraph.inspection.answers import (
     SCORES,
     Answers,
@@ -120,7 +121,9 @@ def skew(
     """
     libraries = _libraries(against)
     seed, resamples = whole_number("seed", seed, least=0), whole_number("resamples", resamples)
-    made = {"batch_size": batch_size, "threads": threads, "outputs": outputs, "threshold": threshold}
+    made = RunOptions.of(
+        batch_size=batch_size, threads=threads, outputs=outputs, threshold=threshold
+    ).keywords()
     own = Predictor(model, **made)
     task = own.saved.task
     if task not in SCORES:

@@ -16,6 +16,7 @@ from offgraph.core.counting import count_of
 from offgraph.core.errors import ArgumentError, OffgraphError, OffgraphWarning, SourceError
 from offgraph.inference.model_source import source_for
 from offgraph.inference.predictor import Predictor
+from offgraph.inference.run_options import RunOptions
 from offgraph.inference.trained_variants import never_drawn
 from offgraph.inference.variants import variants_of
 from offgraph.inspection.answers import SCORES, Answers, answers_of, change_of, score_of
@@ -248,13 +249,9 @@ def choose_tta(
     """
     seed, resamples = whole_number("seed", seed, least=0), whole_number("resamples", resamples)
     tried = _candidates(candidates)
-    made: dict[str, Any] = {
-        "batch_size": batch_size,
-        "threads": threads,
-        "outputs": outputs,
-        "threshold": threshold,
-        "pad_to": pad_to,
-    }
+    made = RunOptions.of(
+        batch_size=batch_size, threads=threads, outputs=outputs, threshold=threshold, pad_to=pad_to
+    ).keywords()
     own = Predictor(model, **made)
     saved = own.saved
     if saved.task not in SCORES:
