@@ -17,7 +17,7 @@ from offgraph.formats.decoding import DecodedImage
 from offgraph.loading.kept import ImageCache, KeptImage, ProcessLock, Stamp
 from offgraph.loading.native_rows import BegunSample, finish_row
 from offgraph.loading.samples import FileSamples, check_targets
-from offgraph.loading.training_sample import Rules, TrainingSample
+from offgraph.loading.training_sample import EpochRun, Rules, TrainingSample
 from offgraph.pipeline.probe import Probe
 from offgraph.pipeline.rows import Row
 from offgraph.plan.batch import unread
@@ -173,26 +173,19 @@ class CachedSamples:
         """Return nothing: the files would have to be read."""
         return self.files.mask_dtypes()
 
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
+    def sample(self, number: int, run: EpochRun) -> TrainingSample:
         """Make one sample of a kept image; of its file where there is none, or anything is unusual."""
-        kept = self._kept(number, recipe, rules)
-        made = None if kept is None else self._resumed(number, kept, Key(seed, epoch, number), rules)
+        kept = self._kept(number, run)
+        key = Key(run.seed, run.epoch, number)
+        made = None if kept is None else self._resumed(number, kept, key, run.rules)
         self._count("passed" if made is None else "used")
-        return self.files.sample(number, recipe, seed, epoch, rules) if made is None else made
+        return self.files.sample(number, run) if made is None else made
 
-    def rows(
-        self,
-        numbers: Sequence[int],
-        rows: Sequence[Row],
-        recipe: Compose,
-        seed: int,
-        epoch: int,
-        rules: Rules,
-    ) -> list[TrainingSample | None]:
+    def rows(self, numbers: Sequence[int], rows: Sequence[Row], run: EpochRun) -> list[TrainingSample | None]:
         """Run the rest of the recipe on many kept images in one call; see `Samples.rows`."""
-        found = [self._kept(number, recipe, rules) for number in numbers]
+        found = [self._kept(number, run) for number in numbers]
         begun = [
-            None if kept is None else self._begun(number, kept, Key(seed, epoch, number), rules)
+            None if kept is None else self._begun(number, kept, Key(run.seed, run.epoch, number), run.rules)
             for number, kept in zip(numbers, found)
         ]
         prepared = [
@@ -202,45 +195,36 @@ class CachedSamples:
             for one, kept, row in zip(begun, found, rows)
         ]
         made: list[TrainingSample | None] = [
-            finish_row(one, ready, row, rules) if done and one is not None and ready is not None else None
+            finish_row(one, ready, row, run.rules) if done and one is not None and ready is not None else None
             for one, ready, row, done in zip(begun, prepared, rows, run_prepared(prepared))
         ]
         self._count("used", sum(sample is not None for sample in made))
         # What is not kept, because there is no room or it cannot be used, is left to the files.
         rest = [place for place, kept in enumerate(found) if kept is None]
         if rest and self.files.in_rows:
-            others = self.files.rows(
-                [numbers[place] for place in rest],
-                [rows[place] for place in rest],
-                recipe,
-                seed,
-                epoch,
-                rules,
-            )
+            others = self.files.rows([numbers[place] for place in rest], [rows[place] for place in rest], run)
             self._count("passed", sum(sample is not None for sample in others))
             for place, sample in zip(rest, others):
                 made[place] = sample
         return made
 
-    def lone(
-        self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
-    ) -> TrainingSample | None:
+    def lone(self, number: int, run: EpochRun) -> TrainingSample | None:
         """Return nothing: what is kept is looked for first."""
         return None
 
     # ---- what is kept
 
-    def _kept(self, number: int, recipe: Compose, rules: Rules) -> KeptImage | None:
+    def _kept(self, number: int, run: EpochRun) -> KeptImage | None:
         """The image that is kept, now if not before; None where it is read from its file every time."""
         item = self.files.source[number]
         stamp = stamp_of(item)
-        if stamp is None or recipe is not self.resumed.recipe or rules.reference is None:
+        if stamp is None or run.recipe is not self.resumed.recipe or run.rules.reference is None:
             return None
         found = self.cache.get(number, stamp)
         if found is not None or self.cache.full:
             return found
         try:
-            kept = self._made(number, rules)
+            kept = self._made(number, run.rules)
         except OffgraphError:  # raised again, by the one whose errors count
             return None
         if stamp_of(item) != stamp:  # it changed while it was read

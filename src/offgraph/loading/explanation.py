@@ -10,7 +10,8 @@ from offgraph.core.errors import OffgraphError
 from offgraph.core.random import Key
 from offgraph.loading.cached_samples import CachedSamples
 from offgraph.loading.maker import SampleMaker
-from offgraph.loading.samples import DatasetSamples, Samples, TrainingSample
+from offgraph.loading.samples import DatasetSamples, Samples
+from offgraph.loading.training_sample import EpochRun, TrainingSample
 from offgraph.pipeline.failures import name_file
 from offgraph.recipe.compose import Compose
 from offgraph.sources.items import Label
@@ -90,7 +91,7 @@ def explain_sample(maker: SampleMaker, epoch: int, index: int) -> SampleExplanat
 
 def _made(maker: SampleMaker, samples: Samples, recipe: Compose, epoch: int, index: int) -> TrainingSample:
     try:
-        return samples.sample(index, recipe, maker.seed, epoch, maker.rules())
+        return samples.sample(index, EpochRun(recipe, maker.seed, epoch, maker.rules()))
     except OffgraphError as error:
         named = name_file(error, samples.name(index))
         if named is error:

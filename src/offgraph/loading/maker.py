@@ -18,7 +18,7 @@ from offgraph.loading.batch import Batch, collate
 from offgraph.loading.native_rows import MadeRows
 from offgraph.loading.objects import ObjectLayout
 from offgraph.loading.samples import Samples
-from offgraph.loading.training_sample import Rules, TrainingSample
+from offgraph.loading.training_sample import EpochRun, Rules, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_alike
 from offgraph.pipeline.depth import converted_warning, scales_by_dtype
@@ -198,13 +198,13 @@ class SampleMaker:
                 if self.bad.quarantined:
                     places = [place for place in places if self._quarantined(numbers[place]) is None]
                     asked, into = [numbers[place] for place in places], [rows[place] for place in places]
-                found = self.samples.rows(asked, into, self.recipe, self.seed, epoch, self.rules())
+                found = self.samples.rows(asked, into, self._run(epoch))
                 if isinstance(found, MadeRows) and len(found) == len(numbers) and self.objects is None:
                     return found
                 for place, sample in zip(places, found):
                     made[place] = sample
             elif len(numbers) == 1 and self._quarantined(numbers[0]) is None:
-                made[0] = self.samples.lone(numbers[0], self.recipe, self.seed, epoch, self.rules())
+                made[0] = self.samples.lone(numbers[0], self._run(epoch))
         except MemoryError:  # each sample is then made by itself, and again if need be, and is named
             pass
         alike_alone = alike and rows is None
@@ -215,6 +215,9 @@ class SampleMaker:
                 alone = with_retries(partial(self.sample, epoch, number, alike), stop)
                 made[place] = alone if alone is None or rows is None else alone.copied_to(rows[place])
         return made
+
+    def _run(self, epoch: int) -> EpochRun:
+        return EpochRun(self.recipe, self.seed, epoch, self.rules())
 
     def _fits(self, sample: TrainingSample, alike: bool) -> bool:
         """Whether a sample fits into a batch, with its objects; where it does not, `sample` says why."""
@@ -252,8 +255,7 @@ class SampleMaker:
 
     def _made(self, epoch: int, number: int, alike: bool) -> TrainingSample:
         """Make one sample that fits with most of the others, or raise its error."""
-        rules = self.rules()
-        sample = self.samples.sample(number, self.recipe, self.seed, epoch, rules)
+        sample = self.samples.sample(number, self._run(epoch))
         self._check(sample, alike)
         if sample.converted is not None:
             self._tell_converted(sample.name, sample.converted)

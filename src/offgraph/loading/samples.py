@@ -17,7 +17,7 @@ from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
 from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows
 from offgraph.loading.labels import BatchLabels
 from offgraph.loading.native_rows import BegunSample, MadeImages, MadeRows, run_rows
-from offgraph.loading.training_sample import Rules, TrainingSample
+from offgraph.loading.training_sample import EpochRun, Rules, TrainingSample
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import run_checked
 from offgraph.pipeline.probe import Probe, look_at, look_at_source, probe_sample
@@ -78,18 +78,12 @@ class Samples(Protocol):
         """Dtypes of all masks, as far as they are known without reading them."""
         ...
 
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
+    def sample(self, number: int, run: EpochRun) -> TrainingSample:
         """Read one sample and run the recipe on it, with the draws of (seed, epoch, number)."""
         ...
 
     def rows(
-        self,
-        numbers: Sequence[int],
-        rows: Sequence[Row],
-        recipe: Compose,
-        seed: int,
-        epoch: int,
-        rules: Rules,
+        self, numbers: Sequence[int], rows: Sequence[Row], run: EpochRun
     ) -> Sequence[TrainingSample | None]:
         """Read samples and run the recipe on all of them in one call, which writes their images into rows.
 
@@ -97,9 +91,7 @@ class Samples(Protocol):
         """
         ...
 
-    def lone(
-        self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
-    ) -> TrainingSample | None:
+    def lone(self, number: int, run: EpochRun) -> TrainingSample | None:
         """Make one sample in one call, in an array of its own; None where `sample` has to be asked."""
         ...
 
@@ -162,14 +154,15 @@ class FileSamples:
         """Return nothing: the files would have to be read."""
         return ()
 
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
+    def sample(self, number: int, run: EpochRun) -> TrainingSample:
         """Read one sample and run the whole recipe on it."""
         read = self.source.read(number)
         check_targets(read.mask, read.label, self)
         # Only the policy for photographs converts: elsewhere the numbers of a file may be measurements.
+        recipe, rules = run.recipe, run.rules
         image, converted = rules.admit(read.image, scale=self.source.color == "rgb")
         rules.check_recipe(recipe, image)
-        key = Key(seed, epoch, number)
+        key = Key(run.seed, run.epoch, number)
         done = run_checked(recipe, read.targets.replaced(image=image), key, non_finite=rules.non_finite)
         targets, record = rules.fitted(done.targets), done.record
         return TrainingSample(
@@ -177,61 +170,47 @@ class FileSamples:
         )
 
     def rows(
-        self,
-        numbers: Sequence[int],
-        rows: Sequence[Row],
-        recipe: Compose,
-        seed: int,
-        epoch: int,
-        rules: Rules,
+        self, numbers: Sequence[int], rows: Sequence[Row], run: EpochRun
     ) -> Sequence[TrainingSample | None]:
         """Make many samples in one call; where Python plans them, a first one reads, and a second one does the rest."""
-        made = self._made(numbers, rows, recipe, seed, epoch, rules)
+        made = self._made(numbers, rows, run)
         if made is not None:
             return made
         read = self.source.read_ordinary(numbers)
         begun = [
-            None if one is None else self._begun(number, *one, Key(seed, epoch, number))
+            None if one is None else self._begun(number, *one, Key(run.seed, run.epoch, number))
             for number, one in zip(numbers, read)
         ]
-        return run_rows(begun, rows, recipe, rules)
+        return run_rows(begun, rows, run.recipe, run.rules)
 
-    def lone(
-        self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
-    ) -> TrainingSample | None:
+    def lone(self, number: int, run: EpochRun) -> TrainingSample | None:
         """Make one sample in one call: what its plan makes is known once its file is read."""
-        planner, keys = self._planner(recipe, rules), KeysOfEpoch(seed, epoch, [number])
-        files = planner and self._files([number], planner, keys, rules)
+        planner, keys = self._planner(run), KeysOfEpoch(run.seed, run.epoch, [number])
+        files = planner and self._files([number], planner, keys, run.rules)
         spec = None if files is None else files.plan()[0]
         if files is None or spec is None:
             return None
         row = RowBlock(BatchRows(self._buffers, 1, spec[0], np.dtype(spec[1])), 0, 1)
-        return self._samples(files, files.run(block_of(row)), row, recipe, keys)[0]
+        return self._samples(files, files.run(block_of(row)), row, run.recipe, keys)[0]
 
     def _made(
-        self,
-        numbers: Sequence[int],
-        rows: Sequence[Row],
-        recipe: Compose,
-        seed: int,
-        epoch: int,
-        rules: Rules,
+        self, numbers: Sequence[int], rows: Sequence[Row], run: EpochRun
     ) -> Sequence[TrainingSample | None] | None:
         """Samples whose images alone are made, without Python; None where that is not possible."""
-        planner = self._planner(recipe, rules)
+        planner = self._planner(run)
         if planner is None or not are_neighbours(rows):
             return None
-        keys = KeysOfEpoch(seed, epoch, numbers)
-        files = self._files(numbers, planner, keys, rules)
+        keys = KeysOfEpoch(run.seed, run.epoch, numbers)
+        files = self._files(numbers, planner, keys, run.rules)
         if files is None:
             return None
         are_all = files.run(block_of(rows))
         if planner.in_vain:
             return None
-        return self._samples(files, are_all, as_block(rows), recipe, keys)
+        return self._samples(files, are_all, as_block(rows), run.recipe, keys)
 
-    def _planner(self, recipe: Compose, rules: Rules) -> RecipePlanner | None:
-        return recipe.planner() if rules.has_usual_depth("uint8") else None
+    def _planner(self, run: EpochRun) -> RecipePlanner | None:
+        return run.recipe.planner() if run.rules.has_usual_depth("uint8") else None
 
     def _files(
         self,
@@ -328,14 +307,15 @@ class DatasetSamples:
         """Return those of all examples."""
         return self.dataset.mask_dtypes
 
-    def sample(self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules) -> TrainingSample:
+    def sample(self, number: int, run: EpochRun) -> TrainingSample:
         """Read one example and run the rest of the recipe on it."""
         stored = self.dataset.read(number)
         label = self.renumbered(stored.label)
         check_targets(stored.mask, label, self)
+        recipe, rules = run.recipe, run.rules
         image, converted = rules.admit(stored.image, scale=self.dataset.color == "rgb")
         # Copy k is what a loader over the files gives in epoch k; later passes count on from there.
-        key = Key(seed, epoch * self.dataset.copies + stored.copy, stored.index)
+        key = Key(run.seed, run.epoch * self.dataset.copies + stored.copy, stored.index)
         start = stored.start if self.own_recipe else 0
         rules.check_recipe(recipe, image, start)
         given = self.given(stored, image)
@@ -349,16 +329,10 @@ class DatasetSamples:
         )
 
     def rows(
-        self,
-        numbers: Sequence[int],
-        rows: Sequence[Row],
-        recipe: Compose,
-        seed: int,
-        epoch: int,
-        rules: Rules,
+        self, numbers: Sequence[int], rows: Sequence[Row], run: EpochRun
     ) -> Sequence[TrainingSample | None]:
         """Make many samples in one call; those that it leaves are read by Python, and run in a second one."""
-        found = self._made(numbers, rows, recipe, seed, epoch, rules)
+        found = self._made(numbers, rows, run)
         if isinstance(found, MadeRows):
             return found
         made = list(found)
@@ -366,25 +340,18 @@ class DatasetSamples:
         if left:
             some = [numbers[place] for place in left]
             read = self.dataset.stored_many(some)
-            begun = [self._begun(number, stored, seed, epoch) for number, stored in zip(some, read)]
-            for place, one in zip(left, run_rows(begun, [rows[place] for place in left], recipe, rules)):
+            begun = [self._begun(number, stored, run) for number, stored in zip(some, read)]
+            asked = run_rows(begun, [rows[place] for place in left], run.recipe, run.rules)
+            for place, one in zip(left, asked):
                 made[place] = one
         return made
 
-    def lone(
-        self, number: int, recipe: Compose, seed: int, epoch: int, rules: Rules
-    ) -> TrainingSample | None:
+    def lone(self, number: int, run: EpochRun) -> TrainingSample | None:
         """Return nothing: an example is read in one call already."""
         return None
 
     def _made(
-        self,
-        numbers: Sequence[int],
-        rows: Sequence[Row],
-        recipe: Compose,
-        seed: int,
-        epoch: int,
-        rules: Rules,
+        self, numbers: Sequence[int], rows: Sequence[Row], run: EpochRun
     ) -> Sequence[TrainingSample | None]:
         """Samples whose images alone are made, without Python; None for each of which that is not possible."""
         none: list[TrainingSample | None] = [None] * len(numbers)
@@ -393,18 +360,18 @@ class DatasetSamples:
             return none
         addresses = [dataset.address(number) for number in numbers]
         starts = {start for _, _, start in addresses} if self.own_recipe else {0}
-        planner = recipe.planner(*starts) if len(starts) == 1 else None
+        planner = run.recipe.planner(*starts) if len(starts) == 1 else None
         if planner is None:
             return none
         (start,) = starts
-        keys = [(seed, epoch * dataset.copies + copy, item) for item, copy, _ in addresses]
+        keys = [(run.seed, run.epoch * dataset.copies + copy, item) for item, copy, _ in addresses]
         done = places.make_rows(
-            numbers, planner, keys, lambda: block_of(rows), finite=rules.non_finite == "error"
+            numbers, planner, keys, lambda: block_of(rows), finite=run.rules.non_finite == "error"
         )
         if planner.in_vain:
             return none
         specs: list[Any] = [places.spec(number) for number in numbers]
-        usual = [spec is not None and rules.has_usual_depth(spec.dtype) for spec in specs]
+        usual = [spec is not None and run.rules.has_usual_depth(spec.dtype) for spec in specs]
         labels: list[Label | None] = []
         for place, number in enumerate(numbers):
             try:
@@ -412,7 +379,7 @@ class DatasetSamples:
             except LookupError:  # raised again where the sample is made alone
                 labels.append(None)
                 usual[place] = False
-        images = MadeImages(recipe, numbers, keys, start, specs.__getitem__, self.whole_record)
+        images = MadeImages(run.recipe, numbers, keys, start, specs.__getitem__, self.whole_record)
         samples = MadeRows(numbers, labels, as_block(rows), self.name, images, range(len(numbers)))
         if all(done) and all(usual) and self.labels.fit(labels):
             return samples
@@ -421,7 +388,7 @@ class DatasetSamples:
             for place, (is_done, is_usual, label) in enumerate(zip(done, usual, labels))
         ]
 
-    def _begun(self, number: int, stored: StoredTargets | None, seed: int, epoch: int) -> BegunSample | None:
+    def _begun(self, number: int, stored: StoredTargets | None, run: EpochRun) -> BegunSample | None:
         """An example that was read; None where anything about it is unusual."""
         dataset = self.dataset
         if stored is None:
@@ -429,7 +396,7 @@ class DatasetSamples:
         try:
             label = self.renumbered(stored.label)
             check_targets(stored.mask, label, self)
-            key = Key(seed, epoch * dataset.copies + stored.copy, stored.item)
+            key = Key(run.seed, run.epoch * dataset.copies + stored.copy, stored.item)
             given = Targets.of_image(stored.image, stored.mask)
         except Exception:  # whatever it is, it is raised again where the sample is run alone
             return None

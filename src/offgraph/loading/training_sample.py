@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from offgraph.recipe.compose import Compose
 from offgraph.sources.items import Label
 from offgraph.targets import Image, Mask, Targets
 
-__all__ = ["Rules", "TrainingSample"]
+__all__ = ["EpochRun", "Rules", "TrainingSample"]
 
 
 @dataclass(eq=False)  # not frozen, which takes three times as long: one is made for each image
@@ -129,3 +129,20 @@ class Rules:
     def has_usual_depth(self, dtype: str) -> bool:
         """Whether an image is of the depth that most have, or may be of any; others are converted or refused."""
         return self.reference is not None and (self.any_depth or dtype == self.reference.stored.dtype)
+
+
+class EpochRun(NamedTuple):
+    """What decides the samples of an epoch, beside their numbers.
+
+    Parameters
+    ----------
+    recipe : Compose
+    seed, epoch : int
+        With the number of a sample, the address of its draws.
+    rules : Rules
+    """
+
+    recipe: Compose
+    seed: int
+    epoch: int
+    rules: Rules
