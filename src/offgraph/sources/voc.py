@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,14 +14,13 @@ from defusedxml.ElementTree import fromstring
 from offgraph.core.errors import SourceError
 from offgraph.sources.base import Source
 from offgraph.sources.classes import refuse_classes
-from offgraph.sources.items import Item
-from offgraph.sources.layout import nothing_found
+from offgraph.sources.file_per_image import annotated_source, annotation_files, images_of
 from offgraph.sources.names import class_order, named, nfc, printable, warn_of_likeness
 from offgraph.sources.objects import ObjectRow, ObjectsKept, number_of, read_annotation
 from offgraph.sources.reading import LabelOptions, Reading
-from offgraph.sources.walk import Found, list_images
+from offgraph.sources.walk import Found
 
-__all__ = ["VocFile", "annotation_files", "open_voc", "parse_voc", "voc_text"]
+__all__ = ["VocFile", "open_voc", "parse_voc", "voc_text"]
 
 MOST_BYTES = 1 << 24
 """Of one XML file: some 50,000 objects."""
@@ -130,15 +128,6 @@ def _row(where: str, number: int, element: Element) -> ObjectRow:
     return ObjectRow(place, name, (corners[0], corners[1], corners[2], corners[3]), columns)
 
 
-def annotation_files(folder: Path, ending: str) -> Iterator[str]:
-    """Names of the files below a folder that have an ending, relative to it with ``/``; without hidden ones."""
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if name.lower().endswith(ending) and not name.startswith("."):
-                yield Path(here, name).relative_to(folder).as_posix()
-
-
 def open_voc(
     images: Path, annotations: Path, reading: Reading, wanted: LabelOptions, kept: ObjectsKept
 ) -> Source:
@@ -162,10 +151,7 @@ def open_voc(
     SourceError
         Where an annotation is broken, or an image is missing; names the file, and the object.
     """
-    listing = list_images(images)
-    if not listing.found:
-        raise nothing_found(images, listing)
-    listing.left_out.warn(printable(images))
+    listing = images_of(images)
     parsed = [parse_voc(annotations / name) for name in annotation_files(annotations, ".xml")]
     pairs = _paired(images, annotations, listing.found, parsed)
     annotated = {one.name for one, _ in pairs}
@@ -176,13 +162,10 @@ def open_voc(
     where = printable(annotations)
     class_names = numbered_classes(where, found, wanted.class_names)
     number = {name: i for i, name in enumerate(class_names)}
-    copies = listing.copies()
-    items = tuple(
-        Item(
-            one.name,
-            one.path,
-            copy_of=copies.get(one.name),
-            objects=kept.gather(
+    objects = (
+        (
+            one,
+            kept.gather(
                 voc.file,
                 voc.file.relative_to(annotations.parent).as_posix(),
                 "voc",
@@ -193,18 +176,7 @@ def open_voc(
         )
         for one, voc in pairs
     )
-    return Source(
-        items,
-        class_names,
-        images,
-        reading,
-        listing.left_out.counts,
-        walked=True,
-        task="detect",
-        left_out=listing.left_out.names,
-        skipped_boxes=kept.left_out.counts,
-        left_out_boxes=kept.left_out.names,
-    )
+    return annotated_source(images, listing, objects, class_names, reading, kept)
 
 
 def numbered_classes(where: str, found: set[str], class_names: tuple[str, ...] | None) -> tuple[str, ...]:

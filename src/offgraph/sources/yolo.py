@@ -13,13 +13,11 @@ from yaml.composer import ComposerError
 
 from offgraph.core.errors import SourceError
 from offgraph.sources.base import Source
-from offgraph.sources.items import Item
-from offgraph.sources.layout import nothing_found
+from offgraph.sources.file_per_image import annotated_source, annotation_files, images_of
 from offgraph.sources.names import first_repeated, named, nfc, printable
 from offgraph.sources.objects import Keypoints, ObjectRow, ObjectsKept, number_of, read_annotation
 from offgraph.sources.reading import LabelOptions, Reading
-from offgraph.sources.voc import annotation_files
-from offgraph.sources.walk import Found, is_folder, list_images
+from offgraph.sources.walk import Found, is_folder
 
 __all__ = [
     "NAME_FILES",
@@ -261,10 +259,7 @@ def open_yolo(
     SourceError
         Where a file is broken, has no image, or no names of classes are found.
     """
-    listing = list_images(images, leave_out=labels if _inside(labels, images) else None)
-    if not listing.found:
-        raise nothing_found(images, listing)
-    listing.left_out.warn(printable(images))
+    listing = images_of(images, leave_out=labels if _inside(labels, images) else None)
     stems = {_stem(one.name) for one in listing.found}
     files = [
         name
@@ -282,8 +277,7 @@ def open_yolo(
             "class_names=['first', 'second', …] in the order of their numbers"
         )
     shape = known.keypoints if known else None
-    items = []
-    copies = listing.copies()
+    annotated = []
     for one in listing.found:
         name = pairs.get(one.name)
         file = labels / (name or PurePosixPath(one.name).with_suffix(".txt"))
@@ -295,21 +289,9 @@ def open_yolo(
                     f"classes ({named(class_names)})"
                 )
         shown = file.relative_to(labels.parent).as_posix()
-        objects = kept.gather(file, shown, "yolo", rows, int, None)
-        items.append(Item(one.name, one.path, copy_of=copies.get(one.name), objects=objects))
-    return Source(
-        tuple(items),
-        class_names,
-        images,
-        reading,
-        listing.left_out.counts,
-        walked=True,
-        task="detect",
-        left_out=listing.left_out.names,
-        skipped_boxes=kept.left_out.counts,
-        left_out_boxes=kept.left_out.names,
-        keypoints=None if shape is None else Keypoints(tuple(map(str, range(shape[0])))),
-    )
+        annotated.append((one, kept.gather(file, shown, "yolo", rows, int, None)))
+    keypoints = None if shape is None else Keypoints(tuple(map(str, range(shape[0]))))
+    return annotated_source(images, listing, annotated, class_names, reading, kept, keypoints)
 
 
 def _keypoints_alone(labels: Path, images: Path) -> YoloNames | None:
