@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -11,16 +11,19 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from offgraph import ndimage
 from offgraph.core.axes import SPATIAL
 from offgraph.core.specs import ArraySpec
+from offgraph.engine.filter_passes import FilterPass
+from offgraph.ndimage.filters.passes import extremum_passes
 from offgraph.steps.base import CONFIG
+from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.kinds import FilterStep
 from offgraph.steps.parameters import AxisCount, Mode, Number, along_axes
 
-__all__ = ["WindowFilter"]
+__all__ = ["ExtremeFilter", "PlannedWindowFilter", "WindowFilter"]
 
 
 @pydantic_dataclass(frozen=True, repr=False, config=CONFIG)
 class WindowFilter(FilterStep):
-    """A filter by a square (in volumes cubic) window; a class of it gives `windowed`, and `passes` where there are some.
+    """A filter by a square (in volumes cubic) window; a class of it gives `windowed`.
 
     Parameters
     ----------
@@ -57,3 +60,27 @@ class WindowFilter(FilterStep):
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """SciPy's function, along all axes of a channel."""
         return self.windowed(ndi, image, self.sizes(SPATIAL[-image.ndim :]), tuple(range(image.ndim)))
+
+
+class PlannedWindowFilter(WindowFilter):
+    """A filter by a window that stands in native plans; a class of it gives `windowed` and `passes`."""
+
+    def compiled(self) -> CompiledStep | None:
+        """The operation depends on dtype and axes alone."""
+        return None if self.varies else ("values", True, False)
+
+
+class ExtremeFilter(PlannedWindowFilter):
+    """The largest or the smallest value of a window."""
+
+    largest: ClassVar[bool]
+
+    def windowed(self, ndi: Any, array: np.ndarray, size: list[int], axes: tuple[int, ...]) -> np.ndarray:
+        """`ndimage.maximum_filter` or `ndimage.minimum_filter`."""
+        extreme = ndi.maximum_filter if self.largest else ndi.minimum_filter
+        return extreme(array, size, axes=axes, mode=self.mode, cval=self.cval)
+
+    def passes(self, params: dict[str, Any], spec: ArraySpec) -> tuple[FilterPass, ...]:
+        """One extreme over the window."""
+        sizes = self.sizes(spec.spatial_names)
+        return extremum_passes(sizes, dtype=spec.dtype, mode=self.mode, cval=self.cval, largest=self.largest)

@@ -9,15 +9,14 @@ import numpy as np
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.filter_passes import FilterPass
 from offgraph.ndimage.filters.passes import median_passes
-from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
-from offgraph.transforms.filters._window import WindowFilter
+from offgraph.transforms.filters._window import PlannedWindowFilter
 
 __all__ = ["MedianFilter"]
 
 
 @step
-class MedianFilter(WindowFilter):
+class MedianFilter(PlannedWindowFilter):
     """Replace each value by the median of its neighbourhood: removes specks, keeps edges.
 
     A filter step: the window lies on the spatial axes, channels never mix. Exactness: the bytes of
@@ -51,7 +50,3 @@ class MedianFilter(WindowFilter):
         """One rank filter."""
         sizes = self.sizes(spec.spatial_names)
         return median_passes(sizes, dtype=spec.dtype, mode=self.mode, cval=self.cval)
-
-    def compiled(self) -> CompiledStep | None:
-        """The operation depends on dtype and axes alone."""
-        return None if self.varies else ("values", True, False)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
-import numpy as np
-
-from offgraph.core.specs import ArraySpec
-from offgraph.engine.filter_passes import FilterPass
-from offgraph.ndimage.filters.passes import extremum_passes
-from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
-from offgraph.transforms.filters._window import WindowFilter
+from offgraph.transforms.filters._window import ExtremeFilter
 
 __all__ = ["MinFilter"]
 
 
 @step
-class MinFilter(WindowFilter):
+class MinFilter(ExtremeFilter):
     """Replace each value by the smallest of its neighbourhood: grey erosion by a square.
 
     A filter step: the window lies on the spatial axes, channels never mix. Exactness: the bytes of
@@ -41,15 +35,4 @@ class MinFilter(WindowFilter):
     array([[5, 5, 7, 7]], dtype=uint8)
     """
 
-    def windowed(self, ndi: Any, array: np.ndarray, size: list[int], axes: tuple[int, ...]) -> np.ndarray:
-        """`ndimage.minimum_filter`."""
-        return ndi.minimum_filter(array, size, axes=axes, mode=self.mode, cval=self.cval)
-
-    def passes(self, params: dict[str, Any], spec: ArraySpec) -> tuple[FilterPass, ...]:
-        """One extreme over the window."""
-        sizes = self.sizes(spec.spatial_names)
-        return extremum_passes(sizes, dtype=spec.dtype, mode=self.mode, cval=self.cval, largest=False)
-
-    def compiled(self) -> CompiledStep | None:
-        """The operation depends on dtype and axes alone."""
-        return None if self.varies else ("values", True, False)
+    largest: ClassVar[bool] = False

@@ -9,15 +9,14 @@ import numpy as np
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.filter_passes import FilterPass
 from offgraph.ndimage.filters.passes import uniform_passes
-from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.declaration import step
-from offgraph.transforms.filters._window import WindowFilter
+from offgraph.transforms.filters._window import PlannedWindowFilter
 
 __all__ = ["UniformFilter"]
 
 
 @step
-class UniformFilter(WindowFilter):
+class UniformFilter(PlannedWindowFilter):
     """Replace each value by the mean of its neighbourhood: box blur.
 
     A filter step: the window lies on the spatial axes, channels never mix. Exactness: the bytes of
@@ -56,7 +55,3 @@ class UniformFilter(WindowFilter):
         """One mean along each axis."""
         sizes = self.sizes(spec.spatial_names)
         return uniform_passes(sizes, mode=self.mode, cval=self.cval)
-
-    def compiled(self) -> CompiledStep | None:
-        """The operation depends on dtype and axes alone."""
-        return None if self.varies else ("values", True, False)
