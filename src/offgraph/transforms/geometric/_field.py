@@ -9,10 +9,31 @@ import numpy as np
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.base import on_border
-from offgraph.geometry.displacement_map import ROUNDING
+from offgraph.geometry.displacement_map import ROUNDING, DisplacementMap
+from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import PerAxis, along_axes, in_pixels
 
-__all__ = ["drawn_reach", "reaches", "read_displaced"]
+__all__ = ["LinearFieldStep", "drawn_reach", "reaches", "read_displaced"]
+
+
+class LinearFieldStep(ResampledStep):
+    """A step that displaces pixels by a field that is linear between its nodes."""
+
+    keeps_size = True
+
+    def field(self, params: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
+        """Return the displacement in pixels at each node, float64 of shape (n, *nodes)."""
+        raise NotImplementedError
+
+    def map(self, params: dict[str, Any], spec: ArraySpec) -> DisplacementMap:
+        """The field, linear between its nodes."""
+        size = spec.size
+        return DisplacementMap(self.field(params, size), size, size, order=1)
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """`ndimage.map_coordinates` at the pixels plus the field, enlarged by `ndimage.zoom`."""
+        field = self.field(params, image.shape)
+        return read_displaced(ndi, image, field, 1, self.order, self.mode, self.cval)
 
 
 def read_displaced(

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -21,6 +21,8 @@ from offgraph.steps.parameters import Number, Whole
 
 __all__ = [
     "NUMPY_MODES",
+    "CropStep",
+    "DrawnCrop",
     "Position",
     "WindowStep",
     "crop_size",
@@ -77,6 +79,35 @@ class WindowStep(GeometricStep):
     def resampling(self, params: dict[str, Any]) -> Resampling:
         """What lies beyond the border; nothing lies between pixels."""
         return resampling_rule(0, self.mode, self.cval, self.mask_cval)
+
+
+class CropStep(WindowStep):
+    """A window of a given `size`; with `pad` it may be larger than the image."""
+
+    if TYPE_CHECKING:  # each class declares them, in their places among its parameters
+        size: Size
+        pad: bool
+
+    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
+        """The given size."""
+        return crop_size(self.size, size, pad=self.pad)
+
+    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The given size, as far as shares of the image are known."""
+        return open_crop_size(self.size, size, pad=self.pad)
+
+
+class DrawnCrop(CropStep):
+    """A window whose first pixel is drawn, as `start`."""
+
+    def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
+        """What was drawn."""
+        return tuple(params["start"])
+
+    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
+        """A slice, after `numpy.pad` where the image is smaller."""
+        size = crop_size(self.size, image.shape, pad=self.pad)
+        return reference_window(image, params["start"], size, self.mode, self.cval)
 
 
 @functools.lru_cache(maxsize=256)

@@ -10,13 +10,13 @@ from offgraph.core.specs import ArraySpec
 from offgraph.steps.compiled import CompiledStep, compiled_lengths
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import CropSize
-from offgraph.transforms.geometric._window import WindowStep, crop_size, open_crop_size, reference_window
+from offgraph.transforms.geometric._window import CropStep, crop_size, reference_window
 
 __all__ = ["CenterCrop"]
 
 
 @step
-class CenterCrop(WindowStep):
+class CenterCrop(CropStep):
     """Keep a window in the middle; if an odd number of pixels is cut off, the smaller half is cut off at the start.
 
     A geometric step. Exactness: whole pixels, equal to slicing.
@@ -39,14 +39,6 @@ class CenterCrop(WindowStep):
 
     size: CropSize
     pad: bool = False
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The given size."""
-        return crop_size(self.size, size, pad=self.pad)
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The given size, as far as shares of the image are known."""
-        return open_crop_size(self.size, size, pad=self.pad)
 
     def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
         """Half of what is too much."""

@@ -11,13 +11,13 @@ from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
 from offgraph.steps.labels import Labels, shown
 from offgraph.steps.parameters import CropSize
-from offgraph.transforms.geometric._window import WindowStep, crop_size, open_crop_size, reference_window
+from offgraph.transforms.geometric._window import DrawnCrop, crop_size
 
 __all__ = ["CropAroundMask"]
 
 
 @step
-class CropAroundMask(WindowStep):
+class CropAroundMask(DrawnCrop):
     """Keep a window that holds a labelled pixel of the mask, drawn for every image: rare structures come up in each crop.
 
     A geometric step that draws from the mask, as it is after the steps before this one: `mask`, or the only mask by another name.
@@ -78,20 +78,3 @@ class CropAroundMask(WindowStep):
                 low, high = max(low, pixel[axis] - want + 1), min(high, pixel[axis])
             start.append(draw.integer(low, high))
         return {"labelled": count, "pixel": pixel, "start": start}
-
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The given size."""
-        return crop_size(self.size, size, pad=self.pad)
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The given size, as far as shares of the image are known."""
-        return open_crop_size(self.size, size, pad=self.pad)
-
-    def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
-        """What was drawn."""
-        return tuple(params["start"])
-
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """A slice, after `numpy.pad` where the image is smaller."""
-        size = crop_size(self.size, image.shape, pad=self.pad)
-        return reference_window(image, params["start"], size, self.mode, self.cval)

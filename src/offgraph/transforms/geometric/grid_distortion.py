@@ -8,12 +8,10 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.steps.base import drawn
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import AxisCount, NaturalAxisRange, PerAxis, along_axes
-from offgraph.transforms.geometric._field import read_displaced
+from offgraph.transforms.geometric._field import LinearFieldStep
 
 __all__ = ["GridDistortion"]
 
@@ -22,7 +20,7 @@ MAX_CELLS = 64
 
 
 @step
-class GridDistortion(ResampledStep):
+class GridDistortion(LinearFieldStep):
     """Stretch some rows and columns of cells and squeeze the others.
 
     A geometric step; the size stays, and so does the image's border. A grid of equal cells is laid over the image; each
@@ -48,8 +46,6 @@ class GridDistortion(ResampledStep):
     >>> out[0, 0], out[8, 8], bool((np.diff(out, axis=1) > 0).all())
     (np.float64(0.0), np.float64(16.0), True)
     """
-
-    keeps_size = True
 
     distortion: NaturalAxisRange = 0.3
     cells: AxisCount = 5
@@ -80,7 +76,7 @@ class GridDistortion(ResampledStep):
             lines.append([end / ends[-1] for end in ends])
         return {"lines": lines}
 
-    def _field(self, params: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
+    def field(self, params: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
         """How far each crossing of lines is read from where it stands, in pixels: n x lines."""
         lines = [np.array(along, np.float64) for along in params["lines"]]
         field = np.zeros((len(size), *map(len, lines)))
@@ -88,13 +84,3 @@ class GridDistortion(ResampledStep):
             moved = (along - np.linspace(0, 1, len(along))) * max(n - 1, 0)
             field[axis] = moved.reshape([-1 if other == axis else 1 for other in range(len(size))])
         return field
-
-    def map(self, params: dict[str, Any], spec: ArraySpec) -> DisplacementMap:
-        """The drawn lines, linear between them."""
-        size = spec.size
-        return DisplacementMap(self._field(params, size), size, size, order=1)
-
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """`ndimage.map_coordinates` at the pixels plus the field, enlarged by `ndimage.zoom`."""
-        field = self._field(params, image.shape)
-        return read_displaced(ndi, image, field, 1, self.order, self.mode, self.cval)

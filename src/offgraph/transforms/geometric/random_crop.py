@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.compiled import CompiledStep, compiled_lengths
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import CropSize
-from offgraph.transforms.geometric._window import WindowStep, crop_size, open_crop_size, reference_window
+from offgraph.transforms.geometric._window import DrawnCrop, crop_size
 
 __all__ = ["RandomCrop"]
 
 
 @step
-class RandomCrop(WindowStep):
+class RandomCrop(DrawnCrop):
     """Keep a window at a random place, drawn for every image.
 
     A geometric step that always draws. Exactness: whole pixels, equal to slicing.
@@ -53,24 +51,7 @@ class RandomCrop(WindowStep):
         too_much = [n - want for want, n in zip(wanted, spec.size)]
         return {"start": [draw.integer(0, more) if more >= 0 else more // 2 for more in too_much]}
 
-    def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
-        """The given size."""
-        return crop_size(self.size, size, pad=self.pad)
-
-    def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The given size, as far as shares of the image are known."""
-        return open_crop_size(self.size, size, pad=self.pad)
-
-    def start(self, params: dict[str, Any], spec: ArraySpec) -> tuple[int, ...]:
-        """What was drawn."""
-        return tuple(params["start"])
-
     def compiled(self) -> CompiledStep | None:
         """The size."""
         lengths = compiled_lengths(self.size)
         return None if lengths is None else ("crop", lengths, self.pad, True)
-
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """A slice, after `numpy.pad` where the image is smaller."""
-        size = crop_size(self.size, image.shape, pad=self.pad)
-        return reference_window(image, params["start"], size, self.mode, self.cval)

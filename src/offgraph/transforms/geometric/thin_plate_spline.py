@@ -10,11 +10,9 @@ import numpy as np
 
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
-from offgraph.geometry.displacement_map import DisplacementMap
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import AxisCount, Extent, PerAxis, along_axes
-from offgraph.transforms.geometric._field import drawn_reach, reaches, read_displaced
+from offgraph.transforms.geometric._field import LinearFieldStep, drawn_reach, reaches
 
 __all__ = ["ThinPlateSpline"]
 
@@ -25,7 +23,7 @@ _FINER = {2: 8, 3: 4}
 
 
 @step
-class ThinPlateSpline(ResampledStep):
+class ThinPlateSpline(LinearFieldStep):
     """Bend an image smoothly over a few points, each moved at random: as a thin plate of metal bends.
 
     A geometric step; the size stays. A grid of control points is laid over the image, each is moved, and of all ways
@@ -51,8 +49,6 @@ class ThinPlateSpline(ResampledStep):
     >>> bool(0 < np.abs(out.frame.map.coordinates() - np.indices((64, 64))).max() < 8)
     True
     """
-
-    keeps_size = True
 
     magnitude: Extent
     points: AxisCount = 4
@@ -81,7 +77,7 @@ class ThinPlateSpline(ResampledStep):
             ],
         }
 
-    def _field(self, params: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
+    def field(self, params: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
         """The displacement in pixels at each node, n x nodes."""
         counts = tuple(params["counts"])
         weights = _weights(counts, size)
@@ -91,16 +87,6 @@ class ThinPlateSpline(ResampledStep):
         field = (weights @ shifts.T).T.reshape(len(size), *nodes)
         field[(slice(None), *(slice(None, None, finer),) * len(size))] = shifts.reshape(len(size), *counts)
         return field
-
-    def map(self, params: dict[str, Any], spec: ArraySpec) -> DisplacementMap:
-        """The spline at the nodes, linear between them."""
-        size = spec.size
-        return DisplacementMap(self._field(params, size), size, size, order=1)
-
-    def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
-        """`ndimage.map_coordinates` at the pixels plus the field, enlarged by `ndimage.zoom`."""
-        field = self._field(params, image.shape)
-        return read_displaced(ndi, image, field, 1, self.order, self.mode, self.cval)
 
 
 def _check_count(count: int, given: Any) -> None:

@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.core.specs import OpenSpec, held_by
+from offgraph.core.specs import ArraySpec, OpenSpec, SpecT, held_by
+from offgraph.steps.kinds import NoiseStep
+from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.values import channel_count
 from offgraph.targets.mask import Mask
 
-__all__ = ["check_fill", "fill_labels", "fill_of"]
+__all__ = ["FilledObjectStep", "FilledStep", "fill_labels", "fill_of"]
 
 
-def check_fill(spec: OpenSpec, fill: float | tuple[float, ...]) -> None:
+class FilledStep(NoiseStep):
+    """A step that puts `fill` in the place of values."""
+
+    if TYPE_CHECKING:  # each class declares it, in its place among its parameters
+        fill: float | tuple[float, ...]
+
+    @property
+    def averages(self) -> bool:
+        """Never."""
+        return False
+
+    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
+        """The same; the dtype must hold `fill`."""
+        _check_fill(spec, self.fill)
+        return spec
+
+
+class FilledObjectStep(FilledStep):
+    """A step that puts `mask_fill` there in the mask, too; None leaves the mask as it is."""
+
+    if TYPE_CHECKING:
+        mask_fill: int | None
+
+    def operations(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
+        """One operation in Python, which takes part in masks only where they are filled."""
+        after = self.output_spec(spec, params)
+        return (PythonStep(self, params, after, moves_labels=self.mask_fill is not None),)
+
+
+def _check_fill(spec: OpenSpec, fill: float | tuple[float, ...]) -> None:
     """Refuse values that the dtype does not hold, or that are not one for each channel."""
     values = fill if isinstance(fill, tuple) else (fill,)
     count = channel_count(spec)

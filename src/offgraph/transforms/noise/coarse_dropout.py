@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.random import Draw
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.engine.image_ops import blank_op
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.compiled import CompiledStep, compiled_extent, compiled_values
 from offgraph.steps.counts import CountOrRange, drawn_count
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import NoiseStep
-from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.parameters import Extent, PerAxis, PerChannel, Whole, in_pixels
 from offgraph.targets.mask import Mask
-from offgraph.transforms.noise._fill import check_fill, fill_labels, fill_of
+from offgraph.transforms.noise._fill import FilledObjectStep, fill_labels, fill_of
 
 __all__ = ["CoarseDropout"]
 
@@ -26,7 +24,7 @@ MAX_HOLES = 1000
 
 
 @step
-class CoarseDropout(NoiseStep):
+class CoarseDropout(FilledObjectStep):
     """Fill rectangles with one value: cutout, random erasing; the dtype stays.
 
     A noise step; in volumes the rectangles are boxes. Each lies within the image, and they may overlap. Exactness: whole pixels;
@@ -63,16 +61,6 @@ class CoarseDropout(NoiseStep):
         if np.max(self.holes) > MAX_HOLES:
             raise ValueError(f"holes={self.holes}: expected at most {MAX_HOLES:,}; a record holds them all")
 
-    @property
-    def averages(self) -> bool:
-        """Never."""
-        return False
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the dtype must hold `fill`."""
-        check_fill(spec, self.fill)
-        return spec
-
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw how many, then of each rectangle along each axis length and start: `holes`, [start, stop] of each axis."""
         given = self.size if isinstance(self.size, PerAxis) else PerAxis({spec.spatial_names: self.size})
@@ -89,11 +77,6 @@ class CoarseDropout(NoiseStep):
                 hole.append([start, start + length])
             holes.append(hole)
         return {"holes": holes}
-
-    def operations(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
-        """One operation in Python, which takes part in masks only where they are filled."""
-        after = self.output_spec(spec, params)
-        return (PythonStep(self, params, after, moves_labels=self.mask_fill is not None),)
 
     def apply_mask(self, mask: Mask, params: dict[str, Any]) -> Mask:
         """Fill the same rectangles with `mask_fill`; by default the same mask."""

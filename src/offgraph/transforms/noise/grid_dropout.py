@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.random import Draw
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.steps.counts import CountOrRange, drawn_count
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import NoiseStep
 from offgraph.steps.parameters import PerChannel, ShareRange
-from offgraph.transforms.noise._fill import check_fill, fill_of
+from offgraph.transforms.noise._fill import FilledStep, fill_of
 
 __all__ = ["GridDropout"]
 
 
 @step
-class GridDropout(NoiseStep):
+class GridDropout(FilledStep):
     """Fill a square in each cell of a grid with one value: GridMask; the dtype stays.
 
     A noise step; in volumes cells and squares are cubes. A pixel is filled where ``(i + offset) % unit < round(ratio * unit)`` holds
@@ -45,16 +44,6 @@ class GridDropout(NoiseStep):
     unit: CountOrRange = (16, 64)
     ratio: ShareRange = 0.5
     fill: PerChannel = 0.0
-
-    @property
-    def averages(self) -> bool:
-        """Never."""
-        return False
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the dtype must hold `fill`."""
-        check_fill(spec, self.fill)
-        return spec
 
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw unit and ratio, and where the grid begins along each axis."""

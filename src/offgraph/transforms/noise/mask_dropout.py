@@ -8,22 +8,20 @@ import numpy as np
 
 from offgraph import ndimage
 from offgraph.core.random import Draw
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.steps.counts import CountOrRange, drawn_count
 from offgraph.steps.declaration import step
-from offgraph.steps.kinds import NoiseStep
 from offgraph.steps.labels import Labels, shown
-from offgraph.steps.ops import Op, PythonStep
 from offgraph.steps.parameters import PerChannel, Whole
 from offgraph.targets.mask import Mask
 from offgraph.targets.regions import regions
-from offgraph.transforms.noise._fill import check_fill, fill_labels, fill_of
+from offgraph.transforms.noise._fill import FilledObjectStep, fill_labels, fill_of
 
 __all__ = ["MaskDropout"]
 
 
 @step
-class MaskDropout(NoiseStep):
+class MaskDropout(FilledObjectStep):
     """Fill objects of the mask, drawn for every image, with one value; the dtype stays.
 
     A noise step that draws from the mask, as it is after the steps before this one: `mask`, or the only mask by another name. An object is
@@ -61,16 +59,6 @@ class MaskDropout(NoiseStep):
     mask_fill: Whole | None = 0
     labels: Labels | None = None
 
-    @property
-    def averages(self) -> bool:
-        """Never."""
-        return False
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the dtype must hold `fill`."""
-        check_fill(spec, self.fill)
-        return spec
-
     def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
         """Draw how many objects, then which; `found` is how many there are, `runs` are their pixels."""
         mask = draw.target(self.draws_from)
@@ -96,11 +84,6 @@ class MaskDropout(NoiseStep):
             numbers[box][inside] = own[inside] + count
             count += int(more)
         return numbers, count
-
-    def operations(self, params: dict[str, Any], spec: ArraySpec) -> tuple[Op, ...]:
-        """One operation in Python, which takes part in masks only where they are filled."""
-        after = self.output_spec(spec, params)
-        return (PythonStep(self, params, after, moves_labels=self.mask_fill is not None),)
 
     def apply_mask(self, mask: Mask, params: dict[str, Any]) -> Mask:
         """Fill the same pixels with `mask_fill`."""

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.core.specs import ArraySpec
 from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.declaration import step
 from offgraph.steps.parameters import PerChannel, ShareRange
-from offgraph.transforms.noise._fill import check_fill, fill_of
+from offgraph.transforms.noise._fill import FilledStep, fill_of
 from offgraph.transforms.noise._random_pixels import SeededStep, chosen, chosen_values
 
 __all__ = ["PixelDropout"]
 
 
 @step
-class PixelDropout(SeededStep):
+class PixelDropout(FilledStep, SeededStep):
     """Fill single pixels, each with the same probability, with one value; the dtype stays.
 
     A noise step. Exactness: all other values are copied. A record holds a seed, which chooses the same pixels anywhere.
@@ -43,16 +43,6 @@ class PixelDropout(SeededStep):
     amount: ShareRange = 0.01
     per_channel: bool = False
     fill: PerChannel = 0.0
-
-    @property
-    def averages(self) -> bool:
-        """Never."""
-        return False
-
-    def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
-        """The same; the dtype must hold `fill`."""
-        check_fill(spec, self.fill)
-        return spec
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp:
         """One pass."""
