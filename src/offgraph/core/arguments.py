@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from offgraph.core.errors import ArgumentError, OffgraphError, RecipeError
 
-__all__ = ["path_of", "refuse_endless", "seconds", "whole_number"]
+__all__ = ["finite_number", "path_of", "refuse_endless", "seconds", "whole_number"]
 
 
 def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> Path:
@@ -33,6 +35,19 @@ def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -
         shown = " ".join(repr(value).split())
         raise error(f"{name}={shown:.80}: give a path, such as 'images/1.png'")
     return value if isinstance(value, Path) else Path(given)
+
+
+def finite_number(value: object) -> float | None:
+    """Return a number, NumPy's too, as a float; None for anything else, texts and bools among it, and what is not finite."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentError, *, least: int = 1) -> int:

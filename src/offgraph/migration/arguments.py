@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
+from offgraph.core.arguments import finite_number
 from offgraph.core.errors import RecipeError
 from offgraph.core.suggestions import did_you_mean
 from offgraph.migration.report import VERDICTS, Verdict
@@ -106,7 +106,7 @@ class Arguments:
     def number(self, name: str, default: Any = MISSING) -> float:
         """Return a finite number."""
         value = self.get(name, default)
-        number = _number(value)
+        number = finite_number(value)
         if number is None:
             self.refuse(name, "a number", value)
         return number
@@ -121,7 +121,7 @@ class Arguments:
     def flag(self, name: str, default: bool = False) -> bool:
         """Return true or false."""
         value = self.get(name, default)
-        if isinstance(value, bool | np.bool_) or _number(value) in (0, 1):
+        if isinstance(value, bool | np.bool_) or finite_number(value) in (0, 1):
             return bool(value)
         return self.refuse(name, "true or false", value)
 
@@ -143,11 +143,11 @@ class Arguments:
     def pair(self, name: str, default: Any = MISSING, *, about: float | None = None) -> tuple[float, float]:
         """Return a range: of one number x, from `about` - x to `about` + x, or from x to x without `about`."""
         value = self.get(name, default)
-        number = _number(value)
+        number = finite_number(value)
         if number is not None:
             return (number, number) if about is None else (about - abs(number), about + abs(number))
         if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and len(value) == 2:
-            low, high = map(_number, value)
+            low, high = map(finite_number, value)
             if low is not None and high is not None:
                 return min(low, high), max(low, high)
         return self.refuse(name, "a number or a pair of them", value)
@@ -155,25 +155,13 @@ class Arguments:
     def numbers(self, name: str, default: Any = MISSING) -> tuple[float, ...]:
         """Return one number or more."""
         value = self.get(name, default)
-        if (number := _number(value)) is not None:
+        if (number := finite_number(value)) is not None:
             return (number,)
         if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and 0 < len(value) <= 1000:
-            found = [_number(part) for part in np.ravel(np.asarray(value, object)).tolist()]
+            found = [finite_number(part) for part in np.ravel(np.asarray(value, object)).tolist()]
             if None not in found:
                 return tuple(found)  # type: ignore[arg-type]
         return self.refuse(name, "a number or a list of them", value)
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _same(value: Any, other: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from offgraph.core.arguments import finite_number
 from offgraph.core.axes import SPATIAL
 from offgraph.core.distributions import Distribution, is_distribution, parse_distribution
 
@@ -66,18 +66,9 @@ Mode = Literal[
 
 
 def _number(value: object) -> float | None:
-    """Return a finite float, or None for anything that is not a number; numbers in strings are not."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return (
-        number + 0.0 if math.isfinite(number) else None
-    )  # adding 0 makes 0 of -0: one value, one fingerprint
+    """Return a finite float, or None for anything that is not a number."""
+    number = finite_number(value)
+    return None if number is None else number + 0.0  # makes 0 of -0: one value, one fingerprint
 
 
 def whole(value: object) -> int | None:
