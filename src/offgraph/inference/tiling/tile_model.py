@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from offgraph.core.random import Key
 from offgraph.core.specs import ArraySpec
 from offgraph.formats.regions import RegionReader
 from offgraph.geometry.frame import Frame
+from offgraph.inference.answer import Answer
 from offgraph.inference.detection_merging import merged_detections, refined
 from offgraph.inference.detections import Detections
 from offgraph.inference.detector_answers import found_in_views
@@ -70,16 +71,7 @@ class TileModel:
         StepError
             Where a tile cannot be prepared, or the model does not take it or gives NaN.
         """
-        found: list[list[np.ndarray]] = []
-        views: list[list[Views]] = []
-        for number, model in enumerate(self._models):
-            first = self._alike[number]
-            views.append(
-                views[first]
-                if first < number
-                else [self._prepared(model, window, number) for window in windows]
-            )
-            found.append(self._said(model, views[number], windows))
+        found = [self._said(model, views, windows) for model, views in self._viewed(windows)]
         if len(found) == 1:
             return found[0]
         return [merged(of, None, "mean", exclusive=False) for of in zip(*found)]
@@ -93,19 +85,9 @@ class TileModel:
             Where a tile cannot be prepared, the model does not take it, or its outputs make no sense; says which tile.
         """
         several: list[list[Detections]] = [[] for _ in windows]
-        views: list[list[Views]] = []
-        for number, model in enumerate(self._models):
-            first = self._alike[number]
-            views.append(
-                views[first]
-                if first < number
-                else [self._prepared(model, window, number) for window in windows]
-            )
-            answers = [
-                model.run([one.views[view].array for one in views[number]])
-                for view in range(len(views[number][0].views))
-            ]
-            for at, (one, window) in enumerate(zip(views[number], windows)):
+        for model, views in self._viewed(windows):
+            answers = _answers(model, views)
+            for at, (one, window) in enumerate(zip(views, windows)):
                 try:
                     several[at] += found_in_views(model, one, [of[at] for of in answers], steps, 0)
                 except StepError as error:
@@ -116,10 +98,22 @@ class TileModel:
             for of in several
         ]
 
+    def _viewed(self, windows: Sequence[tuple[slice, ...]]) -> Iterator[tuple[ModelRun, list[Views]]]:
+        """Each model with the tiles as it takes them, prepared once for models that do it alike."""
+        made: list[list[Views]] = []
+        for number, model in enumerate(self._models):
+            first = self._alike[number]
+            made.append(
+                made[first]
+                if first < number
+                else [self._prepared(model, window, number) for window in windows]
+            )
+            yield model, made[number]
+
     def _said(
         self, model: ModelRun, views: list[Views], windows: Sequence[tuple[slice, ...]]
     ) -> list[np.ndarray]:
-        answers = [model.run([one.views[view].array for one in views]) for view in range(len(views[0].views))]
+        answers = _answers(model, views)
         made = []
         for number, (one, window) in enumerate(zip(views, windows)):
             said = [of[number] for of in answers]
@@ -144,6 +138,11 @@ class TileModel:
                 array = array.take(at - one.start, axis)
         tile = Image(np.ascontiguousarray(array), made.axes)
         return model.views_of(tile, Frame.start(self.grid.size), {}, 0)
+
+
+def _answers(model: ModelRun, views: Sequence[Views]) -> list[list[Answer]]:
+    """What a model says of each view of all tiles."""
+    return [model.run([one.views[view].array for one in views]) for view in range(len(views[0].views))]
 
 
 def _reflected(window: slice, length: int) -> np.ndarray:
