@@ -17,11 +17,9 @@ import numpy as np
 import scipy.ndimage as ndi
 
 import offgraph as og
+from benches.rivals import BATCH, MEAN, STD, stacked
 
 THREADS = 2
-BATCH = 32
-MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
-STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
 SHEAR = np.array([[1, 0.2, 0], [0, 1, 0], [0, 0, 1.0]])
 
 
@@ -54,14 +52,7 @@ def scipy_batches(files: list[Path]) -> Iterator[np.ndarray]:
 
     with ThreadPoolExecutor(THREADS) as pool:
         images = pool.map(one, [(path, float(rng.uniform(-15, 15))) for path in files])
-        batch = []
-        for image in images:
-            batch.append(image)
-            if len(batch) == BATCH:
-                yield np.stack(batch)
-                batch = []
-        if batch:
-            yield np.stack(batch)
+        yield from stacked(images)
 
 
 def run(folder: Path | None, rounds: int = 5) -> list[dict]:

@@ -33,7 +33,7 @@ Batches = Callable[[list[Path], float | None], Iterator[np.ndarray]]
 """Batches of files, with a fixed angle or with drawn ones."""
 
 
-def _stacked(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def stacked(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     batch: list[np.ndarray] = []
     for image in images:
         batch.append(image)
@@ -86,7 +86,7 @@ def opencv(threads: int) -> Batches:
 
     def batches(files: list[Path], angle: float | None) -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(threads) as pool:
-            yield from _stacked(pool.map(one, zip(files, _angles(files, angle))))
+            yield from stacked(pool.map(one, zip(files, _angles(files, angle))))
 
     return batches
 
@@ -108,7 +108,7 @@ def scipy(threads: int) -> Batches:
 
     def batches(files: list[Path], angle: float | None) -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(threads) as pool:
-            yield from _stacked(pool.map(one, zip(files, _angles(files, angle))))
+            yield from stacked(pool.map(one, zip(files, _angles(files, angle))))
 
     return batches
 

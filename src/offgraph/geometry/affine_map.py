@@ -11,7 +11,7 @@ import numpy as np
 
 from offgraph.core.errors import OffgraphError
 from offgraph.core.lazy import lazy_property
-from offgraph.geometry.base import CoordinateMap, dot, finite_array, numbers, whole_size
+from offgraph.geometry.base import CoordinateMap, dot, finite_array, inverse_matrix, numbers, whole_size
 from offgraph.geometry.projective_map import ProjectiveMap
 
 __all__ = ["AffineMap"]
@@ -167,12 +167,7 @@ class AffineMap(CoordinateMap):
         OffgraphError
             Where the map flattens the image (a scale of zero), so that there is no way back.
         """
-        try:
-            matrix = np.linalg.inv(self.matrix)
-        except np.linalg.LinAlgError:
-            raise OffgraphError(
-                f"the matrix {self.matrix.tolist()} has no inverse: there is no way back"
-            ) from None
+        matrix = inverse_matrix(self.matrix)
         return AffineMap(matrix, -(matrix @ self.offset), self.output_size, self.input_size)
 
     def pull(self, components: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ __all__ = [
     "compose",
     "dot",
     "finite_array",
+    "inverse_matrix",
     "map_from_json",
     "numbers",
     "on_border",
@@ -400,6 +401,20 @@ def box_of(
     start = np.zeros(step.ndim) if low is None else np.asarray(low, np.float64)
     stop = np.array(step.output_size, np.float64) - 1 if high is None else np.asarray(high, np.float64)
     return start, np.maximum(start, stop)
+
+
+def inverse_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Return the inverse of a map's matrix.
+
+    Raises
+    ------
+    OffgraphError
+        Where there is none.
+    """
+    try:
+        return np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        raise OffgraphError(f"the matrix {matrix.tolist()} has no inverse: there is no way back") from None
 
 
 def dot(one: Sequence[float], other: Sequence[float]) -> float:

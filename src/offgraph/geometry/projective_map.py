@@ -11,7 +11,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
-from offgraph.geometry.base import CoordinateMap, box_of, dot, finite_array, numbers, whole_size
+from offgraph.geometry.base import (
+    CoordinateMap,
+    box_of,
+    dot,
+    finite_array,
+    inverse_matrix,
+    numbers,
+    whole_size,
+)
 
 __all__ = ["ProjectiveMap"]
 
@@ -136,12 +144,7 @@ class ProjectiveMap(CoordinateMap):
         OffgraphError
             Where the map flattens the image, so that there is no way back.
         """
-        try:
-            matrix = np.linalg.inv(self.matrix)
-        except np.linalg.LinAlgError:
-            raise OffgraphError(
-                f"the matrix {self.matrix.tolist()} has no inverse: there is no way back"
-            ) from None
+        matrix = inverse_matrix(self.matrix)
         return ProjectiveMap(matrix, self.output_size, self.input_size)
 
     def _homogeneous(self, components: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
