@@ -9,7 +9,8 @@ import numpy as np
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.base import on_border
-from offgraph.geometry.displacement_map import ROUNDING, DisplacementMap
+from offgraph.geometry.displacement_map import DisplacementMap
+from offgraph.geometry.spline_field import ROUNDING
 from offgraph.steps.kinds import ResampledStep
 from offgraph.steps.parameters import PerAxis, along_axes, in_pixels
 
