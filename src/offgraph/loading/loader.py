@@ -257,16 +257,7 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         self.object_layout = parse_layout(
             boxes, max_boxes, box_format, most=self._samples.most_boxes, keypoints=self._samples.keypoints
         )
-        if self.mask_dtype is not None and not self._samples.has_masks:
-            raise ArgumentError(f"mask_dtype={mask_dtype!r:.80}: the source has no masks; leave it out")
-        if task not in (None, self.task):
-            raise ArgumentError(
-                f"task={task!r:.80}: the source has the task {self.task!r}; open it with open_source(..., task={task!r:.80})"
-            )
-        if one_hot and self.task != "classify":
-            raise ArgumentError(
-                f"one_hot=True is for sources with one class per image; this one has the task {self.task!r}; leave it out"
-            )
+        self._check_task(task, one_hot, mask_dtype)
         self.seed = Key(opened.seed).seed
         self.shard = parse_shard(shard, len(self._samples))
         self.drop_last, self.pad_last, self.on_error = bool(drop_last), bool(pad_last), on_error
@@ -313,6 +304,19 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
             read_timeout=self.read_timeout,
         )
         self._prepare()
+
+    def _check_task(self, task: Task | None, one_hot: bool, mask_dtype: str | None) -> None:
+        """Refuse options that the source's task does not have."""
+        if self.mask_dtype is not None and not self._samples.has_masks:
+            raise ArgumentError(f"mask_dtype={mask_dtype!r:.80}: the source has no masks; leave it out")
+        if task not in (None, self.task):
+            raise ArgumentError(
+                f"task={task!r:.80}: the source has the task {self.task!r}; open it with open_source(..., task={task!r:.80})"
+            )
+        if one_hot and self.task != "classify":
+            raise ArgumentError(
+                f"one_hot=True is for sources with one class per image; this one has the task {self.task!r}; leave it out"
+            )
 
     def _prepare(self) -> None:
         """Create what belongs to this process and is not pickled."""
