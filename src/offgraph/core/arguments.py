@@ -14,7 +14,15 @@ import numpy as np
 
 from offgraph.core.errors import ArgumentError, OffgraphError, RecipeError
 
-__all__ = ["finite_number", "path_of", "refuse_endless", "seconds", "whole_number"]
+__all__ = [
+    "finite_number",
+    "path_of",
+    "plain_array",
+    "refuse_endless",
+    "refuse_masked",
+    "seconds",
+    "whole_number",
+]
 
 
 def path_of(name: str, value: Any, error: type[OffgraphError] = ArgumentError) -> Path:
@@ -48,6 +56,37 @@ def finite_number(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def plain_array(
+    what: str, value: Any, dtype: Any = None, error: type[OffgraphError] = ArgumentError
+) -> np.ndarray:
+    """Return ``numpy.asarray(value, dtype)``; refuse a masked array, whose mask that would drop without a word.
+
+    Parameters
+    ----------
+    what : str
+        How the message calls it, such as ``"an image"``.
+    value : array_like
+    dtype : dtype, optional
+    error : type of OffgraphError
+
+    Raises
+    ------
+    ArgumentError, or `error`
+        For an array of `numpy.ma`; says what to give instead.
+    """
+    refuse_masked(what, value, error)
+    return np.asarray(value, dtype)
+
+
+def refuse_masked(what: str, value: Any, error: type[OffgraphError] = ArgumentError) -> None:
+    """Refuse a masked array, as `plain_array` does."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise error(
+            f"{what} is given as a masked array of numpy.ma, whose mask would be lost: give array.filled(value), and what "
+            "the mask hides as a target of its own, mask=numpy.ma.getmaskarray(array)"
+        )
 
 
 def whole_number(name: str, value: Any, error: type[OffgraphError] = ArgumentError, *, least: int = 1) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from offgraph.core.arguments import plain_array
 from offgraph.core.errors import ArgumentError
 from offgraph.engine.calls import is_native, native_input
 from offgraph.engine.native import core
@@ -64,8 +65,8 @@ def watershed(
     array([1, 1, 1, 2, 2], dtype=int32)
     """
     height = _levels("height", height)
-    markers = np.asarray(markers)
-    inside = np.ones(height.shape, bool) if mask is None else np.asarray(mask).astype(bool)
+    markers = plain_array("markers=", markers)
+    inside = np.ones(height.shape, bool) if mask is None else plain_array("mask=", mask).astype(bool)
     for name, array in (("markers", markers), ("mask", inside)):
         if array.shape != height.shape:
             raise ArgumentError(f"{name}: expected the shape of height, {height.shape}, got {array.shape}")
@@ -301,7 +302,7 @@ def label_regions(labels: ArrayLike, connectivity: int = 1) -> tuple[np.ndarray,
 
 def _levels(name: str, values: ArrayLike) -> np.ndarray:
     """A C-contiguous array of float32 or float64."""
-    array = np.asarray(values)
+    array = plain_array(f"{name}=", values)
     if array.dtype.kind not in "buif" or array.dtype.itemsize > 8:
         raise ArgumentError(f"{name}: expected real numbers of up to 64 bits, got {array.dtype}")
     if array.ndim == 0:
@@ -311,7 +312,7 @@ def _levels(name: str, values: ArrayLike) -> np.ndarray:
 
 def _labels(labels: ArrayLike) -> np.ndarray:
     """A C-contiguous array of a type that the native module takes."""
-    array = np.asarray(labels)
+    array = plain_array("labels=", labels)
     if array.ndim == 0 or not is_native(array.dtype):
         raise ArgumentError(f"labels: expected an array of numbers, got {array.dtype} of shape {array.shape}")
     return np.ascontiguousarray(native_input(array))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offgraph.core.arguments import path_of
+from offgraph.core.arguments import path_of, plain_array
 from offgraph.core.axes import name_axes
 from offgraph.core.errors import ArgumentError, WriteError
 
@@ -209,13 +209,13 @@ def write(
         Where the file cannot be written.
     """
     path = path_of("path", path)
+    array = plain_array(f"{path}: array=", array)
     kind = _BY_SUFFIX.get(path.suffix.lower())
     try:
         if kind is None:
             raise ValueError(f"suffix {path.suffix!r} is not one of {', '.join(_BY_SUFFIX)}")
         if quality is not None and kind != "jpeg":
             raise ValueError(f"quality={quality} is for JPEG only")
-        array = np.asarray(array)
         if kind == "npy":
             data = encode_npy(array)
         elif kind == "tiff":
@@ -293,7 +293,7 @@ def _displayable(image: str | os.PathLike[str] | np.ndarray) -> PillowImage:
     from PIL import Image
 
     if isinstance(image, np.ndarray):
-        array = image
+        array = plain_array("image=", image)
     else:
         from offgraph.formats.decoding import imread
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.arguments import path_of
+from offgraph.core.arguments import path_of, refuse_masked
 from offgraph.core.axes import SPATIAL, name_axes
 from offgraph.core.errors import ArgumentError, DecodeError, OffgraphError, StepError
 from offgraph.core.machine import is_machine, machine_error, read_error
@@ -187,6 +187,7 @@ def _named(name: str, shape: tuple[int, ...], axes: str | None) -> str:
 
 
 def _of_array(image: Any, axes: str | None) -> RegionReader:
+    refuse_masked("image=", image)
     shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", None)
     if not isinstance(shape, tuple) or dtype is None or not hasattr(image, "__getitem__"):
         raise ArgumentError(

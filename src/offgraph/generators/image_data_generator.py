@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from offgraph.core.arguments import whole_number
+from offgraph.core.arguments import plain_array, whole_number
 from offgraph.core.errors import ArgumentError
 from offgraph.frameworks.pydataset import keras_setting
 from offgraph.generators.iterators import ArrayFlow, DataFrameFlow, DirectoryFlow, made
@@ -440,7 +440,7 @@ class ImageDataGenerator:
         return self.apply_transform(image, self.get_random_transform(image.shape, seed))
 
     def _one_image(self, x: np.ndarray) -> np.ndarray:
-        array = np.asarray(x)
+        array = plain_array("x=", x)
         if array.ndim != 3:
             raise ArgumentError(f"x has the shape {array.shape}: give one image of three axes")
         return array
@@ -464,7 +464,7 @@ class ImageDataGenerator:
         ArgumentError
             For images of another number of axes.
         """
-        images = np.array(x, self.dtype)  # a copy
+        images = np.array(plain_array("x=", x), self.dtype)  # a copy
         if images.ndim != 4:
             raise ArgumentError(f"x has the shape {images.shape}: give images as an array of four axes")
         check_values(images, self)

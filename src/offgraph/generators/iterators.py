@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from offgraph.core.arguments import whole_number
+from offgraph.core.arguments import plain_array, whole_number
 from offgraph.core.errors import ArgumentError
 from offgraph.frameworks.pydataset import Ahead, pydataset_class
 from offgraph.generators.frames import Rows, rows_of
@@ -476,7 +476,7 @@ class ArrayFlow(Flow):
 
 def _images(x: Any, generator: Any) -> np.ndarray:
     """The images as an array that steps take: bytes stay bytes, everything else is of the generator's dtype."""
-    array = np.asarray(x)
+    array = plain_array("x=", x)
     if array.dtype != np.uint8:
         array = array.astype(generator.dtype, copy=False)
     if array.ndim != 4:

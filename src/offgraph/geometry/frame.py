@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.arguments import plain_array
 from offgraph.core.axes import SPATIAL
 from offgraph.core.errors import OffgraphError
 from offgraph.core.specs import held_by
@@ -174,7 +175,7 @@ class Frame:
             )
         if name == "points":
             return self.map(value)
-        return self._undo_array(np.asarray(value), mask is not None, axes, fill)
+        return self._undo_array(plain_array(f"{name}=", value), mask is not None, axes, fill)
 
     def _undo_array(self, array: np.ndarray, is_mask: bool, axes: str | None, fill: float) -> np.ndarray:
         n = len(self.output_size)

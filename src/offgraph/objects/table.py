@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from offgraph.core.arguments import plain_array
 from offgraph.core.errors import ArgumentError
 from offgraph.engine.segmentation import pixel_sides
 
@@ -85,7 +86,7 @@ def measure(
         away = [(place - c[number]) * side for place, c, side in zip(pixels, centre, sides)]
         table |= _ellipse(away, number, counts)
     if image is not None:
-        table |= _intensity(np.asarray(image), array, pixels, number, counts)
+        table |= _intensity(plain_array("image=", image), array, pixels, number, counts)
     return table
 
 
@@ -97,7 +98,7 @@ def label_image(labels: ArrayLike) -> np.ndarray:
     ArgumentError
         For anything else.
     """
-    array = np.asarray(labels)
+    array = plain_array("labels=", labels)
     if array.dtype.kind not in "bui" or array.ndim not in (2, 3):
         raise ArgumentError(
             f"labels: expected whole numbers of shape (H, W) or (D, H, W), got {array.dtype} of shape {array.shape}"

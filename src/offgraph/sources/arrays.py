@@ -9,6 +9,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from offgraph.core.arguments import refuse_masked
 from offgraph.formats.decoding import DecodedImage
 from offgraph.sources.base import Source
 from offgraph.sources.items import Item
@@ -97,6 +98,8 @@ def array_source(arrays: Sequence[np.ndarray] | np.ndarray, axes: str | None = N
     >>> len(source), source.read(4).image.array.shape
     (5, (8, 6, 3))
     """
+    for part in (arrays, *(arrays if isinstance(arrays, Sequence) else ())):
+        refuse_masked("images=", part)
     return ArraySource(
         items=_Numbers(len(arrays)),
         class_names=(),

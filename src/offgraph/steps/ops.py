@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.core.arguments import plain_array
 from offgraph.core.specs import ArraySpec, held_by
 from offgraph.engine.library_resize import Library, resize_like
 from offgraph.engine.lookup import lookup
@@ -404,7 +405,7 @@ def value_table(
 
 def _of_dtype(values: Any, dtype: str) -> Any:
     """Return values that a cast to the promised dtype does not change; rounding to a shorter float is allowed."""
-    found, promised = np.asarray(values).dtype, np.dtype(dtype)
+    found, promised = plain_array("what reference returned", values).dtype, np.dtype(dtype)
     if not np.can_cast(found, promised, "same_kind" if promised.kind in "fc" else "safe"):
         raise ValueError(
             f"reference gives {found}, output_spec promises {promised}: round and clip the values and cast them to "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
+from offgraph.core.arguments import refuse_masked
 from offgraph.core.choices import BadBoxes
 from offgraph.core.errors import ArgumentError
 from offgraph.targets.base import Target
@@ -394,6 +395,7 @@ class Boxes(Target):
 
 
 def _parse_boxes(array: Any, dimensions: int) -> np.ndarray:
+    refuse_masked("boxes=", array)
     try:
         numbers = np.asarray(array, np.float64)
     except (TypeError, ValueError):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from offgraph.core.arguments import plain_array
 from offgraph.core.axes import SPATIAL, name_axes
 from offgraph.core.errors import StepError
 from offgraph.core.lazy import lazy_property
@@ -47,7 +48,7 @@ class GriddedTarget(Target):
                 f"{self.what} is an array, not {'None' if self.array is None else f'a path, {self.array!r:.80}'}; "
                 "og.imread(path) reads an image file, og.imread(path, color='labels') a mask"
             )
-        array = np.asarray(self.array)
+        array = plain_array(self.what, self.array, error=StepError)
         if not _is_understood(array.dtype):
             raise StepError(
                 f"{self.what} of dtype {array.dtype}: bool, integers up to 64 bits, float32 and float64 are understood; "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
+from offgraph.core.arguments import plain_array
 from offgraph.core.errors import StepError
 from offgraph.engine.resample import affine_planes
 from offgraph.geometry.affine_map import AffineMap
@@ -64,7 +65,7 @@ class Heatmap(GriddedTarget):
     what: ClassVar[str] = "a heatmap"
 
     def __post_init__(self) -> None:
-        given = np.asarray(self.array)
+        given = plain_array(self.what, self.array, error=StepError)
         if given.dtype == np.float16:
             object.__setattr__(self, "array", given.astype(np.float32))
         super().__post_init__()

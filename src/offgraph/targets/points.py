@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from offgraph.core.arguments import refuse_masked
 from offgraph.core.errors import ArgumentError
 from offgraph.targets.base import Target
 from offgraph.targets.columns import Columns, parse_size
@@ -182,6 +183,7 @@ class Points(Target):
 
 
 def _parse_points(array: Any, dimensions: int) -> np.ndarray:
+    refuse_masked("points=", array)
     try:
         points = np.asarray(array, np.float64)
     except (TypeError, ValueError):

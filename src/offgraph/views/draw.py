@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 from offgraph import ndimage
+from offgraph.core.arguments import plain_array
 from offgraph.core.axes import name_axes
 from offgraph.core.errors import StepError
 from offgraph.views.colours import PALETTE
@@ -52,7 +53,7 @@ def to_rgb(
     >>> to_rgb(np.array([[0, 4095]], np.uint16))[0, :, 0].tolist()
     [0, 255]
     """
-    array = np.asarray(array)
+    array = plain_array("an image", array, error=StepError)
     if array.dtype.kind not in "buif":
         raise StepError(
             f"an image of dtype {array.dtype} cannot be shown; take its real part or its magnitude"
@@ -178,7 +179,7 @@ def overlay(
     (4, 4, 3)
     """
     rgb = to_rgb(image, axes, range)
-    mask = np.asarray(mask)
+    mask = plain_array("a mask", mask, error=StepError)
     if mask.shape != rgb.shape[:2]:
         raise StepError(f"the mask of shape {mask.shape} does not fit the image of size {rgb.shape[:2]}")
     if mask.dtype.kind not in "bui":

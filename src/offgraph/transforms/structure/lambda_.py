@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from offgraph.core.arguments import refuse_masked
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.steps.base import Step
@@ -104,6 +105,7 @@ class Lambda(Step):
         given = array.view()
         given.flags.writeable = False
         made = function(given, np.random.default_rng(params["seed"])) if self.random else function(given)
+        refuse_masked(f"what {function.name} returned", made)
         if not isinstance(made, np.ndarray):
             raise ValueError(f"{function.name} returned {type(made).__name__}, not an array")
         return made.copy() if np.may_share_memory(made, array) else made
