@@ -44,6 +44,7 @@ from offgraph.apps.source_options import (
     opens_source_of_model,
 )
 from offgraph.apps.steps_command import steps
+from offgraph.apps.verify_command import verify
 from offgraph.core.choices import (
     ArrayEncoding,
     Compression,
@@ -253,6 +254,7 @@ app.command("predict")(opens_source_of_model(asks_model(predict)))
 app.command("report")(opens_source_of_model(asks_model(report)))
 app.command("skew")(opens_source_of_model(asks_comparison(skew)))
 app.command("steps")(steps)
+app.command("verify")(verify)
 
 
 def _plain_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:

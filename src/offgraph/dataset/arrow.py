@@ -23,7 +23,15 @@ from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout
 from offgraph.dataset.output import OutputFolder, json_line
 from offgraph.dataset.schema import Kind
-from offgraph.dataset.shards import OF_ARRAYS, DigestingFile, KnownMemory, ShardedFormat, place, place_of
+from offgraph.dataset.shards import (
+    OF_ARRAYS,
+    DigestingFile,
+    KnownMemory,
+    ShardedFormat,
+    digest_by_records,
+    place,
+    place_of,
+)
 
 __all__ = ["ArrowFormat", "import_pyarrow"]
 
@@ -94,7 +102,7 @@ class ArrowFormat(ShardedFormat):
             else:
                 with part.open("rb") as found:
                     self._place(found, written)
-                digest = file.hexdigest() if file.knew_all else self._of_arrays(part, lines)
+                digest = file.hexdigest() if file.knew_all else digest_by_records(part, lines)
             entry = self.publish(part, name, file.length, digest)
             return {"files": [entry if self._compression else {**entry, "digest": OF_ARRAYS}]}, lines
 

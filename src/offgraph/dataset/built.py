@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 from array import array as numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -27,6 +27,7 @@ from offgraph.dataset.records import MANIFEST, load_manifest
 from offgraph.dataset.schema import EXAMPLE, HEAD, LineCheck, as_label, labels_array, parse
 from offgraph.dataset.spans import SpanReader
 from offgraph.formats.decoding import MAX_PIXELS
+from offgraph.pipeline.workers import default_threads, ordered_map
 from offgraph.recipe.compose import Compose
 from offgraph.sources.items import Label
 from offgraph.targets import Boxes, Image, Mask, Points
@@ -161,7 +162,7 @@ class BuiltDataset:
         if manifest["format"] not in FORMATS:
             raise BuildError(f"{where}: damaged: format {manifest['format']!r:.60}; {_ADVICE}")
         format = FORMATS[manifest["format"]]
-        self._read, self._located = format.read, format.located
+        self._read, self._located, self._damage = format.read, format.located, format.damage
         self.places = SpanReader(self.path, self.max_pixels) if format.places(manifest) else None
         """Where arrays lie, in formats whose records say that; None in others."""
         has_masks = manifest.get("has_masks")
@@ -180,7 +181,7 @@ class BuiltDataset:
         self._addresses = tuple(numbers("q") for _ in range(3))
         self._labels: list[Label | None] = []
         self._alike: dict[tuple[str, int], Image | Mask] = {}
-        entries = [(head["records"], head["examples"]) for head in manifest["shards"]]
+        self._entries = entries = [(head["records"], head["examples"]) for head in manifest["shards"]]
         self.digest = hashlib.sha256("".join(entry["sha256"] for entry, _ in entries).encode()).hexdigest()[
             :32
         ]
@@ -198,6 +199,78 @@ class BuiltDataset:
             self.box_classes = frozenset(number for numbers in labels for number in numbers)
         learns = self.task != "detect" and (bool(self.class_names) or self.task == "regress")
         self.labels = labels_array(labels, self.task, len(self.class_names)) if learns else None
+
+    def verify(
+        self, *, threads: int | None = None, on_progress: Callable[[int, int], None] | None = None
+    ) -> tuple[str, ...]:
+        """Compare all that examples are made of with its digest, byte by byte.
+
+        A `Loader` compares what it uses, each array the first time that it reads it; what else lies in a shard is for other
+        programs: checksums and labels of a TFRecord, headers of a tar. This reads everything.
+
+        Parameters
+        ----------
+        threads : int, optional
+            Shards that are read at a time. Default: one per processor.
+        on_progress : callable, optional
+            Called with the number of shards done and of all.
+
+        Returns
+        -------
+        tuple of str
+            One sentence for each damaged shard, which names the file that is missing or not as it was written; empty for a sound dataset.
+            A build of the same job, run again, makes just these shards again. Files that it makes of the records each time
+            (``labels.csv``, ``features.json``, ``quarantine.csv``) have no digest.
+
+        Raises
+        ------
+        ArgumentError
+            For `threads` below 1.
+        MachineError
+            Where the machine failed, and not the dataset.
+
+        Notes
+        -----
+        Exactness: SHA-256 of every byte of shards and records, as the build has written it.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import offgraph as og
+        >>> with tempfile.TemporaryDirectory() as home:
+        ...     og.imwrite(f"{home}/photos/1.png", np.zeros((20, 30, 3), np.uint8))
+        ...     report = og.build(f"{home}/photos", f"{home}/dataset", [og.Resize((8, 8))])
+        ...     dataset = og.BuiltDataset(f"{home}/dataset")
+        ...     sound = dataset.verify()
+        ...     Path(home, "dataset/images/1__0.png").unlink()
+        ...     dataset.verify()
+        ('images/1__0.png is missing or not as it was written; run the build again to repair it',)
+        >>> sound
+        ()
+        """
+        threads = whole_number("threads", default_threads() if threads is None else threads)
+        found: list[str] = []
+        count = len(self._entries)
+        for number, trouble in enumerate(ordered_map(self._trouble, range(count), threads=threads), 1):
+            if trouble is not None:
+                found.append(f"{trouble}; {_ADVICE}")
+            if on_progress is not None:
+                on_progress(number, count)
+        return tuple(found)
+
+    def _trouble(self, number: int) -> str | None:
+        """Say what is wrong with a shard or its records, or None."""
+        entry, count = self._entries[number]
+        try:
+            data = self._bytes(number, 0, entry["bytes"] + 1)
+        except BuildError:
+            data = b""
+        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            return f"{entry['file']} is missing or not as it was written"
+        head, *lines = data.splitlines()
+        where = str(self._files[number])
+        examples = [parse(EXAMPLE, line, where, _ADVICE) for line in lines[:count]]
+        return self._damage(self.path, parse(HEAD, head, where, _ADVICE), examples)
 
     def _index(self, entries: list[tuple[dict[str, Any], int]]) -> tuple[np.ndarray, list[Any], set[str]]:
         """Where the line of each example lies: (record file, offset, length); the labels; the dtypes of masks."""

@@ -96,15 +96,14 @@ class FolderFormat:
         self.folder.write(name, data, sync=False)
         return {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
-    def damage(self, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
-        """Say what is wrong with a finished block, or None."""
+    @classmethod
+    def damage(cls, root: Path, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
+        """Say what is wrong with a finished block of the dataset in a folder, or None."""
         del header  # every file has its own digest
         for line in lines:
             try:
                 at = parse(_AT, line["at"], f"the record of {line['name']}", "it is written again")
-                files = [
-                    (inside(self.folder.path, at[kind]["file"]), at[kind]) for kind in at if kind in _KINDS
-                ]
+                files = [(inside(root, at[kind]["file"]), at[kind]) for kind in at if kind in _KINDS]
             except BuildError as error:
                 return str(error)
             for path, entry in files:

@@ -50,8 +50,9 @@ class DatasetFormat(Protocol):
         """Write one shard atomically; return the header of its record file, and one record per example."""
         ...
 
-    def damage(self, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
-        """Say what is wrong with a finished shard, or None."""
+    @classmethod
+    def damage(cls, root: Path, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
+        """Say what is wrong with a finished shard of the dataset in a folder, or None."""
         ...
 
     def finish(self, lines: Iterator[dict[str, Any]]) -> list[str]:

@@ -117,7 +117,7 @@ class Run:
                 continue
             head, lines, bad = found
             self._check_sources((*lines, *bad), hashes)
-            trouble = self.writer.damage(head, lines)
+            trouble = self.writer.damage(self.folder.path, head, lines)
             if trouble:
                 damaged.append(trouble)
             elif any(line.get("retry") and self._opens(line["index"]) for line in bad):

@@ -28,6 +28,7 @@ __all__ = [
     "DigestingFile",
     "KnownMemory",
     "ShardedFormat",
+    "digest_by_records",
     "digest_of_arrays",
     "place",
     "place_of",
@@ -237,23 +238,20 @@ class ShardedFormat:
             self.folder.sync_later(".")
         return {"file": name, "bytes": size, "sha256": digest}
 
-    def damage(self, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
-        """Say what is wrong with a finished shard, or None."""
+    @classmethod
+    def damage(cls, root: Path, header: dict[str, Any], lines: list[dict[str, Any]]) -> str | None:
+        """Say what is wrong with a finished shard of the dataset in a folder, or None."""
         for entry in header["files"]:
             try:
-                path = inside(self.folder.path, entry["file"])
-                digest = sha256_of(path) if entry.get("digest") != OF_ARRAYS else self._of_arrays(path, lines)
+                path = inside(root, entry["file"])
+                digest = (
+                    sha256_of(path) if entry.get("digest") != OF_ARRAYS else digest_by_records(path, lines)
+                )
             except BuildError as error:
                 return str(error)
             if digest != entry["sha256"]:
                 return f"{entry['file']} is missing or not as it was written"
         return None
-
-    def _of_arrays(self, path: Path, lines: list[dict[str, Any]]) -> str | None:
-        at = [
-            parse(PLACES, line["at"], f"the record of {line['name']}", "it is made again") for line in lines
-        ]
-        return digest_of_arrays(path, (one[kind] for one in at for kind in ("image", "mask") if kind in one))
 
     def clear(self) -> None:
         """Remove shards and what stands beside them."""
@@ -261,3 +259,9 @@ class ShardedFormat:
         for path in self.folder.path.glob("data-*-of-*"):
             if re.fullmatch(rf"data-\d{{5,}}-of-\d{{5,}}\.({endings})(\.part)?", path.name):
                 self.folder.remove(path.name)
+
+
+def digest_by_records(path: Path, lines: list[dict[str, Any]]) -> str | None:
+    """Digest a shard of which the digests of arrays are known."""
+    at = [parse(PLACES, line["at"], f"the record of {line['name']}", "it is made again") for line in lines]
+    return digest_of_arrays(path, (one[kind] for one in at for kind in ("image", "mask") if kind in one))
