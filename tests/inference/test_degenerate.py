@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,6 +77,106 @@ def test_tiles_without_an_object_beside_one_that_is_full(options: dict[str, Any]
     image[16:32, 16:32] = 255
     found = segmenter(first_channel, **options)(image)
     assert np.array_equal(found.mask, image[..., 0] // 255)
+
+
+# ---- files of images without pixels
+
+
+@pytest.mark.parametrize("options", WAYS)
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_masks_without_pixels_are_saved_beside_others(
+    size: tuple[int, int], options: dict[str, Any], tmp_path: Path
+) -> None:
+    images = [np.full((9, 7, 3), 255, np.uint8), np.zeros((*size, 3), np.uint8)]
+    report = og.save_predictions(segmenter(first_channel, **options)(images), tmp_path / "out", raw=True)
+    assert (report.count, report.objects, report.quarantined) == (2, 1, ())
+    told = json.loads((tmp_path / "out" / "predictions.json").read_text())["predictions"]
+    assert told[1]["size"] == list(size) and told[1]["objects"] == [] and told[1]["foreground"] == 0
+    assert (og.imread(tmp_path / "out" / told[0]["mask"]) == 1).all()
+    assert np.load(tmp_path / "out" / told[1]["mask"]).shape == size
+    assert og.imread(tmp_path / "out" / "drawn" / "1.drawn.png").shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize("kind", ["geojson", "coco"])
+def test_outlines_of_a_mask_without_pixels(kind: str, tmp_path: Path) -> None:
+    steps = [og.Threshold(), og.Label(), og.Measure(("area",)), og.Contours(kind)]  # type: ignore[arg-type]
+    images = [np.zeros((0, 5, 3), np.uint8), np.full((9, 7, 3), 255, np.uint8)]
+    report = og.save_predictions(segmenter(first_channel, postprocess=steps)(images), tmp_path / "out")
+    assert report.objects == 1
+    assert (tmp_path / "out" / "objects.csv").read_text().splitlines() == ["path,label,area", "1,1,63.0"]
+
+
+@pytest.mark.parametrize("size", [(0, 6, 7), (2, 0, 3), (1, 6, 7), (1, 1, 1)])
+@pytest.mark.parametrize("options", [{}, {"tta": "flips"}, {"pad_to": 4}, {"tiles": (4, 4, 4), "overlap": 0}])
+def test_volumes_without_voxels_and_of_one_plane(
+    size: tuple[int, int, int], options: dict[str, Any], tmp_path: Path
+) -> None:
+    volume = np.full(size, 255, np.uint8)
+    predictor = segmenter(first_channel, input_shape=(None, None, None, 1), **options)
+    found = predictor(volume)
+    assert found.mask.shape == size and (found.mask == 1).all()
+    written = found.save(tmp_path / "one")
+    if volume.size:
+        assert np.array_equal(og.imread(written["mask"], axes="ZYX"), found.mask)
+        assert og.imread(written["picture"]).shape == (*size[1:], 3)
+    else:
+        assert np.load(written["mask"]).shape == size
+        assert og.imread(written["picture"]).shape == (1, 1, 3)
+    report = og.save_predictions(predictor([volume, np.full((4, 5, 6), 255, np.uint8)]), tmp_path / "all")
+    assert (report.count, report.objects) == (2, 1 + bool(volume.size))
+
+
+def detector(batch: np.ndarray) -> dict[str, np.ndarray]:
+    boxes = np.array([[0.25, 0.25, 0.75, 0.5]], np.float32)
+    return {"boxes": np.stack([boxes] * len(batch)), "scores": np.ones((len(batch), 1), np.float32)}
+
+
+def points_alone(batch: np.ndarray) -> np.ndarray:
+    return np.full((len(batch), 2, 2), 0.5, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (two_classes, {"task": "classify", "class_names": ["dark", "light"]}),
+        (two_classes, {"task": "multilabel", "class_names": ["dark", "light"]}),
+        (two_classes, {"task": "regress", "target_names": ["x", "y"]}),
+        (detector, {"task": "detect", "detection": og.DetectionOutputs(unit="shares")}),
+        (points_alone, {"task": "detect", "detection": og.DetectionOutputs(boxes=None, points=0, unit="shares")}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_other_predictions_of_images_without_pixels_are_saved(
+    size: tuple[int, int], model: Function, options: dict[str, Any], tmp_path: Path
+) -> None:
+    predictor = og.Predictor(model, recipe=RECIPE, **options)
+    images = [np.zeros((*size, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)]
+    report = og.save_predictions(predictor(images), tmp_path / "out")
+    assert (report.count, report.quarantined) == (2, ())
+    if model is detector:
+        rows = (tmp_path / "out" / "boxes.csv").read_text().splitlines()
+        assert rows[1:] == ["1,0,0,1.0,2.0,2.0,6.0,4.0"]
+    assert og.imread(predictor(images[0]).save(tmp_path / "one")["picture"]).size
+
+
+def test_a_volume_of_a_class_without_slices_is_drawn(tmp_path: Path) -> None:
+    predictor = og.Predictor(
+        two_classes, recipe=RECIPE, task="classify", class_names=["dark", "light"],
+        input_shape=(None, None, None, 1),
+    )  # fmt: skip
+    report = og.save_predictions(predictor([np.zeros((0, 4, 4), np.uint8)]), tmp_path / "out")
+    assert report.classes == {"dark": 1}
+
+
+def test_a_file_of_a_volume_without_slices_is_set_aside_with_all_lengths(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", np.zeros((0, 4, 5), np.uint8))
+    np.save(tmp_path / "in" / "b.npy", np.full((1, 4, 5), 255, np.uint8))
+    run = segmenter(first_channel, input_shape=(None, None, None, 1))(
+        tmp_path / "in", labels=None, axes="ZYX"
+    )
+    assert [one.mask.shape for one in run if one.mask is not None] == [(1, 4, 5)]
+    assert run.quarantined == [("a.npy", "an empty image of 0 × 4 × 5 pixels")]
 
 
 # ---- what is not a number

@@ -94,7 +94,8 @@ class Limits:
     def check(self, height: int, width: int, *, frames: int = 1, pixel_bytes: int = 1) -> None:
         """Raise `FormatError` where the declared image is empty or passes the limit."""
         if height < 1 or width < 1 or frames < 1:
-            raise FormatError(f"an empty image of {height} × {width} pixels")
+            slices = f"{frames} × " if frames < 1 else ""
+            raise FormatError(f"an empty image of {slices}{height} × {width} pixels")
         pixels = height * width * frames
         stack = f" × {frames} frames" if frames > 1 else ""
         size = f"{height} × {width} pixels{stack}"

@@ -24,18 +24,27 @@ _LONGEST = 180  # bytes of a file name; with suffix and a temporary name it stay
 
 
 def write_mask(prediction: Prediction, folder: Path) -> Path:
-    """Write a prediction's label mask below `folder`: 16-bit PNG, or TIFF for volumes and labels past 65535."""
+    """Write a prediction's label mask below `folder`: 16-bit PNG, or TIFF for volumes and labels past 65535.
+
+    An image without pixels has a mask of its shape, which neither format holds: it is written as ``.npy``.
+    """
     mask = prediction.mask
     if mask is None:
         raise OffgraphError(f"{prediction.item.name}: the prediction of a classification model has no mask")
+    if not mask.size:
+        buffer = io.BytesIO()
+        np.save(buffer, mask, allow_pickle=False)
+        return _write(folder, prediction, ".npy", buffer.getvalue())
     if mask.ndim == 2 and mask.min(initial=0) >= 0 and mask.max(initial=0) < 1 << 16:
         return _write(folder, prediction, ".png", encode_png(mask.astype(np.uint16)))
     return _write(folder, prediction, ".tif", encode_tiff(mask, "ZYX" if mask.ndim == 3 else "YX"))
 
 
 def write_drawing(prediction: Prediction, folder: Path, rgb: np.ndarray | None = None) -> Path:
-    """Write a drawn prediction below `folder`, as PNG; `rgb` where it is drawn already."""
+    """Write a drawn prediction below `folder`, as PNG; `rgb` where it is drawn already. Of no pixels it is a white one."""
     drawn = prediction.draw() if rgb is None else rgb
+    if not drawn.size:
+        drawn = np.full((1, 1, 3), 255, np.uint8)
     return _write(folder, prediction, ".drawn.png", encode_png(drawn))
 
 

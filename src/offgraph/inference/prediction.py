@@ -252,8 +252,8 @@ class Prediction(NotebookView):
         Returns
         -------
         dict
-            ``"picture"`` and, for a segmentation model, ``"mask"``, with the path of each file. Masks are 16-bit PNG, or
-            TIFF where labels pass 65535 or the image is a volume.
+            ``"picture"`` and, for a segmentation model, ``"mask"``, with the path of each file. Masks are 16-bit PNG,
+            TIFF where labels pass 65535 or the image is a volume, and ``.npy`` of an image without pixels.
         """
         written = {"picture": write_drawing(self, Path(folder))}
         if self.mask is not None:
@@ -298,6 +298,8 @@ def draw_mask(
 ) -> np.ndarray:
     """Draw a mask over its image; of a volume the middle slice."""
     if mask.ndim == 3:
+        if not len(mask):  # a volume without slices
+            return np.zeros((0, 0, 3), np.uint8)
         middle = mask.shape[0] // 2
         mask, array, axes = mask[middle], array.take(middle, axes.index("Z")), axes.replace("Z", "")
     if scale > 1:

@@ -41,7 +41,7 @@ def to_rgb(
     Returns
     -------
     ndarray
-        uint8, shape (H, W, 3), a new array. NaN is shown as black.
+        uint8, shape (H, W, 3), a new array. NaN is shown as black; of a volume without slices there is no pixel.
 
     Raises
     ------
@@ -62,6 +62,8 @@ def to_rgb(
     for name in "TZ":
         if name in axes:
             at = axes.index(name)
+            if not array.shape[at]:  # a volume without slices
+                return np.zeros((0, 0, 3), np.uint8)
             array = np.take(array, array.shape[at] // 2 if name == "Z" else 0, axis=at)
             axes = axes.replace(name, "")
     if "C" not in axes:
