@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +223,30 @@ def test_a_library_in_the_place_of_a_resize():
     want = og.Compose([og.Resize((8, 8), antialias=False), og.Normalize("imagenet")])(image=image).image
     np.testing.assert_allclose(made(image=image).image, want, atol=0.02)
     assert resized_by(og.Compose([og.Flip("X")]), "opencv").recipe is None
+
+
+@pytest.mark.parametrize("aborts", [True, False])
+def test_a_library_that_would_end_the_process_is_refused(aborts: bool, tmp_path: Path):
+    """Builds of TensorFlow and torchvision exist that cannot be loaded into one process, in this order."""
+    (tmp_path / "tensorflow.py").write_text("")
+    (tmp_path / "torchvision").mkdir()
+    (tmp_path / "torchvision" / "io.py").write_text("")
+    (tmp_path / "torchvision" / "__init__.py").write_text(
+        "import os, sys\n__version__ = '1'\n" + f"{aborts} and 'tensorflow' in sys.modules and os.abort()\n"
+    )
+    script = """
+import tensorflow
+from offgraph.errors import OffgraphError
+from offgraph.frameworks.decoders import decoder_of
+try:
+    print(decoder_of("torch").version)
+except OffgraphError as error:
+    print(error)
+"""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    ran = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    said = "torchvision as it is installed ends a process that has loaded TensorFlow (status -6)"
+    assert ran.stdout.startswith(said if aborts else "1\n")
 
 
 @pytest.mark.parametrize("library", sorted(decoders.DECODERS))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,6 +92,7 @@ def _tf() -> LibraryDecoder:
 
 
 def _torch() -> LibraryDecoder:
+    _check_beside_tensorflow("torchvision")
     io: Any = importlib.import_module("torchvision.io")
     torchvision: Any = importlib.import_module("torchvision")
 
@@ -100,6 +104,25 @@ def _torch() -> LibraryDecoder:
     return LibraryDecoder(
         "torchvision.io.decode_image(path, mode='RGB')", str(torchvision.__version__), False, decode
     )
+
+
+def _check_beside_tensorflow(module: str) -> None:
+    """Refuse a library that would end this process, which holds TensorFlow: another process tries it first.
+
+    Builds of TensorFlow and of PyTorch bring a compiler each, LLVM, which aborts where it is registered twice. Whether
+    it is depends on the builds, and on which of them is loaded first.
+    """
+    loaded = module in sys.modules or "tensorflow" not in sys.modules
+    if loaded or importlib.util.find_spec(module) is None:
+        return
+    tried = subprocess.run(
+        [sys.executable, "-c", f"import tensorflow, {module}"], capture_output=True, check=False
+    )
+    if tried.returncode not in (0, 1):  # 1: an error, which the import here raises, too
+        raise OffgraphError(
+            f"{module} as it is installed ends a process that has loaded TensorFlow (status {tried.returncode}); import it "
+            "first, or let Keras run on PyTorch: KERAS_BACKEND=torch"
+        )
 
 
 DECODERS: dict[str, tuple[Callable[[], LibraryDecoder], str, str]] = {
@@ -117,7 +140,7 @@ def decoder_of(library: str) -> LibraryDecoder:
     Raises
     ------
     OffgraphError
-        Where it cannot be imported; says what to install.
+        Where it cannot be imported; says what to install, or what else to do.
 
     Examples
     --------
