@@ -330,6 +330,41 @@ def test_outputs_that_cannot_be_read(answers, options, says):
         predicted(saying(*answers, names=NAMES[: len(answers)]), **options)
 
 
+POINTS = np.array([[[20.0, 20, 0.9], [30, 20, 0.5]], [[10, 10, 0.9], [12, 20, 0.5]]])
+BOTH = np.array([[1.0, 1, 5, 5], [2, 2, 9, 9]])
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("alone", [False, True])
+def test_keypoints_that_are_not_finite(column: int, value: float, alone: bool):
+    points = POINTS.copy()
+    points[1, 0, column] = value
+    if alone:
+        declared = og.DetectionOutputs(boxes=None, points="output")
+        model: Any = lambda batch: points[[1]]  # noqa: E731
+        says = "keypoint 0 for it is at"
+    else:
+        declared = og.DetectionOutputs(points="keypoints")
+        model = saying(BOTH, [0.5, 0.9], points, names=("boxes", "scores", "keypoints"))
+        says = "keypoint 0 for it, of box 0 by falling score, is at"
+    with pytest.raises(og.StepError, match=f"{says}.*, not finite"):
+        predicted(model, detection=declared)
+
+
+def test_keypoints_that_do_not_count_need_no_place():
+    points = POINTS.copy()
+    points[1, 0] = np.nan, np.nan, 0
+    points[0] = np.nan  # of a box that does not count
+    model = saying(BOTH, [0, 0.9], points, names=("boxes", "scores", "keypoints"))
+    for tta in (None, "d4"):
+        found = predicted(model, detection=og.DetectionOutputs(points="keypoints"), tta=tta).points
+        assert found.visible[0].tolist() == [False, True]
+        assert np.isfinite(found.places[:, 1]).all() and found.extra["score"][0, 0] == 0
+    declared = og.DetectionOutputs(boxes=None, points="output")
+    assert predicted(lambda batch: points[[1]], detection=declared).points.visible.tolist() == [False, True]
+
+
 def test_no_boxes():
     result = predicted(saying(np.zeros((0, 4)), np.zeros(0), names=NAMES[:2]))
     assert len(boxes_in(result)) == 0 and result.summary == "no box" and result.labels == ()

@@ -81,7 +81,7 @@ def read_detections(
     OffgraphError
         For arrays of shapes that do not fit what is declared, or one another; names the output and the model.
     StepError
-        For NaN and infinite values of boxes that count, and for labels that are no classes.
+        For NaN and infinite values of boxes and keypoints that count, and for labels that are no classes.
     """
     reader = _Reader(outputs, declared, size, classes, model)
     if declared.boxes is None:
@@ -125,13 +125,10 @@ class _Reader:
                 f"output {self.declared.main!r} {self.declared.format!r}? Say what it is, DetectionOutputs(format=…)"
             )
         points, point_scores = self._points_of(parts.get("points"), count)
-        found = Detections(
-            edges,
-            scores[rows],
-            labels,
-            None if points is None else points[rows],
-            None if point_scores is None else point_scores[rows],
-        )
+        if points is not None and point_scores is not None:
+            points, point_scores = points[rows], point_scores[rows]
+            self._check_points(points, point_scores)
+        found = Detections(edges, scores[rows], labels, points, point_scores)
         return found if whole.all() else found.rows(np.flatnonzero(whole))
 
     def points_alone(self) -> Detections:
@@ -140,8 +137,7 @@ class _Reader:
         if values.ndim != 2 or values.shape[1] not in (2, 3):
             raise self._shape(self.declared.points, values, "(B, P, 2) or (B, P, 3) of keypoints alone")
         points, scores = self._places(values)
-        if np.isnan(points).any() or np.isnan(scores).any():
-            raise StepError(f"the model's output {self.declared.points!r} for it has NaN values")
+        self._check_points(points, scores)
         nothing = np.zeros(0)
         return Detections(None, nothing, nothing.astype(np.int64), points, scores)
 
@@ -322,6 +318,20 @@ class _Reader:
             places = places * np.array(self.size, np.float64)
         zero = 1.0 if declared.format == "voc" else 0.0 if declared.origin == "centre" else 0.5
         return places - zero, scores
+
+    @staticmethod
+    def _check_points(places: np.ndarray, scores: np.ndarray) -> None:
+        """Refuse scores that are not finite, and points without a place; one of a score of at most 0 need have none."""
+        bad = ~np.isfinite(scores) | ((scores > 0) & ~np.isfinite(places).all(axis=-1))
+        if bad.any():
+            at = tuple(np.argwhere(bad)[0])
+            which = f"keypoint {at[-1]} for it" + (
+                f", of box {at[0]} by falling score," if len(at) > 1 else ""
+            )
+            y, x = places[at]
+            raise StepError(
+                f"the model's {which} is at row {y:g}, column {x:g} with score {scores[at]:g}, not finite"
+            )
 
     def _activated_alone(self, scores: np.ndarray) -> np.ndarray:
         flat = self._activated(scores.reshape(-1)) if self.declared.activation == "sigmoid" else scores
