@@ -141,6 +141,15 @@ def cut_off() -> np.ndarray:
     return og.Compose([og.DistanceWatershed()])(image=inside).image
 
 
+def cracked() -> np.ndarray:
+    """Labels of eyes and nose with narrow cracks and pinholes."""
+    _, mask, _ = scene()
+    rows, columns = np.indices(mask.shape)
+    cracks = (np.abs((columns - rows) % 40 - 20) < 2) | (np.abs((columns + 2 * rows) % 64 - 32) < 2)
+    pinholes = np.random.default_rng(5).random(mask.shape) > 0.985
+    return np.where(cracks | pinholes, 0, mask).astype(np.uint8)
+
+
 def _of_boxes(step: Step) -> Example:
     """Several boxes around each part of the photograph, as a detector gives them."""
     image, _, boxes = scene()
@@ -163,6 +172,8 @@ def _of_result(step: Step) -> Example:
         given = np.stack([seeds, given], axis=-1)
     elif step.name in ("ClearBorder", *DESCRIBED):
         given = cut_off()
+    elif step.name == "Close":
+        given = cracked()
     elif step.name in LOGITS:
         given = logits(given)
         if step.name != "Sigmoid":

@@ -128,7 +128,7 @@ EXAMPLES: dict[str, Step] = {
     # a model's output
     "ArgMax": og.ArgMax(),
     "ClearBorder": og.ClearBorder(),
-    "Close": og.Close(8),
+    "Close": og.Close(3),
     "Contours": og.Contours(),
     "Dilate": og.Dilate(4),
     "DistanceWatershed": og.DistanceWatershed(),
