@@ -56,6 +56,57 @@ def test_every_format_holds_the_boxes_of_the_run_in_memory(tmp_path: Path) -> No
     assert [one["category_id"] for one in results] == (labels + 1).tolist()
 
 
+def with_keypoints(batch: np.ndarray) -> dict[str, np.ndarray]:
+    """The centre of each box, and its upper left corner, which a box of class 0 does not have."""
+    made = finding(300)(batch)
+    boxes = made["boxes"]
+    points = np.ones((*boxes.shape[:2], 2, 3), np.float32)
+    points[:, :, 0, :2] = (boxes[..., :2] + boxes[..., 2:]) / 2
+    points[:, :, 1, :2] = boxes[..., :2]
+    points[:, :, 1, 2] = 0.25
+    points[:, :, 1][made["labels"] == 0] = np.nan, np.nan, 0
+    return made | {"keypoints": points}
+
+
+def test_files_hold_the_keypoints_of_boxes(tmp_path: Path) -> None:
+    image = scene(0)
+    options: dict[str, Any] = {"detection": og.DetectionOutputs(points="keypoints", pairs=((0, 1),))}
+    expected = og.Predictor(with_keypoints, **{**OPTIONS, **options})(image)
+    assert expected.points is not None and expected.boxes is not None
+    by_box = {
+        tuple(edges): np.column_stack([places[:, ::-1] + 0.5, scores]).tolist()
+        for edges, places, scores in zip(
+            expected.boxes.to("xyxy").tolist(), expected.points.places, expected.points.extra["score"]
+        )
+    }
+    assert {row[1][2] for row in by_box.values()} == {0, 0.25}
+    read = {}
+    for suffix in ("csv", "geojson", "json"):
+        made = tiled(with_keypoints, **options).to_file(image, tmp_path / f"out.{suffix}")
+        assert made.points is not None and made.points.pairs == ((0, 1),)
+        read[suffix] = (tmp_path / f"out.{suffix}").read_text()
+    absent = [None, None, 0.0]
+    wanted = {edges: [point if point[2] else absent for point in points] for edges, points in by_box.items()}
+    names = ("x0", "y0", "score0", "x1", "y1", "score1")
+    rows = list(csv.DictReader(read["csv"].splitlines()))
+    found = {
+        tuple(float(row[side]) for side in ("left", "upper", "right", "lower")): [
+            float(row[name]) if row[name] else None for name in names
+        ]
+        for row in rows
+    }
+    assert found == {edges: [*points[0], *points[1]] for edges, points in wanted.items()}
+    told = {}
+    for one in json.loads(read["geojson"])["features"]:
+        ring = one["geometry"]["coordinates"][0]
+        told[*ring[0], *ring[2]] = [point or absent for point in one["properties"]["keypoints"]]
+    assert told == wanted
+    for one in json.loads(read["json"]):
+        left, upper, width, height = one["bbox"]
+        points = wanted[left, upper, left + width, upper + height]
+        assert one["keypoints"] == [value or 0.0 for point in points for value in point]
+
+
 @pytest.mark.parametrize("size", [(190, 230), (190, 70), (20, 30)])
 def test_result_steps_and_several_models(size: tuple[int, int], tmp_path: Path) -> None:
     image = scene(4)[: size[0], : size[1]]

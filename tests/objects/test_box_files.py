@@ -38,6 +38,31 @@ def test_geojson_reads_back_equal() -> None:
     assert [one["properties"] for one in boxes_geojson(bare)["features"]] == [{}]
 
 
+def test_keypoints_go_with_their_boxes() -> None:
+    places = np.array([[[1.5, 2], [np.nan, np.nan]], [[0, 0], [3, 4]]])
+    points = og.Points(places, size=(8, 10), extra={"score": [[0.5, 0], [1, 0.25]]})
+    boxes = og.Boxes(FOUND.array, format="xyxy", size=(8, 10), labels=[1, 0], extra={"score": [0.5, 0.25]})
+    made = boxes_geojson(boxes, points=points)["features"]
+    assert [one["properties"]["keypoints"] for one in made] == [
+        [[2.5, 2.0, 0.5], None],
+        [[0.5, 0.5, 1.0], [4.5, 3.5, 0.25]],
+    ]
+    results = coco_results(boxes, points=points)
+    assert [one["keypoints"] for one in results] == [[2.5, 2, 0.5, 0, 0, 0], [0.5, 0.5, 1, 4.5, 3.5, 0.25]]
+    seen = og.Points(places[1:], size=(8, 10), visible=[[True, False]])
+    assert coco_results(boxes.taken(np.array([0]), ""), points=seen)[0]["keypoints"] == [
+        0.5,
+        0.5,
+        1,
+        4.5,
+        3.5,
+        0,
+    ]
+    for wrong in (seen, og.Points(places[0], size=(8, 10))):
+        with pytest.raises(ArgumentError, match=r"points: of shape .*, expected \(2, points, 2\)"):
+            boxes_geojson(boxes, points=wrong)
+
+
 def test_refused() -> None:
     with pytest.raises(ArgumentError, match="labels from 0 to 1, and there are 1 classes"):
         boxes_geojson(FOUND, ["cat"])

@@ -344,8 +344,8 @@ class Predictor:
             A TIFF (grey or RGB, without compression or with LZW, deflate or PackBits), an ``.npy``, a Zarr array, or anything with
             ``shape``, ``dtype`` and slices: a memory map, a dataset of h5py. Numbers are taken as they are stored.
         out : path
-            The mask: ``.npy``, or ``.tif`` (BigTIFF without compression). The boxes of a detector: ``.csv``, ``.geojson``, or ``.json`` for
-            COCO's results. Until it is finished, a folder of this name with ``.tiles`` after it holds the run.
+            The mask: ``.npy``, or ``.tif`` (BigTIFF without compression). The boxes of a detector, with their keypoints: ``.csv``, ``.geojson``, or
+            ``.json`` for COCO's results. Until it is finished, a folder of this name with ``.tiles`` after it holds the run.
         axes : str, optional
             One letter per stored axis, of Z, Y, X and C, where the file leaves a doubt.
         probabilities : path, optional

@@ -1,4 +1,4 @@
-"""Boxes as other programs read them: GeoJSON, and COCO's results."""
+"""Boxes and their keypoints as other programs read them: GeoJSON, and COCO's results."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 
 from offgraph.core.errors import ArgumentError
 from offgraph.targets.boxes import Boxes
+from offgraph.targets.points import Points
 
-__all__ = ["boxes_geojson", "coco_results"]
+__all__ = ["boxes_geojson", "coco_results", "keypoint_rows"]
 
 
-def boxes_geojson(boxes: Boxes, class_names: Sequence[str] | None = None) -> dict[str, Any]:
+def boxes_geojson(
+    boxes: Boxes, class_names: Sequence[str] | None = None, points: Points | None = None
+) -> dict[str, Any]:
     """Return boxes as GeoJSON, which QuPath, napari and geographic programs read.
 
     Parameters
@@ -22,6 +25,8 @@ def boxes_geojson(boxes: Boxes, class_names: Sequence[str] | None = None) -> dic
         Of an image, such as those of a `Prediction`.
     class_names : sequence of str, optional
         By class number; adds the property ``"class"``.
+    points : Points, optional
+        Keypoints of each box; adds the property ``"keypoints"``: for each [x, y, score], or null where it has no place.
 
     Returns
     -------
@@ -32,7 +37,7 @@ def boxes_geojson(boxes: Boxes, class_names: Sequence[str] | None = None) -> dic
     Raises
     ------
     ArgumentError
-        For boxes in space, and labels without a name.
+        For boxes in space, labels without a name, and points of another number of boxes.
 
     Notes
     -----
@@ -49,6 +54,7 @@ def boxes_geojson(boxes: Boxes, class_names: Sequence[str] | None = None) -> dic
     {'label': 1, 'class': 'dog', 'score': 0.5}
     """
     labels = _labels(boxes, class_names)
+    keypoints = keypoint_rows(boxes, points)
     features = []
     for row, (left, upper, right, lower) in enumerate(boxes.to("xyxy").tolist()):
         told: dict[str, Any] = {}
@@ -57,6 +63,8 @@ def boxes_geojson(boxes: Boxes, class_names: Sequence[str] | None = None) -> dic
             if class_names is not None:
                 told["class"] = class_names[labels[row]]
         told |= {name: _plain(values[row]) for name, values in boxes.extra.items()}
+        if keypoints is not None:
+            told["keypoints"] = [None if x is None else [x, y, score] for x, y, score in keypoints[row]]
         ring = [[left, upper], [right, upper], [right, lower], [left, lower], [left, upper]]
         geometry = {"type": "Polygon", "coordinates": [ring]}
         features.append({"type": "Feature", "geometry": geometry, "properties": told})
@@ -64,7 +72,10 @@ def boxes_geojson(boxes: Boxes, class_names: Sequence[str] | None = None) -> dic
 
 
 def coco_results(
-    boxes: Boxes, image_id: int | str = 1, categories: Sequence[int | str] | None = None
+    boxes: Boxes,
+    image_id: int | str = 1,
+    categories: Sequence[int | str] | None = None,
+    points: Points | None = None,
 ) -> list[dict[str, Any]]:
     """Return predicted boxes as COCO's results, which its evaluation reads beside a file of annotations.
 
@@ -76,6 +87,8 @@ def coco_results(
         Of the image in the file of annotations: ``item.objects.image_id`` of a COCO source.
     categories : sequence of int or str, optional
         Ids of the classes there, by class number: those in ``source.category_ids``. By default they are counted from 1.
+    points : Points, optional
+        Keypoints of each box; adds ``keypoints``: x, y and score of each in one list, zeros where one has no place.
 
     Returns
     -------
@@ -85,7 +98,7 @@ def coco_results(
     Raises
     ------
     ArgumentError
-        For boxes in space, without scores or labels, and labels without an id.
+        For boxes in space, without scores or labels, labels without an id, and points of another number of boxes.
 
     Examples
     --------
@@ -98,7 +111,8 @@ def coco_results(
     if labels is None or "score" not in boxes.extra:
         raise ArgumentError("boxes: results have a class and a score; give labels= and extra={'score': …}")
     ids = None if categories is None else list(categories)
-    return [
+    keypoints = keypoint_rows(boxes, points)
+    found: list[dict[str, Any]] = [
         {
             "image_id": image_id,
             "category_id": label + 1 if ids is None else ids[label],
@@ -107,6 +121,50 @@ def coco_results(
         }
         for label, box, score in zip(labels, boxes.to("coco").tolist(), boxes.extra["score"])
     ]
+    for one, row in zip(found, keypoints or ()):
+        one["keypoints"] = [0.0 if value is None else value for point in row for value in point]
+    return found
+
+
+def keypoint_rows(boxes: Boxes, points: Points | None) -> list[list[list[float | None]]] | None:
+    """Return x, y and score of the keypoints of each box, 0 at the image's edge.
+
+    Parameters
+    ----------
+    boxes : Boxes
+    points : Points or None
+        Their scores are the column ``"score"``, or whether they are seen.
+
+    Returns
+    -------
+    list or None
+        For each box and each of its points three numbers; None for x and y where a point has no place, with the score 0.
+
+    Raises
+    ------
+    ArgumentError
+        For points of another number of boxes.
+    """
+    if points is None:
+        return None
+    places = points.places
+    if places.ndim != 3 or len(places) != len(boxes):
+        raise ArgumentError(
+            f"points: of shape {places.shape}, expected ({len(boxes)}, points, 2), those of each box"
+        )
+    scores = np.asarray(points.extra.get("score", points.visible), np.float64)
+    known: Any = np.isfinite(places).all(axis=-1)
+    rows = []
+    for box, box_scores, box_known in zip(
+        (places[..., ::-1] + 0.5).tolist(), scores.tolist(), known.tolist()
+    ):
+        rows.append(
+            [
+                [*place, score] if there else [None, None, 0.0]
+                for place, score, there in zip(box, box_scores, box_known)
+            ]
+        )
+    return rows
 
 
 def _labels(boxes: Boxes, known: Sequence[Any] | None) -> list[int] | None:

@@ -32,7 +32,7 @@ from offgraph.inference.tiling.described_run import described_run, target_file
 from offgraph.inference.tiling.job import TileJob
 from offgraph.inference.tiling.seams import joined_tiles, placed
 from offgraph.inference.tiling.tile_model import TileModel
-from offgraph.objects.box_files import boxes_geojson, coco_results
+from offgraph.objects.box_files import boxes_geojson, coco_results, keypoint_rows
 from offgraph.recipe.compose import Compose
 from offgraph.targets import Boxes, Points
 
@@ -55,7 +55,7 @@ class TiledBoxes:
     boxes : Boxes
         What is in it: by falling score, which is the column ``"score"``, with class numbers as labels.
     points : Points or None
-        Keypoints of each box, which the file does not hold.
+        Keypoints of each box, with their scores as the column ``"score"``; they are in the file, too.
     tiles : int
         Tiles of the image.
     resumed : bool
@@ -126,9 +126,12 @@ class BoxStream:
         size = self._reader.size
         made = on_original(joined_tiles(found, grid), grid.padded, self._frame, ())
         made = refined(made, self._steps, size, 0)
-        boxes, points = boxes_of(made, size), points_of(made, size, ())
+        pairs = self._saved.detection.pairs  # type: ignore[union-attr]  # a detector's
+        boxes, points = boxes_of(made, size), points_of(made, size, pairs)
         new = job.file("made")
-        new.write_text(_text(boxes, self.out.suffix.lower(), self._saved.class_names), encoding="utf-8")
+        new.write_text(
+            _text(boxes, points, self.out.suffix.lower(), self._saved.class_names), encoding="utf-8"
+        )
         new.replace(self.out)
         job.end()
         self._progress(1.0)
@@ -167,15 +170,20 @@ class BoxStream:
         return [Detections(*of) for of in zip(*(each.get(name, itertools.repeat(None)) for name in _PARTS))]
 
 
-def _text(boxes: Boxes, suffix: str, class_names: Sequence[str]) -> str:
-    """Boxes as the text of a file."""
+def _text(boxes: Boxes, points: Points | None, suffix: str, class_names: Sequence[str]) -> str:
+    """Boxes, and the keypoints of each, as the text of a file."""
     if suffix == ".geojson":
-        return dumps(boxes_geojson(boxes, class_names or None)) + "\n"
+        return dumps(boxes_geojson(boxes, class_names or None, points)) + "\n"
     if suffix == ".json":
-        return dumps(coco_results(boxes)) + "\n"
+        return dumps(coco_results(boxes, points=points)) + "\n"
     text = io.StringIO(newline="")
-    table = TableWriter(text, ("class", "label", "score", "left", "upper", "right", "lower"))
+    keypoints = keypoint_rows(boxes, points)
+    count = 0 if points is None else points.places.shape[-2]
+    named = [f"{name}{number}" for number in range(count) for name in ("x", "y", "score")]
+    table = TableWriter(text, ("class", "label", "score", "left", "upper", "right", "lower", *named))
     labels: Any = boxes.labels
-    for label, score, edges in zip(labels.tolist(), boxes.extra["score"].tolist(), boxes.to("xyxy").tolist()):
-        table.writerow((class_names[label] if class_names else label, label, score, *edges))
+    rows = zip(labels.tolist(), boxes.extra["score"].tolist(), boxes.to("xyxy").tolist())
+    for number, (label, score, edges) in enumerate(rows):
+        of_points = [value for point in keypoints[number] for value in point] if keypoints else ()
+        table.writerow((class_names[label] if class_names else label, label, score, *edges, *of_points))
     return text.getvalue()
