@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import offgraph as og
@@ -177,6 +177,10 @@ def test_pixels_of_the_same_draws_are_within_a_grey_level(arguments, dtype):
 
 
 @settings(max_examples=60, deadline=None)
+@example(
+    turn=0.0, across=[0], down=0.0, shear=0.0, zoom=0.0, shift=0, bright=(0.5, 1.5), flips=(False, False), fill="nearest", order=0,
+    seed=0,
+)  # fmt: skip
 @given(
     turn=st.floats(0, 180),
     across=st.one_of(

@@ -71,7 +71,7 @@ def _even(far: float) -> Any:
 def _shifted(far: Any, length: int) -> Any:
     """A shift: a number of a list or below a whole number, with either sign, or an even draw; a share below 1."""
     given = np.asarray(far)
-    if not given.any():
+    if not (far if isinstance(far, list | tuple) else given.any()):  # Keras draws from a list of zeros, too
         return 0
     if given.ndim or given.dtype.kind in "iu":
         shift = np.random.choice(given if given.ndim else int(given)) * np.random.choice([-1, 1])
