@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from offgraph.core.counting import number_text
 from offgraph.core.random import Draw, Key, TargetView
 from offgraph.core.specs import MAX_PIXELS, ArraySpec, OpenSpec
 from offgraph.plan.placed import AppliedStep, PlacedStep
@@ -31,6 +32,12 @@ MAX_SIDE = 1 << 24
 """Most pixels along an axis that a step makes longer: tables of positions and weights are as long."""
 MAX_WINDOW = 1 << 20
 """Most samples in the window of a filter: 1024 x 1024 pixels, or a line a thousand times as wide as most images."""
+
+_LONG = 10**12
+"""Lengths and drawn numbers from here on are told by their first digits."""
+
+_MOST_SAID = 8
+"""Entries of a drawn list that a message names."""
 
 
 def draw(
@@ -133,7 +140,7 @@ def _spec_after(step: Step, spec: ArraySpec, params: dict[str, Any]) -> ArraySpe
     """Return the spec after a step; refuse a filter whose window would take memory without bound."""
     if isinstance(step, FilterStep) and (samples := step.window(params, spec)) > MAX_WINDOW:
         raise ValueError(
-            f"{step!r}{_drew(params)} has a window of {samples:,.0f} samples, more than the limit of {MAX_WINDOW:,}"
+            f"{step!r}{_drew(params)} has a window of {number_text(samples)} samples, more than the limit of {MAX_WINDOW:,}"
         )
     return step.output_spec(spec, params)
 
@@ -164,13 +171,23 @@ def _check_memory(
         side > MAX_SIDE and side > max(spec.shape)
     ):
         raise ValueError(
-            f"{step!r}{_drew(params)} would make {size_text(after)} pixels ({after.nbytes:,} bytes), more than the "
+            f"{step!r}{_drew(params)} would make {size_text(after)} pixels ({number_text(after.nbytes)} bytes), more than the "
             f"limit of {max_pixels:,} pixels of 8 bytes, {MAX_SIDE:,} to a side; make it smaller, or pass max_pixels="
         )
 
 
 def _drew(params: dict[str, Any]) -> str:
-    return f" with {', '.join(f'{name}={value}' for name, value in params.items())}" if params else ""
+    said = ", ".join(f"{name}={_value_text(value)}" for name, value in params.items())
+    return f" with {said}" if said else ""
+
+
+def _value_text(value: Any) -> str:
+    """A drawn value for a message: numbers of a readable length, and the first of many."""
+    if isinstance(value, list):
+        parts = [_value_text(part) for part in value[:_MOST_SAID]]
+        return f"[{', '.join([*parts, '…'] if len(value) > _MOST_SAID else parts)}]"
+    is_long = isinstance(value, int) and abs(value) >= _LONG
+    return number_text(value) if is_long else str(value)
 
 
 def drawn_spec(placed: Sequence[PlacedStep], spec: OpenSpec) -> list[OpenSpec]:
@@ -191,4 +208,4 @@ def drawn_spec(placed: Sequence[PlacedStep], spec: OpenSpec) -> list[OpenSpec]:
 
 def size_text(spec: ArraySpec) -> str:
     """Return spatial lengths for a message: ``"4 x 6"``."""
-    return " x ".join(map(str, spec.size))
+    return " x ".join(str(length) if length < _LONG else number_text(length) for length in spec.size)

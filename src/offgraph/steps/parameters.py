@@ -184,7 +184,8 @@ def _named_axes(value: Any) -> str:
         return ""
     if any(_number(part) is None for part in value):
         return ""
-    return f"; for one value per axis write {dict(zip(SPATIAL[-len(value) :], value))}"
+    named = ", ".join(f"{axis!r}: {part!r:.20}" for axis, part in zip(SPATIAL[-len(value) :], value))
+    return f"; for one value per axis write {{{named}}}"
 
 
 def _axes_schema(one: dict[str, Any]) -> dict[str, Any]:

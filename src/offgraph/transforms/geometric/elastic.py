@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.counting import number_text
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.displacement_map import DisplacementMap
@@ -81,7 +82,7 @@ class Elastic(ResampledStep):
         grid = tuple(along_axes("nodes", self.nodes, names, 1))
         if math.prod(grid) > MAX_NODES:
             raise ValueError(
-                f"nodes={self.nodes} makes {math.prod(grid):,} nodes of {len(grid)} axes, more than {MAX_NODES:,}"
+                f"nodes={self.nodes} makes {number_text(math.prod(grid))} nodes of {len(grid)} axes, more than {MAX_NODES:,}"
             )
         self._hint(reach, size, grid)
         count = math.prod(grid)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.counting import number_text
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.geometry.resampling import Resampling
@@ -58,7 +59,7 @@ class GridShuffle(GeometricStep):
         counts = along_axes("cells", self.cells, names, 1)
         if math.prod(counts) > MAX_TILES:
             raise ValueError(
-                f"cells={self.cells} makes {math.prod(counts):,} cells of {len(size)} axes, more than {MAX_TILES:,}"
+                f"cells={self.cells} makes {number_text(math.prod(counts))} cells of {len(size)} axes, more than {MAX_TILES:,}"
             )
         return tuple(
             tuple(n * number // count for number in range(count + 1)) for n, count in zip(size, counts)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.counting import number_text
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.steps.declaration import step
@@ -91,7 +92,7 @@ class ThinPlateSpline(LinearFieldStep):
 
 def _check_count(count: int, given: Any) -> None:
     if count > MAX_POINTS:
-        raise ValueError(f"points={given} makes {count:,} control points, more than {MAX_POINTS}")
+        raise ValueError(f"points={given} makes {number_text(count)} control points, more than {MAX_POINTS}")
 
 
 @functools.lru_cache(maxsize=32)
