@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,13 @@ from tests.support.pages import self_contained
 import offgraph as og
 from offgraph.apps.cli import main
 from offgraph.errors import SourceError
+from offgraph.formats.decoding import read
 from offgraph.inspection.box_answers import estimated_precision, mean_precisions, shared_boxes
 from offgraph.inspection.errors.box_scores import BoxScores, JudgedBoxes, judged_boxes, overlaps
 from offgraph.inspection.errors.results import BoxErrors
 from offgraph.inspection.skew_report import Estimate
+from offgraph.views.draw import fit, to_rgb
+from offgraph.views.marks import mark
 
 
 def some_boxes(seed: int) -> tuple[np.ndarray, ...]:
@@ -151,6 +156,64 @@ def test_agreement_is_the_share_of_boxes_that_both_have(annotated: Path) -> None
     assert row.agreement.value == pytest.approx(np.mean(shares)) and row.shift == 0.0
     assert row.agreement.low < row.agreement.value < row.agreement.high
     assert row.change is not None and -0.8 < row.change.value < -0.2
+
+
+def test_the_page_draws_the_boxes_of_both_answers(annotated: Path, tmp_path: Path) -> None:
+    """Beside the image with the boxes of the model's own recipe, the same image with those of the other one: none in its right half."""
+    model = og.Predictor(dim, recipe=[og.Rescale(1 / 255)], **OPTIONS).saved
+    report = og.skew(model, annotated, recipes={"half": [og.Crop((60, 40)), og.Rescale(1 / 255)]})
+    flip = report.rows[0].flips[0]
+    assert flip.drawable is not None
+    before, after = flip.drawable
+    assert isinstance(before, og.Boxes) and isinstance(after, og.Boxes)
+    assert f"{len(before)} boxes → {len(after)} boxes" == f"{flip.before} → {flip.after}"
+    assert np.asarray(before.labels).tolist() == ["square"] * len(before)
+    [original] = og.Predictor(dim, recipe=[og.Rescale(1 / 255)], **OPTIONS)([annotated / "images" / flip.name.split("/")[-1]])  # fmt: skip
+    assert original.boxes is not None and np.array_equal(before.edges, original.boxes.edges)
+    page = og.save_skew(report, tmp_path / "skew.html")
+    drawn = images_of(page)
+    assert len(drawn) == len(report.rows[0].flips)
+    for one, found in zip(report.rows[0].flips, drawn):
+        assert one.drawable is not None
+        own, other = one.drawable
+        assert isinstance(other, og.Boxes) and (other.edges[:, 3] <= 39.5).all()
+        image = fit(to_rgb(og.imread(annotated / "images" / one.name.split("/")[-1])), 320)
+        gap = np.full((240, 6, 3), 255, np.uint8)
+        assert np.array_equal(found, np.concatenate([mark(image, [own]), gap, mark(image, [other])], axis=1))
+
+
+def images_of(page: Path) -> list[np.ndarray]:
+    """The images of a page, in their order."""
+    found = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", page.read_text())
+    return [read(base64.b64decode(one)).array for one in found]
+
+
+@pytest.mark.parametrize("volume", [False, True])
+def test_the_page_draws_the_masks_of_both_answers(volume: bool, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        values = rng.integers(0, 2, (3, 10, 16) if volume else (10, 16)).astype(np.uint8) * 200
+        np.save(tmp_path / f"{number}.npy", values)
+    shape = (None, None, None, 1) if volume else (None, None, 1)
+    predictor = og.Predictor(
+        lambda batch: batch, recipe=[og.Rescale(1 / 255)], task="segment", outputs="probabilities", input_shape=shape,
+        postprocess=[og.Threshold(0.5)],
+    )  # fmt: skip
+    report = og.skew(
+        predictor.saved, tmp_path, recipes={"inverted": [og.Invert(), og.Rescale(1 / 255)]},
+        labels=None, axes="ZYX" if volume else None,
+    )  # fmt: skip
+    flip = report.rows[0].flips[0]
+    assert flip.same == 0 and flip.drawable is not None
+    before, after = (np.asarray(one.array) for one in flip.drawable if isinstance(one, og.Mask))
+    assert np.array_equal(before, 1 - after)
+    drawn = images_of(og.save_skew(report, tmp_path / "skew.html"))
+    assert [image.shape for image in drawn] == [(200, 2 * 320 + 6, 3)] * 3
+    plane = before[1] if volume else before
+    coloured = np.ptp(drawn[0].astype(int), axis=2) > 20
+    inner = np.s_[10::20, 10::20]  # the middle of each pixel
+    assert np.array_equal(coloured[:, :320][inner], plane == 1)
+    assert np.array_equal(coloured[:, 326:][inner], plane == 0)
 
 
 def test_variants_are_chosen_where_they_find_more(annotated: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from offgraph.core.axes import SPATIAL
 from offgraph.inference.measures import Overlaps
 from offgraph.inference.prediction import DRAWN_FROM, Prediction
 from offgraph.inference.predictor import Predictor
@@ -17,6 +18,8 @@ from offgraph.inspection.box_answers import estimated_precision, score_change, s
 from offgraph.inspection.errors.box_scores import JudgedBoxes, judged_boxes
 from offgraph.inspection.skew_report import Estimate, estimate
 from offgraph.sources import Source
+from offgraph.targets import Boxes, Mask
+from offgraph.targets.box_formats import boxes_of_edges
 
 __all__ = [
     "SCORES",
@@ -24,6 +27,7 @@ __all__ = [
     "Said",
     "answers_of",
     "change_of",
+    "drawable",
     "largest_change",
     "score_of",
     "share_alike",
@@ -53,6 +57,7 @@ class SaidBoxes(NamedTuple):
     edges: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
+    size: tuple[int, ...]
 
 
 @dataclass
@@ -113,7 +118,7 @@ def _take_boxes(one: Prediction, found: Answers) -> None:
     assert boxes is not None and boxes.labels is not None, "a detector's boxes have classes"
     scores = boxes.extra["score"]
     likely = scores >= DRAWN_FROM
-    said = SaidBoxes(boxes.edges[likely], boxes.labels[likely], scores[likely])
+    said = SaidBoxes(boxes.edges[likely], boxes.labels[likely], scores[likely], boxes.size)
     text = "" if true is None else f"{len(true):,} boxes"
     found.said[one.index] = Said(said, f"{len(said.scores):,} boxes", text, None)
     found.scores[one.index] = math.nan
@@ -140,6 +145,19 @@ def share_alike(a: Said, b: Said, numbered: bool) -> float:
     if numbered:  # which number an object has says nothing
         one, other = one != 0, other != 0
     return float(np.mean(one == other)) if one.size else 1.0
+
+
+def drawable(said: Said, class_names: Sequence[str]) -> Boxes | Mask | None:
+    """Return what can be drawn of an answer: its boxes, named where classes have names, or its mask; None of classes."""
+    found = said.answer
+    if isinstance(found, SaidBoxes):
+        labels = [class_names[label] if class_names else str(label) for label in found.labels.tolist()]
+        boxes = boxes_of_edges(found.edges, "xyxy", found.size)
+        return Boxes(boxes, size=found.size, labels=labels, extra={"score": found.scores})
+    if said.probabilities is not None:
+        return None
+    mask = _mask(found)
+    return Mask(mask, SPATIAL[-mask.ndim :])
 
 
 def _mask(packed: tuple[bytes, tuple[int, ...], np.dtype[Any]]) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -24,6 +24,7 @@ from offgraph.inspection.answers import (
     Answers,
     answers_of,
     change_of,
+    drawable,
     largest_change,
     score_of,
     share_alike,
@@ -33,6 +34,7 @@ from offgraph.inspection.library_variants import decoded_by, resized_by
 from offgraph.inspection.skew_report import Absent, Flip, SkewReport, SkewRow, estimate
 from offgraph.recipe.compose import Compose, as_recipe
 from offgraph.sources import Source
+from offgraph.views.skew_page import DRAWN
 
 __all__ = ["skew"]
 
@@ -145,7 +147,7 @@ def skew(
         except OffgraphError as error:
             absent.append(Absent(way.name, str(error)))
             continue
-        rows.append(_row(way, base, other, seed, resamples))
+        rows.append(_row(way, base, other, own.class_names, seed, resamples))
     rows.sort(key=lambda row: (row.agreement.value, -(row.shift or 0.0)))
     return SkewReport(
         str(own.saved.path),
@@ -262,7 +264,9 @@ def _not_decodable(source: Source) -> str:
     return ""
 
 
-def _row(way: _Way, base: Answers, other: Answers, seed: int, resamples: int) -> SkewRow:
+def _row(
+    way: _Way, base: Answers, other: Answers, names: Sequence[str], seed: int, resamples: int
+) -> SkewRow:
     both = [index for index in base.said if index in other.said]
     if not both:
         raise OffgraphError(f"{way.name}: no image was predicted in both ways")
@@ -274,6 +278,8 @@ def _row(way: _Way, base: Answers, other: Answers, seed: int, resamples: int) ->
         for i, share in zip(both, same)
         if share < 1
     ]
+    flips.sort(key=lambda one: (one.same, one.index))
+    flips[:DRAWN] = [_with_answers(one, base, other, names) for one in flips[:DRAWN]]
     flipped = {one.index for one in flips}
     moved = np.array([i in flipped for i in scored], bool)
     shifts = [largest_change(base.said[i], other.said[i]) for i in both]
@@ -286,10 +292,16 @@ def _row(way: _Way, base: Answers, other: Answers, seed: int, resamples: int) ->
         score_of(other, scored, seed, resamples),
         change_of(base, other, scored, seed, resamples),
         agreement,
-        tuple(sorted(flips, key=lambda one: (one.same, one.index))),
+        tuple(flips),
         int(np.count_nonzero(moved & (after > before))),
         int(np.count_nonzero(moved & (after < before))),
         None if shifts[0] is None else float(np.mean([shift or 0.0 for shift in shifts])),
         tuple((name, why) for name, why in other.set_aside.items() if name not in base.set_aside),
         way.notes,
     )
+
+
+def _with_answers(flip: Flip, base: Answers, other: Answers, names: Sequence[str]) -> Flip:
+    """A flip with what can be drawn of both answers."""
+    before, after = (drawable(found.said[flip.index], names) for found in (base, other))
+    return flip if before is None or after is None else replace(flip, drawable=(before, after))

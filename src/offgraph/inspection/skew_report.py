@@ -10,6 +10,7 @@ import numpy as np
 
 from offgraph.core.counting import count_of
 from offgraph.sources.names import printable
+from offgraph.targets.base import Target
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,6 +105,8 @@ class Flip:
         Empty where it is not known.
     same : float
         How much of the answer stayed: 0 for another class, the share of pixels for masks, of boxes those that both answers have.
+    drawable : tuple of (Boxes, Boxes) or (Mask, Mask), optional
+        What can be drawn of both answers, on the original, with classes by name: of those that changed most.
     """
 
     index: int
@@ -112,6 +115,7 @@ class Flip:
     after: str
     truth: str
     same: float
+    drawable: tuple[Target, Target] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from offgraph.core.errors import OffgraphError
+from offgraph.targets import Mask
+from offgraph.targets.base import Target
 from offgraph.views import draw
 from offgraph.views.charts import bars
 from offgraph.views.html import Figure, Report
+from offgraph.views.marks import mark
 
 if TYPE_CHECKING:
     from offgraph.inspection.skew_report import SkewReport, SkewRow
 
-__all__ = ["save_skew"]
+__all__ = ["DRAWN", "save_skew"]
+
+DRAWN = 8
+"""Images of a way to prepare them that the page shows: those whose answer changed most."""
 
 _SIDE = 320
-_DRAWN, _ROWS = 8, 4
+_GAP = 6
+_ROWS = 4
 
 
 def save_skew(report: SkewReport, path: str | os.PathLike[str]) -> Path:
     """Write what `offgraph.skew` found as one HTML page, with the images whose answers changed.
+
+    Boxes and masks of both answers are drawn side by side: those of the model's own recipe, then those of the other.
 
     Parameters
     ----------
@@ -79,7 +91,7 @@ def save_skew(report: SkewReport, path: str | os.PathLike[str]) -> Path:
             page.section(
                 row.name, f"{len(row.flips)} of {row.images} answers changed; those that changed most:"
             )
-            page.figures(figures, columns=4)
+            page.figures(figures, columns=4 if row.flips[0].drawable is None else 2)
     page.section("The model's own recipe")
     page.code(report.recipe)
     return page.save(path)
@@ -88,15 +100,33 @@ def save_skew(report: SkewReport, path: str | os.PathLike[str]) -> Path:
 def _figures(report: SkewReport, row: SkewRow) -> list[Figure]:
     """The images whose answers changed most, read again; one that is gone meanwhile is left out."""
     figures = []
-    for flip in row.flips[:_DRAWN]:
+    for flip in row.flips[:DRAWN]:
         try:
             image = report.source.read(flip.index).image
         except (OffgraphError, OSError):
             continue
         shown = draw.fit(draw.to_rgb(image.array, image.axes), _SIDE)
+        if flip.drawable is not None:
+            shown = _both_answers(shown, flip.drawable)
         truth = f"; it is {flip.truth}" if flip.truth else ""
         caption = f"{flip.before} → {flip.after}"
         what = {"segment": "pixels", "detect": "boxes"}.get(report.task)
         kept = "" if what is None else f", {flip.same:.1%} of the {what} stay"
         figures.append(Figure(shown, caption, f"{flip.name}{truth}{kept}", alt=f"{flip.name}: {caption}"))
     return figures
+
+
+def _both_answers(shown: np.ndarray, answers: Sequence[Target]) -> np.ndarray:
+    """The image under each answer, side by side."""
+    gap = np.full((len(shown), _GAP, 3), 255, np.uint8)
+    parts = [_under(shown, one) if isinstance(one, Mask) else mark(shown, [one]) for one in answers]
+    return np.concatenate([parts[0], gap, parts[1]], axis=1)
+
+
+def _under(shown: np.ndarray, mask: Mask) -> np.ndarray:
+    """The image under a mask, which is brought to the size at which it is shown; of a volume the middle slice."""
+    labels = mask.array
+    if labels.ndim == 3:
+        labels = labels[len(labels) // 2]
+    places = [(np.arange(n) * size) // n for n, size in zip(shown.shape[:2], labels.shape)]
+    return draw.overlay(shown, labels[np.ix_(*places)])
