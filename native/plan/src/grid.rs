@@ -125,7 +125,7 @@ impl Grid {
             let mut to = to;
             let (shape, shape_to) = (memory::copy(from.shape()), memory::copy(to.shape()));
             match (from.as_slice(), to.as_slice_mut()) {
-                (Some(from), Some(to)) if rank == 2 => self.fill_in_c_order(outer, (from, &shape), (to, &shape_to)),
+                (Some(from), Some(to)) if rank > 0 => self.fill_in_c_order(outer, (from, &shape), (to, &shape_to)),
                 _ => self.fill(0, axes, from, to),
             }
             Ok(())
@@ -139,23 +139,37 @@ impl Grid {
         (from, shape): (&[T], &[usize]),
         (to, shape_to): (&mut [T], &[usize]),
     ) {
-        let planes: usize = shape[outer + 2..].iter().product();
-        let (row, row_to) = (shape[outer + 1] * planes, shape_to[outer + 1] * planes);
-        let rows_to = shape_to[outer];
-        for (image, to) in to.chunks_exact_mut(rows_to * row_to).enumerate() {
-            let from = &from[image * shape[outer] * row..][..shape[outer] * row];
-            for (position, to) in to.chunks_exact_mut(row_to).enumerate() {
-                match self.source(&self.axes[0], position, shape[outer]) {
-                    Some(index) => self.fill_run(&from[index * row..][..row], to, planes),
-                    None => to.fill(T::from_f64_truncated(self.fill)),
+        let (shape, shape_to) = (&shape[outer..], &shape_to[outer..]);
+        let (image, image_to) = (shape.iter().product::<usize>(), shape_to.iter().product());
+        for (number, to) in to.chunks_exact_mut(image_to).enumerate() {
+            self.fill_part(&self.axes, (&from[number * image..][..image], shape), (to, shape_to));
+        }
+    }
+
+    /// Fill a part of the output from the part of the input that it reads; `maps` are those of its spatial axes.
+    fn fill_part<T: Sample>(
+        &self,
+        maps: &[GridAxis],
+        (from, shape): (&[T], &[usize]),
+        (to, shape_to): (&mut [T], &[usize]),
+    ) {
+        let (part, part_to) = (shape[1..].iter().product::<usize>(), shape_to[1..].iter().product());
+        let [map, maps @ ..] = maps else { return };
+        if maps.is_empty() {
+            return self.fill_run(map, from, to, part);
+        }
+        for (position, to) in to.chunks_exact_mut(part_to).enumerate() {
+            match self.source(map, position, shape[0]) {
+                Some(index) => {
+                    self.fill_part(maps, (&from[index * part..][..part], &shape[1..]), (to, &shape_to[1..]));
                 }
+                None => to.fill(T::from_f64_truncated(self.fill)),
             }
         }
     }
 
     /// Fill a row of so many planes.
-    fn fill_run<T: Sample>(&self, from: &[T], to: &mut [T], planes: usize) {
-        let map = &self.axes[1];
+    fn fill_run<T: Sample>(&self, map: &GridAxis, from: &[T], to: &mut [T], planes: usize) {
         let len = from.len() / planes;
         let inside = map.inside(len);
         let is_filled = matches!(self.border, Border::Constant | Border::GridConstant) || len == 0;
@@ -295,42 +309,44 @@ mod tests {
     proptest! {
         #[test]
         fn every_pixel_is_the_one_that_the_map_names(
-            shape in (1_usize..7, 1_usize..9, 1_usize..4, 1_usize..6),
-            to in (0_usize..12, 0_usize..12),
-            swap in any::<bool>(),
-            flips in any::<(bool, bool)>(),
-            starts in (-9_isize..12, -9_isize..12),
+            order in (1_usize..4).prop_flat_map(|rank| Just((0..rank).collect::<Vec<_>>()).prop_shuffle()),
+            lens in prop::collection::vec(1_usize..8, 3),
+            (outer, inner) in (1_usize..4, 1_usize..6),
+            to in prop::collection::vec(0_usize..10, 3),
+            flips in any::<[bool; 3]>(),
+            starts in prop::collection::vec(-9_isize..12, 3),
             code in 0_i32..7,
         ) {
-            let (rows, columns, outer, inner) = shape;
-            let input = ArrayD::from_shape_fn(vec![outer, rows, columns, inner], |at| {
-                (at[0] * 1000 + at[1] * 100 + at[2] * 10 + at[3]) as i16
-            });
+            let rank = order.len();
+            let shape = |lens: &[usize]| [&[outer], &lens[..rank], &[inner]].concat();
+            let mut count = 0;
+            let input = ArrayD::from_shape_simple_fn(shape(&lens), || { count += 1; count as i16 });
             let border = Border::from_code(code).unwrap();
-            let places = if swap { [1, 0] } else { [0, 1] };
-            let axes = [
-                GridAxis { axis: places[0], flip: flips.0, start: starts.0, len: to.0 },
-                GridAxis { axis: places[1], flip: flips.1, start: starts.1, len: to.1 },
-            ];
-            let grid = Grid { axes: axes.to_vec(), border, fill: -7.0 };
-            let mut found = ArrayD::<i16>::zeros(vec![outer, to.0, to.1, inner]);
-            let on = Axes { outer: 1, spatial: 2 };
+            let axes: Vec<GridAxis> = order
+                .iter()
+                .enumerate()
+                .map(|(at, axis)| GridAxis { axis: *axis, flip: flips[at], start: starts[at], len: to[at] })
+                .collect();
+            let grid = Grid { axes: axes.clone(), border, fill: -7.0 };
+            let mut found = ArrayD::<i16>::zeros(shape(&to));
+            let on = Axes { outer: 1, spatial: rank };
             grid.run(&View::I16(input.view()), ViewMut::I16(found.view_mut()), on).unwrap();
-            let expected = ArrayD::from_shape_fn(vec![outer, to.0, to.1, inner], |at| {
-                let mut place = [0; 2];
-                for (axis, position) in axes.iter().zip([at[1], at[2]]) {
-                    let index = axis.start + if axis.flip { -1 } else { 1 } * position as isize;
-                    let len = [rows, columns][axis.axis];
+            let expected = ArrayD::from_shape_fn(shape(&to), |at| {
+                let mut place = at.slice().to_vec();
+                for (number, axis) in axes.iter().enumerate() {
+                    let position = at[number + 1] as isize;
+                    let index = axis.start + if axis.flip { -position } else { position };
+                    let len = lens[axis.axis];
                     let index = match border {
                         Border::Wrap => border.coordinate(index as f64, len) as isize,
                         _ => index,
                     };
                     match border.index(index, len) {
-                        Some(index) => place[axis.axis] = index,
+                        Some(index) => place[axis.axis + 1] = index,
                         None => return -7,
                     }
                 }
-                input[[at[0], place[0], place[1], at[3]]]
+                input[&place[..]]
             });
             prop_assert_eq!(found, expected);
         }

@@ -221,8 +221,8 @@ impl Arithmetic {
 
     fn change<I: Sample, O: Sample>(&self, from: &[I], to: &mut [O], [_, channels, after]: [usize; 3]) {
         if after > 1 || channels == 1 {
-            for (number, (from, to)) in from.chunks(after.max(1)).zip(to.chunks_mut(after.max(1))).enumerate()
-            {
+            let plane = if channels == 1 { from.len() } else { after };
+            for (number, (from, to)) in from.chunks(plane).zip(to.chunks_mut(plane)).enumerate() {
                 let channel = number % channels;
                 let steps = self.steps.iter().map(|(operation, numbers)| {
                     (*operation, numbers[if numbers.len() == 1 { 0 } else { channel }])

@@ -128,6 +128,14 @@ pub fn zoom_filtered(
         )));
     }
     let approximated = approx::approximated_axes(input.shape(), &output, outer, maps, options);
+    if outer > 0 && approximated.is_some_and(|axes| axes > 2) {
+        // Partial sums are kept from row to row, for one plane.
+        let planes = workspace.outer_iter_mut().zip(output.into_images());
+        for (number, (workspace, output)) in planes.enumerate() {
+            zoom_filtered(&input.image(number), workspace, output, outer - 1, maps, options)?;
+        }
+        return Ok(());
+    }
     let mut source = Some(input);
     for axis in outer..outer + approximated.unwrap_or(maps.len()) {
         let target = ViewMut::F64(workspace.view_mut());

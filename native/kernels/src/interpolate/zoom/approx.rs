@@ -30,7 +30,7 @@ const MAX_CHANNELS: usize = 8;
 
 /// How many spatial axes the cheaper sum weighs, if it is applicable.
 ///
-/// All of them, or all but the last if that is an identity axis.
+/// All of them, or all but the last if that is an identity axis. More than two are weighed for one plane at a time.
 pub(super) fn approximated_axes(
     input: &[usize],
     output: &ViewMut<'_>,
@@ -54,9 +54,7 @@ pub(super) fn approximated_axes(
         && reproduces_samples
         && (0..channels).all(|o| maps[last].coordinate(o, 0) == o as f64);
     let axes = if is_identity { last } else { last + 1 };
-    // With more than two axes, partial sums are kept from row to row, for one plane.
-    let planes: usize = input[..outer].iter().product();
-    let fits = spatial.iter().all(|len| *len > 0) && (axes < 3 || planes == 1);
+    let fits = spatial.iter().all(|len| *len > 0);
     // Whole rows are computed, with their errors.
     let row = |shape: &[usize]| shape[outer + axes - 1..].iter().product::<usize>() <= MAX_ROW_LEN;
     ((is_identity || !recomputed_only) && fits && row(input) && row(output.shape())).then_some(axes)
