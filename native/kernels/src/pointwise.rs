@@ -10,3 +10,4 @@ pub mod light;
 pub mod linear;
 pub mod lookup;
 pub mod shade;
+pub mod statistics;

@@ -303,7 +303,7 @@ fn reverse<T: Sample, const PLANES: usize>(from: &[T], to: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::ArrayD;
+    use ndarray::{ArrayD, Dimension};
     use proptest::prelude::*;
 
     proptest! {

@@ -5,6 +5,7 @@
 
 use crate::dtype::{Array, DType};
 use crate::pointwise::in_c_order;
+use crate::standardize::Statistics;
 use crate::workspace::assign;
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::sample::Sample;
@@ -89,9 +90,16 @@ pub enum ImageWork {
         /// The value of the constant mode.
         fill: f64,
     },
+    /// Scaled by their own statistics, to `f32`.
+    Standardize {
+        /// By which.
+        by: Statistics,
+        /// Whether each channel has its own.
+        per_channel: bool,
+    },
 }
 
-/// Work on whole images, which leaves shape and type.
+/// Work on whole images, which leaves the shape.
 #[derive(Debug, Clone)]
 pub struct ImageOp {
     /// What it does.
@@ -99,10 +107,15 @@ pub struct ImageOp {
 }
 
 impl ImageOp {
+    /// The type of the result for images of a type.
+    pub fn output(&self, dtype: DType) -> DType {
+        if matches!(self.work, ImageWork::Standardize { .. }) { DType::F32 } else { dtype }
+    }
+
     /// Change `input` into `output`.
     pub fn run(&self, input: &View<'_>, output: ViewMut<'_>, axes: Axes) -> Result<()> {
         let inner = input.ndim() - axes.spatial.min(input.ndim());
-        if axes.outer > 0 || inner > 1 || DType::of(input) != DType::of_mut(&output) {
+        if axes.outer > 0 || inner > 1 || self.output(DType::of(input)) != DType::of_mut(&output) {
             return Err(KernelError::shape(format!("an image of shape {:?} and {axes:?}", input.shape())));
         }
         let size = memory::copy(&input.shape()[..axes.spatial]);
@@ -148,6 +161,7 @@ impl ImageOp {
                 let (input, output) = planes(input, output, size, channels)?;
                 plane_kernel::correlate(output, &input, taps, *border, *fill)
             }
+            ImageWork::Standardize { by, per_channel } => by.scale(input, output, channels, *per_channel),
         }
     }
 }

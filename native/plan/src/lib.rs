@@ -25,6 +25,7 @@ pub mod rows;
 mod scaled;
 pub mod source;
 pub mod split_linear;
+pub mod standardize;
 pub mod warp;
 pub mod workspace;
 

@@ -55,7 +55,8 @@ impl Op {
             }
             Self::Lookup(lookup) => dtype = lookup.table.dtype(),
             Self::Arithmetic(arithmetic) => dtype = arithmetic.dtype,
-            Self::Filter(_) | Self::Image(_) => {}
+            Self::Image(image) => dtype = image.output(dtype),
+            Self::Filter(_) => {}
         }
         (shape, dtype)
     }

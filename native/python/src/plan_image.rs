@@ -13,6 +13,7 @@ use offgraph_kernels::pointwise::color::ColorChange;
 use offgraph_kernels::pointwise::shade::Shade;
 use offgraph_plan::dtype::Array;
 use offgraph_plan::image::ImageWork;
+use offgraph_plan::standardize::Statistics;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -122,6 +123,17 @@ pub fn read_work(parts: &Bound<'_, PyTuple>) -> PyResult<ImageWork> {
             }
             ImageWork::Correlate { taps, border: border(part(3)?.extract()?)?, fill: part(4)?.extract()? }
         }
+        "percentiles" => ImageWork::Standardize {
+            by: Statistics::Percentiles {
+                ends: [part(2)?.extract()?, part(3)?.extract()?],
+                clips: part(4)?.extract()?,
+            },
+            per_channel: part(5)?.extract()?,
+        },
+        "moments" => ImageWork::Standardize {
+            by: Statistics::Moments { skips_zeros: part(2)?.extract()?, divides: part(3)?.extract()? },
+            per_channel: part(4)?.extract()?,
+        },
         _ => return Err(unknown("work on images")),
     })
 }
@@ -185,6 +197,14 @@ pub fn to_tuple<'py>(py: Python<'py>, kind: u8, work: &ImageWork) -> PyResult<Bo
             let zooms = zooms.iter().map(|[rows, columns]| (pair(rows), pair(columns))).collect_vec();
             (kind, "zoom blur", PyTuple::new(py, zooms)?).into_pyobject(py)
         }
+        ImageWork::Standardize { by, per_channel } => match *by {
+            Statistics::Percentiles { ends: [low, high], clips } => {
+                (kind, "percentiles", low, high, clips, *per_channel).into_pyobject(py)
+            }
+            Statistics::Moments { skips_zeros, divides } => {
+                (kind, "moments", skips_zeros, divides, *per_channel).into_pyobject(py)
+            }
+        },
         ImageWork::Replace { .. } => Err(PyValueError::new_err("values that are replaced are not written")),
     }
 }

@@ -1,6 +1,6 @@
-"""Work on whole images as operations of a plan: colours, noise, blanks, and sums of neighbours in the plane.
+"""Work on whole images as operations of a plan: colours, noise, blanks, own statistics, and sums of neighbours in the plane.
 
-Nothing moves, and shape and dtype stay. Images have spatial axes alone, or the channels after them. Each function makes
+Nothing moves and the shape stays, and so does the dtype unless the function says otherwise. Images have spatial axes alone, or the channels after them. Each function makes
 an operation as :mod:`offgraph.engine.native_plan` does; :func:`applied` runs one by itself. They have the bytes of the NumPy
 expressions in the steps that make them, at every SIMD level and number of threads.
 """
@@ -8,6 +8,7 @@ expressions in the steps that make them, at every SIMD level and number of threa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,9 @@ __all__ = [
     "grey_op",
     "has_levels",
     "mix_op",
+    "moments_op",
     "normal_op",
+    "percentiles_op",
     "recolor_op",
     "reorder_op",
     "replace_op",
@@ -51,9 +54,9 @@ def takes_images(axes: str, dtype: str) -> bool:
     return axes in ("YX", "YXC", "ZYX", "ZYXC") and is_native(dtype)
 
 
-def applied(image: np.ndarray, op: NativeOp) -> np.ndarray:
-    """Run one operation on an image, channels last; return a new array."""
-    output = np.empty(image.shape, image.dtype)
+def applied(image: np.ndarray, op: NativeOp, dtype: Any = None) -> np.ndarray:
+    """Run one operation on an image, channels last; return a new array, of the image's dtype unless another is given."""
+    output = np.empty(image.shape, image.dtype if dtype is None else dtype)
     run_plan(((np.ascontiguousarray(image), output, 0, image.ndim - 1, (op,)),))
     return output
 
@@ -189,3 +192,13 @@ def correlate_op(weights: np.ndarray, mode: str, cval: float) -> NativeOp:
     kept = weights[tuple(places.T)].tolist()
     taps = tuple((row, column, weight) for (row, column), weight in zip(offsets.tolist(), kept))
     return (IMAGE, "correlate", taps, mode_code(mode, is_filter=True), float(cval))
+
+
+def percentiles_op(low: float, high: float, *, clip: bool, per_channel: bool) -> NativeOp:
+    """``(value - a) / (b - a)`` as float32, a and b by `numpy.percentile`; 0 where b is not above a."""
+    return (IMAGE, "percentiles", float(low), float(high), clip, per_channel)
+
+
+def moments_op(*, nonzero: bool, divide: bool, per_channel: bool) -> NativeOp:
+    """``(value - mean) / std`` as float32, by `numpy.mean` and `numpy.std`; zeros may be left out, and stay."""
+    return (IMAGE, "moments", nonzero, divide, per_channel)

@@ -243,9 +243,10 @@ def _filter(op: Filter, spec: ArraySpec) -> NativeOp | None:
 
 
 def _image(op: PythonStep, spec: ArraySpec) -> NativeOp | None:
-    """The work of a step on a whole image, which leaves shape and dtype."""
+    """The work of a step on a whole image, which leaves the shape."""
     step = op.step
-    if not isinstance(step, ImageStep) or not takes_images(spec.axes, spec.dtype) or op.spec != spec:
+    same_shape = op.spec == spec.cast(op.spec.dtype)
+    if not isinstance(step, ImageStep) or not takes_images(spec.axes, spec.dtype) or not same_shape:
         return None
     return (
         step.work(op.params, spec) if _declares(type(step), "work", "compute", "reference", "apply") else None

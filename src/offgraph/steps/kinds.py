@@ -321,7 +321,7 @@ class ImageStep(Step):
         return True
 
     def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
-        """Return one operation of the native core that has the bytes of `reference`, and leaves shape and dtype; or None.
+        """Return one operation of the native core that has the bytes of `reference`, and leaves the shape; or None.
 
         A step that has it stands in a plan like any other, and is no Python code that splits one.
 
@@ -365,8 +365,9 @@ class ImageStep(Step):
             _declares(type(self), "work", "reference") and image.size and takes_images(axes, image.dtype.name)
         ):
             return None
-        op = self.work(params, ArraySpec.of(image, axes), channel)
-        return None if op is None else applied(image, op)
+        spec = ArraySpec.of(image, axes)
+        op = self.work(params, spec, channel)
+        return None if op is None else applied(image, op, self.output_spec(spec, params).dtype)
 
     def _made(self, image: np.ndarray, params: dict[str, Any], number: int) -> np.ndarray:
         """One frame, by the core where it can."""

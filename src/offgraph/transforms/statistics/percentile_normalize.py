@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.image_ops import percentiles_op
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
 from offgraph.steps.parameters import Number
@@ -52,12 +54,16 @@ class PercentileNormalize(StatisticsStep):
         """float32."""
         return spec.cast("float32")
 
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
+        """Percentiles by counting."""
+        return percentiles_op(self.low, self.high, clip=self.clip, per_channel=self.per_channel)
+
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.percentile` of each group of values."""
         out = np.zeros(image.shape, np.float32)
         groups = [np.s_[..., place] for place in range(image.shape[-1])] if self.per_channel else [np.s_[...]]
         for group in groups:
-            values = image[group].astype(np.float64)
+            values = image[group].astype(np.float64) + 0.0  # zero has one sign
             low, high = np.percentile(values, (self.low, self.high))
             if high > low:
                 made = (values - low) / (high - low)

@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from offgraph.core.specs import SpecT
+from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.engine.image_ops import moments_op
+from offgraph.engine.native_plan import NativeOp
 from offgraph.steps.declaration import step
 from offgraph.steps.kinds import StatisticsStep
 
@@ -48,6 +50,10 @@ class ZScore(StatisticsStep):
     def output_spec(self, spec: SpecT, params: dict[str, Any] | None = None) -> SpecT:
         """float32."""
         return spec.cast("float32")
+
+    def work(self, params: dict[str, Any], spec: ArraySpec, frame: int = 0) -> NativeOp | None:
+        """Sums in NumPy's order."""
+        return moments_op(nonzero=self.nonzero, divide=self.divide, per_channel=self.per_channel)
 
     def reference(self, ndi: Any, image: np.ndarray, params: dict[str, Any], channel: int = 0) -> np.ndarray:
         """`numpy.mean` and `numpy.std` of each group of values."""
