@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from skimage.exposure import rescale_intensity
 
 import offgraph as og
+from tests.support.cases import examples, values
 
 CASES = {
     2: [og.PercentileNormalize(), og.PercentileNormalize(0, 100, per_channel=False)],
@@ -39,3 +42,25 @@ def test_one_value_becomes_0():
 def test_what_are_no_percentiles(ends):
     with pytest.raises(og.StepError, match="expected 0 <= low < high <= 100"):
         og.PercentileNormalize(*ends)
+
+
+@given(
+    st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i8", "f4", "f8"]),
+    st.sampled_from(["plain", "flat", "extreme", "special"]),
+    st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4)),
+    st.tuples(st.floats(0, 60), st.floats(0.5, 40)),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 1000),
+)
+@examples(150)
+def test_the_core_has_the_bytes_of_numpys_percentile(dtype, kind, shape, ends, per_channel, clip, seed):
+    image = values(shape, dtype, seed, kind)
+    step = og.PercentileNormalize(ends[0], ends[0] + ends[1], per_channel=per_channel, clip=clip)
+    with np.errstate(all="ignore"):
+        expected = step.reference(None, image, {})
+    found = og.Compose([step])(image=image, axes="YXC").image
+    np.testing.assert_array_equal(
+        found.view("u4")[~np.isnan(expected)], expected.view("u4")[~np.isnan(expected)]
+    )
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))

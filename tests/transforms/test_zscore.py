@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 import offgraph as og
+from tests.support.cases import examples, values
 
 CASES = {
     2: [og.ZScore(), og.ZScore(per_channel=False), og.ZScore(divide=False)],
@@ -44,3 +47,27 @@ def test_centred_values_keep_their_spread():
     image = RNG.integers(0, 200, (30, 40, 3), np.uint8)
     out = og.Compose([og.ZScore(per_channel=False, divide=False)])(image=image).image
     np.testing.assert_allclose(out, image - image.mean(), atol=1e-4)
+
+
+@given(
+    st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i8", "f4", "f8"]),
+    st.sampled_from(["plain", "flat", "extreme", "special"]),
+    st.tuples(st.integers(1, 60), st.integers(1, 60), st.integers(1, 4)),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 1000),
+)
+@examples(150)
+def test_the_core_has_the_bytes_of_numpys_mean_and_std(
+    dtype, kind, shape, per_channel, nonzero, divide, seed
+):
+    image = values(shape, dtype, seed, kind)
+    image[seed % 3 :: 4] = 0
+    step = og.ZScore(per_channel=per_channel, nonzero=nonzero, divide=divide)
+    with np.errstate(all="ignore"):
+        expected = step.reference(None, image, {})
+    found = og.Compose([step])(image=image, axes="YXC").image
+    is_number = ~np.isnan(expected)
+    np.testing.assert_array_equal(found.view("u4")[is_number], expected.view("u4")[is_number])
+    np.testing.assert_array_equal(np.isnan(found), ~is_number)

@@ -23,7 +23,7 @@ thread_local! {
 pub enum Format {
     /// JPEG.
     Jpeg,
-    /// PNG of 8 bits.
+    /// PNG.
     Png,
 }
 
@@ -60,8 +60,8 @@ impl ImageFile {
     pub fn new(data: Vec<u8>) -> Result<Self, Refused> {
         if data.starts_with(&png::SIGNATURE) {
             let header = png::read_header(&data)?;
-            if header.depth != 8 || !matches!(header.channels, 1 | 3) {
-                return Err(Refused("it has more than 8 bits, or an alpha channel"));
+            if !matches!(header.channels, 1 | 3) {
+                return Err(Refused("it has an alpha channel"));
             }
             if !header.is_plausible(data.len()) {
                 return Err(Refused("it is too short for its pixels"));
@@ -102,6 +102,14 @@ impl ImageFile {
         }
     }
 
+    /// Bits per sample: 8, or 16.
+    pub fn depth(&self) -> usize {
+        match &self.header {
+            Header::Jpeg(_) => 8,
+            Header::Png(header) => header.depth,
+        }
+    }
+
     /// EXIF orientation, 1 to 8.
     pub fn orientation(&self) -> u8 {
         self.orientation
@@ -111,16 +119,15 @@ impl ImageFile {
     ///
     /// # Errors
     ///
-    /// As for [`Decoder::decode_window`] and [`png::Decoder::decode`].
-    pub fn decode(&self, window: Window, out: &mut [u8]) -> Result<(), Refused> {
-        match &self.header {
-            Header::Jpeg(header) => {
+    /// As for [`Decoder::decode_window`] and [`png::Decoder::decode`], and if it has another depth than `out`.
+    pub fn decode(&self, window: Window, out: Samples<'_>) -> Result<(), Refused> {
+        match (&self.header, out) {
+            (Header::Jpeg(header), Samples::U8(out)) => {
                 let window = (window != Window::whole(header)).then_some(window);
                 decode_jpeg(&self.data, window, out)
             }
-            Header::Png(header) => {
-                PNG_DECODER.with_borrow_mut(|decoder| decoder.decode(&self.data, header, &window, out))
-            }
+            (Header::Png(header), out) => decode_png_window(&self.data, header, &window, out),
+            (Header::Jpeg(_), Samples::U16(_)) => Err(Refused("it has 8 bits")),
         }
     }
 }
@@ -139,11 +146,13 @@ impl ImageFile {
     /// # Errors
     ///
     /// As for [`Decoder::decode_scaled`].
-    pub fn decode_scaled(&self, scale: Scale, window: Window, out: &mut [u8]) -> Result<(), Refused> {
-        if scale == Scale::Full {
-            return self.decode(window, out);
+    pub fn decode_scaled(&self, scale: Scale, window: Window, out: Samples<'_>) -> Result<(), Refused> {
+        match out {
+            Samples::U8(out) if scale != Scale::Full => {
+                DECODER.with_borrow_mut(|decoder| decoder.decode_scaled(&self.data, scale, window, out))
+            }
+            out => self.decode(window, out),
         }
-        DECODER.with_borrow_mut(|decoder| decoder.decode_scaled(&self.data, scale, window, out))
     }
 }
 
@@ -163,16 +172,28 @@ pub enum Samples<'a> {
 /// [`Refused`] if the file is not decoded here, or holds another image; `out` may have been written to.
 pub fn decode_png(data: &[u8], shape: [usize; 3], out: Samples<'_>) -> Result<(), Refused> {
     let header = png::read_header(data)?;
-    let depth = if matches!(out, Samples::U8(_)) { 8 } else { 16 };
-    if [header.height, header.width, header.channels] != shape || header.depth != depth {
+    if [header.height, header.width, header.channels] != shape {
         return Err(Refused("it holds another image"));
     }
     let window = Window { rows: 0..header.height, columns: 0..header.width };
+    decode_png_window(data, &header, &window, out)
+}
+
+fn decode_png_window(
+    data: &[u8],
+    header: &png::Header,
+    window: &Window,
+    out: Samples<'_>,
+) -> Result<(), Refused> {
+    let depth = if matches!(out, Samples::U8(_)) { 8 } else { 16 };
+    if header.depth != depth {
+        return Err(Refused("it holds another image"));
+    }
     PNG_DECODER.with_borrow_mut(|decoder| match out {
-        Samples::U8(out) => decoder.decode(data, &header, &window, out),
+        Samples::U8(out) => decoder.decode(data, header, window, out),
         Samples::U16(out) => {
             let mut bytes = memory::zeros(2 * out.len());
-            decoder.decode(data, &header, &window, &mut bytes)?;
+            decoder.decode(data, header, window, &mut bytes)?;
             for (sample, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
                 *sample = u16::from_be_bytes(*bytes);
             }
@@ -245,7 +266,7 @@ mod tests {
             assert_eq!((file.format(), file.size(), file.channels()), (Format::Png, (60, 50), channels));
             assert_eq!(file.orientation(), 1);
             let mut out = vec![0; pixels.len()];
-            assert_eq!(file.decode(Window { rows: 0..60, columns: 0..50 }, &mut out), Ok(()));
+            assert_eq!(file.decode(Window { rows: 0..60, columns: 0..50 }, Samples::U8(&mut out)), Ok(()));
             assert_eq!(out, pixels);
             out.fill(0);
             assert_eq!(decode_png(&data, [60, 50, channels], Samples::U8(&mut out)), Ok(()));

@@ -337,10 +337,11 @@ fn spec_of(file: &ImageFile, rules: &Rules) -> Option<(Spec, bool)> {
         return None;
     }
     let (height, width) = if file.orientation() >= 5 { (width, height) } else { (height, width) };
+    let dtype = if file.depth() == 16 { DType::U16 } else { DType::U8 };
     if file.channels() == 1 && rules.color != Color::Rgb {
-        Spec::new(&[height, width], DType::U8, b"YX").map(|spec| (spec, false))
+        Spec::new(&[height, width], dtype, b"YX").map(|spec| (spec, false))
     } else {
-        Spec::new(&[height, width, 3], DType::U8, b"YXC").map(|spec| (spec, true))
+        Spec::new(&[height, width, 3], dtype, b"YXC").map(|spec| (spec, true))
     }
 }
 

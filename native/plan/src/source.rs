@@ -10,13 +10,13 @@
 //!
 //! A resize that follows may be made of fewer pixels, if it was asked for: see `scaled`.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, match_pair};
 use crate::grid::{Grid, GridAxis};
 use crate::op::Op;
 use crate::scaled::Scaled;
 use crate::workspace::Workspace;
-use offgraph_codecs::ImageFile;
 use offgraph_codecs::jpeg::{Scale, Window};
+use offgraph_codecs::{ImageFile, Samples};
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::border::Border;
@@ -84,9 +84,14 @@ impl FileImage<'_> {
         for (len, map) in shape.iter_mut().zip(&grid.axes) {
             *len = map.len;
         }
-        let mut moved = Workspace::new(DType::U8, &shape);
+        let mut moved = Workspace::new(self.dtype(), &shape);
         grid.run(&decoded.view(), moved.view_mut(), Axes { outer: 0, spatial: 2 })?;
         Ok((moved, count))
+    }
+
+    /// The type of its samples.
+    fn dtype(&self) -> DType {
+        if self.file.depth() == 16 { DType::U16 } else { DType::U8 }
     }
 
     /// The result of a resize that reads scaled pixels.
@@ -117,11 +122,11 @@ impl FileImage<'_> {
         let stored = self.file.channels();
         let size = [rows.len(), columns.len()];
         let decoded = if stored == 1 {
-            let mut grey = Workspace::new(DType::U8, &size);
+            let mut grey = Workspace::new(self.dtype(), &size);
             self.fill(scale, Window { rows, columns }, &mut grey)?;
             grey
         } else {
-            let mut colours = Workspace::new(DType::U8, &[size[0], size[1], stored]);
+            let mut colours = Workspace::new(self.dtype(), &[size[0], size[1], stored]);
             self.fill(scale, Window { rows, columns }, &mut colours)?;
             colours
         };
@@ -129,8 +134,12 @@ impl FileImage<'_> {
     }
 
     fn fill(&self, scale: Scale, window: Window, workspace: &mut Workspace) -> Result<()> {
-        let ViewMut::U8(mut pixels) = workspace.view_mut() else { unreachable!("made as bytes") };
-        let pixels = pixels.as_slice_mut().expect("workspaces are in C order");
+        let pixels = match workspace.view_mut() {
+            ViewMut::U8(pixels) => pixels.into_slice().map(Samples::U8),
+            ViewMut::U16(pixels) => pixels.into_slice().map(Samples::U16),
+            _ => None,
+        };
+        let pixels = pixels.expect("made of 8 or 16 bits, in C order");
         let decoded = self.file.decode_scaled(scale, window, pixels);
         decoded.map_err(|refused| KernelError::parameter(refused.0))
     }
@@ -138,15 +147,15 @@ impl FileImage<'_> {
 
 /// Grey as red, green and blue.
 fn repeated(grey: &Workspace, size: [usize; 2]) -> Result<Workspace> {
-    let mut colours = Workspace::new(DType::U8, &[size[0], size[1], 3]);
-    let (View::U8(from), ViewMut::U8(mut to)) = (grey.view(), colours.view_mut()) else {
-        unreachable!("made as bytes")
-    };
-    let from = from.as_slice().expect("workspaces are in C order");
-    let (to, _) = to.as_slice_mut().expect("workspaces are in C order").as_chunks_mut::<3>();
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = [*from; 3];
-    }
+    let mut colours = Workspace::new(DType::of(&grey.view()), &[size[0], size[1], 3]);
+    match_pair!(grey.view(), colours.view_mut(), (from, to) => {
+        let (from, mut to) = (from, to);
+        let from = from.as_slice().expect("workspaces are in C order");
+        let (to, _) = to.as_slice_mut().expect("workspaces are in C order").as_chunks_mut::<3>();
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = [*from; 3];
+        }
+    }, _ => unreachable!("made of one type"));
     Ok(colours)
 }
 

@@ -119,11 +119,11 @@ impl EncodedImage {
 
 #[pymethods]
 impl EncodedImage {
-    /// Height, width and channels as stored, EXIF orientation, and bytes of the file.
+    /// Height, width and channels as stored, EXIF orientation, bytes of the file, and bits per sample.
     #[getter]
-    fn header(&self) -> (usize, usize, usize, u8, usize) {
+    fn header(&self) -> (usize, usize, usize, u8, usize, usize) {
         let (height, width) = self.0.size();
-        (height, width, self.0.channels(), self.0.orientation(), self.0.data().len())
+        (height, width, self.0.channels(), self.0.orientation(), self.0.data().len(), self.0.depth())
     }
 
     /// Name of its format.

@@ -243,14 +243,16 @@ impl SampleRows {
         })
     }
 
-    /// The shape of the image that each row was made of; `None` for one that Python has to make.
+    /// Shape and type of the image that each row was made of; `None` for one that Python has to make.
     #[getter]
     fn made<'py>(&self, py: Python<'py>) -> PyResult<Vec<Option<Bound<'py, PyTuple>>>> {
         let rows = self.lock();
         let mut shapes = memory::with_capacity(rows.len());
         for row in rows.iter() {
             let shape = match &row.state {
-                State::Made(spec) => Some(PyTuple::new(py, spec.shape())?),
+                State::Made(spec) => {
+                    Some((PyTuple::new(py, spec.shape())?, name_of(spec.dtype)).into_pyobject(py)?)
+                }
                 _ => None,
             };
             memory::push(&mut shapes, shape);

@@ -50,6 +50,8 @@ class Header(NamedTuple):
         EXIF orientation, 1 to 8.
     num_bytes : int
         Of the file.
+    depth : int
+        Bits per sample, 8 or 16.
     """
 
     height: int
@@ -57,6 +59,7 @@ class Header(NamedTuple):
     channels: int
     orientation: int
     num_bytes: int
+    depth: int
 
 
 def read_images(

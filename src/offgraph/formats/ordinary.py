@@ -200,8 +200,8 @@ class OrdinaryRows:
         self.run(output)
         found = zip(self._rows.made, self._rows.digests, self._rows.row_digests)
         return [
-            None if shape is None else MadeOrdinary(file_spec(shape), digest, row_digest)
-            for shape, digest, row_digest in found
+            None if read is None else MadeOrdinary(file_spec(*read), digest, row_digest)
+            for read, digest, row_digest in found
         ]
 
     def run(self, output: np.ndarray) -> bool:
@@ -211,13 +211,13 @@ class OrdinaryRows:
 
     def are_made(self) -> list[bool]:
         """Which are made."""
-        return [shape is not None for shape in self._rows.made]
+        return [read is not None for read in self._rows.made]
 
     def spec(self, place: int) -> ArraySpec:
         """Spec of the image, as it was read, that a row was made of."""
-        shape = self._rows.made[place]
-        assert shape is not None, "asked of rows that are made"
-        return file_spec(shape)
+        read = self._rows.made[place]
+        assert read is not None, "asked of rows that are made"
+        return file_spec(*read)
 
 
 class _ReadFiles(Read):
@@ -250,16 +250,16 @@ def _ordinary(encoded: EncodedImage | None, color: Color, max_pixels: int) -> Or
         return None
     is_turned = found.orientation >= 5
     is_grey = found.channels == 1 and color != "rgb"
-    return OrdinaryFile(encoded, found, _spec(found.height, found.width, is_turned, is_grey))
+    return OrdinaryFile(encoded, found, _spec(found.height, found.width, is_turned, is_grey, found.depth))
 
 
 @functools.lru_cache(maxsize=1024)
-def file_spec(shape: tuple[int, ...]) -> ArraySpec:
-    """Return the spec of an image of bytes that was read from a file."""
-    return ArraySpec(shape, "uint8", "YX" if len(shape) == 2 else "YXC")
+def file_spec(shape: tuple[int, ...], dtype: str) -> ArraySpec:
+    """Return the spec of an image that was read from a file."""
+    return ArraySpec(shape, dtype, "YX" if len(shape) == 2 else "YXC")
 
 
 @functools.lru_cache(maxsize=1024)
-def _spec(height: int, width: int, is_turned: bool, is_grey: bool) -> ArraySpec:
+def _spec(height: int, width: int, is_turned: bool, is_grey: bool, depth: int) -> ArraySpec:
     size = (width, height) if is_turned else (height, width)
-    return ArraySpec(size, "uint8", "YX") if is_grey else ArraySpec((*size, 3), "uint8", "YXC")
+    return file_spec(size if is_grey else (*size, 3), f"uint{depth}")
