@@ -1,4 +1,4 @@
-"""`python -m benches [operations|threads|pipeline|loading|stored|plan|steps] [--only NAME] [--photos FOLDER] [--rounds N]`."""
+"""`python -m benches [operations|threads|pipeline|loading|stored|plan|steps|volumes] [--only NAME] [--photos FOLDER] [--rounds N]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benches import loading, operations, pipeline, plan, steps, stored, threads
+from benches import loading, operations, pipeline, plan, steps, stored, threads, volumes
 from benches.timing import keep
 from offgraph import _native
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["operations", "threads", "pipeline", "loading", "stored", "plan", "steps", "all"],
+        choices=["operations", "threads", "pipeline", "loading", "stored", "plan", "steps", "volumes", "all"],
         default="all",
     )
     parser.add_argument(
@@ -50,6 +50,7 @@ def main() -> None:
         "stored": lambda: stored.run(photos, options.rounds, options.only),
         at_level("plan"): lambda: plan.measure(options.rounds),
         at_level("steps"): lambda: steps.run(options.only, options.rounds),
+        at_level("volumes"): lambda: volumes.run(options.only, options.rounds),
     }
     for name, measure in measures.items():
         if options.what == "all" or name.startswith(options.what):

@@ -113,6 +113,7 @@ class FileRules:
         max_bytes: int,
         max_pixels: int,
         pixels_per_byte: int,
+        depth: int | None,
         is_finite: bool,
         has_digests: bool,
         has_row_digests: bool,

@@ -73,7 +73,7 @@ def test_digests_are_those_of_the_values_in_the_rows(source: og.Source, name: st
     indices = range(len(source))
     keys = [(1, 0, index) for index in indices]
     output = np.zeros((len(source), 12, 10, 3), np.float32 if name == "floats" else np.uint8)
-    asked = source.ordinary_rows(indices, planner, keys, finite=True, digests=True, row_digests=True)
+    asked = source.ordinary_rows(indices, planner, keys, depth=8, finite=True, digests=True, row_digests=True)
     assert asked is not None
     for row, item, one in zip(output, source, asked.make(output), strict=True):
         assert one is not None
@@ -81,7 +81,7 @@ def test_digests_are_those_of_the_values_in_the_rows(source: og.Source, name: st
         assert one.row_digest == hashlib.sha256(row.astype(row.dtype.newbyteorder("<")).tobytes()).digest()
     for digests, row_digests in ((True, False), (False, True), (False, False)):
         some = source.ordinary_rows(
-            indices, planner, keys, finite=True, digests=digests, row_digests=row_digests
+            indices, planner, keys, depth=None, finite=True, digests=digests, row_digests=row_digests
         )
         assert some is not None
         made = [one for one in some.make(output) if one is not None]

@@ -141,14 +141,16 @@ impl Grid {
     ) {
         let (shape, shape_to) = (&shape[outer..], &shape_to[outer..]);
         let (image, image_to) = (shape.iter().product::<usize>(), shape_to.iter().product());
+        let row = Row::new(self, shape[self.axes.len() - 1]);
         for (number, to) in to.chunks_exact_mut(image_to).enumerate() {
-            self.fill_part(&self.axes, (&from[number * image..][..image], shape), (to, shape_to));
+            self.fill_part(&row, &self.axes, (&from[number * image..][..image], shape), (to, shape_to));
         }
     }
 
     /// Fill a part of the output from the part of the input that it reads; `maps` are those of its spatial axes.
     fn fill_part<T: Sample>(
         &self,
+        row: &Row,
         maps: &[GridAxis],
         (from, shape): (&[T], &[usize]),
         (to, shape_to): (&mut [T], &[usize]),
@@ -156,42 +158,17 @@ impl Grid {
         let (part, part_to) = (shape[1..].iter().product::<usize>(), shape_to[1..].iter().product());
         let [map, maps @ ..] = maps else { return };
         if maps.is_empty() {
-            return self.fill_run(map, from, to, part);
+            return row.fill(from, to, part, self.fill);
         }
         for (position, to) in to.chunks_exact_mut(part_to).enumerate() {
             match self.source(map, position, shape[0]) {
                 Some(index) => {
-                    self.fill_part(maps, (&from[index * part..][..part], &shape[1..]), (to, &shape_to[1..]));
+                    let from = &from[index * part..][..part];
+                    self.fill_part(row, maps, (from, &shape[1..]), (to, &shape_to[1..]));
                 }
                 None => to.fill(T::from_f64_truncated(self.fill)),
             }
         }
-    }
-
-    /// Fill a row of so many planes.
-    fn fill_run<T: Sample>(&self, map: &GridAxis, from: &[T], to: &mut [T], planes: usize) {
-        let len = from.len() / planes;
-        let inside = map.inside(len);
-        let is_filled = matches!(self.border, Border::Constant | Border::GridConstant) || len == 0;
-        for beyond in [0..inside.start, inside.end..map.len] {
-            if is_filled {
-                let value = T::from_f64_truncated(self.fill);
-                to[beyond.start * planes..beyond.end * planes].fill(value);
-                continue;
-            }
-            for position in beyond {
-                if let Some(index) = self.source(map, position, len) {
-                    to[position * planes..][..planes].copy_from_slice(&from[index * planes..][..planes]);
-                }
-            }
-        }
-        if inside.is_empty() {
-            return;
-        }
-        let (first, last) = (map.at(inside.start) as usize, map.at(inside.end - 1) as usize);
-        let from = &from[first.min(last) * planes..(first.max(last) + 1) * planes];
-        let to = &mut to[inside.start * planes..inside.end * planes];
-        if map.flip { reverse_pixels(from, to, planes) } else { to.copy_from_slice(from) }
     }
 
     /// Fill from the axis `axis` on; the axes before were gone through, and the arrays no longer have them.
@@ -268,6 +245,56 @@ impl Grid {
             _ if !map.flip => to.assign(&from),
             _ => to.assign(&from.slice_axis(Axis(0), Slice::new(0, None, -1))),
         }
+    }
+}
+
+/// What is done with each row: the same for all of them.
+struct Row {
+    map: GridAxis,
+    inside: Range<usize>,
+    /// Positions beyond the border, with the pixel that stands there; `None` if the fill value stands at all of them.
+    beyond: Option<Vec<(usize, usize)>>,
+}
+
+impl Row {
+    fn new(grid: &Grid, len: usize) -> Self {
+        let map = grid.axes[grid.axes.len() - 1];
+        let inside = map.inside(len);
+        let positions = (0..inside.start).chain(inside.end..map.len);
+        let is_filled = matches!(grid.border, Border::Constant | Border::GridConstant) || len == 0;
+        let beyond = (!is_filled).then(|| {
+            let source = |position| grid.source(&map, position, len).map(|index| (position, index));
+            positions.filter_map(source).collect_vec()
+        });
+        Self { map, inside, beyond }
+    }
+
+    /// Fill a row of so many planes.
+    fn fill<T: Sample>(&self, from: &[T], to: &mut [T], planes: usize, fill: f64) {
+        let (start, end) = (self.inside.start * planes, self.inside.end * planes);
+        match &self.beyond {
+            None => {
+                let fill = T::from_f64_truncated(fill);
+                to[..start].fill(fill);
+                to[end..].fill(fill);
+            }
+            Some(beyond) if planes == 1 => {
+                beyond.iter().for_each(|(position, index)| to[*position] = from[*index]);
+            }
+            Some(beyond) => {
+                for (position, index) in beyond {
+                    to[position * planes..][..planes].copy_from_slice(&from[index * planes..][..planes]);
+                }
+            }
+        }
+        let Self { map, inside, .. } = self;
+        if inside.is_empty() {
+            return;
+        }
+        let (first, last) = (map.at(inside.start) as usize, map.at(inside.end - 1) as usize);
+        let from = &from[first.min(last) * planes..(first.max(last) + 1) * planes];
+        let to = &mut to[start..end];
+        if map.flip { reverse_pixels(from, to, planes) } else { to.copy_from_slice(from) }
     }
 }
 

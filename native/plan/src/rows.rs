@@ -69,6 +69,8 @@ pub struct Rules {
     pub max_pixels: usize,
     /// Images with more pixels for each byte of their file are left to Python.
     pub pixels_per_byte: usize,
+    /// Images of other bits per sample are left to Python; none are if it is None.
+    pub depth: Option<usize>,
     /// Whether an image with NaN or infinity in it is left to Python.
     pub is_finite: bool,
     /// Whether the digests of files are taken.
@@ -336,6 +338,9 @@ fn spec_of(file: &ImageFile, rules: &Rules) -> Option<(Spec, bool)> {
     if pixels > most || (file.channels() > 1 && rules.color == Color::Grey) {
         return None;
     }
+    if rules.depth.is_some_and(|depth| depth != file.depth()) {
+        return None;
+    }
     let (height, width) = if file.orientation() >= 5 { (width, height) } else { (height, width) };
     let dtype = if file.depth() == 16 { DType::U16 } else { DType::U8 };
     if file.channels() == 1 && rules.color != Color::Rgb {
@@ -425,6 +430,7 @@ mod tests {
         max_bytes: 1 << 20,
         max_pixels: 1 << 20,
         pixels_per_byte: 1000,
+        depth: None,
         is_finite: true,
         has_digests: false,
         has_row_digests: false,

@@ -224,7 +224,7 @@ class Maker:
         numbers, finite = [index for index, _ in addresses], self.non_finite == "error"
         of_values = self.digests and not stores_png(end.spec, self.encoding)
         samples = self.source.ordinary_rows(
-            numbers, planner, keys, finite=finite, digests=True, row_digests=of_values
+            numbers, planner, keys, depth=8, finite=finite, digests=True, row_digests=of_values
         )
         if samples is None:
             return None

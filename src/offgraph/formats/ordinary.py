@@ -144,7 +144,12 @@ class NamedFiles(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def file_rules(
-    color: Color, max_pixels: int, finite: bool, digests: bool = False, row_digests: bool = False
+    color: Color,
+    max_pixels: int,
+    depth: int | None,
+    finite: bool,
+    digests: bool = False,
+    row_digests: bool = False,
 ) -> FileRules:
     """How files are read, and which are left to Python.
 
@@ -152,6 +157,8 @@ def file_rules(
     ----------
     color, max_pixels
         As for `offgraph.formats.decoding.read`.
+    depth : int or None
+        Bits per sample; images of another depth are left. None for any.
     finite : bool
         Whether an image with NaN or infinity in it is left.
     digests : bool
@@ -160,7 +167,7 @@ def file_rules(
         Whether those of the values in the rows are.
     """
     most = Limits(max_pixels).max_bytes + FILE_OVERHEAD
-    return FileRules(color, most, max_pixels, PIXELS_PER_BYTE, finite, digests, row_digests)
+    return FileRules(color, most, max_pixels, PIXELS_PER_BYTE, depth, finite, digests, row_digests)
 
 
 class OrdinaryRows:

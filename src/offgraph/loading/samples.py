@@ -210,7 +210,8 @@ class FileSamples:
         return self._samples(files, are_all, as_block(rows), run.recipe, keys)
 
     def _planner(self, run: EpochRun) -> RecipePlanner | None:
-        return run.recipe.planner() if run.rules.has_usual_depth("uint8") else None
+        is_usual = any(map(run.rules.has_usual_depth, ("uint8", "uint16")))
+        return run.recipe.planner() if is_usual else None
 
     def _files(
         self,
@@ -219,7 +220,9 @@ class FileSamples:
         keys: KeysOfEpoch,
         rules: Rules,
     ) -> OrdinaryRows | None:
-        return self.source.ordinary_rows(numbers, planner, keys, finite=rules.non_finite == "error")
+        depths = [depth for depth in (8, 16) if rules.has_usual_depth(f"uint{depth}")]
+        depth, finite = depths[0] if len(depths) == 1 else None, rules.non_finite == "error"
+        return self.source.ordinary_rows(numbers, planner, keys, depth=depth, finite=finite)
 
     def _samples(
         self,

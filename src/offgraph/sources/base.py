@@ -386,6 +386,7 @@ class Source(NotebookView, Sequence[Item]):
         planner: RecipePlanner,
         keys: Sequence[tuple[int, int, int]],
         *,
+        depth: int | None,
         finite: bool,
         digests: bool = False,
         row_digests: bool = False,
@@ -398,13 +399,13 @@ class Source(NotebookView, Sequence[Item]):
         planner : RecipePlanner
         keys : sequence of tuple of int
             Seed, epoch and index of each; `KeysOfEpoch` where the indices are those of the keys.
-        finite, digests, row_digests
+        depth, finite, digests, row_digests
             As for `offgraph.formats.ordinary.file_rules`.
         """
         if not self._has_images_alone:
             return None
         how = self.reading
-        rules = file_rules(how.color, how.max_pixels, finite, digests, row_digests)
+        rules = file_rules(how.color, how.max_pixels, depth, finite, digests, row_digests)
         named = self.items.named_files if isinstance(self.items, ItemColumns) else None
         if named is not None and isinstance(keys, KeysOfEpoch):
             rows = SampleRows.of_names(*named, indices, keys.seed, keys.epoch, rules)
