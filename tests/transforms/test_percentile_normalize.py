@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.exposure import rescale_intensity
+from tests.support.cases import examples, values
 
 import offgraph as og
-from tests.support.cases import examples, values
 
 CASES = {
     2: [og.PercentileNormalize(), og.PercentileNormalize(0, 100, per_channel=False)],

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from tests.support.cases import examples, values
 
 import offgraph as og
-from tests.support.cases import examples, values
 
 CASES = {
     2: [og.ZScore(), og.ZScore(per_channel=False), og.ZScore(divide=False)],
