@@ -166,6 +166,27 @@ def test_random_images_of_every_dtype_and_size(like: str, data: st.DataObject):
     compare(like, kernel, antialias, image.astype(dtype), (rows, columns))
 
 
+@pytest.mark.parametrize("kernel", ["triangle", "cubic"])
+def test_lengths_that_hardly_change(kernel: str, like: str):
+    """Weights are nearly 1, where the number of bits that PyTorch rounds them to has its limit."""
+    random = np.random.default_rng(0)
+    for n in (2, 3, 60, 150, *range(190, 200), 225, 226, 300, 500):
+        image = random.integers(0, 256, (7, n, 3)).astype(np.uint8)
+        for length in (n - 1, n + 1):
+            compare(like, kernel, LIBRARIES[like].antialias, image, (7, length))
+            if LIBRARIES[like].chooses:
+                compare(like, kernel, not LIBRARIES[like].antialias, image, (7, length))
+
+
+def test_torch_rounds_weights_to_what_the_last_pixel_leaves():
+    """As PyTorch 2.15 gives it: with a bit more the value is 41."""
+    row = (np.arange(225) * 89 % 256).astype(np.uint8)
+    made = resize_like(
+        row[np.newaxis, :, np.newaxis], (1, 224), axes=(0, 1), like="torch", kernel="cubic", antialias=False
+    )
+    assert made[0, 12, 0] == 42
+
+
 @examples(40)
 @given(data=st.data())
 def test_pillow_before_13_resizes_the_columns_first(data: st.DataObject):

@@ -13,7 +13,7 @@ pixel wide, and stays so, where it antialiases.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,20 @@ _SHAPES = {
 }
 
 
+def _unbounded(n: int, length: int, kernel: str, of: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels that are read without antialiasing, beyond the borders too, and their weights."""
+    shape, reach = _SHAPES[kernel, False]
+    number = np.arange(length).astype(of)
+    # One rounding, as where a machine multiplies and subtracts in one go; float64 holds the product of two float32.
+    place = (np.float64(of(n) / of(length)) * (number + of(0.5)) - 0.5).astype(of)
+    if kernel == "triangle":
+        place = np.maximum(place, of(0))
+    before = np.floor(place)
+    steps = np.arange(1 - reach // 2, reach // 2 + 1)
+    weight = shape(steps.astype(of) - (place - before)[:, None]).astype(of)
+    return before.astype(np.int64)[:, None] + steps, weight
+
+
 @kept
 def _taps(n: int, length: int, kernel: str, antialias: bool, kind: str) -> Taps:
     of = np.dtype(kind).type
@@ -72,14 +86,7 @@ def _taps(n: int, length: int, kernel: str, antialias: bool, kind: str) -> Taps:
     ratio = of(n) / of(length)
     number = np.arange(length).astype(of)
     if not antialias:
-        # One rounding, as where a machine multiplies and subtracts in one go; float64 holds the product of two float32.
-        place = (np.float64(ratio) * (number + of(0.5)) - 0.5).astype(of)
-        if kernel == "triangle":
-            place = np.maximum(place, of(0))
-        before = np.floor(place)
-        steps = np.arange(1 - reach // 2, reach // 2 + 1)
-        weight = shape(steps.astype(of) - (place - before)[:, None]).astype(of)
-        return _inside(before.astype(np.int64)[:, None] + steps, weight, n)
+        return _inside(*_unbounded(n, length, kernel, of), n)
     wide = max(ratio, of(1))
     centres = ratio * (number + of(0.5))
     support = of(reach * 0.5) * wide
@@ -95,25 +102,40 @@ def _taps(n: int, length: int, kernel: str, antialias: bool, kind: str) -> Taps:
 
 def _inside(index: np.ndarray, weight: np.ndarray, n: int) -> Taps:
     """Add the weights of pixels beyond the border to that of the pixel on it."""
-    first = np.clip(index[:, :1], 0, n - 1)
-    kept_index = first + np.arange(index.shape[1])
-    merged = np.zeros_like(weight)
-    for each, amount in zip(np.clip(index, 0, n - 1).T, weight.T):
-        merged[np.arange(len(merged)), each - first[:, 0]] += amount
+    merged = _merged(index, weight, n)[0]
+    kept_index = np.clip(index[:, :1], 0, n - 1) + np.arange(index.shape[1])
     used = kept_index <= np.clip(index[:, -1:], 0, n - 1)
     return Taps(np.minimum(kept_index, n - 1), merged, used)
+
+
+def _merged(index: np.ndarray, weight: np.ndarray, n: int) -> tuple[np.ndarray, float]:
+    """Weights added up on the pixels inside, from the first to the last, and the largest value that any has on the way."""
+    merged, largest = np.zeros_like(weight), 0.0
+    rows, inside = np.arange(len(weight)), np.clip(index, 0, n - 1)
+    for each, amount in zip((inside - inside[:, :1]).T, weight.T):
+        merged[rows, each] += amount
+        largest = max(largest, float(merged[rows, each].max()))
+    return merged, largest
 
 
 @kept
 def _fixed_point(n: int, length: int, kernel: str, antialias: bool) -> Taps:
     taps = _taps(n, length, kernel, antialias, "float64")
-    scaled = taps.weight * (1 << _bits(taps))
+    scaled = taps.weight * (1 << _bits(n, length, kernel, antialias))
     return taps.cast(np.trunc(scaled + np.copysign(0.5, scaled)).astype(np.int64))
 
 
-def _bits(taps: Taps) -> int:
-    """The most bits after the point, up to 22, with which the largest weight fits 16 bits."""
-    largest = float(taps.weight.max())
+@lru_cache(maxsize=64)
+def _bits(n: int, length: int, kernel: str, antialias: bool) -> int:
+    """The most bits after the point, up to 22, with which the largest weight fits 16 bits.
+
+    Without antialiasing that is the largest while weights beyond a border are added: at the end of an axis, the weight of its last
+    pixel before the negative one of the next is.
+    """
+    if antialias:
+        largest = float(_taps(n, length, kernel, antialias, "float64").weight.max())
+    else:
+        largest = _merged(*_unbounded(n, length, kernel, np.float64), n)[1]
     return next((bits for bits in range(22) if int(0.5 + largest * (1 << (bits + 1))) >= 1 << 15), 22)
 
 
@@ -142,7 +164,7 @@ def resize(array: np.ndarray, size: tuple[int, int], kernel: str, antialias: boo
     if array.dtype == np.uint8 and kernel != "area":
         for axis, n, length in lengths:
             if n != length:
-                bits = _bits(_taps(n, length, kernel, antialias, "float64"))
+                bits = _bits(n, length, kernel, antialias)
                 total = summed(array, axis, _fixed_point(n, length, kernel, antialias), np.int32)
                 array = np.clip((total + (1 << (bits - 1))) >> bits, 0, 255).astype(np.uint8)
         return array
