@@ -167,19 +167,20 @@ def test_the_page_draws_the_boxes_of_both_answers(annotated: Path, tmp_path: Pat
     before, after = flip.drawable
     assert isinstance(before, og.Boxes) and isinstance(after, og.Boxes)
     assert f"{len(before)} boxes → {len(after)} boxes" == f"{flip.before} → {flip.after}"
-    assert np.asarray(before.labels).tolist() == ["square"] * len(before)
+    assert np.asarray(before.labels).tolist() == [0] * len(before) and report.class_names == ("square",)
     [original] = og.Predictor(dim, recipe=[og.Rescale(1 / 255)], **OPTIONS)([annotated / "images" / flip.name.split("/")[-1]])  # fmt: skip
     assert original.boxes is not None and np.array_equal(before.edges, original.boxes.edges)
     page = og.save_skew(report, tmp_path / "skew.html")
     drawn = images_of(page)
     assert len(drawn) == len(report.rows[0].flips)
+    gap = np.full((240, 6, 3), 255, np.uint8)
     for one, found in zip(report.rows[0].flips, drawn):
         assert one.drawable is not None
         own, other = one.drawable
         assert isinstance(other, og.Boxes) and (other.edges[:, 3] <= 39.5).all()
         image = fit(to_rgb(og.imread(annotated / "images" / one.name.split("/")[-1])), 320)
-        gap = np.full((240, 6, 3), 255, np.uint8)
-        assert np.array_equal(found, np.concatenate([mark(image, [own]), gap, mark(image, [other])], axis=1))
+        left, right = (mark(image, [boxes], class_names=["square"]) for boxes in (own, other))
+        assert np.array_equal(found, np.concatenate([left, gap, right], axis=1))
 
 
 def images_of(page: Path) -> list[np.ndarray]:

@@ -147,13 +147,12 @@ def share_alike(a: Said, b: Said, numbered: bool) -> float:
     return float(np.mean(one == other)) if one.size else 1.0
 
 
-def drawable(said: Said, class_names: Sequence[str]) -> Boxes | Mask | None:
-    """Return what can be drawn of an answer: its boxes, named where classes have names, or its mask; None of classes."""
+def drawable(said: Said) -> Boxes | Mask | None:
+    """Return what can be drawn of an answer: its boxes, with class numbers as labels, or its mask; None of classes."""
     found = said.answer
     if isinstance(found, SaidBoxes):
-        labels = [class_names[label] if class_names else str(label) for label in found.labels.tolist()]
         boxes = boxes_of_edges(found.edges, "xyxy", found.size)
-        return Boxes(boxes, size=found.size, labels=labels, extra={"score": found.scores})
+        return Boxes(boxes, size=found.size, labels=found.labels, extra={"score": found.scores})
     if said.probabilities is not None:
         return None
     mask = _mask(found)

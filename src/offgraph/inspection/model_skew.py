@@ -147,7 +147,7 @@ def skew(
         except OffgraphError as error:
             absent.append(Absent(way.name, str(error)))
             continue
-        rows.append(_row(way, base, other, own.class_names, seed, resamples))
+        rows.append(_row(way, base, other, seed, resamples))
     rows.sort(key=lambda row: (row.agreement.value, -(row.shift or 0.0)))
     return SkewReport(
         str(own.saved.path),
@@ -162,6 +162,7 @@ def skew(
         own.recipe.to_yaml(),
         resamples,
         seed,
+        own.class_names,
     )
 
 
@@ -264,9 +265,7 @@ def _not_decodable(source: Source) -> str:
     return ""
 
 
-def _row(
-    way: _Way, base: Answers, other: Answers, names: Sequence[str], seed: int, resamples: int
-) -> SkewRow:
+def _row(way: _Way, base: Answers, other: Answers, seed: int, resamples: int) -> SkewRow:
     both = [index for index in base.said if index in other.said]
     if not both:
         raise OffgraphError(f"{way.name}: no image was predicted in both ways")
@@ -279,7 +278,7 @@ def _row(
         if share < 1
     ]
     flips.sort(key=lambda one: (one.same, one.index))
-    flips[:DRAWN] = [_with_answers(one, base, other, names) for one in flips[:DRAWN]]
+    flips[:DRAWN] = [_with_answers(one, base, other) for one in flips[:DRAWN]]
     flipped = {one.index for one in flips}
     moved = np.array([i in flipped for i in scored], bool)
     shifts = [largest_change(base.said[i], other.said[i]) for i in both]
@@ -301,7 +300,7 @@ def _row(
     )
 
 
-def _with_answers(flip: Flip, base: Answers, other: Answers, names: Sequence[str]) -> Flip:
+def _with_answers(flip: Flip, base: Answers, other: Answers) -> Flip:
     """A flip with what can be drawn of both answers."""
-    before, after = (drawable(found.said[flip.index], names) for found in (base, other))
+    before, after = (drawable(found.said[flip.index]) for found in (base, other))
     return flip if before is None or after is None else replace(flip, drawable=(before, after))

@@ -106,7 +106,7 @@ class Flip:
     same : float
         How much of the answer stayed: 0 for another class, the share of pixels for masks, of boxes those that both answers have.
     drawable : tuple of (Boxes, Boxes) or (Mask, Mask), optional
-        What can be drawn of both answers, on the original, with classes by name: of those that changed most.
+        What can be drawn of both answers, on the original, boxes with class numbers as labels: of those that changed most.
     """
 
     index: int
@@ -219,6 +219,8 @@ class SkewReport:
         That recipe, as YAML.
     resamples, seed : int
         Of the intervals.
+    class_names : tuple of str
+        By class number.
     """
 
     model: str
@@ -233,6 +235,7 @@ class SkewReport:
     recipe: str
     resamples: int
     seed: int
+    class_names: tuple[str, ...] = ()
     header: tuple[str, ...] = field(
         default=("what is different", "score", "change", "agreement", "flipped", "helped", "hurt", "moved"),
         init=False,

@@ -88,9 +88,10 @@ def save_skew(report: SkewReport, path: str | os.PathLike[str]) -> Path:
         page.table(["what", "why"], [[one.name, one.reason] for one in report.absent])
     for row in report.rows[:_ROWS]:
         if figures := _figures(report, row):
-            page.section(
-                row.name, f"{len(row.flips)} of {row.images} answers changed; those that changed most:"
-            )
+            said = f"{len(row.flips)} of {row.images} answers changed; those that changed most:"
+            if row.flips[0].drawable is not None:
+                said += " to the left by the model's own recipe, to the right by this one."
+            page.section(row.name, said)
             page.figures(figures, columns=4 if row.flips[0].drawable is None else 2)
     page.section("The model's own recipe")
     page.code(report.recipe)
@@ -107,7 +108,7 @@ def _figures(report: SkewReport, row: SkewRow) -> list[Figure]:
             continue
         shown = draw.fit(draw.to_rgb(image.array, image.axes), _SIDE)
         if flip.drawable is not None:
-            shown = _both_answers(shown, flip.drawable)
+            shown = _both_answers(shown, flip.drawable, report.class_names)
         truth = f"; it is {flip.truth}" if flip.truth else ""
         caption = f"{flip.before} → {flip.after}"
         what = {"segment": "pixels", "detect": "boxes"}.get(report.task)
@@ -116,10 +117,13 @@ def _figures(report: SkewReport, row: SkewRow) -> list[Figure]:
     return figures
 
 
-def _both_answers(shown: np.ndarray, answers: Sequence[Target]) -> np.ndarray:
+def _both_answers(shown: np.ndarray, answers: Sequence[Target], class_names: Sequence[str]) -> np.ndarray:
     """The image under each answer, side by side."""
     gap = np.full((len(shown), _GAP, 3), 255, np.uint8)
-    parts = [_under(shown, one) if isinstance(one, Mask) else mark(shown, [one]) for one in answers]
+    parts = [
+        _under(shown, one) if isinstance(one, Mask) else mark(shown, [one], class_names=class_names)
+        for one in answers
+    ]
     return np.concatenate([parts[0], gap, parts[1]], axis=1)
 
 
