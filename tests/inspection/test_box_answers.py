@@ -283,3 +283,43 @@ def test_the_commands_with_a_keras_model(
     chosen = json.loads(capsys.readouterr().out)
     assert chosen["chosen"] == "none" and chosen["score_name"] == "mean AP"
     assert [row["name"] for row in chosen["rows"]] == ["none", "mirrored"]
+
+
+def test_images_that_the_model_does_not_take_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+
+    def pooled(batch: np.ndarray) -> np.ndarray:
+        if batch.shape[1] % 4 or batch.shape[2] % 4:
+            raise ValueError("sizes must be multiples of 4")
+        return batch[..., :1]
+
+    for folder, value in (("images", 200), ("masks", 1)):
+        (tmp_path / folder).mkdir()
+        for name, size in (("fits", (8, 12)), ("odd", (9, 11)), ("other", (10, 8))):
+            og.imwrite(tmp_path / folder / f"{name}.png", np.full(size, value, np.uint8))
+    predictor = og.Predictor(
+        pooled, recipe=[og.Rescale(1 / 255)], task="segment", outputs="probabilities", input_shape=(None, None, 1),
+        postprocess=[og.Threshold(0.5)],
+    )  # fmt: skip
+    same = {"the same": [og.Rescale(1 / 255)]}
+    skew = og.skew(predictor.saved, tmp_path / "images", recipes=same, masks=tmp_path / "masks")
+    choice = og.choose_tta(
+        predictor.saved, tmp_path / "images", candidates=["none", "mirrored"], masks=tmp_path / "masks"
+    )
+    for report in (skew, choice):
+        assert report.images == 1 and [name for name, _ in report.set_aside] == ["odd.png", "other.png"]
+        report.render(Console(width=200))
+        said = capsys.readouterr().out
+        assert (
+            "2 images set aside, and in no number: the first, odd.png: the model cannot take an image of 9"
+            in said
+        )
+    page = og.save_skew(skew, tmp_path / "skew.html").read_text()
+    assert "Images set aside" in page and "odd.png" in page and "other.png" in page
+    padded = og.skew(predictor.saved, tmp_path / "images", recipes=same, masks=tmp_path / "masks", pad_to=4)
+    assert padded.images == 3 and padded.set_aside == () and padded.score == Estimate(1.0, 1.0, 1.0)
+    padded.render(Console(width=200))
+    assert "set aside" not in capsys.readouterr().out
+    assert "Images set aside" not in og.save_skew(padded, tmp_path / "padded.html").read_text()

@@ -72,7 +72,7 @@ _OPTIONS = {
 asks_model = adding(_OPTIONS, "asking")
 """Add the options above to a command: its dict `asking` holds the keywords of `offgraph.Predictor` that were given."""
 
-asks_comparison = adding({**_PLAIN, **_RESAMPLED}, "asking")
+asks_comparison = adding({**_PLAIN, "pad_to": _OPTIONS["pad_to"], **_RESAMPLED}, "asking")
 """The same for `offgraph.skew`: without variants, tiles and other recipes, with what its intervals are made of."""
 
 asks_variants = adding(

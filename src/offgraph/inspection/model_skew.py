@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -53,6 +53,7 @@ def skew(
     threads: int | None = None,
     outputs: Outputs | None = None,
     threshold: float = 0.5,
+    pad_to: int | Literal["auto"] | None = None,
     **options: Any,
 ) -> SkewReport:
     """Measure what other preprocessing does to a saved model: changed steps, or another library's decoder and resize.
@@ -79,7 +80,7 @@ def skew(
     seed, resamples : int
         Of the bootstrap: images drawn with replacement, as often as `resamples` says, at least 1. Equal seeds give equal
         intervals.
-    batch_size, threads, outputs, threshold
+    batch_size, threads, outputs, threshold, pad_to
         As for `Predictor`.
     **options
         Passed on to `open_source` with a path.
@@ -124,7 +125,7 @@ def skew(
     libraries = _libraries(against)
     seed, resamples = whole_number("seed", seed, least=0), whole_number("resamples", resamples)
     made = RunOptions.of(
-        batch_size=batch_size, threads=threads, outputs=outputs, threshold=threshold
+        batch_size=batch_size, threads=threads, outputs=outputs, threshold=threshold, pad_to=pad_to
     ).keywords()
     own = Predictor(model, **made)
     task = own.saved.task

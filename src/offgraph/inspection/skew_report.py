@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
     from offgraph.sources import Source
 
-__all__ = ["Absent", "Estimate", "Flip", "SkewReport", "SkewRow", "drawn_images", "estimate", "interval"]
+__all__ = [
+    "Absent",
+    "Estimate",
+    "Flip",
+    "SkewReport",
+    "SkewRow",
+    "drawn_images",
+    "estimate",
+    "interval",
+    "left_out",
+]
 
 _AT_ONCE = 1 << 20
 """Resampled values in memory at a time."""
@@ -300,6 +310,8 @@ class SkewReport:
             cells = self.cells(row) if wide else _narrow(row)
             table.add_row(*(Text("\n".join(map(printable, cell.split("\n")))) for cell in cells))
         console.print(table)
+        for line in left_out(self.set_aside):
+            console.print(Text(printable(line), style="yellow"))
         for row in self.rows:
             for note in row.notes:
                 console.print(Text(printable(f"{row.name}: {note}")))
@@ -315,6 +327,14 @@ class SkewReport:
         for one in self.absent:
             console.print(Text(printable(f"not tried: {one.name}: {one.reason}"), style="yellow"))
         console.print(Text(printable(self.summary)))
+
+
+def left_out(set_aside: Sequence[tuple[str, str]]) -> list[str]:
+    """Return what is said of images that could not be predicted: nothing where there is none."""
+    if not set_aside:
+        return []
+    name, why = set_aside[0]
+    return [f"{count_of(len(set_aside), 'image')} set aside, and in no number: the first, {name}: {why}"]
 
 
 def _narrow(row: SkewRow) -> tuple[str, ...]:

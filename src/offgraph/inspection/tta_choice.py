@@ -20,7 +20,7 @@ from offgraph.inference.run_options import RunOptions
 from offgraph.inference.trained_variants import never_drawn
 from offgraph.inference.variants import variants_of
 from offgraph.inspection.answers import SCORES, Answers, answers_of, change_of, score_of
-from offgraph.inspection.skew_report import Absent, Estimate
+from offgraph.inspection.skew_report import Absent, Estimate, left_out
 from offgraph.sources import Source
 from offgraph.sources.names import printable
 
@@ -149,6 +149,8 @@ class TtaChoice:
             cells = (printable(row.name), str(row.variants), row.score.lines(), row.change.lines("+"))
             table.add_row(*map(Text, cells), str(row.helped), str(row.hurt))
         console.print(table)
+        for line in left_out(self.set_aside):
+            console.print(Text(printable(line), style="yellow"))
         for row in self.rows:
             if row.untrained:
                 console.print(

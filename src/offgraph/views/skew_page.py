@@ -27,7 +27,7 @@ DRAWN = 8
 
 _SIDE = 320
 _GAP = 6
-_ROWS = 4
+_ROWS, _LISTED = 4, 200
 
 
 def save_skew(report: SkewReport, path: str | os.PathLike[str]) -> Path:
@@ -62,6 +62,8 @@ def save_skew(report: SkewReport, path: str | os.PathLike[str]) -> Path:
     facts: list[tuple[str, object]] = [("model", report.model), ("images", report.images)]
     if report.score is not None:
         facts.append((f"{report.score_name}, own recipe", report.score.text()))
+    if report.set_aside:
+        facts.append(("images set aside", len(report.set_aside)))
     page.facts(facts)
     if report.rows:
         page.charts(
@@ -83,6 +85,12 @@ def save_skew(report: SkewReport, path: str | os.PathLike[str]) -> Path:
             page.text(
                 f"{row.name}: images that could not be predicted: {len(row.set_aside)}, the first {name}: {why}"
             )
+    if report.set_aside:
+        page.section(
+            "Images set aside",
+            "They could not be predicted with the model's own recipe, and are in no number.",
+        )
+        page.table(["image", "reason"], report.set_aside[:_LISTED])
     if report.absent:
         page.section("Not tried")
         page.table(["what", "why"], [[one.name, one.reason] for one in report.absent])
