@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import Any
 
 import numpy as np
@@ -363,6 +364,18 @@ def test_keypoints_that_do_not_count_need_no_place():
         assert np.isfinite(found.places[:, 1]).all() and found.extra["score"][0, 0] == 0
     declared = og.DetectionOutputs(boxes=None, points="output")
     assert predicted(lambda batch: points[[1]], detection=declared).points.visible.tolist() == [False, True]
+
+
+def test_scores_that_are_no_probabilities_are_warned_of():
+    declared = og.DetectionOutputs(activation="sigmoid")
+    logits = saying(BOTH, [2.5, -0.5], names=NAMES[:2])
+    with pytest.warns(og.OffgraphWarning, match=r"scores reach 2\.5, which are no probabilities.*'sigmoid'"):
+        predicted(logits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", og.OffgraphWarning)
+        scores = predicted(logits, detection=declared).scores
+        predicted(saying(BOTH, [1.0000002, 0], names=NAMES[:2]))
+    np.testing.assert_allclose(scores, 1 / (1 + np.exp([-2.5, 0.5])))
 
 
 def test_no_boxes():

@@ -18,6 +18,9 @@ from offgraph.targets.composed import is_mirrored, returning_legs
 
 __all__ = ["Detections", "on_original", "read_detections"]
 
+_SLACK = 1e-3
+"""By how much rounding may bring a probability above 1."""
+
 _FAR = 2.0
 """Shares of an image that boxes reach no further than."""
 
@@ -112,6 +115,13 @@ class _Reader:
             at = int(bad.argmax())
             row = ", ".join(f"{value:g}" for value in numbers[at])
             raise StepError(f"the model's box {at} for it is ({row}) with score {scores[at]:g}, not finite")
+        if real.any() and scores[real].max() > 1 + _SLACK:
+            warnings.warn(
+                f"{self.model}: scores reach {scores[real].max():g}, which are no probabilities; say "
+                "DetectionOutputs(activation='sigmoid'), or 'softmax', if they are logits",
+                OffgraphWarning,
+                stacklevel=2,
+            )
         rows = np.flatnonzero(real)
         rows = rows[np.argsort(-scores[rows], kind="stable")]
         edges = self._edges(numbers[rows])
