@@ -1,0 +1,61 @@
+//! Labels, looked up at the nearest pixel.
+
+use crate::dtype::match_pair;
+use crate::workspace::{read_in_c_order, write_in_c_order};
+use offgraph_kernels::array::axes::Axes;
+use offgraph_kernels::array::view::{View, ViewMut};
+use offgraph_kernels::error::{KernelError, Result};
+use offgraph_kernels::interpolate::projective2d::SLACK;
+use offgraph_kernels::memory;
+
+/// Look up the pixel nearest to each coordinate, of two equally near ones the later.
+pub(super) fn gather(
+    input: &View<'_>,
+    output: ViewMut<'_>,
+    axes: Axes,
+    coordinates: &View<'_>,
+) -> Result<()> {
+    let last = axes.outer + axes.spatial;
+    let (from, to) = (input.shape(), output.shape());
+    let fits = from.len() == to.len()
+        && from[..axes.outer] == to[..axes.outer]
+        && from[last..] == to[last..]
+        && from[axes.outer..last].iter().all(|len| *len > 0);
+    let View::F64(coordinates) = coordinates else {
+        return Err(KernelError::parameter("coordinates are float64"));
+    };
+    let made: usize = to[axes.outer..last].iter().product();
+    let (Some(coordinates), true) =
+        (coordinates.as_slice(), fits && coordinates.len() == axes.spatial * made)
+    else {
+        return Err(KernelError::shape(format!("labels of {from:?} cannot be read to {to:?}")));
+    };
+    let planes: usize = from[last..].iter().product();
+    let size = memory::copy(&from[axes.outer..last]);
+    if made * planes == 0 {
+        return Ok(());
+    }
+    let mut numbers = memory::zeros::<usize>(made);
+    for (line, n) in coordinates.chunks_exact(made).zip(&size) {
+        let last = *n as f64 - 1.0;
+        for (number, along) in numbers.iter_mut().zip(line) {
+            *number = *number * n + (along + (0.5 + SLACK)).floor().clamp(0.0, last) as usize;
+        }
+    }
+    let pixels = size.iter().product::<usize>() * planes;
+    read_in_c_order(input, |input| {
+        write_in_c_order(output, |output| {
+            match_pair!(input.view(), output, (from, to) => {
+                let mut to = to;
+                let from = from.as_slice().expect("in C order");
+                let to = to.as_slice_mut().expect("in C order");
+                for (from, to) in from.chunks_exact(pixels).zip(to.chunks_exact_mut(made * planes)) {
+                    for (to, number) in to.chunks_exact_mut(planes).zip(&numbers) {
+                        to.copy_from_slice(&from[number * planes..][..planes]);
+                    }
+                }
+                Ok(())
+            }, _ => Err(KernelError::parameter("labels keep their type")))
+        })
+    })
+}
