@@ -4,9 +4,11 @@ pub mod brute_force;
 pub mod chamfer;
 mod envelope;
 pub mod euclidean;
+mod line_group;
 mod nearby;
 pub mod per_label;
 pub mod positions;
+mod squared;
 
 use crate::array::view::View;
 use crate::match_dtype;

@@ -15,13 +15,15 @@
 //! Otherwise squares are `f64`, and points are found by [SciPy's arithmetic](super::envelope).
 
 use crate::array::view::{View, ViewMut};
-use crate::distance::envelope::{Envelope, LineMetric};
-use crate::distance::nearby::{LANES, NONE, NearbySearch, REACH};
+use crate::distance::envelope::LineMetric;
+use crate::distance::line_group::LineGroup;
+use crate::distance::nearby::{NONE, REACH};
 use crate::distance::read_marks;
+use crate::distance::squared::Squared;
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
 use crate::exec::threads;
-use crate::memory::{self, CollectVec, Zero};
+use crate::memory::{self, CollectVec};
 use ndarray::{ArrayViewMut2, ArrayViewMutD, Axis, Ix3, Ix4, Slice, s};
 
 /// Columns of the first axis that are scanned together.
@@ -29,9 +31,6 @@ const COLUMNS: usize = 64;
 
 /// Nanoseconds per element and axis.
 const COST: usize = 6;
-
-/// Groups of lines that go without a search after one in which it found nothing.
-const PATIENCE: usize = 7;
 
 /// Write the distance of each element from the nearest zero, and that element's index along each axis. Return false, and
 /// write nothing, if there is no zero.
@@ -119,86 +118,6 @@ impl WholeMetric {
         // Also what a search adds to `NONE` stays below 2^31.
         let fits = spacings.iter().all(|spacing| spacing * REACH as f64 <= 32_000.0);
         (fits && squares.sum::<f64>() < f64::from(NONE)).then_some(Self { spacings, unit })
-    }
-}
-
-/// A squared distance, or none.
-trait Squared: Zero + Send + Sync + 'static {
-    const NONE: Self;
-    const ZERO: Self;
-    /// Lines per group.
-    const LANES: usize;
-
-    fn view(array: ArrayViewMutD<'_, Self>) -> ViewMut<'_>;
-    fn typed(view: ViewMut<'_>) -> Option<ArrayViewMutD<'_, Self>>;
-    /// Negative for none.
-    fn to_f64(self) -> f64;
-    /// The sum with the square of a distance.
-    fn plus_square(self, distance: f64) -> Self;
-    /// The squares as whole numbers.
-    fn whole(_squares: &[Self]) -> Option<&[i32]> {
-        None
-    }
-    fn whole_mut(_squares: &mut [Self]) -> Option<&mut [i32]> {
-        None
-    }
-}
-
-impl Squared for i32 {
-    const NONE: Self = NONE;
-    const ZERO: Self = 0;
-    const LANES: usize = LANES;
-
-    fn view(array: ArrayViewMutD<'_, Self>) -> ViewMut<'_> {
-        ViewMut::I32(array)
-    }
-
-    fn typed(view: ViewMut<'_>) -> Option<ArrayViewMutD<'_, Self>> {
-        if let ViewMut::I32(array) = view { Some(array) } else { None }
-    }
-
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        if self == NONE { -1.0 } else { f64::from(self) }
-    }
-
-    #[inline(always)]
-    fn plus_square(self, distance: f64) -> Self {
-        // What is too far wraps, and is not used.
-        let distance = distance as i32;
-        self.wrapping_add(distance.wrapping_mul(distance))
-    }
-
-    fn whole(squares: &[Self]) -> Option<&[i32]> {
-        Some(squares)
-    }
-
-    fn whole_mut(squares: &mut [Self]) -> Option<&mut [i32]> {
-        Some(squares)
-    }
-}
-
-impl Squared for f64 {
-    const NONE: Self = -1.0;
-    const ZERO: Self = 0.0;
-    const LANES: usize = 8;
-
-    fn view(array: ArrayViewMutD<'_, Self>) -> ViewMut<'_> {
-        ViewMut::F64(array)
-    }
-
-    fn typed(view: ViewMut<'_>) -> Option<ArrayViewMutD<'_, Self>> {
-        if let ViewMut::F64(array) = view { Some(array) } else { None }
-    }
-
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self
-    }
-
-    #[inline(always)]
-    fn plus_square(self, distance: f64) -> Self {
-        self + distance * distance
     }
 }
 
@@ -392,157 +311,6 @@ impl<S: Squared> Kernel for ScanColumns<'_, S> {
                 *square = if nearest >= FAR { S::NONE } else { own };
             }
         }
-    }
-}
-
-/// Lines along an axis: one contiguous line, or up to [`LANES`] interleaved ones.
-struct LineGroup<S> {
-    len: usize,
-    step: usize,
-    /// [`REACH`] elements without a point, the lines, and as many again.
-    squares: Vec<S>,
-    least: Vec<S>,
-    nearest: Vec<i32>,
-    followed: Vec<i32>,
-    envelope: Envelope,
-    /// Groups left to go without a search.
-    patience: usize,
-}
-
-impl<S: Squared> LineGroup<S> {
-    fn new(len: usize, step: usize) -> Self {
-        Self {
-            len,
-            step,
-            squares: memory::filled(S::NONE, (len + 2 * REACH) * step + LANES),
-            least: memory::zeros(len * step),
-            nearest: memory::zeros(len * step),
-            followed: memory::zeros(len * step),
-            envelope: Envelope::new(len),
-            patience: 0,
-        }
-    }
-
-    fn read(&mut self, lines: &ArrayViewMut2<'_, S>) {
-        let inside = &mut self.squares[REACH * self.step..][..self.len * self.step];
-        if let (1, Some(line)) = (self.step, lines.as_slice()) {
-            inside.copy_from_slice(line);
-            return;
-        }
-        let width = lines.len_of(Axis(1));
-        if width < self.step {
-            // Zero is nearest to itself at once.
-            inside.fill(S::ZERO);
-        }
-        for (to, from) in inside.chunks_exact_mut(self.step).zip(lines.rows()) {
-            match from.as_slice() {
-                Some(from) => to[..width].copy_from_slice(from),
-                None => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
-            }
-        }
-    }
-
-    fn find(&mut self, metric: LineMetric, indexed: bool) {
-        let finished = match (S::whole(&self.squares), S::whole_mut(&mut self.least)) {
-            (Some(lines), Some(least)) if self.patience == 0 => dispatch(NearbySearch {
-                lines,
-                len: self.len,
-                step: self.step,
-                weight: (metric.spacing * metric.spacing) as i32,
-                least,
-                nearest: indexed.then_some(&mut self.nearest[..]),
-            }),
-            _ => [false; LANES],
-        };
-        if finished[..self.step].iter().any(|finished| *finished) {
-            self.patience = 0;
-        } else {
-            self.patience = if self.patience == 0 { PATIENCE } else { self.patience - 1 };
-        }
-        for lane in (0..self.step).filter(|lane| !finished[*lane]) {
-            self.find_by_envelope(lane, metric);
-        }
-    }
-
-    fn find_by_envelope(&mut self, lane: usize, metric: LineMetric) {
-        let inside = &self.squares[REACH * self.step + lane..];
-        let inside = inside.iter().step_by(self.step);
-        let line = self.envelope.line.iter_mut();
-        line.zip(inside.clone()).for_each(|(to, from)| *to = from.to_f64());
-        let found = self.envelope.find(metric);
-        let nearest = self.nearest.iter_mut().skip(lane).step_by(self.step);
-        let least = self.least.iter_mut().skip(lane).step_by(self.step);
-        for (at, (to, least)) in nearest.zip(least).enumerate() {
-            if found {
-                let index = self.envelope.nearest[at];
-                let distance = (f64::from(index) - at as f64) * metric.spacing;
-                let own = self.squares[(REACH + index as usize) * self.step + lane];
-                (*to, *least) = (index, own.plus_square(distance));
-            } else {
-                (*to, *least) = (at as i32, S::NONE);
-            }
-        }
-    }
-
-    /// Replace each feature by that of the nearest point.
-    fn follow(&mut self, mut features: ArrayViewMut2<'_, i32>) {
-        let Self { step, nearest, followed, .. } = self;
-        if let (1, Some(line)) = (*step, features.as_slice_mut()) {
-            followed.copy_from_slice(line);
-            line.iter_mut().zip(nearest).for_each(|(to, nearest)| *to = followed[*nearest as usize]);
-            return;
-        }
-        for (to, from) in followed.chunks_exact_mut(*step).zip(features.rows()) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-        }
-        for (mut to, nearest) in features.rows_mut().into_iter().zip(nearest.chunks_exact(*step)) {
-            for (lane, (to, nearest)) in to.iter_mut().zip(nearest).enumerate() {
-                *to = followed[*nearest as usize * *step + lane];
-            }
-        }
-    }
-
-    fn write_nearest(&self, features: ArrayViewMut2<'_, i32>) {
-        self.write_rows(features, &self.nearest, |index| index);
-    }
-
-    fn write(&self, squares: ArrayViewMut2<'_, S>) {
-        self.write_rows(squares, &self.least, |square| square);
-    }
-
-    fn write_roots(&self, mut distances: ArrayViewMut2<'_, f64>, unit: f64) {
-        match (S::whole(&self.least), distances.as_slice_mut()) {
-            (Some(squares), Some(distances)) if self.step == 1 => {
-                dispatch(Roots { squares, distances, unit })
-            }
-            _ => self.write_rows(distances, &self.least, |square| square.to_f64().sqrt() * unit),
-        }
-    }
-
-    fn write_rows<T: Copy, U>(&self, mut to: ArrayViewMut2<'_, U>, from: &[T], convert: impl Fn(T) -> U) {
-        if let (1, Some(to)) = (self.step, to.as_slice_mut()) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = convert(*from));
-            return;
-        }
-        for (mut to, from) in to.rows_mut().into_iter().zip(from.chunks_exact(self.step)) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = convert(*from));
-        }
-    }
-}
-
-struct Roots<'a> {
-    squares: &'a [i32],
-    distances: &'a mut [f64],
-    unit: f64,
-}
-
-impl Kernel for Roots<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self { squares, distances, unit } = self;
-        distances.iter_mut().zip(squares).for_each(|(to, square)| *to = f64::from(*square).sqrt() * unit);
     }
 }
 
