@@ -2,6 +2,7 @@
 
 use crate::array::pixels::Pixels;
 use crate::array::sample::Sample;
+use crate::exec::counts::match_count;
 use crate::exec::simd::Kernel;
 use crate::interpolate::border_taps::{first_tap, tap_index};
 use crate::interpolate::options::Options;
@@ -131,12 +132,7 @@ impl<G: Gather + ?Sized, O: Sample, const TAPS: usize> Kernel for SumEdges<'_, G
 
     #[inline(always)]
     fn run(self) {
-        match self.edges.rank {
-            1 => self.on_axes::<1>(),
-            2 => self.on_axes::<2>(),
-            3 => self.on_axes::<3>(),
-            _ => self.on_axes::<0>(),
-        }
+        match_count!(self.edges.rank, self.on_axes::<1, 2, 3; 0>())
     }
 }
 

@@ -17,6 +17,7 @@
 use crate::array::axes::Axes;
 use crate::array::pixels::Pixels;
 use crate::array::view::{View, ViewMut};
+use crate::exec::counts::match_count;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::interpolate::bilinear::bytes::{FETCH_CHUNK, approximate, fetch, recompute, store};
 use crate::interpolate::bilinear::points::{BLOCK, Finder};
@@ -258,12 +259,7 @@ impl Kernel for ProjectRow<'_> {
 
     #[inline(always)]
     fn run(self) {
-        match self.planes {
-            1 => self.write::<1>(),
-            2 => self.write::<2>(),
-            3 => self.write::<3>(),
-            _ => self.write::<4>(),
-        }
+        match_count!(self.planes, self.write::<1, 2, 3; 4>())
     }
 }
 

@@ -2,6 +2,7 @@
 //! [`bilinear`](crate::interpolate::bilinear).
 
 use crate::array::sample::Sample;
+use crate::exec::counts::match_count;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::interpolate::bilinear::points::{BLOCK, PointsSlice};
 use crate::interpolate::bilinear::sum::{blend, prefetch_neighbours};
@@ -35,12 +36,7 @@ impl Kernel for BlendBytes<'_> {
 
     #[inline(always)]
     fn run(self) {
-        match self.planes {
-            1 => self.write::<1>(),
-            2 => self.write::<2>(),
-            3 => self.write::<3>(),
-            _ => self.write::<4>(),
-        }
+        match_count!(self.planes, self.write::<1, 2, 3; 4>())
     }
 }
 

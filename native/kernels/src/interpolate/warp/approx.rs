@@ -21,6 +21,7 @@
 
 use crate::array::pixels::Pixels;
 use crate::array::sample::Sample;
+use crate::exec::counts::match_count;
 use crate::exec::simd::{Kernel, dispatch, prefetch};
 use crate::exec::threads;
 use crate::interpolate::edges::{LANES, Lanes};
@@ -169,10 +170,7 @@ impl<O: Sample, const TAPS: usize> Kernel for ApproxInterior<'_, O, TAPS> {
 
     #[inline(always)]
     fn run(self) {
-        match self.points.rank {
-            2 => self.on_axes::<2>(),
-            _ => self.on_axes::<3>(),
-        }
+        match_count!(self.points.rank, self.on_axes::<2; 3>())
     }
 }
 

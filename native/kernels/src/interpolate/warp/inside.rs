@@ -7,6 +7,7 @@
 
 use crate::array::pixels::Pixels;
 use crate::array::sample::Sample;
+use crate::exec::counts::match_count;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::interpolate::edges::{LANES, Lanes};
 use crate::interpolate::intervals::Interval;
@@ -135,11 +136,7 @@ impl<T: Sample, const TAPS: usize> Kernel for SumInterior<'_, T, TAPS> {
 
     #[inline(always)]
     fn run(self) {
-        match self.taps.rank {
-            1 => self.on_axes::<1>(),
-            2 => self.on_axes::<2>(),
-            _ => self.on_axes::<3>(),
-        }
+        match_count!(self.taps.rank, self.on_axes::<1, 2; 3>())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Results in doubt: their list, and their sums in `f64`.
 
 use crate::array::sample::Sample;
+use crate::exec::counts::match_count;
 use crate::exec::simd::Kernel;
 use crate::interpolate::resize::taps::Taps;
 
@@ -49,12 +50,7 @@ impl Kernel for Repair<'_> {
 
     #[inline(always)]
     fn run(self) {
-        match self.planes {
-            1 => self.each::<1>(),
-            3 => self.each::<3>(),
-            4 => self.each::<4>(),
-            _ => self.each::<0>(),
-        }
+        match_count!(self.planes, self.each::<1, 3, 4; 0>())
     }
 }
 
