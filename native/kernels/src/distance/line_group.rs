@@ -25,6 +25,7 @@ pub(super) struct LineGroup<S> {
 }
 
 impl<S: Squared> LineGroup<S> {
+    #[inline]
     pub fn new(len: usize, step: usize) -> Self {
         Self {
             len,
@@ -38,6 +39,7 @@ impl<S: Squared> LineGroup<S> {
         }
     }
 
+    #[inline]
     pub fn read(&mut self, lines: &ArrayViewMut2<'_, S>) {
         let inside = &mut self.squares[REACH * self.step..][..self.len * self.step];
         if let (1, Some(line)) = (self.step, lines.as_slice()) {
@@ -57,6 +59,7 @@ impl<S: Squared> LineGroup<S> {
         }
     }
 
+    #[inline]
     pub fn find(&mut self, metric: LineMetric, indexed: bool) {
         let finished = match (S::whole(&self.squares), S::whole_mut(&mut self.least)) {
             (Some(lines), Some(least)) if self.patience == 0 => dispatch(NearbySearch {
@@ -79,6 +82,7 @@ impl<S: Squared> LineGroup<S> {
         }
     }
 
+    #[inline]
     fn find_by_envelope(&mut self, lane: usize, metric: LineMetric) {
         let inside = &self.squares[REACH * self.step + lane..];
         let inside = inside.iter().step_by(self.step);
@@ -100,6 +104,7 @@ impl<S: Squared> LineGroup<S> {
     }
 
     /// Replace each feature by that of the nearest point.
+    #[inline]
     pub fn follow(&mut self, mut features: ArrayViewMut2<'_, i32>) {
         let Self { step, nearest, followed, .. } = self;
         if let (1, Some(line)) = (*step, features.as_slice_mut()) {
@@ -117,14 +122,17 @@ impl<S: Squared> LineGroup<S> {
         }
     }
 
+    #[inline]
     pub fn write_nearest(&self, features: ArrayViewMut2<'_, i32>) {
         self.write_rows(features, &self.nearest, |index| index);
     }
 
+    #[inline]
     pub fn write(&self, squares: ArrayViewMut2<'_, S>) {
         self.write_rows(squares, &self.least, |square| square);
     }
 
+    #[inline]
     pub fn write_roots(&self, mut distances: ArrayViewMut2<'_, f64>, unit: f64) {
         match (S::whole(&self.least), distances.as_slice_mut()) {
             (Some(squares), Some(distances)) if self.step == 1 => {
@@ -134,6 +142,7 @@ impl<S: Squared> LineGroup<S> {
         }
     }
 
+    #[inline]
     fn write_rows<T: Copy, U>(&self, mut to: ArrayViewMut2<'_, U>, from: &[T], convert: impl Fn(T) -> U) {
         if let (1, Some(to)) = (self.step, to.as_slice_mut()) {
             to.iter_mut().zip(from).for_each(|(to, from)| *to = convert(*from));

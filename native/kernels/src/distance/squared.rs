@@ -32,10 +32,12 @@ impl Squared for i32 {
     const ZERO: Self = 0;
     const LANES: usize = LANES;
 
+    #[inline]
     fn view(array: ArrayViewMutD<'_, Self>) -> ViewMut<'_> {
         ViewMut::I32(array)
     }
 
+    #[inline]
     fn typed(view: ViewMut<'_>) -> Option<ArrayViewMutD<'_, Self>> {
         if let ViewMut::I32(array) = view { Some(array) } else { None }
     }
@@ -52,10 +54,12 @@ impl Squared for i32 {
         self.wrapping_add(distance.wrapping_mul(distance))
     }
 
+    #[inline]
     fn whole(squares: &[Self]) -> Option<&[i32]> {
         Some(squares)
     }
 
+    #[inline]
     fn whole_mut(squares: &mut [Self]) -> Option<&mut [i32]> {
         Some(squares)
     }
@@ -66,10 +70,12 @@ impl Squared for f64 {
     const ZERO: Self = 0.0;
     const LANES: usize = 8;
 
+    #[inline]
     fn view(array: ArrayViewMutD<'_, Self>) -> ViewMut<'_> {
         ViewMut::F64(array)
     }
 
+    #[inline]
     fn typed(view: ViewMut<'_>) -> Option<ArrayViewMutD<'_, Self>> {
         if let ViewMut::F64(array) = view { Some(array) } else { None }
     }

@@ -21,11 +21,13 @@ pub(super) struct Block {
 }
 
 impl Block {
+    #[inline]
     pub(super) fn new(rank: usize, most: usize) -> Self {
         let (from, next) = (memory::zeros(rank * most), memory::zeros((rank + 1) * most));
         Self { rank, count: most, from, next, filled: memory::filled(None, most), is_any_filled: false }
     }
 
+    #[inline]
     pub(super) fn begin(&mut self, count: usize) {
         self.count = count;
         if self.is_any_filled {
@@ -35,11 +37,13 @@ impl Block {
     }
 
     /// The values that pixels get, if any do.
+    #[inline]
     pub(super) fn filled(&self) -> &[Option<f64>] {
         if self.is_any_filled { &self.filled[..self.count] } else { &[] }
     }
 
     /// Give pixels a value by their coordinate along an axis.
+    #[inline]
     pub(super) fn fill_where(
         &mut self,
         axis: usize,
@@ -56,6 +60,7 @@ impl Block {
     }
 
     /// Take the coordinates through stages.
+    #[inline]
     pub(super) fn pass(&mut self, stages: &[Stage]) -> Result<()> {
         let Self { rank, count, from, next, filled, is_any_filled } = self;
         let (count, len) = (*count, *rank * *count);

@@ -6,6 +6,7 @@ use offgraph_kernels::interpolate::projective2d::SLACK;
 
 impl Rule {
     /// Apply the rule to coordinates along an axis of `n` pixels, and fill what it fills.
+    #[inline]
     pub(super) fn apply(&self, line: &mut [f64], n: usize, filled: &mut [Option<f64>]) {
         let last = n as f64 - 1.0;
         let (low, high) = match self.border {
@@ -36,6 +37,7 @@ impl Rule {
 }
 
 /// A coordinate outside, folded back by a mode that continues the image.
+#[inline]
 fn folded(along: f64, n: usize, border: Border) -> f64 {
     let (len, last) = (n as f64, n as f64 - 1.0);
     match border {
@@ -58,6 +60,7 @@ fn folded(along: f64, n: usize, border: Border) -> f64 {
 }
 
 /// NumPy's `mod`: the remainder with the sign of the divisor, which is positive.
+#[inline]
 fn modulo(value: f64, divisor: f64) -> f64 {
     let rest = value % divisor;
     if rest < 0.0 { rest + divisor } else { rest.abs() }
