@@ -110,16 +110,21 @@ def companions(chain: Sequence[PlannedOp], targets: Targets, fused: bool) -> dic
     for name, target in targets.items():
         if isinstance(target, Image) or not isinstance(target, Mask | Heatmap):
             continue
-        if isinstance(target, Mask) and (not fused or any(map(_moves_labels, chain))):
-            continue
         moving = [(planned, leg) for planned in chain if (leg := leg_of(planned)) is not None]
-        if isinstance(target, Mask) and len(moving) < 2:
+        if not moving:
             continue
-        if moving:
-            with named(tuple(step for planned, _ in moving for step in planned.steps), moving[0][0].before):
-                beside = native.companion(target, [leg for _, leg in moving])
-            if beside is not None:
-                found[name] = beside
+        legs = [leg for _, leg in moving]
+        is_alone = isinstance(target, Mask) and len(moving) == 1
+        if isinstance(target, Mask) and (not (fused or is_alone) or any(map(_moves_labels, chain))):
+            continue
+        with named(tuple(step for planned, _ in moving for step in planned.steps), moving[0][0].before):
+            beside = (
+                native.lone_companion(target, moving[0][0].op, legs[0])
+                if isinstance(target, Mask) and is_alone
+                else native.companion(target, legs)
+            )
+        if beside is not None:
+            found[name] = beside
     return found
 
 

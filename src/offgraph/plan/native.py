@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,7 +80,7 @@ from offgraph.targets.heatmap import Heatmap
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
-__all__ = ["Companion", "companion", "native_op", "run_image"]
+__all__ = ["Companion", "companion", "lone_companion", "native_op", "run_image"]
 
 _MOST_KEPT_ENTRIES = 1 << 20
 """A table that is kept from image to image may have more entries than one image has values, up to this many."""
@@ -363,6 +364,35 @@ def companion(target: Mask | Heatmap, legs: Sequence[Leg]) -> Companion | None:
     swaps = isinstance(target, Mask) and bool(target.swap) and is_mirrored(legs)
     is_density = isinstance(target, Heatmap) and target.density and not all(leg.map.is_exact for leg in legs)
     return Companion(native, target.with_array(output), swaps, legs if is_density else ())
+
+
+def lone_companion(mask: Mask, op: Op, leg: Leg) -> Companion | None:
+    """Return how a native call moves a mask by its only operation, as `op.run_labels`; or None where Python has to.
+
+    Raises
+    ------
+    StepError
+        As `run_labels` does.
+    """
+    reads = isinstance(op, Resample) and not op.clips
+    if not (reads or isinstance(op, Grid)) or mask.array.dtype.itemsize == 8 or 0 in leg.map.output_size:
+        return None
+    assert isinstance(op, Resample | Grid)
+    check_grid("a mask", mask.size, (leg,))
+    rule, spec = op.resampling.for_labels(), mask.spec
+    if float(rule.cval) != rule.cval:
+        return None
+    try:
+        if reads or op.map.reaches_outside:
+            held_by(mask.array.dtype, mask_cval=rule.cval)
+    except ValueError as error:
+        raise StepError(str(error)) from None
+    native = native_op(replace(op, resampling=rule), spec)
+    if native is None:
+        return None
+    output = np.empty(spec.resized(leg.map.output_size).shape, mask.array.dtype)
+    swaps = bool(mask.swap) and is_mirrored((leg,))
+    return Companion(native_target(mask.array, output, spec.spatial, (native,)), mask.with_array(output), swaps)
 
 
 def _moves(
