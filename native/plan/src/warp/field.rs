@@ -6,6 +6,7 @@ use ndarray::{ArrayViewMutD, IxDyn};
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::border::Border;
 use offgraph_kernels::error::{KernelError, Result};
+use offgraph_kernels::exec::simd::{Kernel, dispatch};
 use offgraph_kernels::interpolate::options::Options;
 use offgraph_kernels::interpolate::warp;
 use offgraph_kernels::interpolate::zoom::{self, AxisMap};
@@ -47,8 +48,30 @@ pub(super) fn displace(
     let View::F32(dense) = dense.view() else {
         return Err(KernelError::parameter("a field that is enlarged is float32"));
     };
-    to.zip_mut_with(&dense, |to, from| *to = if from.abs() < nothing { 0.0 } else { f64::from(*from) });
+    let (Some(to), Some(from)) = (to.as_slice_mut(), dense.as_slice()) else {
+        return Err(KernelError::shape("coordinates lie in C order"));
+    };
+    dispatch(Widen { from, to, nothing });
     Ok(())
+}
+
+/// Displacements in `f64`; those below `nothing` are none.
+struct Widen<'a> {
+    from: &'a [f32],
+    to: &'a mut [f64],
+    nothing: f32,
+}
+
+impl Kernel for Widen<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { from, to, nothing } = self;
+        to.iter_mut().zip(from).for_each(|(to, from)| {
+            *to = if from.abs() < nothing { 0.0 } else { f64::from(*from) };
+        });
+    }
 }
 
 /// Add a displacement to coordinates, one axis after another; `found` is a workspace of the same length.

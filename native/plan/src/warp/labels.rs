@@ -5,6 +5,7 @@ use crate::workspace::{read_in_c_order, write_in_c_order};
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::error::{KernelError, Result};
+use offgraph_kernels::exec::simd::{Kernel, dispatch};
 use offgraph_kernels::interpolate::projective2d::SLACK;
 use offgraph_kernels::memory;
 
@@ -37,10 +38,7 @@ pub(super) fn gather(
     }
     let mut numbers = memory::zeros::<usize>(made);
     for (line, n) in coordinates.chunks_exact(made).zip(&size) {
-        let last = *n as f64 - 1.0;
-        for (number, along) in numbers.iter_mut().zip(line) {
-            *number = *number * n + (along + (0.5 + SLACK)).floor().clamp(0.0, last) as usize;
-        }
+        dispatch(Nearest { line, n: *n, numbers: &mut numbers });
     }
     let pixels = size.iter().product::<usize>() * planes;
     read_in_c_order(input, |input| {
@@ -50,6 +48,10 @@ pub(super) fn gather(
                 let from = from.as_slice().expect("in C order");
                 let to = to.as_slice_mut().expect("in C order");
                 for (from, to) in from.chunks_exact(pixels).zip(to.chunks_exact_mut(made * planes)) {
+                    if planes == 1 {
+                        to.iter_mut().zip(&numbers).for_each(|(to, number)| *to = from[*number]);
+                        continue;
+                    }
                     for (to, number) in to.chunks_exact_mut(planes).zip(&numbers) {
                         to.copy_from_slice(&from[number * planes..][..planes]);
                     }
@@ -58,4 +60,23 @@ pub(super) fn gather(
             }, _ => Err(KernelError::parameter("labels keep their type")))
         })
     })
+}
+
+/// Counts the pixels before the nearest ones along an axis of `n`, of those before times `n`.
+struct Nearest<'a> {
+    line: &'a [f64],
+    n: usize,
+    numbers: &'a mut [usize],
+}
+
+impl Kernel for Nearest<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let last = self.n as f64 - 1.0;
+        for (number, along) in self.numbers.iter_mut().zip(self.line) {
+            *number = *number * self.n + (along + (0.5 + SLACK)).floor().clamp(0.0, last) as usize;
+        }
+    }
 }

@@ -1,8 +1,13 @@
 //! Border rules between the maps of labels.
 
 use super::Rule;
+use super::block::AllWithin;
 use offgraph_kernels::border::Border;
+use offgraph_kernels::exec::simd::{Kernel, dispatch};
 use offgraph_kernels::interpolate::projective2d::SLACK;
+
+/// Coordinates to which a rule is applied together if all of them lie inside.
+const PART: usize = 128;
 
 impl Rule {
     /// Apply the rule to coordinates along an axis of `n` pixels, and fill what it fills.
@@ -16,14 +21,29 @@ impl Rule {
             Border::Mirror | Border::Wrap => (-(2.0 * SLACK) - SLACK, last + 2.0 * SLACK - SLACK),
             Border::Nearest | Border::Reflect | Border::GridWrap => (-0.5 - SLACK, last + 0.5 - SLACK),
         };
-        let is_constant = matches!(self.border, Border::Constant | Border::GridConstant);
+        for (line, filled) in line.chunks_mut(PART).zip(filled.chunks_mut(PART)) {
+            if !dispatch(AllWithin { line, low, high: high.next_down() }) {
+                self.apply_each(line, n, (low, high), filled);
+            } else if !self.is_constant() && !self.whole_pixels {
+                dispatch(Clamp { line, last });
+            }
+        }
+    }
+
+    fn is_constant(&self) -> bool {
+        matches!(self.border, Border::Constant | Border::GridConstant)
+    }
+
+    /// The same, one coordinate after another; those from `low` to below `high` lie inside.
+    fn apply_each(&self, line: &mut [f64], n: usize, (low, high): (f64, f64), filled: &mut [Option<f64>]) {
+        let last = n as f64 - 1.0;
         for (along, filled) in line.iter_mut().zip(filled) {
             let is_reached = *along >= low && *along < high;
-            let is_inside = if is_constant { is_reached } else { along.is_finite() };
+            let is_inside = if self.is_constant() { is_reached } else { along.is_finite() };
             if !is_inside && filled.is_none() {
                 *filled = Some(self.value);
             }
-            if is_constant {
+            if self.is_constant() {
                 continue;
             }
             if !is_reached {
@@ -33,6 +53,21 @@ impl Rule {
                 *along = along.clamp(0.0, last);
             }
         }
+    }
+}
+
+/// Moves numbers between 0 and `last`.
+struct Clamp<'a> {
+    line: &'a mut [f64],
+    last: f64,
+}
+
+impl Kernel for Clamp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.line.iter_mut().for_each(|along| *along = along.clamp(0.0, self.last));
     }
 }
 
