@@ -45,27 +45,25 @@ fn ranks_of_few<T: Copy>(
 ) -> Option<(Vec<u32>, usize)> {
     let mut slots = [KnownHeight { key: EMPTY, number: 0 }; SLOTS];
     let mut ranks = memory::zeros(heights.len());
-    let (mut known, mut last) = (0, KnownHeight { key: EMPTY, number: 0 });
+    let mut known = 0;
     for ((rank, height), inside) in ranks.iter_mut().zip(heights).zip(inside) {
         if inside.0 == 0 {
             continue;
         }
         let key = key(*height);
-        if key != last.key {
-            let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOT_BITS)) as usize;
-            while slots[at].key != key && slots[at].key != EMPTY {
-                at = (at + 1) % SLOTS;
-            }
+        let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOT_BITS)) as usize;
+        while slots[at].key != key {
             if slots[at].key == EMPTY {
                 if known == MOST {
                     return None;
                 }
                 known += 1;
                 slots[at] = KnownHeight { key, number: known as u32 };
+                break;
             }
-            last = slots[at];
+            at = (at + 1) % SLOTS;
         }
-        *rank = last.number;
+        *rank = slots[at].number;
     }
     slots.sort_unstable_by_key(|slot| slot.key);
     let mut rank_of = [0; MOST + 1];
