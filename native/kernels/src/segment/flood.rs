@@ -83,19 +83,17 @@ fn flood_map<N: AsRef<[isize]>>(
     highest: usize,
     neighbours: &N,
 ) {
-    let mut map = FloodMap::new(grid, highest);
-    let markers = map.begin(labels, grid, ranks);
+    let (mut map, markers) = FloodMap::new(grid, labels, ranks, highest);
     let tie = map.last_tie(&markers);
     if tie == 0 {
         flood_levels::<false, N>(&mut map, &markers, neighbours);
     } else if !flood_levels::<true, N>(&mut map, &markers, neighbours) {
-        map.begin(labels, grid, ranks);
         heap::flood(&mut map, &markers, tie, neighbours);
     }
     grid.crop(&map.elements, labels, |element| element.label);
 }
 
-/// Flood by queues of levels; return false if that does not decide, and the flood is to be begun again.
+/// Flood by queues of levels; where that does not decide, leave the map as it was and return false.
 fn flood_levels<const SORTED: bool, N: AsRef<[isize]>>(
     map: &mut FloodMap,
     markers: &[Marker],
@@ -105,7 +103,11 @@ fn flood_levels<const SORTED: bool, N: AsRef<[isize]>>(
     for Marker { place, rank } in markers {
         levels.push::<SORTED>(&mut map.elements, *place, *rank as usize, NONE);
     }
-    levels.flood::<SORTED, N>(map, neighbours)
+    let is_decided = levels.flood::<SORTED, N>(map, neighbours);
+    if !is_decided {
+        levels.undo(map, markers);
+    }
+    is_decided
 }
 
 #[cfg(test)]
@@ -169,18 +171,20 @@ mod tests {
             let cross = [false, true, false, true, false, true, false, true, false];
             let neighbours = grid.neighbours(&cross).unwrap();
             let (ranks, highest) = ranks::ranks(&heights, &vec![Bool(1); count], key);
-            let mut map = FloodMap::new(&grid, highest);
-            let places = map.begin(&markers, &grid, &ranks);
+            let (mut map, places) = FloodMap::new(&grid, &markers, &ranks, highest);
+            let before = map.elements.clone();
             let (one, other) = (plain(&heights, &markers, columns, false), plain(&heights, &markers, columns, true));
             let mut found = vec![0; count];
             if flood_levels::<true, _>(&mut map, &places, &neighbours) {
                 grid.crop(&map.elements, &mut found, |element| element.label);
                 prop_assert_eq!(&found, &one);
                 prop_assert_eq!(&found, &other);
+            } else {
+                prop_assert_eq!(&map.elements, &before);
             }
             // The heap decides by itself, or has no say.
+            map.elements = before;
             let tie = map.last_tie(&places);
-            map.begin(&markers, &grid, &ranks);
             heap::flood(&mut map, &places, tie, &neighbours);
             let mut by_heap = vec![0; count];
             grid.crop(&map.elements, &mut by_heap, |element| element.label);

@@ -292,8 +292,7 @@ mod tests {
         let neighbours = grid.neighbours(&[true; 9]).unwrap();
         let (ranks, highest) = ranks::ranks(&heights, &vec![Bool(1); count], |height| height);
         let flooded = |is_long: bool| {
-            let mut map = FloodMap::new(&grid, highest);
-            let places = map.begin(&markers, &grid, &ranks);
+            let (mut map, places) = FloodMap::new(&grid, &markers, &ranks, highest);
             let (last, bits) = (map.last_tie(&places), bits_of(map.elements.len()));
             if is_long {
                 flood_packed::<u128, _>(&mut map, &places, last, &neighbours, bits);

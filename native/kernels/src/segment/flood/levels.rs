@@ -12,7 +12,7 @@
 //!
 //! So when an element of a class comes upon one that its class has taken with another label, the flood gives up.
 
-use super::map::{FloodElement, FloodMap, NONE};
+use super::map::{FloodElement, FloodMap, Marker, NONE};
 use crate::exec::threads;
 use crate::memory;
 
@@ -41,6 +41,15 @@ pub(super) struct Levels {
     last_classes: Vec<LastClass>,
     /// The class that pushed the elements of each class.
     pushed_by: Vec<u32>,
+    /// What has been labelled, if elements are sorted into classes.
+    taken: Vec<Taken>,
+}
+
+/// An element that has been labelled, and the rank that it had.
+#[derive(Clone, Copy)]
+struct Taken {
+    place: u32,
+    rank: u32,
 }
 
 impl Levels {
@@ -52,6 +61,7 @@ impl Levels {
             occupied: LevelSet::new(highest + 1),
             last_classes: memory::filled(no_class, if sorted { highest + 1 } else { 0 }),
             pushed_by: memory::filled(NONE, 1),
+            taken: Vec::new(),
         }
     }
 
@@ -104,6 +114,9 @@ impl Levels {
                     let other = &mut elements[place];
                     if other.rank != 0 {
                         let entered = level.max(other.rank as usize);
+                        if SORTED {
+                            memory::push(&mut self.taken, Taken { place: place as u32, rank: other.rank });
+                        }
                         (other.rank, other.label) = (0, own.label);
                         self.push::<SORTED>(elements, place as u32, entered, own.class);
                     } else if SORTED
@@ -122,6 +135,17 @@ impl Levels {
             self.occupied.remove(level);
         }
         true
+    }
+
+    /// Make the map what it was before a flood of elements sorted into classes.
+    pub(super) fn undo(&self, map: &mut FloodMap, markers: &[Marker]) {
+        for Taken { place, rank } in &self.taken {
+            map.elements[*place as usize] = FloodElement::open(*rank);
+        }
+        for marker in markers {
+            let element = &mut map.elements[marker.place as usize];
+            (element.next, element.class) = (NONE, NONE);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::segment::grid::BorderedGrid;
 pub(super) const NONE: u32 = 0;
 
 /// An element of the array with its border.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(align(16))]
 pub(super) struct FloodElement {
     /// The one that follows in its queue.
@@ -17,6 +17,13 @@ pub(super) struct FloodElement {
     pub label: i32,
     /// See [`levels`](super::levels).
     pub class: u32,
+}
+
+impl FloodElement {
+    /// As it is before the flood, inside and unlabelled.
+    pub(super) fn open(rank: u32) -> Self {
+        Self { rank, ..OUTSIDE }
+    }
 }
 
 const OUTSIDE: FloodElement = FloodElement { next: NONE, rank: 0, label: 0, class: NONE };
@@ -36,24 +43,28 @@ pub(super) struct Marker {
 }
 
 impl FloodMap {
-    pub(super) fn new(grid: &BorderedGrid, highest: usize) -> Self {
-        Self { elements: memory::filled(OUTSIDE, grid.len()), highest }
-    }
-
-    /// Begin a flood; return the markers in C order.
-    pub(super) fn begin(&mut self, labels: &[i32], grid: &BorderedGrid, ranks: &[u32]) -> Vec<Marker> {
-        let mut markers = Vec::new();
+    /// The map before a flood; and its markers in C order.
+    pub(super) fn new(
+        grid: &BorderedGrid,
+        labels: &[i32],
+        ranks: &[u32],
+        highest: usize,
+    ) -> (Self, Vec<Marker>) {
+        let (mut elements, mut markers) = (memory::with_capacity(grid.len()), Vec::new());
         grid.for_each_line(|to, from| {
-            let line = self.elements[to..].iter_mut().zip(labels[from..].iter().zip(&ranks[from..]));
-            for (at, (element, (label, rank))) in line.take(grid.length()).enumerate() {
-                *element = FloodElement { rank: *rank, ..OUTSIDE };
-                if *label != 0 && *rank != 0 {
-                    *element = FloodElement { label: *label, ..OUTSIDE };
-                    memory::push(&mut markers, Marker { place: (to + at) as u32, rank: *rank });
+            memory::resize(&mut elements, to, OUTSIDE);
+            let line = labels[from..].iter().zip(&ranks[from..]).take(grid.length());
+            let line = line.enumerate().map(|(at, (label, rank))| {
+                if *label == 0 || *rank == 0 {
+                    return FloodElement::open(*rank);
                 }
-            }
+                memory::push(&mut markers, Marker { place: (to + at) as u32, rank: *rank });
+                FloodElement { label: *label, ..OUTSIDE }
+            });
+            memory::extend(&mut elements, line);
         });
-        markers
+        memory::resize(&mut elements, grid.len(), OUTSIDE);
+        (Self { elements, highest }, markers)
     }
 
     /// The last level with markers of different labels; 0 if there is none.

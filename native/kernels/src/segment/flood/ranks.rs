@@ -45,6 +45,7 @@ fn ranks_of_few<T: Copy>(
 ) -> Option<(Vec<u32>, usize)> {
     let mut slots = [KnownHeight { key: EMPTY, number: 0 }; SLOTS];
     let mut ranks = memory::zeros(heights.len());
+    let mut found = [KnownHeight { key: EMPTY, number: 0 }; MOST];
     let mut known = 0;
     for ((rank, height), inside) in ranks.iter_mut().zip(heights).zip(inside) {
         if inside.0 == 0 {
@@ -59,16 +60,17 @@ fn ranks_of_few<T: Copy>(
                 }
                 known += 1;
                 slots[at] = KnownHeight { key, number: known as u32 };
+                found[known - 1] = slots[at];
                 break;
             }
             at = (at + 1) % SLOTS;
         }
         *rank = slots[at].number;
     }
-    slots.sort_unstable_by_key(|slot| slot.key);
+    found[..known].sort_unstable_by_key(|height| height.key);
     let mut rank_of = [0; MOST + 1];
-    for (rank, slot) in slots[SLOTS - known..].iter().enumerate() {
-        rank_of[slot.number as usize] = rank as u32 + 1;
+    for (rank, height) in found[..known].iter().enumerate() {
+        rank_of[height.number as usize] = rank as u32 + 1;
     }
     ranks.iter_mut().for_each(|rank| *rank = rank_of[*rank as usize]);
     Some((ranks, known))
