@@ -12,8 +12,9 @@
 //! kept, since labels depend on it: neighbours are found by positions in C order alone, so that the end of a line
 //! touches the start of the next; an element that is alone in its queue stays there when it moves to another one; the
 //! last element of a queue is remembered after it was taken. Without negative labels all that matters is at the beginning
-//! of queues: [`stacks`].
+//! of queues, and the flood goes by [`stacks`], or [`depth_first`] where there are many neighbours.
 
+mod depth_first;
 mod stacks;
 
 use crate::array::view::{View, ViewMut};
@@ -29,6 +30,9 @@ const CHECK_EVERY: usize = 1 << 18;
 
 /// No element.
 const NONE: u32 = u32::MAX;
+
+/// As many neighbours as links are followed for at once; of more, most are finished, and links are rather left for later.
+const FEW_NEIGHBOURS: usize = 4;
 
 /// A label as it is stored.
 trait StoredLabel: Copy {
@@ -218,7 +222,10 @@ impl Queues {
 
 fn flood<O: StoredLabel>(labels: &mut [O], heights: &[u16], markers: &[i32], neighbours: &[isize]) {
     let label_of = |marker| O::store(marker).load();
-    if stacks::flood(heights, markers, neighbours, label_of, |at, label| labels[at] = O::store(label)) {
+    let mut write = |at: usize, label| labels[at] = O::store(label);
+    let is_done = neighbours.len() > FEW_NEIGHBOURS
+        && depth_first::flood(heights, markers, neighbours, label_of, &mut write);
+    if is_done || stacks::flood(heights, markers, neighbours, label_of, write) {
         return;
     }
     flood_by_queues(labels, heights, markers, neighbours);
@@ -304,23 +311,90 @@ mod tests {
         assert_eq!(labels(&input, &markers, &across), arr2(&[[3, 3], [3, 3]]).into_dyn());
     }
 
+    /// Noise whose steps are seldom large, in lines of 64 elements.
+    fn noise(seed: u32) -> Vec<u16> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 16
+        };
+        (0..4096)
+            .map(|_| 100 + (next() % 9) as u16 + if next() % 50 == 0 { (next() % 90) as u16 } else { 0 })
+            .collect()
+    }
+
+    #[test]
+    fn lists_that_lose_elements_are_followed() {
+        let neighbours =
+            neighbours_of(&[64, 64], &[false, true, false, true, true, true, false, true, false]);
+        let mut differs_without = 0;
+        for seed in 0..60 {
+            let heights = noise(seed);
+            let markers: Vec<i32> = (0..4096).map(|at| if at % 97 == 5 { at / 97 + 1 } else { 0 }).collect();
+            let (mut found, mut expected) = (vec![0_i32; 4096], vec![0_i32; 4096]);
+            flood_by_queues(&mut expected, &heights, &markers, &neighbours);
+            let kept = |at: usize, label| found[at] = label;
+            assert!(depth_first::flood(&heights, &markers, &neighbours, |marker| marker, kept));
+            assert_eq!(found, expected);
+            differs_without += usize::from(by_sound_lists(&heights, &markers, &neighbours) != expected);
+        }
+        assert!(differs_without > 0);
+    }
+
+    /// The flood as it would be if no list were ever damaged.
+    fn by_sound_lists(heights: &[u16], markers: &[i32], neighbours: &[isize]) -> Vec<i32> {
+        let mut labels = markers.to_vec();
+        let (mut costs, mut is_finished) = (vec![usize::MAX; labels.len()], vec![false; labels.len()]);
+        let mut queues = vec![Vec::new(); 1 << 16];
+        for at in (0..labels.len()).filter(|at| markers[*at] != 0) {
+            costs[at] = 0;
+            queues[0].push(at);
+        }
+        for cost in 0..queues.len() {
+            while let Some(at) = queues[cost].pop() {
+                if costs[at] != cost || std::mem::replace(&mut is_finished[at], true) {
+                    continue;
+                }
+                for distance in neighbours {
+                    let place = at.wrapping_add_signed(*distance);
+                    if place < labels.len() && !is_finished[place] {
+                        let reached = cost.max(heights[at].abs_diff(heights[place]).into());
+                        if reached < costs[place] {
+                            (costs[place], labels[place]) = (reached, labels[at]);
+                            queues[reached].push(place);
+                        }
+                    }
+                }
+            }
+        }
+        labels
+    }
+
     proptest! {
         #[test]
         fn stacks_give_the_labels_of_queues(
             shape in prop::collection::vec(1_usize..9, 1..4),
-            levels in prop::sample::select(vec![2_u16, 6, 255]),
+            levels in prop::sample::select(vec![2_u16, 6, 255, 1000]),
             elements in prop::collection::vec((0_u16..1000, 0_i32..40), 500),
             structure in prop::collection::vec(any::<bool>(), 27),
+            is_whole in any::<bool>(),
         ) {
             let count = shape.iter().product();
             let heights = elements.iter().map(|(height, _)| height % levels).cycle().take(count).collect_vec();
             let label = |(_, label): &(u16, i32)| if *label < 4 { *label } else { 0 };
             let markers = elements.iter().map(label).cycle().take(count).collect_vec();
+            let structure: Vec<bool> = structure.iter().map(|is_set| *is_set || is_whole).collect();
             let neighbours = neighbours_of(&shape, &structure[..3_usize.pow(shape.len() as u32)]);
             let (mut found, mut expected) = (vec![0_i32; count], vec![0_i32; count]);
-            prop_assert!(stacks::flood(&heights, &markers, &neighbours, |marker| marker, |at, label| found[at] = label));
             flood_by_queues(&mut expected, &heights, &markers, &neighbours);
-            prop_assert_eq!(found, expected);
+            let mut by_stacks = vec![0_i32; count];
+            let write = |at: usize, label| by_stacks[at] = label;
+            prop_assert!(stacks::flood(&heights, &markers, &neighbours, |marker| marker, write));
+            prop_assert_eq!(&by_stacks, &expected);
+            // Else a list is damaged twice, and the stacks are asked.
+            if depth_first::flood(&heights, &markers, &neighbours, |marker| marker, |at, label| found[at] = label) {
+                prop_assert_eq!(found, expected);
+            }
         }
 
         // Negative labels get lost in SciPy's lists.

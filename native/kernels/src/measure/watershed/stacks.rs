@@ -141,8 +141,16 @@ impl StackFlood {
                     Ok(distances) => {
                         let places: [usize; K] = array::from_fn(|k| at.wrapping_add_signed(distances[k]));
                         let states = places.map(|place| self.elements[place].state);
-                        for (place, state) in places.into_iter().zip(states) {
-                            self.reach(place, state, from);
+                        // Every second element reaches none: that is one branch, not one per neighbour.
+                        let own = from.state >> 16;
+                        let reaches_any = states.iter().fold(false, |any, state| {
+                            let reached = own.max((state & HEIGHT).abs_diff(from.state & HEIGHT) + 1);
+                            any | (reached < state >> 16)
+                        });
+                        if reaches_any {
+                            for (place, state) in places.into_iter().zip(states) {
+                                self.reach(place, state, from);
+                            }
                         }
                     }
                     Err(_) => {
