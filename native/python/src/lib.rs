@@ -89,6 +89,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(measure::label, module)?,
         wrap_pyfunction!(measure::find_objects, module)?,
         wrap_pyfunction!(measure::box_slices, module)?,
+        wrap_pyfunction!(measure::all_box_slices, module)?,
         wrap_pyfunction!(measure::label_regions, module)?,
         wrap_pyfunction!(distance::label_distances, module)?,
         wrap_pyfunction!(segment::priority_flood, module)?,

@@ -56,11 +56,25 @@ pub fn find_objects(py: Python<'_>, mut bounds: Output<'_>, labels: Input<'_>) -
 
 /// Boxes as `scipy.ndimage.find_objects` gives them: a tuple of slices per row of bounds, or None.
 #[pyfunction]
-pub fn box_slices<'py>(py: Python<'py>, bounds: Output<'py>) -> PyResult<Bound<'py, PyList>> {
+pub fn box_slices<'py>(py: Python<'py>, mut bounds: Output<'py>) -> PyResult<Bound<'py, PyList>> {
+    let width = bounds.view_mut().shape().last().copied().unwrap_or(0);
+    let bounds = table!(bounds, I64)?;
+    slices_of(py, bounds, width)
+}
+
+/// As `box_slices`, of all labels up to the largest; None where the bounds have to be found with its number.
+#[pyfunction]
+pub fn all_box_slices<'py>(py: Python<'py>, labels: Input<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+    let labels = labels.view();
+    let bounds = detached(py, || Ok(objects::find_all_objects(&labels)))?;
+    bounds.map(|bounds| slices_of(py, &bounds, 2 * labels.ndim())).transpose()
+}
+
+fn slices_of<'py>(py: Python<'py>, bounds: &[i64], width: usize) -> PyResult<Bound<'py, PyList>> {
     // Python would look for cycles after every 700 objects, and look at all objects of the program from time to time.
     // SAFETY: the interpreter is attached, and nothing below detaches it.
     let collects = unsafe { ffi::PyGC_Disable() } != 0;
-    let boxes = make_boxes(py, bounds);
+    let boxes = make_boxes(py, bounds, width);
     if collects {
         // SAFETY: as above.
         unsafe { ffi::PyGC_Enable() };
@@ -68,9 +82,7 @@ pub fn box_slices<'py>(py: Python<'py>, bounds: Output<'py>) -> PyResult<Bound<'
     boxes
 }
 
-fn make_boxes<'py>(py: Python<'py>, mut bounds: Output<'py>) -> PyResult<Bound<'py, PyList>> {
-    let width = bounds.view_mut().shape().last().copied().unwrap_or(0);
-    let bounds = table!(bounds, I64)?;
+fn make_boxes<'py>(py: Python<'py>, bounds: &[i64], width: usize) -> PyResult<Bound<'py, PyList>> {
     let boxes = PyList::empty(py);
     if width < 2 {
         return Ok(boxes);

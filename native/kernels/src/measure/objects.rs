@@ -2,10 +2,15 @@
 //!
 //! Of lines that follow one another with the same labels at the same places, the first and the last one of a plane count.
 
+#[cfg(target_arch = "x86_64")]
+pub(in crate::measure) mod wide;
+
 use crate::array::index::advance;
 use crate::array::view::View;
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
+use crate::match_dtype;
+use crate::measure::labelled::Label;
 use crate::measure::run_buffer::Numbering;
 use crate::measure::runs::{BlockLines, RunBlock, for_each_run_block};
 use crate::memory;
@@ -28,6 +33,11 @@ pub fn find_objects(mut bounds: ArrayViewMutD<'_, i64>, labels: &View<'_>) -> Re
     }
     let bounds =
         bounds.as_slice_mut().ok_or_else(|| KernelError::shape("bounds that are not C-contiguous"))?;
+    #[cfg(target_arch = "x86_64")]
+    if let Some(boxes) = wide_boxes(Some(bounds.len() / (2 * rank)), labels) {
+        boxes.write(bounds);
+        return Ok(());
+    }
     // First indices are kept as their negatives, so that all bounds of a row widen by one maximum.
     bounds.fill(NONE);
     let outer = &labels.shape()[..rank - 1];
@@ -51,6 +61,32 @@ pub fn find_objects(mut bounds: ArrayViewMutD<'_, i64>, labels: &View<'_>) -> Re
         }
     }
     Ok(())
+}
+
+/// The rows that [`find_objects`] writes, up to the largest label: one after the other. None where they are not found in
+/// one pass: labels of 32 bits without a sign, or of more, labels above 2^20, arrays of more than four axes or that are not
+/// C-contiguous, and processors without AVX-512.
+pub fn find_all_objects(labels: &View<'_>) -> Option<Vec<i64>> {
+    #[cfg(target_arch = "x86_64")]
+    if matches!(labels, View::U8(_) | View::I8(_) | View::U16(_) | View::I16(_) | View::I32(_)) {
+        return wide_boxes(None, labels).map(|boxes| {
+            let mut bounds = memory::zeros(boxes.count() * 2 * labels.ndim());
+            boxes.write(&mut bounds);
+            bounds
+        });
+    }
+    let _ = labels;
+    None
+}
+
+/// The boxes of so many objects, or of all.
+#[cfg(target_arch = "x86_64")]
+fn wide_boxes<'a>(objects: Option<usize>, labels: &'a View<'_>) -> Option<wide::Boxes<'a>> {
+    let mut boxes = wide::Boxes::new(objects, labels.shape())?;
+    let is_done = match_dtype!(View, labels, array => {
+        array.as_slice().is_some_and(|labels| Label::widen_boxes(labels, &mut boxes))
+    });
+    is_done.then_some(boxes)
 }
 
 /// Widen the boxes of the runs of a block.
@@ -113,6 +149,7 @@ impl Widen<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::simd::testing::at_every_level;
     use ndarray::{ArrayD, IxDyn};
     use proptest::prelude::*;
 
@@ -121,11 +158,16 @@ mod tests {
         fn equals_bounds_pixel_by_pixel(
             shape in prop::collection::vec(1_usize..7, 1..6),
             labels in prop::collection::vec(-2_i32..6, 1..300),
+            repeated in prop::sample::select(vec![1_usize, 1, 7, 40, 700]),
             lines in prop::collection::vec(0_usize..3, 1..9),
         ) {
             // Lines of three kinds, so that many are like the one before.
             let mut lines = lines.iter().cycle();
             let mut line = 0;
+            let mut shape = shape;
+            if shape.len() < 3 {
+                *shape.last_mut().unwrap() *= repeated;
+            }
             let length = *shape.last().unwrap();
             let mut at = 0;
             let image = ArrayD::from_shape_simple_fn(IxDyn(&shape), || {
@@ -133,7 +175,7 @@ mod tests {
                     line = *lines.next().unwrap();
                 }
                 at += 1;
-                labels[(line * length + at % length) % labels.len()]
+                labels[(line * length + at % length) / repeated % labels.len()]
             });
             let rank = shape.len();
             let mut expected = ArrayD::<i64>::from_elem(IxDyn(&[4, 2 * rank]), -1);
@@ -146,9 +188,26 @@ mod tests {
                     expected[[row, rank + axis]] = expected[[row, rank + axis]].max(at + 1);
                 }
             }
-            let mut bounds = ArrayD::<i64>::zeros(IxDyn(&[4, 2 * rank]));
-            find_objects(bounds.view_mut(), &View::I32(image.view())).unwrap();
-            prop_assert_eq!(bounds, expected);
+            at_every_level(1, || {
+                macro_rules! compare {
+                    ($($variant:ident $type:ty),*) => {
+                        $(
+                            let own = image.mapv(|label| label as $type);
+                            let mut bounds = ArrayD::<i64>::zeros(IxDyn(&[4, 2 * rank]));
+                            find_objects(bounds.view_mut(), &View::$variant(own.view())).unwrap();
+                            prop_assert_eq!(&bounds, &expected);
+                        )*
+                    };
+                }
+                compare!(I32 i32, I64 i64, U64 u64, U32 u32, I16 i16, U16 u16, I8 i8, U8 u8);
+                if let Some(all) = find_all_objects(&View::I32(image.view())) {
+                    let largest = image.iter().copied().max().unwrap_or(0).max(0) as usize;
+                    prop_assert_eq!(all.len(), largest * 2 * rank);
+                    let known = all.len().min(expected.len());
+                    prop_assert_eq!(&all[..known], &expected.as_slice().unwrap()[..known]);
+                }
+                Ok(())
+            })?;
         }
     }
 }

@@ -188,6 +188,9 @@ def find_objects(input: Any, max_label: Any = 0) -> list[tuple[slice, ...] | Non
     if np.iscomplexobj(input):
         raise TypeError("Complex type not supported")
     if max_label < 1:
+        boxes = core.all_box_slices(native_input(input)) if input.size and input.dtype.kind in "iu" else None
+        if boxes is not None:
+            return boxes
         max_label = input.max()
     count = operator.index(max_label)
     if abs(count) > sys.maxsize:

@@ -10,7 +10,7 @@ use crate::measure::run_buffer::{RunBuffer, SHORT_RUN};
 use std::arch::x86_64::*;
 
 /// Labels that are compared at once.
-const GROUP: usize = 16;
+pub(in crate::measure) const GROUP: usize = 16;
 
 /// Places that are written at once: most groups have no more.
 const FEW: usize = 4;
@@ -89,7 +89,7 @@ sixteen! {
 
 /// The bits of those of sixteen labels that are there.
 #[inline(always)]
-fn mask_of(count: usize) -> u16 {
+pub(in crate::measure) fn mask_of(count: usize) -> u16 {
     if count < GROUP { (1 << count) - 1 } else { u16::MAX }
 }
 
