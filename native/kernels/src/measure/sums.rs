@@ -26,8 +26,8 @@ use crate::measure::run_buffer::{BLOCK, Numbering};
 use crate::measure::runs::{BlockLines, RunBlock, for_each_run_block};
 use crate::memory::{self, CollectVec};
 use by_element::LaneTables;
-use by_line::{BlockValues, Lanes, ListedRuns, Table, Turn, has_wide_registers};
-use list::{BEYOND, BlockDoubles};
+use by_line::{BlockValues, Lanes, ListedRuns, Table, Turn, Way, has_wide_registers};
+use list::{BEYOND, BlockDoubles, RunList};
 use ndarray::ArrayViewD;
 use std::borrow::Cow;
 use term::{Itself, SquareFrom, Term, Times, TimesPlace};
@@ -60,6 +60,18 @@ pub fn sum(
     means: Option<&[f64]>,
     least: u32,
 ) -> Result<u32> {
+    add_up(sums, Counts { table: counts, is_listed: false }, labels, values, means, least)
+}
+
+/// As [`sum`].
+fn add_up(
+    sums: &mut [f64],
+    counts: Counts<'_>,
+    labels: &View<'_>,
+    values: &View<'_>,
+    means: Option<&[f64]>,
+    least: u32,
+) -> Result<u32> {
     check(labels, values)?;
     // Sums that are not zero are no part of the proof.
     let exact = means.is_none() && values.len() < MOST_EXACT && sums.iter().all(|sum| *sum == 0.0);
@@ -70,7 +82,7 @@ pub fn sum(
         View::U16(array) if exact => add_whole(sums, counts, labels, array, least),
         View::I16(array) if exact => add_whole(sums, counts, labels, array, least),
         _ => match_dtype!(View, values, array => match means {
-            Some(means) => add_terms(sums, &mut [], labels, array, SquareFrom(means), least),
+            Some(means) => add_terms(sums, Counts { table: &mut [], is_listed: true }, labels, array, SquareFrom(means), least),
             None => add_terms(sums, counts, labels, array, Itself, least),
         }),
     })
@@ -103,7 +115,8 @@ pub fn sum_asked(
     });
     let mut sums_of_all = memory::zeros(end as usize);
     let mut counts_of_all = memory::zeros(if counts.is_some() { end as usize } else { 0 });
-    let largest = sum(&mut sums_of_all, &mut counts_of_all, labels, values, None, least as u32)?;
+    let counted = Counts { table: &mut counts_of_all, is_listed: true };
+    let largest = add_up(&mut sums_of_all, counted, labels, values, None, least as u32)?;
     let row = |label: &i64| usize::try_from(*label).unwrap_or(usize::MAX);
     for (sum, label) in sums.iter_mut().zip(asked) {
         *sum = sums_of_all.get(row(label)).copied().unwrap_or(0.0);
@@ -117,7 +130,7 @@ pub fn sum_asked(
 /// Add the terms of the elements of each label in their order, and count labels; return the largest label.
 fn add_terms<T: Lanes, M: Term>(
     sums: &mut [f64],
-    counts: &mut [i64],
+    mut counts: Counts<'_>,
     labels: &View<'_>,
     array: &ArrayViewD<'_, T>,
     term: M,
@@ -127,7 +140,7 @@ fn add_terms<T: Lanes, M: Term>(
     let mut table = Table::new(sums);
     adding.for_each_block(labels, array, BlockLines::Joined, &mut |turn| {
         table.add_alike(turn, term);
-        count_runs(turn.block, counts);
+        counts.count(turn.block, (turn.way != Way::Elements).then_some(turn.list));
     });
     adding.largest
 }
@@ -213,7 +226,7 @@ impl Adding {
 /// Add values whose sums are exact, and count labels; return the largest label.
 fn add_whole<T: PackedSample + Lanes>(
     sums: &mut [f64],
-    counts: &mut [i64],
+    mut counts: Counts<'_>,
     labels: &View<'_>,
     array: &ArrayViewD<'_, T>,
     least: u32,
@@ -231,37 +244,59 @@ fn add_whole<T: PackedSample + Lanes>(
             Some(lanes) if !block.each.is_empty() => {
                 for repeat in 0..block.repeats {
                     lanes.add(block.each, values.doubles(repeat));
-                    if !counts.is_empty() {
-                        lanes.count(block.each, counts);
+                    if !counts.table.is_empty() {
+                        lanes.count(block.each, counts.table);
                     }
                 }
             }
             _ => {
+                let mut listed = None;
                 if is_wide {
                     let way = adding.lists.list(block);
-                    table.add_alike(&mut Turn { block, way, list: &adding.lists.list, values }, Itself);
+                    let list = &adding.lists.list;
+                    table.add_alike(&mut Turn { block, way, list, values }, Itself);
+                    listed = (way != Way::Elements).then_some(list);
                 } else {
                     for values in all.chunks(length).take(block.repeats) {
                         dispatch(AddWhole { sums: table.sums, block, values });
                     }
                 }
-                count_runs(block, counts);
+                counts.count(block, listed);
             }
         }
     });
     if let Some(lanes) = lanes {
-        lanes.flush(sums, counts);
+        lanes.flush(sums, counts.table);
     }
     adding.largest
 }
 
-/// Count a block's labels.
-fn count_runs(block: &RunBlock<'_>, counts: &mut [i64]) {
-    if !counts.is_empty() {
-        for (label, start, end) in block.iter() {
-            if let Some(count) = counts.get_mut(label as usize) {
-                *count += (block.repeats * (end - start)) as i64;
+/// How often labels occur.
+struct Counts<'a> {
+    /// Empty if they are not counted.
+    table: &'a mut [i64],
+    /// Whether labels without a sum need no count.
+    is_listed: bool,
+}
+
+impl Counts<'_> {
+    /// Count a block's labels; `list` has its runs with a sum.
+    fn count(&mut self, block: &RunBlock<'_>, list: Option<&RunList>) {
+        if self.table.is_empty() {
+            return;
+        }
+        let mut add = |label: u32, elements: usize| {
+            if let Some(count) = self.table.get_mut(label as usize) {
+                *count += (block.repeats * elements) as i64;
             }
+        };
+        match list.filter(|_| self.is_listed) {
+            // A background between others would be a chain of additions to one number.
+            Some(list) => {
+                let runs = list.labels[..list.count].iter().zip(&list.lengths);
+                runs.for_each(|(label, length)| add(*label, *length as usize));
+            }
+            None => block.iter().for_each(|(label, start, end)| add(label, end - start)),
         }
     }
 }
