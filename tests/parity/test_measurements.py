@@ -14,6 +14,7 @@ from tests.parity.calls.measures import EXTREMES, SUMS
 from tests.support.cases import OutputForm, assert_same, examples, outcome
 
 from offgraph import ndimage
+from offgraph.core.threads import num_threads
 
 CROSS = scipy.ndimage.generate_binary_structure(2, 1)
 
@@ -210,6 +211,47 @@ def test_copies_of_lines(name, dtype, shape):
         return
     for index in (range(1, 45), [0, 3, 3, 21], np.arange(5, 25)):
         assert_call(Call(name, values, {"labels": labels, "index": index}))
+
+
+@pytest.mark.parametrize("last", [0, 700])
+@pytest.mark.parametrize("dtype", ["u2", "i2", "i4", "u4", "i8"])
+@pytest.mark.parametrize("shape", [(3000,), (60, 70), (2, 3000), (7, 9, 64), (4, 5, 6, 50), (3, 2, 2, 3, 90)])
+def test_boxes_of_many_labels(shape, dtype, last):
+    """More labels than there are boxes at first, the largest one anywhere."""
+    rng = np.random.default_rng(len(shape))
+    size = int(np.prod(shape))
+    labels = np.repeat(rng.integers(0, 1500, size) * (rng.random(size) < 0.7), rng.integers(1, 9, size))[
+        :size
+    ]
+    assert_call(Call("find_objects", labels.reshape(shape).astype(dtype), {"max_label": last}))
+
+
+@pytest.mark.parametrize("dtype", ["i4", "i8"])
+def test_boxes_of_a_label_far_above_others(dtype):
+    labels = np.zeros((3, 100), dtype)
+    labels[0, :70] = np.arange(70)
+    labels[1, 5:9] = 2**20 + 3
+    ours, theirs = ndimage.find_objects(labels), scipy.ndimage.find_objects(labels)
+    assert ours == theirs
+    assert len(ours) == 2**20 + 3
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", [(700, 1100), (60, 90, 130), (5, 40, 50, 65)])
+@pytest.mark.parametrize("density", [0.3, 0.5, 0.9])
+def test_labels_of_noise(shape, density, threads):
+    """Images that are cut into slabs for threads, whose labels are joined across the seams."""
+    rng = np.random.default_rng(7)
+    image = rng.random(shape) < density
+    lines = scipy.ndimage.generate_binary_structure(image.ndim, 1)
+    diagonal = np.zeros_like(lines)
+    for corner in np.ndindex((2,) * image.ndim):
+        diagonal[tuple(2 * np.array(corner))] = sum(corner) in (0, image.ndim)
+    with num_threads(threads):
+        for structure in (lines, np.ones_like(lines), lines | diagonal):
+            ours, theirs = (module.label(image, structure) for module in (ndimage, scipy.ndimage))
+            assert ours[1] == theirs[1]
+            assert np.array_equal(ours[0], theirs[0])
 
 
 @pytest.mark.parametrize("name", EXTREMES)
