@@ -392,7 +392,9 @@ def lone_companion(mask: Mask, op: Op, leg: Leg) -> Companion | None:
         return None
     output = np.empty(spec.resized(leg.map.output_size).shape, mask.array.dtype)
     swaps = bool(mask.swap) and is_mirrored((leg,))
-    return Companion(native_target(mask.array, output, spec.spatial, (native,)), mask.with_array(output), swaps)
+    return Companion(
+        native_target(mask.array, output, spec.spatial, (native,)), mask.with_array(output), swaps
+    )
 
 
 def _moves(
