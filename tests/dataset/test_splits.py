@@ -108,6 +108,33 @@ def test_draws_that_are_stored_once_are_said(patients: Path, tmp_path: Path) -> 
     assert (first.image == second.image).all()
 
 
+@pytest.mark.parametrize("format", ["folder", "arrow"])
+def test_draws_that_come_after_what_is_stored_are_not_called_stored(
+    patients: Path, tmp_path: Path, format: str
+) -> None:
+    later = og.Compose([og.Resize((8, 8)), og.Rescale(1 / 255), og.Augment(og.Flip("X", p=0.5))])
+    once, alike = "drawn once and stored", "the copies of an image are alike"
+    for number, (options, has_once, has_alike) in enumerate(
+        [
+            ({}, False, False),
+            ({"dry_run": True}, False, False),
+            ({"copies": 2}, False, True),
+            ({"copies": 2, "dry_run": True}, False, True),
+            ({"copies": 2, "val": 8}, False, True),
+            ({"store": "final"}, True, False),
+            ({"store": "final", "copies": 2}, False, False),
+        ]
+    ):
+        report = og.build(patients, tmp_path / str(number), later, format=format, **options)
+        assert (once in report.summary(), alike in report.summary()) == (has_once, has_alike), options
+        assert report.draws == (options.get("store") == "final") and report.draws_later != report.draws
+    loader = og.Loader(tmp_path / "0", batch_size=40, shuffle=False)
+    first, second = next(iter(loader)), next(iter(loader))
+    assert [one["steps"] for one in first.records] != [one["steps"] for one in second.records]
+    again = og.build(patients, tmp_path / "5", later, format=format, store="final")
+    assert again.draws and once in again.summary()  # finished already: the same is said
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

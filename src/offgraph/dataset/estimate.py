@@ -31,6 +31,7 @@ def estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12) 
     size = sum(len(e.image.data) + (0 if e.mask is None else len(e.mask.data)) for e in good) / max(
         1, len(good)
     )
+    stored = max((example.start for example in good), default=0)
     copies = job.options["copies"]
     classes = class_counts(
         job, [i.label if i.objects is None else tuple(i.objects.labels.tolist()) for i in maker.source]
@@ -48,7 +49,8 @@ def estimate(job: Job, maker: Maker, out: Path, threads: int, probes: int = 12) 
         bytes=needed,
         seconds=each * job.total,
         dry_run=True,
-        draws=maker.recipe.draws,
+        draws=maker.recipe.first_draw < stored,
+        draws_later=stored <= maker.recipe.first_draw and maker.recipe.draws,
         decoding=error_of_scaled(maker.source, maker.recipe),
     )
 

@@ -87,6 +87,8 @@ class Totals:
         Size of images and masks on the disk.
     changed : str or None
         Name of an image that was not the same each time it was read.
+    steps : int
+        Most steps of the recipe that a stored example has behind it.
     """
 
     def __init__(self) -> None:
@@ -96,6 +98,7 @@ class Totals:
         self.bad: list[dict[str, Any]] = []
         self.bytes = 0
         self.changed: str | None = None
+        self.steps = 0
 
     def take(
         self, shard: int, head: dict[str, Any], lines: list[dict[str, Any]], bad: list[dict[str, Any]]
@@ -105,6 +108,7 @@ class Totals:
         for line in (*lines, *bad):
             self._same_content(line)
         self.labels.extend(map(label_of_line, lines))
+        self.steps = max(self.steps, *(line["start"] for line in lines)) if lines else self.steps
         self.bad.extend(bad)
         self.bytes += sum(entry["bytes"] for entry in head["files"])
         if not head["files"]:

@@ -48,7 +48,9 @@ class BuildReport:
     max_bad : str
         The share, or the number, of bad images that was allowed, in words.
     draws : bool
-        Whether the recipe draws, so that each example holds the outcome of one draw, in every epoch the same.
+        Whether a step that is stored draws, so that each example holds the outcome of one draw, in every epoch the same.
+    draws_later : bool
+        Whether all that the recipe draws comes after what is stored: a loader of the dataset draws it in every epoch anew.
     parts : mapping of str to BuildReport
         Of ``"train"``, ``"val"`` and ``"test"``, where the source was divided; else empty. The numbers above are
         then those of all parts.
@@ -67,6 +69,7 @@ class BuildReport:
     dry_run: bool = False
     max_bad: str = ""
     draws: bool = False
+    draws_later: bool = False
     parts: Mapping[str, BuildReport] = field(default_factory=dict)
     kept: int = 0
     decoding: DecodingError | None = None
@@ -94,6 +97,11 @@ class BuildReport:
             lines.append(
                 "  drawn once and stored, so that every epoch sees the same; copies= (--copies) draws each image "
                 "more often, a Loader of the source itself in every epoch anew"
+            )
+        if self.draws_later and self.examples > self.images:
+            lines.append(
+                "  the copies of an image are alike: all that is drawn comes after what is stored, and a Loader of the "
+                "dataset draws it in every epoch anew; build without copies=, or with store='final' (--store final)"
             )
         if self.decoding is not None:
             lines.append(f"  {self.decoding}")

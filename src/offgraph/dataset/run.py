@@ -198,6 +198,7 @@ class Run:
             resumed=resumed,
             repaired=tuple(repaired),
             max_bad=self.allowed.text,
-            draws=self.maker.recipe.draws,
+            draws=self.maker.recipe.first_draw < totals.steps,
+            draws_later=totals.steps <= self.maker.recipe.first_draw and self.maker.recipe.draws,
             decoding=error_of_scaled(self.maker.source, self.maker.recipe),
         )

@@ -156,6 +156,7 @@ def merged(out: Path, reports: dict[str, BuildReport]) -> BuildReport:
         dry_run=parts[0].dry_run,
         max_bad=parts[0].max_bad,
         draws=any(part.draws for part in parts),
+        draws_later=any(part.draws_later for part in parts),
         parts=reports,
         kept=sum(part.kept for part in parts),
     )
