@@ -100,10 +100,14 @@ def test_images_of_many_channels_are_predicted_and_shown(tmp_path):
     )
     imwrite(tmp_path / "six.tif", np.arange(6 * 8 * 9, dtype=np.uint16).reshape(6, 8, 9), axes="CYX")
     path = og_keras.save(model, og.Compose([og.Rescale(1 / 65535)]), tmp_path / "six.keras")
-    run = predict(path, og.open_source(tmp_path / "six.tif", color="keep"))
-    with pytest.raises(OffgraphError, match="axes CYX"):  # its channels come first, the model's last
-        save_predictions(run, tmp_path / "out")
-    imwrite(tmp_path / "last.tif", np.arange(6 * 8 * 9, dtype=np.uint16).reshape(8, 9, 6), axes="YXC")
+    first = og.imread(tmp_path / "six.tif")
+    imwrite(tmp_path / "last.tif", np.moveaxis(first, 0, -1), axes="YXC")
+    one, other = (next(iter(predict(path, tmp_path / name))) for name in ("six.tif", "last.tif"))
+    assert np.array_equal(one.raw["output"], other.raw["output"])  # channels stand where the model has them
+    assert one.axes == "CYX" and np.array_equal(one.image, first)
+    imwrite(tmp_path / "few.tif", first[:5], axes="CYX")
+    with pytest.raises(OffgraphError, match=r"\(8, 9, 5\)"):
+        save_predictions(predict(path, og.open_source(tmp_path / "few.tif", color="keep")), tmp_path / "out")
     report = save_predictions(predict(path, tmp_path / "last.tif"), tmp_path / "last")
     assert report.count == 1, report.quarantined
     assert len(self_contained(tmp_path / "last" / "report.html").images) == 1

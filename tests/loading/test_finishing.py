@@ -145,6 +145,34 @@ def test_channels_of_a_volume_move_before_it() -> None:
     )
 
 
+@pytest.mark.parametrize("axes", ["CYX", "YCX", "YXC", "CZYX", "ZCYX"])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_channels_stand_where_they_are_asked_for_wherever_the_file_has_them(
+    tmp_path: Path, axes: str, data_format: str
+) -> None:
+    rng = np.random.default_rng(3)
+    shape = [{"C": 5, "Z": 3, "Y": 6, "X": 7}[axis] for axis in axes]
+    arrays = [rng.integers(0, 4000, shape, dtype=np.uint16) for _ in range(5)]
+    for number, array in enumerate(arrays):
+        np.save(tmp_path / f"{number}.npy", array)
+    source = og.open_source(tmp_path, axes=axes, color="keep")
+    loader = og.Loader(source, [og.Rescale(1 / 4095)], batch_size=2, shuffle=False, data_format=data_format)
+    place = 1 if data_format == "channels_first" else -1
+    expected = np.moveaxis(
+        np.stack([(array / 4095).astype(np.float32) for array in arrays]), 1 + axes.index("C"), place
+    )
+    for number, batch in enumerate(loader):
+        assert np.array_equal(batch.image, expected[2 * number : 2 * number + 2])
+    single = loader.sample(1)
+    assert single is not None and np.array_equal(single.image, expected[1:2])
+    spec = loader.specs()[0]
+    assert spec.shape == expected.shape[1:]
+    assert spec.axes == ("C" + axes.replace("C", "") if place == 1 else axes.replace("C", "") + "C")
+    image = next(iter(loader.tensorflow()))
+    assert image.shape == expected[:2].shape
+    assert loader.tensorflow().element_spec.shape[1:] == expected.shape[1:]
+
+
 def test_a_notebook_draws_them(photos: Path) -> None:
     pytest.importorskip("ml_dtypes")
     for options in ({"data_format": "channels_first"}, {"dtype": "bfloat16"}, {"dtype": "float16"}):

@@ -159,6 +159,8 @@ class ModelRun:
             array, axes = array[..., np.newaxis], axes + "C"
         elif "C" not in spec.axes and axes.endswith("C") and array.shape[-1] == 1:
             array, axes = array[..., 0], axes[:-1]
+        elif "C" in spec.axes and "C" in axes and axes.replace("C", "") == spec.axes.replace("C", ""):
+            array, axes = np.moveaxis(array, axes.index("C"), spec.axes.index("C")), spec.axes
         if isinstance(self.pad_to, int) and axes == spec.axes:
             array, frame = _padded(array, frame, spec.spatial, spec.shape, self.pad_to)
         if self.tiling is not None and axes == spec.axes:

@@ -38,10 +38,15 @@ class Finishing:
     dtype: ImageDtype | None
     data_format: DataFormat
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether batches stay as they are."""
-        return self.mixing is None and self.dtype is None and self.data_format == "channels_last"
+    def leaves(self, axes: str) -> bool:
+        """Whether batches of images with some axes stay as they are."""
+        return self.mixing is None and self.dtype is None and self._place(axes) == axes.find("C")
+
+    def _place(self, axes: str) -> int:
+        """Number of the axis that the channel axis of an image is to be; -1 where it has none."""
+        if "C" not in axes:
+            return -1
+        return 0 if self.data_format == "channels_first" else len(axes) - 1
 
     def spec(self, image: OpenSpec) -> OpenSpec:
         """Spec of the images of a finished batch.
@@ -52,11 +57,11 @@ class Finishing:
             Where the dtype cannot hold the images' values.
         """
         dtype = image.dtype if self.dtype is None else self._checked(image.dtype)
-        channel = image.axes.find("C")
-        if self.data_format == "channels_last" or channel < 0:
-            return type(image)(image.shape, dtype, image.axes)
-        shape = (image.shape[channel], *image.shape[:channel], *image.shape[channel + 1 :])
-        return type(image)(shape, dtype, "C" + image.axes.replace("C", ""))  # type: ignore[arg-type]
+        order = list(range(len(image.axes)))
+        if "C" in image.axes:
+            order.insert(self._place(image.axes), order.pop(image.axes.index("C")))
+        shape = tuple(image.shape[axis] for axis in order)
+        return type(image)(shape, dtype, "".join(image.axes[axis] for axis in order))  # type: ignore[arg-type]
 
     def __call__(self, batch: Batch, epoch: int, axes: str, buffers: Buffers) -> Batch:
         """Finish a batch whose images have some axes.
@@ -73,8 +78,8 @@ class Finishing:
         array = batch.image
         dtype = array.dtype if self.dtype is None else _dtype(self._checked(array.dtype.name))
         moved = array
-        if self.data_format == "channels_first" and "C" in axes:
-            moved = np.moveaxis(array, 1 + axes.index("C"), 1)
+        if self._place(axes) != axes.find("C"):
+            moved = np.moveaxis(array, 1 + axes.index("C"), 1 + self._place(axes))
         if moved is array and dtype == array.dtype:
             return batch
         made = buffers.empty(moved.shape, dtype)

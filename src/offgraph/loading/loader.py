@@ -153,7 +153,8 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         recipe gives. Integers are converted only where every value of their dtype stays exact, and floats never to
         integers; a value that float16 cannot hold is an error.
     data_format : {"channels_last", "channels_first"}
-        Where the channel axis of an image stands in a batch: (B, H, W, C) or (B, C, H, W), and the same for volumes.
+        Where the channel axis of an image stands in a batch: (B, H, W, C) or (B, C, H, W), and the same for volumes,
+        wherever it stands in the files.
 
     Raises
     ------

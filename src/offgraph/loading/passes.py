@@ -151,10 +151,10 @@ class Pass:
         lock would change hands once more per batch.
         """
         maker = self.maker
-        is_bare = not maker.samples.has_masks and maker.objects is None and self.batching.finishing.is_nothing
-        return (
-            is_bare and not maker.bad.leaves_out and self._row is not None
-        )  # others move up where one is left out
+        if maker.samples.has_masks or maker.objects is not None or maker.bad.leaves_out or self._row is None:
+            return False  # others move up where one is left out
+        reference = maker.rules().reference
+        return reference is not None and self.batching.finishing.leaves(reference.image.axes)
 
     def batches(
         self, stop: threading.Event, *, ahead: int = 0
@@ -306,12 +306,11 @@ class Pass:
         batch = self.maker.collated(parts, self.buffers)
         if self.batching.pad_last:
             batch = replace(batch, valid=np.ones(len(batch), bool) if valid is None else valid)
-        if self.batching.finishing.is_nothing:
-            return batch
         reference = self.maker.rules().reference
         first = parts[0][0] if isinstance(parts[0], MadeRows) else parts[0]
         axes = first.image.axes if first.row is None or reference is None else reference.image.axes
-        return self.batching.finishing(batch, self.epoch, axes, self.buffers)
+        finishing = self.batching.finishing
+        return batch if finishing.leaves(axes) else finishing(batch, self.epoch, axes, self.buffers)
 
     @property
     def _done(self) -> str:
