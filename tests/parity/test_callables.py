@@ -79,6 +79,20 @@ def nothing(*windows, axis=None):
     return None
 
 
+@pytest.mark.parametrize("dtype", ["float16", "longdouble", "object", "datetime64[s]", ">f2"])
+@pytest.mark.parametrize("name", ["generic_filter", "generic_filter1d"])
+@pytest.mark.parametrize("given", ["input", "output"])
+def test_an_element_type_that_is_not_supported_is_refused_in_scipys_words(name: str, dtype: str, given: str):
+    arrays = {"input": np.zeros((4, 5)), "output": np.zeros((4, 5)), given: np.zeros((4, 5), dtype)}
+    function = {"generic_filter": np.max, "generic_filter1d": lambda line, out: None}[name]
+    said = []
+    for module in (scipy.ndimage, ndimage):
+        with pytest.raises(RuntimeError, match=r"^array type ") as error:
+            getattr(module, name)(arrays["input"], function, 3, output=arrays["output"])
+        said.append(str(error.value))
+    assert said[0] == said[1]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

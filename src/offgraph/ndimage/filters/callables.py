@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from offgraph.engine.calls import as_double, check_output, mode_code, native_input, output_array
 from offgraph.ndimage.arguments import check_axes, normalize_axis, whole_origins
 from offgraph.ndimage.filters.linear import correlate, correlate1d
+from offgraph.ndimage.filters.lines import unsupported
 from offgraph.ndimage.filters.windows import check_window, expand_entries, window_of
 
 __all__ = ["generic_filter", "generic_filter1d"]
@@ -27,7 +28,7 @@ __all__ = ["generic_filter", "generic_filter1d"]
 _BLOCK_BYTES = 8 << 20
 """Memory for the windows that are gathered at once."""
 
-_UNSUPPORTED = "data type not supported"
+_UNSUPPORTED = "array type not supported"
 
 _NEAREST, _WRAP, _REFLECT, _MIRROR, _CONSTANT = 0, 1, 2, 3, 4
 
@@ -110,10 +111,10 @@ def generic_filter(
     check_window(window, origins, chosen, input.ndim)
     output = output_array(output, input)
     code, call = mode_code(mode, is_filter=True), _bound(function, extra_arguments, extra_keywords)
-    value, origins = _last_checks(output, cval), whole_origins(origins)
+    value, origins = _last_checks(output, cval, _UNSUPPORTED), whole_origins(origins)
     if input.size:
         before = [length // 2 + shift for length, shift in zip(window.shape, origins)]
-        pixels = _bordered(input, before, window.shape, code, value)
+        pixels = _bordered(input, before, window.shape, code, value, _UNSUPPORTED)
         _store(_called(call, pixels, window, input.shape), output)
     return output
 
@@ -196,11 +197,14 @@ def generic_filter1d(
     if filter_size // 2 + origin < 0 or filter_size // 2 + origin >= filter_size:
         raise ValueError("invalid origin")
     code, call = mode_code(mode, is_filter=True), _bound(function, extra_arguments, extra_keywords)
-    value, (shift, length) = _last_checks(output, cval), whole_origins([origin, filter_size])
+    value, (shift, length) = (
+        _last_checks(output, cval, unsupported(output)),
+        whole_origins([origin, filter_size]),
+    )
     if input.size:
         lengths, before = [1] * input.ndim, [0] * input.ndim
         lengths[axis], before[axis] = length, length // 2 + shift
-        lines = np.moveaxis(_bordered(input, before, lengths, code, value), axis, -1)
+        lines = np.moveaxis(_bordered(input, before, lengths, code, value, unsupported(input)), axis, -1)
         results = np.zeros(np.moveaxis(input, axis, -1).shape)
         for place in np.ndindex(lines.shape[:-1]):
             written = results[place]
@@ -226,19 +230,19 @@ def _bound(function: Callable[..., Any], arguments: Any, keywords: Any) -> Calla
     return lambda *given: function(*given, *arguments, **keywords)
 
 
-def _last_checks(output: np.ndarray, cval: Any) -> float:
+def _last_checks(output: np.ndarray, cval: Any, refusal: str) -> float:
     """The checks that SciPy makes in C; the value outside."""
     if not output.flags.writeable:
         raise ValueError("output array is read-only.")
-    check_output(output, _UNSUPPORTED)
+    check_output(output, refusal)
     return as_double(cval)
 
 
 def _bordered(
-    input: np.ndarray, before: Sequence[int], lengths: Sequence[int], mode: int, value: float
+    input: np.ndarray, before: Sequence[int], lengths: Sequence[int], mode: int, value: float, refusal: str
 ) -> np.ndarray:
     """The pixels as float64, with as many around them as the windows reach over the border."""
-    pixels = native_input(input, _UNSUPPORTED).astype(np.float64)
+    pixels = native_input(input, refusal).astype(np.float64)
     for axis, (first, length) in enumerate(zip(before, lengths)):
         if length > 1:
             count = pixels.shape[axis]
