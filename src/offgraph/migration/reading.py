@@ -35,6 +35,12 @@ def read_values(path: str | Path) -> Any:
         Naming the file, and its line where it is not YAML or more than plain values.
     """
     file = path_of("path", path)
+    if "\n" in str(path) or file.suffix in (".py", ".ipynb"):
+        what = "a text of several lines" if "\n" in str(path) else f"{file}: a script"
+        raise RecipeError(
+            f"{what}, and code is not run here: give the pipeline itself where the script makes it, such as the Compose, or a "
+            "JSON or YAML file of it"
+        )
     try:
         if not file.is_file():
             raise RecipeError(f"{file}: no such file" if not file.exists() else f"{file}: not a file")
@@ -48,6 +54,8 @@ def read_values(path: str | Path) -> Any:
     except (OSError, ValueError) as error:
         raise RecipeError(f"{file}: cannot be read: {error}") from None
     values = _parsed(text, str(file))
+    if not isinstance(values, dict | list):
+        raise RecipeError(f"{file}: holds {str(values)!r:.40} and no pipeline: expected a list or a mapping")
     _check(values, str(file))
     return values
 
