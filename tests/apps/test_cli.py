@@ -166,6 +166,22 @@ def test_steps(capsys):
     assert status == 2 and "did you mean Rotate" in err
 
 
+@pytest.mark.parametrize("out", ["", ".", "/", "photos"])
+def test_a_page_is_no_folder(photos, capsys, monkeypatch, out):
+    monkeypatch.chdir(photos)
+    for command in (
+        ("preview", "photos", "-r", "recipe.yaml", "-o", out),
+        ("compare", "photos/a/0.png", "--vary", "MedianFilter.size=1,3", "-o", out),
+    ):
+        status, _, err = run(capsys, *command)
+        assert status == 1 and "the page cannot be written" in err
+    assert sorted(path.name for path in photos.iterdir()) == ["photos", "recipe.yaml"]
+
+
+def test_the_version_is_told(capsys):
+    assert run(capsys, "--version") == (0, f"offgraph {og.__version__}\n", "")
+
+
 def test_a_recipe_is_explained(tmp_path, capsys):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("offgraph: 1\nsteps: [Flip, {Rotate: {angle: 5}}, {Normalize: {stats: imagenet}}]\n")

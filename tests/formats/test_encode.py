@@ -16,7 +16,7 @@ from tests.support.odd_files import gradient
 from offgraph.core.errors import ArgumentError, WriteError
 from offgraph.formats import encoding
 from offgraph.formats.decoding import imread, read
-from offgraph.formats.encoding import encode_jpeg, encode_png, encode_tiff, imwrite, show
+from offgraph.formats.encoding import encode_jpeg, encode_png, encode_tiff, imwrite, show, write_bytes
 
 
 def make_images(dtypes: list[str]) -> st.SearchStrategy[np.ndarray]:
@@ -171,6 +171,14 @@ def test_a_missing_folder_is_named_and_not_the_temporary_file(tmp_path) -> None:
         imwrite(path, np.zeros((2, 2), np.uint8))
     assert str(caught.value).startswith(f"{path}: ") and "make it first" in str(caught.value)
     assert ".part" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "./"])
+def test_a_path_without_a_name_is_a_folder(path: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WriteError, match="cannot be written: it is a folder; give the name of a file"):
+        write_bytes(path, b"x")
+    assert not list(tmp_path.iterdir())
 
 
 def test_errors_of_arguments_are_offgraphs_own(tmp_path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -428,3 +431,17 @@ def test_the_report_says_what_differs():
     assert repr(flow).startswith("<ArrayFlow: 10 images, 1 batches")
     shown = repr(og.ImageDataGenerator(rotation_range=5, rescale=0.5))
     assert shown == "ImageDataGenerator(rotation_range=5, rescale=0.5)"
+
+
+def test_a_program_may_end_in_the_middle_of_an_epoch(photos: Path) -> None:
+    program = f"""
+        import offgraph as og
+
+        flow = og.ImageDataGenerator(rescale=1 / 255).flow_from_directory({str(photos)!r}, target_size=(8, 8), batch_size=2)
+        print(next(flow)[0].shape)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and done.stdout.endswith("(2, 8, 8, 3)\n")
+    assert "Exception ignored" not in done.stderr and "Traceback" not in done.stderr, done.stderr

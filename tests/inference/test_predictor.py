@@ -106,8 +106,13 @@ def test_one_array_and_batches_of_them() -> None:
     many = list(predictor(images))
     assert [p.item.name for p in many] == ["0", "1", "2"]
     np.testing.assert_allclose(many[1].probabilities, one.probabilities, rtol=1e-6)
-    with pytest.raises(ArgumentError, match=r"array 0 has the shape \(7,\).*axis more"):
+    with pytest.raises(
+        ArgumentError,
+        match=r"the array has the shape \(2, 7\).*axis more.*np\.stack\(\[image\] \* 3, axis=-1\)",
+    ):
         predictor(images[0, :2, :, 0])
+    with pytest.raises(ArgumentError, match=r"array 1 has the shape \(9, 7\).*axis more"):
+        predictor([images[0], images[1, ..., 0]])
     with pytest.raises(ArgumentError, match="not empty"):
         predictor([])
     with pytest.raises(og.OffgraphError, match=r"masks=: only where the images are a path"):
@@ -116,6 +121,27 @@ def test_one_array_and_batches_of_them() -> None:
     broken[0, 0, 0] = np.nan
     with pytest.raises(og.StepError, match="NaN or infinite"):
         predictor(broken)
+
+
+def test_iterators_of_files_and_of_arrays(tmp_path: Path) -> None:
+    predictor = og.Predictor(bright_model(), recipe=[og.Rescale(1 / 255)], class_names=["dark", "light"])
+    images = np.random.default_rng(0).integers(0, 256, (3, 9, 7, 3)).astype(np.uint8)
+    for number, image in enumerate(images):
+        og.imwrite(tmp_path / f"{number}.png", image)
+    expected = [p.probabilities.tolist() for p in predictor(images)]
+    for given in (
+        (image for image in images),
+        iter(images),
+        sorted(tmp_path.glob("*.png")),
+        map(np.asarray, images),
+    ):
+        assert [p.probabilities.tolist() for p in predictor(given)] == expected
+    found = {p.item.path: p.probabilities.tolist() for p in predictor(tmp_path.glob("*.png"))}
+    assert [found[tmp_path / f"{number}.png"] for number in range(3)] == expected
+    with pytest.raises(ArgumentError, match="not empty"):
+        predictor(tmp_path.glob("*.jpg"))
+    with (tmp_path / "0.png").open("rb") as file, pytest.raises(ArgumentError, match="give a path"):
+        predictor(file)
 
 
 def test_a_grey_image_with_and_without_its_channel_axis() -> None:

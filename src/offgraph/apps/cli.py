@@ -269,8 +269,19 @@ def _any_terminal() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from offgraph import __version__
+
+        typer.echo(f"offgraph {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and stop.")
+    ] = False,
     debug: Annotated[
         bool,
         typer.Option(

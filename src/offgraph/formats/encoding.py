@@ -244,6 +244,8 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         Where it cannot be written; the temporary file is removed.
     """
     path = Path(path)
+    if not path.name:  # "", "." or "/"
+        raise _unwritable(path, IsADirectoryError(errno.EISDIR, "it is a folder; give the name of a file"))
     if not path.parent.is_dir():
         raise _unwritable(
             path, FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}; make it first")

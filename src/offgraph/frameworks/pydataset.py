@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import sys
 import threading
+import weakref
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +176,10 @@ def keras_setting(name: str, otherwise: str) -> str:
     return otherwise if keras is None else str(getattr(keras.config, name)())
 
 
+_in_use: weakref.WeakSet[Ahead] = weakref.WeakSet()
+"""All that may be in the middle of a pass."""
+
+
 class Ahead:
     """A pass that makes batches ahead, for as long as those of an epoch are asked for in their order.
 
@@ -191,6 +197,7 @@ class Ahead:
         self._lock = threading.Lock()
         self._passing: Iterator[Batch] | None = None
         self._wanted: int | None = None
+        _in_use.add(self)
 
     def begin(self) -> None:
         """Expect the first batch of an epoch."""
@@ -221,3 +228,10 @@ class Ahead:
         if isinstance(self._passing, Generator):
             self._passing.close()
         self._passing = None
+
+
+@atexit.register
+def _end_all() -> None:
+    """End the passes while there are modules left to end them with: later, each would print a traceback."""
+    for ahead in list(_in_use):
+        ahead.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +31,9 @@ def source_of(
     Parameters
     ----------
     saved : SavedModel
-    images : Source, path, ndarray, or sequence of paths or of ndarray
+    images : Source, path, ndarray, or sequence or iterator of paths or of ndarray
         An array is one image with the axes that the model takes (the channel axis may be left out where it takes one
-        channel), or a batch of them.
+        channel), or a batch of them. An iterator, such as ``folder.glob("*.jpg")``, is read to its end first.
     masks, **reading
         As for `source_for`, with a path.
 
@@ -49,7 +49,11 @@ def source_of(
     if masks is not None or (reading.keys() - {"labels"}):
         named = "masks" if masks is not None else sorted(reading.keys() - {"labels"})[0]
         raise SourceError(f"{named}=: only where the images are a path")
+    if isinstance(images, Iterator) and not hasattr(images, "read"):  # of an open file
+        images = list(images)
     if isinstance(images, np.ndarray):
+        if not is_one_image(saved, images) and images.ndim <= len(saved.input_spec.axes):
+            raise ArgumentError(_misfit("the array", saved, images) + _how_to_repeat(saved, images))
         return _of_arrays(saved, [images] if is_one_image(saved, images) else images)
     if isinstance(images, Sequence) and not isinstance(images, bytes) and len(images):
         if all(isinstance(one, str | os.PathLike) for one in images):
@@ -75,13 +79,10 @@ def _one_channel(saved: SavedModel) -> bool:
 
 
 def _of_arrays(saved: SavedModel, arrays: Any) -> Source:
-    axes, shape = saved.input_spec.axes, saved.input_spec.shape
+    axes = saved.input_spec.axes
     for number, array in enumerate(arrays):
         if not is_one_image(saved, array):
-            raise ArgumentError(
-                f"images: array {number} has the shape {array.shape}; the model takes {shape}, axes {axes}; a batch has "
-                f"one axis more, before them{assumption_about(saved.model)}"
-            )
+            raise ArgumentError(_misfit(f"array {number}", saved, array))
         if array.dtype.kind not in "buif":
             raise ArgumentError(f"images: array {number} is {array.dtype}; give numbers that are not complex")
     if _one_channel(saved):  # read as files with one channel are: without an axis for it
@@ -90,6 +91,23 @@ def _of_arrays(saved: SavedModel, arrays: Any) -> Source:
     if any(array.dtype == np.float16 for array in arrays):
         arrays = [one.astype(np.float32) if one.dtype == np.float16 else one for one in arrays]
     return array_source(arrays, axes)
+
+
+def _misfit(which: str, saved: SavedModel, array: np.ndarray) -> str:
+    spec = saved.input_spec
+    return (
+        f"images: {which} has the shape {array.shape}; the model takes {spec.shape}, axes {spec.axes}; a batch has "
+        f"one axis more, before them{assumption_about(saved.model)}"
+    )
+
+
+def _how_to_repeat(saved: SavedModel, array: np.ndarray) -> str:
+    """What makes a grey image one of channels, where this is what the model takes."""
+    spec = saved.input_spec
+    channels = spec.shape[spec.axes.index("C")] if spec.axes.endswith("C") else None
+    if channels is None or array.ndim != len(spec.axes) - 1:
+        return ""
+    return f". A grey image is given as np.stack([image] * {channels}, axis=-1)"
 
 
 def _of_files(saved: SavedModel, paths: list[Path]) -> Source:

@@ -11,7 +11,7 @@ pixels. Sizes in the result steps are in pixels of the original.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -253,7 +253,7 @@ class Predictor:
     @overload
     def __call__(
         self,
-        images: Source | str | os.PathLike[str] | Sequence[Any],
+        images: Source | str | os.PathLike[str] | Sequence[Any] | Iterator[Any],
         *,
         masks: str | os.PathLike[str] | None = None,
         **options: Any,
@@ -269,7 +269,7 @@ class Predictor:
 
         Parameters
         ----------
-        images : path, Source, ndarray, or sequence of paths or arrays
+        images : path, Source, ndarray, or sequence or iterator of paths or arrays
             From a path images are read as the model takes them: one channel grey, three channels RGB. Where they have
             classes, these must be among the model's. An array has the axes that the model takes (the channel axis
             may be left out where it takes one channel): one image, or with one more axis before them a batch.
@@ -437,15 +437,15 @@ def predict(
 ) -> Predictions:
     """Predict every image of a source with a saved model, in order and batch by batch.
 
-    ``predict(model, src, …)`` is ``Predictor(model, …)(src, …)``: `Predictor` says what each option means, which models
+    ``predict(model, src, …)`` is ``Predictor(model, …)(src, …)``, but an iterator for one array, too: `Predictor` says what each option means, which models
     it takes, and which errors there are. Make a `Predictor` to predict again and again.
 
     Parameters
     ----------
     model : path, SavedModel, or sequence of them
         A ``.keras`` file that `offgraph.save` wrote; several are an ensemble.
-    src : path, Source, ndarray, or sequence of paths or arrays
-        Images. An array is one image or a batch.
+    src : path, Source, ndarray, or sequence or iterator of paths or arrays
+        Images. An array is one image or a batch; an iterator is read to its end first.
     masks : path, optional
         Folder of the true label masks, with the images' names, where `src` is a folder of images.
     recipe, other_recipe, postprocess, outputs, threshold, pad_to, batch_size, threads, on_error, tta, merge, tiles, overlap, blend
