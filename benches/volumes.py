@@ -9,15 +9,17 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
-import scipy.ndimage as ndi
+import scipy.ndimage
 
 import offgraph as og
 from benches.timing import in_turn, ratio
 from offgraph.core.threads import num_threads
 
 KEY = og.Key(seed=1)
+ndi: Any = scipy.ndimage
 TURN = np.array([[0.9, 0.1, 0.0], [-0.1, 0.9, 0.05], [0.0, 0.02, 1.1]])
 
 

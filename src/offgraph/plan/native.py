@@ -374,16 +374,16 @@ def lone_companion(mask: Mask, op: Op, leg: Leg) -> Companion | None:
     StepError
         As `run_labels` does.
     """
-    reads = isinstance(op, Resample) and not op.clips
-    if not (reads or isinstance(op, Grid)) or mask.array.dtype.itemsize == 8 or 0 in leg.map.output_size:
+    if not isinstance(op, Grid | Resample) or (isinstance(op, Resample) and op.clips):
         return None
-    assert isinstance(op, Resample | Grid)
+    if mask.array.dtype.itemsize == 8 or 0 in leg.map.output_size:
+        return None
     check_grid("a mask", mask.size, (leg,))
     rule, spec = op.resampling.for_labels(), mask.spec
     if float(rule.cval) != rule.cval:
         return None
     try:
-        if reads or op.map.reaches_outside:
+        if isinstance(op, Resample) or op.map.reaches_outside:
             held_by(mask.array.dtype, mask_cval=rule.cval)
     except ValueError as error:
         raise StepError(str(error)) from None
